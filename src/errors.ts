@@ -1,0 +1,74 @@
+/**
+ * The one error class of this project and the table of its codes. Imports nothing.
+ *
+ * Every message says what is wrong (with the file and the field where there is one) and what to do next.
+ */
+
+/** Every code with the process exit code that the command line gives it. */
+export const ERROR_CODES = {
+  /** A command or function was called with arguments that make no sense. */
+  USAGE: 2,
+  /** A file or folder does not exist or cannot be opened. */
+  FILE_NOT_FOUND: 3,
+  FILE_UNREADABLE: 3,
+  FILE_EMPTY: 3,
+  /** An image that cannot be decoded, or one over the pixel limit. */
+  IMAGE_BROKEN: 3,
+  IMAGE_TOO_LARGE: 3,
+  IMAGE_UNSUPPORTED: 3,
+  /** A checkpoint, tokenizer or processor file that is not as its format says. */
+  CHECKPOINT_INVALID: 4,
+  CHECKPOINT_MISMATCH: 4,
+  CONFIG_INVALID: 4,
+  TOKENIZER_INVALID: 4,
+  /** A data set file that is not as its format says. */
+  DATA_INVALID: 4,
+  /** The native addon or libtorch is missing or of a wrong version. */
+  NATIVE_UNAVAILABLE: 5,
+  /** libtorch threw; the message names the operator and the shapes. */
+  TORCH: 6,
+  TENSOR_DISPOSED: 6,
+  /** A training run cannot go on. */
+  TRAINING: 7,
+  OUT_OF_MEMORY: 7,
+  /** The caller's AbortSignal fired. */
+  ABORTED: 130,
+  /** A bug of ours. */
+  INTERNAL: 70,
+} as const;
+
+/** One of the keys of {@link ERROR_CODES}. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The only error class that this project throws on purpose. */
+export class RocError extends Error {
+  override readonly name = "RocError";
+
+  /**
+   * @param code one of {@link ERROR_CODES}
+   * @param message what is wrong and what to do, naming file and field
+   * @param options `cause`: the error underneath, kept for debugging
+   */
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+
+  /** The process exit code of this error. */
+  get exitCode(): number {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** Whether `error` is one of ours. */
+export function isRocError(error: unknown): error is RocError {
+  return error instanceof RocError;
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
