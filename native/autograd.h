@@ -1,0 +1,27 @@
+// Gradients, the modes that a thread computes in, seeds, threads and devices.
+#pragma once
+
+#include <node_api.h>
+
+namespace roc {
+
+napi_value backward(napi_env env, napi_callback_info info);
+napi_value gradients(napi_env env, napi_callback_info info);
+napi_value requiresGrad(napi_env env, napi_callback_info info);
+napi_value setRequiresGrad(napi_env env, napi_callback_info info);
+napi_value gradOf(napi_env env, napi_callback_info info);
+napi_value setGrad(napi_env env, napi_callback_info info);
+
+napi_value setGradMode(napi_env env, napi_callback_info info);
+napi_value pushInferenceMode(napi_env env, napi_callback_info info);
+napi_value popInferenceMode(napi_env env, napi_callback_info info);
+napi_value setAutocast(napi_env env, napi_callback_info info);
+
+napi_value manualSeed(napi_env env, napi_callback_info info);
+napi_value setThreads(napi_env env, napi_callback_info info);
+napi_value threads(napi_env env, napi_callback_info info);
+napi_value setFlag(napi_env env, napi_callback_info info);
+napi_value hasCuda(napi_env env, napi_callback_info info);
+napi_value version(napi_env env, napi_callback_info info);
+
+}  // namespace roc

@@ -1,0 +1,84 @@
+// The addon's table of functions; its TypeScript twin is src/torch/native.ts.
+#include <dlfcn.h>
+
+#include "autograd.h"
+#include "environment.h"
+#include "javascript.h"
+#include "operators.h"
+#include "tensors.h"
+
+namespace roc {
+
+Environment& environment(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return *static_cast<Environment*>(data);
+}
+
+namespace {
+
+struct Function {
+  const char* name;
+  napi_callback callback;
+};
+
+constexpr Function kFunctions[] = {
+    {"operatorNames", operatorNames},
+    {"describeOperator", describeOperator},
+    {"resolveOperator", resolveOperator},
+    {"callOperator", callOperator},
+    {"fromBytes", fromBytes},
+    {"readBytes", readBytes},
+    {"itemOf", itemOf},
+    {"shapeOf", shapeOf},
+    {"dtypeOf", dtypeNameOf},
+    {"deviceOf", deviceOf},
+    {"bytesOf", bytesOf},
+    {"isLive", isLive},
+    {"freeTensor", freeTensor},
+    {"keepTensor", keepTensor},
+    {"beginScope", beginScope},
+    {"endScope", endScope},
+    {"liveTensors", liveTensors},
+    {"adjustMemory", adjustMemory},
+    {"openMapping", openMapping},
+    {"mappedTensor", mappedTensor},
+    {"mappedBytes", mappedBytes},
+    {"closeMapping", closeMapping},
+    {"backward", backward},
+    {"gradients", gradients},
+    {"requiresGrad", requiresGrad},
+    {"setRequiresGrad", setRequiresGrad},
+    {"gradOf", gradOf},
+    {"setGrad", setGrad},
+    {"setGradMode", setGradMode},
+    {"pushInferenceMode", pushInferenceMode},
+    {"popInferenceMode", popInferenceMode},
+    {"setAutocast", setAutocast},
+    {"manualSeed", manualSeed},
+    {"setThreads", setThreads},
+    {"threads", threads},
+    {"setFlag", setFlag},
+    {"hasCuda", hasCuda},
+    {"version", version},
+};
+
+// Registers the CUDA kernels where this libtorch has them; a CPU build has no such file. Once a process is enough.
+void loadCuda() { static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL); (void)library; }
+
+napi_value initialize(napi_env env, napi_value exports) {
+  loadCuda();
+  napi_set_instance_data(env, new Environment(), [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); },
+                         nullptr);
+  for (const auto& [name, callback] : kFunctions) {
+    napi_value function;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+    napi_set_named_property(env, exports, name, function);
+  }
+  return exports;
+}
+
+}  // namespace
+}  // namespace roc
+
+NAPI_MODULE_INIT() { return roc::initialize(env, exports); }

@@ -1,0 +1,151 @@
+/**
+ * How an operator is called: resolved once by name and overload, arguments encoded, results wrapped, and whatever C++
+ * threw turned into an error of ours with the operator's name, the arguments' shapes and the JavaScript stack.
+ *
+ * Knows a tensor only as an object with a handle; the class with the methods is tensor.ts.
+ */
+import { RocError, messageOf } from "../errors.js";
+import { native, type Handle, type OperatorDescription } from "./native.js";
+
+/** What call.ts needs to know of a tensor. */
+export abstract class TensorHandle {
+  constructor(readonly handle: Handle) {}
+}
+
+type Wrap = (handle: Handle) => TensorHandle;
+
+/** Set by tensor.ts at load: makes the public class of a handle. (The class has operator methods, so it is above.) */
+let wrapHandle: Wrap;
+export function setWrap(wrap: Wrap): void {
+  wrapHandle = wrap;
+}
+
+/** An operator without types; `aten()` gives it those of its schema. */
+export type UntypedOperator = (...values: unknown[]) => unknown;
+
+function encode(value: unknown): unknown {
+  if (value instanceof TensorHandle) return value.handle;
+  if (Array.isArray(value) && value.some((element) => element instanceof TensorHandle)) return value.map(encode);
+  return value;
+}
+
+function describe(value: unknown): string {
+  if (value instanceof TensorHandle) {
+    if (!native.isLive(value.handle)) return "a disposed tensor";
+    return `${native.dtypeOf(value.handle)}[${native.shapeOf(value.handle).join(", ")}]`;
+  }
+  if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
+  return String(value);
+}
+
+/** Turns an error of the addon into one of ours, made at the call site. */
+export function torchError(error: unknown, operation: string, values: readonly unknown[] = []): RocError {
+  if (error instanceof RocError) return error;
+  const message = messageOf(error);
+  const code = (error as { code?: unknown }).code;
+  const where = values.length > 0 ? `${operation}(${values.map(describe).join(", ")})` : operation;
+  if (message.includes("TENSOR_DISPOSED")) {
+    return new RocError("TENSOR_DISPOSED", `${where}: ${message.replace("TENSOR_DISPOSED: ", "")}`);
+  }
+  return new RocError(code === "OUT_OF_MEMORY" ? "OUT_OF_MEMORY" : "TORCH", `${where}: ${message}`, { cause: error });
+}
+
+/** Runs `body`, with the addon's errors turned into ours. */
+export function guarded<T>(operation: string, values: readonly unknown[], body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw torchError(error, operation, values);
+  }
+}
+
+/** Gives results their class, by the types that the schema declares. */
+function wrapResult(value: unknown, type: string): unknown {
+  if (value === null || !type.startsWith("Tensor")) return value;
+  return Array.isArray(value)
+    ? value.map((element) => wrapResult(element, "Tensor"))
+    : wrapHandle(value as Handle);
+}
+
+function resultWrapper(description: OperatorDescription): (value: unknown, values: readonly unknown[]) => unknown {
+  const { returns, returnsSelf } = description;
+  if (returnsSelf) return (_value, values) => values[0];
+  if (returns.length === 0) return () => undefined;
+  const only = returns[0] ?? "";
+  if (returns.length === 1) return (value) => wrapResult(value, only);
+  return (value) => (value as unknown[]).map((element, i) => wrapResult(element, returns[i] ?? ""));
+}
+
+/** Puts the keyword-only arguments of a last options object into their schema positions. */
+function spreadKeywords(description: OperatorDescription, values: readonly unknown[]): unknown[] {
+  const positional = description.arguments.filter((argument) => !argument.keywordOnly).length;
+  if (values.length <= positional) return [...values];
+  if (values.length > positional + 1) {
+    throw new RocError("USAGE", `expected at most ${positional + 1} arguments, received ${values.length}`);
+  }
+  const given = values[positional];
+  if (given === undefined) return values.slice(0, positional);
+  const options = given as Record<string, unknown>;
+  const keywords = description.arguments.slice(positional).map((argument) => argument.name);
+  const unknown = Object.keys(options).find((key) => !keywords.includes(key));
+  if (typeof given !== "object" || given instanceof TensorHandle || unknown !== undefined) {
+    throw new RocError(
+      "USAGE",
+      `the last argument must be an object with keys of ${keywords.join(", ") || "(none)"}, received ${unknown ?? describe(given)}`,
+    );
+  }
+  return [...values.slice(0, positional), ...keywords.map((key) => options[key])];
+}
+
+function resolve(name: string): UntypedOperator {
+  const [base = name, overload = ""] = name.split(".", 2);
+  const description = guarded(name, [], () => native.describeOperator(base, overload));
+  const id = native.resolveOperator(base, overload);
+  const positional = description.arguments.filter((argument) => !argument.keywordOnly).length;
+  const single = !description.returnsSelf && description.returns.length === 1 && description.returns[0] === "Tensor";
+  const wrap = resultWrapper(description);
+
+  const general = (values: readonly unknown[]): unknown => {
+    try {
+      return wrap(native.callOperator(id, ...spreadKeywords(description, values).map(encode)), values);
+    } catch (error) {
+      if (error instanceof RocError) throw new RocError(error.code, `${name}: ${error.message}`);
+      throw torchError(error, name, values);
+    }
+  };
+  if (!single) return (...values) => general(values);
+  // The hot path, without a rest array: one tensor out, up to three positional arguments in.
+  return function (a: unknown, b: unknown, c: unknown) {
+    const count = arguments.length;
+    // eslint-disable-next-line prefer-rest-params
+    if (count > 3 || count > positional) return general(Array.from(arguments));
+    try {
+      let handle: unknown;
+      if (count === 2) handle = native.callOperator(id, encode(a), encode(b));
+      else if (count === 1) handle = native.callOperator(id, encode(a));
+      else if (count === 3) handle = native.callOperator(id, encode(a), encode(b), encode(c));
+      else return general([]);
+      return handle === null ? null : wrapHandle(handle as Handle);
+    } catch (error) {
+      throw torchError(error, name, [a, b, c].slice(0, count));
+    }
+  };
+}
+
+const resolved = new Map<string, UntypedOperator>();
+
+/**
+ * Any operator that libtorch knows, by its full name with namespace: `operator("aten::add.Tensor")`.
+ *
+ * Positional arguments in schema order, keyword-only ones in a last options object. Numbers for `Scalar` arguments are
+ * int64 where they have an integer's value, else double.
+ * @throws RocError TORCH where libtorch has no such operator
+ */
+export function operator(name: string): UntypedOperator {
+  let found = resolved.get(name);
+  if (found === undefined) {
+    found = resolve(name);
+    resolved.set(name, found);
+  }
+  return found;
+}

@@ -1,0 +1,42 @@
+/**
+ * Tensors over libtorch. The only room that knows the native addon.
+ *
+ * A tensor made inside `scope()` is freed at its end; any ATen operator is one `aten("name.overload")` away.
+ */
+export { Tensor } from "./tensor.js";
+export { aten, type AtenOperators } from "./aten.js";
+export { operator } from "./call.js";
+export type { Device, DType, TypedArray } from "./dtype.js";
+export { DTYPES } from "./dtype.js";
+export { scope, keep, liveTensors } from "./lifetime.js";
+export {
+  arange,
+  cat,
+  empty,
+  fromTypedArray,
+  full,
+  ones,
+  rand,
+  randint,
+  randn,
+  stack,
+  tensor,
+  zeros,
+  type Nested,
+  type TensorOptions,
+} from "./create.js";
+export {
+  autocast,
+  backward,
+  cudaIsAvailable,
+  enableGrad,
+  getNumThreads,
+  gradients,
+  inferenceMode,
+  manualSeed,
+  noGrad,
+  setFlag,
+  setNumThreads,
+  torchVersion,
+} from "./modes.js";
+export { MappedFile, mapFile } from "./mapped-file.js";

@@ -1,0 +1,49 @@
+/** Files mapped into memory: tensors that show parts of a file without a copy. */
+import { guarded } from "./call.js";
+import type { DType } from "./dtype.js";
+import { native } from "./native.js";
+import { Tensor } from "./tensor.js";
+
+/**
+ * A file in memory, copy-on-write: writing to a tensor of it never reaches the file. Its memory is freed when it is
+ * disposed and the last tensor of it is freed. The file must not shrink meanwhile (the operating system then ends the
+ * process); the writers of this project replace files, which is harmless.
+ */
+export class MappedFile {
+  readonly #id: number;
+  readonly byteLength: number;
+
+  /** @throws RocError TORCH where the file cannot be opened, is empty or is no regular file */
+  constructor(readonly path: string) {
+    [this.#id, this.byteLength] = guarded(`mapFile(${path})`, [], () => native.openMapping(path));
+  }
+
+  /** A copy of `length` bytes from `offset`. */
+  bytes(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    guarded(`mapFile(${this.path}).bytes`, [offset, length], () => {
+      native.mappedBytes(this.#id, offset, bytes);
+    });
+    return bytes;
+  }
+
+  /** The tensor at byte `offset`; without a copy where the offset is a multiple of the element's size. */
+  tensor(offset: number, dtype: DType, shape: readonly number[]): Tensor {
+    const handle = guarded(`mapFile(${this.path}).tensor`, [offset, dtype, shape], () =>
+      native.mappedTensor(this.#id, offset, dtype, shape),
+    );
+    return new Tensor(handle);
+  }
+
+  dispose(): void {
+    native.closeMapping(this.#id);
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Maps a file into memory. */
+export function mapFile(path: string): MappedFile {
+  return new MappedFile(path);
+}

@@ -1,0 +1,101 @@
+/**
+ * The typed statement of the C++ surface (native/module.cc) and the only place that loads the addon.
+ *
+ * Handles are numbers; what they mean is known to native/environment.h alone.
+ */
+import { createRequire } from "node:module";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { RocError, messageOf } from "../errors.js";
+
+export type Handle = number;
+
+/** An operator's schema, taken apart. */
+export interface OperatorDescription {
+  readonly name: string;
+  readonly overload: string;
+  readonly schema: string;
+  readonly returnsSelf: boolean;
+  readonly arguments: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly keywordOnly: boolean;
+    readonly hasDefault: boolean;
+  }[];
+  readonly returns: readonly string[];
+}
+
+export interface Native {
+  operatorNames(): string[];
+  describeOperator(name: string, overload: string): OperatorDescription;
+  resolveOperator(name: string, overload: string): number;
+  callOperator(id: number, ...values: unknown[]): unknown;
+
+  fromBytes(bytes: ArrayBufferView, dtype: string, shape: readonly number[]): Handle;
+  readBytes(handle: Handle, into: ArrayBufferView): void;
+  itemOf(handle: Handle): number;
+  shapeOf(handle: Handle): number[];
+  dtypeOf(handle: Handle): string;
+  deviceOf(handle: Handle): string;
+  bytesOf(handle: Handle): number;
+
+  isLive(handle: Handle): boolean;
+  freeTensor(handle: Handle): void;
+  keepTensor(handle: Handle): void;
+  beginScope(): number;
+  endScope(depth: number, survivors: readonly Handle[]): void;
+  liveTensors(): number;
+  adjustMemory(bytes: number): number;
+
+  openMapping(path: string): [id: number, length: number];
+  mappedTensor(id: number, offset: number, dtype: string, shape: readonly number[]): Handle;
+  mappedBytes(id: number, offset: number, into: ArrayBufferView): void;
+  closeMapping(id: number): void;
+
+  backward(roots: readonly Handle[], gradients: readonly (Handle | null)[], retainGraph: boolean): void;
+  gradients(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    gradients: readonly (Handle | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): (Handle | null)[];
+  requiresGrad(handle: Handle): boolean;
+  setRequiresGrad(handle: Handle, on: boolean): void;
+  gradOf(handle: Handle): Handle | null;
+  setGrad(handle: Handle, gradient: Handle | null): void;
+
+  setGradMode(on: boolean): boolean;
+  pushInferenceMode(): void;
+  popInferenceMode(): void;
+  setAutocast(device: string, dtype: string | null): void;
+
+  manualSeed(seed: number): void;
+  setThreads(count: number): void;
+  threads(): number;
+  setFlag(name: "allowTf32" | "deterministic", on: boolean): void;
+  hasCuda(): boolean;
+  version(): string;
+}
+
+/** Where the build puts the addon, seen from dist/src/torch/. */
+const ADDON = "../../../build/native/roc4mllm.node";
+
+function loadNative(): Native {
+  const path = fileURLToPath(new URL(ADDON, import.meta.url));
+  if (!existsSync(path)) {
+    throw new RocError("NATIVE_UNAVAILABLE", `The native addon is not built: ${path} is missing. Run "npm run build".`);
+  }
+  try {
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    throw new RocError(
+      "NATIVE_UNAVAILABLE",
+      `The native addon ${path} does not load: ${messageOf(error)}. ` +
+        `If libtorch was moved or changed, delete the folder build/ and run "npm run build".`,
+      { cause: error },
+    );
+  }
+}
+
+export const native = loadNative();
