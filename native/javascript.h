@@ -122,7 +122,7 @@ struct Bytes {
 };
 Bytes toBytes(napi_env env, napi_value value);
 
-// The arguments of a call, at most `N`.
+// The arguments of a call, at most `N`. (Node-API fills what was not given with undefined: keep N small where it counts.)
 template <size_t N>
 struct Arguments {
   napi_value values[N];

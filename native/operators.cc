@@ -12,6 +12,8 @@
 namespace roc {
 namespace {
 
+// Most calls have few arguments; Node-API writes to all N places, so the many are fetched in a second try.
+constexpr size_t kFewArguments = 8;
 constexpr size_t kMaxArguments = 64;
 
 Kind kindOf(const c10::Type& type, const c10::Type& real);
@@ -261,27 +263,36 @@ napi_value resolveOperator(napi_env env, napi_callback_info info) {
   });
 }
 
+namespace {
+
+template <size_t N>
+napi_value call(napi_env env, const Arguments<N>& in) {
+  Environment& state = environment(env);
+  int32_t id = -1;
+  napi_get_value_int32(env, in[0], &id);
+  TORCH_CHECK(id >= 0 && static_cast<size_t>(id) < state.operators.size(), "unknown operator id");
+  const Operator& op = *state.operators[static_cast<size_t>(id)];
+  TORCH_CHECK(in.count - 1 <= op.arguments.size(), "expected at most ", op.arguments.size(), " arguments and received ",
+              in.count - 1, ": ", op.handle.schema());
+  // The stack is this environment's; clear it whatever happens, so that no tensor outlives the call in it.
+  struct Clear {
+    torch::jit::Stack& stack;
+    ~Clear() { stack.clear(); }
+  } clear{state.stack};
+  for (size_t i = 0; i < op.arguments.size(); ++i) {
+    pushArgument(env, state, op.arguments[i], i + 1 < in.count ? in[i + 1] : nullptr);
+  }
+  op.handle.callBoxed(state.stack);
+  return results(env, state, op);
+}
+
+}  // namespace
+
 // callOperator(id, ...arguments in schema order) -> results
 napi_value callOperator(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    Arguments<kMaxArguments> in(env, info);
-    Environment& state = environment(env);
-    int32_t id = -1;
-    napi_get_value_int32(env, in[0], &id);
-    TORCH_CHECK(id >= 0 && static_cast<size_t>(id) < state.operators.size(), "unknown operator id");
-    const Operator& op = *state.operators[static_cast<size_t>(id)];
-    TORCH_CHECK(in.count - 1 <= op.arguments.size(), "expected at most ", op.arguments.size(), " arguments and received ",
-                in.count - 1, ": ", op.handle.schema());
-    // The stack is this environment's; clear it whatever happens, so that no tensor outlives the call in it.
-    struct Clear {
-      torch::jit::Stack& stack;
-      ~Clear() { stack.clear(); }
-    } clear{state.stack};
-    for (size_t i = 0; i < op.arguments.size(); ++i) {
-      pushArgument(env, state, op.arguments[i], i + 1 < in.count ? in[i + 1] : nullptr);
-    }
-    op.handle.callBoxed(state.stack);
-    return results(env, state, op);
+    const Arguments<kFewArguments> few(env, info);
+    return few.count <= kFewArguments ? call(env, few) : call(env, Arguments<kMaxArguments>(env, info));
   });
 }
 

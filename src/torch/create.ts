@@ -3,6 +3,7 @@ import { RocError } from "../errors.js";
 import { aten } from "./aten.js";
 import { guarded } from "./call.js";
 import { dtypeOfArray, type Device, type DType, type TypedArray } from "./dtype.js";
+import { scope } from "./lifetime.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
 
@@ -35,9 +36,10 @@ export function fromTypedArray(array: TypedArray, shape: readonly number[], opti
     throw new RocError("USAGE", "fromTypedArray: a Uint16Array needs options.dtype, bfloat16 or float16");
   }
   const raw = held === "uint8" && options.dtype === "bool" ? "bool" : held;
-  const tensor = new Tensor(guarded("fromTypedArray", [shape], () => native.fromBytes(array, raw, shape)));
   const { dtype = raw, device = "cpu" } = options;
-  return finish(dtype === raw && device === "cpu" ? tensor : tensor.to({ dtype, device }), options);
+  const read = (): Tensor => new Tensor(guarded("fromTypedArray", [shape], () => native.fromBytes(array, raw, shape)));
+  // The scope frees what was read where the result is a converted copy of it.
+  return finish(dtype === raw && device === "cpu" ? read() : scope(() => read().to({ dtype, device })), options);
 }
 
 /** A number, or numbers nested in arrays of equal lengths. */
@@ -55,9 +57,9 @@ export function tensor(value: Nested, options: TensorOptions = {}): Tensor {
   const { dtype = "float32", device = "cpu" } = options;
   const shape = shapeOfNested(value);
   if (dtype === "int64") {
-    return finish(fromTypedArray(BigInt64Array.from(flat.map(BigInt)), shape, { device }), options);
+    return fromTypedArray(BigInt64Array.from(flat.map(BigInt)), shape, options);
   }
-  return finish(fromTypedArray(Float64Array.from(flat), shape).to({ dtype, device }), options);
+  return fromTypedArray(Float64Array.from(flat), shape, { ...options, dtype, device });
 }
 
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {

@@ -172,19 +172,19 @@ export class Tensor extends TensorHandle {
   // --- arithmetic -------------------------------------------------------------------------------------------------
 
   add(other: Tensor | number): Tensor {
-    return binary(this, other, op.add, op.addScalar);
+    return typeof other === "number" ? op.addScalar(this, other) : op.add(this, other);
   }
   sub(other: Tensor | number): Tensor {
-    return binary(this, other, op.sub, op.subScalar);
+    return typeof other === "number" ? op.subScalar(this, other) : op.sub(this, other);
   }
   mul(other: Tensor | number): Tensor {
-    return binary(this, other, op.mul, op.mulScalar);
+    return typeof other === "number" ? op.mulScalar(this, other) : op.mul(this, other);
   }
   div(other: Tensor | number): Tensor {
-    return binary(this, other, op.div, op.divScalar);
+    return typeof other === "number" ? op.divScalar(this, other) : op.div(this, other);
   }
   pow(exponent: Tensor | number): Tensor {
-    return binary(this, exponent, op.pow, op.powScalar);
+    return typeof exponent === "number" ? op.powScalar(this, exponent) : op.pow(this, exponent);
   }
   neg(): Tensor {
     return aten("neg")(this);

@@ -1,0 +1,74 @@
+/**
+ * A Python peer for benchmarks: a process with torch of the same version as ours, which measures what it is told to
+ * when it is told to, so that the two can be timed in turn on a noisy machine.
+ */
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { RocError } from "../src/errors.js";
+import { torchVersion } from "../src/torch/index.js";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const VENV = `${ROOT}.cache/bench-python`;
+
+function torchOf(python: string): string | undefined {
+  const probe = spawnSync(python, ["-c", "import torch; print(torch.__version__)"], { encoding: "utf8" });
+  return probe.status === 0 ? probe.stdout.trim().split("+")[0] : undefined;
+}
+
+function install(version: string): string {
+  const python = `${VENV}/bin/python`;
+  process.stderr.write(`bench: installing torch ${version} for Python into .cache/bench-python\n`);
+  const steps: [string, string[]][] = [
+    ["python3", ["-m", "venv", VENV]],
+    [python, ["-m", "pip", "install", "--quiet", `torch==${version}`, "numpy"]],
+  ];
+  for (const [command, args] of steps) {
+    const done = spawnSync(command, args, { stdio: ["ignore", 2, 2] });
+    if (done.status !== 0) {
+      throw new RocError("USAGE", `bench: "${command} ${args.join(" ")}" failed. Set PYTHON to one with torch ${version}.`);
+    }
+  }
+  return python;
+}
+
+/** A Python that imports torch of our version: `PYTHON`, python3, or one made in .cache/. */
+export function findPython(): string {
+  const version = torchVersion();
+  const candidates = [process.env["PYTHON"], "python3", `${VENV}/bin/python`].filter((path) => path !== undefined);
+  const found = candidates.find((path) => (path.includes("/") ? existsSync(path) : true) && torchOf(path) === version);
+  return found ?? install(version);
+}
+
+/** A Python process that answers each line of input with one line of output. */
+export class Peer {
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(script: string, args: readonly string[] = []) {
+    this.#process = spawn(findPython(), [`${ROOT}bench/${script}`, ...args]);
+    this.#process.stderr.pipe(process.stderr);
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Sends a line and waits for the answer, parsed as JSON. */
+  async ask<T>(line: string): Promise<T> {
+    this.#process.stdin.write(`${line}\n`);
+    const answer = await this.#lines.next();
+    if (answer.done === true) throw new RocError("INTERNAL", `bench: the Python peer ended before it answered "${line}"`);
+    return JSON.parse(answer.value) as T;
+  }
+
+  close(): void {
+    this.#process.stdin.end();
+  }
+}
+
+/** The middle value. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? NaN)) / 2;
+}
