@@ -1,6 +1,7 @@
 // The addon's table of functions; its TypeScript twin is src/torch/native.ts.
 #include <dlfcn.h>
 
+#include "allocator.h"
 #include "autograd.h"
 #include "environment.h"
 #include "javascript.h"
@@ -68,6 +69,7 @@ void loadCuda() { static void* const library = dlopen("libtorch_cuda.so", RTLD_N
 
 napi_value initialize(napi_env env, napi_value exports) {
   loadCuda();
+  installSmallBlockCache();
   napi_set_instance_data(env, new Environment(), [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); },
                          nullptr);
   for (const auto& [name, callback] : kFunctions) {

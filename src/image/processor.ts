@@ -1,0 +1,121 @@
+/** Decoded pictures to the pixel values that a vision tower takes, to the bit as `transformers`' Pillow processors. */
+import { centerCrop, centerWindow, checkSquareSide, contains, meanColor, padToSquare } from "./geometry.js";
+import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
+import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
+import { resizeBicubic, type ResizeOptions } from "./resize.js";
+import type { RgbImage } from "./types.js";
+
+export interface ProcessedImage {
+  /** After padding, resize and crop: what the model looks at. */
+  readonly pixels: RgbImage;
+  /** `[3, height, width]` float32, rescaled and normalised. */
+  readonly pixelValues: Float32Array;
+}
+
+export interface ImageProcessor {
+  /** Size of every {@link ProcessedImage}. */
+  readonly width: number;
+  readonly height: number;
+  /** The configuration that it was made from, as given. */
+  readonly config: unknown;
+  /** @throws RocError IMAGE_TOO_LARGE for a picture too long and thin to be made a square */
+  process(image: RgbImage): ProcessedImage;
+}
+
+export interface ImageProcessorOverride {
+  /**
+   * Instead of what the configuration does to a picture that is not square:
+   * - "crop": the shorter edge to size, then the middle (`transformers`' CLIPImageProcessor);
+   * - "pad": first onto a square of the mean colour (LLaVA's and Q-Align's own code);
+   * - "stretch": first resized to a square of its longer edge (mPLUG-Owl2's own code: two resizes).
+   */
+  readonly resize?: ResizeMode;
+}
+
+/**
+ * An image processor of `preprocessor_config.json` in CLIPImageProcessor's or LlavaImageProcessor's form.
+ *
+ * @param config the file's parsed content; checked here
+ * @param file what messages call it
+ * @throws RocError CONFIG_INVALID naming the field
+ */
+export function createImageProcessor(
+  config: unknown,
+  override: ImageProcessorOverride = {},
+  file = "preprocessor_config.json",
+): ImageProcessor {
+  const steps = parseImageConfig(config, override.resize, file);
+  const size = outputSize(steps, file);
+  const tables = valueTables(steps);
+  const process = (image: RgbImage): ProcessedImage => {
+    const pixels = toPixels(image, steps);
+    return { pixels, pixelValues: toPixelValues(pixels, tables) };
+  };
+  return { ...size, config, process };
+}
+
+/**
+ * The image processor of a checkpoint folder.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or CONFIG_INVALID
+ */
+export async function loadImageProcessor(
+  folder: string,
+  override: ImageProcessorOverride = {},
+): Promise<ImageProcessor> {
+  const { file, config } = await readImageConfig(folder);
+  return createImageProcessor(config, override, file);
+}
+
+function toPixels(image: RgbImage, steps: ImageSteps): RgbImage {
+  const { square, resize, crop } = steps;
+  const source = square === "stretch" ? stretchToSquare(image) : image;
+  const canvas = square === "pad" ? squareCanvas(image, meanColor(steps.mean)) : undefined;
+  if (!resize) {
+    const padded = canvas ? padToSquare(image, canvas.color) : source;
+    return crop ? centerCrop(padded, crop) : padded;
+  }
+  const size = "width" in resize ? resize : shortestEdgeSize(canvas ?? source, resize.shortestEdge);
+  return resizeAndCrop(source, size, crop, canvas ? { canvas } : {});
+}
+
+/** Computes only the pixels that the crop keeps, where it lies inside the resized picture. */
+function resizeAndCrop(image: RgbImage, size: Size, crop: Size | undefined, options: ResizeOptions): RgbImage {
+  if (!crop) return resizeBicubic(image, size, options);
+  const window = centerWindow(size, crop);
+  if (contains(size, window)) return resizeBicubic(image, size, { ...options, window });
+  return centerCrop(resizeBicubic(image, size, options), crop);
+}
+
+function stretchToSquare(image: RgbImage): RgbImage {
+  const side = Math.max(image.width, image.height);
+  if (side !== Math.min(image.width, image.height)) checkSquareSide(side);
+  return resizeBicubic(image, { width: side, height: side });
+}
+
+/**
+ * The value of each byte in each channel, `[3][256]`.
+ *
+ * Rescaling is a float64 product cast to float32; normalising is a float32 difference and a float32 quotient with mean
+ * and deviation cast to float32 (`transformers` 5.18, image_transforms.py). A float64 operation on float32 numbers,
+ * rounded to float32, equals the float32 operation.
+ */
+function valueTables({ rescale, normalize }: ImageSteps): readonly Float32Array[] {
+  return [0, 1, 2].map((channel) => {
+    const mean = Math.fround(normalize?.mean[channel] ?? 0);
+    const std = Math.fround(normalize?.std[channel] ?? 1);
+    return Float32Array.from({ length: 256 }, (_, byte) => {
+      const value = Math.fround(rescale === undefined ? byte : byte * rescale);
+      return Math.fround(value - mean) / std;
+    });
+  });
+}
+
+function toPixelValues({ data, width, height }: RgbImage, tables: readonly Float32Array[]): Float32Array {
+  const area = width * height;
+  const values = new Float32Array(3 * area);
+  tables.forEach((table, channel) => {
+    for (let i = 0; i < area; i++) values[channel * area + i] = table[data[i * 3 + channel]!]!;
+  });
+  return values;
+}

@@ -1,0 +1,182 @@
+/** Reads and checks the files of a tokenizer folder. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { messageOf, RocError } from "../errors.js";
+
+const flag = z.boolean().default(false);
+
+const id = z.number().int().nonnegative();
+const addedFlags = z.object({
+  content: z.string().min(1),
+  single_word: flag,
+  lstrip: flag,
+  rstrip: flag,
+  normalized: z.boolean().optional(),
+  special: flag,
+});
+
+/** Python's default: special tokens match the text as it is, others the normalized text. */
+function withNormalized<T extends { special: boolean; normalized?: boolean | undefined }>(token: T) {
+  return { ...token, normalized: token.normalized ?? !token.special };
+}
+
+/** A token outside the merges, as tokenizer.json and `added_tokens_decoder` write it. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+const typed = z.looseObject({ type: z.string() });
+
+// Half a million entries: one plain pass each instead of a schema an entry.
+const vocabulary = z.custom<Readonly<Record<string, number>>>(
+  (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(Number.isInteger),
+  "must be an object of token to integer id",
+);
+const merges = z.custom<readonly (string | readonly [string, string])[]>(
+  (v) => Array.isArray(v) && v.every(isMerge),
+  'must be a list of "left right" or [left, right]',
+);
+
+function isMerge(value: unknown): boolean {
+  if (typeof value === "string") return value.split(" ").length === 2;
+  return Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string");
+}
+
+const tokenizerJson = z.looseObject({
+  added_tokens: z.array(addedFlags.extend({ id }).transform(withNormalized)).default([]),
+  normalizer: typed.nullable().default(null),
+  pre_tokenizer: typed.nullable().default(null),
+  post_processor: typed.nullable().default(null),
+  decoder: typed.nullable().default(null),
+  model: z.looseObject({
+    type: z.literal("BPE").default("BPE"),
+    vocab: vocabulary,
+    merges,
+    unk_token: z.string().nullish(),
+    fuse_unk: z.boolean().nullish(),
+    byte_fallback: z.boolean().nullish(),
+    continuing_subword_prefix: z.literal("").nullish(),
+    end_of_word_suffix: z.literal("").nullish(),
+  }),
+});
+
+/** tokenizer.json, checked; keys that we do not know are kept. */
+export type TokenizerJson = z.infer<typeof tokenizerJson>;
+
+const specialToken = z.union([z.string().min(1), z.looseObject({ content: z.string().min(1) })]).nullish();
+
+/** The names under which Python's tokenizers keep their special tokens, in Python's order. */
+export const SPECIAL_NAMES = [
+  "bos_token",
+  "eos_token",
+  "unk_token",
+  "sep_token",
+  "pad_token",
+  "cls_token",
+  "mask_token",
+] as const;
+
+const named = Object.fromEntries(SPECIAL_NAMES.map((name) => [name, specialToken])) as Record<
+  (typeof SPECIAL_NAMES)[number],
+  typeof specialToken
+>;
+const moreTokens = z.union([z.array(specialToken), z.looseObject({})]).nullish();
+
+const specialTokensMap = z.looseObject({
+  ...named,
+  additional_special_tokens: moreTokens,
+  extra_special_tokens: moreTokens,
+});
+const tokenizerConfig = specialTokensMap.extend({
+  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), addedFlags.transform(withNormalized)).optional(),
+});
+const addedTokensJson = z.record(z.string(), id);
+const tokenIds = z.union([id, z.array(id)]).nullish();
+const modelConfig = z.looseObject({ bos_token_id: tokenIds, eos_token_id: tokenIds, pad_token_id: tokenIds });
+
+/** tokenizer_config.json, checked. */
+export type TokenizerConfig = z.infer<typeof tokenizerConfig>;
+/** The token ids that config.json and generation_config.json hold. */
+export type ModelConfig = z.infer<typeof modelConfig>;
+
+/** Everything that is read from a tokenizer folder. */
+export interface TokenizerFiles {
+  /** Path of tokenizer.json, for messages. */
+  readonly file: string;
+  readonly json: TokenizerJson;
+  readonly config: TokenizerConfig;
+  readonly specialTokensMap?: z.infer<typeof specialTokensMap>;
+  readonly addedTokens?: z.infer<typeof addedTokensJson>;
+  /** generation_config.json, then config.json: whichever exist. */
+  readonly modelConfigs: readonly ModelConfig[];
+  /** Text of chat_template.jinja. */
+  readonly chatTemplate?: string;
+}
+
+/**
+ * Reads a tokenizer folder. tokenizer.json must exist; tokenizer_config.json, special_tokens_map.json,
+ * added_tokens.json, generation_config.json, config.json and chat_template.jinja are read where they exist.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
+ */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const optional = <T extends z.ZodType>(name: string, schema: T) => readJson(join(folder, name), schema);
+  const file = join(folder, "tokenizer.json");
+  const json = await readJson(file, tokenizerJson);
+  if (json === undefined) {
+    const remedy = "save the tokenizer once with Python's transformers (fast tokenizer), which writes it";
+    throw new RocError("FILE_NOT_FOUND", `${file} does not exist; ${remedy}`);
+  }
+  const specials = await optional("special_tokens_map.json", specialTokensMap);
+  const added = await optional("added_tokens.json", addedTokensJson);
+  const configs = [await optional("generation_config.json", modelConfig), await optional("config.json", modelConfig)];
+  const chatTemplate = await readText(join(folder, "chat_template.jinja"));
+  return {
+    file,
+    json,
+    config: (await optional("tokenizer_config.json", tokenizerConfig)) ?? {},
+    ...(specials && { specialTokensMap: specials }),
+    ...(added && { addedTokens: added }),
+    modelConfigs: configs.filter((config) => config !== undefined),
+    ...(chatTemplate !== undefined && { chatTemplate }),
+  };
+}
+
+/** The text of a file; `undefined` where it does not exist. */
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw new RocError("FILE_UNREADABLE", `${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const remedy = "download the file again";
+    throw new RocError("TOKENIZER_INVALID", `${path} is not JSON (${messageOf(cause)}); ${remedy}`, { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return inFileOrder(value, result.data);
+  const issue = result.error.issues[0];
+  const field = issue?.path.map(String).join(".") || "(whole file)";
+  throw new RocError("TOKENIZER_INVALID", `${path}: field ${field}: ${issue?.message}; correct or re-download it`);
+}
+
+/** zod puts the keys that it knows first; a file that is written back keeps its own order. */
+function inFileOrder<T>(file: unknown, checked: T): T {
+  return { ...Object.fromEntries(Object.keys(Object(file)).map((key) => [key, undefined])), ...checked };
+}

@@ -1,0 +1,49 @@
+/** Cuts text at added tokens, as Python's `tokenizers` does it. */
+import type { AddedToken } from "./files.js";
+
+/** A stretch of text, or an added token in its place. */
+export interface Segment {
+  readonly text: string;
+  readonly token?: AddedToken;
+  /** Where it begins in the text that was cut, in UTF-16 units. */
+  readonly start: number;
+}
+
+const WORD = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
+const WORD_BEFORE = new RegExp(`${WORD}$`, "u");
+const WORD_AFTER = new RegExp(`^${WORD}`, "u");
+
+/** Finds added tokens in text: leftmost first, the longest of those that begin there. */
+export class Splitter {
+  readonly #pattern: RegExp | undefined;
+  readonly #tokens: ReadonlyMap<string, AddedToken>;
+
+  /** @param tokens what to find, by the text that stands for each (normalized where the token is) */
+  constructor(tokens: ReadonlyMap<string, AddedToken>) {
+    this.#tokens = tokens;
+    const longestFirst = [...tokens.keys()].filter((key) => key !== "").sort((a, b) => b.length - a.length);
+    const escaped = longestFirst.map((key) => key.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    this.#pattern = escaped.length > 0 ? new RegExp(escaped.join("|"), "gu") : undefined;
+  }
+
+  split(text: string): Segment[] {
+    if (!this.#pattern || text === "") return text === "" ? [] : [{ text, start: 0 }];
+    const segments: Segment[] = [];
+    let end = 0;
+    for (const match of text.matchAll(this.#pattern)) {
+      const token = this.#tokens.get(match[0]);
+      const [start, stop] = [match.index, match.index + match[0].length];
+      if (!token || (token.single_word && isInsideWord(text, start, stop))) continue;
+      const from = token.lstrip ? Math.max(end, text.slice(0, start).replace(/\p{White_Space}+$/u, "").length) : start;
+      if (end < from) segments.push({ text: text.slice(end, from), start: end });
+      end = token.rstrip ? text.length - text.slice(stop).replace(/^\p{White_Space}+/u, "").length : stop;
+      segments.push({ text: text.slice(from, end), token, start: from });
+    }
+    if (end < text.length) segments.push({ text: text.slice(end), start: end });
+    return segments;
+  }
+}
+
+function isInsideWord(text: string, start: number, stop: number): boolean {
+  return WORD_BEFORE.test(text.slice(0, start)) || WORD_AFTER.test(text.slice(stop));
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { clipGradients } from "../../src/train/clip.js";
+import { AdamW, decayGroups } from "../../src/train/optimizer.js";
+import { learningRateAt, SCHEDULES, type ScheduleKind } from "../../src/train/schedule.js";
+import { fromTypedArray, liveTensors, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
+import { fixture } from "../support.js";
+
+type Numbers = Record<string, number[]>;
+interface Reference {
+  settings: { peak: number; warmup: number; total: number; weightDecay: number; betas: [number, number] };
+  maxNorm: number;
+  shapes: Numbers;
+  adamw: { initial: Numbers; gradients: Numbers[]; norms: number[]; final: Numbers };
+  schedules: Record<ScheduleKind, number[]>;
+}
+const reference = JSON.parse(readFileSync(fixture("train/optimizer.json"), "utf8")) as Reference;
+const { settings, adamw, shapes } = reference;
+
+function filled(name: string, values: number[] | undefined): Tensor {
+  return fromTypedArray(Float32Array.from(values ?? []), shapes[name] ?? []);
+}
+
+function worst(actual: Iterable<number>, expected: readonly number[]): number {
+  return Math.max(...[...actual].map((value, i) => Math.abs(value - (expected[i] ?? NaN))));
+}
+
+function rateAt(step: number, kind: ScheduleKind = "cosine"): number {
+  return learningRateAt(step, { kind, peak: settings.peak, warmup: settings.warmup, total: settings.total });
+}
+
+function makeParameters(): Map<string, Tensor> {
+  const names = Object.keys(adamw.initial);
+  return new Map(names.map((name) => [name, filled(name, adamw.initial[name]).requiresGrad_()]));
+}
+
+/** Optimizer steps `from` to `to` of the reference run. */
+function advance(parameters: Map<string, Tensor>, optimizer: AdamW, from: number, to: number): void {
+  for (let step = from; step < to; step++) {
+    optimizer.zeroGrad();
+    for (const [name, values] of Object.entries(adamw.gradients[step] ?? {})) {
+      const parameter = parameters.get(name);
+      assert.ok(parameter);
+      scope(() => {
+        parameter.grad = filled(name, values);
+      });
+    }
+    const norm = clipGradients(parameters.values(), reference.maxNorm);
+    assert.ok(Math.abs(norm - (adamw.norms[step] ?? NaN)) < 1e-5, `norm of step ${step}`);
+    optimizer.step(rateAt(step));
+  }
+}
+
+function makeOptimizer(parameters: Map<string, Tensor>): AdamW {
+  return new AdamW(decayGroups(parameters, settings.weightDecay), { betas: settings.betas });
+}
+
+test("schedules give transformers' learning rates", () => {
+  for (const kind of SCHEDULES) {
+    const rates = reference.schedules[kind].map((_, step) => rateAt(step, kind));
+    assert.ok(worst(rates, reference.schedules[kind]) < 1e-15, kind);
+  }
+  const floored = learningRateAt(100, { kind: "cosine", peak: 1, warmup: 0, total: 100, floor: 0.1 });
+  assert.ok(Math.abs(floored - 0.1) < 1e-15);
+});
+
+test("20 clipped AdamW steps equal torch.optim.AdamW to 1e-6, without leaving tensors behind", () => {
+  const before = liveTensors();
+  const parameters = makeParameters();
+  const optimizer = makeOptimizer(parameters);
+  advance(parameters, optimizer, 0, settings.total);
+  for (const [name, parameter] of parameters) {
+    assert.ok(worst(parameter.toFloat32Array(), adamw.final[name] ?? []) < 1e-6, name);
+  }
+  optimizer.zeroGrad();
+  optimizer.dispose();
+  for (const parameter of parameters.values()) parameter.dispose();
+  assert.equal(liveTensors(), before);
+});
+
+test("an optimizer restored from its state goes on bit for bit", () => {
+  const [a, b] = [makeParameters(), makeParameters()];
+  const [first, second] = [makeOptimizer(a), makeOptimizer(b)];
+  advance(a, first, 0, 9);
+  for (const [name, parameter] of b) noGrad(() => parameter.copy_(a.get(name) as Tensor));
+  second.restore(first.state());
+  advance(a, first, 9, settings.total);
+  advance(b, second, 9, settings.total);
+  for (const [name, parameter] of a) assert.deepEqual(parameter.toArray(), b.get(name)?.toArray(), name);
+});
+
+test("bfloat16 parameters are stepped on float32 master weights", () => {
+  const parameter = tensor([1, 1], { dtype: "bfloat16" }).requiresGrad_();
+  const optimizer = new AdamW(decayGroups(new Map([["w", parameter]]), 0));
+  for (let step = 0; step < 8; step++) {
+    parameter.grad = tensor([1, -1], { dtype: "bfloat16" });
+    optimizer.step(1e-3);
+  }
+  // Each step moves by 1e-3, less than half of bfloat16's spacing at 1: without master weights nothing would add up.
+  const master = optimizer.state().get("w.master");
+  assert.ok(worst(master?.toNumbers() ?? [], [0.992, 1.008]) < 1e-5);
+  assert.deepEqual(parameter.toNumbers(), [0.9921875, 1.0078125]);
+});
+
+test("a gradient that is not finite is an error and changes nothing", () => {
+  const parameter = tensor([1, 2]).requiresGrad_();
+  parameter.grad = tensor([NaN, 1]);
+  assert.throws(() => clipGradients([parameter], 1), { code: "TRAINING" });
+  assert.deepEqual(parameter.toNumbers(), [1, 2]);
+});
+
+test("a state that does not fit is refused by name", () => {
+  const parameter = tensor([1, 2]).requiresGrad_();
+  const optimizer = new AdamW(decayGroups(new Map([["w", parameter]]), 0));
+  assert.throws(() => optimizer.restore(new Map()), { code: "CHECKPOINT_MISMATCH", message: /w\.exp_avg is missing/ });
+});
