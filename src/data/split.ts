@@ -1,0 +1,18 @@
+/** Seeded splits that do not depend on the order of a data set. */
+import { RocError } from "../errors.js";
+import { Random, type SeedPart } from "./random.js";
+
+/**
+ * A seeded share of `ids`: the `round(fraction * ids.length)` ids that come first when all are sorted by a hash of
+ * (seed, id). The order of `ids` does not matter, and an id keeps its place when others come or go.
+ *
+ * @param fraction in [0, 1]
+ */
+export function seededPart(ids: readonly string[], fraction: number, seed: SeedPart): Set<string> {
+  if (!(fraction >= 0 && fraction <= 1)) {
+    throw new RocError("USAGE", `The fraction of a split is ${fraction}; give a number from 0 to 1.`);
+  }
+  const keyed = ids.map((id) => ({ id, key: new Random(seed, "split", id).next() }));
+  keyed.sort((a, b) => a.key - b.key || (a.id < b.id ? -1 : 1));
+  return new Set(keyed.slice(0, Math.round(fraction * ids.length)).map(({ id }) => id));
+}

@@ -1,0 +1,132 @@
+/**
+ * What a studio photograph is composed of, and the quality that follows from it.
+ *
+ * Every factor is a merit in [0, 1], 1 = as good as it gets, 0 = a gross fault. A picture's latent quality is the
+ * weighted mean of its merits, standardised for independent uniform merits (mean 1/2, variance 1/12):
+ *
+ *     latent = MEAN + SPREAD * sqrt(12) * Σ w_f (m_f - 1/2) / sqrt(Σ w_f²),   clamped to 1..10
+ *
+ * over the factors f that the scene has. So it is roughly normal, with mean 5.5 and standard deviation 1.3, in every
+ * scene. Weights are the table {@link FACTORS}; the larger ones belong to what is seen at a glance.
+ */
+import { RocError } from "../../errors.js";
+import { Random, type SeedPart } from "../random.js";
+
+interface FactorRule {
+  /** Weight in the latent quality. */
+  readonly weight: number;
+  /** What is seen at merit 1, and at merit 0 on the faulty side(s); a side is drawn for each picture. */
+  readonly best: string;
+  readonly worst: readonly [string] | readonly [string, string];
+}
+
+/** The factors, their weights and their meaning. */
+export const FACTORS = {
+  exposure: { weight: 2.0, best: "mid-grey mean", worst: ["30% of the light", "twice the light, clipped"] },
+  contrast: { weight: 1.7, best: "full tonal range", worst: ["27% of it: grey haze"] },
+  saturation: { weight: 1.6, best: "natural chroma", worst: ["grey", "three times the chroma: garish"] },
+  harmony: { weight: 0.7, best: "neighbouring hues and one complement", worst: ["hues spread around the circle"] },
+  motion: { weight: 0.7, best: "no motion blur", worst: ["smeared by 12% of the long edge, any direction"] },
+  noise: { weight: 0.8, best: "no noise", worst: ["heavy grain"] },
+  depth: { weight: 0.5, best: "sharp subject, soft ground", worst: ["soft subject, sharp ground"] },
+  clutter: { weight: 0.7, best: "nothing but the scene", worst: ["16 stray things"] },
+  placement: { weight: 0.5, best: "subject on a point of thirds", worst: ["at the frame's edge", "dead centre"] },
+} as const satisfies Record<string, FactorRule>;
+
+export type Factor = keyof typeof FACTORS;
+export const FACTOR_NAMES = Object.keys(FACTORS) as readonly Factor[];
+
+/** The scenes and the factors that each of them lacks (such a factor is not in its latent quality). */
+export const SCENE_LACKS = {
+  landscape: ["depth"],
+  "still-life": [],
+  portrait: [],
+  architecture: ["depth"],
+  abstract: ["depth", "clutter", "placement"],
+} as const satisfies Record<string, readonly Factor[]>;
+
+export type SceneName = keyof typeof SCENE_LACKS;
+export const SCENE_NAMES = Object.keys(SCENE_LACKS) as readonly SceneName[];
+
+/** Merits of the factors that a scene has. */
+export type Merits = Readonly<Partial<Record<Factor, number>>>;
+
+/** Width to height. */
+export const ASPECTS = { "3:2": 3 / 2, "4:3": 4 / 3, "1:1": 1, "2:3": 2 / 3, "16:9": 16 / 9 } as const;
+export type Aspect = keyof typeof ASPECTS;
+const ASPECT_NAMES = Object.keys(ASPECTS) as [Aspect, ...Aspect[]];
+
+const MEAN = 5.5;
+const SPREAD = 1.3;
+
+/** Everything that determines a picture but its size. */
+export interface Composition {
+  readonly seed: SeedPart;
+  readonly index: number;
+  readonly scene: SceneName;
+  readonly aspect: Aspect;
+  readonly merits: Merits;
+  /** For factors with two faulty sides: which (0 or 1, as in {@link FACTORS}). */
+  readonly sides: Readonly<Partial<Record<Factor, number>>>;
+  /** Latent quality, 1..10. */
+  readonly latent: number;
+}
+
+/** Parts of a composition to choose instead of drawing them. Merits of factors that the scene lacks are refused. */
+export interface CompositionOverrides {
+  readonly scene?: SceneName;
+  readonly aspect?: Aspect;
+  readonly merits?: Merits;
+  readonly sides?: Composition["sides"];
+}
+
+/** The factors that a scene has, in the order of {@link FACTORS}. */
+export function factorsOf(scene: SceneName): Factor[] {
+  const lacks: readonly Factor[] = SCENE_LACKS[scene];
+  return FACTOR_NAMES.filter((factor) => !lacks.includes(factor));
+}
+
+/** The documented formula: quality 1..10 of a scene with these merits (all that the scene has must be given). */
+export function latentQuality(scene: SceneName, merits: Merits): number {
+  let sum = 0;
+  let squares = 0;
+  for (const factor of factorsOf(scene)) {
+    const { weight } = FACTORS[factor];
+    sum += weight * (checkedMerit(scene, factor, merits[factor]) - 0.5);
+    squares += weight ** 2;
+  }
+  return Math.min(10, Math.max(1, MEAN + (SPREAD * Math.sqrt(12) * sum) / Math.sqrt(squares)));
+}
+
+/** Composes picture `index` of studio `seed`; it does not depend on how many pictures there are. */
+export function compose(seed: SeedPart, index: number, overrides: CompositionOverrides = {}): Composition {
+  const random = new Random(seed, index, "composition");
+  const scene = overrides.scene ?? random.pick(SCENE_NAMES as readonly [SceneName, ...SceneName[]]);
+  const aspect = overrides.aspect ?? new Random(seed, index, "aspect").pick(ASPECT_NAMES);
+  const merits: Partial<Record<Factor, number>> = {};
+  const sides: Partial<Record<Factor, number>> = {};
+  for (const factor of factorsOf(scene)) {
+    const drawn = new Random(seed, index, factor);
+    merits[factor] = rounded(drawn.next());
+    if (FACTORS[factor].worst.length > 1) sides[factor] = drawn.int(2);
+  }
+  for (const factor of Object.keys(overrides.merits ?? {})) refuseLacking(scene, factor);
+  Object.assign(merits, overrides.merits);
+  Object.assign(sides, overrides.sides);
+  return { seed, index, scene, aspect, merits, sides, latent: rounded(latentQuality(scene, merits)) };
+}
+
+/** Four decimals, so that `studio.json` holds exactly what was rendered. */
+function rounded(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}
+
+function checkedMerit(scene: SceneName, factor: Factor, merit: number | undefined): number {
+  if (merit !== undefined && merit >= 0 && merit <= 1) return merit;
+  throw new RocError("USAGE", `The merit "${factor}" of scene ${scene} is ${merit}; give a number from 0 to 1.`);
+}
+
+function refuseLacking(scene: SceneName, factor: string): void {
+  if ((factorsOf(scene) as string[]).includes(factor)) return;
+  throw new RocError("USAGE", `Scene ${scene} has no factor "${factor}"; it has ${factorsOf(scene).join(", ")}.`);
+}

@@ -1,0 +1,134 @@
+/**
+ * The loss of the paper's Eq. 6: text and scores are supervised apart.
+ *
+ * Text: the mean cross-entropy over the supervised tokens of the batch, T_p among them. Scores: at every T_p the score
+ * of Eq. 5 against its ground truth. The softmax of Eq. 5 is over the raw logits of the T_s, as in the released code.
+ */
+import { RocError } from "../errors.js";
+import type { Mllm } from "../models/types.js";
+import { aten, fromTypedArray, zeros, type Tensor } from "../torch/index.js";
+import type { ScoreVocabulary } from "./vocabulary.js";
+import type { LossWeights } from "./weights.js";
+
+/** Under the EMD's root, so that its gradient is 0, not NaN, where both distributions are the same. */
+const TINY = 1e-12;
+
+export interface RocLossInput {
+  readonly model: Pick<Mllm, "logits">;
+  /** `[batch, T, hiddenSize]` */
+  readonly hidden: Tensor;
+  /** Positions that predict a supervised token, as `b * T + t`: each is one before the token itself. */
+  readonly rows: readonly number[];
+  /** The ids that they predict. */
+  readonly targets: readonly number[];
+  /** One ground truth a T_p in the order of `rows`, on the vocabulary's scale. */
+  readonly groundTruth: readonly number[];
+  /** One voted distribution a T_p (N probabilities), null where there are no votes. */
+  readonly distributions?: readonly (readonly number[] | null)[];
+}
+
+/** Scalars, and the scores. Losses whose targets are absent are 0. */
+export interface RocLoss {
+  /** text + l1 * l1Loss + ce * ceLoss + emd * emdLoss */
+  readonly loss: Tensor;
+  readonly textLoss: Tensor;
+  /** Smooth L1 (beta 1), mean over all T_p. */
+  readonly l1Loss: Tensor;
+  /** Mean over the T_p that have votes of `-sum(voted * log(predicted))`. */
+  readonly ceLoss: Tensor;
+  /** `sqrt(mean((CDF predicted - CDF voted)^2))`, one root over all T_p with votes and all N bins. */
+  readonly emdLoss: Tensor;
+  /** `[T_p]` predicted scores, detached. */
+  readonly scores: Tensor;
+}
+
+/**
+ * Eq. 6 from hidden states; logits are computed at `rows` only. In float32, or float64 for a float64 model.
+ *
+ * The released EMD takes one root over the whole batch, so it depends on how samples are batched; kept as it is.
+ *
+ * @throws RocError USAGE where lengths disagree; TRAINING where votes are weighed but no `distributions` are given
+ */
+export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): RocLoss {
+  check(input, vocabulary, weights);
+  const { targets, groundTruth } = input;
+  const logits = logitsAt(input);
+  const { device, dtype } = logits;
+  const textLoss = aten("cross_entropy_loss")(logits, ids(targets, device), null, 1, -100, 0);
+  const scoreRows = targets.flatMap((id, row) => (id === vocabulary.positionId ? [row] : []));
+  const zero = zeros([], { device, dtype });
+  if (scoreRows.length === 0) {
+    const scores = zeros([0], { device, dtype });
+    return { loss: textLoss, textLoss, l1Loss: zero, ceLoss: zero, emdLoss: zero, scores };
+  }
+  const logProbabilities = scoreLogits(logits, scoreRows, vocabulary).logSoftmax(-1);
+  const scores = expectation(logProbabilities.exp(), vocabulary);
+  const l1Loss = aten("smooth_l1_loss")(scores, numbers(groundTruth, [groundTruth.length], scores), 1, 1);
+  const { ceLoss, emdLoss } = distributionLosses(logProbabilities, input.distributions ?? [], zero);
+  const parts = [
+    [weights.l1, l1Loss],
+    [weights.ce, ceLoss],
+    [weights.emd, emdLoss],
+  ] as const;
+  // A weight of 0 keeps its part out of the graph: 0 times a part that is not finite would spoil the sum.
+  const loss = parts.reduce((sum, [weight, part]) => (weight === 0 ? sum : sum.add(part.mul(weight))), textLoss);
+  return { loss, textLoss, l1Loss, ceLoss, emdLoss, scores: scores.detach() };
+}
+
+/** Logits of the supervised rows, `[rows, vocabSize]`, in at least float32. */
+function logitsAt({ model, hidden, rows }: RocLossInput): Tensor {
+  const supervised = hidden.flatten(0, 1).indexSelect(0, ids(rows, hidden.device));
+  const logits = model.logits(supervised);
+  return logits.dtype === "float64" ? logits : logits.to("float32");
+}
+
+/** `[T_p, N]`: the T_s logits where T_p is due. */
+function scoreLogits(logits: Tensor, scoreRows: readonly number[], { scoreIds }: ScoreVocabulary): Tensor {
+  const [first = 0] = scoreIds;
+  return logits.indexSelect(0, ids(scoreRows, logits.device)).narrow(1, first, scoreIds.length);
+}
+
+/** Eq. 5: `[T_p, N]` probabilities to `[T_p]` scores. */
+function expectation(probabilities: Tensor, { values }: ScoreVocabulary): Tensor {
+  return probabilities.mul(numbers(values, [values.length], probabilities)).sum(-1);
+}
+
+function distributionLosses(
+  logProbabilities: Tensor,
+  distributions: readonly (readonly number[] | null)[],
+  zero: Tensor,
+): { ceLoss: Tensor; emdLoss: Tensor } {
+  const voted = distributions.flatMap((distribution, row) => (distribution ? [row] : []));
+  if (voted.length === 0) return { ceLoss: zero, emdLoss: zero };
+  const predicted = logProbabilities.indexSelect(0, ids(voted, zero.device));
+  const target = numbers(distributions.flatMap((distribution) => distribution ?? []), predicted.shape, predicted);
+  const ceLoss = target.mul(predicted).sum(-1).mean().neg();
+  const difference = predicted.exp().cumsum(-1).sub(target.cumsum(-1));
+  return { ceLoss, emdLoss: difference.pow(2).mean().clamp(TINY, null).sqrt() };
+}
+
+function ids(values: readonly number[], device: string): Tensor {
+  return fromTypedArray(BigInt64Array.from(values, BigInt), [values.length], { device });
+}
+
+function numbers(values: readonly number[], shape: readonly number[], like: Tensor): Tensor {
+  return fromTypedArray(Float64Array.from(values), [...shape], { dtype: like.dtype, device: like.device });
+}
+
+function check({ rows, targets, groundTruth, distributions }: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): void {
+  const scores = targets.filter((id) => id === vocabulary.positionId).length;
+  const lengths = { rows: [rows.length, targets.length], groundTruth: [groundTruth.length, scores] } as const;
+  for (const [name, [found, expected]] of Object.entries(lengths)) {
+    if (found !== expected) throw new RocError("USAGE", `rocLoss: ${name} has ${found} values, ${expected} expected`);
+  }
+  if (rows.length === 0) throw new RocError("USAGE", "rocLoss: nothing is supervised; give rows and targets");
+  if (distributions === undefined) {
+    if (weights.ce === 0 && weights.emd === 0) return;
+    const remedy = "Train on data with votes, or set ce and emd to 0.";
+    throw new RocError("TRAINING", `The loss weighs vote distributions, but the samples have none. ${remedy}`);
+  }
+  const n = vocabulary.scoreIds.length;
+  if (distributions.length !== scores || distributions.some((votes) => votes !== null && votes.length !== n)) {
+    throw new RocError("USAGE", `rocLoss: distributions must be ${scores} times ${n} probabilities (or null)`);
+  }
+}

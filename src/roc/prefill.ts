@@ -1,0 +1,95 @@
+/**
+ * Scoring by one forward: the answer's text is known, so the prompt and the canonical answer with every T_p in place
+ * go through the model at once, and only the T_s logits where a T_p is due are computed.
+ *
+ * It gives what {@link generate} gives wherever the model would have written that answer.
+ */
+import { RocError } from "../errors.js";
+import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
+import { fromTypedArray, inferenceMode, scope, type Tensor } from "../torch/index.js";
+import { readScore, type ScoreReading } from "./reading.js";
+import { renderAnswer, type RocTemplates } from "./template.js";
+import { POSITION_TOKEN, type ScoreVocabulary } from "./vocabulary.js";
+
+/** All that scoring needs. */
+export interface ScoringParts {
+  readonly model: Mllm;
+  readonly processor: MllmProcessor;
+  readonly vocabulary: ScoreVocabulary;
+  readonly templates: RocTemplates;
+}
+
+/**
+ * The scores of every image in a batch, `[image][T_p in reading order]`, by one forward for all of them.
+ *
+ * A sum's rounding may differ with the batch's size: where a score must not depend on its company, give one image a
+ * time. Opens its own scope; `images` stays the caller's.
+ *
+ * @throws RocError TOKENIZER_INVALID where the tokenizer does not give T_p the id that the config says
+ */
+export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): ScoreReading[][] {
+  const { model, vocabulary } = parts;
+  const sequences = splitBatch(images).map((image) => sequenceOf(parts, image));
+  return inferenceMode(() =>
+    scope(() => {
+      const { inputIds, attentionMask } = pad(sequences, model.device);
+      const input = { inputIds, images, ...(attentionMask && { attentionMask }) };
+      const hidden = model.forward(input).flatten(0, 1);
+      const length = inputIds.size(1);
+      const rows = sequences.flatMap(({ scorePositions }, index) => scorePositions.map((at) => index * length + at));
+      const logits = model.logits(hidden.indexSelect(0, ids(rows, [rows.length], model.device)), vocabulary.scoreIds);
+      return readings(logits, sequences, vocabulary);
+    }),
+  );
+}
+
+interface Sequence {
+  /** Up to and without the last T_p: whatever follows cannot change a causal model's scores. */
+  readonly ids: readonly number[];
+  /** Positions whose next token is T_p. */
+  readonly scorePositions: readonly number[];
+}
+
+function sequenceOf({ processor, vocabulary, templates }: ScoringParts, image: ImageBatch): Sequence {
+  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  const { text, scoreNames } = renderAnswer(answer);
+  const ids = [...processor.prompt(prompt, image), ...processor.answer(text)];
+  const scorePositions = ids.flatMap((id, position) => (id === vocabulary.positionId ? [position - 1] : []));
+  const last = scorePositions.at(-1);
+  if (last === undefined || scorePositions.length !== scoreNames.length) {
+    const found = `"${text}" gives ${scorePositions.length} times id ${vocabulary.positionId}, not ${scoreNames.length}`;
+    const remedy = `The tokenizer's files must hold ${POSITION_TOKEN} with the id that config.json calls score_id.`;
+    throw new RocError("TOKENIZER_INVALID", `The canonical answer ${found}. ${remedy}`);
+  }
+  return { ids: ids.slice(0, last + 1), scorePositions };
+}
+
+/** The images of a batch one by one, for the prompt; only the grid of each matters there. */
+function splitBatch(images: ImageBatch): ImageBatch[] {
+  const { pixelValues, imageGridThw } = images;
+  if (!imageGridThw) return Array.from({ length: pixelValues.size(0) }, () => images);
+  return imageGridThw.map((grid) => ({ pixelValues, imageGridThw: [grid] }));
+}
+
+/** Rows of one length: padded at the end, where a causal model does not look. No mask where nothing is padded. */
+function pad(sequences: readonly Sequence[], device: string): { inputIds: Tensor; attentionMask: Tensor | undefined } {
+  const longest = Math.max(...sequences.map((sequence) => sequence.ids.length));
+  const shape = [sequences.length, longest];
+  const fill = (row: readonly number[]): number[] => [...row, ...new Array<number>(longest - row.length).fill(0)];
+  const inputIds = ids(sequences.flatMap((sequence) => fill(sequence.ids)), shape, device);
+  if (sequences.every((sequence) => sequence.ids.length === longest)) return { inputIds, attentionMask: undefined };
+  const mask = sequences.flatMap((sequence) => fill(sequence.ids.map(() => 1)));
+  return { inputIds, attentionMask: ids(mask, shape, device) };
+}
+
+function readings(logits: Tensor, sequences: readonly Sequence[], vocabulary: ScoreVocabulary): ScoreReading[][] {
+  const numbers = logits.toNumbers();
+  const n = vocabulary.scoreIds.length;
+  let next = 0;
+  const read = (): ScoreReading => readScore(numbers.slice(next * n, ++next * n), vocabulary);
+  return sequences.map(({ scorePositions }) => scorePositions.map(read));
+}
+
+function ids(values: readonly number[], shape: readonly number[], device: string): Tensor {
+  return fromTypedArray(BigInt64Array.from(values, BigInt), [...shape], { device });
+}

@@ -1,0 +1,31 @@
+/** A score read from the logits of the score tokens (Eq. 5). */
+import type { ScoreVocabulary } from "./vocabulary.js";
+
+export interface ScoreReading {
+  /** Expected value of {@link distribution}, on the vocabulary's scale. */
+  readonly value: number;
+  /** Standard deviation of {@link distribution}. */
+  readonly std: number;
+  /** Probability of each s_i, summing to 1. */
+  readonly distribution: readonly number[];
+}
+
+/**
+ * Eq. 5 on the raw logits of the T_s (as the released code; the equation as printed exponentiates probabilities).
+ *
+ * In double precision whatever the model's dtype, so that reading adds no rounding of its own.
+ */
+export function readScore(logits: ArrayLike<number>, { values }: ScoreVocabulary): ScoreReading {
+  const finite = Array.from(logits);
+  const top = Math.max(...finite);
+  const weights = finite.map((logit) => Math.exp(logit - top));
+  const total = sum(weights);
+  const distribution = weights.map((weight) => weight / total);
+  const value = sum(distribution.map((probability, index) => probability * (values[index] as number)));
+  const variance = sum(distribution.map((probability, index) => probability * ((values[index] as number) - value) ** 2));
+  return { value, std: Math.sqrt(variance), distribution };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

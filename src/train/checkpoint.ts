@@ -1,0 +1,128 @@
+/**
+ * Resumable states of a run. A run folder holds
+ *
+ *     step-00000400/   a whole checkpoint, optimizer.safetensors, trainer.json
+ *     latest           the name of the newest of them
+ *
+ * A state is written as `step-….tmp`, flushed and renamed; then `latest` is replaced; then older states are deleted,
+ * but for the best one. A process killed anywhere in between leaves `latest` naming a whole state.
+ */
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { messageOf, RocError } from "../errors.js";
+import { publishFolder, removeEntries, replaceFile } from "./folder.js";
+
+const LATEST = "latest";
+const STATE = "trainer.json";
+const STEP_FOLDER = /^step-\d{8}$/;
+const STEP_ENTRY = /^step-\d{8}(\.tmp)?$/;
+
+const FORMAT = "roc4mllm-trainer";
+
+const stateSchema = z.object({
+  /** Optimizer steps done. */
+  step: z.number().int().min(0),
+  /** Optimizer steps of the whole run. */
+  totalSteps: z.number().int().min(1),
+  /** Where the next batch lies: epoch, and batch within it. Both follow from `step`; kept for people. */
+  epoch: z.number().int().min(0),
+  batch: z.number().int().min(0),
+  /** All randomness of a run is drawn from (seed, epoch, sample), so that the seed is the generators' whole state. */
+  seed: z.number().int(),
+  threads: z.number().int().min(1),
+  /** What matrix products are computed in. */
+  precision: z.enum(["float32", "bfloat16"]),
+  /** Digest of everything else that determines the run: options, samples, texts. */
+  fingerprint: z.string(),
+  /** The best validation so far and the state that holds its weights. */
+  best: z
+    .object({ step: z.number().int(), srcc: z.number().nullable(), plcc: z.number().nullable(), mae: z.number() })
+    .nullable(),
+  /** Seconds of training so far, over all processes. */
+  seconds: z.number().min(0),
+});
+
+/** What `trainer.json` says. */
+export type TrainerState = Readonly<z.infer<typeof stateSchema>>;
+const fileSchema = z.object({ format: z.literal(FORMAT), state: stateSchema });
+
+export interface SavedState {
+  readonly folder: string;
+  readonly state: TrainerState;
+}
+
+/** Name of the folder of a step's state. */
+export function stepFolder(run: string, step: number): string {
+  return join(run, `step-${String(step).padStart(8, "0")}`);
+}
+
+/**
+ * Writes a state and makes it the latest.
+ *
+ * @param write puts weights and optimizer into the folder that it is given
+ * @throws RocError TRAINING where it cannot be written (a full disk); the states before it are untouched
+ */
+export async function saveState(
+  run: string,
+  state: TrainerState,
+  write: (folder: string) => Promise<void>,
+): Promise<SavedState> {
+  const folder = stepFolder(run, state.step);
+  const aside = `${folder}.tmp`;
+  try {
+    await rm(aside, { recursive: true, force: true });
+    await mkdir(aside, { recursive: true });
+    await write(aside);
+    await replaceFile(join(aside, STATE), `${JSON.stringify({ format: FORMAT, state }, null, 2)}\n`);
+    await publishFolder(aside, folder);
+    await replaceFile(join(run, LATEST), `${basename(folder)}\n`);
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true }).catch(() => undefined);
+    const message = `The state of step ${state.step} cannot be written to ${run}: ${messageOf(error)}.`;
+    throw new RocError("TRAINING", `${message} Make room there and start again: the run resumes.`, { cause: error });
+  }
+  await removeOthers(run, state);
+  return { folder, state };
+}
+
+/**
+ * The newest state of a run folder, if it has one; whatever else a killed process left is removed.
+ * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it
+ */
+export async function openLatestState(run: string): Promise<SavedState | undefined> {
+  const name = (await readFile(join(run, LATEST), "utf8").catch(() => "")).trim();
+  if (name === "") {
+    await removeEntries(run, (entry) => STEP_ENTRY.test(entry)).catch(() => undefined);
+    return undefined;
+  }
+  if (!STEP_FOLDER.test(name)) {
+    const remedy = "Write the name of one of its step folders into it, or start again with --fresh.";
+    throw new RocError("CHECKPOINT_INVALID", `${join(run, LATEST)} names "${name}", which is no state. ${remedy}`);
+  }
+  const folder = join(run, name);
+  const state = await readState(join(folder, STATE));
+  await removeOthers(run, state);
+  return { folder, state };
+}
+
+async function readState(file: string): Promise<TrainerState> {
+  try {
+    return fileSchema.parse(JSON.parse(await readFile(file, "utf8"))).state;
+  } catch (cause) {
+    const remedy = "Start again with --fresh, or restore the run folder.";
+    throw new RocError("CHECKPOINT_INVALID", `${file} is not a trainer state: ${messageOf(cause)}. ${remedy}`, { cause });
+  }
+}
+
+/** Deletes all states but the latest and the best one. */
+async function removeOthers(run: string, state: TrainerState): Promise<void> {
+  const kept = new Set([state.step, state.best?.step ?? state.step].map((step) => basename(stepFolder(run, step))));
+  await removeEntries(run, (name) => STEP_ENTRY.test(name) && !kept.has(name));
+}
+
+/** Removes everything that a run has left in its folder, and nothing else. */
+export async function clearRun(run: string): Promise<void> {
+  const files = new Set([LATEST, "metrics.jsonl", "config.json", "environment.json"]);
+  await removeEntries(run, (name) => STEP_ENTRY.test(name) || files.has(name));
+}

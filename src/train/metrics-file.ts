@@ -1,0 +1,77 @@
+/** What a run leaves for people and plots: `metrics.jsonl`, `config.json`, `environment.json`. */
+import { execFile } from "node:child_process";
+import { appendFile, readFile } from "node:fs/promises";
+import { cpus, platform, release } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { getNumThreads, torchVersion } from "../torch/index.js";
+import { replaceFile } from "./folder.js";
+
+/** One line of `metrics.jsonl`: the optimizer step that it was measured after, and figures. */
+export interface MetricsRecord {
+  readonly step: number;
+  readonly [figure: string]: unknown;
+}
+
+/** A JSON Lines file that only grows, but for being cut back to the step that a run resumes from. */
+export class MetricsFile {
+  constructor(private readonly path: string) {}
+
+  /** Keeps the records up to and with `step`; drops later ones and what a kill left of a line. */
+  async truncate(step: number): Promise<void> {
+    const text = await readFile(this.path, "utf8").catch(() => "");
+    const kept = text.split("\n").filter((line) => (stepOf(line) ?? Infinity) <= step);
+    await replaceFile(this.path, kept.map((line) => `${line}\n`).join(""));
+  }
+
+  async append(record: MetricsRecord): Promise<void> {
+    await appendFile(this.path, `${JSON.stringify(record)}\n`);
+  }
+}
+
+function stepOf(line: string): number | undefined {
+  try {
+    const record: unknown = JSON.parse(line);
+    const step = typeof record === "object" && record !== null && "step" in record ? record.step : undefined;
+    return typeof step === "number" ? step : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a run's numbers come from. */
+export interface RunEnvironment {
+  readonly node: string;
+  readonly torch: string;
+  readonly threads: number;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly system: string;
+  /** Git revision of this program, with "+" where files were changed; null outside of a work tree. */
+  readonly revision: string | null;
+}
+
+export async function describeEnvironment(): Promise<RunEnvironment> {
+  const processors = cpus();
+  return {
+    node: process.version,
+    torch: torchVersion(),
+    threads: getNumThreads(),
+    cpu: processors[0]?.model.trim() ?? "unknown",
+    cores: processors.length,
+    system: `${platform()} ${release()}`,
+    revision: await gitRevision(),
+  };
+}
+
+async function gitRevision(): Promise<string | null> {
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)("git", args, { cwd })).stdout.trim();
+  try {
+    const changed = await git("status", "--porcelain", "--untracked-files=no");
+    return (await git("rev-parse", "HEAD")) + (changed === "" ? "" : "+");
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,42 @@
+/** Learning rates by step: pure functions, the same factors as the schedules of Python transformers (optimization.py). */
+import { RocError } from "../errors.js";
+
+export const SCHEDULES = ["constant", "linear", "cosine"] as const;
+export type ScheduleKind = (typeof SCHEDULES)[number];
+
+export interface Schedule {
+  readonly kind: ScheduleKind;
+  /** Learning rate at the end of the warm-up. */
+  readonly peak: number;
+  /** Optimizer steps over which the rate rises linearly from 0. */
+  readonly warmup: number;
+  /** Optimizer steps of the whole run, warm-up included; linear and cosine reach `floor` there. */
+  readonly total: number;
+  /** Share of `peak` that linear and cosine end at, in [0, 1]. Default 0. */
+  readonly floor?: number;
+}
+
+/** What is left of the peak at `progress` in [0, 1] after the warm-up. */
+const DECAY: Readonly<Record<ScheduleKind, (progress: number) => number>> = {
+  constant: () => 1,
+  linear: (progress) => 1 - progress,
+  cosine: (progress) => (1 + Math.cos(Math.PI * progress)) / 2,
+};
+
+/** Learning rate of optimizer step `step`, counted from 0 (which has rate 0 where there is a warm-up). */
+export function learningRateAt(step: number, schedule: Schedule): number {
+  const { kind, peak, warmup, total, floor = 0 } = schedule;
+  if (step < warmup) return (peak * step) / warmup;
+  const progress = Math.min(1, (step - warmup) / Math.max(1, total - warmup));
+  const decay = DECAY[kind](progress);
+  return peak * (kind === "constant" ? decay : floor + (1 - floor) * decay);
+}
+
+/** @throws RocError USAGE where `name` is no schedule */
+export function parseSchedule(name: string): ScheduleKind {
+  const found = SCHEDULES.find((kind) => kind === name);
+  if (found === undefined) {
+    throw new RocError("USAGE", `"${name}" is not a learning rate schedule; choose one of ${SCHEDULES.join(", ")}.`);
+  }
+  return found;
+}
