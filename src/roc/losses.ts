@@ -7,6 +7,7 @@
 import { RocError } from "../errors.js";
 import type { Mllm } from "../models/types.js";
 import { aten, fromTypedArray, zeros, type Tensor } from "../torch/index.js";
+import { idTensor } from "./ids.js";
 import type { ScoreVocabulary } from "./vocabulary.js";
 import type { LossWeights } from "./weights.js";
 
@@ -54,7 +55,7 @@ export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weight
   const { targets, groundTruth } = input;
   const logits = logitsAt(input);
   const { device, dtype } = logits;
-  const textLoss = aten("cross_entropy_loss")(logits, ids(targets, device), null, 1, -100, 0);
+  const textLoss = aten("cross_entropy_loss")(logits, idTensor(targets, device), null, 1, -100, 0);
   const scoreRows = targets.flatMap((id, row) => (id === vocabulary.positionId ? [row] : []));
   const zero = zeros([], { device, dtype });
   if (scoreRows.length === 0) {
@@ -77,7 +78,7 @@ export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weight
 
 /** Logits of the supervised rows, `[rows, vocabSize]`, in at least float32. */
 function logitsAt({ model, hidden, rows }: RocLossInput): Tensor {
-  const supervised = hidden.flatten(0, 1).indexSelect(0, ids(rows, hidden.device));
+  const supervised = hidden.flatten(0, 1).indexSelect(0, idTensor(rows, hidden.device));
   const logits = model.logits(supervised);
   return logits.dtype === "float64" ? logits : logits.to("float32");
 }
@@ -85,7 +86,7 @@ function logitsAt({ model, hidden, rows }: RocLossInput): Tensor {
 /** `[T_p, N]`: the T_s logits where T_p is due. */
 function scoreLogits(logits: Tensor, scoreRows: readonly number[], { scoreIds }: ScoreVocabulary): Tensor {
   const [first = 0] = scoreIds;
-  return logits.indexSelect(0, ids(scoreRows, logits.device)).narrow(1, first, scoreIds.length);
+  return logits.indexSelect(0, idTensor(scoreRows, logits.device)).narrow(1, first, scoreIds.length);
 }
 
 /** Eq. 5: `[T_p, N]` probabilities to `[T_p]` scores. */
@@ -100,15 +101,11 @@ function distributionLosses(
 ): { ceLoss: Tensor; emdLoss: Tensor } {
   const voted = distributions.flatMap((distribution, row) => (distribution ? [row] : []));
   if (voted.length === 0) return { ceLoss: zero, emdLoss: zero };
-  const predicted = logProbabilities.indexSelect(0, ids(voted, zero.device));
+  const predicted = logProbabilities.indexSelect(0, idTensor(voted, zero.device));
   const target = numbers(distributions.flatMap((distribution) => distribution ?? []), predicted.shape, predicted);
   const ceLoss = target.mul(predicted).sum(-1).mean().neg();
   const difference = predicted.exp().cumsum(-1).sub(target.cumsum(-1));
   return { ceLoss, emdLoss: difference.pow(2).mean().clamp(TINY, null).sqrt() };
-}
-
-function ids(values: readonly number[], device: string): Tensor {
-  return fromTypedArray(BigInt64Array.from(values, BigInt), [values.length], { device });
 }
 
 function numbers(values: readonly number[], shape: readonly number[], like: Tensor): Tensor {

@@ -6,7 +6,8 @@
  */
 import { RocError } from "../errors.js";
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
-import { fromTypedArray, inferenceMode, scope, type Tensor } from "../torch/index.js";
+import { inferenceMode, scope, type Tensor } from "../torch/index.js";
+import { idTensor } from "./ids.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import { renderAnswer, type RocTemplates } from "./template.js";
 import { POSITION_TOKEN, type ScoreVocabulary } from "./vocabulary.js";
@@ -37,7 +38,7 @@ export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): ScoreRe
       const hidden = model.forward(input).flatten(0, 1);
       const length = inputIds.size(1);
       const rows = sequences.flatMap(({ scorePositions }, index) => scorePositions.map((at) => index * length + at));
-      const logits = model.logits(hidden.indexSelect(0, ids(rows, [rows.length], model.device)), vocabulary.scoreIds);
+      const logits = model.logits(hidden.indexSelect(0, idTensor(rows, model.device)), vocabulary.scoreIds);
       return readings(logits, sequences, vocabulary);
     }),
   );
@@ -50,24 +51,25 @@ interface Sequence {
   readonly scorePositions: readonly number[];
 }
 
-function sequenceOf({ processor, vocabulary, templates }: ScoringParts, image: ImageBatch): Sequence {
+function sequenceOf({ processor, vocabulary, templates }: ScoringParts, image: ImageBatch | undefined): Sequence {
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
   const { text, scoreNames } = renderAnswer(answer);
-  const ids = [...processor.prompt(prompt, image), ...processor.answer(text)];
-  const scorePositions = ids.flatMap((id, position) => (id === vocabulary.positionId ? [position - 1] : []));
+  const promptIds = processor.prompt(prompt, image);
+  const answerIds = processor.answer(text);
+  const before = promptIds.length - 1;
+  const scorePositions = answerIds.flatMap((id, index) => (id === vocabulary.positionId ? [before + index] : []));
   const last = scorePositions.at(-1);
   if (last === undefined || scorePositions.length !== scoreNames.length) {
     const found = `"${text}" gives ${scorePositions.length} times id ${vocabulary.positionId}, not ${scoreNames.length}`;
     const remedy = `The tokenizer's files must hold ${POSITION_TOKEN} with the id that config.json calls score_id.`;
     throw new RocError("TOKENIZER_INVALID", `The canonical answer ${found}. ${remedy}`);
   }
-  return { ids: ids.slice(0, last + 1), scorePositions };
+  return { ids: [...promptIds, ...answerIds].slice(0, last + 1), scorePositions };
 }
 
-/** The images of a batch one by one, for the prompt; only the grid of each matters there. */
-function splitBatch(images: ImageBatch): ImageBatch[] {
-  const { pixelValues, imageGridThw } = images;
-  if (!imageGridThw) return Array.from({ length: pixelValues.size(0) }, () => images);
+/** What the prompt of each image needs to know: its grid, in the families that have one. */
+function splitBatch({ pixelValues, imageGridThw }: ImageBatch): (ImageBatch | undefined)[] {
+  if (!imageGridThw) return Array.from({ length: pixelValues.size(0) }, () => undefined);
   return imageGridThw.map((grid) => ({ pixelValues, imageGridThw: [grid] }));
 }
 
@@ -76,10 +78,10 @@ function pad(sequences: readonly Sequence[], device: string): { inputIds: Tensor
   const longest = Math.max(...sequences.map((sequence) => sequence.ids.length));
   const shape = [sequences.length, longest];
   const fill = (row: readonly number[]): number[] => [...row, ...new Array<number>(longest - row.length).fill(0)];
-  const inputIds = ids(sequences.flatMap((sequence) => fill(sequence.ids)), shape, device);
+  const inputIds = idTensor(sequences.flatMap((sequence) => fill(sequence.ids)), device, shape);
   if (sequences.every((sequence) => sequence.ids.length === longest)) return { inputIds, attentionMask: undefined };
   const mask = sequences.flatMap((sequence) => fill(sequence.ids.map(() => 1)));
-  return { inputIds, attentionMask: ids(mask, shape, device) };
+  return { inputIds, attentionMask: idTensor(mask, device, shape) };
 }
 
 function readings(logits: Tensor, sequences: readonly Sequence[], vocabulary: ScoreVocabulary): ScoreReading[][] {
@@ -88,8 +90,4 @@ function readings(logits: Tensor, sequences: readonly Sequence[], vocabulary: Sc
   let next = 0;
   const read = (): ScoreReading => readScore(numbers.slice(next * n, ++next * n), vocabulary);
   return sequences.map(({ scorePositions }) => scorePositions.map(read));
-}
-
-function ids(values: readonly number[], shape: readonly number[], device: string): Tensor {
-  return fromTypedArray(BigInt64Array.from(values, BigInt), [...shape], { device });
 }

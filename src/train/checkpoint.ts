@@ -33,8 +33,6 @@ const stateSchema = z.object({
   threads: z.number().int().min(1),
   /** What matrix products are computed in. */
   precision: z.enum(["float32", "bfloat16"]),
-  /** Digest of everything else that determines the run: options, samples, texts. */
-  fingerprint: z.string(),
   /** The best validation so far and the state that holds its weights. */
   best: z
     .object({ step: z.number().int(), srcc: z.number().nullable(), plcc: z.number().nullable(), mae: z.number() })

@@ -21,7 +21,6 @@ function stateAt(step: number, best: number | null = null): TrainerState {
     seed: 7,
     threads: 2,
     precision: "float32",
-    fingerprint: "f",
     best: best === null ? null : { step: best, srcc: 0.5, plcc: 0.5, mae: 1 },
     seconds: 1,
   };

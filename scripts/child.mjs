@@ -1,0 +1,62 @@
+/** Running other programs: output to a callback, the end of it kept for a failure, signals passed on. */
+import { spawn } from "node:child_process";
+
+const KEPT_CHARACTERS = 24_000;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/**
+ * @typedef {object} ChildResult
+ * @property {number | null} code exit code; null where it could not be started or was killed
+ * @property {string} output the end of its standard output and error together
+ * @property {string} [missing] set where the program does not exist
+ */
+
+/** Passes a signal on to the child, waits for its end and then ends likewise. */
+function passSignals(child) {
+  const handlers = SIGNALS.map((signal) => {
+    const handler = () => {
+      const follow = () => {
+        process.off(signal, handler);
+        process.kill(process.pid, signal);
+      };
+      if (child.exitCode !== null || child.signalCode !== null) return follow();
+      child.once("close", follow);
+      child.kill(signal);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return () => handlers.forEach((off) => off());
+}
+
+/**
+ * Runs a program to its end. Never throws: see {@link ChildResult}.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, inherit?: boolean }} [options]
+ *   `inherit`: its output goes straight to ours (standard output too)
+ * @returns {Promise<ChildResult>}
+ */
+export function runChild(command, args, options = {}) {
+  const { onLine, inherit = false, ...spawnOptions } = options;
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { ...spawnOptions, stdio: inherit ? "inherit" : ["ignore", "pipe", "pipe"] });
+    const stopPassing = passSignals(child);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text) => {
+        output = (output + text).slice(-KEPT_CHARACTERS);
+        onLine?.(text.trimEnd().split(/[\r\n]+/).at(-1) ?? "");
+      });
+    }
+    child.once("error", (error) => {
+      stopPassing();
+      resolve({ code: null, output: error.message, ...(error.code === "ENOENT" ? { missing: command } : {}) });
+    });
+    child.once("close", (code) => {
+      stopPassing();
+      resolve({ code, output: output.trim() });
+    });
+  });
+}

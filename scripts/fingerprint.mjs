@@ -1,0 +1,62 @@
+/** Stamps: a step is done when the stamp beside its result holds the hash of everything that it was made from. */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/**
+ * The files under `folder` whose names end in one of `endings`, sorted; none where there is no such folder.
+ *
+ * @param {string} folder
+ * @param {string[]} endings
+ * @returns {string[]}
+ */
+export function filesUnder(folder, endings) {
+  let entries;
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  }
+  return entries
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return filesUnder(path, endings);
+      return endings.some((ending) => entry.name.endsWith(ending)) ? [path] : [];
+    });
+}
+
+/** SHA-256 over names and contents of `files` and over `facts`. A file that is gone counts as empty. */
+export function fingerprint(files, facts = []) {
+  const hash = createHash("sha256").update(JSON.stringify(facts));
+  for (const file of files) hash.update(`\0${file}\0`).update(readOrUndefined(file) ?? "");
+  return hash.digest("hex");
+}
+
+/** The contents of a file, or undefined where there is none. */
+export function readOrUndefined(file) {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** A JSON file's value; undefined where it is missing or broken. */
+export function readJson(file) {
+  try {
+    return JSON.parse(readOrUndefined(file)?.toString("utf8") ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes a small file so that it is there whole or not at all. */
+export function writeAtomically(file, text) {
+  mkdirSync(dirname(file), { recursive: true });
+  const partial = `${file}.${process.pid}`;
+  writeFileSync(partial, text);
+  renameSync(partial, file);
+}

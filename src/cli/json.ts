@@ -1,0 +1,25 @@
+/** JSON Lines: one object a line, with exactly the documented keys in the documented order. */
+import type { RocError } from "../errors.js";
+import type { ScoreFailure, ScoreResult } from "../engine/index.js";
+
+/** Whether an image could not be scored. */
+export function isFailure(result: ScoreResult | ScoreFailure): result is ScoreFailure {
+  return "error" in result;
+}
+
+/** `{file, score, scale, std, distribution, answer, model}` or `{file, error: {code, message}}`, with a line end. */
+export function resultLine(result: ScoreResult | ScoreFailure): string {
+  const { file } = result;
+  if (isFailure(result)) {
+    const { code, message } = result.error;
+    return `${JSON.stringify({ file, error: { code, message } })}\n`;
+  }
+  const { score, scale, std, distribution, answer, model } = result;
+  const { min, max } = scale;
+  return `${JSON.stringify({ file, score, scale: { min, max }, std, distribution, answer, model })}\n`;
+}
+
+/** The error that ended the program. */
+export function errorLine({ code, message }: RocError): string {
+  return `${JSON.stringify({ error: { code, message } })}\n`;
+}

@@ -1,0 +1,91 @@
+/** The command line as a function: arguments in, exit code out. Errors become messages here and nowhere else. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { z } from "zod";
+import { ERROR_CODES, RocError, isRocError, messageOf } from "../errors.js";
+import type { Context, Output } from "./io.js";
+import { errorLine } from "./json.js";
+
+/** Makes one command of the program. */
+export type CommandFactory = (context: Context) => Command;
+
+const EXIT_CODES_HELP = `
+Exit codes: 0 everything went well, ${ERROR_CODES.USAGE} wrong use, ${ERROR_CODES.FILE_NOT_FOUND} a file is missing or
+broken, ${ERROR_CODES.CONFIG_INVALID} a checkpoint or a data set is not as it should be, ${ERROR_CODES.NATIVE_UNAVAILABLE} libtorch is missing, ${ERROR_CODES.TORCH} libtorch
+failed, ${ERROR_CODES.TRAINING} a run cannot go on, ${ERROR_CODES.INTERNAL} a bug of ours, ${ERROR_CODES.ABORTED} stopped by you.`;
+
+/** Our own version, from package.json (compiled files lie in dist/src/cli/). */
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+function createProgram(commands: readonly CommandFactory[], context: Context): Command {
+  const { stdout, stderr } = context.io;
+  const program = new Command("roc4mllm")
+    .description("Scores photos with a multimodal language model trained by ROC4MLLM.")
+    .version(packageVersion())
+    .addHelpText("after", EXIT_CODES_HELP)
+    .showHelpAfterError("(see --help)");
+  for (const create of commands) program.addCommand(create(context));
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
+  }
+  return program;
+}
+
+/** What was thrown, as an error of ours; undefined for commander's help and version, which are no errors. */
+function asError(error: unknown, signal: AbortSignal): RocError | undefined {
+  if (signal.aborted) return new RocError("ABORTED", "Stopped.", { cause: error });
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 || error.code === "commander.help"
+      ? undefined
+      : new RocError("USAGE", error.message.replace(/^error: /, ""));
+  }
+  return isRocError(error) ? error : new RocError("INTERNAL", messageOf(error), { cause: error });
+}
+
+function stackOf(error: RocError): string {
+  return error.cause instanceof Error ? (error.cause.stack ?? error.message) : String(error.cause);
+}
+
+function report(error: RocError, told: boolean, json: boolean, stdout: Output, stderr: Output): void {
+  if (json) stdout.write(errorLine(error));
+  if (error.code === "INTERNAL") {
+    stderr.write(`error: this is a bug of ours, please report it with these lines:\n${stackOf(error)}\n`);
+  } else if (!told) {
+    stderr.write(`error: ${error.message}\n`);
+  }
+}
+
+/**
+ * Runs the program. Never throws.
+ *
+ * With `--json` among the arguments, an error that ends the program is also one JSON object on standard output,
+ * `{"error": {"code", "message"}}`.
+ *
+ * @param argv the arguments without node and script
+ * @returns the exit code
+ */
+export async function run(
+  argv: readonly string[],
+  commands: readonly CommandFactory[],
+  outside: Omit<Context, "setExitCode">,
+): Promise<number> {
+  let exitCode = 0;
+  const context: Context = { ...outside, setExitCode: (code) => (exitCode = code) };
+  try {
+    const program = createProgram(commands, context);
+    if (argv.length === 0) program.help({ error: true });
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (thrown) {
+    const error = asError(thrown, context.signal);
+    if (error === undefined) return thrown instanceof CommanderError ? thrown.exitCode && ERROR_CODES.USAGE : 0;
+    // Commander has told its own errors already.
+    report(error, thrown instanceof CommanderError, argv.includes("--json"), context.io.stdout, context.io.stderr);
+    return error.exitCode;
+  }
+}

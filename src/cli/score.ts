@@ -1,0 +1,117 @@
+/** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { ERROR_CODES } from "../errors.js";
+import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
+import { expandInputs } from "./inputs.js";
+import type { Context } from "./io.js";
+import { isFailure, resultLine } from "./json.js";
+import { createProgress, type Progress } from "./progress.js";
+import { ScoreTable, summaryLine, wantsColors } from "./table.js";
+
+/** The weights in the package (compiled files lie in dist/src/cli/). */
+const DEMO_MODEL = fileURLToPath(new URL("../../../models/demo", import.meta.url));
+
+interface ScoreOptions {
+  readonly model: string;
+  readonly json?: true;
+  readonly sort?: true;
+  readonly maxPixels?: number;
+}
+
+type Outcome = ScoreResult | ScoreFailure;
+
+function parsePixels(text: string): number {
+  const pixels = Number(text);
+  if (!Number.isSafeInteger(pixels) || pixels < 1) throw new InvalidArgumentError("Give a whole number of pixels above 0.");
+  return pixels;
+}
+
+/** How an outcome is written. */
+function createWriter(files: readonly string[], json: boolean, { io }: Context): (outcome: Outcome) => string {
+  if (json) return resultLine;
+  const { stdout, env } = io;
+  const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
+  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env) });
+  return (outcome) => table.row(outcome);
+}
+
+/** Best first, failures last; equals stay in the order of the input. */
+function byScore(a: Outcome, b: Outcome): number {
+  if (isFailure(a) || isFailure(b)) return Number(isFailure(a)) - Number(isFailure(b));
+  return b.score - a.score;
+}
+
+/** Everything that the model says about the files, given to `take` one by one in the order of the input. */
+async function scoreAll(
+  model: Model,
+  files: readonly string[],
+  options: ScoreOptions,
+  context: Context,
+  progress: Progress,
+  take: (outcome: Outcome) => void,
+): Promise<void> {
+  const { maxPixels } = options;
+  const outcomes = model.score(files, {
+    signal: context.signal,
+    onProgress: (done) => progress.update(done),
+    ...(maxPixels === undefined ? {} : { maxPixels }),
+  });
+  let count = 0;
+  for await (const outcome of outcomes) {
+    take(outcome);
+    progress.update(++count);
+  }
+}
+
+async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
+  const { stdin, stdout, stderr } = context.io;
+  const { files, notes } = await expandInputs(args, stdin);
+  for (const note of notes) stderr.write(`note: ${note}\n`);
+  const { load } = await context.engine();
+  using model = await load(options.model);
+  const write = createWriter(files, options.json === true, context);
+  const outcomes: Outcome[] = [];
+  const started = Date.now();
+  const progress = createProgress(stderr, "scored", files.length);
+  try {
+    await scoreAll(model, files, options, context, progress, (outcome) => {
+      outcomes.push(outcome);
+      if (options.sort !== true) progress.around(() => stdout.write(write(outcome)));
+    });
+  } finally {
+    progress.stop();
+  }
+  if (options.sort === true) for (const outcome of outcomes.toSorted(byScore)) stdout.write(write(outcome));
+  finish(outcomes, Date.now() - started, context);
+}
+
+function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
+  const scored = outcomes.filter((outcome): outcome is ScoreResult => !isFailure(outcome));
+  const failed = outcomes.length - scored.length;
+  const { scale, model } = scored.at(-1) ?? {};
+  io.stderr.write(summaryLine({ scored: scored.length, failed, milliseconds, scale, model }));
+  if (failed > 0) setExitCode(ERROR_CODES.FILE_UNREADABLE);
+}
+
+const HELP = `
+Data goes to standard output, progress to standard error. A photo that cannot be scored is a row (with --json an object
+{file, error: {code, message}}) of its own; the others are scored, and the exit code is then ${ERROR_CODES.FILE_UNREADABLE}.
+
+Examples:
+  roc4mllm score my-photos/
+  roc4mllm score my-photos/ --json > scores.jsonl
+  find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
+
+/** The command. */
+export function scoreCommand(context: Context): Command {
+  return new Command("score")
+    .description("score photos: how good, and how sure")
+    .argument("<inputs...>", "image files, folders (searched through), globs, or - for a list of paths on stdin")
+    .option("-m, --model <folder>", "checkpoint folder", DEMO_MODEL)
+    .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
+    .option("--sort", "best first (default: the order of the inputs)")
+    .option("--max-pixels <n>", "refuse larger images (decompression bombs)", parsePixels)
+    .addHelpText("after", HELP)
+    .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));
+}

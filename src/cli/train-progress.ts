@@ -1,0 +1,90 @@
+/** A run's events for a person (one updating line, or plain lines) or for a program (JSON Lines). */
+import pc from "picocolors";
+import type { TrainEvent } from "../train/events.js";
+
+/** Where progress and events go. */
+export interface ProgressStreams {
+  /** For people: stderr. */
+  readonly log: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  /** For programs: stdout. */
+  readonly out: NodeJS.WritableStream;
+}
+
+/** Milliseconds between lines where there is no terminal. */
+const QUIET = 15_000;
+
+export class TrainProgress {
+  readonly #streams: ProgressStreams;
+  readonly #json: boolean;
+  #lastLine = -Infinity;
+  #srcc = "";
+
+  constructor(json: boolean, streams: ProgressStreams = { log: process.stderr, out: process.stdout }) {
+    this.#json = json;
+    this.#streams = streams;
+  }
+
+  /** Shows one event of a run. */
+  event(event: TrainEvent): void {
+    if (this.#json) this.#streams.out.write(`${JSON.stringify(event)}\n`);
+    if (event.type === "step") this.update(`${stepText(event)}${this.#srcc}`);
+    else if (event.type === "validation") this.#srcc = `  SRCC ${figure(event.srcc)}`;
+    const line = lineOf(event);
+    if (line !== undefined) this.line(line);
+  }
+
+  /** A passing state of things: replaces the last one on a terminal, else shown now and then. */
+  update(text: string): void {
+    const { log } = this.#streams;
+    if (log.isTTY === true) log.write(`\r\u001b[K${text}`);
+    else if (performance.now() - this.#lastLine >= QUIET) {
+      this.#lastLine = performance.now();
+      log.write(`${text}\n`);
+    }
+  }
+
+  /** A line that stays. */
+  line(text: string): void {
+    const { log } = this.#streams;
+    log.write(`${log.isTTY === true ? "\r\u001b[K" : ""}${text}\n`);
+  }
+}
+
+function stepText(event: Extract<TrainEvent, { type: "step" }>): string {
+  const { step, totalSteps, epoch, loss, imagesPerSecond, secondsLeft } = event;
+  return (
+    `step ${step}/${totalSteps}  epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ` +
+    `${imagesPerSecond.toFixed(0)} images/s  ${duration(secondsLeft)} left`
+  );
+}
+
+function lineOf(event: TrainEvent): string | undefined {
+  switch (event.type) {
+    case "start": {
+      const { step, totalSteps, trainSamples, validationSamples, parameters, precision } = event;
+      const begin = step === 0 ? `Training for ${totalSteps} steps` : `Resuming at step ${step} of ${totalSteps}`;
+      const size = `${(parameters / 1e6).toFixed(2)} million weights`;
+      return `${begin}: ${trainSamples} pictures (${validationSamples} to validate), ${size}, ${precision}`;
+    }
+    case "validation": {
+      const figures = `SRCC ${figure(event.srcc)}  PLCC ${figure(event.plcc)}  MAE ${event.mae.toFixed(3)}`;
+      return `step ${event.step}: validation ${figures}${event.best ? pc.green("  best so far") : ""}`;
+    }
+    case "end":
+      return `Trained for ${event.step} steps in ${duration(event.seconds)}`;
+    default:
+      return undefined;
+  }
+}
+
+function figure(value: number | null): string {
+  return value === null ? "undefined" : value.toFixed(4);
+}
+
+/** Seconds for people: "45 s", "12 min", "2 h 05 min". */
+export function duration(seconds: number): string {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 100) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}

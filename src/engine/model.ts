@@ -1,0 +1,109 @@
+/** A live model that scores pictures: decoding runs ahead, the model takes one picture after another. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { isRocError, RocError } from "../errors.js";
+import { decodeImage, type DecodeOptions, type RgbImage } from "../image/index.js";
+import { fillAnswer, scoreByPrefill, scoreNames, type RocTemplates, type ScoringParts } from "../roc/index.js";
+import { scope } from "../torch/index.js";
+import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
+import { orAborted, prefetch } from "./prefetch.js";
+import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "./types.js";
+
+/** Pictures that are decoded or waiting while the model computes: as many as libuv has threads by default. */
+const AHEAD = 4;
+
+/** The name of the score that results give as `score`: "overall", else the first of the canonical answer. */
+export function scoreName(templates: RocTemplates): string {
+  const names = scoreNames(templates.answers[0] ?? "");
+  return names.find((name) => name === "overall") ?? names[0] ?? "overall";
+}
+
+/**
+ * A model from live parts, which it then owns: `dispose()` frees their weights.
+ * @param name what results call it
+ */
+export function createModel(parts: ScoringParts, name = parts.model.family): Model {
+  return new RocModel(parts, name);
+}
+
+class RocModel implements Model {
+  #disposed = false;
+
+  constructor(
+    private readonly parts: ScoringParts,
+    readonly name: string,
+  ) {}
+
+  get scale(): Model["scale"] {
+    return this.parts.vocabulary.scale;
+  }
+
+  async *score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<ScoreResult | ScoreFailure, void, void> {
+    const { signal, onProgress } = options;
+    const total = countInputs(inputs);
+    const pictures = prefetch(namedInputs(inputs), AHEAD, (input, left) => decode(input, options, left));
+    let done = 0;
+    try {
+      for (;;) {
+        const { value: picture, done: ended } = await orAborted(pictures.next(), signal, () => abortion(signal));
+        // One turn of the event loop a picture: decoding goes on, timers and signals are served.
+        await nextTurn();
+        if (signal?.aborted) throw abortion(signal);
+        if (ended) return;
+        const result = "error" in picture ? picture : this.#scoreOne(picture.file, picture.image);
+        onProgress?.(++done, total);
+        yield result;
+      }
+    } finally {
+      void pictures.return();
+    }
+  }
+
+  #scoreOne(file: string, image: RgbImage): ScoreResult | ScoreFailure {
+    if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
+    const { processor, templates, vocabulary } = this.parts;
+    try {
+      const [readings = []] = scope(() => scoreByPrefill(this.parts, processor.images([image])));
+      const answer = templates.answers[0] ?? "";
+      const reading = readings[scoreNames(answer).indexOf(scoreName(templates))];
+      if (!reading) throw new RocError("INTERNAL", `${file}: the canonical answer gave no score`);
+      const { value: score, std, distribution } = reading;
+      const text = fillAnswer(answer, readings.map(({ value }) => value));
+      return { file, score, scale: vocabulary.scale, std, distribution, answer: text, model: this.name };
+    } catch (error) {
+      return failure(file, error);
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.parts.model.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+type Decoded = { readonly file: string; readonly image: RgbImage } | ScoreFailure;
+
+async function decode({ name, data }: NamedInput, options: ScoreOptions, left: AbortSignal): Promise<Decoded> {
+  const { signal, maxPixels } = options;
+  const either = signal ? AbortSignal.any([signal, left]) : left;
+  const settings: DecodeOptions = { name, signal: either, ...(maxPixels !== undefined && { maxPixels }) };
+  try {
+    return { file: name, image: await decodeImage(data, settings) };
+  } catch (error) {
+    return failure(name, error);
+  }
+}
+
+/** A fault of the picture as a result; any other is thrown on. */
+function failure(file: string, error: unknown): ScoreFailure {
+  if (!isRocError(error) || !/^(FILE|IMAGE)_/.test(error.code)) throw error;
+  return { file, error: { code: error.code, message: error.message } };
+}
+
+function abortion(signal: AbortSignal | undefined): RocError {
+  return new RocError("ABORTED", "Scoring was cancelled", { cause: signal?.reason });
+}

@@ -1,0 +1,58 @@
+/** What scoring gives and takes: the contract with the command line and the server. */
+import type { ErrorCode } from "../errors.js";
+import type { ImageInput } from "../image/index.js";
+import type { Scale } from "../roc/index.js";
+
+/** A picture: a path, the bytes of a file, a stream of them, or any of these with a name for the result. */
+export type ScoreInput = ImageInput | { readonly name: string; readonly data: ImageInput };
+
+/** One picture or many. An array of them is counted for `onProgress`; other iterables are read as scoring goes on. */
+export type ScoreInputs = ScoreInput | Iterable<ScoreInput> | AsyncIterable<ScoreInput>;
+
+export interface ScoreOptions {
+  /** Ends the scoring with RocError ABORTED. */
+  readonly signal?: AbortSignal;
+  /** Pictures with more pixels are refused before decoding; default as `decodeImage`. */
+  readonly maxPixels?: number;
+  /** Called after each picture; `total` is undefined where the inputs are not an array. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
+}
+
+export interface ScoreResult {
+  /** The path or name that was given, else "input 1", "input 2", ... */
+  readonly file: string;
+  /** Expected value of {@link distribution}, on {@link scale}. */
+  readonly score: number;
+  readonly scale: Scale;
+  /** Standard deviation of {@link distribution}: how much raters would differ. */
+  readonly std: number;
+  /** Probabilities of evenly spaced ratings from `scale.min` to `scale.max`. */
+  readonly distribution: readonly number[];
+  /** The checkpoint's canonical answer with the number in place. */
+  readonly answer: string;
+  /** Which checkpoint: its folder's name and a digest of its files. */
+  readonly model: string;
+}
+
+/** A picture that could not be read; the others are scored all the same. */
+export interface ScoreFailure {
+  readonly file: string;
+  readonly error: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** A model that scores pictures. `using model = await load(folder)` frees it at the end of the block. */
+export interface Model {
+  /** As in {@link ScoreResult.model}. */
+  readonly name: string;
+  readonly scale: Scale;
+  /**
+   * Scores pictures in the order of the inputs, one result each, as the model gets to them. Pictures are scored one at a
+   * time, so that a score does not depend on the others.
+   *
+   * @throws RocError ABORTED where the signal fired; USAGE for inputs that are none of {@link ScoreInputs}
+   */
+  score(inputs: ScoreInputs, options?: ScoreOptions): AsyncIterable<ScoreResult | ScoreFailure>;
+  /** Frees the weights; the model cannot be used afterwards. Twice is harmless. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}

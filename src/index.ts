@@ -1,0 +1,69 @@
+/**
+ * roc4mllm: scores photos with a multimodal language model trained by the ROC4MLLM method.
+ *
+ *     import { load } from "roc4mllm";
+ *
+ *     using model = await load("path/to/checkpoint");
+ *     for await (const result of model.score(["a.jpg", "b.jpg"])) {
+ *       if ("error" in result) console.error(result.error.message);
+ *       else console.log(result.file, result.score, "+/-", result.std);
+ *     }
+ *
+ * The first part is all that scoring needs. The second is for those who train, extend or check the method: models,
+ * the score vocabulary, the loss, generation, and `torch`, the tensors underneath.
+ */
+
+// --- scoring ------------------------------------------------------------------------------------------------------
+
+export { load } from "./engine/index.js";
+export type {
+  LoadOptions,
+  Model,
+  ScoreFailure,
+  ScoreInput,
+  ScoreInputs,
+  ScoreOptions,
+  ScoreResult,
+} from "./engine/index.js";
+export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
+
+// --- models and checkpoints ---------------------------------------------------------------------------------------
+
+export { createModel, saveCheckpoint } from "./engine/index.js";
+export { families, loadMllm } from "./models/registry.js";
+export { saveMllm } from "./models/save.js";
+export { createLlava } from "./models/llava/index.js";
+export { mapSource, randomSource, type ParamSource } from "./nn/params.js";
+export type { Cache, ImageBatch, Mllm, MllmInput, MllmProcessor, Turn } from "./models/types.js";
+export type { Tokenizer } from "./tokenizers/index.js";
+export { decodeImage, type DecodeOptions, type ImageInput, type RgbImage } from "./image/index.js";
+
+// --- the method ---------------------------------------------------------------------------------------------------
+
+export {
+  addScoreTokens,
+  DEFAULT_TEMPLATES,
+  generate,
+  loadTemplates,
+  LOSS_PRESETS,
+  rocLoss,
+  scoreByPrefill,
+  toScale,
+  vocabularyFromConfig,
+  voteTargets,
+  type Generation,
+  type GenerateOptions,
+  type GenerationStep,
+  type LossWeights,
+  type RocLoss,
+  type RocLossInput,
+  type RocTemplates,
+  type Scale,
+  type ScoreReading,
+  type ScoreTokenOptions,
+  type ScoreVocabulary,
+  type ScoringParts,
+} from "./roc/index.js";
+
+/** Tensors and operators of libtorch: `torch.tensor([1, 2])`, `torch.aten("add.Tensor")`, `torch.scope(() => ...)`. */
+export * as torch from "./torch/index.js";

@@ -1,0 +1,90 @@
+/** Attention, and which keys a query may see. */
+import { RocError } from "../errors.js";
+import { aten, arange, cat, ones, zeros, type DType, type Tensor } from "../torch/index.js";
+
+const sdpa = aten("scaled_dot_product_attention");
+
+/** What {@link attention} does with the keys after a query. */
+export interface Visibility {
+  /** Added to the scores, `[batch, 1, T, keys]` of 0 and -Infinity; null: see `causal`. */
+  readonly mask: Tensor | null;
+  /** Query t sees keys 0..t; false without a mask: every key. */
+  readonly causal: boolean;
+}
+
+/** Every query sees every key. */
+export const SEES_ALL: Visibility = { mask: null, causal: false };
+
+/**
+ * Scaled dot-product attention, scale `headDim^-0.5`.
+ *
+ * @param q `[batch, heads, T, headDim]`
+ * @param k `[batch, kvHeads, keys, headDim]`, as `v`; each of them serves `heads / kvHeads` consecutive query heads
+ * @returns `[batch, T, heads * headDim]`
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, grouped: boolean): Tensor {
+  return sdpa(q, k, v, sees.mask, 0, sees.causal, { enable_gqa: grouped }).transpose(1, 2).flatten(2, 3);
+}
+
+/** Where the new tokens of a forward stand and what they may see. */
+export interface Placement extends Visibility {
+  /** `[batch or 1, T]` int64 */
+  readonly positions: Tensor;
+  /** `[batch, past + T]` bool, or null where no token is padding; kept by the cache. */
+  readonly real: Tensor | null;
+}
+
+/** The part of a key-value cache that {@link place} looks at. */
+export interface Past {
+  readonly length: number;
+  /** `[batch, length]` bool, or null where no cached token is padding. */
+  readonly real: Tensor | null;
+}
+
+/**
+ * Places `T` new tokens behind `past`.
+ *
+ * The position of a token is the number of real tokens before it, as in transformers' `generate`: it does not depend on
+ * the side or amount of padding. Padding sees itself, so that no row of the mask is empty (a softmax over nothing is
+ * NaN); nobody looks at what it computes.
+ *
+ * @param attentionMask `[batch, T]`, 1 = real, of the new tokens only; undefined: all are real
+ * @throws RocError USAGE where its shape is another
+ */
+export function place(
+  [batch, T]: readonly [number, number],
+  attentionMask: Tensor | undefined,
+  past: Past,
+  { dtype, device }: { dtype: DType; device: string },
+): Placement {
+  if (attentionMask && attentionMask.shape.join() !== `${batch},${T}`) {
+    const shapes = `[${attentionMask.shape.join(", ")}], the token ids [${batch}, ${T}]`;
+    throw new RocError("USAGE", `The attention mask has the shape ${shapes}; it must be that of the token ids.`);
+  }
+  const keys = past.length + T;
+  const real = realKeys([batch, T], attentionMask, past, device);
+  const order = arange(past.length, keys, { device });
+  // PyTorch's own causal mode counts queries from the first key, so it is right for an empty cache only.
+  if (real === null && (T === 1 || past.length === 0)) {
+    return { positions: order.unsqueeze(0), real, mask: null, causal: T > 1 };
+  }
+  const [query, key] = [order.unsqueeze(1), arange(0, keys, { device })];
+  const before = key.le(query);
+  const visible = real === null ? before : aten("logical_or")(before.logicalAnd(real.unsqueeze(1)), key.eq(query));
+  const mask = zeros(visible.shape, { dtype, device }).maskedFill(visible.logicalNot(), -Infinity);
+  const positions = real === null ? order.unsqueeze(0) : real.cumsum(1).sub(1).clamp(0, null).narrow(1, past.length, T);
+  return { positions, real, mask: mask.unsqueeze(-3), causal: false };
+}
+
+function realKeys(
+  [batch, T]: readonly [number, number],
+  attentionMask: Tensor | undefined,
+  past: Past,
+  device: string,
+): Tensor | null {
+  const fresh = attentionMask?.to({ device }).ne(0);
+  // A mask that hides nothing costs its one look here and spares every layer the masked kernel.
+  if (past.real === null && (!fresh || aten("all")(fresh).item() !== 0)) return null;
+  const before = past.real ?? ones([batch, past.length], { dtype: "bool", device });
+  return cat([before, fresh ?? ones([batch, T], { dtype: "bool", device })], 1);
+}

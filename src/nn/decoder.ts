@@ -1,0 +1,159 @@
+/** The decoder of LLaMA and Qwen2: embedding, pre-norm layers with rotary attention and a gated MLP, norm, head. */
+import { ACTIVATIONS, type ActivationName } from "./activations.js";
+import { attention, place, type Visibility } from "./attention.js";
+import { KvCache } from "./kv-cache.js";
+import { Linear } from "./linear.js";
+import { RmsNorm } from "./norm.js";
+import type { Init, Params } from "./params.js";
+import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
+import { VocabularyMatrix } from "./vocabulary.js";
+import type { Tensor } from "../torch/index.js";
+
+/** Sizes and switches, in the field's terms. */
+export interface DecoderConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly normEps: number;
+  readonly ropeTheta: number;
+  readonly activation: ActivationName;
+  /** Biases of q, k and v (Qwen2: true), and of the attention's output (LLaMA with `attention_bias`: both). */
+  readonly attentionBias: boolean;
+  readonly outputBias: boolean;
+  readonly mlpBias: boolean;
+  /** The head is the embedding. */
+  readonly tied: boolean;
+}
+
+/** The outputs that are added to the residual stream start smaller, so that its size does not grow with the depth. */
+function residual(inputs: number, layers: number): Init {
+  return { std: (inputs * 2 * layers) ** -0.5 };
+}
+
+class Attention {
+  readonly q: Linear;
+  readonly k: Linear;
+  readonly v: Linear;
+  readonly o: Linear;
+
+  constructor(
+    params: Params,
+    private readonly config: DecoderConfig,
+    private readonly layer: number,
+  ) {
+    const { hiddenSize, heads, kvHeads, headDim, attentionBias: bias, outputBias } = config;
+    this.q = new Linear(params.at("q_proj"), hiddenSize, heads * headDim, { bias });
+    this.k = new Linear(params.at("k_proj"), hiddenSize, kvHeads * headDim, { bias });
+    this.v = new Linear(params.at("v_proj"), hiddenSize, kvHeads * headDim, { bias });
+    const init = residual(heads * headDim, config.layers);
+    this.o = new Linear(params.at("o_proj"), heads * headDim, hiddenSize, { bias: outputBias, init });
+  }
+
+  forward(x: Tensor, shape: readonly [number, number], rope: Rope, sees: Visibility, cache?: KvCache): Tensor {
+    const { heads, kvHeads, headDim } = this.config;
+    const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim).transpose(1, 2);
+    const q = applyRope(split(this.q.forward(x), heads), rope, headDim);
+    let k = applyRope(split(this.k.forward(x), kvHeads), rope, headDim);
+    let v = split(this.v.forward(x), kvHeads);
+    if (cache) ({ k, v } = cache.append(this.layer, k, v));
+    return this.o.forward(attention(q, k, v, sees, heads !== kvHeads));
+  }
+}
+
+class GatedMlp {
+  readonly gate: Linear;
+  readonly up: Linear;
+  readonly down: Linear;
+
+  constructor(
+    params: Params,
+    private readonly config: DecoderConfig,
+  ) {
+    const { hiddenSize, intermediateSize, mlpBias: bias, layers } = config;
+    this.gate = new Linear(params.at("gate_proj"), hiddenSize, intermediateSize, { bias });
+    this.up = new Linear(params.at("up_proj"), hiddenSize, intermediateSize, { bias });
+    const init = residual(intermediateSize, layers);
+    this.down = new Linear(params.at("down_proj"), intermediateSize, hiddenSize, { bias, init });
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.down.forward(ACTIVATIONS[this.config.activation](this.gate.forward(x)).mul(this.up.forward(x)));
+  }
+}
+
+class DecoderLayer {
+  readonly norm1: RmsNorm;
+  readonly attention: Attention;
+  readonly norm2: RmsNorm;
+  readonly mlp: GatedMlp;
+
+  constructor(params: Params, config: DecoderConfig, layer: number) {
+    this.norm1 = new RmsNorm(params.at("input_layernorm"), config.hiddenSize, config.normEps);
+    this.attention = new Attention(params.at("self_attn"), config, layer);
+    this.norm2 = new RmsNorm(params.at("post_attention_layernorm"), config.hiddenSize, config.normEps);
+    this.mlp = new GatedMlp(params.at("mlp"), config);
+  }
+
+  forward(x: Tensor, shape: readonly [number, number], rope: Rope, sees: Visibility, cache?: KvCache): Tensor {
+    const attended = x.add(this.attention.forward(this.norm1.forward(x), shape, rope, sees, cache));
+    return attended.add(this.mlp.forward(this.norm2.forward(attended)));
+  }
+}
+
+/** What a forward may be given besides the embeddings. */
+export interface DecoderOptions {
+  /** `[batch, T]`, 1 = real: of the new tokens only. */
+  readonly attentionMask?: Tensor | undefined;
+  readonly cache?: KvCache | undefined;
+  /** Rotary factors where positions are not a plain count (M-RoPE). */
+  readonly rope?: Rope;
+  /** Sees the input of every layer and, last, the output of the final norm. */
+  readonly onHidden?: (hidden: Tensor) => void;
+}
+
+export class Decoder {
+  readonly vocabulary: VocabularyMatrix;
+  readonly layers: readonly DecoderLayer[];
+  readonly norm: RmsNorm;
+  readonly #frequencies: Float32Array;
+
+  /**
+   * @param body where `embed_tokens`, `layers` and `norm` are
+   * @param head where `lm_head` is
+   */
+  constructor(body: Params, head: Params, config: DecoderConfig) {
+    const { vocabSize, hiddenSize, tied } = config;
+    this.vocabulary = new VocabularyMatrix(body.at("embed_tokens"), head.at("lm_head"), vocabSize, hiddenSize, tied);
+    this.layers = Array.from({ length: config.layers }, (_, i) => new DecoderLayer(body.at("layers", i), config, i));
+    this.norm = new RmsNorm(body.at("norm"), hiddenSize, config.normEps);
+    this.#frequencies = inverseFrequencies(config.headDim, config.ropeTheta);
+  }
+
+  /**
+   * Hidden states after the final norm. One function for prefill and step: with a cache, `embeddings` are the new
+   * tokens' only.
+   *
+   * @param embeddings `[batch, T, hiddenSize]`
+   */
+  forward(embeddings: Tensor, options: DecoderOptions = {}): Tensor {
+    const { attentionMask, cache, onHidden } = options;
+    const [batch = 0, T = 0] = embeddings.shape;
+    const { dtype, device } = embeddings;
+    const placement = place([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
+    const rope = options.rope ?? ropeTable(placement.positions, this.#frequencies, dtype);
+    let hidden = embeddings;
+    for (const layer of this.layers) {
+      onHidden?.(hidden);
+      hidden = layer.forward(hidden, [batch, T], rope, placement, cache);
+    }
+    cache?.advance(T, placement.real);
+    const normed = this.norm.forward(hidden);
+    onHidden?.(normed);
+    return normed;
+  }
+}
+

@@ -1,0 +1,47 @@
+/** Normalisation over the last dimension. */
+import { aten, type Tensor } from "../torch/index.js";
+import type { Params } from "./params.js";
+
+const rmsNorm = aten("rms_norm");
+const layerNorm = aten("layer_norm");
+
+/**
+ * LLaMA's RMSNorm: `x / sqrt(mean(x²) + eps)` in float32, cast back to the dtype of `x`, and only then times the weight
+ * (the order matters in 16 bits; transformers' LlamaRMSNorm).
+ */
+export class RmsNorm {
+  readonly weight: Tensor;
+
+  constructor(
+    params: Params,
+    private readonly size: number,
+    private readonly eps: number,
+  ) {
+    this.weight = params.get("weight", [size], "ones");
+  }
+
+  forward(x: Tensor): Tensor {
+    const { dtype } = x;
+    if (dtype === "float32" || dtype === "float64") return rmsNorm(x, [this.size], this.weight, this.eps);
+    return rmsNorm(x.to("float32"), [this.size], null, this.eps).to(dtype).mul(this.weight);
+  }
+}
+
+/** LayerNorm with weight and bias, in the dtype of `x`. */
+export class LayerNorm {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+
+  constructor(
+    params: Params,
+    private readonly size: number,
+    private readonly eps: number,
+  ) {
+    this.weight = params.get("weight", [size], "ones");
+    this.bias = params.get("bias", [size], "zeros");
+  }
+
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, [this.size], this.weight, this.bias, this.eps);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Parameters by path: a model's constructor is the only place that knows their names and shapes.
+ *
+ * A module asks `params.at("layers", 3).get("weight", shape, init)`; where the tensor comes from (a checkpoint, a random
+ * generator, a Map) is decided by the source that the root was made with.
+ */
+import { RocError } from "../errors.js";
+import { full, keep, manualSeed, noGrad, randn, scope, type Device, type DType, type Tensor } from "../torch/index.js";
+
+/** How a parameter starts where it is not read: constants, or a normal distribution around 0. */
+export type Init = "zeros" | "ones" | { readonly std: number };
+
+/** Where parameters come from. */
+export interface ParamSource {
+  /** A tensor that outlives the open scope and belongs to the caller. */
+  take(name: string, shape: readonly number[], init: Init): Tensor;
+}
+
+/** A place in the tree of parameters. */
+export class Params {
+  /**
+   * @param path names of the places above, joined by dots
+   * @param tensors every parameter taken so far in the whole tree, by name
+   */
+  constructor(
+    private readonly source: ParamSource,
+    private readonly path = "",
+    readonly tensors: Map<string, Tensor> = new Map(),
+  ) {}
+
+  /** The place below: `at("layers", 3)` is `layers.3`. */
+  at(...parts: readonly (string | number)[]): Params {
+    return new Params(this.source, this.nameOf(parts.join(".")), this.tensors);
+  }
+
+  /** The parameter of that name here, taken from the source and registered. */
+  get(name: string, shape: readonly number[], init: Init): Tensor {
+    const full = this.nameOf(name);
+    if (this.tensors.has(full)) throw new RocError("INTERNAL", `The parameter ${full} is asked for twice.`);
+    const tensor = this.source.take(full, shape, init);
+    this.tensors.set(full, tensor);
+    return tensor;
+  }
+
+  /** The full name of a parameter here. */
+  nameOf(name: string): string {
+    return this.path === "" ? name : `${this.path}.${name}`;
+  }
+}
+
+/** Standard deviation that keeps a linear map's output as large as its input. */
+export function fanIn(inputs: number): Init {
+  return { std: inputs ** -0.5 };
+}
+
+/**
+ * Fresh parameters.
+ *
+ * The same seed gives the same model: libtorch's generators are seeded at the first parameter, and the model's
+ * constructor draws them in its own order.
+ */
+export function randomSource(options: { seed: number; dtype?: DType; device?: Device }): ParamSource {
+  const { seed, dtype = "float32", device = "cpu" } = options;
+  let seeded = false;
+  const draw = (shape: readonly number[], init: Init): Tensor => {
+    if (init === "zeros") return full(shape, 0, { dtype, device });
+    if (init === "ones") return full(shape, 1, { dtype, device });
+    // Drawn in float32 on the CPU, so that dtype and device do not change the numbers.
+    return randn(shape).mul_(init.std).to({ dtype, device });
+  };
+  return {
+    take(_name, shape, init) {
+      if (!seeded) manualSeed(seed);
+      seeded = true;
+      return keep(noGrad(() => scope(() => draw(shape, init))));
+    },
+  };
+}
+
+/** Copies of the tensors of a Map. @throws RocError CHECKPOINT_MISMATCH where one is missing or of another shape */
+export function mapSource(tensors: ReadonlyMap<string, Tensor>): ParamSource {
+  return {
+    take(name, shape) {
+      const found = tensors.get(name);
+      if (found === undefined) throw new RocError("CHECKPOINT_MISMATCH", `The parameter ${name} is missing.`);
+      if (found.shape.join() !== shape.join()) {
+        const shapes = `[${found.shape.join(", ")}], not [${shape.join(", ")}]`;
+        throw new RocError("CHECKPOINT_MISMATCH", `The parameter ${name} has the shape ${shapes}.`);
+      }
+      return keep(noGrad(() => found.clone()));
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Rotary position embedding (RoFormer, arXiv 2104.09864) in the rotate-half form of LLaMA and Qwen2: element `j` is
+ * paired with `j + headDim / 2`.
+ */
+import { aten, arange, cat, fromTypedArray, scope, type DType, type Tensor } from "../torch/index.js";
+
+const roll = aten("roll");
+const addcmul = aten("addcmul");
+
+/** Factors of every position and element, `[batch or 1, 1, T, headDim]`; the first half of `sin` is negated. */
+export interface Rope {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+/** `theta^(-2j / headDim)` for `j < headDim / 2`, rounded as PyTorch's float32 arithmetic does. */
+export function inverseFrequencies(headDim: number, theta: number): Float32Array {
+  return scope(() => {
+    const exponents = arange(0, headDim / 2, { dtype: "float32" }).mul(2).div(headDim);
+    return aten("pow.Scalar")(theta, exponents).pow(-1).toFloat32Array();
+  });
+}
+
+/**
+ * The table of a forward: angles in float32 whatever the model's dtype, cast at the end.
+ *
+ * @param positions `[batch or 1, T]` int64
+ * @param frequencies of {@link inverseFrequencies}
+ */
+export function ropeTable(positions: Tensor, frequencies: Float32Array, dtype: DType): Rope {
+  const factors = fromTypedArray(frequencies, [frequencies.length], { device: positions.device });
+  const angles = positions.to("float32").unsqueeze(-1).mul(factors).unsqueeze(1);
+  const [cos, sin] = [angles.cos().to(dtype), angles.sin().to(dtype)];
+  return { cos: cat([cos, cos], -1), sin: cat([sin.neg(), sin], -1) };
+}
+
+/** Rotates queries or keys `[batch, heads, T, headDim]`. Swapping the halves is a roll, its sign stands in `sin`. */
+export function applyRope(x: Tensor, { cos, sin }: Rope, headDim: number): Tensor {
+  return addcmul(x.mul(cos), roll(x, [headDim / 2], [-1]), sin);
+}

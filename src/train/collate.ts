@@ -1,0 +1,104 @@
+/** Rated pictures and texts to one batch: token ids, what is supervised, and the ground truth of every score. */
+import { RocError } from "../errors.js";
+import type { RgbImage } from "../image/types.js";
+import type { MllmInput, MllmProcessor } from "../models/types.js";
+import { renderAnswer } from "../roc/index.js";
+import { fromTypedArray } from "../torch/index.js";
+
+/** A rating on the scale of the score vocabulary. */
+export interface Label {
+  readonly score: number;
+  /** Probabilities of the score tokens, where votes are known. */
+  readonly distribution: readonly number[] | null;
+}
+
+/** One picture with a question and an answer about it. */
+export interface Example {
+  readonly image: RgbImage;
+  /** Holds one `<image>`. */
+  readonly prompt: string;
+  /** An answer template: `{name}` stands where the score of that name goes. */
+  readonly answer: string;
+  /** The picture's ratings by name. */
+  readonly labels: Readonly<Record<string, Label>>;
+}
+
+/** What one forward and its loss take. Right-padded to the longest of its sequences, T tokens. */
+export interface Batch {
+  readonly input: MllmInput;
+  /** Flat positions `b * T + t` whose output predicts a supervised token, sequence by sequence. */
+  readonly rows: readonly number[];
+  /** The tokens that they predict: the answers, each with its end token. */
+  readonly targets: readonly number[];
+  /** The ratings of the position tokens among `targets`, in their order. */
+  readonly labels: readonly Label[];
+}
+
+/** Tokenises texts once each; a run has few of them. */
+export class TextCache {
+  readonly #prompts = new Map<string, readonly number[]>();
+  readonly #answers = new Map<string, { ids: readonly number[]; names: readonly string[] }>();
+
+  constructor(private readonly processor: MllmProcessor) {}
+
+  prompt(text: string): readonly number[] {
+    return remember(this.#prompts, text, () => this.processor.prompt(text));
+  }
+
+  /** Token ids with the end token, and the names of the scores in reading order. */
+  answer(template: string): { ids: readonly number[]; names: readonly string[] } {
+    return remember(this.#answers, template, () => {
+      const { text, scoreNames } = renderAnswer(template);
+      return { ids: [...this.processor.answer(text), this.processor.endTokenId], names: scoreNames };
+    });
+  }
+}
+
+/**
+ * Makes a batch; its tensors belong to the caller's scope.
+ *
+ * There is no attention mask: padding stands right of everything real, where causal attention never looks.
+ * @throws RocError DATA_INVALID where an answer holds a score that the picture has no rating for
+ */
+export function collate(
+  examples: readonly Example[],
+  processor: MllmProcessor,
+  texts: TextCache,
+  device = "cpu",
+): Batch {
+  const sequences = examples.map(({ prompt, answer }) => ({ prompt: texts.prompt(prompt), ...texts.answer(answer) }));
+  // The end token is predicted, never fed.
+  const width = Math.max(...sequences.map(({ prompt, ids }) => prompt.length + ids.length - 1));
+  const padding = BigInt(processor.tokenizer.padTokenId ?? processor.endTokenId);
+  const tokens = new BigInt64Array(examples.length * width).fill(padding);
+  const rows: number[] = [];
+  sequences.forEach(({ prompt, ids }, b) => {
+    const start = b * width;
+    [...prompt, ...ids.slice(0, -1)].forEach((id, t) => (tokens[start + t] = BigInt(id)));
+    ids.forEach((_, i) => rows.push(start + prompt.length - 1 + i));
+  });
+  return {
+    input: {
+      inputIds: fromTypedArray(tokens, [examples.length, width], { device }),
+      images: processor.images(examples.map(({ image }) => image)),
+    },
+    rows,
+    targets: sequences.flatMap(({ ids }) => ids),
+    labels: sequences.flatMap(({ names }, b) => names.map((name) => labelOf(examples[b], name))),
+  };
+}
+
+function labelOf(example: Example | undefined, name: string): Label {
+  const label = example?.labels[name];
+  if (label !== undefined) return label;
+  const known = Object.keys(example?.labels ?? {}).join(", ");
+  throw new RocError("DATA_INVALID", `An answer template holds {${name}}, but the data set rates only ${known}.`);
+}
+
+function remember<T>(cache: Map<string, T>, key: string, make: () => T): T {
+  const kept = cache.get(key);
+  if (kept !== undefined) return kept;
+  const made = make();
+  cache.set(key, made);
+  return made;
+}

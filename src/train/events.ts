@@ -1,0 +1,65 @@
+/** What a run reports while it goes on. */
+import type { Precision } from "./precision.js";
+
+/** How well the predictions on a validation or test part agree with the ratings, on the data set's scale. */
+export interface Agreement {
+  /** null: not defined, e.g. where all predictions are equal. */
+  readonly srcc: number | null;
+  readonly plcc: number | null;
+  readonly mae: number;
+  readonly count: number;
+}
+
+export interface StartEvent {
+  readonly type: "start";
+  /** Optimizer steps already done: 0, or where the run resumes. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly trainSamples: number;
+  readonly validationSamples: number;
+  /** Number of trained weights. */
+  readonly parameters: number;
+  readonly precision: Precision;
+}
+
+export interface StepEvent {
+  readonly type: "step";
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Unweighted terms of the loss. */
+  readonly terms: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  /** Over the last steps. */
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+export interface ValidationEvent extends Agreement {
+  readonly type: "validation";
+  readonly step: number;
+  /** Whether no earlier validation had a higher SRCC. */
+  readonly best: boolean;
+}
+
+export interface CheckpointEvent {
+  readonly type: "checkpoint";
+  readonly step: number;
+  readonly folder: string;
+}
+
+export interface EndEvent {
+  readonly type: "end";
+  readonly step: number;
+  /** Seconds of training, over all processes that took part. */
+  readonly seconds: number;
+  readonly best: { readonly step: number; readonly srcc: number | null; readonly folder: string } | null;
+  /** The last state. */
+  readonly folder: string;
+}
+
+export type TrainEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;

@@ -1,0 +1,15 @@
+/** Training: from rated pictures and a checkpoint to a better one, in a run folder that resumes. */
+export type { Agreement, CheckpointEvent, EndEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from "./events.js";
+export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
+export { AdamW, decayGroups, type AdamWOptions, type ParameterGroup } from "./optimizer.js";
+export { clipGradients } from "./clip.js";
+export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";
+export { collate, TextCache, type Batch, type Example, type Label } from "./collate.js";
+export { rocObjective, type BatchLoss, type Objective, type Picture } from "./objective.js";
+export { PixelCache } from "./pixels.js";
+export { PRECISIONS, type Precision } from "./precision.js";
+export { train, type TrainOptions, type TrainTask } from "./loop.js";
+export { agreement, type AgreementOptions } from "./validate.js";
+export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
+export { runTraining, type RunPlan } from "./run.js";
+export { reopen, saveTrainable, startFrom, type StartOptions, type Trainable } from "./trainable.js";

@@ -1,0 +1,78 @@
+/**
+ * What a run trains: how a sample becomes a question and an answer, which loss is taken and how a score is read.
+ *
+ * The loop sees only this interface, so that another strategy is another objective.
+ */
+import { Random, type Sample, type ScoreScale } from "../data/index.js";
+import type { RgbImage } from "../image/types.js";
+import { rocLoss, scoreByPrefill, scoreNames, toScale, voteTargets } from "../roc/index.js";
+import type { LossWeights, ScoringParts } from "../roc/index.js";
+import { scope, type Tensor } from "../torch/index.js";
+import { collate, TextCache, type Example, type Label } from "./collate.js";
+
+/** A batch's loss and its parts as numbers. */
+export interface BatchLoss {
+  /** Scalar to call `backward()` on; belongs to the caller's scope. */
+  readonly loss: Tensor;
+  /** Unweighted terms by name, scalars. */
+  readonly terms: Readonly<Record<string, Tensor>>;
+}
+
+/** A sample with its pixels; `random` is its own stream of this epoch. */
+export interface Picture {
+  readonly sample: Sample;
+  readonly image: RgbImage;
+  readonly random: Random;
+}
+
+export interface Objective {
+  /** Forward and loss of a batch, inside the caller's scope; `mixed` runs the forward in the run's precision. */
+  loss(pictures: readonly Picture[], mixed: <T>(body: () => T) => T): BatchLoss;
+  /** Predicted scores on the data set's scale. */
+  predict(images: readonly RgbImage[]): number[];
+}
+
+/** The paper's method (Eq. 5 and 6) on a data set of one score a picture. */
+export function rocObjective(parts: ScoringParts, scale: ScoreScale, weights: LossWeights): Objective {
+  const { model, processor, vocabulary, templates } = parts;
+  const texts = new TextCache(processor);
+  // The data set's one score is what the answers' first placeholder stands for.
+  const [name = ""] = scoreNames(templates.answers[0] ?? "");
+
+  const exampleOf = ({ sample, image, random }: Picture): Example => {
+    const distribution = sample.votes === undefined ? null : voteTargets(sample.votes, vocabulary);
+    const label: Label = { score: toScale(sample.score, scale, vocabulary.scale), distribution };
+    const prompt = choose(templates.prompts, random);
+    const answer = choose(templates.answers, random);
+    return { image, prompt, answer, labels: { [name]: label } };
+  };
+
+  return {
+    loss(pictures, mixed) {
+      const batch = collate(pictures.map(exampleOf), processor, texts, model.device);
+      const result = rocLoss(
+        {
+          model,
+          // The few supervised rows get their logits and losses in full precision.
+          hidden: mixed(() => model.forward(batch.input)).to(model.dtype),
+          rows: batch.rows,
+          targets: batch.targets,
+          groundTruth: batch.labels.map(({ score }) => score),
+          distributions: batch.labels.map(({ distribution }) => distribution),
+        },
+        vocabulary,
+        weights,
+      );
+      const { loss, textLoss, l1Loss, ceLoss, emdLoss } = result;
+      return { loss, terms: { text: textLoss, l1: l1Loss, ce: ceLoss, emd: emdLoss } };
+    },
+    predict(images) {
+      const readings = scope(() => scoreByPrefill(parts, processor.images(images)));
+      return readings.map(([reading]) => toScale(reading?.value ?? NaN, vocabulary.scale, scale));
+    },
+  };
+}
+
+function choose(texts: readonly string[], random: Random): string {
+  return texts[random.int(texts.length)] ?? "";
+}

@@ -1,0 +1,24 @@
+/** Named tensors on disk, in one file or several. */
+import type { DType, Tensor } from "../torch/index.js";
+
+export interface TensorInfo {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** The file that holds it. */
+  readonly file: string;
+}
+
+export interface Checkpoint {
+  /** Folder or file, for messages. */
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  names(): string[];
+  has(name: string): boolean;
+  /** @throws RocError CHECKPOINT_MISMATCH where there is no such tensor */
+  info(name: string): TensorInfo;
+  /** Its memory is the file's where that is aligned; writing to it does not reach the file. */
+  tensor(name: string): Tensor;
+  /** Ends the maps; tensors that were read stay usable. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}

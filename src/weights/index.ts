@@ -1,0 +1,8 @@
+/** Weights on disk: safetensors files and folders of them, read strictly and written atomically. */
+export { atomicWriteFile, atomicWriteJson, replaceFile } from "./atomic.js";
+export type { Checkpoint, TensorInfo } from "./checkpoint.js";
+export { openCheckpoint } from "./folder.js";
+export { readJson } from "./json.js";
+export { openSafetensors } from "./safetensors.js";
+export { saveCheckpoint, saveSafetensors, type SaveOptions } from "./save.js";
+export { strictSource, type StrictOptions, type StrictSource } from "./strict.js";

@@ -1,0 +1,29 @@
+/** JSON files of a checkpoint folder. */
+import { readFile } from "node:fs/promises";
+import { messageOf, RocError, type ErrorCode } from "../errors.js";
+
+/**
+ * The parsed content of a JSON file.
+ *
+ * @param invalid the code where it is no JSON
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or `invalid`, naming the file
+ */
+export async function readJson(file: string, invalid: ErrorCode = "CONFIG_INVALID"): Promise<unknown> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RocError(invalid, `${file} is no JSON: ${messageOf(cause)}. Fetch or write the file again.`, { cause });
+  }
+}
+
+/** An error of the file system as one of ours. */
+export function fileError(file: string, cause: unknown): RocError {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return new RocError("FILE_NOT_FOUND", `${file} does not exist. Check the path of the checkpoint.`, { cause });
+  }
+  return new RocError("FILE_UNREADABLE", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+}

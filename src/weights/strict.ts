@@ -1,0 +1,86 @@
+/** A model's parameters from a checkpoint, with one error for everything that does not fit. */
+import { RocError } from "../errors.js";
+import { keep, noGrad, scope, zeros, type Device, type DType, type Tensor } from "../torch/index.js";
+import type { Checkpoint } from "./checkpoint.js";
+
+export interface StrictOptions {
+  /** The model's name of a tensor that the file calls `name`. */
+  readonly rename?: (name: string) => string;
+  /** Names (the model's) that may be there and are not wanted. */
+  readonly ignore?: (name: string) => boolean;
+  /** Converts to this dtype (default: the file's). */
+  readonly dtype?: DType | undefined;
+  readonly device?: Device | undefined;
+}
+
+export interface StrictSource {
+  /** The parameter, which the caller owns; a placeholder where it is missing or of another shape. */
+  take(name: string, shape: readonly number[]): Tensor;
+  /** @throws RocError CHECKPOINT_MISMATCH that lists missing, unexpected and wrong-shape names, if there are any */
+  finish(): void;
+}
+
+/** Names of a kind that a message lists before it counts the rest. */
+const LISTED = 40;
+
+/**
+ * Gives parameters by name and shape and remembers what did not fit: build the model, then call `finish()`.
+ *
+ * @throws RocError CHECKPOINT_MISMATCH where two tensors of the file have the same name for the model
+ */
+export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}): StrictSource {
+  const { rename = (name) => name, ignore = () => false } = options;
+  const left = renamed(checkpoint, rename, ignore);
+  const missing: string[] = [];
+  const wrong: string[] = [];
+  return {
+    take(name, shape) {
+      const stored = left.get(name);
+      left.delete(name);
+      if (stored === undefined) missing.push(name);
+      else {
+        const found = checkpoint.info(stored).shape;
+        if (found.join() === shape.join()) return read(checkpoint, stored, options);
+        wrong.push(`${name} is [${found.join(", ")}], the config asks for [${shape.join(", ")}]`);
+      }
+      return keep(scope(() => zeros([]).expand(...shape)));
+    },
+    finish() {
+      const lists = [list("missing", missing), list("unexpected", [...left.keys()]), list("of another shape", wrong)];
+      const text = lists.filter((part) => part !== "").join("; ");
+      if (text === "") return;
+      const remedy = "The weights and config.json do not belong together, or a file of them is missing.";
+      throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} does not fit its config.json: ${text}. ${remedy}`);
+    },
+  };
+}
+
+function renamed(
+  checkpoint: Checkpoint,
+  rename: (name: string) => string,
+  ignore: (name: string) => boolean,
+): Map<string, string> {
+  const stored = new Map<string, string>();
+  for (const name of checkpoint.names()) {
+    const target = rename(name);
+    if (ignore(target)) continue;
+    const other = stored.get(target);
+    if (other !== undefined) {
+      throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} holds ${target} twice, as ${other} and as ${name}.`);
+    }
+    stored.set(target, name);
+  }
+  return stored;
+}
+
+function read(checkpoint: Checkpoint, name: string, { dtype, device }: StrictOptions): Tensor {
+  const target = { ...(dtype && { dtype }), ...(device && { device }) };
+  return keep(noGrad(() => scope(() => checkpoint.tensor(name).to(target))));
+}
+
+function list(what: string, names: readonly string[]): string {
+  if (names.length === 0) return "";
+  const shown = names.slice(0, LISTED).join(", ");
+  const rest = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";
+  return `${what} (${names.length}): ${shown}${rest}`;
+}
