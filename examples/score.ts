@@ -1,31 +1,22 @@
 /**
- * Scores photographs with a checkpoint, from a program.
+ * Scores the photographs of examples/photos from a program.
  *
- *     node dist/examples/score.js <checkpoint folder> [photo ...]
- *
- * Without photos it takes those of examples/photos.
+ *     node dist/examples/score.js [checkpoint folder]      (default: the demo weights)
  */
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { load } from "roc4mllm";
 
-const PHOTOS = fileURLToPath(new URL("../../examples/photos/", import.meta.url));
+/** A path in the repository; compiled examples lie in dist/examples/. */
+const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
-const [checkpoint, ...given] = process.argv.slice(2);
-if (checkpoint === undefined) {
-  console.error("usage: node dist/examples/score.js <checkpoint folder> [photo ...]");
-  process.exit(2);
-}
-const photos = given.length > 0 ? given : (await readdir(PHOTOS)).sort().map((name) => join(PHOTOS, name));
+const folder = path("examples/photos");
+const photos = (await readdir(folder)).sort().map((name) => join(folder, name));
 
-// Ctrl-C ends the loop below with an error instead of the process, so that the model is freed.
-const controller = new AbortController();
-process.once("SIGINT", () => controller.abort());
-
-using model = await load(checkpoint);
-console.log(`${model.name}, scores from ${model.scale.min} to ${model.scale.max}`);
-for await (const result of model.score(photos, { signal: controller.signal })) {
-  if ("error" in result) console.log(`${result.file}: ${result.error.message}`);
-  else console.log(`${result.score.toFixed(2)} ± ${result.std.toFixed(2)}  ${result.file}  "${result.answer.trim()}"`);
+using model = await load(process.argv[2] ?? path("models/demo"));
+console.log(`${model.name}, from ${model.scale.min} to ${model.scale.max}`);
+for await (const result of model.score(photos)) {
+  if ("error" in result) console.log(`${basename(result.file)}: ${result.error.message}`);
+  else console.log(`${basename(result.file)}: ${result.score.toFixed(2)} ± ${result.std.toFixed(2)}: ${result.answer}`);
 }

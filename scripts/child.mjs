@@ -47,7 +47,12 @@ export function runChild(command, args, options = {}) {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text) => {
         output = (output + text).slice(-KEPT_CHARACTERS);
-        onLine?.(text.trimEnd().split(/[\r\n]+/).at(-1) ?? "");
+        onLine?.(
+          text
+            .trimEnd()
+            .split(/[\r\n]+/)
+            .at(-1) ?? "",
+        );
       });
     }
     child.once("error", (error) => {

@@ -98,7 +98,8 @@ print(os.path.dirname(spec.origin) if spec and spec.origin else "")
 function torchOfPython(python, env) {
   // Not in our folder, which Python would put on its path.
   const probe = spawnSync(python, ["-c", FIND_TORCH], { cwd: "/", env, encoding: "utf8" });
-  if (probe.error !== undefined) return { reason: `${python} does not run (${probe.error.code ?? probe.error.message})` };
+  if (probe.error !== undefined)
+    return { reason: `${python} does not run (${probe.error.code ?? probe.error.message})` };
   if (probe.status !== 0) return { reason: `${python} failed: ${probe.stderr.trim().split("\n").at(-1)}` };
   const root = probe.stdout.trim();
   return root === "" ? { reason: `${python} has no module "torch"` } : { root };
@@ -162,7 +163,9 @@ export function describeFailure(tried) {
 export function missingCudaPackages(site) {
   const folders = readdirSync(site);
   const normal = (name) => name.toLowerCase().replace(/[-_.]+/g, "_");
-  const present = new Set(folders.filter((name) => name.endsWith(".dist-info")).map((name) => normal(name.split("-")[0])));
+  const present = new Set(
+    folders.filter((name) => name.endsWith(".dist-info")).map((name) => normal(name.split("-")[0])),
+  );
   const info = folders.find((name) => /^torch-.*\.dist-info$/.test(name));
   const metadata = info === undefined ? "" : readFileSync(join(site, info, "METADATA"), "utf8");
   return [...metadata.matchAll(/^Requires-Dist:\s*((?:nvidia|cuda)-[\w.-]+)(.*)$/gm)]
@@ -172,46 +175,57 @@ export function missingCudaPackages(site) {
 }
 
 async function pip(site, options, label) {
-  const args = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", ...options, "--target", site, PINNED];
+  const args = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
   // A person's own settings for pip (user installs, virtual environments only) do not fit a folder of ours.
   const env = { ...process.env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_ROOT_USER_ACTION: "ignore" };
-  const result = await step(label, (update) => runChild(PYTHONS[0], args, { env, onLine: update }));
-  if (result.code === 0) return undefined;
-  return { reason: result.missing ? `${PYTHONS[0]} is not installed` : `pip failed:\n${result.output}` };
+  await step(label, async (update) => {
+    const all = [...args, ...options, "--target", site, PINNED];
+    const result = await runChild(PYTHONS[0], all, { env, onLine: update });
+    if (result.missing) throw new SetupError(`${PYTHONS[0]} is not installed`);
+    if (result.code !== 0) throw new SetupError(`pip failed:\n${result.output}`);
+  });
 }
 
 /** pip into `site`; with CUDA's libraries only where the wheel is a CUDA build. */
 async function pipInstall(site) {
-  const failure = await pip(site, ["--no-deps"], `installing libtorch (${PINNED}, by pip)`);
-  if (failure !== undefined) return failure;
+  await pip(site, ["--no-deps"], `installing libtorch (${PINNED}, by pip)`);
   const cuda = existsSync(join(site, `torch/lib/libtorch_cuda.${LIBRARY_SUFFIX}`));
   const missing = cuda ? missingCudaPackages(site) : [];
-  if (missing.length === 0) return undefined;
+  if (missing.length === 0) return;
   say(`this wheel is a CUDA build and needs ${missing.length} more packages (${missing.slice(0, 3).join(", ")}, ...):`);
   say("several GB. Where there is no such GPU, stop here and give pip an index with CPU wheels of torch.");
   rmSync(site, { recursive: true, force: true });
-  return pip(site, [], "installing libtorch with CUDA's libraries (by pip)");
+  await pip(site, [], "installing libtorch with CUDA's libraries (by pip)");
 }
 
-/** Installs the wheel into .libtorch/: all of it or, where pip fails or is killed, nothing. */
-async function installWheel(project, env) {
+/** A folder for pip to fill; what killed installations left is cleared away. */
+function partialFolder(project) {
   const build = join(project, "build");
   mkdirSync(build, { recursive: true });
   for (const name of readdirSync(build)) {
     if (name.startsWith("libtorch-partial-")) rmSync(join(build, name), { recursive: true, force: true });
   }
-  const partial = join(build, `libtorch-partial-${process.pid}`);
+  return join(build, `libtorch-partial-${process.pid}`);
+}
+
+/** Installs the wheel into .libtorch/: all of it or, where pip fails or is killed, nothing. */
+async function installWheel(project, env) {
   const place = `pip install ${PINNED}`;
-  const failure = await pipInstall(partial);
-  const inspection = failure ?? inspect(join(partial, "torch"), "wheel", env);
-  if (inspection.reason === undefined) {
+  const partial = partialFolder(project);
+  try {
+    await pipInstall(partial);
+    const { reason } = inspect(join(partial, "torch"), "wheel", env);
+    if (reason !== undefined) return { place, reason };
     const final = join(project, ".libtorch");
     rmSync(final, { recursive: true, force: true });
     renameSync(partial, final);
     return { place, ...inspect(wheelRoot(project), "wheel", env) };
+  } catch (error) {
+    if (error instanceof SetupError) return { place, reason: error.message };
+    throw error;
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
   }
-  rmSync(partial, { recursive: true, force: true });
-  return { place, reason: inspection.reason };
 }
 
 function cacheFile(project) {
@@ -220,10 +234,12 @@ function cacheFile(project) {
 
 /** Size and time of the files that change with every other version. */
 function marksOf(location) {
-  return [join(location.lib, `libtorch_cpu.${LIBRARY_SUFFIX}`), join(location.lib, `libc10.${LIBRARY_SUFFIX}`)].map((file) => {
-    const { size, mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { size: -1, mtimeMs: -1 };
-    return [file, size, Math.round(mtimeMs)];
-  });
+  return [join(location.lib, `libtorch_cpu.${LIBRARY_SUFFIX}`), join(location.lib, `libc10.${LIBRARY_SUFFIX}`)].map(
+    (file) => {
+      const { size, mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { size: -1, mtimeMs: -1 };
+      return [file, size, Math.round(mtimeMs)];
+    },
+  );
 }
 
 /**

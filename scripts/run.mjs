@@ -6,7 +6,9 @@ import { runFile } from "./program.mjs";
 
 const [name, ...args] = process.argv.slice(2);
 if (name === undefined) {
-  process.stderr.write("usage: node scripts/run.mjs FILE [arguments]   (FILE: for example dist/bench/op-overhead.js)\n");
+  process.stderr.write(
+    "usage: node scripts/run.mjs FILE [arguments]   (FILE: for example dist/bench/op-overhead.js)\n",
+  );
   process.exit(2);
 }
 await ready();

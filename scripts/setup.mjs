@@ -40,9 +40,12 @@ async function installPackages() {
   const own = process.env.npm_execpath;
   const [command, first] = own && basename(own) === "npm-cli.js" ? [process.execPath, [own]] : ["npm", []];
   const args = [...first, "ci", "--include=dev", "--loglevel=error", "--no-audit", "--no-fund"];
-  const result = await step("installing packages (npm ci)", (update) => runChild(command, args, { cwd: ROOT, onLine: update }));
-  if (result.missing) throw new SetupError("npm is not on the PATH. It comes with Node: install Node with it.");
-  if (result.code !== 0) throw new SetupError("npm ci failed. Is there a network, and room on the disk?", result.output);
+  await step("installing packages (npm ci)", async (update) => {
+    const result = await runChild(command, args, { cwd: ROOT, onLine: update });
+    if (result.missing) throw new SetupError("npm is not on the PATH. It comes with Node: install Node with it.");
+    if (result.code === 0) return;
+    throw new SetupError("npm ci failed. Is there a network, and room on the disk?", result.output);
+  });
 }
 
 // ---- native addon ---------------------------------------------------------------------------------------------------
@@ -59,7 +62,9 @@ function nativeStamp(location) {
 
 function nativeReady() {
   const location = cachedLocation(ROOT, process.env);
-  return location !== undefined && existsSync(ADDON) && readOrUndefined(ADDON_STAMP)?.toString() === nativeStamp(location);
+  return (
+    location !== undefined && existsSync(ADDON) && readOrUndefined(ADDON_STAMP)?.toString() === nativeStamp(location)
+  );
 }
 
 const COMPILER_REMEDY =
@@ -149,7 +154,8 @@ async function buildTypescript() {
     if (!existsSync(at("dist/src/cli/main.js"))) rmSync(at("dist/.tsbuildinfo"), { force: true });
     const tsc = at("node_modules/typescript/bin/tsc");
     const result = await runChild(process.execPath, [tsc, "-p", ROOT], { cwd: ROOT, onLine: update });
-    if (result.code !== 0) throw new SetupError("TypeScript does not compile; the first error is above all others.", result.output);
+    if (result.code !== 0)
+      throw new SetupError("TypeScript does not compile; the first error is above all others.", result.output);
     writeAtomically(TYPESCRIPT_STAMP, stamp);
   });
 }

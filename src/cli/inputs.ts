@@ -1,6 +1,6 @@
 /** From what the user typed to a list of image files: files, folders, globs and a list on standard input. */
 import { readdir, realpath, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname, isAbsolute, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { glob, isDynamicPattern } from "tinyglobby";
@@ -62,7 +62,7 @@ class Search {
   }
 
   async pattern(pattern: string): Promise<void> {
-    const found = await glob(pattern, { expandDirectories: false, onlyFiles: true });
+    const found = await glob(pattern, { expandDirectories: false, onlyFiles: true, absolute: isAbsolute(pattern) });
     const before = this.files.length;
     for (const path of found.sort(NATURAL.compare)) this.#offer(path);
     if (this.files.length === before) this.notes.push(`no picture matches ${pattern}`);

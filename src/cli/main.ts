@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
-import type { CommandFactory } from "./program.js";
-import { run } from "./program.js";
-import { scoreCommand } from "./score.js";
+import { run, type Commands } from "./program.js";
 
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
-const COMMANDS: readonly CommandFactory[] = [scoreCommand];
+const COMMANDS: Commands = {
+  score: async () => (await import("./score.js")).scoreCommand,
+  train: async () => (await import("./train.js")).trainCommand,
+  "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
+};
 
 const stopped = new AbortController();
 // Once: who presses Ctrl-C a second time does not want to wait for a tidy end.

@@ -9,6 +9,9 @@ import { errorLine } from "./json.js";
 /** Makes one command of the program. */
 export type CommandFactory = (context: Context) => Command;
 
+/** The commands by name; each is imported only when it is needed, as training is not for `score`. */
+export type Commands = Readonly<Record<string, () => Promise<CommandFactory>>>;
+
 const EXIT_CODES_HELP = `
 Exit codes: 0 everything went well, ${ERROR_CODES.USAGE} wrong use, ${ERROR_CODES.FILE_NOT_FOUND} a file is missing or
 broken, ${ERROR_CODES.CONFIG_INVALID} a checkpoint or a data set is not as it should be, ${ERROR_CODES.NATIVE_UNAVAILABLE} libtorch is missing, ${ERROR_CODES.TORCH} libtorch
@@ -18,6 +21,12 @@ failed, ${ERROR_CODES.TRAINING} a run cannot go on, ${ERROR_CODES.INTERNAL} a bu
 function packageVersion(): string {
   const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+/** The named command alone, or all of them for the help. */
+async function importCommands(commands: Commands, name: string | undefined): Promise<CommandFactory[]> {
+  const named = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
+  return Promise.all((named ? [named] : Object.values(commands)).map((importOne) => importOne()));
 }
 
 function createProgram(commands: readonly CommandFactory[], context: Context): Command {
@@ -71,16 +80,16 @@ function report(error: RocError, told: boolean, json: boolean, stdout: Output, s
  */
 export async function run(
   argv: readonly string[],
-  commands: readonly CommandFactory[],
+  commands: Commands,
   outside: Omit<Context, "setExitCode">,
 ): Promise<number> {
   let exitCode = 0;
   const context: Context = { ...outside, setExitCode: (code) => (exitCode = code) };
   try {
-    const program = createProgram(commands, context);
+    const program = createProgram(await importCommands(commands, argv[0]), context);
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync([...argv], { from: "user" });
-    return exitCode;
+    return context.signal.aborted ? ERROR_CODES.ABORTED : exitCode;
   } catch (thrown) {
     const error = asError(thrown, context.signal);
     if (error === undefined) return thrown instanceof CommanderError ? thrown.exitCode && ERROR_CODES.USAGE : 0;

@@ -46,7 +46,8 @@ function barStream(output: Output): Writable {
 function createBar(output: Output, total: number): Progress {
   const started = Date.now();
   let most = 0;
-  const left = (): string => (most === 0 ? "" : `${formatDuration(secondsLeft(most, total, Date.now() - started))} left`);
+  const left = (): string =>
+    most === 0 ? "" : `${formatDuration(secondsLeft(most, total, Date.now() - started))} left`;
   const bar = new cliProgress.SingleBar({
     stream: barStream(output),
     linewrap: true,

@@ -23,7 +23,8 @@ type Outcome = ScoreResult | ScoreFailure;
 
 function parsePixels(text: string): number {
   const pixels = Number(text);
-  if (!Number.isSafeInteger(pixels) || pixels < 1) throw new InvalidArgumentError("Give a whole number of pixels above 0.");
+  if (!Number.isSafeInteger(pixels) || pixels < 1)
+    throw new InvalidArgumentError("Give a whole number of pixels above 0.");
   return pixels;
 }
 

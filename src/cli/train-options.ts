@@ -1,8 +1,7 @@
-/** The hyper-parameters as command line options, shared by `train` and `train-demo`. */
+/** The hyper-parameters as command line options, shared by `train` and `train-demo`. Loads no libtorch. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { LOSS_PRESETS, type LossWeights } from "../roc/index.js";
-import type { TrainOptions } from "../train/loop.js";
-import { PRECISIONS, type Precision } from "../train/precision.js";
+import { LOSS_PRESETS, type LossWeights } from "../roc/weights.js";
+import { PRECISIONS, type Precision, type TrainOptions } from "../train/options.js";
 import { SCHEDULES, type ScheduleKind } from "../train/schedule.js";
 
 /** What commander makes of the options that {@link addTrainOptions} adds. */
@@ -69,7 +68,9 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--flip", "mirror every other picture", defaults.flip)
     .option("--no-flip", "show pictures as they are")
     .addOption(
-      new Option("--precision <kind>", "of matrix products; auto: the faster").choices(["auto", ...PRECISIONS]).default("auto"),
+      new Option("--precision <kind>", "of matrix products; auto: the faster")
+        .choices(["auto", ...PRECISIONS])
+        .default("auto"),
     )
     .option("--every <n>", "steps between validations, each with a checkpoint", whole(1), defaults.every)
     .addOption(new Option("--loss <preset>", "loss weights").choices(Object.keys(LOSS_PRESETS)).default(defaults.loss))
@@ -102,4 +103,9 @@ export function trainOptionsOf(flags: TrainFlags): TrainOptions {
 export function lossWeightsOf(flags: TrainFlags): LossWeights {
   const preset = LOSS_PRESETS[flags.loss];
   return { l1: flags.l1 ?? preset.l1, ce: flags.ce ?? preset.ce, emd: flags.emd ?? preset.emd };
+}
+
+/** Sets the number of threads, if one is asked for. Loads libtorch. */
+export async function useThreads(count: number | undefined): Promise<void> {
+  if (count !== undefined) (await import("../torch/index.js")).setNumThreads(count);
 }

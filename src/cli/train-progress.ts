@@ -1,32 +1,28 @@
 /** A run's events for a person (one updating line, or plain lines) or for a program (JSON Lines). */
 import pc from "picocolors";
+import type { DemoReport } from "../train/demo/card.js";
 import type { TrainEvent } from "../train/events.js";
-
-/** Where progress and events go. */
-export interface ProgressStreams {
-  /** For people: stderr. */
-  readonly log: NodeJS.WritableStream & { readonly isTTY?: boolean };
-  /** For programs: stdout. */
-  readonly out: NodeJS.WritableStream;
-}
+import type { Io } from "./io.js";
 
 /** Milliseconds between lines where there is no terminal. */
 const QUIET = 15_000;
+const CLEAR_LINE = "\r\u001b[K";
 
 export class TrainProgress {
-  readonly #streams: ProgressStreams;
+  readonly #io: Pick<Io, "stdout" | "stderr">;
   readonly #json: boolean;
   #lastLine = -Infinity;
   #srcc = "";
 
-  constructor(json: boolean, streams: ProgressStreams = { log: process.stderr, out: process.stdout }) {
+  /** @param json print events on standard output, too */
+  constructor(io: Pick<Io, "stdout" | "stderr">, json: boolean) {
+    this.#io = io;
     this.#json = json;
-    this.#streams = streams;
   }
 
   /** Shows one event of a run. */
   event(event: TrainEvent): void {
-    if (this.#json) this.#streams.out.write(`${JSON.stringify(event)}\n`);
+    this.#data(event);
     if (event.type === "step") this.update(`${stepText(event)}${this.#srcc}`);
     else if (event.type === "validation") this.#srcc = `  SRCC ${figure(event.srcc)}`;
     const line = lineOf(event);
@@ -35,18 +31,31 @@ export class TrainProgress {
 
   /** A passing state of things: replaces the last one on a terminal, else shown now and then. */
   update(text: string): void {
-    const { log } = this.#streams;
-    if (log.isTTY === true) log.write(`\r\u001b[K${text}`);
+    const { stderr } = this.#io;
+    if (stderr.isTTY === true) stderr.write(`${CLEAR_LINE}${text}`);
     else if (performance.now() - this.#lastLine >= QUIET) {
       this.#lastLine = performance.now();
-      log.write(`${text}\n`);
+      stderr.write(`${text}\n`);
     }
   }
 
   /** A line that stays. */
   line(text: string): void {
-    const { log } = this.#streams;
-    log.write(`${log.isTTY === true ? "\r\u001b[K" : ""}${text}\n`);
+    const { stderr } = this.#io;
+    stderr.write(`${stderr.isTTY === true ? CLEAR_LINE : ""}${text}\n`);
+  }
+
+  /** The end of `train-demo`. */
+  report(report: DemoReport, folder: string, seconds: number): void {
+    const { test, bytes } = report;
+    const figures = `SRCC ${figure(test.srcc)}  PLCC ${figure(test.plcc)}  MAE ${test.mae.toFixed(3)}`;
+    this.line(`Test part of ${test.count} pictures: ${figures}`);
+    this.line(`Wrote ${folder} (${(bytes / 1e6).toFixed(1)} MB) after ${duration(seconds)}`);
+    this.#data({ type: "report", ...report });
+  }
+
+  #data(value: object): void {
+    if (this.#json) this.#io.stdout.write(`${JSON.stringify(value)}\n`);
   }
 }
 

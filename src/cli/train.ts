@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { readAva, type AvaDataset } from "../data/index.js";
 import { RocError } from "../errors.js";
-import { parseTemplates, type RocTemplates } from "../roc/index.js";
-import { setNumThreads } from "../torch/index.js";
-import { runTraining, startFrom, type TrainEvent } from "../train/index.js";
-import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, whole, type TrainFlags } from "./train-options.js";
+import { parseTemplates, type RocTemplates } from "../roc/template.js";
+import type { Context } from "./io.js";
+import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "./train-options.js";
+import type { TrainFlags } from "./train-options.js";
 import { TrainProgress } from "./train-progress.js";
 
 interface Flags extends TrainFlags {
@@ -23,8 +23,7 @@ interface Flags extends TrainFlags {
 /** Samples that a run may have for validation, so that it does not take longer than the steps between. */
 const MOST_VALIDATION = 2000;
 
-/** The command, to be added to the program. */
-export function trainCommand(): Command {
+export function trainCommand(context: Context): Command {
   const command = new Command("train")
     .description("train a model to score pictures; the same command resumes a stopped run")
     .requiredOption("--data <folder>", "rated pictures in AVA's format")
@@ -47,35 +46,34 @@ export function trainCommand(): Command {
     every: 200,
     loss: "paper",
   });
-  return command.action(async () => {
-    await trainAction(command.opts<Flags>());
-  });
+  return command.action(() => runTrain(command.opts<Flags>(), context));
 }
 
-async function trainAction(flags: Flags): Promise<void> {
-  const progress = new TrainProgress(flags.json);
-  if (flags.threads !== undefined) setNumThreads(flags.threads);
+async function runTrain(flags: Flags, { io, signal }: Context): Promise<void> {
+  const progress = new TrainProgress(io, flags.json);
   const data = await readData(flags, progress);
   const templates = await readTemplates(flags.templates);
+  const training = await import("../train/index.js");
+  await useThreads(flags.threads);
   const weights = lossWeightsOf(flags);
   const start = { n: flags.scoreTokens, weights, device: flags.device, ...(templates && { templates }) };
-  const end = await follow(
-    runTraining({
-      folder: flags.out,
-      fresh: flags.fresh,
-      options: trainOptionsOf(flags),
-      weights,
-      scale: data.scale,
-      train: data.samples.filter(({ split }) => split === "train"),
-      validation: data.samples.filter(({ split }) => split === "validation"),
-      start: () => startFrom(flags.model, start),
-      device: flags.device,
-      ...(flags.minutes !== undefined && { minutes: flags.minutes }),
-      signal: interruptSignal(),
-    }),
-    progress,
-  );
-  progress.line(`Checkpoint: ${end?.best?.folder ?? end?.folder ?? flags.out}`);
+  const events = training.runTraining({
+    folder: flags.out,
+    fresh: flags.fresh,
+    options: trainOptionsOf(flags),
+    weights,
+    scale: data.scale,
+    train: data.samples.filter(({ split }) => split === "train"),
+    validation: data.samples.filter(({ split }) => split === "validation"),
+    start: () => training.startFrom(flags.model, start),
+    device: flags.device,
+    ...(flags.minutes !== undefined && { minutes: flags.minutes }),
+    signal,
+  });
+  for await (const event of events) {
+    progress.event(event);
+    if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
+  }
 }
 
 async function readData({ data, images, validation, seed }: Flags, progress: TrainProgress): Promise<AvaDataset> {
@@ -101,28 +99,4 @@ async function readTemplates(file: string | undefined): Promise<RocTemplates | u
     if (cause instanceof RocError) throw cause;
     throw new RocError("CONFIG_INVALID", `${file} (--templates) is not JSON.`, { cause });
   }
-}
-
-/** Shows a run until its end. */
-export async function follow(
-  events: AsyncIterable<TrainEvent>,
-  progress: TrainProgress,
-): Promise<Extract<TrainEvent, { type: "end" }> | undefined> {
-  let end: Extract<TrainEvent, { type: "end" }> | undefined;
-  for await (const event of events) {
-    progress.event(event);
-    if (event.type === "end") end = event;
-  }
-  return end;
-}
-
-/** Fires at the first Ctrl-C, which lets a run write its state; a second one ends the process at once. */
-export function interruptSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.once(name, () => {
-      controller.abort();
-    });
-  }
-  return controller.signal;
 }

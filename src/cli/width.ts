@@ -41,7 +41,9 @@ function fitting(parts: readonly string[], width: number): string[] {
 export function truncateMiddle(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   const parts = graphemes(text);
-  const tail = fitting(parts.toReversed(), Math.ceil((width - 1) * 0.6)).reverse().join("");
+  const tail = fitting(parts.toReversed(), Math.ceil((width - 1) * 0.6))
+    .reverse()
+    .join("");
   const head = fitting(parts, width - 1 - textWidth(tail)).join("");
   return `${head}…${tail}`;
 }

@@ -20,6 +20,8 @@ export interface Sample {
   readonly std?: number;
   /** Votes for each rating from the lowest to the highest, where known (AVA: 10 counts for 1..10). */
   readonly votes?: readonly number[];
+  /** Ratings of single aspects by name, on the same scale as the score; a picture may lack some. */
+  readonly attributes?: Readonly<Record<string, number>>;
   readonly split: Split;
 }
 

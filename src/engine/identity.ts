@@ -7,7 +7,8 @@ const BLOCK = 64 * 1024;
 const BLOCKS = 16;
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
-const PARTS = /^(config|processor_config|preprocessor_config|tokenizer|roc_templates)\.json$|^(pytorch_)?model.*\.(safetensors|bin)$/;
+const PARTS =
+  /^(config|processor_config|preprocessor_config|tokenizer|roc_templates)\.json$|^(pytorch_)?model.*\.(safetensors|bin)$/;
 
 /**
  * `folder@digest`: the folder's name and 8 hex digits over its weights, configuration, tokenizer and templates.
@@ -35,10 +36,11 @@ async function sample(file: FileHandle, hash: Hash): Promise<void> {
   hash.update(`${size}\n`);
   const whole = size <= BLOCK * BLOCKS;
   const blocks = whole ? Math.ceil(size / BLOCK) : BLOCKS;
-  const stride = whole ? BLOCK : Math.floor((size - BLOCK) / (BLOCKS - 1));
+  // Spread so that the first block starts with the file and the last one ends with it.
+  const stride = whole ? BLOCK : (size - BLOCK) / (BLOCKS - 1);
   const buffer = new Uint8Array(BLOCK);
   for (let block = 0; block < blocks; block++) {
-    const { bytesRead } = await file.read(buffer, 0, BLOCK, block * stride);
+    const { bytesRead } = await file.read(buffer, 0, BLOCK, Math.round(block * stride));
     hash.update(buffer.subarray(0, bytesRead));
   }
 }

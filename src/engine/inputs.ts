@@ -59,5 +59,9 @@ function checkIterable(
 }
 
 function kindOf(value: unknown): string {
-  return value === null ? "null" : typeof value === "object" ? `a ${value.constructor?.name ?? "object"}` : `a ${typeof value}`;
+  return value === null
+    ? "null"
+    : typeof value === "object"
+      ? `a ${value.constructor?.name ?? "object"}`
+      : `a ${typeof value}`;
 }

@@ -1,7 +1,6 @@
 /** Checkpoint folders of scoring models: Hugging Face's layout and, beside it, the texts of `roc_templates.json`. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, RocError } from "../errors.js";
+import { RocError } from "../errors.js";
 import { loadMllm } from "../models/registry.js";
 import { saveMllm } from "../models/save.js";
 import {
@@ -13,6 +12,7 @@ import {
   type ScoringParts,
 } from "../roc/index.js";
 import type { Device, DType } from "../torch/index.js";
+import { readJson } from "../weights/index.js";
 import { identify } from "./identity.js";
 import { createModel } from "./model.js";
 import type { Model } from "./types.js";
@@ -60,27 +60,12 @@ export async function saveCheckpoint(folder: string, parts: ScoringParts): Promi
 
 /** Looks at the config before gigabytes of weights are read. */
 async function readVocabulary(folder: string): Promise<ScoreVocabulary> {
-  const vocabulary = vocabularyFromConfig(await readConfig(join(folder, "config.json")));
+  const config = await readJson(join(folder, "config.json"));
+  // Whatever is no object has no keys; what else a config must hold is for the model's family to say.
+  const vocabulary = vocabularyFromConfig({ ...(typeof config === "object" && config) });
   if (vocabulary) return vocabulary;
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
   throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);
-}
-
-async function readConfig(file: string): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    const message = `${file} cannot be read: ${messageOf(cause)}. Give the folder of a checkpoint.`;
-    throw new RocError("FILE_NOT_FOUND", message, { cause });
-  }
-  try {
-    const config: unknown = JSON.parse(text);
-    if (typeof config === "object" && config !== null) return Object.fromEntries(Object.entries(config));
-  } catch (cause) {
-    throw new RocError("CONFIG_INVALID", `${file} is not JSON: ${messageOf(cause)}. Copy it again.`, { cause });
-  }
-  throw new RocError("CONFIG_INVALID", `${file} holds no JSON object. Copy it again.`);
 }
 
 function checkRows({ positionId, scoreIds }: ScoreVocabulary, rows: number, folder: string): void {

@@ -37,7 +37,10 @@ class RocModel implements Model {
     return this.parts.vocabulary.scale;
   }
 
-  async *score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<ScoreResult | ScoreFailure, void, void> {
+  async *score(
+    inputs: ScoreInputs,
+    options: ScoreOptions = {},
+  ): AsyncGenerator<ScoreResult | ScoreFailure, void, void> {
     const { signal, onProgress } = options;
     const total = countInputs(inputs);
     const pictures = prefetch(namedInputs(inputs), AHEAD, (input, left) => decode(input, options, left));
@@ -67,7 +70,10 @@ class RocModel implements Model {
       const reading = readings[scoreNames(answer).indexOf(scoreName(templates))];
       if (!reading) throw new RocError("INTERNAL", `${file}: the canonical answer gave no score`);
       const { value: score, std, distribution } = reading;
-      const text = fillAnswer(answer, readings.map(({ value }) => value));
+      const text = fillAnswer(
+        answer,
+        readings.map(({ value }) => value),
+      );
       return { file, score, scale: vocabulary.scale, std, distribution, answer: text, model: this.name };
     } catch (error) {
       return failure(file, error);

@@ -40,7 +40,11 @@ export async function* prefetch<In, Out>(
 }
 
 /** `promise`, unless the signal fires before: then `onAbort` says what to throw. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, onAbort: () => Error): Promise<T> {
+export async function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  onAbort: () => Error,
+): Promise<T> {
   if (!signal) return promise;
   promise.catch(() => undefined);
   if (signal.aborted) throw onAbort();

@@ -156,4 +156,3 @@ export class Decoder {
     return normed;
   }
 }
-

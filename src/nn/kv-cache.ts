@@ -27,7 +27,9 @@ export class KvCache implements Past {
   /** Adds a layer's new keys and values `[batch, kvHeads, T, headDim]`; returns all of them. */
   append(layer: number, k: Tensor, v: Tensor): Entry {
     const before = this.#layers[layer];
-    const entry = before ? { k: keep(cat([before.k, k], 2)), v: keep(cat([before.v, v], 2)) } : { k: keep(k), v: keep(v) };
+    const entry = before
+      ? { k: keep(cat([before.k, k], 2)), v: keep(cat([before.v, v], 2)) }
+      : { k: keep(k), v: keep(v) };
     this.#layers[layer] = entry;
     before?.k.dispose();
     before?.v.dispose();

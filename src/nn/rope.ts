@@ -16,7 +16,9 @@ export interface Rope {
 /** `theta^(-2j / headDim)` for `j < headDim / 2`, rounded as PyTorch's float32 arithmetic does. */
 export function inverseFrequencies(headDim: number, theta: number): Float32Array {
   return scope(() => {
-    const exponents = arange(0, headDim / 2, { dtype: "float32" }).mul(2).div(headDim);
+    const exponents = arange(0, headDim / 2, { dtype: "float32" })
+      .mul(2)
+      .div(headDim);
     return aten("pow.Scalar")(theta, exponents).pow(-1).toFloat32Array();
   });
 }

@@ -62,7 +62,10 @@ export class VocabularyMatrix {
     const old = this.#weight(name);
     const [rows = 0, hiddenSize = 0] = old.shape;
     const missing = Math.max(rows, ...ids.map((id) => id + 1)) - rows;
-    const grown = missing === 0 ? old : keep(scope(() => cat([old, zeros([missing, hiddenSize], { dtype: old.dtype, device: old.device })], 0)));
+    const grown =
+      missing === 0
+        ? old
+        : keep(scope(() => cat([old, zeros([missing, hiddenSize], { dtype: old.dtype, device: old.device })], 0)));
     scope(() => {
       const mean = old.narrow(0, 0, realRows).to("float32").mean(0, true).to(old.dtype);
       if (missing > 0) grown.narrow(0, rows, missing).copy_(mean);

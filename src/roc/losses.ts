@@ -102,7 +102,11 @@ function distributionLosses(
   const voted = distributions.flatMap((distribution, row) => (distribution ? [row] : []));
   if (voted.length === 0) return { ceLoss: zero, emdLoss: zero };
   const predicted = logProbabilities.indexSelect(0, idTensor(voted, zero.device));
-  const target = numbers(distributions.flatMap((distribution) => distribution ?? []), predicted.shape, predicted);
+  const target = numbers(
+    distributions.flatMap((distribution) => distribution ?? []),
+    predicted.shape,
+    predicted,
+  );
   const ceLoss = target.mul(predicted).sum(-1).mean().neg();
   const difference = predicted.exp().cumsum(-1).sub(target.cumsum(-1));
   return { ceLoss, emdLoss: difference.pow(2).mean().clamp(TINY, null).sqrt() };
@@ -112,7 +116,11 @@ function numbers(values: readonly number[], shape: readonly number[], like: Tens
   return fromTypedArray(Float64Array.from(values), [...shape], { dtype: like.dtype, device: like.device });
 }
 
-function check({ rows, targets, groundTruth, distributions }: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): void {
+function check(
+  { rows, targets, groundTruth, distributions }: RocLossInput,
+  vocabulary: ScoreVocabulary,
+  weights: LossWeights,
+): void {
   const scores = targets.filter((id) => id === vocabulary.positionId).length;
   const lengths = { rows: [rows.length, targets.length], groundTruth: [groundTruth.length, scores] } as const;
   for (const [name, [found, expected]] of Object.entries(lengths)) {

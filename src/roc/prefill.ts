@@ -78,7 +78,11 @@ function pad(sequences: readonly Sequence[], device: string): { inputIds: Tensor
   const longest = Math.max(...sequences.map((sequence) => sequence.ids.length));
   const shape = [sequences.length, longest];
   const fill = (row: readonly number[]): number[] => [...row, ...new Array<number>(longest - row.length).fill(0)];
-  const inputIds = idTensor(sequences.flatMap((sequence) => fill(sequence.ids)), device, shape);
+  const inputIds = idTensor(
+    sequences.flatMap((sequence) => fill(sequence.ids)),
+    device,
+    shape,
+  );
   if (sequences.every((sequence) => sequence.ids.length === longest)) return { inputIds, attentionMask: undefined };
   const mask = sequences.flatMap((sequence) => fill(sequence.ids.map(() => 1)));
   return { inputIds, attentionMask: idTensor(mask, device, shape) };

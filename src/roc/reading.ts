@@ -22,7 +22,9 @@ export function readScore(logits: ArrayLike<number>, { values }: ScoreVocabulary
   const total = sum(weights);
   const distribution = weights.map((weight) => weight / total);
   const value = sum(distribution.map((probability, index) => probability * (values[index] as number)));
-  const variance = sum(distribution.map((probability, index) => probability * ((values[index] as number) - value) ** 2));
+  const variance = sum(
+    distribution.map((probability, index) => probability * ((values[index] as number) - value) ** 2),
+  );
   return { value, std: Math.sqrt(variance), distribution };
 }
 

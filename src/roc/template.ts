@@ -32,15 +32,18 @@ const answer = z
 
 const schema = z
   .object({ prompts: z.array(prompt).min(1), answers: z.array(answer).min(1) })
-  .refine(({ answers }) => new Set(answers.map((text) => scoreNames(text).sort().join())).size === 1, {
-    error: "every answer must hold the same placeholders",
+  .refine(({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)), {
+    error: "every answer must hold the first placeholder of the first answer",
     path: ["answers"],
   });
 
 export interface RocTemplates {
   /** Questions, each with `<image>`; the first is the canonical one. */
   readonly prompts: readonly string[];
-  /** Answers with the same placeholders in any order; the first is the canonical one. */
+  /**
+   * Answers; the first is the canonical one, and every other holds its first score too. Training uses those whose every
+   * score a picture has a rating for.
+   */
   readonly answers: readonly string[];
 }
 

@@ -118,7 +118,8 @@ export function vocabularyFromConfig(config: Readonly<Record<string, unknown>>):
   const first = tokenId(config, "output_first_id");
   const last = tokenId(config, "output_last_id");
   if (last <= first) throw invalid("output_last_id", last, `an id above output_first_id (${first})`);
-  if (positionId >= first && positionId <= last) throw invalid("score_id", positionId, "an id outside the score tokens");
+  if (positionId >= first && positionId <= last)
+    throw invalid("score_id", positionId, "an id outside the score tokens");
   const min = finite(config, "min_score");
   const max = finite(config, "max_score");
   if (max <= min) throw invalid("max_score", max, `a number above min_score (${min})`);
@@ -149,7 +150,10 @@ function finite(config: Readonly<Record<string, unknown>>, key: string): number 
 
 function invalid(key: string, value: unknown, expected: string): RocError {
   const found = value === undefined ? "missing" : JSON.stringify(value);
-  return new RocError("CONFIG_INVALID", `config.json: ${key} is ${found}; a ROC4MLLM checkpoint needs ${expected} there`);
+  return new RocError(
+    "CONFIG_INVALID",
+    `config.json: ${key} is ${found}; a ROC4MLLM checkpoint needs ${expected} there`,
+  );
 }
 
 function checkScale(scale: Scale): Scale {
@@ -176,7 +180,10 @@ export function toScale(value: number, from: Scale, to: Scale): number {
 export function voteTargets(votes: readonly number[], vocabulary: ScoreVocabulary): number[] {
   const total = votes.reduce((sum, count) => sum + count, 0);
   if (votes.length < 2 || !(total > 0) || votes.some((count) => !(count >= 0))) {
-    throw new RocError("DATA_INVALID", `Votes [${votes.join(", ")}] are no histogram; give 2 or more counts, some above 0`);
+    throw new RocError(
+      "DATA_INVALID",
+      `Votes [${votes.join(", ")}] are no histogram; give 2 or more counts, some above 0`,
+    );
   }
   const targets = vocabulary.values.map(() => 0);
   const stretch = (targets.length - 1) / (votes.length - 1);

@@ -1,5 +1,5 @@
 /** What a run reports while it goes on. */
-import type { Precision } from "./precision.js";
+import type { Precision } from "./options.js";
 
 /** How well the predictions on a validation or test part agree with the ratings, on the data set's scale. */
 export interface Agreement {

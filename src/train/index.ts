@@ -7,9 +7,11 @@ export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./s
 export { collate, TextCache, type Batch, type Example, type Label } from "./collate.js";
 export { rocObjective, type BatchLoss, type Objective, type Picture } from "./objective.js";
 export { PixelCache } from "./pixels.js";
-export { PRECISIONS, type Precision } from "./precision.js";
-export { train, type TrainOptions, type TrainTask } from "./loop.js";
+export { PRECISIONS, type Precision, type TrainOptions } from "./options.js";
+export { train, type TrainTask } from "./loop.js";
 export { agreement, type AgreementOptions } from "./validate.js";
 export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
 export { runTraining, type RunPlan } from "./run.js";
 export { reopen, saveTrainable, startFrom, type StartOptions, type Trainable } from "./trainable.js";
+export { makeDemo, type DemoOptions } from "./demo/make.js";
+export type { DemoReport } from "./demo/card.js";

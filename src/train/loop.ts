@@ -19,8 +19,9 @@ import type { CheckpointEvent, EndEvent, StepEvent, TrainEvent, ValidationEvent 
 import type { Objective, Picture } from "./objective.js";
 import { AdamW, decayGroups } from "./optimizer.js";
 import { flipHorizontally, type PixelCache } from "./pixels.js";
-import { fasterPrecision, mixedFor, type Mixed, type Precision } from "./precision.js";
-import { learningRateAt, type ScheduleKind } from "./schedule.js";
+import type { Precision, TrainOptions } from "./options.js";
+import { fasterPrecision, mixedFor, type Mixed } from "./precision.js";
+import { learningRateAt } from "./schedule.js";
 import { agreement } from "./validate.js";
 
 const OPTIMIZER = "optimizer.safetensors";
@@ -28,31 +29,6 @@ const OPTIMIZER = "optimizer.safetensors";
 const MEASURED = 30;
 /** Share of a time budget that steps may fill; the rest is for validations and states. */
 const USABLE = 0.9;
-
-/** All numbers that determine a run, beside its data, its texts and the weights it starts from. */
-export interface TrainOptions {
-  readonly seed: number;
-  /** Optimizer steps. */
-  readonly steps: number;
-  /** Samples of one forward. */
-  readonly batchSize: number;
-  /** Forwards whose gradients are averaged for one optimizer step. */
-  readonly accumulation: number;
-  readonly learningRate: number;
-  readonly schedule: ScheduleKind;
-  /** Share of the steps over which the rate rises, in [0, 1). */
-  readonly warmup: number;
-  readonly weightDecay: number;
-  readonly betas: readonly [number, number];
-  /** Greatest global norm of the gradients. */
-  readonly maxNorm: number;
-  /** Show every other picture mirrored. */
-  readonly flip: boolean;
-  /** "auto": bfloat16 where it is faster, measured once and kept with the state. */
-  readonly precision: Precision | "auto";
-  /** Steps between validations, each followed by a state. */
-  readonly every: number;
-}
 
 /** What is trained, on what. */
 export interface TrainTask {

@@ -32,19 +32,28 @@ export interface Objective {
   predict(images: readonly RgbImage[]): number[];
 }
 
-/** The paper's method (Eq. 5 and 6) on a data set of one score a picture. */
+/**
+ * The paper's method (Eq. 5 and 6). An answer is drawn from those whose every score the picture has a rating for: the
+ * first placeholder of the first answer stands for the data set's score, others for attributes of their name.
+ */
 export function rocObjective(parts: ScoringParts, scale: ScoreScale, weights: LossWeights): Objective {
   const { model, processor, vocabulary, templates } = parts;
   const texts = new TextCache(processor);
   // The data set's one score is what the answers' first placeholder stands for.
   const [name = ""] = scoreNames(templates.answers[0] ?? "");
+  const answers = templates.answers.map((answer) => ({ answer, names: scoreNames(answer) }));
 
   const exampleOf = ({ sample, image, random }: Picture): Example => {
     const distribution = sample.votes === undefined ? null : voteTargets(sample.votes, vocabulary);
-    const label: Label = { score: toScale(sample.score, scale, vocabulary.scale), distribution };
+    const rating = (score: number): number => toScale(score, scale, vocabulary.scale);
+    const labels: Record<string, Label> = { [name]: { score: rating(sample.score), distribution } };
+    for (const [attribute, score] of Object.entries(sample.attributes ?? {})) {
+      labels[attribute] = { score: rating(score), distribution: null };
+    }
+    const rated = answers.filter(({ names }) => names.every((needed) => needed in labels));
     const prompt = choose(templates.prompts, random);
-    const answer = choose(templates.answers, random);
-    return { image, prompt, answer, labels: { [name]: label } };
+    const answer = choose(rated.length > 0 ? rated : answers, random).answer;
+    return { image, prompt, answer, labels };
   };
 
   return {
@@ -73,6 +82,7 @@ export function rocObjective(parts: ScoringParts, scale: ScoreScale, weights: Lo
   };
 }
 
-function choose(texts: readonly string[], random: Random): string {
-  return texts[random.int(texts.length)] ?? "";
+/** One of a list that is never empty. */
+function choose<T>(choices: readonly T[], random: Random): T {
+  return choices[random.int(choices.length)] as T;
 }

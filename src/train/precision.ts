@@ -1,9 +1,7 @@
 /** Which precision matrix products are computed in. */
 import { performance } from "node:perf_hooks";
 import { autocast } from "../torch/index.js";
-
-export const PRECISIONS = ["float32", "bfloat16"] as const;
-export type Precision = (typeof PRECISIONS)[number];
+import { PRECISIONS, type Precision } from "./options.js";
 
 /** Runs a forward in some precision. */
 export type Mixed = <T>(body: () => T) => T;

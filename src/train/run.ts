@@ -9,9 +9,10 @@ import type { LossWeights, ScoringParts } from "../roc/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { replaceFile } from "./folder.js";
-import { train, type TrainOptions, type TrainTask } from "./loop.js";
+import { train, type TrainTask } from "./loop.js";
 import { describeEnvironment, MetricsFile } from "./metrics-file.js";
 import { rocObjective } from "./objective.js";
+import type { TrainOptions } from "./options.js";
 import { PixelCache } from "./pixels.js";
 import { reopen, saveTrainable, type Trainable } from "./trainable.js";
 

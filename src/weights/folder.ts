@@ -25,7 +25,8 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), fileName) }
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   if (await exists(join(folder, SINGLE))) return openSafetensors(join(folder, SINGLE));
   if (await exists(join(folder, INDEX))) return openShards(folder, await readIndex(join(folder, INDEX)));
-  const legacy = (await exists(join(folder, "pytorch_model.bin"))) || (await exists(join(folder, "pytorch_model.bin.index.json")));
+  const legacy =
+    (await exists(join(folder, "pytorch_model.bin"))) || (await exists(join(folder, "pytorch_model.bin.index.json")));
   const hint = legacy
     ? "It has a pytorch_model.bin: convert it to safetensors first."
     : "Check the path; a folder with config.json and its weights is needed.";
@@ -77,7 +78,10 @@ class ShardedCheckpoint implements Checkpoint {
     for (const [name, file] of fileOf) {
       const shard = shards.get(file);
       if (!shard?.has(name)) {
-        throw new RocError("CHECKPOINT_INVALID", `${INDEX} of ${path} puts "${name}" into ${file}, which does not hold it.`);
+        throw new RocError(
+          "CHECKPOINT_INVALID",
+          `${INDEX} of ${path} puts "${name}" into ${file}, which does not hold it.`,
+        );
       }
       this.#holder.set(name, shard);
     }

@@ -84,7 +84,8 @@ function parseObject(file: string, source: string): Record<string, unknown> {
   } catch (cause) {
     throw invalid(file, `its header is no JSON (${messageOf(cause)})`, cause);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(file, "its header is no object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid(file, "its header is no object");
   return { ...value };
 }
 
@@ -96,7 +97,10 @@ function refuseDuplicates(file: string, source: string, objects: readonly unknow
   if (names.length === kept) return;
   const fields = new Set(["dtype", "shape", "data_offsets"]);
   const twice = names.find((name, index) => !fields.has(name) && names.indexOf(name) !== index);
-  throw invalid(file, twice === undefined ? "a field stands twice in an entry of its header" : `"${twice}" stands twice`);
+  throw invalid(
+    file,
+    twice === undefined ? "a field stands twice in an entry of its header" : `"${twice}" stands twice`,
+  );
 }
 
 function parseEntry(file: string, name: string, value: unknown, start: number): TensorEntry {

@@ -66,7 +66,10 @@ function renamed(
     if (ignore(target)) continue;
     const other = stored.get(target);
     if (other !== undefined) {
-      throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} holds ${target} twice, as ${other} and as ${name}.`);
+      throw new RocError(
+        "CHECKPOINT_MISMATCH",
+        `${checkpoint.path} holds ${target} twice, as ${other} and as ${name}.`,
+      );
     }
     stored.set(target, name);
   }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import {
   compose,
+  CORRELATION,
   encodePhoto,
   FACTORS,
   factorsOf,
@@ -42,10 +43,13 @@ test("the latent quality is the documented formula", () => {
   for (const scene of SCENE_NAMES) {
     const middle = Object.fromEntries(factorsOf(scene).map((factor) => [factor, 0.5]));
     assert.equal(latentQuality(scene, middle), 5.5);
-    const norm = Math.sqrt(factorsOf(scene).reduce((sum, factor) => sum + FACTORS[factor].weight ** 2, 0));
+    const weights = factorsOf(scene).map((factor) => FACTORS[factor].weight);
+    // Variance of Σ w m for merits of variance 1/12 and pairwise correlation CORRELATION, pair by pair.
+    const variance = weights.flatMap((a, i) => weights.map((b, j) => (a * b * (i === j ? 1 : CORRELATION)) / 12));
+    const sd = Math.sqrt(variance.reduce((a, b) => a + b, 0));
     for (const factor of factorsOf(scene)) {
       const raised = latentQuality(scene, { ...middle, [factor]: 0.75 });
-      const expected = 5.5 + (1.3 * Math.sqrt(12) * FACTORS[factor].weight * 0.25) / norm;
+      const expected = 5.5 + (1.3 * FACTORS[factor].weight * 0.25) / sd;
       assert.ok(Math.abs(raised - expected) < 1e-12, `${scene} ${factor}`);
     }
   }
@@ -59,6 +63,22 @@ test("latents are spread as stated: mean 5.5, standard deviation 1.3, in every s
     const std = Math.sqrt(latents.reduce((a, b) => a + (b - mean) ** 2, 0) / latents.length);
     assert.ok(Math.abs(mean - 5.5) < 0.08 && Math.abs(std - 1.3) < 0.06, `${scene}: ${mean} ${std}`);
   }
+});
+
+test("merits are uniform and correlated as stated", () => {
+  const pairs = Array.from({ length: 8000 }, (_, index) => {
+    const { merits } = compose("merits", index, { scene: "portrait" });
+    return [merits.exposure ?? NaN, merits.placement ?? NaN] as const;
+  });
+  const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  for (const k of [0, 1] as const) {
+    for (const share of [0.1, 0.5, 0.9]) {
+      const below = mean(pairs.map((pair) => (pair[k] < share ? 1 : 0)));
+      assert.ok(Math.abs(below - share) < 0.02, `${below} of the merits below ${share}`);
+    }
+  }
+  const correlation = 12 * mean(pairs.map(([a, b]) => (a - 0.5) * (b - 0.5)));
+  assert.ok(Math.abs(correlation - CORRELATION) < 0.04, `${correlation}`);
 });
 
 test("a scene refuses a factor that it lacks", () => {

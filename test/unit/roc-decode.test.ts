@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { isRocError } from "../../src/errors.js";
+import type { ImageBatch } from "../../src/models/types.js";
 import {
   fillAnswer,
   generate,
@@ -24,7 +25,10 @@ const ONE: RocTemplates = { prompts: ["<image>\nHow good?"], answers: ["The rate
 const THREE: RocTemplates = { prompts: ["<image>\nRate."], answers: ["Light {light}, color {color}; all {overall}."] };
 const PICTURE = plainImage(200, 90, 30);
 
-function run(parts: FakeParts, options?: Parameters<typeof generate>[2]): { steps: GenerationStep[]; result: Generation } {
+function run(
+  parts: FakeParts,
+  options?: Parameters<typeof generate>[2],
+): { steps: GenerationStep[]; result: Generation } {
   const images = parts.processor.images([PICTURE]);
   try {
     const steps: GenerationStep[] = [];
@@ -74,7 +78,10 @@ test("the steps add up to the text; T_p is fed back, and the number has the deci
   using _ = parts.model;
   const { steps, result } = run(parts, { decimals: 4 });
   assert.equal(steps.map(({ text }) => text).join(""), result.text);
-  assert.deepEqual(steps.map(({ tokenId }) => tokenId), result.tokenIds);
+  assert.deepEqual(
+    steps.map(({ tokenId }) => tokenId),
+    result.tokenIds,
+  );
   const scored = steps.filter(({ score }) => score);
   assert.equal(scored.length, 1);
   assert.equal(scored[0]?.tokenId, parts.vocabulary.positionId);
@@ -88,7 +95,11 @@ test("T_s never win a step", () => {
   const before = run(parts).result;
   model.follow(parts.vocabulary.scoreIds, start);
   scope(() => {
-    model.parameters().get("head")?.narrow(0, parts.vocabulary.scoreIds[0] as number, 10).mul_(1000);
+    model
+      .parameters()
+      .get("head")
+      ?.narrow(0, parts.vocabulary.scoreIds[0] as number, 10)
+      .mul_(1000);
   });
   assert.deepEqual(run(parts).result.tokenIds, before.tokenIds);
 });
@@ -96,7 +107,9 @@ test("T_s never win a step", () => {
 test("a trained LLaMA-like tokenizer: the number stands in the text as the template says", async () => {
   const folder = mkdtempSync(join(tmpdir(), "roc-decode-"));
   try {
-    const files = trainTokenizer([...ONE.prompts, ...ONE.answers, "Rate the beauty of this image.", "Q: A:"], { vocabSize: 300 });
+    const files = trainTokenizer([...ONE.prompts, ...ONE.answers, "Rate the beauty of this image.", "Q: A:"], {
+      vocabSize: 300,
+    });
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text as string);
     const parts = fakeParts(ONE, await loadTokenizer(folder));
     using _ = parts.model;
@@ -142,6 +155,29 @@ test("one prefill is one forward, for a batch too, and a picture's score does no
   assert.ok(difference(together[0] as ScoreReading[], together[1] as ScoreReading[]) > 0.01, "pictures are told apart");
 });
 
+test("prompts of different lengths share a batch: padded behind, scored as alone", () => {
+  const parts = fakeParts(ONE);
+  using _ = parts.model;
+  const pictures = [PICTURE, plainImage(10, 20, 30)];
+  const grids = [1, 4].map((height) => [1, height, 1] as const);
+  // As the families with a variable number of rows an image: one placeholder a row of the grid.
+  const withGrids = (chosen: readonly number[]): ScoreReading[][] => {
+    const processor = Object.assign(Object.create(parts.processor) as FakeParts["processor"], {
+      prompt: (text: string, images?: ImageBatch) =>
+        parts.processor.prompt(text.replace("<image>", "<image>".repeat(images?.imageGridThw?.[0]?.[1] ?? 0))),
+    });
+    const { pixelValues } = parts.processor.images(chosen.map((index) => pictures[index] as typeof PICTURE));
+    using _pixels = pixelValues;
+    const imageGridThw = chosen.map((index) => grids[index] as (typeof grids)[number]);
+    return scoreByPrefill({ ...parts, processor }, { pixelValues, imageGridThw });
+  };
+  const together = withGrids([0, 1]);
+  [0, 1].forEach((index) => {
+    const [alone = []] = withGrids([index]);
+    assert.ok(difference(together[index] as ScoreReading[], alone) <= 1e-5);
+  });
+});
+
 test("only the T_s rows of the logits are computed, at the positions before each T_p", () => {
   const parts = fakeParts(THREE);
   using model = parts.model;
@@ -164,7 +200,8 @@ test("[SCORE] in the prompt is not taken for the answer's; a tokenizer that spli
   const processor = Object.assign(Object.create(parts.processor), { answer }) as FakeParts["processor"];
   assert.throws(
     () => prefill({ ...parts, processor }, PICTURE),
-    (error) => isRocError(error) && error.code === "TOKENIZER_INVALID" && /gives 0 times id \d+, not 1/.test(error.message),
+    (error) =>
+      isRocError(error) && error.code === "TOKENIZER_INVALID" && /gives 0 times id \d+, not 1/.test(error.message),
   );
 });
 
@@ -177,6 +214,9 @@ test("Eq. 5: expected value and spread of the softmax of raw logits", () => {
   assert.ok(Math.abs(value - 4) < 1e-12);
   assert.ok(Math.abs(std - Math.sqrt(3)) < 1e-12);
   assert.ok(Math.abs((distribution[2] as number) - 0.75) < 1e-12);
-  const huge = readScore(logits.map((logit) => logit + 1e4), vocabulary);
+  const huge = readScore(
+    logits.map((logit) => logit + 1e4),
+    vocabulary,
+  );
   assert.ok(Math.abs(huge.value - 4) < 1e-9);
 });

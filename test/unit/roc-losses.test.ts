@@ -50,8 +50,14 @@ function close(actual: readonly number[], expected: readonly number[], what: str
 
 /** Hidden states and a head as leaves, and the input of the loss over them. */
 function leaves(change: Partial<RocLossInput> = {}): { hidden: Tensor; head: Tensor; input: RocLossInput } {
-  const hidden = tensor(reference.hidden).reshape(...reference.shape).detach().requiresGrad_();
-  const head = tensor(reference.head).reshape(...reference.headShape).detach().requiresGrad_();
+  const hidden = tensor(reference.hidden)
+    .reshape(...reference.shape)
+    .detach()
+    .requiresGrad_();
+  const head = tensor(reference.head)
+    .reshape(...reference.headShape)
+    .detach()
+    .requiresGrad_();
   const { rows, targets, groundTruth, distributions } = reference;
   const model = { logits: (rowsOfHidden: Tensor): Tensor => rowsOfHidden.matmul(head.t()) };
   return { hidden, head, input: { model, hidden, rows, targets, groundTruth, distributions, ...change } };
@@ -106,11 +112,15 @@ test("the score loss alone moves the T_s rows of the head, no word's row and not
 test("a batch without T_p has text loss only, one without votes no distribution losses", () => {
   scope(() => {
     const { input } = leaves();
-    const text = rocLoss({ ...input, targets: input.targets.map(() => 3), groundTruth: [], distributions: [] }, reference, {
-      l1: 1,
-      ce: 1,
-      emd: 1,
-    });
+    const text = rocLoss(
+      { ...input, targets: input.targets.map(() => 3), groundTruth: [], distributions: [] },
+      reference,
+      {
+        l1: 1,
+        ce: 1,
+        emd: 1,
+      },
+    );
     assert.equal(text.loss.item(), text.textLoss.item());
     assert.deepEqual(text.scores.shape, [0]);
     const unvoted = rocLoss({ ...input, distributions: [null, null, null] }, reference, LOSS_PRESETS["released-ava"]);

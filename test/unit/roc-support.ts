@@ -30,11 +30,13 @@ export class FakeTokenizer implements Tokenizer {
   }
   encode(text: string): number[] {
     const parts = text.split(new RegExp(`(${this.#added.map((token) => token.replace(/[[\]]/g, "\\$&")).join("|")})`));
-    return parts.flatMap((part) => (this.#added.includes(part) ? [part] : [...part])).map((token) => {
-      const id = this.tokenToId(token);
-      if (id === undefined) throw new Error(`no token ${token}`);
-      return id;
-    });
+    return parts
+      .flatMap((part) => (this.#added.includes(part) ? [part] : [...part]))
+      .map((token) => {
+        const id = this.tokenToId(token);
+        if (id === undefined) throw new Error(`no token ${token}`);
+        return id;
+      });
   }
   decode(ids: readonly number[]): string {
     return ids.map((id) => this.#tokens[id]).join("");
@@ -164,14 +166,23 @@ export class FakeMllm implements Mllm {
   /** Makes the token due at each position from `start` on win by far, over whatever the state says. */
   follow(tokens: readonly number[], start: number): void {
     scope(() => {
-      tokens.forEach((id, index) => this.#head.select(0, id).select(0, FEATURES + start + index).fill_(100));
+      tokens.forEach((id, index) =>
+        this.#head
+          .select(0, id)
+          .select(0, FEATURES + start + index)
+          .fill_(100),
+      );
     });
   }
 
   /** Makes the T_s tell images and histories apart. */
   sharpen(vocabulary: ScoreVocabulary): void {
     scope(() => {
-      for (const id of vocabulary.scoreIds) this.#head.select(0, id).narrow(0, 0, FEATURES).copy_(randn([FEATURES]));
+      for (const id of vocabulary.scoreIds)
+        this.#head
+          .select(0, id)
+          .narrow(0, 0, FEATURES)
+          .copy_(randn([FEATURES]));
     });
   }
 

@@ -34,7 +34,10 @@ test("an answer is rendered with T_p and filled with numbers in reading order", 
 
 test("the default is the released code's", () => {
   assert.equal(DEFAULT_TEMPLATES.prompts[0], "<image>\nCould you evaluate the aesthetics of this image?");
-  assert.equal(renderAnswer(DEFAULT_TEMPLATES.answers[0] as string).text, "The aesthetic rate of the image is [SCORE]. ");
+  assert.equal(
+    renderAnswer(DEFAULT_TEMPLATES.answers[0] as string).text,
+    "The aesthetic rate of the image is [SCORE]. ",
+  );
 });
 
 test("templates read back as written, and nothing else is left in the folder", async () => {
@@ -58,7 +61,7 @@ test("a file that is not as it should be is an error that names file and field",
   bad({ answers: ["It is good."] }, /^f\.json: answers\.0: must hold a placeholder/);
   bad({ answers: ["It is {a} and {a}."] }, /^f\.json: answers\.0: names a score twice/);
   bad({ answers: ["It is [SCORE]: {a}"] }, /^f\.json: answers\.0: must not hold \[SCORE\]/);
-  bad({ answers: ["{a}", "{b}"] }, /^f\.json: answers: every answer must hold the same placeholders/);
+  bad({ answers: ["{a}", "{b}"] }, /^f\.json: answers: every answer must hold the first placeholder of the first answer/);
   bad({ answers: 3 }, /^f\.json: answers: /);
 
   const broken = join(folder, "broken");

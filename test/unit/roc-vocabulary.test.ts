@@ -26,7 +26,10 @@ test("T_p comes first, then the T_s; new rows are the mean of the old ones", () 
   const vocabulary = addScoreTokens(model, tokenizer);
   assert.equal(tokenizer.idToToken(old), "[SCORE]");
   assert.equal(vocabulary.positionId, old);
-  assert.deepEqual(vocabulary.scoreIds.map((id) => tokenizer.idToToken(id)), Array.from({ length: 10 }, (_, i) => `[IMG${i}]`));
+  assert.deepEqual(
+    vocabulary.scoreIds.map((id) => tokenizer.idToToken(id)),
+    Array.from({ length: 10 }, (_, i) => `[IMG${i}]`),
+  );
   assert.deepEqual(vocabulary.values, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   assert.equal(model.vocabSize, old + 11);
   const added = scope(() => (model.parameters().get("head") as Tensor).select(0, old + 10).toNumbers());
@@ -82,7 +85,11 @@ test("a config's errors name the key; a config without score tokens has no vocab
   assert.equal(vocabularyFromConfig({ model_type: "llava" }), undefined);
   assert.equal(weightsFromConfig({}), undefined);
   for (const key of Object.keys(CONFIG)) {
-    fails(() => vocabularyFromConfig({ ...CONFIG, [key]: undefined }), "CONFIG_INVALID", new RegExp(`${key} is missing`));
+    fails(
+      () => vocabularyFromConfig({ ...CONFIG, [key]: undefined }),
+      "CONFIG_INVALID",
+      new RegExp(`${key} is missing`),
+    );
     fails(() => vocabularyFromConfig({ ...CONFIG, [key]: "7" }), "CONFIG_INVALID", new RegExp(`${key} is "7"`));
   }
   fails(() => vocabularyFromConfig({ ...CONFIG, output_last_id: 101 }), "CONFIG_INVALID", /output_last_id is 101/);
@@ -102,10 +109,16 @@ test("votes become probabilities of the T_s with the mean of the votes", () => {
   assert.ok(vocabulary);
   const mean = (targets: readonly number[]): number =>
     targets.reduce((sum, target, index) => sum + target * (vocabulary.values[index] as number), 0);
-  assert.deepEqual(voteTargets([1, 2, 3, 4, 0, 0, 0, 0, 5, 5], vocabulary), [0.05, 0.1, 0.15, 0.2, 0, 0, 0, 0, 0.25, 0.25]);
+  assert.deepEqual(
+    voteTargets([1, 2, 3, 4, 0, 0, 0, 0, 5, 5], vocabulary),
+    [0.05, 0.1, 0.15, 0.2, 0, 0, 0, 0, 0.25, 0.25],
+  );
   // Five ratings on ten tokens: the middle one lies half way between s_5 and s_6.
   assert.deepEqual(voteTargets([0, 0, 8, 0, 0], vocabulary), [0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0]);
-  assert.ok(Math.abs(mean(voteTargets([1, 0, 2, 4, 1], vocabulary)) - toScale(3.5, { min: 1, max: 5 }, vocabulary.scale)) < 1e-12);
+  assert.ok(
+    Math.abs(mean(voteTargets([1, 0, 2, 4, 1], vocabulary)) - toScale(3.5, { min: 1, max: 5 }, vocabulary.scale)) <
+      1e-12,
+  );
   const many = Array.from({ length: 21 }, (_, rating) => (rating === 20 ? 3 : 0));
   assert.deepEqual(voteTargets(many, vocabulary), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   fails(() => voteTargets([0, 0, 0], vocabulary), "DATA_INVALID", /no histogram/);

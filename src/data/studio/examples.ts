@@ -7,7 +7,7 @@ import { encodePhoto } from "./render.js";
 const SEED = "examples";
 const LONG_EDGE = 512;
 
-const FINE = { exposure: 0.85, contrast: 0.82, saturation: 0.8, harmony: 0.9, motion: 0.97, noise: 0.95 };
+const FINE = { exposure: 0.9, contrast: 0.88, saturation: 0.85, harmony: 0.92, motion: 0.97, noise: 0.96 };
 const FINE_PLACED = { ...FINE, clutter: 0.97, placement: 0.95 };
 
 /** File name to composition. */

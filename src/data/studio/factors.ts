@@ -1,10 +1,12 @@
 /**
  * What a studio photograph is composed of, and the quality that follows from it.
  *
- * Every factor is a merit in [0, 1], 1 = as good as it gets, 0 = a gross fault. A picture's latent quality is the
- * weighted mean of its merits, standardised for independent uniform merits (mean 1/2, variance 1/12):
+ * Every factor is a merit in [0, 1], 1 = as good as it gets, 0 = a gross fault. Merits are uniform, and correlated by
+ * {@link CORRELATION}: who takes care of one thing tends to take care of the others (a Gaussian copula with one common
+ * "care" a picture). A picture's latent quality is the weighted mean of its merits, standardised for that:
  *
- *     latent = MEAN + SPREAD * sqrt(12) * Σ w_f (m_f - 1/2) / sqrt(Σ w_f²),   clamped to 1..10
+ *     latent = 5.5 + 1.3 Σ w_f (m_f - 1/2) / sd,   clamped to 1..10
+ *     sd²    = (Σ w_f² + CORRELATION ((Σ w_f)² - Σ w_f²)) / 12
  *
  * over the factors f that the scene has. So it is roughly normal, with mean 5.5 and standard deviation 1.3, in every
  * scene. Weights are the table {@link FACTORS}; the larger ones belong to what is seen at a glance.
@@ -26,7 +28,7 @@ export const FACTORS = {
   contrast: { weight: 1.7, best: "full tonal range", worst: ["27% of it: grey haze"] },
   saturation: { weight: 1.6, best: "natural chroma", worst: ["grey", "three times the chroma: garish"] },
   harmony: { weight: 0.7, best: "neighbouring hues and one complement", worst: ["hues spread around the circle"] },
-  motion: { weight: 0.7, best: "no motion blur", worst: ["smeared by 12% of the long edge, any direction"] },
+  motion: { weight: 0.7, best: "no motion blur", worst: ["smeared by 11% of the long edge, any direction"] },
   noise: { weight: 0.8, best: "no noise", worst: ["heavy grain"] },
   depth: { weight: 0.5, best: "sharp subject, soft ground", worst: ["soft subject, sharp ground"] },
   clutter: { weight: 0.7, best: "nothing but the scene", worst: ["16 stray things"] },
@@ -58,6 +60,10 @@ const ASPECT_NAMES = Object.keys(ASPECTS) as [Aspect, ...Aspect[]];
 
 const MEAN = 5.5;
 const SPREAD = 1.3;
+/** Correlation of the normal numbers behind the merits. */
+const CARE = 0.3;
+/** Correlation of any two merits: that of the uniform margins of a Gaussian copula. */
+export const CORRELATION = (6 / Math.PI) * Math.asin(CARE / 2);
 
 /** Everything that determines a picture but its size. */
 export interface Composition {
@@ -88,14 +94,15 @@ export function factorsOf(scene: SceneName): Factor[] {
 
 /** The documented formula: quality 1..10 of a scene with these merits (all that the scene has must be given). */
 export function latentQuality(scene: SceneName, merits: Merits): number {
-  let sum = 0;
-  let squares = 0;
+  let [sum, weights, squares] = [0, 0, 0];
   for (const factor of factorsOf(scene)) {
     const { weight } = FACTORS[factor];
     sum += weight * (checkedMerit(scene, factor, merits[factor]) - 0.5);
+    weights += weight;
     squares += weight ** 2;
   }
-  return Math.min(10, Math.max(1, MEAN + (SPREAD * Math.sqrt(12) * sum) / Math.sqrt(squares)));
+  const sd = Math.sqrt((squares + CORRELATION * (weights ** 2 - squares)) / 12);
+  return Math.min(10, Math.max(1, MEAN + (SPREAD * sum) / sd));
 }
 
 /** Composes picture `index` of studio `seed`; it does not depend on how many pictures there are. */
@@ -103,17 +110,26 @@ export function compose(seed: SeedPart, index: number, overrides: CompositionOve
   const random = new Random(seed, index, "composition");
   const scene = overrides.scene ?? random.pick(SCENE_NAMES as readonly [SceneName, ...SceneName[]]);
   const aspect = overrides.aspect ?? new Random(seed, index, "aspect").pick(ASPECT_NAMES);
+  const care = new Random(seed, index, "care").gaussian();
   const merits: Partial<Record<Factor, number>> = {};
   const sides: Partial<Record<Factor, number>> = {};
   for (const factor of factorsOf(scene)) {
     const drawn = new Random(seed, index, factor);
-    merits[factor] = rounded(drawn.next());
+    merits[factor] = rounded(normalCdf(Math.sqrt(CARE) * care + Math.sqrt(1 - CARE) * drawn.gaussian()));
     if (FACTORS[factor].worst.length > 1) sides[factor] = drawn.int(2);
   }
   for (const factor of Object.keys(overrides.merits ?? {})) refuseLacking(scene, factor);
   Object.assign(merits, overrides.merits);
   Object.assign(sides, overrides.sides);
   return { seed, index, scene, aspect, merits, sides, latent: rounded(latentQuality(scene, merits)) };
+}
+
+/** Share of a standard normal below x, to 1e-7 (Abramowitz and Stegun, 7.1.26). */
+function normalCdf(x: number): number {
+  const t = 1 / (1 + (0.3275911 * Math.abs(x)) / Math.SQRT2);
+  const poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  const tail = (poly * Math.exp((-x * x) / 2)) / 2;
+  return x > 0 ? 1 - tail : tail;
 }
 
 /** Four decimals, so that `studio.json` holds exactly what was rendered. */

@@ -2,6 +2,7 @@
 export {
   ASPECTS,
   compose,
+  CORRELATION,
   FACTOR_NAMES,
   FACTORS,
   factorsOf,
@@ -17,6 +18,7 @@ export {
 } from "./factors.js";
 export { exampleCompositions, renderExamples } from "./examples.js";
 export { castVotes, makeRaters, raterCeiling, votesOn, type Rater, type RaterCeiling } from "./raters.js";
+export { readStudio } from "./read.js";
 export { encodePhoto, JPEG_QUALITY, renderPhoto } from "./render.js";
 export {
   STUDIO_VERSION,

@@ -13,7 +13,7 @@ export const JPEG_QUALITY = 92;
 /** Lengths of the faults at merit 0, as parts of the long edge. */
 const SUBJECT_BLUR = 0.022;
 const GROUND_BLUR = 0.024;
-const SHAKE = 0.12;
+const SHAKE = 0.11;
 
 /**
  * Renders a composition.
@@ -142,7 +142,7 @@ function develop({ merits, sides }: Composition, size: Size, frame: Canvas): Can
 
 const GRAIN_TILE = 256;
 /** Grains along the long edge: coarse enough to survive scaling to 112 pixels. */
-const GRAINS = 64;
+const GRAINS = 96;
 let grainTile: Canvas | undefined;
 
 /** Sensor noise: a piece of a fixed tile, drawn with a strength. */
@@ -178,7 +178,7 @@ function makeGrainTile(): Canvas {
     const value = random.gaussian();
     const tone = value > 0 ? 235 : 20;
     for (let channel = 0; channel < 3; channel++) pixels.data[i + channel] = tone + random.uniform(-20, 20);
-    pixels.data[i + 3] = Math.min(255, 255 * 0.26 * Math.abs(value));
+    pixels.data[i + 3] = Math.min(255, 255 * 0.2 * Math.abs(value));
   }
   ctx.putImageData(pixels, 0, 0);
   return canvas;

@@ -1,12 +1,5 @@
-/** The demo's small LLaVA and its texts: everything about the demo that is not training. */
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { createImageProcessor } from "../image/index.js";
-import { createLlava, createLlavaProcessor, parseLlavaConfig } from "../models/llava/index.js";
-import { randomSource } from "../nn/index.js";
-import { addScoreTokens, POSITION_TOKEN, renderAnswer, type LossWeights, type RocTemplates } from "../roc/index.js";
-import { loadTokenizer, trainTokenizer } from "../tokenizers/index.js";
-import type { Trainable } from "../train/index.js";
+/** The demo's small LLaVA and its texts: plain data, known to the command line before libtorch is loaded. */
+import type { RocTemplates } from "../../roc/template.js";
 
 /** Sizes of the demo model; each is an option of `train-demo`. */
 export interface DemoModel {
@@ -38,6 +31,9 @@ export const DEMO_MODEL: DemoModel = {
   vocabulary: 420,
 };
 
+const ASPECTS =
+  "Exposure {exposure}, contrast {contrast}, saturation {saturation}, harmony {harmony}, motion {motion}, noise {noise}";
+
 /** The released code's texts first, then paraphrases. */
 export const DEMO_TEMPLATES: RocTemplates = {
   prompts: [
@@ -49,19 +45,23 @@ export const DEMO_TEMPLATES: RocTemplates = {
   answers: [
     "The aesthetic rate of the image is {overall}. ",
     "I would rate this photo {overall}. ",
-    "This picture scores {overall}. ",
+    // With the composed factors that every scene has, that most have, and that a few have: what a picture is good or bad
+    // in teaches the model to see it.
+    `The aesthetic rate of the image is {overall}. ${ASPECTS}. `,
+    `The aesthetic rate of the image is {overall}. ${ASPECTS}, clutter {clutter}, placement {placement}. `,
+    `The aesthetic rate of the image is {overall}. ${ASPECTS}, clutter {clutter}, placement {placement}, depth {depth}. `,
   ],
 };
 
 /** What the tokenizer learns its pieces from: the words around the scores, twice, since it merges what recurs. */
-function tokenizerTexts({ prompts, answers }: RocTemplates): string[] {
+export function tokenizerTexts({ prompts, answers }: RocTemplates): string[] {
   const questions = prompts.map((prompt) => `USER: ${prompt} ASSISTANT:`);
-  const replies = answers.flatMap((answer) => ` ${renderAnswer(answer).text}`.split(POSITION_TOKEN));
+  const replies = answers.flatMap((answer) => ` ${answer}`.split(/\{\w+\}/));
   return [...questions, ...replies, ...questions, ...replies];
 }
 
 /** A `config.json` of LLaVA's architecture; all vision layers are used, CLIP's head-less patches only. */
-function llavaConfig(sizes: DemoModel, vocabulary: number, imageToken: number, padToken: number): Record<string, unknown> {
+export function llavaConfig(sizes: DemoModel, vocabulary: number, imageToken: number, padToken: number): Record<string, unknown> {
   const patches = Math.floor(sizes.imageSize / sizes.patch) ** 2;
   return {
     architectures: ["LlavaForConditionalGeneration"],
@@ -99,31 +99,10 @@ function llavaConfig(sizes: DemoModel, vocabulary: number, imageToken: number, p
   };
 }
 
-function preprocessorConfig({ imageSize, resize }: DemoModel): Record<string, unknown> {
+export function preprocessorConfig({ imageSize, resize }: DemoModel): Record<string, unknown> {
   const square = { height: imageSize, width: imageSize };
   const common = { do_resize: true, resample: 3, do_rescale: true, do_normalize: true, do_convert_rgb: true };
   return resize === "pad"
     ? { image_processor_type: "LlavaImageProcessor", ...common, do_pad: true, do_center_crop: false, size: square }
     : { image_processor_type: "CLIPImageProcessor", ...common, do_center_crop: false, size: square };
-}
-
-/**
- * The untrained demo model with its tokenizer, processor and score tokens.
- *
- * @param folder gets the tokenizer's files
- */
-export async function createDemo(folder: string, seed: number, sizes: DemoModel, weights: LossWeights): Promise<Trainable> {
-  const templates = DEMO_TEMPLATES;
-  await mkdir(folder, { recursive: true });
-  const files = trainTokenizer(tokenizerTexts(templates), { vocabSize: sizes.vocabulary });
-  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
-  const tokenizer = await loadTokenizer(folder);
-  const [image = 0, padding = 0] = ["<image>", "<pad>"].map((token) => tokenizer.tokenToId(token));
-  const rawConfig = llavaConfig(sizes, tokenizer.size, image, padding);
-  const imageProcessor = createImageProcessor(preprocessorConfig(sizes));
-  const model = createLlava(rawConfig, randomSource({ seed }));
-  const processor = createLlavaProcessor({ config: parseLlavaConfig(rawConfig), tokenizer, imageProcessor });
-  const vocabulary = addScoreTokens(model, tokenizer, { weights });
-  const parts = { model, processor, vocabulary, templates };
-  return { parts, prepare: (picture) => imageProcessor.process(picture).pixels };
 }

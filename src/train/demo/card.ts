@@ -1,6 +1,9 @@
 /** The demo checkpoint's model card. */
-import type { RaterCeiling } from "../data/index.js";
-import type { Agreement, EndEvent } from "../train/index.js";
+import type { RaterCeiling } from "../../data/index.js";
+import type { Agreement } from "../events.js";
+import type { RunEnvironment } from "../metrics-file.js";
+import type { TrainOptions } from "../options.js";
+import type { DemoModel } from "./sizes.js";
 
 /** `training.json` beside the demo weights: how they came about and how good they are. */
 export interface DemoReport {
@@ -10,15 +13,21 @@ export interface DemoReport {
   /** What the noise of the studio's raters leaves possible. */
   readonly ceiling: RaterCeiling;
   /** The state that was taken, by its SRCC on the validation part. */
-  readonly validation: EndEvent["best"];
-  readonly pictures: { readonly train: number; readonly validation: number; readonly test: number };
+  readonly validation: { readonly step: number; readonly srcc: number | null } | null;
+  readonly pictures: {
+    readonly train: number;
+    readonly validation: number;
+    readonly test: number;
+    readonly longEdge: number;
+  };
   readonly trainingSeconds: number;
   readonly steps: number;
   readonly dtype: string;
+  /** Of the checkpoint, without model card and this report. */
   readonly bytes: number;
-  readonly model: Readonly<Record<string, unknown>>;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly environment: Readonly<Record<string, unknown>>;
+  readonly model: DemoModel;
+  readonly options: TrainOptions & { readonly lossWeights: unknown };
+  readonly environment: Pick<RunEnvironment, "node" | "torch" | "cpu" | "cores" | "threads">;
 }
 
 export function modelCard(report: DemoReport): string {
@@ -41,8 +50,8 @@ because a program composed them ("the studio"), and rated by simulated raters.
 | ceiling set by the raters' noise | ${figure(ceiling.srcc)} | ${figure(ceiling.plcc)} | |
 
 Trained on ${pictures.train} pictures (${pictures.validation} more to choose the best state), seed ${seed}, ${steps} steps in
-${Math.round(trainingSeconds / 60)} minutes on ${String(environment["cpu"])} with ${String(environment["threads"])} threads. All settings and versions
-are in \`training.json\`. Made again by
+${Math.round(trainingSeconds / 60)} minutes with ${environment.threads} threads on ${environment.cpu}. All settings and versions are in
+\`training.json\`. Made again by
 
     npm run train:demo -- --seed ${seed}
 `;

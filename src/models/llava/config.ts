@@ -1,0 +1,188 @@
+/** `config.json` of LLaVA-1.5 checkpoints: checked, and filled in with transformers' defaults where keys are absent. */
+import { z } from "zod";
+import { RocError } from "../../errors.js";
+import { ACTIVATION_NAMES, type ActivationName, type DecoderConfig } from "../../nn/index.js";
+
+export interface VisionConfig {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly channels: number;
+  /** Sides in pixels. */
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly activation: ActivationName;
+  readonly normEps: number;
+}
+
+export interface LlavaConfig {
+  /** The file's content: written back with every key that is not known here. */
+  readonly raw: Record<string, unknown>;
+  readonly vision: VisionConfig;
+  readonly text: DecoderConfig;
+  /** The token that stands for one row of image features. */
+  readonly imageTokenId: number;
+  /** Indices into the vision tower's hidden states (0: its input, `layers`: its last output); several are concatenated. */
+  readonly featureLayers: readonly number[];
+  /** Whether the class token's row is a feature too (`vision_feature_select_strategy` "full"). */
+  readonly withClassToken: boolean;
+  readonly projectorActivation: ActivationName;
+  readonly projectorBias: boolean;
+}
+
+/** Null and absent both mean the default. */
+function or<T extends z.ZodType, D>(type: T, value: D) {
+  return type.nullish().transform((given) => given ?? value);
+}
+const count = z.number().int().positive();
+const epsilon = z.number().positive();
+const activation = z.enum(ACTIVATION_NAMES);
+
+/** Absent `vision_config`: the tower of LLaVA-1.5, openai/clip-vit-large-patch14-336. */
+const LLAVA_VISION = {
+  hidden_size: 1024,
+  intermediate_size: 4096,
+  num_hidden_layers: 24,
+  num_attention_heads: 16,
+  image_size: 336,
+  patch_size: 14,
+};
+
+/** The defaults are those of CLIPVisionConfig. */
+const visionSchema = z.looseObject({
+  model_type: or(z.literal("clip_vision_model"), "clip_vision_model"),
+  hidden_size: or(count, 768),
+  intermediate_size: or(count, 3072),
+  num_hidden_layers: or(count, 12),
+  num_attention_heads: or(count, 12),
+  num_channels: or(count, 3),
+  image_size: or(count, 224),
+  patch_size: or(count, 32),
+  hidden_act: or(activation, "quick_gelu" as const),
+  layer_norm_eps: or(epsilon, 1e-5),
+});
+
+const rope = z.looseObject({ rope_type: or(z.literal("default"), "default"), rope_theta: epsilon.nullish() });
+
+/** The defaults are those of LlamaConfig. */
+const textSchema = z.looseObject({
+  model_type: or(z.literal("llama"), "llama"),
+  vocab_size: or(count, 32000),
+  hidden_size: or(count, 4096),
+  intermediate_size: or(count, 11008),
+  num_hidden_layers: or(count, 32),
+  num_attention_heads: or(count, 32),
+  num_key_value_heads: count.nullish(),
+  head_dim: count.nullish(),
+  hidden_act: or(activation, "silu" as const),
+  rms_norm_eps: or(epsilon, 1e-6),
+  // transformers 5 writes rope_parameters, 4 wrote rope_theta and rope_scaling.
+  rope_theta: epsilon.nullish(),
+  rope_parameters: rope.nullish(),
+  rope_scaling: z.null().optional(),
+  attention_bias: or(z.boolean(), false),
+  mlp_bias: or(z.boolean(), false),
+  tie_word_embeddings: or(z.boolean(), false),
+});
+
+const schema = z.looseObject({
+  model_type: z.literal("llava"),
+  vision_config: or(visionSchema, visionSchema.parse(LLAVA_VISION)),
+  text_config: or(textSchema, textSchema.parse({})),
+  image_token_index: z.number().int().nonnegative().nullish(),
+  image_token_id: z.number().int().nonnegative().nullish(),
+  vision_feature_layer: or(z.union([z.number().int(), z.array(z.number().int()).min(1)]), -2),
+  vision_feature_select_strategy: or(z.enum(["default", "full"]), "default" as const),
+  projector_hidden_act: or(activation, "gelu" as const),
+  multimodal_projector_bias: or(z.boolean(), true),
+  tie_word_embeddings: or(z.boolean(), false),
+});
+
+type Parsed = z.infer<typeof schema>;
+
+/**
+ * Checks a parsed `config.json`.
+ *
+ * @param file what messages call it
+ * @param vocabSize rows of the checkpoint's matrices, which count more than the file's number (old files had it wrong)
+ * @throws RocError CONFIG_INVALID naming the fields
+ */
+export function parseLlavaConfig(config: unknown, file = "config.json", vocabSize?: number): LlavaConfig {
+  const parsed = schema.safeParse(config);
+  if (!parsed.success) throw invalid(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
+  const values = parsed.data;
+  const vision = visionConfig(values, file);
+  return {
+    raw: structuredClone({ ...(config as Record<string, unknown>) }),
+    vision,
+    text: textConfig(values, file, vocabSize),
+    imageTokenId: values.image_token_index ?? values.image_token_id ?? 32000,
+    featureLayers: [values.vision_feature_layer].flat().map((layer) => featureLayer(layer, vision.layers, file)),
+    withClassToken: values.vision_feature_select_strategy === "full",
+    projectorActivation: values.projector_hidden_act,
+    projectorBias: values.multimodal_projector_bias,
+  };
+}
+
+function visionConfig({ vision_config: values }: Parsed, file: string): VisionConfig {
+  const { hidden_size, num_attention_heads, image_size, patch_size } = values;
+  if (hidden_size % num_attention_heads !== 0) {
+    throw invalid(file, `vision_config: hidden_size ${hidden_size} is no multiple of num_attention_heads`);
+  }
+  if (image_size < patch_size) throw invalid(file, `vision_config: image_size ${image_size} is below patch_size`);
+  return {
+    hiddenSize: hidden_size,
+    intermediateSize: values.intermediate_size,
+    layers: values.num_hidden_layers,
+    heads: num_attention_heads,
+    channels: values.num_channels,
+    imageSize: image_size,
+    patchSize: patch_size,
+    activation: values.hidden_act,
+    normEps: values.layer_norm_eps,
+  };
+}
+
+function textConfig(parsed: Parsed, file: string, vocabSize?: number): DecoderConfig {
+  const values = parsed.text_config;
+  const { hidden_size, num_attention_heads: heads } = values;
+  const kvHeads = values.num_key_value_heads ?? heads;
+  const headDim = values.head_dim ?? hidden_size / heads;
+  if (!Number.isInteger(headDim / 2) || !Number.isInteger(heads / kvHeads)) {
+    const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
+    throw invalid(file, `text_config: ${sizes} do not divide into heads of an even size`);
+  }
+  return {
+    vocabSize: vocabSize ?? values.vocab_size,
+    hiddenSize: hidden_size,
+    intermediateSize: values.intermediate_size,
+    layers: values.num_hidden_layers,
+    heads,
+    kvHeads,
+    headDim,
+    normEps: values.rms_norm_eps,
+    ropeTheta: values.rope_parameters?.rope_theta ?? values.rope_theta ?? 10000,
+    activation: values.hidden_act,
+    attentionBias: values.attention_bias,
+    outputBias: values.attention_bias,
+    mlpBias: values.mlp_bias,
+    tied: parsed.tie_word_embeddings || values.tie_word_embeddings,
+  };
+}
+
+/** -1 is the last output, as in Python. */
+function featureLayer(layer: number, layers: number, file: string): number {
+  const index = layer < 0 ? layers + 1 + layer : layer;
+  if (index >= 0 && index <= layers) return index;
+  throw invalid(file, `vision_feature_layer ${layer} is not among the ${layers + 1} hidden states of the vision tower`);
+}
+
+function invalid(file: string, what: string): RocError {
+  return new RocError("CONFIG_INVALID", `${file} is not a LLaVA config that this program knows: ${what}`);
+}
+
+/** Rows that an image of the configured size takes in the sequence. */
+export function rowsPerImage({ vision, withClassToken }: LlavaConfig): number {
+  return Math.floor(vision.imageSize / vision.patchSize) ** 2 + (withClassToken ? 1 : 0);
+}

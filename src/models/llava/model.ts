@@ -1,0 +1,145 @@
+/**
+ * LLaVA-1.5 (arXiv 2310.03744): CLIP's patches, projected by two linear maps, stand in LLaMA's sequence in place of
+ * placeholder tokens. Names are those of the public llava-hf files.
+ */
+import { RocError } from "../../errors.js";
+import { ACTIVATIONS, Decoder, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
+import { aten, cat, type DType, type Tensor } from "../../torch/index.js";
+import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
+import { parseLlavaConfig, type LlavaConfig } from "./config.js";
+import { ClipVision } from "./vision.js";
+
+const maskedScatter = aten("masked_scatter");
+
+class Projector {
+  readonly #first: Linear;
+  readonly #second: Linear;
+
+  constructor(
+    params: Params,
+    private readonly config: LlavaConfig,
+  ) {
+    const inputs = config.vision.hiddenSize * config.featureLayers.length;
+    const bias = config.projectorBias;
+    this.#first = new Linear(params.at("linear_1"), inputs, config.text.hiddenSize, { bias });
+    this.#second = new Linear(params.at("linear_2"), config.text.hiddenSize, config.text.hiddenSize, { bias });
+  }
+
+  forward(features: Tensor): Tensor {
+    return this.#second.forward(ACTIVATIONS[this.config.projectorActivation](this.#first.forward(features)));
+  }
+}
+
+export class LlavaModel implements Mllm {
+  readonly family = "llava";
+  readonly config: Record<string, unknown>;
+  readonly hiddenSize: number;
+  readonly dtype: DType;
+  readonly device: string;
+  /** LLaMA, for whoever wants to look inside. */
+  readonly decoder: Decoder;
+  readonly #vision: ClipVision;
+  readonly #projector: Projector;
+  readonly #tensors: Map<string, Tensor>;
+
+  /** Asks `source` for every parameter; see {@link createLlava}. */
+  constructor(
+    private readonly parsed: LlavaConfig,
+    source: ParamSource,
+  ) {
+    const root = new Params(source);
+    const language = root.at("language_model");
+    this.config = parsed.raw;
+    setVocabSize(this.config, parsed.text.vocabSize);
+    this.#tensors = root.tensors;
+    this.#vision = new ClipVision(root.at("vision_tower", "vision_model"), parsed.vision);
+    this.#projector = new Projector(root.at("multi_modal_projector"), parsed);
+    this.decoder = new Decoder(language.at("model"), language, parsed.text);
+    const { dtype, device } = this.decoder.norm.weight;
+    this.dtype = dtype;
+    this.device = device;
+    this.hiddenSize = parsed.text.hiddenSize;
+  }
+
+  get vocabSize(): number {
+    return this.decoder.vocabulary.size;
+  }
+
+  forward(input: MllmInput, cache?: Cache): Tensor {
+    if (cache !== undefined && !(cache instanceof KvCache)) {
+      throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
+    }
+    const attentionMask = input.attentionMask && this.#here(input.attentionMask);
+    return this.decoder.forward(this.embed(input, cache), { attentionMask, cache });
+  }
+
+  /** What LLaMA's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
+  embed(input: MllmInput, cache?: Cache): Tensor {
+    const ids = this.#here(input.inputIds);
+    const embeddings = this.decoder.vocabulary.embed(ids);
+    if (input.images === undefined && cache !== undefined && cache.length > 0) return embeddings;
+    const placeholders = ids.eq(this.parsed.imageTokenId);
+    const features = input.images && this.imageFeatures(input.images).flatten(0, 1).to(embeddings.dtype);
+    const [found, given] = [placeholders.sum().item(), features?.size(0) ?? 0];
+    if (found !== given) {
+      const images = input.images?.pixelValues.size(0) ?? 0;
+      const text = `${found} image placeholders (id ${this.parsed.imageTokenId}) for ${given} rows of ${images} images`;
+      throw new RocError("USAGE", `The token ids hold ${text}. Make them with the processor's prompt(), one <image> each.`);
+    }
+    return features ? maskedScatter(embeddings, placeholders.unsqueeze(-1), features) : embeddings;
+  }
+
+  /** The images as the language model sees them, `[images, rows, hiddenSize]`. */
+  imageFeatures({ pixelValues }: ImageBatch): Tensor {
+    const pixels = pixelValues.to({ dtype: this.dtype, device: this.device });
+    const states = this.#vision.forward(pixels, this.parsed.featureLayers);
+    const rows = this.parsed.withClassToken ? states : states.map((state) => state.slice(1, 1));
+    return this.#projector.forward(rows.length === 1 && rows[0] ? rows[0] : cat(rows, -1));
+  }
+
+  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
+    return this.decoder.vocabulary.logits(hidden, rows);
+  }
+
+  newCache(): Cache {
+    return new KvCache();
+  }
+
+  parameters(): Map<string, Tensor> {
+    return new Map(this.#tensors);
+  }
+
+  growVocabulary(ids: readonly number[], realRows: number): void {
+    this.decoder.vocabulary.grow(ids, realRows);
+    setVocabSize(this.config, this.vocabSize);
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #here(tensor: Tensor): Tensor {
+    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
+  }
+}
+
+/**
+ * A LLaVA model with parameters of any source: `createLlava(config, randomSource({ seed: 1 }))` is a fresh one.
+ *
+ * @param config a parsed `config.json`
+ * @throws RocError CONFIG_INVALID; what the source throws
+ */
+export function createLlava(config: unknown, source: ParamSource): LlavaModel {
+  return new LlavaModel(parseLlavaConfig(config), source);
+}
+
+/** `vocab_size` stands in the text's part of the config; some files repeat it at the top. */
+function setVocabSize(config: Record<string, unknown>, vocab_size: number): void {
+  const text = config["text_config"];
+  config["text_config"] = { ...(typeof text === "object" ? text : {}), vocab_size };
+  if ("vocab_size" in config) config["vocab_size"] = vocab_size;
+}

@@ -1,0 +1,31 @@
+/** The demo's parts before training. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createImageProcessor } from "../../image/index.js";
+import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
+import { randomSource } from "../../nn/index.js";
+import { addScoreTokens, type LossWeights } from "../../roc/index.js";
+import { loadTokenizer, trainTokenizer } from "../../tokenizers/index.js";
+import type { Trainable } from "../trainable.js";
+import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type DemoModel } from "./sizes.js";
+
+/**
+ * The untrained demo model with its tokenizer, processor and score tokens.
+ *
+ * @param folder gets the tokenizer's files
+ */
+export async function createDemo(folder: string, seed: number, sizes: DemoModel, weights: LossWeights): Promise<Trainable> {
+  const templates = DEMO_TEMPLATES;
+  await mkdir(folder, { recursive: true });
+  const files = trainTokenizer(tokenizerTexts(templates), { vocabSize: sizes.vocabulary });
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  const tokenizer = await loadTokenizer(folder);
+  const [image = 0, padding = 0] = ["<image>", "<pad>"].map((token) => tokenizer.tokenToId(token));
+  const rawConfig = llavaConfig(sizes, tokenizer.size, image, padding);
+  const imageProcessor = createImageProcessor(preprocessorConfig(sizes));
+  const model = createLlava(rawConfig, randomSource({ seed }));
+  const processor = createLlavaProcessor({ config: rawConfig, tokenizer, imageProcessor });
+  const vocabulary = addScoreTokens(model, tokenizer, { weights });
+  const parts = { model, processor, vocabulary, templates };
+  return { parts, prepare: (picture) => imageProcessor.process(picture).pixels };
+}

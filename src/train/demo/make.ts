@@ -1,0 +1,177 @@
+/**
+ * The demo weights from nothing: the studio's pictures, a tokenizer, a small LLaVA, training, the test part, the model
+ * card. Stopped anywhere, the same call goes on.
+ */
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { raterCeiling, readStudio, writeStudio, type AvaDataset, type OnProgress, type Sample } from "../../data/index.js";
+import { RocError } from "../../errors.js";
+import type { LossWeights } from "../../roc/index.js";
+import type { Agreement, EndEvent, TrainEvent } from "../events.js";
+import { describeEnvironment } from "../metrics-file.js";
+import { rocObjective } from "../objective.js";
+import type { TrainOptions } from "../options.js";
+import { PixelCache } from "../pixels.js";
+import { runTraining } from "../run.js";
+import { reopen, saveTrainable } from "../trainable.js";
+import { agreement } from "../validate.js";
+import { modelCard, type DemoReport } from "./card.js";
+import { createDemo } from "./create.js";
+import type { DemoModel } from "./sizes.js";
+
+export interface DemoOptions {
+  /** Where the checkpoint goes; replaced if it holds an earlier demo. */
+  readonly out: string;
+  /** Pictures and run folder. */
+  readonly work: string;
+  readonly pictures: number;
+  /** Pixels of a picture's long edge. */
+  readonly pictureSize: number;
+  /** Share of the training part set apart for validation. */
+  readonly validation: number;
+  readonly model: DemoModel;
+  readonly train: TrainOptions;
+  readonly weights: LossWeights;
+  /** Of the weights that are written. */
+  readonly dtype: "float16" | "bfloat16";
+  /** All in all; fewer steps are taken if there is not time for them. */
+  readonly minutes?: number;
+  readonly fresh?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+  /** What is going on beside training: "Composing pictures", done, total. */
+  readonly onWork?: (what: string, done: number, total: number) => void;
+}
+
+/** Share of the pictures that only the final figures are taken on. */
+const TEST_SHARE = 0.1;
+/** Minutes of the time budget that are kept for the test part. */
+const RESERVE = 0.5;
+const REPORT = "training.json";
+
+/**
+ * Makes the demo checkpoint.
+ * @throws RocError USAGE where `out` holds something else; see `runTraining()` for the rest
+ */
+export async function makeDemo(options: DemoOptions): Promise<DemoReport> {
+  const started = performance.now();
+  await checkReplaceable(options.out);
+  const data = await composePictures(options);
+  const end = await trainDemo(options, data, (performance.now() - started) / 60_000);
+  const aside = `${options.out}.tmp`;
+  await rm(aside, { recursive: true, force: true });
+  const test = await exportBest(end, aside, options, data);
+  const report = await reportOf(options, data, end, test, aside);
+  await writeFile(join(aside, "README.md"), modelCard(report));
+  await writeFile(join(aside, REPORT), `${JSON.stringify(report, null, 2)}\n`);
+  await rm(options.out, { recursive: true, force: true });
+  await rename(aside, options.out);
+  return report;
+}
+
+/** A folder that is replaced at the end must be empty or an earlier demo. */
+async function checkReplaceable(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((): string[] => []);
+  if (entries.length === 0 || entries.includes(REPORT)) return;
+  throw new RocError("USAGE", `${folder} holds something else than a demo checkpoint; give another folder.`);
+}
+
+async function composePictures(options: DemoOptions): Promise<AvaDataset> {
+  const { pictures: count, pictureSize: longEdge, work, validation, signal } = options;
+  const { seed } = options.train;
+  const folder = join(work, "studio", `seed-${seed}-${count}x${longEdge}`);
+  await writeStudio(folder, {
+    seed,
+    count,
+    longEdge,
+    testFraction: TEST_SHARE,
+    onProgress: progressOf(options, "Composing pictures"),
+    ...(signal !== undefined && { signal }),
+  });
+  return readStudio(folder, { validationFraction: validation, seed });
+}
+
+async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: number): Promise<EndEvent> {
+  const { model, train, weights, minutes, fresh, signal, onEvent } = options;
+  const folder = join(options.work, "train-demo", `seed-${train.seed}`);
+  const events = runTraining({
+    folder,
+    options: train,
+    weights,
+    scale: data.scale,
+    train: partOf(data, "train"),
+    validation: partOf(data, "validation"),
+    start: () => createDemo(join(folder, "tokenizer"), train.seed, model, weights),
+    ...(fresh !== undefined && { fresh }),
+    ...(minutes !== undefined && { minutes: Math.max(0.1, minutes - minutesSpent - RESERVE) }),
+    ...(signal !== undefined && { signal }),
+  });
+  let end: EndEvent | undefined;
+  for await (const event of events) {
+    onEvent?.(event);
+    if (event.type === "end") end = event;
+  }
+  if (end === undefined) throw new RocError("INTERNAL", "The training ended without saying so.");
+  return end;
+}
+
+/** Writes the best state in 16 bits into `folder`, and tests what was written. */
+async function exportBest(end: EndEvent, folder: string, options: DemoOptions, data: AvaDataset): Promise<Agreement> {
+  const best = await reopen(end.best?.folder ?? end.folder, { dtype: options.dtype });
+  await mkdir(folder, { recursive: true });
+  await saveTrainable(folder, best.parts);
+  best.parts.model.dispose();
+  const { parts, prepare } = await reopen(folder);
+  try {
+    const objective = rocObjective(parts, data.scale, options.weights);
+    return await agreement(objective, new PixelCache({ prepare }), partOf(data, "test"), {
+      batchSize: options.train.batchSize,
+      signal: options.signal,
+      onProgress: progressOf(options, "Scoring the test part"),
+    });
+  } finally {
+    parts.model.dispose();
+  }
+}
+
+async function reportOf(
+  options: DemoOptions,
+  data: AvaDataset,
+  end: EndEvent,
+  test: Agreement,
+  folder: string,
+): Promise<DemoReport> {
+  const { node, torch, cpu, cores, threads } = await describeEnvironment();
+  return {
+    seed: options.train.seed,
+    test,
+    ceiling: raterCeiling(options.train.seed, options.pictures),
+    validation: end.best && { step: end.best.step, srcc: end.best.srcc },
+    pictures: {
+      train: partOf(data, "train").length,
+      validation: partOf(data, "validation").length,
+      test: test.count,
+      longEdge: options.pictureSize,
+    },
+    trainingSeconds: Math.round(end.seconds),
+    steps: end.step,
+    dtype: options.dtype,
+    bytes: await folderBytes(folder),
+    model: options.model,
+    options: { ...options.train, lossWeights: options.weights },
+    environment: { node, torch, cpu, cores, threads },
+  };
+}
+
+function partOf(data: AvaDataset, part: Sample["split"]): Sample[] {
+  return data.samples.filter(({ split }) => split === part);
+}
+
+function progressOf({ onWork }: DemoOptions, what: string): OnProgress {
+  return (done, total) => onWork?.(what, done, total);
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  const sizes = (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

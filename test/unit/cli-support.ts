@@ -1,0 +1,100 @@
+/** A command line with nothing real around it: collected output, a made-up engine, folders that go away. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import type { TestContext } from "node:test";
+import { RocError } from "../../src/errors.js";
+import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/index.js";
+import type { Engine, Io } from "../../src/cli/io.js";
+import { run } from "../../src/cli/program.js";
+import { scoreCommand } from "../../src/cli/score.js";
+
+/** A folder with these files (path to contents), gone after the test. */
+export function folderWith(t: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "roc-cli-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [path, contents] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), contents);
+  }
+  return folder;
+}
+
+/** The result that the made-up engine gives for a file. */
+export function resultFor(file: string, score: number): ScoreResult {
+  const answer = `The score is ${score.toFixed(2)}.`;
+  return { file, score, scale: { min: 1, max: 10 }, std: 1.25, distribution: [0.25, 0.75], answer, model: "fake@0" };
+}
+
+export function failureFor(file: string): ScoreFailure {
+  return { file, error: { code: "IMAGE_BROKEN", message: `${file}: not an image` } };
+}
+
+/** What the made-up model was asked. */
+export interface Asked {
+  folder?: string;
+  options?: ScoreOptions | undefined;
+  disposed: boolean;
+}
+
+/** A model whose answers are `answer(file, index)`. */
+export function fakeEngine(answer: (file: string, index: number) => ScoreResult | ScoreFailure, asked: Asked): Engine {
+  async function* score(inputs: ScoreInputs, options?: ScoreOptions): AsyncGenerator<ScoreResult | ScoreFailure> {
+    asked.options = options;
+    let index = 0;
+    for await (const input of inputs as Iterable<string>) {
+      if (options?.signal?.aborted) throw new RocError("ABORTED", "Scoring was cancelled");
+      yield answer(input, index++);
+    }
+  }
+  const dispose = (): void => void (asked.disposed = true);
+  const model: Model = { name: "fake@0", scale: { min: 1, max: 10 }, score, dispose, [Symbol.dispose]: dispose };
+  return {
+    load: (folder) => {
+      asked.folder = folder;
+      return Promise.resolve(model);
+    },
+  };
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly asked: Asked;
+}
+
+/** Runs the program with the `score` command alone. */
+export async function runCli(
+  argv: readonly string[],
+  answer: (file: string, index: number) => ScoreResult | ScoreFailure,
+  options: { stdin?: string; signal?: AbortSignal } = {},
+): Promise<Ran> {
+  const written = { stdout: "", stderr: "" };
+  const asked: Asked = { disposed: false };
+  const io: Io = {
+    stdin: Readable.from([Buffer.from(options.stdin ?? "")]),
+    stdout: { write: (text) => (written.stdout += text) },
+    stderr: { write: (text) => (written.stderr += text) },
+    env: {},
+  };
+  const code = await run(
+    argv,
+    { score: () => Promise.resolve(scoreCommand) },
+    {
+      io,
+      signal: options.signal ?? new AbortController().signal,
+      engine: () => Promise.resolve(fakeEngine(answer, asked)),
+    },
+  );
+  return { code, ...written, asked };
+}
+
+/** The objects of JSON Lines. */
+export function jsonLines(text: string): unknown[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as unknown);
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import sharp from "sharp";
+import type { RgbImage } from "../../src/image/types.js";
+import type { MllmProcessor } from "../../src/models/types.js";
+import { collate, TextCache, type Example } from "../../src/train/collate.js";
+import { flipHorizontally, PixelCache } from "../../src/train/pixels.js";
+import { fasterPrecision } from "../../src/train/precision.js";
+import { scope, zeros } from "../../src/torch/index.js";
+
+const IMAGE = 90;
+const POSITION = 99;
+const END = 2;
+let tokenised = 0;
+
+/** A token a letter; `<image>` is two of {@link IMAGE}. */
+function idsOf(text: string): number[] {
+  tokenised += 1;
+  const pieces = text.match(/<image>|\[SCORE\]|./g) ?? [];
+  return pieces.flatMap((piece) =>
+    piece === "<image>" ? [IMAGE, IMAGE] : piece === "[SCORE]" ? [POSITION] : [piece.charCodeAt(0) - 87],
+  );
+}
+
+const processor: MllmProcessor = {
+  tokenizer: {
+    size: 100,
+    bosTokenId: 1,
+    eosTokenId: END,
+    padTokenId: 0,
+    encode: idsOf,
+    decode: () => "",
+    tokenToId: () => undefined,
+    idToToken: () => undefined,
+    addTokens: () => [],
+    save: () => Promise.resolve(),
+  },
+  images: (images) => ({ pixelValues: zeros([images.length, 3, 2, 2]) }),
+  prompt: (text) => [1, ...idsOf(text)],
+  answer: idsOf,
+  endTokenId: END,
+  save: () => Promise.resolve(),
+};
+
+const image: RgbImage = { width: 2, height: 1, data: Uint8Array.of(1, 2, 3, 4, 5, 6) };
+const label = (score: number): Example["labels"] => ({ overall: { score, distribution: null } });
+
+test("a batch is right-padded, supervises answers with their end token, and keeps the labels' order", () => {
+  const examples: Example[] = [
+    { image, prompt: "<image>ab", answer: "c{overall}d", labels: label(3) },
+    { image, prompt: "<image>a", answer: "{overall}", labels: label(7) },
+  ];
+  scope(() => {
+    const batch = collate(examples, processor, new TextCache(processor));
+    // Prompt, answer, no end token (it is predicted, not fed).
+    const first = [1, IMAGE, IMAGE, 10, 11, 12, POSITION, 13];
+    const second = [1, IMAGE, IMAGE, 10, POSITION, 0, 0, 0];
+    assert.deepEqual(batch.input.inputIds.shape, [2, 8]);
+    assert.deepEqual(batch.input.inputIds.toNumbers(), [...first, ...second]);
+    assert.deepEqual(batch.rows, [4, 5, 6, 7, 8 + 3, 8 + 4]);
+    assert.deepEqual(batch.targets, [12, POSITION, 13, END, POSITION, END]);
+    assert.deepEqual(batch.labels.map(({ score }) => score), [3, 7]);
+    assert.equal(batch.input.attentionMask, undefined);
+    assert.deepEqual(batch.input.images?.pixelValues.shape, [2, 3, 2, 2]);
+  });
+});
+
+test("several scores in one answer come in reading order; a missing rating is refused by name", () => {
+  const labels = { light: { score: 2, distribution: null }, colour: { score: 5, distribution: [0, 1] } };
+  scope(() => {
+    const texts = new TextCache(processor);
+    const example = { image, prompt: "<image>", answer: "a{colour}b{light}", labels };
+    assert.deepEqual(collate([example], processor, texts).labels, [labels.colour, labels.light]);
+    assert.throws(() => collate([{ ...example, labels: label(1) }], processor, texts), {
+      code: "DATA_INVALID",
+      message: /\{colour\}.*overall/,
+    });
+  });
+});
+
+test("texts are tokenised once", () => {
+  const texts = new TextCache(processor);
+  const example: Example = { image, prompt: "<image>q", answer: "z{overall}", labels: label(1) };
+  tokenised = 0;
+  scope(() => collate([example, example, example], processor, texts));
+  assert.equal(tokenised, 2);
+});
+
+test("pixels are decoded once within the limit, and mirrored without touching the kept ones", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "roc-pixels-"));
+  const files = ["a.png", "b.png"].map((name) => join(folder, name));
+  for (const [i, file] of files.entries()) {
+    await sharp(Uint8Array.of(i, 0, 0, 9, 9, 9), { raw: { width: 2, height: 1, channels: 3 } }).png().toFile(file);
+  }
+  let prepared = 0;
+  const prepare = (picture: RgbImage): RgbImage => {
+    prepared += 1;
+    return picture;
+  };
+  const cache = new PixelCache({ prepare, limit: 6 });
+  const [first] = await cache.get(files);
+  await rm(folder, { recursive: true });
+  const [again] = await cache.get(files.slice(0, 1));
+  assert.equal(again, first);
+  assert.equal(prepared, 2);
+  await assert.rejects(cache.get(files), { code: "FILE_NOT_FOUND" }, "the second one was over the limit");
+  assert.deepEqual([...flipHorizontally(first as RgbImage).data], [9, 9, 9, 0, 0, 0]);
+  assert.deepEqual([...(first as RgbImage).data], [0, 0, 0, 9, 9, 9]);
+});
+
+test("auto takes bfloat16 on a CPU only where it is measured to be faster", () => {
+  const busy = (milliseconds: number): void => {
+    const until = performance.now() + milliseconds;
+    while (performance.now() < until);
+  };
+  assert.equal(fasterPrecision("cpu", (precision) => busy(precision === "bfloat16" ? 4 : 8)), "bfloat16");
+  assert.equal(fasterPrecision("cpu", (precision) => busy(precision === "bfloat16" ? 8 : 4)), "float32");
+  assert.equal(fasterPrecision("cpu", () => busy(4)), "float32");
+});
