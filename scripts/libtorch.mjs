@@ -174,28 +174,28 @@ export function missingCudaPackages(site) {
     .filter((name) => !present.has(normal(name)));
 }
 
-async function pip(site, options, label) {
+async function pip(site, options, label, env) {
   const args = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
   // A person's own settings for pip (user installs, virtual environments only) do not fit a folder of ours.
-  const env = { ...process.env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_ROOT_USER_ACTION: "ignore" };
+  const ours = { ...env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_ROOT_USER_ACTION: "ignore" };
   await step(label, async (update) => {
     const all = [...args, ...options, "--target", site, PINNED];
-    const result = await runChild(PYTHONS[0], all, { env, onLine: update });
+    const result = await runChild(PYTHONS[0], all, { env: ours, onLine: update });
     if (result.missing) throw new SetupError(`${PYTHONS[0]} is not installed`);
     if (result.code !== 0) throw new SetupError(`pip failed:\n${result.output}`);
   });
 }
 
 /** pip into `site`; with CUDA's libraries only where the wheel is a CUDA build. */
-async function pipInstall(site) {
-  await pip(site, ["--no-deps"], `installing libtorch (${PINNED}, by pip)`);
+async function pipInstall(site, env) {
+  await pip(site, ["--no-deps"], `installing libtorch (${PINNED}, by pip)`, env);
   const cuda = existsSync(join(site, `torch/lib/libtorch_cuda.${LIBRARY_SUFFIX}`));
   const missing = cuda ? missingCudaPackages(site) : [];
   if (missing.length === 0) return;
   say(`this wheel is a CUDA build and needs ${missing.length} more packages (${missing.slice(0, 3).join(", ")}, ...):`);
   say("several GB. Where there is no such GPU, stop here and give pip an index with CPU wheels of torch.");
   rmSync(site, { recursive: true, force: true });
-  await pip(site, [], "installing libtorch with CUDA's libraries (by pip)");
+  await pip(site, [], "installing libtorch with CUDA's libraries (by pip)", env);
 }
 
 /** A folder for pip to fill; what killed installations left is cleared away. */
@@ -213,7 +213,7 @@ async function installWheel(project, env) {
   const place = `pip install ${PINNED}`;
   const partial = partialFolder(project);
   try {
-    await pipInstall(partial);
+    await pipInstall(partial, env);
     const { reason } = inspect(join(partial, "torch"), "wheel", env);
     if (reason !== undefined) return { place, reason };
     const final = join(project, ".libtorch");

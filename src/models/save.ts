@@ -1,6 +1,6 @@
 /** Writes a model as Python's transformers reads it. */
 import { join } from "node:path";
-import { atomicWriteJson, saveCheckpoint } from "../weights/index.js";
+import { atomicWriteFile, saveCheckpoint } from "../weights/index.js";
 import type { Mllm } from "./types.js";
 
 /**
@@ -13,5 +13,14 @@ export async function saveMllm(model: Mllm, folder: string, options: { maxShardB
   await saveCheckpoint(folder, model.parameters(), options);
   // transformers 4 calls it torch_dtype, 5 reads both; "auto" would else convert to the dtype of the file read.
   const key = "dtype" in model.config ? "dtype" : "torch_dtype";
-  await atomicWriteJson(join(folder, "config.json"), { ...model.config, [key]: model.dtype });
+  await atomicWriteFile(join(folder, "config.json"), configText({ ...model.config, [key]: model.dtype }));
+}
+
+/**
+ * JSON in which the whole numbers of Python's float fields keep their ".0": transformers 5 refuses
+ * `"initializer_factor": 1`, and JavaScript does not tell 1.0 from 1.
+ */
+function configText(config: Record<string, unknown>): string {
+  const wholeFloat = /("\w+_(?:factor|eps|range|theta|dropout)": -?\d+)(?=,?\n)/g;
+  return `${JSON.stringify(config, null, 2).replace(wholeFloat, "$1.0")}\n`;
 }

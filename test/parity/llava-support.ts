@@ -45,7 +45,10 @@ export function filler(name: string, count: number): number[] {
 
 export const filled: ParamSource = {
   take(name, shape) {
-    const values = filler(name, shape.reduce((product, size) => product * size, 1));
+    const values = filler(
+      name,
+      shape.reduce((product, size) => product * size, 1),
+    );
     const isGain = shape.length === 1 && name.endsWith(".weight");
     const scaled = values.map((v) => (shape.length > 1 ? 0.2 * v : isGain ? 1 + 0.1 * v : 0.1 * v));
     return keep(scope(() => fromTypedArray(Float32Array.from(scaled), shape)));

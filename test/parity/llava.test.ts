@@ -1,6 +1,6 @@
 /** Against transformers 5.18 (test/fixtures/llava/make.py), float32 on the CPU; stated: the largest absolute error. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, test, type TestContext } from "node:test";
 import { generate } from "../../src/models/generate.js";
 import type { LlavaModel } from "../../src/models/llava/index.js";
 import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../src/torch/index.js";
@@ -23,37 +23,37 @@ after(() => {
   assert.equal(liveTensors(), alive, "every tensor is freed");
 });
 
-function near(actual: Tensor, name: string, tolerance = TOLERANCE): void {
+function near(t: TestContext, actual: Tensor, name: string): void {
   const error = difference(actual, expected.tensor(name));
-  console.log(`# ${name}: max abs error ${error.toExponential(1)}`);
-  assert.ok(error < tolerance, `${name}: max abs error ${error}`);
+  t.diagnostic(`${name}: max abs error ${error.toExponential(1)}`);
+  assert.ok(error < TOLERANCE, `${name}: max abs error ${error}`);
 }
 
 function oneImage() {
   return { pixelValues: expected.tensor("pixels").narrow(0, 0, 1) };
 }
 
-test("image features, hidden states of every layer, logits", () =>
+test("image features, hidden states of every layer, logits", (t) =>
   noGrad(() =>
     scope(() => {
       const input = { inputIds: expected.tensor("one.ids"), images: oneImage() };
-      near(model.imageFeatures(input.images).squeeze(0), "one.features");
+      near(t, model.imageFeatures(input.images).squeeze(0), "one.features");
       const states: Tensor[] = [];
       const hidden = model.decoder.forward(model.embed(input), { onHidden: (state) => states.push(state) });
-      near(aten("stack")(states).squeeze(1), "one.hidden");
-      near(model.logits(hidden).squeeze(0), "one.logits");
+      near(t, aten("stack")(states).squeeze(1), "one.hidden");
+      near(t, model.logits(hidden).squeeze(0), "one.logits");
     }),
   ));
 
-test("text without an image", () =>
+test("text without an image", (t) =>
   noGrad(() =>
     scope(() => {
-      near(model.logits(model.forward({ inputIds: expected.tensor("text.ids") })).squeeze(0), "text.logits");
+      near(t, model.logits(model.forward({ inputIds: expected.tensor("text.ids") })).squeeze(0), "text.logits");
     }),
   ));
 
 for (const side of ["right", "left"]) {
-  test(`a batch with three images, padded ${side}: real tokens`, () =>
+  test(`a batch with three images, padded ${side}: real tokens`, (t) =>
     noGrad(() =>
       scope(() => {
         const [inputIds, attentionMask] = [expected.tensor(`${side}.ids`), expected.tensor(`${side}.mask`)];
@@ -61,8 +61,10 @@ for (const side of ["right", "left"]) {
         const logits = model.logits(model.forward({ inputIds, attentionMask, images }));
         assert.ok(logits.toNumbers().every(Number.isFinite), "padding computes no NaN");
         const real = attentionMask.ne(0).unsqueeze(-1);
-        const error = aten("masked_select")(logits.sub(expected.tensor(`${side}.logits`)).abs(), real).max().item();
-        console.log(`# ${side}: max abs error ${error.toExponential(1)}`);
+        const error = aten("masked_select")(logits.sub(expected.tensor(`${side}.logits`)).abs(), real)
+          .max()
+          .item();
+        t.diagnostic(`padded ${side}: max abs error ${error.toExponential(1)}`);
         assert.ok(error < TOLERANCE, `max abs error ${error}`);
       }),
     ));
@@ -79,7 +81,7 @@ test("greedy generation gives the same ids", () =>
     assert.deepEqual(stopped, wanted.slice(0, wanted.indexOf(stop)));
   }));
 
-test("loss and gradients", () => {
+test("loss and gradients", (t) => {
   const parameters = model.parameters();
   for (const parameter of parameters.values()) parameter.requiresGrad_();
   scope(() => {
@@ -88,12 +90,12 @@ test("loss and gradients", () => {
     const length = inputIds.size(1);
     const predicting = hidden.select(0, 0).narrow(0, length - 4, 3);
     const loss = aten("cross_entropy_loss")(model.logits(predicting), inputIds.select(0, 0).narrow(0, length - 3, 3));
-    near(loss, "loss");
+    near(t, loss, "loss");
     backward(loss);
     for (const name of expected.names().filter((key) => key.startsWith("grad."))) {
       const gradient = parameters.get(name.slice("grad.".length))?.grad;
       assert.ok(gradient, name);
-      near(gradient, name);
+      near(t, gradient, name);
     }
     const unused = parameters.get("vision_tower.vision_model.post_layernorm.weight");
     assert.equal(unused?.grad, null, "the layers above the features take no part");
@@ -168,7 +170,10 @@ test("logits of some rows are those of all", () =>
       const hidden = model.forward({ inputIds: expected.tensor("text.ids") });
       const all = model.logits(hidden);
       for (const rows of [[7, 3, 99], [4, 5, 6, 7], [42]]) {
-        const wanted = aten("stack")(rows.map((row) => all.select(-1, row)), -1);
+        const wanted = aten("stack")(
+          rows.map((row) => all.select(-1, row)),
+          -1,
+        );
         assert.ok(difference(model.logits(hidden, rows), wanted) < 1e-6, rows.join());
       }
     }),
@@ -186,6 +191,8 @@ test("placeholders that do not fit the images are an error", () =>
       const small = { pixelValues: pixelValues.narrow(3, 0, 14) };
       assert.throws(() => model.forward({ inputIds, images: small }), { code: "USAGE", message: /\[3, 3, 28, 14\]/ });
       const attentionMask = aten("ones_like")(text);
-      assert.throws(() => model.forward({ inputIds, attentionMask, images: oneImage() }), { message: /attention mask/ });
+      assert.throws(() => model.forward({ inputIds, attentionMask, images: oneImage() }), {
+        message: /attention mask/,
+      });
     }),
   ));

@@ -43,7 +43,8 @@ export function fakeEngine(answer: (file: string, index: number) => ScoreResult 
   async function* score(inputs: ScoreInputs, options?: ScoreOptions): AsyncGenerator<ScoreResult | ScoreFailure> {
     asked.options = options;
     let index = 0;
-    for await (const input of inputs as Iterable<string>) {
+    for (const input of inputs as Iterable<string>) {
+      await Promise.resolve();
       if (options?.signal?.aborted) throw new RocError("ABORTED", "Scoring was cancelled");
       yield answer(input, index++);
     }

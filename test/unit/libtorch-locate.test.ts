@@ -1,6 +1,16 @@
 /** Where set-up finds libtorch, with folders that only look like one. */
 import assert from "node:assert/strict";
-import { chmodSync, cpSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -19,12 +29,12 @@ interface Location {
 
 /** What is tested of scripts/libtorch.mjs, which is plain JavaScript. */
 interface Module {
-  inspect(root: string, source: string, env: Env): { location?: Location; reason?: string };
-  locate(project: string, env: Env, pythons?: string[]): Search;
-  describeFailure(tried: Search["tried"]): string;
-  missingCudaPackages(site: string): string[];
-  provideLibtorch(project: string, env: Env): Promise<Location>;
-  cachedLocation(project: string, env: Env): Location | undefined;
+  readonly inspect: (root: string, source: string, env: Env) => { location?: Location; reason?: string };
+  readonly locate: (project: string, env: Env, pythons?: string[]) => Search;
+  readonly describeFailure: (tried: Search["tried"]) => string;
+  readonly missingCudaPackages: (site: string) => string[];
+  readonly provideLibtorch: (project: string, env: Env) => Promise<Location>;
+  readonly cachedLocation: (project: string, env: Env) => Location | undefined;
 }
 type Env = Readonly<Record<string, string>>;
 interface Search {
@@ -197,4 +207,67 @@ test("a LIBTORCH that does not fit is an error, and nothing is installed", async
     /No usable libtorch.*no such folder/s,
   );
   assert.equal(cachedLocation(folder, {}), undefined);
+});
+
+/**
+ * A `python3` that has no torch and whose pip makes a wheel of the given kind, noting its arguments in pip.log.
+ * Returns the environment in which it is the one that is found.
+ */
+function fakePip(folder: string, kind: "cpu" | "cuda" | "failing"): Env {
+  const files = Object.entries(libtorch("torch")).map(
+    ([path, text]) => `put ${path} "${text.replaceAll("\n", "\\n")}"`,
+  );
+  const cuda = [
+    `put torch/lib/libtorch_cuda.${SUFFIX} x`,
+    'put torch-2.13.0.dist-info/METADATA "Requires-Dist: nvidia-cublas==13\\n"',
+    'case "$*" in *--no-deps*) ;; *) put nvidia_cublas-13.dist-info/METADATA x ;; esac',
+  ];
+  const program = [
+    "#!/bin/sh",
+    'case "$*" in *find_spec*) echo; exit 0 ;; esac',
+    `echo "$*" >> ${folder}/pip.log`,
+    'while [ "$1" != --target ]; do shift_args="$shift_args $1"; shift; done',
+    'site=$2; set -- "$shift_args"',
+    'put() { mkdir -p "$site/$(dirname "$1")"; printf "$2" > "$site/$1"; }',
+    ...files,
+    ...(kind === "cuda" ? cuda : []),
+    kind === "failing" ? "echo no space left; exit 1" : "exit 0",
+  ];
+  mkdirSync(join(folder, "bin"));
+  writeFileSync(join(folder, "bin/python3"), `${program.join("\n")}\n`);
+  chmodSync(join(folder, "bin/python3"), 0o755);
+  return { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}` };
+}
+
+/** The calls of pip, less what does not matter. */
+function pipCalls(folder: string): string[] {
+  const log = readFileSync(join(folder, "pip.log"), "utf8").trim();
+  return log.split("\n").map((line) => line.replace(/.*--no-input /, "").replace(/--target \S+ /, ""));
+}
+
+test("with no libtorch about, the pinned wheel is installed whole", async (t) => {
+  const folder = folderWith(t, { "build/libtorch-partial-1/torch/half": "left by a killed pip" });
+  const env = fakePip(folder, "cpu");
+  const location = await provideLibtorch(folder, env);
+  assert.deepEqual([location.source, location.root], ["wheel", join(folder, ".libtorch/torch")]);
+  assert.deepEqual(pipCalls(folder), ["--no-deps torch==2.13.0"]);
+  assert.deepEqual(readdirSync(join(folder, "build")), ["libtorch.json"]);
+});
+
+test("a CUDA wheel is installed again with CUDA's own libraries", async (t) => {
+  const folder = folderWith(t, {});
+  const location = await provideLibtorch(folder, fakePip(folder, "cuda"));
+  assert.equal(location.cuda, true);
+  assert.deepEqual(pipCalls(folder), ["--no-deps torch==2.13.0", "torch==2.13.0"]);
+  assert.deepEqual(missingCudaPackages(join(folder, ".libtorch")), []);
+});
+
+test("a pip that fails leaves nothing behind, and its own words are in the message", async (t) => {
+  const folder = folderWith(t, {});
+  await assert.rejects(
+    provideLibtorch(folder, fakePip(folder, "failing")),
+    /pip install torch==2\.13\.0: pip failed:\nno space left/,
+  );
+  assert.deepEqual(readdirSync(join(folder, "build")), []);
+  assert.equal(existsSync(join(folder, ".libtorch")), false);
 });

@@ -24,15 +24,15 @@ interface FactorRule {
 
 /** The factors, their weights and their meaning. */
 export const FACTORS = {
-  exposure: { weight: 2.0, best: "mid-grey mean", worst: ["30% of the light", "twice the light, clipped"] },
-  contrast: { weight: 1.7, best: "full tonal range", worst: ["27% of it: grey haze"] },
-  saturation: { weight: 1.6, best: "natural chroma", worst: ["grey", "three times the chroma: garish"] },
-  harmony: { weight: 0.7, best: "neighbouring hues and one complement", worst: ["hues spread around the circle"] },
-  motion: { weight: 0.7, best: "no motion blur", worst: ["smeared by 11% of the long edge, any direction"] },
+  exposure: { weight: 1.7, best: "mid-grey mean", worst: ["30% of the light", "twice the light, clipped"] },
+  contrast: { weight: 1.5, best: "full tonal range", worst: ["27% of it: grey haze"] },
+  saturation: { weight: 1.4, best: "natural chroma", worst: ["grey", "three times the chroma: garish"] },
+  harmony: { weight: 0.8, best: "neighbouring hues and one complement", worst: ["hues spread around the circle"] },
+  motion: { weight: 0.8, best: "no motion blur", worst: ["smeared by 11% of the long edge, any direction"] },
   noise: { weight: 0.8, best: "no noise", worst: ["heavy grain"] },
-  depth: { weight: 0.5, best: "sharp subject, soft ground", worst: ["soft subject, sharp ground"] },
-  clutter: { weight: 0.7, best: "nothing but the scene", worst: ["16 stray things"] },
-  placement: { weight: 0.5, best: "subject on a point of thirds", worst: ["at the frame's edge", "dead centre"] },
+  depth: { weight: 0.6, best: "sharp subject, soft ground", worst: ["soft subject, sharp ground"] },
+  clutter: { weight: 0.8, best: "nothing but the scene", worst: ["16 stray things"] },
+  placement: { weight: 0.6, best: "subject on a point of thirds", worst: ["at the frame's edge", "dead centre"] },
 } as const satisfies Record<string, FactorRule>;
 
 export type Factor = keyof typeof FACTORS;

@@ -33,7 +33,9 @@ async function readMerits(file: string): Promise<Map<string, Record<string, numb
   try {
     header = headerSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new RocError("DATA_INVALID", `${file} is no studio header; write the folder with the studio again.`, { cause });
+    throw new RocError("DATA_INVALID", `${file} is no studio header; write the folder with the studio again.`, {
+      cause,
+    });
   }
   const { min, max } = AVA_SCALE;
   const rating = ([name, merit]: [string, number]): [string, number] => [name, min + merit * (max - min)];

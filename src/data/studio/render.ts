@@ -79,7 +79,7 @@ function focus(composition: Composition, size: Size): Canvas {
   return canvas;
 }
 
-/** Draws a layer blurred; over its sharp self at the frame's edge, where the blur would let the void in. */
+/** Draws a layer blurred, and a little larger: the void around it that the blur lets in falls outside the frame. */
 function drawBlurred(ctx: SKRSContext2D, image: Canvas, size: Size, blur: number): void {
   const pixels = blur * size.longEdge;
   if (pixels >= 0.2) {
@@ -98,7 +98,7 @@ function placeOf(composition: Composition, size: Size): Point {
   const random = new Random(seed, index, "place");
   const thirds: Point = {
     x: random.chance(0.5) ? 1 / 3 : 2 / 3,
-    y: scene === "portrait" ? 1 / 3 : scene === "landscape" || random.chance(0.5) ? 2 / 3 : 1 / 2,
+    y: scene === "portrait" ? 1 / 3 : 2 / 3,
   };
   const fault: Point =
     sides.placement === 0 ? { x: thirds.x < 0.5 ? 0.05 : 0.95, y: thirds.y < 0.5 ? 0.1 : 0.88 } : { x: 0.5, y: 0.5 };

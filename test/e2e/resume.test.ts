@@ -1,0 +1,133 @@
+/** A training run killed at any moment and started again ends with the bytes of an uninterrupted one. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { writeStudio } from "../../src/data/index.js";
+import { LOSS_PRESETS } from "../../src/roc/index.js";
+import { createDemo } from "../../src/train/demo/create.js";
+import { saveTrainable } from "../../src/train/index.js";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const STEPS = 12;
+const LAST = `step-${String(STEPS).padStart(8, "0")}`;
+/** Wide enough for libtorch to use both threads. */
+const TINY = {
+  ...{ imageSize: 56, patch: 14, resize: "stretch", visionWidth: 64, visionLayers: 2, visionHeads: 2 },
+  ...{ textWidth: 64, textLayers: 1, textHeads: 2, vocabulary: 300 },
+} as const;
+
+interface Event {
+  readonly type: string;
+  readonly step: number;
+  readonly loss?: number;
+  readonly precision?: string;
+}
+
+let folder = "";
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "roc-resume-"));
+  await writeStudio(join(folder, "studio"), { count: 60, longEdge: 64 });
+  const { parts } = await createDemo(join(folder, "tokenizer"), 1, TINY, LOSS_PRESETS["paper-ava"]);
+  await saveTrainable(join(folder, "start"), parts);
+  parts.model.dispose();
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly events: Event[];
+  readonly stderr: string;
+}
+
+/** Runs `roc4mllm train` as a process; `killAt` picks the event at which it gets `signal`. */
+async function trainProcess(
+  run: string,
+  killAt: (event: Event) => boolean = () => false,
+  { signal = "SIGKILL", more = [] }: { signal?: NodeJS.Signals; more?: string[] } = {},
+): Promise<Ended> {
+  const args = ["train", "--data", "studio", "--model", "start", "--out", run, "--json", "--threads", "2", "--seed", "5"];
+  const settings = "--steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 --flip --decay 0.1";
+  const precision = ["--precision", "float32", "--loss", "paper-ava", "--validation", "0.2"];
+  const child = spawn(process.execPath, [MAIN, ...args, ...settings.split(" "), ...precision, ...more], { cwd: folder });
+  const events: Event[] = [];
+  const output = { stdout: "", stderr: "" };
+  child.stderr.on("data", (text: Buffer) => (output.stderr += text.toString()));
+  child.stdout.on("data", (text: Buffer) => {
+    const lines = (output.stdout + text.toString()).split("\n");
+    output.stdout = lines.pop() ?? "";
+    for (const line of lines) {
+      const event = JSON.parse(line) as Event;
+      events.push(event);
+      if (killAt(event)) child.kill(signal);
+    }
+  });
+  return new Promise((resolve) => {
+    child.on("close", (code, by) => resolve({ code, signal: by, events, stderr: output.stderr }));
+  });
+}
+
+/** Bytes of the end of a run, and its losses by step. */
+async function endOf(run: string): Promise<{ weights: Buffer; optimizer: Buffer; losses: [number, unknown][] }> {
+  const [weights, optimizer] = await Promise.all(
+    ["model.safetensors", "optimizer.safetensors"].map((name) => readFile(join(folder, run, LAST, name))),
+  );
+  assert.ok(weights && optimizer);
+  const lines = (await readFile(join(folder, run, "metrics.jsonl"), "utf8")).trimEnd().split("\n");
+  const records = lines.map((line) => JSON.parse(line) as Event).filter(({ type }) => type === "step");
+  return { weights, optimizer, losses: records.map(({ step, loss }) => [step, loss]) };
+}
+
+const KILLS: Record<string, (event: Event) => boolean> = {
+  "before the first state": ({ type, step }) => type === "step" && step === 2,
+  "between two states": ({ type, step }) => type === "step" && step === 7,
+  "while a state is written": ({ type, step }) => type === "validation" && step === 8,
+  "right after a state": ({ type, step }) => type === "checkpoint" && step === 8,
+};
+
+test("a run killed with SIGKILL resumes to the same weights, bit for bit", async (t) => {
+  const whole = await trainProcess("whole");
+  assert.equal(whole.code, 0, whole.stderr);
+  const expected = await endOf("whole");
+  assert.deepEqual(expected.losses.map(([step]) => step), Array.from({ length: STEPS }, (_, i) => i + 1));
+  assert.ok(new Set(expected.losses.map(([, loss]) => loss)).size > 1);
+  for (const [moment, killAt] of Object.entries(KILLS)) {
+    await t.test(moment, async () => {
+      const run = moment.replaceAll(" ", "-");
+      const killed = await trainProcess(run, killAt);
+      assert.equal(killed.signal, "SIGKILL");
+      assert.ok(!(await readdir(join(folder, run))).includes(LAST), "it was killed before its end");
+      const resumed = await trainProcess(run);
+      assert.equal(resumed.code, 0, resumed.stderr);
+      const found = await endOf(run);
+      assert.ok(found.weights.equals(expected.weights), "weights differ");
+      assert.ok(found.optimizer.equals(expected.optimizer), "optimizer states differ");
+      assert.deepEqual(found.losses, expected.losses);
+    });
+  }
+});
+
+test("Ctrl-C writes a state first, and the same command goes on from there", async () => {
+  const stopped = await trainProcess("stopped", ({ step, type }) => type === "step" && step === 6, { signal: "SIGINT" });
+  assert.equal(stopped.code, 130);
+  const start = (await trainProcess("stopped")).events[0];
+  assert.equal(start?.type, "start");
+  assert.ok((start?.step ?? 0) >= 6);
+  assert.ok((await endOf("stopped")).weights.equals((await endOf("whole")).weights));
+});
+
+test("other settings are refused by name, --fresh throws the run away, a finished run has nothing to do", async () => {
+  const other = await trainProcess("whole", undefined, { more: ["--lr", "5e-4"] });
+  assert.equal(other.code, 2);
+  assert.match(other.stderr, /learningRate was 0\.001, now 0\.0005.*--fresh/);
+  const done = await trainProcess("whole");
+  assert.deepEqual(done.events.map(({ type }) => type), ["start", "end"]);
+  await writeFile(join(folder, "whole", "mine.txt"), "");
+  const fresh = await trainProcess("whole", undefined, { more: ["--fresh"] });
+  assert.equal(fresh.events[0]?.step, 0);
+  assert.ok((await readdir(join(folder, "whole"))).includes("mine.txt"));
+});
