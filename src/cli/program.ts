@@ -13,9 +13,16 @@ export type CommandFactory = (context: Context) => Command;
 export type Commands = Readonly<Record<string, () => Promise<CommandFactory>>>;
 
 const EXIT_CODES_HELP = `
-Exit codes: 0 everything went well, ${ERROR_CODES.USAGE} wrong use, ${ERROR_CODES.FILE_NOT_FOUND} a file is missing or
-broken, ${ERROR_CODES.CONFIG_INVALID} a checkpoint or a data set is not as it should be, ${ERROR_CODES.NATIVE_UNAVAILABLE} libtorch is missing, ${ERROR_CODES.TORCH} libtorch
-failed, ${ERROR_CODES.TRAINING} a run cannot go on, ${ERROR_CODES.INTERNAL} a bug of ours, ${ERROR_CODES.ABORTED} stopped by you.`;
+Exit codes:
+  0    everything went well
+  ${ERROR_CODES.USAGE}    wrong use
+  ${ERROR_CODES.FILE_NOT_FOUND}    a file is missing or broken
+  ${ERROR_CODES.CONFIG_INVALID}    a checkpoint or a data set is not as it should be
+  ${ERROR_CODES.NATIVE_UNAVAILABLE}    libtorch is missing or set-up failed
+  ${ERROR_CODES.TORCH}    libtorch reported an error
+  ${ERROR_CODES.TRAINING}    a training run cannot go on, or memory is short
+  ${ERROR_CODES.INTERNAL}   a bug of ours
+  ${ERROR_CODES.ABORTED}  stopped by you`;
 
 /** Our own version, from package.json (compiled files lie in dist/src/cli/). */
 function packageVersion(): string {

@@ -1,6 +1,6 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { ERROR_CODES } from "../errors.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
 import { expandInputs } from "./inputs.js";
@@ -109,7 +109,7 @@ export function scoreCommand(context: Context): Command {
   return new Command("score")
     .description("score photos: how good, and how sure")
     .argument("<inputs...>", "image files, folders (searched through), globs, or - for a list of paths on stdin")
-    .option("-m, --model <folder>", "checkpoint folder", DEMO_MODEL)
+    .addOption(new Option("-m, --model <folder>", "checkpoint folder").default(DEMO_MODEL, "the demo weights"))
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
     .option("--sort", "best first (default: the order of the inputs)")
     .option("--max-pixels <n>", "refuse larger images (decompression bombs)", parsePixels)

@@ -107,10 +107,14 @@ export type TokenizerConfig = z.infer<typeof tokenizerConfig>;
 export type ModelConfig = z.infer<typeof modelConfig>;
 
 /** Everything that is read from a tokenizer folder. */
-export interface TokenizerFiles {
+export interface TokenizerFiles extends SideFiles {
   /** Path of tokenizer.json, for messages. */
   readonly file: string;
   readonly json: TokenizerJson;
+}
+
+/** The files around tokenizer.json or tokenizer.model. */
+export interface SideFiles {
   readonly config: TokenizerConfig;
   readonly specialTokensMap?: z.infer<typeof specialTokensMap>;
   readonly addedTokens?: z.infer<typeof addedTokensJson>;
@@ -127,20 +131,23 @@ export interface TokenizerFiles {
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const optional = <T extends z.ZodType>(name: string, schema: T) => readJson(join(folder, name), schema);
   const file = join(folder, "tokenizer.json");
   const json = await readJson(file, tokenizerJson);
   if (json === undefined) {
     const remedy = "save the tokenizer once with Python's transformers (fast tokenizer), which writes it";
     throw new RocError("FILE_NOT_FOUND", `${file} does not exist; ${remedy}`);
   }
+  return { file, json, ...(await readSideFiles(folder)) };
+}
+
+/** The files around tokenizer.json or tokenizer.model. @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID */
+export async function readSideFiles(folder: string): Promise<SideFiles> {
+  const optional = <T extends z.ZodType>(name: string, schema: T) => readJson(join(folder, name), schema);
   const specials = await optional("special_tokens_map.json", specialTokensMap);
   const added = await optional("added_tokens.json", addedTokensJson);
   const configs = [await optional("generation_config.json", modelConfig), await optional("config.json", modelConfig)];
   const chatTemplate = await readText(join(folder, "chat_template.jinja"));
   return {
-    file,
-    json,
     config: (await optional("tokenizer_config.json", tokenizerConfig)) ?? {},
     ...(specials && { specialTokensMap: specials }),
     ...(added && { addedTokens: added }),

@@ -6,18 +6,20 @@ import { readTokenizerFiles, type AddedToken, type TokenizerFiles } from "./file
 import { buildParts, type Parts } from "./library.js";
 import { makeMetaspace, type WordSplit } from "./metaspace.js";
 import { saveTokenizerFiles } from "./save.js";
+import { loadSentencePiece } from "./sentencepiece.js";
 import { Splitter } from "./splitter.js";
 import { readTemplate, type Template } from "./template.js";
 import type { Tokenizer } from "./types.js";
 
 /**
- * Reads a tokenizer folder; the ids are those of Python's `tokenizers` for its tokenizer.json (`legacy`, `add_bos_token`
- * and `clean_up_tokenization_spaces` of tokenizer_config.json are ignored, as transformers 5 ignores them for a BPE).
+ * Reads a tokenizer folder; one with only a SentencePiece model: see {@link loadSentencePiece}. Else the ids are those
+ * of Python's `tokenizers` for its tokenizer.json (`legacy`, `add_bos_token` and `clean_up_tokenization_spaces` of
+ * tokenizer_config.json are ignored, as transformers 5 ignores them for a BPE).
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  return new JsonTokenizer(await readTokenizerFiles(folder));
+  return (await loadSentencePiece(folder)) ?? new JsonTokenizer(await readTokenizerFiles(folder));
 }
 
 class JsonTokenizer implements Tokenizer {

@@ -22,16 +22,21 @@ export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, 
     ...(addedTokens && { "added_tokens.json": jsonText({ ...addedTokens, ...idsOf(added, fresh) }) }),
     ...(chatTemplate !== undefined && { "chat_template.jinja": chatTemplate }),
   };
+  await writeFiles(folder, texts);
+}
+
+/** Writes files by name into a folder, which is created. @throws RocError FILE_UNREADABLE */
+export async function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
-    for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
   } catch (cause) {
     throw new RocError("FILE_UNREADABLE", `${folder}: cannot write the tokenizer: ${messageOf(cause)}`, { cause });
   }
 }
 
 /** Contents of the special tokens that no file declared: those that addTokens() brought. */
-function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[]): string[] {
+export function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[]): string[] {
   const declared = new Set([
     ...files.json.added_tokens.map((token) => token.content),
     ...Object.values(files.config.added_tokens_decoder ?? {}).map((token) => token.content),
@@ -45,7 +50,7 @@ function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[]): str
  * `added_tokens_decoder` makes transformers ignore special_tokens_map.json, so the named tokens that stood only there
  * move into tokenizer_config.json.
  */
-function savedConfig(files: TokenizerFiles, added: readonly AddedToken[], fresh: readonly string[]) {
+export function savedConfig(files: TokenizerFiles, added: readonly AddedToken[], fresh: readonly string[]) {
   const source = specialSource(files);
   const named = SPECIAL_NAMES.filter((name) => name in source).map((name) => [name, source[name]]);
   const decoder = Object.fromEntries(added.map(({ id, ...flags }) => [String(id), flags]));

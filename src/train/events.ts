@@ -57,6 +57,7 @@ export interface EndEvent {
   readonly step: number;
   /** Seconds of training, over all processes that took part. */
   readonly seconds: number;
+  readonly precision: Precision;
   readonly best: { readonly step: number; readonly srcc: number | null; readonly folder: string } | null;
   /** The last state. */
   readonly folder: string;

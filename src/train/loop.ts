@@ -281,7 +281,8 @@ class Trainer {
 
   #end(): EndEvent {
     const best = this.#best && { ...this.#best, folder: stepFolder(this.#task.run, this.#best.step) };
-    return { type: "end", step: this.#step, seconds: this.#seconds(), best, folder: this.#lastSaved };
+    const precision = this.#precision;
+    return { type: "end", step: this.#step, seconds: this.#seconds(), precision, best, folder: this.#lastSaved };
   }
 
   /** Lets timers and signals run, and stops where one has fired. */

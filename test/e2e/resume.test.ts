@@ -16,7 +16,7 @@ const STEPS = 12;
 const LAST = `step-${String(STEPS).padStart(8, "0")}`;
 /** Wide enough for libtorch to use both threads. */
 const TINY = {
-  ...{ imageSize: 56, patch: 14, resize: "stretch", visionWidth: 64, visionLayers: 2, visionHeads: 2 },
+  ...{ imageSize: 56, patch: 14, resize: "stretch" as const, visionWidth: 64, visionLayers: 2, visionHeads: 2 },
   ...{ textWidth: 64, textLayers: 1, textHeads: 2, vocabulary: 300 },
 } as const;
 
@@ -53,7 +53,9 @@ async function trainProcess(
   const args = ["train", "--data", "studio", "--model", "start", "--out", run, "--json", "--threads", "2", "--seed", "5"];
   const settings = "--steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 --flip --decay 0.1";
   const precision = ["--precision", "float32", "--loss", "paper-ava", "--validation", "0.2"];
-  const child = spawn(process.execPath, [MAIN, ...args, ...settings.split(" "), ...precision, ...more], { cwd: folder });
+  // Tests share the machine: threads that wait for work must not keep a core busy.
+  const env = { ...process.env, OMP_WAIT_POLICY: "passive" };
+  const child = spawn(process.execPath, [MAIN, ...args, ...settings.split(" "), ...precision, ...more], { cwd: folder, env });
   const events: Event[] = [];
   const output = { stdout: "", stderr: "" };
   child.stderr.on("data", (text: Buffer) => (output.stderr += text.toString()));

@@ -234,8 +234,10 @@ function fakePip(folder: string, kind: "cpu" | "cuda" | "failing"): Env {
     kind === "failing" ? "echo no space left; exit 1" : "exit 0",
   ];
   mkdirSync(join(folder, "bin"));
-  writeFileSync(join(folder, "bin/python3"), `${program.join("\n")}\n`);
-  chmodSync(join(folder, "bin/python3"), 0o755);
+  for (const name of ["bin/python3", "bin/python"]) {
+    writeFileSync(join(folder, name), `${program.join("\n")}\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
   return { PATH: `${join(folder, "bin")}:${process.env["PATH"] ?? ""}` };
 }
 

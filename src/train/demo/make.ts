@@ -158,7 +158,7 @@ async function reportOf(
     dtype: options.dtype,
     bytes: await folderBytes(folder),
     model: options.model,
-    options: { ...options.train, lossWeights: options.weights },
+    options: { ...options.train, precision: end.precision, lossWeights: options.weights },
     environment: { node, torch, cpu, cores, threads },
   };
 }

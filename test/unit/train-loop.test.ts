@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import sharp from "sharp";
+import type { Sample } from "../../src/data/index.js";
+import type { Mllm } from "../../src/models/types.js";
+import { openLatestState, train, type Objective, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
+import { PixelCache } from "../../src/train/pixels.js";
+import { fromTypedArray, liveTensors, scope, tensor, type Tensor } from "../../src/torch/index.js";
+
+const OPTIONS: TrainOptions = {
+  seed: 3,
+  steps: 6,
+  batchSize: 4,
+  accumulation: 1,
+  learningRate: 0.05,
+  schedule: "constant",
+  warmup: 0,
+  weightDecay: 0,
+  betas: [0.9, 0.999],
+  maxNorm: 100,
+  flip: false,
+  precision: "float32",
+  every: 2,
+};
+
+let folder = "";
+let samples: Sample[] = [];
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "roc-loop-"));
+  samples = Array.from({ length: 8 }, (_, i) => ({ id: String(i), image: join(folder, `${i}.png`), score: i, split: "train" }));
+  for (const { image, score } of samples) {
+    await sharp(Uint8Array.of(score, 0, 0), { raw: { width: 1, height: 1, channels: 3 } }).png().toFile(image);
+  }
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Weights of a straight line from a picture's red to its score. */
+let line: Tensor;
+let run = 0;
+beforeEach(() => {
+  line = tensor([0.5, 0]);
+  run += 1;
+});
+
+/** Everything of a model that the loop uses. */
+function lineModel(): Mllm {
+  return { device: "cpu", parameters: () => new Map([["line", line]]) } as unknown as Mllm;
+}
+
+/** @param failAt forward at which the loss becomes NaN */
+function lineObjective(failAt = Infinity): Objective {
+  let forwards = 0;
+  return {
+    loss(pictures) {
+      forwards += 1;
+      const reds = fromTypedArray(Float32Array.from(pictures, ({ image }) => image.data[0] ?? 0), [pictures.length]);
+      const scores = fromTypedArray(Float32Array.from(pictures, ({ sample }) => sample.score), [pictures.length]);
+      const error = reds.mul(line.select(0, 0)).add(line.select(0, 1)).sub(scores).pow(2).mean();
+      const loss = forwards >= failAt ? error.mul(NaN) : error;
+      return { loss, terms: { error } };
+    },
+    predict: (images) => images.map(({ data }) => (data[0] ?? 0) * (line.toNumbers()[0] ?? 0)),
+  };
+}
+
+interface Changes {
+  readonly objective?: Objective;
+  readonly options?: Partial<TrainOptions>;
+  readonly minutes?: number;
+  readonly validation?: readonly Sample[];
+  readonly signal?: AbortSignal;
+}
+
+function runFolder(): string {
+  return join(folder, `run-${run}`);
+}
+
+function start({ objective = lineObjective(), options, ...task }: Changes = {}): AsyncIterable<TrainEvent> {
+  const pixels = new PixelCache({ prepare: (image) => image });
+  const parts = { model: lineModel(), objective, train: samples, validation: samples, pixels, run: runFolder() };
+  return train({ ...parts, save: () => Promise.resolve(), ...task }, { ...OPTIONS, ...options });
+}
+
+async function collect(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const all: TrainEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+test("a run streams its steps, validations and states, learns, and leaves no tensor behind", async () => {
+  const before = liveTensors();
+  const events = await collect(start());
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["start", ...Array.from({ length: 3 }, () => ["step", "step", "validation", "checkpoint"]).flat(), "end"],
+  );
+  const losses = events.filter((event) => event.type === "step").map(({ loss }) => loss);
+  assert.ok((losses.at(-1) ?? NaN) < (losses[0] ?? NaN));
+  const saved = await openLatestState(runFolder());
+  assert.equal(saved?.state.step, 6);
+  assert.deepEqual([saved?.state.epoch, saved?.state.batch], [3, 0], "two batches an epoch");
+  // All predictions rank the pictures perfectly: the first validation stays the best one.
+  assert.equal(saved?.state.best?.step, 2);
+  assert.equal(line.requiresGrad, false);
+  assert.equal(liveTensors(), before);
+});
+
+test("two accumulated half batches make the step of a whole one", async () => {
+  await collect(start({ options: { batchSize: 4 } }));
+  const whole = line.toNumbers();
+  run += 1;
+  line = tensor([0.5, 0]);
+  await collect(start({ options: { batchSize: 2, accumulation: 2 } }));
+  for (const [i, value] of line.toNumbers().entries()) assert.ok(Math.abs(value - (whole[i] ?? NaN)) < 1e-6);
+});
+
+test("a loss that is not a number ends the run with the last state named and whole", async () => {
+  const events: TrainEvent[] = [];
+  await assert.rejects(
+    (async () => {
+      for await (const event of start({ objective: lineObjective(4) })) events.push(event);
+    })(),
+    { code: "TRAINING", message: /Step 4: The loss is NaN.*last good state is .*step-00000002/ },
+  );
+  assert.equal((await openLatestState(runFolder()))?.state.step, 2);
+});
+
+test("the signal ends the run after writing a state", async () => {
+  const stop = new AbortController();
+  await assert.rejects(
+    (async () => {
+      for await (const event of start({ signal: stop.signal })) if (event.type === "step" && event.step === 3) stop.abort();
+    })(),
+    { code: "ABORTED" },
+  );
+  assert.equal((await openLatestState(runFolder()))?.state.step, 3);
+});
+
+test("a time budget shortens a run to what fits, and the schedule with it", async () => {
+  const options = { steps: 1_000_000, every: 1_000_000, schedule: "linear" } as const;
+  const events = await collect(start({ options, minutes: 0.02, validation: [] }));
+  const steps = events.filter((event) => event.type === "step");
+  const last = steps.at(-1);
+  assert.ok(last && last.step < 1_000_000 && last.step === last.totalSteps);
+  assert.ok(last.learningRate < 0.02 * OPTIONS.learningRate, "linear decay reached its end");
+  assert.equal(events.at(-1)?.type, "end");
+});
+
+test("a reader who stops reading frees everything", async () => {
+  const before = liveTensors();
+  for await (const event of start()) if (event.type === "step") break;
+  assert.equal(liveTensors(), before);
+  scope(() => assert.equal(line.grad, null));
+});
