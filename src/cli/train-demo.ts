@@ -23,10 +23,13 @@ export function trainDemoCommand(context: Context): Command {
     .option("--pictures <n>", "pictures to compose, a tenth of them for the test", whole(50), 10_000)
     .option("--picture-size <px>", "long edge of a picture", whole(32), 160)
     .option("--validation <share>", "share of the training part set apart for validation", number(0.001, 0.5), 0.03)
-    .addOption(new Option("--dtype <name>", "of the written weights").choices(["float16", "bfloat16"]).default("float16"));
+    .addOption(
+      new Option("--dtype <name>", "of the written weights").choices(["float16", "bfloat16"]).default("float16"),
+    );
   addModelOptions(command);
   addTrainOptions(command, {
     steps: 3000,
+    minutes: 19,
     batch: 32,
     lr: 1e-3,
     schedule: "cosine",
@@ -70,5 +73,16 @@ async function makeDemo(flags: Flags, { io, signal }: Context): Promise<void> {
 function modelOf(flags: Flags): DemoModel {
   const { imageSize, patch, resize, visionWidth, visionLayers, visionHeads } = flags;
   const { textWidth, textLayers, textHeads, vocabulary } = flags;
-  return { imageSize, patch, resize, visionWidth, visionLayers, visionHeads, textWidth, textLayers, textHeads, vocabulary };
+  return {
+    imageSize,
+    patch,
+    resize,
+    visionWidth,
+    visionLayers,
+    visionHeads,
+    textWidth,
+    textLayers,
+    textHeads,
+    vocabulary,
+  };
 }

@@ -31,7 +31,7 @@ export interface TrainFlags {
 
 /** Defaults that `train` and `train-demo` choose differently. */
 export type TrainDefaults = Pick<TrainFlags, "steps" | "batch" | "lr" | "schedule" | "warmup" | "decay" | "beta2"> &
-  Pick<TrainFlags, "flip" | "every" | "loss">;
+  Pick<TrainFlags, "flip" | "every" | "loss" | "minutes">;
 
 /** A parser of numbers in a range. */
 export function number(low: number, high = Infinity): (text: string) => number {
@@ -56,7 +56,12 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
   return command
     .option("--seed <n>", "seed of weights, order, texts and flips", whole(0), 0)
     .option("--steps <n>", "optimizer steps", whole(1), defaults.steps)
-    .option("--minutes <n>", "take fewer steps where they would need more minutes than this", number(0.1))
+    .option(
+      "--minutes <n>",
+      "take fewer steps where they would need more minutes than this",
+      number(0.1),
+      defaults.minutes,
+    )
     .option("--batch <n>", "pictures of one forward", whole(1), defaults.batch)
     .option("--accumulate <n>", "forwards of one optimizer step", whole(1), 1)
     .option("--lr <rate>", "peak learning rate", number(0), defaults.lr)

@@ -32,7 +32,7 @@ export class TrainProgress {
   /** A passing state of things: replaces the last one on a terminal, else shown now and then. */
   update(text: string): void {
     const { stderr } = this.#io;
-    if (stderr.isTTY === true) stderr.write(`${CLEAR_LINE}${text}`);
+    if (stderr.isTTY === true) stderr.write(CLEAR_LINE + text.slice(0, (stderr.columns ?? 80) - 1));
     else if (performance.now() - this.#lastLine >= QUIET) {
       this.#lastLine = performance.now();
       stderr.write(`${text}\n`);

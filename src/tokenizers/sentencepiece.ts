@@ -129,7 +129,12 @@ class SentencePieceTokenizer implements Tokenizer {
     const added = this.#added.list();
     const fresh = freshSpecials(this.#files, added);
     const beyond = added.filter(({ id }) => id >= this.#pieces.length);
-    const config = { tokenizer_class: "LlamaTokenizer", ...savedConfig(this.#files, added, fresh), legacy: true };
+    const config = {
+      tokenizer_class: "LlamaTokenizer",
+      ...savedConfig(this.#files, added, fresh),
+      ...this.#namedContents(),
+      legacy: true,
+    };
     await writeFiles(folder, {
       [MODEL]: this.#bytes,
       "tokenizer_config.json": jsonText(config),
@@ -139,9 +144,16 @@ class SentencePieceTokenizer implements Tokenizer {
     });
   }
 
+  /** Named tokens as plain strings: their flags stand in `added_tokens_decoder`, and every version reads strings. */
+  #namedContents(): Record<string, string | null> {
+    const source = specialSource(this.#files);
+    const names = SPECIAL_NAMES.filter((name) => name in source);
+    return Object.fromEntries(names.map((name) => [name, contentOf(source[name]) ?? null]));
+  }
+
   /** Further tokens as objects: transformers before 4.34 strips the spaces around those that are plain strings. */
   #specialTokensMap(fresh: readonly string[]): Record<string, unknown> {
-    const source = specialSource(this.#files);
+    const source = { ...specialSource(this.#files), ...this.#files.specialTokensMap };
     const named = SPECIAL_NAMES.filter((name) => contentOf(source[name]) !== undefined);
     const flags = { lstrip: false, normalized: false, rstrip: false, single_word: false };
     const more = source.additional_special_tokens;

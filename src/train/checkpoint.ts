@@ -11,7 +11,8 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { publishFolder, removeEntries, replaceFile } from "./folder.js";
+import { atomicWriteFile, atomicWriteJson } from "../weights/index.js";
+import { publishFolder, removeEntries } from "./folder.js";
 
 const LATEST = "latest";
 const STATE = "trainer.json";
@@ -72,9 +73,9 @@ export async function saveState(
     await rm(aside, { recursive: true, force: true });
     await mkdir(aside, { recursive: true });
     await write(aside);
-    await replaceFile(join(aside, STATE), `${JSON.stringify({ format: FORMAT, state }, null, 2)}\n`);
+    await atomicWriteJson(join(aside, STATE), { format: FORMAT, state });
     await publishFolder(aside, folder);
-    await replaceFile(join(run, LATEST), `${basename(folder)}\n`);
+    await atomicWriteFile(join(run, LATEST), `${basename(folder)}\n`);
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined);
     const message = `The state of step ${state.step} cannot be written to ${run}: ${messageOf(error)}.`;
@@ -109,7 +110,9 @@ async function readState(file: string): Promise<TrainerState> {
     return fileSchema.parse(JSON.parse(await readFile(file, "utf8"))).state;
   } catch (cause) {
     const remedy = "Start again with --fresh, or restore the run folder.";
-    throw new RocError("CHECKPOINT_INVALID", `${file} is not a trainer state: ${messageOf(cause)}. ${remedy}`, { cause });
+    throw new RocError("CHECKPOINT_INVALID", `${file} is not a trainer state: ${messageOf(cause)}. ${remedy}`, {
+      cause,
+    });
   }
 }
 

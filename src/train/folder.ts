@@ -1,15 +1,6 @@
-/** Files and folders that a killed process or machine leaves whole: written aside, flushed, renamed. */
-import { open, readdir, rename, rm, writeFile } from "node:fs/promises";
+/** Folders that a killed process or machine leaves whole: written aside, flushed, renamed. */
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-
-/** Replaces a file by new content at once: whoever reads it sees the old or the new, never a part. */
-export async function replaceFile(path: string, content: string): Promise<void> {
-  const aside = `${path}.tmp`;
-  await writeFile(aside, content);
-  await flush(aside);
-  await rename(aside, path);
-  await flush(dirname(path));
-}
 
 /** Gives a complete folder its name. `from` must not be used any more; `to` must not exist. */
 export async function publishFolder(from: string, to: string): Promise<void> {

@@ -1,5 +1,13 @@
 /** Training: from rated pictures and a checkpoint to a better one, in a run folder that resumes. */
-export type { Agreement, CheckpointEvent, EndEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from "./events.js";
+export type {
+  Agreement,
+  CheckpointEvent,
+  EndEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  ValidationEvent,
+} from "./events.js";
 export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
 export { AdamW, decayGroups, type AdamWOptions, type ParameterGroup } from "./optimizer.js";
 export { clipGradients } from "./clip.js";
@@ -12,6 +20,6 @@ export { train, type TrainTask } from "./loop.js";
 export { agreement, type AgreementOptions } from "./validate.js";
 export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
 export { runTraining, type RunPlan } from "./run.js";
-export { reopen, saveTrainable, startFrom, type StartOptions, type Trainable } from "./trainable.js";
+export { reopen, startFrom, type StartOptions, type Trainable } from "./trainable.js";
 export { makeDemo, type DemoOptions } from "./demo/make.js";
 export type { DemoReport } from "./demo/card.js";

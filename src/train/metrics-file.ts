@@ -5,7 +5,7 @@ import { cpus, platform, release } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { getNumThreads, torchVersion } from "../torch/index.js";
-import { replaceFile } from "./folder.js";
+import { atomicWriteFile } from "../weights/index.js";
 
 /** One line of `metrics.jsonl`: the optimizer step that it was measured after, and figures. */
 export interface MetricsRecord {
@@ -21,7 +21,7 @@ export class MetricsFile {
   async truncate(step: number): Promise<void> {
     const text = await readFile(this.path, "utf8").catch(() => "");
     const kept = text.split("\n").filter((line) => (stepOf(line) ?? Infinity) <= step);
-    await replaceFile(this.path, kept.map((line) => `${line}\n`).join(""));
+    await atomicWriteFile(this.path, kept.map((line) => `${line}\n`).join(""));
   }
 
   async append(record: MetricsRecord): Promise<void> {

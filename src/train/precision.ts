@@ -20,15 +20,21 @@ export function mixedFor(precision: Precision, device: string): Mixed {
 /**
  * The faster precision for a device: bfloat16 on CUDA; on a CPU whichever `trial`, a forward and backward, takes less
  * time in (some have bfloat16 products in hardware, others imitate them slowly).
+ *
+ * @param now a clock
  */
-export function fasterPrecision(device: string, trial: (precision: Precision) => void): Precision {
+export function fasterPrecision(
+  device: string,
+  trial: (precision: Precision) => void,
+  now: () => number = () => performance.now(),
+): Precision {
   if (device.startsWith("cuda")) return "bfloat16";
   const seconds = { float32: Infinity, bfloat16: Infinity };
   for (let round = 0; round < ROUNDS; round++) {
     for (const precision of PRECISIONS) {
-      const start = performance.now();
+      const start = now();
       trial(precision);
-      seconds[precision] = Math.min(seconds[precision], performance.now() - start);
+      seconds[precision] = Math.min(seconds[precision], now() - start);
     }
   }
   return seconds.bfloat16 < (1 - WORTHWHILE) * seconds.float32 ? "bfloat16" : "float32";

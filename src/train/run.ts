@@ -4,17 +4,18 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Sample, ScoreScale } from "../data/index.js";
+import { saveCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import type { LossWeights, ScoringParts } from "../roc/index.js";
+import { atomicWriteJson } from "../weights/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
-import { replaceFile } from "./folder.js";
 import { train, type TrainTask } from "./loop.js";
 import { describeEnvironment, MetricsFile } from "./metrics-file.js";
 import { rocObjective } from "./objective.js";
 import type { TrainOptions } from "./options.js";
 import { PixelCache } from "./pixels.js";
-import { reopen, saveTrainable, type Trainable } from "./trainable.js";
+import { reopen, type Trainable } from "./trainable.js";
 
 const CONFIG = "config.json";
 
@@ -46,7 +47,9 @@ export async function* runTraining(plan: RunPlan): AsyncGenerator<TrainEvent, vo
   await mkdir(plan.folder, { recursive: true });
   if (plan.fresh === true) await clearRun(plan.folder);
   const resume = await openLatestState(plan.folder);
-  const trainable = await (resume === undefined ? plan.start() : reopen(resume.folder, { device: plan.device ?? "cpu" }));
+  const trainable = await (resume === undefined
+    ? plan.start()
+    : reopen(resume.folder, { device: plan.device ?? "cpu" }));
   const { parts } = trainable;
   try {
     await writeSettings(plan, parts, resume);
@@ -70,7 +73,7 @@ function taskOf(plan: RunPlan, { parts, prepare }: Trainable, resume: SavedState
     validation: plan.validation,
     pixels: new PixelCache({ prepare }),
     run: plan.folder,
-    save: (folder) => saveTrainable(folder, parts),
+    save: (folder) => saveCheckpoint(folder, parts),
     ...(resume === undefined ? {} : { resume }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(signal === undefined ? {} : { signal }),
@@ -83,8 +86,8 @@ async function writeSettings(plan: RunPlan, parts: ScoringParts, resume: SavedSt
   const settings = settingsOf(plan, parts);
   if (resume !== undefined) checkSame(settings, JSON.parse(await readFile(file, "utf8")) as unknown, plan.folder);
   const environment = { ...(await describeEnvironment()), command: process.argv.slice(2) };
-  await replaceFile(file, `${JSON.stringify(settings, null, 2)}\n`);
-  await replaceFile(join(plan.folder, "environment.json"), `${JSON.stringify(environment, null, 2)}\n`);
+  await atomicWriteJson(file, settings);
+  await atomicWriteJson(join(plan.folder, "environment.json"), environment);
 }
 
 /** What determines a run, by name; plain JSON. */
@@ -104,7 +107,7 @@ function settingsOf(plan: RunPlan, { model, vocabulary, templates }: ScoringPart
 }
 
 function digestOf(samples: readonly Sample[]): string {
-  const labels = samples.map(({ id, score, votes }) => [id, score, votes ?? null]);
+  const labels = samples.map(({ id, score, votes, attributes }) => [id, score, votes ?? null, attributes ?? null]);
   const digest = createHash("sha256").update(JSON.stringify(labels)).digest("hex").slice(0, 16);
   return `${samples.length} samples, ${digest}`;
 }

@@ -3,8 +3,7 @@ import { RocError } from "../errors.js";
 import { loadImageProcessor } from "../image/index.js";
 import type { RgbImage } from "../image/types.js";
 import { loadMllm } from "../models/registry.js";
-import { saveMllm } from "../models/save.js";
-import { addScoreTokens, DEFAULT_TEMPLATES, loadTemplates, saveTemplates, vocabularyFromConfig } from "../roc/index.js";
+import { addScoreTokens, DEFAULT_TEMPLATES, loadTemplates, vocabularyFromConfig } from "../roc/index.js";
 import type { RocTemplates, ScoreTokenOptions, ScoringParts } from "../roc/index.js";
 
 export interface Trainable {
@@ -32,7 +31,7 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
 }
 
 /**
- * What {@link saveTrainable} wrote.
+ * A checkpoint with score tokens and texts: what a run's states are.
  * @throws RocError CHECKPOINT_INVALID where the folder's checkpoint has no score tokens or texts
  */
 export async function reopen(
@@ -47,13 +46,6 @@ export async function reopen(
     throw new RocError("CHECKPOINT_INVALID", `${folder} has no score tokens or no texts; start a run from it instead.`);
   }
   return { parts: { model, processor, vocabulary, templates }, prepare: await preparer(folder) };
-}
-
-/** Writes a whole checkpoint into a folder, in the model's dtype. */
-export async function saveTrainable(folder: string, { model, processor, templates }: ScoringParts): Promise<void> {
-  await saveMllm(model, folder);
-  await processor.save(folder);
-  await saveTemplates(folder, templates);
 }
 
 async function preparer(folder: string): Promise<Trainable["prepare"]> {

@@ -1,119 +1,24 @@
-/** The weights of a checkpoint folder: model.safetensors, or the shards that model.safetensors.index.json lists. */
-import { access } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { z } from "zod";
+/** The weights of a checkpoint folder: safetensors or PyTorch's .bin, in one file or in shards with an index. */
+import { join } from "node:path";
 import { RocError } from "../errors.js";
-import type { Tensor } from "../torch/index.js";
-import type { Checkpoint, TensorInfo } from "./checkpoint.js";
-import { readJson } from "./json.js";
+import { BIN, BIN_INDEX, openBinFolder } from "./bin/index.js";
+import type { Checkpoint } from "./checkpoint.js";
 import { openSafetensors } from "./safetensors.js";
+import { exists, openSharded } from "./sharded.js";
 
 export const SINGLE = "model.safetensors";
 export const INDEX = "model.safetensors.index.json";
 
-/** A shard must lie in the folder itself. */
-const fileName = z.string().refine((name) => name !== "" && basename(name) === name && !name.includes("\\"), {
-  error: "must be a file name without a path",
-});
-const indexSchema = z.looseObject({ weight_map: z.record(z.string(), fileName) });
-
 /**
- * Opens a folder's weights.
+ * Opens a folder's weights; safetensors are preferred where both forms are there.
  *
  * @throws RocError FILE_NOT_FOUND (names every missing shard), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  if (await exists(join(folder, SINGLE))) return openSafetensors(join(folder, SINGLE));
-  if (await exists(join(folder, INDEX))) return openShards(folder, await readIndex(join(folder, INDEX)));
-  const legacy =
-    (await exists(join(folder, "pytorch_model.bin"))) || (await exists(join(folder, "pytorch_model.bin.index.json")));
-  const hint = legacy
-    ? "It has a pytorch_model.bin: convert it to safetensors first."
-    : "Check the path; a folder with config.json and its weights is needed.";
-  throw new RocError("FILE_NOT_FOUND", `${folder} holds neither ${SINGLE} nor ${INDEX}. ${hint}`);
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function readIndex(file: string): Promise<Map<string, string>> {
-  const parsed = indexSchema.safeParse(await readJson(file, "CHECKPOINT_INVALID"));
-  if (parsed.success) return new Map(Object.entries(parsed.data.weight_map));
-  const what = z.prettifyError(parsed.error).replaceAll("\n", " ");
-  throw new RocError("CHECKPOINT_INVALID", `${file} is not a shard index: ${what}. Fetch the file again.`);
-}
-
-async function openShards(folder: string, fileOf: ReadonlyMap<string, string>): Promise<Checkpoint> {
-  const files = [...new Set(fileOf.values())].sort();
-  const missing: string[] = [];
-  for (const file of files) if (!(await exists(join(folder, file)))) missing.push(file);
-  if (missing.length > 0) {
-    const text = `${folder} lacks ${missing.join(", ")}, which ${INDEX} lists. Fetch the missing files.`;
-    throw new RocError("FILE_NOT_FOUND", text);
-  }
-  const shards = new Map<string, Checkpoint>();
-  try {
-    for (const file of files) shards.set(file, await openSafetensors(join(folder, file)));
-    return new ShardedCheckpoint(folder, shards, fileOf);
-  } catch (error) {
-    for (const shard of shards.values()) shard.dispose();
-    throw error;
-  }
-}
-
-class ShardedCheckpoint implements Checkpoint {
-  readonly #holder = new Map<string, Checkpoint>();
-  readonly metadata: Readonly<Record<string, string>>;
-
-  constructor(
-    readonly path: string,
-    private readonly shards: ReadonlyMap<string, Checkpoint>,
-    fileOf: ReadonlyMap<string, string>,
-  ) {
-    this.metadata = [...shards.values()][0]?.metadata ?? {};
-    for (const [name, file] of fileOf) {
-      const shard = shards.get(file);
-      if (!shard?.has(name)) {
-        throw new RocError(
-          "CHECKPOINT_INVALID",
-          `${INDEX} of ${path} puts "${name}" into ${file}, which does not hold it.`,
-        );
-      }
-      this.#holder.set(name, shard);
-    }
-  }
-
-  names(): string[] {
-    return [...this.#holder.keys()];
-  }
-
-  has(name: string): boolean {
-    return this.#holder.has(name);
-  }
-
-  info(name: string): TensorInfo {
-    return this.#shardOf(name).info(name);
-  }
-
-  tensor(name: string): Tensor {
-    return this.#shardOf(name).tensor(name);
-  }
-
-  dispose(): void {
-    for (const shard of this.shards.values()) shard.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  #shardOf(name: string): Checkpoint {
-    const shard = this.#holder.get(name);
-    if (shard === undefined) throw new RocError("CHECKPOINT_MISMATCH", `${this.path} holds no tensor "${name}".`);
-    return shard;
-  }
+  const has = (name: string): Promise<boolean> => exists(join(folder, name));
+  if (await has(SINGLE)) return openSafetensors(join(folder, SINGLE));
+  if (await has(INDEX)) return openSharded(folder, INDEX, openSafetensors);
+  if ((await has(BIN)) || (await has(BIN_INDEX))) return openBinFolder(folder);
+  const hint = "Check the path; a folder with config.json and its weights is needed.";
+  throw new RocError("FILE_NOT_FOUND", `${folder} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}. ${hint}`);
 }

@@ -1,5 +1,6 @@
 /** Weights on disk: safetensors files and folders of them, read strictly and written atomically. */
 export { atomicWriteFile, atomicWriteJson, replaceFile } from "./atomic.js";
+export { openBin, openBinFolder } from "./bin/index.js";
 export type { Checkpoint, TensorInfo } from "./checkpoint.js";
 export { openCheckpoint } from "./folder.js";
 export { readJson } from "./json.js";

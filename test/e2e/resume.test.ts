@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { writeStudio } from "../../src/data/index.js";
+import { saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/train/demo/create.js";
-import { saveTrainable } from "../../src/train/index.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const STEPS = 12;
@@ -32,7 +32,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "roc-resume-"));
   await writeStudio(join(folder, "studio"), { count: 60, longEdge: 64 });
   const { parts } = await createDemo(join(folder, "tokenizer"), 1, TINY, LOSS_PRESETS["paper-ava"]);
-  await saveTrainable(join(folder, "start"), parts);
+  await saveCheckpoint(join(folder, "start"), parts);
   parts.model.dispose();
 });
 after(() => rm(folder, { recursive: true, force: true }));
@@ -50,12 +50,29 @@ async function trainProcess(
   killAt: (event: Event) => boolean = () => false,
   { signal = "SIGKILL", more = [] }: { signal?: NodeJS.Signals; more?: string[] } = {},
 ): Promise<Ended> {
-  const args = ["train", "--data", "studio", "--model", "start", "--out", run, "--json", "--threads", "2", "--seed", "5"];
-  const settings = "--steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 --flip --decay 0.1";
+  const args = [
+    "train",
+    "--data",
+    "studio",
+    "--model",
+    "start",
+    "--out",
+    run,
+    "--json",
+    "--threads",
+    "2",
+    "--seed",
+    "5",
+  ];
+  const settings =
+    "--steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 --flip --decay 0.1";
   const precision = ["--precision", "float32", "--loss", "paper-ava", "--validation", "0.2"];
   // Tests share the machine: threads that wait for work must not keep a core busy.
   const env = { ...process.env, OMP_WAIT_POLICY: "passive" };
-  const child = spawn(process.execPath, [MAIN, ...args, ...settings.split(" "), ...precision, ...more], { cwd: folder, env });
+  const child = spawn(process.execPath, [MAIN, ...args, ...settings.split(" "), ...precision, ...more], {
+    cwd: folder,
+    env,
+  });
   const events: Event[] = [];
   const output = { stdout: "", stderr: "" };
   child.stderr.on("data", (text: Buffer) => (output.stderr += text.toString()));
@@ -95,7 +112,10 @@ test("a run killed with SIGKILL resumes to the same weights, bit for bit", async
   const whole = await trainProcess("whole");
   assert.equal(whole.code, 0, whole.stderr);
   const expected = await endOf("whole");
-  assert.deepEqual(expected.losses.map(([step]) => step), Array.from({ length: STEPS }, (_, i) => i + 1));
+  assert.deepEqual(
+    expected.losses.map(([step]) => step),
+    Array.from({ length: STEPS }, (_, i) => i + 1),
+  );
   assert.ok(new Set(expected.losses.map(([, loss]) => loss)).size > 1);
   for (const [moment, killAt] of Object.entries(KILLS)) {
     await t.test(moment, async () => {
@@ -114,7 +134,9 @@ test("a run killed with SIGKILL resumes to the same weights, bit for bit", async
 });
 
 test("Ctrl-C writes a state first, and the same command goes on from there", async () => {
-  const stopped = await trainProcess("stopped", ({ step, type }) => type === "step" && step === 6, { signal: "SIGINT" });
+  const stopped = await trainProcess("stopped", ({ step, type }) => type === "step" && step === 6, {
+    signal: "SIGINT",
+  });
   assert.equal(stopped.code, 130);
   const start = (await trainProcess("stopped")).events[0];
   assert.equal(start?.type, "start");
@@ -127,7 +149,10 @@ test("other settings are refused by name, --fresh throws the run away, a finishe
   assert.equal(other.code, 2);
   assert.match(other.stderr, /learningRate was 0\.001, now 0\.0005.*--fresh/);
   const done = await trainProcess("whole");
-  assert.deepEqual(done.events.map(({ type }) => type), ["start", "end"]);
+  assert.deepEqual(
+    done.events.map(({ type }) => type),
+    ["start", "end"],
+  );
   await writeFile(join(folder, "whole", "mine.txt"), "");
   const fresh = await trainProcess("whole", undefined, { more: ["--fresh"] });
   assert.equal(fresh.events[0]?.step, 0);

@@ -29,7 +29,12 @@ function stateAt(step: number, best: number | null = null): TrainerState {
 const writer = (content: string) => (folder: string) => writeFile(join(folder, "weights"), content);
 
 test("the latest and the best state are kept, older ones deleted", async () => {
-  for (const [step, best] of [[4, null], [8, 8], [12, 8], [16, 8]] as const) {
+  for (const [step, best] of [
+    [4, null],
+    [8, 8],
+    [12, 8],
+    [16, 8],
+  ] as const) {
     await saveState(run, stateAt(step, best), writer(String(step)));
   }
   assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000008", "step-00000016"]);

@@ -8,6 +8,7 @@ import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/collate.js";
 import { flipHorizontally, PixelCache } from "../../src/train/pixels.js";
+import type { Precision } from "../../src/train/options.js";
 import { fasterPrecision } from "../../src/train/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
 
@@ -62,7 +63,10 @@ test("a batch is right-padded, supervises answers with their end token, and keep
     assert.deepEqual(batch.input.inputIds.toNumbers(), [...first, ...second]);
     assert.deepEqual(batch.rows, [4, 5, 6, 7, 8 + 3, 8 + 4]);
     assert.deepEqual(batch.targets, [12, POSITION, 13, END, POSITION, END]);
-    assert.deepEqual(batch.labels.map(({ score }) => score), [3, 7]);
+    assert.deepEqual(
+      batch.labels.map(({ score }) => score),
+      [3, 7],
+    );
     assert.equal(batch.input.attentionMask, undefined);
     assert.deepEqual(batch.input.images?.pixelValues.shape, [2, 3, 2, 2]);
   });
@@ -93,7 +97,9 @@ test("pixels are decoded once within the limit, and mirrored without touching th
   const folder = await mkdtemp(join(tmpdir(), "roc-pixels-"));
   const files = ["a.png", "b.png"].map((name) => join(folder, name));
   for (const [i, file] of files.entries()) {
-    await sharp(Uint8Array.of(i, 0, 0, 9, 9, 9), { raw: { width: 2, height: 1, channels: 3 } }).png().toFile(file);
+    await sharp(Uint8Array.of(i, 0, 0, 9, 9, 9), { raw: { width: 2, height: 1, channels: 3 } })
+      .png()
+      .toFile(file);
   }
   let prepared = 0;
   const prepare = (picture: RgbImage): RgbImage => {
@@ -101,7 +107,8 @@ test("pixels are decoded once within the limit, and mirrored without touching th
     return picture;
   };
   const cache = new PixelCache({ prepare, limit: 6 });
-  const [first] = await cache.get(files);
+  const [first] = await cache.get(files.slice(0, 1));
+  await cache.get(files.slice(1));
   await rm(folder, { recursive: true });
   const [again] = await cache.get(files.slice(0, 1));
   assert.equal(again, first);
@@ -112,11 +119,14 @@ test("pixels are decoded once within the limit, and mirrored without touching th
 });
 
 test("auto takes bfloat16 on a CPU only where it is measured to be faster", () => {
-  const busy = (milliseconds: number): void => {
-    const until = performance.now() + milliseconds;
-    while (performance.now() < until);
-  };
-  assert.equal(fasterPrecision("cpu", (precision) => busy(precision === "bfloat16" ? 4 : 8)), "bfloat16");
-  assert.equal(fasterPrecision("cpu", (precision) => busy(precision === "bfloat16" ? 8 : 4)), "float32");
-  assert.equal(fasterPrecision("cpu", () => busy(4)), "float32");
+  let clock = 0;
+  const chosen = (cost: Record<Precision, number>): Precision =>
+    fasterPrecision(
+      "cpu",
+      (precision) => (clock += cost[precision]),
+      () => clock,
+    );
+  assert.equal(chosen({ float32: 8, bfloat16: 4 }), "bfloat16");
+  assert.equal(chosen({ float32: 4, bfloat16: 8 }), "float32");
+  assert.equal(chosen({ float32: 4, bfloat16: 3.9 }), "float32");
 });

@@ -30,9 +30,16 @@ let folder = "";
 let samples: Sample[] = [];
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "roc-loop-"));
-  samples = Array.from({ length: 8 }, (_, i) => ({ id: String(i), image: join(folder, `${i}.png`), score: i, split: "train" }));
+  samples = Array.from({ length: 8 }, (_, i) => ({
+    id: String(i),
+    image: join(folder, `${i}.png`),
+    score: i,
+    split: "train",
+  }));
   for (const { image, score } of samples) {
-    await sharp(Uint8Array.of(score, 0, 0), { raw: { width: 1, height: 1, channels: 3 } }).png().toFile(image);
+    await sharp(Uint8Array.of(score, 0, 0), { raw: { width: 1, height: 1, channels: 3 } })
+      .png()
+      .toFile(image);
   }
 });
 after(() => rm(folder, { recursive: true, force: true }));
@@ -56,8 +63,14 @@ function lineObjective(failAt = Infinity): Objective {
   return {
     loss(pictures) {
       forwards += 1;
-      const reds = fromTypedArray(Float32Array.from(pictures, ({ image }) => image.data[0] ?? 0), [pictures.length]);
-      const scores = fromTypedArray(Float32Array.from(pictures, ({ sample }) => sample.score), [pictures.length]);
+      const reds = fromTypedArray(
+        Float32Array.from(pictures, ({ image }) => image.data[0] ?? 0),
+        [pictures.length],
+      );
+      const scores = fromTypedArray(
+        Float32Array.from(pictures, ({ sample }) => sample.score),
+        [pictures.length],
+      );
       const error = reds.mul(line.select(0, 0)).add(line.select(0, 1)).sub(scores).pow(2).mean();
       const loss = forwards >= failAt ? error.mul(NaN) : error;
       return { loss, terms: { error } };
@@ -132,7 +145,8 @@ test("the signal ends the run after writing a state", async () => {
   const stop = new AbortController();
   await assert.rejects(
     (async () => {
-      for await (const event of start({ signal: stop.signal })) if (event.type === "step" && event.step === 3) stop.abort();
+      for await (const event of start({ signal: stop.signal }))
+        if (event.type === "step" && event.step === 3) stop.abort();
     })(),
     { code: "ABORTED" },
   );

@@ -19,7 +19,7 @@ import { makeRaters, votesOn, type Rater } from "./raters.js";
 import { encodePhoto, JPEG_QUALITY } from "./render.js";
 
 /** Raised whenever a seed begins to give other pictures or votes. */
-export const STUDIO_VERSION = 1;
+export const STUDIO_VERSION = 2;
 const HEADER = "studio.json";
 const PENDING = "studio.pending.json";
 const FIRST_ID = 100_001;

@@ -46,6 +46,12 @@ class EncoderLayer {
   }
 }
 
+/**
+ * Of fresh position embeddings: about the size of an embedded patch, so that the norm behind their sum does not take away
+ * how bright a patch is or how much is in it.
+ */
+const PLACE_STD = 0.5;
+
 export class ClipVision {
   readonly #classEmbedding: Tensor;
   readonly #patchEmbedding: Tensor;
@@ -61,10 +67,10 @@ export class ClipVision {
     const embeddings = params.at("embeddings");
     const patches = Math.floor(imageSize / patchSize) ** 2;
     const shape = [hiddenSize, channels, patchSize, patchSize];
-    this.#classEmbedding = embeddings.get("class_embedding", [hiddenSize], fanIn(hiddenSize));
+    this.#classEmbedding = embeddings.get("class_embedding", [hiddenSize], { std: PLACE_STD });
     this.#patchEmbedding = embeddings.at("patch_embedding").get("weight", shape, fanIn(channels * patchSize ** 2));
     const positions = embeddings.at("position_embedding");
-    this.#positionEmbedding = positions.get("weight", [patches + 1, hiddenSize], fanIn(hiddenSize));
+    this.#positionEmbedding = positions.get("weight", [patches + 1, hiddenSize], { std: PLACE_STD });
     // "layrnorm" is how the checkpoints spell it.
     this.#preNorm = new LayerNorm(params.at("pre_layrnorm"), hiddenSize, normEps);
     const encoder = params.at("encoder");

@@ -14,11 +14,17 @@ import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type D
  *
  * @param folder gets the tokenizer's files
  */
-export async function createDemo(folder: string, seed: number, sizes: DemoModel, weights: LossWeights): Promise<Trainable> {
+export async function createDemo(
+  folder: string,
+  seed: number,
+  sizes: DemoModel,
+  weights: LossWeights,
+): Promise<Trainable> {
   const templates = DEMO_TEMPLATES;
   await mkdir(folder, { recursive: true });
   const files = trainTokenizer(tokenizerTexts(templates), { vocabSize: sizes.vocabulary });
-  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  for (const [name, content] of Object.entries(files) as [string, string][])
+    await writeFile(join(folder, name), content);
   const tokenizer = await loadTokenizer(folder);
   const [image = 0, padding = 0] = ["<image>", "<pad>"].map((token) => tokenizer.tokenToId(token));
   const rawConfig = llavaConfig(sizes, tokenizer.size, image, padding);

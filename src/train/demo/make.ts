@@ -4,16 +4,25 @@
  */
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { raterCeiling, readStudio, writeStudio, type AvaDataset, type OnProgress, type Sample } from "../../data/index.js";
+import {
+  raterCeiling,
+  readStudio,
+  writeStudio,
+  type AvaDataset,
+  type OnProgress,
+  type Sample,
+} from "../../data/index.js";
+import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { LossWeights } from "../../roc/index.js";
+import { atomicWriteJson } from "../../weights/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../events.js";
 import { describeEnvironment } from "../metrics-file.js";
 import { rocObjective } from "../objective.js";
 import type { TrainOptions } from "../options.js";
 import { PixelCache } from "../pixels.js";
 import { runTraining } from "../run.js";
-import { reopen, saveTrainable } from "../trainable.js";
+import { reopen } from "../trainable.js";
 import { agreement } from "../validate.js";
 import { modelCard, type DemoReport } from "./card.js";
 import { createDemo } from "./create.js";
@@ -63,7 +72,7 @@ export async function makeDemo(options: DemoOptions): Promise<DemoReport> {
   const test = await exportBest(end, aside, options, data);
   const report = await reportOf(options, data, end, test, aside);
   await writeFile(join(aside, "README.md"), modelCard(report));
-  await writeFile(join(aside, REPORT), `${JSON.stringify(report, null, 2)}\n`);
+  await atomicWriteJson(join(aside, REPORT), report);
   await rm(options.out, { recursive: true, force: true });
   await rename(aside, options.out);
   return report;
@@ -119,7 +128,7 @@ async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: n
 async function exportBest(end: EndEvent, folder: string, options: DemoOptions, data: AvaDataset): Promise<Agreement> {
   const best = await reopen(end.best?.folder ?? end.folder, { dtype: options.dtype });
   await mkdir(folder, { recursive: true });
-  await saveTrainable(folder, best.parts);
+  await saveCheckpoint(folder, best.parts);
   best.parts.model.dispose();
   const { parts, prepare } = await reopen(folder);
   try {

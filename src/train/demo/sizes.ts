@@ -61,7 +61,12 @@ export function tokenizerTexts({ prompts, answers }: RocTemplates): string[] {
 }
 
 /** A `config.json` of LLaVA's architecture; all vision layers are used, CLIP's head-less patches only. */
-export function llavaConfig(sizes: DemoModel, vocabulary: number, imageToken: number, padToken: number): Record<string, unknown> {
+export function llavaConfig(
+  sizes: DemoModel,
+  vocabulary: number,
+  imageToken: number,
+  padToken: number,
+): Record<string, unknown> {
   const patches = Math.floor(sizes.imageSize / sizes.patch) ** 2;
   return {
     architectures: ["LlavaForConditionalGeneration"],

@@ -1,0 +1,77 @@
+/** Reads forward through a part of a mapped file, a piece at a time. */
+import type { MappedFile } from "../../torch/index.js";
+import { invalid } from "./errors.js";
+
+/** Bytes that are copied out of the map at once. */
+const CHUNK = 65536;
+
+export class Cursor {
+  #chunk: Uint8Array = new Uint8Array();
+  #chunkStart = 0;
+
+  /** Reads bytes `position` to `end` of the file. */
+  constructor(
+    readonly map: MappedFile,
+    public position: number,
+    readonly end: number,
+  ) {}
+
+  get left(): number {
+    return this.end - this.position;
+  }
+
+  /** @throws RocError CHECKPOINT_INVALID where fewer bytes are left */
+  bytes(count: number): Uint8Array {
+    if (count > this.left) {
+      const what = `it ends at byte ${this.end}, where ${count} more bytes after ${this.position} are needed: truncated`;
+      throw invalid(this.map.path, what);
+    }
+    if (count > CHUNK) {
+      this.position += count;
+      return this.map.bytes(this.position - count, count);
+    }
+    if (this.position + count > this.#chunkStart + this.#chunk.length || this.position < this.#chunkStart) {
+      this.#chunkStart = this.position;
+      this.#chunk = this.map.bytes(this.position, Math.min(CHUNK, this.left));
+    }
+    const start = this.position - this.#chunkStart;
+    this.position += count;
+    return this.#chunk.subarray(start, start + count);
+  }
+
+  /** A view of the next bytes, to read numbers from. */
+  view(count: number): DataView {
+    const bytes = this.bytes(count);
+    return new DataView(bytes.buffer, bytes.byteOffset, count);
+  }
+
+  u8(): number {
+    return this.view(1).getUint8(0);
+  }
+  u16(): number {
+    return this.view(2).getUint16(0, true);
+  }
+  u32(): number {
+    return this.view(4).getUint32(0, true);
+  }
+  i32(): number {
+    return this.view(4).getInt32(0, true);
+  }
+
+  /** @throws RocError CHECKPOINT_INVALID where it is more than a file can have */
+  u64(): number {
+    const value = this.view(8).getBigUint64(0, true);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid(this.map.path, `it claims a length of ${value}`);
+    return Number(value);
+  }
+
+  /** Latin-1 text to the next line feed, which is not part of it. */
+  line(limit: number): string {
+    let text = "";
+    for (let code = this.u8(); code !== 10; code = this.u8()) {
+      if (text.length >= limit) throw invalid(this.map.path, `a line of its pickle is longer than ${limit} bytes`);
+      text += String.fromCharCode(code);
+    }
+    return text;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * PyTorch's .bin checkpoints (torch.save of a dict of tensors), read without running anything: the pickle inside may
+ * only name what tensors are made of (globals.ts), and every length is checked against the file.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { RocError } from "../../errors.js";
+import { aten, empty, mapFile, scope, type MappedFile, type Tensor } from "../../torch/index.js";
+import { DTYPES } from "../../torch/index.js";
+import type { Checkpoint, TensorInfo } from "../checkpoint.js";
+import { exists, openSharded } from "../sharded.js";
+import { fileError } from "../json.js";
+import { readContainer } from "./container.js";
+import { invalid } from "./errors.js";
+import { readStateDict, spanOf, type StateDict } from "./state-dict.js";
+import type { TensorRef } from "./values.js";
+
+export const BIN = "pytorch_model.bin";
+export const BIN_INDEX = "pytorch_model.bin.index.json";
+
+/**
+ * Opens one .bin file: zip or the format before it, a dict or OrderedDict of tensors and parameters, or such a dict under
+ * the key `state_dict`. What else the dict holds is left out and named in `metadata.ignored`.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CHECKPOINT_INVALID naming the file and what is wrong, such as
+ *   "refused: posix.system"
+ */
+export async function openBin(file: string): Promise<Checkpoint> {
+  const info = await stat(file).catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
+  if (!info.isFile() || info.size === 0) throw invalid(file, info.isFile() ? "it is empty" : "it is no file");
+  const map = mapFile(file);
+  try {
+    const { value, offsets } = readContainer(map);
+    return new BinFile(map, readStateDict(value, file), offsets);
+  } catch (error) {
+    map.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Opens a folder's pytorch_model.bin, or the shards that pytorch_model.bin.index.json lists.
+ *
+ * @throws RocError FILE_NOT_FOUND (names every missing shard), FILE_UNREADABLE, CHECKPOINT_INVALID
+ */
+export async function openBinFolder(folder: string): Promise<Checkpoint> {
+  if (await exists(join(folder, BIN))) return openBin(join(folder, BIN));
+  if (await exists(join(folder, BIN_INDEX))) return openSharded(folder, BIN_INDEX, openBin);
+  throw new RocError("FILE_NOT_FOUND", `${folder} holds neither ${BIN} nor ${BIN_INDEX}. Check the path.`);
+}
+
+class BinFile implements Checkpoint {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #tensors: ReadonlyMap<string, TensorRef>;
+
+  constructor(
+    private readonly map: MappedFile,
+    { tensors, ignored }: StateDict,
+    private readonly offsets: ReadonlyMap<string, number>,
+  ) {
+    this.#tensors = tensors;
+    this.metadata = ignored.length > 0 ? { ignored: ignored.join(", ") } : {};
+  }
+
+  get path(): string {
+    return this.map.path;
+  }
+
+  names(): string[] {
+    return [...this.#tensors.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  info(name: string): TensorInfo {
+    const { storage, shape } = this.#ref(name);
+    return { dtype: storage.dtype, shape, file: this.path };
+  }
+
+  tensor(name: string): Tensor {
+    const ref = this.#ref(name);
+    const { storage, shape, strides, offset } = ref;
+    const { dtype } = storage;
+    const span = spanOf(ref);
+    if (span === 0) return empty(shape, { dtype });
+    const start = (this.offsets.get(storage.key) ?? 0) + offset * DTYPES[dtype].bytes;
+    if (isContiguous(ref)) return this.map.tensor(start, dtype, shape);
+    return scope(() => aten("as_strided")(this.map.tensor(start, dtype, [span]), shape, strides));
+  }
+
+  dispose(): void {
+    this.map.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #ref(name: string): TensorRef {
+    const ref = this.#tensors.get(name);
+    if (ref === undefined) throw new RocError("CHECKPOINT_MISMATCH", `${this.path} holds no tensor "${name}".`);
+    return ref;
+  }
+}
+
+/** Whether the elements stand row by row without gaps. */
+function isContiguous({ shape, strides }: TensorRef): boolean {
+  let expected = 1;
+  for (let dim = shape.length - 1; dim >= 0; dim--) {
+    const size = shape[dim] ?? 1;
+    if (size !== 1 && strides[dim] !== expected) return false;
+    expected *= size;
+  }
+  return true;
+}

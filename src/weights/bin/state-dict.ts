@@ -1,0 +1,64 @@
+/** The named tensors of what torch.save was given. */
+import { invalid, quoted } from "./errors.js";
+import { Dict, kindOf, TensorRef, type Value } from "./values.js";
+
+export interface StateDict {
+  readonly tensors: ReadonlyMap<string, TensorRef>;
+  /** Entries that are no tensors, in words. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * The tensors of a dict, or of the dict under its key `state_dict` where it has no tensor itself.
+ *
+ * @throws RocError CHECKPOINT_INVALID where there is none, or one that reaches out of its storage
+ */
+export function readStateDict(value: Value, file: string): StateDict {
+  if (!(value instanceof Dict)) {
+    throw invalid(file, `it holds ${kindOf(value)} where a dict of tensors must be; save a state_dict()`);
+  }
+  const outer = sorted(value);
+  const inner = value.get("state_dict");
+  const nested = outer.tensors.size === 0 && inner instanceof Dict ? sorted(inner) : undefined;
+  const { tensors, ignored } = nested ?? outer;
+  if (tensors.size === 0) throw invalid(file, "it holds no tensors; save a state_dict()");
+  for (const [name, tensor] of tensors) checkBounds(file, name, tensor);
+  const beside = nested ? outer.ignored.filter((name) => !name.startsWith('"state_dict"')) : [];
+  return { tensors, ignored: [...ignored, ...beside] };
+}
+
+function sorted(dict: Dict): StateDict {
+  const tensors = new Map<string, TensorRef>();
+  const ignored: string[] = [];
+  for (const [key, value] of dict.entries) {
+    if (typeof key === "string" && value instanceof TensorRef) tensors.set(key, value);
+    else ignored.push(`${typeof key === "string" ? quoted(key) : kindOf(key)} (${kindOf(value)})`);
+  }
+  return { tensors, ignored };
+}
+
+/** Elements of a tensor that shows an element more than once; such a one may be larger than its storage. */
+const MAX_REPEATED = 2 ** 24;
+
+/** Elements from the first to the last that a tensor shows; 0 where it has none. */
+export function spanOf({ shape, strides }: TensorRef): number {
+  if (shape.includes(0)) return 0;
+  return shape.reduce((last, size, dim) => last + (size - 1) * (strides[dim] ?? 0), 1);
+}
+
+export function elementsOf({ shape }: TensorRef): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function checkBounds(file: string, name: string, tensor: TensorRef): void {
+  const { storage, offset, shape, strides } = tensor;
+  const [elements, span] = [elementsOf(tensor), spanOf(tensor)];
+  const what = `its tensor ${quoted(name)} of the size [${shape.join(", ")}]`;
+  const layout = `from element ${offset} with the strides [${strides.join(", ")}]`;
+  if (span > 0 && offset + span > storage.length) {
+    throw invalid(file, `${what} ${layout} does not fit into its storage of ${storage.length} elements`);
+  }
+  if (elements > Math.max(storage.length, MAX_REPEATED)) {
+    throw invalid(file, `${what} repeats the ${storage.length} elements of its storage absurdly often`);
+  }
+}
