@@ -5,7 +5,17 @@
  *   npm run bench:op-overhead [-- --rounds 15] [--json]
  */
 import { parseArgs } from "node:util";
-import { aten, getNumThreads, manualSeed, ones, randn, scope, setNumThreads, torchVersion, zeros } from "../src/torch/index.js";
+import {
+  aten,
+  getNumThreads,
+  manualSeed,
+  ones,
+  randn,
+  scope,
+  setNumThreads,
+  torchVersion,
+  zeros,
+} from "../src/torch/index.js";
 import { Peer, median } from "./peer.js";
 
 const { values: options } = parseArgs({
@@ -72,8 +82,12 @@ peer.close();
 
 if (options.json) console.log(JSON.stringify({ torch: torchVersion(), node: process.version, results }));
 else {
-  console.log(`torch ${torchVersion()}, Node ${process.version}, 1 thread; medians, nanoseconds a call; ratio: ours / Python`);
+  console.log(
+    `torch ${torchVersion()}, Node ${process.version}, 1 thread; medians, nanoseconds a call; ratio: ours / Python`,
+  );
   for (const { name, oursNs, pythonNs, ratio } of results) {
-    console.log(`${name.padEnd(8)} ${oursNs.toFixed(0).padStart(9)} ${pythonNs.toFixed(0).padStart(9)}  ${ratio.toFixed(2)}x`);
+    console.log(
+      `${name.padEnd(8)} ${oursNs.toFixed(0).padStart(9)} ${pythonNs.toFixed(0).padStart(9)}  ${ratio.toFixed(2)}x`,
+    );
   }
 }

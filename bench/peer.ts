@@ -27,7 +27,10 @@ function install(version: string): string {
   for (const [command, args] of steps) {
     const done = spawnSync(command, args, { stdio: ["ignore", 2, 2] });
     if (done.status !== 0) {
-      throw new RocError("USAGE", `bench: "${command} ${args.join(" ")}" failed. Set PYTHON to one with torch ${version}.`);
+      throw new RocError(
+        "USAGE",
+        `bench: "${command} ${args.join(" ")}" failed. Set PYTHON to one with torch ${version}.`,
+      );
     }
   }
   return python;
@@ -56,7 +59,8 @@ export class Peer {
   async ask<T>(line: string): Promise<T> {
     this.#process.stdin.write(`${line}\n`);
     const answer = await this.#lines.next();
-    if (answer.done === true) throw new RocError("INTERNAL", `bench: the Python peer ended before it answered "${line}"`);
+    if (answer.done === true)
+      throw new RocError("INTERNAL", `bench: the Python peer ended before it answered "${line}"`);
     return JSON.parse(answer.value) as T;
   }
 

@@ -20,7 +20,7 @@ export function trainDemoCommand(context: Context): Command {
     .description("train the demo weights from nothing; the same command resumes a stopped run")
     .option("--out <folder>", "where the demo checkpoint goes", "models/demo")
     .option("--work <folder>", "pictures and run folder", ".cache")
-    .option("--pictures <n>", "pictures to compose, a tenth of them for the test", whole(50), 10_000)
+    .option("--pictures <n>", "pictures to compose, a tenth of them for the test", whole(50), 8000)
     .option("--picture-size <px>", "long edge of a picture", whole(32), 160)
     .option("--validation <share>", "share of the training part set apart for validation", number(0.001, 0.5), 0.03)
     .addOption(
@@ -28,16 +28,16 @@ export function trainDemoCommand(context: Context): Command {
     );
   addModelOptions(command);
   addTrainOptions(command, {
-    steps: 3000,
+    steps: 5000,
     minutes: 19,
-    batch: 32,
-    lr: 1e-3,
+    batch: 16,
+    lr: 6e-4,
     schedule: "cosine",
-    warmup: 0.05,
+    warmup: 0.03,
     decay: 0.05,
     beta2: 0.98,
     flip: true,
-    every: 250,
+    every: 500,
     loss: "paper-ava",
   });
   return command.action(() => makeDemo(command.opts<Flags>(), context));

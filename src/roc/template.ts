@@ -32,10 +32,13 @@ const answer = z
 
 const schema = z
   .object({ prompts: z.array(prompt).min(1), answers: z.array(answer).min(1) })
-  .refine(({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)), {
-    error: "every answer must hold the first placeholder of the first answer",
-    path: ["answers"],
-  });
+  .refine(
+    ({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)),
+    {
+      error: "every answer must hold the first placeholder of the first answer",
+      path: ["answers"],
+    },
+  );
 
 export interface RocTemplates {
   /** Questions, each with `<image>`; the first is the canonical one. */

@@ -185,5 +185,5 @@ async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z
 
 /** zod puts the keys that it knows first; a file that is written back keeps its own order. */
 function inFileOrder<T>(file: unknown, checked: T): T {
-  return { ...Object.fromEntries(Object.keys(Object(file)).map((key) => [key, undefined])), ...checked };
+  return { ...Object.fromEntries(Object.keys(file as object).map((key) => [key, undefined])), ...checked };
 }

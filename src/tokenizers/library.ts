@@ -14,6 +14,8 @@ export interface Parts {
   readonly model: { encode(words: string[]): string[] };
 }
 
+type Construct = new (json: object, config: object) => Parts;
+
 /** Builds the parts from a validated tokenizer.json; `file` names it in the error. */
 export function buildParts(json: TokenizerJson, file: string): Parts {
   // Metaspace is ours (see metaspace.ts), as are post-processor and decoder; added tokens would be split twice.
@@ -21,7 +23,7 @@ export function buildParts(json: TokenizerJson, file: string): Parts {
   const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : json.pre_tokenizer;
   try {
     // The library reads these four from the object itself and needs every key to be there.
-    return new LibraryTokenizer({ ...json, ...ours, pre_tokenizer: preTokenizer }, {}) as Parts;
+    return new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, pre_tokenizer: preTokenizer }, {});
   } catch (cause) {
     const remedy = "use a tokenizer.json with a byte-level or byte-fallback BPE";
     throw new RocError("TOKENIZER_INVALID", `${file}: ${messageOf(cause)}; ${remedy}`, { cause });

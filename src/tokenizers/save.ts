@@ -52,9 +52,9 @@ export function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[
  */
 export function savedConfig(files: TokenizerFiles, added: readonly AddedToken[], fresh: readonly string[]) {
   const source = specialSource(files);
-  const named = SPECIAL_NAMES.filter((name) => name in source).map((name) => [name, source[name]]);
+  const named = SPECIAL_NAMES.filter((name) => name in source).map((name): [string, unknown] => [name, source[name]]);
   const decoder = Object.fromEntries(added.map(({ id, ...flags }) => [String(id), flags]));
-  return withSpecials({ ...files.config, ...Object.fromEntries(named), added_tokens_decoder: decoder }, fresh);
+  return withSpecials({ ...files.config, ...Object.fromEntries<unknown>(named), added_tokens_decoder: decoder }, fresh);
 }
 
 /** Appends to the list of further special tokens: transformers 5 calls it `extra_special_tokens`. */

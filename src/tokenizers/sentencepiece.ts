@@ -139,7 +139,9 @@ class SentencePieceTokenizer implements Tokenizer {
       [MODEL]: this.#bytes,
       "tokenizer_config.json": jsonText(config),
       "special_tokens_map.json": jsonText(this.#specialTokensMap(fresh)),
-      ...(beyond.length > 0 && { "added_tokens.json": jsonText(Object.fromEntries(beyond.map((t) => [t.content, t.id]))) }),
+      ...(beyond.length > 0 && {
+        "added_tokens.json": jsonText(Object.fromEntries(beyond.map((t) => [t.content, t.id]))),
+      }),
       ...(this.#files.chatTemplate !== undefined && { "chat_template.jinja": this.#files.chatTemplate }),
     });
   }

@@ -62,9 +62,7 @@ export function guarded<T>(operation: string, values: readonly unknown[], body: 
 /** Gives results their class, by the types that the schema declares. */
 function wrapResult(value: unknown, type: string): unknown {
   if (value === null || !type.startsWith("Tensor")) return value;
-  return Array.isArray(value)
-    ? value.map((element) => wrapResult(element, "Tensor"))
-    : wrapHandle(value as Handle);
+  return Array.isArray(value) ? value.map((element) => wrapResult(element, "Tensor")) : wrapHandle(value as Handle);
 }
 
 function resultWrapper(description: OperatorDescription): (value: unknown, values: readonly unknown[]) => unknown {

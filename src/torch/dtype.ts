@@ -1,29 +1,13 @@
 /** Element types and the typed arrays that hold them. */
 
 export type DType =
-  | "float32"
-  | "float64"
-  | "bfloat16"
-  | "float16"
-  | "int64"
-  | "int32"
-  | "int16"
-  | "int8"
-  | "uint8"
-  | "bool";
+  "float32" | "float64" | "bfloat16" | "float16" | "int64" | "int32" | "int16" | "int8" | "uint8" | "bool";
 
 /** "cpu", "cuda", "cuda:1", ... */
 export type Device = string;
 
 export type TypedArray =
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | Int32Array
-  | Int16Array
-  | Int8Array
-  | Uint8Array
-  | Uint16Array;
+  Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array | Uint16Array;
 
 interface ElementType {
   /** Bytes an element. */

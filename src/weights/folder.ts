@@ -20,5 +20,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   if (await has(INDEX)) return openSharded(folder, INDEX, openSafetensors);
   if ((await has(BIN)) || (await has(BIN_INDEX))) return openBinFolder(folder);
   const hint = "Check the path; a folder with config.json and its weights is needed.";
-  throw new RocError("FILE_NOT_FOUND", `${folder} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}. ${hint}`);
+  throw new RocError(
+    "FILE_NOT_FOUND",
+    `${folder} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}. ${hint}`,
+  );
 }

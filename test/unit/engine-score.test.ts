@@ -113,7 +113,6 @@ test("inputs are paths, bytes, streams or named ones, in arrays, iterables and s
     [new Set([path]), [path]],
     [Readable.from([path, bytes]), [path, "input 2"]],
     [
-      // eslint-disable-next-line @typescript-eslint/require-await -- asynchronous for its caller
       (async function* (): AsyncGenerator<string | Buffer> {
         yield bytes;
         yield path;

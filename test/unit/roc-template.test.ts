@@ -61,7 +61,10 @@ test("a file that is not as it should be is an error that names file and field",
   bad({ answers: ["It is good."] }, /^f\.json: answers\.0: must hold a placeholder/);
   bad({ answers: ["It is {a} and {a}."] }, /^f\.json: answers\.0: names a score twice/);
   bad({ answers: ["It is [SCORE]: {a}"] }, /^f\.json: answers\.0: must not hold \[SCORE\]/);
-  bad({ answers: ["{a}", "{b}"] }, /^f\.json: answers: every answer must hold the first placeholder of the first answer/);
+  bad(
+    { answers: ["{a}", "{b}"] },
+    /^f\.json: answers: every answer must hold the first placeholder of the first answer/,
+  );
   bad({ answers: 3 }, /^f\.json: answers: /);
 
   const broken = join(folder, "broken");

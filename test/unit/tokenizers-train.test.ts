@@ -17,7 +17,7 @@ const OPTIONS = { vocabSize: 350, specialTokens: ["[SCORE]", "[IMG0]"] };
 async function load(files: TrainedTokenizer) {
   const folder = await mkdtemp(join(tmpdir(), "roc-tokenizer-"));
   try {
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    for (const [name, text] of Object.entries<string>({ ...files })) await writeFile(join(folder, name), text);
     return await loadTokenizer(folder);
   } finally {
     await rm(folder, { recursive: true });
@@ -31,9 +31,9 @@ test("training is deterministic and writes the files that Python was given", asy
   const folder = tokenizerFolder("trained");
   if (process.env.UPDATE_FIXTURES) {
     await mkdir(folder, { recursive: true });
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    for (const [name, text] of Object.entries<string>({ ...files })) await writeFile(join(folder, name), text);
   }
-  for (const [name, text] of Object.entries(files))
+  for (const [name, text] of Object.entries<string>({ ...files }))
     assert.equal(text, await readFile(join(folder, name), "utf8"), name);
 });
 

@@ -8,7 +8,17 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { isRocError } from "../../src/errors.js";
-import { aten, liveTensors, mapFile, manualSeed, randn, scope, setNumThreads, zeros, type Tensor } from "../../src/torch/index.js";
+import {
+  aten,
+  liveTensors,
+  mapFile,
+  manualSeed,
+  randn,
+  scope,
+  setNumThreads,
+  zeros,
+  type Tensor,
+} from "../../src/torch/index.js";
 
 setNumThreads(1);
 
@@ -23,7 +33,10 @@ function makeStep(): () => number {
   const linear = aten("linear");
   return () =>
     scope(() => {
-      const loss = linear(linear(x, w1, b1).relu(), w2, b2).sub(y).pow(2).mean();
+      const loss = linear(linear(x, w1, b1).relu(), w2, b2)
+        .sub(y)
+        .pow(2)
+        .mean();
       loss.backward();
       for (const parameter of parameters) {
         const gradient = parameter.grad as Tensor;

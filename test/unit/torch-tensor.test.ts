@@ -44,7 +44,18 @@ test("an operator is callable by name and overload, with keyword-only arguments 
   scope(() => {
     const a = tensor([1, 2, 3]);
     assert.deepEqual(aten("add.Tensor")(a, a, { alpha: 3 }).toNumbers(), [4, 8, 12]);
-    assert.deepEqual(aten("sum.dim_IntList")(tensor([[1, 2], [3, 4]]), [1], false, { dtype: "float64" }).dtype, "float64");
+    assert.deepEqual(
+      aten("sum.dim_IntList")(
+        tensor([
+          [1, 2],
+          [3, 4],
+        ]),
+        [1],
+        false,
+        { dtype: "float64" },
+      ).dtype,
+      "float64",
+    );
     assert.equal(String(operator("aten::mul.Scalar")(a, 2)), "Tensor(float32[3], cpu)");
   });
 });
@@ -54,12 +65,21 @@ test("results of every kind come back: tuples, lists, numbers, booleans, in plac
     const a = tensor([3, 1, 2]);
     const [values, indices] = aten("topk")(a, 2);
     assert.deepEqual([values.toNumbers(), indices.toNumbers(), indices.dtype], [[3, 2], [0, 2], "int64"]);
-    assert.deepEqual(aten("split.Tensor")(a, 2).map((part) => part.toNumbers()), [[3, 1], [2]]);
+    assert.deepEqual(
+      aten("split.Tensor")(a, 2).map((part) => part.toNumbers()),
+      [[3, 1], [2]],
+    );
     assert.equal(aten("size.int")(a, 0), 3);
     assert.equal(aten("equal")(a, a), true);
     assert.equal(a.add_(1), a);
     assert.deepEqual(a.toNumbers(), [4, 2, 3]);
-    const index = aten("index.Tensor")(tensor([[1, 2], [3, 4]]), [null, tensor([1], { dtype: "int64" })]);
+    const index = aten("index.Tensor")(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      [null, tensor([1], { dtype: "int64" })],
+    );
     assert.deepEqual(index.toNumbers(), [2, 4]);
   });
 });
@@ -88,7 +108,15 @@ test("a view of a larger buffer is read from its own offset", () => {
   scope(() => {
     const buffer = new Float32Array([1, 2, 3, 4]);
     assert.deepEqual(fromTypedArray(buffer.subarray(2), [2]).toNumbers(), [3, 4]);
-    assert.deepEqual(tensor([[1, 2], [3, 4]]).t().toNumbers(), [1, 3, 2, 4]);
+    assert.deepEqual(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ])
+        .t()
+        .toNumbers(),
+      [1, 3, 2, 4],
+    );
   });
 });
 

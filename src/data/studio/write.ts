@@ -7,6 +7,7 @@
  * renamed: a folder with a `studio.json` is whole. A stopped run is taken up where it stopped.
  */
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -43,6 +44,7 @@ const recipeSchema = z.object({
   longEdge: z.number(),
   testFraction: z.number(),
   jpegQuality: z.number(),
+  renderer: z.string(),
 });
 
 /** What determines every byte of a studio folder: the head of `studio.json`. */
@@ -103,7 +105,15 @@ function recipeOf({ seed = 0, count, longEdge = 160, testFraction = 0.1 }: Write
     refuse(`longEdge is ${longEdge}, give 32 to 1024`);
   if (!(testFraction >= 0 && testFraction <= 1)) refuse(`testFraction is ${testFraction}, give 0 to 1`);
   const version = STUDIO_VERSION;
-  return { format: "roc4mllm-studio", version, seed, count, longEdge, testFraction, jpegQuality: JPEG_QUALITY };
+  const made = { jpegQuality: JPEG_QUALITY, renderer: rendererName() };
+  return { format: "roc4mllm-studio", version, seed, count, longEdge, testFraction, ...made };
+}
+
+/** The canvas library with its version: another version draws edges and codes JPEG a little differently. */
+function rendererName(): string {
+  const file = z.object({ name: z.string(), version: z.string() });
+  const { name, version } = file.parse(createRequire(import.meta.url)("@napi-rs/canvas/package.json"));
+  return `${name} ${version}`;
 }
 
 /** The recipe that a header file states, if there is one. */

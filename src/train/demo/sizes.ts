@@ -20,15 +20,15 @@ export interface DemoModel {
 
 export const DEMO_MODEL: DemoModel = {
   imageSize: 112,
-  patch: 14,
+  patch: 16,
   resize: "stretch",
-  visionWidth: 192,
-  visionLayers: 5,
+  visionWidth: 160,
+  visionLayers: 4,
   visionHeads: 4,
-  textWidth: 160,
+  textWidth: 128,
   textLayers: 2,
   textHeads: 4,
-  vocabulary: 420,
+  vocabulary: 600,
 };
 
 const ASPECTS =

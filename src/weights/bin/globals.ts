@@ -93,7 +93,8 @@ function rebuildParameter([tensor, ...rest]: readonly Value[]): Value {
 const MAX_DIMS = 64;
 
 function counts(value: Value | undefined, what: string): number[] {
-  if (!(value instanceof Tuple) || value.items.length > MAX_DIMS) throw new Damage(`the ${what} of a tensor is no tuple`);
+  if (!(value instanceof Tuple) || value.items.length > MAX_DIMS)
+    throw new Damage(`the ${what} of a tensor is no tuple`);
   return value.items.map((item) => count(item, `${what} of a tensor`));
 }
 

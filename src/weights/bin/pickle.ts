@@ -222,7 +222,13 @@ function latin1(bytes: Uint8Array): string {
 
 type Step = (machine: Machine, cursor: Cursor) => void;
 const char = (symbol: string): number => symbol.charCodeAt(0);
-const text = (bytes: Uint8Array): string => UTF8.decode(bytes);
+const text = (bytes: Uint8Array): string => {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new Damage("a text in its pickle is not UTF-8");
+  }
+};
 const copy = (bytes: Uint8Array): Uint8Array => bytes.slice();
 const sized = (cursor: Cursor, length: number): Uint8Array => {
   if (length > MAX_TEXT) throw new Damage(`a text in its pickle claims ${length} bytes`);

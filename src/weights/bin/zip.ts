@@ -48,7 +48,11 @@ function readEnd(map: MappedFile): { count: number; offset: number; bytes: numbe
   const view = new DataView(tail.buffer, tail.byteOffset, length);
   for (let at = length - END_BYTES; at >= 0; at--) {
     if (view.getUint32(at, true) !== END || at + END_BYTES + view.getUint16(at + 20, true) !== length) continue;
-    const [count, bytes, offset] = [view.getUint16(at + 10, true), view.getUint32(at + 12, true), view.getUint32(at + 16, true)];
+    const [count, bytes, offset] = [
+      view.getUint16(at + 10, true),
+      view.getUint32(at + 12, true),
+      view.getUint32(at + 16, true),
+    ];
     return readEnd64(map, start + at) ?? { count, offset, bytes };
   }
   throw invalid(map.path, "its zip directory is missing: it is truncated; download it again");
