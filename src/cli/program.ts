@@ -54,7 +54,12 @@ function createProgram(commands: readonly CommandFactory[], context: Context): C
 
 /** What was thrown, as an error of ours; undefined for commander's help and version, which are no errors. */
 function asError(error: unknown, signal: AbortSignal): RocError | undefined {
-  if (signal.aborted) return new RocError("ABORTED", "Stopped.", { cause: error });
+  if (signal.aborted) {
+    // A long work's own message says how to go on.
+    return isRocError(error) && error.code === "ABORTED"
+      ? error
+      : new RocError("ABORTED", "Stopped.", { cause: error });
+  }
   if (error instanceof CommanderError) {
     return error.exitCode === 0 || error.code === "commander.help"
       ? undefined

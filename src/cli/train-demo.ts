@@ -28,10 +28,10 @@ export function trainDemoCommand(context: Context): Command {
     );
   addModelOptions(command);
   addTrainOptions(command, {
-    steps: 5000,
+    steps: 5600,
     minutes: 19,
     batch: 16,
-    lr: 6e-4,
+    lr: 3e-4,
     schedule: "cosine",
     warmup: 0.03,
     decay: 0.05,

@@ -70,10 +70,9 @@ class RocModel implements Model {
       const reading = readings[scoreNames(answer).indexOf(scoreName(templates))];
       if (!reading) throw new RocError("INTERNAL", `${file}: the canonical answer gave no score`);
       const { value: score, std, distribution } = reading;
-      const text = fillAnswer(
-        answer,
-        readings.map(({ value }) => value),
-      );
+      const values = readings.map(({ value }) => value);
+      // The released answer ends in a blank.
+      const text = fillAnswer(answer, values).trimEnd();
       return { file, score, scale: vocabulary.scale, std, distribution, answer: text, model: this.name };
     } catch (error) {
       return failure(file, error);

@@ -6,8 +6,8 @@
  * Pictures are written first, the test list and the labels next, `studio.json` last, each under a temporary name and
  * renamed: a folder with a `studio.json` is whole. A stopped run is taken up where it stopped.
  */
+import { readFileSync } from "node:fs";
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -112,7 +112,9 @@ function recipeOf({ seed = 0, count, longEdge = 160, testFraction = 0.1 }: Write
 /** The canvas library with its version: another version draws edges and codes JPEG a little differently. */
 function rendererName(): string {
   const file = z.object({ name: z.string(), version: z.string() });
-  const { name, version } = file.parse(createRequire(import.meta.url)("@napi-rs/canvas/package.json"));
+  const { name, version } = file.parse(
+    JSON.parse(readFileSync(new URL(import.meta.resolve("@napi-rs/canvas/package.json")), "utf8")),
+  );
   return `${name} ${version}`;
 }
 
