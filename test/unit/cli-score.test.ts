@@ -132,10 +132,10 @@ test("stopped by the user: exit code 130, and what was scored stays printed", as
     { signal: controller.signal },
   );
   assert.equal(code, 130);
-  assert.equal(stderr, "error: Stopped.\n");
+  assert.equal(stderr, "error: Scoring was cancelled\n");
   assert.deepEqual(jsonLines(stdout), [
     resultFor(join(folder, "a.jpg"), 5),
-    { error: { code: "ABORTED", message: "Stopped." } },
+    { error: { code: "ABORTED", message: "Scoring was cancelled" } },
   ]);
   assert.equal(asked.disposed, true);
 });
