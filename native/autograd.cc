@@ -14,8 +14,6 @@
 namespace roc {
 namespace {
 
-at::Tensor& tensorOf(napi_env env, napi_value handle) { return environment(env).tensors.get(toDouble(env, handle)); }
-
 // Handles to tensors; null stands for "no gradient given".
 std::vector<at::Tensor> tensorsOf(napi_env env, napi_value handles) {
   std::vector<at::Tensor> tensors;

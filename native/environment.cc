@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "javascript.h"
+
 namespace roc {
 
 Mapping::~Mapping() {
@@ -91,5 +93,7 @@ void TensorTable::endScope(uint32_t depth, const std::vector<double>& survivors)
   marks_.pop_back();
   owned_.insert(owned_.end(), moved.begin(), moved.end());
 }
+
+at::Tensor& tensorOf(napi_env env, napi_value handle) { return environment(env).tensors.get(toDouble(env, handle)); }
 
 }  // namespace roc

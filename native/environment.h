@@ -73,4 +73,7 @@ struct Environment {
 // The environment that belongs to `env`.
 Environment& environment(napi_env env);
 
+// The tensor of a handle that JavaScript gave; throws where it was freed.
+at::Tensor& tensorOf(napi_env env, napi_value handle);
+
 }  // namespace roc

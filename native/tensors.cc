@@ -18,8 +18,6 @@
 namespace roc {
 namespace {
 
-at::Tensor& tensorOf(napi_env env, napi_value handle) { return environment(env).tensors.get(toDouble(env, handle)); }
-
 int64_t product(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (int64_t size : shape) {
