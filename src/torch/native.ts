@@ -86,9 +86,12 @@ function loadNative(): Native {
   if (!existsSync(path)) {
     throw new RocError("NATIVE_UNAVAILABLE", `The native addon is not built: ${path} is missing. Run "npm run build".`);
   }
-  // Threads of libtorch that wait must sleep, not spin: on a machine with other work, spinning made a training step five
-  // times slower (docs/log.md). Read by the OpenMP library when it is loaded; a value of the user's stays.
-  process.env["OMP_WAIT_POLICY"] ??= "PASSIVE";
+  // Threads of libtorch that wait must soon sleep, not spin on: on a machine with other work, spinning made a training step
+  // five times slower (docs/log.md). Read by the OpenMP library when it is loaded; values of the user's stay.
+  if (process.env["OMP_WAIT_POLICY"] === undefined) {
+    process.env["OMP_WAIT_POLICY"] = "PASSIVE";
+    process.env["GOMP_SPINCOUNT"] ??= "100000";
+  }
   try {
     return createRequire(import.meta.url)(path) as Native;
   } catch (error) {
