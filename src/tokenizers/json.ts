@@ -1,6 +1,6 @@
 /** A tokenizer read from a Hugging Face folder (tokenizer.json and the files around it). */
 import { RocError } from "../errors.js";
-import { collectAddedTokens, contentOf, specialSource, type AddedTokens } from "./added.js";
+import { BaseTokenizer } from "./base.js";
 import { makeDecoder } from "./decoder.js";
 import { readTokenizerFiles, type AddedToken, type TokenizerFiles } from "./files.js";
 import { buildParts, type Parts } from "./library.js";
@@ -22,12 +22,8 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   return (await loadSentencePiece(folder)) ?? new JsonTokenizer(await readTokenizerFiles(folder));
 }
 
-class JsonTokenizer implements Tokenizer {
-  readonly #files: TokenizerFiles;
+class JsonTokenizer extends BaseTokenizer {
   readonly #parts: Parts;
-  readonly #vocab: ReadonlyMap<string, number>;
-  readonly #pieces: readonly string[];
-  readonly #added: AddedTokens;
   readonly #words: WordSplit;
   readonly #decodePieces: (pieces: readonly string[]) => string;
   readonly #template: Template;
@@ -36,33 +32,15 @@ class JsonTokenizer implements Tokenizer {
 
   constructor(files: TokenizerFiles) {
     const { json, file } = files;
+    const vocab = new Map(Object.entries(json.model.vocab));
+    super(files, vocab, piecesById(vocab, file));
     const parts = buildParts(json, file);
-    this.#files = files;
-    this.#vocab = new Map(Object.entries(json.model.vocab));
-    this.#pieces = piecesById(this.#vocab, file);
     this.#parts = parts;
     this.#words =
       makeMetaspace(json.pre_tokenizer, file) ?? ((text) => parts.pre_tokenizer?.pre_tokenize(text) ?? [text]);
     this.#decodePieces = makeDecoder(json.decoder, file);
     this.#template = readTemplate(json.post_processor, file);
-    this.#added = collectAddedTokens(files, this.#vocab);
-    this.#buildSplitters();
-  }
-
-  get size(): number {
-    return this.#added.size;
-  }
-
-  get bosTokenId(): number | undefined {
-    return this.#namedId("bos");
-  }
-
-  get eosTokenId(): number | undefined {
-    return this.#namedId("eos");
-  }
-
-  get padTokenId(): number | undefined {
-    return this.#namedId("pad");
+    this.buildSplitters();
   }
 
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
@@ -80,10 +58,10 @@ class JsonTokenizer implements Tokenizer {
   }
 
   #encodeWord(word: string): number[] {
-    const { unk_token: unknown, fuse_unk: fuse } = this.#files.json.model;
+    const { unk_token: unknown, fuse_unk: fuse } = this.files.json.model;
     const pieces = this.#parts.model.encode([word]);
     const kept = fuse ? pieces.filter((piece, i) => piece !== unknown || pieces[i - 1] !== unknown) : pieces;
-    return kept.map((piece) => this.#vocab.get(piece)).filter((id) => id !== undefined);
+    return kept.map((piece) => this.vocab.get(piece)).filter((id) => id !== undefined);
   }
 
   /**
@@ -93,52 +71,26 @@ class JsonTokenizer implements Tokenizer {
   decode(ids: readonly number[], { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
     const pieces: string[] = [];
     for (const id of ids) {
-      const added = this.#added.at(id);
-      const piece = added?.content ?? this.#pieces[id];
+      const added = this.added.at(id);
+      const piece = added?.content ?? this.pieces[id];
       if (piece !== undefined && !(skipSpecialTokens && added?.special)) pieces.push(piece);
     }
     return this.#decodePieces(pieces);
   }
 
-  tokenToId(token: string): number | undefined {
-    return this.#added.get(token)?.id ?? this.#vocab.get(token);
-  }
-
-  idToToken(id: number): string | undefined {
-    return this.#added.at(id)?.content ?? this.#pieces[id];
-  }
-
-  addTokens(tokens: readonly string[]): number[] {
-    if (tokens.includes("")) throw new RocError("USAGE", "addTokens: a token is empty; leave it out");
-    const ids = tokens.map((content) => this.#added.putSpecial(content));
-    this.#buildSplitters();
-    return ids;
-  }
-
   save(folder: string): Promise<void> {
-    return saveTokenizerFiles(folder, this.#files, this.#added.list());
+    return saveTokenizerFiles(folder, this.files, this.added.list());
   }
 
-  #buildSplitters(): void {
+  protected override buildSplitters(): void {
     const raw = new Map<string, AddedToken>();
     const normalized = new Map<string, AddedToken>();
-    for (const token of this.#added.list()) {
+    for (const token of this.added.list()) {
       if (token.normalized) normalized.set(this.#parts.normalizer?.normalize(token.content) ?? token.content, token);
       else raw.set(token.content, token);
     }
     this.#raw = new Splitter(raw);
     this.#normalized = new Splitter(normalized);
-  }
-
-  #namedId(name: "bos" | "eos" | "pad"): number | undefined {
-    const source = specialSource(this.#files);
-    const content = contentOf(source[`${name}_token`]);
-    if (content !== undefined) return this.tokenToId(content);
-    // Python has no token where the configuration says null; only an absent key leaves the model's files to say.
-    if (`${name}_token` in source) return undefined;
-    const ids = this.#files.modelConfigs.map((config) => config[`${name}_token_id`]);
-    const first = ids.find((id) => id !== undefined && id !== null);
-    return Array.isArray(first) ? first[0] : (first ?? undefined);
   }
 }
 

@@ -2,7 +2,8 @@
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, RocError } from "../errors.js";
-import { AddedTokens, collectAddedTokens, contentOf, specialSource } from "./added.js";
+import { contentOf, specialSource } from "./added.js";
+import { BaseTokenizer } from "./base.js";
 import { readSideFiles, SPECIAL_NAMES, type SideFiles, type TokenizerFiles } from "./files.js";
 import { freshSpecials, jsonText, savedConfig, writeFiles } from "./save.js";
 import { SentencePieceCodec } from "./sentencepiece/codec.js";
@@ -41,38 +42,23 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-class SentencePieceTokenizer implements Tokenizer {
+class SentencePieceTokenizer extends BaseTokenizer {
   readonly #bytes: Uint8Array;
-  readonly #files: TokenizerFiles;
   readonly #codec: SentencePieceCodec;
-  readonly #pieces: readonly string[];
-  readonly #added: AddedTokens;
   #splitter = new Splitter(new Map());
 
   constructor(file: string, bytes: Uint8Array, side: SideFiles) {
     const model = parseModel(bytes, file);
+    const codec = new SentencePieceCodec(model);
+    const files = { ...side, file, json: EMPTY_JSON, config: { ...LLAMA_DEFAULTS, ...side.config } };
+    super(
+      files,
+      codec.vocab,
+      model.pieces.map(({ text }) => text),
+    );
     this.#bytes = bytes;
-    this.#codec = new SentencePieceCodec(model);
-    this.#pieces = model.pieces.map(({ text }) => text);
-    this.#files = { ...side, file, json: EMPTY_JSON, config: { ...LLAMA_DEFAULTS, ...side.config } };
-    this.#added = collectAddedTokens(this.#files, this.#codec.vocab);
-    this.#buildSplitter();
-  }
-
-  get size(): number {
-    return this.#added.size;
-  }
-
-  get bosTokenId(): number | undefined {
-    return this.#namedId("bos");
-  }
-
-  get eosTokenId(): number | undefined {
-    return this.#namedId("eos");
-  }
-
-  get padTokenId(): number | undefined {
-    return this.#namedId("pad");
+    this.#codec = codec;
+    this.buildSplitters();
   }
 
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
@@ -80,7 +66,7 @@ class SentencePieceTokenizer implements Tokenizer {
       .split(text)
       .flatMap((part) => (part.token ? [part.token.id] : this.#codec.encode(part.text)));
     if (!addSpecialTokens) return ids;
-    const { add_bos_token: bos = true, add_eos_token: eos = false } = this.#files.config;
+    const { add_bos_token: bos = true, add_eos_token: eos = false } = this.files.config;
     const before = bos === true ? this.bosTokenId : undefined;
     const after = eos === true ? this.eosTokenId : undefined;
     return [before, ...ids, after].filter((id) => id !== undefined);
@@ -95,7 +81,7 @@ class SentencePieceTokenizer implements Tokenizer {
     let text = "";
     let run: number[] = [];
     for (const id of ids) {
-      const added = this.#added.at(id);
+      const added = this.added.at(id);
       if (skipSpecialTokens && added?.special) continue;
       if (added === undefined) run.push(id);
       else {
@@ -106,32 +92,17 @@ class SentencePieceTokenizer implements Tokenizer {
     return text + this.#codec.decode(run);
   }
 
-  tokenToId(token: string): number | undefined {
-    return this.#added.get(token)?.id ?? this.#codec.vocab.get(token);
-  }
-
-  idToToken(id: number): string | undefined {
-    return this.#added.at(id)?.content ?? this.#pieces[id];
-  }
-
-  addTokens(tokens: readonly string[]): number[] {
-    if (tokens.includes("")) throw new RocError("USAGE", "addTokens: a token is empty; leave it out");
-    const ids = tokens.map((content) => this.#added.putSpecial(content));
-    this.#buildSplitter();
-    return ids;
-  }
-
   /**
    * Writes tokenizer.model as it was read, added_tokens.json, special_tokens_map.json and tokenizer_config.json: each
    * version of transformers reads another of the three. `legacy: true` is stated, since transformers 5 assumes false.
    */
   async save(folder: string): Promise<void> {
-    const added = this.#added.list();
-    const fresh = freshSpecials(this.#files, added);
-    const beyond = added.filter(({ id }) => id >= this.#pieces.length);
+    const added = this.added.list();
+    const fresh = freshSpecials(this.files, added);
+    const beyond = added.filter(({ id }) => id >= this.pieces.length);
     const config = {
       tokenizer_class: "LlamaTokenizer",
-      ...savedConfig(this.#files, added, fresh),
+      ...savedConfig(this.files, added, fresh),
       ...this.#namedContents(),
       legacy: true,
     };
@@ -142,20 +113,20 @@ class SentencePieceTokenizer implements Tokenizer {
       ...(beyond.length > 0 && {
         "added_tokens.json": jsonText(Object.fromEntries(beyond.map((t) => [t.content, t.id]))),
       }),
-      ...(this.#files.chatTemplate !== undefined && { "chat_template.jinja": this.#files.chatTemplate }),
+      ...(this.files.chatTemplate !== undefined && { "chat_template.jinja": this.files.chatTemplate }),
     });
   }
 
   /** Named tokens as plain strings: their flags stand in `added_tokens_decoder`, and every version reads strings. */
   #namedContents(): Record<string, string | null> {
-    const source = specialSource(this.#files);
+    const source = specialSource(this.files);
     const names = SPECIAL_NAMES.filter((name) => name in source);
     return Object.fromEntries(names.map((name) => [name, contentOf(source[name]) ?? null]));
   }
 
   /** Further tokens as objects: transformers before 4.34 strips the spaces around those that are plain strings. */
   #specialTokensMap(fresh: readonly string[]): Record<string, unknown> {
-    const source = { ...specialSource(this.#files), ...this.#files.specialTokensMap };
+    const source = { ...specialSource(this.files), ...this.files.specialTokensMap };
     const named = SPECIAL_NAMES.filter((name) => contentOf(source[name]) !== undefined);
     const flags = { lstrip: false, normalized: false, rstrip: false, single_word: false };
     const more = source.additional_special_tokens;
@@ -165,18 +136,8 @@ class SentencePieceTokenizer implements Tokenizer {
     return { ...map, ...(all.length > 0 && { additional_special_tokens: all }) };
   }
 
-  #buildSplitter(): void {
-    this.#splitter = new Splitter(new Map(this.#added.list().map((token) => [token.content, token])));
-  }
-
-  #namedId(name: "bos" | "eos" | "pad"): number | undefined {
-    const source = specialSource(this.#files);
-    const content = contentOf(source[`${name}_token`]);
-    if (content !== undefined) return this.tokenToId(content);
-    if (`${name}_token` in source) return undefined;
-    const ids = this.#files.modelConfigs.map((config) => config[`${name}_token_id`]);
-    const first = ids.find((id) => id !== undefined && id !== null);
-    return Array.isArray(first) ? first[0] : (first ?? undefined);
+  protected override buildSplitters(): void {
+    this.#splitter = new Splitter(new Map(this.added.list().map((token) => [token.content, token])));
   }
 }
 

@@ -12,10 +12,3 @@ export type { AtenOperators };
 export function aten<Name extends keyof AtenOperators>(name: Name): AtenOperators[Name] {
   return operator(`aten::${name}`) as AtenOperators[Name];
 }
-
-/** As {@link aten}, but resolved at the first call, so that a module can name its operators before anything runs. */
-export function lazyAten<Name extends keyof AtenOperators>(name: Name): AtenOperators[Name] {
-  let found: ((...values: unknown[]) => unknown) | undefined;
-  const call = (...values: unknown[]): unknown => (found ??= operator(`aten::${name}`))(...values);
-  return call as AtenOperators[Name];
-}
