@@ -3,31 +3,19 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { readJson } from "../weights/index.js";
-import { loadLlava, loadLlavaProcessor, type LoadOptions } from "./llava/index.js";
-import type { Mllm, MllmProcessor } from "./types.js";
+import { llava } from "./llava/index.js";
+import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions } from "./types.js";
 
-export interface Loaded {
-  readonly model: Mllm;
-  readonly processor: MllmProcessor;
-}
-
-type Load = (folder: string, options: LoadOptions) => Promise<Loaded>;
-
-async function llava(folder: string, options: LoadOptions): Promise<Loaded> {
-  const model = await loadLlava(folder, options);
-  try {
-    return { model, processor: await loadLlavaProcessor(folder, model.config) };
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-}
-
-const FAMILIES: ReadonlyMap<string, Load> = new Map([["llava", llava]]);
+const FAMILIES: ReadonlyMap<string, Family> = new Map([["llava", llava]]);
 
 /** The `model_type`s that {@link loadMllm} knows. */
 export function families(): string[] {
   return [...FAMILIES.keys()];
+}
+
+export interface Loaded {
+  readonly model: Mllm;
+  readonly processor: MllmProcessor;
 }
 
 /**
@@ -36,13 +24,37 @@ export function families(): string[] {
  * @throws RocError CONFIG_INVALID where the family is not known; FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID,
  *   CHECKPOINT_MISMATCH, TOKENIZER_INVALID
  */
-export async function loadMllm(folder: string, options: LoadOptions = {}): Promise<Loaded> {
+export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
+  const { family } = await familyOf(folder);
+  const model = await family.load(folder, options);
+  try {
+    return { model, processor: await family.loadProcessor(folder, model.config, options) };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+/** The weights alone: a folder without tokenizer and image processor is enough. Throws as {@link loadMllm}. */
+export async function loadModel(folder: string, options: LoadOptions = {}): Promise<Mllm> {
+  const { family } = await familyOf(folder);
+  return family.load(folder, options);
+}
+
+/** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */
+export async function loadImages(folder: string, options: ProcessorOptions = {}): Promise<ImageInputs> {
+  const { family, config } = await familyOf(folder);
+  return family.loadImages(folder, config, options);
+}
+
+async function familyOf(folder: string): Promise<{ family: Family; config: unknown }> {
   const file = join(folder, "config.json");
-  const parsed = z.looseObject({ model_type: z.string() }).safeParse(await readJson(file));
+  const config = await readJson(file);
+  const parsed = z.looseObject({ model_type: z.string() }).safeParse(config);
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file} has no model_type: it is no model's config.`);
   const { model_type } = parsed.data;
-  const load = FAMILIES.get(model_type);
-  if (load) return load(folder, options);
+  const family = FAMILIES.get(model_type);
+  if (family) return { family, config };
   const known = families().join(", ");
   throw new RocError("CONFIG_INVALID", `${file}: model_type "${model_type}" is not supported; known are: ${known}.`);
 }

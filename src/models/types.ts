@@ -3,25 +3,25 @@
  *
  * A family is a folder beside this file. `roc/` sees only this interface: a new family needs no edit there.
  */
-import type { DType, Tensor } from "../torch/index.js";
-import type { RgbImage } from "../image/types.js";
+import type { Device, DType, Tensor } from "../torch/index.js";
+import type { ResizeMode, RgbImage } from "../image/index.js";
 import type { Tokenizer } from "../tokenizers/types.js";
 
-/** What the vision part takes; made by {@link MllmProcessor.images}. */
+/** What the vision part takes; made by {@link ImageInputs.images}. */
 export interface ImageBatch {
-  /** llava: `[images, 3, H, W]` float32, normalised. Other families: their own layout. */
+  /** llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl: `[patches of all images, values a patch]`. */
   readonly pixelValues: Tensor;
-  /** qwen2_vl only: per image `[t, h, w]` in unmerged patches. */
+  /** qwen2_vl only: per image (or video) `[t, h, w]` in unmerged patches. */
   readonly imageGridThw?: readonly (readonly [number, number, number])[];
 }
 
 /** One forward's input. */
 export interface MllmInput {
-  /** `[batch, T]` int64; image placeholders are already expanded (one id a visual row). */
+  /** `[batch, T]` int64; image placeholders are already expanded (one id a visual row; mplug_owl2: -200). */
   readonly inputIds: Tensor;
   /** `[batch, T]` int64, 1 = real, 0 = padding. Absent: everything is real. */
   readonly attentionMask?: Tensor;
-  /** Absent: text only, or the images are already in the cache. */
+  /** Of all sequences, in reading order. Absent: text only, or the images are already in the cache. */
   readonly images?: ImageBatch;
 }
 
@@ -59,7 +59,18 @@ export interface Mllm {
    */
   logits(hidden: Tensor, rows?: readonly number[]): Tensor;
 
-  /** An empty cache for `batch` sequences. */
+  /** The images as the language model sees them: the rows of all images in order, `[rows, hiddenSize]`. */
+  imageFeatures(images: ImageBatch): Tensor;
+
+  /** Only in families whose positions are no plain count (qwen2_vl): those of an input, `[3, batch, T]` int64. */
+  positionIds?(input: MllmInput): Tensor;
+
+  /**
+   * Only in families whose prompts may hold one placeholder an image (mplug_owl2's -200): the ids with one a visual row.
+   */
+  expandPlaceholders?(ids: readonly number[]): number[];
+
+  /** An empty cache. */
   newCache(): Cache;
 
   /** Every parameter by its name in the public checkpoint layout. */
@@ -81,11 +92,17 @@ export interface Turn {
   readonly text: string;
 }
 
-/** Pixels and text to model inputs, as the checkpoint's own files say. */
-export interface MllmProcessor {
-  readonly tokenizer: Tokenizer;
+/** Pictures to pixels, as the checkpoint's own files say. */
+export interface ImageInputs {
   /** Images to {@link ImageBatch}; tensors belong to the caller's scope. */
   images(images: readonly RgbImage[]): ImageBatch;
+  /** The picture after resize, pad and crop, before normalising. */
+  pixels(image: RgbImage): RgbImage;
+}
+
+/** Pixels and text to model inputs, as the checkpoint's own files say. */
+export interface MllmProcessor extends ImageInputs {
+  readonly tokenizer: Tokenizer;
   /**
    * Token ids of a prompt up to and including the cue for the assistant's answer. `text` holds `<image>` once an image.
    * @param images the batch that the placeholders stand for (families with a variable number of rows need its grid)
@@ -97,4 +114,30 @@ export interface MllmProcessor {
   readonly endTokenId: number;
   /** Writes tokenizer and processor files into a checkpoint folder. */
   save(folder: string): Promise<void>;
+}
+
+export interface LoadOptions {
+  /** Of all parameters; default: float32 on the CPU, the file's own elsewhere. */
+  readonly dtype?: DType | undefined;
+  /** Default "cpu". */
+  readonly device?: Device | undefined;
+  /**
+   * Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA's `mm_vision_tower`).
+   * Default: what the config names, as a folder or in the hub's cache.
+   */
+  readonly visionTower?: string | undefined;
+}
+
+export interface ProcessorOptions {
+  /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
+  readonly resize?: ResizeMode | undefined;
+}
+
+/** A model family: how a checkpoint folder becomes a model and its inputs. */
+export interface Family {
+  /** Weights and config only: the folder may lack tokenizer and image processor. */
+  load(folder: string, options: LoadOptions): Promise<Mllm>;
+  /** Needs `preprocessor_config.json`, or none where the family has defaults. @param config the parsed `config.json` */
+  loadImages(folder: string, config: unknown, options: ProcessorOptions): Promise<ImageInputs>;
+  loadProcessor(folder: string, config: unknown, options: ProcessorOptions): Promise<MllmProcessor>;
 }

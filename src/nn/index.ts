@@ -2,9 +2,11 @@
 export { ACTIVATIONS, ACTIVATION_NAMES, type Activation, type ActivationName } from "./activations.js";
 export { attention, place, SEES_ALL, type Past, type Placement, type Visibility } from "./attention.js";
 export { Decoder, type DecoderConfig, type DecoderOptions } from "./decoder.js";
+export { EncoderLayer, type EncoderLayerConfig, type EncoderLayerNames } from "./encoder-layer.js";
 export { KvCache } from "./kv-cache.js";
 export { Linear } from "./linear.js";
 export { LayerNorm, RmsNorm } from "./norm.js";
 export { fanIn, mapSource, Params, randomSource, type Init, type ParamSource } from "./params.js";
+export { patchRows, type PatchGrid } from "./patches.js";
 export { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
 export { VocabularyMatrix } from "./vocabulary.js";

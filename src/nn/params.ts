@@ -49,7 +49,7 @@ export class Params {
 }
 
 /** Standard deviation that keeps a linear map's output as large as its input. */
-export function fanIn(inputs: number): Init {
+export function fanIn(inputs: number): { readonly std: number } {
   return { std: inputs ** -0.5 };
 }
 

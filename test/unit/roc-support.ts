@@ -64,6 +64,9 @@ export class FakeProcessor implements MllmProcessor {
   images(images: readonly RgbImage[]): ImageBatch {
     return { pixelValues: scope(() => stack(images.map(({ data }) => tensor(meanColor(data))))) };
   }
+  pixels(image: RgbImage): RgbImage {
+    return image;
+  }
   prompt(text: string): number[] {
     return [1, ...this.tokenizer.encode(`Q: ${text} A:`, { addSpecialTokens: false })];
   }
@@ -124,7 +127,7 @@ export class FakeMllm implements Mllm {
     const [batch = 0, length = 0] = inputIds.shape;
     let rows = aten("embedding")(this.#embedding, inputIds);
     if (images) {
-      const colors = images.pixelValues.matmul(this.#colors).unsqueeze(1);
+      const colors = this.imageFeatures(images).unsqueeze(1);
       rows = rows.add(inputIds.eq(this.#imageId).unsqueeze(-1).to("float32").mul(colors).mul(20));
     }
     let sums = rows.cumsum(1);
@@ -137,6 +140,10 @@ export class FakeMllm implements Mllm {
     }
     const places = aten("eye")(POSITIONS).narrow(0, start, length).unsqueeze(0).expand(batch, length, POSITIONS);
     return cat([sums.div(8).tanh(), places], 2);
+  }
+
+  imageFeatures({ pixelValues }: ImageBatch): Tensor {
+    return pixelValues.matmul(this.#colors);
   }
 
   logits(hidden: Tensor, rows?: readonly number[]): Tensor {

@@ -40,6 +40,7 @@ const processor: MllmProcessor = {
     save: () => Promise.resolve(),
   },
   images: (images) => ({ pixelValues: zeros([images.length, 3, 2, 2]) }),
+  pixels: (picture) => picture,
   prompt: (text) => [1, ...idsOf(text)],
   answer: idsOf,
   endTokenId: END,

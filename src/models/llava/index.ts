@@ -1,5 +1,11 @@
 /** LLaVA-1.5. */
+import type { Family } from "../types.js";
+import { loadLlava } from "./load.js";
+import { loadLlavaImages, loadLlavaProcessor } from "./processor.js";
+
 export { parseLlavaConfig, rowsPerImage, type LlavaConfig, type VisionConfig } from "./config.js";
-export { llavaName, loadLlava, type LoadOptions } from "./load.js";
+export { llavaName, loadLlava } from "./load.js";
 export { createLlava, LlavaModel } from "./model.js";
 export { createLlavaProcessor, loadLlavaProcessor, type LlavaProcessorParts } from "./processor.js";
+
+export const llava: Family = { load: loadLlava, loadImages: loadLlavaImages, loadProcessor: loadLlavaProcessor };

@@ -1,16 +1,9 @@
 /** Reads LLaVA-1.5 checkpoints of the Hugging Face layouts. */
 import { join } from "node:path";
-import type { Device, DType } from "../../torch/index.js";
 import { openCheckpoint, readJson, strictSource, type Checkpoint } from "../../weights/index.js";
+import type { LoadOptions } from "../types.js";
 import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
-
-export interface LoadOptions {
-  /** Of all parameters; default: float32 on the CPU, the file's own elsewhere. */
-  readonly dtype?: DType | undefined;
-  /** Default "cpu". */
-  readonly device?: Device | undefined;
-}
 
 /**
  * Prefixes of the layouts that transformers has written since, and what the public llava-hf files say instead: in

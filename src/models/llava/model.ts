@@ -79,7 +79,7 @@ export class LlavaModel implements Mllm {
     const embeddings = this.decoder.vocabulary.embed(ids);
     if (input.images === undefined && cache !== undefined && cache.length > 0) return embeddings;
     const placeholders = ids.eq(this.parsed.imageTokenId);
-    const features = input.images && this.imageFeatures(input.images).flatten(0, 1).to(embeddings.dtype);
+    const features = input.images && this.imageFeatures(input.images).to(embeddings.dtype);
     const [found, given] = [placeholders.sum().item(), features?.size(0) ?? 0];
     if (found !== given) {
       const images = input.images?.pixelValues.size(0) ?? 0;
@@ -89,12 +89,11 @@ export class LlavaModel implements Mllm {
     return features ? maskedScatter(embeddings, placeholders.unsqueeze(-1), features) : embeddings;
   }
 
-  /** The images as the language model sees them, `[images, rows, hiddenSize]`. */
   imageFeatures({ pixelValues }: ImageBatch): Tensor {
     const pixels = pixelValues.to({ dtype: this.dtype, device: this.device });
     const states = this.#vision.forward(pixels, this.parsed.featureLayers);
     const rows = this.parsed.withClassToken ? states : states.map((state) => state.slice(1, 1));
-    return this.#projector.forward(rows.length === 1 && rows[0] ? rows[0] : cat(rows, -1));
+    return this.#projector.forward(rows.length === 1 && rows[0] ? rows[0] : cat(rows, -1)).flatten(0, 1);
   }
 
   logits(hidden: Tensor, rows?: readonly number[]): Tensor {

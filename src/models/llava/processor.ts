@@ -1,12 +1,11 @@
 /** Pixels and text to LLaVA's inputs, as the checkpoint's own files say. */
 import { join } from "node:path";
 import { RocError } from "../../errors.js";
-import { loadImageProcessor, type ImageProcessor } from "../../image/index.js";
-import type { RgbImage } from "../../image/types.js";
+import type { ImageProcessor } from "../../image/index.js";
 import { loadTokenizer, type Tokenizer } from "../../tokenizers/index.js";
-import { fromTypedArray } from "../../torch/index.js";
 import { atomicWriteJson } from "../../weights/index.js";
-import type { ImageBatch, MllmProcessor } from "../types.js";
+import { loadSquareProcessor, SquareImages } from "../square-images.js";
+import type { ImageBatch, ImageInputs, MllmProcessor, ProcessorOptions } from "../types.js";
 import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
 
 const IMAGE_TOKEN = "<image>";
@@ -32,25 +31,33 @@ export function createLlavaProcessor({ config, tokenizer, imageProcessor }: Llav
 }
 
 /** The processor of a checkpoint folder. @param config its parsed `config.json` */
-export async function loadLlavaProcessor(folder: string, config: unknown): Promise<MllmProcessor> {
-  const [tokenizer, imageProcessor] = await Promise.all([loadTokenizer(folder), loadImageProcessor(folder)]);
+export async function loadLlavaProcessor(
+  folder: string,
+  config: unknown,
+  options: ProcessorOptions = {},
+): Promise<MllmProcessor> {
+  const [tokenizer, imageProcessor] = await Promise.all([loadTokenizer(folder), loadSquareProcessor(folder, options)]);
   return createLlavaProcessor({ config, tokenizer, imageProcessor });
 }
 
-class LlavaProcessor implements MllmProcessor {
+/** The picture side of a checkpoint folder. @param config its parsed `config.json` */
+export async function loadLlavaImages(
+  folder: string,
+  config: unknown,
+  options: ProcessorOptions = {},
+): Promise<ImageInputs> {
+  return new SquareImages(await loadSquareProcessor(folder, options), parseLlavaConfig(config).vision.imageSize);
+}
+
+class LlavaProcessor extends SquareImages implements MllmProcessor {
   readonly endTokenId: number;
 
   constructor(
     private readonly config: LlavaConfig,
     readonly tokenizer: Tokenizer,
-    private readonly imageProcessor: ImageProcessor,
+    imageProcessor: ImageProcessor,
   ) {
-    const { imageSize } = config.vision;
-    const { width, height } = imageProcessor;
-    if (width !== imageSize || height !== imageSize) {
-      const text = `the image processor gives ${width}x${height} pixels, the vision tower takes ${imageSize}x${imageSize}`;
-      throw new RocError("CONFIG_INVALID", `config.json and preprocessor_config.json disagree: ${text}.`);
-    }
+    super(imageProcessor, config.vision.imageSize);
     const id = tokenizer.tokenToId(IMAGE_TOKEN);
     if (id !== config.imageTokenId) {
       const text = `${IMAGE_TOKEN} has the id ${String(id)}, config.json's image_token_index is ${config.imageTokenId}`;
@@ -60,16 +67,6 @@ class LlavaProcessor implements MllmProcessor {
       throw new RocError("TOKENIZER_INVALID", "The tokenizer names no end token: set eos_token in tokenizer_config.json.");
     }
     this.endTokenId = tokenizer.eosTokenId;
-  }
-
-  images(images: readonly RgbImage[]): ImageBatch {
-    const { width, height } = this.imageProcessor;
-    const size = 3 * width * height;
-    const values = new Float32Array(images.length * size);
-    images.forEach((image, index) => {
-      values.set(this.imageProcessor.process(image).pixelValues, index * size);
-    });
-    return { pixelValues: fromTypedArray(values, [images.length, 3, height, width]) };
   }
 
   prompt(text: string, images?: ImageBatch): number[] {
@@ -95,7 +92,7 @@ class LlavaProcessor implements MllmProcessor {
 
   async save(folder: string): Promise<void> {
     await this.tokenizer.save(folder);
-    await atomicWriteJson(join(folder, "preprocessor_config.json"), this.imageProcessor.config);
+    await atomicWriteJson(join(folder, "preprocessor_config.json"), this.processor.config);
     await atomicWriteJson(join(folder, "processor_config.json"), {
       processor_class: "LlavaProcessor",
       image_token: IMAGE_TOKEN,

@@ -1,0 +1,36 @@
+/** The picture side of families whose vision tower takes squares of one size (llava, mplug_owl2). */
+import { RocError } from "../errors.js";
+import { loadImageProcessor, type ImageProcessor, type RgbImage } from "../image/index.js";
+import { fromTypedArray } from "../torch/index.js";
+import type { ImageBatch, ImageInputs, ProcessorOptions } from "./types.js";
+
+export class SquareImages implements ImageInputs {
+  /** @throws RocError CONFIG_INVALID where the pictures do not fit the vision tower, `imageSize` pixels a side */
+  constructor(
+    readonly processor: ImageProcessor,
+    imageSize: number,
+  ) {
+    const { width, height } = processor;
+    if (width !== imageSize || height !== imageSize) {
+      const text = `the image processor gives ${width}x${height} pixels, the vision tower takes ${imageSize}x${imageSize}`;
+      throw new RocError("CONFIG_INVALID", `config.json and preprocessor_config.json disagree: ${text}.`);
+    }
+  }
+
+  images(images: readonly RgbImage[]): ImageBatch {
+    const { width, height } = this.processor;
+    const size = 3 * width * height;
+    const values = new Float32Array(images.length * size);
+    images.forEach((image, index) => values.set(this.processor.process(image).pixelValues, index * size));
+    return { pixelValues: fromTypedArray(values, [images.length, 3, height, width]) };
+  }
+
+  pixels(image: RgbImage): RgbImage {
+    return this.processor.process(image).pixels;
+  }
+}
+
+/** The image processor of a checkpoint folder; throws as `loadImageProcessor`. */
+export function loadSquareProcessor(folder: string, { resize }: ProcessorOptions): Promise<ImageProcessor> {
+  return loadImageProcessor(folder, { ...(resize && { resize }) });
+}

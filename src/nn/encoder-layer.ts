@@ -1,0 +1,99 @@
+/** The pre-norm transformer block of the vision towers (CLIP's, Qwen2-VL's, mPLUG-Owl2's), with their own names. */
+import { ACTIVATIONS, type ActivationName } from "./activations.js";
+import { attention, SEES_ALL, type Visibility } from "./attention.js";
+import { Linear } from "./linear.js";
+import { LayerNorm } from "./norm.js";
+import { fanIn, type Init, type Params } from "./params.js";
+import { applyRope, type Rope } from "./rope.js";
+import type { Tensor } from "../torch/index.js";
+
+export interface EncoderLayerConfig {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly heads: number;
+  /** Number of layers of the tower: fresh outputs start smaller in a deeper one. */
+  readonly layers: number;
+  readonly activation: ActivationName;
+  readonly normEps: number;
+}
+
+/** Names of a block's parts in the checkpoint, below the block. */
+export interface EncoderLayerNames {
+  readonly norm1: string;
+  readonly norm2: string;
+  /**
+   * Three maps, or one whose output holds q, k and v one after another ("fused": `[3, heads, headDim]`) or head by head
+   * ("fusedByHead": `[heads, 3, headDim]`, Megatron's order).
+   */
+  readonly qkv: readonly [q: string, k: string, v: string] | { readonly fused: string } | { readonly fusedByHead: string };
+  readonly out: string;
+  readonly fc1: string;
+  readonly fc2: string;
+}
+
+/** `[images, rows, ...]` to q, k and v, each `[images, heads, rows, headDim]`. */
+type Split = (x: Tensor) => readonly [Tensor, Tensor, Tensor];
+
+export class EncoderLayer {
+  readonly #norm1: LayerNorm;
+  readonly #split: Split;
+  readonly #out: Linear;
+  readonly #norm2: LayerNorm;
+  readonly #fc1: Linear;
+  readonly #fc2: Linear;
+
+  constructor(
+    params: Params,
+    names: EncoderLayerNames,
+    private readonly config: EncoderLayerConfig,
+  ) {
+    const { hiddenSize: size, intermediateSize, normEps, layers } = config;
+    // Outputs that are added to the residual stream start smaller, so that its size does not grow with the depth.
+    const residual = (inputs: number): Init => ({ std: fanIn(inputs * 2 * layers).std });
+    this.#norm1 = new LayerNorm(params.at(names.norm1), size, normEps);
+    this.#split = projections(params, names.qkv, config);
+    this.#out = new Linear(params.at(names.out), size, size, { bias: true, init: residual(size) });
+    this.#norm2 = new LayerNorm(params.at(names.norm2), size, normEps);
+    this.#fc1 = new Linear(params.at(names.fc1), size, intermediateSize, { bias: true });
+    this.#fc2 = new Linear(params.at(names.fc2), intermediateSize, size, { bias: true, init: residual(intermediateSize) });
+  }
+
+  /**
+   * @param x `[images, rows, hiddenSize]`, as what is returned
+   * @param sees which rows a row looks at (default: all of its image)
+   */
+  forward(x: Tensor, rope?: Rope, sees: Visibility = SEES_ALL): Tensor {
+    const { hiddenSize, heads, activation } = this.config;
+    const [q, k, v] = this.#split(this.#norm1.forward(x));
+    const turned = rope ? [q, k].map((y) => applyRope(y, rope, hiddenSize / heads)) : [q, k];
+    const attended = x.add(this.#out.forward(attention(turned[0] as Tensor, turned[1] as Tensor, v, sees, false)));
+    const inner = ACTIVATIONS[activation](this.#fc1.forward(this.#norm2.forward(attended)));
+    return attended.add(this.#fc2.forward(inner));
+  }
+}
+
+function projections(
+  params: Params,
+  names: EncoderLayerNames["qkv"],
+  { hiddenSize: size, heads }: EncoderLayerConfig,
+): Split {
+  const headDim = size / heads;
+  const of = (name: string, outputs: number): Linear => new Linear(params.at(name), size, outputs, { bias: true });
+  if ("length" in names) {
+    const maps = names.map((name) => of(name, size));
+    return (x) => {
+      const [images = 0, rows = 0] = x.shape;
+      const split = (map: Linear): Tensor => map.forward(x).view(images, rows, heads, headDim).transpose(1, 2);
+      return maps.map(split) as unknown as readonly [Tensor, Tensor, Tensor];
+    };
+  }
+  const byHead = "fusedByHead" in names;
+  const map = of(byHead ? names.fusedByHead : names.fused, 3 * size);
+  return (x) => {
+    const [images = 0, rows = 0] = x.shape;
+    const parts = byHead ? [heads, 3, headDim] : [3, heads, headDim];
+    // [3, images, heads, rows, headDim]
+    const split = map.forward(x).view(images, rows, ...parts).permute(...(byHead ? [3, 0, 2, 1, 4] : [2, 0, 3, 1, 4]));
+    return [split.select(0, 0), split.select(0, 1), split.select(0, 2)];
+  };
+}
