@@ -16,6 +16,8 @@ export const ERROR_CODES = {
   IMAGE_BROKEN: 3,
   IMAGE_TOO_LARGE: 3,
   IMAGE_UNSUPPORTED: 3,
+  /** A model's answer in which no score can be found. */
+  ANSWER_UNCLEAR: 3,
   /** A checkpoint, tokenizer or processor file that is not as its format says. */
   CHECKPOINT_INVALID: 4,
   CHECKPOINT_MISMATCH: 4,

@@ -7,16 +7,17 @@ export function isFailure(result: ScoreResult | ScoreFailure): result is ScoreFa
   return "error" in result;
 }
 
-/** `{file, score, scale, std, distribution, answer, model}` or `{file, error: {code, message}}`, with a line end. */
+/** `{file, score, scale, std, distribution, answer, model}` (with `attributes` where the model rates some) or `{file, error: {code, message}}`, with a line end. */
 export function resultLine(result: ScoreResult | ScoreFailure): string {
   const { file } = result;
   if (isFailure(result)) {
     const { code, message } = result.error;
     return `${JSON.stringify({ file, error: { code, message } })}\n`;
   }
-  const { score, scale, std, distribution, answer, model } = result;
+  const { score, scale, std, distribution, attributes, answer, model } = result;
   const { min, max } = scale;
-  return `${JSON.stringify({ file, score, scale: { min, max }, std, distribution, answer, model })}\n`;
+  const values = { file, score, scale: { min, max }, std, distribution, ...(attributes && { attributes }) };
+  return `${JSON.stringify({ ...values, answer, model })}\n`;
 }
 
 /** The error that ended the program. */

@@ -71,9 +71,9 @@ export class ScoreTable {
 
   #scored({ score, std, scale }: ScoreResult): string {
     const paint = this.#paintOf(position(score, scale));
-    const [filled, spread, rest] = barParts(score, std, scale, this.#barCells);
+    const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barCells);
     const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
-    const deviation = this.#colors.dim(`± ${formatValue(std, scale).padEnd(5)}`);
+    const deviation = this.#colors.dim(std === null ? " ".repeat(7) : `± ${formatValue(std, scale).padEnd(5)}`);
     return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}`;
   }
 

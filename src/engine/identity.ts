@@ -8,7 +8,7 @@ const BLOCKS = 16;
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
-  /^(config|processor_config|preprocessor_config|tokenizer|roc_templates)\.json$|^(pytorch_)?model.*\.(safetensors|bin)$/;
+  /^(config|processor_config|preprocessor_config|tokenizer|added_tokens|roc_templates)\.json$|^tokenizer\.model$|^(pytorch_)?model.*\.(safetensors|bin)$/;
 
 /**
  * `folder@digest`: the folder's name and 8 hex digits over its weights, configuration, tokenizer and templates.

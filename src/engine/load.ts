@@ -4,12 +4,15 @@ import { RocError } from "../errors.js";
 import { loadMllm } from "../models/registry.js";
 import { saveMllm } from "../models/save.js";
 import {
+  createStrategy,
   DEFAULT_TEMPLATES,
+  LEVEL_TEMPLATES,
   loadTemplates,
   saveTemplates,
-  vocabularyFromConfig,
-  type ScoreVocabulary,
-  type ScoringParts,
+  strategyOf,
+  type RocTemplates,
+  type Strategy,
+  type StrategyParts,
 } from "../roc/index.js";
 import type { Device, DType } from "../torch/index.js";
 import { readJson } from "../weights/index.js";
@@ -29,22 +32,22 @@ export interface LoadOptions {
 /**
  * Loads a checkpoint that scores pictures.
  *
- * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts.
+ * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One
+ * of mPLUG-Owl2's architecture without score tokens is scored by Q-Align's level words (OneAlign and its relatives).
  *
  * @throws RocError FILE_NOT_FOUND, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID,
  *   NATIVE_UNAVAILABLE, or ABORTED
  */
 export async function load(folder: string, options: LoadOptions = {}): Promise<Model> {
   const { signal, device, dtype } = options;
-  const vocabulary = await readVocabulary(folder);
-  const templates = (await loadTemplates(folder)) ?? DEFAULT_TEMPLATES;
+  const { strategy, templates } = await readStrategy(folder);
   const name = await identify(folder);
   checkAborted(signal, folder);
   const { model, processor } = await loadMllm(folder, { ...(device && { device }), ...(dtype && { dtype }) });
   try {
     checkAborted(signal, folder);
-    checkRows(vocabulary, model.vocabSize, folder);
-    return createModel({ model, processor, vocabulary, templates }, name);
+    checkRows(strategy, model.vocabSize, folder);
+    return createModel({ model, processor, strategy, templates }, name);
   } catch (error) {
     model.dispose();
     throw error;
@@ -52,24 +55,31 @@ export async function load(folder: string, options: LoadOptions = {}): Promise<M
 }
 
 /** Writes a folder that {@link load} reads: weights and config, tokenizer and processor, templates. */
-export async function saveCheckpoint(folder: string, parts: ScoringParts): Promise<void> {
+export async function saveCheckpoint(folder: string, parts: StrategyParts): Promise<void> {
   await saveMllm(parts.model, folder);
   await parts.processor.save(folder);
   await saveTemplates(folder, parts.templates);
 }
 
 /** Looks at the config before gigabytes of weights are read. */
-async function readVocabulary(folder: string): Promise<ScoreVocabulary> {
-  const config = await readJson(join(folder, "config.json"));
+async function readStrategy(folder: string): Promise<{ strategy: Strategy; templates: RocTemplates }> {
+  const parsed = await readJson(join(folder, "config.json"));
   // Whatever is no object has no keys; what else a config must hold is for the model's family to say.
-  const vocabulary = vocabularyFromConfig({ ...(typeof config === "object" && config) });
-  if (vocabulary) return vocabulary;
+  const config: Record<string, unknown> = { ...(typeof parsed === "object" && parsed) };
+  const templates = await loadTemplates(folder);
+  const strategy = strategyOf(config, templates);
+  if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
+  if (config["model_type"] === "mplug_owl2") {
+    const { scale, levels } = LEVEL_TEMPLATES;
+    return { strategy: createStrategy("level", { scale, levels }), templates: templates ?? LEVEL_TEMPLATES };
+  }
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
   throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);
 }
 
-function checkRows({ positionId, scoreIds }: ScoreVocabulary, rows: number, folder: string): void {
-  const last = Math.max(positionId, ...scoreIds);
+function checkRows({ vocabulary }: Strategy, rows: number, folder: string): void {
+  if (!vocabulary) return;
+  const last = Math.max(vocabulary.positionId, ...vocabulary.scoreIds);
   if (last < rows) return;
   const message = `${folder}: config.json places a score token at id ${last}, but the weights have ${rows} rows`;
   throw new RocError("CHECKPOINT_MISMATCH", `${message}. Take config.json and weights from the same checkpoint.`);

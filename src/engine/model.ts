@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isRocError, RocError } from "../errors.js";
 import { decodeImage, type DecodeOptions, type RgbImage } from "../image/index.js";
-import { fillAnswer, scoreByPrefill, scoreNames, type RocTemplates, type ScoringParts } from "../roc/index.js";
+import { scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
 import { scope } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { orAborted, prefetch } from "./prefetch.js";
@@ -21,7 +21,7 @@ export function scoreName(templates: RocTemplates): string {
  * A model from live parts, which it then owns: `dispose()` frees their weights.
  * @param name what results call it
  */
-export function createModel(parts: ScoringParts, name = parts.model.family): Model {
+export function createModel(parts: StrategyParts, name = parts.model.family): Model {
   return new RocModel(parts, name);
 }
 
@@ -29,12 +29,12 @@ class RocModel implements Model {
   #disposed = false;
 
   constructor(
-    private readonly parts: ScoringParts,
+    private readonly parts: StrategyParts,
     readonly name: string,
   ) {}
 
   get scale(): Model["scale"] {
-    return this.parts.vocabulary.scale;
+    return this.parts.strategy.scale;
   }
 
   async *score(
@@ -63,17 +63,21 @@ class RocModel implements Model {
 
   #scoreOne(file: string, image: RgbImage): ScoreResult | ScoreFailure {
     if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
-    const { processor, templates, vocabulary } = this.parts;
+    const { processor, templates, strategy } = this.parts;
     try {
-      const [readings = []] = scope(() => scoreByPrefill(this.parts, processor.images([image])));
-      const answer = templates.answers[0] ?? "";
-      const reading = readings[scoreNames(answer).indexOf(scoreName(templates))];
-      if (!reading) throw new RocError("INTERNAL", `${file}: the canonical answer gave no score`);
-      const { value: score, std, distribution } = reading;
-      const values = readings.map(({ value }) => value);
+      const [answer] = scope(() => strategy.read(this.parts, processor.images([image])));
+      const names = scoreNames(templates.answers[0] ?? "");
+      const main = names.indexOf(scoreName(templates));
+      const reading = answer?.scores[main];
       // The released answer ends in a blank.
-      const text = fillAnswer(answer, values).trimEnd();
-      return { file, score, scale: vocabulary.scale, std, distribution, answer: text, model: this.name };
+      const text = answer?.text.trimEnd() ?? "";
+      if (!reading) return unclear(file, text);
+      const { value: score, std, distribution } = reading;
+      const others = names.flatMap((name, i) =>
+        i === main ? [] : [[name, answer?.scores[i]?.value ?? null] as const],
+      );
+      const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
+      return { file, score, scale: strategy.scale, std, distribution, ...attributes, answer: text, model: this.name };
     } catch (error) {
       return failure(file, error);
     }
@@ -101,6 +105,12 @@ async function decode({ name, data }: NamedInput, options: ScoreOptions, left: A
   } catch (error) {
     return failure(name, error);
   }
+}
+
+/** A model that writes digits may write something else. */
+function unclear(file: string, text: string): ScoreFailure {
+  const message = `${file}: no score could be read from the answer ${JSON.stringify(text)}`;
+  return { file, error: { code: "ANSWER_UNCLEAR", message } };
 }
 
 /** A fault of the picture as a result; any other is thrown on. */

@@ -24,11 +24,13 @@ export interface ScoreResult {
   /** Expected value of {@link distribution}, on {@link scale}. */
   readonly score: number;
   readonly scale: Scale;
-  /** Standard deviation of {@link distribution}: how much raters would differ. */
-  readonly std: number;
+  /** Standard deviation of {@link distribution}: how much raters would differ. Null where a model writes digits. */
+  readonly std: number | null;
   /** Probabilities of evenly spaced ratings from `scale.min` to `scale.max`. */
-  readonly distribution: readonly number[];
-  /** The checkpoint's canonical answer with the number in place. */
+  readonly distribution: readonly number[] | null;
+  /** The scores of single aspects by name, where the checkpoint's canonical answer holds several. */
+  readonly attributes?: Readonly<Record<string, number | null>>;
+  /** The checkpoint's canonical answer with the scores in place. */
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */
   readonly model: string;

@@ -12,4 +12,4 @@ export {
   type ImageProcessorOverride,
   type ProcessedImage,
 } from "./processor.js";
-export type { ResizeMode } from "./processor-config.js";
+export { RESIZE_MODES, type ResizeMode } from "./processor-config.js";

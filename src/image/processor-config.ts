@@ -15,7 +15,8 @@ const BICUBIC = 3;
 type Triple = readonly [number, number, number];
 
 /** How a picture that is not square gets into a square: see `createImageProcessor`. */
-export type ResizeMode = "crop" | "pad" | "stretch";
+export const RESIZE_MODES = ["crop", "pad", "stretch"] as const;
+export type ResizeMode = (typeof RESIZE_MODES)[number];
 
 /** The steps of an image processor, in the order in which they run. */
 export interface ImageSteps {

@@ -18,6 +18,9 @@ export { LOSS_PRESETS, type LossWeights } from "./weights.js";
 export {
   DEFAULT_TEMPLATES,
   fillAnswer,
+  fillSlots,
+  LEVEL_TEMPLATES,
+  LEVELS,
   loadTemplates,
   parseTemplates,
   renderAnswer,
@@ -27,7 +30,11 @@ export {
   type RenderedAnswer,
   type RocTemplates,
 } from "./template.js";
-export { rocLoss, type RocLoss, type RocLossInput } from "./losses.js";
-export type { ScoreReading } from "./reading.js";
+export { rocLoss, textLoss, type RocLoss, type RocLossInput } from "./losses.js";
+export type { LogitReading, ScoreReading } from "./reading.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
+export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
+export type { AnswerReading, Strategy, StrategyParts } from "./strategy.js";
+export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
+export type { StrategyOptions } from "./strategies/index.js";

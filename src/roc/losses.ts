@@ -22,6 +22,8 @@ export interface RocLossInput {
   readonly rows: readonly number[];
   /** The ids that they predict. */
   readonly targets: readonly number[];
+  /** Tokens that a score is due at (default: T_p): the score losses are taken where one of them is predicted. */
+  readonly slotIds?: readonly number[];
   /** One ground truth a T_p in the order of `rows`, on the vocabulary's scale. */
   readonly groundTruth: readonly number[];
   /** One voted distribution a T_p (N probabilities), null where there are no votes. */
@@ -55,8 +57,9 @@ export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weight
   const { targets, groundTruth } = input;
   const logits = logitsAt(input);
   const { device, dtype } = logits;
-  const textLoss = aten("cross_entropy_loss")(logits, idTensor(targets, device), null, 1, -100, 0);
-  const scoreRows = targets.flatMap((id, row) => (id === vocabulary.positionId ? [row] : []));
+  const textLoss = crossEntropy(logits, targets);
+  const slots = slotIdsOf(input, vocabulary);
+  const scoreRows = targets.flatMap((id, row) => (slots.includes(id) ? [row] : []));
   const zero = zeros([], { device, dtype });
   if (scoreRows.length === 0) {
     const scores = zeros([0], { device, dtype });
@@ -76,8 +79,22 @@ export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weight
   return { loss, textLoss, l1Loss, ceLoss, emdLoss, scores: scores.detach() };
 }
 
+function slotIdsOf({ slotIds }: RocLossInput, { positionId }: ScoreVocabulary): readonly number[] {
+  return slotIds ?? [positionId];
+}
+
+/** The text loss alone: the mean cross-entropy over the supervised tokens, a scalar. */
+export function textLoss(input: Pick<RocLossInput, "model" | "hidden" | "rows" | "targets">): Tensor {
+  if (input.rows.length === 0) throw new RocError("USAGE", "textLoss: nothing is supervised; give rows and targets");
+  return crossEntropy(logitsAt(input), input.targets);
+}
+
+function crossEntropy(logits: Tensor, targets: readonly number[]): Tensor {
+  return aten("cross_entropy_loss")(logits, idTensor(targets, logits.device), null, 1, -100, 0);
+}
+
 /** Logits of the supervised rows, `[rows, vocabSize]`, in at least float32. */
-function logitsAt({ model, hidden, rows }: RocLossInput): Tensor {
+function logitsAt({ model, hidden, rows }: Pick<RocLossInput, "model" | "hidden" | "rows">): Tensor {
   const supervised = hidden.flatten(0, 1).indexSelect(0, idTensor(rows, hidden.device));
   const logits = model.logits(supervised);
   return logits.dtype === "float64" ? logits : logits.to("float32");
@@ -116,12 +133,10 @@ function numbers(values: readonly number[], shape: readonly number[], like: Tens
   return fromTypedArray(Float64Array.from(values), [...shape], { dtype: like.dtype, device: like.device });
 }
 
-function check(
-  { rows, targets, groundTruth, distributions }: RocLossInput,
-  vocabulary: ScoreVocabulary,
-  weights: LossWeights,
-): void {
-  const scores = targets.filter((id) => id === vocabulary.positionId).length;
+function check(input: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): void {
+  const { rows, targets, groundTruth, distributions } = input;
+  const slots = slotIdsOf(input, vocabulary);
+  const scores = targets.filter((id) => slots.includes(id)).length;
   const lengths = { rows: [rows.length, targets.length], groundTruth: [groundTruth.length, scores] } as const;
   for (const [name, [found, expected]] of Object.entries(lengths)) {
     if (found !== expected) throw new RocError("USAGE", `rocLoss: ${name} has ${found} values, ${expected} expected`);

@@ -8,7 +8,7 @@ import { RocError } from "../errors.js";
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
 import { inferenceMode, scope, type Tensor } from "../torch/index.js";
 import { idTensor } from "./ids.js";
-import { readScore, type ScoreReading } from "./reading.js";
+import { readScore, type LogitReading } from "./reading.js";
 import { renderAnswer, type RocTemplates } from "./template.js";
 import { POSITION_TOKEN, type ScoreVocabulary } from "./vocabulary.js";
 
@@ -28,7 +28,7 @@ export interface ScoringParts {
  *
  * @throws RocError TOKENIZER_INVALID where the tokenizer does not give T_p the id that the config says
  */
-export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): ScoreReading[][] {
+export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitReading[][] {
   const { model, vocabulary } = parts;
   const sequences = splitBatch(images).map((image) => sequenceOf(parts, image));
   return inferenceMode(() =>
@@ -88,10 +88,10 @@ function pad(sequences: readonly Sequence[], device: string): { inputIds: Tensor
   return { inputIds, attentionMask: idTensor(mask, device, shape) };
 }
 
-function readings(logits: Tensor, sequences: readonly Sequence[], vocabulary: ScoreVocabulary): ScoreReading[][] {
+function readings(logits: Tensor, sequences: readonly Sequence[], vocabulary: ScoreVocabulary): LogitReading[][] {
   const numbers = logits.toNumbers();
   const n = vocabulary.scoreIds.length;
   let next = 0;
-  const read = (): ScoreReading => readScore(numbers.slice(next * n, ++next * n), vocabulary);
+  const read = (): LogitReading => readScore(numbers.slice(next * n, ++next * n), vocabulary);
   return sequences.map(({ scorePositions }) => scorePositions.map(read));
 }

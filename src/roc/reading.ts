@@ -4,9 +4,15 @@ import type { ScoreVocabulary } from "./vocabulary.js";
 export interface ScoreReading {
   /** Expected value of {@link distribution}, on the vocabulary's scale. */
   readonly value: number;
-  /** Standard deviation of {@link distribution}. */
-  readonly std: number;
+  /** Standard deviation of {@link distribution}; null where there is none (a score written as digits). */
+  readonly std: number | null;
   /** Probability of each s_i, summing to 1. */
+  readonly distribution: readonly number[] | null;
+}
+
+/** A reading of logits: with its distribution. */
+export interface LogitReading extends ScoreReading {
+  readonly std: number;
   readonly distribution: readonly number[];
 }
 
@@ -15,7 +21,7 @@ export interface ScoreReading {
  *
  * In double precision whatever the model's dtype, so that reading adds no rounding of its own.
  */
-export function readScore(logits: ArrayLike<number>, { values }: ScoreVocabulary): ScoreReading {
+export function readScore(logits: ArrayLike<number>, { values }: Pick<ScoreVocabulary, "values">): LogitReading {
   const finite = Array.from(logits);
   const top = Math.max(...finite);
   const weights = finite.map((logit) => Math.exp(logit - top));

@@ -10,6 +10,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
+import { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
 import { POSITION_TOKEN } from "./vocabulary.js";
 
 export const TEMPLATES_FILE = "roc_templates.json";
@@ -30,8 +31,21 @@ const answer = z
   .refine((text) => new Set(scoreNames(text)).size === scoreNames(text).length, { error: "names a score twice" })
   .refine((text) => !text.includes(POSITION_TOKEN), { error: `must not hold ${POSITION_TOKEN}; write {overall}` });
 
+/** Q-Align's words, worst first. */
+export const LEVELS: readonly string[] = ["bad", "poor", "fair", "good", "excellent"];
+
+const scale = z
+  .object({ min: z.number(), max: z.number() })
+  .refine(({ min, max }) => min < max, { error: "min must be below max" });
+
 const schema = z
-  .object({ prompts: z.array(prompt).min(1), answers: z.array(answer).min(1) })
+  .object({
+    prompts: z.array(prompt).min(1),
+    answers: z.array(answer).min(1),
+    strategy: z.enum(STRATEGY_NAMES).optional(),
+    scale: scale.optional(),
+    levels: z.array(z.string().min(1)).min(2).optional(),
+  })
   .refine(
     ({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)),
     {
@@ -48,6 +62,12 @@ export interface RocTemplates {
    * score a picture has a rating for.
    */
   readonly answers: readonly string[];
+  /** What the checkpoint was trained by; default `roc`. */
+  readonly strategy?: StrategyName | undefined;
+  /** Of the scores, where no score tokens say it (`level`, `direct`). */
+  readonly scale?: { readonly min: number; readonly max: number } | undefined;
+  /** Words of `level`, worst first; default {@link LEVELS}. */
+  readonly levels?: readonly string[] | undefined;
 }
 
 /** The texts of the released code: its question in training, then the one it asks in inference. */
@@ -58,6 +78,15 @@ export const DEFAULT_TEMPLATES: RocTemplates = {
   ],
   answers: ["The aesthetic rate of the image is {overall}. "],
 };
+
+/** Q-Align's question and answer, on its scale. */
+export const LEVEL_TEMPLATES = {
+  prompts: ["How would you rate the quality of this image?\n<image>"],
+  answers: ["The quality of the image is {overall}."],
+  strategy: "level",
+  scale: { min: 1, max: 5 },
+  levels: LEVELS,
+} as const satisfies RocTemplates;
 
 export interface RenderedAnswer {
   /** With `[SCORE]` at every placeholder: what the model is trained on and shown. */
@@ -73,8 +102,28 @@ export function renderAnswer(answer: string): RenderedAnswer {
 
 /** An answer as a person reads it: `scores` in reading order, rounded to `decimals`. */
 export function fillAnswer(answer: string, scores: readonly number[], decimals = 2): string {
+  return fillSlots(
+    answer,
+    scores.map((score) => score.toFixed(decimals)),
+  );
+}
+
+/** An answer with `texts` in the places of its scores, in reading order. */
+export function fillSlots(answer: string, texts: readonly string[]): string {
   let next = 0;
-  return answer.replace(PLACEHOLDER, (name) => scores[next++]?.toFixed(decimals) ?? name);
+  return answer.replace(PLACEHOLDER, (name) => texts[next++] ?? name);
+}
+
+/**
+ * What matches a text that begins as the answer does; each placeholder is `slot`. White space may differ.
+ */
+export function answerPattern(answer: string, slot: string): RegExp {
+  const literals = answer.trim().split(PLACEHOLDER).filter((_, index) => index % 2 === 0); // prettier-ignore
+  const escaped = literals.map((text) =>
+    text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replace(/\s+/g, String.raw`\s+`),
+  );
+  // What stands behind the last score may be cut off.
+  return new RegExp(`^${escaped.slice(0, -1).join(slot)}${slot}`);
 }
 
 /**
@@ -121,12 +170,12 @@ function parseJson(text: string, file: string): unknown {
  */
 export async function saveTemplates(folder: string, templates: RocTemplates): Promise<void> {
   const file = join(folder, TEMPLATES_FILE);
-  const { prompts, answers } = parseTemplates(templates, "templates");
+  const checked = parseTemplates(templates, "templates");
   const aside = `${file}.${randomUUID()}.tmp`;
   try {
     const handle = await open(aside, "wx");
     try {
-      await handle.writeFile(`${JSON.stringify({ prompts, answers }, null, 2)}\n`);
+      await handle.writeFile(`${JSON.stringify(checked, null, 2)}\n`);
       await handle.sync();
     } finally {
       await handle.close();

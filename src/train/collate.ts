@@ -2,7 +2,7 @@
 import { RocError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
 import type { MllmInput, MllmProcessor } from "../models/types.js";
-import { renderAnswer } from "../roc/index.js";
+import { fillSlots, scoreNames, type Strategy } from "../roc/index.js";
 import { fromTypedArray } from "../torch/index.js";
 
 /** A rating on the scale of the score vocabulary. */
@@ -30,14 +30,14 @@ export interface Batch {
   readonly rows: readonly number[];
   /** The tokens that they predict: the answers, each with its end token. */
   readonly targets: readonly number[];
-  /** The ratings of the position tokens among `targets`, in their order. */
+  /** The ratings of the strategy's slot tokens among `targets`, in their order. */
   readonly labels: readonly Label[];
 }
 
 /** Tokenises texts once each; a run has few of them. */
 export class TextCache {
   readonly #prompts = new Map<string, readonly number[]>();
-  readonly #answers = new Map<string, { ids: readonly number[]; names: readonly string[] }>();
+  readonly #answers = new Map<string, readonly number[]>();
 
   constructor(private readonly processor: MllmProcessor) {}
 
@@ -45,12 +45,9 @@ export class TextCache {
     return remember(this.#prompts, text, () => this.processor.prompt(text));
   }
 
-  /** Token ids with the end token, and the names of the scores in reading order. */
-  answer(template: string): { ids: readonly number[]; names: readonly string[] } {
-    return remember(this.#answers, template, () => {
-      const { text, scoreNames } = renderAnswer(template);
-      return { ids: [...this.processor.answer(text), this.processor.endTokenId], names: scoreNames };
-    });
+  /** Token ids with the end token. */
+  answer(text: string): readonly number[] {
+    return remember(this.#answers, text, () => [...this.processor.answer(text), this.processor.endTokenId]);
   }
 }
 
@@ -63,10 +60,18 @@ export class TextCache {
 export function collate(
   examples: readonly Example[],
   processor: MllmProcessor,
+  strategy: Pick<Strategy, "write" | "slotIds">,
   texts: TextCache,
   device = "cpu",
 ): Batch {
-  const sequences = examples.map(({ prompt, answer }) => ({ prompt: texts.prompt(prompt), ...texts.answer(answer) }));
+  const sequences = examples.map((example) => {
+    const labels = scoreNames(example.answer).map((name) => labelOf(example, name));
+    const answer = fillSlots(
+      example.answer,
+      labels.map(({ score }) => strategy.write(score)),
+    );
+    return { prompt: texts.prompt(example.prompt), ids: texts.answer(answer), labels };
+  });
   // The end token is predicted, never fed.
   const width = Math.max(...sequences.map(({ prompt, ids }) => prompt.length + ids.length - 1));
   const padding = BigInt(processor.tokenizer.padTokenId ?? processor.endTokenId);
@@ -84,14 +89,14 @@ export function collate(
     },
     rows,
     targets: sequences.flatMap(({ ids }) => ids),
-    labels: sequences.flatMap(({ names }, b) => names.map((name) => labelOf(examples[b], name))),
+    labels: strategy.slotIds.length > 0 ? sequences.flatMap(({ labels }) => labels) : [],
   };
 }
 
-function labelOf(example: Example | undefined, name: string): Label {
-  const label = example?.labels[name];
+function labelOf({ labels }: Example, name: string): Label {
+  const label = labels[name];
   if (label !== undefined) return label;
-  const known = Object.keys(example?.labels ?? {}).join(", ");
+  const known = Object.keys(labels).join(", ");
   throw new RocError("DATA_INVALID", `An answer template holds {${name}}, but the data set rates only ${known}.`);
 }
 

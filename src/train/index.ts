@@ -13,7 +13,7 @@ export { AdamW, decayGroups, type AdamWOptions, type ParameterGroup } from "./op
 export { clipGradients } from "./clip.js";
 export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";
 export { collate, TextCache, type Batch, type Example, type Label } from "./collate.js";
-export { rocObjective, type BatchLoss, type Objective, type Picture } from "./objective.js";
+export { strategyObjective, type BatchLoss, type Objective, type Picture } from "./objective.js";
 export { PixelCache } from "./pixels.js";
 export { PRECISIONS, type Precision, type TrainOptions } from "./options.js";
 export { train, type TrainTask } from "./loop.js";

@@ -5,8 +5,8 @@
  */
 import { Random, type Sample, type ScoreScale } from "../data/index.js";
 import type { RgbImage } from "../image/types.js";
-import { rocLoss, scoreByPrefill, scoreNames, toScale, voteTargets } from "../roc/index.js";
-import type { LossWeights, ScoringParts } from "../roc/index.js";
+import { rocLoss, scoreNames, textLoss, toScale, voteTargets } from "../roc/index.js";
+import type { LossWeights, StrategyParts } from "../roc/index.js";
 import { scope, type Tensor } from "../torch/index.js";
 import { collate, TextCache, type Example, type Label } from "./collate.js";
 
@@ -28,24 +28,25 @@ export interface Picture {
 export interface Objective {
   /** Forward and loss of a batch, inside the caller's scope; `mixed` runs the forward in the run's precision. */
   loss(pictures: readonly Picture[], mixed: <T>(body: () => T) => T): BatchLoss;
-  /** Predicted scores on the data set's scale. */
+  /** Predicted scores on the data set's scale; NaN where the answer could not be understood. */
   predict(images: readonly RgbImage[]): number[];
 }
 
 /**
- * The paper's method (Eq. 5 and 6). An answer is drawn from those whose every score the picture has a rating for: the
+ * Training by a strategy of `roc/`. An answer is drawn from those whose every score the picture has a rating for: the
  * first placeholder of the first answer stands for the data set's score, others for attributes of their name.
  */
-export function rocObjective(parts: ScoringParts, scale: ScoreScale, weights: LossWeights): Objective {
-  const { model, processor, vocabulary, templates } = parts;
+export function strategyObjective(parts: StrategyParts, scale: ScoreScale, weights: LossWeights): Objective {
+  const { model, processor, strategy, templates } = parts;
+  const { vocabulary } = strategy;
   const texts = new TextCache(processor);
   // The data set's one score is what the answers' first placeholder stands for.
   const [name = ""] = scoreNames(templates.answers[0] ?? "");
   const answers = templates.answers.map((answer) => ({ answer, names: scoreNames(answer) }));
 
   const exampleOf = ({ sample, image, random }: Picture): Example => {
-    const distribution = sample.votes === undefined ? null : voteTargets(sample.votes, vocabulary);
-    const rating = (score: number): number => toScale(score, scale, vocabulary.scale);
+    const distribution = sample.votes && vocabulary ? voteTargets(sample.votes, vocabulary) : null;
+    const rating = (score: number): number => toScale(score, scale, strategy.scale);
     const labels: Record<string, Label> = { [name]: { score: rating(sample.score), distribution } };
     for (const [attribute, score] of Object.entries(sample.attributes ?? {})) {
       labels[attribute] = { score: rating(score), distribution: null };
@@ -58,26 +59,23 @@ export function rocObjective(parts: ScoringParts, scale: ScoreScale, weights: Lo
 
   return {
     loss(pictures, mixed) {
-      const batch = collate(pictures.map(exampleOf), processor, texts, model.device);
-      const result = rocLoss(
-        {
-          model,
-          // The few supervised rows get their logits and losses in full precision.
-          hidden: mixed(() => model.forward(batch.input)).to(model.dtype),
-          rows: batch.rows,
-          targets: batch.targets,
-          groundTruth: batch.labels.map(({ score }) => score),
-          distributions: batch.labels.map(({ distribution }) => distribution),
-        },
-        vocabulary,
-        weights,
-      );
-      const { loss, textLoss, l1Loss, ceLoss, emdLoss } = result;
-      return { loss, terms: { text: textLoss, l1: l1Loss, ce: ceLoss, emd: emdLoss } };
+      const batch = collate(pictures.map(exampleOf), processor, strategy, texts, model.device);
+      // The few supervised rows get their logits and losses in full precision.
+      const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
+      const { rows, targets, labels } = batch;
+      if (!vocabulary) {
+        const loss = textLoss({ model, hidden, rows, targets });
+        return { loss, terms: { text: loss } };
+      }
+      const groundTruth = labels.map(({ score }) => score);
+      const distributions = labels.map(({ distribution }) => distribution);
+      const input = { model, hidden, rows, targets, groundTruth, distributions, slotIds: strategy.slotIds };
+      const { loss, textLoss: text, l1Loss, ceLoss, emdLoss } = rocLoss(input, vocabulary, weights);
+      return { loss, terms: { text, l1: l1Loss, ce: ceLoss, emd: emdLoss } };
     },
     predict(images) {
-      const readings = scope(() => scoreByPrefill(parts, processor.images(images)));
-      return readings.map(([reading]) => toScale(reading?.value ?? NaN, vocabulary.scale, scale));
+      const read = scope(() => strategy.read(parts, processor.images(images)));
+      return read.map(({ scores: [reading] }) => toScale(reading?.value ?? NaN, strategy.scale, scale));
     },
   };
 }

@@ -6,13 +6,13 @@ import { isDeepStrictEqual } from "node:util";
 import type { Sample, ScoreScale } from "../data/index.js";
 import { saveCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
-import type { LossWeights, ScoringParts } from "../roc/index.js";
+import type { LossWeights, StrategyParts } from "../roc/index.js";
 import { atomicWriteJson } from "../weights/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { train, type TrainTask } from "./loop.js";
 import { describeEnvironment, MetricsFile } from "./metrics-file.js";
-import { rocObjective } from "./objective.js";
+import { strategyObjective } from "./objective.js";
 import type { TrainOptions } from "./options.js";
 import { PixelCache } from "./pixels.js";
 import { reopen, type Trainable } from "./trainable.js";
@@ -68,7 +68,7 @@ function taskOf(plan: RunPlan, { parts, prepare }: Trainable, resume: SavedState
   const { minutes, signal } = plan;
   return {
     model: parts.model,
-    objective: rocObjective(parts, plan.scale, plan.weights),
+    objective: strategyObjective(parts, plan.scale, plan.weights),
     train: plan.train,
     validation: plan.validation,
     pixels: new PixelCache({ prepare }),
@@ -81,7 +81,7 @@ function taskOf(plan: RunPlan, { parts, prepare }: Trainable, resume: SavedState
 }
 
 /** Writes `config.json` and `environment.json`; a resumed run's settings must be those that it was started with. */
-async function writeSettings(plan: RunPlan, parts: ScoringParts, resume: SavedState | undefined): Promise<void> {
+async function writeSettings(plan: RunPlan, parts: StrategyParts, resume: SavedState | undefined): Promise<void> {
   const file = join(plan.folder, CONFIG);
   const settings = settingsOf(plan, parts);
   if (resume !== undefined) checkSame(settings, JSON.parse(await readFile(file, "utf8")) as unknown, plan.folder);
@@ -91,8 +91,8 @@ async function writeSettings(plan: RunPlan, parts: ScoringParts, resume: SavedSt
 }
 
 /** What determines a run, by name; plain JSON. */
-function settingsOf(plan: RunPlan, { model, vocabulary, templates }: ScoringParts): Record<string, unknown> {
-  const { min, max } = vocabulary.scale;
+function settingsOf(plan: RunPlan, { model, strategy, templates }: StrategyParts): Record<string, unknown> {
+  const { min, max } = strategy.scale;
   return {
     ...plan.options,
     lossWeights: plan.weights,
@@ -101,7 +101,8 @@ function settingsOf(plan: RunPlan, { model, vocabulary, templates }: ScoringPart
     validationSamples: digestOf(plan.validation),
     prompts: templates.prompts,
     answers: templates.answers,
-    scoreTokens: { count: vocabulary.scoreIds.length, min, max },
+    strategy: strategy.name,
+    scoreTokens: { count: strategy.vocabulary?.scoreIds.length ?? 0, min, max },
     family: model.family,
   };
 }

@@ -1,33 +1,39 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
 import { RocError } from "../errors.js";
-import { loadImageProcessor } from "../image/index.js";
 import type { RgbImage } from "../image/types.js";
 import { loadMllm } from "../models/registry.js";
-import { addScoreTokens, DEFAULT_TEMPLATES, loadTemplates, vocabularyFromConfig } from "../roc/index.js";
-import type { RocTemplates, ScoreTokenOptions, ScoringParts } from "../roc/index.js";
+import { addScoreTokens, createStrategy, DEFAULT_TEMPLATES, loadTemplates, strategyOf } from "../roc/index.js";
+import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../roc/index.js";
+import type { StrategyParts } from "../roc/index.js";
 
 export interface Trainable {
-  readonly parts: ScoringParts;
+  readonly parts: StrategyParts;
   /** Pads, resizes and crops as the checkpoint's image processor does; its own results stay as they are. */
   readonly prepare: (image: RgbImage) => RgbImage;
 }
 
 export interface StartOptions extends ScoreTokenOptions {
+  /** How scores are written and read; default: the checkpoint's own, else "roc". */
+  readonly strategy?: StrategyName;
   /** Default: the checkpoint's own, else those of the released code. */
   readonly templates?: RocTemplates;
   readonly device?: string;
 }
 
 /**
- * A checkpoint to start from, in float32; gets score tokens where it has none.
+ * A checkpoint to start from, in float32; gets score tokens where it has none and the strategy uses them.
  * @throws RocError for a folder that is no checkpoint, or one whose score tokens contradict `options`
  */
 export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
   const { templates = await loadTemplates(folder), device = "cpu" } = options;
   const { model, processor } = await loadMllm(folder, { dtype: "float32", device });
-  const vocabulary = addScoreTokens(model, processor.tokenizer, options);
-  const parts = { model, processor, vocabulary, templates: templates ?? DEFAULT_TEMPLATES };
-  return { parts, prepare: await preparer(folder) };
+  const name = options.strategy ?? templates?.strategy ?? "roc";
+  const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
+  const { min = 1, max = 10 } = options;
+  const strategy = createStrategy(name, { vocabulary, scale: { min, max }, levels: templates?.levels });
+  const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name };
+  const parts = { model, processor, strategy, templates: vocabulary ? texts : { ...texts, scale: strategy.scale } };
+  return { parts, prepare: (image) => processor.pixels(image) };
 }
 
 /**
@@ -39,16 +45,11 @@ export async function reopen(
   options: { device?: string; dtype?: "float32" | "float16" | "bfloat16" } = {},
 ): Promise<Trainable> {
   const { model, processor } = await loadMllm(folder, { dtype: "float32", ...options });
-  const vocabulary = vocabularyFromConfig(model.config);
   const templates = await loadTemplates(folder);
-  if (vocabulary === undefined || templates === undefined) {
+  const strategy = strategyOf(model.config, templates);
+  if (strategy === undefined || templates === undefined) {
     model.dispose();
     throw new RocError("CHECKPOINT_INVALID", `${folder} has no score tokens or no texts; start a run from it instead.`);
   }
-  return { parts: { model, processor, vocabulary, templates }, prepare: await preparer(folder) };
-}
-
-async function preparer(folder: string): Promise<Trainable["prepare"]> {
-  const processor = await loadImageProcessor(folder);
-  return (image) => processor.process(image).pixels;
+  return { parts: { model, processor, strategy, templates }, prepare: (image) => processor.pixels(image) };
 }

@@ -86,6 +86,7 @@ test("results come in the order of the inputs, each as if it were the only one",
     assert.deepEqual(result.scale, { min: 1, max: 10 });
     assert.equal(result.model, "demo@1234abcd");
     assert.equal(result.answer, fillAnswer(ONE.answers[0] as string, [result.score]).trimEnd());
+    assert.ok(result.distribution && result.std !== null);
     const mean = result.distribution.reduce((sum, share, rating) => sum + share * (rating + 1), 0);
     const variance = result.distribution.reduce((sum, share, rating) => sum + share * (rating + 1 - mean) ** 2, 0);
     assert.ok(Math.abs(mean - result.score) < 1e-9);

@@ -26,7 +26,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "models/types.ts": ["torch", "tokenizers", "image"],
   // The families; fault() keeps them apart.
   "models/square-images.ts": ["models/types.ts", "torch", "image", "errors.ts"],
-  "models/*": ["models/types.ts", "models/square-images.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
+  "models/answer.ts": ["models/types.ts", "tokenizers", "torch", "errors.ts"],
+  "models/*": ["models/types.ts", "models/square-images.ts", "models/answer.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
   // What knows all families: the registry.
   models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
   roc: ["torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "errors.ts"],

@@ -50,7 +50,7 @@ function prefill(parts: FakeParts, ...pictures: (typeof PICTURE)[]): ScoreReadin
 function difference(a: readonly ScoreReading[], b: readonly ScoreReading[]): number {
   assert.equal(a.length, b.length);
   const flat = (readings: readonly ScoreReading[]): number[] =>
-    readings.flatMap(({ value, std, distribution }) => [value, std, ...distribution]);
+    readings.flatMap(({ value, std, distribution }) => [value, std ?? NaN, ...(distribution ?? [])]);
   const other = flat(b);
   return Math.max(...flat(a).map((number, index) => Math.abs(number - (other[index] as number))));
 }

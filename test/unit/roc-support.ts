@@ -6,7 +6,9 @@ import {
   renderAnswer,
   type RocTemplates,
   type ScoreVocabulary,
+  rocStrategy,
   type ScoringParts,
+  type StrategyParts,
 } from "../../src/roc/index.js";
 import { aten, cat, keep, manualSeed, randn, scope, stack, tensor, zeros, type Tensor } from "../../src/torch/index.js";
 import type { Tokenizer } from "../../src/tokenizers/types.js";
@@ -207,7 +209,7 @@ export class FakeMllm implements Mllm {
   }
 }
 
-export interface FakeParts extends ScoringParts {
+export interface FakeParts extends ScoringParts, StrategyParts {
   readonly model: FakeMllm;
 }
 
@@ -220,7 +222,7 @@ export function fakeParts(templates: RocTemplates, tokenizer: Tokenizer = new Fa
   const answer = processor.answer(renderAnswer(templates.answers[0] as string).text);
   const start = processor.prompt(templates.prompts[0] as string).length - 1;
   model.follow([...answer, processor.endTokenId], start);
-  return { model, processor, vocabulary, templates };
+  return { model, processor, vocabulary, templates, strategy: rocStrategy(vocabulary) };
 }
 
 /** A picture of one colour. */

@@ -47,6 +47,8 @@ const processor: MllmProcessor = {
   save: () => Promise.resolve(),
 };
 
+const strategy = { write: () => "[SCORE]", slotIds: [POSITION] };
+
 const image: RgbImage = { width: 2, height: 1, data: Uint8Array.of(1, 2, 3, 4, 5, 6) };
 const label = (score: number): Example["labels"] => ({ overall: { score, distribution: null } });
 
@@ -56,7 +58,7 @@ test("a batch is right-padded, supervises answers with their end token, and keep
     { image, prompt: "<image>a", answer: "{overall}", labels: label(7) },
   ];
   scope(() => {
-    const batch = collate(examples, processor, new TextCache(processor));
+    const batch = collate(examples, processor, strategy, new TextCache(processor));
     // Prompt, answer, no end token (it is predicted, not fed).
     const first = [1, IMAGE, IMAGE, 10, 11, 12, POSITION, 13];
     const second = [1, IMAGE, IMAGE, 10, POSITION, 0, 0, 0];
@@ -78,8 +80,8 @@ test("several scores in one answer come in reading order; a missing rating is re
   scope(() => {
     const texts = new TextCache(processor);
     const example = { image, prompt: "<image>", answer: "a{colour}b{light}", labels };
-    assert.deepEqual(collate([example], processor, texts).labels, [labels.colour, labels.light]);
-    assert.throws(() => collate([{ ...example, labels: label(1) }], processor, texts), {
+    assert.deepEqual(collate([example], processor, strategy, texts).labels, [labels.colour, labels.light]);
+    assert.throws(() => collate([{ ...example, labels: label(1) }], processor, strategy, texts), {
       code: "DATA_INVALID",
       message: /\{colour\}.*overall/,
     });
@@ -90,7 +92,7 @@ test("texts are tokenised once", () => {
   const texts = new TextCache(processor);
   const example: Example = { image, prompt: "<image>q", answer: "z{overall}", labels: label(1) };
   tokenised = 0;
-  scope(() => collate([example, example, example], processor, texts));
+  scope(() => collate([example, example, example], processor, strategy, texts));
   assert.equal(tokenised, 2);
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createImageProcessor } from "../../image/index.js";
 import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
 import { randomSource } from "../../nn/index.js";
-import { addScoreTokens, type LossWeights } from "../../roc/index.js";
+import { addScoreTokens, rocStrategy, type LossWeights } from "../../roc/index.js";
 import { loadTokenizer, trainTokenizer } from "../../tokenizers/index.js";
 import type { Trainable } from "../trainable.js";
 import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type DemoModel } from "./sizes.js";
@@ -32,6 +32,6 @@ export async function createDemo(
   const model = createLlava(rawConfig, randomSource({ seed }));
   const processor = createLlavaProcessor({ config: rawConfig, tokenizer, imageProcessor });
   const vocabulary = addScoreTokens(model, tokenizer, { weights });
-  const parts = { model, processor, vocabulary, templates };
+  const parts = { model, processor, strategy: rocStrategy(vocabulary), templates };
   return { parts, prepare: (picture) => imageProcessor.process(picture).pixels };
 }

@@ -18,7 +18,7 @@ import type { LossWeights } from "../../roc/index.js";
 import { atomicWriteJson } from "../../weights/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../events.js";
 import { describeEnvironment } from "../metrics-file.js";
-import { rocObjective } from "../objective.js";
+import { strategyObjective } from "../objective.js";
 import type { TrainOptions } from "../options.js";
 import { PixelCache } from "../pixels.js";
 import { runTraining } from "../run.js";
@@ -132,7 +132,7 @@ async function exportBest(end: EndEvent, folder: string, options: DemoOptions, d
   best.parts.model.dispose();
   const { parts, prepare } = await reopen(folder);
   try {
-    const objective = rocObjective(parts, data.scale, options.weights);
+    const objective = strategyObjective(parts, data.scale, options.weights);
     return await agreement(objective, new PixelCache({ prepare }), partOf(data, "test"), {
       batchSize: options.train.batchSize,
       signal: options.signal,

@@ -1,0 +1,157 @@
+/**
+ * `roc4mllm inspect forward | generate | preprocess`: tensors in, tensors out, to hold a checkpoint against another
+ * implementation of its model.
+ */
+import { join } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors } from "../engine/forward.js";
+import { decodeImage, RESIZE_MODES, type ResizeMode } from "../image/index.js";
+import { generate } from "../models/generate.js";
+import { loadImages, loadModel } from "../models/registry.js";
+import { fromTypedArray, keep, scope, stack, type DType, type Tensor } from "../torch/index.js";
+import { openSafetensors, readJson, saveSafetensors } from "../weights/index.js";
+import type { Context, Io } from "./io.js";
+
+interface ModelOptions {
+  readonly model: string;
+  readonly outputs: string;
+  readonly json?: true;
+}
+
+interface TensorOptions extends ModelOptions {
+  readonly inputs: string;
+  readonly dtype: DType;
+  readonly device: string;
+  readonly visionTower?: string;
+}
+
+function tensorCommand(name: string): Command {
+  return modelCommand(name)
+    .requiredOption("-i, --inputs <file>", "safetensors file with the inputs")
+    .addOption(new Option("--dtype <dtype>", "of the weights").choices(DTYPES).default("float32"))
+    .option("--device <device>", "cpu, cuda or cuda:1", "cpu")
+    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere");
+}
+
+function modelCommand(name: string): Command {
+  return new Command(name)
+    .requiredOption("-m, --model <folder>", "checkpoint folder")
+    .requiredOption("-o, --outputs <file>", "safetensors file to write")
+    .option("--json", "name, dtype and shape of every output as one JSON object");
+}
+
+const DTYPES: readonly DType[] = ["float32", "float64", "bfloat16", "float16"];
+
+/** Reads the inputs, lets `compute` make the outputs inside a scope, and writes them. */
+async function through(
+  options: TensorOptions,
+  io: Io,
+  compute: (model: Awaited<ReturnType<typeof loadModel>>, inputs: NamedTensors) => Map<string, Tensor>,
+): Promise<void> {
+  using file = await openSafetensors(options.inputs);
+  const { dtype, device, visionTower } = options;
+  using model = await loadModel(options.model, { dtype, device, visionTower });
+  const outputs = scope(() => {
+    const inputs = new Map(file.names().map((name) => [name, file.tensor(name)]));
+    const made = compute(model, inputs);
+    return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())]));
+  });
+  await write(outputs, options, io);
+}
+
+async function write(outputs: ReadonlyMap<string, Tensor>, options: ModelOptions, { stdout }: Io): Promise<void> {
+  await saveSafetensors(options.outputs, outputs);
+  const made = [...outputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  for (const tensor of outputs.values()) tensor.dispose();
+  if (options.json) stdout.write(`${JSON.stringify({ outputs: made })}\n`);
+  else for (const { name, dtype, shape } of made) stdout.write(`${name}  ${dtype}  [${shape.join(", ")}]\n`);
+}
+
+const FORWARD_HELP = `
+Inputs: ${FORWARD_INPUTS.join(", ")}. input_ids [B,T] hold one placeholder a visual row
+(mplug_owl2: -200 once an image); labels [B,T] mark what is not supervised with -100; gt_score [K] and target [K,N] belong
+to the K position tokens in reading order.
+Outputs: logits [B,T',V], image_features [rows,hidden], position_ids where the family has its own; with labels loss and
+text_loss, with gt_score also score, l1_loss and (with target) ce_loss, emd_loss; grad.NAME for every name of --grads.`;
+
+export function inspectForwardCommand({ io }: Context): Command {
+  return tensorCommand("forward")
+    .description("one forward, its losses and gradients")
+    .option("--grads <names>", "parameters, separated by commas, whose gradients to write", (text) => text.split(","))
+    .addHelpText("after", FORWARD_HELP)
+    .action((options: TensorOptions & { grads?: string[] }) =>
+      through(options, io, (model, inputs) => inspectForward(model, inputs, options.grads)),
+    );
+}
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("Give a whole number above 0.");
+};
+
+const GENERATE_HELP = `
+Inputs: input_ids [1,T], pixel_values, image_grid_thw, as for \`inspect forward\`.
+Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], from which each was chosen. It ends
+early only at an eos_token_id of the folder's generation_config.json.`;
+
+export function inspectGenerateCommand({ io }: Context): Command {
+  return tensorCommand("generate")
+    .description("greedy generation, with the logits of every step")
+    .requiredOption("--max-new-tokens <n>", "tokens to generate", count)
+    .addHelpText("after", GENERATE_HELP)
+    .action(async (options: TensorOptions & { maxNewTokens: number }) => {
+      const stopIds = await endTokens(options.model);
+      await through(options, io, (model, inputs) => {
+        const prompt = promptOf(model, inputs);
+        const logits: Tensor[] = [];
+        const chosen: number[] = [];
+        generate(model, prompt.ids, imagesOf(inputs), {
+          maxNewTokens: options.maxNewTokens,
+          stopIds,
+          onStep(step) {
+            logits.push(keep(step.logits.squeeze(0).clone()));
+            chosen.push(step.tokenId);
+          },
+        });
+        const sequence = BigInt64Array.from([...prompt.given, ...chosen], BigInt);
+        const outputs = { sequences: fromTypedArray(sequence, [1, sequence.length]), step_logits: stack(logits) };
+        for (const tensor of logits) tensor.dispose();
+        return new Map(Object.entries(outputs));
+      });
+    });
+}
+
+const endTokenSchema = z.looseObject({ eos_token_id: z.union([z.number(), z.array(z.number())]).nullish() });
+
+async function endTokens(folder: string): Promise<number[]> {
+  const parsed = endTokenSchema.safeParse(await readJson(join(folder, "generation_config.json")).catch(() => ({})));
+  return parsed.success ? [parsed.data.eos_token_id ?? []].flat() : [];
+}
+
+export function inspectPreprocessCommand({ io }: Context): Command {
+  return modelCommand("preprocess")
+    .description("a picture as the model takes it")
+    .requiredOption("--image <file>", "the picture")
+    .addOption(new Option("--resize <mode>", "instead of what the checkpoint's files say").choices(RESIZE_MODES))
+    .addHelpText(
+      "after",
+      "\nOutputs: pixel_values, image_grid_thw where the family has a grid, and pixels: uint8 [H,W,3], after resize, pad and\n" +
+        "crop, before normalising. A folder with config.json and preprocessor_config.json is enough.",
+    )
+    .action(async (options: ModelOptions & { image: string; resize?: ResizeMode }) => {
+      const inputs = await loadImages(options.model, { resize: options.resize });
+      const picture = await decodeImage(options.image, { name: options.image });
+      const outputs = scope(() => {
+        const { pixelValues, imageGridThw } = inputs.images([picture]);
+        const { width, height, data } = inputs.pixels(picture);
+        const made = { pixel_values: pixelValues, pixels: fromTypedArray(data, [height, width, 3]) };
+        const grid = imageGridThw && fromTypedArray(BigInt64Array.from(imageGridThw.flat(), BigInt), [1, 3]);
+        return new Map(
+          Object.entries({ ...made, ...(grid && { image_grid_thw: grid }) }).map(([n, t]) => [n, keep(t)]),
+        );
+      });
+      await write(outputs, options, io);
+    });
+}

@@ -1,0 +1,104 @@
+/** What a checkpoint folder holds and what it lacks, without computing anything. */
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { isRocError, RocError } from "../errors.js";
+import { loadMllm } from "../models/registry.js";
+import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
+import { DTYPES, type DType } from "../torch/index.js";
+import { openCheckpoint, readJson, type Checkpoint } from "../weights/index.js";
+
+export interface CheckpointDescription {
+  readonly folder: string;
+  /** `model_type` of config.json; undefined where it has none. */
+  readonly family: string | undefined;
+  readonly architecture: string | undefined;
+  readonly tensors: number;
+  /** Elements of all tensors. */
+  readonly parameters: number;
+  readonly bytes: number;
+  /** Elements by dtype. */
+  readonly dtypes: Readonly<Record<string, number>>;
+  readonly files: readonly string[];
+  readonly scoreTokens: { positionId: number; firstId: number; lastId: number; n: number; scale: Scale } | undefined;
+  readonly templates: RocTemplates | undefined;
+  /** Why it cannot be used, in the words of the loader; empty where it can. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Looks at a folder. The weights are mapped, not read.
+ *
+ * @throws RocError FILE_NOT_FOUND where there is no such folder; what else is wrong stands in `problems`
+ */
+export async function describeCheckpoint(folder: string): Promise<CheckpointDescription> {
+  await access(folder).catch((cause: unknown) => {
+    throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`, { cause });
+  });
+  const problems: string[] = [];
+  const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isRocError(error)) throw error;
+      if (!problems.includes(error.message)) problems.push(error.message);
+      return undefined;
+    }
+  };
+  const config = object(await attempt(() => readJson(join(folder, "config.json"))));
+  const weights = await attempt(() => weightsOf(folder));
+  const vocabulary = await attempt(() => vocabularyFromConfig(config));
+  const templates = await attempt(() => loadTemplates(folder));
+  if (weights) await attempt(() => open(folder, weights.main));
+  const { model_type, architectures } = config;
+  return {
+    folder,
+    family: typeof model_type === "string" ? model_type : undefined,
+    architecture: Array.isArray(architectures) ? String(architectures[0]) : undefined,
+    ...(weights?.totals ?? { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] }),
+    scoreTokens: vocabulary && {
+      positionId: vocabulary.positionId,
+      firstId: vocabulary.scoreIds[0] as number,
+      lastId: vocabulary.scoreIds.at(-1) as number,
+      n: vocabulary.scoreIds.length,
+      scale: vocabulary.scale,
+    },
+    templates,
+    problems,
+  };
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+/** Loads all of it in the file's own dtype, which maps it: whatever does not fit throws. */
+async function open(folder: string, dtype: DType): Promise<void> {
+  const { model } = await loadMllm(folder, { dtype });
+  model.dispose();
+}
+
+async function weightsOf(folder: string) {
+  using checkpoint = await openCheckpoint(folder);
+  const totals = totalsOf(checkpoint);
+  const [main = "float32"] = Object.entries(totals.dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];
+  return { totals, main: main as DType };
+}
+
+function totalsOf(checkpoint: Checkpoint) {
+  const infos = checkpoint.names().map((name) => checkpoint.info(name));
+  const dtypes: Record<string, number> = {};
+  let [parameters, bytes] = [0, 0];
+  for (const { dtype, shape } of infos) {
+    const elements = shape.reduce((product, side) => product * side, 1);
+    dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
+    parameters += elements;
+    bytes += elements * DTYPES[dtype].bytes;
+  }
+  return {
+    tensors: infos.length,
+    parameters,
+    bytes,
+    dtypes,
+    files: [...new Set(infos.map(({ file }) => file))].sort(),
+  };
+}

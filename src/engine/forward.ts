@@ -1,0 +1,213 @@
+/**
+ * One forward of a checkpoint on tensors from outside, with losses and gradients: for holding this implementation
+ * against another one, or for looking inside a model.
+ */
+import { RocError } from "../errors.js";
+import type { ImageBatch, Mllm, MllmInput } from "../models/types.js";
+import {
+  LOSS_PRESETS,
+  rocLoss,
+  textLoss,
+  vocabularyFromConfig,
+  weightsFromConfig,
+  type ScoreVocabulary,
+} from "../roc/index.js";
+import { fromTypedArray, noGrad, scope, type Tensor } from "../torch/index.js";
+
+/** Value of a label that is not supervised. */
+const IGNORED = -100;
+
+/** Tensors by name: `input_ids` [B, T], the rest optional. */
+export type NamedTensors = ReadonlyMap<string, Tensor>;
+
+/** Names that {@link inspectForward} takes. */
+export const FORWARD_INPUTS = [
+  "input_ids",
+  "attention_mask",
+  "pixel_values",
+  "image_grid_thw",
+  "labels",
+  "gt_score",
+  "target",
+] as const;
+
+/**
+ * Outputs by name; belongs to the caller's scope.
+ *
+ * `logits` [B, T', V], `image_features` [rows, hiddenSize] where there are images, `position_ids` where the family has
+ * its own; with `labels`: `text_loss` and `loss`, and where the checkpoint has score tokens, with `gt_score`: `score` [K],
+ * `l1_loss`, and with `target` `ce_loss`, `emd_loss`; `grad.NAME` of the loss for every asked-for parameter.
+ *
+ * @param gradients names of parameters, in any layout of the family
+ * @throws RocError USAGE for inputs that do not fit each other, or a parameter that is not there
+ */
+export function inspectForward(
+  model: Mllm,
+  inputs: NamedTensors,
+  gradients: readonly string[] = [],
+): Map<string, Tensor> {
+  checkNames(inputs);
+  const parameters = new Map(gradients.map((name) => [name, parameterOf(model, name)]));
+  const { input, labels } = expand(model, inputs);
+  const outputs = new Map<string, Tensor>();
+  for (const parameter of parameters.values()) parameter.requiresGrad_();
+  const hidden = model.forward(input);
+  outputs.set("logits", model.logits(hidden).detach());
+  if (input.images)
+    outputs.set(
+      "image_features",
+      noGrad(() => model.imageFeatures(input.images as ImageBatch)),
+    );
+  const positions = model.positionIds?.(input);
+  if (positions) outputs.set("position_ids", positions);
+  const losses = labels && lossesOf(model, hidden, labels, inputs);
+  for (const [name, value] of losses ?? []) outputs.set(name, value.detach());
+  if (parameters.size > 0) addGradients(outputs, parameters, losses?.get("loss"));
+  return outputs;
+}
+
+/** The one sequence among the inputs, as given and as the model takes it. @throws RocError USAGE for several */
+export function promptOf(model: Mllm, inputs: NamedTensors): { given: readonly number[]; ids: readonly number[] } {
+  const [given = [], ...others] = rowsOf(required(inputs, "input_ids"));
+  if (others.length > 0) throw new RocError("USAGE", "input_ids: give one sequence, [1, T].");
+  return { given, ids: model.expandPlaceholders?.(given) ?? given };
+}
+
+/** What of the inputs the model takes, with image placeholders expanded. */
+function expand(model: Mllm, inputs: NamedTensors): { input: MllmInput; labels: number[][] | undefined } {
+  const ids = rowsOf(required(inputs, "input_ids"));
+  const mask = optionalRows(inputs, "attention_mask", ids);
+  const labels = optionalRows(inputs, "labels", ids);
+  const images = imagesOf(inputs);
+  const given = inputs.get("attention_mask");
+  if (!model.expandPlaceholders) {
+    const input = {
+      inputIds: required(inputs, "input_ids"),
+      ...(given && { attentionMask: given }),
+      ...(images && { images }),
+    };
+    return { input, labels };
+  }
+  const grown = ids.map((row, b) => grow(model, row, mask?.[b], labels?.[b]));
+  const width = Math.max(...grown.map((row) => row.ids.length));
+  const padded = grown.some((row) => row.ids.length < width);
+  const matrix = (rows: readonly number[][], padding: number): Tensor => {
+    const values = rows.flatMap((row) => [...row, ...new Array<number>(width - row.length).fill(padding)]);
+    return fromTypedArray(BigInt64Array.from(values, BigInt), [rows.length, width]);
+  };
+  const [allIds, allMasks] = [grown.map((row) => row.ids), grown.map((row) => row.mask)];
+  const input = {
+    inputIds: matrix(allIds, 0),
+    ...((given || padded) && { attentionMask: matrix(allMasks, 0) }),
+    ...(images && { images }),
+  };
+  const fill = (row: readonly number[]): number[] => [...row, ...new Array<number>(width - row.length).fill(IGNORED)];
+  return { input, labels: labels && grown.map((row) => fill(row.labels)) };
+}
+
+/** A sequence with one id a visual row; the rows are real and not supervised. */
+function grow(
+  model: Mllm,
+  ids: readonly number[],
+  mask: readonly number[] | undefined,
+  labels: readonly number[] = [],
+) {
+  const parts = ids.map((id) => model.expandPlaceholders?.([id]) ?? [id]);
+  const along = (values: readonly number[] | undefined, single: number, row: number): number[] =>
+    parts.flatMap((part, t) => (part.length === 1 ? [values?.[t] ?? single] : part.map(() => row)));
+  return { ids: parts.flat(), mask: along(mask, 1, 1), labels: along(labels, IGNORED, IGNORED) };
+}
+
+function lossesOf(model: Mllm, hidden: Tensor, labels: readonly number[][], inputs: NamedTensors): Map<string, Tensor> {
+  const width = hidden.size(1);
+  const supervised = labels.flatMap((row, b) =>
+    row.flatMap((target, t) => (target !== IGNORED && t > 0 ? [{ row: b * width + t - 1, target }] : [])),
+  );
+  if (supervised.length === 0) throw new RocError("USAGE", `labels: every value is ${IGNORED}; nothing is supervised.`);
+  const vocabulary = vocabularyFromConfig(model.config);
+  const truth = inputs.get("gt_score")?.flatten().toNumbers();
+  const targets = supervised.map(({ target }) => target);
+  const rows = supervised.map(({ row }) => row);
+  if (!vocabulary || !truth) {
+    const loss = textLoss({ model, hidden, rows, targets });
+    return new Map(Object.entries({ loss, text_loss: loss }));
+  }
+  const scores = targets.filter((id) => id === vocabulary.positionId).length;
+  if (scores !== truth.length) {
+    const found = `labels hold ${scores} times the position token ${vocabulary.positionId}`;
+    throw new RocError("USAGE", `gt_score has ${truth.length} values, but ${found}; give one each, in reading order.`);
+  }
+  const distributions = distributionsOf(inputs, vocabulary, scores);
+  const weights = weightsFromConfig(model.config) ?? LOSS_PRESETS.paper;
+  const input = { model, hidden, rows, targets, groundTruth: truth, ...(distributions && { distributions }) };
+  const { loss, textLoss: text, l1Loss, ceLoss, emdLoss, scores: predicted } = rocLoss(input, vocabulary, weights);
+  const losses = new Map(Object.entries({ loss, text_loss: text, score: predicted, l1_loss: l1Loss }));
+  return distributions ? losses.set("ce_loss", ceLoss).set("emd_loss", emdLoss) : losses;
+}
+
+function distributionsOf(inputs: NamedTensors, { scoreIds }: ScoreVocabulary, scores: number): number[][] | undefined {
+  const target = inputs.get("target");
+  if (!target) return undefined;
+  if (target.shape.join() !== `${scores},${scoreIds.length}`) {
+    const asked = `[${scores}, ${scoreIds.length}] (position tokens, score tokens)`;
+    throw new RocError("USAGE", `target has the shape [${target.shape.join(", ")}], not ${asked}.`);
+  }
+  return chunks(target.toNumbers(), scoreIds.length);
+}
+
+function addGradients(outputs: Map<string, Tensor>, parameters: ReadonlyMap<string, Tensor>, loss?: Tensor): void {
+  if (!loss) throw new RocError("USAGE", "Gradients are those of the loss; give labels among the inputs.");
+  loss.backward();
+  for (const [name, parameter] of parameters) {
+    // A parameter that the loss does not depend on has no gradient: it is 0.
+    outputs.set(`grad.${name}`, parameter.grad ?? scope(() => parameter.detach().mul(0)));
+  }
+}
+
+function parameterOf(model: Mllm, name: string): Tensor {
+  const parameters = model.parameters();
+  const found = parameters.get(name) ?? parameters.get(model.parameterName?.(name) ?? name);
+  if (found) return found;
+  const some = [...parameters.keys()].slice(0, 5).join(", ");
+  throw new RocError("USAGE", `The model has no parameter ${name}; it has ${parameters.size}, such as ${some}.`);
+}
+
+/** The images among the inputs. */
+export function imagesOf(inputs: NamedTensors): ImageBatch | undefined {
+  const pixelValues = inputs.get("pixel_values");
+  const grid = inputs.get("image_grid_thw");
+  if (!pixelValues) return undefined;
+  if (!grid) return { pixelValues };
+  const rows = rowsOf(grid).map(([t = 0, h = 0, w = 0]) => [t, h, w] as const);
+  return { pixelValues, imageGridThw: rows };
+}
+
+function checkNames(inputs: NamedTensors): void {
+  const unknown = [...inputs.keys()].filter((name) => !FORWARD_INPUTS.some((known) => known === name));
+  if (unknown.length === 0) return;
+  throw new RocError("USAGE", `Unknown inputs: ${unknown.join(", ")}. Known are ${FORWARD_INPUTS.join(", ")}.`);
+}
+
+function required(inputs: NamedTensors, name: string): Tensor {
+  const found = inputs.get(name);
+  if (found?.ndim === 2) return found;
+  throw new RocError("USAGE", `The inputs need ${name} [batch, T]${found ? `, not [${found.shape.join(", ")}]` : ""}.`);
+}
+
+/** A matrix of whole numbers that has the shape of `like`. */
+function optionalRows(inputs: NamedTensors, name: string, like: readonly number[][]): number[][] | undefined {
+  const found = inputs.get(name);
+  if (!found) return undefined;
+  const shape = [like.length, like[0]?.length ?? 0];
+  if (found.shape.join() === shape.join()) return rowsOf(found);
+  const shapes = `[${found.shape.join(", ")}], input_ids [${shape.join(", ")}]`;
+  throw new RocError("USAGE", `${name} has the shape ${shapes}; they must be the same.`);
+}
+
+function rowsOf(matrix: Tensor): number[][] {
+  return chunks(matrix.toNumbers(), matrix.size(1));
+}
+
+function chunks(values: readonly number[], length: number): number[][] {
+  return Array.from({ length: values.length / length }, (_, i) => values.slice(i * length, (i + 1) * length));
+}

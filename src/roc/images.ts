@@ -1,0 +1,15 @@
+/** Batches of images and their parts. */
+import type { ImageBatch } from "../models/types.js";
+
+/** Each image as a batch of its own: views that belong to the caller's scope. */
+export function splitImages({ pixelValues, imageGridThw }: ImageBatch): ImageBatch[] {
+  if (!imageGridThw) {
+    return Array.from({ length: pixelValues.size(0) }, (_, i) => ({ pixelValues: pixelValues.narrow(0, i, 1) }));
+  }
+  let start = 0;
+  return imageGridThw.map((grid) => {
+    const patches = grid[0] * grid[1] * grid[2];
+    start += patches;
+    return { pixelValues: pixelValues.narrow(0, start - patches, patches), imageGridThw: [grid] };
+  });
+}

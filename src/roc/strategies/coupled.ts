@@ -1,0 +1,34 @@
+/** Regression without decoupling (Eq. 3 and 4): a score token stands in the text, and carries both losses. */
+import { RocError } from "../../errors.js";
+import type { Strategy } from "../strategy.js";
+import { scoreToken, type ScoreVocabulary } from "../vocabulary.js";
+import { readByCandidates } from "./candidates.js";
+
+export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
+  const { values, scale, scoreIds } = vocabulary;
+  const texts = values.map((_, index) => scoreToken(index));
+  return {
+    name: "coupled",
+    scale,
+    vocabulary,
+    write: (score) => texts[nearest(score, values)] ?? "",
+    slotIds: scoreIds,
+    read(parts, images) {
+      const ids = texts.map((text) => parts.processor.tokenizer.tokenToId(text));
+      if (ids.some((id, index) => id !== scoreIds[index])) {
+        const expected = `${scoreIds[0]} to ${scoreIds.at(-1)}`;
+        throw new RocError("TOKENIZER_INVALID", `The score tokens ${texts[0]}... have not the ids ${expected}.`);
+      }
+      return readByCandidates(parts, images, { texts, values }).map(({ scores, text }) => ({
+        scores,
+        // A person reads numbers.
+        text: texts.reduceRight((shown, token, i) => shown.replaceAll(token, (values[i] as number).toFixed(2)), text),
+      }));
+    },
+  };
+}
+
+function nearest(score: number, values: readonly number[]): number {
+  const distance = (index: number): number => Math.abs((values[index] as number) - score);
+  return values.reduce((best, _, index) => (distance(index) < distance(best) ? index : best), 0);
+}

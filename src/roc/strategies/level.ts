@@ -1,0 +1,30 @@
+/**
+ * Levels as words (Q-Align, arXiv 2312.17090): the answer says "good", the score is the expectation over the five
+ * words' logits.
+ */
+import type { Strategy } from "../strategy.js";
+import { LEVELS } from "../template.js";
+import type { Scale } from "../vocabulary.js";
+import { readByCandidates } from "./candidates.js";
+
+/**
+ * @param scale the worst word stands for its lower end, the best one for its upper (Q-Align: 1 to 5); in training the
+ *   words are bins of equal width over it
+ * @param levels worst first; the words of Q-Align by default
+ */
+export function levelStrategy(scale: Scale, levels: readonly string[] = LEVELS): Strategy {
+  const { min, max } = scale;
+  const values = levels.map((_, index) => min + (index * (max - min)) / (levels.length - 1));
+  return {
+    name: "level",
+    scale,
+    write: (score) => levels[bin(score, scale, levels.length)] ?? "",
+    slotIds: [],
+    read: (parts, images) => readByCandidates(parts, images, { texts: levels, values }),
+  };
+}
+
+/** Which of `count` bins of equal width over the scale; values outside belong to the outermost. */
+function bin(score: number, { min, max }: Scale, count: number): number {
+  return Math.min(count - 1, Math.max(0, Math.floor(((score - min) / (max - min)) * count)));
+}

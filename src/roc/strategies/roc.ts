@@ -1,0 +1,25 @@
+/** The paper's method: T_p in the text, the score beside it. */
+import { scoreByPrefill } from "../prefill.js";
+import { POSITION_TOKEN, type ScoreVocabulary } from "../vocabulary.js";
+import { fillAnswer } from "../template.js";
+import type { Strategy } from "../strategy.js";
+
+export function rocStrategy(vocabulary: ScoreVocabulary): Strategy {
+  return {
+    name: "roc",
+    scale: vocabulary.scale,
+    vocabulary,
+    write: () => POSITION_TOKEN,
+    slotIds: [vocabulary.positionId],
+    read(parts, images) {
+      const [answer = ""] = parts.templates.answers;
+      return scoreByPrefill({ ...parts, vocabulary }, images).map((scores) => ({
+        scores,
+        text: fillAnswer(
+          answer,
+          scores.map(({ value }) => value),
+        ),
+      }));
+    },
+  };
+}

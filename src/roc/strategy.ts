@@ -1,0 +1,45 @@
+/**
+ * How a score gets into an answer and out of it: the paper's method and its three rivals (Tables 5 and 6).
+ *
+ * A strategy says how an answer is written, at which tokens the score loss is taken, and how scores are read; nothing
+ * else in the code knows which one runs.
+ */
+import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
+import type { ScoreReading } from "./reading.js";
+import type { StrategyName } from "./strategy-names.js";
+import type { RocTemplates } from "./template.js";
+import type { Scale, ScoreVocabulary } from "./vocabulary.js";
+
+/** A model and its texts, whatever it was trained by. */
+export interface StrategyParts {
+  readonly model: Mllm;
+  readonly processor: MllmProcessor;
+  readonly templates: RocTemplates;
+  readonly strategy: Strategy;
+}
+
+/** What was read for one picture. */
+export interface AnswerReading {
+  /** One a placeholder of the canonical answer, in reading order; null where the answer could not be understood. */
+  readonly scores: readonly (ScoreReading | null)[];
+  /** The answer as a person reads it. */
+  readonly text: string;
+}
+
+export interface Strategy {
+  readonly name: StrategyName;
+  /** Of the scores that are written and read. */
+  readonly scale: Scale;
+  /** The score tokens, where it uses them. */
+  readonly vocabulary?: ScoreVocabulary;
+  /** What stands in an answer for a score. */
+  write(score: number): string;
+  /** Tokens at whose prediction the score loss is taken beside the text loss; none: text loss alone. */
+  readonly slotIds: readonly number[];
+  /**
+   * Reads every image's scores. Opens its own scopes; `images` stays the caller's.
+   *
+   * @throws RocError TOKENIZER_INVALID where the tokenizer does not fit the strategy
+   */
+  read(parts: StrategyParts, images: ImageBatch): AnswerReading[];
+}
