@@ -2,8 +2,9 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { isRocError, RocError } from "../errors.js";
-import { loadMllm } from "../models/registry.js";
+import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
+import { loadTokenizer } from "../tokenizers/index.js";
 import { DTYPES, type DType } from "../torch/index.js";
 import { openCheckpoint, readJson, type Checkpoint } from "../weights/index.js";
 
@@ -48,7 +49,14 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
   const weights = await attempt(() => weightsOf(folder));
   const vocabulary = await attempt(() => vocabularyFromConfig(config));
   const templates = await attempt(() => loadTemplates(folder));
-  if (weights) await attempt(() => open(folder, weights.main));
+  const alone: (() => Promise<unknown>)[] = [
+    () => checkWeights(folder, weights?.main),
+    () => loadTokenizer(folder),
+    () => loadImages(folder),
+  ];
+  if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
+  // Each may be right, and yet not fit the others.
+  if (problems.length === 0) await attempt(() => checkTogether(folder, weights?.main));
   const { model_type, architectures } = config;
   return {
     folder,
@@ -71,10 +79,13 @@ function object(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
-/** Loads all of it in the file's own dtype, which maps it: whatever does not fit throws. */
-async function open(folder: string, dtype: DType): Promise<void> {
-  const { model } = await loadMllm(folder, { dtype });
-  model.dispose();
+/** In the file's own dtype they are mapped: whatever does not fit throws. */
+async function checkWeights(folder: string, dtype: DType | undefined): Promise<void> {
+  if (dtype) (await loadModel(folder, { dtype })).dispose();
+}
+
+async function checkTogether(folder: string, dtype: DType | undefined): Promise<void> {
+  (await loadMllm(folder, { dtype })).model.dispose();
 }
 
 async function weightsOf(folder: string) {

@@ -4,8 +4,9 @@ import { loadLlava } from "./load.js";
 import { loadLlavaImages, loadLlavaProcessor } from "./processor.js";
 
 export { parseLlavaConfig, rowsPerImage, type LlavaConfig, type VisionConfig } from "./config.js";
-export { llavaName, loadLlava } from "./load.js";
+export { loadLlava } from "./load.js";
 export { createLlava, LlavaModel } from "./model.js";
+export { llavaName } from "./names.js";
 export { createLlavaProcessor, loadLlavaProcessor, type LlavaProcessorParts } from "./processor.js";
 
 export const llava: Family = { load: loadLlava, loadImages: loadLlavaImages, loadProcessor: loadLlavaProcessor };

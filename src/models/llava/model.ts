@@ -3,13 +3,12 @@
  * placeholder tokens. Names are those of the public llava-hf files.
  */
 import { RocError } from "../../errors.js";
-import { ACTIVATIONS, Decoder, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { aten, cat, type DType, type Tensor } from "../../torch/index.js";
+import { ACTIVATIONS, Decoder, insertRows, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
+import { cat, type DType, type Tensor } from "../../torch/index.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { parseLlavaConfig, type LlavaConfig } from "./config.js";
+import { llavaName } from "./names.js";
 import { ClipVision } from "./vision.js";
-
-const maskedScatter = aten("masked_scatter");
 
 class Projector {
   readonly #first: Linear;
@@ -79,14 +78,7 @@ export class LlavaModel implements Mllm {
     const embeddings = this.decoder.vocabulary.embed(ids);
     if (input.images === undefined && cache !== undefined && cache.length > 0) return embeddings;
     const placeholders = ids.eq(this.parsed.imageTokenId);
-    const features = input.images && this.imageFeatures(input.images).to(embeddings.dtype);
-    const [found, given] = [placeholders.sum().item(), features?.size(0) ?? 0];
-    if (found !== given) {
-      const images = input.images?.pixelValues.size(0) ?? 0;
-      const text = `${found} image placeholders (id ${this.parsed.imageTokenId}) for ${given} rows of ${images} images`;
-      throw new RocError("USAGE", `The token ids hold ${text}. Make them with the processor's prompt(), one <image> each.`);
-    }
-    return features ? maskedScatter(embeddings, placeholders.unsqueeze(-1), features) : embeddings;
+    return insertRows(embeddings, placeholders, input.images && this.imageFeatures(input.images));
   }
 
   imageFeatures({ pixelValues }: ImageBatch): Tensor {
@@ -106,6 +98,10 @@ export class LlavaModel implements Mllm {
 
   parameters(): Map<string, Tensor> {
     return new Map(this.#tensors);
+  }
+
+  parameterName(name: string): string {
+    return llavaName(name);
   }
 
   growVocabulary(ids: readonly number[], realRows: number): void {
