@@ -3,7 +3,8 @@
  * training and scoring cannot disagree.
  *
  * A prompt holds `<image>` once. An answer holds a placeholder `{name}` where T_p stands: `{overall}`, or the name of
- * an attribute. Training draws from all of them; scoring takes the first prompt and the first answer.
+ * an attribute; and where it may, `{comment}` for free text. Training draws from all of them; scoring takes the first
+ * prompt and the first answer.
  */
 import { randomUUID } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
@@ -17,9 +18,38 @@ export const TEMPLATES_FILE = "roc_templates.json";
 
 const PLACEHOLDER = /\{([A-Za-z][A-Za-z0-9_]*)\}/g;
 
+/** The placeholder of free text about the picture; every other one is a score's. */
+export const COMMENT = "comment";
+
 /** The names of an answer's scores in reading order. */
 export function scoreNames(answer: string): string[] {
+  return placeholders(answer).filter((name) => name !== COMMENT);
+}
+
+function placeholders(answer: string): string[] {
   return [...answer.matchAll(PLACEHOLDER)].map((match) => match[1] as string);
+}
+
+/** Whether an answer holds a comment. */
+export function hasComment(answer: string): boolean {
+  return placeholders(answer).includes(COMMENT);
+}
+
+/** Whether scores stand behind the comment: they cannot be read before it is written. */
+export function commentComesFirst(answer: string): boolean {
+  const at = placeholders(answer).indexOf(COMMENT);
+  return at >= 0 && at < scoreNames(answer).length;
+}
+
+/** An answer with the comment in place; placeholders in the comment itself are no placeholders. */
+export function fillComment(answer: string, comment: string): string {
+  return answer.replace(`{${COMMENT}}`, () => comment.replace(/[{}]/g, ""));
+}
+
+/** What stands between the comment and the next placeholder: its first words tell where a comment ends. */
+export function textAfterComment(answer: string): string {
+  const [, rest = ""] = answer.split(`{${COMMENT}}`);
+  return rest.split(/\{[A-Za-z]/)[0] ?? "";
 }
 
 const prompt = z
@@ -28,7 +58,7 @@ const prompt = z
 const answer = z
   .string()
   .refine((text) => scoreNames(text).length > 0, { error: "must hold a placeholder such as {overall}" })
-  .refine((text) => new Set(scoreNames(text)).size === scoreNames(text).length, { error: "names a score twice" })
+  .refine((text) => new Set(placeholders(text)).size === placeholders(text).length, { error: "names a score twice" })
   .refine((text) => !text.includes(POSITION_TOKEN), { error: `must not hold ${POSITION_TOKEN}; write {overall}` });
 
 /** Q-Align's words, worst first. */
@@ -97,7 +127,10 @@ export interface RenderedAnswer {
 
 /** An answer as the model reads it. */
 export function renderAnswer(answer: string): RenderedAnswer {
-  return { text: answer.replace(PLACEHOLDER, POSITION_TOKEN), scoreNames: scoreNames(answer) };
+  return {
+    text: fillSlots(answer, new Array<string>(scoreNames(answer).length).fill(POSITION_TOKEN)),
+    scoreNames: scoreNames(answer),
+  };
 }
 
 /** An answer as a person reads it: `scores` in reading order, rounded to `decimals`. */
@@ -111,7 +144,7 @@ export function fillAnswer(answer: string, scores: readonly number[], decimals =
 /** An answer with `texts` in the places of its scores, in reading order. */
 export function fillSlots(answer: string, texts: readonly string[]): string {
   let next = 0;
-  return answer.replace(PLACEHOLDER, (name) => texts[next++] ?? name);
+  return answer.replace(PLACEHOLDER, (name) => (name === `{${COMMENT}}` ? name : (texts[next++] ?? name)));
 }
 
 /**
