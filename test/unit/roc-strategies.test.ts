@@ -119,12 +119,9 @@ test("direct: generates until the end token", () => {
   const start = processor.prompt(templates.prompts[0] as string).length - 1;
   model.follow([...processor.answer("score 7.25."), processor.endTokenId], start);
   const strategy = createStrategy("direct", { scale: SCALE });
-  const [answer] = scope(() =>
-    strategy.read({ ...parts, templates: written, strategy }, parts.processor.images([PICTURE])),
-  );
+  const [answer] = scope(() => strategy.read({ model, processor, templates, strategy }, processor.images([PICTURE])));
   assert.equal(answer?.text, "score 7.25.");
   assert.equal(answer?.scores[0]?.value, 7.25);
-  parts.model.dispose();
 });
 
 test("a checkpoint says its strategy; the released one, with score tokens alone, is roc", () => {
