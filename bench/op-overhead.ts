@@ -78,7 +78,7 @@ for (const name of Object.keys(CASES) as (keyof typeof CASES)[]) {
   const of = (key: "ours" | "python" | "ratio"): number => median(rounds.map((round) => round[key]));
   results.push({ name, oursNs: of("ours"), pythonNs: of("python"), ratio: of("ratio") });
 }
-peer.close();
+await peer.close();
 
 if (options.json) console.log(JSON.stringify({ torch: torchVersion(), node: process.version, results }));
 else {

@@ -3,6 +3,7 @@
  * when it is told to, so that the two can be timed in turn on a noisy machine.
  */
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -49,8 +50,9 @@ export class Peer {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(script: string, args: readonly string[] = []) {
-    this.#process = spawn(findPython(), [`${ROOT}bench/${script}`, ...args]);
+  /** @param script a file of bench/, or with another `program` than Python an absolute path */
+  constructor(script: string, args: readonly string[] = [], program = findPython()) {
+    this.#process = spawn(program, [script.startsWith("/") ? script : `${ROOT}bench/${script}`, ...args]);
     this.#process.stderr.pipe(process.stderr);
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
@@ -64,8 +66,11 @@ export class Peer {
     return JSON.parse(answer.value) as T;
   }
 
-  close(): void {
+  /** Ends the process and waits for its end. */
+  async close(): Promise<void> {
+    const ended = this.#process.exitCode === null ? once(this.#process, "exit") : undefined;
     this.#process.stdin.end();
+    await ended;
   }
 }
 

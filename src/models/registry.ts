@@ -4,9 +4,13 @@ import { z } from "zod";
 import { RocError } from "../errors.js";
 import { readJson } from "../weights/index.js";
 import { llava } from "./llava/index.js";
+import { mplugOwl2 } from "./mplugowl2/index.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions } from "./types.js";
 
-const FAMILIES: ReadonlyMap<string, Family> = new Map([["llava", llava]]);
+const FAMILIES: ReadonlyMap<string, Family> = new Map([
+  ["llava", llava],
+  ["mplug_owl2", mplugOwl2],
+]);
 
 /** The `model_type`s that {@link loadMllm} knows. */
 export function families(): string[] {

@@ -76,6 +76,9 @@ export interface Mllm {
   /** Every parameter by its name in the public checkpoint layout. */
   parameters(): Map<string, Tensor>;
 
+  /** The public name of a parameter that another layout of the family calls `name`. */
+  parameterName?(name: string): string;
+
   /**
    * Gives rows to new tokens: grows both matrices (one, where they are tied) if `ids` lie beyond them and writes the
    * mean of rows `[0, realRows)` into each, so that an untrained new token is an average token. Updates `config`.
@@ -131,6 +134,8 @@ export interface LoadOptions {
 export interface ProcessorOptions {
   /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
   readonly resize?: ResizeMode | undefined;
+  /** mplug_owl2: how prompts are framed, "mplug_owl2", "v1" or "q_align"; default: as the checkpoint's files say. */
+  readonly conversation?: string | undefined;
 }
 
 /** A model family: how a checkpoint folder becomes a model and its inputs. */

@@ -1,8 +1,12 @@
-/** The decoder of LLaMA and Qwen2: embedding, pre-norm layers with rotary attention and a gated MLP, norm, head. */
+/**
+ * The decoder of LLaMA and Qwen2: embedding, pre-norm layers with rotary attention and a gated MLP, norm, head; and
+ * mPLUG-Owl2's, whose norms, keys and values have a second set of weights for pictures.
+ */
 import { ACTIVATIONS, type ActivationName } from "./activations.js";
 import { attention, place, type Visibility } from "./attention.js";
 import { KvCache } from "./kv-cache.js";
 import { Linear } from "./linear.js";
+import { MultiwayLinear, MultiwayNorm, sortRows, type Route } from "./multiway.js";
 import { RmsNorm } from "./norm.js";
 import type { Init, Params } from "./params.js";
 import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
@@ -27,6 +31,23 @@ export interface DecoderConfig {
   readonly mlpBias: boolean;
   /** The head is the embedding. */
   readonly tied: boolean;
+  /** Two sets of weights in the layers' norms, k and v; default: one. See {@link DecoderOptions.route}. */
+  readonly multiway?: boolean;
+}
+
+/** A module that may have two sets of weights. */
+interface Routed {
+  forward(x: Tensor, route?: Route): Tensor;
+}
+
+/** What a forward's layers have in common. */
+interface Pass {
+  /** `[batch, T]` */
+  readonly shape: readonly [number, number];
+  readonly rope: Rope;
+  readonly sees: Visibility;
+  readonly cache: KvCache | undefined;
+  readonly route: Route | undefined;
 }
 
 /** The outputs that are added to the residual stream start smaller, so that its size does not grow with the depth. */
@@ -36,8 +57,8 @@ function residual(inputs: number, layers: number): Init {
 
 class Attention {
   readonly q: Linear;
-  readonly k: Linear;
-  readonly v: Linear;
+  readonly k: Routed;
+  readonly v: Routed;
   readonly o: Linear;
 
   constructor(
@@ -47,18 +68,20 @@ class Attention {
   ) {
     const { hiddenSize, heads, kvHeads, headDim, attentionBias: bias, outputBias } = config;
     this.q = new Linear(params.at("q_proj"), hiddenSize, heads * headDim, { bias });
-    this.k = new Linear(params.at("k_proj"), hiddenSize, kvHeads * headDim, { bias });
-    this.v = new Linear(params.at("v_proj"), hiddenSize, kvHeads * headDim, { bias });
+    const KeyOrValue = config.multiway ? MultiwayLinear : Linear;
+    this.k = new KeyOrValue(params.at("k_proj"), hiddenSize, kvHeads * headDim, { bias });
+    this.v = new KeyOrValue(params.at("v_proj"), hiddenSize, kvHeads * headDim, { bias });
     const init = residual(heads * headDim, config.layers);
     this.o = new Linear(params.at("o_proj"), heads * headDim, hiddenSize, { bias: outputBias, init });
   }
 
-  forward(x: Tensor, shape: readonly [number, number], rope: Rope, sees: Visibility, cache?: KvCache): Tensor {
+  forward(x: Tensor, { shape, rope, sees, cache, route }: Pass): Tensor {
     const { heads, kvHeads, headDim } = this.config;
     const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim).transpose(1, 2);
+    const rows = route ? sortRows(x, route) : x;
     const q = applyRope(split(this.q.forward(x), heads), rope, headDim);
-    let k = applyRope(split(this.k.forward(x), kvHeads), rope, headDim);
-    let v = split(this.v.forward(x), kvHeads);
+    let k = applyRope(split(this.k.forward(rows, route), kvHeads), rope, headDim);
+    let v = split(this.v.forward(rows, route), kvHeads);
     if (cache) ({ k, v } = cache.append(this.layer, k, v));
     return this.o.forward(attention(q, k, v, sees, heads !== kvHeads));
   }
@@ -86,21 +109,22 @@ class GatedMlp {
 }
 
 class DecoderLayer {
-  readonly norm1: RmsNorm;
+  readonly norm1: Routed;
   readonly attention: Attention;
-  readonly norm2: RmsNorm;
+  readonly norm2: Routed;
   readonly mlp: GatedMlp;
 
   constructor(params: Params, config: DecoderConfig, layer: number) {
-    this.norm1 = new RmsNorm(params.at("input_layernorm"), config.hiddenSize, config.normEps);
+    const Norm = config.multiway ? MultiwayNorm : RmsNorm;
+    this.norm1 = new Norm(params.at("input_layernorm"), config.hiddenSize, config.normEps);
     this.attention = new Attention(params.at("self_attn"), config, layer);
-    this.norm2 = new RmsNorm(params.at("post_attention_layernorm"), config.hiddenSize, config.normEps);
+    this.norm2 = new Norm(params.at("post_attention_layernorm"), config.hiddenSize, config.normEps);
     this.mlp = new GatedMlp(params.at("mlp"), config);
   }
 
-  forward(x: Tensor, shape: readonly [number, number], rope: Rope, sees: Visibility, cache?: KvCache): Tensor {
-    const attended = x.add(this.attention.forward(this.norm1.forward(x), shape, rope, sees, cache));
-    return attended.add(this.mlp.forward(this.norm2.forward(attended)));
+  forward(x: Tensor, pass: Pass): Tensor {
+    const attended = x.add(this.attention.forward(this.norm1.forward(x, pass.route), pass));
+    return attended.add(this.mlp.forward(this.norm2.forward(attended, pass.route)));
   }
 }
 
@@ -111,6 +135,8 @@ export interface DecoderOptions {
   readonly cache?: KvCache | undefined;
   /** Rotary factors where positions are not a plain count (M-RoPE). */
   readonly rope?: Rope;
+  /** Which of the new tokens the second set of weights serves, in a `multiway` decoder; undefined: none. */
+  readonly route?: Route | undefined;
   /** Sees the input of every layer and, last, the output of the final norm. */
   readonly onHidden?: (hidden: Tensor) => void;
 }
@@ -140,15 +166,16 @@ export class Decoder {
    * @param embeddings `[batch, T, hiddenSize]`
    */
   forward(embeddings: Tensor, options: DecoderOptions = {}): Tensor {
-    const { attentionMask, cache, onHidden } = options;
+    const { attentionMask, cache, route, onHidden } = options;
     const [batch = 0, T = 0] = embeddings.shape;
     const { dtype, device } = embeddings;
     const placement = place([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
     const rope = options.rope ?? ropeTable(placement.positions, this.#frequencies, dtype);
+    const pass = { shape: [batch, T], rope, sees: placement, cache, route } as const;
     let hidden = embeddings;
     for (const layer of this.layers) {
       onHidden?.(hidden);
-      hidden = layer.forward(hidden, [batch, T], rope, placement, cache);
+      hidden = layer.forward(hidden, pass);
     }
     cache?.advance(T, placement.real);
     const normed = this.norm.forward(hidden);

@@ -25,7 +25,8 @@ export interface EncoderLayerNames {
    * Three maps, or one whose output holds q, k and v one after another ("fused": `[3, heads, headDim]`) or head by head
    * ("fusedByHead": `[heads, 3, headDim]`, Megatron's order).
    */
-  readonly qkv: readonly [q: string, k: string, v: string] | { readonly fused: string } | { readonly fusedByHead: string };
+  readonly qkv:
+    readonly [q: string, k: string, v: string] | { readonly fused: string } | { readonly fusedByHead: string };
   readonly out: string;
   readonly fc1: string;
   readonly fc2: string;
@@ -55,7 +56,10 @@ export class EncoderLayer {
     this.#out = new Linear(params.at(names.out), size, size, { bias: true, init: residual(size) });
     this.#norm2 = new LayerNorm(params.at(names.norm2), size, normEps);
     this.#fc1 = new Linear(params.at(names.fc1), size, intermediateSize, { bias: true });
-    this.#fc2 = new Linear(params.at(names.fc2), intermediateSize, size, { bias: true, init: residual(intermediateSize) });
+    this.#fc2 = new Linear(params.at(names.fc2), intermediateSize, size, {
+      bias: true,
+      init: residual(intermediateSize),
+    });
   }
 
   /**
@@ -93,7 +97,10 @@ function projections(
     const [images = 0, rows = 0] = x.shape;
     const parts = byHead ? [heads, 3, headDim] : [3, heads, headDim];
     // [3, images, heads, rows, headDim]
-    const split = map.forward(x).view(images, rows, ...parts).permute(...(byHead ? [3, 0, 2, 1, 4] : [2, 0, 3, 1, 4]));
+    const split = map
+      .forward(x)
+      .view(images, rows, ...parts)
+      .permute(...(byHead ? [3, 0, 2, 1, 4] : [2, 0, 3, 1, 4]));
     return [split.select(0, 0), split.select(0, 1), split.select(0, 2)];
   };
 }

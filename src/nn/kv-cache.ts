@@ -1,18 +1,33 @@
 /** Keys and values of the tokens that a decoder has seen. */
-import { cat, keep, type Tensor } from "../torch/index.js";
+import { aten, cat, empty, keep, type Tensor } from "../torch/index.js";
 import type { Past } from "./attention.js";
+
+const isInference = aten("is_inference");
+
+/** Room for new tokens is made for at least so many at once. */
+const LEAST_ROOM = 64;
 
 interface Entry {
   readonly k: Tensor;
   readonly v: Tensor;
 }
 
+/** `[batch, kvHeads, capacity, headDim]` each, of which the first {@link KvCache.length} positions are filled. */
+interface Buffers extends Entry {
+  readonly capacity: number;
+  /** Made in inference mode: cannot be written to outside of it. */
+  readonly inference: boolean;
+}
+
 /**
- * One entry a layer; its tensors outlive the scopes of the forwards that made them. A forward that failed halfway leaves
- * a cache that must be disposed.
+ * One entry a layer; its tensors outlive the scopes of the forwards that made them. New tokens are written behind the
+ * old ones in place, into buffers that grow by half when they are full: a step copies its own tokens only. Where
+ * gradients are recorded nothing is written in place.
+ *
+ * A forward that failed halfway leaves a cache that must be disposed.
  */
 export class KvCache implements Past {
-  readonly #layers: Entry[] = [];
+  readonly #layers: Buffers[] = [];
   #length = 0;
   #real: Tensor | null = null;
 
@@ -24,16 +39,19 @@ export class KvCache implements Past {
     return this.#real;
   }
 
-  /** Adds a layer's new keys and values `[batch, kvHeads, T, headDim]`; returns all of them. */
+  /** Adds a layer's new keys and values `[batch, kvHeads, T, headDim]`; returns all of them, for use in this forward. */
   append(layer: number, k: Tensor, v: Tensor): Entry {
     const before = this.#layers[layer];
-    const entry = before
-      ? { k: keep(cat([before.k, k], 2)), v: keep(cat([before.v, v], 2)) }
-      : { k: keep(k), v: keep(v) };
-    this.#layers[layer] = entry;
-    before?.k.dispose();
-    before?.v.dispose();
-    return entry;
+    const end = this.#length + k.size(2);
+    if (!before || k.requiresGrad || before.k.requiresGrad) return this.#replace(layer, end, before, k, v);
+    const inference = isInference(k);
+    const fits = before.capacity >= end && (inference || !before.inference);
+    const buffers = fits ? before : this.#grow(layer, before, { capacity: room(end), inference });
+    const write = (buffer: Tensor, fresh: Tensor): Tensor => {
+      buffer.narrow(2, this.#length, end - this.#length).copy_(fresh);
+      return buffer.narrow(2, 0, end);
+    };
+    return { k: write(buffers.k, k), v: write(buffers.v, v) };
   }
 
   /** Called when every layer has appended `count` tokens. @param real `[batch, length]` bool or null, see {@link Past} */
@@ -44,10 +62,7 @@ export class KvCache implements Past {
   }
 
   dispose(): void {
-    for (const { k, v } of this.#layers.splice(0)) {
-      k.dispose();
-      v.dispose();
-    }
+    for (const buffers of this.#layers.splice(0)) free(buffers);
     this.#real?.dispose();
     this.#real = null;
     this.#length = 0;
@@ -56,4 +71,35 @@ export class KvCache implements Past {
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  /** Takes the tensors as they are (the prompt's are copied only if a step follows), behind those before. */
+  #replace(layer: number, end: number, before: Buffers | undefined, k: Tensor, v: Tensor): Entry {
+    const join = (old: Tensor, fresh: Tensor): Tensor => cat([old.narrow(2, 0, this.#length), fresh], 2);
+    const entry = before ? { k: join(before.k, k), v: join(before.v, v) } : { k, v };
+    this.#layers[layer] = { k: keep(entry.k), v: keep(entry.v), capacity: end, inference: isInference(entry.k) };
+    if (before) free(before);
+    return entry;
+  }
+
+  #grow(layer: number, before: Buffers, size: Pick<Buffers, "capacity" | "inference">): Buffers {
+    const copy = (old: Tensor): Tensor => {
+      const { shape, dtype, device } = old;
+      const buffer = keep(empty([shape[0] ?? 0, shape[1] ?? 0, size.capacity, shape[3] ?? 0], { dtype, device }));
+      buffer.narrow(2, 0, this.#length).copy_(old.narrow(2, 0, this.#length));
+      return buffer;
+    };
+    const buffers = { k: copy(before.k), v: copy(before.v), ...size };
+    free(before);
+    this.#layers[layer] = buffers;
+    return buffers;
+  }
+}
+
+function room(end: number): number {
+  return end + Math.max(LEAST_ROOM, end >> 1);
+}
+
+function free({ k, v }: Entry): void {
+  k.dispose();
+  v.dispose();
 }

@@ -21,10 +21,18 @@ export class RmsNorm {
   }
 
   forward(x: Tensor): Tensor {
-    const { dtype } = x;
-    if (dtype === "float32" || dtype === "float64") return rmsNorm(x, [this.size], this.weight, this.eps);
-    return rmsNorm(x.to("float32"), [this.size], null, this.eps).to(dtype).mul(this.weight);
+    return isWide(x) ? rmsNorm(x, [this.size], this.weight, this.eps) : this.normalize(x).mul(this.weight);
   }
+
+  /** Without the weight. */
+  normalize(x: Tensor): Tensor {
+    if (isWide(x)) return rmsNorm(x, [this.size], null, this.eps);
+    return rmsNorm(x.to("float32"), [this.size], null, this.eps).to(x.dtype);
+  }
+}
+
+function isWide({ dtype }: Tensor): boolean {
+  return dtype === "float32" || dtype === "float64";
 }
 
 /** LayerNorm with weight and bias, in the dtype of `x`. */

@@ -5,10 +5,16 @@
  * generator, a Map) is decided by the source that the root was made with.
  */
 import { RocError } from "../errors.js";
-import { full, keep, manualSeed, noGrad, randn, scope, type Device, type DType, type Tensor } from "../torch/index.js";
+import { fromTypedArray, full, keep, manualSeed, noGrad, randn, scope } from "../torch/index.js";
+import type { Device, DType, Tensor } from "../torch/index.js";
 
-/** How a parameter starts where it is not read: constants, or a normal distribution around 0. */
-export type Init = "zeros" | "ones" | { readonly std: number };
+/** How a parameter starts where it is not read: constants, a normal distribution around 0, or a table of its values. */
+export type Init = "zeros" | "ones" | { readonly std: number } | InitTable;
+
+/** Values row by row, computed when they are needed. */
+export interface InitTable {
+  readonly table: () => Float32Array;
+}
 
 /** Where parameters come from. */
 export interface ParamSource {
@@ -65,6 +71,7 @@ export function randomSource(options: { seed: number; dtype?: DType; device?: De
   const draw = (shape: readonly number[], init: Init): Tensor => {
     if (init === "zeros") return full(shape, 0, { dtype, device });
     if (init === "ones") return full(shape, 1, { dtype, device });
+    if ("table" in init) return fromTypedArray(init.table(), shape, { dtype, device });
     // Drawn in float32 on the CPU, so that dtype and device do not change the numbers.
     return randn(shape).mul_(init.std).to({ dtype, device });
   };

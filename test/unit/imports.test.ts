@@ -30,9 +30,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "models/*": ["models/types.ts", "models/square-images.ts", "models/answer.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
   // What knows all families: the registry.
   models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
-  roc: ["torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "errors.ts"],
+  // Sees models through their interface only, as roc does.
+  generation: ["models/types.ts", "tokenizers", "data/random.ts", "weights", "torch", "errors.ts"],
+  roc: [
+    ...["generation", "torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
+    "errors.ts",
+  ],
   "eval/metrics.ts": ["errors.ts"],
-  engine: ["roc", "models", "models/types.ts", "data", "image", "tokenizers", "weights", "nn", "torch", "errors.ts"],
+  engine: ["roc", "generation", "models", "models/types.ts", "data", "image", "tokenizers", "weights", "nn", "torch", "errors.ts"],
   eval: ["engine", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "torch", "errors.ts"],
   train: [
     ...["engine", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],
@@ -45,6 +50,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "eval",
       "eval/metrics.ts",
       "roc",
+      "generation",
       "models",
       "models/types.ts",
       "data",
@@ -56,7 +62,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   server: ["engine", "errors.ts"],
   cli: [
     ...["server", "engine", "train", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image"],
-    ...["models/*", "tokenizers", "weights", "nn", "torch", "errors.ts"],
+    ...["models/*", "generation", "tokenizers", "weights", "nn", "torch", "errors.ts"],
   ],
 };
 

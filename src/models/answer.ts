@@ -1,0 +1,25 @@
+/** The assistant's side of a conversation as token ids. */
+import { RocError } from "../errors.js";
+import type { Tokenizer } from "../tokenizers/index.js";
+
+/**
+ * Token ids of an answer, tokenised behind the cue so that they are those of the whole conversation.
+ *
+ * @param cue what stands before the answer and a space, such as "ASSISTANT:"
+ * @throws RocError TOKENIZER_INVALID where the tokenizer merges the two
+ */
+export function answerIds(tokenizer: Tokenizer, cue: string, answer: string): number[] {
+  const encode = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
+  const before = encode(cue);
+  const ids = encode(`${cue} ${answer}`);
+  if (before.some((id, index) => ids[index] !== id)) {
+    throw new RocError("TOKENIZER_INVALID", `The tokenizer merges "${cue}" with the answer "${answer}" behind it.`);
+  }
+  return ids.slice(before.length);
+}
+
+/** The token that ends an answer. @throws RocError TOKENIZER_INVALID where the tokenizer names none */
+export function endTokenOf({ eosTokenId }: Tokenizer): number {
+  if (eosTokenId !== undefined) return eosTokenId;
+  throw new RocError("TOKENIZER_INVALID", "The tokenizer names no end token: set eos_token in tokenizer_config.json.");
+}

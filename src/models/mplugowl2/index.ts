@@ -1,0 +1,22 @@
+/** mPLUG-Owl2, and Q-Align, OneAlign and ROC4MLLM, which are built on it. */
+import type { Family } from "../types.js";
+import { loadMplugOwl2 } from "./load.js";
+import { loadMplugOwl2Images, loadMplugOwl2Processor } from "./processor.js";
+
+export { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
+export { CONVERSATIONS, promptIds, type Conversation } from "./conversation.js";
+export { loadMplugOwl2 } from "./load.js";
+export { createMplugOwl2, IMAGE_ID, MplugOwl2Model } from "./model.js";
+export { patchPlaces, queryPlaces } from "./positions.js";
+export {
+  createMplugOwl2Processor,
+  loadMplugOwl2Processor,
+  mplugOwl2ImageProcessor,
+  type MplugOwl2ProcessorParts,
+} from "./processor.js";
+
+export const mplugOwl2: Family = {
+  load: loadMplugOwl2,
+  loadImages: loadMplugOwl2Images,
+  loadProcessor: loadMplugOwl2Processor,
+};

@@ -1,0 +1,52 @@
+/** Reads mPLUG-Owl2 checkpoints: MAGAer13's, Q-Align's, OneAlign's, ROC4MLLM's, and what is written here. */
+import { join } from "node:path";
+import type { Init, InitTable, ParamSource } from "../../nn/index.js";
+import { fromTypedArray, keep, scope } from "../../torch/index.js";
+import { openCheckpoint, readJson, strictSource } from "../../weights/index.js";
+import type { LoadOptions } from "../types.js";
+import { parseMplugOwl2Config } from "./config.js";
+import { MplugOwl2Model } from "./model.js";
+
+/** Tables that old files carry and that models compute; a tensor of the ROC4MLLM checkpoint that nothing uses. */
+const UNUSED = /(\.rotary_emb\.inv_freq|(^|\.)learned_weight)$/;
+
+const EMBEDDING = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
+
+/**
+ * Loads a folder with `config.json` and weights, .bin or safetensors.
+ *
+ * The abstractor's tables of places are used as the file has them (Q-Align's are rounded to bfloat16), and computed
+ * where it has none (mPLUG-Owl2's own); they are always written back: the reference's module declares them as
+ * parameters, and so a checkpoint keeps the numbers that it was trained with.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
+ */
+export async function loadMplugOwl2(folder: string, options: LoadOptions = {}): Promise<MplugOwl2Model> {
+  const file = join(folder, "config.json");
+  const config = await readJson(file);
+  using checkpoint = await openCheckpoint(folder);
+  const { device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
+  const rows = checkpoint.has(EMBEDDING) ? checkpoint.info(EMBEDDING).shape[0] : undefined;
+  const parsed = parseMplugOwl2Config(config, file, rows);
+  const ignore = (name: string): boolean => UNUSED.test(name) || (parsed.text.tied && name === HEAD);
+  const strict = strictSource(checkpoint, { ignore, dtype, device });
+  const source: ParamSource = {
+    take(name, shape, init) {
+      if (!isTable(init) || checkpoint.has(name)) return strict.take(name, shape);
+      return keep(scope(() => fromTypedArray(init.table(), shape).to({ device, ...(dtype && { dtype }) })));
+    },
+  };
+  const model = new MplugOwl2Model(parsed, source);
+  try {
+    strict.finish();
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function isTable(init: Init): init is InitTable {
+  return typeof init === "object" && "table" in init;
+}

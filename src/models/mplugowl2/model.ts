@@ -1,0 +1,134 @@
+/**
+ * mPLUG-Owl2 (arXiv 2311.04257), the architecture of Q-Align, OneAlign and ROC4MLLM: a vision transformer, an abstractor
+ * that condenses a picture to some rows, and LLaMA with a second set of norms, keys and values for those rows. Names are
+ * those of the public files.
+ */
+import { RocError } from "../../errors.js";
+import { Decoder, insertRows, KvCache, makeRoute, Params, type ParamSource, type Route } from "../../nn/index.js";
+import type { DType, Tensor } from "../../torch/index.js";
+import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
+import { Abstractor } from "./abstractor.js";
+import { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
+import { OwlVision } from "./vision.js";
+
+/** Stands for a visual row among the token ids (before expansion: for an image); no token of the vocabulary. */
+export const IMAGE_ID = -200;
+
+/** What the decoder takes. */
+export interface Embedded {
+  /** `[batch, T, hiddenSize]` */
+  readonly embeddings: Tensor;
+  /** Where the visual rows stand; undefined: nowhere. */
+  readonly route: Route | undefined;
+}
+
+export class MplugOwl2Model implements Mllm {
+  readonly family = "mplug_owl2";
+  readonly config: Record<string, unknown>;
+  readonly hiddenSize: number;
+  readonly dtype: DType;
+  readonly device: string;
+  /** LLaMA, for whoever wants to look inside. */
+  readonly decoder: Decoder;
+  readonly #vision: OwlVision;
+  readonly #abstractor: Abstractor;
+  readonly #tensors: Map<string, Tensor>;
+
+  /** Asks `source` for every parameter; see {@link createMplugOwl2}. */
+  constructor(
+    private readonly parsed: MplugOwl2Config,
+    source: ParamSource,
+  ) {
+    const root = new Params(source);
+    const body = root.at("model");
+    this.config = parsed.raw;
+    this.config["vocab_size"] = parsed.text.vocabSize;
+    this.#tensors = root.tensors;
+    this.#vision = new OwlVision(body.at("vision_model"), parsed.vision);
+    this.#abstractor = new Abstractor(body.at("visual_abstractor"), parsed.abstractor);
+    this.decoder = new Decoder(body, root, parsed.text);
+    const { dtype, device } = this.decoder.norm.weight;
+    this.dtype = dtype;
+    this.device = device;
+    this.hiddenSize = parsed.text.hiddenSize;
+  }
+
+  get vocabSize(): number {
+    return this.decoder.vocabulary.size;
+  }
+
+  forward(input: MllmInput, cache?: Cache): Tensor {
+    if (cache !== undefined && !(cache instanceof KvCache)) {
+      throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
+    }
+    const attentionMask = input.attentionMask && this.#here(input.attentionMask);
+    const { embeddings, route } = this.embed(input, cache);
+    return this.decoder.forward(embeddings, { attentionMask, cache, route });
+  }
+
+  /** What LLaMA's first layer sees, and which of its rows are visual. */
+  embed(input: MllmInput, cache?: Cache): Embedded {
+    const ids = this.#here(input.inputIds);
+    const { vocabulary } = this.decoder;
+    // A step of generation: its token comes from the vocabulary.
+    const isStep = input.images === undefined && cache !== undefined && cache.length > 0 && ids.size(1) === 1;
+    if (isStep) return { embeddings: vocabulary.embed(ids), route: undefined };
+    const visual = ids.eq(IMAGE_ID);
+    const features = input.images && this.imageFeatures(input.images);
+    const embeddings = insertRows(vocabulary.embed(ids.maskedFill(visual, 0)), visual, features);
+    return { embeddings, route: features && makeRoute(visual, features.size(0)) };
+  }
+
+  imageFeatures({ pixelValues }: ImageBatch): Tensor {
+    const pixels = pixelValues.to({ dtype: this.dtype, device: this.device });
+    return this.#abstractor.forward(this.#vision.forward(pixels)).flatten(0, 1);
+  }
+
+  expandPlaceholders(ids: readonly number[]): number[] {
+    return expandImages(ids, rowsPerImage(this.parsed));
+  }
+
+  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
+    return this.decoder.vocabulary.logits(hidden, rows);
+  }
+
+  newCache(): Cache {
+    return new KvCache();
+  }
+
+  parameters(): Map<string, Tensor> {
+    return new Map(this.#tensors);
+  }
+
+  growVocabulary(ids: readonly number[], realRows: number): void {
+    this.decoder.vocabulary.grow(ids, realRows);
+    this.config["vocab_size"] = this.vocabSize;
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #here(tensor: Tensor): Tensor {
+    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
+  }
+}
+
+/** Ids with {@link IMAGE_ID} once an image to ids with it once a visual row. */
+export function expandImages(ids: readonly number[], rows: number): number[] {
+  return ids.flatMap((id) => (id === IMAGE_ID ? new Array<number>(rows).fill(IMAGE_ID) : id));
+}
+
+/**
+ * An mPLUG-Owl2 model with parameters of any source: `createMplugOwl2(config, randomSource({ seed: 1 }))` is a fresh one.
+ *
+ * @param config a parsed `config.json`
+ * @throws RocError CONFIG_INVALID; what the source throws
+ */
+export function createMplugOwl2(config: unknown, source: ParamSource): MplugOwl2Model {
+  return new MplugOwl2Model(parseMplugOwl2Config(config), source);
+}

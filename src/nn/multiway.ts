@@ -1,0 +1,74 @@
+/**
+ * Modules with one set of weights for text and one for pictures: the modality-adaptive parts of mPLUG-Owl2's decoder
+ * (arXiv 2311.04257, section 3.3). Both sets are parameters below `multiway.0` and `multiway.1`.
+ */
+import { aten, cat, type Tensor } from "../torch/index.js";
+import { Linear } from "./linear.js";
+import { RmsNorm } from "./norm.js";
+import type { Params } from "./params.js";
+
+const stableOrder = aten("argsort.stable");
+const order = aten("argsort");
+
+/** Which rows of a forward are for set 1; where there is no route, every row is for set 0. */
+export interface Route {
+  /** `[batch, T, 1]` bool */
+  readonly second: Tensor;
+  /** Number of rows for set 0. */
+  readonly firstRows: number;
+  /** `[batch * T]` int64: the rows for set 0, then those for set 1, each in reading order. */
+  readonly sorted: Tensor;
+  /** Its inverse: where a row stands in that order. */
+  readonly places: Tensor;
+}
+
+/** @param second `[batch, T]` bool, true where set 1 serves; `secondRows` times */
+export function makeRoute(second: Tensor, secondRows: number): Route {
+  const sorted = stableOrder(second.flatten().to("uint8"), { stable: true });
+  return { second: second.unsqueeze(-1), firstRows: second.numel - secondRows, sorted, places: order(sorted) };
+}
+
+/** `[batch, T, size]` to `[batch * T, size]` in the order that {@link MultiwayLinear} takes. */
+export function sortRows(x: Tensor, { sorted }: Route): Tensor {
+  return x.flatten(0, 1).indexSelect(0, sorted);
+}
+
+/** Two RMSNorms: the rows are normalised at once, each with the weight of its set. */
+export class MultiwayNorm {
+  readonly #ways: readonly [RmsNorm, RmsNorm];
+
+  constructor(params: Params, size: number, eps: number) {
+    const [first, second] = bothWays(params);
+    this.#ways = [new RmsNorm(first, size, eps), new RmsNorm(second, size, eps)];
+  }
+
+  /** `[batch, T, size]`, as what is returned */
+  forward(x: Tensor, route?: Route): Tensor {
+    const [first, second] = this.#ways;
+    if (!route) return first.forward(x);
+    return first.normalize(x).mul(second.weight.where(route.second, first.weight));
+  }
+}
+
+/** Two linear maps, each run on its own rows only. */
+export class MultiwayLinear {
+  readonly #ways: readonly [Linear, Linear];
+
+  constructor(params: Params, inputs: number, outputs: number, options: ConstructorParameters<typeof Linear>[3]) {
+    const [first, second] = bothWays(params);
+    this.#ways = [new Linear(first, inputs, outputs, options), new Linear(second, inputs, outputs, options)];
+  }
+
+  /** @param x with a route: of {@link sortRows}; what is returned is `[batch * T, outputs]` in reading order again */
+  forward(x: Tensor, route?: Route): Tensor {
+    const [first, second] = this.#ways;
+    if (!route) return first.forward(x);
+    const { firstRows, places } = route;
+    const parts = [first.forward(x.narrow(0, 0, firstRows)), second.forward(x.slice(0, firstRows))];
+    return cat(parts, 0).indexSelect(0, places);
+  }
+}
+
+function bothWays(params: Params): readonly [Params, Params] {
+  return [params.at("multiway", 0), params.at("multiway", 1)];
+}
