@@ -2,15 +2,13 @@
  * `roc4mllm inspect forward | generate | preprocess`: tensors in, tensors out, to hold a checkpoint against another
  * implementation of its model.
  */
-import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { z } from "zod";
 import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors } from "../engine/forward.js";
+import { generateWithLogits, readGenerationConfig } from "../generation/index.js";
 import { decodeImage, RESIZE_MODES, type ResizeMode } from "../image/index.js";
-import { generate } from "../models/generate.js";
 import { loadImages, loadModel } from "../models/registry.js";
-import { fromTypedArray, keep, scope, stack, type DType, type Tensor } from "../torch/index.js";
-import { openSafetensors, readJson, saveSafetensors } from "../weights/index.js";
+import { fromTypedArray, keep, scope, tensor, type DType, type Tensor } from "../torch/index.js";
+import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import type { Context, Io } from "./io.js";
 
 interface ModelOptions {
@@ -93,8 +91,8 @@ const count = (text: string): number => {
 
 const GENERATE_HELP = `
 Inputs: input_ids [1,T], pixel_values, image_grid_thw, as for \`inspect forward\`.
-Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], from which each was chosen. It ends
-early only at an eos_token_id of the folder's generation_config.json.`;
+Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], as the model gave them. It ends early
+only at an eos_token_id of the folder's generation_config.json, whose repetition_penalty counts too.`;
 
 export function inspectGenerateCommand({ io }: Context): Command {
   return tensorCommand("generate")
@@ -102,32 +100,16 @@ export function inspectGenerateCommand({ io }: Context): Command {
     .requiredOption("--max-new-tokens <n>", "tokens to generate", count)
     .addHelpText("after", GENERATE_HELP)
     .action(async (options: TensorOptions & { maxNewTokens: number }) => {
-      const stopIds = await endTokens(options.model);
+      const { stopIds, suppressIds, repetitionPenalty } = await readGenerationConfig(options.model);
+      const settings = { maxNewTokens: options.maxNewTokens, stopIds, suppressIds, repetitionPenalty };
       await through(options, io, (model, inputs) => {
-        const prompt = promptOf(model, inputs);
-        const logits: Tensor[] = [];
-        const chosen: number[] = [];
-        generate(model, prompt.ids, imagesOf(inputs), {
-          maxNewTokens: options.maxNewTokens,
-          stopIds,
-          onStep(step) {
-            logits.push(keep(step.logits.squeeze(0).clone()));
-            chosen.push(step.tokenId);
-          },
-        });
-        const sequence = BigInt64Array.from([...prompt.given, ...chosen], BigInt);
-        const outputs = { sequences: fromTypedArray(sequence, [1, sequence.length]), step_logits: stack(logits) };
-        for (const tensor of logits) tensor.dispose();
-        return new Map(Object.entries(outputs));
+        const { given, ids } = promptOf(model, inputs);
+        const { sequences, stepLogits } = generateWithLogits(model, [{ ids, images: imagesOf(inputs) }], settings);
+        const chosen = sequences.flatMap(({ ids, stopId }) => [...ids, ...(stopId === undefined ? [] : [stopId])]);
+        const sequence = tensor([[...given, ...chosen]], { dtype: "int64" });
+        return new Map(Object.entries({ sequences: sequence, step_logits: stepLogits.squeeze(1) }));
       });
     });
-}
-
-const endTokenSchema = z.looseObject({ eos_token_id: z.union([z.number(), z.array(z.number())]).nullish() });
-
-async function endTokens(folder: string): Promise<number[]> {
-  const parsed = endTokenSchema.safeParse(await readJson(join(folder, "generation_config.json")).catch(() => ({})));
-  return parsed.success ? [parsed.data.eos_token_id ?? []].flat() : [];
 }
 
 export function inspectPreprocessCommand({ io }: Context): Command {

@@ -5,8 +5,11 @@ import { run, type Commands } from "./program.js";
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
 const COMMANDS: Commands = {
   score: async () => (await import("./score.js")).scoreCommand,
+  eval: async () => (await import("./eval.js")).evalCommand,
   train: async () => (await import("./train.js")).trainCommand,
   "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
+  data: async () => (await import("./data.js")).dataCommand,
+  inspect: async (args) => (await import("./inspect.js")).importInspect(args),
 };
 
 const stopped = new AbortController();

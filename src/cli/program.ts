@@ -9,8 +9,11 @@ import { errorLine } from "./json.js";
 /** Makes one command of the program. */
 export type CommandFactory = (context: Context) => Command;
 
-/** The commands by name; each is imported only when it is needed, as training is not for `score`. */
-export type Commands = Readonly<Record<string, () => Promise<CommandFactory>>>;
+/**
+ * The commands by name; each is imported only when it is needed, as training is not for `score`. A group of commands is
+ * given the arguments after its name, to import only the one of them that they name.
+ */
+export type Commands = Readonly<Record<string, (args: readonly string[]) => Promise<CommandFactory>>>;
 
 const EXIT_CODES_HELP = `
 Exit codes:
@@ -31,9 +34,15 @@ function packageVersion(): string {
 }
 
 /** The named command alone, or all of them for the help. */
-async function importCommands(commands: Commands, name: string | undefined): Promise<CommandFactory[]> {
+async function importCommands(commands: Commands, argv: readonly string[]): Promise<CommandFactory[]> {
+  const [name, ...args] = argv;
   const named = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
-  return Promise.all((named ? [named] : Object.values(commands)).map((importOne) => importOne()));
+  return Promise.all((named ? [named] : Object.values(commands)).map((importOne) => importOne(args)));
+}
+
+/** A command and all below it: what is added by `addCommand` inherits no settings. */
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 function createProgram(commands: readonly CommandFactory[], context: Context): Command {
@@ -44,7 +53,7 @@ function createProgram(commands: readonly CommandFactory[], context: Context): C
     .addHelpText("after", EXIT_CODES_HELP)
     .showHelpAfterError("(see --help)");
   for (const create of commands) program.addCommand(create(context));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command
       .exitOverride()
       .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
@@ -98,7 +107,7 @@ export async function run(
   let exitCode = 0;
   const context: Context = { ...outside, setExitCode: (code) => (exitCode = code) };
   try {
-    const program = createProgram(await importCommands(commands, argv[0]), context);
+    const program = createProgram(await importCommands(commands, argv), context);
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync([...argv], { from: "user" });
     return context.signal.aborted ? ERROR_CODES.ABORTED : exitCode;

@@ -10,7 +10,7 @@ import { createProgress, type Progress } from "./progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "./table.js";
 
 /** The weights in the package (compiled files lie in dist/src/cli/). */
-const DEMO_MODEL = fileURLToPath(new URL("../../../models/demo", import.meta.url));
+export const DEMO_MODEL = fileURLToPath(new URL("../../../models/demo", import.meta.url));
 
 interface ScoreOptions {
   readonly model: string;

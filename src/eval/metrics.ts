@@ -2,23 +2,25 @@
  * How well predictions agree with ratings. Pure functions on plain numbers.
  *
  * All take predictions and ground truth of equal length, finite; the correlations are symmetric. A figure that is not
- * defined (fewer than two values, or a side without variation; for the errors, no value at all) is `null`, never NaN.
+ * defined (fewer than two values, or a side without variation; for errors and accuracy, no value at all), or that passes
+ * the range of doubles, is `null`, never NaN.
  *
  * All throw RocError USAGE for unequal lengths or a value that is not finite.
  */
 import { RocError } from "../errors.js";
 
-type Numbers = ArrayLike<number>;
+/** Plain or typed arrays; they are left as they were. */
+export type Numbers = ArrayLike<number>;
 
 /** Spearman's rank correlation, in [-1, 1]: Pearson's of the ranks, ties by their average rank (scipy `spearmanr`). */
 export function srcc(predicted: Numbers, truth: Numbers): number | null {
-  check(predicted, truth);
+  checkPairs(predicted, truth);
   return pearson(averageRanks(predicted), averageRanks(truth));
 }
 
 /** Pearson's linear correlation, in [-1, 1] (scipy `pearsonr`); no fitted mapping before it. */
 export function plcc(predicted: Numbers, truth: Numbers): number | null {
-  check(predicted, truth);
+  checkPairs(predicted, truth);
   return pearson(Float64Array.from(predicted), Float64Array.from(truth));
 }
 
@@ -27,7 +29,7 @@ export function plcc(predicted: Numbers, truth: Numbers): number | null {
  * Kendall's Tau with Ungrouped Data".
  */
 export function krcc(predicted: Numbers, truth: Numbers): number | null {
-  check(predicted, truth);
+  checkPairs(predicted, truth);
   const n = predicted.length;
   const x = denseRanks(predicted);
   const y = denseRanks(truth);
@@ -43,18 +45,34 @@ export function krcc(predicted: Numbers, truth: Numbers): number | null {
 
 /** Mean absolute error, in the unit of the scores. */
 export function mae(predicted: Numbers, truth: Numbers): number | null {
-  check(predicted, truth);
+  checkPairs(predicted, truth);
   return meanOver(predicted, truth, Math.abs);
 }
 
 /** Root of the mean squared error, in the unit of the scores. */
 export function rmse(predicted: Numbers, truth: Numbers): number | null {
-  check(predicted, truth);
+  checkPairs(predicted, truth);
   const square = meanOver(predicted, truth, (error) => error * error);
   return square === null ? null : Math.sqrt(square);
 }
 
-function check(predicted: Numbers, truth: Numbers): void {
+/**
+ * Share of the items whose prediction is on the same side of `threshold` as their rating, in [0, 1]. The upper side holds
+ * the threshold itself, as in AVA (Murray et al. 2012: a picture is good from 5 on).
+ */
+export function accuracy(predicted: Numbers, truth: Numbers, threshold: number): number | null {
+  checkPairs(predicted, truth);
+  if (!Number.isFinite(threshold)) throw new RocError("USAGE", `metrics: the threshold is ${threshold}; give a number`);
+  if (predicted.length === 0) return null;
+  let same = 0;
+  for (let i = 0; i < predicted.length; i++) {
+    if (at(predicted, i) >= threshold === at(truth, i) >= threshold) same++;
+  }
+  return same / predicted.length;
+}
+
+/** Refuses what no metric of this folder takes. @throws RocError USAGE */
+export function checkPairs(predicted: Numbers, truth: Numbers): void {
   if (predicted.length !== truth.length) {
     const lengths = `${predicted.length} predictions and ${truth.length} ratings`;
     throw new RocError("USAGE", `metrics: ${lengths}; give one prediction a rating`);
@@ -98,13 +116,15 @@ function isConstant(values: Float64Array): boolean {
   return values.every((value) => value === values[0]);
 }
 
-function clamp(correlation: number): number {
-  return Math.max(-1, Math.min(1, correlation));
+/** Rounding may pass the ends; values near the greatest double have sums that overflow, which leaves no figure. */
+function clamp(correlation: number): number | null {
+  return Number.isNaN(correlation) ? null : Math.max(-1, Math.min(1, correlation));
 }
 
 function meanOver(predicted: Numbers, truth: Numbers, cost: (error: number) => number): number | null {
   if (predicted.length === 0) return null;
-  return mean(Float64Array.from(predicted, (value, i) => cost(value - at(truth, i))));
+  const value = mean(Float64Array.from(predicted, (value, i) => cost(value - at(truth, i))));
+  return Number.isFinite(value) ? value : null;
 }
 
 /** Groups equal values: calls `group` with the indices of each, by rising value. */

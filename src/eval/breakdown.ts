@@ -1,0 +1,71 @@
+/** Figures of parts of a data set: by theme, or by where the truth lies. */
+import type { Statistic } from "./bootstrap.js";
+import type { Numbers } from "./metrics.js";
+import { RocError } from "../errors.js";
+import { quantile, sorted } from "./statistics.js";
+
+/** Some of the items, by their rows in rising order. */
+export interface Part {
+  readonly name: string;
+  readonly rows: Uint32Array;
+}
+
+/** The items whose truth lies in [low, high), the last part with its end. */
+export interface QuantilePart extends Part {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A part for every key, by name in code unit order. An item without a key is in none. */
+export function partsByGroup(keys: readonly (string | undefined)[]): Part[] {
+  const groups = new Map<string, number[]>();
+  for (const [row, key] of keys.entries()) {
+    if (key === undefined) continue;
+    const rows = groups.get(key);
+    if (rows) rows.push(row);
+    else groups.set(key, [row]);
+  }
+  const parts = Array.from(groups, ([name, rows]) => ({ name, rows: Uint32Array.from(rows) }));
+  return parts.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * `count` parts of about equal size by rising truth, cut at its quantiles (numpy `quantile`, `digitize`). Equal truths
+ * stay together, so that many ties make unequal parts, some of them empty.
+ *
+ * @throws RocError USAGE for a count that is no whole number above 0, or a truth that is not finite
+ */
+export function partsByQuantile(truth: Numbers, count: number): QuantilePart[] {
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RocError("USAGE", `breakdown: ${count} quantiles; give a whole number above 0`);
+  }
+  const rising = sorted(truth);
+  if (!rising.every(Number.isFinite)) throw new RocError("USAGE", "breakdown: a rating is no number; leave it out");
+  if (rising.length === 0) return [];
+  const edges = Array.from({ length: count + 1 }, (_, k) => quantile(rising, k / count));
+  const inner = edges.slice(1, -1);
+  const places = Array.from(truth, (value) => inner.filter((edge) => edge <= value).length);
+  return edges.slice(1).map((high, k) => {
+    const rows = places.flatMap((place, row) => (place === k ? [row] : []));
+    return { name: `${k + 1}/${count}`, rows: Uint32Array.from(rows), low: edges[k] ?? NaN, high };
+  });
+}
+
+/** Figures of one part by name. */
+export interface PartFigures<Name extends string> {
+  readonly name: string;
+  /** Number of items. */
+  readonly count: number;
+  readonly figures: Readonly<Record<Name, number | null>>;
+}
+
+/** Every statistic for every part; `null` where it is not defined for the part. */
+export function breakdown<Name extends string>(
+  parts: readonly Part[],
+  statistics: Readonly<Record<Name, Statistic>>,
+): PartFigures<Name>[] {
+  return parts.map(({ name, rows }) => {
+    const entries = Object.entries<Statistic>(statistics).map(([key, statistic]) => [key, statistic(rows)]);
+    return { name, count: rows.length, figures: Object.fromEntries(entries) as Record<Name, number | null> };
+  });
+}

@@ -1,0 +1,36 @@
+/** What a system said about one picture, beside what people said: a row of a predictions file. */
+import type { Sample, Split } from "../../data/index.js";
+
+export interface Prediction {
+  /** The data set's own id. */
+  readonly id: string;
+  /** Path of the picture. */
+  readonly image: string;
+  readonly split: Split;
+  readonly theme?: string | undefined;
+  /** Ratings by name on the data set's scales; the overall score is "score". */
+  readonly truth: Readonly<Record<string, number>>;
+  /** Predictions by the same names, on the same scales; null where none could be read. */
+  readonly predicted: Readonly<Record<string, number | null>>;
+  /** Predicted standard deviation of the overall score. */
+  readonly std: number | null;
+  /** Predicted probabilities of evenly spaced ratings over the scale. */
+  readonly distribution: readonly number[] | null;
+  /** Votes for evenly spaced ratings over the scale, where the data set has them. */
+  readonly votes?: readonly number[] | undefined;
+  /** Why there is no prediction. */
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** Name of the overall score among a prediction's values. */
+export const SCORE = "score";
+
+/** What people said about a sample, by name. */
+export function truthOf({ score, attributes }: Sample): Record<string, number> {
+  return { [SCORE]: score, ...attributes };
+}
+
+/** Whether the overall score was predicted. */
+export function succeeded({ predicted }: Prediction): boolean {
+  return typeof predicted[SCORE] === "number";
+}

@@ -1,0 +1,134 @@
+/** The figures of a set of predictions, with intervals, parts and failures. */
+import type { ScoreScale } from "../../data/index.js";
+import { bootstrapInterval, ofPairs, type Interval } from "../bootstrap.js";
+import { breakdown, partsByGroup, partsByQuantile, type Part, type PartFigures } from "../breakdown.js";
+import { coverageOf, discreteRange, normalRange, type Coverage } from "../calibration.js";
+import { emd, kl } from "../distributions.js";
+import { plccFitted } from "../logistic.js";
+import { accuracy, krcc, mae, plcc, rmse, srcc, type Numbers } from "../metrics.js";
+import { SCORE, succeeded, type Prediction } from "./prediction.js";
+
+type Metric = (predicted: Numbers, truth: Numbers) => number | null;
+
+/** What is reported of every score, in the order of tables. */
+const METRICS = { srcc, plcc, krcc, mae, rmse } as const satisfies Record<string, Metric>;
+export type MetricName = keyof typeof METRICS;
+
+export type Figures = Readonly<Record<MetricName, Interval | null>>;
+
+export interface SummaryOptions {
+  readonly scale: ScoreScale;
+  readonly seed: number;
+  readonly resamples?: number | undefined;
+  /** Scores above it are "good" in the binary accuracy; default: the middle of the scale (AVA: 5.5; its custom is 5). */
+  readonly threshold?: number | undefined;
+}
+
+/** Figures of a part of the predictions. */
+export type PartSummary = PartFigures<"srcc" | "plcc" | "mae">;
+
+export interface Summary {
+  readonly count: number;
+  /** Predictions that there are figures of. */
+  readonly scored: number;
+  /** Why there is none, by code. */
+  readonly failures: Readonly<Record<string, number>>;
+  readonly overall: Figures;
+  readonly plccAfterLogisticFit: number | null;
+  readonly accuracy: { readonly threshold: number; readonly value: number | null };
+  /** Means over the pictures with votes and a predicted distribution of the same number of ratings. */
+  readonly distributions: { readonly count: number; readonly emd: number | null; readonly kl: number | null };
+  readonly attributes: Readonly<Record<string, Figures & { readonly count: number }>>;
+  readonly byTheme: readonly PartSummary[];
+  readonly byTrueScore: readonly PartSummary[];
+  /** Of the central intervals of the predicted spread. */
+  readonly coverage: readonly Coverage[];
+}
+
+const LEVELS = [0.5, 0.8, 0.9, 0.95];
+const QUANTILES = 5;
+
+/** Summarises predictions; failures are counted, and left out of the figures. */
+export function summarise(predictions: readonly Prediction[], options: SummaryOptions): Summary {
+  const scored = predictions.filter(succeeded);
+  const [predicted, truth] = pairsOf(scored, SCORE);
+  const threshold = options.threshold ?? (options.scale.min + options.scale.max) / 2;
+  return {
+    count: predictions.length,
+    scored: scored.length,
+    failures: countBy(predictions.filter((row) => !succeeded(row)).map(({ error }) => error?.code ?? "NO_SCORE")),
+    overall: figuresOf(predicted, truth, options),
+    plccAfterLogisticFit: plccFitted(predicted, truth),
+    accuracy: { threshold, value: accuracy(predicted, truth, threshold) },
+    distributions: distributionFigures(scored),
+    attributes: attributeFigures(scored, options),
+    byTheme: partFigures(partsByGroup(scored.map(({ theme }) => theme)), predicted, truth),
+    byTrueScore: partFigures(scored.length > 0 ? partsByQuantile(truth, QUANTILES) : [], predicted, truth),
+    coverage: coverageFigures(scored, options.scale),
+  };
+}
+
+function figuresOf(predicted: Numbers, truth: Numbers, { seed, resamples }: SummaryOptions): Figures {
+  const interval = (metric: Metric): Interval | null =>
+    bootstrapInterval(ofPairs(metric, predicted, truth), truth.length, { seed, ...(resamples && { resamples }) });
+  const entries = Object.entries(METRICS).map(([name, metric]) => [name, interval(metric)] as const);
+  return Object.fromEntries(entries) as Record<MetricName, Interval | null>;
+}
+
+function partFigures(parts: readonly Part[], predicted: Numbers, truth: Numbers): PartSummary[] {
+  const of = (metric: Metric) => ofPairs(metric, predicted, truth);
+  return breakdown(parts, { srcc: of(srcc), plcc: of(plcc), mae: of(mae) });
+}
+
+/** Predicted and true values of one score, where both are there. */
+function pairsOf(predictions: readonly Prediction[], name: string): [number[], number[]] {
+  const pairs = predictions.flatMap(({ predicted, truth }) => {
+    const [value, rating] = [predicted[name], truth[name]];
+    return typeof value === "number" && rating !== undefined ? [[value, rating] as const] : [];
+  });
+  return [pairs.map(([value]) => value), pairs.map(([, rating]) => rating)];
+}
+
+function attributeFigures(predictions: readonly Prediction[], options: SummaryOptions): Summary["attributes"] {
+  const names = new Set(predictions.flatMap(({ predicted }) => Object.keys(predicted)));
+  names.delete(SCORE);
+  const rated = [...names].map((name) => [name, pairsOf(predictions, name)] as const);
+  return Object.fromEntries(
+    rated
+      .filter(([, [predicted]]) => predicted.length > 0)
+      .map(([name, [predicted, truth]]) => [name, { count: truth.length, ...figuresOf(predicted, truth, options) }]),
+  );
+}
+
+function distributionFigures(predictions: readonly Prediction[]): Summary["distributions"] {
+  const pairs = predictions.flatMap(({ distribution, votes }) =>
+    distribution && votes && distribution.length === votes.length ? [[distribution, votes] as const] : [],
+  );
+  const mean = (of: (predicted: Numbers, voted: Numbers) => number | null): number | null => {
+    const values = pairs.map(([predicted, voted]) => of(predicted, voted));
+    return values.length === 0 || values.includes(null)
+      ? null
+      : values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
+  };
+  return { count: pairs.length, emd: mean((predicted, voted) => emd(predicted, voted, 2)), kl: mean(kl) };
+}
+
+/** From the predicted distribution where there is one for every picture, else from a normal one of the predicted spread. */
+function coverageFigures(predictions: readonly Prediction[], { min, max }: ScoreScale): Coverage[] {
+  const [predicted, truth] = pairsOf(predictions, SCORE);
+  const stds = predictions.map(({ std }) => std);
+  if (predictions.length === 0 || stds.includes(null)) return [];
+  const rangeOf = (item: number, level: number) => {
+    const { distribution } = predictions[item] as Prediction;
+    if (!distribution) return normalRange(predicted[item] as number, stds[item] ?? 0, level);
+    const values = distribution.map((_, index) => min + (index * (max - min)) / (distribution.length - 1));
+    return discreteRange(values, distribution, level);
+  };
+  return coverageOf(rangeOf, truth, LEVELS);
+}
+
+function countBy(keys: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const key of keys) counts[key] = (counts[key] ?? 0) + 1;
+  return counts;
+}
