@@ -5,12 +5,11 @@
  *   challenge id.
  * - `aesthetics_image_lists/generic_test.jpgl`: one id a line, the test part; all other pictures are for training.
  */
-import { readFile, readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { RocError } from "../errors.js";
-import type { SeedPart } from "./random.js";
-import { seededPart } from "./split.js";
-import type { RatedDataset, Sample, ScoreScale, Split } from "./types.js";
+import { assemble, type Rated } from "./assemble.js";
+import { invalid, linesOf, readText } from "./files.js";
+import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
 export const AVA_LABELS = "AVA.txt";
 export const AVA_TEST_LIST = "aesthetics_image_lists/generic_test.jpgl";
@@ -18,6 +17,8 @@ export const AVA_SCALE: ScoreScale = { min: 1, max: 10 };
 
 const RATINGS = 10;
 const COLUMNS = 2 + RATINGS + 2 + 1;
+const IMAGE_FOLDERS = ["images", "image"];
+const REMEDY = "Compare it with AVA's original file.";
 
 /** One line of `AVA.txt`. */
 export interface AvaRow {
@@ -31,52 +32,55 @@ export interface AvaRow {
 }
 
 /** What {@link readAva} found. */
-export interface AvaDataset extends RatedDataset {
-  /** Rated pictures whose image file is not there; they are not among `samples`. */
-  readonly missing: readonly Sample[];
+export interface AvaDataset extends LoadedDataset {
   /** Ids of the test list that `AVA.txt` does not rate. */
   readonly unknownTestIds: readonly string[];
 }
 
-export interface AvaOptions {
-  /** Folder of the images `<id>.jpg`; relative paths start at the data set's folder. Default `images`. */
-  readonly images?: string;
-  /** Share of the official training part that is set apart for validation, in [0, 1). Default 0. */
-  readonly validationFraction?: number;
-  /** Seed of that share. Default 0. */
-  readonly seed?: SeedPart;
-}
+export type AvaOptions = ReaderOptions;
 
 /**
- * Reads AVA's official files: the official split, means and standard deviations computed from the votes.
+ * Reads AVA's official files: the official split, means and standard deviations computed from the votes. Images are
+ * `<id>.jpg`.
  *
  * @throws RocError FILE_NOT_FOUND or DATA_INVALID, naming the file and the line
  */
 export async function readAva(folder: string, options: AvaOptions = {}): Promise<AvaDataset> {
-  const { images = "images", validationFraction = 0, seed = 0 } = options;
-  const rows = await readRows(join(folder, AVA_LABELS));
-  const test = await readTestIds(join(folder, AVA_TEST_LIST));
-  const imageFolder = resolve(folder, images);
-  const present = new Set(await listFolder(imageFolder));
-  const trainIds = rows.filter((row) => !test.has(row.id)).map((row) => row.id);
-  const validation = seededPart(trainIds, validationFraction, seed);
-  const splitOf = (id: string): Split => (test.has(id) ? "test" : validation.has(id) ? "validation" : "train");
-  const all = rows.map((row) => sampleOf(row, join(imageFolder, `${row.id}.jpg`), splitOf(row.id)));
+  const { rows, testIds } = await readAvaLabels(folder);
+  const rated = rows.map((row) => ratedAva(row, testIds.has(row.id) ? "test" : "train"));
   const known = new Set(rows.map((row) => row.id));
+  const unknownTestIds = [...testIds].filter((id) => !known.has(id));
   return {
     name: "AVA",
     scale: AVA_SCALE,
-    samples: all.filter((sample) => present.has(`${sample.id}.jpg`)),
-    missing: all.filter((sample) => !present.has(`${sample.id}.jpg`)),
-    unknownTestIds: [...test].filter((id) => !known.has(id)),
+    ...(await assemble(rated, folder, IMAGE_FOLDERS, options)),
+    notes:
+      unknownTestIds.length > 0 ? [`Ids of the test list that AVA.txt does not rate: ${unknownTestIds.length}.`] : [],
+    unknownTestIds,
   };
+}
+
+/** AVA's label files, without a look at the images. @throws as {@link readAva} */
+export async function readAvaLabels(folder: string): Promise<{ rows: AvaRow[]; testIds: Set<string> }> {
+  const rows = await readRows(join(folder, AVA_LABELS));
+  return { rows, testIds: await readTestIds(join(folder, AVA_TEST_LIST)) };
+}
+
+/** What a row of `AVA.txt` says about a picture. */
+export function ratedAva({ id, votes }: AvaRow, split: Rated["split"]): Rated {
+  const { mean, std } = voteStatistics(votes);
+  return { id, files: [`${id}.jpg`], score: mean, std, votes, split };
 }
 
 /** Mean and standard deviation (population) of a histogram of the ratings 1, 2, ... */
 export function voteStatistics(votes: readonly number[]): { count: number; mean: number; std: number } {
-  const count = votes.reduce((sum, n) => sum + n, 0);
-  const mean = votes.reduce((sum, n, i) => sum + n * (i + 1), 0) / count;
-  const variance = votes.reduce((sum, n, i) => sum + n * (i + 1 - mean) ** 2, 0) / count;
+  let [count, sum] = [0, 0];
+  votes.forEach((n, i) => {
+    count += n;
+    sum += n * (i + 1);
+  });
+  const mean = sum / count;
+  const variance = votes.reduce((total, n, i) => total + n * (i + 1 - mean) ** 2, 0) / count;
   return { count, mean, std: Math.sqrt(variance) };
 }
 
@@ -87,62 +91,71 @@ export function formatAvaRow({ index, id, votes, tags, challenge }: AvaRow): str
 
 /** Reads one line of `AVA.txt`. @param where file and line, for the error */
 export function parseAvaRow(line: string, where: string): AvaRow {
-  const fields = line.trim().split(/\s+/);
-  const [index, id = "", ...rest] = fields;
-  const numbers = [index, ...rest].map(Number);
-  if (fields.length !== COLUMNS || !/^\d+$/.test(id) || !numbers.every((n) => Number.isInteger(n) && n >= 0)) {
-    throw invalid(where, `expected ${COLUMNS} whole numbers (index, id, 10 counts, 2 tags, challenge)`);
-  }
-  const votes = numbers.slice(1, 1 + RATINGS);
-  if (voteStatistics(votes).count === 0) throw invalid(where, `picture ${id} has no votes`);
-  const [tagA = 0, tagB = 0, challenge = 0] = numbers.slice(1 + RATINGS);
+  const row = rowOrFault(line);
+  if (typeof row === "string") throw broken(where, row);
+  return row;
+}
+
+/** A row, or what is wrong with it. */
+function rowOrFault(line: string): AvaRow | string {
+  const numbers = wholeNumbers(line.trimEnd());
+  const [, id] = /^\s*\d+\s+(\d+)/.exec(line) ?? [];
+  if (numbers?.length !== COLUMNS || id === undefined) return faultOf(line);
+  const votes = numbers.slice(2, 2 + RATINGS);
+  if (votes.every((n) => n === 0)) return `picture ${id} has no votes`;
+  const [tagA = 0, tagB = 0, challenge = 0] = numbers.slice(2 + RATINGS);
   return { index: numbers[0] ?? 0, id, votes, tags: [tagA, tagB], challenge };
+}
+
+/** The numbers of a line of digits and spaces; undefined for any other line. By hand, since AVA has 255,530 lines. */
+function wholeNumbers(line: string): number[] | undefined {
+  const numbers: number[] = [];
+  let value = -1;
+  for (let i = 0; i <= line.length; i++) {
+    const digit = line.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) value = Math.max(value, 0) * 10 + digit;
+    else if (i < line.length && line[i] !== " " && line[i] !== "\t") return undefined;
+    else if (value >= 0) {
+      numbers.push(value);
+      value = -1;
+    }
+  }
+  return numbers;
+}
+
+function faultOf(line: string): string {
+  const fields = line.trim().split(/\s+/);
+  const expected = `expected ${COLUMNS} whole numbers (index, id, 10 counts, 2 tags, challenge)`;
+  if (fields.length !== COLUMNS) return `${expected}, found ${fields.length}`;
+  const bad = fields.findIndex((field) => !/^\d+$/.test(field));
+  return `${expected}, but number ${bad + 1} is "${fields[bad] ?? ""}"`;
 }
 
 async function readRows(file: string): Promise<AvaRow[]> {
   const seenAt = new Map<string, number>();
   const rows: AvaRow[] = [];
-  for (const { text, line } of await readLines(file)) {
-    const row = parseAvaRow(text, `${file}, line ${line}`);
+  for (const { text, line } of linesOf(await readText(file, "AVA's official files belong there."))) {
+    const row = rowOrFault(text);
+    if (typeof row === "string") throw broken(`${file}, line ${line}`, row);
     const earlier = seenAt.get(row.id);
-    if (earlier !== undefined) throw invalid(`${file}, line ${line}`, `picture ${row.id} was rated in line ${earlier}`);
+    if (earlier !== undefined) throw broken(`${file}, line ${line}`, `picture ${row.id} was rated in line ${earlier}`);
     seenAt.set(row.id, line);
     rows.push(row);
   }
-  if (rows.length === 0) throw invalid(file, "no rated picture in it");
+  if (rows.length === 0) throw broken(file, "no rated picture in it");
   return rows;
 }
 
 async function readTestIds(file: string): Promise<Set<string>> {
   const ids = new Set<string>();
-  for (const { text, line } of await readLines(file)) {
+  for (const { text, line } of linesOf(await readText(file, "AVA's official files belong there."))) {
     const id = text.trim();
-    if (!/^\d+$/.test(id)) throw invalid(`${file}, line ${line}`, `"${id}" is not an image id`);
+    if (!/^\d+$/.test(id)) throw broken(`${file}, line ${line}`, `"${id}" is not an image id`);
     ids.add(id);
   }
   return ids;
 }
 
-/** The lines that are not blank, numbered from 1. */
-async function readLines(file: string): Promise<{ text: string; line: number }[]> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; AVA's official files belong there.`, { cause });
-  });
-  const lines = text.split(/\r?\n/).map((content, i) => ({ text: content, line: i + 1 }));
-  return lines.filter(({ text: content }) => content.trim() !== "");
-}
-
-async function listFolder(folder: string): Promise<string[]> {
-  return readdir(folder).catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `The image folder ${folder} cannot be read; give it as "images".`, { cause });
-  });
-}
-
-function sampleOf(row: AvaRow, image: string, split: Split): Sample {
-  const { mean, std } = voteStatistics(row.votes);
-  return { id: row.id, image, score: mean, std, votes: row.votes, split };
-}
-
-function invalid(where: string, what: string): RocError {
-  return new RocError("DATA_INVALID", `${where}: ${what}. Compare it with AVA's original file.`);
+function broken(where: string, what: string): RocError {
+  return invalid(where, what, REMEDY);
 }

@@ -1,8 +1,17 @@
 /** Data sets: adapters of the official files, the synthetic studio, seeded splits and orders. No tensors, no models. */
-export type { OnProgress, RatedDataset, Sample, ScoreScale, Split } from "./types.js";
+export { attributeScale, SPLITS } from "./types.js";
+export type { LoadedDataset, OnProgress, RatedDataset, ReaderOptions, Sample, ScoreScale, Split } from "./types.js";
 export { Random, type SeedPart } from "./random.js";
-export { seededPart } from "./split.js";
+export { seededPart, splitOf } from "./split.js";
 export { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "./batches.js";
+export {
+  DATASET_KINDS,
+  detectKind,
+  readDataset,
+  type DatasetKind,
+  type DatasetOptions,
+  type DatasetRequest,
+} from "./registry.js";
 export {
   AVA_LABELS,
   AVA_SCALE,
@@ -15,4 +24,18 @@ export {
   type AvaOptions,
   type AvaRow,
 } from "./ava.js";
+export { readTad66k, TAD66K_SCALE, type Tad66kOptions } from "./tad66k.js";
+export { ICAA17K_SCALE, readIcaa17k, type Icaa17kDataset, type Icaa17kOptions } from "./icaa17k.js";
+export { AADB_ATTRIBUTE_SCALE, AADB_ATTRIBUTES, AADB_LABELS, AADB_SCALE, aadbLabelFile, readAadb } from "./aadb.js";
+export { PARA_ATTRIBUTES, PARA_FILES, PARA_LABELS, PARA_SCALE, PARA_SCORE, readPara } from "./para.js";
+export {
+  AVA_CAPTIONS_FILE,
+  keepOut,
+  readAvaCaptions,
+  type AvaCaptionsDataset,
+  type AvaCaptionsOptions,
+} from "./ava-captions.js";
+export { DATASET_CARD, type DatasetCard } from "./card.js";
+export { readOwn, type OwnOptions } from "./own.js";
+export * from "./doctor/index.js";
 export * from "./studio/index.js";

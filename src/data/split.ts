@@ -1,6 +1,7 @@
 /** Seeded splits that do not depend on the order of a data set. */
 import { RocError } from "../errors.js";
 import { Random, type SeedPart } from "./random.js";
+import type { Split } from "./types.js";
 
 /**
  * A seeded share of `ids`: the `round(fraction * ids.length)` ids that come first when all are sorted by a hash of
@@ -15,4 +16,15 @@ export function seededPart(ids: readonly string[], fraction: number, seed: SeedP
   const keyed = ids.map((id) => ({ id, key: new Random(seed, "split", id).next() }));
   keyed.sort((a, b) => a.key - b.key || (a.id < b.id ? -1 : 1));
   return new Set(keyed.slice(0, Math.round(fraction * ids.length)).map(({ id }) => id));
+}
+
+const SPLIT_NAMES: ReadonlyMap<string, Split> = new Map([
+  ...["train", "training", "restval"].map((name) => [name, "train"] as const),
+  ...["validation", "val", "valid", "dev"].map((name) => [name, "validation"] as const),
+  ...["test", "testing"].map((name) => [name, "test"] as const),
+]);
+
+/** The split that a label file's word stands for; undefined for a word that is none. */
+export function splitOf(word: string): Split | undefined {
+  return SPLIT_NAMES.get(word.trim().toLowerCase());
 }

@@ -1,4 +1,5 @@
 /** What every data set adapter gives. Knows no tensors and no models. */
+import type { SeedPart } from "./random.js";
 
 /** The range of a data set's scores, both ends included. */
 export interface ScoreScale {
@@ -7,6 +8,9 @@ export interface ScoreScale {
 }
 
 export type Split = "train" | "validation" | "test";
+
+/** Every split, in the order of tables. */
+export const SPLITS: readonly Split[] = ["train", "validation", "test"];
 
 /** One rated picture. */
 export interface Sample {
@@ -18,17 +22,53 @@ export interface Sample {
   readonly score: number;
   /** Standard deviation of the ratings, where known. */
   readonly std?: number;
-  /** Votes for each rating from the lowest to the highest, where known (AVA: 10 counts for 1..10). */
+  /** Votes for each rating, evenly spaced from the scale's lowest to its highest, where known (AVA: 10 counts for 1..10). */
   readonly votes?: readonly number[];
-  /** Ratings of single aspects by name, on the same scale as the score; a picture may lack some. */
+  /** Ratings of single aspects by name, on the scale that {@link attributeScale} gives; a picture may lack some. */
   readonly attributes?: Readonly<Record<string, number>>;
+  /** Standard deviations of the ratings of single aspects by name, where known. */
+  readonly attributeStds?: Readonly<Record<string, number>>;
+  /** What people wrote about the picture, at least one text where present. */
+  readonly comments?: readonly string[];
+  /** What the picture shows, in the data set's own words (TAD66K's themes, PARA's scenes). */
+  readonly theme?: string;
   readonly split: Split;
 }
 
 export interface RatedDataset {
   readonly name: string;
   readonly scale: ScoreScale;
+  /** Scales of the attributes that have another scale than the score (AADB: -1..1 against 0..1). */
+  readonly attributeScales?: Readonly<Record<string, ScoreScale>>;
   readonly samples: readonly Sample[];
+}
+
+/** The scale of an attribute's ratings: its own where it has one, else the score's. */
+export function attributeScale({ scale, attributeScales }: Omit<RatedDataset, "samples">, name: string): ScoreScale {
+  return (attributeScales && Object.hasOwn(attributeScales, name) ? attributeScales[name] : undefined) ?? scale;
+}
+
+/** What an adapter found in a folder. */
+export interface LoadedDataset extends RatedDataset {
+  /** Rated pictures whose image file is not there; they are not among `samples`. */
+  readonly missing: readonly Sample[];
+  /** Sentences on what was found and is no error: a picture kept out, a file that is not there, a split that was drawn. */
+  readonly notes: readonly string[];
+}
+
+/** What every adapter takes. */
+export interface ReaderOptions {
+  /** Folder of the images, seen from the data set's folder; default: where each data set usually has them. */
+  readonly images?: string;
+  /** Share of the training part that is set apart for validation, in [0, 1), where no official part is. Default 0. */
+  readonly validationFraction?: number;
+  /** Seed of that share. Default 0. */
+  readonly seed?: SeedPart;
+  /**
+   * What to do with a rating that is no finite number (NaN, inf, an empty cell). `refuse` (default) is an error that names
+   * the cell; `keep` hands on NaN or an infinity, for the label doctor, who counts them.
+   */
+  readonly nonFinite?: "refuse" | "keep";
 }
 
 /** Called as long work goes on: `done` of `total` units. */

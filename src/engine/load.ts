@@ -14,6 +14,7 @@ import {
   type Strategy,
   type StrategyParts,
 } from "../roc/index.js";
+import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
 import { readJson } from "../weights/index.js";
 import { identify } from "./identity.js";
@@ -22,11 +23,15 @@ import type { Model } from "./types.js";
 
 export interface LoadOptions {
   /** "cpu" (default), "cuda" or "cuda:1". */
-  readonly device?: Device;
+  readonly device?: Device | undefined;
   /** Of the weights; default: float32 on the CPU, the file's own on a GPU. */
-  readonly dtype?: DType;
+  readonly dtype?: DType | undefined;
   /** Looked at between the steps of loading. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA). */
+  readonly visionTower?: string | undefined;
+  /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
+  readonly resize?: ResizeMode | undefined;
 }
 
 /**
@@ -39,11 +44,11 @@ export interface LoadOptions {
  *   NATIVE_UNAVAILABLE, or ABORTED
  */
 export async function load(folder: string, options: LoadOptions = {}): Promise<Model> {
-  const { signal, device, dtype } = options;
-  const { strategy, templates } = await readStrategy(folder);
+  const { signal, device, dtype, visionTower, resize } = options;
+  const { strategy, templates, conversation } = await readStrategy(folder);
   const name = await identify(folder);
   checkAborted(signal, folder);
-  const { model, processor } = await loadMllm(folder, { ...(device && { device }), ...(dtype && { dtype }) });
+  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
   try {
     checkAborted(signal, folder);
     checkRows(strategy, model.vocabSize, folder);
@@ -61,8 +66,15 @@ export async function saveCheckpoint(folder: string, parts: StrategyParts): Prom
   await saveTemplates(folder, parts.templates);
 }
 
+interface Scoring {
+  readonly strategy: Strategy;
+  readonly templates: RocTemplates;
+  /** Where the processor would else take another one. */
+  readonly conversation?: string;
+}
+
 /** Looks at the config before gigabytes of weights are read. */
-async function readStrategy(folder: string): Promise<{ strategy: Strategy; templates: RocTemplates }> {
+async function readStrategy(folder: string): Promise<Scoring> {
   const parsed = await readJson(join(folder, "config.json"));
   // Whatever is no object has no keys; what else a config must hold is for the model's family to say.
   const config: Record<string, unknown> = { ...(typeof parsed === "object" && parsed) };
@@ -71,7 +83,8 @@ async function readStrategy(folder: string): Promise<{ strategy: Strategy; templ
   if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
   if (config["model_type"] === "mplug_owl2") {
     const { scale, levels } = LEVEL_TEMPLATES;
-    return { strategy: createStrategy("level", { scale, levels }), templates: templates ?? LEVEL_TEMPLATES };
+    const strategy = createStrategy("level", { scale, levels });
+    return { strategy, templates: templates ?? LEVEL_TEMPLATES, conversation: "q_align" };
   }
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
   throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);

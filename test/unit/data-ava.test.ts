@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -51,6 +51,30 @@ test("missing images are reported, not dropped in silence", async (t) => {
   );
 });
 
+test("without an image folder every picture is missing; one that was named must be there", async (t) => {
+  const folder = await avaFolder(t, []);
+  await rm(join(folder, "images"), { recursive: true });
+  const ava = await readAva(folder);
+  assert.deepEqual([ava.samples.length, ava.missing.length], [0, 6]);
+  assert.equal(ava.missing[0]?.image, join(folder, "images", "700001.jpg"));
+  await assert.rejects(readAva(folder, { images: "photos" }), { code: "FILE_NOT_FOUND", message: /photos/ });
+});
+
+test("a byte order mark and other line ends read the same", async (t) => {
+  const folder = await avaFolder(t, ALL);
+  const before = await readAva(folder);
+  for (const [end, mark] of [
+    ["\r\n", "\ufeff"],
+    ["\r", ""],
+  ] as const) {
+    for (const file of [AVA_LABELS, AVA_TEST_LIST]) {
+      const text = await readFile(fixture(`ava/${file}`), "utf8");
+      await writeFile(join(folder, file), mark + text.replaceAll("\n", end));
+    }
+    assert.deepEqual(await readAva(folder), before);
+  }
+});
+
 test("a validation part comes out of the official training part only and follows its seed", async (t) => {
   const folder = await avaFolder(t, ALL);
   const validation = async (seed: number): Promise<string[]> => {
@@ -75,7 +99,11 @@ test("a line survives writing and reading", () => {
 
 const BROKEN: readonly [string, string, RegExp][] = [
   ["a count is missing", "1 700001 0 1 3 9 21 34 22 11 4 14 0 901", /AVA\.txt, line 7: expected 15 whole numbers/],
-  ["a count is no number", "1 700009 0 1 3 x 21 34 22 11 4 2 14 0 901", /AVA\.txt, line 7: expected 15/],
+  [
+    "a count is no number",
+    "1 700009 0 1 3 x 21 34 22 11 4 2 14 0 901",
+    /AVA\.txt, line 7: expected 15 .*, but number 6 is "x"/,
+  ],
   ["a count is negative", "1 700009 0 1 3 -9 21 34 22 11 4 2 14 0 901", /AVA\.txt, line 7: expected 15/],
   ["nobody voted", "1 700009 0 0 0 0 0 0 0 0 0 0 14 0 901", /AVA\.txt, line 7: picture 700009 has no votes/],
   ["rated twice", "7 700003 0 1 3 9 21 34 22 11 4 2 14 0 901", /AVA\.txt, line 7: picture 700003 was rated in line 3/],

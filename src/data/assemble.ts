@@ -1,0 +1,42 @@
+/** From rated ids to samples: finds the image files and sets a validation part apart. The same for every adapter. */
+import { ImageFinder } from "./images.js";
+import { seededPart } from "./split.js";
+import type { LoadedDataset, ReaderOptions, Sample } from "./types.js";
+
+/** A rated picture before its image file is found. */
+export interface Rated extends Omit<Sample, "image"> {
+  /** Where the image may lie, seen from the image folder; the first that is there is taken. */
+  readonly files: readonly string[];
+}
+
+/** The samples of a data set, and those whose image file is not there. */
+export async function assemble(
+  rated: readonly Rated[],
+  folder: string,
+  usualImageFolders: readonly string[],
+  options: ReaderOptions,
+): Promise<Pick<LoadedDataset, "samples" | "missing">> {
+  const finder = await ImageFinder.open(folder, options.images, usualImageFolders);
+  await finder.look(rated.flatMap(({ files }) => files));
+  const samples: Sample[] = [];
+  const missing: Sample[] = [];
+  for (const { files, ...rest } of withValidation(rated, options)) {
+    const image = finder.find(files);
+    const list = image === undefined ? missing : samples;
+    list.push(Object.assign(rest, { image: image ?? finder.place(files) }));
+  }
+  return { samples, missing };
+}
+
+/** A seeded share of the training part becomes the validation part, where the data set has none of its own. */
+function withValidation(
+  rated: readonly Rated[],
+  { validationFraction = 0, seed = 0 }: ReaderOptions,
+): readonly Rated[] {
+  if (validationFraction === 0 || rated.some(({ split }) => split === "validation")) return rated;
+  const ids = new Set(rated.filter(({ split }) => split === "train").map(({ id }) => id));
+  const part = seededPart([...ids], validationFraction, seed);
+  return rated.map((one) =>
+    one.split === "train" && part.has(one.id) ? { ...one, split: "validation" as const } : one,
+  );
+}

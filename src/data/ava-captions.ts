@@ -1,0 +1,149 @@
+/**
+ * AVA-Captions (Ghosal, Rana and Smolic, ICCV workshops 2019) in its official file, joined with AVA's scores: the pictures
+ * of both, with what people wrote about them.
+ *
+ * Its split is independent of AVA's, so that each one's training part holds pictures of the other's test part. Neither
+ * test list is trained on here: `test` is the official test part of AVA-Captions, and what AVA keeps for its own test is
+ * left out of the rest. Whoever trains on AVA too takes {@link keepOut} with `testIds`.
+ */
+import { join, relative, resolve } from "node:path";
+import { z } from "zod";
+import { messageOf } from "../errors.js";
+import { AVA_LABELS, AVA_SCALE, ratedAva, readAvaLabels, type AvaRow } from "./ava.js";
+import { assemble, type Rated } from "./assemble.js";
+import { firstExisting, invalid } from "./files.js";
+import { jsonItems } from "./json-items.js";
+import { splitOf } from "./split.js";
+import type { LoadedDataset, ReaderOptions, Sample, Split } from "./types.js";
+
+export const AVA_CAPTIONS_FILE = "CLEAN_AVA_FULL_AFTER_SUBJECTIVE_CLEANING.json";
+
+const IMAGE_FOLDERS = ["images", "image"];
+const REMEDY = "Compare it with the official file of AVA-Captions.";
+
+const pictureSchema = z.object({
+  filename: z.union([z.string(), z.number()]).transform(String),
+  split: z.string(),
+  sentences: z.array(z.object({ clean: z.string(), raw: z.string().optional() })),
+});
+
+type Picture = z.infer<typeof pictureSchema>;
+
+export interface AvaCaptionsOptions extends ReaderOptions {
+  /** Folder of AVA's official files, seen from this one's. Default: this one, or `AVA`, `ava`, `../AVA`, `../ava`. */
+  readonly ava?: string;
+  /** `one` (default): an image's first comment, as the paper takes one comment an image; `all`: every comment. */
+  readonly comments?: "one" | "all";
+  /** `clean` (default): a comment as the data set's authors cleaned it; `raw`: as it was written, where the file has that. */
+  readonly text?: "clean" | "raw";
+}
+
+export interface AvaCaptionsDataset extends LoadedDataset {
+  /** Ids of the two test lists, AVA's and AVA-Captions'. */
+  readonly testIds: ReadonlySet<string>;
+  /** Ids of pictures kept out: in AVA's test part, but not in that of AVA-Captions. */
+  readonly keptOut: readonly string[];
+  /** Ids of pictures with comments that AVA does not rate. */
+  readonly unrated: readonly string[];
+}
+
+/**
+ * Reads AVA-Captions with AVA's scores.
+ *
+ * @throws RocError FILE_NOT_FOUND or DATA_INVALID, naming the file and the picture
+ */
+export async function readAvaCaptions(folder: string, options: AvaCaptionsOptions = {}): Promise<AvaCaptionsDataset> {
+  const pictures = await readPictures(join(folder, AVA_CAPTIONS_FILE));
+  const avaFolder = await findAva(folder, options.ava);
+  const besideAva = IMAGE_FOLDERS.map((name) => join(relative(folder, avaFolder), name));
+  const ava = await readAvaLabels(avaFolder);
+  const captionTest = [...pictures].filter(([, { split }]) => split === "test").map(([id]) => id);
+  const rows = new Map(ava.rows.map((row) => [row.id, row]));
+  const keptOut: string[] = [];
+  const unrated: string[] = [];
+  const counts = { rawless: 0, speechless: 0 };
+  const rated = [...pictures].flatMap(([id, picture]): Rated[] => {
+    const row = rows.get(id);
+    if (row === undefined) return (unrated.push(id), []);
+    if (picture.split !== "test" && ava.testIds.has(id)) return (keptOut.push(id), []);
+    return [ratedCaptions(row, picture, options, counts)];
+  });
+  return {
+    name: "AVA-Captions",
+    scale: AVA_SCALE,
+    ...(await assemble(rated, folder, [...IMAGE_FOLDERS, ...besideAva], options)),
+    notes: notesOn({ keptOut: keptOut.length, unrated: unrated.length, ...counts }),
+    testIds: new Set([...ava.testIds, ...captionTest]),
+    keptOut,
+    unrated,
+  };
+}
+
+/** The samples that may be trained on beside a data set with the test list `ids`: all of the test part, and the others but those of the list. */
+export function keepOut(samples: readonly Sample[], ids: ReadonlySet<string>): Sample[] {
+  return samples.filter(({ id, split }) => split === "test" || !ids.has(id));
+}
+
+async function findAva(folder: string, ava: string | undefined): Promise<string> {
+  if (ava !== undefined) return resolve(folder, ava);
+  const candidates = [".", "AVA", "ava", "../AVA", "../ava"].map((at) => join(folder, at, AVA_LABELS));
+  return join((await firstExisting(candidates)) ?? join(folder, AVA_LABELS), "..");
+}
+
+/** The pictures by AVA's id: the file name without its extension. */
+async function readPictures(file: string): Promise<Map<string, Picture>> {
+  const pictures = new Map<string, Picture>();
+  for await (const { text, position } of jsonItems(file, "images", REMEDY)) {
+    const where = `${file}, picture ${position}`;
+    const picture = parsePicture(text, where);
+    const id = picture.filename.replace(/\.[a-z]+$/i, "");
+    if (pictures.has(id))
+      throw invalid(where, `filename "${picture.filename}" stands here for the second time`, REMEDY);
+    if (splitOf(picture.split) === undefined) {
+      throw invalid(where, `split is "${picture.split}", not train, val or test`, REMEDY);
+    }
+    pictures.set(id, picture);
+  }
+  if (pictures.size === 0) throw invalid(file, "no picture in it", REMEDY);
+  return pictures;
+}
+
+function parsePicture(text: string, where: string): Picture {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(where, `is no JSON (${messageOf(cause)})`, REMEDY, cause);
+  }
+  const { data, error } = pictureSchema.safeParse(value);
+  if (data) return data;
+  const [issue] = error.issues;
+  throw invalid(where, `${issue?.path.join(".") || "the picture"}: ${issue?.message ?? "not as expected"}`, REMEDY);
+}
+
+function ratedCaptions(
+  row: AvaRow,
+  { split, sentences }: Picture,
+  options: AvaCaptionsOptions,
+  counts: { rawless: number; speechless: number },
+): Rated {
+  const part: Split = splitOf(split) ?? "train";
+  const texts = sentences.map(({ clean, raw }) => {
+    if (options.text === "raw" && raw === undefined) counts.rawless++;
+    return (options.text === "raw" ? (raw ?? clean) : clean).trim();
+  });
+  const spoken = texts.filter((text) => text !== "");
+  if (spoken.length === 0) counts.speechless++;
+  const comments = options.comments === "all" ? spoken : spoken.slice(0, 1);
+  return { ...ratedAva(row, part), ...(comments.length > 0 && { comments }) };
+}
+
+function notesOn(counts: { keptOut: number; unrated: number; rawless: number; speechless: number }): string[] {
+  const { keptOut, unrated, rawless, speechless } = counts;
+  return [
+    ...(keptOut > 0 ? [`Kept out, being in AVA's test part but not in that of AVA-Captions: ${keptOut}.`] : []),
+    ...(unrated > 0 ? [`Left out, having comments but no row in AVA.txt: ${unrated}.`] : []),
+    ...(speechless > 0 ? [`Pictures without a comment: ${speechless}.`] : []),
+    ...(rawless > 0 ? [`Comments without raw text, whose cleaned text stands in: ${rawless}.`] : []),
+  ];
+}

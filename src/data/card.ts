@@ -1,0 +1,53 @@
+/** `dataset.json`, the card beside your own labels: the name and the scales of a data set, and where its files lie. */
+import { join } from "node:path";
+import { z } from "zod";
+import { messageOf } from "../errors.js";
+import { exists, invalid, readText } from "./files.js";
+import type { ScoreScale } from "./types.js";
+
+export const DATASET_CARD = "dataset.json";
+
+const scaleSchema = z
+  .object({ min: z.number(), max: z.number() })
+  .refine(({ min, max }) => min < max, { message: "min must be below max" });
+
+const cardSchema = z.object({
+  name: z.string().optional(),
+  scale: scaleSchema.optional(),
+  attributeScales: z.record(z.string(), scaleSchema).optional(),
+  attributes: z.array(z.string()).optional(),
+  images: z.string().optional(),
+  file: z.string().optional(),
+});
+
+/** What a card may say; other keys are for people. */
+export interface DatasetCard {
+  readonly name?: string | undefined;
+  readonly scale?: ScoreScale | undefined;
+  /** Scales of the attributes that have another scale than the score. */
+  readonly attributeScales?: Readonly<Record<string, ScoreScale>> | undefined;
+  /** The columns that are attributes; without it every column that has no other meaning. */
+  readonly attributes?: readonly string[] | undefined;
+  /** Folder of the images, seen from the card's. */
+  readonly images?: string | undefined;
+  /** Label file, seen from the card's folder. */
+  readonly file?: string | undefined;
+}
+
+const REMEDY = `Write it like {"name": "My photos", "scale": {"min": 1, "max": 10}}.`;
+
+/** The card of a folder; empty where there is none. @throws RocError DATA_INVALID naming the key */
+export async function readCard(folder: string): Promise<DatasetCard> {
+  const file = join(folder, DATASET_CARD);
+  if (!(await exists(file))) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(await readText(file, REMEDY));
+  } catch (cause) {
+    throw invalid(file, `is no JSON (${messageOf(cause)})`, REMEDY, cause);
+  }
+  const { data, error } = cardSchema.safeParse(value);
+  if (data) return data;
+  const [issue] = error.issues;
+  throw invalid(file, `key "${issue?.path.join(".") ?? ""}": ${issue?.message ?? "not as expected"}`, REMEDY);
+}

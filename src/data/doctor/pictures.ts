@@ -1,0 +1,141 @@
+/** What can be wrong with the image files: they cannot be read, or they are the same picture. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { isRocError, messageOf, RocError } from "../../errors.js";
+import { SPLITS, type OnProgress, type Sample } from "../types.js";
+import type { Findings } from "./labels.js";
+
+/** Files read at a time. */
+const AT_ONCE = 4;
+
+export interface PictureOptions {
+  /** Decodes an image file and throws where it cannot; without it images are not decoded. */
+  readonly decode?: (file: string, signal?: AbortSignal) => Promise<unknown>;
+  /** Most image files to open, spread evenly over the data set. Default: all. */
+  readonly limit?: number;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens the image files: reports those that cannot be read, and pictures with the same content (SHA-256 of the bytes; only
+ * files of the same size are read for it). A missing file's place counts as its content, so that a picture that is listed
+ * twice is found without its image.
+ *
+ * @returns how many files there are and how many were opened
+ * @throws RocError ABORTED on the signal
+ */
+export async function checkPictures(
+  samples: readonly Sample[],
+  missing: readonly Sample[],
+  options: PictureOptions,
+  findings: Findings,
+): Promise<{ images: number; opened: number }> {
+  const byFile = groupBy(samples, ({ image }) => image);
+  const files = spread([...byFile.keys()], options.limit ?? Infinity);
+  const sizes = await sizesOf(files, options, (file, error) => {
+    findings.add("unreadable-image", byFile.get(file) ?? [], error);
+  });
+  const contents = await openAll(sizes, options, (file, error) => {
+    findings.add("unreadable-image", byFile.get(file) ?? [], error);
+  });
+  // A file of which nothing else is known may still be listed twice.
+  const all = [...samples, ...missing];
+  const groups = groupBy(all, ({ image }) => contents.get(image) ?? image).values();
+  for (const group of groups) if (group.length > 1) reportDuplicates(group, findings);
+  return { images: byFile.size, opened: files.length };
+}
+
+function groupBy(samples: readonly Sample[], keyOf: (sample: Sample) => string): Map<string, Sample[]> {
+  const groups = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    const key = keyOf(sample);
+    const group = groups.get(key);
+    if (group) group.push(sample);
+    else groups.set(key, [sample]);
+  }
+  return groups;
+}
+
+/** At most `limit` items, evenly spaced. */
+function spread<T>(items: readonly T[], limit: number): readonly T[] {
+  if (items.length <= limit) return items;
+  return items.filter(
+    (_, i) => Math.floor((i * limit) / items.length) !== Math.floor(((i - 1) * limit) / items.length),
+  );
+}
+
+type OnBroken = (file: string, detail: string) => void;
+
+/** Sizes by file; what has none is broken. */
+async function sizesOf(
+  files: readonly string[],
+  { signal }: PictureOptions,
+  onBroken: OnBroken,
+): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  await forEach(files, signal, async (file) => {
+    try {
+      const found = await stat(file);
+      if (!found.isFile()) onBroken(file, "is no file");
+      else if (found.size === 0) onBroken(file, "is empty (0 bytes)");
+      else sizes.set(file, found.size);
+    } catch (error) {
+      onBroken(file, messageOf(error));
+    }
+  });
+  return sizes;
+}
+
+/** Decodes every file, and gives the SHA-256 of those that have the size of another one. */
+async function openAll(
+  sizes: ReadonlyMap<string, number>,
+  { decode, onProgress, signal }: PictureOptions,
+  onBroken: OnBroken,
+): Promise<Map<string, string>> {
+  const bySize = new Map<number, number>();
+  for (const size of sizes.values()) bySize.set(size, (bySize.get(size) ?? 0) + 1);
+  const contents = new Map<string, string>();
+  let done = 0;
+  await forEach([...sizes], signal, async ([file, size]) => {
+    try {
+      if ((bySize.get(size) ?? 0) > 1) contents.set(file, await hashOf(file));
+      await decode?.(file, signal);
+    } catch (error) {
+      if (isRocError(error) && error.code === "ABORTED") throw error;
+      onBroken(file, messageOf(error));
+    }
+    onProgress?.(++done, sizes.size);
+  });
+  return contents;
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/** Runs `work` on every item, {@link AT_ONCE} at a time, in the order of the items. */
+async function forEach<T>(
+  items: readonly T[],
+  signal: AbortSignal | undefined,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      if (signal?.aborted) throw new RocError("ABORTED", `Stopped after ${next} of ${items.length} images.`);
+      await work(items[next++] as T);
+    }
+  };
+  const workers = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+  for (const result of workers) if (result.status === "rejected") throw result.reason;
+}
+
+function reportDuplicates(group: readonly Sample[], findings: Findings): void {
+  const splits = SPLITS.filter((split) => group.some((sample) => sample.split === split));
+  const kind = splits.length > 1 ? "duplicate-across-splits" : "duplicate-within-split";
+  findings.add(kind, group, `${group.length} times, in ${splits.join(" and ")}`);
+}

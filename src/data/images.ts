@@ -1,0 +1,73 @@
+/** Which image files are there. Folders are listed, not files asked for one by one: AVA has 255,000 of them. */
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { fileError } from "./files.js";
+
+/** Where pictures may lie. */
+export class ImageFinder {
+  /** Names by folder. */
+  readonly #listed = new Map<string, ReadonlySet<string>>();
+  /** The image folders that are there. */
+  #present: readonly string[] = [];
+
+  private constructor(
+    private readonly roots: readonly string[],
+    /** Where a picture belongs if no image folder is there at all. */
+    private readonly home: string,
+  ) {}
+
+  /**
+   * @param folder the data set's own
+   * @param images the image folder that the user named, seen from `folder`
+   * @param usual where the data set usually has its images, seen from `images` or else `folder`
+   * @throws RocError FILE_NOT_FOUND where a folder was named that is none
+   */
+  static async open(folder: string, images: string | undefined, usual: readonly string[]): Promise<ImageFinder> {
+    const base = resolve(folder, images ?? ".");
+    if (images !== undefined) {
+      await readdir(base).catch((cause: unknown) => {
+        throw fileError(base, 'Give the folder of the pictures as "images".', cause);
+      });
+    }
+    const roots = [...usual.map((name) => join(base, name)), base];
+    const finder = new ImageFinder(roots, images === undefined ? (roots[0] ?? base) : base);
+    for (const root of roots) await finder.#list(root);
+    finder.#present = roots.filter((root) => (finder.#listed.get(root)?.size ?? 0) > 0);
+    return finder;
+  }
+
+  /** Lists every folder that could hold one of `files`; call once before {@link find}. */
+  async look(files: Iterable<string>): Promise<void> {
+    const folders = new Set<string>();
+    for (const file of files) folders.add(dirname(file));
+    for (const root of this.#present) for (const folder of folders) await this.#list(resolve(root, folder));
+  }
+
+  /** The first of a picture's possible files that is there: in the order of the folders, then of the names. */
+  find(files: readonly string[]): string | undefined {
+    for (const root of this.#present) {
+      for (const file of files) {
+        const path = pathOf(root, file);
+        if (this.#listed.get(dirname(path))?.has(basename(path))) return path;
+      }
+    }
+    return undefined;
+  }
+
+  /** Where a picture that is not there would be looked for first. */
+  place(files: readonly string[]): string {
+    const [root] = this.#present;
+    const home = root === undefined || root === this.roots.at(-1) ? this.home : root;
+    return pathOf(home, files[0] ?? "");
+  }
+
+  async #list(folder: string): Promise<void> {
+    if (this.#listed.has(folder)) return;
+    this.#listed.set(folder, new Set(await readdir(folder).catch(() => [])));
+  }
+}
+
+/** `resolve(root, file)`, much faster for a plain name. */
+function pathOf(root: string, file: string): string {
+  return /[\\/:]/.test(file) ? resolve(root, file) : `${root}${sep}${file}`;
+}

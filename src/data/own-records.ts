@@ -1,0 +1,204 @@
+/** The rows of your own CSV or JSON Lines file, checked cell by cell. */
+import { messageOf, RocError } from "../errors.js";
+import type { Rated } from "./assemble.js";
+import { invalid, readLines } from "./files.js";
+import { numberFault, parseNumber } from "./numbers.js";
+import { splitOf } from "./split.js";
+import { readTable } from "./table.js";
+import type { ReaderOptions, Split } from "./types.js";
+
+/** A row; `split` is undefined where the file has no such column. */
+export interface OwnRecord extends Omit<Rated, "split"> {
+  readonly split?: Split;
+}
+
+export interface RecordOptions {
+  /** The columns that are attributes; undefined: all that have no other meaning. */
+  readonly attributes: readonly string[] | undefined;
+  readonly nonFinite: NonNullable<ReaderOptions["nonFinite"]>;
+  /** Gets a sentence on columns that are not read. */
+  readonly notes: string[];
+}
+
+const REMEDY = 'Correct it, or list the columns that are attributes in dataset.json as "attributes".';
+const MEANINGS = ["id", "image", "score", "std", "votes", "comment", "comments", "theme", "split", "attributes"];
+const VOTES_COLUMN = /^votes_(\d+)$/;
+
+/** A row's values by column: text from a CSV, anything from JSON. */
+interface Values {
+  /** File and line. */
+  readonly where: string;
+  /** By the column's name in lower case; an empty cell is not there. */
+  readonly meant: ReadonlyMap<string, unknown>;
+  /** Columns without a meaning of their own, as they are written. */
+  readonly others: ReadonlyMap<string, unknown>;
+}
+
+/** The rows of a CSV file. @throws RocError naming file, line and column */
+export async function csvRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
+  const table = await readTable(file, { columns: ["image", "score"], remedy: REMEDY });
+  const { columns } = table;
+  const twice = columns.find((name, i) => columns.findIndex((one) => one.toLowerCase() === name.toLowerCase()) < i);
+  if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" stands there twice`, REMEDY);
+  const records = table.rows.map((row) => {
+    const cells = columns.map((name) => [name, row.find(name) ?? ""] as const);
+    return recordOf(valuesOf(`${file}, line ${row.line}`, cells), options);
+  });
+  noteUnread(columns, options);
+  checkSplits(records, (i) => `${file}, line ${table.rows[i]?.line ?? 0}`);
+  return records;
+}
+
+/** The rows of a JSON Lines file: an object a line. @throws RocError naming file, line and key */
+export async function jsonlRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
+  const lines = await readLines(file, "Give the path of a JSON Lines file.");
+  if (lines.length === 0) throw invalid(file, "is empty", REMEDY);
+  const keys = new Set<string>();
+  const records = lines.map(({ text, line }) => {
+    const entries = Object.entries(parseObject(text, `${file}, line ${line}`));
+    for (const [key] of entries) keys.add(key);
+    return recordOf(valuesOf(`${file}, line ${line}`, entries), options);
+  });
+  noteUnread([...keys], options);
+  checkSplits(records, (i) => `${file}, line ${lines[i]?.line ?? 0}`);
+  return records;
+}
+
+function parseObject(text: string, where: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(where, `is no JSON (${messageOf(cause)})`, "Write one object a line.", cause);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw invalid(where, "is no JSON object", 'Write lines like {"image": "a.jpg", "score": 5}.');
+}
+
+function hasMeaning(lower: string): boolean {
+  return MEANINGS.includes(lower) || VOTES_COLUMN.test(lower);
+}
+
+function valuesOf(where: string, cells: readonly (readonly [string, unknown])[]): Values {
+  const meant = new Map<string, unknown>();
+  const others = new Map<string, unknown>();
+  for (const [name, value] of cells) {
+    const lower = name.toLowerCase();
+    if (value === null || (value === "" && !VOTES_COLUMN.test(lower))) continue;
+    if (hasMeaning(lower)) meant.set(lower, value);
+    else others.set(name, value);
+  }
+  const nested = meant.get("attributes");
+  if (typeof nested === "object" && nested !== null) {
+    for (const [name, value] of Object.entries(nested)) if (value !== null) others.set(name, value);
+  }
+  return { where, meant, others };
+}
+
+function recordOf(values: Values, options: RecordOptions): OwnRecord {
+  const { meant, where } = values;
+  const image = textOf(values, "image");
+  if (image === undefined) throw fault(where, "image", "is empty");
+  const std = meant.has("std") ? numberOf(values, "std", meant.get("std"), options) : undefined;
+  const votes = votesOf(values, options);
+  const attributes = attributesOf(values, options);
+  const comments = commentsOf(values);
+  const theme = textOf(values, "theme");
+  const split = splitIn(values);
+  return {
+    id: textOf(values, "id") ?? image,
+    files: [image],
+    score: numberOf(values, "score", meant.get("score") ?? "", options),
+    ...(std !== undefined && { std }),
+    ...(votes && { votes }),
+    ...(attributes && { attributes }),
+    ...(comments.length > 0 && { comments }),
+    ...(theme !== undefined && { theme }),
+    ...(split && { split }),
+  };
+}
+
+function fault(where: string, column: string, what: string, remedy = REMEDY): RocError {
+  return invalid(`${where}, column "${column}"`, what, remedy);
+}
+
+function textOf({ meant, where }: Values, column: string): string | undefined {
+  const value = meant.get(column);
+  if (value === undefined) return undefined;
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  throw fault(where, column, "is no text");
+}
+
+function numberOf({ where }: Values, column: string, value: unknown, { nonFinite }: RecordOptions): number {
+  if (typeof value !== "string" && typeof value !== "number") throw fault(where, column, "is no number");
+  const text = String(value);
+  const wrong = numberFault(text, nonFinite);
+  if (wrong !== undefined) throw fault(where, column, wrong);
+  return parseNumber(text) ?? NaN;
+}
+
+function votesOf(values: Values, options: RecordOptions): number[] | undefined {
+  const { meant, where } = values;
+  const list = meant.get("votes");
+  if (list !== undefined) return listOf(list, where).map((value) => numberOf(values, "votes", value, options));
+  const columns = [...meant.keys()].flatMap((name) => {
+    const [, rating] = VOTES_COLUMN.exec(name) ?? [];
+    return rating === undefined ? [] : [Number(rating)];
+  });
+  if (columns.every((rating) => meant.get(`votes_${rating}`) === "")) return undefined;
+  const votes = columns.map((_, i) => i + 1).map((rating) => meant.get(`votes_${rating}`));
+  const gap = votes.findIndex((value) => value === undefined);
+  if (gap >= 0) throw fault(where, `votes_${gap + 1}`, "is empty or not there, but later ones are");
+  return votes.map((value, i) => numberOf(values, `votes_${i + 1}`, value, options));
+}
+
+function listOf(value: unknown, where: string): unknown[] {
+  if (Array.isArray(value)) return value;
+  try {
+    const parsed: unknown = typeof value === "string" ? JSON.parse(value) : undefined;
+    if (Array.isArray(parsed)) return parsed;
+  } catch {
+    // Said below, with the place.
+  }
+  throw fault(where, "votes", "is no list of counts", "Write it as a JSON list, like [0, 3, 12, 5, 1].");
+}
+
+function attributesOf(values: Values, options: RecordOptions): Record<string, number> | undefined {
+  const attributes: Record<string, number> = {};
+  for (const [name, value] of values.others) {
+    if (options.attributes && !options.attributes.includes(name)) continue;
+    attributes[name] = numberOf(values, name, value, options);
+  }
+  return Object.keys(attributes).length > 0 ? attributes : undefined;
+}
+
+function commentsOf(values: Values): string[] {
+  const list = values.meant.get("comments");
+  const texts: unknown[] = Array.isArray(list) ? list : [list ?? textOf(values, "comment")];
+  return texts.flatMap((text) => {
+    if (text === undefined) return [];
+    if (typeof text !== "string") throw fault(values.where, "comments", "is no text or list of texts");
+    return text.trim() === "" ? [] : [text.trim()];
+  });
+}
+
+function splitIn(values: Values): Split | undefined {
+  const word = textOf(values, "split");
+  if (word === undefined) return undefined;
+  const split = splitOf(word);
+  if (split) return split;
+  throw fault(values.where, "split", `"${word}" is no split`, "Write train, validation or test.");
+}
+
+/** All rows name a split, or none does. @param placeOf file and line of a record */
+function checkSplits(records: readonly OwnRecord[], placeOf: (index: number) => string): void {
+  const without = records.findIndex(({ split }) => split === undefined);
+  if (without < 0 || records.every(({ split }) => split === undefined)) return;
+  throw fault(placeOf(without), "split", "is empty, but other rows name one", "Write train, validation or test.");
+}
+
+function noteUnread(columns: readonly string[], { attributes, notes }: RecordOptions): void {
+  const unread = columns.filter((name) => !hasMeaning(name.toLowerCase()) && attributes && !attributes.includes(name));
+  if (unread.length > 0)
+    notes.push(`Columns that are not read, since dataset.json does not name them: ${unread.join(", ")}.`);
+}

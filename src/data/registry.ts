@@ -1,0 +1,108 @@
+/** Every data set that can be read, by its kind. A new one: an adapter beside this file, and an entry here. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { RocError } from "../errors.js";
+import { AADB_LABELS, aadbLabelFile, readAadb } from "./aadb.js";
+import { AVA_CAPTIONS_FILE, readAvaCaptions, type AvaCaptionsOptions } from "./ava-captions.js";
+import { AVA_LABELS, readAva } from "./ava.js";
+import { DATASET_CARD } from "./card.js";
+import { exists, firstExisting } from "./files.js";
+import { ICAA17K_COLUMNS, ICAA17K_FILES, readIcaa17k, type Icaa17kOptions } from "./icaa17k.js";
+import { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
+import { PARA_FILES, PARA_LABELS, readPara } from "./para.js";
+import { readStudio } from "./studio/read.js";
+import { readTable } from "./table.js";
+import { readTad66k, TAD66K_LABELS, type Tad66kOptions } from "./tad66k.js";
+import type { LoadedDataset } from "./types.js";
+
+/** The kinds, in the order in which a folder is tried for them: the more special files first. */
+export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para", "aadb", "icaa17k", "csv"] as const;
+
+export type DatasetKind = (typeof DATASET_KINDS)[number];
+
+/** Options of every adapter; each takes those that its own reader names, and the common ones. */
+export interface DatasetOptions extends Tad66kOptions, Icaa17kOptions, AvaCaptionsOptions, OwnOptions {}
+
+/** Which data set to read. */
+export interface DatasetRequest extends DatasetOptions {
+  /** Default: what {@link detectKind} finds. */
+  readonly kind?: DatasetKind;
+  /** Its folder; for `csv` also the label file itself. */
+  readonly folder: string;
+}
+
+interface Adapter {
+  /** The file by which the kind is known, for messages. */
+  readonly file: string;
+  readonly lies: (folder: string) => Promise<boolean>;
+  readonly read: (folder: string, options: DatasetOptions) => Promise<LoadedDataset>;
+}
+
+/** Whether one of these files lies in a folder. */
+function anyOf(...files: readonly string[]): Adapter["lies"] {
+  return async (folder) => (await firstExisting(files.map((file) => join(folder, file)))) !== undefined;
+}
+
+const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
+  studio: {
+    file: "studio.json",
+    lies: async (folder) => (await exists(join(folder, "studio.json"))) && (await exists(join(folder, AVA_LABELS))),
+    read: readStudio,
+  },
+  "ava-captions": { file: AVA_CAPTIONS_FILE, lies: anyOf(AVA_CAPTIONS_FILE), read: readAvaCaptions },
+  ava: { file: AVA_LABELS, lies: anyOf(AVA_LABELS), read: readAva },
+  tad66k: {
+    file: "merge/train.csv",
+    lies: anyOf(...TAD66K_LABELS.flatMap((at) => [join(at, "merge", "train.csv"), join(at, "unmerge", "train")])),
+    read: readTad66k,
+  },
+  para: {
+    file: `${PARA_LABELS}/${PARA_FILES.train}`,
+    lies: anyOf(join(PARA_LABELS, PARA_FILES.train), PARA_FILES.train),
+    read: readPara,
+  },
+  aadb: {
+    file: `${AADB_LABELS}/${aadbLabelFile("train", "score")}`,
+    lies: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
+    read: readAadb,
+  },
+  icaa17k: { file: "train.csv (ID, color, MOS)", lies: liesIcaa17k, read: readIcaa17k },
+  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, lies: liesOwn, read: readOwn },
+};
+
+/** Only the header tells: many a data set has a `train.csv`. */
+async function liesIcaa17k(folder: string): Promise<boolean> {
+  const file = await firstExisting(ICAA17K_FILES.train.map((name) => join(folder, name)));
+  if (file === undefined) return false;
+  return readTable(file, { columns: ICAA17K_COLUMNS, remedy: "" }).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function liesOwn(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return OWN_FILE.test(path);
+  const names = await readdir(path).catch(() => []);
+  return names.some((name) => OWN_FILE.test(name) || name === DATASET_CARD);
+}
+
+/** The kind of the data set in a folder, by the files that lie there; undefined where they are of none. */
+export async function detectKind(folder: string): Promise<DatasetKind | undefined> {
+  for (const kind of DATASET_KINDS) if (await ADAPTERS[kind].lies(folder)) return kind;
+  return undefined;
+}
+
+/**
+ * Reads a data set of any kind.
+ *
+ * @throws RocError FILE_NOT_FOUND, DATA_INVALID (naming file, line and column) or USAGE, with what to do
+ */
+export async function readDataset(request: DatasetRequest): Promise<LoadedDataset> {
+  const { folder, kind = await detectKind(folder), ...options } = request;
+  if (kind !== undefined) return ADAPTERS[kind].read(folder, options);
+  const there = await exists(folder);
+  if (!there) throw new RocError("FILE_NOT_FOUND", `${folder} does not exist. Give the folder of a data set.`);
+  const known = DATASET_KINDS.map((name) => `${name}: ${ADAPTERS[name].file}`).join("; ");
+  throw new RocError("DATA_INVALID", `${folder} holds no data set that is known here. Looked for ${known}.`);
+}

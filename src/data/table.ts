@@ -1,0 +1,121 @@
+/** Tables with a header (CSV): columns by name, in any order and case; every error names file, line and column. */
+import { parse } from "csv-parse/sync";
+import { messageOf } from "../errors.js";
+import { invalid, readText } from "./files.js";
+import { numberFault, parseNumber } from "./numbers.js";
+import type { ReaderOptions } from "./types.js";
+
+export interface TableOptions extends Pick<ReaderOptions, "nonFinite"> {
+  /** Columns that must be there. */
+  readonly columns: readonly string[];
+  /** What to do about a broken file, a sentence. */
+  readonly remedy: string;
+}
+
+/** One row of a table. Column names are matched without regard to case. */
+export class Row {
+  constructor(
+    readonly table: Table,
+    readonly line: number,
+    private readonly cells: readonly string[],
+  ) {}
+
+  /** A cell's text without spaces around it; undefined where the table has no such column. */
+  find(column: string): string | undefined {
+    const index = this.table.indexOf(column);
+    return index === undefined ? undefined : (this.cells[index] ?? "").trim();
+  }
+
+  /** The text of a cell that may not be empty. */
+  text(column: string): string {
+    const text = this.find(column) ?? "";
+    if (text === "") throw this.invalid(column, "is empty");
+    return text;
+  }
+
+  /** A cell's number. @throws RocError DATA_INVALID for anything else, as `nonFinite` says */
+  number(column: string): number {
+    const text = this.find(column) ?? "";
+    const fault = numberFault(text, this.table.options.nonFinite);
+    if (fault !== undefined) throw this.invalid(column, fault);
+    return parseNumber(text) ?? NaN;
+  }
+
+  /** A cell's number; undefined where the column is not there or the cell is empty. */
+  optionalNumber(column: string): number | undefined {
+    return (this.find(column) ?? "") === "" ? undefined : this.number(column);
+  }
+
+  /** An error about a cell. */
+  invalid(column: string, what: string): Error {
+    return invalid(`${this.table.file}, line ${this.line}, column "${column}"`, what, this.table.options.remedy);
+  }
+}
+
+/** A table in memory. */
+export class Table {
+  readonly rows: readonly Row[];
+  readonly #indices: ReadonlyMap<string, number>;
+
+  constructor(
+    readonly file: string,
+    /** The names in the header, as they are written there. */
+    readonly columns: readonly string[],
+    records: readonly (readonly string[])[],
+    lines: readonly number[],
+    readonly options: TableOptions,
+  ) {
+    this.#indices = new Map(columns.map((name, index) => [name.toLowerCase(), index]));
+    this.rows = records.map((cells, i) => new Row(this, lines[i] ?? 0, cells));
+  }
+
+  indexOf(column: string): number | undefined {
+    return this.#indices.get(column.toLowerCase());
+  }
+}
+
+/**
+ * Reads a table: comma, semicolon or tab between the cells, quoted or not, any line ends, a byte order mark or none.
+ *
+ * @throws RocError FILE_NOT_FOUND; DATA_INVALID where the file is no table, is empty or lacks a column
+ */
+export async function readTable(file: string, options: TableOptions): Promise<Table> {
+  const { columns: needed, remedy } = options;
+  const lines: number[] = [];
+  const records = parseRecords(file, await readText(file, remedy), lines, remedy);
+  const [header, ...rest] = records;
+  if (header === undefined) throw invalid(file, "is empty", remedy);
+  const columns = header.map((name) => name.trim());
+  const lower = columns.map((name) => name.toLowerCase());
+  for (const name of needed) {
+    const found = lower.filter((column) => column === name.toLowerCase()).length;
+    const where = `${file}, line ${lines[0] ?? 1}`;
+    if (found === 0) throw invalid(where, `no column "${name}" in the header (${columns.join(", ")})`, remedy);
+    if (found > 1) throw invalid(where, `the header has the column "${name}" ${found} times`, remedy);
+  }
+  if (rest.length === 0) throw invalid(file, "no row under the header", remedy);
+  return new Table(file, columns, rest, lines.slice(1), options);
+}
+
+/** The records, header first; their line numbers go into `lines`. */
+function parseRecords(file: string, text: string, lines: number[], remedy: string): string[][] {
+  try {
+    return parse(text, {
+      delimiter: delimiterOf(text),
+      skip_empty_lines: true,
+      skip_records_with_empty_values: true,
+      on_record: (record: string[], { lines: line }) => {
+        lines.push(line);
+        return record;
+      },
+    });
+  } catch (cause) {
+    throw invalid(file, messageOf(cause), remedy, cause);
+  }
+}
+
+/** What separates the cells: a comma, unless the header has none and has a tab or a semicolon. */
+function delimiterOf(text: string): string {
+  const [header = ""] = text.split(/[\r\n]/, 1);
+  return [",", "\t", ";"].find((delimiter) => header.includes(delimiter)) ?? ",";
+}
