@@ -38,12 +38,18 @@ export type { Cache, ImageBatch, Mllm, MllmInput, MllmProcessor, Turn } from "./
 export type { Tokenizer } from "./tokenizers/index.js";
 export { decodeImage, type DecodeOptions, type ImageInput, type RgbImage } from "./image/index.js";
 
+// --- generation ---------------------------------------------------------------------------------------------------
+
+export { generateStream, readGenerationConfig } from "./generation/index.js";
+export type { GeneratedSequence, GenerationOptions, Prompt, Sampling } from "./generation/index.js";
+
 // --- the method ---------------------------------------------------------------------------------------------------
 
 export {
   addScoreTokens,
   DEFAULT_TEMPLATES,
   generate,
+  generateAsync,
   loadTemplates,
   LOSS_PRESETS,
   rocLoss,

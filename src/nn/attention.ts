@@ -23,7 +23,16 @@ export const SEES_ALL: Visibility = { mask: null, causal: false };
  * @returns `[batch, T, heads * headDim]`
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, grouped: boolean): Tensor {
+  if (grouped && q.size(2) === 1 && !sees.causal) return groupedStep(q, k, v, sees);
   return sdpa(q, k, v, sees.mask, 0, sees.causal, { enable_gqa: grouped }).transpose(1, 2).flatten(2, 3);
+}
+
+/** One query: the heads of a group take the place of queries, so that no key is repeated for them. */
+function groupedStep(q: Tensor, k: Tensor, v: Tensor, { mask }: Visibility): Tensor {
+  const [batch = 0, heads = 0, , size = 0] = q.shape;
+  const groups = k.size(1);
+  const grouped = q.reshape(batch, groups, heads / groups, size);
+  return sdpa(grouped, k, v, mask).reshape(batch, 1, heads * size);
 }
 
 /** Where the new tokens of a forward stand and what they may see. */

@@ -12,11 +12,16 @@ interface Entry {
   readonly v: Tensor;
 }
 
-/** `[batch, kvHeads, capacity, headDim]` each, of which the first {@link KvCache.length} positions are filled. */
+/**
+ * `[batch, kvHeads, capacity, headDim]` each, of which the first {@link KvCache.length} positions are filled. In memory
+ * the heads of a position stand together: PyTorch's attention reads that faster where a head has 128 elements.
+ */
 interface Buffers extends Entry {
   readonly capacity: number;
   /** Made in inference mode: cannot be written to outside of it. */
   readonly inference: boolean;
+  /** Part of a graph of gradients. */
+  readonly recorded: boolean;
 }
 
 /**
@@ -43,10 +48,11 @@ export class KvCache implements Past {
   append(layer: number, k: Tensor, v: Tensor): Entry {
     const before = this.#layers[layer];
     const end = this.#length + k.size(2);
-    if (!before || k.requiresGrad || before.k.requiresGrad) return this.#replace(layer, end, before, k, v);
+    const recorded = k.requiresGrad;
+    if (!before || recorded || before.recorded) return this.#replace(layer, end, before, { k, v, recorded });
     const inference = isInference(k);
     const fits = before.capacity >= end && (inference || !before.inference);
-    const buffers = fits ? before : this.#grow(layer, before, { capacity: room(end), inference });
+    const buffers = fits ? before : this.#grow(layer, before, room(end), inference);
     const write = (buffer: Tensor, fresh: Tensor): Tensor => {
       buffer.narrow(2, this.#length, end - this.#length).copy_(fresh);
       return buffer.narrow(2, 0, end);
@@ -73,22 +79,24 @@ export class KvCache implements Past {
   }
 
   /** Takes the tensors as they are (the prompt's are copied only if a step follows), behind those before. */
-  #replace(layer: number, end: number, before: Buffers | undefined, k: Tensor, v: Tensor): Entry {
-    const join = (old: Tensor, fresh: Tensor): Tensor => cat([old.narrow(2, 0, this.#length), fresh], 2);
-    const entry = before ? { k: join(before.k, k), v: join(before.v, v) } : { k, v };
-    this.#layers[layer] = { k: keep(entry.k), v: keep(entry.v), capacity: end, inference: isInference(entry.k) };
+  #replace(layer: number, end: number, before: Buffers | undefined, fresh: Entry & { recorded: boolean }): Entry {
+    const join = (old: Tensor, more: Tensor): Tensor => cat([old.narrow(2, 0, this.#length), more], 2);
+    const [k, v] = before ? [join(before.k, fresh.k), join(before.v, fresh.v)] : [fresh.k, fresh.v];
+    const recorded = fresh.recorded || (before?.recorded ?? false);
+    this.#layers[layer] = { k: keep(k), v: keep(v), capacity: end, inference: isInference(k), recorded };
     if (before) free(before);
-    return entry;
+    return { k, v };
   }
 
-  #grow(layer: number, before: Buffers, size: Pick<Buffers, "capacity" | "inference">): Buffers {
+  #grow(layer: number, before: Buffers, capacity: number, inference: boolean): Buffers {
     const copy = (old: Tensor): Tensor => {
       const { shape, dtype, device } = old;
-      const buffer = keep(empty([shape[0] ?? 0, shape[1] ?? 0, size.capacity, shape[3] ?? 0], { dtype, device }));
+      const [batch = 0, heads = 0, , size = 0] = shape;
+      const buffer = keep(empty([batch, capacity, heads, size], { dtype, device }).transpose(1, 2));
       buffer.narrow(2, 0, this.#length).copy_(old.narrow(2, 0, this.#length));
       return buffer;
     };
-    const buffers = { k: copy(before.k), v: copy(before.v), ...size };
+    const buffers = { k: copy(before.k), v: copy(before.v), capacity, inference, recorded: false };
     free(before);
     this.#layers[layer] = buffers;
     return buffers;

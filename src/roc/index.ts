@@ -33,7 +33,7 @@ export {
 export { rocLoss, textLoss, type RocLoss, type RocLossInput } from "./losses.js";
 export type { LogitReading, ScoreReading } from "./reading.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";
-export { generate, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
+export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
 export type { AnswerReading, Strategy, StrategyParts } from "./strategy.js";
 export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";

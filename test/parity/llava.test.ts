@@ -1,7 +1,7 @@
 /** Against transformers 5.18 (test/fixtures/llava/make.py), float32 on the CPU; stated: the largest absolute error. */
 import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
-import { generate } from "../../src/models/generate.js";
+import { generate } from "../../src/generation/index.js";
 import type { LlavaModel } from "../../src/models/llava/index.js";
 import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import type { Checkpoint } from "../../src/weights/index.js";
@@ -72,13 +72,14 @@ for (const side of ["right", "left"]) {
 
 test("greedy generation gives the same ids", () =>
   scope(() => {
-    const inputIds = expected.tensor("one.ids").toNumbers();
+    const prompt = { ids: expected.tensor("one.ids").toNumbers(), images: oneImage() };
     const wanted = expected.tensor("one.greedy").toNumbers();
-    const generated = generate(model, inputIds, oneImage(), { maxNewTokens: wanted.length, stopIds: [] });
-    assert.deepEqual(generated, wanted);
+    const [generated] = generate(model, [prompt], { maxNewTokens: wanted.length });
+    assert.deepEqual(generated, { ids: wanted, text: "", finished: "length" });
     const stop = wanted[2] ?? -1;
-    const stopped = generate(model, inputIds, oneImage(), { maxNewTokens: wanted.length, stopIds: [stop] });
-    assert.deepEqual(stopped, wanted.slice(0, wanted.indexOf(stop)));
+    const [stopped] = generate(model, [prompt], { maxNewTokens: wanted.length, stopIds: [stop] });
+    const ids = wanted.slice(0, wanted.indexOf(stop));
+    assert.deepEqual(stopped, { ids, stopId: stop, text: "", finished: "stop" });
   }));
 
 test("loss and gradients", (t) => {

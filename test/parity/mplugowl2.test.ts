@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
-import { generate } from "../../src/models/generate.js";
+import { generateWithLogits } from "../../src/generation/index.js";
 import type { MplugOwl2Model } from "../../src/models/mplugowl2/index.js";
 import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { AdamW, decayGroups } from "../../src/train/index.js";
@@ -78,24 +78,15 @@ for (const side of ["right", "left"]) {
 
 test("greedy generation gives the same ids; its steps are the positions of one forward", () =>
   scope(() => {
-    const inputIds = expected.tensor("one.ids").toNumbers();
+    const prompt = { ids: expected.tensor("one.ids").toNumbers(), images: oneImage() };
     const wanted = expected.tensor("one.greedy").toNumbers();
-    const logits: number[][] = [];
-    const generated = generate(model, inputIds, oneImage(), {
-      maxNewTokens: wanted.length,
-      stopIds: [],
-      onStep: (step) => logits.push(step.logits.toNumbers()),
-    });
-    assert.deepEqual(generated, wanted);
-    const whole = ids([...inputIds, ...wanted.slice(0, -1)]);
+    const { sequences, stepLogits } = generateWithLogits(model, [prompt], { maxNewTokens: wanted.length });
+    assert.deepEqual(sequences[0]?.ids, wanted);
+    const whole = ids([...prompt.ids, ...wanted.slice(0, -1)]);
     const prefill = noGrad(() => model.logits(model.forward({ inputIds: whole, images: oneImage() })));
-    const due = prefill.select(0, 0).slice(0, inputIds.length - 1);
-    assert.ok(difference(aten("stack")(logits.map((row) => vector(row))), due) < TOLERANCE);
+    const due = prefill.select(0, 0).slice(0, prompt.ids.length - 1);
+    assert.ok(difference(stepLogits.squeeze(1), due) < TOLERANCE);
   }));
-
-function vector(values: readonly number[]): Tensor {
-  return aten("stack")(values.map((value) => aten("full")([], value)));
-}
 
 /** Mean cross-entropy over the last three tokens. */
 function lossOf(): Tensor {

@@ -27,7 +27,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The families; fault() keeps them apart.
   "models/square-images.ts": ["models/types.ts", "torch", "image", "errors.ts"],
   "models/answer.ts": ["models/types.ts", "tokenizers", "torch", "errors.ts"],
-  "models/*": ["models/types.ts", "models/square-images.ts", "models/answer.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
+  "models/conversation.ts": ["weights", "errors.ts"],
+  "models/*": [
+    "models/types.ts",
+    "models/square-images.ts",
+    "models/answer.ts",
+    "models/conversation.ts",
+    "nn",
+    "weights",
+    "torch",
+    "tokenizers",
+    "image",
+    "errors.ts",
+  ],
   // What knows all families: the registry.
   models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
   // Sees models through their interface only, as roc does.
@@ -37,7 +49,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
   ],
   "eval/metrics.ts": ["errors.ts"],
-  engine: ["roc", "generation", "models", "models/types.ts", "data", "image", "tokenizers", "weights", "nn", "torch", "errors.ts"],
+  engine: [
+    "roc",
+    "generation",
+    "models",
+    "models/types.ts",
+    "data",
+    "image",
+    "tokenizers",
+    "weights",
+    "nn",
+    "torch",
+    "errors.ts",
+  ],
   eval: ["engine", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "torch", "errors.ts"],
   train: [
     ...["engine", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],

@@ -1,7 +1,7 @@
 /** Scores as digits in the text: written, generated and parsed. */
+import { generate } from "../../generation/index.js";
 import type { ImageBatch } from "../../models/types.js";
-import { inferenceMode, scope } from "../../torch/index.js";
-import { idTensor } from "../ids.js";
+import { scope } from "../../torch/index.js";
 import { splitImages } from "../images.js";
 import type { ScoreReading } from "../reading.js";
 import type { AnswerReading, Strategy, StrategyParts } from "../strategy.js";
@@ -20,8 +20,7 @@ export function directStrategy(scale: Scale): Strategy {
     scale,
     write: (score) => score.toFixed(DECIMALS),
     slotIds: [],
-    read: (parts, images) =>
-      inferenceMode(() => scope(() => splitImages(images).map((image) => readOne(parts, image, scale)))),
+    read: (parts, images) => scope(() => splitImages(images).map((image) => readOne(parts, image, scale))),
   };
 }
 
@@ -44,21 +43,10 @@ export function parseScores(text: string, template: string, scale: Scale): (Scor
 }
 
 /** Greedy ids of an answer, no longer than the canonical one and some. */
-function answerTo({ model, processor, templates }: StrategyParts, image: ImageBatch): number[] {
+function answerTo({ model, processor, templates }: StrategyParts, images: ImageBatch): readonly number[] {
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
-  const longest = processor.answer(answer).length + SLACK;
-  using cache = model.newCache();
-  const ids: number[] = [];
-  let input = processor.prompt(prompt, image);
-  while (ids.length < longest) {
-    const id = scope(() => {
-      const inputIds = idTensor(input, model.device, [1, input.length]);
-      const hidden = model.forward({ inputIds, ...(cache.length === 0 && { images: image }) }, cache);
-      return model.logits(hidden.select(1, -1)).argmax().item();
-    });
-    if (id === processor.endTokenId) break;
-    ids.push(id);
-    input = [id];
-  }
-  return ids;
+  const maxNewTokens = processor.answer(answer).length + SLACK;
+  const options = { maxNewTokens, stopIds: [processor.endTokenId] };
+  const [sequence] = generate(model, [{ ids: processor.prompt(prompt, images), images }], options);
+  return sequence?.ids ?? [];
 }

@@ -1,0 +1,128 @@
+/**
+ * Generation for every model family: token by token with a key-value cache, for a batch of prompts at once. The one
+ * loop; what else writes text stands on it.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { RocError } from "../errors.js";
+import type { Cache, Mllm, MllmInput } from "../models/types.js";
+import { inferenceMode, keep, scope, stack, tensor, type Tensor } from "../torch/index.js";
+import { batchOf } from "./batch.js";
+import { Chooser } from "./choose.js";
+import { checkOptions, checkPrompts } from "./options.js";
+import { Sequence } from "./sequence.js";
+import type { GeneratedSequence, GenerationOptions, GenerationStep, Prompt } from "./types.js";
+
+/**
+ * Yields the tokens of all prompts step by step and returns the sequences. Each of them ends by itself; the last step
+ * ends the last one. Computes on this thread: {@link generateStream} gives others a turn.
+ *
+ * The cache is freed at the end, at an error, and where the consumer leaves.
+ *
+ * @throws RocError USAGE for options that make no sense; ABORTED where the signal fired
+ */
+export function* generateSteps(
+  model: Mllm,
+  prompts: readonly Prompt[],
+  options: GenerationOptions = {},
+): Generator<GenerationStep, GeneratedSequence[], void> {
+  const settings = checkOptions(options);
+  checkPrompts(prompts);
+  const { padId = 0, signal, onStep } = settings;
+  const sequences = prompts.map((_, row) => new Sequence(row, settings));
+  const chooser = new Chooser(
+    prompts.map(({ ids }) => ids),
+    model.vocabSize,
+    settings,
+  );
+  using cache = model.newCache();
+  for (let index = 0; sequences.some(({ finished }) => !finished); index++) {
+    if (signal?.aborted) throw new RocError("ABORTED", "Generation was cancelled", { cause: signal.reason });
+    const tokenIds = inferenceMode(() =>
+      scope(() => {
+        const input = index === 0 ? batchOf(prompts, padId, model.device) : stepOf(sequences, padId, model.device);
+        const logits = lastLogits(model, input, cache);
+        const chosen = chooser.choose(logits);
+        onStep?.({ index, logits, tokenIds: chosen });
+        return chosen;
+      }),
+    );
+    yield { index, tokens: sequences.flatMap((sequence, row) => sequence.push(tokenIds[row] ?? padId)) };
+  }
+  return sequences.map((sequence) => sequence.result());
+}
+
+/**
+ * {@link generateSteps} with a turn of the event loop before every step, so that timers, requests and the signal are
+ * served while a model writes.
+ *
+ *     for await (const { tokens } of generateStream(model, [{ ids, images }], { tokenizer, stopIds, signal })) ...
+ */
+export function generateStream(
+  model: Mllm,
+  prompts: readonly Prompt[],
+  options: GenerationOptions = {},
+): AsyncGenerator<GenerationStep, GeneratedSequence[], void> {
+  return inTurns(generateSteps(model, prompts, options));
+}
+
+/** All at once: the sequences, in the order of the prompts. Throws as {@link generateSteps}. */
+export function generate(
+  model: Mllm,
+  prompts: readonly Prompt[],
+  options: GenerationOptions = {},
+): GeneratedSequence[] {
+  const steps = generateSteps(model, prompts, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * {@link generate} and the logits that every step chose from, `[steps, batch, vocabSize]`, the caller's. Those of a
+ * sequence that has ended mean nothing.
+ */
+export function generateWithLogits(
+  model: Mllm,
+  prompts: readonly Prompt[],
+  options: GenerationOptions = {},
+): { sequences: GeneratedSequence[]; stepLogits: Tensor } {
+  const logits: Tensor[] = [];
+  try {
+    const onStep: GenerationOptions["onStep"] = (step) => {
+      logits.push(keep(step.logits.clone()));
+      options.onStep?.(step);
+    };
+    const sequences = generate(model, prompts, { ...options, onStep });
+    return { sequences, stepLogits: stack(logits) };
+  } finally {
+    for (const tensor of logits) tensor.dispose();
+  }
+}
+
+/** A generator's steps, a turn of the event loop before each. Ends the generator where the consumer leaves. */
+export async function* inTurns<Step, Result>(steps: Generator<Step, Result, void>): AsyncGenerator<Step, Result, void> {
+  const iterator: Iterator<Step, Result, void> = steps;
+  try {
+    for (;;) {
+      await nextTurn();
+      const { done, value } = iterator.next();
+      if (done) return value;
+      yield value;
+    }
+  } finally {
+    iterator.return?.();
+  }
+}
+
+/** What every sequence is fed after the prompt. */
+function stepOf(sequences: readonly Sequence[], padId: number, device: string): MllmInput {
+  const rows = sequences.map(({ next = padId }) => [next]);
+  return { inputIds: tensor(rows, { dtype: "int64", device }) };
+}
+
+/** Of the token after the last position, `[batch, vocabSize]`. As in transformers, tokens are chosen in float32. */
+function lastLogits(model: Mllm, input: MllmInput, cache: Cache): Tensor {
+  const logits = model.logits(model.forward(input, cache).select(1, -1));
+  return logits.dtype === "float64" ? logits : logits.to("float32");
+}

@@ -1,0 +1,92 @@
+/** What generation takes and gives. */
+import type { ImageBatch } from "../models/types.js";
+import type { Tensor } from "../torch/index.js";
+import type { Tokenizer } from "../tokenizers/index.js";
+
+/** What one sequence begins with. */
+export interface Prompt {
+  /** Token ids up to and with the cue for the answer, image placeholders expanded (`MllmProcessor.prompt()`). */
+  readonly ids: readonly number[];
+  /** Its pictures in reading order. Used in the first step only; they stay the caller's, alive until then. */
+  readonly images?: ImageBatch | undefined;
+}
+
+/** How a token is drawn; each as transformers' warper of that name, in this order. */
+export interface Sampling {
+  /** Divides the logits; above 0, default 1. */
+  readonly temperature?: number | undefined;
+  /** Only the k likeliest tokens (and those as likely as the last of them); default: all. */
+  readonly topK?: number | undefined;
+  /** Only the likeliest tokens whose probabilities reach this sum, 0 to 1; default 1: all. */
+  readonly topP?: number | undefined;
+  /**
+   * Makes the draws reproducible; default: another one every time. Row r of a batch draws as a row alone would with
+   * `seed + r`.
+   */
+  readonly seed?: number | undefined;
+}
+
+export interface GenerationOptions {
+  /** Tokens at most, of each sequence; default 256. */
+  readonly maxNewTokens?: number | undefined;
+  /** Any of these ends a sequence and is not part of it. */
+  readonly stopIds?: readonly number[] | undefined;
+  /** Any of these texts ends a sequence; its text ends before it. Needs `tokenizer`. (Special tokens: `stopIds`.) */
+  readonly stopStrings?: readonly string[] | undefined;
+  /** Never chosen. */
+  readonly suppressIds?: readonly number[] | undefined;
+  /** Above 0; over 1 makes tokens that stand in the prompt or the answer less likely. Default 1: none. */
+  readonly repetitionPenalty?: number | undefined;
+  /** Default: greedy. */
+  readonly sampling?: Sampling | undefined;
+  /** Fills short prompts up, and is fed to the model for sequences that have ended; default 0. */
+  readonly padId?: number | undefined;
+  /** Gives steps and sequences their text. */
+  readonly tokenizer?: Tokenizer | undefined;
+  /** Looked at before every step. */
+  readonly signal?: AbortSignal | undefined;
+  /** Sees every step's logits. */
+  readonly onStep?: ((step: ModelStep) => void) | undefined;
+}
+
+/** What the model computed in one step. */
+export interface ModelStep {
+  /** 0 for the first new token. */
+  readonly index: number;
+  /** `[batch, vocabSize]`, as the model gave them (float32 where it computes in 16 bits); alive during the call only. */
+  readonly logits: Tensor;
+  /** What was chosen, one a row; of no meaning for rows that have ended. */
+  readonly tokenIds: readonly number[];
+}
+
+/** Why a sequence ended: a stop token or string, or `maxNewTokens`. */
+export type Finished = "stop" | "length";
+
+/** One sequence's part of a step. */
+export interface StepToken {
+  /** The sequence: the index of its prompt. */
+  readonly row: number;
+  /** A stop token too. */
+  readonly tokenId: number;
+  /** What it adds to the text: whole characters, "" while one is incomplete or a stop string may have begun. */
+  readonly text: string;
+  /** With the last token of a sequence. */
+  readonly finished?: Finished;
+}
+
+/** One step: a token of every sequence that had not ended. */
+export interface GenerationStep {
+  readonly index: number;
+  readonly tokens: readonly StepToken[];
+}
+
+/** What was generated for one prompt. */
+export interface GeneratedSequence {
+  /** Without the stop token; with the tokens of a stop string. */
+  readonly ids: readonly number[];
+  /** The stop token, where one ended it. */
+  readonly stopId?: number;
+  /** Without special tokens and the stop string; "" without a tokenizer. */
+  readonly text: string;
+  readonly finished: Finished;
+}
