@@ -7,17 +7,18 @@ export function isFailure(result: ScoreResult | ScoreFailure): result is ScoreFa
   return "error" in result;
 }
 
-/** `{file, score, scale, std, distribution, answer, model}` (with `attributes` where the model rates some) or `{file, error: {code, message}}`, with a line end. */
+/** `{file, score, scale, std, distribution, answer, model}` (with `attributes` and `comment` where the model gives them) or `{file, error: {code, message}}`, with a line end. */
 export function resultLine(result: ScoreResult | ScoreFailure): string {
   const { file } = result;
   if (isFailure(result)) {
     const { code, message } = result.error;
     return `${JSON.stringify({ file, error: { code, message } })}\n`;
   }
-  const { score, scale, std, distribution, attributes, answer, model } = result;
+  const { score, scale, std, distribution, attributes, comment, answer, model } = result;
   const { min, max } = scale;
   const values = { file, score, scale: { min, max }, std, distribution, ...(attributes && { attributes }) };
-  return `${JSON.stringify({ ...values, answer, model })}\n`;
+  const text = { ...(comment !== undefined && { comment }), answer };
+  return `${JSON.stringify({ ...values, ...text, model })}\n`;
 }
 
 /** The error that ended the program. */

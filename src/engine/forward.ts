@@ -70,7 +70,9 @@ export function inspectForward(
 export function promptOf(model: Mllm, inputs: NamedTensors): { given: readonly number[]; ids: readonly number[] } {
   const [given = [], ...others] = rowsOf(required(inputs, "input_ids"));
   if (others.length > 0) throw new RocError("USAGE", "input_ids: give one sequence, [1, T].");
-  return { given, ids: model.expandPlaceholders?.(given) ?? given };
+  const [mask] = optionalRows(inputs, "attention_mask", [given]) ?? [];
+  const real = given.filter((_, t) => mask?.[t] !== 0);
+  return { given, ids: model.expandPlaceholders?.(real) ?? real };
 }
 
 /** What of the inputs the model takes, with image placeholders expanded. */
@@ -112,7 +114,9 @@ function grow(
   mask: readonly number[] | undefined,
   labels: readonly number[] = [],
 ) {
-  const parts = ids.map((id) => model.expandPlaceholders?.([id]) ?? [id]);
+  // Whether placeholders are expanded already shows in the whole sequence only.
+  const isExpanded = model.expandPlaceholders?.(ids).length === ids.length;
+  const parts = ids.map((id) => (isExpanded ? [id] : (model.expandPlaceholders?.([id]) ?? [id])));
   const along = (values: readonly number[] | undefined, single: number, row: number): number[] =>
     parts.flatMap((part, t) => (part.length === 1 ? [values?.[t] ?? single] : part.map(() => row)));
   return { ids: parts.flat(), mask: along(mask, 1, 1), labels: along(labels, IGNORED, IGNORED) };

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isRocError, RocError } from "../errors.js";
 import { decodeImage, type DecodeOptions, type RgbImage } from "../image/index.js";
-import { scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
+import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
 import { scope } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { orAborted, prefetch } from "./prefetch.js";
@@ -52,7 +52,7 @@ class RocModel implements Model {
         await nextTurn();
         if (signal?.aborted) throw abortion(signal);
         if (ended) return;
-        const result = "error" in picture ? picture : this.#scoreOne(picture.file, picture.image);
+        const result = "error" in picture ? picture : this.#scoreOne(picture.file, picture.image, options);
         onProgress?.(++done, total);
         yield result;
       }
@@ -61,11 +61,11 @@ class RocModel implements Model {
     }
   }
 
-  #scoreOne(file: string, image: RgbImage): ScoreResult | ScoreFailure {
+  #scoreOne(file: string, image: RgbImage, options: ScoreOptions): ScoreResult | ScoreFailure {
     if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
     const { processor, templates, strategy } = this.parts;
     try {
-      const [answer] = scope(() => strategy.read(this.parts, processor.images([image])));
+      const [answer] = scope(() => readAnswers(this.parts, processor.images([image]), options));
       const names = scoreNames(templates.answers[0] ?? "");
       const main = names.indexOf(scoreName(templates));
       const reading = answer?.scores[main];
@@ -77,7 +77,9 @@ class RocModel implements Model {
         i === main ? [] : [[name, answer?.scores[i]?.value ?? null] as const],
       );
       const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
-      return { file, score, scale: strategy.scale, std, distribution, ...attributes, answer: text, model: this.name };
+      const comment = answer.comment !== undefined && { comment: answer.comment };
+      const read = { score, scale: strategy.scale, std, distribution, ...attributes, ...comment };
+      return { file, ...read, answer: text, model: this.name };
     } catch (error) {
       return failure(file, error);
     }

@@ -14,6 +14,8 @@ export interface ScoreOptions {
   readonly signal?: AbortSignal;
   /** Pictures with more pixels are refused before decoding; default as `decodeImage`. */
   readonly maxPixels?: number;
+  /** Have comments written where the checkpoint's answers have one behind the scores; takes a step a token. */
+  readonly comments?: boolean;
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
@@ -30,6 +32,8 @@ export interface ScoreResult {
   readonly distribution: readonly number[] | null;
   /** The scores of single aspects by name, where the checkpoint's canonical answer holds several. */
   readonly attributes?: Readonly<Record<string, number | null>>;
+  /** What the model wrote about the picture, where its answers hold a comment. */
+  readonly comment?: string;
   /** The checkpoint's canonical answer with the scores in place. */
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */

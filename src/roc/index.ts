@@ -17,7 +17,10 @@ export {
 export { LOSS_PRESETS, type LossWeights } from "./weights.js";
 export {
   DEFAULT_TEMPLATES,
+  COMMENT,
   fillAnswer,
+  fillComment,
+  hasComment,
   fillSlots,
   LEVEL_TEMPLATES,
   LEVELS,
@@ -35,6 +38,7 @@ export type { LogitReading, ScoreReading } from "./reading.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
+export { readAnswers, type ReadOptions } from "./comment.js";
 export type { AnswerReading, Strategy, StrategyParts } from "./strategy.js";
 export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
 export type { StrategyOptions } from "./strategies/index.js";

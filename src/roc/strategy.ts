@@ -24,6 +24,10 @@ export interface AnswerReading {
   readonly scores: readonly (ScoreReading | null)[];
   /** The answer as a person reads it. */
   readonly text: string;
+  /** The answer as the model reads it, where that differs (T_p or T_s in the place of numbers). */
+  readonly stem?: string;
+  /** What the model wrote for the answer's comment. */
+  readonly comment?: string;
 }
 
 export interface Strategy {

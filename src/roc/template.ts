@@ -151,12 +151,14 @@ export function fillSlots(answer: string, texts: readonly string[]): string {
  * What matches a text that begins as the answer does; each placeholder is `slot`. White space may differ.
  */
 export function answerPattern(answer: string, slot: string): RegExp {
-  const literals = answer.trim().split(PLACEHOLDER).filter((_, index) => index % 2 === 0); // prettier-ignore
-  const escaped = literals.map((text) =>
-    text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replace(/\s+/g, String.raw`\s+`),
-  );
-  // What stands behind the last score may be cut off.
-  return new RegExp(`^${escaped.slice(0, -1).join(slot)}${slot}`);
+  // Literal texts and names of placeholders in turn. What stands behind the last score may be cut off.
+  const parts = answer.trim().split(PLACEHOLDER).slice(0, -1);
+  while (parts.at(-1) === COMMENT) parts.splice(-2);
+  const patterns = parts.map((part, index) => {
+    if (index % 2 === 1) return part === COMMENT ? String.raw`[\s\S]*?` : slot;
+    return part.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replace(/\s+/g, String.raw`\s+`);
+  });
+  return new RegExp(`^${patterns.join("")}`);
 }
 
 /**

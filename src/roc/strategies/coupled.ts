@@ -21,6 +21,7 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
       }
       return readByCandidates(parts, images, { texts, values }).map(({ scores, text }) => ({
         scores,
+        stem: text,
         // A person reads numbers.
         text: texts.reduceRight((shown, token, i) => shown.replaceAll(token, (values[i] as number).toFixed(2)), text),
       }));

@@ -5,7 +5,8 @@ import { scope } from "../../torch/index.js";
 import { splitImages } from "../images.js";
 import type { ScoreReading } from "../reading.js";
 import type { AnswerReading, Strategy, StrategyParts } from "../strategy.js";
-import { answerPattern, scoreNames } from "../template.js";
+import { COMMENT_TOKENS } from "../comment.js";
+import { answerPattern, hasComment, scoreNames } from "../template.js";
 import type { Scale } from "../vocabulary.js";
 
 /** Digits after the point, as the paper's example ("7.25"). */
@@ -45,7 +46,7 @@ export function parseScores(text: string, template: string, scale: Scale): (Scor
 /** Greedy ids of an answer, no longer than the canonical one and some. */
 function answerTo({ model, processor, templates }: StrategyParts, images: ImageBatch): readonly number[] {
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
-  const maxNewTokens = processor.answer(answer).length + SLACK;
+  const maxNewTokens = processor.answer(answer).length + SLACK + (hasComment(answer) ? COMMENT_TOKENS : 0);
   const options = { maxNewTokens, stopIds: [processor.endTokenId] };
   const [sequence] = generate(model, [{ ids: processor.prompt(prompt, images), images }], options);
   return sequence?.ids ?? [];

@@ -1,7 +1,7 @@
 /** The paper's method: T_p in the text, the score beside it. */
 import { scoreByPrefill } from "../prefill.js";
 import { POSITION_TOKEN, type ScoreVocabulary } from "../vocabulary.js";
-import { fillAnswer } from "../template.js";
+import { fillAnswer, renderAnswer } from "../template.js";
 import type { Strategy } from "../strategy.js";
 
 export function rocStrategy(vocabulary: ScoreVocabulary): Strategy {
@@ -15,6 +15,7 @@ export function rocStrategy(vocabulary: ScoreVocabulary): Strategy {
       const [answer = ""] = parts.templates.answers;
       return scoreByPrefill({ ...parts, vocabulary }, images).map((scores) => ({
         scores,
+        stem: renderAnswer(answer).text,
         text: fillAnswer(
           answer,
           scores.map(({ value }) => value),
