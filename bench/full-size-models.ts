@@ -1,14 +1,14 @@
 /** Full-size checkpoints with random weights, written without ever being in memory. */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { createLlava } from "../src/models/llava/index.js";
-import { createQwen2Vl } from "../src/models/qwen2vl/index.js";
 import type { Init, ParamSource } from "../src/nn/index.js";
 import { keep, manualSeed, randn, scope, zeros } from "../src/torch/index.js";
 
+type Create = (config: unknown, source: ParamSource) => { dispose(): void };
+
 interface Size {
   readonly config: Record<string, unknown>;
-  readonly create: (config: unknown, source: ParamSource) => { dispose(): void };
+  readonly create: () => Promise<Create>;
   /** Ids of a prompt with one picture of `pixels` on both sides. */
   readonly inputIds: readonly number[];
   readonly pixelShape: readonly number[];
@@ -56,7 +56,7 @@ export const SIZES: Readonly<Record<string, Size>> = {
       },
       torch_dtype: "bfloat16",
     },
-    create: createLlava,
+    create: async () => (await import("../src/models/llava/index.js")).createLlava,
     inputIds: [1, ...text(15), ...image(32000, 576), ...text(19)],
     pixelShape: [1, 3, 336, 336],
   },
@@ -95,7 +95,7 @@ export const SIZES: Readonly<Record<string, Size>> = {
       },
       torch_dtype: "bfloat16",
     },
-    create: createQwen2Vl,
+    create: async () => (await import("../src/models/qwen2vl/index.js")).createQwen2Vl,
     inputIds: [...text(14), 151652, ...image(151655, 144), 151653, ...text(14)],
     pixelShape: [576, 1176],
     grid: [1, 24, 24],
@@ -106,13 +106,13 @@ export const SIZES: Readonly<Record<string, Size>> = {
 const BLOCK = 4 * 1024 * 1024;
 
 /** Writes config.json and model.safetensors in bfloat16. @returns bytes of the weights */
-export function writeRandom(folder: string, { config, create }: Size): number {
+export async function writeRandom(folder: string, { config, create }: Size): Promise<number> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     join(folder, "config.json"),
     JSON.stringify(config, null, 2).replace('"rope_theta": 1000000', '"rope_theta": 1000000.0'),
   );
-  const shapes = shapesOf(config, create);
+  const shapes = shapesOf(config, await create());
   const file = openSync(join(folder, "model.safetensors"), "w");
   try {
     let offset = 0;
@@ -135,7 +135,7 @@ export function writeRandom(folder: string, { config, create }: Size): number {
 }
 
 /** What a model asks for; each answer is one number behind a large shape. */
-function shapesOf(config: unknown, create: Size["create"]): { name: string; shape: readonly number[]; init: Init }[] {
+function shapesOf(config: unknown, create: Create): { name: string; shape: readonly number[]; init: Init }[] {
   const shapes: { name: string; shape: readonly number[]; init: Init }[] = [];
   create(config, {
     take(name, shape, init) {

@@ -40,7 +40,7 @@ const folder = options.folder ?? mkdtempSync(join(tmpdir(), "roc-full-size-"));
 try {
   if (!existsSync(join(folder, "model.safetensors"))) {
     process.stderr.write(`bench: writing ${options.model} into ${folder}\n`);
-    writeRandom(folder, size);
+    await writeRandom(folder, size);
   }
   const inputs = join(folder, "inputs.safetensors");
   await saveSafetensors(inputs, inputTensors());

@@ -23,7 +23,10 @@ function measure(recompute: boolean): { bytes: number; seconds: number } {
   const model = createLlava(llavaConfig(SIZES, SIZES.vocabulary, image, 0), randomSource({ seed: 1 }));
   for (const parameter of model.parameters().values()) parameter.requiresGrad_();
   const row = BigInt64Array.from({ length: 64 + TEXT }, (_, i) => BigInt(i < 64 ? image : i));
-  const ids = fromTypedArray(BigInt64Array.from({ length: BATCH * row.length }, (_, i) => row[i % row.length] ?? 0n), [BATCH, row.length]);
+  const ids = fromTypedArray(
+    BigInt64Array.from({ length: BATCH * row.length }, (_, i) => row[i % row.length] ?? 0n),
+    [BATCH, row.length],
+  );
   const before = process.memoryUsage.rss();
   let seconds = Infinity;
   for (let step = 0; step < STEPS; step++) {
@@ -31,7 +34,11 @@ function measure(recompute: boolean): { bytes: number; seconds: number } {
     scope(() => {
       const tape = recompute ? new Recomputation() : undefined;
       const images = { pixelValues: randn([BATCH, 3, 112, 112]) };
-      const forward = () => model.logits(model.forward({ inputIds: ids, images })).pow(2).mean();
+      const forward = () =>
+        model
+          .logits(model.forward({ inputIds: ids, images }))
+          .pow(2)
+          .mean();
       (tape ? tape.record(forward) : forward()).backward();
       tape?.backward();
     });
@@ -45,12 +52,17 @@ const mode = process.argv[2];
 if (mode !== undefined) console.log(JSON.stringify(measure(mode === "recompute")));
 else {
   const run = (which: string): { bytes: number; seconds: number } => {
-    const { stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), which], { encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), which], {
+      encoding: "utf8",
+    });
     if (stdout === "") throw new Error(stderr);
     return JSON.parse(stdout) as { bytes: number; seconds: number };
   };
   const [plain, recomputed] = [run("plain"), run("recompute")];
-  const line = ({ bytes, seconds }: typeof plain): string => `${(bytes / 1e6).toFixed(0)} MB, ${seconds.toFixed(2)} s a step`;
+  const line = ({ bytes, seconds }: typeof plain): string =>
+    `${(bytes / 1e6).toFixed(0)} MB, ${seconds.toFixed(2)} s a step`;
   console.log(`whole graph: ${line(plain)}\nrecomputed:  ${line(recomputed)}`);
-  console.log(`memory ${(recomputed.bytes / plain.bytes).toFixed(2)}x, time ${(recomputed.seconds / plain.seconds).toFixed(2)}x`);
+  console.log(
+    `memory ${(recomputed.bytes / plain.bytes).toFixed(2)}x, time ${(recomputed.seconds / plain.seconds).toFixed(2)}x`,
+  );
 }

@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ERROR_CODES } from "../errors.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
+import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
+import type { DType } from "../torch/index.js";
 import { expandInputs } from "./inputs.js";
 import type { Context } from "./io.js";
 import { isFailure, resultLine } from "./json.js";
@@ -12,11 +14,19 @@ import { ScoreTable, summaryLine, wantsColors } from "./table.js";
 /** The weights in the package (compiled files lie in dist/src/cli/). */
 export const DEMO_MODEL = fileURLToPath(new URL("../../../models/demo", import.meta.url));
 
+/** Of weights. */
+export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
+
 interface ScoreOptions {
   readonly model: string;
   readonly json?: true;
   readonly sort?: true;
   readonly maxPixels?: number;
+  readonly resize?: ResizeMode;
+  readonly visionTower?: string;
+  readonly device: string;
+  readonly dtype?: DType;
+  readonly comments?: true;
 }
 
 type Outcome = ScoreResult | ScoreFailure;
@@ -52,8 +62,9 @@ async function scoreAll(
   progress: Progress,
   take: (outcome: Outcome) => void,
 ): Promise<void> {
-  const { maxPixels } = options;
+  const { maxPixels, comments } = options;
   const outcomes = model.score(files, {
+    ...(comments && { comments }),
     signal: context.signal,
     onProgress: (done) => progress.update(done),
     ...(maxPixels === undefined ? {} : { maxPixels }),
@@ -70,7 +81,8 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { files, notes } = await expandInputs(args, stdin);
   for (const note of notes) stderr.write(`note: ${note}\n`);
   const { load } = await context.engine();
-  using model = await load(options.model);
+  const { resize, visionTower, device, dtype } = options;
+  using model = await load(options.model, { resize, visionTower, device, dtype, signal: context.signal });
   const write = createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
@@ -112,6 +124,15 @@ export function scoreCommand(context: Context): Command {
     .addOption(new Option("-m, --model <folder>", "checkpoint folder").default(DEMO_MODEL, "the demo weights"))
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
     .option("--sort", "best first (default: the order of the inputs)")
+    .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
+    .addOption(
+      new Option("--resize <mode>", "photos that are not square, instead of as the checkpoint says").choices(
+        RESIZE_MODES,
+      ),
+    )
+    .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu")
+    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
+    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere (the original LLaVA)")
     .option("--max-pixels <n>", "refuse larger images (decompression bombs)", parsePixels)
     .addHelpText("after", HELP)
     .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));
