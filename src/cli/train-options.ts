@@ -1,7 +1,8 @@
 /** The hyper-parameters as command line options, shared by `train` and `train-demo`. Loads no libtorch. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { LOSS_PRESETS, type LossWeights } from "../roc/weights.js";
-import { PRECISIONS, type Precision, type TrainOptions } from "../train/options.js";
+import { PRECISIONS, VOCABULARY_PARTS } from "../train/options.js";
+import type { GroupRule, LoraTraining, Precision, TrainOptions, VocabularyPart } from "../train/options.js";
 import { SCHEDULES, type ScheduleKind } from "../train/schedule.js";
 
 /** What commander makes of the options that {@link addTrainOptions} adds. */
@@ -20,6 +21,21 @@ export interface TrainFlags {
   readonly flip: boolean;
   readonly precision: Precision | "auto";
   readonly every: number;
+  readonly freeze: readonly string[];
+  readonly rate: readonly GroupRule[];
+  readonly vocabularyRows?: VocabularyPart;
+  readonly lora?: number;
+  readonly loraAlpha?: number;
+  readonly loraDropout: number;
+  readonly loraTargets: string;
+  readonly loraAlsoTrain: readonly string[];
+  readonly loraMerge: boolean;
+  readonly rslora: boolean;
+  readonly recompute: boolean;
+  readonly weights: Precision;
+  readonly groupByLength: boolean;
+  readonly patience?: number;
+  readonly keepLast: number;
   readonly loss: keyof typeof LOSS_PRESETS;
   readonly l1?: number;
   readonly ce?: number;
@@ -51,9 +67,50 @@ export function whole(low: number): (text: string) => number {
   };
 }
 
+/** All linear maps of the language model, by transformers' names (llava, qwen2_vl) or the authors' (mplug_owl2). */
+const LANGUAGE_MAPS = String.raw`model\.(language_model|layers)\..*`;
+
+/** Adds what may be given several times to a list. */
+function several<T>(parse: (text: string) => T): (text: string, before: readonly T[]) => readonly T[] {
+  return (text, before) => [...before, parse(text)];
+}
+
+/** "pattern=rate" */
+function rateRule(text: string): GroupRule {
+  const [, pattern = "", rate = ""] = /^(.+)=([^=]+)$/.exec(text) ?? [];
+  if (pattern === "") throw new InvalidArgumentError('Give "pattern=rate".');
+  return { pattern, learningRate: number(0)(rate) };
+}
+
+/** Which parameters are trained, and how they are kept. */
+function addPartOptions(command: Command): Command {
+  const asIs = several((text: string) => text);
+  return command
+    .option("--freeze <part>", "vision, projector, language, or a pattern of names; may be repeated", asIs, [])
+    .option("--rate <part=rate>", "peak learning rate of a part; may be repeated", several(rateRule), [])
+    .addOption(
+      new Option(
+        "--vocabulary-rows <which>",
+        "trained rows of embedding and head (default: all; with --lora new)",
+      ).choices(VOCABULARY_PARTS),
+    )
+    .option("--lora <rank>", "train adapters of this rank instead of the weights", whole(1))
+    .option("--lora-alpha <n>", "their scale times the rank (default: twice the rank)", number(0))
+    .option("--lora-dropout <share>", "of their inputs", number(0, 0.99), 0)
+    .option("--lora-targets <maps>", "all-linear, a list of names' last parts, or an expression", LANGUAGE_MAPS)
+    .option("--lora-also-train <part>", "weights trained all the same; may be repeated", asIs, [])
+    .option("--no-lora-merge", "write states without merged weights")
+    .option("--rslora", "scale by the root of the rank", false)
+    .option("--recompute", "compute activations twice instead of keeping them", false)
+    .addOption(new Option("--weights <kind>", "what weights are kept in").choices(PRECISIONS).default("float32"))
+    .option("--group-by-length", "batches of answers of like length", false)
+    .option("--patience <n>", "stop after so many validations without a better SRCC", whole(1))
+    .option("--keep-last <n>", "states to keep beside the best", whole(1), 1);
+}
+
 /** Adds the options of {@link TrainFlags}. */
 export function addTrainOptions(command: Command, defaults: TrainDefaults): Command {
-  return command
+  return addPartOptions(command)
     .option("--seed <n>", "seed of weights, order, texts and flips", whole(0), 0)
     .option("--steps <n>", "optimizer steps", whole(1), defaults.steps)
     .option(
@@ -66,7 +123,12 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--accumulate <n>", "forwards of one optimizer step", whole(1), 1)
     .option("--lr <rate>", "peak learning rate", number(0), defaults.lr)
     .addOption(new Option("--schedule <kind>", "of the learning rate").choices(SCHEDULES).default(defaults.schedule))
-    .option("--warmup <share>", "share of the steps to warm up in", number(0, 0.99), defaults.warmup)
+    .option(
+      "--warmup <share>",
+      "share of the steps to warm up in, or from 1 on their number",
+      number(0),
+      defaults.warmup,
+    )
     .option("--decay <λ>", "weight decay of matrices", number(0), defaults.decay)
     .option("--beta2 <β>", "decay rate of AdamW's second moment", number(0, 0.99999), defaults.beta2)
     .option("--clip <norm>", "greatest norm of the gradients", number(0), 1)
@@ -102,7 +164,24 @@ export function trainOptionsOf(flags: TrainFlags): TrainOptions {
     flip: flags.flip,
     precision: flags.precision,
     every: flags.every,
+    ...(flags.freeze.length > 0 && { freeze: flags.freeze }),
+    ...(flags.rate.length > 0 && { groups: flags.rate }),
+    ...(flags.vocabularyRows && { vocabulary: flags.vocabularyRows }),
+    ...(flags.lora !== undefined && { lora: loraOf(flags.lora, flags) }),
+    ...(flags.recompute && { recompute: true }),
+    ...(flags.weights !== "float32" && { weights: flags.weights }),
+    ...(flags.groupByLength && { groupByLength: true }),
+    ...(flags.patience !== undefined && { patience: flags.patience }),
+    ...(flags.keepLast !== 1 && { keepLast: flags.keepLast }),
   };
+}
+
+function loraOf(rank: number, flags: TrainFlags): LoraTraining {
+  const { loraAlpha: alpha = 2 * rank, loraDropout: dropout, loraTargets, loraAlsoTrain: alsoTrain, rslora } = flags;
+  // A list of plain names, or one expression.
+  const names = loraTargets.split(",").map((name) => name.trim());
+  const targets = loraTargets !== "all-linear" && names.every((name) => /^[\w.]+$/.test(name)) ? names : loraTargets;
+  return { rank, alpha, dropout, rslora, targets, ...(alsoTrain.length > 0 && { alsoTrain }), merge: flags.loraMerge };
 }
 
 export function lossWeightsOf(flags: TrainFlags): LossWeights {

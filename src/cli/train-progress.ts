@@ -3,6 +3,7 @@ import pc from "picocolors";
 import type { DemoReport } from "../train/demo/card.js";
 import type { TrainEvent } from "../train/events.js";
 import type { Io } from "./io.js";
+import { chart } from "./train-chart.js";
 
 /** Milliseconds between lines where there is no terminal. */
 const QUIET = 15_000;
@@ -13,6 +14,8 @@ export class TrainProgress {
   readonly #json: boolean;
   #lastLine = -Infinity;
   #srcc = "";
+  readonly #losses: number[] = [];
+  readonly #srccs: number[] = [];
 
   /** @param json print events on standard output, too */
   constructor(io: Pick<Io, "stdout" | "stderr">, json: boolean) {
@@ -23,8 +26,13 @@ export class TrainProgress {
   /** Shows one event of a run. */
   event(event: TrainEvent): void {
     this.#data(event);
-    if (event.type === "step") this.update(`${stepText(event)}${this.#srcc}`);
-    else if (event.type === "validation") this.#srcc = `  SRCC ${figure(event.srcc)}`;
+    if (event.type === "step") {
+      this.#losses.push(event.loss);
+      this.update(`${stepText(event)}${this.#srcc}`);
+    } else if (event.type === "validation") {
+      this.#srccs.push(event.srcc ?? NaN);
+      this.#srcc = `  SRCC ${figure(event.srcc)}`;
+    } else if (event.type === "end") this.#curves();
     const line = lineOf(event);
     if (line !== undefined) this.line(line);
   }
@@ -43,6 +51,13 @@ export class TrainProgress {
   line(text: string): void {
     const { stderr } = this.#io;
     stderr.write(`${stderr.isTTY === true ? CLEAR_LINE : ""}${text}\n`);
+  }
+
+  /** Loss and validation of this process's steps. */
+  #curves(): void {
+    const width = Math.min(72, (this.#io.stderr.columns ?? 80) - 12);
+    const lines = [...chart("loss", this.#losses, { width }), ...chart("validation SRCC", this.#srccs, { width })];
+    for (const line of lines) this.line(line);
   }
 
   /** The end of `train-demo`. */
@@ -80,7 +95,10 @@ function lineOf(event: TrainEvent): string | undefined {
       return `step ${event.step}: validation ${figures}${event.best ? pc.green("  best so far") : ""}`;
     }
     case "end":
-      return `Trained for ${event.step} steps in ${duration(event.seconds)}`;
+      return (
+        `Trained for ${event.step} steps in ${duration(event.seconds)}` +
+        (event.reason === "patience" ? "; validations no longer got better" : "")
+      );
     default:
       return undefined;
   }

@@ -1,5 +1,6 @@
 /** `roc4mllm train`: trains a checkpoint with the paper's method on rated pictures, in a run folder that resumes. */
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { readAva, type AvaDataset } from "../data/index.js";
 import { RocError } from "../errors.js";
@@ -65,7 +66,8 @@ async function runTrain(flags: Flags, { io, signal }: Context): Promise<void> {
     scale: data.scale,
     train: data.samples.filter(({ split }) => split === "train"),
     validation: data.samples.filter(({ split }) => split === "validation"),
-    start: () => training.startFrom(flags.model, start),
+    start: (dtype) => training.startFrom(flags.model, { ...start, dtype }),
+    base: resolve(flags.model),
     device: flags.device,
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     signal,

@@ -5,13 +5,14 @@ import type { Tokenizer } from "../tokenizers/index.js";
 /**
  * Token ids of an answer, tokenised behind the cue so that they are those of the whole conversation.
  *
- * @param cue what stands before the answer and a space, such as "ASSISTANT:"
+ * @param cue what stands before the answer, such as "ASSISTANT:"
+ * @param lead what stands between the two
  * @throws RocError TOKENIZER_INVALID where the tokenizer merges the two
  */
-export function answerIds(tokenizer: Tokenizer, cue: string, answer: string): number[] {
+export function answerIds(tokenizer: Tokenizer, cue: string, answer: string, lead = " "): number[] {
   const encode = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
   const before = encode(cue);
-  const ids = encode(`${cue} ${answer}`);
+  const ids = encode(`${cue}${lead}${answer}`);
   if (before.some((id, index) => ids[index] !== id)) {
     throw new RocError("TOKENIZER_INVALID", `The tokenizer merges "${cue}" with the answer "${answer}" behind it.`);
   }

@@ -2,13 +2,16 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { readJson } from "../weights/index.js";
+import { ifThere, readJson, readText } from "../weights/index.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
+import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions } from "./types.js";
 
 const FAMILIES: ReadonlyMap<string, Family> = new Map([
   ["llava", llava],
+  // What the original code has called itself since 2024.
+  ["llava_llama", llava],
   ["mplug_owl2", mplugOwl2],
 ]);
 
@@ -30,7 +33,7 @@ export interface Loaded {
  */
 export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
   const { family } = await familyOf(folder);
-  const model = await family.load(folder, options);
+  const model = await loadModel(folder, options);
   try {
     return { model, processor: await family.loadProcessor(folder, model.config, options) };
   } catch (error) {
@@ -42,7 +45,9 @@ export async function loadMllm(folder: string, options: LoadOptions & ProcessorO
 /** The weights alone: a folder without tokenizer and image processor is enough. Throws as {@link loadMllm}. */
 export async function loadModel(folder: string, options: LoadOptions = {}): Promise<Mllm> {
   const { family } = await familyOf(folder);
-  return family.load(folder, options);
+  const generationConfig = await ifThere(readText(join(folder, GENERATION_CONFIG)));
+  const model = await family.load(folder, options);
+  return generationConfig === undefined ? model : Object.assign(model, { generationConfig });
 }
 
 /** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */

@@ -3,14 +3,23 @@ import { join } from "node:path";
 import { atomicWriteFile, saveCheckpoint } from "../weights/index.js";
 import type { Mllm } from "./types.js";
 
+export const GENERATION_CONFIG = "generation_config.json";
+
 /**
- * Writes config.json and the weights (model.safetensors, or shards of at most `maxShardBytes`) into a folder, each file
- * at once. Tokenizer and image processor: `MllmProcessor.save`.
+ * Writes config.json, generation_config.json where the model came with one, and the weights (model.safetensors, or shards
+ * of at most `maxShardBytes`) into a folder, each file at once. Tokenizer and image processor: `MllmProcessor.save`.
  *
  * @throws RocError FILE_UNREADABLE where they cannot be written
  */
 export async function saveMllm(model: Mllm, folder: string, options: { maxShardBytes?: number } = {}): Promise<void> {
   await saveCheckpoint(folder, model.parameters(), options);
+  await saveConfig(model, folder);
+  const { generationConfig } = model;
+  if (generationConfig !== undefined) await atomicWriteFile(join(folder, GENERATION_CONFIG), generationConfig);
+}
+
+/** Writes config.json alone. @throws RocError FILE_UNREADABLE where it cannot be written */
+export async function saveConfig(model: Mllm, folder: string): Promise<void> {
   // transformers 4 calls it torch_dtype, 5 reads both; "auto" would else convert to the dtype of the file read.
   const key = "dtype" in model.config ? "dtype" : "torch_dtype";
   await atomicWriteFile(join(folder, "config.json"), configText({ ...model.config, [key]: model.dtype }));

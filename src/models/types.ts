@@ -40,6 +40,8 @@ export interface Mllm {
   readonly family: string;
   /** The checkpoint's own `config.json`, as read (and as written back). */
   readonly config: Record<string, unknown>;
+  /** Text of the checkpoint's own `generation_config.json`, which the registry reads; written back as it is. */
+  generationConfig?: string;
   /** Rows of the output matrix. */
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -78,6 +80,9 @@ export interface Mllm {
 
   /** The public name of a parameter that another layout of the family calls `name`. */
   parameterName?(name: string): string;
+
+  /** What Python transformers 5 calls a parameter in memory, as peft's adapter files do; default: the public name. */
+  transformersName?(name: string): string;
 
   /**
    * Gives rows to new tokens: grows both matrices (one, where they are tied) if `ids` lie beyond them and writes the
@@ -126,7 +131,7 @@ export interface LoadOptions {
   readonly device?: Device | undefined;
   /**
    * Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA's `mm_vision_tower`).
-   * Default: what the config names, as a folder or in the hub's cache.
+   * Default: the folder that the config names, in the checkpoint's or beside it.
    */
   readonly visionTower?: string | undefined;
 }
@@ -134,8 +139,13 @@ export interface LoadOptions {
 export interface ProcessorOptions {
   /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
   readonly resize?: ResizeMode | undefined;
-  /** mplug_owl2: how prompts are framed, "mplug_owl2", "v1" or "q_align"; default: as the checkpoint's files say. */
+  /**
+   * How prompts are framed; default: as the checkpoint's files say. mplug_owl2: "mplug_owl2", "v1" or "q_align"; llava in
+   * the original layout: "llava_v1" or "v1".
+   */
   readonly conversation?: string | undefined;
+  /** Folder of the vision tower, as in {@link LoadOptions}: its image processor counts where the checkpoint has none. */
+  readonly visionTower?: string | undefined;
 }
 
 /** A model family: how a checkpoint folder becomes a model and its inputs. */

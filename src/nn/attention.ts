@@ -27,6 +27,31 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, gro
   return sdpa(q, k, v, sees.mask, 0, sees.causal, { enable_gqa: grouped }).transpose(1, 2).flatten(2, 3);
 }
 
+/** Rows behind one another of which each sees those of its own block: `count` blocks of `rows`. */
+export interface RowSpan {
+  readonly rows: number;
+  readonly count: number;
+}
+
+/**
+ * {@link attention} within blocks: no mask is built, and blocks of one size are computed side by side.
+ *
+ * @param q `[1, heads, T, headDim]`, as `k` and `v`; T is the sum of the spans' rows
+ * @returns `[1, T, heads * headDim]`
+ */
+export function spanAttention(q: Tensor, k: Tensor, v: Tensor, spans: readonly RowSpan[]): Tensor {
+  const [, heads = 0, , headDim = 0] = q.shape;
+  let start = 0;
+  const parts = spans.map(({ rows, count }) => {
+    const blocks = (x: Tensor): Tensor =>
+      x.squeeze(0).narrow(1, start, rows * count).reshape(heads, count, rows, headDim).transpose(0, 1);
+    const attended = attention(blocks(q), blocks(k), blocks(v), SEES_ALL, false);
+    start += rows * count;
+    return attended.reshape(1, rows * count, heads * headDim);
+  });
+  return parts.length === 1 && parts[0] ? parts[0] : cat(parts, 1);
+}
+
 /** One query: the heads of a group take the place of queries, so that no key is repeated for them. */
 function groupedStep(q: Tensor, k: Tensor, v: Tensor, { mask }: Visibility): Tensor {
   const [batch = 0, heads = 0, , size = 0] = q.shape;

@@ -9,6 +9,7 @@ import { Linear } from "./linear.js";
 import { MultiwayLinear, MultiwayNorm, sortRows, type Route } from "./multiway.js";
 import { RmsNorm } from "./norm.js";
 import type { Init, Params } from "./params.js";
+import { segment } from "./recompute.js";
 import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
 import { VocabularyMatrix } from "./vocabulary.js";
 import type { Tensor } from "../torch/index.js";
@@ -123,8 +124,10 @@ class DecoderLayer {
   }
 
   forward(x: Tensor, pass: Pass): Tensor {
-    const attended = x.add(this.attention.forward(this.norm1.forward(x, pass.route), pass));
-    return attended.add(this.mlp.forward(this.norm2.forward(attended, pass.route)));
+    return segment(x, (input) => {
+      const attended = input.add(this.attention.forward(this.norm1.forward(input, pass.route), pass));
+      return attended.add(this.mlp.forward(this.norm2.forward(attended, pass.route)));
+    });
   }
 }
 

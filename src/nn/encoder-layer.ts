@@ -1,9 +1,10 @@
 /** The pre-norm transformer block of the vision towers (CLIP's, Qwen2-VL's, mPLUG-Owl2's), with their own names. */
 import { ACTIVATIONS, type ActivationName } from "./activations.js";
-import { attention, SEES_ALL, type Visibility } from "./attention.js";
+import { attention, SEES_ALL, spanAttention, type RowSpan } from "./attention.js";
 import { Linear } from "./linear.js";
 import { LayerNorm } from "./norm.js";
 import { fanIn, type Init, type Params } from "./params.js";
+import { segment } from "./recompute.js";
 import { applyRope, type Rope } from "./rope.js";
 import type { Tensor } from "../torch/index.js";
 
@@ -64,13 +65,20 @@ export class EncoderLayer {
 
   /**
    * @param x `[images, rows, hiddenSize]`, as what is returned
-   * @param sees which rows a row looks at (default: all of its image)
+   * @param rope may be of a wider dtype than `x`: q and k are turned in that, and cast back
+   * @param spans which rows see one another, where several images of different sizes stand in one row of `x`; default:
+   *   all of an image
    */
-  forward(x: Tensor, rope?: Rope, sees: Visibility = SEES_ALL): Tensor {
+  forward(x: Tensor, rope?: Rope, spans?: readonly RowSpan[]): Tensor {
+    return segment(x, (input) => this.#compute(input, rope, spans));
+  }
+
+  #compute(x: Tensor, rope: Rope | undefined, spans: readonly RowSpan[] | undefined): Tensor {
     const { hiddenSize, heads, activation } = this.config;
     const [q, k, v] = this.#split(this.#norm1.forward(x));
-    const turned = rope ? [q, k].map((y) => applyRope(y, rope, hiddenSize / heads)) : [q, k];
-    const attended = x.add(this.#out.forward(attention(turned[0] as Tensor, turned[1] as Tensor, v, sees, false)));
+    const turn = (y: Tensor): Tensor => (rope ? applyRope(y, rope, hiddenSize / heads).to(y.dtype) : y);
+    const seen = spans ? spanAttention(turn(q), turn(k), v, spans) : attention(turn(q), turn(k), v, SEES_ALL, false);
+    const attended = x.add(this.#out.forward(seen));
     const inner = ACTIVATIONS[activation](this.#fc1.forward(this.#norm2.forward(attended)));
     return attended.add(this.#fc2.forward(inner));
   }

@@ -31,7 +31,33 @@ export function inverseFrequencies(headDim: number, theta: number): Float32Array
  */
 export function ropeTable(positions: Tensor, frequencies: Float32Array, dtype: DType): Rope {
   const factors = fromTypedArray(frequencies, [frequencies.length], { device: positions.device });
-  const angles = positions.to("float32").unsqueeze(-1).mul(factors).unsqueeze(1);
+  return turns(positions.to("float32").unsqueeze(-1).mul(factors), dtype);
+}
+
+/**
+ * {@link ropeTable} for positions on several axes, each of which turns some of the frequencies: Qwen2-VL's text (M-RoPE:
+ * arXiv 2409.12191, section 2.1) and, with rows and columns, its patches.
+ *
+ * @param positions `[axes, batch or 1, T]` whole numbers
+ * @param sections how many consecutive frequencies turn with the first axis, the second, ... (then the first again)
+ */
+export function sectionedRopeTable(
+  positions: Tensor,
+  frequencies: Float32Array,
+  sections: readonly number[],
+  dtype: DType,
+): Rope {
+  const { device } = positions;
+  const axes = positions.size(0);
+  const axisOf = sections.flatMap((size, section) => new Array<bigint>(size).fill(BigInt(section % axes)));
+  const index = fromTypedArray(BigInt64Array.from(axisOf), [axisOf.length], { device });
+  const factors = fromTypedArray(frequencies, [frequencies.length], { device });
+  return turns(positions.to("float32").permute(1, 2, 0).indexSelect(-1, index).mul(factors), dtype);
+}
+
+/** @param flat angles `[batch or 1, T, headDim / 2]` */
+function turns(flat: Tensor, dtype: DType): Rope {
+  const angles = flat.unsqueeze(1);
   const [cos, sin] = [angles.cos().to(dtype), angles.sin().to(dtype)];
   return { cos: cat([cos, cos], -1), sin: cat([sin.neg(), sin], -1) };
 }

@@ -5,14 +5,15 @@
  *     latest           the name of the newest of them
  *
  * A state is written as `step-….tmp`, flushed and renamed; then `latest` is replaced; then older states are deleted,
- * but for the best one. A process killed anywhere in between leaves `latest` naming a whole state.
+ * but for those to keep. A process killed anywhere in between leaves `latest` naming a whole state.
  */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { atomicWriteFile, atomicWriteJson } from "../weights/index.js";
 import { publishFolder, removeEntries } from "./folder.js";
+import { isEventFile } from "./tensorboard.js";
 
 const LATEST = "latest";
 const STATE = "trainer.json";
@@ -38,6 +39,8 @@ const stateSchema = z.object({
   best: z
     .object({ step: z.number().int(), srcc: z.number().nullable(), plcc: z.number().nullable(), mae: z.number() })
     .nullable(),
+  /** Validations since the best one. */
+  stale: z.number().int().min(0).default(0),
   /** Seconds of training so far, over all processes. */
   seconds: z.number().min(0),
 });
@@ -49,6 +52,14 @@ const fileSchema = z.object({ format: z.literal(FORMAT), state: stateSchema });
 export interface SavedState {
   readonly folder: string;
   readonly state: TrainerState;
+}
+
+/** Which states to keep beside the latest. */
+export interface KeepOptions {
+  /** The newest states, the latest among them. Default 1. */
+  readonly keepLast?: number;
+  /** Default true. */
+  readonly keepBest?: boolean;
 }
 
 /** Name of the folder of a step's state. */
@@ -66,6 +77,7 @@ export async function saveState(
   run: string,
   state: TrainerState,
   write: (folder: string) => Promise<void>,
+  keep: KeepOptions = {},
 ): Promise<SavedState> {
   const folder = stepFolder(run, state.step);
   const aside = `${folder}.tmp`;
@@ -81,7 +93,7 @@ export async function saveState(
     const message = `The state of step ${state.step} cannot be written to ${run}: ${messageOf(error)}.`;
     throw new RocError("TRAINING", `${message} Make room there and start again: the run resumes.`, { cause: error });
   }
-  await removeOthers(run, state);
+  await removeOthers(run, state, keep);
   return { folder, state };
 }
 
@@ -89,7 +101,7 @@ export async function saveState(
  * The newest state of a run folder, if it has one; whatever else a killed process left is removed.
  * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it
  */
-export async function openLatestState(run: string): Promise<SavedState | undefined> {
+export async function openLatestState(run: string, keep: KeepOptions = {}): Promise<SavedState | undefined> {
   const name = (await readFile(join(run, LATEST), "utf8").catch(() => "")).trim();
   if (name === "") {
     await removeEntries(run, (entry) => STEP_ENTRY.test(entry)).catch(() => undefined);
@@ -101,7 +113,7 @@ export async function openLatestState(run: string): Promise<SavedState | undefin
   }
   const folder = join(run, name);
   const state = await readState(join(folder, STATE));
-  await removeOthers(run, state);
+  await removeOthers(run, state, keep);
   return { folder, state };
 }
 
@@ -116,14 +128,21 @@ async function readState(file: string): Promise<TrainerState> {
   }
 }
 
-/** Deletes all states but the latest and the best one. */
-async function removeOthers(run: string, state: TrainerState): Promise<void> {
-  const kept = new Set([state.step, state.best?.step ?? state.step].map((step) => basename(stepFolder(run, step))));
+/** Deletes the states that are not to be kept, and those that a killed process had begun. */
+async function removeOthers(
+  run: string,
+  state: TrainerState,
+  { keepLast = 1, keepBest = true }: KeepOptions,
+): Promise<void> {
+  const latest = basename(stepFolder(run, state.step));
+  const whole = (await readdir(run)).filter((name) => STEP_FOLDER.test(name) && name <= latest).sort();
+  const kept = new Set([latest, ...whole.slice(-keepLast)]);
+  if (keepBest && state.best) kept.add(basename(stepFolder(run, state.best.step)));
   await removeEntries(run, (name) => STEP_ENTRY.test(name) && !kept.has(name));
 }
 
 /** Removes everything that a run has left in its folder, and nothing else. */
 export async function clearRun(run: string): Promise<void> {
   const files = new Set([LATEST, "metrics.jsonl", "config.json", "environment.json"]);
-  await removeEntries(run, (name) => STEP_ENTRY.test(name) || files.has(name));
+  await removeEntries(run, (name) => STEP_ENTRY.test(name) || isEventFile(name) || files.has(name));
 }

@@ -13,11 +13,20 @@ const EPSILON = 1e-6;
  * @throws RocError TRAINING where the norm is not finite; gradients and weights are then untouched
  */
 export function clipGradients(parameters: Iterable<Tensor>, maxNorm: number): number {
+  return clipNorm(() => [...parameters].map((parameter) => parameter.grad), maxNorm);
+}
+
+/** As {@link clipGradients}, of gradients (or parts of them) that are looked up in a scope of their own. */
+export function clipNorm(find: () => readonly (Tensor | null)[], maxNorm: number): number {
   return noGrad(() =>
     scope(() => {
-      const gradients = [...parameters].map((parameter) => parameter.grad).filter((gradient) => gradient !== null);
+      const gradients = find().filter((gradient) => gradient !== null);
       if (gradients.length === 0) return 0;
-      const norm = stack(aten("_foreach_norm.Scalar")(gradients, 2)).norm().item();
+      // Norms of 16-bit gradients are computed and summed in float32.
+      const dtype = gradients.every((gradient) => gradient.dtype === "float32") ? null : "float32";
+      const norm = stack(aten("_foreach_norm.Scalar")(gradients, 2, dtype))
+        .norm()
+        .item();
       if (!Number.isFinite(norm)) {
         throw new RocError("TRAINING", `The norm of the gradients is ${norm}. Lower the learning rate.`);
       }

@@ -65,12 +65,7 @@ export function collate(
   device = "cpu",
 ): Batch {
   const sequences = examples.map((example) => {
-    const labels = scoreNames(example.answer).map((name) => labelOf(example, name));
-    const answer = fillSlots(
-      example.answer,
-      labels.map(({ score }) => strategy.write(score)),
-    );
-    return { prompt: texts.prompt(example.prompt), ids: texts.answer(answer), labels };
+    return { prompt: texts.prompt(example.prompt), ...answerOf(example, strategy, texts) };
   });
   // The end token is predicted, never fed.
   const width = Math.max(...sequences.map(({ prompt, ids }) => prompt.length + ids.length - 1));
@@ -91,6 +86,20 @@ export function collate(
     targets: sequences.flatMap(({ ids }) => ids),
     labels: strategy.slotIds.length > 0 ? sequences.flatMap(({ labels }) => labels) : [],
   };
+}
+
+/** The token ids of an example's answer with its end token, and the ratings of its placeholders. */
+export function answerOf(
+  example: Example,
+  strategy: Pick<Strategy, "write">,
+  texts: TextCache,
+): { readonly ids: readonly number[]; readonly labels: readonly Label[] } {
+  const labels = scoreNames(example.answer).map((name) => labelOf(example, name));
+  const answer = fillSlots(
+    example.answer,
+    labels.map(({ score }) => strategy.write(score)),
+  );
+  return { ids: texts.answer(answer), labels };
 }
 
 function labelOf({ labels }: Example, name: string): Label {

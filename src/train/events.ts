@@ -61,6 +61,8 @@ export interface EndEvent {
   readonly best: { readonly step: number; readonly srcc: number | null; readonly folder: string } | null;
   /** The last state. */
   readonly folder: string;
+  /** All steps were taken, or validations did not get better for as long as `patience` says. */
+  readonly reason: "steps" | "patience";
 }
 
 export type TrainEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;

@@ -13,9 +13,11 @@ export { AdamW, decayGroups, type AdamWOptions, type ParameterGroup } from "./op
 export { clipGradients } from "./clip.js";
 export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";
 export { collate, TextCache, type Batch, type Example, type Label } from "./collate.js";
-export { strategyObjective, type BatchLoss, type Objective, type Picture } from "./objective.js";
+export { strategyObjective, type BatchLoss, type LossCounts, type Objective, type Picture } from "./objective.js";
 export { PixelCache } from "./pixels.js";
-export { PRECISIONS, type Precision, type TrainOptions } from "./options.js";
+export { PRECISIONS, VOCABULARY_PARTS } from "./options.js";
+export type { GroupRule, LoraTraining, ParameterPattern, Precision, TrainOptions, VocabularyPart } from "./options.js";
+export { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 export { train, type TrainTask } from "./loop.js";
 export { agreement, type AgreementOptions } from "./validate.js";
 export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";

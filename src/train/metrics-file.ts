@@ -1,11 +1,10 @@
 /** What a run leaves for people and plots: `metrics.jsonl`, `config.json`, `environment.json`. */
-import { execFile } from "node:child_process";
 import { appendFile, readFile } from "node:fs/promises";
 import { cpus, platform, release } from "node:os";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { getNumThreads, torchVersion } from "../torch/index.js";
 import { atomicWriteFile } from "../weights/index.js";
+import { gitRevision } from "./revision.js";
+import type { StepEvent, ValidationEvent } from "./events.js";
 
 /** One line of `metrics.jsonl`: the optimizer step that it was measured after, and figures. */
 export interface MetricsRecord {
@@ -27,6 +26,18 @@ export class MetricsFile {
   async append(record: MetricsRecord): Promise<void> {
     await appendFile(this.path, `${JSON.stringify(record)}\n`);
   }
+}
+
+/** An event's figures by tag, for plots. */
+export function figuresOf(event: StepEvent | ValidationEvent): Record<string, number> {
+  if (event.type === "validation") {
+    const { srcc, plcc, mae } = event;
+    const known = Object.entries({ srcc, plcc, mae }).filter(([, value]) => value !== null);
+    return Object.fromEntries(known.map(([name, value]) => [`validation/${name}`, value ?? NaN]));
+  }
+  const { loss, terms, learningRate, gradientNorm, imagesPerSecond } = event;
+  const figures = { loss, ...terms, learningRate, gradientNorm, imagesPerSecond };
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`train/${name}`, value]));
 }
 
 function stepOf(line: string): number | undefined {
@@ -62,16 +73,4 @@ export async function describeEnvironment(): Promise<RunEnvironment> {
     system: `${platform()} ${release()}`,
     revision: await gitRevision(),
   };
-}
-
-async function gitRevision(): Promise<string | null> {
-  const cwd = fileURLToPath(new URL(".", import.meta.url));
-  const git = async (...args: string[]): Promise<string> =>
-    (await promisify(execFile)("git", args, { cwd })).stdout.trim();
-  try {
-    const changed = await git("status", "--porcelain", "--untracked-files=no");
-    return (await git("rev-parse", "HEAD")) + (changed === "" ? "" : "+");
-  } catch {
-    return null;
-  }
 }

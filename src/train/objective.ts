@@ -3,12 +3,24 @@
  *
  * The loop sees only this interface, so that another strategy is another objective.
  */
-import { Random, type Sample, type ScoreScale } from "../data/index.js";
+import { attributeScale, Random, type RatedDataset, type Sample, type ScoreScale } from "../data/index.js";
 import type { RgbImage } from "../image/types.js";
-import { rocLoss, scoreNames, textLoss, toScale, voteTargets } from "../roc/index.js";
+import {
+  fillComment,
+  hasComment,
+  readAnswers,
+  rocLoss,
+  scoreNames,
+  textLoss,
+  toScale,
+  voteTargets,
+} from "../roc/index.js";
 import type { LossWeights, StrategyParts } from "../roc/index.js";
 import { scope, type Tensor } from "../torch/index.js";
-import { collate, TextCache, type Example, type Label } from "./collate.js";
+import { answerOf, collate, TextCache, type Example, type Label } from "./collate.js";
+
+/** The scales of a data set's scores. */
+export type Scales = Pick<RatedDataset, "scale" | "attributeScales">;
 
 /** A batch's loss and its parts as numbers. */
 export interface BatchLoss {
@@ -25,9 +37,23 @@ export interface Picture {
   readonly random: Random;
 }
 
+/** Over how many things a batch's losses are means: supervised tokens, scores, scores with votes. Or shares of a whole. */
+export interface LossCounts {
+  readonly text: number;
+  readonly score: number;
+  readonly votes: number;
+}
+
 export interface Objective {
-  /** Forward and loss of a batch, inside the caller's scope; `mixed` runs the forward in the run's precision. */
-  loss(pictures: readonly Picture[], mixed: <T>(body: () => T) => T): BatchLoss;
+  /**
+   * Forward and loss of a batch, inside the caller's scope; `mixed` runs the forward in the run's precision.
+   *
+   * @param shares the batch's shares of the counts of all batches of a step: loss and terms are scaled by them, so that
+   *   their sums over the batches are those of one batch of all
+   */
+  loss(pictures: readonly Picture[], mixed: <T>(body: () => T) => T, shares?: LossCounts): BatchLoss;
+  /** What {@link loss} would take means over. Absent: `shares` are not understood, batches of a step count alike. */
+  counts?(pictures: readonly Picture[]): LossCounts;
   /** Predicted scores on the data set's scale; NaN where the answer could not be understood. */
   predict(images: readonly RgbImage[]): number[];
 }
@@ -36,48 +62,80 @@ export interface Objective {
  * Training by a strategy of `roc/`. An answer is drawn from those whose every score the picture has a rating for: the
  * first placeholder of the first answer stands for the data set's score, others for attributes of their name.
  */
-export function strategyObjective(parts: StrategyParts, scale: ScoreScale, weights: LossWeights): Objective {
+export function strategyObjective(parts: StrategyParts, dataset: Scales, weights: LossWeights): Objective {
+  const { scale } = dataset;
   const { model, processor, strategy, templates } = parts;
   const { vocabulary } = strategy;
   const texts = new TextCache(processor);
   // The data set's one score is what the answers' first placeholder stands for.
   const [name = ""] = scoreNames(templates.answers[0] ?? "");
-  const answers = templates.answers.map((answer) => ({ answer, names: scoreNames(answer) }));
+  const answers = templates.answers.map((answer) => ({
+    answer,
+    names: scoreNames(answer),
+    commented: hasComment(answer),
+  }));
 
   const exampleOf = ({ sample, image, random }: Picture): Example => {
     const distribution = sample.votes && vocabulary ? voteTargets(sample.votes, vocabulary) : null;
-    const rating = (score: number): number => toScale(score, scale, strategy.scale);
-    const labels: Record<string, Label> = { [name]: { score: rating(sample.score), distribution } };
+    const rating = (score: number, from: ScoreScale): number => toScale(score, from, strategy.scale);
+    const labels: Record<string, Label> = { [name]: { score: rating(sample.score, scale), distribution } };
     for (const [attribute, score] of Object.entries(sample.attributes ?? {})) {
-      labels[attribute] = { score: rating(score), distribution: null };
+      labels[attribute] = { score: rating(score, attributeScale({ name, ...dataset }, attribute)), distribution: null };
     }
-    const rated = answers.filter(({ names }) => names.every((needed) => needed in labels));
+    const { comments = [] } = sample;
+    const rated = answers.filter(
+      ({ names, commented }) => names.every((needed) => needed in labels) && (!commented || comments.length > 0),
+    );
     const prompt = choose(templates.prompts, random);
-    const answer = choose(rated.length > 0 ? rated : answers, random).answer;
-    return { image, prompt, answer, labels };
+    const { answer, commented } = choose(rated.length > 0 ? rated : answers, random);
+    return { image, prompt, answer: commented ? fillComment(answer, choose(comments, random)) : answer, labels };
   };
 
   return {
-    loss(pictures, mixed) {
+    counts(pictures) {
+      const all = pictures.map(exampleOf).map((example) => answerOf(example, strategy, texts));
+      const labels = vocabulary ? all.flatMap((answer) => answer.labels) : [];
+      const text = all.reduce((sum, { ids }) => sum + ids.length, 0);
+      return { text, score: labels.length, votes: labels.filter(({ distribution }) => distribution !== null).length };
+    },
+    loss(pictures, mixed, shares) {
       const batch = collate(pictures.map(exampleOf), processor, strategy, texts, model.device);
       // The few supervised rows get their logits and losses in full precision.
       const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
       const { rows, targets, labels } = batch;
       if (!vocabulary) {
-        const loss = textLoss({ model, hidden, rows, targets });
+        const mean = textLoss({ model, hidden, rows, targets });
+        const loss = shares ? mean.mul(shares.text) : mean;
         return { loss, terms: { text: loss } };
       }
       const groundTruth = labels.map(({ score }) => score);
       const distributions = labels.map(({ distribution }) => distribution);
       const input = { model, hidden, rows, targets, groundTruth, distributions, slotIds: strategy.slotIds };
       const { loss, textLoss: text, l1Loss, ceLoss, emdLoss } = rocLoss(input, vocabulary, weights);
-      return { loss, terms: { text, l1: l1Loss, ce: ceLoss, emd: emdLoss } };
+      const terms = { text, l1: l1Loss, ce: ceLoss, emd: emdLoss };
+      return shares ? shareOf(terms, shares, weights) : { loss, terms };
     },
     predict(images) {
-      const read = scope(() => strategy.read(parts, processor.images(images)));
+      const read = scope(() => readAnswers(parts, processor.images(images)));
       return read.map(({ scores: [reading] }) => toScale(reading?.value ?? NaN, strategy.scale, scale));
     },
   };
+}
+
+/** The terms' shares of a step, and their weighted sum. */
+function shareOf(
+  { text, l1, ce, emd }: Readonly<Record<"text" | keyof LossWeights, Tensor>>,
+  shares: LossCounts,
+  weights: LossWeights,
+): BatchLoss {
+  const terms = {
+    text: text.mul(shares.text),
+    l1: l1.mul(shares.score),
+    ce: ce.mul(shares.votes),
+    emd: emd.mul(shares.votes),
+  };
+  const weighed = (["l1", "ce", "emd"] as const).filter((name) => weights[name] !== 0);
+  return { loss: weighed.reduce((sum, name) => sum.add(terms[name].mul(weights[name])), terms.text), terms };
 }
 
 /** One of a list that is never empty. */

@@ -14,19 +14,27 @@ export interface AdamWOptions {
   readonly epsilon?: number;
 }
 
+/** Rows `[first, end)` of a matrix. */
+export type Rows = readonly [first: number, end: number];
+
 /** Parameters that are treated alike. */
 export interface ParameterGroup {
   readonly parameters: ReadonlyMap<string, Tensor>;
+  /** Only these rows of each are trained and decayed, and have states. Default: all. */
+  readonly rows?: Rows;
   readonly weightDecay: number;
   /** Multiplies the step's learning rate. Default 1. */
   readonly rateScale?: number;
 }
 
-/** One parameter with its state; all tensors float32, shaped as the parameter, `step` a scalar. */
+/** One parameter with its state; all tensors float32, shaped as the target, `step` a scalar. */
 interface Slot {
   readonly name: string;
   readonly parameter: Tensor;
-  /** What is optimised: the parameter itself, or its float32 master copy. */
+  readonly rows: Rows | undefined;
+  /** The parameter itself, or its trained rows. */
+  readonly target: Tensor;
+  /** What is optimised: the target itself, or its float32 master copy. */
   readonly weight: Tensor;
   readonly expAvg: Tensor;
   readonly expAvgSq: Tensor;
@@ -48,6 +56,16 @@ export function decayGroups(parameters: ReadonlyMap<string, Tensor>, weightDecay
   ];
 }
 
+/** The gradient of a parameter, or of some of its rows; null where it has none. */
+export function gradientOf(parameter: Tensor, rows?: Rows): Tensor | null {
+  const { grad } = parameter;
+  return grad === null || rows === undefined ? grad : pick(grad, rows);
+}
+
+function pick(matrix: Tensor, [first, end]: Rows): Tensor {
+  return matrix.narrow(0, first, end - first);
+}
+
 export class AdamW {
   readonly #groups: readonly Group[];
   readonly #betas: readonly [number, number];
@@ -57,7 +75,10 @@ export class AdamW {
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     this.#betas = options.betas ?? [0.9, 0.999];
     this.#epsilon = options.epsilon ?? 1e-8;
-    this.#groups = groups.map((group) => ({ ...group, slots: [...group.parameters].map(newSlot) }));
+    this.#groups = groups.map((group) => ({
+      ...group,
+      slots: [...group.parameters].map((entry) => newSlot(entry, group.rows)),
+    }));
   }
 
   /** One update from the parameters' gradients. */
@@ -93,12 +114,15 @@ export class AdamW {
         }
         tensor.copy_(source);
       }
-      for (const { parameter, weight } of this.#slots()) if (weight !== parameter) parameter.copy_(weight);
+      for (const { target, weight } of this.#slots()) if (weight !== target) target.copy_(weight);
     });
   }
 
   dispose(): void {
-    for (const slot of this.#slots()) for (const tensor of Object.values(stateOf(slot))) tensor.dispose();
+    for (const slot of this.#slots()) {
+      for (const tensor of Object.values(stateOf(slot))) tensor.dispose();
+      if (slot.target !== slot.parameter) slot.target.dispose();
+    }
   }
   [Symbol.dispose](): void {
     this.dispose();
@@ -110,39 +134,45 @@ export class AdamW {
 
   #updateGroup(group: Group, lr: number): void {
     const active = group.slots
-      .map((slot) => ({ slot, gradient: slot.parameter.grad }))
+      .map((slot) => ({ slot, gradient: gradientOf(slot.parameter, slot.rows) }))
       .filter((pair): pair is { slot: Slot; gradient: Tensor } => pair.gradient !== null);
     if (active.length === 0) return;
     const slots = active.map(({ slot }) => slot);
     const [beta1, beta2] = this.#betas;
     const steps = slots.map(({ step }) => step);
+    const gradients = active.map(({ slot, gradient }) =>
+      slot.weight === slot.target ? gradient : gradient.to("float32"),
+    );
     aten("_foreach_add_.Scalar")(steps, 1);
     aten("_fused_adamw_")(
       slots.map(({ weight }) => weight),
-      active.map(({ slot, gradient }) => (slot.weight === slot.parameter ? gradient : gradient.to("float32"))),
+      gradients,
       slots.map(({ expAvg }) => expAvg),
       slots.map(({ expAvgSq }) => expAvgSq),
       [],
       steps,
       { lr, beta1, beta2, weight_decay: group.weightDecay, eps: this.#epsilon, amsgrad: false, maximize: false },
     );
-    for (const { parameter, weight } of slots) if (weight !== parameter) parameter.copy_(weight);
+    for (const { target, weight } of slots) if (weight !== target) target.copy_(weight);
   }
 }
 
-function newSlot([name, parameter]: readonly [string, Tensor]): Slot {
-  const { shape, dtype, device } = parameter;
-  const weight = dtype === "float32" ? parameter : keep(noGrad(() => parameter.detach().to("float32")));
-  const moment = (): Tensor => keep(zeros(shape, { device }));
-  return { name, parameter, weight, expAvg: moment(), expAvgSq: moment(), step: keep(zeros([], { device })) };
+function newSlot([name, parameter]: readonly [string, Tensor], rows: Rows | undefined): Slot {
+  const { dtype, device } = parameter;
+  // A view of the rows: what is written into it is written into the parameter.
+  const target = rows === undefined ? parameter : keep(noGrad(() => scope(() => pick(parameter.detach(), rows))));
+  const weight = dtype === "float32" ? target : keep(noGrad(() => scope(() => target.to("float32"))));
+  const moment = (): Tensor => keep(zeros(target.shape, { device }));
+  const step = keep(zeros([], { device }));
+  return { name, parameter, rows, target, weight, expAvg: moment(), expAvgSq: moment(), step };
 }
 
 /** The tensors that an optimizer owns for a parameter, by the names of its state. */
-function stateOf({ name, parameter, weight, expAvg, expAvgSq, step }: Slot): Record<string, Tensor> {
+function stateOf({ name, target, weight, expAvg, expAvgSq, step }: Slot): Record<string, Tensor> {
   return {
     [`${name}.exp_avg`]: expAvg,
     [`${name}.exp_avg_sq`]: expAvgSq,
     [`${name}.step`]: step,
-    ...(weight === parameter ? {} : { [`${name}.master`]: weight }),
+    ...(weight === target ? {} : { [`${name}.master`]: weight }),
   };
 }

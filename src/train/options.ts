@@ -1,9 +1,37 @@
 /** What determines a run; known to the command line before libtorch is loaded. */
+import type { LoraOptions } from "../models/lora.js";
 import type { ScheduleKind } from "./schedule.js";
 
 export const PRECISIONS = ["float32", "bfloat16"] as const;
 /** What matrix products are computed in. */
 export type Precision = (typeof PRECISIONS)[number];
+
+/** What is trained of the matrices with a row a token (embedding and head). */
+export const VOCABULARY_PARTS = ["all", "new", "none"] as const;
+export type VocabularyPart = (typeof VOCABULARY_PARTS)[number];
+
+/**
+ * A set of parameters by name: "vision" (the tower), "projector" (what leads from it to the language model), "language"
+ * (the rest), or a regular expression that is searched for in the names of the public checkpoint layout. Those of an
+ * adapter are `<map>.lora_A.weight` and `<map>.lora_B.weight`.
+ */
+export type ParameterPattern = string;
+
+/** How the parameters of a pattern are trained; what is left out is as for all others. */
+export interface GroupRule {
+  readonly pattern: ParameterPattern;
+  /** Peak learning rate. */
+  readonly learningRate?: number;
+  readonly weightDecay?: number;
+}
+
+/** Training adapters instead of the weights. */
+export interface LoraTraining extends LoraOptions {
+  /** Weights that are trained in full all the same; the matrices of the vocabulary follow `vocabulary`. Default: none. */
+  readonly alsoTrain?: readonly ParameterPattern[];
+  /** Write each state's weights merged, too, as a checkpoint that loads without the adapter. Default true. */
+  readonly merge?: boolean;
+}
 
 /** All numbers that determine a run, beside its data, its texts and the weights it starts from. */
 export interface TrainOptions {
@@ -12,11 +40,15 @@ export interface TrainOptions {
   readonly steps: number;
   /** Samples of one forward. */
   readonly batchSize: number;
-  /** Forwards whose gradients are averaged for one optimizer step. */
+  /**
+   * Forwards of one optimizer step. Their losses are scaled so that the step is that of one large batch: text loss means
+   * are over all supervised tokens of the step, score loss means over all of its scores. (The EMD's root is a batch's.)
+   */
   readonly accumulation: number;
+  /** Peak learning rate. */
   readonly learningRate: number;
   readonly schedule: ScheduleKind;
-  /** Share of the steps over which the rate rises, in [0, 1). */
+  /** Over which the rate rises from 0: a share of the steps in [0, 1), or from 1 on a number of steps. */
   readonly warmup: number;
   readonly weightDecay: number;
   readonly betas: readonly [number, number];
@@ -28,4 +60,27 @@ export interface TrainOptions {
   readonly precision: Precision | "auto";
   /** Steps between validations, each followed by a state. */
   readonly every: number;
+
+  /** What stays as it is. Default: nothing. */
+  readonly freeze?: readonly ParameterPattern[];
+  /** Learning rates and weight decays by name; the first rule that matches holds. Default: none. */
+  readonly groups?: readonly GroupRule[];
+  /** Decay the weights of norms and biases (tensors of one dimension), too. Default false. */
+  readonly decayVectors?: boolean;
+  /** "new": the rows of the score tokens alone. Default "all"; with `lora` "new", or "none" where there are none. */
+  readonly vocabulary?: VocabularyPart;
+  /** Train adapters instead of the weights. Default: the weights. */
+  readonly lora?: LoraTraining;
+  /** Compute layers a second time in the backward instead of keeping what they computed. Default false. */
+  readonly recompute?: boolean;
+  /** What the weights are kept in; bfloat16 ones are trained on float32 masters, without autocast. Default float32. */
+  readonly weights?: Precision;
+  /** Put samples of like length into a batch. Default false. */
+  readonly groupByLength?: boolean;
+  /** Stop after so many validations without a better SRCC. Default: never. */
+  readonly patience?: number;
+  /** States to keep, the newest ones. Default 1. */
+  readonly keepLast?: number;
+  /** Keep the state of the best validation as well. Default true. */
+  readonly keepBest?: boolean;
 }

@@ -3,35 +3,50 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Sample, ScoreScale } from "../data/index.js";
+import type { Sample } from "../data/index.js";
 import { saveCheckpoint } from "../engine/index.js";
-import { RocError } from "../errors.js";
-import type { LossWeights, StrategyParts } from "../roc/index.js";
+import { messageOf, RocError } from "../errors.js";
+import { attachLora, type LoraAdapters } from "../models/lora.js";
+import { loadAdapter, saveAdapter } from "../models/peft.js";
+import { saveConfig } from "../models/save.js";
+import type { Mllm } from "../models/types.js";
+import { saveTemplates, type LossWeights, type StrategyParts } from "../roc/index.js";
 import { atomicWriteJson } from "../weights/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { train, type TrainTask } from "./loop.js";
-import { describeEnvironment, MetricsFile } from "./metrics-file.js";
-import { strategyObjective } from "./objective.js";
-import type { TrainOptions } from "./options.js";
+import { describeEnvironment, figuresOf, MetricsFile } from "./metrics-file.js";
+import { strategyObjective, type Scales } from "./objective.js";
+import type { Precision, TrainOptions } from "./options.js";
 import { PixelCache } from "./pixels.js";
+import { EventFile } from "./tensorboard.js";
 import { reopen, type Trainable } from "./trainable.js";
 
 const CONFIG = "config.json";
+/** Folder of a state that holds its adapters. */
+const ADAPTER = "adapter";
+/** Options that may change when a run is taken up again: they change nothing that is computed. */
+const FREE: ReadonlySet<string> = new Set(["recompute", "keepLast", "keepBest"]);
 
 /** Everything that a run needs to start, or to go on. */
-export interface RunPlan {
+export interface RunPlan extends Scales {
   /** The run folder; made where it does not exist. */
   readonly folder: string;
   /** Throw away what an earlier run has left there. Default false: go on with it. */
   readonly fresh?: boolean;
   readonly options: TrainOptions;
   readonly weights: LossWeights;
-  readonly scale: ScoreScale;
   readonly train: readonly Sample[];
   readonly validation: readonly Sample[];
-  /** What to train; called where there is no state to go on from. */
-  readonly start: () => Promise<Trainable>;
+  /**
+   * What to train, with weights of a dtype; called where there is no state to go on from. With adapters it is called by a
+   * resumed run, too, and must give the same weights again.
+   */
+  readonly start: (dtype: Precision) => Promise<Trainable>;
+  /** Folder or hub name of what `start` opens, which adapters are written to belong to. */
+  readonly base?: string;
+  /** Length of a sample, see `TrainTask`. */
+  readonly length?: (sample: Sample) => number;
   /** Where a resumed run computes. Default "cpu". */
   readonly device?: string;
   readonly minutes?: number;
@@ -46,38 +61,80 @@ export interface RunPlan {
 export async function* runTraining(plan: RunPlan): AsyncGenerator<TrainEvent, void, undefined> {
   await mkdir(plan.folder, { recursive: true });
   if (plan.fresh === true) await clearRun(plan.folder);
-  const resume = await openLatestState(plan.folder);
-  const trainable = await (resume === undefined
-    ? plan.start()
-    : reopen(resume.folder, { device: plan.device ?? "cpu" }));
-  const { parts } = trainable;
+  const resume = await openLatestState(plan.folder, plan.options);
+  const trainable = await open(plan, resume);
+  const { model } = trainable.parts;
   try {
-    await writeSettings(plan, parts, resume);
-    const metrics = new MetricsFile(join(plan.folder, "metrics.jsonl"));
-    await metrics.truncate(resume?.state.step ?? 0);
-    for await (const event of train(taskOf(plan, trainable, resume), plan.options)) {
-      await record(metrics, event);
+    using adapters = await adapt(plan, model, resume);
+    await writeSettings(plan, trainable.parts, resume);
+    const record = await recorder(plan.folder, resume?.state.step ?? 0);
+    for await (const event of train(taskOf(plan, trainable, adapters, resume), plan.options)) {
+      await record(event);
       yield event;
     }
   } finally {
-    parts.model.dispose();
+    model.dispose();
   }
 }
 
-function taskOf(plan: RunPlan, { parts, prepare }: Trainable, resume: SavedState | undefined): TrainTask {
-  const { minutes, signal } = plan;
+/** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
+async function open({ options, device, start }: RunPlan, resume: SavedState | undefined): Promise<Trainable> {
+  const { lora, weights = "float32" } = options;
+  if (resume !== undefined && !lora) return reopen(resume.folder, { device: device ?? "cpu", dtype: weights });
+  const trainable = await start(weights);
+  const { dtype } = trainable.parts.model;
+  if (dtype === weights) return trainable;
+  trainable.parts.model.dispose();
+  throw new RocError("USAGE", `The weights are ${dtype}; this run cannot be given ${weights} ones.`);
+}
+
+async function adapt(
+  { options: { lora, seed } }: RunPlan,
+  model: Mllm,
+  resume: SavedState | undefined,
+): Promise<LoraAdapters | undefined> {
+  if (!lora) return undefined;
+  return resume ? loadAdapter(model, join(resume.folder, ADAPTER)) : attachLora(model, lora, seed);
+}
+
+function taskOf(
+  plan: RunPlan,
+  { parts, prepare }: Trainable,
+  adapters: LoraAdapters | undefined,
+  resume: SavedState | undefined,
+): TrainTask {
+  const { minutes, signal, length } = plan;
   return {
     model: parts.model,
-    objective: strategyObjective(parts, plan.scale, plan.weights),
+    objective: strategyObjective(parts, plan, plan.weights),
     train: plan.train,
     validation: plan.validation,
     pixels: new PixelCache({ prepare }),
     run: plan.folder,
-    save: (folder) => saveCheckpoint(folder, parts),
-    ...(resume === undefined ? {} : { resume }),
+    save: (folder) => (adapters ? saveAdapted(folder, plan, parts, adapters) : saveCheckpoint(folder, parts)),
+    ...(adapters && { adapters }),
+    ...(resume && { resume }),
+    ...(length && { length }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(signal === undefined ? {} : { signal }),
   };
+}
+
+/** A checkpoint (without weights, if they are not to be merged) and in it a folder of the adapters, as peft reads it. */
+async function saveAdapted(
+  folder: string,
+  { base = "", options }: RunPlan,
+  parts: StrategyParts,
+  adapters: LoraAdapters,
+): Promise<void> {
+  const { model, processor, templates } = parts;
+  if (options.lora?.merge === false) {
+    await saveConfig(model, folder);
+    await processor.save(folder);
+    await saveTemplates(folder, templates);
+  } else await adapters.whileMerged(() => saveCheckpoint(folder, parts));
+  const trained = [...model.parameters()].filter(([, tensor]) => tensor.requiresGrad).map(([name]) => name);
+  await saveAdapter(join(folder, ADAPTER), model, adapters, { base, trained });
 }
 
 /** Writes `config.json` and `environment.json`; a resumed run's settings must be those that it was started with. */
@@ -85,7 +142,8 @@ async function writeSettings(plan: RunPlan, parts: StrategyParts, resume: SavedS
   const file = join(plan.folder, CONFIG);
   const settings = settingsOf(plan, parts);
   if (resume !== undefined) checkSame(settings, JSON.parse(await readFile(file, "utf8")) as unknown, plan.folder);
-  const environment = { ...(await describeEnvironment()), command: process.argv.slice(2) };
+  const { device } = parts.model;
+  const environment = { ...(await describeEnvironment()), device, command: process.argv.slice(2) };
   await atomicWriteJson(file, settings);
   await atomicWriteJson(join(plan.folder, "environment.json"), environment);
 }
@@ -97,6 +155,7 @@ function settingsOf(plan: RunPlan, { model, strategy, templates }: StrategyParts
     ...plan.options,
     lossWeights: plan.weights,
     dataScale: plan.scale,
+    attributeScales: plan.attributeScales,
     trainSamples: digestOf(plan.train),
     validationSamples: digestOf(plan.validation),
     prompts: templates.prompts,
@@ -116,7 +175,8 @@ function digestOf(samples: readonly Sample[]): string {
 function checkSame(now: Record<string, unknown>, before: unknown, folder: string): void {
   const known = typeof before === "object" && before !== null ? (before as Record<string, unknown>) : {};
   const plain = JSON.parse(JSON.stringify(now)) as Record<string, unknown>;
-  const changed = Object.keys(plain).filter((key) => !isDeepStrictEqual(plain[key], known[key]));
+  const keys = new Set([...Object.keys(known), ...Object.keys(plain)].filter((key) => !FREE.has(key)));
+  const changed = [...keys].filter((key) => !isDeepStrictEqual(plain[key], known[key]));
   if (changed.length === 0) return;
   const list = changed.map((key) => `${key} was ${JSON.stringify(known[key])}, now ${JSON.stringify(plain[key])}`);
   throw new RocError(
@@ -126,6 +186,20 @@ function checkSame(now: Record<string, unknown>, before: unknown, folder: string
   );
 }
 
-async function record(metrics: MetricsFile, event: TrainEvent): Promise<void> {
-  if (event.type === "step" || event.type === "validation") await metrics.append({ ...event });
+/** Writes a run's figures down, from the step on that it starts after. */
+async function recorder(folder: string, step: number): Promise<(event: TrainEvent) => Promise<void>> {
+  const metrics = new MetricsFile(join(folder, "metrics.jsonl"));
+  const events = new EventFile(folder, step);
+  await metrics.truncate(step);
+  return async (event) => {
+    if (event.type !== "step" && event.type !== "validation") return;
+    try {
+      await metrics.append({ ...event });
+      await events.append(event.step, figuresOf(event));
+    } catch (cause) {
+      const message = `The figures of step ${event.step} cannot be written to ${folder}: ${messageOf(cause)}.`;
+      const remedy = "Make room there and start again: the run resumes from its last state.";
+      throw new RocError("TRAINING", `${message} ${remedy}`, { cause });
+    }
+  };
 }

@@ -32,6 +32,11 @@ export function learningRateAt(step: number, schedule: Schedule): number {
   return peak * (kind === "constant" ? decay : floor + (1 - floor) * decay);
 }
 
+/** Steps of a warm-up that is given as a share of all steps, in [0, 1), or from 1 on as their number. */
+export function warmupSteps(warmup: number, steps: number): number {
+  return Math.round(warmup < 1 ? warmup * steps : warmup);
+}
+
 /** @throws RocError USAGE where `name` is no schedule */
 export function parseSchedule(name: string): ScheduleKind {
   const found = SCHEDULES.find((kind) => kind === name);

@@ -5,6 +5,7 @@ import { loadMllm } from "../models/registry.js";
 import { addScoreTokens, createStrategy, DEFAULT_TEMPLATES, loadTemplates, strategyOf } from "../roc/index.js";
 import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../roc/index.js";
 import type { StrategyParts } from "../roc/index.js";
+import type { Precision } from "./options.js";
 
 export interface Trainable {
   readonly parts: StrategyParts;
@@ -18,15 +19,17 @@ export interface StartOptions extends ScoreTokenOptions {
   /** Default: the checkpoint's own, else those of the released code. */
   readonly templates?: RocTemplates;
   readonly device?: string;
+  /** Of the weights. Default float32. */
+  readonly dtype?: Precision;
 }
 
 /**
- * A checkpoint to start from, in float32; gets score tokens where it has none and the strategy uses them.
+ * A checkpoint to start from; gets score tokens where it has none and the strategy uses them.
  * @throws RocError for a folder that is no checkpoint, or one whose score tokens contradict `options`
  */
 export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
-  const { templates = await loadTemplates(folder), device = "cpu" } = options;
-  const { model, processor } = await loadMllm(folder, { dtype: "float32", device });
+  const { templates = await loadTemplates(folder), device = "cpu", dtype = "float32" } = options;
+  const { model, processor } = await loadMllm(folder, { dtype, device });
   const name = options.strategy ?? templates?.strategy ?? "roc";
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
   const { min = 1, max = 10 } = options;

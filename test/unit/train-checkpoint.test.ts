@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/checkpoint.js";
 import { describeEnvironment, MetricsFile } from "../../src/train/metrics-file.js";
+import { EventFile } from "../../src/train/tensorboard.js";
 
 let run = "";
 beforeEach(async () => {
@@ -22,6 +23,7 @@ function stateAt(step: number, best: number | null = null): TrainerState {
     threads: 2,
     precision: "float32",
     best: best === null ? null : { step: best, srcc: 0.5, plcc: 0.5, mae: 1 },
+    stale: 0,
     seconds: 1,
   };
 }
@@ -41,6 +43,15 @@ test("the latest and the best state are kept, older ones deleted", async () => {
   const opened = await openLatestState(run);
   assert.deepEqual(opened?.state, stateAt(16, 8));
   assert.equal(await readFile(join(opened?.folder ?? "", "weights"), "utf8"), "16");
+});
+
+test("as many of the newest states are kept as asked for, the best one only where it is wanted", async () => {
+  const keep = { keepLast: 2, keepBest: false };
+  for (const step of [4, 8, 12, 16]) await saveState(run, stateAt(step, 4), writer(String(step)), keep);
+  assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000012", "step-00000016"]);
+  await mkdir(join(run, "step-00000020")); // renamed, but killed before `latest` was replaced
+  await openLatestState(run, keep);
+  assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000012", "step-00000016"]);
 });
 
 test("whatever a kill leaves behind, the last whole state opens", async () => {
@@ -80,6 +91,7 @@ test("a damaged state is refused by file", async () => {
 test("clearRun removes a run and nothing else", async () => {
   await saveState(run, stateAt(4), writer("4"));
   await writeFile(join(run, "mine.txt"), "");
+  await new EventFile(run, 0).append(1, { loss: 1 });
   await clearRun(run);
   assert.deepEqual(await readdir(run), ["mine.txt"]);
 });

@@ -58,6 +58,21 @@ test("options become hyper-parameters; a preset's loss weights can be changed on
     })
       .parse(argv, { from: "user" })
       .opts();
+  const plain = trainOptionsOf(parse());
+  for (const option of ["freeze", "groups", "lora", "recompute", "weights", "patience", "keepLast"] as const) {
+    assert.ok(!(option in plain), option);
+  }
+  const parts = trainOptionsOf(
+    parse(..."--freeze vision --freeze norm --rate projector=1e-3 --lora 8 --lora-targets q_proj,v_proj".split(" ")),
+  );
+  assert.deepEqual(parts.freeze, ["vision", "norm"]);
+  assert.deepEqual(parts.groups, [{ pattern: "projector", learningRate: 1e-3 }]);
+  assert.deepEqual([parts.lora?.rank, parts.lora?.alpha, parts.lora?.merge], [8, 16, true]);
+  assert.deepEqual(parts.lora?.targets, ["q_proj", "v_proj"]);
+  const expression = trainOptionsOf(parse("--lora", "4")).lora?.targets;
+  assert.ok(
+    typeof expression === "string" && new RegExp(`^${expression}$`).test("model.language_model.layers.0.mlp.up_proj"),
+  );
   const flags = parse("--lr", "3e-4", "--no-flip", "--ce", "2", "--schedule", "linear");
   const options = trainOptionsOf(flags);
   assert.deepEqual(
@@ -68,9 +83,11 @@ test("options become hyper-parameters; a preset's loss weights can be changed on
   for (const wrong of [
     ["--lr", "x"],
     ["--steps", "1.5"],
-    ["--warmup", "2"],
+    ["--warmup", "-1"],
     ["--schedule", "step"],
     ["--loss", "mse"],
+    ["--rate", "projector"],
+    ["--weights", "int8"],
   ]) {
     assert.throws(() => parse(...wrong), { code: "commander.invalidArgument" }, wrong.join(" "));
   }

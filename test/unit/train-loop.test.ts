@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import sharp from "sharp";
 import type { Sample } from "../../src/data/index.js";
+import type { RocError } from "../../src/errors.js";
 import type { Mllm } from "../../src/models/types.js";
 import { openLatestState, train, type Objective, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
+import type { SavedState } from "../../src/train/index.js";
 import { PixelCache } from "../../src/train/pixels.js";
-import { fromTypedArray, liveTensors, scope, tensor, type Tensor } from "../../src/torch/index.js";
+import { fromTypedArray, liveTensors, scope, tensor, zeros, type Tensor } from "../../src/torch/index.js";
 
 const OPTIONS: TrainOptions = {
   seed: 3,
@@ -80,11 +83,13 @@ function lineObjective(failAt = Infinity): Objective {
 }
 
 interface Changes {
+  readonly save?: (folder: string) => Promise<void>;
   readonly objective?: Objective;
   readonly options?: Partial<TrainOptions>;
   readonly minutes?: number;
   readonly validation?: readonly Sample[];
   readonly signal?: AbortSignal;
+  readonly resume?: SavedState;
 }
 
 function runFolder(): string {
@@ -139,6 +144,73 @@ test("a loss that is not a number ends the run with the last state named and who
     { code: "TRAINING", message: /Step 4: The loss is NaN.*last good state is .*step-00000002/ },
   );
   assert.equal((await openLatestState(runFolder()))?.state.step, 2);
+});
+
+/** A straight line whose forward fails at some step. */
+function failing(failAt: number, fail: () => void): Objective {
+  const objective = lineObjective();
+  let forwards = 0;
+  return {
+    ...objective,
+    loss(...input) {
+      forwards += 1;
+      if (forwards === failAt) fail();
+      return objective.loss(...input);
+    },
+  };
+}
+
+test("where memory runs out, the steps since the last state are saved, and the error says what to do", async () => {
+  const before = liveTensors();
+  // 4 EiB: libtorch's own error, not one of ours.
+  const objective = failing(4, () => void zeros([2 ** 60]));
+  await assert.rejects(collect(start({ objective })), (error: RocError) => {
+    assert.equal(error.code, "OUT_OF_MEMORY");
+    assert.match(error.message, /^Step 4: out of memory\. The last good state is .*step-00000003.*--recompute.*alloc/);
+    return true;
+  });
+  const saved = await openLatestState(runFolder());
+  assert.equal(saved?.state.step, 3);
+  assert.equal(liveTensors(), before);
+  const events = await collect(start({ resume: saved }));
+  assert.deepEqual([events[0]?.type === "start" && events[0].step, events.at(-1)?.type], [3, "end"]);
+});
+
+test("a full disk ends the run with the state before it whole", { skip: !existsSync("/dev/full") }, async () => {
+  // Every write to this device fails as on a full disk.
+  const save = (folder: string): Promise<void> =>
+    folder.includes("step-00000004") ? writeFile("/dev/full", "weights") : Promise.resolve();
+  await assert.rejects(collect(start({ save })), {
+    code: "TRAINING",
+    message: /step 4 cannot be written.*ENOSPC.*Make room/,
+  });
+  assert.equal((await openLatestState(runFolder()))?.state.step, 2);
+  assert.equal(
+    (await collect(start({ resume: (await openLatestState(runFolder())) as SavedState }))).at(-1)?.type,
+    "end",
+  );
+});
+
+test("a run stops where validations do not get better for long, and a resumed one knows", async () => {
+  const options = { every: 1, patience: 2, keepLast: 2 };
+  const events = await collect(start({ options }));
+  const end = events.at(-1);
+  // The first validation is the best one: all predictions rank the pictures perfectly.
+  assert.ok(end?.type === "end" && end.step === 3 && end.reason === "patience" && end.best?.step === 1);
+  assert.deepEqual((await readdir(runFolder())).sort(), ["latest", ...[1, 2, 3].map((step) => `step-0000000${step}`)]);
+  const saved = await openLatestState(runFolder(), options);
+  const again = await collect(start({ options, resume: saved as SavedState }));
+  assert.deepEqual(
+    again.map(({ type }) => type),
+    ["start", "end"],
+  );
+  // Killed after the second validation, it stops at the third.
+  run += 1;
+  line = tensor([0.5, 0]);
+  for await (const event of start({ options })) if (event.type === "checkpoint" && event.step === 2) break;
+  const half = await openLatestState(runFolder(), options);
+  const rest = await collect(start({ options, resume: half as SavedState }));
+  assert.equal(rest.at(-1)?.step, 3);
 });
 
 test("the signal ends the run after writing a state", async () => {

@@ -1,7 +1,12 @@
-/** `config.json` of LLaVA-1.5 checkpoints: checked, and filled in with transformers' defaults where keys are absent. */
+/**
+ * `config.json` of LLaVA-1.5 checkpoints, transformers' and the original one: checked, and filled in with transformers'
+ * defaults where keys are absent.
+ */
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import { ACTIVATION_NAMES, type ActivationName, type DecoderConfig } from "../../nn/index.js";
+import type { Layout } from "./names.js";
+import { isOriginal, NO_TOKEN, publicForm } from "./original.js";
 
 export interface VisionConfig {
   readonly hiddenSize: number;
@@ -21,7 +26,9 @@ export interface LlavaConfig {
   readonly raw: Record<string, unknown>;
   readonly vision: VisionConfig;
   readonly text: DecoderConfig;
-  /** The token that stands for one row of image features. */
+  /** Which names its tensors have, and how prompts are made: see names.ts. */
+  readonly layout: Layout;
+  /** What stands for one row of image features: a token, or {@link NO_TOKEN}. */
   readonly imageTokenId: number;
   /** Indices into the vision tower's hidden states (0: its input, `layers`: its last output); several are concatenated. */
   readonly featureLayers: readonly number[];
@@ -29,6 +36,8 @@ export interface LlavaConfig {
   readonly withClassToken: boolean;
   readonly projectorActivation: ActivationName;
   readonly projectorBias: boolean;
+  /** Pictures are padded to a square whatever the image processor's file says. */
+  readonly pads: boolean;
 }
 
 /** Null and absent both mean the default. */
@@ -40,7 +49,7 @@ const epsilon = z.number().positive();
 const activation = z.enum(ACTIVATION_NAMES);
 
 /** Absent `vision_config`: the tower of LLaVA-1.5, openai/clip-vit-large-patch14-336. */
-const LLAVA_VISION = {
+export const LLAVA_VISION = {
   hidden_size: 1024,
   intermediate_size: 4096,
   num_hidden_layers: 24,
@@ -86,12 +95,14 @@ const textSchema = z.looseObject({
   tie_word_embeddings: or(z.boolean(), false),
 });
 
+const imageToken = z.union([z.number().int().nonnegative(), z.literal(NO_TOKEN)]).nullish();
+
 const schema = z.looseObject({
   model_type: z.literal("llava"),
   vision_config: or(visionSchema, visionSchema.parse(LLAVA_VISION)),
   text_config: or(textSchema, textSchema.parse({})),
-  image_token_index: z.number().int().nonnegative().nullish(),
-  image_token_id: z.number().int().nonnegative().nullish(),
+  image_token_index: imageToken,
+  image_token_id: imageToken,
   vision_feature_layer: or(z.union([z.number().int(), z.array(z.number().int()).min(1)]), -2),
   vision_feature_select_strategy: or(z.enum(["default", "full"]), "default" as const),
   projector_hidden_act: or(activation, "gelu" as const),
@@ -109,13 +120,16 @@ type Parsed = z.infer<typeof schema>;
  * @throws RocError CONFIG_INVALID naming the fields
  */
 export function parseLlavaConfig(config: unknown, file = "config.json", vocabSize?: number): LlavaConfig {
-  const parsed = schema.safeParse(config);
+  const original = isOriginal(config) ? publicForm(config, file) : undefined;
+  const parsed = schema.safeParse(original?.config ?? config);
   if (!parsed.success) throw invalid(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
   const values = parsed.data;
   const vision = visionConfig(values, file);
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     vision,
+    layout: original ? "original" : "hf",
+    pads: original?.pads ?? false,
     text: textConfig(values, file, vocabSize),
     imageTokenId: values.image_token_index ?? values.image_token_id ?? 32000,
     featureLayers: [values.vision_feature_layer].flat().map((layer) => featureLayer(layer, vision.layers, file)),

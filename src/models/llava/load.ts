@@ -1,29 +1,39 @@
-/** Reads LLaVA-1.5 checkpoints of the Hugging Face layouts. */
+/** Reads LLaVA-1.5 checkpoints of transformers' layouts and of the original code. */
 import { join } from "node:path";
-import { openCheckpoint, readJson, strictSource, type Checkpoint } from "../../weights/index.js";
+import { ifThere, openBin, openCheckpoint, readJson, strictSource, unionCheckpoint } from "../../weights/index.js";
+import type { Checkpoint, UnionPart } from "../../weights/index.js";
 import type { LoadOptions } from "../types.js";
 import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
 import { llavaName } from "./names.js";
-
-/** Tables that old files carry and that models compute. */
-const COMPUTED = /(\.rotary_emb\.inv_freq|\.embeddings\.position_ids)$/;
+import { isOriginal } from "./original.js";
+import { towerFolder, towerName, withVisionConfig } from "./tower.js";
 
 const EMBEDDING = "language_model.model.embed_tokens.weight";
 const HEAD = "language_model.lm_head.weight";
+const PROJECTOR = /^multi_modal_projector\./;
+const TOWER = /^vision_tower\./;
+
+/** Where the original code's pre-training leaves the projector. */
+const PROJECTOR_FILE = "mm_projector.bin";
 
 /**
- * Loads a folder with `config.json` and safetensors weights.
+ * Loads a folder with `config.json` and weights, safetensors or .bin. Those of the original code may lack the projector,
+ * which then lies beside them as mm_projector.bin, and the vision tower, which lies in a folder of its own.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
 export async function loadLlava(folder: string, options: LoadOptions = {}): Promise<LlavaModel> {
   const file = join(folder, "config.json");
-  const config = await readJson(file);
-  using checkpoint = await openCheckpoint(folder);
-  const { device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
-  const parsed = parseLlavaConfig(config, file, rowsOf(checkpoint));
-  const ignore = (name: string): boolean => COMPUTED.test(name) || (parsed.text.tied && name === HEAD);
+  const { device = "cpu", visionTower } = options;
+  const config = await withVisionConfig(folder, await readJson(file), visionTower);
+  using checkpoint = await openWeights(folder, config, visionTower);
+  const embedding = infoOf(checkpoint, EMBEDDING);
+  // One dtype for all: the original files are float16, their tower's float32.
+  const dtype = options.dtype ?? (device === "cpu" ? "float32" : embedding?.dtype);
+  // Early revisions of the public config.json had `vocab_size` wrong.
+  const parsed = parseLlavaConfig(config, file, embedding?.shape[0]);
+  const ignore = (name: string): boolean => parsed.text.tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device });
   const model = new LlavaModel(parsed, source);
   try {
@@ -35,8 +45,35 @@ export async function loadLlava(folder: string, options: LoadOptions = {}): Prom
   }
 }
 
-/** Rows of the embedding: early revisions of the public config.json had `vocab_size` wrong. */
-function rowsOf(checkpoint: Checkpoint): number | undefined {
-  const name = checkpoint.names().find((stored) => llavaName(stored) === EMBEDDING);
-  return name === undefined ? undefined : checkpoint.info(name).shape[0];
+/** The folder's weights, with those of the projector and the tower where they lie elsewhere. */
+async function openWeights(folder: string, config: unknown, visionTower: string | undefined): Promise<Checkpoint> {
+  const main = await openCheckpoint(folder);
+  if (!isOriginal(config)) return main;
+  const parts: [UnionPart, ...UnionPart[]] = [{ checkpoint: main }];
+  try {
+    const names = main.names().map(llavaName);
+    if (!names.some((name) => PROJECTOR.test(name))) {
+      const checkpoint = await ifThere(openBin(join(folder, PROJECTOR_FILE)));
+      if (checkpoint) parts.push({ checkpoint, rename: projectorName });
+    }
+    if (!names.some((name) => TOWER.test(name))) {
+      const checkpoint = await openCheckpoint(await towerFolder(folder, config, visionTower));
+      parts.push({ checkpoint, rename: towerName });
+    }
+    return unionCheckpoint(parts);
+  } catch (error) {
+    for (const { checkpoint } of parts) checkpoint.dispose();
+    throw error;
+  }
+}
+
+/** `model.mm_projector.0.weight`, whatever stands before; nothing else is wanted of the file. */
+function projectorName(name: string): string | undefined {
+  const inside = /(?:^|\.)mm_projector\.(.*)$/.exec(name)?.[1];
+  return inside === undefined ? undefined : llavaName(`model.mm_projector.${inside}`);
+}
+
+function infoOf(checkpoint: Checkpoint, wanted: string) {
+  const name = checkpoint.names().find((stored) => llavaName(stored) === wanted);
+  return name === undefined ? undefined : checkpoint.info(name);
 }

@@ -1,13 +1,14 @@
 /**
  * LLaVA-1.5 (arXiv 2310.03744): CLIP's patches, projected by two linear maps, stand in LLaMA's sequence in place of
- * placeholder tokens. Names are those of the public llava-hf files.
+ * placeholder tokens. Names inside are those of the public llava-hf files, outside those of the checkpoint's layout.
  */
 import { RocError } from "../../errors.js";
 import { ACTIVATIONS, Decoder, insertRows, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
 import { cat, type DType, type Tensor } from "../../torch/index.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
-import { parseLlavaConfig, type LlavaConfig } from "./config.js";
-import { llavaName } from "./names.js";
+import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
+import { memoryName, nameIn } from "./names.js";
+import { NO_TOKEN } from "./original.js";
 import { ClipVision } from "./vision.js";
 
 class Projector {
@@ -41,6 +42,9 @@ export class LlavaModel implements Mllm {
   readonly #projector: Projector;
   readonly #tensors: Map<string, Tensor>;
 
+  /** In the original layout only, where prompts may hold one placeholder an image. */
+  readonly expandPlaceholders?: (ids: readonly number[]) => number[];
+
   /** Asks `source` for every parameter; see {@link createLlava}. */
   constructor(
     private readonly parsed: LlavaConfig,
@@ -49,7 +53,7 @@ export class LlavaModel implements Mllm {
     const root = new Params(source);
     const language = root.at("language_model");
     this.config = parsed.raw;
-    setVocabSize(this.config, parsed.text.vocabSize);
+    this.#setVocabSize(parsed.text.vocabSize);
     this.#tensors = root.tensors;
     this.#vision = new ClipVision(root.at("vision_tower", "vision_model"), parsed.vision);
     this.#projector = new Projector(root.at("multi_modal_projector"), parsed);
@@ -58,6 +62,7 @@ export class LlavaModel implements Mllm {
     this.dtype = dtype;
     this.device = device;
     this.hiddenSize = parsed.text.hiddenSize;
+    if (parsed.imageTokenId === NO_TOKEN) this.expandPlaceholders = (ids) => expandRows(ids, rowsPerImage(parsed));
   }
 
   get vocabSize(): number {
@@ -75,9 +80,11 @@ export class LlavaModel implements Mllm {
   /** What LLaMA's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
   embed(input: MllmInput, cache?: Cache): Tensor {
     const ids = this.#here(input.inputIds);
-    const embeddings = this.decoder.vocabulary.embed(ids);
-    if (input.images === undefined && cache !== undefined && cache.length > 0) return embeddings;
+    const { vocabulary } = this.decoder;
+    if (input.images === undefined && cache !== undefined && cache.length > 0) return vocabulary.embed(ids);
     const placeholders = ids.eq(this.parsed.imageTokenId);
+    // A placeholder may be no token of the vocabulary.
+    const embeddings = vocabulary.embed(ids.maskedFill(placeholders, 0));
     return insertRows(embeddings, placeholders, input.images && this.imageFeatures(input.images));
   }
 
@@ -97,16 +104,20 @@ export class LlavaModel implements Mllm {
   }
 
   parameters(): Map<string, Tensor> {
-    return new Map(this.#tensors);
+    return new Map([...this.#tensors].map(([name, tensor]) => [this.parameterName(name), tensor]));
   }
 
   parameterName(name: string): string {
-    return llavaName(name);
+    return nameIn(this.parsed.layout, name);
+  }
+
+  transformersName(name: string): string {
+    return memoryName(this.parsed.layout, name);
   }
 
   growVocabulary(ids: readonly number[], realRows: number): void {
     this.decoder.vocabulary.grow(ids, realRows);
-    setVocabSize(this.config, this.vocabSize);
+    this.#setVocabSize(this.vocabSize);
   }
 
   dispose(): void {
@@ -117,9 +128,28 @@ export class LlavaModel implements Mllm {
     this.dispose();
   }
 
+  /** It stands in the text's part of the config, where there is one; some files repeat it at the top. */
+  #setVocabSize(vocab_size: number): void {
+    const { config } = this;
+    const isFlat = this.parsed.layout === "original";
+    if (!isFlat) config["text_config"] = { ...objectOf(config["text_config"]), vocab_size };
+    if (isFlat || "vocab_size" in config) config["vocab_size"] = vocab_size;
+  }
+
   #here(tensor: Tensor): Tensor {
     return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
   }
+}
+
+/** One placeholder an image to one a visual row; a run of as many as some images take is expanded already. */
+export function expandRows(ids: readonly number[], rows: number): number[] {
+  const runs: number[][] = [];
+  for (const [t, id] of ids.entries()) {
+    if (t > 0 && (id === NO_TOKEN) === (ids[t - 1] === NO_TOKEN)) runs.at(-1)?.push(id);
+    else runs.push([id]);
+  }
+  const isOpen = (run: readonly number[]): boolean => run[0] === NO_TOKEN && run.length % rows !== 0;
+  return runs.flatMap((run) => (isOpen(run) ? run.flatMap((id) => new Array<number>(rows).fill(id)) : run));
 }
 
 /**
@@ -132,9 +162,6 @@ export function createLlava(config: unknown, source: ParamSource): LlavaModel {
   return new LlavaModel(parseLlavaConfig(config), source);
 }
 
-/** `vocab_size` stands in the text's part of the config; some files repeat it at the top. */
-function setVocabSize(config: Record<string, unknown>, vocab_size: number): void {
-  const text = config["text_config"];
-  config["text_config"] = { ...(typeof text === "object" ? text : {}), vocab_size };
-  if ("vocab_size" in config) config["vocab_size"] = vocab_size;
+function objectOf(value: unknown): object {
+  return typeof value === "object" && value !== null ? value : {};
 }

@@ -1,5 +1,6 @@
 /** The conversations that mPLUG-Owl2 checkpoints were trained on, and their prompts as token ids. */
 import type { Tokenizer } from "../../tokenizers/index.js";
+import { vicunaSystem } from "../conversation.js";
 import { IMAGE_ID } from "./model.js";
 
 /** Stands behind every prompt. */
@@ -12,15 +13,11 @@ interface Frame {
   readonly separator: string;
 }
 
-const VICUNA =
-  "A chat between a curious user and an artificial intelligence assistant. " +
-  "The assistant gives helpful, detailed, and polite answers to the user's questions. ";
-
 const FRAMES = {
   /** mPLUG-Owl2's own default: no system text. */
   mplug_owl2: { head: "USER: ", separator: " " },
   /** Vicuna's, with its system text: the released ROC4MLLM inference. */
-  v1: { head: `${VICUNA}USER: `, separator: " " },
+  v1: { head: `${vicunaSystem()}USER: `, separator: " " },
   /** Q-Align's and OneAlign's: the cue on a line of its own. */
   q_align: { head: "USER: ", separator: "\n" },
 } as const satisfies Record<string, Frame>;

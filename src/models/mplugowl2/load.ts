@@ -7,8 +7,8 @@ import type { LoadOptions } from "../types.js";
 import { parseMplugOwl2Config } from "./config.js";
 import { MplugOwl2Model } from "./model.js";
 
-/** Tables that old files carry and that models compute; a tensor of the ROC4MLLM checkpoint that nothing uses. */
-const UNUSED = /(\.rotary_emb\.inv_freq|(^|\.)learned_weight)$/;
+/** A tensor of the ROC4MLLM checkpoint that nothing uses. */
+const UNUSED = /(^|\.)learned_weight$/;
 
 const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";

@@ -1,19 +1,16 @@
 /** Pixels and text to mPLUG-Owl2's inputs, as the checkpoint's own files say. */
 import { join } from "node:path";
-import { z } from "zod";
-import { isRocError, RocError } from "../../errors.js";
+import { RocError } from "../../errors.js";
 import { createImageProcessor, type ImageProcessor } from "../../image/index.js";
 import { loadTokenizer, type Tokenizer } from "../../tokenizers/index.js";
-import { atomicWriteJson, readJson } from "../../weights/index.js";
+import { atomicWriteJson, ifThere } from "../../weights/index.js";
 import { answerIds, endTokenOf } from "../answer.js";
+import { conversationOf, PROCESSOR_FILE } from "../conversation.js";
 import { loadSquareProcessor, SquareImages } from "../square-images.js";
 import type { ImageBatch, ImageInputs, MllmProcessor, ProcessorOptions } from "../types.js";
 import { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
 import { CONVERSATIONS, CUE, framed, promptIds, type Conversation } from "./conversation.js";
 import { expandImages, IMAGE_ID } from "./model.js";
-
-/** Where a checkpoint says which conversation it was trained on. */
-const PROCESSOR_FILE = "processor_config.json";
 
 export interface MplugOwl2ProcessorParts {
   /** The checkpoint's parsed `config.json`. */
@@ -48,12 +45,11 @@ export async function loadMplugOwl2Processor(
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<MllmProcessor> {
-  const [tokenizer, imageProcessor, saved] = await Promise.all([
+  const [tokenizer, imageProcessor, conversation] = await Promise.all([
     loadTokenizer(folder),
     mplugOwl2ImageProcessor(folder, config, options),
-    savedConversation(folder),
+    conversationOf(folder, CONVERSATIONS, options.conversation),
   ]);
-  const conversation = options.conversation === undefined ? saved : asked(options.conversation);
   return createMplugOwl2Processor({ config, tokenizer, imageProcessor, conversation });
 }
 
@@ -122,34 +118,5 @@ class MplugOwl2Processor extends SquareImages implements MllmProcessor {
     await this.tokenizer.save(folder);
     await atomicWriteJson(join(folder, "preprocessor_config.json"), this.processor.config);
     await atomicWriteJson(join(folder, PROCESSOR_FILE), { conversation: this.conversation });
-  }
-}
-
-const conversationName = z.enum(CONVERSATIONS);
-
-function asked(conversation: string): Conversation {
-  const parsed = conversationName.safeParse(conversation);
-  if (parsed.success) return parsed.data;
-  throw new RocError(
-    "USAGE",
-    `The conversation "${conversation}" is not known; known are: ${CONVERSATIONS.join(", ")}.`,
-  );
-}
-
-async function savedConversation(folder: string): Promise<Conversation | undefined> {
-  const file = join(folder, PROCESSOR_FILE);
-  const config = (await ifThere(readJson(file))) ?? {};
-  const parsed = z.looseObject({ conversation: conversationName.optional() }).safeParse(config);
-  if (parsed.success) return parsed.data.conversation;
-  throw new RocError("CONFIG_INVALID", `${file}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
-}
-
-/** Undefined where the file does not exist. */
-async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (isRocError(error) && error.code === "FILE_NOT_FOUND") return undefined;
-    throw error;
   }
 }

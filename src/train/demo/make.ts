@@ -132,7 +132,7 @@ async function exportBest(end: EndEvent, folder: string, options: DemoOptions, d
   best.parts.model.dispose();
   const { parts, prepare } = await reopen(folder);
   try {
-    const objective = strategyObjective(parts, data.scale, options.weights);
+    const objective = strategyObjective(parts, data, options.weights);
     return await agreement(objective, new PixelCache({ prepare }), partOf(data, "test"), {
       batchSize: options.train.batchSize,
       signal: options.signal,

@@ -1,0 +1,57 @@
+/** How LLaVA's checkpoints are asked: questions and answers to token ids, one placeholder an image. */
+import type { ChatTemplate, Tokenizer } from "../../tokenizers/index.js";
+import { answerIds } from "../answer.js";
+import { vicunaSystem } from "../conversation.js";
+import { NO_TOKEN } from "./original.js";
+
+export interface Conversation {
+  /** Ids of a question and the cue for its answer; `<image>` once an image. */
+  prompt(question: string): number[];
+  /** Ids of an answer as it follows that, without the end token. */
+  answer(text: string): number[];
+}
+
+/** How texts mark an image; a token in transformers' checkpoints. */
+export const IMAGE_TOKEN = "<image>";
+
+const CUE = "ASSISTANT:";
+
+/** That of transformers' checkpoints: `USER: <image>\n{question} ASSISTANT: {answer}`. */
+export function plain(tokenizer: Tokenizer): Conversation {
+  return {
+    prompt: (question) => tokenizer.encode(`USER: ${question} ${CUE}`),
+    answer: (text) => answerIds(tokenizer, CUE, text),
+  };
+}
+
+/** As the checkpoint's own template says. BOS is added where the template does not write it (as transformers does). */
+export function templated(tokenizer: Tokenizer, template: ChatTemplate): Conversation {
+  const { bosTokenId } = tokenizer;
+  const bos = bosTokenId === undefined ? undefined : tokenizer.idToToken(bosTokenId);
+  return {
+    prompt(question) {
+      const text = template.prompt(question);
+      return tokenizer.encode(text, { addSpecialTokens: bos === undefined || !text.startsWith(bos) });
+    },
+    answer: (text) => answerIds(tokenizer, template.prompt("?"), text, template.answerLead),
+  };
+}
+
+const SYSTEMS = { llava_v1: vicunaSystem("human"), v1: vicunaSystem("user") };
+
+/** Those of the original code: "llava_v1" answers with LLaVA-1.5, "v1" is what it was trained with. */
+export type OriginalConversation = keyof typeof SYSTEMS;
+
+export const ORIGINAL_CONVERSATIONS = Object.keys(SYSTEMS) as [OriginalConversation, ...OriginalConversation[]];
+
+/** Vicuna's with its system text; each side of an image is tokenised by itself, {@link NO_TOKEN} put between. */
+export function vicuna(tokenizer: Tokenizer, name: OriginalConversation): Conversation {
+  return {
+    prompt(question) {
+      const [first = "", ...later] = `${SYSTEMS[name]}USER: ${question} ${CUE}`.split(IMAGE_TOKEN);
+      const behind = later.flatMap((text) => [NO_TOKEN, ...tokenizer.encode(text, { addSpecialTokens: false })]);
+      return [...tokenizer.encode(first), ...behind];
+    },
+    answer: (text) => answerIds(tokenizer, CUE, text),
+  };
+}

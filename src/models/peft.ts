@@ -1,0 +1,192 @@
+/**
+ * Adapter folders of Python peft (0.21), both ways: `adapter_config.json`, and `adapter_model.safetensors` with the names
+ * that transformers gives modules in memory behind `base_model.model.`.
+ */
+import { join } from "node:path";
+import { z } from "zod";
+import { messageOf, RocError } from "../errors.js";
+import { LoraAdapter } from "../nn/index.js";
+import { keep, noGrad, scope, type Tensor } from "../torch/index.js";
+import { atomicWriteJson, openSafetensors, readJson, saveSafetensors, type Checkpoint } from "../weights/index.js";
+import { linearMaps, LoraAdapters, loraShape, memoryName, type Adapted, type LoraOptions } from "./lora.js";
+import type { Mllm } from "./types.js";
+
+export const ADAPTER_CONFIG = "adapter_config.json";
+export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
+const PREFIX = "base_model.model.";
+const LORA_A = ".lora_A.weight";
+
+export interface SaveAdapterOptions {
+  /** What the adapters belong to: a folder, or a name on the hub. */
+  readonly base: string;
+  /** Public names of the parameters that were trained beside the adapters; written as a whole with their modules. */
+  readonly trained?: Iterable<string>;
+}
+
+/**
+ * Writes an adapter folder that `peft.PeftModel.from_pretrained` puts on the transformers model. Where the vocabulary has
+ * grown, that model's `resize_token_embeddings` comes first.
+ *
+ * @throws RocError FILE_UNREADABLE where it cannot be written
+ */
+export async function saveAdapter(
+  folder: string,
+  model: Mllm,
+  adapters: LoraAdapters,
+  { base, trained = [] }: SaveAdapterOptions,
+): Promise<void> {
+  const modules = [...new Set([...trained].map(moduleOf))].sort();
+  const inside = (name: string): boolean => modules.some((module) => name.startsWith(`${module}.`));
+  const whole = [...model.parameters()].filter(([name]) => inside(name));
+  const named = [...adapters.parameters(), ...whole].map(([name, tensor]) => [fileName(model, name), tensor] as const);
+  await saveSafetensors(join(folder, ADAPTER_WEIGHTS), new Map(named));
+  await atomicWriteJson(join(folder, ADAPTER_CONFIG), configOf(model, adapters, base, modules));
+}
+
+function moduleOf(parameter: string): string {
+  return parameter.slice(0, parameter.lastIndexOf("."));
+}
+
+function fileName(model: Mllm, name: string): string {
+  const [, module = name, end = ""] = /^(.*?)(\.lora_[AB]\.weight)?$/.exec(name) ?? [];
+  return `${PREFIX}${end === "" ? (model.transformersName?.(name) ?? name) : memoryName(model, module) + end}`;
+}
+
+function configOf(
+  model: Mllm,
+  { options, adapted }: LoraAdapters,
+  base: string,
+  modules: readonly string[],
+): Record<string, unknown> {
+  // peft tries an expression on every module, and fails at one that is no linear map: it gets the names instead.
+  const { targets } = options;
+  const names = typeof targets === "string" ? adapted.map(([name]) => memoryName(model, name)) : targets;
+  const { rank, alpha, dropout, rslora } = loraShape(options);
+  // Where the head is the embedding, peft keeps it so only if it is told to.
+  const tied = modules.length > 0 && ![...model.parameters().keys()].some((name) => name.endsWith("lm_head.weight"));
+  return {
+    auto_mapping: null,
+    base_model_name_or_path: base,
+    bias: "none",
+    ...(tied && { ensure_weight_tying: true }),
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    modules_to_save: modules.length > 0 ? modules.map((module) => memoryName(model, module)) : null,
+    peft_type: "LORA",
+    r: rank,
+    target_modules: names,
+    task_type: null,
+    use_dora: false,
+    use_rslora: rslora,
+  };
+}
+
+const empty = z.record(z.string(), z.unknown()).refine((patterns) => Object.keys(patterns).length === 0);
+/** What an adapter of ours can be; peft's further kinds of LoRA are refused by name. */
+const configSchema = z.looseObject({
+  peft_type: z.literal("LORA"),
+  base_model_name_or_path: z.string().nullish(),
+  r: z.number().int().min(1),
+  lora_alpha: z.number(),
+  lora_dropout: z.number().min(0).max(1).default(0),
+  use_rslora: z.boolean().default(false),
+  target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  bias: z.literal("none").default("none"),
+  use_dora: z.literal(false).nullish(),
+  lora_bias: z.literal(false).nullish(),
+  fan_in_fan_out: z.literal(false).nullish(),
+  rank_pattern: empty.nullish(),
+  alpha_pattern: empty.nullish(),
+  trainable_token_indices: z.null().optional(),
+  target_parameters: z.null().optional(),
+});
+
+/** What a folder's `adapter_config.json` says. */
+export interface AdapterConfig {
+  readonly options: LoraOptions;
+  /** Folder or name of the model that it belongs to; "" where it does not say. */
+  readonly base: string;
+}
+
+/** @throws RocError FILE_NOT_FOUND, CONFIG_INVALID naming the key */
+export async function readAdapterConfig(folder: string): Promise<AdapterConfig> {
+  const file = join(folder, ADAPTER_CONFIG);
+  const parsed = configSchema.safeParse(await readJson(file));
+  if (!parsed.success) {
+    const { path = [], message = "" } = parsed.error.issues[0] ?? {};
+    const remedy = "Only plain LoRA without biases and patterns of ranks can be read.";
+    throw new RocError("CONFIG_INVALID", `${file}: ${path.join(".")}: ${message}. ${remedy}`);
+  }
+  const { r: rank, lora_alpha: alpha, lora_dropout: dropout, use_rslora: rslora, target_modules } = parsed.data;
+  const options = { rank, alpha, dropout, rslora, targets: target_modules ?? [] };
+  return { options, base: parsed.data.base_model_name_or_path ?? "" };
+}
+
+/**
+ * Puts the adapters of a folder, ours or peft's, on a model, and copies what was trained in full beside them into its
+ * parameters; a vocabulary that has grown makes the model's grow.
+ *
+ * @throws RocError CONFIG_INVALID, CHECKPOINT_MISMATCH naming what does not fit; the model is then to be disposed
+ */
+export async function loadAdapter(model: Mllm, folder: string): Promise<LoraAdapters> {
+  const { options } = await readAdapterConfig(folder);
+  using file = await openSafetensors(join(folder, ADAPTER_WEIGHTS));
+  const stored = new Map(file.names().map((name) => [publicName(model, name), name]));
+  const adapted: Adapted[] = [];
+  try {
+    for (const [name, map] of linearMaps(model)) {
+      const [a, b] = [stored.get(`${name}${LORA_A}`), stored.get(`${name}.lora_B.weight`)];
+      if (a === undefined || b === undefined) continue;
+      const [outputs = 0, inputs = 0] = map.weight.shape;
+      const shape = loraShape(options);
+      const tensors = [
+        read(file, a, [shape.rank, inputs], model),
+        read(file, b, [outputs, shape.rank], model),
+      ] as const;
+      adapted.push([name, map, new LoraAdapter(...tensors, shape, adapted.length)]);
+      stored.delete(`${name}${LORA_A}`);
+      stored.delete(`${name}.lora_B.weight`);
+    }
+    for (const [name, key] of stored) copyWhole(model, name, file, key);
+  } catch (error) {
+    for (const [, , adapter] of adapted) adapter.dispose();
+    throw error instanceof RocError ? error : new RocError("CHECKPOINT_INVALID", messageOf(error), { cause: error });
+  }
+  return new LoraAdapters(options, adapted);
+}
+
+/** The public name of what a file calls `base_model.model.…`. */
+function publicName(model: Mllm, key: string): string {
+  const name = key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key;
+  const lora = /^(.*)(\.lora_[AB]\.weight)$/.exec(name);
+  if (!lora) return model.parameterName?.(name) ?? name;
+  const parameter = `${lora[1] ?? ""}.weight`;
+  return (model.parameterName?.(parameter) ?? parameter).replace(/\.weight$/, lora[2] ?? "");
+}
+
+function read(file: Checkpoint, key: string, shape: readonly number[], { device }: Mllm): Tensor {
+  const found = file.info(key).shape;
+  if (found.join() !== shape.join()) throw mismatch(file, `${key} is [${found.join(", ")}], not [${shape.join(", ")}]`);
+  return keep(noGrad(() => scope(() => file.tensor(key).to({ dtype: "float32", device }).clone())));
+}
+
+function copyWhole(model: Mllm, name: string, file: Checkpoint, key: string): void {
+  const [rows = 0] = file.info(key).shape;
+  const grows = /(^|\.)(embed_tokens|lm_head)\.weight$/.test(name) && rows > model.vocabSize;
+  if (grows) model.growVocabulary([rows - 1], model.vocabSize);
+  const parameter = model.parameters().get(name);
+  if (parameter === undefined) throw mismatch(file, `the model has nothing called ${key}`);
+  const shape = parameter.shape.join(", ");
+  if (file.info(key).shape.join(", ") !== shape) throw mismatch(file, `${key} does not have the shape [${shape}]`);
+  noGrad(() => scope(() => void parameter.copy_(file.tensor(key))));
+}
+
+function mismatch({ path }: Checkpoint, what: string): RocError {
+  return new RocError(
+    "CHECKPOINT_MISMATCH",
+    `${path} does not fit the model: ${what}. Take the adapter's own base model.`,
+  );
+}

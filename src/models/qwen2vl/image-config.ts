@@ -1,0 +1,69 @@
+/** `preprocessor_config.json` of Qwen2-VL checkpoints in its old and new spellings: checked, and filled in. */
+import { z } from "zod";
+import { invalidConfig, valueFields, valueStepsOf, type ValueSteps } from "../../image/index.js";
+import type { VisionConfig } from "./config.js";
+import type { PixelLimits } from "./smart-resize.js";
+
+export interface ImageSteps extends ValueSteps {
+  /** Undefined: pictures come in the right size. */
+  readonly resize: PixelLimits | undefined;
+}
+
+/** What transformers' classes take where a file says nothing. */
+export interface DefaultLimits {
+  readonly minPixels: number;
+  readonly maxPixels: number;
+}
+
+/** Those of Qwen2VLImageProcessor; the public files say 12,845,056 pixels. */
+export const IMAGE_LIMITS: DefaultLimits = { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 };
+
+/** Those of Qwen2VLVideoProcessor, a frame. */
+export const VIDEO_LIMITS: DefaultLimits = { minPixels: 128 * 28 * 28, maxPixels: 28 * 28 * 768 };
+
+const count = z.number().int().positive().nullish();
+const TYPE = /^Qwen2VL(?:Image|Video)Processor(?:Fast|Pil)?$/;
+
+const schema = z.looseObject({
+  image_processor_type: z.string().regex(TYPE, { error: "only Qwen2VLImageProcessor is supported" }).nullish(),
+  do_resize: z.boolean().nullish(),
+  // transformers 5 writes the limits as edges; 4 wrote min_pixels and max_pixels, at the top or in here.
+  size: z.looseObject({ shortest_edge: count, longest_edge: count, min_pixels: count, max_pixels: count }).nullish(),
+  min_pixels: count,
+  max_pixels: count,
+  patch_size: count,
+  temporal_patch_size: count,
+  merge_size: count,
+  ...valueFields,
+});
+
+/**
+ * Checks a file's parsed content.
+ *
+ * @param vision the tower, whose patches the file's must be
+ * @param file what messages call it
+ * @throws RocError CONFIG_INVALID naming the field
+ */
+export function parseImageSteps(
+  config: unknown,
+  vision: VisionConfig,
+  file = "preprocessor_config.json",
+  defaults: DefaultLimits = IMAGE_LIMITS,
+): ImageSteps {
+  const parsed = schema.safeParse(config);
+  if (!parsed.success) throw invalidConfig(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
+  const { size, do_resize, ...raw } = parsed.data;
+  const patches = {
+    patch_size: [raw.patch_size ?? 14, vision.patchSize],
+    temporal_patch_size: [raw.temporal_patch_size ?? 2, vision.frames],
+    merge_size: [raw.merge_size ?? 2, vision.merge],
+  } as const;
+  for (const [key, [own, towers]] of Object.entries(patches)) {
+    if (own !== towers) throw invalidConfig(file, `${key} is ${own}, the vision tower of config.json takes ${towers}`);
+  }
+  const minPixels = raw.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? defaults.minPixels;
+  const maxPixels = raw.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? defaults.maxPixels;
+  if (minPixels > maxPixels) throw invalidConfig(file, `min_pixels ${minPixels} is above max_pixels ${maxPixels}`);
+  const limits = { factor: vision.patchSize * vision.merge, minPixels, maxPixels };
+  return { ...valueStepsOf(raw, file), resize: (do_resize ?? true) ? limits : undefined };
+}

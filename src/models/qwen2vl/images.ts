@@ -1,0 +1,186 @@
+/** Pictures and videos of any size to patches, to the bit as transformers' Pillow processor of Qwen2-VL. */
+import { join } from "node:path";
+import { RocError } from "../../errors.js";
+import { readConfigPart, readImageConfig, resizeBicubic, valueTables, type RgbImage } from "../../image/index.js";
+import { fromTypedArray } from "../../torch/index.js";
+import { atomicWriteJson } from "../../weights/index.js";
+import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
+import { parseQwen2VlConfig, type VisionConfig } from "./config.js";
+import { parseImageSteps, VIDEO_LIMITS, type ImageSteps } from "./image-config.js";
+import type { Grid } from "./positions.js";
+import { smartResize } from "./smart-resize.js";
+
+const IMAGE_FILE = "preprocessor_config.json";
+const VIDEO_FILE = "video_preprocessor_config.json";
+
+/** Parsed content of a checkpoint's files. */
+export interface ImageFiles {
+  /** `preprocessor_config.json`. */
+  readonly image: unknown;
+  /** `video_preprocessor_config.json`; where there is none, that of the images counts. */
+  readonly video?: unknown;
+}
+
+/** What one picture (or video) becomes: all frames are of one size, multiples of a merged block. */
+interface Clip {
+  readonly frames: readonly RgbImage[];
+  readonly grid: Grid;
+}
+
+export class Qwen2VlImages implements ImageInputs {
+  readonly #image: ImageSteps;
+  readonly #video: ImageSteps;
+
+  /** @throws RocError CONFIG_INVALID where the files are wrong, or cut other patches than the vision tower takes */
+  constructor(
+    private readonly vision: VisionConfig,
+    private readonly files: ImageFiles,
+  ) {
+    this.#image = parseImageSteps(files.image, vision, IMAGE_FILE);
+    const file = files.video === undefined ? IMAGE_FILE : VIDEO_FILE;
+    this.#video = parseImageSteps(files.video ?? files.image, vision, file, VIDEO_LIMITS);
+  }
+
+  images(images: readonly RgbImage[]): ImageBatch {
+    return this.#batch(
+      images.map((image) => this.#clip([this.pixels(image)])),
+      this.#image,
+    );
+  }
+
+  /**
+   * Videos as their frames, which are taken as they are: choose them beforehand. An odd last frame is repeated.
+   *
+   * The limits of pixels are a frame's. transformers' own processor resizes by torchvision, whose bytes differ by a level
+   * here and there; here it is Pillow's bicubic, as for pictures.
+   *
+   * @throws RocError USAGE for a video without frames, or whose frames differ in size
+   */
+  videos(videos: readonly (readonly RgbImage[])[]): ImageBatch {
+    const clips = videos.map((frames) => {
+      const [first] = frames;
+      if (!first || frames.some(({ width, height }) => width !== first.width || height !== first.height)) {
+        throw new RocError("USAGE", "videos(): a video is one or more frames of the same size.");
+      }
+      return this.#clip(frames.map((frame) => resized(frame, this.#video)));
+    });
+    return this.#batch(clips, this.#video);
+  }
+
+  pixels(image: RgbImage): RgbImage {
+    return resized(image, this.#image);
+  }
+
+  /** Writes the files into a checkpoint folder. @throws RocError FILE_UNREADABLE */
+  async saveFiles(folder: string): Promise<void> {
+    const { image, video } = this.files;
+    await atomicWriteJson(join(folder, IMAGE_FILE), image);
+    if (video !== undefined) await atomicWriteJson(join(folder, VIDEO_FILE), video);
+  }
+
+  #clip(frames: readonly RgbImage[]): Clip {
+    const { width, height } = frames[0] as RgbImage;
+    const { patchSize, merge } = this.vision;
+    const block = patchSize * merge;
+    if (width % block !== 0 || height % block !== 0) {
+      const text = `${IMAGE_FILE} says do_resize false, but a picture of ${width} x ${height} pixels`;
+      throw new RocError("IMAGE_UNSUPPORTED", `${text} does not divide into blocks of ${block}. Resize it before.`);
+    }
+    const depth = Math.ceil(frames.length / this.vision.frames);
+    return { frames, grid: [depth, height / patchSize, width / patchSize] };
+  }
+
+  #batch(clips: readonly Clip[], steps: ImageSteps): ImageBatch {
+    const { patchSize, frames } = this.vision;
+    const size = 3 * frames * patchSize ** 2;
+    const counts = clips.map(({ grid: [t, h, w] }) => t * h * w);
+    const total = counts.reduce((sum, patches) => sum + patches, 0);
+    const values = new Float32Array(total * size);
+    const tables = valueTables(steps);
+    let start = 0;
+    clips.forEach((clip, i) => {
+      patchify(clip, this.vision, tables, values.subarray(start, (start += (counts[i] ?? 0) * size)));
+    });
+    return { pixelValues: fromTypedArray(values, [total, size]), imageGridThw: clips.map(({ grid }) => grid) };
+  }
+}
+
+function resized(image: RgbImage, { resize }: ImageSteps): RgbImage {
+  return resize ? resizeBicubic(image, smartResize(image, resize)) : image;
+}
+
+/**
+ * Writes a clip's patches, `[patches, 3, frames, patchSize, patchSize]`. They stand block by block: merged blocks row by
+ * row, and the patches inside of a block row by row. A still picture fills all frames of a patch.
+ */
+function patchify(
+  { frames, grid: [depth, height, width] }: Clip,
+  { patchSize, merge, frames: deep }: VisionConfig,
+  tables: ReturnType<typeof valueTables>,
+  values: Float32Array,
+): void {
+  const area = patchSize ** 2;
+  let at = 0;
+  for (let slab = 0; slab < depth; slab++) {
+    const inside = Array.from({ length: deep }, (_, t) => frames[slab * deep + t] ?? (frames.at(-1) as RgbImage));
+    for (let top = 0; top < height; top += merge) {
+      for (let left = 0; left < width; left += merge) {
+        for (let patch = 0; patch < merge ** 2; patch++, at += 3 * deep * area) {
+          const [y, x] = [(top + Math.floor(patch / merge)) * patchSize, (left + (patch % merge)) * patchSize];
+          inside.forEach((frame, t) => {
+            const first = at + t * area;
+            if (t === 0 || frame !== inside[t - 1]) writePatch(frame, [x, y], patchSize, tables, values, first, deep);
+            else for (let c = 0; c < 3; c++) copyBehind(values, first - area + c * deep * area, area);
+          });
+        }
+      }
+    }
+  }
+}
+
+/** The three channels of one frame of a patch, `deep * patchSize²` values apart. */
+function writePatch(
+  { data, width }: RgbImage,
+  [x, y]: readonly [number, number],
+  patchSize: number,
+  [red, green, blue]: ReturnType<typeof valueTables>,
+  values: Float32Array,
+  first: number,
+  deep: number,
+): void {
+  const apart = deep * patchSize ** 2;
+  let to = first;
+  for (let row = 0; row < patchSize; row++) {
+    let from = ((y + row) * width + x) * 3;
+    for (let column = 0; column < patchSize; column++, to++, from += 3) {
+      values[to] = red[data[from]!]!;
+      values[to + apart] = green[data[from + 1]!]!;
+      values[to + 2 * apart] = blue[data[from + 2]!]!;
+    }
+  }
+}
+
+function copyBehind(values: Float32Array, start: number, length: number): void {
+  values.copyWithin(start + length, start, start + length);
+}
+
+/** The picture side of a checkpoint folder. @param config its parsed `config.json` */
+export async function loadQwen2VlImages(
+  folder: string,
+  config: unknown,
+  options: ProcessorOptions = {},
+): Promise<Qwen2VlImages> {
+  const { vision } = parseQwen2VlConfig(config, join(folder, "config.json"));
+  return new Qwen2VlImages(vision, await readImageFiles(folder, options));
+}
+
+/** @throws RocError USAGE where a resize mode is asked for; FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
+export async function readImageFiles(folder: string, { resize }: ProcessorOptions): Promise<ImageFiles> {
+  if (resize !== undefined) {
+    const text = `Pictures cannot be made square by "${resize}": Qwen2-VL takes them in any shape, all of them`;
+    throw new RocError("USAGE", `${text}. Leave the resize mode out.`);
+  }
+  const { config: image } = await readImageConfig(folder);
+  const video = (await readConfigPart(folder, "video_processor", VIDEO_FILE))?.config;
+  return { image, ...(video !== undefined && { video }) };
+}

@@ -1,0 +1,42 @@
+/** Reads Qwen2-VL checkpoints, tied (2B) and untied (7B), in the public layout and in that of transformers' memory. */
+import { join } from "node:path";
+import { openCheckpoint, readJson, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
+import type { LoadOptions } from "../types.js";
+import { parseQwen2VlConfig } from "./config.js";
+import { Qwen2VlModel } from "./model.js";
+import { qwen2VlName } from "./names.js";
+
+const EMBEDDING = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
+
+/** The vision tower's frequencies, which some writers keep; they are computed. */
+const COMPUTED = /^visual\.rotary_pos_emb\.inv_freq$/;
+
+/**
+ * Loads a folder with `config.json` and weights, safetensors or .bin. A head stored beside tied embeddings is passed over.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
+ */
+export async function loadQwen2Vl(folder: string, options: LoadOptions = {}): Promise<Qwen2VlModel> {
+  const file = join(folder, "config.json");
+  const config = await readJson(file);
+  using checkpoint = await openCheckpoint(folder);
+  const { device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
+  // The matrices have more rows than the tokenizer has tokens, and not as many in every size.
+  const parsed = parseQwen2VlConfig(config, file, infoOf(checkpoint, EMBEDDING)?.shape[0]);
+  const ignore = (name: string): boolean => COMPUTED.test(name) || (parsed.text.tied && name === HEAD);
+  const source = strictSource(checkpoint, { rename: qwen2VlName, ignore, dtype, device });
+  const model = new Qwen2VlModel(parsed, source);
+  try {
+    source.finish();
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function infoOf(checkpoint: Checkpoint, wanted: string): TensorInfo | undefined {
+  const name = checkpoint.names().find((stored) => qwen2VlName(stored) === wanted);
+  return name === undefined ? undefined : checkpoint.info(name);
+}

@@ -1,0 +1,185 @@
+/**
+ * Qwen2-VL (arXiv 2409.12191): pictures of any size as rows in the sequence of a Qwen2 decoder, whose positions have
+ * three axes. Names are those of the public files.
+ */
+import { RocError } from "../../errors.js";
+import { Decoder, insertRows, inverseFrequencies, KvCache, Params, ropeTable, sectionedRopeTable } from "../../nn/index.js";
+import type { ParamSource, Rope } from "../../nn/index.js";
+import { aten, fromTypedArray, type DType, type Tensor } from "../../torch/index.js";
+import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
+import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
+import { memoryName, qwen2VlName } from "./names.js";
+import { positionsOf, type Positions } from "./positions.js";
+import { Qwen2Vision } from "./vision.js";
+
+const either = aten("logical_or");
+
+/** Counts of positions run behind or ahead of those of tokens once a picture was seen, so each sequence has its own. */
+class PositionCache extends KvCache {
+  /** Of each sequence: the position of its next token. */
+  next: readonly number[] = [];
+}
+
+export class Qwen2VlModel implements Mllm {
+  readonly family = "qwen2_vl";
+  readonly config: Record<string, unknown>;
+  readonly hiddenSize: number;
+  readonly dtype: DType;
+  readonly device: string;
+  /** Qwen2, for whoever wants to look inside. */
+  readonly decoder: Decoder;
+  readonly #vision: Qwen2Vision;
+  readonly #tensors: Map<string, Tensor>;
+  readonly #frequencies: Float32Array;
+
+  /** Asks `source` for every parameter; see {@link createQwen2Vl}. */
+  constructor(
+    private readonly parsed: Qwen2VlConfig,
+    source: ParamSource,
+  ) {
+    const root = new Params(source);
+    this.config = parsed.raw;
+    this.#setVocabSize(parsed.text.vocabSize);
+    this.#tensors = root.tensors;
+    this.#vision = new Qwen2Vision(root.at("visual"), parsed.vision);
+    this.decoder = new Decoder(root.at("model"), root, parsed.text);
+    this.#frequencies = inverseFrequencies(parsed.text.headDim, parsed.text.ropeTheta);
+    const { dtype, device } = this.decoder.norm.weight;
+    this.dtype = dtype;
+    this.device = device;
+    this.hiddenSize = parsed.text.hiddenSize;
+  }
+
+  get vocabSize(): number {
+    return this.decoder.vocabulary.size;
+  }
+
+  forward(input: MllmInput, cache?: Cache): Tensor {
+    if (cache !== undefined && !(cache instanceof PositionCache)) {
+      throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
+    }
+    const embeddings = this.embed(input, cache);
+    const { rope, next } = this.#turns(input, cache);
+    const attentionMask = input.attentionMask && this.#here(input.attentionMask);
+    const hidden = this.decoder.forward(embeddings, { attentionMask, cache, ...(rope && { rope }) });
+    if (cache) cache.next = next;
+    return hidden;
+  }
+
+  /** What the decoder's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
+  embed({ inputIds, images }: MllmInput, cache?: Cache): Tensor {
+    const ids = this.#here(inputIds);
+    const embeddings = this.decoder.vocabulary.embed(ids);
+    if (images === undefined && cache !== undefined && cache.length > 0) return embeddings;
+    const { imageTokenId, videoTokenId } = this.parsed;
+    const placeholders = either(ids.eq(imageTokenId), ids.eq(videoTokenId));
+    return insertRows(embeddings, placeholders, images && this.imageFeatures(images));
+  }
+
+  imageFeatures({ pixelValues, imageGridThw }: ImageBatch): Tensor {
+    if (!imageGridThw) throw new RocError("USAGE", "Qwen2-VL's images need a grid: imageGridThw (image_grid_thw).");
+    const patches = pixelValues.to({ dtype: this.dtype, device: this.device });
+    return this.#vision.forward(patches, imageGridThw);
+  }
+
+  /** 0 for padding. Text follows its pictures as transformers 5.18 places it. */
+  positionIds(input: MllmInput): Tensor {
+    const [batch = 0, T = 0] = input.inputIds.shape;
+    return fromTypedArray(this.#positions(input).values, [3, batch, T], { dtype: "int64" });
+  }
+
+  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
+    return this.decoder.vocabulary.logits(hidden, rows);
+  }
+
+  newCache(): Cache {
+    return new PositionCache();
+  }
+
+  parameters(): Map<string, Tensor> {
+    return new Map(this.#tensors);
+  }
+
+  parameterName(name: string): string {
+    return qwen2VlName(name);
+  }
+
+  transformersName(name: string): string {
+    return memoryName(name);
+  }
+
+  growVocabulary(ids: readonly number[], realRows: number): void {
+    this.decoder.vocabulary.grow(ids, realRows);
+    this.#setVocabSize(this.vocabSize);
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /**
+   * The rotary factors of an input's tokens, and where its sequences go on. Without pictures, now or in the cache,
+   * positions are the plain count that the decoder makes by itself.
+   */
+  #turns(input: MllmInput, cache: PositionCache | undefined): { rope?: Rope; next: readonly number[] } {
+    const starts = cache && cache.length > 0 ? cache.next : undefined;
+    const [batch = 0, T = 0] = input.inputIds.shape;
+    if (!input.images && !starts && !cache) return { next: [] };
+    if (!input.images && !starts && !input.attentionMask) return { next: new Array<number>(batch).fill(T) };
+    const { values, next } = this.#positions(input, starts);
+    if (!input.images && !starts) return { next };
+    return { rope: this.#table(values, [batch, T], input.images !== undefined), next };
+  }
+
+  /** Without pictures the axes are alike, and one is enough. */
+  #table(values: Int32Array, [batch, T]: readonly [number, number], hasAxes: boolean): Rope {
+    const { device, dtype } = this;
+    if (hasAxes) {
+      const positions = fromTypedArray(values, [3, batch, T], { device });
+      return sectionedRopeTable(positions, this.#frequencies, this.parsed.sections, dtype);
+    }
+    return ropeTable(fromTypedArray(values.subarray(0, batch * T), [batch, T], { device }), this.#frequencies, dtype);
+  }
+
+  #positions({ inputIds, attentionMask, images }: MllmInput, starts?: readonly number[]): Positions {
+    const { imageTokenId, videoTokenId, vision } = this.parsed;
+    const real = attentionMask && rowsOf(attentionMask);
+    const isVisual = (id: number): boolean => images !== undefined && (id === imageTokenId || id === videoTokenId);
+    // Where there are no pictures the ids do not matter, and are not fetched from the device.
+    const [batch = 0, T = 0] = inputIds.shape;
+    const ids = images ? rowsOf(inputIds) : Array.from({ length: batch }, () => new Array<number>(T).fill(0));
+    return positionsOf({ ids, real, grids: images?.imageGridThw ?? [] }, { isVisual, merge: vision.merge, starts });
+  }
+
+  /** It stands in the text's part of the config, where there is one; some files repeat it at the top. */
+  #setVocabSize(vocab_size: number): void {
+    const { config } = this;
+    const text = config["text_config"];
+    const isNested = typeof text === "object" && text !== null;
+    if (isNested) config["text_config"] = { ...text, vocab_size };
+    if (!isNested || "vocab_size" in config) config["vocab_size"] = vocab_size;
+  }
+
+  #here(tensor: Tensor): Tensor {
+    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
+  }
+}
+
+function rowsOf(matrix: Tensor): number[][] {
+  const [values, T] = [matrix.toNumbers(), matrix.size(1)];
+  return Array.from({ length: matrix.size(0) }, (_, b) => values.slice(b * T, (b + 1) * T));
+}
+
+/**
+ * A Qwen2-VL model with parameters of any source: `createQwen2Vl(config, randomSource({ seed: 1 }))` is a fresh one.
+ *
+ * @param config a parsed `config.json`
+ * @throws RocError CONFIG_INVALID; what the source throws
+ */
+export function createQwen2Vl(config: unknown, source: ParamSource): Qwen2VlModel {
+  return new Qwen2VlModel(parseQwen2VlConfig(config), source);
+}

@@ -1,0 +1,85 @@
+/** The pictures of each optimizer step, read while the step before it computes. */
+import { BatchOrder, Random, type Batch, type Sample } from "../data/index.js";
+import type { RgbImage } from "../image/types.js";
+import { LengthOrder } from "./length-order.js";
+import type { Picture } from "./objective.js";
+import type { TrainOptions } from "./options.js";
+import { flipHorizontally, type PixelCache } from "./pixels.js";
+
+export interface FeedParts {
+  readonly samples: readonly Sample[];
+  readonly pixels: PixelCache;
+  /** Length of a sample in any unit, for batches of like length. */
+  readonly length: (sample: Sample) => number;
+}
+
+/** The samples of one forward. */
+export interface MicroBatch {
+  /** Counted from 0 over the whole run. */
+  readonly number: number;
+  /** Each call gives the same pictures with streams of random numbers at their start. */
+  pictures(): Picture[];
+}
+
+type Options = Pick<TrainOptions, "seed" | "batchSize" | "accumulation" | "flip" | "groupByLength">;
+
+/** What a step sees follows from (seed, step) alone. */
+export class Feed {
+  readonly #order: { at(batch: number): Batch };
+  #next: { step: number; batches: Promise<MicroBatch[]> } | undefined;
+
+  constructor(
+    private readonly parts: FeedParts,
+    private readonly options: Options,
+  ) {
+    const { batchSize, seed, groupByLength } = options;
+    const order = { size: parts.samples.length, batchSize, seed };
+    this.#order = groupByLength
+      ? new LengthOrder({ ...order, lengths: parts.samples.map(parts.length) })
+      : new BatchOrder(order);
+  }
+
+  /** Where a step's first batch lies. */
+  at(step: number): Batch {
+    return this.#order.at(step * this.options.accumulation);
+  }
+
+  /** The batches of a step; those of `next` are begun to be read. */
+  async take(step: number, next?: number): Promise<MicroBatch[]> {
+    const batches = await (this.#next?.step === step ? this.#next.batches : this.#read(step));
+    if (next !== undefined) {
+      this.#next = { step: next, batches: this.#read(next) };
+      // Reported where it is awaited; until then it must not count as unhandled.
+      this.#next.batches.catch(() => undefined);
+    }
+    return batches;
+  }
+
+  #read(step: number): Promise<MicroBatch[]> {
+    const { accumulation } = this.options;
+    return Promise.all(Array.from({ length: accumulation }, (_, i) => this.#batch(step * accumulation + i)));
+  }
+
+  async #batch(batch: number): Promise<MicroBatch> {
+    const { samples, pixels } = this.parts;
+    const { seed, flip } = this.options;
+    const { epoch, indices } = this.#order.at(batch);
+    const chosen = indices.map((index) => ({ index, sample: samples[index] as Sample }));
+    const images = await pixels.get(chosen.map(({ sample }) => sample.image));
+    const streams = (): Random[] => chosen.map(({ index }) => new Random(seed, "sample", epoch, index));
+    const shown = streams().map((random, i) => {
+      const image = images[i] as RgbImage;
+      return random.chance(0.5) && flip ? flipHorizontally(image) : image;
+    });
+    return {
+      number: batch,
+      pictures: () =>
+        streams().map((random, i) => {
+          // The stream's first number has chosen the side.
+          random.next();
+          const { sample } = chosen[i] as (typeof chosen)[number];
+          return { sample, random, image: shown[i] as RgbImage };
+        }),
+    };
+  }
+}

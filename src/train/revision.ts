@@ -1,0 +1,17 @@
+/** Which state of this program made a result. Loads no libtorch. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** Git revision of this program, with "+" where files were changed; null outside of a work tree. */
+export async function gitRevision(): Promise<string | null> {
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)("git", args, { cwd })).stdout.trim();
+  try {
+    const changed = await git("status", "--porcelain", "--untracked-files=no");
+    return (await git("rev-parse", "HEAD")) + (changed === "" ? "" : "+");
+  } catch {
+    return null;
+  }
+}

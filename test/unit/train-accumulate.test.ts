@@ -1,0 +1,97 @@
+/** Accumulated forwards against one large batch, with the real objective and answers of different lengths. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Random, type Sample } from "../../src/data/index.js";
+import { LOSS_PRESETS } from "../../src/roc/index.js";
+import { createDemo } from "../../src/train/demo/create.js";
+import {
+  strategyObjective,
+  type LossCounts,
+  type Objective,
+  type Picture,
+  type Trainable,
+} from "../../src/train/index.js";
+import { scope } from "../../src/torch/index.js";
+
+const SIZES = {
+  ...{ imageSize: 28, patch: 14, resize: "stretch" as const, visionWidth: 24, visionLayers: 2, visionHeads: 2 },
+  ...{ textWidth: 32, textLayers: 2, textHeads: 2, vocabulary: 300 },
+};
+const WEIGHTS = LOSS_PRESETS["paper-ava"];
+
+let folder = "";
+let trainable: Trainable;
+let objective: Objective;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "roc-accumulate-"));
+  trainable = await createDemo(folder, 1, SIZES, WEIGHTS);
+  objective = strategyObjective(trainable.parts, { scale: { min: 1, max: 10 } }, WEIGHTS);
+  for (const parameter of trainable.parts.model.parameters().values()) parameter.requiresGrad_();
+});
+after(async () => {
+  trainable.parts.model.dispose();
+  await rm(folder, { recursive: true });
+});
+
+/** Some with votes, some with attributes: their answers have one score or eight. */
+function pictures(): Picture[] {
+  const names = ["exposure", "contrast", "saturation", "harmony", "motion", "noise"];
+  return Array.from({ length: 6 }, (_, i) => {
+    const attributes = i < 2 ? {} : { attributes: Object.fromEntries(names.map((name, k) => [name, 1 + k])) };
+    const votes = i % 2 === 0 ? { votes: [0, 1, 2, 3, 4, 5, 4, 3, 2, i] } : {};
+    const sample: Sample = { id: String(i), image: "", score: 2 + i, split: "train", ...attributes, ...votes };
+    const data = Uint8Array.from({ length: 28 * 28 * 3 }, (_, k) => (k * (i + 3)) % 256);
+    return { sample, random: new Random("draw", i, 0), image: { width: 28, height: 28, data } };
+  });
+}
+
+/** Loss, terms and gradients of the pictures in forwards of `size`. */
+function step(size: number, weigh: boolean): { figures: Record<string, number>; gradients: Map<string, number[]> } {
+  const parameters = trainable.parts.model.parameters();
+  const batches = (): Picture[][] => {
+    const all = pictures();
+    return Array.from({ length: all.length / size }, (_, i) => all.slice(i * size, (i + 1) * size));
+  };
+  const counts = batches().map((batch) => objective.counts?.(batch) as LossCounts);
+  const total = (name: keyof LossCounts): number => counts.reduce((sum, count) => sum + count[name], 0);
+  const figures: Record<string, number> = {};
+  return scope(() => {
+    for (const [i, batch] of batches().entries()) {
+      const own = counts[i] as LossCounts;
+      const shares = {
+        text: own.text / total("text"),
+        score: own.score / total("score"),
+        votes: own.votes / total("votes"),
+      };
+      const { loss, terms } = objective.loss(batch, (body) => body(), weigh ? shares : undefined);
+      loss.backward();
+      for (const [name, term] of Object.entries({ loss, ...terms })) figures[name] = (figures[name] ?? 0) + term.item();
+    }
+    const gradients = new Map([...parameters].map(([name, { grad }]) => [name, grad?.toNumbers() ?? []]));
+    for (const parameter of parameters.values()) parameter.zeroGrad();
+    return { figures, gradients };
+  });
+}
+
+test("three accumulated forwards have the loss, terms and gradients of one of all pictures", () => {
+  const whole = step(6, false);
+  const parts = step(2, true);
+  const counts = scope(() => objective.counts?.(pictures()));
+  assert.ok(counts && counts.score > 6 && counts.votes === 3 && counts.text > counts.score, JSON.stringify(counts));
+  for (const name of ["loss", "text", "l1", "ce"]) {
+    assert.ok(Math.abs((parts.figures[name] ?? NaN) - (whole.figures[name] ?? NaN)) < 1e-5, name);
+  }
+  for (const [name, gradient] of whole.gradients) {
+    const found = parts.gradients.get(name) ?? [];
+    const worst = Math.max(0, ...gradient.map((value, i) => Math.abs(value - (found[i] ?? NaN))));
+    assert.ok(worst < 1e-5, `${name}: ${worst}`);
+  }
+  const even = step(2, false);
+  assert.ok(
+    Math.abs((even.figures["loss"] ?? NaN) / 3 - (whole.figures["loss"] ?? NaN)) > 1e-3,
+    "answers differ in length",
+  );
+});
