@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { fromTypedArray, manualSeed, randn, torchVersion, type Tensor } from "../src/torch/index.js";
 import { saveSafetensors } from "../src/weights/index.js";
 import { SIZES, writeRandom } from "./full-size-models.js";
-import { findPython, median, Peer } from "./peer.js";
+import { median, Peer } from "./peer.js";
 
 interface Measured {
   readonly seconds: number;
@@ -106,7 +106,6 @@ function summary(loads: Record<string, Measured[]>, prefills: Record<string, Mea
   const [ours, theirs] = [prefills["roc4mllm"]?.[0]?.logits ?? [], prefills["transformers"]?.[0]?.logits ?? []];
   return {
     model: options.model,
-    python: findPython().split("/").at(-1),
     torch: torchVersion(),
     cpu: cpus()[0]?.model,
     threads: Number(options.threads),

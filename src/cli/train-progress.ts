@@ -63,7 +63,7 @@ export class TrainProgress {
   /** The end of `train-demo`. */
   report(report: DemoReport, folder: string, seconds: number): void {
     const { test, bytes } = report;
-    const figures = `SRCC ${figure(test.srcc)}  PLCC ${figure(test.plcc)}  MAE ${test.mae.toFixed(3)}`;
+    const figures = `SRCC ${figure(test.srcc)}  PLCC ${figure(test.plcc)}  MAE ${figure(test.mae, 3)}`;
     this.line(`Test part of ${test.count} pictures: ${figures}`);
     this.line(`Wrote ${folder} (${(bytes / 1e6).toFixed(1)} MB) after ${duration(seconds)}`);
     this.#data({ type: "report", ...report });
@@ -91,7 +91,7 @@ function lineOf(event: TrainEvent): string | undefined {
       return `${begin}: ${trainSamples} pictures (${validationSamples} to validate), ${size}, ${precision}`;
     }
     case "validation": {
-      const figures = `SRCC ${figure(event.srcc)}  PLCC ${figure(event.plcc)}  MAE ${event.mae.toFixed(3)}`;
+      const figures = `SRCC ${figure(event.srcc)}  PLCC ${figure(event.plcc)}  MAE ${figure(event.mae, 3)}${event.failed > 0 ? `  ${event.failed} of ${event.count + event.failed} not understood` : ""}`;
       return `step ${event.step}: validation ${figures}${event.best ? pc.green("  best so far") : ""}`;
     }
     case "end":
@@ -104,8 +104,8 @@ function lineOf(event: TrainEvent): string | undefined {
   }
 }
 
-function figure(value: number | null): string {
-  return value === null ? "undefined" : value.toFixed(4);
+function figure(value: number | null, decimals = 4): string {
+  return value === null ? "undefined" : value.toFixed(decimals);
 }
 
 /** Seconds for people: "45 s", "12 min", "2 h 05 min". */

@@ -1,40 +1,73 @@
-/** `roc4mllm train`: trains a checkpoint with the paper's method on rated pictures, in a run folder that resumes. */
+/** `roc4mllm train`: trains a checkpoint on rated pictures, by a configuration file or by options, in a run folder that resumes. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Command } from "commander";
-import { readAva, type AvaDataset } from "../data/index.js";
+import { Command, Option } from "commander";
+import type { LoadedDataset } from "../data/index.js";
 import { RocError } from "../errors.js";
+import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
+import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
+import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import type { Context } from "./io.js";
 import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "./train-options.js";
 import type { TrainFlags } from "./train-options.js";
+import { planText } from "./train-plan.js";
 import { TrainProgress } from "./train-progress.js";
 
-interface Flags extends TrainFlags {
-  readonly data: string;
-  readonly images?: string;
-  readonly model: string;
-  readonly out: string;
+interface Flags extends TrainFlags, DataFlags {
+  readonly data?: string;
+  readonly model?: string;
+  readonly visionTower?: string;
+  readonly out?: string;
   readonly validation: number;
   readonly device: string;
+  readonly strategy?: StrategyName;
   readonly scoreTokens: number;
   readonly templates?: string;
+  readonly set: readonly string[];
+  readonly dryRun?: true;
 }
 
 /** Samples that a run may have for validation, so that it does not take longer than the steps between. */
 const MOST_VALIDATION = 2000;
 
+/** What may stand beside a configuration file; whatever else determines a run is set in it. */
+const BESIDE_CONFIG = new Set(["set", "dryRun", "fresh", "minutes", "threads", "json"]);
+
+const HELP = `
+A configuration file says everything about a run: configs/ holds one for every row of the paper's tables. --set changes
+single keys. Without a file, --data, --model and --out are needed.
+
+The same command resumes a stopped run, even one that was killed, and ends with the same weights.
+
+Examples:
+  roc4mllm train configs/table1/ava-roc-mplug-owl2.yaml --dry-run
+  roc4mllm train configs/table2/tad66k-roc-mplug-owl2.yaml --set train.batchSize=4 --set train.accumulation=4
+  roc4mllm train --data TAD66K/ --model my-llava/ --out runs/tad --strategy level`;
+
 export function trainCommand(context: Context): Command {
   const command = new Command("train")
     .description("train a model to score pictures; the same command resumes a stopped run")
-    .requiredOption("--data <folder>", "rated pictures in AVA's format")
-    .option("--images <folder>", "folder of the pictures, seen from --data (default: images)")
-    .requiredOption("--model <folder>", "checkpoint to start from")
-    .requiredOption("--out <folder>", "run folder")
+    .argument("[config]", "configuration file (YAML or JSON)")
+    .option(
+      "--set <key=value>",
+      "change a key of the file; may be repeated",
+      (text, all: string[]) => [...all, text],
+      [],
+    )
+    .option("--dry-run", "print what the run comes to (steps, tokens, parameters, memory), and stop")
+    .option("--data <folder>", "folder of a data set's official files, or of your own CSV or JSON Lines file")
+    .option("--model <folder>", "checkpoint to start from")
+    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere")
+    .option("--out <folder>", "run folder")
+    .addOption(
+      new Option("--strategy <name>", "how scores are written and read (default: roc)").choices(STRATEGY_NAMES),
+    )
     .option("--validation <share>", "share of the training part set apart for validation", number(0, 0.5), 0.05)
     .option("--score-tokens <n>", "score tokens, where the checkpoint has none", whole(2), 10)
     .option("--templates <file>", "questions and answers (JSON), instead of the checkpoint's")
     .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu");
+  addDataOptions(command);
   addTrainOptions(command, {
     steps: 1000,
     batch: 16,
@@ -47,28 +80,114 @@ export function trainCommand(context: Context): Command {
     every: 200,
     loss: "paper",
   });
-  return command.action(() => runTrain(command.opts<Flags>(), context));
+  command.addHelpText("after", HELP);
+  return command.action(async (file: string | undefined) => {
+    const flags = command.opts<Flags>();
+    if (file !== undefined) checkBeside(command);
+    await runTrain(file === undefined ? await specOfFlags(flags) : await specOfFile(file, flags), flags, context);
+  });
 }
 
-async function runTrain(flags: Flags, { io, signal }: Context): Promise<void> {
-  const progress = new TrainProgress(io, flags.json);
-  const data = await readData(flags, progress);
+/** A flag that a configuration file would silently win over is refused. */
+function checkBeside(command: Command): void {
+  const given = command.options.filter(
+    (option) =>
+      command.getOptionValueSource(option.attributeName()) === "cli" && !BESIDE_CONFIG.has(option.attributeName()),
+  );
+  if (given.length === 0) return;
+  const flags = given.map(({ long }) => long).join(", ");
+  throw new RocError("USAGE", `${flags}: with a configuration file, change its keys by --set key=value instead.`);
+}
+
+/** What a run is, wherever it was said. */
+interface Spec extends Pick<
+  RunConfig,
+  "model" | "visionTower" | "strategy" | "scoreTokens" | "scale" | "conversation"
+> {
+  readonly dataFolder: string;
+  readonly dataFlags: DataFlags;
+  readonly data: RunConfig["data"];
+  readonly seed: number;
+  readonly weights: ReturnType<typeof weightsOf>;
+  readonly templates: RocTemplates | undefined;
+  readonly out: string;
+  readonly device: string;
+  readonly options: (samples: number) => ReturnType<typeof optionsOf>;
+}
+
+async function specOfFile(file: string, { set }: Flags): Promise<Spec> {
+  const config = await readConfig(file, set);
+  const { folder, kind, images, ava, column } = config.data;
+  return {
+    ...config,
+    dataFolder: folder,
+    dataFlags: { ...(kind && { kind }), ...(images && { images }), ...(ava && { ava }), ...(column && { column }) },
+    seed: config.train.seed,
+    weights: weightsOf(config),
+    templates: config.templates && parseTemplates(config.templates, file),
+    options: (samples) => optionsOf(config, samples),
+  };
+}
+
+async function specOfFlags(flags: Flags): Promise<Spec> {
+  const needed = (["data", "model", "out"] as const).filter((name) => flags[name] === undefined);
+  if (needed.length > 0) {
+    const names = needed.map((name) => `--${name}`).join(", ");
+    throw new RocError("USAGE", `${names} is missing; give it, or a configuration file.`);
+  }
+  const { data = "", model = "", out = "", visionTower, validation, scoreTokens, seed, device } = flags;
   const templates = await readTemplates(flags.templates);
+  return {
+    model,
+    ...(visionTower !== undefined && { visionTower }),
+    strategy: flags.strategy ?? templates?.strategy ?? "roc",
+    scoreTokens,
+    scale: { min: 1, max: 10 },
+    dataFolder: data,
+    dataFlags: flags,
+    data: { folder: data, validation, mostValidation: MOST_VALIDATION },
+    seed,
+    weights: lossWeightsOf(flags),
+    templates,
+    out,
+    device,
+    options: () => trainOptionsOf(flags),
+  };
+}
+
+async function runTrain(spec: Spec, flags: Flags, { io, signal }: Context): Promise<void> {
+  const progress = new TrainProgress(io, flags.json);
+  const { validation: validationFraction } = spec.data;
+  const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
+  tellLosses(dataset, progress);
   const training = await import("../train/index.js");
   await useThreads(flags.threads);
-  const weights = lossWeightsOf(flags);
-  const start = { n: flags.scoreTokens, weights, device: flags.device, ...(templates && { templates }) };
+  const data = training.runData(dataset, spec.data, spec.seed);
+  const options = spec.options(data.train.length);
+  const { strategy, scoreTokens: n, scale, weights, templates, device, visionTower, conversation } = spec;
+  const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
+  if (flags.dryRun) {
+    const trainable = await training.startFrom(spec.model, {
+      ...start,
+      ...(options.weights && { dtype: options.weights }),
+    });
+    try {
+      const plan = await training.describePlan(trainable, data, options);
+      io.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : planText(plan));
+    } finally {
+      trainable.parts.model.dispose();
+    }
+    return;
+  }
   const events = training.runTraining({
-    folder: flags.out,
+    ...data,
+    folder: spec.out,
     fresh: flags.fresh,
-    options: trainOptionsOf(flags),
+    options,
     weights,
-    scale: data.scale,
-    train: data.samples.filter(({ split }) => split === "train"),
-    validation: data.samples.filter(({ split }) => split === "validation"),
-    start: (dtype) => training.startFrom(flags.model, { ...start, dtype }),
-    base: resolve(flags.model),
-    device: flags.device,
+    start: (dtype) => training.startFrom(spec.model, { ...start, dtype }),
+    base: resolve(spec.model),
+    device,
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     signal,
   });
@@ -78,16 +197,10 @@ async function runTrain(flags: Flags, { io, signal }: Context): Promise<void> {
   }
 }
 
-async function readData({ data, images, validation, seed }: Flags, progress: TrainProgress): Promise<AvaDataset> {
-  const options = { validationFraction: validation, seed, ...(images !== undefined && { images }) };
-  const all = await readAva(data, options);
-  if (all.missing.length > 0) progress.line(`${all.missing.length} rated pictures have no image file; left out.`);
-  const kept = new Set(all.samples.filter(({ split }) => split === "validation").slice(0, MOST_VALIDATION));
-  const samples = all.samples.filter((sample) => sample.split !== "validation" || kept.has(sample));
-  if (!samples.some(({ split }) => split === "train")) {
-    throw new RocError("DATA_INVALID", `${data} has no picture to train on; check --images.`);
-  }
-  return { ...all, samples };
+/** Nothing is left out silently. */
+function tellLosses({ missing, notes }: LoadedDataset, progress: TrainProgress): void {
+  if (missing.length > 0) progress.line(`${missing.length} rated pictures have no image file; left out.`);
+  for (const note of notes) progress.line(note);
 }
 
 async function readTemplates(file: string | undefined): Promise<RocTemplates | undefined> {

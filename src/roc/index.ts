@@ -35,6 +35,7 @@ export {
 } from "./template.js";
 export { rocLoss, textLoss, type RocLoss, type RocLossInput } from "./losses.js";
 export type { LogitReading, ScoreReading } from "./reading.js";
+export { splitImages } from "./images.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";

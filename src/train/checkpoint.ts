@@ -37,7 +37,12 @@ const stateSchema = z.object({
   precision: z.enum(["float32", "bfloat16"]),
   /** The best validation so far and the state that holds its weights. */
   best: z
-    .object({ step: z.number().int(), srcc: z.number().nullable(), plcc: z.number().nullable(), mae: z.number() })
+    .object({
+      step: z.number().int(),
+      srcc: z.number().nullable(),
+      plcc: z.number().nullable(),
+      mae: z.number().nullable(),
+    })
     .nullable(),
   /** Validations since the best one. */
   stale: z.number().int().min(0).default(0),

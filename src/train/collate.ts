@@ -1,8 +1,8 @@
 /** Rated pictures and texts to one batch: token ids, what is supervised, and the ground truth of every score. */
 import { RocError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
-import type { MllmInput, MllmProcessor } from "../models/types.js";
-import { fillSlots, scoreNames, type Strategy } from "../roc/index.js";
+import type { ImageBatch, MllmInput, MllmProcessor } from "../models/types.js";
+import { fillSlots, scoreNames, splitImages, type Strategy } from "../roc/index.js";
 import { fromTypedArray } from "../torch/index.js";
 
 /** A rating on the scale of the score vocabulary. */
@@ -41,8 +41,10 @@ export class TextCache {
 
   constructor(private readonly processor: MllmProcessor) {}
 
-  prompt(text: string): readonly number[] {
-    return remember(this.#prompts, text, () => this.processor.prompt(text));
+  /** @param image the one that the text is about: in families with a grid, the ids depend on its size */
+  prompt(text: string, image: ImageBatch): readonly number[] {
+    const key = JSON.stringify([text, image.imageGridThw]);
+    return remember(this.#prompts, key, () => this.processor.prompt(text, image));
   }
 
   /** Token ids with the end token. */
@@ -64,8 +66,11 @@ export function collate(
   texts: TextCache,
   device = "cpu",
 ): Batch {
-  const sequences = examples.map((example) => {
-    return { prompt: texts.prompt(example.prompt), ...answerOf(example, strategy, texts) };
+  const images = processor.images(examples.map(({ image }) => image));
+  const each = splitImages(images);
+  const sequences = examples.map((example, b) => {
+    const prompt = texts.prompt(example.prompt, each[b] as ImageBatch);
+    return { prompt, ...answerOf(example, strategy, texts) };
   });
   // The end token is predicted, never fed.
   const width = Math.max(...sequences.map(({ prompt, ids }) => prompt.length + ids.length - 1));
@@ -80,7 +85,7 @@ export function collate(
   return {
     input: {
       inputIds: fromTypedArray(tokens, [examples.length, width], { device }),
-      images: processor.images(examples.map(({ image }) => image)),
+      images,
     },
     rows,
     targets: sequences.flatMap(({ ids }) => ids),

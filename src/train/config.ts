@@ -87,7 +87,6 @@ const schema = z.strictObject({
   loss: z.union([z.enum(presets), weights]).default("paper"),
   templates: z.strictObject({ prompts: z.array(z.string()).min(1), answers: z.array(z.string()).min(1) }).optional(),
   conversation: z.string().optional(),
-  resize: z.enum(["crop", "pad", "stretch"]).optional(),
   train: train.prefault({}),
   out: z.string(),
   device: z.string().default("cpu"),

@@ -6,8 +6,12 @@ export interface Agreement {
   /** null: not defined, e.g. where all predictions are equal. */
   readonly srcc: number | null;
   readonly plcc: number | null;
-  readonly mae: number;
+  /** null: no answer could be understood. */
+  readonly mae: number | null;
+  /** Pictures that the figures are of. */
   readonly count: number;
+  /** Pictures whose answer could not be understood; they are in no figure. */
+  readonly failed: number;
 }
 
 export interface StartEvent {

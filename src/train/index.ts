@@ -21,6 +21,7 @@ export { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 export { train, type TrainTask } from "./loop.js";
 export { agreement, type AgreementOptions } from "./validate.js";
 export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
+export { describePlan, runData, type PlanDescription, type RunData } from "./plan.js";
 export { runTraining, type RunPlan } from "./run.js";
 export { reopen, startFrom, type StartOptions, type Trainable } from "./trainable.js";
 export { makeDemo, type DemoOptions } from "./demo/make.js";

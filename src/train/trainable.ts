@@ -21,6 +21,9 @@ export interface StartOptions extends ScoreTokenOptions {
   readonly device?: string;
   /** Of the weights. Default float32. */
   readonly dtype?: Precision;
+  /** Folder of the vision tower, and how prompts are framed: as `loadMllm` takes them. */
+  readonly visionTower?: string | undefined;
+  readonly conversation?: string | undefined;
 }
 
 /**
@@ -29,7 +32,8 @@ export interface StartOptions extends ScoreTokenOptions {
  */
 export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
   const { templates = await loadTemplates(folder), device = "cpu", dtype = "float32" } = options;
-  const { model, processor } = await loadMllm(folder, { dtype, device });
+  const { visionTower, conversation } = options;
+  const { model, processor } = await loadMllm(folder, { dtype, device, visionTower, conversation });
   const name = options.strategy ?? templates?.strategy ?? "roc";
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
   const { min = 1, max = 10 } = options;

@@ -32,8 +32,11 @@ export async function agreement(
     predicted.push(...objective.predict(await pixels.get(batch.map(({ image }) => image))));
     onProgress?.(predicted.length, samples.length);
   }
-  const truth = samples.map(({ score }) => score);
-  const error = mae(predicted, truth);
-  if (error === null) throw new RocError("USAGE", "There is no sample to compare predictions with.");
-  return { srcc: srcc(predicted, truth), plcc: plcc(predicted, truth), mae: error, count: samples.length };
+  if (samples.length === 0) throw new RocError("USAGE", "There is no sample to compare predictions with.");
+  const pairs = samples.flatMap(({ score }, i) =>
+    Number.isNaN(predicted[i]) ? [] : [[predicted[i] ?? NaN, score] as const],
+  );
+  const [scores, truth] = [pairs.map(([value]) => value), pairs.map(([, rating]) => rating)];
+  const figures = { srcc: srcc(scores, truth), plcc: plcc(scores, truth), mae: mae(scores, truth) };
+  return { ...figures, count: pairs.length, failed: samples.length - pairs.length };
 }

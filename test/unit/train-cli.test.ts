@@ -10,7 +10,16 @@ const STEP: TrainEvent = {
   ...{ type: "step", step: 3, totalSteps: 10, epoch: 0, loss: 1.25, terms: { text: 1 }, learningRate: 1e-3 },
   ...{ gradientNorm: 2, imagesPerSecond: 99.6, secondsLeft: 130 },
 };
-const VALIDATION: TrainEvent = { type: "validation", step: 3, srcc: 0.91, plcc: null, mae: 0.5, count: 9, best: false };
+const VALIDATION: TrainEvent = {
+  type: "validation",
+  step: 3,
+  srcc: 0.91,
+  plcc: null,
+  mae: 0.5,
+  count: 9,
+  failed: 0,
+  best: false,
+};
 
 function collector(columns?: number): Output & { text: string } {
   const isTTY = columns !== undefined;

@@ -27,7 +27,16 @@ test("an event file is byte for byte what tensorboard's own writer makes", async
 });
 
 test("figures have tags; one that is not defined has none", () => {
-  const figures = figuresOf({ type: "validation", step: 3, srcc: null, plcc: 0.5, mae: 1, count: 9, best: false });
+  const figures = figuresOf({
+    type: "validation",
+    step: 3,
+    srcc: null,
+    plcc: 0.5,
+    mae: 1,
+    count: 9,
+    failed: 0,
+    best: false,
+  });
   assert.deepEqual(figures, { "validation/plcc": 0.5, "validation/mae": 1 });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Scores read where one of a few texts must stand: the distribution over their first tokens. The likeliest one is put
- * into the text before the next score is read, as greedy decoding would.
+ * Scores read where one of a few texts must stand: the distribution over their first tokens, or over the whole of them
+ * where these are alike. The likeliest one is put into the text before the next score is read, as greedy decoding would.
  */
 import { RocError } from "../../errors.js";
 import type { Cache, ImageBatch } from "../../models/types.js";
@@ -20,7 +20,7 @@ export interface Candidates {
 /**
  * One reading a placeholder of the canonical answer, for every image.
  *
- * @throws RocError TOKENIZER_INVALID where two candidates begin with the same token
+ * @throws RocError TOKENIZER_INVALID where two candidates have the same tokens
  */
 export function readByCandidates(parts: StrategyParts, images: ImageBatch, candidates: Candidates): AnswerReading[] {
   return inferenceMode(() =>
@@ -34,8 +34,11 @@ function readOne(parts: StrategyParts, image: ImageBatch, slots: Slots, { texts,
   using cache = parts.model.newCache();
   const [scores, chosen]: [ScoreReading[], string[]] = [[], []];
   for (const _ of scoreNames(answer)) {
-    const { before, classes } = slots.at(chosen);
-    const logits = step(parts, cache, [...promptIds, ...before], image, classes);
+    const { before, tails } = slots.at(chosen);
+    const stem = [...promptIds, ...before];
+    const classes = tails.map(([id = -1]) => id);
+    const apart = new Set(classes).size === classes.length;
+    const logits = apart ? step(parts, cache, stem, image, classes) : likelihoods(parts, stem, image, tails);
     const reading = readScore(logits, { values });
     scores.push(reading);
     chosen.push(texts[argmax(logits)] ?? "");
@@ -59,7 +62,32 @@ function step(
   });
 }
 
-/** Where the next score stands, and the tokens that tell the candidates apart there. */
+/**
+ * Log-likelihoods of whole candidates, where the first token does not tell them apart (a small vocabulary splits words):
+ * one forward each. Where it does, these differ from its logits by a constant only.
+ */
+function likelihoods(
+  { model }: StrategyParts,
+  stem: readonly number[],
+  images: ImageBatch,
+  tails: readonly (readonly number[])[],
+): number[] {
+  return tails.map((tail) =>
+    scope(() => {
+      const ids = [...stem, ...tail.slice(0, -1)];
+      const hidden = model.forward({ inputIds: idTensor(ids, model.device, [1, ids.length]), images });
+      const logits = model
+        .logits(hidden.slice(1, stem.length - 1))
+        .squeeze(0)
+        .to("float32")
+        .logSoftmax(-1);
+      const chosen = logits.gather(1, idTensor(tail, model.device, [tail.length, 1]));
+      return chosen.sum().item();
+    }),
+  );
+}
+
+/** Where the next score stands, and what the candidates' tokens there are. */
 class Slots {
   constructor(
     private readonly parts: StrategyParts,
@@ -67,21 +95,29 @@ class Slots {
   ) {}
 
   /** @param chosen the texts of the scores before */
-  at(chosen: readonly string[]): { before: readonly number[]; classes: readonly number[] } {
+  at(chosen: readonly string[]): { before: readonly number[]; tails: readonly (readonly number[])[] } {
     const [answer = ""] = this.parts.templates.answers;
     const rest = new Array<string>(scoreNames(answer).length).fill(this.candidates.texts[0] ?? "");
     const whole = this.candidates.texts.map((text) =>
       this.parts.processor.answer(fillSlots(answer, [...chosen, text, ...rest])),
     );
-    const [first = []] = whole;
-    const length = first.findIndex((id, index) => whole.some((ids) => ids[index] !== id));
-    const classes = whole.map((ids) => ids[length] ?? -1);
-    if (length < 0 || new Set(classes).size < classes.length) {
+    const start = commonLength(whole);
+    const behind = whole.map((ids) => ids.slice(start));
+    const end = commonLength(behind.map((ids) => [...ids].reverse()));
+    // What follows the candidate says nothing about it, but each needs a token of its own.
+    const tails = behind.map((ids) => ids.slice(0, Math.max(1, ids.length - end)));
+    if (new Set(tails.map((ids) => ids.join())).size < tails.length) {
       const texts = this.candidates.texts.join(", ");
-      throw new RocError("TOKENIZER_INVALID", `Two of ${texts} begin with the same token: they cannot be told apart.`);
+      throw new RocError("TOKENIZER_INVALID", `The tokenizer does not tell ${texts} apart.`);
     }
-    return { before: first.slice(0, length), classes };
+    return { before: whole[0]?.slice(0, start) ?? [], tails };
   }
+}
+
+/** Tokens that all lists begin with. */
+function commonLength([first = [], ...others]: readonly (readonly number[])[]): number {
+  const length = first.findIndex((id, index) => others.some((ids) => ids[index] !== id));
+  return length < 0 ? first.length : length;
 }
 
 function argmax(values: readonly number[]): number {

@@ -46,7 +46,7 @@ because a program composed them ("the studio"), and rated by simulated raters.
 
 | on ${test.count} held-out studio pictures | SRCC | PLCC | MAE (of 1 to 10) |
 | --- | --- | --- | --- |
-| these weights | ${figure(test.srcc)} | ${figure(test.plcc)} | ${test.mae.toFixed(3)} |
+| these weights | ${figure(test.srcc)} | ${figure(test.plcc)} | ${figure(test.mae)} |
 | ceiling set by the raters' noise | ${figure(ceiling.srcc)} | ${figure(ceiling.plcc)} | |
 
 Trained on ${pictures.train} pictures (${pictures.validation} more to choose the best state), seed ${seed}, ${steps} steps in

@@ -1,0 +1,151 @@
+/** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
+import { Random, type LoadedDataset, type Sample } from "../data/index.js";
+import { RocError } from "../errors.js";
+import { attachLora } from "../models/lora.js";
+import type { LoraOptions } from "../models/lora.js";
+import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../roc/index.js";
+import { decodeImage } from "../image/index.js";
+import { DTYPES, scope, type DType } from "../torch/index.js";
+import type { RunConfig } from "./config.js";
+import { trainedParameters } from "./groups.js";
+import type { TrainOptions } from "./options.js";
+import type { RunPlan } from "./run.js";
+import type { Trainable } from "./trainable.js";
+
+/** The pictures of a run. */
+export interface RunData extends Pick<RunPlan, "scale" | "attributeScales"> {
+  readonly train: readonly Sample[];
+  readonly validation: readonly Sample[];
+}
+
+/**
+ * Chooses a run's pictures.
+ *
+ * @param config the most pictures of each part
+ * @throws RocError DATA_INVALID where there is nothing to train on
+ */
+export function runData(
+  data: LoadedDataset,
+  { mostValidation, mostTraining }: RunConfig["data"],
+  seed: number,
+): RunData {
+  const part = (split: Sample["split"]): Sample[] => data.samples.filter((sample) => sample.split === split);
+  const train = mostTraining === undefined ? part("train") : seededFirst(part("train"), mostTraining, seed);
+  if (train.length === 0) {
+    throw new RocError("DATA_INVALID", `${data.name} has no picture to train on; check the folder of its images.`);
+  }
+  const { scale, attributeScales } = data;
+  const validation = part("validation").slice(0, mostValidation);
+  return { train, validation, scale, ...(attributeScales && { attributeScales }) };
+}
+
+function seededFirst(samples: readonly Sample[], most: number, seed: number): Sample[] {
+  const random = new Random(seed, "training part");
+  const keyed = samples.map((sample) => ({ sample, key: random.next() }));
+  return keyed.sort((a, b) => a.key - b.key).slice(0, most).map(({ sample }) => sample); // prettier-ignore
+}
+
+/** A run as `--dry-run` shows it. */
+export interface PlanDescription {
+  readonly train: number;
+  readonly validation: number;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly samplesPerStep: number;
+  /** Of the longest answer template with a picture of the training part. */
+  readonly tokensPerSample: number;
+  readonly supervisedTokensPerSample: number;
+  readonly tokens: number;
+  readonly strategy: string;
+  readonly parameters: {
+    readonly trained: number;
+    readonly frozen: number;
+    readonly byPart: Readonly<Record<string, { trained: number; all: number }>>;
+  };
+  /** Bytes, without activations. */
+  readonly memory: {
+    readonly weights: number;
+    readonly gradients: number;
+    readonly optimizer: number;
+    readonly masters: number;
+    readonly total: number;
+  };
+}
+
+/** Describes a run of what `startFrom` gave; opens the first training picture. */
+export async function describePlan(
+  { parts }: Trainable,
+  data: RunData,
+  options: TrainOptions,
+): Promise<PlanDescription> {
+  const picture = await decodeImage(data.train[0]?.image ?? "");
+  const { processor, templates } = parts;
+  const promptTokens = scope(() => {
+    const images = processor.images([picture]);
+    return Math.max(...templates.prompts.map((prompt) => processor.prompt(prompt, images).length));
+  });
+  const samplesPerStep = options.batchSize * options.accumulation;
+  const answer = Math.max(...parts.templates.answers.map((template) => answerTokens(parts, data, template)));
+  const tokensPerSample = promptTokens + answer;
+  return {
+    train: data.train.length,
+    validation: data.validation.length,
+    steps: options.steps,
+    epochs: (options.steps * samplesPerStep) / data.train.length,
+    samplesPerStep,
+    tokensPerSample,
+    supervisedTokensPerSample: answer,
+    tokens: tokensPerSample * samplesPerStep * options.steps,
+    strategy: parts.strategy.name,
+    ...sizes(parts, options),
+  };
+}
+
+/** Tokens of an answer to the first sample that has what it needs, with the end token. */
+function answerTokens({ processor, strategy }: StrategyParts, data: RunData, template: string): number {
+  const names = scoreNames(template);
+  const { min, max } = strategy.scale;
+  const written = names.map(() => strategy.write((min + max) / 2));
+  const comment = data.train.find(({ comments }) => comments)?.comments?.[0] ?? "";
+  const text = fillSlots(hasComment(template) ? fillComment(template, comment) : template, written);
+  return processor.answer(text).length + 1;
+}
+
+function sizes({ model }: StrategyParts, options: TrainOptions): Pick<PlanDescription, "parameters" | "memory"> {
+  const { lora } = options;
+  using adapters = lora && attachLora(model, lora as LoraOptions, options.seed);
+  const trained = new Map<string, number>();
+  for (const { name, parameter, rows } of trainedParameters(model, options, adapters)) {
+    const count = rows ? (parameter.numel / parameter.size(0)) * (rows[1] - rows[0]) : parameter.numel;
+    const key = name.replace(/\[.*$/, "");
+    trained.set(key, (trained.get(key) ?? 0) + count);
+  }
+  const all = new Map(
+    [...model.parameters(), ...(adapters?.parameters() ?? [])].map(([name, { numel }]) => [name, numel]),
+  );
+  const byPart: Record<string, { trained: number; all: number }> = {};
+  for (const [name, count] of all) {
+    const part = (byPart[partOf(name)] ??= { trained: 0, all: 0 });
+    part.all += count;
+    part.trained += trained.get(name) ?? 0;
+  }
+  const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
+  const [total, moving] = [sum(all.values()), sum(trained.values())];
+  const dtype: DType = options.weights ?? "float32";
+  const { bytes } = DTYPES[dtype];
+  const masters = dtype === "float32" ? 0 : 4 * moving;
+  const memory = { weights: bytes * total, gradients: bytes * moving, optimizer: 8 * moving, masters };
+  return {
+    parameters: { trained: moving, frozen: total - moving, byPart },
+    memory: { ...memory, total: sum(Object.values(memory)) },
+  };
+}
+
+/** The part of a model that a parameter belongs to, as people speak of it. */
+function partOf(name: string): string {
+  if (/lora_[AB]/.test(name)) return "adapters";
+  if (/(^|\.)(embed_tokens|lm_head)\./.test(name)) return "vocabulary";
+  if (/^(multi_modal_projector|model\.mm_projector|model\.visual_abstractor|visual\.merger)\./.test(name))
+    return "projector";
+  return /^((model\.)?vision_tower|model\.vision_model|visual\.)/.test(name) ? "vision" : "language";
+}
