@@ -12,4 +12,5 @@ export {
   type ImageProcessorOverride,
   type ProcessedImage,
 } from "./processor.js";
-export { RESIZE_MODES, type ResizeMode } from "./processor-config.js";
+export { readConfigPart, readImageConfig, RESIZE_MODES, type ConfigPart, type ResizeMode } from "./processor-config.js";
+export { invalidConfig, valueFields, valueStepsOf, valueTables, type ValueSteps } from "./values.js";

@@ -4,6 +4,7 @@ import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
 import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
 import { resizeBicubic, type ResizeOptions } from "./resize.js";
 import type { RgbImage } from "./types.js";
+import { valueTables } from "./values.js";
 
 export interface ProcessedImage {
   /** After padding, resize and crop: what the model looks at. */
@@ -91,24 +92,6 @@ function stretchToSquare(image: RgbImage): RgbImage {
   const side = Math.max(image.width, image.height);
   if (side !== Math.min(image.width, image.height)) checkSquareSide(side);
   return resizeBicubic(image, { width: side, height: side });
-}
-
-/**
- * The value of each byte in each channel, `[3][256]`.
- *
- * Rescaling is a float64 product cast to float32; normalising is a float32 difference and a float32 quotient with mean
- * and deviation cast to float32 (`transformers` 5.18, image_transforms.py). A float64 operation on float32 numbers,
- * rounded to float32, equals the float32 operation.
- */
-function valueTables({ rescale, normalize }: ImageSteps): readonly Float32Array[] {
-  return [0, 1, 2].map((channel) => {
-    const mean = Math.fround(normalize?.mean[channel] ?? 0);
-    const std = Math.fround(normalize?.std[channel] ?? 1);
-    return Float32Array.from({ length: 256 }, (_, byte) => {
-      const value = Math.fround(rescale === undefined ? byte : byte * rescale);
-      return Math.fround(value - mean) / std;
-    });
-  });
 }
 
 function toPixelValues({ data, width, height }: RgbImage, tables: readonly Float32Array[]): Float32Array {

@@ -1,6 +1,26 @@
-/** The assistant's side of a conversation as token ids. */
+/** Conversations as token ids: what the families share of asking and answering. */
 import { RocError } from "../errors.js";
-import type { Tokenizer } from "../tokenizers/index.js";
+import type { ChatTemplate, Tokenizer } from "../tokenizers/index.js";
+
+export interface Conversation {
+  /** Ids of a question and the cue for its answer; `<image>` once an image. */
+  prompt(question: string): number[];
+  /** Ids of an answer as it follows that, without the end token. */
+  answer(text: string): number[];
+}
+
+/** As the checkpoint's own template says. BOS is added where the template does not write it (as transformers does). */
+export function templated(tokenizer: Tokenizer, template: ChatTemplate): Conversation {
+  const { bosTokenId } = tokenizer;
+  const bos = bosTokenId === undefined ? undefined : tokenizer.idToToken(bosTokenId);
+  return {
+    prompt(question) {
+      const text = template.prompt(question);
+      return tokenizer.encode(text, { addSpecialTokens: bos === undefined || !text.startsWith(bos) });
+    },
+    answer: (text) => answerIds(tokenizer, template.prompt("?"), text, template.answerLead),
+  };
+}
 
 /**
  * Token ids of an answer, tokenised behind the cue so that they are those of the whole conversation.

@@ -5,6 +5,7 @@ import { RocError } from "../errors.js";
 import { ifThere, readJson, readText } from "../weights/index.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
+import { qwen2vl } from "./qwen2vl/index.js";
 import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions } from "./types.js";
 
@@ -13,6 +14,7 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map([
   // What the original code has called itself since 2024.
   ["llava_llama", llava],
   ["mplug_owl2", mplugOwl2],
+  ["qwen2_vl", qwen2vl],
 ]);
 
 /** The `model_type`s that {@link loadMllm} knows. */

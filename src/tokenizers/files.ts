@@ -157,7 +157,7 @@ export async function readSideFiles(folder: string): Promise<SideFiles> {
 }
 
 /** The text of a file; `undefined` where it does not exist. */
-async function readText(path: string): Promise<string | undefined> {
+export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {

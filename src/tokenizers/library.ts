@@ -1,11 +1,12 @@
 /**
  * The parts of @huggingface/tokenizers that we use, typed here: the package's own declarations do not resolve under
- * Node's module rules. We take its normalizers, pre-tokenizers and BPE; what stands around them (added tokens,
+ * Node's module rules. We take its normalizers, pre-tokenizers and BPE; what stands around them (NFC, added tokens,
  * Metaspace, unknown runs, templates, decoders) is ours, because there it differs from Python's `tokenizers`.
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { messageOf, RocError } from "../errors.js";
 import type { TokenizerJson } from "./files.js";
+import { nfc } from "./nfc.js";
 
 /** What remains of the library's tokenizer. */
 export interface Parts {
@@ -23,7 +24,9 @@ export function buildParts(json: TokenizerJson, file: string): Parts {
   const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : json.pre_tokenizer;
   try {
     // The library reads these four from the object itself and needs every key to be there.
-    return new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, pre_tokenizer: preTokenizer }, {});
+    const parts = new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, pre_tokenizer: preTokenizer }, {});
+    const { normalizer, pre_tokenizer, model } = parts;
+    return { normalizer: json.normalizer?.type === "NFC" ? { normalize: nfc } : normalizer, pre_tokenizer, model };
   } catch (cause) {
     const remedy = "use a tokenizer.json with a byte-level or byte-fallback BPE";
     throw new RocError("TOKENIZER_INVALID", `${file}: ${messageOf(cause)}; ${remedy}`, { cause });

@@ -34,9 +34,9 @@ export class Splitter {
       const token = this.#tokens.get(match[0]);
       const [start, stop] = [match.index, match.index + match[0].length];
       if (!token || (token.single_word && isInsideWord(text, start, stop))) continue;
-      const from = token.lstrip ? Math.max(end, text.slice(0, start).replace(/\p{White_Space}+$/u, "").length) : start;
+      const from = token.lstrip ? whiteFrom(text, start, end) : start;
       if (end < from) segments.push({ text: text.slice(end, from), start: end });
-      end = token.rstrip ? text.length - text.slice(stop).replace(/^\p{White_Space}+/u, "").length : stop;
+      end = token.rstrip ? whiteTo(text, stop) : stop;
       segments.push({ text: text.slice(from, end), token, start: from });
     }
     if (end < text.length) segments.push({ text: text.slice(end), start: end });
@@ -44,6 +44,24 @@ export class Splitter {
   }
 }
 
+// Looked at a character at a time: texts of many tokens would else take quadratic time.
+const WHITE = /\p{White_Space}/u;
+
+/** Where the white space that ends at `at` begins, not before `floor`. */
+function whiteFrom(text: string, at: number, floor: number): number {
+  let from = at;
+  while (from > floor && WHITE.test(text.charAt(from - 1))) from--;
+  return from;
+}
+
+/** Where the white space that begins at `at` ends. */
+function whiteTo(text: string, at: number): number {
+  let to = at;
+  while (WHITE.test(text.charAt(to))) to++;
+  return to;
+}
+
+/** Whether a character of a word, of one or two units, stands at either side. */
 function isInsideWord(text: string, start: number, stop: number): boolean {
-  return WORD_BEFORE.test(text.slice(0, start)) || WORD_AFTER.test(text.slice(stop));
+  return WORD_BEFORE.test(text.slice(Math.max(0, start - 2), start)) || WORD_AFTER.test(text.slice(stop, stop + 2));
 }

@@ -1,6 +1,6 @@
 /** JSON files of a checkpoint folder. */
 import { readFile } from "node:fs/promises";
-import { messageOf, RocError, type ErrorCode } from "../errors.js";
+import { isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
 
 /**
  * The parsed content of a JSON file.
@@ -9,13 +9,28 @@ import { messageOf, RocError, type ErrorCode } from "../errors.js";
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or `invalid`, naming the file
  */
 export async function readJson(file: string, invalid: ErrorCode = "CONFIG_INVALID"): Promise<unknown> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw fileError(file, cause);
-  });
+  const text = await readText(file);
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new RocError(invalid, `${file} is no JSON: ${messageOf(cause)}. Fetch or write the file again.`, { cause });
+  }
+}
+
+/** The content of a text file. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
+export async function readText(file: string): Promise<string> {
+  return readFile(file, "utf8").catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
+}
+
+/** What is read, or undefined where the file does not exist. */
+export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isRocError(error) && error.code === "FILE_NOT_FOUND") return undefined;
+    throw error;
   }
 }
 

@@ -58,6 +58,16 @@ export function headerLength(file: string, first: Uint8Array, fileBytes: number)
 
 /** @param text the header's bytes. @throws RocError CHECKPOINT_INVALID naming file and tensor */
 export function parseHeader(file: string, text: Uint8Array, fileBytes: number): Header {
+  try {
+    return parsedHeader(file, text, fileBytes);
+  } catch (cause) {
+    // The stack's end: names of megabytes, or objects in objects in objects.
+    if (cause instanceof RangeError) throw invalid(file, `its header is absurd (${cause.message})`, cause);
+    throw cause;
+  }
+}
+
+function parsedHeader(file: string, text: Uint8Array, fileBytes: number): Header {
   const source = decode(file, text);
   const { __metadata__: metadata = {}, ...tensors } = parseObject(file, source);
   refuseDuplicates(file, source, [metadata, tensors, ...Object.values(tensors)]);

@@ -8,9 +8,11 @@ import type { Checkpoint, TensorInfo } from "./checkpoint.js";
 import { readJson } from "./json.js";
 
 /** A shard must lie in the folder itself. */
-const fileName = z.string().refine((name) => name !== "" && basename(name) === name && !name.includes("\\"), {
-  error: "must be a file name without a path",
-});
+const fileName = z
+  .string()
+  .refine((name) => !["", ".", ".."].includes(name) && basename(name) === name && !/[\\\0]/.test(name), {
+    error: "must be a file name without a path",
+  });
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), fileName) });
 
 export async function exists(file: string): Promise<boolean> {

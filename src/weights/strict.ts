@@ -3,10 +3,16 @@ import { RocError } from "../errors.js";
 import { keep, noGrad, scope, zeros, type Device, type DType, type Tensor } from "../torch/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 
+/**
+ * Tables that old files carry and that models compute: LLaMA's rotary frequencies, CLIP's counts of positions. No family
+ * wants them, so {@link strictSource} passes over them in every checkpoint.
+ */
+export const COMPUTED_TENSORS = /(^|\.)(rotary_emb\.inv_freq|embeddings\.position_ids)$/;
+
 export interface StrictOptions {
   /** The model's name of a tensor that the file calls `name`. */
   readonly rename?: (name: string) => string;
-  /** Names (the model's) that may be there and are not wanted. */
+  /** Names (the model's) that may be there and are not wanted, beside {@link COMPUTED_TENSORS}. */
   readonly ignore?: (name: string) => boolean;
   /** Converts to this dtype (default: the file's). */
   readonly dtype?: DType | undefined;
@@ -63,7 +69,7 @@ function renamed(
   const stored = new Map<string, string>();
   for (const name of checkpoint.names()) {
     const target = rename(name);
-    if (ignore(target)) continue;
+    if (COMPUTED_TENSORS.test(target) || ignore(target)) continue;
     const other = stored.get(target);
     if (other !== undefined) {
       throw new RocError(

@@ -1,15 +1,8 @@
 /** How LLaVA's checkpoints are asked: questions and answers to token ids, one placeholder an image. */
-import type { ChatTemplate, Tokenizer } from "../../tokenizers/index.js";
-import { answerIds } from "../answer.js";
+import type { Tokenizer } from "../../tokenizers/index.js";
+import { answerIds, type Conversation } from "../answer.js";
 import { vicunaSystem } from "../conversation.js";
 import { NO_TOKEN } from "./original.js";
-
-export interface Conversation {
-  /** Ids of a question and the cue for its answer; `<image>` once an image. */
-  prompt(question: string): number[];
-  /** Ids of an answer as it follows that, without the end token. */
-  answer(text: string): number[];
-}
 
 /** How texts mark an image; a token in transformers' checkpoints. */
 export const IMAGE_TOKEN = "<image>";
@@ -21,19 +14,6 @@ export function plain(tokenizer: Tokenizer): Conversation {
   return {
     prompt: (question) => tokenizer.encode(`USER: ${question} ${CUE}`),
     answer: (text) => answerIds(tokenizer, CUE, text),
-  };
-}
-
-/** As the checkpoint's own template says. BOS is added where the template does not write it (as transformers does). */
-export function templated(tokenizer: Tokenizer, template: ChatTemplate): Conversation {
-  const { bosTokenId } = tokenizer;
-  const bos = bosTokenId === undefined ? undefined : tokenizer.idToToken(bosTokenId);
-  return {
-    prompt(question) {
-      const text = template.prompt(question);
-      return tokenizer.encode(text, { addSpecialTokens: bos === undefined || !text.startsWith(bos) });
-    },
-    answer: (text) => answerIds(tokenizer, template.prompt("?"), text, template.answerLead),
   };
 }
 

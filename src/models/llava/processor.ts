@@ -4,13 +4,12 @@ import { RocError } from "../../errors.js";
 import { createImageProcessor, type ImageProcessor } from "../../image/index.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
 import { atomicWriteJson, ifThere } from "../../weights/index.js";
-import { endTokenOf } from "../answer.js";
+import { endTokenOf, templated, type Conversation } from "../answer.js";
 import { conversationOf, PROCESSOR_FILE } from "../conversation.js";
 import { loadSquareProcessor, SquareImages } from "../square-images.js";
 import type { ImageBatch, ImageInputs, MllmProcessor, ProcessorOptions } from "../types.js";
 import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
-import { IMAGE_TOKEN, ORIGINAL_CONVERSATIONS, plain, templated, vicuna } from "./conversation.js";
-import type { Conversation, OriginalConversation } from "./conversation.js";
+import { IMAGE_TOKEN, ORIGINAL_CONVERSATIONS, plain, vicuna, type OriginalConversation } from "./conversation.js";
 import { isOriginal } from "./original.js";
 import { towerFolder, withVisionConfig } from "./tower.js";
 

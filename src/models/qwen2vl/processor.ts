@@ -4,7 +4,7 @@ import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } fr
 import type { Conversation } from "../answer.js";
 import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../types.js";
 import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
-import { chatOf, END_TOKEN, IMAGE_TOKEN, VIDEO_TOKEN } from "./conversation.js";
+import { chatOf, END_TOKEN, IMAGE_TOKEN } from "./conversation.js";
 import { Qwen2VlImages, readImageFiles, type ImageFiles } from "./images.js";
 
 export interface Qwen2VlProcessorParts {
@@ -56,7 +56,6 @@ export class Qwen2VlProcessor extends Qwen2VlImages implements MllmProcessor {
     this.tokenizer = tokenizer;
     this.endTokenId = tokenOf(tokenizer, END_TOKEN);
     tokenOf(tokenizer, IMAGE_TOKEN, config.imageTokenId);
-    tokenOf(tokenizer, VIDEO_TOKEN, config.videoTokenId);
     this.#conversation = chatOf(tokenizer, chatTemplate);
   }
 

@@ -1,0 +1,77 @@
+/** Bytes to the values that a vision tower takes: rescaling and normalising, as an image processor's file says. */
+import { z } from "zod";
+import { RocError } from "../errors.js";
+
+/** Mean and standard deviation of OpenAI's CLIP, the defaults of every class that is read here. */
+const CLIP_MEAN: Triple = [0.48145466, 0.4578275, 0.40821073];
+const CLIP_STD: Triple = [0.26862954, 0.26130258, 0.27577711];
+
+/** Pillow's number for bicubic. */
+const BICUBIC = 3;
+
+export type Triple = readonly [number, number, number];
+
+export interface ValueSteps {
+  /** Factor on the bytes, usually 1/255. */
+  readonly rescale: number | undefined;
+  readonly normalize: { readonly mean: Triple; readonly std: Triple } | undefined;
+  /** Always there, since padding takes its colour from it. */
+  readonly mean: Triple;
+}
+
+const perChannel = z.union([z.number(), z.tuple([z.number(), z.number(), z.number()])]);
+const flag = z.boolean().nullish();
+
+/** The keys that all image processors' files have in common. Null and absent both mean the class's own default. */
+export const valueFields = {
+  resample: z.number().nullish(),
+  do_rescale: flag,
+  rescale_factor: z.number().positive().nullish(),
+  do_normalize: flag,
+  image_mean: perChannel.nullish(),
+  image_std: perChannel.nullish(),
+};
+
+const fields = z.object(valueFields);
+
+/** @throws RocError CONFIG_INVALID where a resampling other than bicubic is asked for, or a deviation is 0 */
+export function valueStepsOf(raw: z.infer<typeof fields>, file: string): ValueSteps {
+  if ((raw.resample ?? BICUBIC) !== BICUBIC) {
+    throw invalidConfig(file, `resample is ${raw.resample}; only ${BICUBIC} (bicubic) is supported`);
+  }
+  const mean = triple(raw.image_mean, CLIP_MEAN);
+  const std = triple(raw.image_std, CLIP_STD);
+  if (std.includes(0)) throw invalidConfig(file, "image_std holds a 0; nothing can be divided by it");
+  return {
+    rescale: (raw.do_rescale ?? true) ? (raw.rescale_factor ?? 1 / 255) : undefined,
+    normalize: (raw.do_normalize ?? true) ? { mean, std } : undefined,
+    mean,
+  };
+}
+
+function triple(value: z.infer<typeof perChannel> | null | undefined, fallback: Triple): Triple {
+  return typeof value === "number" ? [value, value, value] : (value ?? fallback);
+}
+
+export function invalidConfig(file: string, why: string): RocError {
+  return new RocError("CONFIG_INVALID", `${file}: ${why}`);
+}
+
+/**
+ * The value of each byte in each channel, `[3][256]`.
+ *
+ * Rescaling is a float64 product cast to float32; normalising is a float32 difference and a float32 quotient with mean
+ * and deviation cast to float32 (`transformers` 5.18, image_transforms.py). A float64 operation on float32 numbers,
+ * rounded to float32, equals the float32 operation.
+ */
+export function valueTables({ rescale, normalize }: ValueSteps): readonly [Float32Array, Float32Array, Float32Array] {
+  const table = (channel: number): Float32Array => {
+    const mean = Math.fround(normalize?.mean[channel] ?? 0);
+    const std = Math.fround(normalize?.std[channel] ?? 1);
+    return Float32Array.from({ length: 256 }, (_, byte) => {
+      const value = Math.fround(rescale === undefined ? byte : byte * rescale);
+      return Math.fround(value - mean) / std;
+    });
+  };
+  return [table(0), table(1), table(2)];
+}

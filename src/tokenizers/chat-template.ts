@@ -1,0 +1,166 @@
+/** `chat_template` of a checkpoint: a conversation to the text that the model was trained on. */
+import { join } from "node:path";
+import { Template } from "@huggingface/jinja";
+import { z } from "zod";
+import { messageOf, RocError } from "../errors.js";
+import { readText } from "./files.js";
+import { jsonText, writeFiles } from "./save.js";
+import type { Tokenizer } from "./types.js";
+
+/** A part of a message; an image's pixels go another way. */
+export type ChatPart = { readonly type: "image" } | { readonly type: "text"; readonly text: string };
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string | readonly ChatPart[];
+}
+
+/** The named tokens that templates may write, such as `bos_token`. */
+export type ChatTokens = Readonly<Partial<Record<"bos_token" | "eos_token" | "pad_token", string>>>;
+
+/** Where templates stand, the first that has one wins: the order of transformers 5's processors, then its tokenizers. */
+const FILES = ["processor_config.json", "chat_template.jinja", "chat_template.json", "tokenizer_config.json"] as const;
+export type ChatTemplateFile = (typeof FILES)[number];
+
+/** A template alone, or several by name, of which "default" is the one. */
+const named = z.array(z.looseObject({ name: z.string(), template: z.string() }));
+const holder = z.looseObject({ chat_template: z.union([z.string(), named, z.record(z.string(), z.string())]).nullish() });
+
+/**
+ * The chat template of a checkpoint folder; undefined where it has none.
+ *
+ * @param tokenizer names the tokens that the template may write
+ * @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID for a template that is not one
+ */
+export async function loadChatTemplate(folder: string, tokenizer: Tokenizer): Promise<ChatTemplate | undefined> {
+  for (const name of FILES) {
+    const file = join(folder, name);
+    const text = await readText(file);
+    const source = text !== undefined && name.endsWith(".json") ? sourceOf(text, file) : text;
+    if (source !== undefined) return new ChatTemplate(source, tokensOf(tokenizer), name, file);
+  }
+  return undefined;
+}
+
+export class ChatTemplate {
+  readonly #template: Template;
+  #takesParts: boolean | undefined;
+
+  /**
+   * @param source Jinja, as transformers renders it (`trim_blocks`, `lstrip_blocks`, `{% generation %}`)
+   * @param origin which of a checkpoint's files holds it
+   * @param file what messages call that
+   * @throws RocError TOKENIZER_INVALID where it does not parse
+   */
+  constructor(
+    readonly source: string,
+    private readonly tokens: ChatTokens = {},
+    readonly origin: ChatTemplateFile = "chat_template.jinja",
+    private readonly file: string = origin,
+  ) {
+    try {
+      this.#template = new Template(source);
+    } catch (cause) {
+      throw this.#invalid("is no Jinja template", cause);
+    }
+  }
+
+  /**
+   * The text of a conversation.
+   *
+   * @param addGenerationPrompt with what stands before an assistant's answer (default false)
+   * @throws RocError TOKENIZER_INVALID where the template refuses the conversation or uses what is not supported
+   */
+  render(messages: readonly ChatMessage[], { addGenerationPrompt = false } = {}): string {
+    try {
+      const extras = { tools: null, documents: null, add_generation_prompt: addGenerationPrompt };
+      return this.#template.render({ messages, ...extras, ...this.tokens });
+    } catch (cause) {
+      throw this.#invalid("cannot be rendered", cause);
+    }
+  }
+
+  /**
+   * The text of a question, with the cue for its answer.
+   *
+   * @param question `<image>`, with the line break behind it, stands where an image goes; the template decides what and
+   *   where that becomes
+   */
+  prompt(question: string): string {
+    return this.render([{ role: "user", content: this.#contentOf(question) }], { addGenerationPrompt: true });
+  }
+
+  /** What stands between {@link prompt} and an answer, such as a blank. */
+  get answerLead(): string {
+    const [cue, user] = [this.prompt(PROBE), { role: "user", content: this.#contentOf(PROBE) }];
+    const whole = this.render([user, { role: "assistant", content: this.#contentOf(ANSWER) }]);
+    const at = whole.indexOf(ANSWER);
+    if (at >= cue.length && whole.startsWith(cue)) return whole.slice(cue.length, at);
+    throw this.#invalid("writes an answered question otherwise than an open one", undefined);
+  }
+
+  /**
+   * Writes it into a checkpoint folder where the tokenizer's own files do not hold it: as chat_template.json where it was
+   * read from there, else, as transformers 5 does, as chat_template.jinja.
+   *
+   * @throws RocError FILE_UNREADABLE
+   */
+  async save(folder: string): Promise<void> {
+    const { origin, source } = this;
+    if (origin === "chat_template.json") await writeFiles(folder, { [origin]: jsonText({ chat_template: source }) });
+    if (origin === "processor_config.json") await writeFiles(folder, { "chat_template.jinja": source });
+  }
+
+  #contentOf(text: string): string | readonly ChatPart[] {
+    this.#takesParts ??= this.#rendersParts();
+    return this.#takesParts ? chatParts(text) : text;
+  }
+
+  /** Templates of models that see no pictures take plain texts; some write a list as it is printed, some fail. */
+  #rendersParts(): boolean {
+    try {
+      const text = this.render([{ role: "user", content: [{ type: "text", text: PROBE }] }]);
+      return text.includes(PROBE) && !/['"]?type['"]?: *['"]text/.test(text);
+    } catch {
+      return false;
+    }
+  }
+
+  #invalid(what: string, cause: unknown): RocError {
+    const why = cause === undefined ? "" : ` (${messageOf(cause)})`;
+    const remedy = "Correct it, or remove it to use the family's own prompt.";
+    return new RocError("TOKENIZER_INVALID", `${this.file}: its chat_template ${what}${why}. ${remedy}`, { cause });
+  }
+}
+
+/** Words that no template writes by itself. */
+const PROBE = "roc4mllm question";
+const ANSWER = "roc4mllm answer";
+
+/** `"<image>\nWhat?"` as an image and "What?": the line break after the marker is the template's to write. */
+export function chatParts(text: string): ChatPart[] {
+  const [first = "", ...later] = text.split(/<image>\n?/);
+  const part = (words: string): ChatPart[] => (words === "" ? [] : [{ type: "text", text: words }]);
+  return [...part(first), ...later.flatMap((words) => [{ type: "image" } as const, ...part(words)])];
+}
+
+function tokensOf(tokenizer: Tokenizer): ChatTokens {
+  const { bosTokenId, eosTokenId, padTokenId } = tokenizer;
+  const tokens = { bos_token: bosTokenId, eos_token: eosTokenId, pad_token: padTokenId };
+  const entries = Object.entries(tokens).map(([name, id]) => [name, id === undefined ? id : tokenizer.idToToken(id)]);
+  return Object.fromEntries(entries.filter(([, token]) => token !== undefined)) as ChatTokens;
+}
+
+function sourceOf(text: string, file: string): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new RocError("TOKENIZER_INVALID", `${file} is not JSON (${messageOf(cause)}); download it again`, { cause });
+  }
+  const parsed = holder.safeParse(value);
+  if (!parsed.success) throw new RocError("TOKENIZER_INVALID", `${file}: chat_template is neither text nor a list of texts`);
+  const template = parsed.data.chat_template ?? undefined;
+  if (Array.isArray(template)) return template.find(({ name }) => name === "default")?.template;
+  return typeof template === "object" ? template["default"] : template;
+}
