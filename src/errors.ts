@@ -30,6 +30,8 @@ export const ERROR_CODES = {
   /** libtorch threw; the message names the operator and the shapes. */
   TORCH: 6,
   TENSOR_DISPOSED: 6,
+  /** The hub cannot be reached, or refused. */
+  NETWORK: 8,
   /** A training run cannot go on. */
   TRAINING: 7,
   OUT_OF_MEMORY: 7,

@@ -6,8 +6,10 @@ import { run, type Commands } from "./program.js";
 const COMMANDS: Commands = {
   score: async () => (await import("./score.js")).scoreCommand,
   eval: async () => (await import("./eval.js")).evalCommand,
+  report: async () => (await import("./report.js")).reportCommand,
   train: async () => (await import("./train.js")).trainCommand,
   "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
+  download: async () => (await import("./download.js")).downloadCommand,
   data: async () => (await import("./data.js")).dataCommand,
   inspect: async (args) => (await import("./inspect.js")).importInspect(args),
 };

@@ -24,11 +24,12 @@ Exit codes:
   ${ERROR_CODES.NATIVE_UNAVAILABLE}    libtorch is missing or set-up failed
   ${ERROR_CODES.TORCH}    libtorch reported an error
   ${ERROR_CODES.TRAINING}    a training run cannot go on, or memory is short
+  ${ERROR_CODES.NETWORK}    the hub cannot be reached, or refused
   ${ERROR_CODES.INTERNAL}   a bug of ours
   ${ERROR_CODES.ABORTED}  stopped by you`;
 
 /** Our own version, from package.json (compiled files lie in dist/src/cli/). */
-function packageVersion(): string {
+export function packageVersion(): string {
   const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }

@@ -24,7 +24,9 @@ export type ChatTemplateFile = (typeof FILES)[number];
 
 /** A template alone, or several by name, of which "default" is the one. */
 const named = z.array(z.looseObject({ name: z.string(), template: z.string() }));
-const holder = z.looseObject({ chat_template: z.union([z.string(), named, z.record(z.string(), z.string())]).nullish() });
+const holder = z.looseObject({
+  chat_template: z.union([z.string(), named, z.record(z.string(), z.string())]).nullish(),
+});
 
 /**
  * The chat template of a checkpoint folder; undefined where it has none.
@@ -159,7 +161,8 @@ function sourceOf(text: string, file: string): string | undefined {
     throw new RocError("TOKENIZER_INVALID", `${file} is not JSON (${messageOf(cause)}); download it again`, { cause });
   }
   const parsed = holder.safeParse(value);
-  if (!parsed.success) throw new RocError("TOKENIZER_INVALID", `${file}: chat_template is neither text nor a list of texts`);
+  if (!parsed.success)
+    throw new RocError("TOKENIZER_INVALID", `${file}: chat_template is neither text nor a list of texts`);
   const template = parsed.data.chat_template ?? undefined;
   if (Array.isArray(template)) return template.find(({ name }) => name === "default")?.template;
   return typeof template === "object" ? template["default"] : template;

@@ -135,7 +135,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   const json = await readJson(file, tokenizerJson);
   if (json === undefined) {
     const remedy = "save the tokenizer once with Python's transformers (fast tokenizer), which writes it";
-    throw new RocError("FILE_NOT_FOUND", `${file} does not exist; ${remedy}`);
+    throw new RocError("FILE_NOT_FOUND", `${file} does not exist, nor a tokenizer.model beside it; ${remedy}`);
   }
   return { file, json, ...(await readSideFiles(folder)) };
 }

@@ -1,17 +1,19 @@
 /** What a llava-hf folder's own files decide: which image processor, which chat template. */
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ResizeMode } from "../../src/image/index.js";
 import { createLlavaProcessor, loadLlavaProcessor } from "../../src/models/llava/index.js";
 import { createImageProcessor } from "../../src/image/index.js";
-import { loadImages } from "../../src/models/registry.js";
+import { loadImages, loadModel } from "../../src/models/registry.js";
+import { saveMllm } from "../../src/models/save.js";
 import { loadTokenizer } from "../../src/tokenizers/index.js";
 import { atomicWriteJson } from "../../src/weights/index.js";
 import { fixture } from "../support.js";
 import { picture, sha256 } from "../unit/image-support.js";
+import { TINY } from "./llava-support.js";
 
 let folder: string;
 before(async () => {
@@ -105,7 +107,8 @@ test("LLaVA's chat template gives the ids of its prompts, and is written back", 
 });
 
 test("another template gives another prompt; without one it is LLaVA's", async () => {
-  const system = "{% for m in messages %}Q: {% for c in m.content %}{{ c.text if c.type == 'text' else '<image>' }}{% endfor %}{% endfor %} A:";
+  const system =
+    "{% for m in messages %}Q: {% for c in m.content %}{{ c.text if c.type == 'text' else '<image>' }}{% endfor %}{% endfor %} A:";
   const place = await templated("chat_template.jinja", system);
   const processor = await loadLlavaProcessor(place, config);
   const tokenizer = await loadTokenizer(place);
@@ -122,4 +125,25 @@ test("a template that cannot be rendered is an error that names its file", async
   const place = await templated("chat_template.jinja", "{{ raise_exception('no') }}");
   const processor = await loadLlavaProcessor(place, config);
   assert.throws(() => processor.prompt("Hi"), { code: "TOKENIZER_INVALID", message: /chat_template\.jinja.*\(no\)/ });
+});
+
+test("generation_config.json is written back as it was, beside shards", async () => {
+  const place = join(folder, "generation");
+  await cp(TINY, place, { recursive: true });
+  // As Python writes it: a float that JavaScript would write as 1.
+  const text = '{\n  "eos_token_id": [2, 5],\n  "temperature": 1.0\n}\n';
+  await writeFile(join(place, "generation_config.json"), text);
+  using model = await loadModel(place);
+  const saved = join(folder, "generation-saved");
+  await saveMllm(model, saved, { maxShardBytes: 100_000 });
+  assert.equal(await readFile(join(saved, "generation_config.json"), "utf8"), text);
+  const files = await readdir(saved);
+  assert.deepEqual(files.filter((name) => name.startsWith("model")).sort(), [
+    "model-00001-of-00003.safetensors",
+    "model-00002-of-00003.safetensors",
+    "model-00003-of-00003.safetensors",
+    "model.safetensors.index.json",
+  ]);
+  using again = await loadModel(saved);
+  assert.deepEqual([...again.parameters().keys()].sort(), [...model.parameters().keys()].sort());
 });

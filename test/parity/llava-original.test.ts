@@ -10,14 +10,26 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { z } from "zod";
 import { inspectForward } from "../../src/engine/forward.js";
-import { createLlava, loadLlava, loadLlavaProcessor, llavaName, type LlavaModel } from "../../src/models/llava/index.js";
+import {
+  createLlava,
+  loadLlava,
+  loadLlavaProcessor,
+  llavaName,
+  type LlavaModel,
+} from "../../src/models/llava/index.js";
 import { withVisionConfig } from "../../src/models/llava/tower.js";
 import { loadImages, loadMllm, loadModel } from "../../src/models/registry.js";
 import { saveMllm } from "../../src/models/save.js";
 import { randomSource } from "../../src/nn/index.js";
 import { addScoreTokens } from "../../src/roc/index.js";
 import { fromTypedArray, inferenceMode, liveTensors, scope, tensor, type Tensor } from "../../src/torch/index.js";
-import { atomicWriteJson, openSafetensors, readJson, saveSafetensors, type Checkpoint } from "../../src/weights/index.js";
+import {
+  atomicWriteJson,
+  openSafetensors,
+  readJson,
+  saveSafetensors,
+  type Checkpoint,
+} from "../../src/weights/index.js";
 import { fixture } from "../support.js";
 import { picture, sha256 } from "../unit/image-support.js";
 import { difference, loadTiny, openExpected, TINY } from "./llava-support.js";
@@ -104,7 +116,11 @@ test("logits, features and padded batches are transformers'", () => {
       const hidden = model.forward({ inputIds: replaced(expected.tensor("one.ids")), images });
       assert.ok(difference(model.logits(hidden).select(0, 0), expected.tensor("one.logits")) < 1e-4);
       const mask = expected.tensor("right.mask");
-      const batch = { inputIds: replaced(expected.tensor("right.ids")), attentionMask: mask, images: { pixelValues: pixels } };
+      const batch = {
+        inputIds: replaced(expected.tensor("right.ids")),
+        attentionMask: mask,
+        images: { pixelValues: pixels },
+      };
       const found = model.logits(model.forward(batch)).mul(mask.unsqueeze(-1));
       assert.ok(difference(found, expected.tensor("right.logits").mul(mask.unsqueeze(-1))) < 1e-4);
     });

@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   tokenizers: ["errors.ts"],
   image: ["errors.ts"],
   data: ["errors.ts"],
+  hub: ["errors.ts"],
   "models/types.ts": ["torch", "tokenizers", "image"],
   // The families; fault() keeps them apart.
   "models/square-images.ts": ["models/types.ts", "torch", "image", "errors.ts"],
@@ -85,7 +86,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   server: ["engine", "errors.ts"],
   cli: [
-    ...["server", "engine", "train", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image"],
+    ...[
+      "hub",
+      "server",
+      "engine",
+      "train",
+      "eval",
+      "eval/metrics.ts",
+      "roc",
+      "models",
+      "models/types.ts",
+      "data",
+      "image",
+    ],
     ...["models/*", "generation", "tokenizers", "weights", "nn", "torch", "errors.ts"],
   ],
 };

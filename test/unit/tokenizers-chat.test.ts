@@ -74,7 +74,15 @@ test("markers become images, and the line break behind one is the template's", (
 test("where templates stand: processor_config.json, chat_template.jinja and .json, tokenizer_config.json", async () => {
   const tokenizer = await loadTokenizer(tokenizerFolder("llama"));
   const files: [string, unknown][] = [
-    ["tokenizer_config.json", { chat_template: [{ name: "tool_use", template: "0" }, { name: "default", template: "1" }] }],
+    [
+      "tokenizer_config.json",
+      {
+        chat_template: [
+          { name: "tool_use", template: "0" },
+          { name: "default", template: "1" },
+        ],
+      },
+    ],
     ["chat_template.json", { chat_template: "2" }],
     ["chat_template.jinja", "3"],
     ["processor_config.json", { chat_template: { default: "4" }, processor_class: "X" }],
@@ -89,7 +97,10 @@ test("where templates stand: processor_config.json, chat_template.jinja and .jso
     assert.equal(await loadChatTemplate(folder, tokenizer), undefined);
   });
   await withFolder({ "chat_template.json": { chat_template: 7 } }, async (folder) => {
-    await assert.rejects(loadChatTemplate(folder, tokenizer), { code: "TOKENIZER_INVALID", message: /chat_template.json/ });
+    await assert.rejects(loadChatTemplate(folder, tokenizer), {
+      code: "TOKENIZER_INVALID",
+      message: /chat_template.json/,
+    });
   });
 });
 

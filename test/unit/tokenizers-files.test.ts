@@ -89,7 +89,7 @@ test("a folder without tokenizer.json is refused with the remedy", () =>
   assertFails(
     loadTokenizer(join(tmpdir(), "no-such-folder")),
     "FILE_NOT_FOUND",
-    /tokenizer\.json does not exist; save/,
+    /tokenizer\.json does not exist, nor a tokenizer\.model beside it; save/,
   ));
 
 test("an added token behind a gap is refused: Python would renumber it", async () => {

@@ -102,7 +102,18 @@ test("an index that leads out of the folder, or is none, is refused by its name"
   const index = join(place, "model.safetensors.index.json");
   const whole = await readFile(index, "utf8");
   const shard = "model-00001-of-00002.safetensors";
-  for (const bad of ["..", ".", "", "/etc/passwd", `../sharded/${shard}`, `./${shard}`, `x\\${shard}`, "a\0b", 7, null]) {
+  for (const bad of [
+    "..",
+    ".",
+    "",
+    "/etc/passwd",
+    `../sharded/${shard}`,
+    `./${shard}`,
+    `x\\${shard}`,
+    "a\0b",
+    7,
+    null,
+  ]) {
     await writeFile(index, JSON.stringify({ weight_map: { a: bad } }));
     await assert.rejects(openCheckpoint(place), { code: "CHECKPOINT_INVALID", message: /index\.json.*weight_map/ });
   }
@@ -117,7 +128,10 @@ test("an index that leads out of the folder, or is none, is refused by its name"
 });
 
 test("a union: the first part's tensor counts, renamed and left out as each part says", async () => {
-  const files = [await saved("one.safetensors", { a: [1], b: [2] }), await saved("two.safetensors", { b: [3], c: [4] })];
+  const files = [
+    await saved("one.safetensors", { a: [1], b: [2] }),
+    await saved("two.safetensors", { b: [3], c: [4] }),
+  ];
   const [one, two] = await Promise.all(files.map((file) => openSafetensors(file)));
   assert.ok(one && two);
   using union = unionCheckpoint([
@@ -139,5 +153,8 @@ test("tables that models compute are passed over in every checkpoint", async () 
   source.finish();
   taken.dispose();
   const others = ["embeddings.position_embedding.weight", "inv_freq", "my_rotary_emb.inv_freqs"];
-  assert.deepEqual([...tables, ...others].map((name) => COMPUTED_TENSORS.test(name)), [true, true, false, false, false]);
+  assert.deepEqual(
+    [...tables, ...others].map((name) => COMPUTED_TENSORS.test(name)),
+    [true, true, false, false, false],
+  );
 });

@@ -52,7 +52,9 @@ const visionSchema = z.looseObject({
   patch_size: or(count, 14),
   spatial_merge_size: or(count, 2),
   temporal_patch_size: or(count, 2),
-  rope_parameters: z.looseObject({ rope_type: or(z.literal("axial"), "axial"), rope_theta: positive.nullish() }).nullish(),
+  rope_parameters: z
+    .looseObject({ rope_type: or(z.literal("axial"), "axial"), rope_theta: positive.nullish() })
+    .nullish(),
 });
 
 /** Files call it "mrope" or, once saved again, "default"; the sections count, not the name. */

@@ -32,6 +32,6 @@ export function chatMl(tokenizer: Tokenizer): Conversation {
 /** As the checkpoint's own template says. */
 export function chatOf(tokenizer: Tokenizer, template: ChatTemplate | undefined): Conversation {
   if (!template) return chatMl(tokenizer);
-  const { prompt, answer } = templated(tokenizer, template);
-  return { prompt: (question) => prompt(withVideos(question)), answer };
+  const own = templated(tokenizer, template);
+  return { prompt: (question) => own.prompt(withVideos(question)), answer: (text) => own.answer(text) };
 }

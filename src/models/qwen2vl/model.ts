@@ -3,7 +3,15 @@
  * three axes. Names are those of the public files.
  */
 import { RocError } from "../../errors.js";
-import { Decoder, insertRows, inverseFrequencies, KvCache, Params, ropeTable, sectionedRopeTable } from "../../nn/index.js";
+import {
+  Decoder,
+  insertRows,
+  inverseFrequencies,
+  KvCache,
+  Params,
+  ropeTable,
+  sectionedRopeTable,
+} from "../../nn/index.js";
 import type { ParamSource, Rope } from "../../nn/index.js";
 import { aten, fromTypedArray, type DType, type Tensor } from "../../torch/index.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";

@@ -7,5 +7,7 @@ export function qwen2VlName(name: string): string {
 
 /** What transformers calls it in memory. */
 export function memoryName(name: string): string {
-  return qwen2VlName(name).replace(/^(visual\.)/, "model.$1").replace(/^model\.(?!visual\.)/, "model.language_model.");
+  return qwen2VlName(name)
+    .replace(/^(visual\.)/, "model.$1")
+    .replace(/^model\.(?!visual\.)/, "model.language_model.");
 }

@@ -58,7 +58,7 @@ export function positionsOf({ ids, real, grids }: Sequences, rules: PositionRule
 /** Three positions a token. */
 function sequencePositions(
   ids: readonly number[],
-  grids: Iterator<Grid>,
+  grids: Iterator<Grid, undefined>,
   { isVisual, merge }: PositionRules,
   start: number,
 ): number[] {
@@ -68,9 +68,9 @@ function sequencePositions(
     const i = positions.length / 3;
     if (!isVisual(ids[i] ?? 0)) positions.push(here, here, here++);
     else {
-      const { value, done } = grids.next();
-      if (done === true) throw mismatch("the token ids have room for more pictures than are given");
-      const [frames, height, width] = [value[0], value[1] / merge, value[2] / merge];
+      const grid = grids.next().value;
+      if (!grid) throw mismatch("the token ids have room for more pictures than are given");
+      const [frames, height, width] = [grid[0], grid[1] / merge, grid[2] / merge];
       const rows = ids.slice(i, i + frames * height * width);
       if (rows.length < frames * height * width || !rows.every(isVisual)) {
         throw mismatch(`a picture of ${frames} x ${height} x ${width} rows has fewer placeholders`);

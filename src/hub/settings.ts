@@ -1,0 +1,35 @@
+/** Where the hub is, where its files are kept, and who asks: the environment variables of Python's huggingface_hub. */
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { HUB_URL } from "@huggingface/hub";
+
+export interface HubSettings {
+  /** Without a slash at the end. */
+  readonly endpoint: string;
+  /** Folder of the cache, in the layout that Python uses too. */
+  readonly cacheDir: string;
+  readonly token: string | undefined;
+  /** Only what is in the cache may be used. */
+  readonly offline: boolean;
+}
+
+const TRUE = new Set(["1", "true", "yes", "on"]);
+
+/**
+ * Reads `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` (or `HUGGINGFACE_HUB_CACHE`), `HF_TOKEN`, `HF_TOKEN_PATH` and
+ * `HF_HUB_OFFLINE`; what is not set is as in Python.
+ */
+export async function hubSettings(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<HubSettings> {
+  const home = env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "huggingface");
+  const tokenFile = env["HF_TOKEN_PATH"] || join(home, "token");
+  const token = env["HF_TOKEN"] || (await readFile(tokenFile, "utf8").catch(() => ""));
+  return {
+    endpoint: (env["HF_ENDPOINT"] || HUB_URL).replace(/\/+$/, ""),
+    cacheDir: env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(home, "hub"),
+    token: token.trim() || undefined,
+    offline: TRUE.has((env["HF_HUB_OFFLINE"] ?? "").toLowerCase()),
+  };
+}
