@@ -5,6 +5,7 @@ import { ERROR_CODES } from "../errors.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import type { DType } from "../torch/index.js";
+import { findModel } from "./find-model.js";
 import { expandInputs } from "./inputs.js";
 import type { Context } from "./io.js";
 import { isFailure, resultLine } from "./json.js";
@@ -81,8 +82,9 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { files, notes } = await expandInputs(args, stdin);
   for (const note of notes) stderr.write(`note: ${note}\n`);
   const { load } = await context.engine();
-  const { resize, visionTower, device, dtype } = options;
-  using model = await load(options.model, { resize, visionTower, device, dtype, signal: context.signal });
+  const { resize, device, dtype } = options;
+  const { folder, visionTower } = await findModel(options.model, options.visionTower, context);
+  using model = await load(folder, { resize, visionTower, device, dtype, signal: context.signal });
   const write = createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
@@ -121,7 +123,12 @@ export function scoreCommand(context: Context): Command {
   return new Command("score")
     .description("score photos: how good, and how sure")
     .argument("<inputs...>", "image files, folders (searched through), globs, or - for a list of paths on stdin")
-    .addOption(new Option("-m, --model <folder>", "checkpoint folder").default(DEMO_MODEL, "the demo weights"))
+    .addOption(
+      new Option("-m, --model <name>", "checkpoint folder, or a name on the hub").default(
+        DEMO_MODEL,
+        "the demo weights",
+      ),
+    )
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
     .option("--sort", "best first (default: the order of the inputs)")
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
@@ -132,7 +139,10 @@ export function scoreCommand(context: Context): Command {
     )
     .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu")
     .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
-    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere (the original LLaVA)")
+    .option(
+      "--vision-tower <folder>",
+      "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
+    )
     .option("--max-pixels <n>", "refuse larger images (decompression bombs)", parsePixels)
     .addHelpText("after", HELP)
     .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));

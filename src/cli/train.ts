@@ -8,6 +8,7 @@ import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
 import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
+import { findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "./train-options.js";
 import type { TrainFlags } from "./train-options.js";
@@ -57,7 +58,7 @@ export function trainCommand(context: Context): Command {
     )
     .option("--dry-run", "print what the run comes to (steps, tokens, parameters, memory), and stop")
     .option("--data <folder>", "folder of a data set's official files, or of your own CSV or JSON Lines file")
-    .option("--model <folder>", "checkpoint to start from")
+    .option("--model <folder>", "checkpoint to start from: a folder, or a name on the hub")
     .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere")
     .option("--out <folder>", "run folder")
     .addOption(
@@ -155,7 +156,8 @@ async function specOfFlags(flags: Flags): Promise<Spec> {
   };
 }
 
-async function runTrain(spec: Spec, flags: Flags, { io, signal }: Context): Promise<void> {
+async function runTrain(spec: Spec, flags: Flags, context: Context): Promise<void> {
+  const { io, signal } = context;
   const progress = new TrainProgress(io, flags.json);
   const { validation: validationFraction } = spec.data;
   const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
@@ -164,10 +166,11 @@ async function runTrain(spec: Spec, flags: Flags, { io, signal }: Context): Prom
   await useThreads(flags.threads);
   const data = training.runData(dataset, spec.data, spec.seed);
   const options = spec.options(data.train.length);
-  const { strategy, scoreTokens: n, scale, weights, templates, device, visionTower, conversation } = spec;
+  const { strategy, scoreTokens: n, scale, weights, templates, device, conversation } = spec;
+  const { folder: base, visionTower } = await findModel(spec.model, spec.visionTower, context);
   const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
   if (flags.dryRun) {
-    const trainable = await training.startFrom(spec.model, {
+    const trainable = await training.startFrom(base, {
       ...start,
       ...(options.weights && { dtype: options.weights }),
     });
@@ -185,8 +188,8 @@ async function runTrain(spec: Spec, flags: Flags, { io, signal }: Context): Prom
     fresh: flags.fresh,
     options,
     weights,
-    start: (dtype) => training.startFrom(spec.model, { ...start, dtype }),
-    base: resolve(spec.model),
+    start: (dtype) => training.startFrom(base, { ...start, dtype }),
+    base: resolve(base),
     device,
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     signal,

@@ -4,7 +4,7 @@ import { cachedSnapshot, exists } from "./cache.js";
 import { downloadModel, type DownloadOptions } from "./download.js";
 import { hubSettings } from "./settings.js";
 
-export { cachedSnapshot } from "./cache.js";
+export { cachedSnapshot, exists } from "./cache.js";
 export { downloadModel, type Downloaded, type DownloadOptions } from "./download.js";
 export { neededFiles, type FileChoice } from "./select.js";
 export { hubSettings, type HubSettings } from "./settings.js";

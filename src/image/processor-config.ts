@@ -75,7 +75,10 @@ function family(raw: RawConfig, file: string): "CLIP" | "Llava" {
   const type = raw.image_processor_type ?? raw.feature_extractor_type ?? "CLIPImageProcessor";
   const match = /^(CLIP|Llava)(?:ImageProcessor(?:Fast|Pil)?|FeatureExtractor)$/.exec(type);
   if (match) return match[1] === "Llava" ? "Llava" : "CLIP";
-  throw invalidConfig(file, `image_processor_type is ${type}; CLIPImageProcessor and LlavaImageProcessor are supported`);
+  throw invalidConfig(
+    file,
+    `image_processor_type is ${type}; CLIPImageProcessor and LlavaImageProcessor are supported`,
+  );
 }
 
 function resizeTarget(size: RawConfig["size"]): ImageSteps["resize"] {

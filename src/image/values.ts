@@ -32,10 +32,10 @@ export const valueFields = {
   image_std: perChannel.nullish(),
 };
 
-const fields = z.object(valueFields);
+type ValueFields = z.infer<z.ZodObject<typeof valueFields>>;
 
 /** @throws RocError CONFIG_INVALID where a resampling other than bicubic is asked for, or a deviation is 0 */
-export function valueStepsOf(raw: z.infer<typeof fields>, file: string): ValueSteps {
+export function valueStepsOf(raw: ValueFields, file: string): ValueSteps {
   if ((raw.resample ?? BICUBIC) !== BICUBIC) {
     throw invalidConfig(file, `resample is ${raw.resample}; only ${BICUBIC} (bicubic) is supported`);
   }

@@ -44,7 +44,11 @@ export function spanAttention(q: Tensor, k: Tensor, v: Tensor, spans: readonly R
   let start = 0;
   const parts = spans.map(({ rows, count }) => {
     const blocks = (x: Tensor): Tensor =>
-      x.squeeze(0).narrow(1, start, rows * count).reshape(heads, count, rows, headDim).transpose(0, 1);
+      x
+        .squeeze(0)
+        .narrow(1, start, rows * count)
+        .reshape(heads, count, rows, headDim)
+        .transpose(0, 1);
     const attended = attention(blocks(q), blocks(k), blocks(v), SEES_ALL, false);
     start += rows * count;
     return attended.reshape(1, rows * count, heads * headDim);

@@ -52,8 +52,9 @@ test("without --json it is a table on standard output and a summary on standard 
 
 test("options reach the engine; the model is the demo's unless another is named", async (t) => {
   const folder = folderWith(t, { "a.jpg": "" });
-  const named = await runCli(["score", folder, "--model", "other", "--max-pixels", "1000"], scoreByIndex);
-  assert.equal(named.asked.folder, "other");
+  const other = folderWith(t, {});
+  const named = await runCli(["score", folder, "--model", other, "--max-pixels", "1000"], scoreByIndex);
+  assert.equal(named.asked.folder, other);
   assert.equal(named.asked.options?.maxPixels, 1000);
   const bare = await runCli(["score", folder], scoreByIndex);
   assert.match(bare.asked.folder ?? "", /models[\\/]demo$/);

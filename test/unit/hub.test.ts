@@ -4,6 +4,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSy
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { downloadCommand } from "../../src/cli/download.js";
+import { findModel } from "../../src/cli/find-model.js";
 import { run } from "../../src/cli/program.js";
 import { isRocError, type ErrorCode } from "../../src/errors.js";
 import { downloadModel, hubSettings, neededFiles, resolveModel, type DownloadOptions } from "../../src/hub/index.js";
@@ -205,4 +206,22 @@ test("the command prints the folder, or everything as JSON", async (t) => {
   out.stdout = "";
   assert.equal(await run([...argv, "--json"], commands, outside), 0);
   assert.equal((JSON.parse(out.stdout) as { fetched: number }).fetched, 0);
+});
+
+test("score takes a name on the hub, and fetches what an original LLaVA names as its tower", async (t) => {
+  const hub = await fakeHub(t, {
+    ...FILES,
+    "config.json": { content: Buffer.from('{"model_type": "llava", "mm_vision_tower": "owner/model"}') },
+  });
+  const home = folderWith(t, {});
+  const changed = { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: home };
+  const before = Object.keys(changed).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, changed);
+  t.after(() => before.forEach(([name, value]) => (value === undefined ? delete process.env[name] : (process.env[name] = value)))); // prettier-ignore
+  const io = { stdin: process.stdin, stdout: { write: () => true }, stderr: { write: () => true }, env: {} };
+  const context = { io, signal: new AbortController().signal, engine: () => import("../../src/engine/index.js"), setExitCode: () => undefined }; // prettier-ignore
+  const { folder, visionTower } = await findModel("owner/model", undefined, context);
+  assert.equal(folder, join(home, "models--owner--model/snapshots", COMMIT));
+  assert.equal(visionTower, folder);
+  assert.deepEqual(await findModel(folder, folder, context), { folder, visionTower: folder });
 });

@@ -1,0 +1,62 @@
+/** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { exists, resolveModel, type DownloadOptions } from "../hub/index.js";
+import type { Context } from "./io.js";
+import { createProgress, type Progress } from "./progress.js";
+
+export interface FoundModel {
+  readonly folder: string;
+  readonly visionTower: string | undefined;
+}
+
+const MEGABYTE = 1e6;
+
+/**
+ * Finds a model: a folder, or a name on the hub, which is downloaded as far as the cache lacks it, with progress.
+ *
+ * @param visionTower folder or name of the tower of an original LLaVA; default: what its config names
+ * @throws RocError as `resolveModel`
+ */
+export async function findModel(name: string, visionTower: string | undefined, context: Context): Promise<FoundModel> {
+  const folder = await fetched(name, context);
+  const tower = visionTower ?? (await namedTower(folder));
+  return { folder, visionTower: tower === undefined ? undefined : await fetched(tower, context) };
+}
+
+async function fetched(name: string, { io, signal }: Context): Promise<string> {
+  let progress: Progress | undefined;
+  const onProgress: DownloadOptions["onProgress"] = (bytes, total) => {
+    // What is in the cache needs no bar.
+    if (bytes === total && !progress) return;
+    progress ??= createProgress(io.stderr, `MB of ${name}`, Math.ceil(total / MEGABYTE));
+    progress.update(Math.floor(bytes / MEGABYTE));
+  };
+  try {
+    return await resolveModel(name, { signal, onProgress });
+  } finally {
+    progress?.stop();
+  }
+}
+
+const config = z.looseObject({ mm_vision_tower: z.string().optional(), vision_config: z.unknown().optional() });
+
+/** The tower that an original LLaVA names, where it is in no folder beside the checkpoint: to be had from the hub. */
+async function namedTower(folder: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, "config.json"), "utf8").catch(() => "{}");
+  const { mm_vision_tower: name, vision_config } = parse(text);
+  if (name === undefined || vision_config !== undefined || !/^[\w.-]+\/[\w.-]+$/.test(name)) return undefined;
+  const places = [join(folder, name), join(folder, "..", name), join(folder, "..", basename(name))];
+  const there = await Promise.all(places.map((place) => exists(join(place, "config.json"))));
+  return there.includes(true) ? undefined : name;
+}
+
+function parse(text: string): z.infer<typeof config> {
+  try {
+    return config.parse(JSON.parse(text));
+  } catch {
+    // The loader says what is wrong with it.
+    return {};
+  }
+}
