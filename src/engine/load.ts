@@ -1,7 +1,7 @@
 /** Checkpoint folders of scoring models: Hugging Face's layout and, beside it, the texts of `roc_templates.json`. */
 import { join } from "node:path";
 import { RocError } from "../errors.js";
-import { loadMllm } from "../models/registry.js";
+import { levelConversation, loadMllm } from "../models/registry.js";
 import { saveMllm } from "../models/save.js";
 import {
   createStrategy,
@@ -81,10 +81,11 @@ async function readStrategy(folder: string): Promise<Scoring> {
   const templates = await loadTemplates(folder);
   const strategy = strategyOf(config, templates);
   if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
-  if (config["model_type"] === "mplug_owl2") {
+  const conversation = levelConversation(config["model_type"]);
+  if (conversation !== undefined) {
     const { scale, levels } = LEVEL_TEMPLATES;
     const strategy = createStrategy("level", { scale, levels });
-    return { strategy, templates: templates ?? LEVEL_TEMPLATES, conversation: "q_align" };
+    return { strategy, templates: templates ?? LEVEL_TEMPLATES, conversation };
   }
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
   throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);

@@ -6,7 +6,7 @@ import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "
 import { scope } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { orAborted, prefetch } from "./prefetch.js";
-import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "./types.js";
+import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult, ScoringMethod } from "./types.js";
 
 /** Pictures that are decoded or waiting while the model computes: as many as libuv has threads by default. */
 const AHEAD = 4;
@@ -35,6 +35,12 @@ class RocModel implements Model {
 
   get scale(): Model["scale"] {
     return this.parts.strategy.scale;
+  }
+
+  get method(): ScoringMethod {
+    const { model, strategy, templates } = this.parts;
+    const [prompt, answer] = [templates.prompts[0] ?? "", templates.answers[0] ?? ""];
+    return { family: model.family, strategy: strategy.name, prompt, answer };
   }
 
   async *score(

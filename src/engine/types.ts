@@ -1,7 +1,7 @@
 /** What scoring gives and takes: the contract with the command line and the server. */
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
-import type { Scale } from "../roc/index.js";
+import type { Scale, StrategyName } from "../roc/index.js";
 
 /** A picture: a path, the bytes of a file, a stream of them, or any of these with a name for the result. */
 export type ScoreInput = ImageInput | { readonly name: string; readonly data: ImageInput };
@@ -46,11 +46,23 @@ export interface ScoreFailure {
   readonly error: { readonly code: ErrorCode; readonly message: string };
 }
 
+/** What a model is asked and how its scores are read. */
+export interface ScoringMethod {
+  /** Family of the model, as "llava". */
+  readonly family: string;
+  readonly strategy: StrategyName;
+  /** The canonical prompt and answer. */
+  readonly prompt: string;
+  readonly answer: string;
+}
+
 /** A model that scores pictures. `using model = await load(folder)` frees it at the end of the block. */
 export interface Model {
   /** As in {@link ScoreResult.model}. */
   readonly name: string;
   readonly scale: Scale;
+  /** For the provenance of results; a model made for a test may lack it. */
+  readonly method?: ScoringMethod;
   /**
    * Scores pictures in the order of the inputs, one result each, as the model gets to them. Pictures are scored one at a
    * time, so that a score does not depend on the others.

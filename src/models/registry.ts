@@ -58,6 +58,11 @@ export async function loadImages(folder: string, options: ProcessorOptions = {})
   return family.loadImages(folder, config, options);
 }
 
+/** The conversation of a family whose plain checkpoints score by level words; undefined for any other family. */
+export function levelConversation(modelType: unknown): string | undefined {
+  return typeof modelType === "string" ? FAMILIES.get(modelType)?.levelConversation : undefined;
+}
+
 async function familyOf(folder: string): Promise<{ family: Family; config: unknown }> {
   const file = join(folder, "config.json");
   const config = await readJson(file);

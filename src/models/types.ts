@@ -155,4 +155,9 @@ export interface Family {
   /** Needs `preprocessor_config.json`, or none where the family has defaults. @param config the parsed `config.json` */
   loadImages(folder: string, config: unknown, options: ProcessorOptions): Promise<ImageInputs>;
   loadProcessor(folder: string, config: unknown, options: ProcessorOptions): Promise<MllmProcessor>;
+  /**
+   * Where the family's checkpoints without score tokens are known to score by level words (Q-Align and its relatives):
+   * the conversation that they were trained on.
+   */
+  readonly levelConversation?: string;
 }

@@ -19,4 +19,6 @@ export const mplugOwl2: Family = {
   load: loadMplugOwl2,
   loadImages: loadMplugOwl2Images,
   loadProcessor: loadMplugOwl2Processor,
+  // OneAlign, Q-Align, DeQA-Score and Compare2Score are this architecture.
+  levelConversation: "q_align",
 };
