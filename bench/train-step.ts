@@ -43,7 +43,7 @@ async function prepare(
   name: keyof typeof CREATE,
   folder: string,
   { config, inputIds, pixelShape, grid }: TrainCase,
-): Promise<number> {
+): Promise<{ parameters: number; flops: number }> {
   using model = CREATE[name](config, randomSource({ seed: 1 }));
   await saveMllm(model, folder);
   const labels = inputIds.map((id, t) => (t >= inputIds.length - SUPERVISED ? id : -100));
@@ -62,10 +62,17 @@ async function prepare(
   });
   await saveSafetensors(join(folder, "batch.safetensors"), tensors);
   for (const tensor of tensors.values()) tensor.dispose();
-  return [...model.parameters().values()].reduce((sum, parameter) => sum + parameter.numel, 0);
+  const all = [...model.parameters()];
+  const numel = (part: typeof all): number => part.reduce((sum, [, parameter]) => sum + parameter.numel, 0);
+  const vision = numel(all.filter(([key]) => /^(vision_tower|visual)\./.test(key)));
+  const language = numel(all.filter(([key]) => !/^(vision_tower|visual)\.|embed_tokens/.test(key)));
+  const patches = grid ? grid[1] * grid[2] : (112 / 14) ** 2 + 1;
+  // Matrix products of forward and backward, two operations a weight and row, three times; attention is left out.
+  const flops = 6 * (vision * patches + language * inputIds.length);
+  return { parameters: numel(all), flops };
 }
 
-async function measure(name: keyof typeof CREATE, dtype: string, folder: string): Promise<object> {
+async function measure(name: keyof typeof CREATE, dtype: string, folder: string, flops: number): Promise<object> {
   const args = [folder, options.batch, options.threads, dtype];
   const worker = fileURLToPath(new URL("train-step-worker.js", import.meta.url));
   const ours = new Peer(worker, args, process.execPath);
@@ -86,7 +93,10 @@ async function measure(name: keyof typeof CREATE, dtype: string, folder: string)
       /** Above 1: faster than transformers; the median of ratios of neighbouring rounds. */
       speedup: median(rounds.map(({ ours: a, python: b }) => b.seconds / a.seconds)),
       peakBytes: { ours: rounds.at(-1)?.ours.peak, transformers: rounds.at(-1)?.python.peak },
+      /** FLOP of matrix products a sample, what a 1024 x 1024 product reaches in this run, and the share of it. */
+      flopsPerSample: flops,
       matmulPeakFlops: peakFlops,
+      shareOfPeak: { ours: (rate("ours") * flops) / peakFlops, transformers: (rate("python") * flops) / peakFlops },
       firstLoss: { ours: first[0].loss, transformers: first[1].loss },
       lastLoss: { ours: rounds.at(-1)?.ours.loss, transformers: rounds.at(-1)?.python.loss },
     };
@@ -100,9 +110,9 @@ const results = [];
 for (const name of Object.keys(CREATE) as (keyof typeof CREATE)[]) {
   const folder = mkdtempSync(join(tmpdir(), "roc-train-step-"));
   try {
-    const parameters = await prepare(name, folder, CASES[name] as TrainCase);
+    const { parameters, flops } = await prepare(name, folder, CASES[name] as TrainCase);
     for (const dtype of ["float32", "bfloat16"]) {
-      const result = { parameters, ...(await measure(name, dtype, folder)) };
+      const result = { parameters, ...(await measure(name, dtype, folder, flops)) };
       process.stderr.write(`bench: ${JSON.stringify(result)}\n`);
       results.push(result);
     }
