@@ -10,6 +10,7 @@ import { loadImages, loadModel } from "../models/registry.js";
 import { fromTypedArray, keep, scope, tensor, type DType, type Tensor } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import type { Context, Io } from "./io.js";
+import { FLOATS } from "./score.js";
 
 interface ModelOptions {
   readonly model: string;
@@ -27,7 +28,7 @@ interface TensorOptions extends ModelOptions {
 function tensorCommand(name: string): Command {
   return modelCommand(name)
     .requiredOption("-i, --inputs <file>", "safetensors file with the inputs")
-    .addOption(new Option("--dtype <dtype>", "of the weights").choices(DTYPES).default("float32"))
+    .addOption(new Option("--dtype <dtype>", "of the weights").choices(FLOATS).default("float32"))
     .option("--device <device>", "cpu, cuda or cuda:1", "cpu")
     .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere");
 }
@@ -38,8 +39,6 @@ function modelCommand(name: string): Command {
     .requiredOption("-o, --outputs <file>", "safetensors file to write")
     .option("--json", "name, dtype and shape of every output as one JSON object");
 }
-
-const DTYPES: readonly DType[] = ["float32", "float64", "bfloat16", "float16"];
 
 /** Reads the inputs, lets `compute` make the outputs inside a scope, and writes them. */
 async function through(

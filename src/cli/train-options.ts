@@ -33,6 +33,7 @@ export interface TrainFlags {
   readonly rslora: boolean;
   readonly recompute: boolean;
   readonly weights: Precision;
+  readonly shardOptimizer: boolean;
   readonly groupByLength: boolean;
   readonly patience?: number;
   readonly keepLast: number;
@@ -103,6 +104,7 @@ function addPartOptions(command: Command): Command {
     .option("--rslora", "scale by the root of the rank", false)
     .option("--recompute", "compute activations twice instead of keeping them", false)
     .addOption(new Option("--weights <kind>", "what weights are kept in").choices(PRECISIONS).default("float32"))
+    .option("--shard-optimizer", "under torchrun: keep a part of the optimizer's states in each process (ZeRO-1)", false)
     .option("--group-by-length", "batches of answers of like length", false)
     .option("--patience <n>", "stop after so many validations without a better SRCC", whole(1))
     .option("--keep-last <n>", "states to keep beside the best", whole(1), 1);
@@ -119,7 +121,7 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
       number(0.1),
       defaults.minutes,
     )
-    .option("--batch <n>", "pictures of one forward", whole(1), defaults.batch)
+    .option("--batch <n>", "pictures of one forward, in each process", whole(1), defaults.batch)
     .option("--accumulate <n>", "forwards of one optimizer step", whole(1), 1)
     .option("--lr <rate>", "peak learning rate", number(0), defaults.lr)
     .addOption(new Option("--schedule <kind>", "of the learning rate").choices(SCHEDULES).default(defaults.schedule))
@@ -170,6 +172,7 @@ export function trainOptionsOf(flags: TrainFlags): TrainOptions {
     ...(flags.lora !== undefined && { lora: loraOf(flags.lora, flags) }),
     ...(flags.recompute && { recompute: true }),
     ...(flags.weights !== "float32" && { weights: flags.weights }),
+    ...(flags.shardOptimizer && { shardOptimizer: true }),
     ...(flags.groupByLength && { groupByLength: true }),
     ...(flags.patience !== undefined && { patience: flags.patience }),
     ...(flags.keepLast !== 1 && { keepLast: flags.keepLast }),

@@ -9,6 +9,7 @@ import { parseTemplates, type RocTemplates } from "../roc/template.js";
 import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import { findModel } from "./find-model.js";
+import type { ProcessGroup } from "../torch/index.js";
 import type { Context } from "./io.js";
 import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "./train-options.js";
 import type { TrainFlags } from "./train-options.js";
@@ -40,6 +41,9 @@ A configuration file says everything about a run: configs/ holds one for every r
 single keys. Without a file, --data, --model and --out are needed.
 
 The same command resumes a stopped run, even one that was killed, and ends with the same weights.
+
+Several processes train together under torchrun, each on --batch pictures of every batch:
+  torchrun --no-python --nproc_per_node 2 roc4mllm train CONFIG
 
 Examples:
   roc4mllm train configs/table1/ava-roc-mplug-owl2.yaml --dry-run
@@ -156,17 +160,30 @@ async function specOfFlags(flags: Flags): Promise<Spec> {
   };
 }
 
+/** Runs it in this process, or under torchrun as one of several. */
 async function runTrain(spec: Spec, flags: Flags, context: Context): Promise<void> {
+  if (context.io.env["WORLD_SIZE"] === undefined) return runProcess(spec, flags, context);
+  const { inGroup } = await import("../train/index.js");
+  return inGroup((group) => runProcess(spec, flags, context, group), { env: context.io.env });
+}
+
+/** What ranks other than 0 say, but for errors. */
+const SILENCE = { write: () => undefined };
+
+async function runProcess(spec: Spec, flags: Flags, context: Context, group?: ProcessGroup): Promise<void> {
   const { io, signal } = context;
-  const progress = new TrainProgress(io, flags.json);
+  const isFirst = group === undefined || group.rank === 0;
+  const progress = new TrainProgress(isFirst ? io : { stdout: SILENCE, stderr: SILENCE }, flags.json);
   const { validation: validationFraction } = spec.data;
   const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
   tellLosses(dataset, progress);
   const training = await import("../train/index.js");
   await useThreads(flags.threads);
   const data = training.runData(dataset, spec.data, spec.seed);
-  const options = spec.options(data.train.length);
-  const { strategy, scoreTokens: n, scale, weights, templates, device, conversation } = spec;
+  const options = spec.options(data.train.length / (group?.worldSize ?? 1));
+  const { strategy, scoreTokens: n, scale, weights, templates, conversation } = spec;
+  // Each process has a GPU of its own.
+  const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
   const { folder: base, visionTower } = await findModel(spec.model, spec.visionTower, context);
   const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
   if (flags.dryRun) {
@@ -176,7 +193,7 @@ async function runTrain(spec: Spec, flags: Flags, context: Context): Promise<voi
     });
     try {
       const plan = await training.describePlan(trainable, data, options);
-      io.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : planText(plan));
+      if (isFirst) io.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : planText(plan));
     } finally {
       trainable.parts.model.dispose();
     }
@@ -193,6 +210,7 @@ async function runTrain(spec: Spec, flags: Flags, context: Context): Promise<voi
     device,
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     signal,
+    ...(group && { group }),
   });
   for await (const event of events) {
     progress.event(event);

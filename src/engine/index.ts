@@ -1,4 +1,12 @@
 /** Scoring as a library: load a checkpoint, score pictures, save one. */
 export { load, saveCheckpoint, type LoadOptions } from "./load.js";
 export { createModel, scoreName } from "./model.js";
-export type { Model, ScoreFailure, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult, ScoringMethod } from "./types.js";
+export type {
+  Model,
+  ScoreFailure,
+  ScoreInput,
+  ScoreInputs,
+  ScoreOptions,
+  ScoreResult,
+  ScoringMethod,
+} from "./types.js";

@@ -75,7 +75,11 @@ export function* resample(count: number, { seed, resamples = 2000 }: BootstrapOp
     throw new RocError("USAGE", `bootstrap: ${resamples} resamples; give a whole number above 0`);
   }
   const random = new Random(seed, "bootstrap");
-  for (let i = 0; i < resamples; i++) yield Uint32Array.from({ length: count }, () => random.int(count));
+  for (let i = 0; i < resamples; i++) {
+    const rows = new Uint32Array(count);
+    for (let place = 0; place < count; place++) rows[place] = random.int(count);
+    yield rows;
+  }
 }
 
 /**
@@ -147,12 +151,39 @@ function replicate(
   const value = statistic(allRows(count));
   if (value === null) return null;
   const all = Array.from(samples, statistic);
-  const figures = sorted(all.filter((figure) => figure !== null));
+  const figures = definedOf(all);
   const tails = method === "bca" ? bcaTails(statistic, count, value, figures, level) : percentileTails(level);
-  if (tails === null || figures.length === 0) return null;
+  const interval = tails && intervalBetween(tails, value, figures, all.length, level);
+  return interval && { interval, figures };
+}
+
+/**
+ * The percentile interval of a figure from those of the resamples, `null` where it is not defined for one.
+ * @returns null where no resample has a figure
+ */
+export function percentileInterval(
+  value: number,
+  replicates: readonly (number | null)[],
+  level = 0.95,
+): Interval | null {
+  return intervalBetween(percentileTails(level), value, definedOf(replicates), replicates.length, level);
+}
+
+/** Those that are defined, in rising order. */
+function definedOf(replicates: readonly (number | null)[]): Float64Array {
+  return sorted(replicates.filter((figure) => figure !== null));
+}
+
+function intervalBetween(
+  tails: Tails,
+  value: number,
+  figures: Float64Array,
+  total: number,
+  level: number,
+): Interval | null {
+  if (figures.length === 0) return null;
   const [low, high] = [quantile(figures, tails[0]), quantile(figures, tails[1])];
-  const [resamples, undefinedResamples] = [figures.length, all.length - figures.length];
-  return { interval: { value, low, high, level, resamples, undefinedResamples }, figures };
+  return { value, low, high, level, resamples: figures.length, undefinedResamples: total - figures.length };
 }
 
 type Tails = readonly [number, number];

@@ -56,6 +56,7 @@ const train = z.strictObject({
   lora: lora.optional(),
   recompute: z.boolean().optional(),
   weights: z.enum(PRECISIONS).optional(),
+  shardOptimizer: z.boolean().optional(),
   groupByLength: z.boolean().optional(),
   patience: count.optional(),
   keepLast: count.optional(),

@@ -11,12 +11,16 @@ export interface FeedParts {
   readonly pixels: PixelCache;
   /** Length of a sample in any unit, for batches of like length. */
   readonly length: (sample: Sample) => number;
+  /** Which part of each batch is this process's, and of how many: `batchSize` samples each. */
+  readonly rank: number;
+  readonly ranks: number;
 }
 
 /** The samples of one forward. */
 export interface MicroBatch {
   /** Counted from 0 over the whole run. */
   readonly number: number;
+  readonly isEmpty: boolean;
   /** Each call gives the same pictures with streams of random numbers at their start. */
   pictures(): Picture[];
 }
@@ -33,7 +37,7 @@ export class Feed {
     private readonly options: Options,
   ) {
     const { batchSize, seed, groupByLength } = options;
-    const order = { size: parts.samples.length, batchSize, seed };
+    const order = { size: parts.samples.length, batchSize: batchSize * parts.ranks, seed };
     this.#order = groupByLength
       ? new LengthOrder({ ...order, lengths: parts.samples.map(parts.length) })
       : new BatchOrder(order);
@@ -61,10 +65,11 @@ export class Feed {
   }
 
   async #batch(batch: number): Promise<MicroBatch> {
-    const { samples, pixels } = this.parts;
-    const { seed, flip } = this.options;
+    const { samples, pixels, rank } = this.parts;
+    const { seed, flip, batchSize } = this.options;
     const { epoch, indices } = this.#order.at(batch);
-    const chosen = indices.map((index) => ({ index, sample: samples[index] as Sample }));
+    const own = indices.slice(rank * batchSize, (rank + 1) * batchSize);
+    const chosen = own.map((index) => ({ index, sample: samples[index] as Sample }));
     const images = await pixels.get(chosen.map(({ sample }) => sample.image));
     const streams = (): Random[] => chosen.map(({ index }) => new Random(seed, "sample", epoch, index));
     const shown = streams().map((random, i) => {
@@ -73,6 +78,7 @@ export class Feed {
     });
     return {
       number: batch,
+      isEmpty: chosen.length === 0,
       pictures: () =>
         streams().map((random, i) => {
           // The stream's first number has chosen the side.

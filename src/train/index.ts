@@ -9,7 +9,7 @@ export type {
   ValidationEvent,
 } from "./events.js";
 export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
-export { AdamW, decayGroups, type AdamWOptions, type ParameterGroup } from "./optimizer.js";
+export { AdamW, decayGroups, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optimizer.js";
 export { clipGradients } from "./clip.js";
 export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";
 export { collate, TextCache, type Batch, type Example, type Label } from "./collate.js";
@@ -21,6 +21,7 @@ export { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 export { train, type TrainTask } from "./loop.js";
 export { agreement, type AgreementOptions } from "./validate.js";
 export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
+export { inGroup } from "./distributed.js";
 export { describePlan, runData, type PlanDescription, type RunData } from "./plan.js";
 export { runTraining, type RunPlan } from "./run.js";
 export { reopen, startFrom, type StartOptions, type Trainable } from "./trainable.js";

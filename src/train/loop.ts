@@ -13,16 +13,18 @@ import { RocError } from "../errors.js";
 import type { LoraAdapters } from "../models/lora.js";
 import type { Mllm } from "../models/types.js";
 import { Recomputation, withDropout } from "../nn/index.js";
-import { getNumThreads, scope, setFlag, setNumThreads } from "../torch/index.js";
+import { getNumThreads, scope, setFlag, setNumThreads, type ProcessGroup } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import { saveState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
 import { clipNorm } from "./clip.js";
+import { alignWeights, ALONE, DataParallel, type Peers } from "./distributed.js";
+import { ReplicatedAdamW, ShardedAdamW } from "./distributed-optimizer.js";
 import type { CheckpointEvent, EndEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from "./events.js";
 import { isOutOfMemory, stepError } from "./faults.js";
 import { Feed, type MicroBatch } from "./feed.js";
 import { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 import type { LossCounts, Objective } from "./objective.js";
-import { AdamW, gradientOf } from "./optimizer.js";
+import { AdamW, gradientOf, type Optimizer } from "./optimizer.js";
 import type { PixelCache } from "./pixels.js";
 import type { Precision, TrainOptions } from "./options.js";
 import { fasterPrecision, mixedFor, type Mixed } from "./precision.js";
@@ -56,6 +58,11 @@ export interface TrainTask {
   /** Fewer steps are taken, if `steps` would take more minutes than this. */
   readonly minutes?: number;
   readonly signal?: AbortSignal;
+  /**
+   * The processes that train together, each in a call of its own. They get the weights of rank 0 and go on from its
+   * `resume` (of the others', the state counts alone); it validates and writes the states. They stop together.
+   */
+  readonly group?: ProcessGroup;
 }
 
 /**
@@ -66,6 +73,7 @@ export interface TrainTask {
  *   possible; USAGE where the options leave nothing to train or name what is not there
  */
 export async function* train(task: TrainTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
+  if (task.group) await alignWeights(task.group, task.model, task.adapters);
   const trainer = new Trainer(task, options);
   try {
     yield* trainer.run();
@@ -79,7 +87,8 @@ class Trainer {
   readonly #options: TrainOptions;
   readonly #feed: Feed;
   readonly #trained: readonly Trained[];
-  readonly #optimizer: AdamW;
+  readonly #optimizer: Optimizer;
+  readonly #peers: Peers;
   readonly #startedAt = performance.now();
   readonly #startStep: number;
   #mixed: Mixed = (body) => body();
@@ -99,8 +108,8 @@ class Trainer {
     const state = task.resume?.state;
     this.#task = task;
     this.#options = options;
-    const { length = commentLength, train: samples, pixels } = task;
-    this.#feed = new Feed({ samples, pixels, length }, options);
+    const { length = commentLength, train: samples, pixels, group } = task;
+    this.#feed = new Feed({ samples, pixels, length, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 }, options);
     this.#step = this.#startStep = state?.step ?? 0;
     this.#totalSteps = state?.totalSteps ?? options.steps;
     this.#best = state?.best ?? null;
@@ -109,8 +118,9 @@ class Trainer {
     this.#lastSaved = task.resume?.folder ?? "";
     if (state !== undefined) setNumThreads(state.threads);
     this.#trained = trainedParameters(task.model, options, task.adapters);
-    this.#optimizer = new AdamW(parameterGroups(this.#trained, options), { betas: options.betas });
+    this.#optimizer = optimizerOf(this.#trained, options, group);
     for (const { parameter } of this.#trained) parameter.requiresGrad_();
+    this.#peers = group ? new DataParallel(group, this.#trained) : ALONE;
     if (task.model.device === "cpu") setFlag("deterministic", true);
   }
 
@@ -133,6 +143,7 @@ class Trainer {
   }
 
   dispose(): void {
+    this.#peers.dispose();
     this.#optimizer.zeroGrad();
     this.#optimizer.dispose();
     for (const { parameter } of this.#trained) parameter.requiresGrad_(false);
@@ -165,16 +176,22 @@ class Trainer {
       this.#precision = "bfloat16";
     } else if (precision === "auto") {
       const [batch] = await this.#feed.take(0);
-      this.#precision = fasterPrecision(model.device, (candidate) => {
-        if (batch) this.#gradients(batch, mixedFor(candidate, model.device));
-        this.#optimizer.zeroGrad();
-      });
+      const measure = (): Precision =>
+        fasterPrecision(model.device, (candidate) => {
+          if (batch) this.#gradients(batch, mixedFor(candidate, model.device));
+          this.#optimizer.zeroGrad();
+        });
+      this.#precision = await this.#peers.fromFirst(measure);
     } else this.#precision = precision;
     // Weights of 16 bits are computed with as they are.
     if (weights !== "bfloat16") this.#mixed = mixedFor(this.#precision, model.device);
   }
 
   async #restore(file: string): Promise<void> {
+    if (this.#peers.rank > 0) {
+      this.#optimizer.restore(new Map());
+      return;
+    }
     using saved = await openSafetensors(file);
     scope(() => {
       this.#optimizer.restore(new Map(saved.names().map((name) => [name, saved.tensor(name)])));
@@ -192,7 +209,7 @@ class Trainer {
     const learningRate = this.#learningRate();
     const gradientNorm = this.#update(loss, learningRate);
     this.#step += 1;
-    this.#keepPace((performance.now() - start) / 1000);
+    await this.#keepPace((performance.now() - start) / 1000);
     return {
       type: "step",
       step: this.#step,
@@ -202,30 +219,50 @@ class Trainer {
       terms,
       learningRate,
       gradientNorm,
-      imagesPerSecond: (batchSize * accumulation) / this.#pace,
+      imagesPerSecond: (batchSize * accumulation * this.#peers.size) / this.#pace,
       secondsLeft: (this.#totalSteps - this.#step) * this.#pace,
     };
   }
 
-  /** The gradients of a step's batches, as if they were one; returns its loss and terms. */
+  /** The gradients of a step's batches in all processes, as if they were one; returns its loss and terms. */
   #accumulate(batches: readonly MicroBatch[]): Record<string, number> {
-    const { objective } = this.#task;
-    const counts = batches.length > 1 ? batches.map((batch) => objective.counts?.(batch.pictures())) : [];
+    const shares = this.#shares(batches);
     const sums: Record<string, number> = {};
     for (const [i, batch] of batches.entries()) {
-      for (const [name, value] of Object.entries(this.#gradients(batch, this.#mixed, sharesOf(counts, i)))) {
+      if (i + 1 === batches.length) this.#peers.arm();
+      // The last batch of an epoch may have no part for this process.
+      if (batch.isEmpty) continue;
+      for (const [name, value] of Object.entries(this.#gradients(batch, this.#mixed, shares[i]))) {
         sums[name] = (sums[name] ?? 0) + value;
       }
     }
-    return sums;
+    this.#peers.finish();
+    return this.#peers.totals(sums);
+  }
+
+  /** The batches' shares of a step's counts; none where the batches count alike. */
+  #shares(batches: readonly MicroBatch[]): LossCounts[] {
+    const { objective } = this.#task;
+    if (batches.length * this.#peers.size === 1) return [];
+    const own = batches.flatMap((batch) => objective.counts?.(batch.pictures()) ?? []);
+    if (own.length === 0) return [];
+    const sum = (name: keyof LossCounts): number => own.reduce((total, count) => total + count[name], 0);
+    const [text = 0, score = 0, votes = 0] = this.#peers.total([sum("text"), sum("score"), sum("votes")]);
+    const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+    return own.map((count) => ({
+      text: share(count.text, text),
+      score: share(count.score, score),
+      votes: share(count.votes, votes),
+    }));
   }
 
   /** Adds a batch's gradients; returns what it adds to the step's loss and terms. */
   #gradients(batch: MicroBatch, mixed: Mixed, shares?: LossCounts): Record<string, number> {
     const { objective } = this.#task;
-    const parts = shares ? 1 : this.#options.accumulation;
+    const { rank, size } = this.#peers;
+    const parts = shares ? 1 : this.#options.accumulation * size;
     const tape = this.#options.recompute === true ? new Recomputation() : undefined;
-    const dropoutSeed = new Random(this.#options.seed, "dropout", batch.number).int(2 ** 32);
+    const dropoutSeed = new Random(this.#options.seed, "dropout", batch.number, ...(rank > 0 ? [rank] : [])).int(2 ** 32);
     return withDropout(dropoutSeed, () =>
       scope(() => {
         const forward = (): ReturnType<Objective["loss"]> => objective.loss(batch.pictures(), mixed, shares);
@@ -260,20 +297,21 @@ class Trainer {
   }
 
   /** Updates the mean pace, and once, early in a new run, the number of steps that a time budget allows. */
-  #keepPace(seconds: number): void {
+  async #keepPace(seconds: number): Promise<void> {
     const done = this.#step - this.#startStep;
     this.#pace = done <= 2 ? seconds : this.#pace + (seconds - this.#pace) / Math.min(done, 20);
     const { minutes } = this.#task;
     if (minutes === undefined || this.#step !== MEASURED || done !== MEASURED) return;
     const left = minutes * 60 * USABLE - this.#secondsHere();
-    this.#totalSteps = Math.max(MEASURED, Math.min(this.#totalSteps, MEASURED + Math.floor(left / this.#pace)));
+    const fitting = Math.max(MEASURED, Math.min(this.#totalSteps, MEASURED + Math.floor(left / this.#pace)));
+    this.#totalSteps = await this.#peers.fromFirst(() => fitting);
   }
 
   /** Ends the run at this step where there was no better validation for long. */
   async #validate(): Promise<ValidationEvent> {
     const { objective, pixels, validation } = this.#task;
     const { batchSize, patience = Infinity } = this.#options;
-    const found = await agreement(objective, pixels, validation, { batchSize });
+    const found = await this.#peers.fromFirst(() => agreement(objective, pixels, validation, { batchSize }));
     const best = this.#best === null || (found.srcc ?? -1) > (this.#best.srcc ?? -1);
     const { srcc, plcc, mae } = found;
     if (best) this.#best = { step: this.#step, srcc, plcc, mae };
@@ -284,13 +322,15 @@ class Trainer {
 
   async #save(): Promise<CheckpointEvent> {
     const { run, save } = this.#task;
-    const write = async (aside: string): Promise<void> => {
-      await save(aside);
-      await saveSafetensors(join(aside, OPTIMIZER), this.#optimizer.state());
-    };
-    const { folder } = await saveState(run, this.#state(), write, this.#options);
-    this.#lastSaved = folder;
-    return { type: "checkpoint", step: this.#step, folder };
+    await this.#optimizer.withState(async (optimizer) => {
+      const write = async (aside: string): Promise<void> => {
+        await save(aside);
+        await saveSafetensors(join(aside, OPTIMIZER), optimizer);
+      };
+      await saveState(run, this.#state(), write, this.#options);
+    });
+    this.#lastSaved = stepFolder(run, this.#step);
+    return { type: "checkpoint", step: this.#step, folder: this.#lastSaved };
   }
 
   #state(): TrainerState {
@@ -328,17 +368,22 @@ class Trainer {
   /** Lets timers and signals run, and stops where one has fired. */
   async #checkSignal(): Promise<void> {
     await setImmediate();
-    if (this.#task.signal?.aborted !== true) return;
-    if (this.#step > this.#startStep) await this.#save();
+    const [aborted = 0] = this.#peers.total([this.#task.signal?.aborted === true ? 1 : 0]);
+    if (aborted === 0) return;
+    if (this.#unsaved) await this.#save();
     throw new RocError("ABORTED", `Stopped after step ${this.#step}. The same command goes on from there.`);
   }
 
   /** What a run dies of, with what is left of it. Where memory is short, the steps since the last state are saved first. */
   async #explain(error: unknown): Promise<unknown> {
     this.#optimizer.zeroGrad();
-    const unsaved = this.#step > 0 && this.#lastSaved !== stepFolder(this.#task.run, this.#step);
-    if (isOutOfMemory(error) && this.#whole && unsaved) await this.#save().catch(() => undefined);
+    const alone = this.#peers.size === 1;
+    if (alone && isOutOfMemory(error) && this.#whole && this.#unsaved) await this.#save().catch(() => undefined);
     return stepError(error, this.#step + 1, this.#lastSaved);
+  }
+
+  get #unsaved(): boolean {
+    return this.#step > 0 && this.#lastSaved !== stepFolder(this.#task.run, this.#step);
   }
 
   #secondsHere(): number {
@@ -349,15 +394,11 @@ class Trainer {
   }
 }
 
-/** A batch's shares of a step's counts; undefined where the batches count alike. */
-function sharesOf(all: readonly (LossCounts | undefined)[], batch: number): LossCounts | undefined {
-  const own = all[batch];
-  if (own === undefined) return undefined;
-  const share = (name: keyof LossCounts): number => {
-    const whole = all.reduce((sum, counts) => sum + (counts?.[name] ?? 0), 0);
-    return whole === 0 ? 0 : own[name] / whole;
-  };
-  return { text: share("text"), score: share("score"), votes: share("votes") };
+function optimizerOf(trained: readonly Trained[], options: TrainOptions, group?: ProcessGroup): Optimizer {
+  const groups = parameterGroups(trained, options);
+  const { betas, shardOptimizer = false } = options;
+  if (group === undefined) return new AdamW(groups, { betas });
+  return shardOptimizer ? new ShardedAdamW(groups, { betas }, group) : new ReplicatedAdamW(groups, { betas }, group);
 }
 
 function commentLength({ comments = [] }: Sample): number {

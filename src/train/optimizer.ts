@@ -66,7 +66,23 @@ function pick(matrix: Tensor, [first, end]: Rows): Tensor {
   return matrix.narrow(0, first, end - first);
 }
 
-export class AdamW {
+/** What the loop asks of an optimizer. */
+export interface Optimizer {
+  /** One update from the parameters' gradients. */
+  step(learningRate: number): void;
+  /** Drops all gradients. */
+  zeroGrad(): void;
+  /**
+   * Copies a saved state into this one.
+   * @throws RocError CHECKPOINT_MISMATCH where a tensor is missing or has another shape
+   */
+  restore(saved: ReadonlyMap<string, Tensor>): void;
+  /** Calls `write` with the state by name, `<parameter>.exp_avg` and so on, which must not be changed or kept. */
+  withState(write: (state: ReadonlyMap<string, Tensor>) => Promise<void>): Promise<void>;
+  dispose(): void;
+}
+
+export class AdamW implements Optimizer {
   readonly #groups: readonly Group[];
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
@@ -98,6 +114,10 @@ export class AdamW {
   /** Its state by name, `<parameter>.exp_avg` and so on; the tensors themselves, not copies. */
   state(): Map<string, Tensor> {
     return new Map(this.#slots().flatMap((slot) => Object.entries(stateOf(slot))));
+  }
+
+  async withState(write: (state: ReadonlyMap<string, Tensor>) => Promise<void>): Promise<void> {
+    await write(this.state());
   }
 
   /**

@@ -38,7 +38,7 @@ export interface TrainOptions {
   readonly seed: number;
   /** Optimizer steps. */
   readonly steps: number;
-  /** Samples of one forward. */
+  /** Samples of one forward, in each process. */
   readonly batchSize: number;
   /**
    * Forwards of one optimizer step. Their losses are scaled so that the step is that of one large batch: text loss means
@@ -75,6 +75,8 @@ export interface TrainOptions {
   readonly recompute?: boolean;
   /** What the weights are kept in; bfloat16 ones are trained on float32 masters, without autocast. Default float32. */
   readonly weights?: Precision;
+  /** In several processes: keep a part of the optimizer's states in each (ZeRO-1), instead of all. Default false. */
+  readonly shardOptimizer?: boolean;
   /** Put samples of like length into a batch. Default false. */
   readonly groupByLength?: boolean;
   /** Stop after so many validations without a better SRCC. Default: never. */

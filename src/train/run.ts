@@ -11,6 +11,7 @@ import { loadAdapter, saveAdapter } from "../models/peft.js";
 import { saveConfig } from "../models/save.js";
 import type { Mllm } from "../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../roc/index.js";
+import type { ProcessGroup } from "../torch/index.js";
 import { atomicWriteJson } from "../weights/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
@@ -26,7 +27,7 @@ const CONFIG = "config.json";
 /** Folder of a state that holds its adapters. */
 const ADAPTER = "adapter";
 /** Options that may change when a run is taken up again: they change nothing that is computed. */
-const FREE: ReadonlySet<string> = new Set(["recompute", "keepLast", "keepBest"]);
+const FREE: ReadonlySet<string> = new Set(["recompute", "shardOptimizer", "keepLast", "keepBest"]);
 
 /** Everything that a run needs to start, or to go on. */
 export interface RunPlan extends Scales {
@@ -51,6 +52,8 @@ export interface RunPlan extends Scales {
   readonly device?: string;
   readonly minutes?: number;
   readonly signal?: AbortSignal;
+  /** The processes that train together. Rank 0 alone uses the run folder; the others call `start`, whatever is in it. */
+  readonly group?: ProcessGroup;
 }
 
 /**
@@ -59,22 +62,31 @@ export interface RunPlan extends Scales {
  * @throws RocError USAGE where the folder holds a run of other settings; see `train()` for the rest
  */
 export async function* runTraining(plan: RunPlan): AsyncGenerator<TrainEvent, void, undefined> {
-  await mkdir(plan.folder, { recursive: true });
-  if (plan.fresh === true) await clearRun(plan.folder);
-  const resume = await openLatestState(plan.folder, plan.options);
+  const { group } = plan;
+  const isFirst = group === undefined || group.rank === 0;
+  const latest = await (group ? group.fromFirst(() => prepareFolder(plan)) : prepareFolder(plan));
+  // The others get the weights of rank 0 later.
+  const resume = isFirst ? latest : undefined;
   const trainable = await open(plan, resume);
   const { model } = trainable.parts;
   try {
     using adapters = await adapt(plan, model, resume);
-    await writeSettings(plan, trainable.parts, resume);
-    const record = await recorder(plan.folder, resume?.state.step ?? 0);
-    for await (const event of train(taskOf(plan, trainable, adapters, resume), plan.options)) {
+    if (isFirst) await writeSettings(plan, trainable.parts, resume);
+    const record = isFirst ? await recorder(plan.folder, resume?.state.step ?? 0) : () => Promise.resolve();
+    for await (const event of train(taskOf(plan, trainable, adapters, latest), plan.options)) {
       await record(event);
       yield event;
     }
   } finally {
     model.dispose();
   }
+}
+
+/** The state to go on from, if there is one. */
+async function prepareFolder({ folder, fresh = false, options }: RunPlan): Promise<SavedState | undefined> {
+  await mkdir(folder, { recursive: true });
+  if (fresh) await clearRun(folder);
+  return openLatestState(folder, options);
 }
 
 /** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
@@ -103,7 +115,7 @@ function taskOf(
   adapters: LoraAdapters | undefined,
   resume: SavedState | undefined,
 ): TrainTask {
-  const { minutes, signal, length } = plan;
+  const { minutes, signal, length, group } = plan;
   return {
     model: parts.model,
     objective: strategyObjective(parts, plan, plan.weights),
@@ -117,6 +129,7 @@ function taskOf(
     ...(length && { length }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(signal === undefined ? {} : { signal }),
+    ...(group && { group }),
   };
 }
 
@@ -153,6 +166,7 @@ function settingsOf(plan: RunPlan, { model, strategy, templates }: StrategyParts
   const { min, max } = strategy.scale;
   return {
     ...plan.options,
+    ...(plan.group && { ranks: plan.group.worldSize }),
     lossWeights: plan.weights,
     dataScale: plan.scale,
     attributeScales: plan.attributeScales,

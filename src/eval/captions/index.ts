@@ -5,7 +5,10 @@ import { splitTokens, tokenize } from "./tokenize.js";
 
 export type { CiderScore } from "./cider.js";
 export { meanSpice, spice, type SceneGraph, type SpiceScore, type Synonyms, type TupleScore } from "./spice.js";
+export { loadTagger, PARSER, sceneGraph, type Tagged, type Tagger } from "./scene-graph.js";
+export { OFFICIAL, spiceOfCorpus, type CorpusSpice, type SpiceOptions } from "./spice-corpus.js";
 export { tokenize } from "./tokenize.js";
+export { wordnetSynonyms } from "./wordnet.js";
 
 /** One caption and at least one reference for every id. */
 export interface CaptionCorpus {

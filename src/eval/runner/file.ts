@@ -1,25 +1,29 @@
 /** Predictions files: JSON Lines while a run goes on, so that a kill loses at most a line; CSV or Parquet at its end. */
-import { readFile, rename, truncate, writeFile } from "node:fs/promises";
-import { extname } from "node:path";
+import { mkdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
+import { dirname, extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
+import * as cells from "./cells.js";
 import { SCORE, type Prediction } from "./prediction.js";
 
 const numbers = z.record(z.string(), z.number());
+const splits = z.enum(["train", "validation", "test"]);
 const schema = z.object({
   id: z.string(),
   image: z.string(),
-  split: z.enum(["train", "validation", "test"]),
+  split: splits,
   theme: z.string().optional(),
   truth: numbers,
+  votes: z.array(z.number()).optional(),
+  references: z.array(z.string()).optional(),
   predicted: z.record(z.string(), z.number().nullable()),
   std: z.number().nullable(),
   distribution: z.array(z.number()).nullable(),
-  votes: z.array(z.number()).optional(),
+  comment: z.string().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 
@@ -41,20 +45,18 @@ export async function readPartial(file: string): Promise<Prediction[]> {
     .split("\n")
     .slice(0, -1)
     .map((line, index) => {
-      const parsed = schema.safeParse(parseJson(line));
+      const parsed = schema.safeParse(cells.parseJson(line));
       if (parsed.success) return parsed.data;
       const remedy = "Give another --out, or --fresh to begin again.";
       throw new RocError("DATA_INVALID", `${file}, line ${index + 1} is no prediction of an evaluation. ${remedy}`);
     });
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+/** Columns that stand only where a picture has a value for them. */
+const OPTIONAL_COLUMNS = ["votes", "comment", "references"] as const;
+const TEXT_COLUMNS: ReadonlySet<string> = new Set(
+  ["id", "image", "split", "theme", "predicted_distribution", "error"].concat(OPTIONAL_COLUMNS),
+);
 
 /** Columns of the table: the row's own, then `NAME` and `predicted_NAME` of every score, the overall one first. */
 function tableOf(predictions: readonly Prediction[]): { columns: string[]; rows: Record<string, unknown>[] } {
@@ -65,61 +67,126 @@ function tableOf(predictions: readonly Prediction[]): { columns: string[]; rows:
   const columns = [
     ...["id", "image", "split", "theme"],
     ...scores.flatMap((name) => [name, `predicted_${name}`]),
-    ...["predicted_std", "predicted_distribution", "error"],
+    ...["predicted_std", "predicted_distribution"],
+    ...OPTIONAL_COLUMNS.filter((name) => predictions.some((prediction) => prediction[name] !== undefined)),
+    "error",
   ];
-  const rows = predictions.map(({ id, image, split, theme, truth, predicted, std, distribution, error }) => ({
-    ...{ id, image, split, theme: theme ?? null },
-    ...Object.fromEntries(
-      scores.flatMap((name) => [
-        [name, truth[name] ?? null],
-        [`predicted_${name}`, predicted[name] ?? null],
-      ]),
-    ),
-    predicted_std: std,
-    predicted_distribution: distribution && JSON.stringify(distribution),
-    error: error ? `${error.code}: ${error.message}` : null,
-  }));
-  return { columns, rows };
+  return { columns, rows: predictions.map((prediction) => rowOf(prediction, scores)) };
 }
 
-const TEXT_COLUMNS = new Set(["id", "image", "split", "theme", "predicted_distribution", "error"]);
+function rowOf(prediction: Prediction, scores: readonly string[]): Record<string, unknown> {
+  const { id, image, split, theme, truth, predicted, std, distribution, votes, comment, references, error } =
+    prediction;
+  const values = scores.flatMap((name) => [
+    [name, truth[name] ?? null] as const,
+    [`predicted_${name}`, predicted[name] ?? null] as const,
+  ]);
+  return {
+    ...{ id, image, split, theme: theme ?? null },
+    ...Object.fromEntries(values),
+    predicted_std: std,
+    predicted_distribution: distribution && JSON.stringify(distribution),
+    votes: votes ? JSON.stringify(votes) : null,
+    comment: comment ?? null,
+    references: references ? JSON.stringify(references) : null,
+    error: error ? `${error.code}: ${error.message}` : null,
+  };
+}
 
 /**
  * Writes the finished table: Parquet where the name ends in `.parquet`, else CSV.
  * Goes through a file aside, so that the old one or the new one is there, whatever happens.
+ *
+ * @throws RocError FILE_UNREADABLE where it cannot be written
  */
 export async function writeTable(file: string, predictions: readonly Prediction[]): Promise<void> {
-  const { columns, rows } = tableOf(predictions);
+  const table = tableOf(predictions);
   const aside = `${file}.tmp`;
-  if (extname(file) === ".parquet") {
-    const columnData = columns.map((name) => ({
-      name,
-      data: rows.map((row) => row[name] ?? null),
-      type: TEXT_COLUMNS.has(name) ? ("STRING" as const) : ("DOUBLE" as const),
-      nullable: true,
-    }));
-    await writeFile(aside, new Uint8Array(parquetWriteBuffer({ columnData })));
-  } else {
-    await writeFile(aside, stringify(rows, { header: true, columns, cast: { number: String } }));
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(aside, extname(file) === ".parquet" ? parquetOf(table) : csvOf(table));
+    await rename(aside, file);
+  } catch (cause) {
+    const remedy = "Check the folder's rights and the free space.";
+    throw new RocError("FILE_UNREADABLE", `${file} cannot be written: ${messageOf(cause)}. ${remedy}`, { cause });
   }
-  await rename(aside, file);
 }
 
-/** A row of another system's table: cells by column name, in lower case. */
-export type SystemRow = ReadonlyMap<string, unknown>;
+type Table = ReturnType<typeof tableOf>;
+
+function parquetOf({ columns, rows }: Table): Uint8Array {
+  const columnData = columns.map((name) => ({
+    name,
+    data: rows.map((row) => row[name] ?? null),
+    type: TEXT_COLUMNS.has(name) ? ("STRING" as const) : ("DOUBLE" as const),
+    nullable: true,
+  }));
+  return new Uint8Array(parquetWriteBuffer({ columnData }));
+}
+
+function csvOf({ columns, rows }: Table): string {
+  return stringify(rows, { header: true, columns, cast: { number: String } });
+}
 
 /**
- * Reads another system's predictions: CSV, JSON Lines or Parquet by the name's ending.
+ * Reads a table that {@link writeTable} wrote.
  *
+ * @throws RocError FILE_NOT_FOUND; DATA_INVALID naming file, row and column
+ */
+export async function readTable(file: string): Promise<Prediction[]> {
+  const rows = await readRows(file, (name) => name);
+  return rows.map((row, index) => {
+    const where = (column: string): string => `${file}, row ${index + 1}: ${column}`;
+    const split = splits.safeParse(row.get("split"));
+    if (!split.success || !row.has("predicted_score")) {
+      throw new RocError("DATA_INVALID", `${where("split")} is missing: this is no table of roc4mllm eval.`);
+    }
+    return predictionOf(row, split.data, where);
+  });
+}
+
+function predictionOf(row: cells.Row, split: Prediction["split"], where: (column: string) => string): Prediction {
+  const text = (name: string): string => cells.cellText(row.get(name));
+  const names = [...row.keys()].filter((name) => row.has(`predicted_${name}`));
+  const [votes, references] = [cells.cellNumbers(row.get("votes"), where("votes")), row.get("references")];
+  const truths = names.map((name) => [name, cells.cellNumber(row.get(name), where(name))] as const);
+  const error = cells.cellError(row.get("error"));
+  const predicted = names
+    .map((name) => [name, cells.cellNumber(row.get(`predicted_${name}`), where(`predicted_${name}`))] as const)
+    // A picture that failed has no attributes to speak of.
+    .filter(([name, value]) => error === undefined || value !== null || name === SCORE);
+  return {
+    id: text("id"),
+    image: text("image"),
+    split,
+    ...(text("theme") !== "" && { theme: text("theme") }),
+    truth: Object.fromEntries(truths.flatMap(([name, value]) => (value === null ? [] : [[name, value]]))),
+    ...(votes && { votes }),
+    ...(references ? { references: cells.cellTexts(references, where("references")) ?? [] } : {}),
+    predicted: Object.fromEntries(predicted),
+    std: cells.cellNumber(row.get("predicted_std"), where("predicted_std")),
+    distribution: cells.cellNumbers(row.get("predicted_distribution"), where("predicted_distribution")),
+    ...(text("comment") !== "" && { comment: text("comment") }),
+    ...(error && { error }),
+  };
+}
+
+/**
+ * Reads a table: CSV, JSON Lines or Parquet by the name's ending.
+ *
+ * @param nameOf what becomes of a column's name; by default it is trimmed and in lower case
  * @throws RocError FILE_NOT_FOUND, DATA_INVALID naming the file
  */
-export async function readSystemRows(file: string): Promise<SystemRow[]> {
+export async function readRows(
+  file: string,
+  nameOf = (name: string): string => name.trim().toLowerCase(),
+): Promise<cells.Row[]> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
   });
   try {
     return (await recordsOf(file, bytes)).map(
-      (record) => new Map(Object.entries(record).map(([name, cell]) => [name.trim().toLowerCase(), cell])),
+      (record) => new Map(Object.entries(record).map(([name, cell]) => [nameOf(name), cell])),
     );
   } catch (cause) {
     if (cause instanceof RocError) throw cause;
@@ -130,11 +197,9 @@ export async function readSystemRows(file: string): Promise<SystemRow[]> {
 
 async function recordsOf(file: string, bytes: Buffer): Promise<object[]> {
   const records = z.array(z.record(z.string(), z.unknown()));
-  switch (extname(file)) {
-    case ".parquet": {
-      const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-      return records.parse(await parquetReadObjects({ file: buffer }));
-    }
+  switch (extname(file).toLowerCase()) {
+    case ".parquet":
+      return records.parse(await parquetReadObjects({ file: new Uint8Array(bytes).buffer }));
     case ".jsonl":
     case ".ndjson":
     case ".json":
@@ -143,7 +208,7 @@ async function recordsOf(file: string, bytes: Buffer): Promise<object[]> {
         .split("\n")
         .flatMap((line, index) => {
           if (line.trim() === "") return [];
-          const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(line));
+          const parsed = z.record(z.string(), z.unknown()).safeParse(cells.parseJson(line));
           if (parsed.success) return [parsed.data];
           throw new RocError("DATA_INVALID", `${file}, line ${index + 1} is no JSON object.`);
         });

@@ -1,13 +1,16 @@
 /** Evaluation of a model, or of another system's predictions, on a data set. */
-export { predictionLine, readPartial, writeTable } from "./file.js";
-export { SCORE, succeeded, truthOf, type Prediction } from "./prediction.js";
+export { METRIC_NAMES, type Figures, type MetricName } from "../agreement.js";
+export { predictionLine, readPartial, readTable, writeTable } from "./file.js";
+export { ratedOf, SCORE, succeeded, type Prediction, type Rated } from "./prediction.js";
 export { predict, type RunOptions } from "./run.js";
 export {
+  coverageFigures,
+  pairsOf,
+  ratingsOf,
   summarise,
-  type Figures,
-  type MetricName,
   type PartSummary,
   type Summary,
   type SummaryOptions,
 } from "./summary.js";
 export { readSystem, type SystemPredictions } from "./system.js";
+export { readSummary, SUMMARY_FILE, type Provenance, type RunSummary } from "./record.js";

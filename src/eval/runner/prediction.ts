@@ -1,7 +1,8 @@
 /** What a system said about one picture, beside what people said: a row of a predictions file. */
 import type { Sample, Split } from "../../data/index.js";
 
-export interface Prediction {
+/** What the data set says of a picture. */
+export interface Rated {
   /** The data set's own id. */
   readonly id: string;
   /** Path of the picture. */
@@ -10,14 +11,21 @@ export interface Prediction {
   readonly theme?: string | undefined;
   /** Ratings by name on the data set's scales; the overall score is "score". */
   readonly truth: Readonly<Record<string, number>>;
-  /** Predictions by the same names, on the same scales; null where none could be read. */
+  /** Votes for evenly spaced ratings over the scale, where the data set has them. */
+  readonly votes?: readonly number[] | undefined;
+  /** What people wrote about it, where comments are evaluated. */
+  readonly references?: readonly string[] | undefined;
+}
+
+export interface Prediction extends Rated {
+  /** Predictions by the names of the truth, on the same scales; null where none could be read. */
   readonly predicted: Readonly<Record<string, number | null>>;
   /** Predicted standard deviation of the overall score. */
   readonly std: number | null;
   /** Predicted probabilities of evenly spaced ratings over the scale. */
   readonly distribution: readonly number[] | null;
-  /** Votes for evenly spaced ratings over the scale, where the data set has them. */
-  readonly votes?: readonly number[] | undefined;
+  /** What the system wrote about it. */
+  readonly comment?: string | undefined;
   /** Why there is no prediction. */
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
@@ -25,9 +33,10 @@ export interface Prediction {
 /** Name of the overall score among a prediction's values. */
 export const SCORE = "score";
 
-/** What people said about a sample, by name. */
-export function truthOf({ score, attributes }: Sample): Record<string, number> {
-  return { [SCORE]: score, ...attributes };
+/** What people said about a sample. */
+export function ratedOf({ id, image, split, theme, score, attributes, votes, comments }: Sample): Rated {
+  const truth = { [SCORE]: score, ...attributes };
+  return { id, image, split, theme, truth, ...(votes && { votes }), ...(comments && { references: comments }) };
 }
 
 /** Whether the overall score was predicted. */

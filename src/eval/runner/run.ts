@@ -3,13 +3,15 @@ import { open } from "node:fs/promises";
 import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../../data/index.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
-import { toScale } from "../../roc/index.js";
+import { toScale } from "../../roc/vocabulary.js";
 import { predictionLine, readPartial } from "./file.js";
-import { SCORE, truthOf, type Prediction } from "./prediction.js";
+import { ratedOf, SCORE, type Prediction } from "./prediction.js";
 
 export interface RunOptions {
   /** File that grows by a line a picture. */
   readonly partial: string;
+  /** Have comments written where the checkpoint's answers have one. */
+  readonly comments?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each picture, with those of an earlier run counted in. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -25,7 +27,7 @@ export async function predict(
   model: Model,
   dataset: Omit<LoadedDataset, "samples">,
   samples: readonly Sample[],
-  { partial, signal, onProgress }: RunOptions,
+  { partial, comments, signal, onProgress }: RunOptions,
 ): Promise<Prediction[]> {
   const wanted = new Set(samples.map(({ id }) => id));
   const done = new Map((await readPartial(partial)).filter(({ id }) => wanted.has(id)).map((row) => [row.id, row]));
@@ -35,7 +37,7 @@ export async function predict(
   try {
     let next = 0;
     const inputs = left.map(({ image }) => image);
-    for await (const result of model.score(inputs, signal ? { signal } : {})) {
+    for await (const result of model.score(inputs, { ...(signal && { signal }), ...(comments && { comments }) })) {
       const sample = left[next++];
       if (!sample) throw new RocError("INTERNAL", "More results than pictures.");
       const prediction = predictionOf(sample, result, dataset);
@@ -46,7 +48,11 @@ export async function predict(
   } finally {
     await handle.close();
   }
-  return samples.flatMap(({ id }) => done.get(id) ?? []);
+  // Two rows of a data set may be of one picture: each keeps its own ratings.
+  return samples.flatMap((sample) => {
+    const row = done.get(sample.id);
+    return row ? { ...row, ...ratedOf(sample) } : [];
+  });
 }
 
 function predictionOf(
@@ -54,11 +60,10 @@ function predictionOf(
   result: ScoreResult | ScoreFailure,
   dataset: Omit<LoadedDataset, "samples">,
 ): Prediction {
-  const { id, image, split, theme, votes } = sample;
-  const row = { id, image, split, theme, truth: truthOf(sample), votes };
+  const row = ratedOf(sample);
   if ("error" in result)
     return { ...row, predicted: { [SCORE]: null }, std: null, distribution: null, error: result.error };
-  const { scale, score, std, distribution, attributes = {} } = result;
+  const { scale, score, std, distribution, comment, attributes = {} } = result;
   const to = (value: number | null, target: ScoreScale): number | null =>
     value === null ? null : toScale(value, scale, target);
   const others = Object.entries(attributes).map(
@@ -70,5 +75,6 @@ function predictionOf(
     predicted: { [SCORE]: to(score, dataset.scale), ...Object.fromEntries(others) },
     std: std === null ? null : std * stretch,
     distribution,
+    ...(comment !== undefined && { comment }),
   };
 }

@@ -1,20 +1,15 @@
 /** The figures of a set of predictions, with intervals, parts and failures. */
 import type { ScoreScale } from "../../data/index.js";
-import { bootstrapInterval, ofPairs, type Interval } from "../bootstrap.js";
+import { agreementFigures, type Figures } from "../agreement.js";
+import { ofPairs } from "../bootstrap.js";
 import { breakdown, partsByGroup, partsByQuantile, type Part, type PartFigures } from "../breakdown.js";
-import { coverageOf, discreteRange, normalRange, type Coverage } from "../calibration.js";
+import { coverageOf, discreteRange, normalRange, type Coverage, type Range } from "../calibration.js";
 import { emd, kl } from "../distributions.js";
 import { plccFitted } from "../logistic.js";
-import { accuracy, krcc, mae, plcc, rmse, srcc, type Numbers } from "../metrics.js";
+import { accuracy, mae, plcc, srcc, type Numbers } from "../metrics.js";
 import { SCORE, succeeded, type Prediction } from "./prediction.js";
 
 type Metric = (predicted: Numbers, truth: Numbers) => number | null;
-
-/** What is reported of every score, in the order of tables. */
-const METRICS = { srcc, plcc, krcc, mae, rmse } as const satisfies Record<string, Metric>;
-export type MetricName = keyof typeof METRICS;
-
-export type Figures = Readonly<Record<MetricName, Interval | null>>;
 
 export interface SummaryOptions {
   readonly scale: ScoreScale;
@@ -28,6 +23,8 @@ export interface SummaryOptions {
 export type PartSummary = PartFigures<"srcc" | "plcc" | "mae">;
 
 export interface Summary {
+  /** That the errors are in units of. */
+  readonly scale: ScoreScale;
   readonly count: number;
   /** Predictions that there are figures of. */
   readonly scored: number;
@@ -54,6 +51,7 @@ export function summarise(predictions: readonly Prediction[], options: SummaryOp
   const [predicted, truth] = pairsOf(scored, SCORE);
   const threshold = options.threshold ?? (options.scale.min + options.scale.max) / 2;
   return {
+    scale: { min: options.scale.min, max: options.scale.max },
     count: predictions.length,
     scored: scored.length,
     failures: countBy(predictions.filter((row) => !succeeded(row)).map(({ error }) => error?.code ?? "NO_SCORE")),
@@ -63,16 +61,20 @@ export function summarise(predictions: readonly Prediction[], options: SummaryOp
     distributions: distributionFigures(scored),
     attributes: attributeFigures(scored, options),
     byTheme: partFigures(partsByGroup(scored.map(({ theme }) => theme)), predicted, truth),
-    byTrueScore: partFigures(scored.length > 0 ? partsByQuantile(truth, QUANTILES) : [], predicted, truth),
-    coverage: coverageFigures(scored, options.scale),
+    byTrueScore: partFigures(partsByTruth(truth), predicted, truth),
+    coverage: coverageFigures(scored, options.scale, LEVELS),
   };
 }
 
 function figuresOf(predicted: Numbers, truth: Numbers, { seed, resamples }: SummaryOptions): Figures {
-  const interval = (metric: Metric): Interval | null =>
-    bootstrapInterval(ofPairs(metric, predicted, truth), truth.length, { seed, ...(resamples && { resamples }) });
-  const entries = Object.entries(METRICS).map(([name, metric]) => [name, interval(metric)] as const);
-  return Object.fromEntries(entries) as Record<MetricName, Interval | null>;
+  return agreementFigures(predicted, truth, { seed, ...(resamples && { resamples }) });
+}
+
+/** Fifths by rising truth, named with their ends. */
+function partsByTruth(truth: Numbers): Part[] {
+  const short = (value: number): string => String(Number(value.toPrecision(4)));
+  const parts = partsByQuantile(truth, QUANTILES);
+  return parts.map(({ name, rows, low, high }) => ({ name: `${name}: ${short(low)} to ${short(high)}`, rows }));
 }
 
 function partFigures(parts: readonly Part[], predicted: Numbers, truth: Numbers): PartSummary[] {
@@ -81,7 +83,7 @@ function partFigures(parts: readonly Part[], predicted: Numbers, truth: Numbers)
 }
 
 /** Predicted and true values of one score, where both are there. */
-function pairsOf(predictions: readonly Prediction[], name: string): [number[], number[]] {
+export function pairsOf(predictions: readonly Prediction[], name: string): [number[], number[]] {
   const pairs = predictions.flatMap(({ predicted, truth }) => {
     const [value, rating] = [predicted[name], truth[name]];
     return typeof value === "number" && rating !== undefined ? [[value, rating] as const] : [];
@@ -113,18 +115,31 @@ function distributionFigures(predictions: readonly Prediction[]): Summary["distr
   return { count: pairs.length, emd: mean((predicted, voted) => emd(predicted, voted, 2)), kl: mean(kl) };
 }
 
-/** From the predicted distribution where there is one for every picture, else from a normal one of the predicted spread. */
-function coverageFigures(predictions: readonly Prediction[], { min, max }: ScoreScale): Coverage[] {
+/**
+ * The share of ratings that central intervals of the predicted spread hold: from the predicted distribution where there
+ * is one, else from a normal one. Empty where a prediction has no spread.
+ *
+ * @param predictions none of them failed
+ */
+export function coverageFigures(
+  predictions: readonly Prediction[],
+  scale: ScoreScale,
+  levels: readonly number[],
+): Coverage[] {
   const [predicted, truth] = pairsOf(predictions, SCORE);
   const stds = predictions.map(({ std }) => std);
   if (predictions.length === 0 || stds.includes(null)) return [];
-  const rangeOf = (item: number, level: number) => {
+  const rangeOf = (item: number, level: number): Range => {
     const { distribution } = predictions[item] as Prediction;
     if (!distribution) return normalRange(predicted[item] as number, stds[item] ?? 0, level);
-    const values = distribution.map((_, index) => min + (index * (max - min)) / (distribution.length - 1));
-    return discreteRange(values, distribution, level);
+    return discreteRange(ratingsOf(distribution.length, scale), distribution, level);
   };
-  return coverageOf(rangeOf, truth, LEVELS);
+  return coverageOf(rangeOf, truth, levels);
+}
+
+/** Evenly spaced ratings over a scale. */
+export function ratingsOf(count: number, { min, max }: ScoreScale): number[] {
+  return Array.from({ length: count }, (_, index) => min + (index * (max - min)) / (count - 1));
 }
 
 function countBy(keys: readonly string[]): Record<string, number> {

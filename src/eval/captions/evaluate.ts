@@ -1,0 +1,31 @@
+/** The comments of an evaluation against what people wrote. */
+import type { Prediction } from "../runner/prediction.js";
+import { scoreCaptions } from "./index.js";
+import { spiceOfCorpus, type SpiceOptions } from "./spice-corpus.js";
+
+export interface CaptionFigures {
+  /** Pictures with a comment and references. */
+  readonly count: number;
+  readonly cider: number | null;
+  readonly ciderD: number | null;
+  /** With the name of the parser, as the score depends on it. */
+  readonly spice: { readonly parser: string; readonly value: number | null };
+}
+
+/** The figures, or null where no picture has a comment beside references. */
+export async function captionFigures(
+  predictions: readonly Prediction[],
+  options: SpiceOptions = {},
+): Promise<CaptionFigures | null> {
+  const pairs = predictions.flatMap(({ id, comment, references }) =>
+    comment !== undefined && references && references.length > 0 ? [{ id, comment, references }] : [],
+  );
+  if (pairs.length === 0) return null;
+  const corpus = {
+    hypotheses: Object.fromEntries(pairs.map(({ id, comment }) => [id, comment])),
+    references: Object.fromEntries(pairs.map(({ id, references }) => [id, references])),
+  };
+  const { cider, ciderD } = scoreCaptions(corpus);
+  const { parser, value } = await spiceOfCorpus(corpus, options);
+  return { count: pairs.length, cider, ciderD, spice: { parser, value } };
+}

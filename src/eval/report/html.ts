@@ -1,0 +1,64 @@
+/** HTML and SVG as tagged templates: what is put in is escaped, unless it is markup itself. */
+import { escapeHtml } from "../../data/doctor/histogram.js";
+
+/** Finished markup. */
+export class Markup {
+  constructor(readonly text: string) {}
+}
+
+/** What may stand in a template; `false`, null and undefined are nothing. */
+export type Content = Markup | string | number | false | null | undefined | readonly Content[];
+
+/** Markup of a template. */
+export function html(texts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
+  // Indented as code; the page need not be.
+  const plain = texts.map((text) => text.replace(/\n\s+/g, "\n"));
+  return new Markup(plain.map((text, i) => text + (i < contents.length ? textOf(contents[i]) : "")).join(""));
+}
+
+function textOf(content: Content): string {
+  if (content === undefined || content === null || content === false) return "";
+  if (content instanceof Markup) return content.text;
+  if (typeof content === "string" || typeof content === "number") return escapeHtml(String(content));
+  return content.map(textOf).join("");
+}
+
+/** A figure with so many decimals; a dash where it is not defined. */
+export function decimals(value: number | null | undefined, digits = 3): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits);
+}
+
+/** A number of a scale, short. */
+export function short(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+export interface TableOptions {
+  /** What the table shows, for those who do not see it. */
+  readonly label: string;
+  readonly head: readonly string[];
+  /** The first cell of a row is its name. */
+  readonly rows: readonly (readonly Content[])[];
+}
+
+/** A table that scrolls by itself where it is wider than the page. */
+export function table({ label, head, rows }: TableOptions): Markup {
+  return html`<div class="wide" role="region" aria-label="${label}" tabindex="0">
+    <table>
+      <thead>
+        <tr>
+          ${head.map((name) => html`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          ([name, ...cells]) =>
+            html`<tr>
+              <th scope="row">${name}</th>
+              ${cells.map((cell) => html`<td>${cell}</td>`)}
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}

@@ -1,0 +1,87 @@
+/** The pictures of the report: which ones, and small copies of them inside the page. */
+import sharp from "sharp";
+import { SCORE, type Prediction } from "../runner/index.js";
+import { decimals, html, type Markup } from "./html.js";
+
+const PER_LIST = 8;
+/** Longest side in pixels: sharp enough for a card on a dense screen. */
+const SIDE = 320;
+const QUALITY = 68;
+
+/** A prediction with both scores there. */
+export interface Scored {
+  readonly prediction: Prediction;
+  readonly truth: number;
+  readonly predicted: number;
+}
+
+/** Those that have a prediction. */
+export function scoredOf(predictions: readonly Prediction[]): Scored[] {
+  return predictions.flatMap((prediction) => {
+    const [truth, predicted] = [prediction.truth[SCORE], prediction.predicted[SCORE]];
+    return typeof truth === "number" && typeof predicted === "number" ? [{ prediction, truth, predicted }] : [];
+  });
+}
+
+/** The ends of a ranking, each with its pictures. */
+export async function rankedExamples(scored: readonly Scored[], signal?: AbortSignal): Promise<Markup> {
+  const error = ({ truth, predicted }: Scored): number => predicted - truth;
+  const lists = [
+    { title: "Scored highest", of: (one: Scored) => one.predicted },
+    { title: "Scored lowest", of: (one: Scored) => -one.predicted },
+    { title: "Scored too high", of: error },
+    { title: "Scored too low", of: (one: Scored) => -error(one) },
+  ];
+  const thumbnails = new Map<string, Promise<string | undefined>>();
+  const sections: Markup[] = [];
+  for (const { title, of } of lists) {
+    const best = scored.toSorted((a, b) => of(b) - of(a)).slice(0, PER_LIST);
+    const cards: Markup[] = [];
+    for (const one of best) {
+      signal?.throwIfAborted();
+      const { image } = one.prediction;
+      const thumbnail = thumbnails.get(image) ?? thumbnailOf(image);
+      thumbnails.set(image, thumbnail);
+      cards.push(card(one, await thumbnail));
+    }
+    sections.push(
+      html`<h3>${title}</h3>
+        <ul class="pictures">
+          ${cards}
+        </ul>`,
+    );
+  }
+  return html`${sections}`;
+}
+
+function card({ prediction: { id, theme }, truth, predicted }: Scored, thumbnail: string | undefined): Markup {
+  const error = predicted - truth;
+  const alt = `Picture ${id}${theme === undefined ? "" : `, ${theme}`}`;
+  const picture =
+    thumbnail === undefined
+      ? html`<div class="no-picture">no picture</div>`
+      : html`<img src="${thumbnail}" alt="${alt}" />`;
+  const sign = error >= 0 ? "+" : "−";
+  return html`<li>
+    ${picture}
+    <p>
+      <b>${decimals(predicted, 2)}</b> <span class="quiet">predicted</span><br /><b>${decimals(truth, 2)}</b>
+      <span class="quiet">true (${sign}${decimals(Math.abs(error), 2)})</span><br /><span class="quiet id">${id}</span>
+    </p>
+  </li> `;
+}
+
+/** A small JPEG as a data address; undefined where the file is not there any more or cannot be read. */
+async function thumbnailOf(file: string): Promise<string | undefined> {
+  const size = { width: SIDE, height: SIDE, fit: "inside", withoutEnlargement: true } as const;
+  return sharp(file)
+    .rotate()
+    .resize(size)
+    .flatten({ background: "#fff" })
+    .jpeg({ quality: QUALITY, mozjpeg: true })
+    .toBuffer()
+    .then(
+      (bytes) => `data:image/jpeg;base64,${bytes.toString("base64")}`,
+      () => undefined,
+    );
+}

@@ -1,0 +1,164 @@
+/** A published table with our own figures beside it, and what the missing ones need. */
+import type { Interval } from "../bootstrap.js";
+import type { RunSummary } from "../runner/index.js";
+import { findRun, type Run } from "./runs.js";
+import {
+  BACKBONES,
+  DATASETS,
+  parseCell,
+  type Backbone,
+  type DatasetKey,
+  type PrintedCell,
+  type PublishedTable,
+  type RowSystem,
+  type TableColumn,
+  type TableMetric,
+  type TableRow,
+} from "./types.js";
+
+export interface Ours {
+  readonly value: number;
+  /** Of the bootstrap at 95%; null for figures of comments. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Run folder. */
+  readonly run: string;
+  /** What a figure of comments was computed by, where that is not what the paper computed it by. */
+  readonly by?: string;
+}
+
+export interface ComparedCell {
+  readonly published: PrintedCell;
+  readonly ours: Ours | null;
+  /** Ours less the published; null where one is missing, or ours is of the studio. */
+  readonly difference: number | null;
+  /** Mark of the entry of {@link ComparedTable.needs} that says what is missing; null where nothing is. */
+  readonly needs: string | null;
+}
+
+export interface ComparedRow {
+  readonly row: TableRow;
+  readonly cells: readonly ComparedCell[];
+}
+
+export interface Need {
+  /** "a", "b", ... */
+  readonly mark: string;
+  readonly text: string;
+  /** What makes the run. */
+  readonly command: string | null;
+}
+
+export interface ComparedTable {
+  readonly table: PublishedTable;
+  /** Ours are of the studio's twins of the data sets, and do not compare with the published figures. */
+  readonly studio: boolean;
+  /** Our rows' family, where it stands in for the paper's mPLUG-Owl2. */
+  readonly backbone: Backbone | null;
+  readonly rows: readonly ComparedRow[];
+  readonly needs: readonly Need[];
+}
+
+export interface CompareOptions {
+  readonly studio?: boolean;
+  /** Takes the place of mPLUG-Owl2 in our figures. */
+  readonly backbone?: Backbone;
+}
+
+/** Puts our runs into a published table. */
+export function compareTable(
+  table: PublishedTable,
+  runs: readonly Run[],
+  { studio = false, backbone }: CompareOptions = {},
+): ComparedTable {
+  const needs = new Needs(studio);
+  const usable = runs.filter((run) => run.studio === studio);
+  const rows = table.rows.map((row) => {
+    const system = backbone && row.backbone === "mplug_owl2" ? { ...row, backbone } : row;
+    const cells = table.columns.map((column, k) => cellOf(column, row, system, row.cells[k] ?? "-", usable, needs));
+    return { row, cells };
+  });
+  return { table, studio, backbone: backbone ?? null, rows, needs: needs.all };
+}
+
+function cellOf(
+  column: TableColumn,
+  row: TableRow,
+  system: RowSystem,
+  printed: string,
+  runs: readonly Run[],
+  needs: Needs,
+): ComparedCell {
+  const published = parseCell(printed);
+  const run = findRun(runs, column.dataset, system);
+  const metric = column.metric ?? row.metric ?? "srcc";
+  const ours = run ? figureOf(run, metric, column.attribute) : null;
+  const comparable = ours !== null && !needs.studio && ours.by === undefined;
+  return {
+    published,
+    ours,
+    difference: comparable && published.value !== null ? ours.value - published.value : null,
+    needs: ours !== null || published.value === null ? null : needs.markOf(system, column, run),
+  };
+}
+
+/** A figure of a run; null where the run has none. */
+function figureOf({ summary, folder }: Run, metric: TableMetric, attribute: string | undefined): Ours | null {
+  if (metric === "cider" || metric === "spice") return captionFigure(summary, folder, metric);
+  const figures = attribute === undefined ? summary.overall : summary.attributes[attribute];
+  const interval: Interval | null = figures?.[metric] ?? null;
+  return interval && { value: interval.value, low: interval.low, high: interval.high, run: folder };
+}
+
+function captionFigure({ captions }: RunSummary, run: string, metric: "cider" | "spice"): Ours | null {
+  // What the reference caption code calls CIDEr is CIDEr-D.
+  const value = metric === "cider" ? captions?.ciderD : captions?.spice.value;
+  if (!captions || value === null || value === undefined) return null;
+  const own = metric === "spice" && !captions.spice.parser.includes("official");
+  return { value, low: null, high: null, run, ...(own && { by: captions.spice.parser }) };
+}
+
+/** What is missing, each thing once. */
+class Needs {
+  readonly #byText = new Map<string, Need>();
+
+  constructor(readonly studio: boolean) {}
+
+  get all(): readonly Need[] {
+    return [...this.#byText.values()];
+  }
+
+  markOf(system: RowSystem, column: TableColumn, run: Run | undefined): string {
+    const { text, command } = run ? lackOf(run, column) : this.#needOf(system, column.dataset);
+    const known = this.#byText.get(text);
+    if (known) return known.mark;
+    const mark = markAt(this.#byText.size);
+    this.#byText.set(text, { mark, text, command });
+    return mark;
+  }
+
+  #needOf({ backbone, strategy, comments }: RowSystem, dataset: DatasetKey): Omit<Need, "mark"> {
+    const data = `${DATASETS[dataset]}${this.studio ? " (the studio's twin)" : ""}`;
+    const from = `roc4mllm eval --data ${this.studio ? `STUDIO/${dataset}` : DATASETS[dataset]}/`;
+    if (!backbone || !strategy) {
+      const text = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;
+      return { text, command: `${from} --onnx METHOD.onnx --out RUNS/${dataset}-METHOD` };
+    }
+    const [told, flag, end] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];
+    return {
+      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${told}`,
+      command: `${from} --model CHECKPOINT${flag} --out RUNS/${dataset}-${backbone}-${strategy}${end}`,
+    };
+  }
+}
+
+function lackOf({ folder }: Run, { attribute, label }: TableColumn): Omit<Need, "mark"> {
+  const what = attribute === undefined ? "figure" : `${label} (${attribute})`;
+  return { text: `${folder} has no ${what}: the checkpoint's answers do not hold it`, command: null };
+}
+
+/** a to z, then aa, ab, ... */
+function markAt(index: number): string {
+  const letter = String.fromCharCode(97 + (index % 26));
+  return index < 26 ? letter : `${markAt(Math.floor(index / 26) - 1)}${letter}`;
+}

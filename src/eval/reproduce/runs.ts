@@ -1,0 +1,134 @@
+/** Our own evaluations as the tables need them: which run folder holds which system on which data set. */
+import { readdir } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { z } from "zod";
+import { exists, readText } from "../../data/files.js";
+import { isRocError, RocError } from "../../errors.js";
+import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { parseJson } from "../runner/cells.js";
+import { readSummary, SUMMARY_FILE, type RunSummary } from "../runner/index.js";
+import { BACKBONES, DATASETS, type DatasetKey, type RowSystem } from "./types.js";
+
+/** In a folder of run folders: the registry, where what the folders say of themselves is not enough. */
+export const RUNS_FILE = "runs.json";
+
+const names = <T extends object>(record: T) => Object.keys(record) as [keyof T & string, ...(keyof T & string)[]];
+
+const entrySchema = z
+  .strictObject({
+    dataset: z.enum(names(DATASETS)),
+    /** Run folder, seen from the registry's. */
+    folder: z.string(),
+    /** A method by its name in the tables, where it is no model of ours. */
+    method: z.string().optional(),
+    backbone: z.enum(names(BACKBONES)).optional(),
+    strategy: z.enum(STRATEGY_NAMES).optional(),
+    comments: z.boolean().optional(),
+    /** On the studio's twin of the data set. */
+    studio: z.boolean().optional(),
+  })
+  .refine(({ method, backbone, strategy }) => method !== undefined || (backbone && strategy), {
+    message: "needs a method, or a backbone and a strategy",
+  });
+
+const registrySchema = z.strictObject({ runs: z.array(entrySchema) });
+
+/** An evaluation. */
+export interface Run {
+  readonly dataset: DatasetKey;
+  readonly folder: string;
+  readonly system: Partial<RowSystem>;
+  readonly studio: boolean;
+  readonly summary: RunSummary;
+}
+
+export interface FoundRuns {
+  readonly runs: readonly Run[];
+  /** Folders that were left out, and why. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The runs of a registry: a file as `{"runs": [{"dataset", "backbone", "strategy", "folder"}, ...]}`, or a folder with such
+ * a `runs.json`, or a folder of run folders, each read by its own provenance.
+ *
+ * @throws RocError FILE_NOT_FOUND; DATA_INVALID naming file and key
+ */
+export async function readRuns(path: string): Promise<FoundRuns> {
+  if (extname(path) === ".json") return registered(path);
+  const file = join(path, RUNS_FILE);
+  return (await exists(file)) ? registered(file) : scanned(path);
+}
+
+async function registered(file: string): Promise<FoundRuns> {
+  const example = '{"runs": [{"dataset": "ava", "backbone": "mplug_owl2", "strategy": "roc", "folder": "ava-roc"}]}';
+  const parsed = registrySchema.safeParse(parseJson(await readText(file, `Write it like ${example}.`)));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const what = `${issue?.path.join(".") || "the file"}: ${issue?.message ?? "not as expected"}`;
+    throw new RocError("DATA_INVALID", `${file}: ${what}. Write it like ${example}.`);
+  }
+  const runs: Run[] = [];
+  for (const { dataset, folder, studio = false, method, backbone, strategy, comments } of parsed.data.runs) {
+    const place = resolve(dirname(file), folder);
+    const system = { ...(method !== undefined && { method }), ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) }; // prettier-ignore
+    runs.push({ dataset, folder: place, system, studio, summary: await readSummary(place) });
+  }
+  return { runs, notes: [] };
+}
+
+async function scanned(folder: string): Promise<FoundRuns> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new RocError("FILE_NOT_FOUND", `${folder} (--runs) cannot be read; give a folder of run folders.`, { cause });
+  });
+  const runs: Run[] = [];
+  const notes: string[] = [];
+  for (const name of entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()) {
+    // prettier-ignore
+    const place = join(folder, name);
+    if (!(await exists(join(place, SUMMARY_FILE)))) continue;
+    try {
+      const run = runOf(place, await readSummary(place));
+      if (run) runs.push(run);
+      else notes.push(`${place} is of no data set of the paper, or of a part of one.`);
+    } catch (error) {
+      if (!isRocError(error)) throw error;
+      notes.push(`left out: ${error.message}`);
+    }
+  }
+  return { runs, notes };
+}
+
+/** A run by what its summary says of it; undefined where it fits no table. */
+function runOf(folder: string, summary: RunSummary): Run | undefined {
+  const { data, kind, system, method, split, limit, studio } = summary.provenance;
+  const dataset = names(DATASETS).find((key) => DATASETS[key] === data) ?? (data === "studio" ? "ava" : undefined);
+  if (dataset === undefined || split !== "test" || limit !== undefined) return undefined;
+  const backbone = names(BACKBONES).find((name) => name === method?.family);
+  const strategy = STRATEGY_NAMES.find((name) => name === method?.strategy);
+  const comments = summary.captions !== null;
+  const own = { ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) };
+  const file = kind === "onnx" ? system.replace(/@[0-9a-f]+$/, "") : system;
+  const found = kind === "model" ? own : { method: basename(file, extname(file)) };
+  return { dataset, folder, system: found, studio: studio || data === "studio", summary };
+}
+
+/** The run of a row on a data set: by family, strategy and comments, or by the method's name. The latest counts. */
+export function findRun(
+  runs: readonly Run[],
+  dataset: DatasetKey,
+  { method, backbone, strategy, comments = false }: RowSystem,
+): Run | undefined {
+  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const fitting = runs.filter(({ dataset: on, system }) => {
+    if (on !== dataset || (system.comments ?? false) !== comments) return false;
+    if (system.backbone !== undefined) return system.backbone === backbone && system.strategy === strategy;
+    // A file named after a backbone is of the backbone as it is, not of one with the method's tokens.
+    const bare = strategy !== "roc" || method === "ROC4MLLM";
+    return system.method !== undefined && plain(system.method) === plain(method) && bare;
+  });
+  return fitting.toSorted((a, b) => (a.summary.provenance.date < b.summary.provenance.date ? 1 : -1))[0];
+}

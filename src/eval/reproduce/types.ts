@@ -1,0 +1,90 @@
+/** A published table, and what of it can be measured again. */
+import type { StrategyName } from "../../roc/strategy-names.js";
+
+/** Data sets of the paper, by the names of their adapters in lower case. */
+export const DATASETS = {
+  ava: "AVA",
+  tad66k: "TAD66K",
+  icaa17k: "ICAA17K",
+  para: "PARA",
+  aadb: "AADB",
+  "ava-captions": "AVA-Captions",
+} as const;
+export type DatasetKey = keyof typeof DATASETS;
+
+/** The families by which checkpoints call themselves (`model_type`), as the paper prints them. */
+export const BACKBONES = { mplug_owl2: "mPLUG-Owl2", llava: "LLaVA 1.5", qwen2_vl: "Qwen2-VL" } as const;
+export type Backbone = keyof typeof BACKBONES;
+
+export type TableMetric = "srcc" | "plcc" | "mae" | "cider" | "spice";
+
+/** Signs of the paper: S, P and M, and which way is better. */
+export const METRIC_SIGNS: Readonly<Record<TableMetric, string>> = {
+  srcc: "S ↑",
+  plcc: "P ↑",
+  mae: "M ↓",
+  cider: "CIDEr ↑",
+  spice: "SPICE ↑",
+};
+
+export interface TableColumn {
+  readonly dataset: DatasetKey;
+  /** Heading over several columns. */
+  readonly group: string;
+  /** An attribute as the adapter calls it; absent: the overall score. */
+  readonly attribute?: string;
+  readonly label: string;
+  /** Absent where the rows say it. */
+  readonly metric?: TableMetric;
+}
+
+/** What a row was measured of. */
+export interface RowSystem {
+  /** As the paper calls it, without its source. */
+  readonly method: string;
+  /** A model of ours: its family and strategy. */
+  readonly backbone?: Backbone;
+  readonly strategy?: StrategyName;
+  /** Wrote comments beside the scores. */
+  readonly comments?: boolean;
+}
+
+export interface TableRow extends RowSystem {
+  /** As printed. */
+  readonly label: string;
+  /** Heading over several rows. */
+  readonly group?: string;
+  /** Where the columns have none. */
+  readonly metric?: TableMetric;
+  /** As printed, in the columns' order: a number, `*` behind what stands in bold type, a change in brackets, "-" for none. */
+  readonly cells: readonly string[];
+}
+
+export interface PublishedTable {
+  readonly name: string;
+  readonly caption: string;
+  readonly columns: readonly TableColumn[];
+  readonly rows: readonly TableRow[];
+}
+
+/** A printed cell. */
+export interface PrintedCell {
+  readonly text: string;
+  readonly value: number | null;
+  readonly bold: boolean;
+  /** Change against the row above that the paper compares with, as "-0.3%". */
+  readonly change?: string;
+}
+
+/** @throws Error for a cell of another form: a slip in the tables of this folder */
+export function parseCell(text: string): PrintedCell {
+  if (text === "-") return { text, value: null, bold: false };
+  const [, digits, bold, change] = /^(\d+\.\d+)(\*?)(?: \(([+-]\d+\.\d+%)\))?$/.exec(text) ?? [];
+  if (digits === undefined) throw new Error(`no cell of a table: ${text}`);
+  return {
+    text: text.replace("*", ""),
+    value: Number(digits),
+    bold: bold === "*",
+    ...(change !== undefined && { change }),
+  };
+}

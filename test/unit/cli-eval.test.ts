@@ -1,0 +1,138 @@
+/** `roc4mllm eval` from arguments to files, output and exit code, with a made-up model. */
+import assert from "node:assert/strict";
+import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readSummary, readTable } from "../../src/eval/runner/index.js";
+import { failureFor } from "./cli-support.js";
+import { answerOf, ratedFolder, runEval, temporary } from "./eval-support.js";
+
+test("a table on standard output, files in the folder, provenance on every number", async (t) => {
+  const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
+  const { code, stdout, stderr, asked } = await runEval(["eval", "--data", data, "--out", out, "--resamples", "50"]);
+  assert.equal(stderr, `Wrote ${out}\n`);
+  assert.equal(code, 0);
+  assert.match(stdout, /^Made up, 1 to 5: 24 of 24 pictures\n\n +SRCC +PLCC +KRCC +MAE +RMSE\nscore +-?0\.\d{3} \[/);
+  assert.match(stdout, /\nlight +-?0\.\d{3} \[/);
+  assert.match(stdout, /\n95% intervals hold 0\.\d{3} of the ratings\n$|\n95% intervals hold 1\.000 of the ratings\n$/);
+  assert.deepEqual((await readdir(out)).sort(), ["predictions.csv", "settings.json", "summary.json"]);
+  assert.match(asked.folder ?? "", /models[\\/]demo$/);
+  assert.equal(asked.disposed, true);
+  const { provenance, count, scale } = await readSummary(out);
+  assert.deepEqual([count, scale], [24, { min: 1, max: 5 }]);
+  const { kind, system, split, labels, version, torch, seed, resamples } = provenance;
+  assert.deepEqual([kind, system, split, seed, resamples], ["model", "fake@0", "test", 0, 50]);
+  assert.match(labels, /^[0-9a-f]{16}$/);
+  assert.match(version, /^\d+\.\d+\.\d+/);
+  assert.match(torch ?? "", /^2\./);
+  const table = await readTable(join(out, "predictions.csv"));
+  assert.deepEqual(table[0]?.distribution, answerOf(join(data, "p0.png")).distribution);
+});
+
+test("a stopped evaluation goes on with what is left and gives the same files", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const args = (name: string): string[] => ["eval", "--data", data, "--out", join(folder, name), "--resamples", "20"];
+  await runEval(args("whole"));
+  const controller = new AbortController();
+  let count = 0;
+  const stopping = (file: string) => {
+    if (++count === 9) controller.abort();
+    return answerOf(file);
+  };
+  const stopped = await runEval(args("parts"), stopping, { signal: controller.signal });
+  assert.equal(stopped.code, 130);
+  assert.deepEqual((await readdir(join(folder, "parts"))).sort(), ["predictions.partial.jsonl", "settings.json"]);
+  await appendFile(join(folder, "parts", "predictions.partial.jsonl"), '{"id": "p');
+  const second = await runEval(args("parts"));
+  assert.equal(second.code, 0);
+  assert.ok(second.scored.length >= 24 - 9 && second.scored.length < 24, `${second.scored.length}`);
+  const [whole, parts] = await Promise.all(["whole", "parts"].map((name) => readSummary(join(folder, name))));
+  assert.deepEqual({ ...parts, provenance: null }, { ...whole, provenance: null });
+  const tables = ["whole", "parts"].map((name) => readFile(join(folder, name, "predictions.csv"), "utf8"));
+  const [first, other] = await Promise.all(tables);
+  assert.equal(first, other);
+  assert.deepEqual((await readdir(join(folder, "parts"))).sort(), ["predictions.csv", "settings.json", "summary.json"]);
+});
+
+test("what was begun with another model, part or label is not gone on with, unless --fresh", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const args = ["eval", "--data", data, "--out", join(folder, "out"), "--resamples", "20"];
+  const controller = new AbortController();
+  await runEval(args, (file) => (controller.abort(), answerOf(file)), { signal: controller.signal });
+  for (const other of [["--split", "all"], ["--limit", "5"], ["--comments"]]) {
+    const { code, stderr } = await runEval([...args, ...other]);
+    assert.equal(code, 2, other.join(" "));
+    assert.match(stderr, /is of another model, data set or part of it\. Give another --out, or --fresh/);
+  }
+  await rm(join(folder, "out", "settings.json"));
+  assert.equal((await runEval(args)).code, 2);
+  const fresh = await runEval([...args, "--fresh", "--limit", "5"]);
+  assert.deepEqual([fresh.code, fresh.scored.length], [0, 5]);
+  assert.equal((await readSummary(join(folder, "out"))).provenance.limit, 5);
+});
+
+test("a picture that cannot be read is a row with its reason, and the exit code is 3", async (t) => {
+  const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
+  const answer = (file: string) => (file.endsWith("p3.png") ? failureFor(file) : answerOf(file));
+  const { code, stdout } = await runEval(["eval", "--data", data, "--out", out, "--resamples", "20", "--json"], answer);
+  assert.equal(code, 3);
+  const summary = JSON.parse(stdout) as { count: number; scored: number; failures: object };
+  assert.deepEqual([summary.count, summary.scored, summary.failures], [24, 23, { IMAGE_BROKEN: 1 }]);
+  const rows = await readTable(join(out, "predictions.csv"));
+  assert.equal(rows.length, 24);
+  assert.equal(rows.find(({ id }) => id === "p3.png")?.error?.code, "IMAGE_BROKEN");
+});
+
+test("--predictions: our own table gives our own figures; the other format goes", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const own = join(folder, "own");
+  const ran = ["eval", "--data", data, "--resamples", "20"];
+  await runEval([...ran, "--out", own]);
+  await runEval([...ran, "--out", own, "--format", "parquet"]);
+  assert.deepEqual((await readdir(own)).sort(), ["predictions.parquet", "settings.json", "summary.json"]);
+  const out = join(folder, "other");
+  const file = join(own, "predictions.parquet");
+  const { code, asked, stderr } = await runEval([...ran, "--out", out, "--predictions", file]);
+  assert.equal(stderr, `Wrote ${out}\n`);
+  assert.equal(code, 0);
+  assert.equal(asked.folder, undefined);
+  const [mine, theirs] = await Promise.all([readSummary(own), readSummary(out)]);
+  assert.deepEqual({ ...theirs, provenance: null }, { ...mine, provenance: null });
+  assert.deepEqual([theirs.provenance.kind, theirs.provenance.unmatchedRows], ["predictions", 0]);
+});
+
+test("--comments are compared, under the parser's own name", async (t) => {
+  const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
+  const answer = (file: string) => ({ ...answerOf(file), comment: "A beautiful soft light on a bridge." });
+  const { stdout, asked } = await runEval(
+    ["eval", "--data", data, "--out", out, "--resamples", "20", "--comments"],
+    answer,
+  );
+  assert.equal(asked.options?.comments, true);
+  assert.match(stdout, /\n24 comments: CIDEr 0\.\d{3}, CIDEr-D 0\.\d{3}, SPICE-lite \(own parser\) 0\.\d{3}\n$/);
+  const { captions } = await readSummary(out);
+  assert.equal(captions?.spice.parser, "SPICE-lite (own parser)");
+  assert.ok((captions.spice.value ?? 0) > 0 && (captions.cider ?? 0) > 0);
+});
+
+test("wrong use is refused", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const file = join(folder, "predictions.csv");
+  await writeFile(file, "id,score\np0,2\n");
+  const cases: [argv: string[], code: number, message: RegExp][] = [
+    [[], 2, /required option '--data/],
+    [["--data", data, "--model", "m", "--predictions", file], 2, /--model and --predictions exclude one another/],
+    [["--data", data, "--predictions", file, "--out", folder], 2, /would be replaced by the results/],
+    [["--data", data, "--predictions", join(folder, "none.csv")], 3, /none\.csv cannot be read/],
+    [["--data", data, "--split", "train"], 4, /no picture in the split "train"; try --split all/],
+    [["--data", data, "--split", "best"], 2, /Allowed choices are train, validation, test, all/],
+    [["--data", data, "--resamples", "0"], 2, /Give a number from 1/],
+    [["--data", join(folder, "none")], 3, /does not exist/],
+  ];
+  for (const [argv, code, message] of cases) {
+    const ran = await runEval(["eval", ...argv]);
+    assert.equal(ran.code, code, argv.join(" "));
+    assert.match(ran.stderr, message);
+    assert.deepEqual(ran.scored, []);
+  }
+});

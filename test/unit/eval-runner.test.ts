@@ -1,0 +1,231 @@
+/** The runner: predictions that are kept and gone on with, other systems' files, figures and their intervals. */
+import assert from "node:assert/strict";
+import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { Random, type LoadedDataset, type Sample } from "../../src/data/index.js";
+import { isRocError } from "../../src/errors.js";
+import { agreementFigures, METRIC_NAMES } from "../../src/eval/agreement.js";
+import { bootstrapInterval, ofPairs } from "../../src/eval/bootstrap.js";
+import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../src/eval/metrics.js";
+import {
+  predict,
+  readPartial,
+  readSystem,
+  readTable,
+  summarise,
+  writeTable,
+  type Prediction,
+} from "../../src/eval/runner/index.js";
+import { fakeEngine, failureFor } from "./cli-support.js";
+import { answerOf, ratedData, ratedFolder, temporary } from "./eval-support.js";
+
+interface Prepared {
+  readonly data: LoadedDataset;
+  readonly samples: readonly Sample[];
+  readonly partial: string;
+}
+
+async function prepared(t: TestContext): Promise<Prepared> {
+  const data = await ratedData(await ratedFolder(t));
+  return { data, samples: data.samples, partial: join(await temporary(t), "partial.jsonl") };
+}
+
+/** Predicts with the made-up model; `stopAfter` pictures the signal fires. */
+async function predicted({ data, samples, partial }: Prepared, stopAfter = Infinity, answer = answerOf) {
+  const scored: string[] = [];
+  const controller = new AbortController();
+  const engine = fakeEngine((file) => {
+    scored.push(file);
+    if (scored.length >= stopAfter) controller.abort();
+    return answer(file);
+  }, { disposed: false }); // prettier-ignore
+  const model = await engine.load("model");
+  const done: number[] = [];
+  const options = { partial, signal: controller.signal, onProgress: (n: number) => done.push(n) };
+  const rows = await predict(model, data, samples, options).catch((error: unknown) => error);
+  return { rows: rows as Prediction[], scored, done };
+}
+
+test("every score is on the data set's scale, attributes on their own", async (t) => {
+  const all = await prepared(t);
+  const { rows, done } = await predicted(all);
+  assert.equal(rows.length, all.samples.length);
+  rows.forEach((row, i) => {
+    const { score, attributes } = answerOf(row.image);
+    assert.equal(row.id, all.samples[i]?.id);
+    assert.ok(Math.abs((row.predicted["score"] ?? NaN) - (1 + ((score - 1) / 9) * 4)) < 1e-12);
+    assert.ok(
+      Math.abs((row.predicted["light"] ?? NaN) - (-1 + (((attributes?.["light"] ?? NaN) - 1) / 9) * 2)) < 1e-12,
+    );
+    assert.ok(Math.abs((row.std ?? NaN) - (1.5 * 4) / 9) < 1e-12);
+    assert.equal(row.truth["score"], all.samples[i]?.score);
+  });
+  assert.deepEqual(done.slice(0, 2), [0, 1]);
+});
+
+test("after an abort only what is left is predicted, and the rows are those of one piece", async (t) => {
+  const all = await prepared(t);
+  const whole = await predicted({ ...all, partial: `${all.partial}.whole` });
+  const first = await predicted(all, 7);
+  assert.ok(isRocError(first.rows) && first.rows.code === "ABORTED");
+  const kept = await readPartial(all.partial);
+  assert.ok(kept.length >= 6 && kept.length <= 7, `${kept.length} rows were kept`);
+  const second = await predicted(all);
+  assert.deepEqual(second.scored, all.samples.slice(kept.length).map(({ image }) => image)); // prettier-ignore
+  assert.deepEqual(second.rows, whole.rows);
+  assert.deepEqual(second.done.slice(0, 2), [kept.length, kept.length + 1]);
+  // A third time there is nothing left.
+  assert.deepEqual((await predicted(all)).scored, []);
+});
+
+test("a cut last line, even within a letter, is predicted again", async (t) => {
+  const all = await prepared(t);
+  const whole = await predicted(all);
+  const text = await readFile(all.partial);
+  for (const cut of [1, 40]) {
+    await writeFile(all.partial, text);
+    await truncate(all.partial, text.length - cut);
+    const again = await predicted(all);
+    assert.deepEqual(again.scored, [all.samples.at(-1)?.image]);
+    assert.deepEqual(again.rows, whole.rows);
+    assert.deepEqual(await readFile(all.partial), text);
+  }
+  await truncate(all.partial, text.length - 1);
+  await appendFile(all.partial, Buffer.from("é").subarray(0, 1));
+  assert.deepEqual((await predicted(all)).rows, whole.rows);
+});
+
+test("a line that is none of ours is named", async (t) => {
+  const all = await prepared(t);
+  await writeFile(all.partial, '{"id": "x"}\n');
+  const { rows } = await predicted(all);
+  assert.ok(isRocError(rows) && rows.code === "DATA_INVALID");
+  assert.match(rows.message, /partial\.jsonl, line 1 is no prediction/);
+});
+
+test("two rows of one picture keep their own ratings", async (t) => {
+  const all = await prepared(t);
+  const [first] = all.samples as [Sample];
+  const { rows } = await predicted({ ...all, samples: [first, { ...first, score: 1.25, theme: "other" }] });
+  assert.deepEqual(rows.map(({ truth, theme }) => [truth["score"], theme]), [[first.score, first.theme], [1.25, "other"]]); // prettier-ignore
+});
+
+test("failures are counted by code, kept as rows and left out of the figures", async (t) => {
+  const all = await prepared(t);
+  const broken = new Set(all.samples.slice(2, 5).map(({ image }) => image));
+  const { rows } = await predicted(
+    all,
+    Infinity,
+    (file) => (broken.has(file) ? failureFor(file) : answerOf(file)) as never,
+  );
+  assert.equal(rows.length, all.samples.length);
+  const summary = summarise(rows, { scale: all.data.scale, seed: 0, resamples: 10 });
+  assert.deepEqual(summary.failures, { IMAGE_BROKEN: 3 });
+  assert.deepEqual([summary.count, summary.scored], [24, 21]);
+  const good = rows.filter(({ error }) => !error);
+  assert.deepEqual(summary.overall, summarise(good, { scale: all.data.scale, seed: 0, resamples: 10 }).overall);
+  const none = summarise(rows.slice(2, 5), { scale: all.data.scale, seed: 0 });
+  assert.deepEqual([none.scored, none.overall.srcc, none.overall.mae, none.byTrueScore], [0, null, null, []]);
+});
+
+test("CSV, Parquet and JSON Lines of our own table, and score --json, give the same figures", async (t) => {
+  const all = await prepared(t);
+  const { rows } = await predicted(
+    all,
+    Infinity,
+    (file) => (file.endsWith("p4.png") ? failureFor(file) : answerOf(file)) as never,
+  );
+  const options = { scale: all.data.scale, seed: 5, resamples: 50 };
+  const wanted = summarise(rows, options);
+  assert.ok(wanted.distributions.count === 23 && wanted.coverage.length === 4);
+  const folder = await temporary(t);
+  await writeTable(join(folder, "t.csv"), rows);
+  await writeTable(join(folder, "t.parquet"), rows);
+  const lines = (objects: readonly object[]): string => objects.map((one) => `${JSON.stringify(one)}\n`).join("");
+  await writeFile(join(folder, "scores.jsonl"), lines(all.samples.map(({ image }) => (image.endsWith("p4.png") ? failureFor(image) : answerOf(image))))); // prettier-ignore
+  for (const name of ["t.csv", "t.parquet", "scores.jsonl"]) {
+    const { predictions, unmatched } = await readSystem(join(folder, name), all.data, all.samples);
+    assert.deepEqual(summarise(predictions, options), wanted, name);
+    assert.equal(unmatched, 0);
+  }
+  for (const name of ["t.csv", "t.parquet"]) assert.deepEqual(await readTable(join(folder, name)), rows, name);
+});
+
+test("pictures go by id, path, file name or stem; what fits none is counted, what fits two is refused", async (t) => {
+  const { data, samples, partial } = await prepared(t);
+  const file = `${partial}.csv`;
+  const read = async (text: string, of = samples) => {
+    await writeFile(file, text);
+    return readSystem(file, data, of);
+  };
+  const [a, b, c] = samples as [Sample, Sample, Sample];
+  const found = await read(`Name , Prediction\n${a.id},2\nelsewhere/p1.jpg,3\n${c.image},4\nstranger.png,1\n`);
+  assert.deepEqual(found.predictions.slice(0, 4).map(({ predicted: { score } }) => score), [2, 3, 4, null]); // prettier-ignore
+  assert.equal(found.unmatched, 1);
+  assert.deepEqual(found.predictions[3]?.error?.code, "MISSING");
+  await assert.rejects(read(`id,score\n${a.id},2\n${a.image},3\n`), /row 2: .* stands there twice/);
+  const twins = [a, { ...b, id: "other", image: `other/${a.image.split("/").at(-1)}` }];
+  await assert.rejects(read("id,score\np0,2\n", twins), /row 1: p0 may be p0\.png or other; name pictures by/);
+  const byId = await read("id,score\nother,2\n", twins);
+  assert.deepEqual(byId.predictions.map(({ predicted: { score } }) => score), [null, 2]); // prettier-ignore
+});
+
+test("files of other systems that make no sense are refused with a place", async (t) => {
+  const { data, samples, partial } = await prepared(t);
+  const cases: [name: string, text: string, message: RegExp][] = [
+    ["a.csv", "id,score\n", /holds no row/],
+    ["a.csv", "picture,score\np0,2\n", /no column for the picture: looked for id, image.*found picture, score/],
+    ["a.csv", "id,quality\np0,2\n", /no column for the prediction/],
+    ["a.csv", "id,score\np0,good\n", /score of p0\.png is "good", no number/],
+    ["a.csv", "id,score,distribution\np0,2,0.5;0.5\n", /distribution of p0\.png is "0\.5;0\.5"; write a list/],
+    ["a.csv", 'id,score\n"p0,2\n', /is not a CSV file/],
+    ["a.jsonl", '{"id": "p0", "score": 2}\n[1]\n', /line 2 is no JSON object/],
+    ["a.jsonl", '{"id": "p0", "score": 2, "scale": {"min": 5, "max": 1}}\n', /scale of p0\.png/],
+    ["a.parquet", "nonsense", /is not a CSV file with a header, JSON Lines/],
+  ];
+  for (const [name, text, message] of cases) {
+    const file = `${partial}.${name}`;
+    await writeFile(file, text);
+    await assert.rejects(readSystem(file, data, samples), (error) => {
+      assert.ok(isRocError(error) && error.code === "DATA_INVALID", String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+  await assert.rejects(readSystem("nowhere.csv", data, samples), /nowhere\.csv cannot be read/);
+});
+
+/** Ratings with many ties and predictions with some. */
+function pairs(count: number, seed: number): [number[], number[]] {
+  const random = new Random(seed);
+  const truth = Array.from({ length: count }, () => 1 + random.int(7));
+  return [truth.map((value) => Math.round(4 * (value + random.gaussian(0, 2))) / 4), truth];
+}
+
+test("the quick intervals are those of the plain bootstrap, ties and constant resamples included", () => {
+  const metrics: Record<string, (a: Numbers, b: Numbers) => number | null> = { srcc, plcc, krcc, mae, rmse };
+  const shifted = pairs(30, 4).map((side) => side.map((value) => value + 1e6)) as [number[], number[]];
+  for (const [x, y] of [
+    pairs(40, 1),
+    pairs(3, 2),
+    shifted,
+    [
+      [1, 1, 1, 2],
+      [3, 4, 3, 3],
+    ] as [number[], number[]],
+  ]) {
+    const options = { seed: 9, resamples: 200 };
+    const quick = agreementFigures(x, y, options);
+    for (const name of METRIC_NAMES) {
+      const plain = bootstrapInterval(ofPairs(metrics[name] ?? srcc, x, y), y.length, options);
+      const found = quick[name];
+      assert.ok(plain && found, name);
+      assert.equal(found.value, plain.value, name);
+      assert.equal(found.undefinedResamples, plain.undefinedResamples, name);
+      assert.ok(Math.abs(found.low - plain.low) < 1e-9 && Math.abs(found.high - plain.high) < 1e-9, `${name}: ${found.low} ${plain.low}`); // prettier-ignore
+    }
+  }
+  assert.deepEqual(agreementFigures([2, 2], [1, 3], { seed: 0, resamples: 5 }).srcc, null);
+  assert.deepEqual(agreementFigures([], [], { seed: 0, resamples: 5 }).mae, null);
+});
