@@ -18,5 +18,8 @@ using model = await load(process.argv[2] ?? path("models/demo"));
 console.log(`${model.name}, from ${model.scale.min} to ${model.scale.max}`);
 for await (const result of model.score(photos)) {
   if ("error" in result) console.log(`${basename(result.file)}: ${result.error.message}`);
-  else console.log(`${basename(result.file)}: ${result.score.toFixed(2)} ± ${result.std.toFixed(2)}: ${result.answer}`);
+  else
+    console.log(
+      `${basename(result.file)}: ${result.score.toFixed(2)} ± ${(result.std ?? 0).toFixed(2)}: ${result.answer}`,
+    );
 }

@@ -68,7 +68,7 @@ async function fetchRest({ url, token, what, signal, onBytes }: Transfer, part: 
   // A server that ignores the range sends everything again.
   const resumed = response.status === 206;
   let bytes = resumed ? from : 0;
-  const source = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+  const source = Readable.fromWeb(response.body);
   source.on("data", (chunk: Uint8Array) => onBytes?.((bytes += chunk.length)));
   await pipeline(source, createWriteStream(part, { flags: resumed ? "a" : "w" }), ...(signal ? [{ signal }] : []));
 }

@@ -177,7 +177,7 @@ function set(values: Values, setting: string): void {
   let place = values;
   for (const key of keys) {
     const below = place[key];
-    place = (place[key] = isValues(below) ? { ...below } : {}) as Values;
+    place = place[key] = isValues(below) ? { ...below } : {};
   }
   place[last] = parse(text) as unknown;
 }

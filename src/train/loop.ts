@@ -262,7 +262,9 @@ class Trainer {
     const { rank, size } = this.#peers;
     const parts = shares ? 1 : this.#options.accumulation * size;
     const tape = this.#options.recompute === true ? new Recomputation() : undefined;
-    const dropoutSeed = new Random(this.#options.seed, "dropout", batch.number, ...(rank > 0 ? [rank] : [])).int(2 ** 32);
+    const dropoutSeed = new Random(this.#options.seed, "dropout", batch.number, ...(rank > 0 ? [rank] : [])).int(
+      2 ** 32,
+    );
     return withDropout(dropoutSeed, () =>
       scope(() => {
         const forward = (): ReturnType<Objective["loss"]> => objective.loss(batch.pictures(), mixed, shares);

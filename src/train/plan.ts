@@ -113,7 +113,7 @@ function answerTokens({ processor, strategy }: StrategyParts, data: RunData, tem
 
 function sizes({ model }: StrategyParts, options: TrainOptions): Pick<PlanDescription, "parameters" | "memory"> {
   const { lora } = options;
-  using adapters = lora && attachLora(model, lora as LoraOptions, options.seed);
+  using adapters = lora && attachLora(model, lora, options.seed);
   const trained = new Map<string, number>();
   for (const { name, parameter, rows } of trainedParameters(model, options, adapters)) {
     const count = rows ? (parameter.numel / parameter.size(0)) * (rows[1] - rows[0]) : parameter.numel;
