@@ -2,7 +2,6 @@
 import { Random, type LoadedDataset, type Sample } from "../data/index.js";
 import { RocError } from "../errors.js";
 import { attachLora } from "../models/lora.js";
-import type { LoraOptions } from "../models/lora.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../roc/index.js";
 import { decodeImage } from "../image/index.js";
 import { DTYPES, scope, type DType } from "../torch/index.js";
