@@ -62,12 +62,15 @@ class TensorTable {
   size_t live_ = 0;
 };
 
+struct Distributed;  // distributed.cc
+
 struct Environment {
   TensorTable tensors;
   std::vector<std::unique_ptr<Operator>> operators;
   std::vector<std::shared_ptr<Mapping>> mappings;
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceGuards;
-  torch::jit::Stack stack;  // reused between calls
+  std::shared_ptr<Distributed> distributed;  // null: in no group
+  torch::jit::Stack stack;                   // reused between calls
 };
 
 // The environment that belongs to `env`.

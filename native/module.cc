@@ -3,6 +3,7 @@
 
 #include "allocator.h"
 #include "autograd.h"
+#include "distributed.h"
 #include "environment.h"
 #include "javascript.h"
 #include "operators.h"
@@ -62,6 +63,23 @@ constexpr Function kFunctions[] = {
     {"setFlag", setFlag},
     {"hasCuda", hasCuda},
     {"version", version},
+    {"distributedBackends", distributedBackends},
+    {"joinGroup", joinGroup},
+    {"leaveGroup", leaveGroup},
+    {"groupDisconnect", groupDisconnect},
+    {"groupPublish", groupPublish},
+    {"groupFind", groupFind},
+    {"groupAllReduce", groupAllReduce},
+    {"groupBroadcast", groupBroadcast},
+    {"groupAllGather", groupAllGather},
+    {"groupReduceScatter", groupReduceScatter},
+    {"groupBarrier", groupBarrier},
+    {"groupWait", groupWait},
+    {"groupFinished", groupFinished},
+    {"attachGradients", attachGradients},
+    {"detachGradients", detachGradients},
+    {"armGradients", armGradients},
+    {"finishGradients", finishGradients},
 };
 
 // Registers the CUDA kernels where this libtorch has them; a CPU build has no such file. Once a process is enough.

@@ -104,7 +104,11 @@ function addPartOptions(command: Command): Command {
     .option("--rslora", "scale by the root of the rank", false)
     .option("--recompute", "compute activations twice instead of keeping them", false)
     .addOption(new Option("--weights <kind>", "what weights are kept in").choices(PRECISIONS).default("float32"))
-    .option("--shard-optimizer", "under torchrun: keep a part of the optimizer's states in each process (ZeRO-1)", false)
+    .option(
+      "--shard-optimizer",
+      "under torchrun: keep a part of the optimizer's states in each process (ZeRO-1)",
+      false,
+    )
     .option("--group-by-length", "batches of answers of like length", false)
     .option("--patience <n>", "stop after so many validations without a better SRCC", whole(1))
     .option("--keep-last <n>", "states to keep beside the best", whole(1), 1);

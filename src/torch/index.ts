@@ -40,3 +40,16 @@ export {
   torchVersion,
 } from "./modes.js";
 export { MappedFile, mapFile } from "./mapped-file.js";
+export {
+  availableBackends,
+  GradientBuckets,
+  initProcessGroup,
+  rankEnvironment,
+  type Backend,
+  type GroupOptions,
+  type Pending,
+  type ProcessGroup,
+  type RankEnvironment,
+  type Reduction,
+  type SummedGradient,
+} from "./distributed.js";

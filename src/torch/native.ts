@@ -76,13 +76,45 @@ export interface Native {
   setFlag(name: "allowTf32" | "deterministic", on: boolean): void;
   hasCuda(): boolean;
   version(): string;
+
+  distributedBackends(): string[];
+  joinGroup(
+    host: string,
+    port: number,
+    rank: number,
+    size: number,
+    serves: boolean,
+    prefix: string,
+    nccl: boolean,
+    timeout: number,
+  ): Promise<void>;
+  leaveGroup(): void;
+  groupDisconnect(): void;
+  groupPublish(key: string, text: string): void;
+  groupFind(key: string): string | null;
+  groupAllReduce(handles: readonly Handle[], mean: boolean, bytes: number): number;
+  groupBroadcast(handles: readonly Handle[], from: number, bytes: number): number;
+  groupAllGather(handle: Handle): [operation: number, results: Handle[]];
+  groupReduceScatter(handle: Handle): [operation: number, result: Handle];
+  groupBarrier(): number;
+  groupWait(operation: number): void;
+  groupFinished(operation: number): Promise<void>;
+  attachGradients(
+    handles: readonly Handle[],
+    firstRows: readonly number[],
+    rows: readonly number[],
+    bucketBytes: number,
+  ): void;
+  detachGradients(): void;
+  armGradients(): void;
+  finishGradients(): number;
 }
 
-/** Where the build puts the addon, seen from dist/src/torch/. */
+/** Where the build puts the addon, seen from dist/src/torch/; `ROC4MLLM_NATIVE` names another one. */
 const ADDON = "../../../build/native/roc4mllm.node";
 
 function loadNative(): Native {
-  const path = fileURLToPath(new URL(ADDON, import.meta.url));
+  const path = process.env["ROC4MLLM_NATIVE"] ?? fileURLToPath(new URL(ADDON, import.meta.url));
   if (!existsSync(path)) {
     throw new RocError("NATIVE_UNAVAILABLE", `The native addon is not built: ${path} is missing. Run "npm run build".`);
   }

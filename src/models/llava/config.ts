@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { ACTIVATION_NAMES, type ActivationName, type DecoderConfig } from "../../nn/index.js";
+import type { ActivationName, DecoderConfig } from "../../nn/index.js";
+import { activation, count, headsOf, or, positive } from "../config-fields.js";
 import type { Layout } from "./names.js";
 import { isOriginal, NO_TOKEN, publicForm } from "./original.js";
 
@@ -40,14 +41,6 @@ export interface LlavaConfig {
   readonly pads: boolean;
 }
 
-/** Null and absent both mean the default. */
-function or<T extends z.ZodType, D>(type: T, value: D) {
-  return type.nullish().transform((given) => given ?? value);
-}
-const count = z.number().int().positive();
-const epsilon = z.number().positive();
-const activation = z.enum(ACTIVATION_NAMES);
-
 /** Absent `vision_config`: the tower of LLaVA-1.5, openai/clip-vit-large-patch14-336. */
 export const LLAVA_VISION = {
   hidden_size: 1024,
@@ -69,10 +62,10 @@ const visionSchema = z.looseObject({
   image_size: or(count, 224),
   patch_size: or(count, 32),
   hidden_act: or(activation, "quick_gelu" as const),
-  layer_norm_eps: or(epsilon, 1e-5),
+  layer_norm_eps: or(positive, 1e-5),
 });
 
-const rope = z.looseObject({ rope_type: or(z.literal("default"), "default"), rope_theta: epsilon.nullish() });
+const rope = z.looseObject({ rope_type: or(z.literal("default"), "default"), rope_theta: positive.nullish() });
 
 /** The defaults are those of LlamaConfig. */
 const textSchema = z.looseObject({
@@ -85,9 +78,9 @@ const textSchema = z.looseObject({
   num_key_value_heads: count.nullish(),
   head_dim: count.nullish(),
   hidden_act: or(activation, "silu" as const),
-  rms_norm_eps: or(epsilon, 1e-6),
+  rms_norm_eps: or(positive, 1e-6),
   // transformers 5 writes rope_parameters, 4 wrote rope_theta and rope_scaling.
-  rope_theta: epsilon.nullish(),
+  rope_theta: positive.nullish(),
   rope_parameters: rope.nullish(),
   rope_scaling: z.null().optional(),
   attention_bias: or(z.boolean(), false),
@@ -160,21 +153,14 @@ function visionConfig({ vision_config: values }: Parsed, file: string): VisionCo
 
 function textConfig(parsed: Parsed, file: string, vocabSize?: number): DecoderConfig {
   const values = parsed.text_config;
-  const { hidden_size, num_attention_heads: heads } = values;
-  const kvHeads = values.num_key_value_heads ?? heads;
-  const headDim = values.head_dim ?? hidden_size / heads;
-  if (!Number.isInteger(headDim / 2) || !Number.isInteger(heads / kvHeads)) {
-    const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
-    throw invalid(file, `text_config: ${sizes} do not divide into heads of an even size`);
-  }
+  const { hidden_size } = values;
+  const heads = headsOf(values, (what) => invalid(file, what));
   return {
     vocabSize: vocabSize ?? values.vocab_size,
     hiddenSize: hidden_size,
     intermediateSize: values.intermediate_size,
     layers: values.num_hidden_layers,
-    heads,
-    kvHeads,
-    headDim,
+    ...heads,
     normEps: values.rms_norm_eps,
     ropeTheta: values.rope_parameters?.rope_theta ?? values.rope_theta ?? 10000,
     activation: values.hidden_act,

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { ifThere, openBin, openCheckpoint, readJson, strictSource, unionCheckpoint } from "../../weights/index.js";
 import type { Checkpoint, UnionPart } from "../../weights/index.js";
+import { strictModel } from "../strict-model.js";
 import type { LoadOptions } from "../types.js";
 import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
@@ -35,14 +36,7 @@ export async function loadLlava(folder: string, options: LoadOptions = {}): Prom
   const parsed = parseLlavaConfig(config, file, embedding?.shape[0]);
   const ignore = (name: string): boolean => parsed.text.tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device });
-  const model = new LlavaModel(parsed, source);
-  try {
-    source.finish();
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  return strictModel(source, () => new LlavaModel(parsed, source));
 }
 
 /** The folder's weights, with those of the projector and the tower where they lie elsewhere. */

@@ -4,7 +4,8 @@
  */
 import { RocError } from "../../errors.js";
 import { ACTIVATIONS, Decoder, insertRows, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { cat, type DType, type Tensor } from "../../torch/index.js";
+import { cat, type Tensor } from "../../torch/index.js";
+import { DecoderMllm } from "../decoder-mllm.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
 import { memoryName, nameIn } from "./names.js";
@@ -30,17 +31,10 @@ class Projector {
   }
 }
 
-export class LlavaModel implements Mllm {
+export class LlavaModel extends DecoderMllm implements Mllm {
   readonly family = "llava";
-  readonly config: Record<string, unknown>;
-  readonly hiddenSize: number;
-  readonly dtype: DType;
-  readonly device: string;
-  /** LLaMA, for whoever wants to look inside. */
-  readonly decoder: Decoder;
   readonly #vision: ClipVision;
   readonly #projector: Projector;
-  readonly #tensors: Map<string, Tensor>;
 
   /** In the original layout only, where prompts may hold one placeholder an image. */
   readonly expandPlaceholders?: (ids: readonly number[]) => number[];
@@ -52,34 +46,26 @@ export class LlavaModel implements Mllm {
   ) {
     const root = new Params(source);
     const language = root.at("language_model");
-    this.config = parsed.raw;
-    this.#setVocabSize(parsed.text.vocabSize);
-    this.#tensors = root.tensors;
-    this.#vision = new ClipVision(root.at("vision_tower", "vision_model"), parsed.vision);
-    this.#projector = new Projector(root.at("multi_modal_projector"), parsed);
-    this.decoder = new Decoder(language.at("model"), language, parsed.text);
-    const { dtype, device } = this.decoder.norm.weight;
-    this.dtype = dtype;
-    this.device = device;
-    this.hiddenSize = parsed.text.hiddenSize;
+    const vision = new ClipVision(root.at("vision_tower", "vision_model"), parsed.vision);
+    const projector = new Projector(root.at("multi_modal_projector"), parsed);
+    const decoder = new Decoder(language.at("model"), language, parsed.text);
+    super({ config: parsed.raw, decoder, tensors: root.tensors, nested: parsed.layout !== "original" });
+    this.#vision = vision;
+    this.#projector = projector;
     if (parsed.imageTokenId === NO_TOKEN) this.expandPlaceholders = (ids) => expandRows(ids, rowsPerImage(parsed));
-  }
-
-  get vocabSize(): number {
-    return this.decoder.vocabulary.size;
   }
 
   forward(input: MllmInput, cache?: Cache): Tensor {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const attentionMask = input.attentionMask && this.#here(input.attentionMask);
+    const attentionMask = input.attentionMask && this.here(input.attentionMask);
     return this.decoder.forward(this.embed(input, cache), { attentionMask, cache });
   }
 
   /** What LLaMA's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
   embed(input: MllmInput, cache?: Cache): Tensor {
-    const ids = this.#here(input.inputIds);
+    const ids = this.here(input.inputIds);
     const { vocabulary } = this.decoder;
     if (input.images === undefined && cache !== undefined && cache.length > 0) return vocabulary.embed(ids);
     const placeholders = ids.eq(this.parsed.imageTokenId);
@@ -95,16 +81,8 @@ export class LlavaModel implements Mllm {
     return this.#projector.forward(rows.length === 1 && rows[0] ? rows[0] : cat(rows, -1)).flatten(0, 1);
   }
 
-  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
-    return this.decoder.vocabulary.logits(hidden, rows);
-  }
-
-  newCache(): Cache {
-    return new KvCache();
-  }
-
-  parameters(): Map<string, Tensor> {
-    return new Map([...this.#tensors].map(([name, tensor]) => [this.parameterName(name), tensor]));
+  override parameters(): Map<string, Tensor> {
+    return new Map([...this.tensors].map(([name, tensor]) => [this.parameterName(name), tensor]));
   }
 
   parameterName(name: string): string {
@@ -113,31 +91,6 @@ export class LlavaModel implements Mllm {
 
   transformersName(name: string): string {
     return memoryName(this.parsed.layout, name);
-  }
-
-  growVocabulary(ids: readonly number[], realRows: number): void {
-    this.decoder.vocabulary.grow(ids, realRows);
-    this.#setVocabSize(this.vocabSize);
-  }
-
-  dispose(): void {
-    for (const tensor of this.#tensors.values()) tensor.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  /** It stands in the text's part of the config, where there is one; some files repeat it at the top. */
-  #setVocabSize(vocab_size: number): void {
-    const { config } = this;
-    const isFlat = this.parsed.layout === "original";
-    if (!isFlat) config["text_config"] = { ...objectOf(config["text_config"]), vocab_size };
-    if (isFlat || "vocab_size" in config) config["vocab_size"] = vocab_size;
-  }
-
-  #here(tensor: Tensor): Tensor {
-    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
   }
 }
 
@@ -160,8 +113,4 @@ export function expandRows(ids: readonly number[], rows: number): number[] {
  */
 export function createLlava(config: unknown, source: ParamSource): LlavaModel {
   return new LlavaModel(parseLlavaConfig(config), source);
-}
-
-function objectOf(value: unknown): object {
-  return typeof value === "object" && value !== null ? value : {};
 }

@@ -1,7 +1,8 @@
 /** `config.json` of mPLUG-Owl2 checkpoints and their descendants: checked, and filled in where keys are absent. */
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { ACTIVATION_NAMES, type DecoderConfig, type EncoderLayerConfig, type PatchGrid } from "../../nn/index.js";
+import type { DecoderConfig, EncoderLayerConfig, PatchGrid } from "../../nn/index.js";
+import { activation, count, headsOf, or, positive } from "../config-fields.js";
 
 export type VisionConfig = EncoderLayerConfig & PatchGrid;
 
@@ -33,14 +34,6 @@ export interface MplugOwl2Config {
   readonly scores: boolean;
 }
 
-/** Null and absent both mean the default. */
-function or<T extends z.ZodType, D>(type: T, value: D) {
-  return type.nullish().transform((given) => given ?? value);
-}
-const count = z.number().int().positive();
-const epsilon = z.number().positive();
-const activation = z.enum(ACTIVATION_NAMES);
-
 /** The defaults are those of the reference's MplugOwlVisionConfig. */
 const visionSchema = z.looseObject({
   hidden_size: or(count, 1024),
@@ -51,7 +44,7 @@ const visionSchema = z.looseObject({
   image_size: or(count, 448),
   patch_size: or(count, 14),
   hidden_act: or(activation, "quick_gelu" as const),
-  layer_norm_eps: or(epsilon, 1e-6),
+  layer_norm_eps: or(positive, 1e-6),
   use_cls_token: or(z.literal(true), true),
   use_post_layernorm: or(z.literal(true), true),
 });
@@ -65,7 +58,7 @@ const abstractorSchema = z.looseObject({
   num_attention_heads: or(count, 16),
   encoder_hidden_size: count.nullish(),
   grid_size: count.nullish(),
-  layer_norm_eps: or(epsilon, 1e-6),
+  layer_norm_eps: or(positive, 1e-6),
   add_v2t_pos_emb: or(z.literal(false), false),
 });
 
@@ -84,8 +77,8 @@ const schema = z.looseObject({
   num_attention_heads: or(count, 32),
   num_key_value_heads: count.nullish(),
   hidden_act: or(activation, "silu" as const),
-  rms_norm_eps: or(epsilon, 1e-6),
-  rope_theta: or(epsilon, 10000),
+  rms_norm_eps: or(positive, 1e-6),
+  rope_theta: or(positive, 10000),
   rope_scaling: z.null().optional(),
   attention_bias: or(z.boolean(), false),
   tie_word_embeddings: or(z.boolean(), false),
@@ -163,21 +156,14 @@ function abstractorConfig(parsed: Parsed, vision: VisionConfig, file: string): A
 }
 
 function textConfig(values: Parsed, file: string, vocabSize?: number): DecoderConfig {
-  const { hidden_size, num_attention_heads: heads } = values;
-  const kvHeads = values.num_key_value_heads ?? heads;
-  const headDim = hidden_size / heads;
-  if (!Number.isInteger(headDim / 2) || !Number.isInteger(heads / kvHeads)) {
-    const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
-    throw invalid(file, `${sizes} do not divide into heads of an even size`);
-  }
+  const { hidden_size } = values;
+  const heads = headsOf(values, (what) => invalid(file, what));
   return {
     vocabSize: vocabSize ?? values.vocab_size,
     hiddenSize: hidden_size,
     intermediateSize: values.intermediate_size,
     layers: values.num_hidden_layers,
-    heads,
-    kvHeads,
-    headDim,
+    ...heads,
     normEps: values.rms_norm_eps,
     ropeTheta: values.rope_theta,
     activation: values.hidden_act,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Init, InitTable, ParamSource } from "../../nn/index.js";
 import { fromTypedArray, keep, scope } from "../../torch/index.js";
 import { openCheckpoint, readJson, strictSource } from "../../weights/index.js";
+import { strictModel } from "../strict-model.js";
 import type { LoadOptions } from "../types.js";
 import { parseMplugOwl2Config } from "./config.js";
 import { MplugOwl2Model } from "./model.js";
@@ -37,14 +38,7 @@ export async function loadMplugOwl2(folder: string, options: LoadOptions = {}): 
       return keep(scope(() => fromTypedArray(init.table(), shape).to({ device, ...(dtype && { dtype }) })));
     },
   };
-  const model = new MplugOwl2Model(parsed, source);
-  try {
-    strict.finish();
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  return strictModel(strict, () => new MplugOwl2Model(parsed, source));
 }
 
 function isTable(init: Init): init is InitTable {

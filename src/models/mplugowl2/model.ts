@@ -5,7 +5,8 @@
  */
 import { RocError } from "../../errors.js";
 import { Decoder, insertRows, KvCache, makeRoute, Params, type ParamSource, type Route } from "../../nn/index.js";
-import type { DType, Tensor } from "../../torch/index.js";
+import type { Tensor } from "../../torch/index.js";
+import { DecoderMllm } from "../decoder-mllm.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { Abstractor } from "./abstractor.js";
 import { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
@@ -22,17 +23,10 @@ export interface Embedded {
   readonly route: Route | undefined;
 }
 
-export class MplugOwl2Model implements Mllm {
+export class MplugOwl2Model extends DecoderMllm implements Mllm {
   readonly family = "mplug_owl2";
-  readonly config: Record<string, unknown>;
-  readonly hiddenSize: number;
-  readonly dtype: DType;
-  readonly device: string;
-  /** LLaMA, for whoever wants to look inside. */
-  readonly decoder: Decoder;
   readonly #vision: OwlVision;
   readonly #abstractor: Abstractor;
-  readonly #tensors: Map<string, Tensor>;
 
   /** Asks `source` for every parameter; see {@link createMplugOwl2}. */
   constructor(
@@ -41,34 +35,26 @@ export class MplugOwl2Model implements Mllm {
   ) {
     const root = new Params(source);
     const body = root.at("model");
-    this.config = parsed.raw;
-    this.config["vocab_size"] = parsed.text.vocabSize;
-    this.#tensors = root.tensors;
-    this.#vision = new OwlVision(body.at("vision_model"), parsed.vision);
-    this.#abstractor = new Abstractor(body.at("visual_abstractor"), parsed.abstractor);
-    this.decoder = new Decoder(body, root, parsed.text);
-    const { dtype, device } = this.decoder.norm.weight;
-    this.dtype = dtype;
-    this.device = device;
-    this.hiddenSize = parsed.text.hiddenSize;
-  }
-
-  get vocabSize(): number {
-    return this.decoder.vocabulary.size;
+    const vision = new OwlVision(body.at("vision_model"), parsed.vision);
+    const abstractor = new Abstractor(body.at("visual_abstractor"), parsed.abstractor);
+    const decoder = new Decoder(body, root, parsed.text);
+    super({ config: parsed.raw, decoder, tensors: root.tensors, nested: false });
+    this.#vision = vision;
+    this.#abstractor = abstractor;
   }
 
   forward(input: MllmInput, cache?: Cache): Tensor {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const attentionMask = input.attentionMask && this.#here(input.attentionMask);
+    const attentionMask = input.attentionMask && this.here(input.attentionMask);
     const { embeddings, route } = this.embed(input, cache);
     return this.decoder.forward(embeddings, { attentionMask, cache, route });
   }
 
   /** What LLaMA's first layer sees, and which of its rows are visual. */
   embed(input: MllmInput, cache?: Cache): Embedded {
-    const ids = this.#here(input.inputIds);
+    const ids = this.here(input.inputIds);
     const { vocabulary } = this.decoder;
     // A step of generation: its token comes from the vocabulary.
     const isStep = input.images === undefined && cache !== undefined && cache.length > 0 && ids.size(1) === 1;
@@ -86,35 +72,6 @@ export class MplugOwl2Model implements Mllm {
 
   expandPlaceholders(ids: readonly number[]): number[] {
     return expandImages(ids, rowsPerImage(this.parsed));
-  }
-
-  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
-    return this.decoder.vocabulary.logits(hidden, rows);
-  }
-
-  newCache(): Cache {
-    return new KvCache();
-  }
-
-  parameters(): Map<string, Tensor> {
-    return new Map(this.#tensors);
-  }
-
-  growVocabulary(ids: readonly number[], realRows: number): void {
-    this.decoder.vocabulary.grow(ids, realRows);
-    this.config["vocab_size"] = this.vocabSize;
-  }
-
-  dispose(): void {
-    for (const tensor of this.#tensors.values()) tensor.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  #here(tensor: Tensor): Tensor {
-    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
   }
 }
 

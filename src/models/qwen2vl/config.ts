@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { ACTIVATION_NAMES, type DecoderConfig, type EncoderLayerConfig } from "../../nn/index.js";
+import type { DecoderConfig, EncoderLayerConfig } from "../../nn/index.js";
+import { activation, count, headsOf, or, positive, tokenId } from "../config-fields.js";
 
 export interface VisionConfig extends EncoderLayerConfig {
   readonly channels: number;
@@ -30,15 +31,6 @@ export interface Qwen2VlConfig {
   readonly imageTokenId: number;
   readonly videoTokenId: number;
 }
-
-/** Null and absent both mean the default. */
-function or<T extends z.ZodType, D>(type: T, value: D) {
-  return type.nullish().transform((given) => given ?? value);
-}
-const count = z.number().int().positive();
-const positive = z.number().positive();
-const activation = z.enum(ACTIVATION_NAMES);
-const tokenId = z.number().int().nonnegative();
 
 /** The defaults are those of Qwen2VLVisionConfig. The tower's width is `embed_dim`; `hidden_size` is what comes out. */
 const visionSchema = z.looseObject({
@@ -156,13 +148,8 @@ function visionConfig(values: Vision, rowSize: number, file: string): VisionConf
 }
 
 function textConfig(values: Text, tied: boolean, file: string, vocabSize?: number): DecoderConfig {
-  const { hidden_size, num_attention_heads: heads, num_hidden_layers: layers } = values;
-  const kvHeads = values.num_key_value_heads ?? heads;
-  const headDim = hidden_size / heads;
-  if (!Number.isInteger(headDim / 2) || !Number.isInteger(heads / kvHeads)) {
-    const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
-    throw invalid(file, `${sizes} do not divide into heads of an even size`);
-  }
+  const { hidden_size, num_hidden_layers: layers } = values;
+  const heads = headsOf(values, (what) => invalid(file, what));
   if (values.use_sliding_window && values.max_window_layers < layers) {
     throw invalid(file, `use_sliding_window is true for layers from ${values.max_window_layers} on: not supported`);
   }
@@ -171,9 +158,7 @@ function textConfig(values: Text, tied: boolean, file: string, vocabSize?: numbe
     hiddenSize: hidden_size,
     intermediateSize: values.intermediate_size,
     layers,
-    heads,
-    kvHeads,
-    headDim,
+    ...heads,
     normEps: values.rms_norm_eps,
     ropeTheta: ropeOf(values).rope_theta ?? values.rope_theta,
     activation: values.hidden_act,

@@ -1,6 +1,7 @@
 /** Reads Qwen2-VL checkpoints, tied (2B) and untied (7B), in the public layout and in that of transformers' memory. */
 import { join } from "node:path";
 import { openCheckpoint, readJson, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
+import { strictModel } from "../strict-model.js";
 import type { LoadOptions } from "../types.js";
 import { parseQwen2VlConfig } from "./config.js";
 import { Qwen2VlModel } from "./model.js";
@@ -26,14 +27,7 @@ export async function loadQwen2Vl(folder: string, options: LoadOptions = {}): Pr
   const parsed = parseQwen2VlConfig(config, file, infoOf(checkpoint, EMBEDDING)?.shape[0]);
   const ignore = (name: string): boolean => COMPUTED.test(name) || (parsed.text.tied && name === HEAD);
   const source = strictSource(checkpoint, { rename: qwen2VlName, ignore, dtype, device });
-  const model = new Qwen2VlModel(parsed, source);
-  try {
-    source.finish();
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  return strictModel(source, () => new Qwen2VlModel(parsed, source));
 }
 
 function infoOf(checkpoint: Checkpoint, wanted: string): TensorInfo | undefined {

@@ -13,7 +13,8 @@ import {
   sectionedRopeTable,
 } from "../../nn/index.js";
 import type { ParamSource, Rope } from "../../nn/index.js";
-import { aten, fromTypedArray, type DType, type Tensor } from "../../torch/index.js";
+import { aten, fromTypedArray, type Tensor } from "../../torch/index.js";
+import { DecoderMllm } from "../decoder-mllm.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
 import { memoryName, qwen2VlName } from "./names.js";
@@ -28,16 +29,9 @@ class PositionCache extends KvCache {
   next: readonly number[] = [];
 }
 
-export class Qwen2VlModel implements Mllm {
+export class Qwen2VlModel extends DecoderMllm implements Mllm {
   readonly family = "qwen2_vl";
-  readonly config: Record<string, unknown>;
-  readonly hiddenSize: number;
-  readonly dtype: DType;
-  readonly device: string;
-  /** Qwen2, for whoever wants to look inside. */
-  readonly decoder: Decoder;
   readonly #vision: Qwen2Vision;
-  readonly #tensors: Map<string, Tensor>;
   readonly #frequencies: Float32Array;
 
   /** Asks `source` for every parameter; see {@link createQwen2Vl}. */
@@ -46,20 +40,12 @@ export class Qwen2VlModel implements Mllm {
     source: ParamSource,
   ) {
     const root = new Params(source);
-    this.config = parsed.raw;
-    this.#setVocabSize(parsed.text.vocabSize);
-    this.#tensors = root.tensors;
-    this.#vision = new Qwen2Vision(root.at("visual"), parsed.vision);
-    this.decoder = new Decoder(root.at("model"), root, parsed.text);
+    const vision = new Qwen2Vision(root.at("visual"), parsed.vision);
+    const decoder = new Decoder(root.at("model"), root, parsed.text);
+    const text = parsed.raw["text_config"];
+    super({ config: parsed.raw, decoder, tensors: root.tensors, nested: typeof text === "object" && text !== null });
+    this.#vision = vision;
     this.#frequencies = inverseFrequencies(parsed.text.headDim, parsed.text.ropeTheta);
-    const { dtype, device } = this.decoder.norm.weight;
-    this.dtype = dtype;
-    this.device = device;
-    this.hiddenSize = parsed.text.hiddenSize;
-  }
-
-  get vocabSize(): number {
-    return this.decoder.vocabulary.size;
   }
 
   forward(input: MllmInput, cache?: Cache): Tensor {
@@ -68,7 +54,7 @@ export class Qwen2VlModel implements Mllm {
     }
     const embeddings = this.embed(input, cache);
     const { rope, next } = this.#turns(input, cache);
-    const attentionMask = input.attentionMask && this.#here(input.attentionMask);
+    const attentionMask = input.attentionMask && this.here(input.attentionMask);
     const hidden = this.decoder.forward(embeddings, { attentionMask, cache, ...(rope && { rope }) });
     if (cache) cache.next = next;
     return hidden;
@@ -76,7 +62,7 @@ export class Qwen2VlModel implements Mllm {
 
   /** What the decoder's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
   embed({ inputIds, images }: MllmInput, cache?: Cache): Tensor {
-    const ids = this.#here(inputIds);
+    const ids = this.here(inputIds);
     const embeddings = this.decoder.vocabulary.embed(ids);
     if (images === undefined && cache !== undefined && cache.length > 0) return embeddings;
     const { imageTokenId, videoTokenId } = this.parsed;
@@ -96,16 +82,8 @@ export class Qwen2VlModel implements Mllm {
     return fromTypedArray(this.#positions(input).values, [3, batch, T], { dtype: "int64" });
   }
 
-  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
-    return this.decoder.vocabulary.logits(hidden, rows);
-  }
-
-  newCache(): Cache {
+  override newCache(): Cache {
     return new PositionCache();
-  }
-
-  parameters(): Map<string, Tensor> {
-    return new Map(this.#tensors);
   }
 
   parameterName(name: string): string {
@@ -114,19 +92,6 @@ export class Qwen2VlModel implements Mllm {
 
   transformersName(name: string): string {
     return memoryName(name);
-  }
-
-  growVocabulary(ids: readonly number[], realRows: number): void {
-    this.decoder.vocabulary.grow(ids, realRows);
-    this.#setVocabSize(this.vocabSize);
-  }
-
-  dispose(): void {
-    for (const tensor of this.#tensors.values()) tensor.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 
   /**
@@ -161,19 +126,6 @@ export class Qwen2VlModel implements Mllm {
     const [batch = 0, T = 0] = inputIds.shape;
     const ids = images ? rowsOf(inputIds) : Array.from({ length: batch }, () => new Array<number>(T).fill(0));
     return positionsOf({ ids, real, grids: images?.imageGridThw ?? [] }, { isVisual, merge: vision.merge, starts });
-  }
-
-  /** It stands in the text's part of the config, where there is one; some files repeat it at the top. */
-  #setVocabSize(vocab_size: number): void {
-    const { config } = this;
-    const text = config["text_config"];
-    const isNested = typeof text === "object" && text !== null;
-    if (isNested) config["text_config"] = { ...text, vocab_size };
-    if (!isNested || "vocab_size" in config) config["vocab_size"] = vocab_size;
-  }
-
-  #here(tensor: Tensor): Tensor {
-    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
   }
 }
 

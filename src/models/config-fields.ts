@@ -1,0 +1,43 @@
+/** Fields that the families' configurations have in common. */
+import { z } from "zod";
+import { ACTIVATION_NAMES } from "../nn/index.js";
+
+/** Null and absent both mean the default. */
+export function or<T extends z.ZodType, D>(type: T, value: D) {
+  return type.nullish().transform((given) => given ?? value);
+}
+
+export const count = z.number().int().positive();
+export const positive = z.number().positive();
+export const activation = z.enum(ACTIVATION_NAMES);
+export const tokenId = z.number().int().nonnegative();
+
+/** A decoder's heads. */
+export interface Heads {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** The fields that say what a decoder's heads are. */
+export interface HeadFields {
+  readonly hidden_size: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads?: number | null | undefined;
+  readonly head_dim?: number | null | undefined;
+}
+
+/**
+ * The heads that a config's fields come to: as many for keys and values as for queries, and the hidden size shared out,
+ * where it does not say otherwise.
+ *
+ * @param invalid makes the error of a sentence
+ */
+export function headsOf(values: HeadFields, invalid: (what: string) => Error): Heads {
+  const { hidden_size, num_attention_heads: heads } = values;
+  const kvHeads = values.num_key_value_heads ?? heads;
+  const headDim = values.head_dim ?? hidden_size / heads;
+  if (Number.isInteger(headDim / 2) && Number.isInteger(heads / kvHeads)) return { heads, kvHeads, headDim };
+  const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
+  throw invalid(`${sizes} do not divide into heads of an even size`);
+}

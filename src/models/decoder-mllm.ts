@@ -1,0 +1,79 @@
+/** What the families' models have in common: a decoder with a vocabulary, and all that follows from it. */
+import { Decoder, KvCache } from "../nn/index.js";
+import type { DType, Tensor } from "../torch/index.js";
+import type { Cache } from "./types.js";
+
+export interface DecoderMllmParts {
+  /** The checkpoint's `config.json`, which the model keeps true. */
+  readonly config: Record<string, unknown>;
+  /** LLaMA or Qwen2. */
+  readonly decoder: Decoder;
+  /** Every parameter, by the name that the model asked for. */
+  readonly tensors: Map<string, Tensor>;
+  /** `vocab_size` stands in the config's `text_config`; some files repeat it at the top. */
+  readonly nested: boolean;
+}
+
+export abstract class DecoderMllm {
+  readonly config: Record<string, unknown>;
+  /** For whoever wants to look inside. */
+  readonly decoder: Decoder;
+  readonly hiddenSize: number;
+  readonly dtype: DType;
+  readonly device: string;
+  protected readonly tensors: Map<string, Tensor>;
+  readonly #nested: boolean;
+
+  constructor({ config, decoder, tensors, nested }: DecoderMllmParts) {
+    this.config = config;
+    this.decoder = decoder;
+    this.tensors = tensors;
+    this.#nested = nested;
+    const { shape, dtype, device } = decoder.norm.weight;
+    this.hiddenSize = shape[0] ?? 0;
+    this.dtype = dtype;
+    this.device = device;
+    this.#writeVocabSize();
+  }
+
+  get vocabSize(): number {
+    return this.decoder.vocabulary.size;
+  }
+
+  logits(hidden: Tensor, rows?: readonly number[]): Tensor {
+    return this.decoder.vocabulary.logits(hidden, rows);
+  }
+
+  newCache(): Cache {
+    return new KvCache();
+  }
+
+  parameters(): Map<string, Tensor> {
+    return new Map(this.tensors);
+  }
+
+  growVocabulary(ids: readonly number[], realRows: number): void {
+    this.decoder.vocabulary.grow(ids, realRows);
+    this.#writeVocabSize();
+  }
+
+  dispose(): void {
+    for (const tensor of this.tensors.values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The tensor on the model's device. */
+  protected here(tensor: Tensor): Tensor {
+    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
+  }
+
+  #writeVocabSize(): void {
+    const { config, vocabSize: vocab_size } = this;
+    const text = config["text_config"];
+    if (this.#nested) config["text_config"] = { ...(typeof text === "object" ? text : {}), vocab_size };
+    if (!this.#nested || "vocab_size" in config) config["vocab_size"] = vocab_size;
+  }
+}

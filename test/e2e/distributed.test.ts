@@ -1,0 +1,154 @@
+/** Training in two processes: the weights of one with the double batch, through kills and signals. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { writeStudio } from "../../src/data/index.js";
+import { saveCheckpoint } from "../../src/engine/index.js";
+import { LOSS_PRESETS } from "../../src/roc/index.js";
+import { createDemo } from "../../src/train/demo/create.js";
+import { openSafetensors } from "../../src/weights/index.js";
+import { endOf, SKIP, startRanks, type Ended, type Rank } from "../unit/distributed-support.js";
+
+const MAIN = new URL("../../src/cli/main.js", import.meta.url);
+const TINY = {
+  ...{ imageSize: 28, patch: 14, resize: "stretch" as const, visionWidth: 32, visionLayers: 2, visionHeads: 2 },
+  ...{ textWidth: 32, textLayers: 2, textHeads: 2, vocabulary: 300 },
+} as const;
+const STEPS = 5;
+const SETTINGS =
+  `--seed 5 --steps ${STEPS} --every 2 --accumulate 2 --lr 1e-4 --schedule cosine --flip --decay 0.1 ` +
+  "--precision float32 --loss paper-ava --validation 0.2 --threads 1 --json";
+/** A key's bias moves no attention weight: its gradient is rounding alone, which Adam blows up to its step. */
+const NO_GRADIENT = /\.k_proj\.bias/;
+
+interface Event {
+  readonly type: string;
+  readonly step: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+}
+
+let folder = "";
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "roc-distributed-"));
+  // 26 for training: of an epoch's last batch of 4, which has 2 pictures, rank 1 gets none.
+  await writeStudio(join(folder, "studio"), { count: 32, longEdge: 32 });
+  const { parts } = await createDemo(join(folder, "tokenizer"), 1, TINY, LOSS_PRESETS["paper-ava"]);
+  await saveCheckpoint(join(folder, "start"), parts);
+  parts.model.dispose();
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+function argsOf(run: string, batch: number, more: readonly string[] = []): string[] {
+  const paths = { data: "studio", model: "start", out: run };
+  const given = Object.entries(paths).flatMap(([name, path]) => [`--${name}`, join(folder, path)]);
+  return ["train", ...given, "--batch", String(batch), ...SETTINGS.split(" "), ...more];
+}
+
+/** Two processes; `onEvent` sees the events of rank 0. */
+async function inTwo(
+  run: string,
+  more: readonly string[] = [],
+  onEvent: (event: Event, ranks: readonly Rank[]) => void = () => undefined,
+): Promise<readonly [Ended, Ended]> {
+  const ranks = await startRanks(2, MAIN, argsOf(run, 2, more));
+  const [first, second] = ranks;
+  assert.ok(first && second);
+  let line = "";
+  first.child.stdout?.on("data", (text: string) => {
+    const lines = (line + text).split("\n");
+    line = lines.pop() ?? "";
+    for (const whole of lines) onEvent(JSON.parse(whole) as Event, ranks);
+  });
+  return [await first.ended, await second.ended];
+}
+
+function eventsOf({ stdout }: Ended): Event[] {
+  return stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Event); // prettier-ignore
+}
+
+async function lastState(run: string, file: string): Promise<Map<string, Float32Array>> {
+  using saved = await openSafetensors(join(folder, run, `step-0000000${STEPS}`, file));
+  return new Map(
+    saved.names().map((name) => {
+      using tensor = saved.tensor(name);
+      return [name, tensor.toFloat32Array()];
+    }),
+  );
+}
+
+async function filesOf(run: string): Promise<string[]> {
+  const names = await readdir(join(folder, run));
+  return names.map((name) => name.replace(/^events\..*/, "events")).sort();
+}
+
+function worstOf(found: ReadonlyMap<string, Float32Array>, expected: ReadonlyMap<string, Float32Array>): number {
+  assert.deepEqual([...found.keys()].sort(), [...expected.keys()].sort());
+  const worst = [...expected].map(([name, values]) => {
+    const other = found.get(name) ?? new Float32Array();
+    return NO_GRADIENT.test(name)
+      ? 0
+      : values.reduce((most, value, i) => Math.max(most, Math.abs(value - (other[i] ?? NaN))), 0);
+  });
+  return Math.max(...worst);
+}
+
+test("two processes with batches of 2 end with the weights of one with batches of 4", { skip: SKIP }, async () => {
+  const child = spawn(process.execPath, [fileURLToPath(MAIN), ...argsOf("one", 4)], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const one = await endOf(child);
+  assert.equal(one.code, 0, one.stderr);
+  const [first, second] = await inTwo("two");
+  assert.equal(first.code, 0, first.stderr);
+  assert.deepEqual([second.code, second.stdout, second.stderr], [0, "", ""], "rank 1 says nothing");
+  for (const file of ["model.safetensors", "optimizer.safetensors"]) {
+    const worst = worstOf(await lastState("two", file), await lastState("one", file));
+    assert.ok(worst < 1e-6, `${file}: ${worst}`);
+  }
+  const [ours, expected] = [eventsOf(first), eventsOf(one)];
+  assert.deepEqual(
+    ours.map(({ type, step }) => [type, step]),
+    expected.map(({ type, step }) => [type, step]),
+  );
+  for (const [i, event] of expected.entries()) {
+    if (event.type !== "step") continue;
+    for (const figure of ["loss", "gradientNorm"] as const) {
+      assert.ok(Math.abs((ours[i]?.[figure] ?? NaN) - event[figure]) < 1e-5 * event[figure], `${figure} ${event.step}`);
+    }
+  }
+  assert.deepEqual(await filesOf("two"), await filesOf("one"));
+});
+
+test(
+  "with sharded states and recomputed layers, killed and stopped, they end with the same bytes",
+  { skip: SKIP },
+  async () => {
+    const more = ["--shard-optimizer", "--recompute"];
+    const [killed] = await inTwo("three", more, ({ type, step }, ranks) => {
+      if (type === "step" && step === 3) ranks[1]?.child.kill("SIGKILL");
+    });
+    assert.equal(killed.code, 7);
+    assert.match(killed.stderr, /Rank 0 of 2: .* failed: .*Start all processes again together/s);
+    // A signal to one of them stops both, after writing a state.
+    const [first, second] = await inTwo("three", more, ({ type, step }, ranks) => {
+      if (type === "step" && step === 3) ranks[1]?.child.kill("SIGTERM");
+    });
+    assert.deepEqual([first.code, second.code], [130, 130], first.stderr + second.stderr);
+    assert.equal(eventsOf(first)[0]?.step, 2);
+    const [last] = await inTwo("three", more);
+    assert.equal(last.code, 0, last.stderr);
+    assert.ok((eventsOf(last)[0]?.step ?? 0) >= 3);
+    for (const file of ["model.safetensors", "optimizer.safetensors"]) {
+      const found = await lastState("three", file);
+      for (const [name, values] of await lastState("two", file)) assert.deepEqual(found.get(name), values, name);
+    }
+    const metrics = await readFile(join(folder, "three", "metrics.jsonl"), "utf8");
+    const steps = metrics.trimEnd().split("\n").map((line) => JSON.parse(line) as Event).filter(({ type }) => type === "step"); // prettier-ignore
+    assert.deepEqual(steps.map(({ step }) => step), [1, 2, 3, 4, 5]); // prettier-ignore
+  },
+);
