@@ -1,24 +1,25 @@
 /** A model's files from the hub into the cache. */
-import { HubApiError, listFiles, modelInfo, type ListFileEntry } from "@huggingface/hub";
-import { RocError } from "../errors.js";
-import { cachedSnapshot, checkPath, exists, RepoCache } from "./cache.js";
-import { neededFiles, type FileChoice } from "./select.js";
+import { messageOf, RocError } from "../errors.js";
+import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
+import { listRepo, type RepoFile } from "./listing.js";
+import { withLock } from "./lock.js";
+import { hubFetch, isFileError, type Patience } from "./request.js";
+import type { FileChoice } from "./select.js";
 import { hubSettings, type HubSettings } from "./settings.js";
-import { refusal, transfer, unreachable } from "./transfer.js";
+import { transfer } from "./transfer.js";
 
 /** Files at once. */
 const PARALLEL = 4;
 
-export interface DownloadOptions extends FileChoice {
+const REPO = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+
+export interface DownloadOptions extends FileChoice, Patience {
   /** Branch, tag or commit; default "main". */
   readonly revision?: string | undefined;
   /** Default: the environment's. */
   readonly settings?: Partial<HubSettings> | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Bytes that are there, of all files together; called when they are listed, and as they come. */
+  /** Bytes that are there, of all files together; called as they come, and at the end. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
-  /** See {@link transfer}. */
-  readonly retryDelay?: number | undefined;
 }
 
 export interface Downloaded {
@@ -31,134 +32,153 @@ export interface Downloaded {
   readonly fetched: number;
 }
 
+/** Whether a name can be one of the hub's: `owner/name`. */
+export function isRepoName(name: string): boolean {
+  return REPO.test(name);
+}
+
 /**
  * Downloads what is missing of a model's files, each checked, into the cache that Python uses too.
  *
  * @param repo `owner/name`
- * @throws RocError NETWORK, CHECKPOINT_INVALID, FILE_NOT_FOUND (offline and not in the cache), ABORTED
+ * @throws RocError NETWORK, CHECKPOINT_INVALID, FILE_NOT_FOUND (offline and not in the cache), FILE_UNREADABLE (the cache
+ *   cannot be written), ABORTED, USAGE
  */
 export async function downloadModel(repo: string, options: DownloadOptions = {}): Promise<Downloaded> {
   const settings = { ...(await hubSettings()), ...options.settings };
-  const { revision = "main", signal, onProgress } = options;
-  const cache = new RepoCache(settings.cacheDir, repo);
-  if (settings.offline) return fromCache(settings, repo, revision);
-  const { commit, files } = await listed(repo, revision, settings, options);
-  const total = files.reduce((sum, { size }) => sum + size, 0);
-  const bytes = new Map<string, number>();
-  const report = (): void =>
-    onProgress?.(
-      [...bytes.values()].reduce((sum, size) => sum + size, 0),
-      total,
-    );
-  let fetched = 0;
-  const fetchOne = async (entry: ListFileEntry): Promise<void> => {
-    const { value: hash } = checksumOf(entry, repo);
-    const had = await exists(cache.blob(hash));
-    if (!had) {
-      await transfer({
-        url: `${settings.endpoint}/${repo}/resolve/${commit}/${entry.path.split("/").map(encodeURIComponent).join("/")}`,
-        token: settings.token,
-        what: `${repo}: ${entry.path}`,
-        size: entry.size,
-        checksum: checksumOf(entry, repo),
-        file: cache.blob(hash),
-        signal,
-        onBytes: (count) => {
-          bytes.set(entry.path, count);
-          report();
-        },
-        retryDelay: options.retryDelay,
-      });
-      fetched += entry.size;
+  const { revision = "main", signal } = options;
+  checkNames(repo, revision);
+  try {
+    return await (settings.offline ? fromCache : fromHub)(repo, revision, settings, options);
+  } catch (error) {
+    if (error instanceof RocError && error.code !== "ABORTED") throw error;
+    if (signal?.aborted) {
+      const text = `The download of ${repo} was stopped; the same command goes on with it.`;
+      throw new RocError("ABORTED", text, { cause: error });
     }
-    bytes.set(entry.path, entry.size);
-    report();
-    await cache.link(commit, entry.path, hash);
-  };
-  report();
-  await inParallel(files, PARALLEL, fetchOne);
-  await cache.writeRef(revision, commit);
-  return {
-    repo,
-    commit,
-    folder: cache.snapshot(commit),
-    files: files.map(({ path, size }) => ({ path, size })),
-    fetched,
-  };
+    if (!isFileError(error)) throw error;
+    const text = `The cache ${settings.cacheDir} cannot be used: ${messageOf(error)}`;
+    const remedy = "Make room in it, or choose another with HF_HUB_CACHE or --cache-dir.";
+    throw new RocError("FILE_UNREADABLE", `${text}. ${remedy}`, { cause: error });
+  }
 }
 
-async function fromCache({ cacheDir }: HubSettings, repo: string, revision: string): Promise<Downloaded> {
+function checkNames(repo: string, revision: string): void {
+  if (!isRepoName(repo)) throw new RocError("USAGE", `${repo} is no name on the hub, which are as owner/name.`);
+  if (/^[\w-][\w./-]*$/.test(revision) && !revision.includes("..")) return;
+  throw new RocError("USAGE", `The revision ${JSON.stringify(revision)} is no branch, tag or commit.`);
+}
+
+async function fromCache(repo: string, revision: string, { cacheDir }: HubSettings): Promise<Downloaded> {
   const folder = await cachedSnapshot(cacheDir, repo, revision);
   const commit = await new RepoCache(cacheDir, repo).commitOf(revision);
-  if (folder && commit) return { repo, commit, folder, files: [], fetched: 0 };
+  if (folder && commit) return { repo, commit, folder, files: await snapshotFiles(folder), fetched: 0 };
   const text = `${repo} (${revision}) is not in the cache ${cacheDir}, and HF_HUB_OFFLINE is set`;
   throw new RocError("FILE_NOT_FOUND", `${text}. Unset it, or give a local folder.`);
 }
 
-/** The commit behind a revision, and its files that a model needs, by path. */
-async function listed(
+async function fromHub(
   repo: string,
   revision: string,
-  { endpoint: hubUrl, token }: HubSettings,
-  choice: DownloadOptions,
-): Promise<{ commit: string; files: ListFileEntry[] }> {
-  const access = { hubUrl, ...(token && { accessToken: token }), fetch: retrying(choice) };
-  try {
-    const { sha: commit } = await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...access });
-    const all: ListFileEntry[] = [];
-    for await (const entry of listFiles({ repo, recursive: true, revision: commit, ...access })) {
-      if (entry.type === "file") all.push({ ...entry, path: checkPath(entry.path, repo) });
-    }
-    const needed = new Set(neededFiles(all.map(({ path }) => path), choice)); // prettier-ignore
-    const files = all.filter(({ path }) => needed.has(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
-    if (files.length > 0) return { commit, files };
-    throw new RocError("CHECKPOINT_INVALID", `${repo} (${revision}) has no file that a model needs; see --include.`);
-  } catch (error) {
-    if (error instanceof RocError) throw error;
-    if (choice.signal?.aborted) throw new RocError("ABORTED", `The download of ${repo} was stopped.`, { cause: error });
-    const what = revision === "main" ? repo : `${repo} at ${revision}`;
-    throw (error instanceof HubApiError && refusal(error.statusCode, what)) || unreachable(what, error);
+  settings: HubSettings,
+  options: DownloadOptions,
+): Promise<Downloaded> {
+  const { signal, retryDelay, idleTime, onProgress } = options;
+  const cache = new RepoCache(settings.cacheDir, repo);
+  const { commit, files } = await listRepo(repo, revision, settings, options);
+  const job = { repo, commit, cache, settings, signal, retryDelay, idleTime };
+  const contents = await contentsOf(files, job);
+  const total = contents.reduce((sum, { size }) => sum + size, 0);
+  // What is complete needs no lock: the cache may be one that we must not write to.
+  const complete = contents.every(({ missing }) => missing.length === 0);
+  const fetchAll = (): Promise<number> => fetchMissing(files, job, (bytes) => onProgress?.(bytes, total));
+  const fetched = complete ? 0 : await withLock(cache.lock, signal, fetchAll);
+  await cache.writeRef(revision, commit);
+  onProgress?.(total, total);
+  const listed = files.map(({ path, size }) => ({ path, size }));
+  return { repo, commit, folder: cache.snapshot(commit), files: listed, fetched };
+}
+
+interface Job extends Patience {
+  readonly repo: string;
+  readonly commit: string;
+  readonly cache: RepoCache;
+  readonly settings: HubSettings;
+}
+
+/** What one or more files hold, and which of their paths have it not yet. */
+interface Content extends RepoFile {
+  readonly missing: string[];
+}
+
+async function contentsOf(files: readonly RepoFile[], { cache, commit }: Job): Promise<Content[]> {
+  const contents = new Map<string, Content>();
+  for (const file of files) {
+    const content = contents.get(file.checksum.value) ?? { ...file, missing: [] };
+    if (!(await cache.has(commit, file.path, file.size))) content.missing.push(file.path);
+    contents.set(file.checksum.value, content);
   }
+  return [...contents.values()];
 }
 
-/** The hub's listing, asked again where it does not answer. */
-function retrying({ signal, retryDelay = 1000 }: DownloadOptions): typeof fetch {
-  return async (input, init) => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const response = await fetch(input, { ...init, ...(signal && { signal }) });
-        if ((response.status !== 429 && response.status < 500) || attempt === 4) return response;
-      } catch (error) {
-        if (signal?.aborted || attempt === 4) throw error;
-      }
-      await new Promise((done) => setTimeout(done, retryDelay * 2 ** (attempt - 1)));
-    }
+/**
+ * Fetches what is not there, which another process may have done before the lock was ours.
+ *
+ * @param onBytes called with the bytes that are there, of all together
+ * @returns bytes that were fetched
+ */
+async function fetchMissing(files: readonly RepoFile[], job: Job, onBytes: (bytes: number) => void): Promise<number> {
+  const contents = await contentsOf(files, job);
+  const there = new Map(contents.map(({ path, size, missing }) => [path, missing.length > 0 ? 0 : size]));
+  const report = (path: string, bytes: number): void => {
+    there.set(path, bytes);
+    onBytes([...there.values()].reduce((sum, one) => sum + one, 0));
   };
+  const absent = contents.filter(({ missing }) => missing.length > 0);
+  let fetched = 0;
+  await inParallel(absent, PARALLEL, job.signal, async (content, signal) => {
+    const bytes = await fetchContent(content, { ...job, signal }, (now) => report(content.path, now));
+    fetched += bytes;
+    report(content.path, content.size);
+  });
+  return fetched;
 }
 
-/** What a file's content must come to. */
-function checksumOf({ lfs, oid, path }: ListFileEntry, repo: string): { kind: "sha256" | "git"; value: string } {
-  if (lfs && /^[0-9a-f]{64}$/.test(lfs.oid)) return { kind: "sha256", value: lfs.oid };
-  if (!lfs && oid && /^[0-9a-f]{40}$/.test(oid)) return { kind: "git", value: oid };
-  throw new RocError(
-    "CHECKPOINT_INVALID",
-    `The hub gives no checksum for ${repo}: ${path}; it is not downloaded unchecked.`,
-  );
+/** @returns bytes that were fetched */
+async function fetchContent(content: Content, job: Job, onBytes: (bytes: number) => void): Promise<number> {
+  const { repo, commit, cache, settings, signal, retryDelay, idleTime } = job;
+  const { path, size, checksum, missing } = content;
+  const file = cache.blob(checksum.value);
+  let fetched = 0;
+  if ((await sizeOf(file)) !== size) {
+    fetched = await transfer({
+      url: `${settings.endpoint}/${repo}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`,
+      fetch: hubFetch(settings, signal),
+      what: `${repo}: ${path}`,
+      ...{ size, checksum, file, signal, retryDelay, idleTime, onBytes },
+    });
+  }
+  for (const place of missing) await cache.link(commit, place, checksum.value);
+  return fetched;
 }
 
-/** `work` of every item, `width` at once; the first fault ends the rest. */
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+/** `work` of every item, `width` at once; the first fault stops the rest and is thrown. */
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  signal: AbortSignal | undefined,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const fault = new AbortController();
+  const either = signal ? AbortSignal.any([signal, fault.signal]) : fault.signal;
   const queue = [...items];
-  let failed = false;
   const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined && !failed; item = queue.shift()) {
-      await work(item).catch((error: unknown) => {
-        failed = true;
-        throw error;
-      });
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      either.throwIfAborted();
+      await work(item, either);
     }
   };
-  const lanes = await Promise.allSettled(Array.from({ length: width }, lane));
-  const fault = lanes.find((result) => result.status === "rejected");
-  if (fault) throw fault.reason;
+  // The first to abort is the reason; what the others throw is its consequence.
+  await Promise.all(Array.from({ length: width }, () => lane().catch((error: unknown) => fault.abort(error))));
+  either.throwIfAborted();
 }

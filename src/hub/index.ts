@@ -1,15 +1,13 @@
 /** Models by name: from a folder, from the hub's cache, or from the hub. */
 import { RocError } from "../errors.js";
 import { cachedSnapshot, exists } from "./cache.js";
-import { downloadModel, type DownloadOptions } from "./download.js";
+import { downloadModel, isRepoName, type DownloadOptions } from "./download.js";
 import { hubSettings } from "./settings.js";
 
 export { cachedSnapshot, exists } from "./cache.js";
 export { downloadModel, type Downloaded, type DownloadOptions } from "./download.js";
 export { neededFiles, type FileChoice } from "./select.js";
 export { hubSettings, type HubSettings } from "./settings.js";
-
-const REPO = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 
 /**
  * The folder of a model: `name` itself where it is one, else the hub's repository of that name, downloaded as far as it
@@ -19,7 +17,7 @@ const REPO = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
  */
 export async function resolveModel(name: string, options: DownloadOptions = {}): Promise<string> {
   if (await exists(name)) return name;
-  if (!REPO.test(name)) {
+  if (!isRepoName(name)) {
     const text = `There is no folder ${name}, and it is no name on the hub (owner/name) either`;
     throw new RocError("FILE_NOT_FOUND", `${text}. Check the path.`);
   }

@@ -17,19 +17,23 @@ export interface HubSettings {
 const TRUE = new Set(["1", "true", "yes", "on"]);
 
 /**
- * Reads `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` (or `HUGGINGFACE_HUB_CACHE`), `HF_TOKEN`, `HF_TOKEN_PATH` and
- * `HF_HUB_OFFLINE`; what is not set is as in Python.
+ * Reads `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` (or `HUGGINGFACE_HUB_CACHE`), `HF_TOKEN` (or `HUGGING_FACE_HUB_TOKEN`),
+ * `HF_TOKEN_PATH` and `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`); what is not set is as in Python.
  */
 export async function hubSettings(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<HubSettings> {
-  const home = env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "huggingface");
-  const tokenFile = env["HF_TOKEN_PATH"] || join(home, "token");
-  const token = env["HF_TOKEN"] || (await readFile(tokenFile, "utf8").catch(() => ""));
+  const home = expand(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || "~/.cache", "huggingface"));
+  const tokenFile = expand(env["HF_TOKEN_PATH"] || join(home, "token"));
+  const token = env["HF_TOKEN"] || env["HUGGING_FACE_HUB_TOKEN"] || (await readFile(tokenFile, "utf8").catch(() => ""));
   return {
     endpoint: (env["HF_ENDPOINT"] || HUB_URL).replace(/\/+$/, ""),
-    cacheDir: env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(home, "hub"),
+    cacheDir: expand(env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(home, "hub")),
     token: token.trim() || undefined,
-    offline: TRUE.has((env["HF_HUB_OFFLINE"] ?? "").toLowerCase()),
+    offline: TRUE.has((env["HF_HUB_OFFLINE"] || env["TRANSFORMERS_OFFLINE"] || "").toLowerCase()),
   };
+}
+
+function expand(path: string): string {
+  return path.replace(/^~(?=\/|$)/, homedir());
 }

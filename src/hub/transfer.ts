@@ -4,111 +4,140 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { setTimeout as wait } from "node:timers/promises";
-import { messageOf, RocError } from "../errors.js";
+import { RocError } from "../errors.js";
+import { sizeOf } from "./cache.js";
+import { persist, refusal, type Patience } from "./request.js";
 
-export interface Transfer {
+/** SHA-256 of the content, or git's SHA-1 of it as a blob. */
+export interface Checksum {
+  readonly kind: "sha256" | "git";
+  /** In lower-case hexadecimal. */
+  readonly value: string;
+}
+
+export interface Transfer extends Patience {
   readonly url: string;
-  readonly token: string | undefined;
+  readonly fetch: typeof fetch;
   /** `owner/name: path`, for messages. */
   readonly what: string;
   readonly size: number;
-  /** SHA-256 of the content, or git's SHA-1 of it as a blob. */
-  readonly checksum: { readonly kind: "sha256" | "git"; readonly value: string };
+  readonly checksum: Checksum;
   /** Where it goes; it grows beside as `.incomplete`. */
   readonly file: string;
-  readonly signal?: AbortSignal | undefined;
   /** Called with the bytes that are there. */
-  readonly onBytes?: (bytes: number) => void;
-  /** Milliseconds before the second attempt; doubled for each one more. */
-  readonly retryDelay?: number | undefined;
+  readonly onBytes: (bytes: number) => void;
 }
-
-/** Attempts in a row that bring no byte. */
-const ATTEMPTS = 5;
 
 /**
  * Downloads a file. Killed at any moment, the next call goes on where it stopped.
  *
+ * @returns the bytes that were fetched for it
  * @throws RocError NETWORK where the hub cannot be reached or cuts the connection again and again; CHECKPOINT_INVALID
- *   where what came is not what the hub promised (it is removed); ABORTED
+ *   where what came is not what the hub promised (it is removed). An AbortError, an error of the file system.
  */
-export async function transfer(job: Transfer): Promise<void> {
-  const part = `${job.file}.incomplete`;
-  await mkdir(dirname(job.file), { recursive: true });
-  let failures = 0;
-  for (let have = await sizeOf(part); have !== job.size; have = await sizeOf(part)) {
-    if (have > job.size) await rm(part, { force: true });
-    try {
-      await fetchRest(job, part, Math.min(have, job.size) === job.size ? 0 : have > job.size ? 0 : have);
-    } catch (error) {
-      if (job.signal?.aborted)
-        throw new RocError("ABORTED", `The download of ${job.what} was stopped.`, { cause: error });
-      if (error instanceof RocError) throw error;
-      failures = (await sizeOf(part)) > have ? 1 : failures + 1;
-      if (failures >= ATTEMPTS) throw unreachable(job.what, error);
-      await wait((job.retryDelay ?? 1000) * 2 ** (failures - 1));
-    }
+export async function transfer(job: Transfer): Promise<number> {
+  const { what, size, file, onBytes } = job;
+  const part = `${file}.incomplete`;
+  await mkdir(dirname(file), { recursive: true });
+  if (size === 0) await writeFile(part, "");
+  let [received, most, before] = [0, await startOf(part, size), 0];
+  const onChunk = (length: number, there: number): void => {
+    received += length;
+    most = Math.max(most, there);
+    onBytes(there);
+  };
+  const attempt = async (): Promise<void> => {
+    before = most;
+    const from = await startOf(part, size);
+    if (from < size) await fetchRest(job, part, from, onChunk);
+  };
+  try {
+    await persist(what, job, attempt, () => most > before);
+    await verify(job, part);
+  } catch (error) {
+    if (error instanceof RocError && error.code === "CHECKPOINT_INVALID") await rm(part, { force: true });
+    throw error;
   }
-  await verify(job, part);
-  await rename(part, job.file);
+  await rename(part, file);
+  return received;
 }
 
-async function fetchRest({ url, token, what, signal, onBytes }: Transfer, part: string, from: number): Promise<void> {
-  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(from > 0 && { Range: `bytes=${from}-` }) };
-  const response = await fetch(url, { headers, ...(signal && { signal }) });
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw refusal(response.status, what) ?? new Error(`HTTP ${response.status}`);
-  }
+/** Where to go on: the bytes that are there. More than there can be are none. */
+async function startOf(part: string, size: number): Promise<number> {
+  const have = (await sizeOf(part)) ?? 0;
+  if (have <= size) return have;
+  await rm(part);
+  return 0;
+}
+
+async function fetchRest(
+  job: Transfer,
+  part: string,
+  from: number,
+  onChunk: (length: number, there: number) => void,
+): Promise<void> {
+  const { size, idleTime = 60_000 } = job;
+  // Ranges count the bytes as they are sent, which must be those of the file.
+  const headers = { "Accept-Encoding": "identity", ...(from > 0 && { Range: `bytes=${from}-` }) };
+  const response = await job.fetch(job.url, { headers });
+  const body = await bodyOf(response, job, part);
   // A server that ignores the range sends everything again.
   const resumed = response.status === 206;
-  let bytes = resumed ? from : 0;
-  const source = Readable.fromWeb(response.body);
-  source.on("data", (chunk: Uint8Array) => onBytes?.((bytes += chunk.length)));
-  await pipeline(source, createWriteStream(part, { flags: resumed ? "a" : "w" }), ...(signal ? [{ signal }] : []));
+  let there = resumed ? from : 0;
+  const source = Readable.fromWeb(body);
+  const idle = setTimeout(() => source.destroy(new Error(`nothing came for ${idleTime / 1000} s`)), idleTime);
+  async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      idle.refresh();
+      there += chunk.length;
+      if (there > size) throw spoilt(job, `more than ${size} bytes`, String(size));
+      onChunk(chunk.length, there);
+      yield chunk;
+    }
+  }
+  try {
+    await pipeline(source, counted, createWriteStream(part, { flags: resumed ? "a" : "w" }));
+  } finally {
+    clearTimeout(idle);
+  }
+  if (there < size) throw new Error("the answer ended early");
 }
 
-async function verify({ size, checksum, what }: Transfer, part: string): Promise<void> {
+/** What a response brings, if that is what was asked for. */
+async function bodyOf(response: Response, job: Transfer, part: string): Promise<ReadableStream<Uint8Array>> {
+  const { status, ok, body } = response;
+  const total = totalOf(response);
+  const fits = total === undefined || total === job.size;
+  if (ok && body && fits) return body;
+  await body?.cancel();
+  if (!fits) throw spoilt(job, `${total} bytes`, String(job.size));
+  if (status !== 416) throw refusal(status, job.what) ?? new Error(`HTTP ${status}`);
+  await rm(part, { force: true });
+  throw new Error("HTTP 416, though there is more to come");
+}
+
+/** Bytes of the whole file, as an answer says; undefined where it says nothing of it. */
+function totalOf({ status, headers }: Response): number | undefined {
+  const length = headers.has("content-encoding") ? null : headers.get("content-length");
+  // "bytes 5-9/10" of a 206, "bytes */10" of a 416.
+  const text = status === 200 ? length : /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
+  return text ? Number(text) : undefined;
+}
+
+async function verify(job: Transfer, part: string): Promise<void> {
+  const { size, checksum, signal } = job;
   const hash = createHash(checksum.kind === "sha256" ? "sha256" : "sha1");
   if (checksum.kind === "git") hash.update(`blob ${size}\0`);
-  await pipeline(createReadStream(part), hash);
+  await pipeline(createReadStream(part), hash, { ...(signal && { signal }) });
   const found = hash.digest("hex");
-  if (found === checksum.value) return;
-  await rm(part, { force: true });
-  const text = `${what} has the checksum ${found}, the hub promised ${checksum.value}`;
-  throw new RocError("CHECKPOINT_INVALID", `${text}. What came was removed; download it again.`);
+  if (found !== checksum.value) throw spoilt(job, `the checksum ${found}`, checksum.value);
 }
 
-async function sizeOf(file: string): Promise<number> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => 0,
-  );
-}
-
-/** A refusal that trying again does not change; undefined for any other. */
-export function refusal(status: number, what: string): RocError | undefined {
-  if (status === 401 || status === 403) {
-    const remedy = "If it is gated, accept its terms on its page; then set HF_TOKEN to a token that may read it.";
-    return new RocError("NETWORK", `The hub does not let you have ${what} (HTTP ${status}). ${remedy}`);
-  }
-  if (status === 404) {
-    const remedy = "Check the spelling and the revision; a private one needs HF_TOKEN.";
-    return new RocError("NETWORK", `The hub has no ${what} (HTTP 404). ${remedy}`);
-  }
-  return status === 429 || status >= 500
-    ? undefined
-    : new RocError("NETWORK", `The hub answered HTTP ${status} for ${what}.`);
-}
-
-/** What to say of a hub that does not answer. */
-export function unreachable(what: string, cause: unknown): RocError {
-  const reason = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-  const remedy = "Check the connection (and HF_ENDPOINT); what has come is kept, and the same command goes on with it.";
-  return new RocError("NETWORK", `${what} could not be fetched: ${reason}. ${remedy}`, { cause });
+function spoilt({ what }: Transfer, found: string, promised: string): RocError {
+  const remedy = "What came was removed; download it again. If that does not help, the hub's copy is damaged.";
+  return new RocError("CHECKPOINT_INVALID", `${what} has ${found}, the hub promised ${promised}. ${remedy}`);
 }

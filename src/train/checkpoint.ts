@@ -122,6 +122,17 @@ export async function openLatestState(run: string, keep: KeepOptions = {}): Prom
   return { folder, state };
 }
 
+/**
+ * The folder of a finished run's best state, or where it never validated of its last one: a checkpoint.
+ * @throws RocError FILE_NOT_FOUND where the run has no state; CHECKPOINT_INVALID
+ */
+export async function bestState(run: string): Promise<string> {
+  const name = (await readFile(join(run, LATEST), "utf8").catch(() => "")).trim();
+  if (!STEP_FOLDER.test(name)) throw new RocError("FILE_NOT_FOUND", `${run} holds no state of a training run.`);
+  const { best } = await readState(join(run, name, STATE));
+  return best ? stepFolder(run, best.step) : join(run, name);
+}
+
 async function readState(file: string): Promise<TrainerState> {
   try {
     return fileSchema.parse(JSON.parse(await readFile(file, "utf8"))).state;

@@ -8,7 +8,7 @@ export type {
   TrainEvent,
   ValidationEvent,
 } from "./events.js";
-export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
+export { bestState, clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
 export { AdamW, decayGroups, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optimizer.js";
 export { clipGradients } from "./clip.js";
 export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";

@@ -1,0 +1,167 @@
+/** What `reproduce --run` does about cells that no run fills: writes the twin, trains by the table's recipe, evaluates. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { RocError } from "../errors.js";
+import { findRun, type Run } from "../eval/reproduce/runs.js";
+import { BACKBONES, type Backbone, type DatasetKey, type PublishedTable } from "../eval/reproduce/types.js";
+import type { StrategyName } from "../roc/strategy-names.js";
+import { evalCommand } from "./eval.js";
+import type { Context } from "./io.js";
+import { trainCommand } from "./train.js";
+import { writeTwin } from "./twins.js";
+
+/** The paper's recipe by data set, texts and backbone (compiled files lie in dist/src/cli/). */
+const CONFIGS = fileURLToPath(new URL("../../../configs/base", import.meta.url));
+
+/** File names of the backbones' recipes. */
+const BACKBONE_FILES: Readonly<Record<Backbone, string>> = {
+  mplug_owl2: "mplug-owl2",
+  llava: "llava-1.5",
+  qwen2_vl: "qwen2-vl",
+};
+
+export interface RunOptions {
+  /** Folder that all of it goes to; runs lie in `runs/` there. */
+  readonly work: string;
+  /** Folder of the data sets, each in one of the name that the paper gives it; undefined: the studio's twins. */
+  readonly data?: string | undefined;
+  /** Small checkpoints to start from on the studio, by family. */
+  readonly bases: ReadonlyMap<string, string>;
+  /** Takes the place of mPLUG-Owl2. */
+  readonly backbone?: Backbone | undefined;
+  /** Pictures of a twin, and epochs on it. */
+  readonly pictures: number;
+  readonly epochs: number;
+  readonly seed: number;
+}
+
+/** A model of ours that a table shows. */
+interface Cell {
+  readonly dataset: DatasetKey;
+  readonly backbone: Backbone;
+  readonly strategy: StrategyName;
+  readonly comments: boolean;
+  readonly attributes: boolean;
+}
+
+/**
+ * Trains and evaluates what a table needs and `runs` lack, one after another. Stopped anywhere, the same call goes on.
+ *
+ * @returns notes on cells that cannot be made here
+ * @throws what training and evaluation throw
+ */
+export async function makeRuns(
+  table: PublishedTable,
+  runs: readonly Run[],
+  options: RunOptions,
+  context: Context,
+): Promise<string[]> {
+  const notes: string[] = [];
+  const studio = options.data === undefined;
+  for (const cell of cellsOf(table, options.backbone)) {
+    const { dataset, backbone, strategy, comments } = cell;
+    const system = { method: "", backbone, strategy, comments };
+    if (findRun(runs.filter((run) => run.studio === studio), dataset, system)) continue; // prettier-ignore
+    if (studio && !options.bases.has(backbone)) {
+      notes.push(`${nameOf(cell)} is left out: give a small ${BACKBONES[backbone]} to start from (--base FOLDER).`);
+      continue;
+    }
+    context.io.stderr.write(`reproduce: ${nameOf(cell)}\n`);
+    await makeRun(cell, options, context);
+  }
+  return notes;
+}
+
+/** Every model of ours in a table, once. */
+function cellsOf(table: PublishedTable, instead: Backbone | undefined): Cell[] {
+  const cells = new Map<string, Cell>();
+  for (const { backbone: printed, strategy, comments = false } of table.rows) {
+    if (!printed || !strategy) continue;
+    const backbone = instead && printed === "mplug_owl2" ? instead : printed;
+    for (const dataset of new Set(table.columns.map((column) => column.dataset))) {
+      // Several scores in one answer: what the paper's multi-attribute tables are about.
+      const attributes = dataset === "aadb" || dataset === "para";
+      const cell = { dataset, backbone, strategy, comments, attributes };
+      cells.set(nameOf(cell), cell);
+    }
+  }
+  return [...cells.values()];
+}
+
+function nameOf({ dataset, backbone, strategy, comments }: Cell): string {
+  return [dataset, backbone, strategy, ...(comments ? ["comments"] : [])].join("-");
+}
+
+async function makeRun(cell: Cell, options: RunOptions, context: Context): Promise<void> {
+  const name = nameOf(cell);
+  const data = await dataOf(cell.dataset, options, context);
+  const config = join(options.work, "configs", `${name}.json`);
+  await mkdir(join(options.work, "configs"), { recursive: true });
+  const out = join(options.work, "train", name);
+  await writeFile(config, `${JSON.stringify(configOf(cell, options, data, out), null, 2)}\n`);
+  const quiet = { ...context, io: { ...context.io, stdout: context.io.stderr }, setExitCode: () => undefined };
+  await trainCommand(quiet).exitOverride().parseAsync([config], { from: "user" });
+  const { bestState } = await import("../train/index.js");
+  const results = join(options.work, "runs", name);
+  const evaluation = ["--data", data, "--model", await bestState(out), "--out", results];
+  await evalCommand(quiet)
+    .exitOverride()
+    .parseAsync([...evaluation, ...(cell.comments ? ["--comments"] : [])], { from: "user" });
+}
+
+/** The paper's recipe; on the studio from a small checkpoint, on this machine's processor. */
+function configOf(cell: Cell, options: RunOptions, data: string, out: string): object {
+  const { dataset, backbone, strategy, comments, attributes } = cell;
+  const texts = comments ? "score-and-comment" : attributes ? `${dataset}-attributes` : "score";
+  const layers = ["paper", BACKBONE_FILES[backbone], dataset, texts].map((layer) => join(CONFIGS, `${layer}.yaml`));
+  const base = options.bases.get(backbone);
+  const small = base !== undefined && {
+    model: base,
+    device: "cpu",
+    train: {
+      epochs: options.epochs,
+      learningRate: 1e-4,
+      seed: options.seed,
+      weights: "float32",
+      recompute: false,
+    },
+  };
+  const own = { description: nameOf(cell), extends: layers, strategy, out, ...(options.data === undefined && small) };
+  // A smaller share of few pictures says nothing.
+  return { ...own, data: { folder: data, ...(options.data === undefined && { validation: 0.1 }) } };
+}
+
+async function dataOf(dataset: DatasetKey, options: RunOptions, context: Context): Promise<string> {
+  const { data, work, pictures, seed } = options;
+  if (data !== undefined) return join(data, FOLDERS[dataset]);
+  const folder = join(work, "studio", dataset);
+  await writeTwin(dataset, folder, { count: pictures, seed }, context);
+  return folder;
+}
+
+/** As the recipes name them. */
+const FOLDERS: Readonly<Record<DatasetKey, string>> = {
+  ava: "AVA",
+  tad66k: "TAD66K",
+  icaa17k: "ICAA17K",
+  para: "PARA",
+  aadb: "AADB",
+  "ava-captions": "AVA-Captions",
+};
+
+/** Folders of small checkpoints by the family that their config names. @throws RocError CONFIG_INVALID */
+export async function basesByFamily(folders: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const folder of folders) {
+    const file = join(folder, "config.json");
+    const text = await readFile(file, "utf8").catch((cause: unknown) => {
+      throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; --base names a checkpoint's folder.`, { cause });
+    });
+    const parsed = z.looseObject({ model_type: z.string() }).safeParse(JSON.parse(text));
+    if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file} has no model_type.`);
+    found.set(parsed.data.model_type, folder);
+  }
+  return found;
+}

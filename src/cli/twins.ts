@@ -1,0 +1,32 @@
+/** The studio's twins of the paper's data sets. */
+import { writeStudio } from "../data/index.js";
+import { RocError } from "../errors.js";
+import type { DatasetKey } from "../eval/reproduce/types.js";
+import type { Context } from "./io.js";
+import { createProgress } from "./progress.js";
+
+export interface TwinOptions {
+  readonly count: number;
+  readonly seed: number;
+}
+
+/** Long edge of the pictures. */
+const SIZE = 128;
+const TEST_SHARE = 0.25;
+
+/** Writes a data set in its official files, of composed pictures; what is there of it already stays. */
+export async function writeTwin(
+  dataset: DatasetKey,
+  folder: string,
+  { count, seed }: TwinOptions,
+  { io, signal }: Context,
+): Promise<void> {
+  if (dataset !== "ava") throw new RocError("INTERNAL", "not yet");
+  const progress = createProgress(io.stderr, "pictures composed", count);
+  try {
+    const onProgress = (done: number): void => progress.update(done);
+    await writeStudio(folder, { seed, count, longEdge: SIZE, testFraction: TEST_SHARE, onProgress, signal });
+  } finally {
+    progress.stop();
+  }
+}
