@@ -9,10 +9,12 @@ const COMMANDS: Commands = {
   report: async () => (await import("./report.js")).reportCommand,
   reproduce: async () => (await import("./reproduce.js")).reproduceCommand,
   leaderboard: async () => (await import("./leaderboard.js")).leaderboardCommand,
+  compare: async () => (await import("./compare.js")).compareCommand,
   train: async () => (await import("./train.js")).trainCommand,
   "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
   download: async () => (await import("./download.js")).downloadCommand,
   data: async () => (await import("./data.js")).dataCommand,
+  studio: async () => (await import("./studio.js")).studioCommand,
   inspect: async (args) => (await import("./inspect.js")).importInspect(args),
 };
 

@@ -12,5 +12,6 @@ export {
   type Summary,
   type SummaryOptions,
 } from "./summary.js";
+export { versus, type Versus } from "./versus.js";
 export { readSystem, type SystemPredictions } from "./system.js";
 export { readSummary, SUMMARY_FILE, type Provenance, type RunSummary } from "./record.js";

@@ -1,0 +1,60 @@
+/** `roc4mllm compare`: whether one system is better than another on the same pictures. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { RocError } from "../errors.js";
+import { readTable, versus, type Prediction, type Versus } from "../eval/runner/index.js";
+import type { Context } from "./io.js";
+import { whole } from "./train-options.js";
+
+interface Flags {
+  readonly score?: string;
+  readonly resamples: number;
+  readonly seed: number;
+  readonly json?: true;
+}
+
+const HELP = `
+A and B are folders that roc4mllm eval wrote, of the same data set. Both are given the same resampled pictures each time; p is
+two-sided. Differences are A less B: above 0 is better for SRCC, PLCC and KRCC, below 0 for MAE and RMSE.
+
+Example:
+  roc4mllm compare runs/roc runs/level`;
+
+export function compareCommand({ io }: Context): Command {
+  return new Command("compare")
+    .description("two evaluations on the same pictures, by a paired bootstrap")
+    .argument("<a>", "folder of an evaluation")
+    .argument("<b>", "folder of another one")
+    .option("--score <name>", "an attribute (default: the overall score)")
+    .option("--resamples <n>", "of the bootstrap", whole(1), 2000)
+    .option("--seed <n>", "of the bootstrap", whole(0), 0)
+    .option("--json", "one JSON object")
+    .addHelpText("after", HELP)
+    .action(async (a: string, b: string, { score, resamples, seed, json }: Flags) => {
+      const result = versus(await predictionsOf(a), await predictionsOf(b), { resamples, seed }, score);
+      io.stdout.write(json ? `${JSON.stringify({ a, b, ...result })}\n` : text(a, b, result));
+    });
+}
+
+async function predictionsOf(folder: string): Promise<Prediction[]> {
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw new RocError("FILE_NOT_FOUND", `${folder} cannot be read; give a folder that roc4mllm eval wrote.`, {
+      cause,
+    });
+  });
+  const table = names.find((name) => /^predictions\.(csv|parquet)$/.test(name));
+  if (table) return readTable(join(folder, table));
+  throw new RocError("FILE_NOT_FOUND", `${folder} holds no predictions; give a folder that roc4mllm eval wrote.`);
+}
+
+function text(a: string, b: string, { count, leftOut, differences }: Versus): string {
+  const sign = (value: number): string => `${value < 0 ? "" : "+"}${value.toFixed(4)}`;
+  const rows = Object.entries(differences).map(([name, found]) => {
+    const figures =
+      found && `${sign(found.value)}  [${sign(found.low)}, ${sign(found.high)}]  p = ${found.p.toFixed(4)}`;
+    return `${name.toUpperCase().padEnd(6)}${figures ?? "not defined"}\n`;
+  });
+  const lost = leftOut > 0 ? `, ${leftOut} left out that one of them has no score for` : "";
+  return `${a} less ${b}, ${count} pictures${lost}\n${rows.join("")}`;
+}
