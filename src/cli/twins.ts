@@ -1,6 +1,5 @@
 /** The studio's twins of the paper's data sets. */
-import { writeStudio } from "../data/index.js";
-import { RocError } from "../errors.js";
+import { writeStudioFormats } from "../data/index.js";
 import type { DatasetKey } from "../eval/reproduce/types.js";
 import type { Context } from "./io.js";
 import { createProgress } from "./progress.js";
@@ -21,11 +20,11 @@ export async function writeTwin(
   { count, seed }: TwinOptions,
   { io, signal }: Context,
 ): Promise<void> {
-  if (dataset !== "ava") throw new RocError("INTERNAL", "not yet");
   const progress = createProgress(io.stderr, "pictures composed", count);
   try {
     const onProgress = (done: number): void => progress.update(done);
-    await writeStudio(folder, { seed, count, longEdge: SIZE, testFraction: TEST_SHARE, onProgress, signal });
+    const pictures = { seed, count, longEdge: SIZE, testFraction: TEST_SHARE };
+    await writeStudioFormats(folder, { formats: [dataset], ...pictures, onProgress, signal });
   } finally {
     progress.stop();
   }

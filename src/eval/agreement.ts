@@ -54,7 +54,8 @@ interface Ties {
   readonly constant: boolean;
 }
 
-class CountedPairs {
+/** Predictions and ratings whose figures are taken of many resamples. */
+export class CountedPairs {
   readonly #x: Side;
   readonly #y: Side;
   readonly #errors: Float64Array;
