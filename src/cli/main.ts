@@ -12,6 +12,7 @@ const COMMANDS: Commands = {
   compare: async () => (await import("./compare.js")).compareCommand,
   train: async () => (await import("./train.js")).trainCommand,
   "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
+  experiment: async () => (await import("./experiment.js")).experimentCommand,
   download: async () => (await import("./download.js")).downloadCommand,
   data: async () => (await import("./data.js")).dataCommand,
   studio: async () => (await import("./studio.js")).studioCommand,

@@ -9,10 +9,12 @@
  *     sd²    = (Σ w_f² + CORRELATION ((Σ w_f)² - Σ w_f²)) / 12
  *
  * over the factors f that the scene has. So it is roughly normal, with mean 5.5 and standard deviation 1.3, in every
- * scene. Weights are the table {@link FACTORS}; the larger ones belong to what is seen at a glance.
+ * scene. Weights are the table {@link FACTORS}; the larger ones belong to what is seen at a glance. Where a composition has
+ * patterns (patterns.ts), they add to it.
  */
 import { RocError } from "../../errors.js";
 import { Random, type SeedPart } from "../random.js";
+import { drawPatterns, patternBonus, type Patterns } from "./patterns.js";
 
 interface FactorRule {
   /** Weight in the latent quality. */
@@ -74,6 +76,8 @@ export interface Composition {
   readonly merits: Merits;
   /** For factors with two faulty sides: which (0 or 1, as in {@link FACTORS}). */
   readonly sides: Readonly<Partial<Record<Factor, number>>>;
+  /** Repetition and symmetry; not there where the studio composes none. */
+  readonly patterns?: Patterns;
   /** Latent quality, 1..10. */
   readonly latent: number;
 }
@@ -84,6 +88,8 @@ export interface CompositionOverrides {
   readonly aspect?: Aspect;
   readonly merits?: Merits;
   readonly sides?: Composition["sides"];
+  /** `true` draws patterns; default: a composition without any. */
+  readonly patterns?: boolean | Patterns;
 }
 
 /** The factors that a scene has, in the order of {@link FACTORS}. */
@@ -93,16 +99,27 @@ export function factorsOf(scene: SceneName): Factor[] {
 }
 
 /** The documented formula: quality 1..10 of a scene with these merits (all that the scene has must be given). */
-export function latentQuality(scene: SceneName, merits: Merits): number {
+export function latentQuality(scene: SceneName, merits: Merits, patterns?: Patterns): number {
+  const weights = factorsOf(scene).map((factor) => [factor, FACTORS[factor].weight] as const);
+  const bonus = patterns === undefined ? 0 : patternBonus(patterns);
+  return Math.min(10, Math.max(1, MEAN + deviation(scene, merits, weights, SPREAD) + bonus));
+}
+
+/** The weighted mean of merits as a number of mean 0 and standard deviation `spread` over all pictures. */
+export function deviation(
+  scene: SceneName,
+  merits: Merits,
+  weighted: readonly (readonly [Factor, number])[],
+  spread: number,
+): number {
   let [sum, weights, squares] = [0, 0, 0];
-  for (const factor of factorsOf(scene)) {
-    const { weight } = FACTORS[factor];
+  for (const [factor, weight] of weighted) {
     sum += weight * (checkedMerit(scene, factor, merits[factor]) - 0.5);
     weights += weight;
     squares += weight ** 2;
   }
   const sd = Math.sqrt((squares + CORRELATION * (weights ** 2 - squares)) / 12);
-  return Math.min(10, Math.max(1, MEAN + (SPREAD * sum) / sd));
+  return (spread * sum) / sd;
 }
 
 /** Composes picture `index` of studio `seed`; it does not depend on how many pictures there are. */
@@ -121,7 +138,9 @@ export function compose(seed: SeedPart, index: number, overrides: CompositionOve
   for (const factor of Object.keys(overrides.merits ?? {})) refuseLacking(scene, factor);
   Object.assign(merits, overrides.merits);
   Object.assign(sides, overrides.sides);
-  return { seed, index, scene, aspect, merits, sides, latent: rounded(latentQuality(scene, merits)) };
+  const patterns = overrides.patterns === true ? drawPatterns(seed, index) : overrides.patterns || undefined;
+  const latent = rounded(latentQuality(scene, merits, patterns));
+  return { seed, index, scene, aspect, merits, sides, ...(patterns && { patterns }), latent };
 }
 
 /** Share of a standard normal below x, to 1e-7 (Abramowitz and Stegun, 7.1.26). */

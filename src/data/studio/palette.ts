@@ -14,20 +14,28 @@ const HARMONIOUS: Readonly<Record<Role, number>> = { ground: 0, second: 30, deta
 /** Degrees from the base hue: all around the circle. */
 const CLASHING: Readonly<Record<Role, number>> = { ground: 0, second: 140, detail: -75, subject: 220, accent: 80 };
 
+/** OKLCH hues by role, degrees. */
+export type Hues = Readonly<Record<Role, number>>;
+
 /**
- * A palette around one base hue.
+ * The hues of a palette around one base hue.
  *
  * @param hue degrees, OKLCH (30 red, 90 yellow, 140 green, 230 sky, 300 violet)
  * @param merit harmony in [0, 1]: 1 = {@link HARMONIOUS}, 0 = {@link CLASHING}, between them the way in between
  */
-export function makePalette(hue: number, merit: number, random: Random): Palette {
+export function makeHues(hue: number, merit: number, random: Random): Hues {
   const mirror = random.chance(0.5) ? 1 : -1;
-  const hues = new Map<Role, number>();
+  const hues = { ground: 0, second: 0, subject: 0, detail: 0, accent: 0 };
   for (const role of Object.keys(HARMONIOUS) as Role[]) {
     const offset = HARMONIOUS[role] * merit + CLASHING[role] * (1 - merit);
-    hues.set(role, hue + mirror * offset);
+    hues[role] = hue + mirror * offset;
   }
-  return (role, lightness, chroma = 1, alpha = 1) => oklch(lightness, CHROMA * chroma, hues.get(role) ?? hue, alpha);
+  return hues;
+}
+
+/** A palette of these hues. */
+export function makePalette(hues: Hues): Palette {
+  return (role, lightness, chroma = 1, alpha = 1) => oklch(lightness, CHROMA * chroma, hues[role], alpha);
 }
 
 /** A CSS colour of OKLCH coordinates (Björn Ottosson, "A perceptual color space", 2020); clipped to sRGB. */

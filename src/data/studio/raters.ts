@@ -57,7 +57,12 @@ export function raterCeiling(seed: SeedPart, count = 10_000): RaterCeiling {
   const raters = makeRaters(seed);
   const latents = Array.from({ length: count }, (_, index) => compose(seed, index).latent);
   const means = latents.map((latent, index) => voteStatistics(votesOn(seed, index, latent, raters)).mean);
-  return { srcc: pearson(ranks(latents), ranks(means)), plcc: pearson(latents, means) };
+  return correlationsOf(latents, means);
+}
+
+/** Spearman's and Pearson's correlation. */
+export function correlationsOf(truths: readonly number[], means: readonly number[]): RaterCeiling {
+  return { srcc: pearson(ranks(truths), ranks(means)), plcc: pearson(truths, means) };
 }
 
 /** Kept here because `data` imports nothing of `eval`. */

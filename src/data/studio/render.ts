@@ -1,10 +1,12 @@
-/** The camera: layers, focus, shake, development and grain, in that order. */
+/** The camera: layers, focus, mirror, shake, development and grain, in that order. */
 import { createCanvas, type Canvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { RocError } from "../../errors.js";
 import { Random } from "../random.js";
 import { drawClutter } from "./clutter.js";
 import { ASPECTS, type Composition } from "./factors.js";
+import { huesOf } from "./facts.js";
 import { makePalette } from "./palette.js";
+import { repeatsOf } from "./patterns.js";
 import { SCENES } from "./scenes/index.js";
 import type { Point, Stage } from "./scenes/stage.js";
 
@@ -31,7 +33,7 @@ export function renderPhoto(composition: Composition, longEdge: number): Canvas 
     longEdge,
   };
   const sharp = focus(composition, size);
-  const shaken = shake(composition, size, sharp);
+  const shaken = shake(composition, size, mirror(composition, size, sharp));
   const photo = develop(composition, size, shaken);
   grain(composition, size, photo);
   return photo;
@@ -55,10 +57,9 @@ function layer(size: Size): { canvas: Canvas; ctx: SKRSContext2D } {
 
 /** Ground, clutter and subject, each in or out of focus. */
 function focus(composition: Composition, size: Size): Canvas {
-  const { seed, index, merits } = composition;
+  const { seed, index, merits, patterns } = composition;
   const scene = SCENES[composition.scene];
-  const look = new Random(seed, index, "palette");
-  const palette = makePalette(look.pick(scene.hues) + look.uniform(-12, 12), merits.harmony ?? 1, look);
+  const palette = makePalette(huesOf(composition));
   const place = placeOf(composition, size);
   const stageOn = (ctx: SKRSContext2D, name: string): Stage => {
     ctx.scale(size.longEdge, size.longEdge);
@@ -69,6 +70,11 @@ function focus(composition: Composition, size: Size): Canvas {
   const subject = layer(size);
   const mess = layer(size);
   scene.ground(stageOn(ground.ctx, "ground"));
+  const repeats = repeatsOf(patterns?.repetition ?? 0);
+  if (repeats > 0) {
+    ground.ctx.resetTransform();
+    scene.repeat(stageOn(ground.ctx, "row"), repeats);
+  }
   scene.subject(stageOn(subject.ctx, "subject"));
   drawClutter(stageOn(mess.ctx, "clutter"), merits.clutter ?? 1);
   const depth = merits.depth ?? 0.5;
@@ -76,6 +82,27 @@ function focus(composition: Composition, size: Size): Canvas {
   drawBlurred(ctx, ground.canvas, size, GROUND_BLUR * Math.max(0, 2 * depth - 1));
   ctx.drawImage(mess.canvas, 0, 0);
   drawBlurred(ctx, subject.canvas, size, SUBJECT_BLUR * Math.max(0, 1 - 2 * depth));
+  return canvas;
+}
+
+/**
+ * Symmetry: the side of the frame without the subject becomes the mirror image of the other, from an axis on. The axis
+ * stands at the middle for full symmetry, and so much nearer to the edge for less that `symmetry` is the share of the
+ * width that mirrors itself.
+ */
+function mirror(composition: Composition, size: Size, frame: Canvas): Canvas {
+  const width = Math.round(((composition.patterns?.symmetry ?? 0) / 2) * size.width);
+  if (width < 1) return frame;
+  const subjectLeft = placeOf(composition, size).x * size.longEdge <= size.width / 2;
+  const axis = subjectLeft ? size.width - width : width;
+  const { canvas, ctx } = layer(size);
+  ctx.drawImage(frame, 0, 0);
+  ctx.beginPath();
+  ctx.rect(subjectLeft ? axis : 0, 0, width, size.height);
+  ctx.clip();
+  ctx.translate(2 * axis, 0);
+  ctx.scale(-1, 1);
+  ctx.drawImage(frame, 0, 0);
   return canvas;
 }
 

@@ -1,64 +1,29 @@
 /**
- * Writes a studio as a folder in AVA's own format:
+ * Writes a studio as a folder in an official format, or as several folders that share their pictures.
  *
- *     AVA.txt  aesthetics_image_lists/generic_test.jpgl  images/<id>.jpg  studio.json
- *
- * Pictures are written first, the test list and the labels next, `studio.json` last, each under a temporary name and
- * renamed: a folder with a `studio.json` is whole. A stopped run is taken up where it stopped.
+ * Pictures are written first, the labels next, `studio.json` last, each under a temporary name and renamed: a folder with a
+ * `studio.json` is whole. A stopped run is taken up where it stopped. Where a picture goes into several folders it is
+ * rendered once and linked (hard links; copied where the file system has none).
  */
-import { readFileSync } from "node:fs";
-import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { AVA_LABELS, AVA_TEST_LIST, formatAvaRow, voteStatistics } from "../ava.js";
-import { Random } from "../random.js";
+import { exists, firstExisting } from "../files.js";
 import type { OnProgress } from "../types.js";
-import { compose, FACTORS, SCENE_LACKS, type Composition, type SceneName } from "./factors.js";
-import { makeRaters, votesOn, type Rater } from "./raters.js";
-import { encodePhoto, JPEG_QUALITY } from "./render.js";
+import { avaLabels } from "./formats/ava.js";
+import { FORMATS, STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";
+import { plainImages, type StudioFormat } from "./formats/types.js";
+import { formatHeader, plainHeader } from "./header.js";
+import { drawnForTest, makePictures, type StudioPictures } from "./pictures.js";
+import { formatRecipe, HEADER, pictureOptions, recipeIn, recipeOf, type RecipeOptions, type StudioRecipe } from "./recipe.js"; // prettier-ignore
+import { encodePhoto } from "./render.js";
 
-/** Raised whenever a seed begins to give other pictures or votes. */
-export const STUDIO_VERSION = 2;
-const HEADER = "studio.json";
 const PENDING = "studio.pending.json";
-const FIRST_ID = 100_001;
 /** Pictures encoded at a time; the canvas encodes on Node's own threads. */
 const AT_ONCE = 4;
 
-/** AVA's own tag ids (its tags.txt). */
-const TAGS: Readonly<Record<SceneName, number>> = {
-  abstract: 1,
-  landscape: 14,
-  portrait: 17,
-  "still-life": 18,
-  architecture: 20,
-};
-
-const recipeSchema = z.object({
-  format: z.literal("roc4mllm-studio"),
-  version: z.number(),
-  seed: z.union([z.string(), z.number()]),
-  count: z.number(),
-  longEdge: z.number(),
-  testFraction: z.number(),
-  jpegQuality: z.number(),
-  renderer: z.string(),
-});
-
-/** What determines every byte of a studio folder: the head of `studio.json`. */
-export type StudioRecipe = Readonly<z.infer<typeof recipeSchema>>;
-
-export interface WriteStudioOptions {
-  /** Default 0. */
-  readonly seed?: string | number;
-  /** Number of pictures, at least 1. */
-  readonly count: number;
-  /** Pixels of the long edge, 32..1024. Default 160. */
-  readonly longEdge?: number;
-  /** Chance of a picture to be in the test part, in [0, 1]. Default 0.1. */
-  readonly testFraction?: number;
+export interface WriteStudioOptions extends RecipeOptions {
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
@@ -70,101 +35,134 @@ export interface WrittenStudio {
   readonly rendered: number;
 }
 
+export interface WriteFormatsOptions extends WriteStudioOptions {
+  /** At least one. With one the folder itself gets it; with several each gets a folder of its name inside. */
+  readonly formats: readonly [StudioFormatName, ...StudioFormatName[]];
+  /** Compose repetition and symmetry. Default: yes, but for AVA alone, which stays as {@link writeStudio} writes it. */
+  readonly patterns?: boolean;
+}
+
+export interface WrittenFormats {
+  readonly folders: readonly { readonly format: StudioFormatName; readonly folder: string }[];
+  readonly recipe: StudioRecipe;
+  /** Pictures rendered in this call. */
+  readonly rendered: number;
+}
+
+/** A folder that is to hold one format. */
+interface Target {
+  readonly folder: string;
+  readonly recipe: StudioRecipe;
+  readonly format: StudioFormat;
+  readonly header: (studio: StudioPictures, images: readonly string[]) => string;
+}
+
 /**
- * Writes a studio, resumes a stopped one, or finds that the folder already holds it.
+ * Writes a studio in AVA's format without patterns, resumes a stopped one, or finds that the folder already holds it.
  *
  * @throws RocError USAGE for options out of range or a folder with somebody else's labels, ABORTED on the signal
  */
 export async function writeStudio(folder: string, options: WriteStudioOptions): Promise<WrittenStudio> {
   const recipe = recipeOf(options);
-  const { onProgress, signal } = options;
-  if (isDeepStrictEqual(await recipeIn(join(folder, HEADER)), recipe)) {
-    onProgress?.(recipe.count, recipe.count);
-    return { folder, recipe, rendered: 0 };
-  }
-  await prepare(folder, recipe);
-  const pictures = picturesOf(recipe);
-  const rendered = await writeImages(folder, recipe, pictures, onProgress, signal);
-  await writeLabels(folder, recipe, pictures);
+  const rendered = await writeTargets([plainTarget(folder, recipe)], recipe, options);
   return { folder, recipe, rendered };
 }
 
-interface Picture {
-  readonly id: string;
-  readonly composition: Composition;
-  readonly votes: readonly number[];
-  readonly test: boolean;
+/**
+ * Writes a studio in official formats that `readDataset` reads, resumes a stopped one, or finds that all is there. The same
+ * pictures and raters lie behind all of them.
+ *
+ * @throws RocError USAGE for options out of range or a folder with somebody else's labels, ABORTED on the signal
+ */
+export async function writeStudioFormats(folder: string, options: WriteFormatsOptions): Promise<WrittenFormats> {
+  const names = STUDIO_FORMATS.filter((name) => options.formats.includes(name));
+  const [only, ...others] = names;
+  if (only === undefined) throw new RocError("USAGE", `No format is asked for; known: ${STUDIO_FORMATS.join(", ")}.`);
+  const { patterns = !(only === "ava" && others.length === 0) } = options;
+  const folders = names.map((format) => ({ format, folder: others.length === 0 ? folder : join(folder, format) }));
+  const targets = folders.map((at) => targetOf(at.folder, at.format, patterns, options, others.length === 0));
+  const recipe = targets[0]?.recipe ?? formatRecipe(only, patterns, options);
+  return { folders, recipe, rendered: await writeTargets(targets, recipe, options) };
 }
 
-function recipeOf({ seed = 0, count, longEdge = 160, testFraction = 0.1 }: WriteStudioOptions): StudioRecipe {
-  const refuse = (what: string): never => {
-    throw new RocError("USAGE", `A studio cannot be made: ${what}.`);
-  };
-  if (!Number.isInteger(count) || count < 1) refuse(`count is ${count}, give a whole number from 1`);
-  if (!Number.isInteger(longEdge) || longEdge < 32 || longEdge > 1024)
-    refuse(`longEdge is ${longEdge}, give 32 to 1024`);
-  if (!(testFraction >= 0 && testFraction <= 1)) refuse(`testFraction is ${testFraction}, give 0 to 1`);
-  const version = STUDIO_VERSION;
-  const made = { jpegQuality: JPEG_QUALITY, renderer: rendererName() };
-  return { format: "roc4mllm-studio", version, seed, count, longEdge, testFraction, ...made };
+function targetOf(
+  folder: string,
+  name: StudioFormatName,
+  patterns: boolean,
+  options: RecipeOptions,
+  alone: boolean,
+): Target {
+  if (alone && name === "ava" && !patterns) return plainTarget(folder, recipeOf(options));
+  const recipe = formatRecipe(name, patterns, options);
+  return { folder, recipe, format: FORMATS[name], header: (studio, images) => formatHeader(recipe, studio, images) };
 }
 
-/** The canvas library with its version: another version draws edges and codes JPEG a little differently. */
-function rendererName(): string {
-  const file = z.object({ name: z.string(), version: z.string() });
-  const { name, version } = file.parse(
-    JSON.parse(readFileSync(new URL(import.meta.resolve("@napi-rs/canvas/package.json")), "utf8")),
-  );
-  return `${name} ${version}`;
+/** AVA as it has always been written: its parts may be empty. */
+function plainTarget(folder: string, recipe: StudioRecipe): Target {
+  const inTest = (index: number): boolean => drawnForTest(recipe.seed, index, recipe.testFraction);
+  const labels = (studio: StudioPictures): ReturnType<StudioFormat["labels"]> => avaLabels(studio, inTest);
+  const format = { owns: FORMATS.ava.owns, imagesOf: plainImages, labels };
+  return { folder, recipe, format, header: (studio) => plainHeader(recipe, studio) };
 }
 
-/** The recipe that a header file states, if there is one. */
-async function recipeIn(file: string): Promise<StudioRecipe | undefined> {
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return z.object({ recipe: recipeSchema }).parse(JSON.parse(text)).recipe;
-  } catch {
-    return undefined;
+/** @returns how many pictures were rendered */
+async function writeTargets(
+  all: readonly Target[],
+  recipe: StudioRecipe,
+  { onProgress, signal }: WriteStudioOptions,
+): Promise<number> {
+  const done = await Promise.all(all.map(({ folder, recipe }) => isWhole(folder, recipe)));
+  const open = all.filter((_, i) => done[i] !== true);
+  if (open.length === 0) {
+    onProgress?.(recipe.count, recipe.count);
+    return 0;
   }
+  const studio = makePictures(pictureOptions(recipe));
+  // Everything that can be refused is refused before anything is written.
+  const images = new Map(all.map((target) => [target, target.format.imagesOf(studio)]));
+  const labels = open.map((target) => target.format.labels(studio));
+  for (const target of open) await refuseForeign(target);
+  for (const target of open) await prepare(target, images.get(target) ?? []);
+  const places = studio.pictures.map(({ index }) =>
+    all.map((target) => join(target.folder, images.get(target)?.[index] ?? "")),
+  );
+  const rendered = await writeImages(studio, recipe.longEdge, places, onProgress, signal);
+  for (const [i, target] of open.entries()) await finish(target, labels[i] ?? {}, studio, images.get(target) ?? []);
+  return rendered;
+}
+
+async function isWhole(folder: string, recipe: StudioRecipe): Promise<boolean> {
+  return isDeepStrictEqual(await recipeIn(join(folder, HEADER)), recipe);
+}
+
+async function refuseForeign({ folder, format }: Target): Promise<void> {
+  if ((await firstExisting([HEADER, PENDING].map((name) => join(folder, name)))) !== undefined) return;
+  const foreign = await firstExisting(format.owns.map((name) => join(folder, name)));
+  if (foreign === undefined) return;
+  throw new RocError("USAGE", `${folder} holds a data set that no studio wrote (${foreign}); choose another folder.`);
 }
 
 /** Leaves a folder with `studio.pending.json` and, unless it holds a part of this very recipe, without pictures. */
-async function prepare(folder: string, recipe: StudioRecipe): Promise<void> {
-  const ours = (await exists(join(folder, HEADER))) || (await exists(join(folder, PENDING)));
-  if (!ours && ((await exists(join(folder, AVA_LABELS))) || (await exists(join(folder, "images"))))) {
-    throw new RocError("USAGE", `${folder} holds a data set that no studio wrote; choose another folder.`);
-  }
-  const resumes = isDeepStrictEqual(await recipeIn(join(folder, PENDING)), recipe);
-  if (!resumes) {
+async function prepare({ folder, recipe, format }: Target, images: readonly string[]): Promise<void> {
+  const [whole, pending] = [await recipeIn(join(folder, HEADER)), await recipeIn(join(folder, PENDING))];
+  if (!isDeepStrictEqual(pending, recipe)) {
     await mkdir(folder, { recursive: true });
-    await writeAtomically(join(folder, PENDING), JSON.stringify({ recipe }));
-    for (const old of [HEADER, AVA_LABELS, AVA_TEST_LIST, "images"]) {
+    // The old recipe stays until what it wrote is gone: whoever is stopped here begins here again.
+    await rename(join(folder, HEADER), join(folder, PENDING)).catch(() => undefined);
+    const written = [whole, pending].flatMap((old) => (old ? FORMATS[old.kind ?? "ava"].owns : []));
+    for (const old of new Set([...written, ...format.owns])) {
       await rm(join(folder, old), { recursive: true, force: true });
     }
+    await writeAtomically(join(folder, PENDING), JSON.stringify({ recipe }));
   }
-  await mkdir(join(folder, "images"), { recursive: true });
+  for (const at of new Set(images.map((image) => dirname(join(folder, image))))) await mkdir(at, { recursive: true });
 }
 
-function picturesOf({ seed, count, testFraction }: StudioRecipe): Picture[] {
-  const raters = makeRaters(seed);
-  return Array.from({ length: count }, (_, index) => pictureOf(seed, index, testFraction, raters));
-}
-
-function pictureOf(seed: string | number, index: number, testFraction: number, raters: readonly Rater[]): Picture {
-  const composition = compose(seed, index);
-  return {
-    id: String(FIRST_ID + index),
-    composition,
-    votes: votesOn(seed, index, composition.latent, raters),
-    test: new Random(seed, index, "test").chance(testFraction),
-  };
-}
-
+/** @param places where each picture goes: rendered to the first, unless it is there, and linked to the others */
 async function writeImages(
-  folder: string,
-  recipe: StudioRecipe,
-  pictures: readonly Picture[],
+  { pictures }: StudioPictures,
+  longEdge: number,
+  places: readonly (readonly string[])[],
   onProgress: OnProgress | undefined,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -172,11 +170,14 @@ async function writeImages(
   const work = async (): Promise<void> => {
     for (let picture = pictures[next++]; picture; picture = pictures[next++]) {
       if (signal?.aborted) throw new RocError("ABORTED", `Stopped after ${done} of ${pictures.length} pictures.`);
-      const file = join(folder, "images", `${picture.id}.jpg`);
-      if (!(await exists(file))) {
-        await writeAtomically(file, await encodePhoto(picture.composition, recipe.longEdge));
+      const files = places[picture.index] ?? [];
+      const [first = ""] = files;
+      let source = await firstExisting(files);
+      if (source === undefined) {
+        await writeAtomically((source = first), await encodePhoto(picture.composition, longEdge));
         rendered++;
       }
+      for (const file of files) if (!(await exists(file))) await linkOrCopy(source, file);
       onProgress?.(++done, pictures.length);
     }
   };
@@ -185,42 +186,28 @@ async function writeImages(
   return rendered;
 }
 
-async function writeLabels(folder: string, recipe: StudioRecipe, pictures: readonly Picture[]): Promise<void> {
-  const rows = pictures.map(({ id, votes, composition }, i) =>
-    formatAvaRow({ index: i + 1, id, votes, tags: [TAGS[composition.scene], 0], challenge: 1 }),
-  );
-  const testIds = pictures.filter((picture) => picture.test).map(({ id }) => id);
-  await mkdir(dirname(join(folder, AVA_TEST_LIST)), { recursive: true });
-  await writeAtomically(join(folder, AVA_TEST_LIST), lines(testIds));
-  await writeAtomically(join(folder, AVA_LABELS), lines(rows));
-  await writeAtomically(join(folder, HEADER), headerText(recipe, pictures));
-  await rm(join(folder, PENDING), { force: true });
-}
-
-/** `studio.json`: the recipe, the tables behind the latent quality, and one line a picture. */
-function headerText(recipe: StudioRecipe, pictures: readonly Picture[]): string {
-  const provenance = "Synthetic photographs, composed and rated by roc4mllm's studio; nobody's picture, nobody's vote.";
-  const described = pictures.map(({ id, composition, votes, test }) => {
-    const { scene, aspect, merits, sides, latent } = composition;
-    const { count, mean, std } = voteStatistics(votes);
-    return JSON.stringify({ id, scene, aspect, merits, sides, latent, raters: count, mean, std, test });
+async function linkOrCopy(source: string, file: string): Promise<void> {
+  await link(source, file).catch(async () => {
+    await copyFile(source, `${file}.tmp`);
+    await rename(`${file}.tmp`, file);
   });
-  const head = { provenance, recipe, factors: FACTORS, lacks: SCENE_LACKS };
-  return `${JSON.stringify(head, null, 1).slice(0, -2)},\n "pictures": [\n${described.join(",\n")}\n]}\n`;
 }
 
-function lines(items: readonly string[]): string {
-  return items.map((item) => `${item}\n`).join("");
+async function finish(
+  { folder, header }: Target,
+  labels: ReturnType<StudioFormat["labels"]>,
+  studio: StudioPictures,
+  images: readonly string[],
+): Promise<void> {
+  for (const [path, text] of Object.entries(labels)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeAtomically(join(folder, path), text);
+  }
+  await writeAtomically(join(folder, HEADER), header(studio, images));
+  await rm(join(folder, PENDING), { force: true });
 }
 
 async function writeAtomically(file: string, content: string | Buffer): Promise<void> {
   await writeFile(`${file}.tmp`, content);
   await rename(`${file}.tmp`, file);
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,15 +1,31 @@
-import { ellipse, polygon, roundShade, type Scene, type Stage } from "./stage.js";
+import { ellipse, polygon, roundShade, rowOf, type Scene, type Stage } from "./stage.js";
 
 /** Planes, discs and ribs, evenly spread: nothing to place, nothing near or far, nothing out of place. */
 export const abstract: Scene = {
   hues: [20, 60, 130, 190, 240, 300],
+  pickSubject: () => "shapes",
   ground(stage) {
     planes(stage);
     discs(stage);
     ribs(stage);
   },
   subject() {},
+  repeat: squares,
 };
+
+/** A row of equal squares across the frame. */
+function squares(stage: Stage, count: number): void {
+  const { ctx, palette, height, random } = stage;
+  const y = random.uniform(0.25, 0.75) * height;
+  for (const x of rowOf(stage, count)) {
+    ctx.fillStyle = "rgba(0,0,0,0.3)";
+    ctx.fillRect(x - 0.028, y - 0.026, 0.068, 0.068);
+    ctx.fillStyle = palette("accent", 0.7, 1.3);
+    ctx.fillRect(x - 0.034, y - 0.034, 0.068, 0.068);
+    ctx.fillStyle = palette("detail", 0.92, 0.4);
+    ctx.fillRect(x - 0.014, y - 0.014, 0.028, 0.028);
+  }
+}
 
 function planes({ ctx, palette, width, height, random }: Stage): void {
   const sweep = ctx.createLinearGradient(0, 0, width, height);

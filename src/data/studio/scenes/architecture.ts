@@ -1,9 +1,10 @@
 import type { Role } from "../palette.js";
-import { ellipse, floorShadow, polygon, verticalGradient, type Box, type Scene, type Stage } from "./stage.js";
+import { ellipse, floorShadow, polygon, rowOf, verticalGradient, type Box, type Scene, type Stage } from "./stage.js";
 
 /** A street of houses under the sky; a tower or a domed hall stands before them. */
 export const architecture: Scene = {
   hues: [45, 70, 210, 235, 265],
+  pickSubject: (random) => (random.chance(0.55) ? "tower" : "hall"),
   ground(stage) {
     const { palette, width, height, random, place } = stage;
     const street = streetOf(stage);
@@ -22,10 +23,25 @@ export const architecture: Scene = {
     paving(stage, street, place.x);
   },
   subject(stage) {
-    if (stage.random.chance(0.55)) tower(stage);
+    if (architecture.pickSubject(stage.random) === "tower") tower(stage);
     else hall(stage);
   },
+  repeat: colonnade,
 };
+
+/** A row of columns along the street. */
+function colonnade(stage: Stage, count: number): void {
+  const { ctx, palette } = stage;
+  const foot = streetOf(stage) + 0.02;
+  for (const x of rowOf(stage, count)) {
+    ctx.fillStyle = palette("accent", 0.82, 0.6);
+    ctx.fillRect(x - 0.015, foot - 0.15, 0.03, 0.15);
+    ctx.fillStyle = palette("accent", 0.5, 0.8);
+    ctx.fillRect(x + 0.004, foot - 0.15, 0.011, 0.15);
+    ctx.fillStyle = palette("accent", 0.74, 0.7);
+    for (const y of [foot - 0.165, foot - 0.01]) ctx.fillRect(x - 0.023, y, 0.046, 0.02);
+  }
+}
 
 function streetOf({ place, height }: Stage): number {
   return Math.min(height * 0.95, Math.max(height * 0.3, place.y + 0.15));

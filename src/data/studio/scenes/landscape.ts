@@ -1,8 +1,19 @@
-import { ellipse, floorShadow, polygon, ridge, strokes, verticalGradient, type Scene, type Stage } from "./stage.js";
+import {
+  ellipse,
+  floorShadow,
+  polygon,
+  ridge,
+  rowOf,
+  strokes,
+  verticalGradient,
+  type Scene,
+  type Stage,
+} from "./stage.js";
 
 /** Sky, clouds, mountains and a meadow; a tree or a cottage stands on it. The horizon follows the subject. */
 export const landscape: Scene = {
   hues: [55, 75, 200, 215, 235, 345],
+  pickSubject: (random) => (random.chance(0.6) ? "tree" : "cottage"),
   ground(stage) {
     const { palette, width, height } = stage;
     const horizon = horizonOf(stage);
@@ -24,9 +35,10 @@ export const landscape: Scene = {
     strokes(stage, palette("detail", 0.72, 1.2, 0.7), meadow, 130, -0.004, -0.022);
   },
   subject(stage) {
-    if (stage.random.chance(0.6)) tree(stage);
+    if (landscape.pickSubject(stage.random) === "tree") tree(stage);
     else cottage(stage);
   },
+  repeat: poplars,
 };
 
 /** The ground that the subject stands on begins a little above its foot. */
@@ -48,6 +60,18 @@ function sunAndClouds(stage: Stage, horizon: number): void {
       const centre = { x: at.x + puff * 0.035, y: at.y - 0.012 * random.next() };
       ellipse(ctx, palette("ground", 0.96, 0.25, 0.55), centre, 0.045, 0.014 + 0.012 * random.next());
     }
+  }
+}
+
+/** A row of poplars along the horizon. */
+function poplars(stage: Stage, count: number): void {
+  const { ctx, palette } = stage;
+  const foot = horizonOf(stage) + 0.035;
+  for (const x of rowOf(stage, count)) {
+    ctx.fillStyle = palette("subject", 0.25, 0.6);
+    ctx.fillRect(x - 0.006, foot - 0.03, 0.012, 0.035);
+    ellipse(ctx, palette("subject", 0.36, 1.1), { x, y: foot - 0.09 }, 0.024, 0.075);
+    ellipse(ctx, palette("subject", 0.54, 1.1), { x: x - 0.008, y: foot - 0.095 }, 0.01, 0.055);
   }
 }
 

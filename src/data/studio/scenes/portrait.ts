@@ -1,11 +1,25 @@
+import type { Random } from "../../random.js";
 import { oklch, type Role } from "../palette.js";
-import { ellipse, polygon, strokes, verticalGradient, type Point, type Scene, type Stage } from "./stage.js";
+import {
+  ellipse,
+  polygon,
+  roundShade,
+  rowOf,
+  strokes,
+  verticalGradient,
+  type Point,
+  type Scene,
+  type SettingName,
+  type Stage,
+} from "./stage.js";
 
 /** Head and shoulders before foliage with lights, or before a bookcase. The head's centre is the subject's place. */
 export const portrait: Scene = {
   hues: [50, 80, 140, 165, 220, 260, 350],
+  pickSubject: () => "sitter",
+  pickSetting,
   ground(stage) {
-    if (stage.random.chance(0.5)) foliage(stage);
+    if (pickSetting(stage.random) === "foliage") foliage(stage);
     else bookcase(stage);
   },
   subject(stage) {
@@ -14,7 +28,24 @@ export const portrait: Scene = {
     shoulders(stage, skin);
     face(stage, skin);
   },
+  repeat: lamps,
 };
+
+function pickSetting(random: Random): SettingName {
+  return random.chance(0.5) ? "foliage" : "bookcase";
+}
+
+/** A row of hanging lamps above the head. */
+function lamps(stage: Stage, count: number): void {
+  const { ctx, palette } = stage;
+  const [lit, mid, dark] = [palette("accent", 0.97, 0.4), palette("accent", 0.82), palette("accent", 0.55, 1.2)];
+  for (const x of rowOf(stage, count)) {
+    const centre = { x, y: 0.08 };
+    ctx.fillStyle = palette("detail", 0.2, 0.4);
+    ctx.fillRect(x - 0.002, 0, 0.004, 0.06);
+    ellipse(ctx, roundShade(ctx, centre, 0.03, lit, mid, dark), centre, 0.03);
+  }
+}
 
 const HEAD = 0.115;
 

@@ -27,12 +27,32 @@ export interface Point {
   readonly y: number;
 }
 
+/** What stands in a scene. */
+export const SUBJECT_NAMES = [
+  ...(["tree", "cottage", "vase", "bottle", "cup", "sitter", "tower", "hall", "shapes"] as const),
+] as const;
+export type SubjectName = (typeof SUBJECT_NAMES)[number];
+
+/** What it stands before, where a scene has several. */
+export type SettingName = "foliage" | "bookcase";
+
 /** A scene paints its ground (all of the frame) and its subject (on a transparent layer above it). */
 export interface Scene {
   /** OKLCH hues that a photographer would find this scene in. */
   readonly hues: readonly [number, ...number[]];
+  /** Which subject it is: the first draw of the subject's stream. */
+  pickSubject(random: Random): SubjectName;
+  /** Which ground it is, where there are several: the first draw of the ground's stream. */
+  pickSetting?(random: Random): SettingName;
   ground(stage: Stage): void;
   subject(stage: Stage): void;
+  /** A row of equal things at equal distances, above the ground and behind the subject. */
+  repeat(stage: Stage, count: number): void;
+}
+
+/** The centres of `count` things in a row from side to side. */
+export function rowOf({ width }: Stage, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => (width * (i + 0.5)) / count);
 }
 
 /** Fills the rectangle with a vertical gradient. */

@@ -4,6 +4,7 @@ import {
   floorShadow,
   polygon,
   roundShade,
+  rowOf,
   strokes,
   verticalGradient,
   type Point,
@@ -14,9 +15,10 @@ import {
 /** A table before a papered wall, with a vase of flowers, a bottle with fruit, or a cup; the table follows the subject. */
 export const stillLife: Scene = {
   hues: [40, 65, 90, 155, 230, 290],
+  pickSubject: (random) => random.pick(["vase", "bottle", "cup"]),
   ground(stage) {
-    const { palette, width, height, place } = stage;
-    const edge = Math.min(height * 0.92, Math.max(height * 0.25, place.y + 0.06));
+    const { palette, width, height } = stage;
+    const edge = edgeOf(stage);
     verticalGradient(stage, 0, edge, [palette("ground", 0.8, 0.7), palette("ground", 0.66, 0.8)]);
     wallpaper(stage, edge);
     windowLight(stage, edge);
@@ -28,9 +30,27 @@ export const stillLife: Scene = {
     strokes(stage, palette("second", 0.76, 1, 0.5), table, 40, 0.14, 0);
   },
   subject(stage) {
-    stage.random.pick([vase, bottle, cup])(stage);
+    const drawn = stillLife.pickSubject(stage.random);
+    (drawn === "vase" ? vase : drawn === "bottle" ? bottle : cup)(stage);
   },
+  repeat: fruitRow,
 };
+
+/** Where the table begins. */
+function edgeOf({ place, height }: Stage): number {
+  return Math.min(height * 0.92, Math.max(height * 0.25, place.y + 0.06));
+}
+
+/** A row of equal fruit along the back of the table. */
+function fruitRow(stage: Stage, count: number): void {
+  const { ctx, palette } = stage;
+  const y = edgeOf(stage) + 0.005;
+  for (const x of rowOf(stage, count)) {
+    const [lit, mid, dark] = [palette("detail", 0.85, 0.9), palette("detail", 0.6, 1.4), palette("detail", 0.3, 1.2)];
+    floorShadow(ctx, { x: x + 0.01, y: y + 0.03 }, 0.045, 0.01);
+    ellipse(ctx, roundShade(ctx, { x, y }, 0.034, lit, mid, dark), { x, y }, 0.034);
+  }
+}
 
 function wallpaper({ ctx, palette, width }: Stage, edge: number): void {
   ctx.fillStyle = palette("detail", 0.55, 0.9, 0.8);

@@ -1,0 +1,2 @@
+/** Comments on composed pictures. */
+export { COMMENTERS, commentsOn } from "./grammar.js";

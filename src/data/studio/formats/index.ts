@@ -1,0 +1,22 @@
+/** Every format that the studio writes, by the kind under which `readDataset` reads it. */
+import { aadbFormat } from "./aadb.js";
+import { avaCaptionsFormat } from "./ava-captions.js";
+import { avaFormat } from "./ava.js";
+import { csvFormat } from "./csv.js";
+import { icaa17kFormat } from "./icaa17k.js";
+import { paraFormat } from "./para.js";
+import { tad66kFormat } from "./tad66k.js";
+import type { StudioFormat } from "./types.js";
+
+export const STUDIO_FORMATS = ["ava", "tad66k", "icaa17k", "aadb", "para", "ava-captions", "csv"] as const;
+export type StudioFormatName = (typeof STUDIO_FORMATS)[number];
+
+export const FORMATS: Readonly<Record<StudioFormatName, StudioFormat>> = {
+  ava: avaFormat,
+  tad66k: tad66kFormat,
+  icaa17k: icaa17kFormat,
+  aadb: aadbFormat,
+  para: paraFormat,
+  "ava-captions": avaCaptionsFormat,
+  csv: csvFormat,
+};
