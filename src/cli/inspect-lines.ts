@@ -37,7 +37,7 @@ function parse(text: string, line: number): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badLine(line, `not JSON (${messageOf(error)}). Put one JSON object a line.`);
+    throw badLine(line, `not JSON (${messageOf(error)}). Put one JSON value a line.`);
   }
 }
 

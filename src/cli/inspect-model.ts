@@ -70,7 +70,8 @@ Inputs: ${FORWARD_INPUTS.join(", ")}. input_ids [B,T] hold one placeholder a vis
 (mplug_owl2: -200 once an image); labels [B,T] mark what is not supervised with -100; gt_score [K] and target [K,N] belong
 to the K position tokens in reading order.
 Outputs: logits [B,T',V], image_features [rows,hidden], position_ids where the family has its own; with labels loss and
-text_loss, with gt_score also score, l1_loss and (with target) ce_loss, emd_loss; grad.NAME for every name of --grads.`;
+text_loss, and where the checkpoint has score tokens score [K], l1_loss (with gt_score) and ce_loss, emd_loss (with
+target); grad.NAME for every name of --grads. The loss weighs them as config.json says (l1_weight, ce_weight, emd_weight).`;
 
 export function inspectForwardCommand({ io }: Context): Command {
   return tensorCommand("forward")
@@ -111,19 +112,21 @@ export function inspectGenerateCommand({ io }: Context): Command {
     });
 }
 
+const PREPROCESS_HELP = `
+Outputs: pixel_values, image_grid_thw where the family has a grid, and pixels: uint8 [H,W,3], after resize, pad and crop,
+before normalising. A folder with config.json and preprocessor_config.json is enough.
+The picture is decoded as for scoring: upright by its EXIF orientation, in sRGB, transparency on white.`;
+
 export function inspectPreprocessCommand({ io }: Context): Command {
   return modelCommand("preprocess")
     .description("a picture as the model takes it")
     .requiredOption("--image <file>", "the picture")
     .addOption(new Option("--resize <mode>", "instead of what the checkpoint's files say").choices(RESIZE_MODES))
-    .addHelpText(
-      "after",
-      "\nOutputs: pixel_values, image_grid_thw where the family has a grid, and pixels: uint8 [H,W,3], after resize, pad and\n" +
-        "crop, before normalising. A folder with config.json and preprocessor_config.json is enough.",
-    )
-    .action(async (options: ModelOptions & { image: string; resize?: ResizeMode }) => {
+    .option("--as-stored", "do not turn it as its EXIF orientation says (Python's image processors never do)")
+    .addHelpText("after", PREPROCESS_HELP)
+    .action(async (options: ModelOptions & { image: string; resize?: ResizeMode; asStored?: true }) => {
       const inputs = await loadImages(options.model, { resize: options.resize });
-      const picture = await decodeImage(options.image, { name: options.image });
+      const picture = await decodeImage(options.image, { name: options.image, orient: options.asStored !== true });
       const outputs = scope(() => {
         const { pixelValues, imageGridThw } = inputs.images([picture]);
         const { width, height, data } = inputs.pixels(picture);

@@ -1,8 +1,7 @@
 /** `roc4mllm inspect tokenize`: texts to token ids and back, a line each. */
-import { createInterface } from "node:readline";
 import { Command } from "commander";
-import { RocError } from "../errors.js";
 import { loadTokenizer } from "../tokenizers/index.js";
+import { badLine, jsonLines, type JsonLine } from "./inspect-lines.js";
 import type { Context } from "./io.js";
 
 const HELP = `
@@ -12,7 +11,7 @@ only the tokenizer's files is enough.
 Example:
   echo '"Describe this image."' | roc4mllm inspect tokenize --model my-checkpoint/`;
 
-export function inspectTokenizeCommand({ io }: Context): Command {
+export function inspectTokenizeCommand(context: Context): Command {
   return new Command("tokenize")
     .description("texts as token ids")
     .requiredOption("-m, --model <folder>", "checkpoint folder")
@@ -21,22 +20,14 @@ export function inspectTokenizeCommand({ io }: Context): Command {
     .addHelpText("after", HELP)
     .action(async ({ model, specialTokens }: { model: string; specialTokens: boolean }) => {
       const tokenizer = await loadTokenizer(model);
-      let line = 0;
-      for await (const text of createInterface({ input: io.stdin, crlfDelay: Infinity })) {
-        line += 1;
-        if (text.trim() === "") continue;
-        const ids = tokenizer.encode(parse(text, line), { addSpecialTokens: specialTokens });
-        io.stdout.write(`${JSON.stringify({ ids, text: tokenizer.decode(ids) })}\n`);
+      for await (const input of jsonLines(context)) {
+        const ids = tokenizer.encode(textOf(input), { addSpecialTokens: specialTokens });
+        context.io.stdout.write(`${JSON.stringify({ ids, text: tokenizer.decode(ids) })}\n`);
       }
     });
 }
 
-function parse(text: string, line: number): string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "string") return value;
-  } catch {
-    // Reported below, with what is no string.
-  }
-  throw new RocError("USAGE", `Standard input, line ${line}: not a JSON string. Put each text in quotes, "like this".`);
+function textOf({ line, value }: JsonLine): string {
+  if (typeof value === "string") return value;
+  throw badLine(line, 'no JSON string. Put each text in quotes, "like this".');
 }

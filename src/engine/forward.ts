@@ -10,6 +10,7 @@ import {
   textLoss,
   vocabularyFromConfig,
   weightsFromConfig,
+  type LossWeights,
   type ScoreVocabulary,
 } from "../roc/index.js";
 import { fromTypedArray, noGrad, scope, type Tensor } from "../torch/index.js";
@@ -35,8 +36,8 @@ export const FORWARD_INPUTS = [
  * Outputs by name; belongs to the caller's scope.
  *
  * `logits` [B, T', V], `image_features` [rows, hiddenSize] where there are images, `position_ids` where the family has
- * its own; with `labels`: `text_loss` and `loss`, and where the checkpoint has score tokens, with `gt_score`: `score` [K],
- * `l1_loss`, and with `target` `ce_loss`, `emd_loss`; `grad.NAME` of the loss for every asked-for parameter.
+ * its own; with `labels`: `text_loss` and `loss`, and where the checkpoint has score tokens `score` [K], with `gt_score`
+ * `l1_loss`, and with `target` `ce_loss` and `emd_loss`; `grad.NAME` of the loss for every asked-for parameter.
  *
  * @param gradients names of parameters, in any layout of the family
  * @throws RocError USAGE for inputs that do not fit each other, or a parameter that is not there
@@ -129,24 +130,47 @@ function lossesOf(model: Mllm, hidden: Tensor, labels: readonly number[][], inpu
   );
   if (supervised.length === 0) throw new RocError("USAGE", `labels: every value is ${IGNORED}; nothing is supervised.`);
   const vocabulary = vocabularyFromConfig(model.config);
-  const truth = inputs.get("gt_score")?.flatten().toNumbers();
   const targets = supervised.map(({ target }) => target);
   const rows = supervised.map(({ row }) => row);
-  if (!vocabulary || !truth) {
+  if (!vocabulary) {
     const loss = textLoss({ model, hidden, rows, targets });
     return new Map(Object.entries({ loss, text_loss: loss }));
   }
+  checkRows(vocabulary, model);
   const scores = targets.filter((id) => id === vocabulary.positionId).length;
-  if (scores !== truth.length) {
-    const found = `labels hold ${scores} times the position token ${vocabulary.positionId}`;
-    throw new RocError("USAGE", `gt_score has ${truth.length} values, but ${found}; give one each, in reading order.`);
-  }
+  const truth = truthOf(inputs, vocabulary, scores);
   const distributions = distributionsOf(inputs, vocabulary, scores);
-  const weights = weightsFromConfig(model.config) ?? LOSS_PRESETS.paper;
-  const input = { model, hidden, rows, targets, groundTruth: truth, ...(distributions && { distributions }) };
+  const weights = weightsFor(model, truth !== undefined, distributions !== undefined);
+  const groundTruth = truth ?? new Array<number>(scores).fill(vocabulary.scale.min);
+  const input = { model, hidden, rows, targets, groundTruth, ...(distributions && { distributions }) };
   const { loss, textLoss: text, l1Loss, ceLoss, emdLoss, scores: predicted } = rocLoss(input, vocabulary, weights);
-  const losses = new Map(Object.entries({ loss, text_loss: text, score: predicted, l1_loss: l1Loss }));
+  const losses = new Map(Object.entries({ loss, text_loss: text, score: predicted }));
+  if (truth) losses.set("l1_loss", l1Loss);
   return distributions ? losses.set("ce_loss", ceLoss).set("emd_loss", emdLoss) : losses;
+}
+
+function checkRows({ positionId, scoreIds }: ScoreVocabulary, { vocabSize }: Mllm): void {
+  const last = Math.max(positionId, ...scoreIds);
+  if (last < vocabSize) return;
+  const remedy = "Take config.json and weights from the same checkpoint.";
+  const text = `config.json places a score token at id ${last}, but the weights have ${vocabSize} rows`;
+  throw new RocError("CHECKPOINT_MISMATCH", `${text}. ${remedy}`);
+}
+
+function truthOf(inputs: NamedTensors, { positionId }: ScoreVocabulary, scores: number): number[] | undefined {
+  const truth = inputs.get("gt_score")?.flatten().toNumbers();
+  if (!truth || truth.length === scores) return truth;
+  const found = `labels hold ${scores} times the position token ${positionId}`;
+  throw new RocError("USAGE", `gt_score has ${truth.length} values, but ${found}; give one each, in reading order.`);
+}
+
+/** The checkpoint's weights of the losses; without any ground truth there is the text loss alone. */
+function weightsFor(model: Mllm, hasTruth: boolean, hasVotes: boolean): LossWeights {
+  const weights = weightsFromConfig(model.config) ?? LOSS_PRESETS.paper;
+  if (!hasTruth) return hasVotes ? { ...weights, l1: 0 } : { l1: 0, ce: 0, emd: 0 };
+  if (hasVotes || (weights.ce === 0 && weights.emd === 0)) return weights;
+  const text = `config.json weighs vote distributions (ce_weight ${weights.ce}, emd_weight ${weights.emd})`;
+  throw new RocError("USAGE", `${text}: give target [K, N] beside gt_score, or set the weights to 0.`);
 }
 
 function distributionsOf(inputs: NamedTensors, { scoreIds }: ScoreVocabulary, scores: number): number[][] | undefined {

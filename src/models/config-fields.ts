@@ -7,7 +7,12 @@ export function or<T extends z.ZodType, D>(type: T, value: D) {
   return type.nullish().transform((given) => given ?? value);
 }
 
-export const count = z.number().int().positive();
+/** Sizes and counts: far above any model's, and so low that a product of two is exact. */
+export const count = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 24);
 export const positive = z.number().positive();
 export const activation = z.enum(ACTIVATION_NAMES);
 export const tokenId = z.number().int().nonnegative();

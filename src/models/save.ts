@@ -5,14 +5,17 @@ import type { Mllm } from "./types.js";
 
 export const GENERATION_CONFIG = "generation_config.json";
 
+/** As transformers 4 cuts; larger files are a burden to move. */
+const SHARD_BYTES = 5e9;
+
 /**
  * Writes config.json, generation_config.json where the model came with one, and the weights (model.safetensors, or shards
- * of at most `maxShardBytes`) into a folder, each file at once. Tokenizer and image processor: `MllmProcessor.save`.
+ * of at most `maxShardBytes`, default 5 GB) into a folder, each file at once. Tokenizer and image processor: `MllmProcessor.save`.
  *
  * @throws RocError FILE_UNREADABLE where they cannot be written
  */
 export async function saveMllm(model: Mllm, folder: string, options: { maxShardBytes?: number } = {}): Promise<void> {
-  await saveCheckpoint(folder, model.parameters(), options);
+  await saveCheckpoint(folder, model.parameters(), { maxShardBytes: options.maxShardBytes ?? SHARD_BYTES });
   await saveConfig(model, folder);
   const { generationConfig } = model;
   if (generationConfig !== undefined) await atomicWriteFile(join(folder, GENERATION_CONFIG), generationConfig);

@@ -83,8 +83,8 @@ export interface Past {
  * Places `T` new tokens behind `past`.
  *
  * The position of a token is the number of real tokens before it, as in transformers' `generate`: it does not depend on
- * the side or amount of padding. Padding sees itself, so that no row of the mask is empty (a softmax over nothing is
- * NaN); nobody looks at what it computes.
+ * the side or amount of padding. What stands behind them as padding counts on and sees them, as in transformers. Padding
+ * in front sees itself, so that no row of the mask is empty (a softmax over nothing is NaN).
  *
  * @param attentionMask `[batch, T]`, 1 = real, of the new tokens only; undefined: all are real
  * @throws RocError USAGE where its shape is another
@@ -108,10 +108,23 @@ export function place(
   }
   const [query, key] = [order.unsqueeze(1), arange(0, keys, { device })];
   const before = key.le(query);
-  const visible = real === null ? before : aten("logical_or")(before.logicalAnd(real.unsqueeze(1)), key.eq(query));
+  const visible = real === null ? before : seen(before.logicalAnd(real.unsqueeze(1)), key.eq(query));
   const mask = zeros(visible.shape, { dtype, device }).maskedFill(visible.logicalNot(), -Infinity);
-  const positions = real === null ? order.unsqueeze(0) : real.cumsum(1).sub(1).clamp(0, null).narrow(1, past.length, T);
+  const positions = real === null ? order.unsqueeze(0) : count(real, key).narrow(1, past.length, T);
   return { positions, real, mask: mask.unsqueeze(-3), causal: false };
+}
+
+/** Rows in which nothing is visible see `own`. */
+function seen(visible: Tensor, own: Tensor): Tensor {
+  const blind = aten("any.dim")(visible, -1, true).logicalNot();
+  return aten("logical_or")(visible, own.logicalAnd(blind));
+}
+
+/** Positions `[batch, keys]` of all tokens. @param order of the keys, 0, 1, 2, ... */
+function count(real: Tensor, order: Tensor): Tensor {
+  const before = real.cumsum(1).sub(1);
+  const inFront = before.lt(0).sum(1, true);
+  return before.where(real, order.sub(inFront)).clamp(0, null);
 }
 
 function realKeys(

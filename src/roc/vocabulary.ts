@@ -20,6 +20,9 @@ export interface Scale {
   readonly max: number;
 }
 
+/** No scale is finer; more comes of a broken file. */
+const MOST_TOKENS = 10_000;
+
 export interface ScoreVocabulary {
   /** Id of T_p. */
   readonly positionId: number;
@@ -118,6 +121,7 @@ export function vocabularyFromConfig(config: Readonly<Record<string, unknown>>):
   const first = tokenId(config, "output_first_id");
   const last = tokenId(config, "output_last_id");
   if (last <= first) throw invalid("output_last_id", last, `an id above output_first_id (${first})`);
+  if (last - first >= MOST_TOKENS) throw invalid("output_last_id", last, `at most ${MOST_TOKENS} score tokens`);
   if (positionId >= first && positionId <= last)
     throw invalid("score_id", positionId, "an id outside the score tokens");
   const min = finite(config, "min_score");

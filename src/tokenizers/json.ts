@@ -58,8 +58,11 @@ class JsonTokenizer extends BaseTokenizer {
   }
 
   #encodeWord(word: string): number[] {
-    const { unk_token: unknown, fuse_unk: fuse } = this.files.json.model;
-    const pieces = this.#parts.model.encode([word]);
+    const { unk_token: unknown, fuse_unk: fuse, byte_fallback: bytes } = this.files.json.model;
+    // What nothing stands for is left out before the merges, so that its neighbours may merge.
+    const known = unknown || bytes ? word : [...word].filter((character) => this.vocab.has(character)).join("");
+    if (known === "") return [];
+    const pieces = this.#parts.model.encode([known]);
     const kept = fuse ? pieces.filter((piece, i) => piece !== unknown || pieces[i - 1] !== unknown) : pieces;
     return kept.map((piece) => this.vocab.get(piece)).filter((id) => id !== undefined);
   }

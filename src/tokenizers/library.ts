@@ -15,13 +15,27 @@ export interface Parts {
   readonly model: { encode(words: string[]): string[] };
 }
 
+/** GPT-2's pattern (Radford et al. 2019), which a ByteLevel pre-tokenizer cuts by. */
+const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+
+/**
+ * The library's ByteLevel cuts by JavaScript's idea of white space (U+FEFF is some, U+0085 is none), its Split by
+ * Python's: so the pattern is taken out. Where a blank is put in front, that comes before the cut and the file stays.
+ */
+function withSplit(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJson["pre_tokenizer"] {
+  if (preTokenizer?.type !== "ByteLevel") return preTokenizer;
+  if (preTokenizer["add_prefix_space"] !== false || preTokenizer["use_regex"] === false) return preTokenizer;
+  const split = { type: "Split", pattern: { Regex: GPT2 }, behavior: "Isolated", invert: false };
+  return { type: "Sequence", pretokenizers: [split, { ...preTokenizer, use_regex: false }] };
+}
+
 type Construct = new (json: object, config: object) => Parts;
 
 /** Builds the parts from a validated tokenizer.json; `file` names it in the error. */
 export function buildParts(json: TokenizerJson, file: string): Parts {
   // Metaspace is ours (see metaspace.ts), as are post-processor and decoder; added tokens would be split twice.
   const ours = { added_tokens: [], post_processor: null, decoder: null };
-  const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : json.pre_tokenizer;
+  const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withSplit(json.pre_tokenizer);
   try {
     // The library reads these four from the object itself and needs every key to be there.
     const parts = new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, pre_tokenizer: preTokenizer }, {});

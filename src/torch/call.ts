@@ -35,7 +35,7 @@ function describe(value: unknown): string {
     return `${native.dtypeOf(value.handle)}[${native.shapeOf(value.handle).join(", ")}]`;
   }
   if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
-  return String(value);
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
 /** Turns an error of the addon into one of ours, made at the call site. */

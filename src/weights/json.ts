@@ -40,5 +40,9 @@ export function fileError(file: string, cause: unknown): RocError {
   if (code === "ENOENT" || code === "ENOTDIR") {
     return new RocError("FILE_NOT_FOUND", `${file} does not exist. Check the path of the checkpoint.`, { cause });
   }
-  return new RocError("FILE_UNREADABLE", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  return new RocError(
+    "FILE_UNREADABLE",
+    `${file} cannot be read: ${messageOf(cause)}. Fetch it again, or check its rights.`,
+    { cause },
+  );
 }

@@ -25,7 +25,9 @@ export async function exists(file: string): Promise<boolean> {
 async function readIndex(file: string): Promise<Map<string, string>> {
   const parsed = indexSchema.safeParse(await readJson(file, "CHECKPOINT_INVALID"));
   if (parsed.success) return new Map(Object.entries(parsed.data.weight_map));
-  const what = z.prettifyError(parsed.error).replaceAll("\n", " ");
+  // A wrong kind of name is wrong for every tensor: the first says it.
+  const [{ path = [], message = "" } = {}] = parsed.error.issues;
+  const what = `${path.map(String).join(": ")}: ${message}`;
   throw new RocError("CHECKPOINT_INVALID", `${file} is not a shard index: ${what}. Fetch the file again.`);
 }
 
@@ -73,7 +75,7 @@ class ShardedCheckpoint implements Checkpoint {
       if (!shard?.has(name)) {
         throw new RocError(
           "CHECKPOINT_INVALID",
-          `${index} of ${path} puts "${name}" into ${file}, which does not hold it.`,
+          `${index} of ${path} puts "${name}" into ${file}, which does not hold it. Fetch both again.`,
         );
       }
       this.#holder.set(name, shard);

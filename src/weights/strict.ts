@@ -20,14 +20,23 @@ export interface StrictOptions {
 }
 
 export interface StrictSource {
-  /** The parameter, which the caller owns; a placeholder where it is missing or of another shape. */
+  /**
+   * The parameter, which the caller owns; a placeholder where it is missing or of another shape.
+   * @throws RocError CHECKPOINT_MISMATCH, as `finish`, where the model asks for absurdly much that is not there
+   */
   take(name: string, shape: readonly number[]): Tensor;
+  /** Whether every parameter so far was there. */
+  readonly fits: boolean;
   /** @throws RocError CHECKPOINT_MISMATCH that lists missing, unexpected and wrong-shape names, if there are any */
   finish(): void;
 }
 
 /** Names of a kind that a message lists before it counts the rest. */
 const LISTED = 40;
+
+/** What no model misses: more, or a larger tensor, comes of a config that is broken, and building it would take forever. */
+const MOST_MISSING = 20_000;
+const MOST_ELEMENTS = 2 ** 33;
 
 /**
  * Gives parameters by name and shape and remembers what did not fit: build the model, then call `finish()`.
@@ -39,24 +48,38 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
   const left = renamed(checkpoint, rename, ignore);
   const missing: string[] = [];
   const wrong: string[] = [];
+  const integers: string[] = [];
+  const finish = (): void => {
+    const lists = [
+      list("missing", missing),
+      list("unexpected", [...left.keys()]),
+      list("of another shape", wrong),
+      list("of whole numbers", integers),
+    ];
+    const text = lists.filter((part) => part !== "").join("; ");
+    if (text === "") return;
+    const remedy =
+      "The weights and config.json do not belong together, or a file of them is missing: fetch both again.";
+    throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} does not fit its config.json: ${text}. ${remedy}`);
+  };
   return {
+    finish,
+    get fits() {
+      return missing.length + wrong.length + integers.length === 0;
+    },
     take(name, shape) {
       const stored = left.get(name);
       left.delete(name);
       if (stored === undefined) missing.push(name);
       else {
-        const found = checkpoint.info(stored).shape;
-        if (found.join() === shape.join()) return read(checkpoint, stored, options);
-        wrong.push(`${name} is [${found.join(", ")}], the config asks for [${shape.join(", ")}]`);
+        const { dtype, shape: found } = checkpoint.info(stored);
+        const isFloat = /float/.test(dtype);
+        if (isFloat && found.join() === shape.join()) return read(checkpoint, stored, options);
+        if (isFloat) wrong.push(`${name} is [${found.join(", ")}], the config asks for [${shape.join(", ")}]`);
+        else integers.push(`${name} is ${dtype}`);
       }
+      if (missing.length > MOST_MISSING || shape.reduce((product, size) => product * size, 1) > MOST_ELEMENTS) finish();
       return keep(scope(() => zeros([]).expand(...shape)));
-    },
-    finish() {
-      const lists = [list("missing", missing), list("unexpected", [...left.keys()]), list("of another shape", wrong)];
-      const text = lists.filter((part) => part !== "").join("; ");
-      if (text === "") return;
-      const remedy = "The weights and config.json do not belong together, or a file of them is missing.";
-      throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} does not fit its config.json: ${text}. ${remedy}`);
     },
   };
 }

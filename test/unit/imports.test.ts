@@ -74,6 +74,22 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...["engine", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],
     ...["models/*", "weights", "nn", "torch", "errors.ts"],
   ],
+  // Whole comparisons: trains, evaluates and compares.
+  experiment: [
+    ...[
+      "train",
+      "engine",
+      "eval",
+      "eval/metrics.ts",
+      "roc",
+      "models",
+      "models/types.ts",
+      "data",
+      "image",
+      "tokenizers",
+    ],
+    ...["models/*", "weights", "nn", "torch", "errors.ts"],
+  ],
   "index.ts": [
     ...[
       "engine",
@@ -96,6 +112,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "hub",
       "server",
       "engine",
+      "experiment",
       "train",
       "eval",
       "eval/metrics.ts",

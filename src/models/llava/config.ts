@@ -179,7 +179,10 @@ function featureLayer(layer: number, layers: number, file: string): number {
 }
 
 function invalid(file: string, what: string): RocError {
-  return new RocError("CONFIG_INVALID", `${file} is not a LLaVA config that this program knows: ${what}`);
+  return new RocError(
+    "CONFIG_INVALID",
+    `${file} is not a LLaVA config that this program knows: ${what}. Correct it, or fetch the file again.`,
+  );
 }
 
 /** Rows that an image of the configured size takes in the sequence. */

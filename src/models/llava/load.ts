@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ifThere, openBin, openCheckpoint, readJson, strictSource, unionCheckpoint } from "../../weights/index.js";
 import type { Checkpoint, UnionPart } from "../../weights/index.js";
 import { strictModel } from "../strict-model.js";
+import { isTied } from "../tied.js";
 import type { LoadOptions } from "../types.js";
 import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
@@ -34,9 +35,10 @@ export async function loadLlava(folder: string, options: LoadOptions = {}): Prom
   const dtype = options.dtype ?? (device === "cpu" ? "float32" : embedding?.dtype);
   // Early revisions of the public config.json had `vocab_size` wrong.
   const parsed = parseLlavaConfig(config, file, embedding?.shape[0]);
-  const ignore = (name: string): boolean => parsed.text.tied && name === HEAD;
+  const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
+  const ignore = (name: string): boolean => tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device });
-  return strictModel(source, () => new LlavaModel(parsed, source));
+  return strictModel(source, () => new LlavaModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 
 /** The folder's weights, with those of the projector and the tower where they lie elsewhere. */

@@ -181,7 +181,10 @@ function checkHeads(part: string, hiddenSize: number, heads: number, file: strin
 }
 
 function invalid(file: string, what: string): RocError {
-  return new RocError("CONFIG_INVALID", `${file} is not an mPLUG-Owl2 config that this program knows: ${what}`);
+  return new RocError(
+    "CONFIG_INVALID",
+    `${file} is not an mPLUG-Owl2 config that this program knows: ${what}. Correct it, or fetch the file again.`,
+  );
 }
 
 /** Rows that an image takes in the sequence: the queries, and one that closes them. */

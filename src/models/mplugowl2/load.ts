@@ -34,7 +34,8 @@ export async function loadMplugOwl2(folder: string, options: LoadOptions = {}): 
   const strict = strictSource(checkpoint, { ignore, dtype, device });
   const source: ParamSource = {
     take(name, shape, init) {
-      if (!isTable(init) || checkpoint.has(name)) return strict.take(name, shape);
+      // Tables of absurd sizes are not computed: what does not fit is told at the end.
+      if (!isTable(init) || checkpoint.has(name) || !strict.fits) return strict.take(name, shape);
       return keep(scope(() => fromTypedArray(init.table(), shape).to({ device, ...(dtype && { dtype }) })));
     },
   };

@@ -180,5 +180,8 @@ function sectionsOf(values: Text, headDim: number, file: string): readonly numbe
 }
 
 function invalid(file: string, what: string): RocError {
-  return new RocError("CONFIG_INVALID", `${file} is not a Qwen2-VL config that this program knows: ${what}`);
+  return new RocError(
+    "CONFIG_INVALID",
+    `${file} is not a Qwen2-VL config that this program knows: ${what}. Correct it, or fetch the file again.`,
+  );
 }

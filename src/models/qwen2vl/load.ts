@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { openCheckpoint, readJson, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
 import { strictModel } from "../strict-model.js";
+import { isTied } from "../tied.js";
 import type { LoadOptions } from "../types.js";
 import { parseQwen2VlConfig } from "./config.js";
 import { Qwen2VlModel } from "./model.js";
@@ -14,7 +15,8 @@ const HEAD = "lm_head.weight";
 const COMPUTED = /^visual\.rotary_pos_emb\.inv_freq$/;
 
 /**
- * Loads a folder with `config.json` and weights, safetensors or .bin. A head stored beside tied embeddings is passed over.
+ * Loads a folder with `config.json` and weights, safetensors or .bin. A head stored beside tied embeddings is passed
+ * over where it is the same.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
@@ -25,9 +27,10 @@ export async function loadQwen2Vl(folder: string, options: LoadOptions = {}): Pr
   const { device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
   // The matrices have more rows than the tokenizer has tokens, and not as many in every size.
   const parsed = parseQwen2VlConfig(config, file, infoOf(checkpoint, EMBEDDING)?.shape[0]);
-  const ignore = (name: string): boolean => COMPUTED.test(name) || (parsed.text.tied && name === HEAD);
+  const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, qwen2VlName);
+  const ignore = (name: string): boolean => COMPUTED.test(name) || (tied && name === HEAD);
   const source = strictSource(checkpoint, { rename: qwen2VlName, ignore, dtype, device });
-  return strictModel(source, () => new Qwen2VlModel(parsed, source));
+  return strictModel(source, () => new Qwen2VlModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 
 function infoOf(checkpoint: Checkpoint, wanted: string): TensorInfo | undefined {

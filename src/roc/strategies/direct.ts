@@ -6,11 +6,14 @@ import { splitImages } from "../images.js";
 import type { ScoreReading } from "../reading.js";
 import type { AnswerReading, Strategy, StrategyParts } from "../strategy.js";
 import { COMMENT_TOKENS } from "../comment.js";
-import { answerPattern, hasComment, scoreNames } from "../template.js";
+import { answerPattern, COMMENT, hasComment, scoreNames, textAfterComment } from "../template.js";
 import type { Scale } from "../vocabulary.js";
 
 /** Digits after the point, as the paper's example ("7.25"). */
 const DECIMALS = 2;
+
+/** A score as a model may write it. */
+const NUMBER = String.raw`(-?\d+(?:\.\d+)?)`;
 
 /** Room for an answer that is a little longer than the canonical one, in tokens. */
 const SLACK = 16;
@@ -26,8 +29,25 @@ export function directStrategy(scale: Scale): Strategy {
 }
 
 function readOne(parts: StrategyParts, image: ImageBatch, scale: Scale): AnswerReading {
-  const text = parts.processor.tokenizer.decode(answerTo(parts, image), { skipSpecialTokens: true });
-  return { scores: parseScores(text, parts.templates.answers[0] ?? "", scale), text: text.trim() };
+  const [template = ""] = parts.templates.answers;
+  const text = parts.processor.tokenizer.decode(answerTo(parts, image), { skipSpecialTokens: true }).trim();
+  const comment = commentIn(text, template);
+  return { scores: parseScores(text, template, scale), text, ...(comment !== undefined && { comment }) };
+}
+
+/** What stands in an answer for its template's comment; undefined where it has none or does not begin as the template. */
+export function commentIn(text: string, template: string): string | undefined {
+  const [before = "", rest] = template.split(`{${COMMENT}}`);
+  if (rest === undefined) return undefined;
+  const scores = answerPattern(before, NUMBER).exec(text)?.[0];
+  const lead =
+    before
+      .split(/\{\w+\}/)
+      .at(-1)
+      ?.trim() ?? "";
+  if (scores === undefined || !text.slice(scores.length).startsWith(lead)) return undefined;
+  const [end, behind] = [textAfterComment(template).trim(), text.slice(scores.length + lead.length)];
+  return (end === "" ? behind : (behind.split(end)[0] ?? "")).trim();
 }
 
 /**
@@ -36,7 +56,7 @@ function readOne(parts: StrategyParts, image: ImageBatch, scale: Scale): AnswerR
  */
 export function parseScores(text: string, template: string, scale: Scale): (ScoreReading | null)[] {
   const names = scoreNames(template);
-  const found = answerPattern(template, String.raw`(-?\d+(?:\.\d+)?)`).exec(text.trim());
+  const found = answerPattern(template, NUMBER).exec(text.trim());
   return names.map((_, index) => {
     const value = Number(found?.[index + 1] ?? NaN);
     return value >= scale.min && value <= scale.max ? { value, std: null, distribution: null } : null;

@@ -20,7 +20,7 @@ export function readContainer(map: MappedFile): Container {
   if (new TextDecoder().decode(first) === "PK\u0003\u0004") return readZipped(map);
   if (first[0] === 0x80) return readStream(map);
   const what = "it begins neither as a zip nor as a pickle; perhaps it is a pointer file or an error page";
-  throw invalid(map.path, `${what}. Download it again`);
+  throw invalid(map.path, what);
 }
 
 export function storageBytes({ dtype, length }: Storage): number {
@@ -34,7 +34,7 @@ function readZipped(map: MappedFile): Container {
   const [folder] = folders;
   if (folder === undefined || folders.length > 1) throw invalid(map.path, "it is a zip without one data.pkl");
   if (entries.has(`${folder}/constants.pkl`)) {
-    throw invalid(map.path, "it is a TorchScript program, not a checkpoint; save its state_dict() instead");
+    throw invalid(map.path, "it is a TorchScript program, not a checkpoint");
   }
   checkByteOrder(map, entries.get(`${folder}/byteorder`));
   const entry = entries.get(`${folder}/data.pkl`) ?? { offset: 0, bytes: 0 };

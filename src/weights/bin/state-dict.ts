@@ -15,13 +15,13 @@ export interface StateDict {
  */
 export function readStateDict(value: Value, file: string): StateDict {
   if (!(value instanceof Dict)) {
-    throw invalid(file, `it holds ${kindOf(value)} where a dict of tensors must be; save a state_dict()`);
+    throw invalid(file, `it holds ${kindOf(value)} where a dict of tensors must be`);
   }
   const outer = sorted(value);
   const inner = value.get("state_dict");
   const nested = outer.tensors.size === 0 && inner instanceof Dict ? sorted(inner) : undefined;
   const { tensors, ignored } = nested ?? outer;
-  if (tensors.size === 0) throw invalid(file, "it holds no tensors; save a state_dict()");
+  if (tensors.size === 0) throw invalid(file, "it holds no tensors");
   for (const [name, tensor] of tensors) checkBounds(file, name, tensor);
   const beside = nested ? outer.ignored.filter((name) => !name.startsWith('"state_dict"')) : [];
   return { tensors, ignored: [...ignored, ...beside] };

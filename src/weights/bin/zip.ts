@@ -55,7 +55,7 @@ function readEnd(map: MappedFile): { count: number; offset: number; bytes: numbe
     ];
     return readEnd64(map, start + at) ?? { count, offset, bytes };
   }
-  throw invalid(map.path, "its zip directory is missing: it is truncated; download it again");
+  throw invalid(map.path, "its zip directory is missing: it is truncated");
 }
 
 /** The 64-bit end record, where its locator stands before the end record. */
@@ -115,7 +115,7 @@ function widened(cursor: Cursor, sizes: readonly [number, number, number], end: 
 function locate(map: MappedFile, name: string, { bytes, local }: Omit<Central, "name">, directory: number): ZipEntry {
   const header = new Cursor(map, local, directory);
   if (header.left < LOCAL_BYTES || header.u32() !== LOCAL) {
-    throw invalid(map.path, `its entry ${quoted(name)} is not where the directory says; download it again`);
+    throw invalid(map.path, `its entry ${quoted(name)} is not where the directory says`);
   }
   header.bytes(22);
   const offset = local + LOCAL_BYTES + header.u16() + header.u16();

@@ -1,0 +1,138 @@
+/** One cell: fine-tuned from its base model, then read on the held-out part. Resumes; a finished one is not run again. */
+import { readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { createModel } from "../engine/index.js";
+import { RocError } from "../errors.js";
+import { predict, readPartial, type Prediction } from "../eval/runner/index.js";
+import { COMMENT, commentComesFirst } from "../roc/template.js";
+import { LOSS_PRESETS, type StrategyParts } from "../roc/index.js";
+import { reopen, runTraining, startFrom, type EndEvent } from "../train/index.js";
+import { atomicWriteJson } from "../weights/index.js";
+import { cellFolder, type Cell } from "./cells.js";
+import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
+import type { ExperimentData } from "./data.js";
+import { baseCheckpoint, type TaskOptions } from "./pretrain.js";
+
+const DONE = "cell.json";
+const PREDICTIONS = "predictions.jsonl";
+/** What a run keeps to go on: of no use once its predictions are there. */
+const STATE = /^(step-\d+(\.tmp)?|latest)$/;
+
+const recordSchema = z.object({
+  steps: z.number(),
+  /** Of training and of reading the held-out part. */
+  trainSeconds: z.number(),
+  readSeconds: z.number(),
+});
+
+/** What a finished cell came to, beside its predictions. */
+export type CellRecord = Readonly<z.infer<typeof recordSchema>>;
+
+/** What is known of a cell; undefined where it is not finished. */
+export async function cellRecord(config: ExperimentConfig, cell: Cell): Promise<CellRecord | undefined> {
+  const text = await readFile(join(cellFolder(config, cell), DONE), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+}
+
+/** The predictions of a finished cell, one a picture of the held-out part. */
+export async function cellPredictions(config: ExperimentConfig, cell: Cell): Promise<Prediction[]> {
+  return readPartial(join(cellFolder(config, cell), PREDICTIONS));
+}
+
+/** Trains and reads a cell, going on where it was stopped. */
+export async function runCell(
+  config: ExperimentConfig,
+  cell: Cell,
+  data: ExperimentData,
+  options: TaskOptions = {},
+): Promise<CellRecord> {
+  const finished = await cellRecord(config, cell);
+  if (finished) return finished;
+  const folder = cellFolder(config, cell);
+  const end = await tune(config, cell, data, options);
+  const started = performance.now();
+  await readTest(
+    conditionOf(config, cell),
+    config.studio.mostComments,
+    data,
+    end.folder,
+    join(folder, PREDICTIONS),
+    options,
+  );
+  const readSeconds = (performance.now() - started) / 1000;
+  const record = { steps: end.step, trainSeconds: end.seconds, readSeconds };
+  await atomicWriteJson(join(folder, DONE), record);
+  for (const name of await readdir(folder)) if (STATE.test(name)) await rm(join(folder, name), { recursive: true });
+  return record;
+}
+
+export function conditionOf({ conditions }: ExperimentConfig, { condition }: Pick<Cell, "condition">): ConditionConfig {
+  const found = conditions[condition];
+  if (!found) throw new RocError("INTERNAL", `There is no condition ${condition}.`);
+  return found;
+}
+
+/** The last state counts, not the best one: nothing is chosen by looking at scores. */
+async function tune(
+  config: ExperimentConfig,
+  cell: Cell,
+  data: ExperimentData,
+  { signal, onEvent }: TaskOptions,
+): Promise<EndEvent> {
+  const base = await baseCheckpoint(config, cell.backbone);
+  const { prompts, answers } = conditionOf(config, cell);
+  const { strategy, scoreTokens: n, seed } = cell;
+  const weights = LOSS_PRESETS[config.loss];
+  const { scale, attributeScales } = data;
+  const events = runTraining({
+    folder: cellFolder(config, cell),
+    options: trainOptions(config.train, seed),
+    weights,
+    ...{ scale, ...(attributeScales && { attributeScales }) },
+    train: data.train,
+    validation: [],
+    start: (dtype) => startFrom(base, { strategy, n, weights, dtype, templates: { prompts, answers } }),
+    base,
+    ...(signal && { signal }),
+  });
+  let end: EndEvent | undefined;
+  for await (const event of events) {
+    onEvent?.(event);
+    if (event.type === "end") end = event;
+  }
+  if (!end) throw new RocError("INTERNAL", `The training of ${cell.name} ended without saying so.`);
+  return end;
+}
+
+/**
+ * Reads the scores of all pictures and has comments written about the first `mostComments`, where answers hold one. Goes on
+ * with what `file` holds.
+ */
+export async function readTest(
+  condition: ConditionConfig,
+  mostComments: number,
+  data: ExperimentData,
+  checkpoint: string,
+  file: string,
+  { signal }: Pick<TaskOptions, "signal"> = {},
+): Promise<void> {
+  const { parts } = await reopen(checkpoint);
+  const options = { partial: file, ...(signal && { signal }) };
+  try {
+    const commented = isCommented(condition) ? data.test.slice(0, mostComments) : [];
+    await predict(createModel(parts), data, commented, { ...options, comments: true });
+    await predict(createModel(withoutComment(parts)), data, data.test, options);
+  } finally {
+    parts.model.dispose();
+  }
+}
+
+/** A comment behind the scores cannot change them: it need not be written to read them. */
+function withoutComment(parts: StrategyParts): StrategyParts {
+  const { templates } = parts;
+  const [answer = ""] = templates.answers;
+  if (commentComesFirst(answer)) return parts;
+  const [scores = ""] = answer.split(`{${COMMENT}}`);
+  return { ...parts, templates: { ...templates, answers: [scores === answer ? answer : scores.trimEnd()] } };
+}

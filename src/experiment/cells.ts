@@ -1,0 +1,55 @@
+/** The runs of an experiment: every strategy under every condition from the same weights, with every seed. */
+import { join } from "node:path";
+import type { StrategyName } from "../roc/strategy-names.js";
+import type { ExperimentConfig } from "./config.js";
+
+/** What is compared: the runs of an arm differ in their seed alone. */
+export interface Arm {
+  readonly backbone: string;
+  readonly condition: string;
+  readonly strategy: StrategyName;
+  /** N; without a meaning where the strategy uses no score tokens. */
+  readonly scoreTokens: number;
+}
+
+/** One run. */
+export interface Cell extends Arm {
+  readonly seed: number;
+  /** Unique; also the path of its folder. */
+  readonly name: string;
+}
+
+/** All cells, one seed after the other: a run that is cut short still holds whole comparisons. */
+export function cellsOf(config: ExperimentConfig): Cell[] {
+  return config.seeds.flatMap((seed) =>
+    armsOf(config).map((arm) => ({ ...arm, seed, name: `${armName(arm, config)}/seed-${seed}` })),
+  );
+}
+
+/** What is compared, in the order of tables. */
+export function armsOf({ backbones, conditions, strategies, scoreTokens, ablation }: ExperimentConfig): Arm[] {
+  const plain = Object.keys(backbones).flatMap((backbone) =>
+    Object.entries(conditions).flatMap(([condition, own]) =>
+      !own.backbones || own.backbones.includes(backbone)
+        ? (own.strategies ?? strategies).map((strategy) => ({ backbone, condition, strategy, scoreTokens }))
+        : [],
+    ),
+  );
+  if (!ablation) return plain;
+  const others = ablation.scoreTokens.filter((n) => n !== scoreTokens);
+  const ablated = (ablation.backbones ?? Object.keys(backbones)).flatMap((backbone) =>
+    others.map((n): Arm => ({ backbone, condition: ablation.condition, strategy: "roc", scoreTokens: n })),
+  );
+  return [...plain, ...ablated];
+}
+
+/** As "llava/score/roc", with N where it is another one than the experiment's. */
+export function armName(arm: Arm, { scoreTokens }: Pick<ExperimentConfig, "scoreTokens">): string {
+  const n = arm.scoreTokens === scoreTokens ? "" : `-n${arm.scoreTokens}`;
+  return `${arm.backbone}/${arm.condition}/${arm.strategy}${n}`;
+}
+
+/** Run folder of a cell. */
+export function cellFolder({ work }: Pick<ExperimentConfig, "work">, { name }: Pick<Cell, "name">): string {
+  return join(work, "cells", name);
+}

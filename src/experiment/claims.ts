@@ -1,0 +1,207 @@
+/**
+ * The paper's claims as questions, answered from the figures alone: every word below follows from intervals of paired
+ * differences, by the rules of {@link verdictOf} and {@link answerOf}.
+ */
+import type { StrategyName } from "../roc/strategy-names.js";
+import { SCORE } from "../eval/runner/index.js";
+import { differences, type CompareOptions, type Differences, type RunPredictions, type Truth } from "./compare.js";
+import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
+import type { Finished, FinishedArm } from "./results.js";
+
+/** What the answers are about; the other figures stand beside it. */
+const MAIN = "srcc";
+
+/** Whether one side's SRCC is above the other's, by the interval of the difference. */
+export type Verdict = "higher" | "lower" | "not told apart" | "not known";
+
+export type Answer = "yes" | "in part" | "not shown" | "mixed" | "no, the other way round" | "not known";
+
+/** Two sides that were compared: the difference is `a - b`. */
+export interface Finding {
+  readonly a: string;
+  readonly b: string;
+  /** Where: a backbone, or all that have both sides. */
+  readonly backbone: string;
+  /** The scores whose figures are compared: the holistic one, or the mean over the attributes. */
+  readonly scores: "holistic" | "attributes";
+  readonly differences: Differences;
+  readonly verdict: Verdict;
+  /** In a sentence. */
+  readonly text: string;
+}
+
+export interface Claim {
+  readonly question: string;
+  readonly answer: Answer;
+  /** The answer in a sentence. */
+  readonly text: string;
+  /** Those over all backbones are what the answer is made of. */
+  readonly findings: readonly Finding[];
+}
+
+/** Over all backbones. */
+const ALL = "all";
+
+interface Side {
+  readonly condition: string;
+  readonly strategy: StrategyName;
+  readonly scoreTokens: number;
+}
+
+/** A pair of sides and the scores that they are compared by. */
+interface Contest {
+  readonly a: Side;
+  readonly b: Side;
+  readonly scores: Finding["scores"];
+}
+
+/** The claims that the experiment's conditions can test; those without finished cells are "not known". */
+export function claimsOf(config: ExperimentConfig, finished: Finished, options: CompareOptions): Claim[] {
+  const { conditions, strategies, scoreTokens, ablation } = config;
+  const names = Object.keys(conditions);
+  const kind = (wanted: boolean, of: typeof isCommented): string[] =>
+    names.filter((name) => of(conditions[name] as (typeof conditions)[string]) === wanted);
+  const plain = kind(false, isCommented).filter((name) => kind(false, hasAttributes).includes(name));
+  const commented = kind(true, isCommented).filter((name) => kind(false, hasAttributes).includes(name));
+  const judge = (question: string, contests: readonly Contest[]): Claim =>
+    claimOf(question, contests.flatMap((contest) => findingsOf(contest, finished, options))); // prettier-ignore
+  const contestOf = (conditionA: string, a: StrategyName, conditionB: string, b: StrategyName): Contest => ({
+    a: { condition: conditionA, strategy: a, scoreTokens },
+    b: { condition: conditionB, strategy: b, scoreTokens },
+    scores: "holistic",
+  });
+  const regression = plain.flatMap((condition) =>
+    (["roc", "coupled"] as const).flatMap((a) =>
+      (["level", "direct"] as const).map((b) => contestOf(condition, a, condition, b)),
+    ),
+  );
+  const decoupling = names.flatMap((condition) => {
+    const contest = contestOf(condition, "roc", condition, "coupled");
+    const rated = hasAttributes(conditions[condition] as (typeof conditions)[string]);
+    return rated ? [contest, { ...contest, scores: "attributes" as const }] : [contest];
+  });
+  const disturbance = plain.flatMap((alone) =>
+    commented.flatMap((both) => strategies.map((strategy) => contestOf(alone, strategy, both, strategy))),
+  );
+  const numbers = (ablation?.scoreTokens ?? []).flatMap((n) => {
+    const { condition = "" } = ablation ?? {};
+    const contest = contestOf(condition, "roc", condition, "roc");
+    return n === scoreTokens ? [] : [{ ...contest, a: { ...contest.a, scoreTokens: n } }];
+  });
+  return [
+    judge("Does regression (roc, coupled) beat classification (level, direct)?", regression),
+    judge("Does decoupling (roc) beat coupling (coupled)?", decoupling),
+    judge("Do comments disturb the scores (score alone against score and comment)?", disturbance),
+    judge(`Is another number of score tokens better than ${scoreTokens}?`, numbers),
+  ];
+}
+
+/** On every backbone, then on all together. None where a side has no finished cells. */
+function findingsOf(contest: Contest, { arms, truth }: Finished, options: CompareOptions): Finding[] {
+  const backbones = [...new Set(arms.map(({ backbone }) => backbone))];
+  const pairs = backbones.flatMap((backbone) => {
+    const runs = (side: Side): readonly RunPredictions[] => runsOf(arms.find((arm) => isOf(arm, side, backbone)));
+    const both = inBoth(runs(contest.a), runs(contest.b));
+    return both.a.length > 0 ? [{ backbone, ...both }] : [];
+  });
+  const whole = { backbone: ALL, a: pairs.flatMap(({ a }) => a), b: pairs.flatMap(({ b }) => b) };
+  return (pairs.length > 1 ? [...pairs, whole] : pairs.map((pair) => ({ ...pair, backbone: ALL }))).map((pair) =>
+    findingOf(contest, pair, truth, options),
+  );
+}
+
+function isOf(arm: FinishedArm, { condition, strategy, scoreTokens }: Side, backbone: string): boolean {
+  const same = arm.backbone === backbone && arm.condition === condition;
+  return same && arm.strategy === strategy && arm.scoreTokens === scoreTokens;
+}
+
+function runsOf(arm: FinishedArm | undefined): readonly RunPredictions[] {
+  return arm?.cells.map(({ run }) => run) ?? [];
+}
+
+/** The runs that have a partner. */
+export function inBoth(
+  a: readonly RunPredictions[],
+  b: readonly RunPredictions[],
+): { a: RunPredictions[]; b: RunPredictions[] } {
+  const has = (runs: readonly RunPredictions[], { key }: RunPredictions): boolean =>
+    runs.some((run) => run.key === key);
+  return { a: a.filter((run) => has(b, run)), b: b.filter((run) => has(a, run)) };
+}
+
+function findingOf(
+  { a, b, scores }: Contest,
+  pair: { backbone: string; a: readonly RunPredictions[]; b: readonly RunPredictions[] },
+  truth: Truth,
+  options: CompareOptions,
+): Finding {
+  const names = scores === "holistic" ? [SCORE] : attributeNames(pair.a, truth);
+  const found = differences(pair.a, pair.b, truth, names, options);
+  const [nameA, nameB] = namesOf(a, b);
+  const verdict = verdictOf(found);
+  const place = pair.backbone === ALL ? "all backbones" : pair.backbone;
+  const text = `${nameA} against ${nameB}, ${scores}, ${place}: ${differenceText(found)}`;
+  return { a: nameA, b: nameB, backbone: pair.backbone, scores, differences: found, verdict, text };
+}
+
+function namesOf(a: Side, b: Side): [string, string] {
+  const n = ({ scoreTokens }: Side): string => (a.scoreTokens === b.scoreTokens ? "" : `, N = ${scoreTokens}`);
+  const text = (side: Side): string => `${side.strategy}${n(side)} (${side.condition})`;
+  return [text(a), text(b)];
+}
+
+/** The attributes that runs were asked for and every picture has. */
+export function attributeNames(runs: readonly RunPredictions[], truth: Truth): string[] {
+  return Object.keys(runs[0]?.scores ?? {}).filter((name) => name !== SCORE && truth[name] !== undefined);
+}
+
+/** A side is higher or lower where the whole 95% interval of the difference in SRCC lies on one side of 0. */
+export function verdictOf(found: Pick<Differences, typeof MAIN>): Verdict {
+  const main = found[MAIN];
+  if (!main) return "not known";
+  const { low, high } = main;
+  return low > 0 ? "higher" : high < 0 ? "lower" : "not told apart";
+}
+
+function differenceText(found: Differences): string {
+  const main = found[MAIN];
+  if (!main) return "no SRCC could be computed.";
+  const { value, low, high, p, runs } = main;
+  const same = Object.values(runs).filter((one) => Math.sign(one) === Math.sign(value)).length;
+  const interval = `SRCC ${signed(value)} (${signed(low)} to ${signed(high)}; p = ${p.toPrecision(2)})`;
+  return `${interval}, ${same} of ${Object.keys(runs).length} runs with that sign: ${verdictOf(found)}.`;
+}
+
+export function signed(value: number, digits = 4): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
+}
+
+/** What the verdicts over all backbones come to, where "higher" is what the question asks for. */
+export function answerOf(verdicts: readonly Verdict[]): Answer {
+  const count = (wanted: Verdict): number => verdicts.filter((verdict) => verdict === wanted).length;
+  const [higher, lower, known] = [count("higher"), count("lower"), verdicts.length - count("not known")];
+  if (known === 0) return "not known";
+  if (higher > 0 && lower > 0) return "mixed";
+  if (higher === 0 && lower === 0) return "not shown";
+  if (lower > 0) return "no, the other way round";
+  return higher === known ? "yes" : "in part";
+}
+
+function claimOf(question: string, findings: readonly Finding[]): Claim {
+  const whole = findings.filter(({ backbone }) => backbone === ALL);
+  const answer = answerOf(whole.map(({ verdict }) => verdict));
+  const list = (verdict: Verdict): string =>
+    whole.filter((finding) => finding.verdict === verdict).map(pairText).join("; "); // prettier-ignore
+  const parts = (["higher", "lower", "not told apart", "not known"] as const).flatMap((verdict) => {
+    const text = list(verdict);
+    return text === "" ? [] : [`SRCC ${verdict}: ${text}`];
+  });
+  const told = parts.length === 0 ? "No finished cells to compare" : parts.join(". ");
+  return { question, answer, text: `${answer[0]?.toUpperCase()}${answer.slice(1)}. ${told}.`, findings };
+}
+
+function pairText({ a, b, scores, differences: found }: Finding): string {
+  const value = found[MAIN]?.value;
+  const by = value === undefined ? "" : ` (${signed(value)})`;
+  return `${a} against ${b}${scores === "attributes" ? " on the attributes" : ""}${by}`;
+}

@@ -1,0 +1,194 @@
+/**
+ * Figures of several runs at once, and differences between two sets of them.
+ *
+ * Pooling over runs: a figure of an arm is the mean of its runs' figures. Its interval is a bootstrap over both things that
+ * were drawn, pictures and runs: each resample draws as many pictures with replacement, the same for every run, and as many
+ * runs with replacement; of two arms, the same pictures and the same pairs of runs (same backbone, same seed, hence same
+ * start and same order of the pictures).
+ */
+import { Random } from "../data/index.js";
+import { RocError } from "../errors.js";
+import { CountedPairs, METRIC_NAMES } from "../eval/agreement.js";
+import { allRows, comparisonOf, intervalOf, type Interval, type Statistic } from "../eval/bootstrap.js";
+
+/** What is compared; MAE is the one that is better where it is lower. */
+export const FIGURES = ["srcc", "plcc", "mae", "ciderD"] as const;
+export type FigureName = (typeof FIGURES)[number];
+
+/** What one run said of the held-out pictures, in their order; null where it could not be understood. */
+export interface RunPredictions {
+  /** Runs of two arms with the same key are compared with each other. */
+  readonly key: string;
+  readonly scores: Readonly<Record<string, readonly (number | null)[]>>;
+  /** CIDEr-D of the comment; null where none was written. */
+  readonly ciderD?: readonly (number | null)[];
+}
+
+/** Ratings by name, in the order of the pictures. */
+export type Truth = Readonly<Record<string, readonly number[]>>;
+
+export interface CompareOptions {
+  readonly seed: number;
+  readonly resamples: number;
+}
+
+/** A figure of an arm. */
+export interface PooledFigure extends Pick<Interval, "value" | "low" | "high"> {
+  /** Of each run, by key. */
+  readonly runs: Readonly<Record<string, number>>;
+}
+
+export interface Difference extends PooledFigure {
+  /** Two-sided, of no difference. */
+  readonly p: number;
+}
+
+export type PooledFigures = Readonly<Record<FigureName, PooledFigure | null>>;
+export type Differences = Readonly<Record<FigureName, Difference | null>>;
+
+/**
+ * The figures of an arm.
+ *
+ * @param names of the scores; with several, SRCC, PLCC and MAE are the means over them
+ */
+export function pooledFigures(
+  runs: readonly RunPredictions[],
+  truth: Truth,
+  names: readonly string[],
+  options: CompareOptions,
+): PooledFigures {
+  const pictures = picturesOf(truth);
+  const measured = runs.map((run) => new MeasuredRun(run, [run], truth, names));
+  const drawn = [...draws(pictures, runs.length, options)];
+  const of = pooled(measured, pictures);
+  return eachFigure((name) => {
+    const interval = intervalOf(of(name), pictures + runs.length, drawn, {});
+    return interval && { ...ends(interval), runs: byKey(runs, measured, pictures, name) };
+  });
+}
+
+/** The differences `a - b` over the pictures that both understood, run by run. @throws RocError USAGE for other keys */
+export function differences(
+  a: readonly RunPredictions[],
+  b: readonly RunPredictions[],
+  truth: Truth,
+  names: readonly string[],
+  options: CompareOptions,
+): Differences {
+  const pairs = a.map((run) => {
+    const other = b.find(({ key }) => key === run.key);
+    if (!other || a.length !== b.length) throw new RocError("USAGE", `There is no run to compare ${run.key} with.`);
+    return [run, other] as const;
+  });
+  const pictures = picturesOf(truth);
+  const side = (which: 0 | 1): MeasuredRun[] => pairs.map((pair) => new MeasuredRun(pair[which], pair, truth, names));
+  const [first, second] = [side(0), side(1)];
+  const drawn = [...draws(pictures, pairs.length, options)];
+  const [ofFirst, ofSecond] = [pooled(first, pictures), pooled(second, pictures)];
+  return eachFigure((name) => {
+    const found = comparisonOf(ofFirst(name), ofSecond(name), pictures + pairs.length, drawn, {});
+    const [own, others] = [byKey(a, first, pictures, name), byKey(a, second, pictures, name)];
+    const runs = Object.fromEntries(Object.keys(own).map((key) => [key, (own[key] ?? NaN) - (others[key] ?? NaN)]));
+    return found && { ...ends(found), p: found.p, runs };
+  });
+}
+
+function picturesOf(truth: Truth): number {
+  return Math.max(0, ...Object.values(truth).map(({ length }) => length));
+}
+
+function ends({ value, low, high }: Interval): Pick<Interval, "value" | "low" | "high"> {
+  return { value, low, high };
+}
+
+function eachFigure<T>(of: (name: FigureName) => T): Record<FigureName, T> {
+  return Object.fromEntries(FIGURES.map((name) => [name, of(name)])) as Record<FigureName, T>;
+}
+
+function byKey(
+  runs: readonly RunPredictions[],
+  measured: readonly MeasuredRun[],
+  pictures: number,
+  name: FigureName,
+): Record<string, number> {
+  const rows = allRows(pictures);
+  return Object.fromEntries(runs.map(({ key }, i) => [key, measured[i]?.figures(rows)[name] ?? NaN]));
+}
+
+/** Rows below `pictures` are pictures, the last `runs` ones are runs, counted on from there. */
+function* draws(pictures: number, runs: number, { seed, resamples }: CompareOptions): Generator<Uint32Array> {
+  const random = new Random(seed, "pictures and runs");
+  for (let i = 0; i < resamples; i++) {
+    const rows = new Uint32Array(pictures + runs);
+    for (let place = 0; place < pictures; place++) rows[place] = random.int(pictures);
+    for (let place = 0; place < runs; place++) rows[pictures + place] = pictures + random.int(runs);
+    yield rows;
+  }
+}
+
+/** The mean over the drawn runs, as a statistic of {@link draws}; all figures of a resample are computed once. */
+function pooled(runs: readonly MeasuredRun[], pictures: number): (name: FigureName) => Statistic {
+  const known = new WeakMap<Uint32Array, Record<FigureName, number>>();
+  const measure = (rows: Uint32Array): Record<FigureName, number> => {
+    const shown = rows.subarray(0, pictures);
+    const each = new Map<number, Record<FigureName, number>>();
+    const drawn = Array.from(rows.subarray(pictures), (row) => {
+      const run = row - pictures;
+      const figures = each.get(run) ?? (runs[run] as MeasuredRun).figures(shown);
+      each.set(run, figures);
+      return figures;
+    });
+    return eachFigure((name) => mean(drawn.map((figures) => figures[name])));
+  };
+  return (name) => (rows) => {
+    const figures = known.get(rows) ?? measure(rows);
+    known.set(rows, figures);
+    return Number.isFinite(figures[name]) ? figures[name] : null;
+  };
+}
+
+/** In the place of a picture that is left out. */
+const NONE = 2 ** 32 - 1;
+
+/** A run's predictions of the pictures that all of `both` understood. */
+class MeasuredRun {
+  readonly #scores: readonly { readonly counted: CountedPairs; readonly places: Uint32Array }[];
+  readonly #comments: readonly (number | null)[];
+
+  constructor(run: RunPredictions, both: readonly RunPredictions[], truth: Truth, names: readonly string[]) {
+    this.#scores = names.map((name) => {
+      const ratings = truth[name] ?? [];
+      const kept = ratings.flatMap((_, row) =>
+        both.every(({ scores }) => typeof scores[name]?.[row] === "number") ? [row] : [],
+      );
+      const places = new Uint32Array(ratings.length).fill(NONE);
+      kept.forEach((row, place) => (places[row] = place));
+      const values = kept.map((row) => run.scores[name]?.[row] ?? NaN);
+      return { counted: new CountedPairs(values, kept.map((row) => ratings[row] ?? NaN)), places }; // prettier-ignore
+    });
+    const said = both.map(({ ciderD = [] }) => ciderD);
+    this.#comments = (run.ciderD ?? []).map((value, row) =>
+      said.every((one) => typeof one[row] === "number") ? value : null,
+    );
+  }
+
+  /** Of drawn pictures; NaN where nothing was understood. */
+  figures(pictures: Uint32Array): Record<FigureName, number> {
+    const all = this.#scores.map(({ counted, places }) => {
+      const rows = pictures.map((row) => places[row] ?? NONE).filter((place) => place !== NONE);
+      const values = rows.length === 0 ? [] : counted.figures(rows);
+      const of = (metric: (typeof METRIC_NAMES)[number]): number => values[METRIC_NAMES.indexOf(metric)] ?? NaN;
+      // Who says the same of every picture ranks none: a correlation that is not defined counts as 0.
+      const correlation = (metric: "srcc" | "plcc"): number => (rows.length === 0 ? NaN : of(metric) || 0);
+      return { srcc: correlation("srcc"), plcc: correlation("plcc"), mae: of("mae") };
+    });
+    const of = (name: "srcc" | "plcc" | "mae"): number => mean(all.map((figures) => figures[name]));
+    const comments = Array.from(pictures, (row) => this.#comments[row] ?? null).filter((value) => value !== null);
+    return { srcc: of("srcc"), plcc: of("plcc"), mae: of("mae"), ciderD: mean(comments) };
+  }
+}
+
+/** NaN of none. */
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,79 @@
+/** The results as a page of Markdown. */
+import { decimals } from "../eval/report/html.js";
+import { signed, type Claim, type Finding } from "./claims.js";
+import type { PooledFigure } from "./compare.js";
+import type { ArmResult, ExperimentResults } from "./report.js";
+
+/** Answers, figures, comparisons, and how they were made. */
+export function markdown(results: ExperimentResults): string {
+  const { description, claims, arms, missing, pictures, provenance } = results;
+  const { config, environment, bootstrap, bases } = provenance;
+  const { studio, train, pretrain, seeds } = config;
+  const baseTexts = Object.entries(bases).map(([name, { steps, loss }]) => `${name}: ${steps} steps, loss ${decimals(loss)}`); // prettier-ignore
+  return [
+    "# The paper's claims, on the studio",
+    description,
+    "## Answers",
+    ...claims.map((claim) => `**${claim.question}** ${claim.text}`),
+    "Every word is computed: a side is higher or lower where the whole 95% interval of the difference in SRCC lies on one side of 0.",
+    ...(missing.length > 0
+      ? [`${missing.length} cells are not finished, so not in here (claims.json names them).`]
+      : []),
+    "## Figures",
+    `Of the held-out part (${pictures.test} pictures, rated 1 to 10); means over the runs (seeds ${seeds.join(", ")}), with 95% intervals.`,
+    "![SRCC by strategy](strategies.svg)",
+    armTable(arms),
+    "## Comparisons",
+    "![Differences of SRCC](differences.svg)",
+    ...claims.map((claim) => `### ${claim.question}\n\n${findingTable(claim)}`),
+    "## Number of score tokens",
+    "![SRCC by number of score tokens](score-tokens.svg)",
+    "## How",
+    `Each backbone was pre-trained once on comments alone (${baseTexts.join("; ")}; batches of ${pretrain.batchSize}), then fine-tuned ` +
+      `from those weights by every strategy for ${train.steps} steps of ${train.batchSize} pictures at a learning rate of ${train.learningRate}, ` +
+      `with the same order of the ${pictures.train} pictures for the same seed and the loss weights "${config.loss}". The last state counts. ` +
+      `Pictures: studio seed ${studio.seed}, ${studio.longEdge} px.`,
+    `Intervals: ${bootstrap.resamples} resamples of ${bootstrap.over}. Pictures whose answer could not be understood are left out of ` +
+      "both sides of a comparison; a run that says the same of every picture has a correlation of 0. CIDEr-D is that of the comments, against the picture's own.",
+    `Made by git revision ${environment.revision ?? "unknown"}, torch ${environment.torch}, node ${environment.node}, on ${environment.cpu} ` +
+      `(${config.workers} processes with ${config.threads} thread each), in ${Math.round(provenance.seconds / 60)} minutes; ${provenance.date}.`,
+  ]
+    .filter((text) => text !== "")
+    .join("\n\n")
+    .concat("\n");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function armTable(arms: readonly ArmResult[]): string {
+  const head = ["backbone", "condition", "strategy", "N", "SRCC", "PLCC", "MAE", "attributes' SRCC", "CIDEr-D", "not understood"]; // prettier-ignore
+  return table(
+    head,
+    arms.map(({ backbone, condition, strategy, scoreTokens, figures, attributes, failed }) => [
+      ...[backbone, condition, strategy],
+      strategy === "roc" || strategy === "coupled" ? String(scoreTokens) : "",
+      ...[figures.srcc, figures.plcc, figures.mae, attributes?.srcc ?? null, figures.ciderD].map(figureText),
+      failed.join(", "),
+    ]),
+  );
+}
+
+function figureText(figure: PooledFigure | null): string {
+  return figure ? `${decimals(figure.value)} (${decimals(figure.low)} to ${decimals(figure.high)})` : "";
+}
+
+function findingTable({ findings }: Claim): string {
+  const head = ["a", "b", "scores", "backbone", "SRCC a − b", "p", "PLCC a − b", "MAE a − b", "CIDEr-D a − b", "a is"];
+  return findings.length === 0 ? "No finished cells to compare." : table(head, findings.map(findingRow));
+}
+
+function findingRow({ a, b, scores, backbone, differences, verdict }: Finding): string[] {
+  const { srcc, plcc, mae, ciderD } = differences;
+  const text = (figure: PooledFigure | null): string =>
+    figure ? `${signed(figure.value)} (${signed(figure.low)} to ${signed(figure.high)})` : "";
+  const p = srcc ? srcc.p.toPrecision(2) : "";
+  return [a, b, scores, backbone, text(srcc), p, text(plcc), text(mae), text(ciderD), verdict];
+}

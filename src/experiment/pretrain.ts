@@ -1,0 +1,119 @@
+/** Base models: each backbone once from nothing to one that has seen the studio and comments on it, without scores. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { saveCheckpoint } from "../engine/index.js";
+import { RocError } from "../errors.js";
+import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../train/index.js";
+import { atomicWriteJson } from "../weights/index.js";
+import { createBase, type BaseTexts } from "./base.js";
+import { CAPTION_PROMPT, captionObjective } from "./captions.js";
+import { trainOptions, type ExperimentConfig } from "./config.js";
+import type { ExperimentData } from "./data.js";
+
+const DONE = "base.json";
+/** Steps that the reported loss is the mean of. */
+const LAST = 50;
+/** Pictures whose comments the tokenizer learns from. */
+const TOKENIZER_COMMENTS = 1000;
+
+const recordSchema = z.object({
+  /** Checkpoint folder, seen from the base's. */
+  folder: z.string(),
+  steps: z.number(),
+  seconds: z.number(),
+  /** Mean cross-entropy of a comment's tokens over the last steps. */
+  loss: z.number(),
+});
+
+/** What a finished pre-training came to. */
+export type BaseRecord = Readonly<z.infer<typeof recordSchema>>;
+
+export interface TaskOptions {
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+}
+
+function baseFolder({ work }: Pick<ExperimentConfig, "work">, backbone: string): string {
+  return join(work, "base", backbone);
+}
+
+/** What is known of a backbone's pre-training; undefined where it is not finished. */
+export async function baseRecord(config: ExperimentConfig, backbone: string): Promise<BaseRecord | undefined> {
+  const text = await readFile(join(baseFolder(config, backbone), DONE), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+}
+
+/** The checkpoint that every run of a backbone starts from. */
+export async function baseCheckpoint(config: ExperimentConfig, backbone: string): Promise<string> {
+  return join(baseFolder(config, backbone), (await baseRecord(config, backbone))?.folder ?? "");
+}
+
+/** The untrained model of a backbone, with a tokenizer for the texts of all conditions. */
+export async function untrained(
+  config: ExperimentConfig,
+  backbone: string,
+  data: Pick<ExperimentData, "train">,
+  folder = join(baseFolder(config, backbone), "tokenizer"),
+): Promise<Trainable> {
+  const { backbones, pretrain } = config;
+  const sizes = backbones[backbone];
+  if (!sizes) throw new RocError("INTERNAL", `There is no backbone ${backbone}.`);
+  return createBase(folder, sizes, pretrain.seed, textsOf(config, data));
+}
+
+function textsOf({ conditions }: ExperimentConfig, { train: samples }: Pick<ExperimentData, "train">): BaseTexts {
+  const all = Object.values(conditions);
+  const [first = { prompts: [], answers: [] }] = all;
+  return {
+    templates: { prompts: first.prompts, answers: first.answers },
+    texts: [
+      CAPTION_PROMPT,
+      ...all.flatMap(({ prompts, answers }) => [...prompts, ...answers.flatMap((answer) => answer.split(/\{\w+\}/))]),
+      ...samples.slice(0, TOKENIZER_COMMENTS).flatMap(({ comments = [] }) => comments),
+    ],
+  };
+}
+
+/** Pre-trains a backbone, or goes on with it; does nothing where it is finished. */
+export async function pretrain(
+  config: ExperimentConfig,
+  backbone: string,
+  data: ExperimentData,
+  { signal, onEvent }: TaskOptions = {},
+): Promise<BaseRecord> {
+  const finished = await baseRecord(config, backbone);
+  if (finished) return finished;
+  const run = baseFolder(config, backbone);
+  const options = trainOptions(config.pretrain, config.pretrain.seed);
+  const resume = await openLatestState(run, options);
+  const { parts, prepare } = resume ? await reopen(resume.folder) : await untrained(config, backbone, data);
+  const task = {
+    model: parts.model,
+    objective: captionObjective(parts),
+    train: data.train,
+    validation: [],
+    pixels: new PixelCache({ prepare }),
+    run,
+    save: (folder: string) => saveCheckpoint(folder, parts),
+    ...(resume && { resume }),
+    ...(signal && { signal }),
+  };
+  const losses: number[] = [];
+  let record: BaseRecord | undefined;
+  try {
+    for await (const event of train(task, options)) {
+      onEvent?.(event);
+      if (event.type === "step") losses.push(event.loss);
+      if (event.type !== "end") continue;
+      const last = losses.slice(-LAST);
+      const loss = last.reduce((sum, value) => sum + value, 0) / Math.max(1, last.length);
+      record = { folder: event.folder.slice(run.length + 1), steps: event.step, seconds: event.seconds, loss };
+    }
+  } finally {
+    parts.model.dispose();
+  }
+  const done = recordSchema.parse(record);
+  await atomicWriteJson(join(run, DONE), done);
+  return done;
+}

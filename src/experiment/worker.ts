@@ -1,0 +1,48 @@
+/** A process that does one task after another as it is told. Ends with the process that started it. */
+import { isRocError, messageOf, type ErrorCode } from "../errors.js";
+import { setNumThreads } from "../torch/index.js";
+import type { TrainEvent } from "../train/index.js";
+import type { ExperimentConfig } from "./config.js";
+import { readData, type ExperimentData } from "./data.js";
+import { runTask, type Task } from "./tasks.js";
+
+/** What a worker is told. */
+export type Order =
+  | { readonly type: "task"; readonly config: ExperimentConfig; readonly task: Task }
+  /** Write a state and end the task. */
+  | { readonly type: "stop" };
+
+/** What it says. */
+export type Report =
+  | { readonly type: "event"; readonly event: TrainEvent }
+  | { readonly type: "done" }
+  | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string };
+
+const stopped = new AbortController();
+let data: Promise<ExperimentData> | undefined;
+
+async function work(config: ExperimentConfig, task: Task): Promise<Report> {
+  try {
+    setNumThreads(config.threads);
+    data ??= readData(config);
+    await runTask(config, task, await data, {
+      signal: stopped.signal,
+      onEvent: (event) => process.send?.({ type: "event", event } satisfies Report),
+    });
+    return { type: "done" };
+  } catch (error) {
+    const code = isRocError(error) ? error.code : "INTERNAL";
+    // A bug of ours is looked for by its stack.
+    const text = code === "INTERNAL" && error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    return { type: "failed", code, message: `${task.name}: ${text}` };
+  }
+}
+
+process.on("message", (order: Order) => {
+  if (order.type === "stop") stopped.abort();
+  else void work(order.config, order.task).then((report) => process.send?.(report));
+});
+// Ctrl-C reaches the whole group of processes: the parent tells when to stop.
+process.on("SIGINT", () => undefined);
+// The parent is gone, however it ended.
+process.on("disconnect", () => process.exit(1));

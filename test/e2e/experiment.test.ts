@@ -1,0 +1,147 @@
+/** A tiny experiment by its command: every cell, results, and a kill in the middle that changes nothing. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { ExperimentResults } from "../../src/experiment/index.js";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const SIZES = {
+  patch: 14,
+  visionWidth: 16,
+  visionLayers: 1,
+  visionHeads: 2,
+  textWidth: 32,
+  textLayers: 1,
+  textHeads: 2,
+};
+const RECIPE = { steps: 3, batchSize: 4, learningRate: 1e-3 };
+const CONFIG = {
+  minutes: 10,
+  workers: 2,
+  studio: { seed: 3, pictures: 60, longEdge: 56, testFraction: 0.2, mostTest: 8, mostComments: 2 },
+  backbones: {
+    llava: { family: "llava", imageSize: 28, ...SIZES, vocabulary: 600 },
+    "qwen2-vl": { family: "qwen2_vl", imageSize: 56, ...SIZES, vocabulary: 600 },
+  },
+  pretrain: RECIPE,
+  train: RECIPE,
+  seeds: [1],
+  strategies: ["direct", "level", "coupled", "roc"],
+  conditions: {
+    score: { prompts: ["<image>\nRate it."], answers: ["The rate is {overall}."] },
+    both: {
+      prompts: ["<image>\nRate it and comment on it."],
+      answers: ["The rate is {overall}. {comment}"],
+      backbones: ["llava"],
+      strategies: ["direct", "roc"],
+    },
+  },
+  ablation: { condition: "score", scoreTokens: [5], backbones: ["llava"] },
+  resamples: 20,
+};
+const CELLS = 2 * 4 + 2 + 1;
+
+let folder = "";
+before(async () => (folder = await mkdtemp(join(tmpdir(), "roc-experiment-"))));
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Writes an experiment's file; its folders bear its name. */
+async function fileOf(name: string, changes: object = {}): Promise<string> {
+  const file = join(folder, `${name}.yaml`);
+  const config = { ...CONFIG, work: join(folder, name, "work"), out: join(folder, name, "out"), ...changes };
+  await writeFile(file, JSON.stringify(config));
+  return file;
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as a process of its own; `killAt` picks the line on standard error at which it is killed. */
+function experiment(args: readonly string[], killAt?: RegExp): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, "experiment", ...args], { cwd: folder });
+  const out = { stdout: "", stderr: "" };
+  child.stdout.on("data", (text: Buffer) => (out.stdout += text.toString()));
+  child.stderr.on("data", (text: Buffer) => {
+    out.stderr += text.toString();
+    if (killAt?.test(out.stderr)) child.kill("SIGKILL");
+  });
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, ...out })));
+}
+
+async function resultsOf(name: string): Promise<ExperimentResults> {
+  return JSON.parse(await readFile(join(folder, name, "out", "claims.json"), "utf8")) as ExperimentResults;
+}
+
+test("all cells by one command; killed and started again, with the same figures", async (t) => {
+  const whole = await experiment([await fileOf("whole"), "--json"]);
+  assert.equal(whole.code, 0, whole.stderr);
+  const results = await resultsOf("whole");
+  await t.test("the results hold every cell and an answer to each question", () => {
+    assert.deepEqual(JSON.parse(whole.stdout), results);
+    assert.equal(results.arms.length, CELLS);
+    assert.deepEqual(results.missing, []);
+    assert.equal(results.claims.length, 4);
+    assert.deepEqual(Object.keys(results.provenance.bases), ["llava", "qwen2-vl"]);
+    // Digits are not learned in three steps; whatever else was read has a figure.
+    for (const { strategy, figures, failed, name } of results.arms) {
+      if (strategy !== "direct") assert.ok(figures.mae && failed[0] === 0, name);
+    }
+    const commented = results.arms.find(({ name }) => name === "llava/both/roc");
+    assert.ok(commented?.figures.ciderD !== null);
+  });
+
+  await t.test("a kill loses nothing that was finished", async () => {
+    const file = await fileOf("killed");
+    const killed = await experiment([file], /score\/\w+\/seed-1: done[^]*score\/\w+\/seed-1: done/);
+    assert.equal(killed.code, null);
+    const first = /(\S+\/score\/\S+): done/.exec(killed.stderr)?.[1] ?? assert.fail(killed.stderr);
+    const record = join(folder, "killed", "work", "cells", first, "cell.json");
+    const { mtimeMs } = await stat(record);
+    const resumed = await experiment([file]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(resumed.stderr, /13 runs, [4-9] of them finished before/);
+    assert.equal((await stat(record)).mtimeMs, mtimeMs);
+    const figures = ({ arms }: ExperimentResults) =>
+      arms.map(({ name, figures: own, failed }) => ({ name, own, failed }));
+    assert.deepEqual(figures(await resultsOf("killed")), figures(results));
+  });
+
+  await t.test("other settings are refused; more seeds and a part of the cells are not", async () => {
+    const other = await experiment([await fileOf("whole", { train: { ...RECIPE, steps: 4 } })]);
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /other train/);
+    const more = await experiment([await fileOf("whole", { seeds: [1, 2] }), "--only", "llava/score/roc/"]);
+    assert.equal(more.code, 0, more.stderr);
+    assert.match(more.stderr, /3 runs, 2 of them finished before/);
+    const { arms, missing } = await resultsOf("whole");
+    assert.deepEqual(arms.find(({ name }) => name === "llava/score/roc")?.seeds, [1, 2]);
+    assert.equal(missing.length, CELLS - 1);
+  });
+
+  await t.test("a spent time budget begins nothing more", async () => {
+    const spent = await experiment([await fileOf("whole", { seeds: [1, 2], minutes: 0.001 })]);
+    assert.equal(spent.code, 0, spent.stderr);
+    assert.match(spent.stderr, /budget is spent: 10 runs/);
+  });
+});
+
+test("--dry-run names the cells and measures how long they take; wrong use is refused", async () => {
+  const file = await fileOf("dry");
+  const only = ["--only", "llava/score/(roc|level)/"];
+  const { code, stdout, stderr } = await experiment([file, "--dry-run", "--json", ...only]);
+  assert.equal(code, 0, stderr);
+  const plan = JSON.parse(stdout) as { cells: string[]; seconds: number; arms: { train: number; read: number }[] };
+  assert.deepEqual(plan.cells, ["llava/score/level/seed-1", "llava/score/roc/seed-1"]);
+  assert.ok(plan.seconds > 0 && plan.seconds < 600);
+  assert.ok(plan.arms.every(({ train, read }) => train > 0 && read > 0));
+  assert.equal((await experiment([file, "--only", "nothing"])).code, 2);
+  assert.equal((await experiment([file, "--only", "("])).code, 2);
+  assert.equal((await experiment([join(folder, "none.yaml")])).code, 3);
+});

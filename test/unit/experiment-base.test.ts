@@ -1,0 +1,111 @@
+/** The experiment's base models: small, of both families, pre-trained on comments, started from by every strategy. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import { Random, type Sample } from "../../src/data/index.js";
+import { saveCheckpoint } from "../../src/engine/index.js";
+import { createBase } from "../../src/experiment/base.js";
+import { captionObjective } from "../../src/experiment/captions.js";
+import type { BackboneConfig } from "../../src/experiment/config.js";
+import { LEVELS, STRATEGY_NAMES } from "../../src/roc/index.js";
+import { commentIn } from "../../src/roc/strategies/direct.js";
+import { liveTensors, scope } from "../../src/torch/index.js";
+import { startFrom, type Trainable } from "../../src/train/index.js";
+
+const SIZES = {
+  patch: 14,
+  visionWidth: 16,
+  visionLayers: 1,
+  visionHeads: 2,
+  textWidth: 32,
+  textLayers: 1,
+  textHeads: 2,
+};
+const BACKBONES: Readonly<Record<string, BackboneConfig>> = {
+  llava: { family: "llava", imageSize: 28, ...SIZES, vocabulary: 500 },
+  "qwen2-vl": { family: "qwen2_vl", imageSize: 56, ...SIZES, vocabulary: 500 },
+};
+const TEMPLATES = { prompts: ["<image>\nPlease rate it."], answers: ["The rate of the image is {overall}. {comment}"] };
+const TEXTS = ["Please rate it.", "The rate of the image is", "The light is good. A fine picture."];
+const IMAGE = { width: 64, height: 40, data: new Uint8Array(64 * 40 * 3).fill(100) };
+const SAMPLE: Sample = {
+  id: "1",
+  image: "",
+  score: 6,
+  comments: ["The light is good. {A} fine picture."],
+  split: "train",
+};
+
+let folder: string;
+before(async () => (folder = await mkdtemp(join(tmpdir(), "experiment-base-"))));
+after(() => rm(folder, { recursive: true }));
+afterEach(() => assert.equal(liveTensors(), 0));
+
+function make(name: string, seed = 1): Promise<Trainable> {
+  const backbone = BACKBONES[name] as BackboneConfig;
+  return createBase(join(folder, `${name}-tokenizer`), backbone, seed, { templates: TEMPLATES, texts: TEXTS });
+}
+
+for (const name of Object.keys(BACKBONES)) {
+  test(`${name}: words of level are tokens of their own, and so are digits`, async () => {
+    const { parts } = await make(name);
+    const { tokenizer } = parts.processor;
+    const tokens = (text: string): string[] => parts.processor.answer(text).map((id) => tokenizer.idToToken(id) ?? "");
+    for (const level of LEVELS) assert.ok(tokens(`It is ${level}.`).includes(`▁${level}`), level);
+    assert.deepEqual(tokens("It is 7.25.").slice(-5), ["7", ".", "2", "5", "."]);
+    parts.model.dispose();
+  });
+
+  test(`${name}: pre-training supervises a comment, braces and all, and nothing else`, async () => {
+    const { parts, prepare } = await make(name);
+    const objective = captionObjective(parts);
+    const picture = () => ({ sample: SAMPLE, image: prepare(IMAGE), random: new Random(1) });
+    const loss = scope(() => objective.loss([picture(), picture()], (body) => body()).loss.item());
+    // Untrained: about as unsure as among all tokens.
+    assert.ok(Math.abs(loss - Math.log(parts.model.vocabSize)) < 2, String(loss));
+    assert.deepEqual(objective.predict([IMAGE]), [NaN]);
+    parts.model.dispose();
+  });
+
+  test(`${name}: every strategy starts from the same weights`, async () => {
+    const { parts } = await make(name);
+    const base = join(folder, `${name}-base`);
+    await saveCheckpoint(base, parts);
+    const sums = new Set<number>();
+    for (const strategy of STRATEGY_NAMES) {
+      const trainable = await startFrom(base, { strategy, n: 20, templates: TEMPLATES });
+      const { model, strategy: own } = trainable.parts;
+      assert.equal(own.name, strategy);
+      assert.deepEqual(own.scale, { min: 1, max: 10 });
+      assert.equal(own.vocabulary?.scoreIds.length, strategy === "roc" || strategy === "coupled" ? 20 : undefined);
+      const kept = [...model.parameters()].filter(([key]) => !/embed_tokens|lm_head/.test(key));
+      sums.add(scope(() => kept.reduce((sum, [, tensor]) => sum + tensor.sum().item(), 0)));
+      model.dispose();
+    }
+    assert.equal(sums.size, 1);
+    parts.model.dispose();
+  });
+}
+
+test("the same seed gives the same model, another one another", async () => {
+  const sumOf = async (seed: number): Promise<number> => {
+    const { parts } = await make("llava", seed);
+    const sum = scope(() => [...parts.model.parameters().values()].reduce((all, one) => all + one.sum().item(), 0));
+    parts.model.dispose();
+    return sum;
+  };
+  assert.equal(await sumOf(1), await sumOf(1));
+  assert.notEqual(await sumOf(1), await sumOf(2));
+});
+
+test("a comment is found in an answer of digits", () => {
+  const behind = "The rate of the image is {overall}. {comment}";
+  assert.equal(commentIn("The rate of the image is 7.25. The light is good.", behind), "The light is good.");
+  assert.equal(commentIn("The rate of the image is 7.25.", behind), "");
+  assert.equal(commentIn("The rate of the image is fine. The light is good.", behind), undefined);
+  assert.equal(commentIn("The light is good. I rate it 7.25.", "{comment} I rate it {overall}."), "The light is good.");
+  assert.equal(commentIn("Rated 7, light 3: dull", "Rated {overall}, light {light}: {comment}"), "dull");
+  assert.equal(commentIn("The rate of the image is 7.25.", "The rate of the image is {overall}."), undefined);
+});

@@ -1,0 +1,144 @@
+/** The answers follow from the figures: planted predictions of known quality give the words that they must. */
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Random } from "../../src/data/index.js";
+import { armName, armsOf, type Arm } from "../../src/experiment/cells.js";
+import { answerOf, claimsOf, verdictOf, type Claim } from "../../src/experiment/claims.js";
+import { readExperiment, type ExperimentConfig } from "../../src/experiment/config.js";
+import { RESULT_FILES, resultsOf, writeResults } from "../../src/experiment/report.js";
+import type { Finished, FinishedCell } from "../../src/experiment/results.js";
+import { ROOT } from "../support.js";
+
+const PICTURES = 80;
+const OPTIONS = { seed: 1, resamples: 200 };
+const random = new Random("truth");
+const TRUTH = Array.from({ length: PICTURES }, () => 5.5 + 1.3 * random.gaussian());
+const ATTRIBUTES = ["ColorHarmony", "Light"];
+
+let config: ExperimentConfig;
+let folder: string;
+before(async () => {
+  config = await readExperiment(join(ROOT, "configs/studio/claims.yaml"));
+  folder = await mkdtemp(join(tmpdir(), "experiment-claims-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Every cell finished, each arm with the noise that is given for it. */
+function finished(noiseOf: (arm: Arm) => number, of: (arm: Arm) => boolean = () => true): Finished {
+  const arms = armsOf(config)
+    .filter(of)
+    .map((arm) => {
+      const name = armName(arm, config);
+      return { ...arm, name, cells: config.seeds.map((seed) => cellOf(arm, name, seed, noiseOf(arm))) };
+    });
+  const truth = { score: TRUTH, ...Object.fromEntries(ATTRIBUTES.map((name) => [name, TRUTH])) };
+  return { pictures: TRUTH.map((_, row) => String(row)), truth, arms, missing: [] };
+}
+
+function cellOf(arm: Arm, name: string, seed: number, noise: number): FinishedCell {
+  const seen = (what: string): number[] => {
+    const stream = new Random(name, seed, what);
+    return TRUTH.map((value) => value + noise * stream.gaussian());
+  };
+  const names = arm.condition === "attributes" ? ["score", ...ATTRIBUTES] : ["score"];
+  const scores = Object.fromEntries(names.map((what) => [what, seen(what)]));
+  const run = {
+    key: `${arm.backbone}, seed ${seed}`,
+    scores,
+    ...(arm.condition === "comment" && { ciderD: TRUTH.map((_, row) => (row < 20 ? 1 + row / 20 : null)) }),
+  };
+  const spent = { steps: 10, trainSeconds: 1.5, readSeconds: 0.5 };
+  return { ...arm, ...spent, seed, name: `${name}/seed-${seed}`, failed: 0, run };
+}
+
+const claims = (found: Finished): Claim[] => claimsOf(config, found, OPTIONS);
+const answers = (found: Finished): string[] => claims(found).map(({ answer }) => answer);
+
+test("as the paper says: regression and decoupling win, comments disturb nothing", () => {
+  const noise = { roc: 0.3, coupled: 0.6, level: 1.2, direct: 1.4 };
+  const [regression, decoupling, disturbance, numbers] = claims(finished(({ strategy }) => noise[strategy]));
+  assert.equal(regression?.answer, "yes");
+  assert.equal(decoupling?.answer, "yes");
+  assert.equal(disturbance?.answer, "not shown");
+  assert.equal(numbers?.answer, "not shown");
+  assert.match(regression?.text ?? "", /^Yes\. SRCC higher: roc \(score\) against level \(score\) \(\+0\.\d{4}\)/);
+  // Holistic under each condition, and the attributes.
+  const whole = decoupling?.findings.filter(({ backbone }) => backbone === "all") ?? [];
+  assert.deepEqual(
+    whole.map(({ a, scores }) => `${a} ${scores}`),
+    ["roc (score) holistic", "roc (comment) holistic", "roc (attributes) holistic", "roc (attributes) attributes"],
+  );
+  assert.equal(Object.keys(whole[0]?.differences.srcc?.runs ?? {}).length, 2 * config.seeds.length);
+  assert.match(whole[0]?.text ?? "", /6 of 6 runs with that sign: higher\.$/);
+});
+
+test("the other way round, and in part: the words turn with the numbers", () => {
+  const turned = { roc: 1.4, coupled: 1.2, level: 0.3, direct: 0.3 };
+  assert.equal(answers(finished(({ strategy }) => turned[strategy]))[0], "no, the other way round");
+  const partly = { roc: 0.5, coupled: 0.5, level: 1.4, direct: 0.5 };
+  assert.equal(answers(finished(({ strategy }) => partly[strategy]))[0], "in part");
+  const mixed = { roc: 0.4, coupled: 1.5, level: 0.9, direct: 0.9 };
+  assert.equal(answers(finished(({ strategy }) => mixed[strategy]))[0], "mixed");
+  const disturbed = finished(({ condition }) => (condition === "comment" ? 1.5 : 0.4));
+  assert.equal(answers(disturbed)[2], "yes");
+  const numbered = finished(({ scoreTokens }) => (scoreTokens === 101 ? 0.2 : 1.2));
+  assert.equal(answers(numbered)[3], "in part");
+});
+
+test("what is not finished is not known", () => {
+  assert.deepEqual(answers(finished(() => 1, () => false)), new Array(4).fill("not known")); // prettier-ignore
+  const [regression, decoupling] = claims(finished(() => 1, ({ strategy }) => strategy === "roc")); // prettier-ignore
+  assert.deepEqual([regression?.answer, decoupling?.answer], ["not known", "not known"]);
+  // One backbone alone stands for all.
+  const llava = claims(finished(() => 1, ({ backbone }) => backbone === "llava")); // prettier-ignore
+  assert.deepEqual(new Set(llava[0]?.findings.map(({ backbone }) => backbone)), new Set(["all"]));
+});
+
+test("a verdict needs the whole interval on one side", () => {
+  const of = (low: number, high: number) => ({ srcc: { value: (low + high) / 2, low, high, p: 0.5, runs: {} } });
+  assert.equal(verdictOf(of(0.001, 0.2)), "higher");
+  assert.equal(verdictOf(of(-0.2, -0.001)), "lower");
+  assert.equal(verdictOf(of(-0.001, 0.2)), "not told apart");
+  assert.equal(verdictOf({ srcc: null }), "not known");
+});
+
+test("answers by verdicts", () => {
+  assert.equal(answerOf([]), "not known");
+  assert.equal(answerOf(["not known"]), "not known");
+  assert.equal(answerOf(["higher", "higher"]), "yes");
+  assert.equal(answerOf(["higher", "not known"]), "yes");
+  assert.equal(answerOf(["higher", "not told apart"]), "in part");
+  assert.equal(answerOf(["not told apart"]), "not shown");
+  assert.equal(answerOf(["higher", "lower"]), "mixed");
+  assert.equal(answerOf(["lower", "not told apart"]), "no, the other way round");
+});
+
+test("results, summary and plots are written, and hold the figures", async () => {
+  const small = { ...config, resamples: 50 };
+  const done = finished(({ strategy }) => (strategy === "roc" ? 0.4 : 1));
+  const environment = { node: "v0", torch: "0", threads: 1, cpu: "none", cores: 2, system: "none", revision: null };
+  const bases = { llava: { folder: "step-1", steps: 5, seconds: 1, loss: 2.25 } };
+  const results = resultsOf(small, done, { bases, environment, seconds: 90, pictures: { train: 10, test: PICTURES } });
+  await writeResults(folder, results, done);
+  assert.deepEqual(new Set(await readdir(folder)), new Set(Object.values(RESULT_FILES)));
+  const text = (name: keyof typeof RESULT_FILES): Promise<string> => readFile(join(folder, RESULT_FILES[name]), "utf8");
+  const read = JSON.parse(await text("results")) as typeof results;
+  assert.deepEqual(read, JSON.parse(JSON.stringify(results)));
+  assert.equal(read.arms.length, armsOf(config).length);
+  assert.ok(read.arms.every(({ attributes, condition }) => (attributes !== null) === (condition === "attributes")));
+  assert.ok(read.arms.every(({ figures, condition }) => (figures.ciderD !== null) === (condition === "comment")));
+  const predictions = JSON.parse(await text("predictions")) as { predicted: Record<string, number[]> };
+  assert.equal(predictions.predicted["llava/score/roc/seed-1 score"]?.length, PICTURES);
+  const page = await text("summary");
+  for (const { question, text: answer } of results.claims) assert.ok(page.includes(question) && page.includes(answer));
+  assert.ok(page.includes(results.arms[0]?.figures.srcc?.value.toFixed(3) ?? "?"));
+  for (const name of ["strategies", "differences", "scoreTokens"] as const) {
+    const svg = await text(name);
+    assert.match(svg, /^<svg xmlns="[^"]+" viewBox="0 0 \d+ \d+"/);
+    assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+  }
+  assert.match(await text("scoreTokens"), /N = 101/);
+});

@@ -1,0 +1,144 @@
+/** Figures of several runs and paired differences, pooled over pictures and runs. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Random } from "../../src/data/index.js";
+import { mae, plcc, srcc } from "../../src/eval/metrics.js";
+import { differences, pooledFigures, type RunPredictions } from "../../src/experiment/compare.js";
+
+const OPTIONS = { seed: 7, resamples: 300 };
+const PICTURES = 120;
+
+function ratings(seed: number): number[] {
+  const random = new Random("truth", seed);
+  return Array.from({ length: PICTURES }, () => 5.5 + 1.3 * random.gaussian());
+}
+
+/** Three runs that see the truth through noise. */
+function runs(truth: readonly number[], noise: number, name: string): RunPredictions[] {
+  return [1, 2, 3].map((seed) => {
+    const random = new Random(name, seed);
+    return { key: `seed ${seed}`, scores: { score: truth.map((value) => value + noise * random.gaussian()) } };
+  });
+}
+
+function mean(values: readonly (number | null)[]): number {
+  return values.reduce<number>((sum, value) => sum + (value ?? NaN), 0) / values.length;
+}
+
+function near(found: number | undefined, expected: number): void {
+  assert.ok(Math.abs((found ?? NaN) - expected) < 1e-9, `${found} is not ${expected}`);
+}
+
+test("an arm's figures are the means of its runs' own", () => {
+  const truth = ratings(1);
+  const arm = runs(truth, 0.8, "arm");
+  const found = pooledFigures(arm, { score: truth }, ["score"], OPTIONS);
+  for (const [name, metric] of Object.entries({ srcc, plcc, mae })) {
+    const each = arm.map(({ scores }) => metric(scores["score"] as number[], truth));
+    const figure = found[name as "srcc"];
+    near(figure?.value, mean(each));
+    near(figure?.runs["seed 2"], each[1] ?? NaN);
+    assert.ok(figure && figure.low < figure.value && figure.value < figure.high);
+  }
+  assert.equal(found.ciderD, null);
+});
+
+test("several scores: the mean over them, each on its own scale", () => {
+  const [first, second] = [ratings(1), ratings(2).map((value) => value / 100)];
+  const arm = runs(first, 0.5, "arm").map((run) => ({
+    ...run,
+    scores: { a: run.scores["score"] as number[], b: second },
+  }));
+  const found = pooledFigures(arm, { a: first, b: second }, ["a", "b"], OPTIONS);
+  near(found.srcc?.value, mean(arm.map(({ scores }) => (1 + (srcc(scores["a"], first) ?? NaN)) / 2)));
+});
+
+test("the better of two is told, and the other way round with swapped sides", () => {
+  const truth = ratings(1);
+  const [good, bad] = [runs(truth, 0.5, "good"), runs(truth, 1.2, "bad")];
+  const found = differences(good, bad, { score: truth }, ["score"], OPTIONS);
+  const swapped = differences(bad, good, { score: truth }, ["score"], OPTIONS);
+  assert.ok(found.srcc && found.srcc.low > 0 && found.srcc.p < 0.05);
+  assert.ok(found.mae && found.mae.high < 0);
+  for (const name of ["srcc", "plcc", "mae"] as const) {
+    near(swapped[name]?.value, -(found[name]?.value ?? NaN));
+    near(swapped[name]?.low, -(found[name]?.high ?? NaN));
+    near(swapped[name]?.p, found[name]?.p ?? NaN);
+  }
+  const own = (arm: RunPredictions[], i: number): number => srcc(arm[i]?.scores["score"] as number[], truth) ?? NaN;
+  near(found.srcc.runs["seed 3"], own(good, 2) - own(bad, 2));
+});
+
+test("a side against itself: no difference at all", () => {
+  const truth = ratings(1);
+  const arm = runs(truth, 1, "arm");
+  const { srcc: found } = differences(arm, arm, { score: truth }, ["score"], OPTIONS);
+  assert.deepEqual([found?.value, found?.low, found?.high, found?.p], [0, 0, 0, 1]);
+});
+
+test("two sides of the same quality are seldom told apart", () => {
+  const told = Array.from({ length: 40 }, (_, i) => {
+    const truth = ratings(100 + i);
+    const [a, b] = [runs(truth, 1, `a${i}`), runs(truth, 1, `b${i}`)];
+    const { srcc: found } = differences(a, b, { score: truth }, ["score"], { seed: i, resamples: 200 });
+    return found !== null && (found.low > 0 || found.high < 0);
+  });
+  // 5% are to be expected; three runs make a bootstrap a little too sure of itself.
+  assert.ok(told.filter(Boolean).length <= 8, `${told.filter(Boolean).length} of 40`);
+});
+
+test("a run that is unlike the others widens the interval: runs are drawn, too", () => {
+  const truth = ratings(1);
+  const [good, bad] = [runs(truth, 0.9, "good"), runs(truth, 1, "bad")];
+  const odd = good.map((run, i) => (i === 0 ? { ...run, scores: { score: truth.map((value) => -value) } } : run));
+  const width = (arm: RunPredictions[]): number => {
+    const { srcc: found } = differences(arm, bad, { score: truth }, ["score"], OPTIONS);
+    return (found?.high ?? NaN) - (found?.low ?? NaN);
+  };
+  assert.ok(width(odd) > 3 * width(good));
+});
+
+test("pictures that one side did not understand are left out of both", () => {
+  const truth = ratings(1);
+  const [a, b] = [runs(truth, 0.5, "a"), runs(truth, 0.9, "b")];
+  const gaps = a.map(({ key, scores }) => ({ key, scores: { score: (scores["score"] ?? []).map((value, row) => (row % 3 === 0 ? null : value)) } })); // prettier-ignore
+  const { srcc: found } = differences(gaps, b, { score: truth }, ["score"], OPTIONS);
+  const kept = truth.flatMap((_, row) => (row % 3 === 0 ? [] : [row]));
+  const take = (values: readonly (number | null)[]): number[] => kept.map((row) => values[row] ?? NaN);
+  const own = (arm: RunPredictions[]): number => mean(arm.map(({ scores }) => srcc(take(scores["score"] ?? []), take(truth)))); // prettier-ignore
+  near(found?.value, own(a) - own(b));
+});
+
+test("CIDEr-D is compared on the pictures that both commented", () => {
+  const truth = ratings(1);
+  const commented = (values: readonly (number | null)[]): RunPredictions[] => [
+    { key: "seed 1", scores: { score: truth }, ciderD: truth.map((_, row) => values[row] ?? null) },
+  ];
+  const found = differences(
+    commented([3, 1, null, 2]),
+    commented([1, null, 5, 1]),
+    { score: truth },
+    ["score"],
+    OPTIONS,
+  );
+  near(found.ciderD?.value, (3 + 2) / 2 - (1 + 1) / 2);
+});
+
+test("a run that says the same of every picture ranks none of them", () => {
+  const truth = ratings(1);
+  const arm = runs(truth, 0.5, "arm");
+  const same = arm.map(({ key }) => ({ key, scores: { score: truth.map(() => 5) } }));
+  const found = differences(arm, same, { score: truth }, ["score"], OPTIONS);
+  near(found.srcc?.value, mean(arm.map(({ scores }) => srcc(scores["score"] as number[], truth))));
+  assert.ok(found.srcc && found.srcc.low > 0);
+});
+
+test("nothing understood: no figure; other runs: refused", () => {
+  const truth = ratings(1);
+  const arm = runs(truth, 1, "arm");
+  const none = arm.map(({ key }) => ({ key, scores: { score: truth.map(() => null) } }));
+  assert.equal(pooledFigures(none, { score: truth }, ["score"], OPTIONS).srcc, null);
+  assert.equal(differences(arm, none, { score: truth }, ["score"], OPTIONS).srcc, null);
+  const other = arm.map((run, i) => ({ ...run, key: `other ${i}` }));
+  assert.throws(() => differences(arm, other, { score: truth }, ["score"], OPTIONS), { code: "USAGE" });
+});
