@@ -76,7 +76,9 @@ target); grad.NAME for every name of --grads. The loss weighs them as config.jso
 export function inspectForwardCommand({ io }: Context): Command {
   return tensorCommand("forward")
     .description("one forward, its losses and gradients")
-    .option("--grads <names>", "parameters, separated by commas, whose gradients to write", (text) => text.split(","))
+    .option("--grads <names>", "parameters, separated by commas, whose gradients to write", (text) =>
+      text.split(",").map((name) => name.trim()),
+    )
     .addHelpText("after", FORWARD_HELP)
     .action((options: TensorOptions & { grads?: string[] }) =>
       through(options, io, (model, inputs) => inspectForward(model, inputs, options.grads)),

@@ -22,9 +22,15 @@ export function inspectTokenizeCommand(context: Context): Command {
       const tokenizer = await loadTokenizer(model);
       for await (const input of jsonLines(context)) {
         const ids = tokenizer.encode(textOf(input), { addSpecialTokens: specialTokens });
-        context.io.stdout.write(`${JSON.stringify({ ids, text: tokenizer.decode(ids) })}\n`);
+        context.io.stdout.write(jsonLine({ ids, text: tokenizer.decode(ids) }));
       }
     });
+}
+
+/** With the characters escaped that JSON leaves as they are and that some readers end a line at. */
+function jsonLine(value: unknown): string {
+  const escaped = (end: string): string => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${JSON.stringify(value).replace(/[\u0085\u2028\u2029]/g, escaped)}\n`;
 }
 
 function textOf({ line, value }: JsonLine): string {

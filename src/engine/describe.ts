@@ -1,5 +1,5 @@
 /** What a checkpoint folder holds and what it lacks, without computing anything. */
-import { access } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isRocError, RocError } from "../errors.js";
 import { loadImages, loadMllm, loadModel } from "../models/registry.js";
@@ -32,9 +32,8 @@ export interface CheckpointDescription {
  * @throws RocError FILE_NOT_FOUND where there is no such folder; what else is wrong stands in `problems`
  */
 export async function describeCheckpoint(folder: string): Promise<CheckpointDescription> {
-  await access(folder).catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`, { cause });
-  });
+  const found = await stat(folder).catch(() => undefined);
+  if (!found?.isDirectory()) throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`);
   const problems: string[] = [];
   const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
     try {

@@ -62,6 +62,18 @@ test("what is written is read as the same model, tables of places among it; the 
   assert.deepEqual(await readJson(join(saved, "config.json")), { ...config, torch_dtype: "float32" });
 });
 
+test("tables of places are not computed for a picture size that the file does not have", async () => {
+  const copy = await copyWithout("absurd", isTable);
+  const visual = config["visual_config"] as Record<string, Record<string, unknown>>;
+  const visual_config = {
+    visual_model: { ...visual["visual_model"], image_size: 70_000 },
+    visual_abstractor: { ...visual["visual_abstractor"], grid_size: null },
+  };
+  await atomicWriteJson(join(copy, "config.json"), { ...config, visual_config });
+  const message = /position_embedding is \[1, 17, 24\], the config asks for \[1, 100000001, 24\]/;
+  await assert.rejects(loadMplugOwl2(copy), { code: "CHECKPOINT_MISMATCH", message });
+});
+
 test("a file without tables of places: they are computed, to 1e-4, and written", async () => {
   const copy = await copyWithout("plain", isTable);
   using model = await loadMplugOwl2(copy);
@@ -173,6 +185,7 @@ test("configs: the sizes of mPLUG-Owl2-7B, what is not known", () => {
   refused({ model_type: "llava" }, /the-file.*model_type/);
   refused({ rope_scaling: { type: "linear", factor: 2 } }, /rope_scaling/);
   refused({ hidden_size: 100 }, /heads of an even size/);
+  refused({ num_hidden_layers: 1e9 }, /num_hidden_layers/);
   refused({ visual_config: { visual_abstractor: { grid_size: 31 } } }, /grid_size 31/);
   refused({ visual_config: { visual_model: { hidden_size: 512 } } }, /vision tower has 512/);
   refused({ visual_config: { visual_abstractor: { add_v2t_pos_emb: true } } }, /add_v2t_pos_emb/);

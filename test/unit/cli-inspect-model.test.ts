@@ -86,6 +86,35 @@ test("forward: losses, scores and gradients equal those of transformers and the 
   assert.equal(liveTensors(), 0);
 });
 
+test("forward: scores need labels only, each loss its own ground truth", async (t) => {
+  const folder = checkpoint(t);
+  const expected = await read(fixture("inspect/expected.safetensors"));
+  const file = join(folder, "in.safetensors");
+  const forward = async (left: readonly string[]) => {
+    using inputs = await openSafetensors(fixture("inspect/inputs.safetensors"));
+    const tensors = new Map(inputs.names().map((name) => [name, inputs.tensor(name)]));
+    await saveSafetensors(file, new Map([...tensors].filter(([name]) => !left.includes(name))));
+    for (const tensor of tensors.values()) tensor.dispose();
+    return inspect(["forward", "--model", folder, "--inputs", file, "--outputs", join(folder, "o")]);
+  };
+  const alone = await forward(["gt_score", "target"]);
+  assert.equal(alone.code, 0, alone.stderr);
+  const found = await read(join(folder, "o"));
+  assert.deepEqual([...found.keys()].sort(), ["image_features", "logits", "loss", "score", "text_loss"]);
+  assert.deepEqual(found.get("loss")?.values, found.get("text_loss")?.values);
+  assert.ok(furthest(found.get("score")?.values ?? [], expected.get("score")?.values ?? []) < 1e-4);
+  const voteless = await forward(["target"]);
+  assert.equal(voteless.code, 2);
+  assert.match(voteless.stderr, /ce_weight 10.*give target/);
+  const config = join(folder, "config.json");
+  const keys = JSON.parse(readFileSync(config, "utf8")) as object;
+  writeFileSync(config, JSON.stringify({ ...keys, output_last_id: 100 }));
+  const beyond = await forward([]);
+  assert.equal(beyond.code, 4);
+  assert.match(beyond.stderr, /score token at id 100, but the weights have 100 rows/);
+  assert.equal(liveTensors(), 0);
+});
+
 test("forward: what does not fit is named", async (t) => {
   const folder = checkpoint(t);
   using inputs = await openSafetensors(fixture("inspect/inputs.safetensors"));
@@ -162,6 +191,28 @@ test("preprocess: pixels before and after normalising, from two files alone", as
   }
 });
 
+test("preprocess: upright, or as it is stored", async (t) => {
+  const folder = folderWith(t, {
+    "config.json": readFileSync(fixture("llava/tiny/config.json"), "utf8"),
+    "preprocessor_config.json": JSON.stringify({ size: { shortest_edge: 28 }, crop_size: { height: 28, width: 28 } }),
+  });
+  const [image, output] = [join(folder, "a.jpg"), join(folder, "out.safetensors")];
+  const black = { create: { width: 40, height: 40, channels: 3, background: "#000000" } } as const;
+  const white = { create: { width: 40, height: 20, channels: 3, background: "#ffffff" } } as const;
+  const top = await sharp(white).png().toBuffer();
+  const turned = sharp(black).composite([{ input: top, left: 0, top: 0 }]);
+  // 3: turned by 180 degrees.
+  await turned.withMetadata({ orientation: 3 }).jpeg().toFile(image);
+  for (const [more, first] of [
+    [[], 0],
+    [["--as-stored"], 255],
+  ] as const) {
+    const args = ["--model", folder, "--image", image, "--outputs", output, ...more];
+    assert.equal((await inspect(["preprocess", ...args])).code, 0);
+    assert.equal((await read(output)).get("pixels")?.values[0], first);
+  }
+});
+
 test("tokenize: a line a text, and a clear error for what is none", async () => {
   const args = ["tokenize", "--model", fixture("tokenizers/llama")];
   const { code, stdout } = await inspect(args, '"Hello"\n"a\\nb"\n');
@@ -172,6 +223,9 @@ test("tokenize: a line a text, and a clear error for what is none", async () => 
   assert.match(lines[0]?.text ?? "", /Hello$/);
   const bare = await inspect([...args, "--no-special-tokens"], '"Hello"\n');
   assert.deepEqual((JSON.parse(bare.stdout) as { ids: number[] }).ids, lines[0]?.ids.slice(1));
+  const separator = await inspect(args, '"a\u2028b"\n');
+  assert.match(separator.stdout, /^[^\u2028]*a\\u2028b[^\u2028]*$/, "a character at which Python ends a line");
+  assert.match((JSON.parse(separator.stdout) as { text: string }).text, /a\u2028b$/);
   const wrong = await inspect(args, '"fine"\nnot quoted\n');
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /line 2/);
@@ -193,4 +247,5 @@ test("checkpoint: what is there and what is missing", async (t) => {
   });
   assert.match(JSON.stringify(found["problems"]), /tokenizer.*preprocessor_config\.json/);
   assert.equal((await inspect(["checkpoint", join(folder, "nothing")])).code, 3);
+  assert.equal((await inspect(["checkpoint", join(folder, "config.json")])).code, 3, "a file is no folder");
 });

@@ -32,6 +32,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "models/decoder-mllm.ts": ["models/types.ts", "nn", "torch"],
   "models/config-fields.ts": ["nn"],
   "models/strict-model.ts": ["weights"],
+  "models/tied.ts": ["weights", "torch"],
   "models/*": [
     "models/types.ts",
     "models/square-images.ts",
@@ -40,6 +41,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "models/decoder-mllm.ts",
     "models/config-fields.ts",
     "models/strict-model.ts",
+    "models/tied.ts",
     "nn",
     "weights",
     "torch",

@@ -36,6 +36,11 @@ test("T_p comes first, then the T_s; new rows are the mean of the old ones", () 
   assert.deepEqual(added, mean);
 });
 
+test("a config that names absurdly many score tokens is refused before they are counted out", () => {
+  const config = { score_id: 1, output_first_id: 2, output_last_id: 2 ** 40, min_score: 1, max_score: 10 };
+  fails(() => vocabularyFromConfig(config), "CONFIG_INVALID", /output_last_id.*at most 10000/);
+});
+
 test("the config holds the released checkpoint's keys and reads back as the same vocabulary", () => {
   const tokenizer = new FakeTokenizer();
   using model = new FakeMllm(tokenizer);

@@ -158,3 +158,29 @@ test("tables that models compute are passed over in every checkpoint", async () 
     [true, true, false, false, false],
   );
 });
+
+test("a model that asks for absurdly much is told so at once", async () => {
+  using checkpoint = await openSafetensors(await saved("asked.safetensors", { "a.weight": [1, 2, 3] }));
+  const mismatch = (message: RegExp) => ({ code: "CHECKPOINT_MISMATCH", message });
+  const source = strictSource(checkpoint);
+  const huge = mismatch(/a\.weight is \[3\], the config asks for \[16777216, 16777216\]/);
+  assert.throws(() => source.take("a.weight", [2 ** 24, 2 ** 24]), huge);
+  const many = strictSource(checkpoint);
+  assert.equal(many.fits, true);
+  const layers = (): void => {
+    for (let layer = 0; layer < 1e9; layer++) many.take(`layers.${layer}.weight`, [3]).dispose();
+  };
+  assert.throws(layers, mismatch(/missing \(2\d+\): layers\.0\.weight/));
+  assert.equal(many.fits, false);
+});
+
+test("whole numbers are no weights", async () => {
+  const file = join(folder, "whole-numbers.safetensors");
+  const numbers = tensor([1, 2, 3], { dtype: "int64" });
+  await saveSafetensors(file, new Map([["a.weight", numbers]]));
+  numbers.dispose();
+  using checkpoint = await openSafetensors(file);
+  const source = strictSource(checkpoint);
+  source.take("a.weight", [3]).dispose();
+  assert.throws(() => source.finish(), { code: "CHECKPOINT_MISMATCH", message: /a\.weight is int64/ });
+});

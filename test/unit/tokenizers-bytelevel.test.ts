@@ -1,0 +1,47 @@
+/** Byte-level tokenizers other than Qwen's: GPT-2's pattern, and vocabularies that lack some bytes. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { loadTokenizer } from "../../src/tokenizers/index.js";
+
+const PIECES = ["a", "b", "ab", "Ġ", "č", "Ċ", "Â", "ħ", "ï", "»", "¿", "čĊ"];
+const FILE = {
+  version: "1.0",
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+  post_processor: null,
+  decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+  model: {
+    type: "BPE",
+    unk_token: null,
+    vocab: Object.fromEntries(PIECES.map((piece, id) => [piece, id])),
+    merges: [
+      ["a", "b"],
+      ["č", "Ċ"],
+    ],
+  },
+};
+
+/** Ids of tokenizers 0.23.3 for that file. */
+const EXPECTED: readonly (readonly [text: string, ids: readonly number[], why: string])[] = [
+  ["axb", [2], "what is not in the vocabulary is left out before the merges"],
+  ["x", [], "nothing is left"],
+  ["a b", [0, 3, 1], "the pattern cuts before a blank"],
+  ["\r\n\u0085", [11, 6, 7], "U+0085 is white space"],
+  ["\r\n\ufeffa", [4, 5, 8, 9, 10, 0], "U+FEFF is none"],
+  ["a\u0085b", [0, 6, 7, 1], "alone"],
+];
+
+test("ids are those of Python's tokenizers", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bytelevel-"));
+  try {
+    await writeFile(join(folder, "tokenizer.json"), JSON.stringify(FILE));
+    const tokenizer = await loadTokenizer(folder);
+    for (const [text, ids, why] of EXPECTED) assert.deepEqual(tokenizer.encode(text), ids, why);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
