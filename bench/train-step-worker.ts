@@ -38,10 +38,11 @@ function step(): number {
       model.forward({
         inputIds: inputIds as NonNullable<typeof inputIds>,
         images: images as NonNullable<typeof images>,
+        rows,
       }),
     ).to("float32");
     const { loss } = rocLoss(
-      { model, hidden, rows, targets, groundTruth },
+      { model, hidden, targets, groundTruth },
       vocabulary as NonNullable<typeof vocabulary>,
       LOSS_PRESETS.paper,
     );

@@ -123,17 +123,20 @@ function grow(
   return { ids: parts.flat(), mask: along(mask, 1, 1), labels: along(labels, IGNORED, IGNORED) };
 }
 
-function lossesOf(model: Mllm, hidden: Tensor, labels: readonly number[][], inputs: NamedTensors): Map<string, Tensor> {
-  const width = hidden.size(1);
+function lossesOf(model: Mllm, all: Tensor, labels: readonly number[][], inputs: NamedTensors): Map<string, Tensor> {
+  const width = all.size(1);
   const supervised = labels.flatMap((row, b) =>
     row.flatMap((target, t) => (target !== IGNORED && t > 0 ? [{ row: b * width + t - 1, target }] : [])),
   );
   if (supervised.length === 0) throw new RocError("USAGE", `labels: every value is ${IGNORED}; nothing is supervised.`);
   const vocabulary = vocabularyFromConfig(model.config);
   const targets = supervised.map(({ target }) => target);
-  const rows = supervised.map(({ row }) => row);
+  const rows = fromTypedArray(BigInt64Array.from(supervised.map(({ row }) => BigInt(row))), [supervised.length], {
+    device: all.device,
+  });
+  const hidden = all.flatten(0, 1).indexSelect(0, rows);
   if (!vocabulary) {
-    const loss = textLoss({ model, hidden, rows, targets });
+    const loss = textLoss({ model, hidden, targets });
     return new Map(Object.entries({ loss, text_loss: loss }));
   }
   checkRows(vocabulary, model);
@@ -142,7 +145,7 @@ function lossesOf(model: Mllm, hidden: Tensor, labels: readonly number[][], inpu
   const distributions = distributionsOf(inputs, vocabulary, scores);
   const weights = weightsFor(model, truth !== undefined, distributions !== undefined);
   const groundTruth = truth ?? new Array<number>(scores).fill(vocabulary.scale.min);
-  const input = { model, hidden, rows, targets, groundTruth, ...(distributions && { distributions }) };
+  const input = { model, hidden, targets, groundTruth, ...(distributions && { distributions }) };
   const { loss, textLoss: text, l1Loss, ceLoss, emdLoss, scores: predicted } = rocLoss(input, vocabulary, weights);
   const losses = new Map(Object.entries({ loss, text_loss: text, score: predicted }));
   if (truth) losses.set("l1_loss", l1Loss);

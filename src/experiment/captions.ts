@@ -24,7 +24,7 @@ export function captionObjective({ model, processor }: StrategyParts): Objective
       });
       const batch = collate(examples, processor, NO_SCORES, texts, model.device);
       const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
-      const loss = textLoss({ model, hidden, rows: batch.rows, targets: batch.targets });
+      const loss = textLoss({ model, hidden, targets: batch.targets });
       return { loss, terms: { text: loss } };
     },
     predict: (images) => images.map(() => NaN),

@@ -123,6 +123,8 @@ function stepOf(sequences: readonly Sequence[], padId: number, device: string): 
 
 /** Of the token after the last position, `[batch, vocabSize]`. As in transformers, tokens are chosen in float32. */
 function lastLogits(model: Mllm, input: MllmInput, cache: Cache): Tensor {
-  const logits = model.logits(model.forward(input, cache).select(1, -1));
+  const [batch = 0, T = 0] = input.inputIds.shape;
+  const rows = T > 1 ? Array.from({ length: batch }, (_, b) => (b + 1) * T - 1) : undefined;
+  const logits = model.logits(model.forward({ ...input, rows }, cache).view(batch, model.hiddenSize));
   return logits.dtype === "float64" ? logits : logits.to("float32");
 }

@@ -23,6 +23,8 @@ export interface MllmInput {
   readonly attentionMask?: Tensor;
   /** Of all sequences, in reading order. Absent: text only, or the images are already in the cache. */
   readonly images?: ImageBatch;
+  /** Flat positions `b * T + t` whose hidden states are wanted: the last layer computes no others. Absent: all. */
+  readonly rows?: readonly number[] | undefined;
 }
 
 /** Keys and values of the positions already seen; made by {@link Mllm.newCache}. */
@@ -49,7 +51,8 @@ export interface Mllm {
   readonly device: string;
 
   /**
-   * Hidden states after the final norm, `[batch, T, hiddenSize]`.
+   * Hidden states after the final norm: `[batch, T, hiddenSize]`, or with the input's `rows` those, in that order,
+   * `[rows.length, hiddenSize]`.
    *
    * One function for prefill and step: with a cache, `inputIds` are the new positions only.
    */

@@ -6,13 +6,13 @@ import { ACTIVATIONS, type ActivationName } from "./activations.js";
 import { attention, place, type Visibility } from "./attention.js";
 import { KvCache } from "./kv-cache.js";
 import { Linear } from "./linear.js";
-import { MultiwayLinear, MultiwayNorm, sortRows, type Route } from "./multiway.js";
+import { MultiwayLinear, MultiwayNorm, routeOfRows, sortRows, type Route } from "./multiway.js";
 import { RmsNorm } from "./norm.js";
 import type { Init, Params } from "./params.js";
 import { segment } from "./recompute.js";
 import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
 import { VocabularyMatrix } from "./vocabulary.js";
-import type { Tensor } from "../torch/index.js";
+import { fromTypedArray, type Tensor } from "../torch/index.js";
 
 /** Sizes and switches, in the field's terms. */
 export interface DecoderConfig {
@@ -49,6 +49,13 @@ interface Pass {
   readonly sees: Visibility;
   readonly cache: KvCache | undefined;
   readonly route: Route | undefined;
+  /** `[rows]` int64: the flat positions that are wanted of this layer; undefined: all. */
+  readonly rows?: Tensor | undefined;
+}
+
+/** The flat positions `rows` of `[batch, T, size]`, `[rows, size]`; all where `rows` is undefined. */
+function pick(x: Tensor, rows: Tensor | undefined): Tensor {
+  return rows ? x.flatten(0, 1).indexSelect(0, rows) : x;
 }
 
 /** The outputs that are added to the residual stream start smaller, so that its size does not grow with the depth. */
@@ -76,7 +83,7 @@ class Attention {
     this.o = new Linear(params.at("o_proj"), heads * headDim, hiddenSize, { bias: outputBias, init });
   }
 
-  forward(x: Tensor, { shape, rope, sees, cache, route }: Pass): Tensor {
+  forward(x: Tensor, { shape, rope, sees, cache, route, rows: wanted }: Pass): Tensor {
     const { heads, kvHeads, headDim } = this.config;
     const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim).transpose(1, 2);
     const rows = route ? sortRows(x, route) : x;
@@ -84,7 +91,7 @@ class Attention {
     let k = applyRope(split(this.k.forward(rows, route), kvHeads), rope, headDim);
     let v = split(this.v.forward(rows, route), kvHeads);
     if (cache) ({ k, v } = cache.append(this.layer, k, v));
-    return this.o.forward(attention(q, k, v, sees, heads !== kvHeads));
+    return this.o.forward(pick(attention(q, k, v, sees, heads !== kvHeads), wanted));
   }
 }
 
@@ -124,9 +131,11 @@ class DecoderLayer {
   }
 
   forward(x: Tensor, pass: Pass): Tensor {
+    const { route, rows } = pass;
+    const wanted = rows && route ? routeOfRows(route, rows) : route;
     return segment(x, (input) => {
-      const attended = input.add(this.attention.forward(this.norm1.forward(input, pass.route), pass));
-      return attended.add(this.mlp.forward(this.norm2.forward(attended, pass.route)));
+      const attended = pick(input, rows).add(this.attention.forward(this.norm1.forward(input, route), pass));
+      return attended.add(this.mlp.forward(this.norm2.forward(attended, wanted)));
     });
   }
 }
@@ -140,6 +149,8 @@ export interface DecoderOptions {
   readonly rope?: Rope;
   /** Which of the new tokens the second set of weights serves, in a `multiway` decoder; undefined: none. */
   readonly route?: Route | undefined;
+  /** Flat positions `b * T + t` of the new tokens whose hidden states are wanted; default: all. */
+  readonly rows?: readonly number[] | undefined;
   /** Sees the input of every layer and, last, the output of the final norm. */
   readonly onHidden?: (hidden: Tensor) => void;
 }
@@ -163,8 +174,8 @@ export class Decoder {
   }
 
   /**
-   * Hidden states after the final norm. One function for prefill and step: with a cache, `embeddings` are the new
-   * tokens' only.
+   * Hidden states after the final norm, `[batch, T, hiddenSize]` or `[rows, hiddenSize]`. One function for prefill and
+   * step: with a cache, `embeddings` are the new tokens' only.
    *
    * @param embeddings `[batch, T, hiddenSize]`
    */
@@ -175,10 +186,13 @@ export class Decoder {
     const placement = place([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
     const rope = options.rope ?? ropeTable(placement.positions, this.#frequencies, dtype);
     const pass = { shape: [batch, T], rope, sees: placement, cache, route } as const;
+    const rows =
+      options.rows && fromTypedArray(BigInt64Array.from(options.rows, BigInt), [options.rows.length], { device });
     let hidden = embeddings;
     for (const layer of this.layers) {
       onHidden?.(hidden);
-      hidden = layer.forward(hidden, pass);
+      // Later tokens see keys and values of all others up to here; behind the last layer's attention nobody does.
+      hidden = layer.forward(hidden, layer === this.layers.at(-1) ? { ...pass, rows } : pass);
     }
     cache?.advance(T, placement.real);
     const normed = this.norm.forward(hidden);

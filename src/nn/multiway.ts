@@ -28,6 +28,11 @@ export function makeRoute(second: Tensor, secondRows: number): Route {
   return { second: second.unsqueeze(-1), firstRows: second.numel - secondRows, sorted, places: order(sorted) };
 }
 
+/** For the norm of some rows only: of the flat positions `rows`. */
+export function routeOfRows(route: Route, rows: Tensor): Route {
+  return { ...route, second: route.second.flatten(0, 1).indexSelect(0, rows) };
+}
+
 /** `[batch, T, size]` to `[batch * T, size]` in the order that {@link MultiwayLinear} takes. */
 export function sortRows(x: Tensor, { sorted }: Route): Tensor {
   return x.flatten(0, 1).indexSelect(0, sorted);

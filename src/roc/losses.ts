@@ -16,15 +16,13 @@ const TINY = 1e-12;
 
 export interface RocLossInput {
   readonly model: Pick<Mllm, "logits">;
-  /** `[batch, T, hiddenSize]` */
+  /** `[rows, hiddenSize]`: at the positions that predict a supervised token, each one before the token itself. */
   readonly hidden: Tensor;
-  /** Positions that predict a supervised token, as `b * T + t`: each is one before the token itself. */
-  readonly rows: readonly number[];
   /** The ids that they predict. */
   readonly targets: readonly number[];
   /** Tokens that a score is due at (default: T_p): the score losses are taken where one of them is predicted. */
   readonly slotIds?: readonly number[];
-  /** One ground truth a T_p in the order of `rows`, on the vocabulary's scale. */
+  /** One ground truth a T_p in the order of `targets`, on the vocabulary's scale. */
   readonly groundTruth: readonly number[];
   /** One voted distribution a T_p (N probabilities), null where there are no votes. */
   readonly distributions?: readonly (readonly number[] | null)[];
@@ -46,7 +44,7 @@ export interface RocLoss {
 }
 
 /**
- * Eq. 6 from hidden states; logits are computed at `rows` only. In float32, or float64 for a float64 model.
+ * Eq. 6 from the hidden states of supervised positions. In float32, or float64 for a float64 model.
  *
  * The released EMD takes one root over the whole batch, so it depends on how samples are batched; kept as it is.
  *
@@ -55,7 +53,7 @@ export interface RocLoss {
 export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): RocLoss {
   check(input, vocabulary, weights);
   const { targets, groundTruth } = input;
-  const logits = logitsAt(input);
+  const logits = logitsOf(input);
   const { device, dtype } = logits;
   const textLoss = crossEntropy(logits, targets);
   const slots = slotIdsOf(input, vocabulary);
@@ -84,19 +82,18 @@ function slotIdsOf({ slotIds }: RocLossInput, { positionId }: ScoreVocabulary): 
 }
 
 /** The text loss alone: the mean cross-entropy over the supervised tokens, a scalar. */
-export function textLoss(input: Pick<RocLossInput, "model" | "hidden" | "rows" | "targets">): Tensor {
-  if (input.rows.length === 0) throw new RocError("USAGE", "textLoss: nothing is supervised; give rows and targets");
-  return crossEntropy(logitsAt(input), input.targets);
+export function textLoss(input: Pick<RocLossInput, "model" | "hidden" | "targets">): Tensor {
+  if (input.targets.length === 0) throw new RocError("USAGE", "textLoss: nothing is supervised; give targets");
+  return crossEntropy(logitsOf(input), input.targets);
 }
 
 function crossEntropy(logits: Tensor, targets: readonly number[]): Tensor {
   return aten("cross_entropy_loss")(logits, idTensor(targets, logits.device), null, 1, -100, 0);
 }
 
-/** Logits of the supervised rows, `[rows, vocabSize]`, in at least float32. */
-function logitsAt({ model, hidden, rows }: Pick<RocLossInput, "model" | "hidden" | "rows">): Tensor {
-  const supervised = hidden.flatten(0, 1).indexSelect(0, idTensor(rows, hidden.device));
-  const logits = model.logits(supervised);
+/** `[rows, vocabSize]`, in at least float32. */
+function logitsOf({ model, hidden }: Pick<RocLossInput, "model" | "hidden">): Tensor {
+  const logits = model.logits(hidden);
   return logits.dtype === "float64" ? logits : logits.to("float32");
 }
 
@@ -134,14 +131,14 @@ function numbers(values: readonly number[], shape: readonly number[], like: Tens
 }
 
 function check(input: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): void {
-  const { rows, targets, groundTruth, distributions } = input;
+  const { hidden, targets, groundTruth, distributions } = input;
   const slots = slotIdsOf(input, vocabulary);
   const scores = targets.filter((id) => slots.includes(id)).length;
-  const lengths = { rows: [rows.length, targets.length], groundTruth: [groundTruth.length, scores] } as const;
+  const lengths = { hidden: [hidden.size(0), targets.length], groundTruth: [groundTruth.length, scores] } as const;
   for (const [name, [found, expected]] of Object.entries(lengths)) {
     if (found !== expected) throw new RocError("USAGE", `rocLoss: ${name} has ${found} values, ${expected} expected`);
   }
-  if (rows.length === 0) throw new RocError("USAGE", "rocLoss: nothing is supervised; give rows and targets");
+  if (targets.length === 0) throw new RocError("USAGE", "rocLoss: nothing is supervised; give targets");
   if (distributions === undefined) {
     if (weights.ce === 0 && weights.emd === 0) return;
     const remedy = "Train on data with votes, or set ce and emd to 0.";

@@ -34,11 +34,10 @@ export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitRe
   return inferenceMode(() =>
     scope(() => {
       const { inputIds, attentionMask } = pad(sequences, model.device);
-      const input = { inputIds, images, ...(attentionMask && { attentionMask }) };
-      const hidden = model.forward(input).flatten(0, 1);
       const length = inputIds.size(1);
       const rows = sequences.flatMap(({ scorePositions }, index) => scorePositions.map((at) => index * length + at));
-      const logits = model.logits(hidden.indexSelect(0, idTensor(rows, model.device)), vocabulary.scoreIds);
+      const hidden = model.forward({ inputIds, images, rows, ...(attentionMask && { attentionMask }) });
+      const logits = model.logits(hidden, vocabulary.scoreIds);
       return readings(logits, sequences, vocabulary);
     }),
   );

@@ -25,9 +25,8 @@ export interface Example {
 
 /** What one forward and its loss take. Right-padded to the longest of its sequences, T tokens. */
 export interface Batch {
+  /** Its `rows` are the positions that predict a supervised token, sequence by sequence. */
   readonly input: MllmInput;
-  /** Flat positions `b * T + t` whose output predicts a supervised token, sequence by sequence. */
-  readonly rows: readonly number[];
   /** The tokens that they predict: the answers, each with its end token. */
   readonly targets: readonly number[];
   /** The ratings of the strategy's slot tokens among `targets`, in their order. */
@@ -86,8 +85,8 @@ export function collate(
     input: {
       inputIds: fromTypedArray(tokens, [examples.length, width], { device }),
       images,
+      rows,
     },
-    rows,
     targets: sequences.flatMap(({ ids }) => ids),
     labels: strategy.slotIds.length > 0 ? sequences.flatMap(({ labels }) => labels) : [],
   };

@@ -102,15 +102,15 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
       const batch = collate(pictures.map(exampleOf), processor, strategy, texts, model.device);
       // The few supervised rows get their logits and losses in full precision.
       const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
-      const { rows, targets, labels } = batch;
+      const { targets, labels } = batch;
       if (!vocabulary) {
-        const mean = textLoss({ model, hidden, rows, targets });
+        const mean = textLoss({ model, hidden, targets });
         const loss = shares ? mean.mul(shares.text) : mean;
         return { loss, terms: { text: loss } };
       }
       const groundTruth = labels.map(({ score }) => score);
       const distributions = labels.map(({ distribution }) => distribution);
-      const input = { model, hidden, rows, targets, groundTruth, distributions, slotIds: strategy.slotIds };
+      const input = { model, hidden, targets, groundTruth, distributions, slotIds: strategy.slotIds };
       const { loss, textLoss: text, l1Loss, ceLoss, emdLoss } = rocLoss(input, vocabulary, weights);
       const terms = { text, l1: l1Loss, ce: ceLoss, emd: emdLoss };
       return shares ? shareOf(terms, shares, weights) : { loss, terms };

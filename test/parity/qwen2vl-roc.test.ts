@@ -78,7 +78,7 @@ test("a batch's prompts have as many placeholders as their pictures have rows; e
       [1, 4, 4],
       [1, 4, 6],
     ]);
-    assert.equal(model.forward(input).size(0), 4);
+    assert.equal(model.forward(input).size(0), input.rows?.length);
     assert.equal(prompts.callCount(), 3, "once for each grid");
     collate([example(0), example(0, "<image>\nAnother.")], processor, strategy, texts);
     assert.equal(prompts.callCount(), 4, "a text and a grid that were there, and another text");
@@ -110,13 +110,15 @@ test("trained for some steps it writes the answer; generation and one prefill fo
   const losses: number[] = [];
   {
     using optimizer = new AdamW(decayGroups(parameters, 0));
-    for (let step = 0; step < 60; step++) {
+    const steps = 160;
+    for (let step = 0; step < steps; step++) {
       scope(() => {
         const { loss } = objective.loss(pictures, (body) => body());
         loss.backward();
         losses.push(loss.item());
       });
-      optimizer.step(0.02);
+      // Small at last, so that the rounding of sums does not decide what comes out.
+      optimizer.step(0.015 * (1 - step / steps));
       optimizer.zeroGrad();
     }
   }

@@ -124,7 +124,7 @@ export class FakeMllm implements Mllm {
     return this.#head.size(0);
   }
 
-  forward({ inputIds, images }: MllmInput, cache?: FakeCache): Tensor {
+  forward({ inputIds, images, rows: wanted }: MllmInput, cache?: FakeCache): Tensor {
     this.forwards += 1;
     const [batch = 0, length = 0] = inputIds.shape;
     let rows = aten("embedding")(this.#embedding, inputIds);
@@ -141,7 +141,8 @@ export class FakeMllm implements Mllm {
       cache.length += length;
     }
     const places = aten("eye")(POSITIONS).narrow(0, start, length).unsqueeze(0).expand(batch, length, POSITIONS);
-    return cat([sums.div(8).tanh(), places], 2);
+    const hidden = cat([sums.div(8).tanh(), places], 2);
+    return wanted ? hidden.flatten(0, 1).indexSelect(0, tensor(wanted, { dtype: "int64" })) : hidden;
   }
 
   imageFeatures({ pixelValues }: ImageBatch): Tensor {

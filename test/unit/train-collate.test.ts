@@ -64,7 +64,7 @@ test("a batch is right-padded, supervises answers with their end token, and keep
     const second = [1, IMAGE, IMAGE, 10, POSITION, 0, 0, 0];
     assert.deepEqual(batch.input.inputIds.shape, [2, 8]);
     assert.deepEqual(batch.input.inputIds.toNumbers(), [...first, ...second]);
-    assert.deepEqual(batch.rows, [4, 5, 6, 7, 8 + 3, 8 + 4]);
+    assert.deepEqual(batch.input.rows, [4, 5, 6, 7, 8 + 3, 8 + 4]);
     assert.deepEqual(batch.targets, [12, POSITION, 13, END, POSITION, END]);
     assert.deepEqual(
       batch.labels.map(({ score }) => score),

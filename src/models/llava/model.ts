@@ -60,7 +60,7 @@ export class LlavaModel extends DecoderMllm implements Mllm {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
     const attentionMask = input.attentionMask && this.here(input.attentionMask);
-    return this.decoder.forward(this.embed(input, cache), { attentionMask, cache });
+    return this.decoder.forward(this.embed(input, cache), { attentionMask, cache, rows: input.rows });
   }
 
   /** What LLaMA's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */

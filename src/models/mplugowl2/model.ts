@@ -49,7 +49,7 @@ export class MplugOwl2Model extends DecoderMllm implements Mllm {
     }
     const attentionMask = input.attentionMask && this.here(input.attentionMask);
     const { embeddings, route } = this.embed(input, cache);
-    return this.decoder.forward(embeddings, { attentionMask, cache, route });
+    return this.decoder.forward(embeddings, { attentionMask, cache, route, rows: input.rows });
   }
 
   /** What LLaMA's first layer sees, and which of its rows are visual. */

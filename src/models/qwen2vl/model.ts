@@ -55,7 +55,7 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
     const embeddings = this.embed(input, cache);
     const { rope, next } = this.#turns(input, cache);
     const attentionMask = input.attentionMask && this.here(input.attentionMask);
-    const hidden = this.decoder.forward(embeddings, { attentionMask, cache, ...(rope && { rope }) });
+    const hidden = this.decoder.forward(embeddings, { attentionMask, cache, rows: input.rows, ...(rope && { rope }) });
     if (cache) cache.next = next;
     return hidden;
   }

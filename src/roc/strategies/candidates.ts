@@ -57,8 +57,8 @@ function step(
   return scope(() => {
     const fresh = ids.slice(cache.length);
     const inputIds = idTensor(fresh, model.device, [1, fresh.length]);
-    const hidden = model.forward({ inputIds, ...(cache.length === 0 && { images: image }) }, cache);
-    return model.logits(hidden.select(1, -1), classes).toNumbers();
+    const input = { inputIds, rows: [fresh.length - 1], ...(cache.length === 0 && { images: image }) };
+    return model.logits(model.forward(input, cache), classes).toNumbers();
   });
 }
 
@@ -75,12 +75,9 @@ function likelihoods(
   return tails.map((tail) =>
     scope(() => {
       const ids = [...stem, ...tail.slice(0, -1)];
-      const hidden = model.forward({ inputIds: idTensor(ids, model.device, [1, ids.length]), images });
-      const logits = model
-        .logits(hidden.slice(1, stem.length - 1))
-        .squeeze(0)
-        .to("float32")
-        .logSoftmax(-1);
+      const rows = tail.map((_, i) => stem.length - 1 + i);
+      const hidden = model.forward({ inputIds: idTensor(ids, model.device, [1, ids.length]), images, rows });
+      const logits = model.logits(hidden).to("float32").logSoftmax(-1);
       const chosen = logits.gather(1, idTensor(tail, model.device, [tail.length, 1]));
       return chosen.sum().item();
     }),
