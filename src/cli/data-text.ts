@@ -81,5 +81,5 @@ function problemText({ kind, findings }: Problem, paint: Colors): string[] {
   const listed = findings.slice(0, MOST_LISTED).map((finding) => `  ${printable(findingText(finding))}`);
   const rest = findings.length - listed.length;
   const more = rest > 0 ? [paint.dim(`  and ${rest} more; --json lists all`)] : [];
-  return [`${paint.red(String(findings.length))} ${PROBLEMS[kind]}`, ...listed, ...more];
+  return [`${PROBLEMS[kind]}: ${paint.red(String(findings.length))}`, ...listed, ...more];
 }

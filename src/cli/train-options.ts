@@ -55,7 +55,8 @@ export function number(low: number, high = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== "" && value >= low && value <= high) return value;
-    throw new InvalidArgumentError(high === Infinity ? `Give a number from ${low}.` : `Give ${low} to ${high}.`);
+    const from = low === -Infinity ? "Give a number." : `Give a number from ${low}.`;
+    throw new InvalidArgumentError(high === Infinity ? from : `Give ${low} to ${high}.`);
   };
 }
 

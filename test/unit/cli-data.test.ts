@@ -48,8 +48,8 @@ test("problems are listed with their pictures, and the exit code is 4", async (t
   await writeFile(join(folder, "b.jpg"), "broken");
   const { code, stdout } = await runData(["check", folder]);
   assert.equal(code, 4);
-  assert.match(stdout, /\n1 rated pictures without an image file\n {2}d\.jpg \(test\): looked for .*d\.jpg\n/);
-  assert.match(stdout, /\n1 images that cannot be read\n {2}b\.jpg \(train\): /);
+  assert.match(stdout, /\nRated pictures without an image file: 1\n {2}d\.jpg \(test\): looked for .*d\.jpg\n/);
+  assert.match(stdout, /\nImages that cannot be read: 1\n {2}b\.jpg \(train\): /);
   const quick = await runData(["check", folder, "--no-decode"]);
   assert.doesNotMatch(quick.stdout, /cannot be read/);
   assert.match(quick.stdout, /none was decoded/);

@@ -68,7 +68,7 @@ function problemHtml({ kind, findings }: Problem): string {
   const listed = findings.slice(0, MOST_LISTED).map((finding) => `<li>${escapeHtml(findingText(finding))}</li>`);
   const rest = findings.length - listed.length;
   const more = rest > 0 ? `<li class="quiet">and ${rest} more; --json lists all</li>` : "";
-  const summary = `<summary><span class="bad">${findings.length}</span> ${escapeHtml(PROBLEMS[kind])}</summary>`;
+  const summary = `<summary>${escapeHtml(PROBLEMS[kind])}: <span class="bad">${findings.length}</span></summary>`;
   return `<details>${summary}<ul>${listed.join("")}${more}</ul></details>`;
 }
 

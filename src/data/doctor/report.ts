@@ -3,16 +3,16 @@ import type { ScoreScale, Split } from "../types.js";
 
 /** The kinds of problem with the words that a person reads, gravest first. */
 export const PROBLEMS = {
-  "missing-image": "rated pictures without an image file",
-  "unreadable-image": "images that cannot be read",
-  "duplicate-across-splits": "pictures that stand in several splits (same content)",
-  "duplicate-within-split": "pictures that stand in a split several times (same content)",
-  "non-finite": "labels that are no finite number",
-  "out-of-range": "labels outside their scale",
-  "constant-column": "columns that never change",
-  "invalid-votes": "votes that are no histogram",
-  "votes-disagree": "scores that are not the mean of their votes",
-  "impossible-std": "standard deviations that the scale does not allow",
+  "missing-image": "Rated pictures without an image file",
+  "unreadable-image": "Images that cannot be read",
+  "duplicate-across-splits": "Pictures that stand in several splits (same content)",
+  "duplicate-within-split": "Pictures that stand in a split several times (same content)",
+  "non-finite": "Labels that are no finite number",
+  "out-of-range": "Labels outside their scale",
+  "constant-column": "Columns that never change",
+  "invalid-votes": "Votes that are no histogram",
+  "votes-disagree": "Scores that are not the mean of their votes",
+  "impossible-std": "Standard deviations that the scale does not allow",
 } as const;
 
 export type ProblemKind = keyof typeof PROBLEMS;
