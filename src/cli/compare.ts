@@ -49,10 +49,14 @@ async function predictionsOf(folder: string): Promise<Prediction[]> {
 }
 
 function text(a: string, b: string, { count, leftOut, differences }: Versus): string {
-  const sign = (value: number): string => `${value < 0 ? "" : "+"}${value.toFixed(4)}`;
+  const sign = (value: number): string => {
+    const size = Math.abs(value).toFixed(4);
+    return `${Number(size) === 0 ? " " : value < 0 ? "-" : "+"}${size}`;
+  };
   const rows = Object.entries(differences).map(([name, found]) => {
     const figures =
-      found && `${sign(found.value)}  [${sign(found.low)}, ${sign(found.high)}]  p = ${found.p.toFixed(4)}`;
+      found &&
+      `${`${sign(found.value)}  [${sign(found.low)}, ${sign(found.high)}]`.padEnd(28)}  p = ${found.p.toFixed(4)}`;
     return `${name.toUpperCase().padEnd(6)}${figures ?? "not defined"}\n`;
   });
   const lost = leftOut > 0 ? `, ${leftOut} left out that one of them has no score for` : "";

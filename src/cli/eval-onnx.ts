@@ -22,7 +22,10 @@ export function addOnnxOptions(command: Command): Command {
     .option("--onnx-mean <r,g,b>", "of its pictures, where white is 1 (default: ImageNet's)", parseTriple)
     .option("--onnx-std <r,g,b>", "of its pictures, where white is 1 (default: ImageNet's)", parseTriple)
     .addOption(
-      new Option("--onnx-resize <how>", "how a picture becomes a square (default: stretch)").choices(RESIZE_MODES),
+      new Option(
+        "--onnx-resize <how>",
+        "how a picture becomes a square, bicubic as in Pillow (default: stretch)",
+      ).choices(RESIZE_MODES),
     )
     .option(
       "--onnx-scale <min,max>",
@@ -62,7 +65,8 @@ function parseTriple(text: string): [number, number, number] {
   return numbersOf(text, 3) as [number, number, number];
 }
 
-function parseScale(text: string): { min: number; max: number } {
+/** A scale as `1,10`. */
+export function parseScale(text: string): { min: number; max: number } {
   const [min = 0, max = 0] = numbersOf(text, 2);
   if (min < max) return { min, max };
   throw new InvalidArgumentError("Give the lowest score first.");

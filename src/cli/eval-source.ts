@@ -1,10 +1,10 @@
 /** Where the predictions of an evaluation come from: a checkpoint, another system's file, or an ONNX model. */
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { LoadedDataset, Sample } from "../data/index.js";
+import type { LoadedDataset, Sample, ScoreScale } from "../data/index.js";
 import type { Model, ScoringMethod } from "../engine/index.js";
 import { RocError } from "../errors.js";
-import { predict, readSystem, type Prediction } from "../eval/runner/index.js";
+import { predict, readSystem, SCORE, type Prediction } from "../eval/runner/index.js";
 import { atomicWriteJson } from "../weights/atomic.js";
 import { findModel } from "./find-model.js";
 import type { Context } from "./io.js";
@@ -76,14 +76,39 @@ export async function fromModel(
   }
 }
 
-/** Predictions of a file. */
-export async function fromFile(file: string, { data, samples, out: named }: Wanted): Promise<Source> {
+export interface FileFlags {
+  readonly idColumn?: string;
+  readonly scoreColumn?: string;
+  readonly predictionsScale?: ScoreScale;
+}
+
+/** Predictions of a file; notes what of it does not fit the data. */
+export async function fromFile(
+  file: string,
+  { idColumn, scoreColumn, predictionsScale }: FileFlags,
+  { data, samples, split, out: named }: Wanted,
+  { io }: Context,
+): Promise<Source> {
   const out = named ?? join(dirname(resolve(file)), "eval");
   const tables = ["predictions.csv", "predictions.parquet"].map((name) => resolve(out, name));
   if (tables.includes(resolve(file))) {
     throw new RocError("USAGE", `${file} would be replaced by the results; give another folder as --out.`);
   }
-  return { out, kind: "predictions", system: file, ...(await readSystem(file, data, samples)) };
+  const options = { idColumn, scoreColumn, scale: predictionsScale };
+  const { predictions, unmatched, stranger } = await readSystem(file, data, samples, options);
+  const where = split === "all" ? "the data" : `the ${split} part`;
+  if (unmatched > 0)
+    io.stderr.write(`note: of ${file}, ${unmatched} of the rows belong to no picture of ${where}, as ${stranger}\n`);
+  return { out, kind: "predictions", system: file, predictions, unmatched };
+}
+
+/** Notes scores off the data's scale: those of another one are of no use to the errors, and correlations do not show it. */
+export function noteOutside({ kind, predictions }: Source, { min, max }: ScoreScale, { io }: Context): void {
+  const scores = predictions.flatMap(({ predicted }) => predicted[SCORE] ?? []);
+  const outside = scores.filter((score) => score < min || score > max).length;
+  if (kind === "model" || outside === 0) return;
+  const remedy = `if they are on another scale, name it by ${kind === "onnx" ? "--onnx-scale" : "--predictions-scale"}.`;
+  io.stderr.write(`note: ${outside} of ${scores.length} scores lie outside of ${min} to ${max}; ${remedy}\n`);
 }
 
 /** An interrupted evaluation may only go on with what it was begun with. */

@@ -5,11 +5,22 @@ const CELL = 24;
 
 /** What `roc4mllm eval` prints. */
 export function summaryText(summary: RunSummary, name: string): string {
-  const { scale, count, scored, failures, overall, attributes, accuracy, plccAfterLogisticFit, captions } = summary;
+  const {
+    scale,
+    count,
+    scored,
+    failures,
+    overall,
+    attributes,
+    accuracy,
+    plccAfterLogisticFit,
+    distributions,
+    captions,
+  } = summary;
   const lost = Object.entries(failures).map(([code, n]) => `${n} ${code}`);
   const names = Math.max(16, ...Object.keys(attributes).map((attribute) => attribute.length + 2));
   const row = (title: string, cells: readonly string[]): string =>
-    `${title.padEnd(names)}${cells.map((cell) => cell.padEnd(CELL)).join("")}`.trimEnd();
+    `${title.padEnd(names)}${cells.map((cell) => `${cell}  `.padEnd(CELL)).join("")}`.trimEnd();
   const few = Object.entries(attributes).filter(([, figures]) => figures.count < scored);
   const lines = [
     `${name}, ${scale.min} to ${scale.max}: ${scored} of ${count} pictures${lost.length > 0 ? ` (${lost.join(", ")})` : ""}`,
@@ -24,6 +35,10 @@ export function summaryText(summary: RunSummary, name: string): string {
       ({ level, coverage }) => `${level * 100}% intervals hold ${decimals(coverage)} of the ratings`,
     ),
   ];
+  if (distributions.count > 0) {
+    const { count: pictures, emd, kl } = distributions;
+    lines.push(`EMD ${decimals(emd)}, KL ${decimals(kl)} of the votes of ${pictures} pictures`);
+  }
   if (captions) {
     const { cider, ciderD, spice } = captions;
     const scores = `CIDEr ${decimals(cider)}, CIDEr-D ${decimals(ciderD)}, ${spice.parser} ${decimals(spice.value)}`;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { exists } from "../data/files.js";
 import { SPLITS, type LoadedDataset, type Sample, type Split } from "../data/index.js";
 import { ERROR_CODES, RocError } from "../errors.js";
@@ -12,8 +12,16 @@ import { summarise, writeTable, type Provenance, type RunSummary } from "../eval
 import { gitRevision } from "../train/revision.js";
 import { atomicWriteJson } from "../weights/atomic.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
-import { fromCheckpoint, fromFile, PARTIAL, type Source, type Wanted } from "./eval-source.js";
-import { addOnnxOptions, fromOnnx, type OnnxFlags } from "./eval-onnx.js";
+import {
+  fromCheckpoint,
+  fromFile,
+  noteOutside,
+  PARTIAL,
+  type FileFlags,
+  type Source,
+  type Wanted,
+} from "./eval-source.js";
+import { addOnnxOptions, fromOnnx, parseScale, type OnnxFlags } from "./eval-onnx.js";
 import { summaryText } from "./eval-text.js";
 import type { Context } from "./io.js";
 import { packageVersion } from "./program.js";
@@ -24,7 +32,7 @@ import { number, whole } from "./train-options.js";
 /** Lies in what the studio wrote, whichever data set's format it has. */
 const STUDIO_FILE = "studio.json";
 
-interface Flags extends DataFlags, OnnxFlags {
+interface Flags extends DataFlags, OnnxFlags, FileFlags {
   readonly model?: string;
   readonly data: string;
   readonly split: Split | "all";
@@ -47,6 +55,10 @@ Writes DIR/predictions.csv (or .parquet), one row a picture with the full distri
 DIR/${REPORT_FILE}. While it runs, DIR/${PARTIAL} grows by a line a picture: stop it at any moment, and the
 same command goes on. A picture or an answer that cannot be read is counted and reported; the exit code is then ${ERROR_CODES.FILE_UNREADABLE}.
 
+A predictions file has a row a picture: a column with its id, path or file name and one with the score; where there are any,
+predicted_NAME for attributes, std, distribution ([0.1, ...] of evenly spaced ratings; a score column is not needed then)
+and comment. What has no row (MISSING), no score (NO_SCORE) or none that is a number (ANSWER_UNCLEAR) is counted.
+
 Intervals are percentile bootstrap intervals at 95%. Comments are compared by CIDEr, CIDEr-D and, without --spice-jar, by
 ${PARSER}, which is not the official SPICE.
 
@@ -62,14 +74,16 @@ export function evalCommand(context: Context): Command {
     .option("-m, --model <folder>", "checkpoint folder (default: the demo weights)")
     .option("--predictions <file>", "another system's predictions (CSV, JSON Lines, Parquet) instead of a model's")
     .addOption(new Option("--split <name>", "part of the data set").choices([...SPLITS, "all"]).default("test"))
-    .option("--out <folder>", "folder of the results (default: eval-MODEL-DATA in the current folder)")
+    .option(
+      "--id-column <name>",
+      "of --predictions, that names the picture (default: id, image, filename and the like)",
+    )
+    .option("--score-column <name>", "of --predictions (default: predicted_score, prediction, score, mos and the like)")
+    .option("--predictions-scale <min,max>", "of --predictions' scores (default: the data's)", parseScale)
+    .option("--out <folder>", "folder of the results (default: eval-MODEL-DATA here, or eval beside --predictions)")
     .addOption(new Option("--format <name>", "of the predictions").choices(["csv", "parquet"]).default("csv"))
     .option("--limit <n>", "only the first n pictures", whole(1))
-    .option(
-      "--threshold <score>",
-      "binary accuracy: from it on is good (default: the middle of the scale)",
-      number(-Infinity),
-    )
+    .option("--threshold <score>", "binary accuracy: from it on is good (default: the middle of the scale)", finite)
     .option("--comments", "have comments written, and compare them with the data set's")
     .option("--spice-jar <file>", "the official SPICE program, which needs Java")
     .option("--resamples <n>", "of the bootstrap", whole(1), 2000)
@@ -81,6 +95,13 @@ export function evalCommand(context: Context): Command {
   return command.action(() => evaluate(command.opts(), context));
 }
 
+/** Refused before anything runs. */
+function finite(text: string): number {
+  const value = number(-Infinity)(text);
+  if (Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("Give a number.");
+}
+
 async function evaluate(flags: Flags, context: Context): Promise<void> {
   const { io, signal, setExitCode } = context;
   checkFlags(flags);
@@ -89,6 +110,7 @@ async function evaluate(flags: Flags, context: Context): Promise<void> {
   if (data.missing.length > 0) io.stderr.write(`note: ${data.missing.length} rated pictures have no image file\n`);
   for (const note of data.notes) io.stderr.write(`note: ${note}\n`);
   const source = await sourceOf(flags, wanted, context);
+  noteOutside(source, data.scale, context);
   const { seed, resamples, threshold } = flags;
   const summary: RunSummary = {
     provenance: await provenanceOf(source, wanted, flags),
@@ -106,14 +128,18 @@ async function evaluate(flags: Flags, context: Context): Promise<void> {
   if (summary.scored < summary.count) setExitCode(ERROR_CODES.FILE_UNREADABLE);
 }
 
-function checkFlags({ model, predictions, onnx }: Flags): void {
+function checkFlags(flags: Flags): void {
+  const { model, predictions, onnx } = flags;
   const given = Object.entries({ "--model": model, "--predictions": predictions, "--onnx": onnx });
   const named = given.flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (named.length > 1) throw new RocError("USAGE", `${named.join(" and ")} exclude one another; give one of them.`);
+  const { idColumn, scoreColumn, predictionsScale } = flags;
+  if (predictions === undefined && (idColumn ?? scoreColumn ?? predictionsScale) !== undefined)
+    throw new RocError("USAGE", "--id-column, --score-column and --predictions-scale go with --predictions.");
 }
 
 function sourceOf(flags: Flags, wanted: Wanted, context: Context): Promise<Source> {
-  if (flags.predictions !== undefined) return fromFile(flags.predictions, wanted);
+  if (flags.predictions !== undefined) return fromFile(flags.predictions, flags, wanted, context);
   if (flags.onnx !== undefined) return fromOnnx(flags.onnx, flags, wanted, context);
   return fromCheckpoint(flags.model ?? DEMO_MODEL, wanted, context);
 }

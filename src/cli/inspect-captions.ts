@@ -8,13 +8,21 @@ import type { Context } from "./io.js";
 
 const HELP = `
 Reads {"hypotheses": {id: text}, "references": {id: [text, ...]}, "tokenized": true} from standard input, one object or one a
-line, and prints {"cider", "cider_d", "per_item": {id: {"cider", "cider_d"}}} for each; null for an empty corpus. Tokenized
-texts are split at white space only. Others go through a tokenizer of ours that approximates the Penn Treebank's, so
-that figures of theirs differ a little from published ones. It ends at the first fault, with exit code ${ERROR_CODES.USAGE}.`;
+line, and prints {"cider", "cider_d", "per_item": {id: {"cider", "cider_d"}}} for each; null for an empty corpus. "cider_d" is
+what pycocoevalcap calls CIDEr; "cider" has neither its clipping nor its penalty on the length. Tokenized texts are split at
+white space only. Others go through a tokenizer of ours that approximates the Penn Treebank's, so that figures of theirs
+may differ a little from published ones. It ends at the first fault, with exit code ${ERROR_CODES.USAGE}.`;
+
+/** The schema library leaves `__proto__` out of a record without a word. */
+const plainIds = (value: unknown): boolean => typeof value !== "object" || !Object.hasOwn(value ?? {}, "__proto__");
+const ID = { message: "__proto__ cannot be an id; give another one" };
 
 const corpus = z.object({
-  hypotheses: z.record(z.string(), z.string()),
-  references: z.record(z.string(), z.array(z.string())),
+  hypotheses: z.unknown().refine(plainIds, ID).pipe(z.record(z.string(), z.string())),
+  references: z
+    .unknown()
+    .refine(plainIds, ID)
+    .pipe(z.record(z.string(), z.array(z.string()))),
   tokenized: z.boolean().default(false),
 });
 

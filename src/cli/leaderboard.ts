@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { leaderboardText, ownEntries, publishedEntries, ranking } from "../eval/reproduce/leaderboard.js";
 import { DATASETS, type DatasetKey } from "../eval/reproduce/types.js";
 import type { Context } from "./io.js";
-import { findRuns } from "./reproduce.js";
+import { findRuns, noteOthers } from "./reproduce.js";
 
 interface Flags {
   readonly dataset?: DatasetKey;
@@ -35,6 +35,7 @@ export function leaderboardCommand(context: Context): Command {
 async function leaderboard({ dataset, runs: path, json }: Flags, { io }: Context): Promise<void> {
   const { runs, notes } = await findRuns(path);
   for (const note of notes) io.stderr.write(`note: ${note}\n`);
+  noteOthers(runs, false, io);
   const entries = [...publishedEntries(), ...ownEntries(runs)];
   const datasets = dataset ? [dataset] : RANKED;
   if (!json) io.stdout.write(leaderboardText(entries, datasets));

@@ -115,10 +115,21 @@ async function reproduce(name: string, flags: Flags, context: Context): Promise<
   const { runs, notes } = await findRuns(flags.run ? await make(table, flags, context) : flags.runs);
   for (const note of notes) io.stderr.write(`note: ${note}\n`);
   const { studio, run } = flags;
+  noteOthers(runs, studio === true, io);
   const backbone = flags.backbone ?? (studio && run ? "llava" : undefined);
   const compared = compareTable(table, runs, { ...(studio && { studio }), ...(backbone && { backbone }) });
   if (flags.json) io.stdout.write(`${JSON.stringify(jsonTable(compared))}\n`);
   else io.stdout.write(flags.csv ? csvTable(compared) : flags.latex ? latexTable(compared) : textTable(compared));
+}
+
+/** Notes the runs that are left out for their data. */
+export function noteOthers(runs: FoundRuns["runs"], studio: boolean, io: Context["io"]): void {
+  const others = runs.filter((one) => one.studio !== studio).length;
+  if (others === 0) return;
+  const what = studio
+    ? "the data sets themselves; leave --studio away for these"
+    : "the studio's twins of the data sets";
+  io.stderr.write(`note: ${others} of ${runs.length} runs are left out, being on ${what}\n`);
 }
 
 /** The named runs; else those of the usual folder, if there is one. */

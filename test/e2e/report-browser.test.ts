@@ -50,6 +50,54 @@ test("fits a desktop and a phone, light and dark, without a request or an error"
   }
 });
 
+/** Texts of a chart that lie on one another or hang over its edge. */
+const CLASHES = `[...document.querySelectorAll("svg")].flatMap((svg) => {
+  const edge = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")].map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }));
+  const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+  const out = (box) => box.left < edge.left - 1 || box.right > edge.right + 1 || box.bottom > edge.bottom + 1;
+  return texts.flatMap(({ text, box }, i) => [
+    ...(out(box) ? [text + " is cut"] : []),
+    ...texts.slice(0, i).filter((other) => over(box, other.box)).map((other) => text + " on " + other.text),
+  ]);
+})`;
+
+test(
+  "no text of a chart is cut or lies on another, be the scores few, alike or huge",
+  { skip: NO_BROWSER },
+  async (t) => {
+    const folder = await temporary(t);
+    const chrome = await browser(t);
+    for (const [name, scale, predicted] of [
+      ["unit", 1, (i: number) => i / 24],
+      ["huge", 120_000, (i: number) => i * 5000],
+      ["alike", 120_000, () => 50_000],
+    ] as const) {
+      const data = join(folder, name);
+      await mkdir(data);
+      const rows = Array.from({ length: 24 }, (_, i) => ({
+        image: `p${i}.png`,
+        score: (scale * (i + 0.5)) / 24,
+        split: "test",
+      }));
+      await writeFile(join(data, "labels.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+      await writeFile(join(data, "dataset.json"), JSON.stringify({ name, scale: { min: 0, max: scale } }));
+      await Promise.all(rows.map(({ image }) => writeFile(join(data, image), "")));
+      const file = join(folder, `${name}.csv`);
+      await writeFile(file, `id,score\n${rows.map(({ image }, i) => `${image},${predicted(i)}`).join("\n")}\n`);
+      const { code, stderr } = await runEval(["eval", "--data", data, "--predictions", file, "--out", join(folder, `${name}-out`), "--resamples", "20", "--report"]); // prettier-ignore
+      assert.equal(code, 0, stderr);
+      for (const width of [1280, 390]) {
+        const page = await chrome.newPage({ viewport: { width, height: 850 } });
+        await page.goto(pathToFileURL(join(folder, `${name}-out`, "report.html")).href);
+        assert.deepEqual(await page.evaluate(CLASHES), [], `${name}, ${width} pixels`);
+        assert.equal(await page.evaluate("document.documentElement.scrollWidth"), width);
+        await page.close();
+      }
+    }
+  },
+);
+
 test("works by keyboard and by ear", { skip: NO_BROWSER }, async (t) => {
   const chrome = await browser(t);
   const page = await chrome.newPage();

@@ -14,7 +14,10 @@ test("a table on standard output, files in the folder, provenance on every numbe
   assert.equal(code, 0);
   assert.match(stdout, /^Made up, 1 to 5: 24 of 24 pictures\n\n +SRCC +PLCC +KRCC +MAE +RMSE\nscore +-?0\.\d{3} \[/);
   assert.match(stdout, /\nlight +-?0\.\d{3} \[/);
-  assert.match(stdout, /\n95% intervals hold 0\.\d{3} of the ratings\n$|\n95% intervals hold 1\.000 of the ratings\n$/);
+  assert.match(
+    stdout,
+    /\n95% intervals hold [01]\.\d{3} of the ratings\nEMD 0\.\d{3}, KL \d\.\d{3} of the votes of 24 pictures\n$/,
+  );
   assert.deepEqual((await readdir(out)).sort(), ["predictions.csv", "settings.json", "summary.json"]);
   assert.match(asked.folder ?? "", /models[\\/]demo$/);
   assert.equal(asked.disposed, true);
@@ -135,4 +138,25 @@ test("wrong use is refused", async (t) => {
     assert.match(ran.stderr, message);
     assert.deepEqual(ran.scored, []);
   }
+});
+
+test("rows of a predictions file that fit no picture, and scores off the scale, are noted", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const file = join(folder, "theirs.csv");
+  await writeFile(file, `photo,q\n${Array.from({ length: 24 }, (_, i) => `p${i},${i * 4}`).join("\n")}\nstray,3\n`);
+  const args = ["eval", "--data", data, "--predictions", file, "--resamples", "20", "--id-column", "photo", "--score-column", "q"]; // prettier-ignore
+  const { code, stderr, stdout } = await runEval(args);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /note: of .*theirs\.csv, 1 of the rows belong to no picture of the test part, as stray\n/);
+  assert.match(stderr, /note: 23 of 24 scores lie outside of 1 to 5; .*--predictions-scale/);
+  assert.match(stdout, /24 of 24 pictures/);
+  const scaled = await runEval([...args, "--predictions-scale", "0,100"]);
+  assert.doesNotMatch(scaled.stderr, /outside/);
+  for (const threshold of ["NaN", "1e999", "-Infinity", ""]) {
+    const refused = await runEval(["eval", "--data", data, "--threshold", threshold]);
+    assert.deepEqual([refused.code, refused.scored.length], [2, 0], threshold);
+    assert.match(refused.stderr, /--threshold <score>' argument '.*' is invalid\. Give a number\.\n/);
+  }
+  const alone = await runEval(["eval", "--data", data, "--score-column", "q"]);
+  assert.deepEqual([alone.code, alone.stderr.includes("go with --predictions")], [2, true]);
 });

@@ -132,6 +132,7 @@ test("captions: faults name the line and what is missing", async () => {
     ['{"hypotheses": {"a": "x"}, "references": {"a": []}}', /line 1: .*"a" has no references/],
     ['{"hypotheses": {"a": "x"}, "references": {"a": "x"}}', /line 1: .*references\.a/],
     ['{"hypotheses": {"a": "x"}, "references": {"a": ["x"]}, "tokenized": "yes"}', /line 1: .*tokenized/],
+    ['{"hypotheses": {"__proto__": "x"}, "references": {"__proto__": ["x"]}}', /line 1: .*__proto__ cannot be an id/],
   ];
   for (const [text, message] of bad) {
     const { code, stdout, stderr } = await inspect(["captions"], text);

@@ -43,6 +43,13 @@ function close(found: number | undefined, wanted: number, what: string): void {
   assert.ok(Math.abs((found ?? NaN) - wanted) < 1e-5, `${what}: ${found} instead of ${wanted}`);
 }
 
+test("what is no finite score is a failure of that picture, not of the run", async (t) => {
+  const tiny = [1e-40, 1e-40, 1e-40] as [number, number, number];
+  const { results } = await scores(FILES.score, { size: [8, 8], output: "score", std: tiny }, await plainFiles(t));
+  assert.equal(results.length, EXPECTED.length);
+  for (const result of results) assert.ok("error" in result && result.error.code === "ANSWER_UNCLEAR");
+});
+
 test("ten shares of ratings, channels first, normalised as the file's metadata says", async (t) => {
   const { model, results } = await scores(FILES.distribution, {}, await plainFiles(t));
   assert.match(model.name, /^distribution\.onnx@[0-9a-f]{8}$/);

@@ -53,6 +53,23 @@ test("the page holds the pictures and asks for nothing else", async (t) => {
   assert.equal([...page.matchAll(/<img [^>]*alt="Picture p\d+\.png, (city|sea)"/g)].length, 32);
 });
 
+test("distances of the distributions, comments, and only what was scored too high under that title", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const [file, out] = [join(folder, "theirs.jsonl"), join(folder, "out")];
+  const long = "a wide, calm view ".repeat(12);
+  const rows = [
+    { id: "p1.png", score: 9, distribution: [0, 0, 0, 1, 1], comment: "<i>Sharp</i>" },
+    { id: "p2.png", score: 8, distribution: [0, 1, 1, 0, 0], comment: long },
+  ];
+  await writeFile(file, rows.map((row) => JSON.stringify(row)).join("\n"));
+  await runEval(["eval", "--data", data, "--predictions", file, "--out", out, "--resamples", "20", "--report"]);
+  const page = await pageOf(join(out, "report.html"));
+  assert.match(page, /<dt>EMD<\/dt> <dd>0\.\d{3}<\/dd> <dd>KL /);
+  assert.match(page, /<span class="said">&lt;i&gt;Sharp&lt;\/i&gt;<\/span>/);
+  assert.ok(page.includes("calm view…") || page.includes("calm…") || /a wide, [^<]{100,140}…/.test(page));
+  assert.ok(!page.includes(long) && page.includes("Scored too high") && !page.includes("Scored too low"));
+});
+
 test("failures stand on the page, with what they say as text", async (t) => {
   const { out } = await evaluated(t);
   const page = await pageOf(join(out, "report.html"));

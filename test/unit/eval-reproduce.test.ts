@@ -101,7 +101,10 @@ test("runs are found by what their summaries say; the latest counts; the rest is
     other: { data: "Holidays", strategy: "roc" },
   });
   const { stdout, stderr } = await run("reproduce", "table6", "--runs", folder, "--json");
-  assert.match(stderr, /^note: .*other is of no data set of the paper.*\nnote: .*part is of no data set.*\n$/);
+  assert.match(
+    stderr,
+    /^note: .*other is of no data set of the paper.*\nnote: .*part is of no data set.*\nnote: 1 of 4 runs are left out, being on the studio's twins.*\n$/,
+  );
   const { rows, needs } = JSON.parse(stdout) as JsonTable;
   const [baseline, without, ours] = rows;
   assert.deepEqual(baseline?.cells.map((cell) => cell.ours), [null, null, null, null]); // prettier-ignore
@@ -206,7 +209,8 @@ test("the leaderboard: sorted, with sources, ours marked, the studio's left out"
     ava: { data: "AVA", strategy: "roc" },
     twin: { data: "AVA", strategy: "direct", studio: true },
   });
-  const { stdout } = await run("leaderboard", "--dataset", "ava", "--runs", folder);
+  const { stdout, stderr } = await run("leaderboard", "--dataset", "ava", "--runs", folder);
+  assert.match(stderr, /note: 1 of \d runs are left out, being on the studio's twins of the data sets\n/);
   assert.match(stdout, /^AVA\n/);
   assert.match(stdout, /\n {2}3 ROC4MLLM +0\.833 +0\.832 +0\.319 +ROC4MLLM, AAAI 2026, Table 1\n/);
   assert.match(stdout, / 1 RvTC with Qwen2-VL-2B .*second-hand, not checked at the source/);

@@ -8,6 +8,7 @@ import { isRocError } from "../../src/errors.js";
 import { agreementFigures, METRIC_NAMES } from "../../src/eval/agreement.js";
 import { bootstrapInterval, ofPairs } from "../../src/eval/bootstrap.js";
 import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../src/eval/metrics.js";
+import { readRows } from "../../src/eval/runner/rows.js";
 import {
   predict,
   readPartial,
@@ -19,6 +20,7 @@ import {
 } from "../../src/eval/runner/index.js";
 import { fakeEngine, failureFor } from "./cli-support.js";
 import { answerOf, ratedData, ratedFolder, temporary } from "./eval-support.js";
+import { fixture } from "../support.js";
 
 interface Prepared {
   readonly data: LoadedDataset;
@@ -152,6 +154,21 @@ test("CSV, Parquet and JSON Lines of our own table, and score --json, give the s
   for (const name of ["t.csv", "t.parquet"]) assert.deepEqual(await readTable(join(folder, name)), rows, name);
 });
 
+for (const compression of ["zstd", "gzip", "brotli"]) {
+  test(`a Parquet file of another tool, compressed by ${compression}`, async () => {
+    const rows = await readRows(fixture(`predictions/${compression}.parquet`));
+    assert.deepEqual(
+      rows.map((row) => [row.get("image"), row.get("score")]),
+      [
+        ["1.jpg", 1.5],
+        ["2.jpg", 2.25],
+        ["3.jpg", 3],
+        ["4.jpg", 9.75],
+      ],
+    );
+  });
+}
+
 test("pictures go by id, path, file name or stem; what fits none is counted, what fits two is refused", async (t) => {
   const { data, samples, partial } = await prepared(t);
   const file = `${partial}.csv`;
@@ -162,7 +179,7 @@ test("pictures go by id, path, file name or stem; what fits none is counted, wha
   const [a, b, c] = samples as [Sample, Sample, Sample];
   const found = await read(`Name , Prediction\n${a.id},2\nelsewhere/p1.jpg,3\n${c.image},4\nstranger.png,1\n`);
   assert.deepEqual(found.predictions.slice(0, 4).map(({ predicted: { score } }) => score), [2, 3, 4, null]); // prettier-ignore
-  assert.equal(found.unmatched, 1);
+  assert.deepEqual([found.unmatched, found.stranger], [1, "stranger.png"]);
   assert.deepEqual(found.predictions[3]?.error?.code, "MISSING");
   await assert.rejects(read(`id,score\n${a.id},2\n${a.image},3\n`), /row 2: .* stands there twice/);
   const twins = [a, { ...b, id: "other", image: `other/${a.image.split("/").at(-1)}` }];
@@ -177,7 +194,13 @@ test("files of other systems that make no sense are refused with a place", async
     ["a.csv", "id,score\n", /holds no row/],
     ["a.csv", "picture,score\np0,2\n", /no column for the picture: looked for id, image.*found picture, score/],
     ["a.csv", "id,quality\np0,2\n", /no column for the prediction/],
-    ["a.csv", "id,score\np0,good\n", /score of p0\.png is "good", no number/],
+    ["a.csv", "id,score\np0,good\n", /no score for any picture: .*score of p0\.png is "good", no number/],
+    [
+      "a.csv",
+      "id,score\nstranger,2\n",
+      /No row .* belongs to a picture of this part\. It has stranger, the data set p0/,
+    ],
+    ["a.csv", 'id,score,distribution\np0,2,"[0, 0]"\n', /distribution of p0\.png is \[0,0\]; give weights/],
     ["a.csv", "id,score,distribution\np0,2,0.5;0.5\n", /distribution of p0\.png is "0\.5;0\.5"; write a list/],
     ["a.csv", 'id,score\n"p0,2\n', /is not a CSV file/],
     ["a.jsonl", '{"id": "p0", "score": 2}\n[1]\n', /line 2 is no JSON object/],
@@ -194,6 +217,38 @@ test("files of other systems that make no sense are refused with a place", async
     });
   }
   await assert.rejects(readSystem("nowhere.csv", data, samples), /nowhere\.csv cannot be read/);
+});
+
+test("what has no score is counted by its reason: no row, no number in it, or an answer that is none", async (t) => {
+  const { data, samples, partial } = await prepared(t);
+  const read = async (name: string, text: string) => {
+    await writeFile(`${partial}.${name}`, text);
+    const { predictions } = await readSystem(`${partial}.${name}`, data, samples);
+    return summarise(predictions, { scale: data.scale, seed: 0, resamples: 10 });
+  };
+  const missing = samples.length - 5;
+  const csv = await read("a.csv", "id,score\np0,2\np1,NaN\np2,\np3,rather good\np4,inf\n");
+  const jsonl = await read("a.jsonl", '{"id":"p0","score":2}\n{"id":"p1","score":NaN}\n{"id":"p2","score":null}\n{"id":"p3","score":"rather good, not NaN"}\n{"id":"p4","score":-Infinity}\n'); // prettier-ignore
+  for (const { scored, failures } of [csv, jsonl]) {
+    assert.equal(scored, 1);
+    assert.deepEqual(failures, { NO_SCORE: 2, ANSWER_UNCLEAR: 2, MISSING: missing });
+  }
+});
+
+test("other signs between columns, a JSON array, other names and scales, and distributions alone", async (t) => {
+  const { data, samples, partial } = await prepared(t);
+  const read = async (name: string, text: string, options = {}) => {
+    await writeFile(`${partial}.${name}`, text);
+    const { predictions } = await readSystem(`${partial}.${name}`, data, samples, options);
+    return predictions.slice(0, 2).map(({ predicted, std }) => [predicted["score"], std]);
+  };
+  const wanted = [[2, null], [3.5, null]]; // prettier-ignore
+  assert.deepEqual(await read("a.tsv", "Image_Path\tMOS\n/x/p0.png\t2\n/x/p1.png\t3.5\n"), wanted);
+  assert.deepEqual(await read("a.csv", "image;score\np0.png;2\np1.png;3,5\n"), wanted);
+  assert.deepEqual(await read("a.json", '[\n {"id": "p0", "pred": 2},\n {"id": "p1", "pred": 3.5}\n]'), wanted);
+  const own = { idColumn: "Photo", scoreColumn: "q", scale: { min: 0, max: 100 } };
+  assert.deepEqual(await read("b.csv", "photo,score,Q\np0,9,25\np1,9,62.5\n", own), wanted);
+  assert.deepEqual(await read("c.csv", 'id,distribution\np0,"[0, 2, 0, 0, 0]"\np1,"[0, 0, 1, 1, 0]"\n'), [[2, 0], [3.5, 0.5]]); // prettier-ignore
 });
 
 /** Ratings with many ties and predictions with some. */

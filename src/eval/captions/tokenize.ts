@@ -15,10 +15,11 @@ export function splitTokens(text: string): string[] {
 /** What the reference drops after tokenizing, as single characters: its `...`, `--`, `''` and ``` `` ``` are runs of these. */
 const DROPPED = new Set([...`.?!,:;-'"\``]);
 
-/** Typographic signs that the reference's tokenizer writes plainly. */
+/** Signs that the reference's tokenizer writes plainly. */
 const PLAIN: Readonly<Record<string, string>> = {
   ...{ "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00ab": '"', "\u00bb": '"' },
-  ...{ "\u2013": "-", "\u2014": "-", "\u2026": "." },
+  ...{ "\u2013": " - ", "\u2014": " - ", "\u2026": "." },
+  ...{ "\u00bd": "1/2", "\u00bc": "1/4", "\u00be": "3/4", "\u20ac": "$", "\u00a3": "#" },
 };
 
 /** In lower case the names of brackets are not those of the reference's list, so it keeps them. */
@@ -26,31 +27,54 @@ const BRACKETS: Readonly<Record<string, string>> = {
   ...{ "(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-" },
 };
 
-/** In order: u.s., 1,000.5 or 10:30, words with inner hyphens and apostrophes, a clitic by itself, any other sign. */
+const ABBREVIATIONS =
+  "apr|aug|ave|capt|col|corp|co|dec|dept|dr|etc|est|feb|fig|ft|gen|gov|inc|jan|jr|lt|ltd|messrs|mr|mrs|ms|mt|nov|oct|pres|prof|rev|sen|sept|sgt|sr|st|vs";
+
+/** What a text is cut into, the first that fits. */
 const TOKEN = new RegExp(
   [
+    // Addresses, names of people and topics on the web, smileys.
+    String.raw`(?:https?:\/\/|www\.)[^\s"<>()]*[\p{L}\p{N}\/]`,
+    String.raw`[\p{L}\p{N}._-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+`,
+    String.raw`[#@]\p{L}[\p{L}\p{N}_]*`,
+    String.raw`(?<![\p{L}\p{N}])[:;=]-?[()DPp](?![\p{L}\p{N}])`,
+    // U.S. and Ph.D., abbreviations and initials, B&W, two sentences without a space between.
     String.raw`\p{L}(?:\.\p{L})+\.?(?![\p{L}\p{N}])`,
-    String.raw`\p{N}+(?:[.,:]\p{N}+)+`,
-    String.raw`[\p{L}\p{M}\p{N}]+(?:[-'_][\p{L}\p{M}\p{N}]+)*`,
-    String.raw`'(?:s|re|ve|ll|d|m)(?![\p{L}\p{N}])`,
+    String.raw`[Pp]h\.[Dd]\.|al\.(?=\s|$)|[Nn]os?\.(?=\s*\p{N})`,
+    String.raw`(?<![\p{L}\p{N}'.])(?:\p{L}|${ABBREVIATIONS.replaceAll(/\b(\w)/g, (c) => `[${c}${c.toUpperCase()}]`)})\.(?![\p{L}\p{N}.])`,
+    String.raw`\p{Lu}+&\p{Lu}+(?!\p{L})`,
+    String.raw`\p{L}+(?:[.!?]\p{L}+)+(?![\p{L}\p{N}'])`,
+    // 1,000.5, 10:30, .5 and -5.
+    String.raw`(?:\+|(?<![\p{L}\p{N}])-)?(?:\.\p{N}+|\p{N}+(?:[.,:]\p{N}+)+)`,
+    String.raw`(?:\+|(?<![\p{L}\p{N}])-)\p{N}+(?![\p{L}\p{N}\/-])`,
+    // Words with inner signs, a clitic by itself, runs of a sign, any other one.
+    String.raw`[\p{L}\p{M}\p{N}]+(?:(?:[-'\/]|_(?!_))[\p{L}\p{M}\p{N}]+)*`,
+    String.raw`'(?:s|re|ve|ll|d|m|em|cause|n'|[Tt]is|[Tt]was|\p{N}0s)(?![\p{L}\p{N}])`,
+    String.raw`[!?]{2,}|\*+|_+`,
     String.raw`\S`,
   ].join("|"),
   "gu",
 );
 
 /** Two words in one, as the Penn Treebank parts them. */
-const PARTED = /^(can)(not)$|^(gon|wan)(na)$|^(got)(ta)$|^(gim|lem)(me)$|^(.+)(n't|'(?:s|re|ve|ll|d|m))$/;
+const PARTED =
+  /^(can)(not)$|^(gon|wan)(na)$|^(got)(ta)$|^(gim|lem)(me)$|^(y')(all)$|^('t)(is|was)$|^(.+)(n't|'(?:s|re|ve|ll|d|m))$/;
 
 /**
- * Tokens of plain text: lower case, clitics parted (`do n't`, `it 's`), words with inner hyphens and numbers whole,
- * punctuation dropped. Known differences from the reference: abbreviations with one full stop lose it, and addresses of
- * pages and smileys are cut to pieces.
+ * Tokens of plain text: lower case, clitics parted (`do n't`, `it 's`), words with inner hyphens and strokes, numbers and
+ * addresses whole, single punctuation dropped; `!!` stays, as in the reference. Known differences from it: abbreviations
+ * beyond the common ones lose their full stop, and rarer smileys are cut to pieces.
  */
 export function tokenize(text: string): string[] {
-  const plain = text
-    .toLowerCase()
-    .replace(/[\u2018\u2019\u201c\u201d\u00ab\u00bb\u2013\u2014\u2026]/g, (sign) => PLAIN[sign] ?? sign);
+  const plain = text.replace(/[\u2018\u2019\u201c\u201d\u00ab\u00bb\u2013\u2014\u2026\u00bc-\u00be\u20ac\u00a3]/g, (sign) => PLAIN[sign] ?? sign); // prettier-ignore
   return (plain.match(TOKEN) ?? [])
     .filter((token) => !DROPPED.has(token))
-    .flatMap((token) => PARTED.exec(token)?.slice(1).filter(Boolean) ?? [BRACKETS[token] ?? token]);
+    .flatMap((token) => parted(token.toLowerCase()))
+    .map((token) => token.replace(/[()[\]{}]/g, (bracket) => BRACKETS[bracket] ?? bracket));
+}
+
+/** I'd've has two clitics. */
+function parted(token: string): string[] {
+  const [first, last] = PARTED.exec(token)?.slice(1).filter(Boolean) ?? [];
+  return first === undefined || last === undefined ? [token] : [...parted(first), last];
 }

@@ -112,13 +112,14 @@ class Baseline implements OnnxModel {
     }
   }
 
-  async #scoreOne(file: string, image: RgbImage): Promise<ScoreResult> {
+  async #scoreOne(file: string, image: RgbImage): Promise<ScoreResult | ScoreFailure> {
     const { runtime, session, form, output, processor } = this.parts;
     const tensor = tensorOf(runtime, processor, image, form);
     const results = await session.run({ [form.name]: tensor });
     const values = Array.from(results[output]?.data as ArrayLike<number>, Number);
     if (values.length === 0 || !values.every(Number.isFinite)) {
-      throw new RocError("DATA_INVALID", `${this.name} gave ${values.join(", ") || "nothing"} for ${file}.`);
+      const message = `${this.name} gave ${values.join(", ") || "nothing"}`;
+      return { file, error: { code: "ANSWER_UNCLEAR", message } };
     }
     return { file, ...readOutput(values, this.settings, this.scale), answer: "", model: this.name };
   }

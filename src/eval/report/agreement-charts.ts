@@ -6,6 +6,9 @@ import { Random, type ScoreScale } from "../../data/index.js";
 import { decimals, html, short, type Markup } from "./html.js";
 import { at, axes, chart, dots, line, planeOf, roomFor, type Plane, type PlaneOptions } from "./plot.js";
 
+/** Of the two charts that stand side by side. */
+const BESIDE = 400;
+
 /** A picture's rating and what was predicted. */
 export type Pair = readonly [truth: number, predicted: number];
 
@@ -20,7 +23,7 @@ export function scatterChart(pairs: readonly Pair[]): Markup {
   const options: PlaneOptions = {
     x: { domain, label: "true score" },
     y: { domain, label: "predicted score" },
-    height: 400,
+    height: BESIDE,
   };
   const plane = planeOf(options);
   const shown = sample(pairs);
@@ -30,7 +33,7 @@ export function scatterChart(pairs: readonly Pair[]): Markup {
     id: "scatter",
     title: "Predicted against true",
     description: `Each of ${pairs.length} pictures by its true and its predicted score; on the dashed line they agree.${some}`,
-    height: 400,
+    height: BESIDE,
     body: [axes(plane, options), contours, dots(shown, plane), line([domain[0], domain[0]], [domain[1], domain[1]], plane, "ideal")], // prettier-ignore
     legend: [["dot", "a picture"], ...(contours ? ([["area", "denser"]] as const) : []), ["ideal", "agreement"]],
     data: residualTable(pairs),
@@ -88,6 +91,7 @@ export function residualChart(pairs: readonly Pair[]): Markup {
   const options: PlaneOptions = {
     x: { domain: roomFor(pairs.map(([truth]) => truth)), label: "true score" },
     y: { domain: roomFor([-most, most]), label: "predicted − true" },
+    height: BESIDE,
   };
   const plane = planeOf(options);
   const bins = residualBins(pairs);
@@ -106,6 +110,7 @@ export function residualChart(pairs: readonly Pair[]): Markup {
     id: "residuals",
     title: "Errors by true score",
     description: "Above the dashed line a picture was scored too high, below it too low.",
+    height: BESIDE,
     body: [axes(plane, options), dots(sample(points), plane), html`<path class="band" d="${band ?? ""}"/><path class="curve" d="${means ?? ""}"/>`, line([from, 0], [to, 0], plane, "ideal")], // prettier-ignore
     legend: [["dot", "a picture"], ["curve", "mean error"], ["band", "± one standard deviation"]], // prettier-ignore
     data: residualTable(pairs),

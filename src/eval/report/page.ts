@@ -92,10 +92,10 @@ function partOf({ provenance: { split, limit } }: RunSummary): string {
   return limit === undefined ? part : `first ${limit} of the ${part}`;
 }
 
-function tiles({ overall, accuracy, plccAfterLogisticFit }: RunSummary): Markup {
+function tiles({ overall, accuracy, plccAfterLogisticFit, distributions }: RunSummary): Markup {
   const metrics = METRIC_NAMES.map((name) => {
     const interval = overall[name];
-    const range = interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "not defined";
+    const range = interval ? `${decimals(interval.low)}, ${decimals(interval.high)}` : "not defined";
     return html`<div>
       <dt>${name.toUpperCase()}</dt>
       <dd>${decimals(interval?.value)}</dd>
@@ -114,6 +114,14 @@ function tiles({ overall, accuracy, plccAfterLogisticFit }: RunSummary): Markup 
       <dd>${decimals(plccAfterLogisticFit)}</dd>
       <dd>after a logistic fit</dd>
     </div>
+    ${
+      distributions.count > 0 &&
+      html`<div>
+        <dt>EMD</dt>
+        <dd>${decimals(distributions.emd)}</dd>
+        <dd>KL ${decimals(distributions.kl)}</dd>
+      </div>`
+    }
   </dl>`;
 }
 

@@ -7,6 +7,8 @@ const PER_LIST = 8;
 /** Longest side in pixels: sharp enough for a card on a dense screen. */
 const SIDE = 320;
 const QUALITY = 68;
+/** Of a comment. */
+const MOST_LETTERS = 140;
 
 /** A prediction with both scores there. */
 export interface Scored {
@@ -27,15 +29,17 @@ export function scoredOf(predictions: readonly Prediction[]): Scored[] {
 export async function rankedExamples(scored: readonly Scored[], signal?: AbortSignal): Promise<Markup> {
   const error = ({ truth, predicted }: Scored): number => predicted - truth;
   const lists = [
-    { title: "Scored highest", of: (one: Scored) => one.predicted },
-    { title: "Scored lowest", of: (one: Scored) => -one.predicted },
-    { title: "Scored too high", of: error },
-    { title: "Scored too low", of: (one: Scored) => -error(one) },
+    { title: "Scored highest", of: (one: Scored) => one.predicted, from: -Infinity },
+    { title: "Scored lowest", of: (one: Scored) => -one.predicted, from: -Infinity },
+    { title: "Scored too high", of: error, from: 0 },
+    { title: "Scored too low", of: (one: Scored) => -error(one), from: 0 },
   ];
   const thumbnails = new Map<string, Promise<string | undefined>>();
   const sections: Markup[] = [];
-  for (const { title, of } of lists) {
-    const best = scored.toSorted((a, b) => of(b) - of(a)).slice(0, PER_LIST);
+  for (const { title, of, from } of lists) {
+    const within = scored.filter((one) => of(one) > from);
+    if (within.length === 0) continue;
+    const best = within.toSorted((a, b) => of(b) - of(a)).slice(0, PER_LIST);
     const cards: Markup[] = [];
     for (const one of best) {
       signal?.throwIfAborted();
@@ -54,21 +58,28 @@ export async function rankedExamples(scored: readonly Scored[], signal?: AbortSi
   return html`${sections}`;
 }
 
-function card({ prediction: { id, theme }, truth, predicted }: Scored, thumbnail: string | undefined): Markup {
+function card({ prediction: { id, theme, comment }, truth, predicted }: Scored, thumbnail: string | undefined): Markup {
   const error = predicted - truth;
   const alt = `Picture ${id}${theme === undefined ? "" : `, ${theme}`}`;
   const picture =
     thumbnail === undefined
       ? html`<div class="no-picture">no picture</div>`
       : html`<img src="${thumbnail}" alt="${alt}" />`;
-  const sign = error >= 0 ? "+" : "−";
+  const size = decimals(Math.abs(error), 2);
+  const sign = Number(size) === 0 ? "±" : error > 0 ? "+" : "−";
   return html`<li>
     ${picture}
     <p>
       <b>${decimals(predicted, 2)}</b> <span class="quiet">predicted</span><br /><b>${decimals(truth, 2)}</b>
-      <span class="quiet">true (${sign}${decimals(Math.abs(error), 2)})</span><br /><span class="quiet id">${id}</span>
+      <span class="quiet">true (${sign}${size})</span><br /><span class="quiet id">${id}</span
+      >${comment !== undefined && html`<span class="said">${cut(comment)}</span>`}
     </p>
   </li> `;
+}
+
+/** What of a comment has room on a card. */
+function cut(comment: string): string {
+  return comment.length <= MOST_LETTERS ? comment : `${comment.slice(0, MOST_LETTERS).trimEnd()}…`;
 }
 
 /** A small JPEG as a data address; undefined where the file is not there any more or cannot be read. */

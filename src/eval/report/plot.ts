@@ -6,7 +6,7 @@ import { html, Markup, short, table, type Content, type TableOptions } from "./h
 /** Units of a chart's own; a unit is a pixel on a page about that wide, so that texts stay readable on a phone. */
 export const WIDTH = 420;
 export const HEIGHT = 300;
-const MARGIN = { top: 12, right: 20, bottom: 40, left: 62 };
+const MARGIN = { top: 12, right: 20, bottom: 40, left: 72 };
 
 export type Axis = ScaleLinear<number, number>;
 
@@ -56,9 +56,9 @@ export function axes({ x, y }: Plane, options: PlaneOptions): Markup {
   return html`<g class="axes">
     ${yTicks.map((tick) => html`<line class="grid" x1="${at(left)}" x2="${at(right)}" y1="${at(y(tick))}" y2="${at(y(tick))}" />`)}
     <line x1="${at(left)}" x2="${at(right)}" y1="${at(bottom)}" y2="${at(bottom)}" />
-    ${xTicks.map((tick) => html`<line x1="${at(x(tick))}" x2="${at(x(tick))}" y1="${at(bottom)}" y2="${at(bottom + 4)}" /><text x="${at(x(tick))}" y="${at(bottom + 16)}" text-anchor="middle">${tickText(tick)}</text>`)}
-    ${yTicks.map((tick) => html`<text x="${at(left - 6)}" y="${at(y(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`)}
-    <text class="label" x="${at((left + right) / 2)}" y="${at(bottom + 34)}" text-anchor="middle"
+    ${xTicks.map((tick) => html`<line x1="${at(x(tick))}" x2="${at(x(tick))}" y1="${at(bottom)}" y2="${at(bottom + 4)}" /><text x="${at(x(tick))}" y="${at(bottom + 18)}" text-anchor="middle">${tickText(tick)}</text>`)}
+    ${yTicks.map((tick) => html`<text x="${at(left - 6)}" y="${at(Math.min(y(tick) + 4, bottom))}" text-anchor="end">${tickText(tick)}</text>`)}
+    <text class="label" x="${at((left + right) / 2)}" y="${at(bottom + 36)}" text-anchor="middle"
       >${options.x.label}</text
     >
     <text class="label" x="13" y="${middle}" text-anchor="middle" transform="rotate(-90 13 ${middle})"
@@ -67,9 +67,13 @@ export function axes({ x, y }: Plane, options: PlaneOptions): Markup {
   </g>`;
 }
 
+/** Short enough for the margin: 20000 is 20k. */
 function tickText(tick: number): string {
-  const plain = tick === 0 || (Math.abs(tick) < 1e5 && Math.abs(tick) >= 1e-3);
-  return plain ? short(tick) : Number(tick.toPrecision(3)).toExponential();
+  const size = Math.abs(tick);
+  const [unit, letter] = size >= 1e9 ? [1, ""] : size >= 1e6 ? [1e6, "M"] : size >= 1e4 ? [1e3, "k"] : [1, ""];
+  const plain = tick === 0 || (size < 1e9 && size >= 1e-3);
+  const text = plain ? short(tick / unit) + letter : Number(tick.toPrecision(3)).toExponential();
+  return text.replace("-", "\u2212");
 }
 
 export interface ChartOptions {

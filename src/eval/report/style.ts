@@ -14,13 +14,14 @@ h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; } h3 { font-size: 1rem; margin:
 p { margin: .25rem 0; } .quiet { color: var(--quiet); }
 a { color: var(--accent); } a:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; padding: 0; margin: .75rem 0 0; }
-.tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); margin: 1.25rem 0 0; }
-.tiles div { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .7rem .9rem; }
+.tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(8.25rem, 1fr)); margin: 1.25rem 0 0; }
+.tiles div { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .7rem .75rem; }
 .tiles dt { color: var(--quiet); font-size: .85rem; } .tiles dd { margin: 0; font-size: 1.5rem; font-weight: 600; line-height: 1.3; }
 .tiles dd + dd { font-size: .8rem; font-weight: 400; color: var(--quiet); }
 .alert { background: var(--bad-paper); border: 1px solid var(--bad); border-radius: .6rem; padding: .7rem .9rem; margin-top: 1rem; }
 .alert p { margin: 0; }
-.charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); align-items: start; }
+.charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
+.charts > :last-child:nth-child(odd) { grid-column: 1 / -1; }
 .beside { display: grid; gap: 1rem; align-items: start; }
 @media (min-width: 60rem) { .beside { grid-template-columns: minmax(0, 25rem) minmax(0, 1fr); } }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .9rem; margin: 0; min-width: 0; }
@@ -39,18 +40,18 @@ svg text { fill: var(--quiet); font-size: 12px; } svg .label { fill: var(--ink);
 .key { display: inline-block; width: 1.1em; height: .7em; margin-right: .4em; border-radius: 2px; }
 .key.dot { width: .6em; height: .6em; border-radius: 50%; background: var(--accent); } .key.area { background: var(--accent); opacity: .4; }
 .key.curve { height: 0; border-top: 2.5px solid var(--other); vertical-align: .25em; } .key.band { background: var(--other); opacity: .3; }
-.key.ideal { height: 0; border-top: 2px dashed var(--ink); vertical-align: .25em; opacity: .7; }
+.key.ideal { width: 1.7em; height: 0; border-top: 2px dashed var(--ink); vertical-align: .25em; opacity: .7; }
 .key.votes { height: 0; border-top: 2.5px solid var(--accent); vertical-align: .25em; } path.votes { stroke: var(--accent); } circle.votes { fill: var(--accent); }
 .key.truth { background: var(--other); opacity: .6; } .key.prediction { background: var(--accent); opacity: .6; }
 details { margin-top: .6rem; } summary { cursor: pointer; font-size: .9rem; color: var(--accent); }
 .wide { overflow-x: auto; margin-top: .4rem; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .25rem 1rem .25rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); font-weight: 400; }
-th:first-child { text-align: left; } thead th { color: var(--quiet); } td .quiet { display: block; font-size: .8em; margin-top: -.25em; }
+th:first-child { text-align: left; } tbody th { white-space: normal; min-width: 7rem; } thead th { color: var(--quiet); } td .quiet { display: block; font-size: .8em; margin-top: -.25em; }
 .pictures { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(46%, 8.5rem), 1fr)); list-style: none; padding: 0; margin: .4rem 0 1.25rem; }
 .pictures li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; }
 .pictures img, .no-picture { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--grid); }
 .no-picture { display: grid; place-items: center; color: var(--quiet); font-size: .85rem; }
-.pictures p { padding: .3rem .6rem .5rem; font-size: .85rem; line-height: 1.4; margin: 0; } .id { overflow-wrap: anywhere; }
+.pictures p { padding: .3rem .5rem .5rem; font-size: .8rem; line-height: 1.4; margin: 0; } .id, .said { overflow-wrap: anywhere; } .said { display: block; font-style: italic; margin-top: .25rem; }
 .facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .2rem 1.2rem; margin: 0; font-size: .9rem; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 footer { padding: 2rem 1rem; color: var(--quiet); font-size: .85rem; }

@@ -154,7 +154,7 @@ class Needs {
 
 function lackOf({ folder }: Run, { attribute, label }: TableColumn): Omit<Need, "mark"> {
   const what = attribute === undefined ? "figure" : `${label} (${attribute})`;
-  return { text: `${folder} has no ${what}: the checkpoint's answers do not hold it`, command: null };
+  return { text: `another run: ${folder} has no ${what}, as no answer held one or all were alike`, command: null };
 }
 
 /** a to z, then aa, ab, ... */

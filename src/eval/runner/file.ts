@@ -1,14 +1,13 @@
 /** Predictions files: JSON Lines while a run goes on, so that a kill loses at most a line; CSV or Parquet at its end. */
 import { mkdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
-import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
-import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import * as cells from "./cells.js";
 import { SCORE, type Prediction } from "./prediction.js";
+import { readRows } from "./rows.js";
 
 const numbers = z.record(z.string(), z.number());
 const splits = z.enum(["train", "validation", "test"]);
@@ -169,50 +168,4 @@ function predictionOf(row: cells.Row, split: Prediction["split"], where: (column
     ...(text("comment") !== "" && { comment: text("comment") }),
     ...(error && { error }),
   };
-}
-
-/**
- * Reads a table: CSV, JSON Lines or Parquet by the name's ending.
- *
- * @param nameOf what becomes of a column's name; by default it is trimmed and in lower case
- * @throws RocError FILE_NOT_FOUND, DATA_INVALID naming the file
- */
-export async function readRows(
-  file: string,
-  nameOf = (name: string): string => name.trim().toLowerCase(),
-): Promise<cells.Row[]> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
-  });
-  try {
-    return (await recordsOf(file, bytes)).map(
-      (record) => new Map(Object.entries(record).map(([name, cell]) => [nameOf(name), cell])),
-    );
-  } catch (cause) {
-    if (cause instanceof RocError) throw cause;
-    const forms = "a CSV file with a header, JSON Lines (.jsonl) or Parquet (.parquet)";
-    throw new RocError("DATA_INVALID", `${file} is not ${forms}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-async function recordsOf(file: string, bytes: Buffer): Promise<object[]> {
-  const records = z.array(z.record(z.string(), z.unknown()));
-  switch (extname(file).toLowerCase()) {
-    case ".parquet":
-      return records.parse(await parquetReadObjects({ file: new Uint8Array(bytes).buffer }));
-    case ".jsonl":
-    case ".ndjson":
-    case ".json":
-      return bytes
-        .toString("utf8")
-        .split("\n")
-        .flatMap((line, index) => {
-          if (line.trim() === "") return [];
-          const parsed = z.record(z.string(), z.unknown()).safeParse(cells.parseJson(line));
-          if (parsed.success) return [parsed.data];
-          throw new RocError("DATA_INVALID", `${file}, line ${index + 1} is no JSON object.`);
-        });
-    default:
-      return records.parse(parse(bytes, { columns: true, bom: true, skip_empty_lines: true, trim: true }));
-  }
 }

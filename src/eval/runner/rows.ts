@@ -1,0 +1,74 @@
+/** Rows of a table in a file: CSV, JSON Lines, a JSON array or Parquet. */
+import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
+import { parse } from "csv-parse/sync";
+import { parquetReadObjects } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+import { z } from "zod";
+import { messageOf, RocError } from "../../errors.js";
+import { parseJson, type Row } from "./cells.js";
+
+/**
+ * Reads a table by the name's ending. A CSV file may have semicolons or tabs instead of commas; JSON may hold NaN and
+ * Infinity, as Python writes them (they become text).
+ *
+ * @param nameOf what becomes of a column's name; by default it is trimmed and in lower case
+ * @throws RocError FILE_NOT_FOUND, DATA_INVALID naming the file
+ */
+export async function readRows(
+  file: string,
+  nameOf = (name: string): string => name.trim().toLowerCase(),
+): Promise<Row[]> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
+  });
+  try {
+    return (await recordsOf(file, bytes)).map(
+      (record) => new Map(Object.entries(record).map(([name, cell]) => [nameOf(name), cell])),
+    );
+  } catch (cause) {
+    if (cause instanceof RocError) throw cause;
+    const forms = "a CSV file with a header, JSON Lines (.jsonl) or Parquet (.parquet)";
+    throw new RocError("DATA_INVALID", `${file} is not ${forms}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+const records = z.array(z.record(z.string(), z.unknown()));
+
+async function recordsOf(file: string, bytes: Buffer): Promise<object[]> {
+  switch (extname(file).toLowerCase()) {
+    case ".parquet":
+      return records.parse(await parquetReadObjects({ file: new Uint8Array(bytes).buffer, compressors }));
+    case ".jsonl":
+    case ".ndjson":
+    case ".json":
+      return jsonRecords(file, bytes.toString("utf8").replace(/^\uFEFF/, ""));
+    default:
+      return csvRecords(bytes);
+  }
+}
+
+function jsonRecords(file: string, text: string): object[] {
+  const array = text.trimStart().startsWith("[") ? records.safeParse(parseLoose(text)) : undefined;
+  if (array?.success) return array.data;
+  return text.split("\n").flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const parsed = z.record(z.string(), z.unknown()).safeParse(parseLoose(line));
+    if (parsed.success) return [parsed.data];
+    throw new RocError("DATA_INVALID", `${file}, line ${index + 1} is no JSON object.`);
+  });
+}
+
+/** JSON with the numbers of Python's that JSON has not, as text. */
+function parseLoose(text: string): unknown {
+  return parseJson(text) ?? parseJson(text.replace(/("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g, (all, quoted?: string) => quoted ?? `"${all}"`)); // prettier-ignore
+}
+
+/** The header tells what parts the columns; where that is a semicolon, numbers may have a decimal comma. */
+function csvRecords(bytes: Buffer): object[] {
+  const [header = ""] = bytes.toString("utf8").split("\n", 1);
+  const delimiter = [",", "\t", ";"].find((sign) => header.includes(sign)) ?? ",";
+  const cast = (cell: string): string => (delimiter === ";" ? cell.replace(/^(-?\d+),(\d+)$/, "$1.$2") : cell);
+  const options = { columns: true, bom: true, skip_empty_lines: true, trim: delimiter !== "\t", delimiter, cast };
+  return records.parse(parse(bytes, options));
+}
