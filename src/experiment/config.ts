@@ -6,6 +6,7 @@ import { messageOf, RocError } from "../errors.js";
 import { STRATEGY_NAMES } from "../roc/strategy-names.js";
 import { COMMENT, parseTemplates, scoreNames } from "../roc/template.js";
 import { LOSS_PRESETS } from "../roc/weights.js";
+import { describe } from "../train/config.js";
 import { SCHEDULES } from "../train/schedule.js";
 import type { TrainOptions } from "../train/options.js";
 
@@ -108,9 +109,7 @@ export async function readExperiment(file: string, scale = 1): Promise<Experimen
     throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
   });
   const parsed = schema.safeParse(parseYaml(text, file));
-  if (!parsed.success) {
-    throw new RocError("CONFIG_INVALID", `${file}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
-  }
+  if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file}: ${describe(parsed.error)}`);
   check(parsed.data, file);
   return scale === 1 ? parsed.data : scaled(parsed.data, scale);
 }

@@ -115,14 +115,22 @@ export async function readConfig(file: string, settings: readonly string[] = [])
   return parsed.data;
 }
 
-/** One line an issue, with the key. */
-function describe(error: z.ZodError): string {
-  const lines = error.issues.map((issue) => {
-    const key = issue.path.join(".");
-    if (issue.code !== "unrecognized_keys") return `${key || "the file"}: ${issue.message}`;
-    return `unknown key ${issue.keys.map((name) => [key, name].filter(Boolean).join(".")).join(", ")}`;
-  });
-  return lines.join("; ");
+/** What is wrong with a file's values, each with its key. */
+export function describe(error: z.ZodError): string {
+  return error.issues.map((issue) => describeIssue(issue, [])).join("; ");
+}
+
+function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string {
+  const path = [...above, ...issue.path];
+  const key = path.join(".");
+  if (issue.code === "unrecognized_keys")
+    return `unknown key ${issue.keys.map((one) => [...path, one].join(".")).join(", ")}`;
+  if (issue.code !== "invalid_union") return `${key || "the file"}: ${issue.message}`;
+  // Of what might have stood there, what the value comes nearest to: the one that is wrong further inside.
+  const inside = issue.errors.find((issues) =>
+    issues.some((one) => one.path.length > 0 || one.code === "unrecognized_keys"),
+  );
+  return (inside ?? issue.errors.flat()).map((one) => describeIssue(one, path)).join(inside ? "; " : ", or ");
 }
 
 type Values = Record<string, unknown>;

@@ -67,6 +67,8 @@ test("what is wrong is named", async (t) => {
   const folder = folderWith(t, {
     "typo.yaml": `${BASE}train: { steps: 5, learningrate: 1 }\n`,
     "range.yaml": `${BASE}train: { steps: 5, batchSize: 0 }\nstrategy: best\n`,
+    "weights.yaml": `${BASE}train: { steps: 5 }\nloss: { l1: -1, ce: 0, emd: 0 }\n`,
+    "preset.yaml": `${BASE}train: { steps: 5 }\nloss: best\n`,
     "both.yaml": `${BASE}train: { steps: 5, epochs: 1 }\n`,
     "none.yaml": BASE,
     "loop.yaml": "extends: loop2.yaml\n",
@@ -78,6 +80,8 @@ test("what is wrong is named", async (t) => {
   const cases: [string, ErrorCode, RegExp][] = [
     ["typo.yaml", "CONFIG_INVALID", /typo\.yaml: unknown key train\.learningrate/],
     ["range.yaml", "CONFIG_INVALID", /strategy: .*train\.batchSize: |train\.batchSize: .*strategy: /s],
+    ["weights.yaml", "CONFIG_INVALID", /weights\.yaml: loss\.l1: [^;,]*$/],
+    ["preset.yaml", "CONFIG_INVALID", /loss: .*"paper-ava".*, or loss: .*object/],
     ["both.yaml", "CONFIG_INVALID", /train\.steps or train\.epochs/],
     ["none.yaml", "CONFIG_INVALID", /train\.steps or train\.epochs/],
     ["loop.yaml", "CONFIG_INVALID", /cannot stand on itself/],
