@@ -9,6 +9,7 @@ import { duration, TrainProgress } from "./train-progress.js";
 interface Flags {
   readonly only?: RegExp;
   readonly scale: number;
+  readonly seeds?: number[];
   readonly dryRun?: true;
   readonly json?: true;
 }
@@ -22,7 +23,8 @@ Examples:
   roc4mllm experiment configs/studio/claims.yaml --dry-run
   roc4mllm experiment configs/studio/claims.yaml
   roc4mllm experiment configs/studio/claims.yaml --only 'llava/score/.*/seed-1$'
-  roc4mllm experiment configs/studio/claims.yaml --scale 0.02    a trial run, in folders of its own`;
+  roc4mllm experiment configs/studio/claims.yaml --scale 0.02    a trial run, in folders of its own
+  roc4mllm experiment configs/studio/claims.yaml --seeds 4,5,6   the same with other runs, in folders of their own`;
 
 export function experimentCommand(context: Context): Command {
   const command = new Command("experiment")
@@ -30,6 +32,7 @@ export function experimentCommand(context: Context): Command {
     .argument("<config>", "the experiment's file (YAML or JSON)")
     .option("--only <pattern>", "cells whose name this regular expression is found in", pattern)
     .option("--scale <factor>", "times as many pictures and steps", number(0.0001, 100), 1)
+    .option("--seeds <list>", "seeds of the runs, as 4,5,6, instead of the file's", seedList)
     .option("--dry-run", "print the cells and how long they will take, measured by a few steps of each kind, and stop")
     .option("--json", "results as one JSON object", false)
     .addHelpText("after", HELP);
@@ -44,9 +47,15 @@ function pattern(text: string): RegExp {
   }
 }
 
+function seedList(text: string): number[] {
+  const seeds = text.split(",").map(Number);
+  if (/^\d{1,9}(,\d{1,9})*$/.test(text) && new Set(seeds).size === seeds.length) return seeds;
+  throw new InvalidArgumentError("Give different whole numbers, as 4,5,6.");
+}
+
 async function experiment(file: string, flags: Flags, { io, signal }: Context): Promise<void> {
   const room = await import("../experiment/index.js");
-  const config = await room.readExperiment(file, flags.scale);
+  const config = await room.readExperiment(file, flags);
   const { only } = flags;
   if (flags.dryRun) return dryRun(config, flags, io, room);
   const progress = new TrainProgress(io, false);

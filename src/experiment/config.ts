@@ -98,20 +98,31 @@ export type BackboneConfig = z.infer<typeof backbone>;
 export type ConditionConfig = z.infer<typeof condition>;
 export type RecipeConfig = z.infer<typeof recipe>;
 
+/** What a file says otherwise for once; everything is kept in folders of its own, named by it. */
+export interface ExperimentChanges {
+  /** Pictures and steps are multiplied by it: below 1 for a trial run. */
+  readonly scale?: number;
+  /** Of the runs, instead of the file's. */
+  readonly seeds?: readonly number[] | undefined;
+}
+
 /**
  * Reads an experiment's file.
  *
- * @param scale pictures and steps are multiplied by it (in the files' names, too): below 1 for a trial run
  * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key
  */
-export async function readExperiment(file: string, scale = 1): Promise<ExperimentConfig> {
+export async function readExperiment(
+  file: string,
+  { scale = 1, seeds }: ExperimentChanges = {},
+): Promise<ExperimentConfig> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
   });
   const parsed = schema.safeParse(parseYaml(text, file));
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file}: ${describe(parsed.error)}`);
   check(parsed.data, file);
-  return scale === 1 ? parsed.data : scaled(parsed.data, scale);
+  const config = seeds ? seeded(parsed.data, seeds) : parsed.data;
+  return scale === 1 ? config : scaled(config, scale);
 }
 
 function parseYaml(text: string, file: string): unknown {
@@ -138,6 +149,11 @@ function checkNames(names: readonly string[] = [], known: Readonly<Record<string
   const unknown = names.find((one) => !Object.hasOwn(known, one));
   if (unknown === undefined) return;
   throw new RocError("CONFIG_INVALID", `${where}: ${unknown} is none of ${Object.keys(known).join(", ")}.`);
+}
+
+function seeded(config: ExperimentConfig, seeds: readonly number[]): ExperimentConfig {
+  const name = `-seeds-${seeds.join("-")}`;
+  return { ...config, work: `${config.work}${name}`, out: `${config.out}${name}`, seeds: [...seeds] };
 }
 
 /** Pictures of a scaled test part, about: figures must be defined for them. */

@@ -66,8 +66,16 @@ test("a condition may be kept to some backbones and strategies", async () => {
   );
 });
 
+test("other seeds: the same arms, in folders of their own", async () => {
+  const [whole, other] = [await readExperiment(CLAIMS), await readExperiment(CLAIMS, { seeds: [7, 9] })];
+  assert.deepEqual(armsOf(other), armsOf(whole));
+  assert.deepEqual(new Set(cellsOf(other).map(({ seed }) => seed)), new Set([7, 9]));
+  assert.notEqual(other.work, whole.work);
+  assert.notEqual(other.out, whole.out);
+});
+
 test("a scaled experiment is smaller, in folders of its own", async () => {
-  const [whole, small] = [await readExperiment(CLAIMS), await readExperiment(CLAIMS, 0.02)];
+  const [whole, small] = [await readExperiment(CLAIMS), await readExperiment(CLAIMS, { scale: 0.02 })];
   assert.equal(small.train.steps, Math.round(whole.train.steps * 0.02));
   assert.ok(small.studio.pictures < whole.studio.pictures / 10);
   assert.notEqual(small.work, whole.work);
