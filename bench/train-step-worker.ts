@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { imagesOf } from "../src/engine/forward.js";
 import { loadModel } from "../src/models/registry.js";
 import { LOSS_PRESETS, rocLoss, vocabularyFromConfig } from "../src/roc/index.js";
-import { scope, setNumThreads } from "../src/torch/index.js";
+import { scope, setFlag, setNumThreads } from "../src/torch/index.js";
 import { clipGradients } from "../src/train/clip.js";
 import { AdamW, decayGroups } from "../src/train/optimizer.js";
 import { mixedFor } from "../src/train/precision.js";
@@ -12,6 +12,9 @@ import { openSafetensors } from "../src/weights/index.js";
 
 const [folder = "", , threads = "1", dtype = "float32"] = process.argv.slice(2);
 setNumThreads(Number(threads));
+// As the training loop does.
+setFlag("keepFreedMemory", true);
+setFlag("deterministic", true);
 const model = await loadModel(folder);
 const parameters = model.parameters();
 for (const parameter of parameters.values()) parameter.requiresGrad_();

@@ -2,6 +2,9 @@
 
 #include <array>
 #include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <utility>
 
 #include <c10/core/Allocator.h>
@@ -83,6 +86,18 @@ class SmallBlockAllocator final : public c10::Allocator {
 };
 
 }  // namespace
+
+void keepFreedMemory(bool on) {
+#ifdef __GLIBC__
+  // What comes from glibc's heap at most, and when the heap's end is given back. Once set they no longer adapt by
+  // themselves; 32 and 64 MiB are what they reach where large blocks come and go.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, on ? -1 : 64 << 20);
+  if (!on) malloc_trim(0);
+#else
+  (void)on;
+#endif
+}
 
 void installSmallBlockCache() {
   static SmallBlockAllocator* const installed = [] {

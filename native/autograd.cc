@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
+#include "allocator.h"
 #include "environment.h"
 #include "javascript.h"
 #include "types.h"
@@ -162,6 +163,10 @@ napi_value setFlag(napi_env env, napi_callback_info info) {
       context.setAllowTF32CuDNN(on);
     } else if (name == "deterministic") {
       context.setDeterministicAlgorithms(on, false);
+      // Nothing here reads what was never written, so new memory need not be filled first.
+      context.setDeterministicFillUninitializedMemory(false);
+    } else if (name == "keepFreedMemory") {
+      keepFreedMemory(on);
     } else {
       TORCH_CHECK(false, "unknown flag '", name, "'");
     }

@@ -84,8 +84,11 @@ export function getNumThreads(): number {
   return native.threads();
 }
 
-/** Numerical switches: TF32 in CUDA's products and convolutions (off is exact), deterministic kernels. */
-export function setFlag(name: "allowTf32" | "deterministic", on: boolean): void {
+/**
+ * Switches of the whole process: TF32 in CUDA's products and convolutions (off is exact), deterministic kernels, freed
+ * memory kept for what comes next instead of given back to the system (glibc only).
+ */
+export function setFlag(name: "allowTf32" | "deterministic" | "keepFreedMemory", on: boolean): void {
   native.setFlag(name, on);
 }
 

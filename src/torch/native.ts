@@ -73,7 +73,7 @@ export interface Native {
   manualSeed(seed: number): void;
   setThreads(count: number): void;
   threads(): number;
-  setFlag(name: "allowTf32" | "deterministic", on: boolean): void;
+  setFlag(name: "allowTf32" | "deterministic" | "keepFreedMemory", on: boolean): void;
   hasCuda(): boolean;
   version(): string;
 

@@ -121,6 +121,7 @@ class Trainer {
     this.#optimizer = optimizerOf(this.#trained, options, group);
     for (const { parameter } of this.#trained) parameter.requiresGrad_();
     this.#peers = group ? new DataParallel(group, this.#trained) : ALONE;
+    setFlag("keepFreedMemory", true);
     if (task.model.device === "cpu") setFlag("deterministic", true);
   }
 
@@ -148,6 +149,7 @@ class Trainer {
     this.#optimizer.dispose();
     for (const { parameter } of this.#trained) parameter.requiresGrad_(false);
     if (this.#task.model.device === "cpu") setFlag("deterministic", false);
+    setFlag("keepFreedMemory", false);
   }
 
   #start(): StartEvent {

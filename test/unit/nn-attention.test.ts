@@ -1,8 +1,8 @@
 /** Where tokens stand and what they see in padded batches: as in transformers 5.18, padding behind the text included. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { place } from "../../src/nn/attention.js";
-import { liveTensors, scope, tensor } from "../../src/torch/index.js";
+import { attention, place, SEES_ALL, type Visibility } from "../../src/nn/attention.js";
+import { liveTensors, manualSeed, randn, scope, tensor, type DType, type Tensor } from "../../src/torch/index.js";
 
 after(() => assert.equal(liveTensors(), 0));
 
@@ -47,3 +47,44 @@ test("a row of nothing but padding is no row of nothing", () => {
   assert.deepEqual(positions, [0, 0, 0, 1]);
   assert.deepEqual(seen[0], [[0], [1]]);
 });
+
+/** Attention over the same numbers in another type: its output, and the gradients of q, k and v. */
+function attended(parts: readonly Tensor[], dtype: DType, sees: Visibility, grouped: boolean): Tensor[] {
+  const leaves = parts.map((part) => part.to(dtype).detach().clone().requiresGrad_());
+  const [q, k, v] = leaves as [Tensor, Tensor, Tensor];
+  const hidden = sees.mask ? { ...sees, mask: sees.mask.to(dtype) } : sees;
+  const output = attention(q, k, v, hidden, grouped);
+  output.to("float32").pow(2).sum().backward();
+  return [output, ...leaves.map(({ grad }) => grad as Tensor)].map((x) => x.to("float32"));
+}
+
+const padding = (): Visibility => {
+  const mask = tensor([[1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1]], { dtype: "int64" }); // prettier-ignore
+  return place([2, 7], mask, NOTHING, HERE);
+};
+
+for (const [name, keys, groups, sees] of [
+  ["causal", 7, 4, (): Visibility => ({ mask: null, causal: true })],
+  ["grouped and causal", 7, 2, (): Visibility => ({ mask: null, causal: true })],
+  ["grouped and padded", 7, 2, padding],
+  ["over other keys", 11, 4, (): Visibility => SEES_ALL],
+] as const) {
+  test(`bfloat16 on a CPU, ${name}: what float32 gives, to bfloat16's precision`, () => {
+    scope(() => {
+      manualSeed(5);
+      const shape = (heads: number, rows: number): Tensor => randn([2, heads, rows, 16]).to("bfloat16").to("float32");
+      const parts = [shape(4, 7), shape(groups, keys), shape(groups, keys)];
+      const wide = attended(parts, "float32", sees(), groups !== 4);
+      const narrow = attended(parts, "bfloat16", sees(), groups !== 4);
+      for (const [i, x] of narrow.entries()) {
+        const difference = x
+          .sub(wide[i] as Tensor)
+          .abs()
+          .max()
+          .item();
+        const size = (wide[i] as Tensor).abs().max().item();
+        assert.ok(difference > 0 && difference < 0.02 * size, `${i}: ${difference} of ${size}`);
+      }
+    });
+  });
+}
