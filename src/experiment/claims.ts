@@ -70,15 +70,18 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
     b: { condition: conditionB, strategy: b, scoreTokens },
     scores: "holistic",
   });
-  const regression = plain.flatMap((condition) =>
+  const rated = kind(true, hasAttributes);
+  const regression = [...plain, ...rated].flatMap((condition) =>
     (["roc", "coupled"] as const).flatMap((a) =>
-      (["level", "direct"] as const).map((b) => contestOf(condition, a, condition, b)),
+      (["level", "direct"] as const).map((b): Contest => {
+        const contest = contestOf(condition, a, condition, b);
+        return rated.includes(condition) ? { ...contest, scores: "attributes" } : contest;
+      }),
     ),
   );
   const decoupling = names.flatMap((condition) => {
     const contest = contestOf(condition, "roc", condition, "coupled");
-    const rated = hasAttributes(conditions[condition] as (typeof conditions)[string]);
-    return rated ? [contest, { ...contest, scores: "attributes" as const }] : [contest];
+    return rated.includes(condition) ? [contest, { ...contest, scores: "attributes" as const }] : [contest];
   });
   const disturbance = plain.flatMap((alone) =>
     commented.flatMap((both) => strategies.map((strategy) => contestOf(alone, strategy, both, strategy))),

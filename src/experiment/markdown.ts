@@ -22,6 +22,7 @@ export function markdown(results: ExperimentResults): string {
     "## Figures",
     `Of the held-out part (${pictures.test} pictures, rated 1 to 10); means over the runs (seeds ${seeds.join(", ")}), with 95% intervals.`,
     "![SRCC by strategy](strategies.svg)",
+    ...(arms.some(({ attributes }) => attributes) ? ["![SRCC of the attributes by strategy](attributes.svg)"] : []),
     armTable(arms),
     "## Comparisons",
     "![Differences of SRCC](differences.svg)",

@@ -102,6 +102,7 @@ export const RESULT_FILES = {
   predictions: "predictions.json",
   summary: "claims.md",
   strategies: "strategies.svg",
+  attributes: "attributes.svg",
   differences: "differences.svg",
   scoreTokens: "score-tokens.svg",
 } as const;
@@ -113,7 +114,8 @@ export async function writeResults(folder: string, results: ExperimentResults, f
     atomicWriteFile(join(folder, RESULT_FILES[name]), text);
   await atomicWriteJson(join(folder, RESULT_FILES.results), results);
   await write("predictions", predictionsText(finished));
-  await write("strategies", strategiesChart(results));
+  await write("strategies", strategiesChart(results, "figures"));
+  await write("attributes", strategiesChart(results, "attributes"));
   await write("differences", differencesChart(results));
   await write("scoreTokens", scoreTokensChart(results));
   await write("summary", markdown(results));
@@ -132,19 +134,25 @@ function predictionsText({ pictures, truth, arms }: Finished): string {
   return `{"pictures": ${JSON.stringify(pictures)},\n"truth": {\n${lines(Object.entries(truth))}\n},\n"predicted": {\n${lines(runs)}\n}}\n`;
 }
 
-function strategiesChart({ arms, provenance: { config } }: ExperimentResults): string {
-  const plain = arms.filter(({ scoreTokens }) => scoreTokens === config.scoreTokens);
+/** Of the holistic score, or of the attributes where answers hold some. */
+function strategiesChart({ arms, provenance: { config } }: ExperimentResults, of: "figures" | "attributes"): string {
+  const plain = arms.filter((arm) => arm.scoreTokens === config.scoreTokens && arm[of] !== null);
   const heads = [...new Set(plain.map(({ backbone, condition }) => `${backbone}, ${condition}`))];
   const rows = heads.flatMap((label): Row[] => [
     { label },
     ...plain
       .filter(({ backbone, condition }) => `${backbone}, ${condition}` === label)
-      .map((arm) => armRow(arm, arm.strategy, config.strategies.indexOf(arm.strategy))),
+      .map((arm) => armRow(arm[of], arm.strategy, config.strategies.indexOf(arm.strategy))),
   ]);
-  return intervalChart({ title: "SRCC by strategy", axis: "SRCC of the holistic score, mean over seeds, 95% interval", rows }); // prettier-ignore
+  const [title, scores] =
+    of === "figures"
+      ? ["SRCC by strategy", "the holistic score"]
+      : ["SRCC of the attributes by strategy", "the attributes (their mean)"];
+  return intervalChart({ title, axis: `SRCC of ${scores}, mean over seeds, 95% interval`, rows });
 }
 
-function armRow({ figures: { srcc } }: ArmResult, label: string, colour: number): Row {
+function armRow(figures: PooledFigures | null, label: string, colour: number): Row {
+  const srcc = figures?.srcc ?? null;
   return { label, interval: srcc, runs: Object.values(srcc?.runs ?? {}), colour };
 }
 
@@ -169,7 +177,7 @@ function scoreTokensChart({ arms, provenance: { config } }: ExperimentResults): 
     const own = roc.filter((arm) => arm.backbone === backbone).sort((a, b) => a.scoreTokens - b.scoreTokens);
     return own.length < 2
       ? []
-      : [{ label: backbone }, ...own.map((arm) => armRow(arm, `N = ${arm.scoreTokens}`, colour))];
+      : [{ label: backbone }, ...own.map((arm) => armRow(arm.figures, `N = ${arm.scoreTokens}`, colour))];
   });
   return intervalChart({ title: "SRCC by number of score tokens", axis: "SRCC of the holistic score, mean over seeds, 95% interval", rows }); // prettier-ignore
 }

@@ -65,6 +65,10 @@ test("as the paper says: regression and decoupling win, comments disturb nothing
   assert.equal(disturbance?.answer, "not shown");
   assert.equal(numbers?.answer, "not shown");
   assert.match(regression?.text ?? "", /^Yes\. SRCC higher: roc \(score\) against level \(score\) \(\+0\.\d{4}\)/);
+  const shown = ({ findings }: Claim): string[] =>
+    findings.filter(({ backbone }) => backbone === "all").map(({ a, b, scores }) => `${a} ${b} ${scores}`);
+  assert.ok(regression && shown(regression).includes("coupled (attributes) level (attributes) attributes"));
+  assert.equal(shown(regression).length, 8);
   // Holistic under each condition, and the attributes.
   const whole = decoupling?.findings.filter(({ backbone }) => backbone === "all") ?? [];
   assert.deepEqual(
