@@ -26,6 +26,8 @@ const recordSchema = z.object({
   readSeconds: z.number(),
 });
 
+const environmentSchema = z.object({ revision: z.string().nullable().default(null) });
+
 /** What a finished cell came to, beside its predictions. */
 export type CellRecord = Readonly<z.infer<typeof recordSchema>>;
 
@@ -38,6 +40,12 @@ export async function cellRecord(config: ExperimentConfig, cell: Cell): Promise<
 /** The predictions of a finished cell, one a picture of the held-out part. */
 export async function cellPredictions(config: ExperimentConfig, cell: Cell): Promise<Prediction[]> {
   return readPartial(join(cellFolder(config, cell), PREDICTIONS));
+}
+
+/** Git revision of the program that trained a cell; null where it did not know. */
+export async function cellRevision(config: ExperimentConfig, cell: Cell): Promise<string | null> {
+  const text = await readFile(join(cellFolder(config, cell), "environment.json"), "utf8").catch(() => "{}");
+  return environmentSchema.parse(JSON.parse(text)).revision;
 }
 
 /** Trains and reads a cell, going on where it was stopped. */

@@ -36,7 +36,7 @@ export function markdown(results: ExperimentResults): string {
       `Pictures: studio seed ${studio.seed}, ${studio.longEdge} px.`,
     `Intervals: ${bootstrap.resamples} resamples of ${bootstrap.over}. Pictures whose answer could not be understood are left out of ` +
       "both sides of a comparison; a run that says the same of every picture has a correlation of 0. CIDEr-D is that of the comments, against the picture's own.",
-    `Made by git revision ${environment.revision ?? "unknown"}, torch ${environment.torch}, node ${environment.node}, on ${environment.cpu} ` +
+    `Trained by git revision ${provenance.trainedBy.join(" and ")}, figures by ${environment.revision ?? "unknown"}; torch ${environment.torch}, node ${environment.node}, on ${environment.cpu} ` +
       `(${config.workers} processes with ${config.threads} thread each), in ${Math.round(provenance.seconds / 60)} minutes; ${provenance.date}.`,
   ]
     .filter((text) => text !== "")

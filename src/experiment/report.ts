@@ -40,7 +40,10 @@ export interface ExperimentResults {
   readonly provenance: {
     readonly config: ExperimentConfig;
     readonly bases: Readonly<Record<string, BaseRecord>>;
+    /** Where these figures were computed from the runs' predictions. */
     readonly environment: RunEnvironment;
+    /** Git revisions of the program that trained the runs. */
+    readonly trainedBy: readonly string[];
     /** Seconds of all sessions, on the clock. */
     readonly seconds: number;
     readonly date: string;
@@ -71,11 +74,16 @@ export function resultsOf(config: ExperimentConfig, finished: Finished, parts: R
       config,
       bases,
       environment,
+      trainedBy: revisionsOf(finished),
       seconds: Math.round(seconds),
       date: new Date().toISOString(),
       bootstrap: { ...options, level: 0.95, over },
     },
   };
+}
+
+function revisionsOf({ arms }: Finished): string[] {
+  return [...new Set(arms.flatMap(({ cells }) => cells.map(({ revision }) => revision ?? "unknown")))].sort();
 }
 
 function armResult(

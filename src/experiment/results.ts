@@ -2,7 +2,7 @@
 import { scoreCaptions } from "../eval/captions/index.js";
 import { SCORE, type Prediction } from "../eval/runner/index.js";
 import { armName, armsOf, cellsOf, type Arm, type Cell } from "./cells.js";
-import { cellPredictions, cellRecord, conditionOf, type CellRecord } from "./cell.js";
+import { cellPredictions, cellRecord, cellRevision, conditionOf, type CellRecord } from "./cell.js";
 import type { RunPredictions, Truth } from "./compare.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import { RocError } from "../errors.js";
@@ -11,6 +11,8 @@ import { RocError } from "../errors.js";
 export interface FinishedCell extends Cell, CellRecord {
   /** Pictures whose score could not be understood. */
   readonly failed: number;
+  /** Git revision of the program that trained it. */
+  readonly revision: string | null;
   readonly run: RunPredictions;
 }
 
@@ -29,20 +31,26 @@ export interface Finished {
   readonly missing: readonly string[];
 }
 
+/** A finished cell without its predictions. */
+type Made = Cell & CellRecord & Pick<FinishedCell, "revision">;
+
 /** Reads every finished cell of an experiment. */
 export async function readFinished(config: ExperimentConfig): Promise<Finished> {
-  const found: { cell: Cell; record: CellRecord; predictions: Prediction[] }[] = [];
+  const found: { cell: Made; predictions: Prediction[] }[] = [];
   const missing: string[] = [];
   for (const cell of cellsOf(config)) {
     const record = await cellRecord(config, cell);
-    if (record) found.push({ cell, record, predictions: await cellPredictions(config, cell) });
-    else missing.push(cell.name);
+    if (!record) missing.push(cell.name);
+    else {
+      const revision = await cellRevision(config, cell);
+      found.push({ cell: { ...cell, ...record, revision }, predictions: await cellPredictions(config, cell) });
+    }
   }
   const pictures = testIds(found[0]?.predictions ?? []);
   const rows = new Map(found[0]?.predictions.map((row) => [row.id, row]));
   const commented = new Set(found.flatMap(({ predictions }) => predictions.filter(hasComment).map(({ id }) => id)));
-  const cells = found.map(({ cell, record, predictions }) =>
-    finishedCell(config, { ...cell, ...record }, align(predictions, pictures, cell), commented),
+  const cells = found.map(({ cell, predictions }) =>
+    finishedCell(config, cell, align(predictions, pictures, cell), commented),
   );
   const arms = armsOf(config).map((arm) => {
     const name = armName(arm, config);
@@ -83,7 +91,7 @@ function hasComment({ comment }: Prediction): boolean {
 
 function finishedCell(
   config: ExperimentConfig,
-  cell: Cell & CellRecord,
+  cell: Made,
   rows: readonly Prediction[],
   commented: ReadonlySet<string>,
 ): FinishedCell {

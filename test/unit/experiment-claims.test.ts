@@ -51,7 +51,7 @@ function cellOf(arm: Arm, name: string, seed: number, noise: number): FinishedCe
     ...(arm.condition === "comment" && { ciderD: TRUTH.map((_, row) => (row < 20 ? 1 + row / 20 : null)) }),
   };
   const spent = { steps: 10, trainSeconds: 1.5, readSeconds: 0.5 };
-  return { ...arm, ...spent, seed, name: `${name}/seed-${seed}`, failed: 0, run };
+  return { ...arm, ...spent, seed, name: `${name}/seed-${seed}`, failed: 0, revision: seed > 1 ? "b" : "a", run };
 }
 
 const claims = (found: Finished): Claim[] => claimsOf(config, found, OPTIONS);
@@ -131,6 +131,7 @@ test("results, summary and plots are written, and hold the figures", async () =>
   const text = (name: keyof typeof RESULT_FILES): Promise<string> => readFile(join(folder, RESULT_FILES[name]), "utf8");
   const read = JSON.parse(await text("results")) as typeof results;
   assert.deepEqual(read, JSON.parse(JSON.stringify(results)));
+  assert.deepEqual(read.provenance.trainedBy, ["a", "b"]);
   assert.equal(read.arms.length, armsOf(config).length);
   assert.ok(read.arms.every(({ attributes, condition }) => (attributes !== null) === (condition === "attributes")));
   assert.ok(read.arms.every(({ figures, condition }) => (figures.ciderD !== null) === (condition === "comment")));
@@ -139,7 +140,7 @@ test("results, summary and plots are written, and hold the figures", async () =>
   const page = await text("summary");
   for (const { question, text: answer } of results.claims) assert.ok(page.includes(question) && page.includes(answer));
   assert.ok(page.includes(results.arms[0]?.figures.srcc?.value.toFixed(3) ?? "?"));
-  for (const name of ["strategies", "differences", "scoreTokens"] as const) {
+  for (const name of ["strategies", "attributes", "differences", "scoreTokens"] as const) {
     const svg = await text(name);
     assert.match(svg, /^<svg xmlns="[^"]+" viewBox="0 0 \d+ \d+"/);
     assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
