@@ -16,12 +16,13 @@ import {
   torchVersion,
   zeros,
 } from "../src/torch/index.js";
-import { Peer, median } from "./peer.js";
+import { Peer, median, stayOnOneCore } from "./peer.js";
 
 const { values: options } = parseArgs({
   options: { rounds: { type: "string", default: "15" }, json: { type: "boolean", default: false } },
 });
 setNumThreads(1);
+stayOnOneCore();
 
 const one = ones([1]);
 const square = ones([4, 4]);

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { RocError } from "../src/errors.js";
@@ -43,6 +43,16 @@ export function findPython(): string {
   const candidates = [process.env["PYTHON"], "python3", `${VENV}/bin/python`].filter((path) => path !== undefined);
   const found = candidates.find((path) => (path.includes("/") ? existsSync(path) : true) && torchOf(path) === version);
   return found ?? install(version);
+}
+
+/**
+ * Keeps this process, and what it starts from now on, on one core (Linux): two processes that take turns are then slowed alike
+ * by whatever else the machine does, where on a core each one may be slow for as long as it stays there.
+ */
+export function stayOnOneCore(): void {
+  if (process.platform !== "linux") return;
+  const allowed = /^Cpus_allowed_list:.*?(\d+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  if (allowed !== undefined) spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", allowed, String(process.pid)]);
 }
 
 /** A Python process that answers each line of input with one line of output. */
