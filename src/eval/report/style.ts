@@ -47,7 +47,9 @@ details { margin-top: .6rem; } summary { cursor: pointer; font-size: .9rem; colo
 .wide { overflow-x: auto; margin-top: .4rem; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .25rem 1rem .25rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); font-weight: 400; }
 th:first-child { text-align: left; } tbody th { white-space: normal; min-width: 7rem; } thead th { color: var(--quiet); } td .quiet { display: block; font-size: .8em; margin-top: -.25em; }
-.pictures { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(46%, 8.5rem), 1fr)); list-style: none; padding: 0; margin: .4rem 0 1.25rem; }
+.pictures { display: grid; gap: .75rem; grid-template-columns: repeat(2, minmax(0, 1fr)); list-style: none; padding: 0; margin: .4rem 0 1.25rem; }
+@media (min-width: 36rem) { .pictures { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
+@media (min-width: 64rem) { .pictures { grid-template-columns: repeat(8, minmax(0, 1fr)); } }
 .pictures li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; }
 .pictures img, .no-picture { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--grid); }
 .no-picture { display: grid; place-items: center; color: var(--quiet); font-size: .85rem; }
