@@ -12,6 +12,8 @@ export const ERROR_CODES = {
   FILE_NOT_FOUND: 3,
   FILE_UNREADABLE: 3,
   FILE_EMPTY: 3,
+  /** The system refused to write a file or folder. */
+  FILE_UNWRITABLE: 3,
   /** An image that cannot be decoded, or one over the pixel limit. */
   IMAGE_BROKEN: 3,
   IMAGE_TOO_LARGE: 3,

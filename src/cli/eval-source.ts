@@ -28,6 +28,8 @@ export interface Source {
   readonly predictions: readonly Prediction[];
   /** Rows of a predictions file that belong to no picture. */
   readonly unmatched?: number;
+  /** Columns of a predictions file that were read. */
+  readonly columns?: { readonly id: string; readonly score: string };
 }
 
 /** What is to be evaluated. */
@@ -95,11 +97,12 @@ export async function fromFile(
     throw new RocError("USAGE", `${file} would be replaced by the results; give another folder as --out.`);
   }
   const options = { idColumn, scoreColumn, scale: predictionsScale };
-  const { predictions, unmatched, stranger } = await readSystem(file, data, samples, options);
+  const { predictions, unmatched, stranger, columns } = await readSystem(file, data, samples, options);
+  io.stderr.write(`Read the scores from column ${columns.score} of ${file}, the pictures from ${columns.id}.\n`);
   const where = split === "all" ? "the data" : `the ${split} part`;
   if (unmatched > 0)
     io.stderr.write(`note: of ${file}, ${unmatched} of the rows belong to no picture of ${where}, as ${stranger}\n`);
-  return { out, kind: "predictions", system: file, predictions, unmatched };
+  return { out, kind: "predictions", system: file, predictions, unmatched, columns };
 }
 
 /** Notes scores off the data's scale: those of another one are of no use to the errors, and correlations do not show it. */

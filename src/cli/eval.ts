@@ -162,7 +162,7 @@ function digestOf(samples: readonly Sample[]): string {
 
 /** Where every number of the summary comes from. */
 async function provenanceOf(source: Source, { data, labels, split }: Wanted, flags: Flags): Promise<Provenance> {
-  const { kind, system, method, onnx, torch, unmatched } = source;
+  const { kind, system, method, onnx, torch, unmatched, columns } = source;
   return {
     kind,
     system,
@@ -176,6 +176,7 @@ async function provenanceOf(source: Source, { data, labels, split }: Wanted, fla
     labels,
     missingImages: data.missing.length,
     ...(unmatched !== undefined && { unmatchedRows: unmatched }),
+    ...(columns && { columns }),
     seed: flags.seed,
     resamples: flags.resamples,
     version: packageVersion(),

@@ -58,7 +58,9 @@ class Search {
   async #entry(path: string): Promise<void> {
     const kind = await kindOf(path);
     if (kind === "folder") await this.folder(path);
-    else if (kind === "file") this.#offer(path);
+    // A link to nothing, or a name that is not UTF-8: it gets an error of its own.
+    else if (kind === "file" || kind === "missing") this.#offer(path);
+    else this.notes.push(`left out ${path}: it is no file but a pipe, a socket or a device`);
   }
 
   async pattern(pattern: string): Promise<void> {
@@ -88,10 +90,11 @@ class Search {
   }
 }
 
-async function kindOf(path: string): Promise<"file" | "folder" | "missing"> {
+async function kindOf(path: string): Promise<"file" | "folder" | "missing" | "special"> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return "missing";
-  return found.isDirectory() ? "folder" : "file";
+  if (found.isDirectory()) return "folder";
+  return found.isFile() ? "file" : "special";
 }
 
 /** A list of paths: one a line, or with NUL between them (`find -print0`). */

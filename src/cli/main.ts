@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
-import { run, type Commands } from "./program.js";
+import { outputFailed, run, type Commands } from "./program.js";
 
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
 const COMMANDS: Commands = {
@@ -23,11 +23,7 @@ const stopped = new AbortController();
 // Once: who presses Ctrl-C a second time does not want to wait for a tidy end.
 process.once("SIGINT", () => stopped.abort());
 process.once("SIGTERM", () => stopped.abort());
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // The reader has gone (`| head`): there is nobody left to write for.
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+process.stdout.on("error", outputFailed);
 
 process.exitCode = await run(process.argv.slice(2), COMMANDS, {
   io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },

@@ -75,7 +75,41 @@ function asError(error: unknown, signal: AbortSignal): RocError | undefined {
       ? undefined
       : new RocError("USAGE", error.message.replace(/^error: /, ""));
   }
-  return isRocError(error) ? error : new RocError("INTERNAL", messageOf(error), { cause: error });
+  return isRocError(error)
+    ? error
+    : (systemError(error) ?? new RocError("INTERNAL", messageOf(error), { cause: error }));
+}
+
+/** What the system may refuse to anybody's path. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "it is on a read-only disk",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EEXIST: "there is a file of that name",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "it is a folder",
+  ENOENT: "it cannot be made or found there",
+  ENAMETOOLONG: "the name is too long",
+  EMFILE: "too many files are open",
+  EIO: "the disk reports an error",
+};
+
+function systemError(error: unknown): RocError | undefined {
+  const { code = "", path, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  const reason = REFUSALS[code];
+  if (reason === undefined || syscall === undefined) return undefined;
+  const what = `${path ?? "standard output"}: ${reason} (${syscall}, ${code}).`;
+  return new RocError("FILE_UNWRITABLE", `${what} Correct that, or name another path.`, { cause: error });
+}
+
+/** Standard output that cannot be written: exits the process, quietly where its reader has gone (`| head`). */
+export function outputFailed(error: NodeJS.ErrnoException): never {
+  if (error.code === "EPIPE") process.exit(0);
+  const failure = systemError(error) ?? new RocError("INTERNAL", messageOf(error));
+  process.stderr.write(`error: ${failure.message}\n`);
+  process.exit(failure.exitCode);
 }
 
 function stackOf(error: RocError): string {

@@ -143,7 +143,7 @@ export function scoreCommand(context: Context): Command {
       "--vision-tower <folder>",
       "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
     )
-    .option("--max-pixels <n>", "refuse larger images (decompression bombs)", parsePixels)
+    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", parsePixels)
     .addHelpText("after", HELP)
     .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));
 }

@@ -142,7 +142,7 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--flip", "mirror every other picture", defaults.flip)
     .option("--no-flip", "show pictures as they are")
     .addOption(
-      new Option("--precision <kind>", "of matrix products; auto: the faster")
+      new Option("--precision <kind>", "of matrix products; auto: bfloat16 where the device has it")
         .choices(["auto", ...PRECISIONS])
         .default("auto"),
     )

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { LoadedDataset } from "../data/index.js";
+import { checkDataset, findingText, PROBLEMS, type LoadedDataset } from "../data/index.js";
 import { RocError } from "../errors.js";
 import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
@@ -135,6 +135,12 @@ async function specOfFile(file: string, { set }: Flags): Promise<Spec> {
 }
 
 async function specOfFlags(flags: Flags): Promise<Spec> {
+  if (flags.set.length > 0) {
+    throw new RocError(
+      "USAGE",
+      `--set ${flags.set[0]}: it changes a configuration file; without one, give the options.`,
+    );
+  }
   const needed = (["data", "model", "out"] as const).filter((name) => flags[name] === undefined);
   if (needed.length > 0) {
     const names = needed.map((name) => `--${name}`).join(", ");
@@ -176,7 +182,7 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   const progress = new TrainProgress(isFirst ? io : { stdout: SILENCE, stderr: SILENCE }, flags.json);
   const { validation: validationFraction } = spec.data;
   const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
-  tellLosses(dataset, progress);
+  await tellProblems(dataset, spec.dataFolder, progress);
   const training = await import("../train/index.js");
   await useThreads(flags.threads);
   const data = training.runData(dataset, spec.data, spec.seed);
@@ -189,6 +195,8 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   if (flags.dryRun) {
     const trainable = await training.startFrom(base, {
       ...start,
+      // The run's own device need not be in this machine.
+      device: "cpu",
       ...(options.weights && { dtype: options.weights }),
     });
     try {
@@ -218,10 +226,16 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   }
 }
 
-/** Nothing is left out silently. */
-function tellLosses({ missing, notes }: LoadedDataset, progress: TrainProgress): void {
-  if (missing.length > 0) progress.line(`${missing.length} rated pictures have no image file; left out.`);
+/** Nothing is left out silently, and wrong labels are told before hours go into them. Images are not opened for it. */
+async function tellProblems(dataset: LoadedDataset, folder: string, progress: TrainProgress): Promise<void> {
+  const { problems, notes } = await checkDataset(dataset, { limit: 0 });
   for (const note of notes) progress.line(note);
+  for (const { kind, findings } of problems) {
+    const what = kind === "missing-image" ? `${PROBLEMS[kind]}, left out` : PROBLEMS[kind];
+    const [first] = findings;
+    progress.line(`note: ${what}: ${findings.length}${first ? `, as ${findingText(first)}` : ""}`);
+  }
+  if (problems.length > 0) progress.line(`For all of them: roc4mllm data check ${folder}`);
 }
 
 async function readTemplates(file: string | undefined): Promise<RocTemplates | undefined> {

@@ -20,7 +20,10 @@ export interface RecordOptions {
   readonly notes: string[];
 }
 
-const REMEDY = 'Correct it, or list the columns that are attributes in dataset.json as "attributes".';
+const REMEDY = "Correct it there.";
+/** A column that nobody meant to be read. */
+const UNMEANT = 'Correct it, or list the columns that are attributes in dataset.json as "attributes".';
+const FILE_REMEDY = "Give a UTF-8 file with a header line and the columns image and score.";
 const MEANINGS = ["id", "image", "score", "std", "votes", "comment", "comments", "theme", "split", "attributes"];
 const VOTES_COLUMN = /^votes_(\d+)$/;
 
@@ -36,7 +39,7 @@ interface Values {
 
 /** The rows of a CSV file. @throws RocError naming file, line and column */
 export async function csvRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
-  const table = await readTable(file, { columns: ["image", "score"], remedy: REMEDY });
+  const table = await readTable(file, { columns: ["image", "score"], remedy: FILE_REMEDY });
   const { columns } = table;
   const twice = columns.find((name, i) => columns.findIndex((one) => one.toLowerCase() === name.toLowerCase()) < i);
   if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" stands there twice`, REMEDY);
@@ -130,10 +133,11 @@ function textOf({ meant, where }: Values, column: string): string | undefined {
 }
 
 function numberOf({ where }: Values, column: string, value: unknown, { nonFinite }: RecordOptions): number {
-  if (typeof value !== "string" && typeof value !== "number") throw fault(where, column, "is no number");
+  const remedy = hasMeaning(column.toLowerCase()) ? REMEDY : UNMEANT;
+  if (typeof value !== "string" && typeof value !== "number") throw fault(where, column, "is no number", remedy);
   const text = String(value);
   const wrong = numberFault(text, nonFinite);
-  if (wrong !== undefined) throw fault(where, column, wrong);
+  if (wrong !== undefined) throw fault(where, column, wrong, remedy);
   return parseNumber(text) ?? NaN;
 }
 

@@ -21,6 +21,12 @@ const IGNORED = -100;
 /** Tensors by name: `input_ids` [B, T], the rest optional. */
 export type NamedTensors = ReadonlyMap<string, Tensor>;
 
+/** Names that {@link promptOf} takes. */
+const PROMPT_INPUTS: readonly string[] = ["input_ids", "attention_mask", "pixel_values", "image_grid_thw"];
+
+/** Stands for an image in the ids of families that expand placeholders. */
+const IMAGE_INDEX = -200;
+
 /** Names that {@link inspectForward} takes. */
 export const FORWARD_INPUTS = [
   "input_ids",
@@ -47,7 +53,7 @@ export function inspectForward(
   inputs: NamedTensors,
   gradients: readonly string[] = [],
 ): Map<string, Tensor> {
-  checkNames(inputs);
+  checkNames(inputs, FORWARD_INPUTS);
   const parameters = new Map(gradients.map((name) => [name, parameterOf(model, name)]));
   const { input, labels } = expand(model, inputs);
   const outputs = new Map<string, Tensor>();
@@ -69,7 +75,8 @@ export function inspectForward(
 
 /** The one sequence among the inputs, as given and as the model takes it. @throws RocError USAGE for several */
 export function promptOf(model: Mllm, inputs: NamedTensors): { given: readonly number[]; ids: readonly number[] } {
-  const [given = [], ...others] = rowsOf(required(inputs, "input_ids"));
+  checkNames(inputs, PROMPT_INPUTS);
+  const [given = [], ...others] = idsOf(model, inputs);
   if (others.length > 0) throw new RocError("USAGE", "input_ids: give one sequence, [1, T].");
   const [mask] = optionalRows(inputs, "attention_mask", [given]) ?? [];
   const real = given.filter((_, t) => mask?.[t] !== 0);
@@ -78,9 +85,10 @@ export function promptOf(model: Mllm, inputs: NamedTensors): { given: readonly n
 
 /** What of the inputs the model takes, with image placeholders expanded. */
 function expand(model: Mllm, inputs: NamedTensors): { input: MllmInput; labels: number[][] | undefined } {
-  const ids = rowsOf(required(inputs, "input_ids"));
+  const ids = idsOf(model, inputs);
   const mask = optionalRows(inputs, "attention_mask", ids);
   const labels = optionalRows(inputs, "labels", ids);
+  checkRange("labels", labels?.flat() ?? [], model.vocabSize, IGNORED);
   const images = imagesOf(inputs);
   const given = inputs.get("attention_mask");
   if (!model.expandPlaceholders) {
@@ -209,14 +217,32 @@ export function imagesOf(inputs: NamedTensors): ImageBatch | undefined {
   const grid = inputs.get("image_grid_thw");
   if (!pixelValues) return undefined;
   if (!grid) return { pixelValues };
+  if (grid.ndim !== 2 || grid.size(1) !== 3) {
+    throw new RocError("USAGE", `image_grid_thw is [${grid.shape.join(", ")}]; give [images, 3].`);
+  }
   const rows = rowsOf(grid).map(([t = 0, h = 0, w = 0]) => [t, h, w] as const);
   return { pixelValues, imageGridThw: rows };
 }
 
-function checkNames(inputs: NamedTensors): void {
-  const unknown = [...inputs.keys()].filter((name) => !FORWARD_INPUTS.some((known) => known === name));
+function checkNames(inputs: NamedTensors, names: readonly string[]): void {
+  const unknown = [...inputs.keys()].filter((name) => !names.includes(name));
   if (unknown.length === 0) return;
-  throw new RocError("USAGE", `Unknown inputs: ${unknown.join(", ")}. Known are ${FORWARD_INPUTS.join(", ")}.`);
+  throw new RocError("USAGE", `Unknown inputs: ${unknown.join(", ")}. Known are ${names.join(", ")}.`);
+}
+
+/** `input_ids`, each an id of the vocabulary or, in families that expand them, a placeholder. */
+function idsOf(model: Mllm, inputs: NamedTensors): number[][] {
+  const ids = rowsOf(required(inputs, "input_ids"));
+  checkRange("input_ids", ids.flat(), model.vocabSize, model.expandPlaceholders && IMAGE_INDEX);
+  return ids;
+}
+
+/** @param also the one value outside of the vocabulary that means something */
+function checkRange(name: string, values: readonly number[], size: number, also: number | undefined): void {
+  const wrong = values.find((value) => value !== also && !(Number.isInteger(value) && value >= 0 && value < size));
+  if (wrong === undefined) return;
+  const alone = also === undefined ? "" : `, or ${also}`;
+  throw new RocError("USAGE", `${name} holds ${wrong}; give whole numbers from 0 to ${size - 1}${alone}.`);
 }
 
 function required(inputs: NamedTensors, name: string): Tensor {

@@ -6,6 +6,7 @@ import type { ReadableStream } from "node:stream/web";
 import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { messageOf, RocError } from "../errors.js";
 import { IMAGE_FORMATS, sniffFormat, type ImageFormat } from "./sniff.js";
+import { tiffFault } from "./tiff.js";
 import type { RgbImage } from "./types.js";
 
 /** A path, a file's bytes, or a stream of them. */
@@ -41,8 +42,11 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   const bytes = await readInput(input, name, signal);
   checkAborted(signal, name);
   const format = checkFormat(bytes, name);
+  if (format === "TIFF") checkPixels(tiffFault(bytes), name);
   const settings: SharpOptions = { failOn: "error", limitInputPixels: false, autoOrient: orient };
   const metadata = await attempt(sharp(bytes, settings).metadata(), name, format);
+  // Their white may be 1, 255 or anything else.
+  if (/float|double|complex/.test(metadata.depth)) checkPixels(`holds ${metadata.depth} numbers`, name);
   checkSize(metadata, maxPixels, name);
   checkAborted(signal, name);
   const image = await attempt(toRgb(bytes, settings, metadata), name, format);
@@ -116,11 +120,16 @@ function checkFormat(bytes: Uint8Array, name: string): ImageFormat {
   throw new RocError("IMAGE_UNSUPPORTED", `${name} ${what}; save it as one of ${list} and try again`);
 }
 
+function checkPixels(fault: string | undefined, name: string): void {
+  if (fault === undefined) return;
+  throw new RocError("IMAGE_UNSUPPORTED", `${name} ${fault}, which are not read here; save it as 8-bit or 16-bit RGB`);
+}
+
 function checkSize({ width, height }: Metadata, maxPixels: number, name: string): void {
   if (width * height <= maxPixels) return;
   throw new RocError(
     "IMAGE_TOO_LARGE",
-    `${name} is ${width} x ${height} pixels, over the limit of ${maxPixels}; shrink it, or raise maxPixels if you trust it`,
+    `${name} is ${width} x ${height} pixels, over the limit of ${maxPixels}; shrink it, or raise the limit (maxPixels, --max-pixels) if you trust it`,
   );
 }
 
@@ -128,10 +137,10 @@ async function attempt<T>(work: Promise<T>, name: string, format: ImageFormat): 
   try {
     return await work;
   } catch (error) {
-    const detail = messageOf(error).trim().split("\n")[0];
+    // The decoder's own words are left out: its list of errors is shared by all pictures that are being decoded.
     throw new RocError(
       "IMAGE_BROKEN",
-      `${name} is a damaged or incomplete ${format} file (${detail}); copy it again from its source or save it anew`,
+      `${name} is a damaged or incomplete ${format} file; copy it again from its source or save it anew`,
       { cause: error },
     );
   }

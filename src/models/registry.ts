@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
+import { checkDevice } from "../torch/index.js";
 import { ifThere, readJson, readText } from "../weights/index.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
@@ -30,7 +31,7 @@ export interface Loaded {
 /**
  * Loads a checkpoint folder of any known family.
  *
- * @throws RocError CONFIG_INVALID where the family is not known; FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID,
+ * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here; FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID,
  *   CHECKPOINT_MISMATCH, TOKENIZER_INVALID
  */
 export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
@@ -47,6 +48,7 @@ export async function loadMllm(folder: string, options: LoadOptions & ProcessorO
 /** The weights alone: a folder without tokenizer and image processor is enough. Throws as {@link loadMllm}. */
 export async function loadModel(folder: string, options: LoadOptions = {}): Promise<Mllm> {
   const { family } = await familyOf(folder);
+  checkDevice(options.device ?? "cpu");
   const generationConfig = await ifThere(readText(join(folder, GENERATION_CONFIG)));
   const model = await family.load(folder, options);
   return generationConfig === undefined ? model : Object.assign(model, { generationConfig });

@@ -29,13 +29,30 @@ function withSplit(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJson[
   return { type: "Sequence", pretokenizers: [split, { ...preTokenizer, use_regex: false }] };
 }
 
+/**
+ * Letters regardless of case, as Python's patterns take them: the library knows A to Z only, but U+017F is an s and U+212A a k
+ * (Unicode's CaseFolding.txt). Groups of plain letters, as in Qwen's pattern; the library sees to others.
+ */
+function withFolding(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJson["pre_tokenizer"] {
+  if (preTokenizer?.type === "Sequence" && Array.isArray(preTokenizer["pretokenizers"])) {
+    const parts = preTokenizer["pretokenizers"] as (typeof preTokenizer)[];
+    return { ...preTokenizer, pretokenizers: parts.map((part) => withFolding(part)) };
+  }
+  const { Regex: pattern } = (preTokenizer?.["pattern"] ?? {}) as { Regex?: unknown };
+  if (preTokenizer?.type !== "Split" || typeof pattern !== "string") return preTokenizer;
+  const letter = (one: string): string =>
+    `[${one.toLowerCase()}${one.toUpperCase()}${{ s: "\u017f", k: "\u212a" }[one.toLowerCase()] ?? ""}]`;
+  const folded = pattern.replace(/\(\?i:([a-z'|]+)\)/gi, (_, body: string) => `(?:${body.replace(/[a-z]/gi, letter)})`);
+  return { ...preTokenizer, pattern: { Regex: folded } };
+}
+
 type Construct = new (json: object, config: object) => Parts;
 
 /** Builds the parts from a validated tokenizer.json; `file` names it in the error. */
 export function buildParts(json: TokenizerJson, file: string): Parts {
   // Metaspace is ours (see metaspace.ts), as are post-processor and decoder; added tokens would be split twice.
   const ours = { added_tokens: [], post_processor: null, decoder: null };
-  const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withSplit(json.pre_tokenizer);
+  const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withFolding(withSplit(json.pre_tokenizer));
   try {
     // The library reads these four from the object itself and needs every key to be there.
     const parts = new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, pre_tokenizer: preTokenizer }, {});

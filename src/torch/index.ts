@@ -28,6 +28,7 @@ export {
 export {
   autocast,
   backward,
+  checkDevice,
   cudaIsAvailable,
   enableGrad,
   getNumThreads,

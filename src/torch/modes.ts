@@ -1,4 +1,5 @@
 /** The modes that this thread computes in, gradients of several tensors, seeds, threads and devices. All synchronous. */
+import { RocError } from "../errors.js";
 import { guarded } from "./call.js";
 import type { Device, DType } from "./dtype.js";
 import { native } from "./native.js";
@@ -94,6 +95,22 @@ export function setFlag(name: "allowTf32" | "deterministic" | "keepFreedMemory",
 
 export function cudaIsAvailable(): boolean {
   return native.hasCuda();
+}
+
+/**
+ * Whether tensors can be put on a device.
+ * @throws RocError USAGE where it is no device's name, or there is no CUDA here
+ */
+export function checkDevice(device: Device): void {
+  if (!/^(cpu|mps|(cuda|xpu)(:\d+)?)$/.test(device)) {
+    throw new RocError("USAGE", `"${device}" is no device; give cpu, cuda or cuda:1.`);
+  }
+  if (device.startsWith("cuda") && !cudaIsAvailable()) {
+    throw new RocError(
+      "USAGE",
+      `Device ${device}: this libtorch finds no CUDA; use cpu, or a libtorch built for CUDA.`,
+    );
+  }
 }
 
 /** libtorch's version, "2.13.0". */

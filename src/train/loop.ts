@@ -27,7 +27,7 @@ import type { LossCounts, Objective } from "./objective.js";
 import { AdamW, gradientOf, type Optimizer } from "./optimizer.js";
 import type { PixelCache } from "./pixels.js";
 import type { Precision, TrainOptions } from "./options.js";
-import { fasterPrecision, mixedFor, type Mixed } from "./precision.js";
+import { mixedFor, precisionOf, type Mixed } from "./precision.js";
 import { learningRateAt, warmupSteps } from "./schedule.js";
 import { agreement } from "./validate.js";
 
@@ -177,13 +177,7 @@ class Trainer {
     } else if (weights === "bfloat16") {
       this.#precision = "bfloat16";
     } else if (precision === "auto") {
-      const [batch] = await this.#feed.take(0);
-      const measure = (): Precision =>
-        fasterPrecision(model.device, (candidate) => {
-          if (batch) this.#gradients(batch, mixedFor(candidate, model.device));
-          this.#optimizer.zeroGrad();
-        });
-      this.#precision = await this.#peers.fromFirst(measure);
+      this.#precision = await this.#peers.fromFirst(() => precisionOf(model.device));
     } else this.#precision = precision;
     // Weights of 16 bits are computed with as they are.
     if (weights !== "bfloat16") this.#mixed = mixedFor(this.#precision, model.device);

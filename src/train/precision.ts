@@ -1,14 +1,10 @@
 /** Which precision matrix products are computed in. */
-import { performance } from "node:perf_hooks";
+import { readFileSync } from "node:fs";
 import { autocast } from "../torch/index.js";
-import { PRECISIONS, type Precision } from "./options.js";
+import type { Precision } from "./options.js";
 
 /** Runs a forward in some precision. */
 export type Mixed = <T>(body: () => T) => T;
-
-/** bfloat16 has to save this share of the time on a CPU to be taken. */
-const WORTHWHILE = 0.1;
-const ROUNDS = 3;
 
 /** Wraps a forward: as it is, or in autocast with float32 weights. */
 export function mixedFor(precision: Precision, device: string): Mixed {
@@ -18,24 +14,21 @@ export function mixedFor(precision: Precision, device: string): Mixed {
 }
 
 /**
- * The faster precision for a device: bfloat16 on CUDA; on a CPU whichever `trial`, a forward and backward, takes less
- * time in (some have bfloat16 products in hardware, others imitate them slowly).
+ * The precision that a device gains from: bfloat16 on CUDA, and on CPUs with instructions for it (others imitate them slowly).
+ * Not measured, so that the same run on the same machine is always the same.
  *
- * @param now a clock
+ * @param cpu what Linux says of the processor
  */
-export function fasterPrecision(
-  device: string,
-  trial: (precision: Precision) => void,
-  now: () => number = () => performance.now(),
-): Precision {
+export function precisionOf(device: string, cpu = cpuInfo()): Precision {
   if (device.startsWith("cuda")) return "bfloat16";
-  const seconds = { float32: Infinity, bfloat16: Infinity };
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const precision of PRECISIONS) {
-      const start = now();
-      trial(precision);
-      seconds[precision] = Math.min(seconds[precision], now() - start);
-    }
+  return /^(flags|Features)\s*:.*\b(avx512_bf16|amx_bf16|bf16)\b/m.test(cpu) ? "bfloat16" : "float32";
+}
+
+function cpuInfo(): string {
+  try {
+    return readFileSync("/proc/cpuinfo", "utf8");
+  } catch {
+    // Not Linux.
+    return "";
   }
-  return seconds.bfloat16 < (1 - WORTHWHILE) * seconds.float32 ? "bfloat16" : "float32";
 }

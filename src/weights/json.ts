@@ -1,5 +1,5 @@
 /** JSON files of a checkpoint folder. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
 
 /**
@@ -19,9 +19,14 @@ export async function readJson(file: string, invalid: ErrorCode = "CONFIG_INVALI
 
 /** The content of a text file. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
 export async function readText(file: string): Promise<string> {
-  return readFile(file, "utf8").catch((cause: unknown) => {
+  try {
+    // A pipe would be waited for until somebody writes into it; a folder is told by reading it.
+    const found = await stat(file);
+    if (!found.isFile() && !found.isDirectory()) throw new Error("it is no file");
+    return await readFile(file, "utf8");
+  } catch (cause) {
     throw fileError(file, cause);
-  });
+  }
 }
 
 /** What is read, or undefined where the file does not exist. */

@@ -1,5 +1,5 @@
 /** Reads one safetensors file: tensors show the file's memory, nothing is copied or parsed before it is asked for. */
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { RocError } from "../errors.js";
 import { empty, mapFile, type MappedFile, type Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
@@ -12,6 +12,11 @@ export async function openSafetensors(file: string): Promise<Checkpoint> {
 }
 
 async function readHeader(file: string): Promise<Header> {
+  // A pipe would be waited for until somebody writes into it.
+  const found = await stat(file).catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
+  if (!found.isFile()) throw fileError(file, new Error("it is no file"));
   const handle = await open(file, "r").catch((cause: unknown) => {
     throw fileError(file, cause);
   });

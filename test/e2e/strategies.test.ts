@@ -87,3 +87,21 @@ for (const strategy of STRATEGY_NAMES) {
     });
   }
 }
+
+test("train: --set without a configuration file is refused, wrong labels are told first", async () => {
+  const folder = await mkdtemp(join(root, "labels-"));
+  const demo = join(ROOT, "models/demo");
+  const flags = ["--data", folder, "--model", demo, "--out", join(folder, "run"), "--steps", "1", "--batch", "2"];
+  const refused = await command("train", ...flags, "--set", "train.steps=3");
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /--set train\.steps=3: it changes a configuration file/);
+  const photos = (await readdir(join(ROOT, "examples/photos"))).filter((name) => name.endsWith(".jpg"));
+  const rows = photos.map((name, i) => `${join(ROOT, "examples/photos", name)},${i === 2 ? 11 : 5}\n`);
+  await writeFile(join(folder, "ratings.csv"), `image,score\n${rows.join("")}gone.jpg,5\n`);
+  await writeFile(join(folder, "dataset.json"), JSON.stringify({ name: "Mine", scale: { min: 1, max: 10 } }));
+  const { code, stderr } = await command("train", ...flags, "--precision", "float32");
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /note: Rated pictures without an image file, left out: 1, as gone\.jpg/);
+  assert.match(stderr, /note: Labels outside their scale: 1, as .*: score is 11, outside 1 to 10/);
+  assert.match(stderr, /For all of them: roc4mllm data check /);
+});

@@ -9,8 +9,9 @@ import { loadMllm } from "../../src/models/registry.js";
 import { saveMllm } from "../../src/models/save.js";
 import type { Mllm } from "../../src/models/types.js";
 import { mapSource, randomSource } from "../../src/nn/index.js";
-import { liveTensors, noGrad, scope, zeros, type Tensor } from "../../src/torch/index.js";
+import { cudaIsAvailable, liveTensors, noGrad, scope, zeros, type Tensor } from "../../src/torch/index.js";
 import { atomicWriteJson, openCheckpoint, readJson, saveCheckpoint } from "../../src/weights/index.js";
+import { ROOT } from "../support.js";
 import { difference, ids, loadTiny, TINY } from "./llava-support.js";
 
 const alive = liveTensors();
@@ -244,6 +245,7 @@ test("configs: transformers' defaults, both spellings of theta, what is not know
   };
   refused({}, /the-file.*model_type/);
   refused(of({ rope_parameters: { rope_type: "yarn" } }) as object, /rope_type/);
+  refused(of({ rope_parameters: { type: "linear", factor: 2 } }) as object, /rope_parameters\.type/);
   refused(of({ rope_scaling: { type: "linear", factor: 2 } }) as object, /rope_scaling/);
   refused(of({ model_type: "mistral" }) as object, /text_config\.model_type/);
   refused(of({ hidden_size: -1 }) as object, /hidden_size/);
@@ -258,4 +260,11 @@ test("a family that is not known", async () => {
     message: /"gpt2" is not supported; known are: llava/,
   });
   await assert.rejects(loadMllm(join(folder, "nowhere")), { code: "FILE_NOT_FOUND" });
+});
+
+test("a device that is not here", async () => {
+  const demo = join(ROOT, "models/demo");
+  await assert.rejects(loadMllm(demo, { device: "banana" }), { code: "USAGE", message: /"banana" is no device/ });
+  if (!cudaIsAvailable())
+    await assert.rejects(loadMllm(demo, { device: "cuda" }), { code: "USAGE", message: /cuda: .* finds no CUDA/ });
 });

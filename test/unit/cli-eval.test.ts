@@ -96,12 +96,13 @@ test("--predictions: our own table gives our own figures; the other format goes"
   const out = join(folder, "other");
   const file = join(own, "predictions.parquet");
   const { code, asked, stderr } = await runEval([...ran, "--out", out, "--predictions", file]);
-  assert.equal(stderr, `Wrote ${out}\n`);
+  assert.equal(stderr, `Read the scores from column predicted_score of ${file}, the pictures from id.\nWrote ${out}\n`);
   assert.equal(code, 0);
   assert.equal(asked.folder, undefined);
   const [mine, theirs] = await Promise.all([readSummary(own), readSummary(out)]);
   assert.deepEqual({ ...theirs, provenance: null }, { ...mine, provenance: null });
   assert.deepEqual([theirs.provenance.kind, theirs.provenance.unmatchedRows], ["predictions", 0]);
+  assert.deepEqual(theirs.provenance.columns, { id: "id", score: "predicted_score" });
 });
 
 test("--comments are compared, under the parser's own name", async (t) => {

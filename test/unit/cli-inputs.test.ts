@@ -1,5 +1,6 @@
 /** Which files the arguments of `score` stand for. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -86,6 +87,18 @@ test("links are followed, and a folder that links to itself is read once", async
     (await expand([join(folder, "in")])).files,
     ["a.jpg", "b.jpg"].map((name) => join(folder, "in", name)),
   );
+});
+
+test("a link to nothing stays in the list, a pipe is a note", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "x" });
+  symlinkSync(join(folder, "gone.jpg"), join(folder, "b.jpg"));
+  execFileSync("mkfifo", [join(folder, "c.jpg")]);
+  const { files, notes } = await expand([folder]);
+  assert.deepEqual(
+    files,
+    ["a.jpg", "b.jpg"].map((name) => join(folder, name)),
+  );
+  assert.deepEqual(notes, [`left out ${join(folder, "c.jpg")}: it is no file but a pipe, a socket or a device`]);
 });
 
 test("nothing found is wrong use, with a remedy", async (t) => {

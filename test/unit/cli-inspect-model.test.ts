@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import sharp from "sharp";
 import { importInspect } from "../../src/cli/inspect.js";
 import { run } from "../../src/cli/program.js";
-import { liveTensors, scope, type Tensor } from "../../src/torch/index.js";
+import { fromTypedArray, liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../src/weights/index.js";
 import { fixture } from "../support.js";
 import { folderWith } from "./cli-support.js";
@@ -125,6 +125,15 @@ test("forward: what does not fit is named", async (t) => {
     return inspect(["forward", "--model", folder, "--inputs", file, "--outputs", join(folder, "o"), ...more]);
   };
   const without = (name: string) => new Map([...tensors].filter(([key]) => key !== name));
+  /** With another value at the end. */
+  const made: Tensor[] = [];
+  const ending = (name: string, value: number): [string, Tensor] => {
+    const given = tensors.get(name) as Tensor;
+    const values = given.toNumbers().map((one, i, all) => (i === all.length - 1 ? value : one));
+    const tensor = fromTypedArray(BigInt64Array.from(values, BigInt), given.shape);
+    made.push(tensor);
+    return [name, tensor];
+  };
   const cases: [Map<string, Tensor>, string[], RegExp][] = [
     [without("input_ids"), [], /input_ids \[batch, T\]/],
     [without("pixel_values"), [], /placeholders/],
@@ -132,6 +141,8 @@ test("forward: what does not fit is named", async (t) => {
     [tensors, ["--grads", "nonsense.weight"], /no parameter nonsense\.weight/],
     [new Map([...tensors, ["gt_scores", tensors.get("gt_score") as Tensor]]), [], /Unknown inputs: gt_scores/],
     [new Map([...tensors, ["gt_score", tensors.get("target") as Tensor]]), [], /gt_score has 18 values/],
+    [new Map([...tensors, ending("input_ids", -1)]), [], /input_ids holds -1; .* from 0 to 99\.$/m],
+    [new Map([...tensors, ending("labels", 100)]), [], /labels holds 100; .* 0 to 99, or -100/],
     [new Map([...tensors, ["target", tensors.get("gt_score") as Tensor]]), [], /target has the shape \[3\]/],
   ];
   for (const [changed, more, message] of cases) {
@@ -139,7 +150,7 @@ test("forward: what does not fit is named", async (t) => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, message);
   }
-  for (const tensor of tensors.values()) tensor.dispose();
+  for (const tensor of [...tensors.values(), ...made]) tensor.dispose();
   assert.equal(liveTensors(), 0);
 });
 

@@ -1,5 +1,6 @@
 /** `score` from arguments to output and exit code, with a made-up engine. */
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { run } from "../../src/cli/program.js";
@@ -119,6 +120,19 @@ test("errors of ours have their own exit codes, others print a stack and give 70
   assert.equal(bug.code, 70);
   assert.match(bug.stderr, /bug of ours.*\nTypeError: x is not a function\n\s+at /);
   assert.equal(bug.asked.disposed, true);
+});
+
+test("what the system refuses is no bug of ours", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "" });
+  const { code, stderr } = await runCli(["score", folder], () => {
+    mkdirSync(join(folder, "a.jpg", "below"));
+    throw new Error("not reached");
+  });
+  assert.equal(code, 3);
+  assert.match(
+    stderr,
+    /^error: .*a\.jpg\/below: a part of the path is a file, not a folder \(mkdir, ENOTDIR\)\. Correct/,
+  );
 });
 
 test("stopped by the user: exit code 130, and what was scored stays printed", async (t) => {

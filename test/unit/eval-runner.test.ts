@@ -188,12 +188,27 @@ test("pictures go by id, path, file name or stem; what fits none is counted, wha
   assert.deepEqual(byId.predictions.map(({ predicted: { score } }) => score), [null, 2]); // prettier-ignore
 });
 
+test("a column that holds the data set's own labels is not taken for predictions", async (t) => {
+  const { data, samples, partial } = await prepared(t);
+  const file = `${partial}.csv`;
+  const rows = samples.map(({ id, score }, i) => `C:\\photos\\${id},${score.toFixed(4)},${2 + (i % 5)}\n`);
+  await writeFile(file, `image,score,my_model\n${rows.join("")}`);
+  const message = /column score holds the data set's own labels.*--score-column; there are image, score, my_model/;
+  await assert.rejects(readSystem(file, data, samples), { code: "DATA_INVALID", message });
+  const { predictions, columns } = await readSystem(file, data, samples, { scoreColumn: "my_model" });
+  assert.deepEqual(predictions.slice(0, 3).map(({ predicted: { score } }) => score), [2, 3, 4]); // prettier-ignore
+  assert.deepEqual(columns, { id: "image", score: "my_model" });
+  const asked = await readSystem(file, data, samples, { scoreColumn: "score" });
+  assert.ok(asked.predictions.every(({ predicted, truth }) => Math.abs((predicted["score"] ?? 0) - (truth["score"] ?? 9)) < 1e-3)); // prettier-ignore
+});
+
 test("files of other systems that make no sense are refused with a place", async (t) => {
   const { data, samples, partial } = await prepared(t);
   const cases: [name: string, text: string, message: RegExp][] = [
     ["a.csv", "id,score\n", /holds no row/],
     ["a.csv", "picture,score\np0,2\n", /no column for the picture: looked for id, image.*found picture, score/],
     ["a.csv", "id,quality\np0,2\n", /no column for the prediction/],
+    ["a.csv", "id,score\np0,0x10\n", /score of p0\.png is "0x10", no number/],
     ["a.csv", "id,score\np0,good\n", /no score for any picture: .*score of p0\.png is "good", no number/],
     [
       "a.csv",

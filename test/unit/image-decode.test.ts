@@ -217,6 +217,33 @@ test("what is no image of a known format is refused by name", async () => {
   }
 });
 
+test("TIFFs whose pixels would come out wrong are refused", async () => {
+  /** One strip of 2 x 2 pixels behind a directory of short values. */
+  const tiff = (photometric: number, bits: number, sampleFormat: number, samples: number): Buffer => {
+    const strip = Buffer.alloc((4 * samples * bits) / 8, 1);
+    const tags = [
+      ...[[256, 2], [257, 2], [258, bits], [259, 1], [262, photometric], [273, 8 + 2 + 12 * 10 + 4]],
+      ...[[277, samples], [278, 2], [279, strip.length], [339, sampleFormat]],
+    ]; // prettier-ignore
+    const head = Buffer.from("4949" + "2a00" + "08000000" + "0a00", "hex");
+    const entries = tags.map(([tag = 0, value = 0]) => {
+      const entry = Buffer.alloc(12);
+      entry.writeUInt16LE(tag, 0);
+      entry.writeUInt16LE(3, 2);
+      entry.writeUInt32LE(1, 4);
+      entry.writeUInt16LE(value, 8);
+      return entry;
+    });
+    return Buffer.concat([head, ...entries, Buffer.alloc(4), strip]);
+  };
+  assert.equal((await decodeImage(tiff(1, 8, 1, 1))).width, 2, "a plain one is read");
+  const refused = (bytes: Buffer, message: RegExp): Promise<void> =>
+    assert.rejects(decodeImage(bytes, { name: "x" }), { code: "IMAGE_UNSUPPORTED", message });
+  await refused(tiff(6, 8, 1, 3), /x holds YCbCr colours without JPEG.*save it as/);
+  await refused(tiff(8, 8, 1, 3), /x holds CIELab colours/);
+  await refused(tiff(1, 32, 3, 1), /x holds float numbers/);
+});
+
 test("missing, unreadable and empty files", async () => {
   const missing = join(folder, "missing.jpg");
   await assert.rejects(decodeImage(missing), {

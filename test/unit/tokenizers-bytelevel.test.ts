@@ -45,3 +45,34 @@ test("ids are those of Python's tokenizers", async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+/** Qwen2's pattern, up to the words; here a merge would cross what it cuts. */
+const QWEN = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}`;
+
+test("a pattern regardless of case takes U+017F for an s, as Python's does", async () => {
+  const split = { type: "Split", pattern: { Regex: QWEN }, behavior: "Isolated", invert: false };
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
+  const pieces = ["'", "Å", "¿", "a", "¿a", "S", "s", "Sa", "sa"];
+  const vocab = Object.fromEntries(pieces.map((piece, id) => [piece, id]));
+  const merges = [
+    ["¿", "a"],
+    ["S", "a"],
+    ["s", "a"],
+  ];
+  const file = {
+    ...FILE,
+    pre_tokenizer: { type: "Sequence", pretokenizers: [split, bytes] },
+    model: { ...FILE.model, vocab, merges },
+  };
+  const folder = await mkdtemp(join(tmpdir(), "bytelevel-"));
+  try {
+    await writeFile(join(folder, "tokenizer.json"), JSON.stringify(file));
+    const tokenizer = await loadTokenizer(folder);
+    assert.deepEqual(tokenizer.encode("'ſa"), [0, 1, 2, 3]);
+    assert.deepEqual(tokenizer.encode("'Sa"), [0, 5, 3]);
+    assert.deepEqual(tokenizer.encode("'sa"), [0, 6, 3]);
+    assert.deepEqual(tokenizer.encode("aſa"), [3, 1, 4]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

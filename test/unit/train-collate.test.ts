@@ -8,8 +8,7 @@ import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/collate.js";
 import { flipHorizontally, PixelCache } from "../../src/train/pixels.js";
-import type { Precision } from "../../src/train/options.js";
-import { fasterPrecision } from "../../src/train/precision.js";
+import { precisionOf } from "../../src/train/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
 
 const IMAGE = 90;
@@ -121,15 +120,12 @@ test("pixels are decoded once within the limit, and mirrored without touching th
   assert.deepEqual([...(first as RgbImage).data], [0, 0, 0, 9, 9, 9]);
 });
 
-test("auto takes bfloat16 on a CPU only where it is measured to be faster", () => {
-  let clock = 0;
-  const chosen = (cost: Record<Precision, number>): Precision =>
-    fasterPrecision(
-      "cpu",
-      (precision) => (clock += cost[precision]),
-      () => clock,
-    );
-  assert.equal(chosen({ float32: 8, bfloat16: 4 }), "bfloat16");
-  assert.equal(chosen({ float32: 4, bfloat16: 8 }), "float32");
-  assert.equal(chosen({ float32: 4, bfloat16: 3.9 }), "float32");
+test("auto takes bfloat16 where the device has it, and always the same", () => {
+  assert.equal(precisionOf("cuda:1", ""), "bfloat16");
+  assert.equal(precisionOf("cpu", "flags\t\t: avx512f avx512_bf16 avx512vl\n"), "bfloat16");
+  assert.equal(precisionOf("cpu", "flags\t\t: amx_tile amx_bf16\n"), "bfloat16");
+  assert.equal(precisionOf("cpu", "Features\t: asimd bf16 i8mm\n"), "bfloat16");
+  assert.equal(precisionOf("cpu", "flags\t\t: avx2 avx512f\nbugs\t\t: bf16\n"), "float32");
+  assert.equal(precisionOf("cpu", ""), "float32");
+  assert.equal(precisionOf("cpu"), precisionOf("cpu"));
 });

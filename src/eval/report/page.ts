@@ -255,7 +255,8 @@ function trainingSection({ curves }: RunFolder): Section[] {
 }
 
 function provenanceSection({ summary: { provenance } }: RunFolder): Section {
-  const { kind, system, method, onnx, data, folder, split, limit, labels, missingImages, unmatchedRows } = provenance;
+  const { kind, system, method, onnx, data, folder, split, limit, labels, missingImages, unmatchedRows, columns } =
+    provenance;
   const { seed, resamples, version, revision, torch, node, date } = provenance;
   const facts: readonly (readonly [string, string | number | undefined])[] = [
     ["system", `${system} (${kind})`],
@@ -267,6 +268,7 @@ function provenanceSection({ summary: { provenance } }: RunFolder): Section {
     ["labels", `${labels} (digest of ids and ratings)`],
     ["without image", missingImages],
     ["rows unmatched", unmatchedRows],
+    ["columns read", columns && `${columns.id}, ${columns.score}`],
     ["intervals", `percentile bootstrap, ${resamples} resamples, seed ${seed}`],
     ["made by", `roc4mllm ${version}${revision === null ? "" : ` (${revision})`}`],
     ["libraries", `${torch === undefined ? "" : `libtorch ${torch}, `}Node ${node}`],

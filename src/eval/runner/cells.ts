@@ -1,4 +1,5 @@
 /** Cells of a table of predictions: text of a CSV file, values of JSON Lines and Parquet. */
+import { parseNumber } from "../../data/numbers.js";
 import { z } from "zod";
 import type { ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
@@ -17,8 +18,8 @@ export function cellText(cell: unknown): string {
 export function cellNumber(cell: unknown, where: string): number | null {
   const text = cellText(cell).trim();
   if (text === "" || /^(nan|null|none|na|n\/a|-)$/i.test(text)) return null;
-  const value = Number(text);
-  if (Number.isFinite(value)) return value;
+  const value = parseNumber(text);
+  if (value !== undefined && Number.isFinite(value)) return value;
   throw new RocError("DATA_INVALID", `${where} is ${JSON.stringify(text)}, no number.`);
 }
 

@@ -30,6 +30,8 @@ const provenanceSchema = z.object({
   missingImages: z.number(),
   /** Rows of a predictions file that belong to no picture. */
   unmatchedRows: z.number().optional(),
+  /** Columns of a predictions file that were read. */
+  columns: z.object({ id: z.string(), score: z.string() }).optional(),
   /** Of the bootstrap. */
   seed: z.number(),
   resamples: z.number(),

@@ -32,6 +32,8 @@ export interface SystemOptions {
 export interface SystemPredictions {
   /** One a sample, in the samples' order; those the file says nothing of have an error. */
   readonly predictions: readonly Prediction[];
+  /** Which columns were read. */
+  readonly columns: { readonly id: string; readonly score: string };
   /** Rows of the file that belong to no sample, and one of their names. */
   readonly unmatched: number;
   readonly stranger?: string | undefined;
@@ -49,7 +51,8 @@ type Scales = Pick<LoadedDataset, "scale" | "attributeScales" | "name">;
  * `error`), `ANSWER_UNCLEAR` for a score that is no number.
  *
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID where a column is missing, another cell is not of its form, a name fits
- *   several pictures, a picture stands twice, or no picture at all gets a score
+ *   several pictures, a picture stands twice, no picture at all gets a score, or the column that was found, but not asked
+ *   for, holds the data set's own labels
  */
 export async function readSystem(
   file: string,
@@ -77,7 +80,24 @@ export async function readSystem(
     const { error } = predictions.find(({ id }) => found.has(id)) as Prediction;
     throw new RocError("DATA_INVALID", `${file} has no score for any picture: ${error?.message}.`);
   }
-  return { predictions, unmatched, stranger };
+  if (!scoreColumn && areLabels(predictions, data.scale)) {
+    const remedy = `Name the one with the predictions by --score-column; there are ${[...columns].join(", ")}`;
+    throw new RocError("DATA_INVALID", `${file}: its column ${scores} holds the data set's own labels. ${remedy}.`);
+  }
+  return { predictions, unmatched, stranger, columns: { id: ids, score: scores } };
+}
+
+/** Fewer than so many scores may be right by chance. */
+const FEW = 5;
+
+/** Whether every score is the rated one, but for rounding: a file may hold both, under names that say little. */
+function areLabels(predictions: readonly Prediction[], { min, max }: ScoreScale): boolean {
+  const pairs = predictions.flatMap(({ predicted, truth }) => {
+    const [value, label] = [predicted[SCORE], truth[SCORE]];
+    return typeof value === "number" && label !== undefined ? [[value, label] as const] : [];
+  });
+  const near = 1e-4 * (max - min);
+  return pairs.length >= FEW && pairs.every(([value, label]) => Math.abs(value - label) <= near);
 }
 
 /** Rows by the id of their sample. */
@@ -91,7 +111,7 @@ function match(
   const found = new Map<string, cells.Row>();
   const strangers: string[] = [];
   rows.forEach((row, index) => {
-    const name = cells.cellText(row.get(idColumn));
+    const name = cells.cellText(row.get(idColumn)).replaceAll("\\", "/");
     const [id, other] = known.get(name) ?? known.get(basename(name)) ?? known.get(stem(name)) ?? [];
     const fault = (text: string): RocError =>
       new RocError("DATA_INVALID", `${file}, row ${index + 1}: ${name} ${text}`);

@@ -65,7 +65,9 @@ const visionSchema = z.looseObject({
   layer_norm_eps: or(positive, 1e-5),
 });
 
-const rope = z.looseObject({ rope_type: or(z.literal("default"), "default"), rope_theta: positive.nullish() });
+/** Older files say `type`. No other kind is computed here. */
+const ropeKind = z.literal("default").nullish();
+const rope = z.looseObject({ rope_type: ropeKind, type: ropeKind, rope_theta: positive.nullish() });
 
 /** The defaults are those of LlamaConfig. */
 const textSchema = z.looseObject({
