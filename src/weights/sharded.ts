@@ -27,7 +27,7 @@ async function readIndex(file: string): Promise<Map<string, string>> {
   if (parsed.success) return new Map(Object.entries(parsed.data.weight_map));
   // A wrong kind of name is wrong for every tensor: the first says it.
   const [{ path = [], message = "" } = {}] = parsed.error.issues;
-  const what = `${path.map(String).join(": ")}: ${message}`;
+  const what = [...path.map(String), message].join(": ");
   throw new RocError("CHECKPOINT_INVALID", `${file} is not a shard index: ${what}. Fetch the file again.`);
 }
 

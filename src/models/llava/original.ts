@@ -44,7 +44,10 @@ export function publicForm(config: Record<string, unknown>, file: string): { con
   const parsed = schema.safeParse(config);
   if (!parsed.success) {
     const what = z.prettifyError(parsed.error).replaceAll("\n", " ");
-    throw new RocError("CONFIG_INVALID", `${file} is not an original LLaVA-1.5 config: ${what}`);
+    throw new RocError(
+      "CONFIG_INVALID",
+      `${file} is not an original LLaVA-1.5 config: ${what}. Other kinds are not read.`,
+    );
   }
   const values = parsed.data;
   const { mm_vision_select_layer: layer, mm_vision_select_feature: feature } = values;
