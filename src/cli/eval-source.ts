@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import type { LoadedDataset, Sample, ScoreScale } from "../data/index.js";
 import type { Model, ScoringMethod } from "../engine/index.js";
 import { RocError } from "../errors.js";
-import { predict, readSystem, SCORE, type Prediction } from "../eval/runner/index.js";
+import { predict, readSystem, SCORE, type Prediction, type SystemPredictions } from "../eval/runner/index.js";
 import { atomicWriteJson } from "../weights/atomic.js";
 import { findModel } from "./find-model.js";
 import type { Context } from "./io.js";
@@ -29,7 +29,7 @@ export interface Source {
   /** Rows of a predictions file that belong to no picture. */
   readonly unmatched?: number;
   /** Columns of a predictions file that were read. */
-  readonly columns?: { readonly id: string; readonly score: string };
+  readonly columns?: SystemPredictions["columns"];
 }
 
 /** What is to be evaluated. */

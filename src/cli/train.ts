@@ -182,7 +182,7 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   const progress = new TrainProgress(isFirst ? io : { stdout: SILENCE, stderr: SILENCE }, flags.json);
   const { validation: validationFraction } = spec.data;
   const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
-  await tellProblems(dataset, spec.dataFolder, progress);
+  if (isFirst) await tellProblems(dataset, spec.dataFolder, progress);
   const training = await import("../train/index.js");
   await useThreads(flags.threads);
   const data = training.runData(dataset, spec.data, spec.seed);

@@ -3,7 +3,7 @@
  * against another one, or for looking inside a model.
  */
 import { RocError } from "../errors.js";
-import type { ImageBatch, Mllm, MllmInput } from "../models/types.js";
+import { IMAGE_ID, type ImageBatch, type Mllm, type MllmInput } from "../models/types.js";
 import {
   LOSS_PRESETS,
   rocLoss,
@@ -22,21 +22,10 @@ const IGNORED = -100;
 export type NamedTensors = ReadonlyMap<string, Tensor>;
 
 /** Names that {@link promptOf} takes. */
-const PROMPT_INPUTS: readonly string[] = ["input_ids", "attention_mask", "pixel_values", "image_grid_thw"];
-
-/** Stands for an image in the ids of families that expand placeholders. */
-const IMAGE_INDEX = -200;
+const PROMPT_INPUTS = ["input_ids", "attention_mask", "pixel_values", "image_grid_thw"] as const;
 
 /** Names that {@link inspectForward} takes. */
-export const FORWARD_INPUTS = [
-  "input_ids",
-  "attention_mask",
-  "pixel_values",
-  "image_grid_thw",
-  "labels",
-  "gt_score",
-  "target",
-] as const;
+export const FORWARD_INPUTS: readonly string[] = [...PROMPT_INPUTS, "labels", "gt_score", "target"];
 
 /**
  * Outputs by name; belongs to the caller's scope.
@@ -233,7 +222,7 @@ function checkNames(inputs: NamedTensors, names: readonly string[]): void {
 /** `input_ids`, each an id of the vocabulary or, in families that expand them, a placeholder. */
 function idsOf(model: Mllm, inputs: NamedTensors): number[][] {
   const ids = rowsOf(required(inputs, "input_ids"));
-  checkRange("input_ids", ids.flat(), model.vocabSize, model.expandPlaceholders && IMAGE_INDEX);
+  checkRange("input_ids", ids.flat(), model.vocabSize, model.expandPlaceholders && IMAGE_ID);
   return ids;
 }
 

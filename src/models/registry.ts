@@ -31,8 +31,8 @@ export interface Loaded {
 /**
  * Loads a checkpoint folder of any known family.
  *
- * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here; FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID,
- *   CHECKPOINT_MISMATCH, TOKENIZER_INVALID
+ * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here; FILE_NOT_FOUND,
+ *   FILE_UNREADABLE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID
  */
 export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
   const { family } = await familyOf(folder);

@@ -7,6 +7,12 @@ import type { Device, DType, Tensor } from "../torch/index.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
 import type { Tokenizer } from "../tokenizers/types.js";
 
+/**
+ * Stands for a visual row among token ids (before expansion: for an image) where no token of the vocabulary does: in
+ * mPLUG-Owl2 and in the original LLaVA code, as both have it.
+ */
+export const IMAGE_ID = -200;
+
 /** What the vision part takes; made by {@link ImageInputs.images}. */
 export interface ImageBatch {
   /** llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl: `[patches of all images, values a patch]`. */

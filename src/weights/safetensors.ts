@@ -1,5 +1,6 @@
 /** Reads one safetensors file: tensors show the file's memory, nothing is copied or parsed before it is asked for. */
-import { open, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { RocError } from "../errors.js";
 import { empty, mapFile, type MappedFile, type Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
@@ -12,16 +13,14 @@ export async function openSafetensors(file: string): Promise<Checkpoint> {
 }
 
 async function readHeader(file: string): Promise<Header> {
-  // A pipe would be waited for until somebody writes into it.
-  const found = await stat(file).catch((cause: unknown) => {
-    throw fileError(file, cause);
-  });
-  if (!found.isFile()) throw fileError(file, new Error("it is no file"));
-  const handle = await open(file, "r").catch((cause: unknown) => {
+  // Without waiting: a pipe would be waited for until somebody writes into it.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw fileError(file, cause);
   });
   try {
-    const fileBytes = (await handle.stat()).size;
+    const found = await handle.stat();
+    if (!found.isFile()) throw new Error("it is no file");
+    const fileBytes = found.size;
     const read = async (length: number, position: number): Promise<Uint8Array> => {
       const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position);
       return buffer.subarray(0, bytesRead);

@@ -125,8 +125,8 @@ test("forward: what does not fit is named", async (t) => {
     return inspect(["forward", "--model", folder, "--inputs", file, "--outputs", join(folder, "o"), ...more]);
   };
   const without = (name: string) => new Map([...tensors].filter(([key]) => key !== name));
-  /** With another value at the end. */
   const made: Tensor[] = [];
+  /** With another value at the end. */
   const ending = (name: string, value: number): [string, Tensor] => {
     const given = tensors.get(name) as Tensor;
     const values = given.toNumbers().map((one, i, all) => (i === all.length - 1 ? value : one));

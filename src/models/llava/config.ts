@@ -6,8 +6,9 @@ import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
 import { activation, count, headsOf, or, positive } from "../config-fields.js";
+import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
-import { isOriginal, NO_TOKEN, publicForm } from "./original.js";
+import { isOriginal, publicForm } from "./original.js";
 
 export interface VisionConfig {
   readonly hiddenSize: number;
@@ -29,7 +30,7 @@ export interface LlavaConfig {
   readonly text: DecoderConfig;
   /** Which names its tensors have, and how prompts are made: see names.ts. */
   readonly layout: Layout;
-  /** What stands for one row of image features: a token, or {@link NO_TOKEN}. */
+  /** What stands for one row of image features: a token, or {@link IMAGE_ID}. */
   readonly imageTokenId: number;
   /** Indices into the vision tower's hidden states (0: its input, `layers`: its last output); several are concatenated. */
   readonly featureLayers: readonly number[];
@@ -90,7 +91,7 @@ const textSchema = z.looseObject({
   tie_word_embeddings: or(z.boolean(), false),
 });
 
-const imageToken = z.union([z.number().int().nonnegative(), z.literal(NO_TOKEN)]).nullish();
+const imageToken = z.union([z.number().int().nonnegative(), z.literal(IMAGE_ID)]).nullish();
 
 const schema = z.looseObject({
   model_type: z.literal("llava"),

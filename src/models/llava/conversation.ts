@@ -2,7 +2,7 @@
 import type { Tokenizer } from "../../tokenizers/index.js";
 import { answerIds, type Conversation } from "../answer.js";
 import { vicunaSystem } from "../conversation.js";
-import { NO_TOKEN } from "./original.js";
+import { IMAGE_ID } from "../types.js";
 
 /** How texts mark an image; a token in transformers' checkpoints. */
 export const IMAGE_TOKEN = "<image>";
@@ -24,12 +24,12 @@ export type OriginalConversation = keyof typeof SYSTEMS;
 
 export const ORIGINAL_CONVERSATIONS = Object.keys(SYSTEMS) as [OriginalConversation, ...OriginalConversation[]];
 
-/** Vicuna's with its system text; each side of an image is tokenised by itself, {@link NO_TOKEN} put between. */
+/** Vicuna's with its system text; each side of an image is tokenised by itself, {@link IMAGE_ID} put between. */
 export function vicuna(tokenizer: Tokenizer, name: OriginalConversation): Conversation {
   return {
     prompt(question) {
       const [first = "", ...later] = `${SYSTEMS[name]}USER: ${question} ${CUE}`.split(IMAGE_TOKEN);
-      const behind = later.flatMap((text) => [NO_TOKEN, ...tokenizer.encode(text, { addSpecialTokens: false })]);
+      const behind = later.flatMap((text) => [IMAGE_ID, ...tokenizer.encode(text, { addSpecialTokens: false })]);
       return [...tokenizer.encode(first), ...behind];
     },
     answer: (text) => answerIds(tokenizer, CUE, text),

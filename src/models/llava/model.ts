@@ -6,10 +6,9 @@ import { RocError } from "../../errors.js";
 import { ACTIVATIONS, Decoder, insertRows, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
 import { cat, type Tensor } from "../../torch/index.js";
 import { DecoderMllm } from "../decoder-mllm.js";
-import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
+import { IMAGE_ID, type Cache, type ImageBatch, type Mllm, type MllmInput } from "../types.js";
 import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
 import { memoryName, nameIn } from "./names.js";
-import { NO_TOKEN } from "./original.js";
 import { ClipVision } from "./vision.js";
 
 class Projector {
@@ -52,7 +51,7 @@ export class LlavaModel extends DecoderMllm implements Mllm {
     super({ config: parsed.raw, decoder, tensors: root.tensors, nested: parsed.layout !== "original" });
     this.#vision = vision;
     this.#projector = projector;
-    if (parsed.imageTokenId === NO_TOKEN) this.expandPlaceholders = (ids) => expandRows(ids, rowsPerImage(parsed));
+    if (parsed.imageTokenId === IMAGE_ID) this.expandPlaceholders = (ids) => expandRows(ids, rowsPerImage(parsed));
   }
 
   forward(input: MllmInput, cache?: Cache): Tensor {
@@ -98,10 +97,10 @@ export class LlavaModel extends DecoderMllm implements Mllm {
 export function expandRows(ids: readonly number[], rows: number): number[] {
   const runs: number[][] = [];
   for (const [t, id] of ids.entries()) {
-    if (t > 0 && (id === NO_TOKEN) === (ids[t - 1] === NO_TOKEN)) runs.at(-1)?.push(id);
+    if (t > 0 && (id === IMAGE_ID) === (ids[t - 1] === IMAGE_ID)) runs.at(-1)?.push(id);
     else runs.push([id]);
   }
-  const isOpen = (run: readonly number[]): boolean => run[0] === NO_TOKEN && run.length % rows !== 0;
+  const isOpen = (run: readonly number[]): boolean => run[0] === IMAGE_ID && run.length % rows !== 0;
   return runs.flatMap((run) => (isOpen(run) ? run.flatMap((id) => new Array<number>(rows).fill(id)) : run));
 }
 

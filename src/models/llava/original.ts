@@ -4,9 +4,7 @@
  */
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-
-/** Stands for an image's row among token ids, where no token does: as the original code has it. */
-export const NO_TOKEN = -200;
+import { IMAGE_ID } from "../types.js";
 
 /** Null and absent both mean that there is none. */
 const absent = z.union([z.literal(false), z.null()]).optional();
@@ -57,7 +55,7 @@ export function publicForm(config: Record<string, unknown>, file: string): { con
       model_type: "llava",
       text_config: { ...config, model_type: "llama" },
       vision_config: config["vision_config"],
-      image_token_index: values.image_token_index ?? NO_TOKEN,
+      image_token_index: values.image_token_index ?? IMAGE_ID,
       vision_feature_layer: layer,
       vision_feature_select_strategy: feature === "cls_patch" ? "full" : "default",
       tie_word_embeddings: values.tie_word_embeddings,

@@ -6,7 +6,8 @@ import { loadMplugOwl2Images, loadMplugOwl2Processor } from "./processor.js";
 export { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
 export { CONVERSATIONS, promptIds, type Conversation } from "./conversation.js";
 export { loadMplugOwl2 } from "./load.js";
-export { createMplugOwl2, IMAGE_ID, MplugOwl2Model } from "./model.js";
+export { IMAGE_ID } from "../types.js";
+export { createMplugOwl2, MplugOwl2Model } from "./model.js";
 export { patchPlaces, queryPlaces } from "./positions.js";
 export {
   createMplugOwl2Processor,

@@ -7,13 +7,10 @@ import { RocError } from "../../errors.js";
 import { Decoder, insertRows, KvCache, makeRoute, Params, type ParamSource, type Route } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
 import { DecoderMllm } from "../decoder-mllm.js";
-import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
+import { IMAGE_ID, type Cache, type ImageBatch, type Mllm, type MllmInput } from "../types.js";
 import { Abstractor } from "./abstractor.js";
 import { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
 import { OwlVision } from "./vision.js";
-
-/** Stands for a visual row among the token ids (before expansion: for an image); no token of the vocabulary. */
-export const IMAGE_ID = -200;
 
 /** What the decoder takes. */
 export interface Embedded {

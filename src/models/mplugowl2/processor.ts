@@ -7,10 +7,10 @@ import { atomicWriteJson, ifThere } from "../../weights/index.js";
 import { answerIds, endTokenOf } from "../answer.js";
 import { conversationOf, PROCESSOR_FILE } from "../conversation.js";
 import { loadSquareProcessor, SquareImages } from "../square-images.js";
-import type { ImageBatch, ImageInputs, MllmProcessor, ProcessorOptions } from "../types.js";
+import { IMAGE_ID, type ImageBatch, type ImageInputs, type MllmProcessor, type ProcessorOptions } from "../types.js";
 import { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
 import { CONVERSATIONS, CUE, framed, promptIds, type Conversation } from "./conversation.js";
-import { expandImages, IMAGE_ID } from "./model.js";
+import { expandImages } from "./model.js";
 
 export interface MplugOwl2ProcessorParts {
   /** The checkpoint's parsed `config.json`. */
