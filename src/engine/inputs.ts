@@ -1,6 +1,7 @@
 /** What callers may hand to `score()`, brought to one form. */
 import { Readable } from "node:stream";
-import { RocError } from "../errors.js";
+import { fileURLToPath } from "node:url";
+import { messageOf, RocError } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
 import type { ScoreInput, ScoreInputs } from "./types.js";
 
@@ -26,10 +27,37 @@ export function countInputs(inputs: ScoreInputs): number | undefined {
 
 function named(input: ScoreInput, position: number): NamedInput {
   if (typeof input === "string") return { name: input, data: input };
+  if (input instanceof URL) return named(pathOf(input, "score()"), position);
   if (isData(input)) return { name: `input ${position}`, data: input };
-  if (isScoreInput(input)) return input;
-  const expected = "a path, the bytes of an image file, a stream of them, or { name, data }";
+  if (isScoreInput(input)) {
+    const { name, data } = input;
+    return { name, data: data instanceof URL ? pathOf(data, "score()") : data };
+  }
+  const expected = "a path, a file: URL, the bytes of an image file, a stream of them, or { name, data }";
   throw new RocError("USAGE", `score(): input ${position} is ${kindOf(input)}; give ${expected}`);
+}
+
+/**
+ * The path that a URL stands for. Nothing is fetched here: whoever wants a picture of the web hands over its bytes.
+ *
+ * @param caller for the message, as "score()"
+ * @throws RocError USAGE for all but `file:` URLs of this machine
+ */
+export function pathOf(url: URL, caller: string): string {
+  const name = `${caller}: ${shortened(url.href)}`;
+  if (url.protocol !== "file:") {
+    const remedy = "fetch it yourself and give its bytes, or a path";
+    throw new RocError("USAGE", `${name} is no file: URL, and nothing is fetched here; ${remedy}`);
+  }
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new RocError("USAGE", `${name} names no file of this machine: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function shortened(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }
 
 /** Whether these are one picture: strings, bytes and streams are iterable too. A stream of objects gives pictures. */
@@ -43,8 +71,8 @@ function isScoreInput(value: unknown): value is ScoreInput {
   return typeof value.name === "string" && isData(value.data);
 }
 
-function isData(value: unknown): value is ImageInput {
-  if (typeof value === "string" || value instanceof Uint8Array) return true;
+function isData(value: unknown): value is ImageInput | URL {
+  if (typeof value === "string" || value instanceof URL || value instanceof Uint8Array) return true;
   return value instanceof Readable || value instanceof ReadableStream;
 }
 

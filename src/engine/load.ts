@@ -18,6 +18,7 @@ import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
 import { readJson } from "../weights/index.js";
 import { identify } from "./identity.js";
+import { pathOf } from "./inputs.js";
 import { createModel } from "./model.js";
 import type { Model } from "./types.js";
 
@@ -40,10 +41,12 @@ export interface LoadOptions {
  * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One
  * of mPLUG-Owl2's architecture without score tokens is scored by Q-Align's level words (OneAlign and its relatives).
  *
+ * @param checkpoint its folder, as a path or a `file:` URL
  * @throws RocError FILE_NOT_FOUND, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID,
- *   NATIVE_UNAVAILABLE, or ABORTED
+ *   NATIVE_UNAVAILABLE, ABORTED, or USAGE for another URL
  */
-export async function load(folder: string, options: LoadOptions = {}): Promise<Model> {
+export async function load(checkpoint: string | URL, options: LoadOptions = {}): Promise<Model> {
+  const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const { signal, device, dtype, visionTower, resize } = options;
   const { strategy, templates, conversation } = await readStrategy(folder);
   const name = await identify(folder);

@@ -5,8 +5,17 @@ import { decodeImage, type DecodeOptions, type RgbImage } from "../image/index.j
 import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
 import { scope } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
+import { scoreOne } from "./one.js";
 import { orAborted, prefetch } from "./prefetch.js";
-import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult, ScoringMethod } from "./types.js";
+import type {
+  Model,
+  ScoreFailure,
+  ScoreInput,
+  ScoreInputs,
+  ScoreOptions,
+  ScoreResult,
+  ScoringMethod,
+} from "./types.js";
 
 /** Pictures that are decoded or waiting while the model computes: as many as libuv has threads by default. */
 const AHEAD = 4;
@@ -58,7 +67,7 @@ class RocModel implements Model {
         await nextTurn();
         if (signal?.aborted) throw abortion(signal);
         if (ended) return;
-        const result = "error" in picture ? picture : this.#scoreOne(picture.file, picture.image, options);
+        const result = "error" in picture ? picture : this.#read(picture.file, picture.image, options);
         onProgress?.(++done, total);
         yield result;
       }
@@ -67,7 +76,11 @@ class RocModel implements Model {
     }
   }
 
-  #scoreOne(file: string, image: RgbImage, options: ScoreOptions): ScoreResult | ScoreFailure {
+  scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult> {
+    return scoreOne(this, input, options);
+  }
+
+  #read(file: string, image: RgbImage, options: ScoreOptions): ScoreResult | ScoreFailure {
     if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
     const { processor, templates, strategy } = this.parts;
     try {

@@ -3,8 +3,8 @@ import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
 import type { Scale, StrategyName } from "../roc/index.js";
 
-/** A picture: a path, the bytes of a file, a stream of them, or any of these with a name for the result. */
-export type ScoreInput = ImageInput | { readonly name: string; readonly data: ImageInput };
+/** A picture: a path, a `file:` URL, the bytes of a file, a stream of them, or any of these with a name for the result. */
+export type ScoreInput = ImageInput | URL | { readonly name: string; readonly data: ImageInput | URL };
 
 /** One picture or many. An array of them is counted for `onProgress`; other iterables are read as scoring goes on. */
 export type ScoreInputs = ScoreInput | Iterable<ScoreInput> | AsyncIterable<ScoreInput>;
@@ -21,7 +21,7 @@ export interface ScoreOptions {
 }
 
 export interface ScoreResult {
-  /** The path or name that was given, else "input 1", "input 2", ... */
+  /** The path (of a `file:` URL too) or name that was given, else "input 1", "input 2", ... */
   readonly file: string;
   /** Expected value of {@link distribution}, on {@link scale}. */
   readonly score: number;
@@ -70,6 +70,13 @@ export interface Model {
    * @throws RocError ABORTED where the signal fired; USAGE for inputs that are none of {@link ScoreInputs}
    */
   score(inputs: ScoreInputs, options?: ScoreOptions): AsyncIterable<ScoreResult | ScoreFailure>;
+  /**
+   * Scores one picture: the result that {@link score} gives for it.
+   *
+   * @throws RocError with the code of the {@link ScoreFailure} where the picture cannot be scored; ABORTED; USAGE for what
+   *   is no {@link ScoreInput}
+   */
+  scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult>;
   /** Frees the weights; the model cannot be used afterwards. Twice is harmless. */
   dispose(): void;
   [Symbol.dispose](): void;

@@ -103,7 +103,10 @@ async function collect(input: Readable | ReadableStream<Uint8Array>, signal?: Ab
 function readError(error: unknown, name: string): RocError {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT" || code === "ENOTDIR") {
-    return new RocError("FILE_NOT_FOUND", `${name}: there is no such file; check the path`, { cause: error });
+    const remedy = /^[a-z]+:\/\//i.test(name)
+      ? "a URL is not fetched here; download the picture first"
+      : "check the path";
+    return new RocError("FILE_NOT_FOUND", `${name}: there is no such file; ${remedy}`, { cause: error });
   }
   const why = code === "EISDIR" ? "it is a folder; name an image file" : `${messageOf(error)}; check its permissions`;
   return new RocError("FILE_UNREADABLE", `${name} cannot be read: ${why}`, { cause: error });

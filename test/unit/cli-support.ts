@@ -50,10 +50,12 @@ export function fakeEngine(answer: (file: string, index: number) => ScoreResult 
     }
   }
   const dispose = (): void => void (asked.disposed = true);
-  const model: Model = { name: "fake@0", scale: { min: 1, max: 10 }, score, dispose, [Symbol.dispose]: dispose };
+  const scoreOne = (): Promise<never> => Promise.reject(new Error("the command line scores by score()"));
+  const scale = { min: 1, max: 10 };
+  const model: Model = { name: "fake@0", scale, score, scoreOne, dispose, [Symbol.dispose]: dispose };
   return {
     load: (folder) => {
-      asked.folder = folder;
+      asked.folder = String(folder);
       return Promise.resolve(model);
     },
   };

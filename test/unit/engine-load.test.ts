@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { load, saveCheckpoint, type ScoreFailure, type ScoreResult } from "../../src/engine/index.js";
 import { isRocError, type ErrorCode } from "../../src/errors.js";
@@ -165,6 +165,12 @@ test("a folder that is no checkpoint, or one without score tokens, is an error w
   await assert.rejects(load(half), fails("CONFIG_INVALID", /min_score is "low"/));
   const far = await changed("far", { output_first_id: 9000, output_last_id: 9009 });
   await assert.rejects(load(far), fails("CHECKPOINT_MISMATCH", /score token at id 9009/));
+});
+
+test("the folder may be a file: URL", async () => {
+  using model = await load(pathToFileURL(checkpoint));
+  assert.match(model.name, /^tiny@/);
+  await assert.rejects(load(new URL("https://example.com/model")), fails("USAGE", /is no file: URL/));
 });
 
 test("loading can be cancelled", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { after, afterEach, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { createModel, scoreName } from "../../src/engine/model.js";
 import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/types.js";
@@ -143,6 +144,50 @@ test("a picture that cannot be read is a failure in its place; the others are sc
   assert.ok(empty && isFailure(empty) && empty.file === "input 4" && empty.error.message.includes("input 4"));
   const [large] = await all(model, first, { maxPixels: 3 });
   assert.ok(large && isFailure(large) && large.error.code === "IMAGE_TOO_LARGE");
+});
+
+test("one picture: its result, or the error of its failure", async () => {
+  using model = createModel(fakeParts(ONE));
+  const [path = ""] = files;
+  const [reference] = await all(model, path);
+  assert.deepEqual(await model.scoreOne(path), reference);
+  assert.deepEqual(await model.scoreOne(pathToFileURL(path)), reference);
+  const bytes = await sharp(path).png().toBuffer();
+  assert.deepEqual(await model.scoreOne(bytes), { ...reference, file: "input 1" });
+  assert.deepEqual(await model.scoreOne({ name: "mine", data: createReadStream(path) }), {
+    ...reference,
+    file: "mine",
+  });
+  await assert.rejects(model.scoreOne(broken), fails("IMAGE_BROKEN", /broken\.png/));
+  await assert.rejects(model.scoreOne("no such file"), fails("FILE_NOT_FOUND"));
+  await assert.rejects(model.scoreOne(path, { maxPixels: 3 }), fails("IMAGE_TOO_LARGE"));
+  await assert.rejects(model.scoreOne(path, { signal: AbortSignal.abort() }), fails("ABORTED"));
+  await assert.rejects(model.scoreOne([path] as never), fails("USAGE", /input 1 is a Array/));
+});
+
+test("file: URLs are paths, those of the web are refused: nothing is fetched", async () => {
+  using model = createModel(fakeParts(ONE));
+  const odd = join(folder, "50% höhe #1?.png");
+  writeFileSync(odd, await sharp(files[0]).png().toBuffer());
+  const results = await all(model, [pathToFileURL(odd), { name: "mine", data: pathToFileURL(odd) }]);
+  assert.deepEqual(
+    results.map((result) => [result.file, isFailure(result)]),
+    [
+      [odd, false],
+      ["mine", false],
+    ],
+  );
+  for (const href of [
+    "https://example.com/a.jpg",
+    "http://example.com/a.jpg",
+    "data:image/png;base64,AAAA",
+    "blob:x",
+  ]) {
+    await assert.rejects(all(model, new URL(href)), fails("USAGE", /is no file: URL, and nothing is fetched/), href);
+    await assert.rejects(all(model, [{ name: "a", data: new URL(href) }]), fails("USAGE", /nothing is fetched/), href);
+  }
+  await assert.rejects(model.scoreOne(new URL("file://elsewhere/a.jpg")), fails("USAGE", /no file of this machine/));
+  await assert.rejects(model.scoreOne("https://example.com/a.jpg"), fails("FILE_NOT_FOUND", /a URL is not fetched/));
 });
 
 test("progress counts pictures, and knows the total of arrays", async () => {

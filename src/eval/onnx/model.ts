@@ -6,7 +6,8 @@ import type { InferenceSession } from "onnxruntime-web";
 import type { ScoreScale } from "../../data/index.js";
 import { namedInputs } from "../../engine/inputs.js";
 import { prefetch } from "../../engine/prefetch.js";
-import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../engine/types.js";
+import { scoreOne } from "../../engine/one.js";
+import type { Model, ScoreFailure, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult } from "../../engine/types.js";
 import { isRocError, messageOf, RocError } from "../../errors.js";
 import { createImageProcessor, decodeImage, type ImageProcessor, type RgbImage } from "../../image/index.js";
 import { onnxMetadata } from "./metadata.js";
@@ -108,11 +109,15 @@ class Baseline implements OnnxModel {
     });
     for await (const picture of pictures) {
       if (signal?.aborted) throw new RocError("ABORTED", "Scoring was cancelled", { cause: signal.reason });
-      yield "image" in picture ? await this.#scoreOne(picture.name, picture.image) : failure(picture);
+      yield "image" in picture ? await this.#read(picture.name, picture.image) : failure(picture);
     }
   }
 
-  async #scoreOne(file: string, image: RgbImage): Promise<ScoreResult | ScoreFailure> {
+  scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult> {
+    return scoreOne(this, input, options);
+  }
+
+  async #read(file: string, image: RgbImage): Promise<ScoreResult | ScoreFailure> {
     const { runtime, session, form, output, processor } = this.parts;
     const tensor = tensorOf(runtime, processor, image, form);
     const results = await session.run({ [form.name]: tensor });
