@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { isRocError } from "../errors.js";
 import { exists, resolveModel, type DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
 import { createProgress, type Progress } from "./progress.js";
@@ -14,18 +15,41 @@ export interface FoundModel {
 const MEGABYTE = 1e6;
 
 /**
+ * Finds a model as {@link findModel}, but downloads nothing.
+ *
+ * @returns undefined where it is neither a folder nor in the cache
+ */
+export async function modelAtHand(
+  name: string,
+  visionTower: string | undefined,
+  context: Context,
+): Promise<FoundModel | undefined> {
+  try {
+    return await findModel(name, visionTower, context, { offline: true });
+  } catch (error) {
+    if (isRocError(error) && (error.code === "FILE_NOT_FOUND" || error.code === "NETWORK")) return undefined;
+    throw error;
+  }
+}
+
+/**
  * Finds a model: a folder, or a name on the hub, which is downloaded as far as the cache lacks it, with progress.
  *
  * @param visionTower folder or name of the tower of an original LLaVA; default: what its config names
  * @throws RocError as `resolveModel`
  */
-export async function findModel(name: string, visionTower: string | undefined, context: Context): Promise<FoundModel> {
-  const folder = await fetched(name, context);
+export async function findModel(
+  name: string,
+  visionTower: string | undefined,
+  context: Context,
+  settings?: DownloadOptions["settings"],
+): Promise<FoundModel> {
+  const folder = await fetched(name, context, settings);
   const tower = visionTower ?? (await namedTower(folder));
-  return { folder, visionTower: tower === undefined ? undefined : await fetched(tower, context) };
+  return { folder, visionTower: tower === undefined ? undefined : await fetched(tower, context, settings) };
 }
 
-async function fetched(name: string, { io, signal }: Context): Promise<string> {
+async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {
   let progress: Progress | undefined;
   const onProgress: DownloadOptions["onProgress"] = (bytes, total) => {
     // What is in the cache needs no bar.
@@ -34,7 +58,7 @@ async function fetched(name: string, { io, signal }: Context): Promise<string> {
     progress.update(Math.floor(bytes / MEGABYTE));
   };
   try {
-    return await resolveModel(name, { signal, onProgress });
+    return await resolveModel(name, { signal, onProgress, ...(settings && { settings }) });
   } finally {
     progress?.stop();
   }

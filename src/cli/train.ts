@@ -1,8 +1,8 @@
 /** `roc4mllm train`: trains a checkpoint on rated pictures, by a configuration file or by options, in a run folder that resumes. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { checkDataset, findingText, PROBLEMS, type LoadedDataset } from "../data/index.js";
+import { DATASET_KINDS, OWN_FILE } from "../data/index.js";
 import { RocError } from "../errors.js";
 import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
@@ -13,7 +13,8 @@ import type { ProcessGroup } from "../torch/index.js";
 import type { Context } from "./io.js";
 import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "./train-options.js";
 import type { TrainFlags } from "./train-options.js";
-import { planText } from "./train-plan.js";
+import { dryRun, tellUntrained } from "./train-dry-run.js";
+import { tellProblems } from "./train-notes.js";
 import { TrainProgress } from "./train-progress.js";
 
 interface Flags extends TrainFlags, DataFlags {
@@ -105,10 +106,12 @@ function checkBeside(command: Command): void {
 }
 
 /** What a run is, wherever it was said. */
-interface Spec extends Pick<
+export interface Spec extends Pick<
   RunConfig,
   "model" | "visionTower" | "strategy" | "scoreTokens" | "scale" | "conversation"
 > {
+  /** Said by a configuration file. */
+  readonly isFromFile: boolean;
   readonly dataFolder: string;
   readonly dataFlags: DataFlags;
   readonly data: RunConfig["data"];
@@ -121,10 +124,12 @@ interface Spec extends Pick<
 }
 
 async function specOfFile(file: string, { set }: Flags): Promise<Spec> {
+  await checkConfigFile(file);
   const config = await readConfig(file, set);
   const { folder, kind, images, ava, column } = config.data;
   return {
     ...config,
+    isFromFile: true,
     dataFolder: folder,
     dataFlags: { ...(kind && { kind }), ...(images && { images }), ...(ava && { ava }), ...(column && { column }) },
     seed: config.train.seed,
@@ -132,6 +137,21 @@ async function specOfFile(file: string, { set }: Flags): Promise<Spec> {
     templates: config.templates && parseTemplates(config.templates, file),
     options: (samples) => optionsOf(config, samples),
   };
+}
+
+/** A data set or a model where a configuration file belongs is told as what it is. */
+async function checkConfigFile(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  const isData = found ? found.isDirectory() || OWN_FILE.test(file) : !/\.(ya?ml|json)$/i.test(file);
+  if (!isData) return;
+  const named = (DATASET_KINDS as readonly string[]).includes(file) && !found;
+  const data = named ? `FOLDER --kind ${file}` : file;
+  const what = found ? (found.isDirectory() ? "is a folder" : "is a file of labels") : "does not exist";
+  throw new RocError(
+    found ? "USAGE" : "FILE_NOT_FOUND",
+    `${file} ${what}; a configuration file (YAML or JSON, as in configs/) is needed here. ` +
+      `To train on a data set of that name: roc4mllm train --data ${data} --model CHECKPOINT --out RUN.`,
+  );
 }
 
 async function specOfFlags(flags: Flags): Promise<Spec> {
@@ -154,6 +174,7 @@ async function specOfFlags(flags: Flags): Promise<Spec> {
     strategy: flags.strategy ?? templates?.strategy ?? "roc",
     scoreTokens,
     scale: { min: 1, max: 10 },
+    isFromFile: false,
     dataFolder: data,
     dataFlags: flags,
     data: { folder: data, validation, mostValidation: MOST_VALIDATION },
@@ -180,6 +201,10 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   const { io, signal } = context;
   const isFirst = group === undefined || group.rank === 0;
   const progress = new TrainProgress(isFirst ? io : { stdout: SILENCE, stderr: SILENCE }, flags.json);
+  if (flags.dryRun) {
+    if (isFirst) await dryRun(spec, { json: flags.json, processes: group?.worldSize ?? 1 }, context, progress);
+    return;
+  }
   const { validation: validationFraction } = spec.data;
   const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
   if (isFirst) await tellProblems(dataset, spec.dataFolder, progress);
@@ -192,21 +217,7 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
   const { folder: base, visionTower } = await findModel(spec.model, spec.visionTower, context);
   const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
-  if (flags.dryRun) {
-    const trainable = await training.startFrom(base, {
-      ...start,
-      // The run's own device need not be in this machine.
-      device: "cpu",
-      ...(options.weights && { dtype: options.weights }),
-    });
-    try {
-      const plan = await training.describePlan(trainable, data, options);
-      if (isFirst) io.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : planText(plan));
-    } finally {
-      trainable.parts.model.dispose();
-    }
-    return;
-  }
+  if (isFirst) await tellUntrained(spec, data, base, progress);
   const events = training.runTraining({
     ...data,
     folder: spec.out,
@@ -224,18 +235,6 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
     progress.event(event);
     if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
   }
-}
-
-/** Nothing is left out silently, and wrong labels are told before hours go into them. Images are not opened for it. */
-async function tellProblems(dataset: LoadedDataset, folder: string, progress: TrainProgress): Promise<void> {
-  const { problems, notes } = await checkDataset(dataset, { limit: 0 });
-  for (const note of notes) progress.line(note);
-  for (const { kind, findings } of problems) {
-    const what = kind === "missing-image" ? `${PROBLEMS[kind]}, left out` : PROBLEMS[kind];
-    const [first] = findings;
-    progress.line(`note: ${what}: ${findings.length}${first ? `, as ${findingText(first)}` : ""}`);
-  }
-  if (problems.length > 0) progress.line(`For all of them: roc4mllm data check ${folder}`);
 }
 
 async function readTemplates(file: string | undefined): Promise<RocTemplates | undefined> {

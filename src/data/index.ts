@@ -36,6 +36,7 @@ export {
   type AvaCaptionsOptions,
 } from "./ava-captions.js";
 export { DATASET_CARD, type DatasetCard } from "./card.js";
-export { readOwn, type OwnOptions } from "./own.js";
+export { OFFICIAL, type OfficialDataset } from "./official.js";
+export { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
 export * from "./doctor/index.js";
 export * from "./studio/index.js";

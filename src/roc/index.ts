@@ -21,6 +21,7 @@ export {
   fillAnswer,
   fillComment,
   hasComment,
+  isScoreName,
   fillSlots,
   LEVEL_TEMPLATES,
   LEVELS,

@@ -26,6 +26,11 @@ export function scoreNames(answer: string): string[] {
   return placeholders(answer).filter((name) => name !== COMMENT);
 }
 
+/** Whether a score of this name can stand in an answer. */
+export function isScoreName(name: string): boolean {
+  return name !== COMMENT && new RegExp(`^${PLACEHOLDER.source}$`).test(`{${name}}`);
+}
+
 function placeholders(answer: string): string[] {
   return [...answer.matchAll(PLACEHOLDER)].map((match) => match[1] as string);
 }

@@ -3,7 +3,7 @@ import { Random, type LoadedDataset, type Sample } from "../data/index.js";
 import { RocError } from "../errors.js";
 import { attachLora } from "../models/lora.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../roc/index.js";
-import { decodeImage } from "../image/index.js";
+import { decodeImage, type RgbImage } from "../image/index.js";
 import { DTYPES, scope, type DType } from "../torch/index.js";
 import type { RunConfig } from "./config.js";
 import { trainedParameters } from "./groups.js";
@@ -44,18 +44,23 @@ function seededFirst(samples: readonly Sample[], most: number, seed: number): Sa
   return keyed.sort((a, b) => a.key - b.key).slice(0, most).map(({ sample }) => sample); // prettier-ignore
 }
 
-/** A run as `--dry-run` shows it. */
-export interface PlanDescription {
-  readonly train: number;
-  readonly validation: number;
-  readonly steps: number;
-  readonly epochs: number;
+/** What a run comes to, without a look at its model or pictures; null where it hangs on pictures that nobody counted. */
+export interface StepsDescription {
+  readonly train: number | null;
+  readonly validation: number | null;
+  readonly steps: number | null;
+  readonly epochs: number | null;
   readonly samplesPerStep: number;
+  readonly strategy: string;
+}
+
+/** A run as `--dry-run` shows it. */
+export interface PlanDescription extends StepsDescription {
   /** Of the longest answer template with a picture of the training part. */
   readonly tokensPerSample: number;
   readonly supervisedTokensPerSample: number;
-  readonly tokens: number;
-  readonly strategy: string;
+  /** Null where the steps are. */
+  readonly tokens: number | null;
   readonly parameters: {
     readonly trained: number;
     readonly frozen: number;
@@ -71,31 +76,46 @@ export interface PlanDescription {
   };
 }
 
-/** Describes a run of what `startFrom` gave; opens the first training picture. */
+/** @param counts pictures to train on and to validate with */
+export function describeSteps(
+  counts: { readonly train: number; readonly validation: number },
+  { batchSize, accumulation, steps }: TrainOptions,
+  strategy: string,
+): StepsDescription {
+  const samplesPerStep = batchSize * accumulation;
+  return { ...counts, steps, epochs: (steps * samplesPerStep) / counts.train, samplesPerStep, strategy };
+}
+
+/** Stands in for the first picture where that is not there. */
+export const BLANK: RgbImage = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3) };
+
+/**
+ * Describes a run of what `startFrom` gave; opens the first training picture.
+ *
+ * @param of the run's steps; default: those of the pictures that are there, of which there must be one
+ */
 export async function describePlan(
   { parts }: Trainable,
   data: RunData,
   options: TrainOptions,
+  of?: StepsDescription,
 ): Promise<PlanDescription> {
-  const picture = await decodeImage(data.train[0]?.image ?? "");
+  const first = data.train[0]?.image;
+  const picture = first === undefined ? BLANK : await decodeImage(first);
   const { processor, templates } = parts;
   const promptTokens = scope(() => {
     const images = processor.images([picture]);
     return Math.max(...templates.prompts.map((prompt) => processor.prompt(prompt, images).length));
   });
-  const samplesPerStep = options.batchSize * options.accumulation;
+  const counts = { train: data.train.length, validation: data.validation.length };
+  const steps = of ?? describeSteps(counts, options, parts.strategy.name);
   const answer = Math.max(...parts.templates.answers.map((template) => answerTokens(parts, data, template)));
   const tokensPerSample = promptTokens + answer;
   return {
-    train: data.train.length,
-    validation: data.validation.length,
-    steps: options.steps,
-    epochs: (options.steps * samplesPerStep) / data.train.length,
-    samplesPerStep,
+    ...steps,
     tokensPerSample,
     supervisedTokensPerSample: answer,
-    tokens: tokensPerSample * samplesPerStep * options.steps,
-    strategy: parts.strategy.name,
+    tokens: steps.steps === null ? null : tokensPerSample * steps.samplesPerStep * steps.steps,
     ...sizes(parts, options),
   };
 }

@@ -1,0 +1,40 @@
+/** What the official data sets come to: their pictures by split, so that a run can be forecast before they are there. */
+import type { DatasetKind } from "./registry.js";
+import type { Split } from "./types.js";
+
+/** Rated pictures by official split, and the files that belong into the folder. */
+export interface OfficialDataset {
+  readonly name: string;
+  readonly pictures: Readonly<Record<Split, number>>;
+  /** Label files and the folder of the pictures, in words. */
+  readonly files: string;
+}
+
+/** AVA-Captions is not among them: how many of its pictures are left depends on AVA's test list. */
+export const OFFICIAL: Readonly<Partial<Record<DatasetKind, OfficialDataset>>> = {
+  ava: {
+    name: "AVA",
+    pictures: { train: 235_600, validation: 0, test: 19_930 },
+    files: "AVA.txt, aesthetics_image_lists/generic_test.jpgl and the pictures in images/",
+  },
+  tad66k: {
+    name: "TAD66K",
+    pictures: { train: 52_248, validation: 0, test: 14_079 },
+    files: "merge/train.csv, merge/test.csv and the pictures in TAD66K/ or images/",
+  },
+  icaa17k: {
+    name: "ICAA17K",
+    pictures: { train: 15_734, validation: 0, test: 1_617 },
+    files: "train.csv, test.csv (ID, color, MOS) and the pictures in images/",
+  },
+  aadb: {
+    name: "AADB",
+    pictures: { train: 8_458, validation: 500, test: 1_000 },
+    files: "imgListFiles_label/ and the pictures in datasetImages_originalSize/",
+  },
+  para: {
+    name: "PARA",
+    pictures: { train: 28_220, validation: 0, test: 3_000 },
+    files: "annotation/PARA-GiaaTrain.csv, PARA-GiaaTest.csv and the pictures in imgs/",
+  },
+};
