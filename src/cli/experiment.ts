@@ -1,6 +1,7 @@
 /** `roc4mllm experiment`: many runs that are compared with each other, by one command that goes on after a stop. */
 import { InvalidArgumentError, Command } from "commander";
-import type { ArmResult, Estimate, ExperimentConfig, ExperimentEvent, ExperimentResults } from "../experiment/index.js";
+import type { ArmResult, Estimate, ExperimentConfig, ExperimentEvent } from "../experiment/index.js";
+import type { ExperimentResults, Forecast } from "../experiment/index.js";
 import { RocError } from "../errors.js";
 import type { Context, Io } from "./io.js";
 import { number } from "./train-options.js";
@@ -11,6 +12,7 @@ interface Flags {
   readonly scale: number;
   readonly seeds?: number[];
   readonly dryRun?: true;
+  readonly measure?: true;
   readonly json?: true;
 }
 
@@ -33,7 +35,8 @@ export function experimentCommand(context: Context): Command {
     .option("--only <pattern>", "cells whose name this regular expression is found in", pattern)
     .option("--scale <factor>", "times as many pictures and steps", number(0.0001, 100), 1)
     .option("--seeds <list>", "seeds of the runs, as 4,5,6, instead of the file's", seedList)
-    .option("--dry-run", "print the cells and how long they will take, measured by a few steps of each kind, and stop")
+    .option("--dry-run", "print the cells and what they come to, and stop; computes nothing")
+    .option("--measure", "with --dry-run: how long they take here, by a few steps of each kind (minutes)")
     .option("--json", "results as one JSON object", false)
     .addHelpText("after", HELP);
   return command.action((file: string) => experiment(file, command.opts<Flags>(), context));
@@ -57,6 +60,7 @@ async function experiment(file: string, flags: Flags, { io, signal }: Context): 
   const room = await import("../experiment/index.js");
   const config = await room.readExperiment(file, flags);
   const { only } = flags;
+  if (flags.measure && !flags.dryRun) throw new RocError("USAGE", "--measure goes with --dry-run.");
   if (flags.dryRun) return dryRun(config, flags, io, room);
   const progress = new TrainProgress(io, false);
   const tell = teller(progress);
@@ -67,17 +71,44 @@ async function experiment(file: string, flags: Flags, { io, signal }: Context): 
 
 async function dryRun(
   config: ExperimentConfig,
-  { only, json }: Flags,
+  { only, measure, json }: Flags,
   io: Io,
-  { cellsOf, estimate }: typeof import("../experiment/index.js"),
+  { cellsOf, estimate, forecast }: typeof import("../experiment/index.js"),
 ): Promise<void> {
   const cells = cellsOf(config).filter(({ name }) => only?.test(name) ?? true);
   if (cells.length === 0) throw new RocError("USAGE", "--only matches no cell.");
-  const progress = new TrainProgress(io, false);
-  const found = await estimate(config, cells, (name) => progress.update(`Measuring ${name}`));
   const names = cells.map(({ name }) => name);
   const { minutes } = config;
+  if (!measure) {
+    const plan = await forecast(config, cells);
+    io.stdout.write(
+      json ? `${JSON.stringify({ cells: names, minutes, ...plan })}\n` : forecastText(names, plan, config),
+    );
+    return;
+  }
+  const progress = new TrainProgress(io, false);
+  const found = await estimate(config, cells, (name) => progress.update(`Measuring ${name}`));
   io.stdout.write(json ? `${JSON.stringify({ cells: names, minutes, ...found })}\n` : planText(names, found, config));
+}
+
+function forecastText(
+  cells: readonly string[],
+  { bases, arms, secondsLeft }: Forecast,
+  { minutes, workers }: ExperimentConfig,
+): string {
+  const kinds = [...bases, ...arms];
+  const width = Math.max(...kinds.map(({ name }) => name.length));
+  const lines = kinds.map(({ name, runs, steps, batchSize, finished, seconds }) => {
+    const done = seconds === null ? "" : `; ${finished} finished, ${duration(seconds)} each`;
+    return `${name.padEnd(width)}  ${runs} times ${steps} steps of ${batchSize} pictures${done}`;
+  });
+  const left = kinds.reduce((sum, { runs, finished }) => sum + runs - finished, 0);
+  const time =
+    secondsLeft === null
+      ? "How long they take here is not known until one of each kind is finished; --dry-run --measure tries a few steps of each (minutes)."
+      : `About ${duration(secondsLeft)} to go with ${workers} processes, by those that are finished.`;
+  const budget = `${left} runs are left; none is begun after ${duration(minutes * 60)} in all.`;
+  return [...cells, "", ...lines, "", budget, time].map((line) => `${line}\n`).join("");
 }
 
 function planText(cells: readonly string[], found: Estimate, { minutes, workers }: ExperimentConfig): string {

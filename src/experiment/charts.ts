@@ -30,10 +30,13 @@ const STYLE = `text { font: 12px system-ui, "Segoe UI", Roboto, sans-serif; fill
 .title { font-size: 15px; font-weight: 600; } .head { font-weight: 600; } .tick, .axis { fill: #5b636d; }
 .grid { stroke: #e3e7eb; } .mark { stroke: #5b636d; stroke-dasharray: 4 3; }`;
 
+/** All charts are of correlations, or of differences between them. */
+const CORRELATIONS = { min: -1, max: 1 };
+
 /** The chart as the text of an SVG file. */
 export function intervalChart({ title, axis, rows, mark }: IntervalChart): string {
   const shown = rows.flatMap(({ interval, runs = [] }) => (interval ? [interval.low, interval.high, interval.value, ...runs] : [])); // prettier-ignore
-  const domain = roomFor([...shown, ...(mark === undefined ? [] : [mark])]);
+  const domain = roomFor([...shown, ...(mark === undefined ? [] : [mark])], CORRELATIONS);
   const x = scaleLinear(domain, [LABELS, WIDTH - RIGHT]);
   const bottom = TOP + rows.length * ROW;
   const tall = (value: number, kind: string): Markup =>

@@ -6,3 +6,4 @@ export { readExperiment, type ExperimentConfig } from "./config.js";
 export { estimate, type Estimate } from "./estimate.js";
 export { RESULT_FILES, type ArmResult, type ExperimentResults } from "./report.js";
 export { runExperiment, type ExperimentEvent, type ExperimentOptions } from "./run.js";
+export { forecast, type Forecast, type RunsForecast } from "./forecast.js";

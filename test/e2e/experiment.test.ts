@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { ExperimentResults } from "../../src/experiment/index.js";
+import type { ExperimentResults, Forecast } from "../../src/experiment/index.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const SIZES = {
@@ -125,6 +125,14 @@ test("all cells by one command; killed and started again, with the same figures"
     assert.equal(missing.length, CELLS - 1);
   });
 
+  await t.test("--dry-run tells how long finished runs took", async () => {
+    const { stdout } = await experiment([join(folder, "whole.yaml"), "--dry-run", "--json"]);
+    const { arms } = JSON.parse(stdout) as Forecast;
+    const one = arms.find(({ name }) => name === "llava/score/roc");
+    assert.deepEqual([one?.runs, one?.finished], [2, 2]);
+    assert.ok((one?.seconds ?? 0) > 0);
+  });
+
   await t.test("a spent time budget begins nothing more", async () => {
     const spent = await experiment([await fileOf("whole", { seeds: [1, 2], minutes: 0.001 })]);
     assert.equal(spent.code, 0, spent.stderr);
@@ -132,10 +140,21 @@ test("all cells by one command; killed and started again, with the same figures"
   });
 });
 
-test("--dry-run names the cells and measures how long they take; wrong use is refused", async () => {
+test("--dry-run names the cells and computes nothing; --measure tells how long they take; wrong use is refused", async () => {
   const file = await fileOf("dry");
   const only = ["--only", "llava/score/(roc|level)/"];
-  const { code, stdout, stderr } = await experiment([file, "--dry-run", "--json", ...only]);
+  const forecast = await experiment([file, "--dry-run", "--json", ...only]);
+  assert.equal(forecast.code, 0, forecast.stderr);
+  const { arms, secondsLeft, ...rest } = JSON.parse(forecast.stdout) as Forecast & { cells: string[] };
+  assert.deepEqual(rest.cells, ["llava/score/level/seed-1", "llava/score/roc/seed-1"]);
+  assert.deepEqual(arms.map(({ name, runs, steps, finished }) => [name, runs, steps, finished]), [["llava/score/level", 1, 3, 0], ["llava/score/roc", 1, 3, 0]]); // prettier-ignore
+  assert.equal(secondsLeft, null);
+  await assert.rejects(stat(join(folder, "dry")), "it wrote something");
+  const text = await experiment([file, "--dry-run", ...only]);
+  assert.match(text.stdout, /llava\/score\/roc +1 times 3 steps of 4 pictures\n/);
+  assert.match(text.stdout, /3 runs are left; none is begun after 10 min in all\./);
+  assert.match(text.stdout, /--dry-run --measure tries a few steps/);
+  const { code, stdout, stderr } = await experiment([file, "--dry-run", "--measure", "--json", ...only]);
   assert.equal(code, 0, stderr);
   const plan = JSON.parse(stdout) as { cells: string[]; seconds: number; arms: { train: number; read: number }[] };
   assert.deepEqual(plan.cells, ["llava/score/level/seed-1", "llava/score/roc/seed-1"]);

@@ -18,8 +18,8 @@ const FEW_FOR_DENSITY = 30;
 const BINS = 10;
 
 /** Predicted against true scores. */
-export function scatterChart(pairs: readonly Pair[]): Markup {
-  const domain = roomFor(pairs.flat());
+export function scatterChart(pairs: readonly Pair[], scale: ScoreScale): Markup {
+  const domain = roomFor(pairs.flat(), scale);
   const options: PlaneOptions = {
     x: { domain, label: "true score" },
     y: { domain, label: "predicted score" },
@@ -85,12 +85,21 @@ function residualBins(pairs: readonly Pair[]): ResidualBin[] {
 }
 
 /** Errors by the true score: whether the high are scored too low and the low too high. */
-export function residualChart(pairs: readonly Pair[]): Markup {
+export function residualChart(pairs: readonly Pair[], scale: ScoreScale): Markup {
   const points = pairs.map(([truth, predicted]) => [truth, predicted - truth] as const);
   const most = Math.max(...points.map(([, error]) => Math.abs(error)), 1e-9);
   const options: PlaneOptions = {
-    x: { domain: roomFor(pairs.map(([truth]) => truth)), label: "true score" },
-    y: { domain: roomFor([-most, most]), label: "predicted − true" },
+    x: {
+      domain: roomFor(
+        pairs.map(([truth]) => truth),
+        scale,
+      ),
+      label: "true score",
+    },
+    y: {
+      domain: roomFor([-most, most], { min: scale.min - scale.max, max: scale.max - scale.min }),
+      label: "predicted − true",
+    },
     height: BESIDE,
   };
   const plane = planeOf(options);
@@ -143,8 +152,8 @@ function shares(values: readonly number[], edges: readonly number[]): number[] {
 }
 
 /** Histograms of true and predicted scores, one over the other. */
-export function distributionChart(pairs: readonly Pair[]): Markup {
-  const domain = roomFor(pairs.flat(), 0);
+export function distributionChart(pairs: readonly Pair[], scale: ScoreScale): Markup {
+  const domain = roomFor(pairs.flat(), scale, 0);
   const bins = Math.min(40, Math.max(8, Math.round(Math.sqrt(pairs.length))));
   const edges = Array.from({ length: bins + 1 }, (_, k) => domain[0] + (k * (domain[1] - domain[0])) / bins);
   const rated = shares(pairs.map(([truth]) => truth), edges); // prettier-ignore
@@ -179,11 +188,23 @@ function steps(values: readonly number[], edges: readonly number[], { x, y }: Pl
   return html`<path class="${kind}" d="M${at(x(edges[0] ?? 0))} ${at(y(0))}${corners.join("")}V${at(y(0))}Z" />`;
 }
 
+const MOST_RATINGS = 11;
+
+/** At most {@link MOST_RATINGS} of evenly spaced ratings. */
+function everyFew(ratings: readonly number[]): readonly number[] {
+  const every = Math.ceil((ratings.length - 1) / (MOST_RATINGS - 1));
+  return ratings.filter((_, k) => k % every === 0);
+}
+
 /** Mean shares of each rating: of the votes, and of the predicted distributions. */
 export function ratingsChart(voted: readonly number[], predicted: readonly number[], scale: ScoreScale): Markup {
   const step = (scale.max - scale.min) / (voted.length - 1);
   const options: PlaneOptions = {
-    x: { domain: [scale.min - 0.6 * step, scale.max + 0.6 * step], label: "rating", ticks: voted.length },
+    x: {
+      domain: [scale.min - 0.6 * step, scale.max + 0.6 * step],
+      label: "rating",
+      ticks: everyFew(voted.map((_, k) => scale.min + k * step)),
+    },
     y: { domain: [0, Math.max(...voted, ...predicted) * 1.08], label: "share of the ratings" },
   };
   const plane = planeOf(options);

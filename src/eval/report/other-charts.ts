@@ -3,7 +3,7 @@ import { line as lineOf } from "d3-shape";
 import type { Coverage } from "../calibration.js";
 import type { Summary } from "../runner/index.js";
 import { decimals, html, short, type Markup } from "./html.js";
-import { at, axes, chart, line, planeOf, roomFor, WIDTH, type PlaneOptions } from "./plot.js";
+import { at, axes, chart, line, planeOf, roomFor, WIDTH, type Bounds, type PlaneOptions } from "./plot.js";
 
 const RADAR_HEIGHT = 330;
 const RINGS = [0.25, 0.5, 0.75, 1];
@@ -103,17 +103,25 @@ export interface Curve {
   readonly id: string;
   readonly title: string;
   readonly label: string;
+  /** What the figure cannot be beyond. */
+  readonly bounds?: Bounds;
   readonly points: readonly (readonly [step: number, value: number])[];
 }
 
 /** Points of a curve at most: of longer ones the means of stretches are drawn. */
 const MOST_POINTS = 300;
 
-export function trainingChart({ id, title, label, points }: Curve): Markup {
+export function trainingChart({ id, title, label, bounds, points }: Curve): Markup {
   const drawn = thinned(points);
   const options: PlaneOptions = {
     x: { domain: [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 1], label: "optimizer step", ticks: 5 },
-    y: { domain: roomFor(drawn.map(([, value]) => value)), label },
+    y: {
+      domain: roomFor(
+        drawn.map(([, value]) => value),
+        bounds,
+      ),
+      label,
+    },
     height: 240,
   };
   const plane = planeOf(options);

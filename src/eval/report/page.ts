@@ -151,8 +151,9 @@ function agreementSections({ summary, predictions }: RunFolder): Section[] {
   const pairs = scoredOf(predictions).map(({ truth, predicted }): Pair => [truth, predicted]);
   if (pairs.length === 0) return [];
   const means = meanRatings(predictions);
-  const ratings = means && ratingsChart(means.voted, means.predicted, summary.scale);
-  const charts = [scatterChart(pairs), residualChart(pairs), distributionChart(pairs), ratings];
+  const { scale } = summary;
+  const ratings = means && ratingsChart(means.voted, means.predicted, scale);
+  const charts = [scatterChart(pairs, scale), residualChart(pairs, scale), distributionChart(pairs, scale), ratings];
   return [{ id: "agreement", title: "Agreement", body: html`<div class="charts">${charts}</div>` }];
 }
 

@@ -19,8 +19,8 @@ export interface Plane {
 export interface AxisOptions {
   readonly domain: readonly [number, number];
   readonly label: string;
-  /** About so many numbers. */
-  readonly ticks?: number;
+  /** About so many numbers, or these. */
+  readonly ticks?: number | readonly number[];
 }
 
 export interface PlaneOptions {
@@ -38,20 +38,30 @@ export function planeOf({ x, y, height = HEIGHT }: PlaneOptions): Plane {
   };
 }
 
-/** The range of values with a little room, ended by round numbers. */
-export function roomFor(values: Iterable<number>, room = 0.04): [number, number] {
+/** Ends that an axis does not go over, as long as no value does; none where there is no such end. */
+export interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** The range of values with a little room, ended by round numbers, but within the bounds that the values keep to. */
+export function roomFor(values: Iterable<number>, { min, max }: Bounds = {}, room = 0.04): [number, number] {
   const [low = 0, high = 1] = extent(values);
   const margin = (high - low) * room || Math.abs(high) * 0.1 || 1;
-  return scaleLinear([low - margin, high + margin], [0, 1])
+  const [from = low, to = high] = scaleLinear([low - margin, high + margin], [0, 1])
     .nice(8)
-    .domain() as [number, number];
+    .domain();
+  return [
+    min !== undefined && low >= min ? Math.max(from, min) : from,
+    max !== undefined && high <= max ? Math.min(to, max) : to,
+  ];
 }
 
 /** Grid, axes and their labels. */
 export function axes({ x, y }: Plane, options: PlaneOptions): Markup {
   const [left = 0, right = 0] = x.range();
   const [bottom = 0, top = 0] = y.range();
-  const [xTicks, yTicks] = [x.ticks(options.x.ticks ?? 6), y.ticks(options.y.ticks ?? 6)];
+  const [xTicks, yTicks] = [ticksOf(x, options.x), ticksOf(y, options.y)];
   const middle = at((top + bottom) / 2);
   return html`<g class="axes">
     ${yTicks.map((tick) => html`<line class="grid" x1="${at(left)}" x2="${at(right)}" y1="${at(y(tick))}" y2="${at(y(tick))}" />`)}
@@ -65,6 +75,10 @@ export function axes({ x, y }: Plane, options: PlaneOptions): Markup {
       >${options.y.label}</text
     >
   </g>`;
+}
+
+function ticksOf(axis: Axis, { ticks = 6 }: AxisOptions): readonly number[] {
+  return typeof ticks === "number" ? axis.ticks(ticks) : ticks;
 }
 
 /** Short enough for the margin: 20000 is 20k. */

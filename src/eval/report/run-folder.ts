@@ -35,12 +35,29 @@ export async function readRunFolder(folder: string, training = folder): Promise<
 
 const record = z.looseObject({ type: z.string(), step: z.number() });
 
+const POSITIVE = { min: 0 };
+const CORRELATION = { min: -1, max: 1 };
+
 /** Figures of the training that are drawn: of which events, and how they are called. */
 const DRAWN = [
-  { id: "loss", event: "step", key: "loss", title: "Training loss", label: "loss" },
-  { id: "srcc", event: "validation", key: "srcc", title: "SRCC on the validation part", label: "SRCC" },
-  { id: "mae", event: "validation", key: "mae", title: "Mean absolute error on the validation part", label: "MAE" },
-  { id: "rate", event: "step", key: "learningRate", title: "Learning rate", label: "learning rate" },
+  { id: "loss", event: "step", key: "loss", title: "Training loss", label: "loss", bounds: POSITIVE },
+  {
+    id: "srcc",
+    event: "validation",
+    key: "srcc",
+    title: "SRCC on the validation part",
+    label: "SRCC",
+    bounds: CORRELATION,
+  },
+  {
+    id: "mae",
+    event: "validation",
+    key: "mae",
+    title: "Mean absolute error on the validation part",
+    label: "MAE",
+    bounds: POSITIVE,
+  },
+  { id: "rate", event: "step", key: "learningRate", title: "Learning rate", label: "learning rate", bounds: POSITIVE },
 ] as const;
 
 async function readCurves(folder: string, asked: boolean): Promise<Curve[]> {
