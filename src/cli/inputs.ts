@@ -1,10 +1,12 @@
 /** From what the user typed to a list of image files: files, folders, globs and a list on standard input. */
-import { readdir, realpath, stat } from "node:fs/promises";
-import { extname, isAbsolute, join } from "node:path";
+import * as fs from "node:fs";
+import { readdir, readlink, realpath, stat } from "node:fs/promises";
+import { dirname, extname, isAbsolute, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { glob, isDynamicPattern } from "tinyglobby";
+import { glob, isDynamicPattern, type FileSystemAdapter } from "tinyglobby";
 import { RocError, messageOf } from "../errors.js";
+import { isBytes, nameOfBytes, pathOfName, readableName } from "../image/file-names.js";
 
 /** What a folder is searched for. A file that is named is tried whatever it is called. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(
@@ -13,60 +15,109 @@ export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(
 
 /** Photographs too, but of formats that are not read here: worth a word when a folder's are left out. */
 const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
-  ["heic", "heif", "jxl", "bmp", "psd", "dng", "cr2", "cr3", "nef", "arw", "orf", "raf", "rw2", "pef"].map(
-    (name) => `.${name}`,
-  ),
+  [
+    ...[
+      "heic",
+      "heif",
+      "hif",
+      "heics",
+      "avifs",
+      "jxl",
+      "jp2",
+      "j2k",
+      "jpx",
+      "jxr",
+      "bmp",
+      "psd",
+      "psb",
+      "xcf",
+      "tga",
+      "exr",
+    ],
+    ...["dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "raf", "rw2", "rwl", "pef", "ptx", "srw"],
+    ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw"],
+  ].map((name) => `.${name}`),
 );
 
 const NATURAL = new Intl.Collator("en", { numeric: true });
 
 /** Files before their order is lost, with what the user should know about the search. */
 export interface Inputs {
-  /** In the order of the arguments; within a folder or a glob in natural order (2 before 10). */
+  /**
+   * In the order of the arguments; within a folder or a glob in natural order (2 before 10). Names that are not UTF-8 are
+   * as {@link nameOfBytes} writes them.
+   */
   readonly files: readonly string[];
   readonly notes: readonly string[];
+  /** Folders and links that could not be looked into: pictures may be missing. */
+  readonly lost: number;
 }
+
+type Kind = "file" | "folder" | "link" | "special" | "missing";
 
 class Search {
   readonly files: string[] = [];
   readonly notes: string[] = [];
+  lost = 0;
   readonly #unread = new Map<string, number>();
+  readonly #hidden: string[] = [];
   readonly #visited = new Set<string>();
 
   /** Takes a file that was found and not named: only if it is called like an image. */
-  #offer(path: string): void {
+  #offer(path: string): boolean {
     const extension = extname(path).toLowerCase();
     if (IMAGE_EXTENSIONS.has(extension)) this.files.push(path);
     else if (UNREAD_EXTENSIONS.has(extension)) this.#unread.set(extension, (this.#unread.get(extension) ?? 0) + 1);
+    else return false;
+    return true;
+  }
+
+  #lose(path: string, why: string): void {
+    this.lost++;
+    this.notes.push(`left out ${readableName(path)}: ${why}`);
   }
 
   /** A folder and all below it. Hidden entries are left out; a folder that links lead to twice is read once. */
   async folder(path: string): Promise<void> {
+    let entries: Entry[];
     try {
-      const real = await realpath(path);
+      const real = nameOfBytes(await realpath(pathOfName(path), "buffer"));
       if (this.#visited.has(real)) return;
       this.#visited.add(real);
-      const names = await readdir(path);
-      for (const name of names.filter((name) => !name.startsWith(".")).sort(NATURAL.compare)) {
-        await this.#entry(join(path, name));
-      }
+      entries = await entriesOf(path);
     } catch (error) {
-      this.notes.push(`left out the folder ${path}: ${messageOf(error)}`);
+      this.#lose(path, unreadable(error));
+      return;
+    }
+    for (const { name, kind } of entries.sort((a, b) => NATURAL.compare(a.name, b.name))) {
+      if (!name.startsWith(".")) await this.#entry(join(path, name), kind);
+      else if (kind === "folder" || (isImage(name) && !name.startsWith(APPLE_DOUBLE)))
+        this.#hidden.push(join(path, name));
     }
   }
 
-  async #entry(path: string): Promise<void> {
-    const kind = await kindOf(path);
-    if (kind === "folder") await this.folder(path);
-    // A link to nothing, or a name that is not UTF-8: it gets an error of its own.
-    else if (kind === "file" || kind === "missing") this.#offer(path);
-    else this.notes.push(`left out ${path}: it is no file but a pipe, a socket or a device`);
+  async #entry(path: string, kind: Kind): Promise<void> {
+    if (kind === "folder") return this.folder(path);
+    if (kind === "link") return this.#link(path);
+    if (kind === "special")
+      this.notes.push(`left out ${readableName(path)}: it is no file but a pipe, a socket or a device`);
+    else this.#offer(path);
+  }
+
+  async #link(path: string): Promise<void> {
+    const target = await kindOf(path);
+    if (target !== "missing") return this.#entry(path, target);
+    // One that is called like a picture gets an error of its own.
+    if (this.#offer(path)) return;
+    const to = await readlink(pathOfName(path), "buffer").then(nameOfBytes, () => "?");
+    this.#lose(path, `it is a link to ${readableName(to)}, which is not there or cannot be reached`);
   }
 
   async pattern(pattern: string): Promise<void> {
-    const found = await glob(pattern, { expandDirectories: false, onlyFiles: true, absolute: isAbsolute(pattern) });
+    const options = { expandDirectories: false, onlyFiles: true, absolute: isAbsolute(pattern) };
+    const found = await glob(pattern, { ...options, fs: tellingFs((path, why) => this.#lose(path, why)) });
     const before = this.files.length;
-    for (const path of found.sort(NATURAL.compare)) this.#offer(path);
+    for (const path of found.sort(NATURAL.compare)) for (const file of await spelled(path)) this.#offer(file);
     if (this.files.length === before) this.notes.push(`no picture matches ${pattern}`);
   }
 
@@ -76,22 +127,96 @@ class Search {
     if (kind === "folder") {
       this.#visited.clear();
       await this.folder(path);
-    } else if (kind === "missing" && globs && isDynamicPattern(path)) {
+    } else if (kind === "missing" && globs && isDynamicPattern(path) && !path.includes(REPLACEMENT)) {
       await this.pattern(path);
+    } else if (kind === "missing" && path.includes(REPLACEMENT)) {
+      for (const one of await spelled(path)) await (one === path ? this.files.push(path) : this.named(one, false));
     } else {
       this.files.push(path);
     }
   }
 
   result(): Inputs {
+    const { files, lost } = this;
+    const notes = [...this.notes];
     const unread = [...this.#unread].map(([extension, count]) => `${count} ${extension}`).join(", ");
-    const note = `left out files of formats that are not read here (convert them to JPEG): ${unread}`;
-    return { files: this.files, notes: unread === "" ? this.notes : [...this.notes, note] };
+    if (unread !== "") notes.push(`left out files of formats that are not read here (convert them to JPEG): ${unread}`);
+    const [hidden] = this.#hidden;
+    if (hidden !== undefined)
+      notes.push(`left out hidden folders and pictures (name them to have them): ${this.#hidden.length}, as ${readableName(hidden)}`); // prettier-ignore
+    const bytes = files.filter(isBytes);
+    if (bytes.length > 0) {
+      const how = "their bytes are written as here; in JSON as Python's surrogateescape does";
+      notes.push(`file names that are not UTF-8 (${how}): ${bytes.length}, as ${readableName(bytes[0] ?? "")}`);
+    }
+    return { files, notes, lost };
   }
 }
 
-async function kindOf(path: string): Promise<"file" | "folder" | "missing" | "special"> {
-  const found = await stat(path).catch(() => undefined);
+/** Why a folder was left out; Node's messages end in the path, which stands before it already. */
+function unreadable(error: unknown): string {
+  return `the folder cannot be read: ${messageOf(error).replace(/, \w+ '[^]*$/, "")}`;
+}
+
+/** What macOS writes beside a file on foreign disks. */
+const APPLE_DOUBLE = "._";
+
+/** Stands for bytes that are not UTF-8 where a text was made of them, as Node does with its arguments. */
+const REPLACEMENT = "\ufffd";
+
+function isImage(name: string): boolean {
+  return IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
+}
+
+interface Entry {
+  readonly name: string;
+  readonly kind: Exclude<Kind, "missing">;
+}
+
+/** What a folder holds, without a look at the entries themselves: they may be forbidden where the list is not. */
+async function entriesOf(path: string): Promise<Entry[]> {
+  const entries = await readdir(pathOfName(path), { withFileTypes: true, encoding: "buffer" });
+  return entries.map((entry) => {
+    const kind = entry.isDirectory() ? "folder" : entry.isFile() ? "file" : entry.isSymbolicLink() ? "link" : "special";
+    return { name: nameOfBytes(entry.name), kind };
+  });
+}
+
+/** The paths that read as this one, where a byte that is not UTF-8 reads as U+FFFD; itself where there are none. */
+async function spelled(path: string): Promise<string[]> {
+  if (!path.includes(REPLACEMENT)) return [path];
+  const above = dirname(path);
+  const parents = above === path || !above.includes(REPLACEMENT) ? [above] : await spelled(above);
+  const found: string[] = [];
+  for (const parent of parents) {
+    const names = await entriesOf(parent).catch(() => []);
+    for (const { name } of names) {
+      const one = join(parent, name);
+      if (pathOfName(one).toString("utf8") === join(path)) found.push(one);
+    }
+  }
+  return found.length > 0 ? found : [path];
+}
+
+/** The file system for a glob, whose library passes over in silence what it cannot read. */
+function tellingFs(lose: (path: string, why: string) => void): FileSystemAdapter {
+  const readdirTold = (
+    path: string,
+    options: { withFileTypes: true },
+    done: (error: Error | null, entries: fs.Dirent[]) => void,
+  ): void =>
+    // prettier-ignore
+    fs.readdir(path, options, (error, entries) => {
+      // A path of the pattern that is not there, or is no folder, is what does not match.
+      if (error && error.code !== "ENOENT" && error.code !== "ENOTDIR")
+        lose(join(path, "."), unreadable(error));
+      done(error, entries);
+    });
+  return { readdir: readdirTold as unknown as typeof fs.readdir };
+}
+
+async function kindOf(path: string): Promise<Exclude<Kind, "link">> {
+  const found = await stat(pathOfName(path)).catch(() => undefined);
   if (found === undefined) return "missing";
   if (found.isDirectory()) return "folder";
   return found.isFile() ? "file" : "special";

@@ -79,7 +79,7 @@ async function scoreAll(
 
 async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
   const { stdin, stdout, stderr } = context.io;
-  const { files, notes } = await expandInputs(args, stdin);
+  const { files, notes, lost } = await expandInputs(args, stdin);
   for (const note of notes) stderr.write(`note: ${note}\n`);
   const { load } = await context.engine();
   const { resize, device, dtype } = options;
@@ -98,6 +98,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
     progress.stop();
   }
   if (options.sort === true) for (const outcome of outcomes.toSorted(byScore)) stdout.write(write(outcome));
+  if (lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
   finish(outcomes, Date.now() - started, context);
 }
 
@@ -111,7 +112,8 @@ function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExi
 
 const HELP = `
 Data goes to standard output, progress to standard error. A photo that cannot be scored is a row (with --json an object
-{file, error: {code, message}}) of its own; the others are scored, and the exit code is then ${ERROR_CODES.FILE_UNREADABLE}.
+{file, error: {code, message}}) of its own; the others are scored, and the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, as it is where a folder
+cannot be looked into. Hidden files and folders are left out.
 
 Examples:
   roc4mllm score my-photos/

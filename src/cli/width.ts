@@ -1,5 +1,7 @@
 /** How many terminal cells a text takes, and texts cut to a number of cells. */
 
+import { readableName } from "../image/file-names.js";
+
 const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** Two cells: East Asian wide characters and emoji. Half-width katakana (U+FF61..U+FF9F) are of the narrow ones. */
@@ -27,7 +29,7 @@ export function textWidth(text: string): number {
 
 /** A text with nothing in it that a terminal would obey: a file may be called anything. */
 export function printable(text: string): string {
-  return text.replace(UNSAFE, "�");
+  return readableName(text).replace(UNSAFE, "�");
 }
 
 /** As many graphemes of `parts`, from its start, as fit into `width` cells. */

@@ -5,6 +5,7 @@ import { addAbortSignal, Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { messageOf, RocError } from "../errors.js";
+import { pathOfName, readableName } from "./file-names.js";
 import { IMAGE_FORMATS, sniffFormat, type ImageFormat } from "./sniff.js";
 import { tiffFault } from "./tiff.js";
 import type { RgbImage } from "./types.js";
@@ -36,7 +37,7 @@ export interface DecodeOptions {
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
   const { maxPixels = DEFAULT_MAX_PIXELS, signal, orient = true } = options;
-  const name = options.name ?? (typeof input === "string" ? input : "image");
+  const name = options.name ?? (typeof input === "string" ? readableName(input) : "image");
   if (!(maxPixels > 0)) throw new RocError("USAGE", `maxPixels is ${maxPixels}; give a positive number of pixels`);
   tuneSharp();
   const bytes = await readInput(input, name, signal);
@@ -81,7 +82,7 @@ async function readInput(input: ImageInput, name: string, signal: AbortSignal | 
   checkAborted(signal, name);
   try {
     if (input instanceof Uint8Array) return input;
-    if (typeof input === "string") return await readFile(input, signal ? { signal } : {});
+    if (typeof input === "string") return await readFile(pathOfName(input), signal ? { signal } : {});
     return await collect(input, signal);
   } catch (error) {
     checkAborted(signal, name);

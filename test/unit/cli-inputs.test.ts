@@ -1,12 +1,13 @@
 /** Which files the arguments of `score` stand for. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { expandInputs } from "../../src/cli/inputs.js";
 import { isRocError } from "../../src/errors.js";
+import { decodeImage, nameOfBytes, pathOfName, readableName } from "../../src/image/index.js";
 import { folderWith } from "./cli-support.js";
 
 const PHOTOS = {
@@ -35,7 +36,10 @@ test("a folder is searched through, in natural order, for images only", async (t
     files,
     ["deep/er/b.webp", "IMG2.jpg", "IMG10.JPG"].map((name) => join(folder, name)),
   );
-  assert.deepEqual(notes, ["left out files of formats that are not read here (convert them to JPEG): 2 .heic"]);
+  assert.deepEqual(notes, [
+    "left out files of formats that are not read here (convert them to JPEG): 2 .heic",
+    `left out hidden folders and pictures (name them to have them): 1, as ${join(folder, ".hidden")}`,
+  ]);
 });
 
 test("the order of the arguments is kept, and a named file is taken whatever it is called", async (t) => {
@@ -99,6 +103,87 @@ test("a link to nothing stays in the list, a pipe is a note", async (t) => {
     ["a.jpg", "b.jpg"].map((name) => join(folder, name)),
   );
   assert.deepEqual(notes, [`left out ${join(folder, "c.jpg")}: it is no file but a pipe, a socket or a device`]);
+});
+
+test("links to folders that are not there, to themselves or in a circle are told, and count as lost", async (t) => {
+  const folder = folderWith(t, { "in/a.jpg": "x" });
+  for (const [to, name] of [
+    ["/mnt/nowhere/photos", "usb"],
+    ["self", "self"],
+    ["two", "one"],
+    ["one", "two"],
+  ] as const)
+    // prettier-ignore
+    symlinkSync(to, join(folder, "in", name));
+  const { files, notes, lost } = await expand([join(folder, "in")]);
+  assert.deepEqual(files, [join(folder, "in/a.jpg")]);
+  assert.equal(lost, 4);
+  assert.match(notes.join("\n"), /left out .*\/usb: it is a link to \/mnt\/nowhere\/photos, which is not there/);
+  for (const name of ["self", "one", "two"]) assert.match(notes.join("\n"), new RegExp(`/${name}: it is a link to `));
+});
+
+/** {@link expand} as somebody who is not root, to whom rights mean something. */
+function expandAsNobody(args: readonly string[]): Awaited<ReturnType<typeof expandInputs>> {
+  const inputs = new URL("../../src/cli/inputs.js", import.meta.url).href;
+  const script = `
+    if (process.getuid?.() === 0) { process.setgroups([]); process.setgid(65534); process.setuid(65534); }
+    const { expandInputs } = await import(${JSON.stringify(inputs)});
+    console.log(JSON.stringify(await expandInputs(${JSON.stringify(args)}, process.stdin)));`;
+  const text = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  return JSON.parse(text) as Awaited<ReturnType<typeof expandInputs>>;
+}
+
+for (const { what, mode, files, lost } of [
+  { what: "may be listed but not entered", mode: 0o744, files: ["shut/b.jpg"], lost: /shut\/sub: the folder cannot be read: EACCES/ }, // prettier-ignore
+  { what: "may not be read", mode: 0o300, files: [], lost: /shut: the folder cannot be read: EACCES/ },
+]) {
+  test(`a folder that ${what}: nothing in it vanishes`, (t) => {
+    const folder = folderWith(t, { "a.jpg": "x", "shut/b.jpg": "x", "shut/sub/c.jpg": "x" });
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, "shut"), mode);
+    const [whole, glob] = [[folder], [`${folder}/**/*.jpg`]].map(expandAsNobody);
+    // For whoever takes the folder away.
+    chmodSync(join(folder, "shut"), 0o755);
+    assert.ok(whole && glob);
+    assert.deepEqual(whole.files, [...files, "a.jpg"].map((name) => join(folder, name)).sort());
+    assert.equal(whole.lost, 1);
+    assert.match(whole.notes.join("\n"), lost);
+    assert.ok(glob.lost > 0, "a glob passes over it in silence");
+    assert.match(glob.notes.join("\n"), lost);
+  });
+}
+
+test("names that are not UTF-8: found, told apart, opened by their bytes", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "x" });
+  const latin = Buffer.from("sch\u00f6n.jpg", "latin1");
+  const place = (name: Buffer, under = folder): Buffer => Buffer.concat([Buffer.from(`${under}/`), name]);
+  mkdirSync(place(Buffer.from([0xff])));
+  writeFileSync(place(latin), "no picture");
+  writeFileSync(Buffer.concat([place(Buffer.from([0xff])), Buffer.from("/\u00fc.jpg")]), "x");
+  const expected = [`${folder}/a.jpg`, `${folder}/sch\udcf6n.jpg`, `${folder}/\udcff/\u00fc.jpg`];
+  const { files, notes, lost } = await expand([folder]);
+  assert.deepEqual([...files].sort(), [...expected].sort());
+  assert.equal(lost, 0);
+  assert.match(notes.join(), /file names that are not UTF-8 .*: 2, as /);
+  for (const file of files) assert.equal(nameOfBytes(Buffer.from(pathOfName(file))), file);
+  assert.equal(readableName("sch\udcf6n.jpg"), String.raw`sch\xf6n.jpg`);
+  await assert.rejects(decodeImage(`${folder}/sch\udcf6n.jpg`), { code: "IMAGE_UNSUPPORTED" });
+  // As a shell's arguments reach us, and from a glob.
+  assert.deepEqual((await expand([`${folder}/sch\ufffdn.jpg`])).files, [`${folder}/sch\udcf6n.jpg`]);
+  assert.deepEqual((await expand([`${folder}/\ufffd`])).files, [`${folder}/\udcff/\u00fc.jpg`]);
+  assert.deepEqual((await expand([`${folder}/sch*.jpg`])).files, [`${folder}/sch\udcf6n.jpg`]);
+  assert.deepEqual((await expand([`${folder}/gone\ufffd.jpg`])).files, [`${folder}/gone\ufffd.jpg`]);
+});
+
+test("bytes become a name and the name bytes, whatever they are", () => {
+  const names = [[0xff, 0xfe], [0x61, 0xc3], [0xc3, 0xa4, 0xe4], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98, 0x80, 0x80], [0xef, 0xbf, 0xbd]]; // prettier-ignore
+  for (const bytes of names.map((list) => Buffer.from(list))) {
+    const name = nameOfBytes(bytes);
+    assert.deepEqual(Buffer.from(pathOfName(name)), bytes, name);
+    assert.equal(JSON.parse(JSON.stringify(name)), name);
+  }
+  // Python: os.fsdecode(b"\xc3\xa4\xe4") == "\u00e4\udce4"
+  assert.equal(nameOfBytes(Buffer.from([0xc3, 0xa4, 0xe4])), "\u00e4\udce4");
 });
 
 test("nothing found is wrong use, with a remedy", async (t) => {
