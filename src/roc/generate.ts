@@ -62,6 +62,8 @@ export function* generate(
   const { prompt = templates.prompts[0] ?? "", maxTokens: maxNewTokens = 256, decimals = 2, ...others } = options;
   const text = new TextStream(processor.tokenizer, { skipSpecialTokens: true });
   const answer = { text: "", tokenIds: [] as number[], scores: [] as ScoreReading[] };
+  const apart = eatsBlanks(processor.tokenizer, vocabulary.positionId);
+  let afterScore = false;
   let score: ScoreReading | undefined;
   const steps = generateSteps(model, [{ ids: processor.prompt(prompt, images), images }], {
     ...others,
@@ -79,11 +81,24 @@ export function* generate(
     if (score) answer.scores.push(score);
     // Tokenizers encode piece by piece between added tokens, so text is decoded piece by piece between numbers.
     const added = score ? text.end() + score.value.toFixed(decimals) : text.push(tokenId);
-    const shown = finished ? added + text.end() : added;
+    const piece = finished ? added + text.end() : added;
+    const besideScore = score !== undefined || afterScore;
+    const shown = apart && besideScore && isBlankMissing(answer.text, piece) ? ` ${piece}` : piece;
+    afterScore = score !== undefined || (afterScore && piece === "");
     answer.text += shown;
     yield { tokenId, text: shown, ...(score && { score }) };
   }
   return { ...answer, finished: "length" };
+}
+
+/** Whether the tokenizer strips the blanks round a token, so that ids hold none (see tokenizers/slow-rules.ts). */
+function eatsBlanks(tokenizer: ScoringParts["processor"]["tokenizer"], id: number): boolean {
+  return tokenizer.decode([id, id]) !== tokenizer.decode([id]).repeat(2);
+}
+
+/** Whether a word and a number touch. */
+function isBlankMissing(text: string, next: string): boolean {
+  return /[\p{L}\p{N}]$/u.test(text) && /^[\p{L}\p{N}]/u.test(next);
 }
 
 /** {@link generate} with a turn of the event loop before every token. */

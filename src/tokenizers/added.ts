@@ -1,11 +1,14 @@
 /** Which added tokens a tokenizer has, and their ids, as Python's transformers and `tokenizers` work them out. */
 import { RocError } from "../errors.js";
-import { SPECIAL_NAMES, type AddedToken, type TokenizerFiles } from "./files.js";
+import { SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
 
 type Flags = Omit<AddedToken, "id">;
 
+/** The flags of a token that the files name without saying any. */
+export type PlainFlags = (content: string, special: boolean) => Flags;
+
 /** No stripping; a special token matches the text exactly, another one the normalized text. */
-function flagsOf(content: string, special: boolean): Flags {
+export function flagsOf(content: string, special: boolean): Flags {
   return { content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special };
 }
 
@@ -15,7 +18,10 @@ export class AddedTokens {
   readonly #byId = new Map<number, AddedToken>();
   #next: number;
 
-  constructor(readonly vocab: ReadonlyMap<string, number>) {
+  constructor(
+    readonly vocab: ReadonlyMap<string, number>,
+    private readonly plain: PlainFlags = flagsOf,
+  ) {
     this.#next = vocab.size;
   }
 
@@ -37,7 +43,12 @@ export class AddedTokens {
     return [...this.#byId.values()].sort((a, b) => a.id - b.id);
   }
 
-  /** Adds a special token, or makes one that exists special; returns its id. */
+  /** Adds a special token that the files name, or makes one that exists special; returns its id. */
+  putNamed(content: string): number {
+    return this.put({ ...(this.get(content) ?? this.plain(content, true)), special: true });
+  }
+
+  /** Adds a special token that strips nothing, or makes one that exists special; returns its id. */
   putSpecial(content: string): number {
     return this.put({ ...(this.get(content) ?? flagsOf(content, true)), special: true });
   }
@@ -58,11 +69,16 @@ export class AddedTokens {
  * Collects the added tokens in Python's order: tokenizer.json; then `added_tokens_decoder` of tokenizer_config.json (or,
  * without it, added_tokens.json); then the named special tokens that are still missing.
  *
+ * @param plain the flags of tokens that stand in files without any
  * @throws RocError TOKENIZER_INVALID where a declared id is not the one that Python would give (a gap or a clash;
  *   Python renumbers such tokens silently, and the checkpoint's rows are then the wrong ones)
  */
-export function collectAddedTokens(files: TokenizerFiles, vocab: ReadonlyMap<string, number>): AddedTokens {
-  const tokens = new AddedTokens(vocab);
+export function collectAddedTokens(
+  files: TokenizerFiles,
+  vocab: ReadonlyMap<string, number>,
+  plain: PlainFlags = flagsOf,
+): AddedTokens {
+  const tokens = new AddedTokens(vocab, plain);
   const declare = (id: number, token: Flags, where: string): void => {
     const given = tokens.put(token);
     if (given === id) return;
@@ -70,12 +86,12 @@ export function collectAddedTokens(files: TokenizerFiles, vocab: ReadonlyMap<str
     throw new RocError("TOKENIZER_INVALID", `${files.file}: ${where}: ${problem}; make the added ids contiguous`);
   };
   files.json.added_tokens.forEach((token, i) => declare(token.id, token, `added_tokens.${i}`));
-  for (const { id, token } of declaredElsewhere(files)) declare(id, token, "added_tokens_decoder");
-  for (const content of namedSpecials(files)) tokens.putSpecial(content);
+  for (const { id, token } of declaredElsewhere(files, plain)) declare(id, token, "added_tokens_decoder");
+  for (const content of namedSpecials(files)) tokens.putNamed(content);
   return tokens;
 }
 
-function declaredElsewhere(files: TokenizerFiles): { id: number; token: Flags }[] {
+function declaredElsewhere(files: TokenizerFiles, plain: PlainFlags): { id: number; token: Flags }[] {
   const decoder = files.config.added_tokens_decoder;
   if (decoder) {
     const entries = Object.entries(decoder).map(([id, token]) => ({ id: Number(id), token }));
@@ -85,7 +101,7 @@ function declaredElsewhere(files: TokenizerFiles): { id: number; token: Flags }[
   const specials = new Set(namedSpecials(files));
   return Object.entries(files.addedTokens ?? {})
     .filter(([content]) => !inJson.has(content))
-    .map(([content, id]) => ({ id, token: flagsOf(content, specials.has(content)) }))
+    .map(([content, id]) => ({ id, token: plain(content, specials.has(content)) }))
     .sort((a, b) => a.id - b.id);
 }
 
@@ -100,7 +116,7 @@ export function namedSpecials(files: TokenizerFiles): string[] {
 }
 
 /** tokenizer_config.json, overlaid with special_tokens_map.json where the former has no `added_tokens_decoder`. */
-export function specialSource(files: TokenizerFiles) {
+export function specialSource(files: SideFiles) {
   return files.config.added_tokens_decoder ? files.config : { ...files.config, ...files.specialTokensMap };
 }
 

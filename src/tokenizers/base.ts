@@ -1,19 +1,20 @@
 /** What every tokenizer shares, wherever its pieces come from: added tokens, named tokens, tokens and their ids. */
 import { RocError } from "../errors.js";
-import { collectAddedTokens, contentOf, specialSource, type AddedTokens } from "./added.js";
+import { collectAddedTokens, contentOf, flagsOf, specialSource, type AddedTokens, type PlainFlags } from "./added.js";
 import type { TokenizerFiles } from "./files.js";
 import type { Tokenizer } from "./types.js";
 
 export abstract class BaseTokenizer implements Tokenizer {
   protected readonly added: AddedTokens;
 
-  /** @param pieces in order of their ids; `vocab`: their ids */
+  /** @param pieces in order of their ids; `vocab`: their ids; `plain`: see {@link collectAddedTokens} */
   protected constructor(
     protected readonly files: TokenizerFiles,
     protected readonly vocab: ReadonlyMap<string, number>,
     protected readonly pieces: readonly string[],
+    plain: PlainFlags = flagsOf,
   ) {
-    this.added = collectAddedTokens(files, vocab);
+    this.added = collectAddedTokens(files, vocab, plain);
   }
 
   abstract encode(text: string, options?: { addSpecialTokens?: boolean }): number[];

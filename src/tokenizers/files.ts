@@ -96,14 +96,21 @@ const specialTokensMap = z.looseObject({
 });
 const tokenizerConfig = specialTokensMap.extend({
   added_tokens_decoder: z.record(z.string().regex(/^\d+$/), addedFlags.transform(withNormalized)).optional(),
+  legacy: z.boolean().nullish(),
+  transformers_version: z.unknown().optional(),
 });
 const addedTokensJson = z.record(z.string(), id);
 const tokenIds = z.union([id, z.array(id)]).nullish();
-const modelConfig = z.looseObject({ bos_token_id: tokenIds, eos_token_id: tokenIds, pad_token_id: tokenIds });
+const modelConfig = z.looseObject({
+  bos_token_id: tokenIds,
+  eos_token_id: tokenIds,
+  pad_token_id: tokenIds,
+  transformers_version: z.unknown().optional(),
+});
 
 /** tokenizer_config.json, checked. */
 export type TokenizerConfig = z.infer<typeof tokenizerConfig>;
-/** The token ids that config.json and generation_config.json hold. */
+/** What config.json and generation_config.json say of tokens, and the version of transformers that wrote them. */
 export type ModelConfig = z.infer<typeof modelConfig>;
 
 /** Everything that is read from a tokenizer folder. */

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { messageOf, RocError } from "../errors.js";
 import { contentOf, specialSource } from "./added.js";
 import { BaseTokenizer } from "./base.js";
-import { readSideFiles, SPECIAL_NAMES, type SideFiles, type TokenizerFiles } from "./files.js";
+import { readSideFiles, SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
 import { freshSpecials, jsonText, savedConfig, writeFiles } from "./save.js";
 import { SentencePieceCodec } from "./sentencepiece/codec.js";
 import { parseModel } from "./sentencepiece/model.js";
-import { Splitter } from "./splitter.js";
+import { SPACE } from "./sentencepiece/normalizer.js";
+import { slowRules, type SlowRules } from "./slow-rules.js";
+import { PYTHON_WHITE, Splitter } from "./splitter.js";
 import type { Tokenizer } from "./types.js";
 
 const MODEL = "tokenizer.model";
@@ -19,9 +21,8 @@ const LLAMA_DEFAULTS = { bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>"
 /**
  * Reads tokenizer.model and the files around it, if the folder has no tokenizer.json.
  *
- * Ids are those of Python's LlamaTokenizer of transformers 4.3x with `legacy=True`: every stretch of text between added
- * tokens is encoded by itself, so each begins with the dummy prefix. `legacy` in tokenizer_config.json is ignored, as
- * it is for tokenizer.json.
+ * Ids are those of Python's slow LlamaTokenizer in the version of transformers that the checkpoint names: see
+ * {@link slowRules}.
  *
  * @returns undefined where the folder has a tokenizer.json, or no tokenizer.model either
  * @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
@@ -45,26 +46,32 @@ function exists(path: string): Promise<boolean> {
 class SentencePieceTokenizer extends BaseTokenizer {
   readonly #bytes: Uint8Array;
   readonly #codec: SentencePieceCodec;
+  /** Puts nothing in front of a text. */
+  readonly #bare: SentencePieceCodec;
+  readonly #rules: SlowRules;
   #splitter = new Splitter(new Map());
 
   constructor(file: string, bytes: Uint8Array, side: SideFiles) {
     const model = parseModel(bytes, file);
     const codec = new SentencePieceCodec(model);
     const files = { ...side, file, json: EMPTY_JSON, config: { ...LLAMA_DEFAULTS, ...side.config } };
+    const rules = slowRules(files);
     super(
       files,
       codec.vocab,
       model.pieces.map(({ text }) => text),
+      rules.plain,
     );
     this.#bytes = bytes;
     this.#codec = codec;
+    this.#rules = rules;
+    const normalizer = { ...model.normalizer, addDummyPrefix: false };
+    this.#bare = rules.prefix === "stretch" ? codec : new SentencePieceCodec({ ...model, normalizer });
     this.buildSplitters();
   }
 
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
-    const ids = this.#splitter
-      .split(text)
-      .flatMap((part) => (part.token ? [part.token.id] : this.#codec.encode(part.text)));
+    const ids = this.#encodeText(text);
     if (!addSpecialTokens) return ids;
     const { add_bos_token: bos = true, add_eos_token: eos = false } = this.files.config;
     const before = bos === true ? this.bosTokenId : undefined;
@@ -72,39 +79,98 @@ class SentencePieceTokenizer extends BaseTokenizer {
     return [before, ...ids, after].filter((id) => id !== undefined);
   }
 
+  #encodeText(text: string): number[] {
+    const { prefix } = this.#rules;
+    if (prefix === "stretch") return this.#encodeParts(text, (part) => this.#codec.encode(part));
+    if (text === "") return [];
+    const marked = SPACE + text.replaceAll(SPACE, " ");
+    if (prefix === "cut") return this.#encodeParts(marked, (part) => this.#encodeCut(part));
+    const ids = this.#encodeParts(marked, (part) => this.#encodeBehindUnknown(part));
+    const [first, second = -1] = ids;
+    return first === this.vocab.get(SPACE) && this.added.at(second)?.special ? ids.slice(1) : ids;
+  }
+
+  #encodeParts(text: string, encode: (part: string) => number[]): number[] {
+    return this.#splitter.split(text).flatMap((part) => (part.token ? [part.token.id] : encode(part.text)));
+  }
+
+  /** 4.31: the prefix is cut off the first piece of a later stretch; what is left is unknown where it is no piece. */
+  #encodeCut(part: string): number[] {
+    if (part.startsWith(SPACE)) return this.#codec.encode(part.slice(SPACE.length));
+    const ids = this.#codec.encode(part);
+    const [first = -1, ...others] = ids;
+    const piece = this.pieces[first] ?? "";
+    if (part.startsWith(" ") || !piece.startsWith(SPACE)) return ids;
+    const rest = piece.slice(SPACE.length);
+    return rest === "" ? others : [this.tokenToId(rest) ?? this.#unknownId, ...others];
+  }
+
+  /** 4.32 and later: a blank at the beginning is kept from SentencePiece by the unknown token before it, cut off again. */
+  #encodeBehindUnknown(part: string): number[] {
+    if (!part.startsWith(SPACE) && !part.startsWith(" ")) return this.#bare.encode(part);
+    const unknown = contentOf(specialSource(this.files).unk_token) ?? "";
+    const length = this.#bare.encode(unknown).length;
+    const ids = this.#bare.encode(unknown + part);
+    return ids.length < length ? ids : ids.slice(length);
+  }
+
+  get #unknownId(): number {
+    return this.tokenToId(contentOf(specialSource(this.files).unk_token) ?? "") ?? 0;
+  }
+
   /**
-   * The text that SentencePiece gives for the ids between added tokens, those as they are, and nothing in between:
-   * Python's with `spaces_between_special_tokens=False`. Like a fresh text, each such stretch loses its dummy prefix.
+   * The text that SentencePiece gives for the ids between added tokens, and those as they are, with a blank where one of
+   * two neighbours strips blanks: Python's with `spaces_between_special_tokens=False`, but for those blanks, which its
+   * versions that strip put everywhere. Where every stretch has a prefix of its own, each loses it, else the first.
    * (transformers 4.36 also puts a space before a text that `</s>` ends and drops one of two leading spaces; not here.)
    */
   decode(ids: readonly number[], { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
     let text = "";
     let run: number[] = [];
+    let before: AddedToken | undefined;
+    let blank = false;
+    const add = (part: string): void => {
+      text += blank && text !== "" && part !== "" ? ` ${part}` : part;
+      if (part !== "") blank = false;
+    };
+    const addRun = (): void => {
+      add((before ? this.#bare : this.#codec).decode(run));
+      run = [];
+    };
     for (const id of ids) {
       const added = this.added.at(id);
       if (skipSpecialTokens && added?.special) continue;
-      if (added === undefined) run.push(id);
-      else {
-        text += this.#codec.decode(run) + added.content;
-        run = [];
+      if (added === undefined) {
+        run.push(id);
+        continue;
       }
+      addRun();
+      blank ||= added.lstrip;
+      add(added.content);
+      blank = added.rstrip;
+      before = added;
     }
-    return text + this.#codec.decode(run);
+    addRun();
+    return text;
   }
 
   /**
    * Writes tokenizer.model as it was read, added_tokens.json, special_tokens_map.json and tokenizer_config.json: each
-   * version of transformers reads another of the three. `legacy: true` is stated, since transformers 5 assumes false.
+   * version of transformers reads another of the three. `legacy` is stated, since transformers 5 assumes false, and the
+   * version where the rules are those of one only.
    */
   async save(folder: string): Promise<void> {
     const added = this.added.list();
     const fresh = freshSpecials(this.files, added);
     const beyond = added.filter(({ id }) => id >= this.pieces.length);
+    const { prefix, version } = this.#rules;
+    const { transformers_version: _, ...saved } = savedConfig(this.files, added, fresh);
     const config = {
       tokenizer_class: "LlamaTokenizer",
-      ...savedConfig(this.files, added, fresh),
+      ...saved,
       ...this.#namedContents(),
-      legacy: true,
+      legacy: prefix === "stretch",
+      ...(prefix === "cut" && { transformers_version: version }),
     };
     await writeFiles(folder, {
       [MODEL]: this.#bytes,
@@ -137,7 +203,7 @@ class SentencePieceTokenizer extends BaseTokenizer {
   }
 
   protected override buildSplitters(): void {
-    this.#splitter = new Splitter(new Map(this.added.list().map((token) => [token.content, token])));
+    this.#splitter = new Splitter(new Map(this.added.list().map((token) => [token.content, token])), PYTHON_WHITE);
   }
 }
 

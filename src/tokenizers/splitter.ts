@@ -18,8 +18,14 @@ export class Splitter {
   readonly #pattern: RegExp | undefined;
   readonly #tokens: ReadonlyMap<string, AddedToken>;
 
-  /** @param tokens what to find, by the text that stands for each (normalized where the token is) */
-  constructor(tokens: ReadonlyMap<string, AddedToken>) {
+  /**
+   * @param tokens what to find, by the text that stands for each (normalized where the token is)
+   * @param white what stripping takes off; default: Unicode's white space
+   */
+  constructor(
+    tokens: ReadonlyMap<string, AddedToken>,
+    private readonly white: RegExp = WHITE,
+  ) {
     this.#tokens = tokens;
     const longestFirst = [...tokens.keys()].filter((key) => key !== "").sort((a, b) => b.length - a.length);
     const escaped = longestFirst.map((key) => key.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
@@ -34,32 +40,36 @@ export class Splitter {
       const token = this.#tokens.get(match[0]);
       const [start, stop] = [match.index, match.index + match[0].length];
       if (!token || (token.single_word && isInsideWord(text, start, stop))) continue;
-      const from = token.lstrip ? whiteFrom(text, start, end) : start;
+      const from = token.lstrip ? this.#whiteFrom(text, start, end) : start;
       if (end < from) segments.push({ text: text.slice(end, from), start: end });
-      end = token.rstrip ? whiteTo(text, stop) : stop;
+      end = token.rstrip ? this.#whiteTo(text, stop) : stop;
       segments.push({ text: text.slice(from, end), token, start: from });
     }
     if (end < text.length) segments.push({ text: text.slice(end), start: end });
     return segments;
   }
+
+  // Looked at a character at a time: texts of many tokens would else take quadratic time.
+
+  /** Where the white space that ends at `at` begins, not before `floor`. */
+  #whiteFrom(text: string, at: number, floor: number): number {
+    let from = at;
+    while (from > floor && this.white.test(text.charAt(from - 1))) from--;
+    return from;
+  }
+
+  /** Where the white space that begins at `at` ends. */
+  #whiteTo(text: string, at: number): number {
+    let to = at;
+    while (this.white.test(text.charAt(to))) to++;
+    return to;
+  }
 }
 
-// Looked at a character at a time: texts of many tokens would else take quadratic time.
 const WHITE = /\p{White_Space}/u;
 
-/** Where the white space that ends at `at` begins, not before `floor`. */
-function whiteFrom(text: string, at: number, floor: number): number {
-  let from = at;
-  while (from > floor && WHITE.test(text.charAt(from - 1))) from--;
-  return from;
-}
-
-/** Where the white space that begins at `at` ends. */
-function whiteTo(text: string, at: number): number {
-  let to = at;
-  while (WHITE.test(text.charAt(to))) to++;
-  return to;
-}
+/** What Python's str.strip() takes off: four separators more. */
+export const PYTHON_WHITE = /[\p{White_Space}\x1c-\x1f]/u;
 
 /** Whether a character of a word, of one or two units, stands at either side. */
 function isInsideWord(text: string, start: number, stop: number): boolean {

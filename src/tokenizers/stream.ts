@@ -41,7 +41,8 @@ export class TextStream {
     const before = this.#decode(this.#context);
     const text = this.#decode([...this.#context, ...this.#pending]).slice(before.length);
     if (text === "" || (!all && text.endsWith("\ufffd"))) return "";
-    this.#context = this.#pending;
+    // A context without text would be taken for the beginning.
+    this.#context = this.#decode(this.#pending) === "" ? [...this.#context, ...this.#pending] : this.#pending;
     this.#pending = [];
     return text;
   }
