@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   /** A training run cannot go on. */
   TRAINING: 7,
   OUT_OF_MEMORY: 7,
+  /** Another process holds the lock of what is asked for. */
+  IN_USE: 9,
   /** The caller's AbortSignal fired. */
   ABORTED: 130,
   /** A bug of ours. */

@@ -1,5 +1,4 @@
 /** `roc4mllm data`: what there is to do with data sets before anything trains on them. */
-import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import {
   checkDataset,
@@ -9,7 +8,8 @@ import {
   type DatasetKind,
   type DataReport,
 } from "../data/index.js";
-import { ERROR_CODES, messageOf, RocError } from "../errors.js";
+import { ERROR_CODES } from "../errors.js";
+import { atomicWriteFile } from "../files/index.js";
 import { decodeImage } from "../image/index.js";
 import { reportText } from "./data-text.js";
 import type { Context } from "./io.js";
@@ -104,7 +104,5 @@ async function examine(
 }
 
 async function writePage(file: string, report: DataReport): Promise<void> {
-  await writeFile(file, reportPage(report)).catch((cause: unknown) => {
-    throw new RocError("FILE_UNREADABLE", `${file} (--report) cannot be written: ${messageOf(cause)}`, { cause });
-  });
+  await atomicWriteFile(file, reportPage(report));
 }

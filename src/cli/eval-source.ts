@@ -5,7 +5,7 @@ import type { LoadedDataset, Sample, ScoreScale } from "../data/index.js";
 import type { Model, ScoringMethod } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import { predict, readSystem, SCORE, type Prediction, type SystemPredictions } from "../eval/runner/index.js";
-import { atomicWriteJson } from "../weights/atomic.js";
+import { atomicWriteJson } from "../files/index.js";
 import { findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { createProgress } from "./progress.js";

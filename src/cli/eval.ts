@@ -3,14 +3,14 @@ import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { exists } from "../data/files.js";
+import { exists } from "../files/index.js";
 import { SPLITS, type LoadedDataset, type Sample, type Split } from "../data/index.js";
 import { ERROR_CODES, RocError } from "../errors.js";
 import { captionFigures } from "../eval/captions/evaluate.js";
 import { PARSER } from "../eval/captions/scene-graph.js";
 import { summarise, writeTable, type Provenance, type RunSummary } from "../eval/runner/index.js";
 import { gitRevision } from "../train/revision.js";
-import { atomicWriteJson } from "../weights/atomic.js";
+import { atomicWriteJson } from "../files/index.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import {
   fromCheckpoint,

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { isRocError } from "../errors.js";
-import { exists, resolveModel, type DownloadOptions } from "../hub/index.js";
+import { exists } from "../files/index.js";
+import { resolveModel, type DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
 import { createProgress, type Progress } from "./progress.js";
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { readRunFolder, reportPage } from "../eval/report/index.js";
-import { atomicWriteFile } from "../weights/atomic.js";
+import { atomicWriteFile } from "../files/index.js";
 import type { Context } from "./io.js";
 
 /** In the run folder. */

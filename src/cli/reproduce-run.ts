@@ -1,5 +1,5 @@
 /** What `reproduce --run` does about cells that no run fills: writes the twin, trains by the table's recipe, evaluates. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -11,6 +11,7 @@ import { evalCommand } from "./eval.js";
 import type { Context } from "./io.js";
 import { trainCommand } from "./train.js";
 import { writeTwin } from "./twins.js";
+import { makeFolder } from "../files/index.js";
 
 /** The paper's recipe by data set, texts and backbone (compiled files lie in dist/src/cli/). */
 const CONFIGS = fileURLToPath(new URL("../../../configs/base", import.meta.url));
@@ -98,7 +99,7 @@ async function makeRun(cell: Cell, options: RunOptions, context: Context): Promi
   const name = nameOf(cell);
   const data = await dataOf(cell.dataset, options, context);
   const config = join(options.work, "configs", `${name}.json`);
-  await mkdir(join(options.work, "configs"), { recursive: true });
+  await makeFolder(join(options.work, "configs"));
   const out = join(options.work, "train", name);
   await writeFile(config, `${JSON.stringify(configOf(cell, options, data, out), null, 2)}\n`);
   const quiet = { ...context, io: { ...context.io, stdout: context.io.stderr }, setExitCode: () => undefined };

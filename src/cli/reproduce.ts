@@ -1,5 +1,4 @@
 /** `roc4mllm reproduce`: a table of the paper with our figures beside it. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { RocError } from "../errors.js";
@@ -10,6 +9,7 @@ import { readRuns, RUNS_FILE, type FoundRuns } from "../eval/reproduce/runs.js";
 import { BACKBONES, type Backbone } from "../eval/reproduce/types.js";
 import type { Context } from "./io.js";
 import { number, whole } from "./train-options.js";
+import { makeFolder } from "../files/index.js";
 
 interface Flags {
   readonly runs?: string;
@@ -94,7 +94,7 @@ async function make(table: (typeof TABLES)[number], flags: Flags, context: Conte
   const { studio, pictures, epochs, seed } = flags;
   const work = studio ? join(flags.work, "studio") : flags.work;
   const runs = join(work, "runs");
-  await mkdir(runs, { recursive: true });
+  await makeFolder(runs);
   const [{ basesByFamily, makeRuns }, { DEMO_MODEL }] = await Promise.all([
     import("./reproduce-run.js"),
     import("./score.js"),

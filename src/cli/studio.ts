@@ -1,8 +1,7 @@
 /** `roc4mllm studio`: synthetic data sets in the official formats, and a page that shows them. */
-import { writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { STUDIO_FORMATS, studioGallery, writeStudioFormats, type StudioFormatName } from "../data/index.js";
-import { messageOf, RocError } from "../errors.js";
+import { atomicWriteFile } from "../files/index.js";
 import type { Context } from "./io.js";
 import { createProgress } from "./progress.js";
 import { number, whole } from "./train-options.js";
@@ -98,9 +97,7 @@ async function gallery(folder: string, { out, count, json }: GalleryFlags, { io,
   const progress = createProgress(io.stderr, "embedded", count);
   const onProgress = (done: number): void => progress.update(done);
   const page = await studioGallery(folder, { count, onProgress, signal }).finally(() => progress.stop());
-  await writeFile(out, page).catch((cause: unknown) => {
-    throw new RocError("FILE_UNREADABLE", `${out} (--out) cannot be written: ${messageOf(cause)}`, { cause });
-  });
+  await atomicWriteFile(out, page);
   if (json) io.stdout.write(`${JSON.stringify({ file: out, bytes: Buffer.byteLength(page) })}\n`);
   else io.stderr.write(`Wrote ${out}\n`);
 }

@@ -5,7 +5,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
-import { exists, invalid, readLines } from "./files.js";
+import { exists } from "../files/index.js";
+import { invalid, readLines } from "./files.js";
 import { numberFault, parseNumber } from "./numbers.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale, Split } from "./types.js";
 

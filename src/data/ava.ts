@@ -8,7 +8,8 @@
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { assemble, type Rated } from "./assemble.js";
-import { invalid, linesOf, readText } from "./files.js";
+import { readText } from "../files/index.js";
+import { invalid, linesOf } from "./files.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
 export const AVA_LABELS = "AVA.txt";
@@ -134,7 +135,7 @@ function faultOf(line: string): string {
 async function readRows(file: string): Promise<AvaRow[]> {
   const seenAt = new Map<string, number>();
   const rows: AvaRow[] = [];
-  for (const { text, line } of linesOf(await readText(file, "AVA's official files belong there."))) {
+  for (const { text, line } of linesOf(await readText(file, { remedy: "AVA's official files belong there." }))) {
     const row = rowOrFault(text);
     if (typeof row === "string") throw broken(`${file}, line ${line}`, row);
     const earlier = seenAt.get(row.id);
@@ -148,7 +149,7 @@ async function readRows(file: string): Promise<AvaRow[]> {
 
 async function readTestIds(file: string): Promise<Set<string>> {
   const ids = new Set<string>();
-  for (const { text, line } of linesOf(await readText(file, "AVA's official files belong there."))) {
+  for (const { text, line } of linesOf(await readText(file, { remedy: "AVA's official files belong there." }))) {
     const id = text.trim();
     if (!/^\d+$/.test(id)) throw broken(`${file}, line ${line}`, `"${id}" is not an image id`);
     ids.add(id);

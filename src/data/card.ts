@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../errors.js";
-import { exists, invalid, readText } from "./files.js";
+import { exists, readText } from "../files/index.js";
+import { invalid } from "./files.js";
 import type { ScoreScale } from "./types.js";
 
 export const DATASET_CARD = "dataset.json";
@@ -42,7 +43,7 @@ export async function readCard(folder: string): Promise<DatasetCard> {
   if (!(await exists(file))) return {};
   let value: unknown;
   try {
-    value = JSON.parse(await readText(file, REMEDY));
+    value = JSON.parse(await readText(file, { remedy: REMEDY }));
   } catch (cause) {
     throw invalid(file, `is no JSON (${messageOf(cause)})`, REMEDY, cause);
   }

@@ -1,7 +1,7 @@
 /** Which image files are there. Folders are listed, not files asked for one by one: AVA has 255,000 of them. */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { fileError } from "./files.js";
+import { readError } from "../files/index.js";
 
 /** Where pictures may lie. */
 export class ImageFinder {
@@ -26,7 +26,7 @@ export class ImageFinder {
     const base = resolve(folder, images ?? ".");
     if (images !== undefined) {
       await readdir(base).catch((cause: unknown) => {
-        throw fileError(base, 'Give the folder of the pictures as "images".', cause);
+        throw readError(base, cause, 'Give the folder of the pictures as "images".');
       });
     }
     const roots = [...usual.map((name) => join(base, name)), base];

@@ -1,6 +1,7 @@
 /** The items of one array in a JSON file that may be larger than the longest string (AVA-Captions is). */
 import { createReadStream } from "node:fs";
-import { fileError, invalid } from "./files.js";
+import { readError } from "../files/index.js";
+import { invalid } from "./files.js";
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -112,6 +113,6 @@ async function* chunks(file: string, remedy: string): AsyncGenerator<Uint8Array,
       if (chunk instanceof Uint8Array) yield chunk;
     }
   } catch (cause) {
-    throw fileError(file, remedy, cause);
+    throw readError(file, cause, remedy);
   }
 }

@@ -8,7 +8,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { RocError } from "../errors.js";
 import { assemble, type Rated } from "./assemble.js";
 import { DATASET_CARD, readCard, type DatasetCard } from "./card.js";
-import { fileError } from "./files.js";
+import { readError } from "../files/index.js";
 import { csvRecords, jsonlRecords, type OwnRecord } from "./own-records.js";
 import { seededPart } from "./split.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
@@ -58,7 +58,7 @@ export async function readOwn(folder: string, options: OwnOptions = {}): Promise
 /** The folder, and the file in it where one is named. */
 async function labelFile(path: string, file: string | undefined): Promise<[string, string | undefined]> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw fileError(path, "Give the folder of the label file, or the file.", cause);
+    throw readError(path, cause, "Give the folder of the label file, or the file.");
   });
   return found.isDirectory() ? [path, file] : [dirname(path), basename(path)];
 }

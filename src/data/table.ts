@@ -1,7 +1,8 @@
 /** Tables with a header (CSV): columns by name, in any order and case; every error names file, line and column. */
 import { parse } from "csv-parse/sync";
 import { messageOf } from "../errors.js";
-import { invalid, readText } from "./files.js";
+import { readText } from "../files/index.js";
+import { invalid } from "./files.js";
 import { numberFault, parseNumber } from "./numbers.js";
 import type { ReaderOptions } from "./types.js";
 
@@ -82,7 +83,7 @@ export class Table {
 export async function readTable(file: string, options: TableOptions): Promise<Table> {
   const { columns: needed, remedy } = options;
   const lines: number[] = [];
-  const records = parseRecords(file, await readText(file, remedy), lines, remedy);
+  const records = parseRecords(file, await readText(file, { remedy }), lines, remedy);
   const [header, ...rest] = records;
   if (header === undefined) throw invalid(file, "is empty", remedy);
   const columns = header.map((name) => name.trim());

@@ -5,7 +5,8 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
-import { exists, firstExisting } from "./files.js";
+import { exists } from "../files/index.js";
+import { firstExisting } from "./files.js";
 import { readTable, type Row } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 

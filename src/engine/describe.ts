@@ -6,7 +6,8 @@ import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
 import { loadTokenizer } from "../tokenizers/index.js";
 import { DTYPES, type DType } from "../torch/index.js";
-import { openCheckpoint, readJson, type Checkpoint } from "../weights/index.js";
+import { readJson } from "../files/index.js";
+import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 
 export interface CheckpointDescription {
   readonly folder: string;

@@ -1,46 +1,46 @@
 /** Which checkpoint a score comes from. */
-import { createHash, type Hash } from "node:crypto";
-import { open, readdir, type FileHandle } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
-
-const BLOCK = 64 * 1024;
-const BLOCKS = 16;
+import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { digestFile } from "../files/index.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
-  /^(config|processor_config|preprocessor_config|tokenizer|added_tokens|roc_templates)\.json$|^tokenizer\.model$|^(pytorch_)?model.*\.(safetensors|bin)$/;
+  /^(config|generation_config|processor_config|preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^(pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?$/;
+
+/** A name under which the hub's cache keeps a snapshot: its commit. */
+const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
- * `folder@digest`: the folder's name and 8 hex digits over its weights, configuration, tokenizer and templates.
+ * SHA-256 over every byte of what decides a checkpoint's scores: weights, configuration, tokenizer, templates; 64 hex
+ * digits. Large files are read once, see `digestFile()`.
  *
- * Cheap for any size: of a file over 1 MiB the length and 16 blocks spread over it are read (the first holds the
- * names and shapes of the weights). Training moves every weight, so two states of a run differ in every block.
+ * @param others further files that decide them: a vision tower that lies elsewhere
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
  */
-export async function identify(folder: string): Promise<string> {
+export async function digestCheckpoint(
+  folder: string,
+  others: readonly string[] = [],
+  signal?: AbortSignal,
+): Promise<string> {
   const names = (await readdir(folder)).filter((name) => PARTS.test(name)).sort();
   const hash = createHash("sha256");
-  for (const name of names) {
-    hash.update(`${name}\n`);
-    const file = await open(join(folder, name));
-    try {
-      await sample(file, hash);
-    } finally {
-      await file.close();
-    }
+  for (const file of [...names.map((name) => join(folder, name)), ...others]) {
+    hash.update(`${basename(file)} ${await digestFile(file, signal)}\n`);
   }
-  return `${basename(resolve(folder))}@${hash.digest("hex").slice(0, 8)}`;
+  return hash.digest("hex");
 }
 
-async function sample(file: FileHandle, hash: Hash): Promise<void> {
-  const { size } = await file.stat();
-  hash.update(`${size}\n`);
-  const whole = size <= BLOCK * BLOCKS;
-  const blocks = whole ? Math.ceil(size / BLOCK) : BLOCKS;
-  // Spread so that the first block starts with the file and the last one ends with it.
-  const stride = whole ? BLOCK : (size - BLOCK) / (BLOCKS - 1);
-  const buffer = new Uint8Array(BLOCK);
-  for (let block = 0; block < blocks; block++) {
-    const { bytesRead } = await file.read(buffer, 0, BLOCK, Math.round(block * stride));
-    hash.update(buffer.subarray(0, bytesRead));
-  }
+/** `name@digest`: the checkpoint's name and 8 hex digits of {@link digestCheckpoint}. */
+export function checkpointName(folder: string, digest: string): string {
+  return `${nameOf(resolve(folder))}@${digest.slice(0, 8)}`;
+}
+
+/** The folder's name; of a snapshot in the hub's cache (`models--owner--name/snapshots/<commit>`) `owner/name`. */
+function nameOf(folder: string): string {
+  const name = basename(folder);
+  const parent = dirname(folder);
+  const repo = basename(dirname(parent));
+  const isSnapshot = COMMIT.test(name) && basename(parent) === "snapshots" && repo.startsWith("models--");
+  return isSnapshot ? repo.split("--").slice(1).join("/") : name;
 }

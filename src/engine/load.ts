@@ -16,8 +16,8 @@ import {
 } from "../roc/index.js";
 import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
-import { readJson } from "../weights/index.js";
-import { identify } from "./identity.js";
+import { readJson } from "../files/index.js";
+import { checkpointName, digestCheckpoint } from "./identity.js";
 import { pathOf } from "./inputs.js";
 import { createModel } from "./model.js";
 import type { Model } from "./types.js";
@@ -49,7 +49,7 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const { signal, device, dtype, visionTower, resize } = options;
   const { strategy, templates, conversation } = await readStrategy(folder);
-  const name = await identify(folder);
+  const name = checkpointName(folder, await digestCheckpoint(folder));
   checkAborted(signal, folder);
   const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
   try {

@@ -1,5 +1,5 @@
 /** The small models that the experiment starts from, untrained: a LLaVA and a Qwen2-VL of like size, without score tokens. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createImageProcessor } from "../image/index.js";
 import { createLlava, createLlavaProcessor } from "../models/llava/index.js";
@@ -11,6 +11,7 @@ import { loadTokenizer, trainTokenizer, type Tokenizer } from "../tokenizers/ind
 import { llavaConfig, preprocessorConfig } from "../train/demo/sizes.js";
 import type { Trainable } from "../train/index.js";
 import type { BackboneConfig } from "./config.js";
+import { makeFolder } from "../files/index.js";
 
 /** Of every score in this experiment's texts. */
 const SCALE = { min: 1, max: 10 };
@@ -56,7 +57,7 @@ async function makeTokenizer(
   { family, vocabulary }: BackboneConfig,
   texts: readonly string[],
 ): Promise<Tokenizer> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const specialTokens = family === "qwen2_vl" ? CHAT_TOKENS : [];
   const files = trainTokenizer(texts, { vocabSize: vocabulary, specialTokens });
   for (const [name, content] of Object.entries(files) as [string, string][])

@@ -8,7 +8,7 @@ import { predict, readPartial, type Prediction } from "../eval/runner/index.js";
 import { COMMENT, commentComesFirst } from "../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../roc/index.js";
 import { reopen, runTraining, startFrom, type EndEvent } from "../train/index.js";
-import { atomicWriteJson } from "../weights/index.js";
+import { atomicWriteJson } from "../files/index.js";
 import { cellFolder, type Cell } from "./cells.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { ExperimentData } from "./data.js";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { saveCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../train/index.js";
-import { atomicWriteJson } from "../weights/index.js";
+import { atomicWriteJson } from "../files/index.js";
 import { createBase, type BaseTexts } from "./base.js";
 import { CAPTION_PROMPT, captionObjective } from "./captions.js";
 import { trainOptions, type ExperimentConfig } from "./config.js";

@@ -1,8 +1,7 @@
 /** The results of an experiment: figures of every arm, the claims, and files made from them. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SCORE } from "../eval/runner/index.js";
-import { atomicWriteFile, atomicWriteJson } from "../weights/index.js";
+import { atomicWriteFile, atomicWriteJson, makeFolder } from "../files/index.js";
 import type { RunEnvironment } from "../train/index.js";
 import { intervalChart, type Row } from "./charts.js";
 import { attributeNames, claimsOf, type Claim } from "./claims.js";
@@ -117,7 +116,7 @@ export const RESULT_FILES = {
 
 /** Writes the results, the predicted scores that they were computed from, the summary and the plots. */
 export async function writeResults(folder: string, results: ExperimentResults, finished: Finished): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const write = (name: keyof typeof RESULT_FILES, text: string): Promise<void> =>
     atomicWriteFile(join(folder, RESULT_FILES[name]), text);
   await atomicWriteJson(join(folder, RESULT_FILES.results), results);

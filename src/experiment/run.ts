@@ -1,11 +1,11 @@
 /** An experiment from start to end: pictures, base models, cells, results. Stopped anywhere, the same call goes on. */
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { describeEnvironment, type TrainEvent } from "../train/index.js";
-import { atomicWriteJson } from "../weights/index.js";
+import { atomicWriteJson, makeFolder } from "../files/index.js";
 import { cellsOf } from "./cells.js";
 import { cellRecord } from "./cell.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
@@ -115,7 +115,7 @@ async function checkSettings(config: ExperimentConfig): Promise<void> {
   const now = JSON.parse(JSON.stringify(settingsOf(config))) as Record<string, unknown>;
   const text = await readFile(file, "utf8").catch(() => undefined);
   if (text === undefined) {
-    await mkdir(config.work, { recursive: true });
+    await makeFolder(config.work);
     return atomicWriteJson(file, now);
   }
   const before = z.record(z.string(), z.unknown()).parse(JSON.parse(text));

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
-import { readJson } from "../weights/index.js";
+import { readJson } from "../files/index.js";
 import type { GenerationOptions } from "./types.js";
 
 export const GENERATION_CONFIG_FILE = "generation_config.json";

@@ -2,10 +2,11 @@
  * The cache's layout, that of Python's huggingface_hub: `models--owner--name/` with `blobs/<hash>` (each file once),
  * `snapshots/<commit>/<path>` (links to them) and `refs/<revision>` (which commit a branch or tag was).
  */
-import { mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { getRepoFolderName } from "@huggingface/hub";
 import { RocError } from "../errors.js";
+import { exists, makeFolder } from "../files/index.js";
 
 const FULL_COMMIT = /^[0-9a-f]{40}$/;
 /** What a commit's name may be: it becomes the name of a folder. */
@@ -62,7 +63,7 @@ export class RepoCache {
 /** Puts what `make` makes in a file's place, so that it is there wholly or not at all. */
 async function replace(file: string, make: (file: string) => Promise<void>): Promise<void> {
   const beside = `${file}.${process.pid}.tmp`;
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await make(beside);
   await rename(beside, file);
 }
@@ -80,10 +81,6 @@ export async function sizeOf(file: string): Promise<number | undefined> {
     ({ size }) => size,
     () => undefined,
   );
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return (await sizeOf(path)) !== undefined;
 }
 
 /** The files of a snapshot, by path. */

@@ -1,8 +1,8 @@
 /** A model's files from the hub into the cache. */
 import { messageOf, RocError } from "../errors.js";
+import { withLock } from "../files/index.js";
 import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
 import { listRepo, type RepoFile } from "./listing.js";
-import { withLock } from "./lock.js";
 import { hubFetch, isFileError, type Patience } from "./request.js";
 import type { FileChoice } from "./select.js";
 import { hubSettings, type HubSettings } from "./settings.js";
@@ -41,7 +41,7 @@ export function isRepoName(name: string): boolean {
  * Downloads what is missing of a model's files, each checked, into the cache that Python uses too.
  *
  * @param repo `owner/name`
- * @throws RocError NETWORK, CHECKPOINT_INVALID, FILE_NOT_FOUND (offline and not in the cache), FILE_UNREADABLE (the cache
+ * @throws RocError NETWORK, CHECKPOINT_INVALID, FILE_NOT_FOUND (offline and not in the cache), FILE_UNWRITABLE (the cache
  *   cannot be written), ABORTED, USAGE
  */
 export async function downloadModel(repo: string, options: DownloadOptions = {}): Promise<Downloaded> {
@@ -59,7 +59,7 @@ export async function downloadModel(repo: string, options: DownloadOptions = {})
     if (!isFileError(error)) throw error;
     const text = `The cache ${settings.cacheDir} cannot be used: ${messageOf(error)}`;
     const remedy = "Make room in it, or choose another with HF_HUB_CACHE or --cache-dir.";
-    throw new RocError("FILE_UNREADABLE", `${text}. ${remedy}`, { cause: error });
+    throw new RocError("FILE_UNWRITABLE", `${text}. ${remedy}`, { cause: error });
   }
 }
 
@@ -92,7 +92,7 @@ async function fromHub(
   // What is complete needs no lock: the cache may be one that we must not write to.
   const complete = contents.every(({ missing }) => missing.length === 0);
   const fetchAll = (): Promise<number> => fetchMissing(files, job, (bytes) => onProgress?.(bytes, total));
-  const fetched = complete ? 0 : await withLock(cache.lock, signal, fetchAll);
+  const fetched = complete ? 0 : await withLock(cache.lock, { signal }, fetchAll);
   await cache.writeRef(revision, commit);
   onProgress?.(total, total);
   const listed = files.map(({ path, size }) => ({ path, size }));

@@ -1,10 +1,11 @@
 /** Models by name: from a folder, from the hub's cache, or from the hub. */
 import { RocError } from "../errors.js";
-import { cachedSnapshot, exists } from "./cache.js";
+import { exists } from "../files/index.js";
+import { cachedSnapshot } from "./cache.js";
 import { downloadModel, isRepoName, type DownloadOptions } from "./download.js";
 import { hubSettings } from "./settings.js";
 
-export { cachedSnapshot, exists } from "./cache.js";
+export { cachedSnapshot } from "./cache.js";
 export { downloadModel, type Downloaded, type DownloadOptions } from "./download.js";
 export { neededFiles, type FileChoice } from "./select.js";
 export { hubSettings, type HubSettings } from "./settings.js";

@@ -4,13 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RocError } from "../errors.js";
 import { sizeOf } from "./cache.js";
 import { persist, refusal, type Patience } from "./request.js";
+import { makeFolder } from "../files/index.js";
 
 /** SHA-256 of the content, or git's SHA-1 of it as a blob. */
 export interface Checksum {
@@ -42,7 +43,7 @@ export interface Transfer extends Patience {
 export async function transfer(job: Transfer): Promise<number> {
   const { what, size, file, onBytes } = job;
   const part = `${file}.incomplete`;
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   if (size === 0) await writeFile(part, "");
   let [received, most, before] = [0, await startOf(part, size), 0];
   const onChunk = (length: number, there: number): void => {

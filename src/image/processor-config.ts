@@ -1,8 +1,8 @@
 /** `preprocessor_config.json` of CLIP and LLaVA checkpoints: the old and the new spellings, validated and filled in. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, RocError } from "../errors.js";
+import { RocError } from "../errors.js";
+import { ifThere, readJson } from "../files/index.js";
 import type { Size } from "./geometry.js";
 import { invalidConfig, valueFields, valueStepsOf, type ValueSteps } from "./values.js";
 
@@ -116,25 +116,10 @@ export interface ConfigPart {
 /** The part `key` of `processor_config.json`, else the file `own`; undefined where there is neither. */
 export async function readConfigPart(folder: string, key: string, own: string): Promise<ConfigPart | undefined> {
   const shared = join(folder, "processor_config.json");
-  const whole = z.looseObject({ [key]: z.unknown() }).safeParse(await readJson(shared));
+  const whole = z.looseObject({ [key]: z.unknown() }).safeParse(await ifThere(readJson(shared)));
   const part = whole.success ? whole.data[key] : undefined;
   if (part) return { file: shared, config: part };
   const file = join(folder, own);
-  const config = await readJson(file);
+  const config = await ifThere(readJson(file));
   return config === undefined ? undefined : { file, config };
-}
-
-async function readJson(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw new RocError("FILE_UNREADABLE", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new RocError("CONFIG_INVALID", `${file} is not JSON: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -7,7 +7,8 @@ import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { LoraAdapter } from "../nn/index.js";
 import { keep, noGrad, scope, type Tensor } from "../torch/index.js";
-import { atomicWriteJson, openSafetensors, readJson, saveSafetensors, type Checkpoint } from "../weights/index.js";
+import { atomicWriteJson, readJson } from "../files/index.js";
+import { openSafetensors, saveSafetensors, type Checkpoint } from "../weights/index.js";
 import { linearMaps, LoraAdapters, loraShape, memoryName, type Adapted, type LoraOptions } from "./lora.js";
 import type { Mllm } from "./types.js";
 
@@ -27,7 +28,7 @@ export interface SaveAdapterOptions {
  * Writes an adapter folder that `peft.PeftModel.from_pretrained` puts on the transformers model. Where the vocabulary has
  * grown, that model's `resize_token_embeddings` comes first.
  *
- * @throws RocError FILE_UNREADABLE where it cannot be written
+ * @throws RocError FILE_UNWRITABLE
  */
 export async function saveAdapter(
   folder: string,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { checkDevice } from "../torch/index.js";
-import { ifThere, readJson, readText } from "../weights/index.js";
+import { ifThere, readJson, readText } from "../files/index.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";

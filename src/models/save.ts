@@ -1,6 +1,7 @@
 /** Writes a model as Python's transformers reads it. */
 import { join } from "node:path";
-import { atomicWriteFile, saveCheckpoint } from "../weights/index.js";
+import { atomicWriteFile } from "../files/index.js";
+import { saveCheckpoint } from "../weights/index.js";
 import type { Mllm } from "./types.js";
 
 export const GENERATION_CONFIG = "generation_config.json";
@@ -12,7 +13,7 @@ const SHARD_BYTES = 5e9;
  * Writes config.json, generation_config.json where the model came with one, and the weights (model.safetensors, or shards
  * of at most `maxShardBytes`, default 5 GB) into a folder, each file at once. Tokenizer and image processor: `MllmProcessor.save`.
  *
- * @throws RocError FILE_UNREADABLE where they cannot be written
+ * @throws RocError FILE_UNWRITABLE
  */
 export async function saveMllm(model: Mllm, folder: string, options: { maxShardBytes?: number } = {}): Promise<void> {
   await saveCheckpoint(folder, model.parameters(), { maxShardBytes: options.maxShardBytes ?? SHARD_BYTES });
@@ -21,7 +22,7 @@ export async function saveMllm(model: Mllm, folder: string, options: { maxShardB
   if (generationConfig !== undefined) await atomicWriteFile(join(folder, GENERATION_CONFIG), generationConfig);
 }
 
-/** Writes config.json alone. @throws RocError FILE_UNREADABLE where it cannot be written */
+/** Writes config.json alone. @throws RocError FILE_UNWRITABLE */
 export async function saveConfig(model: Mllm, folder: string): Promise<void> {
   // transformers 4 calls it torch_dtype, 5 reads both; "auto" would else convert to the dtype of the file read.
   const key = "dtype" in model.config ? "dtype" : "torch_dtype";

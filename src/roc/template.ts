@@ -6,11 +6,10 @@
  * an attribute; and where it may, `{comment}` for free text. Training draws from all of them; scoring takes the first
  * prompt and the first answer.
  */
-import { randomUUID } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, RocError } from "../errors.js";
+import { RocError } from "../errors.js";
+import { atomicWriteJson, ifThere, readJson } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
 import { POSITION_TOKEN } from "./vocabulary.js";
 
@@ -184,24 +183,8 @@ export function parseTemplates(value: unknown, file: string): RocTemplates {
  */
 export async function loadTemplates(folder: string): Promise<RocTemplates | undefined> {
   const file = join(folder, TEMPLATES_FILE);
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    const message = `${file} cannot be read: ${messageOf(error)}; check its permissions`;
-    throw new RocError("FILE_UNREADABLE", message, { cause: error });
-  }
-  return parseTemplates(parseJson(text, file), file);
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const message = `${file} is not JSON (${messageOf(error)}); copy it again from its source`;
-    throw new RocError("CONFIG_INVALID", message, { cause: error });
-  }
+  const value = await ifThere(readJson(file));
+  return value === undefined ? undefined : parseTemplates(value, file);
 }
 
 /**
@@ -211,18 +194,5 @@ function parseJson(text: string, file: string): unknown {
 export async function saveTemplates(folder: string, templates: RocTemplates): Promise<void> {
   const file = join(folder, TEMPLATES_FILE);
   const checked = parseTemplates(templates, "templates");
-  const aside = `${file}.${randomUUID()}.tmp`;
-  try {
-    const handle = await open(aside, "wx");
-    try {
-      await handle.writeFile(`${JSON.stringify(checked, null, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(aside, file);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
-  }
+  await atomicWriteJson(file, checked);
 }

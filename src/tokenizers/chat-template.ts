@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { readText } from "./files.js";
+import { ifThere, readText } from "../files/index.js";
 import { jsonText, writeFiles } from "./save.js";
 import type { Tokenizer } from "./types.js";
 
@@ -37,7 +37,7 @@ const holder = z.looseObject({
 export async function loadChatTemplate(folder: string, tokenizer: Tokenizer): Promise<ChatTemplate | undefined> {
   for (const name of FILES) {
     const file = join(folder, name);
-    const text = await readText(file);
+    const text = await ifThere(readText(file));
     const source = text !== undefined && name.endsWith(".json") ? sourceOf(text, file) : text;
     if (source !== undefined) return new ChatTemplate(source, tokensOf(tokenizer), name, file);
   }
@@ -105,7 +105,7 @@ export class ChatTemplate {
    * Writes it into a checkpoint folder where the tokenizer's own files do not hold it: as chat_template.json where it was
    * read from there, else, as transformers 5 does, as chat_template.jinja.
    *
-   * @throws RocError FILE_UNREADABLE
+   * @throws RocError FILE_UNWRITABLE
    */
   async save(folder: string): Promise<void> {
     const { origin, source } = this;

@@ -1,8 +1,8 @@
 /** Reads and checks the files of a tokenizer folder. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, RocError } from "../errors.js";
+import { RocError } from "../errors.js";
+import { ifThere, parseJson, readText } from "../files/index.js";
 
 const flag = z.boolean().default(false);
 
@@ -153,7 +153,7 @@ export async function readSideFiles(folder: string): Promise<SideFiles> {
   const specials = await optional("special_tokens_map.json", specialTokensMap);
   const added = await optional("added_tokens.json", addedTokensJson);
   const configs = [await optional("generation_config.json", modelConfig), await optional("config.json", modelConfig)];
-  const chatTemplate = await readText(join(folder, "chat_template.jinja"));
+  const chatTemplate = await ifThere(readText(join(folder, "chat_template.jinja")));
   return {
     config: (await optional("tokenizer_config.json", tokenizerConfig)) ?? {},
     ...(specials && { specialTokensMap: specials }),
@@ -163,26 +163,10 @@ export async function readSideFiles(folder: string): Promise<SideFiles> {
   };
 }
 
-/** The text of a file; `undefined` where it does not exist. */
-export async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw new RocError("FILE_UNREADABLE", `${path}: ${messageOf(cause)}`, { cause });
-  }
-}
-
 async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | undefined> {
-  const text = await readText(path);
+  const text = await ifThere(readText(path));
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const remedy = "download the file again";
-    throw new RocError("TOKENIZER_INVALID", `${path} is not JSON (${messageOf(cause)}); ${remedy}`, { cause });
-  }
+  const value = parseJson(text, path, { invalid: "TOKENIZER_INVALID" });
   const result = schema.safeParse(value);
   if (result.success) return inFileOrder(value, result.data);
   const issue = result.error.issues[0];

@@ -1,7 +1,6 @@
 /** Writes a tokenizer folder so that Python's transformers (4 and 5) reads the same ids. */
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, RocError } from "../errors.js";
+import { atomicWriteFile } from "../files/index.js";
 import { namedSpecials, specialSource } from "./added.js";
 import { SPECIAL_NAMES, type AddedToken, type TokenizerFiles } from "./files.js";
 
@@ -10,7 +9,7 @@ import { SPECIAL_NAMES, type AddedToken, type TokenizerFiles } from "./files.js"
  * chat_template.jinja that were read.
  *
  * @param added every added token, in order of ids
- * @throws RocError FILE_UNREADABLE
+ * @throws RocError FILE_UNWRITABLE
  */
 export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, added: readonly AddedToken[]) {
   const { json, specialTokensMap, addedTokens, chatTemplate } = files;
@@ -25,14 +24,9 @@ export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, 
   await writeFiles(folder, texts);
 }
 
-/** Writes files by name into a folder, which is created. @throws RocError FILE_UNREADABLE */
+/** Writes files by name into a folder, which is created. @throws RocError FILE_UNWRITABLE */
 export async function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
-  } catch (cause) {
-    throw new RocError("FILE_UNREADABLE", `${folder}: cannot write the tokenizer: ${messageOf(cause)}`, { cause });
-  }
+  for (const [name, content] of Object.entries(files)) await atomicWriteFile(join(folder, name), content);
 }
 
 /** Contents of the special tokens that no file declared: those that addTokens() brought. */

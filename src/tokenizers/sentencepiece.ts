@@ -1,7 +1,6 @@
 /** A tokenizer read from a SentencePiece model (tokenizer.model), where a folder has no tokenizer.json. */
-import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, RocError } from "../errors.js";
+import { exists, readBytes } from "../files/index.js";
 import { contentOf, specialSource } from "./added.js";
 import { BaseTokenizer } from "./base.js";
 import { readSideFiles, SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
@@ -30,17 +29,8 @@ const LLAMA_DEFAULTS = { bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>"
 export async function loadSentencePiece(folder: string): Promise<Tokenizer | undefined> {
   const file = join(folder, MODEL);
   if ((await exists(join(folder, "tokenizer.json"))) || !(await exists(file))) return undefined;
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new RocError("FILE_UNREADABLE", `${file}: ${messageOf(cause)}`, { cause });
-  });
+  const bytes = await readBytes(file);
   return new SentencePieceTokenizer(file, bytes, await readSideFiles(folder));
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 class SentencePieceTokenizer extends BaseTokenizer {

@@ -7,12 +7,11 @@
  * A state is written as `step-….tmp`, flushed and renamed; then `latest` is replaced; then older states are deleted,
  * but for those to keep. A process killed anywhere in between leaves `latest` naming a whole state.
  */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { atomicWriteFile, atomicWriteJson } from "../weights/index.js";
-import { publishFolder, removeEntries } from "./folder.js";
+import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder, removeEntries } from "../files/index.js";
 import { isEventFile } from "./tensorboard.js";
 
 const LATEST = "latest";
@@ -88,7 +87,7 @@ export async function saveState(
   const aside = `${folder}.tmp`;
   try {
     await rm(aside, { recursive: true, force: true });
-    await mkdir(aside, { recursive: true });
+    await makeFolder(aside);
     await write(aside);
     await atomicWriteJson(join(aside, STATE), { format: FORMAT, state });
     await publishFolder(aside, folder);

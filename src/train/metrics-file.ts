@@ -2,7 +2,7 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { cpus, platform, release } from "node:os";
 import { getNumThreads, torchVersion } from "../torch/index.js";
-import { atomicWriteFile } from "../weights/index.js";
+import { atomicWriteFile } from "../files/index.js";
 import { gitRevision } from "./revision.js";
 import type { StepEvent, ValidationEvent } from "./events.js";
 

@@ -1,6 +1,6 @@
 /** A run folder from start to end: begun or taken up again, its settings checked, its figures written down. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Sample } from "../data/index.js";
@@ -12,7 +12,7 @@ import { saveConfig } from "../models/save.js";
 import type { Mllm } from "../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../roc/index.js";
 import type { ProcessGroup } from "../torch/index.js";
-import { atomicWriteJson } from "../weights/index.js";
+import { atomicWriteJson, makeFolder } from "../files/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { train, type TrainTask } from "./loop.js";
@@ -84,7 +84,7 @@ export async function* runTraining(plan: RunPlan): AsyncGenerator<TrainEvent, vo
 
 /** The state to go on from, if there is one. */
 async function prepareFolder({ folder, fresh = false, options }: RunPlan): Promise<SavedState | undefined> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   if (fresh) await clearRun(folder);
   return openLatestState(folder, options);
 }

@@ -1,10 +1,11 @@
 /** The weights of a checkpoint folder: safetensors or PyTorch's .bin, in one file or in shards with an index. */
 import { join } from "node:path";
 import { RocError } from "../errors.js";
+import { exists } from "../files/index.js";
 import { BIN, BIN_INDEX, openBinFolder } from "./bin/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { openSafetensors } from "./safetensors.js";
-import { exists, openSharded } from "./sharded.js";
+import { openSharded } from "./sharded.js";
 
 export const SINGLE = "model.safetensors";
 export const INDEX = "model.safetensors.index.json";

@@ -1,10 +1,8 @@
 /** Reads one safetensors file: tensors show the file's memory, nothing is copied or parsed before it is asked for. */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { RocError } from "../errors.js";
 import { empty, mapFile, type MappedFile, type Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
-import { fileError } from "./json.js";
+import { withFile } from "../files/index.js";
 import { headerLength, LENGTH_BYTES, parseHeader, type Header, type TensorEntry } from "./safetensors-header.js";
 
 /** @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID */
@@ -13,25 +11,14 @@ export async function openSafetensors(file: string): Promise<Checkpoint> {
 }
 
 async function readHeader(file: string): Promise<Header> {
-  // Without waiting: a pipe would be waited for until somebody writes into it.
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
-    throw fileError(file, cause);
-  });
-  try {
-    const found = await handle.stat();
-    if (!found.isFile()) throw new Error("it is no file");
-    const fileBytes = found.size;
+  return withFile(file, async (handle, fileBytes) => {
     const read = async (length: number, position: number): Promise<Uint8Array> => {
       const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position);
       return buffer.subarray(0, bytesRead);
     };
     const length = headerLength(file, await read(LENGTH_BYTES, 0), fileBytes);
     return parseHeader(file, await read(length, LENGTH_BYTES), fileBytes);
-  } catch (error) {
-    throw error instanceof RocError ? error : fileError(file, error);
-  } finally {
-    await handle.close();
-  }
+  });
 }
 
 class SafetensorsFile implements Checkpoint {

@@ -3,7 +3,7 @@ import { readdir, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { DTYPES, type DType, type Tensor } from "../torch/index.js";
-import { atomicWriteJson, replaceFile } from "./atomic.js";
+import { atomicWriteJson, replaceFile } from "../files/index.js";
 import { INDEX, SINGLE } from "./folder.js";
 import { DTYPE_NAMES, LENGTH_BYTES } from "./safetensors-header.js";
 
@@ -31,7 +31,7 @@ function layOut(tensors: ReadonlyMap<string, Tensor>): Item[] {
 /**
  * Writes tensors to a file. They must outlive the call (not belong to an open scope).
  *
- * @throws RocError FILE_UNREADABLE where it cannot be written; an old file is then untouched
+ * @throws RocError FILE_UNWRITABLE; an old file is then untouched
  */
 export async function saveSafetensors(
   file: string,

@@ -1,11 +1,10 @@
 /** Weights in several files, and the index that says which tensor is where. */
-import { access } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import type { Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
-import { readJson } from "./json.js";
+import { exists, readJson } from "../files/index.js";
 
 /** A shard must lie in the folder itself. */
 const fileName = z
@@ -15,15 +14,8 @@ const fileName = z
   });
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), fileName) });
 
-export async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
-}
-
 async function readIndex(file: string): Promise<Map<string, string>> {
-  const parsed = indexSchema.safeParse(await readJson(file, "CHECKPOINT_INVALID"));
+  const parsed = indexSchema.safeParse(await readJson(file, { invalid: "CHECKPOINT_INVALID" }));
   if (parsed.success) return new Map(Object.entries(parsed.data.weight_map));
   // A wrong kind of name is wrong for every tensor: the first says it.
   const [{ path = [], message = "" } = {}] = parsed.error.issues;

@@ -10,7 +10,8 @@ import { saveMllm } from "../../src/models/save.js";
 import type { Mllm } from "../../src/models/types.js";
 import { mapSource, randomSource } from "../../src/nn/index.js";
 import { cudaIsAvailable, liveTensors, noGrad, scope, zeros, type Tensor } from "../../src/torch/index.js";
-import { atomicWriteJson, openCheckpoint, readJson, saveCheckpoint } from "../../src/weights/index.js";
+import { atomicWriteJson, readJson } from "../../src/files/index.js";
+import { openCheckpoint, saveCheckpoint } from "../../src/weights/index.js";
 import { ROOT } from "../support.js";
 import { difference, ids, loadTiny, TINY } from "./llava-support.js";
 

@@ -10,7 +10,7 @@ import { createImageProcessor } from "../../src/image/index.js";
 import { loadImages, loadModel } from "../../src/models/registry.js";
 import { saveMllm } from "../../src/models/save.js";
 import { loadTokenizer } from "../../src/tokenizers/index.js";
-import { atomicWriteJson } from "../../src/weights/index.js";
+import { atomicWriteJson } from "../../src/files/index.js";
 import { fixture } from "../support.js";
 import { picture, sha256 } from "../unit/image-support.js";
 import { TINY } from "./llava-support.js";

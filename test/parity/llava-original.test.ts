@@ -23,13 +23,8 @@ import { saveMllm } from "../../src/models/save.js";
 import { randomSource } from "../../src/nn/index.js";
 import { addScoreTokens } from "../../src/roc/index.js";
 import { fromTypedArray, inferenceMode, liveTensors, scope, tensor, type Tensor } from "../../src/torch/index.js";
-import {
-  atomicWriteJson,
-  openSafetensors,
-  readJson,
-  saveSafetensors,
-  type Checkpoint,
-} from "../../src/weights/index.js";
+import { atomicWriteJson, readJson } from "../../src/files/index.js";
+import { openSafetensors, saveSafetensors, type Checkpoint } from "../../src/weights/index.js";
 import { fixture } from "../support.js";
 import { picture, sha256 } from "../unit/image-support.js";
 import { difference, loadTiny, openExpected, TINY } from "./llava-support.js";

@@ -22,7 +22,7 @@ import { randomSource } from "../../src/nn/index.js";
 import { addScoreTokens } from "../../src/roc/index.js";
 import { loadTokenizer, type Tokenizer } from "../../src/tokenizers/index.js";
 import { inferenceMode, liveTensors, scope } from "../../src/torch/index.js";
-import { atomicWriteJson, readJson } from "../../src/weights/index.js";
+import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { fixture } from "../support.js";
 import { picture, sha256 } from "../unit/image-support.js";
 import { ids } from "./llava-support.js";

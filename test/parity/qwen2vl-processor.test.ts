@@ -22,7 +22,7 @@ import type { ImageBatch } from "../../src/models/types.js";
 import { randomSource } from "../../src/nn/index.js";
 import { ChatTemplate, loadTokenizer } from "../../src/tokenizers/index.js";
 import { inferenceMode, liveTensors, scope } from "../../src/torch/index.js";
-import { atomicWriteJson, readJson } from "../../src/weights/index.js";
+import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { fixture } from "../support.js";
 import { ids, maxError } from "./llava-support.js";
 import { picture } from "./qwen2vl-support.js";

@@ -12,7 +12,7 @@ import type { Generation, RocTemplates, ScoreVocabulary } from "../../src/roc/in
 import { loadTokenizer } from "../../src/tokenizers/index.js";
 import { liveTensors, scope } from "../../src/torch/index.js";
 import { AdamW, collate, decayGroups, strategyObjective, TextCache, type Picture } from "../../src/train/index.js";
-import { readJson } from "../../src/weights/index.js";
+import { readJson } from "../../src/files/index.js";
 import { fixture } from "../support.js";
 import { picture } from "./qwen2vl-support.js";
 

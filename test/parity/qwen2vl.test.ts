@@ -6,7 +6,8 @@ import { positionsOf, type Grid, type Qwen2VlModel } from "../../src/models/qwen
 import type { ImageBatch, MllmInput } from "../../src/models/types.js";
 import { inverseFrequencies, Recomputation, sectionedRopeTable } from "../../src/nn/index.js";
 import { aten, backward, cat, liveTensors, noGrad, scope, type Tensor } from "../../src/torch/index.js";
-import { readJson, type Checkpoint } from "../../src/weights/index.js";
+import { readJson } from "../../src/files/index.js";
+import { type Checkpoint } from "../../src/weights/index.js";
 import { difference, ids } from "./llava-support.js";
 import { CHECKPOINTS, folderOf, inputOf, loadTiny, openExpected } from "./qwen2vl-support.js";
 

@@ -17,7 +17,7 @@ import { addScoreTokens, scoreByPrefill, DEFAULT_TEMPLATES } from "../../src/roc
 import { loadTokenizer, trainTokenizer } from "../../src/tokenizers/index.js";
 import { liveTensors, scope, tensor } from "../../src/torch/index.js";
 import { decodeImage } from "../../src/image/index.js";
-import { atomicWriteJson } from "../../src/weights/index.js";
+import { atomicWriteJson } from "../../src/files/index.js";
 import { fixture } from "../support.js";
 
 let root: string;

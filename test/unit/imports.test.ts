@@ -17,18 +17,19 @@ interface Edge {
 /** A room and the rooms it may import from, itself always among them. A path of a file is a room of its own. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
+  files: ["errors.ts"],
   torch: ["errors.ts"],
   nn: ["torch", "errors.ts"],
-  weights: ["torch", "errors.ts"],
-  tokenizers: ["errors.ts"],
-  image: ["errors.ts"],
-  data: ["errors.ts"],
-  hub: ["errors.ts"],
+  weights: ["torch", "files", "errors.ts"],
+  tokenizers: ["files", "errors.ts"],
+  image: ["files", "errors.ts"],
+  data: ["files", "errors.ts"],
+  hub: ["files", "errors.ts"],
   "models/types.ts": ["torch", "tokenizers", "image"],
   // The families; fault() keeps them apart.
   "models/square-images.ts": ["models/types.ts", "torch", "image", "errors.ts"],
   "models/answer.ts": ["models/types.ts", "tokenizers", "torch", "errors.ts"],
-  "models/conversation.ts": ["weights", "errors.ts"],
+  "models/conversation.ts": ["files", "errors.ts"],
   "models/decoder-mllm.ts": ["models/types.ts", "nn", "torch"],
   "models/config-fields.ts": ["nn"],
   "models/strict-model.ts": ["weights"],
@@ -47,15 +48,16 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "torch",
     "tokenizers",
     "image",
+    "files",
     "errors.ts",
   ],
   // What knows all families: the registry.
-  models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "errors.ts"],
+  models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "files", "errors.ts"],
   // Sees models through their interface only, as roc does.
-  generation: ["models/types.ts", "tokenizers", "data/random.ts", "weights", "torch", "errors.ts"],
+  generation: ["models/types.ts", "tokenizers", "data/random.ts", "weights", "torch", "files", "errors.ts"],
   roc: [
     ...["generation", "torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
-    "errors.ts",
+    ...["files", "errors.ts"],
   ],
   "eval/metrics.ts": ["errors.ts"],
   engine: [
@@ -69,12 +71,24 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "weights",
     "nn",
     "torch",
+    "files",
     "errors.ts",
   ],
-  eval: ["engine", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "torch", "errors.ts"],
+  eval: [
+    "files",
+    "engine",
+    "eval/metrics.ts",
+    "roc",
+    "models",
+    "models/types.ts",
+    "data",
+    "image",
+    "torch",
+    "errors.ts",
+  ],
   train: [
     ...["engine", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],
-    ...["models/*", "weights", "nn", "torch", "errors.ts"],
+    ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
   ],
   // Whole comparisons: trains, evaluates and compares.
   experiment: [
@@ -90,7 +104,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "image",
       "tokenizers",
     ],
-    ...["models/*", "weights", "nn", "torch", "errors.ts"],
+    ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
   ],
   "index.ts": [
     ...[
@@ -106,7 +120,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "image",
       "tokenizers",
     ],
-    ...["models/*", "weights", "nn", "torch", "errors.ts"],
+    ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
   ],
   server: ["engine", "errors.ts"],
   cli: [
@@ -124,7 +138,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "data",
       "image",
     ],
-    ...["models/*", "generation", "tokenizers", "weights", "nn", "torch", "errors.ts"],
+    ...["models/*", "generation", "tokenizers", "weights", "nn", "torch", "files", "errors.ts"],
   ],
 };
 

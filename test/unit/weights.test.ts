@@ -5,14 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DTYPES, fromTypedArray, liveTensors, tensor, zeros, type DType, type Tensor } from "../../src/torch/index.js";
-import {
-  atomicWriteFile,
-  openCheckpoint,
-  openSafetensors,
-  saveCheckpoint,
-  saveSafetensors,
-} from "../../src/weights/index.js";
-import { replaceFile, strictSource } from "../../src/weights/index.js";
+import { atomicWriteFile } from "../../src/files/index.js";
+import { openCheckpoint, openSafetensors, saveCheckpoint, saveSafetensors } from "../../src/weights/index.js";
+import { replaceFile } from "../../src/files/index.js";
+import { strictSource } from "../../src/weights/index.js";
 
 const alive = liveTensors();
 let folder: string;
@@ -232,7 +228,7 @@ test("a write that fails leaves the old file and nothing else", async () => {
     await handle.writeFile("ne");
     throw new Error("no space left");
   });
-  await assert.rejects(failing, { code: "FILE_UNREADABLE", message: /file cannot be written: no space left/ });
+  await assert.rejects(failing, { code: "FILE_UNWRITABLE", message: /file cannot be written: no space left/ });
   assert.equal(await readFile(file, "utf8"), "old");
   assert.deepEqual(await readdir(place), ["file"]);
 });

@@ -1,8 +1,9 @@
 /** The example photographs of `examples/photos/`: six compositions of known quality. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { compose, type Composition, type CompositionOverrides } from "./factors.js";
 import { encodePhoto } from "./render.js";
+import { makeFolder } from "../../files/index.js";
 
 const SEED = "examples";
 const LONG_EDGE = 512;
@@ -81,7 +82,7 @@ export function exampleCompositions(): Record<string, Composition> {
 
 /** Renders the examples into a folder. @returns the files written and their latent qualities */
 export async function renderExamples(folder: string): Promise<{ file: string; latent: number }[]> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const written: { file: string; latent: number }[] = [];
   for (const [name, composition] of Object.entries(exampleCompositions())) {
     const file = join(folder, name);

@@ -5,11 +5,12 @@
  * `studio.json` is whole. A stopped run is taken up where it stopped. Where a picture goes into several folders it is
  * rendered once and linked (hard links; copied where the file system has none).
  */
-import { copyFile, link, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, link, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { RocError } from "../../errors.js";
-import { exists, firstExisting } from "../files.js";
+import { atomicWriteFile, exists, makeFolder } from "../../files/index.js";
+import { firstExisting } from "../files.js";
 import type { OnProgress } from "../types.js";
 import { avaLabels } from "./formats/ava.js";
 import { FORMATS, STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";
@@ -146,16 +147,16 @@ async function refuseForeign({ folder, format }: Target): Promise<void> {
 async function prepare({ folder, recipe, format }: Target, images: readonly string[]): Promise<void> {
   const [whole, pending] = [await recipeIn(join(folder, HEADER)), await recipeIn(join(folder, PENDING))];
   if (!isDeepStrictEqual(pending, recipe)) {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     // The old recipe stays until what it wrote is gone: whoever is stopped here begins here again.
     await rename(join(folder, HEADER), join(folder, PENDING)).catch(() => undefined);
     const written = [whole, pending].flatMap((old) => (old ? FORMATS[old.kind ?? "ava"].owns : []));
     for (const old of new Set([...written, ...format.owns])) {
       await rm(join(folder, old), { recursive: true, force: true });
     }
-    await writeAtomically(join(folder, PENDING), JSON.stringify({ recipe }));
+    await atomicWriteFile(join(folder, PENDING), JSON.stringify({ recipe }));
   }
-  for (const at of new Set(images.map((image) => dirname(join(folder, image))))) await mkdir(at, { recursive: true });
+  for (const at of new Set(images.map((image) => dirname(join(folder, image))))) await makeFolder(at);
 }
 
 /** @param places where each picture goes: rendered to the first, unless it is there, and linked to the others */
@@ -174,7 +175,7 @@ async function writeImages(
       const [first = ""] = files;
       let source = await firstExisting(files);
       if (source === undefined) {
-        await writeAtomically((source = first), await encodePhoto(picture.composition, longEdge));
+        await atomicWriteFile((source = first), await encodePhoto(picture.composition, longEdge), { flushed: false });
         rendered++;
       }
       for (const file of files) if (!(await exists(file))) await linkOrCopy(source, file);
@@ -200,14 +201,8 @@ async function finish(
   images: readonly string[],
 ): Promise<void> {
   for (const [path, text] of Object.entries(labels)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeAtomically(join(folder, path), text);
+    await atomicWriteFile(join(folder, path), text);
   }
-  await writeAtomically(join(folder, HEADER), header(studio, images));
+  await atomicWriteFile(join(folder, HEADER), header(studio, images));
   await rm(join(folder, PENDING), { force: true });
-}
-
-async function writeAtomically(file: string, content: string | Buffer): Promise<void> {
-  await writeFile(`${file}.tmp`, content);
-  await rename(`${file}.tmp`, file);
 }

@@ -1,7 +1,8 @@
 /** What lies in a run folder, as the report needs it. */
 import { join } from "node:path";
 import { z } from "zod";
-import { exists, readLines } from "../../data/files.js";
+import { exists } from "../../files/index.js";
+import { readLines } from "../../data/files.js";
 import { RocError } from "../../errors.js";
 import { parseJson } from "../runner/cells.js";
 import { readSummary, readTable, type Prediction, type RunSummary } from "../runner/index.js";

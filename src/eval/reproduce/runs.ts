@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { z } from "zod";
-import { exists, readText } from "../../data/files.js";
+import { exists, readText } from "../../files/index.js";
 import { isRocError, RocError } from "../../errors.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
 import { parseJson } from "../runner/cells.js";
@@ -62,7 +62,7 @@ export async function readRuns(path: string): Promise<FoundRuns> {
 
 async function registered(file: string): Promise<FoundRuns> {
   const example = '{"runs": [{"dataset": "ava", "backbone": "mplug_owl2", "strategy": "roc", "folder": "ava-roc"}]}';
-  const parsed = registrySchema.safeParse(parseJson(await readText(file, `Write it like ${example}.`)));
+  const parsed = registrySchema.safeParse(parseJson(await readText(file, { remedy: `Write it like ${example}.` })));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const what = `${issue?.path.join(".") || "the file"}: ${issue?.message ?? "not as expected"}`;

@@ -1,10 +1,11 @@
 /** Predictions files: JSON Lines while a run goes on, so that a kill loses at most a line; CSV or Parquet at its end. */
-import { mkdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
-import { dirname, extname } from "node:path";
+import { readFile, truncate } from "node:fs/promises";
+import { extname } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { z } from "zod";
-import { messageOf, RocError } from "../../errors.js";
+import { RocError } from "../../errors.js";
+import { atomicWriteFile } from "../../files/index.js";
 import * as cells from "./cells.js";
 import { SCORE, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";
@@ -94,21 +95,13 @@ function rowOf(prediction: Prediction, scores: readonly string[]): Record<string
 
 /**
  * Writes the finished table: Parquet where the name ends in `.parquet`, else CSV.
- * Goes through a file aside, so that the old one or the new one is there, whatever happens.
+ * Whatever happens, the old table or the new one is there.
  *
- * @throws RocError FILE_UNREADABLE where it cannot be written
+ * @throws RocError FILE_UNWRITABLE
  */
 export async function writeTable(file: string, predictions: readonly Prediction[]): Promise<void> {
   const table = tableOf(predictions);
-  const aside = `${file}.tmp`;
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(aside, extname(file) === ".parquet" ? parquetOf(table) : csvOf(table));
-    await rename(aside, file);
-  } catch (cause) {
-    const remedy = "Check the folder's rights and the free space.";
-    throw new RocError("FILE_UNREADABLE", `${file} cannot be written: ${messageOf(cause)}. ${remedy}`, { cause });
-  }
+  await atomicWriteFile(file, extname(file) === ".parquet" ? parquetOf(table) : csvOf(table));
 }
 
 type Table = ReturnType<typeof tableOf>;

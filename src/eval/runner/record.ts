@@ -1,7 +1,7 @@
 /** `summary.json` of a run folder: the figures, and where they come from. */
 import { join } from "node:path";
 import { z } from "zod";
-import { readText } from "../../data/files.js";
+import { readText } from "../../files/index.js";
 import { RocError } from "../../errors.js";
 import type { CaptionFigures } from "../captions/evaluate.js";
 import { parseJson } from "./cells.js";
@@ -103,7 +103,7 @@ const summarySchema: z.ZodType<RunSummary> = z.object({
  */
 export async function readSummary(folder: string): Promise<RunSummary> {
   const file = join(folder, SUMMARY_FILE);
-  const text = await readText(file, "Give the folder that roc4mllm eval wrote (--out).");
+  const text = await readText(file, { remedy: "Give the folder that roc4mllm eval wrote (--out)." });
   const { data, error } = summarySchema.safeParse(parseJson(text));
   if (data) return data;
   const [issue] = error.issues;

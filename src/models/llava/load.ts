@@ -1,6 +1,7 @@
 /** Reads LLaVA-1.5 checkpoints of transformers' layouts and of the original code. */
 import { join } from "node:path";
-import { ifThere, openBin, openCheckpoint, readJson, strictSource, unionCheckpoint } from "../../weights/index.js";
+import { ifThere, readJson } from "../../files/index.js";
+import { openBin, openCheckpoint, strictSource, unionCheckpoint } from "../../weights/index.js";
 import type { Checkpoint, UnionPart } from "../../weights/index.js";
 import { strictModel } from "../strict-model.js";
 import { isTied } from "../tied.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RocError } from "../../errors.js";
 import { createImageProcessor, type ImageProcessor } from "../../image/index.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
-import { atomicWriteJson, ifThere } from "../../weights/index.js";
+import { atomicWriteJson, ifThere } from "../../files/index.js";
 import { endTokenOf, templated, type Conversation } from "../answer.js";
 import { conversationOf, PROCESSOR_FILE } from "../conversation.js";
 import { loadSquareProcessor, SquareImages } from "../square-images.js";

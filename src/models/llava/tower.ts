@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { readJson } from "../../weights/index.js";
+import { readJson } from "../../files/index.js";
 import { LLAVA_VISION } from "./config.js";
 import { isOriginal, namedTower } from "./original.js";
 

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import type { Init, InitTable, ParamSource } from "../../nn/index.js";
 import { fromTypedArray, keep, scope } from "../../torch/index.js";
-import { openCheckpoint, readJson, strictSource } from "../../weights/index.js";
+import { readJson } from "../../files/index.js";
+import { openCheckpoint, strictSource } from "../../weights/index.js";
 import { strictModel } from "../strict-model.js";
 import type { LoadOptions } from "../types.js";
 import { parseMplugOwl2Config } from "./config.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RocError } from "../../errors.js";
 import { readConfigPart, readImageConfig, resizeBicubic, valueTables, type RgbImage } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
-import { atomicWriteJson } from "../../weights/index.js";
+import { atomicWriteJson } from "../../files/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
 import { parseQwen2VlConfig, type VisionConfig } from "./config.js";
 import { parseImageSteps, VIDEO_LIMITS, type ImageSteps } from "./image-config.js";
@@ -71,7 +71,7 @@ export class Qwen2VlImages implements ImageInputs {
     return resized(image, this.#image);
   }
 
-  /** Writes the files into a checkpoint folder. @throws RocError FILE_UNREADABLE */
+  /** Writes the files into a checkpoint folder. @throws RocError FILE_UNWRITABLE */
   async saveFiles(folder: string): Promise<void> {
     const { image, video } = this.files;
     await atomicWriteJson(join(folder, IMAGE_FILE), image);

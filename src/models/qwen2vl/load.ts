@@ -1,6 +1,7 @@
 /** Reads Qwen2-VL checkpoints, tied (2B) and untied (7B), in the public layout and in that of transformers' memory. */
 import { join } from "node:path";
-import { openCheckpoint, readJson, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
+import { readJson } from "../../files/index.js";
+import { openCheckpoint, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
 import { strictModel } from "../strict-model.js";
 import { isTied } from "../tied.js";
 import type { LoadOptions } from "../types.js";

@@ -1,5 +1,5 @@
 /** The demo's parts before training. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createImageProcessor } from "../../image/index.js";
 import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
@@ -8,6 +8,7 @@ import { addScoreTokens, rocStrategy, type LossWeights } from "../../roc/index.j
 import { loadTokenizer, trainTokenizer } from "../../tokenizers/index.js";
 import type { Trainable } from "../trainable.js";
 import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type DemoModel } from "./sizes.js";
+import { makeFolder } from "../../files/index.js";
 
 /**
  * The untrained demo model with its tokenizer, processor and score tokens.
@@ -21,7 +22,7 @@ export async function createDemo(
   weights: LossWeights,
 ): Promise<Trainable> {
   const templates = DEMO_TEMPLATES;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const files = trainTokenizer(tokenizerTexts(templates), { vocabSize: sizes.vocabulary });
   for (const [name, content] of Object.entries(files) as [string, string][])
     await writeFile(join(folder, name), content);

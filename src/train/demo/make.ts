@@ -2,7 +2,7 @@
  * The demo weights from nothing: the studio's pictures, a tokenizer, a small LLaVA, training, the test part, the model
  * card. Stopped anywhere, the same call goes on.
  */
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   raterCeiling,
@@ -15,7 +15,7 @@ import {
 import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { LossWeights } from "../../roc/index.js";
-import { atomicWriteJson } from "../../weights/index.js";
+import { atomicWriteJson, makeFolder } from "../../files/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../events.js";
 import { describeEnvironment } from "../metrics-file.js";
 import { strategyObjective } from "../objective.js";
@@ -127,7 +127,7 @@ async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: n
 /** Writes the best state in 16 bits into `folder`, and tests what was written. */
 async function exportBest(end: EndEvent, folder: string, options: DemoOptions, data: AvaDataset): Promise<Agreement> {
   const best = await reopen(end.best?.folder ?? end.folder, { dtype: options.dtype });
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await saveCheckpoint(folder, best.parts);
   best.parts.model.dispose();
   const { parts, prepare } = await reopen(folder);

@@ -2,14 +2,13 @@
  * PyTorch's .bin checkpoints (torch.save of a dict of tensors), read without running anything: the pickle inside may
  * only name what tensors are made of (globals.ts), and every length is checked against the file.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../../errors.js";
+import { exists, withFile } from "../../files/index.js";
 import { aten, empty, mapFile, scope, type MappedFile, type Tensor } from "../../torch/index.js";
 import { DTYPES } from "../../torch/index.js";
 import type { Checkpoint, TensorInfo } from "../checkpoint.js";
-import { exists, openSharded } from "../sharded.js";
-import { fileError } from "../json.js";
+import { openSharded } from "../sharded.js";
 import { readContainer } from "./container.js";
 import { invalid } from "./errors.js";
 import { readStateDict, spanOf, type StateDict } from "./state-dict.js";
@@ -26,10 +25,8 @@ export const BIN_INDEX = "pytorch_model.bin.index.json";
  *   "refused: posix.system"
  */
 export async function openBin(file: string): Promise<Checkpoint> {
-  const info = await stat(file).catch((cause: unknown) => {
-    throw fileError(file, cause);
-  });
-  if (!info.isFile() || info.size === 0) throw invalid(file, info.isFile() ? "it is empty" : "it is no file");
+  const size = await withFile(file, (_, bytes) => Promise.resolve(bytes));
+  if (size === 0) throw invalid(file, "it is empty");
   const map = mapFile(file);
   try {
     const { value, offsets } = readContainer(map);

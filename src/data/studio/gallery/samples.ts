@@ -1,7 +1,7 @@
 /** What the gallery shows: pictures of a written studio with every label that the studio can give them. */
 import { join } from "node:path";
 import { RocError } from "../../../errors.js";
-import { exists } from "../../files.js";
+import { exists } from "../../../files/index.js";
 import { voteStatistics } from "../../ava.js";
 import { commentsOn } from "../comments/index.js";
 import { settingOf, SUBJECTS, subjectOf } from "../facts.js";

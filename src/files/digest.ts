@@ -1,0 +1,79 @@
+/** Which file it is: SHA-256 over every byte, remembered per file by its size and times. */
+import { createHash } from "node:crypto";
+import { readFile, realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import type { BigIntStats } from "node:fs";
+import { atomicWriteFile } from "./atomic.js";
+import { withFile } from "./read.js";
+
+/** Files below are read in milliseconds. */
+const REMEMBERED_FROM = 1 << 20;
+const CHUNK = 1 << 22;
+const REMEMBERED_FILES = 1000;
+/** A file changed so shortly before may change again within the clock's resolution: it is not remembered. */
+const SETTLED_NS = 2_000_000_000n;
+
+/** Digest by key, the newest last. */
+const memorySchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
+type Memory = z.infer<typeof memorySchema>;
+
+/**
+ * The SHA-256 of a file's bytes, 64 hex digits.
+ *
+ * A large file is read once: its digest is kept in the user's cache folder (`XDG_CACHE_HOME`, default `~/.cache`), under
+ * its path, size, inode and times of change, so that a changed file is read again. Whatever prevents that is ignored.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
+ */
+export async function digestFile(file: string, signal?: AbortSignal): Promise<string> {
+  return withFile(file, async (handle, size) => {
+    const key = size < REMEMBERED_FROM ? undefined : keyOf(await realpath(file), await handle.stat({ bigint: true }));
+    const memory = key === undefined ? {} : await recall();
+    const known = key !== undefined && memory[key];
+    if (known) return known;
+    const hash = createHash("sha256");
+    const buffer = new Uint8Array(CHUNK);
+    for (let bytes = -1; bytes !== 0;) {
+      signal?.throwIfAborted();
+      ({ bytesRead: bytes } = await handle.read(buffer, 0, CHUNK));
+      hash.update(buffer.subarray(0, bytes));
+    }
+    const digest = hash.digest("hex");
+    const after = key === undefined ? undefined : await handle.stat({ bigint: true });
+    if (key !== undefined && after && keyOf(await realpath(file), after) === key && hasSettled(after)) {
+      await remember(key, digest);
+    }
+    return digest;
+  });
+}
+
+function keyOf(path: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [path, dev, ino, size, mtimeNs, ctimeNs].join(":");
+}
+
+function hasSettled({ ctimeNs, mtimeNs }: BigIntStats): boolean {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  return now - ctimeNs > SETTLED_NS && now - mtimeNs > SETTLED_NS;
+}
+
+function memoryFile(): string {
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "roc4mllm", "digests.json");
+}
+
+async function recall(): Promise<Memory> {
+  try {
+    return memorySchema.parse(JSON.parse(await readFile(memoryFile(), "utf8")));
+  } catch {
+    return {};
+  }
+}
+
+/** Two processes that do so at once may lose one of the two, which is then read once more. */
+async function remember(key: string, digest: string): Promise<void> {
+  const { [key]: _, ...others } = await recall();
+  const kept = Object.entries(others).slice(1 - REMEMBERED_FILES);
+  const text = JSON.stringify(Object.fromEntries([...kept, [key, digest]]), null, 1);
+  await atomicWriteFile(memoryFile(), `${text}\n`).catch(() => undefined);
+}

@@ -1,0 +1,87 @@
+/** Reading files that somebody else wrote: regular files only, of bounded size, with errors that name the file. */
+import { constants } from "node:fs";
+import { access, open, type FileHandle } from "node:fs/promises";
+import { isRocError, messageOf, RocError } from "../errors.js";
+
+export interface ReadOptions {
+  /** What to do where the file cannot be read: a sentence. */
+  readonly remedy?: string | undefined;
+  /** Bytes that the file may have at most. */
+  readonly maxBytes?: number | undefined;
+}
+
+const REMEDY = "Check the path and its rights, or fetch the file again.";
+
+/** Starts a file that some editors write; not part of its text. */
+const BYTE_ORDER_MARK = "\ufeff";
+
+/**
+ * Calls `work` with a regular file opened for reading, which is closed behind it.
+ *
+ * Opens without waiting: a pipe would be waited for until somebody writes into it, a device may never end.
+ *
+ * @param work its second argument is the file's size in bytes
+ * @throws RocError FILE_NOT_FOUND; FILE_UNREADABLE where it is a folder, a pipe or a device, is larger than `maxBytes`
+ *   or cannot be read
+ */
+export async function withFile<T>(
+  file: string,
+  work: (handle: FileHandle, size: number) => Promise<T>,
+  { remedy, maxBytes = Infinity }: ReadOptions = {},
+): Promise<T> {
+  try {
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = await handle.stat();
+      if (found.isDirectory()) throw new Error("it is a folder");
+      if (!found.isFile()) throw new Error("it is a pipe or a device, not a file");
+      if (found.size > maxBytes) throw new Error(`it has ${found.size} bytes, ${maxBytes} are allowed`);
+      return await work(handle, found.size);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw isRocError(cause) ? cause : readError(file, cause, remedy);
+  }
+}
+
+/** The bytes of a file. @throws as {@link withFile} */
+export async function readBytes(file: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer>> {
+  return withFile(file, async (handle) => new Uint8Array(await handle.readFile()), options);
+}
+
+/** The text of a file in UTF-8, without a byte order mark. @throws as {@link withFile} */
+export async function readText(file: string, options?: ReadOptions): Promise<string> {
+  const text = await withFile(file, (handle) => handle.readFile("utf8"), options);
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
+}
+
+/** What is read, or undefined where the file does not exist. */
+export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isRocError(error) && error.code === "FILE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
+/** Whether a file or folder exists. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Whether an error of the file system says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/** A failed read as one of our errors. @param remedy a sentence */
+export function readError(file: string, cause: unknown, remedy = REMEDY): RocError {
+  if (isMissing(cause)) return new RocError("FILE_NOT_FOUND", `${file} does not exist. ${remedy}`, { cause });
+  return new RocError("FILE_UNREADABLE", `${file} cannot be read: ${messageOf(cause)}. ${remedy}`, { cause });
+}

@@ -1,0 +1,47 @@
+/** What was begun may only be resumed with the settings that it was begun with. */
+import { isDeepStrictEqual } from "node:util";
+import { RocError } from "../errors.js";
+import { ifThere, readText } from "./read.js";
+import { parseJson } from "./json.js";
+
+/** Settings by name; plain JSON. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+export interface SameSettingsOptions {
+  /** What holds the settings, for the error: "the run folder runs/a". */
+  readonly what: string;
+  /** What to do where they differ: a sentence. */
+  readonly remedy: string;
+  /** Names that may differ. */
+  readonly free?: ReadonlySet<string>;
+}
+
+/**
+ * Compares settings with those in a JSON file that was written from the like.
+ *
+ * @throws RocError USAGE naming what differs, with both values; FILE_NOT_FOUND, FILE_UNREADABLE or
+ *   CONFIG_INVALID where the file does not say
+ */
+export async function checkSameSettings(file: string, now: Settings, options: SameSettingsOptions): Promise<void> {
+  const { what, remedy, free } = options;
+  const text = await ifThere(readText(file, { remedy }));
+  if (text === undefined)
+    throw new RocError("FILE_NOT_FOUND", `${what} does not say what it was begun with: ${file} is missing. ${remedy}`);
+  const before = parseJson(text, file, { remedy });
+  const different = differences(before, now, free);
+  if (different.length === 0) return;
+  throw new RocError("USAGE", `${what} was begun with other settings: ${different.join("; ")}. ${remedy}`);
+}
+
+/** A line per setting that is not the same: its name, what it was and what it is now. */
+export function differences(before: unknown, now: Settings, free: ReadonlySet<string> = new Set()): string[] {
+  const old = typeof before === "object" && before !== null ? (before as Settings) : {};
+  const fresh = JSON.parse(JSON.stringify(now)) as Settings;
+  const names = [...new Set([...Object.keys(old), ...Object.keys(fresh)])].filter((name) => !free.has(name));
+  const changed = names.filter((name) => !isDeepStrictEqual(old[name], fresh[name]));
+  return changed.map((name) => `${name} was ${shown(old[name])}, now ${shown(fresh[name])}`);
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "not set" : JSON.stringify(value);
+}

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { z } from "zod";
+import {
+  atomicWriteFile,
+  checkSameSettings,
+  digestFile,
+  ifThere,
+  readBytes,
+  readJson,
+  readJsonAs,
+  readText,
+} from "../../src/files/index.js";
+
+const folder = mkdtempSync(join(tmpdir(), "files-"));
+after(() => rmSync(folder, { recursive: true }));
+process.env["XDG_CACHE_HOME"] = join(folder, "cache");
+
+const at = (name: string, content?: string | Uint8Array): string => {
+  const file = join(folder, name);
+  if (content !== undefined) writeFileSync(file, content);
+  return file;
+};
+
+test("what is not a regular file is refused and not waited for", { timeout: 10_000 }, async () => {
+  const pipe = at("pipe");
+  execFileSync("mkfifo", [pipe]);
+  for (const read of [readBytes, readText, readJson, digestFile]) {
+    await assert.rejects(read(pipe), { code: "FILE_UNREADABLE", message: /pipe cannot be read: it is a pipe/ });
+    await assert.rejects(read("/dev/zero"), { code: "FILE_UNREADABLE", message: /a device/ });
+    await assert.rejects(read(folder), { code: "FILE_UNREADABLE", message: /it is a folder/ });
+    await assert.rejects(read(at("none")), { code: "FILE_NOT_FOUND", message: /none does not exist/ });
+  }
+  assert.equal(await ifThere(readText(at("none"))), undefined);
+});
+
+test("texts lose their byte order mark, sizes are bounded, JSON names file and field", async () => {
+  assert.equal(await readText(at("marked", "\ufeffa")), "a");
+  await assert.rejects(readText(at("long", "abcde"), { maxBytes: 4 }), { message: /has 5 bytes, 4 are allowed/ });
+  await assert.rejects(readJson(at("broken", "{")), { code: "CONFIG_INVALID", message: /broken is not JSON/ });
+  const schema = z.object({ a: z.object({ b: z.number() }) });
+  await assert.rejects(readJsonAs(at("other", '{"a": {"b": "1"}}'), schema, { invalid: "DATA_INVALID" }), {
+    code: "DATA_INVALID",
+    message: /other: field a\.b: /,
+  });
+  assert.deepEqual(await readJsonAs(at("right", '{"a": {"b": 1}}'), schema), { a: { b: 1 } });
+});
+
+test("a write that the system refuses is FILE_UNWRITABLE", async () => {
+  at("file", "");
+  await assert.rejects(atomicWriteFile(join(folder, "file", "below"), "x"), { code: "FILE_UNWRITABLE" });
+  await assert.rejects(atomicWriteFile("/proc/nothing/here", "x"), { code: "FILE_UNWRITABLE" });
+});
+
+test("a digest covers every byte, is remembered, and follows a change that keeps size and modification time", async () => {
+  const bytes = Buffer.alloc(3 << 20, 1);
+  const sha = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
+  const file = at("large", bytes);
+  const old = new Date(Date.now() - 60_000);
+  utimesSync(file, old, old);
+  assert.equal(await digestFile(file), sha(bytes));
+  const memory = join(folder, "cache", "roc4mllm", "digests.json");
+  assert.ok(!existsSync(memory), "changed a moment ago: not remembered");
+
+  bytes[1_500_000] = 2;
+  writeFileSync(file, bytes);
+  utimesSync(file, old, old);
+  assert.equal(await digestFile(file), sha(bytes));
+});
+
+test("a remembered digest is taken for the same file only", async () => {
+  const file = at("settled", Buffer.alloc(2 << 20, 3));
+  const right = await digestFile(file);
+  // Two seconds after its last change a file is remembered.
+  const { ctimeMs } = statSync(file);
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, ctimeMs + 2_100 - Date.now())));
+  assert.equal(await digestFile(file), right);
+  const memory = join(folder, "cache", "roc4mllm", "digests.json");
+  const planted = "f".repeat(64);
+  writeFileSync(memory, readFileSync(memory, "utf8").replace(right, planted));
+  assert.equal(await digestFile(file), planted, "it is not read again");
+  writeFileSync(file, Buffer.alloc(2 << 20, 3));
+  assert.equal(await digestFile(file), right);
+  writeFileSync(memory, "broken");
+  assert.equal(await digestFile(file), right);
+});
+
+test("settings are the same or refused by name", async () => {
+  const file = at("settings.json", JSON.stringify({ a: 1, b: [1, 2], c: "free" }));
+  const options = { what: "the run", remedy: "Give another.", free: new Set(["c"]) };
+  await checkSameSettings(file, { a: 1, b: [1, 2], c: "other" }, options);
+  await assert.rejects(checkSameSettings(file, { a: 2, b: [1, 2], d: null }, options), {
+    code: "USAGE",
+    message: "the run was begun with other settings: a was 1, now 2; d was not set, now null. Give another.",
+  });
+  await assert.rejects(checkSameSettings(at("absent"), {}, options), { code: "FILE_NOT_FOUND", message: /the run/ });
+  assert.ok(!readdirSync(folder).some((name) => name.endsWith(".tmp")));
+});
