@@ -35,8 +35,13 @@ export interface Source {
 /** What is to be evaluated. */
 export interface Wanted {
   readonly data: LoadedDataset;
+  /** The rated pictures of the part, in their order. */
+  readonly rated: readonly Sample[];
+  /** Those of them to be predicted. */
   readonly samples: readonly Sample[];
-  /** Digest of their labels. */
+  /** Those without an image file: among `samples` for a predictions file, which needs none. */
+  readonly missing: readonly Sample[];
+  /** Digest of the labels of all. */
   readonly labels: string;
   readonly split: string;
   readonly out: string | undefined;

@@ -8,7 +8,8 @@ import { SPLITS, type LoadedDataset, type Sample, type Split } from "../data/ind
 import { ERROR_CODES, RocError } from "../errors.js";
 import { captionFigures } from "../eval/captions/evaluate.js";
 import { PARSER } from "../eval/captions/scene-graph.js";
-import { summarise, writeTable, type Provenance, type RunSummary } from "../eval/runner/index.js";
+import { ratedOf, SCORE, summarise, writeTable } from "../eval/runner/index.js";
+import type { Prediction, Provenance, RunSummary } from "../eval/runner/index.js";
 import { gitRevision } from "../train/revision.js";
 import { atomicWriteJson } from "../files/index.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
@@ -53,7 +54,8 @@ interface Flags extends DataFlags, OnnxFlags, FileFlags {
 const HELP = `
 Writes DIR/predictions.csv (or .parquet), one row a picture with the full distribution, DIR/summary.json and with --report
 DIR/${REPORT_FILE}. While it runs, DIR/${PARTIAL} grows by a line a picture: stop it at any moment, and the
-same command goes on. A picture or an answer that cannot be read is counted and reported; the exit code is then ${ERROR_CODES.FILE_UNREADABLE}.
+same command goes on. A picture that is not there, and a picture or an answer that cannot be read, is counted and reported;
+the exit code is then ${ERROR_CODES.FILE_UNREADABLE}. --predictions needs no pictures.
 
 A predictions file has a row a picture: a column with its id, path or file name and one with the score; where there are any,
 predicted_NAME for attributes, std, distribution ([0.1, ...] of evenly spaced ratings; a score column is not needed then)
@@ -107,9 +109,9 @@ async function evaluate(flags: Flags, context: Context): Promise<void> {
   checkFlags(flags);
   const data = await readData(flags.data, flags);
   const wanted = wantedOf(data, flags);
-  if (data.missing.length > 0) io.stderr.write(`note: ${data.missing.length} rated pictures have no image file\n`);
-  for (const note of data.notes) io.stderr.write(`note: ${note}\n`);
-  const source = await sourceOf(flags, wanted, context);
+  const notes = [...data.notes, ...missingNote(wanted, flags)];
+  for (const note of notes) io.stderr.write(`note: ${note}\n`);
+  const source = withMissing(await sourceOf(flags, wanted, context), wanted);
   noteOutside(source, data.scale, context);
   const { seed, resamples, threshold } = flags;
   const summary: RunSummary = {
@@ -124,6 +126,7 @@ async function evaluate(flags: Flags, context: Context): Promise<void> {
   await rm(join(source.out, PARTIAL), { force: true });
   if (flags.report) await writeReport(source.out, join(source.out, REPORT_FILE), signal);
   io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, data.name));
+  for (const note of ignoredNotes(summary, source, flags)) io.stderr.write(`note: ${note}\n`);
   io.stderr.write(`Wrote ${source.out}\n`);
   if (summary.scored < summary.count) setExitCode(ERROR_CODES.FILE_UNREADABLE);
 }
@@ -146,13 +149,57 @@ function sourceOf(flags: Flags, wanted: Wanted, context: Context): Promise<Sourc
 
 function wantedOf(data: LoadedDataset, flags: Flags): Wanted {
   const { split, limit, out, fresh = false, comments = false } = flags;
-  const part = split === "all" ? data.samples : data.samples.filter((sample) => sample.split === split);
-  if (part.length === 0) {
-    const remedy = "try --split all, or check --images.";
-    throw new RocError("DATA_INVALID", `${data.name} has no picture in the split "${split}"; ${remedy}`);
+  const lost = new Set(data.missing);
+  const all = (data.rated ?? [...data.samples, ...data.missing]).filter(
+    (one) => split === "all" || one.split === split,
+  );
+  const rated = all.slice(0, limit);
+  const missing = rated.filter((one) => lost.has(one));
+  const present = rated.filter((one) => !lost.has(one));
+  const [first] = missing;
+  if (rated.length === 0) {
+    throw new RocError("DATA_INVALID", `${data.name} has no picture in the split "${split}"; try --split all.`);
   }
-  const samples = part.slice(0, limit);
-  return { data, samples, labels: digestOf(samples), split, out, fresh, comments };
+  if (present.length === 0 && flags.predictions === undefined) {
+    const all = `Of the ${rated.length} rated pictures in the split "${split}" of ${data.name} no file is there`;
+    throw new RocError("DATA_INVALID", `${all}: looked for ${first?.image}. Give their folder by --images.`);
+  }
+  const samples = flags.predictions === undefined ? present : rated;
+  return { data, rated, samples, missing, labels: digestOf(rated), split, out, fresh, comments };
+}
+
+function missingNote({ rated, missing }: Wanted, { predictions }: Flags): string[] {
+  const [first] = missing;
+  if (!first) return [];
+  const what = predictions === undefined ? "they count as not scored" : `they are evaluated by ${predictions}`;
+  return [`${missing.length} of ${rated.length} rated pictures have no image file, as ${first.image}; ${what}`];
+}
+
+/** Rated pictures that a model could not look at are no pictures less: they have no score. */
+function withMissing(source: Source, { rated, missing }: Wanted): Source {
+  if (source.kind === "predictions" || missing.length === 0) return source;
+  const lost = new Set(missing);
+  const found = source.predictions.values();
+  const predictions = rated.flatMap((sample): Prediction | Prediction[] => {
+    if (!lost.has(sample)) return found.next().value ?? [];
+    const error = { code: "FILE_NOT_FOUND", message: `no image file: looked for ${sample.image}` };
+    return { ...ratedOf(sample), predicted: { [SCORE]: null }, std: null, distribution: null, error };
+  });
+  return { ...source, predictions };
+}
+
+/** What the data set holds and nothing was compared with. */
+function ignoredNotes({ captions, scored }: RunSummary, { kind, predictions }: Source, { comments }: Flags): string[] {
+  const predicted = new Set(predictions.flatMap((row) => Object.keys(row.predicted)));
+  const rated = new Set(predictions.flatMap(({ truth }) => Object.keys(truth)));
+  const others = [...rated].filter((name) => !predicted.has(name));
+  const commented = predictions.filter(({ references }) => references !== undefined).length;
+  const asked = "--comments has some written, where the checkpoint's answers hold one";
+  const why = kind === "model" && !comments ? asked : "there is none to compare with";
+  return [
+    ...(others.length > 0 && scored > 0 ? [`rated, but not predicted: ${others.join(", ")}`] : []),
+    ...(commented > 0 && captions === null ? [`comments of ${commented} pictures are not compared: ${why}`] : []),
+  ];
 }
 
 function digestOf(samples: readonly Sample[]): string {
@@ -161,7 +208,11 @@ function digestOf(samples: readonly Sample[]): string {
 }
 
 /** Where every number of the summary comes from. */
-async function provenanceOf(source: Source, { data, labels, split }: Wanted, flags: Flags): Promise<Provenance> {
+async function provenanceOf(
+  source: Source,
+  { data, labels, split, missing }: Wanted,
+  flags: Flags,
+): Promise<Provenance> {
   const { kind, system, method, onnx, torch, unmatched, columns } = source;
   return {
     kind,
@@ -174,7 +225,7 @@ async function provenanceOf(source: Source, { data, labels, split }: Wanted, fla
     split,
     ...(flags.limit !== undefined && { limit: flags.limit }),
     labels,
-    missingImages: data.missing.length,
+    missingImages: missing.length,
     ...(unmatched !== undefined && { unmatchedRows: unmatched }),
     ...(columns && { columns }),
     seed: flags.seed,

@@ -9,23 +9,26 @@ export interface Rated extends Omit<Sample, "image"> {
   readonly files: readonly string[];
 }
 
-/** The samples of a data set, and those whose image file is not there. */
+/** The samples of a data set, those whose image file is not there, and both in their order. */
 export async function assemble(
   rated: readonly Rated[],
   folder: string,
   usualImageFolders: readonly string[],
   options: ReaderOptions,
-): Promise<Pick<LoadedDataset, "samples" | "missing">> {
+): Promise<Required<Pick<LoadedDataset, "samples" | "missing" | "rated">>> {
   const finder = await ImageFinder.open(folder, options.images, usualImageFolders);
   await finder.look(rated.flatMap(({ files }) => files));
   const samples: Sample[] = [];
   const missing: Sample[] = [];
+  const all: Sample[] = [];
   for (const { files, ...rest } of withValidation(rated, options)) {
     const image = finder.find(files);
     const list = image === undefined ? missing : samples;
-    list.push(Object.assign(rest, { image: image ?? finder.place(files) }));
+    const sample = Object.assign(rest, { image: image ?? finder.place(files) });
+    list.push(sample);
+    all.push(sample);
   }
-  return { samples, missing };
+  return { samples, missing, rated: all };
 }
 
 /** A seeded share of the training part becomes the validation part, where the data set has none of its own. */

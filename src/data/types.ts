@@ -52,6 +52,8 @@ export function attributeScale({ scale, attributeScales }: Omit<RatedDataset, "s
 export interface LoadedDataset extends RatedDataset {
   /** Rated pictures whose image file is not there; they are not among `samples`. */
   readonly missing: readonly Sample[];
+  /** Both, in the order of the label files; default: the samples, then the missing ones. */
+  readonly rated?: readonly Sample[];
   /** Sentences on what was found and is no error: a picture kept out, a file that is not there, a split that was drawn. */
   readonly notes: readonly string[];
 }

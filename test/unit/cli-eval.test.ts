@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readSummary, readTable } from "../../src/eval/runner/index.js";
+import { readSummary, readTable, type RunSummary } from "../../src/eval/runner/index.js";
 import { failureFor } from "./cli-support.js";
 import { answerOf, ratedFolder, runEval, temporary } from "./eval-support.js";
 
 test("a table on standard output, files in the folder, provenance on every number", async (t) => {
   const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
   const { code, stdout, stderr, asked } = await runEval(["eval", "--data", data, "--out", out, "--resamples", "50"]);
-  assert.equal(stderr, `Wrote ${out}\n`);
+  assert.match(stderr, /^note: comments of 24 pictures are not compared: --comments has some written[^\n]*\nWrote /);
   assert.equal(code, 0);
   assert.match(stdout, /^Made up, 1 to 5: 24 of 24 pictures\n\n +SRCC +PLCC +KRCC +MAE +RMSE\nscore +-?0\.\d{3} \[/);
   assert.match(stdout, /\nlight +-?0\.\d{3} \[/);
@@ -96,7 +96,11 @@ test("--predictions: our own table gives our own figures; the other format goes"
   const out = join(folder, "other");
   const file = join(own, "predictions.parquet");
   const { code, asked, stderr } = await runEval([...ran, "--out", out, "--predictions", file]);
-  assert.equal(stderr, `Read the scores from column predicted_score of ${file}, the pictures from id.\nWrote ${out}\n`);
+  const notes = "note: comments of 24 pictures are not compared: there is none to compare with\n";
+  assert.equal(
+    stderr,
+    `Read the scores from column predicted_score of ${file}, the pictures from id.\n${notes}Wrote ${out}\n`,
+  );
   assert.equal(code, 0);
   assert.equal(asked.folder, undefined);
   const [mine, theirs] = await Promise.all([readSummary(own), readSummary(out)]);
@@ -160,4 +164,49 @@ test("rows of a predictions file that fit no picture, and scores off the scale, 
   }
   const alone = await runEval(["eval", "--data", data, "--score-column", "q"]);
   assert.deepEqual([alone.code, alone.stderr.includes("go with --predictions")], [2, true]);
+});
+
+test("rated pictures without a file count as not scored, in every part of the result; with none there is an error", async (t) => {
+  const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
+  for (const gone of ["p3.png", "p5.png"]) await rm(join(data, gone));
+  const args = ["eval", "--data", data, "--out", out, "--resamples", "20", "--report"];
+  const { code, stdout, stderr, scored } = await runEval([...args, "--json"]);
+  assert.equal(code, 3);
+  assert.equal(scored.length, 22);
+  assert.match(stderr, /note: 2 of 24 rated pictures have no image file, as .*p3\.png; they count as not scored\n/);
+  const summary = JSON.parse(stdout) as RunSummary;
+  assert.deepEqual([summary.count, summary.scored, summary.failures], [24, 22, { FILE_NOT_FOUND: 2 }]);
+  assert.equal(summary.provenance.missingImages, 2);
+  const rows = await readTable(join(out, "predictions.csv"));
+  assert.match(rows.find(({ id }) => id === "p5.png")?.error?.message ?? "", /looked for .*p5\.png/);
+  assert.match(await readFile(join(out, "report.html"), "utf8"), /2 FILE_NOT_FOUND/);
+  assert.equal((await runEval([...args, "--limit", "3"])).code, 0);
+  for (let i = 0; i < 24; i++) await rm(join(data, `p${i}.png`), { force: true });
+  const none = await runEval([...args, "--fresh"]);
+  assert.equal(none.code, 4);
+  assert.match(none.stderr, /Of the 24 rated pictures in the split "test" of Made up no file is there: looked for .*p0\.png\. Give their folder by --images/); // prettier-ignore
+});
+
+test("--predictions are evaluated without any picture, and with some", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const own = join(folder, "own");
+  const ran = ["eval", "--data", data, "--resamples", "20", "--report"];
+  await runEval([...ran, "--out", own]);
+  await rm(join(data, "p3.png"));
+  const theirs = [...ran, "--predictions", join(own, "predictions.csv")];
+  const some = await runEval([...theirs, "--out", join(folder, "some")]);
+  assert.equal(some.code, 0);
+  assert.match(some.stderr, /note: 1 of 24 rated pictures have no image file, as .*p3\.png; they are evaluated by /);
+  for (let i = 0; i < 24; i++) await rm(join(data, `p${i}.png`), { force: true });
+  const none = await runEval([...theirs, "--out", join(folder, "none")]);
+  assert.equal(none.code, 0, none.stderr);
+  const [whole, ...others] = await Promise.all(["own", "some", "none"].map((name) => readSummary(join(folder, name))));
+  for (const other of others) assert.deepEqual({ ...other, provenance: null }, { ...whole, provenance: null });
+});
+
+test("what is rated and was not predicted is said", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const lightless = (file: string) => ({ ...answerOf(file), attributes: {} });
+  const { stderr } = await runEval(["eval", "--data", data, "--out", join(folder, "a"), "--resamples", "20"], lightless); // prettier-ignore
+  assert.match(stderr, /note: rated, but not predicted: light\n/);
 });
