@@ -1,7 +1,7 @@
 /** Stamps: a step is done when the stamp beside its result holds the hash of everything that it was made from. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 /**
  * The files under `folder` whose names end in one of `endings`, sorted; none where there is no such folder.
@@ -27,10 +27,17 @@ export function filesUnder(folder, endings) {
     });
 }
 
-/** SHA-256 over names and contents of `files` and over `facts`. A file that is gone counts as empty. */
-export function fingerprint(files, facts = []) {
+/**
+ * SHA-256 over names and contents of `files` and over `facts`. A file that is gone counts as empty.
+ *
+ * @param {string[]} files
+ * @param {unknown[]} [facts]
+ * @param {string} [from] the names count from this folder; default: they are taken as they are
+ */
+export function fingerprint(files, facts = [], from = undefined) {
   const hash = createHash("sha256").update(JSON.stringify(facts));
-  for (const file of files) hash.update(`\0${file}\0`).update(readOrUndefined(file) ?? "");
+  const nameOf = (file) => (from === undefined ? file : relative(from, file));
+  for (const file of files) hash.update(`\0${nameOf(file)}\0`).update(readOrUndefined(file) ?? "");
   return hash.digest("hex");
 }
 

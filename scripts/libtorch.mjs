@@ -30,7 +30,8 @@ const PYTHONS = ["python3", "python"];
  * @typedef {{ location: Location } | { reason: string }} Inspection
  */
 
-function versionOf(root) {
+/** The version of the libtorch in a folder; undefined where there is none or it does not say. */
+export function versionOf(root) {
   const python = readOrUndefined(join(root, "version.py"))?.toString("utf8");
   const fromPython = python?.match(/^__version__\s*(?::[^=]*)?=\s*['"]([^'"]+)['"]/m)?.[1];
   return fromPython ?? readOrUndefined(join(root, "build-version"))?.toString("utf8").trim();
@@ -105,11 +106,15 @@ function torchOfPython(python, env) {
   return root === "" ? { reason: `${python} has no module "torch"` } : { root };
 }
 
-function fromEnvironment(env) {
+/** The folder with lib/ and include/ that `LIBTORCH` means: itself, or the torch/ in it. */
+export function askedRoot(env) {
   const given = resolve(env.LIBTORCH);
   const nested = join(given, "torch");
-  const root = existsSync(join(given, "lib")) || !existsSync(nested) ? given : nested;
-  return { place: `LIBTORCH=${env.LIBTORCH}`, ...inspect(root, "LIBTORCH", env) };
+  return existsSync(join(given, "lib")) || !existsSync(nested) ? given : nested;
+}
+
+function fromEnvironment(env) {
+  return { place: `LIBTORCH=${env.LIBTORCH}`, ...inspect(askedRoot(env), "LIBTORCH", env) };
 }
 
 function fromPython(python, env) {
@@ -119,7 +124,7 @@ function fromPython(python, env) {
 }
 
 /** Where the wheel lies, seen from the project's folder. */
-function wheelRoot(project) {
+export function wheelRoot(project) {
   return join(project, ".libtorch/torch");
 }
 

@@ -1,24 +1,27 @@
 /**
- * Everything between a fresh clone and a program that runs: packages, libtorch, the native addon, TypeScript.
+ * Everything between a fresh clone and a program that runs: packages, libtorch, the native addon, TypeScript. An installed
+ * package has the first and the last already.
  *
- * Needs nothing but Node. Each step is skipped where it is already done, so that every command may begin with it.
+ * Needs nothing but Node. Each step is skipped where it is already done, so that every command of a clone may begin with it.
  */
 import "./node-version.mjs";
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChild } from "./child.mjs";
-import { filesUnder, fingerprint, readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
+import { readJson } from "./fingerprint.mjs";
 import { cachedLocation, provideLibtorch } from "./libtorch.mjs";
 import { withLock } from "./lock.mjs";
+import { buildNative, nativeReady } from "./native.mjs";
+import { IS_CLONE, ROOT, homeOf } from "./places.mjs";
+import { planSetup } from "./plan.mjs";
 import { SetupError, step } from "./terminal.mjs";
+import { buildTypescript, typescriptReady } from "./typescript.mjs";
 
-/** The project's folder. */
-export const ROOT = fileURLToPath(new URL("../", import.meta.url));
+export { ROOT } from "./places.mjs";
+
 /** The exit code of a set-up that failed (NATIVE_UNAVAILABLE of src/errors.ts). */
 const EXIT_SETUP_FAILED = 5;
-const MAX_COMPILERS = 4;
 
 const at = (path) => join(ROOT, path);
 
@@ -48,133 +51,49 @@ async function installPackages() {
   });
 }
 
-// ---- native addon ---------------------------------------------------------------------------------------------------
-
-const ADDON = at("build/native/roc4mllm.node");
-const ADDON_STAMP = at("build/native/stamp");
-const CMAKE_FOLDER = at("build/cmake");
-
-function nativeStamp(location) {
-  const files = filesUnder(at("native"), [".cc", ".h", "CMakeLists.txt"]);
-  const headers = readJson(at("node_modules/node-api-headers/package.json"))?.version;
-  return fingerprint(files, [location, headers, process.platform, process.arch]);
-}
-
-function nativeReady() {
-  const location = cachedLocation(ROOT, process.env);
-  return (
-    location !== undefined && existsSync(ADDON) && readOrUndefined(ADDON_STAMP)?.toString() === nativeStamp(location)
-  );
-}
-
-const COMPILER_REMEDY =
-  "The native addon needs CMake 3.18 or later and a C++17 compiler (Debian: apt-get install g++ cmake). " +
-  "If libtorch was changed, delete the folder build/.";
-
-async function runBuildTool(args, update) {
-  const result = await runChild("cmake", args, { cwd: ROOT, onLine: update });
-  if (result.missing) throw new SetupError(`cmake is not on the PATH. ${COMPILER_REMEDY}`);
-  if (result.code !== 0) throw new SetupError(`"cmake ${args.join(" ")}" failed. ${COMPILER_REMEDY}`, result.output);
-}
-
-async function hasNinja() {
-  return (await runChild("ninja", ["--version"])).code === 0;
-}
-
-/** CMake's arguments; a build folder made with others is of no use. */
-async function configureArguments(location) {
-  return [
-    ...["-S", at("native"), "-B", CMAKE_FOLDER, "-DCMAKE_BUILD_TYPE=Release"],
-    ...["-G", (await hasNinja()) ? "Ninja" : "Unix Makefiles"],
-    `-DLIBTORCH_INCLUDE=${location.include.join(";")}`,
-    `-DLIBTORCH_LIB=${location.lib}`,
-    `-DLIBTORCH_CXX11_ABI=${location.cxx11abi}`,
-    `-DNODE_API_INCLUDE=${at("node_modules/node-api-headers/include")}`,
-  ];
-}
-
-/** Loads the addon once in a process of its own: what is wrong with libtorch shows here and not in the first command. */
-async function tryAddon(file) {
-  const result = await runChild(process.execPath, ["-e", "require(process.argv[1])", file]);
-  if (result.code === 0) return;
-  throw new SetupError(
-    "The native addon was built but does not load; libtorch is incomplete or does not fit this machine. " +
-      "Set LIBTORCH to another one, or delete .libtorch/ and build/ and run this again.",
-    result.output,
-  );
-}
-
-async function compile(location, update) {
-  const configure = await configureArguments(location);
-  const madeWith = join(CMAKE_FOLDER, "arguments.json");
-  if (JSON.stringify(readJson(madeWith)) !== JSON.stringify(configure)) {
-    rmSync(CMAKE_FOLDER, { recursive: true, force: true });
-  }
-  await runBuildTool(configure, update);
-  writeAtomically(madeWith, JSON.stringify(configure));
-  const jobs = Math.min(availableParallelism(), MAX_COMPILERS);
-  await runBuildTool(["--build", CMAKE_FOLDER, "--parallel", String(jobs)], update);
-}
-
-async function buildNative() {
-  const location = cachedLocation(ROOT, process.env);
-  await step("building the native addon (CMake)", async (update) => {
-    const stamp = nativeStamp(location);
-    await compile(location, update);
-    const built = join(CMAKE_FOLDER, "roc4mllm.node");
-    update("loading it");
-    await tryAddon(built);
-    // A running program may have the old one mapped: put the new one in its place, never over it.
-    const fresh = `${ADDON}.${process.pid}`;
-    mkdirSync(at("build/native"), { recursive: true });
-    copyFileSync(built, fresh);
-    renameSync(fresh, ADDON);
-    writeAtomically(ADDON_STAMP, stamp);
-  });
-}
-
-// ---- TypeScript -----------------------------------------------------------------------------------------------------
-
-const TYPESCRIPT_STAMP = at("dist/stamp");
-
-function typescriptStamp() {
-  const sources = ["src", "test", "bench", "examples"].flatMap((folder) => filesUnder(at(folder), [".ts"]));
-  return fingerprint([...sources, at("tsconfig.json"), at("package.json"), at("package-lock.json")]);
-}
-
-function typescriptReady() {
-  const stamp = readOrUndefined(TYPESCRIPT_STAMP)?.toString();
-  return stamp !== undefined && existsSync(at("dist/src/cli/main.js")) && stamp === typescriptStamp();
-}
-
-async function buildTypescript() {
-  await step("building TypeScript (tsc)", async (update) => {
-    const stamp = typescriptStamp();
-    // With its record gone, tsc writes every file again: a file that somebody deleted comes back.
-    if (!existsSync(at("dist/src/cli/main.js"))) rmSync(at("dist/.tsbuildinfo"), { force: true });
-    const tsc = at("node_modules/typescript/bin/tsc");
-    const result = await runChild(process.execPath, [tsc, "-p", ROOT], { cwd: ROOT, onLine: update });
-    if (result.code !== 0)
-      throw new SetupError("TypeScript does not compile; the first error is above all others.", result.output);
-    writeAtomically(TYPESCRIPT_STAMP, stamp);
-  });
-}
-
 // ---- all of it ------------------------------------------------------------------------------------------------------
 
-const STEPS = [
-  { ready: packagesReady, make: installPackages },
+const NATIVE_STEPS = [
   {
-    ready: () => cachedLocation(ROOT, process.env) !== undefined,
-    make: () => provideLibtorch(ROOT, process.env),
+    ready: () => cachedLocation(homeOf(process.env), process.env) !== undefined,
+    make: () => provideLibtorch(homeOf(process.env), process.env),
   },
-  { ready: nativeReady, make: buildNative },
-  { ready: typescriptReady, make: buildTypescript },
+  { ready: () => nativeReady(process.env), make: () => buildNative(process.env) },
 ];
 
-async function setup() {
+const STEPS = IS_CLONE
+  ? [
+      { ready: packagesReady, make: installPackages },
+      ...NATIVE_STEPS,
+      { ready: typescriptReady, make: buildTypescript },
+    ]
+  : NATIVE_STEPS;
+
+/** The folder for what set-up makes. */
+function prepareHome() {
+  const home = homeOf(process.env);
+  try {
+    mkdirSync(join(home, "build"), { recursive: true });
+    accessSync(join(home, "build"), constants.W_OK);
+  } catch (error) {
+    const remedy = "Set ROC4MLLM_HOME to a folder that can be, for this and for every later command";
+    throw new SetupError(`${home} cannot be written (${error.code ?? error.message}). ${remedy}.`);
+  }
+  return home;
+}
+
+/** Before anything large is fetched: what would fail behind it. */
+function checkTools() {
+  if (nativeReady(process.env)) return;
+  const { missing } = planSetup(process.env);
+  if (missing.length > 0) throw new SetupError(`${missing.join("\n")}\nNothing was fetched or built.`);
+}
+
+/** Does whatever is missing. Throws SetupError. */
+export async function setup() {
   if (STEPS.every(({ ready }) => ready())) return;
-  await withLock(at("build/setup.lock"), async () => {
+  await withLock(join(prepareHome(), "build/setup.lock"), async () => {
+    checkTools();
     for (const { ready, make } of STEPS) {
       if (!ready()) await make();
     }
@@ -197,7 +116,7 @@ export async function ready() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   await ready();
   process.stderr.write("setup: everything is ready\n");
 }

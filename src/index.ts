@@ -4,6 +4,7 @@
  *     import { load } from "roc4mllm";
  *
  *     using model = await load("path/to/checkpoint");
+ *     console.log((await model.scoreOne("photo.jpg")).score);
  *     for await (const result of model.score(["a.jpg", "b.jpg"])) {
  *       if ("error" in result) console.error(result.error.message);
  *       else console.log(result.file, result.score, "+/-", result.std);
@@ -15,7 +16,7 @@
 
 // --- scoring ------------------------------------------------------------------------------------------------------
 
-export { load } from "./engine/index.js";
+export { DEMO_MODEL, load } from "./engine/index.js";
 export type {
   LoadOptions,
   Model,

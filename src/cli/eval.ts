@@ -27,7 +27,7 @@ import { summaryText } from "./eval-text.js";
 import type { Context } from "./io.js";
 import { packageVersion } from "./program.js";
 import { REPORT_FILE, writeReport } from "./report.js";
-import { DEMO_MODEL } from "./score.js";
+import { DEMO_MODEL } from "../engine/demo.js";
 import { number, whole } from "./train-options.js";
 
 /** Lies in what the studio wrote, whichever data set's format it has. */

@@ -16,6 +16,7 @@ const COMMANDS: Commands = {
   download: async () => (await import("./download.js")).downloadCommand,
   data: async () => (await import("./data.js")).dataCommand,
   studio: async () => (await import("./studio.js")).studioCommand,
+  setup: async () => (await import("./setup.js")).setupCommand,
   inspect: async (args) => (await import("./inspect.js")).importInspect(args),
 };
 

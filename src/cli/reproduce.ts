@@ -1,6 +1,7 @@
 /** `roc4mllm reproduce`: a table of the paper with our figures beside it. */
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import { DEMO_MODEL } from "../engine/demo.js";
 import { RocError } from "../errors.js";
 import { compareTable } from "../eval/reproduce/compare.js";
 import { TABLES } from "../eval/reproduce/published.js";
@@ -95,10 +96,7 @@ async function make(table: (typeof TABLES)[number], flags: Flags, context: Conte
   const work = studio ? join(flags.work, "studio") : flags.work;
   const runs = join(work, "runs");
   await makeFolder(runs);
-  const [{ basesByFamily, makeRuns }, { DEMO_MODEL }] = await Promise.all([
-    import("./reproduce-run.js"),
-    import("./score.js"),
-  ]);
+  const { basesByFamily, makeRuns } = await import("./reproduce-run.js");
   const bases = await basesByFamily([DEMO_MODEL, ...flags.base]);
   const backbone = flags.backbone ?? (studio && "llava");
   const options = { work, pictures, epochs, seed, bases, backbone, data: studio ? undefined : flags.data };

@@ -1,7 +1,7 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
-import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ERROR_CODES } from "../errors.js";
+import { DEMO_MODEL } from "../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import type { DType } from "../torch/index.js";
@@ -11,9 +11,6 @@ import type { Context } from "./io.js";
 import { isFailure, resultLine } from "./json.js";
 import { createProgress, type Progress } from "./progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "./table.js";
-
-/** The weights in the package (compiled files lie in dist/src/cli/). */
-export const DEMO_MODEL = fileURLToPath(new URL("../../../models/demo", import.meta.url));
 
 /** Of weights. */
 export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];

@@ -4,8 +4,8 @@
  * Handles are numbers; what they mean is known to native/environment.h alone.
  */
 import { createRequire } from "node:module";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
+import { findAddon, SETUP_COMMAND } from "#scripts/places.mjs";
 import { RocError, messageOf } from "../errors.js";
 
 export type Handle = number;
@@ -110,14 +110,9 @@ export interface Native {
   finishGradients(): number;
 }
 
-/** Where the build puts the addon, seen from dist/src/torch/; `ROC4MLLM_NATIVE` names another one. */
-const ADDON = "../../../build/native/roc4mllm.node";
-
 function loadNative(): Native {
-  const path = process.env["ROC4MLLM_NATIVE"] ?? fileURLToPath(new URL(ADDON, import.meta.url));
-  if (!existsSync(path)) {
-    throw new RocError("NATIVE_UNAVAILABLE", `The native addon is not built: ${path} is missing. Run "npm run build".`);
-  }
+  const { path, fault } = findAddon(process.env);
+  if (fault !== undefined) throw new RocError("NATIVE_UNAVAILABLE", fault);
   // Threads of libtorch that wait must soon sleep, not spin on: on a machine with other work, spinning made a training step
   // five times slower (docs/log.md). Read by the OpenMP library when it is loaded; values of the user's stay.
   if (process.env["OMP_WAIT_POLICY"] === undefined) {
@@ -130,7 +125,7 @@ function loadNative(): Native {
     throw new RocError(
       "NATIVE_UNAVAILABLE",
       `The native addon ${path} does not load: ${messageOf(error)}. ` +
-        `If libtorch was moved or changed, delete the folder build/ and run "npm run build".`,
+        `If libtorch was moved or changed, delete ${dirname(path)}. ${SETUP_COMMAND}.`,
       { cause: error },
     );
   }

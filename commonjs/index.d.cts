@@ -1,0 +1,39 @@
+/** The types of `require("roc4mllm")`: those of the ES module, every value by its name (test/e2e/package.test.ts compares). */
+import type * as library from "../dist/src/index.js" with { "resolution-mode": "import" };
+
+export type * from "../dist/src/index.js" with { "resolution-mode": "import" };
+
+export declare const addScoreTokens: typeof library.addScoreTokens;
+export declare const createLlava: typeof library.createLlava;
+export declare const createModel: typeof library.createModel;
+export declare const decodeImage: typeof library.decodeImage;
+export declare const DEFAULT_TEMPLATES: typeof library.DEFAULT_TEMPLATES;
+export declare const DEMO_MODEL: typeof library.DEMO_MODEL;
+export declare const ERROR_CODES: typeof library.ERROR_CODES;
+export declare const families: typeof library.families;
+export declare const generate: typeof library.generate;
+export declare const generateAsync: typeof library.generateAsync;
+export declare const generateStream: typeof library.generateStream;
+export declare const isRocError: typeof library.isRocError;
+export declare const load: typeof library.load;
+export declare const loadMllm: typeof library.loadMllm;
+export declare const loadTemplates: typeof library.loadTemplates;
+export declare const LOSS_PRESETS: typeof library.LOSS_PRESETS;
+export declare const mapSource: typeof library.mapSource;
+export declare const randomSource: typeof library.randomSource;
+export declare const readGenerationConfig: typeof library.readGenerationConfig;
+export declare const RocError: typeof library.RocError;
+export type RocError = library.RocError;
+export declare const rocLoss: typeof library.rocLoss;
+export declare const saveCheckpoint: typeof library.saveCheckpoint;
+export declare const saveMllm: typeof library.saveMllm;
+export declare const scoreByPrefill: typeof library.scoreByPrefill;
+export declare const torch: typeof library.torch;
+export declare namespace torch {
+  type Device = library.torch.Device;
+  type DType = library.torch.DType;
+  type Tensor = library.torch.Tensor;
+}
+export declare const toScale: typeof library.toScale;
+export declare const vocabularyFromConfig: typeof library.vocabularyFromConfig;
+export declare const voteTargets: typeof library.voteTargets;

@@ -1,0 +1,8 @@
+/** The weights that lie in the package. */
+import { fileURLToPath } from "node:url";
+
+/**
+ * Folder of the demo weights: `load(DEMO_MODEL)`. They show that everything works and know nothing of real photographs.
+ * (Compiled files lie in dist/src/engine/.)
+ */
+export const DEMO_MODEL = fileURLToPath(new URL("../../../models/demo", import.meta.url));
