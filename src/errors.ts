@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   IMAGE_UNSUPPORTED: 3,
   /** A model's answer in which no score can be found. */
   ANSWER_UNCLEAR: 3,
+  /** What a model computes is NaN or infinite: a damaged weight, or numbers too large for the dtype. */
+  SCORE_NOT_FINITE: 10,
   /** A checkpoint, tokenizer or processor file that is not as its format says. */
   CHECKPOINT_INVALID: 4,
   CHECKPOINT_MISMATCH: 4,

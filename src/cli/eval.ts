@@ -25,6 +25,7 @@ import {
 import { addOnnxOptions, fromOnnx, parseScale, type OnnxFlags } from "./eval-onnx.js";
 import { summaryText } from "./eval-text.js";
 import type { Context } from "./io.js";
+import { failureExitCode } from "./json.js";
 import { packageVersion } from "./program.js";
 import { REPORT_FILE, writeReport } from "./report.js";
 import { DEMO_MODEL } from "../engine/demo.js";
@@ -55,7 +56,8 @@ const HELP = `
 Writes DIR/predictions.csv (or .parquet), one row a picture with the full distribution, DIR/summary.json and with --report
 DIR/${REPORT_FILE}. While it runs, DIR/${PARTIAL} grows by a line a picture: stop it at any moment, and the
 same command goes on. A picture that is not there, and a picture or an answer that cannot be read, is counted and reported;
-the exit code is then ${ERROR_CODES.FILE_UNREADABLE}. --predictions needs no pictures.
+the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers. --predictions needs
+no pictures.
 
 A predictions file has a row a picture: a column with its id, path or file name and one with the score; where there are any,
 predicted_NAME for attributes, std, distribution ([0.1, ...] of evenly spaced ratings; a score column is not needed then)
@@ -128,7 +130,7 @@ async function evaluate(flags: Flags, context: Context): Promise<void> {
   io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, data.name));
   for (const note of ignoredNotes(summary, source, flags)) io.stderr.write(`note: ${note}\n`);
   io.stderr.write(`Wrote ${source.out}\n`);
-  if (summary.scored < summary.count) setExitCode(ERROR_CODES.FILE_UNREADABLE);
+  if (summary.scored < summary.count) setExitCode(failureExitCode(Object.keys(summary.failures)));
 }
 
 function checkFlags(flags: Flags): void {

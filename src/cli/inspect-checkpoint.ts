@@ -6,26 +6,27 @@ import { ERROR_CODES } from "../errors.js";
 import type { Context } from "./io.js";
 
 const HELP = `
-The weights are mapped, not read. The exit code is ${ERROR_CODES.CHECKPOINT_INVALID} where the folder cannot be used as it is.`;
+The weights are read for values that are NaN or infinite, unless --no-values is given. The exit code is ${ERROR_CODES.CHECKPOINT_INVALID} where the folder cannot be used as it is.`;
 
 export function inspectCheckpointCommand({ io, setExitCode }: Context): Command {
   return new Command("checkpoint")
     .description("what a checkpoint folder holds, and what it lacks")
     .argument("<folder>", "checkpoint folder")
+    .option("--no-values", "do not read the weights: quick for large ones, but finds no NaN")
     .option("--json", "one JSON object")
     .addHelpText("after", HELP)
-    .action(async (folder: string, { json }: { json?: true }) => {
-      const description = await describeCheckpoint(folder);
+    .action(async (folder: string, { json, values }: { json?: true; values: boolean }) => {
+      const description = await describeCheckpoint(folder, { values });
       io.stdout.write(json ? `${JSON.stringify(jsonOf(description))}\n` : table(description));
       if (description.problems.length > 0) setExitCode(ERROR_CODES.CHECKPOINT_INVALID);
     });
 }
 
 /** `null` for what is not there: a key is never left out. */
-function jsonOf({ family, architecture, scoreTokens, templates, ...rest }: CheckpointDescription): unknown {
+function jsonOf({ family, architecture, scoreTokens, templates, nonFinite, ...rest }: CheckpointDescription): unknown {
   const absent = <T>(value: T | undefined): T | null => value ?? null;
   const found = { family: absent(family), architecture: absent(architecture), score_tokens: absent(scoreTokens) };
-  return { ...found, ...rest, templates: absent(templates) };
+  return { ...found, ...rest, templates: absent(templates), nonFinite: absent(nonFinite) };
 }
 
 function table(description: CheckpointDescription): string {
@@ -43,7 +44,7 @@ function table(description: CheckpointDescription): string {
     ],
     ["score tokens", scoreTokens ? scoreText(scoreTokens) : "none: train first, or score by levels"],
     ...(templates ? templateRows(templates) : [["templates", "none"] as const]),
-    ...problems.map((problem) => ["missing", problem] as const),
+    ...problems.map((problem) => ["problem", problem] as const),
     ["usable", problems.length === 0 ? "yes" : "no"],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

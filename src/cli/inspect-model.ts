@@ -7,7 +7,7 @@ import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors }
 import { generateWithLogits, readGenerationConfig } from "../generation/index.js";
 import { decodeImage, RESIZE_MODES, type ResizeMode } from "../image/index.js";
 import { loadImages, loadModel } from "../models/registry.js";
-import { fromTypedArray, keep, scope, tensor, type DType, type Tensor } from "../torch/index.js";
+import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import type { Context, Io } from "./io.js";
 import { FLOATS } from "./score.js";
@@ -57,12 +57,21 @@ async function through(
   await write(outputs, options, io);
 }
 
-async function write(outputs: ReadonlyMap<string, Tensor>, options: ModelOptions, { stdout }: Io): Promise<void> {
+async function write(
+  outputs: ReadonlyMap<string, Tensor>,
+  options: ModelOptions,
+  { stdout, stderr }: Io,
+): Promise<void> {
   await saveSafetensors(options.outputs, outputs);
-  const made = [...outputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const made = [...outputs].map(([name, tensor]) => {
+    const { nan = 0, infinite = 0 } = nonFinite(tensor) ?? {};
+    return { name, dtype: tensor.dtype, shape: tensor.shape, nonFinite: nan + infinite };
+  });
   for (const tensor of outputs.values()) tensor.dispose();
   if (options.json) stdout.write(`${JSON.stringify({ outputs: made })}\n`);
   else for (const { name, dtype, shape } of made) stdout.write(`${name}  ${dtype}  [${shape.join(", ")}]\n`);
+  for (const { name, nonFinite: count } of made)
+    if (count > 0) stderr.write(`note: ${name} holds values that are NaN or infinite: ${count}\n`);
 }
 
 const FORWARD_HELP = `

@@ -1,10 +1,15 @@
 /** JSON Lines: one object a line, with exactly the documented keys in the documented order. */
-import type { RocError } from "../errors.js";
+import { ERROR_CODES, type RocError } from "../errors.js";
 import type { ScoreFailure, ScoreResult } from "../engine/index.js";
 
 /** Whether an image could not be scored. */
 export function isFailure(result: ScoreResult | ScoreFailure): result is ScoreFailure {
   return "error" in result;
+}
+
+/** The exit code of a command some of whose pictures have no score, by the codes of their errors. */
+export function failureExitCode(codes: readonly string[]): number {
+  return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
 /** `{file, score, scale, std, distribution, answer, model}` (with `attributes` and `comment` where the model gives them) or `{file, error: {code, message}}`, with a line end. */

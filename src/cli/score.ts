@@ -8,7 +8,7 @@ import type { DType } from "../torch/index.js";
 import { findModel } from "./find-model.js";
 import { expandInputs } from "./inputs.js";
 import type { Context } from "./io.js";
-import { isFailure, resultLine } from "./json.js";
+import { failureExitCode, isFailure, resultLine } from "./json.js";
 import { createProgress, type Progress } from "./progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "./table.js";
 
@@ -101,16 +101,17 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
 
 function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
   const scored = outcomes.filter((outcome): outcome is ScoreResult => !isFailure(outcome));
-  const failed = outcomes.length - scored.length;
+  const failures = outcomes.filter(isFailure);
   const { scale, model } = scored.at(-1) ?? {};
-  io.stderr.write(summaryLine({ scored: scored.length, failed, milliseconds, scale, model }));
-  if (failed > 0) setExitCode(ERROR_CODES.FILE_UNREADABLE);
+  io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, milliseconds, scale, model }));
+  if (failures.length > 0) setExitCode(failureExitCode(failures.map(({ error }) => error.code)));
 }
 
 const HELP = `
 Data goes to standard output, progress to standard error. A photo that cannot be scored is a row (with --json an object
 {file, error: {code, message}}) of its own; the others are scored, and the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, as it is where a folder
-cannot be looked into. Hidden files and folders are left out.
+cannot be looked into, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers for one (SCORE_NOT_FINITE: its message says
+why). Hidden files and folders are left out.
 
 Examples:
   roc4mllm score my-photos/

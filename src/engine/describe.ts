@@ -5,7 +5,14 @@ import { isRocError, RocError } from "../errors.js";
 import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
 import { loadTokenizer } from "../tokenizers/index.js";
-import { DTYPES, type DType } from "../torch/index.js";
+import {
+  DTYPES,
+  findNonFinite,
+  nonFiniteText,
+  type DType,
+  type NonFiniteTensors,
+  type Tensor,
+} from "../torch/index.js";
 import { readJson } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 
@@ -23,16 +30,26 @@ export interface CheckpointDescription {
   readonly files: readonly string[];
   readonly scoreTokens: { positionId: number; firstId: number; lastId: number; n: number; scale: Scale } | undefined;
   readonly templates: RocTemplates | undefined;
+  /** Tensors with values that are NaN or infinite; undefined where there are none, or nobody looked. */
+  readonly nonFinite: NonFiniteTensors | undefined;
   /** Why it cannot be used, in the words of the loader; empty where it can. */
   readonly problems: readonly string[];
 }
 
+export interface DescribeOptions {
+  /** Whether to read the weights and look for values that are not finite; else they are mapped only. Default true. */
+  readonly values?: boolean | undefined;
+}
+
 /**
- * Looks at a folder. The weights are mapped, not read.
+ * Looks at a folder.
  *
  * @throws RocError FILE_NOT_FOUND where there is no such folder; what else is wrong stands in `problems`
  */
-export async function describeCheckpoint(folder: string): Promise<CheckpointDescription> {
+export async function describeCheckpoint(
+  folder: string,
+  { values = true }: DescribeOptions = {},
+): Promise<CheckpointDescription> {
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory()) throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`);
   const problems: string[] = [];
@@ -46,7 +63,7 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
     }
   };
   const config = object(await attempt(() => readJson(join(folder, "config.json"))));
-  const weights = await attempt(() => weightsOf(folder));
+  const weights = await attempt(() => weightsOf(folder, values));
   const vocabulary = await attempt(() => vocabularyFromConfig(config));
   const templates = await attempt(() => loadTemplates(folder));
   const alone: (() => Promise<unknown>)[] = [
@@ -57,6 +74,7 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
   if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
   // Each may be right, and yet not fit the others.
   if (problems.length === 0) await attempt(() => checkTogether(folder, weights?.main));
+  if (weights?.damage !== undefined) problems.push(weights.damage);
   const { model_type, architectures } = config;
   return {
     folder,
@@ -71,6 +89,7 @@ export async function describeCheckpoint(folder: string): Promise<CheckpointDesc
       scale: vocabulary.scale,
     },
     templates,
+    nonFinite: weights?.nonFinite,
     problems,
   };
 }
@@ -88,11 +107,24 @@ async function checkTogether(folder: string, dtype: DType | undefined): Promise<
   (await loadMllm(folder, { dtype })).model.dispose();
 }
 
-async function weightsOf(folder: string) {
+async function weightsOf(folder: string, values: boolean) {
   using checkpoint = await openCheckpoint(folder);
   const totals = totalsOf(checkpoint);
+  const nonFinite = values ? findNonFinite(tensorsOf(checkpoint)) : undefined;
   const [main = "float32"] = Object.entries(totals.dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];
-  return { totals, main: main as DType };
+  return { totals, main: main as DType, nonFinite, damage: nonFinite && damageText(checkpoint, nonFinite) };
+}
+
+/** One after another, each freed when the next one is asked for. */
+function* tensorsOf(checkpoint: Checkpoint): Generator<[string, Tensor], void, void> {
+  for (const name of checkpoint.names()) {
+    using tensor = checkpoint.tensor(name);
+    yield [name, tensor];
+  }
+}
+
+function damageText(checkpoint: Checkpoint, found: NonFiniteTensors): string {
+  return `${checkpoint.info(found.name).file}: ${nonFiniteText(found)}. Fetch or train the checkpoint again.`;
 }
 
 function totalsOf(checkpoint: Checkpoint) {

@@ -134,10 +134,11 @@ function unclear(file: string, text: string): ScoreFailure {
   return { file, error: { code: "ANSWER_UNCLEAR", message } };
 }
 
-/** A fault of the picture as a result; any other is thrown on. */
+/** A picture without a score as a result: its own fault, or numbers that are none. Any other error is thrown on. */
 function failure(file: string, error: unknown): ScoreFailure {
-  if (!isRocError(error) || !/^(FILE|IMAGE)_/.test(error.code)) throw error;
-  return { file, error: { code: error.code, message: error.message } };
+  if (!isRocError(error) || !/^(FILE_|IMAGE_|SCORE_NOT_FINITE$)/.test(error.code)) throw error;
+  const { code, message } = error;
+  return { file, error: { code, message: code === "SCORE_NOT_FINITE" ? `${file}: ${message}` : message } };
 }
 
 function abortion(signal: AbortSignal | undefined): RocError {

@@ -40,7 +40,7 @@ export interface ScoreResult {
   readonly model: string;
 }
 
-/** A picture that could not be read; the others are scored all the same. */
+/** A picture that has no score: it could not be read, or what the model computed is no number. The others are scored. */
 export interface ScoreFailure {
   readonly file: string;
   readonly error: { readonly code: ErrorCode; readonly message: string };

@@ -5,9 +5,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { RocError } from "../errors.js";
 import type { Cache, Mllm, MllmInput } from "../models/types.js";
-import { inferenceMode, keep, scope, stack, tensor, type Tensor } from "../torch/index.js";
+import { aten, inferenceMode, keep, scope, stack, tensor, type Tensor } from "../torch/index.js";
 import { batchOf } from "./batch.js";
 import { Chooser } from "./choose.js";
+import { notFinite } from "./finite.js";
 import { checkOptions, checkPrompts } from "./options.js";
 import { Sequence } from "./sequence.js";
 import type { GeneratedSequence, GenerationOptions, GenerationStep, Prompt } from "./types.js";
@@ -18,7 +19,8 @@ import type { GeneratedSequence, GenerationOptions, GenerationStep, Prompt } fro
  *
  * The cache is freed at the end, at an error, and where the consumer leaves.
  *
- * @throws RocError USAGE for options that make no sense; ABORTED where the signal fired
+ * @throws RocError USAGE for options that make no sense; SCORE_NOT_FINITE where logits are NaN or infinite; ABORTED where
+ *   the signal fired
  */
 export function* generateSteps(
   model: Mllm,
@@ -41,6 +43,7 @@ export function* generateSteps(
       scope(() => {
         const input = index === 0 ? batchOf(prompts, padId, model.device) : stepOf(sequences, padId, model.device);
         const logits = lastLogits(model, input, cache);
+        checkRows(logits, sequences, model);
         const chosen = chooser.choose(logits);
         onStep?.({ index, logits, tokenIds: chosen });
         return chosen;
@@ -113,6 +116,12 @@ export async function* inTurns<Step, Result>(steps: Generator<Step, Result, void
   } finally {
     iterator.return?.();
   }
+}
+
+/** @throws RocError SCORE_NOT_FINITE where the logits of a sequence that goes on are not finite */
+function checkRows(logits: Tensor, sequences: readonly Sequence[], model: Mllm): void {
+  const finite = aten("all.dim")(aten("isfinite")(logits), 1).toNumbers();
+  if (sequences.some(({ finished }, row) => !finished && finite[row] === 0)) throw notFinite(model);
 }
 
 /** What every sequence is fed after the prompt. */

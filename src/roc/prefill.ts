@@ -5,6 +5,7 @@
  * It gives what {@link generate} gives wherever the model would have written that answer.
  */
 import { RocError } from "../errors.js";
+import { checkFinite } from "../generation/index.js";
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
 import { inferenceMode, scope, type Tensor } from "../torch/index.js";
 import { idTensor } from "./ids.js";
@@ -26,7 +27,8 @@ export interface ScoringParts {
  * A sum's rounding may differ with the batch's size: where a score must not depend on its company, give one image a
  * time. Opens its own scope; `images` stays the caller's.
  *
- * @throws RocError TOKENIZER_INVALID where the tokenizer does not give T_p the id that the config says
+ * @throws RocError TOKENIZER_INVALID where the tokenizer does not give T_p the id that the config says; SCORE_NOT_FINITE
+ *   where the logits are NaN or infinite
  */
 export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitReading[][] {
   const { model, vocabulary } = parts;
@@ -38,7 +40,7 @@ export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitRe
       const rows = sequences.flatMap(({ scorePositions }, index) => scorePositions.map((at) => index * length + at));
       const hidden = model.forward({ inputIds, images, rows, ...(attentionMask && { attentionMask }) });
       const logits = model.logits(hidden, vocabulary.scoreIds);
-      return readings(logits, sequences, vocabulary);
+      return readings(logits.toNumbers(), sequences, parts);
     }),
   );
 }
@@ -87,10 +89,14 @@ function pad(sequences: readonly Sequence[], device: string): { inputIds: Tensor
   return { inputIds, attentionMask: idTensor(mask, device, shape) };
 }
 
-function readings(logits: Tensor, sequences: readonly Sequence[], vocabulary: ScoreVocabulary): LogitReading[][] {
-  const numbers = logits.toNumbers();
+function readings(
+  logits: readonly number[],
+  sequences: readonly Sequence[],
+  { model, vocabulary }: ScoringParts,
+): LogitReading[][] {
+  checkFinite(logits, model);
   const n = vocabulary.scoreIds.length;
   let next = 0;
-  const read = (): LogitReading => readScore(numbers.slice(next * n, ++next * n), vocabulary);
+  const read = (): LogitReading => readScore(logits.slice(next * n, ++next * n), vocabulary);
   return sequences.map(({ scorePositions }) => scorePositions.map(read));
 }

@@ -20,11 +20,13 @@ export interface LogitReading extends ScoreReading {
  * Eq. 5 on the raw logits of the T_s (as the released code; the equation as printed exponentiates probabilities).
  *
  * In double precision whatever the model's dtype, so that reading adds no rounding of its own.
+ *
+ * @param logits finite numbers, see `checkFinite()`
  */
 export function readScore(logits: ArrayLike<number>, { values }: Pick<ScoreVocabulary, "values">): LogitReading {
-  const finite = Array.from(logits);
-  const top = Math.max(...finite);
-  const weights = finite.map((logit) => Math.exp(logit - top));
+  const numbers = Array.from(logits);
+  const top = Math.max(...numbers);
+  const weights = numbers.map((logit) => Math.exp(logit - top));
   const total = sum(weights);
   const distribution = weights.map((weight) => weight / total);
   const value = sum(distribution.map((probability, index) => probability * (values[index] as number)));

@@ -43,7 +43,8 @@ export interface Strategy {
   /**
    * Reads every image's scores. Opens its own scopes; `images` stays the caller's.
    *
-   * @throws RocError TOKENIZER_INVALID where the tokenizer does not fit the strategy
+   * @throws RocError TOKENIZER_INVALID where the tokenizer does not fit the strategy; SCORE_NOT_FINITE where what the model
+   *   computes is NaN or infinite
    */
   read(parts: StrategyParts, images: ImageBatch): AnswerReading[];
 }

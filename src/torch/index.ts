@@ -8,6 +8,7 @@ export { aten, type AtenOperators } from "./aten.js";
 export { operator } from "./call.js";
 export type { Device, DType, TypedArray } from "./dtype.js";
 export { DTYPES } from "./dtype.js";
+export { findNonFinite, nonFinite, nonFiniteText, type NonFinite, type NonFiniteTensors } from "./finite.js";
 export { scope, keep, liveTensors } from "./lifetime.js";
 export {
   arange,

@@ -47,7 +47,7 @@ test("what is no finite score is a failure of that picture, not of the run", asy
   const tiny = [1e-40, 1e-40, 1e-40] as [number, number, number];
   const { results } = await scores(FILES.score, { size: [8, 8], output: "score", std: tiny }, await plainFiles(t));
   assert.equal(results.length, EXPECTED.length);
-  for (const result of results) assert.ok("error" in result && result.error.code === "ANSWER_UNCLEAR");
+  for (const result of results) assert.ok("error" in result && result.error.code === "SCORE_NOT_FINITE");
 });
 
 test("ten shares of ratings, channels first, normalised as the file's metadata says", async (t) => {

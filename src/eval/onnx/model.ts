@@ -123,8 +123,8 @@ class Baseline implements OnnxModel {
     const results = await session.run({ [form.name]: tensor });
     const values = Array.from(results[output]?.data as ArrayLike<number>, Number);
     if (values.length === 0 || !values.every(Number.isFinite)) {
-      const message = `${this.name} gave ${values.join(", ") || "nothing"}`;
-      return { file, error: { code: "ANSWER_UNCLEAR", message } };
+      const message = `${file}: ${this.name} gave ${values.join(", ") || "nothing"}`;
+      return { file, error: { code: values.length === 0 ? "ANSWER_UNCLEAR" : "SCORE_NOT_FINITE", message } };
     }
     return { file, ...readOutput(values, this.settings, this.scale), answer: "", model: this.name };
   }

@@ -3,6 +3,7 @@
  * where these are alike. The likeliest one is put into the text before the next score is read, as greedy decoding would.
  */
 import { RocError } from "../../errors.js";
+import { checkFinite } from "../../generation/index.js";
 import type { Cache, ImageBatch } from "../../models/types.js";
 import { inferenceMode, scope } from "../../torch/index.js";
 import { idTensor } from "../ids.js";
@@ -20,7 +21,8 @@ export interface Candidates {
 /**
  * One reading a placeholder of the canonical answer, for every image.
  *
- * @throws RocError TOKENIZER_INVALID where two candidates have the same tokens
+ * @throws RocError TOKENIZER_INVALID where two candidates have the same tokens; SCORE_NOT_FINITE where the logits are NaN or
+ *   infinite
  */
 export function readByCandidates(parts: StrategyParts, images: ImageBatch, candidates: Candidates): AnswerReading[] {
   return inferenceMode(() =>
@@ -39,6 +41,7 @@ function readOne(parts: StrategyParts, image: ImageBatch, slots: Slots, { texts,
     const classes = tails.map(([id = -1]) => id);
     const apart = new Set(classes).size === classes.length;
     const logits = apart ? step(parts, cache, stem, image, classes) : likelihoods(parts, stem, image, tails);
+    checkFinite(logits, parts.model);
     const reading = readScore(logits, { values });
     scores.push(reading);
     chosen.push(texts[argmax(logits)] ?? "");

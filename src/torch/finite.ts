@@ -1,0 +1,53 @@
+/** NaN and infinities among a tensor's values. */
+import { aten } from "./aten.js";
+import { scope } from "./lifetime.js";
+import type { Tensor } from "./tensor.js";
+
+const FLOATS: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"]);
+
+/** How many of a tensor's values are no finite numbers. */
+export interface NonFinite {
+  readonly nan: number;
+  readonly infinite: number;
+}
+
+/** Looks at every value, once where all are finite. @returns undefined where all are */
+export function nonFinite(tensor: Tensor): NonFinite | undefined {
+  if (!FLOATS.has(tensor.dtype) || tensor.numel === 0) return undefined;
+  return scope(() => {
+    const [least, most] = aten("aminmax")(tensor.detach(), {});
+    if (Number.isFinite(least.item()) && Number.isFinite(most.item())) return undefined;
+    const count = (found: Tensor): number => found.sum().item();
+    return { nan: count(aten("isnan")(tensor)), infinite: count(aten("isinf")(tensor)) };
+  });
+}
+
+/** What of named tensors is not finite. */
+export interface NonFiniteTensors extends NonFinite {
+  /** The first of them; `nan` and `infinite` are its own. */
+  readonly name: string;
+  /** Its values. */
+  readonly numel: number;
+  /** How many tensors hold such values. */
+  readonly tensors: number;
+}
+
+/** Looks through named tensors. @returns undefined where all values are finite */
+export function findNonFinite(tensors: Iterable<readonly [string, Tensor]>): NonFiniteTensors | undefined {
+  let first: Omit<NonFiniteTensors, "tensors"> | undefined;
+  let count = 0;
+  for (const [name, tensor] of tensors) {
+    const found = nonFinite(tensor);
+    if (!found) continue;
+    count += 1;
+    first ??= { ...found, name, numel: tensor.numel };
+  }
+  return first && { ...first, tensors: count };
+}
+
+/** As "tensor a.weight: of 64 values, 1 NaN; 3 tensors hold the like, this is the first". */
+export function nonFiniteText({ name, nan, infinite, numel, tensors }: NonFiniteTensors): string {
+  const kinds = [nan > 0 ? `${nan} NaN` : "", infinite > 0 ? `${infinite} infinite` : ""].filter(Boolean).join(" and ");
+  const others = tensors > 1 ? `; ${tensors} tensors hold the like, this is the first` : "";
+  return `tensor ${name}: of ${numel} values, ${kinds}${others}`;
+}
