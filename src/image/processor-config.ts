@@ -18,7 +18,8 @@ export interface ImageSteps extends ValueSteps {
   readonly crop: Size | undefined;
 }
 
-const side = z.number().int().positive().max(16384);
+/** Far above any vision tower's; larger pictures would fill the memory. */
+const side = z.number().int().positive().max(4096);
 const sides = z.strictObject({ height: side, width: side });
 const flag = z.boolean().nullish();
 

@@ -34,7 +34,7 @@ export const valueFields = {
 
 type ValueFields = z.infer<z.ZodObject<typeof valueFields>>;
 
-/** @throws RocError CONFIG_INVALID where a resampling other than bicubic is asked for, or a deviation is 0 */
+/** @throws RocError CONFIG_INVALID where a resampling other than bicubic is asked for, or a deviation is 0, or values overflow */
 export function valueStepsOf(raw: ValueFields, file: string): ValueSteps {
   if ((raw.resample ?? BICUBIC) !== BICUBIC) {
     throw invalidConfig(file, `resample is ${raw.resample}; only ${BICUBIC} (bicubic) is supported`);
@@ -42,11 +42,14 @@ export function valueStepsOf(raw: ValueFields, file: string): ValueSteps {
   const mean = triple(raw.image_mean, CLIP_MEAN);
   const std = triple(raw.image_std, CLIP_STD);
   if (std.includes(0)) throw invalidConfig(file, "image_std holds a 0; nothing can be divided by it");
-  return {
+  const steps: ValueSteps = {
     rescale: (raw.do_rescale ?? true) ? (raw.rescale_factor ?? 1 / 255) : undefined,
     normalize: (raw.do_normalize ?? true) ? { mean, std } : undefined,
     mean,
   };
+  if (valueTables(steps).every((table) => table.every(Number.isFinite))) return steps;
+  const fields = "rescale_factor, image_mean and image_std";
+  throw invalidConfig(file, `${fields} make values that are no numbers; take those of the checkpoint's source`);
 }
 
 function triple(value: z.infer<typeof perChannel> | null | undefined, fallback: Triple): Triple {

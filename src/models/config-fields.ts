@@ -13,6 +13,13 @@ export const count = z
   .int()
   .positive()
   .max(2 ** 24);
+
+/** Pixels of a side of what a vision tower takes: far above any model's, and a picture of it still fits in memory. */
+export const imageSide = count.max(4096);
+/** Pixels of a patch's side, patches of a merged block's, frames of a patch. */
+export const patchSide = count.max(1024);
+export const blockSide = count.max(64);
+
 export const positive = z.number().positive();
 export const activation = z.enum(ACTIVATION_NAMES);
 export const tokenId = z.number().int().nonnegative();

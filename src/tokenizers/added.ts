@@ -99,7 +99,7 @@ function declaredElsewhere(files: TokenizerFiles, plain: PlainFlags): { id: numb
   }
   const inJson = new Set(files.json.added_tokens.map((token) => token.content));
   const specials = new Set(namedSpecials(files));
-  return Object.entries(files.addedTokens ?? {})
+  return [...(files.addedTokens ?? [])]
     .filter(([content]) => !inJson.has(content))
     .map(([content, id]) => ({ id, token: plain(content, specials.has(content)) }))
     .sort((a, b) => a.id - b.id);

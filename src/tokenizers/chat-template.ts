@@ -1,9 +1,9 @@
 /** `chat_template` of a checkpoint: a conversation to the text that the model was trained on. */
 import { join } from "node:path";
-import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { ifThere, readText } from "../files/index.js";
+import { BoundedTemplate } from "./jinja.js";
 import { jsonText, writeFiles } from "./save.js";
 import type { Tokenizer } from "./types.js";
 
@@ -45,7 +45,7 @@ export async function loadChatTemplate(folder: string, tokenizer: Tokenizer): Pr
 }
 
 export class ChatTemplate {
-  readonly #template: Template;
+  readonly #template: BoundedTemplate;
   #takesParts: boolean | undefined;
 
   /**
@@ -61,7 +61,7 @@ export class ChatTemplate {
     private readonly file: string = origin,
   ) {
     try {
-      this.#template = new Template(source);
+      this.#template = new BoundedTemplate(source);
     } catch (cause) {
       throw this.#invalid("is no Jinja template", cause);
     }
@@ -71,7 +71,8 @@ export class ChatTemplate {
    * The text of a conversation.
    *
    * @param addGenerationPrompt with what stands before an assistant's answer (default false)
-   * @throws RocError TOKENIZER_INVALID where the template refuses the conversation or uses what is not supported
+   * @throws RocError TOKENIZER_INVALID where the template refuses the conversation, uses what is not supported, or takes
+   *   more steps, text or time than any real one
    */
   render(messages: readonly ChatMessage[], { addGenerationPrompt = false } = {}): string {
     try {

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { ifThere, parseJson, readText } from "../files/index.js";
+import { isShallow, isTokenId, records, tokenId } from "./fields.js";
 
 const flag = z.boolean().default(false);
 
-const id = z.number().int().nonnegative();
 const addedFlags = z.object({
   content: z.string().min(1),
   single_word: flag,
@@ -32,12 +32,12 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-const typed = z.looseObject({ type: z.string() });
+const typed = z.looseObject({ type: z.string() }).refine(isShallow, "nests too deeply");
 
 // Half a million entries: one plain pass each instead of a schema an entry.
 const vocabulary = z.custom<Readonly<Record<string, number>>>(
-  (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(Number.isInteger),
-  "must be an object of token to integer id",
+  (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(isTokenId),
+  "must be an object of token to id, a whole number from 0",
 );
 const merges = z.custom<readonly (string | readonly [string, string])[]>(
   (v) => Array.isArray(v) && v.every(isMerge),
@@ -50,7 +50,7 @@ function isMerge(value: unknown): boolean {
 }
 
 const tokenizerJson = z.looseObject({
-  added_tokens: z.array(addedFlags.extend({ id }).transform(withNormalized)).default([]),
+  added_tokens: z.array(addedFlags.extend({ id: tokenId }).transform(withNormalized)).default([]),
   normalizer: typed.nullable().default(null),
   pre_tokenizer: typed.nullable().default(null),
   post_processor: typed.nullable().default(null),
@@ -95,12 +95,12 @@ const specialTokensMap = z.looseObject({
   extra_special_tokens: moreTokens,
 });
 const tokenizerConfig = specialTokensMap.extend({
-  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), addedFlags.transform(withNormalized)).optional(),
+  added_tokens_decoder: z.record(z.string().regex(/^\d{1,10}$/), addedFlags.transform(withNormalized)).optional(),
   legacy: z.boolean().nullish(),
   transformers_version: z.unknown().optional(),
 });
-const addedTokensJson = z.record(z.string(), id);
-const tokenIds = z.union([id, z.array(id)]).nullish();
+const addedTokensJson = records(tokenId);
+const tokenIds = z.union([tokenId, z.array(tokenId)]).nullish();
 const modelConfig = z.looseObject({
   bos_token_id: tokenIds,
   eos_token_id: tokenIds,
@@ -176,5 +176,6 @@ async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z
 
 /** zod puts the keys that it knows first; a file that is written back keeps its own order. */
 function inFileOrder<T>(file: unknown, checked: T): T {
+  if (checked instanceof Map) return checked;
   return { ...Object.fromEntries(Object.keys(file as object).map((key) => [key, undefined])), ...checked };
 }

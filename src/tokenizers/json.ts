@@ -1,8 +1,10 @@
 /** A tokenizer read from a Hugging Face folder (tokenizer.json and the files around it). */
-import { RocError } from "../errors.js";
+import { isRocError, messageOf, RocError } from "../errors.js";
 import { BaseTokenizer } from "./base.js";
+import { inBoundedTime, MOST_TEXT } from "./bounded.js";
 import { makeDecoder } from "./decoder.js";
 import { readTokenizerFiles, type AddedToken, type TokenizerFiles } from "./files.js";
+import { checkedGrowth } from "./growth.js";
 import { buildParts, type Parts } from "./library.js";
 import { makeMetaspace, type WordSplit } from "./metaspace.js";
 import { saveTokenizerFiles } from "./save.js";
@@ -27,6 +29,8 @@ class JsonTokenizer extends BaseTokenizer {
   readonly #words: WordSplit;
   readonly #decodePieces: (pieces: readonly string[]) => string;
   readonly #template: Template;
+  /** Characters that one becomes at most. */
+  readonly #growth: number;
   #raw = new Splitter(new Map());
   #normalized = new Splitter(new Map());
 
@@ -34,6 +38,9 @@ class JsonTokenizer extends BaseTokenizer {
     const { json, file } = files;
     const vocab = new Map(Object.entries(json.model.vocab));
     super(files, vocab, piecesById(vocab, file));
+    const growth = checkedGrowth(json.normalizer, "normalizer", file);
+    this.#growth = growth * checkedGrowth(json.pre_tokenizer, "pre_tokenizer", file);
+    checkedGrowth(json.decoder, "decoder", file);
     const parts = buildParts(json, file);
     this.#parts = parts;
     this.#words =
@@ -44,8 +51,25 @@ class JsonTokenizer extends BaseTokenizer {
   }
 
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
-    const ids = this.#raw.split(text).flatMap((part) => (part.token ? [part.token.id] : this.#encodePart(part)));
+    const parts = this.#raw.split(text);
+    const ids = this.#bounded(text, () =>
+      parts.flatMap((part) => (part.token ? [part.token.id] : this.#encodePart(part))),
+    );
     return addSpecialTokens ? [...this.#template.before, ...ids, ...this.#template.after] : ids;
+  }
+
+  /** What `work` gives for a text: the file's regular expressions and replacements are a stranger's. */
+  #bounded<T>(text: string, work: () => T): T {
+    const invalid = (why: string, cause?: unknown): RocError =>
+      new RocError("TOKENIZER_INVALID", `${this.files.file}: normalizer or pre_tokenizer: ${why}`, { cause });
+    const count = text.length * this.#growth;
+    if (count > MOST_TEXT) throw invalid(`may make ${count} characters of ${text.length}, over ${MOST_TEXT}`);
+    try {
+      return inBoundedTime(work, (seconds) => invalid(`takes over ${seconds} seconds for ${text.length} characters`));
+    } catch (cause) {
+      if (isRocError(cause)) throw cause;
+      throw invalid(`fails for ${text.length} characters (${messageOf(cause)})`, cause);
+    }
   }
 
   /** Ids of a stretch that holds no added token but perhaps one that matches normalized text. */
@@ -89,8 +113,13 @@ class JsonTokenizer extends BaseTokenizer {
     const raw = new Map<string, AddedToken>();
     const normalized = new Map<string, AddedToken>();
     for (const token of this.added.list()) {
-      if (token.normalized) normalized.set(this.#parts.normalizer?.normalize(token.content) ?? token.content, token);
-      else raw.set(token.content, token);
+      const { content } = token;
+      if (!token.normalized) raw.set(content, token);
+      else
+        normalized.set(
+          this.#bounded(content, () => this.#parts.normalizer?.normalize(content) ?? content),
+          token,
+        );
     }
     this.#raw = new Splitter(raw);
     this.#normalized = new Splitter(normalized);
@@ -99,9 +128,9 @@ class JsonTokenizer extends BaseTokenizer {
 
 /** Pieces in order of their ids, which must be 0, 1, 2, ... as Python counts new ids from the number of pieces. */
 function piecesById(vocab: ReadonlyMap<string, number>, file: string): string[] {
-  const pieces = [...vocab.keys()];
-  for (const [piece, id] of vocab) pieces[id] = piece;
-  if (new Set(vocab.values()).size === vocab.size && pieces.length === vocab.size) return pieces;
+  const pieces = new Array<string | undefined>(vocab.size).fill(undefined);
+  for (const [piece, id] of vocab) if (id < vocab.size) pieces[id] = piece;
+  if (pieces.every((piece) => piece !== undefined)) return pieces;
   throw new RocError(
     "TOKENIZER_INVALID",
     `${file}: model.vocab: ids must be 0 to ${vocab.size - 1}, each once; correct it`,

@@ -46,16 +46,29 @@ function withFolding(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJso
   return { ...preTokenizer, pattern: { Regex: folded } };
 }
 
+/** The library gives the content of a Replace to JavaScript's replaceAll(), where a dollar means more than itself. */
+function literal<T>(part: T): T {
+  if (typeof part !== "object" || part === null) return part;
+  if (Array.isArray(part)) return part.map((one: unknown) => literal(one)) as T;
+  const entries = Object.entries(part).map(([key, value]) => [key, literal<unknown>(value)] as const);
+  const own = Object.fromEntries(entries) as Record<string, unknown>;
+  const { type, content } = own;
+  return (
+    type === "Replace" && typeof content === "string" ? { ...own, content: content.replaceAll("$", "$$$$") } : own
+  ) as T;
+}
+
 type Construct = new (json: object, config: object) => Parts;
 
 /** Builds the parts from a validated tokenizer.json; `file` names it in the error. */
 export function buildParts(json: TokenizerJson, file: string): Parts {
   // Metaspace is ours (see metaspace.ts), as are post-processor and decoder; added tokens would be split twice.
   const ours = { added_tokens: [], post_processor: null, decoder: null };
-  const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withFolding(withSplit(json.pre_tokenizer));
   try {
+    const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withFolding(withSplit(json.pre_tokenizer));
+    const theirs = { pre_tokenizer: literal(preTokenizer), normalizer: literal(json.normalizer) };
     // The library reads these four from the object itself and needs every key to be there.
-    const parts = new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, pre_tokenizer: preTokenizer }, {});
+    const parts = new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, ...theirs }, {});
     const { normalizer, pre_tokenizer, model } = parts;
     return { normalizer: json.normalizer?.type === "NFC" ? { normalize: nfc } : normalizer, pre_tokenizer, model };
   } catch (cause) {

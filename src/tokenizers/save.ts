@@ -18,7 +18,7 @@ export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, 
     "tokenizer.json": jsonText({ ...json, added_tokens: added }),
     "tokenizer_config.json": jsonText(savedConfig(files, added, fresh)),
     ...(specialTokensMap && { "special_tokens_map.json": jsonText(withSpecials(specialTokensMap, fresh)) }),
-    ...(addedTokens && { "added_tokens.json": jsonText({ ...addedTokens, ...idsOf(added, fresh) }) }),
+    ...(addedTokens && { "added_tokens.json": jsonText(Object.fromEntries([...addedTokens, ...idsOf(added, fresh)])) }),
     ...(chatTemplate !== undefined && { "chat_template.jinja": chatTemplate }),
   };
   await writeFiles(folder, texts);
@@ -34,7 +34,7 @@ export function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[
   const declared = new Set([
     ...files.json.added_tokens.map((token) => token.content),
     ...Object.values(files.config.added_tokens_decoder ?? {}).map((token) => token.content),
-    ...Object.keys(files.addedTokens ?? {}),
+    ...(files.addedTokens?.keys() ?? []),
     ...namedSpecials(files),
   ]);
   return added.filter((token) => token.special && !declared.has(token.content)).map((token) => token.content);
@@ -59,8 +59,8 @@ function withSpecials(config: Record<string, unknown>, fresh: readonly string[])
   return { ...config, [key]: [...before, ...fresh] };
 }
 
-function idsOf(added: readonly AddedToken[], contents: readonly string[]): Record<string, number> {
-  return Object.fromEntries(added.filter((t) => contents.includes(t.content)).map((t) => [t.content, t.id]));
+function idsOf(added: readonly AddedToken[], contents: readonly string[]): [string, number][] {
+  return added.filter((t) => contents.includes(t.content)).map((t) => [t.content, t.id]);
 }
 
 /** JSON with two spaces. transformers' "no limit", int(1e30), would come out as a float and is put back. */

@@ -1,5 +1,6 @@
 /** Cuts text at added tokens, as Python's `tokenizers` does it. */
 import type { AddedToken } from "./files.js";
+import { LongestMatch } from "./longest.js";
 
 /** A stretch of text, or an added token in its place. */
 export interface Segment {
@@ -15,35 +16,33 @@ const WORD_AFTER = new RegExp(`^${WORD}`, "u");
 
 /** Finds added tokens in text: leftmost first, the longest of those that begin there. */
 export class Splitter {
-  readonly #pattern: RegExp | undefined;
-  readonly #tokens: ReadonlyMap<string, AddedToken>;
+  readonly #match: LongestMatch;
 
   /**
    * @param tokens what to find, by the text that stands for each (normalized where the token is)
    * @param white what stripping takes off; default: Unicode's white space
    */
   constructor(
-    tokens: ReadonlyMap<string, AddedToken>,
+    private readonly tokens: ReadonlyMap<string, AddedToken>,
     private readonly white: RegExp = WHITE,
   ) {
-    this.#tokens = tokens;
-    const longestFirst = [...tokens.keys()].filter((key) => key !== "").sort((a, b) => b.length - a.length);
-    const escaped = longestFirst.map((key) => key.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-    this.#pattern = escaped.length > 0 ? new RegExp(escaped.join("|"), "gu") : undefined;
+    this.#match = new LongestMatch(tokens.keys());
   }
 
   split(text: string): Segment[] {
-    if (!this.#pattern || text === "") return text === "" ? [] : [{ text, start: 0 }];
     const segments: Segment[] = [];
     let end = 0;
-    for (const match of text.matchAll(this.#pattern)) {
-      const token = this.#tokens.get(match[0]);
-      const [start, stop] = [match.index, match.index + match[0].length];
-      if (!token || (token.single_word && isInsideWord(text, start, stop))) continue;
-      const from = token.lstrip ? this.#whiteFrom(text, start, end) : start;
-      if (end < from) segments.push({ text: text.slice(end, from), start: end });
-      end = token.rstrip ? this.#whiteTo(text, stop) : stop;
-      segments.push({ text: text.slice(from, end), token, start: from });
+    for (let start = 0; start < text.length;) {
+      const found = this.#match.at(text, start);
+      const token = found === undefined ? undefined : this.tokens.get(found);
+      const stop = start + (found ?? text.charAt(start)).length;
+      if (token && !(token.single_word && isInsideWord(text, start, stop))) {
+        const from = token.lstrip ? this.#whiteFrom(text, start, end) : start;
+        if (end < from) segments.push({ text: text.slice(end, from), start: end });
+        end = token.rstrip ? this.#whiteTo(text, stop) : stop;
+        segments.push({ text: text.slice(from, end), token, start: from });
+      }
+      start = stop;
     }
     if (end < text.length) segments.push({ text: text.slice(end), start: end });
     return segments;

@@ -1,6 +1,7 @@
 /** The post-processor of tokenizer.json: the special tokens that stand around an encoded text. */
 import { z } from "zod";
 import { RocError } from "../errors.js";
+import { records, tokenId } from "./fields.js";
 
 /** Ids to put before and after a text. */
 export interface Template {
@@ -15,7 +16,7 @@ const template = z.object({
       z.object({ Sequence: z.object({ id: z.string() }) }),
     ]),
   ),
-  special_tokens: z.record(z.string(), z.object({ ids: z.array(z.number().int().nonnegative()) })),
+  special_tokens: records(z.object({ ids: z.array(tokenId) })),
 });
 const sequence = z.object({ processors: z.array(z.looseObject({ type: z.string() })) });
 
@@ -57,7 +58,7 @@ function templateIds({ single, special_tokens }: z.infer<typeof template>, file:
       side = ids.after;
       continue;
     }
-    const special = special_tokens[item.SpecialToken.id];
+    const special = special_tokens.get(item.SpecialToken.id);
     const field = `post_processor.special_tokens.${item.SpecialToken.id}`;
     if (!special) throw new RocError("TOKENIZER_INVALID", `${file}: ${field} is missing; correct the file`);
     side.push(...special.ids);

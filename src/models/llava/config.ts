@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
-import { activation, count, headsOf, or, positive } from "../config-fields.js";
+import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../config-fields.js";
 import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
 import { isOriginal, publicForm } from "./original.js";
@@ -60,8 +60,8 @@ const visionSchema = z.looseObject({
   num_hidden_layers: or(count, 12),
   num_attention_heads: or(count, 12),
   num_channels: or(count, 3),
-  image_size: or(count, 224),
-  patch_size: or(count, 32),
+  image_size: or(imageSide, 224),
+  patch_size: or(patchSide, 32),
   hidden_act: or(activation, "quick_gelu" as const),
   layer_norm_eps: or(positive, 1e-5),
 });

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { DecoderConfig, EncoderLayerConfig, PatchGrid } from "../../nn/index.js";
-import { activation, count, headsOf, or, positive } from "../config-fields.js";
+import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../config-fields.js";
 
 export type VisionConfig = EncoderLayerConfig & PatchGrid;
 
@@ -41,8 +41,8 @@ const visionSchema = z.looseObject({
   num_hidden_layers: or(count, 24),
   num_attention_heads: or(count, 16),
   num_channels: or(count, 3),
-  image_size: or(count, 448),
-  patch_size: or(count, 14),
+  image_size: or(imageSide, 448),
+  patch_size: or(patchSide, 14),
   hidden_act: or(activation, "quick_gelu" as const),
   layer_norm_eps: or(positive, 1e-6),
   use_cls_token: or(z.literal(true), true),

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { DecoderConfig, EncoderLayerConfig } from "../../nn/index.js";
-import { activation, count, headsOf, or, positive, tokenId } from "../config-fields.js";
+import { activation, blockSide, count, headsOf, or, positive, patchSide, tokenId } from "../config-fields.js";
 
 export interface VisionConfig extends EncoderLayerConfig {
   readonly channels: number;
@@ -41,9 +41,9 @@ const visionSchema = z.looseObject({
   mlp_ratio: or(positive, 4),
   num_heads: or(count, 16),
   in_channels: or(count, 3),
-  patch_size: or(count, 14),
-  spatial_merge_size: or(count, 2),
-  temporal_patch_size: or(count, 2),
+  patch_size: or(patchSide, 14),
+  spatial_merge_size: or(blockSide, 2),
+  temporal_patch_size: or(blockSide, 2),
   rope_parameters: z
     .looseObject({ rope_type: or(z.literal("axial"), "axial"), rope_theta: positive.nullish() })
     .nullish(),

@@ -21,6 +21,9 @@ export const IMAGE_LIMITS: DefaultLimits = { minPixels: 56 * 56, maxPixels: 28 *
 /** Those of Qwen2VLVideoProcessor, a frame. */
 export const VIDEO_LIMITS: DefaultLimits = { minPixels: 128 * 28 * 28, maxPixels: 28 * 28 * 768 };
 
+/** Pixels that a picture is enlarged to at most; the public files say 3,136. A larger one would fill the memory. */
+const MOST_MIN_PIXELS = 2 ** 25;
+
 const count = z.number().int().positive().nullish();
 const TYPE = /^Qwen2VL(?:Image|Video)Processor(?:Fast|Pil)?$/;
 
@@ -63,6 +66,11 @@ export function parseImageSteps(
   }
   const minPixels = raw.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? defaults.minPixels;
   const maxPixels = raw.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? defaults.maxPixels;
+  if (minPixels > MOST_MIN_PIXELS) {
+    const field = raw.min_pixels ? "min_pixels" : size?.shortest_edge ? "size.shortest_edge" : "size.min_pixels";
+    const why = `every picture would be enlarged to that; ${MOST_MIN_PIXELS} is the most`;
+    throw invalidConfig(file, `${field} is ${minPixels}: ${why}`);
+  }
   if (minPixels > maxPixels) throw invalidConfig(file, `min_pixels ${minPixels} is above max_pixels ${maxPixels}`);
   const limits = { factor: vision.patchSize * vision.merge, minPixels, maxPixels };
   return { ...valueStepsOf(raw, file), resize: (do_resize ?? true) ? limits : undefined };

@@ -1,5 +1,6 @@
 /** Text normalisation before the pieces, as SentencePiece's normalizer does it. */
 import { RocError } from "../../errors.js";
+import { LongestMatch } from "../longest.js";
 import type { NormalizerSpec } from "./model.js";
 
 /** U+2581, which stands for a space inside of pieces. */
@@ -9,12 +10,8 @@ export const SPACE = "\u2581";
 export type PrefixMatch = (text: string, at: number) => string | undefined;
 
 export function prefixMatcher(symbols: readonly string[]): PrefixMatch {
-  const byFirst = new Map<string, string[]>();
-  for (const symbol of [...symbols].sort((a, b) => b.length - a.length)) {
-    const first = symbol.charAt(0);
-    byFirst.set(first, [...(byFirst.get(first) ?? []), symbol]);
-  }
-  return (text, at) => byFirst.get(text.charAt(at))?.find((symbol) => text.startsWith(symbol, at));
+  const longest = new LongestMatch(symbols);
+  return (text, at) => longest.at(text, at);
 }
 
 /** The character at `at`: one code point. */
