@@ -102,7 +102,8 @@ export async function fromFile(
     throw new RocError("USAGE", `${file} would be replaced by the results; give another folder as --out.`);
   }
   const options = { idColumn, scoreColumn, scale: predictionsScale };
-  const { predictions, unmatched, stranger, columns } = await readSystem(file, data, samples, options);
+  const { predictions, notes, unmatched, stranger, columns } = await readSystem(file, data, samples, options);
+  for (const note of notes) io.stderr.write(`note: ${note}\n`);
   io.stderr.write(`Read the scores from column ${columns.score} of ${file}, the pictures from ${columns.id}.\n`);
   const where = split === "all" ? "the data" : `the ${split} part`;
   if (unmatched > 0)

@@ -1,9 +1,10 @@
 /** What `reproduce --run` does about cells that no run fills: writes the twin, trains by the table's recipe, evaluates. */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { RocError } from "../errors.js";
+import { readJson } from "../files/index.js";
 import { findRun, type Run } from "../eval/reproduce/runs.js";
 import { BACKBONES, type Backbone, type DatasetKey, type PublishedTable } from "../eval/reproduce/types.js";
 import type { StrategyName } from "../roc/strategy-names.js";
@@ -157,10 +158,8 @@ export async function basesByFamily(folders: readonly string[]): Promise<Map<str
   const found = new Map<string, string>();
   for (const folder of folders) {
     const file = join(folder, "config.json");
-    const text = await readFile(file, "utf8").catch((cause: unknown) => {
-      throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; --base names a checkpoint's folder.`, { cause });
-    });
-    const parsed = z.looseObject({ model_type: z.string() }).safeParse(JSON.parse(text));
+    const config = await readJson(file, { remedy: "--base names a checkpoint's folder." });
+    const parsed = z.looseObject({ model_type: z.string() }).safeParse(config);
     if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file} has no model_type.`);
     found.set(parsed.data.model_type, folder);
   }

@@ -1,9 +1,10 @@
 /** `roc4mllm train`: trains a checkpoint on rated pictures, by a configuration file or by options, in a run folder that resumes. */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { DATASET_KINDS, OWN_FILE } from "../data/index.js";
 import { RocError } from "../errors.js";
+import { readJson } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
 import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
@@ -239,13 +240,5 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
 
 async function readTemplates(file: string | undefined): Promise<RocTemplates | undefined> {
   if (file === undefined) return undefined;
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} (--templates) cannot be read.`, { cause });
-  });
-  try {
-    return parseTemplates(JSON.parse(text), file);
-  } catch (cause) {
-    if (cause instanceof RocError) throw cause;
-    throw new RocError("CONFIG_INVALID", `${file} (--templates) is not JSON.`, { cause });
-  }
+  return parseTemplates(await readJson(file, { remedy: "Correct --templates or the file." }), file);
 }

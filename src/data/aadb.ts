@@ -5,8 +5,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
-import { exists } from "../files/index.js";
-import { invalid, readLines } from "./files.js";
+import { exists, readError } from "../files/index.js";
+import { invalid, readLines, slashed } from "./files.js";
 import { numberFault, parseNumber } from "./numbers.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale, Split } from "./types.js";
 
@@ -54,21 +54,24 @@ export async function readAadb(folder: string, options: ReaderOptions = {}): Pro
     name: "AADB",
     scale: AADB_SCALE,
     attributeScales: Object.fromEntries(AADB_ATTRIBUTES.map((name) => [name, AADB_ATTRIBUTE_SCALE])),
-    ...(await assemble(rated, folder, IMAGE_FOLDERS, options)),
+    ...(await assemble(rated, folder, IMAGE_FOLDERS, options, notes)),
     notes,
   };
 }
 
 async function readPart(labels: string, split: Split, options: ReaderOptions, notes: string[]): Promise<Rated[]> {
-  const present = new Map((await readdir(labels).catch(() => [])).map((name) => [name.toLowerCase(), name]));
+  const names = await readdir(labels).catch((cause: unknown) => {
+    throw readError(labels, cause, REMEDY);
+  });
+  const present = new Map(names.map((name) => [name.toLowerCase(), name]));
   const scoreName = aadbLabelFile(split, "score");
-  const scores = await readValues(join(labels, present.get(scoreName.toLowerCase()) ?? scoreName), options);
+  const scores = await readValues(join(labels, present.get(scoreName.toLowerCase()) ?? scoreName), options, notes);
   const columns: [string, Map<string, number>][] = [];
   for (const attribute of AADB_ATTRIBUTES) {
     const file = present.get(aadbLabelFile(split, attribute).toLowerCase());
     if (file === undefined)
       notes.push(`No file ${aadbLabelFile(split, attribute)}: the ${split} part lacks ${attribute}.`);
-    else columns.push([attribute, new Map(await readValues(join(labels, file), options))]);
+    else columns.push([attribute, new Map(await readValues(join(labels, file), options, notes))]);
   }
   noteStrangers(split, scores, columns, notes);
   return scores.map(([id, score]) => {
@@ -98,8 +101,8 @@ function noteStrangers(
   }
 }
 
-async function readValues(file: string, { nonFinite }: ReaderOptions): Promise<[string, number][]> {
-  const lines = await readLines(file, REMEDY);
+async function readValues(file: string, { nonFinite }: ReaderOptions, notes: string[]): Promise<[string, number][]> {
+  const lines = await readLines(file, REMEDY, notes);
   if (lines.length === 0) throw invalid(file, "no rated picture in it", REMEDY);
   return lines.map(({ text, line }) => {
     const [, name, value] = /^\s*(\S.*?)[\s,]+(\S+)\s*$/.exec(text) ?? [];
@@ -108,6 +111,6 @@ async function readValues(file: string, { nonFinite }: ReaderOptions): Promise<[
       throw invalid(where, `"${text.trim()}" is not "filename value"`, REMEDY);
     const fault = numberFault(value, nonFinite);
     if (fault !== undefined) throw invalid(`${where}, column 2 (value)`, fault, REMEDY);
-    return [name, parseNumber(value) ?? NaN];
+    return [slashed(name), parseNumber(value) ?? NaN];
   });
 }

@@ -1,4 +1,5 @@
 /** From rated ids to samples: finds the image files and sets a validation part apart. The same for every adapter. */
+import { slashed } from "./files.js";
 import { ImageFinder } from "./images.js";
 import { seededPart } from "./split.js";
 import type { LoadedDataset, ReaderOptions, Sample } from "./types.js";
@@ -9,26 +10,40 @@ export interface Rated extends Omit<Sample, "image"> {
   readonly files: readonly string[];
 }
 
-/** The samples of a data set, those whose image file is not there, and both in their order. */
+/**
+ * The samples of a data set, those whose image file is not there, and both in their order.
+ *
+ * @param notes gets a sentence where file names cannot be what the labels name
+ * @throws RocError FILE_NOT_FOUND for an image folder that is none; FILE_UNREADABLE for one that may hold pictures that were
+ *   not found
+ */
 export async function assemble(
   rated: readonly Rated[],
   folder: string,
   usualImageFolders: readonly string[],
   options: ReaderOptions,
+  notes: string[],
 ): Promise<Required<Pick<LoadedDataset, "samples" | "missing" | "rated">>> {
   const finder = await ImageFinder.open(folder, options.images, usualImageFolders);
-  await finder.look(rated.flatMap(({ files }) => files));
+  await finder.look(rated.flatMap(({ files }) => spellings(files)));
   const samples: Sample[] = [];
   const missing: Sample[] = [];
   const all: Sample[] = [];
   for (const { files, ...rest } of withValidation(rated, options)) {
-    const image = finder.find(files);
+    const image = finder.find(spellings(files));
     const list = image === undefined ? missing : samples;
-    const sample = Object.assign(rest, { image: image ?? finder.place(files) });
+    const sample = Object.assign(rest, { image: image ?? finder.place(files.map(slashed)) });
     list.push(sample);
     all.push(sample);
   }
+  if (missing.length > 0) notes.push(...finder.whyMissing());
   return { samples, missing, rated: all };
+}
+
+/** A file as it is named, and as it would be named here if it was on Windows. */
+function spellings(files: readonly string[]): readonly string[] {
+  if (!files.some((file) => file.includes("\\"))) return files;
+  return [...new Set(files.flatMap((file) => [file, slashed(file)]))];
 }
 
 /** A seeded share of the training part becomes the validation part, where the data set has none of its own. */

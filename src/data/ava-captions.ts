@@ -6,12 +6,12 @@
  * test list is trained on here: `test` is the official test part of AVA-Captions, and what AVA keeps for its own test is
  * left out of the rest. Whoever trains on AVA too takes {@link keepOut} with `testIds`.
  */
-import { join, relative, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../errors.js";
 import { AVA_LABELS, AVA_SCALE, ratedAva, readAvaLabels, type AvaRow } from "./ava.js";
 import { assemble, type Rated } from "./assemble.js";
-import { firstExisting, invalid } from "./files.js";
+import { firstExisting, invalid, slashed } from "./files.js";
 import { jsonItems } from "./json-items.js";
 import { splitOf } from "./split.js";
 import type { LoadedDataset, ReaderOptions, Sample, Split } from "./types.js";
@@ -61,18 +61,19 @@ export async function readAvaCaptions(folder: string, options: AvaCaptionsOption
   const rows = new Map(ava.rows.map((row) => [row.id, row]));
   const keptOut: string[] = [];
   const unrated: string[] = [];
-  const counts = { rawless: 0, speechless: 0 };
+  const counts = { rawless: 0, speechless: 0, unread: 0 };
   const rated = [...pictures].flatMap(([id, picture]): Rated[] => {
     const row = rows.get(id);
     if (row === undefined) return (unrated.push(id), []);
     if (picture.split !== "test" && ava.testIds.has(id)) return (keptOut.push(id), []);
     return [ratedCaptions(row, picture, options, counts)];
   });
+  const notes = notesOn({ keptOut: keptOut.length, unrated: unrated.length, ...counts });
   return {
     name: "AVA-Captions",
     scale: AVA_SCALE,
-    ...(await assemble(rated, folder, [...IMAGE_FOLDERS, ...besideAva], options)),
-    notes: notesOn({ keptOut: keptOut.length, unrated: unrated.length, ...counts }),
+    ...(await assemble(rated, folder, [...IMAGE_FOLDERS, ...besideAva], options, notes)),
+    notes,
     testIds: new Set([...ava.testIds, ...captionTest]),
     keptOut,
     unrated,
@@ -96,7 +97,7 @@ async function readPictures(file: string): Promise<Map<string, Picture>> {
   for await (const { text, position } of jsonItems(file, "images", REMEDY)) {
     const where = `${file}, picture ${position}`;
     const picture = parsePicture(text, where);
-    const id = picture.filename.replace(/\.[a-z]+$/i, "");
+    const id = basename(slashed(picture.filename)).replace(/\.[a-z]+$/i, "");
     if (pictures.has(id))
       throw invalid(where, `filename "${picture.filename}" stands here for the second time`, REMEDY);
     if (splitOf(picture.split) === undefined) {
@@ -125,7 +126,7 @@ function ratedCaptions(
   row: AvaRow,
   { split, sentences }: Picture,
   options: AvaCaptionsOptions,
-  counts: { rawless: number; speechless: number },
+  counts: { rawless: number; speechless: number; unread: number },
 ): Rated {
   const part: Split = splitOf(split) ?? "train";
   const texts = sentences.map(({ clean, raw }) => {
@@ -135,15 +136,23 @@ function ratedCaptions(
   const spoken = texts.filter((text) => text !== "");
   if (spoken.length === 0) counts.speechless++;
   const comments = options.comments === "all" ? spoken : spoken.slice(0, 1);
+  counts.unread += spoken.length - comments.length;
   return { ...ratedAva(row, part), ...(comments.length > 0 && { comments }) };
 }
 
-function notesOn(counts: { keptOut: number; unrated: number; rawless: number; speechless: number }): string[] {
-  const { keptOut, unrated, rawless, speechless } = counts;
+function notesOn(counts: {
+  keptOut: number;
+  unrated: number;
+  rawless: number;
+  speechless: number;
+  unread: number;
+}): string[] {
+  const { keptOut, unrated, rawless, speechless, unread } = counts;
   return [
     ...(keptOut > 0 ? [`Kept out, being in AVA's test part but not in that of AVA-Captions: ${keptOut}.`] : []),
     ...(unrated > 0 ? [`Left out, having comments but no row in AVA.txt: ${unrated}.`] : []),
     ...(speechless > 0 ? [`Pictures without a comment: ${speechless}.`] : []),
+    ...(unread > 0 ? [`Comments that are not read, being no picture's first: ${unread}.`] : []),
     ...(rawless > 0 ? [`Comments without raw text, whose cleaned text stands in: ${rawless}.`] : []),
   ];
 }

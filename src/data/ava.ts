@@ -51,12 +51,13 @@ export async function readAva(folder: string, options: AvaOptions = {}): Promise
   const rated = rows.map((row) => ratedAva(row, testIds.has(row.id) ? "test" : "train"));
   const known = new Set(rows.map((row) => row.id));
   const unknownTestIds = [...testIds].filter((id) => !known.has(id));
+  const notes =
+    unknownTestIds.length > 0 ? [`Ids of the test list that AVA.txt does not rate: ${unknownTestIds.length}.`] : [];
   return {
     name: "AVA",
     scale: AVA_SCALE,
-    ...(await assemble(rated, folder, IMAGE_FOLDERS, options)),
-    notes:
-      unknownTestIds.length > 0 ? [`Ids of the test list that AVA.txt does not rate: ${unknownTestIds.length}.`] : [],
+    ...(await assemble(rated, folder, IMAGE_FOLDERS, options, notes)),
+    notes,
     unknownTestIds,
   };
 }

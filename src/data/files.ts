@@ -22,14 +22,25 @@ export function* linesOf(text: string): Generator<Line, void, void> {
   }
 }
 
-/** The lines of a file that are not blank. @param remedy what to do where it cannot be read @throws as {@link readText} */
-export async function readLines(file: string, remedy: string): Promise<Line[]> {
-  return [...linesOf(await readText(file, { remedy }))];
+/**
+ * The lines of a file that are not blank.
+ *
+ * @param remedy what to do where it cannot be read
+ * @param notes allow another encoding, which is said there
+ * @throws as {@link readText}
+ */
+export async function readLines(file: string, remedy: string, notes?: string[]): Promise<Line[]> {
+  return [...linesOf(await readText(file, { remedy, notes }))];
 }
 
 /** A label that is not as the format says. @param where file, line and column @param remedy a sentence */
 export function invalid(where: string, what: string, remedy: string, cause?: unknown): RocError {
   return new RocError("DATA_INVALID", `${where}: ${what}. ${remedy}`, cause === undefined ? undefined : { cause });
+}
+
+/** A path as Windows writes it, with the slashes of all others. */
+export function slashed(path: string): string {
+  return path.replaceAll("\\", "/");
 }
 
 /** The first of `paths` that exists. */

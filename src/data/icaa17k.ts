@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
-import { firstExisting } from "./files.js";
+import { firstExisting, slashed } from "./files.js";
 import { readTable, type Row } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
@@ -35,20 +35,27 @@ export interface Icaa17kDataset extends LoadedDataset {
  */
 export async function readIcaa17k(folder: string, options: Icaa17kOptions = {}): Promise<Icaa17kDataset> {
   const probabilities = new Map<string, number>();
+  const notes: string[] = [];
   const parts = (["train", "test"] as const).map(async (split) => {
-    const rows = await readPart(folder, split, options);
+    const rows = await readPart(folder, split, options, notes);
     return rows.map((row) => ratedIcaa(row, split, options, probabilities));
   });
   const rated = (await Promise.all(parts)).flat();
-  const found = await assemble(rated, folder, IMAGE_FOLDERS, options);
-  return { name: "ICAA17K", scale: ICAA17K_SCALE, ...found, notes: [], probabilities };
+  const found = await assemble(rated, folder, IMAGE_FOLDERS, options, notes);
+  return { name: "ICAA17K", scale: ICAA17K_SCALE, ...found, notes, probabilities };
 }
 
-async function readPart(folder: string, split: "train" | "test", options: Icaa17kOptions): Promise<readonly Row[]> {
+async function readPart(
+  folder: string,
+  split: "train" | "test",
+  options: Icaa17kOptions,
+  notes: string[],
+): Promise<readonly Row[]> {
   const candidates = ICAA17K_FILES[split].map((name) => join(folder, name));
   const file = (await firstExisting(candidates)) ?? join(folder, `${split}.csv`);
   const { nonFinite } = options;
-  return (await readTable(file, { columns: ICAA17K_COLUMNS, remedy: REMEDY, ...(nonFinite && { nonFinite }) })).rows;
+  return (await readTable(file, { columns: ICAA17K_COLUMNS, remedy: REMEDY, notes, ...(nonFinite && { nonFinite }) }))
+    .rows;
 }
 
 function ratedIcaa(
@@ -57,7 +64,7 @@ function ratedIcaa(
   { column = "color" }: Icaa17kOptions,
   probabilities: Map<string, number>,
 ): Rated {
-  const id = row.text("ID").replaceAll("\\", "/");
+  const id = slashed(row.text("ID"));
   const other = column === "color" ? "MOS" : "color";
   const probability = row.optionalNumber("probability");
   if (probability !== undefined) probabilities.set(id, probability);

@@ -1,12 +1,25 @@
 /** Which image files are there. Folders are listed, not files asked for one by one: AVA has 255,000 of them. */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { readError } from "../files/index.js";
+import { exists, isMissing, readError } from "../files/index.js";
+import type { RocError } from "../errors.js";
+import { slashed } from "./files.js";
+
+/** What a name that is not UTF-8 reads as. */
+const REPLACEMENT = "\ufffd";
+
+/** A folder of images that was written on Windows has other slashes here. */
+async function imageBase(folder: string, images: string): Promise<string> {
+  const base = resolve(folder, images);
+  return images.includes("\\") && !(await exists(base)) ? resolve(folder, slashed(images)) : base;
+}
 
 /** Where pictures may lie. */
 export class ImageFinder {
-  /** Names by folder. */
-  readonly #listed = new Map<string, ReadonlySet<string>>();
+  /** Names by folder; each by its composed form (NFC), since macOS writes decomposed ones. */
+  readonly #listed = new Map<string, ReadonlyMap<string, string>>();
+  /** What became of folders that could not be listed. */
+  readonly #faults: RocError[] = [];
   /** The image folders that are there. */
   #present: readonly string[] = [];
 
@@ -23,7 +36,7 @@ export class ImageFinder {
    * @throws RocError FILE_NOT_FOUND where a folder was named that is none
    */
   static async open(folder: string, images: string | undefined, usual: readonly string[]): Promise<ImageFinder> {
-    const base = resolve(folder, images ?? ".");
+    const base = await imageBase(folder, images ?? ".");
     if (images !== undefined) {
       await readdir(base).catch((cause: unknown) => {
         throw readError(base, cause, 'Give the folder of the pictures as "images".');
@@ -48,7 +61,8 @@ export class ImageFinder {
     for (const root of this.#present) {
       for (const file of files) {
         const path = pathOf(root, file);
-        if (this.#listed.get(dirname(path))?.has(basename(path))) return path;
+        const name = this.#listed.get(dirname(path))?.get(basename(path).normalize());
+        if (name !== undefined) return name === basename(path) ? path : join(dirname(path), name);
       }
     }
     return undefined;
@@ -63,7 +77,26 @@ export class ImageFinder {
 
   async #list(folder: string): Promise<void> {
     if (this.#listed.has(folder)) return;
-    this.#listed.set(folder, new Set(await readdir(folder).catch(() => [])));
+    const names = await readdir(folder).catch((cause: unknown) => {
+      if (!isMissing(cause)) this.#faults.push(readError(folder, cause, "Check the folder's rights."));
+      return [];
+    });
+    const composed = names.filter((name) => name.normalize() === name);
+    this.#listed.set(folder, new Map([...names, ...composed].map((name) => [name.normalize(), name])));
+  }
+
+  /**
+   * Why pictures may not have been found although they are there.
+   *
+   * @throws RocError FILE_UNREADABLE where a folder could not be listed
+   */
+  whyMissing(): string[] {
+    const [fault] = this.#faults;
+    if (fault) throw fault;
+    const odd = [...this.#listed].map(([folder, names]) => ({ folder, count: [...names.keys()].filter((name) => name.includes(REPLACEMENT)).length })); // prettier-ignore
+    return odd
+      .filter(({ count }) => count > 0)
+      .map(({ folder, count }) => `${folder} holds ${count} file names that are not UTF-8, which labels cannot name: rename them, as by convmv -t utf8.`); // prettier-ignore
   }
 }
 

@@ -1,6 +1,7 @@
 /** The items of one array in a JSON file that may be larger than the longest string (AVA-Captions is). */
 import { createReadStream } from "node:fs";
-import { readError } from "../files/index.js";
+import { isRocError } from "../errors.js";
+import { decodeText, readError, refusePointer } from "../files/index.js";
 import { invalid } from "./files.js";
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
@@ -87,9 +88,9 @@ export async function* jsonItems(file: string, key: string, remedy: string): Asy
   let parts: Uint8Array[] = [];
   let position = 0;
   const whole = (): JsonItem => {
-    const text = Buffer.concat(parts).toString("utf8");
+    const text = decodeText(Buffer.concat(parts), `${file}, item ${++position}`);
     parts = [];
-    return { text, position: ++position };
+    return { text, position };
   };
   for await (const chunk of chunks(file, remedy)) {
     let start = -1;
@@ -108,11 +109,21 @@ export async function* jsonItems(file: string, key: string, remedy: string): Asy
 }
 
 async function* chunks(file: string, remedy: string): AsyncGenerator<Uint8Array, void, void> {
+  let isFirst = true;
   try {
     for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<unknown>) {
-      if (chunk instanceof Uint8Array) yield chunk;
+      if (!(chunk instanceof Uint8Array)) continue;
+      if (isFirst) checkStart(chunk, file, remedy);
+      isFirst = false;
+      yield chunk;
     }
   } catch (cause) {
-    throw readError(file, cause, remedy);
+    throw isRocError(cause) ? cause : readError(file, cause, remedy);
   }
+}
+
+function checkStart(chunk: Uint8Array, file: string, remedy: string): void {
+  refusePointer(chunk, file);
+  // Every other byte would be looked at as a letter of its own.
+  if (chunk.includes(0)) throw invalid(file, "is not in UTF-8", remedy);
 }

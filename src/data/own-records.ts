@@ -1,7 +1,7 @@
 /** The rows of your own CSV or JSON Lines file, checked cell by cell. */
 import { messageOf, RocError } from "../errors.js";
 import type { Rated } from "./assemble.js";
-import { invalid, readLines } from "./files.js";
+import { invalid, readLines, slashed } from "./files.js";
 import { numberFault, parseNumber } from "./numbers.js";
 import { splitOf } from "./split.js";
 import { readTable } from "./table.js";
@@ -39,14 +39,17 @@ interface Values {
 
 /** The rows of a CSV file. @throws RocError naming file, line and column */
 export async function csvRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
-  const table = await readTable(file, { columns: ["image", "score"], remedy: FILE_REMEDY });
+  const table = await readTable(file, { columns: ["image", "score"], remedy: FILE_REMEDY, notes: options.notes });
   const { columns } = table;
-  const twice = columns.find((name, i) => columns.findIndex((one) => one.toLowerCase() === name.toLowerCase()) < i);
+  const isTwice = (name: string, i: number): boolean =>
+    name !== "" && columns.findIndex((one) => one.toLowerCase() === name.toLowerCase()) < i;
+  const twice = columns.find(isTwice);
   if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" stands there twice`, REMEDY);
-  const records = table.rows.map((row) => {
-    const cells = columns.map((name) => [name, row.find(name) ?? ""] as const);
-    return recordOf(valuesOf(`${file}, line ${row.line}`, cells), options);
-  });
+  const rows = table.rows.map((row) => columns.map((name, i) => [name, row.at(i)] as const));
+  const isRead = readColumns(rows, options);
+  const records = rows.map((cells, i) =>
+    recordOf(valuesOf(`${file}, line ${table.rows[i]?.line ?? 0}`, cells.filter(isRead)), options),
+  );
   noteUnread(columns, options);
   checkSplits(records, (i) => `${file}, line ${table.rows[i]?.line ?? 0}`);
   return records;
@@ -54,17 +57,51 @@ export async function csvRecords(file: string, options: RecordOptions): Promise<
 
 /** The rows of a JSON Lines file: an object a line. @throws RocError naming file, line and key */
 export async function jsonlRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
-  const lines = await readLines(file, "Give the path of a JSON Lines file.");
+  const lines = await readLines(file, "Give the path of a JSON Lines file.", options.notes);
   if (lines.length === 0) throw invalid(file, "is empty", REMEDY);
+  const rows = lines.map(({ text, line }) => Object.entries(parseObject(text, `${file}, line ${line}`)));
+  const isRead = readColumns(rows, options);
+  const records = rows.map((entries, i) =>
+    recordOf(valuesOf(`${file}, line ${lines[i]?.line ?? 0}`, entries.filter(isRead)), options),
+  );
   const keys = new Set<string>();
-  const records = lines.map(({ text, line }) => {
-    const entries = Object.entries(parseObject(text, `${file}, line ${line}`));
-    for (const [key] of entries) keys.add(key);
-    return recordOf(valuesOf(`${file}, line ${line}`, entries), options);
-  });
+  for (const entries of rows) for (const [key] of entries) keys.add(key);
   noteUnread([...keys], options);
   checkSplits(records, (i) => `${file}, line ${lines[i]?.line ?? 0}`);
   return records;
+}
+
+type Cells = readonly (readonly [name: string, value: unknown])[];
+
+/** What pandas calls a column without a name, or its index. */
+const NAMELESS = /^(unnamed: ?\d+(_level_\d+)?|__index_level_\d+__|)$/i;
+/** What it calls an index that became a column; an attribute may be called so too. */
+const INDEX = /^(index|level_\d+|row|row_?(number|id))$/i;
+
+/**
+ * Which cells are read: not those of the row numbers that programs write beside a table, unless the card names the column.
+ * A column with the name of an index is one where every row has another whole number.
+ */
+function readColumns(rows: readonly Cells[], { attributes, notes }: RecordOptions): (cell: Cells[number]) => boolean {
+  // The card alone decides.
+  if (attributes) return () => true;
+  const values = new Map<string, Set<string>>();
+  for (const row of rows) {
+    for (const [name, value] of row) {
+      if (!NAMELESS.test(name) && !INDEX.test(name)) continue;
+      const texts = values.get(name) ?? values.set(name, new Set()).get(name);
+      if (value !== "" && value !== null) texts?.add(typeof value === "number" ? String(value) : JSON.stringify(value));
+    }
+  }
+  const isIndex = (texts: ReadonlySet<string>): boolean =>
+    texts.size === rows.length && [...texts].every((text) => /^"?\d+(\.0)?"?$/.test(text));
+  const unread = [...values].filter(([name, texts]) => NAMELESS.test(name) || isIndex(texts));
+  const filled = unread.filter(([, texts]) => texts.size > 0).map(([name]) => JSON.stringify(name));
+  if (filled.length > 0) {
+    notes.push(`Columns that are not read, being row numbers or without a name: ${filled.join(", ")}.`);
+  }
+  const names = new Set(unread.map(([name]) => name));
+  return ([name]) => !names.has(name);
 }
 
 function parseObject(text: string, where: string): object {
@@ -82,7 +119,7 @@ function hasMeaning(lower: string): boolean {
   return MEANINGS.includes(lower) || VOTES_COLUMN.test(lower);
 }
 
-function valuesOf(where: string, cells: readonly (readonly [string, unknown])[]): Values {
+function valuesOf(where: string, cells: Cells): Values {
   const meant = new Map<string, unknown>();
   const others = new Map<string, unknown>();
   for (const [name, value] of cells) {
@@ -109,7 +146,7 @@ function recordOf(values: Values, options: RecordOptions): OwnRecord {
   const theme = textOf(values, "theme");
   const split = splitIn(values);
   return {
-    id: textOf(values, "id") ?? image,
+    id: textOf(values, "id") ?? slashed(image),
     files: [image],
     score: numberOf(values, "score", meant.get("score") ?? "", options),
     ...(std !== undefined && { std }),
@@ -178,12 +215,24 @@ function attributesOf(values: Values, options: RecordOptions): Record<string, nu
 
 function commentsOf(values: Values): string[] {
   const list = values.meant.get("comments");
-  const texts: unknown[] = Array.isArray(list) ? list : [list ?? textOf(values, "comment")];
-  return texts.flatMap((text) => {
+  const texts = Array.isArray(list) ? (list as unknown[]) : (textsIn(list) ?? [list]);
+  return [...texts, textOf(values, "comment")].flatMap((text) => {
     if (text === undefined) return [];
     if (typeof text !== "string") throw fault(values.where, "comments", "is no text or list of texts");
     return text.trim() === "" ? [] : [text.trim()];
   });
+}
+
+/** A JSON list in a cell of a CSV file. */
+function textsIn(cell: unknown): unknown[] | undefined {
+  if (typeof cell !== "string" || !cell.trimStart().startsWith("[")) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(cell);
+    return Array.isArray(parsed) ? parsed : undefined;
+  } catch {
+    // A comment may begin with a bracket.
+    return undefined;
+  }
 }
 
 function splitIn(values: Values): Split | undefined {
@@ -202,7 +251,8 @@ function checkSplits(records: readonly OwnRecord[], placeOf: (index: number) => 
 }
 
 function noteUnread(columns: readonly string[], { attributes, notes }: RecordOptions): void {
-  const unread = columns.filter((name) => !hasMeaning(name.toLowerCase()) && attributes && !attributes.includes(name));
+  const isUnread = (name: string): boolean => name !== "" && !hasMeaning(name.toLowerCase());
+  const unread = columns.filter((name) => isUnread(name) && attributes && !attributes.includes(name));
   if (unread.length > 0)
     notes.push(`Columns that are not read, since dataset.json does not name them: ${unread.join(", ")}.`);
 }

@@ -9,6 +9,7 @@ import { RocError } from "../errors.js";
 import { assemble, type Rated } from "./assemble.js";
 import { DATASET_CARD, readCard, type DatasetCard } from "./card.js";
 import { readError } from "../files/index.js";
+import { slashed } from "./files.js";
 import { csvRecords, jsonlRecords, type OwnRecord } from "./own-records.js";
 import { seededPart } from "./split.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
@@ -38,19 +39,23 @@ export async function readOwn(folder: string, options: OwnOptions = {}): Promise
   const card = await readCard(base);
   const scale = options.scale ?? card.scale;
   if (scale === undefined) throw new RocError("DATA_INVALID", noScale(base));
-  const file = join(base, named ?? card.file ?? (await onlyLabelFile(base)));
+  const file = join(base, named ?? (card.file && slashed(card.file)) ?? (await onlyLabelFile(base)));
   const read = /\.(jsonl|ndjson)$/i.test(file) ? jsonlRecords : csvRecords;
   const notes: string[] = [];
   const records = await read(file, { attributes: card.attributes, nonFinite: options.nonFinite ?? "refuse", notes });
   const images = options.images ?? card.images;
+  const found = await assemble(
+    withSplits(records, options, notes),
+    base,
+    IMAGE_FOLDERS,
+    { ...options, ...(images !== undefined && { images }) },
+    notes,
+  );
   return {
     name: card.name ?? basename(file, extname(file)),
     scale,
     ...(card.attributeScales && { attributeScales: card.attributeScales }),
-    ...(await assemble(withSplits(records, options, notes), base, IMAGE_FOLDERS, {
-      ...options,
-      ...(images !== undefined && { images }),
-    })),
+    ...found,
     notes: [...notes, ...strangers(card, records)],
   };
 }

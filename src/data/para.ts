@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
-import { firstExisting } from "./files.js";
+import { firstExisting, slashed } from "./files.js";
 import { readTable, type Row, type Table } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
@@ -28,15 +28,16 @@ const COLUMNS = ["sessionId", "imageName", `${PARA_SCORE}_mean`, ...PARA_ATTRIBU
  */
 export async function readPara(folder: string, options: ReaderOptions = {}): Promise<LoadedDataset> {
   const rated: Rated[] = [];
+  const notes: string[] = [];
   for (const split of ["train", "test"] as const) {
     const candidates = [join(folder, PARA_LABELS, PARA_FILES[split]), join(folder, PARA_FILES[split])];
     const file = (await firstExisting(candidates)) ?? join(folder, PARA_LABELS, PARA_FILES[split]);
     const { nonFinite } = options;
-    const table = await readTable(file, { columns: COLUMNS, remedy: REMEDY, ...(nonFinite && { nonFinite }) });
+    const table = await readTable(file, { columns: COLUMNS, remedy: REMEDY, notes, ...(nonFinite && { nonFinite }) });
     const voteColumns = voteColumnsOf(table);
     rated.push(...table.rows.map((row) => ratedPara(row, split, voteColumns)));
   }
-  return { name: "PARA", scale: PARA_SCALE, ...(await assemble(rated, folder, IMAGE_FOLDERS, options)), notes: [] };
+  return { name: "PARA", scale: PARA_SCALE, ...(await assemble(rated, folder, IMAGE_FOLDERS, options, notes)), notes };
 }
 
 /** The columns of the vote counts in ascending order, if they are spread evenly over the scale; else none. */
@@ -53,8 +54,8 @@ function voteColumnsOf({ columns }: Table): string[] {
 }
 
 function ratedPara(row: Row, split: "train" | "test", voteColumns: readonly string[]): Rated {
-  const session = row.text("sessionId");
-  const name = row.text("imageName");
+  const session = slashed(row.text("sessionId"));
+  const name = slashed(row.text("imageName"));
   const stem = name.replace(/\.jpe?g$/i, "");
   const std = row.optionalNumber(`${PARA_SCORE}_std`);
   const votes = voteColumns.map((column) => row.number(column));

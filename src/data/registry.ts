@@ -75,7 +75,7 @@ const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
 async function liesIcaa17k(folder: string): Promise<boolean> {
   const file = await firstExisting(ICAA17K_FILES.train.map((name) => join(folder, name)));
   if (file === undefined) return false;
-  return readTable(file, { columns: ICAA17K_COLUMNS, remedy: "" }).then(
+  return readTable(file, { columns: ICAA17K_COLUMNS, remedy: "", notes: [] }).then(
     () => true,
     () => false,
   );

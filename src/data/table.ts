@@ -11,6 +11,8 @@ export interface TableOptions extends Pick<ReaderOptions, "nonFinite"> {
   readonly columns: readonly string[];
   /** What to do about a broken file, a sentence. */
   readonly remedy: string;
+  /** Gets a sentence where the file is in another encoding than UTF-8, which is an error without it. */
+  readonly notes?: string[];
 }
 
 /** One row of a table. Column names are matched without regard to case. */
@@ -24,7 +26,12 @@ export class Row {
   /** A cell's text without spaces around it; undefined where the table has no such column. */
   find(column: string): string | undefined {
     const index = this.table.indexOf(column);
-    return index === undefined ? undefined : (this.cells[index] ?? "").trim();
+    return index === undefined ? undefined : this.at(index);
+  }
+
+  /** The text of the cell in a column by its place, from 0. */
+  at(index: number): string {
+    return (this.cells[index] ?? "").trim();
   }
 
   /** The text of a cell that may not be empty. */
@@ -81,9 +88,9 @@ export class Table {
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID where the file is no table, is empty or lacks a column
  */
 export async function readTable(file: string, options: TableOptions): Promise<Table> {
-  const { columns: needed, remedy } = options;
+  const { columns: needed, remedy, notes } = options;
   const lines: number[] = [];
-  const records = parseRecords(file, await readText(file, { remedy }), lines, remedy);
+  const records = parseRecords(file, await readText(file, { remedy, notes }), lines, remedy);
   const [header, ...rest] = records;
   if (header === undefined) throw invalid(file, "is empty", remedy);
   const columns = header.map((name) => name.trim());

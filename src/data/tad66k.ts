@@ -5,8 +5,8 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
-import { exists } from "../files/index.js";
-import { firstExisting } from "./files.js";
+import { exists, readError } from "../files/index.js";
+import { firstExisting, slashed } from "./files.js";
 import { readTable, type Row } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
@@ -34,11 +34,16 @@ export interface Tad66kOptions extends ReaderOptions {
 export async function readTad66k(folder: string, options: Tad66kOptions = {}): Promise<LoadedDataset> {
   const { labels = "merge" } = options;
   const base = await labelFolder(folder);
-  const unmerged =
-    labels === "unmerge" || (await exists(join(base, "unmerge"))) ? await readUnmerged(base, options) : [];
   const notes: string[] = [];
-  const rated = labels === "unmerge" ? unmerged : withThemes(await readMerged(base, options), unmerged, notes);
-  return { name: "TAD66K", scale: TAD66K_SCALE, ...(await assemble(rated, folder, IMAGE_FOLDERS, options)), notes };
+  const unmerged =
+    labels === "unmerge" || (await exists(join(base, "unmerge"))) ? await readUnmerged(base, options, notes) : [];
+  const rated = labels === "unmerge" ? unmerged : withThemes(await readMerged(base, options, notes), unmerged, notes);
+  return {
+    name: "TAD66K",
+    scale: TAD66K_SCALE,
+    ...(await assemble(rated, folder, IMAGE_FOLDERS, options, notes)),
+    notes,
+  };
 }
 
 async function labelFolder(folder: string): Promise<string> {
@@ -46,31 +51,38 @@ async function labelFolder(folder: string): Promise<string> {
   return join((await firstExisting(candidates)) ?? join(folder, "merge"), "..");
 }
 
-async function readMerged(base: string, options: Tad66kOptions): Promise<Rated[]> {
-  const parts = PARTS.map((part) => readRated(join(base, "merge", `${part}.csv`), part, options));
+async function readMerged(base: string, options: Tad66kOptions, notes: string[]): Promise<Rated[]> {
+  const parts = PARTS.map((part) => readRated(join(base, "merge", `${part}.csv`), part, options, notes));
   return (await Promise.all(parts)).flat();
 }
 
-async function readUnmerged(base: string, options: Tad66kOptions): Promise<Rated[]> {
+async function readUnmerged(base: string, options: Tad66kOptions, notes: string[]): Promise<Rated[]> {
   const rated: Rated[] = [];
   for (const part of PARTS) {
-    const names = await readdir(join(base, "unmerge", part)).catch(() => []);
+    const names = await readdir(join(base, "unmerge", part)).catch((cause: unknown) => {
+      throw readError(join(base, "unmerge", part), cause, REMEDY);
+    });
     for (const name of names.filter((file) => /\.csv$/i.test(file)).sort()) {
       const theme = basename(name, name.slice(-4));
-      const rows = await readRated(join(base, "unmerge", part, name), part, options);
+      const rows = await readRated(join(base, "unmerge", part, name), part, options, notes);
       rated.push(...rows.map((row) => ({ ...row, theme })));
     }
-    if (names.length === 0) await readRated(join(base, "unmerge", part, "<theme>.csv"), part, options);
+    if (names.length === 0) await readRated(join(base, "unmerge", part, "<theme>.csv"), part, options, notes);
   }
   return rated;
 }
 
-async function readRated(file: string, split: "train" | "test", { nonFinite }: Tad66kOptions): Promise<Rated[]> {
+async function readRated(
+  file: string,
+  split: "train" | "test",
+  { nonFinite }: Tad66kOptions,
+  notes: string[],
+): Promise<Rated[]> {
   const columns = ["image", "score"];
-  const { rows } = await readTable(file, { columns, remedy: REMEDY, ...(nonFinite && { nonFinite }) });
+  const { rows } = await readTable(file, { columns, remedy: REMEDY, notes, ...(nonFinite && { nonFinite }) });
   return rows.map((row: Row) => {
-    const id = row.text("image");
-    return { id, files: [id], score: row.number("score"), split };
+    const image = row.text("image");
+    return { id: slashed(image), files: [image], score: row.number("score"), split };
   });
 }
 

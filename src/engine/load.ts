@@ -17,6 +17,7 @@ import {
 import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
 import { readJson } from "../files/index.js";
+import { refuseQuantisedConfig } from "../weights/index.js";
 import { checkpointName, digestCheckpoint } from "./identity.js";
 import { pathOf } from "./inputs.js";
 import { createModel } from "./model.js";
@@ -78,7 +79,9 @@ interface Scoring {
 
 /** Looks at the config before gigabytes of weights are read. */
 async function readStrategy(folder: string): Promise<Scoring> {
-  const parsed = await readJson(join(folder, "config.json"));
+  const file = join(folder, "config.json");
+  const parsed = await readJson(file);
+  refuseQuantisedConfig(parsed, file);
   // Whatever is no object has no keys; what else a config must hold is for the model's family to say.
   const config: Record<string, unknown> = { ...(typeof parsed === "object" && parsed) };
   const templates = await loadTemplates(folder);

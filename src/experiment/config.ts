@@ -1,8 +1,8 @@
 /** The file of an experiment: what is compared, on which pictures, by which models, for how long. */
-import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
+import { readText } from "../files/index.js";
 import { STRATEGY_NAMES } from "../roc/strategy-names.js";
 import { COMMENT, parseTemplates, scoreNames } from "../roc/template.js";
 import { LOSS_PRESETS } from "../roc/weights.js";
@@ -115,9 +115,7 @@ export async function readExperiment(
   file: string,
   { scale = 1, seeds }: ExperimentChanges = {},
 ): Promise<ExperimentConfig> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
-  });
+  const text = await readText(file, { remedy: "Check the path." });
   const parsed = schema.safeParse(parseYaml(text, file));
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file}: ${describe(parsed.error)}`);
   check(parsed.data, file);

@@ -1,8 +1,10 @@
 /** The ground floor for files: everything that reads, writes, locks or names files by their content. */
 export { atomicWriteFile, atomicWriteJson, replaceFile, writeError } from "./atomic.js";
 export { digestFile } from "./digest.js";
+export { decodeText, type DecodeOptions } from "./encoding.js";
 export { makeFolder, publishFolder, removeEntries } from "./folders.js";
 export { parseJson, readJson, readJsonAs, type JsonOptions } from "./json.js";
 export { takeLock, tryLock, withLock, type Lock, type LockOwner } from "./lock.js";
+export { refusePointer } from "./pointer.js";
 export { exists, ifThere, isMissing, readBytes, readError, readText, withFile, type ReadOptions } from "./read.js";
 export { checkSameSettings, differences, type SameSettingsOptions, type Settings } from "./settings.js";

@@ -2,6 +2,8 @@
 import { constants } from "node:fs";
 import { access, open, type FileHandle } from "node:fs/promises";
 import { isRocError, messageOf, RocError } from "../errors.js";
+import { decodeText, type DecodeOptions } from "./encoding.js";
+import { POINTER_BYTES, refusePointer } from "./pointer.js";
 
 export interface ReadOptions {
   /** What to do where the file cannot be read: a sentence. */
@@ -12,17 +14,14 @@ export interface ReadOptions {
 
 const REMEDY = "Check the path and its rights, or fetch the file again.";
 
-/** Starts a file that some editors write; not part of its text. */
-const BYTE_ORDER_MARK = "\ufeff";
-
 /**
  * Calls `work` with a regular file opened for reading, which is closed behind it.
  *
  * Opens without waiting: a pipe would be waited for until somebody writes into it, a device may never end.
  *
  * @param work its second argument is the file's size in bytes
- * @throws RocError FILE_NOT_FOUND; FILE_UNREADABLE where it is a folder, a pipe or a device, is larger than `maxBytes`
- *   or cannot be read
+ * @throws RocError FILE_NOT_FOUND; FILE_UNREADABLE where it is a folder, a pipe or a device, a pointer of Git LFS, is
+ *   larger than `maxBytes` or cannot be read
  */
 export async function withFile<T>(
   file: string,
@@ -36,6 +35,7 @@ export async function withFile<T>(
       if (found.isDirectory()) throw new Error("it is a folder");
       if (!found.isFile()) throw new Error("it is a pipe or a device, not a file");
       if (found.size > maxBytes) throw new Error(`it has ${found.size} bytes, ${maxBytes} are allowed`);
+      if (found.size < POINTER_BYTES) refusePointer(await startOf(handle), file);
       return await work(handle, found.size);
     } finally {
       await handle.close();
@@ -50,10 +50,19 @@ export async function readBytes(file: string, options?: ReadOptions): Promise<Ui
   return withFile(file, async (handle) => new Uint8Array(await handle.readFile()), options);
 }
 
-/** The text of a file in UTF-8, without a byte order mark. @throws as {@link withFile} */
-export async function readText(file: string, options?: ReadOptions): Promise<string> {
-  const text = await withFile(file, (handle) => handle.readFile("utf8"), options);
-  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
+/** The first bytes of a file; reading goes on from where it was. */
+async function startOf(handle: FileHandle): Promise<Uint8Array> {
+  const { buffer, bytesRead } = await handle.read(new Uint8Array(POINTER_BYTES), 0, POINTER_BYTES, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
+/**
+ * The text of a file, without a byte order mark.
+ *
+ * @throws as {@link withFile}; FILE_UNREADABLE naming the line where it is not UTF-8, see {@link decodeText}
+ */
+export async function readText(file: string, options: ReadOptions & DecodeOptions = {}): Promise<string> {
+  return decodeText(await readBytes(file, options), file, options);
 }
 
 /** What is read, or undefined where the file does not exist. */

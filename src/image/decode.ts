@@ -5,6 +5,7 @@ import { addAbortSignal, Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { messageOf, RocError } from "../errors.js";
+import { refusePointer } from "../files/index.js";
 import { pathOfName, readableName } from "./file-names.js";
 import { IMAGE_FORMATS, sniffFormat, type ImageFormat } from "./sniff.js";
 import { tiffFault } from "./tiff.js";
@@ -117,6 +118,7 @@ function checkFormat(bytes: Uint8Array, name: string): ImageFormat {
   if (bytes.length === 0) {
     throw new RocError("FILE_EMPTY", `${name} is empty (0 bytes); copy it again from its source`);
   }
+  refusePointer(bytes, name);
   const format = sniffFormat(bytes);
   if (typeof format === "string") return format;
   const what = format.refused ? `looks like ${format.refused}` : "is in no image format known here";

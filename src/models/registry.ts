@@ -4,6 +4,7 @@ import { z } from "zod";
 import { RocError } from "../errors.js";
 import { checkDevice } from "../torch/index.js";
 import { ifThere, readJson, readText } from "../files/index.js";
+import { refuseQuantisedConfig } from "../weights/index.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
@@ -68,6 +69,7 @@ export function levelConversation(modelType: unknown): string | undefined {
 async function familyOf(folder: string): Promise<{ family: Family; config: unknown }> {
   const file = join(folder, "config.json");
   const config = await readJson(file);
+  refuseQuantisedConfig(config, file);
   const parsed = z.looseObject({ model_type: z.string() }).safeParse(config);
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file} has no model_type: it is no model's config.`);
   const { model_type } = parsed.data;

@@ -2,11 +2,11 @@
  * Configuration files: one file says everything about a run (YAML or JSON). Files may stand on others (`extends`), single
  * keys can be set from outside (`--set train.learningRate=1e-5`), and a key that is not known is an error.
  */
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
+import { readText } from "../files/index.js";
 import { DATASET_KINDS } from "../data/index.js";
 import { LOSS_PRESETS, type LossWeights } from "../roc/weights.js";
 import { STRATEGY_NAMES } from "../roc/strategy-names.js";
@@ -140,10 +140,8 @@ async function readLayers(file: string, above: readonly string[]): Promise<Value
   if (above.includes(file)) {
     throw new RocError("CONFIG_INVALID", `${[...above, file].join(" extends ")}: a file cannot stand on itself.`);
   }
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    const by = above.length > 0 ? ` (extended by ${above.at(-1)})` : "";
-    throw new RocError("FILE_NOT_FOUND", `${file}${by} cannot be read; check the path.`, { cause });
-  });
+  const by = above.length > 0 ? `It is extended by ${above.at(-1)}. ` : "";
+  const text = await readText(file, { remedy: `${by}Check the path.` });
   const values = parseValues(text, file);
   const bases = z.union([z.string().transform((one) => [one]), z.array(z.string())]).safeParse(values["extends"] ?? []);
   if (!bases.success) throw new RocError("CONFIG_INVALID", `${file}: extends: give a file or a list of them.`);

@@ -2,6 +2,7 @@
 export { openBin, openBinFolder } from "./bin/index.js";
 export type { Checkpoint, TensorInfo } from "./checkpoint.js";
 export { openCheckpoint } from "./folder.js";
+export { refuseQuantisedConfig } from "./quantised.js";
 export { openSafetensors } from "./safetensors.js";
 export { saveCheckpoint, saveSafetensors, type SaveOptions } from "./save.js";
 export { COMPUTED_TENSORS, strictSource, type StrictOptions, type StrictSource } from "./strict.js";

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { DTYPES, type DType } from "../torch/index.js";
+import { quantised } from "./quantised.js";
 
 /** Bytes of the length in front. */
 export const LENGTH_BYTES = 8;
@@ -25,6 +26,9 @@ export const DTYPE_NAMES = {
   U8: "uint8",
   BOOL: "bool",
 } as const satisfies Record<string, DType>;
+
+/** Of 8 bits and fewer, which only quantised weights have. */
+const QUANTISED = /^(F[468]|I4|U4|I2|U2)(_|$)/;
 
 /** Where a tensor lies in its file. */
 export interface TensorEntry {
@@ -120,6 +124,8 @@ function parseEntry(file: string, name: string, value: unknown, start: number): 
   const [from, to] = data_offsets;
   const dtype = dtypeOf(parsed.data.dtype);
   if (dtype === undefined) {
+    if (QUANTISED.test(parsed.data.dtype))
+      throw quantised(`${file} (tensor "${name}" has the dtype ${parsed.data.dtype})`);
     const known = Object.keys(DTYPE_NAMES).join(", ");
     throw invalid(file, `tensor "${name}" has the dtype ${parsed.data.dtype}; known are ${known}`);
   }

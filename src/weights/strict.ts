@@ -2,6 +2,7 @@
 import { RocError } from "../errors.js";
 import { keep, noGrad, scope, zeros, type Device, type DType, type Tensor } from "../torch/index.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { quantised, quantisedPart } from "./quantised.js";
 
 /**
  * Tables that old files carry and that models compute: LLaMA's rotary frequencies, CLIP's counts of positions. No family
@@ -58,6 +59,10 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
     ];
     const text = lists.filter((part) => part !== "").join("; ");
     if (text === "") return;
+    const part = quantisedPart(left.values());
+    if (part !== undefined) throw quantised(`${checkpoint.path} (it holds ${part})`);
+    const narrow = integers.find((one) => /int8$/.test(one));
+    if (narrow !== undefined) throw quantised(`${checkpoint.path} (${narrow})`);
     const remedy =
       "The weights and config.json do not belong together, or a file of them is missing: fetch both again.";
     throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} does not fit its config.json: ${text}. ${remedy}`);

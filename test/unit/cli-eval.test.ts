@@ -131,7 +131,7 @@ test("wrong use is refused", async (t) => {
     [[], 2, /required option '--data/],
     [["--data", data, "--model", "m", "--predictions", file], 2, /--model and --predictions exclude one another/],
     [["--data", data, "--predictions", file, "--out", folder], 2, /would be replaced by the results/],
-    [["--data", data, "--predictions", join(folder, "none.csv")], 3, /none\.csv cannot be read/],
+    [["--data", data, "--predictions", join(folder, "none.csv")], 3, /none\.csv does not exist/],
     [["--data", data, "--split", "train"], 4, /no picture in the split "train"; try --split all/],
     [["--data", data, "--split", "best"], 2, /Allowed choices are train, validation, test, all/],
     [["--data", data, "--resamples", "0"], 2, /Give a number from 1/],

@@ -38,6 +38,7 @@ test("the pictures of both, one comment each, AVA's scores; neither test list is
   assert.deepEqual(data.notes, [
     "Kept out, being in AVA's test part but not in that of AVA-Captions: 1.",
     "Left out, having comments but no row in AVA.txt: 1.",
+    "Comments that are not read, being no picture's first: 1.",
   ]);
 });
 

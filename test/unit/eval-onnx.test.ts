@@ -105,7 +105,7 @@ test("settings: options go before metadata; what makes no sense is named", async
     loadOnnx(FILES.score, { size: [8, 8], output: "x" }, SCALE),
     /no output "x"; it has score, means/,
   );
-  await assert.rejects(loadOnnx("none.onnx", {}, SCALE), /none\.onnx cannot be read/);
+  await assert.rejects(loadOnnx("none.onnx", {}, SCALE), /none\.onnx does not exist/);
 });
 
 test("logits go through a softmax, shares stay", () => {

@@ -231,7 +231,7 @@ test("files of other systems that make no sense are refused with a place", async
       return true;
     });
   }
-  await assert.rejects(readSystem("nowhere.csv", data, samples), /nowhere\.csv cannot be read/);
+  await assert.rejects(readSystem("nowhere.csv", data, samples), /nowhere\.csv does not exist/);
 });
 
 test("what has no score is counted by its reason: no row, no number in it, or an answer that is none", async (t) => {

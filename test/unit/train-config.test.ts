@@ -85,7 +85,7 @@ test("what is wrong is named", async (t) => {
     ["both.yaml", "CONFIG_INVALID", /train\.steps or train\.epochs/],
     ["none.yaml", "CONFIG_INVALID", /train\.steps or train\.epochs/],
     ["loop.yaml", "CONFIG_INVALID", /cannot stand on itself/],
-    ["lost.yaml", "FILE_NOT_FOUND", /nowhere\.yaml \(extended by .*lost\.yaml\)/],
+    ["lost.yaml", "FILE_NOT_FOUND", /nowhere\.yaml does not exist\. It is extended by .*lost\.yaml\./],
     ["text.yaml", "CONFIG_INVALID", /holds no keys/],
     ["broken.yaml", "CONFIG_INVALID", /neither YAML nor JSON/],
     ["absent.yaml", "FILE_NOT_FOUND", /absent\.yaml/],

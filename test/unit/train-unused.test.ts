@@ -66,7 +66,7 @@ test("a data set, its kind or a typo in the place of the configuration leads to 
     [join(folder, "own", "labels.csv"), 2, /is a file of labels; .*--data /],
     ["own-set", 3, /own-set does not exist; .*--data own-set/],
     ["tad66k", 3, /--data FOLDER --kind tad66k/],
-    [join(folder, "gone.yaml"), 3, /gone\.yaml cannot be read/],
+    [join(folder, "gone.yaml"), 3, /gone\.yaml does not exist/],
   ];
   for (const [argument, exit, message] of cases) {
     const { code, stderr } = await runTrain([argument]);

@@ -117,8 +117,8 @@ const BROKEN: [string, () => Promise<string>, RegExp][] = [
   ["a fraction in a shape", () => rawFile("fraction", { x: entry("F32", [0.5], [0, 4]) }, four), /"x".*shape/],
   [
     "an unknown dtype",
-    () => rawFile("dtype", { x: entry("F4", [1], [0, 4]) }, four),
-    /"x" has the dtype F4; known are F64/,
+    () => rawFile("dtype", { x: entry("C64", [1], [0, 4]) }, four),
+    /"x" has the dtype C64; known are F64/,
   ],
   [
     "a shape that is too large",

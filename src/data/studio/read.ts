@@ -1,8 +1,8 @@
 /** Reads a studio back: AVA's files, and from `studio.json` the composed factors as attribute ratings. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { RocError } from "../../errors.js";
+import { readJsonAs } from "../../files/index.js";
+import type { Sample } from "../types.js";
 import { AVA_SCALE, readAva, type AvaDataset, type AvaOptions } from "../ava.js";
 
 const headerSchema = z.object({
@@ -18,25 +18,20 @@ const headerSchema = z.object({
 export async function readStudio(folder: string, options: AvaOptions = {}): Promise<AvaDataset> {
   const data = await readAva(folder, options);
   const merits = await readMerits(join(folder, "studio.json"));
-  const samples = data.samples.map((sample) => {
+  const lost = new Set(data.missing);
+  const [samples, missing]: [Sample[], Sample[]] = [[], []];
+  const rated = (data.rated ?? []).map((sample) => {
     const found = merits.get(sample.id);
-    return found === undefined ? sample : { ...sample, attributes: found };
+    const known = found === undefined ? sample : { ...sample, attributes: found };
+    (lost.has(sample) ? missing : samples).push(known);
+    return known;
   });
-  return { ...data, name: "studio", samples };
+  return { ...data, name: "studio", samples, missing, rated };
 }
 
 async function readMerits(file: string): Promise<Map<string, Record<string, number>>> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; write the folder with the studio.`, { cause });
-  });
-  let header: z.infer<typeof headerSchema>;
-  try {
-    header = headerSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new RocError("DATA_INVALID", `${file} is no studio header; write the folder with the studio again.`, {
-      cause,
-    });
-  }
+  const remedy = "Write the folder with the studio again.";
+  const header = await readJsonAs(file, headerSchema, { invalid: "DATA_INVALID", remedy });
   const { min, max } = AVA_SCALE;
   const rating = ([name, merit]: [string, number]): [string, number] => [name, min + merit * (max - min)];
   return new Map(header.pictures.map(({ id, merits }) => [id, Object.fromEntries(Object.entries(merits).map(rating))]));

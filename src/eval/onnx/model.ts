@@ -1,6 +1,5 @@
 /** A classical baseline as an ONNX file, run by onnxruntime's WebAssembly build behind the interface of our own models. */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import type { InferenceSession } from "onnxruntime-web";
 import type { ScoreScale } from "../../data/index.js";
@@ -9,6 +8,7 @@ import { prefetch } from "../../engine/prefetch.js";
 import { scoreOne } from "../../engine/one.js";
 import type { Model, ScoreFailure, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult } from "../../engine/types.js";
 import { isRocError, messageOf, RocError } from "../../errors.js";
+import { readBytes } from "../../files/index.js";
 import { createImageProcessor, decodeImage, type ImageProcessor, type RgbImage } from "../../image/index.js";
 import { onnxMetadata } from "./metadata.js";
 import {
@@ -38,9 +38,7 @@ export interface OnnxModel extends Model {
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID where it is no model of pictures; USAGE where a setting is missing
  */
 export async function loadOnnx(file: string, options: OnnxSettings, dataScale: ScoreScale): Promise<OnnxModel> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
-  });
+  const bytes = await readBytes(file, { remedy: "Check the path." });
   const settings = mergeSettings(options, onnxMetadata(bytes, file).get(METADATA_KEY), file);
   const runtime = await import("onnxruntime-web");
   // One thread: scores do not depend on the machine, and no worker keeps the process alive.

@@ -1,11 +1,11 @@
 /** Rows of a table in a file: CSV, JSON Lines, a JSON array or Parquet. */
-import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
+import { decodeText, readBytes } from "../../files/index.js";
 import { parseJson, type Row } from "./cells.js";
 
 /**
@@ -13,17 +13,17 @@ import { parseJson, type Row } from "./cells.js";
  * Infinity, as Python writes them (they become text).
  *
  * @param nameOf what becomes of a column's name; by default it is trimmed and in lower case
+ * @param notes allow another encoding than UTF-8, which is said there
  * @throws RocError FILE_NOT_FOUND, DATA_INVALID naming the file
  */
 export async function readRows(
   file: string,
   nameOf = (name: string): string => name.trim().toLowerCase(),
+  notes?: string[],
 ): Promise<Row[]> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${file} cannot be read; check the path.`, { cause });
-  });
+  const bytes = await readBytes(file, { remedy: "Check the path." });
   try {
-    return (await recordsOf(file, bytes)).map(
+    return (await recordsOf(file, bytes, notes)).map(
       (record) => new Map(Object.entries(record).map(([name, cell]) => [nameOf(name), cell])),
     );
   } catch (cause) {
@@ -35,16 +35,16 @@ export async function readRows(
 
 const records = z.array(z.record(z.string(), z.unknown()));
 
-async function recordsOf(file: string, bytes: Buffer): Promise<object[]> {
+async function recordsOf(file: string, bytes: Uint8Array<ArrayBuffer>, notes: string[] | undefined): Promise<object[]> {
   switch (extname(file).toLowerCase()) {
     case ".parquet":
-      return records.parse(await parquetReadObjects({ file: new Uint8Array(bytes).buffer, compressors }));
+      return records.parse(await parquetReadObjects({ file: bytes.buffer, compressors }));
     case ".jsonl":
     case ".ndjson":
     case ".json":
-      return jsonRecords(file, bytes.toString("utf8").replace(/^\uFEFF/, ""));
+      return jsonRecords(file, decodeText(bytes, file, { notes }));
     default:
-      return csvRecords(bytes);
+      return csvRecords(decodeText(bytes, file, { notes }));
   }
 }
 
@@ -65,10 +65,10 @@ function parseLoose(text: string): unknown {
 }
 
 /** The header tells what parts the columns; where that is a semicolon, numbers may have a decimal comma. */
-function csvRecords(bytes: Buffer): object[] {
-  const [header = ""] = bytes.toString("utf8").split("\n", 1);
+function csvRecords(text: string): object[] {
+  const [header = ""] = text.split("\n", 1);
   const delimiter = [",", "\t", ";"].find((sign) => header.includes(sign)) ?? ",";
   const cast = (cell: string): string => (delimiter === ";" ? cell.replace(/^(-?\d+),(\d+)$/, "$1.$2") : cell);
   const options = { columns: true, bom: true, skip_empty_lines: true, trim: delimiter !== "\t", delimiter, cast };
-  return records.parse(parse(bytes, options));
+  return records.parse(parse(text, options));
 }

@@ -1,6 +1,7 @@
 /** Another system's predictions, matched with a data set's samples. */
 import { basename, extname } from "node:path";
 import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../../data/index.js";
+import { slashed } from "../../data/files.js";
 import { messageOf, RocError } from "../../errors.js";
 import { toScale } from "../../roc/vocabulary.js";
 import { normalised } from "../distributions.js";
@@ -32,6 +33,8 @@ export interface SystemOptions {
 export interface SystemPredictions {
   /** One a sample, in the samples' order; those the file says nothing of have an error. */
   readonly predictions: readonly Prediction[];
+  /** Sentences on the file: another encoding than UTF-8. */
+  readonly notes: readonly string[];
   /** Which columns were read. */
   readonly columns: { readonly id: string; readonly score: string };
   /** Rows of the file that belong to no sample, and one of their names. */
@@ -60,7 +63,8 @@ export async function readSystem(
   samples: readonly Sample[],
   { idColumn, scoreColumn, scale }: SystemOptions = {},
 ): Promise<SystemPredictions> {
-  const rows = await readRows(file);
+  const notes: string[] = [];
+  const rows = await readRows(file, undefined, notes);
   if (rows.length === 0) throw new RocError("DATA_INVALID", `${file} holds no row.`);
   const columns = new Set(rows.flatMap((row) => [...row.keys()]));
   const ids = columnOf(columns, idColumn ? [idColumn] : ID_COLUMNS, file, "the picture", "--id-column");
@@ -84,7 +88,7 @@ export async function readSystem(
     const remedy = `Name the one with the predictions by --score-column; there are ${[...columns].join(", ")}`;
     throw new RocError("DATA_INVALID", `${file}: its column ${scores} holds the data set's own labels. ${remedy}.`);
   }
-  return { predictions, unmatched, stranger, columns: { id: ids, score: scores } };
+  return { predictions, notes, unmatched, stranger, columns: { id: ids, score: scores } };
 }
 
 /** Fewer than so many scores may be right by chance. */
@@ -111,7 +115,7 @@ function match(
   const found = new Map<string, cells.Row>();
   const strangers: string[] = [];
   rows.forEach((row, index) => {
-    const name = cells.cellText(row.get(idColumn)).replaceAll("\\", "/");
+    const name = slashed(cells.cellText(row.get(idColumn)));
     const [id, other] = known.get(name) ?? known.get(basename(name)) ?? known.get(stem(name)) ?? [];
     const fault = (text: string): RocError =>
       new RocError("DATA_INVALID", `${file}, row ${index + 1}: ${name} ${text}`);

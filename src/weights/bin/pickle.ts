@@ -130,6 +130,10 @@ class Machine {
   global(module: Value, name: Value): void {
     if (typeof module !== "string" || typeof name !== "string") throw new Damage("a name in its pickle is no text");
     const full = `${module}.${name}`;
+    if (/float8|qu?int\d|_qtensor|bitsandbytes/i.test(full))
+      throw new Damage(
+        `quantised weights (${full}); take the checkpoint that they were made of, in bfloat16 or float16`,
+      );
     if (!isAllowed(full)) throw new Damage(`refused: ${described(module, name)}`);
     this.push(new Global(full));
   }
