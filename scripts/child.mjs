@@ -11,8 +11,18 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
  * @property {string} [missing] set where the program does not exist
  */
 
+/** To the child and, where it has a process group of its own, to all that it started: a compiler goes with CMake. */
+function signalAll(child, signal, group) {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(group ? -child.pid : child.pid, signal);
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+}
+
 /** Passes a signal on to the child, waits for its end and then ends likewise. */
-function passSignals(child) {
+function passSignals(child, group) {
   const handlers = SIGNALS.map((signal) => {
     const handler = () => {
       const follow = () => {
@@ -21,7 +31,7 @@ function passSignals(child) {
       };
       if (child.exitCode !== null || child.signalCode !== null) return follow();
       child.once("close", follow);
-      child.kill(signal);
+      signalAll(child, signal, group);
     };
     process.on(signal, handler);
     return () => process.off(signal, handler);
@@ -41,8 +51,10 @@ function passSignals(child) {
 export function runChild(command, args, options = {}) {
   const { onLine, inherit = false, ...spawnOptions } = options;
   return new Promise((resolve) => {
-    const child = spawn(command, args, { ...spawnOptions, stdio: inherit ? "inherit" : ["ignore", "pipe", "pipe"] });
-    const stopPassing = passSignals(child);
+    const group = !inherit;
+    const stdio = inherit ? "inherit" : ["ignore", "pipe", "pipe"];
+    const child = spawn(command, args, { ...spawnOptions, stdio, detached: group });
+    const stopPassing = passSignals(child, group);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text) => {

@@ -13,12 +13,15 @@ import { readJson } from "./fingerprint.mjs";
 import { cachedLocation, provideLibtorch } from "./libtorch.mjs";
 import { withLock } from "./lock.mjs";
 import { buildNative, nativeReady } from "./native.mjs";
+import { followNpm } from "./parent.mjs";
 import { IS_CLONE, ROOT, homeOf } from "./places.mjs";
 import { planSetup } from "./plan.mjs";
 import { SetupError, step } from "./terminal.mjs";
 import { buildTypescript, typescriptReady } from "./typescript.mjs";
 
 export { ROOT } from "./places.mjs";
+
+followNpm();
 
 /** The exit code of a set-up that failed (NATIVE_UNAVAILABLE of src/errors.ts). */
 const EXIT_SETUP_FAILED = 5;

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
+import { followNpm } from "#scripts/parent.mjs";
 import { outputFailed, run, type Commands } from "./program.js";
 
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
@@ -16,15 +17,22 @@ const COMMANDS: Commands = {
   download: async () => (await import("./download.js")).downloadCommand,
   data: async () => (await import("./data.js")).dataCommand,
   studio: async () => (await import("./studio.js")).studioCommand,
+  torchrun: async () => (await import("./torchrun.js")).torchrunCommand,
   setup: async () => (await import("./setup.js")).setupCommand,
   inspect: async (args) => (await import("./inspect.js")).importInspect(args),
 };
 
 const stopped = new AbortController();
+/** Whoever waits for standard input waits no longer. */
+function stop(): void {
+  stopped.abort();
+  process.stdin.destroy();
+}
 // Once: who presses Ctrl-C a second time does not want to wait for a tidy end.
-process.once("SIGINT", () => stopped.abort());
-process.once("SIGTERM", () => stopped.abort());
+process.once("SIGINT", stop);
+process.once("SIGTERM", stop);
 process.stdout.on("error", outputFailed);
+followNpm();
 
 process.exitCode = await run(process.argv.slice(2), COMMANDS, {
   io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { ERROR_CODES, RocError, isRocError, messageOf } from "../errors.js";
 import type { Context, Output } from "./io.js";
 import { errorLine } from "./json.js";
+import { checkNpmFlags } from "./npm-flags.js";
 
 /** Makes one command of the program. */
 export type CommandFactory = (context: Context) => Command;
@@ -52,7 +53,9 @@ function createProgram(commands: readonly CommandFactory[], context: Context): C
     .description("Scores photos with a multimodal language model trained by ROC4MLLM.")
     .version(packageVersion())
     .addHelpText("after", EXIT_CODES_HELP)
-    .showHelpAfterError("(see --help)");
+    .showHelpAfterError("(see --help)")
+    // torchrun's options end where the command that it runs begins.
+    .enablePositionalOptions();
   for (const create of commands) program.addCommand(create(context));
   for (const command of withSubcommands(program)) {
     command
@@ -144,6 +147,7 @@ export async function run(
   try {
     const program = createProgram(await importCommands(commands, argv), context);
     if (argv.length === 0) program.help({ error: true });
+    checkNpmFlags(program, argv, context.io.env);
     await program.parseAsync([...argv], { from: "user" });
     return context.signal.aborted ? ERROR_CODES.ABORTED : exitCode;
   } catch (thrown) {
