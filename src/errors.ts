@@ -78,6 +78,11 @@ export function isRocError(error: unknown): error is RocError {
   return error instanceof RocError;
 }
 
+/** A message without the name of the file that it begins with, for where the file is named already. */
+export function withoutFile(message: string, file: string): string {
+  return message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,12 +1,24 @@
 /** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { isRocError } from "../errors.js";
+import { isRocError, RocError } from "../errors.js";
 import { exists } from "../files/index.js";
 import { resolveModel, type DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
 import { createProgress, type Progress } from "./progress.js";
+
+/** Files that tell a photograph by their names. */
+const PHOTO = /\.(jpe?g|png|webp|avif|tiff?|gif|heic|heif|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
+
+/** @throws RocError USAGE where photographs are given in the place of a checkpoint */
+export async function refusePhotos(path: string): Promise<void> {
+  const names = await readdir(path).catch((): string[] => []);
+  const photos = PHOTO.test(path) ? 1 : names.filter((name) => PHOTO.test(name)).length;
+  if (photos === 0 || names.some((name) => /\.(json|safetensors|bin)$/.test(name)) || !(await exists(path))) return;
+  const what = PHOTO.test(path) ? "is a photo" : `holds ${photos} ${photos === 1 ? "photo" : "photos"}`;
+  throw new RocError("USAGE", `${path} ${what} and no checkpoint; to have scores: roc4mllm score ${path}`);
+}
 
 export interface FoundModel {
   readonly folder: string;
@@ -45,6 +57,7 @@ export async function findModel(
   context: Context,
   settings?: DownloadOptions["settings"],
 ): Promise<FoundModel> {
+  await refusePhotos(name);
   const folder = await fetched(name, context, settings);
   const tower = visionTower ?? (await namedTower(folder));
   return { folder, visionTower: tower === undefined ? undefined : await fetched(tower, context, settings) };

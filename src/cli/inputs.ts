@@ -2,18 +2,18 @@
 import * as fs from "node:fs";
 import { readdir, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join } from "node:path";
-import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
+import { Readable } from "node:stream";
 import { glob, isDynamicPattern, type FileSystemAdapter } from "tinyglobby";
 import { RocError, messageOf } from "../errors.js";
 import { isBytes, nameOfBytes, pathOfName, readableName } from "../image/file-names.js";
+import { SNIFF_BYTES, sniffFormat } from "../image/sniff.js";
 
 /** What a folder is searched for. A file that is named is tried whatever it is called. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(
   ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "avif", "tif", "tiff", "gif"].map((name) => `.${name}`),
 );
 
-/** Photographs too, but of formats that are not read here: worth a word when a folder's are left out. */
+/** Photographs too, but of formats that are not read here: each gets an error of its own that says so. */
 const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
   [
     ...[
@@ -51,6 +51,8 @@ export interface Inputs {
   readonly notes: readonly string[];
   /** Folders and links that could not be looked into: pictures may be missing. */
   readonly lost: number;
+  /** Pictures that came as bytes, by their name in `files`. */
+  readonly given: ReadonlyMap<string, Readable>;
 }
 
 type Kind = "file" | "folder" | "link" | "special" | "missing";
@@ -58,18 +60,17 @@ type Kind = "file" | "folder" | "link" | "special" | "missing";
 class Search {
   readonly files: string[] = [];
   readonly notes: string[] = [];
+  readonly given = new Map<string, Readable>();
   lost = 0;
-  readonly #unread = new Map<string, number>();
   readonly #hidden: string[] = [];
   readonly #visited = new Set<string>();
 
   /** Takes a file that was found and not named: only if it is called like an image. */
   #offer(path: string): boolean {
     const extension = extname(path).toLowerCase();
-    if (IMAGE_EXTENSIONS.has(extension)) this.files.push(path);
-    else if (UNREAD_EXTENSIONS.has(extension)) this.#unread.set(extension, (this.#unread.get(extension) ?? 0) + 1);
-    else return false;
-    return true;
+    const known = IMAGE_EXTENSIONS.has(extension) || UNREAD_EXTENSIONS.has(extension);
+    if (known) this.files.push(path);
+    return known;
   }
 
   #lose(path: string, why: string): void {
@@ -136,11 +137,23 @@ class Search {
     }
   }
 
+  /** One picture, or a list of paths. */
+  async stdin(stdin: Readable): Promise<void> {
+    const chunks = stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    const head = await read(chunks, SNIFF_BYTES);
+    if (holdsPicture(head)) {
+      this.files.push(STDIN);
+      this.given.set(STDIN, Readable.from(resumed(head, chunks)));
+    } else {
+      checkList(head);
+      const list = Buffer.concat([head, await read(chunks, MAX_LIST)]);
+      for (const path of parseList(list)) await this.named(path, false);
+    }
+  }
+
   result(): Inputs {
-    const { files, lost } = this;
+    const { files, lost, given } = this;
     const notes = [...this.notes];
-    const unread = [...this.#unread].map(([extension, count]) => `${count} ${extension}`).join(", ");
-    if (unread !== "") notes.push(`left out files of formats that are not read here (convert them to JPEG): ${unread}`);
     const [hidden] = this.#hidden;
     if (hidden !== undefined)
       notes.push(`left out hidden folders and pictures (name them to have them): ${this.#hidden.length}, as ${readableName(hidden)}`); // prettier-ignore
@@ -149,7 +162,7 @@ class Search {
       const how = "their bytes are written as here; in JSON as Python's surrogateescape does";
       notes.push(`file names that are not UTF-8 (${how}): ${bytes.length}, as ${readableName(bytes[0] ?? "")}`);
     }
-    return { files, notes, lost };
+    return { files, notes, lost, given };
   }
 }
 
@@ -222,8 +235,53 @@ async function kindOf(path: string): Promise<Exclude<Kind, "link">> {
   return found.isFile() ? "file" : "special";
 }
 
+/** What a picture on standard input is called. */
+const STDIN = "-";
+
+/** Whether this is the content of a file: one that is read here, or of another kind that is no text. */
+function holdsPicture(bytes: Uint8Array): boolean {
+  const format = sniffFormat(bytes);
+  return typeof format === "string" || format.kind !== undefined;
+}
+
+/** Bytes of a list of paths. */
+const MAX_LIST = 2 ** 28;
+
+/** At least so many bytes, and all where there are fewer. */
+async function read(chunks: AsyncIterator<Uint8Array>, wanted: number): Promise<Buffer> {
+  const read: Uint8Array[] = [];
+  for (let length = 0; length < wanted;) {
+    const next = await chunks.next();
+    if (next.done) break;
+    read.push(next.value);
+    length += next.value.length;
+  }
+  return Buffer.concat(read);
+}
+
+async function* resumed(head: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  yield head;
+  for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+}
+
+/** No path has these: a tab is possible. */
+const CONTROL = /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
+/** @throws RocError USAGE for what cannot be a list of paths: other bytes, UTF-16, or more than anybody has */
+function checkList(bytes: Uint8Array): void {
+  const text = Buffer.from(bytes).toString("latin1");
+  if (!CONTROL.test(text) && !/^(\xff\xfe|\xfe\xff)/.test(text) && bytes.length < MAX_LIST) return;
+  throw new RocError(
+    "USAGE",
+    "Standard input holds neither a picture of a known format nor a list of paths. " +
+      "Give one photo, or paths in UTF-8, one a line.",
+  );
+}
+
 /** A list of paths: one a line, or with NUL between them (`find -print0`). */
-function parseList(list: string): string[] {
+function parseList(bytes: Uint8Array): string[] {
+  checkList(bytes);
+  const list = nameOfBytes(bytes).replace(/^\ufeff/, "");
   const paths = list.includes("\0") ? list.split("\0") : list.split(/\r?\n/);
   return paths.filter((path) => path.trim() !== "");
 }
@@ -231,13 +289,13 @@ function parseList(list: string): string[] {
 /**
  * The image files that the arguments stand for.
  *
- * @param args files, folders (searched through), globs, or `-` for a list of paths on standard input
+ * @param args files, folders (searched through), globs, or `-` for standard input: a list of paths, or one picture
  * @throws RocError USAGE where they stand for no file at all
  */
 export async function expandInputs(args: readonly string[], stdin: Readable): Promise<Inputs> {
   const search = new Search();
   for (const arg of args) {
-    if (arg === "-") for (const path of parseList(await text(stdin))) await search.named(path, false);
+    if (arg === STDIN) await search.stdin(stdin);
     else await search.named(arg, true);
   }
   const inputs = search.result();
@@ -246,6 +304,6 @@ export async function expandInputs(args: readonly string[], stdin: Readable): Pr
   throw new RocError(
     "USAGE",
     `No pictures found in ${args.join(" ")}${why}. ` +
-      `Give image files, folders, globs in quotes ("photos/**/*.jpg"), or - for a list of paths on standard input.`,
+      `Give image files, folders, globs in quotes ("photos/**/*.jpg"), or - for a list of paths or one photo on standard input.`,
   );
 }

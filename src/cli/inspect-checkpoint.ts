@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { Command } from "commander";
 import { describeCheckpoint, type CheckpointDescription } from "../engine/describe.js";
 import { ERROR_CODES } from "../errors.js";
+import { refusePhotos } from "./find-model.js";
 import type { Context } from "./io.js";
 
 const HELP = `
@@ -16,6 +17,7 @@ export function inspectCheckpointCommand({ io, setExitCode }: Context): Command 
     .option("--json", "one JSON object")
     .addHelpText("after", HELP)
     .action(async (folder: string, { json, values }: { json?: true; values: boolean }) => {
+      await refusePhotos(folder);
       const description = await describeCheckpoint(folder, { values });
       io.stdout.write(json ? `${JSON.stringify(jsonOf(description))}\n` : table(description));
       if (description.problems.length > 0) setExitCode(ERROR_CODES.CHECKPOINT_INVALID);

@@ -12,16 +12,24 @@ export function failureExitCode(codes: readonly string[]): number {
   return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
-/** `{file, score, scale, std, distribution, answer, model}` (with `attributes` and `comment` where the model gives them) or `{file, error: {code, message}}`, with a line end. */
+/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `attributes` and `comment` where there are such) or `{file, error: {code, message}}`, with a line end. */
 export function resultLine(result: ScoreResult | ScoreFailure): string {
   const { file } = result;
   if (isFailure(result)) {
     const { code, message } = result.error;
     return `${JSON.stringify({ file, error: { code, message } })}\n`;
   }
-  const { score, scale, std, distribution, attributes, comment, answer, model } = result;
+  const { damaged, score, scale, std, distribution, attributes, comment, answer, model } = result;
   const { min, max } = scale;
-  const values = { file, score, scale: { min, max }, std, distribution, ...(attributes && { attributes }) };
+  const values = {
+    file,
+    ...(damaged !== undefined && { damaged }),
+    score,
+    scale: { min, max },
+    std,
+    distribution,
+    ...(attributes && { attributes }),
+  };
   const text = { ...(comment !== undefined && { comment }), answer };
   return `${JSON.stringify({ ...values, ...text, model })}\n`;
 }

@@ -6,7 +6,7 @@ import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import type { DType } from "../torch/index.js";
 import { findModel } from "./find-model.js";
-import { expandInputs } from "./inputs.js";
+import { expandInputs, type Inputs } from "./inputs.js";
 import type { Context } from "./io.js";
 import { failureExitCode, isFailure, resultLine } from "./json.js";
 import { createProgress, type Progress } from "./progress.js";
@@ -25,6 +25,7 @@ interface ScoreOptions {
   readonly device: string;
   readonly dtype?: DType;
   readonly comments?: true;
+  readonly allowDamaged?: true;
 }
 
 type Outcome = ScoreResult | ScoreFailure;
@@ -54,15 +55,20 @@ function byScore(a: Outcome, b: Outcome): number {
 /** Everything that the model says about the files, given to `take` one by one in the order of the input. */
 async function scoreAll(
   model: Model,
-  files: readonly string[],
+  { files, given }: Inputs,
   options: ScoreOptions,
   context: Context,
   progress: Progress,
   take: (outcome: Outcome) => void,
 ): Promise<void> {
-  const { maxPixels, comments } = options;
-  const outcomes = model.score(files, {
+  const { maxPixels, comments, allowDamaged } = options;
+  const pictures = files.map((name) => {
+    const data = given.get(name);
+    return data ? { name, data } : name;
+  });
+  const outcomes = model.score(pictures, {
     ...(comments && { comments }),
+    ...(allowDamaged && { allowDamaged }),
     signal: context.signal,
     onProgress: (done) => progress.update(done),
     ...(maxPixels === undefined ? {} : { maxPixels }),
@@ -76,7 +82,8 @@ async function scoreAll(
 
 async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
   const { stdin, stdout, stderr } = context.io;
-  const { files, notes, lost } = await expandInputs(args, stdin);
+  const inputs = await expandInputs(args, stdin);
+  const { files, notes, lost } = inputs;
   for (const note of notes) stderr.write(`note: ${note}\n`);
   const { load } = await context.engine();
   const { resize, device, dtype } = options;
@@ -87,7 +94,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const started = Date.now();
   const progress = createProgress(stderr, "scored", files.length);
   try {
-    await scoreAll(model, files, options, context, progress, (outcome) => {
+    await scoreAll(model, inputs, options, context, progress, (outcome) => {
       outcomes.push(outcome);
       if (options.sort !== true) progress.around(() => stdout.write(write(outcome)));
     });
@@ -116,19 +123,24 @@ why). Hidden files and folders are left out.
 Examples:
   roc4mllm score my-photos/
   roc4mllm score my-photos/ --json > scores.jsonl
+  curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
 
 /** The command. */
 export function scoreCommand(context: Context): Command {
   return new Command("score")
     .description("score photos: how good, and how sure")
-    .argument("<inputs...>", "image files, folders (searched through), globs, or - for a list of paths on stdin")
+    .argument(
+      "<inputs...>",
+      "image files, folders (searched through), globs, or - for stdin: a list of paths, or one photo",
+    )
     .addOption(
       new Option("-m, --model <name>", "checkpoint folder, or a name on the hub").default(
         DEMO_MODEL,
         "the demo weights",
       ),
     )
+    .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
     .option("--sort", "best first (default: the order of the inputs)")
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")

@@ -1,6 +1,7 @@
 /** The table that a person reads: a row a photo with its score, the spread and a bar. */
 import pc from "picocolors";
 import type { ScoreFailure, ScoreResult } from "../engine/index.js";
+import { withoutFile } from "../errors.js";
 import type { Io, Output } from "./io.js";
 import { isFailure } from "./json.js";
 import { padEnd, printable, textWidth, truncateMiddle } from "./width.js";
@@ -69,16 +70,17 @@ export class ScoreTable {
     return `${name}  ${isFailure(result) ? this.#failed(result) : this.#scored(result)}\n`;
   }
 
-  #scored({ score, std, scale }: ScoreResult): string {
+  #scored({ score, std, scale, damaged }: ScoreResult): string {
     const paint = this.#paintOf(position(score, scale));
     const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barCells);
     const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
     const deviation = this.#colors.dim(std === null ? " ".repeat(7) : `± ${formatValue(std, scale).padEnd(5)}`);
-    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}`;
+    const mark = damaged === undefined ? "" : this.#colors.red(`  damaged: ${printable(damaged)}`);
+    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${mark}`;
   }
 
-  #failed({ error }: ScoreFailure): string {
-    return this.#colors.red(`failed: ${printable(error.message)} (${error.code})`);
+  #failed({ file, error }: ScoreFailure): string {
+    return this.#colors.red(`failed: ${printable(withoutFile(error.message, file))} (${error.code})`);
   }
 
   #paintOf(place: number): (text: string) => string {

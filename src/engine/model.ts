@@ -1,7 +1,8 @@
 /** A live model that scores pictures: decoding runs ahead, the model takes one picture after another. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { isRocError, RocError } from "../errors.js";
-import { decodeImage, type DecodeOptions, type RgbImage } from "../image/index.js";
+import { isRocError, RocError, type ErrorCode } from "../errors.js";
+import { withImage, type DecodeOptions } from "../image/index.js";
+import type { ImageBatch } from "../models/types.js";
 import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
 import { scope } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
@@ -58,7 +59,8 @@ class RocModel implements Model {
   ): AsyncGenerator<ScoreResult | ScoreFailure, void, void> {
     const { signal, onProgress } = options;
     const total = countInputs(inputs);
-    const pictures = prefetch(namedInputs(inputs), AHEAD, (input, left) => decode(input, options, left));
+    const ahead = new Ahead();
+    const pictures = prefetch(namedInputs(inputs), AHEAD, (input, left) => this.#prepare(input, options, ahead, left));
     let done = 0;
     try {
       for (;;) {
@@ -67,11 +69,12 @@ class RocModel implements Model {
         await nextTurn();
         if (signal?.aborted) throw abortion(signal);
         if (ended) return;
-        const result = "error" in picture ? picture : this.#read(picture.file, picture.image, options);
+        const result = "error" in picture ? picture : this.#read(picture, options);
         onProgress?.(++done, total);
         yield result;
       }
     } finally {
+      ahead.dispose();
       void pictures.return();
     }
   }
@@ -80,11 +83,42 @@ class RocModel implements Model {
     return scoreOne(this, input, options);
   }
 
-  #read(file: string, image: RgbImage, options: ScoreOptions): ScoreResult | ScoreFailure {
-    if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
-    const { processor, templates, strategy } = this.parts;
+  /** A picture's file to what the model takes, which is small: a decoded picture waits for nobody. */
+  async #prepare(
+    { name, data }: NamedInput,
+    options: ScoreOptions,
+    ahead: Ahead,
+    left: AbortSignal,
+  ): Promise<Prepared | ScoreFailure> {
+    const { signal, maxPixels, allowDamaged = false } = options;
+    const either = signal ? AbortSignal.any([signal, left]) : left;
+    const settings: DecodeOptions = {
+      name,
+      signal: either,
+      allowDamaged,
+      ...(maxPixels !== undefined && { maxPixels }),
+    };
     try {
-      const [answer] = scope(() => readAnswers(this.parts, processor.images([image]), options));
+      return await withImage(
+        data,
+        (image) => ({
+          file: name,
+          images: ahead.own(scope(() => this.parts.processor.images([image]))),
+          damaged: image.damaged,
+        }),
+        settings,
+      );
+    } catch (error) {
+      if (isRocError(error) && error.code === "OUT_OF_MEMORY") return failed(name, error.code, error.message);
+      return failure(name, error);
+    }
+  }
+
+  #read({ file, images, damaged }: Prepared, options: ScoreOptions): ScoreResult | ScoreFailure {
+    if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
+    const { templates, strategy } = this.parts;
+    try {
+      const [answer] = scope(() => readAnswers(this.parts, images, options));
       const names = scoreNames(templates.answers[0] ?? "");
       const main = names.indexOf(scoreName(templates));
       const reading = answer?.scores[main];
@@ -98,9 +132,11 @@ class RocModel implements Model {
       const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
       const comment = answer.comment !== undefined && { comment: answer.comment };
       const read = { score, scale: strategy.scale, std, distribution, ...attributes, ...comment };
-      return { file, ...read, answer: text, model: this.name };
+      return { file, ...(damaged !== undefined && { damaged }), ...read, answer: text, model: this.name };
     } catch (error) {
       return failure(file, error);
+    } finally {
+      images.pixelValues.dispose();
     }
   }
 
@@ -115,16 +151,29 @@ class RocModel implements Model {
   }
 }
 
-type Decoded = { readonly file: string; readonly image: RgbImage } | ScoreFailure;
+/** A picture as the model takes it. */
+interface Prepared {
+  readonly file: string;
+  /** Freed when its score is read. */
+  readonly images: ImageBatch;
+  readonly damaged: string | undefined;
+}
 
-async function decode({ name, data }: NamedInput, options: ScoreOptions, left: AbortSignal): Promise<Decoded> {
-  const { signal, maxPixels } = options;
-  const either = signal ? AbortSignal.any([signal, left]) : left;
-  const settings: DecodeOptions = { name, signal: either, ...(maxPixels !== undefined && { maxPixels }) };
-  try {
-    return { file: name, image: await decodeImage(data, settings) };
-  } catch (error) {
-    return failure(name, error);
+/** The pixels of pictures whose turn has not come. */
+class Ahead {
+  readonly #images = new Set<ImageBatch>();
+  #disposed = false;
+
+  own(images: ImageBatch): ImageBatch {
+    if (this.#disposed) images.pixelValues.dispose();
+    else this.#images.add(images);
+    return images;
+  }
+
+  /** Frees them, and those that are still to come. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const { pixelValues } of this.#images) pixelValues.dispose();
   }
 }
 
@@ -137,8 +186,11 @@ function unclear(file: string, text: string): ScoreFailure {
 /** A picture without a score as a result: its own fault, or numbers that are none. Any other error is thrown on. */
 function failure(file: string, error: unknown): ScoreFailure {
   if (!isRocError(error) || !/^(FILE_|IMAGE_|SCORE_NOT_FINITE$)/.test(error.code)) throw error;
-  const { code, message } = error;
-  return { file, error: { code, message: code === "SCORE_NOT_FINITE" ? `${file}: ${message}` : message } };
+  return failed(file, error.code, error.code === "SCORE_NOT_FINITE" ? `${file}: ${error.message}` : error.message);
+}
+
+function failed(file: string, code: ErrorCode, message: string): ScoreFailure {
+  return { file, error: { code, message } };
 }
 
 function abortion(signal: AbortSignal | undefined): RocError {

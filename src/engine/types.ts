@@ -14,6 +14,8 @@ export interface ScoreOptions {
   readonly signal?: AbortSignal;
   /** Pictures with more pixels are refused before decoding; default as `decodeImage`. */
   readonly maxPixels?: number;
+  /** Score what is left of damaged files too, marked by `damaged` (default false: they are failures). */
+  readonly allowDamaged?: boolean;
   /** Have comments written where the checkpoint's answers have one behind the scores; takes a step a token. */
   readonly comments?: boolean;
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
@@ -23,6 +25,8 @@ export interface ScoreOptions {
 export interface ScoreResult {
   /** The path (of a `file:` URL too) or name that was given, else "input 1", "input 2", ... */
   readonly file: string;
+  /** What is lost of the file's pixels, with {@link ScoreOptions.allowDamaged}; absent where nothing is. */
+  readonly damaged?: string;
   /** Expected value of {@link distribution}, on {@link scale}. */
   readonly score: number;
   readonly scale: Scale;

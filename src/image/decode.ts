@@ -1,21 +1,24 @@
 /** Image files to 8-bit sRGB pixels, upright and opaque. */
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { addAbortSignal, Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
 import sharp, { type Metadata, type SharpOptions } from "sharp";
-import { messageOf, RocError } from "../errors.js";
-import { refusePointer } from "../files/index.js";
-import { pathOfName, readableName } from "./file-names.js";
-import { IMAGE_FORMATS, sniffFormat, type ImageFormat } from "./sniff.js";
-import { tiffFault } from "./tiff.js";
+import { RocError } from "../errors.js";
+import { pictureBudget, type Lease } from "./budget.js";
+import { readableName } from "./file-names.js";
+import { readProfile, toSrgb } from "./profile.js";
+import { readFile, unsupportedPicture, type ImageInput } from "./read.js";
+import { examine, isWhole, type Examined, type Reading } from "./soundness.js";
+import type { ImageFormat } from "./sniff.js";
+import { unreadPixels } from "./tiff.js";
 import type { RgbImage } from "./types.js";
-
-/** A path, a file's bytes, or a stream of them. */
-export type ImageInput = string | Uint8Array | Readable | ReadableStream<Uint8Array>;
 
 /** `0x3FFF * 0x3FFF`, about 268 million pixels: sharp's own default, 805 MB once decoded. */
 export const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
+
+/** Numbers whose white is known. That of others may be 1, 255 or anything else. */
+const DEPTHS = ["uchar", "ushort"];
+
+/** What a decoder needs for itself: threads, tables. */
+const DECODER_BYTES = 2 ** 26;
 
 export interface DecodeOptions {
   /** Pictures with more pixels (width times height, from the header) are refused before decoding; `Infinity` = all in. */
@@ -25,35 +28,70 @@ export interface DecodeOptions {
   readonly signal?: AbortSignal;
   /** Turn the picture as its EXIF orientation says (default true). Python's image processors do not. */
   readonly orient?: boolean;
+  /** Decode what is left of a damaged file, and say so in the result's `damaged` (default false: IMAGE_BROKEN). */
+  readonly allowDamaged?: boolean;
 }
 
 /**
  * Decodes JPEG, PNG, WebP, AVIF, TIFF (first page) or GIF (first frame).
  *
  * EXIF orientation is applied, an ICC profile converted to sRGB, CMYK and greyscale made RGB, 16 bits cut to 8, and
- * transparency laid on white. A file that ends early is an error, a decoder's warning (trailing bytes, odd metadata) not.
+ * transparency laid on white. A file that lacks pixels is an error (or marked, see `allowDamaged`), trailing bytes and odd
+ * metadata are not. All pictures that are decoded at the same time share one budget of memory: some wait for others.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, FILE_EMPTY, IMAGE_UNSUPPORTED, IMAGE_BROKEN, IMAGE_TOO_LARGE,
- * ABORTED, or USAGE for a `maxPixels` that is no positive number
+ * OUT_OF_MEMORY, ABORTED, or USAGE for a `maxPixels` that is no positive number
  */
-export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
-  const { maxPixels = DEFAULT_MAX_PIXELS, signal, orient = true } = options;
+export function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+  return withImage(input, (image) => image, options);
+}
+
+/**
+ * Decodes as {@link decodeImage}, and gives what `use` makes of the picture. The picture's memory counts in the budget
+ * until then, so `use` should give something smaller.
+ */
+export async function withImage<T>(
+  input: ImageInput,
+  use: (image: RgbImage) => T,
+  options: DecodeOptions = {},
+): Promise<T> {
+  const { maxPixels = DEFAULT_MAX_PIXELS, signal } = options;
   const name = options.name ?? (typeof input === "string" ? readableName(input) : "image");
   if (!(maxPixels > 0)) throw new RocError("USAGE", `maxPixels is ${maxPixels}; give a positive number of pixels`);
   tuneSharp();
-  const bytes = await readInput(input, name, signal);
+  using lease = pictureBudget().lease();
+  try {
+    checkAborted(signal, name);
+    return use(await decode(input, { ...options, name, maxPixels }, lease));
+  } catch (error) {
+    checkAborted(signal, name);
+    throw isAllocationError(error) ? outOfMemory(name, error) : error;
+  }
+}
+
+type Settings = DecodeOptions & { readonly name: string; readonly maxPixels: number };
+
+async function decode(input: ImageInput, settings: Settings, lease: Lease): Promise<RgbImage> {
+  const { name, signal, maxPixels } = settings;
+  const file = await readFile(input, { name, signal, lease });
   checkAborted(signal, name);
-  const format = checkFormat(bytes, name);
-  if (format === "TIFF") checkPixels(tiffFault(bytes), name);
-  const settings: SharpOptions = { failOn: "error", limitInputPixels: false, autoOrient: orient };
-  const metadata = await attempt(sharp(bytes, settings).metadata(), name, format);
-  // Their white may be 1, 255 or anything else.
-  if (/float|double|complex/.test(metadata.depth)) checkPixels(`holds ${metadata.depth} numbers`, name);
+  // A TIFF is copied.
+  if (file.format === "TIFF") await lease.take(file.bytes.length, signal);
+  const examined = examine(file);
+  if (examined.unsupported) throw unsupportedPicture(examined.unsupported, name);
+  const job = { ...settings, lease, examined, format: file.format };
+  const metadata = await headerOf(job);
+  if (!DEPTHS.includes(metadata.depth)) throw unsupportedPicture(unreadPixels(`${metadata.depth} numbers`), name);
   checkSize(metadata, maxPixels, name);
+  await lease.take(decodingBytes(metadata, file.format), signal);
   checkAborted(signal, name);
-  const image = await attempt(toRgb(bytes, settings, metadata), name, format);
-  checkAborted(signal, name);
-  return image;
+  return decodePixels(job, metadata);
+}
+
+interface Job extends Settings {
+  readonly lease: Lease;
+  readonly format: ImageFormat;
+  readonly examined: Examined;
 }
 
 let tuned = false;
@@ -66,90 +104,145 @@ function tuneSharp(): void {
   sharp.cache(false);
 }
 
-async function toRgb(bytes: Uint8Array, settings: SharpOptions, metadata: Metadata): Promise<RgbImage> {
-  let pipeline = sharp(bytes, settings).flatten({ background: "#ffffff" }).toColourspace("srgb");
-  // sharp takes 16-bit pixels with a profile to Display P3 and leaves them there; this adds the step on to sRGB.
-  if (metadata.space === "rgb16" && metadata.hasProfile) pipeline = pipeline.withIccProfile("srgb", { attach: false });
+function sharpOptions({ failOn }: Reading, { orient = true }: Settings): SharpOptions {
+  return { failOn, limitInputPixels: false, autoOrient: orient };
+}
+
+/** Of the first reading that gives one, since the header alone may be too damaged for another. */
+async function headerOf(job: Job): Promise<Metadata> {
+  const { examined, allowDamaged } = job;
+  const readings = [...examined.readings, ...(allowDamaged ? [examined.rescue] : [])];
+  return firstOf(readings, job, 0, (reading) => sharp(reading.bytes, sharpOptions(reading, job)).metadata());
+}
+
+async function decodePixels(job: Job, metadata: Metadata): Promise<RgbImage> {
+  const { examined, allowDamaged, name, format } = job;
+  const bytes = decodingBytes(metadata, format);
+  const loss = examined.loss() ?? ((await isWhole(examined)) ? undefined : "its data is not what was written");
+  if (loss === undefined) {
+    try {
+      return await firstOf(examined.readings, job, bytes, (reading) => toRgb(reading, job, metadata));
+    } catch (error) {
+      if (!allowDamaged || !(error instanceof RocError) || error.code !== "IMAGE_BROKEN") throw error;
+    }
+  } else if (!allowDamaged) {
+    throw broken(name, format, loss);
+  }
+  const image = await firstOf([examined.rescue], job, bytes, (reading) => toRgb(reading, job, metadata));
+  return { ...image, damaged: loss ?? "it could only be read in part" };
+}
+
+/** What the first reading gives that does not fail. */
+async function firstOf<T>(
+  readings: readonly Reading[],
+  { name, format, lease, signal }: Job,
+  bytes: number,
+  work: (reading: Reading) => Promise<T>,
+): Promise<T> {
+  let failure: unknown;
+  for (const reading of readings) {
+    try {
+      return await work(reading);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (!isShortOfMemory(failure, bytes)) throw broken(name, format, undefined, failure);
+  // Other pictures may have taken it: once more with none beside it.
+  await lease.takeAll(signal);
+  try {
+    return await work(readings.at(-1) as Reading);
+  } catch (error) {
+    throw outOfMemory(name, error);
+  }
+}
+
+async function toRgb(reading: Reading, settings: Settings, metadata: Metadata): Promise<RgbImage> {
+  const options = sharpOptions(reading, settings);
+  const deep = metadata.depth === "ushort" && metadata.hasProfile;
+  const image = deep ? await deepToRgb(reading, options, metadata) : undefined;
+  if (image) return image;
+  const pipeline = sharp(reading.bytes, options).flatten({ background: "#ffffff" }).toColourspace("srgb");
   const { data, info } = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels, not 3`);
-  return {
-    width: info.width,
-    height: info.height,
-    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  };
+  return { width: info.width, height: info.height, data: bytesOf(data) };
 }
 
-async function readInput(input: ImageInput, name: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  checkAborted(signal, name);
+/**
+ * 16-bit pixels through their profile, which sharp leaves out for greyscale, and cuts to Display P3 first for RGB. Undefined
+ * where the profile does not fit.
+ */
+async function deepToRgb(
+  reading: Reading,
+  options: SharpOptions,
+  { space, icc }: Metadata,
+): Promise<RgbImage | undefined> {
+  if ((space !== "grey16" && space !== "rgb16") || !icc) return undefined;
+  const profile = readProfile(icc);
+  const pipeline = sharp(reading.bytes, { ...options, ignoreIcc: true })
+    .flatten({ background: "#ffffff" })
+    .toColourspace(space);
+  // With its own step off, its last one takes the file's profile.
+  if (!profile) pipeline.withIccProfile("srgb", { attach: false });
+  const { data, info } = await pipeline.raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  if (channels !== (profile?.curves.length ?? 3)) return undefined;
+  const samples = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
+  if (profile) return { width, height, data: toSrgb(samples, profile) };
+  return { width, height, data: Uint8Array.from(samples, (value) => Math.round((value * 255) / 65535)) };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** What decoding takes at its peak, by the header: formats that are read line by line need little beside the result. */
+function decodingBytes(metadata: Metadata, format: ImageFormat): number {
+  const { width, height, channels, depth, isProgressive, orientation = 1, hasProfile } = metadata;
+  const pixel = channels * (depth === "ushort" ? 2 : 1);
+  const byLine = (format === "JPEG" || format === "PNG") && !isProgressive;
+  const turned = orientation > 1 ? pixel : 0;
+  const deep = depth === "ushort" && hasProfile ? 6 : 0;
+  return width * height * (3 + deep + turned + (byLine ? 0 : 2 * pixel));
+}
+
+function broken(name: string, format: ImageFormat, loss: string | undefined, cause?: unknown): RocError {
+  // The decoder's own words are left out: its list of errors is shared by all pictures that are being decoded.
+  const what = `damaged or incomplete ${format} file${loss === undefined ? "" : ` (${loss})`}`;
+  const remedy = "copy it again from its source, or allow damaged pictures (allowDamaged; score --allow-damaged)";
+  return new RocError("IMAGE_BROKEN", `${name}: ${what}; ${remedy}`, { cause });
+}
+
+/** Whether a decoder's failure may come from a lack of memory: it says so, or as much as it needs cannot be had. */
+function isShortOfMemory(error: unknown, bytes: number): boolean {
+  if (isAllocationError(error)) return true;
   try {
-    if (input instanceof Uint8Array) return input;
-    if (typeof input === "string") return await readFile(pathOfName(input), signal ? { signal } : {});
-    return await collect(input, signal);
-  } catch (error) {
-    checkAborted(signal, name);
-    throw readError(error, name);
+    // Of zeros: the system gives addresses, and no memory.
+    return new ArrayBuffer(bytes + DECODER_BYTES).byteLength < bytes;
+  } catch {
+    return true;
   }
 }
 
-async function collect(input: Readable | ReadableStream<Uint8Array>, signal?: AbortSignal): Promise<Uint8Array> {
-  const stream = input instanceof Readable ? input : Readable.fromWeb(input);
-  if (signal) addAbortSignal(signal, stream);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stream as AsyncIterable<unknown>) {
-    if (!(chunk instanceof Uint8Array)) throw new Error(`the stream gave a ${typeof chunk}, not bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+function isAllocationError(error: unknown): boolean {
+  if (error instanceof RocError || !(error instanceof Error)) return false;
+  // libheif's limits on what a header may ask for are about the file.
+  return /memory|allocat/i.test(error.message) && !/limit/i.test(error.message);
 }
 
-function readError(error: unknown, name: string): RocError {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT" || code === "ENOTDIR") {
-    const remedy = /^[a-z]+:\/\//i.test(name)
-      ? "a URL is not fetched here; download the picture first"
-      : "check the path";
-    return new RocError("FILE_NOT_FOUND", `${name}: there is no such file; ${remedy}`, { cause: error });
-  }
-  const why = code === "EISDIR" ? "it is a folder; name an image file" : `${messageOf(error)}; check its permissions`;
-  return new RocError("FILE_UNREADABLE", `${name} cannot be read: ${why}`, { cause: error });
-}
-
-function checkFormat(bytes: Uint8Array, name: string): ImageFormat {
-  if (bytes.length === 0) {
-    throw new RocError("FILE_EMPTY", `${name} is empty (0 bytes); copy it again from its source`);
-  }
-  refusePointer(bytes, name);
-  const format = sniffFormat(bytes);
-  if (typeof format === "string") return format;
-  const what = format.refused ? `looks like ${format.refused}` : "is in no image format known here";
-  const list = IMAGE_FORMATS.join(", ");
-  throw new RocError("IMAGE_UNSUPPORTED", `${name} ${what}; save it as one of ${list} and try again`);
-}
-
-function checkPixels(fault: string | undefined, name: string): void {
-  if (fault === undefined) return;
-  throw new RocError("IMAGE_UNSUPPORTED", `${name} ${fault}, which are not read here; save it as 8-bit or 16-bit RGB`);
+function outOfMemory(name: string, cause: unknown): RocError {
+  const remedy = "close other programs, raise the limit (ulimit -v), or save it smaller";
+  return new RocError("OUT_OF_MEMORY", `${name}: there is too little memory to decode this picture; ${remedy}`, {
+    cause,
+  });
 }
 
 function checkSize({ width, height }: Metadata, maxPixels: number, name: string): void {
   if (width * height <= maxPixels) return;
   throw new RocError(
     "IMAGE_TOO_LARGE",
-    `${name} is ${width} x ${height} pixels, over the limit of ${maxPixels}; shrink it, or raise the limit (maxPixels, --max-pixels) if you trust it`,
+    `${name}: ${width} x ${height} pixels, over the limit of ${maxPixels}; shrink it, or raise the limit (maxPixels, --max-pixels) if you trust it`,
   );
-}
-
-async function attempt<T>(work: Promise<T>, name: string, format: ImageFormat): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    // The decoder's own words are left out: its list of errors is shared by all pictures that are being decoded.
-    throw new RocError(
-      "IMAGE_BROKEN",
-      `${name} is a damaged or incomplete ${format} file; copy it again from its source or save it anew`,
-      { cause: error },
-    );
-  }
 }
 
 function checkAborted(signal: AbortSignal | undefined, name: string): void {

@@ -1,7 +1,8 @@
 /** Image files to pixels, and pixels to what a vision tower takes. No tensors here. */
 export type { RgbImage } from "./types.js";
-export { decodeImage, DEFAULT_MAX_PIXELS, type DecodeOptions, type ImageInput } from "./decode.js";
+export { decodeImage, DEFAULT_MAX_PIXELS, withImage, type DecodeOptions } from "./decode.js";
 export { isBytes, nameOfBytes, pathOfName, readableName } from "./file-names.js";
+export type { ImageInput } from "./read.js";
 export { IMAGE_FORMATS, type ImageFormat } from "./sniff.js";
 export { centerCrop, cropImage, meanColor, padToSquare, shortestEdgeSize } from "./geometry.js";
 export type { Canvas, Rgb, Size, Window } from "./geometry.js";

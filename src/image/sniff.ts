@@ -5,6 +5,24 @@ export const IMAGE_FORMATS = ["JPEG", "PNG", "WebP", "AVIF", "TIFF", "GIF"] as c
 
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
+/** How many bytes are looked at. */
+export const SNIFF_BYTES = 512;
+
+const SAVE = `save it as one of ${IMAGE_FORMATS.join(", ")} and try again`;
+const EXPORT_RAW = "export it as a JPEG, or name the JPEG that the camera wrote beside it";
+
+/** What a file of no format in the list is. */
+export interface Unsupported {
+  /** Follows "it is", as "a HEIC photo"; undefined where nobody knows. */
+  readonly kind: string | undefined;
+  readonly remedy: string;
+}
+
+/** A RAW file of this maker or format. */
+export function rawFile(format: string): Unsupported {
+  return { kind: `a RAW file (${format}), which is not read here`, remedy: EXPORT_RAW };
+}
+
 const SIGNATURES: readonly (readonly [pattern: RegExp, format: ImageFormat])[] = [
   [/^\xff\xd8\xff/, "JPEG"],
   [/^\x89PNG\r\n\x1a\n/, "PNG"],
@@ -13,16 +31,35 @@ const SIGNATURES: readonly (readonly [pattern: RegExp, format: ImageFormat])[] =
   [/^GIF8[79]a/, "GIF"],
 ];
 
+/** RAW files with a signature of their own. Others are TIFFs: see tiff.ts. */
+const RAW: readonly (readonly [pattern: RegExp, format: string])[] = [
+  [/^II\*\0[^]{4}CR/, "Canon CR2"],
+  [/^[^]{6}HEAPCCDR/, "Canon CRW"],
+  [/^[^]{4}ftypcrx /, "Canon CR3"],
+  [/^FUJIFILMCCD-RAW/, "Fujifilm RAF"],
+  [/^(IIR[OS]|MMOR)/, "Olympus ORF"],
+  [/^IIU\0/, "Panasonic RW2"],
+  [/^FOVb/, "Sigma X3F"],
+  [/^\0MRM/, "Minolta MRW"],
+  [/^II\*\0[^]{4}(II|MM)II/, "Phase One IIQ"],
+];
+
+const HEIC = "a HEIC photo, which is not read here";
+const TO_JPEG = "export it as a JPEG and try again";
+
 /** Kinds that people try and that are refused; a name makes the message useful. */
-const REFUSED: readonly (readonly [pattern: RegExp, kind: string])[] = [
-  [/^[^]{4}ftyp/, "HEIC or another ISO media file"],
+const REFUSED: readonly (readonly [pattern: RegExp, kind: string, remedy?: string])[] = [
+  [/^[^]{4}ftyp(hei|hev|mif1|msf1)/, HEIC, TO_JPEG],
+  [/^[^]{4}ftyp/, "a video or another ISO media file", "give a picture"],
   [/^\s*(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg|!--)/i, "SVG or XML"],
   [/^\s*<(!DOCTYPE html|html)/i, "a web page"],
-  [/^%PDF/, "PDF"],
-  [/^BM/, "BMP"],
-  [/^8BPS/, "Photoshop"],
-  [/^(\xff\x0a|\0\0\0\x0cJXL )/, "JPEG XL"],
-  [/^PK\x03\x04/, "a ZIP archive"],
+  [/^%PDF/, "a PDF"],
+  [/^BM[^]{4}\0\0\0\0/, "a BMP"],
+  [/^8BPS/, "a Photoshop file"],
+  [/^(\xff\x0a|\0\0\0\x0cJXL )/, "a JPEG XL"],
+  [/^(\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/, "a JPEG 2000"],
+  [/^PK\x03\x04/, "a ZIP archive", "give a picture out of it"],
+  [/^\x1f\x8b/, "gzip data", "give a picture out of it"],
 ];
 
 /** Brands of an ISO media file (ISO/IEC 23000-22) that hold AV1 pictures: AVIF and its sequences. */
@@ -35,11 +72,14 @@ function isAvif(head: string): boolean {
   return false;
 }
 
-/** The format of a file that starts with `bytes`, or `{ refused }` with a guess at what it is instead. */
-export function sniffFormat(bytes: Uint8Array): ImageFormat | { readonly refused: string | undefined } {
-  const head = Buffer.from(bytes.subarray(0, 256)).toString("latin1");
+/** The format of a file that starts with `bytes` ({@link SNIFF_BYTES} are enough), or what it is instead. */
+export function sniffFormat(bytes: Uint8Array): ImageFormat | Unsupported {
+  const head = Buffer.from(bytes.subarray(0, SNIFF_BYTES)).toString("latin1");
+  const raw = RAW.find(([pattern]) => pattern.test(head));
+  if (raw) return rawFile(raw[1]);
   if (isAvif(head)) return "AVIF";
   const known = SIGNATURES.find(([pattern]) => pattern.test(head));
   if (known) return known[1];
-  return { refused: REFUSED.find(([pattern]) => pattern.test(head))?.[1] };
+  const [, kind, remedy = SAVE] = REFUSED.find(([pattern]) => pattern.test(head)) ?? [];
+  return { kind, remedy };
 }

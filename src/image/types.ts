@@ -4,4 +4,6 @@ export interface RgbImage {
   readonly height: number;
   /** `height * width * 3` bytes, interleaved RGB. */
   readonly data: Uint8Array;
+  /** What is lost of the file's pixels, in a few words, where it was decoded all the same. */
+  readonly damaged?: string;
 }

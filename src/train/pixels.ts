@@ -1,5 +1,5 @@
 /** Pictures as the model's processor cuts them, decoded once and kept in memory, so that an epoch decodes nothing again. */
-import { decodeImage } from "../image/index.js";
+import { withImage } from "../image/index.js";
 import type { RgbImage } from "../image/types.js";
 
 /** 2 GiB: 57,000 pictures of 112 x 112, which is 37,632 bytes each. */
@@ -32,7 +32,7 @@ export class PixelCache {
   async #one(file: string): Promise<RgbImage> {
     const kept = this.#kept.get(file);
     if (kept !== undefined) return kept;
-    const image = this.#options.prepare(await decodeImage(file));
+    const image = await withImage(file, this.#options.prepare);
     const { length } = image.data;
     if (!this.#kept.has(file) && this.#bytes + length <= (this.#options.limit ?? DEFAULT_LIMIT)) {
       this.#kept.set(file, image);

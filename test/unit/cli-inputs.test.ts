@@ -1,13 +1,15 @@
 /** Which files the arguments of `score` stand for. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { expandInputs } from "../../src/cli/inputs.js";
 import { isRocError } from "../../src/errors.js";
 import { decodeImage, nameOfBytes, pathOfName, readableName } from "../../src/image/index.js";
+import { fixture } from "../support.js";
 import { folderWith } from "./cli-support.js";
 
 const PHOTOS = {
@@ -25,19 +27,18 @@ function photos(t: TestContext): string {
   return folderWith(t, PHOTOS);
 }
 
-function expand(args: string[], stdin = ""): ReturnType<typeof expandInputs> {
+function expand(args: string[], stdin: string | Uint8Array = ""): ReturnType<typeof expandInputs> {
   return expandInputs(args, Readable.from([Buffer.from(stdin)]));
 }
 
-test("a folder is searched through, in natural order, for images only", async (t) => {
+test("a folder is searched through, in natural order, for photographs; those that are not read here get an error each", async (t) => {
   const folder = photos(t);
   const { files, notes } = await expand([`${folder}/`]);
   assert.deepEqual(
     files,
-    ["deep/er/b.webp", "IMG2.jpg", "IMG10.JPG"].map((name) => join(folder, name)),
+    ["deep/a.heic", "deep/b.HEIC", "deep/er/b.webp", "IMG2.jpg", "IMG10.JPG"].map((name) => join(folder, name)),
   );
   assert.deepEqual(notes, [
-    "left out files of formats that are not read here (convert them to JPEG): 2 .heic",
     `left out hidden folders and pictures (name them to have them): 1, as ${join(folder, ".hidden")}`,
   ]);
 });
@@ -77,7 +78,7 @@ test("a missing file stays in the list, to get an error of its own", async (t) =
 test("- reads a list of paths, one a line or with NUL between them, without globs", async (t) => {
   const folder = photos(t);
   const [first, second] = [join(folder, "IMG10.JPG"), join(folder, "deep")];
-  const wanted = [first, join(folder, "deep/er/b.webp")];
+  const wanted = [first, ...["a.heic", "b.HEIC", "er/b.webp"].map((name) => join(second, name))];
   assert.deepEqual((await expand(["-"], `${first}\r\n\n${second}\n`)).files, wanted);
   assert.deepEqual((await expand(["-"], `${first}\0${second}\0`)).files, wanted);
   assert.deepEqual((await expand(["-"], `${folder}/*.jpg\n`)).files, [`${folder}/*.jpg`]);
@@ -196,4 +197,21 @@ test("nothing found is wrong use, with a remedy", async (t) => {
       return true;
     });
   }
+});
+
+test("- takes one photo too, and refuses what is neither a photo nor a list", async (t) => {
+  const folder = photos(t);
+  const jpeg = readFileSync(fixture("image/cmyk.jpg"));
+  const { files, given } = await expand([join(folder, "IMG2.jpg"), "-"], jpeg);
+  assert.deepEqual(files, [join(folder, "IMG2.jpg"), "-"]);
+  const bytes = given.get("-");
+  assert.ok(bytes);
+  assert.deepEqual(await buffer(bytes), jpeg);
+  // No picture here, but no list either: it gets an error of its own.
+  assert.deepEqual((await expand(["-"], Buffer.from("%PDF-1.7\n1 0 obj"))).files, ["-"]);
+  const rubbish = [Buffer.of(1, 2, 3, 200, 0, 7), Buffer.from("\ufeffa.jpg", "utf16le")];
+  for (const stdin of rubbish) {
+    await assert.rejects(expand(["-"], stdin), { code: "USAGE", message: /neither a picture .* nor a list of paths/ });
+  }
+  assert.deepEqual((await expand(["-"], "\ufeffa\tb.jpg\n")).files, ["a\tb.jpg"]);
 });

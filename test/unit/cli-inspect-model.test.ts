@@ -9,7 +9,7 @@ import { importInspect } from "../../src/cli/inspect.js";
 import { run } from "../../src/cli/program.js";
 import { fromTypedArray, liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../src/weights/index.js";
-import { fixture } from "../support.js";
+import { fixture, ROOT } from "../support.js";
 import { folderWith } from "./cli-support.js";
 
 /** Vocabulary of the fixture (test/fixtures/inspect/make.py) as the released checkpoint's config says it. */
@@ -259,4 +259,12 @@ test("checkpoint: what is there and what is missing", async (t) => {
   assert.match(JSON.stringify(found["problems"]), /tokenizer.*preprocessor_config\.json/);
   assert.equal((await inspect(["checkpoint", join(folder, "nothing")])).code, 3);
   assert.equal((await inspect(["checkpoint", join(folder, "config.json")])).code, 3, "a file is no folder");
+  for (const [photos, what] of [
+    ["examples/photos", "holds 6 photos"],
+    ["examples/photos/portrait-good.jpg", "is a photo"],
+  ] as const) {
+    const { code, stderr } = await inspect(["checkpoint", `${ROOT}${photos}`]);
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`${what} and no checkpoint; to have scores: roc4mllm score `));
+  }
 });

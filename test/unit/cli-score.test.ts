@@ -68,6 +68,22 @@ test("a list on standard input", async (t) => {
   assert.deepEqual(jsonLines(stdout), [resultFor(join(folder, "b.jpg"), 5)]);
 });
 
+test("damaged photos are scored where that is allowed, and marked", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "", "b.jpg": "" });
+  const answer = (file: string, index: number): ReturnType<typeof resultFor> => {
+    const result = resultFor(file, 5);
+    return index === 0 ? { ...result, damaged: "at least 26% of its data is lost" } : result;
+  };
+  const json = await runCli(["score", folder, "--json", "--allow-damaged"], answer);
+  assert.equal(json.asked.options?.allowDamaged, true);
+  const [first, second] = jsonLines(json.stdout) as Record<string, unknown>[];
+  assert.equal(first?.["damaged"], "at least 26% of its data is lost");
+  assert.ok(second && !("damaged" in second));
+  const table = await runCli(["score", folder, "--allow-damaged"], answer);
+  assert.match(table.stdout, /a\.jpg.*  damaged: at least 26% of its data is lost\n.*b\.jpg[^\n]*·\n$/);
+  assert.equal((await runCli(["score", folder], answer)).asked.options?.allowDamaged, undefined);
+});
+
 test("wrong use: exit code 2, a message on standard error and with --json an object", async (t) => {
   const folder = folderWith(t, { "notes.txt": "" });
   const wrong = [

@@ -19,7 +19,7 @@ test("rows, as wide as the longest name", () => {
     [
       "a.jpg               6.40 ± 1.25   ████████████░░░·····",
       "a-longer-name.jpg  10.00 ± 1.25   ████████████████████",
-      "broken.jpg         failed: broken.jpg: not an image (IMAGE_BROKEN)",
+      "broken.jpg         failed: not an image (IMAGE_BROKEN)",
       "",
     ].join("\n"),
   );

@@ -146,6 +146,20 @@ test("a picture that cannot be read is a failure in its place; the others are sc
   assert.ok(large && isFailure(large) && large.error.code === "IMAGE_TOO_LARGE");
 });
 
+test("a damaged picture is scored where that is allowed, and says so", async () => {
+  using model = createModel(fakeParts(ONE));
+  const whole = await sharp({ create: { width: 64, height: 64, channels: 3, background: "#a06040" } })
+    .png({ compressionLevel: 0 })
+    .toBuffer();
+  const cut = whole.subarray(0, whole.length / 2);
+  const [refused, sound] = await all(model, [cut, whole]);
+  assert.ok(refused && isFailure(refused) && refused.error.code === "IMAGE_BROKEN");
+  assert.ok(sound && !isFailure(sound) && !("damaged" in sound));
+  const [marked, other] = await all(model, [cut, whole], { allowDamaged: true });
+  assert.ok(marked && !isFailure(marked) && typeof marked.damaged === "string");
+  assert.deepEqual(other, { ...sound, file: "input 2" });
+});
+
 test("one picture: its result, or the error of its failure", async () => {
   using model = createModel(fakeParts(ONE));
   const [path = ""] = files;

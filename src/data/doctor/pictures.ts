@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { isRocError, messageOf, RocError } from "../../errors.js";
+import { isRocError, messageOf, RocError, withoutFile } from "../../errors.js";
 import { SPLITS, type OnProgress, type Sample } from "../types.js";
 import type { Findings } from "./labels.js";
 
@@ -104,7 +104,7 @@ async function openAll(
       await decode?.(file, signal);
     } catch (error) {
       if (isRocError(error) && error.code === "ABORTED") throw error;
-      onBroken(file, messageOf(error));
+      onBroken(file, withoutFile(messageOf(error), file));
     }
     onProgress?.(++done, sizes.size);
   });
