@@ -80,7 +80,7 @@ export function isRocError(error: unknown): error is RocError {
 
 /** A message without the name of the file that it begins with, for where the file is named already. */
 export function withoutFile(message: string, file: string): string {
-  return message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;
+  return message.startsWith(file) ? message.slice(file.length).replace(/^:? /, "") : message;
 }
 
 /** The message of anything that was thrown. */
