@@ -107,7 +107,7 @@ async function makeRun(cell: Cell, options: RunOptions, context: Context): Promi
   await trainCommand(quiet).exitOverride().parseAsync([config], { from: "user" });
   const { bestState } = await import("../train/index.js");
   const results = join(options.work, "runs", name);
-  const evaluation = ["--data", data, "--model", await bestState(out), "--out", results];
+  const evaluation = ["--data", data, "--model", (await bestState(out)).folder, "--out", results];
   await evalCommand(quiet)
     .exitOverride()
     .parseAsync([...evaluation, ...(cell.comments ? ["--comments"] : [])], { from: "user" });

@@ -42,6 +42,7 @@ export interface TrainFlags {
   readonly ce?: number;
   readonly emd?: number;
   readonly threads?: number;
+  readonly skipBroken: boolean;
   readonly fresh: boolean;
   readonly json: boolean;
 }
@@ -152,6 +153,7 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--ce <weight>", "of cross-entropy on the votes, instead of the preset's", number(0))
     .option("--emd <weight>", "of the earth mover's distance, instead of the preset's", number(0))
     .option("--threads <n>", "threads of the tensor library", whole(1))
+    .option("--skip-broken", "go on without pictures that cannot be used; the next one takes their place", false)
     .option("--fresh", "throw away what an earlier run left in the folder", false)
     .option("--json", "print events as JSON Lines on stdout", false);
 }
@@ -180,6 +182,7 @@ export function trainOptionsOf(flags: TrainFlags): TrainOptions {
     ...(flags.shardOptimizer && { shardOptimizer: true }),
     ...(flags.groupByLength && { groupByLength: true }),
     ...(flags.patience !== undefined && { patience: flags.patience }),
+    ...(flags.skipBroken && { skipBroken: true }),
     ...(flags.keepLast !== 1 && { keepLast: flags.keepLast }),
   };
 }

@@ -84,6 +84,8 @@ function stepText(event: Extract<TrainEvent, { type: "step" }>): string {
 
 function lineOf(event: TrainEvent): string | undefined {
   switch (event.type) {
+    case "note":
+      return `note: ${event.text}`;
     case "start": {
       const { step, totalSteps, trainSamples, validationSamples, parameters, precision } = event;
       const begin = step === 0 ? `Training for ${totalSteps} steps` : `Resuming at step ${step} of ${totalSteps}`;

@@ -29,6 +29,7 @@ interface Flags extends TrainFlags, DataFlags {
   readonly scoreTokens: number;
   readonly templates?: string;
   readonly set: readonly string[];
+  readonly acceptChangedData?: true;
   readonly dryRun?: true;
 }
 
@@ -36,13 +37,17 @@ interface Flags extends TrainFlags, DataFlags {
 const MOST_VALIDATION = 2000;
 
 /** What may stand beside a configuration file; whatever else determines a run is set in it. */
-const BESIDE_CONFIG = new Set(["set", "dryRun", "fresh", "minutes", "threads", "json"]);
+const BESIDE_CONFIG = new Set(["set", "dryRun", "fresh", "acceptChangedData", "minutes", "threads", "json"]);
 
 const HELP = `
 A configuration file says everything about a run: configs/ holds one for every row of the paper's tables. --set changes
 single keys. Without a file, --data, --model and --out are needed.
 
-The same command resumes a stopped run, even one that was killed, and ends with the same weights.
+The same command resumes a stopped run, even one that was killed, and ends with the same weights. It is refused where the
+checkpoint, the pictures, their labels or other settings are not those that the run was begun with.
+
+A picture that cannot be used ends the run with its name and a state written. Mend or delete it, or its row, and give the
+same command again; --skip-broken goes on without such pictures.
 
 Several processes train together under torchrun, each on --batch pictures of every batch:
   torchrun --no-python --nproc_per_node 2 roc4mllm train CONFIG
@@ -73,6 +78,7 @@ export function trainCommand(context: Context): Command {
     .option("--validation <share>", "share of the training part set apart for validation", number(0, 0.5), 0.05)
     .option("--score-tokens <n>", "score tokens, where the checkpoint has none", whole(2), 10)
     .option("--templates <file>", "questions and answers (JSON), instead of the checkpoint's")
+    .option("--accept-changed-data", "resume with pictures and labels as they are now, and tell what has changed")
     .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu");
   addDataOptions(command);
   addTrainOptions(command, {
@@ -226,6 +232,8 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
     options,
     weights,
     start: (dtype) => training.startFrom(base, { ...start, dtype }),
+    from: () => training.startSettings(base, start),
+    ...(flags.acceptChangedData && { acceptChangedData: true }),
     base: resolve(base),
     device,
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
@@ -234,6 +242,8 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   });
   for await (const event of events) {
     progress.event(event);
+    // The others are silent, but what they leave out must be known.
+    if (!isFirst && event.type === "note") io.stderr.write(`note: rank ${group.rank}: ${event.text}\n`);
     if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
   }
 }

@@ -6,7 +6,7 @@ import { digestFile } from "../files/index.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
-  /^(config|generation_config|processor_config|preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^(pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?$/;
+  /^(config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^mm_projector\.bin$|^(pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?$/;
 
 /** A name under which the hub's cache keeps a snapshot: its commit. */
 const COMMIT = /^[0-9a-f]{40}$/;

@@ -1,5 +1,5 @@
 /** One cell: fine-tuned from its base model, then read on the held-out part. Resumes; a finished one is not run again. */
-import { readFile, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { createModel } from "../engine/index.js";
@@ -7,8 +7,8 @@ import { RocError } from "../errors.js";
 import { predict, readPartial, type Prediction } from "../eval/runner/index.js";
 import { COMMENT, commentComesFirst } from "../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../roc/index.js";
-import { reopen, runTraining, startFrom, type EndEvent } from "../train/index.js";
-import { atomicWriteJson } from "../files/index.js";
+import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../train/index.js";
+import { atomicWriteJson, ifThere, readJsonAs } from "../files/index.js";
 import { cellFolder, type Cell } from "./cells.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { ExperimentData } from "./data.js";
@@ -33,8 +33,7 @@ export type CellRecord = Readonly<z.infer<typeof recordSchema>>;
 
 /** What is known of a cell; undefined where it is not finished. */
 export async function cellRecord(config: ExperimentConfig, cell: Cell): Promise<CellRecord | undefined> {
-  const text = await readFile(join(cellFolder(config, cell), DONE), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+  return ifThere(readJsonAs(join(cellFolder(config, cell), DONE), recordSchema));
 }
 
 /** The predictions of a finished cell, one a picture of the held-out part. */
@@ -44,8 +43,8 @@ export async function cellPredictions(config: ExperimentConfig, cell: Cell): Pro
 
 /** Git revision of the program that trained a cell; null where it did not know. */
 export async function cellRevision(config: ExperimentConfig, cell: Cell): Promise<string | null> {
-  const text = await readFile(join(cellFolder(config, cell), "environment.json"), "utf8").catch(() => "{}");
-  return environmentSchema.parse(JSON.parse(text)).revision;
+  const file = join(cellFolder(config, cell), "environment.json");
+  return (await ifThere(readJsonAs(file, environmentSchema)))?.revision ?? null;
 }
 
 /** Trains and reads a cell, going on where it was stopped. */
@@ -93,6 +92,7 @@ async function tune(
   const { strategy, scoreTokens: n, seed } = cell;
   const weights = LOSS_PRESETS[config.loss];
   const { scale, attributeScales } = data;
+  const start = { strategy, n, weights, templates: { prompts, answers } };
   const events = runTraining({
     folder: cellFolder(config, cell),
     options: trainOptions(config.train, seed),
@@ -100,7 +100,8 @@ async function tune(
     ...{ scale, ...(attributeScales && { attributeScales }) },
     train: data.train,
     validation: [],
-    start: (dtype) => startFrom(base, { strategy, n, weights, dtype, templates: { prompts, answers } }),
+    start: (dtype) => startFrom(base, { ...start, dtype }),
+    from: () => startSettings(base, start),
     base,
     ...(signal && { signal }),
   });

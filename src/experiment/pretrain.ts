@@ -1,11 +1,10 @@
 /** Base models: each backbone once from nothing to one that has seen the studio and comments on it, without scores. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { saveCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../train/index.js";
-import { atomicWriteJson } from "../files/index.js";
+import { atomicWriteJson, ifThere, makeFolder, readJsonAs } from "../files/index.js";
 import { createBase, type BaseTexts } from "./base.js";
 import { CAPTION_PROMPT, captionObjective } from "./captions.js";
 import { trainOptions, type ExperimentConfig } from "./config.js";
@@ -40,8 +39,7 @@ function baseFolder({ work }: Pick<ExperimentConfig, "work">, backbone: string):
 
 /** What is known of a backbone's pre-training; undefined where it is not finished. */
 export async function baseRecord(config: ExperimentConfig, backbone: string): Promise<BaseRecord | undefined> {
-  const text = await readFile(join(baseFolder(config, backbone), DONE), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+  return ifThere(readJsonAs(join(baseFolder(config, backbone), DONE), recordSchema));
 }
 
 /** The checkpoint that every run of a backbone starts from. */
@@ -86,7 +84,8 @@ export async function pretrain(
   if (finished) return finished;
   const run = baseFolder(config, backbone);
   const options = trainOptions(config.pretrain, config.pretrain.seed);
-  const resume = await openLatestState(run, options);
+  await makeFolder(run);
+  const resume = await openLatestState(run);
   const { parts, prepare } = resume ? await reopen(resume.folder) : await untrained(config, backbone, data);
   const task = {
     model: parts.model,

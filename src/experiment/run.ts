@@ -1,11 +1,10 @@
 /** An experiment from start to end: pictures, base models, cells, results. Stopped anywhere, the same call goes on. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { describeEnvironment, type TrainEvent } from "../train/index.js";
-import { atomicWriteJson, makeFolder } from "../files/index.js";
+import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../files/index.js";
+import { readJsonAs, takeLock } from "../files/index.js";
 import { cellsOf } from "./cells.js";
 import { cellRecord } from "./cell.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
@@ -39,30 +38,37 @@ export interface ExperimentOptions {
 
 const SETTINGS = "experiment.json";
 const TIME = "time.json";
+const LOCK = "experiment.lock";
 
 /**
  * Runs what is not finished yet and writes the results of all that is.
  *
  * @throws RocError USAGE where the work folder holds an experiment of other settings, or `only` matches no cell; ABORTED on
- *   the signal, with everything so far kept; and those of training
+ *   the signal, with everything so far kept; IN_USE; and those of training
  */
 export async function runExperiment(
   config: ExperimentConfig,
   { only, signal, onEvent = () => undefined }: ExperimentOptions = {},
 ): Promise<ExperimentResults> {
   const tasks = chosenTasks(config, only);
-  await checkSettings(config);
-  const clock = await Clock.open(config);
+  await makeFolder(config.work);
+  const lock = await takeLock(join(config.work, LOCK), `The work folder ${config.work}`);
   try {
-    await composeData(config, {
-      onProgress: (done, total) => onEvent({ type: "compose", done, total }),
-      ...(signal && { signal }),
-    });
-    await runPhases(config, tasks, clock, { signal, onEvent });
+    await checkSettings(config);
+    const clock = await Clock.open(config);
+    try {
+      await composeData(config, {
+        onProgress: (done, total) => onEvent({ type: "compose", done, total }),
+        ...(signal && { signal }),
+      });
+      await runPhases(config, tasks, clock, { signal, onEvent });
+    } finally {
+      await clock.save();
+    }
+    return await collect(config, clock.seconds);
   } finally {
-    await clock.save();
+    await lock.release();
   }
-  return collect(config, clock.seconds);
 }
 
 /** Base models first: cells start from them. */
@@ -112,18 +118,10 @@ async function isFinished(config: ExperimentConfig, task: Task): Promise<boolean
 /** What is in the work folder must have been made by the same settings. */
 async function checkSettings(config: ExperimentConfig): Promise<void> {
   const file = join(config.work, SETTINGS);
-  const now = JSON.parse(JSON.stringify(settingsOf(config))) as Record<string, unknown>;
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text === undefined) {
-    await makeFolder(config.work);
-    return atomicWriteJson(file, now);
-  }
-  const before = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
-  const keys = [...new Set([...Object.keys(now), ...Object.keys(before)])];
-  const changed = keys.filter((key) => !isDeepStrictEqual(now[key], before[key]));
-  if (changed.length === 0) return;
+  const settings = settingsOf(config);
+  if (!(await exists(file))) return atomicWriteJson(file, settings);
   const remedy = 'Change them back, give another "work" folder, or delete this one.';
-  throw new RocError("USAGE", `${config.work} holds an experiment with other ${changed.join(", ")}. ${remedy}`);
+  await checkSameSettings(file, settings, { what: `The experiment in ${config.work}`, remedy });
 }
 
 /** The time that all sessions of an experiment took together. */
@@ -137,8 +135,8 @@ class Clock {
 
   static async open({ work }: ExperimentConfig): Promise<Clock> {
     const file = join(work, TIME);
-    const text = await readFile(file, "utf8").catch(() => '{"seconds": 0}');
-    return new Clock(file, z.object({ seconds: z.number().min(0) }).parse(JSON.parse(text)).seconds);
+    const before = await ifThere(readJsonAs(file, z.object({ seconds: z.number().min(0) })));
+    return new Clock(file, before?.seconds ?? 0);
   }
 
   get seconds(): number {

@@ -5,7 +5,7 @@ import { RocError } from "../errors.js";
 import { checkDevice } from "../torch/index.js";
 import { ifThere, readJson, readText } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
-import { llava } from "./llava/index.js";
+import { isOriginal, llava, towerFolder } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
 import { GENERATION_CONFIG } from "./save.js";
@@ -53,6 +53,15 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
   const generationConfig = await ifThere(readText(join(folder, GENERATION_CONFIG)));
   const model = await family.load(folder, options);
   return generationConfig === undefined ? model : Object.assign(model, { generationConfig });
+}
+
+/**
+ * The folder of the vision tower of a checkpoint that keeps it elsewhere (the original LLaVA); undefined for any other, and
+ * where it is not to be found, which loading then tells.
+ */
+export async function towerElsewhere(folder: string, given?: string): Promise<string | undefined> {
+  const config = await ifThere(readJson(join(folder, "config.json")));
+  return isOriginal(config) ? ifThere(towerFolder(folder, config, given)) : undefined;
 }
 
 /** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */

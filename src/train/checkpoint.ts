@@ -3,21 +3,27 @@
  *
  *     step-00000400/   a whole checkpoint, optimizer.safetensors, trainer.json
  *     latest           the name of the newest of them
+ *     best             the name of the one with the best validation, where there was one
  *
  * A state is written as `step-….tmp`, flushed and renamed; then `latest` is replaced; then older states are deleted,
- * but for those to keep. A process killed anywhere in between leaves `latest` naming a whole state.
+ * but for those to keep. A process killed anywhere in between leaves whole states: where `latest` names none of them, the
+ * newest counts. Nothing is deleted because it could not be read.
  */
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder, removeEntries } from "../files/index.js";
+import { atomicWriteFile, atomicWriteJson, ifThere, makeFolder, publishFolder } from "../files/index.js";
+import { readJsonAs, readText, removeEntries } from "../files/index.js";
+import { isUnusableFile, SAMPLES_FILE } from "./samples.js";
 import { isEventFile } from "./tensorboard.js";
 
 const LATEST = "latest";
+const BEST = "best";
 const STATE = "trainer.json";
 const STEP_FOLDER = /^step-\d{8}$/;
 const STEP_ENTRY = /^step-\d{8}(\.tmp)?$/;
+const UNFINISHED = /^step-\d{8}\.tmp$/;
 
 const FORMAT = "roc4mllm-trainer";
 
@@ -90,8 +96,13 @@ export async function saveState(
     await makeFolder(aside);
     await write(aside);
     await atomicWriteJson(join(aside, STATE), { format: FORMAT, state });
+    // One of this step is there where the run went back to an older state.
+    await rm(folder, { recursive: true, force: true });
     await publishFolder(aside, folder);
     await atomicWriteFile(join(run, LATEST), `${basename(folder)}\n`);
+    const { keepBest = true } = keep;
+    if (keepBest && state.best)
+      await atomicWriteFile(join(run, BEST), `${basename(stepFolder(run, state.best.step))}\n`);
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined);
     const message = `The state of step ${state.step} cannot be written to ${run}: ${messageOf(error)}.`;
@@ -102,48 +113,70 @@ export async function saveState(
 }
 
 /**
- * The newest state of a run folder, if it has one; whatever else a killed process left is removed.
- * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it
+ * The state of a run folder to go on from, if it has one: the one that `latest` names, else the newest. What a killed
+ * process had begun to write is removed, nothing else.
+ *
+ * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it; FILE_UNREADABLE
  */
-export async function openLatestState(run: string, keep: KeepOptions = {}): Promise<SavedState | undefined> {
-  const name = (await readFile(join(run, LATEST), "utf8").catch(() => "")).trim();
-  if (name === "") {
-    await removeEntries(run, (entry) => STEP_ENTRY.test(entry)).catch(() => undefined);
-    return undefined;
-  }
-  if (!STEP_FOLDER.test(name)) {
-    const remedy = "Write the name of one of its step folders into it, or start again with --fresh.";
-    throw new RocError("CHECKPOINT_INVALID", `${join(run, LATEST)} names "${name}", which is no state. ${remedy}`);
-  }
-  const folder = join(run, name);
-  const state = await readState(join(folder, STATE));
-  await removeOthers(run, state, keep);
-  return { folder, state };
+export async function openLatestState(run: string): Promise<SavedState | undefined> {
+  const found = await findState(run);
+  await removeEntries(run, (name) => UNFINISHED.test(name));
+  return found;
+}
+
+/** Whether a folder is a run's: it holds states. */
+export async function isRunFolder(folder: string): Promise<boolean> {
+  return (await stateNames(folder)).length > 0;
+}
+
+/** A checkpoint of a run, and which of its states it is. */
+export interface ChosenState {
+  readonly folder: string;
+  readonly kind: "best" | "latest";
 }
 
 /**
- * The folder of a finished run's best state, or where it never validated of its last one: a checkpoint.
+ * The state of a run that scores best, or where no validation chose one, its latest: a checkpoint.
  * @throws RocError FILE_NOT_FOUND where the run has no state; CHECKPOINT_INVALID
  */
-export async function bestState(run: string): Promise<string> {
-  const name = (await readFile(join(run, LATEST), "utf8").catch(() => "")).trim();
-  if (!STEP_FOLDER.test(name)) throw new RocError("FILE_NOT_FOUND", `${run} holds no state of a training run.`);
-  const { best } = await readState(join(run, name, STATE));
-  return best ? stepFolder(run, best.step) : join(run, name);
+export async function bestState(run: string): Promise<ChosenState> {
+  const latest = await findState(run);
+  if (latest === undefined) throw new RocError("FILE_NOT_FOUND", `${run} holds no state of a training run.`);
+  const best = latest.state.best && basename(stepFolder(run, latest.state.best.step));
+  // It is not kept where a run is told so.
+  return best !== null && (await stateNames(run)).includes(best)
+    ? { folder: join(run, best), kind: "best" }
+    : { folder: latest.folder, kind: "latest" };
 }
 
-async function readState(file: string): Promise<TrainerState> {
+/** Names of the whole states of a run, the oldest first. */
+async function stateNames(run: string): Promise<string[]> {
+  return (await readdir(run)).filter((name) => STEP_FOLDER.test(name)).sort();
+}
+
+async function findState(run: string): Promise<SavedState | undefined> {
+  const names = await stateNames(run);
+  const named = (await ifThere(readText(join(run, LATEST), { maxBytes: 1000 })))?.trim() ?? "";
+  const name = names.includes(named) ? named : names.at(-1);
+  if (name === undefined) {
+    if (!STEP_FOLDER.test(named)) return undefined;
+    const remedy = "Restore that folder, or start again with --fresh.";
+    throw new RocError("CHECKPOINT_INVALID", `${join(run, LATEST)} names ${named}, which is not there. ${remedy}`);
+  }
+  const folder = join(run, name);
+  return { folder, state: await readState(folder) };
+}
+
+async function readState(folder: string): Promise<TrainerState> {
+  const remedy = `Restore it, delete ${folder} to go on from an older state, or start again with --fresh.`;
   try {
-    return fileSchema.parse(JSON.parse(await readFile(file, "utf8"))).state;
+    return (await readJsonAs(join(folder, STATE), fileSchema, { invalid: "CHECKPOINT_INVALID", remedy })).state;
   } catch (cause) {
-    const remedy = "Start again with --fresh, or restore the run folder.";
-    throw new RocError("CHECKPOINT_INVALID", `${file} is not a trainer state: ${messageOf(cause)}. ${remedy}`, {
-      cause,
-    });
+    throw new RocError("CHECKPOINT_INVALID", `${folder} is no whole state: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** Deletes the states that are not to be kept, and those that a killed process had begun. */
+/** Deletes the states that are not to be kept. */
 async function removeOthers(
   run: string,
   state: TrainerState,
@@ -158,6 +191,9 @@ async function removeOthers(
 
 /** Removes everything that a run has left in its folder, and nothing else. */
 export async function clearRun(run: string): Promise<void> {
-  const files = new Set([LATEST, "metrics.jsonl", "config.json", "environment.json"]);
-  await removeEntries(run, (name) => STEP_ENTRY.test(name) || isEventFile(name) || files.has(name));
+  const files = new Set([LATEST, BEST, "metrics.jsonl", "config.json", "environment.json", SAMPLES_FILE]);
+  await removeEntries(
+    run,
+    (name) => STEP_ENTRY.test(name) || isEventFile(name) || isUnusableFile(name) || files.has(name),
+  );
 }

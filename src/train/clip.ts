@@ -22,17 +22,33 @@ export function clipNorm(find: () => readonly (Tensor | null)[], maxNorm: number
     scope(() => {
       const gradients = find().filter((gradient) => gradient !== null);
       if (gradients.length === 0) return 0;
-      // Norms of 16-bit gradients are computed and summed in float32.
-      const dtype = gradients.every((gradient) => gradient.dtype === "float32") ? null : "float32";
-      const norm = stack(aten("_foreach_norm.Scalar")(gradients, 2, dtype))
-        .norm()
-        .item();
-      if (!Number.isFinite(norm)) {
-        throw new RocError("TRAINING", `The norm of the gradients is ${norm}. Lower the learning rate.`);
-      }
+      const norm = normOf(gradients);
+      if (!Number.isFinite(norm)) throw notFinite(`The norm of the gradients is ${norm}.`);
       const factor = maxNorm / (norm + EPSILON);
       if (factor < 1) aten("_foreach_mul_.Scalar")(gradients, factor);
       return norm;
     }),
   );
+}
+
+/** The L2 norm of tensors together; those of 16 bits are computed and summed in float32. */
+function normOf(tensors: readonly Tensor[]): number {
+  const dtype = tensors.every((tensor) => tensor.dtype === "float32") ? null : "float32";
+  return stack(aten("_foreach_norm.Scalar")([...tensors], 2, dtype))
+    .norm()
+    .item();
+}
+
+/** @throws RocError TRAINING where one of the tensors holds NaN or an infinity */
+export function checkFinite(tensors: readonly Tensor[], what: string): void {
+  const norm = noGrad(() => scope(() => normOf(tensors)));
+  if (!Number.isFinite(norm)) throw notFinite(`The norm of ${what} is ${norm}.`);
+}
+
+/** What a run dies of whose numbers have left the range of their type. */
+export function notFinite(fact: string): RocError {
+  const remedy =
+    "Start a run from the last good state with a lower learning rate or a warm-up, and where numbers are too large for " +
+    "16 bits with --precision float32 and --weights float32.";
+  return new RocError("TRAINING", `${fact} ${remedy}`);
 }

@@ -61,6 +61,7 @@ const train = z.strictObject({
   patience: count.optional(),
   keepLast: count.optional(),
   keepBest: z.boolean().optional(),
+  skipBroken: z.boolean().optional(),
 });
 
 const schema = z.strictObject({

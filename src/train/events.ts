@@ -46,7 +46,7 @@ export interface StepEvent {
 export interface ValidationEvent extends Agreement {
   readonly type: "validation";
   readonly step: number;
-  /** Whether no earlier validation had a higher SRCC. */
+  /** Whether all answers were understood and no earlier such validation had as high an SRCC. */
   readonly best: boolean;
 }
 
@@ -69,4 +69,11 @@ export interface EndEvent {
   readonly reason: "steps" | "patience";
 }
 
-export type TrainEvent = StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;
+/** What a person should know: a picture that is left out, data that have changed. */
+export interface NoteEvent {
+  readonly type: "note";
+  readonly step: number;
+  readonly text: string;
+}
+
+export type TrainEvent = NoteEvent | StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;

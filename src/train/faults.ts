@@ -8,21 +8,38 @@ export function isOutOfMemory(error: unknown): boolean {
   return (isRocError(error) && error.code === "OUT_OF_MEMORY") || NO_MEMORY.test(messageOf(error));
 }
 
-/**
- * An error of a step as one that says which step, what to do, and which state is whole. Others stay as they are.
- * @param state folder of the last state; "" where there is none yet
- */
-export function stepError(error: unknown, step: number, state: string): unknown {
+/** Where a run is as it fails. */
+export interface FaultPlace {
+  /** "Step 4", or "The validation after step 4". */
+  readonly at: string;
+  /** Folder of the last state; "" where there is none yet. */
+  readonly state: string;
+  /** Whether the error is a picture's. */
+  readonly picture: boolean;
+}
+
+/** An error of a step as one that says which step, what to do, and which state is whole. Others stay as they are. */
+export function stepError(error: unknown, { at, state, picture }: FaultPlace): unknown {
   const kept = state === "" ? "No state was written yet." : `The last good state is ${state}.`;
   if (isOutOfMemory(error)) {
     const remedy =
-      "Go on with recomputed activations (--recompute), or start a run with smaller batches and more accumulation, or " +
-      "with bfloat16 weights.";
+      "Go on with recomputed activations (--recompute), or start a run with smaller batches (--batch) and more " +
+      "accumulation (--accumulate), with adapters (--lora), or with bfloat16 weights (--weights bfloat16).";
     const [reason = ""] = messageOf(error).split("\n");
-    return new RocError("OUT_OF_MEMORY", `Step ${step}: out of memory. ${kept} ${remedy} (${reason})`, {
+    return new RocError("OUT_OF_MEMORY", `${at}: out of memory. ${kept} ${remedy} (${reason})`, {
       cause: error,
     });
   }
-  if (!isRocError(error) || error.code !== "TRAINING" || error.cause !== undefined) return error;
-  return new RocError("TRAINING", `Step ${step}: ${messageOf(error)} ${kept}`, { cause: error });
+  if (!isRocError(error)) return error;
+  if (picture) {
+    const remedy =
+      "Mend or remove that picture and start again, or leave such pictures out (--skip-broken): the run resumes.";
+    return new RocError(error.code, `${at}: ${sentence(error.message)} ${kept} ${remedy}`, { cause: error });
+  }
+  if (error.code !== "TRAINING" || error.cause !== undefined) return error;
+  return new RocError("TRAINING", `${at}: ${messageOf(error)} ${kept}`, { cause: error });
+}
+
+function sentence(text: string): string {
+  return text.endsWith(".") ? text : `${text}.`;
 }

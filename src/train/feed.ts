@@ -1,5 +1,6 @@
 /** The pictures of each optimizer step, read while the step before it computes. */
 import { BatchOrder, Random, type Batch, type Sample } from "../data/index.js";
+import { RocError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
 import { LengthOrder } from "./length-order.js";
 import type { Picture } from "./objective.js";
@@ -65,15 +66,14 @@ export class Feed {
   }
 
   async #batch(batch: number): Promise<MicroBatch> {
-    const { samples, pixels, rank } = this.parts;
+    const { rank } = this.parts;
     const { seed, flip, batchSize } = this.options;
     const { epoch, indices } = this.#order.at(batch);
     const own = indices.slice(rank * batchSize, (rank + 1) * batchSize);
-    const chosen = own.map((index) => ({ index, sample: samples[index] as Sample }));
-    const images = await pixels.get(chosen.map(({ sample }) => sample.image));
+    const chosen = await Promise.all(own.map((index) => this.#usable(index)));
     const streams = (): Random[] => chosen.map(({ index }) => new Random(seed, "sample", epoch, index));
     const shown = streams().map((random, i) => {
-      const image = images[i] as RgbImage;
+      const { image } = chosen[i] as Chosen;
       return random.chance(0.5) && flip ? flipHorizontally(image) : image;
     });
     return {
@@ -83,9 +83,27 @@ export class Feed {
         streams().map((random, i) => {
           // The stream's first number has chosen the side.
           random.next();
-          const { sample } = chosen[i] as (typeof chosen)[number];
+          const { sample } = chosen[i] as Chosen;
           return { sample, random, image: shown[i] as RgbImage };
         }),
     };
   }
+
+  /** The sample of an index; in the place of a picture that is left out stands the next one that is not. */
+  async #usable(index: number): Promise<Chosen> {
+    const { samples, pixels } = this.parts;
+    for (let step = 0; step < samples.length; step++) {
+      const at = (index + step) % samples.length;
+      const sample = samples[at] as Sample;
+      const image = await pixels.of(sample);
+      if (image) return { index: at, sample, image };
+    }
+    throw new RocError("DATA_INVALID", "None of the pictures to train on can be used; see the notes above.");
+  }
+}
+
+interface Chosen {
+  readonly index: number;
+  readonly sample: Sample;
+  readonly image: RgbImage;
 }

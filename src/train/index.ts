@@ -3,12 +3,14 @@ export type {
   Agreement,
   CheckpointEvent,
   EndEvent,
+  NoteEvent,
   StartEvent,
   StepEvent,
   TrainEvent,
   ValidationEvent,
 } from "./events.js";
-export { bestState, clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
+export { bestState, clearRun, isRunFolder, openLatestState, stepFolder } from "./checkpoint.js";
+export type { ChosenState, SavedState, TrainerState } from "./checkpoint.js";
 export { AdamW, decayGroups, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optimizer.js";
 export { clipGradients } from "./clip.js";
 export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";
@@ -26,6 +28,6 @@ export { describePlan, describeSteps, runData } from "./plan.js";
 export type { PlanDescription, RunData, StepsDescription } from "./plan.js";
 export { untrainedLabels } from "./unused.js";
 export { runTraining, type RunPlan } from "./run.js";
-export { reopen, startFrom, type StartOptions, type Trainable } from "./trainable.js";
+export { reopen, startFrom, startSettings, type StartOptions, type Trainable } from "./trainable.js";
 export { makeDemo, type DemoOptions } from "./demo/make.js";
 export type { DemoReport } from "./demo/card.js";

@@ -9,23 +9,24 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 import { Random, type Sample } from "../data/index.js";
-import { RocError } from "../errors.js";
+import { messageOf, RocError } from "../errors.js";
 import type { LoraAdapters } from "../models/lora.js";
 import type { Mllm } from "../models/types.js";
 import { Recomputation, withDropout } from "../nn/index.js";
 import { getNumThreads, scope, setFlag, setNumThreads, type ProcessGroup } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import { saveState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
-import { clipNorm } from "./clip.js";
+import { checkFinite, clipNorm, notFinite } from "./clip.js";
 import { alignWeights, ALONE, DataParallel, type Peers } from "./distributed.js";
 import { ReplicatedAdamW, ShardedAdamW } from "./distributed-optimizer.js";
-import type { CheckpointEvent, EndEvent, StartEvent, StepEvent, TrainEvent, ValidationEvent } from "./events.js";
+import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "./events.js";
+import type { TrainEvent, ValidationEvent } from "./events.js";
 import { isOutOfMemory, stepError } from "./faults.js";
 import { Feed, type MicroBatch } from "./feed.js";
 import { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 import type { LossCounts, Objective } from "./objective.js";
 import { AdamW, gradientOf, type Optimizer } from "./optimizer.js";
-import type { PixelCache } from "./pixels.js";
+import { isUnusable, type PixelCache } from "./pixels.js";
 import type { Precision, TrainOptions } from "./options.js";
 import { mixedFor, precisionOf, type Mixed } from "./precision.js";
 import { learningRateAt, warmupSteps } from "./schedule.js";
@@ -70,7 +71,8 @@ export interface TrainTask {
  *
  * @throws RocError ABORTED on the signal, after writing a state; TRAINING for a loss or gradient that is not finite, with
  *   the last state untouched, or where a state cannot be written; OUT_OF_MEMORY, after writing a state if that is
- *   possible; USAGE where the options leave nothing to train or name what is not there
+ *   possible; IMAGE_... or FILE_... for a picture that cannot be used, after writing a state; USAGE where the options
+ *   leave nothing to train or name what is not there
  */
 export async function* train(task: TrainTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
   if (task.group) await alignWeights(task.group, task.model, task.adapters);
@@ -91,6 +93,7 @@ class Trainer {
   readonly #peers: Peers;
   readonly #startedAt = performance.now();
   readonly #startStep: number;
+  #startedStepAt = 0;
   #mixed: Mixed = (body) => body();
   #precision: Precision;
   #step: number;
@@ -103,6 +106,11 @@ class Trainer {
   #pace = 0;
   /** Whether weights and optimizer are those of the end of a step. */
   #whole = true;
+  #validating = false;
+  /** What is wrong with a picture of a validation. */
+  #fault: unknown;
+  /** Unusable pictures that were told. */
+  #told = 0;
 
   constructor(task: TrainTask, options: TrainOptions) {
     const state = task.resume?.state;
@@ -130,10 +138,12 @@ class Trainer {
       await this.#prepare();
       yield this.#start();
       while (this.#step < this.#totalSteps) {
-        await this.#checkSignal();
-        yield await this.#advance();
+        const batches = await this.#next();
+        yield* this.#notes();
+        yield await this.#advance(batches);
         if (this.#step % this.#options.every === 0 || this.#step === this.#totalSteps) {
           if (this.#task.validation.length > 0) yield await this.#validate();
+          yield* this.#notes();
           yield await this.#save();
         }
       }
@@ -194,12 +204,43 @@ class Trainer {
     });
   }
 
-  /** One optimizer step. */
-  async #advance(): Promise<StepEvent> {
-    const { accumulation, batchSize } = this.#options;
-    const start = performance.now();
+  /** What is new of the pictures that are left out. */
+  *#notes(): Generator<NoteEvent> {
+    const { pixels } = this.#task;
+    if (this.#options.skipBroken !== true) return;
+    for (const { message } of pixels.unusable.slice(this.#told)) {
+      yield { type: "note", step: this.#step, text: `left out: ${message}` };
+    }
+    this.#told = pixels.unusable.length;
+  }
+
+  /**
+   * The batches of the next step. Lets timers and signals run; stops, with a state written, where a signal has fired or a
+   * picture cannot be used: all processes together.
+   */
+  async #next(): Promise<readonly MicroBatch[]> {
+    await setImmediate();
+    this.#startedStepAt = performance.now();
     const last = this.#step + 1 === this.#totalSteps;
-    const batches = await this.#feed.take(this.#step, last ? undefined : this.#step + 1);
+    const [batches, error] = await this.#feed.take(this.#step, last ? undefined : this.#step + 1).then(
+      (taken) => [taken, undefined] as const,
+      (reason: unknown) => [[], reason] as const,
+    );
+    const isPicture = isUnusable(error, this.#task.pixels);
+    if (error !== undefined && !isPicture) throw error as Error;
+    const signalled = this.#task.signal?.aborted === true;
+    const [aborted = 0, broken = 0] = this.#peers.total([signalled ? 1 : 0, isPicture ? 1 : 0]);
+    if (aborted + broken === 0) return batches;
+    if (this.#unsaved) await this.#save();
+    if (isPicture) throw error as Error;
+    if (aborted === 0) throw new RocError("TRAINING", "Another process cannot use a picture, which its message names.");
+    throw new RocError("ABORTED", `Stopped after step ${this.#step}. The same command goes on from there.`);
+  }
+
+  /** One optimizer step. */
+  async #advance(batches: readonly MicroBatch[]): Promise<StepEvent> {
+    const { accumulation, batchSize } = this.#options;
+    const start = this.#startedStepAt;
     const { epoch } = this.#feed.at(this.#step);
     const { loss = NaN, ...terms } = this.#accumulate(batches);
     const learningRate = this.#learningRate();
@@ -275,7 +316,7 @@ class Trainer {
 
   #update(loss: number, learningRate: number): number {
     try {
-      if (!Number.isFinite(loss)) throw new RocError("TRAINING", `The loss is ${loss}. Lower the learning rate.`);
+      if (!Number.isFinite(loss)) throw notFinite(`The loss is ${loss}.`);
       const gradients = (): ReturnType<typeof gradientOf>[] =>
         this.#trained.map(({ parameter, rows }) => gradientOf(parameter, rows));
       const norm = clipNorm(gradients, this.#options.maxNorm);
@@ -307,19 +348,46 @@ class Trainer {
 
   /** Ends the run at this step where there was no better validation for long. */
   async #validate(): Promise<ValidationEvent> {
-    const { objective, pixels, validation } = this.#task;
-    const { batchSize, patience = Infinity } = this.#options;
-    const found = await this.#peers.fromFirst(() => agreement(objective, pixels, validation, { batchSize }));
-    const best = this.#best === null || (found.srcc ?? -1) > (this.#best.srcc ?? -1);
-    const { srcc, plcc, mae } = found;
+    const { patience = Infinity } = this.#options;
+    this.#validating = true;
+    this.#checkWeights();
+    const found = await this.#peers.fromFirst(() => this.#agreement());
+    if (typeof found === "string") {
+      // Rank 0 knows which picture it is.
+      if (this.#unsaved) await this.#save();
+      throw (this.#fault ?? new RocError("TRAINING", found)) as Error;
+    }
+    this.#validating = false;
+    const { srcc, plcc, mae, failed } = found;
+    // Figures of the understood answers alone cannot be compared.
+    const best = failed === 0 && srcc !== null && srcc > (this.#best?.srcc ?? -Infinity);
     if (best) this.#best = { step: this.#step, srcc, plcc, mae };
-    this.#stale = best ? 0 : this.#stale + 1;
+    this.#stale = best || this.#best === null ? 0 : this.#stale + 1;
     if (this.#stale >= patience) this.#totalSteps = this.#step;
     return { type: "validation", step: this.#step, ...found, best };
   }
 
+  /** The figures of a validation, or what is wrong with a picture. */
+  async #agreement(): Promise<Agreement | string> {
+    const { objective, pixels, validation } = this.#task;
+    const { batchSize } = this.#options;
+    try {
+      return await agreement(objective, pixels, validation, { batchSize });
+    } catch (error) {
+      if (!isUnusable(error, pixels)) throw error;
+      this.#fault = error;
+      return messageOf(error);
+    }
+  }
+
+  /** @throws RocError TRAINING where a trained weight is no finite number: such a state is not worth keeping */
+  #checkWeights(): void {
+    checkFinite(this.#trained.map(({ parameter }) => parameter), "the trained weights"); // prettier-ignore
+  }
+
   async #save(): Promise<CheckpointEvent> {
     const { run, save } = this.#task;
+    this.#checkWeights();
     await this.#optimizer.withState(async (optimizer) => {
       const write = async (aside: string): Promise<void> => {
         await save(aside);
@@ -363,21 +431,13 @@ class Trainer {
     };
   }
 
-  /** Lets timers and signals run, and stops where one has fired. */
-  async #checkSignal(): Promise<void> {
-    await setImmediate();
-    const [aborted = 0] = this.#peers.total([this.#task.signal?.aborted === true ? 1 : 0]);
-    if (aborted === 0) return;
-    if (this.#unsaved) await this.#save();
-    throw new RocError("ABORTED", `Stopped after step ${this.#step}. The same command goes on from there.`);
-  }
-
   /** What a run dies of, with what is left of it. Where memory is short, the steps since the last state are saved first. */
   async #explain(error: unknown): Promise<unknown> {
     this.#optimizer.zeroGrad();
     const alone = this.#peers.size === 1;
     if (alone && isOutOfMemory(error) && this.#whole && this.#unsaved) await this.#save().catch(() => undefined);
-    return stepError(error, this.#step + 1, this.#lastSaved);
+    const at = this.#validating ? `The validation after step ${this.#step}` : `Step ${this.#step + 1}`;
+    return stepError(error, { at, state: this.#lastSaved, picture: isUnusable(error, this.#task.pixels) });
   }
 
   get #unsaved(): boolean {

@@ -1,8 +1,8 @@
 /** What a run leaves for people and plots: `metrics.jsonl`, `config.json`, `environment.json`. */
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { cpus, platform, release } from "node:os";
 import { getNumThreads, torchVersion } from "../torch/index.js";
-import { atomicWriteFile } from "../files/index.js";
+import { atomicWriteFile, ifThere, readText } from "../files/index.js";
 import { gitRevision } from "./revision.js";
 import type { StepEvent, ValidationEvent } from "./events.js";
 
@@ -16,10 +16,14 @@ export interface MetricsRecord {
 export class MetricsFile {
   constructor(private readonly path: string) {}
 
-  /** Keeps the records up to and with `step`; drops later ones and what a kill left of a line. */
+  /**
+   * Keeps the records up to and with `step`; drops later ones and what a kill left of a last line.
+   * @throws RocError FILE_UNREADABLE, FILE_UNWRITABLE; the file is then as it was
+   */
   async truncate(step: number): Promise<void> {
-    const text = await readFile(this.path, "utf8").catch(() => "");
-    const kept = text.split("\n").filter((line) => (stepOf(line) ?? Infinity) <= step);
+    const text = (await ifThere(readText(this.path))) ?? "";
+    // A whole line that says no step is somebody else's: it stays.
+    const kept = text.split("\n").slice(0, -1).filter((line) => (stepOf(line) ?? step) <= step); // prettier-ignore
     await atomicWriteFile(this.path, kept.map((line) => `${line}\n`).join(""));
   }
 

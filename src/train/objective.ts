@@ -17,6 +17,7 @@ import {
 } from "../roc/index.js";
 import type { LossWeights, StrategyParts } from "../roc/index.js";
 import { scope, type Tensor } from "../torch/index.js";
+import { notFinite } from "./clip.js";
 import { answerOf, collate, TextCache, type Example, type Label } from "./collate.js";
 
 /** The scales of a data set's scores. */
@@ -54,7 +55,10 @@ export interface Objective {
   loss(pictures: readonly Picture[], mixed: <T>(body: () => T) => T, shares?: LossCounts): BatchLoss;
   /** What {@link loss} would take means over. Absent: `shares` are not understood, batches of a step count alike. */
   counts?(pictures: readonly Picture[]): LossCounts;
-  /** Predicted scores on the data set's scale; NaN where the answer could not be understood. */
+  /**
+   * Predicted scores on the data set's scale; NaN where the answer could not be understood.
+   * @throws RocError TRAINING for a score that is no finite number
+   */
   predict(images: readonly RgbImage[]): number[];
 }
 
@@ -117,7 +121,11 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
     },
     predict(images) {
       const read = scope(() => readAnswers(parts, processor.images(images)));
-      return read.map(({ scores: [reading] }) => toScale(reading?.value ?? NaN, strategy.scale, scale));
+      return read.map(({ scores: [reading] }) => {
+        if (!reading) return NaN;
+        if (!Number.isFinite(reading.value)) throw notFinite(`A predicted score is ${reading.value}.`);
+        return toScale(reading.value, strategy.scale, scale);
+      });
     },
   };
 }

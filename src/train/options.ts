@@ -85,4 +85,6 @@ export interface TrainOptions {
   readonly keepLast?: number;
   /** Keep the state of the best validation as well. Default true. */
   readonly keepBest?: boolean;
+  /** Go on without pictures that cannot be used; the next one takes such a picture's place. Default false: an error. */
+  readonly skipBroken?: boolean;
 }

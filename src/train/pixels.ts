@@ -1,4 +1,7 @@
 /** Pictures as the model's processor cuts them, decoded once and kept in memory, so that an epoch decodes nothing again. */
+import { basename } from "node:path";
+import type { Sample } from "../data/index.js";
+import { isRocError, RocError, type ErrorCode } from "../errors.js";
 import { withImage } from "../image/index.js";
 import type { RgbImage } from "../image/types.js";
 
@@ -10,10 +13,27 @@ export interface PixelCacheOptions {
   readonly prepare: (image: RgbImage) => RgbImage;
   /** Bytes to keep; pictures beyond them are decoded again whenever they are needed. Default 2 GiB. */
   readonly limit?: number;
+  /** Leave out pictures that cannot be used, instead of failing at them. Default false. */
+  readonly skipBroken?: boolean;
 }
+
+/** A picture that cannot be used, and why. */
+export interface UnusablePicture {
+  readonly id: string;
+  readonly image: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What a picture file can be at fault with: missing, unreadable, broken, or of a kind that the family does not take. */
+const UNUSABLE: ReadonlySet<ErrorCode> = new Set([
+  ...(["FILE_NOT_FOUND", "FILE_UNREADABLE", "FILE_EMPTY"] as const),
+  ...(["IMAGE_BROKEN", "IMAGE_TOO_LARGE", "IMAGE_UNSUPPORTED"] as const),
+]);
 
 export class PixelCache {
   readonly #kept = new Map<string, RgbImage>();
+  readonly #unusable = new Map<string, UnusablePicture>();
   readonly #options: PixelCacheOptions;
   #bytes = 0;
 
@@ -21,18 +41,32 @@ export class PixelCache {
     this.#options = options;
   }
 
+  /** The pictures that were found to be unusable, in the order of their finding. */
+  get unusable(): readonly UnusablePicture[] {
+    return [...this.#unusable.values()];
+  }
+
   /**
-   * The prepared pictures of some files, in their order; decoded side by side where they are new.
-   * @throws RocError IMAGE_... or FILE_... naming the first file that cannot be used
+   * The prepared picture of a sample; undefined where it cannot be used and such pictures are left out.
+   * @throws RocError IMAGE_... or FILE_... naming the file
    */
-  get(files: readonly string[]): Promise<RgbImage[]> {
-    return Promise.all(files.map((file) => this.#one(file)));
+  async of({ id, image }: Pick<Sample, "id" | "image">): Promise<RgbImage | undefined> {
+    const { skipBroken = false } = this.#options;
+    if (skipBroken && this.#unusable.has(image)) return undefined;
+    try {
+      return await this.#one(image);
+    } catch (error) {
+      if (!isRocError(error) || !UNUSABLE.has(error.code)) throw error;
+      this.#unusable.set(image, { id, image, code: error.code, message: error.message });
+      if (!skipBroken) throw error;
+      return undefined;
+    }
   }
 
   async #one(file: string): Promise<RgbImage> {
     const kept = this.#kept.get(file);
     if (kept !== undefined) return kept;
-    const image = await withImage(file, this.#options.prepare);
+    const image = await this.#decode(file);
     const { length } = image.data;
     if (!this.#kept.has(file) && this.#bytes + length <= (this.#options.limit ?? DEFAULT_LIMIT)) {
       this.#kept.set(file, image);
@@ -40,6 +74,21 @@ export class PixelCache {
     }
     return image;
   }
+
+  async #decode(file: string): Promise<RgbImage> {
+    try {
+      return await withImage(file, this.#options.prepare);
+    } catch (error) {
+      // A family that does not take a picture knows nothing of its file.
+      if (!isRocError(error) || error.message.includes(basename(file))) throw error;
+      throw new RocError(error.code, `${file}: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+/** Whether this is why a picture cannot be used. */
+export function isUnusable(error: unknown, pixels: PixelCache): boolean {
+  return isRocError(error) && pixels.unusable.some(({ message }) => message === error.message);
 }
 
 /** The mirror image, left for right. */

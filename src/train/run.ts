@@ -1,8 +1,6 @@
 /** A run folder from start to end: begun or taken up again, its settings checked, its figures written down. */
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import type { Sample } from "../data/index.js";
 import { saveCheckpoint } from "../engine/index.js";
 import { messageOf, RocError } from "../errors.js";
@@ -12,7 +10,7 @@ import { saveConfig } from "../models/save.js";
 import type { Mllm } from "../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../roc/index.js";
 import type { ProcessGroup } from "../torch/index.js";
-import { atomicWriteJson, makeFolder } from "../files/index.js";
+import { atomicWriteJson, checkSameSettings, makeFolder, takeLock, type Lock, type Settings } from "../files/index.js";
 import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { train, type TrainTask } from "./loop.js";
@@ -20,14 +18,17 @@ import { describeEnvironment, figuresOf, MetricsFile } from "./metrics-file.js";
 import { strategyObjective, type Scales } from "./objective.js";
 import type { Precision, TrainOptions } from "./options.js";
 import { PixelCache } from "./pixels.js";
+import { checkSamples, readUnusable, recordSamples, writeSamples, writeUnusable } from "./samples.js";
 import { EventFile } from "./tensorboard.js";
 import { reopen, type Trainable } from "./trainable.js";
 
 const CONFIG = "config.json";
+/** Held as long as a process trains in the folder. */
+const LOCK = "run.lock";
 /** Folder of a state that holds its adapters. */
 const ADAPTER = "adapter";
 /** Options that may change when a run is taken up again: they change nothing that is computed. */
-const FREE: ReadonlySet<string> = new Set(["recompute", "shardOptimizer", "keepLast", "keepBest"]);
+const FREE: ReadonlySet<string> = new Set(["recompute", "shardOptimizer", "keepLast", "keepBest", "skipBroken"]);
 
 /** Everything that a run needs to start, or to go on. */
 export interface RunPlan extends Scales {
@@ -35,6 +36,8 @@ export interface RunPlan extends Scales {
   readonly folder: string;
   /** Throw away what an earlier run has left there. Default false: go on with it. */
   readonly fresh?: boolean;
+  /** Go on with pictures and labels as they are now, whatever the run was begun with. Default false: an error. */
+  readonly acceptChangedData?: boolean;
   readonly options: TrainOptions;
   readonly weights: LossWeights;
   readonly train: readonly Sample[];
@@ -44,6 +47,8 @@ export interface RunPlan extends Scales {
    * resumed run, too, and must give the same weights again.
    */
   readonly start: (dtype: Precision) => Promise<Trainable>;
+  /** What the result of `start` depends on, by name: a run is only resumed with the same. See `startSettings()`. */
+  readonly from: Settings | (() => Promise<Settings>);
   /** Folder or hub name of what `start` opens, which adapters are written to belong to. */
   readonly base?: string;
   /** Length of a sample, see `TrainTask`. */
@@ -59,34 +64,80 @@ export interface RunPlan extends Scales {
 /**
  * Trains in a run folder and resumes there. The model is freed at the end: the states are what is left.
  *
- * @throws RocError USAGE where the folder holds a run of other settings; see `train()` for the rest
+ * @throws RocError USAGE where the folder holds a run of other settings or data; IN_USE where another process trains in
+ *   it; see `train()` for the rest
  */
 export async function* runTraining(plan: RunPlan): AsyncGenerator<TrainEvent, void, undefined> {
   const { group } = plan;
-  const isFirst = group === undefined || group.rank === 0;
-  const latest = await (group ? group.fromFirst(() => prepareFolder(plan)) : prepareFolder(plan));
+  if (group !== undefined && group.rank > 0) {
+    yield* trainIn(plan, await group.fromFirst<Prepared | undefined>(() => undefined));
+    return;
+  }
+  await makeFolder(plan.folder);
+  const lock = await takeLock(join(plan.folder, LOCK), `The run folder ${plan.folder}`);
+  try {
+    const prepared = await (group ? group.fromFirst(() => prepare(plan)) : prepare(plan));
+    for (const text of prepared.notes) yield { type: "note", step: prepared.resume?.state.step ?? 0, text };
+    yield* trainIn(plan, prepared);
+  } finally {
+    await release(lock);
+  }
+}
+
+/** What rank 0 finds in the run folder. */
+interface Prepared {
+  /** The state to go on from, if there is one. */
+  readonly resume: SavedState | undefined;
+  readonly notes: readonly string[];
+}
+
+/** Its folder may be gone: that is not what a run should end with. */
+async function release(lock: Lock): Promise<void> {
+  await lock.release().catch(() => undefined);
+}
+
+async function* trainIn(plan: RunPlan, prepared: Prepared | undefined): AsyncGenerator<TrainEvent, void, undefined> {
+  const rank = plan.group?.rank ?? 0;
   // The others get the weights of rank 0 later.
-  const resume = isFirst ? latest : undefined;
+  const resume = rank === 0 ? prepared?.resume : undefined;
   const trainable = await open(plan, resume);
   const { model } = trainable.parts;
+  const pixels = new PixelCache({ prepare: trainable.prepare, skipBroken: plan.options.skipBroken ?? false });
   try {
     using adapters = await adapt(plan, model, resume);
-    if (isFirst) await writeSettings(plan, trainable.parts, resume);
-    const record = isFirst ? await recorder(plan.folder, resume?.state.step ?? 0) : () => Promise.resolve();
-    for await (const event of train(taskOf(plan, trainable, adapters, latest), plan.options)) {
+    if (rank === 0) await writeEnvironment(plan, model);
+    const record = rank === 0 ? await recorder(plan.folder, resume?.state.step ?? 0) : () => Promise.resolve();
+    const task = taskOf(plan, trainable, adapters, prepared?.resume);
+    for await (const event of train({ ...task, pixels }, plan.options)) {
       await record(event);
       yield event;
     }
   } finally {
     model.dispose();
+    await writeUnusable(plan.folder, rank, pixels.unusable);
   }
 }
 
-/** The state to go on from, if there is one. */
-async function prepareFolder({ folder, fresh = false, options }: RunPlan): Promise<SavedState | undefined> {
-  await makeFolder(folder);
+/**
+ * Looks at the run folder and writes down what the run depends on; nothing of the model is loaded yet.
+ * @throws RocError USAGE where a run of other settings or data is there
+ */
+async function prepare(plan: RunPlan): Promise<Prepared> {
+  const { folder, fresh = false, acceptChangedData: accept = false } = plan;
   if (fresh) await clearRun(folder);
-  return openLatestState(folder, options);
+  const resume = await openLatestState(folder);
+  const settings = await settingsOf(plan);
+  const samples = await recordSamples(plan);
+  let notes: string[] = [];
+  if (resume !== undefined) {
+    const remedy = "Give the same again to go on with it, another folder, or --fresh to throw it away.";
+    await checkSameSettings(join(folder, CONFIG), settings, { what: `The run in ${folder}`, remedy, free: FREE });
+    const excused = await readUnusable(folder, await readdir(folder));
+    notes = (await checkSamples(folder, samples, { accept, excused })).map((text) => `the data have changed: ${text}`);
+  }
+  await atomicWriteJson(join(folder, CONFIG), settings);
+  await writeSamples(folder, samples);
+  return { resume, notes };
 }
 
 /** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
@@ -111,17 +162,16 @@ async function adapt(
 
 function taskOf(
   plan: RunPlan,
-  { parts, prepare }: Trainable,
+  { parts }: Trainable,
   adapters: LoraAdapters | undefined,
   resume: SavedState | undefined,
-): TrainTask {
+): Omit<TrainTask, "pixels"> {
   const { minutes, signal, length, group } = plan;
   return {
     model: parts.model,
     objective: strategyObjective(parts, plan, plan.weights),
     train: plan.train,
     validation: plan.validation,
-    pixels: new PixelCache({ prepare }),
     run: plan.folder,
     save: (folder) => (adapters ? saveAdapted(folder, plan, parts, adapters) : saveCheckpoint(folder, parts)),
     ...(adapters && { adapters }),
@@ -150,54 +200,22 @@ async function saveAdapted(
   await saveAdapter(join(folder, ADAPTER), model, adapters, { base, trained });
 }
 
-/** Writes `config.json` and `environment.json`; a resumed run's settings must be those that it was started with. */
-async function writeSettings(plan: RunPlan, parts: StrategyParts, resume: SavedState | undefined): Promise<void> {
-  const file = join(plan.folder, CONFIG);
-  const settings = settingsOf(plan, parts);
-  if (resume !== undefined) checkSame(settings, JSON.parse(await readFile(file, "utf8")) as unknown, plan.folder);
-  const { device } = parts.model;
+async function writeEnvironment({ folder }: RunPlan, { device }: Mllm): Promise<void> {
   const environment = { ...(await describeEnvironment()), device, command: process.argv.slice(2) };
-  await atomicWriteJson(file, settings);
-  await atomicWriteJson(join(plan.folder, "environment.json"), environment);
+  await atomicWriteJson(join(folder, "environment.json"), environment);
 }
 
-/** What determines a run, by name; plain JSON. */
-function settingsOf(plan: RunPlan, { model, strategy, templates }: StrategyParts): Record<string, unknown> {
-  const { min, max } = strategy.scale;
+/** What determines a run beside its pictures, by name; plain JSON. */
+async function settingsOf(plan: RunPlan): Promise<Settings> {
+  const { from } = plan;
   return {
     ...plan.options,
     ...(plan.group && { ranks: plan.group.worldSize }),
     lossWeights: plan.weights,
     dataScale: plan.scale,
     attributeScales: plan.attributeScales,
-    trainSamples: digestOf(plan.train),
-    validationSamples: digestOf(plan.validation),
-    prompts: templates.prompts,
-    answers: templates.answers,
-    strategy: strategy.name,
-    scoreTokens: { count: strategy.vocabulary?.scoreIds.length ?? 0, min, max },
-    family: model.family,
+    ...(typeof from === "function" ? await from() : from),
   };
-}
-
-function digestOf(samples: readonly Sample[]): string {
-  const labels = samples.map(({ id, score, votes, attributes }) => [id, score, votes ?? null, attributes ?? null]);
-  const digest = createHash("sha256").update(JSON.stringify(labels)).digest("hex").slice(0, 16);
-  return `${samples.length} samples, ${digest}`;
-}
-
-function checkSame(now: Record<string, unknown>, before: unknown, folder: string): void {
-  const known = typeof before === "object" && before !== null ? (before as Record<string, unknown>) : {};
-  const plain = JSON.parse(JSON.stringify(now)) as Record<string, unknown>;
-  const keys = new Set([...Object.keys(known), ...Object.keys(plain)].filter((key) => !FREE.has(key)));
-  const changed = [...keys].filter((key) => !isDeepStrictEqual(plain[key], known[key]));
-  if (changed.length === 0) return;
-  const list = changed.map((key) => `${key} was ${JSON.stringify(known[key])}, now ${JSON.stringify(plain[key])}`);
-  throw new RocError(
-    "USAGE",
-    `${folder} holds a run of other settings: ${list.join("; ")}. ` +
-      "Give the same again to go on with it, another folder, or --fresh to throw it away.",
-  );
 }
 
 /** Writes a run's figures down, from the step on that it starts after. */

@@ -1,7 +1,9 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
+import { digestCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
+import type { Settings } from "../files/index.js";
 import type { RgbImage } from "../image/types.js";
-import { loadMllm } from "../models/registry.js";
+import { loadMllm, towerElsewhere } from "../models/registry.js";
 import { addScoreTokens, createStrategy, DEFAULT_TEMPLATES, loadTemplates, strategyOf } from "../roc/index.js";
 import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../roc/index.js";
 import type { StrategyParts } from "../roc/index.js";
@@ -41,6 +43,23 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
   const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name };
   const parts = { model, processor, strategy, templates: vocabulary ? texts : { ...texts, scale: strategy.scale } };
   return { parts, prepare: (image) => processor.pixels(image) };
+}
+
+/**
+ * What `startFrom` depends on, for a run's settings: every byte of the checkpoint, and the options.
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CONFIG_INVALID
+ */
+export async function startSettings(folder: string, options: StartOptions = {}): Promise<Settings> {
+  const { templates = (await loadTemplates(folder)) ?? DEFAULT_TEMPLATES, strategy, n, min = 1, max = 10 } = options;
+  const tower = await towerElsewhere(folder, options.visionTower);
+  const { prompts, answers, levels } = templates;
+  return {
+    base: await digestCheckpoint(folder),
+    ...(tower !== undefined && { visionTower: await digestCheckpoint(tower) }),
+    strategy: strategy ?? templates.strategy ?? "roc",
+    scoreTokens: { count: n, min, max },
+    ...{ prompts, answers, levels, conversation: options.conversation },
+  };
 }
 
 /**

@@ -15,8 +15,10 @@ export interface AgreementOptions {
 }
 
 /**
- * Predicts every sample and compares, on the data set's scale.
- * @throws RocError USAGE without samples, ABORTED on the signal
+ * Predicts every sample whose picture can be used and compares, on the data set's scale.
+ *
+ * @throws RocError USAGE without samples, DATA_INVALID where none can be used, TRAINING for a score that is no finite
+ *   number, ABORTED on the signal
  */
 export async function agreement(
   objective: Objective,
@@ -24,19 +26,23 @@ export async function agreement(
   samples: readonly Sample[],
   { batchSize, signal, onProgress }: AgreementOptions,
 ): Promise<Agreement> {
+  if (samples.length === 0) throw new RocError("USAGE", "There is no sample to compare predictions with.");
   const predicted: number[] = [];
-  while (predicted.length < samples.length) {
+  const truth: number[] = [];
+  for (let done = 0; done < samples.length;) {
     await setImmediate();
     if (signal?.aborted === true) throw new RocError("ABORTED", "Stopped during a validation.");
-    const batch = samples.slice(predicted.length, predicted.length + batchSize);
-    predicted.push(...objective.predict(await pixels.get(batch.map(({ image }) => image))));
-    onProgress?.(predicted.length, samples.length);
+    const batch = samples.slice(done, done + batchSize);
+    const images = await Promise.all(batch.map((sample) => pixels.of(sample)));
+    truth.push(...batch.flatMap(({ score }, i) => (images[i] ? [score] : [])));
+    const usable = images.filter((image) => image !== undefined);
+    if (usable.length > 0) predicted.push(...objective.predict(usable));
+    done += batch.length;
+    onProgress?.(done, samples.length);
   }
-  if (samples.length === 0) throw new RocError("USAGE", "There is no sample to compare predictions with.");
-  const pairs = samples.flatMap(({ score }, i) =>
-    Number.isNaN(predicted[i]) ? [] : [[predicted[i] ?? NaN, score] as const],
-  );
-  const [scores, truth] = [pairs.map(([value]) => value), pairs.map(([, rating]) => rating)];
-  const figures = { srcc: srcc(scores, truth), plcc: plcc(scores, truth), mae: mae(scores, truth) };
-  return { ...figures, count: pairs.length, failed: samples.length - pairs.length };
+  if (truth.length === 0) throw new RocError("DATA_INVALID", "None of the pictures to validate with can be used.");
+  const understood = predicted.map((value) => !Number.isNaN(value));
+  const [scores, ratings] = [predicted, truth].map((values) => values.filter((_, i) => understood[i])) as [number[], number[]]; // prettier-ignore
+  const figures = { srcc: srcc(scores, ratings), plcc: plcc(scores, ratings), mae: mae(scores, ratings) };
+  return { ...figures, count: scores.length, failed: truth.length - scores.length };
 }

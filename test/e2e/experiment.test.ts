@@ -116,7 +116,7 @@ test("all cells by one command; killed and started again, with the same figures"
   await t.test("other settings are refused; more seeds and a part of the cells are not", async () => {
     const other = await experiment([await fileOf("whole", { train: { ...RECIPE, steps: 4 } })]);
     assert.equal(other.code, 2);
-    assert.match(other.stderr, /other train/);
+    assert.match(other.stderr, /train was \{"steps":3.*now \{"steps":4/);
     const more = await experiment([await fileOf("whole", { seeds: [1, 2] }), "--only", "llava/score/roc/"]);
     assert.equal(more.code, 0, more.stderr);
     assert.match(more.stderr, /3 runs, 2 of them finished before/);

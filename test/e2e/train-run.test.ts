@@ -8,7 +8,7 @@ import { readStudio, writeStudio, type LoadedDataset } from "../../src/data/inde
 import { load, saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/train/demo/create.js";
-import { runTraining, startFrom, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
+import { runTraining, startFrom, type RunPlan, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
 import { liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors } from "../../src/weights/index.js";
 
@@ -39,6 +39,7 @@ async function run(
   name: string,
   options: Partial<TrainOptions>,
   until?: (event: TrainEvent) => boolean,
+  plan: Partial<RunPlan> = {},
 ): Promise<TrainEvent[]> {
   const all: TrainEvent[] = [];
   const events = runTraining({
@@ -46,7 +47,9 @@ async function run(
     train: data.samples.filter(({ split }) => split === "train"),
     validation: data.samples.filter(({ split }) => split === "validation"),
     start: (dtype) => startFrom(join(folder, "start"), { weights: WEIGHTS, dtype }),
+    from: { base: "start" },
     base: "start",
+    ...plan,
   });
   for await (const event of events) {
     all.push(event);
@@ -107,7 +110,7 @@ test("recomputed activations end with the same bytes, and may be switched on in 
     assert.ok(bytes.equals(expected.get(file) ?? Buffer.of()), file);
   await assert.rejects(run("recomputed", { recompute: true }), {
     code: "USAGE",
-    message: /lora was \{.*now undefined/,
+    message: /lora was \{.*now not set/,
   });
 });
 

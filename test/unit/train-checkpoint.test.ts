@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/checkpoint.js";
+import { bestState, clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/checkpoint.js";
 import { describeEnvironment, MetricsFile } from "../../src/train/metrics-file.js";
 import { EventFile } from "../../src/train/tensorboard.js";
 
@@ -39,7 +39,9 @@ test("the latest and the best state are kept, older ones deleted", async () => {
   ] as const) {
     await saveState(run, stateAt(step, best), writer(String(step)));
   }
-  assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000008", "step-00000016"]);
+  assert.deepEqual((await readdir(run)).sort(), ["best", "latest", "step-00000008", "step-00000016"]);
+  assert.equal(await readFile(join(run, "best"), "utf8"), "step-00000008\n");
+  assert.deepEqual(await bestState(run), { folder: join(run, "step-00000008"), kind: "best" });
   const opened = await openLatestState(run);
   assert.deepEqual(opened?.state, stateAt(16, 8));
   assert.equal(await readFile(join(opened?.folder ?? "", "weights"), "utf8"), "16");
@@ -49,9 +51,8 @@ test("as many of the newest states are kept as asked for, the best one only wher
   const keep = { keepLast: 2, keepBest: false };
   for (const step of [4, 8, 12, 16]) await saveState(run, stateAt(step, 4), writer(String(step)), keep);
   assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000012", "step-00000016"]);
-  await mkdir(join(run, "step-00000020")); // renamed, but killed before `latest` was replaced
-  await openLatestState(run, keep);
-  assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000012", "step-00000016"]);
+  // The best one is not kept: the latest takes its place.
+  assert.deepEqual(await bestState(run), { folder: join(run, "step-00000016"), kind: "latest" });
 });
 
 test("whatever a kill leaves behind, the last whole state opens", async () => {
@@ -66,10 +67,52 @@ test("whatever a kill leaves behind, the last whole state opens", async () => {
 });
 
 test("a run killed before its first state was whole starts afresh", async () => {
-  await mkdir(join(run, "step-00000004"));
+  await mkdir(join(run, "step-00000004.tmp"));
   assert.equal(await openLatestState(run), undefined);
   assert.deepEqual(await readdir(run), []);
-  assert.equal(await openLatestState(join(run, "none")), undefined);
+});
+
+const LATEST_LOST: Record<string, (file: string) => Promise<unknown>> = {
+  missing: (file) => rm(file),
+  empty: (file) => writeFile(file, ""),
+  torn: (file) => writeFile(file, "step-000"),
+  "of another run": (file) => writeFile(file, "step-00000099\n"),
+};
+for (const [how, lose] of Object.entries(LATEST_LOST)) {
+  test(`where latest is ${how}, the newest whole state opens and none is deleted`, async () => {
+    for (const step of [4, 8]) await saveState(run, stateAt(step), writer(String(step)), { keepLast: 2 });
+    await lose(join(run, "latest"));
+    assert.equal((await openLatestState(run))?.state.step, 8);
+    assert.deepEqual((await readdir(run)).filter((name) => name !== "latest").sort(), [
+      "step-00000004",
+      "step-00000008",
+    ]);
+    await saveState(run, stateAt(12), writer("12"));
+    assert.equal((await openLatestState(run))?.state.step, 12);
+  });
+}
+
+test("a latest that cannot be read, or whose states are gone, refuses and deletes nothing", async () => {
+  await saveState(run, stateAt(4), writer("4"));
+  await rm(join(run, "latest"));
+  await mkdir(join(run, "latest"));
+  await assert.rejects(openLatestState(run), { code: "FILE_UNREADABLE", message: /latest/ });
+  assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000004"]);
+  await rm(join(run, "latest"), { recursive: true });
+  await writeFile(join(run, "latest"), "step-00000004\n");
+  await rm(join(run, "step-00000004"), { recursive: true });
+  await assert.rejects(openLatestState(run), {
+    code: "CHECKPOINT_INVALID",
+    message: /step-00000004, which is not there/,
+  });
+});
+
+test("a run may go back to an older state that latest names, and on over the newer one", async () => {
+  for (const step of [4, 8]) await saveState(run, stateAt(step), writer("old"), { keepLast: 2 });
+  await writeFile(join(run, "latest"), "step-00000004\n");
+  assert.equal((await openLatestState(run))?.state.step, 4);
+  const { folder } = await saveState(run, stateAt(8), writer("new"));
+  assert.equal(await readFile(join(folder, "weights"), "utf8"), "new");
 });
 
 test("a state that cannot be written leaves the one before it, and the error says what to do", async () => {
@@ -82,10 +125,11 @@ test("a state that cannot be written leaves the one before it, and the error say
 
 test("a damaged state is refused by file", async () => {
   const { folder } = await saveState(run, stateAt(4), writer("4"));
-  await writeFile(join(folder, "trainer.json"), "{}");
-  await assert.rejects(openLatestState(run), { code: "CHECKPOINT_INVALID", message: /trainer\.json/ });
-  await writeFile(join(run, "latest"), "../elsewhere");
-  await assert.rejects(openLatestState(run), { code: "CHECKPOINT_INVALID", message: /latest/ });
+  for (const text of ["{}", "not JSON", '{"format": "roc4mllm-trainer", "state": {"step": -1}}']) {
+    await writeFile(join(folder, "trainer.json"), text);
+    await assert.rejects(openLatestState(run), { code: "CHECKPOINT_INVALID", message: /trainer\.json/ });
+  }
+  assert.ok((await readdir(run)).includes("step-00000004"));
 });
 
 test("clearRun removes a run and nothing else", async () => {
@@ -104,6 +148,9 @@ test("metrics are cut back to the resumed step, and a half-written line goes", a
   await writeFile(path, '{"step":4,"lo', { flag: "a" });
   await metrics.truncate(2);
   assert.equal(await readFile(path, "utf8"), '{"step":1,"loss":1}\n{"step":2,"loss":0.5}\n');
+  await rm(path);
+  await mkdir(path);
+  await assert.rejects(metrics.truncate(0), { code: "FILE_UNREADABLE" });
 });
 
 test("the environment names node, torch and threads", async () => {

@@ -197,8 +197,11 @@ test("a run stops where validations do not get better for long, and a resumed on
   const end = events.at(-1);
   // The first validation is the best one: all predictions rank the pictures perfectly.
   assert.ok(end?.type === "end" && end.step === 3 && end.reason === "patience" && end.best?.step === 1);
-  assert.deepEqual((await readdir(runFolder())).sort(), ["latest", ...[1, 2, 3].map((step) => `step-0000000${step}`)]);
-  const saved = await openLatestState(runFolder(), options);
+  assert.deepEqual((await readdir(runFolder())).sort(), [
+    ...["best", "latest"],
+    ...[1, 2, 3].map((step) => `step-0000000${step}`),
+  ]);
+  const saved = await openLatestState(runFolder());
   const again = await collect(start({ options, resume: saved as SavedState }));
   assert.deepEqual(
     again.map(({ type }) => type),
@@ -208,7 +211,7 @@ test("a run stops where validations do not get better for long, and a resumed on
   run += 1;
   line = tensor([0.5, 0]);
   for await (const event of start({ options })) if (event.type === "checkpoint" && event.step === 2) break;
-  const half = await openLatestState(runFolder(), options);
+  const half = await openLatestState(runFolder());
   const rest = await collect(start({ options, resume: half as SavedState }));
   assert.equal(rest.at(-1)?.step, 3);
 });

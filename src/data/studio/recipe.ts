@@ -1,8 +1,8 @@
 /** The recipe of a studio folder: what determines every byte of it. It heads `studio.json`. */
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
+import { ifThere, readJsonAs } from "../../files/index.js";
 import { STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";
 import { JPEG_QUALITY } from "./render.js";
 import type { PictureOptions } from "./pictures.js";
@@ -76,13 +76,12 @@ function rendererName(): string {
   return `${name} ${version}`;
 }
 
-/** The recipe that a header file states, if there is one. */
+/**
+ * The recipe that a header file states; undefined where there is no such file.
+ * @throws RocError FILE_UNREADABLE; DATA_INVALID where it is no header: what was written by it is not known then
+ */
 export async function recipeIn(file: string): Promise<StudioRecipe | undefined> {
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return z.object({ recipe: recipeSchema }).parse(JSON.parse(text)).recipe;
-  } catch {
-    return undefined;
-  }
+  const remedy = "Restore it, or write the studio to another folder.";
+  return (await ifThere(readJsonAs(file, z.object({ recipe: recipeSchema }), { remedy, invalid: "DATA_INVALID" })))
+    ?.recipe;
 }

@@ -9,7 +9,7 @@ import { copyFile, link, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { RocError } from "../../errors.js";
-import { atomicWriteFile, exists, makeFolder } from "../../files/index.js";
+import { atomicWriteFile, exists, makeFolder, takeLock, type Lock } from "../../files/index.js";
 import { firstExisting } from "../files.js";
 import type { OnProgress } from "../types.js";
 import { avaLabels } from "./formats/ava.js";
@@ -21,6 +21,8 @@ import { formatRecipe, HEADER, pictureOptions, recipeIn, recipeOf, type RecipeOp
 import { encodePhoto } from "./render.js";
 
 const PENDING = "studio.pending.json";
+/** Held while a folder is written. */
+const LOCK = "studio.lock";
 /** Pictures encoded at a time; the canvas encodes on Node's own threads. */
 const AT_ONCE = 4;
 
@@ -112,24 +114,36 @@ async function writeTargets(
   recipe: StudioRecipe,
   { onProgress, signal }: WriteStudioOptions,
 ): Promise<number> {
-  const done = await Promise.all(all.map(({ folder, recipe }) => isWhole(folder, recipe)));
-  const open = all.filter((_, i) => done[i] !== true);
-  if (open.length === 0) {
+  if ((await openOf(all)).length === 0) {
     onProgress?.(recipe.count, recipe.count);
     return 0;
   }
   const studio = makePictures(pictureOptions(recipe));
   // Everything that can be refused is refused before anything is written.
   const images = new Map(all.map((target) => [target, target.format.imagesOf(studio)]));
-  const labels = open.map((target) => target.format.labels(studio));
-  for (const target of open) await refuseForeign(target);
-  for (const target of open) await prepare(target, images.get(target) ?? []);
-  const places = studio.pictures.map(({ index }) =>
-    all.map((target) => join(target.folder, images.get(target)?.[index] ?? "")),
-  );
-  const rendered = await writeImages(studio, recipe.longEdge, places, onProgress, signal);
-  for (const [i, target] of open.entries()) await finish(target, labels[i] ?? {}, studio, images.get(target) ?? []);
-  return rendered;
+  const labels = new Map(all.map((target) => [target, target.format.labels(studio)]));
+  for (const target of all) await refuseForeign(target);
+  const locks: Lock[] = [];
+  try {
+    for (const { folder } of all) locks.push(await takeLock(join(folder, LOCK), `The studio in ${folder}`));
+    // Another process may have written some meanwhile.
+    const open = await openOf(all);
+    for (const target of open) await prepare(target, images.get(target) ?? []);
+    const places = studio.pictures.map(({ index }) =>
+      all.map((target) => join(target.folder, images.get(target)?.[index] ?? "")),
+    );
+    const rendered = await writeImages(studio, recipe.longEdge, places, onProgress, signal);
+    for (const target of open) await finish(target, labels.get(target) ?? {}, studio, images.get(target) ?? []);
+    return rendered;
+  } finally {
+    for (const lock of locks) await lock.release();
+  }
+}
+
+/** The targets that do not hold their recipe yet. */
+async function openOf(all: readonly Target[]): Promise<Target[]> {
+  const done = await Promise.all(all.map(({ folder, recipe }) => isWhole(folder, recipe)));
+  return all.filter((_, i) => done[i] !== true);
 }
 
 async function isWhole(folder: string, recipe: StudioRecipe): Promise<boolean> {
@@ -149,7 +163,7 @@ async function prepare({ folder, recipe, format }: Target, images: readonly stri
   if (!isDeepStrictEqual(pending, recipe)) {
     await makeFolder(folder);
     // The old recipe stays until what it wrote is gone: whoever is stopped here begins here again.
-    await rename(join(folder, HEADER), join(folder, PENDING)).catch(() => undefined);
+    if (whole !== undefined) await rename(join(folder, HEADER), join(folder, PENDING));
     const written = [whole, pending].flatMap((old) => (old ? FORMATS[old.kind ?? "ava"].owns : []));
     for (const old of new Set([...written, ...format.owns])) {
       await rm(join(folder, old), { recursive: true, force: true });

@@ -7,6 +7,8 @@ export { parseLlavaConfig, rowsPerImage, type LlavaConfig, type VisionConfig } f
 export { loadLlava } from "./load.js";
 export { createLlava, LlavaModel } from "./model.js";
 export { llavaName } from "./names.js";
+export { isOriginal } from "./original.js";
 export { createLlavaProcessor, loadLlavaProcessor, type LlavaProcessorParts } from "./processor.js";
+export { towerFolder } from "./tower.js";
 
 export const llava: Family = { load: loadLlava, loadImages: loadLlavaImages, loadProcessor: loadLlavaProcessor };

@@ -15,7 +15,7 @@ import {
 import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { LossWeights } from "../../roc/index.js";
-import { atomicWriteJson, makeFolder } from "../../files/index.js";
+import { atomicWriteJson, isMissing, makeFolder } from "../../files/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../events.js";
 import { describeEnvironment } from "../metrics-file.js";
 import { strategyObjective } from "../objective.js";
@@ -26,7 +26,7 @@ import { reopen } from "../trainable.js";
 import { agreement } from "../validate.js";
 import { modelCard, type DemoReport } from "./card.js";
 import { createDemo } from "./create.js";
-import type { DemoModel } from "./sizes.js";
+import { DEMO_TEMPLATES, type DemoModel } from "./sizes.js";
 
 export interface DemoOptions {
   /** Where the checkpoint goes; replaced if it holds an earlier demo. */
@@ -80,7 +80,10 @@ export async function makeDemo(options: DemoOptions): Promise<DemoReport> {
 
 /** A folder that is replaced at the end must be empty or an earlier demo. */
 async function checkReplaceable(folder: string): Promise<void> {
-  const entries = await readdir(folder).catch((): string[] => []);
+  const entries = await readdir(folder).catch((error: unknown): string[] => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
   if (entries.length === 0 || entries.includes(REPORT)) return;
   throw new RocError("USAGE", `${folder} holds something else than a demo checkpoint; give another folder.`);
 }
@@ -111,6 +114,7 @@ async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: n
     train: partOf(data, "train"),
     validation: partOf(data, "validation"),
     start: () => createDemo(join(folder, "tokenizer"), train.seed, model, weights),
+    from: { model, templates: DEMO_TEMPLATES },
     ...(fresh !== undefined && { fresh }),
     ...(minutes !== undefined && { minutes: Math.max(0.1, minutes - minutesSpent - RESERVE) }),
     ...(signal !== undefined && { signal }),
