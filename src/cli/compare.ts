@@ -1,9 +1,8 @@
 /** `roc4mllm compare`: whether one system is better than another on the same pictures. */
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
-import { RocError } from "../errors.js";
-import { readTable, versus, type Prediction, type Versus } from "../eval/runner/index.js";
+import { readEvaluation, versus, type RunSummary, type Versus } from "../eval/runner/index.js";
+import type { Settings } from "../files/index.js";
 import type { Context } from "./io.js";
 import { whole } from "./train-options.js";
 
@@ -15,7 +14,7 @@ interface Flags {
 }
 
 const HELP = `
-A and B are folders that roc4mllm eval wrote, of the same data set. Both are given the same resampled pictures each time; p is
+A and B are folders that roc4mllm eval wrote, of the same data set and part. Both are given the same resampled pictures each time; p is
 two-sided. Differences are A less B: above 0 is better for SRCC, PLCC and KRCC, below 0 for MAE and RMSE.
 
 Example:
@@ -32,20 +31,22 @@ export function compareCommand({ io }: Context): Command {
     .option("--json", "one JSON object")
     .addHelpText("after", HELP)
     .action(async (a: string, b: string, { score, resamples, seed, json }: Flags) => {
-      const result = versus(await predictionsOf(a), await predictionsOf(b), { resamples, seed }, score);
+      const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
+      const other = first.summary && second.summary ? differencesOf(first.summary, second.summary) : [];
+      if (other.length > 0) io.stderr.write(`note: ${a} and ${b} are not of the same data: ${other.join("; ")}\n`);
+      const result = versus(first.predictions, second.predictions, { resamples, seed }, score);
       io.stdout.write(json ? `${JSON.stringify({ a, b, ...result })}\n` : text(a, b, result));
     });
 }
 
-async function predictionsOf(folder: string): Promise<Prediction[]> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    throw new RocError("FILE_NOT_FOUND", `${folder} cannot be read; give a folder that roc4mllm eval wrote.`, {
-      cause,
-    });
-  });
-  const table = names.find((name) => /^predictions\.(csv|parquet)$/.test(name));
-  if (table) return readTable(join(folder, table));
-  throw new RocError("FILE_NOT_FOUND", `${folder} holds no predictions; give a folder that roc4mllm eval wrote.`);
+/** What two evaluations should have alike, where their summaries say it. */
+function differencesOf(a: RunSummary, b: RunSummary): string[] {
+  const of = ({ provenance: { data, split, limit, labels }, scale }: RunSummary): Settings => {
+    return { data, scale, split, limit: limit ?? null, labels };
+  };
+  const [first, second] = [of(a), of(b)];
+  const names = Object.keys(first).filter((name) => !isDeepStrictEqual(first[name], second[name]));
+  return names.map((name) => `${name} ${JSON.stringify(first[name])} and ${JSON.stringify(second[name])}`);
 }
 
 function text(a: string, b: string, { count, leftOut, differences }: Versus): string {

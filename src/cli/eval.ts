@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { exists } from "../files/index.js";
+import { atomicWriteJson, digestFile, exists } from "../files/index.js";
 import { SPLITS, type LoadedDataset, type Sample, type Split } from "../data/index.js";
 import { ERROR_CODES, RocError } from "../errors.js";
 import { captionFigures } from "../eval/captions/evaluate.js";
@@ -11,7 +11,6 @@ import { PARSER } from "../eval/captions/scene-graph.js";
 import { ratedOf, SCORE, summarise, writeTable } from "../eval/runner/index.js";
 import type { Prediction, Provenance, RunSummary } from "../eval/runner/index.js";
 import { gitRevision } from "../train/revision.js";
-import { atomicWriteJson } from "../files/index.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import {
   fromCheckpoint,
@@ -26,6 +25,7 @@ import { addOnnxOptions, fromOnnx, parseScale, type OnnxFlags } from "./eval-onn
 import { summaryText } from "./eval-text.js";
 import type { Context } from "./io.js";
 import { failureExitCode } from "./json.js";
+import { addModelOptions, type ModelFlags } from "./model-options.js";
 import { packageVersion } from "./program.js";
 import { REPORT_FILE, writeReport } from "./report.js";
 import { DEMO_MODEL } from "../engine/demo.js";
@@ -34,7 +34,7 @@ import { number, whole } from "./train-options.js";
 /** Lies in what the studio wrote, whichever data set's format it has. */
 const STUDIO_FILE = "studio.json";
 
-interface Flags extends DataFlags, OnnxFlags, FileFlags {
+interface Flags extends DataFlags, OnnxFlags, FileFlags, ModelFlags {
   readonly model?: string;
   readonly data: string;
   readonly split: Split | "all";
@@ -55,7 +55,8 @@ interface Flags extends DataFlags, OnnxFlags, FileFlags {
 const HELP = `
 Writes DIR/predictions.csv (or .parquet), one row a picture with the full distribution, DIR/summary.json and with --report
 DIR/${REPORT_FILE}. While it runs, DIR/${PARTIAL} grows by a line a picture: stop it at any moment, and the
-same command goes on. A picture that is not there, and a picture or an answer that cannot be read, is counted and reported;
+same command goes on. What another checkpoint, data set, folder of pictures, dtype, predictions file or the like has left
+or finished in DIR is neither gone on with nor replaced, unless --fresh is given. A picture that is not there, and a picture or an answer that cannot be read, is counted and reported;
 the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers. --predictions needs
 no pictures.
 
@@ -93,9 +94,9 @@ export function evalCommand(context: Context): Command {
     .option("--resamples <n>", "of the bootstrap", whole(1), 2000)
     .option("--seed <n>", "of the bootstrap", whole(0), 0)
     .option("--report", `write the page ${REPORT_FILE} too`)
-    .option("--fresh", "throw away what an interrupted evaluation left")
+    .option("--fresh", "throw away what an evaluation left in the folder, interrupted or finished")
     .option("--json", "print the summary as one JSON object");
-  addDataOptions(addOnnxOptions(command)).addHelpText("after", HELP);
+  addDataOptions(addOnnxOptions(addModelOptions(command))).addHelpText("after", HELP);
   return command.action(() => evaluate(command.opts(), context));
 }
 
@@ -116,17 +117,24 @@ async function evaluate(flags: Flags, context: Context): Promise<void> {
   const source = withMissing(await sourceOf(flags, wanted, context), wanted);
   noteOutside(source, data.scale, context);
   const { seed, resamples, threshold } = flags;
-  const summary: RunSummary = {
-    provenance: await provenanceOf(source, wanted, flags),
+  const table = `predictions.${flags.format}`;
+  const figures = {
     ...summarise(source.predictions, { scale: data.scale, seed, resamples, threshold }),
     captions: await captionFigures(source.predictions, { jar: flags.spiceJar, signal }),
   };
-  await writeTable(join(source.out, `predictions.${flags.format}`), source.predictions);
+  await writeTable(join(source.out, table), source.predictions);
+  const predictions = { file: table, sha256: await digestFile(join(source.out, table)) };
+  const summary: RunSummary = {
+    provenance: { ...(await provenanceOf(source, wanted, flags)), predictions },
+    ...figures,
+  };
   // A table in the other format would be that of an earlier evaluation.
   await rm(join(source.out, flags.format === "csv" ? "predictions.parquet" : "predictions.csv"), { force: true });
   await atomicWriteJson(join(source.out, "summary.json"), summary);
   await rm(join(source.out, PARTIAL), { force: true });
-  if (flags.report) await writeReport(source.out, join(source.out, REPORT_FILE), signal);
+  const report = join(source.out, REPORT_FILE);
+  // One that is there would be of an earlier evaluation.
+  if (flags.report || (await exists(report))) await writeReport(source.out, report, signal);
   io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, data.name));
   for (const note of ignoredNotes(summary, source, flags)) io.stderr.write(`note: ${note}\n`);
   io.stderr.write(`Wrote ${source.out}\n`);
@@ -137,6 +145,9 @@ function checkFlags(flags: Flags): void {
   const { model, predictions, onnx } = flags;
   const given = Object.entries({ "--model": model, "--predictions": predictions, "--onnx": onnx });
   const named = given.flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const computing = (["resize", "visionTower", "device", "dtype"] as const).filter((key) => flags[key] !== undefined);
+  if (computing.length > 0 && (predictions ?? onnx) !== undefined)
+    throw new RocError("USAGE", "--resize, --vision-tower, --device and --dtype go with --model.");
   if (named.length > 1) throw new RocError("USAGE", `${named.join(" and ")} exclude one another; give one of them.`);
   const { idColumn, scoreColumn, predictionsScale } = flags;
   if (predictions === undefined && (idColumn ?? scoreColumn ?? predictionsScale) !== undefined)
@@ -146,7 +157,7 @@ function checkFlags(flags: Flags): void {
 function sourceOf(flags: Flags, wanted: Wanted, context: Context): Promise<Source> {
   if (flags.predictions !== undefined) return fromFile(flags.predictions, flags, wanted, context);
   if (flags.onnx !== undefined) return fromOnnx(flags.onnx, flags, wanted, context);
-  return fromCheckpoint(flags.model ?? DEMO_MODEL, wanted, context);
+  return fromCheckpoint(flags.model ?? DEMO_MODEL, flags, wanted, context);
 }
 
 function wantedOf(data: LoadedDataset, flags: Flags): Wanted {
@@ -167,7 +178,8 @@ function wantedOf(data: LoadedDataset, flags: Flags): Wanted {
     throw new RocError("DATA_INVALID", `${all}: looked for ${first?.image}. Give their folder by --images.`);
   }
   const samples = flags.predictions === undefined ? present : rated;
-  return { data, rated, samples, missing, labels: digestOf(rated), split, out, fresh, comments };
+  const labels = digestOf(rated);
+  return { data, rated, samples, missing, labels, split, limit, out, fresh, comments };
 }
 
 function missingNote({ rated, missing }: Wanted, { predictions }: Flags): string[] {
@@ -205,7 +217,9 @@ function ignoredNotes({ captions, scored }: RunSummary, { kind, predictions }: S
 }
 
 function digestOf(samples: readonly Sample[]): string {
-  const labels = samples.map(({ id, score, attributes }) => [id, score, attributes ?? null]);
+  const labels = samples.map(({ id, score, attributes, votes, comments, theme, split }) =>
+    [id, score, attributes, votes, comments, theme, split].map((value) => value ?? null),
+  );
   return createHash("sha256").update(JSON.stringify(labels)).digest("hex").slice(0, 16);
 }
 
@@ -215,7 +229,7 @@ async function provenanceOf(
   { data, labels, split, missing }: Wanted,
   flags: Flags,
 ): Promise<Provenance> {
-  const { kind, system, method, onnx, torch, unmatched, columns } = source;
+  const { kind, system, method, onnx, torch, unmatched, columns, settings } = source;
   return {
     kind,
     system,
@@ -227,6 +241,7 @@ async function provenanceOf(
     split,
     ...(flags.limit !== undefined && { limit: flags.limit }),
     labels,
+    settings,
     missingImages: missing.length,
     ...(unmatched !== undefined && { unmatchedRows: unmatched }),
     ...(columns && { columns }),

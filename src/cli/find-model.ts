@@ -1,12 +1,12 @@
 /** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
-import { exists, readJson } from "../files/index.js";
+import { exists } from "../files/index.js";
 import { resolveModel, type DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
-import { downloadProgress } from "./download-progress.js";
+import { createProgress, type Progress } from "./progress.js";
 
 /** Files that tell a photograph by their names. */
 const PHOTO = /\.(jpe?g|png|webp|avif|tiff?|gif|heic|heif|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
@@ -24,6 +24,8 @@ export interface FoundModel {
   readonly folder: string;
   readonly visionTower: string | undefined;
 }
+
+const MEGABYTE = 1e6;
 
 /**
  * Finds a model as {@link findModel}, but downloads nothing.
@@ -62,12 +64,17 @@ export async function findModel(
 }
 
 async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {
-  const progress = downloadProgress(io.stderr, `MB of ${name}`);
-  const { onProgress, onWait } = progress;
+  let progress: Progress | undefined;
+  const onProgress: DownloadOptions["onProgress"] = (bytes, total) => {
+    // What is in the cache needs no bar.
+    if (bytes === total && !progress) return;
+    progress ??= createProgress(io.stderr, `MB of ${name}`, Math.ceil(total / MEGABYTE));
+    progress.update(Math.floor(bytes / MEGABYTE));
+  };
   try {
-    return await resolveModel(name, { signal, settings, onProgress, onWait });
+    return await resolveModel(name, { signal, onProgress, ...(settings && { settings }) });
   } finally {
-    progress.stop();
+    progress?.stop();
   }
 }
 
@@ -75,11 +82,19 @@ const config = z.looseObject({ mm_vision_tower: z.string().optional(), vision_co
 
 /** The tower that an original LLaVA names, where it is in no folder beside the checkpoint: to be had from the hub. */
 async function namedTower(folder: string): Promise<string | undefined> {
-  // The loader says what is wrong with it.
-  const { data } = config.safeParse(await readJson(join(folder, "config.json")).catch(() => ({})));
-  const { mm_vision_tower: name, vision_config } = data ?? {};
+  const text = await readFile(join(folder, "config.json"), "utf8").catch(() => "{}");
+  const { mm_vision_tower: name, vision_config } = parse(text);
   if (name === undefined || vision_config !== undefined || !/^[\w.-]+\/[\w.-]+$/.test(name)) return undefined;
   const places = [join(folder, name), join(folder, "..", name), join(folder, "..", basename(name))];
   const there = await Promise.all(places.map((place) => exists(join(place, "config.json"))));
   return there.includes(true) ? undefined : name;
+}
+
+function parse(text: string): z.infer<typeof config> {
+  try {
+    return config.parse(JSON.parse(text));
+  } catch {
+    // The loader says what is wrong with it.
+    return {};
+  }
 }

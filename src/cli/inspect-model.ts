@@ -10,7 +10,7 @@ import { loadImages, loadModel } from "../models/registry.js";
 import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import type { Context, Io } from "./io.js";
-import { FLOATS } from "./score.js";
+import { FLOATS } from "./model-options.js";
 
 interface ModelOptions {
   readonly model: string;

@@ -26,6 +26,8 @@ Exit codes:
   ${ERROR_CODES.TORCH}    libtorch reported an error
   ${ERROR_CODES.TRAINING}    a training run cannot go on, or memory is short
   ${ERROR_CODES.NETWORK}    the hub cannot be reached, or refused
+  ${ERROR_CODES.IN_USE}    another process uses the file or folder
+  ${ERROR_CODES.SCORE_NOT_FINITE}   a model gave NaN or infinite numbers
   ${ERROR_CODES.INTERNAL}   a bug of ours
   ${ERROR_CODES.ABORTED}  stopped by you`;
 

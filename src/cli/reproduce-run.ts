@@ -1,18 +1,17 @@
 /** What `reproduce --run` does about cells that no run fills: writes the twin, trains by the table's recipe, evaluates. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { readJson } from "../files/index.js";
+import { atomicWriteJson, checkSameSettings, exists, readJson, type Settings } from "../files/index.js";
 import { findRun, type Run } from "../eval/reproduce/runs.js";
 import { BACKBONES, type Backbone, type DatasetKey, type PublishedTable } from "../eval/reproduce/types.js";
 import type { StrategyName } from "../roc/strategy-names.js";
 import { evalCommand } from "./eval.js";
 import type { Context } from "./io.js";
+import { packageVersion } from "./program.js";
 import { trainCommand } from "./train.js";
 import { writeTwin } from "./twins.js";
-import { makeFolder } from "../files/index.js";
 
 /** The paper's recipe by data set, texts and backbone (compiled files lie in dist/src/cli/). */
 const CONFIGS = fileURLToPath(new URL("../../../configs/base", import.meta.url));
@@ -65,7 +64,13 @@ export async function makeRuns(
   for (const cell of cellsOf(table, options.backbone)) {
     const { dataset, backbone, strategy, comments } = cell;
     const system = { method: "", backbone, strategy, comments };
-    if (findRun(runs.filter((run) => run.studio === studio), dataset, system)) continue; // prettier-ignore
+    const found = findRun(runs.filter((run) => run.studio === studio), dataset, system); // prettier-ignore
+    const name = nameOf(cell);
+    if (found) {
+      // One that somebody else made is taken as it is; ours has to be what is asked for now.
+      if (resolve(found.folder) === resolve(options.work, "runs", name)) await checkMade(cell, options);
+      continue;
+    }
     if (studio && !options.bases.has(backbone)) {
       notes.push(`${nameOf(cell)} is left out: give a small ${BACKBONES[backbone]} to start from (--base FOLDER).`);
       continue;
@@ -96,13 +101,39 @@ function nameOf({ dataset, backbone, strategy, comments }: Cell): string {
   return [dataset, backbone, strategy, ...(comments ? ["comments"] : [])].join("-");
 }
 
+/** Where it is kept what a run is made with. */
+function madeFile(cell: Cell, { work }: RunOptions): string {
+  return join(work, "configs", `${nameOf(cell)}.made.json`);
+}
+
+/** All that a run is made with: the training's configuration, the checkpoint that it starts from, the twin's pictures. */
+async function madeWith(cell: Cell, options: RunOptions): Promise<Settings> {
+  // Places and names may change: what lies there counts.
+  const { extends: _, out: __, model: ___, data, ...recipe } = configOf(cell, options);
+  const base = options.bases.get(cell.backbone);
+  const { pictures, seed } = options;
+  const { digestCheckpoint } = await import("../engine/identity.js");
+  const twin = { pictures, seed, ...(base !== undefined && { base: await digestCheckpoint(base) }) };
+  const from = options.data === undefined ? twin : { data: resolve(dataFolder(cell.dataset, options)) };
+  return { ...recipe, validation: data["validation"] ?? null, ...from, version: packageVersion() };
+}
+
+/** @throws RocError USAGE where the run was made with other settings than those of now, naming them; FILE_NOT_FOUND */
+async function checkMade(cell: Cell, options: RunOptions): Promise<void> {
+  const remedy = "Give another --work, or delete it to make it again.";
+  const what = `The run ${join(options.work, "runs", nameOf(cell))}`;
+  await checkSameSettings(madeFile(cell, options), await madeWith(cell, options), { what, remedy });
+}
+
 async function makeRun(cell: Cell, options: RunOptions, context: Context): Promise<void> {
   const name = nameOf(cell);
+  const made = madeFile(cell, options);
+  if (await exists(made)) await checkMade(cell, options);
+  else await atomicWriteJson(made, await madeWith(cell, options));
   const data = await dataOf(cell.dataset, options, context);
   const config = join(options.work, "configs", `${name}.json`);
-  await makeFolder(join(options.work, "configs"));
-  const out = join(options.work, "train", name);
-  await writeFile(config, `${JSON.stringify(configOf(cell, options, data, out), null, 2)}\n`);
+  const out = trainingOf(cell, options);
+  await atomicWriteJson(config, configOf(cell, options));
   const quiet = { ...context, io: { ...context.io, stdout: context.io.stderr }, setExitCode: () => undefined };
   await trainCommand(quiet).exitOverride().parseAsync([config], { from: "user" });
   const { bestState } = await import("../train/index.js");
@@ -113,8 +144,11 @@ async function makeRun(cell: Cell, options: RunOptions, context: Context): Promi
     .parseAsync([...evaluation, ...(cell.comments ? ["--comments"] : [])], { from: "user" });
 }
 
+type Config = { readonly data: Readonly<Record<string, unknown>>; readonly extends: readonly string[]; readonly out: string; readonly model?: string }; // prettier-ignore
+
 /** The paper's recipe; on the studio from a small checkpoint, on this machine's processor. */
-function configOf(cell: Cell, options: RunOptions, data: string, out: string): object {
+function configOf(cell: Cell, options: RunOptions): Config {
+  const [data, out] = [dataFolder(cell.dataset, options), trainingOf(cell, options)];
   const { dataset, backbone, strategy, comments, attributes } = cell;
   const texts = comments ? "score-and-comment" : attributes ? `${dataset}-attributes` : "score";
   const layers = ["paper", BACKBONE_FILES[backbone], dataset, texts].map((layer) => join(CONFIGS, `${layer}.yaml`));
@@ -135,11 +169,19 @@ function configOf(cell: Cell, options: RunOptions, data: string, out: string): o
   return { ...own, data: { folder: data, ...(options.data === undefined && { validation: 0.1 }) } };
 }
 
+function trainingOf(cell: Cell, { work }: RunOptions): string {
+  return join(work, "train", nameOf(cell));
+}
+
+function dataFolder(dataset: DatasetKey, { data, work }: RunOptions): string {
+  return data === undefined ? join(work, "studio", dataset) : join(data, FOLDERS[dataset]);
+}
+
+/** The folder of a data set; on the studio its twin, which is written where it is not there. */
 async function dataOf(dataset: DatasetKey, options: RunOptions, context: Context): Promise<string> {
-  const { data, work, pictures, seed } = options;
-  if (data !== undefined) return join(data, FOLDERS[dataset]);
-  const folder = join(work, "studio", dataset);
-  await writeTwin(dataset, folder, { count: pictures, seed }, context);
+  const { data, pictures, seed } = options;
+  const folder = dataFolder(dataset, options);
+  if (data === undefined) await writeTwin(dataset, folder, { count: pictures, seed }, context);
   return folder;
 }
 

@@ -3,27 +3,18 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ERROR_CODES } from "../errors.js";
 import { DEMO_MODEL } from "../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
-import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
-import type { DType } from "../torch/index.js";
-import { findModel } from "./find-model.js";
 import { expandInputs, type Inputs } from "./inputs.js";
 import type { Context } from "./io.js";
 import { failureExitCode, isFailure, resultLine } from "./json.js";
+import { addModelOptions, loadNamed, type ModelFlags } from "./model-options.js";
 import { createProgress, type Progress } from "./progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "./table.js";
 
-/** Of weights. */
-export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
-
-interface ScoreOptions {
+interface ScoreOptions extends ModelFlags {
   readonly model: string;
   readonly json?: true;
   readonly sort?: true;
   readonly maxPixels?: number;
-  readonly resize?: ResizeMode;
-  readonly visionTower?: string;
-  readonly device: string;
-  readonly dtype?: DType;
   readonly comments?: true;
   readonly allowDamaged?: true;
 }
@@ -85,10 +76,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const inputs = await expandInputs(args, stdin);
   const { files, notes, lost } = inputs;
   for (const note of notes) stderr.write(`note: ${note}\n`);
-  const { load } = await context.engine();
-  const { resize, device, dtype } = options;
-  const { folder, visionTower } = await findModel(options.model, options.visionTower, context);
-  using model = await load(folder, { resize, visionTower, device, dtype, signal: context.signal });
+  using model = await loadNamed(options.model, options, context);
   const write = createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
@@ -128,7 +116,7 @@ Examples:
 
 /** The command. */
 export function scoreCommand(context: Context): Command {
-  return new Command("score")
+  const command = new Command("score")
     .description("score photos: how good, and how sure")
     .argument(
       "<inputs...>",
@@ -144,18 +132,8 @@ export function scoreCommand(context: Context): Command {
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
     .option("--sort", "best first (default: the order of the inputs)")
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
-    .addOption(
-      new Option("--resize <mode>", "photos that are not square, instead of as the checkpoint says").choices(
-        RESIZE_MODES,
-      ),
-    )
-    .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu")
-    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
-    .option(
-      "--vision-tower <folder>",
-      "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
-    )
-    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", parsePixels)
+    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", parsePixels);
+  return addModelOptions(command)
     .addHelpText("after", HELP)
     .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));
 }

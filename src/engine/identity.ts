@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { digestFile } from "../files/index.js";
+import { towerElsewhere } from "../models/registry.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
@@ -15,23 +16,30 @@ const COMMIT = /^[0-9a-f]{40}$/;
  * SHA-256 over every byte of what decides a checkpoint's scores: weights, configuration, tokenizer, templates; 64 hex
  * digits. Large files are read once, see `digestFile()`.
  *
- * @param others further files that decide them: a vision tower that lies elsewhere
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
  */
-export async function digestCheckpoint(
-  folder: string,
-  others: readonly string[] = [],
-  signal?: AbortSignal,
-): Promise<string> {
+export async function digestCheckpoint(folder: string, signal?: AbortSignal): Promise<string> {
   const names = (await readdir(folder)).filter((name) => PARTS.test(name)).sort();
   const hash = createHash("sha256");
-  for (const file of [...names.map((name) => join(folder, name)), ...others]) {
-    hash.update(`${basename(file)} ${await digestFile(file, signal)}\n`);
-  }
+  for (const name of names) hash.update(`${name} ${await digestFile(join(folder, name), signal)}\n`);
   return hash.digest("hex");
 }
 
-/** `name@digest`: the checkpoint's name and 8 hex digits of {@link digestCheckpoint}. */
+/**
+ * {@link digestCheckpoint} of a checkpoint and, where it keeps its vision tower elsewhere, of that too.
+ *
+ * @param visionTower its folder; default: as the checkpoint names it
+ */
+export async function digestModel(folder: string, visionTower?: string, signal?: AbortSignal): Promise<string> {
+  const digest = await digestCheckpoint(folder, signal);
+  const tower = await towerElsewhere(folder, visionTower);
+  if (tower === undefined) return digest;
+  return createHash("sha256")
+    .update(`${digest}\nvision tower ${await digestCheckpoint(tower, signal)}\n`)
+    .digest("hex");
+}
+
+/** `name@digest`: the checkpoint's name and 8 hex digits of {@link digestModel}. */
 export function checkpointName(folder: string, digest: string): string {
   return `${nameOf(resolve(folder))}@${digest.slice(0, 8)}`;
 }

@@ -18,7 +18,7 @@ import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
 import { readJson } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
-import { checkpointName, digestCheckpoint } from "./identity.js";
+import { checkpointName, digestModel } from "./identity.js";
 import { pathOf } from "./inputs.js";
 import { createModel } from "./model.js";
 import type { Model } from "./types.js";
@@ -50,13 +50,17 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const { signal, device, dtype, visionTower, resize } = options;
   const { strategy, templates, conversation } = await readStrategy(folder);
-  const name = checkpointName(folder, await digestCheckpoint(folder));
   checkAborted(signal, folder);
+  const digest = await digestModel(folder, visionTower, signal).catch((error: unknown) => {
+    checkAborted(signal, folder);
+    throw error;
+  });
+  const name = checkpointName(folder, digest);
   const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
   try {
     checkAborted(signal, folder);
     checkRows(strategy, model.vocabSize, folder);
-    return createModel({ model, processor, strategy, templates }, name);
+    return createModel({ model, processor, strategy, templates }, name, { digest, resize });
   } catch (error) {
     model.dispose();
     throw error;

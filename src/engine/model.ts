@@ -1,10 +1,10 @@
 /** A live model that scores pictures: decoding runs ahead, the model takes one picture after another. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isRocError, RocError, type ErrorCode } from "../errors.js";
-import { withImage, type DecodeOptions } from "../image/index.js";
+import { withImage, type DecodeOptions, type ResizeMode } from "../image/index.js";
 import type { ImageBatch } from "../models/types.js";
 import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
-import { scope } from "../torch/index.js";
+import { scope, torchVersion } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { scoreOne } from "./one.js";
 import { orAborted, prefetch } from "./prefetch.js";
@@ -27,12 +27,20 @@ export function scoreName(templates: RocTemplates): string {
   return names.find((name) => name === "overall") ?? names[0] ?? "overall";
 }
 
+/** Where live parts come from. */
+export interface ModelOptions {
+  /** As {@link Model.digest}. */
+  readonly digest?: string | undefined;
+  /** How pictures were asked to get into a square; default: as the checkpoint says. */
+  readonly resize?: ResizeMode | undefined;
+}
+
 /**
  * A model from live parts, which it then owns: `dispose()` frees their weights.
  * @param name what results call it
  */
-export function createModel(parts: StrategyParts, name = parts.model.family): Model {
-  return new RocModel(parts, name);
+export function createModel(parts: StrategyParts, name = parts.model.family, options: ModelOptions = {}): Model {
+  return new RocModel(parts, name, options);
 }
 
 class RocModel implements Model {
@@ -41,7 +49,18 @@ class RocModel implements Model {
   constructor(
     private readonly parts: StrategyParts,
     readonly name: string,
+    private readonly options: ModelOptions,
   ) {}
+
+  get digest(): string | undefined {
+    return this.options.digest;
+  }
+
+  get settings(): Readonly<Record<string, unknown>> {
+    const { dtype, device } = this.parts.model;
+    const [kind] = device.split(":");
+    return { ...this.method, dtype, device: kind, resize: this.options.resize ?? null, torch: torchVersion() };
+  }
 
   get scale(): Model["scale"] {
     return this.parts.strategy.scale;

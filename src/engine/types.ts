@@ -65,6 +65,16 @@ export interface Model {
   /** As in {@link ScoreResult.model}. */
   readonly name: string;
   readonly scale: Scale;
+  /**
+   * SHA-256 over every byte of the checkpoint, of a vision tower that lies elsewhere too, 64 hex digits; undefined for a
+   * model made of live parts.
+   */
+  readonly digest?: string | undefined;
+  /**
+   * What else its scores depend on beside the picture, as plain JSON (prompt, answer, dtype, kind of device, libtorch):
+   * kept scores go with new ones only where digest and settings are the same.
+   */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** For the provenance of results; a model made for a test may lack it. */
   readonly method?: ScoringMethod;
   /**

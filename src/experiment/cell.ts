@@ -2,9 +2,9 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { createModel } from "../engine/index.js";
+import { createModel, digestCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
-import { predict, readPartial, type Prediction } from "../eval/runner/index.js";
+import { predict, readKept, type Prediction } from "../eval/runner/index.js";
 import { COMMENT, commentComesFirst } from "../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../train/index.js";
@@ -38,7 +38,7 @@ export async function cellRecord(config: ExperimentConfig, cell: Cell): Promise<
 
 /** The predictions of a finished cell, one a picture of the held-out part. */
 export async function cellPredictions(config: ExperimentConfig, cell: Cell): Promise<Prediction[]> {
-  return readPartial(join(cellFolder(config, cell), PREDICTIONS));
+  return readKept(join(cellFolder(config, cell), PREDICTIONS));
 }
 
 /** Git revision of the program that trained a cell; null where it did not know. */
@@ -127,7 +127,8 @@ export async function readTest(
   { signal }: Pick<TaskOptions, "signal"> = {},
 ): Promise<void> {
   const { parts } = await reopen(checkpoint);
-  const options = { partial: file, ...(signal && { signal }) };
+  const settings = { checkpoint: await digestCheckpoint(checkpoint) };
+  const options = { partial: file, settings, remedy: `Delete ${file}.`, ...(signal && { signal }) };
   try {
     const commented = isCommented(condition) ? data.test.slice(0, mostComments) : [];
     await predict(createModel(parts), data, commented, { ...options, comments: true });

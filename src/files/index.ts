@@ -3,8 +3,10 @@ export { atomicWriteFile, atomicWriteJson, replaceFile, writeError } from "./ato
 export { digestFile } from "./digest.js";
 export { decodeText, type DecodeOptions } from "./encoding.js";
 export { makeFolder, publishFolder, removeEntries } from "./folders.js";
+export { openJournal, readJournal, type Journal, type JournalOptions } from "./journal.js";
 export { parseJson, readJson, readJsonAs, type JsonOptions } from "./json.js";
 export { takeLock, tryLock, withLock, type Lock, type LockOwner } from "./lock.js";
 export { refusePointer } from "./pointer.js";
 export { exists, ifThere, isMissing, readBytes, readError, readText, withFile, type ReadOptions } from "./read.js";
+export { isSameStamp, stampOf, stampSchema, stampsOf, type Stamp } from "./stamp.js";
 export { checkSameSettings, differences, type SameSettingsOptions, type Settings } from "./settings.js";

@@ -48,5 +48,13 @@ test("what a table lacks is made once, and fills its cell; what cannot be made i
   told = "";
   await makeRuns(TABLE, runs, options, context);
   assert.equal(told, "", "nothing is made twice");
+  // A cell that was made with other settings is not taken for one of these.
+  for (const [other, named] of [
+    [{ seed: 2 }, /seed was 1, now 2/],
+    [{ epochs: 1 }, /train was .*"epochs":0\.5.*, now .*"epochs":1/],
+    [{ pictures: 60 }, /pictures was 50, now 60/],
+  ] as const) {
+    await assert.rejects(makeRuns(TABLE, runs, { ...options, ...other }, context), { code: "USAGE", message: named });
+  }
   assert.equal(liveTensors(), 0);
 });

@@ -1,11 +1,12 @@
 /** `roc4mllm eval` from arguments to files, output and exit code, with a made-up model. */
 import assert from "node:assert/strict";
-import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { compareCommand } from "../../src/cli/compare.js";
 import { readSummary, readTable, type RunSummary } from "../../src/eval/runner/index.js";
 import { failureFor } from "./cli-support.js";
-import { answerOf, ratedFolder, runEval, temporary } from "./eval-support.js";
+import { answerOf, ratedFolder, runEval, temporary, type EvalOptions, type EvalRan } from "./eval-support.js";
 
 test("a table on standard output, files in the folder, provenance on every number", async (t) => {
   const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
@@ -18,7 +19,7 @@ test("a table on standard output, files in the folder, provenance on every numbe
     stdout,
     /\n95% intervals hold [01]\.\d{3} of the ratings\nEMD 0\.\d{3}, KL \d\.\d{3} of the votes of 24 pictures\n$/,
   );
-  assert.deepEqual((await readdir(out)).sort(), ["predictions.csv", "settings.json", "summary.json"]);
+  assert.deepEqual((await readdir(out)).sort(), ["predictions.csv", "summary.json"]);
   assert.match(asked.folder ?? "", /models[\\/]demo$/);
   assert.equal(asked.disposed, true);
   const { provenance, count, scale } = await readSummary(out);
@@ -44,7 +45,7 @@ test("a stopped evaluation goes on with what is left and gives the same files", 
   };
   const stopped = await runEval(args("parts"), stopping, { signal: controller.signal });
   assert.equal(stopped.code, 130);
-  assert.deepEqual((await readdir(join(folder, "parts"))).sort(), ["predictions.partial.jsonl", "settings.json"]);
+  assert.deepEqual((await readdir(join(folder, "parts"))).sort(), ["predictions.partial.jsonl"]);
   await appendFile(join(folder, "parts", "predictions.partial.jsonl"), '{"id": "p');
   const second = await runEval(args("parts"));
   assert.equal(second.code, 0);
@@ -54,24 +55,128 @@ test("a stopped evaluation goes on with what is left and gives the same files", 
   const tables = ["whole", "parts"].map((name) => readFile(join(folder, name, "predictions.csv"), "utf8"));
   const [first, other] = await Promise.all(tables);
   assert.equal(first, other);
-  assert.deepEqual((await readdir(join(folder, "parts"))).sort(), ["predictions.csv", "settings.json", "summary.json"]);
+  assert.deepEqual((await readdir(join(folder, "parts"))).sort(), ["predictions.csv", "summary.json"]);
 });
 
-test("what was begun with another model, part or label is not gone on with, unless --fresh", async (t) => {
+/** Asserts that `run` is refused, naming what differs and `--fresh`. */
+async function refused(run: Promise<EvalRan>, names: RegExp): Promise<void> {
+  const { code, stderr, scored } = await run;
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, names);
+  assert.match(stderr, /Give another --out, or --fresh to throw that away\./);
+  assert.deepEqual(scored, []);
+}
+
+/** Stops after the first picture. */
+async function stopped(args: readonly string[], options: EvalOptions = {}): Promise<void> {
+  const controller = new AbortController();
+  await runEval(args, (file) => (controller.abort(), answerOf(file)), { ...options, signal: controller.signal });
+}
+
+for (const state of ["interrupted", "finished"] as const) {
+  test(`${state}, an evaluation of another model, data set, part or picture is not touched, unless --fresh`, async (t) => {
+    const [data, folder] = [await ratedFolder(t), await temporary(t)];
+    const out = join(folder, "out");
+    const args = ["eval", "--data", data, "--out", out, "--resamples", "20"];
+    const origin = { digest: "a".repeat(64), settings: { dtype: "float32", device: "cpu", prompt: "How good?" } };
+    await (state === "finished" ? runEval(args, answerOf, { origin }) : stopped(args, { origin }));
+    const before = await contents(out);
+    const with_ = (other: object): EvalOptions => ({ origin: { ...origin, ...other } });
+    await refused(runEval(args, answerOf, with_({ digest: "b".repeat(64) })), /checkpoint was "a{64}", now "b{64}"/);
+    const half = { ...origin.settings, dtype: "float16" };
+    await refused(runEval(args, answerOf, with_({ settings: half })), /dtype was "float32", now "float16"/);
+    await refused(runEval([...args, "--split", "all"], answerOf, { origin }), /split was "test", now "all"/);
+    await refused(runEval([...args, "--limit", "5"], answerOf, { origin }), /limit was not set, now 5/);
+    await refused(runEval([...args, "--comments"], answerOf, { origin }), /comments was false, now true/);
+    const copy = join(folder, "copy");
+    await cp(data, copy, { recursive: true, preserveTimestamps: true });
+    await refused(runEval([...args, "--images", copy], answerOf, { origin }), /images was ".*data", now ".*copy"/);
+    const labels = join(data, "labels.jsonl");
+    const text = await readFile(labels, "utf8");
+    await writeFile(labels, text.replace("A sharp photo", "A dull photo"));
+    await refused(runEval(args, answerOf, { origin }), /labels was/);
+    await writeFile(labels, text);
+    await writeFile(join(folder, "other.csv"), "id,score\np0.png,3\np1.png,4\n");
+    await refused(runEval([...args, "--predictions", join(folder, "other.csv")]), /interrupted|kind was "model", now/);
+    assert.deepEqual(await contents(out), before);
+    // The same again is no harm.
+    assert.equal((await runEval(args, answerOf, { origin })).code, 0);
+    const fresh = await runEval([...args, "--fresh", "--limit", "5"], answerOf, with_({ digest: "b".repeat(64) }));
+    assert.deepEqual([fresh.code, fresh.scored.length], [0, 5]);
+    assert.equal((await readSummary(out)).provenance.limit, 5);
+  });
+}
+
+async function contents(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(folder)).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? ""]));
+}
+
+test("a finished evaluation of pictures or predictions that have changed is not replaced", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const args = ["eval", "--data", data, "--out", join(folder, "model"), "--resamples", "20"];
+  await runEval(args);
+  await utimes(join(data, "p0.png"), 1e9, 1e9);
+  await refused(runEval(args), /pictures was/);
+  const file = join(folder, "other.csv");
+  const own = ["eval", "--data", data, "--predictions", file, "--resamples", "20"];
+  await writeFile(file, "id,score\np0.png,3\np1.png,4\n");
+  await runEval(own);
+  assert.equal((await runEval(own)).code, 3, "the same again: some pictures have no prediction");
+  await writeFile(file, "id,score\np0.png,3\np1.png,2\n");
+  await refused(runEval(own), /predictions was "[0-9a-f]{64}", now/);
+  await refused(runEval([...own, "--predictions-scale", "0,10"]), /predictionsScale was not set/);
+  assert.equal((await runEval([...own, "--fresh"])).code, 3);
+});
+
+test("a fresh evaluation that was stopped goes on without --fresh beside the finished one that it replaces", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const out = join(folder, "out");
+  const args = ["eval", "--data", data, "--out", out, "--resamples", "20"];
+  const [first, second] = ["a", "b"].map((digit) => ({ origin: { digest: digit.repeat(64) } }));
+  await runEval([...args, "--report"], answerOf, first);
+  await stopped([...args, "--fresh"], second);
+  assert.equal((await readSummary(out)).provenance.settings?.["checkpoint"], "a".repeat(64));
+  await refused(runEval(args, answerOf, first), /checkpoint was "b/);
+  const report = await readFile(join(out, "report.html"), "utf8");
+  const { code, scored } = await runEval(args, answerOf, second);
+  assert.deepEqual([code, scored.length < 24], [0, true]);
+  assert.equal((await readSummary(out)).provenance.settings?.["checkpoint"], "b".repeat(64));
+  assert.notEqual(await readFile(join(out, "report.html"), "utf8"), report, "the page is of this evaluation too");
+});
+
+test("compare: other data are said, and a table of another evaluation than the summary is refused", async (t) => {
+  const [data, folder] = [await ratedFolder(t), await temporary(t)];
+  const [a, b] = [join(folder, "a"), join(folder, "b")];
+  const args = ["eval", "--data", data, "--resamples", "20", "--out"];
+  await runEval([...args, a]);
+  await runEval([...args, b, "--split", "all", "--limit", "20"]);
+  const compare = () =>
+    runEval(["compare", a, b, "--resamples", "20"], answerOf, {
+      commands: { compare: () => Promise.resolve(compareCommand) },
+    });
+  const { code, stderr } = await compare();
+  assert.equal(code, 0);
+  assert.match(stderr, /note: .* are not of the same data: split "test" and "all"; limit null and 20; labels/);
+  // Stopped between the table and the summary.
+  await runEval([...args, b, "--fresh"]);
+  assert.equal((await compare()).stderr, "");
+  const table = join(b, "predictions.csv");
+  await writeFile(table, (await readFile(table, "utf8")).replace("p0.png,", "p0.png ,"));
+  const other = await compare();
+  assert.equal(other.code, 4);
+  assert.match(other.stderr, /predictions\.csv is not the table that summary\.json was computed from/);
+});
+
+test("how the checkpoint computes reaches the engine", async (t) => {
   const [data, folder] = [await ratedFolder(t), await temporary(t)];
   const args = ["eval", "--data", data, "--out", join(folder, "out"), "--resamples", "20"];
-  const controller = new AbortController();
-  await runEval(args, (file) => (controller.abort(), answerOf(file)), { signal: controller.signal });
-  for (const other of [["--split", "all"], ["--limit", "5"], ["--comments"]]) {
-    const { code, stderr } = await runEval([...args, ...other]);
-    assert.equal(code, 2, other.join(" "));
-    assert.match(stderr, /is of another model, data set or part of it\. Give another --out, or --fresh/);
-  }
-  await rm(join(folder, "out", "settings.json"));
-  assert.equal((await runEval(args)).code, 2);
-  const fresh = await runEval([...args, "--fresh", "--limit", "5"]);
-  assert.deepEqual([fresh.code, fresh.scored.length], [0, 5]);
-  assert.equal((await readSummary(join(folder, "out"))).provenance.limit, 5);
+  const { asked } = await runEval([...args, "--dtype", "bfloat16", "--device", "cuda", "--resize", "pad"]);
+  const { dtype, device, resize } = asked.loaded ?? {};
+  assert.deepEqual([dtype, device, resize], ["bfloat16", "cuda", "pad"]);
+  const wrong = await runEval([...args, "--predictions", "x.csv", "--dtype", "bfloat16"]);
+  assert.equal(wrong.code, 2);
 });
 
 test("a picture that cannot be read is a row with its reason, and the exit code is 3", async (t) => {
@@ -92,7 +197,7 @@ test("--predictions: our own table gives our own figures; the other format goes"
   const ran = ["eval", "--data", data, "--resamples", "20"];
   await runEval([...ran, "--out", own]);
   await runEval([...ran, "--out", own, "--format", "parquet"]);
-  assert.deepEqual((await readdir(own)).sort(), ["predictions.parquet", "settings.json", "summary.json"]);
+  assert.deepEqual((await readdir(own)).sort(), ["predictions.parquet", "summary.json"]);
   const out = join(folder, "other");
   const file = join(own, "predictions.parquet");
   const { code, asked, stderr } = await runEval([...ran, "--out", out, "--predictions", file]);
@@ -180,7 +285,7 @@ test("rated pictures without a file count as not scored, in every part of the re
   const rows = await readTable(join(out, "predictions.csv"));
   assert.match(rows.find(({ id }) => id === "p5.png")?.error?.message ?? "", /looked for .*p5\.png/);
   assert.match(await readFile(join(out, "report.html"), "utf8"), /2 FILE_NOT_FOUND/);
-  assert.equal((await runEval([...args, "--limit", "3"])).code, 0);
+  assert.equal((await runEval([...args, "--fresh", "--limit", "3"])).code, 0);
   for (let i = 0; i < 24; i++) await rm(join(data, `p${i}.png`), { force: true });
   const none = await runEval([...args, "--fresh"]);
   assert.equal(none.code, 4);

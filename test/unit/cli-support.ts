@@ -5,7 +5,14 @@ import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { RocError } from "../../src/errors.js";
-import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/index.js";
+import type {
+  LoadOptions,
+  Model,
+  ScoreFailure,
+  ScoreInputs,
+  ScoreOptions,
+  ScoreResult,
+} from "../../src/engine/index.js";
 import type { Engine, Io } from "../../src/cli/io.js";
 import { run } from "../../src/cli/program.js";
 import { scoreCommand } from "../../src/cli/score.js";
@@ -35,11 +42,16 @@ export function failureFor(file: string): ScoreFailure {
 export interface Asked {
   folder?: string;
   options?: ScoreOptions | undefined;
+  loaded?: LoadOptions | undefined;
   disposed: boolean;
 }
 
 /** A model whose answers are `answer(file, index)`. */
-export function fakeEngine(answer: (file: string, index: number) => ScoreResult | ScoreFailure, asked: Asked): Engine {
+export function fakeEngine(
+  answer: (file: string, index: number) => ScoreResult | ScoreFailure,
+  asked: Asked,
+  origin: Pick<Model, "digest" | "settings"> = {},
+): Engine {
   async function* score(inputs: ScoreInputs, options?: ScoreOptions): AsyncGenerator<ScoreResult | ScoreFailure> {
     asked.options = options;
     let index = 0;
@@ -52,10 +64,11 @@ export function fakeEngine(answer: (file: string, index: number) => ScoreResult 
   const dispose = (): void => void (asked.disposed = true);
   const scoreOne = (): Promise<never> => Promise.reject(new Error("the command line scores by score()"));
   const scale = { min: 1, max: 10 };
-  const model: Model = { name: "fake@0", scale, score, scoreOne, dispose, [Symbol.dispose]: dispose };
+  const model: Model = { name: "fake@0", ...origin, scale, score, scoreOne, dispose, [Symbol.dispose]: dispose };
   return {
-    load: (folder) => {
+    load: (folder, options) => {
       asked.folder = String(folder);
+      asked.loaded = options;
       return Promise.resolve(model);
     },
   };

@@ -106,7 +106,9 @@ test("a folder that is no run, or was changed, is named", async (t) => {
   await rm(join(out, "predictions.csv"));
   assert.match((await report(out)).stderr, /has no predictions\.csv or \.parquet/);
   await writeFile(join(out, "predictions.csv"), "a,b\n1,2\n");
-  assert.match((await report(out)).stderr, /row 1: split is missing: this is no table of roc4mllm eval/);
+  const changed = await report(out);
+  assert.equal(changed.code, 4);
+  assert.match(changed.stderr, /predictions\.csv is not the table that summary\.json was computed from/);
   const summary = await readFile(join(out, "summary.json"), "utf8");
   await writeFile(join(out, "summary.json"), summary.replace('"scored": 23', '"scored": "many"'));
   const wrong = await report(out);

@@ -142,11 +142,14 @@ test("--studio takes the twins' runs only, and makes no difference to the publis
 });
 
 test("attributes and a registry; a figure that a run lacks is named", async (t) => {
-  const folder = await runsFolder(t, { para: { data: "PARA", strategy: "roc" } });
+  const folder = await runsFolder(t, {
+    para: { data: "PARA", strategy: "roc" },
+    own: { data: "my AADB", strategy: "direct" },
+  });
   const summary = JSON.parse(await readFile(join(folder, "para", "summary.json"), "utf8")) as RunSummary;
   const attributes = { compositionScore: summary.attributes["light"], colorScore: summary.attributes["light"] };
   await writeFile(join(folder, "para", "summary.json"), JSON.stringify({ ...summary, attributes }));
-  const registry = { runs: [{ dataset: "para", backbone: "mplug_owl2", strategy: "roc", folder: "para" }, { dataset: "aadb", method: "musiq", folder: "para" }] }; // prettier-ignore
+  const registry = { runs: [{ dataset: "para", backbone: "mplug_owl2", strategy: "roc", folder: "para" }, { dataset: "aadb", method: "musiq", folder: "own" }] }; // prettier-ignore
   await writeFile(join(folder, "runs.json"), JSON.stringify(registry));
   const { rows, needs } = await json("reproduce", "table4", "--runs", folder);
   const [plccRow, srccRow] = rows.slice(-2);
@@ -158,6 +161,36 @@ test("attributes and a registry; a figure that a run lacks is named", async (t) 
   const holistic = await json("reproduce", "table3", "--runs", join(folder, "runs.json"));
   const musiq = holistic.rows.find(({ method }) => method.startsWith("MUSIQ"));
   assert.deepEqual(musiq?.cells.map(({ ours }) => ours?.value), [undefined, undefined, summary.overall.srcc?.value, summary.overall.plcc?.value]); // prettier-ignore
+});
+
+test("a registry's entry that its folder contradicts is refused by name, not put into a cell of another", async (t) => {
+  const folder = await runsFolder(t, {
+    para: { data: "PARA", strategy: "roc" },
+    part: { data: "PARA", strategy: "roc", limit: 5 },
+    twin: { data: "PARA", strategy: "roc", studio: true },
+  });
+  const para = { dataset: "para", backbone: "mplug_owl2", strategy: "roc", folder: "para" };
+  for (const [entry, why] of [
+    [{ ...para, dataset: "aadb" }, /its data set is PARA, not AADB/],
+    [{ ...para, strategy: "level" }, /its strategy is roc, not level/],
+    [{ ...para, backbone: "llava" }, /its backbone is mplug_owl2, not llava/],
+    [{ ...para, folder: "part" }, /of the first 5 pictures only/],
+    [{ ...para, folder: "twin" }, /it is of the studio's twin \("studio": true\)/],
+    [{ ...para, studio: true }, /it is not of the studio's twin/],
+  ] as const) {
+    await writeFile(join(folder, "runs.json"), JSON.stringify({ runs: [entry] }));
+    for (const command of [["reproduce", "table4"], ["leaderboard"]]) {
+      const { code, stderr } = await run(...command, "--runs", folder);
+      assert.equal(code, 4, stderr);
+      assert.match(stderr, /runs\.json: the run folder .* fits no such cell/);
+      assert.match(stderr, why);
+    }
+  }
+  const summary = JSON.parse(await readFile(join(folder, "para", "summary.json"), "utf8")) as RunSummary;
+  const provenance = { ...summary.provenance, split: "train" };
+  await writeFile(join(folder, "para", "summary.json"), JSON.stringify({ ...summary, provenance }));
+  await writeFile(join(folder, "runs.json"), JSON.stringify({ runs: [para] }));
+  assert.match((await run("reproduce", "table4", "--runs", folder)).stderr, /the split "train", not "test"/);
 });
 
 test("text, CSV and LaTeX say the same", async (t) => {

@@ -1,6 +1,6 @@
 /** The runner: predictions that are kept and gone on with, other systems' files, figures and their intervals. */
 import assert from "node:assert/strict";
-import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { appendFile, readFile, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Random, type LoadedDataset, type Sample } from "../../src/data/index.js";
@@ -11,7 +11,7 @@ import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../src/eval/metric
 import { readRows } from "../../src/eval/runner/rows.js";
 import {
   predict,
-  readPartial,
+  readKept,
   readSystem,
   readTable,
   summarise,
@@ -44,7 +44,12 @@ async function predicted({ data, samples, partial }: Prepared, stopAfter = Infin
   }, { disposed: false }); // prettier-ignore
   const model = await engine.load("model");
   const done: number[] = [];
-  const options = { partial, signal: controller.signal, onProgress: (n: number) => done.push(n) };
+  const options = {
+    partial,
+    settings: { model: "a" },
+    signal: controller.signal,
+    onProgress: (n: number) => done.push(n),
+  };
   const rows = await predict(model, data, samples, options).catch((error: unknown) => error);
   return { rows: rows as Prediction[], scored, done };
 }
@@ -71,7 +76,7 @@ test("after an abort only what is left is predicted, and the rows are those of o
   const whole = await predicted({ ...all, partial: `${all.partial}.whole` });
   const first = await predicted(all, 7);
   assert.ok(isRocError(first.rows) && first.rows.code === "ABORTED");
-  const kept = await readPartial(all.partial);
+  const kept = await readKept(all.partial);
   assert.ok(kept.length >= 6 && kept.length <= 7, `${kept.length} rows were kept`);
   const second = await predicted(all);
   assert.deepEqual(second.scored, all.samples.slice(kept.length).map(({ image }) => image)); // prettier-ignore
@@ -100,10 +105,32 @@ test("a cut last line, even within a letter, is predicted again", async (t) => {
 
 test("a line that is none of ours is named", async (t) => {
   const all = await prepared(t);
-  await writeFile(all.partial, '{"id": "x"}\n');
+  await writeFile(all.partial, '{"settings": {"model": "a"}}\n{"id": "x"}\n');
   const { rows } = await predicted(all);
   assert.ok(isRocError(rows) && rows.code === "DATA_INVALID");
-  assert.match(rows.message, /partial\.jsonl, line 1 is no prediction/);
+  assert.match(rows.message, /partial\.jsonl, line 2 is none that this program keeps/);
+});
+
+test("a picture that has changed, moved or could not be read is predicted again", async (t) => {
+  const all = await prepared(t);
+  const images = all.samples.map(({ image }) => image);
+  const [first = "", second = "", third = ""] = images;
+  const broken = (file: string) => (file === first ? failureFor(file) : answerOf(file)) as never;
+  await predicted(all, Infinity, broken);
+  const again = await predicted(all);
+  assert.deepEqual(again.scored, [first]);
+  assert.equal(again.rows[0]?.error, undefined);
+  // Of the same size and place, and yet another picture.
+  await utimes(second, 1e9, 1e9);
+  assert.deepEqual((await predicted(all)).scored, [second]);
+  await writeFile(third, "another size");
+  assert.deepEqual((await predicted(all)).scored, [third]);
+  const moved = all.samples.map((sample, i) => (i === 1 ? { ...sample, image: third } : sample));
+  assert.deepEqual((await predicted({ ...all, samples: moved })).scored, [third]);
+  assert.deepEqual(
+    (await readKept(all.partial)).map(({ id }) => id),
+    all.samples.map(({ id }) => id),
+  );
 });
 
 test("two rows of one picture keep their own ratings", async (t) => {

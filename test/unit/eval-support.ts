@@ -8,7 +8,7 @@ import { evalCommand } from "../../src/cli/eval.js";
 import type { Io } from "../../src/cli/io.js";
 import { run, type Commands } from "../../src/cli/program.js";
 import { Random, readDataset, type LoadedDataset } from "../../src/data/index.js";
-import type { ScoreFailure, ScoreResult } from "../../src/engine/index.js";
+import type { Model, ScoreFailure, ScoreResult } from "../../src/engine/index.js";
 import { paint } from "./data-support.js";
 import { fakeEngine, type Asked } from "./cli-support.js";
 
@@ -87,11 +87,18 @@ export interface EvalRan {
   readonly asked: Asked;
 }
 
+export interface EvalOptions {
+  readonly signal?: AbortSignal;
+  readonly commands?: Commands;
+  /** What the made-up model says of itself. */
+  readonly origin?: Pick<Model, "digest" | "settings">;
+}
+
 /** Runs `roc4mllm eval` (or other commands) with a made-up model. */
 export async function runEval(
   argv: readonly string[],
   answer: (file: string) => ScoreResult | ScoreFailure = answerOf,
-  { signal = new AbortController().signal, commands = {} }: { signal?: AbortSignal; commands?: Commands } = {},
+  { signal = new AbortController().signal, commands = {}, origin = {} }: EvalOptions = {},
 ): Promise<EvalRan> {
   const written = { stdout: "", stderr: "" };
   const scored: string[] = [];
@@ -99,7 +106,7 @@ export async function runEval(
   const engine = fakeEngine((file) => {
     scored.push(file);
     return answer(file);
-  }, asked);
+  }, asked, origin); // prettier-ignore
   const io: Io = {
     stdin: Readable.from([]),
     stdout: { write: (text) => (written.stdout += text) },

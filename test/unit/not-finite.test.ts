@@ -106,7 +106,10 @@ async function damaged(name: string, change: (weights: Tensor) => Tensor, all = 
     file.names().map((key) => {
       using stored = file.tensor(key);
       const wide = all ? stored.to("float32") : stored.clone();
-      return [key, key === DAMAGED ? change(wide) : wide] as const;
+      if (key !== DAMAGED) return [key, wide] as const;
+      const made = change(wide);
+      if (made !== wide) wide.dispose();
+      return [key, made] as const;
     }),
   );
   await saveSafetensors(join(folder, "model.safetensors"), changed, { metadata: { format: "pt" } });

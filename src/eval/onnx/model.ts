@@ -55,9 +55,9 @@ export async function loadOnnx(file: string, options: OnnxSettings, dataScale: S
   const resize = settings.resize ?? "stretch";
   const override = resize === "stretch" ? {} : { resize };
   const processor = createImageProcessor(processorConfig(form, settings), override, file);
-  const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
-  const name = `${basename(file)}@${digest}`;
-  return new Baseline(name, { runtime, session, form, output, processor }, { ...settings, resize }, dataScale);
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const name = `${basename(file)}@${digest.slice(0, 8)}`;
+  return new Baseline(name, digest, { runtime, session, form, output, processor }, { ...settings, resize }, dataScale);
 }
 
 function outputOf({ outputNames }: InferenceSession, { output }: OnnxSettings, file: string): string {
@@ -84,6 +84,7 @@ class Baseline implements OnnxModel {
 
   constructor(
     readonly name: string,
+    readonly digest: string,
     private readonly parts: Parts,
     settings: OnnxSettings,
     readonly scale: ScoreScale,

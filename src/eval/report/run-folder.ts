@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { exists } from "../../files/index.js";
 import { readLines } from "../../data/files.js";
-import { RocError } from "../../errors.js";
 import { parseJson } from "../runner/cells.js";
-import { readSummary, readTable, type Prediction, type RunSummary } from "../runner/index.js";
+import { readEvaluation, readSummary, type Prediction, type RunSummary } from "../runner/index.js";
 import type { Curve } from "./other-charts.js";
 
 export interface RunFolder {
@@ -16,7 +15,6 @@ export interface RunFolder {
 }
 
 const METRICS_FILE = "metrics.jsonl";
-const FORMATS = ["csv", "parquet"];
 
 /**
  * Reads what `roc4mllm eval` wrote.
@@ -26,12 +24,8 @@ const FORMATS = ["csv", "parquet"];
  */
 export async function readRunFolder(folder: string, training = folder): Promise<RunFolder> {
   const summary = await readSummary(folder);
-  for (const format of FORMATS) {
-    const file = join(folder, `predictions.${format}`);
-    if (!(await exists(file))) continue;
-    return { summary, predictions: await readTable(file), curves: await readCurves(training, training !== folder) };
-  }
-  throw new RocError("FILE_NOT_FOUND", `${folder} has no predictions.csv or .parquet. Run roc4mllm eval again.`);
+  const { predictions } = await readEvaluation(folder);
+  return { summary, predictions, curves: await readCurves(training, training !== folder) };
 }
 
 const record = z.looseObject({ type: z.string(), step: z.number() });

@@ -72,9 +72,54 @@ async function registered(file: string): Promise<FoundRuns> {
   for (const { dataset, folder, studio = false, method, backbone, strategy, comments } of parsed.data.runs) {
     const place = resolve(dirname(file), folder);
     const system = { ...(method !== undefined && { method }), ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) }; // prettier-ignore
-    runs.push({ dataset, folder: place, system, studio, summary: await readSummary(place) });
+    const summary = await readSummary(place);
+    checkEntry(file, place, { dataset, studio, backbone, strategy }, summary);
+    runs.push({ dataset, folder: place, system, studio, summary });
   }
   return { runs, notes: [] };
+}
+
+/**
+ * A registry may say more than a folder does, but nothing else.
+ * @throws RocError DATA_INVALID naming the folder and what its summary says otherwise
+ */
+function checkEntry(
+  file: string,
+  folder: string,
+  {
+    dataset,
+    studio,
+    backbone,
+    strategy,
+  }: Pick<z.infer<typeof entrySchema>, "dataset" | "studio" | "backbone" | "strategy">,
+  { provenance }: RunSummary,
+): void {
+  const { data, method, split, limit } = provenance;
+  const known = datasetOf(provenance);
+  const family = names(BACKBONES).find((name) => name === method?.family);
+  const own = STRATEGY_NAMES.find((name) => name === method?.strategy);
+  const wrong = [
+    known !== undefined && known !== dataset && `its data set is ${data}, not ${DATASETS[dataset]}`,
+    isStudio(provenance) !== studio && `it is ${studio ? "not " : ""}of the studio's twin ("studio": ${!studio})`,
+    split !== "test" && `it is of the split "${split}", not "test"`,
+    limit !== undefined && `it is of the first ${limit} pictures only`,
+    backbone && family && backbone !== family && `its backbone is ${family}, not ${backbone}`,
+    strategy && own && strategy !== own && `its strategy is ${own}, not ${strategy}`,
+  ].filter((text) => typeof text === "string");
+  if (wrong.length === 0) return;
+  throw new RocError(
+    "DATA_INVALID",
+    `${file}: the run folder ${folder} fits no such cell: ${wrong.join("; ")}. Mend the entry.`,
+  );
+}
+
+/** Which data set of the paper, by its name; the studio's own format is AVA's. */
+function datasetOf({ data }: RunSummary["provenance"]): DatasetKey | undefined {
+  return names(DATASETS).find((key) => DATASETS[key] === data) ?? (data === "studio" ? "ava" : undefined);
+}
+
+function isStudio({ data, studio }: RunSummary["provenance"]): boolean {
+  return studio || data === "studio";
 }
 
 async function scanned(folder: string): Promise<FoundRuns> {
@@ -104,8 +149,8 @@ async function scanned(folder: string): Promise<FoundRuns> {
 
 /** A run by what its summary says of it; undefined where it fits no table. */
 function runOf(folder: string, summary: RunSummary): Run | undefined {
-  const { data, kind, system, method, split, limit, studio } = summary.provenance;
-  const dataset = names(DATASETS).find((key) => DATASETS[key] === data) ?? (data === "studio" ? "ava" : undefined);
+  const { kind, system, method, split, limit } = summary.provenance;
+  const dataset = datasetOf(summary.provenance);
   if (dataset === undefined || split !== "test" || limit !== undefined) return undefined;
   const backbone = names(BACKBONES).find((name) => name === method?.family);
   const strategy = STRATEGY_NAMES.find((name) => name === method?.strategy);
@@ -114,7 +159,7 @@ function runOf(folder: string, summary: RunSummary): Run | undefined {
   const own = { ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) };
   const file = kind === "onnx" ? system.replace(/@[0-9a-f]+$/, "") : system;
   const found = kind === "model" ? own : { method: basename(file, extname(file)) };
-  return { dataset, folder, system: found, studio: studio || data === "studio", summary };
+  return { dataset, folder, system: found, studio: isStudio(summary.provenance), summary };
 }
 
 /** The run of a row on a data set: by family, strategy and comments, or by the method's name. The latest counts. */

@@ -1,11 +1,10 @@
 /** Predictions files: JSON Lines while a run goes on, so that a kill loses at most a line; CSV or Parquet at its end. */
-import { readFile, truncate } from "node:fs/promises";
 import { extname } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { atomicWriteFile } from "../../files/index.js";
+import { atomicWriteFile, readJournal, stampSchema, type Stamp } from "../../files/index.js";
 import * as cells from "./cells.js";
 import { SCORE, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";
@@ -27,29 +26,19 @@ const schema = z.object({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 
-/** A line of the file of a running evaluation. */
-export function predictionLine(prediction: Prediction): string {
-  return `${JSON.stringify(prediction)}\n`;
-}
+/** A prediction as a running evaluation keeps it: with what its picture was like. */
+export const keptSchema = schema.extend({ picture: stampSchema.optional() });
+export type KeptPrediction = Prediction & { readonly picture?: Stamp | undefined };
 
 /**
- * The predictions of an interrupted run. A last line that was cut off is removed from the file.
+ * The predictions that {@link predict} kept in a file, one a picture. A last line that was cut off is none.
  *
  * @throws RocError DATA_INVALID naming the line that is none of ours
  */
-export async function readPartial(file: string): Promise<Prediction[]> {
-  const text = await readFile(file, "utf8").catch(() => "");
-  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  if (whole.length < text.length) await truncate(file, Buffer.byteLength(whole));
-  return whole
-    .split("\n")
-    .slice(0, -1)
-    .map((line, index) => {
-      const parsed = schema.safeParse(cells.parseJson(line));
-      if (parsed.success) return parsed.data;
-      const remedy = "Give another --out, or --fresh to begin again.";
-      throw new RocError("DATA_INVALID", `${file}, line ${index + 1} is no prediction of an evaluation. ${remedy}`);
-    });
+export async function readKept(file: string): Promise<Prediction[]> {
+  const remedy = "Take the file away, and begin again.";
+  const rows = await readJournal<KeptPrediction>(file, { entry: keptSchema, remedy });
+  return [...new Map(rows.map(({ picture: _, ...row }) => [row.id, row])).values()];
 }
 
 /** Columns that stand only where a picture has a value for them. */

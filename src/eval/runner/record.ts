@@ -32,6 +32,10 @@ const provenanceSchema = z.object({
   unmatchedRows: z.number().optional(),
   /** Columns of a predictions file that were read. */
   columns: z.object({ id: z.string(), score: z.string() }).optional(),
+  /** All that the predictions depend on, by name; absent in summaries of version 0.1. */
+  settings: z.record(z.string(), z.unknown()).optional(),
+  /** The table beside the summary that it was computed from. */
+  predictions: z.strictObject({ file: z.string(), sha256: z.string() }).optional(),
   /** Of the bootstrap. */
   seed: z.number(),
   resamples: z.number(),

@@ -1,15 +1,22 @@
 /** A model's predictions for a data set: one row a picture, kept as they come, gone on with after a stop. */
-import { open } from "node:fs/promises";
 import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../../data/index.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
+import { isSameStamp, openJournal, stampsOf, type Settings, type Stamp } from "../../files/index.js";
+import { pathOfName } from "../../image/file-names.js";
 import { toScale } from "../../roc/vocabulary.js";
-import { predictionLine, readPartial } from "./file.js";
+import { keptSchema, type KeptPrediction } from "./file.js";
 import { ratedOf, SCORE, type Prediction } from "./prediction.js";
 
 export interface RunOptions {
   /** File that grows by a line a picture. */
   readonly partial: string;
+  /** What predictions depend on beside the pictures; those in `partial` have to be of the same. */
+  readonly settings: Settings;
+  /** What to do where they are not: a sentence. */
+  readonly remedy?: string | undefined;
+  /** Whether to throw away what `partial` holds. */
+  readonly fresh?: boolean | undefined;
   /** Have comments written where the checkpoint's answers have one. */
   readonly comments?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -18,41 +25,57 @@ export interface RunOptions {
 }
 
 /**
- * Predicts every sample, going on with what `partial` holds of them.
+ * Predicts every sample, going on with what `partial` holds of them. A picture that has changed since, or could not be read,
+ * is predicted again.
  *
  * @returns in the samples' order; a picture or an answer that could not be read has an `error`
- * @throws RocError ABORTED on the signal; what was predicted stays in the file
+ * @throws RocError ABORTED on the signal: what was predicted stays in the file; IN_USE, and USAGE naming the settings that
+ *   differ, see `openJournal()`
  */
 export async function predict(
   model: Model,
   dataset: Omit<LoadedDataset, "samples">,
   samples: readonly Sample[],
-  { partial, comments, signal, onProgress }: RunOptions,
+  { partial, settings, remedy = "Take another folder.", fresh = false, comments, signal, onProgress }: RunOptions,
 ): Promise<Prediction[]> {
-  const wanted = new Set(samples.map(({ id }) => id));
-  const done = new Map((await readPartial(partial)).filter(({ id }) => wanted.has(id)).map((row) => [row.id, row]));
-  const left = samples.filter(({ id }) => !done.has(id));
-  onProgress?.(done.size, samples.length);
-  const handle = await open(partial, "a");
+  const journal = await openJournal<KeptPrediction>(partial, { settings, remedy, entry: keptSchema, fresh });
   try {
+    const pictures = await stampsOf(samples.map(({ image }) => pathOfName(image)));
+    const kept = new Map(journal.entries.map((row) => [row.id, row]));
+    const done = new Map<string, Prediction>();
+    samples.forEach((sample, i) => {
+      const row = kept.get(sample.id);
+      if (row && isOf(row, sample, pictures[i])) done.set(sample.id, row);
+    });
+    const left = samples.flatMap((sample, i) => (done.has(sample.id) ? [] : [{ sample, picture: pictures[i] }]));
+    onProgress?.(done.size, samples.length);
     let next = 0;
-    const inputs = left.map(({ image }) => image);
+    const inputs = left.map(({ sample }) => sample.image);
     for await (const result of model.score(inputs, { ...(signal && { signal }), ...(comments && { comments }) })) {
-      const sample = left[next++];
-      if (!sample) throw new RocError("INTERNAL", "More results than pictures.");
-      const prediction = predictionOf(sample, result, dataset);
-      await handle.write(predictionLine(prediction));
-      done.set(sample.id, prediction);
+      const of = left[next++];
+      if (!of) throw new RocError("INTERNAL", "More results than pictures.");
+      const prediction = predictionOf(of.sample, result, dataset);
+      await journal.append({ ...prediction, ...(of.picture && { picture: of.picture }) });
+      done.set(of.sample.id, prediction);
       onProgress?.(done.size, samples.length);
     }
+    // Two rows of a data set may be of one picture: each keeps its own ratings.
+    return samples.flatMap((sample) => {
+      const row = done.get(sample.id);
+      return row ? { ...withoutPicture(row), ...ratedOf(sample) } : [];
+    });
   } finally {
-    await handle.close();
+    await journal.close();
   }
-  // Two rows of a data set may be of one picture: each keeps its own ratings.
-  return samples.flatMap((sample) => {
-    const row = done.get(sample.id);
-    return row ? { ...row, ...ratedOf(sample) } : [];
-  });
+}
+
+/** Whether a kept prediction is of this picture as it is now. What could not be read may be readable now. */
+function isOf(row: KeptPrediction, { image }: Sample, picture: Stamp | undefined): boolean {
+  return row.image === image && isSameStamp(row.picture, picture) && !/^(FILE|IMAGE)_/.test(row.error?.code ?? "");
+}
+
+function withoutPicture({ picture: _, ...row }: KeptPrediction): Prediction {
+  return row;
 }
 
 function predictionOf(

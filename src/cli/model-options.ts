@@ -1,0 +1,47 @@
+/** The options by which a command is told how a checkpoint computes. */
+import { Option, type Command } from "commander";
+import type { Model } from "../engine/index.js";
+import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
+import type { DType } from "../torch/index.js";
+import { findModel } from "./find-model.js";
+import type { Context } from "./io.js";
+import { packageVersion } from "./program.js";
+
+/** Of weights. */
+export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
+
+export interface ModelFlags {
+  readonly resize?: ResizeMode;
+  readonly visionTower?: string;
+  readonly device?: string;
+  readonly dtype?: DType;
+}
+
+/** Adds the options of {@link ModelFlags}. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--resize <mode>", "photos that are not square, instead of as the checkpoint says").choices(
+        RESIZE_MODES,
+      ),
+    )
+    .option("--device <name>", "cpu, cuda, cuda:1, ... (default: cpu)")
+    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
+    .option(
+      "--vision-tower <folder>",
+      "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
+    );
+}
+
+/** Finds a model, fetching it where it is a name on the hub, and loads it. */
+export async function loadNamed(name: string, flags: ModelFlags, context: Context): Promise<Model> {
+  const { load } = await context.engine();
+  const { resize, device, dtype } = flags;
+  const { folder, visionTower } = await findModel(name, flags.visionTower, context);
+  return load(folder, { resize, visionTower, device, dtype, signal: context.signal });
+}
+
+/** All that a model's scores depend on beside the pictures, as plain JSON: kept scores have to be of the same. */
+export function settingsOf({ digest, settings }: Model): Readonly<Record<string, unknown>> {
+  return { checkpoint: digest ?? null, ...settings, version: packageVersion() };
+}

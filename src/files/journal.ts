@@ -1,0 +1,174 @@
+/**
+ * A file that grows while work goes on, a JSON object a line, so that a stopped process loses at most what it was busy with.
+ *
+ * Its first line says what the others were made with; who goes on with it must do so with the same. One process at a
+ * time has it open.
+ */
+import { open, truncate, type FileHandle } from "node:fs/promises";
+import { z } from "zod";
+import { RocError } from "../errors.js";
+import { atomicWriteFile, writeError } from "./atomic.js";
+import { takeLock, type Lock } from "./lock.js";
+import { ifThere, withFile } from "./read.js";
+import { differences, type Settings } from "./settings.js";
+
+const CHUNK = 1 << 20;
+const LINE_FEED = 10;
+
+export interface JournalOptions<Entry> {
+  /** What the entries depend on; plain JSON. */
+  readonly settings: Settings;
+  /** What to do where the file cannot be gone on with: a sentence. */
+  readonly remedy: string;
+  readonly entry: z.ZodType<Entry>;
+  /** Whether to throw away what the file holds. */
+  readonly fresh?: boolean;
+}
+
+export interface Journal<Entry> {
+  /** What the file held when it was opened, in its order. */
+  readonly entries: readonly Entry[];
+  /** Adds a line. @throws RocError FILE_UNWRITABLE */
+  append(entry: Entry): Promise<void>;
+  /** Closes the file and lets others have it. */
+  close(): Promise<void>;
+}
+
+const header = z.strictObject({ settings: z.record(z.string(), z.unknown()) });
+
+/**
+ * Opens a file to go on with it, or begins it. A last line that was cut off is removed.
+ *
+ * @throws RocError IN_USE; USAGE naming the settings that differ; DATA_INVALID where the file, or a line of it, is no
+ *   journal's; FILE_UNREADABLE, FILE_UNWRITABLE
+ */
+export async function openJournal<Entry>(file: string, options: JournalOptions<Entry>): Promise<Journal<Entry>> {
+  const lock = await takeLock(`${file}.lock`, file);
+  try {
+    const entries = (options.fresh ? undefined : await readEntries(file, options)) ?? (await begin(file, options));
+    const handle = await open(file, "a").catch((cause: unknown) => {
+      throw writeError(file, cause);
+    });
+    return new OpenJournal(file, entries, handle, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/**
+ * What a file holds, whatever it was made with, or without a line that says so; a last line that was cut off is none. Empty
+ * where there is no file.
+ *
+ * @throws as {@link openJournal}, but for settings
+ */
+export async function readJournal<Entry>(
+  file: string,
+  options: Pick<JournalOptions<Entry>, "entry" | "remedy">,
+): Promise<Entry[]> {
+  return (await readLines(file, options))?.entries ?? [];
+}
+
+class OpenJournal<Entry> implements Journal<Entry> {
+  constructor(
+    private readonly file: string,
+    readonly entries: readonly Entry[],
+    private readonly handle: FileHandle,
+    private readonly lock: Lock,
+  ) {}
+
+  async append(entry: Entry): Promise<void> {
+    await this.handle.writeFile(`${JSON.stringify(entry)}\n`).catch((cause: unknown) => {
+      throw writeError(this.file, cause);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+    await this.lock.release();
+  }
+}
+
+async function begin(file: string, { settings }: Pick<JournalOptions<unknown>, "settings">): Promise<[]> {
+  await atomicWriteFile(file, `${JSON.stringify({ settings })}\n`);
+  return [];
+}
+
+/** What a file holds, to go on with; undefined where it is not there or empty. */
+async function readEntries<Entry>(file: string, options: JournalOptions<Entry>): Promise<Entry[] | undefined> {
+  const found = await readLines(file, options, (before) => {
+    checkSame(file, before, options.settings, options.remedy);
+  });
+  if (found && found.end < found.size) {
+    await truncate(file, found.end).catch((cause: unknown) => {
+      throw writeError(file, cause);
+    });
+  }
+  return found?.entries;
+}
+
+async function readLines<Entry>(
+  file: string,
+  { entry, remedy }: Pick<JournalOptions<Entry>, "entry" | "remedy">,
+  onSettings?: (settings: Settings) => void,
+): Promise<{ entries: Entry[]; end: number; size: number } | undefined> {
+  const foreign = (line: number): RocError =>
+    new RocError("DATA_INVALID", `${file}, line ${line} is none that this program keeps there. ${remedy}`);
+  const entries: Entry[] = [];
+  let lines = 0;
+  const found = await eachLine(file, (text) => {
+    const value = valueOf(text);
+    const first = ++lines === 1 ? header.safeParse(value) : undefined;
+    if (first?.success) onSettings?.(first.data.settings);
+    else if (first && onSettings) throw foreign(1);
+    else {
+      const next = entry.safeParse(value);
+      if (!next.success) throw foreign(lines);
+      entries.push(next.data);
+    }
+  });
+  if (found === undefined || found.size === 0) return undefined;
+  if (lines === 0) throw foreign(1);
+  return { entries, ...found };
+}
+
+/** @throws RocError USAGE naming what differs */
+function checkSame(file: string, before: Settings, now: Settings, remedy: string): void {
+  const different = differences(before, now);
+  if (different.length === 0) return;
+  throw new RocError("USAGE", `${file} was made with other settings: ${different.join("; ")}. ${remedy}`);
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Calls `take` with every line that has its end. @returns where the last of them ends, and the file's size in bytes */
+async function eachLine(
+  file: string,
+  take: (text: string) => void,
+): Promise<{ end: number; size: number } | undefined> {
+  const reading = withFile(file, async (handle) => {
+    let [end, size] = [0, 0];
+    let rest = Buffer.alloc(0);
+    const buffer = Buffer.alloc(CHUNK);
+    for (let bytes = -1; bytes !== 0;) {
+      ({ bytesRead: bytes } = await handle.read(buffer, 0, CHUNK, size));
+      size += bytes;
+      rest = Buffer.concat([rest, buffer.subarray(0, bytes)]);
+      let start = 0;
+      for (let at = rest.indexOf(LINE_FEED); at >= 0; at = rest.indexOf(LINE_FEED, start)) {
+        take(rest.toString("utf8", start, at));
+        start = at + 1;
+      }
+      rest = rest.subarray(start);
+      end += start;
+    }
+    return { end, size };
+  });
+  return ifThere(reading);
+}
