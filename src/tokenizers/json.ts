@@ -38,6 +38,7 @@ class JsonTokenizer extends BaseTokenizer {
     const { json, file } = files;
     const vocab = new Map(Object.entries(json.model.vocab));
     super(files, vocab, piecesById(vocab, file));
+    checkModel(json.model, vocab, file);
     const growth = checkedGrowth(json.normalizer, "normalizer", file);
     this.#growth = growth * checkedGrowth(json.pre_tokenizer, "pre_tokenizer", file);
     checkedGrowth(json.decoder, "decoder", file);
@@ -135,4 +136,21 @@ function piecesById(vocab: ReadonlyMap<string, number>, file: string): string[] 
     "TOKENIZER_INVALID",
     `${file}: model.vocab: ids must be 0 to ${vocab.size - 1}, each once; correct it`,
   );
+}
+
+/** As Python: a merge is of pieces and makes a piece. Dropout would draw which merges are left out. */
+function checkModel(
+  { merges, dropout }: TokenizerFiles["json"]["model"],
+  vocab: ReadonlyMap<string, number>,
+  file: string,
+) {
+  const refuse = (field: string, why: string): never => {
+    throw new RocError("TOKENIZER_INVALID", `${file}: field model.${field}: ${why}; correct or re-download it`);
+  };
+  if (dropout !== undefined && dropout !== null && dropout !== 0) refuse("dropout", "is for training; it must be null");
+  for (const [at, merge] of merges.entries()) {
+    const [left = "", right = ""] = typeof merge === "string" ? merge.split(" ") : merge;
+    const unknown = [left, right, left + right].find((piece) => !vocab.has(piece));
+    if (unknown !== undefined) refuse(`merges.${at}`, `"${unknown}" is not in the vocabulary`);
+  }
 }

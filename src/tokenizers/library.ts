@@ -4,6 +4,7 @@
  * Metaspace, unknown runs, templates, decoders) is ours, because there it differs from Python's `tokenizers`.
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import type { TokenizerJson } from "./files.js";
 import { nfc } from "./nfc.js";
@@ -46,6 +47,30 @@ function withFolding(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJso
   return { ...preTokenizer, pattern: { Regex: folded } };
 }
 
+const pattern = z.union([z.strictObject({ String: z.string() }), z.strictObject({ Regex: z.string() })]);
+const STEPS: Readonly<Record<string, z.ZodType>> = {
+  Split: z.looseObject({
+    pattern,
+    behavior: z.enum(["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]),
+    invert: z.boolean(),
+  }),
+  Replace: z.looseObject({ pattern, content: z.string() }),
+  Prepend: z.looseObject({ prepend: z.string() }),
+};
+
+/** The library passes over a step whose fields it does not know. @throws RocError TOKENIZER_INVALID, as Python refuses it */
+function checkPatterns(part: unknown, field: string, file: string): void {
+  if (typeof part !== "object" || part === null) return;
+  const { type, normalizers, pretokenizers } = part as Readonly<Record<string, unknown>>;
+  const steps = type === "Sequence" ? (normalizers ?? pretokenizers) : undefined;
+  if (Array.isArray(steps)) steps.forEach((step, i) => checkPatterns(step, `${field}.${i}`, file));
+  const schema = typeof type === "string" && Object.hasOwn(STEPS, type) ? STEPS[type] : undefined;
+  const [issue] = schema?.safeParse(part).error?.issues ?? [];
+  if (!issue) return;
+  const where = [field, ...issue.path].map(String).join(".");
+  throw new RocError("TOKENIZER_INVALID", `${file}: ${where}: ${issue.message}; correct or re-download it`);
+}
+
 /** The library gives the content of a Replace to JavaScript's replaceAll(), where a dollar means more than itself. */
 function literal<T>(part: T): T {
   if (typeof part !== "object" || part === null) return part;
@@ -64,6 +89,8 @@ type Construct = new (json: object, config: object) => Parts;
 export function buildParts(json: TokenizerJson, file: string): Parts {
   // Metaspace is ours (see metaspace.ts), as are post-processor and decoder; added tokens would be split twice.
   const ours = { added_tokens: [], post_processor: null, decoder: null };
+  checkPatterns(json.normalizer, "normalizer", file);
+  checkPatterns(json.pre_tokenizer, "pre_tokenizer", file);
   try {
     const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withFolding(withSplit(json.pre_tokenizer));
     const theirs = { pre_tokenizer: literal(preTokenizer), normalizer: literal(json.normalizer) };

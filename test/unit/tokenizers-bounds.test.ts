@@ -147,7 +147,7 @@ test("a regular expression that backtracks for ever is stopped", async () => {
   await withTokenizer({ pre_tokenizer: split }, (tokenizer) => {
     assert.throws(
       () => tokenizer.encode("x".repeat(2000)),
-      (error) => isRocError(error) && /normalizer or pre_tokenizer: takes over 10 seconds/.test(error.message),
+      (error) => isRocError(error) && /normalizer or pre_tokenizer: takes over 5 seconds/.test(error.message),
     );
     assert.deepEqual(tokenizer.encode("ab"), [1, 2]);
   });
@@ -198,3 +198,36 @@ test("a hundred thousand added tokens are found at once", async () => {
     assert.deepEqual(tokenizer.encode(`a<a99999>b<a1>${"<a".repeat(20_000)}`).slice(0, 4), [1, 100_002, 2, 4]);
   });
 });
+
+for (const [label, parts, message] of [
+  [
+    "a merge of no piece",
+    { model: { vocab: { a: 0, b: 1, ab: 2 }, merges: ["a b", "a c"] } },
+    /model\.merges\.1: "c" is not/,
+  ],
+  ["a merge to no piece", { model: { vocab: { a: 0, b: 1 }, merges: ["a b"] } }, /model\.merges\.0: "ab" is not/],
+  ["dropout", { model: { vocab: { a: 0 }, merges: [], dropout: 0.1 } }, /model\.dropout/],
+  [
+    "an unknown pattern",
+    { pre_tokenizer: { type: "Split", pattern: { Rx: "a" }, behavior: "Isolated", invert: false } },
+    /pre_tokenizer\.pattern/,
+  ],
+  [
+    "an unknown behaviour",
+    { pre_tokenizer: { type: "Split", pattern: { String: "a" }, behavior: "a", invert: false } },
+    /pre_tokenizer\.behavior/,
+  ],
+  [
+    "a pattern of numbers",
+    { normalizer: { type: "Sequence", normalizers: [replace("x", { String: 3 })] } },
+    /normalizer\.0\.pattern/,
+  ],
+  ["nothing to prepend", { normalizer: { type: "Prepend" } }, /normalizer\.prepend/],
+] as [string, object, RegExp][]) {
+  test(`what Python refuses is refused: ${label}`, async () => {
+    await assert.rejects(
+      withTokenizer(parts, () => undefined),
+      (error) => isRocError(error) && error.code === "TOKENIZER_INVALID" && message.test(error.message),
+    );
+  });
+}
