@@ -30,7 +30,8 @@ interface CheckFlags {
 
 const CHECK_HELP = `
 Checks the rows by split, missing and unreadable images, pictures that stand in a data set twice (by the SHA-256 of their
-bytes) within a split or across splits, labels that are out of range or no finite number, columns that never change, votes
+bytes) within a split or across splits, pictures of different splits that look alike (copies that were resized, saved again,
+mirrored or slightly cropped; not with --no-decode), labels that are out of range or no finite number, columns that never change, votes
 that disagree with their mean, and standard deviations that the scale does not allow.
 
 Nothing is changed. Exit code: 0 where nothing was found, ${ERROR_CODES.DATA_INVALID} where something was (or where a label
@@ -92,7 +93,8 @@ async function examine(
 ): Promise<DataReport> {
   const progress = createProgress(io.stderr, "opened", Math.min(data.samples.length, limit ?? Infinity));
   try {
-    return await checkDataset(data, {
+    const told = { ...data, notes: [...data.notes, ...trainedNotes(data)] };
+    return await checkDataset(told, {
       ...(decode && { decode: (file, stopped) => decodeImage(file, stopped ? { signal: stopped } : {}) }),
       ...(limit !== undefined && { limit }),
       onProgress: (done) => progress.update(done),
@@ -101,6 +103,19 @@ async function examine(
   } finally {
     progress.stop();
   }
+}
+
+/** What is only trained on where a text says so. */
+function trainedNotes({ samples, missing }: Awaited<ReturnType<typeof readDataset>>): string[] {
+  const all = [...samples, ...missing];
+  const attributes = [...new Set(all.flatMap(({ attributes: own = {} }) => Object.keys(own)))];
+  const commented = all.filter(({ comments }) => comments !== undefined).length;
+  const parts = [
+    ...(attributes.length > 0 ? [`attributes (${attributes.map((name) => `{${name}}`).join(", ")})`] : []),
+    ...(commented > 0 ? [`comments of ${commented} pictures ({comment})`] : []),
+  ];
+  if (parts.length === 0) return [];
+  return [`Ignored in training unless an answer template names them (see docs/data.md): ${parts.join("; ")}.`];
 }
 
 async function writePage(file: string, report: DataReport): Promise<void> {

@@ -21,7 +21,7 @@ export async function checkDataset(data: LoadedDataset, options: CheckOptions = 
   checkLabels(data, all, columns, findings);
   const reports = columns.map((column) => summarise(column, all));
   for (const report of reports) checkConstant(report, findings);
-  const counts = await checkPictures(data.samples, data.missing, options, findings);
+  const { notes, ...counts } = await checkPictures(data.samples, data.missing, options, findings);
   return {
     name: data.name,
     scale: data.scale,
@@ -30,7 +30,7 @@ export async function checkDataset(data: LoadedDataset, options: CheckOptions = 
     decoded: options.decode !== undefined,
     columns: reports,
     problems: findings.problems(Object.keys(PROBLEMS) as ProblemKind[]),
-    notes: data.notes,
+    notes: [...data.notes, ...notes],
   };
 }
 

@@ -47,7 +47,9 @@ export function reportPage(report: DataReport): string {
 /** How far the images were looked at, a sentence. */
 export function openedText({ opened, images, decoded }: DataReport): string {
   if (images === 0) return "No image file is there.";
-  const what = decoded ? "decoded and compared by content" : "compared by content, none was decoded";
+  const what = decoded
+    ? "decoded, compared by content, and across splits by their looks"
+    : "compared by content, none was decoded";
   return `${opened === images ? "All" : `${opened} of`} ${images} images that are there were ${what}.`;
 }
 

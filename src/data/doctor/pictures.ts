@@ -4,13 +4,18 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { isRocError, messageOf, RocError, withoutFile } from "../../errors.js";
 import { SPLITS, type OnProgress, type Sample } from "../types.js";
+import { fingerprintOf, isPixels, type Fingerprint } from "./fingerprint.js";
 import type { Findings } from "./labels.js";
+import { nearPairs } from "./near.js";
 
 /** Files read at a time. */
 const AT_ONCE = 4;
 
 export interface PictureOptions {
-  /** Decodes an image file and throws where it cannot; without it images are not decoded. */
+  /**
+   * Decodes an image file and throws where it cannot; without it images are not decoded. Where it gives {@link Pixels},
+   * pictures of different splits are compared by their looks.
+   */
   readonly decode?: (file: string, signal?: AbortSignal) => Promise<unknown>;
   /** Most image files to open, spread evenly over the data set. Default: all. */
   readonly limit?: number;
@@ -21,9 +26,9 @@ export interface PictureOptions {
 /**
  * Opens the image files: reports those that cannot be read, and pictures with the same content (SHA-256 of the bytes; only
  * files of the same size are read for it). A missing file's place counts as its content, so that a picture that is listed
- * twice is found without its image.
+ * twice is found without its image. Pictures of different splits that look alike are reported too.
  *
- * @returns how many files there are and how many were opened
+ * @returns how many files there are, how many were opened, and a note where not all were compared
  * @throws RocError ABORTED on the signal
  */
 export async function checkPictures(
@@ -31,20 +36,42 @@ export async function checkPictures(
   missing: readonly Sample[],
   options: PictureOptions,
   findings: Findings,
-): Promise<{ images: number; opened: number }> {
+): Promise<{ images: number; opened: number; notes: string[] }> {
   const byFile = groupBy(samples, ({ image }) => image);
   const files = spread([...byFile.keys()], options.limit ?? Infinity);
   const sizes = await sizesOf(files, options, (file, error) => {
     findings.add("unreadable-image", byFile.get(file) ?? [], error);
   });
-  const contents = await openAll(sizes, options, (file, error) => {
+  const { contents, prints } = await openAll(sizes, options, (file, error) => {
     findings.add("unreadable-image", byFile.get(file) ?? [], error);
   });
   // A file of which nothing else is known may still be listed twice.
   const all = [...samples, ...missing];
   const groups = groupBy(all, ({ image }) => contents.get(image) ?? image).values();
   for (const group of groups) if (group.length > 1) reportDuplicates(group, findings);
-  return { images: byFile.size, opened: files.length };
+  const cut = await reportAlike(byFile, contents, prints, options.signal, findings);
+  const notes = cut ? ["So many pictures look alike that not all of them were compared by their looks."] : [];
+  return { images: byFile.size, opened: files.length, notes };
+}
+
+/** Pictures of different splits that look alike and are not the same bytes. @returns whether not all were compared */
+async function reportAlike(
+  byFile: ReadonlyMap<string, readonly Sample[]>,
+  contents: ReadonlyMap<string, string>,
+  prints: ReadonlyMap<string, Fingerprint>,
+  signal: AbortSignal | undefined,
+  findings: Findings,
+): Promise<boolean> {
+  const files = [...prints.keys()];
+  const samplesOf = (k: number): readonly Sample[] => byFile.get(files[k] ?? "") ?? [];
+  const { pairs, cut } = await nearPairs([...prints.values()], (k) => samplesOf(k)[0]?.split, signal);
+  for (const { first, second } of pairs) {
+    const [a, b] = [first, second].map((k) => contents.get(files[k] ?? ""));
+    if (a !== undefined && a === b) continue;
+    const group = [...samplesOf(first), ...samplesOf(second)];
+    findings.add("near-duplicate-across-splits", group, "look alike: one may be a copy, resized, saved again, mirrored or cropped"); // prettier-ignore
+  }
+  return cut;
 }
 
 function groupBy(samples: readonly Sample[], keyOf: (sample: Sample) => string): Map<string, Sample[]> {
@@ -88,27 +115,30 @@ async function sizesOf(
   return sizes;
 }
 
-/** Decodes every file, and gives the SHA-256 of those that have the size of another one. */
+/** Decodes every file; gives the SHA-256 of those that have the size of another one, and what pictures look like. */
 async function openAll(
   sizes: ReadonlyMap<string, number>,
   { decode, onProgress, signal }: PictureOptions,
   onBroken: OnBroken,
-): Promise<Map<string, string>> {
+): Promise<{ contents: Map<string, string>; prints: Map<string, Fingerprint> }> {
   const bySize = new Map<number, number>();
   for (const size of sizes.values()) bySize.set(size, (bySize.get(size) ?? 0) + 1);
   const contents = new Map<string, string>();
+  const prints = new Map<string, Fingerprint | undefined>([...sizes.keys()].map((file) => [file, undefined]));
   let done = 0;
   await forEach([...sizes], signal, async ([file, size]) => {
     try {
       if ((bySize.get(size) ?? 0) > 1) contents.set(file, await hashOf(file));
-      await decode?.(file, signal);
+      const picture = await decode?.(file, signal);
+      if (isPixels(picture)) prints.set(file, fingerprintOf(picture));
     } catch (error) {
       if (isRocError(error) && error.code === "ABORTED") throw error;
       onBroken(file, withoutFile(messageOf(error), file));
     }
     onProgress?.(++done, sizes.size);
   });
-  return contents;
+  const known = [...prints].flatMap(([file, print]) => (print ? [[file, print] as const] : []));
+  return { contents, prints: new Map(known) };
 }
 
 async function hashOf(file: string): Promise<string> {

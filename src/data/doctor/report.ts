@@ -6,6 +6,7 @@ export const PROBLEMS = {
   "missing-image": "Rated pictures without an image file",
   "unreadable-image": "Images that cannot be read",
   "duplicate-across-splits": "Pictures that stand in several splits (same content)",
+  "near-duplicate-across-splits": "Pictures that look alike and stand in several splits",
   "duplicate-within-split": "Pictures that stand in a split several times (same content)",
   "non-finite": "Labels that are no finite number",
   "out-of-range": "Labels outside their scale",
