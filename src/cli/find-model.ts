@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
 import { exists } from "../files/index.js";
+import { chooseState, namedBase } from "../models/places.js";
 import { resolveModel, type DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
 import { createProgress, type Progress } from "./progress.js";
@@ -23,22 +24,30 @@ export async function refusePhotos(path: string): Promise<void> {
 export interface FoundModel {
   readonly folder: string;
   readonly visionTower: string | undefined;
+  /** Folder of the base model of adapters. */
+  readonly base: string | undefined;
 }
 
 const MEGABYTE = 1e6;
+
+/** Where what a checkpoint needs beside its folder is, if the checkpoint's files do not say it. */
+export interface ModelParts {
+  /** Folder or name of the tower of an original LLaVA. */
+  readonly visionTower?: string | undefined;
+  /** Folder or name of the base model of adapters. */
+  readonly base?: string | undefined;
+}
+
+export const BASE_HELP = "base model of adapters: a folder, or a name on the hub (default: as they name it)";
 
 /**
  * Finds a model as {@link findModel}, but downloads nothing.
  *
  * @returns undefined where it is neither a folder nor in the cache
  */
-export async function modelAtHand(
-  name: string,
-  visionTower: string | undefined,
-  context: Context,
-): Promise<FoundModel | undefined> {
+export async function modelAtHand(name: string, parts: ModelParts, context: Context): Promise<FoundModel | undefined> {
   try {
-    return await findModel(name, visionTower, context, { offline: true });
+    return await findModel(name, parts, context, { offline: true });
   } catch (error) {
     if (isRocError(error) && (error.code === "FILE_NOT_FOUND" || error.code === "NETWORK")) return undefined;
     throw error;
@@ -46,21 +55,46 @@ export async function modelAtHand(
 }
 
 /**
- * Finds a model: a folder, or a name on the hub, which is downloaded as far as the cache lacks it, with progress.
+ * Finds a model: a folder, or a name on the hub, which is downloaded as far as the cache lacks it, with progress. Of a run
+ * folder it takes the best state, and says which.
  *
- * @param visionTower folder or name of the tower of an original LLaVA; default: what its config names
- * @throws RocError as `resolveModel`
+ * @throws RocError as `resolveModel`; FILE_NOT_FOUND where the base of adapters is not there
  */
 export async function findModel(
   name: string,
-  visionTower: string | undefined,
+  { visionTower, base }: ModelParts,
   context: Context,
   settings?: DownloadOptions["settings"],
 ): Promise<FoundModel> {
   await refusePhotos(name);
-  const folder = await fetched(name, context, settings);
-  const tower = visionTower ?? (await namedTower(folder));
-  return { folder, visionTower: tower === undefined ? undefined : await fetched(tower, context, settings) };
+  const found = await fetched(name, context, settings);
+  const state = await chooseState(found);
+  if (state) context.io.stderr.write(`Taking ${state.folder}, the ${state.kind} state of the run.\n`);
+  const folder = state?.folder ?? found;
+  const below = base ?? (await namedBase(folder));
+  const at = below === undefined || below === "" ? undefined : await foundBase(below, folder, context, settings);
+  const tower = visionTower ?? (await namedTower(at ?? folder));
+  return {
+    folder,
+    visionTower: tower === undefined ? undefined : await fetched(tower, context, settings),
+    base: at,
+  };
+}
+
+async function foundBase(
+  name: string,
+  folder: string,
+  context: Context,
+  settings: DownloadOptions["settings"],
+): Promise<string> {
+  try {
+    return await fetched(name, context, settings);
+  } catch (cause) {
+    if (!isRocError(cause) || cause.code !== "FILE_NOT_FOUND") throw cause;
+    const remedy = "Give the folder of the model that the adapters were trained on (--base).";
+    const message = `The base model ${name} of the adapters in ${folder} is not there. ${remedy}`;
+    throw new RocError("FILE_NOT_FOUND", message, { cause });
+  }
 }
 
 async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {

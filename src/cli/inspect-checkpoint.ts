@@ -3,7 +3,8 @@ import { basename } from "node:path";
 import { Command } from "commander";
 import { describeCheckpoint, type CheckpointDescription } from "../engine/describe.js";
 import { ERROR_CODES } from "../errors.js";
-import { refusePhotos } from "./find-model.js";
+import { chooseState } from "../models/places.js";
+import { BASE_HELP, refusePhotos } from "./find-model.js";
 import type { Context } from "./io.js";
 
 const HELP = `
@@ -12,31 +13,42 @@ The weights are read for values that are NaN or infinite, unless --no-values is 
 export function inspectCheckpointCommand({ io, setExitCode }: Context): Command {
   return new Command("checkpoint")
     .description("what a checkpoint folder holds, and what it lacks")
-    .argument("<folder>", "checkpoint folder")
+    .argument("<folder>", "checkpoint folder, run folder, or folder of adapters")
+    .option("--base <folder>", BASE_HELP)
     .option("--no-values", "do not read the weights: quick for large ones, but finds no NaN")
     .option("--json", "one JSON object")
     .addHelpText("after", HELP)
-    .action(async (folder: string, { json, values }: { json?: true; values: boolean }) => {
-      await refusePhotos(folder);
-      const description = await describeCheckpoint(folder, { values });
+    .action(async (given: string, { json, values, base }: { json?: true; values: boolean; base?: string }) => {
+      await refusePhotos(given);
+      const folder = (await chooseState(given))?.folder ?? given;
+      const description = await describeCheckpoint(folder, { values, base });
       io.stdout.write(json ? `${JSON.stringify(jsonOf(description))}\n` : table(description));
       if (description.problems.length > 0) setExitCode(ERROR_CODES.CHECKPOINT_INVALID);
     });
 }
 
 /** `null` for what is not there: a key is never left out. */
-function jsonOf({ family, architecture, scoreTokens, templates, nonFinite, ...rest }: CheckpointDescription): unknown {
+function jsonOf({
+  family,
+  architecture,
+  adapter,
+  scoreTokens,
+  templates,
+  nonFinite,
+  ...rest
+}: CheckpointDescription): unknown {
   const absent = <T>(value: T | undefined): T | null => value ?? null;
   const found = { family: absent(family), architecture: absent(architecture), score_tokens: absent(scoreTokens) };
-  return { ...found, ...rest, templates: absent(templates), nonFinite: absent(nonFinite) };
+  return { ...found, adapter: absent(adapter), ...rest, templates: absent(templates), nonFinite: absent(nonFinite) };
 }
 
 function table(description: CheckpointDescription): string {
-  const { scoreTokens, templates, problems } = description;
+  const { adapter, scoreTokens, templates, problems } = description;
   const number = (value: number): string => value.toLocaleString("en-US");
   const dtypes = Object.entries(description.dtypes).map(([dtype, elements]) => `${dtype} ${number(elements)}`);
   const rows: (readonly [string, string])[] = [
     ["folder", description.folder],
+    ...(adapter ? [["adapters", `${adapter.folder} on ${adapter.base}`] as const] : []),
     ["family", [description.family ?? "unknown", description.architecture].filter(Boolean).join(", ")],
     ["parameters", `${number(description.parameters)} in ${number(description.tensors)} tensors`],
     ["dtypes", dtypes.join(", ") || "none"],

@@ -13,6 +13,7 @@ const COMMANDS: Commands = {
   compare: async () => (await import("./compare.js")).compareCommand,
   train: async () => (await import("./train.js")).trainCommand,
   "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
+  merge: async () => (await import("./merge.js")).mergeCommand,
   experiment: async () => (await import("./experiment.js")).experimentCommand,
   download: async () => (await import("./download.js")).downloadCommand,
   data: async () => (await import("./data.js")).dataCommand,

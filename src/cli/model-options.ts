@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import type { Model } from "../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import type { DType } from "../torch/index.js";
-import { findModel } from "./find-model.js";
+import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { packageVersion } from "./program.js";
 
@@ -13,6 +13,7 @@ export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "floa
 export interface ModelFlags {
   readonly resize?: ResizeMode;
   readonly visionTower?: string;
+  readonly base?: string;
   readonly device?: string;
   readonly dtype?: DType;
 }
@@ -30,15 +31,16 @@ export function addModelOptions(command: Command): Command {
     .option(
       "--vision-tower <folder>",
       "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
-    );
+    )
+    .option("--base <folder>", BASE_HELP);
 }
 
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
 export async function loadNamed(name: string, flags: ModelFlags, context: Context): Promise<Model> {
   const { load } = await context.engine();
   const { resize, device, dtype } = flags;
-  const { folder, visionTower } = await findModel(name, flags.visionTower, context);
-  return load(folder, { resize, visionTower, device, dtype, signal: context.signal });
+  const { folder, visionTower, base } = await findModel(name, flags, context);
+  return load(folder, { resize, visionTower, base, device, dtype, signal: context.signal });
 }
 
 /** All that a model's scores depend on beside the pictures, as plain JSON: kept scores have to be of the same. */

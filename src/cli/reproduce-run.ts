@@ -136,9 +136,8 @@ async function makeRun(cell: Cell, options: RunOptions, context: Context): Promi
   await atomicWriteJson(config, configOf(cell, options));
   const quiet = { ...context, io: { ...context.io, stdout: context.io.stderr }, setExitCode: () => undefined };
   await trainCommand(quiet).exitOverride().parseAsync([config], { from: "user" });
-  const { bestState } = await import("../train/index.js");
   const results = join(options.work, "runs", name);
-  const evaluation = ["--data", data, "--model", (await bestState(out)).folder, "--out", results];
+  const evaluation = ["--data", data, "--model", out, "--out", results];
   await evalCommand(quiet)
     .exitOverride()
     .parseAsync([...evaluation, ...(cell.comments ? ["--comments"] : [])], { from: "user" });

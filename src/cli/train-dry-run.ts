@@ -35,7 +35,7 @@ export async function dryRun(
   const { data, counts } = await picturesOf(spec, training, progress);
   const options = spec.options((counts?.train ?? 1) / processes);
   const steps = stepsOf(spec, options, counts, training);
-  const found = await modelAtHand(spec.model, spec.visionTower, context);
+  const found = await modelAtHand(spec.model, spec, context);
   if (!found) {
     progress.line(
       `note: the checkpoint ${spec.model} is not here: without it tokens, parameters and memory are not known. ` +

@@ -222,7 +222,7 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   const { strategy, scoreTokens: n, scale, weights, templates, conversation } = spec;
   // Each process has a GPU of its own.
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
-  const { folder: base, visionTower } = await findModel(spec.model, spec.visionTower, context);
+  const { folder: base, visionTower } = await findModel(spec.model, spec, context);
   const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
   if (isFirst) await tellUntrained(spec, data, base, progress);
   const events = training.runTraining({

@@ -2,6 +2,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isRocError, RocError } from "../errors.js";
+import { openAdapter } from "../models/peft.js";
+import { placesOf } from "../models/places.js";
 import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
 import { loadTokenizer } from "../tokenizers/index.js";
@@ -18,6 +20,8 @@ import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 
 export interface CheckpointDescription {
   readonly folder: string;
+  /** Where it is made of adapters: their folder and that of their base, whose weights the counts below are of. */
+  readonly adapter: { readonly folder: string; readonly base: string } | undefined;
   /** `model_type` of config.json; undefined where it has none. */
   readonly family: string | undefined;
   readonly architecture: string | undefined;
@@ -39,6 +43,8 @@ export interface CheckpointDescription {
 export interface DescribeOptions {
   /** Whether to read the weights and look for values that are not finite; else they are mapped only. Default true. */
   readonly values?: boolean | undefined;
+  /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
+  readonly base?: string | undefined;
 }
 
 /**
@@ -48,7 +54,7 @@ export interface DescribeOptions {
  */
 export async function describeCheckpoint(
   folder: string,
-  { values = true }: DescribeOptions = {},
+  { values = true, base }: DescribeOptions = {},
 ): Promise<CheckpointDescription> {
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory()) throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`);
@@ -62,22 +68,26 @@ export async function describeCheckpoint(
       return undefined;
     }
   };
-  const config = object(await attempt(() => readJson(join(folder, "config.json"))));
-  const weights = await attempt(() => weightsOf(folder, values));
+  const { home, adapter } = (await attempt(() => placesOf(folder, base))) ?? { home: folder };
+  const config = object(await attempt(() => readJson(join(home, "config.json"))));
+  const weights = await attempt(() => weightsOf(() => openCheckpoint(adapter?.base ?? home), values));
+  const adapters = adapter && (await attempt(() => weightsOf(() => openAdapter(adapter.folder), values)));
   const vocabulary = await attempt(() => vocabularyFromConfig(config));
-  const templates = await attempt(() => loadTemplates(folder));
+  const templates = await attempt(() => loadTemplates(home));
+  const options = { dtype: weights?.main, base };
   const alone: (() => Promise<unknown>)[] = [
-    () => checkWeights(folder, weights?.main),
-    () => loadTokenizer(folder),
-    () => loadImages(folder),
+    () => checkWeights(folder, options),
+    () => loadTokenizer(home),
+    () => loadImages(folder, { base }),
   ];
   if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
   // Each may be right, and yet not fit the others.
-  if (problems.length === 0) await attempt(() => checkTogether(folder, weights?.main));
-  if (weights?.damage !== undefined) problems.push(weights.damage);
+  if (problems.length === 0) await attempt(async () => (await loadMllm(folder, options)).model.dispose());
+  for (const part of [weights, adapters]) if (part?.damage !== undefined) problems.push(part.damage);
   const { model_type, architectures } = config;
   return {
     folder,
+    adapter,
     family: typeof model_type === "string" ? model_type : undefined,
     architecture: Array.isArray(architectures) ? String(architectures[0]) : undefined,
     ...(weights?.totals ?? { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] }),
@@ -89,7 +99,7 @@ export async function describeCheckpoint(
       scale: vocabulary.scale,
     },
     templates,
-    nonFinite: weights?.nonFinite,
+    nonFinite: weights?.nonFinite ?? adapters?.nonFinite,
     problems,
   };
 }
@@ -99,16 +109,12 @@ function object(value: unknown): Record<string, unknown> {
 }
 
 /** In the file's own dtype they are mapped: whatever does not fit throws. */
-async function checkWeights(folder: string, dtype: DType | undefined): Promise<void> {
-  if (dtype) (await loadModel(folder, { dtype })).dispose();
+async function checkWeights(folder: string, options: { dtype: DType | undefined; base: string | undefined }) {
+  if (options.dtype) (await loadModel(folder, options)).dispose();
 }
 
-async function checkTogether(folder: string, dtype: DType | undefined): Promise<void> {
-  (await loadMllm(folder, { dtype })).model.dispose();
-}
-
-async function weightsOf(folder: string, values: boolean) {
-  using checkpoint = await openCheckpoint(folder);
+async function weightsOf(open: () => Promise<Checkpoint>, values: boolean) {
+  using checkpoint = await open();
   const totals = totalsOf(checkpoint);
   const nonFinite = values ? findNonFinite(tensorsOf(checkpoint)) : undefined;
   const [main = "float32"] = Object.entries(totals.dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];

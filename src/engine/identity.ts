@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { digestFile } from "../files/index.js";
+import { placesOf } from "../models/places.js";
 import { towerElsewhere } from "../models/registry.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
-  /^(config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^mm_projector\.bin$|^(pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?$/;
+  /^(config|adapter_config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^mm_projector\.bin$|^((pytorch_)?model.*|adapter_model)\.(safetensors|bin)(\.index\.json)?$/;
 
 /** A name under which the hub's cache keeps a snapshot: its commit. */
 const COMMIT = /^[0-9a-f]{40}$/;
@@ -16,26 +17,43 @@ const COMMIT = /^[0-9a-f]{40}$/;
  * SHA-256 over every byte of what decides a checkpoint's scores: weights, configuration, tokenizer, templates; 64 hex
  * digits. Large files are read once, see `digestFile()`.
  *
+ * @param folder a checkpoint, or what `placesOf()` makes one of: adapters count with their base
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
  */
-export async function digestCheckpoint(folder: string, signal?: AbortSignal): Promise<string> {
-  const names = (await readdir(folder)).filter((name) => PARTS.test(name)).sort();
+export async function digestCheckpoint(
+  folder: string,
+  { base, signal }: Pick<DigestOptions, "base" | "signal"> = {},
+): Promise<string> {
+  const { home, adapter } = await placesOf(folder, base);
+  const folders = adapter ? [...new Set([home, adapter.folder, adapter.base])] : [home];
+  const files = await Promise.all(folders.map(partsOf));
   const hash = createHash("sha256");
-  for (const name of names) hash.update(`${name} ${await digestFile(join(folder, name), signal)}\n`);
+  for (const file of files.flat()) hash.update(`${basename(file)} ${await digestFile(file, signal)}\n`);
   return hash.digest("hex");
 }
 
-/**
- * {@link digestCheckpoint} of a checkpoint and, where it keeps its vision tower elsewhere, of that too.
- *
- * @param visionTower its folder; default: as the checkpoint names it
- */
-export async function digestModel(folder: string, visionTower?: string, signal?: AbortSignal): Promise<string> {
-  const digest = await digestCheckpoint(folder, signal);
-  const tower = await towerElsewhere(folder, visionTower);
+async function partsOf(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => PARTS.test(name)).sort();
+  return names.map((name) => join(folder, name));
+}
+
+export interface DigestOptions {
+  /** Folder of the vision tower; default: as the checkpoint names it. */
+  readonly visionTower?: string | undefined;
+  /** Folder of the base model of adapters; default: as they name it. */
+  readonly base?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** {@link digestCheckpoint} of a checkpoint and, where it keeps its vision tower elsewhere, of that too. */
+export async function digestModel(folder: string, options: DigestOptions = {}): Promise<string> {
+  const { visionTower, base, signal } = options;
+  const digest = await digestCheckpoint(folder, options);
+  const { home, adapter } = await placesOf(folder, base);
+  const tower = await towerElsewhere(adapter?.base ?? home, visionTower);
   if (tower === undefined) return digest;
   return createHash("sha256")
-    .update(`${digest}\nvision tower ${await digestCheckpoint(tower, signal)}\n`)
+    .update(`${digest}\nvision tower ${await digestCheckpoint(tower, { signal })}\n`)
     .digest("hex");
 }
 

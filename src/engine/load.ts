@@ -1,6 +1,7 @@
 /** Checkpoint folders of scoring models: Hugging Face's layout and, beside it, the texts of `roc_templates.json`. */
 import { join } from "node:path";
 import { RocError } from "../errors.js";
+import { placesOf } from "../models/places.js";
 import { levelConversation, loadMllm } from "../models/registry.js";
 import { saveMllm } from "../models/save.js";
 import {
@@ -34,6 +35,8 @@ export interface LoadOptions {
   readonly visionTower?: string | undefined;
   /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
   readonly resize?: ResizeMode | undefined;
+  /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
+  readonly base?: string | undefined;
 }
 
 /**
@@ -42,21 +45,23 @@ export interface LoadOptions {
  * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One
  * of mPLUG-Owl2's architecture without score tokens is scored by Q-Align's level words (OneAlign and its relatives).
  *
- * @param checkpoint its folder, as a path or a `file:` URL
+ * @param checkpoint its folder, as a path or a `file:` URL; a run folder of a training stands for its best state, a folder
+ *   of adapters (ours or peft's) for these merged into their base
  * @throws RocError FILE_NOT_FOUND, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID,
  *   NATIVE_UNAVAILABLE, ABORTED, or USAGE for another URL
  */
 export async function load(checkpoint: string | URL, options: LoadOptions = {}): Promise<Model> {
   const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
-  const { signal, device, dtype, visionTower, resize } = options;
-  const { strategy, templates, conversation } = await readStrategy(folder);
+  const { signal, device, dtype, visionTower, resize, base } = options;
+  const { home } = await placesOf(folder, base);
+  const { strategy, templates, conversation } = await readStrategy(home);
   checkAborted(signal, folder);
-  const digest = await digestModel(folder, visionTower, signal).catch((error: unknown) => {
+  const digest = await digestModel(folder, { visionTower, base, signal }).catch((error: unknown) => {
     checkAborted(signal, folder);
     throw error;
   });
-  const name = checkpointName(folder, digest);
-  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
+  const name = checkpointName(home, digest);
+  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation, base });
   try {
     checkAborted(signal, folder);
     checkRows(strategy, model.vocabSize, folder);

@@ -126,6 +126,11 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   return { options, base: parsed.data.base_model_name_or_path ?? "" };
 }
 
+/** The weights of an adapter folder. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID */
+export function openAdapter(folder: string): Promise<Checkpoint> {
+  return openSafetensors(join(folder, ADAPTER_WEIGHTS));
+}
+
 /**
  * Puts the adapters of a folder, ours or peft's, on a model, and copies what was trained in full beside them into its
  * parameters; a vocabulary that has grown makes the model's grow.
@@ -134,7 +139,7 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
  */
 export async function loadAdapter(model: Mllm, folder: string): Promise<LoraAdapters> {
   const { options } = await readAdapterConfig(folder);
-  using file = await openSafetensors(join(folder, ADAPTER_WEIGHTS));
+  using file = await openAdapter(folder);
   const stored = new Map(file.names().map((name) => [publicName(model, name), name]));
   const adapted: Adapted[] = [];
   try {

@@ -8,6 +8,8 @@ import { refuseQuantisedConfig } from "../weights/index.js";
 import { isOriginal, llava, towerFolder } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
+import { loadAdapter } from "./peft.js";
+import { newTokens, placesOf } from "./places.js";
 import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions } from "./types.js";
 
@@ -30,16 +32,17 @@ export interface Loaded {
 }
 
 /**
- * Loads a checkpoint folder of any known family.
+ * Loads a checkpoint folder of any known family, or what {@link placesOf} makes of it: adapters come merged.
  *
  * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here; FILE_NOT_FOUND,
  *   FILE_UNREADABLE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID
  */
 export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
-  const { family } = await familyOf(folder);
+  const { home } = await placesOf(folder, options.base);
+  const { family } = await familyOf(home);
   const model = await loadModel(folder, options);
   try {
-    return { model, processor: await family.loadProcessor(folder, model.config, options) };
+    return { model, processor: await family.loadProcessor(home, model.config, options) };
   } catch (error) {
     model.dispose();
     throw error;
@@ -48,6 +51,24 @@ export async function loadMllm(folder: string, options: LoadOptions & ProcessorO
 
 /** The weights alone: a folder without tokenizer and image processor is enough. Throws as {@link loadMllm}. */
 export async function loadModel(folder: string, options: LoadOptions = {}): Promise<Mllm> {
+  const { home, adapter } = await placesOf(folder, options.base);
+  const model = await loadPlain(adapter?.base ?? home, options);
+  if (!adapter) return model;
+  try {
+    if (home !== adapter.base) {
+      const [first, ...more] = await newTokens(home, model.config);
+      if (first !== undefined) model.growVocabulary([first, ...more], first);
+      Object.assign(model.config, await readJson(join(home, "config.json")));
+    }
+    (await loadAdapter(model, adapter.folder)).merge();
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+async function loadPlain(folder: string, options: LoadOptions): Promise<Mllm> {
   const { family } = await familyOf(folder);
   checkDevice(options.device ?? "cpu");
   const generationConfig = await ifThere(readText(join(folder, GENERATION_CONFIG)));
@@ -66,8 +87,9 @@ export async function towerElsewhere(folder: string, given?: string): Promise<st
 
 /** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */
 export async function loadImages(folder: string, options: ProcessorOptions = {}): Promise<ImageInputs> {
-  const { family, config } = await familyOf(folder);
-  return family.loadImages(folder, config, options);
+  const { home } = await placesOf(folder, options.base);
+  const { family, config } = await familyOf(home);
+  return family.loadImages(home, config, options);
 }
 
 /** The conversation of a family whose plain checkpoints score by level words; undefined for any other family. */

@@ -143,9 +143,13 @@ export interface LoadOptions {
    * Default: the folder that the config names, in the checkpoint's or beside it.
    */
   readonly visionTower?: string | undefined;
+  /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
+  readonly base?: string | undefined;
 }
 
 export interface ProcessorOptions {
+  /** As in {@link LoadOptions}. */
+  readonly base?: string | undefined;
   /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
   readonly resize?: ResizeMode | undefined;
   /**

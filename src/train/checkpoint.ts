@@ -15,6 +15,7 @@ import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { atomicWriteFile, atomicWriteJson, ifThere, makeFolder, publishFolder } from "../files/index.js";
 import { readJsonAs, readText, removeEntries } from "../files/index.js";
+import { stateNames } from "../models/places.js";
 import { isUnusableFile, SAMPLES_FILE } from "./samples.js";
 import { isEventFile } from "./tensorboard.js";
 
@@ -122,36 +123,6 @@ export async function openLatestState(run: string): Promise<SavedState | undefin
   const found = await findState(run);
   await removeEntries(run, (name) => UNFINISHED.test(name));
   return found;
-}
-
-/** Whether a folder is a run's: it holds states. */
-export async function isRunFolder(folder: string): Promise<boolean> {
-  return (await stateNames(folder)).length > 0;
-}
-
-/** A checkpoint of a run, and which of its states it is. */
-export interface ChosenState {
-  readonly folder: string;
-  readonly kind: "best" | "latest";
-}
-
-/**
- * The state of a run that scores best, or where no validation chose one, its latest: a checkpoint.
- * @throws RocError FILE_NOT_FOUND where the run has no state; CHECKPOINT_INVALID
- */
-export async function bestState(run: string): Promise<ChosenState> {
-  const latest = await findState(run);
-  if (latest === undefined) throw new RocError("FILE_NOT_FOUND", `${run} holds no state of a training run.`);
-  const best = latest.state.best && basename(stepFolder(run, latest.state.best.step));
-  // It is not kept where a run is told so.
-  return best !== null && (await stateNames(run)).includes(best)
-    ? { folder: join(run, best), kind: "best" }
-    : { folder: latest.folder, kind: "latest" };
-}
-
-/** Names of the whole states of a run, the oldest first. */
-async function stateNames(run: string): Promise<string[]> {
-  return (await readdir(run)).filter((name) => STEP_FOLDER.test(name)).sort();
 }
 
 async function findState(run: string): Promise<SavedState | undefined> {

@@ -9,8 +9,7 @@ export type {
   TrainEvent,
   ValidationEvent,
 } from "./events.js";
-export { bestState, clearRun, isRunFolder, openLatestState, stepFolder } from "./checkpoint.js";
-export type { ChosenState, SavedState, TrainerState } from "./checkpoint.js";
+export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
 export { AdamW, decayGroups, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optimizer.js";
 export { clipGradients } from "./clip.js";
 export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";

@@ -6,6 +6,7 @@ import { saveCheckpoint } from "../engine/index.js";
 import { messageOf, RocError } from "../errors.js";
 import { attachLora, type LoraAdapters } from "../models/lora.js";
 import { loadAdapter, saveAdapter } from "../models/peft.js";
+import { ADAPTER_FOLDER } from "../models/places.js";
 import { saveConfig } from "../models/save.js";
 import type { Mllm } from "../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../roc/index.js";
@@ -25,8 +26,6 @@ import { reopen, type Trainable } from "./trainable.js";
 const CONFIG = "config.json";
 /** Held as long as a process trains in the folder. */
 const LOCK = "run.lock";
-/** Folder of a state that holds its adapters. */
-const ADAPTER = "adapter";
 /** Options that may change when a run is taken up again: they change nothing that is computed. */
 const FREE: ReadonlySet<string> = new Set(["recompute", "shardOptimizer", "keepLast", "keepBest", "skipBroken"]);
 
@@ -157,7 +156,7 @@ async function adapt(
   resume: SavedState | undefined,
 ): Promise<LoraAdapters | undefined> {
   if (!lora) return undefined;
-  return resume ? loadAdapter(model, join(resume.folder, ADAPTER)) : attachLora(model, lora, seed);
+  return resume ? loadAdapter(model, join(resume.folder, ADAPTER_FOLDER)) : attachLora(model, lora, seed);
 }
 
 function taskOf(
@@ -197,7 +196,7 @@ async function saveAdapted(
     await saveTemplates(folder, templates);
   } else await adapters.whileMerged(() => saveCheckpoint(folder, parts));
   const trained = [...model.parameters()].filter(([, tensor]) => tensor.requiresGrad).map(([name]) => name);
-  await saveAdapter(join(folder, ADAPTER), model, adapters, { base, trained });
+  await saveAdapter(join(folder, ADAPTER_FOLDER), model, adapters, { base, trained });
 }
 
 async function writeEnvironment({ folder }: RunPlan, { device }: Mllm): Promise<void> {

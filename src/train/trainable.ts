@@ -1,9 +1,10 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
-import { digestCheckpoint } from "../engine/index.js";
+import { digestModel } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import type { Settings } from "../files/index.js";
 import type { RgbImage } from "../image/types.js";
-import { loadMllm, towerElsewhere } from "../models/registry.js";
+import { placesOf } from "../models/places.js";
+import { loadMllm } from "../models/registry.js";
 import { addScoreTokens, createStrategy, DEFAULT_TEMPLATES, loadTemplates, strategyOf } from "../roc/index.js";
 import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../roc/index.js";
 import type { StrategyParts } from "../roc/index.js";
@@ -33,7 +34,8 @@ export interface StartOptions extends ScoreTokenOptions {
  * @throws RocError for a folder that is no checkpoint, or one whose score tokens contradict `options`
  */
 export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
-  const { templates = await loadTemplates(folder), device = "cpu", dtype = "float32" } = options;
+  const { home } = await placesOf(folder);
+  const { templates = await loadTemplates(home), device = "cpu", dtype = "float32" } = options;
   const { visionTower, conversation } = options;
   const { model, processor } = await loadMllm(folder, { dtype, device, visionTower, conversation });
   const name = options.strategy ?? templates?.strategy ?? "roc";
@@ -50,12 +52,11 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CONFIG_INVALID
  */
 export async function startSettings(folder: string, options: StartOptions = {}): Promise<Settings> {
-  const { templates = (await loadTemplates(folder)) ?? DEFAULT_TEMPLATES, strategy, n, min = 1, max = 10 } = options;
-  const tower = await towerElsewhere(folder, options.visionTower);
+  const { home } = await placesOf(folder);
+  const { templates = (await loadTemplates(home)) ?? DEFAULT_TEMPLATES, strategy, n, min = 1, max = 10 } = options;
   const { prompts, answers, levels } = templates;
   return {
-    base: await digestCheckpoint(folder),
-    ...(tower !== undefined && { visionTower: await digestCheckpoint(tower) }),
+    base: await digestModel(folder, { visionTower: options.visionTower }),
     strategy: strategy ?? templates.strategy ?? "roc",
     scoreTokens: { count: n, min, max },
     ...{ prompts, answers, levels, conversation: options.conversation },

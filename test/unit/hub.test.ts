@@ -138,8 +138,10 @@ test("score takes a name on the hub, and fetches what an original LLaVA names as
   t.after(() => before.forEach(([name, value]) => (value === undefined ? delete process.env[name] : (process.env[name] = value)))); // prettier-ignore
   const io = { stdin: process.stdin, stdout: { write: () => true }, stderr: { write: () => true }, env: {} };
   const context = { io, signal: new AbortController().signal, engine: () => import("../../src/engine/index.js"), setExitCode: () => undefined }; // prettier-ignore
-  const { folder, visionTower } = await findModel("owner/model", undefined, context);
+  const { folder, visionTower } = await findModel("owner/model", {}, context);
   assert.equal(folder, join(home, "models--owner--model/snapshots", COMMIT));
   assert.equal(visionTower, folder);
-  assert.deepEqual(await findModel(folder, folder, context), { folder, visionTower: folder });
+  assert.deepEqual(await findModel(folder, { visionTower: folder }, context), {
+    ...{ folder, visionTower: folder, base: undefined },
+  });
 });

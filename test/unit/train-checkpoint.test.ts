@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { bestState, clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/checkpoint.js";
+import { chooseState } from "../../src/models/places.js";
+import { clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/checkpoint.js";
 import { describeEnvironment, MetricsFile } from "../../src/train/metrics-file.js";
 import { EventFile } from "../../src/train/tensorboard.js";
 
@@ -41,7 +42,7 @@ test("the latest and the best state are kept, older ones deleted", async () => {
   }
   assert.deepEqual((await readdir(run)).sort(), ["best", "latest", "step-00000008", "step-00000016"]);
   assert.equal(await readFile(join(run, "best"), "utf8"), "step-00000008\n");
-  assert.deepEqual(await bestState(run), { folder: join(run, "step-00000008"), kind: "best" });
+  assert.deepEqual(await chooseState(run), { folder: join(run, "step-00000008"), kind: "best" });
   const opened = await openLatestState(run);
   assert.deepEqual(opened?.state, stateAt(16, 8));
   assert.equal(await readFile(join(opened?.folder ?? "", "weights"), "utf8"), "16");
@@ -52,7 +53,7 @@ test("as many of the newest states are kept as asked for, the best one only wher
   for (const step of [4, 8, 12, 16]) await saveState(run, stateAt(step, 4), writer(String(step)), keep);
   assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000012", "step-00000016"]);
   // The best one is not kept: the latest takes its place.
-  assert.deepEqual(await bestState(run), { folder: join(run, "step-00000016"), kind: "latest" });
+  assert.deepEqual(await chooseState(run), { folder: join(run, "step-00000016"), kind: "latest" });
 });
 
 test("whatever a kill leaves behind, the last whole state opens", async () => {

@@ -1,0 +1,125 @@
+/**
+ * Where the parts of a checkpoint lie, whichever folder is given: a checkpoint, the run folder of a training (its best
+ * state), a state without merged weights, or a folder of adapters, ours or peft's, on a base model.
+ */
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { RocError } from "../errors.js";
+import { exists, ifThere, readJson, readText } from "../files/index.js";
+import { ADAPTER_CONFIG, readAdapterConfig } from "./peft.js";
+
+/** Folder of a state of a run that holds its adapters. */
+export const ADAPTER_FOLDER = "adapter";
+const CONFIG = "config.json";
+const STEP_FOLDER = /^step-\d{8}$/;
+const WEIGHTS = /^(pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?$/;
+
+/** A state of a run. */
+export interface ChosenState {
+  readonly folder: string;
+  /** "best": by its validations; "latest": where none chose one. */
+  readonly kind: "best" | "latest";
+}
+
+/** Names of the whole states of a run folder, the oldest first; none where it is none. */
+export async function stateNames(folder: string): Promise<string[]> {
+  return (await entries(folder)).filter((name) => STEP_FOLDER.test(name)).sort();
+}
+
+/**
+ * The state of a run that scores best, or where no validation chose one, its latest; undefined where a folder is no run's.
+ * @throws RocError FILE_UNREADABLE
+ */
+export async function chooseState(run: string): Promise<ChosenState | undefined> {
+  const names = await stateNames(run);
+  if (names.length === 0) return undefined;
+  const best = await pointer(run, "best", names);
+  if (best !== undefined) return { folder: join(run, best), kind: "best" };
+  return { folder: join(run, (await pointer(run, "latest", names)) ?? names.at(-1) ?? ""), kind: "latest" };
+}
+
+/** The state that a file of a run folder names; undefined where there is no such file or state. */
+async function pointer(run: string, file: string, names: readonly string[]): Promise<string | undefined> {
+  const name = (await ifThere(readText(join(run, file), { maxBytes: 1000 })))?.trim() ?? "";
+  return names.includes(name) ? name : undefined;
+}
+
+/** The parts of a checkpoint. */
+export interface CheckpointPlaces {
+  /** Where config.json, tokenizer, image processor and texts lie; the weights, too, where there are no adapters. */
+  readonly home: string;
+  readonly adapter?: {
+    /** Folder with adapter_config.json and its weights. */
+    readonly folder: string;
+    /** Folder of the base model. */
+    readonly base: string;
+  };
+}
+
+/**
+ * Finds the parts of a checkpoint.
+ *
+ * @param base folder of the base model of adapters; default: what their adapter_config.json names
+ * @throws RocError FILE_NOT_FOUND naming the base that is not there; CONFIG_INVALID; FILE_UNREADABLE
+ */
+export async function placesOf(folder: string, base?: string): Promise<CheckpointPlaces> {
+  const { home, adapter } = await adapterOf(folder);
+  if (adapter === undefined) return { home };
+  const at = base ?? (await baseFolder(adapter));
+  return { home: home === "" ? at : home, adapter: { folder: adapter, base: at } };
+}
+
+/** The base model that a folder's adapters name: a folder or a name on the hub; undefined where it holds none. */
+export async function namedBase(folder: string): Promise<string | undefined> {
+  const { adapter } = await adapterOf(folder);
+  if (adapter === undefined) return undefined;
+  const { base } = await readAdapterConfig(adapter);
+  return (await localBase(adapter, base)) ?? base;
+}
+
+/** @returns an empty home where the base model's own is to be taken */
+async function adapterOf(given: string): Promise<{ home: string; adapter?: string }> {
+  const folder = (await chooseState(given))?.folder ?? given;
+  const names = await entries(folder);
+  if (names.some((name) => WEIGHTS.test(name))) return { home: folder };
+  const inside = join(folder, ADAPTER_FOLDER);
+  if (names.includes(CONFIG) && (await exists(join(inside, ADAPTER_CONFIG)))) return { home: folder, adapter: inside };
+  if (!names.includes(ADAPTER_CONFIG)) return { home: folder };
+  // The state that it belongs to has the texts that it was trained with.
+  const state = dirname(resolve(folder));
+  if (basename(resolve(folder)) === ADAPTER_FOLDER && (await exists(join(state, CONFIG)))) return adapterOf(state);
+  const isWhole = names.includes(CONFIG) && names.some((name) => /^tokenizer\.(json|model)$/.test(name));
+  return { home: isWhole ? folder : "", adapter: folder };
+}
+
+async function baseFolder(adapter: string): Promise<string> {
+  const { base } = await readAdapterConfig(adapter);
+  const found = await localBase(adapter, base);
+  if (found !== undefined) return found;
+  const named = base === "" ? "names no base model" : `names the base model ${base}, which is no folder here`;
+  const remedy = "Give the folder of the model that the adapters were trained on (--base).";
+  throw new RocError("FILE_NOT_FOUND", `${join(adapter, ADAPTER_CONFIG)} ${named}. ${remedy}`);
+}
+
+/** A relative name counts from the current folder, or from the adapter's. */
+async function localBase(adapter: string, base: string): Promise<string | undefined> {
+  if (base === "") return undefined;
+  for (const place of [base, resolve(adapter, base)]) if (await exists(join(place, CONFIG))) return place;
+  return undefined;
+}
+
+/** Names in a folder; none where it is not there, which its reader tells. */
+async function entries(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+const grown = z.looseObject({ score_id: z.number(), output_first_id: z.number(), output_last_id: z.number() });
+
+/** The tokens that a config has and its base's has not: their ids, the first of them first. */
+export async function newTokens(home: string, base: Readonly<Record<string, unknown>>): Promise<number[]> {
+  const { data } = grown.safeParse(await readJson(join(home, CONFIG)));
+  if (!data || base["score_id"] !== undefined) return [];
+  const { score_id, output_first_id: first, output_last_id: last } = data;
+  return [score_id, ...Array.from({ length: last - first + 1 }, (_, i) => first + i)].sort((a, b) => a - b);
+}
