@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
@@ -176,6 +177,16 @@ napi_value setFlag(napi_env env, napi_callback_info info) {
 
 napi_value hasCuda(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return boolean(env, at::globalContext().hasCUDA()); });
+}
+
+// deviceCount(kind) -> devices of a kind ("cuda") that are here
+napi_value deviceCount(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<1> in(env, info);
+    const auto type = c10::Device(toString(env, in[0])).type();
+    const bool known = c10::impl::hasDeviceGuardImpl(type);
+    return number(env, known ? c10::impl::getDeviceGuardImpl(type)->deviceCount() : 0);
+  });
 }
 
 napi_value version(napi_env env, napi_callback_info) { return text(env, TORCH_VERSION); }

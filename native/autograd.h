@@ -21,6 +21,7 @@ napi_value manualSeed(napi_env env, napi_callback_info info);
 napi_value setThreads(napi_env env, napi_callback_info info);
 napi_value threads(napi_env env, napi_callback_info info);
 napi_value setFlag(napi_env env, napi_callback_info info);
+napi_value deviceCount(napi_env env, napi_callback_info info);
 napi_value hasCuda(napi_env env, napi_callback_info info);
 napi_value version(napi_env env, napi_callback_info info);
 

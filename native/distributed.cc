@@ -200,6 +200,7 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<8> in(env, info);
     TORCH_CHECK(environment(env).distributed == nullptr, "this process is in a group already");
+    environment(env).givenUp = std::make_shared<std::atomic<bool>>(false);
     const GroupOptions options{toString(env, in[0]),
                                static_cast<int>(toInt(env, in[1])),
                                static_cast<int>(toInt(env, in[2])),
@@ -207,7 +208,8 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
                                toBool(env, in[4]),
                                toString(env, in[5]),
                                toBool(env, in[6]),
-                               std::chrono::milliseconds(toInt(env, in[7]))};
+                               std::chrono::milliseconds(toInt(env, in[7])),
+                               environment(env).givenUp};
     auto joined = std::make_shared<Distributed>();
     return promise(
         env, [options, joined] { joined->group = connect(options); },
@@ -215,9 +217,21 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
   });
 }
 
-napi_value leaveGroup(napi_env env, napi_callback_info) {
+// Makes a joinGroup() that is under way fail.
+napi_value giveUpGroup(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
+    if (const auto& flag = environment(env).givenUp) flag->store(true);
+    return undefined(env);
+  });
+}
+
+// leaveGroup(ended): `ended`: all processes have come to their end
+napi_value leaveGroup(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<1> in(env, info);
+    const auto left = std::move(environment(env).distributed);
     environment(env).distributed.reset();
+    if (left != nullptr && toBool(env, in[0])) left->group->shutdown();
     return undefined(env);
   });
 }

@@ -7,6 +7,7 @@ namespace roc {
 
 napi_value distributedBackends(napi_env env, napi_callback_info info);
 napi_value joinGroup(napi_env env, napi_callback_info info);
+napi_value giveUpGroup(napi_env env, napi_callback_info info);
 napi_value leaveGroup(napi_env env, napi_callback_info info);
 napi_value groupDisconnect(napi_env env, napi_callback_info info);
 napi_value groupPublish(napi_env env, napi_callback_info info);

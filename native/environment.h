@@ -2,6 +2,7 @@
 // There is no process-wide mutable state: every worker has its own.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -70,6 +71,7 @@ struct Environment {
   std::vector<std::shared_ptr<Mapping>> mappings;
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceGuards;
   std::shared_ptr<Distributed> distributed;  // null: in no group
+  std::shared_ptr<std::atomic<bool>> givenUp;  // of the last joinGroup()
   torch::jit::Stack stack;                   // reused between calls
 };
 

@@ -1,4 +1,5 @@
 // The addon's table of functions; its TypeScript twin is src/torch/native.ts.
+#include <c10/util/Logging.h>
 #include <dlfcn.h>
 
 #include "allocator.h"
@@ -61,10 +62,12 @@ constexpr Function kFunctions[] = {
     {"setThreads", setThreads},
     {"threads", threads},
     {"setFlag", setFlag},
+    {"deviceCount", deviceCount},
     {"hasCuda", hasCuda},
     {"version", version},
     {"distributedBackends", distributedBackends},
     {"joinGroup", joinGroup},
+    {"giveUpGroup", giveUpGroup},
     {"leaveGroup", leaveGroup},
     {"groupDisconnect", groupDisconnect},
     {"groupPublish", groupPublish},
@@ -86,6 +89,7 @@ constexpr Function kFunctions[] = {
 void loadCuda() { static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL); (void)library; }
 
 napi_value initialize(napi_env env, napi_value exports) {
+  c10::initLogging();  // by TORCH_CPP_LOG_LEVEL
   loadCuda();
   installSmallBlockCache();
   napi_set_instance_data(env, new Environment(), [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); },

@@ -2,7 +2,9 @@
 
 #ifdef ROC_DISTRIBUTED
 
+#include <algorithm>
 #include <cstdlib>
+#include <thread>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -17,8 +19,26 @@ namespace {
 using c10::intrusive_ptr;
 using c10::make_intrusive;
 
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
 // How long a question to the store may take when the process that keeps it may be gone.
 constexpr auto kPatience = std::chrono::seconds(5);
+// How long one attempt to reach the store may take; between two of them the caller may give up.
+constexpr auto kAttempt = std::chrono::seconds(2);
+constexpr auto kPoll = milliseconds(20);
+// How long processes that have all come may take to connect with each other.
+constexpr auto kMesh = std::chrono::seconds(60);
+
+// NCCL's end after a failure: without waiting for the other processes, where this version of libtorch knows how.
+template <typename Group>
+auto abortAll(Group& group, int) -> decltype(group.abort(), void()) {
+  group.abort();
+}
+template <typename Group>
+void abortAll(Group& group, long) {
+  group.shutdown();
+}
 
 class C10dTransfer : public Transfer {
  public:
@@ -31,32 +51,34 @@ class C10dTransfer : public Transfer {
 
 class C10dGroup : public ProcessGroup {
  public:
-  explicit C10dGroup(const GroupOptions& options) : size_(options.size) {
-    c10d::TCPStoreOptions storeOptions;
-    storeOptions.port = static_cast<uint16_t>(options.port);
-    storeOptions.isServer = options.serves;
-    storeOptions.numWorkers = static_cast<size_t>(options.size);
-    storeOptions.timeout = options.timeout;
-    // The other kind of server would call the libuv inside Node, which is not the version that libtorch was built on.
-    storeOptions.useLibUV = false;
-    store_ = make_intrusive<c10d::PrefixStore>(options.prefix,
-                                               make_intrusive<c10d::TCPStore>(options.host, storeOptions));
+  explicit C10dGroup(const GroupOptions& options) : size_(options.size), timeout_(options.timeout) {
+    const auto deadline = steady_clock::now() + options.timeout;
+    store_ = reachStore(options, deadline);
+    meet(options, deadline);
+    store_->setTimeout(options.timeout);
     gloo_ = connectGloo(options);
 #ifdef USE_C10D_NCCL
     if (options.nccl) nccl_ = connectNccl(options);
 #endif
   }
 
+  ~C10dGroup() override {
+    try {
+      disconnect();
+    } catch (...) {
+    }
+  }
+
   int size() const override { return size_; }
 
   std::unique_ptr<Transfer> allReduce(at::Tensor tensor) override {
     std::vector<at::Tensor> tensors{tensor};
-    return started(backend(tensor).allreduce(tensors));
+    return started(backend(tensor).allreduce(tensors, within(c10d::AllreduceOptions())));
   }
 
   std::unique_ptr<Transfer> broadcast(at::Tensor tensor, int from) override {
     std::vector<at::Tensor> tensors{tensor};
-    c10d::BroadcastOptions options;
+    auto options = within(c10d::BroadcastOptions());
     options.rootRank = from;
     return started(backend(tensor).broadcast(tensors, options));
   }
@@ -64,29 +86,41 @@ class C10dGroup : public ProcessGroup {
   std::unique_ptr<Transfer> allGather(at::Tensor tensor, std::vector<at::Tensor> into) override {
     std::vector<at::Tensor> tensors{tensor};
     std::vector<std::vector<at::Tensor>> outputs{std::move(into)};
-    return started(backend(tensor).allgather(outputs, tensors));
+    return started(backend(tensor).allgather(outputs, tensors, within(c10d::AllgatherOptions())));
   }
 
   std::unique_ptr<Transfer> reduceScatter(at::Tensor tensor, at::Tensor into) override {
-    return started(backend(tensor)._reduce_scatter_base(into, tensor));
+    return started(backend(tensor)._reduce_scatter_base(into, tensor, within(c10d::ReduceScatterOptions())));
   }
 
-  std::unique_ptr<Transfer> barrier() override { return started(gloo().barrier()); }
+  std::unique_ptr<Transfer> barrier() override { return started(gloo().barrier(within(c10d::BarrierOptions()))); }
 
   void publish(const std::string& key, const std::string& text) override {
-    store_->setTimeout(kPatience);
-    store_->set(key, std::vector<uint8_t>(text.begin(), text.end()));
+    const Patience patience(*store_);
+    put(key, text);
   }
 
   std::optional<std::string> find(const std::string& key) override {
-    store_->setTimeout(kPatience);
+    const Patience patience(*store_);
     if (!store_->check({key})) return std::nullopt;
     const auto bytes = store_->get(key);
     return std::string(bytes.begin(), bytes.end());
   }
 
+  // c10d warns about a group of NCCL's that is not ended by one of these two.
   void disconnect() override {
+#ifdef USE_C10D_NCCL
+    if (nccl_) abortAll(*nccl_, 0);
     nccl_.reset();
+#endif
+    gloo_.reset();
+  }
+
+  void shutdown() override {
+#ifdef USE_C10D_NCCL
+    if (nccl_) nccl_->shutdown();
+    nccl_.reset();
+#endif
     gloo_.reset();
   }
 
@@ -95,8 +129,75 @@ class C10dGroup : public ProcessGroup {
     return std::make_unique<C10dTransfer>(std::move(work));
   }
 
+  // While it lives, a question to the store takes no longer than that.
+  class Patience {
+   public:
+    explicit Patience(c10d::Store& store) : store_(store), before_(store.getTimeout()) {
+      store_.setTimeout(kPatience);
+    }
+    ~Patience() { store_.setTimeout(before_); }
+
+   private:
+    c10d::Store& store_;
+    milliseconds before_;
+  };
+
+  void put(const std::string& key, const std::string& text) {
+    store_->set(key, std::vector<uint8_t>(text.begin(), text.end()));
+  }
+
+  // Operations wait as long as the options say; connecting has a time of its own.
+  template <typename Options>
+  Options within(Options options) const {
+    options.timeout = timeout_;
+    return options;
+  }
+
+  static milliseconds left(steady_clock::time_point deadline) {
+    return std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+  }
+
+  static void mayGoOn(const GroupOptions& options) {
+    TORCH_CHECK(!options.givenUp || !options.givenUp->load(), "given up");
+  }
+
+  // A process that does not keep the store tries again and again: whoever keeps it may come later.
+  static intrusive_ptr<c10d::Store> reachStore(const GroupOptions& options, steady_clock::time_point deadline) {
+    c10d::TCPStoreOptions storeOptions;
+    storeOptions.port = static_cast<uint16_t>(options.port);
+    storeOptions.isServer = options.serves;
+    storeOptions.numWorkers = static_cast<size_t>(options.size);
+    storeOptions.waitWorkers = false;
+    // The other kind of server would call the libuv inside Node, which is not the version that libtorch was built on.
+    storeOptions.useLibUV = false;
+    for (;;) {
+      mayGoOn(options);
+      storeOptions.timeout = std::max(milliseconds(1), std::min<milliseconds>(kAttempt, left(deadline)));
+      try {
+        return make_intrusive<c10d::PrefixStore>(options.prefix,
+                                                 make_intrusive<c10d::TCPStore>(options.host, storeOptions));
+      } catch (const std::exception&) {
+        if (options.serves || left(deadline) <= kPoll) throw;
+      }
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
+
+  // Waits until all processes have come to the store.
+  void meet(const GroupOptions& options, steady_clock::time_point deadline) {
+    const Patience patience(*store_);
+    put("came/" + std::to_string(options.rank), "");
+    for (int rank = 0; rank < options.size; ++rank) {
+      while (!store_->check({"came/" + std::to_string(rank)})) {
+        mayGoOn(options);
+        TORCH_CHECK(left(deadline).count() > 0, "rank ", rank, " has not come");
+        std::this_thread::sleep_for(kPoll);
+      }
+    }
+  }
+
   intrusive_ptr<c10d::Backend> connectGloo(const GroupOptions& options) {
-    auto glooOptions = c10d::ProcessGroupGloo::Options::create(options.timeout);
+    auto glooOptions = c10d::ProcessGroupGloo::Options::create(std::min<milliseconds>(kMesh, options.timeout));
     // As PyTorch does: the interface of this variable, else the one that the host's name stands for.
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     glooOptions->devices.push_back(interface != nullptr
@@ -107,7 +208,7 @@ class C10dGroup : public ProcessGroup {
   }
 
 #ifdef USE_C10D_NCCL
-  intrusive_ptr<c10d::Backend> connectNccl(const GroupOptions& options) {
+  intrusive_ptr<c10d::ProcessGroupNCCL> connectNccl(const GroupOptions& options) {
     auto ncclOptions = c10d::ProcessGroupNCCL::Options::create();
     ncclOptions->timeout = options.timeout;
     const intrusive_ptr<c10d::Store> store = make_intrusive<c10d::PrefixStore>("nccl", store_);
@@ -117,7 +218,10 @@ class C10dGroup : public ProcessGroup {
 
   c10d::Backend& backend(const at::Tensor& tensor) {
     TORCH_CHECK(tensor.is_contiguous(), "expected a contiguous tensor");
-    return nccl_ && tensor.is_cuda() ? *nccl_ : gloo();
+#ifdef USE_C10D_NCCL
+    if (nccl_ && tensor.is_cuda()) return *nccl_;
+#endif
+    return gloo();
   }
 
   c10d::Backend& gloo() {
@@ -126,9 +230,12 @@ class C10dGroup : public ProcessGroup {
   }
 
   int size_;
+  milliseconds timeout_;
   intrusive_ptr<c10d::Store> store_;
   intrusive_ptr<c10d::Backend> gloo_;
-  intrusive_ptr<c10d::Backend> nccl_;
+#ifdef USE_C10D_NCCL
+  intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
+#endif
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 // Of c10d only process_group.cc knows, so that everything else compiles without it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -39,8 +40,10 @@ class ProcessGroup {
   // Texts by key that every process sees, as long as the one that keeps them lives. `find` does not wait for a key.
   virtual void publish(const std::string& key, const std::string& text) = 0;
   virtual std::optional<std::string> find(const std::string& key) = 0;
-  // Ends the connections, but for that to the texts.
+  // Ends the connections after a failure, but for that to the texts.
   virtual void disconnect() = 0;
+  // Ends the connections once all processes have come to their end.
+  virtual void shutdown() = 0;
 };
 
 struct GroupOptions {
@@ -52,12 +55,13 @@ struct GroupOptions {
   std::string prefix;  // of keys in the store
   bool nccl;           // for tensors on a GPU; else Gloo copies them through the CPU
   std::chrono::milliseconds timeout;
+  std::shared_ptr<std::atomic<bool>> givenUp;  // set by somebody who knows that not all processes will come
 };
 
 // Names of what this build can connect processes with: "gloo", "nccl"; none where libtorch has no c10d with Gloo.
 std::vector<std::string> backendNames();
 
-// Returns when all processes are connected; throws after the time-out.
+// Returns when all processes are connected; throws after the time-out, and soon after it was given up.
 std::shared_ptr<ProcessGroup> connect(const GroupOptions& options);
 
 }  // namespace roc

@@ -34,6 +34,8 @@ export const ERROR_CODES = {
   /** libtorch threw; the message names the operator and the shapes. */
   TORCH: 6,
   TENSOR_DISPOSED: 6,
+  /** A GPU has failed so that this process can use it no more: start the process anew. */
+  DEVICE_LOST: 6,
   /** The hub cannot be reached, or refused. */
   NETWORK: 8,
   /** A training run cannot go on. */

@@ -6,6 +6,7 @@ import type { DType } from "../torch/index.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { packageVersion } from "./program.js";
+import { threadsOption } from "./train-options.js";
 
 /** Of weights. */
 export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
@@ -16,6 +17,7 @@ export interface ModelFlags {
   readonly base?: string;
   readonly device?: string;
   readonly dtype?: DType;
+  readonly threads?: number;
 }
 
 /** Adds the options of {@link ModelFlags}. */
@@ -28,6 +30,7 @@ export function addModelOptions(command: Command): Command {
     )
     .option("--device <name>", "cpu, cuda, cuda:1, ... (default: cpu)")
     .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
+    .addOption(threadsOption())
     .option(
       "--vision-tower <folder>",
       "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
@@ -38,9 +41,9 @@ export function addModelOptions(command: Command): Command {
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
 export async function loadNamed(name: string, flags: ModelFlags, context: Context): Promise<Model> {
   const { load } = await context.engine();
-  const { resize, device, dtype } = flags;
+  const { resize, device, dtype, threads } = flags;
   const { folder, visionTower, base } = await findModel(name, flags, context);
-  return load(folder, { resize, visionTower, base, device, dtype, signal: context.signal });
+  return load(folder, { resize, visionTower, base, device, dtype, threads, signal: context.signal });
 }
 
 /** All that a model's scores depend on beside the pictures, as plain JSON: kept scores have to be of the same. */

@@ -152,7 +152,7 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--l1 <weight>", "of smooth L1 on the score, instead of the preset's", number(0))
     .option("--ce <weight>", "of cross-entropy on the votes, instead of the preset's", number(0))
     .option("--emd <weight>", "of the earth mover's distance, instead of the preset's", number(0))
-    .option("--threads <n>", "threads of the tensor library", whole(1))
+    .addOption(threadsOption())
     .option("--skip-broken", "go on without pictures that cannot be used; the next one takes their place", false)
     .option("--fresh", "throw away what an earlier run left in the folder", false)
     .option("--json", "print events as JSON Lines on stdout", false);
@@ -198,6 +198,12 @@ function loraOf(rank: number, flags: TrainFlags): LoraTraining {
 export function lossWeightsOf(flags: TrainFlags): LossWeights {
   const preset = LOSS_PRESETS[flags.loss];
   return { l1: flags.l1 ?? preset.l1, ce: flags.ce ?? preset.ce, emd: flags.emd ?? preset.emd };
+}
+
+/** Of `train`, `score` and `eval`. */
+export function threadsOption(): Option {
+  const help = "threads of the tensor library (default: OMP_NUM_THREADS, else by the model's size and the cores)";
+  return new Option("--threads <n>", help).argParser(whole(1));
 }
 
 /** Sets the number of threads, if one is asked for. Loads libtorch. */

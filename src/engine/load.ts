@@ -37,6 +37,11 @@ export interface LoadOptions {
   readonly resize?: ResizeMode | undefined;
   /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
   readonly base?: string | undefined;
+  /**
+   * Threads that score a picture on the CPU; the last digits of scores depend on it. Default: `OMP_NUM_THREADS`, else by
+   * the model's size and the cores (docs/threads.md).
+   */
+  readonly threads?: number | undefined;
 }
 
 /**
@@ -52,7 +57,8 @@ export interface LoadOptions {
  */
 export async function load(checkpoint: string | URL, options: LoadOptions = {}): Promise<Model> {
   const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
-  const { signal, device, dtype, visionTower, resize, base } = options;
+  const { signal, device, dtype, visionTower, resize, base, threads } = options;
+  checkThreads(threads);
   const { home } = await placesOf(folder, base);
   const { strategy, templates, conversation } = await readStrategy(home);
   checkAborted(signal, folder);
@@ -65,7 +71,7 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   try {
     checkAborted(signal, folder);
     checkRows(strategy, model.vocabSize, folder);
-    return createModel({ model, processor, strategy, templates }, name, { digest, resize });
+    return createModel({ model, processor, strategy, templates }, name, { digest, resize, threads });
   } catch (error) {
     model.dispose();
     throw error;
@@ -112,6 +118,11 @@ function checkRows({ vocabulary }: Strategy, rows: number, folder: string): void
   if (last < rows) return;
   const message = `${folder}: config.json places a score token at id ${last}, but the weights have ${rows} rows`;
   throw new RocError("CHECKPOINT_MISMATCH", `${message}. Take config.json and weights from the same checkpoint.`);
+}
+
+function checkThreads(threads: number | undefined): void {
+  if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= 4096)) return;
+  throw new RocError("USAGE", `threads is ${threads}; give a whole number from 1 to 4096.`);
 }
 
 function checkAborted(signal: AbortSignal | undefined, folder: string): void {

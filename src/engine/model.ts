@@ -4,7 +4,7 @@ import { isRocError, RocError, type ErrorCode } from "../errors.js";
 import { withImage, type DecodeOptions, type ResizeMode } from "../image/index.js";
 import type { ImageBatch } from "../models/types.js";
 import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
-import { scope, torchVersion } from "../torch/index.js";
+import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { scoreOne } from "./one.js";
 import { orAborted, prefetch } from "./prefetch.js";
@@ -33,6 +33,8 @@ export interface ModelOptions {
   readonly digest?: string | undefined;
   /** How pictures were asked to get into a square; default: as the checkpoint says. */
   readonly resize?: ResizeMode | undefined;
+  /** Threads that score a picture; default: by the model's size and the cores, as `threadsWorth()` says. */
+  readonly threads?: number | undefined;
 }
 
 /**
@@ -45,6 +47,8 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
 
 class RocModel implements Model {
   #disposed = false;
+  /** Threads that a picture is worth. */
+  #worth: number | undefined;
 
   constructor(
     private readonly parts: StrategyParts,
@@ -135,9 +139,10 @@ class RocModel implements Model {
 
   #read({ file, images, damaged }: Prepared, options: ScoreOptions): ScoreResult | ScoreFailure {
     if (this.#disposed) throw new RocError("USAGE", `The model ${this.name} is disposed; load it again`);
-    const { templates, strategy } = this.parts;
+    const { model, templates, strategy } = this.parts;
     try {
-      const [answer] = scope(() => readAnswers(this.parts, images, options));
+      const threads = this.options.threads ?? (this.#worth ??= threadsWorth(model.parameters().values(), 1));
+      const [answer] = withThreads(threads, () => scope(() => readAnswers(this.parts, images, options)));
       const names = scoreNames(templates.answers[0] ?? "");
       const main = names.indexOf(scoreName(templates));
       const reading = answer?.scores[main];

@@ -38,10 +38,39 @@ function describe(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
+/**
+ * What CUDA says of faults that end its use in a process: every later call fails, whatever it is and in whatever words
+ * ("errors that leave the process in an inconsistent state" in its manual).
+ */
+const LOST =
+  /device-side assert|illegal memory access|illegal address|illegal instruction|invalid program counter|misaligned address|unspecified launch failure|launch timed out|hardware stack error|uncorrectable .*ECC|cudaError(Assert|IllegalAddress|LaunchFailure|LaunchTimeout|HardwareStackError|IllegalInstruction|MisalignedAddress|InvalidAddressSpace|InvalidPc|ECCUncorrectable)/i;
+const OF_A_GPU = /cuda|cublas|cudnn|cufft|cusolver|cusparse|nccl|driver shutting down/i;
+
+/** Set once a GPU is lost for this process: which call has told it, and CUDA's words. */
+let lost: { readonly operation: string; readonly reason: string } | undefined;
+
+/** The error of a GPU that this process cannot use any more: the same for the first call and all later ones. */
+function deviceLost(message: string, operation: string, cause: unknown): RocError | undefined {
+  if (lost === undefined && LOST.test(message) && OF_A_GPU.test(message)) {
+    const reason = /^[^\n]*(?:error|assert)[^\n]*/im.exec(message)?.[0] ?? message;
+    lost = { operation, reason: reason.replace(/^CUDA error: /i, "").trim() };
+  }
+  if (lost === undefined || !OF_A_GPU.test(message)) return undefined;
+  const after = lost.operation === operation ? "" : ` before this call to ${operation}`;
+  return new RocError(
+    "DEVICE_LOST",
+    `The GPU has failed (${lost.reason}), told by ${lost.operation}${after}. Nothing more can be computed on it in this ` +
+      "process: start the process anew. With CUDA_LAUNCH_BLOCKING=1 the operator that fails is the one that is named.",
+    { cause },
+  );
+}
+
 /** Turns an error of the addon into one of ours, made at the call site. */
 export function torchError(error: unknown, operation: string, values: readonly unknown[] = []): RocError {
   if (error instanceof RocError) return error;
   const message = messageOf(error);
+  const ended = deviceLost(message, operation, error);
+  if (ended !== undefined) return ended;
   const code = (error as { code?: unknown }).code;
   const where = values.length > 0 ? `${operation}(${values.map(describe).join(", ")})` : operation;
   if (message.includes("TENSOR_DISPOSED")) {

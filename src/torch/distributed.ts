@@ -11,12 +11,18 @@ import { RocError, messageOf } from "../errors.js";
 import { fromTypedArray, zeros } from "./create.js";
 import { guarded } from "./call.js";
 import { native } from "./native.js";
+import { PeerWatch } from "./peer-watch.js";
 import { Tensor } from "./tensor.js";
 
 /** Bytes that travel together: PyTorch's size of a bucket. */
 const BUCKET_BYTES = 25 * 2 ** 20;
 /** As PyTorch's for Gloo, in milliseconds. */
 const TIMEOUT = 30 * 60 * 1000;
+/** Milliseconds between two signs of life of rank 0 while the others wait for its work. */
+const SIGN_OF_LIFE = 1000;
+/** Milliseconds between two looks at it, at first and later. */
+const FIRST_LOOK = 1;
+const LATER_LOOK = 200;
 /** Milliseconds that a process which keeps the store stays for the others to learn why it ends. */
 const LAST_WORDS = 1000;
 const REMEDY = "Start all processes again together: a run goes on from its last state.";
@@ -108,13 +114,18 @@ export async function initProcessGroup(options: GroupOptions = {}): Promise<Proc
   const nccl = usesNccl(options.backend);
   const timeout = options.timeout ?? timeoutOf(env);
   const { host, port, rank, worldSize, serves, attempt } = place;
+  using watch = new PeerWatch(env, () => native.giveUpGroup());
   try {
     await native.joinGroup(host, port, rank, worldSize, serves, `roc4mllm/${attempt}`, nccl, timeout);
   } catch (cause) {
+    if (watch.gone !== undefined) {
+      const message = `Rank ${rank} of ${worldSize}: rank ${watch.gone} has ended before all were together`;
+      throw new RocError("TRAINING", `${message}. ${REMEDY}`, { cause });
+    }
     const message = `Rank ${rank} of ${worldSize} found not all others at ${host}:${port} within ${timeout / 1000} s`;
     throw new RocError("TRAINING", `${message}: ${firstLine(cause)}. ${REMEDY}`, { cause });
   }
-  return new ProcessGroup(place);
+  return new ProcessGroup(place, timeout);
 }
 
 function usesNccl(backend: Backend | undefined): boolean {
@@ -151,7 +162,13 @@ export class ProcessGroup {
   #broken = false;
   #left = false;
 
-  constructor(place: RankEnvironment) {
+  /** Calls of {@link fromFirst} so far. */
+  #works = 0;
+
+  constructor(
+    place: RankEnvironment,
+    private readonly timeout: number,
+  ) {
     this.rank = place.rank;
     this.worldSize = place.worldSize;
     this.localRank = place.localRank;
@@ -206,15 +223,58 @@ export class ProcessGroup {
   }
 
   /**
-   * What rank 0 has worked out, for all of them; the others wait for it, with a free event loop.
+   * What rank 0 has worked out, for all of them; the others wait for it, with a free event loop. The work may take longer
+   * than the time-out as long as it leaves rank 0's event loop free from time to time.
    *
    * @param work called by rank 0 alone; its result is anything that a structured clone can hold
    */
   async fromFirst<T>(work: () => T | Promise<T>): Promise<T> {
-    const value = this.rank === 0 ? await work() : undefined;
-    // What may take long is the others' wait for rank 0, and that is the first operation.
-    await this.barrier();
-    return this.shareFromFirst(value as T);
+    const number = ++this.#works;
+    if (this.rank > 0) {
+      await this.#workOfFirst(number);
+      return this.shareFromFirst<T>(undefined as T);
+    }
+    const value = await this.#showingLife(number, work);
+    this.attempt("rank 0's work", () => {
+      native.groupPublish("first", `${number} done`);
+    });
+    return this.shareFromFirst(value);
+  }
+
+  async #showingLife<T>(number: number, work: () => T | Promise<T>): Promise<T> {
+    let signs = 0;
+    const timer = setInterval(() => {
+      try {
+        native.groupPublish("first", `${number} ${++signs}`);
+      } catch {
+        // Whoever keeps the store is gone; the next operation says so.
+        clearInterval(timer);
+      }
+    }, SIGN_OF_LIFE);
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Returns once rank 0 has done its work; fails with it, or the time-out after its last sign of life. */
+  async #workOfFirst(number: number): Promise<void> {
+    const operation = "waiting for rank 0";
+    let seen: string | null = null;
+    let deadline = performance.now() + this.timeout;
+    for (let pause = FIRST_LOOK; ; pause = Math.min(2 * pause, LATER_LOOK)) {
+      const said = this.attempt(operation, () => native.groupFind("first"));
+      const [at, state] = said?.split(" ") ?? [];
+      if (Number(at) > number || (Number(at) === number && state === "done")) return;
+      this.attempt(operation, () => {
+        if (native.groupFind("failure") !== null) throw new Error("another process has failed");
+        if (performance.now() > deadline) throw new Error(`Timed out after ${this.timeout / 1000} s`);
+      });
+      if (said !== seen) deadline = performance.now() + this.timeout;
+      seen = said;
+      await sleep(pause);
+    }
   }
 
   /** Rank 0's value; see {@link fromFirst}, which does not block. */
@@ -235,13 +295,20 @@ export class ProcessGroup {
   async destroy(failure?: unknown): Promise<void> {
     if (this.#left) return;
     this.#left = true;
+    let ended = false;
     try {
       if (failure !== undefined) await this.#sayWhy(failure);
-      else if (!this.#broken) await native.groupFinished(native.groupBarrier());
+      else if (!this.#broken) {
+        await native.groupFinished(native.groupBarrier());
+        ended = true;
+      }
     } catch {
       // The others are gone already.
-    } finally {
-      native.leaveGroup();
+    }
+    try {
+      native.leaveGroup(ended);
+    } catch {
+      // The connections are gone all the same.
     }
   }
 

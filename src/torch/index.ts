@@ -27,6 +27,7 @@ export {
   type TensorOptions,
 } from "./create.js";
 export {
+  applyThreads,
   autocast,
   backward,
   checkDevice,
@@ -39,7 +40,9 @@ export {
   noGrad,
   setFlag,
   setNumThreads,
+  threadsWorth,
   torchVersion,
+  withThreads,
 } from "./modes.js";
 export { MappedFile, mapFile } from "./mapped-file.js";
 export {

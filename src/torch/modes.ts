@@ -1,6 +1,7 @@
 /** The modes that this thread computes in, gradients of several tensors, seeds, threads and devices. All synchronous. */
 import { RocError } from "../errors.js";
 import { guarded } from "./call.js";
+import { threadsAreGiven, threadsFor, usableCores } from "./cores.js";
 import type { Device, DType } from "./dtype.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
@@ -74,8 +75,17 @@ export function manualSeed(seed: number): void {
   native.manualSeed(seed);
 }
 
-/** Threads that one operator uses, in this process. */
+/** Whether the program has set the number of threads: then nothing of ours chooses another one. */
+let threadsAreSet = false;
+
+/** Threads that one operator uses, in this process; from now on no model chooses its own number. */
 export function setNumThreads(count: number): void {
+  applyThreads(count);
+  threadsAreSet = true;
+}
+
+/** As {@link setNumThreads}, leaving it to models to choose their own number. */
+export function applyThreads(count: number): void {
   guarded("setNumThreads", [count], () => {
     native.setThreads(count);
   });
@@ -83,6 +93,32 @@ export function setNumThreads(count: number): void {
 
 export function getNumThreads(): number {
   return native.threads();
+}
+
+/**
+ * Threads that a model's work is worth on this machine: by its size and the cores, never by the load, since the number of
+ * threads changes how sums are rounded. What `setNumThreads()`, OMP_NUM_THREADS or MKL_NUM_THREADS say goes before.
+ *
+ * @param parameters of the model
+ * @param rows pictures that it computes together
+ */
+export function threadsWorth(parameters: Iterable<Tensor>, rows: number): number {
+  if (threadsAreSet || threadsAreGiven()) return native.threads();
+  let count = 0;
+  for (const { numel } of parameters) count += numel;
+  return threadsFor(count, rows, usableCores());
+}
+
+/** Runs `body`, which is synchronous, with so many threads. */
+export function withThreads<T>(count: number, body: () => T): T {
+  const before = native.threads();
+  if (count === before) return body();
+  applyThreads(count);
+  try {
+    return body();
+  } finally {
+    applyThreads(before);
+  }
 }
 
 /**
@@ -99,18 +135,25 @@ export function cudaIsAvailable(): boolean {
 
 /**
  * Whether tensors can be put on a device.
- * @throws RocError USAGE where it is no device's name, or there is no CUDA here
+ *
+ * @param countOf devices of a kind ("cuda", "mps", "xpu") that are here; for tests
+ * @throws RocError USAGE where it is no device's name, or there is no such device here
  */
-export function checkDevice(device: Device): void {
-  if (!/^(cpu|mps|(cuda|xpu)(:\d+)?)$/.test(device)) {
+export function checkDevice(device: Device, countOf = (kind: string): number => native.deviceCount(kind)): void {
+  const [, kind = "", index = "0"] = /^(cpu|mps|cuda|xpu)(?::(0|[1-9]\d{0,3}))?$/.exec(device) ?? [];
+  if (kind === "" || (device.includes(":") && (kind === "cpu" || kind === "mps"))) {
     throw new RocError("USAGE", `"${device}" is no device; give cpu, cuda or cuda:1.`);
   }
-  if (device.startsWith("cuda") && !cudaIsAvailable()) {
-    throw new RocError(
-      "USAGE",
-      `Device ${device}: this libtorch finds no CUDA; use cpu, or a libtorch built for CUDA.`,
-    );
+  if (kind === "cpu") return;
+  const count = countOf(kind);
+  if (Number(index) < count) return;
+  const name = kind.toUpperCase();
+  if (count === 0) {
+    const message = `Device ${device}: this libtorch finds no ${name}; use cpu, or a libtorch built for ${name}.`;
+    throw new RocError("USAGE", message);
   }
+  const all = count === 1 ? `${kind}:0 alone` : `${kind}:0 to ${kind}:${count - 1}`;
+  throw new RocError("USAGE", `Device ${device}: there is ${all} here (counted from 0); give one of these, or cpu.`);
 }
 
 /** libtorch's version, "2.13.0". */

@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { findAddon, SETUP_COMMAND } from "#scripts/places.mjs";
 import { RocError, messageOf } from "../errors.js";
+import { threadsAreGiven, usableCores } from "./cores.js";
 
 export type Handle = number;
 
@@ -75,6 +76,7 @@ export interface Native {
   threads(): number;
   setFlag(name: "allowTf32" | "deterministic" | "keepFreedMemory", on: boolean): void;
   hasCuda(): boolean;
+  deviceCount(kind: string): number;
   version(): string;
 
   distributedBackends(): string[];
@@ -88,7 +90,8 @@ export interface Native {
     nccl: boolean,
     timeout: number,
   ): Promise<void>;
-  leaveGroup(): void;
+  giveUpGroup(): void;
+  leaveGroup(ended: boolean): void;
   groupDisconnect(): void;
   groupPublish(key: string, text: string): void;
   groupFind(key: string): string | null;
@@ -113,14 +116,20 @@ export interface Native {
 function loadNative(): Native {
   const { path, fault } = findAddon(process.env);
   if (fault !== undefined) throw new RocError("NATIVE_UNAVAILABLE", fault);
-  // Threads of libtorch that wait must soon sleep, not spin on: on a machine with other work, spinning made a training step
-  // five times slower (docs/log.md). Read by the OpenMP library when it is loaded; values of the user's stay.
+  // Threads of libtorch that wait spin for about as long as falling asleep and waking would take, and no longer: what they
+  // wait for may not even be running, where the machine has other work (docs/threads.md). Read by the OpenMP library when it
+  // is loaded; a policy of the user's stays.
   if (process.env["OMP_WAIT_POLICY"] === undefined) {
     process.env["OMP_WAIT_POLICY"] = "PASSIVE";
-    process.env["GOMP_SPINCOUNT"] ??= "100000";
+    process.env["GOMP_SPINCOUNT"] ??= "1000";
   }
+  // What c10d logs of lost connections are C++ stacks, a page each; our errors say what was lost.
+  process.env["TORCH_CPP_LOG_LEVEL"] ??= "FATAL";
   try {
-    return createRequire(import.meta.url)(path) as Native;
+    const loaded = createRequire(import.meta.url)(path) as Native;
+    // libtorch takes a thread a core of the machine, also where a container may use two of 64.
+    if (!threadsAreGiven()) loaded.setThreads(Math.min(loaded.threads(), usableCores()));
+    return loaded;
   } catch (error) {
     throw new RocError(
       "NATIVE_UNAVAILABLE",

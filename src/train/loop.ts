@@ -13,7 +13,7 @@ import { messageOf, RocError } from "../errors.js";
 import type { LoraAdapters } from "../models/lora.js";
 import type { Mllm } from "../models/types.js";
 import { Recomputation, withDropout } from "../nn/index.js";
-import { getNumThreads, scope, setFlag, setNumThreads, type ProcessGroup } from "../torch/index.js";
+import { applyThreads, getNumThreads, scope, setFlag, threadsWorth, type ProcessGroup } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
 import { saveState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
 import { checkFinite, clipNorm, notFinite } from "./clip.js";
@@ -92,6 +92,7 @@ class Trainer {
   readonly #optimizer: Optimizer;
   readonly #peers: Peers;
   readonly #startedAt = performance.now();
+  readonly #threadsBefore = getNumThreads();
   readonly #startStep: number;
   #startedStepAt = 0;
   #mixed: Mixed = (body) => body();
@@ -124,7 +125,8 @@ class Trainer {
     this.#stale = state?.stale ?? 0;
     this.#precision = state?.precision ?? "float32";
     this.#lastSaved = task.resume?.folder ?? "";
-    if (state !== undefined) setNumThreads(state.threads);
+    // A run goes on with as many threads as it was begun with: their number changes how sums are rounded.
+    applyThreads(state?.threads ?? threadsWorth(task.model.parameters().values(), options.batchSize));
     this.#trained = trainedParameters(task.model, options, task.adapters);
     this.#optimizer = optimizerOf(this.#trained, options, group);
     for (const { parameter } of this.#trained) parameter.requiresGrad_();
@@ -160,6 +162,7 @@ class Trainer {
     for (const { parameter } of this.#trained) parameter.requiresGrad_(false);
     if (this.#task.model.device === "cpu") setFlag("deterministic", false);
     setFlag("keepFreedMemory", false);
+    applyThreads(this.#threadsBefore);
   }
 
   #start(): StartEvent {

@@ -175,6 +175,22 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     if (group.rank === 1) throw new Error("no such picture");
     await forever(group);
   },
+  /** Rank 0 works for longer than the time-out, and shows that it lives. */
+  long: async (group) => {
+    assert.equal(await group.fromFirst(() => sleep(3 * Number(timeout), "done")), "done");
+    await group.barrier();
+  },
+  /** Rank 0 fails while the others wait for what it works out. */
+  failingFirst: async (group) => {
+    await group.fromFirst(async () => {
+      await sleep(100);
+      throw new Error("no such picture");
+    });
+  },
+  /** Rank 0 stops in the middle of its work: killed by itself. */
+  killedFirst: async (group) => {
+    await group.fromFirst(() => process.kill(process.pid, "SIGKILL"));
+  },
   /** Rank 1 lives but takes no part. */
   silent: async (group) => {
     if (group.rank === 1) await sleep(60_000);

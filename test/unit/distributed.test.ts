@@ -55,6 +55,17 @@ test("a process that fails tells the others why", { skip: SKIP }, async () => {
   assert.match(third?.stderr ?? "", /^TRAINING Rank 2 of 3: .*Rank 1 ended: no such picture/);
 });
 
+test("work of rank 0 may take longer than the time-out; its end is noticed", { skip: SKIP }, async () => {
+  for (const { code, stderr } of await runRanks(2, RANK, ["long", "2000"])) assert.deepEqual([code, stderr], [0, ""]);
+  const [, waiting] = await runRanks(2, RANK, ["failingFirst", "600000"]);
+  assert.match(
+    waiting?.stderr ?? "",
+    /^TRAINING Rank 1 of 2: waiting for rank 0 failed: .*Rank 0 ended: no such picture/,
+  );
+  const [, left] = await runRanks(2, RANK, ["killedFirst", "600000"]);
+  assert.match(left?.stderr ?? "", /^TRAINING Rank 1 of 2: waiting for rank 0 failed: .*Another process has ended/);
+});
+
 test("nobody waits for longer than the time-out", { skip: SKIP }, async () => {
   const TIMEOUT = "3000";
   const silent = async (): Promise<void> => {

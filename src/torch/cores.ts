@@ -1,0 +1,86 @@
+/** How many threads an operator is worth: the cores that this process may use, and the size of the work. Never the load. */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+
+/**
+ * Multiplications of one row (a picture with its prompt) that a thread is worth waking for, in millions. A model of 2
+ * million parameters is scored as fast by one thread as by two, even with nothing else to do, since decoding has the other
+ * core (docs/threads.md); with other work beside it, every wait for a second thread costs.
+ */
+const PARAMETERS_A_THREAD = 4e6;
+const GROUPS = "/sys/fs/cgroup";
+
+type ReadText = (path: string) => string | undefined;
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Cores that a control group's quota comes to; Infinity without one. */
+function quotaOf(quota: string | undefined, period: string | undefined): number {
+  const cores = Number(quota) / Number(period);
+  return cores > 0 ? cores : Infinity;
+}
+
+/** The least quota of a control group and those around it. */
+function leastQuota(group: string, quota: (folder: string) => number): number {
+  let least = Infinity;
+  for (let path = join("/", group); ; path = dirname(path)) {
+    least = Math.min(least, quota(path));
+    if (path === "/") return least;
+  }
+}
+
+function controlGroupCores(read: ReadText): number {
+  const quotas = (read("/proc/self/cgroup") ?? "").split("\n").map((line) => {
+    const [, controllers, ...rest] = line.split(":");
+    const group = rest.join(":");
+    if (controllers === "") {
+      return leastQuota(group, (path) => {
+        const [quota, period] = (read(join(GROUPS, path, "cpu.max")) ?? "").trim().split(" ");
+        return quotaOf(quota, period);
+      });
+    }
+    if (controllers?.split(",").includes("cpu") !== true) return Infinity;
+    const value = (path: string, name: string): string | undefined =>
+      read(join(GROUPS, "cpu", path, `cpu.cfs_${name}_us`));
+    return leastQuota(group, (path) => quotaOf(value(path, "quota"), value(path, "period")));
+  });
+  return Math.min(...quotas);
+}
+
+/**
+ * Cores that this process may use: those that it may run on, or fewer where its control groups (of a container) have a
+ * quota, and its part of them where torchrun says that it shares the machine (`LOCAL_WORLD_SIZE`). At least 1.
+ *
+ * @param read for tests
+ */
+export function usableCores(
+  env: NodeJS.ProcessEnv = process.env,
+  read: ReadText = readText,
+  present = availableParallelism(),
+): number {
+  const quota = process.platform === "linux" ? controlGroupCores(read) : Infinity;
+  const sharing = /^[1-9]\d*$/.test(env["LOCAL_WORLD_SIZE"] ?? "") ? Number(env["LOCAL_WORLD_SIZE"]) : 1;
+  return Math.max(1, Math.floor(Math.min(present, quota) / sharing));
+}
+
+/**
+ * Threads for a model's work: at most `cores`, and fewer for a small model.
+ *
+ * @param parameters of the model
+ * @param rows pictures that it computes together
+ */
+export function threadsFor(parameters: number, rows: number, cores: number): number {
+  return Math.max(1, Math.min(cores, Math.ceil((parameters * rows) / PARAMETERS_A_THREAD)));
+}
+
+/** Whether the user has set a number of threads in the environment. */
+export function threadsAreGiven(env: NodeJS.ProcessEnv = process.env): boolean {
+  return ["OMP_NUM_THREADS", "MKL_NUM_THREADS"].some((name) => (env[name] ?? "") !== "");
+}
