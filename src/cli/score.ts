@@ -4,9 +4,11 @@ import { ERROR_CODES } from "../errors.js";
 import { DEMO_MODEL } from "../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
 import { expandInputs, type Inputs } from "./inputs.js";
+import { COMMENT } from "../roc/template.js";
 import type { Context } from "./io.js";
 import { failureExitCode, isFailure, resultLine } from "./json.js";
 import { addModelOptions, loadNamed, type ModelFlags } from "./model-options.js";
+import { KeptScores } from "./kept-scores.js";
 import { createProgress, type Progress } from "./progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "./table.js";
 
@@ -14,6 +16,7 @@ interface ScoreOptions extends ModelFlags {
   readonly model: string;
   readonly json?: true;
   readonly sort?: true;
+  readonly resume?: string;
   readonly maxPixels?: number;
   readonly comments?: true;
   readonly allowDamaged?: true;
@@ -57,18 +60,25 @@ async function scoreAll(
     const data = given.get(name);
     return data ? { name, data } : name;
   });
-  const outcomes = model.score(pictures, {
+  const settings = {
     ...(comments && { comments }),
     ...(allowDamaged && { allowDamaged }),
     signal: context.signal,
-    onProgress: (done) => progress.update(done),
+    onProgress: (done: number) => progress.update(done),
     ...(maxPixels === undefined ? {} : { maxPixels }),
-  });
+  };
+  const kept = options.resume === undefined ? undefined : await KeptScores.open(options.resume, model, settings);
   let count = 0;
-  for await (const outcome of outcomes) {
-    take(outcome);
-    progress.update(++count);
+  try {
+    for await (const outcome of (kept ?? model).score(pictures, settings)) {
+      take(outcome);
+      progress.update(++count);
+    }
+  } finally {
+    await kept?.close();
   }
+  if (kept && kept.reused > 0)
+    context.io.stderr.write(`${kept.reused} of ${files.length} scores were kept in ${options.resume}\n`);
 }
 
 async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
@@ -77,6 +87,8 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { files, notes, lost } = inputs;
   for (const note of notes) stderr.write(`note: ${note}\n`);
   using model = await loadNamed(options.model, options, context);
+  if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))
+    stderr.write(`note: --comments: the answers of ${model.name} hold no comment, so none is written\n`);
   const write = createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
@@ -108,9 +120,14 @@ Data goes to standard output, progress to standard error. A photo that cannot be
 cannot be looked into, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers for one (SCORE_NOT_FINITE: its message says
 why). Hidden files and folders are left out.
 
+With --resume a stopped command, however it ended, is gone on with by the same one, also with --sort or as JSON. Scores are
+taken from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to
+be of the same checkpoint, dtype, --comments and the like: what differs is named. One process at a time has it.
+
 Examples:
   roc4mllm score my-photos/
   roc4mllm score my-photos/ --json > scores.jsonl
+  roc4mllm score my-photos/ --sort --resume scores.kept
   curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
 
@@ -131,6 +148,10 @@ export function scoreCommand(context: Context): Command {
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
     .option("--sort", "best first (default: the order of the inputs)")
+    .option(
+      "--resume <file>",
+      "keep scores in a file, a line each as they come, and score nothing again that it holds; other settings are refused",
+    )
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", parsePixels);
   return addModelOptions(command)

@@ -4,12 +4,14 @@ import type { ScoreFailure, ScoreResult } from "../engine/index.js";
 import { withoutFile } from "../errors.js";
 import type { Io, Output } from "./io.js";
 import { isFailure } from "./json.js";
-import { padEnd, printable, textWidth, truncateMiddle } from "./width.js";
+import { padEnd, printable, textWidth, truncateMiddle, wrapped } from "./width.js";
 
 const BAR_CELLS = 20;
 const NARROW_BAR_CELLS = 10;
 const NARROW_TERMINAL = 64;
 const MIN_NAME_CELLS = 12;
+/** Before what stands below a row. */
+const INDENT = "  ";
 /** "  100.0 ± 12.34  " between the name and the bar. */
 const NUMBER_CELLS = 18;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
@@ -52,11 +54,13 @@ export interface TableOptions {
 
 /** Renders rows one at a time, so that each can be printed as soon as it is known. */
 export class ScoreTable {
+  readonly #columns: number | undefined;
   readonly #nameCells: number;
   readonly #barCells: number;
   readonly #colors: Colors;
 
   constructor({ files, columns, colors }: TableOptions) {
+    this.#columns = columns;
     this.#colors = pc.createColors(colors);
     this.#barCells = columns !== undefined && columns < NARROW_TERMINAL ? NARROW_BAR_CELLS : BAR_CELLS;
     const longest = files.reduce((most, file) => Math.max(most, textWidth(printable(file))), MIN_NAME_CELLS);
@@ -64,10 +68,34 @@ export class ScoreTable {
     this.#nameCells = Math.max(MIN_NAME_CELLS, Math.min(longest, room));
   }
 
-  /** One row with its line end. */
+  /** One row with its line end; below it the scores of single aspects and the comment, where the model gives them. */
   row(result: ScoreResult | ScoreFailure): string {
     const name = padEnd(truncateMiddle(printable(result.file), this.#nameCells), this.#nameCells);
-    return `${name}  ${isFailure(result) ? this.#failed(result) : this.#scored(result)}\n`;
+    if (isFailure(result)) return `${name}  ${this.#failed(result)}\n`;
+    const below = [...this.#attributes(result), ...this.#comment(result)];
+    return [`${name}  ${this.#scored(result)}`, ...below.map((line) => `${INDENT}${line}`), ""].join("\n");
+  }
+
+  /** "light 6.52, colour 4.10" in as many lines as they need. */
+  #attributes({ attributes = {}, scale }: ScoreResult): string[] {
+    // A name keeps its value beside it: only the blanks behind commas are places for a line's end.
+    const texts = Object.entries(attributes).map(
+      ([name, value]) => `${printable(name)}\u00a0${value === null ? "-" : formatValue(value, scale)}`,
+    );
+    return this.#wrapped(texts.join(", ").replaceAll(" ", "\u00a0").replaceAll(",\u00a0", ", "));
+  }
+
+  #comment({ comment }: ScoreResult): string[] {
+    if (comment === undefined) return [];
+    const text = printable(comment.replace(/\s+/g, " ").trim());
+    return text === "" ? [this.#colors.dim("(the model wrote no comment)")] : this.#wrapped(text).map(this.#colors.italic);
+  }
+
+  #wrapped(text: string): string[] {
+    if (text === "") return [];
+    return this.#columns === undefined
+      ? [text.replaceAll("\u00a0", " ")]
+      : wrapped(text, this.#columns - INDENT.length);
   }
 
   #scored({ score, std, scale, damaged }: ScoreResult): string {

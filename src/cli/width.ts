@@ -50,6 +50,31 @@ export function truncateMiddle(text: string, width: number): string {
   return `${head}…${tail}`;
 }
 
+/**
+ * A text in lines of at most `width` cells: ended at blanks, and within a word only where that alone is wider. A no-break
+ * space ends no line.
+ */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (textWidth(longer) <= width) {
+      line = longer;
+      continue;
+    }
+    if (line !== "") lines.push(line);
+    let parts = graphemes(word);
+    for (let head = fitting(parts, width); head.length < parts.length; head = fitting(parts, width)) {
+      const length = Math.max(1, head.length);
+      lines.push(parts.slice(0, length).join(""));
+      parts = parts.slice(length);
+    }
+    line = parts.join("");
+  }
+  return [...lines, ...(line === "" ? [] : [line])].map((one) => one.replaceAll("\u00a0", " "));
+}
+
 /** A text with spaces after it, `width` cells in all. */
 export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));

@@ -184,3 +184,17 @@ test("only the named command is imported", async () => {
   assert.deepEqual(imported, ["b"]);
   assert.equal(code, 5);
 });
+
+test("--comments: written ones are shown, and where the answers hold none that is said", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "" });
+  const commented = (file: string) => ({ ...resultFor(file, 5), comment: "Soft light." });
+  const method = { family: "llava", strategy: "roc", prompt: "<image>" } as const;
+  const having = { method: { ...method, answer: "{overall} {comment}" } };
+  const shown = await runCli(["score", folder, "--comments"], commented, { origin: having });
+  assert.match(shown.stdout, /a\.jpg .*\n {2}Soft light\.\n$/);
+  assert.doesNotMatch(shown.stderr, /note/);
+  const lacking = { method: { ...method, answer: "{overall}" } };
+  const none = await runCli(["score", folder, "--comments"], (file) => resultFor(file, 5), { origin: lacking });
+  assert.match(none.stderr, /note: --comments: the answers of fake@0 hold no comment, so none is written\n/);
+  assert.equal(none.code, 0);
+});

@@ -50,7 +50,7 @@ export interface Asked {
 export function fakeEngine(
   answer: (file: string, index: number) => ScoreResult | ScoreFailure,
   asked: Asked,
-  origin: Pick<Model, "digest" | "settings"> = {},
+  origin: Partial<Model> = {},
 ): Engine {
   async function* score(inputs: ScoreInputs, options?: ScoreOptions): AsyncGenerator<ScoreResult | ScoreFailure> {
     asked.options = options;
@@ -85,7 +85,7 @@ export interface Ran {
 export async function runCli(
   argv: readonly string[],
   answer: (file: string, index: number) => ScoreResult | ScoreFailure,
-  options: { stdin?: string; signal?: AbortSignal } = {},
+  options: { stdin?: string | Buffer; signal?: AbortSignal; origin?: Partial<Model> } = {},
 ): Promise<Ran> {
   const written = { stdout: "", stderr: "" };
   const asked: Asked = { disposed: false };
@@ -101,7 +101,7 @@ export async function runCli(
     {
       io,
       signal: options.signal ?? new AbortController().signal,
-      engine: () => Promise.resolve(fakeEngine(answer, asked)),
+      engine: () => Promise.resolve(fakeEngine(answer, asked, options.origin)),
     },
   );
   return { code, ...written, asked };

@@ -34,6 +34,34 @@ test("a narrow terminal gets a shorter bar and cut names, and no row is wider th
   }
 });
 
+test("scores of single aspects and the comment stand below the row, in the width of the terminal", () => {
+  const attributes = { light: 6.5, "colour harmony": 4.1, content: 10, "depth of field": null, composition: 3.333 };
+  const comment = "The soft light is beautiful,\nbut the\u001b[2J horizon is tilted and the lower third is empty.";
+  const result = { ...resultFor("a.jpg", 5), attributes, comment };
+  const [row = "", ...below] = new ScoreTable({ files: ["a.jpg"], columns: 80, colors: false }).row(result).split("\n");
+  assert.equal(
+    row,
+    new ScoreTable({ files: ["a.jpg"], columns: 80, colors: false }).row(resultFor("a.jpg", 5)).trimEnd(),
+  );
+  assert.deepEqual(below, [
+    "  light 6.50, colour harmony 4.10, content 10.00, depth of field -,",
+    "  composition 3.33",
+    "  The soft light is beautiful, but the\ufffd[2J horizon is tilted and the lower third",
+    "  is empty.",
+    "",
+  ]);
+  const piped = new ScoreTable({ files: ["a.jpg"], columns: undefined, colors: false }).row(result);
+  assert.equal(piped.split("\n").length, 4, "not cut where there is no terminal");
+  const none = new ScoreTable({ files: ["a.jpg"], columns: 80, colors: false }).row({ ...result, comment: " " });
+  assert.match(none, /\n {2}\(the model wrote no comment\)\n$/);
+  const wide = { ...resultFor("a.jpg", 5), comment: "写真".repeat(60) };
+  for (const columns of [40, 80]) {
+    const lines = new ScoreTable({ files: ["a.jpg"], columns, colors: false }).row(wide).split("\n");
+    assert.ok(lines.every((line) => textWidth(line) <= columns));
+    assert.equal(lines.slice(1).join("").replaceAll(" ", ""), wide.comment);
+  }
+});
+
 test("columns stay in line under wide names", () => {
   const files = ["富士山の写真.jpg", "cafe\u0301.jpg", "👩‍👩‍👧.png"];
   const table = new ScoreTable({ files, columns: 80, colors: false });
