@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { downloadModel } from "../hub/index.js";
 import type { Context } from "./io.js";
-import { createProgress, type Progress } from "./progress.js";
+import { downloadProgress } from "./download-progress.js";
 
 interface Flags {
   readonly revision: string;
@@ -13,16 +13,15 @@ interface Flags {
 }
 
 const HELP = `
-Takes what a model needs: configuration, tokenizer and weights (.bin only where there are no safetensors). Every file is
-checked by its checksum. Stop it at any moment: the same command goes on. The folder is printed on standard output;
-\`score\`, \`eval\` and \`train\` take the name as well as the folder.
+Takes what a model needs: configuration, tokenizer and, of the weights beside config.json, those that are loaded (.bin
+only where there are no safetensors). Every file is checked by its checksum. Stop it at any moment: the same command goes
+on. The folder is printed on standard output; \`score\`, \`eval\` and \`train\` take the name as well as the folder.
 
-Environment: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN (gated and private models), HF_HUB_OFFLINE.
+Environment: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN (gated and private models), HF_HUB_OFFLINE; and for a proxy,
+as curl and Python read them: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http://user:password@host:port), NO_PROXY.
 
 Example:
   roc4mllm download q-future/one-align && roc4mllm score my-photos/ --model q-future/one-align`;
-
-const MEGABYTE = 1e6;
 
 export function downloadCommand({ io, signal }: Context): Command {
   const several = (text: string, all: readonly string[]): readonly string[] => [...all, text];
@@ -36,23 +35,15 @@ export function downloadCommand({ io, signal }: Context): Command {
     .option("--json", "print {repo, commit, folder, files, fetched} as one JSON object")
     .addHelpText("after", HELP)
     .action(async (repo: string, { revision, cacheDir, include, exclude, json }: Flags) => {
-      let progress: Progress | undefined;
+      const progress = downloadProgress(io.stderr, "MB fetched");
+      const { onProgress, onWait } = progress;
+      const settings = cacheDir === undefined ? undefined : { cacheDir };
       try {
-        const found = await downloadModel(repo, {
-          revision,
-          include,
-          exclude,
-          signal,
-          ...(cacheDir !== undefined && { settings: { cacheDir } }),
-          onProgress(bytes, total) {
-            progress ??= createProgress(io.stderr, "MB fetched", Math.ceil(total / MEGABYTE));
-            progress.update(Math.floor(bytes / MEGABYTE));
-          },
-        });
-        progress?.stop();
+        const found = await downloadModel(repo, { revision, include, exclude, signal, settings, onProgress, onWait });
+        progress.stop();
         io.stdout.write(json ? `${JSON.stringify(found)}\n` : `${found.folder}\n`);
       } finally {
-        progress?.stop();
+        progress.stop();
       }
     });
 }

@@ -1,13 +1,13 @@
 /** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
-import { exists } from "../files/index.js";
+import { exists, readJson } from "../files/index.js";
 import { chooseState, namedBase } from "../models/places.js";
 import { resolveModel, type DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
-import { createProgress, type Progress } from "./progress.js";
+import { downloadProgress } from "./download-progress.js";
 
 /** Files that tell a photograph by their names. */
 const PHOTO = /\.(jpe?g|png|webp|avif|tiff?|gif|heic|heif|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
@@ -27,8 +27,6 @@ export interface FoundModel {
   /** Folder of the base model of adapters. */
   readonly base: string | undefined;
 }
-
-const MEGABYTE = 1e6;
 
 /** Where what a checkpoint needs beside its folder is, if the checkpoint's files do not say it. */
 export interface ModelParts {
@@ -98,17 +96,12 @@ async function foundBase(
 }
 
 async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {
-  let progress: Progress | undefined;
-  const onProgress: DownloadOptions["onProgress"] = (bytes, total) => {
-    // What is in the cache needs no bar.
-    if (bytes === total && !progress) return;
-    progress ??= createProgress(io.stderr, `MB of ${name}`, Math.ceil(total / MEGABYTE));
-    progress.update(Math.floor(bytes / MEGABYTE));
-  };
+  const progress = downloadProgress(io.stderr, `MB of ${name}`);
+  const { onProgress, onWait } = progress;
   try {
-    return await resolveModel(name, { signal, onProgress, ...(settings && { settings }) });
+    return await resolveModel(name, { signal, settings, onProgress, onWait });
   } finally {
-    progress?.stop();
+    progress.stop();
   }
 }
 
@@ -116,19 +109,11 @@ const config = z.looseObject({ mm_vision_tower: z.string().optional(), vision_co
 
 /** The tower that an original LLaVA names, where it is in no folder beside the checkpoint: to be had from the hub. */
 async function namedTower(folder: string): Promise<string | undefined> {
-  const text = await readFile(join(folder, "config.json"), "utf8").catch(() => "{}");
-  const { mm_vision_tower: name, vision_config } = parse(text);
+  // The loader says what is wrong with it.
+  const { data } = config.safeParse(await readJson(join(folder, "config.json")).catch(() => ({})));
+  const { mm_vision_tower: name, vision_config } = data ?? {};
   if (name === undefined || vision_config !== undefined || !/^[\w.-]+\/[\w.-]+$/.test(name)) return undefined;
   const places = [join(folder, name), join(folder, "..", name), join(folder, "..", basename(name))];
   const there = await Promise.all(places.map((place) => exists(join(place, "config.json"))));
   return there.includes(true) ? undefined : name;
-}
-
-function parse(text: string): z.infer<typeof config> {
-  try {
-    return config.parse(JSON.parse(text));
-  } catch {
-    // The loader says what is wrong with it.
-    return {};
-  }
 }

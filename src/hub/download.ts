@@ -1,10 +1,12 @@
 /** A model's files from the hub into the cache. */
+import { join } from "node:path";
+import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { withLock } from "../files/index.js";
+import { readJsonAs, withLock } from "../files/index.js";
 import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
-import { listRepo, type RepoFile } from "./listing.js";
-import { hubFetch, isFileError, type Patience } from "./request.js";
-import type { FileChoice } from "./select.js";
+import { listRepo, withChecksums, type ListedFile, type RepoFile } from "./listing.js";
+import { cleaned, connect, isFileError, type Patience } from "./request.js";
+import { neededFiles, neededIndex, type FileChoice } from "./select.js";
 import { hubSettings, type HubSettings } from "./settings.js";
 import { transfer } from "./transfer.js";
 
@@ -50,7 +52,8 @@ export async function downloadModel(repo: string, options: DownloadOptions = {})
   checkNames(repo, revision);
   try {
     return await (settings.offline ? fromCache : fromHub)(repo, revision, settings, options);
-  } catch (error) {
+  } catch (thrown) {
+    const error = cleaned(thrown, settings);
     if (error instanceof RocError && error.code !== "ABORTED") throw error;
     if (signal?.aborted) {
       const text = `The download of ${repo} was stopped; the same command goes on with it.`;
@@ -83,20 +86,84 @@ async function fromHub(
   settings: HubSettings,
   options: DownloadOptions,
 ): Promise<Downloaded> {
-  const { signal, retryDelay, idleTime, onProgress } = options;
-  const cache = new RepoCache(settings.cacheDir, repo);
-  const { commit, files } = await listRepo(repo, revision, settings, options);
-  const job = { repo, commit, cache, settings, signal, retryDelay, idleTime };
+  const { onProgress } = options;
+  const client = connect(settings, options);
+  try {
+    const cache = new RepoCache(settings.cacheDir, repo);
+    const { commit, files: listed } = await listRepo(repo, revision, settings, client.fetch, options);
+    const job = { ...patienceOf(options), repo, commit, cache, settings, fetch: client.fetch };
+    const { files, fetched: before } = await neededOf(listed, job, options);
+    const contents = await contentsOf(files, job);
+    const total = contents.reduce((sum, { size }) => sum + size, 0);
+    const fetched = before + (await fetchLocked(files, job, (bytes) => onProgress?.(bytes, total)));
+    await cache.writeRef(revision, commit);
+    onProgress?.(total, total);
+    return {
+      repo,
+      commit,
+      folder: cache.snapshot(commit),
+      files: files.map(({ path, size }) => ({ path, size })),
+      fetched,
+    };
+  } finally {
+    await client.end();
+  }
+}
+
+function patienceOf({ signal, retryDelay, idleTime, onWait }: Patience): Patience {
+  return { signal, retryDelay, idleTime, onWait };
+}
+
+/** The files to download; those of an index as it says, for which it is fetched first. */
+async function neededOf(
+  listed: readonly ListedFile[],
+  job: Job,
+  choice: FileChoice,
+): Promise<{ files: RepoFile[]; fetched: number }> {
+  const { repo, commit, settings, fetch } = job;
+  const all = listed.map(({ path }) => path);
+  const checked = (paths: readonly string[]): Promise<RepoFile[]> => {
+    const wanted = new Set(paths);
+    return withChecksums(listed.filter(({ path }) => wanted.has(path)), job, settings, fetch, job); // prettier-ignore
+  };
+  const index = neededIndex(all, choice);
+  const { shards, fetched } = index === undefined ? { fetched: 0 } : await shardsOf(await checked([index]), job);
+  const known = new Set(all);
+  const lacking = [...(shards ?? [])].filter((shard) => !known.has(shard));
+  if (lacking.length > 0) {
+    const text = `${repo} (${commit}) lacks ${lacking.slice(0, 40).join(", ")}, which its ${index} lists`;
+    throw new RocError("CHECKPOINT_INVALID", `${text}. Take another revision, or see --include.`);
+  }
+  const paths = neededFiles(all, choice, shards);
+  if (paths.length > 0) return { files: await checked(paths), fetched };
+  throw new RocError("CHECKPOINT_INVALID", `${repo} (${commit}) has no file that a model needs; see --include.`);
+}
+
+/** Bytes of an index of shards; that of a model of a hundred shards has one megabyte. */
+const MOST_INDEX_BYTES = 256 * 2 ** 20;
+
+/** The files that an index lists, and the bytes that were fetched to know them. */
+async function shardsOf(
+  index: readonly RepoFile[],
+  job: Job,
+): Promise<{ shards?: ReadonlySet<string>; fetched: number }> {
+  const [{ path, size } = { path: "", size: 0 }] = index;
+  if (size > MOST_INDEX_BYTES) {
+    throw new RocError("CHECKPOINT_INVALID", `${job.repo}: ${path} has ${size} bytes, too many for an index.`);
+  }
+  const fetched = await fetchLocked(index, job, () => undefined);
+  const file = join(job.cache.snapshot(job.commit), path);
+  const { weight_map } = await readJsonAs(file, indexSchema, { invalid: "CHECKPOINT_INVALID" });
+  return { shards: new Set(Object.values(weight_map)), fetched };
+}
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/** Fetches what is missing under the cache's lock; what is complete needs none: the cache may be read-only. */
+async function fetchLocked(files: readonly RepoFile[], job: Job, onBytes: (bytes: number) => void): Promise<number> {
   const contents = await contentsOf(files, job);
-  const total = contents.reduce((sum, { size }) => sum + size, 0);
-  // What is complete needs no lock: the cache may be one that we must not write to.
-  const complete = contents.every(({ missing }) => missing.length === 0);
-  const fetchAll = (): Promise<number> => fetchMissing(files, job, (bytes) => onProgress?.(bytes, total));
-  const fetched = complete ? 0 : await withLock(cache.lock, { signal }, fetchAll);
-  await cache.writeRef(revision, commit);
-  onProgress?.(total, total);
-  const listed = files.map(({ path, size }) => ({ path, size }));
-  return { repo, commit, folder: cache.snapshot(commit), files: listed, fetched };
+  if (contents.every(({ missing }) => missing.length === 0)) return 0;
+  return withLock(job.cache.lock, { signal: job.signal }, () => fetchMissing(files, job, onBytes));
 }
 
 interface Job extends Patience {
@@ -104,6 +171,7 @@ interface Job extends Patience {
   readonly commit: string;
   readonly cache: RepoCache;
   readonly settings: HubSettings;
+  readonly fetch: typeof fetch;
 }
 
 /** What one or more files hold, and which of their paths have it not yet. */
@@ -146,16 +214,16 @@ async function fetchMissing(files: readonly RepoFile[], job: Job, onBytes: (byte
 
 /** @returns bytes that were fetched */
 async function fetchContent(content: Content, job: Job, onBytes: (bytes: number) => void): Promise<number> {
-  const { repo, commit, cache, settings, signal, retryDelay, idleTime } = job;
+  const { repo, commit, cache, settings } = job;
   const { path, size, checksum, missing } = content;
   const file = cache.blob(checksum.value);
   let fetched = 0;
   if ((await sizeOf(file)) !== size) {
     fetched = await transfer({
       url: `${settings.endpoint}/${repo}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`,
-      fetch: hubFetch(settings, signal),
+      fetch: job.fetch,
       what: `${repo}: ${path}`,
-      ...{ size, checksum, file, signal, retryDelay, idleTime, onBytes },
+      ...{ size, checksum, file, onBytes, ...patienceOf(job) },
     });
   }
   for (const place of missing) await cache.link(commit, place, checksum.value);

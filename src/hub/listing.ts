@@ -1,10 +1,9 @@
 /** What the hub says of a repository: the commit behind a revision, and its files with their checksums. */
-import { fileDownloadInfo, HubApiError, listFiles, modelInfo } from "@huggingface/hub";
+import { fileDownloadInfo, listFiles, modelInfo } from "@huggingface/hub";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { checkPath, COMMIT } from "./cache.js";
-import { hubFetch, persist, refusal, type Patience } from "./request.js";
-import { neededFiles, type FileChoice } from "./select.js";
+import { chunksOf, persist, refused, type Patience } from "./request.js";
 import type { HubSettings } from "./settings.js";
 import type { Checksum } from "./transfer.js";
 
@@ -16,8 +15,7 @@ export interface RepoFile {
 
 export interface Listing {
   readonly commit: string;
-  /** Those that a model needs, by path. */
-  readonly files: readonly RepoFile[];
+  readonly files: readonly ListedFile[];
 }
 
 /** The client library hands on what the server sent as it is. */
@@ -27,37 +25,100 @@ const listedFile = z.object({
   oid: z.string().optional(),
   lfs: z.object({ oid: z.string() }).optional(),
 });
-type ListedFile = z.infer<typeof listedFile>;
+export type ListedFile = z.infer<typeof listedFile>;
+
+/** Bytes of one answer; a page of a thousand files has a third of a megabyte. */
+const MOST_BYTES = 32 * 2 ** 20;
+const MOST_PAGES = 500;
+const MOST_FILES = 100_000;
+/** Milliseconds for all answers of one attempt. */
+const LONGEST = 300_000;
 
 /**
  * Asks the hub for a repository's files.
  *
- * @throws RocError NETWORK; CHECKPOINT_INVALID where there is nothing to download, or a file without a checksum or
- *   outside of the repository
+ * @param fetch as {@link connect} gives it
+ * @throws RocError NETWORK; CHECKPOINT_INVALID where the list is broken or endless, or has a file outside of the repository
  */
 export async function listRepo(
   repo: string,
   revision: string,
-  settings: HubSettings,
-  options: FileChoice & Patience,
+  { endpoint }: HubSettings,
+  fetch: typeof globalThis.fetch,
+  patience: Patience & { readonly longest?: number },
 ): Promise<Listing> {
-  const access = { hubUrl: settings.endpoint, fetch: hubFetch(settings, options.signal) };
   const what = revision === "main" ? repo : `${repo} at ${revision}`;
-  return persist(what, options, async () => {
-    try {
-      const commit = await commitOf(repo, revision, access);
-      const entries = await needed(repo, commit, access, options);
-      return { commit, files: await Promise.all(entries.map((entry) => withChecksum(entry, repo, commit, access))) };
-    } catch (error) {
-      if (!(error instanceof HubApiError)) throw error;
-      throw refusal(error.statusCode, what) ?? new Error(`HTTP ${error.statusCode}`);
-    }
+  return persist(what, patience, async () => {
+    const access = { hubUrl: endpoint, fetch: boundedFetch(fetch, what, patience) };
+    const commit = await commitOf(repo, revision, access);
+    return { commit, files: await everyFile(repo, commit, access) };
   });
+}
+
+/**
+ * The files of a listing by path, with what their contents must come to.
+ *
+ * @throws RocError NETWORK; CHECKPOINT_INVALID for a file without a checksum
+ */
+export async function withChecksums(
+  files: readonly ListedFile[],
+  { repo, commit }: { repo: string; commit: string },
+  { endpoint }: HubSettings,
+  fetch: typeof globalThis.fetch,
+  patience: Patience,
+): Promise<RepoFile[]> {
+  const access = { hubUrl: endpoint, fetch: boundedFetch(fetch, repo, patience) };
+  const inOrder = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return persist(repo, patience, () => Promise.all(inOrder.map((file) => withChecksum(file, repo, commit, access))));
+}
+
+/** `fetch` whose answers are whole, of bounded size and number, and never from an address that was asked before. */
+function boundedFetch(
+  fetch: typeof globalThis.fetch,
+  what: string,
+  patience: Patience & { readonly longest?: number },
+): typeof globalThis.fetch {
+  const seen = new Set<string>();
+  const end = Date.now() + (patience.longest ?? LONGEST);
+  return async (input, init) => {
+    const url = String(input instanceof Request ? input.url : input);
+    const { signal } = patience;
+    const response = await fetch(input, { ...init, ...(signal && { signal }) });
+    if (!response.ok) throw await refused(response, what);
+    const { status, headers } = response;
+    // Such an answer is read for its headers.
+    if (new Headers(init?.headers).has("range")) {
+      await response.body?.cancel();
+      return new Response(null, { status, headers });
+    }
+    if (seen.has(url) || seen.size >= MOST_PAGES) throw endless(what, "has no end");
+    seen.add(url);
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const part of response.body ? chunksOf(response.body, patience) : []) {
+      bytes += part.length;
+      if (bytes > MOST_BYTES) throw endless(what, `has more than ${MOST_BYTES} bytes`);
+      if (Date.now() > end) throw new Error("its list of files did not come to an end in time");
+      parts.push(part);
+    }
+    // They have been decoded.
+    return new Response(Buffer.concat(parts), { status, headers: withoutEncoding(headers) });
+  };
+}
+
+function withoutEncoding(headers: Headers): Headers {
+  const kept = new Headers(headers);
+  for (const name of ["content-encoding", "content-length", "transfer-encoding"]) kept.delete(name);
+  return kept;
+}
+
+function endless(what: string, how: string): RocError {
+  return new RocError("CHECKPOINT_INVALID", `The hub's list of the files of ${what} ${how}. See HF_ENDPOINT.`);
 }
 
 interface Access {
   readonly hubUrl: string;
-  readonly fetch: typeof fetch;
+  readonly fetch: typeof globalThis.fetch;
 }
 
 async function commitOf(repo: string, revision: string, access: Access): Promise<string> {
@@ -66,7 +127,7 @@ async function commitOf(repo: string, revision: string, access: Access): Promise
   throw new RocError("CHECKPOINT_INVALID", `The hub gives no commit for ${repo} at ${revision}; see HF_ENDPOINT.`);
 }
 
-async function needed(repo: string, commit: string, access: Access, choice: FileChoice): Promise<ListedFile[]> {
+async function everyFile(repo: string, commit: string, access: Access): Promise<ListedFile[]> {
   const all: ListedFile[] = [];
   for await (const entry of listFiles({ repo, recursive: true, revision: commit, ...access })) {
     if (entry.type !== "file") continue;
@@ -74,10 +135,9 @@ async function needed(repo: string, commit: string, access: Access, choice: File
     if (!data)
       throw new RocError("CHECKPOINT_INVALID", `The hub's list of ${repo} is broken: ${z.prettifyError(error)}`);
     all.push({ ...data, path: checkPath(data.path, repo) });
+    if (all.length > MOST_FILES) throw endless(repo, `names more than ${MOST_FILES}`);
   }
-  const paths = new Set(neededFiles(all.map(({ path }) => path), choice)); // prettier-ignore
-  if (paths.size > 0) return all.filter(({ path }) => paths.has(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
-  throw new RocError("CHECKPOINT_INVALID", `${repo} (${commit}) has no file that a model needs; see --include.`);
+  return all;
 }
 
 /** A file with what its content must come to: as listed, else (on some mirrors) as its own headers say. */

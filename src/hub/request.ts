@@ -1,36 +1,138 @@
-/** Requests to the hub: who asks, how often, and what to say when it does not answer or refuses. */
+/** Requests to the hub: who asks, how often, how long, and what to say when it does not answer or refuses. */
 import { setTimeout as wait } from "node:timers/promises";
+import { fetch as undiciFetch } from "undici";
 import { messageOf, RocError } from "../errors.js";
+import { EnvironmentDispatcher, proxyFor } from "./proxy.js";
+import { checkToken, cleanCause, shown, withoutSecrets } from "./secrets.js";
 import type { HubSettings } from "./settings.js";
 
 /** Attempts in a row that bring nothing. */
 const ATTEMPTS = 5;
+/** Milliseconds without an answer, or with next to nothing of one, after which a connection counts as cut. */
+const IDLE_TIME = 30_000;
+/** Bytes that an answer brings in that time at the least, and an attempt that was worth its while. */
+export const PROGRESS = 16_384;
+/** Milliseconds that a hub may ask us to wait before the next attempt. */
+const LONGEST_WAIT = 300_000;
 
 export interface Patience {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds before the second attempt; doubled for each one more. Default: 1000. */
   readonly retryDelay?: number | undefined;
-  /** Milliseconds without a byte after which a connection counts as cut. Default: a minute. */
+  /**
+   * Milliseconds without an answer, or with less than 16 KiB of one that is not at its end, after which a connection
+   * counts as cut. Default: half a minute.
+   */
   readonly idleTime?: number | undefined;
+  /** Told, as a sentence, when the hub asks for a pause. */
+  readonly onWait?: ((text: string) => void) | undefined;
+}
+
+/** A connection to the hub, for as long as one download takes. */
+export interface HubClient {
+  /** As the global one, except that refusals, silence and pauses that are asked for throw. */
+  readonly fetch: typeof fetch;
+  /** Ends every connection. */
+  end(): Promise<void>;
+}
+
+/** The hub asks for a pause. */
+class Busy extends Error {
+  /** @param milliseconds that it asks for, if it says so */
+  constructor(
+    status: number,
+    readonly milliseconds: number | undefined,
+  ) {
+    super(`HTTP ${status}`);
+  }
 }
 
 /**
- * `fetch` with the token, which is told to the hub alone. The client library's own parameter for it takes only tokens
- * that begin as those of the public hub, which a mirror's need not.
+ * Connects to the hub, through the environment's proxy. The token is told to the hub alone; the client library's own
+ * parameter for it takes only tokens that begin as those of the public hub, which a mirror's need not.
  *
- * @throws RocError USAGE where the endpoint is no address
+ * @throws RocError USAGE where the endpoint or a proxy is no address, or the token cannot be one
  */
-export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal | undefined): typeof fetch {
-  if (!/^https?:/.test(endpoint) || !URL.canParse(endpoint)) {
-    throw new RocError("USAGE", `HF_ENDPOINT is ${JSON.stringify(endpoint)}, which is no address (https://...).`);
+export function connect({ endpoint, token }: HubSettings, { idleTime = IDLE_TIME }: Patience): HubClient {
+  const { origin, username, password } = /^https?:/.test(endpoint) && URL.canParse(endpoint) ? new URL(endpoint) : {};
+  if (origin === undefined) {
+    throw new RocError(
+      "USAGE",
+      `HF_ENDPOINT is ${JSON.stringify(shown(endpoint))}, which is no address (https://...).`,
+    );
   }
-  const { origin } = new URL(endpoint);
-  return (input, init) => {
-    const headers = new Headers(init?.headers);
+  if (username || password) {
+    const text = `HF_ENDPOINT is ${JSON.stringify(shown(endpoint))}, with a user or password in it`;
+    throw new RocError("USAGE", `${text}. Give the address alone, and what it asks for as HF_TOKEN.`);
+  }
+  checkToken(token);
+  proxyFor(new URL(endpoint), process.env);
+  const dispatcher = new EnvironmentDispatcher(process.env);
+  const ask = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const headers = new Headers(init.headers);
     const url = new URL(input instanceof Request ? input.url : input);
     if (token && url.origin === origin) headers.set("Authorization", `Bearer ${token}`);
-    return fetch(input, { ...init, headers, ...(signal && { signal }) });
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(new Error(`no answer for ${idleTime / 1000} s`)), idleTime);
+    const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal;
+    try {
+      const given = { ...init, headers, signal, dispatcher } as unknown as Parameters<typeof undiciFetch>[1];
+      return await undiciFetch(url, given);
+    } finally {
+      clearTimeout(timer);
+    }
   };
+  return { fetch: ask, end: () => dispatcher.end() };
+}
+
+/** An answer that is no success as an error, with the pause that it asks for. @param what was asked for, for messages */
+export async function refused(response: Response, what: string): Promise<Error> {
+  await response.body?.cancel().catch(() => undefined);
+  const { status, headers } = response;
+  return refusal(status, what) ?? new Busy(status, pauseOf(headers.get("retry-after")));
+}
+
+/** Milliseconds of a `Retry-After`: seconds, or a date. */
+function pauseOf(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const pause = /^\s*\d+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(pause) && pause > 0 ? pause : undefined;
+}
+
+/**
+ * The chunks of an answer, which must bring something all the time.
+ *
+ * @throws Error where they do not
+ */
+export async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+  { idleTime = IDLE_TIME, signal }: Patience,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  let since = 0;
+  const cut = (error: unknown): void => void reader.cancel(error).catch(() => undefined);
+  let stalled: Error | undefined;
+  const watch = setInterval(() => {
+    if (since < PROGRESS) stalled = new Error(`${since === 0 ? "nothing" : `only ${since} bytes`} came for ${idleTime / 1000} s`); // prettier-ignore
+    if (stalled) cut(stalled);
+    since = 0;
+  }, idleTime);
+  const stop = (): void => cut(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (stalled) throw stalled;
+      if (done) return;
+      since += value.length;
+      yield value;
+    }
+  } finally {
+    clearInterval(watch);
+    signal?.removeEventListener("abort", stop);
+    cut(undefined);
+  }
 }
 
 /** An error of the file system; those of the network lie beneath a TypeError of `fetch`. */
@@ -40,7 +142,7 @@ export function isFileError(error: unknown): error is NodeJS.ErrnoException {
 
 /**
  * Calls `attempt` until it does not throw. Errors of ours and of the file system end it at once, others after five
- * attempts that brought nothing.
+ * attempts that brought nothing. Between them it waits as long as the hub asks for, if that is not too long.
  *
  * @param what for messages
  * @param brought whether the last attempt brought something
@@ -48,25 +150,36 @@ export function isFileError(error: unknown): error is NodeJS.ErrnoException {
  */
 export async function persist<T>(
   what: string,
-  { signal, retryDelay = 1000 }: Patience,
+  { signal, retryDelay = 1000, onWait }: Patience,
   attempt: () => Promise<T>,
   brought: () => boolean = () => false,
 ): Promise<T> {
   for (let failures = 1; ; failures++) {
+    let asked: number | undefined;
     try {
       return await attempt();
     } catch (error) {
       if (signal?.aborted || error instanceof RocError || isFileError(error)) throw error;
       if (brought()) failures = 1;
       if (failures >= ATTEMPTS) throw unreachable(what, error);
+      if (error instanceof Busy) asked = error.milliseconds;
+      if (asked !== undefined && asked > LONGEST_WAIT)
+        throw unreachable(what, error, `Try again in ${inWords(asked)}.`);
     }
-    await wait(retryDelay * 2 ** (failures - 1), undefined, { ...(signal && { signal }) });
+    const pause = Math.max(asked ?? 0, retryDelay * 2 ** (failures - 1));
+    if (asked !== undefined) onWait?.(`The hub is busy and asks for a pause: ${what} goes on in ${inWords(pause)}.`);
+    await wait(pause, undefined, { ...(signal && { signal }) });
   }
 }
 
+function inWords(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} minutes`;
+}
+
 /** A refusal that asking again does not change; undefined for any other. */
-export function refusal(status: number, what: string): RocError | undefined {
-  if (status === 429 || status >= 500) return undefined;
+function refusal(status: number, what: string): RocError | undefined {
+  if (status === 429 || status >= 500 || status === 416) return undefined;
   const gated = "If it is gated, accept its terms on its page; then set HF_TOKEN to a token that may read it.";
   const remedies: Readonly<Record<number, string>> = {
     // So it answers for what does not exist, too, to those that it does not know.
@@ -77,9 +190,43 @@ export function refusal(status: number, what: string): RocError | undefined {
   return new RocError("NETWORK", `The hub ${remedies[status] ?? `answered HTTP ${status} for ${what}.`}`);
 }
 
+const CONNECTION = "Check the connection (and HF_ENDPOINT, and HTTPS_PROXY if there is a proxy)";
+
 /** What to say of a hub that does not answer. */
-function unreachable(what: string, cause: unknown): RocError {
-  const reason = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-  const remedy = "Check the connection (and HF_ENDPOINT); what has come is kept, and the same command goes on with it.";
+function unreachable(
+  what: string,
+  cause: unknown,
+  remedy = `${CONNECTION}; what has come is kept, and the same command goes on with it.`,
+): RocError {
+  const reason = rootOf(cause).replace(/\.$/, "");
   return new RocError("NETWORK", `${what} could not be fetched: ${reason}. ${remedy}`, { cause });
+}
+
+/** The message of what lies at the bottom: a network's own errors are wrapped more than once. */
+function rootOf(error: unknown): string {
+  let root = error;
+  for (let depth = 0; depth < 10 && root instanceof Error && root.cause !== undefined; depth++) root = root.cause;
+  // Where a name has several addresses and none answers, only the code says so.
+  return messageOf(root) || String((root as NodeJS.ErrnoException).code);
+}
+
+/** What may be printed of whatever a download threw: without the token and the proxy's password. */
+export function cleaned(error: unknown, { token, endpoint }: HubSettings): unknown {
+  const secrets = [token, ...proxySecrets(endpoint)];
+  if (error instanceof RocError) {
+    const message = withoutSecrets(error.message, secrets);
+    const cause = cleanCause(error.cause, secrets);
+    return message === error.message && cause === error.cause ? error : new RocError(error.code, message, { cause });
+  }
+  return cleanCause(error, secrets);
+}
+
+function proxySecrets(endpoint: string): (string | undefined)[] {
+  try {
+    const authorization = proxyFor(new URL(endpoint), process.env)?.authorization?.replace("Basic ", "");
+    const plain = authorization && Buffer.from(authorization, "base64").toString();
+    return [authorization, plain, plain?.slice(plain.indexOf(":") + 1)];
+  } catch {
+    return [];
+  }
 }

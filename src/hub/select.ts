@@ -1,4 +1,5 @@
 /** Which of a repository's files a model needs. */
+import { chooseWeights, isShardOf } from "../weights/choice.js";
 
 /** Configuration, tokenizer and texts. */
 const SMALL = /\.(json|txt|model|jinja)$/;
@@ -6,6 +7,8 @@ const SAFETENSORS = /\.safetensors$/;
 const BIN = /\.bin$/;
 /** Weights of the same model in the form of another program. */
 const OTHER = /(^|\/)(consolidated.*|.*optimizer.*|training_args\.bin|scheduler.*)$|^(onnx|openvino|original|coreml)\//;
+/** What is loaded beside a model's weights, or upon them. */
+const BESIDE = new Set(["mm_projector.bin", "adapter_model.safetensors"]);
 
 export interface FileChoice {
   /** Globs of files to take instead of the usual ones. */
@@ -14,13 +17,45 @@ export interface FileChoice {
   readonly exclude?: readonly string[] | undefined;
 }
 
-/** Files to download: by `include`, else what a model needs, with `.bin` weights only where there are no safetensors. */
-export function neededFiles(paths: readonly string[], { include, exclude = [] }: FileChoice = {}): string[] {
-  const kept = paths.filter((path) => !exclude.some((glob) => matches(glob, path)));
-  if (include && include.length > 0) return kept.filter((path) => include.some((glob) => matches(glob, path)));
+/** Whether something was asked for instead of the usual files. */
+function isGiven(include: readonly string[] | undefined): include is readonly string[] {
+  return include !== undefined && include.length > 0;
+}
+
+/** The index that says which weights a model needs, where it needs any that an index lists. */
+export function neededIndex(paths: readonly string[], choice: FileChoice = {}): string | undefined {
+  return isGiven(choice.include) ? undefined : chooseWeights(allowed(paths, choice))?.index;
+}
+
+/**
+ * Files to download: by `include`, else what a model needs, of the weights those that the loader opens. Weights in
+ * subfolders are taken only where there are none beside config.json.
+ *
+ * @param shards what {@link neededIndex} lists; default: what goes by the names of its shards
+ */
+export function neededFiles(paths: readonly string[], choice: FileChoice = {}, shards?: ReadonlySet<string>): string[] {
+  const kept = allowed(paths, choice);
+  const { include } = choice;
+  if (isGiven(include)) return kept.filter((path) => include.some((glob) => matches(glob, path)));
   const own = kept.filter((path) => !OTHER.test(path));
-  const weights = own.some((path) => SAFETENSORS.test(path)) ? SAFETENSORS : BIN;
-  return own.filter((path) => SMALL.test(path) || weights.test(path));
+  const isWeights = weightsOf(own, shards);
+  return own.filter((path) => SMALL.test(path) || isWeights(path));
+}
+
+function weightsOf(paths: readonly string[], shards: ReadonlySet<string> | undefined): (path: string) => boolean {
+  const chosen = chooseWeights(paths);
+  if (chosen || paths.some((path) => BESIDE.has(path))) {
+    const { index, files = [] } = chosen ?? {};
+    const named = new Set([...files, ...BESIDE]);
+    const listed = (path: string): boolean => shards?.has(path) ?? isShardOf(index ?? "", path);
+    return (path) => named.has(path) || (index !== undefined && listed(path));
+  }
+  const form = paths.some((path) => SAFETENSORS.test(path)) ? SAFETENSORS : BIN;
+  return (path) => form.test(path);
+}
+
+function allowed(paths: readonly string[], { exclude = [] }: FileChoice): string[] {
+  return paths.filter((path) => !exclude.some((glob) => matches(glob, path)));
 }
 
 /** `*` and `?` stay within a name, `**` does not; a glob without a slash fits the name in any folder. */

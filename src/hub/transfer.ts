@@ -6,11 +6,10 @@ import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RocError } from "../errors.js";
 import { sizeOf } from "./cache.js";
-import { persist, refusal, type Patience } from "./request.js";
+import { chunksOf, persist, PROGRESS, refused, type Patience } from "./request.js";
 import { makeFolder } from "../files/index.js";
 
 /** SHA-256 of the content, or git's SHA-1 of it as a blob. */
@@ -57,7 +56,8 @@ export async function transfer(job: Transfer): Promise<number> {
     if (from < size) await fetchRest(job, part, from, onChunk);
   };
   try {
-    await persist(what, job, attempt, () => most > before);
+    // Who sends next to nothing each time would otherwise be asked for ever.
+    await persist(what, job, attempt, () => most >= before + PROGRESS);
     await verify(job, part);
   } catch (error) {
     if (error instanceof RocError && error.code === "CHECKPOINT_INVALID") await rm(part, { force: true });
@@ -81,30 +81,23 @@ async function fetchRest(
   from: number,
   onChunk: (length: number, there: number) => void,
 ): Promise<void> {
-  const { size, idleTime = 60_000 } = job;
+  const { size, signal } = job;
   // Ranges count the bytes as they are sent, which must be those of the file.
   const headers = { "Accept-Encoding": "identity", ...(from > 0 && { Range: `bytes=${from}-` }) };
-  const response = await job.fetch(job.url, { headers });
+  const response = await job.fetch(job.url, { headers, ...(signal && { signal }) });
   const body = await bodyOf(response, job, part);
   // A server that ignores the range sends everything again.
   const resumed = response.status === 206;
   let there = resumed ? from : 0;
-  const source = Readable.fromWeb(body);
-  const idle = setTimeout(() => source.destroy(new Error(`nothing came for ${idleTime / 1000} s`)), idleTime);
-  async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      idle.refresh();
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunksOf(body, job)) {
       there += chunk.length;
       if (there > size) throw spoilt(job, `more than ${size} bytes`, String(size));
       onChunk(chunk.length, there);
       yield chunk;
     }
   }
-  try {
-    await pipeline(source, counted, createWriteStream(part, { flags: resumed ? "a" : "w" }));
-  } finally {
-    clearTimeout(idle);
-  }
+  await pipeline(counted, createWriteStream(part, { flags: resumed ? "a" : "w" }));
   if (there < size) throw new Error("the answer ended early");
 }
 
@@ -116,7 +109,7 @@ async function bodyOf(response: Response, job: Transfer, part: string): Promise<
   if (ok && body && fits) return body;
   await body?.cancel();
   if (!fits) throw spoilt(job, `${total} bytes`, String(job.size));
-  if (status !== 416) throw refusal(status, job.what) ?? new Error(`HTTP ${status}`);
+  if (status !== 416) throw await refused(response, job.what);
   await rm(part, { force: true });
   throw new Error("HTTP 416, though there is more to come");
 }

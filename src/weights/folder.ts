@@ -3,31 +3,49 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { exists } from "../files/index.js";
-import { BIN, BIN_INDEX, openBinFolder } from "./bin/index.js";
+import { openBin } from "./bin/index.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { BIN, BIN_INDEX, chooseWeights, INDEX, SINGLE, variantsOf } from "./choice.js";
 import { quantised } from "./quantised.js";
 import { openSafetensors } from "./safetensors.js";
-import { openSharded } from "./sharded.js";
-
-export const SINGLE = "model.safetensors";
-export const INDEX = "model.safetensors.index.json";
+import { openSharded, openShards } from "./sharded.js";
 
 /**
- * Opens a folder's weights; safetensors are preferred where both forms are there.
+ * Opens a folder's weights; safetensors are preferred where both forms are there. Shards without an index are opened
+ * where none of their numbers is missing, and a variant (model.fp16.safetensors) where it is the only one.
  *
- * @throws RocError FILE_NOT_FOUND (names every missing shard), FILE_UNREADABLE, CHECKPOINT_INVALID
+ * @throws RocError FILE_NOT_FOUND (names missing shards), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const has = (name: string): Promise<boolean> => exists(join(folder, name));
-  if (await has(SINGLE)) return openSafetensors(join(folder, SINGLE));
-  if (await has(INDEX)) return openSharded(folder, INDEX, openSafetensors);
-  if ((await has(BIN)) || (await has(BIN_INDEX))) return openBinFolder(folder);
-  const hint = "Check the path; a folder with config.json and its weights is needed.";
-  const names = await readdir(folder).catch(() => []);
-  const foreign = names.find((name) => /\.(gguf|ggml)$/i.test(name));
-  if (foreign !== undefined) throw quantised(`${join(folder, foreign)} (for llama.cpp)`);
-  throw new RocError(
-    "FILE_NOT_FOUND",
-    `${folder} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}. ${hint}`,
-  );
+  const all = await readdir(folder).catch(() => []);
+  const names: string[] = [];
+  for (const name of all) {
+    // The link of a download that was not finished leads nowhere.
+    if (WEIGHTS.test(name) && (await exists(join(folder, name)))) names.push(name);
+  }
+  const choice = chooseWeights(names);
+  if (choice?.index !== undefined) return openSharded(folder, choice.index, openFile);
+  const [only, ...others] = choice?.files ?? [];
+  const foreign = all.find((name) => /\.(gguf|ggml)$/i.test(name));
+  if (only === undefined && foreign !== undefined) throw quantised(`${join(folder, foreign)} (for llama.cpp)`);
+  if (choice === undefined || only === undefined) throw noWeights(folder, variantsOf(names));
+  if (others.length === 0 && !choice.missing?.length) return openFile(join(folder, only));
+  return openShards(folder, choice, openFile);
+}
+
+const WEIGHTS = /^(pytorch_)?model\b.*\.(safetensors|bin|json)$/;
+
+/** An index may list files of either form. */
+function openFile(file: string): Promise<Checkpoint> {
+  return file.endsWith(".bin") ? openBin(file) : openSafetensors(file);
+}
+
+function noWeights(folder: string, variants: readonly string[]): RocError {
+  const what = `${folder} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}`;
+  if (variants.length === 0) {
+    const hint = "Check the path; a folder with config.json and its weights is needed.";
+    return new RocError("FILE_NOT_FOUND", `${what}. ${hint}`);
+  }
+  const hint = "Rename the files of one of them so that they have no variant in their name.";
+  return new RocError("FILE_NOT_FOUND", `${what}, but weights as ${variants.join(", ")}. ${hint}`);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { DTYPES, type DType, type Tensor } from "../torch/index.js";
 import { atomicWriteJson, replaceFile } from "../files/index.js";
-import { INDEX, SINGLE } from "./folder.js";
+import { INDEX, SINGLE } from "./choice.js";
 import { DTYPE_NAMES, LENGTH_BYTES } from "./safetensors-header.js";
 
 export interface SaveOptions {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { RocError } from "../errors.js";
 import type { Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
+import type { WeightsChoice } from "./choice.js";
 import { exists, readJson } from "../files/index.js";
 
 /** A shard must lie in the folder itself. */
@@ -23,10 +24,13 @@ async function readIndex(file: string): Promise<Map<string, string>> {
   throw new RocError("CHECKPOINT_INVALID", `${file} is not a shard index: ${what}. Fetch the file again.`);
 }
 
+/** Missing shards that a message names before it counts the rest. */
+const LISTED = 40;
+
 /**
  * Opens the files that the index `index` of a folder lists.
  *
- * @throws RocError FILE_NOT_FOUND (names every missing shard), FILE_UNREADABLE, CHECKPOINT_INVALID
+ * @throws RocError FILE_NOT_FOUND (names missing shards), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
 export async function openSharded(
   folder: string,
@@ -37,49 +41,97 @@ export async function openSharded(
   const files = [...new Set(fileOf.values())].sort();
   const missing: string[] = [];
   for (const file of files) if (!(await exists(join(folder, file)))) missing.push(file);
-  if (missing.length > 0) {
-    const text = `${folder} lacks ${missing.join(", ")}, which ${index} lists. Fetch the missing files.`;
-    throw new RocError("FILE_NOT_FOUND", text);
-  }
+  if (missing.length > 0) throw lacking(folder, missing, `which ${index} lists`);
+  return openAll(
+    folder,
+    files,
+    open,
+    (shards) => new ShardedCheckpoint(folder, shards, holders(folder, index, shards, fileOf)),
+  );
+}
+
+/**
+ * Opens numbered shards that have no index: every tensor of every file.
+ *
+ * @throws RocError FILE_NOT_FOUND (names missing shards), FILE_UNREADABLE, CHECKPOINT_INVALID
+ */
+export async function openShards(
+  folder: string,
+  { files, missing = [] }: WeightsChoice,
+  open: (file: string) => Promise<Checkpoint>,
+): Promise<Checkpoint> {
+  if (missing.length > 0) throw lacking(folder, missing, "as the names of the other shards say");
+  return openAll(folder, files, open, (shards) => {
+    const holder = new Map<string, Checkpoint>();
+    for (const shard of shards.values()) {
+      for (const name of shard.names()) {
+        if (!holder.has(name)) holder.set(name, shard);
+        else throw new RocError("CHECKPOINT_INVALID", `${folder}: two shards hold "${name}". Fetch their index too.`);
+      }
+    }
+    return new ShardedCheckpoint(folder, shards, holder);
+  });
+}
+
+function lacking(folder: string, missing: readonly string[], why: string): RocError {
+  const more = missing.length > LISTED ? ` and ${missing.length - LISTED} more` : "";
+  const text = `${folder} lacks ${missing.slice(0, LISTED).join(", ")}${more}, ${why}. Fetch the missing files.`;
+  return new RocError("FILE_NOT_FOUND", text);
+}
+
+async function openAll(
+  folder: string,
+  files: readonly string[],
+  open: (file: string) => Promise<Checkpoint>,
+  together: (shards: ReadonlyMap<string, Checkpoint>) => Checkpoint,
+): Promise<Checkpoint> {
   const shards = new Map<string, Checkpoint>();
   try {
     for (const file of files) shards.set(file, await open(join(folder, file)));
-    return new ShardedCheckpoint(folder, index, shards, fileOf);
+    return together(shards);
   } catch (error) {
     for (const shard of shards.values()) shard.dispose();
     throw error;
   }
 }
 
+function holders(
+  folder: string,
+  index: string,
+  shards: ReadonlyMap<string, Checkpoint>,
+  fileOf: ReadonlyMap<string, string>,
+): Map<string, Checkpoint> {
+  const holder = new Map<string, Checkpoint>();
+  for (const [name, file] of fileOf) {
+    const shard = shards.get(file);
+    if (!shard?.has(name)) {
+      throw new RocError(
+        "CHECKPOINT_INVALID",
+        `${index} of ${folder} puts "${name}" into ${file}, which does not hold it. Fetch both again.`,
+      );
+    }
+    holder.set(name, shard);
+  }
+  return holder;
+}
+
 class ShardedCheckpoint implements Checkpoint {
-  readonly #holder = new Map<string, Checkpoint>();
   readonly metadata: Readonly<Record<string, string>>;
 
   constructor(
     readonly path: string,
-    index: string,
     private readonly shards: ReadonlyMap<string, Checkpoint>,
-    fileOf: ReadonlyMap<string, string>,
+    private readonly holder: ReadonlyMap<string, Checkpoint>,
   ) {
     this.metadata = [...shards.values()][0]?.metadata ?? {};
-    for (const [name, file] of fileOf) {
-      const shard = shards.get(file);
-      if (!shard?.has(name)) {
-        throw new RocError(
-          "CHECKPOINT_INVALID",
-          `${index} of ${path} puts "${name}" into ${file}, which does not hold it. Fetch both again.`,
-        );
-      }
-      this.#holder.set(name, shard);
-    }
   }
 
   names(): string[] {
-    return [...this.#holder.keys()];
+    return [...this.holder.keys()];
   }
 
   has(name: string): boolean {
-    return this.#holder.has(name);
+    return this.holder.has(name);
   }
 
   info(name: string): TensorInfo {
@@ -99,7 +151,7 @@ class ShardedCheckpoint implements Checkpoint {
   }
 
   #shardOf(name: string): Checkpoint {
-    const shard = this.#holder.get(name);
+    const shard = this.holder.get(name);
     if (shard === undefined) throw new RocError("CHECKPOINT_MISMATCH", `${this.path} holds no tensor "${name}".`);
     return shard;
   }

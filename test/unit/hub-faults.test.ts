@@ -20,6 +20,20 @@ function weightsAsked({ asked }: FakeHub): { range: string | undefined; sent: nu
   return asked.filter(({ path }) => path === "model.safetensors").map(({ range, sent }) => ({ range, sent }));
 }
 
+/**
+ * That each request for the weights goes on within what was sent before, and the last comes to the end. Bytes that were
+ * sent before a cut may be lost with it.
+ */
+function assertGoesOn(asked: ReturnType<typeof weightsAsked>): void {
+  let [start, end] = [0, 0];
+  for (const { range, sent } of asked) {
+    const from = Number(/^bytes=(\d+)-$/.exec(range ?? "bytes=0-")?.[1]);
+    assert.ok(from >= start && from <= end, `${range} after what came from ${start} to ${end}`);
+    [start, end] = [from, from + sent];
+  }
+  assert.equal(end, WEIGHTS.content.length);
+}
+
 /** Puts a file into a repository's cache. */
 function plant(repo: string, path: string, content: Buffer | string): void {
   mkdirSync(join(repo, path, ".."), { recursive: true });
@@ -30,11 +44,8 @@ test("a cut connection is taken up where it stopped, in the same call and in the
   const hub = await fakeHub(t, FILES);
   hub.cuts.set("model.safetensors", [100_000, 50_000]);
   const { fetched } = await downloadModel("owner/model", into(t, hub));
-  assert.deepEqual(weightsAsked(hub), [
-    { range: undefined, sent: 100_000 },
-    { range: "bytes=100000-", sent: 50_000 },
-    { range: "bytes=150000-", sent: 150_000 },
-  ]);
+  assert.equal(weightsAsked(hub).length, 3);
+  assertGoesOn(weightsAsked(hub));
   assert.equal(fetched, WEIGHTS.content.length + CONFIG.content.length);
 
   const other = into(t, hub);
@@ -50,10 +61,8 @@ test("a connection that goes silent counts as cut", { timeout: 20_000 }, async (
   const hub = await fakeHub(t, FILES);
   hub.holds.set("model.safetensors", 120_000);
   const { folder } = await downloadModel("owner/model", { ...into(t, hub), idleTime: 200 });
-  assert.deepEqual(
-    weightsAsked(hub).map(({ range }) => range),
-    [undefined, "bytes=120000-", "bytes=240000-"],
-  );
+  assert.ok(weightsAsked(hub).length >= 3);
+  assertGoesOn(weightsAsked(hub));
   assert.ok(readFileSync(join(folder, "model.safetensors")).equals(WEIGHTS.content));
 });
 
@@ -73,7 +82,8 @@ test("a connection that is cut again and again without a byte ends with what to 
     downloadModel("owner/model", given),
     fails("NETWORK", /model\.safetensors.*the same command goes on/s),
   );
-  assert.equal(statSync(join(given.repo, `${BLOB}.incomplete`)).size, 1000);
+  assert.ok(statSync(join(given.repo, `${BLOB}.incomplete`)).size <= 1000);
+  assert.equal(weightsAsked(hub).length, 5);
 });
 
 for (const [kind, path, spoilt] of [
@@ -182,10 +192,11 @@ test("an abort leaves what came, and the next call goes on from there", { timeou
     downloadModel("owner/model", { ...given, signal: controller.signal, onProgress }),
     fails("ABORTED", /stopped.*goes on/s),
   );
-  assert.equal(statSync(join(given.repo, `${BLOB}.incomplete`)).size, 100_000);
+  const { size } = statSync(join(given.repo, `${BLOB}.incomplete`));
+  assert.ok(size > 0 && size <= 100_000, String(size));
   hub.holds.clear();
   const { folder } = await downloadModel("owner/model", given);
-  assert.equal(weightsAsked(hub).at(-1)?.range, "bytes=100000-");
+  assert.equal(weightsAsked(hub).at(-1)?.range, `bytes=${size}-`);
   assert.ok(readFileSync(join(folder, "model.safetensors")).equals(WEIGHTS.content));
 });
 
@@ -241,10 +252,8 @@ test("several at once fetch everything once", async (t) => {
   hub.cuts.set("model.safetensors", [100_000]);
   const all = await Promise.all([1, 2, 3].map(() => downloadModel("owner/model", given)));
   assert.deepEqual(all.map(({ fetched }) => fetched).sort(), [0, 0, WEIGHTS.content.length + CONFIG.content.length]);
-  assert.deepEqual(
-    weightsAsked(hub).map(({ range }) => range),
-    [undefined, "bytes=100000-"],
-  );
+  assert.equal(weightsAsked(hub).length, 2);
+  assertGoesOn(weightsAsked(hub));
 });
 
 test("a cache that cannot be written is no fault of the network", async (t) => {

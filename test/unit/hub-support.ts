@@ -43,6 +43,8 @@ export interface FakeHub {
   readonly wrong: Map<string, Buffer>;
   /** Statuses of the next answers for a path, or for "api". */
   readonly refusals: Map<string, number[]>;
+  /** Answers of another kind, by path, or for "info" and "tree". */
+  readonly answers: Map<string, RequestListener>;
   /** Ranges are answered with everything. */
   ignoresRanges: boolean;
   /** The listing has no git hashes. */
@@ -92,6 +94,7 @@ export async function fakeHub(t: Pick<TestContext, "after">, files: Record<strin
     holds: new Map(),
     wrong: new Map(),
     refusals: new Map(),
+    answers: new Map(),
     ignoresRanges: false,
     withoutOids: false,
     secret: undefined,
@@ -99,6 +102,13 @@ export async function fakeHub(t: Pick<TestContext, "after">, files: Record<strin
   };
   t.after(close);
   return hub;
+}
+
+/** A server of its own on a local port, which ends with the test. */
+export async function serve(t: Pick<TestContext, "after">, listener: RequestListener): Promise<string> {
+  const { endpoint, close } = await listen(listener);
+  t.after(close);
+  return endpoint;
 }
 
 async function listen(listener: RequestListener): Promise<{ endpoint: string; close: () => Promise<void> }> {
@@ -126,6 +136,9 @@ function answer(hub: FakeHub, store: string, request: IncomingMessage, response:
   const path = /^owner\/model\/resolve\/[^/]+\/(.*)$/.exec(url)?.[1];
   const refusal = hub.refusals.get(path ?? "api")?.shift();
   if (refusal !== undefined) return json(refusal, { error: "not now" });
+  const kind = /^api\/models\/owner\/model\/tree\//.test(url) ? "tree" : url.startsWith("api/") ? "info" : path;
+  const own = hub.answers.get(kind ?? "");
+  if (own) return void own(request, response);
   if (/^api\/models\/owner\/model(\/revision\/[^/]+)?$/.test(url)) {
     return json(200, { _id: "1", id: "owner/model", sha: COMMIT, private: false, gated: false, likes: 0, downloads: 0, lastModified: "2026-01-01T00:00:00Z" }); // prettier-ignore
   }

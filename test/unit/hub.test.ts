@@ -74,6 +74,110 @@ test("which files: no other program's weights, .bin only without safetensors, gl
   assert.deepEqual(neededFiles(both, { exclude: ["model.*"] }), ["config.json", "pytorch_model.bin"]);
 });
 
+for (const [name, listed, wanted] of [
+  ["a variant beside .bin", ["model.fp16.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
+  ["an adapter's folder beside .bin", ["lora/adapter_model.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
+  [
+    "another's weights beside .bin",
+    ["consolidated.safetensors", "original/model.safetensors", "pytorch_model.bin"],
+    ["pytorch_model.bin"],
+  ],
+  ["a training state's beside .bin", ["checkpoint-9/model.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
+  ["some other safetensors beside .bin", ["extra.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
+  [
+    "every form",
+    [
+      "model.safetensors",
+      "model.safetensors.index.json",
+      "model-00001-of-00002.safetensors",
+      "pytorch_model.bin",
+      "pytorch_model.bin.index.json",
+      "model.fp16.safetensors",
+    ],
+    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin.index.json"],
+  ],
+  [
+    "shards of both forms",
+    [
+      "model.safetensors.index.json",
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+      "pytorch_model.bin.index.json",
+      "pytorch_model-00001-of-00001.bin",
+    ],
+    [
+      "model.safetensors.index.json",
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+      "pytorch_model.bin.index.json",
+    ],
+  ],
+  [
+    "shards of .bin beside a variant",
+    ["model.fp16.safetensors", "pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin"],
+    ["pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin"],
+  ],
+  ["a lone variant", ["model.fp16.safetensors", "onnx/model.onnx"], ["model.fp16.safetensors"]],
+  [
+    "a lone variant in shards",
+    ["model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"],
+    ["model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"],
+  ],
+  [
+    "shards without an index",
+    ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "pytorch_model.bin"],
+    ["pytorch_model.bin"],
+  ],
+  [
+    "nothing but shards without an index",
+    ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+    ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+  ],
+  [
+    "a projector beside",
+    ["mm_projector.bin", "model.safetensors", "training_args.bin"],
+    ["mm_projector.bin", "model.safetensors"],
+  ],
+  [
+    "an adapter alone",
+    ["adapter_config.json", "adapter_model.safetensors", "checkpoint-1/adapter_model.safetensors", "training_args.bin"],
+    ["adapter_config.json", "adapter_model.safetensors"],
+  ],
+  [
+    "tokenizers in subfolders",
+    ["tokenizer/tokenizer.json", "tokenizer_2/vocab.json", "model.safetensors"],
+    ["tokenizer/tokenizer.json", "tokenizer_2/vocab.json", "model.safetensors"],
+  ],
+  [
+    "weights in subfolders alone",
+    ["llm/model.safetensors", "tower/model.safetensors", "tower/pytorch_model.bin"],
+    ["llm/model.safetensors", "tower/model.safetensors"],
+  ],
+] as const) {
+  test(`which weights: ${name}`, () => assert.deepEqual(neededFiles(listed), wanted));
+}
+
+test("an index is fetched first and says which shards are needed, in either form", async (t) => {
+  const weight_map = { a: "first.bin", b: "second.safetensors" };
+  const index = { content: Buffer.from(JSON.stringify({ weight_map })) };
+  const names = ["first.bin", "second.safetensors", "pytorch_model-00001-of-00002.bin", "lora/model.safetensors"];
+  const others = Object.fromEntries(names.map((name) => [name, { content: Buffer.from(name), lfs: true }]));
+  const hub = await fakeHub(t, { "config.json": CONFIG, "pytorch_model.bin.index.json": index, ...others });
+  const given = into(t, hub);
+  const { files, fetched } = await downloadModel("owner/model", given);
+  assert.deepEqual(
+    files.map(({ path }) => path),
+    ["config.json", "first.bin", "pytorch_model.bin.index.json", "second.safetensors"],
+  );
+  assert.equal(fetched, files.reduce((sum, { size }) => sum + size, 0)); // prettier-ignore
+  assert.equal(hub.asked.length, 4, "the index once");
+
+  hub.files.delete("first.bin");
+  await assert.rejects(downloadModel("owner/model", given), fails("CHECKPOINT_INVALID", /lacks first\.bin, which/));
+  hub.files.set("pytorch_model.bin.index.json", { content: Buffer.from('{"weight_map": 7}') });
+  await assert.rejects(downloadModel("owner/model", given), fails("CHECKPOINT_INVALID", /index\.json.*weight_map/));
+});
+
 test("the environment of Python's huggingface_hub", async (t) => {
   const home = folderWith(t, { token: "from-file\n" });
   assert.deepEqual(await hubSettings({ HF_HOME: home, HF_ENDPOINT: "http://mirror/", HF_HUB_OFFLINE: "1" }), {

@@ -20,11 +20,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   files: ["errors.ts"],
   torch: ["errors.ts"],
   nn: ["torch", "errors.ts"],
-  weights: ["torch", "files", "errors.ts"],
+  // Names alone: the hub downloads what the loader opens.
+  "weights/choice.ts": [],
+  weights: ["weights/choice.ts", "torch", "files", "errors.ts"],
   tokenizers: ["files", "errors.ts"],
   image: ["files", "errors.ts"],
   data: ["files", "errors.ts"],
-  hub: ["files", "errors.ts"],
+  hub: ["weights/choice.ts", "files", "errors.ts"],
   "models/types.ts": ["torch", "tokenizers", "image"],
   // The families; fault() keeps them apart.
   "models/square-images.ts": ["models/types.ts", "torch", "image", "errors.ts"],

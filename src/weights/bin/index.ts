@@ -8,14 +8,12 @@ import { exists, withFile } from "../../files/index.js";
 import { aten, empty, mapFile, scope, type MappedFile, type Tensor } from "../../torch/index.js";
 import { DTYPES } from "../../torch/index.js";
 import type { Checkpoint, TensorInfo } from "../checkpoint.js";
+import { BIN, BIN_INDEX } from "../choice.js";
 import { openSharded } from "../sharded.js";
 import { readContainer } from "./container.js";
 import { invalid } from "./errors.js";
 import { readStateDict, spanOf, type StateDict } from "./state-dict.js";
 import type { TensorRef } from "./values.js";
-
-export const BIN = "pytorch_model.bin";
-export const BIN_INDEX = "pytorch_model.bin.index.json";
 
 /**
  * Opens one .bin file: zip or the format before it, a dict or OrderedDict of tensors and parameters, or such a dict under
