@@ -52,6 +52,15 @@ export const ERROR_CODES = {
 /** One of the keys of {@link ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Characters of a message. */
+const LONGEST = 8000;
+
+/** A message without its middle where a file put megabytes into it: the place stays at its start, the remedy at its end. */
+function shortened(message: string): string {
+  if (message.length <= LONGEST) return message;
+  return `${message.slice(0, LONGEST - 1000)} ... ${message.slice(-1000)}`;
+}
+
 /** The only error class that this project throws on purpose. */
 export class RocError extends Error {
   override readonly name = "RocError";
@@ -66,7 +75,7 @@ export class RocError extends Error {
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(shortened(message), options);
   }
 
   /** The process exit code of this error. */

@@ -14,7 +14,7 @@ export interface OwnRecord extends Omit<Rated, "split"> {
 
 export interface RecordOptions {
   /** The columns that are attributes; undefined: all that have no other meaning. */
-  readonly attributes: readonly string[] | undefined;
+  readonly attributes: ReadonlySet<string> | undefined;
   readonly nonFinite: NonNullable<ReaderOptions["nonFinite"]>;
   /** Gets a sentence on columns that are not read. */
   readonly notes: string[];
@@ -41,8 +41,9 @@ interface Values {
 export async function csvRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
   const table = await readTable(file, { columns: ["image", "score"], remedy: FILE_REMEDY, notes: options.notes });
   const { columns } = table;
-  const isTwice = (name: string, i: number): boolean =>
-    name !== "" && columns.findIndex((one) => one.toLowerCase() === name.toLowerCase()) < i;
+  const seen = new Set<string>();
+  const isTwice = (name: string): boolean =>
+    name !== "" && (seen.has(name.toLowerCase()) || !seen.add(name.toLowerCase()));
   const twice = columns.find(isTwice);
   if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" stands there twice`, REMEDY);
   const rows = table.rows.map((row) => columns.map((name, i) => [name, row.at(i)] as const));
@@ -207,7 +208,7 @@ function listOf(value: unknown, where: string): unknown[] {
 function attributesOf(values: Values, options: RecordOptions): Record<string, number> | undefined {
   const attributes: Record<string, number> = {};
   for (const [name, value] of values.others) {
-    if (options.attributes && !options.attributes.includes(name)) continue;
+    if (options.attributes && !options.attributes.has(name)) continue;
     attributes[name] = numberOf(values, name, value, options);
   }
   return Object.keys(attributes).length > 0 ? attributes : undefined;
@@ -252,7 +253,7 @@ function checkSplits(records: readonly OwnRecord[], placeOf: (index: number) => 
 
 function noteUnread(columns: readonly string[], { attributes, notes }: RecordOptions): void {
   const isUnread = (name: string): boolean => name !== "" && !hasMeaning(name.toLowerCase());
-  const unread = columns.filter((name) => isUnread(name) && attributes && !attributes.includes(name));
+  const unread = columns.filter((name) => isUnread(name) && attributes && !attributes.has(name));
   if (unread.length > 0)
     notes.push(`Columns that are not read, since dataset.json does not name them: ${unread.join(", ")}.`);
 }

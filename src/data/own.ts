@@ -42,7 +42,11 @@ export async function readOwn(folder: string, options: OwnOptions = {}): Promise
   const file = join(base, named ?? (card.file && slashed(card.file)) ?? (await onlyLabelFile(base)));
   const read = /\.(jsonl|ndjson)$/i.test(file) ? jsonlRecords : csvRecords;
   const notes: string[] = [];
-  const records = await read(file, { attributes: card.attributes, nonFinite: options.nonFinite ?? "refuse", notes });
+  const records = await read(file, {
+    attributes: card.attributes && new Set(card.attributes),
+    nonFinite: options.nonFinite ?? "refuse",
+    notes,
+  });
   const images = options.images ?? card.images;
   const found = await assemble(
     withSplits(records, options, notes),

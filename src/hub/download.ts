@@ -5,6 +5,7 @@ import { messageOf, RocError } from "../errors.js";
 import { readJsonAs, withLock } from "../files/index.js";
 import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
 import { listRepo, withChecksums, type ListedFile, type RepoFile } from "./listing.js";
+import { inParallel } from "./parallel.js";
 import { cleaned, connect, isFileError, type Patience } from "./request.js";
 import { neededFiles, neededIndex, type FileChoice } from "./select.js";
 import { hubSettings, type HubSettings } from "./settings.js";
@@ -198,9 +199,11 @@ async function contentsOf(files: readonly RepoFile[], { cache, commit }: Job): P
 async function fetchMissing(files: readonly RepoFile[], job: Job, onBytes: (bytes: number) => void): Promise<number> {
   const contents = await contentsOf(files, job);
   const there = new Map(contents.map(({ path, size, missing }) => [path, missing.length > 0 ? 0 : size]));
+  let sum = [...there.values()].reduce((all, one) => all + one, 0);
   const report = (path: string, bytes: number): void => {
+    sum += bytes - (there.get(path) ?? 0);
     there.set(path, bytes);
-    onBytes([...there.values()].reduce((sum, one) => sum + one, 0));
+    onBytes(sum);
   };
   const absent = contents.filter(({ missing }) => missing.length > 0);
   let fetched = 0;
@@ -228,25 +231,4 @@ async function fetchContent(content: Content, job: Job, onBytes: (bytes: number)
   }
   for (const place of missing) await cache.link(commit, place, checksum.value);
   return fetched;
-}
-
-/** `work` of every item, `width` at once; the first fault stops the rest and is thrown. */
-async function inParallel<T>(
-  items: readonly T[],
-  width: number,
-  signal: AbortSignal | undefined,
-  work: (item: T, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const fault = new AbortController();
-  const either = signal ? AbortSignal.any([signal, fault.signal]) : fault.signal;
-  const queue = [...items];
-  const lane = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      either.throwIfAborted();
-      await work(item, either);
-    }
-  };
-  // The first to abort is the reason; what the others throw is its consequence.
-  await Promise.all(Array.from({ length: width }, () => lane().catch((error: unknown) => fault.abort(error))));
-  either.throwIfAborted();
 }

@@ -3,6 +3,7 @@ import { fileDownloadInfo, listFiles, modelInfo } from "@huggingface/hub";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { checkPath, COMMIT } from "./cache.js";
+import { inParallel } from "./parallel.js";
 import { chunksOf, persist, refused, type Patience } from "./request.js";
 import type { HubSettings } from "./settings.js";
 import type { Checksum } from "./transfer.js";
@@ -69,7 +70,13 @@ export async function withChecksums(
 ): Promise<RepoFile[]> {
   const access = { hubUrl: endpoint, fetch: boundedFetch(fetch, repo, patience) };
   const inOrder = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return persist(repo, patience, () => Promise.all(inOrder.map((file) => withChecksum(file, repo, commit, access))));
+  return persist(repo, patience, async () => {
+    const found = new Map<string, RepoFile>();
+    await inParallel(inOrder, 8, patience.signal, async (file) => {
+      found.set(file.path, await withChecksum(file, repo, commit, access));
+    });
+    return inOrder.flatMap(({ path }) => found.get(path) ?? []);
+  });
 }
 
 /** `fetch` whose answers are whole, of bounded size and number, and never from an address that was asked before. */

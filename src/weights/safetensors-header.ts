@@ -2,7 +2,6 @@
  * The header of a safetensors file, trusted in nothing: u64 length, JSON of names to dtype, shape and byte range, then
  * the data, without holes or overlaps to the end of the file (github.com/huggingface/safetensors, README "Format").
  */
-import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { DTYPES, type DType } from "../torch/index.js";
 import { quantised } from "./quantised.js";
@@ -45,9 +44,10 @@ export interface Header {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const size = z.number().int().nonnegative();
-const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
-const metadataSchema = z.record(z.string(), z.string());
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject && Object.values(value).every((text) => typeof text === "string");
+}
 
 /** The header's length, from a file's first 8 bytes. @throws RocError CHECKPOINT_INVALID where the file cannot hold it */
 export function headerLength(file: string, first: Uint8Array, fileBytes: number): number {
@@ -75,12 +75,11 @@ function parsedHeader(file: string, text: Uint8Array, fileBytes: number): Header
   const source = decode(file, text);
   const { __metadata__: metadata = {}, ...tensors } = parseObject(file, source);
   refuseDuplicates(file, source, [metadata, tensors, ...Object.values(tensors)]);
-  const parsed = metadataSchema.safeParse(metadata);
-  if (!parsed.success) throw invalid(file, "its __metadata__ is not an object of texts");
+  if (!isTexts(metadata)) throw invalid(file, "its __metadata__ is not an object of texts");
   const start = LENGTH_BYTES + text.length;
   const entries = new Map(Object.entries(tensors).map(([name, value]) => [name, parseEntry(file, name, value, start)]));
   checkRanges(file, entries, start, fileBytes);
-  return { entries, metadata: parsed.data };
+  return { entries, metadata };
 }
 
 function decode(file: string, text: Uint8Array): string {
@@ -105,34 +104,74 @@ function parseObject(file: string, source: string): Record<string, unknown> {
 
 /** JSON.parse keeps the last of two equal names; so the names in the text are counted against those that it kept. */
 function refuseDuplicates(file: string, source: string, objects: readonly unknown[]): void {
-  const written = [...source.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?/g)].filter((match) => match[2] !== undefined);
-  const names = written.map((match) => match[1] ?? "").filter((name) => name !== "__metadata__");
+  let written = 0;
+  for (const name of namesIn(source)) if (name !== "__metadata__") written++;
   const kept = objects.reduce<number>((sum, object) => sum + Object.keys(object ?? {}).length, 0);
-  if (names.length === kept) return;
-  const fields = new Set(["dtype", "shape", "data_offsets"]);
-  const twice = names.find((name, index) => !fields.has(name) && names.indexOf(name) !== index);
-  throw invalid(
-    file,
-    twice === undefined ? "a field stands twice in an entry of its header" : `"${twice}" stands twice`,
-  );
+  if (written === kept) return;
+  const seen = new Set<string>();
+  for (const name of namesIn(source)) {
+    if (seen.has(name) && !FIELDS.has(name)) throw invalid(file, `"${shown(name)}" stands twice`);
+    seen.add(name);
+  }
+  throw invalid(file, "a field stands twice in an entry of its header");
+}
+
+const FIELDS = new Set(["dtype", "shape", "data_offsets"]);
+
+/** What stands before a colon, as it is written; one at a time, since a header may have millions. */
+function* namesIn(source: string): Generator<string> {
+  for (const [, name = "", colon] of source.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?/g))
+    if (colon !== undefined) yield name;
+}
+
+/** A name for a message. */
+function shown(name: string): string {
+  return name.length > MOST_SHOWN ? `${name.slice(0, MOST_SHOWN)}...` : name;
+}
+const MOST_SHOWN = 200;
+
+/** libtorch's own limit. */
+const MAX_DIMS = 64;
+
+function isSize(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** What is wrong with an entry; undefined where it is as the format says. */
+function faultOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "is no object";
+  const { dtype, shape, data_offsets, ...others } = value as Record<string, unknown>;
+  const [other] = Object.keys(others);
+  if (other !== undefined) return `has the unknown field "${shown(other)}"`;
+  if (typeof dtype !== "string") return "field dtype: is no text";
+  if (!Array.isArray(shape) || !shape.every(isSize)) return "field shape: is no list of sizes";
+  if (shape.length > MAX_DIMS) return `field shape: has ${shape.length} dimensions, over the limit of ${MAX_DIMS}`;
+  const isRange = Array.isArray(data_offsets) && data_offsets.length === 2 && data_offsets.every(isSize);
+  return isRange ? undefined : "field data_offsets: is no pair of positions";
+}
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly data_offsets: [number, number];
 }
 
 function parseEntry(file: string, name: string, value: unknown, start: number): TensorEntry {
-  const parsed = entrySchema.safeParse(value);
-  if (!parsed.success) throw invalid(file, `tensor "${name}": ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
-  const { shape, data_offsets } = parsed.data;
+  const what = `tensor "${shown(name)}"`;
+  const fault = faultOf(value);
+  if (fault !== undefined) throw invalid(file, `${what}: ${fault}`);
+  const { shape, data_offsets, dtype: written } = value as Entry;
   const [from, to] = data_offsets;
-  const dtype = dtypeOf(parsed.data.dtype);
+  const dtype = dtypeOf(written);
   if (dtype === undefined) {
-    if (QUANTISED.test(parsed.data.dtype))
-      throw quantised(`${file} (tensor "${name}" has the dtype ${parsed.data.dtype})`);
+    if (QUANTISED.test(written)) throw quantised(`${file} (${what} has the dtype ${shown(written)})`);
     const known = Object.keys(DTYPE_NAMES).join(", ");
-    throw invalid(file, `tensor "${name}" has the dtype ${parsed.data.dtype}; known are ${known}`);
+    throw invalid(file, `${what} has the dtype ${shown(written)}; known are ${known}`);
   }
   const bytes = shape.reduce((product, length) => product * length, DTYPES[dtype].bytes);
   if (to - from !== bytes) {
     const needs = `${dtype}[${shape.join(", ")}] needs ${bytes} bytes`;
-    throw invalid(file, `tensor "${name}": ${needs}, its data_offsets [${from}, ${to}] hold ${to - from}`);
+    throw invalid(file, `${what}: ${needs}, its data_offsets [${from}, ${to}] hold ${to - from}`);
   }
   return { dtype, shape, offset: start + from, bytes };
 }
@@ -147,10 +186,10 @@ function checkRanges(file: string, entries: ReadonlyMap<string, TensorEntry>, st
   for (const [name, { offset, bytes }] of inOrder) {
     if (offset + bytes > fileBytes) {
       const range = `ends at byte ${offset + bytes}, the file at ${fileBytes}`;
-      throw invalid(file, `tensor "${name}" ${range}: it is truncated`);
+      throw invalid(file, `tensor "${shown(name)}" ${range}: it is truncated`);
     }
-    if (offset < end) throw invalid(file, `tensor "${name}" overlaps the one before it`);
-    if (offset > end) throw invalid(file, `there is a hole of ${offset - end} bytes before tensor "${name}"`);
+    if (offset < end) throw invalid(file, `tensor "${shown(name)}" overlaps the one before it`);
+    if (offset > end) throw invalid(file, `there is a hole of ${offset - end} bytes before tensor "${shown(name)}"`);
     end = offset + bytes;
   }
   if (end !== fileBytes) throw invalid(file, `${fileBytes - end} bytes at its end belong to no tensor`);

@@ -59,9 +59,12 @@ function jsonRecords(file: string, text: string): object[] {
   });
 }
 
-/** JSON with the numbers of Python's that JSON has not, as text. */
+/**
+ * JSON with the numbers of Python's that JSON has not, as text. A string that has no end goes to the end of the text:
+ * else each quote in it would be tried as the beginning of one.
+ */
 function parseLoose(text: string): unknown {
-  return parseJson(text) ?? parseJson(text.replace(/("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g, (all, quoted?: string) => quoted ?? `"${all}"`)); // prettier-ignore
+  return parseJson(text) ?? parseJson(text.replace(/("(?:[^"\\]|\\.)*"?)|-?\b(?:NaN|Infinity)\b/g, (all, quoted?: string) => quoted ?? `"${all}"`)); // prettier-ignore
 }
 
 /** The header tells what parts the columns; where that is a semicolon, numbers may have a decimal comma. */

@@ -30,13 +30,18 @@ export class Cursor {
       this.position += count;
       return this.map.bytes(this.position - count, count);
     }
+    const start = this.#ahead(count);
+    this.position += count;
+    return this.#chunk.subarray(start, start + count);
+  }
+
+  /** Where the next `count` bytes stand in the chunk, which is read if they do not. */
+  #ahead(count: number): number {
     if (this.position + count > this.#chunkStart + this.#chunk.length || this.position < this.#chunkStart) {
       this.#chunkStart = this.position;
       this.#chunk = this.map.bytes(this.position, Math.min(CHUNK, this.left));
     }
-    const start = this.position - this.#chunkStart;
-    this.position += count;
-    return this.#chunk.subarray(start, start + count);
+    return this.position - this.#chunkStart;
   }
 
   /** A view of the next bytes, to read numbers from. */
@@ -46,7 +51,12 @@ export class Cursor {
   }
 
   u8(): number {
-    return this.view(1).getUint8(0);
+    // One after the other of a whole pickle: without a view for each.
+    const at = this.position - this.#chunkStart;
+    const byte = this.position < this.end ? this.#chunk[at] : undefined;
+    if (byte === undefined) return this.bytes(1)[0] ?? 0;
+    this.position++;
+    return byte;
   }
   u16(): number {
     return this.view(2).getUint16(0, true);
@@ -67,11 +77,13 @@ export class Cursor {
 
   /** Latin-1 text to the next line feed, which is not part of it. */
   line(limit: number): string {
-    let text = "";
-    for (let code = this.u8(); code !== 10; code = this.u8()) {
-      if (text.length >= limit) throw invalid(this.map.path, `a line of its pickle is longer than ${limit} bytes`);
-      text += String.fromCharCode(code);
+    const start = this.#ahead(Math.min(limit + 1, this.left));
+    const end = this.#chunk.indexOf(10, start);
+    if (end < 0 && this.left <= limit) this.bytes(this.left + 1);
+    if (end < 0 || end - start > limit) {
+      throw invalid(this.map.path, `a line of its pickle is longer than ${limit} bytes`);
     }
-    return text;
+    this.position += end - start + 1;
+    return Buffer.from(this.#chunk.buffer, this.#chunk.byteOffset + start, end - start).toString("latin1");
   }
 }

@@ -11,7 +11,7 @@ import { Dict, Global, kindOf, StorageRef, Tuple, type Value } from "./values.js
 /** Values put down, marked or remembered in one pickle; about 60 a tensor are usual, so no real model comes near. */
 const MAX_VALUES = 4_000_000;
 /** Bytes of a whole pickle. */
-const MAX_PICKLE = 256 * 2 ** 20;
+const MAX_PICKLE = 64 * 2 ** 20;
 /** Bytes of one text. */
 const MAX_TEXT = 16 * 2 ** 20;
 /** Bytes of one line, name or long number. */
@@ -82,8 +82,9 @@ class Machine {
     return value;
   }
 
-  #count(): void {
-    if (++this.#values > MAX_VALUES) throw new Damage("its pickle holds absurdly many values");
+  #count(values = 1): void {
+    this.#values += values;
+    if (this.#values > MAX_VALUES) throw new Damage("its pickle holds absurdly many values");
   }
 
   /** The value on top, which stays. */
@@ -142,6 +143,9 @@ class Machine {
     const args = this.pop();
     const target = this.pop();
     if (!(args instanceof Tuple)) throw new Damage("its pickle calls something without a tuple");
+    // What one list holds may be given to any number of calls.
+    const [first] = args.items;
+    if (Array.isArray(first)) this.#count(first.length);
     this.push(call(target, args.items));
   }
 
@@ -201,11 +205,11 @@ function dictOf(values: readonly Value[]): Dict {
 }
 
 /** A little-endian two's complement number of any length; a number where it is exact. */
-function longOf(bytes: Uint8Array): number | bigint {
-  if (bytes.length > MAX_LINE) throw new Damage("a number in its pickle is absurdly long");
-  let value = 0n;
-  for (const byte of [...bytes].reverse()) value = (value << 8n) | BigInt(byte);
-  return narrowed(BigInt.asIntN(8 * bytes.length, value));
+function longOf(cursor: Cursor, length: number): number | bigint {
+  if (length > MAX_LINE) throw new Damage("a number in its pickle is absurdly long");
+  if (length === 0) return 0;
+  const hexadecimal = Buffer.from(cursor.bytes(length)).reverse().toString("hex");
+  return narrowed(BigInt.asIntN(8 * length, BigInt(`0x${hexadecimal}`)));
 }
 
 function narrowed(value: bigint): number | bigint {
@@ -265,8 +269,8 @@ const OPCODES: ReadonlyMap<number, Step> = new Map<number, Step>([
   [char("M"), pushed((c) => c.u16())],
   [char("I"), pushed((c) => decimal(c.line(MAX_LINE)))],
   [char("L"), pushed((c) => decimal(c.line(MAX_LINE)))],
-  [0x8a, pushed((c) => longOf(c.bytes(c.u8())))],
-  [0x8b, pushed((c) => longOf(c.bytes(c.u32())))],
+  [0x8a, pushed((c) => longOf(c, c.u8()))],
+  [0x8b, pushed((c) => longOf(c, c.u32()))],
   [char("G"), pushed((c) => c.view(8).getFloat64(0, false))],
   [char("F"), pushed((c) => Number(c.line(MAX_LINE)))],
   [char("X"), pushed((c) => text(sized(c, c.u32())))],

@@ -24,8 +24,13 @@ export function readStateDict(value: Value, file: string): StateDict {
   if (tensors.size === 0) throw invalid(file, "it holds no tensors");
   for (const [name, tensor] of tensors) checkBounds(file, name, tensor);
   const beside = nested ? outer.ignored.filter((name) => !name.startsWith('"state_dict"')) : [];
-  return { tensors, ignored: [...ignored, ...beside] };
+  const all = ignored.concat(beside);
+  const more = all.length > LISTED ? [`and ${all.length - LISTED} more`] : [];
+  return { tensors, ignored: [...all.slice(0, LISTED), ...more] };
 }
+
+/** Entries that are named before the rest are counted. */
+const LISTED = 100;
 
 function sorted(dict: Dict): StateDict {
   const tensors = new Map<string, TensorRef>();

@@ -71,6 +71,8 @@ function readEnd64(map: MappedFile, end: number) {
   return { count, bytes, offset };
 }
 
+const TEXT = new TextDecoder();
+
 interface Central {
   readonly name: string;
   readonly bytes: number;
@@ -84,7 +86,7 @@ function readCentral(cursor: Cursor, index: number): Central {
   const [flags, method] = [view.getUint16(8, true), view.getUint16(10, true)];
   const sizes = [view.getUint32(24, true), view.getUint32(20, true), view.getUint32(42, true)] as const;
   const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((at) => view.getUint16(at, true));
-  const name = new TextDecoder().decode(cursor.bytes(nameBytes ?? 0));
+  const name = TEXT.decode(cursor.bytes(nameBytes ?? 0));
   const [bytes, stored, local] = widened(cursor, sizes, cursor.position + (extraBytes ?? 0), name);
   cursor.bytes(commentBytes ?? 0);
   if (method !== 0 || (flags & 1) !== 0 || bytes !== stored) {
@@ -113,7 +115,8 @@ function widened(cursor: Cursor, sizes: readonly [number, number, number], end: 
 
 /** The content lies behind the local header, whose name and extras may be longer than the directory's. */
 function locate(map: MappedFile, name: string, { bytes, local }: Omit<Central, "name">, directory: number): ZipEntry {
-  const header = new Cursor(map, local, directory);
+  // No further than it is: a cursor reads ahead.
+  const header = new Cursor(map, local, Math.min(local + LOCAL_BYTES, directory));
   if (header.left < LOCAL_BYTES || header.u32() !== LOCAL) {
     throw invalid(map.path, `its entry ${quoted(name)} is not where the directory says`);
   }
