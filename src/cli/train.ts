@@ -40,8 +40,8 @@ const MOST_VALIDATION = 2000;
 const BESIDE_CONFIG = new Set(["set", "dryRun", "fresh", "acceptChangedData", "minutes", "threads", "json"]);
 
 const HELP = `
-A configuration file says everything about a run: configs/ holds one for every row of the paper's tables. --set changes
-single keys. Without a file, --data, --model and --out are needed.
+A configuration file says everything about a run: configs/ holds one for every row of the paper's tables, docs/config.md tells
+all keys, docs/data.md how your own pictures are laid out. --set changes single keys. Without a file, --data, --model and --out are needed.
 
 The same command resumes a stopped run, even one that was killed, and ends with the same weights. It is refused where the
 checkpoint, the pictures, their labels or other settings are not those that the run was begun with.

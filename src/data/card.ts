@@ -9,16 +9,26 @@ import type { ScoreScale } from "./types.js";
 export const DATASET_CARD = "dataset.json";
 
 const scaleSchema = z
-  .object({ min: z.number(), max: z.number() })
+  .object({ min: z.number().describe("Lowest rating"), max: z.number().describe("Highest rating") })
   .refine(({ min, max }) => min < max, { message: "min must be below max" });
 
-const cardSchema = z.object({
-  name: z.string().optional(),
-  scale: scaleSchema.optional(),
-  attributeScales: z.record(z.string(), scaleSchema).optional(),
-  attributes: z.array(z.string()).optional(),
-  images: z.string().optional(),
-  file: z.string().optional(),
+/** The keys of a card; docs/data.md is made of it. */
+export const cardSchema = z.object({
+  name: z.string().optional().describe("What reports call the data set; without it the label file's name"),
+  scale: scaleSchema.optional().describe("Of the scores, both ends included; needed"),
+  attributeScales: z
+    .record(z.string(), scaleSchema)
+    .optional()
+    .describe("Scales by column, of attributes that have another than the score"),
+  attributes: z
+    .array(z.string())
+    .optional()
+    .describe("The columns that are attributes; without it every column that has no other meaning"),
+  images: z
+    .string()
+    .optional()
+    .describe("Folder of the pictures, seen from the card's; without it this folder or `images`"),
+  file: z.string().optional().describe("Label file, seen from the card's folder; without it the only one there"),
 });
 
 /** What a card may say; other keys are for people. */

@@ -24,7 +24,23 @@ const REMEDY = "Correct it there.";
 /** A column that nobody meant to be read. */
 const UNMEANT = 'Correct it, or list the columns that are attributes in dataset.json as "attributes".';
 const FILE_REMEDY = "Give a UTF-8 file with a header line and the columns image and score.";
-const MEANINGS = ["id", "image", "score", "std", "votes", "comment", "comments", "theme", "split", "attributes"];
+
+/** Columns that have a meaning, in any order and case, with what stands in them; docs/data.md is made of it. */
+export const COLUMNS = {
+  image: ["text", "needed", "The picture's file, seen from the folder of the images; `/` or `\\` between folders"],
+  score: ["number", "needed", "The mean rating, on the card's `scale`"],
+  id: ["text", "the image", "Names the picture in results and predictions"],
+  split: ["`train`, `validation` or `test`", "drawn: a tenth is `test`", "The part; in all rows or in none"],
+  std: ["number", "unknown", "Standard deviation of the ratings"],
+  votes: ["list of counts", "unknown", "How often each rating was given, evenly spaced over the scale, lowest first"],
+  votes_1: ["number", "unknown", "Instead of `votes`: `votes_1`, `votes_2`, ... , a column a rating"],
+  comment: ["text", "none", "What somebody wrote about the picture"],
+  comments: ["list of texts, or a text", "none", "What several people wrote"],
+  theme: ["text", "none", "What the picture shows; `eval` gives figures by theme"],
+  attributes: ["object of numbers", "none", "JSON Lines: attributes by name, instead of a column each"],
+} as const satisfies Record<string, readonly [type: string, absent: string, meaning: string]>;
+
+const MEANINGS: readonly string[] = Object.keys(COLUMNS);
 const VOTES_COLUMN = /^votes_(\d+)$/;
 
 /** A row's values by column: text from a CSV, anything from JSON. */

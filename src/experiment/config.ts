@@ -17,83 +17,85 @@ const share = z.number().min(0).lt(1);
 const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, { error: "lower-case letters, digits, dots and dashes only" });
 
 const recipe = z.strictObject({
-  /** Optimizer steps of every run: the same for all, whatever the strategy. */
-  steps: count,
-  batchSize: count,
-  learningRate: positive,
-  schedule: z.enum(SCHEDULES).default("cosine"),
-  warmup: positive.default(0.05),
-  weightDecay: positive.default(0.05),
-  betas: z.tuple([share, share]).default([0.9, 0.98]),
-  maxNorm: positive.default(1),
-  flip: z.boolean().default(true),
+  steps: count.describe("Optimizer steps of every run: the same for all, whatever the strategy"),
+  batchSize: count.describe("Pictures of one step"),
+  learningRate: positive.describe("The peak"),
+  schedule: z.enum(SCHEDULES).default("cosine").describe("Of the learning rate, after the warm-up"),
+  warmup: positive.default(0.05).describe("A share of the steps, or from 1 on their number"),
+  weightDecay: positive.default(0.05).describe("Of matrices"),
+  betas: z.tuple([share, share]).default([0.9, 0.98]).describe("AdamW's decay rates"),
+  maxNorm: positive.default(1).describe("Greatest norm of the gradients"),
+  flip: z.boolean().default(true).describe("Show every other picture mirrored"),
 });
 
 const backbone = z.strictObject({
-  family: z.enum(["llava", "qwen2_vl"]),
-  /** Side of the square in pixels (llava), or of a square of as many pixels as a picture is shrunk to (qwen2_vl). */
-  imageSize: count,
-  patch: count,
-  visionWidth: count,
-  visionLayers: count,
-  visionHeads: count,
-  textWidth: count,
-  textLayers: count,
-  textHeads: count,
-  /** Most token ids, before the score tokens. */
-  vocabulary: count,
+  family: z.enum(["llava", "qwen2_vl"]).describe("Architecture"),
+  imageSize: count.describe(
+    "Side of the square in pixels (llava), or of a square of as many pixels as a picture is shrunk to (qwen2_vl)",
+  ),
+  patch: count.describe("Side of a patch in pixels"),
+  visionWidth: count.describe("Width of the vision tower"),
+  visionLayers: count.describe("Its layers"),
+  visionHeads: count.describe("Its attention heads"),
+  textWidth: count.describe("Width of the language model"),
+  textLayers: count.describe("Its layers"),
+  textHeads: count.describe("Its attention heads"),
+  vocabulary: count.describe("Most token ids, before the score tokens"),
 });
 
 const condition = z.strictObject({
-  prompts: z.array(z.string()).min(1),
-  answers: z.array(z.string()).min(1),
-  /** Default: all. */
-  backbones: z.array(name).min(1).optional(),
-  strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).optional(),
+  prompts: z.array(z.string()).min(1).describe("Questions, each with `<image>` once"),
+  answers: z.array(z.string()).min(1).describe("Answers with placeholders, see data.md"),
+  backbones: z.array(name).min(1).optional().describe("Without it all"),
+  strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).optional().describe("Without it all"),
 });
 
-const schema = z.strictObject({
-  description: z.string().default(""),
-  /** Pictures, base models and run folders; may be thrown away once the results are there. */
-  work: z.string(),
-  /** Results. */
-  out: z.string(),
-  /** Of all sessions together; no cell is begun after it. */
-  minutes: z.number().positive(),
-  /** Cells that are computed side by side, each in a process with so many threads. */
-  workers: count.default(2),
-  threads: count.default(1),
-  studio: z.strictObject({
-    seed: z.number().int().default(0),
-    pictures: z.number().int().min(10),
-    longEdge: z.number().int().min(32),
-    testFraction: z.number().gt(0).lt(1),
-    /** Pictures of the test part at most, and how many of them comments are written about. */
-    mostTest: count,
-    mostComments: count,
-  }),
-  backbones: z.record(name, backbone).refine((all) => Object.keys(all).length > 0, { error: "names no backbone" }),
-  pretrain: recipe.extend({ seed: z.number().int().default(0) }),
-  train: recipe,
-  seeds: z.array(z.number().int().min(0)).min(1),
-  strategies: z.array(z.enum(STRATEGY_NAMES)).min(1),
-  loss: z.enum(Object.keys(LOSS_PRESETS) as [keyof typeof LOSS_PRESETS]).default("paper"),
-  /** N where it is not what is compared. */
-  scoreTokens: z.number().int().min(2).default(10),
-  conditions: z.record(name, condition),
-  /** Other numbers of score tokens, for `roc`. */
-  ablation: z
-    .strictObject({
-      condition: name,
-      scoreTokens: z.array(z.number().int().min(2)),
-      backbones: z.array(name).min(1).optional(),
-    })
-    .optional(),
-  resamples: count.default(2000),
+const studio = z.strictObject({
+  seed: z.number().int().default(0).describe("Of the pictures"),
+  pictures: z.number().int().min(10).describe("How many are composed"),
+  longEdge: z.number().int().min(32).describe("Their longer side in pixels"),
+  testFraction: z.number().gt(0).lt(1).describe("Share of the test part"),
+  mostTest: count.describe("Pictures of the test part at most"),
+  mostComments: count.describe("How many of them comments are written about"),
+});
+
+const ablation = z.strictObject({
+  condition: name.describe("Under which"),
+  scoreTokens: z.array(z.number().int().min(2)).describe("The other numbers"),
+  backbones: z.array(name).min(1).optional().describe("Without it all"),
+});
+
+/** The keys of an experiment's file; docs/config.md is made of it. */
+export const experimentSchema = z.strictObject({
+  description: z.string().default("").describe("What is asked, in words"),
+  work: z.string().describe("Pictures, base models and run folders; may be thrown away once the results are there"),
+  out: z.string().describe("Results"),
+  minutes: z.number().positive().describe("Of all sessions together; no cell is begun after it"),
+  workers: count.default(2).describe("Cells that are computed side by side, each in a process"),
+  threads: count.default(1).describe("Of each of them"),
+  studio: studio.describe("The pictures"),
+  backbones: z
+    .record(name, backbone)
+    .refine((all) => Object.keys(all).length > 0, { error: "names no backbone" })
+    .describe("Models by name"),
+  pretrain: recipe
+    .extend({ seed: z.number().int().default(0).describe("Of weights and order") })
+    .describe("On comments alone, before any score is met"),
+  train: recipe.describe("Of every cell"),
+  seeds: z.array(z.number().int().min(0)).min(1).describe("A run each"),
+  strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).describe("What is compared"),
+  loss: z
+    .enum(Object.keys(LOSS_PRESETS) as [keyof typeof LOSS_PRESETS])
+    .default("paper")
+    .describe("Loss weights"),
+  scoreTokens: z.number().int().min(2).default(10).describe("N where it is not what is compared"),
+  conditions: z.record(name, condition).describe("Texts by name"),
+  ablation: ablation.optional().describe("Other numbers of score tokens, for `roc`"),
+  resamples: count.default(2000).describe("Of the bootstrap"),
 });
 
 /** An experiment as its file says it, with every default filled in. */
-export type ExperimentConfig = z.infer<typeof schema>;
+export type ExperimentConfig = z.infer<typeof experimentSchema>;
 export type BackboneConfig = z.infer<typeof backbone>;
 export type ConditionConfig = z.infer<typeof condition>;
 export type RecipeConfig = z.infer<typeof recipe>;
@@ -116,7 +118,7 @@ export async function readExperiment(
   { scale = 1, seeds }: ExperimentChanges = {},
 ): Promise<ExperimentConfig> {
   const text = await readText(file, { remedy: "Check the path." });
-  const parsed = schema.safeParse(parseYaml(text, file));
+  const parsed = experimentSchema.safeParse(parseYaml(text, file));
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file}: ${describe(parsed.error)}`);
   check(parsed.data, file);
   const config = seeds ? seeded(parsed.data, seeds) : parsed.data;

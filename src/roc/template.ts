@@ -69,16 +69,20 @@ const answer = z
 export const LEVELS: readonly string[] = ["bad", "poor", "fair", "good", "excellent"];
 
 const scale = z
-  .object({ min: z.number(), max: z.number() })
+  .object({ min: z.number().describe("Lowest score"), max: z.number().describe("Highest score") })
   .refine(({ min, max }) => min < max, { error: "min must be below max" });
 
-const schema = z
+/** The keys of templates; docs/data.md is made of it. */
+export const templatesSchema = z
   .object({
-    prompts: z.array(prompt).min(1),
-    answers: z.array(answer).min(1),
-    strategy: z.enum(STRATEGY_NAMES).optional(),
-    scale: scale.optional(),
-    levels: z.array(z.string().min(1)).min(2).optional(),
+    prompts: z.array(prompt).min(1).describe("Questions, each with `<image>` once; scoring asks the first"),
+    answers: z
+      .array(answer)
+      .min(1)
+      .describe("Answers with placeholders; every one holds the first placeholder of the first, which scoring takes"),
+    strategy: z.enum(STRATEGY_NAMES).optional().describe("How scores are written and read; without it `roc`"),
+    scale: scale.optional().describe("Of the scores, where no score tokens say it (`level`, `direct`)"),
+    levels: z.array(z.string().min(1)).min(2).optional().describe("Words of `level`, worst first"),
   })
   .refine(
     ({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)),
@@ -171,7 +175,7 @@ export function answerPattern(answer: string, slot: string): RegExp {
  * @throws RocError CONFIG_INVALID naming the field
  */
 export function parseTemplates(value: unknown, file: string): RocTemplates {
-  const result = schema.safeParse(value);
+  const result = templatesSchema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new RocError("CONFIG_INVALID", `${file}: ${issue?.path.join(".") || "the file"}: ${issue?.message}`);

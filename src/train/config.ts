@@ -17,85 +17,126 @@ const share = z.number().min(0).lt(1);
 const count = z.number().int().min(1);
 const positive = z.number().min(0);
 
-const weights = z.strictObject({ l1: positive, ce: positive, emd: positive });
+const weights = z.strictObject({
+  l1: positive.describe("Smooth L1 between score and rating"),
+  ce: positive.describe("Cross-entropy between predicted and voted distribution"),
+  emd: positive.describe("Earth mover's distance between the two"),
+});
 const presets = Object.keys(LOSS_PRESETS) as [keyof typeof LOSS_PRESETS, ...(keyof typeof LOSS_PRESETS)[]];
 
 const lora = z.strictObject({
-  rank: count,
-  alpha: positive.optional(),
-  dropout: share.default(0),
-  rslora: z.boolean().default(false),
-  targets: z.union([z.string(), z.array(z.string()).min(1)]).default("all-linear"),
-  alsoTrain: z.array(z.string()).optional(),
-  merge: z.boolean().default(true),
+  rank: count.describe("Rank of the adapters"),
+  alpha: positive.optional().describe("Their scale times the rank; without it twice the rank"),
+  dropout: share.default(0).describe("Of the adapters' inputs"),
+  rslora: z.boolean().default(false).describe("Scale by the root of the rank"),
+  targets: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .default("all-linear")
+    .describe("Linear maps that get one: `all-linear`, last parts of their names, or a regular expression"),
+  alsoTrain: z.array(z.string()).optional().describe("Weights that are trained in full all the same, as in `freeze`"),
+  merge: z.boolean().default(true).describe("Write each state's merged weights too, which load without the adapters"),
+});
+
+const group = z.strictObject({
+  pattern: z.string().describe("Parameters, as in `freeze`"),
+  learningRate: positive.optional().describe("Their peak learning rate"),
+  weightDecay: positive.optional().describe("Their weight decay"),
 });
 
 /** The recipe; the defaults are the paper's, where it says something. */
 const train = z.strictObject({
-  seed: z.number().int().min(0).default(0),
-  /** Either of the two; epochs are rounded up to whole steps. */
-  steps: count.optional(),
-  epochs: positive.optional(),
-  batchSize: count.default(16),
-  accumulation: count.default(1),
-  learningRate: positive.default(2e-5),
-  schedule: z.enum(SCHEDULES).default("constant"),
-  warmup: positive.default(0),
-  weightDecay: positive.default(0),
-  betas: z.tuple([share, share]).default([0.9, 0.999]),
-  maxNorm: positive.default(1),
-  flip: z.boolean().default(false),
-  precision: z.enum(["auto", ...PRECISIONS]).default("auto"),
-  every: count.optional(),
-  freeze: z.array(z.string()).optional(),
-  groups: z
-    .array(z.strictObject({ pattern: z.string(), learningRate: positive.optional(), weightDecay: positive.optional() }))
-    .optional(),
-  decayVectors: z.boolean().optional(),
-  vocabulary: z.enum(VOCABULARY_PARTS).optional(),
-  lora: lora.optional(),
-  recompute: z.boolean().optional(),
-  weights: z.enum(PRECISIONS).optional(),
-  shardOptimizer: z.boolean().optional(),
-  groupByLength: z.boolean().optional(),
-  patience: count.optional(),
-  keepLast: count.optional(),
-  keepBest: z.boolean().optional(),
-  skipBroken: z.boolean().optional(),
+  seed: z.number().int().min(0).default(0).describe("Of weights, order, texts, flips and drawn parts"),
+  steps: count.optional().describe("Optimizer steps; either these or `epochs`"),
+  epochs: positive.optional().describe("Times through the training part, rounded up to whole steps"),
+  batchSize: count.default(16).describe("Pictures of one forward, in each process"),
+  accumulation: count.default(1).describe("Forwards of one optimizer step"),
+  learningRate: positive.default(2e-5).describe("The peak"),
+  schedule: z.enum(SCHEDULES).default("constant").describe("Of the learning rate, after the warm-up"),
+  warmup: positive
+    .default(0)
+    .describe("Over which the rate rises from 0: a share of the steps, or from 1 on their number"),
+  weightDecay: positive.default(0).describe("Of matrices"),
+  betas: z.tuple([share, share]).default([0.9, 0.999]).describe("AdamW's decay rates"),
+  maxNorm: positive.default(1).describe("Greatest norm of the gradients"),
+  flip: z.boolean().default(false).describe("Show every other picture mirrored"),
+  precision: z
+    .enum(["auto", ...PRECISIONS])
+    .default("auto")
+    .describe("Of matrix products; `auto`: bfloat16 where the device has it"),
+  every: count
+    .optional()
+    .describe("Steps between validations, each with a state; without it a tenth of the steps, at most 1000"),
+  freeze: z
+    .array(z.string())
+    .optional()
+    .describe("What stays as it is: `vision`, `projector`, `language`, or regular expressions of parameters' names"),
+  groups: z.array(group).optional().describe("Learning rates and weight decays by name; the first that matches holds"),
+  decayVectors: z.boolean().optional().describe("Decay the weights of norms and biases too"),
+  vocabulary: z
+    .enum(VOCABULARY_PARTS)
+    .optional()
+    .describe("Rows of embedding and head that are trained; without it `all`, with `lora` the `new` ones"),
+  lora: lora.optional().describe("Train adapters instead of the weights"),
+  recompute: z.boolean().optional().describe("Compute activations twice instead of keeping them"),
+  weights: z.enum(PRECISIONS).optional().describe("What weights are kept in; without it float32"),
+  shardOptimizer: z
+    .boolean()
+    .optional()
+    .describe("In several processes: each keeps a part of the optimizer's states (ZeRO-1)"),
+  groupByLength: z.boolean().optional().describe("Batches of answers of like length"),
+  patience: count.optional().describe("Stop after so many validations without a better SRCC"),
+  keepLast: count.optional().describe("States to keep beside the best; without it 1"),
+  keepBest: z.boolean().optional().describe("Keep the state of the best validation as well; without it true"),
+  skipBroken: z.boolean().optional().describe("Go on without pictures that cannot be read"),
 });
 
-const schema = z.strictObject({
-  /** What it reproduces, in words. */
-  description: z.string().default(""),
-  /** Checkpoint to start from: a folder, or a name on the hub. */
-  model: z.string(),
-  visionTower: z.string().optional(),
-  data: z.strictObject({
-    folder: z.string(),
-    kind: z.enum(DATASET_KINDS).optional(),
-    images: z.string().optional(),
-    ava: z.string().optional(),
-    column: z.enum(["color", "MOS"]).optional(),
-    /** Share of the training part set apart, where no official part is. */
-    validation: share.default(0.05),
-    /** Pictures of a validation at most. */
-    mostValidation: count.default(2000),
-    /** Training pictures at most, the first of the seeded order. */
-    mostTraining: count.optional(),
-  }),
-  strategy: z.enum(STRATEGY_NAMES).default("roc"),
-  scoreTokens: z.number().int().min(2).default(10),
-  scale: z.strictObject({ min: z.number(), max: z.number() }).default({ min: 1, max: 10 }),
-  loss: z.union([z.enum(presets), weights]).default("paper"),
-  templates: z.strictObject({ prompts: z.array(z.string()).min(1), answers: z.array(z.string()).min(1) }).optional(),
-  conversation: z.string().optional(),
-  train: train.prefault({}),
-  out: z.string(),
-  device: z.string().default("cpu"),
+const templates = z.strictObject({
+  prompts: z.array(z.string()).min(1).describe("Questions, each with `<image>` once"),
+  answers: z.array(z.string()).min(1).describe("Answers with placeholders, see data.md"),
+});
+
+const data = z.strictObject({
+  folder: z.string().describe("Folder of the official files, or of your own label file; or that file"),
+  kind: z.enum(DATASET_KINDS).optional().describe("Without it by the files that lie there"),
+  images: z
+    .string()
+    .optional()
+    .describe("Folder of the pictures, seen from `folder`; without it where they usually are"),
+  ava: z.string().optional().describe("`ava-captions`: folder of AVA's files, seen from `folder`"),
+  column: z.enum(["color", "MOS"]).optional().describe("`icaa17k`: the column that is the score; without it `color`"),
+  validation: share.default(0.05).describe("Share of the training part set apart, where no official part is"),
+  mostValidation: count.default(2000).describe("Pictures of a validation at most"),
+  mostTraining: count.optional().describe("Training pictures at most, the first of the seeded order"),
+});
+
+/** The keys of a run's file; docs/config.md is made of it. */
+export const runSchema = z.strictObject({
+  description: z.string().default("").describe("What it reproduces, in words"),
+  model: z.string().describe("Checkpoint to start from: a folder, or a name on the hub"),
+  visionTower: z
+    .string()
+    .optional()
+    .describe("Folder or hub name of the CLIP tower, where the checkpoint keeps it elsewhere"),
+  data: data.describe("Which pictures"),
+  strategy: z.enum(STRATEGY_NAMES).default("roc").describe("How scores are written, taught and read"),
+  scoreTokens: z.number().int().min(2).default(10).describe("N, where the checkpoint has no score tokens"),
+  scale: z
+    .strictObject({ min: z.number().describe("Lowest score"), max: z.number().describe("Highest score") })
+    .default({ min: 1, max: 10 })
+    .describe("Of the scores that the checkpoint gives, where it has no score tokens yet; labels are brought to it"),
+  loss: z
+    .union([z.enum(presets), weights])
+    .default("paper")
+    .describe("Loss weights: a preset, or each by itself"),
+  templates: templates.optional().describe("Questions and answers, instead of the checkpoint's"),
+  conversation: z.string().optional().describe("How prompts are framed, where the checkpoint does not say it"),
+  train: train.prefault({}).describe("The recipe"),
+  out: z.string().describe("Run folder"),
+  device: z.string().default("cpu").describe("`cpu`, `cuda`, `cuda:1`, ..."),
 });
 
 /** A run as its file says it, with every default filled in. */
-export type RunConfig = z.infer<typeof schema>;
+export type RunConfig = z.infer<typeof runSchema>;
 
 /**
  * Reads a configuration file.
@@ -107,7 +148,7 @@ export async function readConfig(file: string, settings: readonly string[] = [])
   const values = await readLayers(file, []);
   for (const setting of settings) set(values, setting);
   const { extends: _, ...rest } = values;
-  const parsed = schema.safeParse(rest);
+  const parsed = runSchema.safeParse(rest);
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file}: ${describe(parsed.error)}`);
   const { steps, epochs } = parsed.data.train;
   if ((steps === undefined) === (epochs === undefined)) {
