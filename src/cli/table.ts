@@ -88,7 +88,9 @@ export class ScoreTable {
   #comment({ comment }: ScoreResult): string[] {
     if (comment === undefined) return [];
     const text = printable(comment.replace(/\s+/g, " ").trim());
-    return text === "" ? [this.#colors.dim("(the model wrote no comment)")] : this.#wrapped(text).map(this.#colors.italic);
+    return text === ""
+      ? [this.#colors.dim("(the model wrote no comment)")]
+      : this.#wrapped(text).map(this.#colors.italic);
   }
 
   #wrapped(text: string): string[] {

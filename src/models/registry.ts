@@ -34,7 +34,8 @@ export interface Loaded {
 /**
  * Loads a checkpoint folder of any known family, or what {@link placesOf} makes of it: adapters come merged.
  *
- * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here; FILE_NOT_FOUND,
+ * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here, or an option that the
+ *   family would not look at; FILE_NOT_FOUND,
  *   FILE_UNREADABLE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID
  */
 export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
@@ -69,7 +70,11 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
 }
 
 async function loadPlain(folder: string, options: LoadOptions): Promise<Mllm> {
-  const { family } = await familyOf(folder);
+  const { family, config } = await familyOf(folder);
+  if (options.visionTower !== undefined && !isOriginal(config)) {
+    const text = `${folder} holds its own vision tower: ${options.visionTower} would not be looked at`;
+    throw new RocError("USAGE", `${text}. Leave --vision-tower (visionTower) out.`);
+  }
   checkDevice(options.device ?? "cpu");
   const generationConfig = await ifThere(readText(join(folder, GENERATION_CONFIG)));
   const model = await family.load(folder, options);

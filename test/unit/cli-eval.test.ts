@@ -191,6 +191,15 @@ test("a picture that cannot be read is a row with its reason, and the exit code 
   assert.equal(rows.find(({ id }) => id === "p3.png")?.error?.code, "IMAGE_BROKEN");
 });
 
+test("a score that is not finite counts as failed, with an exit code of its own", async (t) => {
+  const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
+  const error = { code: "SCORE_NOT_FINITE", message: "the model gives NaN" } as const;
+  const answer = (file: string) => (file.endsWith("p3.png") ? { file, error } : answerOf(file));
+  const { code, stdout } = await runEval(["eval", "--data", data, "--out", out, "--resamples", "20"], answer);
+  assert.equal(code, 10);
+  assert.match(stdout, /23 of 24 pictures \(1 SCORE_NOT_FINITE\)/);
+});
+
 test("--predictions: our own table gives our own figures; the other format goes", async (t) => {
   const [data, folder] = [await ratedFolder(t), await temporary(t)];
   const own = join(folder, "own");

@@ -198,3 +198,16 @@ test("--comments: written ones are shown, and where the answers hold none that i
   assert.match(none.stderr, /note: --comments: the answers of fake@0 hold no comment, so none is written\n/);
   assert.equal(none.code, 0);
 });
+
+test("a score that is not finite is a failed row with an exit code of its own, beside other failures too", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "", "b.jpg": "", "c.jpg": "" });
+  const overflowing = (file: string, index: number) =>
+    index === 0
+      ? failureFor(file)
+      : index === 1
+        ? { file, error: { code: "SCORE_NOT_FINITE" as const, message: "weights are finite. Take --dtype float32" } }
+        : resultFor(file, 5);
+  const { code, stdout } = await runCli(["score", folder], overflowing);
+  assert.equal(code, 10);
+  assert.match(stdout, /b\.jpg .*failed: weights are finite\. Take --dtype float32 \(SCORE_NOT_FINITE\)/);
+});

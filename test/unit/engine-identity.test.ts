@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
-import { checkpointName, digestCheckpoint } from "../../src/engine/identity.js";
+import { checkpointName, digestCheckpoint, digestModel } from "../../src/engine/identity.js";
 
 const folder = mkdtempSync(join(tmpdir(), "engine-identity-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -52,4 +52,37 @@ test("a checkpoint's name is its folder's with a digest that any part of it chan
   }
   write("model.safetensors", weights.subarray(1));
   await changed("length");
+});
+
+test("a vision tower that lies elsewhere counts, found by its name or given", async () => {
+  const place = mkdtempSync(join(tmpdir(), "engine-tower-"));
+  after(() => rmSync(place, { recursive: true }));
+  const write = (path: string, text: string): void => {
+    mkdirSync(join(place, path, ".."), { recursive: true });
+    writeFileSync(join(place, path), text);
+  };
+  write("model/config.json", '{"model_type": "llava", "mm_vision_tower": "openai/clip"}');
+  write("model/pytorch_model.bin", "weights");
+  const model = join(place, "model");
+  const alone = await digestModel(model);
+  assert.equal(alone, await digestCheckpoint(model));
+  for (const name of ["openai/clip", "other"]) {
+    write(`${name}/config.json`, '{"model_type": "clip"}');
+    write(`${name}/model.safetensors`, "one tower");
+  }
+  const found = await digestModel(model);
+  assert.notEqual(found, alone);
+  const given = { visionTower: join(place, "other") };
+  assert.equal(await digestModel(model, given), found, "the same bytes, wherever they lie");
+  write("other/model.safetensors", "two tower");
+  assert.notEqual(await digestModel(model, given), found);
+  assert.equal(await digestModel(model), found);
+  write("openai/clip/model.safetensors", "two tower");
+  assert.equal(await digestModel(model), await digestModel(model, given));
+  write("model/mm_projector.bin", "a projector beside the weights");
+  assert.notEqual(await digestModel(model), await digestModel(model, { visionTower: "/nowhere" }));
+  // A checkpoint that holds its tower looks at no other one.
+  write("own/config.json", '{"model_type": "llava"}');
+  const own = join(place, "own");
+  assert.equal(await digestModel(own, given), await digestModel(own));
 });

@@ -4,8 +4,9 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test, type TestContext } from "node:test";
-import { run } from "../../src/cli/program.js";
+import { run, type CommandFactory } from "../../src/cli/program.js";
 import { inspectCheckpointCommand } from "../../src/cli/inspect-checkpoint.js";
+import { inspectForwardCommand } from "../../src/cli/inspect-model.js";
 import { describeCheckpoint } from "../../src/engine/describe.js";
 import { createModel } from "../../src/engine/model.js";
 import { load } from "../../src/engine/index.js";
@@ -118,7 +119,9 @@ async function damaged(name: string, change: (weights: Tensor) => Tensor, all = 
 }
 
 function withValue(weights: Tensor, place: number, value: number): Tensor {
-  scope(() => weights.flatten(0, 1).select(0, place).fill_(value));
+  scope(() => {
+    weights.flatten(0, 1).select(0, place).fill_(value);
+  });
   return weights;
 }
 
@@ -136,6 +139,26 @@ test("a NaN among a checkpoint's weights is named by scoring and by inspect chec
   assert.equal((await inspect(t, DEMO)).code, 0);
 });
 
+test("inspect forward: outputs with NaN are told", async (t) => {
+  const file = (name: string): string => join(root, name);
+  const inputs = new Map([["input_ids", tensor([[1, 5, 6]], { dtype: "int64" })]]);
+  await saveSafetensors(file("inputs.safetensors"), inputs);
+  inputs.get("input_ids")?.dispose();
+  const args = ["--inputs", file("inputs.safetensors"), "--outputs", file("outputs.safetensors"), "--json"];
+  const folder = await damaged("forward", (weights) => withValue(weights, 100, NaN));
+  const forward = (model: string) => runCommand(t, inspectForwardCommand, ["--model", model, ...args]);
+  const good = await forward(DEMO);
+  assert.deepEqual([good.code, good.stderr], [0, ""]);
+  const bad = await forward(folder);
+  const [logits] = (JSON.parse(bad.stdout) as { outputs: { name: string; shape: number[]; nonFinite: number }[] })
+    .outputs;
+  assert.equal(
+    logits?.nonFinite,
+    logits?.shape.reduce((product, side) => product * side, 1),
+  );
+  assert.match(bad.stderr, /^note: logits holds values that are NaN or infinite: \d+\n$/);
+});
+
 test("numbers too large for float16 ask for another dtype, be it in the weights or behind them", async () => {
   const folder = await damaged("big", (weights) => weights.mul(3e4), true);
   using exact = await load(folder, { dtype: "float32" });
@@ -150,18 +173,30 @@ test("numbers too large for float16 ask for another dtype, be it in the weights 
   );
 });
 
-async function inspect(t: TestContext, folder: string): Promise<{ code: number; stdout: string }> {
-  let stdout = "";
+function inspect(t: TestContext, folder: string): Promise<Ran> {
+  return runCommand(t, inspectCheckpointCommand, [folder]);
+}
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function runCommand(t: TestContext, create: CommandFactory, args: readonly string[]): Promise<Ran> {
+  const said = { stdout: "", stderr: "" };
   const io = {
     stdin: Readable.from([]),
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => t.diagnostic(text) },
+    stdout: { write: (text: string) => (said.stdout += text) },
+    stderr: { write: (text: string) => (said.stderr += text) },
     env: {},
   };
   const engine = (): never => assert.fail("no engine is needed");
-  const commands = { checkpoint: () => Promise.resolve(inspectCheckpointCommand) };
-  const code = await run(["checkpoint", folder], commands, { io, signal: new AbortController().signal, engine });
-  return { code, stdout };
+  const context = { io, signal: new AbortController().signal, engine };
+  const name = create({ ...context, setExitCode: () => undefined }).name();
+  const code = await run([name, ...args], { [name]: () => Promise.resolve(create) }, context);
+  t.diagnostic(said.stderr);
+  return { code, ...said };
 }
 
 test("values that are no finite numbers are counted, in every dtype", () => {
