@@ -100,7 +100,9 @@ const tokenizerConfig = specialTokensMap.extend({
   transformers_version: z.unknown().optional(),
 });
 const addedTokensJson = records(tokenId);
-const tokenIds = z.union([tokenId, z.array(tokenId)]).nullish();
+/** LLaMA's first files say -1 where there is none. */
+const noToken = z.literal(-1).transform(() => null);
+const tokenIds = z.union([tokenId, noToken, z.array(tokenId)]).nullish();
 const modelConfig = z.looseObject({
   bos_token_id: tokenIds,
   eos_token_id: tokenIds,

@@ -67,11 +67,11 @@ test("tables of places are not computed for a picture size that the file does no
   const copy = await copyWithout("absurd", isTable);
   const visual = config["visual_config"] as Record<string, Record<string, unknown>>;
   const visual_config = {
-    visual_model: { ...visual["visual_model"], image_size: 70_000 },
+    visual_model: { ...visual["visual_model"], image_size: 4095 },
     visual_abstractor: { ...visual["visual_abstractor"], grid_size: null },
   };
   await atomicWriteJson(join(copy, "config.json"), { ...config, visual_config });
-  const message = /position_embedding is \[1, 17, 24\], the config asks for \[1, 100000001, 24\]/;
+  const message = /position_embedding is \[1, 17, 24\], the config asks for \[1, 342226, 24\]/;
   await assert.rejects(loadMplugOwl2(copy), { code: "CHECKPOINT_MISMATCH", message });
 });
 

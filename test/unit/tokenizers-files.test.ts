@@ -121,6 +121,18 @@ test("ids of bos, eos and pad come from the model's files where the tokenizer's 
   }
 });
 
+test("a pad token of -1 in config.json, as in LLaMA's first files, is none", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "roc-tokenizer-"));
+  try {
+    await cp(join(tokenizerFolder("llama"), "tokenizer.json"), join(folder, "tokenizer.json"));
+    await writeFile(join(folder, "config.json"), JSON.stringify({ eos_token_id: 6, pad_token_id: -1 }));
+    const { eosTokenId, padTokenId } = await loadTokenizer(folder);
+    assert.deepEqual([eosTokenId, padTokenId], [6, undefined]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test("special tokens that only special_tokens_map.json and added_tokens.json name are special", async () => {
   const edit = (json: Json): Json => ({ tokenizer_class: json["tokenizer_class"] });
   const tokenizer = await loadEdited("llama", "tokenizer_config.json", edit);
