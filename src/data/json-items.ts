@@ -1,7 +1,5 @@
 /** The items of one array in a JSON file that may be larger than the longest string (AVA-Captions is). */
-import { createReadStream } from "node:fs";
-import { isRocError } from "../errors.js";
-import { decodeText, readError, refusePointer } from "../files/index.js";
+import { decodeText, readChunks, refusePointer } from "../files/index.js";
 import { invalid } from "./files.js";
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
@@ -110,15 +108,10 @@ export async function* jsonItems(file: string, key: string, remedy: string): Asy
 
 async function* chunks(file: string, remedy: string): AsyncGenerator<Uint8Array, void, void> {
   let isFirst = true;
-  try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<unknown>) {
-      if (!(chunk instanceof Uint8Array)) continue;
-      if (isFirst) checkStart(chunk, file, remedy);
-      isFirst = false;
-      yield chunk;
-    }
-  } catch (cause) {
-    throw isRocError(cause) ? cause : readError(file, cause, remedy);
+  for await (const chunk of readChunks(file, { remedy })) {
+    if (isFirst) checkStart(chunk, file, remedy);
+    isFirst = false;
+    yield chunk;
   }
 }
 

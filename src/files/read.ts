@@ -26,22 +26,48 @@ const REMEDY = "Check the path and its rights, or fetch the file again.";
 export async function withFile<T>(
   file: string,
   work: (handle: FileHandle, size: number) => Promise<T>,
-  { remedy, maxBytes = Infinity }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<T> {
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const found = await handle.stat();
-      if (found.isDirectory()) throw new Error("it is a folder");
-      if (!found.isFile()) throw new Error("it is a pipe or a device, not a file");
-      if (found.size > maxBytes) throw new Error(`it has ${found.size} bytes, ${maxBytes} are allowed`);
-      if (found.size < POINTER_BYTES) refusePointer(await startOf(handle), file);
-      return await work(handle, found.size);
+      return await work(handle, await checkedSize(handle, file, options));
     } finally {
       await handle.close();
     }
   } catch (cause) {
-    throw isRocError(cause) ? cause : readError(file, cause, remedy);
+    throw isRocError(cause) ? cause : readError(file, cause, options.remedy);
+  }
+}
+
+async function checkedSize(handle: FileHandle, file: string, { maxBytes = Infinity }: ReadOptions): Promise<number> {
+  const found = await handle.stat();
+  if (found.isDirectory()) throw new Error("it is a folder");
+  if (!found.isFile()) throw new Error("it is a pipe or a device, not a file");
+  if (found.size > maxBytes) throw new Error(`it has ${found.size} bytes, ${maxBytes} are allowed`);
+  if (found.size < POINTER_BYTES) refusePointer(await startOf(handle), file);
+  return found.size;
+}
+
+const CHUNK = 1 << 20;
+
+/** The bytes of a file that may be larger than memory, a mebibyte at a time. @throws as {@link withFile} */
+export async function* readChunks(file: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      await checkedSize(handle, file, options);
+      for (let position = 0; ;) {
+        const { buffer, bytesRead } = await handle.read(new Uint8Array(CHUNK), 0, CHUNK, position);
+        if (bytesRead === 0) return;
+        position += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw isRocError(cause) ? cause : readError(file, cause, options.remedy);
   }
 }
 

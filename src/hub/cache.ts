@@ -2,11 +2,11 @@
  * The cache's layout, that of Python's huggingface_hub: `models--owner--name/` with `blobs/<hash>` (each file once),
  * `snapshots/<commit>/<path>` (links to them) and `refs/<revision>` (which commit a branch or tag was).
  */
-import { readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { readdir, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { getRepoFolderName } from "@huggingface/hub";
 import { RocError } from "../errors.js";
-import { exists, makeFolder } from "../files/index.js";
+import { exists, makeFolder, readText } from "../files/index.js";
 
 const FULL_COMMIT = /^[0-9a-f]{40}$/;
 /** What a commit's name may be: it becomes the name of a folder. */
@@ -38,7 +38,7 @@ export class RepoCache {
   /** The commit that a revision was when it was last asked for; a full commit is itself. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (FULL_COMMIT.test(revision)) return revision;
-    const text = (await readFile(join(this.folder, "refs", revision), "utf8").catch(() => "")).trim();
+    const text = (await readText(join(this.folder, "refs", revision), { maxBytes: 1000 }).catch(() => "")).trim();
     return COMMIT.test(text) ? text : undefined;
   }
 
@@ -75,10 +75,10 @@ export function checkPath(path: string, repo: string): string {
   throw new RocError("CHECKPOINT_INVALID", `${repo} lists the file ${JSON.stringify(path)}, which leaves its folder.`);
 }
 
-/** A file's bytes, of a link's those of what it leads to; undefined where there is none. */
+/** A file's bytes, of a link's those of what it leads to; undefined where there is none, or a folder or pipe. */
 export async function sizeOf(file: string): Promise<number | undefined> {
   return stat(file).then(
-    ({ size }) => size,
+    (found) => (found.isFile() ? found.size : undefined),
     () => undefined,
   );
 }

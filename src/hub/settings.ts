@@ -1,8 +1,8 @@
 /** Where the hub is, where its files are kept, and who asks: the environment variables of Python's huggingface_hub. */
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HUB_URL } from "@huggingface/hub";
+import { readText } from "../files/index.js";
 
 export interface HubSettings {
   /** Without a slash at the end. */
@@ -25,7 +25,7 @@ export async function hubSettings(
 ): Promise<HubSettings> {
   const home = expand(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || "~/.cache", "huggingface"));
   const tokenFile = expand(env["HF_TOKEN_PATH"] || join(home, "token"));
-  const token = env["HF_TOKEN"] || env["HUGGING_FACE_HUB_TOKEN"] || (await readFile(tokenFile, "utf8").catch(() => ""));
+  const token = env["HF_TOKEN"] || env["HUGGING_FACE_HUB_TOKEN"] || (await readText(tokenFile, { maxBytes: 65_536 }).catch(() => ""));
   return {
     endpoint: (env["HF_ENDPOINT"] || HUB_URL).replace(/\/+$/, ""),
     cacheDir: expand(env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(home, "hub")),

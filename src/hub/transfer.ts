@@ -43,8 +43,8 @@ export async function transfer(job: Transfer): Promise<number> {
   const { what, size, file, onBytes } = job;
   const part = `${file}.incomplete`;
   await makeFolder(dirname(file));
-  if (size === 0) await writeFile(part, "");
   let [received, most, before] = [0, await startOf(part, size), 0];
+  if (size === 0) await writeFile(part, "");
   const onChunk = (length: number, there: number): void => {
     received += length;
     most = Math.max(most, there);
@@ -69,9 +69,9 @@ export async function transfer(job: Transfer): Promise<number> {
 
 /** Where to go on: the bytes that are there. More than there can be are none. */
 async function startOf(part: string, size: number): Promise<number> {
-  const have = (await sizeOf(part)) ?? 0;
-  if (have <= size) return have;
-  await rm(part);
+  const have = await sizeOf(part);
+  if (have !== undefined && have <= size) return have;
+  await rm(part, { force: true });
   return 0;
 }
 

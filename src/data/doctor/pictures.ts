@@ -1,8 +1,8 @@
 /** What can be wrong with the image files: they cannot be read, or they are the same picture. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { isRocError, messageOf, RocError, withoutFile } from "../../errors.js";
+import { readChunks } from "../../files/index.js";
 import { SPLITS, type OnProgress, type Sample } from "../types.js";
 import { fingerprintOf, isPixels, type Fingerprint } from "./fingerprint.js";
 import type { Findings } from "./labels.js";
@@ -143,7 +143,7 @@ async function openAll(
 
 async function hashOf(file: string): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) hash.update(chunk);
+  for await (const chunk of readChunks(file)) hash.update(chunk);
   return hash.digest("hex");
 }
 
