@@ -45,6 +45,8 @@ export const ERROR_CODES = {
   IN_USE: 9,
   /** The caller's AbortSignal fired. */
   ABORTED: 130,
+  /** Who read standard output has gone (`| head`): the code that a shell gives a process which that ends. */
+  OUTPUT_CLOSED: 141,
   /** A bug of ours. */
   INTERNAL: 70,
 } as const;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
 import { followNpm } from "#scripts/parent.mjs";
+import type { RocError } from "../errors.js";
 import { outputFailed, run, type Commands } from "./program.js";
 
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
@@ -25,14 +26,14 @@ const COMMANDS: Commands = {
 
 const stopped = new AbortController();
 /** Whoever waits for standard input waits no longer. */
-function stop(): void {
-  stopped.abort();
+function stop(reason?: RocError): void {
+  stopped.abort(reason);
   process.stdin.destroy();
 }
 // Once: who presses Ctrl-C a second time does not want to wait for a tidy end.
-process.once("SIGINT", stop);
-process.once("SIGTERM", stop);
-process.stdout.on("error", outputFailed);
+process.once("SIGINT", () => stop());
+process.once("SIGTERM", () => stop());
+for (const output of [process.stdout, process.stderr]) output.on("error", (error) => outputFailed(error, stop));
 followNpm();
 
 process.exitCode = await run(process.argv.slice(2), COMMANDS, {

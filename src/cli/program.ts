@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
-import { ERROR_CODES, RocError, isRocError, messageOf } from "../errors.js";
+import { ERROR_CODES, RocError, isRocError, messageOf, type ErrorCode } from "../errors.js";
 import type { Context, Output } from "./io.js";
 import { errorLine } from "./json.js";
 import { checkNpmFlags } from "./npm-flags.js";
@@ -29,7 +29,9 @@ Exit codes:
   ${ERROR_CODES.IN_USE}    another process uses the file or folder
   ${ERROR_CODES.SCORE_NOT_FINITE}   a model gave NaN or infinite numbers
   ${ERROR_CODES.INTERNAL}   a bug of ours
-  ${ERROR_CODES.ABORTED}  stopped by you`;
+  ${ERROR_CODES.IN_USE}    another process uses the folder
+  ${ERROR_CODES.ABORTED}  stopped by you
+  ${ERROR_CODES.OUTPUT_CLOSED}  whoever read the output has gone, as head does`;
 
 /** Our own version, from package.json (compiled files lie in dist/src/cli/). */
 export function packageVersion(): string {
@@ -67,13 +69,16 @@ function createProgram(commands: readonly CommandFactory[], context: Context): C
   return program;
 }
 
+/** What a long work says of itself where it is stopped: how it goes on, or why it could not save what it had. */
+const OWN_WORDS: ReadonlySet<ErrorCode> = new Set(["ABORTED", "TRAINING", "OUT_OF_MEMORY", "FILE_UNWRITABLE"]);
+
 /** What was thrown, as an error of ours; undefined for commander's help and version, which are no errors. */
 function asError(error: unknown, signal: AbortSignal): RocError | undefined {
   if (signal.aborted) {
-    // A long work's own message says how to go on.
-    return isRocError(error) && error.code === "ABORTED"
-      ? error
-      : new RocError("ABORTED", "Stopped.", { cause: error });
+    const said = isRocError(error) && OWN_WORDS.has(error.code) ? error : undefined;
+    const reason: unknown = signal.reason;
+    if (!isRocError(reason)) return said ?? new RocError("ABORTED", "Stopped.", { cause: error });
+    return new RocError(reason.code, `${reason.message} ${said?.message ?? "Stopped."}`, { cause: error });
   }
   if (error instanceof CommanderError) {
     return error.exitCode === 0 || error.code === "commander.help"
@@ -109,12 +114,17 @@ function systemError(error: unknown): RocError | undefined {
   return new RocError("FILE_UNWRITABLE", `${what} Correct that, or name another path.`, { cause: error });
 }
 
-/** Standard output that cannot be written: exits the process, quietly where its reader has gone (`| head`). */
-export function outputFailed(error: NodeJS.ErrnoException): never {
-  if (error.code === "EPIPE") process.exit(0);
-  const failure = systemError(error) ?? new RocError("INTERNAL", messageOf(error));
-  process.stderr.write(`error: ${failure.message}\n`);
-  process.exit(failure.exitCode);
+/**
+ * Standard output or error that cannot be written to: stops the command as Ctrl-C does, so that a long work saves what it
+ * has.
+ */
+export function outputFailed(error: NodeJS.ErrnoException, stop: (reason: RocError) => void): void {
+  const closed = new RocError("OUTPUT_CLOSED", "Whoever read the output has gone.", { cause: error });
+  stop(
+    error.code === "EPIPE"
+      ? closed
+      : (systemError(error) ?? new RocError("INTERNAL", messageOf(error), { cause: error })),
+  );
 }
 
 function stackOf(error: RocError): string {
@@ -151,7 +161,10 @@ export async function run(
     if (argv.length === 0) program.help({ error: true });
     checkNpmFlags(program, argv, context.io.env);
     await program.parseAsync([...argv], { from: "user" });
-    return context.signal.aborted ? ERROR_CODES.ABORTED : exitCode;
+    const { aborted, reason } = context.signal as { aborted: boolean; reason: unknown };
+    // Nothing was lost but the rest of the output, which nobody reads.
+    if (aborted && isRocError(reason) && reason.code !== "OUTPUT_CLOSED") throw reason;
+    return aborted ? (isRocError(reason) ? reason : new RocError("ABORTED", "")).exitCode : exitCode;
   } catch (thrown) {
     const error = asError(thrown, context.signal);
     if (error === undefined) return thrown instanceof CommanderError ? thrown.exitCode && ERROR_CODES.USAGE : 0;

@@ -44,11 +44,14 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs `roc4mllm train` as a process; `killAt` picks the event at which it gets `signal`. */
+/**
+ * Runs `roc4mllm train` as a process; `killAt` picks the event at which it gets `signal`, or
+ * its output is closed (`close`: its errors' too).
+ */
 async function trainProcess(
   run: string,
   killAt: (event: Event) => boolean = () => false,
-  { signal = "SIGKILL", more = [] }: { signal?: NodeJS.Signals; more?: string[] } = {},
+  { signal = "SIGKILL", more = [], close }: { signal?: NodeJS.Signals; more?: string[]; close?: boolean } = {},
 ): Promise<Ended> {
   const args = [
     "train",
@@ -82,7 +85,10 @@ async function trainProcess(
     for (const line of lines) {
       const event = JSON.parse(line) as Event;
       events.push(event);
-      if (killAt(event)) child.kill(signal);
+      if (!killAt(event)) continue;
+      if (close === undefined) child.kill(signal);
+      else child.stdout.destroy();
+      if (close === true) child.stderr.destroy();
     }
   });
   return new Promise((resolve) => {
@@ -143,6 +149,18 @@ test("Ctrl-C writes a state first, and the same command goes on from there", asy
   assert.ok((start?.step ?? 0) >= 6);
   assert.ok((await endOf("stopped")).weights.equals((await endOf("whole")).weights));
 });
+
+for (const both of [false, true]) {
+  test(`a closed ${both ? "standard output and error" : "standard output"} ends the run with a state`, async () => {
+    const run = both ? "closed-both" : "closed";
+    const ended = await trainProcess(run, ({ step, type }) => type === "step" && step === 5, { close: both });
+    assert.equal(ended.code, 141, ended.stderr);
+    if (!both) assert.match(ended.stderr, /error: Whoever read the output has gone\. Stopped after step \d+.*goes on/);
+    const rest = await trainProcess(run);
+    assert.ok((rest.events[0]?.step ?? 0) >= 5, "the steps since the state of step 4 are saved");
+    assert.ok((await endOf(run)).weights.equals((await endOf("whole")).weights));
+  });
+}
 
 test("other settings are refused by name, --fresh throws the run away, a finished run has nothing to do", async () => {
   const other = await trainProcess("whole", undefined, { more: ["--lr", "5e-4"] });
