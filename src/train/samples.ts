@@ -209,8 +209,15 @@ export async function writeUnusable(run: string, rank: number, pictures: readonl
 
 /** Ids of the pictures of `unusable.jsonl`, of all processes. @param names entries of the run folder */
 export async function readUnusable(run: string, names: readonly string[]): Promise<Set<string>> {
-  const files = names.filter(isUnusableFile).map((name) => join(run, name));
-  const texts = await Promise.all(files.map((file) => readText(file)));
-  const lines = texts.flatMap((text) => text.split("\n").filter((line) => line !== ""));
-  return new Set(lines.map((line) => unusableSchema.parse(parseJson(line, join(run, "unusable.jsonl"))).id));
+  const ids = new Set<string>();
+  for (const file of names.filter(isUnusableFile).map((name) => join(run, name))) {
+    const remedy = "Delete it, or write it as it was.";
+    for (const [i, line] of (await readText(file)).split("\n").entries()) {
+      if (line === "") continue;
+      const { data } = unusableSchema.safeParse(parseJson(line, `${file}, line ${i + 1}`, { remedy }));
+      if (!data) throw new RocError("CONFIG_INVALID", `${file}, line ${i + 1}: id is missing. ${remedy}`);
+      ids.add(data.id);
+    }
+  }
+  return ids;
 }

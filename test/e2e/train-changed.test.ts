@@ -240,3 +240,29 @@ test("two processes do not train in one run folder", async () => {
   assert.equal((await run("locked")).error, undefined);
   assert.ok(!(await readdir(join(folder, "locked"))).includes("run.lock"));
 });
+
+test("a broken file of a run folder is an error that names it, and nothing is lost", async (t) => {
+  await run("files", {}, half);
+  await writeFile(join(folder, "files", "unusable.jsonl"), '{"id":"1"}\n');
+  for (const file of ["config.json", "samples.jsonl", "unusable.jsonl", join("step-00000002", "trainer.json")]) {
+    const path = join(folder, "files", file);
+    const whole = await readFile(path);
+    // An empty list names no picture.
+    for (const broken of ["{", "[]", "null", '"x"', ...(file === "unusable.jsonl" ? [] : [""])]) {
+      await t.test(`${file}: ${JSON.stringify(broken)}`, async () => {
+        await writeFile(path, broken);
+        const { error } = await run("files");
+        const { code = "", message = "" } = error as { code?: string; message?: string };
+        assert.match(code, /^(CONFIG_INVALID|CHECKPOINT_INVALID|USAGE)$/, message);
+        if (code !== "USAGE") assert.ok(message.includes(file), message);
+      });
+    }
+    await writeFile(path, whole);
+  }
+  // What only people read is written anew or kept.
+  await writeFile(join(folder, "files", "environment.json"), "{");
+  await writeFile(join(folder, "files", "metrics.jsonl"), "nonsense\n");
+  const { error, events } = await run("files");
+  assert.equal(error, undefined);
+  assert.equal(events[0]?.step, 2);
+});
