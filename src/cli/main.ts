@@ -33,7 +33,8 @@ function stop(reason?: RocError): void {
 // Once: who presses Ctrl-C a second time does not want to wait for a tidy end.
 process.once("SIGINT", () => stop());
 process.once("SIGTERM", () => stop());
-for (const output of [process.stdout, process.stderr]) output.on("error", (error) => outputFailed(error, stop));
+for (const output of [process.stdout, process.stderr])
+  output.on("error", (error: NodeJS.ErrnoException) => outputFailed(error, stop));
 followNpm();
 
 process.exitCode = await run(process.argv.slice(2), COMMANDS, {

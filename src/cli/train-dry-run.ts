@@ -43,6 +43,8 @@ export async function dryRun(
     );
   }
   await tellUntrained(spec, data, found?.folder, progress);
+  if (data.train.length > 0)
+    for (const note of training.planNotes(data, options, processes)) progress.line(`note: ${note}`);
   const plan = found ? await describe(spec, data, options, steps, found, training) : steps;
   context.io.stdout.write(json ? `${JSON.stringify(plan)}\n` : planText(plan));
 }
@@ -123,16 +125,21 @@ function stepsOf(spec: Spec, options: TrainOptions, counts: Pictures["counts"], 
   return { train: null, validation: null, steps: one === million ? options.steps : null, epochs: null, samplesPerStep, strategy }; // prettier-ignore
 }
 
-/** Says which labels of the run's pictures nothing is trained on. @param base folder of the checkpoint, if it is there */
+/** Checks that answers fit the run's pictures, and says which of their labels nothing is trained on. @param base folder of the checkpoint, if it is there */
 export async function tellUntrained(
   { templates, strategy, weights }: Pick<Spec, "templates" | "strategy" | "weights">,
   { train }: Pick<RunData, "train">,
   base: string | undefined,
   progress: TrainProgress,
 ): Promise<void> {
-  const { untrainedLabels } = await import("../train/index.js");
+  const { checkAnswers, untrainedLabels } = await import("../train/index.js");
+  const { placesOf } = await import("../models/places.js");
   const { DEFAULT_TEMPLATES, loadTemplates, usesScoreTokens } = await import("../roc/index.js");
-  const texts = templates ?? (base === undefined ? undefined : await loadTemplates(base)) ?? DEFAULT_TEMPLATES;
+  const texts =
+    templates ??
+    (base === undefined ? undefined : await loadTemplates((await placesOf(base)).home)) ??
+    DEFAULT_TEMPLATES;
+  checkAnswers(train, texts);
   const how = { templates: texts, weights, scoreTokens: usesScoreTokens(strategy) };
   for (const note of untrainedLabels(train, how)) progress.line(`note: ${note}`);
 }

@@ -1,10 +1,11 @@
 /** `roc4mllm train`: trains a checkpoint on rated pictures, by a configuration file or by options, in a run folder that resumes. */
-import { stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { DATASET_KINDS, OWN_FILE } from "../data/index.js";
 import { RocError } from "../errors.js";
-import { readJson } from "../files/index.js";
+import { makeFolder, readJson, writeError } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
 import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
@@ -222,9 +223,16 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   const { strategy, scoreTokens: n, scale, weights, templates, conversation } = spec;
   // Each process has a GPU of its own.
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
+  // Before gigabytes are fetched or read.
+  const { checkDevice } = await import("../torch/index.js");
+  checkDevice(device);
+  if (isFirst) await checkWritable(spec.out);
   const { folder: base, visionTower } = await findModel(spec.model, spec, context);
   const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
-  if (isFirst) await tellUntrained(spec, data, base, progress);
+  if (isFirst) {
+    await tellUntrained(spec, data, base, progress);
+    for (const note of training.planNotes(data, options, group?.worldSize)) progress.line(`note: ${note}`);
+  }
   const events = training.runTraining({
     ...data,
     folder: spec.out,
@@ -245,6 +253,16 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
     // The others are silent, but what they leave out must be known.
     if (!isFirst && event.type === "note") io.stderr.write(`note: rank ${group.rank}: ${event.text}\n`);
     if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
+  }
+}
+
+/** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder);
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw writeError(folder, cause);
   }
 }
 

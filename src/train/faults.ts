@@ -1,5 +1,6 @@
 /** Why a run cannot go on, and what is left of it. */
 import { isRocError, messageOf, RocError } from "../errors.js";
+import { notFinite } from "./clip.js";
 
 /** libtorch's CPU allocator throws a plain error; the GPU's has a class of its own. */
 const NO_MEMORY = /out of memory|can't allocate memory|not enough memory|bad_alloc/i;
@@ -35,6 +36,10 @@ export function stepError(error: unknown, { at, state, picture }: FaultPlace): u
     const remedy =
       "Mend or remove that picture and start again, or leave such pictures out (--skip-broken): the run resumes.";
     return new RocError(error.code, `${at}: ${sentence(error.message)} ${kept} ${remedy}`, { cause: error });
+  }
+  if (error.code === "SCORE_NOT_FINITE") {
+    const remedy = notFinite("").message.trimStart();
+    return new RocError("TRAINING", `${at}: ${sentence(error.message)} ${kept} ${remedy}`, { cause: error });
   }
   if (error.code !== "TRAINING" || error.cause !== undefined) return error;
   return new RocError("TRAINING", `${at}: ${messageOf(error)} ${kept}`, { cause: error });

@@ -25,7 +25,7 @@ export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
 export { inGroup } from "./distributed.js";
 export { describePlan, describeSteps, runData } from "./plan.js";
 export type { PlanDescription, RunData, StepsDescription } from "./plan.js";
-export { untrainedLabels } from "./unused.js";
+export { checkAnswers, planNotes, untrainedLabels } from "./unused.js";
 export { runTraining, type RunPlan } from "./run.js";
 export { reopen, startFrom, startSettings, type StartOptions, type Trainable } from "./trainable.js";
 export { makeDemo, type DemoOptions } from "./demo/make.js";

@@ -107,7 +107,8 @@ class Trainer {
   #pace = 0;
   /** Whether weights and optimizer are those of the end of a step. */
   #whole = true;
-  #validating = false;
+  /** What is being done, where it is no step. */
+  #doing: string | undefined;
   /** What is wrong with a picture of a validation. */
   #fault: unknown;
   /** Unusable pictures that were told. */
@@ -352,15 +353,15 @@ class Trainer {
   /** Ends the run at this step where there was no better validation for long. */
   async #validate(): Promise<ValidationEvent> {
     const { patience = Infinity } = this.#options;
-    this.#validating = true;
     this.#checkWeights();
+    this.#doing = `The validation after step ${this.#step}`;
     const found = await this.#peers.fromFirst(() => this.#agreement());
     if (typeof found === "string") {
       // Rank 0 knows which picture it is.
       if (this.#unsaved) await this.#save();
       throw (this.#fault ?? new RocError("TRAINING", found)) as Error;
     }
-    this.#validating = false;
+    this.#doing = undefined;
     const { srcc, plcc, mae, failed } = found;
     // Figures of the understood answers alone cannot be compared.
     const best = failed === 0 && srcc !== null && srcc > (this.#best?.srcc ?? -Infinity);
@@ -385,7 +386,12 @@ class Trainer {
 
   /** @throws RocError TRAINING where a trained weight is no finite number: such a state is not worth keeping */
   #checkWeights(): void {
-    checkFinite(this.#trained.map(({ parameter }) => parameter), "the trained weights"); // prettier-ignore
+    this.#doing = `After step ${this.#step}`;
+    checkFinite(
+      this.#trained.map(({ parameter }) => parameter),
+      "the trained weights",
+    );
+    this.#doing = undefined;
   }
 
   async #save(): Promise<CheckpointEvent> {
@@ -439,7 +445,7 @@ class Trainer {
     this.#optimizer.zeroGrad();
     const alone = this.#peers.size === 1;
     if (alone && isOutOfMemory(error) && this.#whole && this.#unsaved) await this.#save().catch(() => undefined);
-    const at = this.#validating ? `The validation after step ${this.#step}` : `Step ${this.#step + 1}`;
+    const at = this.#doing ?? `Step ${this.#step + 1}`;
     return stepError(error, { at, state: this.#lastSaved, picture: isUnusable(error, this.#task.pixels) });
   }
 

@@ -1,6 +1,8 @@
 /** Labels of a data set that a run does not learn from. */
 import type { Sample } from "../data/index.js";
+import { RocError } from "../errors.js";
 import { hasComment, isScoreName, scoreNames, type LossWeights, type RocTemplates } from "../roc/index.js";
+import type { TrainOptions } from "./options.js";
 
 /** What decides which labels are trained. */
 export interface TrainedBy {
@@ -57,4 +59,62 @@ function voteNotes(count: number, scoreTokens: boolean): string[] {
     ? "the loss weighs neither cross-entropy nor EMD (see --loss, --ce and --emd, or loss in the configuration)"
     : "the strategy has no score tokens that they could be compared with";
   return [`votes of ${count} pictures are not trained beyond their mean: ${why}.`];
+}
+
+/**
+ * Checks that every picture has what one of the answer templates needs.
+ * @throws RocError DATA_INVALID naming what is missing
+ */
+export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTemplates, "answers">): void {
+  // The first placeholder of the first answer stands for the data set's score.
+  const [score = ""] = answers.flatMap(scoreNames);
+  const needs = answers.map((answer) => ({ names: scoreNames(answer), commented: hasComment(answer) }));
+  const lacking = (sample: Sample, { names, commented }: (typeof needs)[number]): string[] => [
+    ...names.filter((name) => name !== score && sample.attributes?.[name] === undefined),
+    ...(commented && !sample.comments?.length ? ["comment"] : []),
+  ];
+  const without = samples.filter((sample) => needs.every((need) => lacking(sample, need).length > 0));
+  const [first] = without;
+  if (!first) return;
+  const missing = lacking(first, needs[0] as (typeof needs)[number])
+    .map((name) => `{${name}}`)
+    .join(", ");
+  const known = [score, ...new Set(samples.flatMap(({ attributes = {} }) => Object.keys(attributes)))].join(", ");
+  throw new RocError(
+    "DATA_INVALID",
+    `No answer template can be filled in for ${without.length} of ${samples.length} pictures: ${first.id} has no ` +
+      `${missing}. The data set rates ${known}. Add an answer without it to --templates, or the labels to the data.`,
+  );
+}
+
+/** A validation part of fewer pictures tells states apart by chance. */
+const FEW_TO_VALIDATE = 50;
+/** Passes over the data beyond which small sets are learnt by heart. */
+const MANY_EPOCHS = 20;
+
+/** What a person should know before hours go into a run. @returns sentences */
+export function planNotes(
+  { train, validation }: { readonly train: readonly Sample[]; readonly validation: readonly Sample[] },
+  { steps, batchSize, accumulation, patience }: TrainOptions,
+  ranks = 1,
+): string[] {
+  const epochs = (steps * batchSize * accumulation * ranks) / train.length;
+  const few = validation.length > 0 && validation.length < FEW_TO_VALIDATE;
+  return [
+    ...(few
+      ? [
+          `only ${validation.length} pictures to validate with: which state is the best is decided by few; ` +
+            "raise --validation, or trust the last state.",
+        ]
+      : []),
+    ...(validation.length === 0
+      ? [`no picture to validate with: the last state counts${patience ? ", and patience ends nothing" : ""}.`]
+      : []),
+    ...(epochs > MANY_EPOCHS
+      ? [
+          `${Math.round(epochs)} passes over ${train.length} pictures: so many are learnt by heart; ` +
+            `${Math.max(1, Math.round((5 * train.length) / (batchSize * accumulation * ranks)))} steps would be 5 passes.`,
+        ]
+      : []),
+  ];
 }

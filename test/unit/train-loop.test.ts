@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import sharp from "sharp";
 import type { Sample } from "../../src/data/index.js";
-import type { RocError } from "../../src/errors.js";
+import { RocError } from "../../src/errors.js";
 import type { Mllm } from "../../src/models/types.js";
 import { openLatestState, train, type Objective, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
 import type { SavedState } from "../../src/train/index.js";
@@ -243,4 +243,46 @@ test("a reader who stops reading frees everything", async () => {
   for await (const event of start()) if (event.type === "step") break;
   assert.equal(liveTensors(), before);
   scope(() => assert.equal(line.grad, null));
+});
+
+test("weights that are no longer finite are not saved: the last good state stays", async () => {
+  // The rate of the first step is 0, so that its state is good.
+  const options = { learningRate: 1e38, warmup: 1, maxNorm: Infinity, every: 1 };
+  await assert.rejects(collect(start({ options, validation: [] })), {
+    code: "TRAINING",
+    message:
+      /^After step 2: The norm of the trained weights is \w+\..*lower learning rate.*--precision float32.*state is .*step-00000001/,
+  });
+  assert.equal((await openLatestState(runFolder()))?.state.step, 1);
+});
+
+test("a validation with answers that were not understood, or without an SRCC, is never the best", async () => {
+  const predictions = (change: (value: number, i: number) => number): Objective => {
+    const objective = lineObjective();
+    return { ...objective, predict: (images) => objective.predict(images).map(change) };
+  };
+  for (const change of [(value: number, i: number) => (i === 0 ? NaN : value), () => 5]) {
+    run += 1;
+    line = tensor([0.5, 0]);
+    const events = await collect(start({ objective: predictions(change), options: { patience: 1 } }));
+    const validations = events.filter((event) => event.type === "validation");
+    assert.ok(validations.length === 3 && validations.every(({ best }) => !best));
+    assert.equal((await openLatestState(runFolder()))?.state.best, null);
+    assert.ok(!(await readdir(runFolder())).includes("best"));
+  }
+});
+
+test("a validation score that is not finite ends the run with the last good state", async () => {
+  const objective = lineObjective();
+  let validations = 0;
+  const predict: Objective["predict"] = (images) => {
+    if (++validations > 2) throw new RocError("SCORE_NOT_FINITE", "The model gives NaN.");
+    return objective.predict(images);
+  };
+  await assert.rejects(collect(start({ objective: { ...objective, predict } })), {
+    code: "TRAINING",
+    message:
+      /^The validation after step 4: The model gives NaN\. The last good state is .*step-00000002.*learning rate/,
+  });
+  assert.equal((await openLatestState(runFolder()))?.state.step, 2);
 });

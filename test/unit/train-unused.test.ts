@@ -7,7 +7,7 @@ import { run } from "../../src/cli/program.js";
 import { trainCommand } from "../../src/cli/train.js";
 import type { Sample } from "../../src/data/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { untrainedLabels } from "../../src/train/index.js";
+import { checkAnswers, planNotes, untrainedLabels, type TrainOptions } from "../../src/train/index.js";
 import { ROOT } from "../support.js";
 import { folderWith } from "./cli-support.js";
 import { paint } from "./data-support.js";
@@ -117,4 +117,40 @@ test("--dry-run says which labels are not trained", async (t) => {
   assert.equal(code, 0, stderr);
   assert.match(stderr, /note: labels that are not trained.*light \(2 pictures\)/);
   assert.match(stderr, /note: comments of 2 pictures are not trained/);
+});
+
+test("templates that no picture can fill in are refused before anything is loaded", () => {
+  const sample = (id: string, more: Partial<Sample> = {}): Sample => ({
+    id,
+    image: "",
+    score: 5,
+    split: "train",
+    ...more,
+  });
+  const check = (answers: string[], samples: Sample[]) => () => checkAnswers(samples, { answers });
+  check(["It is {overall}."], [sample("a")])();
+  check(["It is {overall}, light {light}.", "It is {overall}."], [sample("a")])();
+  check(["It is {overall}, light {light}."], [sample("a", { attributes: { light: 3 } })])();
+  const both = [sample("a", { attributes: { light: 3 } }), sample("b")];
+  assert.throws(check(["It is {overall}, light {light}."], both), {
+    code: "DATA_INVALID",
+    message: /1 of 2 pictures: b has no \{light\}\. The data set rates overall, light/,
+  });
+  assert.throws(check(["{comment} It is {overall}."], both), { message: /2 of 2 pictures: a has no \{comment\}/ });
+});
+
+test("few pictures to validate with and many passes are told", () => {
+  const samples = (count: number): Sample[] =>
+    Array.from({ length: count }, (_, i) => ({ id: String(i), image: "", score: 5, split: "train" }));
+  const notes = (train: number, validation: number, steps: number): string =>
+    planNotes({ train: samples(train), validation: samples(validation) }, {
+      steps,
+      batchSize: 4,
+      accumulation: 1,
+      patience: 2,
+    } as TrainOptions).join("\n");
+  assert.equal(notes(100, 50, 100), "");
+  assert.match(notes(100, 11, 100), /^only 11 pictures to validate with/);
+  assert.match(notes(100, 0, 100), /^no picture to validate with.*patience ends nothing/);
+  assert.match(notes(100, 50, 2000), /^80 passes over 100 pictures.*125 steps would be 5 passes/);
 });
