@@ -6,7 +6,7 @@ import { AADB_LABELS, aadbLabelFile, readAadb } from "./aadb.js";
 import { AVA_CAPTIONS_FILE, readAvaCaptions, type AvaCaptionsOptions } from "./ava-captions.js";
 import { AVA_LABELS, readAva } from "./ava.js";
 import { DATASET_CARD } from "./card.js";
-import { exists } from "../files/index.js";
+import { exists, readError } from "../files/index.js";
 import { firstExisting } from "./files.js";
 import { ICAA17K_COLUMNS, ICAA17K_FILES, readIcaa17k, type Icaa17kOptions } from "./icaa17k.js";
 import { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
@@ -103,6 +103,12 @@ export async function readDataset(request: DatasetRequest): Promise<LoadedDatase
   const { folder, kind = await detectKind(folder), ...options } = request;
   if (kind !== undefined) return ADAPTERS[kind].read(folder, options);
   const there = await exists(folder);
+  // What cannot be listed may hold anything.
+  if (there && (await stat(folder)).isDirectory()) {
+    await readdir(folder).catch((cause: unknown) => {
+      throw readError(folder, cause, "Check the folder's rights.");
+    });
+  }
   if (!there) throw new RocError("FILE_NOT_FOUND", `${folder} does not exist. Give the folder of a data set.`);
   const known = DATASET_KINDS.map((name) => `${name}: ${ADAPTERS[name].file}`).join("; ");
   throw new RocError("DATA_INVALID", `${folder} holds no data set that is known here. Looked for ${known}.`);

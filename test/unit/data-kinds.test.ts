@@ -174,6 +174,10 @@ test("an image folder that cannot be read is an error, names that are not UTF-8 
     const { readDataset } = await import(${JSON.stringify(new URL("../../src/data/index.js", import.meta.url).href)});
     await readDataset({ folder: ${JSON.stringify(folder)} }).then(() => console.log("read"), ({ message }) => console.log(message));`;
   const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  chmodSync(folder, 0o300);
+  const shut = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  chmodSync(folder, 0o755);
   chmodSync(join(folder, "images"), 0o755);
+  assert.match(shut, new RegExp(`${folder} cannot be read: EACCES`));
   assert.match(said, /images cannot be read: EACCES.*Check the folder's rights/);
 });
