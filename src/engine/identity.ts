@@ -62,11 +62,15 @@ export function checkpointName(folder: string, digest: string): string {
   return `${nameOf(resolve(folder))}@${digest.slice(0, 8)}`;
 }
 
-/** The folder's name; of a snapshot in the hub's cache (`models--owner--name/snapshots/<commit>`) `owner/name`. */
+/** States of a training, ours and transformers': their names alone say nothing. */
+const STATE = /^(step|checkpoint)-\d+$/;
+
+/** The folder's name, of a state of a training with its run's; of a snapshot in the hub's cache (`models--owner--name/snapshots/<commit>`) `owner/name`. */
 function nameOf(folder: string): string {
   const name = basename(folder);
   const parent = dirname(folder);
   const repo = basename(dirname(parent));
   const isSnapshot = COMMIT.test(name) && basename(parent) === "snapshots" && repo.startsWith("models--");
-  return isSnapshot ? repo.split("--").slice(1).join("/") : name;
+  if (isSnapshot) return repo.split("--").slice(1).join("/");
+  return STATE.test(name) ? `${basename(parent)}/${name}` : name;
 }

@@ -20,6 +20,8 @@ test("a snapshot of the hub's cache has the repository's name, not 40 digits", (
     "q-future/one-align@88888888",
   );
   assert.equal(checkpointName(`/elsewhere/${commit}/`, digest), `${commit}@88888888`);
+  assert.equal(checkpointName("/runs/tad/step-00000400", digest), "tad/step-00000400@88888888");
+  assert.equal(checkpointName("/runs/tad/checkpoint-500", digest), "tad/checkpoint-500@88888888");
 });
 
 test("a checkpoint's name is its folder's with a digest that any part of it changes", async () => {
