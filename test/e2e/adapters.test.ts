@@ -120,7 +120,7 @@ test("a run folder stands for its best state, else for its latest, and it is sai
   const scored = await cli("score", samples[0]?.image ?? "", "--model", run, "--json");
   assert.equal(scored.code, 0, scored.stderr);
   assert.match(scored.stderr, new RegExp(`Taking .*${best}, the best state of the run`));
-  assert.match((JSON.parse(scored.stdout) as { model: string }).model, new RegExp(`^${best}@`));
+  assert.match((JSON.parse(scored.stdout) as { model: string }).model, new RegExp(`^run/${best}@`));
   assert.equal(await scoreOf(run), await scoreOf(join(run, best)));
   await rm(join(run, "best"));
   await writeFile(join(run, "latest"), "");
