@@ -25,6 +25,7 @@ import { addScoreTokens } from "../../src/roc/index.js";
 import { fromTypedArray, inferenceMode, liveTensors, scope, tensor, type Tensor } from "../../src/torch/index.js";
 import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { openSafetensors, saveSafetensors, type Checkpoint } from "../../src/weights/index.js";
+import { FEATURES_ERROR, FORWARD_ERROR } from "../rounding.js";
 import { fixture } from "../support.js";
 import { picture, sha256 } from "../unit/image-support.js";
 import { difference, loadTiny, openExpected, TINY } from "./llava-support.js";
@@ -107,9 +108,9 @@ test("logits, features and padded batches are transformers'", () => {
     scope(() => {
       const pixels = expected.tensor("pixels");
       const images = { pixelValues: pixels.narrow(0, 0, 1) };
-      assert.ok(difference(model.imageFeatures(images), expected.tensor("one.features")) < 1e-5);
+      assert.ok(difference(model.imageFeatures(images), expected.tensor("one.features")) < FEATURES_ERROR);
       const hidden = model.forward({ inputIds: replaced(expected.tensor("one.ids")), images });
-      assert.ok(difference(model.logits(hidden).select(0, 0), expected.tensor("one.logits")) < 1e-4);
+      assert.ok(difference(model.logits(hidden).select(0, 0), expected.tensor("one.logits")) < FORWARD_ERROR);
       const mask = expected.tensor("right.mask");
       const batch = {
         inputIds: replaced(expected.tensor("right.ids")),
@@ -117,7 +118,7 @@ test("logits, features and padded batches are transformers'", () => {
         images: { pixelValues: pixels },
       };
       const found = model.logits(model.forward(batch)).mul(mask.unsqueeze(-1));
-      assert.ok(difference(found, expected.tensor("right.logits").mul(mask.unsqueeze(-1))) < 1e-4);
+      assert.ok(difference(found, expected.tensor("right.logits").mul(mask.unsqueeze(-1))) < FORWARD_ERROR);
     });
   });
 });

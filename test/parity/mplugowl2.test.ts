@@ -9,10 +9,10 @@ import type { MplugOwl2Model } from "../../src/models/mplugowl2/index.js";
 import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { AdamW, decayGroups } from "../../src/train/index.js";
 import type { Checkpoint } from "../../src/weights/index.js";
+import { FORWARD_ERROR } from "../rounding.js";
 import { difference, ids } from "./llava-support.js";
 import { isTable, loadTiny, openExpected } from "./mplugowl2-support.js";
 
-const TOLERANCE = 1e-4;
 const alive = liveTensors();
 let model: MplugOwl2Model;
 let expected: Checkpoint;
@@ -31,7 +31,7 @@ after(() => {
 function near(t: TestContext, actual: Tensor, name: string): void {
   const error = difference(actual, expected.tensor(name));
   t.diagnostic(`${name}: max abs error ${error.toExponential(1)}`);
-  assert.ok(error < TOLERANCE, `${name}: max abs error ${error}`);
+  assert.ok(error < FORWARD_ERROR, `${name}: max abs error ${error}`);
 }
 
 function oneImage() {
@@ -71,7 +71,7 @@ for (const side of ["right", "left"]) {
           .max()
           .item();
         t.diagnostic(`padded ${side}: max abs error ${error.toExponential(1)}`);
-        assert.ok(error < TOLERANCE, `max abs error ${error}`);
+        assert.ok(error < FORWARD_ERROR, `max abs error ${error}`);
       }),
     ));
 }
@@ -85,7 +85,7 @@ test("greedy generation gives the same ids; its steps are the positions of one f
     const whole = ids([...prompt.ids, ...wanted.slice(0, -1)]);
     const prefill = noGrad(() => model.logits(model.forward({ inputIds: whole, images: oneImage() })));
     const due = prefill.select(0, 0).slice(0, prompt.ids.length - 1);
-    assert.ok(difference(stepLogits.squeeze(1), due) < TOLERANCE);
+    assert.ok(difference(stepLogits.squeeze(1), due) < FORWARD_ERROR);
   }));
 
 /** Mean cross-entropy over the last three tokens. */
@@ -176,7 +176,7 @@ test("steps with a cache equal one forward to 1e-4", () =>
         [7, 3, 1],
       ]) {
         const error = difference(piecewise({ ids: inputIds, pixels: images.pixelValues }, cuts), whole);
-        assert.ok(error < TOLERANCE, `max abs error ${error}`);
+        assert.ok(error < FORWARD_ERROR, `max abs error ${error}`);
       }
     }),
   ));
@@ -191,7 +191,7 @@ test("an image behind a cached text equals one forward to 1e-4", () =>
         model.forward({ inputIds: inputIds.narrow(1, 0, 2) }, cache),
         model.forward({ inputIds: inputIds.slice(1, 2), images }, cache),
       ];
-      assert.ok(difference(aten("cat")(parts, 1), model.forward({ inputIds, images })) < TOLERANCE);
+      assert.ok(difference(aten("cat")(parts, 1), model.forward({ inputIds, images })) < FORWARD_ERROR);
     }),
   ));
 
@@ -211,7 +211,7 @@ for (const side of ["right", "left"]) {
           const inputIds = aten("cat")([real, next.narrow(0, row, 1)], 1);
           const alone = model.forward({ inputIds, images: { pixelValues: own } });
           const error = difference(together.narrow(0, row, 1), alone.slice(1, -3));
-          assert.ok(error < TOLERANCE, `row ${row}: max abs error ${error}`);
+          assert.ok(error < FORWARD_ERROR, `row ${row}: max abs error ${error}`);
         });
       }),
     ));

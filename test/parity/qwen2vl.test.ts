@@ -8,10 +8,10 @@ import { inverseFrequencies, Recomputation, sectionedRopeTable } from "../../src
 import { aten, backward, cat, liveTensors, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { readJson } from "../../src/files/index.js";
 import { type Checkpoint } from "../../src/weights/index.js";
+import { FEATURES_ERROR, FORWARD_ERROR } from "../rounding.js";
 import { difference, ids } from "./llava-support.js";
 import { CHECKPOINTS, folderOf, inputOf, loadTiny, openExpected } from "./qwen2vl-support.js";
 
-const TOLERANCE = 1e-4;
 /** Head size, theta and sections of the two checkpoints, for a table of our own. */
 const ROPE = { tied: [8, 1e6, [1, 1, 2]], untied: [8, 1e4, [2, 1, 1]] } as const;
 
@@ -34,7 +34,7 @@ for (const name of CHECKPOINTS) {
     function near(t: TestContext, actual: Tensor, key: string): void {
       const error = difference(actual, expected.tensor(key));
       t.diagnostic(`${key}: max abs error ${error.toExponential(1)}`);
-      assert.ok(error < TOLERANCE, `${key}: max abs error ${error}`);
+      assert.ok(error < FORWARD_ERROR, `${key}: max abs error ${error}`);
     }
 
     /** Logits of real tokens, and their positions. */
@@ -46,7 +46,7 @@ for (const name of CHECKPOINTS) {
       const errors = logits.sub(expected.tensor(`${key}.logits`)).abs();
       const error = aten("masked_select")(errors, real).max().item();
       t.diagnostic(`${key}: max abs error ${error.toExponential(1)}`);
-      assert.ok(error < TOLERANCE, `${key}: max abs error ${error}`);
+      assert.ok(error < FORWARD_ERROR, `${key}: max abs error ${error}`);
       if (!expected.has(`${key}.positions`)) return;
       const positions = model.positionIds(input);
       assert.equal(positions.dtype, "int64");
@@ -170,18 +170,18 @@ for (const name of CHECKPOINTS) {
             ...[1, 1, 1].map((length) => ({ length })),
           ];
           const whole = model.forward({ inputIds, ...(images && { images }) });
-          assert.ok(difference(piecewise({ inputIds }, both), whole) < TOLERANCE, "two pictures");
+          assert.ok(difference(piecewise({ inputIds }, both), whole) < FORWARD_ERROR, "two pictures");
           const steps = [{ length: 18, ...(images && { images }) }, { length: 1 }, { length: 1 }];
-          assert.ok(difference(piecewise({ inputIds }, steps), whole) < TOLERANCE, "one prefill");
+          assert.ok(difference(piecewise({ inputIds }, steps), whole) < FORWARD_ERROR, "one prefill");
           const text = { inputIds: expected.tensor("text.ids") };
           const cut = [3, 1, 2].map((length) => ({ length }));
-          assert.ok(difference(piecewise(text, cut), model.forward(text)) < TOLERANCE, "text");
+          assert.ok(difference(piecewise(text, cut), model.forward(text)) < FORWARD_ERROR, "text");
           const left = inputOf(expected, "left");
           const T = left.inputIds.size(1);
           const padded = [{ length: T - 2, ...(left.images && { images: left.images }) }, { length: 1 }, { length: 1 }];
           const real = left.attentionMask.ne(0).unsqueeze(-1);
           const errors = piecewise(left, padded).sub(model.forward(left)).abs();
-          assert.ok(aten("masked_select")(errors, real).max().item() < TOLERANCE, "padded");
+          assert.ok(aten("masked_select")(errors, real).max().item() < FORWARD_ERROR, "padded");
         }),
       ));
 
@@ -198,7 +198,7 @@ for (const name of CHECKPOINTS) {
             const own = pixelValues.narrow(0, start - patches, patches);
             return model.imageFeatures({ pixelValues: own, imageGridThw: [grid] });
           });
-          assert.ok(difference(cat(alone, 0), whole) < 1e-5);
+          assert.ok(difference(cat(alone, 0), whole) < FEATURES_ERROR);
         }),
       ));
 

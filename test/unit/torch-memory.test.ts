@@ -95,8 +95,10 @@ test("two workers at once compute, with tensors of their own", async () => {
   const before = liveTensors();
   const run = async (): Promise<{ live: number; trace: number }> => {
     const worker = new Worker(code, { eval: true, workerData: { module } });
+    // Both are listened for from the start: the end may come in the same turn as the message.
+    const ended = once(worker, "exit");
     const [message] = (await once(worker, "message")) as [{ live: number; trace: number }];
-    await once(worker, "exit");
+    await ended;
     return message;
   };
   const results = await Promise.all([run(), run()]);
