@@ -15,6 +15,8 @@ import {
 } from "../eval/runner/index.js";
 import { differences, digestFile, exists, ifThere, readText, stampsOf, type Settings } from "../files/index.js";
 import { pathOfName } from "../image/file-names.js";
+import type { FoundModel } from "./find-model.js";
+import { placesOf } from "../models/places.js";
 import type { Context } from "./io.js";
 import { loadNamed, settingsOf, type ModelFlags } from "./model-options.js";
 import { packageVersion } from "./program.js";
@@ -70,10 +72,24 @@ export async function fromCheckpoint(
   wanted: Wanted,
   context: Context,
 ): Promise<Source> {
-  using model = await loadNamed(name, flags, context);
+  let found: FoundModel | undefined;
+  using model = await loadNamed(name, flags, context, (one) => (found = one));
+  if (found) await tellTrainedOn(found, wanted, context);
   const source = await fromModel(model, "model", wanted, context);
   const { torchVersion } = await import("../torch/index.js");
   return { ...source, torch: torchVersion() };
+}
+
+/** Figures of pictures that a checkpoint was trained on say how well it remembers. */
+async function tellTrainedOn({ folder, base }: FoundModel, { samples }: Wanted, { io }: Context): Promise<void> {
+  const { home } = await placesOf(folder, base);
+  const { countTrainedOn } = await import("../train/samples.js");
+  const count = await countTrainedOn(home, samples.map(({ image }) => image)); // prettier-ignore
+  if (count === 0) return;
+  const what = `the checkpoint was trained on ${count} of these ${samples.length} pictures`;
+  io.stderr.write(
+    `note: ${what}: figures are better than on pictures that it has not seen; --split test leaves them out.\n`,
+  );
 }
 
 /** Predictions of a live model, going on with what an interrupted evaluation left in the folder. */

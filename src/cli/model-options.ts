@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import type { Model } from "../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import type { DType } from "../torch/index.js";
-import { BASE_HELP, findModel } from "./find-model.js";
+import { BASE_HELP, findModel, type FoundModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { packageVersion } from "./program.js";
 import { threadsOption } from "./train-options.js";
@@ -39,10 +39,18 @@ export function addModelOptions(command: Command): Command {
 }
 
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
-export async function loadNamed(name: string, flags: ModelFlags, context: Context): Promise<Model> {
+export async function loadNamed(
+  name: string,
+  flags: ModelFlags,
+  context: Context,
+  onFound?: (found: FoundModel) => void,
+): Promise<Model> {
   const { load } = await context.engine();
   const { resize, device, dtype, threads } = flags;
-  const { folder, visionTower, base } = await findModel(name, flags, context);
+  const { folder, visionTower, base } = await findModel(name, flags, context).then((found) => {
+    onFound?.(found);
+    return found;
+  });
   return load(folder, { resize, visionTower, base, device, dtype, threads, signal: context.signal });
 }
 

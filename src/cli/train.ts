@@ -1,15 +1,16 @@
 /** `roc4mllm train`: trains a checkpoint on rated pictures, by a configuration file or by options, in a run folder that resumes. */
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { DATASET_KINDS, OWN_FILE } from "../data/index.js";
+import { DATASET_KINDS, OWN_FILE, type ScoreScale } from "../data/index.js";
 import { RocError } from "../errors.js";
 import { makeFolder, readJson, writeError } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
 import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
+import { parseScale } from "./eval-onnx.js";
 import { findModel } from "./find-model.js";
 import type { ProcessGroup } from "../torch/index.js";
 import type { Context } from "./io.js";
@@ -28,6 +29,7 @@ interface Flags extends TrainFlags, DataFlags {
   readonly device: string;
   readonly strategy?: StrategyName;
   readonly scoreTokens: number;
+  readonly scale?: ScoreScale;
   readonly templates?: string;
   readonly set: readonly string[];
   readonly acceptChangedData?: true;
@@ -78,6 +80,11 @@ export function trainCommand(context: Context): Command {
     )
     .option("--validation <share>", "share of the training part set apart for validation", number(0, 0.5), 0.05)
     .option("--score-tokens <n>", "score tokens, where the checkpoint has none", whole(2), 10)
+    .option(
+      "--scale <min,max>",
+      "that scores are given on, where the checkpoint has no score tokens; ratings are brought to it (default: 1,10)",
+      parseScale,
+    )
     .option("--templates <file>", "questions and answers (JSON), instead of the checkpoint's")
     .option("--accept-changed-data", "resume with pictures and labels as they are now, and tell what has changed")
     .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu");
@@ -181,7 +188,7 @@ async function specOfFlags(flags: Flags): Promise<Spec> {
     ...(visionTower !== undefined && { visionTower }),
     strategy: flags.strategy ?? templates?.strategy ?? "roc",
     scoreTokens,
-    scale: { min: 1, max: 10 },
+    scale: flags.scale ?? { min: 1, max: 10 },
     isFromFile: false,
     dataFolder: data,
     dataFlags: flags,
@@ -220,7 +227,7 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   await useThreads(flags.threads);
   const data = training.runData(dataset, spec.data, spec.seed);
   const options = spec.options(data.train.length / (group?.worldSize ?? 1));
-  const { strategy, scoreTokens: n, scale, weights, templates, conversation } = spec;
+  const { strategy, scoreTokens: n, weights, templates, conversation } = spec;
   // Each process has a GPU of its own.
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
   // Before gigabytes are fetched or read.
@@ -228,9 +235,13 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   checkDevice(device);
   if (isFirst) await checkWritable(spec.out);
   const { folder: base, visionTower } = await findModel(spec.model, spec, context);
+  const own = await ownScale(strategy, base);
+  const isChosen = spec.isFromFile || flags.scale !== undefined;
+  const scale = isChosen ? spec.scale : (own ?? spec.scale);
   const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
   if (isFirst) {
     await tellUntrained(spec, data, base, progress);
+    tellScale(scale, data.scale, own !== undefined, progress);
     for (const note of training.planNotes(data, options, group?.worldSize)) progress.line(`note: ${note}`);
   }
   const events = training.runTraining({
@@ -254,6 +265,25 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
     if (!isFirst && event.type === "note") io.stderr.write(`note: rank ${group.rank}: ${event.text}\n`);
     if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
   }
+}
+
+/** The scale of the score tokens that a checkpoint has, if the strategy uses them. */
+async function ownScale(strategy: StrategyName, base: string): Promise<ScoreScale | undefined> {
+  const { usesScoreTokens, vocabularyFromConfig } = await import("../roc/index.js");
+  if (!usesScoreTokens(strategy)) return undefined;
+  const { placesOf } = await import("../models/places.js");
+  const config = await readJson(join((await placesOf(base)).home, "config.json"));
+  return vocabularyFromConfig({ ...(typeof config === "object" && config) })?.scale;
+}
+
+/** Says that scores will come out on another scale than the data's. */
+function tellScale(out: ScoreScale, data: ScoreScale, isOwn: boolean, progress: TrainProgress): void {
+  if (out.min === data.min && out.max === data.max) return;
+  const how = isOwn ? "that of the checkpoint's score tokens" : "choose it by --scale, or scale in the configuration";
+  progress.line(
+    `note: scores will come out on ${out.min} to ${out.max} (${how}); ` +
+      `the ratings of ${data.min} to ${data.max} are brought to it.`,
+  );
 }
 
 /** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */

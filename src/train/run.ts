@@ -19,7 +19,8 @@ import { describeEnvironment, figuresOf, MetricsFile } from "./metrics-file.js";
 import { strategyObjective, type Scales } from "./objective.js";
 import type { Precision, TrainOptions } from "./options.js";
 import { PixelCache } from "./pixels.js";
-import { checkSamples, readUnusable, recordSamples, writeSamples, writeUnusable } from "./samples.js";
+import { checkSamples, readUnusable, recordSamples, writeSamples, writeTrainedOn, writeUnusable } from "./samples.js";
+import type { SampleRecord } from "./samples.js";
 import { EventFile } from "./tensorboard.js";
 import { reopen, type Trainable } from "./trainable.js";
 
@@ -88,6 +89,7 @@ interface Prepared {
   /** The state to go on from, if there is one. */
   readonly resume: SavedState | undefined;
   readonly notes: readonly string[];
+  readonly samples: readonly SampleRecord[];
 }
 
 /** Its folder may be gone: that is not what a run should end with. */
@@ -107,7 +109,11 @@ async function* trainIn(plan: RunPlan, prepared: Prepared | undefined): AsyncGen
     if (rank === 0) await writeEnvironment(plan, model);
     const record = rank === 0 ? await recorder(plan.folder, resume?.state.step ?? 0) : () => Promise.resolve();
     const task = taskOf(plan, trainable, adapters, prepared?.resume);
-    for await (const event of train({ ...task, pixels }, plan.options)) {
+    const save = async (folder: string): Promise<void> => {
+      await task.save(folder);
+      await writeTrainedOn(folder, plan.train, prepared?.samples ?? []);
+    };
+    for await (const event of train({ ...task, save, pixels }, plan.options)) {
       await record(event);
       yield event;
     }
@@ -136,7 +142,7 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   }
   await atomicWriteJson(join(folder, CONFIG), settings);
   await writeSamples(folder, samples);
-  return { resume, notes };
+  return { resume, notes, samples };
 }
 
 /** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
