@@ -100,3 +100,12 @@ export function withoutFile(message: string, file: string): string {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the system's, libtorch's and V8's own errors call it. */
+const NO_MEMORY =
+  /out of memory|can't allocate memory|cannot allocate|not enough memory|bad_alloc|failed to map segment|array buffer allocation failed/i;
+
+/** Whether anything that was thrown says that memory is short. */
+export function isOutOfMemory(error: unknown): boolean {
+  return (isRocError(error) && error.code === "OUT_OF_MEMORY") || NO_MEMORY.test(messageOf(error));
+}

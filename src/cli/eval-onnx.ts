@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { RESIZE_MODES, type ResizeMode } from "../image/index.js";
 import { fromModel, type Source, type Wanted } from "./eval-source.js";
 import type { Context } from "./io.js";
+import { numbersOf, parseScale } from "./numbers.js";
 
 export interface OnnxFlags {
   readonly onnx?: string;
@@ -55,21 +56,8 @@ export async function fromOnnx(file: string, flags: OnnxFlags, wanted: Wanted, c
   return { ...source, onnx: model.settings };
 }
 
-function numbersOf(text: string, count: number): number[] {
-  const values = text.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
-  if (values.length === count && values.every(Number.isFinite)) return values;
-  throw new InvalidArgumentError(`Give ${count} numbers with commas between them.`);
-}
-
 function parseTriple(text: string): [number, number, number] {
   return numbersOf(text, 3) as [number, number, number];
-}
-
-/** A scale as `1,10`. */
-export function parseScale(text: string): { min: number; max: number } {
-  const [min = 0, max = 0] = numbersOf(text, 2);
-  if (min < max) return { min, max };
-  throw new InvalidArgumentError("Give the lowest score first.");
 }
 
 function parseSize(text: string): [number, number] {

@@ -21,7 +21,8 @@ import {
   type Source,
   type Wanted,
 } from "./eval-source.js";
-import { addOnnxOptions, fromOnnx, parseScale, type OnnxFlags } from "./eval-onnx.js";
+import { addOnnxOptions, fromOnnx, type OnnxFlags } from "./eval-onnx.js";
+import { parseScale } from "./numbers.js";
 import { summaryText } from "./eval-text.js";
 import type { Context } from "./io.js";
 import { failureExitCode } from "./json.js";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
 import { exists, readJson } from "../files/index.js";
 import { chooseState, namedBase } from "../models/places.js";
-import { resolveModel, type DownloadOptions } from "../hub/index.js";
+import type { DownloadOptions } from "../hub/index.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
 
@@ -96,6 +96,9 @@ async function foundBase(
 }
 
 async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {
+  // The network's library reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
+  if (await exists(name)) return name;
+  const { resolveModel } = await import("../hub/index.js");
   const progress = downloadProgress(io.stderr, `MB of ${name}`);
   const { onProgress, onWait } = progress;
   try {

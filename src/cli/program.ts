@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
-import { ERROR_CODES, RocError, isRocError, messageOf, type ErrorCode } from "../errors.js";
+import { ERROR_CODES, RocError, isOutOfMemory, isRocError, messageOf, type ErrorCode } from "../errors.js";
 import type { Context, Output } from "./io.js";
 import { errorLine } from "./json.js";
 import { checkNpmFlags } from "./npm-flags.js";
@@ -85,9 +85,18 @@ function asError(error: unknown, signal: AbortSignal): RocError | undefined {
       ? undefined
       : new RocError("USAGE", error.message.replace(/^error: /, ""));
   }
-  return isRocError(error)
-    ? error
-    : (systemError(error) ?? new RocError("INTERNAL", messageOf(error), { cause: error }));
+  if (isRocError(error)) return MEMORY_TOO.has(error.code) ? (memoryError(error) ?? error) : error;
+  return systemError(error) ?? memoryError(error) ?? new RocError("INTERNAL", messageOf(error), { cause: error });
+}
+
+/** Errors that may only say that memory is short. */
+const MEMORY_TOO: ReadonlySet<ErrorCode> = new Set(["TORCH", "NATIVE_UNAVAILABLE"]);
+
+function memoryError(error: unknown): RocError | undefined {
+  if (!isOutOfMemory(error)) return undefined;
+  const [reason = ""] = messageOf(error).split("\n");
+  const remedy = "Close other programs, raise the limit (ulimit -v), or take a smaller model or batch.";
+  return new RocError("OUT_OF_MEMORY", `Memory is short: ${reason}. ${remedy}`, { cause: error });
 }
 
 /** What the system may refuse to anybody's path. */

@@ -10,7 +10,7 @@ import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
 import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
-import { parseScale } from "./eval-onnx.js";
+import { parseScale } from "./numbers.js";
 import { findModel } from "./find-model.js";
 import type { ProcessGroup } from "../torch/index.js";
 import type { Context } from "./io.js";

@@ -1,13 +1,6 @@
 /** Why a run cannot go on, and what is left of it. */
-import { isRocError, messageOf, RocError } from "../errors.js";
+import { isOutOfMemory, isRocError, messageOf, RocError } from "../errors.js";
 import { notFinite } from "./clip.js";
-
-/** libtorch's CPU allocator throws a plain error; the GPU's has a class of its own. */
-const NO_MEMORY = /out of memory|can't allocate memory|not enough memory|bad_alloc/i;
-
-export function isOutOfMemory(error: unknown): boolean {
-  return (isRocError(error) && error.code === "OUT_OF_MEMORY") || NO_MEMORY.test(messageOf(error));
-}
 
 /** Where a run is as it fails. */
 export interface FaultPlace {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 import { Random, type Sample } from "../data/index.js";
-import { messageOf, RocError } from "../errors.js";
+import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import type { LoraAdapters } from "../models/lora.js";
 import type { Mllm } from "../models/types.js";
 import { Recomputation, withDropout } from "../nn/index.js";
@@ -21,7 +21,7 @@ import { alignWeights, ALONE, DataParallel, type Peers } from "./distributed.js"
 import { ReplicatedAdamW, ShardedAdamW } from "./distributed-optimizer.js";
 import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "./events.js";
 import type { TrainEvent, ValidationEvent } from "./events.js";
-import { isOutOfMemory, stepError } from "./faults.js";
+import { stepError } from "./faults.js";
 import { Feed, type MicroBatch } from "./feed.js";
 import { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 import type { LossCounts, Objective } from "./objective.js";
@@ -386,12 +386,13 @@ class Trainer {
 
   /** @throws RocError TRAINING where a trained weight is no finite number: such a state is not worth keeping */
   #checkWeights(): void {
+    const doing = this.#doing;
     this.#doing = `After step ${this.#step}`;
     checkFinite(
       this.#trained.map(({ parameter }) => parameter),
       "the trained weights",
     );
-    this.#doing = undefined;
+    this.#doing = doing;
   }
 
   async #save(): Promise<CheckpointEvent> {

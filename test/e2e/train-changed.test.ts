@@ -11,6 +11,7 @@ import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/train/demo/create.js";
 import { runTraining, startFrom, startSettings, type RunPlan, type TrainEvent } from "../../src/train/index.js";
 import type { TrainOptions } from "../../src/train/index.js";
+import { countTrainedOn } from "../../src/train/samples.js";
 
 const TINY = {
   ...{ imageSize: 28, patch: 14, resize: "stretch" as const, visionWidth: 32, visionLayers: 1, visionHeads: 2 },
@@ -265,4 +266,15 @@ test("a broken file of a run folder is an error that names it, and nothing is lo
   const { error, events } = await run("files");
   assert.equal(error, undefined);
   assert.equal(events[0]?.step, 2);
+});
+
+test("a checkpoint knows the pictures that it was trained on, wherever they are copied to", async () => {
+  await run("remembers");
+  const { samples, bad } = await damaged("remembered");
+  const images = samples.filter((one) => one !== bad).map(({ image }) => image);
+  const state = join(folder, "remembers", "step-00000004");
+  assert.equal(await countTrainedOn(state, images), images.length);
+  const others = data.samples.filter(({ split }) => split === "validation").map(({ image }) => image);
+  assert.equal(await countTrainedOn(state, [...others, bad.image]), 0);
+  assert.equal(await countTrainedOn(join(folder, "start"), images), 0, "one that does not say");
 });

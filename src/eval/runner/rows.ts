@@ -2,7 +2,6 @@
 import { extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { decodeText, readBytes } from "../../files/index.js";
@@ -37,8 +36,11 @@ const records = z.array(z.record(z.string(), z.unknown()));
 
 async function recordsOf(file: string, bytes: Uint8Array<ArrayBuffer>, notes: string[] | undefined): Promise<object[]> {
   switch (extname(file).toLowerCase()) {
-    case ".parquet":
+    case ".parquet": {
+      // Reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
+      const { compressors } = await import("hyparquet-compressors");
       return records.parse(await parquetReadObjects({ file: bytes.buffer, compressors }));
+    }
     case ".jsonl":
     case ".ndjson":
     case ".json":
