@@ -7,6 +7,16 @@ export { openJournal, readJournal, type Journal, type JournalOptions } from "./j
 export { parseJson, readJson, readJsonAs, type JsonOptions } from "./json.js";
 export { takeLock, tryLock, withLock, type Lock, type LockOwner } from "./lock.js";
 export { refusePointer } from "./pointer.js";
-export { exists, ifThere, isMissing, readBytes, readChunks, readError, readText, withFile, type ReadOptions } from "./read.js";
+export {
+  exists,
+  ifThere,
+  isMissing,
+  readBytes,
+  readChunks,
+  readError,
+  readText,
+  withFile,
+  type ReadOptions,
+} from "./read.js";
 export { isSameStamp, stampOf, stampSchema, stampsOf, type Stamp } from "./stamp.js";
 export { checkSameSettings, differences, type SameSettingsOptions, type Settings } from "./settings.js";

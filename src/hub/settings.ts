@@ -25,7 +25,10 @@ export async function hubSettings(
 ): Promise<HubSettings> {
   const home = expand(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || "~/.cache", "huggingface"));
   const tokenFile = expand(env["HF_TOKEN_PATH"] || join(home, "token"));
-  const token = env["HF_TOKEN"] || env["HUGGING_FACE_HUB_TOKEN"] || (await readText(tokenFile, { maxBytes: 65_536 }).catch(() => ""));
+  const token =
+    env["HF_TOKEN"] ||
+    env["HUGGING_FACE_HUB_TOKEN"] ||
+    (await readText(tokenFile, { maxBytes: 65_536 }).catch(() => ""));
   return {
     endpoint: (env["HF_ENDPOINT"] || HUB_URL).replace(/\/+$/, ""),
     cacheDir: expand(env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(home, "hub")),

@@ -16,6 +16,8 @@ export interface FuzzResult<T> {
   readonly input: T;
   /** What was read; absent where it was refused. */
   readonly accepted?: { readonly value: unknown };
+  /** The message of the error that it was refused with. */
+  readonly refused?: string;
 }
 
 /** Far above what any input takes, on a busy machine too. */
@@ -46,7 +48,7 @@ async function outcome<T>(reader: FuzzReader<T>, input: T, label: string): Promi
   try {
     return { input, accepted: { value: await reader.read(input) } };
   } catch (cause) {
-    if (isRocError(cause) && cause.code !== "INTERNAL") return { input };
+    if (isRocError(cause) && cause.code !== "INTERNAL") return { input, refused: cause.message };
     throw new Error(`${label}: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`, { cause });
   }
 }
