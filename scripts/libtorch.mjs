@@ -258,6 +258,15 @@ export function cachedLocation(project, env) {
   return JSON.stringify(marksOf(cache.location)) === JSON.stringify(cache.marks) ? cache.location : undefined;
 }
 
+/** The environment with the `LIBTORCH` of an earlier run where none is given and that one is still there, unchanged. */
+export function withEarlier(project, env) {
+  if (env.LIBTORCH) return env;
+  const asked = readJson(cacheFile(project))?.asked;
+  if (!asked) return env;
+  const earlier = { ...env, LIBTORCH: asked };
+  return cachedLocation(project, earlier) === undefined ? env : earlier;
+}
+
 /**
  * Locates libtorch, installing the pinned wheel where there is none, and remembers the place.
  *

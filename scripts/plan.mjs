@@ -1,9 +1,9 @@
 /** What set-up is going to do, how large it is, and what it needs; asks the machine and changes nothing. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { PINNED, describeFailure, locate, wheelRoot } from "./libtorch.mjs";
+import { PINNED, cachedLocation, describeFailure, locate, wheelRoot, withEarlier } from "./libtorch.mjs";
 import { nativeReady } from "./native.mjs";
-import { ADDON_NAME, addonFolders, homeOf } from "./places.mjs";
+import { ADDON_NAME, IS_CLONE, addonFolders, homeOf } from "./places.mjs";
 import { SetupError } from "./terminal.mjs";
 
 /** The CPU wheel, fetched and unpacked, in bytes. */
@@ -79,12 +79,14 @@ function addonStep(env) {
 }
 
 /**
- * @param {NodeJS.ProcessEnv} env
+ * @param {NodeJS.ProcessEnv} asked
  * @returns {Plan}
  */
-export function planSetup(env) {
-  const home = homeOf(env);
-  const search = locate(home, env);
+export function planSetup(asked) {
+  const home = homeOf(asked);
+  const env = IS_CLONE ? asked : withEarlier(home, asked);
+  const location = cachedLocation(home, env);
+  const search = location === undefined ? locate(home, env) : { location };
   if (search.location === undefined && search.final) throw new SetupError(describeFailure(search.tried));
   const steps = [libtorchStep(home, search), addonStep(env)];
   const missing = [...(steps[0].done ? [] : missingForWheel(env)), ...(steps[1].done ? [] : missingForBuild(env))];

@@ -5,12 +5,12 @@
  * Needs nothing but Node. Each step is skipped where it is already done, so that every command of a clone may begin with it.
  */
 import "./node-version.mjs";
-import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
-import { basename, join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChild } from "./child.mjs";
 import { readJson } from "./fingerprint.mjs";
-import { cachedLocation, provideLibtorch } from "./libtorch.mjs";
+import { cachedLocation, provideLibtorch, withEarlier } from "./libtorch.mjs";
 import { withLock } from "./lock.mjs";
 import { buildNative, nativeReady } from "./native.mjs";
 import { followNpm } from "./parent.mjs";
@@ -56,12 +56,13 @@ async function installPackages() {
 
 // ---- all of it ------------------------------------------------------------------------------------------------------
 
+const home = homeOf(process.env);
+/** A package's set-up keeps to the libtorch of an earlier one; a clone's looks for what is asked for now. */
+const env = IS_CLONE ? process.env : withEarlier(home, process.env);
+
 const NATIVE_STEPS = [
-  {
-    ready: () => cachedLocation(homeOf(process.env), process.env) !== undefined,
-    make: () => provideLibtorch(homeOf(process.env), process.env),
-  },
-  { ready: () => nativeReady(process.env), make: () => buildNative(process.env) },
+  { ready: () => cachedLocation(home, env) !== undefined, make: () => provideLibtorch(home, env) },
+  { ready: () => nativeReady(env), make: () => buildNative(env) },
 ];
 
 const STEPS = IS_CLONE
@@ -72,11 +73,21 @@ const STEPS = IS_CLONE
     ]
   : NATIVE_STEPS;
 
+/** One folder after another: Node's own recursion never ends below /proc. */
+function makeFolders(folder) {
+  if (existsSync(folder)) return;
+  makeFolders(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+}
+
 /** The folder for what set-up makes. */
 function prepareHome() {
-  const home = homeOf(process.env);
   try {
-    mkdirSync(join(home, "build"), { recursive: true });
+    makeFolders(join(home, "build"));
     accessSync(join(home, "build"), constants.W_OK);
   } catch (error) {
     const remedy = "Set ROC4MLLM_HOME to a folder that can be, for this and for every later command";
@@ -87,8 +98,8 @@ function prepareHome() {
 
 /** Before anything large is fetched: what would fail behind it. */
 function checkTools() {
-  if (nativeReady(process.env)) return;
-  const { missing } = planSetup(process.env);
+  if (nativeReady(env)) return;
+  const { missing } = planSetup(env);
   if (missing.length > 0) throw new SetupError(`${missing.join("\n")}\nNothing was fetched or built.`);
 }
 

@@ -179,7 +179,24 @@ test("set-up says when all is there, and does nothing again", async () => {
   assert.equal(code, 0, stderr);
   assert.equal((JSON.parse(stdout) as { done: boolean }).done, true);
   assert.match(stderr, /Everything is ready/);
-  assert.match((await roc4mllm(["setup", "--dry-run"])).stdout, /1\. libtorch \(done\).*2\. addon \(done\)/s);
+  // The libtorch of the first time is that of every later one, LIBTORCH or not.
+  for (const given of [{}, { LIBTORCH: "" }]) {
+    const plan = await roc4mllm(["setup", "--dry-run"], given);
+    assert.match(plan.stdout, /1\. libtorch \(done\).*2\. addon \(done\)/s);
+  }
+});
+
+test("set-up says where it cannot write, and what is missing, before it does anything", async () => {
+  for (const unwritable of [join(project, "app.mjs/home"), "/proc/home"]) {
+    const { code, stderr } = await roc4mllm(["setup"], { ROC4MLLM_HOME: unwritable });
+    assert.equal(code, 5);
+    assert.match(stderr, /cannot be written .*Set ROC4MLLM_HOME to a folder that can be/);
+  }
+  const fresh = join(base, "fresh");
+  const main = join(installed, "dist/src/cli/main.js");
+  const { code, stderr } = await end(process.execPath, [main, "setup"], { ROC4MLLM_HOME: fresh, PATH: base });
+  assert.equal(code, 5);
+  assert.match(stderr, /CMake 3\.18 or later is not on the PATH.*no C\+\+17 compiler.*Nothing was fetched or built/s);
 });
 
 test("ES modules, CommonJS and the command line score a photo", async () => {
