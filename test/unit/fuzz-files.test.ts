@@ -27,6 +27,16 @@ for (const reader of FILE_READERS) {
   });
 }
 
+test("a broken Parquet file ends no process by an error that nobody waits for", async () => {
+  const reader = FILE_READERS.find(({ name }) => name === "predictions");
+  assert.ok(reader);
+  for (const index of [1588, 3660]) {
+    await assert.rejects(async () => reader.read(mutantOf(reader, 11, index)), { code: "DATA_INVALID" });
+    // The test runner counts an unhandled rejection that comes by then.
+    await new Promise((passed) => setTimeout(passed, 20));
+  }
+});
+
 /** Why we refuse what Python reads. */
 const STRICTER: readonly RegExp[] = [
   // Neither says anything of a tensor: a file that has it was not written by a safetensors writer, or is damaged.

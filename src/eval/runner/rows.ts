@@ -1,7 +1,7 @@
 /** Rows of a table in a file: CSV, JSON Lines, a JSON array or Parquet. */
 import { extname } from "node:path";
 import { parse } from "csv-parse/sync";
-import { parquetReadObjects } from "hyparquet";
+import { parquetReadObjects, type Compressors } from "hyparquet";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { decodeText, readBytes } from "../../files/index.js";
@@ -39,7 +39,7 @@ async function recordsOf(file: string, bytes: Uint8Array<ArrayBuffer>, notes: st
     case ".parquet": {
       // Reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
       const { compressors } = await import("hyparquet-compressors");
-      return records.parse(await parquetReadObjects({ file: bytes.buffer, compressors }));
+      return records.parse(await parquetObjects(bytes.buffer, compressors));
     }
     case ".jsonl":
     case ".ndjson":
@@ -47,6 +47,24 @@ async function recordsOf(file: string, bytes: Uint8Array<ArrayBuffer>, notes: st
       return jsonRecords(file, decodeText(bytes, file, { notes }));
     default:
       return csvRecords(decodeText(bytes, file, { notes }));
+  }
+}
+
+/**
+ * The rows of a Parquet file. Where the reader gives up before it waits for the columns that it has begun, their faults
+ * would end the process as unhandled: so no column gets its bytes before it is known whether the reader goes on.
+ */
+async function parquetObjects(bytes: ArrayBuffer, compressors: Compressors): Promise<object[]> {
+  let hasFailed = false;
+  const slice = async (start: number, end?: number): Promise<ArrayBuffer> => {
+    await new Promise(setImmediate);
+    return hasFailed ? new Promise<never>(() => undefined) : bytes.slice(start, end);
+  };
+  try {
+    return await parquetReadObjects({ file: { byteLength: bytes.byteLength, slice }, compressors });
+  } catch (error) {
+    hasFailed = true;
+    throw error;
   }
 }
 
