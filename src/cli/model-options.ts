@@ -1,5 +1,6 @@
 /** The options by which a command is told how a checkpoint computes. */
 import { Option, type Command } from "commander";
+import type { ScoreScale } from "../data/types.js";
 import type { Model } from "../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import type { DType } from "../torch/index.js";
@@ -18,6 +19,8 @@ export interface ModelFlags {
   readonly device?: string;
   readonly dtype?: DType;
   readonly threads?: number;
+  /** Of results; see LoadOptions. */
+  readonly scale?: ScoreScale;
 }
 
 /** Adds the options of {@link ModelFlags}. */
@@ -46,12 +49,12 @@ export async function loadNamed(
   onFound?: (found: FoundModel) => void,
 ): Promise<Model> {
   const { load } = await context.engine();
-  const { resize, device, dtype, threads } = flags;
+  const { resize, device, dtype, threads, scale } = flags;
   const { folder, visionTower, base } = await findModel(name, flags, context).then((found) => {
     onFound?.(found);
     return found;
   });
-  return load(folder, { resize, visionTower, base, device, dtype, threads, signal: context.signal });
+  return load(folder, { resize, visionTower, base, device, dtype, threads, scale, signal: context.signal });
 }
 
 /** All that a model's scores depend on beside the pictures, as plain JSON: kept scores have to be of the same. */

@@ -9,6 +9,7 @@ import type { Context } from "./io.js";
 import { failureExitCode, isFailure, resultLine } from "./json.js";
 import { addModelOptions, loadNamed, type ModelFlags } from "./model-options.js";
 import { KeptScores } from "./kept-scores.js";
+import { parseScale } from "./numbers.js";
 import { createProgress, type Progress } from "./progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "./table.js";
 
@@ -147,6 +148,11 @@ export function scoreCommand(context: Context): Command {
     )
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
     .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
+    .option(
+      "--scale <min,max>",
+      "lowest and highest score of the results (default: of the ratings that the checkpoint was trained on)",
+      parseScale,
+    )
     .option("--sort", "best first (default: the order of the inputs)")
     .option(
       "--resume <file>",

@@ -74,7 +74,7 @@ async function describe(
 /** The run's pictures; those of official files that are not there by their number. */
 async function picturesOf(spec: Spec, training: Training, progress: TrainProgress): Promise<Pictures> {
   const { validation: validationFraction, mostTraining = Infinity, mostValidation } = spec.data;
-  const none: RunData = { train: [], validation: [], scale: spec.scale };
+  const none: RunData = { train: [], validation: [], scale: spec.scale ?? training.USUAL_SCALE };
   const dataset = await readIfThere(spec, validationFraction);
   if (dataset === undefined) {
     const { kind } = spec.dataFlags;

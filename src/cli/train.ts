@@ -82,7 +82,7 @@ export function trainCommand(context: Context): Command {
     .option("--score-tokens <n>", "score tokens, where the checkpoint has none", whole(2), 10)
     .option(
       "--scale <min,max>",
-      "that scores are given on, where the checkpoint has no score tokens; ratings are brought to it (default: 1,10)",
+      "that scores are given on; ratings are brought to it (default: they are given on that of the ratings)",
       parseScale,
     )
     .option("--templates <file>", "questions and answers (JSON), instead of the checkpoint's")
@@ -188,7 +188,7 @@ async function specOfFlags(flags: Flags): Promise<Spec> {
     ...(visionTower !== undefined && { visionTower }),
     strategy: flags.strategy ?? templates?.strategy ?? "roc",
     scoreTokens,
-    scale: flags.scale ?? { min: 1, max: 10 },
+    scale: flags.scale,
     isFromFile: false,
     dataFolder: data,
     dataFlags: flags,
@@ -236,12 +236,23 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
   if (isFirst) await checkWritable(spec.out);
   const { folder: base, visionTower } = await findModel(spec.model, spec, context);
   const own = await ownScale(strategy, base);
-  const isChosen = spec.isFromFile || flags.scale !== undefined;
-  const scale = isChosen ? spec.scale : (own ?? spec.scale);
-  const start = { strategy, n, ...scale, weights, device, visionTower, conversation, ...(templates && { templates }) };
+  const scale = spec.scale ?? own ?? training.USUAL_SCALE;
+  // Where nobody chose a scale, scores come out as the data has them.
+  const ratings = spec.scale ? {} : { ratingScale: data.scale };
+  const start = {
+    strategy,
+    n,
+    ...scale,
+    ...ratings,
+    weights,
+    device,
+    visionTower,
+    conversation,
+    ...(templates && { templates }),
+  };
   if (isFirst) {
     await tellUntrained(spec, data, base, progress);
-    tellScale(scale, data.scale, own !== undefined, progress);
+    tellScale(scale, data.scale, spec.scale !== undefined, progress);
     for (const note of training.planNotes(data, options, group?.worldSize)) progress.line(`note: ${note}`);
   }
   const events = training.runTraining({
@@ -276,12 +287,11 @@ async function ownScale(strategy: StrategyName, base: string): Promise<ScoreScal
   return vocabularyFromConfig({ ...(typeof config === "object" && config) })?.scale;
 }
 
-/** Says that scores will come out on another scale than the data's. */
-function tellScale(out: ScoreScale, data: ScoreScale, isOwn: boolean, progress: TrainProgress): void {
-  if (out.min === data.min && out.max === data.max) return;
-  const how = isOwn ? "that of the checkpoint's score tokens" : "choose it by --scale, or scale in the configuration";
+/** Says where scores will come out on another scale than the data's, which somebody chose. */
+function tellScale(out: ScoreScale, data: ScoreScale, isChosen: boolean, progress: TrainProgress): void {
+  if (!isChosen || (out.min === data.min && out.max === data.max)) return;
   progress.line(
-    `note: scores will come out on ${out.min} to ${out.max} (${how}); ` +
+    `note: scores will come out on ${out.min} to ${out.max}, as --scale or the configuration has it; ` +
       `the ratings of ${data.min} to ${data.max} are brought to it.`,
   );
 }

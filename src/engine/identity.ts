@@ -2,13 +2,18 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { digestFile } from "../files/index.js";
+import { z } from "zod";
+import { digestFile, readJson } from "../files/index.js";
 import { placesOf } from "../models/places.js";
 import { towerElsewhere } from "../models/registry.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
-  /^(config|adapter_config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^mm_projector\.bin$|^((pytorch_)?model.*|adapter_model)\.(safetensors|bin)(\.index\.json)?$/;
+  /^(config|adapter_config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^mm_projector\.bin$|^((pytorch_)?model.*|adapter_model)\.(safetensors|bin)$/;
+
+/** Shard indexes, of variants too. */
+const INDEX = /\.(safetensors|bin)\.index(\.\w+)?\.json$/;
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
 /** A name under which the hub's cache keeps a snapshot: its commit. */
 const COMMIT = /^[0-9a-f]{40}$/;
@@ -33,8 +38,19 @@ export async function digestCheckpoint(
 }
 
 async function partsOf(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => PARTS.test(name)).sort();
-  return names.map((name) => join(folder, name));
+  const names = await readdir(folder);
+  const listed = await Promise.all(
+    names.filter((name) => INDEX.test(name)).map((name) => shardsOf(join(folder, name))),
+  );
+  const shards = new Set(listed.flat());
+  const parts = names.filter((name) => PARTS.test(name) || INDEX.test(name) || shards.has(name));
+  return parts.sort().map((name) => join(folder, name));
+}
+
+/** The files that a shard index lists, whatever their names; none where it is broken, which the loader tells. */
+async function shardsOf(index: string): Promise<string[]> {
+  const parsed = indexSchema.safeParse(await readJson(index).catch(() => undefined));
+  return parsed.success ? Object.values(parsed.data.weight_map) : [];
 }
 
 export interface DigestOptions {

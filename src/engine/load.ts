@@ -12,6 +12,7 @@ import {
   saveTemplates,
   strategyOf,
   type RocTemplates,
+  type Scale,
   type Strategy,
   type StrategyParts,
 } from "../roc/index.js";
@@ -35,6 +36,8 @@ export interface LoadOptions {
   readonly visionTower?: string | undefined;
   /** How a picture that is not square gets into a square; default: as the checkpoint's files say. */
   readonly resize?: ResizeMode | undefined;
+  /** Lowest and highest score of results; default: of the ratings that it was trained on, else of its scores. */
+  readonly scale?: Scale | undefined;
   /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
   readonly base?: string | undefined;
   /**
@@ -57,8 +60,9 @@ export interface LoadOptions {
  */
 export async function load(checkpoint: string | URL, options: LoadOptions = {}): Promise<Model> {
   const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
-  const { signal, device, dtype, visionTower, resize, base, threads } = options;
+  const { signal, device, dtype, visionTower, resize, base, threads, scale } = options;
   checkThreads(threads);
+  checkScale(scale);
   const { home } = await placesOf(folder, base);
   const { strategy, templates, conversation } = await readStrategy(home);
   checkAborted(signal, folder);
@@ -71,7 +75,7 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   try {
     checkAborted(signal, folder);
     checkRows(strategy, model.vocabSize, folder);
-    return createModel({ model, processor, strategy, templates }, name, { digest, resize, threads });
+    return createModel({ model, processor, strategy, templates }, name, { digest, resize, threads, scale });
   } catch (error) {
     model.dispose();
     throw error;
@@ -110,6 +114,12 @@ async function readStrategy(folder: string): Promise<Scoring> {
   }
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
   throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);
+}
+
+/** @throws RocError USAGE */
+function checkScale(scale: Scale | undefined): void {
+  if (!scale || (Number.isFinite(scale.max - scale.min) && scale.min < scale.max)) return;
+  throw new RocError("USAGE", `The scale ${scale.min} to ${scale.max} is none: give the lowest and the highest score.`);
 }
 
 function checkRows({ vocabulary }: Strategy, rows: number, folder: string): void {

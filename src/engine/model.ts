@@ -3,7 +3,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { isRocError, RocError, type ErrorCode } from "../errors.js";
 import { withImage, type DecodeOptions, type ResizeMode } from "../image/index.js";
 import type { ImageBatch } from "../models/types.js";
-import { readAnswers, scoreNames, type RocTemplates, type StrategyParts } from "../roc/index.js";
+import {
+  ratingsFrom,
+  readAnswers,
+  scoreNames,
+  type Scale,
+  type RocTemplates,
+  type StrategyParts,
+} from "../roc/index.js";
 import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { scoreOne } from "./one.js";
@@ -33,6 +40,8 @@ export interface ModelOptions {
   readonly digest?: string | undefined;
   /** How pictures were asked to get into a square; default: as the checkpoint says. */
   readonly resize?: ResizeMode | undefined;
+  /** Of results; default as {@link Model.scale}. */
+  readonly scale?: Scale | undefined;
   /** Threads that score a picture; default: by the model's size and the cores, as `threadsWorth()` says. */
   readonly threads?: number | undefined;
 }
@@ -51,10 +60,13 @@ class RocModel implements Model {
   #worth: number | undefined;
 
   constructor(
-    private readonly parts: StrategyParts,
+    private parts: StrategyParts,
     readonly name: string,
     private readonly options: ModelOptions,
-  ) {}
+  ) {
+    const { scale: ratingScale } = options;
+    if (ratingScale) this.parts = { ...parts, templates: { ...parts.templates, ratingScale } };
+  }
 
   get digest(): string | undefined {
     return this.options.digest;
@@ -63,11 +75,19 @@ class RocModel implements Model {
   get settings(): Readonly<Record<string, unknown>> {
     const { dtype, device } = this.parts.model;
     const [kind] = device.split(":");
-    return { ...this.method, dtype, device: kind, resize: this.options.resize ?? null, torch: torchVersion() };
+    return {
+      ...this.method,
+      scale: this.scale,
+      dtype,
+      device: kind,
+      resize: this.options.resize ?? null,
+      torch: torchVersion(),
+    };
   }
 
   get scale(): Model["scale"] {
-    return this.parts.strategy.scale;
+    const { strategy, templates } = this.parts;
+    return templates.ratingScale ?? strategy.scale;
   }
 
   get method(): ScoringMethod {
@@ -149,13 +169,18 @@ class RocModel implements Model {
       // The released answer ends in a blank.
       const text = answer?.text.trimEnd() ?? "";
       if (!reading) return unclear(file, text);
-      const { value: score, std, distribution } = reading;
-      const others = names.flatMap((name, i) =>
-        i === main ? [] : [[name, answer?.scores[i]?.value ?? null] as const],
-      );
+      const { scale } = this;
+      const given = ratingsFrom(strategy.scale, scale);
+      const { std, distribution } = reading;
+      const others = names.flatMap((name, i) => {
+        const value = answer?.scores[i]?.value;
+        return i === main ? [] : [[name, value === undefined ? null : given(value)] as const];
+      });
       const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
       const comment = answer.comment !== undefined && { comment: answer.comment };
-      const read = { score, scale: strategy.scale, std, distribution, ...attributes, ...comment };
+      const stretch = (scale.max - scale.min) / (strategy.scale.max - strategy.scale.min);
+      const spread = std === null ? null : std * stretch;
+      const read = { score: given(reading.value), scale, std: spread, distribution, ...attributes, ...comment };
       return { file, ...(damaged !== undefined && { damaged }), ...read, answer: text, model: this.name };
     } catch (error) {
       return failure(file, error);

@@ -34,7 +34,7 @@ export interface ScoreResult {
   readonly std: number | null;
   /** Probabilities of evenly spaced ratings from `scale.min` to `scale.max`. */
   readonly distribution: readonly number[] | null;
-  /** The scores of single aspects by name, where the checkpoint's canonical answer holds several. */
+  /** The scores of single aspects by name, on {@link scale} too, where the checkpoint's canonical answer holds several. */
   readonly attributes?: Readonly<Record<string, number | null>>;
   /** What the model wrote about the picture, where its answers hold a comment. */
   readonly comment?: string;
@@ -64,6 +64,7 @@ export interface ScoringMethod {
 export interface Model {
   /** As in {@link ScoreResult.model}. */
   readonly name: string;
+  /** That of the ratings it was trained on where the checkpoint says so, else of its scores. */
   readonly scale: Scale;
   /**
    * SHA-256 over every byte of the checkpoint, of a vision tower that lies elsewhere too, 64 hex digits; undefined for a

@@ -6,6 +6,7 @@ export {
   addScoreTokens,
   POSITION_TOKEN,
   scoreToken,
+  ratingsFrom,
   toScale,
   vocabularyFromConfig,
   voteTargets,

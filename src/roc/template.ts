@@ -83,6 +83,9 @@ export const templatesSchema = z
     strategy: z.enum(STRATEGY_NAMES).optional().describe("How scores are written and read; without it `roc`"),
     scale: scale.optional().describe("Of the scores, where no score tokens say it (`level`, `direct`)"),
     levels: z.array(z.string().min(1)).min(2).optional().describe("Words of `level`, worst first"),
+    ratingScale: scale
+      .optional()
+      .describe("Of the ratings that it was trained on, where that is another; results are given on it"),
   })
   .refine(
     ({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)),
@@ -106,6 +109,8 @@ export interface RocTemplates {
   readonly scale?: { readonly min: number; readonly max: number } | undefined;
   /** Words of `level`, worst first; default {@link LEVELS}. */
   readonly levels?: readonly string[] | undefined;
+  /** Of the ratings that it was trained on, where that is not the scores' own; results are given on it. */
+  readonly ratingScale?: { readonly min: number; readonly max: number } | undefined;
 }
 
 /** The texts of the released code: its question in training, then the one it asks in inference. */

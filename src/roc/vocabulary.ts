@@ -172,6 +172,12 @@ export function toScale(value: number, from: Scale, to: Scale): number {
   return to.min + ((value - from.min) * (to.max - to.min)) / (from.max - from.min);
 }
 
+/** Brings scores to the ratings' scale where there is another one, without any rounding where there is none. */
+export function ratingsFrom(scale: Scale, ratings: Scale | undefined): (score: number) => number {
+  const isSame = ratings === undefined || (ratings.min === scale.min && ratings.max === scale.max);
+  return isSame ? (score) => score : (score) => toScale(score, scale, ratings);
+}
+
 /**
  * Votes as the N probabilities that the T_s are trained towards.
  *

@@ -122,8 +122,11 @@ export const runSchema = z.strictObject({
   scoreTokens: z.number().int().min(2).default(10).describe("N, where the checkpoint has no score tokens"),
   scale: z
     .strictObject({ min: z.number().describe("Lowest score"), max: z.number().describe("Highest score") })
-    .default({ min: 1, max: 10 })
-    .describe("Of the scores that the checkpoint gives, where it has no score tokens yet; labels are brought to it"),
+    .optional()
+    .describe(
+      "Of the scores that the checkpoint gives; labels are brought to it. Without it scores are learned on the score " +
+        "tokens' scale (1 to 10 where there are none yet) and given on that of the labels",
+    ),
   loss: z
     .union([z.enum(presets), weights])
     .default("paper")

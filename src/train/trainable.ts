@@ -1,6 +1,7 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
 import { digestModel } from "../engine/index.js";
 import { RocError } from "../errors.js";
+import type { ScoreScale } from "../data/index.js";
 import type { Settings } from "../files/index.js";
 import type { RgbImage } from "../image/types.js";
 import { placesOf } from "../models/places.js";
@@ -16,6 +17,9 @@ export interface Trainable {
   readonly prepare: (image: RgbImage) => RgbImage;
 }
 
+/** Of scores where nobody says another. */
+export const USUAL_SCALE: ScoreScale = { min: 1, max: 10 };
+
 export interface StartOptions extends ScoreTokenOptions {
   /** How scores are written and read; default: the checkpoint's own, else "roc". */
   readonly strategy?: StrategyName;
@@ -24,6 +28,8 @@ export interface StartOptions extends ScoreTokenOptions {
   readonly device?: string;
   /** Of the weights. Default float32. */
   readonly dtype?: Precision;
+  /** Of the data's ratings: results of the trained checkpoint are given on it. Default: on that of its scores. */
+  readonly ratingScale?: ScoreScale | undefined;
   /** Folder of the vision tower, and how prompts are framed: as `loadMllm` takes them. */
   readonly visionTower?: string | undefined;
   readonly conversation?: string | undefined;
@@ -40,11 +46,16 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
   const { model, processor } = await loadMllm(folder, { dtype, device, visionTower, conversation });
   const name = options.strategy ?? templates?.strategy ?? "roc";
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
-  const { min = 1, max = 10 } = options;
+  const { min = USUAL_SCALE.min, max = USUAL_SCALE.max } = options;
   const strategy = createStrategy(name, { vocabulary, scale: { min, max }, levels: templates?.levels });
-  const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name };
+  const ratingScale = otherThan(strategy.scale, options.ratingScale);
+  const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name, ratingScale };
   const parts = { model, processor, strategy, templates: vocabulary ? texts : { ...texts, scale: strategy.scale } };
   return { parts, prepare: (image) => processor.pixels(image) };
+}
+
+function otherThan({ min, max }: ScoreScale, given: ScoreScale | undefined): ScoreScale | undefined {
+  return given?.min === min && given.max === max ? undefined : given;
 }
 
 /**
@@ -53,7 +64,13 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
  */
 export async function startSettings(folder: string, options: StartOptions = {}): Promise<Settings> {
   const { home } = await placesOf(folder);
-  const { templates = (await loadTemplates(home)) ?? DEFAULT_TEMPLATES, strategy, n, min = 1, max = 10 } = options;
+  const {
+    templates = (await loadTemplates(home)) ?? DEFAULT_TEMPLATES,
+    strategy,
+    n,
+    min = USUAL_SCALE.min,
+    max = USUAL_SCALE.max,
+  } = options;
   const { prompts, answers, levels } = templates;
   return {
     base: await digestModel(folder, { visionTower: options.visionTower }),

@@ -24,6 +24,19 @@ test("a snapshot of the hub's cache has the repository's name, not 40 digits", (
   assert.equal(checkpointName("/runs/tad/checkpoint-500", digest), "tad/checkpoint-500@88888888");
 });
 
+test("shards count by the index that lists them, whatever they are called", async () => {
+  const place = join(folder, "sharded");
+  mkdirSync(place);
+  writeFileSync(join(place, "model.safetensors.index.fp16.json"), JSON.stringify({ weight_map: { a: "first.part" } }));
+  writeFileSync(join(place, "first.part"), "weights");
+  writeFileSync(join(place, "other.part"), "weights");
+  const before = await digestCheckpoint(place);
+  writeFileSync(join(place, "other.part"), "others");
+  assert.equal(await digestCheckpoint(place), before);
+  writeFileSync(join(place, "first.part"), "Weights");
+  assert.notEqual(await digestCheckpoint(place), before);
+});
+
 test("a checkpoint's name is its folder's with a digest that any part of it changes", async () => {
   const weights = Buffer.alloc(3 * 2 ** 20, 7);
   const write = (name: string, data: string | Buffer): void => writeFileSync(join(folder, name), data);

@@ -97,6 +97,33 @@ test("results come in the order of the inputs, each as if it were the only one",
   assert.deepEqual(alone, [results[3]]);
 });
 
+test("scores, attributes, spreads and answers come on the scale of the ratings, or on one that is asked for", async () => {
+  const answers = ["All {overall}, light {light}."];
+  const own = { min: 1, max: 10 };
+  const score = async (ratingScale?: typeof own, scale?: typeof own) => {
+    using model = createModel(fakeParts({ ...ONE, answers, ...(ratingScale && { ratingScale }) }), "m", { scale });
+    const [result] = await all(model, files[0] as string);
+    assert.ok(result && !isFailure(result) && result.std !== null);
+    assert.deepEqual(result.scale, scale ?? ratingScale ?? own);
+    assert.deepEqual(model.scale, result.scale);
+    return { ...result, std: result.std, light: result.attributes?.["light"] ?? NaN };
+  };
+  const plain = await score();
+  assert.deepEqual(await score(own), plain, "the same scale changes no digit");
+  for (const [given, scale] of [
+    [await score({ min: 0, max: 100 }), { min: 0, max: 100 }],
+    [await score({ min: 0, max: 100 }, { min: -1, max: 1 }), { min: -1, max: 1 }],
+  ] as const) {
+    const to = (value: number): number => scale.min + ((value - 1) / 9) * (scale.max - scale.min);
+    const close = (found: number, wanted: number): void => assert.ok(Math.abs(found - wanted) < 1e-9, `${found}`);
+    close(given.score, to(plain.score));
+    close(given.light, to(plain.light));
+    close(given.std, (plain.std * (scale.max - scale.min)) / 9);
+    assert.deepEqual(given.distribution, plain.distribution);
+    assert.equal(given.answer, fillAnswer(answers[0] as string, [given.score, given.light]));
+  }
+});
+
 test("inputs are paths, bytes, streams or named ones, in arrays, iterables and streams of objects", async () => {
   using model = createModel(fakeParts(ONE));
   const [path = ""] = files;

@@ -1,7 +1,7 @@
 /** Regression without decoupling (Eq. 3 and 4): a score token stands in the text, and carries both losses. */
 import { RocError } from "../../errors.js";
 import type { Strategy } from "../strategy.js";
-import { scoreToken, type ScoreVocabulary } from "../vocabulary.js";
+import { ratingsFrom, scoreToken, type ScoreVocabulary } from "../vocabulary.js";
 import { readByCandidates } from "./candidates.js";
 
 export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
@@ -19,11 +19,13 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
         const expected = `${scoreIds[0]} to ${scoreIds.at(-1)}`;
         throw new RocError("TOKENIZER_INVALID", `The score tokens ${texts[0]}... have not the ids ${expected}.`);
       }
+      const shown = ratingsFrom(scale, parts.templates.ratingScale);
+      const numbers = values.map((value) => shown(value).toFixed(2));
       return readByCandidates(parts, images, { texts, values }).map(({ scores, text }) => ({
         scores,
         stem: text,
         // A person reads numbers.
-        text: texts.reduceRight((shown, token, i) => shown.replaceAll(token, (values[i] as number).toFixed(2)), text),
+        text: texts.reduceRight((known, token, i) => known.replaceAll(token, numbers[i] as string), text),
       }));
     },
   };

@@ -1,6 +1,6 @@
 /** The paper's method: T_p in the text, the score beside it. */
 import { scoreByPrefill } from "../prefill.js";
-import { POSITION_TOKEN, type ScoreVocabulary } from "../vocabulary.js";
+import { POSITION_TOKEN, ratingsFrom, type ScoreVocabulary } from "../vocabulary.js";
 import { fillAnswer, renderAnswer } from "../template.js";
 import type { Strategy } from "../strategy.js";
 
@@ -12,13 +12,15 @@ export function rocStrategy(vocabulary: ScoreVocabulary): Strategy {
     write: () => POSITION_TOKEN,
     slotIds: [vocabulary.positionId],
     read(parts, images) {
-      const [answer = ""] = parts.templates.answers;
+      const { answers, ratingScale } = parts.templates;
+      const [answer = ""] = answers;
+      const shown = ratingsFrom(vocabulary.scale, ratingScale);
       return scoreByPrefill({ ...parts, vocabulary }, images).map((scores) => ({
         scores,
         stem: renderAnswer(answer).text,
         text: fillAnswer(
           answer,
-          scores.map(({ value }) => value),
+          scores.map(({ value }) => shown(value)),
         ),
       }));
     },
