@@ -250,6 +250,7 @@ async function runProcess(spec: Spec, flags: Flags, context: Context, group?: Pr
     conversation,
     ...(templates && { templates }),
   };
+  await training.checkStart(base, start);
   if (isFirst) {
     await tellUntrained(spec, data, base, progress);
     tellScale(scale, data.scale, spec.scale !== undefined, progress);

@@ -43,6 +43,18 @@ export const COLUMNS = {
 const MEANINGS: readonly string[] = Object.keys(COLUMNS);
 const VOTES_COLUMN = /^votes_(\d+)$/;
 
+/** What the score is called in answers, where attributes stand by their names. */
+const SCORE_PLACEHOLDER = "overall";
+/** Columns of an evaluation's table, beside those of {@link COLUMNS}. */
+const RESULT_COLUMN = /^(error|references|predicted_.*)$/;
+/** What to do about two columns where one is meant. */
+const RENAME = 'Rename one of them, or list the columns that are attributes in dataset.json as "attributes".';
+
+/** The attributes of a file: how each is written, by its name without regard to case and blanks. */
+type AttributeNames = Map<string, string>;
+
+type RowOptions = RecordOptions & { readonly names: AttributeNames };
+
 /** A row's values by column: text from a CSV, anything from JSON. */
 interface Values {
   /** File and line. */
@@ -64,8 +76,9 @@ export async function csvRecords(file: string, options: RecordOptions): Promise<
   if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" stands there twice`, REMEDY);
   const rows = table.rows.map((row) => columns.map((name, i) => [name, row.at(i)] as const));
   const isRead = readColumns(rows, options);
+  const each: RowOptions = { ...options, names: new Map() };
   const records = rows.map((cells, i) =>
-    recordOf(valuesOf(`${file}, line ${table.rows[i]?.line ?? 0}`, cells.filter(isRead)), options),
+    recordOf(valuesOf(`${file}, line ${table.rows[i]?.line ?? 0}`, cells.filter(isRead)), each),
   );
   noteUnread(columns, options);
   checkSplits(records, (i) => `${file}, line ${table.rows[i]?.line ?? 0}`);
@@ -78,8 +91,9 @@ export async function jsonlRecords(file: string, options: RecordOptions): Promis
   if (lines.length === 0) throw invalid(file, "is empty", REMEDY);
   const rows = lines.map(({ text, line }) => Object.entries(parseObject(text, `${file}, line ${line}`)));
   const isRead = readColumns(rows, options);
+  const each: RowOptions = { ...options, names: new Map() };
   const records = rows.map((entries, i) =>
-    recordOf(valuesOf(`${file}, line ${lines[i]?.line ?? 0}`, entries.filter(isRead)), options),
+    recordOf(valuesOf(`${file}, line ${lines[i]?.line ?? 0}`, entries.filter(isRead)), each),
   );
   const keys = new Set<string>();
   for (const entries of rows) for (const [key] of entries) keys.add(key);
@@ -142,17 +156,22 @@ function valuesOf(where: string, cells: Cells): Values {
   for (const [name, value] of cells) {
     const lower = name.toLowerCase();
     if (value === null || (value === "" && !VOTES_COLUMN.test(lower))) continue;
+    if (hasMeaning(lower) && meant.has(lower)) throw fault(where, name, "stands there twice");
     if (hasMeaning(lower)) meant.set(lower, value);
     else others.set(name, value);
   }
   const nested = meant.get("attributes");
   if (typeof nested === "object" && nested !== null) {
-    for (const [name, value] of Object.entries(nested)) if (value !== null) others.set(name, value);
+    for (const [name, value] of Object.entries(nested)) {
+      if (value === null) continue;
+      if (others.has(name)) throw fault(where, name, 'stands there twice, once in "attributes"', RENAME);
+      others.set(name, value);
+    }
   }
   return { where, meant, others };
 }
 
-function recordOf(values: Values, options: RecordOptions): OwnRecord {
+function recordOf(values: Values, options: RowOptions): OwnRecord {
   const { meant, where } = values;
   const image = textOf(values, "image");
   if (image === undefined) throw fault(where, "image", "is empty");
@@ -221,13 +240,34 @@ function listOf(value: unknown, where: string): unknown[] {
   throw fault(where, "votes", "is no list of counts", "Write it as a JSON list, like [0, 3, 12, 5, 1].");
 }
 
-function attributesOf(values: Values, options: RecordOptions): Record<string, number> | undefined {
+function attributesOf(values: Values, options: RowOptions): Record<string, number> | undefined {
   const attributes: Record<string, number> = {};
   for (const [name, value] of values.others) {
     if (options.attributes && !options.attributes.has(name)) continue;
+    checkAttributeName(values, name, options.names);
     attributes[name] = numberOf(values, name, value, options);
   }
   return Object.keys(attributes).length > 0 ? attributes : undefined;
+}
+
+/** An attribute that could be taken for another column, or for the score itself, would silently replace it. */
+function checkAttributeName({ where }: Values, name: string, names: AttributeNames): void {
+  const plain = name.trim().replace(/\s+/g, " ").toLowerCase();
+  const other = names.get(plain);
+  if (other === name) return;
+  if (other !== undefined) {
+    throw fault(where, name, `differs from the column ${JSON.stringify(other)} by nothing but case or blanks`, RENAME);
+  }
+  const remedy = 'Rename it, or list the columns that are attributes, without it, in dataset.json as "attributes".';
+  if (plain === SCORE_PLACEHOLDER) {
+    throw fault(where, name, `is no name for an attribute: {${plain}} is the column "score" in answers`, remedy);
+  }
+  if (hasMeaning(plain))
+    throw fault(where, name, `is no name for an attribute: the column "${plain}" is called so`, remedy);
+  if (RESULT_COLUMN.test(plain)) {
+    throw fault(where, name, "is no name for an attribute: a column of evaluations is called so", remedy);
+  }
+  names.set(plain, name);
 }
 
 function commentsOf(values: Values): string[] {

@@ -5,6 +5,7 @@
 export {
   addScoreTokens,
   POSITION_TOKEN,
+  presentScoreTokens,
   scoreToken,
   ratingsFrom,
   toScale,

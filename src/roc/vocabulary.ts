@@ -58,10 +58,9 @@ export function addScoreTokens(
   options: ScoreTokenOptions = {},
 ): ScoreVocabulary {
   const { n = 10, min = 1, max = 10, weights = LOSS_PRESETS.paper } = options;
-  if (!Number.isInteger(n) || n < 2) throw new RocError("USAGE", `n is ${n}; give at least 2 score tokens`);
-  const scale = checkScale({ min, max });
-  const present = vocabularyFromConfig(model.config);
-  if (present) return checkSame(present, n, scale);
+  const present = presentScoreTokens(model.config, options);
+  if (present) return present;
+  const scale = { min, max };
   const realRows = tokenizer.size;
   const tokens = [POSITION_TOKEN, ...Array.from({ length: n }, (_, index) => scoreToken(index))];
   const ids = tokenizer.addTokens(tokens);
@@ -74,6 +73,20 @@ export function addScoreTokens(
   const vocabulary = makeVocabulary(positionId, ids.slice(1), scale);
   Object.assign(model.config, configOf(vocabulary, weights));
   return vocabulary;
+}
+
+/**
+ * The score tokens that a checkpoint's `config.json` names, if there are any; needs no weights.
+ * @throws RocError USAGE for options that make no sense or contradict them; CONFIG_INVALID
+ */
+export function presentScoreTokens(
+  config: Readonly<Record<string, unknown>>,
+  { n = 10, min = 1, max = 10 }: ScoreTokenOptions = {},
+): ScoreVocabulary | undefined {
+  if (!Number.isInteger(n) || n < 2) throw new RocError("USAGE", `n is ${n}; give at least 2 score tokens`);
+  const scale = checkScale({ min, max });
+  const present = vocabularyFromConfig(config);
+  return present && checkSame(present, n, scale);
 }
 
 /** The released checkpoint's `config.json` keys. */

@@ -27,6 +27,14 @@ export { describePlan, describeSteps, runData } from "./plan.js";
 export type { PlanDescription, RunData, StepsDescription } from "./plan.js";
 export { checkAnswers, planNotes, untrainedLabels } from "./unused.js";
 export { runTraining, type RunPlan } from "./run.js";
-export { reopen, startFrom, startSettings, type StartOptions, type Trainable, USUAL_SCALE } from "./trainable.js";
+export {
+  reopen,
+  checkStart,
+  startFrom,
+  startSettings,
+  type StartOptions,
+  type Trainable,
+  USUAL_SCALE,
+} from "./trainable.js";
 export { makeDemo, type DemoOptions } from "./demo/make.js";
 export type { DemoReport } from "./demo/card.js";

@@ -84,7 +84,11 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
     const rating = (score: number, from: ScoreScale): number => toScale(score, from, strategy.scale);
     const labels: Record<string, Label> = { [name]: { score: rating(sample.score, scale), distribution } };
     for (const [attribute, score] of Object.entries(sample.attributes ?? {})) {
-      labels[attribute] = { score: rating(score, attributeScale({ name, ...dataset }, attribute)), distribution: null };
+      if (attribute !== name)
+        labels[attribute] = {
+          score: rating(score, attributeScale({ name, ...dataset }, attribute)),
+          distribution: null,
+        };
     }
     const { comments = [] } = sample;
     const rated = answers.filter(

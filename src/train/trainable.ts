@@ -1,12 +1,20 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
+import { join } from "node:path";
 import { digestModel } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import type { ScoreScale } from "../data/index.js";
-import type { Settings } from "../files/index.js";
+import { ifThere, readJson, type Settings } from "../files/index.js";
 import type { RgbImage } from "../image/types.js";
 import { placesOf } from "../models/places.js";
 import { loadMllm } from "../models/registry.js";
-import { addScoreTokens, createStrategy, DEFAULT_TEMPLATES, loadTemplates, strategyOf } from "../roc/index.js";
+import {
+  addScoreTokens,
+  createStrategy,
+  DEFAULT_TEMPLATES,
+  loadTemplates,
+  presentScoreTokens,
+  strategyOf,
+} from "../roc/index.js";
 import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../roc/index.js";
 import type { StrategyParts } from "../roc/index.js";
 import type { Precision } from "./options.js";
@@ -40,6 +48,7 @@ export interface StartOptions extends ScoreTokenOptions {
  * @throws RocError for a folder that is no checkpoint, or one whose score tokens contradict `options`
  */
 export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
+  await checkStart(folder, options);
   const { home } = await placesOf(folder);
   const { templates = await loadTemplates(home), device = "cpu", dtype = "float32" } = options;
   const { visionTower, conversation } = options;
@@ -56,6 +65,19 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
 
 function otherThan({ min, max }: ScoreScale, given: ScoreScale | undefined): ScoreScale | undefined {
   return given?.min === min && given.max === max ? undefined : given;
+}
+
+/**
+ * Checks score tokens against those of a checkpoint by its config.json alone, before gigabytes are read.
+ * @throws RocError USAGE where they contradict one another; CONFIG_INVALID, FILE_UNREADABLE
+ */
+export async function checkStart(folder: string, options: StartOptions = {}): Promise<void> {
+  const { home } = await placesOf(folder);
+  const { templates = await loadTemplates(home) } = options;
+  if (!usesScoreTokens(options.strategy ?? templates?.strategy ?? "roc")) return;
+  const config = await ifThere(readJson(join(home, "config.json")));
+  // One that is not there, or no object, is told by loading.
+  if (typeof config === "object" && config !== null) presentScoreTokens({ ...config }, options);
 }
 
 /**

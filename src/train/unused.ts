@@ -62,12 +62,20 @@ function voteNotes(count: number, scoreTokens: boolean): string[] {
 }
 
 /**
- * Checks that every picture has what one of the answer templates needs.
- * @throws RocError DATA_INVALID naming what is missing
+ * Checks that every picture has what one of the answer templates needs, and no attribute the score's place.
+ * @throws RocError DATA_INVALID naming what is missing or stands in its place
  */
 export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTemplates, "answers">): void {
   // The first placeholder of the first answer stands for the data set's score.
   const [score = ""] = answers.flatMap(scoreNames);
+  const replaced = samples.find(({ attributes }) => attributes && Object.hasOwn(attributes, score));
+  if (replaced) {
+    throw new RocError(
+      "DATA_INVALID",
+      `{${score}}, the first placeholder of the first answer, stands for the score, but ${replaced.id} has an attribute ` +
+        `"${score}" too. Call the placeholder otherwise in --templates or "templates", as {overall}, or rename the attribute.`,
+    );
+  }
   const needs = answers.map((answer) => ({ names: scoreNames(answer), commented: hasComment(answer) }));
   const lacking = (sample: Sample, { names, commented }: (typeof needs)[number]): string[] => [
     ...names.filter((name) => name !== score && sample.attributes?.[name] === undefined),

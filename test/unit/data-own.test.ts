@@ -196,3 +196,43 @@ test("a card that is wrong, no label file, and several", async (t) => {
   await rm(join(folder, "labels.csv"));
   await assert.rejects(readOwn(folder), { code: "FILE_NOT_FOUND", message: /has no label file; put a CSV/ });
 });
+
+test("attributes that could be taken for the score, for another column or for one another are refused", async (t) => {
+  const folder = await datasetFolder(t, "own-csv");
+  await paint(folder, ["a.jpg", "b.jpg"]);
+  const card = async (more: object = {}): Promise<void> =>
+    writeFile(join(folder, "dataset.json"), JSON.stringify({ scale: { min: 1, max: 5 }, ...more }));
+  const readFrom = async (file: string, text: string) => {
+    await writeFile(join(folder, file), text);
+    return readOwn(folder, { file });
+  };
+  const csv = (column: string): string => `image,score,light,${column}\na.jpg,3,1,2\nb.jpg,3,1,2\n`;
+  await card();
+  for (const [name, why] of [
+    ["overall", /own\.csv, line 2, column "overall": .*\{overall\} is the column "score"/],
+    ["Overall", /column "Overall"/],
+    ["error", /a column of evaluations/],
+    ["predicted_light", /a column of evaluations/],
+  ] as const) {
+    await assert.rejects(readFrom("own.csv", csv(name)), { code: "DATA_INVALID", message: why }, name);
+  }
+  const json = (line: object): string => `{"image": "a.jpg", "score": 3, "light": 2}\n${JSON.stringify(line)}\n`;
+  const row = { image: "b.jpg", score: 3 };
+  for (const [more, why] of [
+    [{ attributes: { overall: 1 } }, /own\.jsonl, line 2, column "overall"/],
+    [{ attributes: { score: 1 } }, /column "score": is no name for an attribute/],
+    [{ attributes: { Comment: 1 } }, /column "Comment": is no name for an attribute/],
+    [{ attributes: { " score": 1 } }, /column " score": is no name/],
+    [{ light: 1, attributes: { light: 2 } }, /column "light": stands there twice/],
+    [{ attributes: { Light: 1 } }, /"Light": differs from the column "light" by nothing but case or blanks/],
+    [{ "light ": 1 }, /"light ": differs from the column "light"/],
+    [{ Score: 1 }, /column "Score": stands there twice/],
+  ] as const) {
+    const text = json({ ...row, ...more });
+    await assert.rejects(readFrom("own.jsonl", text), { code: "DATA_INVALID", message: why }, text);
+  }
+  // The card may say that they are no attributes.
+  await card({ attributes: ["light"] });
+  const { samples } = await readFrom("own.csv", csv("overall"));
+  assert.deepEqual(samples[0]?.attributes, { light: 1 });
+});

@@ -3,10 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import sharp from "sharp";
+import type { Sample } from "../../src/data/index.js";
+import { RocError } from "../../src/errors.js";
 import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/collate.js";
+import { Feed } from "../../src/train/feed.js";
 import { flipHorizontally, PixelCache } from "../../src/train/pixels.js";
 import { precisionOf } from "../../src/train/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
@@ -120,6 +124,33 @@ test("pixels are decoded once within the limit, and mirrored without touching th
   await assert.rejects(cache.of(b), { code: "FILE_NOT_FOUND" }, "the second one was over the limit");
   assert.deepEqual([...flipHorizontally(first as RgbImage).data], [9, 9, 9, 0, 0, 0]);
   assert.deepEqual([...(first as RgbImage).data], [0, 0, 0, 9, 9, 9]);
+});
+
+test("of a batch of many pictures no more than four are decoded at once", async () => {
+  let inFlight = 0;
+  let most = 0;
+  const read = async (file: string, use: (image: RgbImage) => RgbImage): Promise<RgbImage> => {
+    most = Math.max(most, ++inFlight);
+    await setImmediate();
+    inFlight -= 1;
+    if (file.endsWith("7")) throw new RocError("IMAGE_BROKEN", `${file} is broken`);
+    return use({ width: 1, height: 1, data: Uint8Array.of(Number(file), 0, 0) });
+  };
+  const pixels = new PixelCache({ prepare: (image) => image, skipBroken: true, read });
+  const samples = Array.from({ length: 200 }, (_, i): Sample => ({
+    id: `${i}`,
+    image: `${i}`,
+    score: 1,
+    split: "train",
+  }));
+  const options = { seed: 1, batchSize: 50, accumulation: 2, flip: false, groupByLength: false };
+  const feed = new Feed({ samples, pixels, length: () => 1, rank: 0, ranks: 1 }, options);
+  const steps = [await feed.take(0, 1), await feed.take(1)];
+  const shown = steps.flat().flatMap((batch) => batch.pictures());
+  assert.equal(shown.length, 200);
+  for (const { sample, image } of shown) assert.equal(image.data[0], Number(sample.image));
+  assert.equal(most, 4);
+  assert.equal(inFlight, 0);
 });
 
 test("auto takes bfloat16 where the device has it, and always the same", () => {

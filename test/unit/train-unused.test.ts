@@ -1,5 +1,7 @@
 /** Labels that a run would not learn from are told, with how to name them; `train` says what is no configuration file. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
@@ -7,7 +9,14 @@ import { run } from "../../src/cli/program.js";
 import { trainCommand } from "../../src/cli/train.js";
 import type { Sample } from "../../src/data/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { checkAnswers, planNotes, untrainedLabels, type TrainOptions } from "../../src/train/index.js";
+import {
+  checkAnswers,
+  checkStart,
+  planNotes,
+  startFrom,
+  untrainedLabels,
+  type TrainOptions,
+} from "../../src/train/index.js";
 import { ROOT } from "../support.js";
 import { folderWith } from "./cli-support.js";
 import { paint } from "./data-support.js";
@@ -136,7 +145,31 @@ test("templates that no picture can fill in are refused before anything is loade
     code: "DATA_INVALID",
     message: /1 of 2 pictures: b has no \{light\}\. The data set rates overall, light/,
   });
+  assert.throws(check(["It is {light}."], both), {
+    code: "DATA_INVALID",
+    message:
+      /^\{light\}, the first placeholder of the first answer, stands for the score, but a has an attribute "light"/,
+  });
   assert.throws(check(["{comment} It is {overall}."], both), { message: /2 of 2 pictures: a has no \{comment\}/ });
+});
+
+test("score tokens that contradict the checkpoint's are refused by its config alone, before weights are looked at", async (t) => {
+  const base = await mkdtemp(join(tmpdir(), "roc-start-"));
+  t.after(() => rm(base, { recursive: true, force: true }));
+  // No weights lie there: whatever reads them fails otherwise.
+  const config = {
+    model_type: "llava",
+    score_id: 10,
+    output_first_id: 11,
+    output_last_id: 15,
+    min_score: 1,
+    max_score: 5,
+  };
+  await writeFile(join(base, "config.json"), JSON.stringify(config));
+  const wrong = { code: "USAGE", message: /has 5 score tokens for 1 to 5, not 10 for 1 to 5/ };
+  await assert.rejects(startFrom(base, { n: 10, min: 1, max: 5 }), wrong);
+  await checkStart(base, { n: 5, min: 1, max: 5 });
+  await checkStart(base, { n: 10, strategy: "level" });
 });
 
 test("few pictures to validate with and many passes are told", () => {

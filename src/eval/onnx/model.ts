@@ -1,7 +1,7 @@
 /** A classical baseline as an ONNX file, run by onnxruntime's WebAssembly build behind the interface of our own models. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { InferenceSession } from "onnxruntime-web";
+import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { ScoreScale } from "../../data/index.js";
 import { namedInputs } from "../../engine/inputs.js";
 import { prefetch } from "../../engine/prefetch.js";
@@ -9,7 +9,7 @@ import { scoreOne } from "../../engine/one.js";
 import type { Model, ScoreFailure, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult } from "../../engine/types.js";
 import { isRocError, messageOf, RocError } from "../../errors.js";
 import { readBytes } from "../../files/index.js";
-import { createImageProcessor, decodeImage, type ImageProcessor, type RgbImage } from "../../image/index.js";
+import { createImageProcessor, withImage, type ImageProcessor, type RgbImage } from "../../image/index.js";
 import { onnxMetadata } from "./metadata.js";
 import {
   inputForm,
@@ -101,14 +101,14 @@ class Baseline implements OnnxModel {
     const pictures = prefetch(namedInputs(inputs), AHEAD, async ({ name, data }, left) => {
       const either = signal ? AbortSignal.any([signal, left]) : left;
       const settings = { name, signal: either, ...(maxPixels !== undefined && { maxPixels }) };
-      return decodeImage(data, settings).then(
-        (image) => ({ name, image }),
+      return withImage(data, (image) => this.#input(image), settings).then(
+        (input) => ({ name, input }),
         (error: unknown) => ({ name, error }),
       );
     });
     for await (const picture of pictures) {
       if (signal?.aborted) throw new RocError("ABORTED", "Scoring was cancelled", { cause: signal.reason });
-      yield "image" in picture ? await this.#read(picture.name, picture.image) : failure(picture);
+      yield "input" in picture ? await this.#read(picture.name, picture.input) : failure(picture);
     }
   }
 
@@ -116,9 +116,14 @@ class Baseline implements OnnxModel {
     return scoreOne(this, input, options);
   }
 
-  async #read(file: string, image: RgbImage): Promise<ScoreResult | ScoreFailure> {
-    const { runtime, session, form, output, processor } = this.parts;
-    const tensor = tensorOf(runtime, processor, image, form);
+  /** What the model takes, which is small: a decoded picture waits for nobody. */
+  #input(image: RgbImage): Tensor {
+    const { runtime, processor, form } = this.parts;
+    return tensorOf(runtime, processor, image, form);
+  }
+
+  async #read(file: string, tensor: Tensor): Promise<ScoreResult | ScoreFailure> {
+    const { session, form, output } = this.parts;
     const results = await session.run({ [form.name]: tensor });
     const values = Array.from(results[output]?.data as ArrayLike<number>, Number);
     if (values.length === 0 || !values.every(Number.isFinite)) {
@@ -137,13 +142,14 @@ class Baseline implements OnnxModel {
   }
 }
 
-function tensorOf({ Tensor }: Runtime, processor: ImageProcessor, image: RgbImage, form: InputForm) {
+function tensorOf(runtime: Runtime, processor: ImageProcessor, image: RgbImage, form: InputForm): Tensor {
   const { pixels, pixelValues } = processor.process(image);
   const { layout, height, width, type } = form;
   const dims = layout === "NCHW" ? [1, 3, height, width] : [1, height, width, 3];
   // Pixels have their channels last, values first.
-  if (type === "uint8") return new Tensor("uint8", layout === "NHWC" ? pixels.data : channelsFirst(pixels.data), dims);
-  return new Tensor("float32", layout === "NCHW" ? pixelValues : channelsLast(pixelValues), dims);
+  if (type === "uint8")
+    return new runtime.Tensor("uint8", layout === "NHWC" ? pixels.data : channelsFirst(pixels.data), dims);
+  return new runtime.Tensor("float32", layout === "NCHW" ? pixelValues : channelsLast(pixelValues), dims);
 }
 
 function channelsFirst(bytes: Uint8Array): Uint8Array {
