@@ -36,6 +36,8 @@ process.once("SIGTERM", () => stop());
 for (const output of [process.stdout, process.stderr])
   output.on("error", (error: NodeJS.ErrnoException) => outputFailed(error, stop));
 followNpm();
+// One of several processes: the others are looked for at once, not when the group is joined.
+if (process.env["RANK"] !== undefined) (await import("../torch/peer-watch.js")).notePeers();
 
 process.exitCode = await run(process.argv.slice(2), COMMANDS, {
   io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },

@@ -6,8 +6,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 const INTERVAL = 500;
-/** Milliseconds that a rank which must run on this machine may be absent from it before it is taken for ended. */
-const ABSENT = 30_000;
+/**
+ * Milliseconds from the start of this process after which a rank that must run on this machine, and was never seen there, is
+ * taken for ended: processes of a group are started together.
+ */
+const ABSENT = 20_000;
 /** What the processes of one group have in common, besides a rank each. */
 const SHARED = ["MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"];
 
@@ -62,8 +65,16 @@ export interface WatchOptions {
   readonly look?: (env: NodeJS.ProcessEnv) => ReadonlySet<number>;
   /** Milliseconds between two looks. */
   readonly interval?: number;
-  /** Milliseconds after which a rank that was never here, and should be, is taken for ended. */
+  /** Milliseconds from the start of this process after which a rank that was never here, and should be, has ended. */
   readonly absent?: number;
+}
+
+/** Ranks that were here when the program began, long before the group is joined. */
+let early = new Set<number>();
+
+/** A first look, for programs to take as they begin: who is killed from then on is missed. */
+export function notePeers(env: NodeJS.ProcessEnv = process.env): void {
+  if (env["RANK"] !== undefined) early = ranksHere(env);
 }
 
 /** Calls `onGone` once a rank that was here is here no more, or one that must be here does not come. */
@@ -72,7 +83,7 @@ export class PeerWatch {
   gone: number | undefined;
   readonly #seen = new Set<number>();
   readonly #look: (env: NodeJS.ProcessEnv) => ReadonlySet<number>;
-  readonly #end: number;
+  readonly #absent: number;
   readonly #timer: NodeJS.Timeout;
 
   constructor(
@@ -81,7 +92,8 @@ export class PeerWatch {
     { look = ranksHere, interval = INTERVAL, absent = ABSENT }: WatchOptions = {},
   ) {
     this.#look = look;
-    this.#end = performance.now() + absent;
+    this.#absent = absent;
+    if (look === ranksHere && env === process.env) for (const rank of early) this.#seen.add(rank);
     this.#check();
     this.#timer = setInterval(() => this.#check(), interval);
   }
@@ -90,7 +102,7 @@ export class PeerWatch {
     const here = this.#look(this.env);
     for (const rank of here) this.#seen.add(rank);
     // Where this process does not see itself, it would not see the others.
-    if (performance.now() > this.#end && areAllHere(this.env) && here.has(Number(this.env["RANK"]))) {
+    if (performance.now() > this.#absent && areAllHere(this.env) && here.has(Number(this.env["RANK"]))) {
       for (let rank = 0; rank < Number(this.env["WORLD_SIZE"]); rank++) this.#seen.add(rank);
     }
     this.gone ??= [...this.#seen].find((rank) => !here.has(rank));
