@@ -136,7 +136,7 @@ function commonFolder(samples: readonly Sample[]): string {
   return parts.join(sep);
 }
 
-/** Digest of the pictures' paths, sizes and times. */
+/** Digest of the pictures' paths, sizes, times and ends. */
 async function digestPictures(samples: readonly Sample[]): Promise<string> {
   const stamps = await stampsOf(samples.map(({ image }) => pathOfName(image)));
   const hash = createHash("sha256");

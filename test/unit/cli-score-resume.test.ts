@@ -146,3 +146,18 @@ test("killed at any moment, the real program loses at most a torn line; two at o
   const whole = await start([]).ended;
   assert.equal(rest.stdout, whole.stdout);
 });
+
+test("another picture of the same size and time, as copying and moving leave them, is scored", async (t) => {
+  const { folder, kept } = prepared(t);
+  const picture = join(folder, "a.jpg");
+  const then = new Date(1e12);
+  const write = (last: string): void => {
+    writeFileSync(picture, `${"x".repeat(40_000)}${last}`);
+    utimesSync(picture, then, then);
+  };
+  write("a");
+  assert.deepEqual((await score([picture, "--resume", kept])).scored, ["a.jpg"]);
+  assert.deepEqual((await score([picture, "--resume", kept])).scored, []);
+  write("b");
+  assert.deepEqual((await score([picture, "--resume", kept])).scored, ["a.jpg"]);
+});
