@@ -65,10 +65,7 @@ export async function findModel(
   settings?: DownloadOptions["settings"],
 ): Promise<FoundModel> {
   await refusePhotos(name);
-  const found = await fetched(name, context, settings);
-  const state = await chooseState(found);
-  if (state) context.io.stderr.write(`Taking ${state.folder}, the ${state.kind} state of the run.\n`);
-  const folder = state?.folder ?? found;
+  const folder = await stateOf(await fetched(name, context, settings), context);
   const below = base ?? (await namedBase(folder));
   const at = below === undefined || below === "" ? undefined : await foundBase(below, folder, context, settings);
   const tower = visionTower ?? (await namedTower(at ?? folder));
@@ -79,6 +76,13 @@ export async function findModel(
   };
 }
 
+/** Of a run folder its best state, which is said; any other folder itself. */
+async function stateOf(folder: string, { io }: Context): Promise<string> {
+  const state = await chooseState(folder);
+  if (state) io.stderr.write(`Taking ${state.folder}, the ${state.kind} state of the run.\n`);
+  return state?.folder ?? folder;
+}
+
 async function foundBase(
   name: string,
   folder: string,
@@ -86,7 +90,7 @@ async function foundBase(
   settings: DownloadOptions["settings"],
 ): Promise<string> {
   try {
-    return await fetched(name, context, settings);
+    return await stateOf(await fetched(name, context, settings), context);
   } catch (cause) {
     if (!isRocError(cause) || cause.code !== "FILE_NOT_FOUND") throw cause;
     const remedy = "Give the folder of the model that the adapters were trained on (--base).";

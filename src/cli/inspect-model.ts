@@ -4,6 +4,7 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors } from "../engine/forward.js";
+import { checkBase } from "../engine/identity.js";
 import { generateWithLogits, readGenerationConfig } from "../generation/index.js";
 import { decodeImage, RESIZE_MODES, type ResizeMode } from "../image/index.js";
 import { loadImages, loadModel } from "../models/registry.js";
@@ -48,6 +49,7 @@ async function through(
 ): Promise<void> {
   using file = await openSafetensors(options.inputs);
   const { dtype, device, visionTower } = options;
+  await checkBase(options.model, { visionTower });
   using model = await loadModel(options.model, { dtype, device, visionTower });
   const outputs = scope(() => {
     const inputs = new Map(file.names().map((name) => [name, file.tensor(name)]));

@@ -47,6 +47,8 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
   const { folder, visionTower, base } = await findModel(name, flags, context);
   const { home, adapter } = await placesOf(folder, base);
   if (!adapter) throw new RocError("USAGE", `${folder} holds no adapters: its weights are whole. Use it as it is.`);
+  const { checkBase } = await import("../engine/identity.js");
+  await checkBase(folder, { visionTower, base, signal: context.signal });
   const templates = await loadTemplates(home);
   const { loadMllm } = await import("../models/registry.js");
   const { saveMllm } = await import("../models/save.js");

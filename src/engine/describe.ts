@@ -17,6 +17,7 @@ import {
 } from "../torch/index.js";
 import { readJson } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
+import { checkBase } from "./identity.js";
 
 export interface CheckpointDescription {
   readonly folder: string;
@@ -80,6 +81,7 @@ export async function describeCheckpoint(
     () => loadTokenizer(home),
     () => loadImages(folder, { base }),
   ];
+  await attempt(() => checkBase(folder, { base }));
   if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
   // Each may be right, and yet not fit the others.
   if (problems.length === 0) await attempt(async () => (await loadMllm(folder, options)).model.dispose());

@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { RocError } from "../errors.js";
 import { digestFile, readJson } from "../files/index.js";
+import { baseDigest } from "../models/peft.js";
 import { placesOf } from "../models/places.js";
 import { towerElsewhere } from "../models/registry.js";
 
@@ -71,6 +73,25 @@ export async function digestModel(folder: string, options: DigestOptions = {}): 
   return createHash("sha256")
     .update(`${digest}\nvision tower ${await digestCheckpoint(tower, { signal })}\n`)
     .digest("hex");
+}
+
+/**
+ * Checks that adapters lie on the base that they were trained on, wherever it is now; those that do not say (peft's) pass,
+ * and so does whatever has no adapters.
+ *
+ * @throws RocError CHECKPOINT_MISMATCH; as {@link digestModel}
+ */
+export async function checkBase(folder: string, options: DigestOptions = {}): Promise<void> {
+  const { visionTower, base, signal } = options;
+  const { adapter } = await placesOf(folder, base);
+  const expected = adapter && (await baseDigest(adapter.folder));
+  if (adapter === undefined || expected === undefined) return;
+  const found = await digestModel(adapter.base, { visionTower, signal });
+  if (found === expected) return;
+  const [trained, here] = [expected, found].map((digest) => digest.slice(0, 8));
+  const message = `The adapters in ${adapter.folder} were trained on a base model of digest ${trained}; ${adapter.base} is ${here}`;
+  const remedy = "Restore its files, or give the folder of the model that they were trained on (--base).";
+  throw new RocError("CHECKPOINT_MISMATCH", `${message}. ${remedy}`);
 }
 
 /** `name@digest`: the checkpoint's name and 8 hex digits of {@link digestModel}. */

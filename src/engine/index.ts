@@ -1,6 +1,6 @@
 /** Scoring as a library: load a checkpoint, score pictures, save one. */
 export { DEMO_MODEL } from "./demo.js";
-export { digestCheckpoint, digestModel } from "./identity.js";
+export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { load, saveCheckpoint, type LoadOptions } from "./load.js";
 export { createModel, scoreName } from "./model.js";
 export type {

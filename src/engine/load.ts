@@ -20,7 +20,7 @@ import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
 import { readJson } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
-import { checkpointName, digestModel } from "./identity.js";
+import { checkBase, checkpointName, digestModel } from "./identity.js";
 import { pathOf } from "./inputs.js";
 import { createModel } from "./model.js";
 import type { Model } from "./types.js";
@@ -66,10 +66,13 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   const { home } = await placesOf(folder, base);
   const { strategy, templates, conversation } = await readStrategy(home);
   checkAborted(signal, folder);
-  const digest = await digestModel(folder, { visionTower, base, signal }).catch((error: unknown) => {
-    checkAborted(signal, folder);
-    throw error;
-  });
+  const parts = { visionTower, base, signal };
+  const digest = await checkBase(folder, parts)
+    .then(() => digestModel(folder, parts))
+    .catch((error: unknown) => {
+      checkAborted(signal, folder);
+      throw error;
+    });
   const name = checkpointName(home, digest);
   const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation, base });
   try {

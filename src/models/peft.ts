@@ -7,19 +7,24 @@ import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { LoraAdapter } from "../nn/index.js";
 import { keep, noGrad, scope, type Tensor } from "../torch/index.js";
-import { atomicWriteJson, readJson } from "../files/index.js";
+import { atomicWriteJson, ifThere, readJson, readJsonAs } from "../files/index.js";
 import { openSafetensors, saveSafetensors, type Checkpoint } from "../weights/index.js";
 import { linearMaps, LoraAdapters, loraShape, memoryName, type Adapted, type LoraOptions } from "./lora.js";
 import type { Mllm } from "./types.js";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
 export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
+/** Beside them, of ours alone: what they were trained on. peft refuses keys that it does not know in its own file. */
+const BASE_FILE = "roc_base.json";
+const baseSchema = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) });
 const PREFIX = "base_model.model.";
 const LORA_A = ".lora_A.weight";
 
 export interface SaveAdapterOptions {
   /** What the adapters belong to: a folder, or a name on the hub. */
   readonly base: string;
+  /** `digestModel()` of the base, by which whoever applies the adapters knows it again; default: none is written. */
+  readonly digest?: string | undefined;
   /** Public names of the parameters that were trained beside the adapters; written as a whole with their modules. */
   readonly trained?: Iterable<string>;
 }
@@ -34,7 +39,7 @@ export async function saveAdapter(
   folder: string,
   model: Mllm,
   adapters: LoraAdapters,
-  { base, trained = [] }: SaveAdapterOptions,
+  { base, digest, trained = [] }: SaveAdapterOptions,
 ): Promise<void> {
   const modules = [...new Set([...trained].map(moduleOf))].sort();
   const inside = (name: string): boolean => modules.some((module) => name.startsWith(`${module}.`));
@@ -42,6 +47,7 @@ export async function saveAdapter(
   const named = [...adapters.parameters(), ...whole].map(([name, tensor]) => [fileName(model, name), tensor] as const);
   await saveSafetensors(join(folder, ADAPTER_WEIGHTS), new Map(named));
   await atomicWriteJson(join(folder, ADAPTER_CONFIG), configOf(model, adapters, base, modules));
+  if (digest !== undefined) await atomicWriteJson(join(folder, BASE_FILE), { digest });
 }
 
 function moduleOf(parameter: string): string {
@@ -124,6 +130,11 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   const { r: rank, lora_alpha: alpha, lora_dropout: dropout, use_rslora: rslora, target_modules } = parsed.data;
   const options = { rank, alpha, dropout, rslora, targets: target_modules ?? [] };
   return { options, base: parsed.data.base_model_name_or_path ?? "" };
+}
+
+/** The digest of the base that a folder's adapters were trained on; undefined for peft's. @throws RocError CONFIG_INVALID */
+export async function baseDigest(folder: string): Promise<string | undefined> {
+  return (await ifThere(readJsonAs(join(folder, BASE_FILE), baseSchema)))?.digest;
 }
 
 /** The weights of an adapter folder. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID */

@@ -60,13 +60,15 @@ export interface CheckpointPlaces {
 /**
  * Finds the parts of a checkpoint.
  *
- * @param base folder of the base model of adapters; default: what their adapter_config.json names
+ * @param base folder of the base model of adapters, or a run folder, which stands for its best state; default: what their
+ *   adapter_config.json names
  * @throws RocError FILE_NOT_FOUND naming the base that is not there; CONFIG_INVALID; FILE_UNREADABLE
  */
 export async function placesOf(folder: string, base?: string): Promise<CheckpointPlaces> {
   const { home, adapter } = await adapterOf(folder);
   if (adapter === undefined) return { home };
-  const at = base ?? (await baseFolder(adapter));
+  const given = base ?? (await baseFolder(adapter));
+  const at = (await chooseState(given))?.folder ?? given;
   return { home: home === "" ? at : home, adapter: { folder: adapter, base: at } };
 }
 

@@ -12,7 +12,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { messageOf, RocError } from "../errors.js";
+import { isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
 import { atomicWriteFile, atomicWriteJson, ifThere, makeFolder, publishFolder } from "../files/index.js";
 import { readJsonAs, readText, removeEntries } from "../files/index.js";
 import { stateNames } from "../models/places.js";
@@ -139,11 +139,30 @@ async function findState(run: string): Promise<SavedState | undefined> {
 }
 
 async function readState(folder: string): Promise<TrainerState> {
-  const remedy = `Restore it, delete ${folder} to go on from an older state, or start again with --fresh.`;
+  return (await readingState(folder, () => readJsonAs(join(folder, STATE), fileSchema))).state;
+}
+
+/** What is wrong with files; anything else is not for a state to be restored. */
+const BROKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...(["FILE_NOT_FOUND", "FILE_UNREADABLE", "CONFIG_INVALID", "TOKENIZER_INVALID"] as const),
+  ...(["CHECKPOINT_INVALID", "CHECKPOINT_MISMATCH"] as const),
+]);
+
+/**
+ * Reads from a state to go on from it: an error of any of its files says what is to be done about the run, instead of the
+ * file's own remedy.
+ *
+ * @throws RocError CHECKPOINT_INVALID; whatever else `read` throws
+ */
+export async function readingState<T>(folder: string, read: () => Promise<T>): Promise<T> {
   try {
-    return (await readJsonAs(join(folder, STATE), fileSchema, { invalid: "CHECKPOINT_INVALID", remedy })).state;
+    return await read();
   } catch (cause) {
-    throw new RocError("CHECKPOINT_INVALID", `${folder} is no whole state: ${messageOf(cause)}`, { cause });
+    if (!isRocError(cause) || !BROKEN.has(cause.code)) throw cause;
+    // What follows it is the file's remedy.
+    const fault = cause.message.split(/\. (?=[A-Z])/)[0]?.replace(/\.$/, "");
+    const remedy = `Restore it, delete ${folder} to go on from an older state, or start again with --fresh.`;
+    throw new RocError("CHECKPOINT_INVALID", `${folder} is no whole state: ${fault}. ${remedy}`, { cause });
   }
 }
 

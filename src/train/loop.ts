@@ -15,7 +15,7 @@ import type { Mllm } from "../models/types.js";
 import { Recomputation, withDropout } from "../nn/index.js";
 import { applyThreads, getNumThreads, scope, setFlag, threadsWorth, type ProcessGroup } from "../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../weights/index.js";
-import { saveState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
+import { readingState, saveState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
 import { checkFinite, clipNorm, notFinite } from "./clip.js";
 import { alignWeights, ALONE, DataParallel, type Peers } from "./distributed.js";
 import { ReplicatedAdamW, ShardedAdamW } from "./distributed-optimizer.js";
@@ -187,7 +187,7 @@ class Trainer {
     const { resume, model } = this.#task;
     const { precision, weights } = this.#options;
     if (resume !== undefined) {
-      await this.#restore(join(resume.folder, OPTIMIZER));
+      await readingState(resume.folder, () => this.#restore(join(resume.folder, OPTIMIZER)));
     } else if (weights === "bfloat16") {
       this.#precision = "bfloat16";
     } else if (precision === "auto") {

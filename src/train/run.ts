@@ -12,7 +12,7 @@ import type { Mllm } from "../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../roc/index.js";
 import type { ProcessGroup } from "../torch/index.js";
 import { atomicWriteJson, checkSameSettings, makeFolder, takeLock, type Lock, type Settings } from "../files/index.js";
-import { clearRun, openLatestState, type SavedState } from "./checkpoint.js";
+import { clearRun, openLatestState, readingState, type SavedState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { train, type TrainTask } from "./loop.js";
 import { describeEnvironment, figuresOf, MetricsFile } from "./metrics-file.js";
@@ -90,6 +90,8 @@ interface Prepared {
   readonly resume: SavedState | undefined;
   readonly notes: readonly string[];
   readonly samples: readonly SampleRecord[];
+  /** Digest of what the run starts from, where its settings have it. */
+  readonly base: string | undefined;
 }
 
 /** Its folder may be gone: that is not what a run should end with. */
@@ -108,7 +110,7 @@ async function* trainIn(plan: RunPlan, prepared: Prepared | undefined): AsyncGen
     using adapters = await adapt(plan, model, resume);
     if (rank === 0) await writeEnvironment(plan, model);
     const record = rank === 0 ? await recorder(plan.folder, resume?.state.step ?? 0) : () => Promise.resolve();
-    const task = taskOf(plan, trainable, adapters, prepared?.resume);
+    const task = taskOf(plan, trainable, adapters, prepared);
     const save = async (folder: string): Promise<void> => {
       await task.save(folder);
       await writeTrainedOn(folder, plan.train, prepared?.samples ?? []);
@@ -142,13 +144,17 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   }
   await atomicWriteJson(join(folder, CONFIG), settings);
   await writeSamples(folder, samples);
-  return { resume, notes, samples };
+  const { base } = settings;
+  return { resume, notes, samples, base: typeof base === "string" ? base : undefined };
 }
 
 /** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
 async function open({ options, device, start }: RunPlan, resume: SavedState | undefined): Promise<Trainable> {
   const { lora, weights = "float32" } = options;
-  if (resume !== undefined && !lora) return reopen(resume.folder, { device: device ?? "cpu", dtype: weights });
+  if (resume !== undefined && !lora) {
+    const { folder } = resume;
+    return readingState(folder, () => reopen(folder, { device: device ?? "cpu", dtype: weights }));
+  }
   const trainable = await start(weights);
   const { dtype } = trainable.parts.model;
   if (dtype === weights) return trainable;
@@ -162,15 +168,17 @@ async function adapt(
   resume: SavedState | undefined,
 ): Promise<LoraAdapters | undefined> {
   if (!lora) return undefined;
-  return resume ? loadAdapter(model, join(resume.folder, ADAPTER_FOLDER)) : attachLora(model, lora, seed);
+  if (!resume) return attachLora(model, lora, seed);
+  return readingState(resume.folder, () => loadAdapter(model, join(resume.folder, ADAPTER_FOLDER)));
 }
 
 function taskOf(
   plan: RunPlan,
   { parts }: Trainable,
   adapters: LoraAdapters | undefined,
-  resume: SavedState | undefined,
+  prepared: Prepared | undefined,
 ): Omit<TrainTask, "pixels"> {
+  const { resume, base } = prepared ?? {};
   const { minutes, signal, length, group } = plan;
   return {
     model: parts.model,
@@ -178,7 +186,7 @@ function taskOf(
     train: plan.train,
     validation: plan.validation,
     run: plan.folder,
-    save: (folder) => (adapters ? saveAdapted(folder, plan, parts, adapters) : saveCheckpoint(folder, parts)),
+    save: (folder) => (adapters ? saveAdapted(folder, plan, parts, adapters, base) : saveCheckpoint(folder, parts)),
     ...(adapters && { adapters }),
     ...(resume && { resume }),
     ...(length && { length }),
@@ -194,6 +202,7 @@ async function saveAdapted(
   { base = "", options }: RunPlan,
   parts: StrategyParts,
   adapters: LoraAdapters,
+  digest: string | undefined,
 ): Promise<void> {
   const { model, processor, templates } = parts;
   if (options.lora?.merge === false) {
@@ -202,7 +211,7 @@ async function saveAdapted(
     await saveTemplates(folder, templates);
   } else await adapters.whileMerged(() => saveCheckpoint(folder, parts));
   const trained = [...model.parameters()].filter(([, tensor]) => tensor.requiresGrad).map(([name]) => name);
-  await saveAdapter(join(folder, ADAPTER_FOLDER), model, adapters, { base, trained });
+  await saveAdapter(join(folder, ADAPTER_FOLDER), model, adapters, { base, digest, trained });
 }
 
 async function writeEnvironment({ folder }: RunPlan, { device }: Mllm): Promise<void> {

@@ -1,6 +1,6 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
 import { join } from "node:path";
-import { digestModel } from "../engine/index.js";
+import { checkBase, digestModel } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import type { ScoreScale } from "../data/index.js";
 import { ifThere, readJson, type Settings } from "../files/index.js";
@@ -49,6 +49,7 @@ export interface StartOptions extends ScoreTokenOptions {
  */
 export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
   await checkStart(folder, options);
+  await checkBase(folder, { visionTower: options.visionTower });
   const { home } = await placesOf(folder);
   const { templates = await loadTemplates(home), device = "cpu", dtype = "float32" } = options;
   const { visionTower, conversation } = options;

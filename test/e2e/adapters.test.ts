@@ -1,6 +1,6 @@
 /** Whatever a training run leaves can be scored: run folders, states without merged weights, folders of adapters. */
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,7 +11,8 @@ import { digestCheckpoint, load, saveCheckpoint } from "../../src/engine/index.j
 import { loadModel } from "../../src/models/registry.js";
 import { DEFAULT_TEMPLATES, LOSS_PRESETS } from "../../src/roc/index.js";
 import { createBase } from "../../src/experiment/base.js";
-import { runTraining, startFrom, type LoraTraining, type TrainOptions } from "../../src/train/index.js";
+import type { RocError } from "../../src/errors.js";
+import { runTraining, startFrom, startSettings, type LoraTraining, type TrainOptions } from "../../src/train/index.js";
 import { scope } from "../../src/torch/index.js";
 import { openSafetensors } from "../../src/weights/index.js";
 import { fixture } from "../support.js";
@@ -50,6 +51,7 @@ async function train(
 ): Promise<string> {
   const run = join(folder, name);
   const base = join(folder, "base");
+  const start = { strategy: "roc", weights: WEIGHTS } as const;
   const part = (split: Sample["split"]): Sample[] => samples.filter((sample) => sample.split === split);
   for await (const event of runTraining({
     ...{
@@ -60,8 +62,8 @@ async function train(
       validation: part("validation"),
     },
     options: { ...OPTIONS, ...more, ...(lora && { lora: { ...LORA, ...lora } }) },
-    start: (dtype) => startFrom(base, { strategy: "roc", weights: WEIGHTS, dtype }),
-    ...{ from: {}, base },
+    start: (dtype) => startFrom(base, { ...start, dtype }),
+    ...{ from: () => startSettings(base, start), base },
   }))
     void event;
   return run;
@@ -148,6 +150,75 @@ test("a base that has moved is asked for by name, and may be given", async () =>
   }
 });
 
+test("adapters on another base than they were trained on are refused", async () => {
+  const state = join(await train("strict", { merge: false }), "step-00000004");
+  const adapter = join(state, "adapter");
+  const other = join(folder, "other");
+  await cp(join(folder, "base"), other, { recursive: true });
+  await writeFile(join(other, "model.safetensors"), flipped(await readFile(join(other, "model.safetensors"))));
+  const message =
+    /adapters in .*adapter were trained on a base model of digest [0-9a-f]{8}; .*other is [0-9a-f]{8}.*--base/;
+  for (const place of [state, adapter]) {
+    await assert.rejects(load(place, { base: other }), { code: "CHECKPOINT_MISMATCH", message });
+  }
+  await assert.rejects(scoreOf(join(folder, "strict"), other), { code: "CHECKPOINT_MISMATCH" });
+  for (const args of [
+    ["score", samples[0]?.image ?? "", "--model", state],
+    ["merge", adapter, "--out", join(folder, "refused")],
+    ["inspect", "checkpoint", state],
+  ]) {
+    const { code, stdout, stderr } = await cli(...args, "--base", other);
+    assert.deepEqual([code, message.test(stdout + stderr)], [4, true], stdout + stderr);
+  }
+  const config = join(adapter, "adapter_config.json");
+  const text = await readFile(config, "utf8");
+  await writeFile(config, text.replace(JSON.stringify(join(folder, "base")), JSON.stringify(other)));
+  await assert.rejects(startFrom(adapter), { code: "CHECKPOINT_MISMATCH" });
+  // Python peft's do not say it.
+  await rm(join(adapter, "roc_base.json"));
+  await scoreOf(state);
+});
+
+function flipped(bytes: Buffer): Buffer {
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  return bytes;
+}
+
+test("a run folder as the base of adapters stands for its best state", async () => {
+  const base = await train("whole", undefined);
+  const best = (await readFile(join(base, "best"), "utf8")).trim();
+  const state = join(await train("on-run", { merge: false }), "step-00000004");
+  await rm(join(state, "adapter", "roc_base.json"));
+  assert.equal(await scoreOf(state, base), await scoreOf(state, join(base, best)));
+  const scored = await cli("score", samples[0]?.image ?? "", "--model", state, "--base", base);
+  assert.deepEqual([scored.code, scored.stderr.includes(`Taking ${join(base, best)}, the best`)], [0, true]);
+});
+
+const STATES = {
+  merged: { lora: undefined, files: ["model.safetensors", "config.json", "tokenizer.json", "optimizer.safetensors"] },
+  apart: { lora: { merge: false }, files: ["adapter/adapter_model.safetensors", "adapter/adapter_config.json"] },
+};
+for (const [what, { lora, files }] of Object.entries(STATES)) {
+  test(`a run whose newest state has lost a file says how it goes on (${what})`, async () => {
+    const state = join(await train(`lost-${what}`, lora), "step-00000004");
+    for (const file of files) {
+      const path = join(state, file);
+      const bytes = await readFile(path);
+      for (const lose of [() => truncate(path, 100), () => rm(path)]) {
+        await lose();
+        await assert.rejects(train(`lost-${what}`, lora), ({ code, message }: RocError) => {
+          assert.equal(code, "CHECKPOINT_INVALID");
+          assert.match(message, /is no whole state: .*\. Restore it, delete .*step-00000004 to go on .*--fresh\.$/);
+          assert.doesNotMatch(message, /[Ff]etch/);
+          return true;
+        });
+      }
+      await writeFile(path, bytes);
+    }
+    await train(`lost-${what}`, lora);
+  });
+}
+
 test("adapters count in a checkpoint's name, and so does their base", async () => {
   const state = join(await train("named", { merge: false }), "step-00000004");
   const copy = join(folder, "changed");
@@ -155,9 +226,7 @@ test("adapters count in a checkpoint's name, and so does their base", async () =
   const digests = [await digestCheckpoint(state), await digestCheckpoint(state, { base: copy })];
   assert.equal(digests[0], digests[1], "another folder of the same files");
   const path = join(copy, "model.safetensors");
-  const bytes = await readFile(path);
-  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-  await writeFile(path, bytes);
+  await writeFile(path, flipped(await readFile(path)));
   digests.push(await digestCheckpoint(state, { base: copy }));
   const adapter = join(state, "adapter", "adapter_model.safetensors");
   await writeFile(adapter, Buffer.concat([(await readFile(adapter)).subarray(0, -1), Buffer.of(1)]));
