@@ -27,6 +27,8 @@ import { reopen, type Trainable } from "./trainable.js";
 const CONFIG = "config.json";
 /** Held as long as a process trains in the folder. */
 const LOCK = "run.lock";
+/** As `startSettings()` has it; settings of others may call another thing their base. */
+const DIGEST = /^[0-9a-f]{64}$/;
 /** Options that may change when a run is taken up again: they change nothing that is computed. */
 const FREE: ReadonlySet<string> = new Set(["recompute", "shardOptimizer", "keepLast", "keepBest", "skipBroken"]);
 
@@ -145,7 +147,7 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   await atomicWriteJson(join(folder, CONFIG), settings);
   await writeSamples(folder, samples);
   const { base } = settings;
-  return { resume, notes, samples, base: typeof base === "string" ? base : undefined };
+  return { resume, notes, samples, base: typeof base === "string" && DIGEST.test(base) ? base : undefined };
 }
 
 /** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
