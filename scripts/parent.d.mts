@@ -1,2 +1,3 @@
 /** What the program uses of parent.mjs. */
-export declare function followNpm(env?: Readonly<Record<string, string | undefined>>): void;
+export declare const LAUNCHER: string;
+export declare function followParent(env?: Readonly<Record<string, string | undefined>>): void;

@@ -13,7 +13,7 @@ import { readJson } from "./fingerprint.mjs";
 import { cachedLocation, provideLibtorch, withEarlier } from "./libtorch.mjs";
 import { withLock } from "./lock.mjs";
 import { buildNative, nativeReady } from "./native.mjs";
-import { followNpm } from "./parent.mjs";
+import { followParent } from "./parent.mjs";
 import { IS_CLONE, ROOT, homeOf } from "./places.mjs";
 import { planSetup } from "./plan.mjs";
 import { SetupError, step } from "./terminal.mjs";
@@ -21,7 +21,7 @@ import { buildTypescript, typescriptReady } from "./typescript.mjs";
 
 export { ROOT } from "./places.mjs";
 
-followNpm();
+followParent();
 
 /** The exit code of a set-up that failed (NATIVE_UNAVAILABLE of src/errors.ts). */
 const EXIT_SETUP_FAILED = 5;

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
-import { followNpm } from "#scripts/parent.mjs";
+import { followParent } from "#scripts/parent.mjs";
 import type { RocError } from "../errors.js";
+import { ignoresHangup } from "./hangup.js";
 import { outputFailed, run, type Commands } from "./program.js";
 
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
@@ -33,9 +34,12 @@ function stop(reason?: RocError): void {
 // Once: who presses Ctrl-C a second time does not want to wait for a tidy end.
 process.once("SIGINT", () => stop());
 process.once("SIGTERM", () => stop());
+// A closed terminal, or a lost ssh.
+if (ignoresHangup(process.env)) process.on("SIGHUP", () => undefined);
+else process.once("SIGHUP", () => stop());
 for (const output of [process.stdout, process.stderr])
   output.on("error", (error: NodeJS.ErrnoException) => outputFailed(error, stop));
-followNpm();
+followParent();
 // One of several processes: the others are looked for at once, not when the group is joined.
 if (process.env["RANK"] !== undefined) (await import("../torch/peer-watch.js")).notePeers();
 

@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
+import { LAUNCHER } from "#scripts/parent.mjs";
 import { RocError } from "../errors.js";
 import type { Context } from "./io.js";
 import { whole } from "./train-options.js";
@@ -71,6 +72,7 @@ function environmentOf(flags: Flags, local: number, port: number, env: Context["
     GROUP_RANK: String(nodeRank),
     MASTER_ADDR: masterAddr,
     MASTER_PORT: String(port),
+    [LAUNCHER]: String(process.pid),
   };
 }
 
@@ -121,7 +123,7 @@ async function torchrun(words: readonly string[], flags: Flags, { io, signal, se
 const HELP = `
 Everything behind the options is a command of this program (train CONFIG ...); with --no-python it is any program. It gets
 RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT, and OMP_NUM_THREADS where that is not set. Where
-one process fails the others are ended. Python's torchrun works as well, where Python's torch does:
+one process fails the others are ended; commands of this program end, with a state, where torchrun itself is killed. Python's torchrun works as well, where Python's torch does:
 torchrun --no-python ... node dist/src/cli/main.js train CONFIG
 
 Examples:

@@ -42,7 +42,7 @@ process.on("message", (order: Order) => {
   if (order.type === "stop") stopped.abort();
   else void work(order.config, order.task).then((report) => process.send?.(report));
 });
-// Ctrl-C reaches the whole group of processes: the parent tells when to stop.
-process.on("SIGINT", () => undefined);
+// Ctrl-C and a closed terminal reach the whole group of processes: the parent tells when to stop.
+for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 // The parent is gone, however it ended.
 process.on("disconnect", () => process.exit(1));

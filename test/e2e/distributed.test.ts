@@ -204,3 +204,24 @@ test(
     assert.deepEqual(steps.map(({ step }) => step), [1, 2, 3, 4, 5]); // prettier-ignore
   },
 );
+
+test("processes whose torchrun is killed end with a state", { skip: SKIP }, async () => {
+  const args = [
+    fileURLToPath(MAIN),
+    "torchrun",
+    "--nproc_per_node",
+    "2",
+    ...argsOf("orphans", 2, ["--every", "100000"]),
+  ];
+  // The last one counts. More than are done before the processes have noticed.
+  const long = ["--steps", "100000"];
+  const launcher = spawn(process.execPath, [...args, ...long], { stdio: ["ignore", "pipe", "pipe"] });
+  launcher.stdout.on("data", (text: Buffer) => {
+    if (text.includes('"step":3')) launcher.kill("SIGKILL");
+  });
+  // Its output is open for as long as one of the processes lives.
+  const ended = await endOf(launcher);
+  assert.match(ended.stderr, /Stopped after step \d+\. The same command goes on from there/);
+  const names = await readdir(join(folder, "orphans"));
+  assert.ok(names.includes("latest") && !names.includes("run.lock"), names.join());
+});

@@ -37,6 +37,12 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
+/** What starts the program. */
+interface Under {
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
@@ -51,7 +57,12 @@ interface Ended {
 async function trainProcess(
   run: string,
   killAt: (event: Event) => boolean = () => false,
-  { signal = "SIGKILL", more = [], close }: { signal?: NodeJS.Signals; more?: string[]; close?: boolean } = {},
+  {
+    signal = "SIGKILL",
+    more = [],
+    close,
+    under,
+  }: { signal?: NodeJS.Signals; more?: string[]; close?: boolean; under?: Under } = {},
 ): Promise<Ended> {
   const args = [
     "train",
@@ -71,11 +82,13 @@ async function trainProcess(
     "--steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 --flip --decay 0.1";
   const precision = ["--precision", "float32", "--loss", "paper-ava", "--validation", "0.2"];
   // Tests share the machine: threads that wait for work must not keep a core busy.
-  const env = { ...process.env, OMP_WAIT_POLICY: "passive" };
-  const child = spawn(process.execPath, [MAIN, ...args, ...settings.split(" "), ...precision, ...more], {
-    cwd: folder,
-    env,
-  });
+  const env = { ...process.env, OMP_WAIT_POLICY: "passive", ...under?.env };
+  const [program = "", ...rest] = [
+    ...(under?.words ?? []),
+    ...[process.execPath, MAIN, ...args, ...settings.split(" "), ...precision, ...more],
+  ];
+  // A group of its own where a shell is in between, which a closed terminal reaches as a whole.
+  const child = spawn(program, rest, { cwd: folder, env, detached: under !== undefined });
   const events: Event[] = [];
   const output = { stdout: "", stderr: "" };
   child.stderr.on("data", (text: Buffer) => (output.stderr += text.toString()));
@@ -86,7 +99,8 @@ async function trainProcess(
       const event = JSON.parse(line) as Event;
       events.push(event);
       if (!killAt(event)) continue;
-      if (close === undefined) child.kill(signal);
+      if (under !== undefined) process.kill(-(child.pid ?? NaN), signal);
+      else if (close === undefined) child.kill(signal);
       else child.stdout.destroy();
       if (close === true) child.stderr.destroy();
     }
@@ -139,16 +153,32 @@ test("a run killed with SIGKILL resumes to the same weights, bit for bit", async
   }
 });
 
-test("Ctrl-C writes a state first, and the same command goes on from there", async () => {
-  const stopped = await trainProcess("stopped", ({ step, type }) => type === "step" && step === 6, {
-    signal: "SIGINT",
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  test(`${signal} writes a state first, and the same command goes on from there`, async () => {
+    const run = `stopped-${signal}`;
+    const stopped = await trainProcess(run, ({ step, type }) => type === "step" && step === 6, { signal });
+    assert.equal(stopped.code, 130);
+    assert.ok(!(await readdir(join(folder, run))).includes("run.lock"));
+    const start = (await trainProcess(run)).events[0];
+    assert.equal(start?.type, "start");
+    assert.ok((start?.step ?? 0) >= 6);
+    assert.ok((await endOf(run)).weights.equals((await endOf("whole")).weights));
   });
-  assert.equal(stopped.code, 130);
-  const start = (await trainProcess("stopped")).events[0];
-  assert.equal(start?.type, "start");
-  assert.ok((start?.step ?? 0) >= 6);
-  assert.ok((await endOf("stopped")).weights.equals((await endOf("whole")).weights));
-});
+}
+
+const HANGUP_IGNORED: Record<string, Under> = {
+  // As shells set `_`.
+  nohup: { words: ["nohup"], env: { _: "/usr/bin/nohup" } },
+  "a script that ignores it": { words: ["sh", "-c", `trap "" HUP; "$@"; exit $?`, "sh"], env: {} },
+};
+for (const [what, under] of Object.entries(HANGUP_IGNORED)) {
+  test(`under ${what}, a closed terminal does not end the run`, async () => {
+    const at = ({ step, type }: Event): boolean => type === "step" && step === 2;
+    const ended = await trainProcess(`under ${what}`, at, { signal: "SIGHUP", under });
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.equal(ended.events.at(-1)?.type, "end");
+  });
+}
 
 for (const both of [false, true]) {
   test(`a closed ${both ? "standard output and error" : "standard output"} ends the run with a state`, async () => {
