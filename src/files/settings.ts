@@ -12,6 +12,10 @@ export interface SameSettingsOptions {
   readonly what: string;
   /** What to do where they differ: a sentence. */
   readonly remedy: string;
+  /** What to do where the file is missing or damaged: a sentence. Default: `remedy`. */
+  readonly damaged?: string;
+  /** Says a difference in words; undefined: the name with both values. */
+  readonly say?: (name: string, before: unknown, now: unknown) => string | undefined;
   /** Names that may differ. */
   readonly free?: ReadonlySet<string>;
 }
@@ -23,23 +27,32 @@ export interface SameSettingsOptions {
  *   CONFIG_INVALID where the file does not say
  */
 export async function checkSameSettings(file: string, now: Settings, options: SameSettingsOptions): Promise<void> {
-  const { what, remedy, free } = options;
-  const text = await ifThere(readText(file, { remedy }));
+  const { what, remedy, damaged = remedy, free, say } = options;
+  const text = await ifThere(readText(file, { remedy: damaged }));
   if (text === undefined)
-    throw new RocError("FILE_NOT_FOUND", `${what} does not say what it was begun with: ${file} is missing. ${remedy}`);
-  const before = parseJson(text, file, { remedy });
-  const different = differences(before, now, free);
+    throw new RocError("FILE_NOT_FOUND", `${what} does not say what it was begun with: ${file} is missing. ${damaged}`);
+  const before = parseJson(text, file, { remedy: damaged });
+  if (typeof before !== "object" || before === null || Array.isArray(before))
+    throw new RocError("CONFIG_INVALID", `${file} is damaged: it holds no settings. ${damaged}`);
+  const different = differences(before, now, free, say);
   if (different.length === 0) return;
   throw new RocError("USAGE", `${what} was begun with other settings: ${different.join("; ")}. ${remedy}`);
 }
 
 /** A line per setting that is not the same: its name, what it was and what it is now. */
-export function differences(before: unknown, now: Settings, free: ReadonlySet<string> = new Set()): string[] {
+export function differences(
+  before: unknown,
+  now: Settings,
+  free: ReadonlySet<string> = new Set(),
+  say: SameSettingsOptions["say"] = () => undefined,
+): string[] {
   const old = typeof before === "object" && before !== null ? (before as Settings) : {};
   const fresh = JSON.parse(JSON.stringify(now)) as Settings;
   const names = [...new Set([...Object.keys(old), ...Object.keys(fresh)])].filter((name) => !free.has(name));
   const changed = names.filter((name) => !isDeepStrictEqual(old[name], fresh[name]));
-  return changed.map((name) => `${name} was ${shown(old[name])}, now ${shown(fresh[name])}`);
+  return changed.map(
+    (name) => say(name, old[name], fresh[name]) ?? `${name} was ${shown(old[name])}, now ${shown(fresh[name])}`,
+  );
 }
 
 function shown(value: unknown): string {

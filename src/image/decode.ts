@@ -116,7 +116,7 @@ async function headerOf(job: Job): Promise<Metadata> {
 }
 
 async function decodePixels(job: Job, metadata: Metadata): Promise<RgbImage> {
-  const { examined, allowDamaged, name, format } = job;
+  const { examined, allowDamaged, format } = job;
   const bytes = decodingBytes(metadata, format);
   const loss = examined.loss() ?? ((await isWhole(examined)) ? undefined : "its data is not what was written");
   if (loss === undefined) {
@@ -126,7 +126,7 @@ async function decodePixels(job: Job, metadata: Metadata): Promise<RgbImage> {
       if (!allowDamaged || !(error instanceof RocError) || error.code !== "IMAGE_BROKEN") throw error;
     }
   } else if (!allowDamaged) {
-    throw broken(name, format, loss);
+    throw broken(job, loss);
   }
   const image = await firstOf([examined.rescue], job, bytes, (reading) => toRgb(reading, job, metadata));
   return { ...image, damaged: loss ?? "it could only be read in part" };
@@ -135,10 +135,11 @@ async function decodePixels(job: Job, metadata: Metadata): Promise<RgbImage> {
 /** What the first reading gives that does not fail. */
 async function firstOf<T>(
   readings: readonly Reading[],
-  { name, format, lease, signal }: Job,
+  job: Job,
   bytes: number,
   work: (reading: Reading) => Promise<T>,
 ): Promise<T> {
+  const { name, lease, signal } = job;
   let failure: unknown;
   for (const reading of readings) {
     try {
@@ -147,7 +148,7 @@ async function firstOf<T>(
       failure = error;
     }
   }
-  if (!isShortOfMemory(failure, bytes)) throw broken(name, format, undefined, failure);
+  if (!isShortOfMemory(failure, bytes)) throw broken(job, undefined, failure);
   // Other pictures may have taken it: once more with none beside it.
   await lease.takeAll(signal);
   try {
@@ -206,10 +207,12 @@ function decodingBytes(metadata: Metadata, format: ImageFormat): number {
   return width * height * (3 + deep + turned + (byLine ? 0 : 2 * pixel));
 }
 
-function broken(name: string, format: ImageFormat, loss: string | undefined, cause?: unknown): RocError {
+function broken({ name, format, allowDamaged }: Job, loss: string | undefined, cause?: unknown): RocError {
   // The decoder's own words are left out: its list of errors is shared by all pictures that are being decoded.
   const what = `damaged or incomplete ${format} file${loss === undefined ? "" : ` (${loss})`}`;
-  const remedy = "copy it again from its source, or allow damaged pictures (allowDamaged; score --allow-damaged)";
+  // Who reads pictures to train on has no such choice.
+  const allow = allowDamaged === undefined ? "" : ", or allow damaged pictures (allowDamaged; score --allow-damaged)";
+  const remedy = `copy it again from its source${allow}`;
   return new RocError("IMAGE_BROKEN", `${name}: ${what}; ${remedy}`, { cause });
 }
 

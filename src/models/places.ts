@@ -5,7 +5,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { RocError } from "../errors.js";
+import { isRocError, RocError } from "../errors.js";
 import { exists, ifThere, readJson, readText } from "../files/index.js";
 import { ADAPTER_CONFIG, readAdapterConfig } from "./peft.js";
 
@@ -41,8 +41,26 @@ export async function chooseState(run: string): Promise<ChosenState | undefined>
 
 /** The state that a file of a run folder names; undefined where there is no such file or state. */
 async function pointer(run: string, file: string, names: readonly string[]): Promise<string | undefined> {
-  const name = (await ifThere(readText(join(run, file), { maxBytes: 1000 })))?.trim() ?? "";
+  const { name } = await readPointer(run, file);
   return names.includes(name) ? name : undefined;
+}
+
+/** What a file of a run folder (`latest`, `best`) says. */
+export interface Pointer {
+  /** "" where it is missing or cannot be read. */
+  readonly name: string;
+  /** Why it cannot be read. */
+  readonly fault?: string;
+}
+
+/** Reads `latest` or `best` of a run folder. One that cannot be read is taken like a missing one: the states are whole. */
+export async function readPointer(run: string, file: string): Promise<Pointer> {
+  try {
+    return { name: ((await ifThere(readText(join(run, file), { maxBytes: 1000, remedy: "" }))) ?? "").trim() };
+  } catch (error) {
+    if (!isRocError(error) || error.code !== "FILE_UNREADABLE") throw error;
+    return { name: "", fault: error.message.trim() };
+  }
 }
 
 /** The parts of a checkpoint. */

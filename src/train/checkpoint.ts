@@ -9,13 +9,13 @@
  * but for those to keep. A process killed anywhere in between leaves whole states: where `latest` names none of them, the
  * newest counts. Nothing is deleted because it could not be read.
  */
-import { readdir, rm } from "node:fs/promises";
+import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
-import { atomicWriteFile, atomicWriteJson, ifThere, makeFolder, publishFolder } from "../files/index.js";
-import { readJsonAs, readText, removeEntries } from "../files/index.js";
-import { stateNames } from "../models/places.js";
+import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder } from "../files/index.js";
+import { readJsonAs, removeEntries } from "../files/index.js";
+import { readPointer, stateNames } from "../models/places.js";
 import { isUnusableFile, SAMPLES_FILE } from "./samples.js";
 import { isEventFile } from "./tensorboard.js";
 
@@ -63,6 +63,8 @@ const fileSchema = z.object({ format: z.literal(FORMAT), state: stateSchema });
 export interface SavedState {
   readonly folder: string;
   readonly state: TrainerState;
+  /** What a person should know of how it was found. */
+  readonly note?: string;
 }
 
 /** Which states to keep beside the latest. */
@@ -100,10 +102,9 @@ export async function saveState(
     // One of this step is there where the run went back to an older state.
     await rm(folder, { recursive: true, force: true });
     await publishFolder(aside, folder);
-    await atomicWriteFile(join(run, LATEST), `${basename(folder)}\n`);
+    await writePointer(run, LATEST, folder);
     const { keepBest = true } = keep;
-    if (keepBest && state.best)
-      await atomicWriteFile(join(run, BEST), `${basename(stepFolder(run, state.best.step))}\n`);
+    if (keepBest && state.best) await writePointer(run, BEST, stepFolder(run, state.best.step));
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined);
     const message = `The state of step ${state.step} cannot be written to ${run}: ${messageOf(error)}.`;
@@ -113,11 +114,19 @@ export async function saveState(
   return { folder, state };
 }
 
+/** A folder that lies in its place is moved aside. */
+async function writePointer(run: string, name: string, folder: string): Promise<void> {
+  const file = join(run, name);
+  const found = await lstat(file).catch(() => undefined);
+  if (found?.isDirectory() === true) await rename(file, `${file}.${Date.now()}.aside`);
+  await atomicWriteFile(file, `${basename(folder)}\n`);
+}
+
 /**
  * The state of a run folder to go on from, if it has one: the one that `latest` names, else the newest. What a killed
  * process had begun to write is removed, nothing else.
  *
- * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it; FILE_UNREADABLE
+ * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it
  */
 export async function openLatestState(run: string): Promise<SavedState | undefined> {
   const found = await findState(run);
@@ -127,7 +136,7 @@ export async function openLatestState(run: string): Promise<SavedState | undefin
 
 async function findState(run: string): Promise<SavedState | undefined> {
   const names = await stateNames(run);
-  const named = (await ifThere(readText(join(run, LATEST), { maxBytes: 1000 })))?.trim() ?? "";
+  const { name: named, fault } = await readPointer(run, LATEST);
   const name = names.includes(named) ? named : names.at(-1);
   if (name === undefined) {
     if (!STEP_FOLDER.test(named)) return undefined;
@@ -135,7 +144,10 @@ async function findState(run: string): Promise<SavedState | undefined> {
     throw new RocError("CHECKPOINT_INVALID", `${join(run, LATEST)} names ${named}, which is not there. ${remedy}`);
   }
   const folder = join(run, name);
-  return { folder, state: await readState(folder) };
+  const state = await readState(folder);
+  return fault === undefined
+    ? { folder, state }
+    : { folder, state, note: `${fault} The newest state is taken: ${name}.` };
 }
 
 async function readState(folder: string): Promise<TrainerState> {

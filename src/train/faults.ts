@@ -1,5 +1,7 @@
 /** Why a run cannot go on, and what is left of it. */
 import { isOutOfMemory, isRocError, messageOf, RocError } from "../errors.js";
+import type { Mllm } from "../models/types.js";
+import { findNonFinite, nonFiniteText } from "../torch/index.js";
 import { notFinite } from "./clip.js";
 
 /** Where a run is as it fails. */
@@ -10,6 +12,23 @@ export interface FaultPlace {
   readonly state: string;
   /** Whether the error is a picture's. */
   readonly picture: boolean;
+}
+
+/**
+ * Looks through all weights before the first step: NaN among them makes every loss NaN, whatever the learning rate.
+ *
+ * @param state folder of the state that they come from; undefined where the run starts from its base
+ * @throws RocError CHECKPOINT_INVALID naming the tensor with NaN or infinite values
+ */
+export function checkStart(model: Mllm, state: string | undefined): void {
+  const found = findNonFinite(model.parameters());
+  if (!found) return;
+  const whose = state === undefined ? "The weights that the run starts from" : `The weights of ${state}`;
+  const remedy =
+    state === undefined
+      ? "Fetch that checkpoint again, or train it again."
+      : `Restore them, delete ${state} to go on from an older state, or start again with --fresh.`;
+  throw new RocError("CHECKPOINT_INVALID", `${whose} are not all finite: ${nonFiniteText(found)}. ${remedy}`);
 }
 
 /** An error of a step as one that says which step, what to do, and which state is whole. Others stay as they are. */

@@ -21,7 +21,7 @@ import { alignWeights, ALONE, DataParallel, type Peers } from "./distributed.js"
 import { ReplicatedAdamW, ShardedAdamW } from "./distributed-optimizer.js";
 import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "./events.js";
 import type { TrainEvent, ValidationEvent } from "./events.js";
-import { stepError } from "./faults.js";
+import { checkStart, stepError } from "./faults.js";
 import { Feed, type MicroBatch } from "./feed.js";
 import { parameterGroups, trainedParameters, type Trained } from "./groups.js";
 import type { LossCounts, Objective } from "./objective.js";
@@ -185,6 +185,7 @@ class Trainer {
   /** Restores the optimizer, or chooses the precision of a new run. */
   async #prepare(): Promise<void> {
     const { resume, model } = this.#task;
+    checkStart(model, resume?.folder);
     const { precision, weights } = this.#options;
     if (resume !== undefined) {
       await readingState(resume.folder, () => this.#restore(join(resume.folder, OPTIMIZER)));

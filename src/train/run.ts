@@ -140,14 +140,28 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   let notes: string[] = [];
   if (resume !== undefined) {
     const remedy = "Give the same again to go on with it, another folder, or --fresh to throw it away.";
-    await checkSameSettings(join(folder, CONFIG), settings, { what: `The run in ${folder}`, remedy, free: FREE });
+    const damaged = "Restore it, give another folder, or start again with --fresh.";
+    const what = `The run in ${folder}`;
+    await checkSameSettings(join(folder, CONFIG), settings, { what, remedy, damaged, say: ranksText, free: FREE });
     const excused = await readUnusable(folder, await readdir(folder));
     notes = (await checkSamples(folder, samples, { accept, excused })).map((text) => `the data have changed: ${text}`);
+    if (resume.note !== undefined) notes.unshift(resume.note);
   }
   await atomicWriteJson(join(folder, CONFIG), settings);
   await writeSamples(folder, samples);
   const { base } = settings;
   return { resume, notes, samples, base: typeof base === "string" && DIGEST.test(base) ? base : undefined };
+}
+
+/** The number of processes is no option of the command. */
+function ranksText(name: string, before: unknown, now: unknown): string | undefined {
+  if (name !== "ranks") return undefined;
+  const count = (ranks: unknown): string =>
+    typeof ranks === "number"
+      ? `${ranks} process${ranks === 1 ? "" : "es"} of torchrun`
+      : "one process, without torchrun";
+  const again = typeof before === "number" ? `torchrun --nproc_per_node ${before} on one machine` : "no torchrun";
+  return `it was trained in ${count(before)}, now in ${count(now)} (start as many as before: ${again})`;
 }
 
 /** Adapters are put on the weights that the run began with: a state holds what was trained alone. */

@@ -148,6 +148,7 @@ test("a picture that cannot be used ends the run with its name and a state; the 
     String(ended.error),
     new RegExp(`Step ${steps + 1}: .*${bad.id}.* last good state is .*step-0000000${steps}\\..*--skip-broken`),
   );
+  assert.doesNotMatch(String(ended.error), /allow/, "training has no such option");
   // The same again ends the same way, and nothing is lost by it.
   assert.match(String((await run("broken", { train: samples, more })).error), new RegExp(`Step ${steps + 1}: `));
   const ways: Record<string, () => Promise<Partial<RunPlan>>> = {
@@ -232,6 +233,37 @@ test("a picture that the family does not take is named", async () => {
   assert.match(String(error), /Step 1: \/.*\.jpg: A picture of 6000 x 20 pixels is too long\. No state/);
 });
 
+test("weights that are not finite are named before the first step", async () => {
+  const bad = join(folder, "not-finite");
+  await cp(join(folder, "start"), bad, { recursive: true });
+  const file = join(bad, "model.safetensors");
+  const bytes = await readFile(file);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + length)) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
+  const [name, { data_offsets: [start] }] = Object.entries(header).find(([key]) => key.endsWith("norm.weight")) as [string, { data_offsets: [number, number] }]; // prettier-ignore
+  bytes.writeFloatLE(NaN, 8 + length + start);
+  await writeFile(file, bytes);
+  const { events, error } = await run("from-not-finite", { base: "not-finite" });
+  assert.deepEqual(events, []);
+  const { code, message } = error as { code?: string; message: string };
+  assert.equal(code, "CHECKPOINT_INVALID", message);
+  assert.ok(message.includes(`tensor ${name}: of `), message);
+  assert.match(message, /1 NaN\. Fetch that checkpoint again/);
+  assert.doesNotMatch(message, /learning rate/);
+});
+
+test("a run of two processes says how many to start", async () => {
+  await run("ranks", {}, half);
+  const file = join(folder, "ranks", "config.json");
+  const config = JSON.parse(await readFile(file, "utf8")) as object;
+  await writeFile(file, JSON.stringify({ ...config, ranks: 2 }));
+  const { message } = (await run("ranks")).error as Error;
+  assert.match(message, /trained in 2 processes of torchrun, now in one process, .*torchrun --nproc_per_node 2/);
+});
+
 test("two processes do not train in one run folder", async () => {
   const lock = await takeLock(join(folder, "locked", "run.lock"), "it");
   const { error } = await run("locked");
@@ -255,6 +287,7 @@ test("a broken file of a run folder is an error that names it, and nothing is lo
         const { error } = await run("files");
         const { code = "", message = "" } = error as { code?: string; message?: string };
         assert.match(code, /^(CONFIG_INVALID|CHECKPOINT_INVALID|USAGE)$/, message);
+        if (file === "config.json") assert.match(message, /config\.json.* Restore it, .*--fresh\.$/);
         if (code !== "USAGE") assert.ok(message.includes(file), message);
       });
     }

@@ -93,13 +93,34 @@ for (const [how, lose] of Object.entries(LATEST_LOST)) {
   });
 }
 
-test("a latest that cannot be read, or whose states are gone, refuses and deletes nothing", async () => {
+const UNREADABLE: Record<string, (file: string) => Promise<unknown>> = {
+  "no text": (file) => writeFile(file, new Uint8Array([0xff, 0xfe, 0x00, 0xc3, 0x28])),
+  "a folder": async (file) => {
+    await rm(file);
+    await mkdir(file);
+    await writeFile(join(file, "mine.txt"), "");
+  },
+  "too long": (file) => writeFile(file, "x".repeat(2000)),
+};
+for (const [how, damage] of Object.entries(UNREADABLE)) {
+  test(`where latest and best are ${how}, the newest state opens with a note, and the run goes on`, async () => {
+    for (const step of [4, 8]) await saveState(run, stateAt(step, 4), writer(String(step)), { keepLast: 2 });
+    for (const name of ["latest", "best"]) await damage(join(run, name));
+    const found = await openLatestState(run);
+    assert.equal(found?.state.step, 8);
+    assert.match(found.note ?? "", /latest .*The newest state is taken: step-00000008\./);
+    assert.deepEqual(await chooseState(run), { folder: join(run, "step-00000008"), kind: "latest" });
+    await saveState(run, stateAt(12, 4), writer("12"));
+    assert.deepEqual([(await openLatestState(run))?.state.step, (await openLatestState(run))?.note], [12, undefined]);
+    assert.deepEqual(await chooseState(run), { folder: join(run, "step-00000004"), kind: "best" });
+    const aside = (await readdir(run)).filter((name) => name.endsWith(".aside"));
+    assert.equal(aside.length, how === "a folder" ? 2 : 0);
+    for (const name of aside) assert.deepEqual(await readdir(join(run, name)), ["mine.txt"]);
+  });
+}
+
+test("a latest whose states are gone refuses", async () => {
   await saveState(run, stateAt(4), writer("4"));
-  await rm(join(run, "latest"));
-  await mkdir(join(run, "latest"));
-  await assert.rejects(openLatestState(run), { code: "FILE_UNREADABLE", message: /latest/ });
-  assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000004"]);
-  await rm(join(run, "latest"), { recursive: true });
   await writeFile(join(run, "latest"), "step-00000004\n");
   await rm(join(run, "step-00000004"), { recursive: true });
   await assert.rejects(openLatestState(run), {
