@@ -51,6 +51,7 @@ checkpoint, the pictures, their labels or other settings are not those that the 
 
 A picture that cannot be used ends the run with its name and a state written. Mend or delete it, or its row, and give the
 same command again; --skip-broken goes on without such pictures.
+Ctrl-C, a termination and a closed terminal end a run with a state; under nohup a closed terminal does not end it.
 
 Several processes train together under torchrun, each on --batch pictures of every batch:
   torchrun --no-python --nproc_per_node 2 roc4mllm train CONFIG
