@@ -26,7 +26,8 @@ function nodeHeaders() {
 /** What the addon is made from, as a hash: the addon is up to date while the stamp beside it says this. */
 export function stampOf(location) {
   const headers = readJson(join(nodeHeaders() ?? "", "package.json"))?.version;
-  return fingerprint(nativeSources(), [location, headers, process.platform, process.arch]);
+  // Wherever the package lies: projects share the addon.
+  return fingerprint(nativeSources(), [location, headers, process.platform, process.arch], ROOT);
 }
 
 /** Whether the addon is there, built from today's sources on the libtorch that is asked for. */

@@ -54,7 +54,7 @@ same command again; --skip-broken goes on without such pictures.
 Ctrl-C, a termination and a closed terminal end a run with a state; under nohup a closed terminal does not end it.
 
 Several processes train together under torchrun, each on --batch pictures of every batch:
-  torchrun --no-python --nproc_per_node 2 roc4mllm train CONFIG
+  roc4mllm torchrun --nproc_per_node 2 train CONFIG
 
 Examples:
   roc4mllm train configs/table1/ava-roc-mplug-owl2.yaml --dry-run

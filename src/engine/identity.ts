@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { digestFile, readJson } from "../files/index.js";
-import { baseDigest } from "../models/peft.js";
+import { baseDigest } from "../models/adapter-config.js";
 import { placesOf } from "../models/places.js";
 import { towerElsewhere } from "../models/registry.js";
 

@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
 import { exists, ifThere, readJson, readText } from "../files/index.js";
-import { ADAPTER_CONFIG, readAdapterConfig } from "./peft.js";
+import { ADAPTER_CONFIG, readAdapterConfig } from "./adapter-config.js";
 
 /** Folder of a state of a run that holds its adapters. */
 export const ADAPTER_FOLDER = "adapter";

@@ -1,0 +1,27 @@
+/** Help, and the names of commands, need no libtorch: whoever has not set up asks for them first. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ROOT } from "../support.js";
+
+const MAIN = join(ROOT, "dist/src/cli/main.js");
+
+/** Standard output of a command where no addon can be loaded. */
+async function help(...args: string[]): Promise<string> {
+  const env = { ...process.env, ROC4MLLM_NATIVE: "/nowhere/roc4mllm.node" };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [MAIN, ...args, "--help"], { env }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${args.join(" ")} --help: ${stderr}`));
+      else resolve(stdout);
+    });
+  });
+}
+
+test("every command has help without an addon", async () => {
+  const all = await help();
+  const names = [...all.matchAll(/^ {2}([a-z][a-z-]+)(?: |$)/gm)].map(([, name = ""]) => name);
+  assert.ok(names.length >= 15, all);
+  for (const name of names.filter((one) => one !== "help"))
+    assert.match(await help(name), new RegExp(`Usage: .*${name}`));
+});
