@@ -56,11 +56,16 @@ export function textAfterComment(answer: string): string {
   return rest.split(/\{[A-Za-z]/)[0] ?? "";
 }
 
+/** Characters of a question or an answer; real ones have some hundred, and each is computed with every picture. */
+const MOST_TEXT = 10_000;
+
 const prompt = z
   .string()
+  .max(MOST_TEXT)
   .refine((text) => text.split("<image>").length === 2, { error: "must hold <image> exactly once" });
 const answer = z
   .string()
+  .max(MOST_TEXT)
   .refine((text) => scoreNames(text).length > 0, { error: "must hold a placeholder such as {overall}" })
   .refine((text) => new Set(placeholders(text)).size === placeholders(text).length, { error: "names a score twice" })
   .refine((text) => !text.includes(POSITION_TOKEN), { error: `must not hold ${POSITION_TOKEN}; write {overall}` });

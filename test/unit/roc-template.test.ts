@@ -66,6 +66,7 @@ test("a file that is not as it should be is an error that names file and field",
     /^f\.json: answers: every answer must hold the first placeholder of the first answer/,
   );
   bad({ answers: 3 }, /^f\.json: answers: /);
+  bad({ prompts: [`<image>${"a ".repeat(5000)}`] }, /^f\.json: prompts\.0: Too big/);
 
   const broken = join(folder, "broken");
   mkdirSync(broken);
