@@ -1,6 +1,6 @@
 /** `roc4mllm download`: a model from the hub into the cache that Python uses too. */
 import { Command } from "commander";
-import { downloadModel } from "../hub/index.js";
+import { downloadModel, holdsWeights } from "../hub/index.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
 
@@ -41,6 +41,9 @@ export function downloadCommand({ io, signal }: Context): Command {
       try {
         const found = await downloadModel(repo, { revision, include, exclude, signal, settings, onProgress, onWait });
         progress.stop();
+        if (include.length === 0 && !holdsWeights(found.files)) {
+          io.stderr.write(`${repo} has no weights that can be loaded: \`score\` and \`train\` cannot take it.\n`);
+        }
         io.stdout.write(json ? `${JSON.stringify(found)}\n` : `${found.folder}\n`);
       } finally {
         progress.stop();

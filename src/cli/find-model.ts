@@ -106,7 +106,7 @@ async function fetched(name: string, { io, signal }: Context, settings: Download
   const progress = downloadProgress(io.stderr, `MB of ${name}`);
   const { onProgress, onWait } = progress;
   try {
-    return await resolveModel(name, { signal, settings, onProgress, onWait });
+    return await resolveModel(name, { signal, settings, onProgress, onWait, onNote: onWait });
   } finally {
     progress.stop();
   }

@@ -7,7 +7,7 @@ import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
 import { listRepo, withChecksums, type ListedFile, type RepoFile } from "./listing.js";
 import { inParallel } from "./parallel.js";
 import { cleaned, connect, isFileError, type Patience } from "./request.js";
-import { neededFiles, neededIndex, type FileChoice } from "./select.js";
+import { holdsWeights, neededFiles, neededIndex, type FileChoice } from "./select.js";
 import { hubSettings, type HubSettings } from "./settings.js";
 import { transfer } from "./transfer.js";
 
@@ -19,6 +19,8 @@ const REPO = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 export interface DownloadOptions extends FileChoice, Patience {
   /** Branch, tag or commit; default "main". */
   readonly revision?: string | undefined;
+  /** Refuses a repository without weights that can be loaded, before anything of it is fetched. Default: false. */
+  readonly needsWeights?: boolean | undefined;
   /** Default: the environment's. */
   readonly settings?: Partial<HubSettings> | undefined;
   /** Bytes that are there, of all files together; called as they come, and at the end. */
@@ -87,11 +89,15 @@ async function fromHub(
   settings: HubSettings,
   options: DownloadOptions,
 ): Promise<Downloaded> {
-  const { onProgress } = options;
+  const { onProgress, needsWeights } = options;
   const client = connect(settings, options);
   try {
     const cache = new RepoCache(settings.cacheDir, repo);
     const { commit, files: listed } = await listRepo(repo, revision, settings, client.fetch, options);
+    if (needsWeights && !holdsWeights(listed)) {
+      const text = `${repo} (${commit}) has no weights that can be loaded (.safetensors, or .bin of PyTorch)`;
+      throw new RocError("CHECKPOINT_INVALID", `${text}. Check the name: it may be the same model's in another form.`);
+    }
     const job = { ...patienceOf(options), repo, commit, cache, settings, fetch: client.fetch };
     const { files, fetched: before } = await neededOf(listed, job, options);
     const contents = await contentsOf(files, job);
@@ -154,7 +160,16 @@ async function shardsOf(
   }
   const fetched = await fetchLocked(index, job, () => undefined);
   const file = join(job.cache.snapshot(job.commit), path);
-  const { weight_map } = await readJsonAs(file, indexSchema, { invalid: "CHECKPOINT_INVALID" });
+  const { weight_map } = await readJsonAs(file, indexSchema, { invalid: "CHECKPOINT_INVALID" }).catch(
+    (error: unknown) => {
+      if (!(error instanceof RocError && error.cause instanceof SyntaxError)) throw error;
+      // Its message quotes a part of the text, in which a hub may repeat the token.
+      throw new RocError(
+        "CHECKPOINT_INVALID",
+        `${job.repo}: ${path} is not JSON. Take another revision, or see --include.`,
+      );
+    },
+  );
   return { shards: new Set(Object.values(weight_map)), fetched };
 }
 

@@ -1,4 +1,5 @@
 /** Models by name: from a folder, from the hub's cache, or from the hub. */
+import { basename } from "node:path";
 import { RocError } from "../errors.js";
 import { exists } from "../files/index.js";
 import { cachedSnapshot } from "./cache.js";
@@ -7,8 +8,13 @@ import { hubSettings } from "./settings.js";
 
 export { cachedSnapshot } from "./cache.js";
 export { downloadModel, type Downloaded, type DownloadOptions } from "./download.js";
-export { neededFiles, type FileChoice } from "./select.js";
+export { holdsWeights, neededFiles, type FileChoice } from "./select.js";
 export { hubSettings, type HubSettings } from "./settings.js";
+
+export interface ResolveOptions extends DownloadOptions {
+  /** Told, as a sentence, that the hub failed and why, and of which commit the cache's files are that are taken. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
 
 /**
  * The folder of a model: `name` itself where it is one, else the hub's repository of that name, downloaded as far as it
@@ -16,19 +22,23 @@ export { hubSettings, type HubSettings } from "./settings.js";
  *
  * @throws RocError FILE_NOT_FOUND for a name that is neither; else as {@link downloadModel}
  */
-export async function resolveModel(name: string, options: DownloadOptions = {}): Promise<string> {
+export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   if (await exists(name)) return name;
   if (!isRepoName(name)) {
     const text = `There is no folder ${name}, and it is no name on the hub (owner/name) either`;
     throw new RocError("FILE_NOT_FOUND", `${text}. Check the path.`);
   }
   try {
-    return (await downloadModel(name, options)).folder;
+    return (await downloadModel(name, { ...options, needsWeights: true })).folder;
   } catch (error) {
     if (!(error instanceof RocError) || error.code !== "NETWORK") throw error;
     const { cacheDir } = { ...(await hubSettings()), ...options.settings };
     const cached = await cachedSnapshot(cacheDir, name, options.revision);
-    if (cached) return cached;
+    if (cached) {
+      const [reason] = error.message.split(/\.(?: |$)/);
+      options.onNote?.(`${reason}; taking what the cache has (commit ${basename(cached)}).`);
+      return cached;
+    }
     throw new RocError("NETWORK", `There is no folder ${name}. ${error.message}`, { cause: error });
   }
 }

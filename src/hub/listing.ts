@@ -28,6 +28,13 @@ const listedFile = z.object({
 });
 export type ListedFile = z.infer<typeof listedFile>;
 
+const information = z.looseObject({});
+const entry = z.looseObject({ type: z.string() });
+/** Checked entry by entry: an issue for each of millions would fill the memory. */
+const page = z
+  .array(z.unknown())
+  .refine((entries) => entries.every((one) => entry.safeParse(one).success), "an entry is no file and no folder");
+
 /** Bytes of one answer; a page of a thousand files has a third of a megabyte. */
 const MOST_BYTES = 32 * 2 ** 20;
 const MOST_PAGES = 500;
@@ -50,9 +57,10 @@ export async function listRepo(
 ): Promise<Listing> {
   const what = revision === "main" ? repo : `${repo} at ${revision}`;
   return persist(what, patience, async () => {
-    const access = { hubUrl: endpoint, fetch: boundedFetch(fetch, what, patience) };
-    const commit = await commitOf(repo, revision, access);
-    return { commit, files: await everyFile(repo, commit, access) };
+    const bounded = boundedFetch(fetch, what, patience);
+    const access = (schema: z.ZodType): Access => ({ hubUrl: endpoint, fetch: jsonFetch(bounded, what, schema) });
+    const commit = await commitOf(repo, revision, access(information));
+    return { commit, files: await everyFile(repo, commit, access(page)) };
   });
 }
 
@@ -105,12 +113,45 @@ function boundedFetch(
     for await (const part of response.body ? chunksOf(response.body, patience) : []) {
       bytes += part.length;
       if (bytes > MOST_BYTES) throw endless(what, `has more than ${MOST_BYTES} bytes`);
-      if (Date.now() > end) throw new Error("its list of files did not come to an end in time");
+      if (Date.now() > end) throw tooSlow(what);
       parts.push(part);
     }
-    // They have been decoded.
-    return new Response(Buffer.concat(parts), { status, headers: withoutEncoding(headers) });
+    // They have been decoded. Some statuses, such as 204, allow no content, be it empty.
+    return new Response(Buffer.concat(parts), { headers: withoutEncoding(headers) });
   };
+}
+
+/**
+ * `fetch` whose answers are JSON of one kind. What else comes (a log-in page, say) ends the download at once, in words
+ * that hold nothing of the answer: it may repeat the token.
+ */
+function jsonFetch(fetch: typeof globalThis.fetch, what: string, schema: z.ZodType): typeof globalThis.fetch {
+  return async (input, init) => {
+    const { body, headers } = await fetch(input, init);
+    const text = await new Response(body).text();
+    const { success, error } = schema.safeParse(parsed(text, what));
+    if (!success) throw foreign(what, error.issues[0]?.message ?? "JSON of another kind");
+    return new Response(text, { headers });
+  };
+}
+
+function parsed(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Its message quotes a part of the text.
+    throw foreign(what, text === "" ? "the answer is empty" : "the answer is not JSON");
+  }
+}
+
+function foreign(what: string, how: string): RocError {
+  return new RocError("NETWORK", `The hub's answer for ${what} is not what a hub sends (${how}). Check HF_ENDPOINT.`);
+}
+
+/** Asking again would take as long again. */
+function tooSlow(what: string): RocError {
+  const text = `The hub's list of the files of ${what} did not come to an end in time`;
+  return new RocError("NETWORK", `${text}. Try again later, and see HF_ENDPOINT.`);
 }
 
 function withoutEncoding(headers: Headers): Headers {

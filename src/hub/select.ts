@@ -42,6 +42,11 @@ export function neededFiles(paths: readonly string[], choice: FileChoice = {}, s
   return own.filter((path) => SMALL.test(path) || isWeights(path));
 }
 
+/** Whether there are weights among files that the loader may open: none of another program's. */
+export function holdsWeights(files: readonly { readonly path: string }[]): boolean {
+  return files.some(({ path }) => !OTHER.test(path) && (SAFETENSORS.test(path) || BIN.test(path)));
+}
+
 function weightsOf(paths: readonly string[], shards: ReadonlySet<string> | undefined): (path: string) => boolean {
   const chosen = chooseWeights(paths);
   if (chosen || paths.some((path) => BESIDE.has(path))) {

@@ -8,8 +8,10 @@ import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import { isRocError } from "../../src/errors.js";
-import { downloadModel } from "../../src/hub/index.js";
+import { downloadModel, type HubSettings } from "../../src/hub/index.js";
+import { listRepo } from "../../src/hub/listing.js";
 import { proxyFor } from "../../src/hub/proxy.js";
+import { connect } from "../../src/hub/request.js";
 import { ROOT } from "../support.js";
 import { fails, fakeHub, into, serve, type FakeHub } from "./hub-support.js";
 
@@ -204,6 +206,8 @@ test("a pause that is too long ends the download with how long it is", async (t)
 });
 
 const SECRET = "hf_SECRETSECRET";
+/** So long that an error of JSON.parse quotes a part of it. */
+const CUT_SECRET = `hf_${"SECRET".repeat(20)}`;
 
 test("a token that is none is refused without being told", async (t) => {
   const hub = await fakeHub(t, FILES);
@@ -250,6 +254,7 @@ test("a token is in no output of the program, whatever the hub answers", { timeo
     [SECRET, 401],
     [SECRET, 200],
     [SECRET, 302],
+    [CUT_SECRET, 200],
     [`${SECRET}\nhf_y`, 200],
   ] as const) {
     hub.answers.set("info", echo(status));
@@ -416,7 +421,7 @@ const HOSTILE: Readonly<
       response.writeHead(200, { ...JSON_TYPE, "content-length": 1 });
       response.socket?.end(`HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n[]`);
     },
-    /could not be fetched/,
+    /not what a hub sends/,
   ],
   "a file that is longer than it says": [
     "config.json",
@@ -431,12 +436,7 @@ const HOSTILE: Readonly<
     (_, response) => {
       response.writeHead(200, { "content-type": "text/html" }).end("<html>Please log in to this wireless network");
     },
-    /could not be fetched/,
-  ],
-  "JSON of another kind": [
-    "tree",
-    (_, response) => void response.writeHead(200, JSON_TYPE).end("null"),
-    /could not be/,
+    /not what a hub sends \(the answer is not JSON\)/,
   ],
 };
 
@@ -451,3 +451,57 @@ for (const [name, [kind, answer, message]] of Object.entries(HOSTILE)) {
     });
   });
 }
+
+for (const [kind, status, body, told] of [
+  ["info", 200, "null", /expected object/],
+  ["info", 200, "[]", /expected object/],
+  ["info", 204, "", /empty/],
+  ["info", 200, `Bearer ${CUT_SECRET}`, /not JSON/],
+  ["tree", 200, "null", /expected array/],
+  ["tree", 200, '{"a":1}', /expected array/],
+  ["tree", 200, "[1,null]", /an entry is no file/],
+  ["tree", 204, "", /empty/],
+  ["tree", 200, "<html>", /not JSON/],
+] as const) {
+  test(`${kind} that is ${status} ${body.slice(0, 20)} is refused at once`, async (t) => {
+    const hub = await fakeHub(t, FILES);
+    let asked = 0;
+    hub.answers.set(kind, (_, response) => {
+      asked += 1;
+      response.writeHead(status, JSON_TYPE).end(body);
+    });
+    await assert.rejects(downloadModel("owner/model", into(t, hub)), (error) => {
+      assert.ok(fails("NETWORK", /owner\/model is not what a hub sends \(.*\)\. Check HF_ENDPOINT/)(error));
+      assert.match(String(error), told);
+      return !inspect(error, { depth: 9 }).includes("SECRET");
+    });
+    assert.equal(asked, 1);
+  });
+}
+
+test("a list that takes too long is not asked for again", async (t) => {
+  const hub = await fakeHub(t, FILES);
+  let asked = 0;
+  hub.answers.set("info", (_, response) => {
+    asked += 1;
+    response.writeHead(200, JSON_TYPE).end("{}");
+  });
+  const { settings, retryDelay } = into(t, hub);
+  const client = connect(settings as HubSettings, {});
+  t.after(() => client.end());
+  const patience = { retryDelay, longest: -1 };
+  await assert.rejects(
+    listRepo("owner/model", "main", settings as HubSettings, client.fetch, patience),
+    fails("NETWORK", /did not come to an end in time/),
+  );
+  assert.equal(asked, 1);
+});
+
+test("an index that repeats the token is not quoted", async (t) => {
+  const index = { content: Buffer.from(`Bearer ${CUT_SECRET}`) };
+  const hub = await fakeHub(t, { "config.json": FILES["config.json"], "model.safetensors.index.json": index });
+  await assert.rejects(downloadModel("owner/model", into(t, hub, { token: CUT_SECRET })), (error) => {
+    assert.ok(fails("CHECKPOINT_INVALID", /index\.json is not JSON/)(error));
+    return !inspect(error, { depth: 9 }).includes("SECRET");
+  });
+});

@@ -56,7 +56,10 @@ test("offline, and with no hub to reach, the cache is what there is", async (t) 
     ],
   );
   await hub.close();
-  assert.equal(await resolveModel("owner/model", given), folder);
+  const notes: string[] = [];
+  assert.equal(await resolveModel("owner/model", { ...given, onNote: (text) => notes.push(text) }), folder);
+  assert.equal(notes.length, 1);
+  assert.match(notes.join(), new RegExp(`^owner/model could not be fetched: .*; taking what the cache has .commit ${COMMIT}.\\.$`)); // prettier-ignore
   await assert.rejects(
     resolveModel("owner/absent", given),
     fails("NETWORK", /There is no folder owner\/absent.*HF_ENDPOINT/s),
@@ -228,6 +231,32 @@ test("the command prints the folder, or everything as JSON", async (t) => {
   out.stdout = "";
   assert.equal(await run([...argv, "--json"], commands, outside), 0);
   assert.equal((JSON.parse(out.stdout) as { fetched: number }).fetched, 0);
+});
+
+test("a repository without weights is fetched with a note, and is no model", async (t) => {
+  const gguf = { content: Buffer.alloc(9), lfs: true };
+  const hub = await fakeHub(t, { "config.json": CONFIG, "model.gguf": gguf, "training_args.bin": gguf });
+  const given = into(t, hub);
+  await assert.rejects(
+    resolveModel("owner/model", given),
+    fails("CHECKPOINT_INVALID", /no weights that can be loaded/),
+  );
+  assert.equal(hub.asked.length, 0, "before anything is fetched");
+  const before = process.env["HF_ENDPOINT"];
+  process.env["HF_ENDPOINT"] = hub.endpoint;
+  t.after(() => (before === undefined ? delete process.env["HF_ENDPOINT"] : (process.env["HF_ENDPOINT"] = before)));
+  const out = { stdout: "", stderr: "" };
+  const io = {
+    stdin: process.stdin,
+    stdout: { write: (text: string) => (out.stdout += text) },
+    stderr: { write: (text: string) => (out.stderr += text) },
+    env: {},
+  };
+  const outside = { io, signal: new AbortController().signal, engine: () => import("../../src/engine/index.js") };
+  const argv = ["download", "owner/model", "--cache-dir", given.cacheDir];
+  assert.equal(await run(argv, { download: () => Promise.resolve(downloadCommand) }, outside), 0, out.stderr);
+  assert.match(out.stderr, /owner\/model has no weights that can be loaded/);
+  assert.match(out.stdout, /snapshots/);
 });
 
 test("score takes a name on the hub, and fetches what an original LLaVA names as its tower", async (t) => {
