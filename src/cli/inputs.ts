@@ -10,7 +10,10 @@ import { SNIFF_BYTES, sniffFormat } from "../image/sniff.js";
 
 /** What a folder is searched for. A file that is named is tried whatever it is called. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(
-  ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "avif", "tif", "tiff", "gif"].map((name) => `.${name}`),
+  [
+    ...["jpg", "jpeg", "jpe", "jfif", "jfi", "pjpeg", "pjp", "mpo", "insp", "jps"],
+    ...["png", "apng", "webp", "avif", "tif", "tiff", "gif"],
+  ].map((name) => `.${name}`),
 );
 
 /** Photographs too, but of formats that are not read here: each gets an error of its own that says so. */
@@ -34,8 +37,26 @@ const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
       "tga",
       "exr",
     ],
+    ...[
+      "jpf",
+      "jpm",
+      "j2c",
+      "jpc",
+      "dib",
+      "ico",
+      "cur",
+      "svg",
+      "svgz",
+      "ppm",
+      "pgm",
+      "pbm",
+      "pnm",
+      "pam",
+      "pcx",
+      "hdr",
+    ],
     ...["dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "raf", "rw2", "rwl", "pef", "ptx", "srw"],
-    ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw"],
+    ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw", "gpr", "mef"],
   ].map((name) => `.${name}`),
 );
 
@@ -63,14 +84,13 @@ class Search {
   readonly given = new Map<string, Readable>();
   lost = 0;
   readonly #hidden: string[] = [];
+  /** Files that are not called like a picture. */
+  readonly #unknown: string[] = [];
   readonly #visited = new Set<string>();
 
   /** Takes a file that was found and not named: only if it is called like an image. */
-  #offer(path: string): boolean {
-    const extension = extname(path).toLowerCase();
-    const known = IMAGE_EXTENSIONS.has(extension) || UNREAD_EXTENSIONS.has(extension);
-    if (known) this.files.push(path);
-    return known;
+  #offer(path: string): void {
+    (isPicture(path) ? this.files : this.#unknown).push(path);
   }
 
   #lose(path: string, why: string): void {
@@ -109,7 +129,7 @@ class Search {
     const target = await kindOf(path);
     if (target !== "missing") return this.#entry(path, target);
     // One that is called like a picture gets an error of its own.
-    if (this.#offer(path)) return;
+    if (isPicture(path)) return void this.files.push(path);
     const to = await readlink(pathOfName(path), "buffer").then(nameOfBytes, () => "?");
     this.#lose(path, `it is a link to ${readableName(to)}, which is not there or cannot be reached`);
   }
@@ -118,8 +138,14 @@ class Search {
     const options = { expandDirectories: false, onlyFiles: true, absolute: isAbsolute(pattern) };
     const found = await glob(pattern, { ...options, fs: tellingFs((path, why) => this.#lose(path, why)) });
     const before = this.files.length;
-    for (const path of found.sort(NATURAL.compare)) for (const file of await spelled(path)) this.#offer(file);
+    for (const path of found.sort(NATURAL.compare)) for (const match of await spelled(path)) await this.#match(match);
     if (this.files.length === before) this.notes.push(`no picture matches ${pattern}`);
+  }
+
+  /** What a glob matches: links to nothing and pipes are told as a folder tells them. */
+  async #match(path: string): Promise<void> {
+    const kind = await kindOf(path);
+    await this.#entry(path, kind === "missing" ? "link" : kind);
   }
 
   /** What the user named: it is taken even if it is missing, so that it gets an error of its own. */
@@ -157,6 +183,9 @@ class Search {
     const [hidden] = this.#hidden;
     if (hidden !== undefined)
       notes.push(`left out hidden folders and pictures (name them to have them): ${this.#hidden.length}, as ${readableName(hidden)}`); // prettier-ignore
+    const [unknown] = this.#unknown;
+    if (unknown !== undefined && files.length === 0)
+      notes.push(`left out files that are not called like a picture (name them to have them): ${this.#unknown.length}, as ${readableName(unknown)}`); // prettier-ignore
     const bytes = files.filter(isBytes);
     if (bytes.length > 0) {
       const how = "their bytes are written as here; in JSON as Python's surrogateescape does";
@@ -176,6 +205,11 @@ const APPLE_DOUBLE = "._";
 
 /** Stands for bytes that are not UTF-8 where a text was made of them, as Node does with its arguments. */
 const REPLACEMENT = "\ufffd";
+
+/** Whether a name ends as that of a picture does, of a format that is read here or another. */
+function isPicture(path: string): boolean {
+  return isImage(path) || UNREAD_EXTENSIONS.has(extname(path).toLowerCase());
+}
 
 function isImage(name: string): boolean {
   return IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
@@ -223,9 +257,28 @@ function tellingFs(lose: (path: string, why: string) => void): FileSystemAdapter
       // A path of the pattern that is not there, or is no folder, is what does not match.
       if (error && error.code !== "ENOENT" && error.code !== "ENOTDIR")
         lose(join(path, "."), unreadable(error));
-      done(error, entries);
+      done(error, error ? entries : entries.map(asFile));
     });
-  return { readdir: readdirTold as unknown as typeof fs.readdir };
+  return {
+    readdir: readdirTold as unknown as typeof fs.readdir,
+    realpath: realpathOrSelf as unknown as typeof fs.realpath,
+    stat: statOrLink as unknown as typeof fs.stat,
+  };
+}
+
+/** A pipe, a socket or a device as a file, so that a glob matches it. */
+function asFile(entry: fs.Dirent): fs.Dirent {
+  const known = entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
+  return known ? entry : Object.assign(entry, { isFile: () => true });
+}
+
+/** A link to nothing is its own end, so that a glob matches it. */
+function realpathOrSelf(path: string, done: (error: null, real: string) => void): void {
+  fs.realpath(path, (error, real) => done(null, error ? path : real));
+}
+
+function statOrLink(path: string, done: (error: Error | null, found: fs.Stats) => void): void {
+  fs.stat(path, (error, found) => (error ? fs.lstat(path, done) : done(null, found)));
 }
 
 async function kindOf(path: string): Promise<Exclude<Kind, "link">> {

@@ -104,8 +104,7 @@ async function readStrategy(folder: string): Promise<Scoring> {
   const file = join(folder, "config.json");
   const parsed = await readJson(file);
   refuseQuantisedConfig(parsed, file);
-  // Whatever is no object has no keys; what else a config must hold is for the model's family to say.
-  const config: Record<string, unknown> = { ...(typeof parsed === "object" && parsed) };
+  const config = configOf(parsed, file);
   const templates = await loadTemplates(folder);
   const strategy = strategyOf(config, templates);
   if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
@@ -117,6 +116,20 @@ async function readStrategy(folder: string): Promise<Scoring> {
   }
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
   throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);
+}
+
+/**
+ * What else a config must hold is for the model's family to say.
+ *
+ * @throws RocError CONFIG_INVALID
+ */
+function configOf(parsed: unknown, file: string): Record<string, unknown> {
+  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
+  const remedy = "Copy it again from where the checkpoint comes from.";
+  throw new RocError(
+    "CONFIG_INVALID",
+    `${file} is no model's config: it holds no object of keys and values. ${remedy}`,
+  );
 }
 
 /** @throws RocError USAGE */

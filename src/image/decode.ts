@@ -4,7 +4,7 @@ import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { RocError } from "../errors.js";
 import { pictureBudget, type Lease } from "./budget.js";
 import { readableName } from "./file-names.js";
-import { readProfile, toSrgb } from "./profile.js";
+import { hasTable, readProfile, toSrgb } from "./profile.js";
 import { readFile, unsupportedPicture, type ImageInput } from "./read.js";
 import { examine, isWhole, type Examined, type Reading } from "./soundness.js";
 import type { ImageFormat } from "./sniff.js";
@@ -160,10 +160,13 @@ async function firstOf<T>(
 
 async function toRgb(reading: Reading, settings: Settings, metadata: Metadata): Promise<RgbImage> {
   const options = sharpOptions(reading, settings);
-  const deep = metadata.depth === "ushort" && metadata.hasProfile;
+  const deep = metadata.hasProfile && (metadata.space === "grey16" || metadata.space === "rgb16");
   const image = deep ? await deepToRgb(reading, options, metadata) : undefined;
   if (image) return image;
-  const pipeline = sharp(reading.bytes, options).flatten({ background: "#ffffff" }).toColourspace("srgb");
+  // A profile that did not do for 16 bits is left out here too.
+  const pipeline = sharp(reading.bytes, { ...options, ignoreIcc: deep })
+    .flatten({ background: "#ffffff" })
+    .toColourspace("srgb");
   const { data, info } = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels, not 3`);
   return { width: info.width, height: info.height, data: bytesOf(data) };
@@ -171,7 +174,7 @@ async function toRgb(reading: Reading, settings: Settings, metadata: Metadata): 
 
 /**
  * 16-bit pixels through their profile, which sharp leaves out for greyscale, and cuts to Display P3 first for RGB. Undefined
- * where the profile does not fit.
+ * where the profile cannot be read or does not fit.
  */
 async function deepToRgb(
   reading: Reading,
@@ -180,6 +183,8 @@ async function deepToRgb(
 ): Promise<RgbImage | undefined> {
   if ((space !== "grey16" && space !== "rgb16") || !icc) return undefined;
   const profile = readProfile(icc);
+  // By a profile that cannot be read the colours would come out wrong, without a word.
+  if (!profile && !hasTable(icc, space === "rgb16" ? "RGB " : "GRAY")) return undefined;
   const pipeline = sharp(reading.bytes, { ...options, ignoreIcc: true })
     .flatten({ background: "#ffffff" })
     .toColourspace(space);

@@ -14,6 +14,9 @@ export interface Profile {
   readonly matrix: readonly number[] | undefined;
 }
 
+/** Types of a table (ICC.1:2022, 10.10 to 10.12). */
+const TABLES = ["mft1", "mft2", "mAB "];
+
 const SAMPLES = 2 ** 16;
 
 /** XYZ relative to D50 to linear sRGB: the inverse of sRGB's own colourants (IEC 61966-2-1 adapted by Bradford). */
@@ -38,6 +41,19 @@ export function readProfile(icc: Uint8Array): Profile | undefined {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return undefined;
+  }
+}
+
+/** Whether lcms can read a picture of this colour space by the profile's table. */
+export function hasTable(icc: Uint8Array, space: "RGB " | "GRAY"): boolean {
+  try {
+    const reader = new ProfileReader(icc);
+    const table = reader.tag("A2B0");
+    const fits = reader.text(16) === space && reader.text(36) === "acsp";
+    return fits && table !== undefined && TABLES.includes(reader.text(table));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return false;
   }
 }
 

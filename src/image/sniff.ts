@@ -9,7 +9,7 @@ export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 export const SNIFF_BYTES = 512;
 
 const SAVE = `save it as one of ${IMAGE_FORMATS.join(", ")} and try again`;
-const EXPORT_RAW = "export it as a JPEG, or name the JPEG that the camera wrote beside it";
+export const EXPORT_RAW = "export it as a JPEG, or name the JPEG that the camera wrote beside it";
 
 /** What a file of no format in the list is. */
 export interface Unsupported {

@@ -1,5 +1,5 @@
 /** What a TIFF's directories say of its pixels: libvips takes some kinds for others, without a word. */
-import { rawFile, type Unsupported } from "./sniff.js";
+import { EXPORT_RAW, rawFile, type Unsupported } from "./sniff.js";
 
 const TAG = {
   subfileType: 254,
@@ -14,6 +14,8 @@ const TAG = {
   dngVersion: 50706,
 } as const;
 
+/** Of the subfile type: a picture of reduced size. */
+const REDUCED = 1;
 /** Photometric interpretations. */
 const YCBCR = 6;
 const LAB = [8, 9, 10];
@@ -65,7 +67,7 @@ export function readTiff(bytes: Uint8Array): Tiff {
   const all = reader.directories();
   const [first] = all;
   return {
-    unsupported: first && (rawFault(all) ?? colourFault(first)),
+    unsupported: first && (rawFault(all) ?? reducedFault(first, reader) ?? colourFault(first)),
     warns: WARNS.includes((first && one(first, TAG.compression)) ?? 0),
     deflated: first && DEFLATE.includes(one(first, TAG.compression) ?? 0) ? partsOf(first) : [],
     // What is missing at the end would be taken from the new directory.
@@ -85,6 +87,13 @@ function rawFault(all: readonly Directory[]): Unsupported | undefined {
   if (!isRaw) return undefined;
   const make = String.fromCharCode(...(all[0]?.tags.get(TAG.make) ?? []).slice(0, 40));
   return rawFile(/^[\w .-]+/.exec(make)?.[0].trim() || "of a camera");
+}
+
+/** A small copy in front of full pictures that cannot all be read: it is no stand-in for them. */
+function reducedFault(first: Directory, reader: TiffReader): Unsupported | undefined {
+  const reduced = ((one(first, TAG.subfileType) ?? 0) & REDUCED) !== 0;
+  if (!reduced || !first.tags.has(TAG.subDirectories) || !reader.lost) return undefined;
+  return { kind: "a RAW or damaged file with nothing to read but a small copy of its picture", remedy: EXPORT_RAW };
 }
 
 function colourFault(directory: Directory): Unsupported | undefined {
@@ -125,6 +134,8 @@ class TiffReader {
   readonly #view: DataView;
   readonly #little: boolean;
   readonly #big: boolean;
+  /** Whether a directory could not be read. */
+  lost = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -137,22 +148,37 @@ class TiffReader {
   directories(): Directory[] {
     const found: Directory[] = [];
     const seen = new Set<number>();
-    const visit = (at: number): void => {
-      while (at > 0 && !seen.has(at) && found.length < MAX_DIRECTORIES) {
+    const visit = (start: number | undefined): void => {
+      let at = start;
+      while (at && !seen.has(at) && found.length < MAX_DIRECTORIES) {
         seen.add(at);
-        const read = this.#directory(at);
+        const place = at;
+        const read = this.#attempt(() => this.#directory(place));
+        if (!read) return;
         found.push(read);
+        this.#checkSound(read);
         for (const child of read.tags.get(TAG.subDirectories) ?? []) visit(child);
-        at = read.next;
+        at = this.#attempt(read.next);
       }
     };
-    try {
-      visit(this.#offset(this.#big ? 8 : 4));
-    } catch (error) {
-      // It ends early: what decodes it says so.
-      if (!(error instanceof RangeError)) throw error;
-    }
+    visit(this.#attempt(() => this.#offset(this.#big ? 8 : 4)));
     return found;
+  }
+
+  /** Undefined for what lies outside the file: its neighbours are read all the same. */
+  #attempt<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.lost = true;
+      return undefined;
+    }
+  }
+
+  /** A list of subdirectories that names none could not be read; nor could a directory without tags. */
+  #checkSound({ tags }: Directory): void {
+    if (tags.size === 0 || tags.get(TAG.subDirectories)?.length === 0) this.lost = true;
   }
 
   /** The file with another first directory behind its end. */
@@ -175,7 +201,7 @@ class TiffReader {
     return out;
   }
 
-  #directory(at: number): Directory & { next: number } {
+  #directory(at: number): Directory & { next: () => number } {
     const count = this.#big ? Number(this.#view.getBigUint64(at, this.#little)) : this.#short(at);
     const [counter, size] = this.#big ? [8, 20] : [2, 12];
     const tags = new Map<number, number[]>();
@@ -186,7 +212,7 @@ class TiffReader {
       tags.set(tag, this.#values(entry));
       entries.push({ tag, bytes: this.#bytes.subarray(entry, entry + size) });
     }
-    return { tags, entries, next: this.#offset(at + counter + count * size) };
+    return { tags, entries, next: () => this.#offset(at + counter + count * size) };
   }
 
   /** Whole numbers of an entry; none where they lie outside the file. */

@@ -106,6 +106,30 @@ test("a link to nothing stays in the list, a pipe is a note", async (t) => {
   assert.deepEqual(notes, [`left out ${join(folder, "c.jpg")}: it is no file but a pipe, a socket or a device`]);
 });
 
+test("a glob tells of a link to nothing and of a pipe as a folder does", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "x", "d.jpg/e.jpg": "x" });
+  symlinkSync(join(folder, "gone.jpg"), join(folder, "b.jpg"));
+  execFileSync("mkfifo", [join(folder, "c.jpg")]);
+  const { files, notes } = await expand([`${folder}/*.jpg`]);
+  assert.deepEqual(files, ["a.jpg", "b.jpg"].map((name) => join(folder, name))); // prettier-ignore
+  assert.deepEqual(notes, [`left out ${join(folder, "c.jpg")}: it is no file but a pipe, a socket or a device`]);
+});
+
+test("pictures by other names are found, and kinds that are not read get an error each", async (t) => {
+  const names = "a.mpo b.insp c.jfi d.jps e.pjpeg f.apng g.gpr h.mef i.ppm j.ico k.svg".split(" ");
+  const folder = folderWith(t, Object.fromEntries([...names, "l.txt"].map((name) => [name, "x"])));
+  const { files, notes } = await expand([folder]);
+  assert.deepEqual(files, names.map((name) => join(folder, name))); // prettier-ignore
+  assert.deepEqual(notes, []);
+});
+
+test("files of unknown names are told where nothing else was found", async (t) => {
+  const folder = folderWith(t, { "a.txt": "x", b: "x" });
+  await assert.rejects(expand([folder]), {
+    message: /not called like a picture \(name them to have them\): 2, as .*a\.txt/,
+  });
+});
+
 test("links to folders that are not there, to themselves or in a circle are told, and count as lost", async (t) => {
   const folder = folderWith(t, { "in/a.jpg": "x" });
   for (const [to, name] of [

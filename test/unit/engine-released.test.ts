@@ -119,4 +119,8 @@ test("a LLaVA without score tokens is no scoring checkpoint, and the error says 
   await writeFile(join(folder, "tokenizer.json"), "{}");
   await atomicWriteJson(join(folder, "preprocessor_config.json"), {});
   await assert.rejects(load(folder), /has no score tokens.*Train it first/s);
+  for (const text of ["[]", "null"]) {
+    await writeFile(join(folder, "config.json"), text);
+    await assert.rejects(load(folder), { code: "CONFIG_INVALID", message: /config\.json is no model's config/ });
+  }
 });

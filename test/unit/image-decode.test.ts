@@ -182,6 +182,40 @@ test("a profile that does not fit its picture is left out", async () => {
   assert.deepEqual(await decodeImage(file), plain);
 });
 
+test("a profile that cannot be read changes no 16-bit picture", async () => {
+  const png = await encode(gradient(16, 16)).toColourspace("rgb16").png().toBuffer();
+  const plain = await decodeImage(png);
+  const grey = Buffer.from(
+    (await sharp(await readFile(fixture("image/profiles/grey16-linear-grey.png"))).metadata()).icc ?? [],
+  );
+  // The header that a decoder looks at, and rubbish behind it.
+  const rubbish = Buffer.alloc(600, 0x5a);
+  rubbish.writeUInt32BE(600, 0);
+  rubbish.write("mntrRGB XYZ ", 12, "latin1");
+  rubbish.write("acsp", 36, "latin1");
+  const table = Buffer.from(rubbish);
+  table.writeUInt32BE(1, 128);
+  table.write("A2B0", 132, "latin1");
+  table.writeUInt32BE(200, 136);
+  const tagless = Buffer.from(rubbish);
+  tagless.writeUInt32BE(0, 128);
+  for (const icc of [rubbish, table, tagless, grey]) assert.deepEqual(await decodeImage(withProfile(png, icc)), plain);
+  // PNG's own decoder leaves some of them out, TIFF's takes any.
+  const tiff = await readFile(fixture("image/profiles/rgb16-planes-adobe.tif"));
+  const own = (await sharp(tiff).metadata()).icc ?? Buffer.alloc(0);
+  const [place, tag] = [tiff.indexOf(own), tiff.indexOf(Buffer.of(0x73, 0x87, 7, 0))];
+  assert.ok(own.length > 200 && place > 0 && tag > 0);
+  const bare = Buffer.from(tiff);
+  bare.writeUInt16LE(0x8774, tag);
+  assert.equal((await sharp(bare).metadata()).hasProfile, false);
+  for (const icc of [rubbish, table, tagless, grey, Buffer.alloc(600, 0x5a)]) {
+    const file = Buffer.from(tiff);
+    file.fill(0, place, place + own.length);
+    icc.copy(file, place, 0, own.length);
+    assert.deepEqual(await decodeImage(file), await decodeImage(bare));
+  }
+});
+
 /** The same PNG with a profile. */
 function withProfile(png: Buffer, icc: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from("iCCPx\0\0", "latin1"), deflateSync(icc)]);

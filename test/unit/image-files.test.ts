@@ -46,6 +46,22 @@ function page(photometric: number, compression: number): [number, number][] {
   ]; // prettier-ignore
 }
 
+/** A small picture with two subdirectories: by their place in the list, or far outside the file. */
+function siblings(places: readonly [number, number]): Buffer {
+  const out = tiff([[[254, 1], ...page(2, 1), [330, 0]], page(32803, 34713)]);
+  const sensor = 8 + 2 + 12 * 11 + 4;
+  const entry = 8 + 2 + 12 * 10;
+  out.writeUInt32LE(2, entry + 4);
+  out.writeUInt32LE(out.length - 64 + 40, entry + 8);
+  places.forEach((place, i) => out.writeUInt32LE(place === 1 ? sensor : place, out.length - 64 + 40 + 4 * i));
+  return out;
+}
+
+test("a small copy is no stand-in for pictures that cannot be read", async () => {
+  const expected = { code: "IMAGE_UNSUPPORTED", message: /a RAW or damaged file .*export it as a JPEG/ };
+  await assert.rejects(decodeImage(siblings([0x7fffff00, 0x7fffff08]), { name: "x.tif" }), expected);
+});
+
 test("RAW and HEIC files are told by their content, whatever they are called, with what to do", async () => {
   const box = (brand: string): Buffer =>
     Buffer.concat([Buffer.of(0, 0, 0, 24), Buffer.from(`ftyp${brand}`), Buffer.alloc(40)]);
@@ -53,6 +69,7 @@ test("RAW and HEIC files are told by their content, whatever they are called, wi
     "DNG": tiff([[...page(1, 1), [50706, 0x0401]]]),
     "DNG in a subdirectory": tiff([[...page(2, 1), [330, 1]], page(34892, 7)]),
     "NEF, ARW: a subdirectory of sensor values": tiff([[...page(2, 6), [330, 1]], page(32803, 34713)]),
+    "NEF: a broken subdirectory before that of the sensor": siblings([0x7fffff00, 1]),
     "PEF: no thumbnail": tiff([page(32803, 65535)]),
     "CR2": Buffer.concat([Buffer.from("II*\0\x10\0\0\0CR\x02\0", "latin1"), Buffer.alloc(60)]),
     "CR3": box("crx "),
