@@ -13,6 +13,8 @@ export const PROGRESSIVE = 0xc2;
 /** Bytes behind the last block that are no loss, of the last scan and of others: some cameras write a few before the end. */
 const SPARE_AT_END = 32;
 const SPARE_BETWEEN = 4;
+/** Bytes of one value before a restart marker that are no loss. */
+const SPARE_FILL = 4;
 /** Codes up to this length are found in one step. */
 const SHORT = 10;
 /** Of a scan that are read: bit positions are 32-bit numbers. */
@@ -38,6 +40,7 @@ export function jpegLoss(jpeg: Jpeg, bytes: Uint8Array): string | undefined {
     const spare = scan === scans.at(-1) ? SPARE_AT_END : SPARE_BETWEEN;
     good += goodUnits(frame, scan, bytes, { units, spare, history });
   }
+  if (good === 0 && all > 0) return "its data is damaged; how much is lost cannot be told";
   if (good < all) return `at least ${percent((all - good) / all)} of its data is lost`;
   return isComplete(frame, scans) ? undefined : "its last scans are missing";
 }
@@ -194,7 +197,9 @@ function goodUnits(
     const read = decode(bits, wanted, segment * interval);
     const spare = (bits.length >> 3) - ((bits.at + 7) >> 3);
     // What follows a wrong code is wrong; so are blocks before data that no block took.
-    good += read === wanted && spare > (segment + 1 < count ? 0 : allowed) ? 0 : read;
+    const isLast = segment + 1 === count;
+    const fits = spare <= (isLast ? allowed : 0) || (spare <= fillAllowed(isLast, allowed) && isFill(bits, spare));
+    good += read === wanted && !fits ? 0 : read;
     while (bytes[at] === 0xff && at < end) at += 1;
     if (at >= end) break;
     // Restart markers count 0 to 7; a gap tells how many segments are missing.
@@ -202,6 +207,24 @@ function goodUnits(
     segment += 1 + ((marker - segment + 8) & 7);
   }
   return good;
+}
+
+/** How many bytes of one value may follow the last block: any number at the very end, as in frames of a fixed size. */
+function fillAllowed(isLast: boolean, allowed: number): number {
+  if (!isLast) return SPARE_FILL;
+  return allowed === SPARE_AT_END ? Infinity : allowed;
+}
+
+/**
+ * Whether the last `spare` bytes are of one value, and began behind the blocks: zeros in place of data are read as blocks
+ * too, and those that end in them are not what was written.
+ */
+function isFill({ data, length }: Bits, spare: number): boolean {
+  const end = length >> 3;
+  const from = end - spare;
+  const value = data[from];
+  if (from >= 2 && data[from - 1] === value && data[from - 2] === value) return false;
+  return data.subarray(from, end).every((byte) => byte === value);
 }
 
 /** Reads a number of MCUs, the first of which is `first`; gives how many were there. */

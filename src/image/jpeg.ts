@@ -1,12 +1,16 @@
 /** How a JPEG file is built (ITU-T T.81, annex B): its first picture, and the scans that its pixels are coded in. */
+import { standardTable } from "./jpeg-tables.js";
 
 const SOI = 0xd8;
 const EOI = 0xd9;
 const SOS = 0xda;
 const DHT = 0xc4;
 const DRI = 0xdd;
+/** The frame of JPEG-LS (ITU-T T.87). */
+export const JPEG_LS = 0xf7;
 /** Start of frame, but for DHT, JPG and DAC, which lie between them. */
-const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && ![DHT, 0xc8, 0xcc].includes(marker);
+const isFrame = (marker: number): boolean =>
+  marker === JPEG_LS || (marker >= 0xc0 && marker <= 0xcf && ![DHT, 0xc8, 0xcc].includes(marker));
 const isRestart = (marker: number): boolean => marker >= 0xd0 && marker <= 0xd7;
 
 export interface JpegComponent {
@@ -124,13 +128,17 @@ class Reader {
     }
   }
 
+  #table(key: number): HuffmanSpec | undefined {
+    return this.#tables.get(key) ?? standardTable(key);
+  }
+
   #readScan(start: number, body: Uint8Array): void {
     const count = body[0] ?? 0;
     const [from = 0, to = 63, approximation = 0] = body.subarray(1 + 2 * count);
     const parts = Array.from({ length: count }, (_, i) => {
       const [id, tables = 0] = body.subarray(1 + 2 * i);
       const component = this.frame?.components.find((component) => component.id === id);
-      return component && { component, dc: this.#tables.get(tables >> 4), ac: this.#tables.get(0x10 | (tables & 15)) };
+      return component && { component, dc: this.#table(tables >> 4), ac: this.#table(0x10 | (tables & 15)) };
     }).filter((part) => part !== undefined);
     const steps = { from, to, high: approximation >> 4, low: approximation & 15 };
     this.scans.push({ parts, ...steps, interval: this.#interval, start, end: this.#endOfData(start) });

@@ -2,7 +2,7 @@
 import { createInflate } from "node:zlib";
 import { firstFrame } from "./gif.js";
 import { canTellLoss, jpegLoss } from "./jpeg-loss.js";
-import { readJpeg } from "./jpeg.js";
+import { JPEG_LS, readJpeg, type JpegFrame } from "./jpeg.js";
 import type { PictureFile } from "./read.js";
 import { readTiff } from "./tiff.js";
 import type { Unsupported } from "./sniff.js";
@@ -46,16 +46,22 @@ function examineJpeg(bytes: Uint8Array): Examined {
   const jpeg = readJpeg(bytes);
   const { frame, picture } = jpeg;
   if (frame && (!JPEG_FRAMES.includes(frame.marker) || frame.precision !== 8)) {
-    const kind =
-      frame.precision === 8 ? "a lossless or hierarchical JPEG" : `a JPEG with ${frame.precision} bits a sample`;
     return {
       ...plain(picture, "error"),
-      unsupported: { kind: `${kind}, which is not read here`, remedy: "save it as a common JPEG or a PNG" },
+      unsupported: {
+        kind: `${unreadJpeg(frame)}, which is not read here`,
+        remedy: "save it as a common JPEG or a PNG",
+      },
     };
   }
   if (!canTellLoss(jpeg)) return plain(picture, "warning");
   // To libvips a missing end is an error, whatever is there.
   return { ...plain(picture, jpeg.ends ? "error" : "none"), loss: () => jpegLoss(jpeg, bytes) };
+}
+
+function unreadJpeg({ marker, precision }: JpegFrame): string {
+  if (marker === JPEG_LS) return "a JPEG-LS";
+  return precision === 8 ? "a lossless or hierarchical JPEG" : `a JPEG with ${precision} bits a sample`;
 }
 
 function examineWebp(bytes: Uint8Array): Examined {

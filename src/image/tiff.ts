@@ -3,14 +3,17 @@ import { EXPORT_RAW, rawFile, type Unsupported } from "./sniff.js";
 
 const TAG = {
   subfileType: 254,
+  bits: 258,
   compression: 259,
   photometric: 262,
   make: 271,
   stripOffsets: 273,
+  channels: 277,
   stripBytes: 279,
   tileOffsets: 324,
   tileBytes: 325,
   subDirectories: 330,
+  sampleFormat: 339,
   dngVersion: 50706,
 } as const;
 
@@ -19,6 +22,28 @@ const REDUCED = 1;
 /** Photometric interpretations. */
 const YCBCR = 6;
 const LAB = [8, 9, 10];
+const RGB = 2;
+const PALETTE = 3;
+const CMYK = 5;
+/** Sample formats: floating point, and complex numbers, of integers or not. */
+const FLOAT = 3;
+const COMPLEX = [5, 6];
+/** Bits of a sample that are read: of integers, of floating-point numbers, and of a picture's only channel besides. */
+const INTEGER_BITS = [8, 16, 32];
+const FLOAT_BITS = [16, 32];
+const SINGLE_BITS = [1, 2, 4];
+/** A sample of more bits is damage. */
+const MAX_BITS = 128;
+/** Compressions that libtiff is built without here. */
+const UNREAD_COMPRESSION: Readonly<Record<number, string>> = {
+  6: "old-style JPEG",
+  34712: "JPEG 2000",
+  34887: "LERC",
+  34925: "LZMA",
+  50000: "Zstandard",
+  50001: "WebP",
+  50002: "JPEG XL",
+};
 /** A colour filter array, and linear RAW. */
 const RAW_PIXELS = [32803, 34892];
 /** JPEG, in the old way and the new: its decoder turns the colours itself. */
@@ -67,7 +92,7 @@ export function readTiff(bytes: Uint8Array): Tiff {
   const all = reader.directories();
   const [first] = all;
   return {
-    unsupported: first && (rawFault(all) ?? reducedFault(first, reader) ?? colourFault(first)),
+    unsupported: first && (rawFault(all) ?? reducedFault(first, reader) ?? kindFault(first)),
     warns: WARNS.includes((first && one(first, TAG.compression)) ?? 0),
     deflated: first && DEFLATE.includes(one(first, TAG.compression) ?? 0) ? partsOf(first) : [],
     // What is missing at the end would be taken from the new directory.
@@ -105,6 +130,35 @@ function colourFault(directory: Directory): Unsupported | undefined {
       ? "YCbCr colours without JPEG"
       : undefined;
   return colours === undefined ? undefined : unreadPixels(colours);
+}
+
+function kindFault(directory: Directory): Unsupported | undefined {
+  return colourFault(directory) ?? sampleFault(directory) ?? compressionFault(directory);
+}
+
+function sampleFault(directory: Directory): Unsupported | undefined {
+  const photometric = one(directory, TAG.photometric) ?? 0;
+  const channels = one(directory, TAG.channels) ?? 1;
+  const format = one(directory, TAG.sampleFormat) ?? 1;
+  if ((photometric === RGB && channels > 4) || (photometric === CMYK && channels > 5)) {
+    return unreadPixels(`${channels} channels`);
+  }
+  if (photometric === PALETTE) return undefined;
+  if (COMPLEX.includes(format)) return unreadPixels("complex numbers");
+  const good = [...(format === FLOAT ? FLOAT_BITS : INTEGER_BITS), ...(channels === 1 ? SINGLE_BITS : [])];
+  const bits = directory.tags.get(TAG.bits)?.find((bits) => !good.includes(bits) && bits <= MAX_BITS);
+  if (bits === undefined) return undefined;
+  const numbers = `${bits}-bit ${format === FLOAT ? "floating-point numbers" : "numbers"}`;
+  return unreadPixels(channels > 1 ? `${numbers} in ${channels} channels` : numbers);
+}
+
+function compressionFault(directory: Directory): Unsupported | undefined {
+  const name = UNREAD_COMPRESSION[one(directory, TAG.compression) ?? 1];
+  if (name === undefined) return undefined;
+  return {
+    kind: `a TIFF with ${name} compression, which is not read here`,
+    remedy: "save it with LZW or no compression",
+  };
 }
 
 /** A picture whose pixels are not read here. */

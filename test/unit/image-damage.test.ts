@@ -127,6 +127,65 @@ test("JPEG: a kind that no decoder here knows is unsupported, not damaged", asyn
   for (const file of [lossless, deep]) await assert.rejects(decodeImage(file), { code: "IMAGE_UNSUPPORTED" });
 });
 
+test("JPEG: the standard tables may be left out, as in frames of Motion JPEG", async () => {
+  for (const make of [encode(), encode().greyscale()]) {
+    const bytes = await make.jpeg({ quality: 85, optimiseCoding: false }).toBuffer();
+    const parts = segments(bytes).filter(({ marker }) => marker !== 0xc4);
+    const bare = [bytes.subarray(0, 2), ...parts.map(({ at, next }) => bytes.subarray(at, next)), EOI];
+    await whole(Buffer.concat(bare), bytes, "no tables");
+    const cut = Buffer.concat(bare).subarray(0, -400);
+    await lost(Buffer.concat([cut, EOI]), "no tables, cut");
+  }
+});
+
+test("JPEG: spare bytes of one value behind the data are no loss", async () => {
+  const baseline = await JPEGS.baseline();
+  const end = baseline.length - 2;
+  for (const count of [33, 500, 5000]) {
+    const filled = Buffer.concat([baseline.subarray(0, end), Buffer.alloc(count), EOI]);
+    await whole(filled, baseline, `${count} zeros`);
+  }
+  const restart = await JPEGS.restart();
+  const { at, next } = scan(restart);
+  const padded = [restart.subarray(0, at)];
+  let from = at;
+  for (let i = at; i < next; i++) {
+    if (restart[i] !== 0xff || ((restart[i + 1] ?? 0) & 0xf8) !== 0xd0) continue;
+    padded.push(restart.subarray(from, i), Buffer.of(0));
+    from = i;
+  }
+  await whole(Buffer.concat([...padded, restart.subarray(from)]), restart, "a zero before each restart marker");
+});
+
+test("JPEG-LS, and kinds of TIFF that are not read, are unsupported and named", async () => {
+  const bytes = await JPEGS.baseline();
+  const { at } = segments(bytes).find(({ marker }) => marker === 0xc0) ?? { at: 0 };
+  const ls = Buffer.from(bytes);
+  ls[at + 1] = 0xf7;
+  await assert.rejects(decodeImage(ls), { code: "IMAGE_UNSUPPORTED", message: /JPEG-LS/ });
+  const tiff = await encode().toColourspace("b-w").tiff({ compression: "none" }).toBuffer();
+  const kinds: [tag: number, value: number, message: RegExp][] = [
+    [258, 12, /12-bit numbers/],
+    [258, 64, /64-bit numbers/],
+    [259, 50000, /Zstandard compression/],
+    [259, 34925, /LZMA compression/],
+  ];
+  for (const [tag, value, message] of kinds) {
+    await assert.rejects(decodeImage(withTag(tiff, tag, value)), { code: "IMAGE_UNSUPPORTED", message });
+  }
+});
+
+/** A little-endian TIFF with another first value of a 16-bit tag. */
+function withTag(tiff: Buffer, tag: number, value: number): Buffer {
+  const changed = Buffer.from(tiff);
+  const directory = changed.readUInt32LE(4);
+  for (let i = 0; i < changed.readUInt16LE(directory); i++) {
+    const entry = directory + 2 + 12 * i;
+    if (changed.readUInt16LE(entry) === tag) changed.writeUInt16LE(value, entry + 8);
+  }
+  return changed;
+}
+
 test("JPEG: the first picture of an Ultra HDR is decoded as it is alone, in grey and in colour", async () => {
   const file = readFileSync(fixture("image/ultra-hdr-grey.jpg"));
   const behind = file.indexOf(Buffer.concat([EOI, Buffer.of(0xff, 0xd8)])) + 2;
