@@ -66,7 +66,7 @@ function libtorchStep(home, { location }) {
   const what =
     `none was found, so pip installs ${PINNED}: about ${WHEEL_DOWNLOAD / 1e6} MB to fetch and ${WHEEL_ON_DISK / 1e6} MB on ` +
     "the disk where pip's index gives a wheel for the CPU, several GB where it gives one with CUDA " +
-    "(PIP_INDEX_URL=https://download.pytorch.org/whl/cpu asks for the first)";
+    "(set PIP_INDEX_URL to PyTorch's own index for the CPU to have the first)";
   const sizes = { downloadBytes: WHEEL_DOWNLOAD, diskBytes: WHEEL_ON_DISK };
   return { step: "libtorch", done: false, path: wheelRoot(home), what, ...sizes };
 }
