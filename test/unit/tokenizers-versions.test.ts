@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
 import { loadTokenizer, TextStream, type Tokenizer } from "../../src/tokenizers/index.js";
-import { answerIds, endTokenOf } from "../../src/models/answer.js";
+import { answerIds, endTokenOf } from "../../src/models/common/answer.js";
 import { CUE, framed, promptIds } from "../../src/models/mplugowl2/conversation.js";
 import { IMAGE_ID } from "../../src/models/types.js";
 import { DEFAULT_TEMPLATES, renderAnswer } from "../../src/roc/template.js";

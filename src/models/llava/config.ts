@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
-import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../config-fields.js";
+import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../common/config-fields.js";
 import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
 import { isOriginal, publicForm } from "./original.js";

@@ -1,7 +1,7 @@
 /** How LLaVA's checkpoints are asked: questions and answers to token ids, one placeholder an image. */
 import type { Tokenizer } from "../../tokenizers/index.js";
-import { answerIds, type Conversation } from "../answer.js";
-import { vicunaSystem } from "../conversation.js";
+import { answerIds, type Conversation } from "../common/answer.js";
+import { vicunaSystem } from "../common/conversation.js";
 import { IMAGE_ID } from "../types.js";
 
 /** How texts mark an image; a token in transformers' checkpoints. */

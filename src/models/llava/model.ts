@@ -5,7 +5,7 @@
 import { RocError } from "../../errors.js";
 import { ACTIVATIONS, Decoder, insertRows, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
 import { cat, type Tensor } from "../../torch/index.js";
-import { DecoderMllm } from "../decoder-mllm.js";
+import { DecoderMllm } from "../common/decoder-mllm.js";
 import { IMAGE_ID, type Cache, type ImageBatch, type Mllm, type MllmInput } from "../types.js";
 import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
 import { memoryName, nameIn } from "./names.js";

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { DecoderConfig, EncoderLayerConfig, PatchGrid } from "../../nn/index.js";
-import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../config-fields.js";
+import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../common/config-fields.js";
 
 export type VisionConfig = EncoderLayerConfig & PatchGrid;
 

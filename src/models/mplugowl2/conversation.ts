@@ -1,6 +1,6 @@
 /** The conversations that mPLUG-Owl2 checkpoints were trained on, and their prompts as token ids. */
 import type { Tokenizer } from "../../tokenizers/index.js";
-import { vicunaSystem } from "../conversation.js";
+import { vicunaSystem } from "../common/conversation.js";
 import { IMAGE_ID } from "../types.js";
 
 /** Stands behind every prompt. */

@@ -4,7 +4,7 @@ import type { Init, InitTable, ParamSource } from "../../nn/index.js";
 import { fromTypedArray, keep, scope } from "../../torch/index.js";
 import { readJson } from "../../files/index.js";
 import { openCheckpoint, strictSource } from "../../weights/index.js";
-import { strictModel } from "../strict-model.js";
+import { strictModel } from "../common/strict-model.js";
 import type { LoadOptions } from "../types.js";
 import { parseMplugOwl2Config } from "./config.js";
 import { MplugOwl2Model } from "./model.js";

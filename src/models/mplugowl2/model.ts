@@ -6,7 +6,7 @@
 import { RocError } from "../../errors.js";
 import { Decoder, insertRows, KvCache, makeRoute, Params, type ParamSource, type Route } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
-import { DecoderMllm } from "../decoder-mllm.js";
+import { DecoderMllm } from "../common/decoder-mllm.js";
 import { IMAGE_ID, type Cache, type ImageBatch, type Mllm, type MllmInput } from "../types.js";
 import { Abstractor } from "./abstractor.js";
 import { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { DecoderConfig, EncoderLayerConfig } from "../../nn/index.js";
-import { activation, blockSide, count, headsOf, or, positive, patchSide, tokenId } from "../config-fields.js";
+import { activation, blockSide, count, headsOf, or, positive, patchSide, tokenId } from "../common/config-fields.js";
 
 export interface VisionConfig extends EncoderLayerConfig {
   readonly channels: number;

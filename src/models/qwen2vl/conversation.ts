@@ -1,6 +1,6 @@
 /** How Qwen2-VL is asked: ChatML (the `chat_template` of the public checkpoints, for one turn). */
 import type { ChatTemplate, Tokenizer } from "../../tokenizers/index.js";
-import { answerIds, templated, type Conversation } from "../answer.js";
+import { answerIds, templated, type Conversation } from "../common/answer.js";
 
 /** What stands for a picture and a video in the text that is tokenised, and the token that ends a turn. */
 export const IMAGE_TOKEN = "<|image_pad|>";

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { readJson } from "../../files/index.js";
 import { openCheckpoint, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
-import { strictModel } from "../strict-model.js";
-import { isTied } from "../tied.js";
+import { strictModel } from "../common/strict-model.js";
+import { isTied } from "../common/tied.js";
 import type { LoadOptions } from "../types.js";
 import { parseQwen2VlConfig } from "./config.js";
 import { Qwen2VlModel } from "./model.js";

@@ -14,7 +14,7 @@ import {
 } from "../../nn/index.js";
 import type { ParamSource, Rope } from "../../nn/index.js";
 import { aten, fromTypedArray, type Tensor } from "../../torch/index.js";
-import { DecoderMllm } from "../decoder-mllm.js";
+import { DecoderMllm } from "../common/decoder-mllm.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
 import { memoryName, qwen2VlName } from "./names.js";

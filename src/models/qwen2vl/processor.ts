@@ -1,7 +1,7 @@
 /** Pixels and text to Qwen2-VL's inputs, as the checkpoint's own files say. */
 import { RocError } from "../../errors.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
-import type { Conversation } from "../answer.js";
+import type { Conversation } from "../common/answer.js";
 import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../types.js";
 import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
 import { chatOf, END_TOKEN, IMAGE_TOKEN } from "./conversation.js";

@@ -1,5 +1,5 @@
 /** A model whose every parameter comes from a checkpoint. */
-import type { StrictSource } from "../weights/index.js";
+import type { StrictSource } from "../../weights/index.js";
 
 /**
  * Makes the model, and frees it again where the checkpoint does not fit.

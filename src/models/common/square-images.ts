@@ -1,8 +1,8 @@
 /** The picture side of families whose vision tower takes squares of one size (llava, mplug_owl2). */
-import { RocError } from "../errors.js";
-import { loadImageProcessor, type ImageProcessor, type RgbImage } from "../image/index.js";
-import { fromTypedArray } from "../torch/index.js";
-import type { ImageBatch, ImageInputs, ProcessorOptions } from "./types.js";
+import { RocError } from "../../errors.js";
+import { loadImageProcessor, type ImageProcessor, type RgbImage } from "../../image/index.js";
+import { fromTypedArray } from "../../torch/index.js";
+import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
 
 export class SquareImages implements ImageInputs {
   /** @throws RocError CONFIG_INVALID where the pictures do not fit the vision tower, `imageSize` pixels a side */

@@ -1,6 +1,6 @@
 /** Conversations as token ids: what the families share of asking and answering. */
-import { RocError } from "../errors.js";
-import type { ChatTemplate, Tokenizer } from "../tokenizers/index.js";
+import { RocError } from "../../errors.js";
+import type { ChatTemplate, Tokenizer } from "../../tokenizers/index.js";
 
 export interface Conversation {
   /** Ids of a question and the cue for its answer; `<image>` once an image. */

@@ -1,7 +1,7 @@
 /** What the families' models have in common: a decoder with a vocabulary, and all that follows from it. */
-import { Decoder, KvCache } from "../nn/index.js";
-import type { DType, Tensor } from "../torch/index.js";
-import type { Cache } from "./types.js";
+import { Decoder, KvCache } from "../../nn/index.js";
+import type { DType, Tensor } from "../../torch/index.js";
+import type { Cache } from "../types.js";
 
 export interface DecoderMllmParts {
   /** The checkpoint's `config.json`, which the model keeps true. */

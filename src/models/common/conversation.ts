@@ -1,8 +1,8 @@
 /** What the families' conversations share: Vicuna's words, and which conversation a checkpoint was trained on. */
 import { join } from "node:path";
 import { z } from "zod";
-import { RocError } from "../errors.js";
-import { ifThere, readJson } from "../files/index.js";
+import { RocError } from "../../errors.js";
+import { ifThere, readJson } from "../../files/index.js";
 
 /** Vicuna's system text and the blank behind it; LLaVA also trained on one that calls the user a human. */
 export function vicunaSystem(asker: "user" | "human" = "user"): string {

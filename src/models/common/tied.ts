@@ -1,6 +1,6 @@
 /** Whether a checkpoint's head is its embedding. */
-import { aten, scope } from "../torch/index.js";
-import type { Checkpoint } from "../weights/index.js";
+import { aten, scope } from "../../torch/index.js";
+import type { Checkpoint } from "../../weights/index.js";
 
 /** The model's names of the two matrices. */
 export interface Matrices {

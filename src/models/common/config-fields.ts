@@ -1,6 +1,6 @@
 /** Fields that the families' configurations have in common. */
 import { z } from "zod";
-import { ACTIVATION_NAMES } from "../nn/index.js";
+import { ACTIVATION_NAMES } from "../../nn/index.js";
 
 /** Null and absent both mean the default. */
 export function or<T extends z.ZodType, D>(type: T, value: D) {
