@@ -1,6 +1,6 @@
 /** The order in which training sees its samples: a function of (seed, step) alone, so that a run can resume anywhere. */
 import { RocError } from "../errors.js";
-import { Random, type SeedPart } from "./random.js";
+import { Random, type SeedPart } from "../random.js";
 
 /** The sample indices 0..size-1 in the order of one epoch. */
 export function epochOrder(size: number, seed: SeedPart, epoch: number): Uint32Array {

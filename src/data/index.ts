@@ -1,7 +1,7 @@
 /** Data sets: adapters of the official files, the synthetic studio, seeded splits and orders. No tensors, no models. */
 export { attributeScale, SPLITS } from "./types.js";
 export type { LoadedDataset, OnProgress, RatedDataset, ReaderOptions, Sample, ScoreScale, Split } from "./types.js";
-export { Random, type SeedPart } from "./random.js";
+export { Random, type SeedPart } from "../random.js";
 export { seededPart, splitOf } from "./split.js";
 export { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "./batches.js";
 export {

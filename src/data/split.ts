@@ -1,6 +1,6 @@
 /** Seeded splits that do not depend on the order of a data set. */
 import { RocError } from "../errors.js";
-import { Random, type SeedPart } from "./random.js";
+import { Random, type SeedPart } from "../random.js";
 import type { Split } from "./types.js";
 
 /**

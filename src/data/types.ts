@@ -1,5 +1,5 @@
 /** What every data set adapter gives. Knows no tensors and no models. */
-import type { SeedPart } from "./random.js";
+import type { SeedPart } from "../random.js";
 
 /** The range of a data set's scores, both ends included. */
 export interface ScoreScale {

@@ -2,7 +2,7 @@
  * Bootstrap confidence intervals and tests (Efron and Tibshirani 1993) for any figure of a set of items. The same seed
  * gives the same figures on every machine.
  */
-import { Random } from "../data/random.js";
+import { Random } from "../random.js";
 import { RocError } from "../errors.js";
 import type { Numbers } from "./metrics.js";
 import { normalCdf, normalQuantile, quantile, sorted } from "./statistics.js";

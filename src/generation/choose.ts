@@ -2,7 +2,7 @@
  * From logits to the next token: the processors of transformers' `generate` that this project offers, in its order
  * (repetition penalty, suppressed tokens, temperature, top-k, top-p), then the likeliest token or a seeded draw.
  */
-import { Random } from "../data/random.js";
+import { Random } from "../random.js";
 import { aten, fromTypedArray, tensor, type Tensor } from "../torch/index.js";
 import type { GenerationOptions, Sampling } from "./types.js";
 

@@ -4,7 +4,7 @@ import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import sharp from "sharp";
-import type { Random } from "../../src/data/random.js";
+import type { Random } from "../../src/random.js";
 import { readDataset } from "../../src/data/index.js";
 import { readRows } from "../../src/eval/runner/rows.js";
 import { listRepo } from "../../src/hub/listing.js";

@@ -1,5 +1,5 @@
 /** Broken files from whole ones, drawn by a seed. */
-import type { Random } from "../../src/data/random.js";
+import type { Random } from "../../src/random.js";
 
 /** Numbers that readers stumble over. */
 const NUMBERS = [-1, 0, 0.5, 1, 255, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, 1e18, -1e18, 1e300];

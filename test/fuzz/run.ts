@@ -1,5 +1,5 @@
 /** Gives readers broken files: what comes out is a value or one of our errors, soon. */
-import { Random } from "../../src/data/random.js";
+import { Random } from "../../src/random.js";
 import { isRocError } from "../../src/errors.js";
 
 export interface FuzzReader<T = unknown> {

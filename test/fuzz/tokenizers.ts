@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Random } from "../../src/data/random.js";
+import type { Random } from "../../src/random.js";
 import { ChatTemplate, loadTokenizer } from "../../src/tokenizers/index.js";
 import { fixture } from "../support.js";
 import { mutateBytes, mutateJson, mutateText } from "./mutate.js";

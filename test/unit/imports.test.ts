@@ -56,7 +56,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // What knows all families: the registry.
   models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "files", "errors.ts"],
   // Sees models through their interface only, as roc does.
-  generation: ["models/types.ts", "tokenizers", "data/random.ts", "weights", "torch", "files", "errors.ts"],
+  generation: ["models/types.ts", "tokenizers", "random.ts", "weights", "torch", "files", "errors.ts"],
   roc: [
     ...["generation", "torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
     ...["files", "errors.ts"],

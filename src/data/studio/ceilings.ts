@@ -1,5 +1,5 @@
 /** How well the truth itself would do on each format's labels: what the raters' noise leaves possible. */
-import type { SeedPart } from "../random.js";
+import type { SeedPart } from "../../random.js";
 import { aadbTruths, colourTruth, paraTruths } from "./attributes.js";
 import { compose } from "./factors.js";
 import { correlationsOf, makeRaters, votesOn, type RaterCeiling } from "./raters.js";

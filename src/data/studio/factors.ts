@@ -13,7 +13,7 @@
  * patterns (patterns.ts), they add to it.
  */
 import { RocError } from "../../errors.js";
-import { Random, type SeedPart } from "../random.js";
+import { Random, type SeedPart } from "../../random.js";
 import { drawPatterns, patternBonus, type Patterns } from "./patterns.js";
 
 interface FactorRule {

@@ -1,5 +1,5 @@
 /** What can be said of a composition without rendering it: the subject, its setting, the hues, the theme. */
-import { Random } from "../random.js";
+import { Random } from "../../random.js";
 import type { Composition, SceneName } from "./factors.js";
 import { makeHues, type Hues, type Role } from "./palette.js";
 import { SCENES } from "./scenes/index.js";

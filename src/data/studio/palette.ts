@@ -1,5 +1,5 @@
 /** Colours by lightness, chroma and hue (OKLCH), and palettes between harmony and clash. */
-import { Random } from "../random.js";
+import { Random } from "../../random.js";
 
 /** What a palette's colours are for. Scenes ask by role, so that harmony rules every large area. */
 export type Role = "ground" | "second" | "subject" | "detail" | "accent";

@@ -10,7 +10,7 @@
  * so that the mean stays 5.5; the standard deviation grows from 1.3 to about 1.33.
  */
 import { RocError } from "../../errors.js";
-import { Random, type SeedPart } from "../random.js";
+import { Random, type SeedPart } from "../../random.js";
 
 /** Strengths in [0, 1]; 0 = not there. */
 export interface Patterns {

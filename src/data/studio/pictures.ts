@@ -1,6 +1,6 @@
 /** The pictures of a studio before any format: compositions, votes, and which part each of them belongs to. */
 import { RocError } from "../../errors.js";
-import { Random, type SeedPart } from "../random.js";
+import { Random, type SeedPart } from "../../random.js";
 import type { Split } from "../types.js";
 import { compose, type Composition } from "./factors.js";
 import { makeRaters, votesOn, type Rater } from "./raters.js";

@@ -1,6 +1,6 @@
 /** Simulated raters, and the ceiling that their noise sets for every model. */
 import { voteStatistics } from "../ava.js";
-import { Random, type SeedPart } from "../random.js";
+import { Random, type SeedPart } from "../../random.js";
 import { compose } from "./factors.js";
 
 const POOL = 1000;

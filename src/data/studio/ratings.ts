@@ -10,7 +10,7 @@
 import { AADB_ATTRIBUTE_SCALE } from "../aadb.js";
 import { AVA_SCALE, voteStatistics } from "../ava.js";
 import { PARA_SCALE } from "../para.js";
-import { Random } from "../random.js";
+import { Random } from "../../random.js";
 import type { ScoreScale } from "../types.js";
 import { aadbTruths, colourTruth, paraTruths, type AadbAttribute, type ParaAttribute } from "./attributes.js";
 import type { Composition } from "./factors.js";

@@ -1,7 +1,7 @@
 /** The camera: layers, focus, mirror, shake, development and grain, in that order. */
 import { createCanvas, type Canvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { RocError } from "../../errors.js";
-import { Random } from "../random.js";
+import { Random } from "../../random.js";
 import { drawClutter } from "./clutter.js";
 import { ASPECTS, type Composition } from "./factors.js";
 import { huesOf } from "./facts.js";

@@ -7,7 +7,7 @@
  * sooner. The words of degree follow the size, and the verdict, where there is one, the quality as this person feels it. So a
  * comment says much about the score; no phrasing has a number in it.
  */
-import { Random } from "../../random.js";
+import { Random } from "../../../random.js";
 import { SUBJECTS, settingOf, SETTINGS, subjectOf } from "../facts.js";
 import { FACTORS, factorsOf, type Composition, type Factor, type SceneName } from "../factors.js";
 import { PATTERN_NAMES, PATTERN_RULE, type Pattern } from "../patterns.js";

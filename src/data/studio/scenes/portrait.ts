@@ -1,4 +1,4 @@
-import type { Random } from "../../random.js";
+import type { Random } from "../../../random.js";
 import { oklch, type Role } from "../palette.js";
 import {
   ellipse,

@@ -1,6 +1,6 @@
 /** What a scene is given to paint with, and strokes that several scenes share. */
 import type { SKRSContext2D } from "@napi-rs/canvas";
-import type { Random } from "../../random.js";
+import type { Random } from "../../../random.js";
 import type { Palette } from "../palette.js";
 
 /** What a shape is filled with. */
