@@ -1,7 +1,7 @@
 /** `roc4mllm inspect metrics`: the agreement of predictions with ratings, a line each. */
 import { Command } from "commander";
 import { z } from "zod";
-import { krcc, mae, plcc, rmse, srcc } from "../eval/metrics.js";
+import { krcc, mae, plcc, rmse, srcc } from "../metrics/scores.js";
 import { ERROR_CODES } from "../errors.js";
 import { atLine, jsonLines, validated } from "./inspect-lines.js";
 import type { Context } from "./io.js";

@@ -8,8 +8,8 @@
  */
 import { Random } from "../data/index.js";
 import { RocError } from "../errors.js";
-import { CountedPairs, METRIC_NAMES } from "../eval/agreement.js";
-import { allRows, comparisonOf, intervalOf, type Interval, type Statistic } from "../eval/bootstrap.js";
+import { CountedPairs, METRIC_NAMES } from "../metrics/agreement.js";
+import { allRows, comparisonOf, intervalOf, type Interval, type Statistic } from "../metrics/bootstrap.js";
 
 /** What is compared; MAE is the one that is better where it is lower. */
 export const FIGURES = ["srcc", "plcc", "mae", "ciderD"] as const;

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { OnProgress, Sample } from "../data/index.js";
 import { RocError } from "../errors.js";
-import { mae, plcc, srcc } from "../eval/metrics.js";
+import { mae, plcc, srcc } from "../metrics/scores.js";
 import type { Agreement } from "./events.js";
 import type { Objective } from "./objective.js";
 import type { PixelCache } from "./pixels.js";

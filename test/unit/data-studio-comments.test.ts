@@ -10,7 +10,7 @@ import {
   voteStatistics,
   type Composition,
 } from "../../src/data/index.js";
-import { srcc } from "../../src/eval/metrics.js";
+import { srcc } from "../../src/metrics/scores.js";
 
 const SEED = "comments";
 const RATERS = makeRaters(SEED);

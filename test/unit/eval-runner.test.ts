@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Random, type LoadedDataset, type Sample } from "../../src/data/index.js";
 import { isRocError } from "../../src/errors.js";
-import { agreementFigures, METRIC_NAMES } from "../../src/eval/agreement.js";
-import { bootstrapInterval, ofPairs } from "../../src/eval/bootstrap.js";
-import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../src/eval/metrics.js";
+import { agreementFigures, METRIC_NAMES } from "../../src/metrics/agreement.js";
+import { bootstrapInterval, ofPairs } from "../../src/metrics/bootstrap.js";
+import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../src/metrics/scores.js";
 import { readRows } from "../../src/eval/runner/rows.js";
 import {
   predict,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRocError } from "../../src/errors.js";
-import { mae } from "../../src/eval/metrics.js";
+import { mae } from "../../src/metrics/scores.js";
 import { versus, type Prediction } from "../../src/eval/runner/index.js";
 
 function prediction(id: number, truth: number, score: number | null): Prediction {

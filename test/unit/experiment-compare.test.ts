@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../src/data/index.js";
-import { mae, plcc, srcc } from "../../src/eval/metrics.js";
+import { mae, plcc, srcc } from "../../src/metrics/scores.js";
 import { differences, pooledFigures, type RunPredictions } from "../../src/experiment/compare.js";
 
 const OPTIONS = { seed: 7, resamples: 300 };

@@ -61,7 +61,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...["generation", "torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
     ...["files", "errors.ts"],
   ],
-  "eval/metrics.ts": ["errors.ts"],
+  "metrics/scores.ts": ["errors.ts"],
   engine: [
     "roc",
     "generation",
@@ -79,7 +79,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   eval: [
     "files",
     "engine",
-    "eval/metrics.ts",
+    "metrics/scores.ts",
     "roc",
     "models",
     "models/types.ts",
@@ -89,7 +89,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
   ],
   train: [
-    ...["engine", "eval", "eval/metrics.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],
+    ...["engine", "eval", "metrics/scores.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],
     ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
   ],
   // Whole comparisons: trains, evaluates and compares.
@@ -98,7 +98,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "train",
       "engine",
       "eval",
-      "eval/metrics.ts",
+      "metrics/scores.ts",
       "roc",
       "models",
       "models/types.ts",
@@ -113,7 +113,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "engine",
       "train",
       "eval",
-      "eval/metrics.ts",
+      "metrics/scores.ts",
       "roc",
       "generation",
       "models",
@@ -133,7 +133,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
       "experiment",
       "train",
       "eval",
-      "eval/metrics.ts",
+      "metrics/scores.ts",
       "roc",
       "models",
       "models/types.ts",
@@ -274,7 +274,7 @@ test("only src/torch loads the addon", () => {
 });
 
 test("the metrics and the errors are pure", () => {
-  for (const file of ["eval/metrics.ts", "errors.ts"]) {
+  for (const file of ["metrics/scores.ts", "errors.ts"]) {
     const modules = modulesOf(SOURCES.get(file) ?? assert.fail(`${file} is gone`), file).map(({ module }) => module);
     assert.deepEqual(
       modules.filter((module) => module !== "../errors.js"),
@@ -291,7 +291,7 @@ test("a planted upward edge is found, of values and of types", () => {
     ["tokenizers/index.ts", `export type Model = import("../models/types.js").Mllm;`],
     ["roc/losses.ts", `import { llava } from "../models/llava/index.js";`],
     ["models/llava/model.ts", `const other = await import("../qwen2vl/model.js");`],
-    ["eval/metrics.ts", `import { report } from "./report.js";`],
+    ["metrics/scores.ts", `import { report } from "./report.js";`],
     ["engine/load.ts", `import { run } from "../cli/program.js";`],
     ["engine/load.ts", `import { help } from "../attic/help.js";`],
   ];

@@ -16,13 +16,13 @@ import {
   within,
   type Interval,
   type Statistic,
-} from "../../src/eval/bootstrap.js";
-import { breakdown, partsByGroup, partsByQuantile } from "../../src/eval/breakdown.js";
-import { coverageOf, discreteRange, normalRange, voteCoverageOf } from "../../src/eval/calibration.js";
-import { emd, kl } from "../../src/eval/distributions.js";
-import { fitLogistic, logisticAt, plccFitted } from "../../src/eval/logistic.js";
-import { accuracy, krcc, mae, plcc, rmse, srcc } from "../../src/eval/metrics.js";
-import { normalCdf, normalQuantile, quantile, sorted } from "../../src/eval/statistics.js";
+} from "../../src/metrics/bootstrap.js";
+import { breakdown, partsByGroup, partsByQuantile } from "../../src/metrics/breakdown.js";
+import { coverageOf, discreteRange, normalRange, voteCoverageOf } from "../../src/metrics/calibration.js";
+import { emd, kl } from "../../src/metrics/distributions.js";
+import { fitLogistic, logisticAt, plccFitted } from "../../src/metrics/logistic.js";
+import { accuracy, krcc, mae, plcc, rmse, srcc } from "../../src/metrics/scores.js";
+import { normalCdf, normalQuantile, quantile, sorted } from "../../src/metrics/statistics.js";
 import { fixture } from "../support.js";
 
 const numbers = z.array(z.number());

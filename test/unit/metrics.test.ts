@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { z } from "zod";
 import { isRocError } from "../../src/errors.js";
-import { krcc, mae, plcc, rmse, srcc } from "../../src/eval/metrics.js";
+import { krcc, mae, plcc, rmse, srcc } from "../../src/metrics/scores.js";
 import { fixture } from "../support.js";
 
 const METRICS = { srcc, plcc, krcc, mae, rmse };

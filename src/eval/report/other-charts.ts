@@ -1,6 +1,6 @@
 /** Charts of attributes, of the predicted spread, and of the training. */
 import { line as lineOf } from "d3-shape";
-import type { Coverage } from "../calibration.js";
+import type { Coverage } from "../../metrics/calibration.js";
 import type { Summary } from "../runner/index.js";
 import { decimals, html, short, type Markup } from "./html.js";
 import { at, axes, chart, line, planeOf, roomFor, WIDTH, type Bounds, type PlaneOptions } from "./plot.js";

@@ -1,8 +1,8 @@
 /** The report of an evaluation: one page that holds everything, needs no network and runs no script. */
 import { basename } from "node:path";
 import { mean } from "d3-array";
-import { discreteRange, voteCoverageOf } from "../calibration.js";
-import { normalised } from "../distributions.js";
+import { discreteRange, voteCoverageOf } from "../../metrics/calibration.js";
+import { normalised } from "../../metrics/distributions.js";
 import { coverageFigures, METRIC_NAMES, ratingsOf, type Figures, type Prediction } from "../runner/index.js";
 import type { RunSummary } from "../runner/index.js";
 import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "./agreement-charts.js";

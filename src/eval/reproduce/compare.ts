@@ -1,5 +1,5 @@
 /** A published table with our own figures beside it, and what the missing ones need. */
-import type { Interval } from "../bootstrap.js";
+import type { Interval } from "../../metrics/bootstrap.js";
 import type { RunSummary } from "../runner/index.js";
 import { findRun, type Run } from "./runs.js";
 import {

@@ -1,5 +1,5 @@
 /** Evaluation of a model, or of another system's predictions, on a data set. */
-export { METRIC_NAMES, type Figures, type MetricName } from "../agreement.js";
+export { METRIC_NAMES, type Figures, type MetricName } from "../../metrics/agreement.js";
 export { readKept, readTable, writeTable } from "./file.js";
 export { readEvaluation, type Evaluation } from "./folder.js";
 export { ratedOf, SCORE, succeeded, type Prediction, type Rated } from "./prediction.js";

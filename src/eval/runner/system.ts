@@ -4,7 +4,7 @@ import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from
 import { slashed } from "../../data/files.js";
 import { messageOf, RocError } from "../../errors.js";
 import { toScale } from "../../roc/vocabulary.js";
-import { normalised } from "../distributions.js";
+import { normalised } from "../../metrics/distributions.js";
 import * as cells from "./cells.js";
 import { ratedOf, SCORE, succeeded, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";

@@ -5,7 +5,7 @@
  * All throw RocError USAGE for unequal lengths, a weight that is negative or not finite, or weights without a sum.
  */
 import { RocError } from "../errors.js";
-import type { Numbers } from "./metrics.js";
+import type { Numbers } from "./scores.js";
 
 /** Weights scaled to sum 1. */
 export function normalised(weights: Numbers, name: string): Float64Array {

@@ -7,7 +7,7 @@
  * Marquardt's method. Ratings that bend only one way, or not at all, have their optimum at infinity; in these two it is
  * come near in a few steps, in the b's hardly ever.
  */
-import { checkPairs, plcc, type Numbers } from "./metrics.js";
+import { checkPairs, plcc, type Numbers } from "./scores.js";
 
 /** The fitted curve, in the units of predictions (b3, b4 > 0) and ratings (b1, b2). */
 export interface Logistic {

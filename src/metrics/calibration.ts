@@ -6,7 +6,7 @@
  */
 import { RocError } from "../errors.js";
 import { normalised } from "./distributions.js";
-import type { Numbers } from "./metrics.js";
+import type { Numbers } from "./scores.js";
 import { normalQuantile } from "./statistics.js";
 
 /** Both ends included. */

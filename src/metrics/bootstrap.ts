@@ -4,7 +4,7 @@
  */
 import { Random } from "../random.js";
 import { RocError } from "../errors.js";
-import type { Numbers } from "./metrics.js";
+import type { Numbers } from "./scores.js";
 import { normalCdf, normalQuantile, quantile, sorted } from "./statistics.js";
 
 /** A figure of the items at these rows; a row may stand more than once. `null` where it is not defined. */

@@ -1,6 +1,6 @@
 /** Figures of parts of a data set: by theme, or by where the truth lies. */
 import type { Statistic } from "./bootstrap.js";
-import type { Numbers } from "./metrics.js";
+import type { Numbers } from "./scores.js";
 import { RocError } from "../errors.js";
 import { quantile, sorted } from "./statistics.js";
 

@@ -1,5 +1,5 @@
 /** The normal distribution and sample quantiles: what intervals are made of. Pure functions on plain numbers. */
-import type { Numbers } from "./metrics.js";
+import type { Numbers } from "./scores.js";
 
 /** Terms of the continued fraction; at its smallest argument, 2, a hundred give every digit of a double. */
 const FRACTION_TERMS = 100;

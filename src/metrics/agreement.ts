@@ -4,7 +4,7 @@
  * steps (Kendall's tau, by a binary indexed tree) and no sort. 20,000 items and 2,000 resamples take seconds.
  */
 import { percentileInterval, resample, type BootstrapOptions, type Interval } from "./bootstrap.js";
-import { krcc, mae, plcc, rmse, srcc, type Numbers } from "./metrics.js";
+import { krcc, mae, plcc, rmse, srcc, type Numbers } from "./scores.js";
 
 /** What is reported of every score, in the order of tables. */
 const METRICS = { srcc, plcc, krcc, mae, rmse } as const;
