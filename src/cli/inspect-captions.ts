@@ -1,7 +1,7 @@
 /** `roc4mllm inspect captions`: CIDEr and CIDEr-D of a corpus of captions. */
 import { Command } from "commander";
 import { z } from "zod";
-import { scoreCaptions, type CaptionScores } from "../eval/captions/index.js";
+import { scoreCaptions, type CaptionScores } from "../captions/index.js";
 import { ERROR_CODES } from "../errors.js";
 import { atLine, jsonLines, validated } from "./inspect-lines.js";
 import type { Context } from "./io.js";

@@ -1,5 +1,5 @@
 /** Finished cells as the comparisons take them. */
-import { scoreCaptions } from "../eval/captions/index.js";
+import { scoreCaptions } from "../captions/index.js";
 import { SCORE, type Prediction } from "../eval/runner/index.js";
 import { armName, armsOf, cellsOf, type Arm, type Cell } from "./cells.js";
 import { cellPredictions, cellRecord, cellRevision, conditionOf, type CellRecord } from "./cell.js";

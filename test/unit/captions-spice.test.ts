@@ -11,7 +11,7 @@ import {
   spiceOfCorpus,
   wordnetSynonyms,
   type SceneGraph,
-} from "../../src/eval/captions/index.js";
+} from "../../src/captions/index.js";
 import { temporary } from "./eval-support.js";
 
 const tagger = await loadTagger();

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { z } from "zod";
 import { isRocError } from "../../src/errors.js";
-import { meanSpice, scoreCaptions, spice, tokenize, type SceneGraph } from "../../src/eval/captions/index.js";
+import { meanSpice, scoreCaptions, spice, tokenize, type SceneGraph } from "../../src/captions/index.js";
 import { fixture } from "../support.js";
 
 const figures = z.object({ cider: z.number(), cider_d: z.number() });

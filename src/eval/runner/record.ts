@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readText } from "../../files/index.js";
 import { RocError } from "../../errors.js";
-import type { CaptionFigures } from "../captions/evaluate.js";
+import type { CaptionFigures } from "../caption-figures.js";
 import { parseJson } from "./cells.js";
 import type { Summary } from "./summary.js";
 

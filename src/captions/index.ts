@@ -1,5 +1,5 @@
 /** How near generated captions are to what people wrote: CIDEr, CIDEr-D and SPICE's tuple score. */
-import { RocError } from "../../errors.js";
+import { RocError } from "../errors.js";
 import { ciderScores, type CiderScore } from "./cider.js";
 import { splitTokens, tokenize } from "./tokenize.js";
 

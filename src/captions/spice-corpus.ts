@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { messageOf, RocError } from "../../errors.js";
+import { messageOf, RocError } from "../errors.js";
 import type { CaptionCorpus } from "./index.js";
 import { loadTagger, PARSER, sceneGraph, type Tagger } from "./scene-graph.js";
 import { meanSpice, spice, type SceneGraph } from "./spice.js";

@@ -1,7 +1,7 @@
 /** The comments of an evaluation against what people wrote. */
-import type { Prediction } from "../runner/prediction.js";
-import { scoreCaptions } from "./index.js";
-import { spiceOfCorpus, type SpiceOptions } from "./spice-corpus.js";
+import type { Prediction } from "./runner/prediction.js";
+import { scoreCaptions } from "../captions/index.js";
+import { spiceOfCorpus, type SpiceOptions } from "../captions/spice-corpus.js";
 
 export interface CaptionFigures {
   /** Pictures with a comment and references. */
