@@ -1,7 +1,7 @@
 /** The frame of every chart: size, scales, axes, and the texts that stand for it where it is not seen. */
 import { extent } from "d3-array";
 import { scaleLinear, type ScaleLinear } from "d3-scale";
-import { html, Markup, short, table, type Content, type TableOptions } from "./html.js";
+import { html, Markup, short, table, type Content, type TableOptions } from "./markup.js";
 
 /** Units of a chart's own; a unit is a pixel on a page about that wide, so that texts stay readable on a phone. */
 export const WIDTH = 420;

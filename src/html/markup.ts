@@ -1,5 +1,5 @@
 /** HTML and SVG as tagged templates: what is put in is escaped, unless it is markup itself. */
-import { escapeHtml } from "../../data/doctor/histogram.js";
+import { escapeHtml } from "../data/doctor/histogram.js";
 
 /** Finished markup. */
 export class Markup {
