@@ -1,7 +1,7 @@
 /** `roc4mllm report`: the page of an evaluation. */
 import { join } from "node:path";
 import { Command } from "commander";
-import { readRunFolder, reportPage } from "../eval/report/index.js";
+import { readRunFolder, reportPage } from "../report/index.js";
 import { atomicWriteFile } from "../files/index.js";
 import type { Context } from "./io.js";
 

@@ -1,9 +1,9 @@
 /** Axes keep to the scale of the scores, as long as the values do. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "../../src/eval/report/agreement-charts.js"; // prettier-ignore
+import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "../../src/report/agreement-charts.js"; // prettier-ignore
 import type { Markup } from "../../src/html/markup.js";
-import { trainingChart } from "../../src/eval/report/other-charts.js";
+import { trainingChart } from "../../src/report/other-charts.js";
 import { roomFor } from "../../src/html/plot.js";
 
 /** Numbers on a chart's horizontal and vertical axis. */

@@ -15,7 +15,7 @@ import { describeCheckpoint } from "../../src/engine/describe.js";
 import { load } from "../../src/engine/index.js";
 import { isRocError } from "../../src/errors.js";
 import { loadOnnx } from "../../src/eval/onnx/model.js";
-import { readRunFolder } from "../../src/eval/report/run-folder.js";
+import { readRunFolder } from "../../src/report/run-folder.js";
 import { readKept, readTable } from "../../src/eval/runner/file.js";
 import { readEvaluation } from "../../src/eval/runner/folder.js";
 import { readRows } from "../../src/eval/runner/rows.js";

@@ -2,9 +2,9 @@
 import { bin, deviation, mean } from "d3-array";
 import { contourDensity } from "d3-contour";
 import { area, line as lineOf } from "d3-shape";
-import { Random, type ScoreScale } from "../../data/index.js";
-import { decimals, html, short, type Markup } from "../../html/markup.js";
-import { at, axes, chart, dots, line, planeOf, roomFor, type Plane, type PlaneOptions } from "../../html/plot.js";
+import { Random, type ScoreScale } from "../data/index.js";
+import { decimals, html, short, type Markup } from "../html/markup.js";
+import { at, axes, chart, dots, line, planeOf, roomFor, type Plane, type PlaneOptions } from "../html/plot.js";
 
 /** Of the two charts that stand side by side. */
 const BESIDE = 400;

@@ -1,9 +1,9 @@
 /** Charts of attributes, of the predicted spread, and of the training. */
 import { line as lineOf } from "d3-shape";
-import type { Coverage } from "../../metrics/calibration.js";
-import type { Summary } from "../runner/index.js";
-import { decimals, html, short, type Markup } from "../../html/markup.js";
-import { at, axes, chart, line, planeOf, roomFor, WIDTH, type Bounds, type PlaneOptions } from "../../html/plot.js";
+import type { Coverage } from "../metrics/calibration.js";
+import type { Summary } from "../eval/runner/index.js";
+import { decimals, html, short, type Markup } from "../html/markup.js";
+import { at, axes, chart, line, planeOf, roomFor, WIDTH, type Bounds, type PlaneOptions } from "../html/plot.js";
 
 const RADAR_HEIGHT = 330;
 const RINGS = [0.25, 0.5, 0.75, 1];

@@ -1,16 +1,16 @@
 /** The report of an evaluation: one page that holds everything, needs no network and runs no script. */
 import { basename } from "node:path";
 import { mean } from "d3-array";
-import { discreteRange, voteCoverageOf } from "../../metrics/calibration.js";
-import { normalised } from "../../metrics/distributions.js";
-import { coverageFigures, METRIC_NAMES, ratingsOf, type Figures, type Prediction } from "../runner/index.js";
-import type { RunSummary } from "../runner/index.js";
+import { discreteRange, voteCoverageOf } from "../metrics/calibration.js";
+import { normalised } from "../metrics/distributions.js";
+import { coverageFigures, METRIC_NAMES, ratingsOf, type Figures, type Prediction } from "../eval/runner/index.js";
+import type { RunSummary } from "../eval/runner/index.js";
 import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "./agreement-charts.js";
-import { decimals, html, Markup, short, table } from "../../html/markup.js";
+import { decimals, html, Markup, short, table } from "../html/markup.js";
 import { calibrationChart, radarChart, trainingChart } from "./other-charts.js";
 import { rankedExamples, scoredOf } from "./pictures.js";
 import type { RunFolder } from "./run-folder.js";
-import { STYLE } from "../../html/style.js";
+import { STYLE } from "../html/style.js";
 
 /** Of the calibration. */
 const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95];

@@ -1,10 +1,10 @@
 /** What lies in a run folder, as the report needs it. */
 import { join } from "node:path";
 import { z } from "zod";
-import { exists } from "../../files/index.js";
-import { readLines } from "../../data/files.js";
-import { parseJson } from "../runner/cells.js";
-import { readEvaluation, readSummary, type Prediction, type RunSummary } from "../runner/index.js";
+import { exists } from "../files/index.js";
+import { readLines } from "../data/files.js";
+import { parseJson } from "../eval/runner/cells.js";
+import { readEvaluation, readSummary, type Prediction, type RunSummary } from "../eval/runner/index.js";
 import type { Curve } from "./other-charts.js";
 
 export interface RunFolder {
