@@ -1,7 +1,7 @@
 /** `roc4mllm leaderboard`: published results and ours. */
 import { Command, Option } from "commander";
-import { leaderboardText, ownEntries, publishedEntries, ranking } from "../eval/reproduce/leaderboard.js";
-import { DATASETS, type DatasetKey } from "../eval/reproduce/types.js";
+import { leaderboardText, ownEntries, publishedEntries, ranking } from "../studies/paper/leaderboard.js";
+import { DATASETS, type DatasetKey } from "../studies/paper/types.js";
 import type { Context } from "./io.js";
 import { findRuns, noteOthers } from "./reproduce.js";
 

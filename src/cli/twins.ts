@@ -1,6 +1,6 @@
 /** The studio's twins of the paper's data sets. */
 import { writeStudioFormats } from "../data/index.js";
-import type { DatasetKey } from "../eval/reproduce/types.js";
+import type { DatasetKey } from "../studies/paper/types.js";
 import type { Context } from "./io.js";
 import { createProgress } from "./progress.js";
 

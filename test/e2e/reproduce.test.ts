@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { basesByFamily, makeRuns } from "../../src/cli/reproduce-run.js";
-import { compareTable } from "../../src/eval/reproduce/compare.js";
-import { readRuns } from "../../src/eval/reproduce/runs.js";
-import type { PublishedTable } from "../../src/eval/reproduce/types.js";
+import { compareTable } from "../../src/studies/paper/filled-table.js";
+import { readRuns } from "../../src/studies/paper/runs.js";
+import type { PublishedTable } from "../../src/studies/paper/types.js";
 import { liveTensors } from "../../src/torch/index.js";
 import { ROOT } from "../support.js";
 

@@ -7,8 +7,8 @@ import { test, type TestContext } from "node:test";
 import { parse } from "csv-parse/sync";
 import { leaderboardCommand } from "../../src/cli/leaderboard.js";
 import { reproduceCommand } from "../../src/cli/reproduce.js";
-import { TABLES } from "../../src/eval/reproduce/published.js";
-import { parseCell } from "../../src/eval/reproduce/types.js";
+import { TABLES } from "../../src/studies/paper/published.js";
+import { parseCell } from "../../src/studies/paper/types.js";
 import type { RunSummary } from "../../src/eval/runner/index.js";
 import { answerOf, ratedFolder, runEval, temporary } from "./eval-support.js";
 

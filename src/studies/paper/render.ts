@@ -1,6 +1,6 @@
 /** A compared table as text, JSON, CSV and LaTeX. */
 import { stringify } from "csv-stringify/sync";
-import type { ComparedCell, ComparedRow, ComparedTable, Ours } from "./compare.js";
+import type { ComparedCell, ComparedRow, ComparedTable, Ours } from "./filled-table.js";
 import { BACKBONES, DATASETS, METRIC_SIGNS, type TableColumn, type TableRow } from "./types.js";
 
 /** Digits of a printed figure. */
