@@ -1,7 +1,7 @@
 /** `roc4mllm compare`: whether one system is better than another on the same pictures. */
 import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
-import { readEvaluation, versus, type RunSummary, type Versus } from "../eval/runner/index.js";
+import { readEvaluation, versus, type RunSummary, type Versus } from "../eval/index.js";
 import type { Settings } from "../files/index.js";
 import type { Context } from "./io.js";
 import { whole } from "./train-options.js";

@@ -12,7 +12,7 @@ import {
   SUMMARY_FILE,
   type Prediction,
   type SystemPredictions,
-} from "../eval/runner/index.js";
+} from "../eval/index.js";
 import { differences, digestFile, exists, ifThere, readText, stampsOf, type Settings } from "../files/index.js";
 import { pathOfName } from "../image/file-names.js";
 import type { FoundModel } from "./find-model.js";

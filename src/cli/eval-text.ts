@@ -1,5 +1,5 @@
 /** The figures of an evaluation as a table. */
-import { METRIC_NAMES, type Figures, type RunSummary } from "../eval/runner/index.js";
+import { METRIC_NAMES, type Figures, type RunSummary } from "../eval/index.js";
 
 const CELL = 24;
 

@@ -8,8 +8,8 @@ import { SPLITS, type LoadedDataset, type Sample, type Split } from "../data/ind
 import { ERROR_CODES, RocError } from "../errors.js";
 import { captionFigures } from "../eval/caption-figures.js";
 import { PARSER } from "../captions/scene-graph.js";
-import { ratedOf, SCORE, summarise, writeTable } from "../eval/runner/index.js";
-import type { Prediction, Provenance, RunSummary } from "../eval/runner/index.js";
+import { ratedOf, SCORE, summarise, writeTable } from "../eval/index.js";
+import type { Prediction, Provenance, RunSummary } from "../eval/index.js";
 import { gitRevision } from "../train/revision.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import {

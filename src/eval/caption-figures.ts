@@ -1,5 +1,5 @@
 /** The comments of an evaluation against what people wrote. */
-import type { Prediction } from "./runner/prediction.js";
+import type { Prediction } from "./prediction.js";
 import { scoreCaptions } from "../captions/index.js";
 import { spiceOfCorpus, type SpiceOptions } from "../captions/spice-corpus.js";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { createModel, digestCheckpoint } from "../engine/index.js";
 import { RocError } from "../errors.js";
-import { predict, readKept, type Prediction } from "../eval/runner/index.js";
+import { predict, readKept, type Prediction } from "../eval/index.js";
 import { COMMENT, commentComesFirst } from "../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../train/index.js";

@@ -3,7 +3,7 @@
  * differences, by the rules of {@link verdictOf} and {@link answerOf}.
  */
 import type { StrategyName } from "../roc/strategy-names.js";
-import { SCORE } from "../eval/runner/index.js";
+import { SCORE } from "../eval/index.js";
 import { differences, type CompareOptions, type Differences, type RunPredictions, type Truth } from "./compare.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import type { Finished, FinishedArm } from "./results.js";

@@ -1,6 +1,6 @@
 /** Finished cells as the comparisons take them. */
 import { scoreCaptions } from "../captions/index.js";
-import { SCORE, type Prediction } from "../eval/runner/index.js";
+import { SCORE, type Prediction } from "../eval/index.js";
 import { armName, armsOf, cellsOf, type Arm, type Cell } from "./cells.js";
 import { cellPredictions, cellRecord, cellRevision, conditionOf, type CellRecord } from "./cell.js";
 import type { RunPredictions, Truth } from "./compare.js";

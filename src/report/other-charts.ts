@@ -1,7 +1,7 @@
 /** Charts of attributes, of the predicted spread, and of the training. */
 import { line as lineOf } from "d3-shape";
 import type { Coverage } from "../metrics/calibration.js";
-import type { Summary } from "../eval/runner/index.js";
+import type { Summary } from "../eval/index.js";
 import { decimals, html, short, type Markup } from "../html/markup.js";
 import { at, axes, chart, line, planeOf, roomFor, WIDTH, type Bounds, type PlaneOptions } from "../html/plot.js";
 

@@ -1,6 +1,6 @@
 /** The pictures of the report: which ones, and small copies of them inside the page. */
 import sharp from "sharp";
-import { SCORE, type Prediction } from "../eval/runner/index.js";
+import { SCORE, type Prediction } from "../eval/index.js";
 import { decimals, html, type Markup } from "../html/markup.js";
 
 const PER_LIST = 8;

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { exists } from "../files/index.js";
 import { readLines } from "../data/files.js";
-import { parseJson } from "../eval/runner/cells.js";
-import { readEvaluation, readSummary, type Prediction, type RunSummary } from "../eval/runner/index.js";
+import { parseJson } from "../eval/values.js";
+import { readEvaluation, readSummary, type Prediction, type RunSummary } from "../eval/index.js";
 import type { Curve } from "./other-charts.js";
 
 export interface RunFolder {

@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import sharp from "sharp";
 import type { Random } from "../../src/random.js";
 import { readDataset } from "../../src/data/index.js";
-import { readRows } from "../../src/eval/runner/rows.js";
+import { readRows } from "../../src/eval/rows.js";
 import { listRepo } from "../../src/hub/listing.js";
 import { decodeImage } from "../../src/image/index.js";
 import { loadImages, loadModel } from "../../src/models/registry.js";

@@ -4,7 +4,7 @@ import { appendFile, cp, readdir, readFile, rm, utimes, writeFile } from "node:f
 import { join } from "node:path";
 import { test } from "node:test";
 import { compareCommand } from "../../src/cli/compare.js";
-import { readSummary, readTable, type RunSummary } from "../../src/eval/runner/index.js";
+import { readSummary, readTable, type RunSummary } from "../../src/eval/index.js";
 import { failureFor } from "./cli-support.js";
 import { answerOf, ratedFolder, runEval, temporary, type EvalOptions, type EvalRan } from "./eval-support.js";
 

@@ -6,7 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { checkDataset, readDataset, type LoadedDataset } from "../../src/data/index.js";
-import { readSystem } from "../../src/eval/runner/index.js";
+import { readSystem } from "../../src/eval/index.js";
 import { folderWith } from "./cli-support.js";
 import { datasetFolder, paint } from "./data-support.js";
 

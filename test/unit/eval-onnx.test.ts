@@ -10,7 +10,7 @@ import type { ScoreFailure, ScoreResult } from "../../src/engine/index.js";
 import { onnxMetadata } from "../../src/eval/onnx/metadata.js";
 import { loadOnnx } from "../../src/eval/onnx/model.js";
 import { inputForm, mergeSettings, readOutput, type OnnxSettings } from "../../src/eval/onnx/settings.js";
-import { readSummary } from "../../src/eval/runner/index.js";
+import { readSummary } from "../../src/eval/index.js";
 import { fixture } from "../support.js";
 import { ratedFolder, runEval, temporary } from "./eval-support.js";
 

@@ -9,7 +9,7 @@ import { leaderboardCommand } from "../../src/cli/leaderboard.js";
 import { reproduceCommand } from "../../src/cli/reproduce.js";
 import { TABLES } from "../../src/studies/paper/published.js";
 import { parseCell } from "../../src/studies/paper/types.js";
-import type { RunSummary } from "../../src/eval/runner/index.js";
+import type { RunSummary } from "../../src/eval/index.js";
 import { answerOf, ratedFolder, runEval, temporary } from "./eval-support.js";
 
 const commands = {

@@ -8,7 +8,7 @@ import { isRocError } from "../../src/errors.js";
 import { agreementFigures, METRIC_NAMES } from "../../src/metrics/agreement.js";
 import { bootstrapInterval, ofPairs } from "../../src/metrics/bootstrap.js";
 import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../src/metrics/scores.js";
-import { readRows } from "../../src/eval/runner/rows.js";
+import { readRows } from "../../src/eval/rows.js";
 import {
   predict,
   readKept,
@@ -17,7 +17,7 @@ import {
   summarise,
   writeTable,
   type Prediction,
-} from "../../src/eval/runner/index.js";
+} from "../../src/eval/index.js";
 import { fakeEngine, failureFor } from "./cli-support.js";
 import { answerOf, ratedData, ratedFolder, temporary } from "./eval-support.js";
 import { fixture } from "../support.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRocError } from "../../src/errors.js";
 import { mae } from "../../src/metrics/scores.js";
-import { versus, type Prediction } from "../../src/eval/runner/index.js";
+import { versus, type Prediction } from "../../src/eval/index.js";
 
 function prediction(id: number, truth: number, score: number | null): Prediction {
   const base = { id: String(id), image: `${id}.jpg`, split: "test", truth: { score: truth } } as const;

@@ -10,7 +10,7 @@ import { after, before, test } from "node:test";
 import { isRocError, type ErrorCode } from "../../src/errors.js";
 import { readOwn } from "../../src/data/own.js";
 import { jsonItems } from "../../src/data/json-items.js";
-import { readRows } from "../../src/eval/runner/rows.js";
+import { readRows } from "../../src/eval/rows.js";
 import { parseModel } from "../../src/tokenizers/sentencepiece/model.js";
 import { openBin, openCheckpoint, openSafetensors } from "../../src/weights/index.js";
 

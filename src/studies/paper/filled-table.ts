@@ -1,6 +1,6 @@
 /** A published table with our own figures beside it, and what the missing ones need. */
 import type { Interval } from "../../metrics/bootstrap.js";
-import type { RunSummary } from "../../eval/runner/index.js";
+import type { RunSummary } from "../../eval/index.js";
 import { findRun, type Run } from "./runs.js";
 import {
   BACKBONES,

@@ -5,8 +5,8 @@ import { z } from "zod";
 import { exists, readText } from "../../files/index.js";
 import { isRocError, RocError } from "../../errors.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
-import { parseJson } from "../../eval/runner/cells.js";
-import { readSummary, SUMMARY_FILE, type RunSummary } from "../../eval/runner/index.js";
+import { parseJson } from "../../eval/values.js";
+import { readSummary, SUMMARY_FILE, type RunSummary } from "../../eval/index.js";
 import { BACKBONES, DATASETS, type DatasetKey, type RowSystem } from "./types.js";
 
 /** In a folder of run folders: the registry, where what the folders say of themselves is not enough. */

@@ -3,9 +3,9 @@ import { extname } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { z } from "zod";
-import { RocError } from "../../errors.js";
-import { atomicWriteFile, readJournal, stampSchema, type Stamp } from "../../files/index.js";
-import * as cells from "./cells.js";
+import { RocError } from "../errors.js";
+import { atomicWriteFile, readJournal, stampSchema, type Stamp } from "../files/index.js";
+import * as cells from "./values.js";
 import { SCORE, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";
 

@@ -1,12 +1,12 @@
 /** The figures of a set of predictions, with intervals, parts and failures. */
-import type { ScoreScale } from "../../data/index.js";
-import { agreementFigures, type Figures } from "../../metrics/agreement.js";
-import { ofPairs } from "../../metrics/bootstrap.js";
-import { breakdown, partsByGroup, partsByQuantile, type Part, type PartFigures } from "../../metrics/breakdown.js";
-import { coverageOf, discreteRange, normalRange, type Coverage, type Range } from "../../metrics/calibration.js";
-import { emd, kl } from "../../metrics/distributions.js";
-import { plccFitted } from "../../metrics/logistic.js";
-import { accuracy, mae, plcc, srcc, type Numbers } from "../../metrics/scores.js";
+import type { ScoreScale } from "../data/index.js";
+import { agreementFigures, type Figures } from "../metrics/agreement.js";
+import { ofPairs } from "../metrics/bootstrap.js";
+import { breakdown, partsByGroup, partsByQuantile, type Part, type PartFigures } from "../metrics/breakdown.js";
+import { coverageOf, discreteRange, normalRange, type Coverage, type Range } from "../metrics/calibration.js";
+import { emd, kl } from "../metrics/distributions.js";
+import { plccFitted } from "../metrics/logistic.js";
+import { accuracy, mae, plcc, srcc, type Numbers } from "../metrics/scores.js";
 import { SCORE, succeeded, type Prediction } from "./prediction.js";
 
 type Metric = (predicted: Numbers, truth: Numbers) => number | null;

@@ -1,11 +1,11 @@
 /** Another system's predictions, matched with a data set's samples. */
 import { basename, extname } from "node:path";
-import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../../data/index.js";
-import { slashed } from "../../data/files.js";
-import { messageOf, RocError } from "../../errors.js";
-import { toScale } from "../../roc/vocabulary.js";
-import { normalised } from "../../metrics/distributions.js";
-import * as cells from "./cells.js";
+import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../data/index.js";
+import { slashed } from "../data/files.js";
+import { messageOf, RocError } from "../errors.js";
+import { toScale } from "../roc/vocabulary.js";
+import { normalised } from "../metrics/distributions.js";
+import * as cells from "./values.js";
 import { ratedOf, SCORE, succeeded, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";
 import { ratingsOf } from "./summary.js";

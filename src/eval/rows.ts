@@ -3,9 +3,9 @@ import { extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { parquetReadObjects, type Compressors } from "hyparquet";
 import { z } from "zod";
-import { messageOf, RocError } from "../../errors.js";
-import { decodeText, readBytes } from "../../files/index.js";
-import { parseJson, type Row } from "./cells.js";
+import { messageOf, RocError } from "../errors.js";
+import { decodeText, readBytes } from "../files/index.js";
+import { parseJson, type Row } from "./values.js";
 
 /**
  * Reads a table by the name's ending. A CSV file may have semicolons or tabs instead of commas; JSON may hold NaN and

@@ -1,11 +1,11 @@
 /** A model's predictions for a data set: one row a picture, kept as they come, gone on with after a stop. */
-import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../../data/index.js";
-import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
-import { RocError } from "../../errors.js";
-import { isSameStamp, openJournal, stampsOf, type Settings, type Stamp } from "../../files/index.js";
-import { pathOfName } from "../../image/file-names.js";
-import { toScale } from "../../roc/vocabulary.js";
-import { keptSchema, type KeptPrediction } from "./file.js";
+import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../data/index.js";
+import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
+import { RocError } from "../errors.js";
+import { isSameStamp, openJournal, stampsOf, type Settings, type Stamp } from "../files/index.js";
+import { pathOfName } from "../image/file-names.js";
+import { toScale } from "../roc/vocabulary.js";
+import { keptSchema, type KeptPrediction } from "./predictions-file.js";
 import { ratedOf, SCORE, type Prediction } from "./prediction.js";
 
 export interface RunOptions {

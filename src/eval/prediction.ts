@@ -1,5 +1,5 @@
 /** What a system said about one picture, beside what people said: a row of a predictions file. */
-import type { Sample, Split } from "../../data/index.js";
+import type { Sample, Split } from "../data/index.js";
 
 /** What the data set says of a picture. */
 export interface Rated {

@@ -1,10 +1,10 @@
 /** What `roc4mllm eval` wrote into a folder, read together: the table has to be the one that the summary is of. */
 import { join } from "node:path";
-import { RocError } from "../../errors.js";
-import { digestFile, exists, ifThere } from "../../files/index.js";
-import { readTable } from "./file.js";
+import { RocError } from "../errors.js";
+import { digestFile, exists, ifThere } from "../files/index.js";
+import { readTable } from "./predictions-file.js";
 import type { Prediction } from "./prediction.js";
-import { readSummary, type RunSummary } from "./record.js";
+import { readSummary, type RunSummary } from "./summary-file.js";
 
 const TABLES = ["predictions.csv", "predictions.parquet"];
 

@@ -1,7 +1,7 @@
 /** Two systems on the same pictures. */
-import { RocError } from "../../errors.js";
-import { ofPairs, pairedBootstrap, type BootstrapOptions, type Comparison } from "../../metrics/bootstrap.js";
-import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../../metrics/scores.js";
+import { RocError } from "../errors.js";
+import { ofPairs, pairedBootstrap, type BootstrapOptions, type Comparison } from "../metrics/bootstrap.js";
+import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../metrics/scores.js";
 import { SCORE, type Prediction } from "./prediction.js";
 
 const METRICS = { srcc, plcc, krcc, mae, rmse } as const;

@@ -1,10 +1,10 @@
 /** `summary.json` of a run folder: the figures, and where they come from. */
 import { join } from "node:path";
 import { z } from "zod";
-import { readText } from "../../files/index.js";
-import { RocError } from "../../errors.js";
-import type { CaptionFigures } from "../caption-figures.js";
-import { parseJson } from "./cells.js";
+import { readText } from "../files/index.js";
+import { RocError } from "../errors.js";
+import type { CaptionFigures } from "./caption-figures.js";
+import { parseJson } from "./values.js";
 import type { Summary } from "./summary.js";
 
 export const SUMMARY_FILE = "summary.json";

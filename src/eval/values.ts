@@ -1,8 +1,8 @@
 /** Cells of a table of predictions: text of a CSV file, values of JSON Lines and Parquet. */
 import { z } from "zod";
-import type { ScoreScale } from "../../data/index.js";
-import { parseNumber } from "../../data/numbers.js";
-import { RocError } from "../../errors.js";
+import type { ScoreScale } from "../data/index.js";
+import { parseNumber } from "../data/numbers.js";
+import { RocError } from "../errors.js";
 
 /** A row of a table: cells by column name, in lower case. */
 export type Row = ReadonlyMap<string, unknown>;
