@@ -1,7 +1,7 @@
 /** `roc4mllm experiment`: many runs that are compared with each other, by one command that goes on after a stop. */
 import { InvalidArgumentError, Command } from "commander";
-import type { ArmResult, Estimate, ExperimentConfig, ExperimentEvent } from "../experiment/index.js";
-import type { ExperimentResults, Forecast } from "../experiment/index.js";
+import type { ArmResult, Estimate, ExperimentConfig, ExperimentEvent } from "../studies/claims/index.js";
+import type { ExperimentResults, Forecast } from "../studies/claims/index.js";
 import { RocError } from "../errors.js";
 import type { Context, Io } from "./io.js";
 import { number } from "./train-options.js";
@@ -57,7 +57,7 @@ function seedList(text: string): number[] {
 }
 
 async function experiment(file: string, flags: Flags, { io, signal }: Context): Promise<void> {
-  const room = await import("../experiment/index.js");
+  const room = await import("../studies/claims/index.js");
   const config = await room.readExperiment(file, flags);
   const { only } = flags;
   if (flags.measure && !flags.dryRun) throw new RocError("USAGE", "--measure goes with --dry-run.");
@@ -73,7 +73,7 @@ async function dryRun(
   config: ExperimentConfig,
   { only, measure, json }: Flags,
   io: Io,
-  { cellsOf, estimate, forecast }: typeof import("../experiment/index.js"),
+  { cellsOf, estimate, forecast }: typeof import("../studies/claims/index.js"),
 ): Promise<void> {
   const cells = cellsOf(config).filter(({ name }) => only?.test(name) ?? true);
   if (cells.length === 0) throw new RocError("USAGE", "--only matches no cell.");

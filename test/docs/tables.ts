@@ -3,7 +3,7 @@ import { z } from "zod";
 import { cardSchema } from "../../src/data/card.js";
 import { OFFICIAL } from "../../src/data/official.js";
 import { COLUMNS } from "../../src/data/own-records.js";
-import { experimentSchema } from "../../src/experiment/config.js";
+import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
 import { LOSS_PRESETS } from "../../src/roc/weights.js";
 import { runSchema } from "../../src/train/config.js";

@@ -10,7 +10,7 @@ import { readStudio, writeStudio, type Sample } from "../../src/data/index.js";
 import { digestCheckpoint, load, saveCheckpoint } from "../../src/engine/index.js";
 import { loadModel } from "../../src/models/registry.js";
 import { DEFAULT_TEMPLATES, LOSS_PRESETS } from "../../src/roc/index.js";
-import { createBase } from "../../src/experiment/base.js";
+import { createBase } from "../../src/studies/claims/base.js";
 import type { RocError } from "../../src/errors.js";
 import { runTraining, startFrom, startSettings, type LoraTraining, type TrainOptions } from "../../src/train/index.js";
 import { scope } from "../../src/torch/index.js";

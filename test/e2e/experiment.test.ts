@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { ExperimentResults, Forecast } from "../../src/experiment/index.js";
+import type { ExperimentResults, Forecast } from "../../src/studies/claims/index.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const SIZES = {

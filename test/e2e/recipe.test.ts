@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { saveCheckpoint } from "../../src/engine/index.js";
-import { createBase } from "../../src/experiment/base.js";
+import { createBase } from "../../src/studies/claims/base.js";
 import { ROOT } from "../support.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));

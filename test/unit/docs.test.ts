@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { parse } from "yaml";
 import { z } from "zod";
 import { cardSchema } from "../../src/data/card.js";
-import { experimentSchema } from "../../src/experiment/config.js";
+import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
 import { runSchema } from "../../src/train/config.js";
 import { keysOf, TABLES, tablesOn, withTables } from "../docs/tables.js";

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Random } from "../../src/data/index.js";
-import { armName, armsOf, type Arm } from "../../src/experiment/cells.js";
-import { answerOf, claimsOf, verdictOf, type Claim } from "../../src/experiment/claims.js";
-import { readExperiment, type ExperimentConfig } from "../../src/experiment/config.js";
-import { RESULT_FILES, resultsOf, writeResults } from "../../src/experiment/report.js";
-import type { Finished, FinishedCell } from "../../src/experiment/results.js";
+import { armName, armsOf, type Arm } from "../../src/studies/claims/cells.js";
+import { answerOf, claimsOf, verdictOf, type Claim } from "../../src/studies/claims/claims.js";
+import { readExperiment, type ExperimentConfig } from "../../src/studies/claims/config.js";
+import { RESULT_FILES, resultsOf, writeResults } from "../../src/studies/claims/report.js";
+import type { Finished, FinishedCell } from "../../src/studies/claims/results.js";
 import { ROOT } from "../support.js";
 
 const PICTURES = 80;

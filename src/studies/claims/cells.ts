@@ -1,6 +1,6 @@
 /** The runs of an experiment: every strategy under every condition from the same weights, with every seed. */
 import { join } from "node:path";
-import type { StrategyName } from "../roc/strategy-names.js";
+import type { StrategyName } from "../../roc/strategy-names.js";
 import type { ExperimentConfig } from "./config.js";
 
 /** What is compared: the runs of an arm differ in their seed alone. */

@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { saveCheckpoint } from "../engine/index.js";
-import type { Sample } from "../data/index.js";
-import { LOSS_PRESETS } from "../roc/index.js";
-import { setNumThreads } from "../torch/index.js";
-import { PixelCache, startFrom, strategyObjective, train, type Objective, type Trainable } from "../train/index.js";
+import { saveCheckpoint } from "../../engine/index.js";
+import type { Sample } from "../../data/index.js";
+import { LOSS_PRESETS } from "../../roc/index.js";
+import { setNumThreads } from "../../torch/index.js";
+import { PixelCache, startFrom, strategyObjective, train, type Objective, type Trainable } from "../../train/index.js";
 import { captionObjective } from "./captions.js";
 import { conditionOf, readTest } from "./cell.js";
 import { armName, cellsOf, type Arm, type Cell } from "./cells.js";

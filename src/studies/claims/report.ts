@@ -1,8 +1,8 @@
 /** The results of an experiment: figures of every arm, the claims, and files made from them. */
 import { join } from "node:path";
-import { SCORE } from "../eval/index.js";
-import { atomicWriteFile, atomicWriteJson, makeFolder } from "../files/index.js";
-import type { RunEnvironment } from "../train/index.js";
+import { SCORE } from "../../eval/index.js";
+import { atomicWriteFile, atomicWriteJson, makeFolder } from "../../files/index.js";
+import type { RunEnvironment } from "../../train/index.js";
 import { intervalChart, type Row } from "./charts.js";
 import { attributeNames, claimsOf, type Claim } from "./claims.js";
 import { pooledFigures, type PooledFigures } from "./compare.js";

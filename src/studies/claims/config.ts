@@ -1,14 +1,14 @@
 /** The file of an experiment: what is compared, on which pictures, by which models, for how long. */
 import { parse } from "yaml";
 import { z } from "zod";
-import { messageOf, RocError } from "../errors.js";
-import { readText } from "../files/index.js";
-import { STRATEGY_NAMES } from "../roc/strategy-names.js";
-import { COMMENT, parseTemplates, scoreNames } from "../roc/template.js";
-import { LOSS_PRESETS } from "../roc/weights.js";
-import { describe } from "../train/config.js";
-import { SCHEDULES } from "../train/schedule.js";
-import type { TrainOptions } from "../train/options.js";
+import { messageOf, RocError } from "../../errors.js";
+import { readText } from "../../files/index.js";
+import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
+import { LOSS_PRESETS } from "../../roc/weights.js";
+import { describe } from "../../train/config.js";
+import { SCHEDULES } from "../../train/schedule.js";
+import type { TrainOptions } from "../../train/options.js";
 
 const count = z.number().int().min(1);
 const positive = z.number().min(0);

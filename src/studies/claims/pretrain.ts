@@ -1,10 +1,10 @@
 /** Base models: each backbone once from nothing to one that has seen the studio and comments on it, without scores. */
 import { join } from "node:path";
 import { z } from "zod";
-import { saveCheckpoint } from "../engine/index.js";
-import { RocError } from "../errors.js";
-import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../train/index.js";
-import { atomicWriteJson, ifThere, makeFolder, readJsonAs } from "../files/index.js";
+import { saveCheckpoint } from "../../engine/index.js";
+import { RocError } from "../../errors.js";
+import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../../train/index.js";
+import { atomicWriteJson, ifThere, makeFolder, readJsonAs } from "../../files/index.js";
 import { createBase, type BaseTexts } from "./base.js";
 import { CAPTION_PROMPT, captionObjective } from "./captions.js";
 import { trainOptions, type ExperimentConfig } from "./config.js";

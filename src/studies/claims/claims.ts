@@ -2,8 +2,8 @@
  * The paper's claims as questions, answered from the figures alone: every word below follows from intervals of paired
  * differences, by the rules of {@link verdictOf} and {@link answerOf}.
  */
-import type { StrategyName } from "../roc/strategy-names.js";
-import { SCORE } from "../eval/index.js";
+import type { StrategyName } from "../../roc/strategy-names.js";
+import { SCORE } from "../../eval/index.js";
 import { differences, type CompareOptions, type Differences, type RunPredictions, type Truth } from "./compare.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import type { Finished, FinishedArm } from "./results.js";

@@ -1,7 +1,7 @@
 /** Intervals as SVG: a row each, a dot with its whiskers. Made from results alone; each file stands by itself. */
 import { scaleLinear } from "d3-scale";
-import { html, Markup } from "../html/markup.js";
-import { at, roomFor } from "../html/plot.js";
+import { html, Markup } from "../../html/markup.js";
+import { at, roomFor } from "../../html/plot.js";
 
 /** A row of a chart; without an interval it is a heading. */
 export interface Row {

@@ -1,7 +1,7 @@
 /** A process that does one task after another as it is told. Ends with the process that started it. */
-import { isRocError, messageOf, type ErrorCode } from "../errors.js";
-import { setNumThreads } from "../torch/index.js";
-import type { TrainEvent } from "../train/index.js";
+import { isRocError, messageOf, type ErrorCode } from "../../errors.js";
+import { setNumThreads } from "../../torch/index.js";
+import type { TrainEvent } from "../../train/index.js";
 import type { ExperimentConfig } from "./config.js";
 import { readData, type ExperimentData } from "./data.js";
 import { runTask, type Task } from "./tasks.js";

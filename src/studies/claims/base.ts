@@ -1,17 +1,17 @@
 /** The small models that the experiment starts from, untrained: a LLaVA and a Qwen2-VL of like size, without score tokens. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createImageProcessor } from "../image/index.js";
-import { createLlava, createLlavaProcessor } from "../models/llava/index.js";
-import { createQwen2Vl, createQwen2VlProcessor } from "../models/qwen2vl/index.js";
-import type { Mllm, MllmProcessor } from "../models/types.js";
-import { randomSource } from "../nn/index.js";
-import { createStrategy, LEVELS, type RocTemplates } from "../roc/index.js";
-import { loadTokenizer, trainTokenizer, type Tokenizer } from "../tokenizers/index.js";
-import { llavaConfig, preprocessorConfig } from "../train/demo/sizes.js";
-import type { Trainable } from "../train/index.js";
+import { createImageProcessor } from "../../image/index.js";
+import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
+import { createQwen2Vl, createQwen2VlProcessor } from "../../models/qwen2vl/index.js";
+import type { Mllm, MllmProcessor } from "../../models/types.js";
+import { randomSource } from "../../nn/index.js";
+import { createStrategy, LEVELS, type RocTemplates } from "../../roc/index.js";
+import { loadTokenizer, trainTokenizer, type Tokenizer } from "../../tokenizers/index.js";
+import { llavaConfig, preprocessorConfig } from "../../train/demo/sizes.js";
+import type { Trainable } from "../../train/index.js";
 import type { BackboneConfig } from "./config.js";
-import { makeFolder } from "../files/index.js";
+import { makeFolder } from "../../files/index.js";
 
 /** Of every score in this experiment's texts. */
 const SCALE = { min: 1, max: 10 };

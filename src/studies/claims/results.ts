@@ -1,11 +1,11 @@
 /** Finished cells as the comparisons take them. */
-import { scoreCaptions } from "../captions/index.js";
-import { SCORE, type Prediction } from "../eval/index.js";
+import { scoreCaptions } from "../../captions/index.js";
+import { SCORE, type Prediction } from "../../eval/index.js";
 import { armName, armsOf, cellsOf, type Arm, type Cell } from "./cells.js";
 import { cellPredictions, cellRecord, cellRevision, conditionOf, type CellRecord } from "./cell.js";
 import type { RunPredictions, Truth } from "./compare.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
-import { RocError } from "../errors.js";
+import { RocError } from "../../errors.js";
 
 /** A finished cell. */
 export interface FinishedCell extends Cell, CellRecord {

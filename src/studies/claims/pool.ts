@@ -1,7 +1,7 @@
 /** Tasks over several processes: small models leave a core idle where two threads share one, so each takes a task of its own. */
 import { fork, type ChildProcess } from "node:child_process";
-import { RocError } from "../errors.js";
-import type { TrainEvent } from "../train/index.js";
+import { RocError } from "../../errors.js";
+import type { TrainEvent } from "../../train/index.js";
 import type { ExperimentConfig } from "./config.js";
 import type { Task } from "./tasks.js";
 import type { Order, Report } from "./worker.js";

@@ -1,7 +1,7 @@
 /** What base models are pre-trained on: to write a comment about a picture, without any score. */
-import type { Sample } from "../data/index.js";
-import { textLoss, type StrategyParts } from "../roc/index.js";
-import { collate, TextCache, type Objective } from "../train/index.js";
+import type { Sample } from "../../data/index.js";
+import { textLoss, type StrategyParts } from "../../roc/index.js";
+import { collate, TextCache, type Objective } from "../../train/index.js";
 
 /** The question whose answer is a comment alone. */
 export const CAPTION_PROMPT = "<image>\nPlease comment on this photo.";

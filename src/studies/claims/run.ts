@@ -1,10 +1,10 @@
 /** An experiment from start to end: pictures, base models, cells, results. Stopped anywhere, the same call goes on. */
 import { join } from "node:path";
 import { z } from "zod";
-import { RocError } from "../errors.js";
-import { describeEnvironment, type TrainEvent } from "../train/index.js";
-import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../files/index.js";
-import { readJsonAs, takeLock } from "../files/index.js";
+import { RocError } from "../../errors.js";
+import { describeEnvironment, type TrainEvent } from "../../train/index.js";
+import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../../files/index.js";
+import { readJsonAs, takeLock } from "../../files/index.js";
 import { cellsOf } from "./cells.js";
 import { cellRecord } from "./cell.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
