@@ -1,6 +1,6 @@
 /** `roc4mllm train-demo`: the demo weights from nothing by one command. Stopped anywhere, the same command goes on. */
 import { Command, Option } from "commander";
-import { DEMO_MODEL, type DemoModel } from "../train/demo/sizes.js";
+import { DEMO_MODEL, type DemoModel } from "../studies/demo/sizes.js";
 import type { Context } from "./io.js";
 import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "./train-options.js";
 import type { TrainFlags } from "./train-options.js";

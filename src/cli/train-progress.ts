@@ -1,6 +1,6 @@
 /** A run's events for a person (one updating line, or plain lines) or for a program (JSON Lines). */
 import pc from "picocolors";
-import type { DemoReport } from "../train/demo/card.js";
+import type { DemoReport } from "../studies/demo/card.js";
 import type { TrainEvent } from "../train/events.js";
 import type { Io } from "./io.js";
 import { chart } from "./train-chart.js";

@@ -36,5 +36,5 @@ export {
   type Trainable,
   USUAL_SCALE,
 } from "./trainable.js";
-export { makeDemo, type DemoOptions } from "./demo/make.js";
-export type { DemoReport } from "./demo/card.js";
+export { makeDemo, type DemoOptions } from "../studies/demo/make.js";
+export type { DemoReport } from "../studies/demo/card.js";

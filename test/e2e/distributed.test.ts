@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { writeStudio } from "../../src/data/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { createDemo } from "../../src/train/demo/create.js";
+import { createDemo } from "../../src/studies/demo/create.js";
 import { openSafetensors } from "../../src/weights/index.js";
 import { adamError, type AdamRuns, firstMomentError, secondMomentError, sumError } from "../rounding.js";
 import { endOf, SKIP, startRanks, type Ended, type Rank } from "../unit/distributed-support.js";

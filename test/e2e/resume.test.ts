@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { writeStudio } from "../../src/data/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { createDemo } from "../../src/train/demo/create.js";
+import { createDemo } from "../../src/studies/demo/create.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const STEPS = 12;

@@ -8,7 +8,7 @@ import { readStudio, writeStudio, type LoadedDataset, type Sample } from "../../
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { takeLock } from "../../src/files/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { createDemo } from "../../src/train/demo/create.js";
+import { createDemo } from "../../src/studies/demo/create.js";
 import { runTraining, startFrom, startSettings, type RunPlan, type TrainEvent } from "../../src/train/index.js";
 import type { TrainOptions } from "../../src/train/index.js";
 import { countTrainedOn } from "../../src/train/samples.js";

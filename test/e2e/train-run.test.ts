@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { readStudio, writeStudio, type LoadedDataset } from "../../src/data/index.js";
 import { load, saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { createDemo } from "../../src/train/demo/create.js";
+import { createDemo } from "../../src/studies/demo/create.js";
 import { runTraining, startFrom, type RunPlan, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
 import { liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors } from "../../src/weights/index.js";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Random, type Sample } from "../../src/data/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
-import { createDemo } from "../../src/train/demo/create.js";
+import { createDemo } from "../../src/studies/demo/create.js";
 import {
   strategyObjective,
   type LossCounts,

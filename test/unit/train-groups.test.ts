@@ -4,7 +4,7 @@ import { createLlava, type LlavaModel } from "../../src/models/llava/index.js";
 import { attachLora } from "../../src/models/lora.js";
 import { randomSource } from "../../src/nn/index.js";
 import { AdamW, parameterGroups, trainedParameters, type TrainOptions } from "../../src/train/index.js";
-import { llavaConfig } from "../../src/train/demo/sizes.js";
+import { llavaConfig } from "../../src/studies/demo/sizes.js";
 import { liveTensors, ones, randn, scope, tensor } from "../../src/torch/index.js";
 
 const SIZES = {

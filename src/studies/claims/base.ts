@@ -8,7 +8,7 @@ import type { Mllm, MllmProcessor } from "../../models/types.js";
 import { randomSource } from "../../nn/index.js";
 import { createStrategy, LEVELS, type RocTemplates } from "../../roc/index.js";
 import { loadTokenizer, trainTokenizer, type Tokenizer } from "../../tokenizers/index.js";
-import { llavaConfig, preprocessorConfig } from "../../train/demo/sizes.js";
+import { llavaConfig, preprocessorConfig } from "../demo/sizes.js";
 import type { Trainable } from "../../train/index.js";
 import type { BackboneConfig } from "./config.js";
 import { makeFolder } from "../../files/index.js";

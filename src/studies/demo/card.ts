@@ -1,8 +1,8 @@
 /** The demo checkpoint's model card. */
 import type { RaterCeiling } from "../../data/index.js";
-import type { Agreement } from "../events.js";
-import type { RunEnvironment } from "../metrics-file.js";
-import type { TrainOptions } from "../options.js";
+import type { Agreement } from "../../train/events.js";
+import type { RunEnvironment } from "../../train/metrics-file.js";
+import type { TrainOptions } from "../../train/options.js";
 import type { DemoModel } from "./sizes.js";
 
 /** `training.json` beside the demo weights: how they came about and how good they are. */
