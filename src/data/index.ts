@@ -39,4 +39,4 @@ export { DATASET_CARD, type DatasetCard } from "./card.js";
 export { OFFICIAL, type OfficialDataset } from "./official.js";
 export { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
 export * from "./doctor/index.js";
-export * from "./studio/index.js";
+export * from "../studio/index.js";

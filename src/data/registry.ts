@@ -11,7 +11,7 @@ import { firstExisting } from "./files.js";
 import { ICAA17K_COLUMNS, ICAA17K_FILES, readIcaa17k, type Icaa17kOptions } from "./icaa17k.js";
 import { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
 import { PARA_FILES, PARA_LABELS, readPara } from "./para.js";
-import { readStudio } from "./studio/read.js";
+import { readStudio } from "./studio.js";
 import { readTable } from "./table.js";
 import { readTad66k, TAD66K_LABELS, type Tad66kOptions } from "./tad66k.js";
 import type { LoadedDataset } from "./types.js";

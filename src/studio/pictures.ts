@@ -1,0 +1,87 @@
+/** The pictures of a studio before any format: compositions, votes, and which part each of them belongs to. */
+import { RocError } from "../errors.js";
+import { Random, type SeedPart } from "../random.js";
+import type { Split } from "../data/types.js";
+import { compose, type Composition } from "./factors.js";
+import { makeRaters, votesOn, type Rater } from "./raters.js";
+
+const FIRST_ID = 100_001;
+
+/** A picture of a studio. */
+export interface Picture {
+  readonly index: number;
+  /** AVA's id; other formats build their names with it. */
+  readonly id: string;
+  readonly composition: Composition;
+  /** Votes for 1 to 10. */
+  readonly votes: readonly number[];
+}
+
+/** What determines a studio's pictures and labels. */
+export interface PictureOptions {
+  readonly seed: string | number;
+  readonly count: number;
+  readonly testFraction: number;
+  /** Whether compositions have patterns. */
+  readonly patterns: boolean;
+}
+
+/** A studio's pictures, with the raters that all labels come from. */
+export interface StudioPictures {
+  readonly options: PictureOptions;
+  readonly raters: readonly Rater[];
+  readonly pictures: readonly Picture[];
+}
+
+/** The pictures of a studio; picture k does not depend on the count. */
+export function makePictures(options: PictureOptions): StudioPictures {
+  const { seed, count, patterns } = options;
+  const raters = makeRaters(seed);
+  const pictures = Array.from({ length: count }, (_, index) => {
+    const composition = compose(seed, index, { patterns });
+    const votes = votesOn(seed, index, composition.latent, raters);
+    return { index, id: String(FIRST_ID + index), composition, votes };
+  });
+  return { options, raters, pictures };
+}
+
+/** Whether a picture's draw puts it into AVA's test part. */
+export function drawnForTest(seed: SeedPart, index: number, testFraction: number): boolean {
+  return new Random(seed, index, "test").chance(testFraction);
+}
+
+/**
+ * The part of each picture, drawn by itself: test with chance `testFraction`, else validation with chance `validation`. A part
+ * that would be empty gets the picture that came nearest to it, since the official files have rows in every part.
+ *
+ * @param name of the draw: "test" is AVA's, and all formats' but AVA-Captions'
+ * @param validation chance of the validation part; 0 = the format has none
+ * @throws RocError USAGE where no picture is left for training
+ */
+export function drawParts(
+  { seed, count, testFraction }: PictureOptions,
+  validation = 0,
+  name: "test" | "captions" = "test",
+): readonly Split[] {
+  const test = chosen(seed, name, range(count), testFraction);
+  const rest = range(count).filter((index) => !test.has(index));
+  const held = validation > 0 ? chosen(seed, `${name}-validation`, rest, validation) : new Set<number>();
+  const parts = range(count).map((index): Split =>
+    test.has(index) ? "test" : held.has(index) ? "validation" : "train",
+  );
+  if (parts.includes("train")) return parts;
+  const what = `${count} ${count === 1 ? "picture" : "pictures"} with a test share of ${testFraction}`;
+  throw new RocError("USAGE", `Of ${what} none is left for training; ask for more pictures or a smaller share.`);
+}
+
+/** Those of `indices` whose draw is below `share`; the lowest draw where there is none. */
+function chosen(seed: SeedPart, name: string, indices: readonly number[], share: number): Set<number> {
+  const draws = indices.map((index) => [index, new Random(seed, index, name).next()] as const);
+  const below = draws.filter(([, draw]) => draw < share);
+  const lowest = [...draws].sort(([, a], [, b]) => a - b).slice(0, 1);
+  return new Set((below.length > 0 ? below : lowest).map(([index]) => index));
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

@@ -1,0 +1,87 @@
+/** The recipe of a studio folder: what determines every byte of it. It heads `studio.json`. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { RocError } from "../errors.js";
+import { ifThere, readJsonAs } from "../files/index.js";
+import { STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";
+import { JPEG_QUALITY } from "./render.js";
+import type { PictureOptions } from "./pictures.js";
+
+/** Raised whenever a seed begins to give other pictures or votes. */
+export const STUDIO_VERSION = 2;
+/** Raised whenever a seed begins to give other labels of the formats (ratings, attributes, comments, parts). */
+export const LABELS_VERSION = 1;
+export const HEADER = "studio.json";
+
+const recipeSchema = z.object({
+  format: z.literal("roc4mllm-studio"),
+  version: z.number(),
+  seed: z.union([z.string(), z.number()]),
+  count: z.number(),
+  longEdge: z.number(),
+  testFraction: z.number(),
+  jpegQuality: z.number(),
+  renderer: z.string(),
+  /** The next three are not there in what `writeStudio` writes: AVA, without patterns. */
+  kind: z.enum(STUDIO_FORMATS).optional(),
+  patterns: z.boolean().optional(),
+  labels: z.number().optional(),
+});
+
+/** What determines every byte of a studio folder: the head of `studio.json`. */
+export type StudioRecipe = Readonly<z.infer<typeof recipeSchema>>;
+
+/** What a studio's pictures are made by. */
+export interface RecipeOptions {
+  /** Default 0. */
+  readonly seed?: string | number;
+  /** Number of pictures, at least 1. */
+  readonly count: number;
+  /** Pixels of the long edge, 32..1024. Default 160. */
+  readonly longEdge?: number;
+  /** Chance of a picture to be in the test part, in [0, 1]. Default 0.1. */
+  readonly testFraction?: number;
+}
+
+/** The recipe of AVA's format without patterns. @throws RocError USAGE for options out of range */
+export function recipeOf({ seed = 0, count, longEdge = 160, testFraction = 0.1 }: RecipeOptions): StudioRecipe {
+  const refuse = (what: string): never => {
+    throw new RocError("USAGE", `A studio cannot be made: ${what}.`);
+  };
+  if (!Number.isInteger(count) || count < 1) refuse(`count is ${count}, give a whole number from 1`);
+  if (!Number.isInteger(longEdge) || longEdge < 32 || longEdge > 1024)
+    refuse(`longEdge is ${longEdge}, give 32 to 1024`);
+  if (!(testFraction >= 0 && testFraction <= 1)) refuse(`testFraction is ${testFraction}, give 0 to 1`);
+  const version = STUDIO_VERSION;
+  const made = { jpegQuality: JPEG_QUALITY, renderer: rendererName() };
+  return { format: "roc4mllm-studio", version, seed, count, longEdge, testFraction, ...made };
+}
+
+/** The recipe of any format. */
+export function formatRecipe(kind: StudioFormatName, patterns: boolean, options: RecipeOptions): StudioRecipe {
+  return { ...recipeOf(options), kind, patterns, labels: LABELS_VERSION };
+}
+
+/** What the pictures and labels of a recipe follow from. */
+export function pictureOptions({ seed, count, testFraction, patterns = false }: StudioRecipe): PictureOptions {
+  return { seed, count, testFraction, patterns };
+}
+
+/** The canvas library with its version: another version draws edges and codes JPEG a little differently. */
+function rendererName(): string {
+  const file = z.object({ name: z.string(), version: z.string() });
+  const { name, version } = file.parse(
+    JSON.parse(readFileSync(new URL(import.meta.resolve("@napi-rs/canvas/package.json")), "utf8")),
+  );
+  return `${name} ${version}`;
+}
+
+/**
+ * The recipe that a header file states; undefined where there is no such file.
+ * @throws RocError FILE_UNREADABLE; DATA_INVALID where it is no header: what was written by it is not known then
+ */
+export async function recipeIn(file: string): Promise<StudioRecipe | undefined> {
+  const remedy = "Restore it, or write the studio to another folder.";
+  return (await ifThere(readJsonAs(file, z.object({ recipe: recipeSchema }), { remedy, invalid: "DATA_INVALID" })))
+    ?.recipe;
+}
