@@ -5,9 +5,9 @@ import { imagesOf } from "../src/engine/forward.js";
 import { loadModel } from "../src/models/registry.js";
 import { LOSS_PRESETS, rocLoss, vocabularyFromConfig } from "../src/roc/index.js";
 import { scope, setFlag, setNumThreads } from "../src/torch/index.js";
-import { clipGradients } from "../src/train/clip.js";
-import { AdamW, decayGroups } from "../src/train/optimizer.js";
-import { mixedFor } from "../src/train/precision.js";
+import { clipGradients } from "../src/train/optim/clip.js";
+import { AdamW, decayGroups } from "../src/train/optim/adamw.js";
+import { mixedFor } from "../src/train/loop/precision.js";
 import { openSafetensors } from "../src/weights/index.js";
 
 const [folder = "", , threads = "1", dtype = "float32"] = process.argv.slice(2);

@@ -83,7 +83,7 @@ export async function fromCheckpoint(
 /** Figures of pictures that a checkpoint was trained on say how well it remembers. */
 async function tellTrainedOn({ folder, base }: FoundModel, { samples }: Wanted, { io }: Context): Promise<void> {
   const { home } = await placesOf(folder, base);
-  const { countTrainedOn } = await import("../train/samples.js");
+  const { countTrainedOn } = await import("../train/run/samples.js");
   const count = await countTrainedOn(home, samples.map(({ image }) => image)); // prettier-ignore
   if (count === 0) return;
   const what = `the checkpoint was trained on ${count} of these ${samples.length} pictures`;

@@ -10,7 +10,7 @@ import { captionFigures } from "../eval/caption-figures.js";
 import { PARSER } from "../captions/scene-graph.js";
 import { ratedOf, SCORE, summarise, writeTable } from "../eval/index.js";
 import type { Prediction, Provenance, RunSummary } from "../eval/index.js";
-import { gitRevision } from "../train/revision.js";
+import { gitRevision } from "../train/run/revision.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import {
   fromCheckpoint,

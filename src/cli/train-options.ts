@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { LOSS_PRESETS, type LossWeights } from "../roc/weights.js";
 import { PRECISIONS, VOCABULARY_PARTS } from "../train/options.js";
 import type { GroupRule, LoraTraining, Precision, TrainOptions, VocabularyPart } from "../train/options.js";
-import { SCHEDULES, type ScheduleKind } from "../train/schedule.js";
+import { SCHEDULES, type ScheduleKind } from "../train/optim/schedule.js";
 
 /** What commander makes of the options that {@link addTrainOptions} adds. */
 export interface TrainFlags {

@@ -1,5 +1,5 @@
 /** What a run comes to, as `train --dry-run` prints it. */
-import type { PlanDescription, StepsDescription } from "../train/plan.js";
+import type { PlanDescription, StepsDescription } from "../train/start/plan.js";
 
 /** The plan as a table; without the model's part where that is not known. */
 export function planText(plan: PlanDescription | StepsDescription): string {

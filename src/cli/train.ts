@@ -8,7 +8,7 @@ import { RocError } from "../errors.js";
 import { makeFolder, readJson, writeError } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../roc/template.js";
-import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/config.js";
+import { optionsOf, readConfig, weightsOf, type RunConfig } from "../train/start/config.js";
 import { addDataOptions, readData, type DataFlags } from "./data-options.js";
 import { parseScale } from "./numbers.js";
 import { findModel } from "./find-model.js";

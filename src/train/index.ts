@@ -9,24 +9,24 @@ export type {
   TrainEvent,
   ValidationEvent,
 } from "./events.js";
-export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./checkpoint.js";
-export { AdamW, decayGroups, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optimizer.js";
-export { clipGradients } from "./clip.js";
-export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./schedule.js";
-export { collate, TextCache, type Batch, type Example, type Label } from "./collate.js";
-export { strategyObjective, type BatchLoss, type LossCounts, type Objective, type Picture } from "./objective.js";
-export { PixelCache } from "./pixels.js";
+export { clearRun, openLatestState, stepFolder, type SavedState, type TrainerState } from "./run/checkpoint.js";
+export { AdamW, decayGroups, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optim/adamw.js";
+export { clipGradients } from "./optim/clip.js";
+export { learningRateAt, SCHEDULES, type Schedule, type ScheduleKind } from "./optim/schedule.js";
+export { collate, TextCache, type Batch, type Example, type Label } from "./data/collate.js";
+export { strategyObjective, type BatchLoss, type LossCounts, type Objective, type Picture } from "./loop/objective.js";
+export { PixelCache } from "./data/pixels.js";
 export { PRECISIONS, VOCABULARY_PARTS } from "./options.js";
 export type { GroupRule, LoraTraining, ParameterPattern, Precision, TrainOptions, VocabularyPart } from "./options.js";
-export { parameterGroups, trainedParameters, type Trained } from "./groups.js";
-export { train, type TrainTask } from "./loop.js";
-export { agreement, type AgreementOptions } from "./validate.js";
-export { describeEnvironment, type RunEnvironment } from "./metrics-file.js";
-export { inGroup } from "./distributed.js";
-export { describePlan, describeSteps, runData } from "./plan.js";
-export type { PlanDescription, RunData, StepsDescription } from "./plan.js";
-export { checkAnswers, planNotes, untrainedLabels } from "./unused.js";
-export { runTraining, type RunPlan } from "./run.js";
+export { parameterGroups, trainedParameters, type Trained } from "./optim/groups.js";
+export { train, type TrainTask } from "./loop/train.js";
+export { agreement, type AgreementOptions } from "./loop/validate.js";
+export { describeEnvironment, type RunEnvironment } from "./run/metrics-file.js";
+export { inGroup } from "./loop/distributed.js";
+export { describePlan, describeSteps, runData } from "./start/plan.js";
+export type { PlanDescription, RunData, StepsDescription } from "./start/plan.js";
+export { checkAnswers, planNotes, untrainedLabels } from "./start/unused.js";
+export { runTraining, type RunPlan } from "./start/run-training.js";
 export {
   reopen,
   checkStart,
@@ -35,6 +35,6 @@ export {
   type StartOptions,
   type Trainable,
   USUAL_SCALE,
-} from "./trainable.js";
+} from "./start/start.js";
 export { makeDemo, type DemoOptions } from "../studies/demo/make.js";
 export type { DemoReport } from "../studies/demo/card.js";

@@ -1,6 +1,6 @@
 /** What determines a run; known to the command line before libtorch is loaded. */
 import type { LoraOptions } from "../models/lora.js";
-import type { ScheduleKind } from "./schedule.js";
+import type { ScheduleKind } from "./optim/schedule.js";
 
 export const PRECISIONS = ["float32", "bfloat16"] as const;
 /** What matrix products are computed in. */

@@ -6,7 +6,7 @@ import { COLUMNS } from "../../src/data/own-records.js";
 import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
 import { LOSS_PRESETS } from "../../src/roc/weights.js";
-import { runSchema } from "../../src/train/config.js";
+import { runSchema } from "../../src/train/start/config.js";
 
 type Json = z.core.JSONSchema.BaseSchema;
 

@@ -1,6 +1,6 @@
 /** One rank of distributed-optimizer.test.ts: the same steps by a plain AdamW and by a sharded one. */
 import assert from "node:assert/strict";
-import { ReplicatedAdamW, ShardedAdamW } from "../../src/train/distributed-optimizer.js";
+import { ReplicatedAdamW, ShardedAdamW } from "../../src/train/optim/distributed-optimizer.js";
 import { AdamW, inGroup, type Optimizer, type ParameterGroup } from "../../src/train/index.js";
 import { arange, liveTensors, scope, type ProcessGroup, type Tensor } from "../../src/torch/index.js";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shardsOf } from "../../src/train/distributed-optimizer.js";
+import { shardsOf } from "../../src/train/optim/distributed-optimizer.js";
 import type { ParameterGroup } from "../../src/train/index.js";
 import { scope, zeros, type Tensor } from "../../src/torch/index.js";
 import { runRanks, SKIP } from "./distributed-support.js";

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { cardSchema } from "../../src/data/card.js";
 import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
-import { runSchema } from "../../src/train/config.js";
+import { runSchema } from "../../src/train/start/config.js";
 import { keysOf, TABLES, tablesOn, withTables } from "../docs/tables.js";
 import { ROOT } from "../support.js";
 

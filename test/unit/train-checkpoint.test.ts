@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { chooseState } from "../../src/models/places.js";
-import { clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/checkpoint.js";
-import { describeEnvironment, MetricsFile } from "../../src/train/metrics-file.js";
-import { EventFile } from "../../src/train/tensorboard.js";
+import { clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/run/checkpoint.js";
+import { describeEnvironment, MetricsFile } from "../../src/train/run/metrics-file.js";
+import { EventFile } from "../../src/train/run/tensorboard.js";
 
 let run = "";
 beforeEach(async () => {

@@ -9,10 +9,10 @@ import type { Sample } from "../../src/data/index.js";
 import { RocError } from "../../src/errors.js";
 import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
-import { collate, TextCache, type Example } from "../../src/train/collate.js";
-import { Feed } from "../../src/train/feed.js";
-import { flipHorizontally, PixelCache } from "../../src/train/pixels.js";
-import { precisionOf } from "../../src/train/precision.js";
+import { collate, TextCache, type Example } from "../../src/train/data/collate.js";
+import { Feed } from "../../src/train/loop/feed.js";
+import { flipHorizontally, PixelCache } from "../../src/train/data/pixels.js";
+import { precisionOf } from "../../src/train/loop/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
 
 const IMAGE = 90;

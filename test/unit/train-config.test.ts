@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isRocError, type ErrorCode } from "../../src/errors.js";
 import { parseTemplates } from "../../src/roc/index.js";
-import { optionsOf, readConfig, weightsOf } from "../../src/train/config.js";
+import { optionsOf, readConfig, weightsOf } from "../../src/train/start/config.js";
 import { ROOT } from "../support.js";
 import { folderWith } from "./cli-support.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BatchOrder, Random } from "../../src/data/index.js";
-import { LengthOrder } from "../../src/train/length-order.js";
+import { LengthOrder } from "../../src/train/data/length-order.js";
 
 const SIZE = 1003;
 const random = new Random("lengths");

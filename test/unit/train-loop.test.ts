@@ -10,7 +10,7 @@ import { RocError } from "../../src/errors.js";
 import type { Mllm } from "../../src/models/types.js";
 import { openLatestState, train, type Objective, type TrainEvent, type TrainOptions } from "../../src/train/index.js";
 import type { SavedState } from "../../src/train/index.js";
-import { PixelCache } from "../../src/train/pixels.js";
+import { PixelCache } from "../../src/train/data/pixels.js";
 import { fromTypedArray, liveTensors, scope, tensor, zeros, type Tensor } from "../../src/torch/index.js";
 
 const OPTIONS: TrainOptions = {

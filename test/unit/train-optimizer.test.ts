@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { clipGradients } from "../../src/train/clip.js";
-import { AdamW, decayGroups } from "../../src/train/optimizer.js";
-import { learningRateAt, SCHEDULES, type ScheduleKind } from "../../src/train/schedule.js";
+import { clipGradients } from "../../src/train/optim/clip.js";
+import { AdamW, decayGroups } from "../../src/train/optim/adamw.js";
+import { learningRateAt, SCHEDULES, type ScheduleKind } from "../../src/train/optim/schedule.js";
 import { fromTypedArray, liveTensors, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
 

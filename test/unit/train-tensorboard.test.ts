@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { chart } from "../../src/cli/train-chart.js";
-import { figuresOf } from "../../src/train/metrics-file.js";
-import { crc32c, EventFile, isEventFile } from "../../src/train/tensorboard.js";
+import { figuresOf } from "../../src/train/run/metrics-file.js";
+import { crc32c, EventFile, isEventFile } from "../../src/train/run/tensorboard.js";
 import { fixture } from "../support.js";
 
 test("CRC-32C gives RFC 3720's values", () => {

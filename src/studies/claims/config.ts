@@ -6,8 +6,8 @@ import { readText } from "../../files/index.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
 import { COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
 import { LOSS_PRESETS } from "../../roc/weights.js";
-import { describe } from "../../train/config.js";
-import { SCHEDULES } from "../../train/schedule.js";
+import { describe } from "../../train/start/config.js";
+import { SCHEDULES } from "../../train/optim/schedule.js";
 import type { TrainOptions } from "../../train/options.js";
 
 const count = z.number().int().min(1);

@@ -1,7 +1,7 @@
 /** The demo checkpoint's model card. */
 import type { RaterCeiling } from "../../data/index.js";
 import type { Agreement } from "../../train/events.js";
-import type { RunEnvironment } from "../../train/metrics-file.js";
+import type { RunEnvironment } from "../../train/run/metrics-file.js";
 import type { TrainOptions } from "../../train/options.js";
 import type { DemoModel } from "./sizes.js";
 

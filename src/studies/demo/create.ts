@@ -6,7 +6,7 @@ import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
 import { randomSource } from "../../nn/index.js";
 import { addScoreTokens, rocStrategy, type LossWeights } from "../../roc/index.js";
 import { loadTokenizer, trainTokenizer } from "../../tokenizers/index.js";
-import type { Trainable } from "../../train/trainable.js";
+import type { Trainable } from "../../train/start/start.js";
 import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type DemoModel } from "./sizes.js";
 import { makeFolder } from "../../files/index.js";
 

@@ -1,6 +1,6 @@
 /** AdamW in several processes: with the same states in all of them, or with a part of the states in each (ZeRO-1). */
-import { noGrad, scope, type ProcessGroup, type Tensor } from "../torch/index.js";
-import { AdamW, type AdamWOptions, type Optimizer, type ParameterGroup } from "./optimizer.js";
+import { noGrad, scope, type ProcessGroup, type Tensor } from "../../torch/index.js";
+import { AdamW, type AdamWOptions, type Optimizer, type ParameterGroup } from "./adamw.js";
 
 type State = ReadonlyMap<string, Tensor>;
 

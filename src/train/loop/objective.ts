@@ -3,8 +3,8 @@
  *
  * The loop sees only this interface, so that another strategy is another objective.
  */
-import { attributeScale, Random, type RatedDataset, type Sample, type ScoreScale } from "../data/index.js";
-import type { RgbImage } from "../image/types.js";
+import { attributeScale, Random, type RatedDataset, type Sample, type ScoreScale } from "../../data/index.js";
+import type { RgbImage } from "../../image/types.js";
 import {
   fillComment,
   hasComment,
@@ -14,11 +14,11 @@ import {
   textLoss,
   toScale,
   voteTargets,
-} from "../roc/index.js";
-import type { LossWeights, StrategyParts } from "../roc/index.js";
-import { scope, type Tensor } from "../torch/index.js";
-import { notFinite } from "./clip.js";
-import { answerOf, collate, TextCache, type Example, type Label } from "./collate.js";
+} from "../../roc/index.js";
+import type { LossWeights, StrategyParts } from "../../roc/index.js";
+import { scope, type Tensor } from "../../torch/index.js";
+import { notFinite } from "../optim/clip.js";
+import { answerOf, collate, TextCache, type Example, type Label } from "../data/collate.js";
 
 /** The scales of a data set's scores. */
 export type Scales = Pick<RatedDataset, "scale" | "attributeScales">;

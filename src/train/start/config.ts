@@ -5,13 +5,13 @@
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { messageOf, RocError } from "../errors.js";
-import { readText } from "../files/index.js";
-import { DATASET_KINDS } from "../data/index.js";
-import { LOSS_PRESETS, type LossWeights } from "../roc/weights.js";
-import { STRATEGY_NAMES } from "../roc/strategy-names.js";
-import { PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "./options.js";
-import { SCHEDULES } from "./schedule.js";
+import { messageOf, RocError } from "../../errors.js";
+import { readText } from "../../files/index.js";
+import { DATASET_KINDS } from "../../data/index.js";
+import { LOSS_PRESETS, type LossWeights } from "../../roc/weights.js";
+import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
+import { SCHEDULES } from "../optim/schedule.js";
 
 const share = z.number().min(0).lt(1);
 const count = z.number().int().min(1);

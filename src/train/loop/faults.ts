@@ -1,8 +1,8 @@
 /** Why a run cannot go on, and what is left of it. */
-import { isOutOfMemory, isRocError, messageOf, RocError } from "../errors.js";
-import type { Mllm } from "../models/types.js";
-import { findNonFinite, nonFiniteText } from "../torch/index.js";
-import { notFinite } from "./clip.js";
+import { isOutOfMemory, isRocError, messageOf, RocError } from "../../errors.js";
+import type { Mllm } from "../../models/types.js";
+import { findNonFinite, nonFiniteText } from "../../torch/index.js";
+import { notFinite } from "../optim/clip.js";
 
 /** Where a run is as it fails. */
 export interface FaultPlace {

@@ -1,9 +1,9 @@
 /** Rated pictures and texts to one batch: token ids, what is supervised, and the ground truth of every score. */
-import { RocError } from "../errors.js";
-import type { RgbImage } from "../image/types.js";
-import type { ImageBatch, MllmInput, MllmProcessor } from "../models/types.js";
-import { fillSlots, scoreNames, splitImages, type Strategy } from "../roc/index.js";
-import { fromTypedArray } from "../torch/index.js";
+import { RocError } from "../../errors.js";
+import type { RgbImage } from "../../image/types.js";
+import type { ImageBatch, MllmInput, MllmProcessor } from "../../models/types.js";
+import { fillSlots, scoreNames, splitImages, type Strategy } from "../../roc/index.js";
+import { fromTypedArray } from "../../torch/index.js";
 
 /** A rating on the scale of the score vocabulary. */
 export interface Label {

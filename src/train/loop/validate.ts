@@ -1,11 +1,11 @@
 /** How well an objective's predictions agree with the ratings of some samples. */
 import { setImmediate } from "node:timers/promises";
-import type { OnProgress, Sample } from "../data/index.js";
-import { RocError } from "../errors.js";
-import { mae, plcc, srcc } from "../metrics/scores.js";
-import type { Agreement } from "./events.js";
+import type { OnProgress, Sample } from "../../data/index.js";
+import { RocError } from "../../errors.js";
+import { mae, plcc, srcc } from "../../metrics/scores.js";
+import type { Agreement } from "../events.js";
 import type { Objective } from "./objective.js";
-import type { PixelCache } from "./pixels.js";
+import type { PixelCache } from "../data/pixels.js";
 
 export interface AgreementOptions {
   /** Pictures of one forward. */

@@ -12,10 +12,10 @@
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
-import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder } from "../files/index.js";
-import { readJsonAs, removeEntries } from "../files/index.js";
-import { readPointer, stateNames } from "../models/places.js";
+import { isRocError, messageOf, RocError, type ErrorCode } from "../../errors.js";
+import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder } from "../../files/index.js";
+import { readJsonAs, removeEntries } from "../../files/index.js";
+import { readPointer, stateNames } from "../../models/places.js";
 import { isUnusableFile, SAMPLES_FILE } from "./samples.js";
 import { isEventFile } from "./tensorboard.js";
 

@@ -1,11 +1,11 @@
 /** Which parameters a run trains, and each of them how. */
-import { RocError } from "../errors.js";
-import type { LoraAdapters } from "../models/lora.js";
-import type { Mllm } from "../models/types.js";
-import { vocabularyFromConfig } from "../roc/index.js";
-import type { Tensor } from "../torch/index.js";
-import type { ParameterGroup, Rows } from "./optimizer.js";
-import type { GroupRule, TrainOptions } from "./options.js";
+import { RocError } from "../../errors.js";
+import type { LoraAdapters } from "../../models/lora.js";
+import type { Mllm } from "../../models/types.js";
+import { vocabularyFromConfig } from "../../roc/index.js";
+import type { Tensor } from "../../torch/index.js";
+import type { ParameterGroup, Rows } from "./adamw.js";
+import type { GroupRule, TrainOptions } from "../options.js";
 
 /** A parameter, or some of its rows. */
 export interface Trained {

@@ -6,10 +6,10 @@ import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import type { Sample } from "../data/index.js";
-import { messageOf, RocError } from "../errors.js";
-import { atomicWriteFile, atomicWriteJson, ifThere, parseJson, readJsonAs, readText } from "../files/index.js";
-import type { UnusablePicture } from "./pixels.js";
+import type { Sample } from "../../data/index.js";
+import { messageOf, RocError } from "../../errors.js";
+import { atomicWriteFile, atomicWriteJson, ifThere, parseJson, readJsonAs, readText } from "../../files/index.js";
+import type { UnusablePicture } from "../data/pixels.js";
 
 export const SAMPLES_FILE = "samples.jsonl";
 

@@ -1,8 +1,8 @@
 /** Labels of a data set that a run does not learn from. */
-import type { Sample } from "../data/index.js";
-import { RocError } from "../errors.js";
-import { hasComment, isScoreName, scoreNames, type LossWeights, type RocTemplates } from "../roc/index.js";
-import type { TrainOptions } from "./options.js";
+import type { Sample } from "../../data/index.js";
+import { RocError } from "../../errors.js";
+import { hasComment, isScoreName, scoreNames, type LossWeights, type RocTemplates } from "../../roc/index.js";
+import type { TrainOptions } from "../options.js";
 
 /** What decides which labels are trained. */
 export interface TrainedBy {

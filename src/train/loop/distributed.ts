@@ -2,12 +2,12 @@
  * Data-parallel training: each process takes its part of every batch, and their gradients are summed, so that N processes
  * with batches of b do what one does with batches of N·b.
  */
-import { RocError } from "../errors.js";
-import type { LoraAdapters } from "../models/lora.js";
-import type { Mllm } from "../models/types.js";
-import { fromTypedArray, GradientBuckets, initProcessGroup, rankEnvironment } from "../torch/index.js";
-import type { GroupOptions, ProcessGroup } from "../torch/index.js";
-import type { Trained } from "./groups.js";
+import { RocError } from "../../errors.js";
+import type { LoraAdapters } from "../../models/lora.js";
+import type { Mllm } from "../../models/types.js";
+import { fromTypedArray, GradientBuckets, initProcessGroup, rankEnvironment } from "../../torch/index.js";
+import type { GroupOptions, ProcessGroup } from "../../torch/index.js";
+import type { Trained } from "../optim/groups.js";
 
 /** The processes that train together, as the loop sees them. Every one calls the same functions in the same order. */
 export interface Peers {

@@ -1,9 +1,9 @@
 /** Pictures as the model's processor cuts them, decoded once and kept in memory, so that an epoch decodes nothing again. */
 import { basename } from "node:path";
-import type { Sample } from "../data/index.js";
-import { isRocError, RocError, type ErrorCode } from "../errors.js";
-import { withImage } from "../image/index.js";
-import type { RgbImage } from "../image/types.js";
+import type { Sample } from "../../data/index.js";
+import { isRocError, RocError, type ErrorCode } from "../../errors.js";
+import { withImage } from "../../image/index.js";
+import type { RgbImage } from "../../image/types.js";
 
 /** Pictures that are decoded side by side: as many as libuv has threads by default. */
 const AT_ONCE = 4;

@@ -1,7 +1,7 @@
 /** Which precision matrix products are computed in. */
 import { readFileSync } from "node:fs";
-import { autocast } from "../torch/index.js";
-import type { Precision } from "./options.js";
+import { autocast } from "../../torch/index.js";
+import type { Precision } from "../options.js";
 
 /** Runs a forward in some precision. */
 export type Mixed = <T>(body: () => T) => T;

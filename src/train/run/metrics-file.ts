@@ -1,10 +1,10 @@
 /** What a run leaves for people and plots: `metrics.jsonl`, `config.json`, `environment.json`. */
 import { appendFile } from "node:fs/promises";
 import { cpus, platform, release } from "node:os";
-import { getNumThreads, torchVersion } from "../torch/index.js";
-import { atomicWriteFile, ifThere, readText } from "../files/index.js";
+import { getNumThreads, torchVersion } from "../../torch/index.js";
+import { atomicWriteFile, ifThere, readText } from "../../files/index.js";
 import { gitRevision } from "./revision.js";
-import type { StepEvent, ValidationEvent } from "./events.js";
+import type { StepEvent, ValidationEvent } from "../events.js";
 
 /** One line of `metrics.jsonl`: the optimizer step that it was measured after, and figures. */
 export interface MetricsRecord {

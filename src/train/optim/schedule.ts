@@ -1,5 +1,5 @@
 /** Learning rates by step: pure functions, the same factors as the schedules of Python transformers (optimization.py). */
-import { RocError } from "../errors.js";
+import { RocError } from "../../errors.js";
 
 export const SCHEDULES = ["constant", "linear", "cosine"] as const;
 export type ScheduleKind = (typeof SCHEDULES)[number];

@@ -1,15 +1,15 @@
 /** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
-import { Random, type LoadedDataset, type Sample } from "../data/index.js";
-import { RocError } from "../errors.js";
-import { attachLora } from "../models/lora.js";
-import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../roc/index.js";
-import { decodeImage, type RgbImage } from "../image/index.js";
-import { DTYPES, scope, type DType } from "../torch/index.js";
+import { Random, type LoadedDataset, type Sample } from "../../data/index.js";
+import { RocError } from "../../errors.js";
+import { attachLora } from "../../models/lora.js";
+import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";
+import { decodeImage, type RgbImage } from "../../image/index.js";
+import { DTYPES, scope, type DType } from "../../torch/index.js";
 import type { RunConfig } from "./config.js";
-import { trainedParameters } from "./groups.js";
-import type { TrainOptions } from "./options.js";
-import type { RunPlan } from "./run.js";
-import type { Trainable } from "./trainable.js";
+import { trainedParameters } from "../optim/groups.js";
+import type { TrainOptions } from "../options.js";
+import type { RunPlan } from "./run-training.js";
+import type { Trainable } from "./start.js";
 
 /** The pictures of a run. */
 export interface RunData extends Pick<RunPlan, "scale" | "attributeScales"> {

@@ -4,8 +4,8 @@
  * Same numbers as `torch.optim.AdamW`: `θ ← θ - lr·λ·θ`, then Adam's step with bias correction. Weights of a 16-bit
  * dtype get float32 master weights: the step is taken on those and rounded into the parameters.
  */
-import { RocError } from "../errors.js";
-import { aten, keep, noGrad, scope, zeros, type Tensor } from "../torch/index.js";
+import { RocError } from "../../errors.js";
+import { aten, keep, noGrad, scope, zeros, type Tensor } from "../../torch/index.js";
 
 export interface AdamWOptions {
   /** Decay rates of the two moments. Default [0.9, 0.999]. */

@@ -1,6 +1,6 @@
 /** Gradient clipping by the norm of all gradients together, as PyTorch's `clip_grad_norm_`. */
-import { RocError } from "../errors.js";
-import { aten, noGrad, scope, stack, type Tensor } from "../torch/index.js";
+import { RocError } from "../../errors.js";
+import { aten, noGrad, scope, stack, type Tensor } from "../../torch/index.js";
 
 /** PyTorch's guard against a division by zero. */
 const EPSILON = 1e-6;

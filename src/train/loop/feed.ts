@@ -1,11 +1,11 @@
 /** The pictures of each optimizer step, read while the step before it computes. */
-import { BatchOrder, Random, type Batch, type Sample } from "../data/index.js";
-import { RocError } from "../errors.js";
-import type { RgbImage } from "../image/types.js";
-import { LengthOrder } from "./length-order.js";
+import { BatchOrder, Random, type Batch, type Sample } from "../../data/index.js";
+import { RocError } from "../../errors.js";
+import type { RgbImage } from "../../image/types.js";
+import { LengthOrder } from "../data/length-order.js";
 import type { Picture } from "./objective.js";
-import type { TrainOptions } from "./options.js";
-import { flipHorizontally, type PixelCache } from "./pixels.js";
+import type { TrainOptions } from "../options.js";
+import { flipHorizontally, type PixelCache } from "../data/pixels.js";
 
 export interface FeedParts {
   readonly samples: readonly Sample[];

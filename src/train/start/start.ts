@@ -1,12 +1,12 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
 import { join } from "node:path";
-import { checkBase, digestModel } from "../engine/index.js";
-import { RocError } from "../errors.js";
-import type { ScoreScale } from "../data/index.js";
-import { ifThere, readJson, type Settings } from "../files/index.js";
-import type { RgbImage } from "../image/types.js";
-import { placesOf } from "../models/places.js";
-import { loadMllm } from "../models/registry.js";
+import { checkBase, digestModel } from "../../engine/index.js";
+import { RocError } from "../../errors.js";
+import type { ScoreScale } from "../../data/index.js";
+import { ifThere, readJson, type Settings } from "../../files/index.js";
+import type { RgbImage } from "../../image/types.js";
+import { placesOf } from "../../models/places.js";
+import { loadMllm } from "../../models/registry.js";
 import {
   addScoreTokens,
   createStrategy,
@@ -14,10 +14,10 @@ import {
   loadTemplates,
   presentScoreTokens,
   strategyOf,
-} from "../roc/index.js";
-import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../roc/index.js";
-import type { StrategyParts } from "../roc/index.js";
-import type { Precision } from "./options.js";
+} from "../../roc/index.js";
+import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../../roc/index.js";
+import type { StrategyParts } from "../../roc/index.js";
+import type { Precision } from "../options.js";
 
 export interface Trainable {
   readonly parts: StrategyParts;
