@@ -2,27 +2,27 @@
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
 import { followParent } from "#scripts/parent.mjs";
 import type { RocError } from "../errors.js";
-import { ignoresHangup } from "./hangup.js";
-import { outputFailed, run, type Commands } from "./program.js";
+import { ignoresHangup } from "./shared/hangup.js";
+import { outputFailed, run, type Commands } from "./shared/program.js";
 
 /** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
 const COMMANDS: Commands = {
-  score: async () => (await import("./score.js")).scoreCommand,
-  eval: async () => (await import("./eval.js")).evalCommand,
-  report: async () => (await import("./report.js")).reportCommand,
-  reproduce: async () => (await import("./reproduce.js")).reproduceCommand,
-  leaderboard: async () => (await import("./leaderboard.js")).leaderboardCommand,
-  compare: async () => (await import("./compare.js")).compareCommand,
-  train: async () => (await import("./train.js")).trainCommand,
-  "train-demo": async () => (await import("./train-demo.js")).trainDemoCommand,
-  merge: async () => (await import("./merge.js")).mergeCommand,
-  experiment: async () => (await import("./experiment.js")).experimentCommand,
-  download: async () => (await import("./download.js")).downloadCommand,
-  data: async () => (await import("./data.js")).dataCommand,
-  studio: async () => (await import("./studio.js")).studioCommand,
-  torchrun: async () => (await import("./torchrun.js")).torchrunCommand,
+  score: async () => (await import("./score/score.js")).scoreCommand,
+  eval: async () => (await import("./eval/eval.js")).evalCommand,
+  report: async () => (await import("./eval/report.js")).reportCommand,
+  reproduce: async () => (await import("./studies/reproduce.js")).reproduceCommand,
+  leaderboard: async () => (await import("./studies/leaderboard.js")).leaderboardCommand,
+  compare: async () => (await import("./eval/compare.js")).compareCommand,
+  train: async () => (await import("./train/train.js")).trainCommand,
+  "train-demo": async () => (await import("./studies/train-demo.js")).trainDemoCommand,
+  merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
+  experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
+  download: async () => (await import("./checkpoint/download.js")).downloadCommand,
+  data: async () => (await import("./data/data.js")).dataCommand,
+  studio: async () => (await import("./data/studio.js")).studioCommand,
+  torchrun: async () => (await import("./train/torchrun.js")).torchrunCommand,
   setup: async () => (await import("./setup.js")).setupCommand,
-  inspect: async (args) => (await import("./inspect.js")).importInspect(args),
+  inspect: async (args) => (await import("./inspect/inspect.js")).importInspect(args),
 };
 
 const stopped = new AbortController();

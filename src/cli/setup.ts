@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { describePlan, planSetup, type Plan } from "#scripts/plan.mjs";
 import { setup } from "#scripts/setup.mjs";
 import { ERROR_CODES, RocError, messageOf } from "../errors.js";
-import type { Context } from "./io.js";
+import type { Context } from "./shared/io.js";
 
 interface SetupOptions {
   readonly dryRun?: true;

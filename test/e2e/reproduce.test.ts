@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { basesByFamily, makeRuns } from "../../src/cli/reproduce-run.js";
+import { basesByFamily, makeRuns } from "../../src/cli/studies/reproduce-run.js";
 import { compareTable } from "../../src/studies/paper/filled-table.js";
 import { readRuns } from "../../src/studies/paper/runs.js";
 import type { PublishedTable } from "../../src/studies/paper/types.js";

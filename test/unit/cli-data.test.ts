@@ -4,8 +4,8 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { dataCommand } from "../../src/cli/data.js";
-import { run } from "../../src/cli/program.js";
+import { dataCommand } from "../../src/cli/data/data.js";
+import { run } from "../../src/cli/shared/program.js";
 import type { DataReport } from "../../src/data/index.js";
 import { datasetFolder, paint } from "./data-support.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { appendFile, cp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { compareCommand } from "../../src/cli/compare.js";
+import { compareCommand } from "../../src/cli/eval/compare.js";
 import { readSummary, readTable, type RunSummary } from "../../src/eval/index.js";
 import { failureFor } from "./cli-support.js";
 import { answerOf, ratedFolder, runEval, temporary, type EvalOptions, type EvalRan } from "./eval-support.js";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
-import { expandInputs } from "../../src/cli/inputs.js";
+import { expandInputs } from "../../src/cli/score/inputs.js";
 import { isRocError } from "../../src/errors.js";
 import { decodeImage, nameOfBytes, pathOfName, readableName } from "../../src/image/index.js";
 import { fixture } from "../support.js";
@@ -149,7 +149,7 @@ test("links to folders that are not there, to themselves or in a circle are told
 
 /** {@link expand} as somebody who is not root, to whom rights mean something. */
 function expandAsNobody(args: readonly string[]): Awaited<ReturnType<typeof expandInputs>> {
-  const inputs = new URL("../../src/cli/inputs.js", import.meta.url).href;
+  const inputs = new URL("../../src/cli/score/inputs.js", import.meta.url).href;
   const script = `
     if (process.getuid?.() === 0) { process.setgroups([]); process.setgid(65534); process.setuid(65534); }
     const { expandInputs } = await import(${JSON.stringify(inputs)});

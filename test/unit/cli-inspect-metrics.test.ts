@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
-import { importInspect } from "../../src/cli/inspect.js";
-import { run } from "../../src/cli/program.js";
+import { importInspect } from "../../src/cli/inspect/inspect.js";
+import { run } from "../../src/cli/shared/program.js";
 import { RocError } from "../../src/errors.js";
 import { jsonLines } from "./cli-support.js";
 

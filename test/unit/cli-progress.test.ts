@@ -1,7 +1,7 @@
 /** The progress of long work: a bar that makes room for rows on a terminal, few lines elsewhere. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createProgress, formatDuration } from "../../src/cli/progress.js";
+import { createProgress, formatDuration } from "../../src/cli/shared/progress.js";
 
 function collector(isTTY: boolean): { text: string; isTTY: boolean; columns: number; write: (text: string) => void } {
   const output = { text: "", isTTY, columns: 60, write: (text: string) => void (output.text += text) };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { run } from "../../src/cli/program.js";
+import { run } from "../../src/cli/shared/program.js";
 import { RocError } from "../../src/errors.js";
 import { failureFor, folderWith, jsonLines, resultFor, runCli } from "./cli-support.js";
 

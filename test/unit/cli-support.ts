@@ -13,9 +13,9 @@ import type {
   ScoreOptions,
   ScoreResult,
 } from "../../src/engine/index.js";
-import type { Engine, Io } from "../../src/cli/io.js";
-import { run } from "../../src/cli/program.js";
-import { scoreCommand } from "../../src/cli/score.js";
+import type { Engine, Io } from "../../src/cli/shared/io.js";
+import { run } from "../../src/cli/shared/program.js";
+import { scoreCommand } from "../../src/cli/score/score.js";
 
 /** A folder with these files (path to contents), gone after the test. */
 export function folderWith(t: TestContext, files: Readonly<Record<string, string>>): string {

@@ -1,8 +1,8 @@
 /** The table of `score`, its bar, and texts cut to terminal cells. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ScoreTable, barParts, formatValue, summaryLine, wantsColors } from "../../src/cli/table.js";
-import { padEnd, printable, textWidth, truncateMiddle } from "../../src/cli/width.js";
+import { ScoreTable, barParts, formatValue, summaryLine, wantsColors } from "../../src/cli/shared/table.js";
+import { padEnd, printable, textWidth, truncateMiddle } from "../../src/cli/shared/width.js";
 import { failureFor, resultFor } from "./cli-support.js";
 
 const SCALE = { min: 1, max: 10 };

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
-import { run } from "../../src/cli/program.js";
-import { studioCommand } from "../../src/cli/studio.js";
+import { run } from "../../src/cli/shared/program.js";
+import { studioCommand } from "../../src/cli/data/studio.js";
 import { commentsOn, makePictures, readDataset, studioGallery, writeStudio } from "../../src/data/index.js";
 
 async function emptyFolder(t: TestContext): Promise<string> {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { reportCommand } from "../../src/cli/report.js";
+import { reportCommand } from "../../src/cli/eval/report.js";
 import { html } from "../../src/html/markup.js";
 import { failureFor } from "./cli-support.js";
 import { answerOf, ratedFolder, runEval, temporary } from "./eval-support.js";

@@ -306,7 +306,7 @@ test("an edge that may stand is not reported", () => {
     ["roc/losses.ts", `import type { Mllm } from "../models/types.js"; import { scope } from "../torch/index.js";`],
     ["roc/templates.ts", `import type { Tokenizer } from "../tokenizers/types.js";`],
     ["models/registry.ts", `import { llava } from "./llava/index.js";`],
-    ["cli/score.ts", `import { load } from "../engine/index.js"; import { Command } from "commander";`],
+    ["cli/score/score.ts", `import { load } from "../engine/index.js"; import { Command } from "commander";`],
   ];
   for (const [file, source] of sound)
     assert.deepEqual(

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Command } from "commander";
-import type { Output } from "../../src/cli/io.js";
-import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../../src/cli/train-options.js";
-import { duration, TrainProgress } from "../../src/cli/train-progress.js";
+import type { Output } from "../../src/cli/shared/io.js";
+import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../../src/cli/shared/parsers.js";
+import { duration, TrainProgress } from "../../src/cli/train/progress.js";
 import type { TrainEvent } from "../../src/train/events.js";
 
 const STEP: TrainEvent = {

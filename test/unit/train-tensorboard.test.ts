@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import { chart } from "../../src/cli/train-chart.js";
+import { chart } from "../../src/cli/train/chart.js";
 import { figuresOf } from "../../src/train/run/metrics-file.js";
 import { crc32c, EventFile, isEventFile } from "../../src/train/run/tensorboard.js";
 import { fixture } from "../support.js";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
-import { run } from "../../src/cli/program.js";
-import { trainCommand } from "../../src/cli/train.js";
+import { run } from "../../src/cli/shared/program.js";
+import { trainCommand } from "../../src/cli/train/train.js";
 import type { Sample } from "../../src/data/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
 import {

@@ -1,0 +1,79 @@
+/** `roc4mllm merge`: adapters and their base model as one checkpoint that needs neither. */
+import { readdir, rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { RocError } from "../../errors.js";
+import { isMissing, makeFolder, publishFolder } from "../../files/index.js";
+import { placesOf } from "../../models/places.js";
+import { loadTemplates, saveTemplates } from "../../roc/template.js";
+import type { DType } from "../../torch/index.js";
+import { BASE_HELP, findModel } from "../shared/find-model.js";
+import type { Context } from "../shared/io.js";
+import { FLOATS } from "../shared/model-options.js";
+
+interface Flags {
+  readonly out: string;
+  readonly base?: string;
+  readonly visionTower?: string;
+  readonly dtype: DType;
+  readonly json?: true;
+}
+
+const HELP = `
+The adapters are a folder of Python peft's or of ours, a state that was written with --no-lora-merge, or the run folder of
+a training, whose best state is taken. score, eval, train and inspect take all of these without merging, too.
+
+Examples:
+  roc4mllm merge runs/tad --out tad-checkpoint
+  roc4mllm merge my-peft-adapter/ --base my-llava/ --out merged`;
+
+export function mergeCommand(context: Context): Command {
+  return new Command("merge")
+    .description("adapters and their base model as one checkpoint")
+    .argument("<adapters>", "folder of adapters, a state, or a run folder")
+    .requiredOption("--out <folder>", "where the checkpoint goes; must be empty or not there")
+    .option("--base <folder>", BASE_HELP)
+    .option("--vision-tower <folder>", "folder or hub name of the CLIP tower, for the original LLaVA")
+    .addOption(new Option("--dtype <dtype>", "of the written weights").choices(FLOATS).default("float32"))
+    .option("--json", "print {folder, adapters, base} on standard output")
+    .addHelpText("after", HELP)
+    .action((adapters: string, flags: Flags) => merge(adapters, flags, context));
+}
+
+async function merge(name: string, flags: Flags, context: Context): Promise<void> {
+  const { dtype, json } = flags;
+  const out = resolve(flags.out);
+  await refuseFilled(out);
+  const { folder, visionTower, base } = await findModel(name, flags, context);
+  const { home, adapter } = await placesOf(folder, base);
+  if (!adapter) throw new RocError("USAGE", `${folder} holds no adapters: its weights are whole. Use it as it is.`);
+  const { checkBase } = await import("../../engine/identity.js");
+  await checkBase(folder, { visionTower, base, signal: context.signal });
+  const templates = await loadTemplates(home);
+  const { loadMllm } = await import("../../models/registry.js");
+  const { saveMllm } = await import("../../models/save.js");
+  const { model, processor } = await loadMllm(folder, { dtype, visionTower, base });
+  const aside = `${out}.tmp`;
+  try {
+    await rm(aside, { recursive: true, force: true });
+    await makeFolder(aside);
+    await saveMllm(model, aside);
+    await processor.save(aside);
+    if (templates) await saveTemplates(aside, templates);
+    await publishFolder(aside, out);
+  } finally {
+    model.dispose();
+    await rm(aside, { recursive: true, force: true });
+  }
+  if (json)
+    context.io.stdout.write(`${JSON.stringify({ folder: out, adapters: adapter.folder, base: adapter.base })}\n`);
+  else context.io.stderr.write(`Wrote ${out}: ${adapter.folder} on ${adapter.base}\n`);
+}
+
+async function refuseFilled(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  if (names.length > 0) throw new RocError("USAGE", `${folder} is not empty; give another folder as --out.`);
+}

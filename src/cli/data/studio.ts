@@ -1,0 +1,117 @@
+/** `roc4mllm studio`: synthetic data sets in the official formats, and a page that shows them. */
+import { Command, InvalidArgumentError } from "commander";
+import { STUDIO_FORMATS, studioGallery, writeStudioFormats, type StudioFormatName } from "../../data/index.js";
+import { atomicWriteFile } from "../../files/index.js";
+import type { Context } from "../shared/io.js";
+import { createProgress } from "../shared/progress.js";
+import { number, whole } from "../shared/parsers.js";
+
+interface WriteFlags {
+  readonly format: readonly [StudioFormatName, ...StudioFormatName[]];
+  readonly count: number;
+  readonly size: number;
+  readonly seed: string | number;
+  readonly test: number;
+  readonly patterns?: boolean;
+  readonly json?: true;
+}
+
+interface GalleryFlags {
+  readonly out: string;
+  readonly count: number;
+  readonly json?: true;
+}
+
+const WRITE_HELP = `
+Formats: ${STUDIO_FORMATS.join(", ")}; several with commas between them, or all.
+With one format the folder itself becomes the data set. With several each lies in a folder of its name inside, and all of
+them share their pictures as hard links: a twin costs no disk. The same seed gives the same pictures, raters and test part
+in every format.
+
+A stopped command goes on where it stopped; a finished one finds that all is there. Formats can be added later: the same
+command with more of them renders nothing again.
+
+Pictures have patterns (repetition, symmetry), but for AVA alone, which stays what the demo weights were trained on.
+
+Examples:
+  roc4mllm studio write twin/ --format tad66k --count 500 --size 256 --seed 3
+  roc4mllm studio write STUDIO/ --format all --count 8000
+  roc4mllm data check STUDIO/aadb/`;
+
+const GALLERY_HELP = `
+The page holds everything, runs no script and needs no network.
+
+Example:
+  roc4mllm studio gallery STUDIO/ --out gallery.html --count 36`;
+
+/** The group of commands. */
+export function studioCommand(context: Context): Command {
+  return new Command("studio")
+    .description("synthetic photographs of known quality, in every official format")
+    .addCommand(writeCommand(context))
+    .addCommand(galleryCommand(context));
+}
+
+function writeCommand(context: Context): Command {
+  return new Command("write")
+    .description("compose, render and rate pictures; the same command resumes a stopped run")
+    .argument("<folder>", "of the data set, or of all data sets where several formats are asked for")
+    .option("--format <names>", "which data set's files to write (see below)", formatNames, ["ava"])
+    .option("--count <n>", "pictures", whole(1), 500)
+    .option("--size <px>", "long edge of a picture, 32 to 1024", whole(32), 160)
+    .option("--seed <seed>", "a number or a word", seedOf, 0)
+    .option("--test <share>", "chance of a picture to be in the test part", number(0, 1), 0.1)
+    .option("--patterns", "compose repetition and symmetry too, also for AVA alone")
+    .option("--no-patterns", "compose neither")
+    .option("--json", "print {folders, count, rendered, recipe} on standard output")
+    .addHelpText("after", WRITE_HELP)
+    .action((folder: string, flags: WriteFlags) => write(folder, flags, context));
+}
+
+function galleryCommand(context: Context): Command {
+  return new Command("gallery")
+    .description("a page (HTML) of pictures with votes, attributes and comments")
+    .argument("<folder>", "that `studio write` wrote")
+    .option("--out <file>", "the page", "gallery.html")
+    .option("--count <n>", "pictures, spread evenly from the best to the worst", whole(1), 24)
+    .option("--json", "print {file, bytes} on standard output")
+    .addHelpText("after", GALLERY_HELP)
+    .action((folder: string, flags: GalleryFlags) => gallery(folder, flags, context));
+}
+
+async function write(folder: string, flags: WriteFlags, { io, signal }: Context): Promise<void> {
+  const { format, count, size, seed, test, patterns, json } = flags;
+  const progress = createProgress(io.stderr, "rendered", count);
+  const written = await writeStudioFormats(folder, {
+    ...{ formats: format, seed, count, longEdge: size, testFraction: test, signal },
+    ...(patterns !== undefined && { patterns }),
+    onProgress: (done) => progress.update(done),
+  }).finally(() => progress.stop());
+  const { folders, rendered, recipe } = written;
+  if (json) io.stdout.write(`${JSON.stringify({ folders, count, rendered, recipe })}\n`);
+  else for (const one of folders) io.stderr.write(`${one.format}: ${one.folder}\n`);
+  io.stderr.write(`${count} pictures, ${rendered} rendered now\n`);
+}
+
+async function gallery(folder: string, { out, count, json }: GalleryFlags, { io, signal }: Context): Promise<void> {
+  const progress = createProgress(io.stderr, "embedded", count);
+  const onProgress = (done: number): void => progress.update(done);
+  const page = await studioGallery(folder, { count, onProgress, signal }).finally(() => progress.stop());
+  await atomicWriteFile(out, page);
+  if (json) io.stdout.write(`${JSON.stringify({ file: out, bytes: Buffer.byteLength(page) })}\n`);
+  else io.stderr.write(`Wrote ${out}\n`);
+}
+
+function formatNames(text: string): StudioFormatName[] {
+  if (text === "all") return [...STUDIO_FORMATS];
+  return text.split(",").map((name) => {
+    const known = STUDIO_FORMATS.find((format) => format === name.trim().toLowerCase());
+    if (known) return known;
+    throw new InvalidArgumentError(`"${name}" is no format. Known: ${STUDIO_FORMATS.join(", ")}, all.`);
+  });
+}
+
+/** A number where it is one, so that --seed 3 is the seed 3 of the API. */
+function seedOf(text: string): string | number {
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}

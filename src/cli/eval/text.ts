@@ -1,0 +1,59 @@
+/** The figures of an evaluation as a table. */
+import { METRIC_NAMES, type Figures, type RunSummary } from "../../eval/index.js";
+
+const CELL = 24;
+
+/** What `roc4mllm eval` prints. */
+export function summaryText(summary: RunSummary, name: string): string {
+  const {
+    scale,
+    count,
+    scored,
+    failures,
+    overall,
+    attributes,
+    accuracy,
+    plccAfterLogisticFit,
+    distributions,
+    captions,
+  } = summary;
+  const lost = Object.entries(failures).map(([code, n]) => `${n} ${code}`);
+  const names = Math.max(16, ...Object.keys(attributes).map((attribute) => attribute.length + 2));
+  const row = (title: string, cells: readonly string[]): string =>
+    `${title.padEnd(names)}${cells.map((cell) => `${cell}  `.padEnd(CELL)).join("")}`.trimEnd();
+  const few = Object.entries(attributes).filter(([, figures]) => figures.count < scored);
+  const lines = [
+    `${name}, ${scale.min} to ${scale.max}: ${scored} of ${count} pictures${lost.length > 0 ? ` (${lost.join(", ")})` : ""}`,
+    "",
+    row("", METRIC_NAMES.map((metric) => metric.toUpperCase())), // prettier-ignore
+    row("score", cellsOf(overall)),
+    ...Object.entries(attributes).map(([attribute, figures]) => row(attribute, cellsOf(figures))),
+    "",
+    ...few.map(([attribute, figures]) => `${attribute}: of ${figures.count} pictures only`),
+    `PLCC after the logistic fit ${decimals(plccAfterLogisticFit)}; accuracy at ${accuracy.threshold} ${decimals(accuracy.value)}`,
+    ...summary.coverage.map(
+      ({ level, coverage }) => `${level * 100}% intervals hold ${decimals(coverage)} of the ratings`,
+    ),
+  ];
+  if (distributions.count > 0) {
+    const { count: pictures, emd, kl } = distributions;
+    lines.push(`EMD ${decimals(emd)}, KL ${decimals(kl)} of the votes of ${pictures} pictures`);
+  }
+  if (captions) {
+    const { cider, ciderD, spice } = captions;
+    const scores = `CIDEr ${decimals(cider)}, CIDEr-D ${decimals(ciderD)}, ${spice.parser} ${decimals(spice.value)}`;
+    lines.push(`${captions.count} comments: ${scores}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function cellsOf(figures: Figures): string[] {
+  return METRIC_NAMES.map((metric) => {
+    const interval = figures[metric];
+    return interval ? `${decimals(interval.value)} [${decimals(interval.low)}, ${decimals(interval.high)}]` : "-";
+  });
+}
+
+function decimals(value: number | null): string {
+  return value === null ? "-" : value.toFixed(3);
+}

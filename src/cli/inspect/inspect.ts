@@ -1,0 +1,56 @@
+/** `roc4mllm inspect`: doors for holding single parts against other implementations. One file a door. */
+import { Command } from "commander";
+import type { CommandFactory } from "../shared/program.js";
+
+interface Door {
+  /** For the help, which imports no door: several of them load libtorch. */
+  readonly description: string;
+  readonly load: () => Promise<CommandFactory>;
+}
+
+/** Every door, in the order of `inspect --help`. A new one: a file beside this one, and an entry here. */
+const DOORS: Readonly<Record<string, Door>> = {
+  forward: {
+    description: "one forward, its losses and gradients",
+    load: async () => (await import("./model.js")).inspectForwardCommand,
+  },
+  generate: {
+    description: "greedy generation, with the logits of every step",
+    load: async () => (await import("./model.js")).inspectGenerateCommand,
+  },
+  preprocess: {
+    description: "a picture as the model takes it",
+    load: async () => (await import("./model.js")).inspectPreprocessCommand,
+  },
+  tokenize: {
+    description: "texts as token ids",
+    load: async () => (await import("./tokenize.js")).inspectTokenizeCommand,
+  },
+  checkpoint: {
+    description: "what a checkpoint folder holds, and what it lacks",
+    load: async () => (await import("./checkpoint.js")).inspectCheckpointCommand,
+  },
+  metrics: {
+    description: "SRCC, PLCC, KRCC, MAE and RMSE of predictions, a line each",
+    load: async () => (await import("./metrics.js")).inspectMetricsCommand,
+  },
+  captions: {
+    description: "CIDEr and CIDEr-D of captions",
+    load: async () => (await import("./captions.js")).inspectCaptionsCommand,
+  },
+};
+
+/**
+ * The group with the door that the arguments name, or where they name none with all of them as names for the help.
+ * @param args what follows `inspect`
+ */
+export async function importInspect(args: readonly string[]): Promise<CommandFactory> {
+  const named = args.find((arg) => Object.hasOwn(DOORS, arg));
+  const door = named === undefined ? undefined : await DOORS[named]?.load();
+  return (context) => {
+    const group = new Command("inspect").description("hold single parts against other implementations");
+    if (door) return group.addCommand(door(context));
+    for (const [name, { description }] of Object.entries(DOORS)) group.command(name).description(description);
+    return group;
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * `roc4mllm inspect forward | generate | preprocess`: tensors in, tensors out, to hold a checkpoint against another
+ * implementation of its model.
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors } from "../../engine/forward.js";
+import { checkBase } from "../../engine/identity.js";
+import { generateWithLogits, readGenerationConfig } from "../../generation/index.js";
+import { decodeImage, RESIZE_MODES, type ResizeMode } from "../../image/index.js";
+import { loadImages, loadModel } from "../../models/registry.js";
+import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../../torch/index.js";
+import { openSafetensors, saveSafetensors } from "../../weights/index.js";
+import type { Context, Io } from "../shared/io.js";
+import { FLOATS } from "../shared/model-options.js";
+
+interface ModelOptions {
+  readonly model: string;
+  readonly outputs: string;
+  readonly json?: true;
+}
+
+interface TensorOptions extends ModelOptions {
+  readonly inputs: string;
+  readonly dtype: DType;
+  readonly device: string;
+  readonly visionTower?: string;
+}
+
+function tensorCommand(name: string): Command {
+  return modelCommand(name)
+    .requiredOption("-i, --inputs <file>", "safetensors file with the inputs")
+    .addOption(new Option("--dtype <dtype>", "of the weights").choices(FLOATS).default("float32"))
+    .option("--device <device>", "cpu, cuda or cuda:1", "cpu")
+    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere");
+}
+
+function modelCommand(name: string): Command {
+  return new Command(name)
+    .requiredOption("-m, --model <folder>", "checkpoint folder")
+    .requiredOption("-o, --outputs <file>", "safetensors file to write")
+    .option("--json", "name, dtype and shape of every output as one JSON object");
+}
+
+/** Reads the inputs, lets `compute` make the outputs inside a scope, and writes them. */
+async function through(
+  options: TensorOptions,
+  io: Io,
+  compute: (model: Awaited<ReturnType<typeof loadModel>>, inputs: NamedTensors) => Map<string, Tensor>,
+): Promise<void> {
+  using file = await openSafetensors(options.inputs);
+  const { dtype, device, visionTower } = options;
+  await checkBase(options.model, { visionTower });
+  using model = await loadModel(options.model, { dtype, device, visionTower });
+  const outputs = scope(() => {
+    const inputs = new Map(file.names().map((name) => [name, file.tensor(name)]));
+    const made = compute(model, inputs);
+    return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())]));
+  });
+  await write(outputs, options, io);
+}
+
+async function write(
+  outputs: ReadonlyMap<string, Tensor>,
+  options: ModelOptions,
+  { stdout, stderr }: Io,
+): Promise<void> {
+  await saveSafetensors(options.outputs, outputs);
+  const made = [...outputs].map(([name, tensor]) => {
+    const { nan = 0, infinite = 0 } = nonFinite(tensor) ?? {};
+    return { name, dtype: tensor.dtype, shape: tensor.shape, nonFinite: nan + infinite };
+  });
+  for (const tensor of outputs.values()) tensor.dispose();
+  if (options.json) stdout.write(`${JSON.stringify({ outputs: made })}\n`);
+  else for (const { name, dtype, shape } of made) stdout.write(`${name}  ${dtype}  [${shape.join(", ")}]\n`);
+  for (const { name, nonFinite: count } of made)
+    if (count > 0) stderr.write(`note: ${name} holds values that are NaN or infinite: ${count}\n`);
+}
+
+const FORWARD_HELP = `
+Inputs: ${FORWARD_INPUTS.join(", ")}. input_ids [B,T] hold one placeholder a visual row
+(mplug_owl2: -200 once an image); labels [B,T] mark what is not supervised with -100; gt_score [K] and target [K,N] belong
+to the K position tokens in reading order.
+Outputs: logits [B,T',V], image_features [rows,hidden], position_ids where the family has its own; with labels loss and
+text_loss, and where the checkpoint has score tokens score [K], l1_loss (with gt_score) and ce_loss, emd_loss (with
+target); grad.NAME for every name of --grads. The loss weighs them as config.json says (l1_weight, ce_weight, emd_weight).`;
+
+export function inspectForwardCommand({ io }: Context): Command {
+  return tensorCommand("forward")
+    .description("one forward, its losses and gradients")
+    .option("--grads <names>", "parameters, separated by commas, whose gradients to write", (text) =>
+      text.split(",").map((name) => name.trim()),
+    )
+    .addHelpText("after", FORWARD_HELP)
+    .action((options: TensorOptions & { grads?: string[] }) =>
+      through(options, io, (model, inputs) => inspectForward(model, inputs, options.grads)),
+    );
+}
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("Give a whole number above 0.");
+};
+
+const GENERATE_HELP = `
+Inputs: input_ids [1,T], pixel_values, image_grid_thw, as for \`inspect forward\`.
+Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], as the model gave them. It ends early
+only at an eos_token_id of the folder's generation_config.json, whose repetition_penalty counts too.`;
+
+export function inspectGenerateCommand({ io }: Context): Command {
+  return tensorCommand("generate")
+    .description("greedy generation, with the logits of every step")
+    .requiredOption("--max-new-tokens <n>", "tokens to generate", count)
+    .addHelpText("after", GENERATE_HELP)
+    .action(async (options: TensorOptions & { maxNewTokens: number }) => {
+      const { stopIds, suppressIds, repetitionPenalty } = await readGenerationConfig(options.model);
+      const settings = { maxNewTokens: options.maxNewTokens, stopIds, suppressIds, repetitionPenalty };
+      await through(options, io, (model, inputs) => {
+        const { given, ids } = promptOf(model, inputs);
+        const { sequences, stepLogits } = generateWithLogits(model, [{ ids, images: imagesOf(inputs) }], settings);
+        const chosen = sequences.flatMap(({ ids, stopId }) => [...ids, ...(stopId === undefined ? [] : [stopId])]);
+        const sequence = tensor([[...given, ...chosen]], { dtype: "int64" });
+        return new Map(Object.entries({ sequences: sequence, step_logits: stepLogits.squeeze(1) }));
+      });
+    });
+}
+
+const PREPROCESS_HELP = `
+Outputs: pixel_values, image_grid_thw where the family has a grid, and pixels: uint8 [H,W,3], after resize, pad and crop,
+before normalising. A folder with config.json and preprocessor_config.json is enough.
+The picture is decoded as for scoring: upright by its EXIF orientation, in sRGB, transparency on white.`;
+
+export function inspectPreprocessCommand({ io }: Context): Command {
+  return modelCommand("preprocess")
+    .description("a picture as the model takes it")
+    .requiredOption("--image <file>", "the picture")
+    .addOption(new Option("--resize <mode>", "instead of what the checkpoint's files say").choices(RESIZE_MODES))
+    .option("--as-stored", "do not turn it as its EXIF orientation says (Python's image processors never do)")
+    .addHelpText("after", PREPROCESS_HELP)
+    .action(async (options: ModelOptions & { image: string; resize?: ResizeMode; asStored?: true }) => {
+      const inputs = await loadImages(options.model, { resize: options.resize });
+      const picture = await decodeImage(options.image, { name: options.image, orient: options.asStored !== true });
+      const outputs = scope(() => {
+        const { pixelValues, imageGridThw } = inputs.images([picture]);
+        const { width, height, data } = inputs.pixels(picture);
+        const made = { pixel_values: pixelValues, pixels: fromTypedArray(data, [height, width, 3]) };
+        const grid = imageGridThw && fromTypedArray(BigInt64Array.from(imageGridThw.flat(), BigInt), [1, 3]);
+        return new Map(
+          Object.entries({ ...made, ...(grid && { image_grid_thw: grid }) }).map(([n, t]) => [n, keep(t)]),
+        );
+      });
+      await write(outputs, options, io);
+    });
+}

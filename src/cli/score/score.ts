@@ -1,0 +1,166 @@
+/** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { ERROR_CODES } from "../../errors.js";
+import { DEMO_MODEL } from "../../engine/demo.js";
+import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { expandInputs, type Inputs } from "./inputs.js";
+import { COMMENT } from "../../roc/template.js";
+import type { Context } from "../shared/io.js";
+import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
+import { addModelOptions, loadNamed, type ModelFlags } from "../shared/model-options.js";
+import { KeptScores } from "./kept-scores.js";
+import { parseScale } from "../shared/numbers.js";
+import { createProgress, type Progress } from "../shared/progress.js";
+import { ScoreTable, summaryLine, wantsColors } from "../shared/table.js";
+
+interface ScoreOptions extends ModelFlags {
+  readonly model: string;
+  readonly json?: true;
+  readonly sort?: true;
+  readonly resume?: string;
+  readonly maxPixels?: number;
+  readonly comments?: true;
+  readonly allowDamaged?: true;
+}
+
+type Outcome = ScoreResult | ScoreFailure;
+
+function parsePixels(text: string): number {
+  const pixels = Number(text);
+  if (!Number.isSafeInteger(pixels) || pixels < 1)
+    throw new InvalidArgumentError("Give a whole number of pixels above 0.");
+  return pixels;
+}
+
+/** How an outcome is written. */
+function createWriter(files: readonly string[], json: boolean, { io }: Context): (outcome: Outcome) => string {
+  if (json) return resultLine;
+  const { stdout, env } = io;
+  const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
+  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env) });
+  return (outcome) => table.row(outcome);
+}
+
+/** Best first, failures last; equals stay in the order of the input. */
+function byScore(a: Outcome, b: Outcome): number {
+  if (isFailure(a) || isFailure(b)) return Number(isFailure(a)) - Number(isFailure(b));
+  return b.score - a.score;
+}
+
+/** Everything that the model says about the files, given to `take` one by one in the order of the input. */
+async function scoreAll(
+  model: Model,
+  { files, given }: Inputs,
+  options: ScoreOptions,
+  context: Context,
+  progress: Progress,
+  take: (outcome: Outcome) => void,
+): Promise<void> {
+  const { maxPixels, comments, allowDamaged } = options;
+  const pictures = files.map((name) => {
+    const data = given.get(name);
+    return data ? { name, data } : name;
+  });
+  const settings = {
+    ...(comments && { comments }),
+    ...(allowDamaged && { allowDamaged }),
+    signal: context.signal,
+    onProgress: (done: number) => progress.update(done),
+    ...(maxPixels === undefined ? {} : { maxPixels }),
+  };
+  const kept = options.resume === undefined ? undefined : await KeptScores.open(options.resume, model, settings);
+  let count = 0;
+  try {
+    for await (const outcome of (kept ?? model).score(pictures, settings)) {
+      take(outcome);
+      progress.update(++count);
+    }
+  } finally {
+    await kept?.close();
+  }
+  if (kept && kept.reused > 0)
+    context.io.stderr.write(`${kept.reused} of ${files.length} scores were kept in ${options.resume}\n`);
+}
+
+async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
+  const { stdin, stdout, stderr } = context.io;
+  const inputs = await expandInputs(args, stdin);
+  const { files, notes, lost } = inputs;
+  for (const note of notes) stderr.write(`note: ${note}\n`);
+  using model = await loadNamed(options.model, options, context);
+  if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))
+    stderr.write(`note: --comments: the answers of ${model.name} hold no comment, so none is written\n`);
+  const write = createWriter(files, options.json === true, context);
+  const outcomes: Outcome[] = [];
+  const started = Date.now();
+  const progress = createProgress(stderr, "scored", files.length);
+  try {
+    await scoreAll(model, inputs, options, context, progress, (outcome) => {
+      outcomes.push(outcome);
+      if (options.sort !== true) progress.around(() => stdout.write(write(outcome)));
+    });
+  } finally {
+    progress.stop();
+  }
+  if (options.sort === true) for (const outcome of outcomes.toSorted(byScore)) stdout.write(write(outcome));
+  if (lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
+  finish(outcomes, Date.now() - started, context);
+}
+
+function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
+  const scored = outcomes.filter((outcome): outcome is ScoreResult => !isFailure(outcome));
+  const failures = outcomes.filter(isFailure);
+  const { scale, model } = scored.at(-1) ?? {};
+  io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, milliseconds, scale, model }));
+  if (failures.length > 0) setExitCode(failureExitCode(failures.map(({ error }) => error.code)));
+}
+
+const HELP = `
+Data goes to standard output, progress to standard error. A photo that cannot be scored is a row (with --json an object
+{file, error: {code, message}}) of its own; the others are scored, and the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, as it is where a folder
+cannot be looked into, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers for one (SCORE_NOT_FINITE: its message says
+why). Hidden files and folders are left out.
+
+With --resume a stopped command, however it ended, is gone on with by the same one, also with --sort or as JSON. Scores are
+taken from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to
+be of the same checkpoint, dtype, --comments and the like: what differs is named. One process at a time has it.
+
+Examples:
+  roc4mllm score my-photos/
+  roc4mllm score my-photos/ --json > scores.jsonl
+  roc4mllm score my-photos/ --sort --resume scores.kept
+  curl -s https://example.org/photo.jpg | roc4mllm score -
+  find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
+
+/** The command. */
+export function scoreCommand(context: Context): Command {
+  const command = new Command("score")
+    .description("score photos: how good, and how sure")
+    .argument(
+      "<inputs...>",
+      "image files, folders (searched through), globs, or - for stdin: a list of paths, or one photo",
+    )
+    .addOption(
+      new Option("-m, --model <name>", "checkpoint folder, or a name on the hub").default(
+        DEMO_MODEL,
+        "the demo weights",
+      ),
+    )
+    .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
+    .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
+    .option(
+      "--scale <min,max>",
+      "lowest and highest score of the results (default: of the ratings that the checkpoint was trained on)",
+      parseScale,
+    )
+    .option("--sort", "best first (default: the order of the inputs)")
+    .option(
+      "--resume <file>",
+      "keep scores in a file, a line each as they come, and score nothing again that it holds; other settings are refused",
+    )
+    .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
+    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", parsePixels);
+  return addModelOptions(command)
+    .addHelpText("after", HELP)
+    .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));
+}

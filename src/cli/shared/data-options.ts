@@ -1,0 +1,43 @@
+/** The options by which a command is told which data set to read. */
+import { Option, type Command } from "commander";
+import { DATASET_KINDS, readDataset, type DatasetKind, type LoadedDataset } from "../../data/index.js";
+
+export interface DataFlags {
+  readonly kind?: DatasetKind;
+  readonly images?: string;
+  readonly ava?: string;
+  readonly column?: "color" | "MOS";
+}
+
+/** Adds the options of {@link DataFlags}. */
+export function addDataOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--kind <kind>", "of the data set (default: by the files that lie there)").choices(DATASET_KINDS),
+    )
+    .option(
+      "--images <folder>",
+      "folder of the pictures, seen from the data set's (default: where it usually has them)",
+    )
+    .option("--ava <folder>", "ava-captions: folder of AVA's files, seen from the data set's")
+    .addOption(new Option("--column <name>", "icaa17k: the score").choices(["color", "MOS"]).default("color"));
+}
+
+export interface ReadDataOptions {
+  readonly validationFraction?: number;
+  readonly seed?: number;
+  readonly nonFinite?: "refuse" | "keep";
+}
+
+/** Reads the data set that the options name. */
+export function readData(folder: string, flags: DataFlags, options: ReadDataOptions = {}): Promise<LoadedDataset> {
+  const { kind, images, ava, column } = flags;
+  return readDataset({
+    folder,
+    ...options,
+    ...(kind && { kind }),
+    ...(images !== undefined && { images }),
+    ...(ava !== undefined && { ava }),
+    ...(column && { column }),
+  });
+}

@@ -1,0 +1,126 @@
+/** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { isRocError, RocError } from "../../errors.js";
+import { exists, readJson } from "../../files/index.js";
+import { chooseState, namedBase } from "../../models/places.js";
+import type { DownloadOptions } from "../../hub/index.js";
+import type { Context } from "./io.js";
+import { downloadProgress } from "./download-progress.js";
+
+/** Files that tell a photograph by their names. */
+const PHOTO = /\.(jpe?g|png|webp|avif|tiff?|gif|heic|heif|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
+
+/** @throws RocError USAGE where photographs are given in the place of a checkpoint */
+export async function refusePhotos(path: string): Promise<void> {
+  const names = await readdir(path).catch((): string[] => []);
+  const photos = PHOTO.test(path) ? 1 : names.filter((name) => PHOTO.test(name)).length;
+  if (photos === 0 || names.some((name) => /\.(json|safetensors|bin)$/.test(name)) || !(await exists(path))) return;
+  const what = PHOTO.test(path) ? "is a photo" : `holds ${photos} ${photos === 1 ? "photo" : "photos"}`;
+  throw new RocError("USAGE", `${path} ${what} and no checkpoint; to have scores: roc4mllm score ${path}`);
+}
+
+export interface FoundModel {
+  readonly folder: string;
+  readonly visionTower: string | undefined;
+  /** Folder of the base model of adapters. */
+  readonly base: string | undefined;
+}
+
+/** Where what a checkpoint needs beside its folder is, if the checkpoint's files do not say it. */
+export interface ModelParts {
+  /** Folder or name of the tower of an original LLaVA. */
+  readonly visionTower?: string | undefined;
+  /** Folder or name of the base model of adapters. */
+  readonly base?: string | undefined;
+}
+
+export const BASE_HELP = "base model of adapters: a folder, or a name on the hub (default: as they name it)";
+
+/**
+ * Finds a model as {@link findModel}, but downloads nothing.
+ *
+ * @returns undefined where it is neither a folder nor in the cache
+ */
+export async function modelAtHand(name: string, parts: ModelParts, context: Context): Promise<FoundModel | undefined> {
+  try {
+    return await findModel(name, parts, context, { offline: true });
+  } catch (error) {
+    if (isRocError(error) && (error.code === "FILE_NOT_FOUND" || error.code === "NETWORK")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Finds a model: a folder, or a name on the hub, which is downloaded as far as the cache lacks it, with progress. Of a run
+ * folder it takes the best state, and says which.
+ *
+ * @throws RocError as `resolveModel`; FILE_NOT_FOUND where the base of adapters is not there
+ */
+export async function findModel(
+  name: string,
+  { visionTower, base }: ModelParts,
+  context: Context,
+  settings?: DownloadOptions["settings"],
+): Promise<FoundModel> {
+  await refusePhotos(name);
+  const folder = await stateOf(await fetched(name, context, settings), context);
+  const below = base ?? (await namedBase(folder));
+  const at = below === undefined || below === "" ? undefined : await foundBase(below, folder, context, settings);
+  const tower = visionTower ?? (await namedTower(at ?? folder));
+  return {
+    folder,
+    visionTower: tower === undefined ? undefined : await fetched(tower, context, settings),
+    base: at,
+  };
+}
+
+/** Of a run folder its best state, which is said; any other folder itself. */
+async function stateOf(folder: string, { io }: Context): Promise<string> {
+  const state = await chooseState(folder);
+  if (state) io.stderr.write(`Taking ${state.folder}, the ${state.kind} state of the run.\n`);
+  return state?.folder ?? folder;
+}
+
+async function foundBase(
+  name: string,
+  folder: string,
+  context: Context,
+  settings: DownloadOptions["settings"],
+): Promise<string> {
+  try {
+    return await stateOf(await fetched(name, context, settings), context);
+  } catch (cause) {
+    if (!isRocError(cause) || cause.code !== "FILE_NOT_FOUND") throw cause;
+    const remedy = "Give the folder of the model that the adapters were trained on (--base).";
+    const message = `The base model ${name} of the adapters in ${folder} is not there. ${remedy}`;
+    throw new RocError("FILE_NOT_FOUND", message, { cause });
+  }
+}
+
+async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {
+  // The network's library reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
+  if (await exists(name)) return name;
+  const { resolveModel } = await import("../../hub/index.js");
+  const progress = downloadProgress(io.stderr, `MB of ${name}`);
+  const { onProgress, onWait } = progress;
+  try {
+    return await resolveModel(name, { signal, settings, onProgress, onWait, onNote: onWait });
+  } finally {
+    progress.stop();
+  }
+}
+
+const config = z.looseObject({ mm_vision_tower: z.string().optional(), vision_config: z.unknown().optional() });
+
+/** The tower that an original LLaVA names, where it is in no folder beside the checkpoint: to be had from the hub. */
+async function namedTower(folder: string): Promise<string | undefined> {
+  // The loader says what is wrong with it.
+  const { data } = config.safeParse(await readJson(join(folder, "config.json")).catch(() => ({})));
+  const { mm_vision_tower: name, vision_config } = data ?? {};
+  if (name === undefined || vision_config !== undefined || !/^[\w.-]+\/[\w.-]+$/.test(name)) return undefined;
+  const places = [join(folder, name), join(folder, "..", name), join(folder, "..", basename(name))];
+  const there = await Promise.all(places.map((place) => exists(join(place, "config.json"))));
+  return there.includes(true) ? undefined : name;
+}

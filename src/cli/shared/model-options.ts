@@ -1,0 +1,63 @@
+/** The options by which a command is told how a checkpoint computes. */
+import { Option, type Command } from "commander";
+import type { ScoreScale } from "../../data/types.js";
+import type { Model } from "../../engine/index.js";
+import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
+import type { DType } from "../../torch/index.js";
+import { BASE_HELP, findModel, type FoundModel } from "./find-model.js";
+import type { Context } from "./io.js";
+import { packageVersion } from "./program.js";
+import { threadsOption } from "./parsers.js";
+
+/** Of weights. */
+export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
+
+export interface ModelFlags {
+  readonly resize?: ResizeMode;
+  readonly visionTower?: string;
+  readonly base?: string;
+  readonly device?: string;
+  readonly dtype?: DType;
+  readonly threads?: number;
+  /** Of results; see LoadOptions. */
+  readonly scale?: ScoreScale;
+}
+
+/** Adds the options of {@link ModelFlags}. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--resize <mode>", "photos that are not square, instead of as the checkpoint says").choices(
+        RESIZE_MODES,
+      ),
+    )
+    .option("--device <name>", "cpu, cuda, cuda:1, ... (default: cpu)")
+    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
+    .addOption(threadsOption())
+    .option(
+      "--vision-tower <folder>",
+      "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
+    )
+    .option("--base <folder>", BASE_HELP);
+}
+
+/** Finds a model, fetching it where it is a name on the hub, and loads it. */
+export async function loadNamed(
+  name: string,
+  flags: ModelFlags,
+  context: Context,
+  onFound?: (found: FoundModel) => void,
+): Promise<Model> {
+  const { load } = await context.engine();
+  const { resize, device, dtype, threads, scale } = flags;
+  const { folder, visionTower, base } = await findModel(name, flags, context).then((found) => {
+    onFound?.(found);
+    return found;
+  });
+  return load(folder, { resize, visionTower, base, device, dtype, threads, scale, signal: context.signal });
+}
+
+/** All that a model's scores depend on beside the pictures, as plain JSON: kept scores have to be of the same. */
+export function settingsOf({ digest, settings }: Model): Readonly<Record<string, unknown>> {
+  return { checkpoint: digest ?? null, ...settings, version: packageVersion() };
+}

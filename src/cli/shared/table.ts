@@ -1,0 +1,140 @@
+/** The table that a person reads: a row a photo with its score, the spread and a bar. */
+import pc from "picocolors";
+import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { withoutFile } from "../../errors.js";
+import type { Io, Output } from "./io.js";
+import { isFailure } from "./json.js";
+import { padEnd, printable, textWidth, truncateMiddle, wrapped } from "./width.js";
+
+const BAR_CELLS = 20;
+const NARROW_BAR_CELLS = 10;
+const NARROW_TERMINAL = 64;
+const MIN_NAME_CELLS = 12;
+/** Before what stands below a row. */
+const INDENT = "  ";
+/** "  100.0 ± 12.34  " between the name and the bar. */
+const NUMBER_CELLS = 18;
+const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
+
+type Scale = ScoreResult["scale"];
+type Colors = ReturnType<typeof pc.createColors>;
+
+/** Whether to write colours: on a terminal, unless NO_COLOR asks for none or FORCE_COLOR for them anyway. */
+export function wantsColors(output: Output, env: Io["env"]): boolean {
+  if (env["NO_COLOR"]) return false;
+  if (env["FORCE_COLOR"]) return env["FORCE_COLOR"] !== "0";
+  return output.isTTY === true && env["TERM"] !== "dumb";
+}
+
+/** Where a value lies on the scale, 0 to 1. */
+function position(value: number, { min, max }: Scale): number {
+  return Math.min(1, Math.max(0, (value - min) / (max - min)));
+}
+
+/** A bar's three parts: up to the score, on to one standard deviation above it, and the rest of the scale. */
+export function barParts(score: number, std: number, scale: Scale, cells: number): [string, string, string] {
+  const eighths = Math.round(position(score, scale) * cells * 8);
+  const filled = "█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? "");
+  const reach = Math.max(filled.length, Math.round(position(score + std, scale) * cells));
+  return [filled, "░".repeat(reach - filled.length), "·".repeat(cells - reach)];
+}
+
+/** A number of the scale: two decimals, one where the scale is long (0 to 100). */
+export function formatValue(value: number, { min, max }: Scale): string {
+  return value.toFixed(max - min > 20 ? 1 : 2);
+}
+
+export interface TableOptions {
+  /** Every file of the table: they set the width of the first column. */
+  readonly files: readonly string[];
+  /** Width of the terminal in cells; undefined: as wide as the longest name wants (a file, a pipe). */
+  readonly columns: number | undefined;
+  readonly colors: boolean;
+}
+
+/** Renders rows one at a time, so that each can be printed as soon as it is known. */
+export class ScoreTable {
+  readonly #columns: number | undefined;
+  readonly #nameCells: number;
+  readonly #barCells: number;
+  readonly #colors: Colors;
+
+  constructor({ files, columns, colors }: TableOptions) {
+    this.#columns = columns;
+    this.#colors = pc.createColors(colors);
+    this.#barCells = columns !== undefined && columns < NARROW_TERMINAL ? NARROW_BAR_CELLS : BAR_CELLS;
+    const longest = files.reduce((most, file) => Math.max(most, textWidth(printable(file))), MIN_NAME_CELLS);
+    const room = columns === undefined ? longest : columns - this.#barCells - NUMBER_CELLS;
+    this.#nameCells = Math.max(MIN_NAME_CELLS, Math.min(longest, room));
+  }
+
+  /** One row with its line end; below it the scores of single aspects and the comment, where the model gives them. */
+  row(result: ScoreResult | ScoreFailure): string {
+    const name = padEnd(truncateMiddle(printable(result.file), this.#nameCells), this.#nameCells);
+    if (isFailure(result)) return `${name}  ${this.#failed(result)}\n`;
+    const below = [...this.#attributes(result), ...this.#comment(result)];
+    return [`${name}  ${this.#scored(result)}`, ...below.map((line) => `${INDENT}${line}`), ""].join("\n");
+  }
+
+  /** "light 6.52, colour 4.10" in as many lines as they need. */
+  #attributes({ attributes = {}, scale }: ScoreResult): string[] {
+    // A name keeps its value beside it: only the blanks behind commas are places for a line's end.
+    const texts = Object.entries(attributes).map(
+      ([name, value]) => `${printable(name)}\u00a0${value === null ? "-" : formatValue(value, scale)}`,
+    );
+    return this.#wrapped(texts.join(", ").replaceAll(" ", "\u00a0").replaceAll(",\u00a0", ", "));
+  }
+
+  #comment({ comment }: ScoreResult): string[] {
+    if (comment === undefined) return [];
+    const text = printable(comment.replace(/\s+/g, " ").trim());
+    return text === ""
+      ? [this.#colors.dim("(the model wrote no comment)")]
+      : this.#wrapped(text).map(this.#colors.italic);
+  }
+
+  #wrapped(text: string): string[] {
+    if (text === "") return [];
+    return this.#columns === undefined
+      ? [text.replaceAll("\u00a0", " ")]
+      : wrapped(text, this.#columns - INDENT.length);
+  }
+
+  #scored({ score, std, scale, damaged }: ScoreResult): string {
+    const paint = this.#paintOf(position(score, scale));
+    const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barCells);
+    const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
+    const deviation = this.#colors.dim(std === null ? " ".repeat(7) : `± ${formatValue(std, scale).padEnd(5)}`);
+    const mark = damaged === undefined ? "" : this.#colors.red(`  damaged: ${printable(damaged)}`);
+    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${mark}`;
+  }
+
+  #failed({ file, error }: ScoreFailure): string {
+    return this.#colors.red(`failed: ${printable(withoutFile(error.message, file))} (${error.code})`);
+  }
+
+  #paintOf(place: number): (text: string) => string {
+    if (place < 1 / 3) return this.#colors.red;
+    return place < 2 / 3 ? this.#colors.yellow : this.#colors.green;
+  }
+}
+
+/** What a run of `score` came to. */
+export interface Summary {
+  readonly scored: number;
+  readonly failed: number;
+  readonly milliseconds: number;
+  /** Of the last result; undefined where nothing was scored. */
+  readonly scale?: Scale | undefined;
+  readonly model?: string | undefined;
+}
+
+/** The last line, with its line end: how many, how fast, on which scale, by which model. */
+export function summaryLine({ scored, failed, milliseconds, scale, model }: Summary): string {
+  const seconds = milliseconds / 1000;
+  const onScale = scale === undefined ? "" : ` from ${scale.min} to ${scale.max}`;
+  const byModel = model === undefined ? "" : ` by ${printable(model)}`;
+  const failures = failed === 0 ? "" : `, ${failed} failed`;
+  const rate = ((scored + failed) / Math.max(seconds, 1e-3)).toFixed(1);
+  return `${scored} ${scored === 1 ? "photo" : "photos"} scored${onScale}${byModel}${failures}, in ${seconds.toFixed(1)} s (${rate} images/s)\n`;
+}

@@ -1,0 +1,81 @@
+/** How many terminal cells a text takes, and texts cut to a number of cells. */
+
+import { readableName } from "../../image/file-names.js";
+
+const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** Two cells: East Asian wide characters and emoji. Half-width katakana (U+FF61..U+FF9F) are of the narrow ones. */
+const WIDE = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Emoji_Presentation}　-〾ァ-ヿ！-｠￠-￦]|️/u;
+
+/** No cell: combining marks and format characters alone. */
+const EMPTY = /^[\p{Mark}\p{Cf}]+$/u;
+
+/** What would move the cursor, or turn the reading direction, in a terminal. */
+const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+function graphemes(text: string): string[] {
+  return Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
+}
+
+function cells(grapheme: string): number {
+  if (EMPTY.test(grapheme)) return 0;
+  return WIDE.test(grapheme) ? 2 : 1;
+}
+
+/** Cells of a text without escape sequences. */
+export function textWidth(text: string): number {
+  return graphemes(text).reduce((sum, grapheme) => sum + cells(grapheme), 0);
+}
+
+/** A text with nothing in it that a terminal would obey: a file may be called anything. */
+export function printable(text: string): string {
+  return readableName(text).replace(UNSAFE, "�");
+}
+
+/** As many graphemes of `parts`, from its start, as fit into `width` cells. */
+function fitting(parts: readonly string[], width: number): string[] {
+  let used = 0;
+  const end = parts.findIndex((part) => (used += cells(part)) > width);
+  return end < 0 ? [...parts] : parts.slice(0, end);
+}
+
+/** A text cut in its middle to at most `width` cells: the end of a file name tells more than its middle. */
+export function truncateMiddle(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  const parts = graphemes(text);
+  const tail = fitting(parts.toReversed(), Math.ceil((width - 1) * 0.6))
+    .reverse()
+    .join("");
+  const head = fitting(parts, width - 1 - textWidth(tail)).join("");
+  return `${head}…${tail}`;
+}
+
+/**
+ * A text in lines of at most `width` cells: ended at blanks, and within a word only where that alone is wider. A no-break
+ * space ends no line.
+ */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (textWidth(longer) <= width) {
+      line = longer;
+      continue;
+    }
+    if (line !== "") lines.push(line);
+    let parts = graphemes(word);
+    for (let head = fitting(parts, width); head.length < parts.length; head = fitting(parts, width)) {
+      const length = Math.max(1, head.length);
+      lines.push(parts.slice(0, length).join(""));
+      parts = parts.slice(length);
+    }
+    line = parts.join("");
+  }
+  return [...lines, ...(line === "" ? [] : [line])].map((one) => one.replaceAll("\u00a0", " "));
+}
+
+/** A text with spaces after it, `width` cells in all. */
+export function padEnd(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - textWidth(text)));
+}

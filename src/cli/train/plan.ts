@@ -1,0 +1,44 @@
+/** What a run comes to, as `train --dry-run` prints it. */
+import type { PlanDescription, StepsDescription } from "../../train/start/plan.js";
+
+/** The plan as a table; without the model's part where that is not known. */
+export function planText(plan: PlanDescription | StepsDescription): string {
+  const rows = [...stepRows(plan), ...("parameters" in plan ? modelRows(plan) : [])];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
+}
+
+type Line = readonly [name: string, value: string];
+
+function number(value: number | null): string {
+  return value?.toLocaleString("en-US") ?? "?";
+}
+
+function stepRows(plan: StepsDescription): Line[] {
+  return [
+    ["pictures", `${number(plan.train)} to train on, ${number(plan.validation)} to validate`],
+    ["steps", `${number(plan.steps)} of ${plan.samplesPerStep} pictures: ${plan.epochs?.toFixed(2) ?? "?"} epochs`],
+    ["strategy", plan.strategy],
+  ];
+}
+
+function modelRows({ parameters, memory, ...plan }: PlanDescription): Line[] {
+  const bytes = (value: number): string =>
+    value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
+  return [
+    [
+      "tokens",
+      `${number(plan.tokensPerSample)} a picture, ${plan.supervisedTokensPerSample} of them supervised; ${number(plan.tokens)} in all`,
+    ],
+    ["parameters", `${number(parameters.trained)} trained, ${number(parameters.frozen)} frozen`],
+    ...Object.entries(parameters.byPart).map(([part, { trained, all }]): Line => [
+      `  ${part}`,
+      `${number(trained)} of ${number(all)}`,
+    ]),
+    ["memory", `${bytes(memory.total)} without activations`],
+    ...(["weights", "gradients", "optimizer", "masters"] as const).map((part): Line => [
+      `  ${part}`,
+      bytes(memory[part]),
+    ]),
+  ];
+}
