@@ -12,7 +12,7 @@ import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/studies/demo/create.js";
 import { openSafetensors } from "../../src/weights/index.js";
 import { adamError, type AdamRuns, firstMomentError, secondMomentError, sumError } from "../rounding.js";
-import { endOf, SKIP, startRanks, type Ended, type Rank } from "../unit/distributed-support.js";
+import { endOf, SKIP, startRanks, type Ended, type Rank } from "../torch/distributed-support.js";
 
 const MAIN = new URL("../../src/cli/main.js", import.meta.url);
 const TINY = {

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
-import { answerOf, ratedFolder, runEval, temporary } from "../unit/eval-support.js";
+import { answerOf, ratedFolder, runEval, temporary } from "../eval/support.js";
 import { browser, NO_BROWSER } from "./browser.js";
 
 /** The page of an evaluation with every chart, as an address. */
