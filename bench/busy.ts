@@ -10,7 +10,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promis
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeStudio } from "../src/data/index.js";
+import { writeStudio } from "../src/studio/index.js";
 import { RocError } from "../src/errors.js";
 import { median } from "./peer.js";
 

@@ -15,36 +15,45 @@ interface Edge {
 }
 
 /** A room and the rooms it may import from, itself always among them. A path of a file is a room of its own. */
+const FLOOR = ["files", "random.ts", "errors.ts"];
+const MODELS = [
+  "models/types.ts",
+  "models/common",
+  "models/*",
+  "models",
+  "nn",
+  "weights",
+  "torch",
+  "tokenizers",
+  "image",
+];
+/** What a model needs to answer, and what it is held against. */
+const SCORING = ["engine", "roc", "generation", ...MODELS, "data", "metrics", ...FLOOR];
+const WORK = ["train", "report", "eval", "captions", "studio", "html", ...SCORING];
+
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
+  "random.ts": ["errors.ts"],
   files: ["errors.ts"],
+  html: ["errors.ts"],
+  metrics: ["random.ts", "errors.ts"],
+  captions: ["files", "errors.ts"],
   torch: ["errors.ts"],
   nn: ["torch", "errors.ts"],
   // Names alone: the hub downloads what the loader opens.
   "weights/choice.ts": [],
   weights: ["weights/choice.ts", "torch", "files", "errors.ts"],
+  hub: ["weights/choice.ts", "files", "errors.ts"],
   tokenizers: ["files", "errors.ts"],
   image: ["files", "errors.ts"],
-  data: ["files", "errors.ts"],
-  hub: ["weights/choice.ts", "files", "errors.ts"],
+  data: ["html", ...FLOOR],
+  studio: ["data", "html", ...FLOOR],
   "models/types.ts": ["torch", "tokenizers", "image"],
+  "models/common": ["models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "files", "errors.ts"],
   // The families; fault() keeps them apart.
-  "models/common/square-images.ts": ["models/types.ts", "torch", "image", "errors.ts"],
-  "models/common/answer.ts": ["models/types.ts", "tokenizers", "torch", "errors.ts"],
-  "models/common/conversation.ts": ["files", "errors.ts"],
-  "models/common/decoder-mllm.ts": ["models/types.ts", "nn", "torch"],
-  "models/common/config-fields.ts": ["nn"],
-  "models/common/strict-model.ts": ["weights"],
-  "models/common/tied.ts": ["weights", "torch"],
   "models/*": [
     "models/types.ts",
-    "models/common/square-images.ts",
-    "models/common/answer.ts",
-    "models/common/conversation.ts",
-    "models/common/decoder-mllm.ts",
-    "models/common/config-fields.ts",
-    "models/common/strict-model.ts",
-    "models/common/tied.ts",
+    "models/common",
     "nn",
     "weights",
     "torch",
@@ -54,101 +63,25 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
   ],
   // What knows all families: the registry.
-  models: ["models/*", "models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "files", "errors.ts"],
+  models: [...MODELS.filter((room) => room !== "models"), "files", "errors.ts"],
   // Sees models through their interface only, as roc does.
-  generation: ["models/types.ts", "tokenizers", "random.ts", "weights", "torch", "files", "errors.ts"],
-  roc: [
-    ...["generation", "torch", "models/types.ts", "data/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
-    ...["files", "errors.ts"],
-  ],
-  "metrics/scores.ts": ["errors.ts"],
-  engine: [
-    "roc",
-    "generation",
-    "models",
-    "models/types.ts",
-    "data",
-    "image",
-    "tokenizers",
-    "weights",
-    "nn",
-    "torch",
-    "files",
-    "errors.ts",
-  ],
-  eval: [
-    "files",
-    "engine",
-    "metrics/scores.ts",
-    "roc",
-    "models",
-    "models/types.ts",
-    "data",
-    "image",
-    "torch",
-    "errors.ts",
-  ],
-  train: [
-    ...["engine", "eval", "metrics/scores.ts", "roc", "models", "models/types.ts", "data", "image", "tokenizers"],
-    ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
-  ],
-  // Whole comparisons: trains, evaluates and compares.
-  experiment: [
-    ...[
-      "train",
-      "engine",
-      "eval",
-      "metrics/scores.ts",
-      "roc",
-      "models",
-      "models/types.ts",
-      "data",
-      "image",
-      "tokenizers",
-    ],
-    ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
-  ],
-  "index.ts": [
-    ...[
-      "engine",
-      "train",
-      "eval",
-      "metrics/scores.ts",
-      "roc",
-      "generation",
-      "models",
-      "models/types.ts",
-      "data",
-      "image",
-      "tokenizers",
-    ],
-    ...["models/*", "weights", "nn", "torch", "files", "errors.ts"],
-  ],
-  server: ["engine", "errors.ts"],
-  cli: [
-    ...[
-      "hub",
-      "server",
-      "engine",
-      "experiment",
-      "train",
-      "eval",
-      "metrics/scores.ts",
-      "roc",
-      "models",
-      "models/types.ts",
-      "data",
-      "image",
-    ],
-    ...["models/*", "generation", "tokenizers", "weights", "nn", "torch", "files", "errors.ts"],
-  ],
+  generation: ["models/types.ts", "tokenizers", "weights", "torch", ...FLOOR],
+  roc: ["generation", "torch", "models/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts", "files", "errors.ts"],
+  engine: ["roc", "generation", ...MODELS, "data", ...FLOOR],
+  eval: ["captions", ...SCORING],
+  report: ["eval", "html", ...SCORING],
+  train: SCORING,
+  // Many runs, compared.
+  studies: WORK,
+  "index.ts": ["studies", ...WORK],
+  cli: ["hub", "studies", ...WORK],
 };
 
 /** The room of a file; `undefined` for one that has none yet. */
 function roomOf(file: string): string | undefined {
   if (file in ROOMS) return file;
   const folders = file.split("/").slice(0, -1);
-  if (folders[0] === "models" && folders.length > 1) return "models/*";
+  if (folders[0] === "models" && folders.length > 1) return folders[1] === "common" ? "models/common" : "models/*";
   return folders[0] !== undefined && folders[0] in ROOMS ? folders[0] : undefined;
 }
 
@@ -291,8 +224,8 @@ test("a planted upward edge is found, of values and of types", () => {
     ["tokenizers/index.ts", `export type Model = import("../models/types.js").Mllm;`],
     ["roc/losses.ts", `import { llava } from "../models/llava/index.js";`],
     ["models/llava/model.ts", `const other = await import("../qwen2vl/model.js");`],
-    ["metrics/scores.ts", `import { report } from "./report.js";`],
-    ["engine/load.ts", `import { run } from "../cli/program.js";`],
+    ["metrics/scores.ts", `import { report } from "../report/index.js";`],
+    ["engine/load.ts", `import { run } from "../cli/shared/program.js";`],
     ["engine/load.ts", `import { help } from "../attic/help.js";`],
   ];
   for (const [file, source] of planted) {

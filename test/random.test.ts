@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BatchOrder, epochOrder, Random, seededPart } from "../src/data/index.js";
+import { BatchOrder, epochOrder, seededPart } from "../src/data/index.js";
+import { Random } from "../src/random.js";
 
 test("a stream is a function of its name, and different names give different streams", () => {
   const draw = (...name: (string | number)[]): number[] => {

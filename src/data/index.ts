@@ -1,7 +1,6 @@
-/** Data sets: adapters of the official files, the synthetic studio, seeded splits and orders. No tensors, no models. */
+/** Data sets: adapters of the official files, the label doctor, seeded splits and orders. No tensors, no models. */
 export { attributeScale, SPLITS } from "./types.js";
 export type { LoadedDataset, OnProgress, RatedDataset, ReaderOptions, Sample, ScoreScale, Split } from "./types.js";
-export { Random, type SeedPart } from "../random.js";
 export { seededPart, splitOf } from "./split.js";
 export { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "./batches.js";
 export {
@@ -39,4 +38,4 @@ export { DATASET_CARD, type DatasetCard } from "./card.js";
 export { OFFICIAL, type OfficialDataset } from "./official.js";
 export { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
 export * from "./doctor/index.js";
-export * from "../studio/index.js";
+export { readStudio } from "./studio.js";

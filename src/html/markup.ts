@@ -1,5 +1,16 @@
 /** HTML and SVG as tagged templates: what is put in is escaped, unless it is markup itself. */
-import { escapeHtml } from "../data/doctor/histogram.js";
+
+/** Text for HTML. */
+export function escapeHtml(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}
 
 /** Finished markup. */
 export class Markup {

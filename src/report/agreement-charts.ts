@@ -2,7 +2,8 @@
 import { bin, deviation, mean } from "d3-array";
 import { contourDensity } from "d3-contour";
 import { area, line as lineOf } from "d3-shape";
-import { Random, type ScoreScale } from "../data/index.js";
+import { Random } from "../random.js";
+import { type ScoreScale } from "../data/index.js";
 import { decimals, html, short, type Markup } from "../html/markup.js";
 import { at, axes, chart, dots, line, planeOf, roomFor, type Plane, type PlaneOptions } from "../html/plot.js";
 

@@ -34,7 +34,6 @@ export { labelCeilings, type LabelCeiling } from "./ceilings.js";
 export { commentsOn } from "./comments/index.js";
 export { exampleCompositions, renderExamples } from "./examples.js";
 export { castVotes, makeRaters, raterCeiling, votesOn, type Rater, type RaterCeiling } from "./raters.js";
-export { readStudio } from "../data/studio.js";
 export { encodePhoto, JPEG_QUALITY, renderPhoto } from "./render.js";
 export { drawParts, makePictures, type Picture, type StudioPictures } from "./pictures.js";
 export { FORMATS as STUDIO_WRITERS, STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";

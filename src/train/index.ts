@@ -36,5 +36,3 @@ export {
   type Trainable,
   USUAL_SCALE,
 } from "./start/start.js";
-export { makeDemo, type DemoOptions } from "../studies/demo/make.js";
-export type { DemoReport } from "../studies/demo/card.js";

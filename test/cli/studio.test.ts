@@ -6,7 +6,8 @@ import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { run } from "../../src/cli/shared/program.js";
 import { studioCommand } from "../../src/cli/data/studio.js";
-import { commentsOn, makePictures, readDataset, studioGallery, writeStudio } from "../../src/data/index.js";
+import { commentsOn, makePictures, studioGallery, writeStudio } from "../../src/studio/index.js";
+import { readDataset } from "../../src/data/index.js";
 
 async function emptyFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "studio-"));

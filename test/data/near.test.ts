@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp, { type Sharp } from "sharp";
-import { checkDataset, Random, readDataset, writeStudio } from "../../src/data/index.js";
+import { checkDataset, readDataset } from "../../src/data/index.js";
+import { Random } from "../../src/random.js";
+import { writeStudio } from "../../src/studio/index.js";
 import { correlation, fingerprintOf, likeness, VIEWS, type Fingerprint, type Pixels } from "../../src/data/doctor/fingerprint.js"; // prettier-ignore
 import { nearPairs } from "../../src/data/doctor/near.js";
 import { decodeImage } from "../../src/image/index.js";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { writeStudio } from "../../src/data/index.js";
+import { writeStudio } from "../../src/studio/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/studies/demo/create.js";

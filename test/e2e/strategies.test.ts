@@ -7,7 +7,7 @@ import { after, afterEach, before, test } from "node:test";
 import { evalCommand } from "../../src/cli/eval/eval.js";
 import { run } from "../../src/cli/shared/program.js";
 import { trainCommand } from "../../src/cli/train/train.js";
-import { writeStudio } from "../../src/data/index.js";
+import { writeStudio } from "../../src/studio/index.js";
 import { STRATEGY_NAMES } from "../../src/roc/index.js";
 import { liveTensors } from "../../src/torch/index.js";
 import { ROOT } from "../support.js";

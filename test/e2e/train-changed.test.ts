@@ -4,7 +4,8 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { readStudio, writeStudio, type LoadedDataset, type Sample } from "../../src/data/index.js";
+import { readStudio, type LoadedDataset, type Sample } from "../../src/data/index.js";
+import { writeStudio } from "../../src/studio/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { takeLock } from "../../src/files/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";

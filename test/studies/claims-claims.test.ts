@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Random } from "../../src/data/index.js";
+import { Random } from "../../src/random.js";
 import { armName, armsOf, type Arm } from "../../src/studies/claims/cells.js";
 import { answerOf, claimsOf, verdictOf, type Claim } from "../../src/studies/claims/claims.js";
 import { readExperiment, type ExperimentConfig } from "../../src/studies/claims/config.js";

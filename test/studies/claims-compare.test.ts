@@ -1,7 +1,7 @@
 /** Figures of several runs and paired differences, pooled over pictures and runs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Random } from "../../src/data/index.js";
+import { Random } from "../../src/random.js";
 import { mae, plcc, srcc } from "../../src/metrics/scores.js";
 import { differences, pooledFigures, type RunPredictions } from "../../src/studies/claims/compare.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AADB_ATTRIBUTES } from "../../src/data/index.js";
 import {
-  AADB_ATTRIBUTES,
   aadbTruths,
   colourTruth,
   compose,
@@ -21,7 +21,7 @@ import {
   type Merits,
   type Patterns,
   type SceneName,
-} from "../../src/data/index.js";
+} from "../../src/studio/index.js";
 
 /** A composition of a scene whose merits are all the same, but for some. */
 function made(scene: SceneName, level: number, merits: Merits = {}, more: CompositionOverrides = {}): Composition {

@@ -7,9 +7,9 @@ import {
   subjectOf,
   SUBJECTS,
   votesOn,
-  voteStatistics,
   type Composition,
-} from "../../src/data/index.js";
+} from "../../src/studio/index.js";
+import { voteStatistics } from "../../src/data/index.js";
 import { srcc } from "../../src/metrics/scores.js";
 
 const SEED = "comments";

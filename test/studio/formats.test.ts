@@ -6,28 +6,30 @@ import { after, before, test, type TestContext } from "node:test";
 import sharp from "sharp";
 import {
   AADB_ATTRIBUTES,
-  commentsOn,
   detectKind,
+  PARA_ATTRIBUTES,
+  readDataset,
+  voteStatistics,
+  type LoadedDataset,
+  type Sample,
+  type Split,
+} from "../../src/data/index.js";
+import {
+  commentsOn,
   drawParts,
   makePictures,
-  PARA_ATTRIBUTES,
   rateAadb,
   rateColour,
   ratePara,
-  readDataset,
   STUDIO_FORMATS,
   subjectOf,
   SUBJECTS,
-  voteStatistics,
   writeStudio,
   writeStudioFormats,
-  type LoadedDataset,
   type Picture,
-  type Sample,
-  type Split,
   type StudioFormatName,
   type WriteFormatsOptions,
-} from "../../src/data/index.js";
+} from "../../src/studio/index.js";
 import { fixture } from "../support.js";
 
 const COUNT = 20;

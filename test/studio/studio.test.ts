@@ -13,15 +13,14 @@ import {
   latentQuality,
   makeRaters,
   raterCeiling,
-  readAva,
   renderPhoto,
   SCENE_NAMES,
   votesOn,
-  voteStatistics,
   writeStudio,
   type Factor,
   type SceneName,
-} from "../../src/data/index.js";
+} from "../../src/studio/index.js";
+import { readAva, voteStatistics } from "../../src/data/index.js";
 
 async function emptyFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "studio-"));

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Random, type Sample } from "../../src/data/index.js";
+import { Random } from "../../src/random.js";
+import { type Sample } from "../../src/data/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/studies/demo/create.js";
 import {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BatchOrder, Random } from "../../src/data/index.js";
+import { BatchOrder } from "../../src/data/index.js";
+import { Random } from "../../src/random.js";
 import { LengthOrder } from "../../src/train/data/length-order.js";
 
 const SIZE = 1003;

@@ -1,6 +1,6 @@
 /** `roc4mllm studio`: synthetic data sets in the official formats, and a page that shows them. */
 import { Command, InvalidArgumentError } from "commander";
-import { STUDIO_FORMATS, studioGallery, writeStudioFormats, type StudioFormatName } from "../../data/index.js";
+import { STUDIO_FORMATS, studioGallery, writeStudioFormats, type StudioFormatName } from "../../studio/index.js";
 import { atomicWriteFile } from "../../files/index.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";

@@ -12,15 +12,7 @@ import { ratedOf, SCORE, summarise, writeTable } from "../../eval/index.js";
 import type { Prediction, Provenance, RunSummary } from "../../eval/index.js";
 import { gitRevision } from "../../train/run/revision.js";
 import { addDataOptions, readData, type DataFlags } from "../shared/data-options.js";
-import {
-  fromCheckpoint,
-  fromFile,
-  noteOutside,
-  PARTIAL,
-  type FileFlags,
-  type Source,
-  type Wanted,
-} from "./source.js";
+import { fromCheckpoint, fromFile, noteOutside, PARTIAL, type FileFlags, type Source, type Wanted } from "./source.js";
 import { addOnnxOptions, fromOnnx, type OnnxFlags } from "./onnx.js";
 import { parseScale } from "../shared/numbers.js";
 import { summaryText } from "./text.js";

@@ -5,14 +5,7 @@ import { z } from "zod";
 import type { LoadedDataset, Sample, ScoreScale } from "../../data/index.js";
 import type { Model, ScoringMethod } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
-import {
-  predict,
-  readSystem,
-  SCORE,
-  SUMMARY_FILE,
-  type Prediction,
-  type SystemPredictions,
-} from "../../eval/index.js";
+import { predict, readSystem, SCORE, SUMMARY_FILE, type Prediction, type SystemPredictions } from "../../eval/index.js";
 import { differences, digestFile, exists, ifThere, readText, stampsOf, type Settings } from "../../files/index.js";
 import { pathOfName } from "../../image/file-names.js";
 import type { FoundModel } from "../shared/find-model.js";

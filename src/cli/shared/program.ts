@@ -33,9 +33,9 @@ Exit codes:
   ${ERROR_CODES.ABORTED}  stopped by you
   ${ERROR_CODES.OUTPUT_CLOSED}  whoever read the output has gone, as head does`;
 
-/** Our own version, from package.json (compiled files lie in dist/src/cli/). */
+/** Our own version, from package.json (compiled files are in dist/src/cli/shared/). */
 export function packageVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(new URL("../../../../package.json", import.meta.url), "utf8");
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 

@@ -13,8 +13,8 @@ import { packageVersion } from "../shared/program.js";
 import { trainCommand } from "../train/train.js";
 import { writeTwin } from "./twins.js";
 
-/** The paper's recipe by data set, texts and backbone (compiled files lie in dist/src/cli/). */
-const CONFIGS = fileURLToPath(new URL("../../../configs/base", import.meta.url));
+/** The paper's recipe by data set, texts and backbone (compiled files are in dist/src/cli/studies/). */
+const CONFIGS = fileURLToPath(new URL("../../../../configs/base", import.meta.url));
 
 /** File names of the backbones' recipes. */
 const BACKBONE_FILES: Readonly<Record<Backbone, string>> = {

@@ -54,7 +54,7 @@ function addModelOptions(command: Command): void {
 
 async function makeDemo(flags: Flags, { io, signal }: Context): Promise<void> {
   const progress = new TrainProgress(io, flags.json);
-  const training = await import("../../train/index.js");
+  const training = await import("../../studies/demo/index.js");
   await useThreads(flags.threads);
   const { out, work, pictures, pictureSize, validation, dtype, minutes, fresh } = flags;
   const started = performance.now();

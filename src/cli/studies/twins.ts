@@ -1,5 +1,5 @@
 /** The studio's twins of the paper's data sets. */
-import { writeStudioFormats } from "../../data/index.js";
+import { writeStudioFormats } from "../../studio/index.js";
 import type { DatasetKey } from "../../studies/paper/types.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";

@@ -1,4 +1,5 @@
 /** A histogram as inline SVG: a panel a split, one above the other, on one axis. */
+import { escapeHtml } from "../../html/markup.js";
 import { SPLITS, type ScoreScale, type Split } from "../types.js";
 import type { ColumnReport } from "./report.js";
 
@@ -6,18 +7,6 @@ const WIDTH = 320;
 const PANEL = 58;
 const GAP = 14;
 const AXIS = 18;
-
-/** Text for HTML. */
-export function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
-}
 
 /** A number of a scale, short. */
 export function formatNumber(value: number | null): string {

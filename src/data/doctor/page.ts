@@ -1,7 +1,8 @@
 /** The report as one HTML file that needs nothing else: no script, no font, no network. */
 import { countFindings, presentSplits } from "./check.js";
 import { filledSplits } from "./columns.js";
-import { escapeHtml, formatNumber, histogramSvg } from "./histogram.js";
+import { escapeHtml } from "../../html/markup.js";
+import { formatNumber, histogramSvg } from "./histogram.js";
 import { PROBLEMS, type ColumnReport, type DataReport, type Finding, type Problem } from "./report.js";
 
 /** Findings of a kind that the page lists; the rest are counted. */

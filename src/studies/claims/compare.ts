@@ -6,7 +6,7 @@
  * runs with replacement; of two arms, the same pictures and the same pairs of runs (same backbone, same seed, hence same
  * start and same order of the pictures).
  */
-import { Random } from "../../data/index.js";
+import { Random } from "../../random.js";
 import { RocError } from "../../errors.js";
 import { CountedPairs, METRIC_NAMES } from "../../metrics/agreement.js";
 import { allRows, comparisonOf, intervalOf, type Interval, type Statistic } from "../../metrics/bootstrap.js";

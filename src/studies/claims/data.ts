@@ -1,6 +1,7 @@
 /** The studio's pictures as an experiment uses them: scores, AADB's attributes and all comments; one held-out part. */
 import { join } from "node:path";
-import { commentsOn, makePictures, readDataset, writeStudioFormats } from "../../data/index.js";
+import { commentsOn, makePictures, writeStudioFormats } from "../../studio/index.js";
+import { readDataset } from "../../data/index.js";
 import type { LoadedDataset, OnProgress, Sample } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 import type { ExperimentConfig } from "./config.js";

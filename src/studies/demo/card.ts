@@ -1,5 +1,5 @@
 /** The demo checkpoint's model card. */
-import type { RaterCeiling } from "../../data/index.js";
+import type { RaterCeiling } from "../../studio/index.js";
 import type { Agreement } from "../../train/events.js";
 import type { RunEnvironment } from "../../train/run/metrics-file.js";
 import type { TrainOptions } from "../../train/options.js";

@@ -4,14 +4,8 @@
  */
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  raterCeiling,
-  readStudio,
-  writeStudio,
-  type AvaDataset,
-  type OnProgress,
-  type Sample,
-} from "../../data/index.js";
+import { raterCeiling, writeStudio } from "../../studio/index.js";
+import { readStudio, type AvaDataset, type OnProgress, type Sample } from "../../data/index.js";
 import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { LossWeights } from "../../roc/index.js";

@@ -1,5 +1,5 @@
 /** The gallery's small charts as inline SVG and HTML. */
-import { escapeHtml } from "../../data/doctor/histogram.js";
+import { escapeHtml } from "../../html/markup.js";
 import type { ScoreScale } from "../../data/types.js";
 
 const WIDTH = 300;

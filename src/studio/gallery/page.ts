@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { RocError } from "../../errors.js";
 import { AADB_ATTRIBUTE_SCALE, AADB_ATTRIBUTES } from "../../data/aadb.js";
 import { AVA_SCALE, voteStatistics } from "../../data/ava.js";
-import { escapeHtml } from "../../data/doctor/histogram.js";
+import { escapeHtml } from "../../html/markup.js";
 import { PARA_ATTRIBUTES, PARA_SCALE } from "../../data/para.js";
 import type { OnProgress } from "../../data/types.js";
 import { labelCeilings } from "../ceilings.js";

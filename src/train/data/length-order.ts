@@ -1,5 +1,6 @@
 /** Batches of samples of like length, so that little of a batch is padding; a function of (seed, step) alone. */
-import { BatchOrder, epochOrder, Random, type Batch, type BatchOrderOptions } from "../../data/index.js";
+import { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "../../data/index.js";
+import { Random } from "../../random.js";
 
 /** Batches whose samples are sorted together: more save more padding, fewer leave more to chance. */
 const WINDOW = 50;

@@ -1,5 +1,6 @@
 /** The pictures of each optimizer step, read while the step before it computes. */
-import { BatchOrder, Random, type Batch, type Sample } from "../../data/index.js";
+import { BatchOrder, type Batch, type Sample } from "../../data/index.js";
+import { Random } from "../../random.js";
 import { RocError } from "../../errors.js";
 import type { RgbImage } from "../../image/types.js";
 import { LengthOrder } from "../data/length-order.js";

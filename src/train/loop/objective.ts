@@ -3,7 +3,8 @@
  *
  * The loop sees only this interface, so that another strategy is another objective.
  */
-import { attributeScale, Random, type RatedDataset, type Sample, type ScoreScale } from "../../data/index.js";
+import { attributeScale, type RatedDataset, type Sample, type ScoreScale } from "../../data/index.js";
+import { Random } from "../../random.js";
 import type { RgbImage } from "../../image/types.js";
 import {
   fillComment,

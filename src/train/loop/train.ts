@@ -8,7 +8,8 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
-import { Random, type Sample } from "../../data/index.js";
+import { Random } from "../../random.js";
+import { type Sample } from "../../data/index.js";
 import { isOutOfMemory, messageOf, RocError } from "../../errors.js";
 import type { LoraAdapters } from "../../models/lora.js";
 import type { Mllm } from "../../models/types.js";

@@ -1,5 +1,6 @@
 /** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
-import { Random, type LoadedDataset, type Sample } from "../../data/index.js";
+import { Random } from "../../random.js";
+import { type LoadedDataset, type Sample } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 import { attachLora } from "../../models/lora.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";

@@ -11,7 +11,14 @@ import { saveConfig } from "../../models/save.js";
 import type { Mllm } from "../../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../../roc/index.js";
 import type { ProcessGroup } from "../../torch/index.js";
-import { atomicWriteJson, checkSameSettings, makeFolder, takeLock, type Lock, type Settings } from "../../files/index.js";
+import {
+  atomicWriteJson,
+  checkSameSettings,
+  makeFolder,
+  takeLock,
+  type Lock,
+  type Settings,
+} from "../../files/index.js";
 import { clearRun, openLatestState, readingState, type SavedState } from "../run/checkpoint.js";
 import type { TrainEvent } from "../events.js";
 import { train, type TrainTask } from "../loop/train.js";
@@ -19,7 +26,14 @@ import { describeEnvironment, figuresOf, MetricsFile } from "../run/metrics-file
 import { strategyObjective, type Scales } from "../loop/objective.js";
 import type { Precision, TrainOptions } from "../options.js";
 import { PixelCache } from "../data/pixels.js";
-import { checkSamples, readUnusable, recordSamples, writeSamples, writeTrainedOn, writeUnusable } from "../run/samples.js";
+import {
+  checkSamples,
+  readUnusable,
+  recordSamples,
+  writeSamples,
+  writeTrainedOn,
+  writeUnusable,
+} from "../run/samples.js";
 import type { SampleRecord } from "../run/samples.js";
 import { EventFile } from "../run/tensorboard.js";
 import { reopen, type Trainable } from "./start.js";

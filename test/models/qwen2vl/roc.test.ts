@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Random, type Sample } from "../../../src/data/index.js";
+import { Random } from "../../../src/random.js";
+import { type Sample } from "../../../src/data/index.js";
 import type { RgbImage } from "../../../src/image/index.js";
 import { createQwen2Vl, createQwen2VlProcessor, type Qwen2VlProcessor } from "../../../src/models/qwen2vl/index.js";
 import type { Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
