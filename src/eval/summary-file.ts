@@ -20,7 +20,7 @@ const provenanceSchema = z.object({
   onnx: z.record(z.string(), z.unknown()).optional(),
   data: z.string(),
   folder: z.string(),
-  /** The studio's twin of the data set: it holds `studio.json` beside the official files. */
+  /** The studio's synthetic copy of the data set: it holds `studio.json` beside the official files. */
   studio: z.boolean(),
   split: z.string(),
   /** Only the first pictures. */

@@ -39,7 +39,7 @@ export interface SystemPredictions {
   readonly columns: { readonly id: string; readonly score: string };
   /** Rows of the file that belong to no sample, and one of their names. */
   readonly unmatched: number;
-  readonly stranger?: string | undefined;
+  readonly unmatchedId?: string | undefined;
 }
 
 type Scales = Pick<LoadedDataset, "scale" | "attributeScales" | "name">;
@@ -70,9 +70,9 @@ export async function readSystem(
   const ids = columnOf(columns, idColumn ? [idColumn] : ID_COLUMNS, file, "the picture", "--id-column");
   const known = scoreColumn ? [scoreColumn] : [...SCORE_COLUMNS, ...DISTRIBUTION_COLUMNS];
   const scores = columnOf(columns, known, file, "the prediction", "--score-column");
-  const { found, unmatched, stranger } = match(rows, ids, file, samples);
+  const { found, unmatched, unmatchedId: unmatchedId } = match(rows, ids, file, samples);
   if (found.size === 0) {
-    const names = `It has ${stranger}, the data set ${samples[0]?.id}`;
+    const names = `It has ${unmatchedId}, the data set ${samples[0]?.id}`;
     throw new RocError(
       "DATA_INVALID",
       `No row of ${file} belongs to a picture of this part. ${names}; try --split all.`,
@@ -88,7 +88,7 @@ export async function readSystem(
     const remedy = `Name the one with the predictions by --score-column; there are ${[...columns].join(", ")}`;
     throw new RocError("DATA_INVALID", `${file}: its column ${scores} holds the data set's own labels. ${remedy}.`);
   }
-  return { predictions, notes, unmatched, stranger, columns: { id: ids, score: scores } };
+  return { predictions, notes, unmatched, unmatchedId: unmatchedId, columns: { id: ids, score: scores } };
 }
 
 /** Fewer than so many scores may be right by chance. */
@@ -110,21 +110,21 @@ function match(
   idColumn: string,
   file: string,
   samples: readonly Sample[],
-): { found: Map<string, cells.Row>; unmatched: number; stranger: string | undefined } {
+): { found: Map<string, cells.Row>; unmatched: number; unmatchedId: string | undefined } {
   const known = namesOf(samples);
   const found = new Map<string, cells.Row>();
-  const strangers: string[] = [];
+  const unmatchedIds: string[] = [];
   rows.forEach((row, index) => {
     const name = slashed(cells.cellText(row.get(idColumn)));
     const [id, other] = known.get(name) ?? known.get(basename(name)) ?? known.get(stem(name)) ?? [];
     const fault = (text: string): RocError =>
       new RocError("DATA_INVALID", `${file}, row ${index + 1}: ${name} ${text}`);
     if (other !== undefined) throw fault(`may be ${id} or ${other}; name pictures by the data set's ids.`);
-    if (id === undefined) strangers.push(name);
+    if (id === undefined) unmatchedIds.push(name);
     else if (found.has(id)) throw fault("stands there twice.");
     else found.set(id, row);
   });
-  return { found, unmatched: strangers.length, stranger: strangers[0] };
+  return { found, unmatched: unmatchedIds.length, unmatchedId: unmatchedIds[0] };
 }
 
 /** What a picture may be called, and the ids that go by it: an id by itself alone, else several where a name is not unique. */

@@ -7,7 +7,7 @@ import { RocError } from "../errors.js";
 import type { Cache, Mllm, MllmInput } from "../models/types.js";
 import { aten, inferenceMode, keep, scope, stack, tensor, type Tensor } from "../torch/index.js";
 import { batchOf } from "./batch.js";
-import { Chooser } from "./choose.js";
+import { Sampler } from "./sampler.js";
 import { notFinite } from "./finite.js";
 import { checkOptions, checkPrompts } from "./options.js";
 import { Sequence } from "./sequence.js";
@@ -31,7 +31,7 @@ export function* generateSteps(
   checkPrompts(prompts);
   const { padId = 0, signal, onStep } = settings;
   const sequences = prompts.map((_, row) => new Sequence(row, settings));
-  const chooser = new Chooser(
+  const sampler = new Sampler(
     prompts.map(({ ids }) => ids),
     model.vocabSize,
     settings,
@@ -44,7 +44,7 @@ export function* generateSteps(
         const input = index === 0 ? batchOf(prompts, padId, model.device) : stepOf(sequences, padId, model.device);
         const logits = lastLogits(model, input, cache);
         checkRows(logits, sequences, model);
-        const chosen = chooser.choose(logits);
+        const chosen = sampler.choose(logits);
         onStep?.({ index, logits, tokenIds: chosen });
         return chosen;
       }),

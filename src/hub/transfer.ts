@@ -92,7 +92,7 @@ async function fetchRest(
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunksOf(body, job)) {
       there += chunk.length;
-      if (there > size) throw spoilt(job, `more than ${size} bytes`, String(size));
+      if (there > size) throw mismatch(job, `more than ${size} bytes`, String(size));
       onChunk(chunk.length, there);
       yield chunk;
     }
@@ -108,7 +108,7 @@ async function bodyOf(response: Response, job: Transfer, part: string): Promise<
   const fits = total === undefined || total === job.size;
   if (ok && body && fits) return body;
   await body?.cancel();
-  if (!fits) throw spoilt(job, `${total} bytes`, String(job.size));
+  if (!fits) throw mismatch(job, `${total} bytes`, String(job.size));
   if (status !== 416) throw await refused(response, job.what);
   await rm(part, { force: true });
   throw new Error("HTTP 416, though there is more to come");
@@ -128,10 +128,10 @@ async function verify(job: Transfer, part: string): Promise<void> {
   if (checksum.kind === "git") hash.update(`blob ${size}\0`);
   await pipeline(createReadStream(part), hash, { ...(signal && { signal }) });
   const found = hash.digest("hex");
-  if (found !== checksum.value) throw spoilt(job, `the checksum ${found}`, checksum.value);
+  if (found !== checksum.value) throw mismatch(job, `the checksum ${found}`, checksum.value);
 }
 
-function spoilt({ what }: Transfer, found: string, promised: string): RocError {
+function mismatch({ what }: Transfer, found: string, promised: string): RocError {
   const remedy = "What came was removed; download it again. If that does not help, the hub's copy is damaged.";
   return new RocError("CHECKPOINT_INVALID", `${what} has ${found}, the hub promised ${promised}. ${remedy}`);
 }

@@ -71,7 +71,7 @@ function cropped(steps: ImageSteps, file: string): ImageSteps {
   return { ...steps, resize: { shortestEdge: width }, crop: steps.crop ?? { width, height } };
 }
 
-/** CLIP and LLaVA, with the suffixes of their faster twins and CLIP's name before 2022. */
+/** CLIP and LLaVA, with the suffixes of their faster versions and CLIP's name before 2022. */
 function family(raw: RawConfig, file: string): "CLIP" | "Llava" {
   const type = raw.image_processor_type ?? raw.feature_extractor_type ?? "CLIPImageProcessor";
   const match = /^(CLIP|Llava)(?:ImageProcessor(?:Fast|Pil)?|FeatureExtractor)$/.exec(type);

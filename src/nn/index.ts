@@ -11,7 +11,7 @@ export { makeRoute, type Route } from "./multiway.js";
 export { LayerNorm, RmsNorm } from "./norm.js";
 export { fanIn, mapSource, Params, randomSource, type Init, type InitTable, type ParamSource } from "./params.js";
 export { patchRows, type PatchGrid } from "./patches.js";
-export { insertRows } from "./place-features.js";
+export { insertRows } from "./image-features.js";
 export { Recomputation, segment } from "./recompute.js";
 export { applyRope, inverseFrequencies, ropeTable, sectionedRopeTable, type Rope } from "./rope.js";
 export { VocabularyMatrix } from "./vocabulary.js";

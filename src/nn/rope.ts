@@ -31,7 +31,7 @@ export function inverseFrequencies(headDim: number, theta: number): Float32Array
  */
 export function ropeTable(positions: Tensor, frequencies: Float32Array, dtype: DType): Rope {
   const factors = fromTypedArray(frequencies, [frequencies.length], { device: positions.device });
-  return turns(positions.to("float32").unsqueeze(-1).mul(factors), dtype);
+  return cosSin(positions.to("float32").unsqueeze(-1).mul(factors), dtype);
 }
 
 /**
@@ -52,11 +52,11 @@ export function sectionedRopeTable(
   const axisOf = sections.flatMap((size, section) => new Array<bigint>(size).fill(BigInt(section % axes)));
   const index = fromTypedArray(BigInt64Array.from(axisOf), [axisOf.length], { device });
   const factors = fromTypedArray(frequencies, [frequencies.length], { device });
-  return turns(positions.to("float32").permute(1, 2, 0).indexSelect(-1, index).mul(factors), dtype);
+  return cosSin(positions.to("float32").permute(1, 2, 0).indexSelect(-1, index).mul(factors), dtype);
 }
 
 /** @param flat angles `[batch or 1, T, headDim / 2]` */
-function turns(flat: Tensor, dtype: DType): Rope {
+function cosSin(flat: Tensor, dtype: DType): Rope {
   const angles = flat.unsqueeze(1);
   const [cos, sin] = [angles.cos().to(dtype), angles.sin().to(dtype)];
   return { cos: cat([cos, cos], -1), sin: cat([sin.neg(), sin], -1) };

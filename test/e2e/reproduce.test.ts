@@ -1,4 +1,4 @@
-/** `reproduce --run` on the studio: a twin written, a small model trained by the table's recipe, evaluated, and found again. */
+/** `reproduce --run` on the studio: a synthetic copy written, a small model trained by the table's recipe, evaluated, and found again. */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

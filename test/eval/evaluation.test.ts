@@ -207,12 +207,12 @@ test("pictures go by id, path, file name or stem; what fits none is counted, wha
   const [a, b, c] = samples as [Sample, Sample, Sample];
   const found = await read(`Name , Prediction\n${a.id},2\nelsewhere/p1.jpg,3\n${c.image},4\nstranger.png,1\n`);
   assert.deepEqual(found.predictions.slice(0, 4).map(({ predicted: { score } }) => score), [2, 3, 4, null]); // prettier-ignore
-  assert.deepEqual([found.unmatched, found.stranger], [1, "stranger.png"]);
+  assert.deepEqual([found.unmatched, found.unmatchedId], [1, "stranger.png"]);
   assert.deepEqual(found.predictions[3]?.error?.code, "MISSING");
   await assert.rejects(read(`id,score\n${a.id},2\n${a.image},3\n`), /row 2: .* stands there twice/);
-  const twins = [a, { ...b, id: "other", image: `other/${a.image.split("/").at(-1)}` }];
-  await assert.rejects(read("id,score\np0,2\n", twins), /row 1: p0 may be p0\.png or other; name pictures by/);
-  const byId = await read("id,score\nother,2\n", twins);
+  const sameNames = [a, { ...b, id: "other", image: `other/${a.image.split("/").at(-1)}` }];
+  await assert.rejects(read("id,score\np0,2\n", sameNames), /row 1: p0 may be p0\.png or other; name pictures by/);
+  const byId = await read("id,score\nother,2\n", sameNames);
   assert.deepEqual(byId.predictions.map(({ predicted: { score } }) => score), [null, 2]); // prettier-ignore
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
 import { generate, generateStream, generateWithLogits, type Prompt } from "../../src/generation/index.js";
-import { keepTopK, keepTopP, penalize, warp } from "../../src/generation/choose.js";
+import { keepTopK, keepTopP, penalize, warp } from "../../src/generation/sampler.js";
 import type { LlavaModel } from "../../src/models/llava/index.js";
 import { aten, liveTensors, noGrad, scope, tensor, zeros, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";

@@ -103,7 +103,7 @@ test("runs are found by what their summaries say; the latest counts; the rest is
   const { stdout, stderr } = await run("reproduce", "table6", "--runs", folder, "--json");
   assert.match(
     stderr,
-    /^note: .*other is of no data set of the paper.*\nnote: .*part is of no data set.*\nnote: 1 of 4 runs are left out, being on the studio's twins.*\n$/,
+    /^note: .*other is of no data set of the paper.*\nnote: .*part is of no data set.*\nnote: 1 of 4 runs are left out, being on the studio's synthetic copies.*\n$/,
   );
   const { rows, needs } = JSON.parse(stdout) as JsonTable;
   const [baseline, without, ours] = rows;
@@ -122,7 +122,7 @@ test("runs are found by what their summaries say; the latest counts; the rest is
   assert.equal(needs[0]?.command, "roc4mllm eval --data AVA/ --model CHECKPOINT --out RUNS/ava-mplug_owl2-direct");
 });
 
-test("--studio takes the twins' runs only, and makes no difference to the published", async (t) => {
+test("--studio takes the synthetic copies' runs only, and makes no difference to the published", async (t) => {
   const folder = await runsFolder(t, {
     real: { data: "AVA", strategy: "roc" },
     twin: { data: "AVA", strategy: "roc", studio: true, family: "llava" },
@@ -132,12 +132,12 @@ test("--studio takes the twins' runs only, and makes no difference to the publis
   const cells = table.rows.map(({ cells: [first] }) => first);
   assert.deepEqual(cells.map((cell) => cell?.ours?.run.split("/").at(-1)), ["studio", undefined, "twin"]); // prettier-ignore
   assert.deepEqual(cells.map((cell) => cell?.difference), [null, null, null]); // prettier-ignore
-  assert.match(table.needs[1]?.text ?? "", /AVA \(the studio's twin\), and a checkpoint of LLaVA 1\.5/);
+  assert.match(table.needs[1]?.text ?? "", /AVA \(the studio's synthetic copy\), and a checkpoint of LLaVA 1\.5/);
   assert.match(table.needs[1]?.command ?? "", /--data STUDIO\/ava\//);
   const { stdout } = await run("reproduce", "table6", "--runs", folder, "--studio", "--backbone", "llava");
   assert.match(
     stdout,
-    /Ours: on the studio's twins of the data sets, which do not compare.*LLaVA 1\.5 in place of mPLUG-Owl2\.\n/,
+    /Ours: on the studio's synthetic copies of the data sets, which do not compare.*LLaVA 1\.5 in place of mPLUG-Owl2\.\n/,
   );
 });
 
@@ -175,8 +175,8 @@ test("a registry's entry that its folder contradicts is refused by name, not put
     [{ ...para, strategy: "level" }, /its strategy is roc, not level/],
     [{ ...para, backbone: "llava" }, /its backbone is mplug_owl2, not llava/],
     [{ ...para, folder: "part" }, /of the first 5 pictures only/],
-    [{ ...para, folder: "twin" }, /it is of the studio's twin \("studio": true\)/],
-    [{ ...para, studio: true }, /it is not of the studio's twin/],
+    [{ ...para, folder: "twin" }, /it is of the studio's synthetic copy \("studio": true\)/],
+    [{ ...para, studio: true }, /it is not of the studio's synthetic copy/],
   ] as const) {
     await writeFile(join(folder, "runs.json"), JSON.stringify({ runs: [entry] }));
     for (const command of [["reproduce", "table4"], ["leaderboard"]]) {
@@ -243,7 +243,7 @@ test("the leaderboard: sorted, with sources, ours marked, the studio's left out"
     twin: { data: "AVA", strategy: "direct", studio: true },
   });
   const { stdout, stderr } = await run("leaderboard", "--dataset", "ava", "--runs", folder);
-  assert.match(stderr, /note: 1 of \d runs are left out, being on the studio's twins of the data sets\n/);
+  assert.match(stderr, /note: 1 of \d runs are left out, being on the studio's synthetic copies of the data sets\n/);
   assert.match(stdout, /^AVA\n/);
   assert.match(stdout, /\n {2}3 ROC4MLLM +0\.833 +0\.832 +0\.319 +ROC4MLLM, AAAI 2026, Table 1\n/);
   assert.match(stdout, / 1 RvTC with Qwen2-VL-2B .*second-hand, not checked at the source/);

@@ -10,7 +10,7 @@ import { RocError } from "../../src/errors.js";
 import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/data/collate.js";
-import { Feed } from "../../src/train/loop/feed.js";
+import { DataLoader } from "../../src/train/loop/data-loader.js";
 import { flipHorizontally, PixelCache } from "../../src/train/data/pixels.js";
 import { precisionOf } from "../../src/train/loop/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
@@ -144,7 +144,7 @@ test("of a batch of many pictures no more than four are decoded at once", async 
     split: "train",
   }));
   const options = { seed: 1, batchSize: 50, accumulation: 2, flip: false, groupByLength: false };
-  const feed = new Feed({ samples, pixels, length: () => 1, rank: 0, ranks: 1 }, options);
+  const feed = new DataLoader({ samples, pixels, length: () => 1, rank: 0, ranks: 1 }, options);
   const steps = [await feed.take(0, 1), await feed.take(1)];
   const shown = steps.flat().flatMap((batch) => batch.pictures());
   assert.equal(shown.length, 200);

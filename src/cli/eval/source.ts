@@ -181,7 +181,13 @@ export async function fromFile(
   if (!fresh && (await exists(partial)))
     throw new RocError("USAGE", `${partial} is of an interrupted evaluation of a model. ${REMEDY}`);
   const options = { idColumn, scoreColumn, scale: predictionsScale };
-  const { predictions, notes, unmatched, stranger, columns } = await readSystem(file, data, samples, options);
+  const {
+    predictions,
+    notes,
+    unmatched,
+    unmatchedId: stranger,
+    columns,
+  } = await readSystem(file, data, samples, options);
   const own = { predictions: await digestFile(file), columns, ...(predictionsScale && { predictionsScale }) };
   const settings = { kind: "predictions", ...own, ...dataSettings(wanted), version: packageVersion() };
   if (!fresh) await checkFinished(out, settings);

@@ -2,14 +2,14 @@
 import { Command } from "commander";
 import type { CommandFactory } from "../shared/program.js";
 
-interface Door {
+interface Subcommand {
   /** For the help, which imports no door: several of them load libtorch. */
   readonly description: string;
   readonly load: () => Promise<CommandFactory>;
 }
 
 /** Every door, in the order of `inspect --help`. A new one: a file beside this one, and an entry here. */
-const DOORS: Readonly<Record<string, Door>> = {
+const DOORS: Readonly<Record<string, Subcommand>> = {
   forward: {
     description: "one forward, its losses and gradients",
     load: async () => (await import("./model.js")).inspectForwardCommand,
@@ -46,10 +46,10 @@ const DOORS: Readonly<Record<string, Door>> = {
  */
 export async function importInspect(args: readonly string[]): Promise<CommandFactory> {
   const named = args.find((arg) => Object.hasOwn(DOORS, arg));
-  const door = named === undefined ? undefined : await DOORS[named]?.load();
+  const subcommand = named === undefined ? undefined : await DOORS[named]?.load();
   return (context) => {
     const group = new Command("inspect").description("hold single parts against other implementations");
-    if (door) return group.addCommand(door(context));
+    if (subcommand) return group.addCommand(subcommand(context));
     for (const [name, { description }] of Object.entries(DOORS)) group.command(name).description(description);
     return group;
   };

@@ -1,4 +1,4 @@
-/** What `reproduce --run` does about cells that no run fills: writes the twin, trains by the table's recipe, evaluates. */
+/** What `reproduce --run` does about cells that no run fills: writes the synthetic copy, trains by the table's recipe, evaluates. */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -11,7 +11,7 @@ import { evalCommand } from "../eval/eval.js";
 import type { Context } from "../shared/io.js";
 import { packageVersion } from "../shared/program.js";
 import { trainCommand } from "../train/train.js";
-import { writeTwin } from "./twins.js";
+import { writeSynthetic } from "./synthetic.js";
 
 /** The paper's recipe by data set, texts and backbone (compiled files are in dist/src/cli/studies/). */
 const CONFIGS = fileURLToPath(new URL("../../../../configs/base", import.meta.url));
@@ -26,13 +26,13 @@ const BACKBONE_FILES: Readonly<Record<Backbone, string>> = {
 export interface RunOptions {
   /** Folder that all of it goes to; runs lie in `runs/` there. */
   readonly work: string;
-  /** Folder of the data sets, each in one of the name that the paper gives it; undefined: the studio's twins. */
+  /** Folder of the data sets, each in one of the name that the paper gives it; undefined: the studio's synthetic copies. */
   readonly data?: string | undefined;
   /** Small checkpoints to start from on the studio, by family. */
   readonly bases: ReadonlyMap<string, string>;
   /** Takes the place of mPLUG-Owl2. */
   readonly backbone?: Backbone | undefined;
-  /** Pictures of a twin, and epochs on it. */
+  /** Pictures of a synthetic copy, and epochs on it. */
   readonly pictures: number;
   readonly epochs: number;
   readonly seed: number;
@@ -106,15 +106,15 @@ function madeFile(cell: Cell, { work }: RunOptions): string {
   return join(work, "configs", `${nameOf(cell)}.made.json`);
 }
 
-/** All that a run is made with: the training's configuration, the checkpoint that it starts from, the twin's pictures. */
+/** All that a run is made with: the training's configuration, the checkpoint that it starts from, the synthetic copy's pictures. */
 async function madeWith(cell: Cell, options: RunOptions): Promise<Settings> {
   // Places and names may change: what lies there counts.
   const { extends: _, out: __, model: ___, data, ...recipe } = configOf(cell, options);
   const base = options.bases.get(cell.backbone);
   const { pictures, seed } = options;
   const { digestCheckpoint } = await import("../../engine/identity.js");
-  const twin = { pictures, seed, ...(base !== undefined && { base: await digestCheckpoint(base) }) };
-  const from = options.data === undefined ? twin : { data: resolve(dataFolder(cell.dataset, options)) };
+  const syntheticCopy = { pictures, seed, ...(base !== undefined && { base: await digestCheckpoint(base) }) };
+  const from = options.data === undefined ? syntheticCopy : { data: resolve(dataFolder(cell.dataset, options)) };
   return { ...recipe, validation: data["validation"] ?? null, ...from, version: packageVersion() };
 }
 
@@ -176,11 +176,11 @@ function dataFolder(dataset: DatasetKey, { data, work }: RunOptions): string {
   return data === undefined ? join(work, "studio", dataset) : join(data, FOLDERS[dataset]);
 }
 
-/** The folder of a data set; on the studio its twin, which is written where it is not there. */
+/** The folder of a data set; on the studio its synthetic copy, which is written where it is not there. */
 async function dataOf(dataset: DatasetKey, options: RunOptions, context: Context): Promise<string> {
   const { data, pictures, seed } = options;
   const folder = dataFolder(dataset, options);
-  if (data === undefined) await writeTwin(dataset, folder, { count: pictures, seed }, context);
+  if (data === undefined) await writeSynthetic(dataset, folder, { count: pictures, seed }, context);
   return folder;
 }
 

@@ -41,7 +41,7 @@ with which strategy and by which family they were made, or a registry of them ($
 
 A cell that no run fills says what it needs, with the command that makes it. --run makes what it can: it trains by the
 table's recipe (configs/), evaluates, and prints the table; stopped anywhere, the same command goes on. With --studio it
-writes small twins of the data sets and starts from the demo weights, a LLaVA that stands in for mPLUG-Owl2: a rehearsal of
+writes small synthetic copies of the data sets and starts from the demo weights, a LLaVA that stands in for mPLUG-Owl2: a rehearsal of
 the whole path, whose figures say nothing about the published ones.
 
 Examples:
@@ -59,7 +59,7 @@ export function reproduceCommand(context: Context): Command {
       "--runs <path>",
       `folder of run folders, or a registry of them (default: ${RUNS_FOLDER}, where it is there)`,
     )
-    .option("--studio", "ours on the studio's twins of the data sets")
+    .option("--studio", "ours on the studio's synthetic copies of the data sets")
     .addOption(
       new Option("--backbone <name>", "ours by this family in place of mPLUG-Owl2").choices(Object.keys(BACKBONES)),
     )
@@ -79,8 +79,8 @@ export function reproduceCommand(context: Context): Command {
       several,
       [],
     )
-    .option("--pictures <n>", "of --run --studio: pictures of a twin", whole(50), 400)
-    .option("--epochs <n>", "of --run --studio: on a twin", number(0.01), 4)
+    .option("--pictures <n>", "of --run --studio: pictures of a synthetic copy", whole(50), 400)
+    .option("--epochs <n>", "of --run --studio: on a synthetic copy", number(0.01), 4)
     .option("--seed <n>", "of --run --studio: of pictures and training", whole(0), 0)
     .addHelpText("after", HELP)
     .action((name: string, flags: Flags) => reproduce(name, flags, context));
@@ -126,7 +126,7 @@ export function noteOthers(runs: FoundRuns["runs"], studio: boolean, io: Context
   if (others === 0) return;
   const what = studio
     ? "the data sets themselves; leave --studio away for these"
-    : "the studio's twins of the data sets";
+    : "the studio's synthetic copies of the data sets";
   io.stderr.write(`note: ${others} of ${runs.length} runs are left out, being on ${what}\n`);
 }
 

@@ -5,7 +5,7 @@
 import { attention, LayerNorm, Linear, SEES_ALL, type Init, type Params } from "../../nn/index.js";
 import { cat, type Tensor } from "../../torch/index.js";
 import type { AbstractorConfig } from "./config.js";
-import { patchPlaces, queryPlaces } from "./positions.js";
+import { patchPositions, queryPositions } from "./positions.js";
 
 /** PyTorch's default, which the reference leaves its outer norms with; only the one inside the MLP has the config's. */
 const OUTER_EPS = 1e-5;
@@ -14,7 +14,7 @@ const OUTER_EPS = 1e-5;
 const STD = 0.02;
 
 /** The tables of places as parameters start: every layer has its own, all alike. */
-interface Places {
+interface Positions {
   readonly queries: Init;
   readonly patches: Init;
 }
@@ -23,28 +23,28 @@ class CrossAttention {
   readonly #query: Linear;
   readonly #key: Linear;
   readonly #value: Linear;
-  readonly #queryPlaces: Tensor;
-  readonly #patchPlaces: Tensor;
+  readonly #queryPositions: Tensor;
+  readonly #patchPositions: Tensor;
 
   constructor(
     params: Params,
-    places: Places,
+    positions: Positions,
     private readonly config: AbstractorConfig,
   ) {
     const { hiddenSize: size, queries, grid } = config;
     this.#query = new Linear(params.at("query"), size, size, { bias: true });
     this.#key = new Linear(params.at("key"), size, size, { bias: true });
     this.#value = new Linear(params.at("value"), size, size, { bias: true });
-    this.#queryPlaces = params.get("q_pos_embed", [queries, size], places.queries);
-    this.#patchPlaces = params.get("k_pos_embed", [1 + grid * grid, size], places.patches);
+    this.#queryPositions = params.get("q_pos_embed", [queries, size], positions.queries);
+    this.#patchPositions = params.get("k_pos_embed", [1 + grid * grid, size], positions.patches);
   }
 
   /** @param queries `[images, queries, hiddenSize]`, as what is returned; `rows`: they and the picture's behind them */
   forward(queries: Tensor, rows: Tensor): Tensor {
     const { heads, hiddenSize } = this.config;
     // The tables are fixed: no gradient reaches them.
-    const ofQueries = this.#queryPlaces.detach().to(rows.dtype);
-    const ofRows = cat([ofQueries, this.#patchPlaces.detach().to(rows.dtype)], 0);
+    const ofQueries = this.#queryPositions.detach().to(rows.dtype);
+    const ofRows = cat([ofQueries, this.#patchPositions.detach().to(rows.dtype)], 0);
     const split = (x: Tensor): Tensor => x.view(x.size(0), x.size(1), heads, hiddenSize / heads).transpose(1, 2);
     const q = split(this.#query.forward(queries.add(ofQueries)));
     const k = split(this.#key.forward(rows.add(ofRows)));
@@ -79,12 +79,12 @@ class AbstractorLayer {
   readonly #mlpNorm: LayerNorm;
   readonly #mlp: GatedMlp;
 
-  constructor(params: Params, places: Places, config: AbstractorConfig) {
+  constructor(params: Params, positions: Positions, config: AbstractorConfig) {
     const { hiddenSize: size, layers } = config;
     const output = params.at("output");
     this.#queryNorm = new LayerNorm(params.at("norm1"), size, OUTER_EPS);
     this.#rowNorm = new LayerNorm(params.at("normk"), size, OUTER_EPS);
-    this.#attention = new CrossAttention(params.at("attention"), places, config);
+    this.#attention = new CrossAttention(params.at("attention"), positions, config);
     const init = { std: (size * 2 * layers) ** -0.5 };
     this.#out = new Linear(output.at("out_proj"), size, size, { bias: true, init });
     this.#mlpNorm = new LayerNorm(output.at("norm2"), size, OUTER_EPS);
@@ -113,12 +113,12 @@ export class Abstractor {
   ) {
     const { queries, hiddenSize, layers, grid, outputSize } = config;
     this.#queries = params.get("query_embeds", [1, queries, hiddenSize], { std: STD });
-    const places = {
-      queries: { table: once(() => queryPlaces(queries, hiddenSize)) },
-      patches: { table: once(() => patchPlaces(grid, hiddenSize)) },
+    const positions = {
+      queries: { table: once(() => queryPositions(queries, hiddenSize)) },
+      patches: { table: once(() => patchPositions(grid, hiddenSize)) },
     };
     const at = (layer: number): Params => params.at("encoder", "layers", layer, "crossattention");
-    this.#layers = Array.from({ length: layers }, (_, i) => new AbstractorLayer(at(i), places, config));
+    this.#layers = Array.from({ length: layers }, (_, i) => new AbstractorLayer(at(i), positions, config));
     this.#project = new Linear(params.at("visual_fc"), hiddenSize, outputSize, { bias: true });
     this.#closing = params.get("vit_eos", [1, 1, outputSize], { std: STD });
   }

@@ -8,7 +8,7 @@ export { CONVERSATIONS, promptIds, type Conversation } from "./conversation.js";
 export { loadMplugOwl2 } from "./load.js";
 export { IMAGE_ID } from "../types.js";
 export { createMplugOwl2, MplugOwl2Model } from "./model.js";
-export { patchPlaces, queryPlaces } from "./positions.js";
+export { patchPositions as patchPlaces, queryPositions as queryPlaces } from "./positions.js";
 export {
   createMplugOwl2Processor,
   loadMplugOwl2Processor,

@@ -24,7 +24,7 @@ function rows(places: readonly number[], size: number): Float32Array {
 }
 
 /** Places of the queries, `[queries, size]`. */
-export function queryPlaces(queries: number, size: number): Float32Array {
+export function queryPositions(queries: number, size: number): Float32Array {
   return rows(
     Array.from({ length: queries }, (_, i) => i),
     size,
@@ -35,7 +35,7 @@ export function queryPlaces(queries: number, size: number): Float32Array {
  * Places of the vision tower's rows, `[1 + grid², size]`: zeros for the class token, then the patches row by row, the
  * first half of each saying the column and the second the row.
  */
-export function patchPlaces(grid: number, size: number): Float32Array {
+export function patchPositions(grid: number, size: number): Float32Array {
   const half = size / 2;
   const sides = rows(
     Array.from({ length: grid }, (_, i) => i),

@@ -63,10 +63,10 @@ function sequencePositions(
   start: number,
 ): number[] {
   const positions: number[] = [];
-  let here = start;
+  let position = start;
   while (positions.length < 3 * ids.length) {
     const i = positions.length / 3;
-    if (!isVisual(ids[i] ?? 0)) positions.push(here, here, here++);
+    if (!isVisual(ids[i] ?? 0)) positions.push(position, position, position++);
     else {
       const grid = grids.next().value;
       if (!grid) throw mismatch("the token ids have room for more pictures than are given");
@@ -77,9 +77,9 @@ function sequencePositions(
       }
       for (let row = 0; row < rows.length; row++) {
         const [frame, inside] = [Math.floor(row / (height * width)), row % (height * width)];
-        positions.push(here + frame, here + Math.floor(inside / width), here + (inside % width));
+        positions.push(position + frame, position + Math.floor(inside / width), position + (inside % width));
       }
-      here += Math.max(height, width);
+      position += Math.max(height, width);
     }
   }
   return positions;

@@ -75,7 +75,7 @@ export class Qwen2Vision {
   forward(patches: Tensor, grids: readonly Grid[]): Tensor {
     checkGrids(patches.shape, grids, this.#patchValues, this.config.merge);
     const rows = linear(patches, this.#patchEmbedding.flatten(1), null);
-    const rope = this.#places(grids, patches.device);
+    const rope = this.#rotaryTable(grids, patches.device);
     const spans = spansOf(grids);
     let hidden = rows.unsqueeze(0);
     for (const layer of this.#layers) hidden = layer.forward(hidden, rope, spans);
@@ -83,9 +83,9 @@ export class Qwen2Vision {
   }
 
   /** In float32 whatever the model's dtype, as the reference turns q and k. */
-  #places(grids: readonly Grid[], device: string): Rope {
-    const places = placesOf(grids, this.config.merge);
-    const positions = fromTypedArray(places, [2, 1, places.length / 2], { device });
+  #rotaryTable(grids: readonly Grid[], device: string): Rope {
+    const flat = positionsOf(grids, this.config.merge);
+    const positions = fromTypedArray(flat, [2, 1, flat.length / 2], { device });
     const half = this.#frequencies.length / 2;
     return sectionedRopeTable(positions, this.#frequencies, [half, half], "float32");
   }
@@ -103,23 +103,23 @@ export function spansOf(grids: readonly Grid[]): RowSpan[] {
 }
 
 /** Row and column of every patch, `[2, patches]`, block by block as the patches stand. */
-export function placesOf(grids: readonly Grid[], merge: number): Int32Array {
+export function positionsOf(grids: readonly Grid[], merge: number): Int32Array {
   const patches = grids.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
-  const places = new Int32Array(2 * patches);
+  const positions = new Int32Array(2 * patches);
   let at = 0;
   for (const [frames, height, width] of grids) {
     for (let frame = 0; frame < frames; frame++) {
       for (let top = 0; top < height; top += merge) {
         for (let left = 0; left < width; left += merge) {
           for (let inside = 0; inside < merge ** 2; inside++, at++) {
-            places[at] = top + Math.floor(inside / merge);
-            places[patches + at] = left + (inside % merge);
+            positions[at] = top + Math.floor(inside / merge);
+            positions[patches + at] = left + (inside % merge);
           }
         }
       }
     }
   }
-  return places;
+  return positions;
 }
 
 function checkGrids([found = 0, size]: readonly number[], grids: readonly Grid[], values: number, merge: number): void {

@@ -51,7 +51,7 @@ export interface Need {
 
 export interface ComparedTable {
   readonly table: PublishedTable;
-  /** Ours are of the studio's twins of the data sets, and do not compare with the published figures. */
+  /** Ours are of the studio's synthetic copies of the data sets, and do not compare with the published figures. */
   readonly studio: boolean;
   /** Our rows' family, where it stands in for the paper's mPLUG-Owl2. */
   readonly backbone: Backbone | null;
@@ -138,7 +138,7 @@ class Needs {
   }
 
   #needOf({ backbone, strategy, comments }: RowSystem, dataset: DatasetKey): Omit<Need, "mark"> {
-    const data = `${DATASETS[dataset]}${this.studio ? " (the studio's twin)" : ""}`;
+    const data = `${DATASETS[dataset]}${this.studio ? " (the studio's synthetic copy)" : ""}`;
     const from = `roc4mllm eval --data ${this.studio ? `STUDIO/${dataset}` : DATASETS[dataset]}/`;
     if (!backbone || !strategy) {
       const text = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;

@@ -71,7 +71,7 @@ export function publishedEntries(): LeaderboardEntry[] {
   return [...printed, ...later];
 }
 
-/** Our runs on the data sets themselves; those on the studio's twins do not compare. */
+/** Our runs on the data sets themselves; those on the studio's synthetic copies do not compare. */
 export function ownEntries(runs: readonly Run[]): LeaderboardEntry[] {
   return runs.flatMap(({ dataset, folder, studio, system, summary }) => {
     const { srcc, plcc, mae } = summary.overall;

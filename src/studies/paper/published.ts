@@ -168,13 +168,13 @@ const TABLE4: PublishedTable = {
   ],
 };
 
-const ALONE = "Score Prediction";
+const ONE_METRIC = "Score Prediction";
 const WITH_COMMENTS = "Score Prediction & Comments Generation";
 
 /** A row of Table 5: three scores (each with its change where comments are written), CIDEr and SPICE. */
 function task(system: RowSystem, cells: readonly string[]): TableRow {
   const base = system.strategy === "roc" ? `${system.method} + ROC4MLLM` : system.method;
-  return { ...system, label: base, group: system.comments ? WITH_COMMENTS : ALONE, cells };
+  return { ...system, label: base, group: system.comments ? WITH_COMMENTS : ONE_METRIC, cells };
 }
 
 function alone(system: RowSystem, cells: string): TableRow {
@@ -195,7 +195,7 @@ const TABLE5: PublishedTable = {
     "Results of representative MLLMs for predicting scores alone and for simultaneously predicting scores and generating " +
     "text. Most methods, except ours, show reduced score prediction performance due to interference between scores and text.",
   columns: [
-    ...scores("ava-captions", ALONE, ["srcc", "plcc", "mae"]),
+    ...scores("ava-captions", ONE_METRIC, ["srcc", "plcc", "mae"]),
     ...scores("ava-captions", "Comments Generation", ["cider", "spice"]),
   ],
   rows: [

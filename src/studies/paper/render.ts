@@ -24,9 +24,9 @@ function labelOf({ label, metric }: TableRow): string {
 
 /** The caption, and of what ours are. */
 function captionOf({ table, studio, backbone }: ComparedTable): string {
-  const twin = studio ? " Ours: on the studio's twins of the data sets, which do not compare with the published figures." : ""; // prettier-ignore
+  const syntheticCopy = studio ? " Ours: on the studio's synthetic copies of the data sets, which do not compare with the published figures." : ""; // prettier-ignore
   const stand = backbone ? ` Ours: ${BACKBONES[backbone]} in place of mPLUG-Owl2.` : "";
-  return `${table.caption}${twin}${stand}`;
+  return `${table.caption}${syntheticCopy}${stand}`;
 }
 
 /** Lines of a cell: as printed; then ours with the difference, and the interval; or the mark of what is missing. */

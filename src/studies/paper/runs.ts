@@ -24,7 +24,7 @@ const entrySchema = z
     backbone: z.enum(names(BACKBONES)).optional(),
     strategy: z.enum(STRATEGY_NAMES).optional(),
     comments: z.boolean().optional(),
-    /** On the studio's twin of the data set. */
+    /** On the studio's synthetic copy of the data set. */
     studio: z.boolean().optional(),
   })
   .refine(({ method, backbone, strategy }) => method !== undefined || (backbone && strategy), {
@@ -100,7 +100,8 @@ function checkEntry(
   const own = STRATEGY_NAMES.find((name) => name === method?.strategy);
   const wrong = [
     known !== undefined && known !== dataset && `its data set is ${data}, not ${DATASETS[dataset]}`,
-    isStudio(provenance) !== studio && `it is ${studio ? "not " : ""}of the studio's twin ("studio": ${!studio})`,
+    isStudio(provenance) !== studio &&
+      `it is ${studio ? "not " : ""}of the studio's synthetic copy ("studio": ${!studio})`,
     split !== "test" && `it is of the split "${split}", not "test"`,
     limit !== undefined && `it is of the first ${limit} pictures only`,
     backbone && family && backbone !== family && `its backbone is ${family}, not ${backbone}`,

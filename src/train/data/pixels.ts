@@ -40,7 +40,7 @@ export class PixelCache {
   readonly #kept = new Map<string, RgbImage>();
   readonly #unusable = new Map<string, UnusablePicture>();
   readonly #options: PixelCacheOptions;
-  readonly #turns = new Turns(AT_ONCE);
+  readonly #decoding = new ConcurrencyLimit(AT_ONCE);
   #bytes = 0;
 
   constructor(options: PixelCacheOptions) {
@@ -72,7 +72,7 @@ export class PixelCache {
   async #one(file: string): Promise<RgbImage> {
     const kept = this.#kept.get(file);
     if (kept !== undefined) return kept;
-    const image = await this.#turns.take(() => this.#decode(file));
+    const image = await this.#decoding.take(() => this.#decode(file));
     const { length } = image.data;
     if (!this.#kept.has(file) && this.#bytes + length <= (this.#options.limit ?? DEFAULT_LIMIT)) {
       this.#kept.set(file, image);
@@ -93,7 +93,7 @@ export class PixelCache {
 }
 
 /** Lets a number of tasks run at once; the others wait for their turn, in order. */
-class Turns {
+class ConcurrencyLimit {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 

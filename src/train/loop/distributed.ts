@@ -10,7 +10,7 @@ import type { GroupOptions, ProcessGroup } from "../../torch/index.js";
 import type { Trained } from "../optim/groups.js";
 
 /** The processes that train together, as the loop sees them. Every one calls the same functions in the same order. */
-export interface Peers {
+export interface TrainingGroup {
   readonly rank: number;
   readonly size: number;
   /** Sums over the processes. */
@@ -27,7 +27,7 @@ export interface Peers {
 }
 
 /** A process that trains by itself. */
-export const ALONE: Peers = {
+export const SINGLE_PROCESS: TrainingGroup = {
   rank: 0,
   size: 1,
   total: (values) => [...values],
@@ -39,7 +39,7 @@ export const ALONE: Peers = {
 };
 
 /** The processes of a group. */
-export class DataParallel implements Peers {
+export class DataParallel implements TrainingGroup {
   readonly rank: number;
   readonly size: number;
   readonly #group: ProcessGroup;

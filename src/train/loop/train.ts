@@ -18,12 +18,12 @@ import { applyThreads, getNumThreads, scope, setFlag, threadsWorth, type Process
 import { openSafetensors, saveSafetensors } from "../../weights/index.js";
 import { readingState, saveState, stepFolder, type SavedState, type TrainerState } from "../run/checkpoint.js";
 import { checkFinite, clipNorm, notFinite } from "../optim/clip.js";
-import { alignWeights, ALONE, DataParallel, type Peers } from "./distributed.js";
+import { alignWeights, SINGLE_PROCESS, DataParallel, type TrainingGroup } from "./distributed.js";
 import { ReplicatedAdamW, ShardedAdamW } from "../optim/distributed-optimizer.js";
 import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "../events.js";
 import type { TrainEvent, ValidationEvent } from "../events.js";
 import { checkStart, stepError } from "./faults.js";
-import { Feed, type MicroBatch } from "./feed.js";
+import { DataLoader, type MicroBatch } from "./data-loader.js";
 import { parameterGroups, trainedParameters, type Trained } from "../optim/groups.js";
 import type { LossCounts, Objective } from "./objective.js";
 import { AdamW, gradientOf, type Optimizer } from "../optim/adamw.js";
@@ -88,10 +88,10 @@ export async function* train(task: TrainTask, options: TrainOptions): AsyncGener
 class Trainer {
   readonly #task: TrainTask;
   readonly #options: TrainOptions;
-  readonly #feed: Feed;
+  readonly #loader: DataLoader;
   readonly #trained: readonly Trained[];
   readonly #optimizer: Optimizer;
-  readonly #peers: Peers;
+  readonly #peers: TrainingGroup;
   readonly #startedAt = performance.now();
   readonly #threadsBefore = getNumThreads();
   readonly #startStep: number;
@@ -120,7 +120,10 @@ class Trainer {
     this.#task = task;
     this.#options = options;
     const { length = commentLength, train: samples, pixels, group } = task;
-    this.#feed = new Feed({ samples, pixels, length, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 }, options);
+    this.#loader = new DataLoader(
+      { samples, pixels, length, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 },
+      options,
+    );
     this.#step = this.#startStep = state?.step ?? 0;
     this.#totalSteps = state?.totalSteps ?? options.steps;
     this.#best = state?.best ?? null;
@@ -132,7 +135,7 @@ class Trainer {
     this.#trained = trainedParameters(task.model, options, task.adapters);
     this.#optimizer = optimizerOf(this.#trained, options, group);
     for (const { parameter } of this.#trained) parameter.requiresGrad_();
-    this.#peers = group ? new DataParallel(group, this.#trained) : ALONE;
+    this.#peers = group ? new DataParallel(group, this.#trained) : SINGLE_PROCESS;
     setFlag("keepFreedMemory", true);
     if (task.model.device === "cpu") setFlag("deterministic", true);
   }
@@ -228,7 +231,7 @@ class Trainer {
     await setImmediate();
     this.#startedStepAt = performance.now();
     const last = this.#step + 1 === this.#totalSteps;
-    const [batches, error] = await this.#feed.take(this.#step, last ? undefined : this.#step + 1).then(
+    const [batches, error] = await this.#loader.take(this.#step, last ? undefined : this.#step + 1).then(
       (taken) => [taken, undefined] as const,
       (reason: unknown) => [[], reason] as const,
     );
@@ -247,7 +250,7 @@ class Trainer {
   async #advance(batches: readonly MicroBatch[]): Promise<StepEvent> {
     const { accumulation, batchSize } = this.#options;
     const start = this.#startedStepAt;
-    const { epoch } = this.#feed.at(this.#step);
+    const { epoch } = this.#loader.at(this.#step);
     const { loss = NaN, ...terms } = this.#accumulate(batches);
     const learningRate = this.#learningRate();
     const gradientNorm = this.#update(loss, learningRate);
@@ -412,7 +415,7 @@ class Trainer {
   }
 
   #state(): TrainerState {
-    const { epoch, batch } = this.#feed.at(this.#step);
+    const { epoch, batch } = this.#loader.at(this.#step);
     return {
       step: this.#step,
       totalSteps: this.#totalSteps,

@@ -45,7 +45,7 @@ export function warp(logits: Tensor, { temperature = 1, topK, topP = 1 }: Sampli
 }
 
 /** Chooses the next tokens of a batch; remembers which tokens every row holds, and where its random numbers are. */
-export class Chooser {
+export class Sampler {
   readonly #seen: Uint8Array | undefined;
   readonly #streams: readonly Random[];
 

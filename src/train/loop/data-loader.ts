@@ -8,7 +8,7 @@ import type { Picture } from "./objective.js";
 import type { TrainOptions } from "../options.js";
 import { flipHorizontally, type PixelCache } from "../data/pixels.js";
 
-export interface FeedParts {
+export interface DataLoaderParts {
   readonly samples: readonly Sample[];
   readonly pixels: PixelCache;
   /** Length of a sample in any unit, for batches of like length. */
@@ -30,12 +30,12 @@ export interface MicroBatch {
 type Options = Pick<TrainOptions, "seed" | "batchSize" | "accumulation" | "flip" | "groupByLength">;
 
 /** What a step sees follows from (seed, step) alone. */
-export class Feed {
+export class DataLoader {
   readonly #order: { at(batch: number): Batch };
   #next: { step: number; batches: Promise<MicroBatch[]> } | undefined;
 
   constructor(
-    private readonly parts: FeedParts,
+    private readonly parts: DataLoaderParts,
     private readonly options: Options,
   ) {
     const { batchSize, seed, groupByLength } = options;

@@ -1,10 +1,10 @@
-/** The studio's twins of the paper's data sets. */
+/** The studio's synthetic copies of the paper's data sets. */
 import { writeStudioFormats } from "../../studio/index.js";
 import type { DatasetKey } from "../../studies/paper/types.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";
 
-export interface TwinOptions {
+export interface SyntheticOptions {
   readonly count: number;
   readonly seed: number;
 }
@@ -14,10 +14,10 @@ const SIZE = 128;
 const TEST_SHARE = 0.25;
 
 /** Writes a data set in its official files, of composed pictures; what is there of it already stays. */
-export async function writeTwin(
+export async function writeSynthetic(
   dataset: DatasetKey,
   folder: string,
-  { count, seed }: TwinOptions,
+  { count, seed }: SyntheticOptions,
   { io, signal }: Context,
 ): Promise<void> {
   const progress = createProgress(io.stderr, "pictures composed", count);
