@@ -1,5 +1,7 @@
 /** A tokenizer read from a Hugging Face folder (tokenizer.json and the files around it). */
+import { join } from "node:path";
 import { isRocError, messageOf, RocError } from "../errors.js";
+import { exists } from "../files/index.js";
 import { BaseTokenizer } from "./base.js";
 import { inBoundedTime, MOST_TEXT } from "./bounded.js";
 import { makeDecoder } from "./decoder.js";
@@ -8,20 +10,24 @@ import { checkedGrowth } from "./growth.js";
 import { buildParts, type Parts } from "./library.js";
 import { makeMetaspace, type WordSplit } from "./metaspace.js";
 import { saveTokenizerFiles } from "./save.js";
-import { loadSentencePiece } from "./sentencepiece.js";
 import { Splitter } from "./splitter.js";
 import { readTemplate, type Template } from "./template.js";
 import type { Tokenizer } from "./types.js";
 
 /**
- * Reads a tokenizer folder; one with only a SentencePiece model: see {@link loadSentencePiece}. Else the ids are those
+ * Reads a tokenizer folder; one with only a SentencePiece model: see loadSentencePiece. Else the ids are those
  * of Python's `tokenizers` for its tokenizer.json (`legacy`, `add_bos_token` and `clean_up_tokenization_spaces` of
  * tokenizer_config.json are ignored, as transformers 5 ignores them for a BPE).
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  return (await loadSentencePiece(folder)) ?? new JsonTokenizer(await readTokenizerFiles(folder));
+  const model = join(folder, "tokenizer.model");
+  if ((await exists(join(folder, "tokenizer.json"))) || !(await exists(model))) {
+    return new JsonTokenizer(await readTokenizerFiles(folder));
+  }
+  // Few folders need the reader of protocol buffers.
+  return (await import("./sentencepiece.js")).loadSentencePiece(folder, model);
 }
 
 class JsonTokenizer extends BaseTokenizer {

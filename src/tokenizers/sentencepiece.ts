@@ -1,6 +1,5 @@
 /** A tokenizer read from a SentencePiece model (tokenizer.model), where a folder has no tokenizer.json. */
-import { join } from "node:path";
-import { exists, readBytes } from "../files/index.js";
+import { readBytes } from "../files/index.js";
 import { contentOf, specialSource } from "./added.js";
 import { BaseTokenizer } from "./base.js";
 import { readSideFiles, SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
@@ -12,23 +11,18 @@ import { slowRules, type SlowRules } from "./slow-rules.js";
 import { PYTHON_WHITE, Splitter } from "./splitter.js";
 import type { Tokenizer } from "./types.js";
 
-const MODEL = "tokenizer.model";
-
 /** What Python's LlamaTokenizer assumes where tokenizer_config.json does not say. */
 const LLAMA_DEFAULTS = { bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>" };
 
 /**
- * Reads tokenizer.model and the files around it, if the folder has no tokenizer.json.
+ * Reads a tokenizer.model and the files around it.
  *
  * Ids are those of Python's slow LlamaTokenizer in the version of transformers that the checkpoint names: see
  * {@link slowRules}.
  *
- * @returns undefined where the folder has a tokenizer.json, or no tokenizer.model either
- * @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
-export async function loadSentencePiece(folder: string): Promise<Tokenizer | undefined> {
-  const file = join(folder, MODEL);
-  if ((await exists(join(folder, "tokenizer.json"))) || !(await exists(file))) return undefined;
+export async function loadSentencePiece(folder: string, file: string): Promise<Tokenizer> {
   const bytes = await readBytes(file);
   return new SentencePieceTokenizer(file, bytes, await readSideFiles(folder));
 }
@@ -163,7 +157,7 @@ class SentencePieceTokenizer extends BaseTokenizer {
       ...(prefix === "cut" && { transformers_version: version }),
     };
     await writeFiles(folder, {
-      [MODEL]: this.#bytes,
+      "tokenizer.model": this.#bytes,
       "tokenizer_config.json": jsonText(config),
       "special_tokens_map.json": jsonText(this.#specialTokensMap(fresh)),
       ...(beyond.length > 0 && {

@@ -123,6 +123,14 @@ test("metadata is read from the file's bytes; a file that is none is refused", a
     () => onnxMetadata(bytes.subarray(0, bytes.length - 3), "m.onnx"),
     /m\.onnx is no ONNX file, or is cut off/,
   );
+  // A length of 2^32 + 1 before one byte, a group, a field in the place of a text.
+  for (const broken of [
+    [0x72, 0x81, 0x80, 0x80, 0x80, 0x10, 0x61],
+    [0x73, 0x74],
+    [0x72, 1, 0x0f],
+  ]) {
+    assert.throws(() => onnxMetadata(Uint8Array.from(broken), "m.onnx"), /m\.onnx is no ONNX file/, broken.join());
+  }
   const file = join(await temporary(t), "text.onnx");
   await writeFile(file, "\n\u0001a");
   await assert.rejects(loadOnnx(file, {}, SCALE), /text\.onnx cannot be loaded|no ONNX file/);

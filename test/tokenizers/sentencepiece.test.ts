@@ -161,6 +161,14 @@ const OK = [piece("<unk>", 2), piece("a", 1), BPE];
 const BROKEN: [string, Buffer[], RegExp][] = [
   ["truncated", [Buffer.concat(OK).subarray(0, 6)], /tokenizer\.model: field #1: claims 9 bytes where 4 are left/],
   ["absurd length", [Buffer.from([10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])], /claims 562949953421311 bytes/],
+  [
+    "length over 32 bits",
+    [Buffer.from([10, 0x81, 0x80, 0x80, 0x80, 0x10, 0x61])],
+    /claims 4294967297 bytes where 1 are/,
+  ],
+  ["cut number", [...OK, Buffer.from([10, 0xff])], /it ends inside a number: it is truncated/],
+  ["field 0", [...OK, Buffer.from([2, 0])], /its byte \d+ begins no field/],
+  ["group", [...OK, Buffer.from([11, 12])], /field #1: has the wire type 3/],
   ["endless number", [Buffer.alloc(12, 0xff)], /number before its byte 10 is too long/],
   ["text", [Buffer.from("not a model at all")], /field #13: has the wire type 6/],
   ["nothing", [], /field pieces: 0 unknown pieces/],

@@ -26,6 +26,19 @@ test("an event file is byte for byte what tensorboard's own writer makes", async
   }
 });
 
+test("a figure beyond float32's range is infinite", async () => {
+  const run = await mkdtemp(join(tmpdir(), "roc-events-"));
+  try {
+    const events = new EventFile(run, 0, () => 0);
+    await events.append(1, { loss: -1e300 });
+    const infinite = Buffer.alloc(5, 0x15);
+    infinite.writeFloatLE(-Infinity, 1);
+    assert.ok((await readFile(events.path)).includes(infinite));
+  } finally {
+    await rm(run, { recursive: true });
+  }
+});
+
 test("figures have tags; one that is not defined has none", () => {
   const figures = figuresOf({
     type: "validation",

@@ -1,7 +1,8 @@
 /**
  * Event files that TensorBoard reads: TFRecord frames around `Event` messages (tensorflow/core/util/event.proto and
- * tensorflow/core/framework/summary.proto), written by hand: they have five fields that matter.
+ * tensorflow/core/framework/summary.proto), of which five fields matter.
  */
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -39,55 +40,34 @@ export class EventFile {
   }
 }
 
-// Event: wall_time 1 (double), step 2 (int64), file_version 3 (string), summary 5, session_log 7.
-function fileVersion(time: number): Buffer {
-  return Buffer.concat([double(1, time), bytes(3, Buffer.from("brain.Event:2"))]);
+/** `Event`: wall_time 1, step 2, file_version 3, summary 5, session_log 7. */
+function event(time: number): BinaryWriter {
+  return new BinaryWriter().tag(1, WireType.Bit64).double(time);
+}
+
+function fileVersion(time: number): Uint8Array {
+  return event(time).tag(3, WireType.LengthDelimited).string("brain.Event:2").finish();
 }
 
 /** `SessionLog.status` START: events of this step and later ones in older files count no more. */
-function sessionStart(time: number, step: number): Buffer {
-  return Buffer.concat([double(1, time), integer(2, step + 1), bytes(7, integer(1, 1))]);
+function sessionStart(time: number, step: number): Uint8Array {
+  const writer = event(time).tag(2, WireType.Varint).int64(step + 1);
+  return writer.tag(7, WireType.LengthDelimited).fork().tag(1, WireType.Varint).int32(1).join().finish();
 }
 
 /** `Summary.value` 1: `Value.tag` 1, `Value.simple_value` 2 (float). */
-function scalars(time: number, step: number, figures: Readonly<Record<string, number>>): Buffer {
-  const values = Object.entries(figures).map(([tag, value]) => {
-    const number = Buffer.alloc(5);
-    number.writeUInt8((2 << 3) | 5);
-    number.writeFloatLE(value, 1);
-    return bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), number]));
-  });
-  return Buffer.concat([double(1, time), integer(2, step), bytes(5, Buffer.concat(values))]);
-}
-
-// Protocol Buffers: a key (field number and wire type), then the value.
-function double(field: number, value: number): Buffer {
-  const buffer = Buffer.alloc(9);
-  buffer.writeUInt8((field << 3) | 1);
-  buffer.writeDoubleLE(value, 1);
-  return buffer;
-}
-
-function integer(field: number, value: number): Buffer {
-  return Buffer.concat([varint(field << 3), varint(value)]);
-}
-
-function bytes(field: number, value: Buffer): Buffer {
-  return Buffer.concat([varint((field << 3) | 2), varint(value.length), value]);
-}
-
-function varint(value: number): Buffer {
-  const groups: number[] = [];
-  let rest = value;
-  do {
-    groups.push((rest % 128) + (rest >= 128 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.from(groups);
+function scalars(time: number, step: number, figures: Readonly<Record<string, number>>): Uint8Array {
+  const summary = event(time).tag(2, WireType.Varint).int64(step).tag(5, WireType.LengthDelimited).fork();
+  for (const [tag, value] of Object.entries(figures)) {
+    summary.tag(1, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string(tag);
+    // The writer refuses what is beyond float32's range; TensorBoard shows infinity.
+    summary.tag(2, WireType.Bit32).float(Math.fround(value)).join();
+  }
+  return summary.join().finish();
 }
 
 /** TFRecord: length, its checksum, data, its checksum. */
-function frame(data: Buffer): Buffer {
+function frame(data: Uint8Array): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(data.length));
   return Buffer.concat([length, checksum(length), data, checksum(data)]);
