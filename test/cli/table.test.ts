@@ -1,8 +1,10 @@
 /** The table of `score`, its bar, and texts cut to terminal cells. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { summaryText } from "../../src/cli/eval/text.js";
 import { ScoreTable, barParts, formatValue, summaryLine, wantsColors } from "../../src/cli/shared/table.js";
 import { padEnd, printable, textWidth, truncateMiddle } from "../../src/cli/shared/width.js";
+import type { RunSummary } from "../../src/eval/index.js";
 import { failureFor, resultFor } from "./support.js";
 
 const SCALE = { min: 1, max: 10 };
@@ -117,7 +119,24 @@ test("the summary", () => {
 
 test("widths in terminal cells", () => {
   const widths = { abc: 3, 日本語: 6, "cafe\u0301": 4, "👍🏽": 2, "👩‍👩‍👧": 2, ｶﾅ: 2, カナ: 4, 한글: 4, "→·": 2 };
-  for (const [text, width] of Object.entries(widths)) assert.equal(textWidth(text), width, text);
+  // Flags, keycaps, a picture asked for by U+FE0F, jamo in two code points, Yi, Fangzheng, a joiner alone, an escape sequence.
+  const more = { "🇯🇵": 2, "1️⃣": 2, "❤️": 2, "\u1112\u1161": 2, ꀀ: 2, "𠀀": 2, "\u200d": 0, "\x1b[31mred\x1b[0m": 3 };
+  for (const [text, width] of Object.entries({ ...widths, ...more })) assert.equal(textWidth(text), width, text);
+});
+
+test("the figures of an evaluation stay in line below wide names of attributes", () => {
+  const interval = { value: 0.5, low: 0.4, high: 0.6, level: 0.95, resamples: 10, undefinedResamples: 0 };
+  const figures = { srcc: interval, plcc: interval, krcc: interval, mae: interval, rmse: interval, count: 3 };
+  const summary: Partial<RunSummary> = {
+    ...{ scale: SCALE, count: 3, scored: 3, failures: {}, coverage: [], plccAfterLogisticFit: null },
+    ...{ overall: figures, attributes: { 色の調和と光の質: figures, "\x1b[2J": figures } },
+    accuracy: { threshold: 5, value: 1 },
+    distributions: { count: 0, emd: null, kl: null },
+  };
+  const lines = summaryText(summary as RunSummary, "own").split("\n");
+  const rows = lines.filter((line) => line.includes("0.500"));
+  assert.deepEqual(rows.map((row) => textWidth(row.slice(0, row.indexOf("0.500")))), [18, 18, 18]); // prettier-ignore
+  assert.ok(!lines.some((line) => line.includes("\x1b")));
 });
 
 test("names are cut in the middle, never over the width", () => {

@@ -1,5 +1,6 @@
 /** The figures of an evaluation as a table. */
 import { METRIC_NAMES, type Figures, type RunSummary } from "../../eval/index.js";
+import { padEnd, printable, textWidth } from "../shared/width.js";
 
 const CELL = 24;
 
@@ -18,9 +19,9 @@ export function summaryText(summary: RunSummary, name: string): string {
     captions,
   } = summary;
   const lost = Object.entries(failures).map(([code, n]) => `${n} ${code}`);
-  const names = Math.max(16, ...Object.keys(attributes).map((attribute) => attribute.length + 2));
+  const names = Math.max(16, ...Object.keys(attributes).map((attribute) => textWidth(printable(attribute)) + 2));
   const row = (title: string, cells: readonly string[]): string =>
-    `${title.padEnd(names)}${cells.map((cell) => `${cell}  `.padEnd(CELL)).join("")}`.trimEnd();
+    `${padEnd(printable(title), names)}${cells.map((cell) => `${cell}  `.padEnd(CELL)).join("")}`.trimEnd();
   const few = Object.entries(attributes).filter(([, figures]) => figures.count < scored);
   const lines = [
     `${name}, ${scale.min} to ${scale.max}: ${scored} of ${count} pictures${lost.length > 0 ? ` (${lost.join(", ")})` : ""}`,
@@ -29,7 +30,7 @@ export function summaryText(summary: RunSummary, name: string): string {
     row("score", cellsOf(overall)),
     ...Object.entries(attributes).map(([attribute, figures]) => row(attribute, cellsOf(figures))),
     "",
-    ...few.map(([attribute, figures]) => `${attribute}: of ${figures.count} pictures only`),
+    ...few.map(([attribute, figures]) => `${printable(attribute)}: of ${figures.count} pictures only`),
     `PLCC after the logistic fit ${decimals(plccAfterLogisticFit)}; accuracy at ${accuracy.threshold} ${decimals(accuracy.value)}`,
     ...summary.coverage.map(
       ({ level, coverage }) => `${level * 100}% intervals hold ${decimals(coverage)} of the ratings`,

@@ -1,14 +1,8 @@
 /** How many terminal cells a text takes, and texts cut to a number of cells. */
-
+import stringWidth from "string-width";
 import { readableName } from "../../image/file-names.js";
 
 const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
-
-/** Two cells: East Asian wide characters and emoji. Half-width katakana (U+FF61..U+FF9F) are of the narrow ones. */
-const WIDE = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Emoji_Presentation}　-〾ァ-ヿ！-｠￠-￦]|️/u;
-
-/** No cell: combining marks and format characters alone. */
-const EMPTY = /^[\p{Mark}\p{Cf}]+$/u;
 
 /** What would move the cursor, or turn the reading direction, in a terminal. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -17,14 +11,9 @@ function graphemes(text: string): string[] {
   return Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
 }
 
-function cells(grapheme: string): number {
-  if (EMPTY.test(grapheme)) return 0;
-  return WIDE.test(grapheme) ? 2 : 1;
-}
-
-/** Cells of a text without escape sequences. */
+/** Cells of a text; escape sequences take none. */
 export function textWidth(text: string): number {
-  return graphemes(text).reduce((sum, grapheme) => sum + cells(grapheme), 0);
+  return stringWidth(text);
 }
 
 /** A text with nothing in it that a terminal would obey: a file may be called anything. */
@@ -35,7 +24,7 @@ export function printable(text: string): string {
 /** As many graphemes of `parts`, from its start, as fit into `width` cells. */
 function fitting(parts: readonly string[], width: number): string[] {
   let used = 0;
-  const end = parts.findIndex((part) => (used += cells(part)) > width);
+  const end = parts.findIndex((part) => (used += textWidth(part)) > width);
   return end < 0 ? [...parts] : parts.slice(0, end);
 }
 
