@@ -8,7 +8,6 @@
  */
 import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
-import { messageOf } from "../errors.js";
 import { AVA_LABELS, AVA_SCALE, ratedAva, readAvaLabels, type AvaRow } from "./ava.js";
 import { assemble, type Rated } from "./assemble.js";
 import { firstExisting, invalid, slashed } from "./files.js";
@@ -94,9 +93,9 @@ async function findAva(folder: string, ava: string | undefined): Promise<string>
 /** The pictures by AVA's id: the file name without its extension. */
 async function readPictures(file: string): Promise<Map<string, Picture>> {
   const pictures = new Map<string, Picture>();
-  for await (const { text, position } of jsonItems(file, "images", REMEDY)) {
+  for await (const { value, position } of jsonItems(file, "images", { item: "picture", remedy: REMEDY })) {
     const where = `${file}, picture ${position}`;
-    const picture = parsePicture(text, where);
+    const picture = checkPicture(value, where);
     const id = basename(slashed(picture.filename)).replace(/\.[a-z]+$/i, "");
     if (pictures.has(id))
       throw invalid(where, `filename "${picture.filename}" stands here for the second time`, REMEDY);
@@ -109,13 +108,7 @@ async function readPictures(file: string): Promise<Map<string, Picture>> {
   return pictures;
 }
 
-function parsePicture(text: string, where: string): Picture {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(where, `is no JSON (${messageOf(cause)})`, REMEDY, cause);
-  }
+function checkPicture(value: unknown, where: string): Picture {
   const { data, error } = pictureSchema.safeParse(value);
   if (data) return data;
   const [issue] = error.issues;

@@ -80,7 +80,8 @@ function characterAt(bytes: Buffer, at: number): number {
   return at + size <= bytes.length && isUtf8(bytes.subarray(at, at + size)) ? size : 0;
 }
 
-function firstFault(bytes: Buffer): number {
+/** Where the first bytes are that are no UTF-8, of those that have some. */
+export function firstFault(bytes: Buffer): number {
   for (let at = 0; at < bytes.length;) {
     const size = characterAt(bytes, at);
     if (size === 0) return at;

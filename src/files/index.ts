@@ -1,7 +1,7 @@
 /** The ground floor for files: everything that reads, writes, locks or names files by their content. */
 export { atomicWriteFile, atomicWriteJson, replaceFile, writeError } from "./atomic.js";
 export { digestFile } from "./digest.js";
-export { decodeText, type DecodeOptions } from "./encoding.js";
+export { decodeText, firstFault, type DecodeOptions } from "./encoding.js";
 export { makeFolder, publishFolder, removeEntries } from "./folders.js";
 export { openJournal, readJournal, type Journal, type JournalOptions } from "./journal.js";
 export { parseJson, readJson, readJsonAs, type JsonOptions } from "./json.js";

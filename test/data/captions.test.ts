@@ -108,30 +108,53 @@ for (const [breakIt, pattern] of BROKEN) {
   });
 }
 
-async function itemsOf(t: TestContext, text: string): Promise<string[]> {
+async function itemsOf(t: TestContext, text: string | Uint8Array): Promise<unknown[]> {
   const file = join(await datasetFolder(t, "own-csv"), "list.json");
   await writeFile(file, text);
-  const items: string[] = [];
-  for await (const { text: item } of jsonItems(file, "list", "")) items.push(item);
+  const items: unknown[] = [];
+  for await (const { value } of jsonItems(file, "list", { item: "thing", remedy: "Mend it." })) items.push(value);
   return items;
 }
 
 test("items of a list: nested, with brackets and quotes in strings, between other keys, over the edge of a chunk", async (t) => {
   const value = { a: { list: [9] }, list: [{ x: '[{"\\' }, [1, [2]], "s,]", 5, true, {}], z: [{ list: [1] }] };
-  const compact = await itemsOf(t, JSON.stringify(value));
-  assert.deepEqual(
-    compact.map((item) => JSON.parse(item) as unknown),
-    value.list,
-  );
-  const spaced = await itemsOf(t, JSON.stringify(value, null, 3));
-  assert.deepEqual(
-    spaced.map((item) => JSON.parse(item) as unknown),
-    value.list,
-  );
+  assert.deepEqual(await itemsOf(t, JSON.stringify(value)), value.list);
+  assert.deepEqual(await itemsOf(t, JSON.stringify(value, null, 3)), value.list);
+  assert.deepEqual(await itemsOf(t, `\ufeff${JSON.stringify(value)}`), value.list, "behind a byte order mark");
   assert.deepEqual(await itemsOf(t, '{"list": []}'), []);
+  assert.deepEqual(await itemsOf(t, '{"li\\u0073t": [1, 2], "list": [3], "z": "list", "y": [4]}'), [1, 2]);
   const long = { list: Array.from({ length: 9 }, (_, i) => ({ i, text: `ä"${"é\\".repeat(100_000 + i)}` })) };
-  assert.deepEqual(
-    (await itemsOf(t, JSON.stringify(long))).map((item) => JSON.parse(item) as unknown),
-    long.list,
-  );
+  assert.deepEqual(await itemsOf(t, JSON.stringify(long)), long.list);
+  const own = (await itemsOf(t, '{"list": [{"__proto__": {"a": 1}}]}'))[0] as object;
+  assert.deepEqual([Object.keys(own), Object.getPrototypeOf(own)], [["__proto__"], Object.prototype]);
+});
+
+test("what is no JSON is named with the item and its place; items before it are read", async (t) => {
+  const broken: [string | Uint8Array, string, RegExp][] = [
+    ['{"list": [1, 2 3]}', "DATA_INVALID", /list\.json, thing 3: is no JSON near byte 15 \(Unexpected NUMBER/],
+    ['{"list": [1, {"a" 5}]}', "DATA_INVALID", /list\.json, thing 2: is no JSON near byte 18/],
+    ['{"a": tru, "list": []}', "DATA_INVALID", /list\.json: is no JSON near byte/],
+    ['{"list": [1]} {"list": [2]}', "DATA_INVALID", /list\.json: is no JSON near byte 14/],
+    [
+      Buffer.from('{"list": [1, "\xe9\xe9"]}', "latin1"),
+      "FILE_UNREADABLE",
+      /list\.json, thing 2: not UTF-8 \(0xe9 at byte 14\)/,
+    ],
+    [Buffer.from('{"a": "\xfc", "list": []}', "latin1"), "FILE_UNREADABLE", /list\.json: not UTF-8 \(0xfc at byte 7\)/],
+    ['{"list": [1, "a', "DATA_INVALID", /list\.json: ends in the middle/],
+    ['{"list": [1], "b": [1, tr', "DATA_INVALID", /list\.json: ends in the middle/],
+    ['{"list": [1]', "DATA_INVALID", /list\.json: ends in the middle/],
+    ['{"list": {"0": 1}}', "DATA_INVALID", /list\.json: has no list "list"/],
+    ['["list", [1]]', "DATA_INVALID", /list\.json: has no list "list"/],
+    ["", "DATA_INVALID", /list\.json: has no list "list"/],
+  ];
+  for (const [text, code, message] of broken) await assert.rejects(itemsOf(t, text), { code, message }, String(text));
+  // Characters over the edges of all chunks, then a byte that is none.
+  for (let shift = 0; shift < 3; shift++) {
+    const text = `{"list": ["${"x".repeat(shift)}${"€".repeat(1_000_000)}"`;
+    const spoilt = Buffer.concat([Buffer.from(`${text}, "`), Buffer.from([0xe2, 0x82, 0x22, 0x5d, 0x7d])]);
+    const at = spoilt.length - 5;
+    await assert.rejects(itemsOf(t, spoilt), { message: new RegExp(`thing 2: not UTF-8 \\(0xe2 at byte ${at}\\)`) });
+    assert.deepEqual(await itemsOf(t, `${text}]}`), [`${"x".repeat(shift)}${"€".repeat(1_000_000)}`]);
+  }
 });

@@ -192,10 +192,20 @@ test("predictions: a line of quotes without an end, a long line, many lines", LI
 test("JSON items: a million small ones, one large one, and brackets", LIMIT, async () => {
   const counted = async (file: string): Promise<number> => {
     let count = 0;
-    for await (const _ of jsonItems(file, "images", "Mend it.")) count++;
+    for await (const _ of jsonItems(file, "images", { item: "picture", remedy: "Mend it." })) count++;
     return count;
   };
   assert.equal(await counted(await fileOf("small.json", `{"images":[${"1,".repeat(1_000_000)}1]}`)), 1_000_001);
   assert.equal(await counted(await fileOf("large.json", `{"images":["${"x".repeat(5e6)}"]}`)), 1);
-  await refuses(counted(await fileOf("open.json", "[".repeat(5e6))), "DATA_INVALID", /ends in the middle/);
+  for (const [name, text] of [
+    ["open.json", "[".repeat(5e6)],
+    ["closed.json", `{"images":[${"[".repeat(3e6)}${"]".repeat(3e6)}]}`],
+    ["objects.json", `{"a":${'{"a":'.repeat(1e6)}`],
+  ] as const) {
+    await refuses(counted(await fileOf(name, text)), "DATA_INVALID", /is no JSON near byte \d+ \(lists and objects lie more than 64 deep\)/); // prettier-ignore
+  }
+  const deep = `${"[".repeat(60)}${"1,".repeat(1_000_000)}1${"]".repeat(60)}`;
+  assert.equal(await counted(await fileOf("deep.json", `{"images":[${deep}]}`)), 1);
+  const key = `{"${"x".repeat(5e6)}" "":`;
+  await refuses(counted(await fileOf("key.json", key)), "DATA_INVALID", /is no JSON near byte/);
 });

@@ -51,7 +51,9 @@ function fileVersion(time: number): Uint8Array {
 
 /** `SessionLog.status` START: events of this step and later ones in older files count no more. */
 function sessionStart(time: number, step: number): Uint8Array {
-  const writer = event(time).tag(2, WireType.Varint).int64(step + 1);
+  const writer = event(time)
+    .tag(2, WireType.Varint)
+    .int64(step + 1);
   return writer.tag(7, WireType.LengthDelimited).fork().tag(1, WireType.Varint).int32(1).join().finish();
 }
 
