@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Command } from "commander";
 import type { Output } from "../../src/cli/shared/io.js";
-import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../../src/cli/shared/parsers.js";
+import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../../src/cli/shared/train-options.js";
 import { duration, TrainProgress } from "../../src/cli/train/progress.js";
 import type { TrainEvent } from "../../src/train/events.js";
 

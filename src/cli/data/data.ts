@@ -15,7 +15,7 @@ import { reportText } from "./text.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";
 import { wantsColors } from "../shared/table.js";
-import { whole } from "../shared/parsers.js";
+import { whole } from "../shared/numbers.js";
 
 interface CheckFlags {
   readonly kind?: DatasetKind;

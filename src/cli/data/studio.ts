@@ -4,7 +4,7 @@ import { STUDIO_FORMATS, studioGallery, writeStudioFormats, type StudioFormatNam
 import { atomicWriteFile } from "../../files/index.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";
-import { number, whole } from "../shared/parsers.js";
+import { number, whole } from "../shared/numbers.js";
 
 interface WriteFlags {
   readonly format: readonly [StudioFormatName, ...StudioFormatName[]];

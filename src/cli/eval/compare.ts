@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { readEvaluation, versus, type RunSummary, type Versus } from "../../eval/index.js";
 import type { Settings } from "../../files/index.js";
 import type { Context } from "../shared/io.js";
-import { whole } from "../shared/parsers.js";
+import { whole } from "../shared/numbers.js";
 
 interface Flags {
   readonly score?: string;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { atomicWriteJson, digestFile, exists } from "../../files/index.js";
 import { SPLITS, type LoadedDataset, type Sample, type Split } from "../../data/index.js";
 import { ERROR_CODES, RocError } from "../../errors.js";
@@ -14,7 +14,7 @@ import { gitRevision } from "../../train/run/revision.js";
 import { addDataOptions, readData, type DataFlags } from "../shared/data-options.js";
 import { fromCheckpoint, fromFile, noteOutside, PARTIAL, type FileFlags, type Source, type Wanted } from "./source.js";
 import { addOnnxOptions, fromOnnx, type OnnxFlags } from "./onnx.js";
-import { parseScale } from "../shared/numbers.js";
+import { number, parseScale, whole } from "../shared/numbers.js";
 import { summaryText } from "./text.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode } from "../shared/json.js";
@@ -22,7 +22,6 @@ import { addModelOptions, type ModelFlags } from "../shared/model-options.js";
 import { packageVersion } from "../shared/program.js";
 import { REPORT_FILE, writeReport } from "./report.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
-import { number, whole } from "../shared/parsers.js";
 
 /** Lies in what the studio wrote, whichever data set's format it has. */
 const STUDIO_FILE = "studio.json";
@@ -81,7 +80,7 @@ export function evalCommand(context: Context): Command {
     .option("--out <folder>", "folder of the results (default: eval-MODEL-DATA here, or eval beside --predictions)")
     .addOption(new Option("--format <name>", "of the predictions").choices(["csv", "parquet"]).default("csv"))
     .option("--limit <n>", "only the first n pictures", whole(1))
-    .option("--threshold <score>", "binary accuracy: from it on is good (default: the middle of the scale)", finite)
+    .option("--threshold <score>", "binary accuracy: from it on is good (default: the middle of the scale)", number())
     .option("--comments", "have comments written, and compare them with the data set's")
     .option("--spice-jar <file>", "the official SPICE program, which needs Java")
     .option("--resamples <n>", "of the bootstrap", whole(1), 2000)
@@ -91,13 +90,6 @@ export function evalCommand(context: Context): Command {
     .option("--json", "print the summary as one JSON object");
   addDataOptions(addOnnxOptions(addModelOptions(command))).addHelpText("after", HELP);
   return command.action(() => evaluate(command.opts(), context));
-}
-
-/** Refused before anything runs. */
-function finite(text: string): number {
-  const value = number(-Infinity)(text);
-  if (Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("Give a number.");
 }
 
 async function evaluate(flags: Flags, context: Context): Promise<void> {

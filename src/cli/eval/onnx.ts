@@ -62,6 +62,7 @@ function parseTriple(text: string): [number, number, number] {
 
 function parseSize(text: string): [number, number] {
   const [, height = "", width = height] = /^(\d+)(?:x(\d+))?$/.exec(text) ?? [];
-  if (Number(height) > 0 && Number(width) > 0) return [Number(height), Number(width)];
+  const size: [number, number] = [Number(height), Number(width)];
+  if (size.every((pixels) => pixels > 0 && Number.isSafeInteger(pixels))) return size;
   throw new InvalidArgumentError("Give a number of pixels, as 224, or HEIGHTxWIDTH, as 224x448.");
 }

@@ -2,7 +2,7 @@
  * `roc4mllm inspect forward | generate | preprocess`: tensors in, tensors out, to hold a checkpoint against another
  * implementation of its model.
  */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors } from "../../engine/forward.js";
 import { checkBase } from "../../engine/identity.js";
 import { generateWithLogits, readGenerationConfig } from "../../generation/index.js";
@@ -12,6 +12,7 @@ import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor
 import { openSafetensors, saveSafetensors } from "../../weights/index.js";
 import type { Context, Io } from "../shared/io.js";
 import { FLOATS } from "../shared/model-options.js";
+import { whole } from "../shared/numbers.js";
 
 interface ModelOptions {
   readonly model: string;
@@ -96,12 +97,6 @@ export function inspectForwardCommand({ io }: Context): Command {
     );
 }
 
-const count = (text: string): number => {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("Give a whole number above 0.");
-};
-
 const GENERATE_HELP = `
 Inputs: input_ids [1,T], pixel_values, image_grid_thw, as for \`inspect forward\`.
 Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], as the model gave them. It ends early
@@ -110,7 +105,7 @@ only at an eos_token_id of the folder's generation_config.json, whose repetition
 export function inspectGenerateCommand({ io }: Context): Command {
   return tensorCommand("generate")
     .description("greedy generation, with the logits of every step")
-    .requiredOption("--max-new-tokens <n>", "tokens to generate", count)
+    .requiredOption("--max-new-tokens <n>", "tokens to generate", whole(1))
     .addHelpText("after", GENERATE_HELP)
     .action(async (options: TensorOptions & { maxNewTokens: number }) => {
       const { stopIds, suppressIds, repetitionPenalty } = await readGenerationConfig(options.model);

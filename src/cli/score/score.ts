@@ -1,5 +1,5 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { ERROR_CODES } from "../../errors.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
@@ -9,7 +9,7 @@ import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
 import { addModelOptions, loadNamed, type ModelFlags } from "../shared/model-options.js";
 import { KeptScores } from "./kept-scores.js";
-import { parseScale } from "../shared/numbers.js";
+import { parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "../shared/table.js";
 
@@ -24,13 +24,6 @@ interface ScoreOptions extends ModelFlags {
 }
 
 type Outcome = ScoreResult | ScoreFailure;
-
-function parsePixels(text: string): number {
-  const pixels = Number(text);
-  if (!Number.isSafeInteger(pixels) || pixels < 1)
-    throw new InvalidArgumentError("Give a whole number of pixels above 0.");
-  return pixels;
-}
 
 /** How an outcome is written. */
 function createWriter(files: readonly string[], json: boolean, { io }: Context): (outcome: Outcome) => string {
@@ -159,7 +152,7 @@ export function scoreCommand(context: Context): Command {
       "keep scores in a file, a line each as they come, and score nothing again that it holds; other settings are refused",
     )
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
-    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", parsePixels);
+    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));
   return addModelOptions(command)
     .addHelpText("after", HELP)
     .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));

@@ -7,7 +7,7 @@ import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel, type FoundModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { packageVersion } from "./program.js";
-import { threadsOption } from "./parsers.js";
+import { threadsOption } from "./train-options.js";
 
 /** Of weights. */
 export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];

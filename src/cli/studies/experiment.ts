@@ -4,7 +4,7 @@ import type { ArmResult, Estimate, ExperimentConfig, ExperimentEvent } from "../
 import type { ExperimentResults, Forecast } from "../../studies/claims/index.js";
 import { RocError } from "../../errors.js";
 import type { Context, Io } from "../shared/io.js";
-import { number } from "../shared/parsers.js";
+import { number } from "../shared/numbers.js";
 import { duration, TrainProgress } from "../train/progress.js";
 
 interface Flags {

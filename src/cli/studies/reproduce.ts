@@ -9,7 +9,7 @@ import { csvTable, jsonTable, latexTable, textTable } from "../../studies/paper/
 import { readRuns, RUNS_FILE, type FoundRuns } from "../../studies/paper/runs.js";
 import { BACKBONES, type Backbone } from "../../studies/paper/types.js";
 import type { Context } from "../shared/io.js";
-import { number, whole } from "../shared/parsers.js";
+import { number, whole } from "../shared/numbers.js";
 import { makeFolder } from "../../files/index.js";
 
 interface Flags {

@@ -2,8 +2,9 @@
 import { Command, Option } from "commander";
 import { DEMO_MODEL, type DemoModel } from "../../studies/demo/sizes.js";
 import type { Context } from "../shared/io.js";
-import { addTrainOptions, lossWeightsOf, number, trainOptionsOf, useThreads, whole } from "../shared/parsers.js";
-import type { TrainFlags } from "../shared/parsers.js";
+import { number, whole } from "../shared/numbers.js";
+import { addTrainOptions, lossWeightsOf, trainOptionsOf, useThreads } from "../shared/train-options.js";
+import type { TrainFlags } from "../shared/train-options.js";
 import { TrainProgress } from "../train/progress.js";
 
 interface Flags extends TrainFlags, DemoModel {

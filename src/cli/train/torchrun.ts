@@ -8,7 +8,7 @@ import { Command, Option } from "commander";
 import { LAUNCHER } from "#scripts/parent.mjs";
 import { RocError } from "../../errors.js";
 import type { Context } from "../shared/io.js";
-import { whole } from "../shared/parsers.js";
+import { whole } from "../shared/numbers.js";
 
 interface Flags {
   readonly nprocPerNode: number;
@@ -135,7 +135,7 @@ const OPTIONS = [
   ["nnodes", "n", "machines (default: 1)", whole(1)],
   ["node_rank", "n", "which of the machines this is, from 0 (default: 0)", whole(0)],
   ["master_addr", "host", "where the first process listens (default: 127.0.0.1)", String],
-  ["master_port", "port", "and on which port (default: a free one)", whole(1)],
+  ["master_port", "port", "and on which port (default: a free one)", whole(1, 65_535)],
 ] as const;
 
 /** The command. Its options are torchrun's, which are written with underscores or with hyphens. */

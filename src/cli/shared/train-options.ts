@@ -4,6 +4,7 @@ import { LOSS_PRESETS, type LossWeights } from "../../roc/weights.js";
 import { PRECISIONS, VOCABULARY_PARTS } from "../../train/options.js";
 import type { GroupRule, LoraTraining, Precision, TrainOptions, VocabularyPart } from "../../train/options.js";
 import { SCHEDULES, type ScheduleKind } from "../../train/optim/schedule.js";
+import { number, whole } from "./numbers.js";
 
 /** What commander makes of the options that {@link addTrainOptions} adds. */
 export interface TrainFlags {
@@ -50,25 +51,6 @@ export interface TrainFlags {
 /** Defaults that `train` and `train-demo` choose differently. */
 export type TrainDefaults = Pick<TrainFlags, "steps" | "batch" | "lr" | "schedule" | "warmup" | "decay" | "beta2"> &
   Pick<TrainFlags, "flip" | "every" | "loss" | "minutes">;
-
-/** A parser of numbers in a range. */
-export function number(low: number, high = Infinity): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== "" && value >= low && value <= high) return value;
-    const from = low === -Infinity ? "Give a number." : `Give a number from ${low}.`;
-    throw new InvalidArgumentError(high === Infinity ? from : `Give ${low} to ${high}.`);
-  };
-}
-
-/** A parser of whole numbers from `low`. */
-export function whole(low: number): (text: string) => number {
-  return (text) => {
-    const value = number(low)(text);
-    if (Number.isInteger(value)) return value;
-    throw new InvalidArgumentError("Give a whole number.");
-  };
-}
 
 /** All linear maps of the language model, by transformers' names (llava, qwen2_vl) or the authors' (mplug_owl2). */
 const LANGUAGE_MAPS = String.raw`model\.(language_model|layers)\..*`;
