@@ -1,58 +1,93 @@
 /**
- * One set-up at a time: two commands started together must not install over each other.
+ * A lock between processes: a file that is made exclusively and names its owner, by a token that no other lock has.
  *
- * The lock is a file made exclusively. Its holder touches it; it is stale once its process is gone (on this machine) or
- * once it has not been touched for a while (on another machine or in another container).
+ * The owner touches the file. The lock is abandoned once its process is gone (on the same machine) or once it has not
+ * been touched for a minute (by another machine that shares the folder). Abandoned locks are removed under a second lock,
+ * so that of two processes that judge one abandoned at once, neither removes what the other has just acquired.
+ *
+ * Set-up takes it before anything is compiled; src/files/lock.ts gives it to the program.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { say } from "./terminal.mjs";
+import { setTimeout as wait } from "node:timers/promises";
 
-const TOUCH_MS = 2_000;
-const STALE_MS = 60_000;
 const POLL_MS = 200;
+const HEARTBEAT_MS = 5_000;
+/** An owner on another machine that has not been heard of for so long is gone. */
+const STALE_MS = 60_000;
+/** Removing an abandoned lock takes milliseconds; a process that takes longer was killed. */
+const REMOVAL_MS = 5_000;
 
-function isRunning(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
+/**
+ * Does `work` while no other process holds the lock; waits for it.
+ *
+ * @template T
+ * @param {string} file its folder exists
+ * @param {{ signal?: AbortSignal, onWait?: (owner: { host: string, pid: number }) => void }} options `onWait` is called
+ *   once, with the owner, where the lock has to be waited for
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ * @throws an AbortError, while it waits; the file system's error; what `work` throws
+ */
+export async function withLock(file, { signal, onWait }, work) {
+  let waited = false;
+  for (;;) {
+    const got = await tryLock(file);
+    if ("release" in got) {
+      try {
+        return await work();
+      } finally {
+        await got.release();
+      }
+    }
+    if (!waited) onWait?.(got);
+    waited = true;
+    await wait(POLL_MS, undefined, { ...(signal && { signal }) });
   }
 }
 
-/** The lock's text, and whether its holder is gone; undefined where it is free. */
-function holderOf(path) {
-  try {
-    const text = readFileSync(path, "utf8");
-    const silentMs = Date.now() - statSync(path).mtimeMs;
-    const [pid, host] = text.split(" ");
-    const gone = host === hostname() && !isRunning(Number(pid));
-    // An empty file is one that its maker is about to fill.
-    return { text, pid, stale: silentMs > STALE_MS || (text !== "" && gone) };
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
+/**
+ * The lock, or its owner.
+ *
+ * @param {string} file its folder exists
+ * @returns {Promise<{ release(): Promise<void> } | { host: string, pid: number }>}
+ * @throws the file system's error
+ */
+export async function tryLock(file) {
+  const content = {
+    ...{ host: hostname(), machine: machine() },
+    ...{ pid: process.pid, began: beginning(process.pid), token: randomUUID() },
+  };
+  for (;;) {
+    if (await create(file, content)) return held(file, content);
+    const owner = await read(file);
+    if (owner === undefined) continue;
+    if (!(await isAbandoned(file, owner))) return owner;
+    if (!(await removeAbandoned(file, owner))) return owner;
   }
 }
 
-/** Takes a stale lock away, but never one that somebody else took in between. */
-function removeStale(path, text) {
-  const aside = `${path}.${process.pid}`;
-  try {
-    renameSync(path, aside);
-    if (readFileSync(aside, "utf8") !== text) linkSync(aside, path);
-  } catch (error) {
-    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error;
-  }
-  rmSync(aside, { force: true });
+function held(file, { token }) {
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(file, now, now).catch(() => undefined);
+  }, HEARTBEAT_MS).unref();
+  let released = false;
+  const release = async () => {
+    if (released) return;
+    released = true;
+    clearInterval(beat);
+    if ((await read(file))?.token === token) await rm(file, { force: true });
+  };
+  return { release };
 }
 
-function tryTake(path, token) {
+/** Whether a file that did not exist is now made with this content. */
+async function create(file, content) {
   try {
-    writeFileSync(path, token, { flag: "wx" });
+    await writeFile(file, `${JSON.stringify(content)}\n`, { flag: "wx" });
     return true;
   } catch (error) {
     if (error.code === "EEXIST") return false;
@@ -60,45 +95,80 @@ function tryTake(path, token) {
   }
 }
 
-async function take(path, token) {
-  let told = false;
-  while (!tryTake(path, token)) {
-    const holder = holderOf(path);
-    if (holder === undefined) continue;
-    if (holder.stale) {
-      removeStale(path, holder.text);
-      continue;
-    }
-    if (!told) say(`another set-up is at work here (process ${holder.pid}); waiting for it`);
-    told = true;
-    await sleep(POLL_MS);
+/**
+ * What a lock file says: the machine on which process numbers mean the same, when the process began, so that another of the
+ * same number is not taken for it ("" where it cannot be known), and the token. Undefined where the file is gone. One
+ * that is empty or torn belongs to nobody known.
+ */
+async function read(file) {
+  const nobody = { host: "an unknown machine", machine: "", pid: 0, began: "", token: "" };
+  try {
+    return { ...nobody, ...JSON.parse(await readFile(file, "utf8")) };
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    if (error instanceof SyntaxError) return nobody;
+    throw error;
   }
 }
 
+async function isAbandoned(file, owner) {
+  // A process of this machine that does not touch its lock is stopped or busy, and still the owner.
+  if (owner.machine === machine()) return !(isAlive(owner.pid) && beginning(owner.pid) === owner.began);
+  return (await ageOf(file)) > STALE_MS;
+}
+
+/** Milliseconds since a file was touched; 0 where it is gone. */
+async function ageOf(file) {
+  return stat(file).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => 0,
+  );
+}
+
 /**
- * Runs `work` while holding the lock file.
- *
- * @template T
- * @param {string} path
- * @param {() => Promise<T>} work
- * @returns {Promise<T>}
+ * Removes an abandoned lock, one process at a time; looks again whether it is still the one that was judged.
+ * @returns false where another process is about to
  */
-export async function withLock(path, work) {
-  mkdirSync(dirname(path), { recursive: true });
-  const token = `${process.pid} ${hostname()} ${Date.now()}`;
-  await take(path, token);
-  const touching = setInterval(() => {
-    const now = new Date();
-    try {
-      utimesSync(path, now, now);
-    } catch {
-      // Somebody deleted build/; the work itself will say so if it matters.
-    }
-  }, TOUCH_MS);
+async function removeAbandoned(file, judged) {
+  const guard = `${file}.removing`;
+  if (!(await create(guard, judged))) {
+    if ((await ageOf(guard)) > REMOVAL_MS) await rm(guard, { force: true });
+    return false;
+  }
   try {
-    return await work();
+    if ((await read(file))?.token === judged.token) await rm(file, { force: true });
+    return true;
   } finally {
-    clearInterval(touching);
-    if (holderOf(path)?.text === token) rmSync(path, { force: true });
+    await rm(guard, { force: true });
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    // Another user's.
+    return error.code === "EPERM";
+  }
+}
+
+/** The host, and on Linux its boot and the namespace of its process numbers (containers may share a host's name). */
+function machine() {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return [hostname(), boot, readlinkSync("/proc/self/ns/pid")].join(" ");
+  } catch {
+    return hostname();
+  }
+}
+
+/** When a process began, in Linux's clock ticks since boot; "" on other systems and where it is gone. */
+function beginning(pid) {
+  try {
+    // The second field, a name in parentheses, may hold blanks and parentheses itself.
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
   }
 }

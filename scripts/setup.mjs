@@ -16,7 +16,7 @@ import { buildNative, nativeReady } from "./native.mjs";
 import { followParent } from "./parent.mjs";
 import { IS_CLONE, ROOT, homeOf } from "./places.mjs";
 import { planSetup } from "./plan.mjs";
-import { SetupError, step } from "./terminal.mjs";
+import { SetupError, say, step } from "./terminal.mjs";
 import { buildTypescript, typescriptReady } from "./typescript.mjs";
 
 export { ROOT } from "./places.mjs";
@@ -106,7 +106,9 @@ function checkTools() {
 /** Does whatever is missing. Throws SetupError. */
 export async function setup() {
   if (STEPS.every(({ ready }) => ready())) return;
-  await withLock(join(prepareHome(), "build/setup.lock"), async () => {
+  const lock = join(prepareHome(), "build/setup.lock");
+  const onWait = ({ pid }) => say(`another set-up is at work here (process ${pid}); waiting for it`);
+  await withLock(lock, { onWait }, async () => {
     checkTools();
     for (const { ready, make } of STEPS) {
       if (!ready()) await make();

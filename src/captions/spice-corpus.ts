@@ -1,6 +1,6 @@
 /** SPICE of a corpus: by a parser of ours, or by the official Java program where its jar is given. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +10,7 @@ import type { CaptionCorpus } from "./index.js";
 import { loadTagger, PARSER, sceneGraph, type Tagger } from "./scene-graph.js";
 import { meanSpice, spice, type SceneGraph } from "./spice.js";
 import { wordnetSynonyms } from "./wordnet.js";
+import { atomicWriteFile } from "../files/index.js";
 
 /** How reports name scores of the official program. */
 export const OFFICIAL = "SPICE (official jar)";
@@ -74,7 +75,7 @@ async function officialSpice(
   try {
     const [input, output] = [join(folder, "in.json"), join(folder, "out.json")];
     const items = Object.entries(hypotheses).map(([id, test]) => ({ image_id: id, test, refs: references[id] ?? [] }));
-    await writeFile(input, JSON.stringify(items));
+    await atomicWriteFile(input, JSON.stringify(items));
     const args = ["-Xmx8G", "-jar", jar, input, "-out", output, "-subset", "-silent"];
     await promisify(execFile)(java, args, { ...(signal && { signal }), maxBuffer: 2 ** 26 }).catch((cause: unknown) => {
       throw new RocError("FILE_UNREADABLE", `${jar} did not run (${java}): ${lastLine(messageOf(cause))}`, { cause });

@@ -1,9 +1,10 @@
 /** Files that are whole at any moment: written beside their place, flushed, renamed. */
 import { randomUUID } from "node:crypto";
 import { rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
-import { messageOf, RocError } from "../errors.js";
+import { dirname, join } from "node:path";
+import { RocError } from "../errors.js";
 import { flush, makeFolder, opened } from "./folders.js";
+import { writeError } from "./write-error.js";
 
 export interface WriteOptions {
   /** Whether to wait until the content is on the disk; else a machine that loses power may leave a part. Default true. */
@@ -37,12 +38,6 @@ export async function replaceFile(
   }
 }
 
-/** A failed write as one of our errors. */
-export function writeError(file: string, cause: unknown): RocError {
-  const message = `${file} cannot be written: ${messageOf(cause)}. Check the folder's rights and the free space.`;
-  return new RocError("FILE_UNWRITABLE", message, { cause });
-}
-
 /** Replaces a file's content at once, see {@link replaceFile}. */
 export async function atomicWriteFile(file: string, data: string | Uint8Array, options?: WriteOptions): Promise<void> {
   await replaceFile(file, (handle) => handle.writeFile(data), options);
@@ -51,4 +46,9 @@ export async function atomicWriteFile(file: string, data: string | Uint8Array, o
 /** Replaces a file by a value as JSON, with two spaces. */
 export async function atomicWriteJson(file: string, value: unknown): Promise<void> {
   await atomicWriteFile(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Writes files by name into a folder, which is created. @throws RocError FILE_UNWRITABLE */
+export async function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) await atomicWriteFile(join(folder, name), content);
 }

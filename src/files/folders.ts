@@ -1,19 +1,38 @@
 /** Folders that a killed process or machine leaves whole: written aside, flushed, renamed. */
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { appendFile, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { writing } from "./write-error.js";
 
-/** Gives a complete folder its name. `from` must not be used any more; `to` must not exist. */
+/**
+ * Gives a complete folder its name. `from` must not be used any more; `to` must not exist.
+ * @throws RocError FILE_UNWRITABLE
+ */
 export async function publishFolder(from: string, to: string): Promise<void> {
-  await flushTree(from);
-  await rename(from, to);
-  await flush(dirname(to));
+  await writing(to, async () => {
+    await flushTree(from);
+    await rename(from, to);
+    await flush(dirname(to));
+  });
 }
 
-/** Removes entries of `folder` that `doomed` picks by name; one that is already gone is fine. */
+/** Removes entries of `folder` that `doomed` picks by name; one that is already gone is fine. @throws as {@link remove} */
 export async function removeEntries(folder: string, doomed: (name: string) => boolean): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (doomed(name)) await rm(join(folder, name), { recursive: true, force: true });
-  }
+  for (const name of await writing(folder, () => readdir(folder))) if (doomed(name)) await remove(join(folder, name));
+}
+
+/** Removes a file, or a folder with all that is in it; one that is already gone is fine. @throws RocError FILE_UNWRITABLE */
+export async function remove(path: string): Promise<void> {
+  await writing(path, () => rm(path, { recursive: true, force: true }));
+}
+
+/** Renames a file or folder. @throws RocError FILE_UNWRITABLE naming the new path */
+export async function move(from: string, to: string): Promise<void> {
+  await writing(to, () => rename(from, to));
+}
+
+/** Adds to the end of a file, which is created. @throws RocError FILE_UNWRITABLE */
+export async function append(file: string, data: string | Uint8Array): Promise<void> {
+  await writing(file, () => appendFile(file, data));
 }
 
 async function flushTree(folder: string): Promise<void> {
@@ -28,9 +47,13 @@ async function flushTree(folder: string): Promise<void> {
  * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never returns where a file system
  * answers "no such file" to a folder whose parent exists (`/proc`).
  *
- * @throws the file system's error
+ * @throws RocError FILE_UNWRITABLE naming the folder
  */
 export async function makeFolder(path: string): Promise<void> {
+  await writing(path, () => make(path));
+}
+
+async function make(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
@@ -38,7 +61,7 @@ export async function makeFolder(path: string): Promise<void> {
     if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
     const above = dirname(path);
     if (code !== "ENOENT" || above === path) throw error;
-    await makeFolder(above);
+    await make(above);
     await mkdir(path).catch((again: unknown) => {
       // Another process may have made it meanwhile.
       if ((again as NodeJS.ErrnoException).code !== "EEXIST") throw again;

@@ -7,10 +7,11 @@
 import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { atomicWriteFile, writeError } from "./atomic.js";
+import { atomicWriteFile } from "./atomic.js";
 import { takeLock, type Lock } from "./lock.js";
 import { ifThere, withFile } from "./read.js";
 import { differences, type Settings } from "./settings.js";
+import { writing } from "./write-error.js";
 
 const CHUNK = 1 << 20;
 const LINE_FEED = 10;
@@ -46,9 +47,7 @@ export async function openJournal<Entry>(file: string, options: JournalOptions<E
   const lock = await takeLock(`${file}.lock`, file);
   try {
     const entries = (options.fresh ? undefined : await readEntries(file, options)) ?? (await begin(file, options));
-    const handle = await open(file, "a").catch((cause: unknown) => {
-      throw writeError(file, cause);
-    });
+    const handle = await writing(file, () => open(file, "a"));
     return new OpenJournal(file, entries, handle, lock);
   } catch (error) {
     await lock.release();
@@ -78,9 +77,7 @@ class OpenJournal<Entry> implements Journal<Entry> {
   ) {}
 
   async append(entry: Entry): Promise<void> {
-    await this.handle.writeFile(`${JSON.stringify(entry)}\n`).catch((cause: unknown) => {
-      throw writeError(this.file, cause);
-    });
+    await writing(this.file, () => this.handle.writeFile(`${JSON.stringify(entry)}\n`));
   }
 
   async close(): Promise<void> {
@@ -100,9 +97,7 @@ async function readEntries<Entry>(file: string, options: JournalOptions<Entry>):
     checkSame(file, before, options.settings, options.remedy);
   });
   if (found && found.end < found.size) {
-    await truncate(file, found.end).catch((cause: unknown) => {
-      throw writeError(file, cause);
-    });
+    await writing(file, () => truncate(file, found.end));
   }
   return found?.entries;
 }

@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { readJsonAs, withLock } from "../files/index.js";
+import { isSystemError, readJsonAs, withLock } from "../files/index.js";
 import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
 import { listRepo, withChecksums, type ListedFile, type RepoFile } from "./listing.js";
 import { inParallel } from "./parallel.js";
-import { cleaned, connect, isFileError, type Patience } from "./request.js";
+import { cleaned, connect, type Patience } from "./request.js";
 import { holdsWeights, neededFiles, neededIndex, type FileChoice } from "./select.js";
 import { hubSettings, type HubSettings } from "./settings.js";
 import { transfer } from "./transfer.js";
@@ -57,12 +57,13 @@ export async function downloadModel(repo: string, options: DownloadOptions = {})
     return await (settings.offline ? fromCache : fromHub)(repo, revision, settings, options);
   } catch (thrown) {
     const error = cleaned(thrown, settings);
-    if (error instanceof RocError && error.code !== "ABORTED") throw error;
+    const isCache = isSystemError(error) || (error instanceof RocError && error.code === "FILE_UNWRITABLE");
+    if (error instanceof RocError && error.code !== "ABORTED" && !isCache) throw error;
     if (signal?.aborted) {
       const text = `The download of ${repo} was stopped; the same command goes on with it.`;
       throw new RocError("ABORTED", text, { cause: error });
     }
-    if (!isFileError(error)) throw error;
+    if (!isCache) throw error;
     const text = `The cache ${settings.cacheDir} cannot be used: ${messageOf(error)}`;
     const remedy = "Make room in it, or choose another with HF_HUB_CACHE or --cache-dir.";
     throw new RocError("FILE_UNWRITABLE", `${text}. ${remedy}`, { cause: error });

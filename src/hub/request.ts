@@ -5,6 +5,7 @@ import { messageOf, RocError } from "../errors.js";
 import { EnvironmentDispatcher, proxyFor } from "./proxy.js";
 import { checkToken, cleanCause, shown, withoutSecrets } from "./secrets.js";
 import type { HubSettings } from "./settings.js";
+import { isSystemError } from "../files/index.js";
 
 /** Attempts in a row that bring nothing. */
 const ATTEMPTS = 5;
@@ -135,11 +136,6 @@ export async function* chunksOf(
   }
 }
 
-/** An error of the file system; those of the network lie beneath a TypeError of `fetch`. */
-export function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error && "code" in error;
-}
-
 /**
  * Calls `attempt` until it does not throw. Errors of ours and of the file system end it at once, others after five
  * attempts that brought nothing. Between them it waits as long as the hub asks for, if that is not too long.
@@ -159,7 +155,7 @@ export async function persist<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (signal?.aborted || error instanceof RocError || isFileError(error)) throw error;
+      if (signal?.aborted || error instanceof RocError || isSystemError(error)) throw error;
       if (brought()) failures = 1;
       if (failures >= ATTEMPTS) throw unreachable(what, error);
       if (error instanceof Busy) asked = error.milliseconds;

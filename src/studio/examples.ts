@@ -1,9 +1,8 @@
 /** The example photographs of `examples/photos/`: six compositions of known quality. */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { compose, type Composition, type CompositionOverrides } from "./factors.js";
 import { encodePhoto } from "./render.js";
-import { makeFolder } from "../files/index.js";
+import { atomicWriteFile, makeFolder } from "../files/index.js";
 
 const SEED = "examples";
 const LONG_EDGE = 512;
@@ -86,7 +85,7 @@ export async function renderExamples(folder: string): Promise<{ file: string; la
   const written: { file: string; latent: number }[] = [];
   for (const [name, composition] of Object.entries(exampleCompositions())) {
     const file = join(folder, name);
-    await writeFile(file, await encodePhoto(composition, LONG_EDGE));
+    await atomicWriteFile(file, await encodePhoto(composition, LONG_EDGE));
     written.push({ file, latent: composition.latent });
   }
   return written;

@@ -5,11 +5,11 @@
  * `studio.json` is whole. A stopped run is taken up where it stopped. Where a picture goes into several folders it is
  * rendered once and linked (hard links; copied where the file system has none).
  */
-import { copyFile, link, rename, rm } from "node:fs/promises";
+import { copyFile, link } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { RocError } from "../errors.js";
-import { atomicWriteFile, exists, makeFolder, takeLock, type Lock } from "../files/index.js";
+import { atomicWriteFile, exists, type Lock, makeFolder, move, remove, takeLock, writing } from "../files/index.js";
 import { firstExisting } from "../data/files.js";
 import type { OnProgress } from "../data/types.js";
 import { avaLabels } from "./formats/ava.js";
@@ -163,10 +163,10 @@ async function prepare({ folder, recipe, format }: Target, images: readonly stri
   if (!isDeepStrictEqual(pending, recipe)) {
     await makeFolder(folder);
     // The old recipe stays until what it wrote is gone: whoever is stopped here begins here again.
-    if (whole !== undefined) await rename(join(folder, HEADER), join(folder, PENDING));
+    if (whole !== undefined) await move(join(folder, HEADER), join(folder, PENDING));
     const written = [whole, pending].flatMap((old) => (old ? FORMATS[old.kind ?? "ava"].owns : []));
     for (const old of new Set([...written, ...format.owns])) {
-      await rm(join(folder, old), { recursive: true, force: true });
+      await remove(join(folder, old));
     }
     await atomicWriteFile(join(folder, PENDING), JSON.stringify({ recipe }));
   }
@@ -203,8 +203,8 @@ async function writeImages(
 
 async function linkOrCopy(source: string, file: string): Promise<void> {
   await link(source, file).catch(async () => {
-    await copyFile(source, `${file}.tmp`);
-    await rename(`${file}.tmp`, file);
+    await writing(file, () => copyFile(source, `${file}.tmp`));
+    await move(`${file}.tmp`, file);
   });
 }
 
@@ -218,5 +218,5 @@ async function finish(
     await atomicWriteFile(join(folder, path), text);
   }
   await atomicWriteFile(join(folder, HEADER), header(studio, images));
-  await rm(join(folder, PENDING), { force: true });
+  await remove(join(folder, PENDING));
 }

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { ifThere, readText } from "../files/index.js";
+import { ifThere, readText, writeFiles } from "../files/index.js";
 import { BoundedTemplate } from "./jinja.js";
-import { jsonText, writeFiles } from "./save.js";
+import { jsonText } from "./save.js";
 import type { Tokenizer } from "./types.js";
 
 /** A part of a message; an image's pixels go another way. */

@@ -1,6 +1,5 @@
 /** Writes a tokenizer folder so that Python's transformers (4 and 5) reads the same ids. */
-import { join } from "node:path";
-import { atomicWriteFile } from "../files/index.js";
+import { writeFiles } from "../files/index.js";
 import { namedSpecials, specialSource } from "./added.js";
 import { SPECIAL_NAMES, type AddedToken, type TokenizerFiles } from "./files.js";
 
@@ -22,11 +21,6 @@ export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, 
     ...(chatTemplate !== undefined && { "chat_template.jinja": chatTemplate }),
   };
   await writeFiles(folder, texts);
-}
-
-/** Writes files by name into a folder, which is created. @throws RocError FILE_UNWRITABLE */
-export async function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
-  for (const [name, content] of Object.entries(files)) await atomicWriteFile(join(folder, name), content);
 }
 
 /** Contents of the special tokens that no file declared: those that addTokens() brought. */

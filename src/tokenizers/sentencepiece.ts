@@ -1,9 +1,9 @@
 /** A tokenizer read from a SentencePiece model (tokenizer.model), where a folder has no tokenizer.json. */
-import { readBytes } from "../files/index.js";
+import { readBytes, writeFiles } from "../files/index.js";
 import { contentOf, specialSource } from "./added.js";
 import { BaseTokenizer } from "./base.js";
 import { readSideFiles, SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
-import { freshSpecials, jsonText, savedConfig, writeFiles } from "./save.js";
+import { freshSpecials, jsonText, savedConfig } from "./save.js";
 import { SentencePieceCodec } from "./sentencepiece/codec.js";
 import { parseModel } from "./sentencepiece/model.js";
 import { SPACE } from "./sentencepiece/normalizer.js";

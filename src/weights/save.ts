@@ -1,9 +1,9 @@
 /** Writes safetensors files that every reader of the format accepts, each replaced at once. */
-import { readdir, rm, type FileHandle } from "node:fs/promises";
+import { type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { DTYPES, type DType, type Tensor } from "../torch/index.js";
-import { atomicWriteJson, replaceFile } from "../files/index.js";
+import { atomicWriteJson, removeEntries, replaceFile } from "../files/index.js";
 import { INDEX, SINGLE } from "./choice.js";
 import { DTYPE_NAMES, LENGTH_BYTES } from "./safetensors-header.js";
 
@@ -128,7 +128,5 @@ function pad(number: number): string {
 
 async function removeOthers(folder: string, kept: ReadonlySet<string>): Promise<void> {
   const weights = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
-  for (const name of await readdir(folder)) {
-    if (weights.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true });
-  }
+  await removeEntries(folder, (name) => weights.test(name) && !kept.has(name));
 }

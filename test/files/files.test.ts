@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,15 +16,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { z } from "zod";
+import { isRocError } from "../../src/errors.js";
 import {
+  append,
   atomicWriteFile,
   checkSameSettings,
   digestFile,
   ifThere,
+  makeFolder,
+  move,
+  openJournal,
+  publishFolder,
   readBytes,
   readJson,
   readJsonAs,
   readText,
+  remove,
+  removeEntries,
+  takeLock,
+  tryLock,
+  withLock,
+  writeFiles,
 } from "../../src/files/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "files-"));
@@ -58,6 +71,47 @@ test("texts lose their byte order mark, sizes are bounded, JSON names file and f
     message: /other: field a\.b: /,
   });
   assert.deepEqual(await readJsonAs(at("right", '{"a": {"b": 1}}'), schema), { a: { b: 1 } });
+});
+
+test("whatever writes, moves, removes or locks says FILE_UNWRITABLE with the path", async () => {
+  writeFileSync(join(folder, "blocker"), "");
+  const below = join(folder, "blocker", "below");
+  const whole = join(folder, "whole");
+  mkdirSync(whole);
+  const settings = { seed: 1 };
+  const writers: Readonly<Record<string, () => Promise<unknown>>> = {
+    atomicWriteFile: () => atomicWriteFile(below, "x"),
+    writeFiles: () => writeFiles(below, { a: "x" }),
+    append: () => append(below, "x"),
+    makeFolder: () => makeFolder(below),
+    publishFolder: () => publishFolder(whole, below),
+    move: () => move(whole, below),
+    remove: () => remove(below),
+    removeEntries: () => removeEntries(below, () => true),
+    takeLock: () => takeLock(below, "x"),
+    tryLock: () => tryLock(below),
+    withLock: () => withLock(below, {}, () => Promise.resolve()),
+    openJournal: () => openJournal(below, { settings, remedy: "x", entry: z.unknown() }),
+  };
+  for (const [name, write] of Object.entries(writers)) {
+    const error: unknown = await write().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(isRocError(error), `${name}: ${String(error)}`);
+    assert.equal(error.code, "FILE_UNWRITABLE", name);
+    assert.ok(error.message.includes(join(folder, "blocker")), `${name}: ${error.message}`);
+  }
+});
+
+test("what runs in a lock may fail in its own way", async () => {
+  const file = join(folder, "lock");
+  const refused = Object.assign(new Error("refused"), { syscall: "open", code: "EACCES" });
+  await assert.rejects(
+    withLock(file, {}, () => Promise.reject(refused)),
+    refused,
+  );
+  assert.equal(await withLock(file, {}, () => Promise.resolve(5)), 5);
 });
 
 test("a write that the system refuses is FILE_UNWRITABLE", async () => {

@@ -139,8 +139,12 @@ test("a run may go back to an older state that latest names, and on over the new
 
 test("a state that cannot be written leaves the one before it, and the error says what to do", async () => {
   await saveState(run, stateAt(4), writer("4"));
-  const full = (): Promise<void> => Promise.reject(new Error("ENOSPC: no space left on device"));
-  await assert.rejects(saveState(run, stateAt(8), full), { code: "TRAINING", message: /step 8.*ENOSPC.*Make room/ });
+  const noSpace = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", syscall: "write" });
+  const full = (): Promise<void> => Promise.reject(noSpace);
+  await assert.rejects(saveState(run, stateAt(8), full), {
+    code: "FILE_UNWRITABLE",
+    message: /step 8.*ENOSPC.*Make room/,
+  });
   assert.equal((await openLatestState(run))?.state.step, 4);
   assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000004"]);
 });

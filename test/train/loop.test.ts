@@ -181,7 +181,7 @@ test("a full disk ends the run with the state before it whole", { skip: !existsS
   const save = (folder: string): Promise<void> =>
     folder.includes("step-00000004") ? writeFile("/dev/full", "weights") : Promise.resolve();
   await assert.rejects(collect(start({ save })), {
-    code: "TRAINING",
+    code: "FILE_UNWRITABLE",
     message: /step 4 cannot be written.*ENOSPC.*Make room/,
   });
   assert.equal((await openLatestState(runFolder()))?.state.step, 2);

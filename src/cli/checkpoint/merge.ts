@@ -1,9 +1,9 @@
 /** `roc4mllm merge`: adapters and their base model as one checkpoint that needs neither. */
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { RocError } from "../../errors.js";
-import { isMissing, makeFolder, publishFolder } from "../../files/index.js";
+import { isMissing, makeFolder, publishFolder, remove } from "../../files/index.js";
 import { placesOf } from "../../models/places.js";
 import { loadTemplates, saveTemplates } from "../../roc/template.js";
 import type { DType } from "../../torch/index.js";
@@ -55,7 +55,7 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
   const { model, processor } = await loadMllm(folder, { dtype, visionTower, base });
   const aside = `${out}.tmp`;
   try {
-    await rm(aside, { recursive: true, force: true });
+    await remove(aside);
     await makeFolder(aside);
     await saveMllm(model, aside);
     await processor.save(aside);
@@ -63,7 +63,7 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
     await publishFolder(aside, out);
   } finally {
     model.dispose();
-    await rm(aside, { recursive: true, force: true });
+    await remove(aside);
   }
   if (json)
     context.io.stdout.write(`${JSON.stringify({ folder: out, adapters: adapter.folder, base: adapter.base })}\n`);

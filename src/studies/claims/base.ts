@@ -1,6 +1,4 @@
 /** The small models that the experiment starts from, untrained: a LLaVA and a Qwen2-VL of like size, without score tokens. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createImageProcessor } from "../../image/index.js";
 import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
 import { createQwen2Vl, createQwen2VlProcessor } from "../../models/qwen2vl/index.js";
@@ -11,7 +9,7 @@ import { loadTokenizer, trainTokenizer, type Tokenizer } from "../../tokenizers/
 import { llavaConfig, preprocessorConfig } from "../demo/sizes.js";
 import type { Trainable } from "../../train/index.js";
 import type { BackboneConfig } from "./config.js";
-import { makeFolder } from "../../files/index.js";
+import { writeFiles } from "../../files/index.js";
 
 /** Of every score in this experiment's texts. */
 const SCALE = { min: 1, max: 10 };
@@ -57,11 +55,9 @@ async function makeTokenizer(
   { family, vocabulary }: BackboneConfig,
   texts: readonly string[],
 ): Promise<Tokenizer> {
-  await makeFolder(folder);
   const specialTokens = family === "qwen2_vl" ? CHAT_TOKENS : [];
   const files = trainTokenizer(texts, { vocabSize: vocabulary, specialTokens });
-  for (const [name, content] of Object.entries(files) as [string, string][])
-    await writeFile(join(folder, name), content);
+  await writeFiles(folder, { ...files });
   return loadTokenizer(folder);
 }
 

@@ -1,5 +1,4 @@
 /** One cell: fine-tuned from its base model, then read on the held-out part. Resumes; a finished one is not run again. */
-import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { createModel, digestCheckpoint } from "../../engine/index.js";
@@ -8,7 +7,7 @@ import { predict, readKept, type Prediction } from "../../eval/index.js";
 import { COMMENT, commentComesFirst } from "../../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../../train/index.js";
-import { atomicWriteJson, ifThere, readJsonAs } from "../../files/index.js";
+import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files/index.js";
 import { cellFolder, type Cell } from "./cells.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { ExperimentData } from "./data.js";
@@ -70,7 +69,7 @@ export async function runCell(
   const readSeconds = (performance.now() - started) / 1000;
   const record = { steps: end.step, trainSeconds: end.seconds, readSeconds };
   await atomicWriteJson(join(folder, DONE), record);
-  for (const name of await readdir(folder)) if (STATE.test(name)) await rm(join(folder, name), { recursive: true });
+  await removeEntries(folder, (name) => STATE.test(name));
   return record;
 }
 

@@ -1,6 +1,4 @@
 /** The demo's parts before training. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createImageProcessor } from "../../image/index.js";
 import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
 import { randomSource } from "../../nn/index.js";
@@ -8,7 +6,7 @@ import { addScoreTokens, rocStrategy, type LossWeights } from "../../roc/index.j
 import { loadTokenizer, trainTokenizer } from "../../tokenizers/index.js";
 import type { Trainable } from "../../train/start/start.js";
 import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type DemoModel } from "./sizes.js";
-import { makeFolder } from "../../files/index.js";
+import { writeFiles } from "../../files/index.js";
 
 /**
  * The untrained demo model with its tokenizer, processor and score tokens.
@@ -22,10 +20,8 @@ export async function createDemo(
   weights: LossWeights,
 ): Promise<Trainable> {
   const templates = DEMO_TEMPLATES;
-  await makeFolder(folder);
   const files = trainTokenizer(tokenizerTexts(templates), { vocabSize: sizes.vocabulary });
-  for (const [name, content] of Object.entries(files) as [string, string][])
-    await writeFile(join(folder, name), content);
+  await writeFiles(folder, { ...files });
   const tokenizer = await loadTokenizer(folder);
   const [image = 0, padding = 0] = ["<image>", "<pad>"].map((token) => tokenizer.tokenToId(token));
   const rawConfig = llavaConfig(sizes, tokenizer.size, image, padding);

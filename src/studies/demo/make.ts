@@ -2,14 +2,14 @@
  * The demo weights from nothing: the studio's pictures, a tokenizer, a small LLaVA, training, the test part, the model
  * card. Stopped anywhere, the same call goes on.
  */
-import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { raterCeiling, writeStudio } from "../../studio/index.js";
 import { readStudio, type AvaDataset, type OnProgress, type Sample } from "../../data/index.js";
 import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { LossWeights } from "../../roc/index.js";
-import { atomicWriteJson, isMissing, makeFolder } from "../../files/index.js";
+import { atomicWriteFile, atomicWriteJson, isMissing, makeFolder, publishFolder, remove } from "../../files/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../../train/events.js";
 import { describeEnvironment } from "../../train/run/metrics-file.js";
 import { strategyObjective } from "../../train/loop/objective.js";
@@ -62,13 +62,13 @@ export async function makeDemo(options: DemoOptions): Promise<DemoReport> {
   const data = await composePictures(options);
   const end = await trainDemo(options, data, (performance.now() - started) / 60_000);
   const aside = `${options.out}.tmp`;
-  await rm(aside, { recursive: true, force: true });
+  await remove(aside);
   const test = await exportBest(end, aside, options, data);
   const report = await reportOf(options, data, end, test, aside);
-  await writeFile(join(aside, "README.md"), modelCard(report));
+  await atomicWriteFile(join(aside, "README.md"), modelCard(report));
   await atomicWriteJson(join(aside, REPORT), report);
-  await rm(options.out, { recursive: true, force: true });
-  await rename(aside, options.out);
+  await remove(options.out);
+  await publishFolder(aside, options.out);
   return report;
 }
 

@@ -9,11 +9,19 @@
  * but for those to keep. A process killed anywhere in between leaves whole states: where `latest` names none of them, the
  * newest counts. Nothing is deleted because it could not be read.
  */
-import { lstat, readdir, rename, rm } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { isRocError, messageOf, RocError, type ErrorCode } from "../../errors.js";
-import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder } from "../../files/index.js";
+import {
+  atomicWriteFile,
+  atomicWriteJson,
+  isSystemError,
+  makeFolder,
+  move,
+  publishFolder,
+  remove,
+} from "../../files/index.js";
 import { readJsonAs, removeEntries } from "../../files/index.js";
 import { readPointer, stateNames } from "../../models/places.js";
 import { isUnusableFile, SAMPLES_FILE } from "./samples.js";
@@ -95,20 +103,22 @@ export async function saveState(
   const folder = stepFolder(run, state.step);
   const aside = `${folder}.tmp`;
   try {
-    await rm(aside, { recursive: true, force: true });
+    await remove(aside);
     await makeFolder(aside);
     await write(aside);
     await atomicWriteJson(join(aside, STATE), { format: FORMAT, state });
     // One of this step is there where the run went back to an older state.
-    await rm(folder, { recursive: true, force: true });
+    await remove(folder);
     await publishFolder(aside, folder);
     await writePointer(run, LATEST, folder);
     const { keepBest = true } = keep;
     if (keepBest && state.best) await writePointer(run, BEST, stepFolder(run, state.best.step));
   } catch (error) {
-    await rm(aside, { recursive: true, force: true }).catch(() => undefined);
+    await remove(aside).catch(() => undefined);
+    const code =
+      isSystemError(error) || (isRocError(error) && error.code === "FILE_UNWRITABLE") ? "FILE_UNWRITABLE" : "TRAINING";
     const message = `The state of step ${state.step} cannot be written to ${run}: ${messageOf(error)}.`;
-    throw new RocError("TRAINING", `${message} Make room there and start again: the run resumes.`, { cause: error });
+    throw new RocError(code, `${message} Make room there and start again: the run resumes.`, { cause: error });
   }
   await removeOthers(run, state, keep);
   return { folder, state };
@@ -118,7 +128,7 @@ export async function saveState(
 async function writePointer(run: string, name: string, folder: string): Promise<void> {
   const file = join(run, name);
   const found = await lstat(file).catch(() => undefined);
-  if (found?.isDirectory() === true) await rename(file, `${file}.${Date.now()}.aside`);
+  if (found?.isDirectory() === true) await move(file, `${file}.${Date.now()}.aside`);
   await atomicWriteFile(file, `${basename(folder)}\n`);
 }
 

@@ -1,8 +1,7 @@
 /** What a run leaves for people and plots: `metrics.jsonl`, `config.json`, `environment.json`. */
-import { appendFile } from "node:fs/promises";
 import { cpus, platform, release } from "node:os";
 import { getNumThreads, torchVersion } from "../../torch/index.js";
-import { atomicWriteFile, ifThere, readText } from "../../files/index.js";
+import { append, atomicWriteFile, ifThere, readText } from "../../files/index.js";
 import { gitRevision } from "./revision.js";
 import type { StepEvent, ValidationEvent } from "../events.js";
 
@@ -27,8 +26,9 @@ export class MetricsFile {
     await atomicWriteFile(this.path, kept.map((line) => `${line}\n`).join(""));
   }
 
+  /** @throws RocError FILE_UNWRITABLE */
   async append(record: MetricsRecord): Promise<void> {
-    await appendFile(this.path, `${JSON.stringify(record)}\n`);
+    await append(this.path, `${JSON.stringify(record)}\n`);
   }
 }
 

@@ -3,9 +3,9 @@
  * tensorflow/core/framework/summary.proto), of which five fields matter.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { append } from "../../files/index.js";
 
 const EVENT_FILE = /^events\.out\.tfevents\./;
 
@@ -31,12 +31,12 @@ export class EventFile {
     this.path = join(run, `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}.roc4mllm`);
   }
 
-  /** Adds figures by tag. */
+  /** Adds figures by tag. @throws RocError FILE_UNWRITABLE */
   async append(step: number, figures: Readonly<Record<string, number>>): Promise<void> {
     const records = this.#begun ? [] : [fileVersion(this.now()), sessionStart(this.now(), this.step)];
     this.#begun = true;
     records.push(scalars(this.now(), step, figures));
-    await appendFile(this.path, Buffer.concat(records.map(frame)));
+    await append(this.path, Buffer.concat(records.map(frame)));
   }
 }
 
