@@ -1,6 +1,6 @@
 /** Stamps: a step is done when the stamp beside its result holds the hash of everything that it was made from. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 /**
@@ -60,9 +60,20 @@ export function readJson(file) {
   }
 }
 
+/** One folder after another: Node's own recursion never ends below /proc. */
+export function makeFolders(folder) {
+  if (existsSync(folder)) return;
+  makeFolders(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+}
+
 /** Writes a small file so that it is there whole or not at all. */
 export function writeAtomically(file, text) {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolders(dirname(file));
   const partial = `${file}.${process.pid}`;
   writeFileSync(partial, text);
   renameSync(partial, file);

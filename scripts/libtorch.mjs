@@ -3,10 +3,10 @@
  *
  * Nothing of torch is imported or run here; a place is judged by its files.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
-import { readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
+import { makeFolders, readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
 import { SetupError, say, step } from "./terminal.mjs";
 import { runChild } from "./child.mjs";
 
@@ -206,7 +206,7 @@ async function pipInstall(site, env) {
 /** A folder for pip to fill; what killed installations left is cleared away. */
 function partialFolder(project) {
   const build = join(project, "build");
-  mkdirSync(build, { recursive: true });
+  makeFolders(build);
   for (const name of readdirSync(build)) {
     if (name.startsWith("libtorch-partial-")) rmSync(join(build, name), { recursive: true, force: true });
   }

@@ -1,10 +1,10 @@
 /** The step of set-up that builds the native addon: CMake and a compiler, on the libtorch that was found. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { runChild } from "./child.mjs";
-import { fingerprint, readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
+import { fingerprint, makeFolders, readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
 import { cachedLocation } from "./libtorch.mjs";
 import { ADDON_NAME, IS_CLONE, ROOT, addonFolders, homeOf, nativeSources, noteLibtorch } from "./places.mjs";
 import { SetupError, step } from "./terminal.mjs";
@@ -95,7 +95,7 @@ export async function buildNative(env) {
     await tryAddon(built);
     // A running program may have the old one mapped: put the new one in its place, never over it.
     const fresh = join(addon, `${ADDON_NAME}.${process.pid}`);
-    mkdirSync(addon, { recursive: true });
+    makeFolders(addon);
     copyFileSync(built, fresh);
     renameSync(fresh, join(addon, ADDON_NAME));
     noteLibtorch(addon, location);

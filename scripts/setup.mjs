@@ -5,11 +5,11 @@
  * Needs nothing but Node. Each step is skipped where it is already done, so that every command of a clone may begin with it.
  */
 import "./node-version.mjs";
-import { accessSync, constants, existsSync, mkdirSync, realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { accessSync, constants, realpathSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChild } from "./child.mjs";
-import { readJson } from "./fingerprint.mjs";
+import { makeFolders, readJson } from "./fingerprint.mjs";
 import { cachedLocation, provideLibtorch, withEarlier } from "./libtorch.mjs";
 import { withLock } from "./lock.mjs";
 import { buildNative, nativeReady } from "./native.mjs";
@@ -72,17 +72,6 @@ const STEPS = IS_CLONE
       { ready: typescriptReady, make: buildTypescript },
     ]
   : NATIVE_STEPS;
-
-/** One folder after another: Node's own recursion never ends below /proc. */
-function makeFolders(folder) {
-  if (existsSync(folder)) return;
-  makeFolders(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    if (error.code !== "EEXIST") throw error;
-  }
-}
 
 /** The folder for what set-up makes. */
 function prepareHome() {
