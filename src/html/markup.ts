@@ -1,7 +1,7 @@
 /** HTML and SVG as tagged templates: what is put in is escaped, unless it is markup itself. */
 
 /** Text for HTML. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     "&": "&amp;",
     "<": "&lt;",
@@ -39,9 +39,9 @@ export function decimals(value: number | null | undefined, digits = 3): string {
   return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits);
 }
 
-/** A number of a scale, short. */
-export function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
+/** A number of a scale, short; a dash where there is none. */
+export function short(value: number | null): string {
+  return value === null ? "–" : String(Number(value.toPrecision(4)));
 }
 
 export interface TableOptions {

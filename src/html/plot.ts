@@ -97,6 +97,8 @@ export interface ChartOptions {
   /** What is to be seen, in a sentence or two. */
   readonly description: string;
   readonly body: Content;
+  /** Below the chart and its legend. */
+  readonly below?: Content;
   readonly height?: number;
   /** What the marks mean: class of the mark and text. */
   readonly legend?: readonly (readonly [mark: string, text: string])[];
@@ -105,7 +107,7 @@ export interface ChartOptions {
 }
 
 /** A chart with its caption, legend and data. */
-export function chart({ id, title, description, body, height = HEIGHT, legend, data }: ChartOptions): Markup {
+export function chart({ id, title, description, body, height = HEIGHT, legend, data, below }: ChartOptions): Markup {
   return html`<figure class="card" id="${id}">
     <figcaption>
       <h3>${title}</h3>
@@ -129,6 +131,7 @@ export function chart({ id, title, description, body, height = HEIGHT, legend, d
         ${table(data)}
       </details>`
     }
+    ${below}
   </figure> `;
 }
 

@@ -1,9 +1,46 @@
-/** How the report looks: light and dark, from a phone to a wide screen, and on paper. */
+/** How every page looks: light and dark, from a phone to a wide screen, and on paper. */
+
+/** Colours by what they are for. */
+export const LIGHT = {
+  ink: "#1b1f24",
+  quiet: "#5b636d",
+  paper: "#f6f7f9",
+  card: "#fff",
+  line: "#dfe3e8",
+  grid: "#eceff2",
+  accent: "#2563eb",
+  other: "#d9730d",
+  third: "#0f8a7e",
+  good: "#18794e",
+  bad: "#b42318",
+  "bad-paper": "#fef1ef",
+} as const;
+
+const DARK: Readonly<Record<keyof typeof LIGHT, string>> = {
+  ink: "#e8eaed",
+  quiet: "#a3abb5",
+  paper: "#0f1216",
+  card: "#181c22",
+  line: "#303740",
+  grid: "#262c34",
+  accent: "#7aa2ff",
+  other: "#f2a154",
+  third: "#3fcfbf",
+  good: "#3dd68c",
+  bad: "#ff9b8f",
+  "bad-paper": "#3a1c19",
+};
+
+function variables(colours: Readonly<Record<string, string>>): string {
+  return Object.entries(colours)
+    .map(([name, value]) => `--${name}: ${value};`)
+    .join(" ");
+}
+
+/** The one style sheet: what all pages share, then what the report, the label doctor and the gallery add. */
 export const STYLE = `
-:root { color-scheme: light dark; --ink: #1b1f24; --quiet: #5b636d; --paper: #f6f7f9; --card: #fff; --line: #dfe3e8;
-  --grid: #eceff2; --accent: #2563eb; --other: #d9730d; --bad: #b42318; --bad-paper: #fef1ef; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --quiet: #a3abb5; --paper: #0f1216; --card: #181c22;
-  --line: #303740; --grid: #262c34; --accent: #7aa2ff; --other: #f2a154; --bad: #ff9b8f; --bad-paper: #3a1c19; } }
+:root { color-scheme: light dark; ${variables(LIGHT)} }
+@media (prefers-color-scheme: dark) { :root { ${variables(DARK)} } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif;
   font-variant-numeric: tabular-nums; }
@@ -11,7 +48,10 @@ header, main, footer { max-width: 76rem; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 1.5rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; } h3 { font-size: 1rem; margin: 0; }
-p { margin: .25rem 0; } .quiet { color: var(--quiet); }
+h4 { font-size: .85rem; font-weight: 600; margin: .8rem 0 .2rem; color: var(--quiet); }
+p { margin: .25rem 0; } .quiet { color: var(--quiet); } .good { color: var(--good); } .bad { color: var(--bad); }
+ul { margin: .25rem 0; padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
+blockquote { margin: .35rem 0; padding-left: .7rem; border-left: 3px solid var(--line); }
 a { color: var(--accent); } a:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; padding: 0; margin: .75rem 0 0; }
 .tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(8.25rem, 1fr)); margin: 1.25rem 0 0; }
@@ -22,6 +62,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; pad
 .alert p { margin: 0; }
 .charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 .charts > :last-child:nth-child(odd) { grid-column: 1 / -1; }
+.charts.start { align-items: start; }
 .beside { display: grid; gap: 1rem; align-items: start; }
 @media (min-width: 60rem) { .beside { grid-template-columns: minmax(0, 25rem) minmax(0, 1fr); } }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .9rem; margin: 0; min-width: 0; }
@@ -54,6 +95,18 @@ th:first-child { text-align: left; } tbody th { white-space: normal; min-width: 
 .pictures img, .no-picture { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--grid); }
 .no-picture { display: grid; place-items: center; color: var(--quiet); font-size: .85rem; }
 .pictures p { padding: .3rem .5rem .5rem; font-size: .8rem; line-height: 1.4; margin: 0; } .id, .said { overflow-wrap: anywhere; } .said { display: block; font-style: italic; margin-top: .25rem; }
+.columns rect { fill: var(--accent); } .columns line { stroke: var(--line); }
+svg.columns { max-width: 26rem; } svg.columns text { font-size: 16px; }
+.columns .validation rect { fill: var(--third); } .columns .test rect { fill: var(--other); }
+.bars { width: 100%; font-size: .85rem; } .bars th, .bars td { border: 0; padding: .12rem 0 .12rem .8rem; }
+.bars tbody th { width: 38%; padding-left: 0; white-space: nowrap; } .bars td:nth-child(2) { width: 100%; }
+.track { display: block; position: relative; height: .55rem; min-width: 4rem; border-radius: .3rem; background: var(--grid); overflow: hidden; }
+.track i { position: absolute; top: 0; bottom: 0; border-radius: .3rem; background: var(--good); } .track i.low { background: var(--bad); }
+.gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); align-items: start; }
+.gallery .card { padding: 0; overflow: hidden; } .gallery .body { padding: .8rem .9rem 1rem; } .gallery .quiet { font-size: .9rem; }
+.gallery img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: var(--grid); }
+.top { display: flex; justify-content: space-between; gap: 1rem; align-items: baseline; }
+.score { font-size: 1.35rem; font-weight: 650; white-space: nowrap; } .score small { font-size: .8rem; font-weight: 400; color: var(--quiet); }
 .facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .2rem 1.2rem; margin: 0; font-size: .9rem; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 footer { padding: 2rem 1rem; color: var(--quiet); font-size: .85rem; }

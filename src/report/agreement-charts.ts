@@ -4,8 +4,8 @@ import { contourDensity } from "d3-contour";
 import { area, line as lineOf } from "d3-shape";
 import { Random } from "../random.js";
 import { type ScoreScale } from "../data/index.js";
-import { decimals, html, short, type Markup } from "../html/markup.js";
-import { at, axes, chart, dots, line, planeOf, roomFor, type Plane, type PlaneOptions } from "../html/plot.js";
+import { at, axes, chart, decimals, dots, html, line, planeOf, roomFor, short } from "../html/index.js";
+import type { Markup, Plane, PlaneOptions } from "../html/index.js";
 
 /** Of the two charts that stand side by side. */
 const BESIDE = 400;

@@ -2,8 +2,8 @@
 import { line as lineOf } from "d3-shape";
 import type { Coverage } from "../metrics/calibration.js";
 import type { Summary } from "../eval/index.js";
-import { decimals, html, short, type Markup } from "../html/markup.js";
-import { at, axes, chart, line, planeOf, roomFor, WIDTH, type Bounds, type PlaneOptions } from "../html/plot.js";
+import { at, axes, chart, decimals, html, line, planeOf, roomFor, short, WIDTH } from "../html/index.js";
+import type { Bounds, Markup, PlaneOptions } from "../html/index.js";
 
 const RADAR_HEIGHT = 330;
 const RINGS = [0.25, 0.5, 0.75, 1];

@@ -6,23 +6,16 @@ import { normalised } from "../metrics/distributions.js";
 import { coverageFigures, METRIC_NAMES, ratingsOf, type Figures, type Prediction } from "../eval/index.js";
 import type { RunSummary } from "../eval/index.js";
 import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "./agreement-charts.js";
-import { decimals, html, Markup, short, table } from "../html/markup.js";
+import { decimals, html, page, short, table, type Markup, type Section } from "../html/index.js";
 import { calibrationChart, radarChart, trainingChart } from "./other-charts.js";
 import { rankedExamples, scoredOf } from "./pictures.js";
 import type { RunFolder } from "./run-folder.js";
-import { STYLE } from "../html/style.js";
 
 /** Of the calibration. */
 const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
 /** Corners that a radar needs. */
 const RADAR_FROM = 3;
 const MOST_FAILURES = 50;
-
-interface Section {
-  readonly id: string;
-  readonly title: string;
-  readonly body: Markup;
-}
 
 /**
  * The page as text.
@@ -43,48 +36,13 @@ export async function reportPage(run: RunFolder, signal?: AbortSignal): Promise<
     ...trainingSection(run),
     provenanceSection(run),
   ];
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-        />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title}</title>
-        <style>
-          ${new Markup(STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>${title}</h1>
-          <p class="quiet">
-            ${summary.scored} of ${summary.count} pictures of the ${partOf(summary)}, scores from
-            ${short(summary.scale.min)} to ${short(summary.scale.max)}. Brackets are 95% bootstrap intervals.
-          </p>
-          ${tiles(summary)}${failures(run)}
-          <nav aria-label="Sections">
-            <ul>
-              ${sections.map(({ id, title: name }) => html`<li><a href="#${id}">${name}</a></li>`)}
-            </ul>
-          </nav>
-        </header>
-        <main>
-          ${sections.map(
-            ({ id, title: name, body }) =>
-              html`<section aria-labelledby="${id}">
-                <h2 id="${id}">${name}</h2>
-                ${body}
-              </section> `,
-          )}
-        </main>
-        <footer>Written by roc4mllm ${summary.provenance.version}.</footer>
-      </body>
-    </html> `;
-  return page.text;
+  const header = html`<p class="quiet">
+      ${summary.scored} of ${summary.count} pictures of the ${partOf(summary)}, scores from ${short(summary.scale.min)}
+      to ${short(summary.scale.max)}. Brackets are 95% bootstrap intervals.
+    </p>
+    ${tiles(summary)}${failures(run)}`;
+  const footer = `Written by roc4mllm ${summary.provenance.version}.`;
+  return page({ title, header, sections, contents: true, footer });
 }
 
 function partOf({ provenance: { split, limit } }: RunSummary): string {

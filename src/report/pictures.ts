@@ -1,7 +1,7 @@
 /** The pictures of the report: which ones, and small copies of them inside the page. */
 import sharp from "sharp";
 import { SCORE, type Prediction } from "../eval/index.js";
-import { decimals, html, type Markup } from "../html/markup.js";
+import { decimals, html, type Markup } from "../html/index.js";
 
 const PER_LIST = 8;
 /** Longest side in pixels: sharp enough for a card on a dense screen. */

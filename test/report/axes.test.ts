@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "../../src/report/agreement-charts.js"; // prettier-ignore
-import type { Markup } from "../../src/html/markup.js";
+import type { Markup } from "../../src/html/index.js";
 import { trainingChart } from "../../src/report/other-charts.js";
-import { roomFor } from "../../src/html/plot.js";
+import { roomFor } from "../../src/html/index.js";
 
 /** Numbers on a chart's horizontal and vertical axis. */
 function ticksOf({ text }: Markup): { x: number[]; y: number[] } {

@@ -4,7 +4,7 @@ import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { reportCommand } from "../../src/cli/eval/report.js";
-import { html } from "../../src/html/markup.js";
+import { html } from "../../src/html/index.js";
 import { failureFor } from "../cli/support.js";
 import { answerOf, ratedFolder, runEval, temporary } from "../eval/support.js";
 

@@ -1,60 +1,57 @@
-/** A histogram as inline SVG: a panel a split, one above the other, on one axis. */
-import { escapeHtml } from "../../html/markup.js";
-import { SPLITS, type ScoreScale, type Split } from "../types.js";
+/** The histograms of a column: a panel per split, one above the other, on one axis, with its figures below. */
+import { at, chart, columns, html, short, table, WIDTH, type Markup } from "../../html/index.js";
+import type { ScoreScale, Split } from "../types.js";
+import { filledSplits } from "./columns.js";
 import type { ColumnReport } from "./report.js";
 
-const WIDTH = 320;
-const PANEL = 58;
-const GAP = 14;
-const AXIS = 18;
+const PANEL = 64;
+/** Above a panel, with the split's name. */
+const GAP = 22;
+/** Below all panels. */
+const AXIS = 20;
 
-/** A number of a scale, short. */
-export function formatNumber(value: number | null): string {
-  return value === null ? "–" : String(Number(value.toPrecision(4)));
-}
-
-/** The histogram of a column: the bars of each split reach up to its own fullest bin, so that splits of any size compare. */
-export function histogramSvg(column: ColumnReport): string {
-  const splits = SPLITS.filter((split) => column.splits[split].count > 0);
-  const height = splits.length * (PANEL + GAP) + AXIS;
-  const panels = splits.map((split, i) => panelSvg(column, split, i * (PANEL + GAP) + GAP));
-  const label = `Histogram of ${column.name} by split`;
-  return (
-    `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeHtml(label)}">` +
-    panels.join("") +
-    axisSvg(column.scale, height - AXIS) +
-    "</svg>"
-  );
-}
-
-function panelSvg({ scale, splits }: ColumnReport, split: Split, top: number): string {
-  const { bins, count } = splits[split];
-  const most = Math.max(...bins, 1);
-  const width = WIDTH / bins.length;
-  const bars = bins.map((n, i) => {
-    const tall = (n / most) * PANEL;
-    const ends = [i, i + 1].map((k) => formatNumber(scale.min + (k / bins.length) * (scale.max - scale.min)));
-    const place = `x="${fixed(i * width + 0.5)}" y="${fixed(top + PANEL - tall)}"`;
-    return `<rect ${place} width="${fixed(width - 1)}" height="${fixed(tall)}"><title>${ends.join(" to ")}: ${n}</title></rect>`;
+/** The bars of each split reach up to its own fullest bin, so that splits of any size compare. */
+export function histogram(column: ColumnReport, k: number): Markup {
+  const { name, scale } = column;
+  const splits = filledSplits(column);
+  const bottom = splits.length * (PANEL + GAP);
+  return chart({
+    id: `column-${k}`,
+    title: name,
+    description: `How often each value from ${scale.min} to ${scale.max} was given, by split.`,
+    height: bottom + AXIS,
+    body: html`<g class="columns">${splits.map((split, i) => panel(column, split, i * (PANEL + GAP) + GAP))}</g>
+      ${axis(scale, bottom)}`,
+    below: figures(column, splits),
   });
-  const text = `<text x="0" y="${top - 3}">${split}, ${count}</text>`;
-  const line = `<line x1="0" x2="${WIDTH}" y1="${top + PANEL}" y2="${top + PANEL}"/>`;
-  return `<g class="${split}">${text}${bars.join("")}${line}</g>`;
 }
 
-function axisSvg({ min, max }: ScoreScale, top: number): string {
+function panel({ scale, splits }: ColumnReport, split: Split, top: number): Markup {
+  const { bins, count } = splits[split];
+  const edge = (i: number): string => short(scale.min + (i / bins.length) * (scale.max - scale.min));
+  const names = bins.map((_, i) => `${edge(i)} to ${edge(i + 1)}`);
+  return html`<g class="${split}">
+    <text x="0" y="${at(top - 5)}">${split}, ${count}</text>
+    ${columns(bins, { names, height: PANEL, top })}
+  </g>`;
+}
+
+function axis({ min, max }: ScoreScale, top: number): Markup {
   const ticks = [
     { x: 0, anchor: "start", value: min },
     { x: WIDTH / 2, anchor: "middle", value: (min + max) / 2 },
     { x: WIDTH, anchor: "end", value: max },
   ];
-  return ticks
-    .map(
-      ({ x, anchor, value }) => `<text x="${x}" y="${top + 13}" text-anchor="${anchor}">${formatNumber(value)}</text>`,
-    )
-    .join("");
+  return html`${ticks.map(
+    ({ x, anchor, value }) => html`<text x="${x}" y="${top + 15}" text-anchor="${anchor}">${short(value)}</text>`,
+  )}`;
 }
 
-function fixed(value: number): string {
-  return String(Number(value.toFixed(2)));
+function figures(column: ColumnReport, splits: readonly Split[]): Markup {
+  const rows = splits.map((split) => {
+    const { mean, std, min, max, below, above, nonFinite } = column.splits[split];
+    return [split, ...[mean, std, min, max].map(short), below + above + nonFinite];
+  });
+  const head = ["", "mean", "std", "min", "max", "outside"];
+  return table({ label: `Figures of ${column.name} by split`, head, rows });
 }

@@ -1,5 +1,5 @@
 /** The results as a page of Markdown. */
-import { decimals } from "../../html/markup.js";
+import { decimals } from "../../html/index.js";
 import { signed, type Claim, type Finding } from "./claims.js";
 import type { PooledFigure } from "./compare.js";
 import type { ArmResult, ExperimentResults } from "./report.js";

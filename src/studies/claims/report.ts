@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SCORE } from "../../eval/index.js";
 import { atomicWriteFile, atomicWriteJson, makeFolder } from "../../files/index.js";
 import type { RunEnvironment } from "../../train/index.js";
-import { intervalChart, type Row } from "./charts.js";
+import { intervalChart, type IntervalRow as Row } from "../../html/index.js";
 import { attributeNames, claimsOf, type Claim } from "./claims.js";
 import { pooledFigures, type PooledFigures } from "./compare.js";
 import type { Arm } from "./cells.js";

@@ -1,17 +1,15 @@
-/** The gallery as one HTML file that needs nothing else: no script, no font, no network. */
+/** The gallery of a studio: pictures with votes, attributes and comments. */
 import sharp from "sharp";
 import { RocError } from "../../errors.js";
 import { AADB_ATTRIBUTE_SCALE, AADB_ATTRIBUTES } from "../../data/aadb.js";
 import { AVA_SCALE, voteStatistics } from "../../data/ava.js";
-import { escapeHtml } from "../../html/markup.js";
+import { bars, columnsChart, html, page, table, type Content, type Markup } from "../../html/index.js";
 import { PARA_ATTRIBUTES, PARA_SCALE } from "../../data/para.js";
 import type { OnProgress } from "../../data/types.js";
 import { labelCeilings } from "../ceilings.js";
 import type { Composition } from "../factors.js";
 import type { StudioPictures } from "../pictures.js";
-import { barsHtml, votesSvg } from "./charts.js";
 import { findStudio, gallerySamples, type FoundStudio, type GallerySample } from "./samples.js";
-import { STYLE } from "./style.js";
 
 /** Longest side of a picture in the page, and its JPEG quality. */
 const SIDE = 512;
@@ -38,33 +36,35 @@ export async function studioGallery(folder: string, options: GalleryOptions = {}
   const { count = 24, onProgress, signal } = options;
   const found = await findStudio(folder);
   const samples = await gallerySamples(found, count);
-  const cards: string[] = [];
+  const cards: Markup[] = [];
   for (const sample of samples) {
     if (signal?.aborted) throw new RocError("ABORTED", `Stopped after ${cards.length} of ${samples.length} pictures.`);
     cards.push(card(sample, await embedded(sample.image)));
     onProgress?.(cards.length, samples.length);
   }
   const { seed } = found.recipe;
-  const title = `The studio, seed ${escapeHtml(String(seed))}`;
-  return [
-    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">`,
-    `<meta name="viewport" content="width=device-width, initial-scale=1">`,
-    `<title>${title}</title><style>${STYLE}</style></head><body>`,
-    `<header><h1>${title}</h1>${introduction(found, samples.length)}</header>`,
-    `<main><h2>All pictures</h2><div class="facts">${overview(found.studio)}${ceilings(seed)}</div>`,
-    `<h2>From the best to the worst</h2><div class="grid">${cards.join("\n")}</div></main>`,
-    `</body></html>\n`,
-  ].join("\n");
+  return page({
+    title: `The studio, seed ${seed}`,
+    header: introduction(found, samples.length),
+    sections: [
+      {
+        id: "all",
+        title: "All pictures",
+        body: html`<div class="charts start">${overview(found.studio)}${ceilings(seed)}</div>`,
+      },
+      { id: "pictures", title: "From the best to the worst", body: html`<div class="gallery">${cards}</div>` },
+    ],
+  });
 }
 
-function introduction({ recipe }: FoundStudio, shown: number): string {
+function introduction({ recipe }: FoundStudio, shown: number): Markup {
   const { count, longEdge, patterns = false } = recipe;
   const what = `${count} pictures, ${longEdge} pixels on the long edge, ${patterns ? "with" : "without"} patterns; ${shown} of them here.`;
   const how = "Composed and rated by a program: every label follows from the seed. Nobody's picture, nobody's vote.";
-  return `<p class="quiet">${what} ${how}</p>`;
+  return html`<p class="quiet">${what} ${how}</p>`;
 }
 
-function overview({ pictures }: StudioPictures): string {
+function overview({ pictures }: StudioPictures): Markup {
   const halves = new Array<number>(18).fill(0);
   const scenes = new Map<string, number>();
   for (const { votes, composition } of pictures) {
@@ -75,67 +75,74 @@ function overview({ pictures }: StudioPictures): string {
   const names = halves.map((_, i) => String(1 + i / 2));
   const rows = [...scenes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value }));
   const most = Math.max(...rows.map(({ value }) => value), 1);
-  const bars = barsHtml(rows, { min: 0, max: most }, 0);
-  return (
-    `<section class="card"><h3>Mean scores</h3>${votesSvg(halves, names, "Histogram of the mean scores")}` +
-    `<h4>Scenes</h4>${bars}</section>`
-  );
+  return html`<section class="card">
+    <h3>Mean scores</h3>
+    ${columnsChart(halves, names, "Histogram of the mean scores")}
+    <h4>Scenes</h4>
+    ${bars(rows, { min: 0, max: most }, 0)}
+  </section>`;
 }
 
-function ceilings(seed: string | number): string {
-  const rows = labelCeilings(seed, CEILING_PICTURES).map(({ format, label, srcc, plcc }) => {
-    const figures = [srcc, plcc].map((value) => `<td>${value.toFixed(3)}</td>`).join("");
-    return `<tr><th scope="row">${format} ${escapeHtml(label)}</th>${figures}</tr>`;
-  });
-  const head = `<thead><tr><th scope="col">label</th><th scope="col">SRCC</th><th scope="col">PLCC</th></tr></thead>`;
-  return (
-    `<section class="card"><h3>What the raters' noise leaves possible</h3>` +
-    `<p class="quiet">The composed truth against its ratings, simulated on ${CEILING_PICTURES} pictures with patterns.</p>` +
-    `<details><summary>Ceilings of every label</summary><table>${head}<tbody>${rows.join("")}</tbody></table></details></section>`
-  );
+function ceilings(seed: string | number): Markup {
+  const rows = labelCeilings(seed, CEILING_PICTURES).map(({ format, label, srcc, plcc }) => [
+    `${format} ${label}`,
+    ...[srcc, plcc].map((value) => value.toFixed(3)),
+  ]);
+  const label = "Ceilings of every label";
+  return html`<section class="card">
+    <h3>What the raters' noise leaves possible</h3>
+    <p class="quiet">
+      The composed truth against its ratings, simulated on ${CEILING_PICTURES} pictures with patterns.
+    </p>
+    ${details(label, table({ label, head: ["label", "SRCC", "PLCC"], rows }))}
+  </section>`;
 }
 
-function card(sample: GallerySample, source: string): string {
+function card(sample: GallerySample, source: string): Markup {
   const { picture, score, comments, title, theme } = sample;
   const { id, votes, composition } = picture;
-  const quotes = comments.map((text) => `<blockquote>${escapeHtml(text)}</blockquote>`);
-  const value = `<span class="score">${score.mean.toFixed(2)} <small>± ${score.std.toFixed(2)}</small></span>`;
   const known = `latent ${composition.latent.toFixed(2)}, ${score.count} raters, theme ${theme}, picture ${id}`;
-  return (
-    `<article class="card"><img src="${source}" alt="${escapeHtml(title)}" loading="lazy"><div class="body">` +
-    `<div class="top"><h3>${escapeHtml(title)}</h3>${value}</div><p class="quiet">${escapeHtml(known)}</p>` +
-    votesSvg(votes, RATINGS, `Votes on picture ${id}`) +
-    quotes.join("") +
-    details("What it was composed of", composed(composition)) +
-    details("AADB: score and attributes", aadb(sample)) +
-    details("PARA and ICAA17K", para(sample)) +
-    `</div></article>`
-  );
+  return html`<article class="card">
+    <img src="${source}" alt="${title}" loading="lazy" />
+    <div class="body">
+      <div class="top">
+        <h3>${title}</h3>
+        <span class="score">${score.mean.toFixed(2)} <small>± ${score.std.toFixed(2)}</small></span>
+      </div>
+      <p class="quiet">${known}</p>
+      ${columnsChart(votes, RATINGS, `Votes on picture ${id}`)}
+      ${comments.map((text) => html`<blockquote>${text}</blockquote>`)}
+      ${details("What it was composed of", composed(composition))}
+      ${details("AADB: score and attributes", aadb(sample))}${details("PARA and ICAA17K", para(sample))}
+    </div>
+  </article> `;
 }
 
-function details(summary: string, content: string): string {
-  return `<details><summary>${summary}</summary>${content}</details>`;
+function details(summary: string, content: Content): Markup {
+  return html`<details>
+    <summary>${summary}</summary>
+    ${content}
+  </details>`;
 }
 
 /** Merits around the middle, so that what is good stands to the right and what is bad to the left. */
-function composed({ merits, patterns }: Composition): string {
-  const bars = Object.entries(merits).map(([name, merit]) => ({ name, value: 2 * merit - 1 }));
+function composed({ merits, patterns }: Composition): Markup {
+  const factors = Object.entries(merits).map(([name, merit]) => ({ name, value: 2 * merit - 1 }));
   const drawn = Object.entries<number>({ ...patterns }).map(([name, value]) => ({ name, value }));
-  return barsHtml([...bars, ...drawn], { min: -1, max: 1 });
+  return bars([...factors, ...drawn], { min: -1, max: 1 });
 }
 
-function aadb({ aadb: { score, attributes } }: GallerySample): string {
-  const bars = AADB_ATTRIBUTES.map((name) => ({ name, value: attributes[name].mean }));
-  return barsHtml([{ name: "score", value: score }, ...bars], AADB_ATTRIBUTE_SCALE);
+function aadb({ aadb: { score, attributes } }: GallerySample): Markup {
+  const rated = AADB_ATTRIBUTES.map((name) => ({ name, value: attributes[name].mean }));
+  return bars([{ name: "score", value: score }, ...rated], AADB_ATTRIBUTE_SCALE);
 }
 
-function para({ para: { score, attributes }, colour }: GallerySample): string {
-  const bars = PARA_ATTRIBUTES.map((name) => ({ name, value: attributes[name].mean }));
-  return (
-    `<h4>PARA, aesthetic score ${score.mean.toFixed(2)}</h4>${votesSvg(score.counts, HALVES, "PARA's votes")}` +
-    `${barsHtml(bars, PARA_SCALE)}<h4>ICAA17K, colour ${colour.mean.toFixed(2)} of ${AVA_SCALE.max}</h4>` +
-    votesSvg(colour.counts, RATINGS, "Votes on the colours")
-  );
+function para({ para: { score, attributes }, colour }: GallerySample): Markup {
+  const rated = PARA_ATTRIBUTES.map((name) => ({ name, value: attributes[name].mean }));
+  return html`<h4>PARA, aesthetic score ${score.mean.toFixed(2)}</h4>
+    ${columnsChart(score.counts, HALVES, "PARA's votes")}${bars(rated, PARA_SCALE)}
+    <h4>ICAA17K, colour ${colour.mean.toFixed(2)} of ${AVA_SCALE.max}</h4>
+    ${columnsChart(colour.counts, RATINGS, "Votes on the colours")}`;
 }
 
 /** An image as a data address, scaled down where it is large. */

@@ -1,10 +1,11 @@
-/** Intervals as SVG: a row each, a dot with its whiskers. Made from results alone; each file stands by itself. */
+/** Intervals as an SVG file of its own: a row each, a dot with its whiskers. */
 import { scaleLinear } from "d3-scale";
-import { html, Markup } from "../../html/markup.js";
-import { at, roomFor } from "../../html/plot.js";
+import { html, Markup } from "./markup.js";
+import { at, roomFor, type Bounds } from "./plot.js";
+import { LIGHT } from "./style.js";
 
 /** A row of a chart; without an interval it is a heading. */
-export interface Row {
+export interface IntervalRow {
   readonly label: string;
   readonly interval?: { readonly value: number; readonly low: number; readonly high: number } | null;
   /** Single runs, drawn small beside the dot. */
@@ -17,7 +18,9 @@ export interface IntervalChart {
   readonly title: string;
   /** What the horizontal axis shows. */
   readonly axis: string;
-  readonly rows: readonly Row[];
+  readonly rows: readonly IntervalRow[];
+  /** Ends that no value goes over. */
+  readonly bounds?: Bounds;
   /** A value to be marked by a line: 0, for differences. */
   readonly mark?: number;
 }
@@ -26,17 +29,14 @@ const [WIDTH, LABELS, RIGHT, ROW, TOP, BOTTOM] = [760, 330, 24, 20, 44, 44];
 /** Told apart by people who confuse red and green (Okabe and Ito 2008). */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#8c5a8c"] as const;
 
-const STYLE = `text { font: 12px system-ui, "Segoe UI", Roboto, sans-serif; fill: #1b1f24; }
-.title { font-size: 15px; font-weight: 600; } .head { font-weight: 600; } .tick, .axis { fill: #5b636d; }
-.grid { stroke: #e3e7eb; } .mark { stroke: #5b636d; stroke-dasharray: 4 3; }`;
-
-/** All charts are of correlations, or of differences between them. */
-const CORRELATIONS = { min: -1, max: 1 };
+const STYLE = `text { font: 12px system-ui, "Segoe UI", Roboto, sans-serif; fill: ${LIGHT.ink}; }
+.title { font-size: 15px; font-weight: 600; } .head { font-weight: 600; } .tick, .axis { fill: ${LIGHT.quiet}; }
+.grid { stroke: ${LIGHT.line}; } .mark { stroke: ${LIGHT.quiet}; stroke-dasharray: 4 3; }`;
 
 /** The chart as the text of an SVG file. */
-export function intervalChart({ title, axis, rows, mark }: IntervalChart): string {
+export function intervalChart({ title, axis, rows, bounds, mark }: IntervalChart): string {
   const shown = rows.flatMap(({ interval, runs = [] }) => (interval ? [interval.low, interval.high, interval.value, ...runs] : [])); // prettier-ignore
-  const domain = roomFor([...shown, ...(mark === undefined ? [] : [mark])], CORRELATIONS);
+  const domain = roomFor([...shown, ...(mark === undefined ? [] : [mark])], bounds);
   const x = scaleLinear(domain, [LABELS, WIDTH - RIGHT]);
   const bottom = TOP + rows.length * ROW;
   const tall = (value: number, kind: string): Markup =>
@@ -57,7 +57,11 @@ export function intervalChart({ title, axis, rows, mark }: IntervalChart): strin
   return `${svg.text.trim()}\n`;
 }
 
-function rowOf({ label, interval, runs = [], colour = 0 }: Row, y: number, x: (value: number) => number): Markup {
+function rowOf(
+  { label, interval, runs = [], colour = 0 }: IntervalRow,
+  y: number,
+  x: (value: number) => number,
+): Markup {
   const name = html`<text class="${interval === undefined ? "head" : "label"}" x="${interval === undefined ? 12 : 24}" y="${at(y + 4)}">${label}</text>`; // prettier-ignore
   if (interval === undefined) return name;
   if (interval === null) return html`${name}<text class="tick" x="${LABELS}" y="${at(y + 4)}">not defined</text>`;
