@@ -40,6 +40,23 @@ export default defineConfig(
     },
   },
   {
+    // What the rules of .dependency-cruiser.mjs cannot see.
+    files: ["src/**/*.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        { selector: "ImportExpression[source.type!='Literal']", message: "Name the module in a plain string." },
+      ],
+    },
+  },
+  {
+    files: ["src/**/*.ts"],
+    ignores: ["src/torch/native.ts"],
+    rules: {
+      "no-restricted-properties": ["error", { property: "dlopen", message: "Only src/torch loads the addon." }],
+    },
+  },
+  {
     // Programs that print for a person.
     files: ["bench/**/*.ts", "examples/**/*.ts"],
     rules: { "no-console": "off" },

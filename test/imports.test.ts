@@ -1,260 +1,110 @@
-/** Imports run downward only (docs/architecture.md): walks every import of src/ and fails on an upward edge or a cycle. */
+/** The rules of .dependency-cruiser.mjs: src/ keeps them, as `npm run lint` checks too, and planted imports break them. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
-import { join, posix, relative, sep } from "node:path";
-import { test } from "node:test";
-import ts from "typescript";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { test, type TestContext } from "node:test";
+import { cruise, type ICruiseResult, type IForbiddenRuleType } from "dependency-cruiser";
 import { ROOT } from "./support.js";
 
-/** One import of one of our own files. Paths begin at src/. */
-interface Edge {
-  readonly from: string;
-  readonly to: string;
-  /** Gone at run time. */
-  readonly typeOnly: boolean;
+interface Config {
+  readonly forbidden: IForbiddenRuleType[];
+  readonly options: object;
 }
 
-/** A room and the rooms it may import from, itself always among them. A path of a file is a room of its own. */
-const FLOOR = ["files", "random.ts", "errors.ts"];
-const MODELS = [
-  "models/types.ts",
-  "models/common",
-  "models/*",
-  "models",
-  "nn",
-  "weights",
-  "torch",
-  "tokenizers",
-  "image",
-];
-/** What a model needs to answer, and what it is held against. */
-const SCORING = ["engine", "roc", "generation", ...MODELS, "data", "metrics", ...FLOOR];
-const WORK = ["train", "report", "eval", "captions", "studio", "html", ...SCORING];
-
-const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  "errors.ts": [],
-  "random.ts": ["errors.ts"],
-  files: ["errors.ts"],
-  html: ["errors.ts"],
-  metrics: ["random.ts", "errors.ts"],
-  captions: ["files", "errors.ts"],
-  torch: ["errors.ts"],
-  nn: ["torch", "errors.ts"],
-  // Names alone: the hub downloads what the loader opens.
-  "weights/choice.ts": [],
-  weights: ["weights/choice.ts", "torch", "files", "errors.ts"],
-  hub: ["weights/choice.ts", "files", "errors.ts"],
-  tokenizers: ["files", "errors.ts"],
-  image: ["files", "errors.ts"],
-  data: ["html", ...FLOOR],
-  studio: ["data", "html", ...FLOOR],
-  "models/types.ts": ["torch", "tokenizers", "image"],
-  "models/common": ["models/types.ts", "nn", "weights", "torch", "tokenizers", "image", "files", "errors.ts"],
-  // The families; fault() keeps them apart.
-  "models/*": [
-    "models/types.ts",
-    "models/common",
-    "nn",
-    "weights",
-    "torch",
-    "tokenizers",
-    "image",
-    "files",
-    "errors.ts",
-  ],
-  // What knows all families: the registry.
-  models: [...MODELS.filter((room) => room !== "models"), "files", "errors.ts"],
-  // Sees models through their interface only, as roc does.
-  generation: ["models/types.ts", "tokenizers", "weights", "torch", ...FLOOR],
-  roc: ["generation", "torch", "models/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts", "files", "errors.ts"],
-  engine: ["roc", "generation", ...MODELS, "data", ...FLOOR],
-  eval: ["captions", ...SCORING],
-  report: ["eval", "html", ...SCORING],
-  train: SCORING,
-  // Many runs, compared.
-  studies: WORK,
-  "index.ts": ["studies", ...WORK],
-  cli: ["hub", "studies", ...WORK],
-};
-
-/** The room of a file; `undefined` for one that has none yet. */
-function roomOf(file: string): string | undefined {
-  if (file in ROOMS) return file;
-  const folders = file.split("/").slice(0, -1);
-  if (folders[0] === "models" && folders.length > 1) return folders[1] === "common" ? "models/common" : "models/*";
-  return folders[0] !== undefined && folders[0] in ROOMS ? folders[0] : undefined;
+/** What is wrong with the imports of src/ below a folder, as "file -> imported: rule". */
+async function faultsIn(baseDir: string): Promise<{ faults: string[]; modules: number }> {
+  const file = pathToFileURL(join(ROOT, ".dependency-cruiser.mjs")).href;
+  const { forbidden, options } = ((await import(file)) as { default: Config }).default;
+  const { output } = await cruise(["src"], { ...options, validate: true, ruleSet: { forbidden }, baseDir });
+  const { violations, totalCruised } = (output as ICruiseResult).summary;
+  return { faults: violations.map(({ from, to, rule }) => `${from} -> ${to}: ${rule.name}`), modules: totalCruised };
 }
 
-/** What is wrong with an edge; undefined where it may stand. */
-function fault({ from, to }: Edge): string | undefined {
-  const [importer, imported] = [roomOf(from), roomOf(to)];
-  if (importer === undefined) return `${from}: its folder has no room in ROOMS`;
-  if (imported === undefined) return `${to}: its folder has no room in ROOMS`;
-  if (importer === "models/*" && imported === "models/*" && from.split("/")[1] !== to.split("/")[1]) {
-    return `${from} imports ${to}: families never import one another`;
+/** The same of a project of these files. */
+async function faultsOf(t: TestContext, files: Readonly<Record<string, string>>): Promise<string[]> {
+  const baseDir = await mkdtemp(join(tmpdir(), "roc-imports-"));
+  t.after(() => rm(baseDir, { recursive: true }));
+  for (const [name, source] of Object.entries(files)) {
+    const file = join(baseDir, "src", name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, source);
   }
-  if (importer === imported) return undefined;
-  const allowed = ROOMS[importer] ?? [];
-  // A file may be allowed by its own name where its room as a whole is not.
-  return allowed.includes(imported) || allowed.includes(to) ? undefined : `${from} imports ${to}: not downward`;
+  return (await faultsIn(baseDir)).faults;
 }
 
-/** One cycle among the imports that are there at run time, as the files on it; undefined where there is none. */
-function findCycle(edges: readonly Edge[]): string[] | undefined {
-  const targets = new Map<string, string[]>();
-  for (const { from, to, typeOnly } of edges) if (!typeOnly) targets.set(from, [...(targets.get(from) ?? []), to]);
-  const finished = new Set<string>();
-  const visit = (file: string, path: string[]): string[] | undefined => {
-    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
-    if (finished.has(file)) return undefined;
-    for (const to of targets.get(file) ?? []) {
-      const cycle = visit(to, [...path, file]);
-      if (cycle) return cycle;
-    }
-    finished.add(file);
-    return undefined;
-  };
-  for (const file of targets.keys()) {
-    const cycle = visit(file, []);
-    if (cycle) return cycle;
-  }
-  return undefined;
-}
-
-/** Whether nothing of an import or export declaration is left at run time. */
-function isTypeOnly(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
-  if (ts.isExportDeclaration(node)) {
-    const { exportClause } = node;
-    if (node.isTypeOnly) return true;
-    return !!exportClause && ts.isNamedExports(exportClause) && exportClause.elements.every((one) => one.isTypeOnly);
-  }
-  const { importClause } = node;
-  if (!importClause) return false;
-  if (importClause.isTypeOnly) return true;
-  const { name, namedBindings } = importClause;
-  return (
-    !name &&
-    !!namedBindings &&
-    ts.isNamedImports(namedBindings) &&
-    namedBindings.elements.every((one) => one.isTypeOnly)
-  );
-}
-
-/** Every module that a source names: in import and export declarations, `import()` and `import("x").T`. */
-function modulesOf(source: string, name: string): { module: string; typeOnly: boolean }[] {
-  const found: { module: string; typeOnly: boolean }[] = [];
-  const visit = (node: ts.Node): void => {
-    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
-      const { moduleSpecifier } = node;
-      if (ts.isStringLiteral(moduleSpecifier)) found.push({ module: moduleSpecifier.text, typeOnly: isTypeOnly(node) });
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      const [argument] = node.arguments;
-      assert.ok(argument && ts.isStringLiteral(argument), `${name}: import() of something that is not a plain string`);
-      found.push({ module: argument.text, typeOnly: false });
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      const { literal } = node.argument;
-      if (ts.isStringLiteral(literal)) found.push({ module: literal.text, typeOnly: true });
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true));
-  return found;
-}
-
-/** The edges from one file to our own files. */
-function edgesOf(from: string, source: string): Edge[] {
-  return modulesOf(source, from)
-    .filter(({ module }) => module.startsWith("."))
-    .map(({ module, typeOnly }) => {
-      const to = posix.normalize(posix.join(posix.dirname(from), module)).replace(/\.js$/, ".ts");
-      return { from, to, typeOnly };
-    });
-}
-
-const SOURCES = new Map(
-  readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-    .map((entry) => {
-      const path = join(entry.parentPath, entry.name);
-      return [relative(join(ROOT, "src"), path).split(sep).join("/"), readFileSync(path, "utf8")] as const;
-    }),
+/** Files that others import. */
+const EMPTY = Object.fromEntries(
+  [
+    ...["nn/linear.ts", "torch/index.ts", "models/types.ts", "models/llava/index.ts", "models/qwen2vl/model.ts"],
+    ...["models/common/answer.ts", "report/index.ts", "cli/shared/program.ts", "attic/help.ts", "engine/index.ts"],
+    ...["tokenizers/types.ts", "tokenizers/index.ts", "weights/choice.ts", "weights/index.ts", "files/index.ts"],
+  ].map((name) => [name, "export {};"]),
 );
-const EDGES = [...SOURCES].flatMap(([file, source]) => edgesOf(file, source));
 
-test("every import of src/ runs downward", () => {
-  assert.ok(EDGES.length > 50, `only ${EDGES.length} imports were found: is the walk broken?`);
-  assert.deepEqual(
-    EDGES.map(fault).filter((text) => text !== undefined),
-    [],
-  );
+test("every import of src/ keeps the rules", async () => {
+  const { faults, modules } = await faultsIn(ROOT);
+  assert.deepEqual(faults, []);
+  assert.ok(modules > 300, `only ${modules} modules were found: is the walk broken?`);
 });
 
-test("no import of src/ is part of a cycle", () => {
-  assert.equal(findCycle(EDGES)?.join(" -> "), undefined);
-});
-
-test("the rooms themselves have an order", () => {
-  const edges = Object.entries(ROOMS).flatMap(([from, all]) => all.map((to) => ({ from, to, typeOnly: false })));
-  assert.equal(findCycle(edges)?.join(" -> "), undefined);
-});
-
-test("only src/torch loads the addon", () => {
-  const loaders = [...SOURCES].filter(([, source]) => /\bcreateRequire\b|\bdlopen\b|\.node["'`]/.test(source));
-  assert.deepEqual(
-    loaders.map(([file]) => file),
-    ["torch/native.ts"],
-  );
-});
-
-test("the metrics and the errors are pure", () => {
-  for (const file of ["metrics/scores.ts", "errors.ts"]) {
-    const modules = modulesOf(SOURCES.get(file) ?? assert.fail(`${file} is gone`), file).map(({ module }) => module);
-    assert.deepEqual(
-      modules.filter((module) => module !== "../errors.js"),
-      [],
-    );
+test("a planted upward import is found, of values and of types", async (t) => {
+  const planted: [string, string, string][] = [
+    ["torch/tensor.ts", `import { Linear } from "../nn/linear.js";`, "torch: not downward"],
+    ["image/decode.ts", `import type { Tensor } from "../torch/index.js";`, "image: not downward"],
+    ["image/read.ts", `import { type Tensor } from "../torch/index.js";`, "image: not downward"],
+    ["data/ava.ts", `export * from "../models/types.js";`, "data: not downward"],
+    ["tokenizers/json.ts", `export type Model = import("../models/types.js").Mllm;`, "tokenizers: not downward"],
+    ["roc/losses.ts", `import { llava } from "../models/llava/index.js";`, "roc: not downward"],
+    ["roc/ids.ts", `import { load } from "../tokenizers/index.js";`, "roc: not downward"],
+    ["hub/select.ts", `import { open } from "../weights/index.js";`, "hub: not downward"],
+    ["models/common/tied.ts", `import { llava } from "../llava/index.js";`, "models/common: not downward"],
+    [
+      "models/llava/model.ts",
+      `const other = await import("../qwen2vl/model.js");`,
+      "families never import one another",
+    ],
+    ["engine/load.ts", `import { run } from "../cli/shared/program.js";`, "engine: not downward"],
+    ["engine/one.ts", `import { help } from "../attic/help.js";`, "a file has no room"],
+    ["attic/lamp.ts", `import { RocError } from "../files/index.js";`, "a file has no room"],
+    ["errors.ts", `import { readFile } from "node:fs/promises";`, "errors and metrics are pure"],
+    ["metrics/scores.ts", `import { report } from "../report/index.js";`, "errors and metrics are pure"],
+    ["metrics/bootstrap.ts", `import { z } from "zod";`, "errors and metrics are pure"],
+    ["models/qwen2vl/load.ts", `import { createRequire } from "node:module";`, "only src/torch loads the addon"],
+  ];
+  const files = Object.fromEntries(planted.map(([name, source]) => [name, source]));
+  const faults = await faultsOf(t, { ...EMPTY, ...files });
+  for (const [name, source, rule] of planted) {
+    const found = faults.filter((fault) => fault.startsWith(`src/${name} -> `) && fault.endsWith(rule));
+    assert.equal(found.length, 1, `${name}: ${source}\n${faults.join("\n")}`);
   }
+  const names = new Set(planted.map(([name]) => `src/${name}`));
+  assert.deepEqual(faults.filter((fault) => !names.has(fault.split(" -> ")[0] ?? "")), []); // prettier-ignore
 });
 
-test("a planted upward edge is found, of values and of types", () => {
-  const planted: [string, string][] = [
-    ["torch/tensor.ts", `import { Linear } from "../nn/linear.js";`],
-    ["image/decode.ts", `import type { Tensor } from "../torch/index.js";`],
-    ["data/ava.ts", `export * from "../models/types.js";`],
-    ["tokenizers/index.ts", `export type Model = import("../models/types.js").Mllm;`],
-    ["roc/losses.ts", `import { llava } from "../models/llava/index.js";`],
-    ["models/llava/model.ts", `const other = await import("../qwen2vl/model.js");`],
-    ["metrics/scores.ts", `import { report } from "../report/index.js";`],
-    ["engine/load.ts", `import { run } from "../cli/shared/program.js";`],
-    ["engine/load.ts", `import { help } from "../attic/help.js";`],
-  ];
-  for (const [file, source] of planted) {
-    const faults = edgesOf(file, source).map(fault);
-    assert.equal(faults.filter((text) => text !== undefined).length, 1, `${file}: ${source}`);
+test("an import that may be there is not reported", async (t) => {
+  const sound = {
+    "roc/losses.ts": `import type { Mllm } from "../models/types.js"; import { scope } from "../torch/index.js";`,
+    "roc/templates.ts": `import type { Tokenizer } from "../tokenizers/types.js";`,
+    "hub/select.ts": `import { choose } from "../weights/choice.js"; import { z } from "zod";`,
+    "models/registry.ts": `import { llava } from "./llava/index.js";`,
+    "models/llava/model.ts": `import { answer } from "../common/answer.js"; import { llava } from "./index.js";`,
+    "cli/score/score.ts": `import { load } from "../../engine/index.js"; import { Command } from "commander";`,
+    "torch/native.ts": `import { createRequire } from "node:module";`,
+  };
+  assert.deepEqual(await faultsOf(t, { ...EMPTY, ...sound }), []);
+});
+
+test("a planted cycle is found, but types alone make none", async (t) => {
+  const around = (last: string): Readonly<Record<string, string>> => ({
+    "torch/a.ts": `import { b } from "./b.js";`,
+    "torch/b.ts": `export { c } from "./deep/c.js";`,
+    "torch/deep/c.ts": last,
+  });
+  const faults = await faultsOf(t, around(`import { a } from "../a.js";`));
+  assert.ok(faults.length > 0 && faults.every((fault) => fault.endsWith(": no cycle")), faults.join("\n"));
+  for (const last of [`import type { A } from "../a.js";`, `import { type A } from "../a.js";`]) {
+    assert.deepEqual(await faultsOf(t, around(last)), [], last);
   }
-});
-
-test("an edge that may stand is not reported", () => {
-  const sound: [string, string][] = [
-    ["roc/losses.ts", `import type { Mllm } from "../models/types.js"; import { scope } from "../torch/index.js";`],
-    ["roc/templates.ts", `import type { Tokenizer } from "../tokenizers/types.js";`],
-    ["models/registry.ts", `import { llava } from "./llava/index.js";`],
-    ["cli/score/score.ts", `import { load } from "../engine/index.js"; import { Command } from "commander";`],
-  ];
-  for (const [file, source] of sound)
-    assert.deepEqual(
-      edgesOf(file, source).filter((edge) => fault(edge)),
-      [],
-      file,
-    );
-});
-
-test("a planted cycle is found, but types alone make none", () => {
-  const around = (keyword: string): Edge[] => [
-    ...edgesOf("torch/a.ts", `import { b } from "./b.js";`),
-    ...edgesOf("torch/b.ts", `export { c } from "./deep/c.js";`),
-    ...edgesOf("torch/deep/c.ts", `${keyword} { a } from "../a.js";`),
-  ];
-  assert.deepEqual(findCycle(around("import")), ["torch/a.ts", "torch/b.ts", "torch/deep/c.ts", "torch/a.ts"]);
-  assert.equal(findCycle(around("import type")), undefined);
 });

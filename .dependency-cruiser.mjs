@@ -1,0 +1,127 @@
+/** Which room of src/ may import which (docs/architecture.md), types too. Run by `npm run lint`. */
+
+const FLOOR = ["errors.ts", "random.ts", "files"];
+const MODEL = [
+  "models/types.ts",
+  "models/common",
+  "models/*",
+  "models",
+  "nn",
+  "weights",
+  "torch",
+  "tokenizers",
+  "image",
+];
+/** What a model needs to answer, and what it is compared with. */
+const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "engine"];
+const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "train"];
+
+/**
+ * From the ground up: a room, and what it may import beside itself, all of it further up in this list. A file may be a room of
+ * its own within another.
+ */
+const ROOMS = [
+  ["errors.ts", []],
+  ["random.ts", ["errors.ts"]],
+  ["files", ["errors.ts"]],
+  ["html", ["errors.ts"]],
+  ["metrics", ["errors.ts", "random.ts"]],
+  ["captions", ["errors.ts", "files"]],
+  ["torch", ["errors.ts"]],
+  ["nn", ["errors.ts", "torch"]],
+  // Names alone: the hub downloads what the loader opens.
+  ["weights/choice.ts", []],
+  ["weights", ["errors.ts", "files", "torch", "weights/choice.ts"]],
+  ["hub", ["errors.ts", "files", "weights/choice.ts"]],
+  ["tokenizers", ["errors.ts", "files"]],
+  ["image", ["errors.ts", "files"]],
+  ["data", [...FLOOR, "html"]],
+  ["studio", [...FLOOR, "html", "data"]],
+  ["models/types.ts", ["torch", "tokenizers", "image"]],
+  ["models/common", ["errors.ts", "files", "torch", "nn", "weights", "tokenizers", "image", "models/types.ts"]],
+  // The families, one folder each.
+  ["models/*", ["errors.ts", "files", ...MODEL.filter((room) => !["models/*", "models"].includes(room))]],
+  // The registry, which knows all of them.
+  ["models", ["errors.ts", "files", ...MODEL.filter((room) => room !== "models")]],
+  // Models through their interface only, as roc.
+  ["generation", [...FLOOR, "torch", "weights", "tokenizers", "models/types.ts"]],
+  [
+    "roc",
+    ["errors.ts", "files", "torch", "generation", "models/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
+  ],
+  ["engine", [...FLOOR, ...MODEL, "data", "generation", "roc"]],
+  ["eval", [...SCORING, "captions"]],
+  ["report", [...SCORING, "html", "eval"]],
+  ["train", SCORING],
+  // Many runs, compared.
+  ["studies", WORK],
+  ["index.ts", [...WORK, "studies"]],
+  ["cli", [...WORK, "studies", "hub"]],
+];
+
+const names = ROOMS.map(([room]) => room);
+
+/** A room as an expression for the paths of its files, without those of the rooms within it. */
+function pathOf(room) {
+  if (room.endsWith(".ts")) return `^src/${room.replace(".", "[.]")}$`;
+  if (room === "models") return "^src/models/(?!types[.]ts$)[^/]+$";
+  if (room === "models/*") return "^src/models/(?!common/)[^/]+/";
+  const within = names.filter((other) => other.startsWith(`${room}/`) && other.endsWith(".ts"));
+  const files = within.map((other) => other.slice(room.length + 1).replace(".", "[.]"));
+  return within.length === 0 ? `^src/${room}/` : `^src/${room}/(?!(${files.join("|")})$)`;
+}
+
+const paths = names.map(pathOf);
+
+/** A file beside the list, as `tokenizers/types.ts`, counts as its folder. */
+function place(room) {
+  return names.includes(room) ? names.indexOf(room) : names.indexOf(room.split("/")[0]);
+}
+
+for (const [room, allowed] of ROOMS) {
+  const fault = allowed.find((other) => place(other) < 0 || place(other) >= place(room));
+  if (fault) throw new Error(`${room} may not import ${fault}, which does not come before it among the rooms`);
+}
+
+export default {
+  forbidden: [
+    ...ROOMS.map(([room, allowed]) => ({
+      name: `${room}: not downward`,
+      severity: "error",
+      from: { path: pathOf(room) },
+      to: { path: "^src/", pathNot: [room, ...allowed].map(pathOf) },
+    })),
+    { name: "a file has no room", severity: "error", from: {}, to: { path: "^src/", pathNot: paths } },
+    { name: "a file has no room", severity: "error", from: { path: "^src/", pathNot: paths }, to: {} },
+    {
+      name: "families never import one another",
+      severity: "error",
+      from: { path: "^src/models/(?!common/)([^/]+)/" },
+      to: { path: pathOf("models/*"), pathNot: "^src/models/$1/" },
+    },
+    {
+      name: "errors and metrics are pure",
+      severity: "error",
+      from: { path: ["errors.ts", "metrics"].map(pathOf) },
+      to: { pathNot: ["errors.ts", "random.ts", "metrics"].map(pathOf) },
+    },
+    {
+      name: "only src/torch loads the addon",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/torch/native[.]ts$" },
+      to: { path: "^(node:)?module$|[.]node$" },
+    },
+    {
+      name: "no cycle",
+      severity: "error",
+      comment: "Types are gone at run time, and make none.",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+  },
+};
