@@ -1,5 +1,5 @@
 /**
- * `npm test [-- [--rounding other] NAME ...]`: set-up, lint and format check, then every test file.
+ * `npm test [-- [--rounding other] NAME ...]`: set-up, lint, unused code and format check, then every test file.
  *
  * With names, only the test files whose path contains one of them, and no lint. `ROC_SKIP_LINT=1` leaves lint out.
  *
@@ -25,6 +25,7 @@ async function must(label, args, { env = process.env, summary = false } = {}) {
 
 async function lint() {
   await must("eslint", [`${ROOT}node_modules/eslint/bin/eslint.js`, "."]);
+  await must("knip", [`${ROOT}node_modules/knip/bin/knip.js`]);
   await must("prettier", [`${ROOT}node_modules/prettier/bin/prettier.cjs`, "--check", "--log-level=warn", "."]);
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** The most by which one rounding moves a float32 number, relative to it. */
-export const ROUNDING = 2 ** -24;
+const ROUNDING = 2 ** -24;
 
 /**
  * Roundings go up as often as down, so that their sum grows as the root of their number (Higham and Mary, A new approach to

@@ -4,9 +4,9 @@ import { ciderScores, type CiderScore } from "./cider.js";
 import { splitTokens, tokenize } from "./tokenize.js";
 
 export type { CiderScore } from "./cider.js";
-export { meanSpice, spice, type SceneGraph, type SpiceScore, type Synonyms, type TupleScore } from "./spice.js";
-export { loadTagger, PARSER, sceneGraph, type Tagged, type Tagger } from "./scene-graph.js";
-export { OFFICIAL, spiceOfCorpus, type CorpusSpice, type SpiceOptions } from "./spice-corpus.js";
+export { meanSpice, spice, type SceneGraph } from "./spice.js";
+export { loadTagger, PARSER, sceneGraph } from "./scene-graph.js";
+export { OFFICIAL, spiceOfCorpus } from "./spice-corpus.js";
 export { tokenize } from "./tokenize.js";
 export { wordnetSynonyms } from "./wordnet.js";
 

@@ -20,7 +20,7 @@ export const AADB_ATTRIBUTES = [
 /** The folder of the label files, seen from the data set's. */
 export const AADB_LABELS = "imgListFiles_label";
 /** The official part names. The older part `Test` shares pictures with the others and is not read. */
-export const AADB_PARTS: Readonly<Record<Split, string>> = {
+const AADB_PARTS: Readonly<Record<Split, string>> = {
   train: "Train",
   validation: "Validation",
   test: "TestNew",

@@ -83,7 +83,7 @@ function partFigures(parts: readonly Part[], predicted: Numbers, truth: Numbers)
 }
 
 /** Predicted and true values of one score, where both are there. */
-export function pairsOf(predictions: readonly Prediction[], name: string): [number[], number[]] {
+function pairsOf(predictions: readonly Prediction[], name: string): [number[], number[]] {
   const pairs = predictions.flatMap(({ predicted, truth }) => {
     const [value, rating] = [predicted[name], truth[name]];
     return typeof value === "number" && rating !== undefined ? [[value, rating] as const] : [];

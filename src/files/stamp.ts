@@ -17,7 +17,7 @@ export type Stamp = Readonly<z.infer<typeof stampSchema>>;
 const AT_ONCE = 64;
 
 /** undefined where there is no such file, or none that can be read. */
-export async function stampOf(file: string | Buffer): Promise<Stamp | undefined> {
+async function stampOf(file: string | Buffer): Promise<Stamp | undefined> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
   try {
     const found = await handle?.stat();

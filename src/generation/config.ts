@@ -5,7 +5,7 @@ import { isRocError, RocError } from "../errors.js";
 import { readJson } from "../files/index.js";
 import type { GenerationOptions } from "./types.js";
 
-export const GENERATION_CONFIG_FILE = "generation_config.json";
+const GENERATION_CONFIG_FILE = "generation_config.json";
 
 /** What transformers takes where a file that samples does not name it. */
 const DEFAULT_TOP_K = 50;

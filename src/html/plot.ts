@@ -5,7 +5,7 @@ import { html, Markup, short, table, type Content, type TableOptions } from "./m
 
 /** Units of a chart's own; a unit is a pixel on a page about that wide, so that texts stay readable on a phone. */
 export const WIDTH = 420;
-export const HEIGHT = 300;
+const HEIGHT = 300;
 const MARGIN = { top: 12, right: 20, bottom: 40, left: 72 };
 
 export type Axis = ScaleLinear<number, number>;

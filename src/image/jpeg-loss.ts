@@ -8,7 +8,7 @@ import type { HuffmanSpec, Jpeg, JpegFrame, JpegScan } from "./jpeg.js";
 
 const BASELINE = 0xc0;
 const EXTENDED = 0xc1;
-export const PROGRESSIVE = 0xc2;
+const PROGRESSIVE = 0xc2;
 
 /** Bytes behind the last block that are no loss, of the last scan and of others: some cameras write a few before the end. */
 const SPARE_AT_END = 32;

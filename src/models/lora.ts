@@ -20,7 +20,7 @@ export interface LoraOptions {
   readonly targets: string | readonly string[];
 }
 
-export const ALL_LINEAR = "all-linear";
+const ALL_LINEAR = "all-linear";
 
 /** A model's linear maps by their public names, in the order of its parameters. The output head is none of them. */
 export function linearMaps(model: Mllm): Map<string, Linear> {

@@ -12,7 +12,7 @@ import { openSafetensors, saveSafetensors, type Checkpoint } from "../weights/in
 import { linearMaps, LoraAdapters, loraShape, memoryName, type Adapted } from "./lora.js";
 import type { Mllm } from "./types.js";
 
-export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
+const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 const PREFIX = "base_model.model.";
 const LORA_A = ".lora_A.weight";
 

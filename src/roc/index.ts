@@ -4,9 +4,7 @@
  */
 export {
   addScoreTokens,
-  POSITION_TOKEN,
   presentScoreTokens,
-  scoreToken,
   ratingsFrom,
   toScale,
   vocabularyFromConfig,
@@ -19,7 +17,6 @@ export {
 export { LOSS_PRESETS, type LossWeights } from "./weights.js";
 export {
   DEFAULT_TEMPLATES,
-  COMMENT,
   fillAnswer,
   fillComment,
   hasComment,
@@ -33,16 +30,14 @@ export {
   saveTemplates,
   scoreNames,
   TEMPLATES_FILE,
-  type RenderedAnswer,
   type RocTemplates,
 } from "./template.js";
 export { rocLoss, textLoss, type RocLoss, type RocLossInput } from "./losses.js";
-export type { LogitReading, ScoreReading } from "./reading.js";
+export type { ScoreReading } from "./reading.js";
 export { splitImages } from "./images.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
-export { readAnswers, type ReadOptions } from "./comment.js";
-export type { AnswerReading, Strategy, StrategyParts } from "./strategy.js";
+export { readAnswers } from "./comment.js";
+export type { Strategy, StrategyParts } from "./strategy.js";
 export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
-export type { StrategyOptions } from "./strategies/index.js";

@@ -99,7 +99,7 @@ function truths<Name extends string>(
 }
 
 /** The formula at the head of this file. @returns in -1..1 */
-export function attributeValue(composition: Composition, rule: AttributeRule): number {
+function attributeValue(composition: Composition, rule: AttributeRule): number {
   const { scene, patterns } = composition;
   const { interest = 0, repetition = 0, symmetry = 0 } = rule;
   const own = SCENE_REPETITION[scene];

@@ -38,7 +38,7 @@ export const FACTORS = {
 } as const satisfies Record<string, FactorRule>;
 
 export type Factor = keyof typeof FACTORS;
-export const FACTOR_NAMES = Object.keys(FACTORS) as readonly Factor[];
+const FACTOR_NAMES = Object.keys(FACTORS) as readonly Factor[];
 
 /** The scenes and the factors that each of them lacks (such a factor is not in its latent quality). */
 export const SCENE_LACKS = {

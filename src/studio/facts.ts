@@ -65,7 +65,7 @@ const HUE_NAMES: readonly (readonly [number, string])[] = [
 ]; // prettier-ignore
 
 /** The name of a hue. @param hue degrees, OKLCH */
-export function hueName(hue: number): string {
+function hueName(hue: number): string {
   const turned = ((hue % 360) + 360) % 360;
   return HUE_NAMES.find(([end]) => turned < end)?.[1] ?? "pink";
 }

@@ -27,7 +27,7 @@ export function makeRaters(seed: SeedPart): readonly Rater[] {
  *
  * @returns 10 counts, of the ratings 1 to 10
  */
-export function castVotes(raters: readonly Rater[], latent: number, random: Random): number[] {
+function castVotes(raters: readonly Rater[], latent: number, random: Random): number[] {
   const votes = new Array<number>(RATINGS).fill(0);
   const count = Math.min(raters.length, FEWEST + random.int(MOST - FEWEST + 1));
   for (const who of random.permutation(raters.length).subarray(0, count)) {

@@ -26,9 +26,9 @@ export interface Ratings {
 }
 
 /** Raters of a picture: AADB has five; more here, so that their noise is not what limits a comparison of methods. */
-export const AADB_RATERS = 20;
-export const PARA_RATERS = { fewest: 20, most: 30 } as const;
-export const COLOUR_RATERS = { fewest: 40, most: 80 } as const;
+const AADB_RATERS = 20;
+const PARA_RATERS = { fewest: 20, most: 30 } as const;
+const COLOUR_RATERS = { fewest: 40, most: 80 } as const;
 
 /** AADB: stars from 1 to 5 for the score, and -1, 0 or 1 for an attribute. */
 const STARS: ScoreScale = { min: 1, max: 5 };
@@ -80,7 +80,7 @@ export function rateColour(composition: Composition, raters: readonly Rater[]): 
 }
 
 /** One vote of every rater of a panel. @param levels how many, evenly spaced over the scale */
-export function rate(
+function rate(
   panel: readonly Rater[],
   truth: number,
   { min, max }: ScoreScale,

@@ -4,6 +4,6 @@ export type { Checkpoint, TensorInfo } from "./checkpoint.js";
 export { openCheckpoint } from "./folder.js";
 export { refuseQuantisedConfig } from "./quantised.js";
 export { openSafetensors } from "./safetensors.js";
-export { saveCheckpoint, saveSafetensors, type SaveOptions } from "./save.js";
-export { COMPUTED_TENSORS, strictSource, type StrictOptions, type StrictSource } from "./strict.js";
+export { saveCheckpoint, saveSafetensors } from "./save.js";
+export { COMPUTED_TENSORS, strictSource, type StrictSource } from "./strict.js";
 export { unionCheckpoint, type UnionPart } from "./union.js";

@@ -10,7 +10,7 @@ import { quantised } from "./quantised.js";
 export const LENGTH_BYTES = 8;
 
 /** The reference reader's limit, so that a broken length cannot exhaust memory. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 /** safetensors' names of the dtypes that libtorch and this project share. */
 export const DTYPE_NAMES = {

@@ -126,7 +126,7 @@ async function inFolder<T>(from: string, input: Bytes, work: (folder: string) =>
 const SHARDED = fixture("mplugowl2/tiny");
 const INDEX = "pytorch_model.bin.index.json";
 
-export const INDEX_READER: FuzzReader<Bytes> = {
+const INDEX_READER: FuzzReader<Bytes> = {
   name: "index",
   mutant: (random) => mutantIn(SHARDED, INDEX, random),
   read: (input) =>

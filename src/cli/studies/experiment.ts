@@ -57,24 +57,20 @@ function seedList(text: string): number[] {
 }
 
 async function experiment(file: string, flags: Flags, { io, signal }: Context): Promise<void> {
-  const room = await import("../../studies/claims/index.js");
-  const config = await room.readExperiment(file, flags);
+  const { readExperiment, runExperiment } = await import("../../studies/claims/index.js");
+  const config = await readExperiment(file, flags);
   const { only } = flags;
   if (flags.measure && !flags.dryRun) throw new RocError("USAGE", "--measure goes with --dry-run.");
-  if (flags.dryRun) return dryRun(config, flags, io, room);
+  if (flags.dryRun) return dryRun(config, flags, io);
   const progress = new TrainProgress(io, false);
   const tell = teller(progress);
-  const results = await room.runExperiment(config, { ...(only && { only }), signal, onEvent: tell });
+  const results = await runExperiment(config, { ...(only && { only }), signal, onEvent: tell });
   progress.line(`Wrote ${config.out}`);
   io.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : resultsText(results));
 }
 
-async function dryRun(
-  config: ExperimentConfig,
-  { only, measure, json }: Flags,
-  io: Io,
-  { cellsOf, estimate, forecast }: typeof import("../../studies/claims/index.js"),
-): Promise<void> {
+async function dryRun(config: ExperimentConfig, { only, measure, json }: Flags, io: Io): Promise<void> {
+  const { cellsOf, estimate, forecast } = await import("../../studies/claims/index.js");
   const cells = cellsOf(config).filter(({ name }) => only?.test(name) ?? true);
   if (cells.length === 0) throw new RocError("USAGE", "--only matches no cell.");
   const names = cells.map(({ name }) => name);

@@ -38,7 +38,7 @@ export interface Window {
   readonly bottom: number;
 }
 
-export const SIDE = 24;
+const SIDE = 24;
 const WHOLE: Window = { left: 0, top: 0, right: 1, bottom: 1 };
 
 /** Grey values that are averaged first, and those that frequencies are taken of. */
@@ -173,7 +173,7 @@ function smoothed(values: Float64Array): Float64Array {
 }
 
 /** A window of a square of values as a square of `side`, by linear interpolation. */
-export function resampled(values: ArrayLike<number>, from: number, window: Window, side: number): Float64Array {
+function resampled(values: ArrayLike<number>, from: number, window: Window, side: number): Float64Array {
   const { left, top, right, bottom } = window;
   const result = new Float64Array(side * side);
   const place = (share: number): [number, number] => {

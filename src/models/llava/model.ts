@@ -94,7 +94,7 @@ export class LlavaModel extends DecoderMllm implements Mllm {
 }
 
 /** One placeholder an image to one a visual row; a run of as many as some images take is expanded already. */
-export function expandRows(ids: readonly number[], rows: number): number[] {
+function expandRows(ids: readonly number[], rows: number): number[] {
   const runs: number[][] = [];
   for (const [t, id] of ids.entries()) {
     if (t > 0 && (id === IMAGE_ID) === (ids[t - 1] === IMAGE_ID)) runs.at(-1)?.push(id);

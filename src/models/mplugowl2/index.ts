@@ -3,18 +3,13 @@ import type { Family } from "../types.js";
 import { loadMplugOwl2 } from "./load.js";
 import { loadMplugOwl2Images, loadMplugOwl2Processor } from "./processor.js";
 
-export { parseMplugOwl2Config, rowsPerImage, type MplugOwl2Config } from "./config.js";
-export { CONVERSATIONS, promptIds, type Conversation } from "./conversation.js";
+export { parseMplugOwl2Config } from "./config.js";
+export { promptIds } from "./conversation.js";
 export { loadMplugOwl2 } from "./load.js";
 export { IMAGE_ID } from "../types.js";
 export { createMplugOwl2, MplugOwl2Model } from "./model.js";
 export { patchPositions as patchPlaces, queryPositions as queryPlaces } from "./positions.js";
-export {
-  createMplugOwl2Processor,
-  loadMplugOwl2Processor,
-  mplugOwl2ImageProcessor,
-  type MplugOwl2ProcessorParts,
-} from "./processor.js";
+export { loadMplugOwl2Processor, mplugOwl2ImageProcessor } from "./processor.js";
 
 export const mplugOwl2: Family = {
   load: loadMplugOwl2,

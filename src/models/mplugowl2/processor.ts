@@ -27,7 +27,7 @@ export interface MplugOwl2ProcessorParts {
  * @throws RocError CONFIG_INVALID where the image processor's pictures do not fit the vision tower; TOKENIZER_INVALID
  *   where the tokenizer lacks an end token
  */
-export function createMplugOwl2Processor(parts: MplugOwl2ProcessorParts): MllmProcessor {
+function createMplugOwl2Processor(parts: MplugOwl2ProcessorParts): MllmProcessor {
   const config = parseMplugOwl2Config(parts.config);
   const conversation = parts.conversation ?? (config.scores ? "v1" : "mplug_owl2");
   return new MplugOwl2Processor(config, parts.tokenizer, parts.imageProcessor, conversation);

@@ -4,7 +4,7 @@ import { answerIds, templated, type Conversation } from "../common/answer.js";
 
 /** What stands for a picture and a video in the text that is tokenised, and the token that ends a turn. */
 export const IMAGE_TOKEN = "<|image_pad|>";
-export const VIDEO_TOKEN = "<|video_pad|>";
+const VIDEO_TOKEN = "<|video_pad|>";
 export const END_TOKEN = "<|im_end|>";
 
 const SYSTEM = "You are a helpful assistant.";
@@ -18,7 +18,7 @@ function withVideos(question: string): string {
 }
 
 /** That of the public checkpoints: `<image>` and the line break behind it stand where an image goes. */
-export function chatMl(tokenizer: Tokenizer): Conversation {
+function chatMl(tokenizer: Tokenizer): Conversation {
   return {
     prompt(question) {
       const words = withVideos(question).replace(/<image>\n?/g, inVision(IMAGE_TOKEN));

@@ -16,7 +16,7 @@ export interface DefaultLimits {
 }
 
 /** Those of Qwen2VLImageProcessor; the public files say 12,845,056 pixels. */
-export const IMAGE_LIMITS: DefaultLimits = { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 };
+const IMAGE_LIMITS: DefaultLimits = { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 };
 
 /** Those of Qwen2VLVideoProcessor, a frame. */
 export const VIDEO_LIMITS: DefaultLimits = { minPixels: 128 * 28 * 28, maxPixels: 28 * 28 * 768 };

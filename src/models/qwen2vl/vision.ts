@@ -92,7 +92,7 @@ export class Qwen2Vision {
 }
 
 /** Attention stays within a frame; consecutive frames of one size are computed side by side. */
-export function spansOf(grids: readonly Grid[]): RowSpan[] {
+function spansOf(grids: readonly Grid[]): RowSpan[] {
   const spans: { rows: number; count: number }[] = [];
   for (const [frames, height, width] of grids) {
     const last = spans.at(-1);
@@ -103,7 +103,7 @@ export function spansOf(grids: readonly Grid[]): RowSpan[] {
 }
 
 /** Row and column of every patch, `[2, patches]`, block by block as the patches stand. */
-export function positionsOf(grids: readonly Grid[], merge: number): Int32Array {
+function positionsOf(grids: readonly Grid[], merge: number): Int32Array {
   const patches = grids.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
   const positions = new Int32Array(2 * patches);
   let at = 0;

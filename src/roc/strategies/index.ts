@@ -9,7 +9,7 @@ import { directStrategy } from "./direct.js";
 import { levelStrategy } from "./level.js";
 import { rocStrategy } from "./roc.js";
 
-export { coupledStrategy, directStrategy, levelStrategy, rocStrategy };
+export { rocStrategy };
 export { parseScores } from "./direct.js";
 
 /** Whether a strategy needs the score tokens. */

@@ -123,7 +123,7 @@ function runsOf(arm: FinishedArm | undefined): readonly RunPredictions[] {
 }
 
 /** The runs that have a partner. */
-export function inBoth(
+function inBoth(
   a: readonly RunPredictions[],
   b: readonly RunPredictions[],
 ): { a: RunPredictions[]; b: RunPredictions[] } {

@@ -16,9 +16,9 @@ import type { Rater } from "../raters.js";
 import { BLAME, DEGREES, PRAISE, SENTENCES, VERDICTS, type Blame, type Praise } from "./phrases.js";
 
 /** Commenters of a picture. */
-export const COMMENTERS = { fewest: 3, most: 6 } as const;
+const COMMENTERS = { fewest: 3, most: 6 } as const;
 /** Merits from which people see a fault, and from which they see that it is good. A little shake shows at once. */
-export const NOTICED: Readonly<Record<Factor, { readonly blamed: number; readonly praised: number }>> = {
+const NOTICED: Readonly<Record<Factor, { readonly blamed: number; readonly praised: number }>> = {
   exposure: { blamed: 0.45, praised: 0.65 },
   contrast: { blamed: 0.4, praised: 0.65 },
   saturation: { blamed: 0.45, praised: 0.65 },

@@ -1,2 +1,2 @@
 /** Comments on composed pictures. */
-export { COMMENTERS, commentsOn } from "./grammar.js";
+export { commentsOn } from "./grammar.js";

@@ -6,7 +6,7 @@ import { lines, significant, type LabelFiles, type StudioFormat } from "./types.
 
 const DIGITS = 6;
 /** Share of what is not test; officially 500 of 8,958. */
-export const AADB_VALIDATION = 0.056;
+const AADB_VALIDATION = 0.056;
 const FOLDERS = { trained: "datasetImages_originalSize", tested: "AADB_newtest_originalSize" } as const;
 
 /**
@@ -23,7 +23,7 @@ export const aadbFormat: StudioFormat = {
 };
 
 /** The name by which AADB's lists have a picture. */
-export function aadbName({ id }: Picture): string {
+function aadbName({ id }: Picture): string {
   return `studio_${id}_b.jpg`;
 }
 

@@ -40,6 +40,6 @@ function sentencesOn({ composition }: Picture, { raters }: StudioPictures): obje
 }
 
 /** A comment as the official file has it cleaned: lower case, no punctuation. */
-export function cleaned(comment: string): string {
+function cleaned(comment: string): string {
   return (comment.toLowerCase().match(/[a-z']+/g) ?? []).join(" ");
 }

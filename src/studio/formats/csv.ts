@@ -13,7 +13,7 @@ const LABELS = "labels.csv";
 const DECIMALS = 6;
 const VALIDATION = 0.05;
 /** The attribute that ICAA17K's colour score becomes. */
-export const COLOUR_COLUMN = "color";
+const COLOUR_COLUMN = "color";
 
 /** The plain CSV with its card: everything that a picture is rated for in one row, with the first of its comments. */
 export const csvFormat: StudioFormat = { owns: [LABELS, DATASET_CARD, "images"], imagesOf: plainImages, labels };

@@ -22,7 +22,7 @@ export const icaa17kFormat: StudioFormat = {
 };
 
 /** The path by which ICAA17K names a picture. */
-export function icaaId({ id, composition }: Picture): string {
+function icaaId({ id, composition }: Picture): string {
   const names = hueNames(composition, "ground", "accent");
   if (chromaOf(composition) < GREY) return `monochromatic/grey/${id}.jpg`;
   const scheme = (composition.merits.harmony ?? 1) >= 0.5 ? "complementary" : "contrasting";
@@ -46,7 +46,7 @@ function rowOf(picture: Picture, { raters }: StudioPictures): string {
 }
 
 /** Share of the colour votes of {@link GOOD} and more. */
-export function goodShare({ composition }: Picture, raters: StudioPictures["raters"]): number {
+function goodShare({ composition }: Picture, raters: StudioPictures["raters"]): number {
   const { counts } = rateColour(composition, raters);
   const sum = (votes: readonly number[]): number => votes.reduce((total, n) => total + n, 0);
   return sum(counts.slice(GOOD - 1)) / sum(counts);

@@ -1,5 +1,4 @@
 /** Learning rates by step: pure functions, the same factors as the schedules of Python transformers (optimization.py). */
-import { RocError } from "../../errors.js";
 
 export const SCHEDULES = ["constant", "linear", "cosine"] as const;
 export type ScheduleKind = (typeof SCHEDULES)[number];
@@ -35,13 +34,4 @@ export function learningRateAt(step: number, schedule: Schedule): number {
 /** Steps of a warm-up that is given as a share of all steps, in [0, 1), or from 1 on as their number. */
 export function warmupSteps(warmup: number, steps: number): number {
   return Math.round(warmup < 1 ? warmup * steps : warmup);
-}
-
-/** @throws RocError USAGE where `name` is no schedule */
-export function parseSchedule(name: string): ScheduleKind {
-  const found = SCHEDULES.find((kind) => kind === name);
-  if (found === undefined) {
-    throw new RocError("USAGE", `"${name}" is not a learning rate schedule; choose one of ${SCHEDULES.join(", ")}.`);
-  }
-  return found;
 }

@@ -88,7 +88,7 @@ export function describeSteps(
 }
 
 /** Stands in for the first picture where that is not there. */
-export const BLANK: RgbImage = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3) };
+const BLANK: RgbImage = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3) };
 
 /**
  * Describes a run of what `startFrom` gave; opens the first training picture.

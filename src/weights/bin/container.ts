@@ -23,7 +23,7 @@ export function readContainer(map: MappedFile): Container {
   throw invalid(map.path, what);
 }
 
-export function storageBytes({ dtype, length }: Storage): number {
+function storageBytes({ dtype, length }: Storage): number {
   return length * DTYPES[dtype].bytes;
 }
 

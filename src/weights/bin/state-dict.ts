@@ -51,7 +51,7 @@ export function spanOf({ shape, strides }: TensorRef): number {
   return shape.reduce((last, size, dim) => last + (size - 1) * (strides[dim] ?? 0), 1);
 }
 
-export function elementsOf({ shape }: TensorRef): number {
+function elementsOf({ shape }: TensorRef): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 

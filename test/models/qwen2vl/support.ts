@@ -43,7 +43,7 @@ function imagesOf(expected: Checkpoint, name: string): ImageBatch {
   };
 }
 
-export function gridsOf(expected: Checkpoint, name: string): Grid[] {
+function gridsOf(expected: Checkpoint, name: string): Grid[] {
   const numbers = expected.tensor(name).toNumbers();
   return Array.from({ length: numbers.length / 3 }, (_, i) => numbers.slice(3 * i, 3 * i + 3) as unknown as Grid);
 }

@@ -1,8 +1,12 @@
-/** The example photographs of `examples/photos/`: six compositions of known quality. */
+/**
+ * Writes the photographs of `examples/photos/`, six compositions of known quality: `node dist/test/studio/examples.js`. Their
+ * committed bytes are those of @napi-rs/canvas 1.0.11 and sharp 0.35.5.
+ */
 import { join } from "node:path";
-import { compose, type Composition, type CompositionOverrides } from "./factors.js";
-import { encodePhoto } from "./render.js";
-import { atomicWriteFile, makeFolder } from "../files/index.js";
+import { atomicWriteFile } from "../../src/files/index.js";
+import { compose, type CompositionOverrides } from "../../src/studio/factors.js";
+import { encodePhoto } from "../../src/studio/render.js";
+import { ROOT } from "../support.js";
 
 const SEED = "examples";
 const LONG_EDGE = 512;
@@ -73,20 +77,9 @@ const EXAMPLES: Readonly<Record<string, { index: number; choose: CompositionOver
   },
 };
 
-/** The example photographs' compositions by file name. */
-export function exampleCompositions(): Record<string, Composition> {
-  const named = Object.entries(EXAMPLES);
-  return Object.fromEntries(named.map(([name, { index, choose }]) => [name, compose(SEED, index, choose)]));
-}
-
-/** Renders the examples into a folder. @returns the files written and their latent qualities */
-export async function renderExamples(folder: string): Promise<{ file: string; latent: number }[]> {
-  await makeFolder(folder);
-  const written: { file: string; latent: number }[] = [];
-  for (const [name, composition] of Object.entries(exampleCompositions())) {
-    const file = join(folder, name);
-    await atomicWriteFile(file, await encodePhoto(composition, LONG_EDGE));
-    written.push({ file, latent: composition.latent });
-  }
-  return written;
+for (const [name, { index, choose }] of Object.entries(EXAMPLES)) {
+  await atomicWriteFile(
+    join(ROOT, "examples/photos", name),
+    await encodePhoto(compose(SEED, index, choose), LONG_EDGE),
+  );
 }
