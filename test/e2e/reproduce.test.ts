@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { basesByFamily, makeRuns } from "../../src/cli/studies/reproduce-run.js";
 import { compareTable } from "../../src/studies/paper/filled-table.js";
-import { readRuns } from "../../src/studies/paper/runs.js";
+import { readRuns } from "../../src/studies/paper/evaluations.js";
 import type { PublishedTable } from "../../src/studies/paper/types.js";
 import { liveTensors } from "../../src/torch/index.js";
 import { ROOT } from "../support.js";

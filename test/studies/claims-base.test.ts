@@ -8,7 +8,7 @@ import { Random } from "../../src/random.js";
 import { type Sample } from "../../src/data/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { createBase } from "../../src/studies/claims/base.js";
-import { captionObjective } from "../../src/studies/claims/captions.js";
+import { captionObjective } from "../../src/studies/claims/caption-objective.js";
 import type { BackboneConfig } from "../../src/studies/claims/config.js";
 import { LEVELS, STRATEGY_NAMES } from "../../src/roc/index.js";
 import { commentIn } from "../../src/roc/strategies/direct.js";

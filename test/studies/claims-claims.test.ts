@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Random } from "../../src/random.js";
-import { armName, armsOf, type Arm } from "../../src/studies/claims/cells.js";
+import { armName, armsOf, type Arm } from "../../src/studies/claims/runs.js";
 import { answerOf, claimsOf, verdictOf, type Claim } from "../../src/studies/claims/claims.js";
 import { readExperiment, type ExperimentConfig } from "../../src/studies/claims/config.js";
-import { RESULT_FILES, resultsOf, writeResults } from "../../src/studies/claims/report.js";
-import type { Finished, FinishedCell } from "../../src/studies/claims/results.js";
+import { RESULT_FILES, resultsOf, writeResults } from "../../src/studies/claims/results.js";
+import type { Finished, FinishedCell } from "../../src/studies/claims/finished-runs.js";
 import { ROOT } from "../support.js";
 
 const PICTURES = 80;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
-import { armName, armsOf, cellsOf } from "../../src/studies/claims/cells.js";
+import { armName, armsOf, cellsOf } from "../../src/studies/claims/runs.js";
 import { readExperiment, settingsOf, trainOptions } from "../../src/studies/claims/config.js";
 import { ROOT } from "../support.js";
 

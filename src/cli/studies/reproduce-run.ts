@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import { atomicWriteJson, checkSameSettings, exists, readJson, type Settings } from "../../files/index.js";
-import { findRun, type Run } from "../../studies/paper/runs.js";
+import { findRun, type Run } from "../../studies/paper/evaluations.js";
 import { BACKBONES, type Backbone, type DatasetKey, type PublishedTable } from "../../studies/paper/types.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { evalCommand } from "../eval/eval.js";

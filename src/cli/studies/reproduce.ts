@@ -6,7 +6,7 @@ import { RocError } from "../../errors.js";
 import { compareTable } from "../../studies/paper/filled-table.js";
 import { TABLES } from "../../studies/paper/published.js";
 import { csvTable, jsonTable, latexTable, textTable } from "../../studies/paper/render.js";
-import { readRuns, RUNS_FILE, type FoundRuns } from "../../studies/paper/runs.js";
+import { readRuns, RUNS_FILE, type FoundRuns } from "../../studies/paper/evaluations.js";
 import { BACKBONES, type Backbone } from "../../studies/paper/types.js";
 import type { Context } from "../shared/io.js";
 import { number, whole } from "../shared/numbers.js";

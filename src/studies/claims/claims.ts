@@ -4,9 +4,9 @@
  */
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { SCORE } from "../../eval/index.js";
-import { differences, type CompareOptions, type Differences, type RunPredictions, type Truth } from "./compare.js";
+import { differences, type CompareOptions, type Differences, type RunPredictions, type Truth } from "./pooled-figures.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
-import type { Finished, FinishedArm } from "./results.js";
+import type { Finished, FinishedArm } from "./finished-runs.js";
 
 /** What the answers are about; the other figures stand beside it. */
 const MAIN = "srcc";

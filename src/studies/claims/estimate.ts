@@ -7,11 +7,11 @@ import type { Sample } from "../../data/index.js";
 import { LOSS_PRESETS } from "../../roc/index.js";
 import { setNumThreads } from "../../torch/index.js";
 import { PixelCache, startFrom, strategyObjective, train, type Objective, type Trainable } from "../../train/index.js";
-import { captionObjective } from "./captions.js";
-import { conditionOf, readTest } from "./cell.js";
-import { armName, cellsOf, type Arm, type Cell } from "./cells.js";
+import { captionObjective } from "./caption-objective.js";
+import { conditionOf, readTest } from "./fine-tune.js";
+import { armName, cellsOf, type Arm, type Cell } from "./runs.js";
 import { isCommented, trainOptions, type ExperimentConfig, type RecipeConfig } from "./config.js";
-import { composeData, readData, type ExperimentData } from "./data.js";
+import { composeData, readData, type ExperimentData } from "./pictures.js";
 import { untrained } from "./pretrain.js";
 
 /** Steps that are measured, behind those that warm up. */

@@ -1,6 +1,6 @@
 /** What an experiment comes to without computing anything: its runs, and how long those took that are finished. */
-import { cellRecord } from "./cell.js";
-import { armName, cellsOf, type Cell } from "./cells.js";
+import { cellRecord } from "./fine-tune.js";
+import { armName, cellsOf, type Cell } from "./runs.js";
 import type { ExperimentConfig } from "./config.js";
 import { baseRecord } from "./pretrain.js";
 

@@ -1,8 +1,8 @@
 /** The results as a page of Markdown. */
 import { decimals } from "../../html/index.js";
 import { signed, type Claim, type Finding } from "./claims.js";
-import type { PooledFigure } from "./compare.js";
-import type { ArmResult, ExperimentResults } from "./report.js";
+import type { PooledFigure } from "./pooled-figures.js";
+import type { ArmResult, ExperimentResults } from "./results.js";
 
 /** Answers, figures, comparisons, and how they were made. */
 export function markdown(results: ExperimentResults): string {

@@ -6,9 +6,9 @@ import { RocError } from "../../errors.js";
 import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../../train/index.js";
 import { atomicWriteJson, ifThere, makeFolder, readJsonAs } from "../../files/index.js";
 import { createBase, type BaseTexts } from "./base.js";
-import { CAPTION_PROMPT, captionObjective } from "./captions.js";
+import { CAPTION_PROMPT, captionObjective } from "./caption-objective.js";
 import { trainOptions, type ExperimentConfig } from "./config.js";
-import type { ExperimentData } from "./data.js";
+import type { ExperimentData } from "./pictures.js";
 
 const DONE = "base.json";
 /** Steps that the reported loss is the mean of. */

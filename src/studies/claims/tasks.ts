@@ -1,9 +1,9 @@
 /** What is computed side by side: base models, then cells. */
 import { pretrain, type TaskOptions } from "./pretrain.js";
-import type { Cell } from "./cells.js";
-import { runCell } from "./cell.js";
+import type { Cell } from "./runs.js";
+import { runCell } from "./fine-tune.js";
 import type { ExperimentConfig } from "./config.js";
-import type { ExperimentData } from "./data.js";
+import type { ExperimentData } from "./pictures.js";
 
 export type Task =
   | { readonly kind: "base"; readonly name: string; readonly backbone: string }

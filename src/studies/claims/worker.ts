@@ -3,7 +3,7 @@ import { isRocError, messageOf, type ErrorCode } from "../../errors.js";
 import { setNumThreads } from "../../torch/index.js";
 import type { TrainEvent } from "../../train/index.js";
 import type { ExperimentConfig } from "./config.js";
-import { readData, type ExperimentData } from "./data.js";
+import { readData, type ExperimentData } from "./pictures.js";
 import { runTask, type Task } from "./tasks.js";
 
 /** What a worker is told. */

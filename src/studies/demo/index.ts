@@ -1,2 +1,2 @@
 /** The demo weights, trained from nothing on the synthetic studio. */
-export { makeDemo } from "./make.js";
+export { makeDemo } from "./train-demo.js";

@@ -1,7 +1,7 @@
 /** A published table with our own figures beside it, and what the missing ones need. */
 import type { Interval } from "../../metrics/bootstrap.js";
 import type { RunSummary } from "../../eval/index.js";
-import { findRun, type Run } from "./runs.js";
+import { findRun, type Run } from "./evaluations.js";
 import {
   BACKBONES,
   DATASETS,

@@ -1,7 +1,7 @@
 /** Published results on the paper's data sets, each with its source, and ours beside them. */
 import { DATASETS, parseCell, type DatasetKey, type RowSystem } from "./types.js";
 import { PAPER, TABLES } from "./published.js";
-import type { Run } from "./runs.js";
+import type { Run } from "./evaluations.js";
 
 export interface LeaderboardEntry {
   readonly dataset: DatasetKey;

@@ -8,9 +8,9 @@ import { COMMENT, commentComesFirst } from "../../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../../train/index.js";
 import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files/index.js";
-import { cellFolder, type Cell } from "./cells.js";
+import { cellFolder, type Cell } from "./runs.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
-import type { ExperimentData } from "./data.js";
+import type { ExperimentData } from "./pictures.js";
 import { baseCheckpoint, type TaskOptions } from "./pretrain.js";
 
 const DONE = "cell.json";

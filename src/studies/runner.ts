@@ -1,10 +1,10 @@
 /** Tasks over several processes: small models leave a core idle where two threads share one, so each takes a task of its own. */
 import { fork, type ChildProcess } from "node:child_process";
-import { RocError } from "../../errors.js";
-import type { TrainEvent } from "../../train/index.js";
-import type { ExperimentConfig } from "./config.js";
-import type { Task } from "./tasks.js";
-import type { Order, Report } from "./worker.js";
+import { RocError } from "../errors.js";
+import type { TrainEvent } from "../train/index.js";
+import type { ExperimentConfig } from "./claims/config.js";
+import type { Task } from "./claims/tasks.js";
+import type { Order, Report } from "./claims/worker.js";
 
 export interface PoolOptions {
   readonly signal?: AbortSignal | undefined;
@@ -60,7 +60,7 @@ class Worker {
   readonly #stop = (): void => void this.#tell({ type: "stop" });
 
   constructor(private readonly signal: AbortSignal) {
-    this.#child = fork(new URL("./worker.js", import.meta.url), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#child = fork(new URL("./claims/worker.js", import.meta.url), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
     signal.addEventListener("abort", this.#stop);
   }
 

@@ -5,14 +5,14 @@ import { RocError } from "../../errors.js";
 import { describeEnvironment, type TrainEvent } from "../../train/index.js";
 import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../../files/index.js";
 import { readJsonAs, takeLock } from "../../files/index.js";
-import { cellsOf } from "./cells.js";
-import { cellRecord } from "./cell.js";
+import { cellsOf } from "./runs.js";
+import { cellRecord } from "./fine-tune.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
-import { composeData, readData } from "./data.js";
-import { runTasks } from "./pool.js";
+import { composeData, readData } from "./pictures.js";
+import { runTasks } from "../runner.js";
 import { baseRecord, type BaseRecord } from "./pretrain.js";
-import { resultsOf, writeResults, type ExperimentResults } from "./report.js";
-import { readFinished } from "./results.js";
+import { resultsOf, writeResults, type ExperimentResults } from "./results.js";
+import { readFinished } from "./finished-runs.js";
 import { baseTask, cellTask, type Task } from "./tasks.js";
 
 export type ExperimentEvent =

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../src/random.js";
 import { mae, plcc, srcc } from "../../src/metrics/scores.js";
-import { differences, pooledFigures, type RunPredictions } from "../../src/studies/claims/compare.js";
+import { differences, pooledFigures, type RunPredictions } from "../../src/studies/claims/pooled-figures.js";
 
 const OPTIONS = { seed: 7, resamples: 300 };
 const PICTURES = 120;

@@ -1,0 +1,120 @@
+/** Finished cells as the comparisons take them. */
+import { scoreCaptions } from "../../captions/index.js";
+import { SCORE, type Prediction } from "../../eval/index.js";
+import { armName, armsOf, cellsOf, type Arm, type Cell } from "./runs.js";
+import { cellPredictions, cellRecord, cellRevision, conditionOf, type CellRecord } from "./fine-tune.js";
+import type { RunPredictions, Truth } from "./pooled-figures.js";
+import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
+import { RocError } from "../../errors.js";
+
+/** A finished cell. */
+export interface FinishedCell extends Cell, CellRecord {
+  /** Pictures whose score could not be understood. */
+  readonly failed: number;
+  /** Git revision of the program that trained it. */
+  readonly revision: string | null;
+  readonly run: RunPredictions;
+}
+
+/** An arm with its finished runs. */
+export interface FinishedArm extends Arm {
+  readonly name: string;
+  readonly cells: readonly FinishedCell[];
+}
+
+export interface Finished {
+  /** Ids of the held-out pictures. */
+  readonly pictures: readonly string[];
+  readonly truth: Truth;
+  readonly arms: readonly FinishedArm[];
+  /** Names of the cells that are not finished. */
+  readonly missing: readonly string[];
+}
+
+/** A finished cell without its predictions. */
+type Made = Cell & CellRecord & Pick<FinishedCell, "revision">;
+
+/** Reads every finished cell of an experiment. */
+export async function readFinished(config: ExperimentConfig): Promise<Finished> {
+  const found: { cell: Made; predictions: Prediction[] }[] = [];
+  const missing: string[] = [];
+  for (const cell of cellsOf(config)) {
+    const record = await cellRecord(config, cell);
+    if (!record) missing.push(cell.name);
+    else {
+      const revision = await cellRevision(config, cell);
+      found.push({ cell: { ...cell, ...record, revision }, predictions: await cellPredictions(config, cell) });
+    }
+  }
+  const pictures = testIds(found[0]?.predictions ?? []);
+  const rows = new Map(found[0]?.predictions.map((row) => [row.id, row]));
+  const commented = new Set(found.flatMap(({ predictions }) => predictions.filter(hasComment).map(({ id }) => id)));
+  const cells = found.map(({ cell, predictions }) =>
+    finishedCell(config, cell, align(predictions, pictures, cell), commented),
+  );
+  const arms = armsOf(config).map((arm) => {
+    const name = armName(arm, config);
+    return { ...arm, name, cells: cells.filter((cell) => armName(cell, config) === name) };
+  });
+  const truth = truthOf(pictures.map((id) => rows.get(id) as Prediction));
+  return { pictures, truth, arms: arms.filter((arm) => arm.cells.length > 0), missing };
+}
+
+/** In one order for all cells: theirs is that in which they were predicted. */
+function testIds(predictions: readonly Prediction[]): string[] {
+  return predictions.map(({ id }) => id).sort();
+}
+
+function align(predictions: readonly Prediction[], pictures: readonly string[], cell: Cell): Prediction[] {
+  const rows = new Map(predictions.map((row) => [row.id, row]));
+  return pictures.map((id) => {
+    const row = rows.get(id);
+    if (row) return row;
+    throw new RocError(
+      "DATA_INVALID",
+      `The predictions of ${cell.name} lack picture ${id}; remove its folder to run it again.`,
+    );
+  });
+}
+
+function truthOf(rows: readonly Prediction[]): Truth {
+  // Attributes that some pictures lack are not compared.
+  const names = Object.keys(rows[0]?.truth ?? {}).filter((name) =>
+    rows.every(({ truth }) => truth[name] !== undefined),
+  );
+  return Object.fromEntries(names.map((name) => [name, rows.map(({ truth }) => truth[name] ?? NaN)]));
+}
+
+function hasComment({ comment }: Prediction): boolean {
+  return comment !== undefined;
+}
+
+function finishedCell(
+  config: ExperimentConfig,
+  cell: Made,
+  rows: readonly Prediction[],
+  commented: ReadonlySet<string>,
+): FinishedCell {
+  const condition = conditionOf(config, cell);
+  const names = hasAttributes(condition)
+    ? [...new Set(rows.flatMap(({ predicted }) => Object.keys(predicted)))]
+    : [SCORE];
+  const scores = Object.fromEntries(names.map((name) => [name, rows.map(({ predicted }) => predicted[name] ?? null)]));
+  const run = {
+    key: `${cell.backbone}, seed ${cell.seed}`,
+    scores,
+    ...(isCommented(condition) && { ciderD: commentScores(rows, commented) }),
+  };
+  return { ...cell, failed: rows.filter(({ predicted }) => typeof predicted[SCORE] !== "number").length, run };
+}
+
+/** CIDEr-D picture by picture; the corpus is the same for every run, whichever comments it failed to write. */
+function commentScores(rows: readonly Prediction[], commented: ReadonlySet<string>): (number | null)[] {
+  const about = rows.filter(({ id, references = [] }) => commented.has(id) && references.length > 0);
+  const { items } = scoreCaptions({
+    hypotheses: Object.fromEntries(about.map(({ id, comment = "" }) => [id, comment])),
+    references: Object.fromEntries(about.map(({ id, references = [] }) => [id, references])),
+  });
+  const scores = new Map(items.map(({ id, ciderD }) => [id, ciderD]));
+  return rows.map((row) => (hasComment(row) ? (scores.get(row.id) ?? null) : null));
+}
