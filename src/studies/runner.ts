@@ -1,41 +1,110 @@
-/** Tasks over several processes: small models leave a core idle where two threads share one, so each takes a task of its own. */
-import { fork, type ChildProcess } from "node:child_process";
+/** The one runner of studies: many jobs in their order, by several workers at a time, without those that are finished. */
 import { RocError } from "../errors.js";
-import type { TrainEvent } from "../train/index.js";
-import type { ExperimentConfig } from "./claims/config.js";
-import type { Task } from "./claims/tasks.js";
-import type { Order, Report } from "./claims/worker.js";
 
-export interface PoolOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Asked before each task is begun; after a no, no other is. */
+/** A piece of a study's work, which resumes by itself where it was stopped. */
+export interface Job {
+  /** Unique in its study. */
+  readonly name: string;
+}
+
+/** What does one job after another. */
+export interface JobWorker<J extends Job, Progress> {
+  /** @throws RocError ABORTED on the signal that the worker was made with, with the job's state written */
+  run(job: J, onProgress: (progress: Progress) => void): Promise<void>;
+  end(): void;
+}
+
+/** What is to be done. */
+export interface Jobs<J extends Job, Progress> {
+  /** Those of a phase are begun when all of the one before are done. */
+  readonly phases: readonly (readonly J[])[];
+  /** Asked of every job before any is begun. */
+  readonly isFinished: (job: J) => Promise<boolean>;
+  /** Makes a worker, which stops on the signal. */
+  readonly worker: (signal: AbortSignal) => JobWorker<J, Progress>;
+  /** Jobs that are done side by side, at most. Default 1. */
+  readonly workers?: number;
+  /** Asked before each job is begun; after a no, no other is. */
   readonly mayBegin?: () => boolean;
-  readonly onEvent?: (task: Task, event: TrainEvent) => void;
-  readonly onDone?: (task: Task, seconds: number) => void;
+}
+
+export type JobEvent<Progress> =
+  | { readonly type: "plan"; readonly jobs: number; readonly finished: number }
+  | { readonly type: "begin"; readonly job: string }
+  | { readonly type: "progress"; readonly job: string; readonly event: Progress }
+  | {
+      readonly type: "done";
+      readonly job: string;
+      readonly seconds: number;
+      /** Jobs that are not done yet. */
+      readonly left: number;
+      /** On the clock, as long as those took that are done. */
+      readonly secondsLeft: number;
+    }
+  /** No other job may begin. */
+  | { readonly type: "budget"; readonly left: number };
+
+export interface RunOptions<Progress> {
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: (event: JobEvent<Progress>) => void;
 }
 
 /**
- * Does tasks in their order, as many at a time as the config has workers.
+ * Does what is not finished. Stopped anywhere, even by a kill, the same call resumes.
  *
- * @returns those that were not begun
- * @throws RocError of the first task that failed, after the others have written their state; ABORTED on the signal
+ * @throws the error of the first job that failed, after the others have written their state; RocError ABORTED on the signal
  */
-export async function runTasks(
-  config: ExperimentConfig,
-  tasks: readonly Task[],
-  { signal, mayBegin = () => true, onEvent, onDone }: PoolOptions = {},
-): Promise<Task[]> {
-  const left = [...tasks];
+export async function runJobs<J extends Job, Progress>(
+  jobs: Jobs<J, Progress>,
+  { signal, onEvent = () => undefined }: RunOptions<Progress> = {},
+): Promise<void> {
+  const { isFinished, workers = 1 } = jobs;
+  const phases: J[][] = [];
+  for (const phase of jobs.phases) {
+    const open: J[] = [];
+    for (const job of phase) if (!(await isFinished(job))) open.push(job);
+    phases.push(open);
+  }
+  const [total, open] = [jobs.phases.flat().length, phases.flat().length];
+  onEvent({ type: "plan", jobs: total, finished: total - open });
+  const counts = { left: open, done: 0, seconds: 0 };
+  const onDone = ({ name }: J, seconds: number): void => {
+    counts.left--;
+    counts.done++;
+    counts.seconds += seconds;
+    const secondsLeft = (counts.left * counts.seconds) / counts.done / workers;
+    onEvent({ type: "done", job: name, seconds, left: counts.left, secondsLeft });
+  };
+  for (const phase of phases) {
+    const isWhole = await runPhase(phase, jobs, { signal, onEvent, onDone });
+    if (!isWhole) return onEvent({ type: "budget", left: counts.left });
+  }
+}
+
+interface PhaseOptions<J, Progress> {
+  readonly signal: AbortSignal | undefined;
+  readonly onEvent: (event: JobEvent<Progress>) => void;
+  readonly onDone: (job: J, seconds: number) => void;
+}
+
+/** @returns whether every job was begun */
+async function runPhase<J extends Job, Progress>(
+  jobs: readonly J[],
+  { worker: startWorker, workers = 1, mayBegin = () => true }: Jobs<J, Progress>,
+  { signal, onEvent, onDone }: PhaseOptions<J, Progress>,
+): Promise<boolean> {
+  const left = [...jobs];
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const serve = async (): Promise<void> => {
-    const worker = new Worker(either);
+    const worker = startWorker(either);
     try {
       while (left.length > 0 && !either.aborted && mayBegin()) {
-        const task = left.shift() as Task;
+        const job = left.shift() as J;
         const started = performance.now();
-        await worker.run(config, task, (event) => onEvent?.(task, event));
-        onDone?.(task, (performance.now() - started) / 1000);
+        onEvent({ type: "begin", job: job.name });
+        await worker.run(job, (event) => onEvent({ type: "progress", job: job.name, event }));
+        onDone(job, (performance.now() - started) / 1000);
       }
     } catch (error) {
       stop.abort();
@@ -44,55 +113,12 @@ export async function runTasks(
       worker.end();
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(config.workers, left.length) }, serve));
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(workers, left.length) }, serve));
   const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as Error] : []));
   // Those that were stopped for another's sake come last.
   const isStop = (error: Error): boolean => error instanceof RocError && error.code === "ABORTED";
   const [error] = [...errors.filter((one) => !isStop(one)), ...errors.filter(isStop)];
   if (error !== undefined) throw error;
   if (signal?.aborted) throw new RocError("ABORTED", "Stopped. The same command goes on from there.");
-  return left;
-}
-
-/** A process that outlives its tasks: libtorch and the pictures' labels are read once. */
-class Worker {
-  readonly #child: ChildProcess;
-  readonly #stop = (): void => void this.#tell({ type: "stop" });
-
-  constructor(private readonly signal: AbortSignal) {
-    this.#child = fork(new URL("./claims/worker.js", import.meta.url), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    signal.addEventListener("abort", this.#stop);
-  }
-
-  run(config: ExperimentConfig, task: Task, onEvent: (event: TrainEvent) => void): Promise<void> {
-    const child = this.#child;
-    return new Promise<void>((resolve, reject) => {
-      const settle = (act: () => void): void => {
-        child.off("message", hear).off("exit", died);
-        act();
-      };
-      const hear = (report: Report): void => {
-        if (report.type === "event") onEvent(report.event);
-        else if (report.type === "done") settle(resolve);
-        else settle(() => reject(new RocError(report.code, report.message)));
-      };
-      const died = (code: number | null, by: string | null): void => {
-        const text = `The process of ${task.name} ended (${by ?? `exit code ${code}`}). The same command goes on from its last state.`;
-        settle(() => reject(new RocError("TRAINING", text)));
-      };
-      child.on("message", hear).on("exit", died);
-      this.#tell({ type: "task", config, task });
-      if (this.signal.aborted) this.#stop();
-    });
-  }
-
-  end(): void {
-    this.signal.removeEventListener("abort", this.#stop);
-    if (this.#child.connected) this.#child.disconnect();
-  }
-
-  #tell(order: Order): void {
-    // One that has died is reported by its exit.
-    if (this.#child.connected) this.#child.send(order, () => undefined);
-  }
+  return left.length === 0;
 }

@@ -1,4 +1,4 @@
-/** A tiny experiment by its command: every cell, results, and a kill in the middle that changes nothing. */
+/** A tiny experiment by its command: every run, results, and a kill in the middle that changes nothing. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -43,7 +43,7 @@ const CONFIG = {
   ablation: { condition: "score", scoreTokens: [5], backbones: ["llava"] },
   resamples: 20,
 };
-const CELLS = 2 * 4 + 2 + 1;
+const RUNS = 2 * 4 + 2 + 1;
 
 let folder = "";
 before(async () => (folder = await mkdtemp(join(tmpdir(), "roc-experiment-"))));
@@ -79,13 +79,13 @@ async function resultsOf(name: string): Promise<ExperimentResults> {
   return JSON.parse(await readFile(join(folder, name, "out", "claims.json"), "utf8")) as ExperimentResults;
 }
 
-test("all cells by one command; killed and started again, with the same figures", async (t) => {
+test("all runs by one command; killed and started again, with the same figures", async (t) => {
   const whole = await experiment([await fileOf("whole"), "--json"]);
   assert.equal(whole.code, 0, whole.stderr);
   const results = await resultsOf("whole");
-  await t.test("the results hold every cell and an answer to each question", () => {
+  await t.test("the results hold every run and an answer to each question", () => {
     assert.deepEqual(JSON.parse(whole.stdout), results);
-    assert.equal(results.arms.length, CELLS);
+    assert.equal(results.arms.length, RUNS);
     assert.deepEqual(results.missing, []);
     assert.equal(results.claims.length, 4);
     assert.deepEqual(Object.keys(results.provenance.bases), ["llava", "qwen2-vl"]);
@@ -113,7 +113,7 @@ test("all cells by one command; killed and started again, with the same figures"
     assert.deepEqual(figures(await resultsOf("killed")), figures(results));
   });
 
-  await t.test("other settings are refused; more seeds and a part of the cells are not", async () => {
+  await t.test("other settings are refused; more seeds and a part of the runs are not", async () => {
     const other = await experiment([await fileOf("whole", { train: { ...RECIPE, steps: 4 } })]);
     assert.equal(other.code, 2);
     assert.match(other.stderr, /train was \{"steps":3.*now \{"steps":4/);
@@ -122,7 +122,7 @@ test("all cells by one command; killed and started again, with the same figures"
     assert.match(more.stderr, /3 runs, 2 of them finished before/);
     const { arms, missing } = await resultsOf("whole");
     assert.deepEqual(arms.find(({ name }) => name === "llava/score/roc")?.seeds, [1, 2]);
-    assert.equal(missing.length, CELLS - 1);
+    assert.equal(missing.length, RUNS - 1);
   });
 
   await t.test("--dry-run tells how long finished runs took", async () => {
@@ -140,7 +140,7 @@ test("all cells by one command; killed and started again, with the same figures"
   });
 });
 
-test("--dry-run names the cells and computes nothing; --measure tells how long they take; wrong use is refused", async () => {
+test("--dry-run names the runs and computes nothing; --measure tells how long they take; wrong use is refused", async () => {
   const file = await fileOf("dry");
   const only = ["--only", "llava/score/(roc|level)/"];
   const forecast = await experiment([file, "--dry-run", "--json", ...only]);

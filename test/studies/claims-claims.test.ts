@@ -8,8 +8,9 @@ import { Random } from "../../src/random.js";
 import { armName, armsOf, type Arm } from "../../src/studies/claims/runs.js";
 import { answerOf, claimsOf, verdictOf, type Claim } from "../../src/studies/claims/claims.js";
 import { readExperiment, type ExperimentConfig } from "../../src/studies/claims/config.js";
-import { RESULT_FILES, resultsOf, writeResults } from "../../src/studies/claims/results.js";
-import type { Finished, FinishedCell } from "../../src/studies/claims/finished-runs.js";
+import { resultsOf } from "../../src/studies/claims/results.js";
+import { RESULT_FILES, writeResults } from "../../src/studies/claims/write-results.js";
+import type { Finished, FinishedRun } from "../../src/studies/claims/finished-runs.js";
 import { ROOT } from "../support.js";
 
 const PICTURES = 80;
@@ -26,32 +27,40 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** Every cell finished, each arm with the noise that is given for it. */
+/** Every run finished, each arm with the noise that is given for it. */
 function finished(noiseOf: (arm: Arm) => number, of: (arm: Arm) => boolean = () => true): Finished {
   const arms = armsOf(config)
     .filter(of)
     .map((arm) => {
       const name = armName(arm, config);
-      return { ...arm, name, cells: config.seeds.map((seed) => cellOf(arm, name, seed, noiseOf(arm))) };
+      return { ...arm, name, runs: config.seeds.map((seed) => runOf(arm, name, seed, noiseOf(arm))) };
     });
   const truth = { score: TRUTH, ...Object.fromEntries(ATTRIBUTES.map((name) => [name, TRUTH])) };
   return { pictures: TRUTH.map((_, row) => String(row)), truth, arms, missing: [] };
 }
 
-function cellOf(arm: Arm, name: string, seed: number, noise: number): FinishedCell {
+function runOf(arm: Arm, name: string, seed: number, noise: number): FinishedRun {
   const seen = (what: string): number[] => {
     const stream = new Random(name, seed, what);
     return TRUTH.map((value) => value + noise * stream.gaussian());
   };
   const names = arm.condition === "attributes" ? ["score", ...ATTRIBUTES] : ["score"];
   const scores = Object.fromEntries(names.map((what) => [what, seen(what)]));
-  const run = {
+  const predictions = {
     key: `${arm.backbone}, seed ${seed}`,
     scores,
     ...(arm.condition === "comment" && { ciderD: TRUTH.map((_, row) => (row < 20 ? 1 + row / 20 : null)) }),
   };
   const spent = { steps: 10, trainSeconds: 1.5, readSeconds: 0.5 };
-  return { ...arm, ...spent, seed, name: `${name}/seed-${seed}`, failed: 0, revision: seed > 1 ? "b" : "a", run };
+  return {
+    ...arm,
+    ...spent,
+    seed,
+    name: `${name}/seed-${seed}`,
+    failed: 0,
+    revision: seed > 1 ? "b" : "a",
+    predictions,
+  };
 }
 
 const claims = (found: Finished): Claim[] => claimsOf(config, found, OPTIONS);

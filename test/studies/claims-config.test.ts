@@ -1,11 +1,11 @@
-/** An experiment's file, and the cells that follow from it. */
+/** An experiment's file, and the runs that follow from it. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
-import { armName, armsOf, cellsOf } from "../../src/studies/claims/runs.js";
+import { armName, armsOf, runsOf } from "../../src/studies/claims/runs.js";
 import { readExperiment, settingsOf, trainOptions } from "../../src/studies/claims/config.js";
 import { ROOT } from "../support.js";
 
@@ -28,24 +28,24 @@ async function changed(change: (values: Values) => void): Promise<string> {
 
 test("the committed experiment: every strategy, condition and backbone, three seeds, N beside", async () => {
   const config = await readExperiment(CLAIMS);
-  const cells = cellsOf(config);
+  const runs = runsOf(config);
   assert.ok(config.seeds.length >= 3);
   assert.deepEqual(new Set(config.strategies), new Set(["direct", "level", "coupled", "roc"]));
   assert.deepEqual(
-    new Set(cells.filter(({ strategy }) => strategy === "roc").map(({ scoreTokens }) => scoreTokens)),
+    new Set(runs.filter(({ strategy }) => strategy === "roc").map(({ scoreTokens }) => scoreTokens)),
     new Set([5, 10, 20, 50, 101]),
   );
   const plain = armsOf(config).filter(({ scoreTokens }) => scoreTokens === 10);
   assert.equal(plain.length, 2 * 3 * 4);
-  assert.equal(cells.length, (plain.length + 4) * 3);
-  assert.equal(new Set(cells.map(({ name }) => name)).size, cells.length);
+  assert.equal(runs.length, (plain.length + 4) * 3);
+  assert.equal(new Set(runs.map(({ name }) => name)).size, runs.length);
   // All arms of a seed before the next seed.
   assert.deepEqual(
-    cells.map(({ seed }) => seed),
+    runs.map(({ seed }) => seed),
     config.seeds.flatMap((seed) => armsOf(config).map(() => seed)),
   );
-  assert.equal(cells.find(({ scoreTokens }) => scoreTokens === 50)?.name, "llava/score/roc-n50/seed-1");
-  assert.ok(cells.every((cell) => cell.name.startsWith(`${armName(cell, config)}/`)));
+  assert.equal(runs.find(({ scoreTokens }) => scoreTokens === 50)?.name, "llava/score/roc-n50/seed-1");
+  assert.ok(runs.every((run) => run.name.startsWith(`${armName(run, config)}/`)));
 });
 
 test("runs differ in nothing but strategy and seed", async () => {
@@ -69,7 +69,7 @@ test("a condition may be kept to some backbones and strategies", async () => {
 test("other seeds: the same arms, in folders of their own", async () => {
   const [whole, other] = [await readExperiment(CLAIMS), await readExperiment(CLAIMS, { seeds: [7, 9] })];
   assert.deepEqual(armsOf(other), armsOf(whole));
-  assert.deepEqual(new Set(cellsOf(other).map(({ seed }) => seed)), new Set([7, 9]));
+  assert.deepEqual(new Set(runsOf(other).map(({ seed }) => seed)), new Set([7, 9]));
   assert.notEqual(other.work, whole.work);
   assert.notEqual(other.out, whole.out);
 });
@@ -81,8 +81,8 @@ test("a scaled experiment is smaller, in folders of its own", async () => {
   assert.notEqual(small.work, whole.work);
   assert.notEqual(small.out, whole.out);
   assert.deepEqual(
-    cellsOf(small).map(({ name }) => name),
-    cellsOf(whole).map(({ name }) => name),
+    runsOf(small).map(({ name }) => name),
+    runsOf(whole).map(({ name }) => name),
   );
 });
 

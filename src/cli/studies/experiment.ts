@@ -17,9 +17,9 @@ interface Flags {
 }
 
 const HELP = `
-The file names models, pictures, strategies, conditions and seeds: every combination is a cell, a run folder of its own.
+The file names models, pictures, strategies, conditions and seeds: every combination is a run in a folder of its own.
 Stop it at any moment, even by a kill: the same command goes on, and skips what is finished. Results (JSON, Markdown and
-plots) are written of all cells that are finished, whatever --only says.
+plots) are written of all runs that are finished, whatever --only says.
 
 Examples:
   roc4mllm experiment configs/studio/claims.yaml --dry-run
@@ -30,12 +30,12 @@ Examples:
 
 export function experimentCommand(context: Context): Command {
   const command = new Command("experiment")
-    .description("train and compare all cells of an experiment; the same command goes on after a stop")
+    .description("train and compare all runs of an experiment; the same command goes on after a stop")
     .argument("<config>", "the experiment's file (YAML or JSON)")
-    .option("--only <pattern>", "cells whose name this regular expression is found in", pattern)
+    .option("--only <pattern>", "runs whose name this regular expression is found in", pattern)
     .option("--scale <factor>", "times as many pictures and steps", number(0.0001, 100), 1)
     .option("--seeds <list>", "seeds of the runs, as 4,5,6, instead of the file's", seedList)
-    .option("--dry-run", "print the cells and what they come to, and stop; computes nothing")
+    .option("--dry-run", "print the runs and what they come to, and stop; computes nothing")
     .option("--measure", "with --dry-run: how long they take here, by a few steps of each kind (minutes)")
     .option("--json", "results as one JSON object", false)
     .addHelpText("after", HELP);
@@ -59,36 +59,33 @@ function seedList(text: string): number[] {
 async function experiment(file: string, flags: Flags, { io, signal }: Context): Promise<void> {
   const { readExperiment, runExperiment } = await import("../../studies/claims/index.js");
   const config = await readExperiment(file, flags);
-  const { only } = flags;
   if (flags.measure && !flags.dryRun) throw new RocError("USAGE", "--measure goes with --dry-run.");
   if (flags.dryRun) return dryRun(config, flags, io);
   const progress = new TrainProgress(io, false);
-  const tell = teller(progress);
-  const results = await runExperiment(config, { ...(only && { only }), signal, onEvent: tell });
+  const results = await runExperiment(config, { only: flags.only, signal, onProgress: teller(progress) });
   progress.line(`Wrote ${config.out}`);
   io.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : resultsText(results));
 }
 
 async function dryRun(config: ExperimentConfig, { only, measure, json }: Flags, io: Io): Promise<void> {
-  const { cellsOf, estimate, forecast } = await import("../../studies/claims/index.js");
-  const cells = cellsOf(config).filter(({ name }) => only?.test(name) ?? true);
-  if (cells.length === 0) throw new RocError("USAGE", "--only matches no cell.");
-  const names = cells.map(({ name }) => name);
-  const { minutes } = config;
+  const { chosenRuns, estimate, forecast } = await import("../../studies/claims/index.js");
+  const runs = chosenRuns(config, only);
+  const names = runs.map(({ name }) => name);
+  // "cells" is what the output has always called them.
+  const print = (plan: object, text: string): void => {
+    io.stdout.write(json ? `${JSON.stringify({ cells: names, minutes: config.minutes, ...plan })}\n` : text);
+  };
   if (!measure) {
-    const plan = await forecast(config, cells);
-    io.stdout.write(
-      json ? `${JSON.stringify({ cells: names, minutes, ...plan })}\n` : forecastText(names, plan, config),
-    );
-    return;
+    const plan = await forecast(config, runs);
+    return print(plan, forecastText(names, plan, config));
   }
   const progress = new TrainProgress(io, false);
-  const found = await estimate(config, cells, (name) => progress.update(`Measuring ${name}`));
-  io.stdout.write(json ? `${JSON.stringify({ cells: names, minutes, ...found })}\n` : planText(names, found, config));
+  const found = await estimate(config, runs, (name) => progress.update(`Measuring ${name}`));
+  print(found, planText(names, found, config));
 }
 
 function forecastText(
-  cells: readonly string[],
+  names: readonly string[],
   { bases, arms, secondsLeft }: Forecast,
   { minutes, workers }: ExperimentConfig,
 ): string {
@@ -104,10 +101,10 @@ function forecastText(
       ? "How long they take here is not known until one of each kind is finished; --dry-run --measure tries a few steps of each (minutes)."
       : `About ${duration(secondsLeft)} to go with ${workers} processes, by those that are finished.`;
   const budget = `${left} runs are left; none is begun after ${duration(minutes * 60)} in all.`;
-  return [...cells, "", ...lines, "", budget, time].map((line) => `${line}\n`).join("");
+  return [...names, "", ...lines, "", budget, time].map((line) => `${line}\n`).join("");
 }
 
-function planText(cells: readonly string[], found: Estimate, { minutes, workers }: ExperimentConfig): string {
+function planText(names: readonly string[], found: Estimate, { minutes, workers }: ExperimentConfig): string {
   const width = Math.max(...found.arms.map(({ name }) => name.length));
   const bases = Object.entries(found.bases).map(([name, seconds]) => `${`${name}/base`.padEnd(width)}  ${duration(seconds)}`); // prettier-ignore
   const arms = found.arms.map(
@@ -117,26 +114,28 @@ function planText(cells: readonly string[], found: Estimate, { minutes, workers 
   const total = `About ${duration(found.seconds)} with ${workers} processes, if nothing else runs here; the budget is ${duration(minutes * 60)}.`;
   const over =
     found.seconds > minutes * 60 ? ["That is over it: what is left then is not begun. Lower train.steps."] : [];
-  return [...cells, "", ...bases, ...arms, "", total, ...over].map((line) => `${line}\n`).join("");
+  return [...names, "", ...bases, ...arms, "", total, ...over].map((line) => `${line}\n`).join("");
 }
 
-/** Shows what goes on: a line for every finished cell, the steps of the others as they pass. */
+/** Shows what goes on: a line for every finished run, the steps of the others as they pass. */
 function teller(progress: TrainProgress): (event: ExperimentEvent) => void {
   return (event) => {
     switch (event.type) {
       case "compose":
         return progress.update(`Composing pictures ${event.done}/${event.total}`);
       case "plan":
-        return progress.line(`${event.tasks} runs, ${event.finished} of them finished before`);
-      case "train": {
-        const { task, event: step } = event;
+        return progress.line(`${event.jobs} runs, ${event.finished} of them finished before`);
+      case "begin":
+        return undefined;
+      case "progress": {
+        const { job, event: step } = event;
         if (step.type !== "step") return undefined;
         const speed = `${step.imagesPerSecond.toFixed(0)} images/s`;
-        return progress.update(`${task}  step ${step.step}/${step.totalSteps}  loss ${step.loss.toFixed(3)}  ${speed}`);
+        return progress.update(`${job}  step ${step.step}/${step.totalSteps}  loss ${step.loss.toFixed(3)}  ${speed}`);
       }
       case "done": {
         const left = event.left === 0 ? "the last one" : `${event.left} left, about ${duration(event.secondsLeft)}`;
-        return progress.line(`${event.task}: done in ${duration(event.seconds)}; ${left}`);
+        return progress.line(`${event.job}: done in ${duration(event.seconds)}; ${left}`);
       }
       case "budget":
         return progress.line(`The time budget is spent: ${event.left} runs are not begun. Raise "minutes" to go on.`);
@@ -150,11 +149,11 @@ function resultsText({ arms, claims, missing }: ExperimentResults): string {
     const figure = (name: "srcc" | "plcc" | "mae" | "ciderD"): string => arm.figures[name]?.value.toFixed(4) ?? "";
     const failed = arm.failed.reduce((sum, count) => sum + count, 0);
     const attributes = arm.attributes?.srcc?.value.toFixed(4) ?? "";
-    const cells = [figure("srcc"), figure("plcc"), figure("mae"), attributes, figure("ciderD"), String(failed)];
-    return [arm.name.padEnd(width), ...cells.map((text) => text.padStart(10))].join(" ");
+    const figures = [figure("srcc"), figure("plcc"), figure("mae"), attributes, figure("ciderD"), String(failed)];
+    return [arm.name.padEnd(width), ...figures.map((text) => text.padStart(10))].join(" ");
   };
-  const head = ["cell".padEnd(width), ...["SRCC", "PLCC", "MAE", "attributes", "CIDEr-D", "unclear"].map((text) => text.padStart(10))].join(" "); // prettier-ignore
+  const head = ["runs".padEnd(width), ...["SRCC", "PLCC", "MAE", "attributes", "CIDEr-D", "unclear"].map((text) => text.padStart(10))].join(" "); // prettier-ignore
   const answers = claims.flatMap(({ question, text }) => ["", question, `  ${text}`]);
-  const gaps = missing.length > 0 ? ["", `${missing.length} cells are not finished.`] : [];
+  const gaps = missing.length > 0 ? ["", `${missing.length} runs are not finished.`] : [];
   return [head, ...arms.map(row), ...answers, ...gaps].map((line) => `${line}\n`).join("");
 }

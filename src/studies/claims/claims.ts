@@ -4,7 +4,13 @@
  */
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { SCORE } from "../../eval/index.js";
-import { differences, type CompareOptions, type Differences, type RunPredictions, type Truth } from "./pooled-figures.js";
+import {
+  differences,
+  type CompareOptions,
+  type Differences,
+  type RunPredictions,
+  type Truth,
+} from "./pooled-figures.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import type { Finished, FinishedArm } from "./finished-runs.js";
 
@@ -55,7 +61,7 @@ interface Contest {
   readonly scores: Finding["scores"];
 }
 
-/** The claims that the experiment's conditions can test; those without finished cells are "not known". */
+/** The claims that the experiment's conditions can test; those without finished runs are "not known". */
 export function claimsOf(config: ExperimentConfig, finished: Finished, options: CompareOptions): Claim[] {
   const { conditions, strategies, scoreTokens, ablation } = config;
   const names = Object.keys(conditions);
@@ -99,11 +105,12 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
   ];
 }
 
-/** On every backbone, then on all together. None where a side has no finished cells. */
+/** On every backbone, then on all together. None where a side has no finished runs. */
 function findingsOf(contest: Contest, { arms, truth }: Finished, options: CompareOptions): Finding[] {
   const backbones = [...new Set(arms.map(({ backbone }) => backbone))];
   const pairs = backbones.flatMap((backbone) => {
-    const runs = (side: Side): readonly RunPredictions[] => runsOf(arms.find((arm) => isOf(arm, side, backbone)));
+    const runs = (side: Side): readonly RunPredictions[] =>
+      predictionsOf(arms.find((arm) => isOf(arm, side, backbone)));
     const both = inBoth(runs(contest.a), runs(contest.b));
     return both.a.length > 0 ? [{ backbone, ...both }] : [];
   });
@@ -118,8 +125,8 @@ function isOf(arm: FinishedArm, { condition, strategy, scoreTokens }: Side, back
   return same && arm.strategy === strategy && arm.scoreTokens === scoreTokens;
 }
 
-function runsOf(arm: FinishedArm | undefined): readonly RunPredictions[] {
-  return arm?.cells.map(({ run }) => run) ?? [];
+function predictionsOf(arm: FinishedArm | undefined): readonly RunPredictions[] {
+  return arm?.runs.map(({ predictions }) => predictions) ?? [];
 }
 
 /** The runs that have a partner. */
@@ -199,7 +206,7 @@ function claimOf(question: string, findings: readonly Finding[]): Claim {
     const text = list(verdict);
     return text === "" ? [] : [`SRCC ${verdict}: ${text}`];
   });
-  const told = parts.length === 0 ? "No finished cells to compare" : parts.join(". ");
+  const told = parts.length === 0 ? "No finished runs to compare" : parts.join(". ");
   return { question, answer, text: `${answer[0]?.toUpperCase()}${answer.slice(1)}. ${told}.`, findings };
 }
 

@@ -13,7 +13,7 @@ import type { TrainOptions } from "../../train/options.js";
 const count = z.number().int().min(1);
 const positive = z.number().min(0);
 const share = z.number().min(0).lt(1);
-/** Of folders and of cells' names. */
+/** Of folders and of runs' names. */
 const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, { error: "lower-case letters, digits, dots and dashes only" });
 
 const recipe = z.strictObject({
@@ -70,8 +70,8 @@ export const experimentSchema = z.strictObject({
   description: z.string().default("").describe("What is asked, in words"),
   work: z.string().describe("Pictures, base models and run folders; may be thrown away once the results are there"),
   out: z.string().describe("Results"),
-  minutes: z.number().positive().describe("Of all sessions together; no cell is begun after it"),
-  workers: count.default(2).describe("Cells that are computed side by side, each in a process"),
+  minutes: z.number().positive().describe("Of all sessions together; no run is begun after it"),
+  workers: count.default(2).describe("Runs that are computed side by side, each in a process"),
   threads: count.default(1).describe("Of each of them"),
   studio: studio.describe("The pictures"),
   backbones: z
@@ -81,7 +81,7 @@ export const experimentSchema = z.strictObject({
   pretrain: recipe
     .extend({ seed: z.number().int().default(0).describe("Of weights and order") })
     .describe("On comments alone, before any score is met"),
-  train: recipe.describe("Of every cell"),
+  train: recipe.describe("Of every run"),
   seeds: z.array(z.number().int().min(0)).min(1).describe("A run each"),
   strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).describe("What is compared"),
   loss: z

@@ -9,7 +9,7 @@ import { setNumThreads } from "../../torch/index.js";
 import { PixelCache, startFrom, strategyObjective, train, type Objective, type Trainable } from "../../train/index.js";
 import { captionObjective } from "./caption-objective.js";
 import { conditionOf, readTest } from "./fine-tune.js";
-import { armName, cellsOf, type Arm, type Cell } from "./runs.js";
+import { armName, runsOf, type Arm, type Run } from "./runs.js";
 import { isCommented, trainOptions, type ExperimentConfig, type RecipeConfig } from "./config.js";
 import { composeData, readData, type ExperimentData } from "./pictures.js";
 import { untrained } from "./pretrain.js";
@@ -41,7 +41,7 @@ export interface Estimate {
 /** Measures on this machine. The fastest step counts, and time that other work takes does not. */
 export async function estimate(
   config: ExperimentConfig,
-  cells: readonly Cell[] = cellsOf(config),
+  runs: readonly Run[] = runsOf(config),
   onArm: (name: string) => void = () => undefined,
 ): Promise<Estimate> {
   const work = await mkdtemp(join(tmpdir(), "roc4mllm-estimate-"));
@@ -55,15 +55,15 @@ export async function estimate(
     await composeData(small);
     const data = await readData(small);
     const bases: Record<string, number> = {};
-    for (const backbone of new Set(cells.map((cell) => cell.backbone))) {
+    for (const backbone of new Set(runs.map((run) => run.backbone))) {
       onArm(`${backbone}/base`);
       bases[backbone] = await measureBase(small, backbone, data);
     }
     const measured: ArmEstimate[] = [];
-    for (const [name, runs] of byArm(cells, config)) {
+    for (const [name, own] of byArm(runs, config)) {
       onArm(name);
-      const { train: tuning, read } = await measureArm(small, runs[0] as Cell, data, config.studio);
-      measured.push({ name, runs: runs.length, train: tuning, read });
+      const { train: tuning, read } = await measureArm(small, own[0] as Run, data, config.studio);
+      measured.push({ name, runs: own.length, train: tuning, read });
     }
     const total = measured.reduce((sum, { runs, train: tuning, read }) => sum + runs * (tuning + read), 0);
     const pretraining = Object.values(bases).reduce((sum, seconds) => sum + seconds, 0);
@@ -73,11 +73,11 @@ export async function estimate(
   }
 }
 
-function byArm(cells: readonly Cell[], config: ExperimentConfig): Map<string, Cell[]> {
-  const arms = new Map<string, Cell[]>();
-  for (const cell of cells) {
-    const name = armName(cell, config);
-    arms.set(name, [...(arms.get(name) ?? []), cell]);
+function byArm(runs: readonly Run[], config: ExperimentConfig): Map<string, Run[]> {
+  const arms = new Map<string, Run[]>();
+  for (const run of runs) {
+    const name = armName(run, config);
+    arms.set(name, [...(arms.get(name) ?? []), run]);
   }
   return arms;
 }

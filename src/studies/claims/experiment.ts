@@ -1,39 +1,28 @@
-/** An experiment from start to end: pictures, base models, cells, results. Stopped anywhere, the same call goes on. */
+/** An experiment from start to end: pictures, base models, runs, results. Stopped anywhere, the same call resumes. */
 import { join } from "node:path";
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import { describeEnvironment, type TrainEvent } from "../../train/index.js";
 import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../../files/index.js";
 import { readJsonAs, takeLock } from "../../files/index.js";
-import { cellsOf } from "./runs.js";
-import { cellRecord } from "./fine-tune.js";
+import { runJobs, type JobEvent, type Jobs } from "../runner.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
 import { composeData, readData } from "./pictures.js";
-import { runTasks } from "../runner.js";
+import { experimentJobs, isJobFinished, type ExperimentJob } from "./jobs.js";
+import { WorkerProcess } from "./process.js";
 import { baseRecord, type BaseRecord } from "./pretrain.js";
-import { resultsOf, writeResults, type ExperimentResults } from "./results.js";
+import { resultsOf, type ExperimentResults } from "./results.js";
+import { writeResults } from "./write-results.js";
 import { readFinished } from "./finished-runs.js";
-import { baseTask, cellTask, type Task } from "./tasks.js";
 
 export type ExperimentEvent =
-  | { readonly type: "compose"; readonly done: number; readonly total: number }
-  | { readonly type: "plan"; readonly tasks: number; readonly finished: number }
-  | { readonly type: "train"; readonly task: string; readonly event: TrainEvent }
-  | {
-      readonly type: "done";
-      readonly task: string;
-      readonly seconds: number;
-      readonly left: number;
-      readonly secondsLeft: number;
-    }
-  /** The time budget is spent. */
-  | { readonly type: "budget"; readonly left: number };
+  { readonly type: "compose"; readonly done: number; readonly total: number } | JobEvent<TrainEvent>;
 
 export interface ExperimentOptions {
-  /** Only the cells whose name it matches, and the base models that they need. Default: all. */
-  readonly only?: RegExp;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: ExperimentEvent) => void;
+  /** Only the runs whose name it is found in, and the base models that they need. Default: all. */
+  readonly only?: RegExp | undefined;
+  /** Ends it with everything so far kept. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (event: ExperimentEvent) => void;
 }
 
 const SETTINGS = "experiment.json";
@@ -41,16 +30,18 @@ const TIME = "time.json";
 const LOCK = "experiment.lock";
 
 /**
- * Runs what is not finished yet and writes the results of all that is.
+ * Runs what is not finished yet and writes the results of all that is into `config.out`: figures of every arm, the answers to
+ * the claims, a page of Markdown and charts. Stopped anywhere, even by a kill, the same call resumes.
  *
- * @throws RocError USAGE where the work folder holds an experiment of other settings, or `only` matches no cell; ABORTED on
+ * @param config from {@link readExperiment}
+ * @throws RocError USAGE where the work folder holds an experiment of other settings, or `only` matches no run; ABORTED on
  *   the signal, with everything so far kept; IN_USE; and those of training
  */
 export async function runExperiment(
   config: ExperimentConfig,
-  { only, signal, onEvent = () => undefined }: ExperimentOptions = {},
+  { only, signal, onProgress = () => undefined }: ExperimentOptions = {},
 ): Promise<ExperimentResults> {
-  const tasks = chosenTasks(config, only);
+  const phases = experimentJobs(config, only);
   await makeFolder(config.work);
   const lock = await takeLock(join(config.work, LOCK), `The work folder ${config.work}`);
   try {
@@ -58,10 +49,17 @@ export async function runExperiment(
     const clock = await Clock.open(config);
     try {
       await composeData(config, {
-        onProgress: (done, total) => onEvent({ type: "compose", done, total }),
+        onProgress: (done, total) => onProgress({ type: "compose", done, total }),
         ...(signal && { signal }),
       });
-      await runPhases(config, tasks, clock, { signal, onEvent });
+      await runJobs(jobsOf(config, phases, clock), {
+        signal,
+        onEvent(event) {
+          // Written again at the end.
+          if (event.type === "done") clock.save().catch(() => undefined);
+          onProgress(event);
+        },
+      });
     } finally {
       await clock.save();
     }
@@ -71,48 +69,14 @@ export async function runExperiment(
   }
 }
 
-/** Base models first: cells start from them. */
-function chosenTasks(config: ExperimentConfig, only: RegExp | undefined): { bases: Task[]; cells: Task[] } {
-  const cells = cellsOf(config).filter(({ name }) => only?.test(name) ?? true);
-  if (cells.length > 0) {
-    const bases = new Set(cells.map(({ backbone }) => backbone));
-    return { bases: [...bases].map(baseTask), cells: cells.map(cellTask) };
-  }
-  const example = cellsOf(config)[0]?.name ?? "none";
-  throw new RocError("USAGE", `--only matches no cell; their names are as ${example}. See --dry-run.`);
-}
-
-async function runPhases(
-  config: ExperimentConfig,
-  { bases, cells }: { bases: Task[]; cells: Task[] },
-  clock: Clock,
-  { signal, onEvent }: { signal: AbortSignal | undefined; onEvent: (event: ExperimentEvent) => void },
-): Promise<void> {
-  const all = [...bases, ...cells];
-  const left: Task[] = [];
-  for (const task of all) if (!(await isFinished(config, task))) left.push(task);
-  onEvent({ type: "plan", tasks: all.length, finished: all.length - left.length });
-  let [open, spent, done] = [left.length, 0, 0];
-  const options = {
-    signal,
+function jobsOf(config: ExperimentConfig, phases: Jobs<ExperimentJob, TrainEvent>["phases"], clock: Clock) {
+  return {
+    phases,
+    isFinished: (job: ExperimentJob) => isJobFinished(config, job),
+    worker: (signal: AbortSignal) => new WorkerProcess(config, signal),
+    workers: config.workers,
     mayBegin: () => clock.seconds < config.minutes * 60,
-    onEvent: (task: Task, event: TrainEvent) => onEvent({ type: "train", task: task.name, event }),
-    onDone: ({ name: task }: Task, seconds: number) => {
-      [open, spent, done] = [open - 1, spent + seconds, done + 1];
-      // Written again at the end.
-      clock.save().catch(() => undefined);
-      onEvent({ type: "done", task, seconds, left: open, secondsLeft: (open * spent) / done / config.workers });
-    },
   };
-  for (const kind of ["base", "cell"] as const) {
-    const skipped = await runTasks(config, left.filter((task) => task.kind === kind), options); // prettier-ignore
-    if (skipped.length > 0) return onEvent({ type: "budget", left: open });
-  }
-}
-
-async function isFinished(config: ExperimentConfig, task: Task): Promise<boolean> {
-  const record = task.kind === "base" ? await baseRecord(config, task.backbone) : await cellRecord(config, task.cell);
-  return record !== undefined;
 }
 
 /** What is in the work folder must have been made by the same settings. */

@@ -1,4 +1,4 @@
-/** One cell: fine-tuned from its base model, then read on the held-out part. Resumes; a finished one is not run again. */
+/** A run: fine-tuned from its base model, then read on the held-out part. Resumes; a finished one is not run again. */
 import { join } from "node:path";
 import { z } from "zod";
 import { createModel, digestCheckpoint } from "../../engine/index.js";
@@ -8,11 +8,12 @@ import { COMMENT, commentComesFirst } from "../../roc/template.js";
 import { LOSS_PRESETS, type StrategyParts } from "../../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../../train/index.js";
 import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files/index.js";
-import { cellFolder, type Cell } from "./runs.js";
+import { runFolder, type Run } from "./runs.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { ExperimentData } from "./pictures.js";
-import { baseCheckpoint, type TaskOptions } from "./pretrain.js";
+import { baseCheckpoint, type JobOptions } from "./pretrain.js";
 
+/** Kept name of the format: what an earlier version finished is found. */
 const DONE = "cell.json";
 const PREDICTIONS = "predictions.jsonl";
 /** What a run keeps to go on: of no use once its predictions are there. */
@@ -27,39 +28,39 @@ const recordSchema = z.object({
 
 const environmentSchema = z.object({ revision: z.string().nullable().default(null) });
 
-/** What a finished cell came to, beside its predictions. */
-export type CellRecord = Readonly<z.infer<typeof recordSchema>>;
+/** What a finished run came to, beside its predictions. */
+export type RunRecord = Readonly<z.infer<typeof recordSchema>>;
 
-/** What is known of a cell; undefined where it is not finished. */
-export async function cellRecord(config: ExperimentConfig, cell: Cell): Promise<CellRecord | undefined> {
-  return ifThere(readJsonAs(join(cellFolder(config, cell), DONE), recordSchema));
+/** What is known of a run; undefined where it is not finished. */
+export async function runRecord(config: ExperimentConfig, run: Run): Promise<RunRecord | undefined> {
+  return ifThere(readJsonAs(join(runFolder(config, run), DONE), recordSchema));
 }
 
-/** The predictions of a finished cell, one a picture of the held-out part. */
-export async function cellPredictions(config: ExperimentConfig, cell: Cell): Promise<Prediction[]> {
-  return readKept(join(cellFolder(config, cell), PREDICTIONS));
+/** The predictions of a finished run, one a picture of the held-out part. */
+export async function runPredictions(config: ExperimentConfig, run: Run): Promise<Prediction[]> {
+  return readKept(join(runFolder(config, run), PREDICTIONS));
 }
 
-/** Git revision of the program that trained a cell; null where it did not know. */
-export async function cellRevision(config: ExperimentConfig, cell: Cell): Promise<string | null> {
-  const file = join(cellFolder(config, cell), "environment.json");
+/** Git revision of the program that trained a run; null where it did not know. */
+export async function runRevision(config: ExperimentConfig, run: Run): Promise<string | null> {
+  const file = join(runFolder(config, run), "environment.json");
   return (await ifThere(readJsonAs(file, environmentSchema)))?.revision ?? null;
 }
 
-/** Trains and reads a cell, going on where it was stopped. */
-export async function runCell(
+/** Trains and reads a run, going on where it was stopped. */
+export async function fineTune(
   config: ExperimentConfig,
-  cell: Cell,
+  run: Run,
   data: ExperimentData,
-  options: TaskOptions = {},
-): Promise<CellRecord> {
-  const finished = await cellRecord(config, cell);
+  options: JobOptions = {},
+): Promise<RunRecord> {
+  const finished = await runRecord(config, run);
   if (finished) return finished;
-  const folder = cellFolder(config, cell);
-  const end = await tune(config, cell, data, options);
+  const folder = runFolder(config, run);
+  const end = await tune(config, run, data, options);
   const started = performance.now();
   await readTest(
-    conditionOf(config, cell),
+    conditionOf(config, run),
     config.studio.mostComments,
     data,
     end.folder,
@@ -73,7 +74,7 @@ export async function runCell(
   return record;
 }
 
-export function conditionOf({ conditions }: ExperimentConfig, { condition }: Pick<Cell, "condition">): ConditionConfig {
+export function conditionOf({ conditions }: ExperimentConfig, { condition }: Pick<Run, "condition">): ConditionConfig {
   const found = conditions[condition];
   if (!found) throw new RocError("INTERNAL", `There is no condition ${condition}.`);
   return found;
@@ -82,18 +83,18 @@ export function conditionOf({ conditions }: ExperimentConfig, { condition }: Pic
 /** The last state counts, not the best one: nothing is chosen by looking at scores. */
 async function tune(
   config: ExperimentConfig,
-  cell: Cell,
+  run: Run,
   data: ExperimentData,
-  { signal, onEvent }: TaskOptions,
+  { signal, onEvent }: JobOptions,
 ): Promise<EndEvent> {
-  const base = await baseCheckpoint(config, cell.backbone);
-  const { prompts, answers } = conditionOf(config, cell);
-  const { strategy, scoreTokens: n, seed } = cell;
+  const base = await baseCheckpoint(config, run.backbone);
+  const { prompts, answers } = conditionOf(config, run);
+  const { strategy, scoreTokens: n, seed } = run;
   const weights = LOSS_PRESETS[config.loss];
   const { scale, attributeScales } = data;
   const start = { strategy, n, weights, templates: { prompts, answers } };
   const events = runTraining({
-    folder: cellFolder(config, cell),
+    folder: runFolder(config, run),
     options: trainOptions(config.train, seed),
     weights,
     ...{ scale, ...(attributeScales && { attributeScales }) },
@@ -109,7 +110,7 @@ async function tune(
     onEvent?.(event);
     if (event.type === "end") end = event;
   }
-  if (!end) throw new RocError("INTERNAL", `The training of ${cell.name} ended without saying so.`);
+  if (!end) throw new RocError("INTERNAL", `The training of ${run.name} ended without saying so.`);
   return end;
 }
 
@@ -123,7 +124,7 @@ export async function readTest(
   data: ExperimentData,
   checkpoint: string,
   file: string,
-  { signal }: Pick<TaskOptions, "signal"> = {},
+  { signal }: Pick<JobOptions, "signal"> = {},
 ): Promise<void> {
   const { parts } = await reopen(checkpoint);
   const settings = { checkpoint: await digestCheckpoint(checkpoint) };

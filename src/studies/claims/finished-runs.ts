@@ -1,25 +1,25 @@
-/** Finished cells as the comparisons take them. */
+/** Finished runs as the comparisons take them. */
 import { scoreCaptions } from "../../captions/index.js";
 import { SCORE, type Prediction } from "../../eval/index.js";
-import { armName, armsOf, cellsOf, type Arm, type Cell } from "./runs.js";
-import { cellPredictions, cellRecord, cellRevision, conditionOf, type CellRecord } from "./fine-tune.js";
+import { armName, armsOf, runsOf, type Arm, type Run } from "./runs.js";
+import { runPredictions, runRecord, runRevision, conditionOf, type RunRecord } from "./fine-tune.js";
 import type { RunPredictions, Truth } from "./pooled-figures.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import { RocError } from "../../errors.js";
 
-/** A finished cell. */
-export interface FinishedCell extends Cell, CellRecord {
+/** A finished run. */
+export interface FinishedRun extends Run, RunRecord {
   /** Pictures whose score could not be understood. */
   readonly failed: number;
   /** Git revision of the program that trained it. */
   readonly revision: string | null;
-  readonly run: RunPredictions;
+  readonly predictions: RunPredictions;
 }
 
 /** An arm with its finished runs. */
 export interface FinishedArm extends Arm {
   readonly name: string;
-  readonly cells: readonly FinishedCell[];
+  readonly runs: readonly FinishedRun[];
 }
 
 export interface Finished {
@@ -27,52 +27,52 @@ export interface Finished {
   readonly pictures: readonly string[];
   readonly truth: Truth;
   readonly arms: readonly FinishedArm[];
-  /** Names of the cells that are not finished. */
+  /** Names of the runs that are not finished. */
   readonly missing: readonly string[];
 }
 
-/** A finished cell without its predictions. */
-type Made = Cell & CellRecord & Pick<FinishedCell, "revision">;
+/** A finished run without its predictions. */
+type Made = Run & RunRecord & Pick<FinishedRun, "revision">;
 
-/** Reads every finished cell of an experiment. */
+/** Reads every finished run of an experiment. */
 export async function readFinished(config: ExperimentConfig): Promise<Finished> {
-  const found: { cell: Made; predictions: Prediction[] }[] = [];
+  const found: { run: Made; predictions: Prediction[] }[] = [];
   const missing: string[] = [];
-  for (const cell of cellsOf(config)) {
-    const record = await cellRecord(config, cell);
-    if (!record) missing.push(cell.name);
+  for (const run of runsOf(config)) {
+    const record = await runRecord(config, run);
+    if (!record) missing.push(run.name);
     else {
-      const revision = await cellRevision(config, cell);
-      found.push({ cell: { ...cell, ...record, revision }, predictions: await cellPredictions(config, cell) });
+      const revision = await runRevision(config, run);
+      found.push({ run: { ...run, ...record, revision }, predictions: await runPredictions(config, run) });
     }
   }
   const pictures = testIds(found[0]?.predictions ?? []);
   const rows = new Map(found[0]?.predictions.map((row) => [row.id, row]));
   const commented = new Set(found.flatMap(({ predictions }) => predictions.filter(hasComment).map(({ id }) => id)));
-  const cells = found.map(({ cell, predictions }) =>
-    finishedCell(config, cell, align(predictions, pictures, cell), commented),
+  const runs = found.map(({ run, predictions }) =>
+    finishedRun(config, run, align(predictions, pictures, run), commented),
   );
   const arms = armsOf(config).map((arm) => {
     const name = armName(arm, config);
-    return { ...arm, name, cells: cells.filter((cell) => armName(cell, config) === name) };
+    return { ...arm, name, runs: runs.filter((run) => armName(run, config) === name) };
   });
   const truth = truthOf(pictures.map((id) => rows.get(id) as Prediction));
-  return { pictures, truth, arms: arms.filter((arm) => arm.cells.length > 0), missing };
+  return { pictures, truth, arms: arms.filter((arm) => arm.runs.length > 0), missing };
 }
 
-/** In one order for all cells: theirs is that in which they were predicted. */
+/** In one order for all runs: theirs is that in which they were predicted. */
 function testIds(predictions: readonly Prediction[]): string[] {
   return predictions.map(({ id }) => id).sort();
 }
 
-function align(predictions: readonly Prediction[], pictures: readonly string[], cell: Cell): Prediction[] {
+function align(predictions: readonly Prediction[], pictures: readonly string[], run: Run): Prediction[] {
   const rows = new Map(predictions.map((row) => [row.id, row]));
   return pictures.map((id) => {
     const row = rows.get(id);
     if (row) return row;
     throw new RocError(
       "DATA_INVALID",
-      `The predictions of ${cell.name} lack picture ${id}; remove its folder to run it again.`,
+      `The predictions of ${run.name} lack picture ${id}; remove its folder to run it again.`,
     );
   });
 }
@@ -89,23 +89,23 @@ function hasComment({ comment }: Prediction): boolean {
   return comment !== undefined;
 }
 
-function finishedCell(
+function finishedRun(
   config: ExperimentConfig,
-  cell: Made,
+  run: Made,
   rows: readonly Prediction[],
   commented: ReadonlySet<string>,
-): FinishedCell {
-  const condition = conditionOf(config, cell);
+): FinishedRun {
+  const condition = conditionOf(config, run);
   const names = hasAttributes(condition)
     ? [...new Set(rows.flatMap(({ predicted }) => Object.keys(predicted)))]
     : [SCORE];
   const scores = Object.fromEntries(names.map((name) => [name, rows.map(({ predicted }) => predicted[name] ?? null)]));
-  const run = {
-    key: `${cell.backbone}, seed ${cell.seed}`,
+  const predictions = {
+    key: `${run.backbone}, seed ${run.seed}`,
     scores,
     ...(isCommented(condition) && { ciderD: commentScores(rows, commented) }),
   };
-  return { ...cell, failed: rows.filter(({ predicted }) => typeof predicted[SCORE] !== "number").length, run };
+  return { ...run, failed: rows.filter(({ predicted }) => typeof predicted[SCORE] !== "number").length, predictions };
 }
 
 /** CIDEr-D picture by picture; the corpus is the same for every run, whichever comments it failed to write. */

@@ -1,6 +1,6 @@
 /** What an experiment comes to without computing anything: its runs, and how long those took that are finished. */
-import { cellRecord } from "./fine-tune.js";
-import { armName, cellsOf, type Cell } from "./runs.js";
+import { runRecord } from "./fine-tune.js";
+import { armName, runsOf, type Run } from "./runs.js";
 import type { ExperimentConfig } from "./config.js";
 import { baseRecord } from "./pretrain.js";
 
@@ -25,16 +25,16 @@ export interface Forecast {
 }
 
 /** Reads what is in the work folder and computes nothing. */
-export async function forecast(config: ExperimentConfig, cells: readonly Cell[] = cellsOf(config)): Promise<Forecast> {
-  const backbones = [...new Set(cells.map(({ backbone }) => backbone))];
+export async function forecast(config: ExperimentConfig, runs: readonly Run[] = runsOf(config)): Promise<Forecast> {
+  const backbones = [...new Set(runs.map(({ backbone }) => backbone))];
   const bases = backbones.map(async (backbone) => {
     const record = await baseRecord(config, backbone);
     return forecastOf(`${backbone}/base`, config.pretrain, [record?.seconds]);
   });
-  const names = [...new Set(cells.map((cell) => armName(cell, config)))];
+  const names = [...new Set(runs.map((run) => armName(run, config)))];
   const arms = names.map(async (name) => {
-    const runs = cells.filter((cell) => armName(cell, config) === name);
-    const records = await Promise.all(runs.map((cell) => cellRecord(config, cell)));
+    const own = runs.filter((run) => armName(run, config) === name);
+    const records = await Promise.all(own.map((run) => runRecord(config, run)));
     return forecastOf(name, config.train, records.map((one) => one && one.trainSeconds + one.readSeconds)); // prettier-ignore
   });
   const all = { bases: await Promise.all(bases), arms: await Promise.all(arms) };

@@ -17,7 +17,7 @@ export function markdown(results: ExperimentResults): string {
     ...claims.map((claim) => `**${claim.question}** ${claim.text}`),
     "Every word is computed: a side is higher or lower where the whole 95% interval of the difference in SRCC lies on one side of 0.",
     ...(missing.length > 0
-      ? [`${missing.length} cells are not finished, so not in here (claims.json names them).`]
+      ? [`${missing.length} runs are not finished, so not in here (claims.json names them).`]
       : []),
     "## Figures",
     `Of the held-out part (${pictures.test} pictures, rated 1 to 10); means over the runs (seeds ${seeds.join(", ")}), with 95% intervals.`,
@@ -45,7 +45,7 @@ export function markdown(results: ExperimentResults): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const line = (runs: readonly string[]): string => `| ${runs.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
@@ -68,7 +68,7 @@ function figureText(figure: PooledFigure | null): string {
 
 function findingTable({ findings }: Claim): string {
   const head = ["a", "b", "scores", "backbone", "SRCC a − b", "p", "PLCC a − b", "MAE a − b", "CIDEr-D a − b", "a is"];
-  return findings.length === 0 ? "No finished cells to compare." : table(head, findings.map(findingRow));
+  return findings.length === 0 ? "No finished runs to compare." : table(head, findings.map(findingRow));
 }
 
 function findingRow({ a, b, scores, backbone, differences, verdict }: Finding): string[] {

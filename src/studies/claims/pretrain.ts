@@ -28,7 +28,7 @@ const recordSchema = z.object({
 /** What a finished pre-training came to. */
 export type BaseRecord = Readonly<z.infer<typeof recordSchema>>;
 
-export interface TaskOptions {
+export interface JobOptions {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
 }
@@ -78,7 +78,7 @@ export async function pretrain(
   config: ExperimentConfig,
   backbone: string,
   data: ExperimentData,
-  { signal, onEvent }: TaskOptions = {},
+  { signal, onEvent }: JobOptions = {},
 ): Promise<BaseRecord> {
   const finished = await baseRecord(config, backbone);
   if (finished) return finished;

@@ -13,14 +13,14 @@ export interface Arm {
 }
 
 /** One run. */
-export interface Cell extends Arm {
+export interface Run extends Arm {
   readonly seed: number;
   /** Unique; also the path of its folder. */
   readonly name: string;
 }
 
-/** All cells, one seed after the other: a run that is cut short still holds whole comparisons. */
-export function cellsOf(config: ExperimentConfig): Cell[] {
+/** All runs, one seed after the other: a run that is cut short still holds whole comparisons. */
+export function runsOf(config: ExperimentConfig): Run[] {
   return config.seeds.flatMap((seed) =>
     armsOf(config).map((arm) => ({ ...arm, seed, name: `${armName(arm, config)}/seed-${seed}` })),
   );
@@ -49,7 +49,7 @@ export function armName(arm: Arm, { scoreTokens }: Pick<ExperimentConfig, "score
   return `${arm.backbone}/${arm.condition}/${arm.strategy}${n}`;
 }
 
-/** Run folder of a cell. */
-export function cellFolder({ work }: Pick<ExperimentConfig, "work">, { name }: Pick<Cell, "name">): string {
+/** The folder of a run; "cells" is what the format calls them. */
+export function runFolder({ work }: Pick<ExperimentConfig, "work">, { name }: Pick<Run, "name">): string {
   return join(work, "cells", name);
 }

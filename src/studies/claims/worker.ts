@@ -1,15 +1,15 @@
-/** A process that does one task after another as it is told. Ends with the process that started it. */
+/** A process that does one job after another as it is told. Ends with the process that started it. */
 import { isRocError, messageOf, type ErrorCode } from "../../errors.js";
 import { setNumThreads } from "../../torch/index.js";
 import type { TrainEvent } from "../../train/index.js";
 import type { ExperimentConfig } from "./config.js";
 import { readData, type ExperimentData } from "./pictures.js";
-import { runTask, type Task } from "./tasks.js";
+import { runJob, type ExperimentJob } from "./jobs.js";
 
 /** What a worker is told. */
 export type Order =
-  | { readonly type: "task"; readonly config: ExperimentConfig; readonly task: Task }
-  /** Write a state and end the task. */
+  | { readonly type: "job"; readonly config: ExperimentConfig; readonly job: ExperimentJob }
+  /** Write a state and end the job. */
   | { readonly type: "stop" };
 
 /** What it says. */
@@ -21,11 +21,11 @@ export type Report =
 const stopped = new AbortController();
 let data: Promise<ExperimentData> | undefined;
 
-async function work(config: ExperimentConfig, task: Task): Promise<Report> {
+async function work(config: ExperimentConfig, job: ExperimentJob): Promise<Report> {
   try {
     setNumThreads(config.threads);
     data ??= readData(config);
-    await runTask(config, task, await data, {
+    await runJob(config, job, await data, {
       signal: stopped.signal,
       onEvent: (event) => process.send?.({ type: "event", event } satisfies Report),
     });
@@ -34,13 +34,13 @@ async function work(config: ExperimentConfig, task: Task): Promise<Report> {
     const code = isRocError(error) ? error.code : "INTERNAL";
     // A bug of ours is looked for by its stack.
     const text = code === "INTERNAL" && error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-    return { type: "failed", code, message: `${task.name}: ${text}` };
+    return { type: "failed", code, message: `${job.name}: ${text}` };
   }
 }
 
 process.on("message", (order: Order) => {
   if (order.type === "stop") stopped.abort();
-  else void work(order.config, order.task).then((report) => process.send?.(report));
+  else void work(order.config, order.job).then((report) => process.send?.(report));
 });
 // Ctrl-C and a closed terminal reach the whole group of processes: the parent tells when to stop.
 for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
