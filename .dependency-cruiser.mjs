@@ -1,6 +1,6 @@
 /** Which room of src/ may import which (docs/architecture.md), types too. Run by `npm run lint`. */
 
-const FLOOR = ["errors.ts", "random.ts", "files"];
+const FLOOR = ["errors.ts", "version.ts", "random.ts", "files"];
 const MODEL = [
   "models/types.ts",
   "models/common",
@@ -14,7 +14,7 @@ const MODEL = [
 ];
 /** What a model needs to answer, and what it is compared with. */
 const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "engine"];
-const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "train"];
+const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "eval/evaluate.ts", "train"];
 
 /**
  * From the ground up: a room, and what it may import beside itself, all of it further up in this list. A file may be a room of
@@ -22,6 +22,7 @@ const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "train
  */
 const ROOMS = [
   ["errors.ts", []],
+  ["version.ts", []],
   ["random.ts", ["errors.ts"]],
   ["files", ["errors.ts"]],
   ["html", ["errors.ts"]],
@@ -35,7 +36,7 @@ const ROOMS = [
   ["hub", ["errors.ts", "files", "weights/choice.ts"]],
   ["tokenizers", ["errors.ts", "files"]],
   ["image", ["errors.ts", "files"]],
-  ["data", [...FLOOR, "html"]],
+  ["data", [...FLOOR, "html", "image"]],
   ["studio", [...FLOOR, "html", "data"]],
   ["models/types.ts", ["torch", "tokenizers", "image"]],
   ["models/common", ["errors.ts", "files", "torch", "nn", "weights", "tokenizers", "image", "models/types.ts"]],
@@ -52,6 +53,8 @@ const ROOMS = [
   ["engine", [...FLOOR, ...MODEL, "data", "generation", "roc"]],
   ["eval", [...SCORING, "captions"]],
   ["report", [...SCORING, "html", "eval"]],
+  // Writes the page of what it evaluated.
+  ["eval/evaluate.ts", [...SCORING, "eval", "report"]],
   ["train", SCORING],
   // Many runs, compared.
   ["studies", WORK],

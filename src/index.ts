@@ -28,6 +28,17 @@ export type {
 } from "./engine/index.js";
 export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 
+// --- evaluation and data sets -------------------------------------------------------------------------------------
+// What the commands `eval`, `compare`, `report`, `data check` and `studio` do; loaded when it is called.
+
+export { evaluate } from "./eval/evaluate.js";
+export type { EvaluateOptions, EvaluationProgress, EvaluationResult, EvaluationSpec } from "./eval/spec.js";
+export { compareRuns, type CompareRunsOptions, type RunComparison } from "./eval/compare-runs.js";
+export { writeReport, type WriteReportOptions, type WrittenPage } from "./report/write-report.js";
+export { checkData, type CheckDataOptions, type CheckDataSpec } from "./data/check-data.js";
+export type { Prediction, RunSummary } from "./eval/index.js";
+export type { DataReport, DatasetKind, DatasetRequest, LoadedDataset, Sample, Split } from "./data/index.js";
+
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 
 export { createModel, saveCheckpoint } from "./engine/index.js";

@@ -78,7 +78,9 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   try {
     checkAborted(signal, folder);
     checkRows(strategy, model.vocabSize, folder);
-    return createModel({ model, processor, strategy, templates }, name, { digest, resize, threads, scale });
+    return createModel({ model, processor, strategy, templates }, name, {
+      ...{ digest, folder: home, resize, threads, scale },
+    });
   } catch (error) {
     model.dispose();
     throw error;

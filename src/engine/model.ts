@@ -38,6 +38,8 @@ export function scoreName(templates: RocTemplates): string {
 export interface ModelOptions {
   /** As {@link Model.digest}. */
   readonly digest?: string | undefined;
+  /** As {@link Model.folder}. */
+  readonly folder?: string | undefined;
   /** How pictures were asked to get into a square; default: as the checkpoint says. */
   readonly resize?: ResizeMode | undefined;
   /** Of results; default as {@link Model.scale}. */
@@ -70,6 +72,10 @@ class RocModel implements Model {
 
   get digest(): string | undefined {
     return this.options.digest;
+  }
+
+  get folder(): string | undefined {
+    return this.options.folder;
   }
 
   get settings(): Readonly<Record<string, unknown>> {

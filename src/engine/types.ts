@@ -76,6 +76,8 @@ export interface Model {
    * kept scores go with new ones only where digest and settings are the same.
    */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Folder of the checkpoint's config and texts; undefined for a model made of live parts. */
+  readonly folder?: string | undefined;
   /** For the provenance of results; a model made for a test may lack it. */
   readonly method?: ScoringMethod;
   /**

@@ -2,11 +2,10 @@
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { digestFile, exists, ifThere } from "../files/index.js";
+import { TABLE_FORMATS, tableFile } from "./folder.js";
 import { readTable } from "./predictions-file.js";
 import type { Prediction } from "./prediction.js";
 import { readSummary, type RunSummary } from "./summary-file.js";
-
-const TABLES = ["predictions.csv", "predictions.parquet"];
 
 export interface Evaluation {
   /** Undefined where there is a table alone. */
@@ -23,7 +22,7 @@ export interface Evaluation {
 export async function readEvaluation(folder: string): Promise<Evaluation> {
   const summary = await ifThere(readSummary(folder));
   const { file, sha256 } = summary?.provenance.predictions ?? {};
-  for (const name of file === undefined ? TABLES : [file]) {
+  for (const name of file === undefined ? TABLE_FORMATS.map(tableFile) : [file]) {
     const table = join(folder, name);
     if (!(await exists(table))) continue;
     if (sha256 !== undefined && (await digestFile(table)) !== sha256) {

@@ -7,4 +7,5 @@ export { predict } from "./predict.js";
 export { coverageFigures, ratingsOf, summarise, type Summary } from "./summary.js";
 export { versus, type Versus } from "./comparison.js";
 export { readSystem, type SystemPredictions } from "./system.js";
-export { readSummary, SUMMARY_FILE, type Provenance, type RunSummary } from "./summary-file.js";
+export { PARTIAL_FILE, REPORT_FILE, SUMMARY_FILE, TABLE_FORMATS, type TableFormat } from "./folder.js";
+export { readSummary, type Provenance, type RunSummary } from "./summary-file.js";

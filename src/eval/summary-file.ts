@@ -4,10 +4,9 @@ import { z } from "zod";
 import { readText } from "../files/index.js";
 import { RocError } from "../errors.js";
 import type { CaptionFigures } from "./caption-figures.js";
+import { SUMMARY_FILE } from "./folder.js";
 import { parseJson } from "./values.js";
 import type { Summary } from "./summary.js";
-
-export const SUMMARY_FILE = "summary.json";
 
 const provenanceSchema = z.object({
   /** What gave the predictions. */

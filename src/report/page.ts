@@ -20,7 +20,7 @@ const MOST_FAILURES = 50;
 /**
  * The page as text.
  *
- * @throws the reason of the signal
+ * @throws RocError ABORTED on the signal
  */
 export async function reportPage(run: RunFolder, signal?: AbortSignal): Promise<string> {
   const { summary } = run;

@@ -1,5 +1,6 @@
 /** The pictures of the report: which ones, and small copies of them inside the page. */
 import sharp from "sharp";
+import { RocError } from "../errors.js";
 import { SCORE, type Prediction } from "../eval/index.js";
 import { decimals, html, type Markup } from "../html/index.js";
 
@@ -42,7 +43,7 @@ export async function rankedExamples(scored: readonly Scored[], signal?: AbortSi
     const best = within.toSorted((a, b) => of(b) - of(a)).slice(0, PER_LIST);
     const cards: Markup[] = [];
     for (const one of best) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw new RocError("ABORTED", "The report was stopped.", { cause: signal.reason });
       const { image } = one.prediction;
       const thumbnail = thumbnails.get(image) ?? thumbnailOf(image);
       thumbnails.set(image, thumbnail);

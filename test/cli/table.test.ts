@@ -1,7 +1,7 @@
 /** The table of `score`, its bar, and texts cut to terminal cells. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { summaryText } from "../../src/cli/eval/text.js";
+import { summaryText } from "../../src/cli/eval/summary-text.js";
 import { ScoreTable, barParts, formatValue, summaryLine, wantsColors } from "../../src/cli/shared/table.js";
 import { padEnd, printable, textWidth, truncateMiddle } from "../../src/cli/shared/width.js";
 import type { RunSummary } from "../../src/eval/index.js";

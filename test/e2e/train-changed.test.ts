@@ -12,7 +12,7 @@ import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/studies/demo/create.js";
 import { runTraining, startFrom, startSettings, type RunPlan, type TrainEvent } from "../../src/train/index.js";
 import type { TrainOptions } from "../../src/train/index.js";
-import { countTrainedOn } from "../../src/train/run/samples.js";
+import { countTrainedOn } from "../../src/data/trained-on.js";
 
 const TINY = {
   ...{ imageSize: 28, patch: 14, resize: "stretch" as const, visionWidth: 32, visionLayers: 1, visionHeads: 2 },

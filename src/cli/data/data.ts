@@ -1,31 +1,19 @@
 /** `roc4mllm data`: what there is to do with data sets before anything trains on them. */
-import { Command, Option } from "commander";
-import {
-  checkDataset,
-  DATASET_KINDS,
-  readDataset,
-  reportPage,
-  type DatasetKind,
-  type DataReport,
-} from "../../data/index.js";
+import { Command } from "commander";
+import { checkData } from "../../data/check-data.js";
 import { ERROR_CODES } from "../../errors.js";
-import { atomicWriteFile } from "../../files/index.js";
-import { decodeImage } from "../../image/index.js";
-import { reportText } from "./text.js";
+import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
 import type { Context } from "../shared/io.js";
-import { createProgress } from "../shared/progress.js";
-import { wantsColors } from "../shared/table.js";
 import { whole } from "../shared/numbers.js";
+import { lazyProgress } from "../shared/progress.js";
+import { wantsColors } from "../shared/table.js";
+import { reportText } from "./report-text.js";
 
-interface CheckFlags {
-  readonly kind?: DatasetKind;
-  readonly images?: string;
+interface CheckFlags extends DataFlags {
   readonly json?: true;
   readonly report?: string;
   readonly decode: boolean;
   readonly limit?: number;
-  readonly ava?: string;
-  readonly column?: "color" | "MOS";
 }
 
 const CHECK_HELP = `
@@ -48,16 +36,10 @@ export function dataCommand(context: Context): Command {
 }
 
 function checkCommand(context: Context): Command {
-  return new Command("check")
+  const command = new Command("check")
     .description("the label doctor: what is wrong with a data set")
-    .argument("<folder>", "folder of the official files, or of your own CSV or JSON Lines file; or that file")
-    .addOption(new Option("--kind <kind>", "default: by the files that lie there").choices(DATASET_KINDS))
-    .option(
-      "--images <folder>",
-      "folder of the pictures, seen from the data set's (default: where it usually has them)",
-    )
-    .option("--ava <folder>", "ava-captions: folder of AVA's files, seen from the data set's")
-    .addOption(new Option("--column <name>", "icaa17k: the score").choices(["color", "MOS"]).default("color"))
+    .argument("<folder>", "folder of the official files, or of your own CSV or JSON Lines file; or that file");
+  return addDataOptions(command)
     .option("--json", "print the whole report as one JSON object")
     .option("--report <file>", "write a page (HTML) with histograms of every label")
     .option("--no-decode", "do not decode images: much faster, finds no damaged ones")
@@ -66,58 +48,13 @@ function checkCommand(context: Context): Command {
     .action((folder: string, flags: CheckFlags) => check(folder, flags, context));
 }
 
-async function check(folder: string, flags: CheckFlags, context: Context): Promise<void> {
-  const { io, setExitCode } = context;
-  const { kind, images, ava, column } = flags;
-  const data = await readDataset({
-    folder,
-    nonFinite: "keep",
-    ...(kind && { kind }),
-    ...(images !== undefined && { images }),
-    ...(ava !== undefined && { ava }),
-    ...(column && { column }),
-  });
-  const report = await examine(data, flags, context);
-  if (flags.report !== undefined) await writePage(flags.report, report);
+async function check(folder: string, flags: CheckFlags, { io, signal, setExitCode }: Context): Promise<void> {
+  const { decode, limit, report: page } = flags;
+  const progress = lazyProgress(io.stderr, "opened");
+  const spec = { data: dataRequest(folder, flags), decode, limit, report: page };
+  const report = await checkData(spec, { signal, onProgress: progress.onProgress }).finally(() => progress.stop());
   const colors = wantsColors(io.stdout, io.env);
   io.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, colors));
-  if (flags.report !== undefined) io.stderr.write(`Wrote ${flags.report}\n`);
+  if (page !== undefined) io.stderr.write(`Wrote ${page}\n`);
   if (report.problems.length > 0) setExitCode(ERROR_CODES.DATA_INVALID);
-}
-
-/** Checks with a bar of the images opened. */
-async function examine(
-  data: Awaited<ReturnType<typeof readDataset>>,
-  { decode, limit }: CheckFlags,
-  { io, signal }: Context,
-): Promise<DataReport> {
-  const progress = createProgress(io.stderr, "opened", Math.min(data.samples.length, limit ?? Infinity));
-  try {
-    const told = { ...data, notes: [...data.notes, ...trainedNotes(data)] };
-    return await checkDataset(told, {
-      ...(decode && { decode: (file, stopped) => decodeImage(file, stopped ? { signal: stopped } : {}) }),
-      ...(limit !== undefined && { limit }),
-      onProgress: (done) => progress.update(done),
-      signal,
-    });
-  } finally {
-    progress.stop();
-  }
-}
-
-/** What is only trained on where a text says so. */
-function trainedNotes({ samples, missing }: Awaited<ReturnType<typeof readDataset>>): string[] {
-  const all = [...samples, ...missing];
-  const attributes = [...new Set(all.flatMap(({ attributes: own = {} }) => Object.keys(own)))];
-  const commented = all.filter(({ comments }) => comments !== undefined).length;
-  const parts = [
-    ...(attributes.length > 0 ? [`attributes (${attributes.map((name) => `{${name}}`).join(", ")})`] : []),
-    ...(commented > 0 ? [`comments of ${commented} pictures ({comment})`] : []),
-  ];
-  if (parts.length === 0) return [];
-  return [`Ignored in training unless an answer template names them (see docs/data.md): ${parts.join("; ")}.`];
-}
-
-async function writePage(file: string, report: DataReport): Promise<void> {
-  await atomicWriteFile(file, reportPage(report));
 }

@@ -1,7 +1,6 @@
 /** `roc4mllm studio`: synthetic data sets in the official formats, and a page that shows them. */
 import { Command, InvalidArgumentError } from "commander";
-import { STUDIO_FORMATS, studioGallery, writeStudioFormats, type StudioFormatName } from "../../studio/index.js";
-import { atomicWriteFile } from "../../files/index.js";
+import { STUDIO_FORMATS, writeStudioFormats, writeStudioGallery, type StudioFormatName } from "../../studio/index.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";
 import { number, whole } from "../shared/numbers.js";
@@ -96,10 +95,9 @@ async function write(folder: string, flags: WriteFlags, { io, signal }: Context)
 async function gallery(folder: string, { out, count, json }: GalleryFlags, { io, signal }: Context): Promise<void> {
   const progress = createProgress(io.stderr, "embedded", count);
   const onProgress = (done: number): void => progress.update(done);
-  const page = await studioGallery(folder, { count, onProgress, signal }).finally(() => progress.stop());
-  await atomicWriteFile(out, page);
-  if (json) io.stdout.write(`${JSON.stringify({ file: out, bytes: Buffer.byteLength(page) })}\n`);
-  else io.stderr.write(`Wrote ${out}\n`);
+  const written = await writeStudioGallery(folder, { out, count, onProgress, signal }).finally(() => progress.stop());
+  if (json) io.stdout.write(`${JSON.stringify(written)}\n`);
+  else io.stderr.write(`Wrote ${written.file}\n`);
 }
 
 function formatNames(text: string): StudioFormatName[] {

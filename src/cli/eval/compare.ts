@@ -1,8 +1,6 @@
 /** `roc4mllm compare`: whether one system is better than another on the same pictures. */
-import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
-import { readEvaluation, versus, type RunSummary, type Versus } from "../../eval/index.js";
-import type { Settings } from "../../files/index.js";
+import { compareRuns, type RunComparison } from "../../eval/compare-runs.js";
 import type { Context } from "../shared/io.js";
 import { whole } from "../shared/numbers.js";
 
@@ -30,26 +28,15 @@ export function compareCommand({ io }: Context): Command {
     .option("--seed <n>", "of the bootstrap", whole(0), 0)
     .option("--json", "one JSON object")
     .addHelpText("after", HELP)
-    .action(async (a: string, b: string, { score, resamples, seed, json }: Flags) => {
-      const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
-      const other = first.summary && second.summary ? differencesOf(first.summary, second.summary) : [];
-      if (other.length > 0) io.stderr.write(`note: ${a} and ${b} are not of the same data: ${other.join("; ")}\n`);
-      const result = versus(first.predictions, second.predictions, { resamples, seed }, score);
+    .action(async (a: string, b: string, { json, ...options }: Flags) => {
+      const { mismatches, ...result } = await compareRuns(a, b, options);
+      if (mismatches.length > 0)
+        io.stderr.write(`note: ${a} and ${b} are not of the same data: ${mismatches.join("; ")}\n`);
       io.stdout.write(json ? `${JSON.stringify({ a, b, ...result })}\n` : text(a, b, result));
     });
 }
 
-/** What two evaluations should have alike, where their summaries say it. */
-function differencesOf(a: RunSummary, b: RunSummary): string[] {
-  const of = ({ provenance: { data, split, limit, labels }, scale }: RunSummary): Settings => {
-    return { data, scale, split, limit: limit ?? null, labels };
-  };
-  const [first, second] = [of(a), of(b)];
-  const names = Object.keys(first).filter((name) => !isDeepStrictEqual(first[name], second[name]));
-  return names.map((name) => `${name} ${JSON.stringify(first[name])} and ${JSON.stringify(second[name])}`);
-}
-
-function text(a: string, b: string, { count, leftOut, differences }: Versus): string {
+function text(a: string, b: string, { count, leftOut, differences }: Omit<RunComparison, "mismatches">): string {
   const sign = (value: number): string => {
     const size = Math.abs(value).toFixed(4);
     return `${Number(size) === 0 ? " " : value < 0 ? "-" : "+"}${size}`;

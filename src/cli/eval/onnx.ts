@@ -1,8 +1,7 @@
-/** The options of `roc4mllm eval --onnx`. The runtime is loaded on use. */
+/** The options of `roc4mllm eval --onnx`. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import type { OnnxSettings } from "../../eval/onnx/settings.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/index.js";
-import { fromModel, type Source, type Wanted } from "./source.js";
-import type { Context } from "../shared/io.js";
 import { numbersOf, parseScale } from "../shared/numbers.js";
 
 export interface OnnxFlags {
@@ -36,24 +35,18 @@ export function addOnnxOptions(command: Command): Command {
     .option("--onnx-output <name>", "which of its outputs, where there are several");
 }
 
-/** Predictions of an ONNX model. */
-export async function fromOnnx(file: string, flags: OnnxFlags, wanted: Wanted, context: Context): Promise<Source> {
-  const { loadOnnx } = await import("../../eval/onnx/model.js");
+/** How pictures go into the model, as far as options say; undefined where none does. */
+export function onnxSettings(flags: OnnxFlags): OnnxSettings | undefined {
   const { onnxSize, onnxMean, onnxStd, onnxResize, onnxScale, onnxOutput } = flags;
-  using model = await loadOnnx(
-    file,
-    {
-      ...(onnxSize && { size: onnxSize }),
-      ...(onnxMean && { mean: onnxMean }),
-      ...(onnxStd && { std: onnxStd }),
-      ...(onnxResize && { resize: onnxResize }),
-      ...(onnxScale && { scale: onnxScale }),
-      ...(onnxOutput !== undefined && { output: onnxOutput }),
-    },
-    wanted.data.scale,
-  );
-  const source = await fromModel(model, "onnx", wanted, context);
-  return { ...source, onnx: model.settings };
+  const settings = {
+    ...(onnxSize && { size: onnxSize }),
+    ...(onnxMean && { mean: onnxMean }),
+    ...(onnxStd && { std: onnxStd }),
+    ...(onnxResize && { resize: onnxResize }),
+    ...(onnxScale && { scale: onnxScale }),
+    ...(onnxOutput !== undefined && { output: onnxOutput }),
+  };
+  return Object.keys(settings).length > 0 ? settings : undefined;
 }
 
 function parseTriple(text: string): [number, number, number] {

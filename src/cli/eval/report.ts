@@ -1,12 +1,8 @@
 /** `roc4mllm report`: the page of an evaluation. */
-import { join } from "node:path";
 import { Command } from "commander";
-import { readRunFolder, reportPage } from "../../report/index.js";
-import { atomicWriteFile } from "../../files/index.js";
+import { REPORT_FILE } from "../../eval/folder.js";
+import { writeReport } from "../../report/write-report.js";
 import type { Context } from "../shared/io.js";
-
-/** In the run folder. */
-export const REPORT_FILE = "report.html";
 
 interface Flags {
   readonly out?: string;
@@ -33,21 +29,8 @@ export function reportCommand(context: Context): Command {
     .option("--json", "print {file, bytes} on standard output")
     .addHelpText("after", HELP)
     .action(async (folder: string, { out, training, json }: Flags) => {
-      const file = out ?? join(folder, REPORT_FILE);
-      const bytes = await writeReport(folder, file, context.signal, training);
+      const { file, bytes } = await writeReport(folder, { out, training, signal: context.signal });
       if (json) context.io.stdout.write(`${JSON.stringify({ file, bytes })}\n`);
       else context.io.stderr.write(`Wrote ${file}\n`);
     });
-}
-
-/** Writes the page of a run folder; its size in bytes. */
-export async function writeReport(
-  folder: string,
-  file: string,
-  signal: AbortSignal,
-  training?: string,
-): Promise<number> {
-  const page = Buffer.from(await reportPage(await readRunFolder(folder, training), signal));
-  await atomicWriteFile(file, page);
-  return page.length;
 }

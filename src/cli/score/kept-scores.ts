@@ -6,7 +6,7 @@ import { RocError } from "../../errors.js";
 import { isSameStamp, openJournal, stampSchema, stampsOf, type Journal, type Stamp } from "../../files/index.js";
 import { pathOfName } from "../../image/file-names.js";
 import { isFailure } from "../shared/json.js";
-import { settingsOf } from "../shared/model-options.js";
+import { scoreSettings } from "../../engine/score-settings.js";
 
 const number = z.number();
 const result = z.strictObject({
@@ -59,7 +59,7 @@ export class KeptScores {
     model: Model,
     { comments = false, allowDamaged = false }: Pick<ScoreOptions, "comments" | "allowDamaged">,
   ): Promise<KeptScores> {
-    const settings = { ...settingsOf(model), comments, allowDamaged };
+    const settings = { ...scoreSettings(model), comments, allowDamaged };
     const remedy = "Score with the same, or give another file to --resume.";
     return new KeptScores(model, await openJournal<Entry>(file, { settings, remedy, entry: entrySchema }));
   }

@@ -1,6 +1,12 @@
 /** The options by which a command is told which data set to read. */
 import { Option, type Command } from "commander";
-import { DATASET_KINDS, readDataset, type DatasetKind, type LoadedDataset } from "../../data/index.js";
+import {
+  DATASET_KINDS,
+  readDataset,
+  type DatasetKind,
+  type DatasetRequest,
+  type LoadedDataset,
+} from "../../data/index.js";
 
 export interface DataFlags {
   readonly kind?: DatasetKind;
@@ -31,13 +37,16 @@ export interface ReadDataOptions {
 
 /** Reads the data set that the options name. */
 export function readData(folder: string, flags: DataFlags, options: ReadDataOptions = {}): Promise<LoadedDataset> {
-  const { kind, images, ava, column } = flags;
-  return readDataset({
+  return readDataset({ ...dataRequest(folder, flags), ...options });
+}
+
+/** The options as the library takes them. */
+export function dataRequest(folder: string, { kind, images, ava, column }: DataFlags): DatasetRequest {
+  return {
     folder,
-    ...options,
     ...(kind && { kind }),
     ...(images !== undefined && { images }),
     ...(ava !== undefined && { ava }),
     ...(column && { column }),
-  });
+  };
 }

@@ -1,12 +1,11 @@
 /** The options by which a command is told how a checkpoint computes. */
 import { Option, type Command } from "commander";
 import type { ScoreScale } from "../../data/types.js";
-import type { Model } from "../../engine/index.js";
+import type { LoadOptions, Model } from "../../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
 import type { DType } from "../../torch/index.js";
-import { BASE_HELP, findModel, type FoundModel } from "./find-model.js";
+import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
-import { packageVersion } from "./program.js";
 import { threadsOption } from "./train-options.js";
 
 /** Of weights. */
@@ -42,22 +41,9 @@ export function addModelOptions(command: Command): Command {
 }
 
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
-export async function loadNamed(
-  name: string,
-  flags: ModelFlags,
-  context: Context,
-  onFound?: (found: FoundModel) => void,
-): Promise<Model> {
+export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
   const { resize, device, dtype, threads, scale } = flags;
-  const { folder, visionTower, base } = await findModel(name, flags, context).then((found) => {
-    onFound?.(found);
-    return found;
-  });
+  const { folder, visionTower, base } = await findModel(name, flags, context);
   return load(folder, { resize, visionTower, base, device, dtype, threads, scale, signal: context.signal });
-}
-
-/** All that a model's scores depend on beside the pictures, as plain JSON: kept scores have to be of the same. */
-export function settingsOf({ digest, settings }: Model): Readonly<Record<string, unknown>> {
-  return { checkpoint: digest ?? null, ...settings, version: packageVersion() };
 }

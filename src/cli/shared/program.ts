@@ -1,8 +1,7 @@
 /** The command line as a function: arguments in, exit code out. Errors become messages here and nowhere else. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { z } from "zod";
 import { ERROR_CODES, RocError, isOutOfMemory, isRocError, messageOf, type ErrorCode } from "../../errors.js";
+import { packageVersion } from "../../version.js";
 import type { Context, Output } from "./io.js";
 import { errorLine } from "./json.js";
 import { checkNpmFlags } from "./npm-flags.js";
@@ -32,12 +31,6 @@ Exit codes:
   ${ERROR_CODES.IN_USE}    another process uses the folder
   ${ERROR_CODES.ABORTED}  stopped by you
   ${ERROR_CODES.OUTPUT_CLOSED}  whoever read the output has gone, as head does`;
-
-/** Our own version, from package.json (compiled files are in dist/src/cli/shared/). */
-export function packageVersion(): string {
-  const text = readFileSync(new URL("../../../../package.json", import.meta.url), "utf8");
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
-}
 
 /** The named command alone, or all of them for the help. */
 async function importCommands(commands: Commands, argv: readonly string[]): Promise<CommandFactory[]> {

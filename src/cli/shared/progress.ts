@@ -89,6 +89,24 @@ function createLines(output: Output, label: string, total: number): Progress {
   };
 }
 
+/** Progress of work whose extent is known when it begins: made at the first report. */
+export function lazyProgress(
+  output: Output,
+  label: string,
+): { readonly onProgress: (done: number, total: number) => void; readonly stop: () => void } {
+  let progress: Progress | undefined;
+  return {
+    onProgress(done, total) {
+      progress ??= createProgress(output, label, total);
+      progress.update(done);
+    },
+    stop() {
+      progress?.stop();
+      progress = undefined;
+    },
+  };
+}
+
 /**
  * Progress of `total` units of work.
  *

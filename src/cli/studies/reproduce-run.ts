@@ -7,9 +7,9 @@ import { atomicWriteJson, checkSameSettings, exists, readJson, type Settings } f
 import { findRun, type Run } from "../../studies/paper/evaluations.js";
 import { BACKBONES, type Backbone, type DatasetKey, type PublishedTable } from "../../studies/paper/types.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
+import { packageVersion } from "../../version.js";
 import { evalCommand } from "../eval/eval.js";
 import type { Context } from "../shared/io.js";
-import { packageVersion } from "../shared/program.js";
 import { trainCommand } from "../train/train.js";
 import { writeSynthetic } from "./synthetic.js";
 

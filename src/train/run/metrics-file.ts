@@ -2,7 +2,7 @@
 import { cpus, platform, release } from "node:os";
 import { getNumThreads, torchVersion } from "../../torch/index.js";
 import { append, atomicWriteFile, ifThere, readText } from "../../files/index.js";
-import { gitRevision } from "./revision.js";
+import { gitRevision } from "../../version.js";
 import type { StepEvent, ValidationEvent } from "../events.js";
 
 /** One line of `metrics.jsonl`: the optimizer step that it was measured after, and figures. */

@@ -3,12 +3,13 @@
  * its data has changed; `unusable.jsonl` names the pictures that could not be used.
  */
 import { createHash } from "node:crypto";
-import { open, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import type { Sample } from "../../data/index.js";
+import { sizeOf } from "../../data/trained-on.js";
 import { messageOf, RocError } from "../../errors.js";
-import { atomicWriteFile, atomicWriteJson, ifThere, parseJson, readJsonAs, readText } from "../../files/index.js";
+import { atomicWriteFile, ifThere, parseJson, readText } from "../../files/index.js";
 import type { UnusablePicture } from "../data/pixels.js";
 
 export const SAMPLES_FILE = "samples.jsonl";
@@ -65,13 +66,6 @@ function labelsOf({ votes, attributes, comments }: Sample): string {
 
 function shortDigest(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
-}
-
-async function sizeOf(file: string): Promise<number | null> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => null,
-  );
 }
 
 async function headOf(file: string): Promise<string> {
@@ -220,42 +214,4 @@ export async function readUnusable(run: string, names: readonly string[]): Promi
     }
   }
   return ids;
-}
-
-/** Lies in a checkpoint: which pictures it was trained on, so that an evaluation on them can be told. */
-const TRAINED_ON = "training_data.json";
-const DIGITS = 8;
-
-const trainedSchema = z.object({
-  /** Hexadecimal digests of name and size of the pictures, eight digits each, one behind the other. */
-  pictures: z.string(),
-});
-
-/** Notes in a checkpoint which pictures it was trained on. */
-export async function writeTrainedOn(
-  checkpoint: string,
-  train: readonly Sample[],
-  records: readonly SampleRecord[],
-): Promise<void> {
-  const digests = train.map(({ image }, i) => nameDigest(image, records[i]?.bytes ?? null));
-  await atomicWriteJson(join(checkpoint, TRAINED_ON), { pictures: digests.sort().join("") });
-}
-
-/** How many of some pictures a checkpoint was trained on; 0 where it does not say. @throws RocError CONFIG_INVALID */
-export async function countTrainedOn(checkpoint: string, images: readonly string[]): Promise<number> {
-  const found = await ifThere(readJsonAs(join(checkpoint, TRAINED_ON), trainedSchema));
-  if (!found) return 0;
-  const known = new Set(found.pictures.match(new RegExp(`.{${DIGITS}}`, "g")));
-  let count = 0;
-  for (let start = 0; start < images.length; start += AT_ONCE) {
-    const some = images.slice(start, start + AT_ONCE);
-    const sizes = await Promise.all(some.map(sizeOf));
-    count += some.filter((image, i) => known.has(nameDigest(image, sizes[i] ?? null))).length;
-  }
-  return count;
-}
-
-/** The same picture in another copy of the data set has the same. */
-function nameDigest(image: string, bytes: number | null): string {
-  return shortDigest(`${basename(image)} ${bytes}`).slice(0, DIGITS);
 }

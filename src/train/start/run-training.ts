@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sample } from "../../data/index.js";
+import { writeTrainedOn } from "../../data/trained-on.js";
 import { saveCheckpoint } from "../../engine/index.js";
 import { messageOf, RocError } from "../../errors.js";
 import { attachLora, type LoraAdapters } from "../../models/lora.js";
@@ -26,14 +27,7 @@ import { describeEnvironment, figuresOf, MetricsFile } from "../run/metrics-file
 import { strategyObjective, type Scales } from "../loop/objective.js";
 import type { Precision, TrainOptions } from "../options.js";
 import { PixelCache } from "../data/pixels.js";
-import {
-  checkSamples,
-  readUnusable,
-  recordSamples,
-  writeSamples,
-  writeTrainedOn,
-  writeUnusable,
-} from "../run/samples.js";
+import { checkSamples, readUnusable, recordSamples, writeSamples, writeUnusable } from "../run/samples.js";
 import type { SampleRecord } from "../run/samples.js";
 import { EventFile } from "../run/tensorboard.js";
 import { reopen, type Trainable } from "./start.js";

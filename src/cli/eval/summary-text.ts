@@ -1,8 +1,10 @@
 /** The figures of an evaluation as a table. */
-import { METRIC_NAMES, type Figures, type RunSummary } from "../../eval/index.js";
+import type { RunSummary } from "../../eval/index.js";
+import { METRIC_NAMES, type Figures } from "../../metrics/agreement.js";
 import { padEnd, printable, textWidth } from "../shared/width.js";
 
-const CELL = 24;
+/** Width of a column of figures. */
+const COLUMN = 24;
 
 /** What `roc4mllm eval` prints. */
 export function summaryText(summary: RunSummary, name: string): string {
@@ -20,15 +22,15 @@ export function summaryText(summary: RunSummary, name: string): string {
   } = summary;
   const lost = Object.entries(failures).map(([code, n]) => `${n} ${code}`);
   const names = Math.max(16, ...Object.keys(attributes).map((attribute) => textWidth(printable(attribute)) + 2));
-  const row = (title: string, cells: readonly string[]): string =>
-    `${padEnd(printable(title), names)}${cells.map((cell) => `${cell}  `.padEnd(CELL)).join("")}`.trimEnd();
+  const row = (title: string, values: readonly string[]): string =>
+    `${padEnd(printable(title), names)}${values.map((value) => `${value}  `.padEnd(COLUMN)).join("")}`.trimEnd();
   const few = Object.entries(attributes).filter(([, figures]) => figures.count < scored);
   const lines = [
     `${name}, ${scale.min} to ${scale.max}: ${scored} of ${count} pictures${lost.length > 0 ? ` (${lost.join(", ")})` : ""}`,
     "",
     row("", METRIC_NAMES.map((metric) => metric.toUpperCase())), // prettier-ignore
-    row("score", cellsOf(overall)),
-    ...Object.entries(attributes).map(([attribute, figures]) => row(attribute, cellsOf(figures))),
+    row("score", figuresOf(overall)),
+    ...Object.entries(attributes).map(([attribute, figures]) => row(attribute, figuresOf(figures))),
     "",
     ...few.map(([attribute, figures]) => `${printable(attribute)}: of ${figures.count} pictures only`),
     `PLCC after the logistic fit ${decimals(plccAfterLogisticFit)}; accuracy at ${accuracy.threshold} ${decimals(accuracy.value)}`,
@@ -48,7 +50,7 @@ export function summaryText(summary: RunSummary, name: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-function cellsOf(figures: Figures): string[] {
+function figuresOf(figures: Figures): string[] {
   return METRIC_NAMES.map((metric) => {
     const interval = figures[metric];
     return interval ? `${decimals(interval.value)} [${decimals(interval.low)}, ${decimals(interval.high)}]` : "-";

@@ -1,7 +1,14 @@
 /** Which state of this program made a result. Loads no libtorch. */
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+
+/** Our own version, from package.json (this file is compiled to dist/src/). */
+export function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 /** Git revision of this program, with "+" where files were changed; null outside of a work tree. */
 export async function gitRevision(): Promise<string | null> {

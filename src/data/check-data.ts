@@ -1,0 +1,76 @@
+/** `checkData()`: what `roc4mllm data check` does, as a function. */
+import { RocError } from "../errors.js";
+import { atomicWriteFile } from "../files/index.js";
+import type { DataReport } from "./doctor/report.js";
+import type { DatasetRequest } from "./registry.js";
+import type { LoadedDataset, OnProgress } from "./types.js";
+
+/** Which data set is checked, and how far. */
+export interface CheckDataSpec {
+  /** Folder of a data set (or your own CSV or JSON Lines file), or how to read it. */
+  readonly data: string | Omit<DatasetRequest, "nonFinite">;
+  /** Decode images: finds damaged ones, and pictures of different splits that look alike. Slow. Default true. */
+  readonly decode?: boolean | undefined;
+  /** Most image files to open, spread evenly over the data set: a whole number from 0. Default: all. */
+  readonly limit?: number | undefined;
+  /** Write a page (HTML) with histograms of every label to this file. */
+  readonly report?: string | undefined;
+}
+
+export interface CheckDataOptions {
+  /** Ends the check with RocError ABORTED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the number of image files that were opened, and that of all to be opened. */
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/**
+ * Looks for everything that can be wrong with a data set before anything trains on it: pictures that are missing,
+ * unreadable, or in several splits; labels out of range or not finite; columns that never change; votes that disagree with
+ * their mean; impossible standard deviations. Changes nothing.
+ *
+ * @example
+ * const { problems, rows } = await checkData({ data: "AVA/", limit: 5000 });
+ * for (const { kind, findings } of problems) console.log(kind, findings.length, findings[0]?.detail);
+ *
+ * @returns what was found; `problems` is empty where nothing is wrong
+ * @throws RocError USAGE; FILE_NOT_FOUND, DATA_INVALID where a label file is missing or not as its format says;
+ *   FILE_UNWRITABLE; ABORTED
+ */
+export async function checkData(spec: CheckDataSpec, options: CheckDataOptions = {}): Promise<DataReport> {
+  const { data: given, decode = true, limit, report: page } = spec;
+  const { signal, onProgress } = options;
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
+    throw new RocError("USAGE", `checkData(): limit is ${limit}; give a whole number from 0.`);
+  const [{ readDataset }, { checkDataset, reportPage }, { decodeImage }] = await Promise.all([
+    import("./registry.js"),
+    import("./doctor/index.js"),
+    import("../image/index.js"),
+  ]);
+  const request = typeof given === "string" ? { folder: given } : given;
+  const data = await readDataset({ ...request, nonFinite: "keep" });
+  const report = await checkDataset(
+    { ...data, notes: [...data.notes, ...trainedNotes(data)] },
+    {
+      ...(decode && { decode: (file, stopped) => decodeImage(file, stopped ? { signal: stopped } : {}) }),
+      ...(limit !== undefined && { limit }),
+      ...(onProgress && { onProgress }),
+      ...(signal && { signal }),
+    },
+  );
+  if (page !== undefined) await atomicWriteFile(page, reportPage(report));
+  return report;
+}
+
+/** What is only trained on where a text says so. */
+function trainedNotes({ samples, missing }: LoadedDataset): string[] {
+  const all = [...samples, ...missing];
+  const attributes = [...new Set(all.flatMap(({ attributes: own = {} }) => Object.keys(own)))];
+  const commented = all.filter(({ comments }) => comments !== undefined).length;
+  const parts = [
+    ...(attributes.length > 0 ? [`attributes (${attributes.map((name) => `{${name}}`).join(", ")})`] : []),
+    ...(commented > 0 ? [`comments of ${commented} pictures ({comment})`] : []),
+  ];
+  if (parts.length === 0) return [];
+  return [`Ignored in training unless an answer template names them (see docs/data.md): ${parts.join("; ")}.`];
+}

@@ -1,0 +1,57 @@
+/** Which pictures a checkpoint was trained on: kept in the checkpoint, so that an evaluation on them is noticed. */
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { atomicWriteJson, ifThere, readJsonAs } from "../files/index.js";
+import type { Sample } from "./types.js";
+
+const TRAINED_ON = "training_data.json";
+const DIGITS = 8;
+/** Files looked at side by side. */
+const AT_ONCE = 64;
+
+const trainedSchema = z.object({
+  /** Hexadecimal digests of name and size of the pictures, eight digits each, one behind the other. */
+  pictures: z.string(),
+});
+
+/** Notes in a checkpoint which pictures it was trained on. @param sizes of their files, null where unknown */
+export async function writeTrainedOn(
+  checkpoint: string,
+  pictures: readonly Sample[],
+  sizes: readonly { readonly bytes: number | null }[],
+): Promise<void> {
+  const digests = pictures.map(({ image }, i) => nameDigest(image, sizes[i]?.bytes ?? null));
+  await atomicWriteJson(join(checkpoint, TRAINED_ON), { pictures: digests.sort().join("") });
+}
+
+/** How many of some pictures a checkpoint was trained on; 0 where it does not say. @throws RocError CONFIG_INVALID */
+export async function countTrainedOn(checkpoint: string, images: readonly string[]): Promise<number> {
+  const found = await ifThere(readJsonAs(join(checkpoint, TRAINED_ON), trainedSchema));
+  if (!found) return 0;
+  const known = new Set(found.pictures.match(new RegExp(`.{${DIGITS}}`, "g")));
+  let count = 0;
+  for (let start = 0; start < images.length; start += AT_ONCE) {
+    const some = images.slice(start, start + AT_ONCE);
+    const sizes = await Promise.all(some.map(sizeOf));
+    count += some.filter((image, i) => known.has(nameDigest(image, sizes[i] ?? null))).length;
+  }
+  return count;
+}
+
+/** The same picture in another copy of the data set has the same. */
+function nameDigest(image: string, bytes: number | null): string {
+  return createHash("sha256")
+    .update(`${basename(image)} ${bytes}`)
+    .digest("hex")
+    .slice(0, DIGITS);
+}
+
+/** Bytes of a file; null where it cannot be looked at. */
+export async function sizeOf(file: string): Promise<number | null> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => null,
+  );
+}

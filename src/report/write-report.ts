@@ -1,0 +1,34 @@
+/** `writeReport()`: what `roc4mllm report` does, as a function. */
+import { join } from "node:path";
+import { REPORT_FILE } from "../eval/folder.js";
+import { atomicWriteFile } from "../files/index.js";
+
+export interface WriteReportOptions {
+  /** The page. Default: `report.html` in the folder. */
+  readonly out?: string | undefined;
+  /** Folder of a training run whose curves are drawn. Default: the folder itself, where it has them. */
+  readonly training?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A page that was written. */
+export interface WrittenPage {
+  readonly file: string;
+  /** Its size. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes the page of an evaluation: charts, pictures and figures in one HTML file, which needs no network and runs no
+ * script. Pictures in it are small copies of the originals.
+ *
+ * @param folder that `evaluate()` wrote
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, FILE_UNWRITABLE; DATA_INVALID naming the file; ABORTED
+ */
+export async function writeReport(folder: string, options: WriteReportOptions = {}): Promise<WrittenPage> {
+  const { out: file = join(folder, REPORT_FILE), training, signal } = options;
+  const [{ reportPage }, { readRunFolder }] = await Promise.all([import("./page.js"), import("./run-folder.js")]);
+  const page = Buffer.from(await reportPage(await readRunFolder(folder, training), signal));
+  await atomicWriteFile(file, page);
+  return { file, bytes: page.length };
+}
