@@ -2,10 +2,10 @@
 export { METRIC_NAMES, type Figures } from "../metrics/agreement.js";
 export { readKept, readTable, writeTable } from "./predictions-file.js";
 export { readEvaluation } from "./evaluation.js";
-export { ratedOf, SCORE, type Prediction } from "./prediction.js";
+export { SCORE, type Prediction } from "./prediction.js";
 export { predict } from "./predict.js";
 export { coverageFigures, ratingsOf, summarise, type Summary } from "./summary.js";
-export { versus, type Versus } from "./comparison.js";
-export { readSystem, type SystemPredictions } from "./system.js";
-export { PARTIAL_FILE, REPORT_FILE, SUMMARY_FILE, TABLE_FORMATS, type TableFormat } from "./folder.js";
-export { readSummary, type Provenance, type RunSummary } from "./summary-file.js";
+export { versus } from "./comparison.js";
+export { readSystem } from "./system.js";
+export { SUMMARY_FILE } from "./folder.js";
+export { readSummary, type RunSummary } from "./summary-file.js";
