@@ -1,4 +1,5 @@
 /** Which of a repository's files a model needs. */
+import picomatch from "picomatch";
 import { chooseWeights, isShardOf } from "../weights/choice.js";
 
 /** Configuration, tokenizer and texts. */
@@ -63,10 +64,7 @@ function allowed(paths: readonly string[], { exclude = [] }: FileChoice): string
   return paths.filter((path) => !exclude.some((glob) => matches(glob, path)));
 }
 
-/** `*` and `?` stay within a name, `**` does not; a glob without a slash fits the name in any folder. */
+/** A glob without a slash fits the name in any folder. */
 function matches(glob: string, path: string): boolean {
-  const expression = glob
-    .replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-    .replace(/\*\*\/?|\*|\?/g, (wild) => (wild.startsWith("**") ? ".*" : wild === "*" ? "[^/]*" : "[^/]"));
-  return new RegExp(`^${glob.includes("/") ? "" : "(.*/)?"}${expression}$`).test(path);
+  return picomatch.isMatch(path, glob, { dot: true, basename: !glob.includes("/") });
 }

@@ -75,6 +75,18 @@ test("which files: no other program's weights, .bin only without safetensors, gl
   ]);
   assert.deepEqual(neededFiles(both, { include: ["*.bin", "onnx/*"] }), ["pytorch_model.bin", "onnx/model.onnx"]);
   assert.deepEqual(neededFiles(both, { exclude: ["model.*"] }), ["config.json", "pytorch_model.bin"]);
+  const files = ["a.json", ".cache/b.json", "x/a.json", "x/y/ba.json", "x/y/a.bin", "x/y/a[1].bin"];
+  const globs: [string, string[]][] = [
+    ["*.json", ["a.json", ".cache/b.json", "x/a.json", "x/y/ba.json"]],
+    ["?.json", ["a.json", ".cache/b.json", "x/a.json"]],
+    ["x/*.json", ["x/a.json"]],
+    ["x/**", ["x/a.json", "x/y/ba.json", "x/y/a.bin", "x/y/a[1].bin"]],
+    ["**/a.json", ["a.json", "x/a.json"]],
+    ["x/y/*.{json,bin}", ["x/y/ba.json", "x/y/a.bin", "x/y/a[1].bin"]],
+    ["a\\[1\\].bin", ["x/y/a[1].bin"]],
+    ["a", []],
+  ];
+  for (const [glob, expected] of globs) assert.deepEqual(neededFiles(files, { include: [glob] }), expected, glob);
 });
 
 for (const [name, listed, wanted] of [

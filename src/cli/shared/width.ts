@@ -1,5 +1,6 @@
 /** How many terminal cells a text takes, and texts cut to a number of cells. */
 import stringWidth from "string-width";
+import wrapAnsi from "wrap-ansi";
 import { readableName } from "../../image/file-names.js";
 
 const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -44,24 +45,10 @@ export function truncateMiddle(text: string, width: number): string {
  * space ends no line.
  */
 export function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (textWidth(longer) <= width) {
-      line = longer;
-      continue;
-    }
-    if (line !== "") lines.push(line);
-    let parts = graphemes(word);
-    for (let head = fitting(parts, width); head.length < parts.length; head = fitting(parts, width)) {
-      const length = Math.max(1, head.length);
-      lines.push(parts.slice(0, length).join(""));
-      parts = parts.slice(length);
-    }
-    line = parts.join("");
-  }
-  return [...lines, ...(line === "" ? [] : [line])].map((one) => one.replaceAll("\u00a0", " "));
+  if (text === "") return [];
+  return wrapAnsi(text, width, { hard: true })
+    .split("\n")
+    .map((line) => line.replaceAll("\u00a0", " "));
 }
 
 /** A text with spaces after it, `width` cells in all. */
