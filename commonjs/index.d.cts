@@ -20,8 +20,11 @@ export declare const loadMllm: typeof library.loadMllm;
 export declare const loadTemplates: typeof library.loadTemplates;
 export declare const LOSS_PRESETS: typeof library.LOSS_PRESETS;
 export declare const mapSource: typeof library.mapSource;
+export declare const planTraining: typeof library.planTraining;
 export declare const randomSource: typeof library.randomSource;
+export declare const readDataset: typeof library.readDataset;
 export declare const readGenerationConfig: typeof library.readGenerationConfig;
+export declare const readTrainingConfig: typeof library.readTrainingConfig;
 export declare const RocError: typeof library.RocError;
 export type RocError = library.RocError;
 export declare const rocLoss: typeof library.rocLoss;
@@ -35,5 +38,6 @@ export declare namespace torch {
   type Tensor = library.torch.Tensor;
 }
 export declare const toScale: typeof library.toScale;
+export declare const trainModel: typeof library.trainModel;
 export declare const vocabularyFromConfig: typeof library.vocabularyFromConfig;
 export declare const voteTargets: typeof library.voteTargets;

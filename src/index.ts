@@ -10,8 +10,8 @@
  *       else console.log(result.file, result.score, "+/-", result.std);
  *     }
  *
- * The first part is all that scoring needs. The second is for those who train, extend or check the method: models,
- * the score vocabulary, the loss, generation, and `torch`, the tensors underneath.
+ * The first parts are all that scoring and training need. The others are for those who extend or check the method:
+ * models, the score vocabulary, the loss, generation, and `torch`, the tensors underneath.
  */
 
 // --- scoring ------------------------------------------------------------------------------------------------------
@@ -38,6 +38,37 @@ export { writeReport, type WriteReportOptions, type WrittenPage } from "./report
 export { checkData, type CheckDataOptions, type CheckDataSpec } from "./data/check-data.js";
 export type { Prediction, RunSummary } from "./eval/index.js";
 export type { DataReport, DatasetKind, DatasetRequest, LoadedDataset, Sample, Split } from "./data/index.js";
+export { readDataset } from "./data/read-dataset.js";
+export type { ScoreScale } from "./data/index.js";
+
+// --- training -----------------------------------------------------------------------------------------------------
+
+export { readTrainingConfig, trainModel } from "./train/start/train-model.js";
+export { planTraining } from "./train/start/plan-training.js";
+export type {
+  Agreement,
+  CheckpointEvent,
+  DataFolder,
+  DataInMemory,
+  EndEvent,
+  LoraRecipe,
+  ModelFolders,
+  ModelPlan,
+  ModelResolution,
+  NoteEvent,
+  PlanOptions,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  TrainingOptions,
+  TrainingPlan,
+  TrainingRecipe,
+  TrainingResult,
+  TrainingSpec,
+  TrainingSteps,
+  TrainOptions,
+  ValidationEvent,
+} from "./train/index.js";
 
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { load, saveCheckpoint, type LoadOptions } from "./load.js";
-export { createModel, scoreName } from "./model.js";
+export { createModel } from "./model.js";
 export type {
   Model,
   ScoreFailure,

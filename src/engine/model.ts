@@ -3,14 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { isRocError, RocError, type ErrorCode } from "../errors.js";
 import { withImage, type DecodeOptions, type ResizeMode } from "../image/index.js";
 import type { ImageBatch } from "../models/types.js";
-import {
-  ratingsFrom,
-  readAnswers,
-  scoreNames,
-  type Scale,
-  type RocTemplates,
-  type StrategyParts,
-} from "../roc/index.js";
+import { ratingsFrom, readAnswers, scoreName, scoreNames, type Scale, type StrategyParts } from "../roc/index.js";
 import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
 import { scoreOne } from "./one.js";
@@ -27,12 +20,6 @@ import type {
 
 /** Pictures that are decoded or waiting while the model computes: as many as libuv has threads by default. */
 const AHEAD = 4;
-
-/** The name of the score that results give as `score`: "overall", else the first of the canonical answer. */
-export function scoreName(templates: RocTemplates): string {
-  const names = scoreNames(templates.answers[0] ?? "");
-  return names.find((name) => name === "overall") ?? names[0] ?? "overall";
-}
 
 /** Where live parts come from. */
 export interface ModelOptions {

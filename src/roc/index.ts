@@ -28,6 +28,7 @@ export {
   parseTemplates,
   renderAnswer,
   saveTemplates,
+  scoreName,
   scoreNames,
   TEMPLATES_FILE,
   type RocTemplates,

@@ -25,6 +25,12 @@ export function scoreNames(answer: string): string[] {
   return placeholders(answer).filter((name) => name !== COMMENT);
 }
 
+/** The score's own placeholder: `overall` where the first answer holds it, else the first one there; others are attributes. */
+export function scoreName({ answers: [first = ""] }: { readonly answers: readonly string[] }): string {
+  const names = scoreNames(first);
+  return names.find((name) => name === "overall") ?? names[0] ?? "overall";
+}
+
 /** Whether a score of this name can stand in an answer. */
 export function isScoreName(name: string): boolean {
   return name !== COMMENT && new RegExp(`^${PLACEHOLDER.source}$`).test(`{${name}}`);
@@ -84,7 +90,9 @@ export const templatesSchema = z
     answers: z
       .array(answer)
       .min(1)
-      .describe("Answers with placeholders; every one holds the first placeholder of the first, which scoring takes"),
+      .describe(
+        "Answers with placeholders; every one holds the score's: `overall` where the first answer has it, else the first there",
+      ),
     strategy: z.enum(STRATEGY_NAMES).optional().describe("How scores are written and read; without it `roc`"),
     scale: scale.optional().describe("Of the scores, where no score tokens say it (`level`, `direct`)"),
     levels: z.array(z.string().min(1)).min(2).optional().describe("Words of `level`, worst first"),
@@ -92,19 +100,16 @@ export const templatesSchema = z
       .optional()
       .describe("Of the ratings that it was trained on, where that is another; results are given on it"),
   })
-  .refine(
-    ({ answers: [first = "", ...others] }) => others.every((text) => text.includes(`{${scoreNames(first)[0]}}`)),
-    {
-      error: "every answer must hold the first placeholder of the first answer",
-      path: ["answers"],
-    },
-  );
+  .refine((templates) => templates.answers.every((text) => scoreNames(text).includes(scoreName(templates))), {
+    error: "every answer must hold the first placeholder of the first answer, or {overall} where that holds it",
+    path: ["answers"],
+  });
 
 export interface RocTemplates {
   /** Questions, each with `<image>`; the first is the canonical one. */
   readonly prompts: readonly string[];
   /**
-   * Answers; the first is the canonical one, and every other holds its first score too. Training uses those whose every
+   * Answers; the first is the canonical one, and every other holds its score too ({@link scoreName}). Training uses those whose every
    * score a picture has a rating for.
    */
   readonly answers: readonly string[];

@@ -42,6 +42,7 @@ export {
   setNumThreads,
   threadsWorth,
   torchVersion,
+  whileNumThreads,
   withThreads,
 } from "./modes.js";
 export { MappedFile, mapFile } from "./mapped-file.js";

@@ -121,6 +121,18 @@ export function withThreads<T>(count: number, body: () => T): T {
   }
 }
 
+/** Runs `body` as after {@link setNumThreads}, and puts back what was set before. */
+export async function whileNumThreads<T>(count: number, body: () => Promise<T>): Promise<T> {
+  const [before, wereSet] = [native.threads(), threadsAreSet];
+  setNumThreads(count);
+  try {
+    return await body();
+  } finally {
+    applyThreads(before);
+    threadsAreSet = wereSet;
+  }
+}
+
 /**
  * Switches of the whole process: TF32 in CUDA's products and convolutions (off is exact), deterministic kernels, freed
  * memory kept for what comes next instead of given back to the system (glibc only).

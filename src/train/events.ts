@@ -74,6 +74,8 @@ export interface NoteEvent {
   readonly type: "note";
   readonly step: number;
   readonly text: string;
+  /** Under torchrun: the process that it is about, where that is not the first. */
+  readonly rank?: number;
 }
 
 export type TrainEvent = NoteEvent | StartEvent | StepEvent | ValidationEvent | CheckpointEvent | EndEvent;

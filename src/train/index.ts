@@ -1,5 +1,14 @@
 /** Training: from rated pictures and a checkpoint to a better one, in a run folder that resumes. */
-export type { EndEvent, TrainEvent } from "./events.js";
+export type {
+  Agreement,
+  CheckpointEvent,
+  EndEvent,
+  NoteEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  ValidationEvent,
+} from "./events.js";
 export { openLatestState, type SavedState } from "./run/checkpoint.js";
 export { AdamW, decayGroups, type Optimizer, type ParameterGroup } from "./optim/adamw.js";
 export { collate, TextCache } from "./data/collate.js";
@@ -10,8 +19,20 @@ export { parameterGroups, trainedParameters } from "./optim/groups.js";
 export { train } from "./loop/train.js";
 export { describeEnvironment, type RunEnvironment } from "./run/metrics-file.js";
 export { inGroup } from "./loop/distributed.js";
-export { describePlan, describeSteps, runData } from "./start/plan.js";
-export type { RunData, StepsDescription } from "./start/plan.js";
-export { checkAnswers, planNotes, untrainedLabels } from "./start/unused.js";
-export { runTraining, type RunPlan } from "./start/run-training.js";
+export { readTrainingConfig, trainModel, type TrainingOptions, type TrainingResult } from "./start/train-model.js";
+export { planTraining, type PlanOptions } from "./start/plan-training.js";
+export type {
+  DataFolder,
+  DataInMemory,
+  LoraRecipe,
+  ModelFolders,
+  ModelResolution,
+  TrainingRecipe,
+  TrainingSpec,
+} from "./start/spec.js";
+export { describePlan, describeSteps } from "./start/plan.js";
+export type { ModelPlan, TrainingPlan, TrainingSteps } from "./start/plan.js";
+export { runData, type RunData } from "./start/data.js";
+export { checkAnswers, planNotes, untrainedLabels } from "./start/warnings.js";
+export { runToEnd, runTraining, type RunPlan } from "./start/run-training.js";
 export { reopen, checkStart, startFrom, startSettings, type Trainable, USUAL_SCALE } from "./start/start.js";

@@ -21,8 +21,8 @@ export type ParameterPattern = string;
 export interface GroupRule {
   readonly pattern: ParameterPattern;
   /** Peak learning rate. */
-  readonly learningRate?: number;
-  readonly weightDecay?: number;
+  readonly learningRate?: number | undefined;
+  readonly weightDecay?: number | undefined;
 }
 
 /** Training adapters instead of the weights. */

@@ -6,7 +6,8 @@ import { Readable } from "node:stream";
 import { after, afterEach, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
-import { createModel, scoreName } from "../../src/engine/model.js";
+import { createModel } from "../../src/engine/model.js";
+import { scoreName } from "../../src/roc/template.js";
 import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/types.js";
 import { isRocError, type ErrorCode } from "../../src/errors.js";
 import { fillAnswer, scoreByPrefill, type RocTemplates } from "../../src/roc/index.js";
@@ -337,8 +338,8 @@ test("a disposed model says so; disposing twice is harmless", async () => {
 
 test("of several scores, `overall` is the one reported, and the answer holds them all", async () => {
   const answers = ["Light {light}, all {overall}, color {color}."];
-  assert.equal(scoreName({ prompts: [], answers }), "overall");
-  assert.equal(scoreName({ prompts: [], answers: ["{light} {color}"] }), "light");
+  assert.equal(scoreName({ answers }), "overall");
+  assert.equal(scoreName({ answers: ["{light} {color}"] }), "light");
   const parts = fakeParts({ ...ONE, answers });
   using model = createModel(parts);
   const [result] = await all(model, files[0] as string);

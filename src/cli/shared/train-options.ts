@@ -187,8 +187,3 @@ export function threadsOption(): Option {
   const help = "threads of the tensor library (default: OMP_NUM_THREADS, else by the model's size and the cores)";
   return new Option("--threads <n>", help).argParser(whole(1));
 }
-
-/** Sets the number of threads, if one is asked for. Loads libtorch. */
-export async function useThreads(count: number | undefined): Promise<void> {
-  if (count !== undefined) (await import("../../torch/index.js")).setNumThreads(count);
-}

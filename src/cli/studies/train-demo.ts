@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { DEMO_MODEL, type DemoModel } from "../../studies/demo/sizes.js";
 import type { Context } from "../shared/io.js";
 import { number, whole } from "../shared/numbers.js";
-import { addTrainOptions, lossWeightsOf, trainOptionsOf, useThreads } from "../shared/train-options.js";
+import { addTrainOptions, lossWeightsOf, trainOptionsOf } from "../shared/train-options.js";
 import type { TrainFlags } from "../shared/train-options.js";
 import { TrainProgress } from "../train/progress.js";
 
@@ -41,7 +41,7 @@ export function trainDemoCommand(context: Context): Command {
     every: 500,
     loss: "paper-ava",
   });
-  return command.action(() => makeDemo(command.opts<Flags>(), context));
+  return command.action(() => trainDemo(command.opts<Flags>(), context));
 }
 
 /** An option for each size of the demo model. */
@@ -53,15 +53,15 @@ function addModelOptions(command: Command): void {
   }
 }
 
-async function makeDemo(flags: Flags, { io, signal }: Context): Promise<void> {
+async function trainDemo(flags: Flags, { io, signal }: Context): Promise<void> {
   const progress = new TrainProgress(io, flags.json);
-  const training = await import("../../studies/demo/index.js");
-  await useThreads(flags.threads);
-  const { out, work, pictures, pictureSize, validation, dtype, minutes, fresh } = flags;
+  const { makeDemo } = await import("../../studies/demo/index.js");
+  const { out, work, pictures, pictureSize, validation, dtype, minutes, threads, fresh } = flags;
   const started = performance.now();
-  const report = await training.makeDemo({
+  const report = await makeDemo({
     ...{ out, work, pictures, pictureSize, validation, dtype, fresh, signal },
     ...(minutes !== undefined && { minutes }),
+    ...(threads !== undefined && { threads }),
     model: modelOf(flags),
     train: trainOptionsOf(flags),
     weights: lossWeightsOf(flags),

@@ -1,11 +1,15 @@
 /** What a run comes to, as `train --dry-run` prints it. */
-import type { PlanDescription, StepsDescription } from "../../train/start/plan.js";
+import type { ModelPlan, TrainingPlan, TrainingSteps } from "../../train/start/plan.js";
 
 /** The plan as a table; without the model's part where that is not known. */
-export function planText(plan: PlanDescription | StepsDescription): string {
-  const rows = [...stepRows(plan), ...("parameters" in plan ? modelRows(plan) : [])];
+export function planText(plan: TrainingPlan): string {
+  const rows = [...stepRows(plan), ...(hasModel(plan) ? modelRows(plan) : [])];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
+}
+
+function hasModel(plan: TrainingPlan): plan is TrainingSteps & ModelPlan {
+  return plan.parameters !== undefined;
 }
 
 type Line = readonly [name: string, value: string];
@@ -14,7 +18,7 @@ function number(value: number | null): string {
   return value?.toLocaleString("en-US") ?? "?";
 }
 
-function stepRows(plan: StepsDescription): Line[] {
+function stepRows(plan: TrainingSteps): Line[] {
   return [
     ["pictures", `${number(plan.train)} to train on, ${number(plan.validation)} to validate`],
     ["steps", `${number(plan.steps)} of ${plan.samplesPerStep} pictures: ${plan.epochs?.toFixed(2) ?? "?"} epochs`],
@@ -22,7 +26,7 @@ function stepRows(plan: StepsDescription): Line[] {
   ];
 }
 
-function modelRows({ parameters, memory, ...plan }: PlanDescription): Line[] {
+function modelRows({ parameters, memory, ...plan }: ModelPlan): Line[] {
   const bytes = (value: number): string =>
     value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
   return [

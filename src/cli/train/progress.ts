@@ -25,6 +25,11 @@ export class TrainProgress {
 
   /** Shows one event of a run. */
   event(event: TrainEvent): void {
+    if (event.type === "note" && event.rank !== undefined) {
+      // Its process is silent otherwise.
+      this.#io.stderr.write(`note: rank ${event.rank}: ${event.text}\n`);
+      return;
+    }
     this.#data(event);
     if (event.type === "step") {
       this.#losses.push(event.loss);

@@ -1,23 +1,20 @@
 /** `roc4mllm train`: trains a checkpoint on rated pictures, by a configuration file or by options, in a run folder that resumes. */
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { DATASET_KINDS, OWN_FILE, type ScoreScale } from "../../data/index.js";
+import type { ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { makeFolder, readJson, writeError } from "../../files/index.js";
+import { readJson } from "../../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "../../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../../roc/template.js";
-import { optionsOf, readConfig, weightsOf, type RunConfig } from "../../train/start/config.js";
-import { addDataOptions, readData, type DataFlags } from "../shared/data-options.js";
-import { number, parseScale, whole } from "../shared/numbers.js";
-import { findModel } from "../shared/find-model.js";
-import type { ProcessGroup } from "../../torch/index.js";
+import type { TrainingSpec } from "../../train/start/spec.js";
+import { planTraining } from "../../train/start/plan-training.js";
+import { underTorchrun } from "../../train/start/torchrun.js";
+import { readTrainingConfig, trainModel } from "../../train/start/train-model.js";
+import { addDataOptions, type DataFlags } from "../shared/data-options.js";
+import { findModel, modelAtHand } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
-import { addTrainOptions, lossWeightsOf, trainOptionsOf, useThreads } from "../shared/train-options.js";
-import type { TrainFlags } from "../shared/train-options.js";
-import { dryRun, tellUntrained } from "./dry-run.js";
-import { tellProblems } from "./notes.js";
+import { number, parseScale, whole } from "../shared/numbers.js";
+import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../shared/train-options.js";
+import { planText } from "./plan.js";
 import { TrainProgress } from "./progress.js";
 
 interface Flags extends TrainFlags, DataFlags {
@@ -36,14 +33,11 @@ interface Flags extends TrainFlags, DataFlags {
   readonly dryRun?: true;
 }
 
-/** Samples that a run may have for validation, so that it does not take longer than the steps between. */
-const MOST_VALIDATION = 2000;
-
-/** What may stand beside a configuration file; whatever else determines a run is set in it. */
+/** Options that may be given with a configuration file; whatever else determines a run is set in it. */
 const BESIDE_CONFIG = new Set(["set", "dryRun", "fresh", "acceptChangedData", "minutes", "threads", "json"]);
 
 const HELP = `
-A configuration file says everything about a run: configs/ holds one for every row of the paper's tables, docs/config.md tells
+A configuration file says everything about a run: configs/ holds one for every row of the paper's tables, docs/config.md has
 all keys, docs/data.md how your own pictures are laid out. --set changes single keys. Without a file, --data, --model and --out are needed.
 
 The same command resumes a stopped run, even one that was killed, and ends with the same weights. It is refused where the
@@ -87,7 +81,7 @@ export function trainCommand(context: Context): Command {
       parseScale,
     )
     .option("--templates <file>", "questions and answers (JSON), instead of the checkpoint's")
-    .option("--accept-changed-data", "resume with pictures and labels as they are now, and tell what has changed")
+    .option("--accept-changed-data", "resume with pictures and labels as they are now, and report what has changed")
     .option("--device <name>", "cpu, cuda, cuda:1, ...", "cpu");
   addDataOptions(command);
   addTrainOptions(command, {
@@ -106,7 +100,9 @@ export function trainCommand(context: Context): Command {
   return command.action(async (file: string | undefined) => {
     const flags = command.opts<Flags>();
     if (file !== undefined) checkBeside(command);
-    await runTrain(file === undefined ? await specOfFlags(flags) : await specOfFile(file, flags), flags, context);
+    const spec = await (file === undefined ? specOfFlags(flags) : readTrainingConfig(file, flags.set));
+    const run = flags.dryRun ? printPlan : train;
+    await run(spec, { ...flags, isFromFile: file !== undefined }, context);
   });
 }
 
@@ -121,56 +117,7 @@ function checkBeside(command: Command): void {
   throw new RocError("USAGE", `${flags}: with a configuration file, change its keys by --set key=value instead.`);
 }
 
-/** What a run is, wherever it was said. */
-export interface Spec extends Pick<
-  RunConfig,
-  "model" | "visionTower" | "strategy" | "scoreTokens" | "scale" | "conversation"
-> {
-  /** Said by a configuration file. */
-  readonly isFromFile: boolean;
-  readonly dataFolder: string;
-  readonly dataFlags: DataFlags;
-  readonly data: RunConfig["data"];
-  readonly seed: number;
-  readonly weights: ReturnType<typeof weightsOf>;
-  readonly templates: RocTemplates | undefined;
-  readonly out: string;
-  readonly device: string;
-  readonly options: (samples: number) => ReturnType<typeof optionsOf>;
-}
-
-async function specOfFile(file: string, { set }: Flags): Promise<Spec> {
-  await checkConfigFile(file);
-  const config = await readConfig(file, set);
-  const { folder, kind, images, ava, column } = config.data;
-  return {
-    ...config,
-    isFromFile: true,
-    dataFolder: folder,
-    dataFlags: { ...(kind && { kind }), ...(images && { images }), ...(ava && { ava }), ...(column && { column }) },
-    seed: config.train.seed,
-    weights: weightsOf(config),
-    templates: config.templates && parseTemplates(config.templates, file),
-    options: (samples) => optionsOf(config, samples),
-  };
-}
-
-/** A data set or a model where a configuration file belongs is told as what it is. */
-async function checkConfigFile(file: string): Promise<void> {
-  const found = await stat(file).catch(() => undefined);
-  const isData = found ? found.isDirectory() || OWN_FILE.test(file) : !/\.(ya?ml|json)$/i.test(file);
-  if (!isData) return;
-  const named = (DATASET_KINDS as readonly string[]).includes(file) && !found;
-  const data = named ? `FOLDER --kind ${file}` : file;
-  const what = found ? (found.isDirectory() ? "is a folder" : "is a file of labels") : "does not exist";
-  throw new RocError(
-    found ? "USAGE" : "FILE_NOT_FOUND",
-    `${file} ${what}; a configuration file (YAML or JSON, as in configs/) is needed here. ` +
-      `To train on a data set of that name: roc4mllm train --data ${data} --model CHECKPOINT --out RUN.`,
-  );
-}
-
-async function specOfFlags(flags: Flags): Promise<Spec> {
+async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
   if (flags.set.length > 0) {
     throw new RocError(
       "USAGE",
@@ -182,133 +129,49 @@ async function specOfFlags(flags: Flags): Promise<Spec> {
     const names = needed.map((name) => `--${name}`).join(", ");
     throw new RocError("USAGE", `${names} is missing; give it, or a configuration file.`);
   }
-  const { data = "", model = "", out = "", visionTower, validation, scoreTokens, seed, device } = flags;
-  const templates = await readTemplates(flags.templates);
+  const { data: folder = "", model = "", out = "", visionTower, validation, scoreTokens, device } = flags;
+  const { kind, images, ava, column, strategy, scale } = flags;
   return {
-    model,
-    ...(visionTower !== undefined && { visionTower }),
-    strategy: flags.strategy ?? templates?.strategy ?? "roc",
-    scoreTokens,
-    scale: flags.scale,
-    isFromFile: false,
-    dataFolder: data,
-    dataFlags: flags,
-    data: { folder: data, validation, mostValidation: MOST_VALIDATION },
-    seed,
-    weights: lossWeightsOf(flags),
-    templates,
-    out,
-    device,
-    options: () => trainOptionsOf(flags),
+    ...{ model, visionTower, strategy, scoreTokens, scale, out, device },
+    data: { folder, kind, images, ava, column, validation },
+    loss: lossWeightsOf(flags),
+    templates: await readTemplates(flags.templates),
+    train: trainOptionsOf(flags),
   };
-}
-
-/** Runs it in this process, or under torchrun as one of several. */
-async function runTrain(spec: Spec, flags: Flags, context: Context): Promise<void> {
-  if (context.io.env["WORLD_SIZE"] === undefined) return runProcess(spec, flags, context);
-  const { inGroup } = await import("../../train/index.js");
-  return inGroup((group) => runProcess(spec, flags, context, group), { env: context.io.env });
-}
-
-/** What ranks other than 0 say, but for errors. */
-const SILENCE = { write: () => undefined };
-
-async function runProcess(spec: Spec, flags: Flags, context: Context, group?: ProcessGroup): Promise<void> {
-  const { io, signal } = context;
-  const isFirst = group === undefined || group.rank === 0;
-  const progress = new TrainProgress(isFirst ? io : { stdout: SILENCE, stderr: SILENCE }, flags.json);
-  if (flags.dryRun) {
-    if (isFirst) await dryRun(spec, { json: flags.json, processes: group?.worldSize ?? 1 }, context, progress);
-    return;
-  }
-  const { validation: validationFraction } = spec.data;
-  const dataset = await readData(spec.dataFolder, spec.dataFlags, { validationFraction, seed: spec.seed });
-  if (isFirst) await tellProblems(dataset, spec.dataFolder, progress);
-  const training = await import("../../train/index.js");
-  await useThreads(flags.threads);
-  const data = training.runData(dataset, spec.data, spec.seed);
-  const options = spec.options(data.train.length / (group?.worldSize ?? 1));
-  const { strategy, scoreTokens: n, weights, templates, conversation } = spec;
-  // Each process has a GPU of its own.
-  const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
-  // Before gigabytes are fetched or read.
-  const { checkDevice } = await import("../../torch/index.js");
-  checkDevice(device);
-  if (isFirst) await checkWritable(spec.out);
-  const { folder: base, visionTower } = await findModel(spec.model, spec, context);
-  const own = await ownScale(strategy, base);
-  const scale = spec.scale ?? own ?? training.USUAL_SCALE;
-  // Where nobody chose a scale, scores come out as the data has them.
-  const ratings = spec.scale ? {} : { ratingScale: data.scale };
-  const start = {
-    strategy,
-    n,
-    ...scale,
-    ...ratings,
-    weights,
-    device,
-    visionTower,
-    conversation,
-    ...(templates && { templates }),
-  };
-  await training.checkStart(base, start);
-  if (isFirst) {
-    await tellUntrained(spec, data, base, progress);
-    tellScale(scale, data.scale, spec.scale !== undefined, progress);
-    for (const note of training.planNotes(data, options, group?.worldSize)) progress.line(`note: ${note}`);
-  }
-  const events = training.runTraining({
-    ...data,
-    folder: spec.out,
-    fresh: flags.fresh,
-    options,
-    weights,
-    start: (dtype) => training.startFrom(base, { ...start, dtype }),
-    from: () => training.startSettings(base, start),
-    ...(flags.acceptChangedData && { acceptChangedData: true }),
-    base: resolve(base),
-    device,
-    ...(flags.minutes !== undefined && { minutes: flags.minutes }),
-    signal,
-    ...(group && { group }),
-  });
-  for await (const event of events) {
-    progress.event(event);
-    // The others are silent, but what they leave out must be known.
-    if (!isFirst && event.type === "note") io.stderr.write(`note: rank ${group.rank}: ${event.text}\n`);
-    if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
-  }
-}
-
-/** The scale of the score tokens that a checkpoint has, if the strategy uses them. */
-async function ownScale(strategy: StrategyName, base: string): Promise<ScoreScale | undefined> {
-  const { usesScoreTokens, vocabularyFromConfig } = await import("../../roc/index.js");
-  if (!usesScoreTokens(strategy)) return undefined;
-  const { placesOf } = await import("../../models/places.js");
-  const config = await readJson(join((await placesOf(base)).home, "config.json"));
-  return vocabularyFromConfig({ ...(typeof config === "object" && config) })?.scale;
-}
-
-/** Says where scores will come out on another scale than the data's, which somebody chose. */
-function tellScale(out: ScoreScale, data: ScoreScale, isChosen: boolean, progress: TrainProgress): void {
-  if (!isChosen || (out.min === data.min && out.max === data.max)) return;
-  progress.line(
-    `note: scores will come out on ${out.min} to ${out.max}, as --scale or the configuration has it; ` +
-      `the ratings of ${data.min} to ${data.max} are brought to it.`,
-  );
-}
-
-/** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
-async function checkWritable(folder: string): Promise<void> {
-  try {
-    await makeFolder(folder);
-    await access(folder, constants.W_OK);
-  } catch (cause) {
-    throw writeError(folder, cause);
-  }
 }
 
 async function readTemplates(file: string | undefined): Promise<RocTemplates | undefined> {
   if (file === undefined) return undefined;
   return parseTemplates(await readJson(file, { remedy: "Correct --templates or the file." }), file);
+}
+
+async function train(spec: TrainingSpec, flags: Flags, context: Context): Promise<void> {
+  const { fresh, acceptChangedData, minutes, threads } = flags;
+  const { io, signal } = context;
+  const progress = new TrainProgress(io, flags.json);
+  await trainModel(spec, {
+    ...{ fresh, acceptChangedData, minutes, threads, signal, env: io.env },
+    resolveModel: (model, visionTower) => findModel(model, { visionTower }, context),
+    onWarning: (text) => progress.line(`note: ${text}`),
+    onEvent: (event) => {
+      progress.event(event);
+      if (event.type === "end") progress.line(`Checkpoint: ${event.best?.folder ?? event.folder}`);
+    },
+  });
+}
+
+/** Under torchrun the first process prints it for all. */
+async function printPlan(spec: TrainingSpec, flags: Flags & { isFromFile: boolean }, context: Context): Promise<void> {
+  const { io } = context;
+  const progress = new TrainProgress(io, flags.json);
+  const print = async (rank: number, processes: number): Promise<void> => {
+    if (rank > 0) return;
+    const plan = await planTraining(spec, {
+      ...{ processes, forecast: flags.isFromFile },
+      resolveModel: (model, visionTower) => modelAtHand(model, { visionTower }, context),
+      onWarning: (text) => progress.line(`note: ${text}`),
+    });
+    io.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : planText(plan));
+  };
+  await underTorchrun(io.env, (group) => print(group?.rank ?? 0, group?.worldSize ?? 1));
 }

@@ -12,10 +12,11 @@ import type { LossWeights } from "../../roc/index.js";
 import { atomicWriteFile, atomicWriteJson, isMissing, makeFolder, publishFolder, remove } from "../../files/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../../train/events.js";
 import { describeEnvironment } from "../../train/run/metrics-file.js";
+import { whileNumThreads } from "../../torch/index.js";
 import { strategyObjective } from "../../train/loop/objective.js";
 import type { TrainOptions } from "../../train/options.js";
 import { PixelCache } from "../../train/data/pixels.js";
-import { runTraining } from "../../train/start/run-training.js";
+import { runToEnd } from "../../train/start/run-training.js";
 import { reopen } from "../../train/start/start.js";
 import { agreement } from "../../train/loop/validate.js";
 import { modelCard, type DemoReport } from "./card.js";
@@ -39,6 +40,9 @@ export interface DemoOptions {
   readonly dtype: "float16" | "bfloat16";
   /** All in all; fewer steps are taken if there is not time for them. */
   readonly minutes?: number;
+  /** Threads of the tensor library meanwhile, from 1. Default: as for `trainModel()`. */
+  readonly threads?: number;
+  /** Throw away what an earlier run left. Default false: resume it. */
   readonly fresh?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -57,6 +61,11 @@ const REPORT = "training.json";
  * @throws RocError USAGE where `out` holds something else; see `runTraining()` for the rest
  */
 export async function makeDemo(options: DemoOptions): Promise<DemoReport> {
+  const { threads } = options;
+  return threads === undefined ? make(options) : whileNumThreads(threads, () => make(options));
+}
+
+async function make(options: DemoOptions): Promise<DemoReport> {
   const started = performance.now();
   await checkReplaceable(options.out);
   const data = await composePictures(options);
@@ -100,7 +109,7 @@ async function composePictures(options: DemoOptions): Promise<AvaDataset> {
 async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: number): Promise<EndEvent> {
   const { model, train, weights, minutes, fresh, signal, onEvent } = options;
   const folder = join(options.work, "train-demo", `seed-${train.seed}`);
-  const events = runTraining({
+  const plan = {
     folder,
     options: train,
     weights,
@@ -112,14 +121,8 @@ async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: n
     ...(fresh !== undefined && { fresh }),
     ...(minutes !== undefined && { minutes: Math.max(0.1, minutes - minutesSpent - RESERVE) }),
     ...(signal !== undefined && { signal }),
-  });
-  let end: EndEvent | undefined;
-  for await (const event of events) {
-    onEvent?.(event);
-    if (event.type === "end") end = event;
-  }
-  if (end === undefined) throw new RocError("INTERNAL", "The training ended without saying so.");
-  return end;
+  };
+  return runToEnd(plan, onEvent);
 }
 
 /** Writes the best state in 16 bits into `folder`, and tests what was written. */

@@ -11,6 +11,7 @@ import {
   hasComment,
   readAnswers,
   rocLoss,
+  scoreName,
   scoreNames,
   textLoss,
   toScale,
@@ -64,16 +65,16 @@ export interface Objective {
 }
 
 /**
- * Training by a strategy of `roc/`. An answer is drawn from those whose every score the picture has a rating for: the
- * first placeholder of the first answer stands for the data set's score, others for attributes of their name.
+ * Training by a strategy of `roc/`. An answer is drawn from those whose every score the picture has a rating for:
+ * `scoreName()`'s placeholder stands for the data set's score, others for attributes of their name.
  */
 export function strategyObjective(parts: StrategyParts, dataset: Scales, weights: LossWeights): Objective {
   const { scale } = dataset;
   const { model, processor, strategy, templates } = parts;
   const { vocabulary } = strategy;
   const texts = new TextCache(processor);
-  // The data set's one score is what the answers' first placeholder stands for.
-  const [name = ""] = scoreNames(templates.answers[0] ?? "");
+  const name = scoreName(templates);
+  const main = scoreNames(templates.answers[0] ?? "").indexOf(name);
   const answers = templates.answers.map((answer) => ({
     answer,
     names: scoreNames(answer),
@@ -126,7 +127,8 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
     },
     predict(images) {
       const read = scope(() => readAnswers(parts, processor.images(images)));
-      return read.map(({ scores: [reading] }) => {
+      return read.map(({ scores }) => {
+        const reading = scores[main];
         if (!reading) return NaN;
         if (!Number.isFinite(reading.value)) throw notFinite(`A predicted score is ${reading.value}.`);
         return toScale(reading.value, strategy.scale, scale);

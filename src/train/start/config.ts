@@ -2,14 +2,16 @@
  * Configuration files: one file says everything about a run (YAML or JSON). Files may stand on others (`extends`), single
  * keys can be set from outside (`--set train.learningRate=1e-5`), and a key that is not known is an error.
  */
+import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { readText } from "../../files/index.js";
-import { DATASET_KINDS } from "../../data/index.js";
+import { DATASET_KINDS, OWN_FILE } from "../../data/index.js";
 import { LOSS_PRESETS, type LossWeights } from "../../roc/weights.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { parseTemplates } from "../../roc/template.js";
 import { PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
 import { SCHEDULES } from "../optim/schedule.js";
 
@@ -141,22 +143,47 @@ export const runSchema = z.strictObject({
 /** A run as its file says it, with every default filled in. */
 export type RunConfig = z.infer<typeof runSchema>;
 
-/**
- * Reads a configuration file.
- *
- * @param settings `key.path=value` pairs, values as YAML writes them; they win over the file
- * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key; USAGE for a setting without "="
- */
+/** See `readTrainingConfig()`. */
 export async function readConfig(file: string, settings: readonly string[] = []): Promise<RunConfig> {
+  await refuseData(file);
   const values = await readLayers(file, []);
   for (const setting of settings) set(values, setting);
   const { extends: _, ...rest } = values;
-  const parsed = runSchema.safeParse(rest);
-  if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file}: ${describe(parsed.error)}`);
-  const { steps, epochs } = parsed.data.train;
-  if ((steps === undefined) === (epochs === undefined)) {
-    throw new RocError("CONFIG_INVALID", `${file}: train.steps or train.epochs must be given, and not both.`);
+  return checkConfig(rest, file);
+}
+
+/** A data set where a configuration file belongs is reported as what it is. */
+async function refuseData(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  const isData = found ? found.isDirectory() || OWN_FILE.test(file) : !/\.(ya?ml|json)$/i.test(file);
+  if (!isData) return;
+  const isKind = (DATASET_KINDS as readonly string[]).includes(file) && !found;
+  const data = isKind ? `FOLDER --kind ${file}` : file;
+  const what = found ? (found.isDirectory() ? "is a folder" : "is a file of labels") : "does not exist";
+  throw new RocError(
+    found ? "USAGE" : "FILE_NOT_FOUND",
+    `${file} ${what}; a configuration file (YAML or JSON, as in configs/) is needed here. ` +
+      `To train on a data set of that name: roc4mllm train --data ${data} --model CHECKPOINT --out RUN.`,
+  );
+}
+
+/**
+ * Checks the values of a run and fills in the defaults.
+ *
+ * @param source what messages call the values
+ * @throws RocError CONFIG_INVALID naming the source and the key
+ */
+export function checkConfig(values: unknown, source: string): RunConfig {
+  const parsed = runSchema.safeParse(values);
+  if (!parsed.success) throw new RocError("CONFIG_INVALID", `${source}: ${describe(parsed.error)}`);
+  const { templates, scale, train } = parsed.data;
+  if ((train.steps === undefined) === (train.epochs === undefined)) {
+    throw new RocError("CONFIG_INVALID", `${source}: train.steps or train.epochs must be given, and not both.`);
   }
+  if (scale && scale.min >= scale.max) {
+    throw new RocError("CONFIG_INVALID", `${source}: scale: min (${scale.min}) must be below max (${scale.max}).`);
+  }
+  if (templates) parseTemplates(templates, source);
   return parsed.data;
 }
 
@@ -240,7 +267,7 @@ export function weightsOf({ loss }: Pick<RunConfig, "loss">): LossWeights {
 
 /** The options of its run over `samples` training samples. */
 export function optionsOf(
-  { train: { steps, epochs, every, lora: adapters, ...rest } }: RunConfig,
+  { train: { steps, epochs, every, lora: adapters, ...rest } }: Pick<RunConfig, "train">,
   samples: number,
 ): TrainOptions {
   const perStep = rest.batchSize * rest.accumulation;

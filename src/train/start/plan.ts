@@ -1,67 +1,35 @@
 /** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
-import { Random } from "../../random.js";
-import { type LoadedDataset, type Sample } from "../../data/index.js";
-import { RocError } from "../../errors.js";
 import { attachLora } from "../../models/lora.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";
 import { decodeImage, type RgbImage } from "../../image/index.js";
 import { DTYPES, scope, type DType } from "../../torch/index.js";
-import type { RunConfig } from "./config.js";
 import { trainedParameters } from "../optim/groups.js";
 import type { TrainOptions } from "../options.js";
-import type { RunPlan } from "./run-training.js";
+import type { RunData } from "./data.js";
 import type { Trainable } from "./start.js";
 
-/** The pictures of a run. */
-export interface RunData extends Pick<RunPlan, "scale" | "attributeScales"> {
-  readonly train: readonly Sample[];
-  readonly validation: readonly Sample[];
-}
-
-/**
- * Chooses a run's pictures.
- *
- * @param config the most pictures of each part
- * @throws RocError DATA_INVALID where there is nothing to train on
- */
-export function runData(
-  data: LoadedDataset,
-  { mostValidation, mostTraining }: RunConfig["data"],
-  seed: number,
-): RunData {
-  const part = (split: Sample["split"]): Sample[] => data.samples.filter((sample) => sample.split === split);
-  const train = mostTraining === undefined ? part("train") : seededFirst(part("train"), mostTraining, seed);
-  if (train.length === 0) {
-    throw new RocError("DATA_INVALID", `${data.name} has no picture to train on; check the folder of its images.`);
-  }
-  const { scale, attributeScales } = data;
-  const validation = part("validation").slice(0, mostValidation);
-  return { train, validation, scale, ...(attributeScales && { attributeScales }) };
-}
-
-function seededFirst(samples: readonly Sample[], most: number, seed: number): Sample[] {
-  const random = new Random(seed, "training part");
-  const keyed = samples.map((sample) => ({ sample, key: random.next() }));
-  return keyed.sort((a, b) => a.key - b.key).slice(0, most).map(({ sample }) => sample); // prettier-ignore
-}
-
-/** What a run comes to, without a look at its model or pictures; null where it hangs on pictures that nobody counted. */
-export interface StepsDescription {
+/** What a run comes to without its model; null where it depends on pictures that nobody counted. */
+export interface TrainingSteps {
+  /** Pictures to train on, and to validate with. */
   readonly train: number | null;
   readonly validation: number | null;
+  /** Optimizer steps. */
   readonly steps: number | null;
+  /** Passes over the training part. */
   readonly epochs: number | null;
+  /** Pictures per optimizer step, of one process. */
   readonly samplesPerStep: number;
   readonly strategy: string;
 }
 
-/** A run as `--dry-run` shows it. */
-export interface PlanDescription extends StepsDescription {
+/** What a run's model comes to. */
+export interface ModelPlan {
   /** Of the longest answer template with a picture of the training part. */
   readonly tokensPerSample: number;
   readonly supervisedTokensPerSample: number;
-  /** Null where the steps are. */
+  /** Of all steps; null where their number is. */
   readonly tokens: number | null;
+  /** Numbers of parameters, all in all and by part ("vision", "projector", "language", "vocabulary", "adapters"). */
   readonly parameters: {
     readonly trained: number;
     readonly frozen: number;
@@ -77,12 +45,15 @@ export interface PlanDescription extends StepsDescription {
   };
 }
 
+/** What a run comes to; without the model's part where its checkpoint is not here. */
+export type TrainingPlan = TrainingSteps & Partial<ModelPlan>;
+
 /** @param counts pictures to train on and to validate with */
 export function describeSteps(
   counts: { readonly train: number; readonly validation: number },
   { batchSize, accumulation, steps }: TrainOptions,
   strategy: string,
-): StepsDescription {
+): TrainingSteps {
   const samplesPerStep = batchSize * accumulation;
   return { ...counts, steps, epochs: (steps * samplesPerStep) / counts.train, samplesPerStep, strategy };
 }
@@ -99,8 +70,8 @@ export async function describePlan(
   { parts }: Trainable,
   data: RunData,
   options: TrainOptions,
-  of?: StepsDescription,
-): Promise<PlanDescription> {
+  of?: TrainingSteps,
+): Promise<TrainingSteps & ModelPlan> {
   const first = data.train[0]?.image;
   const picture = first === undefined ? BLANK : await decodeImage(first);
   const { processor, templates } = parts;
@@ -131,7 +102,7 @@ function answerTokens({ processor, strategy }: StrategyParts, data: RunData, tem
   return processor.answer(text).length + 1;
 }
 
-function sizes({ model }: StrategyParts, options: TrainOptions): Pick<PlanDescription, "parameters" | "memory"> {
+function sizes({ model }: StrategyParts, options: TrainOptions): Pick<ModelPlan, "parameters" | "memory"> {
   const { lora } = options;
   using adapters = lora && attachLora(model, lora, options.seed);
   const trained = new Map<string, number>();

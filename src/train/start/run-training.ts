@@ -21,7 +21,7 @@ import {
   type Settings,
 } from "../../files/index.js";
 import { clearRun, openLatestState, readingState, type SavedState } from "../run/checkpoint.js";
-import type { TrainEvent } from "../events.js";
+import type { EndEvent, TrainEvent } from "../events.js";
 import { train, type TrainTask } from "../loop/train.js";
 import { describeEnvironment, figuresOf, MetricsFile } from "../run/metrics-file.js";
 import { strategyObjective, type Scales } from "../loop/objective.js";
@@ -92,6 +92,22 @@ export async function* runTraining(plan: RunPlan): AsyncGenerator<TrainEvent, vo
   } finally {
     await release(lock);
   }
+}
+
+/**
+ * Trains to the end of a run, as {@link runTraining}.
+ *
+ * @param onEvent called for every event; what it throws ends the run
+ * @returns how the run ended
+ */
+export async function runToEnd(plan: RunPlan, onEvent?: (event: TrainEvent) => void): Promise<EndEvent> {
+  let end: EndEvent | undefined;
+  for await (const event of runTraining(plan)) {
+    onEvent?.(event);
+    if (event.type === "end") end = event;
+  }
+  if (end === undefined) throw new RocError("INTERNAL", "The training ended without saying so.");
+  return end;
 }
 
 /** What rank 0 finds in the run folder. */

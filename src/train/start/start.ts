@@ -18,6 +18,8 @@ import {
 import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../../roc/index.js";
 import type { StrategyParts } from "../../roc/index.js";
 import type { Precision } from "../options.js";
+import { weightsOf } from "./config.js";
+import type { CheckedSpec, ModelFolders } from "./spec.js";
 
 export interface Trainable {
   readonly parts: StrategyParts;
@@ -62,6 +64,12 @@ export async function startFrom(folder: string, options: StartOptions = {}): Pro
   const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name, ratingScale };
   const parts = { model, processor, strategy, templates: vocabulary ? texts : { ...texts, scale: strategy.scale } };
   return { parts, prepare: (image) => processor.pixels(image) };
+}
+
+/** What a spec says of the start; scales, device and dtype are the caller's. */
+export function startOptions(spec: CheckedSpec, { visionTower }: Partial<ModelFolders>) {
+  const { strategy, scoreTokens: n, templates, conversation } = spec;
+  return { strategy, n, weights: weightsOf(spec), visionTower, conversation, ...(templates && { templates }) };
 }
 
 function otherThan({ min, max }: ScoreScale, given: ScoreScale | undefined): ScoreScale | undefined {

@@ -1,8 +1,75 @@
-/** Labels of a data set that a run does not learn from. */
-import type { Sample } from "../../data/index.js";
+/** What a person should know before hours go into a run, and labels that no answer can be written with. */
+import {
+  checkDataset,
+  findingText,
+  PROBLEMS,
+  type LoadedDataset,
+  type Sample,
+  type ScoreScale,
+} from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { hasComment, isScoreName, scoreNames, type LossWeights, type RocTemplates } from "../../roc/index.js";
+import { placesOf } from "../../models/places.js";
+import type { StrategyName } from "../../roc/strategy-names.js";
+import { hasComment, isScoreName, scoreName, scoreNames, type RocTemplates } from "../../roc/template.js";
+import type { LossWeights } from "../../roc/weights.js";
 import type { TrainOptions } from "../options.js";
+
+/** Called with a sentence. */
+export type OnWarning = (text: string) => void;
+
+/** Reports what is wrong with a data set's labels and files before hours go into them. Images are not opened for it. */
+export async function datasetWarnings(
+  dataset: LoadedDataset,
+  /** Where it lies, where that is known. */
+  folder: string | undefined,
+  onWarning: OnWarning,
+): Promise<void> {
+  const { problems, notes } = await checkDataset(dataset, { limit: 0 });
+  for (const note of notes) onWarning(note);
+  for (const [i, { kind, findings }] of problems.entries()) {
+    const what = kind === "missing-image" ? `${PROBLEMS[kind]}, left out` : PROBLEMS[kind];
+    const [first] = findings;
+    const all = i === problems.length - 1 && folder !== undefined;
+    const remedy = all ? `\nFor all of them: roc4mllm data check ${folder}` : "";
+    onWarning(`${what}: ${findings.length}${first ? `, as ${findingText(first)}` : ""}${remedy}`);
+  }
+}
+
+/** Reports where scores are given on another scale than the data's, which somebody chose. */
+export function scaleWarnings(chosen: ScoreScale | undefined, data: ScoreScale): string[] {
+  if (!chosen || (chosen.min === data.min && chosen.max === data.max)) return [];
+  return [
+    `scores will come out on ${chosen.min} to ${chosen.max}, as --scale or the configuration has it; ` +
+      `the ratings of ${data.min} to ${data.max} are brought to it.`,
+  ];
+}
+
+/** What decides how labels become answers. */
+interface Teaching {
+  readonly templates: RocTemplates | undefined;
+  readonly strategy: StrategyName;
+  readonly weights: LossWeights;
+  /** Folder of the checkpoint, if it is there. */
+  readonly base: string | undefined;
+}
+
+/**
+ * Checks that answers fit the run's pictures, and reports which of their labels nothing is trained on.
+ * @throws RocError DATA_INVALID; CONFIG_INVALID or FILE_UNREADABLE for the checkpoint's templates
+ */
+export async function checkLabels(
+  { templates, strategy, weights, base }: Teaching,
+  { train }: { readonly train: readonly Sample[] },
+  onWarning: OnWarning,
+): Promise<void> {
+  const { DEFAULT_TEMPLATES, loadTemplates, usesScoreTokens } = await import("../../roc/index.js");
+  const own = async (): Promise<RocTemplates | undefined> =>
+    base === undefined ? undefined : loadTemplates((await placesOf(base)).home);
+  const texts = templates ?? (await own()) ?? DEFAULT_TEMPLATES;
+  checkAnswers(train, texts);
+  const how = { templates: texts, weights, scoreTokens: usesScoreTokens(strategy) };
+  for (const text of untrainedLabels(train, how)) onWarning(text);
+}
 
 /** What decides which labels are trained. */
 export interface TrainedBy {
@@ -66,14 +133,16 @@ function voteNotes(count: number, scoreTokens: boolean): string[] {
  * @throws RocError DATA_INVALID naming what is missing or stands in its place
  */
 export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTemplates, "answers">): void {
-  // The first placeholder of the first answer stands for the data set's score.
-  const [score = ""] = answers.flatMap(scoreNames);
+  const score = scoreName({ answers });
+  const isFirst = scoreNames(answers[0] ?? "")[0] === score;
   const replaced = samples.find(({ attributes }) => attributes && Object.hasOwn(attributes, score));
   if (replaced) {
+    const what = isFirst ? `{${score}}, the first placeholder of the first answer,` : `{${score}}`;
+    const otherwise = `Call the placeholder otherwise in --templates or "templates", as {overall}, or rename`;
     throw new RocError(
       "DATA_INVALID",
-      `{${score}}, the first placeholder of the first answer, stands for the score, but ${replaced.id} has an attribute ` +
-        `"${score}" too. Call the placeholder otherwise in --templates or "templates", as {overall}, or rename the attribute.`,
+      `${what} stands for the score, but ${replaced.id} has an attribute "${score}" too. ` +
+        `${score === "overall" ? "Rename" : otherwise} the attribute.`,
     );
   }
   const needs = answers.map((answer) => ({ names: scoreNames(answer), commented: hasComment(answer) }));

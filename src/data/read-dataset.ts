@@ -1,0 +1,15 @@
+/** Reading a data set as a function of the library; the readers are loaded when it is called. */
+import type { DatasetRequest } from "./registry.js";
+import type { LoadedDataset } from "./types.js";
+
+/**
+ * Reads a data set of any kind (docs/data.md): labels and splits; no image is opened.
+ *
+ * @throws RocError FILE_NOT_FOUND, DATA_INVALID (naming file, line and column) or USAGE, with what to do
+ * @example
+ * const { samples, scale } = await readDataset({ folder: "my-photos", validationFraction: 0.1 });
+ */
+export async function readDataset(request: DatasetRequest): Promise<LoadedDataset> {
+  const registry = await import("./registry.js");
+  return registry.readDataset(request);
+}

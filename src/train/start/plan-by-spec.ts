@@ -1,0 +1,119 @@
+/** A run before it is one: what it comes to, as far as its data and its checkpoint are here. Nothing is downloaded. */
+import { OFFICIAL, type DatasetKind, type LoadedDataset } from "../../data/index.js";
+import { isRocError } from "../../errors.js";
+import { exists } from "../../files/index.js";
+import type { TrainOptions } from "../options.js";
+import { optionsOf } from "./config.js";
+import { runData, type RunData } from "./data.js";
+import { describePlan, describeSteps, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
+import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
+import type { PlanOptions } from "./plan-training.js";
+import type { TrainingSpec } from "./spec.js";
+import { startFrom, startOptions, USUAL_SCALE } from "./start.js";
+import { checkLabels, datasetWarnings, planNotes, type OnWarning } from "./warnings.js";
+
+/** The pictures of a run, or what is known of them. */
+interface Pictures {
+  readonly data: RunData;
+  /** Pictures to train on and to validate with; null where nobody knows. */
+  readonly counts: { readonly train: number; readonly validation: number } | null;
+}
+
+/** See `planTraining()`. */
+export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Promise<TrainingPlan> {
+  const { processes = 1, onWarning = () => undefined, forecast = false } = options;
+  const checked = checkSpec(spec);
+  const { data, counts } = await picturesOf(checked, forecast, onWarning);
+  const recipe = optionsOf(checked, (counts?.train ?? 1) / processes);
+  const steps = stepsOf(checked, recipe, counts);
+  const found = await foldersIfHere(checked, options);
+  if (!found) {
+    onWarning(
+      `the checkpoint ${checked.model} is not here: without it tokens, parameters and memory are not known. ` +
+        `roc4mllm download ${checked.model} fetches it.`,
+    );
+  }
+  const { weights, ...start } = startOptions(checked, found ?? {});
+  await checkLabels({ ...checked, weights, base: found?.folder }, data, onWarning);
+  if (data.train.length > 0) for (const text of planNotes(data, recipe, processes)) onWarning(text);
+  if (!found) return steps;
+  // The run's own device need not be in this machine.
+  const from = { ...start, weights, ...checked.scale, device: "cpu" };
+  return describeModel(found.folder, from, data, recipe, steps);
+}
+
+async function foldersIfHere(spec: CheckedSpec, options: PlanOptions): Promise<ModelFolders | undefined> {
+  const { resolveModel, onWarning } = options;
+  if (resolveModel) return resolveModel(spec.model, spec.visionTower);
+  return (await exists(spec.model)) ? folderOfModel(spec, { onWarning }) : undefined;
+}
+
+async function describeModel(
+  folder: string,
+  start: Parameters<typeof startFrom>[1],
+  data: RunData,
+  options: TrainOptions,
+  steps: TrainingSteps,
+): Promise<TrainingSteps & ModelPlan> {
+  const trainable = await startFrom(folder, { ...start, ...(options.weights && { dtype: options.weights }) });
+  try {
+    return await describePlan(trainable, data, options, steps);
+  } finally {
+    trainable.parts.model.dispose();
+  }
+}
+
+/** The run's pictures; those of official files that are not there by their number. */
+async function picturesOf(spec: CheckedSpec, forecast: boolean, onWarning: OnWarning): Promise<Pictures> {
+  const { seed } = spec.train;
+  const dataset = await datasetIfThere(spec, forecast);
+  if (dataset === undefined) return forecastOf(spec, onWarning);
+  await datasetWarnings(dataset, spec.dataset ? undefined : spec.data.folder, onWarning);
+  if (dataset.samples.some(({ split }) => split === "train")) {
+    const data = runData(dataset, spec.data, seed);
+    return { data, counts: { train: data.train.length, validation: data.validation.length } };
+  }
+  onWarning("no picture file is there; the plan counts the rated pictures.");
+  const rated = runData({ ...dataset, samples: dataset.missing }, spec.data, seed);
+  const counts = { train: rated.train.length, validation: rated.validation.length };
+  return { data: { ...rated, train: [], validation: [] }, counts };
+}
+
+function forecastOf({ data, scale = USUAL_SCALE }: CheckedSpec, onWarning: OnWarning): Pictures {
+  const { kind, validation: share, mostTraining = Infinity, mostValidation } = data;
+  const none: RunData = { train: [], validation: [], scale };
+  const official = kind && OFFICIAL[kind];
+  onWarning(absence(data.folder, kind));
+  if (!official) return { data: none, counts: null };
+  const { train: all, validation: own } = official.pictures;
+  const apart = own > 0 ? own : Math.round(all * share);
+  const train = Math.min(own > 0 ? all : all - apart, mostTraining);
+  return { data: none, counts: { train, validation: Math.min(apart, mostValidation) } };
+}
+
+/** undefined where the folder or its label files are not there, and that is no error. */
+async function datasetIfThere(spec: CheckedSpec, forecast: boolean): Promise<LoadedDataset | undefined> {
+  try {
+    return await datasetOf(spec);
+  } catch (error) {
+    if (forecast && isRocError(error) && error.code === "FILE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
+function absence(folder: string, kind: DatasetKind | undefined): string {
+  const official = kind && OFFICIAL[kind];
+  if (!official)
+    return `the data set is not there: ${folder}${kind ? ` (${kind})` : ""}; its pictures are not counted.`;
+  const { name, files } = official;
+  return `${name} is not in ${folder}, where ${files} belong (data.folder); the plan counts the pictures of the official files.`;
+}
+
+function stepsOf(spec: CheckedSpec, options: TrainOptions, counts: Pictures["counts"]): TrainingSteps {
+  const { strategy } = spec;
+  if (counts) return describeSteps(counts, options, strategy);
+  const samplesPerStep = options.batchSize * options.accumulation;
+  // Steps that follow from epochs depend on the number of pictures.
+  const steps = spec.train.epochs === undefined ? options.steps : null;
+  return { train: null, validation: null, steps, epochs: null, samplesPerStep, strategy };
+}

@@ -1,0 +1,96 @@
+/** A checked spec and its data set to a finished run: device, run folder and checkpoint are checked before anything is loaded. */
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { LoadedDataset, ScoreScale } from "../../data/index.js";
+import { RocError } from "../../errors.js";
+import { makeFolder, readJson, writeError } from "../../files/index.js";
+import { placesOf } from "../../models/places.js";
+import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
+import { checkDevice, type ProcessGroup } from "../../torch/index.js";
+import type { TrainEvent } from "../events.js";
+import { optionsOf } from "./config.js";
+import { runData, type RunData } from "./data.js";
+import { runToEnd } from "./run-training.js";
+import { folderOfModel, type CheckedSpec } from "./spec.js";
+import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
+import type { TrainingOptions, TrainingResult } from "./train-model.js";
+import { checkLabels, planNotes, scaleWarnings } from "./warnings.js";
+
+/**
+ * Trains by a spec on a data set that was read; see `trainModel()`.
+ * @param options `onWarning` only in the process that reports
+ */
+export async function trainOn(
+  dataset: LoadedDataset,
+  spec: CheckedSpec,
+  options: TrainingOptions,
+  group?: ProcessGroup,
+): Promise<TrainingResult> {
+  const rank = group?.rank ?? 0;
+  const data = runData(dataset, spec.data, spec.train.seed);
+  // Each process has a GPU of its own.
+  const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
+  // Before gigabytes are fetched or read.
+  checkDevice(device);
+  if (rank === 0) await checkWritable(spec.out);
+  const base = await folderOfModel(spec, options);
+  const start = { ...startOptions(spec, base), ...(await scalesOf(spec, data, base.folder)), device };
+  await checkStart(base.folder, start);
+  const recipe = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
+  if (rank === 0) {
+    const { onWarning = () => undefined } = options;
+    await checkLabels({ ...spec, weights: start.weights, base: base.folder }, data, onWarning);
+    for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
+    for (const text of planNotes(data, recipe, group?.worldSize)) onWarning(text);
+  }
+  if (!group) checkAborted(options.signal);
+  const { fresh, acceptChangedData, minutes, signal, onEvent } = options;
+  const plan = {
+    ...{ ...data, folder: spec.out, options: recipe, weights: start.weights, base: resolve(base.folder), device },
+    start: (dtype: StartOptions["dtype"]) => startFrom(base.folder, { ...start, ...(dtype && { dtype }) }),
+    from: () => startSettings(base.folder, start),
+    ...{ fresh: fresh ?? false, acceptChangedData: acceptChangedData ?? false },
+    ...(minutes !== undefined && { minutes }),
+    ...(signal && { signal }),
+    ...(group && { group }),
+  };
+  const { type: _, ...end } = await runToEnd(plan, (event) => onEvent && reportOf(event, rank, onEvent));
+  return { ...end, checkpoint: end.best?.folder ?? end.folder };
+}
+
+/** Processes other than the first are silent except on themselves: what they leave out must be known. */
+function reportOf(event: TrainEvent, rank: number, onEvent: (event: TrainEvent) => void): void {
+  if (rank === 0) onEvent(event);
+  else if (event.type === "note") onEvent({ ...event, rank });
+}
+
+/** The scale of the scores, and that of the ratings where nobody chose one: results are given on it. */
+async function scalesOf(
+  { scale, strategy }: CheckedSpec,
+  data: RunData,
+  base: string,
+): Promise<ScoreScale & Pick<StartOptions, "ratingScale">> {
+  const own = usesScoreTokens(strategy) ? await ownScale(base) : undefined;
+  return scale ?? { ...(own ?? USUAL_SCALE), ratingScale: data.scale };
+}
+
+/** The scale of the score tokens that a checkpoint has. */
+async function ownScale(base: string): Promise<ScoreScale | undefined> {
+  const config = await readJson(join((await placesOf(base)).home, "config.json"));
+  return vocabularyFromConfig({ ...(typeof config === "object" && config) })?.scale;
+}
+
+/** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder);
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw writeError(folder, cause);
+  }
+}
+
+function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new RocError("ABORTED", "Stopped before training began.", { cause: signal.reason });
+}
