@@ -20,7 +20,6 @@ export {
   fillAnswer,
   fillComment,
   hasComment,
-  isScoreName,
   fillSlots,
   LEVEL_TEMPLATES,
   LEVELS,

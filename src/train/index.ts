@@ -19,8 +19,8 @@ export { parameterGroups, trainedParameters } from "./optim/groups.js";
 export { train } from "./loop/train.js";
 export { describeEnvironment, type RunEnvironment } from "./run/metrics-file.js";
 export { inGroup } from "./loop/distributed.js";
-export { readTrainingConfig, trainModel, type TrainingOptions, type TrainingResult } from "./start/train-model.js";
-export { planTraining, type PlanOptions } from "./start/plan-training.js";
+export type { TrainingOptions, TrainingResult } from "./start/train-model.js";
+export type { PlanOptions } from "./start/plan-training.js";
 export type {
   DataFolder,
   DataInMemory,
@@ -30,9 +30,7 @@ export type {
   TrainingRecipe,
   TrainingSpec,
 } from "./start/spec.js";
-export { describePlan, describeSteps } from "./start/plan.js";
 export type { ModelPlan, TrainingPlan, TrainingSteps } from "./start/plan.js";
-export { runData, type RunData } from "./start/data.js";
 export { checkAnswers, planNotes, untrainedLabels } from "./start/warnings.js";
-export { runToEnd, runTraining, type RunPlan } from "./start/run-training.js";
-export { reopen, checkStart, startFrom, startSettings, type Trainable, USUAL_SCALE } from "./start/start.js";
+export { runTraining, type RunPlan } from "./start/run-training.js";
+export { reopen, checkStart, startFrom, startSettings, type Trainable } from "./start/start.js";

@@ -1,11 +1,14 @@
-/** The examples that docs/library.md tells people to copy: a model in a worker thread, and a server around it. */
+/** The examples of docs/library.md: a model in a worker thread, a server around it, a training. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { DEMO_MODEL, load } from "roc4mllm";
+import { writeStudio } from "../../src/studio/index.js";
 import { ROOT } from "../support.js";
 
 const PHOTO = `${ROOT}examples/photos/portrait-good.jpg`;
@@ -52,4 +55,21 @@ test("the server scores what is posted, refuses what is no picture, and stops", 
   assert.equal((await post(Buffer.alloc(33 * 1024 * 1024)))[0], 413);
   server.kill("SIGTERM");
   assert.deepEqual(await once(server, "exit"), [0, null]);
+});
+
+test("a training prints its plan, its steps and the SRCC of the checkpoint; started again it is at its end", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "roc-example-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  await writeStudio(join(folder, "data"), { seed: 3, count: 30, longEdge: 48 });
+  const run = () =>
+    promisify(execFile)(process.execPath, [`${ROOT}dist/examples/train.js`, join(folder, "data"), join(folder, "run")]);
+  const { stdout } = await run();
+  assert.match(stdout, /^\d+ pictures, \d+ parameters, \d+\.\d MB\nstep 1 of 6: loss \d/);
+  const [, srcc, checkpoint = ""] = /^SRCC (-?\d\.\d{4}) in (.*)$/m.exec(stdout) ?? [];
+  assert.ok(stdout.includes(`step ${Number(checkpoint.slice(-8))}: SRCC ${srcc}`), stdout);
+  using model = await load(checkpoint);
+  assert.ok(Number.isFinite((await model.scoreOne(PHOTO)).score));
+  const again = await run();
+  assert.doesNotMatch(again.stdout, /^step/m);
+  assert.ok(again.stdout.endsWith(`SRCC ${srcc} in ${checkpoint}\n`), again.stdout);
 });

@@ -11,6 +11,7 @@ import {
   parseTemplates,
   renderAnswer,
   saveTemplates,
+  scoreName,
   TEMPLATES_FILE,
 } from "../../src/roc/index.js";
 
@@ -72,4 +73,18 @@ test("a file that is not as it should be is an error that names file and field",
   mkdirSync(broken);
   writeFileSync(join(broken, TEMPLATES_FILE), "{");
   await assert.rejects(loadTemplates(broken), failure("CONFIG_INVALID", /roc_templates\.json is not JSON/));
+});
+
+test("the score's placeholder is overall, wherever it stands in the first answer, else the first one", () => {
+  assert.equal(scoreName({ answers: ["{light}, {overall}", "{overall}"] }), "overall");
+  assert.equal(scoreName({ answers: ["{light}, {color}", "{overall}, {light}"] }), "light");
+  const parse =
+    (...answers: string[]) =>
+    () =>
+      parseTemplates({ prompts: ["<image>"], answers }, "f.json");
+  parse("{light}, {overall}", "It is {overall}.")();
+  assert.throws(parse("{light}, {overall}", "It is {light}."), {
+    code: "CONFIG_INVALID",
+    message: /every answer must hold .*\{overall\} where that holds it/,
+  });
 });
