@@ -134,7 +134,7 @@ test("data in memory are those of the folder; changed labels are refused, or acc
   const memory = await watch(specOf("from-memory", { data: { dataset } }));
   assert.deepEqual(losses(memory.events), losses(whole.events));
   const samples = dataset.samples.map((sample) => ({ ...sample, score: sample.score + 0.01 }));
-  const data = { dataset: { ...dataset, samples } };
+  const data = { ...dataset, samples };
   await assert.rejects(watch(specOf("from-memory", { data })), { code: "USAGE", message: /score/ });
   const accepted = await watch(specOf("from-memory", { data }), { acceptChangedData: true });
   assert.match(JSON.stringify(accepted.events), /the data have changed/);
@@ -150,7 +150,8 @@ test("values that are out of range or misspelt are named, before anything is rea
     [{ scale: { min: 5, max: 5 } }, /scale: min \(5\) must be below max/],
     [{ templates: { prompts: ["no picture"], answers: ["{overall}"] } }, /^spec\.templates: prompts/],
     [{ data: { folder: "nowhere", validation: 1 } }, /^spec: data\.validation/],
-    [{ data: undefined as unknown as TrainingSpec["data"] }, /^spec: data\.folder/],
+    [{ data: {} as TrainingSpec["data"] }, /^spec: data\.folder/],
+    [{ data: undefined as unknown as string }, /^spec: data\.folder/],
   ];
   for (const [more, message] of wrong) {
     await assert.rejects(trainModel(specOf("wrong", more)), { code: "CONFIG_INVALID", message }, String(message));

@@ -1,12 +1,6 @@
 /** The options by which a command is told which data set to read. */
 import { Option, type Command } from "commander";
-import {
-  DATASET_KINDS,
-  readDataset,
-  type DatasetKind,
-  type DatasetRequest,
-  type LoadedDataset,
-} from "../../data/index.js";
+import { DATASET_KINDS, type DatasetKind, type DatasetRequest } from "../../data/index.js";
 
 export interface DataFlags {
   readonly kind?: DatasetKind;
@@ -29,19 +23,11 @@ export function addDataOptions(command: Command): Command {
     .addOption(new Option("--column <name>", "icaa17k: the score").choices(["color", "MOS"]).default("color"));
 }
 
-export interface ReadDataOptions {
-  readonly validationFraction?: number;
-  readonly seed?: number;
-  readonly nonFinite?: "refuse" | "keep";
-}
-
-/** Reads the data set that the options name. */
-export function readData(folder: string, flags: DataFlags, options: ReadDataOptions = {}): Promise<LoadedDataset> {
-  return readDataset({ ...dataRequest(folder, flags), ...options });
-}
-
 /** The options as the library takes them. */
-export function dataRequest(folder: string, { kind, images, ava, column }: DataFlags): DatasetRequest {
+export function dataRequest(
+  folder: string,
+  { kind, images, ava, column }: DataFlags,
+): Pick<DatasetRequest, "folder" | keyof DataFlags> {
   return {
     folder,
     ...(kind && { kind }),

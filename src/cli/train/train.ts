@@ -9,7 +9,7 @@ import type { TrainingSpec } from "../../train/start/spec.js";
 import { planTraining } from "../../train/start/plan-training.js";
 import { underTorchrun } from "../../train/start/torchrun.js";
 import { readTrainingConfig, trainModel } from "../../train/start/train-model.js";
-import { addDataOptions, type DataFlags } from "../shared/data-options.js";
+import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
 import { findModel, modelAtHand } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
 import { number, parseScale, whole } from "../shared/numbers.js";
@@ -129,11 +129,20 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
     const names = needed.map((name) => `--${name}`).join(", ");
     throw new RocError("USAGE", `${names} is missing; give it, or a configuration file.`);
   }
-  const { data: folder = "", model = "", out = "", visionTower, validation, scoreTokens, device } = flags;
-  const { kind, images, ava, column, strategy, scale } = flags;
+  const {
+    data: folder = "",
+    model = "",
+    out = "",
+    visionTower,
+    validation,
+    strategy,
+    scoreTokens,
+    scale,
+    device,
+  } = flags;
   return {
     ...{ model, visionTower, strategy, scoreTokens, scale, out, device },
-    data: { folder, kind, images, ava, column, validation },
+    data: { ...dataRequest(folder, flags), validation },
     loss: lossWeightsOf(flags),
     templates: await readTemplates(flags.templates),
     train: trainOptionsOf(flags),

@@ -50,7 +50,7 @@ export interface DataFolder extends Parts {
   readonly validation?: number | undefined;
 }
 
-/** A data set in memory, as `readDataset()` gives it: its samples say which part they belong to. */
+/** A data set in memory, as `readDataset()` gives it: each sample says which part it belongs to. */
 export interface DataInMemory extends Parts {
   readonly dataset: LoadedDataset;
 }
@@ -66,7 +66,8 @@ export interface TrainingSpec {
   readonly model: string;
   /** Folder of the CLIP tower, where the checkpoint keeps it elsewhere. Default: beside the checkpoint. */
   readonly visionTower?: string | undefined;
-  readonly data: DataFolder | DataInMemory;
+  /** Which pictures: the folder of a data set, how to read it, or one that was read. */
+  readonly data: string | DataFolder | DataInMemory | LoadedDataset;
   /** How scores are written, taught and read. Default: that of `templates`, else "roc". */
   readonly strategy?: StrategyName | undefined;
   /** Number of score tokens N, from 2, where the checkpoint has none. Default 10. */
@@ -119,13 +120,20 @@ export interface CheckedSpec extends Omit<RunConfig, "templates"> {
  */
 export function checkSpec({ templates, data, ...rest }: TrainingSpec): CheckedSpec {
   const texts = templates && parseTemplates(templates, "spec.templates");
-  const { dataset, ...source } = { dataset: undefined, ...data };
+  const { dataset, ...source } = sourceOf(data);
   const values = {
     ...rest,
     strategy: rest.strategy ?? texts?.strategy,
     data: dataset ? { folder: dataset.name, ...source } : source,
   };
   return { ...checkConfig(values, "spec"), templates: texts, dataset };
+}
+
+function sourceOf(data: TrainingSpec["data"]): Partial<DataFolder> & Partial<DataInMemory> {
+  if (typeof data === "string") return { folder: data };
+  // Programs in JavaScript may leave it out, which the checks say.
+  const given = data as Exclude<typeof data, string> | undefined;
+  return given && "samples" in given ? { dataset: given } : (given ?? {});
 }
 
 /**
