@@ -36,6 +36,8 @@ export type { EvaluateOptions, EvaluationProgress, EvaluationResult, EvaluationS
 export { compareRuns, type CompareRunsOptions, type RunComparison } from "./eval/compare-runs.js";
 export { writeReport, type WriteReportOptions, type WrittenPage } from "./report/write-report.js";
 export { checkData, type CheckDataOptions, type CheckDataSpec } from "./data/check-data.js";
+export { writeStudioFormats, writeStudioGallery, type WriteGalleryOptions } from "./studio/write-on-call.js";
+export type { WriteFormatsOptions, WrittenFormats } from "./studio/write.js";
 export type { Prediction, RunSummary } from "./eval/index.js";
 export type { DataReport, DatasetKind, DatasetRequest, LoadedDataset, Sample, Split } from "./data/index.js";
 export { readDataset } from "./data/read-dataset.js";

@@ -34,7 +34,7 @@ export interface CorpusSpice {
 
 type Texts = Pick<CaptionCorpus, "hypotheses" | "references">;
 
-/** @throws RocError FILE_UNREADABLE or DATA_INVALID where the official program fails */
+/** @throws RocError FILE_UNREADABLE or DATA_INVALID where the official program fails; ABORTED while it runs */
 export async function spiceOfCorpus(corpus: Texts, options: SpiceOptions = {}): Promise<CorpusSpice> {
   return options.jar === undefined ? ownSpice(corpus) : officialSpice(corpus, options.jar, options);
 }
@@ -78,6 +78,7 @@ async function officialSpice(
     await atomicWriteFile(input, JSON.stringify(items));
     const args = ["-Xmx8G", "-jar", jar, input, "-out", output, "-subset", "-silent"];
     await promisify(execFile)(java, args, { ...(signal && { signal }), maxBuffer: 2 ** 26 }).catch((cause: unknown) => {
+      if (signal?.aborted) throw new RocError("ABORTED", "SPICE was stopped.", { cause });
       throw new RocError("FILE_UNREADABLE", `${jar} did not run (${java}): ${lastLine(messageOf(cause))}`, { cause });
     });
     return read(await readFile(output, "utf8").catch(() => ""), Object.keys(hypotheses), jar);

@@ -1,7 +1,7 @@
 /** `checkData()`: what `roc4mllm data check` does, as a function. */
 import { RocError } from "../errors.js";
 import { atomicWriteFile } from "../files/index.js";
-import type { DataReport } from "./doctor/report.js";
+import type { DataReport } from "./doctor/data-report.js";
 import type { DatasetRequest } from "./registry.js";
 import type { LoadedDataset, OnProgress } from "./types.js";
 
@@ -42,7 +42,7 @@ export async function checkData(spec: CheckDataSpec, options: CheckDataOptions =
   const { signal, onProgress } = options;
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
     throw new RocError("USAGE", `checkData(): limit is ${limit}; give a whole number from 0.`);
-  const [{ readDataset }, { checkDataset, reportPage }, { decodeImage }] = await Promise.all([
+  const [{ readDataset }, { checkDataset, dataReportPage }, { decodeImage }] = await Promise.all([
     import("./registry.js"),
     import("./doctor/index.js"),
     import("../image/index.js"),
@@ -58,7 +58,7 @@ export async function checkData(spec: CheckDataSpec, options: CheckDataOptions =
       ...(signal && { signal }),
     },
   );
-  if (page !== undefined) await atomicWriteFile(page, reportPage(report));
+  if (page !== undefined) await atomicWriteFile(page, dataReportPage(report));
   return report;
 }
 

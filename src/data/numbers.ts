@@ -5,7 +5,7 @@ const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 const NOT_A_NUMBER = /^([-+]?nan|na|n\/a|null|none|)$/i;
 const INFINITE = /^([-+]?)inf(inity)?$/i;
 
-/** A cell's number: finite, NaN or an infinity; undefined where it is no number at all. */
+/** A field's number: finite, NaN or an infinity; undefined where it is no number at all. */
 export function parseNumber(text: string): number | undefined {
   const trimmed = text.trim();
   if (NUMBER.test(trimmed)) return Number(trimmed);
@@ -14,7 +14,7 @@ export function parseNumber(text: string): number | undefined {
   return infinite ? (infinite[1] === "-" ? -Infinity : Infinity) : undefined;
 }
 
-/** What is wrong with a cell that should hold a finite number; undefined where nothing is. */
+/** What is wrong with a field that should hold a finite number; undefined where nothing is. */
 export function numberFault(text: string, nonFinite: "refuse" | "keep" = "refuse"): string | undefined {
   const value = parseNumber(text);
   if (value === undefined) return `"${text.trim()}" is no number`;

@@ -1,4 +1,4 @@
-/** The rows of your own CSV or JSON Lines file, checked cell by cell. */
+/** The rows of your own CSV or JSON Lines file, checked field by field. */
 import { messageOf, RocError } from "../errors.js";
 import type { Rated } from "./assemble.js";
 import { invalid, readLines, slashed } from "./files.js";
@@ -59,7 +59,7 @@ type RowOptions = RecordOptions & { readonly names: AttributeNames };
 interface Values {
   /** File and line. */
   readonly where: string;
-  /** By the column's name in lower case; an empty cell is not there. */
+  /** By the column's name in lower case; an empty field is not there. */
   readonly meant: ReadonlyMap<string, unknown>;
   /** Columns without a meaning of their own, as they are written. */
   readonly others: ReadonlyMap<string, unknown>;
@@ -77,8 +77,8 @@ export async function csvRecords(file: string, options: RecordOptions): Promise<
   const rows = table.rows.map((row) => columns.map((name, i) => [name, row.at(i)] as const));
   const isRead = readColumns(rows, options);
   const each: RowOptions = { ...options, names: new Map() };
-  const records = rows.map((cells, i) =>
-    recordOf(valuesOf(`${file}, line ${table.rows[i]?.line ?? 0}`, cells.filter(isRead)), each),
+  const records = rows.map((fields, i) =>
+    recordOf(valuesOf(`${file}, line ${table.rows[i]?.line ?? 0}`, fields.filter(isRead)), each),
   );
   noteUnread(columns, options);
   checkSplits(records, (i) => `${file}, line ${table.rows[i]?.line ?? 0}`);
@@ -102,7 +102,7 @@ export async function jsonlRecords(file: string, options: RecordOptions): Promis
   return records;
 }
 
-type Cells = readonly (readonly [name: string, value: unknown])[];
+type Fields = readonly (readonly [name: string, value: unknown])[];
 
 /** What pandas calls a column without a name, or its index. */
 const NAMELESS = /^(unnamed: ?\d+(_level_\d+)?|__index_level_\d+__|)$/i;
@@ -110,10 +110,13 @@ const NAMELESS = /^(unnamed: ?\d+(_level_\d+)?|__index_level_\d+__|)$/i;
 const INDEX = /^(index|level_\d+|row|row_?(number|id))$/i;
 
 /**
- * Which cells are read: not those of the row numbers that programs write beside a table, unless the card names the column.
+ * Which fields are read: not those of the row numbers that programs write beside a table, unless the card names the column.
  * A column with the name of an index is one where every row has another whole number.
  */
-function readColumns(rows: readonly Cells[], { attributes, notes }: RecordOptions): (cell: Cells[number]) => boolean {
+function readColumns(
+  rows: readonly Fields[],
+  { attributes, notes }: RecordOptions,
+): (field: Fields[number]) => boolean {
   // The card alone decides.
   if (attributes) return () => true;
   const values = new Map<string, Set<string>>();
@@ -150,10 +153,10 @@ function hasMeaning(lower: string): boolean {
   return MEANINGS.includes(lower) || VOTES_COLUMN.test(lower);
 }
 
-function valuesOf(where: string, cells: Cells): Values {
+function valuesOf(where: string, fields: Fields): Values {
   const meant = new Map<string, unknown>();
   const others = new Map<string, unknown>();
-  for (const [name, value] of cells) {
+  for (const [name, value] of fields) {
     const lower = name.toLowerCase();
     if (value === null || (value === "" && !VOTES_COLUMN.test(lower))) continue;
     if (hasMeaning(lower) && meant.has(lower)) throw fault(where, name, "stands there twice");
@@ -280,11 +283,11 @@ function commentsOf(values: Values): string[] {
   });
 }
 
-/** A JSON list in a cell of a CSV file. */
-function textsIn(cell: unknown): unknown[] | undefined {
-  if (typeof cell !== "string" || !cell.trimStart().startsWith("[")) return undefined;
+/** A JSON list in a field of a CSV file. */
+function textsIn(field: unknown): unknown[] | undefined {
+  if (typeof field !== "string" || !field.trimStart().startsWith("[")) return undefined;
   try {
-    const parsed: unknown = JSON.parse(cell);
+    const parsed: unknown = JSON.parse(field);
     return Array.isArray(parsed) ? parsed : undefined;
   } catch {
     // A comment may begin with a bracket.

@@ -20,28 +20,28 @@ export class Row {
   constructor(
     readonly table: Table,
     readonly line: number,
-    private readonly cells: readonly string[],
+    private readonly fields: readonly string[],
   ) {}
 
-  /** A cell's text without spaces around it; undefined where the table has no such column. */
+  /** A field's text without spaces around it; undefined where the table has no such column. */
   find(column: string): string | undefined {
     const index = this.table.indexOf(column);
     return index === undefined ? undefined : this.at(index);
   }
 
-  /** The text of the cell in a column by its place, from 0. */
+  /** The text of the field in a column by its place, from 0. */
   at(index: number): string {
-    return (this.cells[index] ?? "").trim();
+    return (this.fields[index] ?? "").trim();
   }
 
-  /** The text of a cell that may not be empty. */
+  /** The text of a field that may not be empty. */
   text(column: string): string {
     const text = this.find(column) ?? "";
     if (text === "") throw this.invalid(column, "is empty");
     return text;
   }
 
-  /** A cell's number. @throws RocError DATA_INVALID for anything else, as `nonFinite` says */
+  /** A field's number. @throws RocError DATA_INVALID for anything else, as `nonFinite` says */
   number(column: string): number {
     const text = this.find(column) ?? "";
     const fault = numberFault(text, this.table.options.nonFinite);
@@ -49,12 +49,12 @@ export class Row {
     return parseNumber(text) ?? NaN;
   }
 
-  /** A cell's number; undefined where the column is not there or the cell is empty. */
+  /** A field's number; undefined where the column is not there or the field is empty. */
   optionalNumber(column: string): number | undefined {
     return (this.find(column) ?? "") === "" ? undefined : this.number(column);
   }
 
-  /** An error about a cell. */
+  /** An error about a field. */
   invalid(column: string, what: string): Error {
     return invalid(`${this.table.file}, line ${this.line}, column "${column}"`, what, this.table.options.remedy);
   }
@@ -74,7 +74,7 @@ export class Table {
     readonly options: TableOptions,
   ) {
     this.#indices = new Map(columns.map((name, index) => [name.toLowerCase(), index]));
-    this.rows = records.map((cells, i) => new Row(this, lines[i] ?? 0, cells));
+    this.rows = records.map((fields, i) => new Row(this, lines[i] ?? 0, fields));
   }
 
   indexOf(column: string): number | undefined {
@@ -83,7 +83,7 @@ export class Table {
 }
 
 /**
- * Reads a table: comma, semicolon or tab between the cells, quoted or not, any line ends, a byte order mark or none.
+ * Reads a table: comma, semicolon or tab between the fields, quoted or not, any line ends, a byte order mark or none.
  *
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID where the file is no table, is empty or lacks a column
  */
@@ -122,7 +122,7 @@ function parseRecords(file: string, text: string, lines: number[], remedy: strin
   }
 }
 
-/** What separates the cells: a comma, unless the header has none and has a tab or a semicolon. */
+/** What separates the fields: a comma, unless the header has none and has a tab or a semicolon. */
 function delimiterOf(text: string): string {
   const [header = ""] = text.split(/[\r\n]/, 1);
   return [",", "\t", ";"].find((delimiter) => header.includes(delimiter)) ?? ",";

@@ -67,8 +67,8 @@ export interface ReaderOptions {
   /** Seed of that share. Default 0. */
   readonly seed?: SeedPart;
   /**
-   * What to do with a rating that is no finite number (NaN, inf, an empty cell). `refuse` (default) is an error that names
-   * the cell; `keep` hands on NaN or an infinity, for the label doctor, who counts them.
+   * What to do with a rating that is no finite number (NaN, inf, an empty field). `refuse` (default) is an error that names
+   * the field; `keep` hands on NaN or an infinity, for the label doctor, who counts them.
    */
   readonly nonFinite?: "refuse" | "keep";
 }

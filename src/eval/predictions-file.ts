@@ -5,7 +5,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { atomicWriteFile, readJournal, stampSchema, type Stamp } from "../files/index.js";
-import * as cells from "./values.js";
+import * as fields from "./values.js";
 import { SCORE, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";
 
@@ -126,14 +126,14 @@ export async function readTable(file: string): Promise<Prediction[]> {
   });
 }
 
-function predictionOf(row: cells.Row, split: Prediction["split"], where: (column: string) => string): Prediction {
-  const text = (name: string): string => cells.cellText(row.get(name));
+function predictionOf(row: fields.Row, split: Prediction["split"], where: (column: string) => string): Prediction {
+  const text = (name: string): string => fields.textOf(row.get(name));
   const names = [...row.keys()].filter((name) => row.has(`predicted_${name}`));
-  const [votes, references] = [cells.cellNumbers(row.get("votes"), where("votes")), row.get("references")];
-  const truths = names.map((name) => [name, cells.cellNumber(row.get(name), where(name))] as const);
-  const error = cells.cellError(row.get("error"));
+  const [votes, references] = [fields.numbersOf(row.get("votes"), where("votes")), row.get("references")];
+  const truths = names.map((name) => [name, fields.numberOf(row.get(name), where(name))] as const);
+  const error = fields.errorOf(row.get("error"));
   const predicted = names
-    .map((name) => [name, cells.cellNumber(row.get(`predicted_${name}`), where(`predicted_${name}`))] as const)
+    .map((name) => [name, fields.numberOf(row.get(`predicted_${name}`), where(`predicted_${name}`))] as const)
     // A picture that failed has no attributes to speak of.
     .filter(([name, value]) => error === undefined || value !== null || name === SCORE);
   return {
@@ -143,10 +143,10 @@ function predictionOf(row: cells.Row, split: Prediction["split"], where: (column
     ...(text("theme") !== "" && { theme: text("theme") }),
     truth: Object.fromEntries(truths.flatMap(([name, value]) => (value === null ? [] : [[name, value]]))),
     ...(votes && { votes }),
-    ...(references ? { references: cells.cellTexts(references, where("references")) ?? [] } : {}),
+    ...(references ? { references: fields.textsOf(references, where("references")) ?? [] } : {}),
     predicted: Object.fromEntries(predicted),
-    std: cells.cellNumber(row.get("predicted_std"), where("predicted_std")),
-    distribution: cells.cellNumbers(row.get("predicted_distribution"), where("predicted_distribution")),
+    std: fields.numberOf(row.get("predicted_std"), where("predicted_std")),
+    distribution: fields.numbersOf(row.get("predicted_distribution"), where("predicted_distribution")),
     ...(text("comment") !== "" && { comment: text("comment") }),
     ...(error && { error }),
   };

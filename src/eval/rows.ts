@@ -23,7 +23,7 @@ export async function readRows(
   const bytes = await readBytes(file, { remedy: "Check the path." });
   try {
     return (await recordsOf(file, bytes, notes)).map(
-      (record) => new Map(Object.entries(record).map(([name, cell]) => [nameOf(name), cell])),
+      (record) => new Map(Object.entries(record).map(([name, value]) => [nameOf(name), value])),
     );
   } catch (cause) {
     if (cause instanceof RocError) throw cause;
@@ -91,7 +91,7 @@ function parseLoose(text: string): unknown {
 function csvRecords(text: string): object[] {
   const [header = ""] = text.split("\n", 1);
   const delimiter = [",", "\t", ";"].find((sign) => header.includes(sign)) ?? ",";
-  const cast = (cell: string): string => (delimiter === ";" ? cell.replace(/^(-?\d+),(\d+)$/, "$1.$2") : cell);
+  const cast = (value: string): string => (delimiter === ";" ? value.replace(/^(-?\d+),(\d+)$/, "$1.$2") : value);
   const options = { columns: true, bom: true, skip_empty_lines: true, trim: delimiter !== "\t", delimiter, cast };
   return records.parse(parse(text, options));
 }

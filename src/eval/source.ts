@@ -57,7 +57,7 @@ async function fromCheckpoint(spec: EvaluationSpec, selection: Selection, option
   const { model: given = DEMO_MODEL, load = {} } = spec;
   if (typeof given !== "string" && !(given instanceof URL)) return fromLive(given, spec, selection, options);
   using model = await (options.open ?? openFolder)(given, { ...load, signal: options.signal });
-  return fromLoaded(model, spec, selection, options);
+  return await fromLoaded(model, spec, selection, options);
 }
 
 async function openFolder(folder: string | URL, options: LoadOptions): Promise<Model> {

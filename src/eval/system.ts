@@ -5,7 +5,7 @@ import { slashed } from "../data/files.js";
 import { messageOf, RocError } from "../errors.js";
 import { toScale } from "../roc/vocabulary.js";
 import { normalised } from "../metrics/distributions.js";
-import * as cells from "./values.js";
+import * as fields from "./values.js";
 import { ratedOf, SCORE, succeeded, type Prediction } from "./prediction.js";
 import { readRows } from "./rows.js";
 import { ratingsOf } from "./summary.js";
@@ -50,10 +50,10 @@ type Scales = Pick<LoadedDataset, "scale" | "attributeScales" | "name">;
  * `distribution` (both also as `predicted_...`), `comment` and `error`. A distribution alone gives score and spread. Values
  * are on the data set's scales, or on that of the row's `scale`, as `roc4mllm score --json` writes it.
  *
- * A picture without a score has an error: `MISSING` without a row, `NO_SCORE` for an empty cell or NaN (or the row's own
+ * A picture without a score has an error: `MISSING` without a row, `NO_SCORE` for an empty field or NaN (or the row's own
  * `error`), `ANSWER_UNCLEAR` for a score that is no number.
  *
- * @throws RocError FILE_NOT_FOUND; DATA_INVALID where a column is missing, another cell is not of its form, a name fits
+ * @throws RocError FILE_NOT_FOUND; DATA_INVALID where a column is missing, another field is not of its form, a name fits
  *   several pictures, a picture stands twice, no picture at all gets a score, or the column that was found, but not asked
  *   for, holds the data set's own labels
  */
@@ -106,16 +106,16 @@ function areLabels(predictions: readonly Prediction[], { min, max }: ScoreScale)
 
 /** Rows by the id of their sample. */
 function match(
-  rows: readonly cells.Row[],
+  rows: readonly fields.Row[],
   idColumn: string,
   file: string,
   samples: readonly Sample[],
-): { found: Map<string, cells.Row>; unmatched: number; unmatchedId: string | undefined } {
+): { found: Map<string, fields.Row>; unmatched: number; unmatchedId: string | undefined } {
   const known = namesOf(samples);
-  const found = new Map<string, cells.Row>();
+  const found = new Map<string, fields.Row>();
   const unmatchedIds: string[] = [];
   rows.forEach((row, index) => {
-    const name = slashed(cells.cellText(row.get(idColumn)));
+    const name = slashed(fields.textOf(row.get(idColumn)));
     const [id, other] = known.get(name) ?? known.get(basename(name)) ?? known.get(stem(name)) ?? [];
     const fault = (text: string): RocError =>
       new RocError("DATA_INVALID", `${file}, row ${index + 1}: ${name} ${text}`);
@@ -148,23 +148,23 @@ interface Reader {
   readonly scale: ScoreScale | undefined;
 }
 
-function predictionOf(sample: Sample, row: cells.Row | undefined, reader: Reader): Prediction {
+function predictionOf(sample: Sample, row: fields.Row | undefined, reader: Reader): Prediction {
   const { file, data, scoreColumn } = reader;
   const rated = ratedOf(sample);
   const none = { ...rated, predicted: { [SCORE]: null }, std: null, distribution: null };
   if (!row) return { ...none, error: { code: "MISSING", message: `${file} has no row for it` } };
   const where = (what: string): string => `${file}: ${what} of ${sample.id}`;
-  const own = cells.cellScale(row.get("scale"), where("scale")) ?? reader.scale ?? data.scale;
+  const own = fields.scaleOf(row.get("scale"), where("scale")) ?? reader.scale ?? data.scale;
   const distribution = weightsOf(row, where("distribution"));
   const moments = distribution && momentsOf(distribution, own);
   const fromWeights = DISTRIBUTION_COLUMNS.includes(scoreColumn);
   const score = fromWeights ? { value: moments?.mean ?? null } : scoreOf(row.get(scoreColumn), where("score"));
-  const error = cells.cellError(row.get("error")) ?? score.error;
-  const comment = cells.cellText(row.get("comment"));
+  const error = fields.errorOf(row.get("error")) ?? score.error;
+  const comment = fields.textOf(row.get("comment"));
   const said = comment === "" ? {} : { comment };
   if (score.value === null)
     return { ...none, ...said, error: error ?? { code: "NO_SCORE", message: `${where("score")} is empty or NaN` } };
-  const std = cells.cellNumber(row.get("predicted_std") ?? row.get("std"), where("std")) ?? moments?.std ?? null;
+  const std = fields.numberOf(row.get("predicted_std") ?? row.get("std"), where("std")) ?? moments?.std ?? null;
   return {
     ...rated,
     predicted: { [SCORE]: rescaled(score.value, own, data.scale), ...attributesOf(row, sample, own, reader) },
@@ -180,19 +180,19 @@ function rescaled(value: number, from: ScoreScale, to: ScoreScale): number {
 }
 
 /** What is no number counts as an answer that could not be read. */
-function scoreOf(cell: unknown, where: string): { value: number | null; error?: Prediction["error"] } {
+function scoreOf(field: unknown, where: string): { value: number | null; error?: Prediction["error"] } {
   try {
-    return { value: cells.cellNumber(cell, where) };
+    return { value: fields.numberOf(field, where) };
   } catch (error) {
     return { value: null, error: { code: "ANSWER_UNCLEAR", message: messageOf(error).replace(/\.$/, "") } };
   }
 }
 
-function weightsOf(row: cells.Row, where: string): number[] | null {
-  const cell = DISTRIBUTION_COLUMNS.map((name) => row.get(name)).find(
+function weightsOf(row: fields.Row, where: string): number[] | null {
+  const field = DISTRIBUTION_COLUMNS.map((name) => row.get(name)).find(
     (weights) => weights !== undefined && weights !== null,
   );
-  const weights = cells.cellNumbers(cell, where);
+  const weights = fields.numbersOf(field, where);
   if (weights === null || (weights.length > 1 && weights.every((weight) => weight >= 0) && weights.some(Boolean)))
     return weights;
   throw new RocError("DATA_INVALID", `${where} is ${JSON.stringify(weights)}; give weights from 0 up, two or more.`);
@@ -210,16 +210,16 @@ function momentsOf(weights: readonly number[], scale: ScoreScale): { mean: numbe
 
 /** The attributes of a row by name, on the data set's scales; a row's own scale, or the one given, is theirs too. */
 function attributesOf(
-  row: cells.Row,
+  row: fields.Row,
   sample: Sample,
   own: ScoreScale,
   { file, data, scale }: Reader,
 ): Record<string, number | null> {
   const where = (what: string): string => `${file}: ${what} of ${sample.id}`;
-  const attributes = cells.cellRecord(row.get("attributes"), where("attributes")) ?? {};
-  const scaled = scale !== undefined || cells.cellScale(row.get("scale"), where("scale")) !== null;
+  const attributes = fields.recordOf(row.get("attributes"), where("attributes")) ?? {};
+  const scaled = scale !== undefined || fields.scaleOf(row.get("scale"), where("scale")) !== null;
   const values = Object.keys(sample.attributes ?? {}).map((name) => {
-    const value = cells.cellNumber(row.get(`predicted_${name.toLowerCase()}`) ?? attributes[name], where(name));
+    const value = fields.numberOf(row.get(`predicted_${name.toLowerCase()}`) ?? attributes[name], where(name));
     return [name, value === null || !scaled ? value : rescaled(value, own, attributeScale(data, name))] as const;
   });
   return Object.fromEntries(values);

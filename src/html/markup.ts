@@ -48,7 +48,7 @@ export interface TableOptions {
   /** What the table shows, for those who do not see it. */
   readonly label: string;
   readonly head: readonly string[];
-  /** The first cell of a row is its name. */
+  /** The first value of a row is its name. */
   readonly rows: readonly (readonly Content[])[];
 }
 
@@ -63,10 +63,10 @@ export function table({ label, head, rows }: TableOptions): Markup {
       </thead>
       <tbody>
         ${rows.map(
-          ([name, ...cells]) =>
+          ([name, ...values]) =>
             html`<tr>
               <th scope="row">${name}</th>
-              ${cells.map((cell) => html`<td>${cell}</td>`)}
+              ${values.map((value) => html`<td>${value}</td>`)}
             </tr> `,
         )}
       </tbody>

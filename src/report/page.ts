@@ -138,10 +138,10 @@ function meanRatings(predictions: readonly Prediction[]): { voted: number[]; pre
 function attributeSection({ overall, attributes }: RunSummary): Section[] {
   const names = Object.keys(attributes);
   if (names.length === 0) return [];
-  const cells = (figures: Figures) => METRIC_NAMES.map((name) => intervalCell(figures, name));
+  const columns = (figures: Figures) => METRIC_NAMES.map((name) => intervalText(figures, name));
   const rows = [
-    ["score", ...cells(overall), ""],
-    ...Object.entries(attributes).map(([name, figures]) => [name, ...cells(figures), figures.count]),
+    ["score", ...columns(overall), ""],
+    ...Object.entries(attributes).map(([name, figures]) => [name, ...columns(figures), figures.count]),
   ];
   const head = ["", ...METRIC_NAMES.map((name) => name.toUpperCase()), "pictures"];
   const figures = html`<div class="card">${table({ label: "Figures by attribute", head, rows })}</div>`;
@@ -155,7 +155,7 @@ function attributeSection({ overall, attributes }: RunSummary): Section[] {
   ];
 }
 
-function intervalCell(figures: Figures, name: (typeof METRIC_NAMES)[number]): Markup {
+function intervalText(figures: Figures, name: (typeof METRIC_NAMES)[number]): Markup {
   const interval = figures[name];
   if (!interval) return html`–`;
   return html`${decimals(interval.value)}

@@ -24,4 +24,3 @@ export { drawParts, makePictures, type Picture } from "./pictures.js";
 export { STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";
 export { studioGallery } from "./gallery/page.js";
 export { writeStudio, writeStudioFormats, type WriteFormatsOptions } from "./write.js";
-export { writeStudioGallery } from "./write-gallery.js";

@@ -1,4 +1,4 @@
-/** The table of `score`, its bar, and texts cut to terminal cells. */
+/** The table of `score`, its bar, and texts cut to columns of the terminal. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { summaryText } from "../../src/cli/eval/summary-text.js";
@@ -31,7 +31,7 @@ test("a narrow terminal gets a shorter bar and cut names, and no row is wider th
   const file = "a/very/long/folder/name/that/goes/on/IMG_1234.jpg";
   for (const columns of [48, 63, 64, 80]) {
     const row = new ScoreTable({ files: [file], columns, colors: false }).row(resultFor(file, 5.5)).trimEnd();
-    assert.ok(textWidth(row) <= columns, `${textWidth(row)} cells in ${columns}`);
+    assert.ok(textWidth(row) <= columns, `${textWidth(row)} columns of ${columns}`);
     assert.match(row, /^a\/.*…?.*1234\.jpg {2} /);
   }
 });
@@ -93,7 +93,7 @@ test("colours are for terminals, and NO_COLOR and FORCE_COLOR are respected", ()
   assert.equal(wantsColors({ write }, { FORCE_COLOR: "1" }), true);
 });
 
-test("the bar: eighths of a cell, one deviation beyond, clamped to the scale", () => {
+test("the bar: eighths of a column, one deviation beyond, clamped to the scale", () => {
   assert.deepEqual(barParts(1, 0, SCALE, 10), ["", "", "··········"]);
   assert.deepEqual(barParts(5.5, 1.8, SCALE, 10), ["█████", "░░", "···"]);
   assert.deepEqual(barParts(1.1125, 0, SCALE, 10), ["▏", "", "·········"]);
@@ -117,7 +117,7 @@ test("the summary", () => {
   assert.equal(summaryLine({ scored: 1, failed: 0, milliseconds: 500 }), "1 photo scored, in 0.5 s (2.0 images/s)\n");
 });
 
-test("widths in terminal cells", () => {
+test("widths in columns of the terminal", () => {
   const widths = { abc: 3, 日本語: 6, "cafe\u0301": 4, "👍🏽": 2, "👩‍👩‍👧": 2, ｶﾅ: 2, カナ: 4, 한글: 4, "→·": 2 };
   // Flags, keycaps, a picture asked for by U+FE0F, jamo in two code points, Yi, Fangzheng, a joiner alone, an escape sequence.
   const more = { "🇯🇵": 2, "1️⃣": 2, "❤️": 2, "\u1112\u1161": 2, ꀀ: 2, "𠀀": 2, "\u200d": 0, "\x1b[31mred\x1b[0m": 3 };

@@ -208,7 +208,7 @@ test("PARA: another order of columns, spaces, CRLF and a byte order mark read th
     row
       .split(",")
       .reverse()
-      .map((cell) => ` "${cell}"`)
+      .map((field) => ` "${field}"`)
       .join(",")
       .trim(),
   );

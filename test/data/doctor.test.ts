@@ -8,7 +8,7 @@ import {
   checkDataset,
   countFindings,
   readDataset,
-  reportPage,
+  dataReportPage,
   type DataReport,
   type LoadedDataset,
   type ProblemKind,
@@ -187,7 +187,7 @@ test("histograms count every finite value once: in its bin, or below or above th
 
 test("the page holds every column's histogram and every problem, escapes names and needs no network", async () => {
   const data = datasetOf({ id: "<script>x</script>", score: 9 }, { score: 2, split: "test", attributes: { light: 2 } });
-  const page = reportPage(await checkDataset(data));
+  const page = dataReportPage(await checkDataset(data));
   assert.equal(page.match(/<svg /g)?.length, 2);
   assert.match(page, /&lt;script&gt;x&lt;\/script&gt; \(train\): score is 9, outside 1 to 5/);
   assert.ok(!page.includes("<script"));

@@ -116,7 +116,7 @@ test("an attribute that is called index stays one where it is no row number, or 
   assert.deepEqual(await attributesOf(named), [{ index: 0 }, { index: 1 }]);
 });
 
-test("comments: a column, a JSON list in a cell, and both", async (t) => {
+test("comments: a column, a JSON list in a field, and both", async (t) => {
   const csv = 'image,score,comment,comments\na.jpg,30,soft,"[""flat"", ""dull""]"\nb.jpg,40,,[not a list\n';
   const { missing } = await readDataset({ folder: own(t, "l.csv", csv) });
   assert.deepEqual(missing.map(({ comments }) => comments), [["flat", "dull", "soft"], ["[not a list"]]); // prettier-ignore

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { attributeScale, detectKind, readDataset, readOwn } from "../../src/data/index.js";
 import { datasetFolder, paint } from "./support.js";
 
-test("CSV: every column that has a meaning, attributes on their own scales, empty cells", async (t) => {
+test("CSV: every column that has a meaning, attributes on their own scales, empty fields", async (t) => {
   const folder = await datasetFolder(t, "own-csv");
   await paint(folder, ["images/a.jpg", "b.jpg", "images/sub/c.jpg"]);
   assert.equal(await detectKind(folder), "csv");
@@ -117,7 +117,7 @@ test("a card that lists the attributes leaves other columns unread, and says so"
   ]);
 });
 
-test("votes as a JSON list in a CSV cell", async (t) => {
+test("votes as a JSON list in a CSV field", async (t) => {
   const folder = await datasetFolder(t, "own-csv");
   await writeFile(join(folder, "labels.csv"), 'image,score,votes\na.jpg,3,"[1, 2, 1]"\nb.jpg,2,\n');
   const { missing } = await readOwn(folder);

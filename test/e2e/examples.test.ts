@@ -1,8 +1,8 @@
-/** The examples of docs/library.md: a model in a worker thread, a server around it, a training. */
+/** The examples of docs/library.md: a model in a worker thread, a server around it, a training, an evaluation, a check of data. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -72,4 +72,32 @@ test("a training prints its plan, its steps and the SRCC of the checkpoint; star
   const again = await run();
   assert.doesNotMatch(again.stdout, /^step/m);
   assert.ok(again.stdout.endsWith(`SRCC ${srcc} in ${checkpoint}\n`), again.stdout);
+});
+
+test("evaluation: figures of the demo weights and of another system, the same again from the same folder", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "evaluated-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const program = `${ROOT}dist/examples/evaluate.js`;
+  const { stdout } = await promisify(execFile)(process.execPath, [program, folder]);
+  assert.match(
+    stdout,
+    /^(\d+) of \1 pictures scored by demo@[0-9a-f]{8}\nSRCC 0\.\d{3} \[.*\], MAE \d\.\d{3}\nMAE less/,
+  );
+  assert.match(stdout, /\nMAE less that of the mean: -?\d\.\d{3}, p = [01]\.\d{3}\n/);
+  const files = ["predictions.csv", "report.html", "summary.json"];
+  assert.deepEqual(readdirSync(join(folder, "run")).sort(), files);
+  assert.equal((await promisify(execFile)(process.execPath, [program, folder])).stdout, stdout);
+});
+
+test("a check of data: what is wrong with it, and the exit code that says so", async () => {
+  const program = `${ROOT}dist/examples/check-data.js`;
+  const found = promisify(execFile)(process.execPath, [program]);
+  const { code, stdout } = (await assert.rejects(found), await found.catch((error: unknown) => error)) as { code: number; stdout: string }; // prettier-ignore
+  assert.equal(code, 4);
+  assert.match(stdout, /^studio: \d+ to train on, \d+ to test on\nlabel score, from 1 to 10\n/);
+  assert.match(stdout, /\nmissing-image: 1, as looked for .*\nunreadable-image: 1, as /);
+  const none = await promisify(execFile)(process.execPath, [program, "no such folder"]).catch(
+    (error: unknown) => error,
+  );
+  assert.deepEqual([(none as { code: number }).code, (none as { stdout: string }).stdout], [3, ""]);
 });

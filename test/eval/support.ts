@@ -13,7 +13,7 @@ import type { Model, ScoreFailure, ScoreResult } from "../../src/engine/index.js
 import { paint } from "../data/support.js";
 import { fakeEngine, type Asked } from "../cli/support.js";
 
-const RATED = 24;
+export const RATED = 24;
 
 /** A folder that goes away with the test. */
 export async function temporary(t: TestContext): Promise<string> {

@@ -61,13 +61,13 @@ function formatShort(value: number | null): string {
 function table(rows: readonly (readonly string[])[], paint: Colors): string[] {
   const width = (i: number): number => Math.max(...rows.map((row) => textWidth(row[i] ?? "")));
   const isWord = (i: number): boolean => rows.slice(1).some((row) => !/^[-\d.]+$/.test(row[i] ?? ""));
-  const layout = (rows[0] ?? []).map((_, i) => ({ cells: width(i), word: isWord(i) }));
+  const layout = (rows[0] ?? []).map((_, i) => ({ width: width(i), word: isWord(i) }));
   return rows.map((row, k) => {
-    const cells = row.map((text, i) => {
-      const { cells: wide = 0, word = false } = layout[i] ?? {};
+    const fields = row.map((text, i) => {
+      const { width: wide = 0, word = false } = layout[i] ?? {};
       return word ? padEnd(text, wide) : " ".repeat(wide - textWidth(text)) + text;
     });
-    const line = cells.join("  ").trimEnd();
+    const line = fields.join("  ").trimEnd();
     return k === 0 ? paint.dim(line) : line;
   });
 }

@@ -1,6 +1,7 @@
 /** `roc4mllm studio`: synthetic data sets in the official formats, and a page that shows them. */
 import { Command, InvalidArgumentError } from "commander";
-import { STUDIO_FORMATS, writeStudioFormats, writeStudioGallery, type StudioFormatName } from "../../studio/index.js";
+import { STUDIO_FORMATS, type StudioFormatName } from "../../studio/formats/index.js";
+import { writeStudioFormats, writeStudioGallery } from "../../studio/write-on-call.js";
 import type { Context } from "../shared/io.js";
 import { createProgress } from "../shared/progress.js";
 import { number, whole } from "../shared/numbers.js";

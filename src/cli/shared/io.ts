@@ -6,7 +6,7 @@ import type { load } from "../../engine/index.js";
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
-  /** Width of the terminal in cells. */
+  /** Width of the terminal in columns. */
   readonly columns?: number | undefined;
 }
 

@@ -6,14 +6,14 @@ import type { Io, Output } from "./io.js";
 import { isFailure } from "./json.js";
 import { padEnd, printable, textWidth, truncateMiddle, wrapped } from "./width.js";
 
-const BAR_CELLS = 20;
-const NARROW_BAR_CELLS = 10;
+const BAR_WIDTH = 20;
+const NARROW_BAR_WIDTH = 10;
 const NARROW_TERMINAL = 64;
-const MIN_NAME_CELLS = 12;
+const MIN_NAME_WIDTH = 12;
 /** Before what stands below a row. */
 const INDENT = "  ";
 /** "  100.0 ± 12.34  " between the name and the bar. */
-const NUMBER_CELLS = 18;
+const NUMBER_WIDTH = 18;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 
 type Scale = ScoreResult["scale"];
@@ -32,11 +32,11 @@ function position(value: number, { min, max }: Scale): number {
 }
 
 /** A bar's three parts: up to the score, on to one standard deviation above it, and the rest of the scale. */
-export function barParts(score: number, std: number, scale: Scale, cells: number): [string, string, string] {
-  const eighths = Math.round(position(score, scale) * cells * 8);
+export function barParts(score: number, std: number, scale: Scale, columns: number): [string, string, string] {
+  const eighths = Math.round(position(score, scale) * columns * 8);
   const filled = "█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? "");
-  const reach = Math.max(filled.length, Math.round(position(score + std, scale) * cells));
-  return [filled, "░".repeat(reach - filled.length), "·".repeat(cells - reach)];
+  const reach = Math.max(filled.length, Math.round(position(score + std, scale) * columns));
+  return [filled, "░".repeat(reach - filled.length), "·".repeat(columns - reach)];
 }
 
 /** A number of the scale: two decimals, one where the scale is long (0 to 100). */
@@ -47,7 +47,7 @@ export function formatValue(value: number, { min, max }: Scale): string {
 export interface TableOptions {
   /** Every file of the table: they set the width of the first column. */
   readonly files: readonly string[];
-  /** Width of the terminal in cells; undefined: as wide as the longest name wants (a file, a pipe). */
+  /** Width of the terminal in columns; undefined: as wide as the longest name wants (a file, a pipe). */
   readonly columns: number | undefined;
   readonly colors: boolean;
 }
@@ -55,22 +55,22 @@ export interface TableOptions {
 /** Renders rows one at a time, so that each can be printed as soon as it is known. */
 export class ScoreTable {
   readonly #columns: number | undefined;
-  readonly #nameCells: number;
-  readonly #barCells: number;
+  readonly #nameWidth: number;
+  readonly #barWidth: number;
   readonly #colors: Colors;
 
   constructor({ files, columns, colors }: TableOptions) {
     this.#columns = columns;
     this.#colors = pc.createColors(colors);
-    this.#barCells = columns !== undefined && columns < NARROW_TERMINAL ? NARROW_BAR_CELLS : BAR_CELLS;
-    const longest = files.reduce((most, file) => Math.max(most, textWidth(printable(file))), MIN_NAME_CELLS);
-    const room = columns === undefined ? longest : columns - this.#barCells - NUMBER_CELLS;
-    this.#nameCells = Math.max(MIN_NAME_CELLS, Math.min(longest, room));
+    this.#barWidth = columns !== undefined && columns < NARROW_TERMINAL ? NARROW_BAR_WIDTH : BAR_WIDTH;
+    const longest = files.reduce((most, file) => Math.max(most, textWidth(printable(file))), MIN_NAME_WIDTH);
+    const room = columns === undefined ? longest : columns - this.#barWidth - NUMBER_WIDTH;
+    this.#nameWidth = Math.max(MIN_NAME_WIDTH, Math.min(longest, room));
   }
 
   /** One row with its line end; below it the scores of single aspects and the comment, where the model gives them. */
   row(result: ScoreResult | ScoreFailure): string {
-    const name = padEnd(truncateMiddle(printable(result.file), this.#nameCells), this.#nameCells);
+    const name = padEnd(truncateMiddle(printable(result.file), this.#nameWidth), this.#nameWidth);
     if (isFailure(result)) return `${name}  ${this.#failed(result)}\n`;
     const below = [...this.#attributes(result), ...this.#comment(result)];
     return [`${name}  ${this.#scored(result)}`, ...below.map((line) => `${INDENT}${line}`), ""].join("\n");
@@ -102,7 +102,7 @@ export class ScoreTable {
 
   #scored({ score, std, scale, damaged }: ScoreResult): string {
     const paint = this.#paintOf(position(score, scale));
-    const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barCells);
+    const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barWidth);
     const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
     const deviation = this.#colors.dim(std === null ? " ".repeat(7) : `± ${formatValue(std, scale).padEnd(5)}`);
     const mark = damaged === undefined ? "" : this.#colors.red(`  damaged: ${printable(damaged)}`);

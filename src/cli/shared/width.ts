@@ -1,4 +1,4 @@
-/** How many terminal cells a text takes, and texts cut to a number of cells. */
+/** How many columns of the terminal a text takes, and texts cut to a number of columns. */
 import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
 import { readableName } from "../../image/file-names.js";
@@ -12,7 +12,7 @@ function graphemes(text: string): string[] {
   return Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
 }
 
-/** Cells of a text; escape sequences take none. */
+/** Columns of a text; escape sequences take none. */
 export function textWidth(text: string): number {
   return stringWidth(text);
 }
@@ -22,14 +22,14 @@ export function printable(text: string): string {
   return readableName(text).replace(UNSAFE, "�");
 }
 
-/** As many graphemes of `parts`, from its start, as fit into `width` cells. */
+/** As many graphemes of `parts`, from its start, as fit into `width` columns. */
 function fitting(parts: readonly string[], width: number): string[] {
   let used = 0;
   const end = parts.findIndex((part) => (used += textWidth(part)) > width);
   return end < 0 ? [...parts] : parts.slice(0, end);
 }
 
-/** A text cut in its middle to at most `width` cells: the end of a file name tells more than its middle. */
+/** A text cut in its middle to at most `width` columns: the end of a file name tells more than its middle. */
 export function truncateMiddle(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   const parts = graphemes(text);
@@ -41,7 +41,7 @@ export function truncateMiddle(text: string, width: number): string {
 }
 
 /**
- * A text in lines of at most `width` cells: ended at blanks, and within a word only where that alone is wider. A no-break
+ * A text in lines of at most `width` columns: ended at blanks, and within a word only where that alone is wider. A no-break
  * space ends no line.
  */
 export function wrapped(text: string, width: number): string[] {
@@ -51,7 +51,7 @@ export function wrapped(text: string, width: number): string[] {
     .map((line) => line.replaceAll("\u00a0", " "));
 }
 
-/** A text with spaces after it, `width` cells in all. */
+/** A text with spaces after it, `width` columns in all. */
 export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }

@@ -1,9 +1,9 @@
 /** The label doctor: everything that can be found wrong with a data set before anything trains on it. */
 import { SPLITS, type LoadedDataset, type Split } from "../types.js";
-import { columnsOf, summarise } from "./columns.js";
+import { columnsOf, summariseColumn } from "./columns.js";
 import { checkConstant, checkLabels, Findings } from "./labels.js";
 import { checkPictures, type PictureOptions } from "./pictures.js";
-import { PROBLEMS, type DataReport, type ProblemKind } from "./report.js";
+import { PROBLEMS, type DataReport, type ProblemKind } from "./data-report.js";
 
 export type CheckOptions = PictureOptions;
 
@@ -19,7 +19,7 @@ export async function checkDataset(data: LoadedDataset, options: CheckOptions = 
   for (const sample of data.missing) findings.add("missing-image", [sample], `looked for ${sample.image}`);
   const columns = columnsOf(data, all);
   checkLabels(data, all, columns, findings);
-  const reports = columns.map((column) => summarise(column, all));
+  const reports = columns.map((column) => summariseColumn(column, all));
   for (const report of reports) checkConstant(report, findings);
   const { notes, ...counts } = await checkPictures(data.samples, data.missing, options, findings);
   return {

@@ -1,6 +1,6 @@
 /** The label columns of a data set and their values by split. */
 import { attributeScale, SPLITS, type LoadedDataset, type Sample, type ScoreScale, type Split } from "../types.js";
-import { BINS, type ColumnReport, type ColumnSummary } from "./report.js";
+import { BINS, type ColumnReport, type ColumnSummary } from "./data-report.js";
 
 /** A column of labels: one of a sample's numbers. */
 export interface Column {
@@ -25,7 +25,7 @@ export function columnsOf(data: LoadedDataset, samples: readonly Sample[]): Colu
 }
 
 /** A column's values by split. */
-export function summarise({ name, scale, valueOf }: Column, samples: readonly Sample[]): ColumnReport {
+export function summariseColumn({ name, scale, valueOf }: Column, samples: readonly Sample[]): ColumnReport {
   const values: Record<Split, number[]> = { train: [], validation: [], test: [] };
   for (const sample of samples) {
     const value = valueOf(sample);

@@ -2,7 +2,7 @@
 import { at, chart, columns, html, short, table, WIDTH, type Markup } from "../../html/index.js";
 import type { ScoreScale, Split } from "../types.js";
 import { filledSplits } from "./columns.js";
-import type { ColumnReport } from "./report.js";
+import type { ColumnReport } from "./data-report.js";
 
 const PANEL = 64;
 /** Above a panel, with the split's name. */

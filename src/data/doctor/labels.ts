@@ -2,7 +2,7 @@
 import { voteStatistics } from "../ava.js";
 import { attributeScale, SPLITS, type LoadedDataset, type Sample, type ScoreScale } from "../types.js";
 import type { Column } from "./columns.js";
-import type { ColumnReport, Finding, Problem, ProblemKind } from "./report.js";
+import type { ColumnReport, Finding, Problem, ProblemKind } from "./data-report.js";
 
 /** Share of the scale by which a score may miss the mean of its votes: rounding, not another number. */
 const MEAN_TOLERANCE = 0.01;

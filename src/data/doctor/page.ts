@@ -2,13 +2,13 @@
 import { countFindings, presentSplits } from "./check.js";
 import { histogram } from "./histogram.js";
 import { html, page, table, type Content, type Markup } from "../../html/index.js";
-import { PROBLEMS, type DataReport, type Finding, type Problem } from "./report.js";
+import { PROBLEMS, type DataReport, type Finding, type Problem } from "./data-report.js";
 
 /** Findings of a kind that the page lists; the rest are counted. */
 const MOST_LISTED = 200;
 
 /** The page of a report. */
-export function reportPage(report: DataReport): string {
+export function dataReportPage(report: DataReport): string {
   const { name, scale, columns, notes } = report;
   return page({
     title: `Labels of ${name}`,

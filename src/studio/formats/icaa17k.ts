@@ -41,8 +41,12 @@ function labels(studio: StudioPictures): LabelFiles {
 
 function rowOf(picture: Picture, { raters }: StudioPictures): string {
   const { mean } = rateColour(picture.composition, raters);
-  const cells = [fixed(mean, DECIMALS), String(voteStatistics(picture.votes).mean), String(goodShare(picture, raters))];
-  return [icaaId(picture), ...cells].join(",");
+  const fields = [
+    fixed(mean, DECIMALS),
+    String(voteStatistics(picture.votes).mean),
+    String(goodShare(picture, raters)),
+  ];
+  return [icaaId(picture), ...fields].join(",");
 }
 
 /** Share of the colour votes of {@link GOOD} and more. */

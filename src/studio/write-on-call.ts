@@ -1,0 +1,41 @@
+/** What `roc4mllm studio` does, as functions of the library: the canvas is loaded when they are called. */
+import { atomicWriteFile } from "../files/index.js";
+import type { GalleryOptions } from "./gallery/page.js";
+import type { WriteFormatsOptions, WrittenFormats } from "./write.js";
+
+/**
+ * Writes a studio, synthetic photographs of known quality, in official formats that `evaluate()`, training and
+ * `checkData()` read. A stopped call is resumed by the same one; a finished one finds that all is there. The same seed gives
+ * the same pictures, raters and test part in every format.
+ *
+ * @example
+ * await writeStudioFormats("STUDIO/", { formats: ["tad66k"], count: 500, longEdge: 256, seed: 3 });
+ *
+ * @param folder becomes the data set where one format is asked for; with several each gets a folder of its name inside
+ * @throws RocError USAGE for options out of range or a folder with other labels; IN_USE; FILE_UNWRITABLE; ABORTED
+ */
+export async function writeStudioFormats(folder: string, options: WriteFormatsOptions): Promise<WrittenFormats> {
+  return (await import("./write.js")).writeStudioFormats(folder, options);
+}
+
+export interface WriteGalleryOptions extends GalleryOptions {
+  /** The page. Default `gallery.html` in the current folder. */
+  readonly out?: string;
+}
+
+/**
+ * Writes a page (HTML) of a studio's pictures with votes, attributes and comments. It needs no network and runs no script.
+ *
+ * @param folder that `writeStudioFormats()` wrote
+ * @returns the page, and its size in bytes
+ * @throws RocError FILE_NOT_FOUND, FILE_UNWRITABLE, DATA_INVALID (another version's studio), ABORTED
+ */
+export async function writeStudioGallery(
+  folder: string,
+  { out: file = "gallery.html", ...options }: WriteGalleryOptions = {},
+): Promise<{ readonly file: string; readonly bytes: number }> {
+  const { studioGallery } = await import("./gallery/page.js");
+  const page = await studioGallery(folder, options);
+  await atomicWriteFile(file, page);
+  return { file, bytes: Buffer.byteLength(page) };
+}
