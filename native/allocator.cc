@@ -1,7 +1,9 @@
 #include "allocator.h"
 
 #include <array>
+#include <climits>
 #include <cstdlib>
+#include <new>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -64,7 +66,7 @@ class SmallBlockAllocator final : public c10::Allocator {
   explicit SmallBlockAllocator(c10::Allocator* large) : large_(large) {}
 
   c10::DataPtr allocate(size_t bytes) override {
-    if (bytes == 0 || bytes > kClasses * kAlignment) return large_->allocate(bytes);
+    if (bytes == 0 || bytes > kClasses * kAlignment) return allocateLarge(bytes);
     const size_t index = (bytes - 1) / kAlignment;
     Cache* mine = cache();
     void* block = nullptr;
@@ -73,7 +75,7 @@ class SmallBlockAllocator final : public c10::Allocator {
       block = size.blocks[--size.count];
     } else {
       block = std::aligned_alloc(kAlignment, (index + 1) * kAlignment);
-      TORCH_CHECK(block != nullptr, "out of memory: ", bytes, " bytes");
+      if (block == nullptr) throw std::bad_alloc();
     }
     return {block, block, kReleasers[index], c10::DeviceType::CPU};
   }
@@ -82,22 +84,43 @@ class SmallBlockAllocator final : public c10::Allocator {
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 
  private:
+  // libtorch's own allocator fails where there is no memory, or where more is asked for than could ever be.
+  c10::DataPtr allocateLarge(size_t bytes) {
+    try {
+      return large_->allocate(bytes);
+    } catch (const c10::Error& error) {
+      throw c10::OutOfMemoryError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, error.msg());
+    }
+  }
+
   c10::Allocator* large_;
 };
+
+bool keepsFreed = false;
+
+#ifdef __GLIBC__
+// A number of bytes that the user has given glibc in the environment, else ours.
+int given(const char* name, int ours) {
+  const char* text = std::getenv(name);
+  const long bytes = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+  return bytes > 0 && bytes <= INT_MAX ? static_cast<int>(bytes) : ours;
+}
+#endif
 
 }  // namespace
 
 void keepFreedMemory(bool on) {
+  keepsFreed = on;
 #ifdef __GLIBC__
   // What comes from glibc's heap at most, and when the heap's end is given back. Once set they no longer adapt by
   // themselves; 32 and 64 MiB are what they reach where large blocks come and go.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, on ? -1 : 64 << 20);
+  mallopt(M_MMAP_THRESHOLD, given("MALLOC_MMAP_THRESHOLD_", 32 << 20));
+  mallopt(M_TRIM_THRESHOLD, on ? -1 : given("MALLOC_TRIM_THRESHOLD_", 64 << 20));
   if (!on) malloc_trim(0);
-#else
-  (void)on;
 #endif
 }
+
+bool keepsFreedMemory() { return keepsFreed; }
 
 void installSmallBlockCache() {
   static SmallBlockAllocator* const installed = [] {

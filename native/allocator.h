@@ -10,5 +10,6 @@ void installSmallBlockCache();
 // much again: getting it back from the system, which clears every page, takes a tenth of a small model's step. Nothing
 // happens where the C library is not glibc.
 void keepFreedMemory(bool on);
+bool keepsFreedMemory();
 
 }  // namespace roc

@@ -1,14 +1,15 @@
 #include "autograd.h"
 
+#include <mutex>
+
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
-#include "allocator.h"
 #include "environment.h"
 #include "javascript.h"
 #include "types.h"
@@ -20,11 +21,17 @@ namespace {
 std::vector<at::Tensor> tensorsOf(napi_env env, napi_value handles) {
   std::vector<at::Tensor> tensors;
   forEach(env, handles, [&](napi_value handle) {
-    napi_valuetype type;
-    napi_typeof(env, handle, &type);
-    tensors.push_back(type == napi_null ? at::Tensor() : tensorOf(env, handle));
+    tensors.push_back(typeOf(env, handle) == napi_null ? at::Tensor() : tensorOf(env, handle));
   });
   return tensors;
+}
+
+c10::DeviceType deviceTypeOf(const std::string& name) {
+  try {
+    return c10::Device(name).type();
+  } catch (const c10::Error& error) {
+    throw WrongArgument(error.what_without_backtrace());
+  }
 }
 
 napi_value optionalHandle(napi_env env, const at::Tensor& tensor) {
@@ -32,6 +39,21 @@ napi_value optionalHandle(napi_env env, const at::Tensor& tensor) {
 }
 
 }  // namespace
+
+Autocast::Autocast(c10::DeviceType device, c10::ScalarType dtype)
+    : device_(device),
+      wasOn_(at::autocast::is_autocast_enabled(device)),
+      dtypeBefore_(at::autocast::get_autocast_dtype(device)) {
+  at::autocast::set_autocast_dtype(device, dtype);
+  at::autocast::set_autocast_enabled(device, true);
+  at::autocast::increment_nesting();
+}
+
+Autocast::~Autocast() {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_, wasOn_);
+  at::autocast::set_autocast_dtype(device_, dtypeBefore_);
+}
 
 // backward(roots, gradients, retainGraph): adds to the leaves' gradients
 napi_value backward(napi_env env, napi_callback_info info) {
@@ -78,9 +100,7 @@ napi_value gradOf(napi_env env, napi_callback_info info) {
 napi_value setGrad(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<2> in(env, info);
-    napi_valuetype type;
-    napi_typeof(env, in[1], &type);
-    tensorOf(env, in[0]).mutable_grad() = type == napi_null ? at::Tensor() : tensorOf(env, in[1]);
+    tensorOf(env, in[0]).mutable_grad() = typeOf(env, in[1]) == napi_null ? at::Tensor() : tensorOf(env, in[1]);
     return undefined(env);
   });
 }
@@ -111,21 +131,22 @@ napi_value popInferenceMode(napi_env env, napi_callback_info) {
   });
 }
 
-// setAutocast(device type, dtype or null): null ends it and frees the cast copies
-napi_value setAutocast(napi_env env, napi_callback_info info) {
+// pushAutocast(device type, dtype)
+napi_value pushAutocast(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<2> in(env, info);
-    const auto device = c10::Device(toString(env, in[0])).type();
-    napi_valuetype type;
-    napi_typeof(env, in[1], &type);
-    if (type == napi_null) {
-      at::autocast::set_autocast_enabled(device, false);
-      if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    } else {
-      at::autocast::increment_nesting();
-      at::autocast::set_autocast_dtype(device, dtypeOf(toString(env, in[1])));
-      at::autocast::set_autocast_enabled(device, true);
-    }
+    const auto device = deviceTypeOf(toString(env, in[0]));
+    environment(env).autocasts.push_back(std::make_unique<Autocast>(device, dtypeOf(toString(env, in[1]))));
+    return undefined(env);
+  });
+}
+
+// Ends the innermost one; the cast copies are freed with the outermost.
+napi_value popAutocast(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    auto& autocasts = environment(env).autocasts;
+    TORCH_CHECK(!autocasts.empty(), "not in autocast");
+    autocasts.pop_back();
     return undefined(env);
   });
 }
@@ -133,43 +154,47 @@ napi_value setAutocast(napi_env env, napi_callback_info info) {
 napi_value manualSeed(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
+    // As in PyTorch, a negative seed is that of 2^64 more.
     at::manual_seed(static_cast<uint64_t>(toInt(env, in[0])));
     return undefined(env);
   });
 }
 
-napi_value setThreads(napi_env env, napi_callback_info info) {
+namespace {
+
+// Those of the CPU and of every GPU that a seed goes to.
+std::vector<at::Generator> generators() {
+  auto& context = at::globalContext();
+  std::vector<at::Generator> all{context.defaultGenerator(at::kCPU)};
+  const int gpus = context.hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  for (int i = 0; i < gpus; ++i) {
+    all.push_back(context.defaultGenerator({at::kCUDA, static_cast<c10::DeviceIndex>(i)}));
+  }
+  return all;
+}
+
+}  // namespace
+
+// generatorStates() -> handles, for setGeneratorStates()
+napi_value generatorStates(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
-    Arguments<1> in(env, info);
-    const int64_t count = toInt(env, in[0]);
-    TORCH_CHECK(count >= 1 && count <= 4096, "expected 1 to 4096 threads, got ", count);
-    at::set_num_threads(static_cast<int>(count));
-    return undefined(env);
+    auto all = generators();
+    return array(env, all.size(), [&](size_t i) {
+      const std::lock_guard<std::mutex> lock(all[i].mutex());
+      return number(env, environment(env).tensors.add(all[i].get_state()));
+    });
   });
 }
 
-napi_value threads(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return number(env, at::get_num_threads()); });
-}
-
-// setFlag(name, on): numerical switches of libtorch
-napi_value setFlag(napi_env env, napi_callback_info info) {
+napi_value setGeneratorStates(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    Arguments<2> in(env, info);
-    const std::string name = toString(env, in[0]);
-    const bool on = toBool(env, in[1]);
-    auto& context = at::globalContext();
-    if (name == "allowTf32") {
-      context.setAllowTF32CuBLAS(on);
-      context.setAllowTF32CuDNN(on);
-    } else if (name == "deterministic") {
-      context.setDeterministicAlgorithms(on, false);
-      // Nothing here reads what was never written, so new memory need not be filled first.
-      context.setDeterministicFillUninitializedMemory(false);
-    } else if (name == "keepFreedMemory") {
-      keepFreedMemory(on);
-    } else {
-      TORCH_CHECK(false, "unknown flag '", name, "'");
+    Arguments<1> in(env, info);
+    auto all = generators();
+    const auto states = tensorsOf(env, in[0]);
+    expect(states.size() == all.size(), states.size(), " states for ", all.size(), " generators");
+    for (size_t i = 0; i < all.size(); ++i) {
+      const std::lock_guard<std::mutex> lock(all[i].mutex());
+      all[i].set_state(states[i]);
     }
     return undefined(env);
   });
@@ -183,7 +208,7 @@ napi_value hasCuda(napi_env env, napi_callback_info) {
 napi_value deviceCount(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
-    const auto type = c10::Device(toString(env, in[0])).type();
+    const auto type = deviceTypeOf(toString(env, in[0]));
     const bool known = c10::impl::hasDeviceGuardImpl(type);
     return number(env, known ? c10::impl::getDeviceGuardImpl(type)->deviceCount() : 0);
   });

@@ -1,4 +1,4 @@
-// Gradients, the modes that a thread computes in, seeds, threads and devices.
+// Gradients, the modes that a thread computes in, seeds and devices.
 #pragma once
 
 #include <node_api.h>
@@ -15,13 +15,13 @@ napi_value setGrad(napi_env env, napi_callback_info info);
 napi_value setGradMode(napi_env env, napi_callback_info info);
 napi_value pushInferenceMode(napi_env env, napi_callback_info info);
 napi_value popInferenceMode(napi_env env, napi_callback_info info);
-napi_value setAutocast(napi_env env, napi_callback_info info);
+napi_value pushAutocast(napi_env env, napi_callback_info info);
+napi_value popAutocast(napi_env env, napi_callback_info info);
 
 napi_value manualSeed(napi_env env, napi_callback_info info);
-napi_value setThreads(napi_env env, napi_callback_info info);
-napi_value threads(napi_env env, napi_callback_info info);
-napi_value setFlag(napi_env env, napi_callback_info info);
 napi_value deviceCount(napi_env env, napi_callback_info info);
+napi_value generatorStates(napi_env env, napi_callback_info info);
+napi_value setGeneratorStates(napi_env env, napi_callback_info info);
 napi_value hasCuda(napi_env env, napi_callback_info info);
 napi_value version(napi_env env, napi_callback_info info);
 

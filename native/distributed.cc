@@ -1,6 +1,7 @@
 #include "distributed.h"
 
 #include <functional>
+#include <optional>
 #include <unordered_map>
 
 #include <ATen/ops/empty.h>
@@ -119,6 +120,19 @@ std::vector<at::Tensor> tensorsOf(napi_env env, napi_value handles) {
   return tensors;
 }
 
+// Bytes that travel together.
+int64_t bytesIn(napi_env env, napi_value value) {
+  return toInt<int64_t>(env, value, "the number of bytes", 1, static_cast<int64_t>(kMaxSafeInteger));
+}
+
+// All rows, where their number is -1.
+GradientBuckets::Part partOf(const at::Tensor& tensor, int64_t first, int64_t rows) {
+  const int64_t most = tensor.dim() == 0 ? 0 : tensor.size(0);
+  expect(rows == -1 || (first >= 0 && rows >= 0 && first <= most && rows <= most - first), rows, " rows from row ", first,
+         " on are not those of a tensor of shape [", tensor.sizes(), "]");
+  return {tensor, first, rows};
+}
+
 // Keeps an operation until it is waited for; its number is what JavaScript gets.
 napi_value underWay(napi_env env, std::shared_ptr<Operation> operation) {
   Distributed& all = distributed(env);
@@ -130,7 +144,7 @@ napi_value underWay(napi_env env, std::shared_ptr<Operation> operation) {
 std::shared_ptr<Operation> take(napi_env env, napi_value id) {
   auto& operations = distributed(env).operations;
   const auto found = operations.find(toInt(env, id));
-  TORCH_CHECK(found != operations.end(), "the operation was waited for already");
+  expect(found != operations.end(), "the operation was waited for already");
   auto operation = std::move(found->second);
   operations.erase(found);
   return operation;
@@ -142,47 +156,48 @@ struct Job {
   std::function<void(napi_env)> succeeded;  // on JavaScript's thread
   napi_deferred deferred = nullptr;
   napi_async_work work = nullptr;
-  bool failed = false;
-  std::string error;
+  std::optional<Thrown> failure;
 };
 
 void runJob(napi_env, void* data) {
   auto* job = static_cast<Job*>(data);
   try {
     job->run();
-  } catch (const c10::Error& error) {
-    job->failed = true;
-    job->error = error.what_without_backtrace();
-  } catch (const std::exception& error) {
-    job->failed = true;
-    job->error = error.what();
   } catch (...) {
-    job->failed = true;
-    job->error = "unknown C++ exception";
+    job->failure = current();
   }
 }
 
-void endJob(napi_env env, napi_status, void* data) {
-  std::unique_ptr<Job> job(static_cast<Job*>(data));
-  if (job->failed) {
-    napi_value error;
-    napi_create_error(env, text(env, "TORCH"), text(env, job->error), &error);
-    napi_reject_deferred(env, job->deferred, error);
-  } else {
-    if (job->succeeded) job->succeeded(env);
-    napi_resolve_deferred(env, job->deferred, undefined(env));
+void settle(napi_env env, Job& job, napi_status status) {
+  if (!job.failure && status != napi_ok) job.failure = Thrown{"INTERNAL", "the work did not run"};
+  if (!job.failure && job.succeeded) job.succeeded(env);
+  if (!job.failure) {
+    check(env, napi_resolve_deferred(env, job.deferred, undefined(env)));
+    return;
   }
-  napi_delete_async_work(env, job->work);
+  napi_value error = nullptr;
+  check(env, napi_create_error(env, text(env, job.failure->code), text(env, job.failure->message), &error));
+  check(env, napi_reject_deferred(env, job.deferred, error));
+}
+
+void endJob(napi_env env, napi_status status, void* data) {
+  const std::unique_ptr<Job> job(static_cast<Job*>(data));
+  guarded(env, [&] {
+    settle(env, *job, status);
+    check(env, napi_delete_async_work(env, job->work));
+    return nullptr;
+  });
 }
 
 napi_value promise(napi_env env, std::function<void()> run, std::function<void(napi_env)> succeeded = nullptr) {
-  auto* job = new Job();
+  auto job = std::make_unique<Job>();
   job->run = std::move(run);
   job->succeeded = std::move(succeeded);
-  napi_value result;
-  napi_create_promise(env, &job->deferred, &result);
-  napi_create_async_work(env, nullptr, text(env, "roc4mllm"), runJob, endJob, job, &job->work);
-  napi_queue_async_work(env, job->work);
+  napi_value result = nullptr;
+  check(env, napi_create_promise(env, &job->deferred, &result));
+  check(env, napi_create_async_work(env, nullptr, text(env, "roc4mllm"), runJob, endJob, job.get(), &job->work));
+  check(env, napi_queue_async_work(env, job->work));
+  job.release();  // endJob() has it from here on
   return result;
 }
 
@@ -202,14 +217,15 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
     TORCH_CHECK(environment(env).distributed == nullptr, "this process is in a group already");
     environment(env).givenUp = std::make_shared<std::atomic<bool>>(false);
     const GroupOptions options{toString(env, in[0]),
-                               static_cast<int>(toInt(env, in[1])),
-                               static_cast<int>(toInt(env, in[2])),
-                               static_cast<int>(toInt(env, in[3])),
+                               toInt<uint16_t>(env, in[1], "the port", 1),
+                               toInt<int>(env, in[2], "the rank", 0),
+                               toInt<int>(env, in[3], "the number of processes", 1),
                                toBool(env, in[4]),
                                toString(env, in[5]),
                                toBool(env, in[6]),
-                               std::chrono::milliseconds(toInt(env, in[7])),
+                               std::chrono::milliseconds(toInt<int32_t>(env, in[7], "the time-out in ms", 1)),
                                environment(env).givenUp};
+    expect(options.rank < options.size, "rank ", options.rank, " of ", options.size, " processes");
     auto joined = std::make_shared<Distributed>();
     return promise(
         env, [options, joined] { joined->group = connect(options); },
@@ -267,7 +283,7 @@ napi_value groupAllReduce(napi_env env, napi_callback_info info) {
     Arguments<3> in(env, info);
     ProcessGroup& group = groupOf(env);
     const int divisor = toBool(env, in[1]) ? group.size() : 1;
-    return underWay(env, std::make_shared<Operation>(tensorsOf(env, in[0]), toInt(env, in[2]), divisor,
+    return underWay(env, std::make_shared<Operation>(tensorsOf(env, in[0]), bytesIn(env, in[2]), divisor,
                                                      [&](const at::Tensor& flat) { return group.allReduce(flat); }));
   });
 }
@@ -277,8 +293,8 @@ napi_value groupBroadcast(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<3> in(env, info);
     ProcessGroup& group = groupOf(env);
-    const int from = static_cast<int>(toInt(env, in[1]));
-    return underWay(env, std::make_shared<Operation>(tensorsOf(env, in[0]), toInt(env, in[2]), 1, [&](const at::Tensor& flat) {
+    const int from = toInt<int>(env, in[1], "the rank", 0, group.size() - 1);
+    return underWay(env, std::make_shared<Operation>(tensorsOf(env, in[0]), bytesIn(env, in[2]), 1, [&](const at::Tensor& flat) {
                       return group.broadcast(flat, from);
                     }));
   });
@@ -307,8 +323,8 @@ napi_value groupReduceScatter(napi_env env, napi_callback_info info) {
     ProcessGroup& group = groupOf(env);
     const at::Tensor tensor = tensorOf(env, in[0]).detach().contiguous();
     auto shape = tensor.sizes().vec();
-    TORCH_CHECK(!shape.empty() && shape[0] % group.size() == 0, "the first dimension of [", tensor.sizes(),
-                "] cannot be cut into ", group.size(), " parts");
+    expect(!shape.empty() && shape[0] % group.size() == 0, "the first dimension of [", tensor.sizes(),
+           "] cannot be cut into ", group.size(), " parts");
     shape[0] /= group.size();
     const at::Tensor into = at::empty(shape, tensor.options());
     auto operation = std::make_shared<Operation>(group.reduceScatter(tensor, into));
@@ -347,10 +363,11 @@ napi_value attachGradients(napi_env env, napi_callback_info info) {
     const auto first = toInts(env, in[1]);
     const auto rows = toInts(env, in[2]);
     std::vector<GradientBuckets::Part> parts;
-    for (size_t i = 0; i < tensors.size(); ++i) parts.push_back({tensors[i], first.at(i), rows.at(i)});
+    expect(first.size() == tensors.size() && rows.size() == tensors.size(), "one first row and number of rows a tensor");
+    for (size_t i = 0; i < tensors.size(); ++i) parts.push_back(partOf(tensors[i], first[i], rows[i]));
     Distributed& all = distributed(env);
     TORCH_CHECK(all.buckets == nullptr, "gradients are attached already");
-    all.buckets = std::make_unique<GradientBuckets>(all.group, std::move(parts), toInt(env, in[3]));
+    all.buckets = std::make_unique<GradientBuckets>(all.group, std::move(parts), bytesIn(env, in[3]));
     return undefined(env);
   });
 }

@@ -32,7 +32,7 @@ double TensorTable::add(at::Tensor tensor) {
 }
 
 const TensorTable::Slot* TensorTable::find(double handle) const {
-  if (!(handle >= 1) || handle > 9007199254740991.0) return nullptr;
+  if (!(handle >= 1) || handle > kMaxSafeInteger || std::trunc(handle) != handle) return nullptr;
   const auto bits = static_cast<uint64_t>(handle);
   const uint64_t index = bits & kIndexMask;
   if (index >= slots_.size()) return nullptr;
@@ -42,7 +42,7 @@ const TensorTable::Slot* TensorTable::find(double handle) const {
 
 at::Tensor& TensorTable::get(double handle) {
   const Slot* slot = find(handle);
-  TORCH_CHECK(slot != nullptr, "TENSOR_DISPOSED: the tensor was freed, by dispose() or at the end of its scope()");
+  if (slot == nullptr) throw TensorDisposed();
   return const_cast<Slot*>(slot)->tensor;
 }
 

@@ -1,5 +1,5 @@
 // What one JavaScript environment (the main thread or one worker) owns: its tensors, scopes, mappings and guards.
-// There is no process-wide mutable state: every worker has its own.
+// Of the process are the switches alone (settings.cc).
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include <node_api.h>
 
 #include "operators.h"
+#include "settings.h"
 
 namespace roc {
 
@@ -65,11 +66,28 @@ class TensorTable {
 
 struct Distributed;  // distributed.cc
 
+// Products of a kind of device in a 16-bit dtype, while it lives; afterwards as it was before.
+class Autocast {
+ public:
+  Autocast(c10::DeviceType device, c10::ScalarType dtype);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  c10::DeviceType device_;
+  bool wasOn_;
+  c10::ScalarType dtypeBefore_;
+};
+
 struct Environment {
   TensorTable tensors;
   std::vector<std::unique_ptr<Operator>> operators;
   std::vector<std::shared_ptr<Mapping>> mappings;
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceGuards;
+  std::vector<std::unique_ptr<Autocast>> autocasts;
+  Held<int> threads;  // OpenMP counts them per thread of ours
+  HeldSwitches switches;
   std::shared_ptr<Distributed> distributed;  // null: in no group
   std::shared_ptr<std::atomic<bool>> givenUp;  // of the last joinGroup()
   torch::jit::Stack stack;                   // reused between calls

@@ -14,7 +14,7 @@ namespace roc {
 
 Environment& environment(napi_env env) {
   void* data = nullptr;
-  napi_get_instance_data(env, &data);
+  check(env, napi_get_instance_data(env, &data));
   return *static_cast<Environment*>(data);
 }
 
@@ -37,6 +37,7 @@ constexpr Function kFunctions[] = {
     {"dtypeOf", dtypeNameOf},
     {"deviceOf", deviceOf},
     {"bytesOf", bytesOf},
+    {"heldBytes", heldBytes},
     {"isLive", isLive},
     {"freeTensor", freeTensor},
     {"keepTensor", keepTensor},
@@ -57,11 +58,19 @@ constexpr Function kFunctions[] = {
     {"setGradMode", setGradMode},
     {"pushInferenceMode", pushInferenceMode},
     {"popInferenceMode", popInferenceMode},
-    {"setAutocast", setAutocast},
+    {"pushAutocast", pushAutocast},
+    {"popAutocast", popAutocast},
     {"manualSeed", manualSeed},
+    {"generatorStates", generatorStates},
+    {"setGeneratorStates", setGeneratorStates},
     {"setThreads", setThreads},
     {"threads", threads},
+    {"holdThreads", holdThreads},
+    {"releaseThreads", releaseThreads},
     {"setFlag", setFlag},
+    {"flagIsOn", flagIsOn},
+    {"holdFlag", holdFlag},
+    {"releaseFlag", releaseFlag},
     {"deviceCount", deviceCount},
     {"hasCuda", hasCuda},
     {"version", version},
@@ -89,17 +98,21 @@ constexpr Function kFunctions[] = {
 void loadCuda() { static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL); (void)library; }
 
 napi_value initialize(napi_env env, napi_value exports) {
-  c10::initLogging();  // by TORCH_CPP_LOG_LEVEL
-  loadCuda();
-  installSmallBlockCache();
-  napi_set_instance_data(env, new Environment(), [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); },
-                         nullptr);
-  for (const auto& [name, callback] : kFunctions) {
-    napi_value function;
-    napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
-    napi_set_named_property(env, exports, name, function);
-  }
-  return exports;
+  return guarded(env, [&] {
+    c10::initLogging();  // by TORCH_CPP_LOG_LEVEL
+    loadCuda();
+    installSmallBlockCache();
+    auto own = std::make_unique<Environment>();
+    const auto end = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
+    check(env, napi_set_instance_data(env, own.get(), end, nullptr));
+    own.release();
+    for (const auto& [name, callback] : kFunctions) {
+      napi_value function = nullptr;
+      check(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function));
+      check(env, napi_set_named_property(env, exports, name, function));
+    }
+    return exports;
+  });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "environment.h"
 #include "javascript.h"
+#include "tensors.h"
 #include "types.h"
 
 namespace roc {
@@ -92,7 +93,7 @@ c10::List<T> toList(napi_env env, napi_value value, Convert convert) {
 }
 
 bool isNullish(napi_env env, napi_value value, napi_valuetype* type) {
-  napi_typeof(env, value, type);
+  *type = typeOf(env, value);
   return *type == napi_null || *type == napi_undefined;
 }
 
@@ -124,7 +125,7 @@ c10::IValue toIValue(napi_env env, Environment& state, const Operator::Argument&
     case Kind::Generator:
     case Kind::Unsupported: break;
   }
-  TORCH_CHECK(false, "arguments of type ", argument.type, " cannot be given from JavaScript");
+  throw WrongArgument("arguments of type " + argument.type + " cannot be given from JavaScript");
 }
 
 // One argument with its rules for null and undefined; the message of a failure names it.
@@ -141,18 +142,20 @@ void pushArgument(napi_env env, Environment& state, const Operator::Argument& ar
     if (type == napi_undefined && argument.hasDefault) {
       state.stack.push_back(argument.defaultValue);
     } else {
-      TORCH_CHECK(argument.optional, "expected ", argument.type, " for argument '", argument.name,
-                  "' and received nothing");
+      expect(argument.optional, "expected ", argument.type, " for argument '", argument.name, "' and received nothing");
       state.stack.emplace_back();
     }
     return;
   }
+  const auto wrong = [&](const char* reason) {
+    return WrongArgument(c10::str("argument '", argument.name, "' of type ", argument.type, ": ", reason));
+  };
   try {
     state.stack.push_back(toIValue(env, state, argument, value));
-  } catch (const c10::Error& error) {
-    const std::string reason = error.what_without_backtrace();
-    if (reason.find("TENSOR_DISPOSED") != std::string::npos) throw;
-    TORCH_CHECK(false, "argument '", argument.name, "' of type ", argument.type, ": ", reason);
+  } catch (const WrongArgument& error) {
+    throw wrong(error.what());
+  } catch (const c10::Error& error) {  // of a device's name
+    throw wrong(error.what_without_backtrace());
   }
 }
 
@@ -164,9 +167,9 @@ napi_value toJavaScript(napi_env env, Environment& state, const c10::IValue& val
   if (value.isTensor()) return tensorResult(env, state, value.toTensor());
   if (value.isNone()) return null(env);
   if (value.isBool()) return boolean(env, value.toBool());
-  if (value.isInt()) return number(env, static_cast<double>(value.toInt()));
+  if (value.isInt()) return integer(env, value.toInt());
   if (value.isDouble()) return number(env, value.toDouble());
-  if (value.isScalar()) return number(env, value.toScalar().toDouble());
+  if (value.isScalar()) return scalar(env, value.toScalar());
   if (value.isString()) return text(env, value.toStringRef());
   if (value.isTensorList() || value.isList()) {
     const auto list = value.toList();
@@ -188,17 +191,22 @@ napi_value results(napi_env env, Environment& state, const Operator& op) {
 }
 
 void set(napi_env env, napi_value object, const char* key, napi_value value) {
-  napi_set_named_property(env, object, key, value);
+  check(env, napi_set_named_property(env, object, key, value));
+}
+
+napi_value object(napi_env env) {
+  napi_value result = nullptr;
+  check(env, napi_create_object(env, &result));
+  return result;
 }
 
 napi_value describeArgument(napi_env env, const c10::Argument& argument) {
-  napi_value object;
-  napi_create_object(env, &object);
-  set(env, object, "name", text(env, argument.name()));
-  set(env, object, "type", text(env, argument.real_type()->str()));
-  set(env, object, "keywordOnly", boolean(env, argument.kwarg_only()));
-  set(env, object, "hasDefault", boolean(env, argument.default_value().has_value()));
-  return object;
+  const napi_value described = object(env);
+  set(env, described, "name", text(env, argument.name()));
+  set(env, described, "type", text(env, argument.real_type()->str()));
+  set(env, described, "keywordOnly", boolean(env, argument.kwarg_only()));
+  set(env, described, "hasDefault", boolean(env, argument.default_value().has_value()));
+  return described;
 }
 
 c10::OperatorHandle findOperator(const std::string& name, const std::string& overload) {
@@ -209,19 +217,18 @@ c10::OperatorHandle findOperator(const std::string& name, const std::string& ove
 
 napi_value description(napi_env env, const c10::OperatorHandle& handle) {
   const auto& schema = handle.schema();
-  napi_value object;
-  napi_create_object(env, &object);
-  set(env, object, "name", text(env, schema.name()));
-  set(env, object, "overload", text(env, schema.overload_name()));
-  set(env, object, "schema", text(env, toString(schema)));
-  set(env, object, "returnsSelf", boolean(env, isAliasOfFirst(schema)));
-  set(env, object, "arguments", array(env, schema.arguments().size(), [&](size_t i) {
+  const napi_value described = object(env);
+  set(env, described, "name", text(env, schema.name()));
+  set(env, described, "overload", text(env, schema.overload_name()));
+  set(env, described, "schema", text(env, toString(schema)));
+  set(env, described, "returnsSelf", boolean(env, isAliasOfFirst(schema)));
+  set(env, described, "arguments", array(env, schema.arguments().size(), [&](size_t i) {
         return describeArgument(env, schema.arguments()[i]);
       }));
-  set(env, object, "returns", array(env, schema.returns().size(), [&](size_t i) {
+  set(env, described, "returns", array(env, schema.returns().size(), [&](size_t i) {
         return text(env, schema.returns()[i].real_type()->str());
       }));
-  return object;
+  return described;
 }
 
 }  // namespace
@@ -268,12 +275,15 @@ namespace {
 template <size_t N>
 napi_value call(napi_env env, const Arguments<N>& in) {
   Environment& state = environment(env);
-  int32_t id = -1;
-  napi_get_value_int32(env, in[0], &id);
-  TORCH_CHECK(id >= 0 && static_cast<size_t>(id) < state.operators.size(), "unknown operator id");
+  const double id = toDouble(env, in[0]);
+  if (!(id >= 0 && id < static_cast<double>(state.operators.size())) || std::trunc(id) != id) {
+    throw WrongArgument("unknown operator id");
+  }
   const Operator& op = *state.operators[static_cast<size_t>(id)];
-  TORCH_CHECK(in.count - 1 <= op.arguments.size(), "expected at most ", op.arguments.size(), " arguments and received ",
-              in.count - 1, ": ", op.handle.schema());
+  if (in.count - 1 > op.arguments.size()) {
+    throw WrongArgument(c10::str("expected at most ", op.arguments.size(), " arguments and received ", in.count - 1, ": ",
+                                 op.handle.schema()));
+  }
   // The stack is this environment's; clear it whatever happens, so that no tensor outlives the call in it.
   struct Clear {
     torch::jit::Stack& stack;

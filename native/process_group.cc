@@ -3,7 +3,9 @@
 #ifdef ROC_DISTRIBUTED
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -27,6 +29,9 @@ constexpr auto kPatience = std::chrono::seconds(5);
 // How long one attempt to reach the store may take; between two of them the caller may give up.
 constexpr auto kAttempt = std::chrono::seconds(2);
 constexpr auto kPoll = milliseconds(20);
+// Between two signs of life of rank 0, at most, and their key.
+constexpr auto kSignOfLife = std::chrono::seconds(1);
+constexpr char kAlive[] = "alive";
 // How long processes that have all come may take to connect with each other.
 constexpr auto kMesh = std::chrono::seconds(60);
 
@@ -39,6 +44,42 @@ template <typename Group>
 void abortAll(Group& group, long) {
   group.shutdown();
 }
+
+// Sets a key of the store to another text at intervals while it lives, on a thread of its own: work that blocks all other
+// threads of this process must not look as if it had ended.
+class LifeSigns {
+ public:
+  template <typename Publish>
+  LifeSigns(milliseconds interval, Publish publish)
+      : thread_([this, interval, publish] {
+          for (uint64_t sign = 1; goesOn(interval); ++sign) {
+            try {
+              publish(std::to_string(sign));
+            } catch (...) {  // Whoever keeps the store is gone; the next operation says so.
+              return;
+            }
+          }
+        }) {}
+  ~LifeSigns() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  bool goesOn(milliseconds interval) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return !changed_.wait_for(lock, interval, [this] { return ended_; });
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::thread thread_;  // last: it uses the others
+};
 
 class C10dTransfer : public Transfer {
  public:
@@ -60,6 +101,10 @@ class C10dGroup : public ProcessGroup {
 #ifdef USE_C10D_NCCL
     if (options.nccl) nccl_ = connectNccl(options);
 #endif
+    if (options.rank == 0) {
+      const auto interval = std::max(milliseconds(1), std::min<milliseconds>(kSignOfLife, options.timeout / 5));
+      signs_.emplace(interval, [this](const std::string& sign) { publish(kAlive, sign); });
+    }
   }
 
   ~C10dGroup() override {
@@ -96,11 +141,13 @@ class C10dGroup : public ProcessGroup {
   std::unique_ptr<Transfer> barrier() override { return started(gloo().barrier(within(c10d::BarrierOptions()))); }
 
   void publish(const std::string& key, const std::string& text) override {
+    const std::lock_guard<std::mutex> lock(asking_);
     const Patience patience(*store_);
     put(key, text);
   }
 
   std::optional<std::string> find(const std::string& key) override {
+    const std::lock_guard<std::mutex> lock(asking_);
     const Patience patience(*store_);
     if (!store_->check({key})) return std::nullopt;
     const auto bytes = store_->get(key);
@@ -109,6 +156,7 @@ class C10dGroup : public ProcessGroup {
 
   // c10d warns about a group of NCCL's that is not ended by one of these two.
   void disconnect() override {
+    signs_.reset();
 #ifdef USE_C10D_NCCL
     if (nccl_) abortAll(*nccl_, 0);
     nccl_.reset();
@@ -117,6 +165,7 @@ class C10dGroup : public ProcessGroup {
   }
 
   void shutdown() override {
+    signs_.reset();
 #ifdef USE_C10D_NCCL
     if (nccl_) nccl_->shutdown();
     nccl_.reset();
@@ -232,7 +281,9 @@ class C10dGroup : public ProcessGroup {
   int size_;
   milliseconds timeout_;
   intrusive_ptr<c10d::Store> store_;
+  std::mutex asking_;  // one question to the store at a time
   intrusive_ptr<c10d::Backend> gloo_;
+  std::optional<LifeSigns> signs_;
 #ifdef USE_C10D_NCCL
   intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
 #endif

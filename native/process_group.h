@@ -37,7 +37,8 @@ class ProcessGroup {
   virtual std::unique_ptr<Transfer> reduceScatter(at::Tensor tensor, at::Tensor into) = 0;
   virtual std::unique_ptr<Transfer> barrier() = 0;
 
-  // Texts by key that every process sees, as long as the one that keeps them lives. `find` does not wait for a key.
+  // Texts by key that every process sees, as long as the one that keeps them lives. `find` does not wait for a key. That of
+  // "alive" changes every second, or five times in a time-out, while rank 0 lives.
   virtual void publish(const std::string& key, const std::string& text) = 0;
   virtual std::optional<std::string> find(const std::string& key) = 0;
   // Ends the connections after a failure, but for that to the texts.

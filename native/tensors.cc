@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -18,33 +19,52 @@
 namespace roc {
 namespace {
 
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t count = 1;
+// Bytes of a contiguous tensor.
+int64_t bytesOf(const std::vector<int64_t>& shape, c10::ScalarType dtype) {
+  auto bytes = static_cast<int64_t>(c10::elementSize(dtype));
   for (int64_t size : shape) {
-    TORCH_CHECK(size >= 0 && !__builtin_mul_overflow(count, size, &count), "shape [", c10::IntArrayRef(shape),
-                "] is negative or too large");
+    expect(size >= 0 && !__builtin_mul_overflow(bytes, size, &bytes), "shape [", c10::IntArrayRef(shape),
+           "] is negative or too large");
   }
-  return count;
+  return bytes;
+}
+
+// A byte of a bool is 0 or 1: kernels may take others for both.
+void checkBools(const Bytes& bytes) {
+  for (size_t i = 0; i < bytes.length; ++i) {
+    expect(bytes.data[i] <= 1, "element ", i, " is ", static_cast<int>(bytes.data[i]), "; a bool is 0 or 1");
+  }
 }
 
 std::shared_ptr<Mapping> mappingOf(napi_env env, napi_value id) {
   const auto& mappings = environment(env).mappings;
-  const int64_t index = toInt(env, id);
-  TORCH_CHECK(index >= 0 && static_cast<size_t>(index) < mappings.size() && mappings[static_cast<size_t>(index)],
-              "the mapped file was closed");
-  return mappings[static_cast<size_t>(index)];
+  const auto index = toInt<size_t>(env, id, "the mapping", 0, static_cast<int64_t>(mappings.size()) - 1);
+  expect(mappings[index] != nullptr, "the mapped file was closed");
+  return mappings[index];
 }
 
 // The part of a mapping, checked against its length.
 uint8_t* within(const Mapping& mapping, int64_t offset, int64_t length) {
   int64_t end = 0;
-  TORCH_CHECK(offset >= 0 && length >= 0 && !__builtin_add_overflow(offset, length, &end) &&
-                  static_cast<size_t>(end) <= mapping.length,
-              "bytes ", offset, " to ", end, " lie outside the mapped file of ", mapping.length, " bytes");
+  expect(offset >= 0 && length >= 0 && !__builtin_add_overflow(offset, length, &end) &&
+             static_cast<size_t>(end) <= mapping.length,
+         "bytes ", offset, " to ", end, " lie outside the mapped file of ", mapping.length, " bytes");
   return static_cast<uint8_t*>(mapping.data) + offset;
 }
 
+// What the system says of a file that it does not open or map.
+Fault unreadable(const char* doing, const std::string& path, int reason) {
+  const char* code = reason == ENOENT || reason == ENOTDIR ? "FILE_NOT_FOUND"
+                     : reason == ENOMEM                    ? "OUT_OF_MEMORY"
+                                                           : "FILE_UNREADABLE";
+  return Fault(code, doing + path + ": " + std::strerror(reason));
+}
+
 }  // namespace
+
+napi_value scalar(napi_env env, const c10::Scalar& value) {
+  return value.isIntegral(false) ? integer(env, value.toLong()) : number(env, value.toDouble());
+}
 
 // fromBytes(bytes, dtype, shape) -> handle; one copy
 napi_value fromBytes(napi_env env, napi_callback_info info) {
@@ -53,9 +73,10 @@ napi_value fromBytes(napi_env env, napi_callback_info info) {
     const Bytes bytes = toBytes(env, in[0]);
     const auto dtype = dtypeOf(toString(env, in[1]));
     const auto shape = toInts(env, in[2]);
-    const auto expected = static_cast<size_t>(product(shape)) * c10::elementSize(dtype);
-    TORCH_CHECK(bytes.length == expected, "shape [", c10::IntArrayRef(shape), "] of ", nameOf(dtype), " needs ", expected,
-                " bytes and received ", bytes.length);
+    const auto expected = static_cast<size_t>(bytesOf(shape, dtype));
+    expect(bytes.length == expected, "shape [", c10::IntArrayRef(shape), "] of ", nameOf(dtype), " needs ", expected,
+           " bytes and received ", bytes.length);
+    if (dtype == c10::ScalarType::Bool) checkBools(bytes);
     at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
     if (expected > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.data, expected);
     return number(env, environment(env).tensors.add(std::move(tensor)));
@@ -68,7 +89,7 @@ napi_value readBytes(napi_env env, napi_callback_info info) {
     Arguments<2> in(env, info);
     const Bytes bytes = toBytes(env, in[1]);
     const at::Tensor tensor = tensorOf(env, in[0]).detach().cpu().contiguous();
-    TORCH_CHECK(bytes.length == tensor.nbytes(), "the tensor has ", tensor.nbytes(), " bytes, the array ", bytes.length);
+    expect(bytes.length == tensor.nbytes(), "the tensor has ", tensor.nbytes(), " bytes, the array ", bytes.length);
     if (bytes.length > 0) std::memcpy(bytes.data, tensor.const_data_ptr(), bytes.length);
     return undefined(env);
   });
@@ -77,7 +98,7 @@ napi_value readBytes(napi_env env, napi_callback_info info) {
 napi_value itemOf(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
-    return number(env, tensorOf(env, in[0]).item().toDouble());
+    return scalar(env, tensorOf(env, in[0]).item());
   });
 }
 
@@ -107,6 +128,17 @@ napi_value bytesOf(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
     return number(env, static_cast<double>(tensorOf(env, in[0]).nbytes()));
+  });
+}
+
+// heldBytes(handle) -> memory that it keeps: an expanded one shows the same bytes many times, one on "meta" has none
+napi_value heldBytes(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<1> in(env, info);
+    const at::Tensor& tensor = tensorOf(env, in[0]);
+    if (tensor.is_meta()) return number(env, 0);
+    const size_t bytes = tensor.has_storage() ? std::min(tensor.nbytes(), tensor.storage().nbytes()) : tensor.nbytes();
+    return number(env, static_cast<double>(bytes));
   });
 }
 
@@ -143,7 +175,7 @@ napi_value beginScope(napi_env env, napi_callback_info) {
 napi_value endScope(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<2> in(env, info);
-    environment(env).tensors.endScope(static_cast<uint32_t>(toInt(env, in[0])), toDoubles(env, in[1]));
+    environment(env).tensors.endScope(toInt<uint32_t>(env, in[0], "the depth", 0), toDoubles(env, in[1]));
     return undefined(env);
   });
 }
@@ -157,7 +189,7 @@ napi_value adjustMemory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
     int64_t total = 0;
-    napi_adjust_external_memory(env, toInt(env, in[0]), &total);
+    check(env, napi_adjust_external_memory(env, toInt(env, in[0]), &total));
     return number(env, static_cast<double>(total));
   });
 }
@@ -167,8 +199,9 @@ napi_value openMapping(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
     const std::string path = toString(env, in[0]);
+    expect(path.find('\0') == std::string::npos, "a path has no character of code 0");
     const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    TORCH_CHECK(file >= 0, "cannot open ", path, ": ", std::strerror(errno));
+    if (file < 0) throw unreadable("cannot open ", path, errno);
     struct stat status{};
     const int found = fstat(file, &status);
     auto mapping = std::make_shared<Mapping>();
@@ -179,9 +212,9 @@ napi_value openMapping(napi_env env, napi_callback_info info) {
     }
     const int reason = errno;
     close(file);
-    TORCH_CHECK(found == 0 && S_ISREG(status.st_mode), path, " is not a regular file");
-    TORCH_CHECK(status.st_size > 0, path, " is empty");
-    TORCH_CHECK(data != MAP_FAILED, "cannot map ", path, ": ", std::strerror(reason));
+    if (found != 0 || !S_ISREG(status.st_mode)) throw Fault("FILE_UNREADABLE", path + " is not a regular file");
+    if (status.st_size == 0) throw Fault("FILE_EMPTY", path + " is empty");
+    if (data == MAP_FAILED) throw unreadable("cannot map ", path, reason);
     mapping->data = data;
     mapping->length = static_cast<size_t>(status.st_size);
     auto& mappings = environment(env).mappings;
@@ -199,9 +232,7 @@ napi_value mappedTensor(napi_env env, napi_callback_info info) {
     const int64_t offset = toInt(env, in[1]);
     const auto dtype = dtypeOf(toString(env, in[2]));
     const auto shape = toInts(env, in[3]);
-    int64_t length = 0;
-    TORCH_CHECK(!__builtin_mul_overflow(product(shape), static_cast<int64_t>(c10::elementSize(dtype)), &length),
-                "the tensor is too large");
+    const int64_t length = bytesOf(shape, dtype);
     uint8_t* data = within(*mapping, offset, length);
     const auto options = at::TensorOptions().dtype(dtype);
     at::Tensor tensor;
@@ -232,8 +263,7 @@ napi_value closeMapping(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
     auto& mappings = environment(env).mappings;
-    const auto index = static_cast<size_t>(toInt(env, in[0]));
-    if (index < mappings.size()) mappings[index].reset();
+    mappings[toInt<size_t>(env, in[0], "the mapping", 0, static_cast<int64_t>(mappings.size()) - 1)].reset();
     return undefined(env);
   });
 }

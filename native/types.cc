@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <c10/util/Exception.h>
+#include "errors.h"
 
 namespace roc {
 namespace {
@@ -11,7 +11,9 @@ constexpr std::pair<const char*, c10::ScalarType> kDtypes[] = {
     {"float32", c10::ScalarType::Float},  {"float64", c10::ScalarType::Double}, {"bfloat16", c10::ScalarType::BFloat16},
     {"float16", c10::ScalarType::Half},   {"int64", c10::ScalarType::Long},     {"int32", c10::ScalarType::Int},
     {"int16", c10::ScalarType::Short},    {"int8", c10::ScalarType::Char},      {"uint8", c10::ScalarType::Byte},
-    {"bool", c10::ScalarType::Bool},
+    {"bool", c10::ScalarType::Bool},        {"uint16", c10::ScalarType::UInt16},    {"uint32", c10::ScalarType::UInt32},
+    {"uint64", c10::ScalarType::UInt64},    {"complex64", c10::ScalarType::ComplexFloat},
+    {"complex128", c10::ScalarType::ComplexDouble},
 };
 
 }  // namespace
@@ -20,7 +22,7 @@ c10::ScalarType dtypeOf(const std::string& name) {
   for (const auto& [known, dtype] : kDtypes) {
     if (name == known) return dtype;
   }
-  TORCH_CHECK(false, "unknown dtype '", name, "'");
+  throw WrongArgument("unknown dtype '" + name + "'");
 }
 
 std::string nameOf(c10::ScalarType dtype) {
@@ -31,7 +33,7 @@ std::string nameOf(c10::ScalarType dtype) {
 }
 
 c10::Layout layoutOf(const std::string& name) {
-  TORCH_CHECK(name == "strided", "unknown layout '", name, "'");
+  expect(name == "strided", "unknown layout '", name, "'");
   return c10::Layout::Strided;
 }
 
@@ -39,7 +41,7 @@ c10::MemoryFormat memoryFormatOf(const std::string& name) {
   if (name == "contiguous") return c10::MemoryFormat::Contiguous;
   if (name == "preserve") return c10::MemoryFormat::Preserve;
   if (name == "channels_last") return c10::MemoryFormat::ChannelsLast;
-  TORCH_CHECK(false, "unknown memory format '", name, "'");
+  throw WrongArgument("unknown memory format '" + name + "'");
 }
 
 }  // namespace roc

@@ -1,7 +1,7 @@
 /** Adapters on a model's linear maps: which maps get one, and what becomes of them when the weights are written. */
 import { RocError } from "../errors.js";
 import { freshAdapter, type Linear, linearOf, type LoraAdapter, type LoraShape } from "../nn/index.js";
-import { keep, manualSeed, noGrad, scope, type Tensor } from "../torch/index.js";
+import { keep, noGrad, RandomStream, scope, type Tensor } from "../torch/index.js";
 import type { Mllm } from "./types.js";
 
 /** How a model is adapted; the words and defaults of Python peft's `LoraConfig`. */
@@ -44,12 +44,13 @@ export function memoryName(model: Mllm, module: string): string {
 export function attachLora(model: Mllm, options: LoraOptions, seed: number): LoraAdapters {
   const shape = loraShape(options);
   const chosen = chooseMaps(model, options.targets);
-  manualSeed(seed);
   const { device } = model;
-  const adapters = [...chosen].map(([name, map], index) => {
-    const [outputs = 0, inputs = 0] = map.weight.shape;
-    return [name, map, freshAdapter([outputs, inputs], shape, { device, index })] as const;
-  });
+  const adapters = new RandomStream(seed).run(() =>
+    [...chosen].map(([name, map], index) => {
+      const [outputs = 0, inputs = 0] = map.weight.shape;
+      return [name, map, freshAdapter([outputs, inputs], shape, { device, index })] as const;
+    }),
+  );
   return new LoraAdapters(options, adapters);
 }
 

@@ -2,7 +2,8 @@
  * Low-rank adapters (LoRA, arXiv 2106.09685): `W x + scaling * B A dropout(x)` with `W` left as it is. Same numbers as
  * Python peft's `lora.Linear`.
  */
-import { aten, keep, manualSeed, noGrad, rand, scope, zeros, type Device, type Tensor } from "../torch/index.js";
+import { aten, keep, manualSeed, noGrad, rand, RandomStream, scope, zeros } from "../torch/index.js";
+import type { Device, Tensor } from "../torch/index.js";
 
 const linear = aten("linear");
 const dropout = aten("dropout");
@@ -23,13 +24,13 @@ let dropoutSeed: number | null = null;
  * Runs `body` with the adapters' dropout switched on.
  *
  * An adapter's mask follows from `seed` and its `index` alone: a resumed run draws the masks of the uninterrupted one, and
- * a forward that is run again for its gradients those of the first time. Seeds libtorch's generators.
+ * a forward that is run again for its gradients those of the first time.
  */
 export function withDropout<T>(seed: number, body: () => T): T {
   const before = dropoutSeed;
   dropoutSeed = seed;
   try {
-    return body();
+    return new RandomStream(seed).run(body);
   } finally {
     dropoutSeed = before;
   }

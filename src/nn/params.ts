@@ -5,7 +5,7 @@
  * generator, a Map) is decided by the source that the root was made with.
  */
 import { RocError } from "../errors.js";
-import { fromTypedArray, full, keep, manualSeed, noGrad, randn, scope } from "../torch/index.js";
+import { fromTypedArray, full, keep, noGrad, RandomStream, randn, scope } from "../torch/index.js";
 import type { Device, DType, Tensor } from "../torch/index.js";
 
 /** How a parameter starts where it is not read: constants, a normal distribution around 0, or a table of its values. */
@@ -62,23 +62,23 @@ export function fanIn(inputs: number): { readonly std: number } {
 /**
  * Fresh parameters.
  *
- * The same seed gives the same model: libtorch's generators are seeded at the first parameter, and the model's
- * constructor draws them in its own order.
+ * The same seed gives the same model: the model's constructor draws its parameters in its own order.
  */
 export function randomSource(options: { seed: number; dtype?: DType; device?: Device }): ParamSource {
   const { seed, dtype = "float32", device = "cpu" } = options;
-  let seeded = false;
+  const random = new RandomStream(seed);
   const draw = (shape: readonly number[], init: Init): Tensor => {
     if (init === "zeros") return full(shape, 0, { dtype, device });
     if (init === "ones") return full(shape, 1, { dtype, device });
     if ("table" in init) return fromTypedArray(init.table(), shape, { dtype, device });
     // Drawn in float32 on the CPU, so that dtype and device do not change the numbers.
-    return randn(shape).mul_(init.std).to({ dtype, device });
+    return random
+      .run(() => randn(shape))
+      .mul_(init.std)
+      .to({ dtype, device });
   };
   return {
     take(_name, shape, init) {
-      if (!seeded) manualSeed(seed);
-      seeded = true;
       return keep(noGrad(() => scope(() => draw(shape, init))));
     },
   };

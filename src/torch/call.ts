@@ -4,7 +4,8 @@
  *
  * Knows a tensor only as an object with a handle; the class with the methods is tensor.ts.
  */
-import { RocError, messageOf } from "../errors.js";
+import { inspect } from "node:util";
+import { ERROR_CODES, RocError, messageOf, type ErrorCode } from "../errors.js";
 import { native, type Handle, type OperatorDescription } from "./native.js";
 
 /** What call.ts needs to know of a tensor. */
@@ -23,10 +24,31 @@ export function setWrap(wrap: Wrap): void {
 /** An operator without types; `aten()` gives it those of its schema. */
 export type UntypedOperator = (...values: unknown[]) => unknown;
 
-function encode(value: unknown): unknown {
-  if (value instanceof TensorHandle) return value.handle;
-  if (Array.isArray(value) && value.some((element) => element instanceof TensorHandle)) return value.map(encode);
+/** An argument of an operator, as far as its values are told apart here. */
+interface Place {
+  readonly name: string;
+  readonly type: string;
+  readonly takesTensors: boolean;
+}
+
+/** Tensors as handles. A number in a tensor's place would be taken for a handle, and a handle for a number. */
+function encode(value: unknown, place: Place | undefined): unknown {
+  if (value instanceof TensorHandle) {
+    if (place?.takesTensors === false) throw wrongKind(value, place);
+    return value.handle;
+  }
+  if (typeof value === "object" && Array.isArray(value)) return encodeList(value, place);
+  if (typeof value === "number" && place?.takesTensors === true) throw wrongKind(value, place);
   return value;
+}
+
+function encodeList(values: readonly unknown[], place: Place | undefined): unknown {
+  const found = values.some((element) => element instanceof TensorHandle);
+  return found || place?.takesTensors === true ? values.map((element) => encode(element, place)) : values;
+}
+
+function wrongKind(value: unknown, { name, type }: Place): RocError {
+  return new RocError("USAGE", `argument '${name}' of type ${type}: received ${describe(value)}`);
 }
 
 function describe(value: unknown): string {
@@ -35,7 +57,9 @@ function describe(value: unknown): string {
     return `${native.dtypeOf(value.handle)}[${native.shapeOf(value.handle).join(", ")}]`;
   }
   if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  return typeof value === "object" && value !== null
+    ? inspect(value, { depth: 1, breakLength: Infinity })
+    : String(value);
 }
 
 /**
@@ -71,12 +95,14 @@ export function torchError(error: unknown, operation: string, values: readonly u
   const message = messageOf(error);
   const ended = deviceLost(message, operation, error);
   if (ended !== undefined) return ended;
-  const code = (error as { code?: unknown }).code;
   const where = values.length > 0 ? `${operation}(${values.map(describe).join(", ")})` : operation;
-  if (message.includes("TENSOR_DISPOSED")) {
-    return new RocError("TENSOR_DISPOSED", `${where}: ${message.replace("TENSOR_DISPOSED: ", "")}`);
-  }
-  return new RocError(code === "OUT_OF_MEMORY" ? "OUT_OF_MEMORY" : "TORCH", `${where}: ${message}`, { cause: error });
+  return new RocError(codeOf(error), `${where}: ${message}`, { cause: error });
+}
+
+/** The addon gives its errors codes of ours (native/errors.h). */
+function codeOf(error: unknown): ErrorCode {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === "string" && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "TORCH";
 }
 
 /** Runs `body`, with the addon's errors turned into ours. */
@@ -129,15 +155,21 @@ function resolve(name: string): UntypedOperator {
   const description = guarded(name, [], () => native.describeOperator(base, overload));
   const id = native.resolveOperator(base, overload);
   const positional = description.arguments.filter((argument) => !argument.keywordOnly).length;
+  const places = description.arguments.map(({ name: argument, type }): Place => {
+    return { name: argument, type, takesTensors: type.startsWith("Tensor") };
+  });
+  const [first, second, third] = places;
   const single = !description.returnsSelf && description.returns.length === 1 && description.returns[0] === "Tensor";
   const wrap = resultWrapper(description);
 
+  const failure = (error: unknown, values: readonly unknown[]): RocError =>
+    error instanceof RocError ? new RocError(error.code, `${name}: ${error.message}`) : torchError(error, name, values);
   const general = (values: readonly unknown[]): unknown => {
     try {
-      return wrap(native.callOperator(id, ...spreadKeywords(description, values).map(encode)), values);
+      const encoded = spreadKeywords(description, values).map((value, i) => encode(value, places[i]));
+      return wrap(native.callOperator(id, ...encoded), values);
     } catch (error) {
-      if (error instanceof RocError) throw new RocError(error.code, `${name}: ${error.message}`);
-      throw torchError(error, name, values);
+      throw failure(error, values);
     }
   };
   if (!single) return (...values) => general(values);
@@ -148,13 +180,13 @@ function resolve(name: string): UntypedOperator {
     if (count > 3 || count > positional) return general(Array.from(arguments));
     try {
       let handle: unknown;
-      if (count === 2) handle = native.callOperator(id, encode(a), encode(b));
-      else if (count === 1) handle = native.callOperator(id, encode(a));
-      else if (count === 3) handle = native.callOperator(id, encode(a), encode(b), encode(c));
+      if (count === 2) handle = native.callOperator(id, encode(a, first), encode(b, second));
+      else if (count === 1) handle = native.callOperator(id, encode(a, first));
+      else if (count === 3) handle = native.callOperator(id, encode(a, first), encode(b, second), encode(c, third));
       else return general([]);
       return handle === null ? null : wrapHandle(handle as Handle);
     } catch (error) {
-      throw torchError(error, name, [a, b, c].slice(0, count));
+      throw failure(error, [a, b, c].slice(0, count));
     }
   };
 }
@@ -165,7 +197,7 @@ const resolved = new Map<string, UntypedOperator>();
  * Any operator that libtorch knows, by its full name with namespace: `operator("aten::add.Tensor")`.
  *
  * Positional arguments in schema order, keyword-only ones in a last options object. Numbers for `Scalar` arguments are
- * int64 where they have an integer's value, else double.
+ * int64 where they are integers up to 2^53 - 1, else double; a BigInt is an int64.
  * @throws RocError TORCH where libtorch has no such operator
  */
 export function operator(name: string): UntypedOperator {

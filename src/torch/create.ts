@@ -2,7 +2,7 @@
 import { RocError } from "../errors.js";
 import { aten } from "./aten.js";
 import { guarded } from "./call.js";
-import { dtypeOfArray, type Device, type DType, type TypedArray } from "./dtype.js";
+import { dtypeOfArray, INTEGERS, type Device, type DType, type TypedArray } from "./dtype.js";
 import { scope } from "./lifetime.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
@@ -27,13 +27,14 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
  * A tensor with the elements of a typed array, row by row; they are copied once.
  *
  * @param shape its product is the array's length
- * @param options `dtype`: needed for a Uint16Array (bfloat16 or float16 bits); "bool" may be given for a Uint8Array
- * @throws RocError TORCH where shape and length disagree
+ * @param options `dtype`: needed for a Uint16Array (bfloat16 or float16 bits); "bool" may be given for a Uint8Array of 0
+ *   and 1
+ * @throws RocError USAGE where shape and length disagree, or the array is of another kind
  */
 export function fromTypedArray(array: TypedArray, shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const held = dtypeOfArray(array) ?? options.dtype;
+  const held = dtypeOfArray(array) ?? (array instanceof Uint16Array ? halfOf(options.dtype) : undefined);
   if (held === undefined) {
-    throw new RocError("USAGE", "fromTypedArray: a Uint16Array needs options.dtype, bfloat16 or float16");
+    throw new RocError("USAGE", `fromTypedArray: a ${kindOf(array)} holds the elements of no dtype; ${ARRAYS}`);
   }
   const raw = held === "uint8" && options.dtype === "bool" ? "bool" : held;
   const { dtype = raw, device = "cpu" } = options;
@@ -42,24 +43,57 @@ export function fromTypedArray(array: TypedArray, shape: readonly number[], opti
   return finish(dtype === raw && device === "cpu" ? read() : scope(() => read().to({ dtype, device })), options);
 }
 
-/** A number, or numbers nested in arrays of equal lengths. */
-export type Nested = number | boolean | readonly Nested[];
+const ARRAYS =
+  "give a Float32Array, Float64Array, BigInt64Array, Int32Array, Int16Array, Int8Array or Uint8Array, or a Uint16Array with " +
+  "options.dtype bfloat16 or float16";
 
-function shapeOfNested(value: Nested): number[] {
-  if (typeof value !== "object") return [];
-  const [first] = value;
-  return first === undefined ? [0] : [value.length, ...shapeOfNested(first)];
+function halfOf(dtype: DType | undefined): DType | undefined {
+  return dtype === "bfloat16" || dtype === "float16" ? dtype : undefined;
 }
 
-/** A small constant: `tensor([[1, 2], [3, 4]], { dtype: "int64" })`. */
+function kindOf(value: unknown): string {
+  return typeof value === "object" && value !== null ? value.constructor.name : typeof value;
+}
+
+/** A number, or numbers nested in arrays of equal lengths. Beyond 2^53 - 1 only a BigInt is an exact integer. */
+export type Nested = number | bigint | boolean | readonly Nested[];
+
+/** @throws RocError USAGE for arrays of different lengths */
+function shapeOfNested(value: Nested): number[] {
+  if (typeof value !== "object") return [];
+  const [first, ...others] = value.map(shapeOfNested);
+  if (first === undefined) return [0];
+  const odd = others.find((shape) => shape.join() !== first.join());
+  if (odd !== undefined) {
+    throw new RocError("USAGE", `tensor: parts of shapes [${first.join(", ")}] and [${odd.join(", ")}] make no tensor`);
+  }
+  return [value.length, ...first];
+}
+
+/** @throws RocError USAGE for a number that an integer dtype cannot hold */
+function checkWhole(value: number | bigint | boolean, dtype: DType): void {
+  const range = INTEGERS[dtype];
+  if (range === undefined || typeof value === "boolean") return;
+  const isExact = typeof value === "bigint" || Number.isSafeInteger(value);
+  if (isExact && value >= range[0] && value <= range[1]) return;
+  const remedy = Number.isInteger(value) && dtype === "int64" ? "; beyond 2^53 - 1 give a BigInt" : "";
+  const numbers = `whole numbers from ${range[0]} to ${range[1]}${remedy}`;
+  throw new RocError("USAGE", `${value} cannot be an element of ${dtype}, which holds ${numbers}`);
+}
+
+/**
+ * A small constant: `tensor([[1, 2], [3, 4]], { dtype: "int64" })`.
+ * @throws RocError USAGE for arrays of different lengths, and for numbers that an integer dtype cannot hold
+ */
 export function tensor(value: Nested, options: TensorOptions = {}): Tensor {
-  const flat = (typeof value === "object" ? (value.flat(Infinity as 1) as (number | boolean)[]) : [value]).map(Number);
+  const flat = typeof value === "object" ? (value.flat(Infinity as 1) as (number | bigint | boolean)[]) : [value];
   const { dtype = "float32", device = "cpu" } = options;
   const shape = shapeOfNested(value);
+  for (const element of flat) checkWhole(element, dtype);
   if (dtype === "int64") {
     return fromTypedArray(BigInt64Array.from(flat.map(BigInt)), shape, options);
   }
-  return fromTypedArray(Float64Array.from(flat), shape, { ...options, dtype, device });
+  return fromTypedArray(Float64Array.from(flat.map(Number)), shape, { ...options, dtype, device });
 }
 
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
@@ -71,7 +105,9 @@ export function zeros(shape: readonly number[], options: TensorOptions = {}): Te
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
   return finish(aten("ones")(shape, factory(options)), options);
 }
+/** @throws RocError USAGE for a number that an integer dtype cannot hold */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  checkWhole(value, options.dtype ?? "float32");
   return finish(aten("full")(shape, value, factory(options)), options);
 }
 /** `start, start + 1, ...` below `end`; int64 by default. */

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { deserialize, serialize } from "node:v8";
 import { RocError, messageOf } from "../errors.js";
 import { fromTypedArray, zeros } from "./create.js";
-import { guarded } from "./call.js";
+import { guarded, torchError } from "./call.js";
 import { native } from "./native.js";
 import { PeerWatch } from "./peer-watch.js";
 import { Tensor } from "./tensor.js";
@@ -18,8 +18,6 @@ import { Tensor } from "./tensor.js";
 const BUCKET_BYTES = 25 * 2 ** 20;
 /** As PyTorch's for Gloo, in milliseconds. */
 const TIMEOUT = 30 * 60 * 1000;
-/** Milliseconds between two signs of life of rank 0 while the others wait for its work. */
-const SIGN_OF_LIFE = 1000;
 /** Milliseconds between two looks at it, at first and later. */
 const FIRST_LOOK = 1;
 const LATER_LOOK = 200;
@@ -112,7 +110,7 @@ export async function initProcessGroup(options: GroupOptions = {}): Promise<Proc
   const place = rankEnvironment(env);
   if (place === undefined) throw missing("RANK", "set by the launcher");
   const nccl = usesNccl(options.backend);
-  const timeout = options.timeout ?? timeoutOf(env);
+  const timeout = checkTimeout(options.timeout ?? timeoutOf(env));
   const { host, port, rank, worldSize, serves, attempt } = place;
   using watch = new PeerWatch(env, () => native.giveUpGroup());
   try {
@@ -146,6 +144,12 @@ function usesNccl(backend: Backend | undefined): boolean {
 function timeoutOf(env: NodeJS.ProcessEnv): number {
   const given = env["ROC_DISTRIBUTED_TIMEOUT"];
   return given === undefined ? TIMEOUT : wholeOf(env, "ROC_DISTRIBUTED_TIMEOUT", 1, 2 ** 21) * 1000;
+}
+
+/** @throws RocError USAGE */
+function checkTimeout(milliseconds: number): number {
+  if (Number.isInteger(milliseconds) && milliseconds >= 1 && milliseconds < 2 ** 31) return milliseconds;
+  throw new RocError("USAGE", `timeout is ${milliseconds}; give whole milliseconds from 1 to ${2 ** 31 - 1}.`);
 }
 
 function firstLine(error: unknown): string {
@@ -223,8 +227,8 @@ export class ProcessGroup {
   }
 
   /**
-   * What rank 0 has worked out, for all of them; the others wait for it, with a free event loop. The work may take longer
-   * than the time-out as long as it leaves rank 0's event loop free from time to time.
+   * What rank 0 has worked out, for all of them; the others wait for it outside of any operation, with a free event loop, as
+   * long as rank 0 lives: its work, and what it does before, may take longer than the time-out.
    *
    * @param work called by rank 0 alone; its result is anything that a structured clone can hold
    */
@@ -234,47 +238,33 @@ export class ProcessGroup {
       await this.#workOfFirst(number);
       return this.shareFromFirst<T>(undefined as T);
     }
-    const value = await this.#showingLife(number, work);
+    const value = await work();
     this.attempt("rank 0's work", () => {
-      native.groupPublish("first", `${number} done`);
+      native.groupPublish("first", String(number));
     });
     return this.shareFromFirst(value);
-  }
-
-  async #showingLife<T>(number: number, work: () => T | Promise<T>): Promise<T> {
-    let signs = 0;
-    const timer = setInterval(() => {
-      try {
-        native.groupPublish("first", `${number} ${++signs}`);
-      } catch {
-        // Whoever keeps the store is gone; the next operation says so.
-        clearInterval(timer);
-      }
-    }, SIGN_OF_LIFE);
-    try {
-      return await work();
-    } finally {
-      clearInterval(timer);
-    }
   }
 
   /** Returns once rank 0 has done its work; fails with it, or the time-out after its last sign of life. */
   async #workOfFirst(number: number): Promise<void> {
     const operation = "waiting for rank 0";
+    const look = (key: string): string | null => this.attempt(operation, () => native.groupFind(key));
     let seen: string | null = null;
     let deadline = performance.now() + this.timeout;
-    for (let pause = FIRST_LOOK; ; pause = Math.min(2 * pause, LATER_LOOK)) {
-      const said = this.attempt(operation, () => native.groupFind("first"));
-      const [at, state] = said?.split(" ") ?? [];
-      if (Number(at) > number || (Number(at) === number && state === "done")) return;
+    for (let pause = FIRST_LOOK; Number(look("first")) < number; pause = Math.min(2 * pause, this.#laterLook)) {
+      const sign = look("alive");
+      if (sign !== seen) deadline = performance.now() + this.timeout;
+      seen = sign;
       this.attempt(operation, () => {
         if (native.groupFind("failure") !== null) throw new Error("another process has failed");
         if (performance.now() > deadline) throw new Error(`Timed out after ${this.timeout / 1000} s`);
       });
-      if (said !== seen) deadline = performance.now() + this.timeout;
-      seen = said;
       await sleep(pause);
     }
+  }
+
+  get #laterLook(): number {
+    return Math.min(LATER_LOOK, this.timeout / 5);
   }
 
   /** Rank 0's value; see {@link fromFirst}, which does not block. */
@@ -356,6 +346,9 @@ export class ProcessGroup {
   }
 
   #failed(operation: string, cause: unknown): RocError {
+    const { code } = cause as { code?: unknown };
+    // The caller's fault, before anything was sent.
+    if (code === "USAGE" || code === "TENSOR_DISPOSED") return torchError(cause, operation);
     this.#broken = true;
     const reason = this.#reason() ?? `Another process has ended or does not answer. ${REMEDY}`;
     const where = `Rank ${this.rank} of ${this.worldSize}: ${operation} failed`;
@@ -411,7 +404,9 @@ export class GradientBuckets {
 
   /** The next backward is the last one of this step: what it leaves is sent. */
   arm(): void {
-    native.armGradients();
+    guarded("GradientBuckets.arm", [], () => {
+      native.armGradients();
+    });
   }
 
   /**

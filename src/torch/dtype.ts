@@ -30,6 +30,15 @@ export const DTYPES: Readonly<Record<DType, ElementType>> = {
   bool: { bytes: 1, allocate: (count) => new Uint8Array(count) },
 };
 
+/** The least and the largest number of every integer dtype. */
+export const INTEGERS: Readonly<Partial<Record<DType, readonly [least: bigint, most: bigint]>>> = {
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  int16: [-(2n ** 15n), 2n ** 15n - 1n],
+  int8: [-128n, 127n],
+  uint8: [0n, 255n],
+};
+
 /** The dtype whose elements a typed array holds; a Uint16Array says nothing (bfloat16 or float16). */
 export function dtypeOfArray(array: TypedArray): DType | undefined {
   if (array instanceof Float32Array) return "float32";

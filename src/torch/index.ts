@@ -33,8 +33,11 @@ export {
   checkDevice,
   cudaIsAvailable,
   enableGrad,
+  flagIsOn,
   getNumThreads,
   gradients,
+  holdFlag,
+  holdThreads,
   inferenceMode,
   manualSeed,
   noGrad,
@@ -45,6 +48,7 @@ export {
   whileNumThreads,
   withThreads,
 } from "./modes.js";
+export { RandomStream } from "./random-stream.js";
 export { MappedFile, mapFile } from "./mapped-file.js";
 export {
   availableBackends,

@@ -3,9 +3,9 @@
  *
  * Scopes are synchronous, so the one stack of open scopes in this thread is never seen by two tasks at once.
  */
-import { RocError } from "../errors.js";
 import { TensorHandle, guarded } from "./call.js";
 import { native, type Handle } from "./native.js";
+import { ended } from "./synchronous.js";
 
 let openScopes = 0;
 
@@ -23,7 +23,7 @@ const watched = new WeakMap<TensorHandle, number>();
 /** Frees a tensor that no scope owns when its object is collected, and tells the collector of its bytes. */
 export function watch(tensor: TensorHandle, handle: Handle): void {
   if (watched.has(tensor)) return;
-  const bytes = native.bytesOf(handle);
+  const bytes = native.heldBytes(handle);
   native.adjustMemory(bytes);
   watched.set(tensor, bytes);
   backstop.register(tensor, { handle, bytes }, tensor);
@@ -78,14 +78,10 @@ export function scope<T>(body: () => T): T {
   openScopes = depth;
   let result: T;
   try {
-    result = body();
+    result = ended("scope()", body());
   } catch (error) {
     close(depth, []);
     throw error;
-  }
-  if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
-    close(depth, []);
-    throw new RocError("USAGE", "scope() is synchronous: its function must not return a promise. Await outside of it.");
   }
   const survivors: TensorHandle[] = [];
   collect(result, survivors, new Set());

@@ -1,4 +1,5 @@
 /** Files mapped into memory: tensors that show parts of a file without a copy. */
+import { RocError } from "../errors.js";
 import { guarded } from "./call.js";
 import type { DType } from "./dtype.js";
 import { native } from "./native.js";
@@ -13,13 +14,24 @@ export class MappedFile {
   readonly #id: number;
   readonly byteLength: number;
 
-  /** @throws RocError TORCH where the file cannot be opened, is empty or is no regular file */
+  /**
+   * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE (no regular file, too), FILE_EMPTY; OUT_OF_MEMORY where there is no room
+   *   for its addresses
+   */
   constructor(readonly path: string) {
     [this.#id, this.byteLength] = guarded(`mapFile(${path})`, [], () => native.openMapping(path));
   }
 
-  /** A copy of `length` bytes from `offset`. */
+  /**
+   * A copy of `length` bytes from `offset`.
+   * @throws RocError USAGE where the file has no such bytes
+   */
   bytes(offset: number, length: number): Uint8Array {
+    // Before so much memory is asked for.
+    if (!(Number.isInteger(length) && length >= 0 && length <= this.byteLength)) {
+      const message = `${length} bytes from ${offset} lie outside of its ${this.byteLength} bytes`;
+      throw new RocError("USAGE", `mapFile(${this.path}).bytes: ${message}`);
+    }
     const bytes = new Uint8Array(length);
     guarded(`mapFile(${this.path}).bytes`, [offset, length], () => {
       native.mappedBytes(this.#id, offset, bytes);
@@ -27,7 +39,10 @@ export class MappedFile {
     return bytes;
   }
 
-  /** The tensor at byte `offset`; without a copy where the offset is a multiple of the element's size. */
+  /**
+   * The tensor at byte `offset`; without a copy where the offset is a multiple of the element's size.
+   * @throws RocError USAGE where the file has no such bytes
+   */
   tensor(offset: number, dtype: DType, shape: readonly number[]): Tensor {
     const handle = guarded(`mapFile(${this.path}).tensor`, [offset, dtype, shape], () =>
       native.mappedTensor(this.#id, offset, dtype, shape),

@@ -3,13 +3,14 @@ import { RocError } from "../errors.js";
 import { guarded } from "./call.js";
 import { threadsAreGiven, threadsFor, usableCores } from "./cores.js";
 import type { Device, DType } from "./dtype.js";
-import { native } from "./native.js";
+import { native, type Flag } from "./native.js";
+import { ended } from "./synchronous.js";
 import { Tensor } from "./tensor.js";
 
 function withGradMode<T>(on: boolean, body: () => T): T {
   const before = native.setGradMode(on);
   try {
-    return body();
+    return ended(on ? "enableGrad()" : "noGrad()", body());
   } finally {
     native.setGradMode(before);
   }
@@ -29,21 +30,21 @@ export function enableGrad<T>(body: () => T): T {
 export function inferenceMode<T>(body: () => T): T {
   native.pushInferenceMode();
   try {
-    return body();
+    return ended("inferenceMode()", body());
   } finally {
     native.popInferenceMode();
   }
 }
 
-/** Runs matrix products and the like inside `body` in a 16-bit dtype (PyTorch's autocast); not nested. */
+/** Runs matrix products and the like inside `body` in a 16-bit dtype (PyTorch's autocast); the innermost one counts. */
 export function autocast<T>(options: { device: Device; dtype: DType }, body: () => T): T {
   guarded("autocast", [], () => {
-    native.setAutocast(options.device, options.dtype);
+    native.pushAutocast(options.device, options.dtype);
   });
   try {
-    return body();
+    return ended("autocast()", body());
   } finally {
-    native.setAutocast(options.device, null);
+    native.popAutocast();
   }
 }
 
@@ -70,15 +71,27 @@ export function gradients(
   return handles.map((handle) => (handle === null ? null : new Tensor(handle)));
 }
 
-/** Seeds libtorch's own generators (random tensors), those of every device. */
-export function manualSeed(seed: number): void {
-  native.manualSeed(seed);
+/**
+ * Seeds libtorch's own generators (random tensors), those of every device. See {@link RandomStream} for numbers of one's own.
+ *
+ * @param seed an integer up to 2^53 - 1, or a BigInt of 64 bits; a negative one stands for that of 2^64 more
+ * @throws RocError USAGE for another number
+ */
+export function manualSeed(seed: number | bigint): void {
+  guarded("manualSeed", [seed], () => {
+    native.manualSeed(seed);
+  });
 }
 
 /** Whether the program has set the number of threads: then nothing of ours chooses another one. */
 let threadsAreSet = false;
 
-/** Threads that one operator uses, in this process; from now on no model chooses its own number. */
+/**
+ * Threads that one operator uses, in this thread of JavaScript; from now on no model chooses its own number. While
+ * {@link holdThreads} holds, it is the number afterwards.
+ *
+ * @throws RocError USAGE where it is no whole number from 1 to 4096
+ */
 export function setNumThreads(count: number): void {
   applyThreads(count);
   threadsAreSet = true;
@@ -89,6 +102,17 @@ export function applyThreads(count: number): void {
   guarded("setNumThreads", [count], () => {
     native.setThreads(count);
   });
+}
+
+/**
+ * Computes with so many threads until the result is disposed; then as before. Of several that hold, in whatever order they
+ * end, the newest counts.
+ *
+ * @throws RocError USAGE where it is no whole number from 1 to 4096
+ */
+export function holdThreads(count: number): Disposable {
+  const holder = guarded("holdThreads", [count], () => native.holdThreads(count));
+  return { [Symbol.dispose]: () => native.releaseThreads(holder) };
 }
 
 export function getNumThreads(): number {
@@ -111,14 +135,8 @@ export function threadsWorth(parameters: Iterable<Tensor>, rows: number): number
 
 /** Runs `body`, which is synchronous, with so many threads. */
 export function withThreads<T>(count: number, body: () => T): T {
-  const before = native.threads();
-  if (count === before) return body();
-  applyThreads(count);
-  try {
-    return body();
-  } finally {
-    applyThreads(before);
-  }
+  using _ = holdThreads(count);
+  return ended("withThreads()", body());
 }
 
 /** Runs `body` as after {@link setNumThreads}, and puts back what was set before. */
@@ -135,10 +153,27 @@ export async function whileNumThreads<T>(count: number, body: () => Promise<T>):
 
 /**
  * Switches of the whole process: TF32 in CUDA's products and convolutions (off is exact), deterministic kernels, freed
- * memory kept for what comes next instead of given back to the system (glibc only).
+ * memory kept for what comes next instead of given back to the system (glibc only). While {@link holdFlag} holds one, it is
+ * what the switch is afterwards.
  */
-export function setFlag(name: "allowTf32" | "deterministic" | "keepFreedMemory", on: boolean): void {
-  native.setFlag(name, on);
+export function setFlag(name: Flag, on: boolean): void {
+  guarded("setFlag", [name, on], () => {
+    native.setFlag(name, on);
+  });
+}
+
+/** Whether a switch is on now. */
+export function flagIsOn(name: Flag): boolean {
+  return guarded("flagIsOn", [name], () => native.flagIsOn(name));
+}
+
+/**
+ * Turns a switch on or off until the result is disposed; then it is what it was before. Of several that hold, in whatever
+ * order they end and in whatever worker, the newest counts.
+ */
+export function holdFlag(name: Flag, on: boolean): Disposable {
+  const holder = guarded("holdFlag", [name, on], () => native.holdFlag(name, on));
+  return { [Symbol.dispose]: () => native.releaseFlag(name, holder) };
 }
 
 export function cudaIsAvailable(): boolean {

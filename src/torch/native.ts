@@ -10,6 +10,7 @@ import { RocError, messageOf } from "../errors.js";
 import { threadsAreGiven, usableCores } from "./cores.js";
 
 export type Handle = number;
+export type Flag = "allowTf32" | "deterministic" | "keepFreedMemory";
 
 /** An operator's schema, taken apart. */
 export interface OperatorDescription {
@@ -39,6 +40,7 @@ export interface Native {
   dtypeOf(handle: Handle): string;
   deviceOf(handle: Handle): string;
   bytesOf(handle: Handle): number;
+  heldBytes(handle: Handle): number;
 
   isLive(handle: Handle): boolean;
   freeTensor(handle: Handle): void;
@@ -69,12 +71,20 @@ export interface Native {
   setGradMode(on: boolean): boolean;
   pushInferenceMode(): void;
   popInferenceMode(): void;
-  setAutocast(device: string, dtype: string | null): void;
+  pushAutocast(device: string, dtype: string): void;
+  popAutocast(): void;
 
-  manualSeed(seed: number): void;
+  manualSeed(seed: number | bigint): void;
+  generatorStates(): Handle[];
+  setGeneratorStates(states: readonly Handle[]): void;
   setThreads(count: number): void;
   threads(): number;
-  setFlag(name: "allowTf32" | "deterministic" | "keepFreedMemory", on: boolean): void;
+  holdThreads(count: number): number;
+  releaseThreads(holder: number): void;
+  setFlag(name: Flag, on: boolean): void;
+  flagIsOn(name: Flag): boolean;
+  holdFlag(name: Flag, on: boolean): number;
+  releaseFlag(name: Flag, holder: number): void;
   hasCuda(): boolean;
   deviceCount(kind: string): number;
   version(): string;

@@ -5,11 +5,14 @@
  * collector is only a backstop. This file holds methods only, each a line over an operator of ATen; whatever is
  * missing is one `aten("name.overload")` away.
  */
+import { inspect } from "node:util";
+import { RocError } from "../errors.js";
 import { aten } from "./aten.js";
 import { TensorHandle, guarded, setWrap } from "./call.js";
 import { DTYPES, type Device, type DType, type TypedArray } from "./dtype.js";
 import { native, type Handle } from "./native.js";
 import { forget, isUnscoped, watch } from "./lifetime.js";
+import { tensorText } from "./print.js";
 
 const op = {
   add: aten("add.Tensor"),
@@ -84,6 +87,11 @@ export class Tensor extends TensorHandle {
   get nbytes(): number {
     return guarded("nbytes", [this], () => native.bytesOf(this.handle));
   }
+  /** What `console.log()` shows: dtype, shape, device and the values, of a large tensor those at its corners. */
+  [inspect.custom](depth: number): unknown {
+    // An object, so that the lines are indented where the tensor stands within others.
+    return depth < 0 ? String(this) : { [inspect.custom]: () => tensorText(this) };
+  }
   override toString(): string {
     return this.isDisposed ? "Tensor(disposed)" : `Tensor(${this.dtype}[${this.shape.join(", ")}], ${this.device})`;
   }
@@ -139,9 +147,19 @@ export class Tensor extends TensorHandle {
 
   // --- out --------------------------------------------------------------------------------------------------------
 
-  /** Its elements row by row: int64 as BigInt64Array, bool as Uint8Array, 16-bit floats as raw bits in a Uint16Array. */
+  /**
+   * Its elements row by row: int64 as BigInt64Array, bool as Uint8Array, 16-bit floats as raw bits in a Uint16Array.
+   * @throws RocError USAGE for a dtype that is none of {@link DTYPES}, such as complex64
+   */
   toArray(): TypedArray {
-    const array = DTYPES[this.dtype].allocate(this.numel);
+    const { dtype } = this;
+    if (!Object.hasOwn(DTYPES, dtype)) {
+      throw new RocError(
+        "USAGE",
+        `toArray: no typed array holds ${dtype}; convert it before, by to() or aten("view_as_real").`,
+      );
+    }
+    const array = DTYPES[dtype].allocate(this.numel);
     guarded("toArray", [this], () => {
       native.readBytes(this.handle, array);
     });
@@ -151,9 +169,20 @@ export class Tensor extends TensorHandle {
   toFloat32Array(): Float32Array {
     return this.#converted("float32", (tensor) => tensor.toArray()) as Float32Array;
   }
-  /** Its elements row by row as JavaScript numbers, whatever its dtype. */
+  /**
+   * Its elements row by row as JavaScript numbers, whatever its dtype.
+   * @throws RocError USAGE for an integer that is no JavaScript number, beyond 2^53: read it by {@link toArray}
+   */
   toNumbers(): number[] {
-    return Array.from(this.#converted("float64", (tensor) => tensor.toArray()) as Float64Array);
+    const numbers = Array.from(this.#converted("float64", (tensor) => tensor.toArray()) as Float64Array);
+    if (numbers.some((value) => Math.abs(value) > Number.MAX_SAFE_INTEGER) && this.dtype === "int64") {
+      const inexact = (this.toArray() as BigInt64Array).find((value) => BigInt(Number(value)) !== value);
+      if (inexact !== undefined) {
+        const remedy = "read it by toArray(), as a BigInt";
+        throw new RocError("USAGE", `toNumbers: the integer ${inexact} is no JavaScript number; ${remedy}`);
+      }
+    }
+    return numbers;
   }
   #converted(dtype: DType, read: (tensor: Tensor) => TypedArray): TypedArray {
     if (this.dtype === dtype) return read(this);
@@ -164,7 +193,10 @@ export class Tensor extends TensorHandle {
       converted.dispose();
     }
   }
-  /** The number in a tensor of one element. */
+  /**
+   * The number in a tensor of one element.
+   * @throws RocError USAGE for an integer that is no JavaScript number, beyond 2^53: read it by {@link toArray}
+   */
   item(): number {
     return guarded("item", [this], () => native.itemOf(this.handle));
   }

@@ -14,7 +14,8 @@ import { isOutOfMemory, messageOf, RocError } from "../../errors.js";
 import type { LoraAdapters } from "../../models/lora.js";
 import type { Mllm } from "../../models/types.js";
 import { Recomputation, withDropout } from "../../nn/index.js";
-import { applyThreads, getNumThreads, scope, setFlag, threadsWorth, type ProcessGroup } from "../../torch/index.js";
+import { getNumThreads, holdFlag, holdThreads, scope, threadsWorth } from "../../torch/index.js";
+import type { ProcessGroup, Tensor } from "../../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../weights/index.js";
 import { readingState, saveState, stepFolder, type SavedState, type TrainerState } from "../run/checkpoint.js";
 import { checkFinite, clipNorm, notFinite } from "../optim/clip.js";
@@ -77,12 +78,14 @@ export interface TrainTask {
  */
 export async function* train(task: TrainTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
   if (task.group) await alignWeights(task.group, task.model, task.adapters);
-  const trainer = new Trainer(task, options);
-  try {
-    yield* trainer.run();
-  } finally {
-    trainer.dispose();
-  }
+  const { model, resume } = task;
+  // A run goes on with as many threads as it was begun with: their number changes how sums are rounded.
+  const threads = resume?.state.threads ?? threadsWorth(model.parameters().values(), options.batchSize);
+  using _threads = holdThreads(threads);
+  using _memory = holdFlag("keepFreedMemory", true);
+  using _kernels = model.device === "cpu" ? holdFlag("deterministic", true) : null;
+  using trainer = new Trainer(task, options);
+  yield* trainer.run();
 }
 
 class Trainer {
@@ -92,8 +95,9 @@ class Trainer {
   readonly #trained: readonly Trained[];
   readonly #optimizer: Optimizer;
   readonly #peers: TrainingGroup;
+  /** Parameters that required no gradient before. */
+  readonly #frozen: readonly Tensor[];
   readonly #startedAt = performance.now();
-  readonly #threadsBefore = getNumThreads();
   readonly #startStep: number;
   #startedStepAt = 0;
   #mixed: Mixed = (body) => body();
@@ -130,14 +134,16 @@ class Trainer {
     this.#stale = state?.stale ?? 0;
     this.#precision = state?.precision ?? "float32";
     this.#lastSaved = task.resume?.folder ?? "";
-    // A run goes on with as many threads as it was begun with: their number changes how sums are rounded.
-    applyThreads(state?.threads ?? threadsWorth(task.model.parameters().values(), options.batchSize));
     this.#trained = trainedParameters(task.model, options, task.adapters);
     this.#optimizer = optimizerOf(this.#trained, options, group);
-    for (const { parameter } of this.#trained) parameter.requiresGrad_();
-    this.#peers = group ? new DataParallel(group, this.#trained) : SINGLE_PROCESS;
-    setFlag("keepFreedMemory", true);
-    if (task.model.device === "cpu") setFlag("deterministic", true);
+    this.#frozen = this.#trained.map(({ parameter }) => parameter).filter((parameter) => !parameter.requiresGrad);
+    try {
+      for (const parameter of this.#frozen) parameter.requiresGrad_();
+      this.#peers = group ? new DataParallel(group, this.#trained) : SINGLE_PROCESS;
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
   }
 
   async *run(): AsyncGenerator<TrainEvent, void, undefined> {
@@ -160,14 +166,16 @@ class Trainer {
     }
   }
 
-  dispose(): void {
+  [Symbol.dispose](): void {
     this.#peers.dispose();
+    this.#leave();
+  }
+
+  /** Gives up the optimizer; the parameters are as they were, but for their values. */
+  #leave(): void {
     this.#optimizer.zeroGrad();
     this.#optimizer.dispose();
-    for (const { parameter } of this.#trained) parameter.requiresGrad_(false);
-    if (this.#task.model.device === "cpu") setFlag("deterministic", false);
-    setFlag("keepFreedMemory", false);
-    applyThreads(this.#threadsBefore);
+    for (const parameter of this.#frozen) parameter.requiresGrad_(false);
   }
 
   #start(): StartEvent {

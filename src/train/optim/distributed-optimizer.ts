@@ -21,9 +21,9 @@ export class ReplicatedAdamW extends AdamW {
     super.restore(this.state());
   }
 
-  /** Calls `write` in rank 0 alone. */
+  /** Calls `write` in rank 0 alone; the others wait, however long that takes. */
   override async withState(write: (state: State) => Promise<void>): Promise<void> {
-    if (this.#group.rank === 0) await super.withState(write);
+    await this.#group.fromFirst(() => super.withState(write));
   }
 }
 
@@ -72,7 +72,7 @@ export class ShardedAdamW implements Optimizer {
     }
   }
 
-  /** Gathers the states in rank 0's main memory and calls `write` there. */
+  /** Gathers the states in rank 0's main memory and calls `write` there; the others wait, however long that takes. */
   async withState(write: (state: State) => Promise<void>): Promise<void> {
     const whole = new Map<string, Tensor>();
     try {
@@ -84,7 +84,7 @@ export class ShardedAdamW implements Optimizer {
           for (const [name, tensor] of state) whole.set(name, tensor.to({ device: "cpu" }));
         });
       }
-      if (this.#group.rank === 0) await write(whole);
+      await this.#group.fromFirst(() => write(whole));
     } finally {
       for (const tensor of whole.values()) tensor.dispose();
     }
