@@ -15,6 +15,14 @@ export interface TensorOptions {
 
 type Factory = { dtype: DType; device: Device };
 
+/** @throws RocError OUT_OF_MEMORY for more elements than any memory holds, whichever their number is exactly */
+function checkSizes(shape: readonly number[]): void {
+  const size = shape.find((one) => Number.isInteger(one) && one > Number.MAX_SAFE_INTEGER);
+  if (size !== undefined) {
+    throw new RocError("OUT_OF_MEMORY", `A tensor of the shape [${shape.join(", ")}] cannot be allocated.`);
+  }
+}
+
 function factory(options: TensorOptions, dtype: DType = "float32"): Factory {
   return { dtype: options.dtype ?? dtype, device: options.device ?? "cpu" };
 }
@@ -97,16 +105,20 @@ export function tensor(value: Nested, options: TensorOptions = {}): Tensor {
 }
 
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   return finish(aten("empty.memory_format")(shape, factory(options)), options);
 }
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   return finish(aten("zeros")(shape, factory(options)), options);
 }
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   return finish(aten("ones")(shape, factory(options)), options);
 }
 /** @throws RocError USAGE for a number that an integer dtype cannot hold */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   checkWhole(value, options.dtype ?? "float32");
   return finish(aten("full")(shape, value, factory(options)), options);
 }
@@ -116,14 +128,17 @@ export function arange(start: number, end: number, options: TensorOptions = {}):
 }
 /** Standard normal. */
 export function randn(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   return finish(aten("randn")(shape, factory(options)), options);
 }
 /** Uniform in [0, 1). */
 export function rand(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   return finish(aten("rand")(shape, factory(options)), options);
 }
 /** Whole numbers in [low, high); int64 by default. */
 export function randint(low: number, high: number, shape: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes(shape);
   return finish(aten("randint.low")(low, high, shape, factory(options, "int64")), options);
 }
 

@@ -180,6 +180,37 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     assert.equal(await group.fromFirst(() => sleep(3 * Number(timeout), "done")), "done");
     await group.barrier();
   },
+  /** As before, but nothing else runs in rank 0 meanwhile; then it is late, for longer than the time-out, too. */
+  busy: async (group) => {
+    const block = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * Number(timeout));
+    await group.fromFirst(block);
+    if (group.rank === 0) block();
+    assert.equal(await group.fromFirst(() => "done"), "done");
+    await group.barrier();
+  },
+  /** What makes no sense is the caller's fault: the group is as it was. */
+  wrong: async (group) => {
+    using data = zeros([1]);
+    const gone = zeros([1]);
+    gone.dispose();
+    for (const from of [-1, group.worldSize, 0.5, NaN, 1e300, 2 ** 32]) {
+      assert.throws(() => group.broadcast([data], from), { code: "USAGE" }, String(from));
+    }
+    assert.throws(() => group.allReduce([gone]), { code: "TENSOR_DISPOSED" });
+    for (const rows of [
+      [0, 2],
+      [-1, 1],
+      [1, 0.5],
+      [2 ** 53, 2 ** 53 + 2],
+    ] as const) {
+      assert.throws(() => new GradientBuckets(group, [{ parameter: data, rows }]), { code: "USAGE" }, String(rows));
+    }
+    for (const bytes of [0, -1, 0.5, NaN, 1e300]) {
+      assert.throws(() => new GradientBuckets(group, [{ parameter: data }], bytes), { code: "USAGE" }, String(bytes));
+    }
+    group.allReduce([data]);
+    await group.barrier();
+  },
   /** Rank 0 fails while the others wait for what it works out. */
   failingFirst: async (group) => {
     await group.fromFirst(async () => {

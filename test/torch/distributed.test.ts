@@ -57,6 +57,7 @@ test("a process that fails tells the others why", { skip: SKIP }, async () => {
 
 test("work of rank 0 may take longer than the time-out; its end is noticed", { skip: SKIP }, async () => {
   for (const { code, stderr } of await runRanks(2, RANK, ["long", "2000"])) assert.deepEqual([code, stderr], [0, ""]);
+  for (const { code, stderr } of await runRanks(2, RANK, ["busy", "2000"])) assert.deepEqual([code, stderr], [0, ""]);
   const [, waiting] = await runRanks(2, RANK, ["failingFirst", "600000"]);
   assert.match(
     waiting?.stderr ?? "",
@@ -64,6 +65,10 @@ test("work of rank 0 may take longer than the time-out; its end is noticed", { s
   );
   const [, left] = await runRanks(2, RANK, ["killedFirst", "600000"]);
   assert.match(left?.stderr ?? "", /^TRAINING Rank 1 of 2: waiting for rank 0 failed: .*Another process has ended/);
+});
+
+test("what makes no sense is refused, and the group is as before", { skip: SKIP }, async () => {
+  for (const { code, stderr } of await runRanks(2, RANK, ["wrong"])) assert.deepEqual([code, stderr], [0, ""]);
 });
 
 test("nobody waits for longer than the time-out", { skip: SKIP }, async () => {

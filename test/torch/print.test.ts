@@ -1,5 +1,6 @@
 /** Tensors show their values: as PyTorch prints them, whatever they are, and at no cost. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { inspect } from "node:util";
@@ -73,6 +74,18 @@ test("the first line says dtype, shape, device and whether it requires a gradien
       "Tensor(float32[2, 2], cpu)\n[[1., 3.],\n [2., 4.]]",
     );
   });
+});
+
+test("the example of docs/library.md prints what stands below it", () => {
+  const page = readFileSync(new URL("../../../docs/library.md", import.meta.url), "utf8");
+  const [, code = "", output = ""] =
+    /## Tensors on the console[^]*?```ts\n([^]*?)```\n\n```\n([^]*?)```/.exec(page) ?? assert.fail("no example");
+  const program = code
+    .replace('"roc4mllm"', JSON.stringify(new URL("../../src/index.js", import.meta.url).href))
+    // Node 20 does not know the keyword.
+    .replaceAll(/^using /gm, "const ");
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  assert.deepEqual([stdout, stderr], [output, ""]);
 });
 
 test("a disposed tensor says so", () => {
