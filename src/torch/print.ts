@@ -6,7 +6,6 @@ import { messageOf } from "../errors.js";
 import { aten } from "./aten.js";
 import { INTEGERS } from "./dtype.js";
 import { scope } from "./lifetime.js";
-import { noGrad } from "./modes.js";
 import type { Tensor } from "./tensor.js";
 
 /** As PyTorch's default print options: elements that are all shown, those at either end of more, digits, columns. */
@@ -38,7 +37,7 @@ function valuesText(tensor: Tensor): string {
   if (tensor.device.startsWith("meta")) return "...";
   if (tensor.numel === 0) return "[]";
   try {
-    return noGrad(() => scope(() => table(tensor.detach())));
+    return scope(() => table(tensor.detach()));
   } catch (error) {
     return `(its values cannot be read: ${firstLine(error)})`;
   }
