@@ -94,18 +94,18 @@ export async function* jsonItems(
 ): AsyncGenerator<JsonItem, void, void> {
   const parser = new ItemParser(key);
   const check = new Utf8Check();
-  const place = (): string => (parser.inArray ? `${file}, ${item} ${position + 1}` : file);
+  const place = (name: string): string => (parser.inArray ? `${file}, ${name} ${position + 1}` : file);
   let position = 0;
-  let bytes = 0;
+  let line = 1;
   for await (const chunk of chunks(file, remedy)) {
     const length = check.lengthIn(chunk);
     const fault = failureOf(() => parser.take(chunk.subarray(0, length)));
     const items = parser.items;
     parser.items = [];
     for (const value of items) yield { value, position: ++position };
-    if (fault) throw faultAt(place(), parser.offset, fault, remedy);
-    bytes += length;
-    if (length < chunk.length) throw notUtf8(place(), bytes, chunk[length] ?? 0);
+    if (fault) throw faultAt(place(item), parser.offset, fault, remedy);
+    line += lineEndsIn(chunk.subarray(0, length));
+    if (length < chunk.length) throw notUtf8(`${place("item")}, line ${line}`, chunk[length] ?? 0);
   }
   const fault = failureOf(() => parser.end());
   if (fault) throw invalid(file, "ends in the middle (it was cut short)", remedy, fault);
@@ -128,9 +128,15 @@ function faultAt(where: string, offset: number, fault: Error, remedy: string): R
   return invalid(where, `is no JSON near byte ${offset} (${short})`, remedy, fault);
 }
 
-function notUtf8(where: string, offset: number, byte: number): RocError {
+function notUtf8(where: string, byte: number): RocError {
   const remedy = "Save it as UTF-8, as by iconv -f ENCODING -t UTF-8.";
-  return new RocError("FILE_UNREADABLE", `${where}: not UTF-8 (0x${byte.toString(16)} at byte ${offset}). ${remedy}`);
+  return new RocError("FILE_UNREADABLE", `${where}: not UTF-8 (byte 0x${byte.toString(16)}). ${remedy}`);
+}
+
+function lineEndsIn(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
+  return count;
 }
 
 /** Passes on what is UTF-8: the parser looks for the ends of characters only. */
