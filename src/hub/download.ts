@@ -57,17 +57,22 @@ export async function downloadModel(repo: string, options: DownloadOptions = {})
     return await (settings.offline ? fromCache : fromHub)(repo, revision, settings, options);
   } catch (thrown) {
     const error = cleaned(thrown, settings);
-    const isCache = isSystemError(error) || (error instanceof RocError && error.code === "FILE_UNWRITABLE");
-    if (error instanceof RocError && error.code !== "ABORTED" && !isCache) throw error;
+    const isOfCache = isCacheError(error);
+    if (!isOfCache && error instanceof RocError && error.code !== "ABORTED") throw error;
     if (signal?.aborted) {
       const text = `The download of ${repo} was stopped; the same command goes on with it.`;
       throw new RocError("ABORTED", text, { cause: error });
     }
-    if (!isCache) throw error;
+    if (!isOfCache) throw error;
     const text = `The cache ${settings.cacheDir} cannot be used: ${messageOf(error)}`;
     const remedy = "Make room in it, or choose another with HF_HUB_CACHE or --cache-dir.";
     throw new RocError("FILE_UNWRITABLE", `${text}. ${remedy}`, { cause: error });
   }
+}
+
+/** Whether the cache refused to be written. */
+function isCacheError(error: unknown): boolean {
+  return isSystemError(error) || (error instanceof RocError && error.code === "FILE_UNWRITABLE");
 }
 
 function checkNames(repo: string, revision: string): void {
