@@ -105,7 +105,16 @@ export function messageOf(error: unknown): string {
 const NO_MEMORY =
   /out of memory|can't allocate memory|cannot allocate|not enough memory|bad_alloc|failed to map segment|array buffer allocation failed/i;
 
-/** Whether anything that was thrown says that memory is short. */
+/** Codes whose messages are a library's own words. Others' hold names of files, which may be anything. */
+const OWN_WORDS: ReadonlySet<ErrorCode> = new Set(["TORCH", "NATIVE_UNAVAILABLE", "INTERNAL"]);
+
+/** Whether anything that was thrown, or what lies underneath it, says that memory is short. */
 export function isOutOfMemory(error: unknown): boolean {
-  return (isRocError(error) && error.code === "OUT_OF_MEMORY") || NO_MEMORY.test(messageOf(error));
+  if (isRocError(error)) {
+    if (error.code === "OUT_OF_MEMORY") return true;
+    return OWN_WORDS.has(error.code) ? NO_MEMORY.test(error.message) : isOutOfMemory(error.cause);
+  }
+  // The system's errors name files, too.
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return syscall === undefined ? NO_MEMORY.test(messageOf(error)) : code === "ENOMEM";
 }

@@ -193,7 +193,10 @@ export function parseTemplates(value: unknown, file: string): RocTemplates {
   const result = templatesSchema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new RocError("CONFIG_INVALID", `${file}: ${issue?.path.join(".") || "the file"}: ${issue?.message}`);
+  throw new RocError(
+    "CONFIG_INVALID",
+    `${file}: ${issue?.path.join(".") || "the file"}: ${issue?.message.replace(/\.$/, "")}. Correct it.`,
+  );
 }
 
 /**

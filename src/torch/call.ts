@@ -93,10 +93,12 @@ function deviceLost(message: string, operation: string, cause: unknown): RocErro
 export function torchError(error: unknown, operation: string, values: readonly unknown[] = []): RocError {
   if (error instanceof RocError) return error;
   const message = messageOf(error);
-  const ended = deviceLost(message, operation, error);
+  const code = codeOf(error);
+  // Only libtorch tells it; what is wrong with an argument may name a device as well.
+  const ended = code === "TORCH" ? deviceLost(message, operation, error) : undefined;
   if (ended !== undefined) return ended;
   const where = values.length > 0 ? `${operation}(${values.map(describe).join(", ")})` : operation;
-  return new RocError(codeOf(error), `${where}: ${message}`, { cause: error });
+  return new RocError(code, `${where}: ${message}`, { cause: error });
 }
 
 /** The addon gives its errors codes of ours (native/errors.h). */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { isOutOfMemory, RocError } from "../../src/errors.js";
 import * as torch from "../../src/torch/index.js";
 
 const { autocast, enableGrad, flagIsOn, getNumThreads, holdFlag, holdThreads, inferenceMode, manualSeed, mapFile } =
@@ -134,6 +135,14 @@ test("a disposed tensor is told by its kind, not by words", () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+  // The same of a lack of memory.
+  for (const code of ["FILE_NOT_FOUND", "IMAGE_BROKEN", "TRAINING"] as const) {
+    assert.equal(isOutOfMemory(new RocError(code, "/photos/out of memory/a.jpg cannot be read.")), false, code);
+  }
+  const missing = Object.assign(new Error("ENOENT: open '/out of memory'"), { code: "ENOENT", syscall: "open" });
+  assert.equal(isOutOfMemory(new RocError("FILE_NOT_FOUND", "x", { cause: missing })), false);
+  const short = new RangeError("Array buffer allocation failed");
+  assert.equal(isOutOfMemory(new RocError("IMAGE_BROKEN", "x", { cause: short })), true);
   const gone = tensor([1]);
   gone.dispose();
   using other = tensor([1]);

@@ -108,7 +108,8 @@ class Slots {
     const tails = behind.map((ids) => ids.slice(0, Math.max(1, ids.length - end)));
     if (new Set(tails.map((ids) => ids.join())).size < tails.length) {
       const texts = this.candidates.texts.join(", ");
-      throw new RocError("TOKENIZER_INVALID", `The tokenizer does not tell ${texts} apart.`);
+      const remedy = "Take the tokenizer's files from the checkpoint, or other level words.";
+      throw new RocError("TOKENIZER_INVALID", `The tokenizer does not tell ${texts} apart. ${remedy}`);
     }
     return { before: whole[0]?.slice(0, start) ?? [], tails };
   }

@@ -17,7 +17,9 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
       const ids = texts.map((text) => parts.processor.tokenizer.tokenToId(text));
       if (ids.some((id, index) => id !== scoreIds[index])) {
         const expected = `${scoreIds[0]} to ${scoreIds.at(-1)}`;
-        throw new RocError("TOKENIZER_INVALID", `The score tokens ${texts[0]}... have not the ids ${expected}.`);
+        const remedy = "Take the tokenizer's files and config.json (output_first_id) from the same checkpoint.";
+        const message = `The score tokens ${texts[0]}... have not the ids ${expected}. ${remedy}`;
+        throw new RocError("TOKENIZER_INVALID", message);
       }
       const shown = ratingsFrom(scale, parts.templates.ratingScale);
       const numbers = values.map((value) => shown(value).toFixed(2));
