@@ -4,28 +4,39 @@
  * Every message says what is wrong (with the file and the field where there is one) and what to do next.
  */
 
-/** Every code with the process exit code that the command line gives it. */
+/**
+ * Every code with the process exit code that the command line gives it.
+ *
+ * @category Errors
+ */
 export const ERROR_CODES = {
   /** A command or function was called with arguments that make no sense. */
   USAGE: 2,
   /** A file or folder does not exist or cannot be opened. */
   FILE_NOT_FOUND: 3,
+  /** A file that cannot be read: no permission, a folder or a pipe in its place, text in an encoding that is not known. */
   FILE_UNREADABLE: 3,
+  /** A file of 0 bytes. */
   FILE_EMPTY: 3,
   /** The system refused to write a file or folder. */
   FILE_UNWRITABLE: 3,
-  /** An image that cannot be decoded, or one over the pixel limit. */
+  /** An image that cannot be decoded, or lacks pixels. */
   IMAGE_BROKEN: 3,
+  /** An image over the limit of pixels or bytes. */
   IMAGE_TOO_LARGE: 3,
+  /** A file in a format that is not read here (RAW, HEIC), or no image. */
   IMAGE_UNSUPPORTED: 3,
   /** A model's answer in which no score can be found. */
   ANSWER_UNCLEAR: 3,
   /** What a model computes is NaN or infinite: a damaged weight, or numbers too large for the dtype. */
   SCORE_NOT_FINITE: 10,
-  /** A checkpoint, tokenizer or processor file that is not as its format says. */
+  /** A checkpoint's weights are not as their format says. */
   CHECKPOINT_INVALID: 4,
+  /** A checkpoint's files do not fit one another: a parameter is missing, unexpected or of a wrong shape. */
   CHECKPOINT_MISMATCH: 4,
+  /** A configuration lacks a field, or one makes no sense. */
   CONFIG_INVALID: 4,
+  /** A tokenizer's files are not as their format says, or do not fit the config. */
   TOKENIZER_INVALID: 4,
   /** A data set file that is not as its format says. */
   DATA_INVALID: 4,
@@ -33,6 +44,7 @@ export const ERROR_CODES = {
   NATIVE_UNAVAILABLE: 5,
   /** libtorch threw; the message names the operator and the shapes. */
   TORCH: 6,
+  /** A tensor was used after it was freed. */
   TENSOR_DISPOSED: 6,
   /** A GPU has failed so that this process can use it no more: start the process anew. */
   DEVICE_LOST: 6,
@@ -40,6 +52,7 @@ export const ERROR_CODES = {
   NETWORK: 8,
   /** A training run cannot go on. */
   TRAINING: 7,
+  /** There is too little memory, on the CPU or the GPU. */
   OUT_OF_MEMORY: 7,
   /** Another process holds the lock of what is asked for. */
   IN_USE: 9,
@@ -51,7 +64,11 @@ export const ERROR_CODES = {
   INTERNAL: 70,
 } as const;
 
-/** One of the keys of {@link ERROR_CODES}. */
+/**
+ * What kind of error: one of the keys of {@link ERROR_CODES}.
+ *
+ * @category Errors
+ */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Characters of a message. */
@@ -63,16 +80,25 @@ function shortened(message: string): string {
   return `${message.slice(0, LONGEST - 1000)} ... ${message.slice(-1000)}`;
 }
 
-/** The only error class that this project throws on purpose. */
+/**
+ * The only error class that this project throws on purpose. Its message says what is wrong, with the file and the field
+ * where there is one, and what to do.
+ *
+ * @category Errors
+ */
 export class RocError extends Error {
+  /** "RocError": tells it where `instanceof` cannot, as between two copies of the package. */
   override readonly name = "RocError";
 
   /**
+   * An error of ours, for programs that extend the library.
+   *
    * @param code one of {@link ERROR_CODES}
    * @param message what is wrong and what to do, naming file and field
    * @param options `cause`: the error underneath, kept for debugging
    */
   constructor(
+    /** What kind of error it is. */
     readonly code: ErrorCode,
     message: string,
     options?: { cause?: unknown },
@@ -80,13 +106,29 @@ export class RocError extends Error {
     super(shortened(message), options);
   }
 
-  /** The process exit code of this error. */
+  /** The process exit code of this error: `ERROR_CODES[code]`. */
   get exitCode(): number {
     return ERROR_CODES[this.code];
   }
 }
 
-/** Whether `error` is one of ours. */
+/**
+ * Whether something that was caught is a {@link RocError}.
+ *
+ * @example
+ * ```ts
+ * import { decodeImage, isRocError } from "roc4mllm";
+ *
+ * try {
+ *   await decodeImage("missing.jpg");
+ * } catch (error) {
+ *   if (!isRocError(error)) throw error;
+ *   console.log(error.code, error.exitCode); // FILE_NOT_FOUND 3
+ * }
+ * ```
+ *
+ * @category Errors
+ */
 export function isRocError(error: unknown): error is RocError {
   return error instanceof RocError;
 }

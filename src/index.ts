@@ -1,17 +1,23 @@
 /**
  * roc4mllm: scores photos with a multimodal language model trained by the ROC4MLLM method.
  *
- *     import { load } from "roc4mllm";
+ * The first parts are all that scoring, evaluation and training need. The others are for those who extend or check the
+ * method: models, the score vocabulary, the loss, generation, and `torch`, the tensors underneath. `npm run docs:api` makes the
+ * reference of all that stands here, with a `@category` for its topic and no name without a docstring.
  *
- *     using model = await load("path/to/checkpoint");
- *     console.log((await model.scoreOne("photo.jpg")).score);
- *     for await (const result of model.score(["a.jpg", "b.jpg"])) {
- *       if ("error" in result) console.error(result.error.message);
- *       else console.log(result.file, result.score, "+/-", result.std);
- *     }
+ * @example
+ * ```ts
+ * import { DEMO_MODEL, load } from "roc4mllm";
  *
- * The first parts are all that scoring and training need. The others are for those who extend or check the method:
- * models, the score vocabulary, the loss, generation, and `torch`, the tensors underneath.
+ * using model = await load(DEMO_MODEL);
+ * console.log((await model.scoreOne("photo.jpg")).score);
+ * for await (const result of model.score(["a.jpg", "b.jpg"])) {
+ *   if ("error" in result) console.error(result.error.message);
+ *   else console.log(result.file, result.score, "+/-", result.std);
+ * }
+ * ```
+ *
+ * @module
  */
 
 // --- scoring ------------------------------------------------------------------------------------------------------
@@ -20,11 +26,13 @@ export { DEMO_MODEL, load } from "./engine/index.js";
 export type {
   LoadOptions,
   Model,
+  NamedImage,
   ScoreFailure,
   ScoreInput,
   ScoreInputs,
   ScoreOptions,
   ScoreResult,
+  ScoringMethod,
 } from "./engine/index.js";
 export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 
@@ -74,19 +82,30 @@ export type {
 
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 
-export { createModel, saveCheckpoint } from "./engine/index.js";
-export { families, loadMllm } from "./models/registry.js";
+export { createModel, saveCheckpoint, type ModelOptions } from "./engine/index.js";
+export { families, loadMllm, type Loaded as LoadedMllm } from "./models/registry.js";
 export { saveMllm } from "./models/save.js";
 export { createLlava } from "./models/llava/index.js";
-export { mapSource, randomSource, type ParamSource } from "./nn/params.js";
-export type { Cache, ImageBatch, Mllm, MllmInput, MllmProcessor, Turn } from "./models/types.js";
+export { mapSource, randomSource } from "./nn/params.js";
+export type { Init as ParamInit, InitNormal, InitTable, ParamSource } from "./nn/params.js";
+export type { Cache, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
+export type { LoadOptions as MllmLoadOptions, ProcessorOptions } from "./models/types.js";
 export type { Tokenizer } from "./tokenizers/index.js";
-export { decodeImage, type DecodeOptions, type ImageInput, type RgbImage } from "./image/index.js";
+export { decodeImage, type DecodeOptions, type ImageInput, type ResizeMode, type RgbImage } from "./image/index.js";
 
 // --- generation ---------------------------------------------------------------------------------------------------
 
 export { generateStream, readGenerationConfig } from "./generation/index.js";
-export type { GeneratedSequence, GenerationOptions, Prompt, Sampling } from "./generation/index.js";
+export type {
+  Finished,
+  GeneratedSequence,
+  GenerationOptions,
+  GenerationStep as BatchStep,
+  ModelStep,
+  Prompt,
+  Sampling,
+  StepToken,
+} from "./generation/types.js";
 
 // --- the method ---------------------------------------------------------------------------------------------------
 
@@ -105,6 +124,7 @@ export {
   type Generation,
   type GenerateOptions,
   type GenerationStep,
+  type LossPreset,
   type LossWeights,
   type RocLoss,
   type RocLossInput,
@@ -114,7 +134,16 @@ export {
   type ScoreTokenOptions,
   type ScoreVocabulary,
   type ScoringParts,
+  type Strategy,
+  type StrategyName,
+  type StrategyParts,
 } from "./roc/index.js";
+export type { LogitReading } from "./roc/reading.js";
+export type { AnswerReading } from "./roc/strategy.js";
 
-/** Tensors and operators of libtorch: `torch.tensor([1, 2])`, `torch.aten("add.Tensor")`, `torch.scope(() => ...)`. */
+/**
+ * Tensors and operators of libtorch: `torch.tensor([1, 2])`, `torch.aten("add.Tensor")`, `torch.scope(() => ...)`.
+ *
+ * @category Torch
+ */
 export * as torch from "./torch/index.js";

@@ -2,9 +2,10 @@
 export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { load, saveCheckpoint, type LoadOptions } from "./load.js";
-export { createModel } from "./model.js";
+export { createModel, type ModelOptions } from "./model.js";
 export type {
   Model,
+  NamedImage,
   ScoreFailure,
   ScoreInput,
   ScoreInputs,

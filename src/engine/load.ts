@@ -25,12 +25,17 @@ import { pathOf } from "./inputs.js";
 import { createModel } from "./model.js";
 import type { Model } from "./types.js";
 
+/**
+ * How {@link load} loads a checkpoint.
+ *
+ * @category Scoring
+ */
 export interface LoadOptions {
   /** "cpu" (default), "cuda" or "cuda:1". */
   readonly device?: Device | undefined;
   /** Of the weights; default: float32 on the CPU, the file's own on a GPU. */
   readonly dtype?: DType | undefined;
-  /** Looked at between the steps of loading. */
+  /** Ends the loading with RocError ABORTED; looked at between its steps. */
   readonly signal?: AbortSignal | undefined;
   /** Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA). */
   readonly visionTower?: string | undefined;
@@ -55,8 +60,24 @@ export interface LoadOptions {
  *
  * @param checkpoint its folder, as a path or a `file:` URL; a run folder of a training stands for its best state, a folder
  *   of adapters (ours or peft's) for these merged into their base
- * @throws RocError FILE_NOT_FOUND, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID,
- *   NATIVE_UNAVAILABLE, ABORTED, or USAGE for another URL
+ * @returns a model that the caller disposes
+ * @throws RocError FILE_NOT_FOUND where there is no such checkpoint, or a file of it is missing; CONFIG_INVALID where the
+ *   config is of no family known here, or has no score tokens; CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID
+ *   where a file is damaged or does not fit the others; NATIVE_UNAVAILABLE before `roc4mllm setup`; ABORTED; USAGE for
+ *   options that make no sense, a device that is not here, or a URL that is no `file:`
+ *
+ * @example
+ * ```ts
+ * import { isRocError, load } from "roc4mllm";
+ *
+ * using model = await load("my-checkpoint", { device: "cpu", scale: { min: 0, max: 100 } });
+ * console.log(model.scale.max); // 100
+ *
+ * const failed = await load("no-such-folder").catch((error: unknown) => error);
+ * if (isRocError(failed)) console.log(failed.code); // FILE_NOT_FOUND
+ * ```
+ *
+ * @category Scoring
  */
 export async function load(checkpoint: string | URL, options: LoadOptions = {}): Promise<Model> {
   const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
@@ -87,8 +108,29 @@ export async function load(checkpoint: string | URL, options: LoadOptions = {}):
   }
 }
 
-/** Writes a folder that {@link load} reads: weights and config, tokenizer and processor, templates. */
-export async function saveCheckpoint(folder: string, parts: StrategyParts): Promise<void> {
+/**
+ * Writes a folder that {@link load} reads, and Python's transformers too: weights and config, tokenizer and processor, and
+ * `roc_templates.json` with the texts and the strategy.
+ *
+ * @param folder made where it is missing; each file is written at once, so that a stopped process leaves none in part
+ * @throws RocError FILE_UNWRITABLE; CONFIG_INVALID where the templates are none
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_TEMPLATES, DEMO_MODEL, load, loadMllm, loadTemplates, saveCheckpoint } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm(DEMO_MODEL);
+ * const templates = (await loadTemplates(DEMO_MODEL)) ?? DEFAULT_TEMPLATES;
+ * await saveCheckpoint("my-copy", { model, processor, templates });
+ * model.dispose();
+ *
+ * using copy = await load("my-copy");
+ * console.log(copy.scale.max); // 10
+ * ```
+ *
+ * @category Checkpoints and models
+ */
+export async function saveCheckpoint(folder: string, parts: Omit<StrategyParts, "strategy">): Promise<void> {
   await saveMllm(parts.model, folder);
   await parts.processor.save(folder);
   await saveTemplates(folder, parts.templates);

@@ -21,7 +21,11 @@ import type {
 /** Pictures that are decoded or waiting while the model computes: as many as libuv has threads by default. */
 const AHEAD = 4;
 
-/** Where live parts come from. */
+/**
+ * Where the parts of {@link createModel} come from, and how it scores.
+ *
+ * @category Checkpoints and models
+ */
 export interface ModelOptions {
   /** As {@link Model.digest}. */
   readonly digest?: string | undefined;
@@ -31,13 +35,17 @@ export interface ModelOptions {
   readonly resize?: ResizeMode | undefined;
   /** Of results; default as {@link Model.scale}. */
   readonly scale?: Scale | undefined;
-  /** Threads that score a picture; default: by the model's size and the cores, as `threadsWorth()` says. */
+  /** Threads that score a picture; default: by the model's size and the cores, as {@link torch.threadsWorth} says. */
   readonly threads?: number | undefined;
 }
 
 /**
  * A model from live parts, which it then owns: `dispose()` frees their weights.
- * @param name what results call it
+ *
+ * @param parts a model and its processor with the texts and the strategy to score by
+ * @param name what results call it; default: the model's family
+ *
+ * @category Checkpoints and models
  */
 export function createModel(parts: StrategyParts, name = parts.model.family, options: ModelOptions = {}): Model {
   return new RocModel(parts, name, options);

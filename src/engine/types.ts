@@ -3,25 +3,56 @@ import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
 import type { Scale, StrategyName } from "../roc/index.js";
 
-/** A picture: a path, a `file:` URL, the bytes of a file, a stream of them, or any of these with a name for the result. */
-export type ScoreInput = ImageInput | URL | { readonly name: string; readonly data: ImageInput | URL };
+/**
+ * A picture: a path, a `file:` URL, the bytes of a file, a stream of them, or any of these as `data` with a `name` for the
+ * result. Nothing is fetched: of `fetch(url)` give the `body`.
+ *
+ * @category Scoring
+ */
+export type ScoreInput = ImageInput | URL | NamedImage;
 
-/** One picture or many. An array of them is counted for `onProgress`; other iterables are read as scoring goes on. */
+/**
+ * A picture with a name for its result.
+ *
+ * @category Scoring
+ */
+export interface NamedImage {
+  /** What {@link ScoreResult.file} and messages call it. */
+  readonly name: string;
+  /** The picture. */
+  readonly data: ImageInput | URL;
+}
+
+/**
+ * One picture or many. An array of them is counted for `onProgress`; other iterables are read as scoring goes on.
+ *
+ * @category Scoring
+ */
 export type ScoreInputs = ScoreInput | Iterable<ScoreInput> | AsyncIterable<ScoreInput>;
 
+/**
+ * How {@link Model.score} and {@link Model.scoreOne} score.
+ *
+ * @category Scoring
+ */
 export interface ScoreOptions {
   /** Ends the scoring with RocError ABORTED. */
   readonly signal?: AbortSignal;
-  /** Pictures with more pixels are refused before decoding; default as `decodeImage`. */
+  /** Pictures with more pixels are refused before decoding; default as {@link DecodeOptions.maxPixels}. */
   readonly maxPixels?: number;
   /** Score what is left of damaged files too, marked by `damaged` (default false: they are failures). */
   readonly allowDamaged?: boolean;
-  /** Have comments written where the checkpoint's answers have one behind the scores; takes a step a token. */
+  /** Have comments written where the checkpoint's answers have one behind the scores; takes a step per token. */
   readonly comments?: boolean;
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
 
+/**
+ * A picture's score.
+ *
+ * @category Scoring
+ */
 export interface ScoreResult {
   /** The path (of a `file:` URL too) or name that was given, else "input 1", "input 2", ... */
   readonly file: string;
@@ -29,10 +60,17 @@ export interface ScoreResult {
   readonly damaged?: string;
   /** Expected value of {@link distribution}, on {@link scale}. */
   readonly score: number;
+  /** Lowest and highest possible score: that of {@link Model.scale}. */
   readonly scale: Scale;
-  /** Standard deviation of {@link distribution}: how much raters would differ. Null where a model writes digits. */
+  /**
+   * Standard deviation of {@link distribution}, in units of {@link scale}: how much raters would differ. Null where a model
+   * writes digits.
+   */
   readonly std: number | null;
-  /** Probabilities of evenly spaced ratings from `scale.min` to `scale.max`. */
+  /**
+   * Probabilities of N evenly spaced ratings from `scale.min` to `scale.max`, which sum to 1. Null where a model writes
+   * digits.
+   */
   readonly distribution: readonly number[] | null;
   /** The scores of single aspects by name, on {@link scale} too, where the checkpoint's canonical answer holds several. */
   readonly attributes?: Readonly<Record<string, number | null>>;
@@ -44,23 +82,45 @@ export interface ScoreResult {
   readonly model: string;
 }
 
-/** A picture that has no score: it could not be read, or what the model computed is no number. The others are scored. */
+/**
+ * A picture that has no score: it could not be read, or what the model computed is no number. The others are scored.
+ *
+ * @category Scoring
+ */
 export interface ScoreFailure {
+  /** As {@link ScoreResult.file}. */
   readonly file: string;
-  readonly error: { readonly code: ErrorCode; readonly message: string };
+  /** What is wrong with the picture, or with its score. */
+  readonly error: {
+    /** One of `FILE_*`, `IMAGE_*`, ANSWER_UNCLEAR, SCORE_NOT_FINITE, OUT_OF_MEMORY. */
+    readonly code: ErrorCode;
+    /** What is wrong and what to do, naming the file. */
+    readonly message: string;
+  };
 }
 
-/** What a model is asked and how its scores are read. */
+/**
+ * What a model is asked and how its scores are read.
+ *
+ * @category Scoring
+ */
 export interface ScoringMethod {
   /** Family of the model, as "llava". */
   readonly family: string;
+  /** How a score is written into an answer and read. */
   readonly strategy: StrategyName;
-  /** The canonical prompt and answer. */
+  /** The canonical prompt, with `<image>`. */
   readonly prompt: string;
+  /** The canonical answer, with a placeholder per score. */
   readonly answer: string;
 }
 
-/** A model that scores pictures. `using model = await load(folder)` frees it at the end of the block. */
+/**
+ * A model that scores pictures; made by {@link load} or {@link createModel}. `using model = await load(folder)` frees it at
+ * the end of the block.
+ *
+ * @category Scoring
+ */
 export interface Model {
   /** As in {@link ScoreResult.model}. */
   readonly name: string;
@@ -82,9 +142,24 @@ export interface Model {
   readonly method?: ScoringMethod;
   /**
    * Scores pictures in the order of the inputs, one result each, as the model gets to them. Pictures are scored one at a
-   * time, so that a score does not depend on the others.
+   * time, so that a score does not depend on the others. A picture that cannot be scored gives a {@link ScoreFailure}, and
+   * scoring continues with the next.
    *
-   * @throws RocError ABORTED where the signal fired; USAGE for inputs that are none of {@link ScoreInputs}
+   * @throws RocError ABORTED where the signal fired; USAGE for inputs that are none of {@link ScoreInputs}, and where the
+   *   model is disposed
+   *
+   * @example
+   * ```ts
+   * import { DEMO_MODEL, load } from "roc4mllm";
+   *
+   * using model = await load(DEMO_MODEL);
+   * const signal = AbortSignal.timeout(60_000);
+   * const onProgress = (done: number, total?: number) => console.error(`${done} of ${total}`);
+   * for await (const result of model.score(["a.jpg", "b.jpg", "missing.jpg"], { signal, onProgress })) {
+   *   if ("error" in result) console.log(result.file, result.error.code); // missing.jpg FILE_NOT_FOUND
+   *   else console.error(result.file, result.score, result.std);
+   * }
+   * ```
    */
   score(inputs: ScoreInputs, options?: ScoreOptions): AsyncIterable<ScoreResult | ScoreFailure>;
   /**
@@ -92,9 +167,20 @@ export interface Model {
    *
    * @throws RocError with the code of the {@link ScoreFailure} where the picture cannot be scored; ABORTED; USAGE for what
    *   is no {@link ScoreInput}
+   *
+   * @example
+   * ```ts
+   * import { readFile } from "node:fs/promises";
+   * import { DEMO_MODEL, load } from "roc4mllm";
+   *
+   * using model = await load(DEMO_MODEL);
+   * const { file, score, scale } = await model.scoreOne({ name: "upload", data: await readFile("photo.jpg") });
+   * console.log(file, scale.min <= score && score <= scale.max); // upload true
+   * ```
    */
   scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult>;
   /** Frees the weights; the model cannot be used afterwards. Twice is harmless. */
   dispose(): void;
+  /** {@link dispose} at the end of a `using` block. */
   [Symbol.dispose](): void;
 }

@@ -29,7 +29,10 @@ const schema = z.looseObject({
  * Generation options that a checkpoint folder names. Without the file, or for what it leaves out: nothing (greedy).
  * `sampling` is there where the file says `do_sample`; an absent `top_k` then means 50, as it does to transformers.
  *
+ * @param folder path of a checkpoint's folder
  * @throws RocError CONFIG_INVALID for a file that is no JSON, or a field of it that makes no sense; FILE_UNREADABLE
+ *
+ * @category Generation
  */
 export async function readGenerationConfig(folder: string): Promise<GenerationOptions> {
   const file = join(folder, GENERATION_CONFIG_FILE);

@@ -55,10 +55,31 @@ export function* generateSteps(
 }
 
 /**
- * {@link generateSteps} with a turn of the event loop before every step, so that timers, requests and the signal are
- * served while a model writes.
+ * Yields the tokens of all prompts step by step and returns the sequences, with a turn of the event loop before every
+ * step, so that timers, requests and the signal are served while a model writes. Each sequence ends by itself; the last
+ * step ends the last one. The cache is freed at the end, at an error, and where the consumer leaves.
  *
- *     for await (const { tokens } of generateStream(model, [{ ids, images }], { tokenizer, stopIds, signal })) ...
+ * @param prompts B of them, of any lengths; their `images` must stay alive until the first step
+ * @throws RocError USAGE for options that make no sense, or no prompt; SCORE_NOT_FINITE where logits are NaN or infinite;
+ *   ABORTED where the signal fired
+ *
+ * @example
+ * ```ts
+ * import { DEMO_MODEL, generateStream, loadMllm, readGenerationConfig } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm(DEMO_MODEL);
+ * const { tokenizer, endTokenId } = processor;
+ * const options = { ...(await readGenerationConfig(DEMO_MODEL)), tokenizer, stopIds: [endTokenId], maxNewTokens: 8 };
+ * let steps = 0;
+ * for await (const { tokens } of generateStream(model, [{ ids: tokenizer.encode("The image") }], options)) {
+ *   for (const { text } of tokens) process.stdout.write(text);
+ *   steps += 1;
+ * }
+ * console.log(steps > 0 && steps <= 8); // true
+ * model.dispose();
+ * ```
+ *
+ * @category Generation
  */
 export function generateStream(
   model: Mllm,

@@ -3,7 +3,11 @@ import type { ImageBatch } from "../models/types.js";
 import type { Tensor } from "../torch/index.js";
 import type { Tokenizer } from "../tokenizers/index.js";
 
-/** What one sequence begins with. */
+/**
+ * What one sequence begins with.
+ *
+ * @category Generation
+ */
 export interface Prompt {
   /** Token ids up to and with the cue for the answer, image placeholders expanded (`MllmProcessor.prompt()`). */
   readonly ids: readonly number[];
@@ -11,7 +15,11 @@ export interface Prompt {
   readonly images?: ImageBatch | undefined;
 }
 
-/** How a token is drawn; each as transformers' warper of that name, in this order. */
+/**
+ * How a token is drawn; each as transformers' warper of that name, in this order.
+ *
+ * @category Generation
+ */
 export interface Sampling {
   /** Divides the logits; above 0, default 1. */
   readonly temperature?: number | undefined;
@@ -26,8 +34,13 @@ export interface Sampling {
   readonly seed?: number | undefined;
 }
 
+/**
+ * How {@link generateStream} generates.
+ *
+ * @category Generation
+ */
 export interface GenerationOptions {
-  /** Tokens at most, of each sequence; default 256. */
+  /** New tokens at most, of each sequence, above 0; default 256. */
   readonly maxNewTokens?: number | undefined;
   /** Any of these ends a sequence and is not part of it. */
   readonly stopIds?: readonly number[] | undefined;
@@ -43,30 +56,42 @@ export interface GenerationOptions {
   readonly padId?: number | undefined;
   /** Gives steps and sequences their text. */
   readonly tokenizer?: Tokenizer | undefined;
-  /** Looked at before every step. */
+  /** Ends it with RocError ABORTED; looked at before every step. */
   readonly signal?: AbortSignal | undefined;
   /** Sees every step's logits. */
   readonly onStep?: ((step: ModelStep) => void) | undefined;
 }
 
-/** What the model computed in one step. */
+/**
+ * What the model computed in one step.
+ *
+ * @category Generation
+ */
 export interface ModelStep {
   /** 0 for the first new token. */
   readonly index: number;
-  /** `[batch, vocabSize]`, as the model gave them (float32 where it computes in 16 bits); alive during the call only. */
+  /** `[B, vocabSize]`, as the model gave them (float32 where it computes in 16 bits); alive during the call only. */
   readonly logits: Tensor;
-  /** What was chosen, one a row; of no meaning for rows that have ended. */
+  /** What was chosen, one per row; of no meaning for rows that have ended. */
   readonly tokenIds: readonly number[];
 }
 
-/** Why a sequence ended: a stop token or string, or `maxNewTokens`. */
+/**
+ * Why a sequence ended: a stop token or string, or `maxNewTokens`.
+ *
+ * @category Generation
+ */
 export type Finished = "stop" | "length";
 
-/** One sequence's part of a step. */
+/**
+ * One sequence's part of a step.
+ *
+ * @category Generation
+ */
 export interface StepToken {
   /** The sequence: the index of its prompt. */
   readonly row: number;
-  /** A stop token too. */
+  /** The chosen token; a stop token too. */
   readonly tokenId: number;
   /** What it adds to the text: whole characters, "" while one is incomplete or a stop string may have begun. */
   readonly text: string;
@@ -74,19 +99,30 @@ export interface StepToken {
   readonly finished?: Finished;
 }
 
-/** One step: a token of every sequence that had not ended. */
+/**
+ * One step of {@link generateStream}: a token of every sequence that had not ended.
+ *
+ * @category Generation
+ */
 export interface GenerationStep {
+  /** 0 for the first new token. */
   readonly index: number;
+  /** By row, without those that had ended. */
   readonly tokens: readonly StepToken[];
 }
 
-/** What was generated for one prompt. */
+/**
+ * What was generated for one prompt.
+ *
+ * @category Generation
+ */
 export interface GeneratedSequence {
-  /** Without the stop token; with the tokens of a stop string. */
+  /** The new tokens, without the stop token; with the tokens of a stop string. */
   readonly ids: readonly number[];
   /** The stop token, where one ended it. */
   readonly stopId?: number;
   /** Without special tokens and the stop string; "" without a tokenizer. */
   readonly text: string;
+  /** Why it ended. */
   readonly finished: Finished;
 }

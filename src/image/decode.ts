@@ -20,11 +20,20 @@ const DEPTHS = ["uchar", "ushort"];
 /** What a decoder needs for itself: threads, tables. */
 const DECODER_BYTES = 2 ** 26;
 
+/**
+ * How {@link decodeImage} decodes.
+ *
+ * @category Scoring
+ */
 export interface DecodeOptions {
-  /** Pictures with more pixels (width times height, from the header) are refused before decoding; `Infinity` = all in. */
+  /**
+   * Pictures with more pixels (width times height, from the header) are refused before decoding; default `0x3fff ** 2`,
+   * about 268 million (805 MB once decoded); `Infinity`: none is refused.
+   */
   readonly maxPixels?: number;
   /** What messages call the picture; default: the path, or "image" where there is none. */
   readonly name?: string;
+  /** Ends the decoding with RocError ABORTED. */
   readonly signal?: AbortSignal;
   /** Turn the picture as its EXIF orientation says (default true). Python's image processors do not. */
   readonly orient?: boolean;
@@ -39,8 +48,19 @@ export interface DecodeOptions {
  * transparency laid on white. A file that lacks pixels is an error (or marked, see `allowDamaged`), trailing bytes and odd
  * metadata are not. All pictures that are decoded at the same time share one budget of memory: some wait for others.
  *
- * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, FILE_EMPTY, IMAGE_UNSUPPORTED, IMAGE_BROKEN, IMAGE_TOO_LARGE,
- * OUT_OF_MEMORY, ABORTED, or USAGE for a `maxPixels` that is no positive number
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or FILE_EMPTY where there is nothing to decode; IMAGE_UNSUPPORTED (RAW,
+ *   HEIC, no picture at all), IMAGE_BROKEN, IMAGE_TOO_LARGE; OUT_OF_MEMORY; ABORTED; USAGE for a `maxPixels` that is no
+ *   positive number
+ *
+ * @example
+ * ```ts
+ * import { decodeImage } from "roc4mllm";
+ *
+ * const { width, height, data } = await decodeImage("photo.jpg", { maxPixels: 100e6 });
+ * console.log(data.length === 3 * width * height); // true
+ * ```
+ *
+ * @category Scoring
  */
 export function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
   return withImage(input, (image) => image, options);

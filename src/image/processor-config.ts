@@ -7,8 +7,14 @@ import type { Size } from "./geometry.js";
 import { invalidConfig, valueFields, valueStepsOf, type ValueSteps } from "./values.js";
 
 /** How a picture that is not square gets into a square: see `createImageProcessor`. */
-export const RESIZE_MODES = ["crop", "pad", "stretch"] as const;
-export type ResizeMode = (typeof RESIZE_MODES)[number];
+export const RESIZE_MODES = ["crop", "pad", "stretch"] as const satisfies readonly ResizeMode[];
+/**
+ * How a picture that is not square gets into a square: `crop` cuts its middle out (transformers' CLIP), `pad` puts it on a
+ * square of the mean colour (LLaVA's and Q-Align's code), `stretch` distorts it (mPLUG-Owl2's).
+ *
+ * @category Scoring
+ */
+export type ResizeMode = "crop" | "pad" | "stretch";
 
 /** The steps of an image processor, in the order in which they run. */
 export interface ImageSteps extends ValueSteps {

@@ -11,7 +11,11 @@ import type { Lease } from "./budget.js";
 import { pathOfName } from "./file-names.js";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat, type Unsupported } from "./sniff.js";
 
-/** A path, a file's bytes, or a stream of them. */
+/**
+ * A picture's file: a path, its bytes, or a stream of them (Node's or the web's), which is read once and to its end.
+ *
+ * @category Scoring
+ */
 export type ImageInput = string | Uint8Array | Readable | ReadableStream<Uint8Array>;
 
 /** Larger files are refused: 268 million pixels of 16 bits, uncompressed, are 1.6 GB. */

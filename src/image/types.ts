@@ -1,6 +1,12 @@
-/** A decoded picture: 8-bit RGB, row by row, no padding. */
+/**
+ * A decoded picture: 8-bit sRGB, row by row, no padding.
+ *
+ * @category Scoring
+ */
 export interface RgbImage {
+  /** Pixels in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
   /** `height * width * 3` bytes, interleaved RGB. */
   readonly data: Uint8Array;

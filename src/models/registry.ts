@@ -21,22 +21,53 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map([
   ["qwen2_vl", qwen2vl],
 ]);
 
-/** The `model_type`s that {@link loadMllm} knows. */
+/**
+ * The `model_type`s of `config.json` that {@link loadMllm} knows.
+ *
+ * @example
+ * ```ts
+ * import { families } from "roc4mllm";
+ *
+ * console.log(families().includes("llava")); // true
+ * ```
+ *
+ * @category Checkpoints and models
+ */
 export function families(): string[] {
   return [...FAMILIES.keys()];
 }
 
+/**
+ * What {@link loadMllm} gives.
+ *
+ * @category Checkpoints and models
+ */
 export interface Loaded {
+  /** The weights; the caller disposes them. */
   readonly model: Mllm;
+  /** Pixels and text to the model's inputs. */
   readonly processor: MllmProcessor;
 }
 
 /**
- * Loads a checkpoint folder of any known family, or what {@link placesOf} makes of it: adapters come merged.
+ * Loads a checkpoint folder of any known family. Of a run folder it takes the best state; adapters come merged into their
+ * base. Needs no score tokens: {@link load} is for checkpoints that score.
  *
+ * @param folder path of the checkpoint's folder
  * @throws RocError CONFIG_INVALID where the family is not known; USAGE for a device that is not here, or an option that the
- *   family would not look at; FILE_NOT_FOUND,
- *   FILE_UNREADABLE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID
+ *   family would not look at; FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH or
+ *   TOKENIZER_INVALID where a file is missing, damaged or does not fit the others; NATIVE_UNAVAILABLE
+ *
+ * @example
+ * ```ts
+ * import { loadMllm } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm("my-checkpoint", { dtype: "float32" });
+ * console.log(model.family, processor.tokenizer.size <= model.vocabSize); // llava true
+ * model.dispose();
+ * ```
+ *
+ * @category Checkpoints and models
  */
 export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
   const { home } = await placesOf(folder, options.base);

@@ -10,10 +10,15 @@ export const GENERATION_CONFIG = "generation_config.json";
 const SHARD_BYTES = 5e9;
 
 /**
- * Writes config.json, generation_config.json where the model came with one, and the weights (model.safetensors, or shards
- * of at most `maxShardBytes`, default 5 GB) into a folder, each file at once. Tokenizer and image processor: `MllmProcessor.save`.
+ * Writes a model as Python's transformers reads it: `config.json`, `generation_config.json` where the model came with one,
+ * and the weights (`model.safetensors`, or shards), each file at once. Tokenizer and image processor:
+ * {@link MllmProcessor.save}; all of a scoring checkpoint: {@link saveCheckpoint}.
  *
+ * @param folder made where it is missing
+ * @param options `maxShardBytes`: bytes of a shard at most, default 5e9
  * @throws RocError FILE_UNWRITABLE
+ *
+ * @category Checkpoints and models
  */
 export async function saveMllm(model: Mllm, folder: string, options: { maxShardBytes?: number } = {}): Promise<void> {
   await saveCheckpoint(folder, model.parameters(), { maxShardBytes: options.maxShardBytes ?? SHARD_BYTES });

@@ -13,19 +13,27 @@ import type { Tokenizer } from "../tokenizers/types.js";
  */
 export const IMAGE_ID = -200;
 
-/** What the vision part takes; made by {@link ImageInputs.images}. */
+/**
+ * What the vision part takes; made by {@link ImageInputs.images}.
+ *
+ * @category Checkpoints and models
+ */
 export interface ImageBatch {
-  /** llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl: `[patches of all images, values a patch]`. */
+  /** llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl: `[patches of all images, values per patch]`. */
   readonly pixelValues: Tensor;
   /** qwen2_vl only: per image (or video) `[t, h, w]` in unmerged patches. */
   readonly imageGridThw?: readonly (readonly [number, number, number])[];
 }
 
-/** One forward's input. */
+/**
+ * One forward's input.
+ *
+ * @category Checkpoints and models
+ */
 export interface MllmInput {
-  /** `[batch, T]` int64; image placeholders are already expanded (one id a visual row; mplug_owl2: -200). */
+  /** `[B, T]` int64; image placeholders are already expanded (one id per visual row; mplug_owl2: -200). */
   readonly inputIds: Tensor;
-  /** `[batch, T]` int64, 1 = real, 0 = padding. Absent: everything is real. */
+  /** `[B, T]` int64, 1 = real, 0 = padding. Absent: everything is real. */
   readonly attentionMask?: Tensor;
   /** Of all sequences, in reading order. Absent: text only, or the images are already in the cache. */
   readonly images?: ImageBatch;
@@ -33,16 +41,42 @@ export interface MllmInput {
   readonly rows?: readonly number[] | undefined;
 }
 
-/** Keys and values of the positions already seen; made by {@link Mllm.newCache}. */
+/**
+ * Keys and values of the positions already seen; made by {@link Mllm.newCache}.
+ *
+ * @category Checkpoints and models
+ */
 export interface Cache {
   /** Positions already in the cache. */
   readonly length: number;
-  /** Frees its tensors. */
+  /** Frees its tensors. Twice is harmless. */
   dispose(): void;
+  /** {@link dispose} at the end of a `using` block. */
   [Symbol.dispose](): void;
 }
 
-/** A multimodal language model with its weights. Every method but `dispose` runs inside the caller's `scope()`. */
+/**
+ * A multimodal language model with its weights; what every family implements.
+ *
+ * Every method except `dispose` runs inside the caller's `torch.scope()`, which frees what it returns. In the shapes B is
+ * the batch, T the tokens of a sequence, D = {@link hiddenSize}.
+ *
+ * @example
+ * ```ts
+ * import { DEMO_MODEL, loadMllm, torch } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm(DEMO_MODEL);
+ * torch.scope(() => {
+ *   const ids = processor.tokenizer.encode("a good picture");
+ *   const hidden = model.forward({ inputIds: torch.tensor([ids], { dtype: "int64" }) });
+ *   const logits = model.logits(hidden);
+ *   console.log(logits.shape.length, logits.size(-1) === model.vocabSize); // 3 true
+ * });
+ * model.dispose();
+ * ```
+ *
+ * @category Checkpoints and models
+ */
 export interface Mllm {
   /** `model_type` of the checkpoint: "llava", ... */
   readonly family: string;
@@ -50,41 +84,47 @@ export interface Mllm {
   readonly config: Record<string, unknown>;
   /** Text of the checkpoint's own `generation_config.json`, which the registry reads; written back as it is. */
   generationConfig?: string;
-  /** Rows of the output matrix. */
+  /** Rows of the output matrix: at least as many as the tokenizer has ids. */
   readonly vocabSize: number;
+  /** Width D of the language model's hidden states. */
   readonly hiddenSize: number;
+  /** Of the weights, and of what the model computes. */
   readonly dtype: DType;
+  /** Where the weights are: "cpu", "cuda:0", ... */
   readonly device: string;
 
   /**
-   * Hidden states after the final norm: `[batch, T, hiddenSize]`, or with the input's `rows` those, in that order,
-   * `[rows.length, hiddenSize]`.
+   * Hidden states after the final norm: `[B, T, D]`, or with the input's `rows` those, in that order, `[rows.length, D]`.
    *
-   * One function for prefill and step: with a cache, `inputIds` are the new positions only.
+   * One function for prefill and step: with a cache, `inputIds` are the new positions only, and the cache grows by them.
+   *
+   * @throws RocError USAGE where the cache is not one of this model's, or pictures and placeholders disagree in number;
+   *   TORCH where a shape does not fit
    */
   forward(input: MllmInput, cache?: Cache): Tensor;
 
   /**
-   * Logits of hidden states, `[..., hiddenSize] -> [..., vocabSize]`, or with `rows` only those vocabulary rows
-   * in that order, `[..., rows.length]`. Kept apart from {@link forward} so that logits are computed only where needed.
+   * Logits of hidden states, `[..., D] -> [..., vocabSize]`, or with `rows` only those vocabulary rows in that order,
+   * `[..., rows.length]`. Kept apart from {@link forward} so that logits are computed only where needed.
    */
   logits(hidden: Tensor, rows?: readonly number[]): Tensor;
 
-  /** The images as the language model sees them: the rows of all images in order, `[rows, hiddenSize]`. */
+  /** The images as the language model sees them: the rows of all images in order, `[rows, D]`. */
   imageFeatures(images: ImageBatch): Tensor;
 
-  /** Only in families whose positions are no plain count (qwen2_vl): those of an input, `[3, batch, T]` int64. */
+  /** Only in families whose positions are no plain count (qwen2_vl): position ids of an input, `[3, B, T]` int64. */
   positionIds?(input: MllmInput): Tensor;
 
   /**
-   * Only in families whose prompts may hold one placeholder an image (mplug_owl2's -200): the ids with one a visual row.
+   * Only in families whose prompts may hold one placeholder per image (mplug_owl2's -200): the ids with one per visual
+   * row.
    */
   expandPlaceholders?(ids: readonly number[]): number[];
 
-  /** An empty cache. */
+  /** An empty cache, which the caller disposes. */
   newCache(): Cache;
 
-  /** Every parameter by its name in the public checkpoint layout. */
+  /** Every parameter by its name in the public checkpoint layout; the tensors stay the model's. */
   parameters(): Map<string, Tensor>;
 
   /** The public name of a parameter that another layout of the family calls `name`. */
@@ -96,20 +136,23 @@ export interface Mllm {
   /**
    * Gives rows to new tokens: grows both matrices (one, where they are tied) if `ids` lie beyond them and writes the
    * mean of rows `[0, realRows)` into each, so that an untrained new token is an average token. Updates `config`.
+   *
+   * @param ids consecutive ids of the new tokens
+   * @param realRows rows of tokens that exist; those behind are padding
    */
   growVocabulary(ids: readonly number[], realRows: number): void;
 
+  /** Frees the weights. Twice is harmless. */
   dispose(): void;
+  /** {@link dispose} at the end of a `using` block. */
   [Symbol.dispose](): void;
 }
 
-/** One turn of a conversation; `<image>` stands where an image goes. */
-export interface Turn {
-  readonly role: "user" | "assistant";
-  readonly text: string;
-}
-
-/** Pictures to pixels, as the checkpoint's own files say. */
+/**
+ * Pictures to pixels, as the checkpoint's own files say: in transformers' order, with the same numbers.
+ *
+ * @category Checkpoints and models
+ */
 export interface ImageInputs {
   /** Images to {@link ImageBatch}; tensors belong to the caller's scope. */
   images(images: readonly RgbImage[]): ImageBatch;
@@ -117,26 +160,43 @@ export interface ImageInputs {
   pixels(image: RgbImage): RgbImage;
 }
 
-/** Pixels and text to model inputs, as the checkpoint's own files say. */
+/**
+ * Pixels and text to model inputs, as the checkpoint's own files say.
+ *
+ * @category Checkpoints and models
+ */
 export interface MllmProcessor extends ImageInputs {
+  /** The checkpoint's own, with the score tokens where it has them. */
   readonly tokenizer: Tokenizer;
   /**
-   * Token ids of a prompt up to and including the cue for the assistant's answer. `text` holds `<image>` once an image.
+   * Token ids of a prompt up to and including the cue for the assistant's answer, image placeholders expanded.
+   *
+   * @param text the question, with `<image>` once per image
    * @param images the batch that the placeholders stand for (families with a variable number of rows need its grid)
+   * @throws RocError USAGE where placeholders and images disagree in number
    */
   prompt(text: string, images?: ImageBatch): number[];
   /** Token ids of an assistant's answer as it follows {@link prompt}, without the end token. */
   answer(text: string): number[];
   /** The token that ends an answer. */
   readonly endTokenId: number;
-  /** Writes tokenizer and processor files into a checkpoint folder. */
+  /**
+   * Writes tokenizer and processor files into a checkpoint folder, as Python's transformers reads them.
+   *
+   * @throws RocError FILE_UNWRITABLE
+   */
   save(folder: string): Promise<void>;
 }
 
+/**
+ * How {@link loadMllm} loads weights.
+ *
+ * @category Checkpoints and models
+ */
 export interface LoadOptions {
   /** Of all parameters; default: float32 on the CPU, the file's own elsewhere. */
   readonly dtype?: DType | undefined;
-  /** Default "cpu". */
+  /** "cpu" (default), "cuda", "cuda:1", ... */
   readonly device?: Device | undefined;
   /**
    * Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA's `mm_vision_tower`).
@@ -147,6 +207,11 @@ export interface LoadOptions {
   readonly base?: string | undefined;
 }
 
+/**
+ * How {@link loadMllm} loads what makes inputs of pictures and text.
+ *
+ * @category Checkpoints and models
+ */
 export interface ProcessorOptions {
   /** As in {@link LoadOptions}. */
   readonly base?: string | undefined;

@@ -8,17 +8,46 @@ import { RocError } from "../errors.js";
 import { fromTypedArray, full, keep, noGrad, RandomStream, randn, scope } from "../torch/index.js";
 import type { Device, DType, Tensor } from "../torch/index.js";
 
-/** How a parameter starts where it is not read: constants, a normal distribution around 0, or a table of its values. */
-export type Init = "zeros" | "ones" | { readonly std: number } | InitTable;
+/**
+ * How a parameter starts where it is not read: constants, a normal distribution around 0 with that standard deviation, or
+ * a table of its values.
+ *
+ * @category Checkpoints and models
+ */
+export type Init = "zeros" | "ones" | InitNormal | InitTable;
 
-/** Values row by row, computed when they are needed. */
+/**
+ * A normal distribution around 0.
+ *
+ * @category Checkpoints and models
+ */
+export interface InitNormal {
+  /** Its standard deviation. */
+  readonly std: number;
+}
+
+/**
+ * A parameter's values where they are computed.
+ *
+ * @category Checkpoints and models
+ */
 export interface InitTable {
+  /** The values row by row; called when they are needed. */
   readonly table: () => Float32Array;
 }
 
-/** Where parameters come from. */
+/**
+ * Where parameters come from: {@link randomSource}, {@link mapSource}, a checkpoint's files, or one of your own.
+ *
+ * @category Checkpoints and models
+ */
 export interface ParamSource {
-  /** A tensor that outlives the open scope and belongs to the caller. */
+  /**
+   * A tensor of that shape, which outlives the open scope and belongs to the caller.
+   *
+   * @param name full name of the parameter, as transformers has it
+   * @param init how it starts where nothing is read
+   */
   take(name: string, shape: readonly number[], init: Init): Tensor;
 }
 
@@ -55,14 +84,19 @@ export class Params {
 }
 
 /** Standard deviation that keeps a linear map's output as large as its input. */
-export function fanIn(inputs: number): { readonly std: number } {
+export function fanIn(inputs: number): InitNormal {
   return { std: inputs ** -0.5 };
 }
 
 /**
  * Fresh parameters.
  *
- * The same seed gives the same model: the model's constructor draws its parameters in its own order.
+ * The same seed gives the same model: the model's constructor draws its parameters in its own order, in float32 on the CPU
+ * whatever the dtype and device.
+ *
+ * @param options `seed`: a whole number; `dtype`: default float32; `device`: default "cpu"
+ *
+ * @category Checkpoints and models
  */
 export function randomSource(options: { seed: number; dtype?: DType; device?: Device }): ParamSource {
   const { seed, dtype = "float32", device = "cpu" } = options;
@@ -84,7 +118,13 @@ export function randomSource(options: { seed: number; dtype?: DType; device?: De
   };
 }
 
-/** Copies of the tensors of a Map. @throws RocError CHECKPOINT_MISMATCH where one is missing or of another shape */
+/**
+ * Copies of the tensors of a Map by the parameters' names, as {@link Mllm.parameters} gives them.
+ *
+ * @throws RocError (when a parameter is taken) CHECKPOINT_MISMATCH where one is missing or of another shape
+ *
+ * @category Checkpoints and models
+ */
 export function mapSource(tensors: ReadonlyMap<string, Tensor>): ParamSource {
   return {
     take(name, shape) {

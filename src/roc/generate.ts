@@ -9,10 +9,15 @@ import type { ScoringParts } from "./prefill.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { ScoreVocabulary } from "./vocabulary.js";
 
+/**
+ * How {@link generate} writes an answer.
+ *
+ * @category The method
+ */
 export interface GenerateOptions {
   /** The question, with `<image>`; default: the checkpoint's canonical prompt. */
   readonly prompt?: string;
-  /** Tokens at most (default 256). */
+  /** Tokens at most, above 0 (default 256). */
   readonly maxTokens?: number;
   /** Decimals of the numbers in the text (default 2); the readings are not rounded. */
   readonly decimals?: number;
@@ -20,25 +25,35 @@ export interface GenerateOptions {
   readonly sampling?: Sampling;
   /** Over 1 makes tokens that stand in the prompt or the answer less likely; default 1: none. */
   readonly repetitionPenalty?: number;
-  /** Looked at before every token. */
+  /** Ends it with RocError ABORTED; looked at before every token. */
   readonly signal?: AbortSignal;
 }
 
-/** One token. */
+/**
+ * One token of {@link generate}.
+ *
+ * @category The method
+ */
 export interface GenerationStep {
+  /** The chosen token. */
   readonly tokenId: number;
   /** What it adds to the text: the number for T_p, "" while a character is incomplete. */
   readonly text: string;
-  /** For T_p only. */
+  /** For T_p only: the score read from the logits of this step. */
   readonly score?: ScoreReading;
 }
 
+/**
+ * A whole answer of {@link generate}.
+ *
+ * @category The method
+ */
 export interface Generation {
   /** The answer with numbers in place. */
   readonly text: string;
   /** Its tokens, T_p among them, without the end token. */
   readonly tokenIds: readonly number[];
-  /** In reading order. */
+  /** One per T_p, in reading order. */
   readonly scores: readonly ScoreReading[];
   /** Whether the model ended the answer or `maxTokens` did. */
   readonly finished: "end" | "length";
@@ -51,7 +66,30 @@ export interface Generation {
  * they are left out when the next token is chosen. The tensors of `images` are used in the first step and stay the
  * caller's.
  *
- * @throws RocError ABORTED where the signal fired
+ * @param images of one picture
+ * @throws RocError USAGE for options that make no sense; SCORE_NOT_FINITE where logits are NaN or infinite; ABORTED where
+ *   the signal fired
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_TEMPLATES, DEMO_MODEL, decodeImage, generate, loadMllm, loadTemplates, torch } from "roc4mllm";
+ * import { vocabularyFromConfig } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm(DEMO_MODEL);
+ * const templates = (await loadTemplates(DEMO_MODEL)) ?? DEFAULT_TEMPLATES;
+ * const vocabulary = vocabularyFromConfig(model.config);
+ * if (!vocabulary) throw new Error("no score tokens");
+ * const image = await decodeImage("photo.jpg");
+ * torch.scope(() => {
+ *   const images = processor.images([image]);
+ *   for (const { text, score } of generate({ model, processor, templates, vocabulary }, images)) {
+ *     process.stdout.write(score ? `[${text}]` : text);
+ *   }
+ * });
+ * model.dispose();
+ * ```
+ *
+ * @category The method
  */
 export function* generate(
   parts: ScoringParts,
@@ -101,7 +139,15 @@ function isBlankMissing(text: string, next: string): boolean {
   return /[\p{L}\p{N}]$/u.test(text) && /^[\p{L}\p{N}]/u.test(next);
 }
 
-/** {@link generate} with a turn of the event loop before every token. */
+/**
+ * {@link generate} with a turn of the event loop before every token, so that timers, requests and the signal are served.
+ *
+ * The tensors of `images` must stay alive until the first step: make them outside of a scope and dispose them afterwards.
+ *
+ * @throws RocError as {@link generate}
+ *
+ * @category The method
+ */
 export function generateAsync(
   parts: ScoringParts,
   images: ImageBatch,

@@ -14,7 +14,7 @@ export {
   type ScoreTokenOptions,
   type ScoreVocabulary,
 } from "./vocabulary.js";
-export { LOSS_PRESETS, type LossWeights } from "./weights.js";
+export { LOSS_PRESETS, type LossPreset, type LossWeights } from "./weights.js";
 export {
   DEFAULT_TEMPLATES,
   fillAnswer,

@@ -14,24 +14,35 @@ import type { LossWeights } from "./weights.js";
 /** Under the EMD's root, so that its gradient is 0, not NaN, where both distributions are the same. */
 const TINY = 1e-12;
 
+/**
+ * What {@link rocLoss} takes. R is the number of supervised tokens of the batch, S that of the T_p among them.
+ *
+ * @category The method
+ */
 export interface RocLossInput {
+  /** What makes logits of the hidden states. */
   readonly model: Pick<Mllm, "logits">;
-  /** `[rows, hiddenSize]`: at the positions that predict a supervised token, each one before the token itself. */
+  /** `[R, D]` hidden states at the positions that predict a supervised token, each one before the token itself. */
   readonly hidden: Tensor;
-  /** The ids that they predict. */
+  /** The R ids that they predict. */
   readonly targets: readonly number[];
   /** Tokens that a score is due at (default: T_p): the score losses are taken where one of them is predicted. */
   readonly slotIds?: readonly number[];
-  /** One ground truth a T_p in the order of `targets`, on the vocabulary's scale. */
+  /** S ground truths, one per T_p in the order of `targets`, on the vocabulary's scale. */
   readonly groundTruth: readonly number[];
-  /** One voted distribution a T_p (N probabilities), null where there are no votes. */
+  /** S voted distributions (N probabilities, see {@link voteTargets}), null where there are no votes. */
   readonly distributions?: readonly (readonly number[] | null)[];
 }
 
-/** Scalars, and the scores. Losses whose targets are absent are 0. */
+/**
+ * Scalars `[]`, and the scores. Losses whose targets are absent are 0.
+ *
+ * @category The method
+ */
 export interface RocLoss {
-  /** text + l1 * l1Loss + ce * ceLoss + emd * emdLoss */
+  /** Eq. 6: `textLoss + l1 * l1Loss + ce * ceLoss + emd * emdLoss`. */
   readonly loss: Tensor;
+  /** Mean cross-entropy over the R supervised tokens. */
   readonly textLoss: Tensor;
   /** Smooth L1 (beta 1), mean over all T_p. */
   readonly l1Loss: Tensor;
@@ -39,16 +50,38 @@ export interface RocLoss {
   readonly ceLoss: Tensor;
   /** `sqrt(mean((CDF predicted - CDF voted)^2))`, one root over all T_p with votes and all N bins. */
   readonly emdLoss: Tensor;
-  /** `[T_p]` predicted scores, detached. */
+  /** `[S]` predicted scores on the vocabulary's scale, detached. */
   readonly scores: Tensor;
 }
 
 /**
- * Eq. 6 from the hidden states of supervised positions. In float32, or float64 for a float64 model.
+ * The loss of Eq. 6 from the hidden states of supervised positions. In float32, or float64 for a float64 model.
  *
- * The released EMD takes one root over the whole batch, so it depends on how samples are batched; kept as it is.
+ * The softmax of Eq. 5 is over the raw logits of the T_s, and the EMD takes one root over the whole batch, so that it
+ * depends on how samples are batched: both as in the released code.
  *
+ * @returns tensors of the caller's scope; `loss.backward()` reaches the model's parameters
  * @throws RocError USAGE where lengths disagree; TRAINING where votes are weighed but no `distributions` are given
+ *
+ * @example
+ * ```ts
+ * import { LOSS_PRESETS, rocLoss, torch, vocabularyFromConfig } from "roc4mllm";
+ *
+ * // 10 score tokens for 1 to 10 behind the position token; a model whose logits are its hidden states.
+ * const config = { score_id: 4, output_first_id: 5, output_last_id: 14, min_score: 1, max_score: 10 };
+ * const vocabulary = vocabularyFromConfig(config);
+ * if (!vocabulary) throw new Error("no score tokens");
+ * const model = { logits: (hidden: torch.Tensor) => hidden };
+ * torch.scope(() => {
+ *   const hidden = torch.zeros([3, 15], { requiresGrad: true }); // R = 3 tokens, one of them T_p
+ *   const input = { model, hidden, targets: [1, 4, 2], groundTruth: [7] };
+ *   const { loss, l1Loss, scores } = rocLoss(input, vocabulary, LOSS_PRESETS.paper);
+ *   loss.backward();
+ *   console.log(scores.item().toFixed(2), l1Loss.item().toFixed(2), hidden.grad?.shape.join()); // 5.50 1.00 3,15
+ * });
+ * ```
+ *
+ * @category The method
  */
 export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWeights): RocLoss {
   check(input, vocabulary, weights);

@@ -13,22 +13,52 @@ import { readScore, type LogitReading } from "./reading.js";
 import { renderAnswer, type RocTemplates } from "./template.js";
 import { POSITION_TOKEN, type ScoreVocabulary } from "./vocabulary.js";
 
-/** All that scoring needs. */
+/**
+ * All that scoring by the paper's method needs.
+ *
+ * @category The method
+ */
 export interface ScoringParts {
+  /** The weights. */
   readonly model: Mllm;
+  /** Pixels and text to the model's inputs. */
   readonly processor: MllmProcessor;
+  /** Its score tokens: {@link vocabularyFromConfig}, or {@link addScoreTokens}. */
   readonly vocabulary: ScoreVocabulary;
+  /** Its texts: {@link loadTemplates}, or {@link DEFAULT_TEMPLATES}. */
   readonly templates: RocTemplates;
 }
 
 /**
- * The scores of every image in a batch, `[image][T_p in reading order]`, by one forward for all of them.
+ * The scores of every image in a batch, `[image][T_p in reading order]`, by one forward for all of them (Eq. 5).
  *
- * A sum's rounding may differ with the batch's size: where a score must not depend on its company, give one image a
+ * The answer's text is known, so the prompt and the canonical answer with every T_p in place go through the model at once.
+ * It gives what {@link generate} gives wherever the model would have written that answer.
+ *
+ * A sum's rounding may differ with the batch's size: where a score must not depend on its company, give one image at a
  * time. Opens its own scope; `images` stays the caller's.
  *
  * @throws RocError TOKENIZER_INVALID where the tokenizer does not give T_p the id that the config says; SCORE_NOT_FINITE
  *   where the logits are NaN or infinite
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_TEMPLATES, DEMO_MODEL, decodeImage, loadMllm, loadTemplates } from "roc4mllm";
+ * import { scoreByPrefill, torch, vocabularyFromConfig } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm(DEMO_MODEL);
+ * const templates = (await loadTemplates(DEMO_MODEL)) ?? DEFAULT_TEMPLATES;
+ * const vocabulary = vocabularyFromConfig(model.config);
+ * if (!vocabulary) throw new Error("no score tokens");
+ * const image = await decodeImage("photo.jpg");
+ * const [[reading] = []] = torch.scope(() =>
+ *   scoreByPrefill({ model, processor, vocabulary, templates }, processor.images([image])),
+ * );
+ * console.log(reading?.distribution.length); // 10
+ * model.dispose();
+ * ```
+ *
+ * @category The method
  */
 export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitReading[][] {
   const { model, vocabulary } = parts;

@@ -1,18 +1,29 @@
 /** A score read from the logits of the score tokens (Eq. 5). */
 import type { ScoreVocabulary } from "./vocabulary.js";
 
+/**
+ * A score as it was read from an answer.
+ *
+ * @category The method
+ */
 export interface ScoreReading {
   /** Expected value of {@link distribution}, on the vocabulary's scale. */
   readonly value: number;
   /** Standard deviation of {@link distribution}; null where there is none (a score written as digits). */
   readonly std: number | null;
-  /** Probability of each s_i, summing to 1. */
+  /** Probability of each s_i, N of them, summing to 1; null where there is none (a score written as digits). */
   readonly distribution: readonly number[] | null;
 }
 
-/** A reading of logits: with its distribution. */
+/**
+ * A score read from logits (Eq. 5): with its distribution.
+ *
+ * @category The method
+ */
 export interface LogitReading extends ScoreReading {
+  /** Standard deviation of {@link distribution}, in units of the vocabulary's scale. */
   readonly std: number;
+  /** Probability of each s_i, N of them, summing to 1. */
   readonly distribution: readonly number[];
 }
 

@@ -1,9 +1,15 @@
-/** Names of the strategies; `strategy.ts` says what each is. */
+/** Names of the strategies. */
+
+/** All of them. */
+export const STRATEGY_NAMES = ["roc", "coupled", "level", "direct"] as const satisfies readonly StrategyName[];
 /**
+ * How a score is written into an answer, taught and read:
+ *
  * - `roc`: T_p stands in the text, the score is regressed from the T_s logits there (Eq. 5 and 6);
  * - `coupled`: a T_s stands in the text as the level and is regressed too (Eq. 3 and 4);
  * - `level`: one of five words stands in the text (Q-Align);
  * - `direct`: digits stand in the text.
+ *
+ * @category The method
  */
-export const STRATEGY_NAMES = ["roc", "coupled", "level", "direct"] as const;
-export type StrategyName = (typeof STRATEGY_NAMES)[number];
+export type StrategyName = "roc" | "coupled" | "level" | "direct";

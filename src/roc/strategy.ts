@@ -10,17 +10,29 @@ import type { StrategyName } from "./strategy-names.js";
 import type { RocTemplates } from "./template.js";
 import type { Scale, ScoreVocabulary } from "./vocabulary.js";
 
-/** A model and its texts, whatever it was trained by. */
+/**
+ * A model and its texts, whatever it was trained by.
+ *
+ * @category The method
+ */
 export interface StrategyParts {
+  /** The weights. */
   readonly model: Mllm;
+  /** Pixels and text to the model's inputs. */
   readonly processor: MllmProcessor;
+  /** Its prompts and answers. */
   readonly templates: RocTemplates;
+  /** How its scores are written and read. */
   readonly strategy: Strategy;
 }
 
-/** What was read for one picture. */
+/**
+ * What was read for one picture.
+ *
+ * @category The method
+ */
 export interface AnswerReading {
-  /** One a placeholder of the canonical answer, in reading order; null where the answer could not be understood. */
+  /** One per placeholder of the canonical answer, in reading order; null where the answer could not be understood. */
   readonly scores: readonly (ScoreReading | null)[];
   /** The answer as a person reads it. */
   readonly text: string;
@@ -30,13 +42,19 @@ export interface AnswerReading {
   readonly comment?: string;
 }
 
+/**
+ * How a score gets into an answer and out of it: the paper's method, or one of its three rivals (Tables 5 and 6).
+ *
+ * @category The method
+ */
 export interface Strategy {
+  /** Which of the four it is. */
   readonly name: StrategyName;
   /** Of the scores that are written and read. */
   readonly scale: Scale;
   /** The score tokens, where it uses them. */
   readonly vocabulary?: ScoreVocabulary;
-  /** What stands in an answer for a score. */
+  /** What stands in an answer for a score (on {@link scale}): T_p, a T_s, a word or digits. */
   write(score: number): string;
   /** Tokens at whose prediction the score loss is taken beside the text loss; none: text loss alone. */
   readonly slotIds: readonly number[];

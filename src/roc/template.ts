@@ -11,7 +11,7 @@ import { z } from "zod";
 import { RocError } from "../errors.js";
 import { atomicWriteJson, ifThere, readJson } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
-import { POSITION_TOKEN } from "./vocabulary.js";
+import { POSITION_TOKEN, type Scale } from "./vocabulary.js";
 
 export const TEMPLATES_FILE = "roc_templates.json";
 
@@ -105,6 +105,14 @@ export const templatesSchema = z
     path: ["answers"],
   });
 
+/**
+ * The texts that a checkpoint is trained and scored with: the content of `roc_templates.json`.
+ *
+ * A prompt holds `<image>` once. An answer holds a placeholder `{name}` per score (`{overall}`, or the name of an
+ * attribute), and where it may, `{comment}` for free text.
+ *
+ * @category The method
+ */
 export interface RocTemplates {
   /** Questions, each with `<image>`; the first is the canonical one. */
   readonly prompts: readonly string[];
@@ -116,14 +124,18 @@ export interface RocTemplates {
   /** What the checkpoint was trained by; default `roc`. */
   readonly strategy?: StrategyName | undefined;
   /** Of the scores, where no score tokens say it (`level`, `direct`). */
-  readonly scale?: { readonly min: number; readonly max: number } | undefined;
-  /** Words of `level`, worst first; default {@link LEVELS}. */
+  readonly scale?: Scale | undefined;
+  /** Words of `level`, worst first, 2 or more; default: bad, poor, fair, good, excellent (Q-Align's). */
   readonly levels?: readonly string[] | undefined;
   /** Of the ratings that it was trained on, where that is not the scores' own; results are given on it. */
-  readonly ratingScale?: { readonly min: number; readonly max: number } | undefined;
+  readonly ratingScale?: Scale | undefined;
 }
 
-/** The texts of the released code: its question in training, then the one it asks in inference. */
+/**
+ * The texts of the released code: its question in training, then the one it asks in inference.
+ *
+ * @category The method
+ */
 export const DEFAULT_TEMPLATES: RocTemplates = {
   prompts: [
     "<image>\nCould you evaluate the aesthetics of this image?",
@@ -201,7 +213,18 @@ export function parseTemplates(value: unknown, file: string): RocTemplates {
 
 /**
  * The templates of a checkpoint folder; undefined where it has none (the released checkpoint).
- * @throws RocError FILE_UNREADABLE, CONFIG_INVALID
+ *
+ * @throws RocError FILE_UNREADABLE; CONFIG_INVALID naming the field that makes no sense
+ *
+ * @example
+ * ```ts
+ * import { DEMO_MODEL, loadTemplates } from "roc4mllm";
+ *
+ * const templates = await loadTemplates(DEMO_MODEL);
+ * console.log(templates?.answers[0]?.includes("{overall}")); // true
+ * ```
+ *
+ * @category The method
  */
 export async function loadTemplates(folder: string): Promise<RocTemplates | undefined> {
   const file = join(folder, TEMPLATES_FILE);

@@ -14,30 +14,49 @@ export function scoreToken(index: number): string {
   return `[IMG${index}]`;
 }
 
-/** A range of scores, both ends included. */
+/**
+ * A range of scores, both ends included.
+ *
+ * @category The method
+ */
 export interface Scale {
+  /** Lowest score. */
   readonly min: number;
+  /** Highest score, above `min`. */
   readonly max: number;
 }
 
 /** No scale is finer; more comes of a broken file. */
 const MOST_TOKENS = 10_000;
 
+/**
+ * One position token T_p, whose place in the text says "a score stands here", and N score tokens T_s, whose logits at that
+ * step say which ("Decoupling Score Representation" in the paper).
+ *
+ * @category The method
+ */
 export interface ScoreVocabulary {
   /** Id of T_p. */
   readonly positionId: number;
-  /** Ids of the T_s: consecutive, ascending. */
+  /** Ids of the N T_s: consecutive, ascending. */
   readonly scoreIds: readonly number[];
   /** The score s_i that each T_s stands for: evenly spaced over the scale. */
   readonly values: readonly number[];
+  /** The lowest and the highest of {@link values}. */
   readonly scale: Scale;
 }
 
+/**
+ * Which score tokens {@link addScoreTokens} adds.
+ *
+ * @category The method
+ */
 export interface ScoreTokenOptions {
-  /** Number of T_s, at least 2; the paper takes 10. */
+  /** Number N of T_s, at least 2; default 10, as in the paper. */
   readonly n?: number;
-  /** Ends of the scale; the paper takes 1 and 10. */
+  /** Lower end of the scale; default 1, as in the paper. */
   readonly min?: number;
+  /** Upper end of the scale; default 10, as in the paper. */
   readonly max?: number;
   /** Written into the config beside the ids, as in the released checkpoint; default: the paper's. */
   readonly weights?: LossWeights;
@@ -51,6 +70,18 @@ export interface ScoreTokenOptions {
  *
  * @throws RocError USAGE where the options make no sense or contradict the score tokens that the model has;
  *   TOKENIZER_INVALID where the tokenizer already uses one of the tokens for something else
+ *
+ * @example
+ * ```ts
+ * import { addScoreTokens, loadMllm } from "roc4mllm";
+ *
+ * const { model, processor } = await loadMllm("my-checkpoint"); // a base model, or one that has them
+ * const { scoreIds, values } = addScoreTokens(model, processor.tokenizer, { n: 10, min: 1, max: 10 });
+ * console.log(scoreIds.length, values.join()); // 10 1,2,3,4,5,6,7,8,9,10
+ * model.dispose();
+ * ```
+ *
+ * @category The method
  */
 export function addScoreTokens(
   model: Mllm,
@@ -126,7 +157,10 @@ function checkSame(present: ScoreVocabulary, n: number, scale: Scale): ScoreVoca
  * The ids alone say how many T_s there are: of the released keys, `num_tokens` and `img_token_num` are written for the
  * authors' code and not relied upon.
  *
+ * @param config a parsed `config.json`, as {@link Mllm.config}
  * @throws RocError CONFIG_INVALID naming the key that is missing or wrong
+ *
+ * @category The method
  */
 export function vocabularyFromConfig(config: Readonly<Record<string, unknown>>): ScoreVocabulary | undefined {
   if (["score_id", "output_first_id", "output_last_id"].every((key) => config[key] === undefined)) return undefined;
@@ -179,7 +213,20 @@ function checkScale(scale: Scale): Scale {
   throw new RocError("USAGE", `A scale from ${min} to ${max} is none; give two numbers, the lower one first`);
 }
 
-/** A score on another scale, linearly: the ends of `from` go to the ends of `to`. */
+/**
+ * A score on another scale, linearly: the ends of `from` go to the ends of `to`.
+ *
+ * @throws RocError USAGE where `from` is no scale
+ *
+ * @example
+ * ```ts
+ * import { toScale } from "roc4mllm";
+ *
+ * console.log(toScale(5.5, { min: 1, max: 10 }, { min: 0, max: 100 })); // 50
+ * ```
+ *
+ * @category The method
+ */
 export function toScale(value: number, from: Scale, to: Scale): number {
   checkScale(from);
   return to.min + ((value - from.min) * (to.max - to.min)) / (from.max - from.min);
@@ -198,7 +245,20 @@ export function ratingsFrom(scale: Scale, ratings: Scale | undefined): (score: n
  * the vocabulary's scale and its votes are split linearly between the two neighbouring s_i, the nearer one getting
  * more: the mean of the votes is kept, and with K = N the histogram is only normalised.
  *
+ * @param votes counts from 0, of K ratings, worst first
+ * @returns N probabilities, which sum to 1
  * @throws RocError DATA_INVALID where there are no votes, or fewer than two ratings
+ *
+ * @example
+ * ```ts
+ * import { voteTargets, vocabularyFromConfig } from "roc4mllm";
+ *
+ * const config = { score_id: 4, output_first_id: 5, output_last_id: 7, min_score: 1, max_score: 3 };
+ * const vocabulary = vocabularyFromConfig(config);
+ * if (vocabulary) console.log(voteTargets([1, 2, 1], vocabulary).join()); // 0.25,0.5,0.25
+ * ```
+ *
+ * @category The method
  */
 export function voteTargets(votes: readonly number[], vocabulary: ScoreVocabulary): number[] {
   const total = votes.reduce((sum, count) => sum + count, 0);

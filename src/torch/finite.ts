@@ -5,13 +5,25 @@ import type { Tensor } from "./tensor.js";
 
 const FLOATS: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"]);
 
-/** How many of a tensor's values are no finite numbers. */
+/**
+ * How many of a tensor's values are no finite numbers.
+ *
+ * @category Tensors
+ */
 export interface NonFinite {
+  /** Values that are NaN. */
   readonly nan: number;
+  /** Values that are plus or minus infinity. */
   readonly infinite: number;
 }
 
-/** Looks at every value, once where all are finite. @returns undefined where all are */
+/**
+ * Looks at every value of a tensor.
+ *
+ * @returns undefined where all are finite, and for tensors of whole numbers
+ *
+ * @category Tensors
+ */
 export function nonFinite(tensor: Tensor): NonFinite | undefined {
   if (!FLOATS.has(tensor.dtype) || tensor.numel === 0) return undefined;
   return scope(() => {
@@ -22,17 +34,27 @@ export function nonFinite(tensor: Tensor): NonFinite | undefined {
   });
 }
 
-/** What of named tensors is not finite. */
+/**
+ * What of named tensors is not finite: counts of the first of them.
+ *
+ * @category Tensors
+ */
 export interface NonFiniteTensors extends NonFinite {
   /** The first of them; `nan` and `infinite` are its own. */
   readonly name: string;
-  /** Its values. */
+  /** How many values it has. */
   readonly numel: number;
   /** How many tensors hold such values. */
   readonly tensors: number;
 }
 
-/** Looks through named tensors. @returns undefined where all values are finite */
+/**
+ * Looks through named tensors, as {@link Mllm.parameters} gives them.
+ *
+ * @returns undefined where all values are finite
+ *
+ * @category Tensors
+ */
 export function findNonFinite(tensors: Iterable<readonly [string, Tensor]>): NonFiniteTensors | undefined {
   let first: Omit<NonFiniteTensors, "tensors"> | undefined;
   let count = 0;
@@ -45,7 +67,12 @@ export function findNonFinite(tensors: Iterable<readonly [string, Tensor]>): Non
   return first && { ...first, tensors: count };
 }
 
-/** As "tensor a.weight: of 64 values, 1 NaN; 3 tensors hold the like, this is the first". */
+/**
+ * What {@link findNonFinite} found, for a message: "tensor a.weight: of 64 values, 1 NaN; 3 tensors hold the like, this is
+ * the first".
+ *
+ * @category Tensors
+ */
 export function nonFiniteText({ name, nan, infinite, numel, tensors }: NonFiniteTensors): string {
   const kinds = [nan > 0 ? `${nan} NaN` : "", infinite > 0 ? `${infinite} infinite` : ""].filter(Boolean).join(" and ");
   const others = tensors > 1 ? `; ${tensors} tensors hold the like, this is the first` : "";

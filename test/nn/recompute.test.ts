@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createLlava, type LlavaModel } from "../../src/models/llava/index.js";
+import { LlavaModel, parseLlavaConfig } from "../../src/models/llava/index.js";
 import { attachLora } from "../../src/models/lora.js";
 import { randomSource, Recomputation, segment, withDropout } from "../../src/nn/index.js";
 import {
@@ -24,7 +24,7 @@ const PLAIN: Mode = (body) => body();
 const BF16: Mode = (body) => autocast({ device: "cpu", dtype: "bfloat16" }, body);
 
 function makeModel(): LlavaModel {
-  return createLlava(llavaConfig(SIZES, 50, 49, 0), randomSource({ seed: 4 }));
+  return new LlavaModel(parseLlavaConfig(llavaConfig(SIZES, 50, 49, 0)), randomSource({ seed: 4 }));
 }
 
 /** Gradients by name of a loss over a picture and a text. */

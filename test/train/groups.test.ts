@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createLlava, type LlavaModel } from "../../src/models/llava/index.js";
+import { createLlava } from "../../src/models/llava/index.js";
 import { attachLora } from "../../src/models/lora.js";
+import type { Mllm } from "../../src/models/types.js";
 import { randomSource } from "../../src/nn/index.js";
 import { AdamW, parameterGroups, trainedParameters, type TrainOptions } from "../../src/train/index.js";
 import { llavaConfig } from "../../src/studies/demo/sizes.js";
@@ -15,7 +16,7 @@ const SIZES = {
 const SCORE = { score_id: 44, output_first_id: 46, output_last_id: 49, min_score: 1, max_score: 10 };
 const EMBEDDING = "language_model.model.embed_tokens.weight";
 
-function withModel(body: (model: LlavaModel) => void, more: Record<string, unknown> = SCORE): void {
+function withModel(body: (model: Mllm) => void, more: Record<string, unknown> = SCORE): void {
   const model = createLlava({ ...llavaConfig(SIZES, 50, 43, 0), ...more }, randomSource({ seed: 4 }));
   try {
     body(model);
@@ -24,7 +25,7 @@ function withModel(body: (model: LlavaModel) => void, more: Record<string, unkno
   }
 }
 
-function names(model: LlavaModel, options: Parameters<typeof trainedParameters>[1]): string[] {
+function names(model: Mllm, options: Parameters<typeof trainedParameters>[1]): string[] {
   return trainedParameters(model, options).map(({ name }) => name);
 }
 
@@ -62,7 +63,7 @@ test("every family's parts are known by name", () => {
   };
   using one = tensor([1]);
   const parameters = new Map(Object.values(parts).flatMap((part) => part.map((name) => [name, one] as const)));
-  const model = { config: {}, parameters: () => parameters } as unknown as LlavaModel;
+  const model = { config: {}, parameters: () => parameters } as unknown as Mllm;
   for (const [part, own] of Object.entries(parts)) {
     const others = Object.keys(parts).filter((name) => name !== part);
     assert.deepEqual(names(model, { freeze: others }), own, part);

@@ -105,11 +105,34 @@ function expandRows(ids: readonly number[], rows: number): number[] {
 }
 
 /**
- * A LLaVA model with parameters of any source: `createLlava(config, randomSource({ seed: 1 }))` is a fresh one.
+ * A LLaVA-1.5 model (arXiv 2310.03744) with parameters of any source; with those of {@link randomSource} a fresh one.
  *
- * @param config a parsed `config.json`
- * @throws RocError CONFIG_INVALID; what the source throws
+ * @param config a parsed `config.json`, in the layout of llava-hf or of the original repository
+ * @param source asked once per parameter, in a fixed order, by the name that transformers gives it
+ * @returns a model that the caller disposes
+ * @throws RocError CONFIG_INVALID where the config lacks a key or holds one of a wrong kind; what the source throws
+ *
+ * @example
+ * ```ts
+ * import { createLlava, randomSource } from "roc4mllm";
+ *
+ * const config = {
+ *   model_type: "llava",
+ *   image_token_index: 49,
+ *   vision_feature_layer: -2,
+ *   vision_feature_select_strategy: "default",
+ *   text_config: { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2, vocab_size: 50 },
+ *   vision_config: {
+ *     ...{ hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 },
+ *     ...{ image_size: 28, patch_size: 14 },
+ *   },
+ * };
+ * using model = createLlava(config, randomSource({ seed: 1 }));
+ * console.log(model.family, model.vocabSize, model.hiddenSize); // llava 50 16
+ * ```
+ *
+ * @category Checkpoints and models
  */
-export function createLlava(config: unknown, source: ParamSource): LlavaModel {
+export function createLlava(config: unknown, source: ParamSource): Mllm {
   return new LlavaModel(parseLlavaConfig(config), source);
 }
