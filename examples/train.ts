@@ -1,7 +1,7 @@
 /**
  * Trains the demo weights further on rated pictures, for a handful of steps, and prints how well the ranking agrees.
  *
- *     node dist/src/cli/main.js studio my-data --count 60      (or a folder of your own pictures, see docs/data.md)
+ *     node dist/src/cli/main.js studio write my-data --count 60      (or a folder of your own pictures, see docs/data.md)
  *     node dist/examples/train.js my-data runs/example
  *
  * Ctrl-C stops it with a state; the same command resumes it.
