@@ -40,7 +40,7 @@ export function ciderScores(items: readonly TokenizedCaption[]): CiderScore[] {
   });
 }
 
-/** How often each n-gram stands in a sentence: a map for every n. Tokens have no spaces, so joined ones stay distinct. */
+/** How often each n-gram occurs in a sentence: a map for every n. Tokens have no spaces, so joined ones stay distinct. */
 type Counts = readonly ReadonlyMap<string, number>[];
 
 function countNgrams(tokens: readonly string[]): Counts {
@@ -54,7 +54,7 @@ function countNgrams(tokens: readonly string[]): Counts {
   });
 }
 
-/** In how many items each n-gram stands in at least one reference. */
+/** In how many items each n-gram occurs in at least one reference. */
 function documentFrequencies(items: readonly (readonly Counts[])[]): Map<string, number> {
   const frequencies = new Map<string, number>();
   for (const references of items) {

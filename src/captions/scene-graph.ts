@@ -1,5 +1,5 @@
 /**
- * A scene graph of a caption: what is there, how it is, and how things stand to each other. Rules over the parts of speech
+ * A scene graph of a caption: what is there, how it is, and how things relate to each other. Rules over the parts of speech
  * and lemmas of the library wink-nlp; not the parser of SPICE's reference implementation (Stanford's, a Java program),
  * whose scores it does not equal: reports name it {@link PARSER}.
  *
@@ -126,7 +126,7 @@ class Clause implements SceneGraph {
   #latest: readonly string[] = [];
   /** What waits for its object. */
   #open: { readonly from: readonly string[]; readonly word: string; readonly verb: boolean } | undefined;
-  /** The relation that the latest things were put into: what is joined to them by "and" stands in it too. */
+  /** The relation that the latest things were put into: what is joined to them by "and" is in it too. */
   #closed: { readonly from: readonly string[]; readonly word: string } | undefined;
   #linked = false;
   #joined = false;

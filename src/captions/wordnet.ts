@@ -12,7 +12,7 @@ type Synsets = ReadonlyMap<string, readonly string[]>;
 let loaded: Promise<Synsets> | undefined;
 
 /**
- * Whether two lemmas stand in a common synset, in any sense and part of speech, as the reference implementation of SPICE
+ * Whether two lemmas share a synset, in any sense and part of speech, as the reference implementation of SPICE
  * takes it. The database is read once, in about half a second.
  */
 export async function wordnetSynonyms(): Promise<Synonyms> {
@@ -30,7 +30,7 @@ async function readSynsets(): Promise<Synsets> {
   const synsets = new Map<string, string[]>();
   for (const pos of POS) {
     for (const line of (await readFile(join(folder, `index.${pos}`), "utf8")).split("\n")) {
-      // The licence stands first, every line of it behind blanks.
+      // The licence comes first, every line of it indented.
       if (line === "" || line.startsWith(" ")) continue;
       const [lemma = "", letter = "", count = "0", ...rest] = line.trimEnd().split(" ");
       const offsets = rest.slice(-Number(count)).map((offset) => `${letter}${offset}`);

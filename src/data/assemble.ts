@@ -6,7 +6,7 @@ import type { LoadedDataset, ReaderOptions, Sample } from "./types.js";
 
 /** A rated picture before its image file is found. */
 export interface Rated extends Omit<Sample, "image"> {
-  /** Where the image may lie, seen from the image folder; the first that is there is taken. */
+  /** Where the image may be, seen from the image folder; the first that is there is taken. */
   readonly files: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** `dataset.json`, the card beside your own labels: the name and the scales of a data set, and where its files lie. */
+/** `dataset.json`, the card beside your own labels: the name and the scales of a data set, and where its files are. */
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../errors.js";

@@ -14,7 +14,7 @@ async function imageBase(folder: string, images: string): Promise<string> {
   return images.includes("\\") && !(await exists(base)) ? resolve(folder, slashed(images)) : base;
 }
 
-/** Where pictures may lie. */
+/** Where pictures may be. */
 export class ImageFinder {
   /** Names by folder; each by its composed form (NFC), since macOS writes decomposed ones. */
   readonly #listed = new Map<string, ReadonlyMap<string, string>>();

@@ -25,7 +25,7 @@ const REMEDY = "Correct it there.";
 const UNMEANT = 'Correct it, or list the columns that are attributes in dataset.json as "attributes".';
 const FILE_REMEDY = "Give a UTF-8 file with a header line and the columns image and score.";
 
-/** Columns that have a meaning, in any order and case, with what stands in them; docs/data.md is made of it. */
+/** Columns that have a meaning, in any order and case, with what they hold; docs/data.md is made of it. */
 export const COLUMNS = {
   image: ["text", "needed", "The picture's file, seen from the folder of the images; `/` or `\\` between folders"],
   score: ["number", "needed", "The mean rating, on the card's `scale`"],
@@ -43,7 +43,7 @@ export const COLUMNS = {
 const MEANINGS: readonly string[] = Object.keys(COLUMNS);
 const VOTES_COLUMN = /^votes_(\d+)$/;
 
-/** What the score is called in answers, where attributes stand by their names. */
+/** What the score is called in answers, where attributes have their names. */
 const SCORE_PLACEHOLDER = "overall";
 /** Columns of an evaluation's table, beside those of {@link COLUMNS}. */
 const RESULT_COLUMN = /^(error|references|predicted_.*)$/;
@@ -85,7 +85,7 @@ export async function csvRecords(file: string, options: RecordOptions): Promise<
   return records;
 }
 
-/** The rows of a JSON Lines file: an object a line. @throws RocError naming file, line and key */
+/** The rows of a JSON Lines file: an object per line. @throws RocError naming file, line and key */
 export async function jsonlRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
   const lines = await readLines(file, "Give the path of a JSON Lines file.", options.notes);
   if (lines.length === 0) throw invalid(file, "is empty", REMEDY);

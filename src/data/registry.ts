@@ -35,44 +35,44 @@ export interface DatasetRequest extends DatasetOptions {
 interface Adapter {
   /** The file by which the kind is known, for messages. */
   readonly file: string;
-  readonly lies: (folder: string) => Promise<boolean>;
+  readonly isIn: (folder: string) => Promise<boolean>;
   readonly read: (folder: string, options: DatasetOptions) => Promise<LoadedDataset>;
 }
 
-/** Whether one of these files lies in a folder. */
-function anyOf(...files: readonly string[]): Adapter["lies"] {
+/** Whether a folder has one of these files. */
+function anyOf(...files: readonly string[]): Adapter["isIn"] {
   return async (folder) => (await firstExisting(files.map((file) => join(folder, file)))) !== undefined;
 }
 
 const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
   studio: {
     file: "studio.json",
-    lies: async (folder) => (await exists(join(folder, "studio.json"))) && (await exists(join(folder, AVA_LABELS))),
+    isIn: async (folder) => (await exists(join(folder, "studio.json"))) && (await exists(join(folder, AVA_LABELS))),
     read: readStudio,
   },
-  "ava-captions": { file: AVA_CAPTIONS_FILE, lies: anyOf(AVA_CAPTIONS_FILE), read: readAvaCaptions },
-  ava: { file: AVA_LABELS, lies: anyOf(AVA_LABELS), read: readAva },
+  "ava-captions": { file: AVA_CAPTIONS_FILE, isIn: anyOf(AVA_CAPTIONS_FILE), read: readAvaCaptions },
+  ava: { file: AVA_LABELS, isIn: anyOf(AVA_LABELS), read: readAva },
   tad66k: {
     file: "merge/train.csv",
-    lies: anyOf(...TAD66K_LABELS.flatMap((at) => [join(at, "merge", "train.csv"), join(at, "unmerge", "train")])),
+    isIn: anyOf(...TAD66K_LABELS.flatMap((at) => [join(at, "merge", "train.csv"), join(at, "unmerge", "train")])),
     read: readTad66k,
   },
   para: {
     file: `${PARA_LABELS}/${PARA_FILES.train}`,
-    lies: anyOf(join(PARA_LABELS, PARA_FILES.train), PARA_FILES.train),
+    isIn: anyOf(join(PARA_LABELS, PARA_FILES.train), PARA_FILES.train),
     read: readPara,
   },
   aadb: {
     file: `${AADB_LABELS}/${aadbLabelFile("train", "score")}`,
-    lies: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
+    isIn: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
     read: readAadb,
   },
-  icaa17k: { file: "train.csv (ID, color, MOS)", lies: liesIcaa17k, read: readIcaa17k },
-  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, lies: liesOwn, read: readOwn },
+  icaa17k: { file: "train.csv (ID, color, MOS)", isIn: holdsIcaa17k, read: readIcaa17k },
+  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, isIn: holdsOwn, read: readOwn },
 };
 
 /** Only the header tells: many a data set has a `train.csv`. */
-async function liesIcaa17k(folder: string): Promise<boolean> {
+async function holdsIcaa17k(folder: string): Promise<boolean> {
   const file = await firstExisting(ICAA17K_FILES.train.map((name) => join(folder, name)));
   if (file === undefined) return false;
   return readTable(file, { columns: ICAA17K_COLUMNS, remedy: "", notes: [] }).then(
@@ -81,16 +81,16 @@ async function liesIcaa17k(folder: string): Promise<boolean> {
   );
 }
 
-async function liesOwn(path: string): Promise<boolean> {
+async function holdsOwn(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return OWN_FILE.test(path);
   const names = await readdir(path).catch(() => []);
   return names.some((name) => OWN_FILE.test(name) || name === DATASET_CARD);
 }
 
-/** The kind of the data set in a folder, by the files that lie there; undefined where they are of none. */
+/** The kind of the data set in a folder, by the files in it; undefined where they are of none. */
 export async function detectKind(folder: string): Promise<DatasetKind | undefined> {
-  for (const kind of DATASET_KINDS) if (await ADAPTERS[kind].lies(folder)) return kind;
+  for (const kind of DATASET_KINDS) if (await ADAPTERS[kind].isIn(folder)) return kind;
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
  * TAD66K (He et al., IJCAI 2022) in its official files: `merge/{train,test}.csv` with the columns image and score, and
- * the same ratings by theme, `unmerge/{train,test}/<theme>.csv`. Both may lie in a folder `labels`.
+ * the same ratings by theme, `unmerge/{train,test}/<theme>.csv`. Both may be in a folder `labels`.
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -11,7 +11,7 @@ import { readTable, type Row } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
 export const TAD66K_SCALE: ScoreScale = { min: 1, max: 10 };
-/** Where the label files lie, seen from the data set's folder. */
+/** Where the label files are, seen from the data set's folder. */
 export const TAD66K_LABELS = [".", "labels"] as const;
 
 const PARTS = ["train", "test"] as const;

@@ -68,10 +68,10 @@ export interface ReaderOptions {
   readonly seed?: SeedPart;
   /**
    * What to do with a rating that is no finite number (NaN, inf, an empty field). `refuse` (default) is an error that names
-   * the field; `keep` hands on NaN or an infinity, for the label doctor, who counts them.
+   * the field; `keep` passes on NaN or an infinity, for the label doctor, who counts them.
    */
   readonly nonFinite?: "refuse" | "keep";
 }
 
-/** Called as long work goes on: `done` of `total` units. */
+/** Called during long work: `done` of `total` units. */
 export type OnProgress = (done: number, total: number) => void;

@@ -1,4 +1,4 @@
-/** A model's predictions for a data set: one row a picture, kept as they come, gone on with after a stop. */
+/** A model's predictions for a data set: one row per picture, kept as they come, resumed after a stop. */
 import { attributeScale, type LoadedDataset, type Sample, type ScoreScale } from "../data/index.js";
 import type { Model, ScoreFailure, ScoreResult } from "../engine/index.js";
 import { RocError } from "../errors.js";
@@ -9,7 +9,7 @@ import { keptSchema, type KeptPrediction } from "./predictions-file.js";
 import { ratedOf, SCORE, type Prediction } from "./prediction.js";
 
 export interface RunOptions {
-  /** File that grows by a line a picture. */
+  /** File that grows by a line per picture. */
   readonly partial: string;
   /** What predictions depend on beside the pictures; those in `partial` have to be of the same. */
   readonly settings: Settings;
@@ -25,7 +25,7 @@ export interface RunOptions {
 }
 
 /**
- * Predicts every sample, going on with what `partial` holds of them. A picture that has changed since, or could not be read,
+ * Predicts every sample, except those that `partial` holds. A picture that has changed since, or could not be read,
  * is predicted again.
  *
  * @returns in the samples' order; a picture or an answer that could not be read has an `error`

@@ -1,4 +1,4 @@
-/** Predictions files: JSON Lines while a run goes on, so that a kill loses at most a line; CSV or Parquet at its end. */
+/** Predictions files: JSON Lines during a run, so that a kill loses at most a line; CSV or Parquet at its end. */
 import { extname } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -41,7 +41,7 @@ export async function readKept(file: string): Promise<Prediction[]> {
   return [...new Map(rows.map(({ picture: _, ...row }) => [row.id, row])).values()];
 }
 
-/** Columns that stand only where a picture has a value for them. */
+/** Columns that are there only where a picture has a value for them. */
 const OPTIONAL_COLUMNS = ["votes", "comment", "references"] as const;
 const TEXT_COLUMNS: ReadonlySet<string> = new Set(
   ["id", "image", "split", "theme", "predicted_distribution", "error"].concat(OPTIONAL_COLUMNS),

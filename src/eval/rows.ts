@@ -52,7 +52,7 @@ async function recordsOf(file: string, bytes: Uint8Array<ArrayBuffer>, notes: st
 
 /**
  * The rows of a Parquet file. Where the reader gives up before it waits for the columns that it has begun, their faults
- * would end the process as unhandled: so no column gets its bytes before it is known whether the reader goes on.
+ * would end the process as unhandled: so no column gets its bytes before it is known whether the reader continues.
  */
 async function parquetObjects(bytes: ArrayBuffer, compressors: Compressors): Promise<object[]> {
   let hasFailed = false;

@@ -63,7 +63,7 @@ function digestLabels(samples: readonly Sample[]): string {
   return createHash("sha256").update(JSON.stringify(labels)).digest("hex").slice(0, 16);
 }
 
-/** The folder that all pictures lie in or below. */
+/** The folder that holds all pictures, itself or in folders of its own. */
 export function commonFolder(samples: readonly Sample[]): string {
   const [first = [], ...others] = samples.map(({ image }) => dirname(image).split(sep));
   const parts = others.reduce((common, parts) => {

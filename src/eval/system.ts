@@ -54,7 +54,7 @@ type Scales = Pick<LoadedDataset, "scale" | "attributeScales" | "name">;
  * `error`), `ANSWER_UNCLEAR` for a score that is no number.
  *
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID where a column is missing, another field is not of its form, a name fits
- *   several pictures, a picture stands twice, no picture at all gets a score, or the column that was found, but not asked
+ *   several pictures, a picture is there twice, no picture at all gets a score, or the column that was found, but not asked
  *   for, holds the data set's own labels
  */
 export async function readSystem(
@@ -94,7 +94,7 @@ export async function readSystem(
 /** Fewer than so many scores may be right by chance. */
 const FEW = 5;
 
-/** Whether every score is the rated one, but for rounding: a file may hold both, under names that say little. */
+/** Whether every score is the rated one, except for rounding: a file may hold both, under names that say little. */
 function areLabels(predictions: readonly Prediction[], { min, max }: ScoreScale): boolean {
   const pairs = predictions.flatMap(({ predicted, truth }) => {
     const [value, label] = [predicted[SCORE], truth[SCORE]];

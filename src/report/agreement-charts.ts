@@ -7,7 +7,7 @@ import { type ScoreScale } from "../data/index.js";
 import { at, axes, chart, decimals, dots, html, line, planeOf, roomFor, short } from "../html/index.js";
 import type { Markup, Plane, PlaneOptions } from "../html/index.js";
 
-/** Of the two charts that stand side by side. */
+/** Of the two charts side by side. */
 const BESIDE = 400;
 
 /** A picture's rating and what was predicted. */
@@ -63,7 +63,7 @@ function sample(pairs: readonly Pair[]): readonly Pair[] {
   return Array.from(kept, (i) => pairs[i] as Pair);
 }
 
-/** Errors of the pictures whose true score lies in a part of the range. */
+/** Errors of the pictures whose true score is in a part of the range. */
 interface ResidualBin {
   readonly low: number;
   readonly high: number;

@@ -8,7 +8,7 @@ import type { Bounds, Markup, PlaneOptions } from "../html/index.js";
 const RADAR_HEIGHT = 330;
 const RINGS = [0.25, 0.5, 0.75, 1];
 
-/** SRCC and PLCC of the attributes around a circle; correlations below 0 lie in its middle. */
+/** SRCC and PLCC of the attributes around a circle; correlations below 0 are at its middle. */
 export function radarChart(attributes: Summary["attributes"]): Markup {
   const names = Object.keys(attributes);
   const [cx, cy, radius] = [WIDTH / 2, RADAR_HEIGHT / 2, 112];

@@ -1,4 +1,4 @@
-/** What lies in a run folder, as the report needs it. */
+/** What is in a run folder, as the report needs it. */
 import { join } from "node:path";
 import { z } from "zod";
 import { exists } from "../files/index.js";

@@ -24,14 +24,14 @@ interface GalleryFlags {
 
 const WRITE_HELP = `
 Formats: ${STUDIO_FORMATS.join(", ")}; several with commas between them, or all.
-With one format the folder itself becomes the data set. With several each lies in a folder of its name inside, and all of
+With one format the folder itself becomes the data set. With several each is in a folder of its name inside, and all of
 them share their pictures as hard links: a synthetic copy costs no disk. The same seed gives the same pictures, raters and test part
 in every format.
 
-A stopped command goes on where it stopped; a finished one finds that all is there. Formats can be added later: the same
+A stopped command resumes where it stopped; a finished one finds that all is there. Formats can be added later: the same
 command with more of them renders nothing again.
 
-Pictures have patterns (repetition, symmetry), but for AVA alone, which stays what the demo weights were trained on.
+Pictures have patterns (repetition, symmetry), except for AVA alone, which stays what the demo weights were trained on.
 
 Examples:
   roc4mllm studio write STUDIO/ --format tad66k --count 500 --size 256 --seed 3

@@ -114,7 +114,7 @@ function reduced(values: Float64Array, window: Window, side: number): Float64Arr
   return averaged(addRow, { width: FINE, height: FINE }, window, side);
 }
 
-/** Which values lie in each of `side` equal parts of a range, and with what weight. */
+/** Which values are in each of `side` equal parts of a range, and with what weight. */
 function coverage(from: number, to: number, side: number): { first: number; weights: number[] }[] {
   const length = (to - from) / side;
   return Array.from({ length: side }, (_, k) => {

@@ -28,7 +28,7 @@ export interface Found {
 }
 
 /**
- * Pairs that look alike, of different groups. Takes time by the number of pictures, not of pairs: hashes lie in tables by
+ * Pairs that look alike, of different groups. Takes time by the number of pictures, not of pairs: hashes are in tables by
  * their parts (multi-index hashing).
  *
  * @param prints by picture; undefined for one that is compared with none
