@@ -41,9 +41,9 @@ const HELP = `
 Writes DIR/predictions.csv (or .parquet), one row per picture with the full distribution, DIR/summary.json and with --report
 DIR/${REPORT_FILE}. While it runs, DIR/${PARTIAL_FILE} grows by a line per picture: stop it at any moment, and the
 same command resumes. What another checkpoint, data set, folder of pictures, dtype, predictions file or the like has left
-or finished in DIR is neither resumed nor replaced, unless --fresh is given. A picture that is not there, and a picture or an answer that
-cannot be read, is counted and reported; the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers. --predictions needs
-no pictures.
+or finished in DIR is neither resumed nor replaced, unless --fresh is given. A picture that is not there, and a picture or
+an answer that cannot be read, is counted and reported; the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or
+infinite numbers. --predictions needs no pictures.
 
 A predictions file has a row per picture: a column with its id, path or file name and one with the score; where there are any,
 predicted_NAME for attributes, std, distribution ([0.1, ...] of evenly spaced ratings; a score column is not needed then)

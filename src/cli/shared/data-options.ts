@@ -12,9 +12,7 @@ export interface DataFlags {
 /** Adds the options of {@link DataFlags}. */
 export function addDataOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--kind <kind>", "of the data set (default: by the files that lie there)").choices(DATASET_KINDS),
-    )
+    .addOption(new Option("--kind <kind>", "of the data set (default: by its files)").choices(DATASET_KINDS))
     .option(
       "--images <folder>",
       "folder of the pictures, seen from the data set's (default: where it usually has them)",
