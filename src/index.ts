@@ -80,6 +80,25 @@ export type {
   ValidationEvent,
 } from "./train/index.js";
 
+// --- studies: many runs, compared -----------------------------------------------------------------------------------
+
+export { reproduce } from "./studies/paper/reproduce.js";
+export type {
+  ReproduceOptions,
+  Reproduction,
+  ReproductionProgress,
+  ReproductionSpec,
+} from "./studies/paper/reproduce.js";
+export { formatTable, type TableForm } from "./studies/paper/render.js";
+export type { ComparedCell, ComparedRow, ComparedTable } from "./studies/paper/filled-table.js";
+export { leaderboard, leaderboardText } from "./studies/paper/leaderboard.js";
+export type { Leaderboard, LeaderboardEntry, LeaderboardSpec } from "./studies/paper/leaderboard.js";
+export { readExperiment, runExperiment } from "./studies/claims/experiment.js";
+export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/experiment.js";
+export type { ExperimentChanges, ExperimentConfig } from "./studies/claims/config.js";
+export type { ExperimentResults } from "./studies/claims/results.js";
+export type { JobEvent } from "./studies/runner.js";
+
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 
 export { createModel, saveCheckpoint, type ModelOptions } from "./engine/index.js";

@@ -46,7 +46,7 @@ export type JobEvent<Progress> =
 
 export interface RunOptions<Progress> {
   readonly signal?: AbortSignal | undefined;
-  readonly onEvent?: (event: JobEvent<Progress>) => void;
+  readonly onEvent?: ((event: JobEvent<Progress>) => void) | undefined;
 }
 
 /**

@@ -1,15 +1,13 @@
-/** `reproduce --run` on the studio: a synthetic copy written, a small model trained by the table's recipe, evaluated, and found again. */
+/** `reproduce()` with runs on the studio: a synthetic copy written, a small model trained by the recipe, evaluated, found again. */
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { basesByFamily, makeRuns } from "../../src/cli/studies/reproduce-run.js";
-import { compareTable } from "../../src/studies/paper/filled-table.js";
-import { readRuns } from "../../src/studies/paper/evaluations.js";
+import type { ReproductionProgress } from "../../src/studies/paper/reproduce.js";
+import { reproduceTable } from "../../src/studies/paper/reproduce-table.js";
 import type { PublishedTable } from "../../src/studies/paper/types.js";
 import { liveTensors } from "../../src/torch/index.js";
-import { ROOT } from "../support.js";
 
 const TABLE: PublishedTable = {
   name: "table2",
@@ -24,37 +22,61 @@ const TABLE: PublishedTable = {
 const work = await mkdtemp(join(tmpdir(), "reproduce-"));
 after(() => rm(work, { recursive: true }));
 
-test("what a table lacks is made once, and fills its cell; what cannot be made is named", async () => {
-  let told = "";
-  const io = {
-    stdin: process.stdin,
-    stdout: { write: () => assert.fail("only the table is data") },
-    stderr: { write: (text: string) => (told += text) },
-    env: {},
-  };
-  const signal = new AbortController().signal;
-  const context = { io, signal, engine: () => import("../../src/engine/index.js"), setExitCode: () => undefined };
-  const bases = await basesByFamily([join(ROOT, "models/demo")]);
-  const options = { work, bases, backbone: "llava", pictures: 50, epochs: 0.5, seed: 1 } as const;
-  const notes = await makeRuns(TABLE, [], options, context);
-  assert.equal(notes.length, 1);
-  assert.match(notes[0] ?? "", /tad66k-qwen2_vl-direct is left out.*--base/);
-  assert.deepEqual(await readdir(join(work, "runs")), ["tad66k-llava-roc"]);
-  const { runs } = await readRuns(join(work, "runs"));
-  const { rows } = compareTable(TABLE, runs, { studio: true, backbone: "llava" });
-  const srcc = rows[0]?.cells[0]?.ours?.value ?? NaN;
-  assert.ok(srcc >= -1 && srcc <= 1, String(srcc));
-  assert.equal(rows[0]?.cells[0]?.difference, null, "the studio does not compare with the published figures");
-  told = "";
-  await makeRuns(TABLE, runs, options, context);
-  assert.equal(told, "", "nothing is made twice");
-  // A cell that was made with other settings is not taken for one of these.
+test("what a table lacks is made once, also after a stop, and fills its cell; what cannot be made is named", async () => {
+  const spec = { studio: true, run: true, work, pictures: 50, epochs: 0.5, seed: 1 };
+  const events: ReproductionProgress[] = [];
+  const control = new AbortController();
+  const stopped = reproduceTable(TABLE, spec, {
+    signal: control.signal,
+    onProgress(event) {
+      if (event.type === "progress" && event.event.type === "step") control.abort();
+    },
+  });
+  await assert.rejects(stopped, { code: "ABORTED" });
+  assert.deepEqual(await readdir(join(work, "studio/runs")), [], "it was stopped in the training");
+
+  const made = await reproduceTable(TABLE, spec, { onProgress: (event) => events.push(event) });
+  assert.match(made.notes.join("\n"), /tad66k-qwen2_vl-direct is left out.*--base/);
+  assert.deepEqual(await readdir(join(work, "studio/runs")), ["tad66k-llava-roc"]);
+  const ours = made.table.rows[0]?.cells[0]?.ours?.value ?? NaN;
+  assert.ok(ours >= -1 && ours <= 1, String(ours));
+  assert.equal(
+    made.table.rows[0]?.cells[0]?.difference,
+    null,
+    "the studio does not compare with the published figures",
+  );
+  const told = events.flatMap((event) => (event.type === "progress" ? [event.event.type] : [event.type]));
+  for (const type of ["plan", "begin", "start", "end", "scored", "done"]) assert.ok(told.includes(type as never), type);
+  const [start] = events.flatMap((event) => event.type === "progress" && event.event.type === "start" ? [event.event] : []); // prettier-ignore
+  assert.ok(start && start.step > 0, "the training resumed");
+  // The format of what an earlier version left: its runs are found by these.
+  const settings = JSON.parse(
+    await readFile(join(work, "studio/configs/tad66k-llava-roc.made.json"), "utf8"),
+  ) as object;
+  assert.deepEqual(Object.keys(settings).sort(), ["base", "description", "device", "pictures", "seed", "strategy", "train", "validation", "version"]); // prettier-ignore
+
+  events.length = 0;
+  const again = await reproduceTable(TABLE, spec, { onProgress: (event) => events.push(event) });
+  assert.equal(again.table.rows[0]?.cells[0]?.ours?.value, ours);
+  assert.deepEqual(
+    events.filter(({ type }) => type !== "note"),
+    [{ type: "plan", jobs: 1, finished: 1 }],
+    "nothing is made twice",
+  );
+  // A run that was made with other settings is not taken for one of these.
   for (const [other, named] of [
     [{ seed: 2 }, /seed was 1, now 2/],
     [{ epochs: 1 }, /train was .*"epochs":0\.5.*, now .*"epochs":1/],
     [{ pictures: 60 }, /pictures was 50, now 60/],
   ] as const) {
-    await assert.rejects(makeRuns(TABLE, runs, { ...options, ...other }, context), { code: "USAGE", message: named });
+    await assert.rejects(reproduceTable(TABLE, { ...spec, ...other }, {}), { code: "USAGE", message: named });
+  }
+  for (const [wrong, named] of [
+    [{ pictures: 49 }, /pictures is 49/],
+    [{ epochs: 0 }, /epochs is 0/],
+    [{ seed: 0.5 }, /seed is 0\.5/],
+  ] as const) {
+    await assert.rejects(reproduceTable(TABLE, { ...spec, ...wrong }, {}), { code: "USAGE", message: named });
   }
   assert.equal(liveTensors(), 0);
 });

@@ -19,7 +19,7 @@ import { readRunFolder } from "../../src/report/run-folder.js";
 import { readKept, readTable } from "../../src/eval/predictions-file.js";
 import { readEvaluation } from "../../src/eval/evaluation.js";
 import { readRows } from "../../src/eval/rows.js";
-import { readExperiment } from "../../src/studies/claims/config.js";
+import { readExperiment } from "../../src/studies/claims/experiment.js";
 import { downloadModel, hubSettings } from "../../src/hub/index.js";
 import { loadModel } from "../../src/models/registry.js";
 import { placesOf } from "../../src/models/places.js";

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { armName, armsOf, runsOf } from "../../src/studies/claims/runs.js";
-import { readExperiment, settingsOf, trainOptions } from "../../src/studies/claims/config.js";
+import { settingsOf, trainOptions } from "../../src/studies/claims/config.js";
+import { readExperiment } from "../../src/studies/claims/experiment.js";
 import { ROOT } from "../support.js";
 
 const CLAIMS = join(ROOT, "configs/studio/claims.yaml");

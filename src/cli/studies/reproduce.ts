@@ -1,16 +1,14 @@
 /** `roc4mllm reproduce`: a table of the paper with our figures beside it. */
-import { join } from "node:path";
 import { Command, Option } from "commander";
-import { DEMO_MODEL } from "../../engine/demo.js";
-import { RocError } from "../../errors.js";
-import { compareTable } from "../../studies/paper/filled-table.js";
+import { RUNS_FILE, RUNS_FOLDER } from "../../studies/paper/evaluations.js";
 import { TABLES } from "../../studies/paper/published.js";
-import { csvTable, jsonTable, latexTable, textTable } from "../../studies/paper/render.js";
-import { readRuns, RUNS_FILE, type FoundRuns } from "../../studies/paper/evaluations.js";
+import { formatTable } from "../../studies/paper/render.js";
+import { reproduce, type ReproductionProgress } from "../../studies/paper/reproduce.js";
 import { BACKBONES, type Backbone } from "../../studies/paper/types.js";
-import type { Context } from "../shared/io.js";
+import { findModel } from "../shared/find-model.js";
+import type { Context, Io } from "../shared/io.js";
 import { number, whole } from "../shared/numbers.js";
-import { makeFolder } from "../../files/index.js";
+import { duration, TrainProgress } from "../train/progress.js";
 
 interface Flags {
   readonly runs?: string;
@@ -27,9 +25,6 @@ interface Flags {
   readonly epochs: number;
   readonly seed: number;
 }
-
-/** Looked for where --runs is not given. */
-const RUNS_FOLDER = "runs";
 
 const HELP = `
 Ours come from folders that roc4mllm eval wrote: --runs names a folder of them, which say of themselves on what data set,
@@ -83,58 +78,50 @@ export function reproduceCommand(context: Context): Command {
     .option("--epochs <n>", "of --run --studio: on a synthetic copy", number(0.01), 4)
     .option("--seed <n>", "of --run --studio: of pictures and training", whole(0), 0)
     .addHelpText("after", HELP)
-    .action((name: string, flags: Flags) => reproduce(name, flags, context));
+    .action((table: string, flags: Flags) => printTable(table, flags, context));
 }
 
 function several(text: string, all: readonly string[]): readonly string[] {
   return [...all, text];
 }
 
-/** Trains and evaluates what the table lacks. @returns the folder of the runs */
-async function make(table: (typeof TABLES)[number], flags: Flags, context: Context): Promise<string> {
-  const { studio, pictures, epochs, seed } = flags;
-  const work = studio ? join(flags.work, "studio") : flags.work;
-  const runs = join(work, "runs");
-  await makeFolder(runs);
-  const { basesByFamily, makeRuns } = await import("./reproduce-run.js");
-  const bases = await basesByFamily([DEMO_MODEL, ...flags.base]);
-  const backbone = flags.backbone ?? (studio && "llava");
-  const options = { work, pictures, epochs, seed, bases, backbone, data: studio ? undefined : flags.data };
-  const notes = await makeRuns(table, (await readRuns(runs)).runs, options, context);
-  for (const note of notes) context.io.stderr.write(`note: ${note}\n`);
-  return runs;
+async function printTable(table: string, flags: Flags, context: Context): Promise<void> {
+  const { json, csv, latex, ...spec } = flags;
+  const { io, signal } = context;
+  const compared = await reproduce(
+    { table, ...spec },
+    {
+      signal,
+      resolveModel: (model, visionTower) => findModel(model, { visionTower }, context),
+      onProgress: teller(io),
+    },
+  );
+  io.stdout.write(formatTable(compared.table, json ? "json" : csv ? "csv" : latex ? "latex" : "text"));
 }
 
-async function reproduce(name: string, flags: Flags, context: Context): Promise<void> {
-  const { io } = context;
-  const table = TABLES.find((one) => one.name === name);
-  if (!table)
-    throw new RocError("USAGE", `There is no ${name}; give one of ${TABLES.map((one) => one.name).join(", ")}.`);
-  const { runs, notes } = await findRuns(flags.run ? await make(table, flags, context) : flags.runs);
-  for (const note of notes) io.stderr.write(`note: ${note}\n`);
-  const { studio, run } = flags;
-  noteOthers(runs, studio === true, io);
-  const backbone = flags.backbone ?? (studio && run ? "llava" : undefined);
-  const compared = compareTable(table, runs, { ...(studio && { studio }), ...(backbone && { backbone }) });
-  if (flags.json) io.stdout.write(`${JSON.stringify(jsonTable(compared))}\n`);
-  else io.stdout.write(flags.csv ? csvTable(compared) : flags.latex ? latexTable(compared) : textTable(compared));
+/** Shows what happens on standard error: each run as `train` and `eval` show it. */
+function teller(io: Io): (progress: ReproductionProgress) => void {
+  const quiet = { stdout: io.stderr, stderr: io.stderr };
+  let shown = new TrainProgress(quiet, false);
+  return (progress) => {
+    switch (progress.type) {
+      case "note":
+        return shown.line(`note: ${progress.text}`);
+      case "begin":
+        // With a chart of its own losses at the end.
+        shown = new TrainProgress(quiet, false);
+        return shown.line(`reproduce: ${progress.job}`);
+      case "progress":
+        return tellRun(progress.event, shown);
+      case "done":
+        return shown.line(`${progress.job}: done in ${duration(progress.seconds)}; ${progress.left} left`);
+    }
+  };
 }
 
-/** Notes the runs that are left out for their data. */
-export function noteOthers(runs: FoundRuns["runs"], studio: boolean, io: Context["io"]): void {
-  const others = runs.filter((one) => one.studio !== studio).length;
-  if (others === 0) return;
-  const what = studio
-    ? "the data sets themselves; leave --studio away for these"
-    : "the studio's synthetic copies of the data sets";
-  io.stderr.write(`note: ${others} of ${runs.length} runs are left out, being on ${what}\n`);
-}
-
-/** The named runs; else those of the usual folder, if there is one. */
-export async function findRuns(path: string | undefined): Promise<FoundRuns> {
-  if (path !== undefined) return readRuns(path);
-  return readRuns(RUNS_FOLDER).catch((error: unknown) => {
-    if (error instanceof RocError && error.code === "FILE_NOT_FOUND") return { runs: [], notes: [] };
-    throw error;
-  });
+function tellRun(event: Extract<ReproductionProgress, { type: "progress" }>["event"], shown: TrainProgress): void {
+  if (event.type === "compose") shown.update(`pictures composed ${event.done}/${event.total}`);
+  else if (event.type === "scored") shown.update(`scored ${event.done}/${event.total}`);
+  else if (event.type === "note") shown.line(`note: ${event.text}`);
+  else if (event.type !== "columns") shown.event(event);
 }

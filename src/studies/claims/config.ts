@@ -108,12 +108,8 @@ export interface ExperimentChanges {
   readonly seeds?: readonly number[] | undefined;
 }
 
-/**
- * Reads an experiment's file.
- *
- * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key
- */
-export async function readExperiment(
+/** See `readExperiment()`. */
+export async function readExperimentFile(
   file: string,
   { scale = 1, seeds }: ExperimentChanges = {},
 ): Promise<ExperimentConfig> {

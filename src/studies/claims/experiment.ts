@@ -1,19 +1,10 @@
-/** An experiment from start to end: pictures, base models, runs, results. Stopped anywhere, the same call resumes. */
-import { join } from "node:path";
-import { z } from "zod";
-import { describeEnvironment, type TrainEvent } from "../../train/index.js";
-import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../../files/index.js";
-import { readJsonAs, takeLock } from "../../files/index.js";
-import { runJobs, type JobEvent, type Jobs } from "../runner.js";
-import { settingsOf, type ExperimentConfig } from "./config.js";
-import { composeData, readData } from "./pictures.js";
-import { experimentJobs, isJobFinished, type ExperimentJob } from "./jobs.js";
-import { WorkerProcess } from "./process.js";
-import { baseRecord, type BaseRecord } from "./pretrain.js";
-import { resultsOf, type ExperimentResults } from "./results.js";
-import { writeResults } from "./write-results.js";
-import { readFinished } from "./finished-runs.js";
+/** `runExperiment()`: what `roc4mllm experiment` does, as a function. The work behind it is loaded when it is called. */
+import type { TrainEvent } from "../../train/index.js";
+import type { JobEvent } from "../runner.js";
+import type { ExperimentChanges, ExperimentConfig } from "./config.js";
+import type { ExperimentResults } from "./results.js";
 
+/** What happens meanwhile. Jobs are base models and runs; a run is named as "llava/score/roc/seed-1". */
 export type ExperimentEvent =
   { readonly type: "compose"; readonly done: number; readonly total: number } | JobEvent<TrainEvent>;
 
@@ -22,108 +13,38 @@ export interface ExperimentOptions {
   readonly only?: RegExp | undefined;
   /** Ends it with everything so far kept. */
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: (event: ExperimentEvent) => void;
+  readonly onProgress?: ((event: ExperimentEvent) => void) | undefined;
 }
 
-const SETTINGS = "experiment.json";
-const TIME = "time.json";
-const LOCK = "experiment.lock";
+/**
+ * Reads an experiment's file (YAML or JSON; docs/config.md has its keys).
+ *
+ * @param changes what is otherwise for once; everything is then kept in folders of its own, named by it
+ * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key
+ * @example
+ * const config = await readExperiment("configs/studio/claims.yaml", { scale: 0.02 });
+ */
+export async function readExperiment(file: string, changes: ExperimentChanges = {}): Promise<ExperimentConfig> {
+  const { readExperimentFile } = await import("./config.js");
+  return readExperimentFile(file, changes);
+}
 
 /**
- * Runs what is not finished yet and writes the results of all that is into `config.out`: figures of every arm, the answers to
- * the claims, a page of Markdown and charts. Stopped anywhere, even by a kill, the same call resumes.
+ * Runs what is not finished yet and writes the results of all that is into `config.out`: figures of every strategy under every
+ * condition with 95% intervals, the answers to the paper's claims, a page of Markdown, and charts. Runs are computed side by
+ * side, each in a process. Stopped anywhere, even by a kill, the same call resumes.
  *
  * @param config from {@link readExperiment}
  * @throws RocError USAGE where the work folder holds an experiment of other settings, or `only` matches no run; ABORTED on
- *   the signal, with everything so far kept; IN_USE; and those of training
+ *   the signal, with everything so far kept; IN_USE where another process works there; and those of training
+ * @example
+ * const { claims } = await runExperiment(await readExperiment("configs/studio/claims.yaml"));
+ * for (const { question, answer } of claims) console.log(question, answer);
  */
 export async function runExperiment(
   config: ExperimentConfig,
-  { only, signal, onProgress = () => undefined }: ExperimentOptions = {},
+  options: ExperimentOptions = {},
 ): Promise<ExperimentResults> {
-  const phases = experimentJobs(config, only);
-  await makeFolder(config.work);
-  const lock = await takeLock(join(config.work, LOCK), `The work folder ${config.work}`);
-  try {
-    await checkSettings(config);
-    const clock = await Clock.open(config);
-    try {
-      await composeData(config, {
-        onProgress: (done, total) => onProgress({ type: "compose", done, total }),
-        ...(signal && { signal }),
-      });
-      await runJobs(jobsOf(config, phases, clock), {
-        signal,
-        onEvent(event) {
-          // Written again at the end.
-          if (event.type === "done") clock.save().catch(() => undefined);
-          onProgress(event);
-        },
-      });
-    } finally {
-      await clock.save();
-    }
-    return await collect(config, clock.seconds);
-  } finally {
-    await lock.release();
-  }
-}
-
-function jobsOf(config: ExperimentConfig, phases: Jobs<ExperimentJob, TrainEvent>["phases"], clock: Clock) {
-  return {
-    phases,
-    isFinished: (job: ExperimentJob) => isJobFinished(config, job),
-    worker: (signal: AbortSignal) => new WorkerProcess(config, signal),
-    workers: config.workers,
-    mayBegin: () => clock.seconds < config.minutes * 60,
-  };
-}
-
-/** What is in the work folder must have been made by the same settings. */
-async function checkSettings(config: ExperimentConfig): Promise<void> {
-  const file = join(config.work, SETTINGS);
-  const settings = settingsOf(config);
-  if (!(await exists(file))) return atomicWriteJson(file, settings);
-  const remedy = 'Change them back, give another "work" folder, or delete this one.';
-  await checkSameSettings(file, settings, { what: `The experiment in ${config.work}`, remedy });
-}
-
-/** The time that all sessions of an experiment took together. */
-class Clock {
-  readonly #started = performance.now();
-
-  private constructor(
-    private readonly file: string,
-    private readonly before: number,
-  ) {}
-
-  static async open({ work }: ExperimentConfig): Promise<Clock> {
-    const file = join(work, TIME);
-    const before = await ifThere(readJsonAs(file, z.object({ seconds: z.number().min(0) })));
-    return new Clock(file, before?.seconds ?? 0);
-  }
-
-  get seconds(): number {
-    return this.before + (performance.now() - this.#started) / 1000;
-  }
-
-  async save(): Promise<void> {
-    await atomicWriteJson(this.file, { seconds: this.seconds });
-  }
-}
-
-async function collect(config: ExperimentConfig, seconds: number): Promise<ExperimentResults> {
-  const finished = await readFinished(config);
-  const { train, test } = await readData(config);
-  const names = Object.keys(config.backbones);
-  const records = await Promise.all(names.map((name) => baseRecord(config, name)));
-  const bases = names.flatMap((name, i): [string, BaseRecord][] => (records[i] ? [[name, records[i]]] : []));
-  const results = resultsOf(config, finished, {
-    bases: Object.fromEntries(bases),
-    environment: await describeEnvironment(),
-    seconds,
-    pictures: { train: train.length, test: test.length },
-  });
-  await writeResults(config.out, results, finished);
-  return results;
+  const { runToResults } = await import("./run-experiment.js");
+  return runToResults(config, options);
 }

@@ -1,7 +1,7 @@
 /** The study that tests the paper's claims on the studio. */
-export { readExperiment, type ExperimentConfig } from "./config.js";
+export type { ExperimentConfig } from "./config.js";
 export { estimate, type Estimate } from "./estimate.js";
-export { runExperiment, type ExperimentEvent } from "./experiment.js";
+export { readExperiment, runExperiment, type ExperimentEvent } from "./experiment.js";
 export { forecast, type Forecast } from "./forecast.js";
 export { chosenRuns } from "./jobs.js";
 export { type ArmResult, type ExperimentResults } from "./results.js";

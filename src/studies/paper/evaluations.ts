@@ -34,7 +34,7 @@ const entrySchema = z
 const registrySchema = z.strictObject({ runs: z.array(entrySchema) });
 
 /** An evaluation. */
-export interface Run {
+export interface Evaluation {
   readonly dataset: DatasetKey;
   readonly folder: string;
   readonly system: Partial<RowSystem>;
@@ -42,8 +42,8 @@ export interface Run {
   readonly summary: RunSummary;
 }
 
-export interface FoundRuns {
-  readonly runs: readonly Run[];
+export interface FoundEvaluations {
+  readonly runs: readonly Evaluation[];
   /** Folders that were left out, and why. */
   readonly notes: readonly string[];
 }
@@ -54,13 +54,31 @@ export interface FoundRuns {
  *
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID naming file and key
  */
-export async function readRuns(path: string): Promise<FoundRuns> {
+export async function readEvaluations(path: string): Promise<FoundEvaluations> {
   if (extname(path) === ".json") return registered(path);
   const file = join(path, RUNS_FILE);
   return (await exists(file)) ? registered(file) : scanned(path);
 }
 
-async function registered(file: string): Promise<FoundRuns> {
+/** Where runs are looked for when no place is named. */
+export const RUNS_FOLDER = "runs";
+
+/** Those of the named place; without one, of the usual folder, if it is there. @throws as {@link readEvaluations} */
+export async function usualEvaluations(path: string | undefined): Promise<FoundEvaluations> {
+  if (path !== undefined) return readEvaluations(path);
+  return (await exists(RUNS_FOLDER)) ? readEvaluations(RUNS_FOLDER) : { runs: [], notes: [] };
+}
+
+/** A note on the runs that are left out for their data, where there are any. */
+export function otherDataNote(runs: readonly Evaluation[], studio: boolean): string[] {
+  const others = runs.filter((one) => one.studio !== studio).length;
+  const what = studio
+    ? "the data sets themselves; leave --studio away for these"
+    : "the studio's synthetic copies of the data sets";
+  return others === 0 ? [] : [`${others} of ${runs.length} runs are left out, being on ${what}`];
+}
+
+async function registered(file: string): Promise<FoundEvaluations> {
   const example = '{"runs": [{"dataset": "ava", "backbone": "mplug_owl2", "strategy": "roc", "folder": "ava-roc"}]}';
   const parsed = registrySchema.safeParse(parseJson(await readText(file, { remedy: `Write it like ${example}.` })));
   if (!parsed.success) {
@@ -68,7 +86,7 @@ async function registered(file: string): Promise<FoundRuns> {
     const what = `${issue?.path.join(".") || "the file"}: ${issue?.message ?? "not as expected"}`;
     throw new RocError("DATA_INVALID", `${file}: ${what}. Write it like ${example}.`);
   }
-  const runs: Run[] = [];
+  const runs: Evaluation[] = [];
   for (const { dataset, folder, studio = false, method, backbone, strategy, comments } of parsed.data.runs) {
     const place = resolve(dirname(file), folder);
     const system = { ...(method !== undefined && { method }), ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) }; // prettier-ignore
@@ -123,11 +141,11 @@ function isStudio({ data, studio }: RunSummary["provenance"]): boolean {
   return studio || data === "studio";
 }
 
-async function scanned(folder: string): Promise<FoundRuns> {
+async function scanned(folder: string): Promise<FoundEvaluations> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new RocError("FILE_NOT_FOUND", `${folder} (--runs) cannot be read; give a folder of run folders.`, { cause });
   });
-  const runs: Run[] = [];
+  const runs: Evaluation[] = [];
   const notes: string[] = [];
   for (const name of entries
     .filter((entry) => entry.isDirectory())
@@ -137,7 +155,7 @@ async function scanned(folder: string): Promise<FoundRuns> {
     const place = join(folder, name);
     if (!(await exists(join(place, SUMMARY_FILE)))) continue;
     try {
-      const run = runOf(place, await readSummary(place));
+      const run = evaluationOf(place, await readSummary(place));
       if (run) runs.push(run);
       else notes.push(`${place} is of no data set of the paper, or of a part of one.`);
     } catch (error) {
@@ -149,7 +167,7 @@ async function scanned(folder: string): Promise<FoundRuns> {
 }
 
 /** A run by what its summary says of it; undefined where it fits no table. */
-function runOf(folder: string, summary: RunSummary): Run | undefined {
+function evaluationOf(folder: string, summary: RunSummary): Evaluation | undefined {
   const { kind, system, method, split, limit } = summary.provenance;
   const dataset = datasetOf(summary.provenance);
   if (dataset === undefined || split !== "test" || limit !== undefined) return undefined;
@@ -164,11 +182,11 @@ function runOf(folder: string, summary: RunSummary): Run | undefined {
 }
 
 /** The run of a row on a data set: by family, strategy and comments, or by the method's name. The latest counts. */
-export function findRun(
-  runs: readonly Run[],
+export function findEvaluation(
+  runs: readonly Evaluation[],
   dataset: DatasetKey,
   { method, backbone, strategy, comments = false }: RowSystem,
-): Run | undefined {
+): Evaluation | undefined {
   const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
   const fitting = runs.filter(({ dataset: on, system }) => {
     if (on !== dataset || (system.comments ?? false) !== comments) return false;

@@ -1,7 +1,7 @@
 /** A published table with our own figures beside it, and what the missing ones need. */
 import type { Interval } from "../../metrics/bootstrap.js";
 import type { RunSummary } from "../../eval/index.js";
-import { findRun, type Run } from "./evaluations.js";
+import { findEvaluation, type Evaluation } from "./evaluations.js";
 import {
   BACKBONES,
   DATASETS,
@@ -68,7 +68,7 @@ export interface CompareOptions {
 /** Puts our runs into a published table. */
 export function compareTable(
   table: PublishedTable,
-  runs: readonly Run[],
+  runs: readonly Evaluation[],
   { studio = false, backbone }: CompareOptions = {},
 ): ComparedTable {
   const needs = new Needs(studio);
@@ -86,11 +86,11 @@ function cellOf(
   row: TableRow,
   system: RowSystem,
   printed: string,
-  runs: readonly Run[],
+  runs: readonly Evaluation[],
   needs: Needs,
 ): ComparedCell {
   const published = parseCell(printed);
-  const run = findRun(runs, column.dataset, system);
+  const run = findEvaluation(runs, column.dataset, system);
   const metric = column.metric ?? row.metric ?? "srcc";
   const ours = run ? figureOf(run, metric, column.attribute) : null;
   const comparable = ours !== null && !needs.studio && ours.by === undefined;
@@ -103,7 +103,7 @@ function cellOf(
 }
 
 /** A figure of a run; null where the run has none. */
-function figureOf({ summary, folder }: Run, metric: TableMetric, attribute: string | undefined): Ours | null {
+function figureOf({ summary, folder }: Evaluation, metric: TableMetric, attribute: string | undefined): Ours | null {
   if (metric === "cider" || metric === "spice") return captionFigure(summary, folder, metric);
   const figures = attribute === undefined ? summary.overall : summary.attributes[attribute];
   const interval: Interval | null = figures?.[metric] ?? null;
@@ -128,7 +128,7 @@ class Needs {
     return [...this.#byText.values()];
   }
 
-  markOf(system: RowSystem, column: TableColumn, run: Run | undefined): string {
+  markOf(system: RowSystem, column: TableColumn, run: Evaluation | undefined): string {
     const { text, command } = run ? lackOf(run, column) : this.#needOf(system, column.dataset);
     const known = this.#byText.get(text);
     if (known) return known.mark;
@@ -152,7 +152,7 @@ class Needs {
   }
 }
 
-function lackOf({ folder }: Run, { attribute, label }: TableColumn): Omit<Need, "mark"> {
+function lackOf({ folder }: Evaluation, { attribute, label }: TableColumn): Omit<Need, "mark"> {
   const what = attribute === undefined ? "figure" : `${label} (${attribute})`;
   return { text: `another run: ${folder} has no ${what}, as no answer held one or all were alike`, command: null };
 }

@@ -1,10 +1,15 @@
 /** Published results on the paper's data sets, each with its source, and ours beside them. */
 import { DATASETS, parseCell, type DatasetKey, type RowSystem } from "./types.js";
 import { PAPER, TABLES } from "./published.js";
-import type { Run } from "./evaluations.js";
+import type { Evaluation } from "./evaluations.js";
+
+/** Data sets with overall scores that are published. */
+export const RANKED = ["ava", "tad66k", "icaa17k", "para", "aadb"] as const satisfies readonly DatasetKey[];
+export type RankedDataset = (typeof RANKED)[number];
 
 export interface LeaderboardEntry {
   readonly dataset: DatasetKey;
+  /** A published method, or ours by its family and strategy. */
   readonly method: string;
   readonly srcc: number;
   readonly plcc: number;
@@ -19,6 +24,37 @@ export interface LeaderboardEntry {
     readonly srcc: readonly [number, number];
     readonly plcc: readonly [number, number];
   };
+}
+
+export interface LeaderboardSpec {
+  /** Folder of our run folders, or a registry of them. Default: `runs` in the current folder, where it is there. */
+  readonly runs?: string | undefined;
+  /** One data set only. Default: all of {@link RANKED}. */
+  readonly dataset?: RankedDataset | undefined;
+}
+
+/** Published results and ours, the highest SRCC first. */
+export interface Leaderboard {
+  /** By data set. */
+  readonly rankings: Readonly<Partial<Record<RankedDataset, readonly LeaderboardEntry[]>>>;
+  /** Runs of ours that are left out, and why. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Published results on the data sets with their sources, and our own runs among them.
+ *
+ * @throws RocError FILE_NOT_FOUND, DATA_INVALID of `runs`
+ * @example
+ * const { rankings } = await leaderboard({ dataset: "ava" });
+ * console.log(rankings.ava?.[0]?.method);
+ */
+export async function leaderboard({ runs: path, dataset }: LeaderboardSpec = {}): Promise<Leaderboard> {
+  const { otherDataNote, usualEvaluations } = await import("./evaluations.js");
+  const { runs, notes } = await usualEvaluations(path);
+  const entries = [...publishedEntries(), ...ownEntries(runs)];
+  const ranked = (dataset ? [dataset] : RANKED).map((name) => [name, ranking(entries, name)] as const);
+  return { rankings: Object.fromEntries(ranked), notes: [...notes, ...otherDataNote(runs, false)] };
 }
 
 /** Tables of overall scores. */
@@ -43,7 +79,7 @@ const LATER: readonly (readonly [string, number, number, { readonly source: stri
 ];
 
 /** What is published: the paper's Tables 1 to 3, and later work. */
-export function publishedEntries(): LeaderboardEntry[] {
+function publishedEntries(): LeaderboardEntry[] {
   const printed = TABLES.filter(({ name }) => HOLISTIC.includes(name)).flatMap((table) => {
     const datasets = [...new Set(table.columns.map(({ dataset }) => dataset))];
     return table.rows.flatMap((row) =>
@@ -72,7 +108,7 @@ export function publishedEntries(): LeaderboardEntry[] {
 }
 
 /** Our runs on the data sets themselves; those on the studio's synthetic copies do not compare. */
-export function ownEntries(runs: readonly Run[]): LeaderboardEntry[] {
+function ownEntries(runs: readonly Evaluation[]): LeaderboardEntry[] {
   return runs.flatMap(({ dataset, folder, studio, system, summary }) => {
     const { srcc, plcc, mae } = summary.overall;
     if (studio || !srcc || !plcc) return [];
@@ -95,26 +131,28 @@ function nameOf({ method, backbone, strategy, comments }: Partial<RowSystem>): s
 }
 
 /** The entries of a data set, the highest SRCC first. */
-export function ranking(entries: readonly LeaderboardEntry[], dataset: DatasetKey): LeaderboardEntry[] {
+function ranking(entries: readonly LeaderboardEntry[], dataset: DatasetKey): LeaderboardEntry[] {
   return entries.filter((entry) => entry.dataset === dataset).toSorted((a, b) => b.srcc - a.srcc);
 }
 
 /** The rankings for a terminal. */
-export function leaderboardText(entries: readonly LeaderboardEntry[], datasets: readonly DatasetKey[]): string {
-  return datasets
-    .map((dataset) => {
-      const ranked = ranking(entries, dataset);
-      const width = Math.max(8, ...ranked.map(({ method }) => method.length + 2));
-      const head = `    ${"Method".padEnd(width)}${"SRCC".padEnd(23)}${"PLCC".padEnd(23)}${"MAE".padEnd(7)}Source`;
-      const rows = ranked.map((entry, i) => {
-        const { method, srcc, plcc, mae, source, note, ours } = entry;
-        const figures = [figure(srcc, ours?.srcc), figure(plcc, ours?.plcc)].map((text) => text.padEnd(23)).join("");
-        const from = `${source}${note === undefined ? "" : ` (${note})`}`;
-        return `${String(i + 1).padStart(3)} ${`${method}${ours ? " *" : ""}`.padEnd(width)}${figures}${(mae?.toFixed(3) ?? "-").padEnd(7)}${from}`;
-      });
-      return `${DATASETS[dataset]}\n${[head, ...rows].join("\n")}\n`;
-    })
-    .join("\n");
+export function leaderboardText({ rankings }: Leaderboard): string {
+  return RANKED.flatMap((dataset) => {
+    const ranked = rankings[dataset];
+    return ranked ? [rankingText(dataset, ranked)] : [];
+  }).join("\n");
+}
+
+function rankingText(dataset: RankedDataset, ranked: readonly LeaderboardEntry[]): string {
+  const width = Math.max(8, ...ranked.map(({ method }) => method.length + 2));
+  const head = `    ${"Method".padEnd(width)}${"SRCC".padEnd(23)}${"PLCC".padEnd(23)}${"MAE".padEnd(7)}Source`;
+  const rows = ranked.map((entry, i) => {
+    const { method, srcc, plcc, mae, source, note, ours } = entry;
+    const figures = [figure(srcc, ours?.srcc), figure(plcc, ours?.plcc)].map((text) => text.padEnd(23)).join("");
+    const from = `${source}${note === undefined ? "" : ` (${note})`}`;
+    return `${String(i + 1).padStart(3)} ${`${method}${ours ? " *" : ""}`.padEnd(width)}${figures}${(mae?.toFixed(3) ?? "-").padEnd(7)}${from}`;
+  });
+  return `${DATASETS[dataset]}\n${[head, ...rows].join("\n")}\n`;
 }
 
 function figure(value: number, interval: readonly [number, number] | undefined): string {

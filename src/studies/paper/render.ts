@@ -3,6 +3,27 @@ import { stringify } from "csv-stringify/sync";
 import type { ComparedCell, ComparedRow, ComparedTable, Ours } from "./filled-table.js";
 import { BACKBONES, DATASETS, METRIC_SIGNS, type TableColumn, type TableRow } from "./types.js";
 
+/** How a table is written. */
+export type TableForm = "text" | "json" | "csv" | "latex";
+
+/**
+ * A compared table: as text for a terminal, as one JSON object, as CSV with a line per cell, or for LaTeX with booktabs.
+ *
+ * @returns text that ends with a line break
+ */
+export function formatTable(compared: ComparedTable, form: TableForm): string {
+  switch (form) {
+    case "text":
+      return textTable(compared);
+    case "json":
+      return `${JSON.stringify(jsonTable(compared))}\n`;
+    case "csv":
+      return csvTable(compared);
+    case "latex":
+      return latexTable(compared);
+  }
+}
+
 /** Digits of a printed figure. */
 function digitsOf({ published }: ComparedCell): number {
   return published.value === null ? 3 : (published.text.split(" ")[0]?.split(".")[1]?.length ?? 3);
@@ -45,7 +66,7 @@ function intervalOf({ low, high, by }: Ours, digits: number): string[] {
 }
 
 /** The table for a terminal. */
-export function textTable(compared: ComparedTable): string {
+function textTable(compared: ComparedTable): string {
   const { table, rows, needs } = compared;
   const cells = rows.map((row) => row.cells.map(cellLines));
   const widths = table.columns.map((column, k) =>
@@ -91,7 +112,7 @@ function groupLine({ table }: ComparedTable, first: number, widths: readonly num
 }
 
 /** The table as plain objects. */
-export function jsonTable(compared: ComparedTable): object {
+function jsonTable(compared: ComparedTable): object {
   const { table, studio, backbone, rows, needs } = compared;
   return {
     table: table.name,
@@ -124,7 +145,7 @@ function placeOf(column: TableColumn | undefined, row: TableRow) {
 }
 
 /** The table as CSV, a line a cell. */
-export function csvTable({ table, studio, rows, needs }: ComparedTable): string {
+function csvTable({ table, studio, rows, needs }: ComparedTable): string {
   const columns = ["table", "method", "group", "dataset", "score", "metric", "published", "bold", "ours", "low", "high", "difference", "studio", "by", "run", "needs"]; // prettier-ignore
   const lines = rows.flatMap(({ row, cells }) =>
     cells.map(({ published, ours, difference, needs: mark }, k) => ({
@@ -138,7 +159,7 @@ export function csvTable({ table, studio, rows, needs }: ComparedTable): string 
 }
 
 /** The table for LaTeX with the package booktabs. */
-export function latexTable(compared: ComparedTable): string {
+function latexTable(compared: ComparedTable): string {
   const { table, rows } = compared;
   const groups: { name: string; count: number }[] = [];
   for (const { group } of table.columns) {

@@ -152,6 +152,17 @@ export async function readConfig(file: string, settings: readonly string[] = [])
   return checkConfig(rest, file);
 }
 
+/**
+ * The configuration that files make, each on top of the ones before, and `values` on top of all of them.
+ *
+ * @param source what messages call it
+ * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the key
+ */
+export async function layeredConfig(files: readonly string[], values: Values, source: string): Promise<RunConfig> {
+  const { extends: _, ...merged } = merge(await mergeLayers(files, []), values);
+  return checkConfig(merged, source);
+}
+
 /** A data set where a configuration file belongs is reported as what it is. */
 async function refuseData(file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);
@@ -217,10 +228,14 @@ async function readLayers(file: string, above: readonly string[]): Promise<Value
   const values = parseValues(text, file);
   const bases = z.union([z.string().transform((one) => [one]), z.array(z.string())]).safeParse(values["extends"] ?? []);
   if (!bases.success) throw new RocError("CONFIG_INVALID", `${file}: extends: give a file or a list of them.`);
+  const files = bases.data.map((base) => resolve(dirname(file), base));
+  return merge(await mergeLayers(files, [...above, file]), values);
+}
+
+async function mergeLayers(files: readonly string[], above: readonly string[]): Promise<Values> {
   let merged: Values = {};
-  for (const base of bases.data)
-    merged = merge(merged, await readLayers(resolve(dirname(file), base), [...above, file]));
-  return merge(merged, values);
+  for (const file of files) merged = merge(merged, await readLayers(file, above));
+  return merged;
 }
 
 function parseValues(text: string, file: string): Values {
