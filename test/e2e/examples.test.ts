@@ -1,4 +1,4 @@
-/** The examples of docs/library.md: a model in a worker thread, a server around it, a training, an evaluation, a check of data. */
+/** The examples of docs/library.md: a worker thread, a server, a training, an evaluation, a check of data, a table of the paper. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -100,4 +100,22 @@ test("a check of data: what is wrong with it, and the exit code that says so", a
     (error: unknown) => error,
   );
   assert.deepEqual([(none as { code: number }).code, (none as { stdout: string }).stdout], [3, ""]);
+});
+
+test("a table of the paper is printed; rehearsed, it has figures of ours, which are not made twice", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "roc-example-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const run = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [`${ROOT}dist/examples/reproduce.js`, ...args], { cwd: folder });
+  const published = await run("table2");
+  assert.match(published.stdout, /^Table 2: .*\n/);
+  assert.doesNotMatch(published.stdout, /^ {2}ours +-?\d/m);
+  assert.match(published.stdout, /^\(a\) needs TAD66K/m);
+  const rehearsed = await run("table2", "rehearsal");
+  assert.match(rehearsed.stdout, /^ {2}ours +-?\d\.\d{3} /m);
+  assert.equal(rehearsed.stderr.match(/^\S+: \d+ s, \d left$/gm)?.length, 4);
+  const again = await run("table2", "rehearsal");
+  assert.equal(again.stdout, rehearsed.stdout);
+  assert.doesNotMatch(again.stderr, /left$/m);
+  await assert.rejects(run("table7"), /There is no table7; give one of table1, /);
 });

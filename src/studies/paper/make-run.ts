@@ -3,7 +3,8 @@ import { evaluate } from "../../eval/evaluate.js";
 import type { EvaluationProgress } from "../../eval/spec.js";
 import { atomicWriteJson, checkSameSettings, exists } from "../../files/index.js";
 import { writeStudioFormats } from "../../studio/index.js";
-import { trainModel, type ModelResolution, type TrainEvent } from "../../train/index.js";
+import type { ModelResolution, TrainEvent } from "../../train/index.js";
+import { trainModel } from "../../train/start/train-model.js";
 import {
   dataFolder,
   evaluationFolder,
