@@ -51,3 +51,5 @@ export declare const trainModel: typeof library.trainModel;
 export declare const vocabularyFromConfig: typeof library.vocabularyFromConfig;
 export declare const voteTargets: typeof library.voteTargets;
 export declare const writeReport: typeof library.writeReport;
+export declare const writeStudioFormats: typeof library.writeStudioFormats;
+export declare const writeStudioGallery: typeof library.writeStudioGallery;
