@@ -1,4 +1,4 @@
-/** What a run reports while it goes on. */
+/** What a run reports as it trains. */
 import type { Precision } from "./options.js";
 
 /** How well the predictions on a validation or test part agree with the ratings, on the data set's scale. */

@@ -27,38 +27,42 @@ export interface GroupRule {
 
 /** Training adapters instead of the weights. */
 export interface LoraTraining extends LoraOptions {
-  /** Weights that are trained in full all the same; the matrices of the vocabulary follow `vocabulary`. Default: none. */
+  /** Weights that are trained in full nevertheless; the matrices of the vocabulary follow `vocabulary`. Default: none. */
   readonly alsoTrain?: readonly ParameterPattern[];
   /** Write each state's weights merged, too, as a checkpoint that loads without the adapter. Default true. */
   readonly merge?: boolean;
 }
 
-/** All numbers that determine a run, beside its data, its texts and the weights it starts from. */
+/** All numbers that determine a run, apart from its data, its texts and the weights it starts from. */
 export interface TrainOptions {
+  /** Of new weights, order, texts, flips and dropout: a whole number from 0. */
   readonly seed: number;
-  /** Optimizer steps. */
+  /** Optimizer steps, from 1. */
   readonly steps: number;
-  /** Samples of one forward, in each process. */
+  /** Samples of one forward, in each process, from 1. */
   readonly batchSize: number;
   /**
-   * Forwards of one optimizer step. Their losses are scaled so that the step is that of one large batch: text loss means
+   * Forwards of one optimizer step, from 1. Their losses are scaled so that the step is that of one large batch: text loss means
    * are over all supervised tokens of the step, score loss means over all of its scores. (The EMD's root is a batch's.)
    */
   readonly accumulation: number;
-  /** Peak learning rate. */
+  /** Peak learning rate, from 0. */
   readonly learningRate: number;
+  /** Of the learning rate after the warm-up. */
   readonly schedule: ScheduleKind;
   /** Over which the rate rises from 0: a share of the steps in [0, 1), or from 1 on a number of steps. */
   readonly warmup: number;
+  /** Of matrices (and of vectors with `decayVectors`), from 0. */
   readonly weightDecay: number;
+  /** AdamW's decay rates, each in [0, 1). */
   readonly betas: readonly [number, number];
-  /** Greatest global norm of the gradients. */
+  /** Greatest global norm of the gradients, from 0. */
   readonly maxNorm: number;
   /** Show every other picture mirrored. */
   readonly flip: boolean;
   /** "auto": bfloat16 where it is faster, measured once and kept with the state. */
   readonly precision: Precision | "auto";
-  /** Steps between validations, each followed by a state. */
+  /** Steps between validations, each followed by a state, from 1. */
   readonly every: number;
 
   /** What stays as it is. Default: nothing. */
@@ -79,12 +83,12 @@ export interface TrainOptions {
   readonly shardOptimizer?: boolean;
   /** Put samples of like length into a batch. Default false. */
   readonly groupByLength?: boolean;
-  /** Stop after so many validations without a better SRCC. Default: never. */
+  /** Stop after so many validations without a better SRCC, from 1. Default: never. */
   readonly patience?: number;
-  /** States to keep, the newest ones. Default 1. */
+  /** States to keep, the newest ones, from 1. Default 1. */
   readonly keepLast?: number;
   /** Keep the state of the best validation as well. Default true. */
   readonly keepBest?: boolean;
-  /** Go on without pictures that cannot be used; the next one takes such a picture's place. Default false: an error. */
+  /** Leave out pictures that cannot be used; the next one takes such a picture's place. Default false: an error. */
   readonly skipBroken?: boolean;
 }

@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { DEMO_MODEL, load } from "roc4mllm";
-import { writeStudio } from "../../src/studio/index.js";
 import { ROOT } from "../support.js";
 
 const PHOTO = `${ROOT}examples/photos/portrait-good.jpg`;
@@ -60,9 +59,7 @@ test("the server scores what is posted, refuses what is no picture, and stops", 
 test("a training prints its plan, its steps and the SRCC of the checkpoint; started again it is at its end", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "roc-example-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  await writeStudio(join(folder, "data"), { seed: 3, count: 30, longEdge: 48 });
-  const run = () =>
-    promisify(execFile)(process.execPath, [`${ROOT}dist/examples/train.js`, join(folder, "data"), join(folder, "run")]);
+  const run = () => promisify(execFile)(process.execPath, [`${ROOT}dist/examples/train.js`, folder]);
   const { stdout } = await run();
   assert.match(stdout, /^\d+ pictures, \d+ parameters, \d+\.\d MB\nstep 1 of 6: loss \d/);
   const [, srcc, checkpoint = ""] = /^SRCC (-?\d\.\d{4}) in (.*)$/m.exec(stdout) ?? [];

@@ -83,7 +83,7 @@ function addPartOptions(command: Command): Command {
     .option("--lora-alpha <n>", "their scale times the rank (default: twice the rank)", number(0))
     .option("--lora-dropout <share>", "of their inputs", number(0, 0.99), 0)
     .option("--lora-targets <maps>", "all-linear, a list of names' last parts, or an expression", LANGUAGE_MAPS)
-    .option("--lora-also-train <part>", "weights trained all the same; may be repeated", asIs, [])
+    .option("--lora-also-train <part>", "weights trained nevertheless; may be repeated", asIs, [])
     .option("--no-lora-merge", "write states without merged weights")
     .option("--rslora", "scale by the root of the rank", false)
     .option("--recompute", "compute activations twice instead of keeping them", false)
@@ -95,7 +95,7 @@ function addPartOptions(command: Command): Command {
     )
     .option("--group-by-length", "batches of answers of like length", false)
     .option("--patience <n>", "stop after so many validations without a better SRCC", whole(1))
-    .option("--keep-last <n>", "states to keep beside the best", whole(1), 1);
+    .option("--keep-last <n>", "states to keep in addition to the best", whole(1), 1);
 }
 
 /** Adds the options of {@link TrainFlags}. */
@@ -135,7 +135,7 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--ce <weight>", "of cross-entropy on the votes, instead of the preset's", number(0))
     .option("--emd <weight>", "of the earth mover's distance, instead of the preset's", number(0))
     .addOption(threadsOption())
-    .option("--skip-broken", "go on without pictures that cannot be used; the next one takes their place", false)
+    .option("--skip-broken", "leave out pictures that cannot be used; the next one takes their place", false)
     .option("--fresh", "throw away what an earlier run left in the folder", false)
     .option("--json", "print events as JSON Lines on stdout", false);
 }

@@ -1,4 +1,4 @@
-/** `roc4mllm train-demo`: the demo weights from nothing by one command. Stopped anywhere, the same command goes on. */
+/** `roc4mllm train-demo`: the demo weights from nothing by one command. Stopped anywhere, the same command resumes. */
 import { Command, Option } from "commander";
 import { DEMO_MODEL, type DemoModel } from "../../studies/demo/sizes.js";
 import type { Context } from "../shared/io.js";

@@ -32,7 +32,7 @@ function modelRows({ parameters, memory, ...plan }: ModelPlan): Line[] {
   return [
     [
       "tokens",
-      `${number(plan.tokensPerSample)} a picture, ${plan.supervisedTokensPerSample} of them supervised; ${number(plan.tokens)} in all`,
+      `${number(plan.tokensPerSample)} per picture, ${plan.supervisedTokensPerSample} of them supervised; ${number(plan.tokens)} in all`,
     ],
     ["parameters", `${number(parameters.trained)} trained, ${number(parameters.frozen)} frozen`],
     ...Object.entries(parameters.byPart).map(([part, { trained, all }]): Line => [

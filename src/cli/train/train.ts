@@ -44,7 +44,7 @@ The same command resumes a stopped run, even one that was killed, and ends with 
 checkpoint, the pictures, their labels or other settings are not those that the run was begun with.
 
 A picture that cannot be used ends the run with its name and a state written. Mend or delete it, or its row, and give the
-same command again; --skip-broken goes on without such pictures.
+same command again; --skip-broken leaves such pictures out.
 Ctrl-C, a termination and a closed terminal end a run with a state; under nohup a closed terminal does not end it.
 
 Several processes train together under torchrun, each on --batch pictures of every batch:

@@ -5,7 +5,7 @@ import type { RunEnvironment } from "../../train/run/metrics-file.js";
 import type { TrainOptions } from "../../train/options.js";
 import type { DemoModel } from "./sizes.js";
 
-/** `training.json` beside the demo weights: how they came about and how good they are. */
+/** `training.json` in the folder of the demo weights: how they came about and how good they are. */
 export interface DemoReport {
   readonly seed: number;
   /** On the test part, with the weights as written. */

@@ -1,6 +1,6 @@
 /**
  * The demo weights from nothing: the studio's pictures, a tokenizer, a small LLaVA, training, the test part, the model
- * card. Stopped anywhere, the same call goes on.
+ * card. Stopped anywhere, the same call resumes.
  */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ export interface DemoOptions {
   readonly fresh?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
-  /** What is going on beside training: "Composing pictures", done, total. */
+  /** Work other than training: "Composing pictures", done, total. */
   readonly onWork?: (what: string, done: number, total: number) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Configuration files: one file says everything about a run (YAML or JSON). Files may stand on others (`extends`), single
+ * Configuration files: one file says everything about a run (YAML or JSON). Files may extend others (`extends`), single
  * keys can be set from outside (`--set train.learningRate=1e-5`), and a key that is not known is an error.
  */
 import { stat } from "node:fs/promises";
@@ -35,7 +35,7 @@ const lora = z.strictObject({
     .union([z.string(), z.array(z.string()).min(1)])
     .default("all-linear")
     .describe("Linear maps that get one: `all-linear`, last parts of their names, or a regular expression"),
-  alsoTrain: z.array(z.string()).optional().describe("Weights that are trained in full all the same, as in `freeze`"),
+  alsoTrain: z.array(z.string()).optional().describe("Weights that are trained in full nevertheless, as in `freeze`"),
   merge: z.boolean().default(true).describe("Write each state's merged weights too, which load without the adapters"),
 });
 
@@ -87,7 +87,7 @@ const train = z.strictObject({
     .describe("In several processes: each keeps a part of the optimizer's states (ZeRO-1)"),
   groupByLength: z.boolean().optional().describe("Batches of answers of like length"),
   patience: count.optional().describe("Stop after so many validations without a better SRCC"),
-  keepLast: count.optional().describe("States to keep beside the best; without it 1"),
+  keepLast: count.optional().describe("States to keep in addition to the best; without it 1"),
   keepBest: z.boolean().optional().describe("Keep the state of the best validation as well; without it true"),
   skipBroken: z.boolean().optional().describe("Go on without pictures that cannot be read"),
 });
@@ -99,7 +99,7 @@ const templates = z.strictObject({
 
 const data = z.strictObject({
   folder: z.string().describe("Folder of the official files, or of your own label file; or that file"),
-  kind: z.enum(DATASET_KINDS).optional().describe("Without it by the files that lie there"),
+  kind: z.enum(DATASET_KINDS).optional().describe("Without it by the files in the folder"),
   images: z
     .string()
     .optional()

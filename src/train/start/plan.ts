@@ -29,7 +29,7 @@ export interface ModelPlan {
   readonly supervisedTokensPerSample: number;
   /** Of all steps; null where their number is. */
   readonly tokens: number | null;
-  /** Numbers of parameters, all in all and by part ("vision", "projector", "language", "vocabulary", "adapters"). */
+  /** Numbers of parameters, in total and by part ("vision", "projector", "language", "vocabulary", "adapters"). */
   readonly parameters: {
     readonly trained: number;
     readonly frozen: number;

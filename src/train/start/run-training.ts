@@ -1,4 +1,4 @@
-/** A run folder from start to end: begun or taken up again, its settings checked, its figures written down. */
+/** A run folder from start to end: begun or resumed, its settings checked, its figures written down. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sample } from "../../data/index.js";
@@ -37,14 +37,14 @@ const CONFIG = "config.json";
 const LOCK = "run.lock";
 /** As `startSettings()` has it; settings of others may call another thing their base. */
 const DIGEST = /^[0-9a-f]{64}$/;
-/** Options that may change when a run is taken up again: they change nothing that is computed. */
+/** Options that may change when a run is resumed: they change nothing that is computed. */
 const FREE: ReadonlySet<string> = new Set(["recompute", "shardOptimizer", "keepLast", "keepBest", "skipBroken"]);
 
-/** Everything that a run needs to start, or to go on. */
+/** Everything that a run needs to start or to resume. */
 export interface RunPlan extends Scales {
   /** The run folder; made where it does not exist. */
   readonly folder: string;
-  /** Throw away what an earlier run has left there. Default false: go on with it. */
+  /** Throw away what an earlier run has left there. Default false: resume it. */
   readonly fresh?: boolean;
   /** Go on with pictures and labels as they are now, whatever the run was begun with. Default false: an error. */
   readonly acceptChangedData?: boolean;
@@ -53,7 +53,7 @@ export interface RunPlan extends Scales {
   readonly train: readonly Sample[];
   readonly validation: readonly Sample[];
   /**
-   * What to train, with weights of a dtype; called where there is no state to go on from. With adapters it is called by a
+   * What to train, with weights of a dtype; called where there is no state to resume. With adapters it is called by a
    * resumed run, too, and must give the same weights again.
    */
   readonly start: (dtype: Precision) => Promise<Trainable>;
@@ -112,7 +112,7 @@ export async function runToEnd(plan: RunPlan, onEvent?: (event: TrainEvent) => v
 
 /** What rank 0 finds in the run folder. */
 interface Prepared {
-  /** The state to go on from, if there is one. */
+  /** The state to resume, if there is one. */
   readonly resume: SavedState | undefined;
   readonly notes: readonly string[];
   readonly samples: readonly SampleRecord[];
@@ -259,7 +259,7 @@ async function writeEnvironment({ folder }: RunPlan, { device }: Mllm): Promise<
   await atomicWriteJson(join(folder, "environment.json"), environment);
 }
 
-/** What determines a run beside its pictures, by name; plain JSON. */
+/** What determines a run in addition to its pictures, by name; plain JSON. */
 async function settingsOf(plan: RunPlan): Promise<Settings> {
   const { from } = plan;
   return {

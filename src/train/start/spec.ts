@@ -152,7 +152,7 @@ export async function datasetOf({ dataset, data, train: { seed } }: CheckedSpec)
   });
 }
 
-/** The folders of a spec's model; of a run folder its best state, which is said. */
+/** The folders of a spec's model; of a run folder its best state, which is reported. */
 export async function folderOfModel(
   { model, visionTower }: Pick<CheckedSpec, "model" | "visionTower">,
   { resolveModel, onWarning }: ModelResolution & { readonly onWarning?: OnWarning | undefined },

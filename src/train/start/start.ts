@@ -85,7 +85,7 @@ export async function checkStart(folder: string, options: StartOptions = {}): Pr
   const { templates = await loadTemplates(home) } = options;
   if (!usesScoreTokens(options.strategy ?? templates?.strategy ?? "roc")) return;
   const config = await ifThere(readJson(join(home, "config.json")));
-  // One that is not there, or no object, is told by loading.
+  // One that is missing, or no object, is reported by loading.
   if (typeof config === "object" && config !== null) presentScoreTokens({ ...config }, options);
 }
 

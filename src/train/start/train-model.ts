@@ -26,7 +26,7 @@ export interface TrainingOptions extends ModelResolution {
    * cores. A resumed run keeps those that it was begun with.
    */
   readonly threads?: number | undefined;
-  /** The variables by which torchrun tells a process its place among those that train together. Default `process.env`. */
+  /** The variables by which torchrun gives a process its rank. Default `process.env`. */
   readonly env?: TorchrunEnvironment | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface TrainingResult extends Omit<EndEvent, "type"> {
 }
 
 /**
- * Trains a checkpoint to score pictures, in a run folder that resumes: stopped anywhere, even killed, the same call goes on
+ * Trains a checkpoint to score pictures, in a run folder that resumes: stopped anywhere, even killed, the same call resumes
  * from the last state and ends with the same weights. Where the checkpoint, the pictures, their labels or other settings
  * are not those that the run was begun with, it is refused.
  *
@@ -47,7 +47,7 @@ export interface TrainingResult extends Omit<EndEvent, "type"> {
  *   key; DATA_INVALID or FILE_NOT_FOUND where data or checkpoint are missing or wrong; USAGE where the run folder holds a run
  *   of other settings or data, or the device is not here; IN_USE where another process trains there; FILE_UNWRITABLE;
  *   TRAINING where a loss is not finite or a state cannot be written; OUT_OF_MEMORY; IMAGE_... or FILE_... for a picture
- *   that cannot be used (`train.skipBroken` goes on without it)
+ *   that cannot be used (`train.skipBroken` leaves it out)
  * @example
  * const { checkpoint, best } = await trainModel(
  *   {

@@ -20,7 +20,7 @@ export type OnWarning = (text: string) => void;
 /** Reports what is wrong with a data set's labels and files before hours go into them. Images are not opened for it. */
 export async function datasetWarnings(
   dataset: LoadedDataset,
-  /** Where it lies, where that is known. */
+  /** Its folder, where that is known. */
   folder: string | undefined,
   onWarning: OnWarning,
 ): Promise<void> {
@@ -130,7 +130,7 @@ function voteNotes(count: number, scoreTokens: boolean): string[] {
 
 /**
  * Checks that every picture has what one of the answer templates needs, and no attribute the score's place.
- * @throws RocError DATA_INVALID naming what is missing or stands in its place
+ * @throws RocError DATA_INVALID naming what is missing or in its place
  */
 export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTemplates, "answers">): void {
   const score = scoreName({ answers });
@@ -164,7 +164,7 @@ export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTe
   );
 }
 
-/** A validation part of fewer pictures tells states apart by chance. */
+/** With fewer pictures in the validation part, the choice of the best state is chance. */
 const FEW_TO_VALIDATE = 50;
 /** Passes over the data beyond which small sets are learnt by heart. */
 const MANY_EPOCHS = 20;
