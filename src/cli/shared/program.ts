@@ -108,12 +108,16 @@ const REFUSALS: Readonly<Record<string, string>> = {
   EIO: "the disk reports an error",
 };
 
+/** System calls that only read. `open` may do either; what reads files reports that itself (src/files/). */
+const READING = /^(read|readlink|realpath|scandir|opendir|f?stat|lstat|access)$/;
+
 function systemError(error: unknown): RocError | undefined {
   const { code = "", path, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
   const reason = REFUSALS[code];
   if (reason === undefined || syscall === undefined) return undefined;
   const what = `${path ?? "standard output"}: ${reason} (${syscall}, ${code}).`;
-  return new RocError("FILE_UNWRITABLE", `${what} Correct that, or name another path.`, { cause: error });
+  const refused = !READING.test(syscall) ? "FILE_UNWRITABLE" : code === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE";
+  return new RocError(refused, `${what} Correct that, or name another path.`, { cause: error });
 }
 
 /**
