@@ -38,7 +38,7 @@ const ROOMS = [
   ["image", ["errors.ts", "files"]],
   ["data", [...FLOOR, "html", "image"]],
   ["studio", [...FLOOR, "html", "data"]],
-  ["models/types.ts", ["torch", "tokenizers", "image"]],
+  ["models/types.ts", ["files", "torch", "nn", "tokenizers", "image"]],
   ["models/common", ["errors.ts", "files", "torch", "nn", "weights", "tokenizers", "image", "models/types.ts"]],
   // The families, one folder each.
   ["models/*", ["errors.ts", "files", ...MODEL.filter((room) => !["models/*", "models"].includes(room))]],

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { createLlava } from "../src/models/llava/index.js";
 import { randomSource, Recomputation } from "../src/nn/index.js";
 import { fromTypedArray, randn, scope } from "../src/torch/index.js";
-import { llavaConfig } from "../src/studies/demo/sizes.js";
+import { llavaConfig } from "../src/models/llava/small.js";
 
 const SIZES = {
   ...{ imageSize: 112, patch: 14, resize: "stretch" as const, visionWidth: 192, visionLayers: 8, visionHeads: 4 },

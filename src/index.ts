@@ -102,7 +102,8 @@ export type { JobEvent } from "./studies/runner.js";
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 
 export { createModel, saveCheckpoint, type ModelOptions } from "./engine/index.js";
-export { families, loadMllm, type Loaded as LoadedMllm } from "./models/registry.js";
+export { families } from "./models/families.js";
+export { loadMllm, type Loaded as LoadedMllm } from "./models/registry.js";
 export { saveMllm } from "./models/save.js";
 export { createLlava } from "./models/llava/index.js";
 export { mapSource, randomSource } from "./nn/params.js";

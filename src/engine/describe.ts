@@ -1,9 +1,8 @@
 /** What a checkpoint folder holds and what it lacks, without computing anything. */
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { isRocError, RocError } from "../errors.js";
 import { openAdapter } from "../models/peft.js";
-import { placesOf } from "../models/places.js";
+import { CheckpointFolder, openCheckpointFolder } from "../models/places.js";
 import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
 import { loadTokenizer } from "../tokenizers/index.js";
@@ -15,7 +14,7 @@ import {
   type NonFiniteTensors,
   type Tensor,
 } from "../torch/index.js";
-import { readJson } from "../files/index.js";
+import { OpenFolder } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 import { checkBase } from "./identity.js";
 
@@ -69,27 +68,29 @@ export async function describeCheckpoint(
       return undefined;
     }
   };
-  const { home, adapter } = (await attempt(() => placesOf(folder, base))) ?? { home: folder };
-  const config = object(await attempt(() => readJson(join(home, "config.json"))));
-  const weights = await attempt(() => weightsOf(() => openCheckpoint(adapter?.base ?? home), values));
+  const checkpoint =
+    (await attempt(() => openCheckpointFolder(folder, base))) ?? new CheckpointFolder(folder, new OpenFolder(folder));
+  const { home, adapter } = checkpoint;
+  const config = object(await attempt(() => checkpoint.config()));
+  const weights = await attempt(() => weightsOf(() => openCheckpoint(checkpoint.weights), values));
   const adapters = adapter && (await attempt(() => weightsOf(() => openAdapter(adapter.folder), values)));
   const vocabulary = await attempt(() => vocabularyFromConfig(config));
   const templates = await attempt(() => loadTemplates(home));
-  const options = { dtype: weights?.main, base };
+  const options = { dtype: weights?.main };
   const alone: (() => Promise<unknown>)[] = [
-    () => checkWeights(folder, options),
+    () => checkWeights(checkpoint, options),
     () => loadTokenizer(home),
-    () => loadImages(folder, { base }),
+    () => loadImages(checkpoint),
   ];
-  await attempt(() => checkBase(folder, { base }));
+  await attempt(() => checkBase(checkpoint));
   if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
   // Each may be right, and yet not fit the others.
-  if (problems.length === 0) await attempt(async () => (await loadMllm(folder, options)).model.dispose());
+  if (problems.length === 0) await attempt(async () => (await loadMllm(checkpoint, options)).model.dispose());
   for (const part of [weights, adapters]) if (part?.damage !== undefined) problems.push(part.damage);
   const { model_type, architectures } = config;
   return {
     folder,
-    adapter,
+    adapter: adapter && { folder: adapter.folder.path, base: adapter.base.path },
     family: typeof model_type === "string" ? model_type : undefined,
     architecture: Array.isArray(architectures) ? String(architectures[0]) : undefined,
     ...(weights?.totals ?? { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] }),
@@ -111,7 +112,7 @@ function object(value: unknown): Record<string, unknown> {
 }
 
 /** In the file's own dtype they are mapped: whatever does not fit throws. */
-async function checkWeights(folder: string, options: { dtype: DType | undefined; base: string | undefined }) {
+async function checkWeights(folder: CheckpointFolder, options: { dtype: DType | undefined }) {
   if (options.dtype) (await loadModel(folder, options)).dispose();
 }
 

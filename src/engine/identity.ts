@@ -1,17 +1,17 @@
 /** Which checkpoint a score comes from. */
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { digestFile, readJson } from "../files/index.js";
+import type { OpenFolder } from "../files/index.js";
 import { baseDigest } from "../models/adapter-config.js";
-import { placesOf } from "../models/places.js";
-import { towerElsewhere } from "../models/registry.js";
+import { besideWeights, towerOf } from "../models/families.js";
+import { openCheckpointFolder, type CheckpointLike } from "../models/places.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
 const PARTS =
-  /^(config|adapter_config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^mm_projector\.bin$|^((pytorch_)?model.*|adapter_model)\.(safetensors|bin)$/;
+  /^(config|adapter_config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^((pytorch_)?model.*|adapter_model)\.(safetensors|bin)$/;
 
 /** Shard indexes, of variants too. */
 const INDEX = /\.(safetensors|bin)\.index(\.\w+)?\.json$/;
@@ -24,34 +24,35 @@ const COMMIT = /^[0-9a-f]{40}$/;
  * SHA-256 over every byte of what decides a checkpoint's scores: weights, configuration, tokenizer, templates; 64 hex
  * digits. Large files are read once, see `digestFile()`.
  *
- * @param folder a checkpoint, or what `placesOf()` makes one of: adapters count with their base
+ * @param folder a checkpoint, or what `openCheckpointFolder()` makes one of: adapters count with their base
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
  */
 export async function digestCheckpoint(
-  folder: string,
+  folder: CheckpointLike,
   { base, signal }: Pick<DigestOptions, "base" | "signal"> = {},
 ): Promise<string> {
-  const { home, adapter } = await placesOf(folder, base);
-  const folders = adapter ? [...new Set([home, adapter.folder, adapter.base])] : [home];
-  const files = await Promise.all(folders.map(partsOf));
+  const { home, adapter } = await openCheckpointFolder(folder, base);
+  const folders = adapter ? [home, adapter.folder, adapter.base] : [home];
   const hash = createHash("sha256");
-  for (const file of files.flat()) hash.update(`${basename(file)} ${await digestFile(file, signal)}\n`);
+  const seen = new Set<string>();
+  for (const one of folders) {
+    if (seen.has(one.path)) continue;
+    seen.add(one.path);
+    for (const name of await partsOf(one)) hash.update(`${name} ${await one.digest(name, signal)}\n`);
+  }
   return hash.digest("hex");
 }
 
-async function partsOf(folder: string): Promise<string[]> {
-  const names = await readdir(folder);
-  const listed = await Promise.all(
-    names.filter((name) => INDEX.test(name)).map((name) => shardsOf(join(folder, name))),
-  );
-  const shards = new Set(listed.flat());
-  const parts = names.filter((name) => PARTS.test(name) || INDEX.test(name) || shards.has(name));
-  return parts.sort().map((name) => join(folder, name));
+async function partsOf(folder: OpenFolder): Promise<string[]> {
+  const names = await readdir(folder.path);
+  const listed = await Promise.all(names.filter((name) => INDEX.test(name)).map((name) => shardsOf(folder, name)));
+  const wanted = new Set([...listed.flat(), ...besideWeights()]);
+  return names.filter((name) => PARTS.test(name) || INDEX.test(name) || wanted.has(name)).sort();
 }
 
 /** The files that a shard index lists, whatever their names; none where it is broken, which the loader tells. */
-async function shardsOf(index: string): Promise<string[]> {
-  const parsed = indexSchema.safeParse(await readJson(index).catch(() => undefined));
+async function shardsOf(folder: OpenFolder, index: string): Promise<string[]> {
+  const parsed = indexSchema.safeParse(await folder.json(index).catch(() => undefined));
   return parsed.success ? Object.values(parsed.data.weight_map) : [];
 }
 
@@ -64,11 +65,11 @@ export interface DigestOptions {
 }
 
 /** {@link digestCheckpoint} of a checkpoint and, where it keeps its vision tower elsewhere, of that too. */
-export async function digestModel(folder: string, options: DigestOptions = {}): Promise<string> {
+export async function digestModel(folder: CheckpointLike, options: DigestOptions = {}): Promise<string> {
   const { visionTower, base, signal } = options;
-  const digest = await digestCheckpoint(folder, options);
-  const { home, adapter } = await placesOf(folder, base);
-  const tower = await towerElsewhere(adapter?.base ?? home, visionTower);
+  const checkpoint = await openCheckpointFolder(folder, base);
+  const digest = await digestCheckpoint(checkpoint, { signal });
+  const { folder: tower } = (await towerOf(checkpoint, visionTower)) ?? {};
   if (tower === undefined) return digest;
   return createHash("sha256")
     .update(`${digest}\nvision tower ${await digestCheckpoint(tower, { signal })}\n`)
@@ -81,15 +82,15 @@ export async function digestModel(folder: string, options: DigestOptions = {}): 
  *
  * @throws RocError CHECKPOINT_MISMATCH; as {@link digestModel}
  */
-export async function checkBase(folder: string, options: DigestOptions = {}): Promise<void> {
+export async function checkBase(folder: CheckpointLike, options: DigestOptions = {}): Promise<void> {
   const { visionTower, base, signal } = options;
-  const { adapter } = await placesOf(folder, base);
+  const { adapter } = await openCheckpointFolder(folder, base);
   const expected = adapter && (await baseDigest(adapter.folder));
   if (adapter === undefined || expected === undefined) return;
   const found = await digestModel(adapter.base, { visionTower, signal });
   if (found === expected) return;
   const [trained, here] = [expected, found].map((digest) => digest.slice(0, 8));
-  const message = `The adapters in ${adapter.folder} were trained on a base model of digest ${trained}; ${adapter.base} is ${here}`;
+  const message = `The adapters in ${adapter.folder.path} were trained on a base model of digest ${trained}; ${adapter.base.path} is ${here}`;
   const remedy = "Restore its files, or give the folder of the model that they were trained on (--base).";
   throw new RocError("CHECKPOINT_MISMATCH", `${message}. ${remedy}`);
 }

@@ -1,11 +1,10 @@
 /** Checkpoint folders of scoring models: Hugging Face's layout and, beside it, the texts of `roc_templates.json`. */
-import { join } from "node:path";
 import { RocError } from "../errors.js";
-import { placesOf } from "../models/places.js";
-import { levelConversation, loadMllm } from "../models/registry.js";
+import { factsOf } from "../models/families.js";
+import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
+import { loadMllm } from "../models/registry.js";
 import { saveMllm } from "../models/save.js";
 import {
-  createStrategy,
   DEFAULT_TEMPLATES,
   LEVEL_TEMPLATES,
   loadTemplates,
@@ -18,7 +17,7 @@ import {
 } from "../roc/index.js";
 import type { ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
-import { readJson } from "../files/index.js";
+import type { OpenFolder } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
 import { pathOf } from "./inputs.js";
@@ -56,9 +55,9 @@ export interface LoadOptions {
  * Loads a checkpoint that scores pictures.
  *
  * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One
- * of mPLUG-Owl2's architecture without score tokens is scored by Q-Align's level words (OneAlign and its relatives).
+ * of a family that is known to score by level words is scored by Q-Align's (OneAlign and its relatives).
  *
- * @param checkpoint its folder, as a path or a `file:` URL; a run folder of a training stands for its best state, a folder
+ * @param checkpoint its folder, as a path or a `file:` URL, or opened already (then `base` says nothing more); a run folder of a training stands for its best state, a folder
  *   of adapters (ours or peft's) for these merged into their base
  * @returns a model that the caller disposes
  * @throws RocError FILE_NOT_FOUND where there is no such checkpoint, or a file of it is missing; CONFIG_INVALID where the
@@ -79,28 +78,29 @@ export interface LoadOptions {
  *
  * @category Scoring
  */
-export async function load(checkpoint: string | URL, options: LoadOptions = {}): Promise<Model> {
-  const folder = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
+export async function load(checkpoint: string | URL | CheckpointFolder, options: LoadOptions = {}): Promise<Model> {
   const { signal, device, dtype, visionTower, resize, base, threads, scale } = options;
   checkThreads(threads);
   checkScale(scale);
-  const { home } = await placesOf(folder, base);
+  const given = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
+  const folder = await openCheckpointFolder(given, base);
+  const { home } = folder;
   const { strategy, templates, conversation } = await readStrategy(home);
-  checkAborted(signal, folder);
-  const parts = { visionTower, base, signal };
+  checkAborted(signal, folder.path);
+  const parts = { visionTower, signal };
   const digest = await checkBase(folder, parts)
     .then(() => digestModel(folder, parts))
     .catch((error: unknown) => {
-      checkAborted(signal, folder);
+      checkAborted(signal, folder.path);
       throw error;
     });
-  const name = checkpointName(home, digest);
-  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation, base });
+  const name = checkpointName(home.path, digest);
+  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
   try {
-    checkAborted(signal, folder);
-    checkRows(strategy, model.vocabSize, folder);
+    checkAborted(signal, folder.path);
+    checkRows(strategy, model.vocabSize, folder.path);
     return createModel({ model, processor, strategy, templates }, name, {
-      ...{ digest, folder: home, resize, threads, scale },
+      ...{ digest, folder: home.path, resize, threads, scale },
     });
   } catch (error) {
     model.dispose();
@@ -140,26 +140,23 @@ interface Scoring {
   readonly strategy: Strategy;
   readonly templates: RocTemplates;
   /** Where the processor would else take another one. */
-  readonly conversation?: string;
+  readonly conversation?: string | undefined;
 }
 
 /** Looks at the config before gigabytes of weights are read. */
-async function readStrategy(folder: string): Promise<Scoring> {
-  const file = join(folder, "config.json");
-  const parsed = await readJson(file);
+async function readStrategy(folder: OpenFolder): Promise<Scoring> {
+  const file = folder.file("config.json");
+  const parsed = await folder.json("config.json");
   refuseQuantisedConfig(parsed, file);
   const config = configOf(parsed, file);
   const templates = await loadTemplates(folder);
   const strategy = strategyOf(config, templates);
   if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
-  const conversation = levelConversation(config["model_type"]);
-  if (conversation !== undefined) {
-    const { scale, levels } = LEVEL_TEMPLATES;
-    const strategy = createStrategy("level", { scale, levels });
-    return { strategy, templates: templates ?? LEVEL_TEMPLATES, conversation };
-  }
+  const conversation = factsOf(config["model_type"])?.levelConversation;
+  const levels = conversation === undefined ? undefined : strategyOf(config, LEVEL_TEMPLATES);
+  if (levels) return { strategy: levels, templates: templates ?? LEVEL_TEMPLATES, conversation };
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
-  throw new RocError("CONFIG_INVALID", `${folder} has no score tokens: config.json names no score_id. ${remedy}`);
+  throw new RocError("CONFIG_INVALID", `${folder.path} has no score tokens: config.json names no score_id. ${remedy}`);
 }
 
 /**

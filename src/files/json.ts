@@ -39,8 +39,18 @@ export async function readJsonAs<T extends z.ZodType>(
   schema: T,
   options: JsonOptions = {},
 ): Promise<z.infer<T>> {
+  return checkJson(await readJson(file, options), schema, file, options);
+}
+
+/** A JSON value as a schema returns it. @param file names it in the error @throws RocError `invalid` naming the field */
+export function checkJson<T extends z.ZodType>(
+  value: unknown,
+  schema: T,
+  file: string,
+  options: JsonOptions = {},
+): z.infer<T> {
   const { invalid = "CONFIG_INVALID", remedy = REMEDY } = options;
-  const checked = schema.safeParse(await readJson(file, options));
+  const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
   const field = issue?.path.map(String).join(".");

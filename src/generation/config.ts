@@ -1,8 +1,7 @@
 /** A checkpoint's own wishes for generation: `generation_config.json`, in transformers' terms. */
-import { join } from "node:path";
 import { z } from "zod";
-import { isRocError, RocError } from "../errors.js";
-import { readJson } from "../files/index.js";
+import { RocError } from "../errors.js";
+import { ifThere, openFolder, type FolderLike } from "../files/index.js";
 import type { GenerationOptions } from "./types.js";
 
 const GENERATION_CONFIG_FILE = "generation_config.json";
@@ -34,17 +33,16 @@ const schema = z.looseObject({
  *
  * @category Generation
  */
-export async function readGenerationConfig(folder: string): Promise<GenerationOptions> {
-  const file = join(folder, GENERATION_CONFIG_FILE);
-  const found = await readJson(file).catch((error: unknown) => {
-    if (isRocError(error) && error.code === "FILE_NOT_FOUND") return {};
-    throw error;
-  });
-  const parsed = schema.safeParse(found);
+export async function readGenerationConfig(folder: FolderLike): Promise<GenerationOptions> {
+  const files = openFolder(folder);
+  const parsed = schema.safeParse((await ifThere(files.json(GENERATION_CONFIG_FILE))) ?? {});
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const what = `${issue?.path.join(".")}: ${issue?.message}`;
-    throw new RocError("CONFIG_INVALID", `${file}: ${what}. Correct the field or remove the file.`);
+    throw new RocError(
+      "CONFIG_INVALID",
+      `${files.file(GENERATION_CONFIG_FILE)}: ${what}. Correct the field or remove the file.`,
+    );
   }
   return optionsOf(parsed.data);
 }

@@ -49,7 +49,7 @@ export class Sampler {
   readonly #seen: Uint8Array | undefined;
   readonly #streams: readonly Random[];
 
-  /** @param prompts ids outside of the vocabulary (mplug_owl2's images) are no tokens */
+  /** @param prompts ids outside of the vocabulary (placeholders of pictures) are no tokens */
   constructor(
     prompts: readonly (readonly number[])[],
     private readonly vocabSize: number,

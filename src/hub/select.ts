@@ -8,14 +8,16 @@ const SAFETENSORS = /\.safetensors$/;
 const BIN = /\.bin$/;
 /** Weights of the same model in the form of another program. */
 const OTHER = /(^|\/)(consolidated.*|.*optimizer.*|training_args\.bin|scheduler.*)$|^(onnx|openvino|original|coreml)\//;
-/** What is loaded beside a model's weights, or upon them. */
-const BESIDE = new Set(["mm_projector.bin", "adapter_model.safetensors"]);
+/** Adapters, of every family. */
+const BESIDE = ["adapter_model.safetensors"];
 
 export interface FileChoice {
   /** Globs of files to take instead of the usual ones. */
   readonly include?: readonly string[] | undefined;
   /** Globs of files to leave out. */
   readonly exclude?: readonly string[] | undefined;
+  /** Names of files that are loaded beside a model's weights, as its family says. */
+  readonly beside?: readonly string[] | undefined;
 }
 
 /** Whether something was asked for instead of the usual files. */
@@ -39,7 +41,7 @@ export function neededFiles(paths: readonly string[], choice: FileChoice = {}, s
   const { include } = choice;
   if (isGiven(include)) return kept.filter((path) => include.some((glob) => matches(glob, path)));
   const own = kept.filter((path) => !OTHER.test(path));
-  const isWeights = weightsOf(own, shards);
+  const isWeights = weightsOf(own, new Set([...BESIDE, ...(choice.beside ?? [])]), shards);
   return own.filter((path) => SMALL.test(path) || isWeights(path));
 }
 
@@ -48,11 +50,15 @@ export function holdsWeights(files: readonly { readonly path: string }[]): boole
   return files.some(({ path }) => !OTHER.test(path) && (SAFETENSORS.test(path) || BIN.test(path)));
 }
 
-function weightsOf(paths: readonly string[], shards: ReadonlySet<string> | undefined): (path: string) => boolean {
+function weightsOf(
+  paths: readonly string[],
+  beside: ReadonlySet<string>,
+  shards: ReadonlySet<string> | undefined,
+): (path: string) => boolean {
   const chosen = chooseWeights(paths);
-  if (chosen || paths.some((path) => BESIDE.has(path))) {
+  if (chosen || paths.some((path) => beside.has(path))) {
     const { index, files = [] } = chosen ?? {};
-    const named = new Set([...files, ...BESIDE]);
+    const named = new Set([...files, ...beside]);
     const listed = (path: string): boolean => shards?.has(path) ?? isShardOf(index ?? "", path);
     return (path) => named.has(path) || (index !== undefined && listed(path));
   }

@@ -1,8 +1,7 @@
 /** `preprocessor_config.json` of CLIP and LLaVA checkpoints: the old and the new spellings, validated and filled in. */
-import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { ifThere, readJson } from "../files/index.js";
+import { ifThere, openFolder, type FolderLike } from "../files/index.js";
 import type { Size } from "./geometry.js";
 import { invalidConfig, valueFields, valueStepsOf, type ValueSteps } from "./values.js";
 
@@ -104,15 +103,18 @@ function cropSize(size: RawConfig["crop_size"]): Size {
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or CONFIG_INVALID
  */
-export async function readImageConfig(folder: string): Promise<ConfigPart> {
+export async function readImageConfig(folder: FolderLike): Promise<ConfigPart> {
   const found = await readConfigPart(folder, "image_processor", "preprocessor_config.json");
   if (found) return found;
   throw new RocError(
     "FILE_NOT_FOUND",
-    `${folder} holds no preprocessor_config.json (nor a processor_config.json with an image_processor); ` +
+    `${openFolder(folder).path} holds no preprocessor_config.json (nor a processor_config.json with an image_processor); ` +
       "copy it from the checkpoint's source",
   );
 }
+
+/** Where transformers 5 writes the settings of all of a processor's parts. */
+const SHARED = "processor_config.json";
 
 /** Settings of a processor, and the file that they stand in. */
 export interface ConfigPart {
@@ -121,12 +123,11 @@ export interface ConfigPart {
 }
 
 /** The part `key` of `processor_config.json`, else the file `own`; undefined where there is neither. */
-export async function readConfigPart(folder: string, key: string, own: string): Promise<ConfigPart | undefined> {
-  const shared = join(folder, "processor_config.json");
-  const whole = z.looseObject({ [key]: z.unknown() }).safeParse(await ifThere(readJson(shared)));
+export async function readConfigPart(folder: FolderLike, key: string, own: string): Promise<ConfigPart | undefined> {
+  const files = openFolder(folder);
+  const whole = z.looseObject({ [key]: z.unknown() }).safeParse(await ifThere(files.json(SHARED)));
   const part = whole.success ? whole.data[key] : undefined;
-  if (part) return { file: shared, config: part };
-  const file = join(folder, own);
-  const config = await ifThere(readJson(file));
-  return config === undefined ? undefined : { file, config };
+  if (part) return { file: files.file(SHARED), config: part };
+  const config = await ifThere(files.json(own));
+  return config === undefined ? undefined : { file: files.file(own), config };
 }

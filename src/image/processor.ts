@@ -1,4 +1,5 @@
 /** Decoded pictures to the pixel values that a vision tower takes, to the bit as `transformers`' Pillow processors. */
+import type { FolderLike } from "../files/index.js";
 import { centerCrop, centerWindow, checkSquareSide, contains, meanColor, padToSquare } from "./geometry.js";
 import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
 import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
@@ -61,7 +62,7 @@ export function createImageProcessor(
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or CONFIG_INVALID
  */
 export async function loadImageProcessor(
-  folder: string,
+  folder: FolderLike,
   override: ImageProcessorOverride = {},
 ): Promise<ImageProcessor> {
   const { file, config } = await readImageConfig(folder);

@@ -1,8 +1,7 @@
 /** `adapter_config.json` of Python peft (0.21), read without libtorch. */
-import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { ifThere, readJson, readJsonAs } from "../files/index.js";
+import { checkJson, ifThere, openFolder, type FolderLike } from "../files/index.js";
 import type { LoraOptions } from "./lora.js";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
@@ -38,9 +37,10 @@ export interface AdapterConfig {
 }
 
 /** @throws RocError FILE_NOT_FOUND, CONFIG_INVALID naming the key */
-export async function readAdapterConfig(folder: string): Promise<AdapterConfig> {
-  const file = join(folder, ADAPTER_CONFIG);
-  const parsed = configSchema.safeParse(await readJson(file));
+export async function readAdapterConfig(folder: FolderLike): Promise<AdapterConfig> {
+  const files = openFolder(folder);
+  const file = files.file(ADAPTER_CONFIG);
+  const parsed = configSchema.safeParse(await files.json(ADAPTER_CONFIG));
   if (!parsed.success) {
     const { path = [], message = "" } = parsed.error.issues[0] ?? {};
     const remedy = "Only plain LoRA without biases and patterns of ranks can be read.";
@@ -52,6 +52,8 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
 }
 
 /** The digest of the base that a folder's adapters were trained on; undefined for peft's. @throws RocError CONFIG_INVALID */
-export async function baseDigest(folder: string): Promise<string | undefined> {
-  return (await ifThere(readJsonAs(join(folder, BASE_FILE), baseSchema)))?.digest;
+export async function baseDigest(folder: FolderLike): Promise<string | undefined> {
+  const files = openFolder(folder);
+  const value = await ifThere(files.json(BASE_FILE));
+  return value === undefined ? undefined : checkJson(value, baseSchema, files.file(BASE_FILE)).digest;
 }

@@ -63,7 +63,11 @@ export function loraShape({ rank, alpha, dropout = 0, rslora = false }: Omit<Lor
   return { rank, alpha, dropout, rslora };
 }
 
-function chooseMaps(model: Mllm, targets: LoraOptions["targets"]): Map<string, Linear> {
+/**
+ * The linear maps that targets choose, by their public names.
+ * @throws RocError USAGE where a target is none of them, or no regular expression
+ */
+export function chooseMaps(model: Mllm, targets: LoraOptions["targets"]): Map<string, Linear> {
   const maps = linearMaps(model);
   if (targets === ALL_LINEAR) return maps;
   const tests = typeof targets === "string" ? [wholeMatch(targets)] : targets.map(lastParts);
@@ -72,7 +76,12 @@ function chooseMaps(model: Mllm, targets: LoraOptions["targets"]): Map<string, L
   if (idle >= 0 || tests.length === 0) {
     const target = typeof targets === "string" ? targets : (targets[idle] ?? "");
     const known = [...new Set(named.map(({ path }) => path.split(".").at(-1)))].join(", ");
-    throw new RocError("USAGE", `LoRA: no linear map of this model is called "${target}". Last parts are ${known}.`);
+    const whole = [named[0], named.at(-1)].map((one) => one?.path).join(" and ");
+    throw new RocError(
+      "USAGE",
+      `LoRA targets (train.lora.targets, --lora-targets): no linear map of this model is called "${target}". ` +
+        `Last parts are ${known}; whole names are as ${whole}.`,
+    );
   }
   return new Map(named.filter(({ path }) => tests.some((test) => test(path))).map(({ name, map }) => [name, map]));
 }
@@ -84,7 +93,11 @@ function wholeMatch(pattern: string): Test {
     const expression = new RegExp(`^(?:${pattern})$`, "u");
     return (path) => expression.test(path);
   } catch (cause) {
-    throw new RocError("USAGE", `LoRA: the target "${pattern}" is no regular expression.`, { cause });
+    throw new RocError(
+      "USAGE",
+      `LoRA: the target "${pattern}" (train.lora.targets, --lora-targets) is no regular expression.`,
+      { cause },
+    );
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { messageOf, RocError } from "../errors.js";
 import { LoraAdapter } from "../nn/index.js";
 import { keep, noGrad, scope, type Tensor } from "../torch/index.js";
-import { atomicWriteJson } from "../files/index.js";
+import { atomicWriteJson, openFolder, type FolderLike } from "../files/index.js";
 import { ADAPTER_CONFIG, BASE_FILE, readAdapterConfig } from "./adapter-config.js";
 import { openSafetensors, saveSafetensors, type Checkpoint } from "../weights/index.js";
 import { linearMaps, LoraAdapters, loraShape, memoryName, type Adapted } from "./lora.js";
@@ -88,8 +88,8 @@ function configOf(
 }
 
 /** The weights of an adapter folder. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CHECKPOINT_INVALID */
-export function openAdapter(folder: string): Promise<Checkpoint> {
-  return openSafetensors(join(folder, ADAPTER_WEIGHTS));
+export function openAdapter(folder: FolderLike): Promise<Checkpoint> {
+  return openSafetensors(openFolder(folder).file(ADAPTER_WEIGHTS));
 }
 
 /**
@@ -98,7 +98,7 @@ export function openAdapter(folder: string): Promise<Checkpoint> {
  *
  * @throws RocError CONFIG_INVALID, CHECKPOINT_MISMATCH naming what does not fit; the model is then to be disposed
  */
-export async function loadAdapter(model: Mllm, folder: string): Promise<LoraAdapters> {
+export async function loadAdapter(model: Mllm, folder: FolderLike): Promise<LoraAdapters> {
   const { options } = await readAdapterConfig(folder);
   using file = await openAdapter(folder);
   const stored = new Map(file.names().map((name) => [publicName(model, name), name]));
@@ -141,9 +141,11 @@ function read(file: Checkpoint, key: string, shape: readonly number[], { device 
 }
 
 function copyWhole(model: Mllm, name: string, file: Checkpoint, key: string): void {
-  const [rows = 0] = file.info(key).shape;
-  const grows = /(^|\.)(embed_tokens|lm_head)\.weight$/.test(name) && rows > model.vocabSize;
-  if (grows) model.growVocabulary([rows - 1], model.vocabSize);
+  const [rows = 0, ...others] = file.info(key).shape;
+  const [own, ...width] = model.parameters().get(name)?.shape ?? [];
+  // A matrix with a row a token.
+  const grows = own === model.vocabSize && rows > own && others.join() === width.join();
+  if (grows) model.growVocabulary([rows - 1], own);
   const parameter = model.parameters().get(name);
   if (parameter === undefined) throw mismatch(file, `the model has nothing called ${key}`);
   const shape = parameter.shape.join(", ");

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../errors.js";
-import { exists, ifThere, readJson, readText } from "../files/index.js";
+import { exists, ifThere, OpenFolder, openFolder, readText, type FolderLike } from "../files/index.js";
 import { ADAPTER_CONFIG, readAdapterConfig } from "./adapter-config.js";
 
 /** Folder of a state of a run that holds its adapters. */
@@ -63,36 +63,64 @@ export async function readPointer(run: string, file: string): Promise<Pointer> {
   }
 }
 
-/** The parts of a checkpoint. */
-export interface CheckpointPlaces {
-  /** Where config.json, tokenizer, image processor and texts lie; the weights, too, where there are no adapters. */
-  readonly home: string;
-  readonly adapter?: {
-    /** Folder with adapter_config.json and its weights. */
-    readonly folder: string;
-    /** Folder of the base model. */
-    readonly base: string;
-  };
+/** Adapters and what they belong to. */
+export interface AdapterFolders {
+  /** Folder with adapter_config.json and its weights. */
+  readonly folder: OpenFolder;
+  /** Folder of the base model. */
+  readonly base: OpenFolder;
 }
 
+/** A checkpoint whose parts are found and whose folders are open: passed on, so that each of its files is read once. */
+export class CheckpointFolder {
+  constructor(
+    /** The folder that was asked for. */
+    readonly path: string,
+    /** Where config.json, tokenizer, image processor and texts are; the weights, too, where there are no adapters. */
+    readonly home: OpenFolder,
+    readonly adapter?: AdapterFolders,
+  ) {}
+
+  /** Where the weights are, and the config that belongs to them: with adapters, the base model's folder. */
+  get weights(): OpenFolder {
+    return this.adapter?.base ?? this.home;
+  }
+
+  /** The parsed config.json. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
+  config(): Promise<unknown> {
+    return this.home.json(CONFIG);
+  }
+
+  toString(): string {
+    return this.path;
+  }
+}
+
+/** A checkpoint by its path, or opened already. */
+export type CheckpointLike = string | OpenFolder | CheckpointFolder;
+
 /**
- * Finds the parts of a checkpoint.
+ * Finds the parts of a checkpoint and opens their folders; one that is open already is given back as it is.
  *
  * @param base folder of the base model of adapters, or a run folder, which stands for its best state; default: what their
  *   adapter_config.json names
  * @throws RocError FILE_NOT_FOUND naming the base that is not there; CONFIG_INVALID; FILE_UNREADABLE
  */
-export async function placesOf(folder: string, base?: string): Promise<CheckpointPlaces> {
-  const { home, adapter } = await adapterOf(folder);
-  if (adapter === undefined) return { home };
-  const given = base ?? (await baseFolder(adapter));
-  const at = (await chooseState(given))?.folder ?? given;
-  return { home: home === "" ? at : home, adapter: { folder: adapter, base: at } };
+export async function openCheckpointFolder(folder: CheckpointLike, base?: string): Promise<CheckpointFolder> {
+  if (folder instanceof CheckpointFolder) return folder;
+  const given = openFolder(folder);
+  const { home, adapter } = await adapterOf(given.path);
+  const opened = (path: string): OpenFolder => (path === given.path ? given : new OpenFolder(path));
+  if (adapter === undefined) return new CheckpointFolder(given.path, opened(home));
+  const named = base ?? (await baseFolder(adapter));
+  const below = opened((await chooseState(named))?.folder ?? named);
+  const own = home === "" || home === below.path ? below : opened(home);
+  return new CheckpointFolder(given.path, own, { folder: opened(adapter), base: below });
 }
 
 /** The base model that a folder's adapters name: a folder or a name on the hub; undefined where it holds none. */
-export async function namedBase(folder: string): Promise<string | undefined> {
-  const { adapter } = await adapterOf(folder);
+export async function namedBase(folder: FolderLike): Promise<string | undefined> {
+  const { adapter } = await adapterOf(openFolder(folder).path);
   if (adapter === undefined) return undefined;
   const { base } = await readAdapterConfig(adapter);
   return (await localBase(adapter, base)) ?? base;
@@ -137,8 +165,8 @@ async function entries(folder: string): Promise<string[]> {
 const grown = z.looseObject({ score_id: z.number(), output_first_id: z.number(), output_last_id: z.number() });
 
 /** The tokens that a config has and its base's has not: their ids, the first of them first. */
-export async function newTokens(home: string, base: Readonly<Record<string, unknown>>): Promise<number[]> {
-  const { data } = grown.safeParse(await readJson(join(home, CONFIG)));
+export function newTokens(config: unknown, base: Readonly<Record<string, unknown>>): number[] {
+  const { data } = grown.safeParse(config);
   if (!data || base["score_id"] !== undefined) return [];
   const { score_id, output_first_id: first, output_last_id: last } = data;
   return [score_id, ...Array.from({ length: last - first + 1 }, (_, i) => first + i)].sort((a, b) => a - b);

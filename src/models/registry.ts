@@ -1,40 +1,41 @@
 /** The model families by the `model_type` of their config.json. */
-import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
+import { ifThere, type OpenFolder } from "../files/index.js";
 import { checkDevice } from "../torch/index.js";
-import { ifThere, readJson, readText } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
-import { isOriginal, llava, towerFolder } from "./llava/index.js";
+import { addFacts, families } from "./families.js";
+import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
 import { loadAdapter } from "./peft.js";
-import { newTokens, placesOf } from "./places.js";
+import { newTokens, openCheckpointFolder, type CheckpointLike } from "./places.js";
 import { GENERATION_CONFIG } from "./save.js";
-import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions } from "./types.js";
+import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
 
-const FAMILIES: ReadonlyMap<string, Family> = new Map([
-  ["llava", llava],
-  // What the original code has called itself since 2024.
-  ["llava_llama", llava],
-  ["mplug_owl2", mplugOwl2],
-  ["qwen2_vl", qwen2vl],
-]);
+const FAMILIES = new Map<string, Family>();
+for (const family of [llava, mplugOwl2, qwen2vl]) for (const type of family.modelTypes) FAMILIES.set(type, family);
 
 /**
- * The `model_type`s of `config.json` that {@link loadMllm} knows.
+ * Makes a family known, so that its checkpoints are loaded, scored, trained and inspected as those of the others.
  *
- * @example
- * ```ts
- * import { families } from "roc4mllm";
- *
- * console.log(families().includes("llava")); // true
- * ```
- *
- * @category Checkpoints and models
+ * @returns what takes it away again
+ * @throws RocError USAGE where one of its `model_type`s is another family's
  */
-export function families(): string[] {
-  return [...FAMILIES.keys()];
+export function registerFamily(family: Family): () => void {
+  const forget = addFacts(family);
+  for (const type of family.modelTypes) FAMILIES.set(type, family);
+  return () => {
+    for (const type of family.modelTypes) FAMILIES.delete(type);
+    forget();
+  };
+}
+
+/** How the family of that `model_type` makes small models. @throws RocError USAGE where it makes none, or is not known */
+export function smallModels(modelType: string): SmallModels {
+  const small = FAMILIES.get(modelType)?.small;
+  if (small) return small;
+  throw new RocError("USAGE", `No small models of model_type "${modelType}" are made here.`);
 }
 
 /**
@@ -69,10 +70,11 @@ export interface Loaded {
  *
  * @category Checkpoints and models
  */
-export async function loadMllm(folder: string, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
-  const { home } = await placesOf(folder, options.base);
+export async function loadMllm(folder: CheckpointLike, options: LoadOptions & ProcessorOptions = {}): Promise<Loaded> {
+  const checkpoint = await openCheckpointFolder(folder, options.base);
+  const { home } = checkpoint;
   const { family } = await familyOf(home);
-  const model = await loadModel(folder, options);
+  const model = await loadModel(checkpoint, options);
   try {
     return { model, processor: await family.loadProcessor(home, model.config, options) };
   } catch (error) {
@@ -82,16 +84,19 @@ export async function loadMllm(folder: string, options: LoadOptions & ProcessorO
 }
 
 /** The weights alone: a folder without tokenizer and image processor is enough. Throws as {@link loadMllm}. */
-export async function loadModel(folder: string, options: LoadOptions = {}): Promise<Mllm> {
-  const { home, adapter } = await placesOf(folder, options.base);
-  const model = await loadPlain(adapter?.base ?? home, options);
+export async function loadModel(folder: CheckpointLike, options: LoadOptions = {}): Promise<Mllm> {
+  const checkpoint = await openCheckpointFolder(folder, options.base);
+  const { home, adapter } = checkpoint;
+  const model = await loadPlain(checkpoint.weights, options);
   if (!adapter) return model;
   try {
     if (home !== adapter.base) {
-      const [first, ...more] = await newTokens(home, model.config);
-      if (first !== undefined) model.growVocabulary([first, ...more], first);
-      Object.assign(model.config, await readJson(join(home, "config.json")));
+      const config = await checkpoint.config();
+      const [first, ...more] = newTokens(config, model.config);
+      if (first !== undefined && !options.outline) model.growVocabulary([first, ...more], first);
+      Object.assign(model.config, config);
     }
+    if (options.outline) return model;
     (await loadAdapter(model, adapter.folder)).merge();
     return model;
   } catch (error) {
@@ -100,42 +105,30 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
   }
 }
 
-async function loadPlain(folder: string, options: LoadOptions): Promise<Mllm> {
-  const { family, config } = await familyOf(folder);
-  if (options.visionTower !== undefined && !isOriginal(config)) {
-    const text = `${folder} holds its own vision tower: ${options.visionTower} would not be looked at`;
+async function loadPlain(folder: OpenFolder, options: LoadOptions): Promise<Mllm> {
+  const { family } = await familyOf(folder);
+  const { visionTower } = options;
+  if (visionTower !== undefined && !(await family.tower?.(folder, visionTower))) {
+    const text = `${folder.path} holds its own vision tower: ${visionTower} would not be looked at`;
     throw new RocError("USAGE", `${text}. Leave --vision-tower (visionTower) out.`);
   }
   checkDevice(options.device ?? "cpu");
-  const generationConfig = await ifThere(readText(join(folder, GENERATION_CONFIG)));
+  const generationConfig = await ifThere(folder.text(GENERATION_CONFIG));
   const model = await family.load(folder, options);
   return generationConfig === undefined ? model : Object.assign(model, { generationConfig });
 }
 
-/**
- * The folder of the vision tower of a checkpoint that keeps it elsewhere (the original LLaVA); undefined for any other, and
- * where it is not to be found, which loading then tells.
- */
-export async function towerElsewhere(folder: string, given?: string): Promise<string | undefined> {
-  const config = await ifThere(readJson(join(folder, "config.json")));
-  return isOriginal(config) ? ifThere(towerFolder(folder, config, given)) : undefined;
-}
-
 /** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */
-export async function loadImages(folder: string, options: ProcessorOptions = {}): Promise<ImageInputs> {
-  const { home } = await placesOf(folder, options.base);
+export async function loadImages(folder: CheckpointLike, options: ProcessorOptions = {}): Promise<ImageInputs> {
+  const { home } = await openCheckpointFolder(folder, options.base);
   const { family, config } = await familyOf(home);
   return family.loadImages(home, config, options);
 }
 
-/** The conversation of a family whose plain checkpoints score by level words; undefined for any other family. */
-export function levelConversation(modelType: unknown): string | undefined {
-  return typeof modelType === "string" ? FAMILIES.get(modelType)?.levelConversation : undefined;
-}
-
-async function familyOf(folder: string): Promise<{ family: Family; config: unknown }> {
-  const file = join(folder, "config.json");
-  const config = await readJson(file);
+/** The family of a checkpoint folder. @throws RocError CONFIG_INVALID where it is not known; CHECKPOINT_INVALID */
+async function familyOf(folder: OpenFolder): Promise<{ family: Family; config: unknown }> {
+  const file = folder.file("config.json");
+  const config = await folder.json("config.json");
   refuseQuantisedConfig(config, file);
   const parsed = z.looseObject({ model_type: z.string() }).safeParse(config);
   if (!parsed.success) throw new RocError("CONFIG_INVALID", `${file} has no model_type: it is no model's config.`);

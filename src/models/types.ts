@@ -4,7 +4,9 @@
  * A family is a folder beside this file. `roc/` sees only this interface: a new family needs no edit there.
  */
 import type { Device, DType, Tensor } from "../torch/index.js";
+import type { OpenFolder } from "../files/index.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
+import type { ParamSource } from "../nn/index.js";
 import type { Tokenizer } from "../tokenizers/types.js";
 
 /**
@@ -205,6 +207,11 @@ export interface LoadOptions {
   readonly visionTower?: string | undefined;
   /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
   readonly base?: string | undefined;
+  /**
+   * The model's outline: names, shapes and dtypes of its parameters, checked against the files' headers, with placeholders
+   * for the weights, of which nothing is read. Default false.
+   */
+  readonly outline?: boolean | undefined;
 }
 
 /**
@@ -226,16 +233,91 @@ export interface ProcessorOptions {
   readonly visionTower?: string | undefined;
 }
 
-/** A model family: how a checkpoint folder becomes a model and its inputs. */
-export interface Family {
-  /** Weights and config only: the folder may lack tokenizer and image processor. */
-  load(folder: string, options: LoadOptions): Promise<Mllm>;
-  /** Needs `preprocessor_config.json`, or none where the family has defaults. @param config the parsed `config.json` */
-  loadImages(folder: string, config: unknown, options: ProcessorOptions): Promise<ImageInputs>;
-  loadProcessor(folder: string, config: unknown, options: ProcessorOptions): Promise<MllmProcessor>;
+/** The parts of a model, as people speak of them: the vision tower, what leads from it to the language model, the rest. */
+export const MODEL_PARTS = ["vision", "projector", "language"] as const;
+export type ModelPart = (typeof MODEL_PARTS)[number];
+
+/** What a family says of parameters by their public names alone; a suffix (`.lora_A.weight`, `[3:5]`) changes nothing. */
+export interface ParameterNames {
+  readonly partOf: (parameter: string) => ModelPart;
+  /** Whether it is a matrix with a row a token: the embedding, or the head. */
+  readonly isVocabulary: (parameter: string) => boolean;
+}
+
+/** A vision tower that a checkpoint keeps outside of its folder. */
+export interface SeparateTower {
+  /** Where it is; undefined where it is not to be found, which loading then tells. */
+  readonly folder: string | undefined;
+  /** What to fetch from the hub where it is in no folder: `owner/name`; undefined where there is nothing to fetch. */
+  readonly fetch: string | undefined;
+}
+
+/** Sizes of a small model that is made from nothing. */
+export interface SmallSizes {
+  /** Side in pixels of the square that a picture becomes, or of a square of as many pixels as it is shrunk to. */
+  readonly imageSize: number;
+  /** Side of a patch in pixels. */
+  readonly patch: number;
+  /** How a picture becomes a square, in families that take squares: "stretch" (default) or "pad". */
+  readonly resize?: "stretch" | "pad";
+  readonly visionWidth: number;
+  readonly visionLayers: number;
+  readonly visionHeads: number;
+  readonly textWidth: number;
+  readonly textLayers: number;
+  readonly textHeads: number;
+}
+
+/** How a family makes small models with fresh weights (the demo, experiments). */
+export interface SmallModels {
+  /** Tokens that its prompts are made of, beside those of `trainTokenizer`. */
+  readonly specialTokens: readonly string[];
+  /** @throws RocError CONFIG_INVALID for sizes that make no model; TOKENIZER_INVALID */
+  create(
+    sizes: SmallSizes,
+    tokenizer: Tokenizer,
+    source: ParamSource,
+  ): { readonly model: Mllm; readonly processor: MllmProcessor };
+}
+
+/** What a family's checkpoints are known by, from names and small files: known before libtorch is loaded. */
+export interface FamilyFacts extends ParameterNames {
+  /** The `model_type`s of its config.json files; the first is what its models call their `family`. */
+  readonly modelTypes: readonly [string, ...string[]];
+  /** "square": of one size, so that `--resize` says how a picture becomes one; "any": in every shape. */
+  readonly pictures: "square" | "any";
+  /** Targets of adapters where nobody names any, over the names of {@link Mllm.transformersName}: see `LoraOptions`. */
+  readonly loraTargets: string;
+  /** Names of files that it loads beside a folder's weights, so that they are downloaded and count in its digest. */
+  readonly besideWeights?: readonly string[];
+  /**
+   * Only in families whose checkpoints may keep their vision tower elsewhere.
+   *
+   * @param given its folder, where somebody named it
+   * @returns undefined for a checkpoint that holds its own
+   */
+  tower?(folder: OpenFolder, given?: string): Promise<SeparateTower | undefined>;
   /**
    * Where the family's checkpoints without score tokens are known to score by level words (Q-Align and its relatives):
    * the conversation that they were trained on.
    */
   readonly levelConversation?: string;
+}
+
+/**
+ * A model family: how a checkpoint folder becomes a model and its inputs. What is neither here nor among its facts is the
+ * same for every family. docs/add-a-family.md leads through a new one.
+ */
+export interface Family extends FamilyFacts {
+  /** Weights and config only: the folder may lack tokenizer and image processor. */
+  load(folder: OpenFolder, options: LoadOptions): Promise<Mllm>;
+  /**
+   * The picture side, without weights and tokenizer. Needs `preprocessor_config.json`, or none where the family has
+   * defaults.
+   *
+   * @param config the parsed `config.json`, or that of the loaded model
+   */
+  loadImages(folder: OpenFolder, config: unknown, options: ProcessorOptions): Promise<ImageInputs>;
+  loadProcessor(folder: OpenFolder, config: unknown, options: ProcessorOptions): Promise<MllmProcessor>;
+  readonly small?: SmallModels;
 }

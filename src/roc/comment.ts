@@ -22,7 +22,7 @@ export interface ReadOptions {
 export function readAnswers(parts: StrategyParts, images: ImageBatch, options: ReadOptions = {}): AnswerReading[] {
   const { strategy, templates } = parts;
   const [answer = ""] = templates.answers;
-  if (!hasComment(answer) || strategy.name === "direct") return strategy.read(parts, images);
+  if (!hasComment(answer) || strategy.generates) return strategy.read(parts, images);
   const read = (text: string, image: ImageBatch): AnswerReading[] =>
     strategy.read({ ...parts, templates: { ...templates, answers: [text] } }, image);
   if (!commentComesFirst(answer)) {

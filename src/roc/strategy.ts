@@ -59,6 +59,11 @@ export interface Strategy {
   /** Tokens at whose prediction the score loss is taken beside the text loss; none: text loss alone. */
   readonly slotIds: readonly number[];
   /**
+   * Whether {@link read} has the model write the whole answer, its comment included. Else it reads scores within a text
+   * that is given, and whoever asks for a comment has it written apart.
+   */
+  readonly generates: boolean;
+  /**
    * Reads every image's scores. Opens its own scopes; `images` stays the caller's.
    *
    * @throws RocError TOKENIZER_INVALID where the tokenizer does not fit the strategy; SCORE_NOT_FINITE where what the model

@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { atomicWriteJson, ifThere, readJson } from "../files/index.js";
+import { atomicWriteJson, ifThere, openFolder, type FolderLike } from "../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
 import { POSITION_TOKEN, type Scale } from "./vocabulary.js";
 
@@ -226,10 +226,10 @@ export function parseTemplates(value: unknown, file: string): RocTemplates {
  *
  * @category The method
  */
-export async function loadTemplates(folder: string): Promise<RocTemplates | undefined> {
-  const file = join(folder, TEMPLATES_FILE);
-  const value = await ifThere(readJson(file));
-  return value === undefined ? undefined : parseTemplates(value, file);
+export async function loadTemplates(folder: FolderLike): Promise<RocTemplates | undefined> {
+  const files = openFolder(folder);
+  const value = await ifThere(files.json(TEMPLATES_FILE));
+  return value === undefined ? undefined : parseTemplates(value, files.file(TEMPLATES_FILE));
 }
 
 /**

@@ -1,8 +1,7 @@
 /** `chat_template` of a checkpoint: a conversation to the text that the model was trained on. */
-import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import { ifThere, readText, writeFiles } from "../files/index.js";
+import { ifThere, openFolder, writeFiles, type FolderLike } from "../files/index.js";
 import { BoundedTemplate } from "./jinja.js";
 import { jsonText } from "./save.js";
 import type { Tokenizer } from "./types.js";
@@ -34,10 +33,11 @@ const holder = z.looseObject({
  * @param tokenizer names the tokens that the template may write
  * @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID for a template that is not one
  */
-export async function loadChatTemplate(folder: string, tokenizer: Tokenizer): Promise<ChatTemplate | undefined> {
+export async function loadChatTemplate(folder: FolderLike, tokenizer: Tokenizer): Promise<ChatTemplate | undefined> {
+  const files = openFolder(folder);
   for (const name of FILES) {
-    const file = join(folder, name);
-    const text = await ifThere(readText(file));
+    const file = files.file(name);
+    const text = await ifThere(files.text(name));
     const source = text !== undefined && name.endsWith(".json") ? sourceOf(text, file) : text;
     if (source !== undefined) return new ChatTemplate(source, tokensOf(tokenizer), name, file);
   }

@@ -1,8 +1,7 @@
 /** Reads and checks the files of a tokenizer folder. */
-import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import { ifThere, parseJson, readText } from "../files/index.js";
+import { ifThere, type OpenFolder } from "../files/index.js";
 import { isShallow, isTokenId, records, tokenId } from "./fields.js";
 
 const flag = z.boolean().default(false);
@@ -139,9 +138,9 @@ export interface SideFiles {
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const file = join(folder, "tokenizer.json");
-  const json = await readJson(file, tokenizerJson);
+export async function readTokenizerFiles(folder: OpenFolder): Promise<TokenizerFiles> {
+  const file = folder.file("tokenizer.json");
+  const json = await readChecked(folder, "tokenizer.json", tokenizerJson);
   if (json === undefined) {
     const remedy = "save the tokenizer once with Python's transformers (fast tokenizer), which writes it";
     throw new RocError("FILE_NOT_FOUND", `${file} does not exist, nor a tokenizer.model beside it; ${remedy}`);
@@ -150,12 +149,12 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 }
 
 /** The files around tokenizer.json or tokenizer.model. @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID */
-export async function readSideFiles(folder: string): Promise<SideFiles> {
-  const optional = <T extends z.ZodType>(name: string, schema: T) => readJson(join(folder, name), schema);
+export async function readSideFiles(folder: OpenFolder): Promise<SideFiles> {
+  const optional = <T extends z.ZodType>(name: string, schema: T) => readChecked(folder, name, schema);
   const specials = await optional("special_tokens_map.json", specialTokensMap);
   const added = await optional("added_tokens.json", addedTokensJson);
   const configs = [await optional("generation_config.json", modelConfig), await optional("config.json", modelConfig)];
-  const chatTemplate = await ifThere(readText(join(folder, "chat_template.jinja")));
+  const chatTemplate = await ifThere(folder.text("chat_template.jinja"));
   return {
     config: (await optional("tokenizer_config.json", tokenizerConfig)) ?? {},
     ...(specials && { specialTokensMap: specials }),
@@ -165,10 +164,14 @@ export async function readSideFiles(folder: string): Promise<SideFiles> {
   };
 }
 
-async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | undefined> {
-  const text = await ifThere(readText(path));
-  if (text === undefined) return undefined;
-  const value = parseJson(text, path, { invalid: "TOKENIZER_INVALID" });
+async function readChecked<T extends z.ZodType>(
+  folder: OpenFolder,
+  name: string,
+  schema: T,
+): Promise<z.infer<T> | undefined> {
+  const path = folder.file(name);
+  const value = await ifThere(folder.json(name, { invalid: "TOKENIZER_INVALID" }));
+  if (value === undefined) return undefined;
   const result = schema.safeParse(value);
   if (result.success) return inFileOrder(value, result.data);
   const issue = result.error.issues[0];

@@ -1,7 +1,6 @@
 /** A tokenizer read from a Hugging Face folder (tokenizer.json and the files around it). */
-import { join } from "node:path";
 import { isRocError, messageOf, RocError } from "../errors.js";
-import { exists } from "../files/index.js";
+import { exists, openFolder, type FolderLike } from "../files/index.js";
 import { BaseTokenizer } from "./base.js";
 import { inBoundedTime, MOST_TEXT } from "./bounded.js";
 import { makeDecoder } from "./decoder.js";
@@ -21,13 +20,13 @@ import type { Tokenizer } from "./types.js";
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const model = join(folder, "tokenizer.model");
-  if ((await exists(join(folder, "tokenizer.json"))) || !(await exists(model))) {
-    return new JsonTokenizer(await readTokenizerFiles(folder));
+export async function loadTokenizer(folder: FolderLike): Promise<Tokenizer> {
+  const files = openFolder(folder);
+  if ((await exists(files.file("tokenizer.json"))) || !(await exists(files.file("tokenizer.model")))) {
+    return new JsonTokenizer(await readTokenizerFiles(files));
   }
   // Few folders need the reader of protocol buffers.
-  return (await import("./sentencepiece.js")).loadSentencePiece(folder, model);
+  return (await import("./sentencepiece.js")).loadSentencePiece(files, "tokenizer.model");
 }
 
 class JsonTokenizer extends BaseTokenizer {

@@ -1,5 +1,5 @@
 /** A tokenizer read from a SentencePiece model (tokenizer.model), where a folder has no tokenizer.json. */
-import { readBytes, writeFiles } from "../files/index.js";
+import { writeFiles, type OpenFolder } from "../files/index.js";
 import { contentOf, specialSource } from "./added.js";
 import { BaseTokenizer } from "./base.js";
 import { readSideFiles, SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
@@ -22,9 +22,9 @@ const LLAMA_DEFAULTS = { bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>"
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
-export async function loadSentencePiece(folder: string, file: string): Promise<Tokenizer> {
-  const bytes = await readBytes(file);
-  return new SentencePieceTokenizer(file, bytes, await readSideFiles(folder));
+export async function loadSentencePiece(folder: OpenFolder, name: string): Promise<Tokenizer> {
+  const bytes = await folder.bytes(name);
+  return new SentencePieceTokenizer(folder.file(name), bytes, await readSideFiles(folder));
 }
 
 class SentencePieceTokenizer extends BaseTokenizer {

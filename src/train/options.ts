@@ -17,6 +17,9 @@ export type VocabularyPart = (typeof VOCABULARY_PARTS)[number];
  */
 export type ParameterPattern = string;
 
+/** Targets of adapters: the linear maps of the language model, as the checkpoint's family names them. */
+export const LANGUAGE_TARGETS = "language";
+
 /** How the parameters of a pattern are trained; what is left out is as for all others. */
 export interface GroupRule {
   readonly pattern: ParameterPattern;

@@ -1,8 +1,6 @@
 /** The weights of a checkpoint folder: safetensors or PyTorch's .bin, in one file or in shards with an index. */
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { RocError } from "../errors.js";
-import { exists } from "../files/index.js";
+import { exists, openFolder, type FolderLike, type OpenFolder } from "../files/index.js";
 import { openBin } from "./bin/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { BIN, BIN_INDEX, chooseWeights, INDEX, SINGLE, variantsOf } from "./choice.js";
@@ -16,21 +14,22 @@ import { openSharded, openShards } from "./sharded.js";
  *
  * @throws RocError FILE_NOT_FOUND (names missing shards), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const all = await readdir(folder).catch(() => []);
+export async function openCheckpoint(folder: FolderLike): Promise<Checkpoint> {
+  const files = openFolder(folder);
+  const all = await files.names();
   const names: string[] = [];
   for (const name of all) {
     // The link of a download that was not finished leads nowhere.
-    if (WEIGHTS.test(name) && (await exists(join(folder, name)))) names.push(name);
+    if (WEIGHTS.test(name) && (await exists(files.file(name)))) names.push(name);
   }
   const choice = chooseWeights(names);
-  if (choice?.index !== undefined) return openSharded(folder, choice.index, openFile);
+  if (choice?.index !== undefined) return openSharded(files, choice.index, openFile);
   const [only, ...others] = choice?.files ?? [];
   const foreign = all.find((name) => /\.(gguf|ggml)$/i.test(name));
-  if (only === undefined && foreign !== undefined) throw quantised(`${join(folder, foreign)} (for llama.cpp)`);
-  if (choice === undefined || only === undefined) throw noWeights(folder, variantsOf(names));
-  if (others.length === 0 && !choice.missing?.length) return openFile(join(folder, only));
-  return openShards(folder, choice, openFile);
+  if (only === undefined && foreign !== undefined) throw quantised(`${files.file(foreign)} (for llama.cpp)`);
+  if (choice === undefined || only === undefined) throw noWeights(files, variantsOf(names));
+  if (others.length === 0 && !choice.missing?.length) return openFile(files.file(only));
+  return openShards(files.path, choice, openFile);
 }
 
 const WEIGHTS = /^(pytorch_)?model\b.*\.(safetensors|bin|json)$/;
@@ -40,8 +39,8 @@ function openFile(file: string): Promise<Checkpoint> {
   return file.endsWith(".bin") ? openBin(file) : openSafetensors(file);
 }
 
-function noWeights(folder: string, variants: readonly string[]): RocError {
-  const what = `${folder} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}`;
+function noWeights(folder: OpenFolder, variants: readonly string[]): RocError {
+  const what = `${folder.path} holds neither ${SINGLE} nor ${INDEX}, ${BIN} or ${BIN_INDEX}`;
   if (variants.length === 0) {
     const hint = "Check the path; a folder with config.json and its weights is needed.";
     return new RocError("FILE_NOT_FOUND", `${what}. ${hint}`);

@@ -5,7 +5,7 @@ import { RocError } from "../errors.js";
 import type { Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
 import type { WeightsChoice } from "./choice.js";
-import { exists, readJson } from "../files/index.js";
+import { exists, type OpenFolder } from "../files/index.js";
 
 /** A shard must lie in the folder itself. */
 const fileName = z
@@ -15,13 +15,13 @@ const fileName = z
   });
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), fileName) });
 
-async function readIndex(file: string): Promise<Map<string, string>> {
-  const parsed = indexSchema.safeParse(await readJson(file, { invalid: "CHECKPOINT_INVALID" }));
+async function readIndex(folder: OpenFolder, name: string): Promise<Map<string, string>> {
+  const parsed = indexSchema.safeParse(await folder.json(name, { invalid: "CHECKPOINT_INVALID" }));
   if (parsed.success) return new Map(Object.entries(parsed.data.weight_map));
   // A wrong kind of name is wrong for every tensor: the first says it.
   const [{ path = [], message = "" } = {}] = parsed.error.issues;
   const what = [...path.map(String), message].join(": ");
-  throw new RocError("CHECKPOINT_INVALID", `${file} is not a shard index: ${what}. Fetch the file again.`);
+  throw new RocError("CHECKPOINT_INVALID", `${folder.file(name)} is not a shard index: ${what}. Fetch the file again.`);
 }
 
 /** Missing shards that a message names before it counts the rest. */
@@ -33,11 +33,12 @@ const LISTED = 40;
  * @throws RocError FILE_NOT_FOUND (names missing shards), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
 export async function openSharded(
-  folder: string,
+  opened: OpenFolder,
   index: string,
   open: (file: string) => Promise<Checkpoint>,
 ): Promise<Checkpoint> {
-  const fileOf = await readIndex(join(folder, index));
+  const folder = opened.path;
+  const fileOf = await readIndex(opened, index);
   const files = [...new Set(fileOf.values())].sort();
   const missing: string[] = [];
   for (const file of files) if (!(await exists(join(folder, file)))) missing.push(file);

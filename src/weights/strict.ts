@@ -18,6 +18,8 @@ export interface StrictOptions {
   /** Converts to this dtype (default: the file's). */
   readonly dtype?: DType | undefined;
   readonly device?: Device | undefined;
+  /** Placeholders of the right shapes and dtypes, without memory of their own, instead of the weights. Default false. */
+  readonly outline?: boolean | undefined;
 }
 
 export interface StrictSource {
@@ -79,12 +81,14 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
       else {
         const { dtype, shape: found } = checkpoint.info(stored);
         const isFloat = /float/.test(dtype);
-        if (isFloat && found.join() === shape.join()) return read(checkpoint, stored, options);
+        if (isFloat && found.join() === shape.join()) {
+          return options.outline ? placeholder(shape, options.dtype ?? dtype) : read(checkpoint, stored, options);
+        }
         if (isFloat) wrong.push(`${name} is [${found.join(", ")}], the config asks for [${shape.join(", ")}]`);
         else integers.push(`${name} is ${dtype}`);
       }
       if (missing.length > MOST_MISSING || shape.reduce((product, size) => product * size, 1) > MOST_ELEMENTS) finish();
-      return keep(scope(() => zeros([]).expand(...shape)));
+      return placeholder(shape);
     },
   };
 }
@@ -108,6 +112,10 @@ function renamed(
     stored.set(target, name);
   }
   return stored;
+}
+
+function placeholder(shape: readonly number[], dtype: DType = "float32"): Tensor {
+  return keep(scope(() => zeros([], { dtype }).expand(...shape)));
 }
 
 function read(checkpoint: Checkpoint, name: string, { dtype, device }: StrictOptions): Tensor {

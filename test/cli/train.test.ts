@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { Output } from "../../src/cli/shared/io.js";
 import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../../src/cli/shared/train-options.js";
 import { duration, TrainProgress } from "../../src/cli/train/progress.js";
+import { withLoraTargets } from "../../src/train/start/patterns.js";
 import type { TrainEvent } from "../../src/train/events.js";
 
 const STEP: TrainEvent = {
@@ -78,10 +79,14 @@ test("options become hyper-parameters; a preset's loss weights can be changed on
   assert.deepEqual(parts.groups, [{ pattern: "projector", learningRate: 1e-3 }]);
   assert.deepEqual([parts.lora?.rank, parts.lora?.alpha, parts.lora?.merge], [8, 16, true]);
   assert.deepEqual(parts.lora?.targets, ["q_proj", "v_proj"]);
-  const expression = trainOptionsOf(parse("--lora", "4")).lora?.targets;
-  assert.ok(
-    typeof expression === "string" && new RegExp(`^${expression}$`).test("model.language_model.layers.0.mlp.up_proj"),
-  );
+  const usual = trainOptionsOf(parse("--lora", "4"));
+  assert.equal(usual.lora?.targets, "language");
+  // As run folders of earlier versions have it: they are resumed.
+  for (const type of ["llava", "mplug_owl2", "qwen2_vl"]) {
+    const { lora } = withLoraTargets(usual, type);
+    assert.equal(lora?.targets, String.raw`model\.(language_model|layers)\..*`);
+  }
+  assert.equal(withLoraTargets(parts, "llava"), parts, "what somebody named stays");
   const flags = parse("--lr", "3e-4", "--no-flip", "--ce", "2", "--schedule", "linear");
   const options = trainOptionsOf(flags);
   assert.deepEqual(

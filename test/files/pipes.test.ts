@@ -22,7 +22,7 @@ import { readRows } from "../../src/eval/rows.js";
 import { readExperiment } from "../../src/studies/claims/experiment.js";
 import { downloadModel, hubSettings } from "../../src/hub/index.js";
 import { loadModel } from "../../src/models/registry.js";
-import { placesOf } from "../../src/models/places.js";
+import { openCheckpointFolder } from "../../src/models/places.js";
 import { loadTemplates } from "../../src/roc/index.js";
 import { loadTokenizer } from "../../src/tokenizers/index.js";
 import { openLatestState } from "../../src/train/run/checkpoint.js";
@@ -105,7 +105,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   adapters: {
     from: fixture("train/peft/adapter"),
     more: CHECKPOINT_FILES,
-    reads: [placesOf, (folder) => openSafetensors(join(folder, "adapter_model.safetensors")), load],
+    reads: [openCheckpointFolder, (folder) => openSafetensors(join(folder, "adapter_model.safetensors")), load],
   },
   "a run": {
     from: fixture("train/peft/adapter"),

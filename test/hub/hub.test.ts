@@ -4,6 +4,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { besideWeights } from "../../src/models/families.js";
 import { downloadCommand } from "../../src/cli/checkpoint/download.js";
 import { findModel } from "../../src/cli/shared/find-model.js";
 import { run } from "../../src/cli/shared/program.js";
@@ -169,7 +170,7 @@ for (const [name, listed, wanted] of [
     ["llm/model.safetensors", "tower/model.safetensors"],
   ],
 ] as const) {
-  test(`which weights: ${name}`, () => assert.deepEqual(neededFiles(listed), wanted));
+  test(`which weights: ${name}`, () => assert.deepEqual(neededFiles(listed, { beside: besideWeights() }), wanted));
 }
 
 test("an index is fetched first and says which shards are needed, in either form", async (t) => {
@@ -286,7 +287,7 @@ test("score takes a name on the hub, and fetches what an original LLaVA names as
   const { folder, visionTower } = await findModel("owner/model", {}, context);
   assert.equal(folder, join(home, "models--owner--model/snapshots", COMMIT));
   assert.equal(visionTower, folder);
-  assert.deepEqual(await findModel(folder, { visionTower: folder }, context), {
-    ...{ folder, visionTower: folder, base: undefined },
-  });
+  const again = await findModel(folder, { visionTower: folder }, context);
+  assert.deepEqual([again.folder, again.visionTower, again.base], [folder, folder, undefined]);
+  assert.equal(again.checkpoint.home.path, folder);
 });

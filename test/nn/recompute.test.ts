@@ -13,7 +13,7 @@ import {
   type Tensor,
   type TypedArray,
 } from "../../src/torch/index.js";
-import { llavaConfig } from "../../src/studies/demo/sizes.js";
+import { llavaConfig } from "../../src/models/llava/small.js";
 
 const SIZES = {
   ...{ imageSize: 28, patch: 14, resize: "stretch" as const, visionWidth: 24, visionLayers: 3, visionHeads: 2 },

@@ -1,6 +1,7 @@
 /** `roc4mllm download`: a model from the hub into the cache that Python uses too. */
 import { Command } from "commander";
 import { downloadModel, holdsWeights } from "../../hub/index.js";
+import { besideWeights } from "../../models/families.js";
 import type { Context } from "../shared/io.js";
 import { downloadProgress } from "../shared/download-progress.js";
 
@@ -39,7 +40,10 @@ export function downloadCommand({ io, signal }: Context): Command {
       const { onProgress, onWait } = progress;
       const settings = cacheDir === undefined ? undefined : { cacheDir };
       try {
-        const found = await downloadModel(repo, { revision, include, exclude, signal, settings, onProgress, onWait });
+        const found = await downloadModel(repo, {
+          ...{ revision, include, exclude, signal, settings, onProgress, onWait },
+          beside: besideWeights(),
+        });
         progress.stop();
         if (include.length === 0 && !holdsWeights(found.files)) {
           io.stderr.write(`${repo} has no weights that can be loaded: \`score\` and \`train\` cannot take it.\n`);

@@ -4,7 +4,6 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { RocError } from "../../errors.js";
 import { isMissing, makeFolder, publishFolder, remove } from "../../files/index.js";
-import { placesOf } from "../../models/places.js";
 import { loadTemplates, saveTemplates } from "../../roc/template.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "../shared/find-model.js";
@@ -44,15 +43,15 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
   const { dtype, json } = flags;
   const out = resolve(flags.out);
   await refuseFilled(out);
-  const { folder, visionTower, base } = await findModel(name, flags, context);
-  const { home, adapter } = await placesOf(folder, base);
+  const { folder, checkpoint, visionTower } = await findModel(name, flags, context);
+  const { home, adapter } = checkpoint;
   if (!adapter) throw new RocError("USAGE", `${folder} holds no adapters: its weights are whole. Use it as it is.`);
   const { checkBase } = await import("../../engine/identity.js");
-  await checkBase(folder, { visionTower, base, signal: context.signal });
+  await checkBase(checkpoint, { visionTower, signal: context.signal });
   const templates = await loadTemplates(home);
   const { loadMllm } = await import("../../models/registry.js");
   const { saveMllm } = await import("../../models/save.js");
-  const { model, processor } = await loadMllm(folder, { dtype, visionTower, base });
+  const { model, processor } = await loadMllm(checkpoint, { dtype, visionTower });
   const aside = `${out}.tmp`;
   try {
     await remove(aside);
@@ -66,8 +65,10 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
     await remove(aside);
   }
   if (json)
-    context.io.stdout.write(`${JSON.stringify({ folder: out, adapters: adapter.folder, base: adapter.base })}\n`);
-  else context.io.stderr.write(`Wrote ${out}: ${adapter.folder} on ${adapter.base}\n`);
+    context.io.stdout.write(
+      `${JSON.stringify({ folder: out, adapters: adapter.folder.path, base: adapter.base.path })}\n`,
+    );
+  else context.io.stderr.write(`Wrote ${out}: ${adapter.folder.path} on ${adapter.base.path}\n`);
 }
 
 async function refuseFilled(folder: string): Promise<void> {

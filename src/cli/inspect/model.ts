@@ -7,6 +7,7 @@ import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors }
 import { checkBase } from "../../engine/identity.js";
 import { generateWithLogits, readGenerationConfig } from "../../generation/index.js";
 import { decodeImage, RESIZE_MODES, type ResizeMode } from "../../image/index.js";
+import { openCheckpointFolder } from "../../models/places.js";
 import { loadImages, loadModel } from "../../models/registry.js";
 import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../weights/index.js";
@@ -50,8 +51,9 @@ async function through(
 ): Promise<void> {
   using file = await openSafetensors(options.inputs);
   const { dtype, device, visionTower } = options;
-  await checkBase(options.model, { visionTower });
-  using model = await loadModel(options.model, { dtype, device, visionTower });
+  const checkpoint = await openCheckpointFolder(options.model);
+  await checkBase(checkpoint, { visionTower });
+  using model = await loadModel(checkpoint, { dtype, device, visionTower });
   const outputs = scope(() => {
     const inputs = new Map(file.names().map((name) => [name, file.tensor(name)]));
     const made = compute(model, inputs);

@@ -1,10 +1,9 @@
 /** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { z } from "zod";
 import { isRocError, RocError } from "../../errors.js";
-import { exists, readJson } from "../../files/index.js";
-import { chooseState, namedBase } from "../../models/places.js";
+import { exists, OpenFolder, type FolderLike } from "../../files/index.js";
+import { besideWeights, towerOf } from "../../models/families.js";
+import { chooseState, namedBase, openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { DownloadOptions } from "../../hub/index.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
@@ -21,8 +20,16 @@ export async function refusePhotos(path: string): Promise<void> {
   throw new RocError("USAGE", `${path} ${what} and no checkpoint; to have scores: roc4mllm score ${path}`);
 }
 
-export interface FoundModel {
+export interface FoundModel extends Omit<FoundPlaces, "opened"> {
+  /** Opened: to be passed on. */
+  readonly checkpoint: CheckpointFolder;
+}
+
+/** Its folders. */
+interface FoundPlaces {
   readonly folder: string;
+  /** The same, opened. */
+  readonly opened: OpenFolder;
   readonly visionTower: string | undefined;
   /** Folder of the base model of adapters. */
   readonly base: string | undefined;
@@ -44,12 +51,11 @@ export const BASE_HELP = "base model of adapters: a folder, or a name on the hub
  * @returns undefined where it is neither a folder nor in the cache
  */
 export async function modelAtHand(name: string, parts: ModelParts, context: Context): Promise<FoundModel | undefined> {
-  try {
-    return await findModel(name, parts, context, { offline: true });
-  } catch (error) {
+  const found = await placesOf(name, parts, context, { offline: true }).catch((error: unknown) => {
     if (isRocError(error) && (error.code === "FILE_NOT_FOUND" || error.code === "NETWORK")) return undefined;
     throw error;
-  }
+  });
+  return found && opened(found);
 }
 
 /**
@@ -60,20 +66,39 @@ export async function modelAtHand(name: string, parts: ModelParts, context: Cont
  */
 export async function findModel(
   name: string,
-  { visionTower, base }: ModelParts,
+  parts: ModelParts,
   context: Context,
   settings?: DownloadOptions["settings"],
 ): Promise<FoundModel> {
+  return opened(await placesOf(name, parts, context, settings));
+}
+
+async function opened({ opened: folder, ...found }: FoundPlaces): Promise<FoundModel> {
+  return { ...found, checkpoint: await openCheckpointFolder(folder, found.base) };
+}
+
+async function placesOf(
+  name: string,
+  { visionTower, base }: ModelParts,
+  context: Context,
+  settings: DownloadOptions["settings"],
+): Promise<FoundPlaces> {
   await refusePhotos(name);
-  const folder = await stateOf(await fetched(name, context, settings), context);
+  const folder = new OpenFolder(await stateOf(await fetched(name, context, settings), context));
   const below = base ?? (await namedBase(folder));
-  const at = below === undefined || below === "" ? undefined : await foundBase(below, folder, context, settings);
-  const tower = visionTower ?? (await namedTower(at ?? folder));
+  const at = below === undefined || below === "" ? undefined : await foundBase(below, folder.path, context, settings);
+  const tower = visionTower ?? (await towerToFetch(at ?? folder));
   return {
-    folder,
+    folder: folder.path,
+    opened: folder,
     visionTower: tower === undefined ? undefined : await fetched(tower, context, settings),
     base: at,
   };
+}
+
+/** The tower that a checkpoint names where it is in no folder. What is wrong with its files the loader says. */
+async function towerToFetch(folder: FolderLike): Promise<string | undefined> {
+  return (await towerOf(folder).catch(() => undefined))?.fetch;
 }
 
 /** Of a run folder its best state, which is said; any other folder itself. */
@@ -106,21 +131,8 @@ async function fetched(name: string, { io, signal }: Context, settings: Download
   const progress = downloadProgress(io.stderr, `MB of ${name}`);
   const { onProgress, onWait } = progress;
   try {
-    return await resolveModel(name, { signal, settings, onProgress, onWait, onNote: onWait });
+    return await resolveModel(name, { signal, settings, onProgress, onWait, onNote: onWait, beside: besideWeights() });
   } finally {
     progress.stop();
   }
-}
-
-const config = z.looseObject({ mm_vision_tower: z.string().optional(), vision_config: z.unknown().optional() });
-
-/** The tower that an original LLaVA names, where it is in no folder beside the checkpoint: to be had from the hub. */
-async function namedTower(folder: string): Promise<string | undefined> {
-  // The loader says what is wrong with it.
-  const { data } = config.safeParse(await readJson(join(folder, "config.json")).catch(() => ({})));
-  const { mm_vision_tower: name, vision_config } = data ?? {};
-  if (name === undefined || vision_config !== undefined || !/^[\w.-]+\/[\w.-]+$/.test(name)) return undefined;
-  const places = [join(folder, name), join(folder, "..", name), join(folder, "..", basename(name))];
-  const there = await Promise.all(places.map((place) => exists(join(place, "config.json"))));
-  return there.includes(true) ? undefined : name;
 }

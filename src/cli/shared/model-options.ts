@@ -44,6 +44,6 @@ export function addModelOptions(command: Command): Command {
 export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
   const { resize, device, dtype, threads, scale } = flags;
-  const { folder, visionTower, base } = await findModel(name, flags, context);
-  return load(folder, { resize, visionTower, base, device, dtype, threads, scale, signal: context.signal });
+  const { checkpoint, visionTower } = await findModel(name, flags, context);
+  return load(checkpoint, { resize, visionTower, device, dtype, threads, scale, signal: context.signal });
 }

@@ -1,7 +1,7 @@
 /** The hyper-parameters as command line options, shared by `train` and `train-demo`. Loads no libtorch. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { LOSS_PRESETS, type LossWeights } from "../../roc/weights.js";
-import { PRECISIONS, VOCABULARY_PARTS } from "../../train/options.js";
+import { LANGUAGE_TARGETS, PRECISIONS, VOCABULARY_PARTS } from "../../train/options.js";
 import type { GroupRule, LoraTraining, Precision, TrainOptions, VocabularyPart } from "../../train/options.js";
 import { SCHEDULES, type ScheduleKind } from "../../train/optim/schedule.js";
 import { number, whole } from "./numbers.js";
@@ -52,9 +52,6 @@ export interface TrainFlags {
 export type TrainDefaults = Pick<TrainFlags, "steps" | "batch" | "lr" | "schedule" | "warmup" | "decay" | "beta2"> &
   Pick<TrainFlags, "flip" | "every" | "loss" | "minutes">;
 
-/** All linear maps of the language model, by transformers' names (llava, qwen2_vl) or the authors' (mplug_owl2). */
-const LANGUAGE_MAPS = String.raw`model\.(language_model|layers)\..*`;
-
 /** Adds what may be given several times to a list. */
 function several<T>(parse: (text: string) => T): (text: string, before: readonly T[]) => readonly T[] {
   return (text, before) => [...before, parse(text)];
@@ -82,7 +79,11 @@ function addPartOptions(command: Command): Command {
     .option("--lora <rank>", "train adapters of this rank instead of the weights", whole(1))
     .option("--lora-alpha <n>", "their scale times the rank (default: twice the rank)", number(0))
     .option("--lora-dropout <share>", "of their inputs", number(0, 0.99), 0)
-    .option("--lora-targets <maps>", "all-linear, a list of names' last parts, or an expression", LANGUAGE_MAPS)
+    .option(
+      "--lora-targets <maps>",
+      "language, all-linear, a list of names' last parts, or an expression",
+      LANGUAGE_TARGETS,
+    )
     .option("--lora-also-train <part>", "weights trained nevertheless; may be repeated", asIs, [])
     .option("--no-lora-merge", "write states without merged weights")
     .option("--rslora", "scale by the root of the rank", false)
@@ -173,7 +174,8 @@ function loraOf(rank: number, flags: TrainFlags): LoraTraining {
   const { loraAlpha: alpha = 2 * rank, loraDropout: dropout, loraTargets, loraAlsoTrain: alsoTrain, rslora } = flags;
   // A list of plain names, or one expression.
   const names = loraTargets.split(",").map((name) => name.trim());
-  const targets = loraTargets !== "all-linear" && names.every((name) => /^[\w.]+$/.test(name)) ? names : loraTargets;
+  const isWord = loraTargets === "all-linear" || loraTargets === LANGUAGE_TARGETS;
+  const targets = !isWord && names.every((name) => /^[\w.]+$/.test(name)) ? names : loraTargets;
   return { rank, alpha, dropout, rslora, targets, ...(alsoTrain.length > 0 && { alsoTrain }), merge: flags.loraMerge };
 }
 

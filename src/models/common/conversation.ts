@@ -1,8 +1,7 @@
 /** What the families' conversations share: Vicuna's words, and which conversation a checkpoint was trained on. */
-import { join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { ifThere, readJson } from "../../files/index.js";
+import { ifThere, openFolder, type FolderLike } from "../../files/index.js";
 
 /** Vicuna's system text and the blank behind it; LLaVA also trained on one that calls the user a human. */
 export function vicunaSystem(asker: "user" | "human" = "user"): string {
@@ -22,7 +21,7 @@ export const PROCESSOR_FILE = "processor_config.json";
  * @throws RocError USAGE for one that is not among them; CONFIG_INVALID where the file names such a one
  */
 export async function conversationOf<T extends string>(
-  folder: string,
+  folder: FolderLike,
   names: readonly [T, ...T[]],
   asked: string | undefined,
 ): Promise<T | undefined> {
@@ -32,8 +31,12 @@ export async function conversationOf<T extends string>(
     if (parsed.success) return parsed.data;
     throw new RocError("USAGE", `The conversation "${asked}" is not known; known are: ${names.join(", ")}.`);
   }
-  const file = join(folder, PROCESSOR_FILE);
-  const saved = z.looseObject({ conversation: known.optional() }).safeParse((await ifThere(readJson(file))) ?? {});
+  const files = openFolder(folder);
+  const value = (await ifThere(files.json(PROCESSOR_FILE))) ?? {};
+  const saved = z.looseObject({ conversation: known.optional() }).safeParse(value);
   if (saved.success) return saved.data.conversation;
-  throw new RocError("CONFIG_INVALID", `${file}: ${z.prettifyError(saved.error).replaceAll("\n", " ")}`);
+  throw new RocError(
+    "CONFIG_INVALID",
+    `${files.file(PROCESSOR_FILE)}: ${z.prettifyError(saved.error).replaceAll("\n", " ")}`,
+  );
 }

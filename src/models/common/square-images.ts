@@ -1,5 +1,6 @@
 /** The picture side of families whose vision tower takes squares of one size (llava, mplug_owl2). */
 import { RocError } from "../../errors.js";
+import type { FolderLike } from "../../files/index.js";
 import { loadImageProcessor, type ImageProcessor, type RgbImage } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
@@ -31,6 +32,6 @@ export class SquareImages implements ImageInputs {
 }
 
 /** The image processor of a checkpoint folder; throws as `loadImageProcessor`. */
-export function loadSquareProcessor(folder: string, { resize }: ProcessorOptions): Promise<ImageProcessor> {
+export function loadSquareProcessor(folder: FolderLike, { resize }: ProcessorOptions): Promise<ImageProcessor> {
   return loadImageProcessor(folder, { ...(resize && { resize }) });
 }

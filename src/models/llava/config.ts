@@ -8,7 +8,7 @@ import type { ActivationName, DecoderConfig } from "../../nn/index.js";
 import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../common/config-fields.js";
 import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
-import { isOriginal, publicForm } from "./original.js";
+import { isOriginal, LLAVA_VISION, publicForm } from "./original.js";
 
 export interface VisionConfig {
   readonly hiddenSize: number;
@@ -41,16 +41,6 @@ export interface LlavaConfig {
   /** Pictures are padded to a square whatever the image processor's file says. */
   readonly pads: boolean;
 }
-
-/** Absent `vision_config`: the tower of LLaVA-1.5, openai/clip-vit-large-patch14-336. */
-export const LLAVA_VISION = {
-  hidden_size: 1024,
-  intermediate_size: 4096,
-  num_hidden_layers: 24,
-  num_attention_heads: 16,
-  image_size: 336,
-  patch_size: 14,
-};
 
 /** The defaults are those of CLIPVisionConfig. */
 const visionSchema = z.looseObject({

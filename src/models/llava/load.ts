@@ -1,6 +1,5 @@
 /** Reads LLaVA-1.5 checkpoints of transformers' layouts and of the original code. */
-import { join } from "node:path";
-import { ifThere, readJson } from "../../files/index.js";
+import { ifThere, openFolder, type FolderLike, type OpenFolder } from "../../files/index.js";
 import { openBin, openCheckpoint, strictSource, unionCheckpoint } from "../../weights/index.js";
 import type { Checkpoint, UnionPart } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
@@ -10,15 +9,12 @@ import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
 import { llavaName } from "./names.js";
 import { isOriginal } from "./original.js";
-import { towerFolder, towerName, withVisionConfig } from "./tower.js";
+import { PROJECTOR_FILE, towerFolder, towerName, withVisionConfig } from "./tower.js";
 
 const EMBEDDING = "language_model.model.embed_tokens.weight";
 const HEAD = "language_model.lm_head.weight";
 const PROJECTOR = /^multi_modal_projector\./;
 const TOWER = /^vision_tower\./;
-
-/** Where the original code's pre-training leaves the projector. */
-const PROJECTOR_FILE = "mm_projector.bin";
 
 /**
  * Loads a folder with `config.json` and weights, safetensors or .bin. Those of the original code may lack the projector,
@@ -26,35 +22,35 @@ const PROJECTOR_FILE = "mm_projector.bin";
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function loadLlava(folder: string, options: LoadOptions = {}): Promise<LlavaModel> {
-  const file = join(folder, "config.json");
-  const { device = "cpu", visionTower } = options;
-  const config = await withVisionConfig(folder, await readJson(file), visionTower);
-  using checkpoint = await openWeights(folder, config, visionTower);
+export async function loadLlava(folder: FolderLike, options: LoadOptions = {}): Promise<LlavaModel> {
+  const files = openFolder(folder);
+  const { device = "cpu", visionTower, outline } = options;
+  const config = await withVisionConfig(files.path, await files.json("config.json"), visionTower);
+  using checkpoint = await openWeights(files, config, visionTower);
   const embedding = infoOf(checkpoint, EMBEDDING);
   // One dtype for all: the original files are float16, their tower's float32.
   const dtype = options.dtype ?? (device === "cpu" ? "float32" : embedding?.dtype);
   // Early revisions of the public config.json had `vocab_size` wrong.
-  const parsed = parseLlavaConfig(config, file, embedding?.shape[0]);
+  const parsed = parseLlavaConfig(config, files.file("config.json"), embedding?.shape[0]);
   const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
   const ignore = (name: string): boolean => tied && name === HEAD;
-  const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device });
+  const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device, outline });
   return strictModel(source, () => new LlavaModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 
 /** The folder's weights, with those of the projector and the tower where they lie elsewhere. */
-async function openWeights(folder: string, config: unknown, visionTower: string | undefined): Promise<Checkpoint> {
+async function openWeights(folder: OpenFolder, config: unknown, visionTower: string | undefined): Promise<Checkpoint> {
   const main = await openCheckpoint(folder);
   if (!isOriginal(config)) return main;
   const parts: [UnionPart, ...UnionPart[]] = [{ checkpoint: main }];
   try {
     const names = main.names().map(llavaName);
     if (!names.some((name) => PROJECTOR.test(name))) {
-      const checkpoint = await ifThere(openBin(join(folder, PROJECTOR_FILE)));
+      const checkpoint = await ifThere(openBin(folder.file(PROJECTOR_FILE)));
       if (checkpoint) parts.push({ checkpoint, rename: projectorName });
     }
     if (!names.some((name) => TOWER.test(name))) {
-      const checkpoint = await openCheckpoint(await towerFolder(folder, config, visionTower));
+      const checkpoint = await openCheckpoint(await towerFolder(folder.path, config, visionTower));
       parts.push({ checkpoint, rename: towerName });
     }
     return unionCheckpoint(parts);

@@ -6,6 +6,16 @@ import { z } from "zod";
 import { RocError } from "../../errors.js";
 import { IMAGE_ID } from "../types.js";
 
+/** Absent `vision_config`: the tower of LLaVA-1.5, openai/clip-vit-large-patch14-336. */
+export const LLAVA_VISION = {
+  hidden_size: 1024,
+  intermediate_size: 4096,
+  num_hidden_layers: 24,
+  num_attention_heads: 16,
+  image_size: 336,
+  patch_size: 14,
+};
+
 /** Null and absent both mean that there is none. */
 const absent = z.union([z.literal(false), z.null()]).optional();
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RocError } from "../../errors.js";
 import { createImageProcessor, type ImageProcessor } from "../../image/index.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
-import { atomicWriteJson, ifThere } from "../../files/index.js";
+import { atomicWriteJson, ifThere, openFolder, type FolderLike, type OpenFolder } from "../../files/index.js";
 import { endTokenOf, templated, type Conversation } from "../common/answer.js";
 import { conversationOf, PROCESSOR_FILE } from "../common/conversation.js";
 import { loadSquareProcessor, SquareImages } from "../common/square-images.js";
@@ -41,32 +41,33 @@ export function createLlavaProcessor(parts: LlavaProcessorParts): MllmProcessor 
  * @throws RocError USAGE for a conversation that is not known
  */
 export async function loadLlavaProcessor(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<MllmProcessor> {
-  const known = await withVisionConfig(folder, config, options.visionTower);
-  const tokenizer = await loadTokenizer(folder);
-  const imageProcessor = await llavaImageProcessor(folder, known, options);
+  const files = openFolder(folder);
+  const known = await withVisionConfig(files.path, config, options.visionTower);
+  const tokenizer = await loadTokenizer(files);
+  const imageProcessor = await llavaImageProcessor(files, known, options);
   const parts = { config: known, tokenizer, imageProcessor };
   if (isOriginal(known)) {
-    const conversation = await conversationOf(folder, ORIGINAL_CONVERSATIONS, options.conversation);
+    const conversation = await conversationOf(files, ORIGINAL_CONVERSATIONS, options.conversation);
     return createLlavaProcessor({ ...parts, conversation });
   }
   if (options.conversation !== undefined) {
-    const text = `The conversation "${options.conversation}" cannot be chosen: ${folder} is asked as its chat template says`;
+    const text = `The conversation "${options.conversation}" cannot be chosen: ${files.path} is asked as its chat template says`;
     throw new RocError("USAGE", `${text}. Leave it out.`);
   }
-  return createLlavaProcessor({ ...parts, chatTemplate: await loadChatTemplate(folder, tokenizer) });
+  return createLlavaProcessor({ ...parts, chatTemplate: await loadChatTemplate(files, tokenizer) });
 }
 
 /** The picture side of a checkpoint folder. @param config its parsed `config.json` */
 export async function loadLlavaImages(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<ImageInputs> {
-  const processor = await llavaImageProcessor(folder, config, options);
+  const processor = await llavaImageProcessor(openFolder(folder), config, options);
   // The vision tower of the original layout lies elsewhere: its size counts when it is loaded.
   const imageSize = isOriginal(config) ? processor.width : parseLlavaConfig(config).vision.imageSize;
   return new SquareImages(processor, imageSize);
@@ -77,17 +78,18 @@ export async function loadLlavaImages(
  * of the tower's size, and pictures are padded to a square where config.json says so (`image_aspect_ratio`).
  */
 async function llavaImageProcessor(
-  folder: string,
+  folder: OpenFolder,
   config: unknown,
   options: ProcessorOptions,
 ): Promise<ImageProcessor> {
   if (!isOriginal(config)) return loadSquareProcessor(folder, options);
   const resize = options.resize ?? (config["image_aspect_ratio"] === "pad" ? "pad" : undefined);
-  const load = (place: string): Promise<ImageProcessor | undefined> => ifThere(loadSquareProcessor(place, { resize }));
-  const tower = async (): Promise<string> => towerFolder(folder, config, options.visionTower);
+  const load = (place: FolderLike): Promise<ImageProcessor | undefined> =>
+    ifThere(loadSquareProcessor(place, { resize }));
+  const tower = async (): Promise<string> => towerFolder(folder.path, config, options.visionTower);
   const found = (await load(folder)) ?? (await ifThere(tower().then(load)));
   if (found) return found;
-  const { vision } = parseLlavaConfig(await withVisionConfig(folder, config, options.visionTower));
+  const { vision } = parseLlavaConfig(await withVisionConfig(folder.path, config, options.visionTower));
   const { imageSize: side } = vision;
   const clip = { image_processor_type: "CLIPImageProcessor", size: { shortest_edge: side } };
   return createImageProcessor({ ...clip, crop_size: { height: side, width: side } }, { ...(resize && { resize }) });

@@ -1,11 +1,15 @@
 /** The vision tower of original checkpoints, which lies in a folder of its own: openai/clip-vit-large-patch14-336. */
-import { access } from "node:fs/promises";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { readJson } from "../../files/index.js";
-import { LLAVA_VISION } from "./config.js";
-import { isOriginal, namedTower } from "./original.js";
+import { exists, ifThere, readJson, type OpenFolder } from "../../files/index.js";
+import type { SeparateTower } from "../types.js";
+import { isOriginal, LLAVA_VISION, namedTower } from "./original.js";
+
+/** Where the original code's pre-training leaves the projector. */
+export const PROJECTOR_FILE = "mm_projector.bin";
+
+const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** The tower of LLaVA-1.5, whose sizes are known without its folder. */
 const USUAL_TOWER = "clip-vit-large-patch14-336";
@@ -35,14 +39,25 @@ function placesOf(folder: string, name: string | undefined): string[] {
 }
 
 function isModel(folder: string): Promise<boolean> {
-  return access(join(folder, "config.json")).then(
-    () => true,
-    () => false,
-  );
+  return exists(join(folder, "config.json"));
 }
 
 function hubName(name: string | undefined): string {
-  return name !== undefined && /^[\w.-]+\/[\w.-]+$/.test(name) ? name : `openai/${USUAL_TOWER}`;
+  return name !== undefined && HUB_NAME.test(name) ? name : `openai/${USUAL_TOWER}`;
+}
+
+/**
+ * The tower of a checkpoint of the original code, for the family's `tower`. One of ours holds its own (`vision_config`):
+ * nothing is fetched for it.
+ */
+export async function separateTower(folder: OpenFolder, given?: string): Promise<SeparateTower | undefined> {
+  const config = await ifThere(folder.json("config.json"));
+  if (!isOriginal(config)) return undefined;
+  const found = await ifThere(towerFolder(folder.path, config, given));
+  const name = namedTower(config);
+  const isOwn = config["vision_config"] !== undefined;
+  const fetch = found === undefined && !isOwn && name !== undefined && HUB_NAME.test(name) ? name : undefined;
+  return { folder: found, fetch };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** mPLUG-Owl2, and Q-Align, OneAlign and ROC4MLLM, which are built on it. */
 import type { Family } from "../types.js";
+import { mplugOwl2Facts } from "./facts.js";
 import { loadMplugOwl2 } from "./load.js";
 import { loadMplugOwl2Images, loadMplugOwl2Processor } from "./processor.js";
 
@@ -12,9 +13,8 @@ export { patchPositions as patchPlaces, queryPositions as queryPlaces } from "./
 export { loadMplugOwl2Processor, mplugOwl2ImageProcessor } from "./processor.js";
 
 export const mplugOwl2: Family = {
+  ...mplugOwl2Facts,
   load: loadMplugOwl2,
   loadImages: loadMplugOwl2Images,
   loadProcessor: loadMplugOwl2Processor,
-  // OneAlign, Q-Align, DeQA-Score and Compare2Score are this architecture.
-  levelConversation: "q_align",
 };

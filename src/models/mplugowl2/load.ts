@@ -1,8 +1,7 @@
 /** Reads mPLUG-Owl2 checkpoints: MAGAer13's, Q-Align's, OneAlign's, ROC4MLLM's, and what is written here. */
-import { join } from "node:path";
 import type { Init, InitTable, ParamSource } from "../../nn/index.js";
 import { fromTypedArray, keep, scope } from "../../torch/index.js";
-import { readJson } from "../../files/index.js";
+import { openFolder, type FolderLike } from "../../files/index.js";
 import { openCheckpoint, strictSource } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
 import type { LoadOptions } from "../types.js";
@@ -24,15 +23,15 @@ const HEAD = "lm_head.weight";
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function loadMplugOwl2(folder: string, options: LoadOptions = {}): Promise<MplugOwl2Model> {
-  const file = join(folder, "config.json");
-  const config = await readJson(file);
-  using checkpoint = await openCheckpoint(folder);
-  const { device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
+export async function loadMplugOwl2(folder: FolderLike, options: LoadOptions = {}): Promise<MplugOwl2Model> {
+  const files = openFolder(folder);
+  const config = await files.json("config.json");
+  using checkpoint = await openCheckpoint(files);
+  const { outline, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
   const rows = checkpoint.has(EMBEDDING) ? checkpoint.info(EMBEDDING).shape[0] : undefined;
-  const parsed = parseMplugOwl2Config(config, file, rows);
+  const parsed = parseMplugOwl2Config(config, files.file("config.json"), rows);
   const ignore = (name: string): boolean => UNUSED.test(name) || (parsed.text.tied && name === HEAD);
-  const strict = strictSource(checkpoint, { ignore, dtype, device });
+  const strict = strictSource(checkpoint, { ignore, dtype, device, outline });
   const source: ParamSource = {
     take(name, shape, init) {
       // Tables of absurd sizes are not computed: what does not fit is told at the end.

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RocError } from "../../errors.js";
 import { createImageProcessor, type ImageProcessor } from "../../image/index.js";
 import { loadTokenizer, type Tokenizer } from "../../tokenizers/index.js";
-import { atomicWriteJson, ifThere } from "../../files/index.js";
+import { atomicWriteJson, ifThere, openFolder, type FolderLike } from "../../files/index.js";
 import { answerIds, endTokenOf } from "../common/answer.js";
 import { conversationOf, PROCESSOR_FILE } from "../common/conversation.js";
 import { loadSquareProcessor, SquareImages } from "../common/square-images.js";
@@ -41,21 +41,22 @@ function createMplugOwl2Processor(parts: MplugOwl2ProcessorParts): MllmProcessor
  * @throws RocError USAGE for a conversation that is not known
  */
 export async function loadMplugOwl2Processor(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<MllmProcessor> {
+  const files = openFolder(folder);
   const [tokenizer, imageProcessor, conversation] = await Promise.all([
-    loadTokenizer(folder),
-    mplugOwl2ImageProcessor(folder, config, options),
-    conversationOf(folder, CONVERSATIONS, options.conversation),
+    loadTokenizer(files),
+    mplugOwl2ImageProcessor(files, config, options),
+    conversationOf(files, CONVERSATIONS, options.conversation),
   ]);
   return createMplugOwl2Processor({ config, tokenizer, imageProcessor, conversation });
 }
 
 /** The picture side of a checkpoint folder. @param config its parsed `config.json` */
 export async function loadMplugOwl2Images(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<ImageInputs> {
@@ -68,13 +69,14 @@ export async function loadMplugOwl2Images(
  * says `image_aspect_ratio` "pad", as Q-Align and OneAlign do; else by stretching, as mPLUG-Owl2's own code.
  */
 export async function mplugOwl2ImageProcessor(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<ImageProcessor> {
-  const { pads, vision } = parseMplugOwl2Config(config, join(folder, "config.json"));
+  const files = openFolder(folder);
+  const { pads, vision } = parseMplugOwl2Config(config, files.file("config.json"));
   const resize = options.resize ?? (pads ? "pad" : "stretch");
-  const found = await ifThere(loadSquareProcessor(folder, { resize }));
+  const found = await ifThere(loadSquareProcessor(files, { resize }));
   return found ?? createImageProcessor(defaultImageConfig(vision.imageSize), { resize });
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RocError } from "../../errors.js";
 import { readConfigPart, readImageConfig, resizeBicubic, valueTables, type RgbImage } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
-import { atomicWriteJson } from "../../files/index.js";
+import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
 import { parseQwen2VlConfig, type VisionConfig } from "./config.js";
 import { parseImageSteps, VIDEO_LIMITS, type ImageSteps } from "./image-config.js";
@@ -166,21 +166,23 @@ function copyBehind(values: Float32Array, start: number, length: number): void {
 
 /** The picture side of a checkpoint folder. @param config its parsed `config.json` */
 export async function loadQwen2VlImages(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<Qwen2VlImages> {
-  const { vision } = parseQwen2VlConfig(config, join(folder, "config.json"));
-  return new Qwen2VlImages(vision, await readImageFiles(folder, options));
+  const files = openFolder(folder);
+  const { vision } = parseQwen2VlConfig(config, files.file("config.json"));
+  return new Qwen2VlImages(vision, await readImageFiles(files, options));
 }
 
 /** @throws RocError USAGE where a resize mode is asked for; FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
-export async function readImageFiles(folder: string, { resize }: ProcessorOptions): Promise<ImageFiles> {
+export async function readImageFiles(folder: FolderLike, { resize }: ProcessorOptions): Promise<ImageFiles> {
   if (resize !== undefined) {
     const text = `Pictures cannot be made square by "${resize}": Qwen2-VL takes them in any shape, all of them`;
     throw new RocError("USAGE", `${text}. Leave the resize mode out.`);
   }
-  const { config: image } = await readImageConfig(folder);
-  const video = (await readConfigPart(folder, "video_processor", VIDEO_FILE))?.config;
+  const files = openFolder(folder);
+  const { config: image } = await readImageConfig(files);
+  const video = (await readConfigPart(files, "video_processor", VIDEO_FILE))?.config;
   return { image, ...(video !== undefined && { video }) };
 }

@@ -1,5 +1,6 @@
 /** Pixels and text to Qwen2-VL's inputs, as the checkpoint's own files say. */
 import { RocError } from "../../errors.js";
+import { openFolder, type FolderLike } from "../../files/index.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
 import type { Conversation } from "../common/answer.js";
 import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../types.js";
@@ -28,16 +29,17 @@ export function createQwen2VlProcessor(parts: Qwen2VlProcessorParts): Qwen2VlPro
 
 /** The processor of a checkpoint folder. @param config its parsed `config.json` */
 export async function loadQwen2VlProcessor(
-  folder: string,
+  folder: FolderLike,
   config: unknown,
   options: ProcessorOptions = {},
 ): Promise<Qwen2VlProcessor> {
+  const files = openFolder(folder);
   if (options.conversation !== undefined) {
-    const text = `The conversation "${options.conversation}" cannot be chosen: ${folder} is asked as its chat template says`;
+    const text = `The conversation "${options.conversation}" cannot be chosen: ${files.path} is asked as its chat template says`;
     throw new RocError("USAGE", `${text}. Leave it out.`);
   }
-  const [tokenizer, imageFiles] = await Promise.all([loadTokenizer(folder), readImageFiles(folder, options)]);
-  const chatTemplate = await loadChatTemplate(folder, tokenizer);
+  const [tokenizer, imageFiles] = await Promise.all([loadTokenizer(files), readImageFiles(files, options)]);
+  const chatTemplate = await loadChatTemplate(files, tokenizer);
   return createQwen2VlProcessor({ config, tokenizer, imageFiles, chatTemplate });
 }
 

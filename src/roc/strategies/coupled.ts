@@ -13,6 +13,7 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
     vocabulary,
     write: (score) => texts[nearest(score, values)] ?? "",
     slotIds: scoreIds,
+    generates: false,
     read(parts, images) {
       const ids = texts.map((text) => parts.processor.tokenizer.tokenToId(text));
       if (ids.some((id, index) => id !== scoreIds[index])) {

@@ -24,6 +24,7 @@ export function directStrategy(scale: Scale): Strategy {
     scale,
     write: (score) => score.toFixed(DECIMALS),
     slotIds: [],
+    generates: true,
     read: (parts, images) => scope(() => splitImages(images).map((image) => readOne(parts, image, scale))),
   };
 }

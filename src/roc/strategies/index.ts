@@ -12,9 +12,21 @@ import { rocStrategy } from "./roc.js";
 export { rocStrategy };
 export { parseScores } from "./direct.js";
 
+/** How a strategy is made: of a model's score tokens, or of a scale alone. */
+type Kind =
+  | { readonly ofTokens: (vocabulary: ScoreVocabulary) => Strategy }
+  | { readonly ofScale: (scale: Scale, levels?: readonly string[]) => Strategy };
+
+const KINDS: Readonly<Record<StrategyName, Kind>> = {
+  roc: { ofTokens: rocStrategy },
+  coupled: { ofTokens: coupledStrategy },
+  level: { ofScale: levelStrategy },
+  direct: { ofScale: directStrategy },
+};
+
 /** Whether a strategy needs the score tokens. */
 export function usesScoreTokens(name: StrategyName): boolean {
-  return name === "roc" || name === "coupled";
+  return "ofTokens" in KINDS[name];
 }
 
 export interface StrategyOptions {
@@ -28,13 +40,14 @@ export interface StrategyOptions {
 
 /** @throws RocError USAGE where the strategy lacks the vocabulary or the scale that it needs */
 export function createStrategy(name: StrategyName, { vocabulary, scale, levels }: StrategyOptions): Strategy {
-  if (usesScoreTokens(name)) {
+  const kind = KINDS[name];
+  if ("ofTokens" in kind) {
     if (!vocabulary) throw new RocError("USAGE", `The strategy ${name} needs score tokens; the model has none.`);
-    return name === "roc" ? rocStrategy(vocabulary) : coupledStrategy(vocabulary);
+    return kind.ofTokens(vocabulary);
   }
   const range = scale ?? vocabulary?.scale;
   if (!range) throw new RocError("USAGE", `The strategy ${name} needs the scale of its scores.`);
-  return name === "level" ? levelStrategy(range, levels) : directStrategy(range);
+  return kind.ofScale(range, levels);
 }
 
 /**

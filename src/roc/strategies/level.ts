@@ -20,6 +20,7 @@ export function levelStrategy(scale: Scale, levels: readonly string[] = LEVELS):
     scale,
     write: (score) => levels[bin(score, scale, levels.length)] ?? "",
     slotIds: [],
+    generates: false,
     read: (parts, images) => readByCandidates(parts, images, { texts: levels, values }),
   };
 }

@@ -11,6 +11,7 @@ export function rocStrategy(vocabulary: ScoreVocabulary): Strategy {
     vocabulary,
     write: () => POSITION_TOKEN,
     slotIds: [vocabulary.positionId],
+    generates: false,
     read(parts, images) {
       const { answers, ratingScale } = parts.templates;
       const [answer = ""] = answers;

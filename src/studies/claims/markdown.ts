@@ -1,5 +1,6 @@
 /** The results as a page of Markdown. */
 import { decimals } from "../../html/index.js";
+import { usesScoreTokens } from "../../roc/index.js";
 import { signed, type Claim, type Finding } from "./claims.js";
 import type { PooledFigure } from "./pooled-figures.js";
 import type { ArmResult, ExperimentResults } from "./results.js";
@@ -55,7 +56,7 @@ function armTable(arms: readonly ArmResult[]): string {
     head,
     arms.map(({ backbone, condition, strategy, scoreTokens, figures, attributes, failed }) => [
       ...[backbone, condition, strategy],
-      strategy === "roc" || strategy === "coupled" ? String(scoreTokens) : "",
+      usesScoreTokens(strategy) ? String(scoreTokens) : "",
       ...[figures.srcc, figures.plcc, figures.mae, attributes?.srcc ?? null, figures.ciderD].map(figureText),
       failed.join(", "),
     ]),

@@ -1,11 +1,10 @@
 /** The demo's parts before training. */
-import { createImageProcessor } from "../../image/index.js";
-import { createLlava, createLlavaProcessor } from "../../models/llava/index.js";
+import { smallModels } from "../../models/registry.js";
 import { randomSource } from "../../nn/index.js";
 import { addScoreTokens, rocStrategy, type LossWeights } from "../../roc/index.js";
 import { loadTokenizer, trainTokenizer } from "../../tokenizers/index.js";
 import type { Trainable } from "../../train/start/start.js";
-import { DEMO_TEMPLATES, llavaConfig, preprocessorConfig, tokenizerTexts, type DemoModel } from "./sizes.js";
+import { DEMO_FAMILY, DEMO_TEMPLATES, tokenizerTexts, type DemoModel } from "./sizes.js";
 import { writeFiles } from "../../files/index.js";
 
 /**
@@ -23,12 +22,8 @@ export async function createDemo(
   const files = trainTokenizer(tokenizerTexts(templates), { vocabSize: sizes.vocabulary });
   await writeFiles(folder, { ...files });
   const tokenizer = await loadTokenizer(folder);
-  const [image = 0, padding = 0] = ["<image>", "<pad>"].map((token) => tokenizer.tokenToId(token));
-  const rawConfig = llavaConfig(sizes, tokenizer.size, image, padding);
-  const imageProcessor = createImageProcessor(preprocessorConfig(sizes));
-  const model = createLlava(rawConfig, randomSource({ seed }));
-  const processor = createLlavaProcessor({ config: rawConfig, tokenizer, imageProcessor });
+  const { model, processor } = smallModels(DEMO_FAMILY).create(sizes, tokenizer, randomSource({ seed }));
   const vocabulary = addScoreTokens(model, tokenizer, { weights });
   const parts = { model, processor, strategy: rocStrategy(vocabulary), templates };
-  return { parts, prepare: (picture) => imageProcessor.process(picture).pixels };
+  return { parts, prepare: (picture) => processor.pixels(picture) };
 }

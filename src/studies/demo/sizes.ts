@@ -1,19 +1,14 @@
-/** The demo's small LLaVA and its texts: plain data, known to the command line before libtorch is loaded. */
+/** The demo's small model and its texts: plain data, known to the command line before libtorch is loaded. */
+import type { SmallSizes } from "../../models/types.js";
 import type { RocTemplates } from "../../roc/template.js";
 
+/** The demo's architecture. */
+export const DEMO_FAMILY = "llava";
+
 /** Sizes of the demo model; each is an option of `train-demo`. */
-export interface DemoModel {
-  /** Pixels of the square that the model looks at. */
-  readonly imageSize: number;
-  readonly patch: number;
+export interface DemoModel extends SmallSizes {
   /** How a picture becomes a square: "stretch" keeps every pixel's place, "pad" the picture's proportions. */
   readonly resize: "stretch" | "pad";
-  readonly visionWidth: number;
-  readonly visionLayers: number;
-  readonly visionHeads: number;
-  readonly textWidth: number;
-  readonly textLayers: number;
-  readonly textHeads: number;
   /** Most token ids, before the score tokens. */
   readonly vocabulary: number;
 }
@@ -58,56 +53,4 @@ export function tokenizerTexts({ prompts, answers }: RocTemplates): string[] {
   const questions = prompts.map((prompt) => `USER: ${prompt} ASSISTANT:`);
   const replies = answers.flatMap((answer) => ` ${answer}`.split(/\{\w+\}/));
   return [...questions, ...replies, ...questions, ...replies];
-}
-
-/** A `config.json` of LLaVA's architecture; all vision layers are used, CLIP's head-less patches only. */
-export function llavaConfig(
-  sizes: DemoModel,
-  vocabulary: number,
-  imageToken: number,
-  padToken: number,
-): Record<string, unknown> {
-  const patches = Math.floor(sizes.imageSize / sizes.patch) ** 2;
-  return {
-    architectures: ["LlavaForConditionalGeneration"],
-    model_type: "llava",
-    ignore_index: -100,
-    image_token_index: imageToken,
-    image_seq_length: patches,
-    pad_token_id: padToken,
-    projector_hidden_act: "gelu",
-    tie_word_embeddings: false,
-    torch_dtype: "float32",
-    vision_feature_layer: -1,
-    vision_feature_select_strategy: "default",
-    text_config: {
-      model_type: "llama",
-      hidden_size: sizes.textWidth,
-      intermediate_size: Math.ceil((sizes.textWidth * 8) / 3 / 16) * 16,
-      num_hidden_layers: sizes.textLayers,
-      num_attention_heads: sizes.textHeads,
-      num_key_value_heads: sizes.textHeads,
-      max_position_embeddings: patches + 448,
-      rms_norm_eps: 1e-5,
-      vocab_size: vocabulary,
-    },
-    vision_config: {
-      model_type: "clip_vision_model",
-      hidden_size: sizes.visionWidth,
-      intermediate_size: sizes.visionWidth * 4,
-      num_hidden_layers: sizes.visionLayers,
-      num_attention_heads: sizes.visionHeads,
-      image_size: sizes.imageSize,
-      patch_size: sizes.patch,
-      projection_dim: sizes.visionWidth,
-    },
-  };
-}
-
-export function preprocessorConfig({ imageSize, resize }: DemoModel): Record<string, unknown> {
-  const square = { height: imageSize, width: imageSize };
-  const common = { do_resize: true, resample: 3, do_rescale: true, do_normalize: true, do_convert_rgb: true };
-  return resize === "pad"
-    ? { image_processor_type: "LlavaImageProcessor", ...common, do_pad: true, do_center_crop: false, size: square }
-    : { image_processor_type: "CLIPImageProcessor", ...common, do_center_crop: false, size: square };
 }

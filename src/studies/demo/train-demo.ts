@@ -1,5 +1,5 @@
 /**
- * The demo weights from nothing: the studio's pictures, a tokenizer, a small LLaVA, training, the test part, the model
+ * The demo weights from nothing: the studio's pictures, a tokenizer, a small model, training, the test part, the model
  * card. Stopped anywhere, the same call resumes.
  */
 import { readdir, stat } from "node:fs/promises";
@@ -16,12 +16,13 @@ import { whileNumThreads } from "../../torch/index.js";
 import { strategyObjective } from "../../train/loop/objective.js";
 import type { TrainOptions } from "../../train/options.js";
 import { PixelCache } from "../../train/data/pixels.js";
+import { withLoraTargets } from "../../train/start/patterns.js";
 import { runToEnd } from "../../train/start/run-training.js";
 import { reopen } from "../../train/start/start.js";
 import { agreement } from "../../train/loop/validate.js";
 import { modelCard, type DemoReport } from "./card.js";
 import { createDemo } from "./create.js";
-import { DEMO_TEMPLATES, type DemoModel } from "./sizes.js";
+import { DEMO_FAMILY, DEMO_TEMPLATES, type DemoModel } from "./sizes.js";
 
 export interface DemoOptions {
   /** Where the checkpoint goes; replaced if it holds an earlier demo. */
@@ -60,7 +61,8 @@ const REPORT = "training.json";
  * Makes the demo checkpoint.
  * @throws RocError USAGE where `out` holds something else; see `runTraining()` for the rest
  */
-export async function makeDemo(options: DemoOptions): Promise<DemoReport> {
+export async function makeDemo(given: DemoOptions): Promise<DemoReport> {
+  const options = { ...given, train: withLoraTargets(given.train, DEMO_FAMILY) };
   const { threads } = options;
   return threads === undefined ? make(options) : whileNumThreads(threads, () => make(options));
 }

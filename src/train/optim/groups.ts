@@ -1,7 +1,8 @@
 /** Which parameters a run trains, and each of them how. */
 import { RocError } from "../../errors.js";
-import type { LoraAdapters } from "../../models/lora.js";
-import type { Mllm } from "../../models/types.js";
+import { namesOf } from "../../models/families.js";
+import { chooseMaps, type LoraAdapters } from "../../models/lora.js";
+import { MODEL_PARTS, type Mllm, type ModelPart } from "../../models/types.js";
 import { vocabularyFromConfig } from "../../roc/index.js";
 import type { Tensor } from "../../torch/index.js";
 import type { ParameterGroup, Rows } from "./adamw.js";
@@ -11,23 +12,13 @@ import type { GroupRule, TrainOptions } from "../options.js";
 export interface Trained {
   /** That of the parameter in the public layout; rows behind it in brackets. */
   readonly name: string;
+  readonly part: ModelPart;
   readonly parameter: Tensor;
   readonly rows?: Rows;
 }
 
-type Matches = (name: string) => boolean;
+type Matches = (one: Named) => boolean;
 type Choice = Pick<TrainOptions, "freeze" | "vocabulary" | "lora">;
-
-/** Where the families keep their parts: llava (in transformers' and in the original code's files), mplug_owl2, qwen2_vl. */
-const VISION = /^((model\.)?vision_tower|model\.vision_model|visual\.(?!merger\.))/;
-const PROJECTOR = /^(multi_modal_projector|model\.mm_projector|model\.visual_abstractor|visual\.merger)\./;
-const PARTS: ReadonlyMap<string, Matches> = new Map([
-  ["vision", (name) => VISION.test(name)],
-  ["projector", (name) => PROJECTOR.test(name)],
-  ["language", (name) => !VISION.test(name) && !PROJECTOR.test(name)],
-]);
-
-const VOCABULARY = /(^|\.)(embed_tokens|lm_head)\.weight$/;
 
 /**
  * What is trained, in the order of the model's parameters, adapters last.
@@ -36,26 +27,81 @@ const VOCABULARY = /(^|\.)(embed_tokens|lm_head)\.weight$/;
  * @throws RocError USAGE where a pattern is no regular expression or fits no name, or nothing is left to train
  */
 export function trainedParameters(model: Mllm, options: Choice, adapters?: LoraAdapters): Trained[] {
-  const weights = [...model.parameters()];
-  const all = [...weights, ...(adapters?.parameters() ?? [])].map(([name]) => name);
+  const weights = new Map([...model.parameters(), ...(adapters?.parameters() ?? [])]);
+  return choose(model, options, adapters && [...adapters.parameters().keys()]).map(({ whole, ...chosen }) => ({
+    ...chosen,
+    parameter: weights.get(whole) as Tensor,
+  }));
+}
+
+/**
+ * Checks what a run names of a model's parameters, which needs no weights: an outline of the model is enough.
+ *
+ * @param addsTokens whether the run gives the model the score tokens that it lacks
+ * @throws RocError USAGE as {@link trainedParameters}, `parameterGroups` and `attachLora` throw, before gigabytes are read
+ */
+export function checkPatterns(model: Mllm, options: Choice & Pick<TrainOptions, "groups">, addsTokens: boolean): void {
+  const { lora, groups = [] } = options;
+  const maps = lora && [...chooseMaps(model, lora.targets).keys()];
+  const adapters = maps?.flatMap((map) => [`${map}.lora_A.weight`, `${map}.lora_B.weight`]);
+  const added: Rows = [model.vocabSize, model.vocabSize + 1];
+  const trained = choose(model, options, adapters, addsTokens ? added : undefined);
+  // Rows have no numbers yet: a pattern of them is looked at when they have.
+  for (const { pattern } of groups) if (!pattern.includes("\\[")) anyOf([pattern], trained, "groups");
+}
+
+/** A parameter, or some of its rows, by name. */
+interface Named {
+  readonly name: string;
+  readonly part: ModelPart;
+}
+
+interface Chosen extends Named {
+  /** That of the whole parameter. */
+  readonly whole: string;
+  readonly rows?: Rows;
+}
+
+/**
+ * What is trained, by name.
+ *
+ * @param adapters names of the adapters' parameters, where there are adapters
+ * @param added rows of the score tokens, where the model will have them
+ */
+function choose(model: Mllm, options: Choice, adapters?: readonly string[], added?: Rows): Chosen[] {
+  const { partOf, isVocabulary } = namesOf(model);
+  const named = (name: string, whole = name, rows?: Rows): Chosen => ({
+    ...{ name, whole, part: partOf(whole) },
+    ...(rows && { rows }),
+  });
+  const own = [...model.parameters().keys()];
+  const all = [...own, ...(adapters ?? [])].map((name) => named(name));
   const frozen = anyOf(options.freeze ?? [], all, "freeze");
   const also = adapters && anyOf(options.lora?.alsoTrain ?? [], all, "alsoTrain");
-  const chosen = weights.flatMap(([name, parameter]): Trained[] => {
-    if (VOCABULARY.test(name))
-      return vocabularyRows(model, options, adapters).map((rows) => rowsOf(name, parameter, rows));
-    return also && !also(name) ? [] : [{ name, parameter }];
+  const chosen = own.flatMap((name): Chosen[] => {
+    if (isVocabulary(name)) {
+      return vocabularyRows(model, options, adapters !== undefined, added).map((rows) =>
+        rows === "all" ? named(name) : named(`${name}[${rows.join(":")}]`, name, rows),
+      );
+    }
+    return also && !also(named(name)) ? [] : [named(name)];
   });
-  const adapted = [...(adapters?.parameters() ?? [])].map(([name, parameter]) => ({ name, parameter }));
-  const trained = [...chosen, ...adapted].filter(({ name }) => !frozen(name));
+  const trained = [...chosen, ...(adapters ?? []).map((name) => named(name))].filter((one) => !frozen(one));
   if (trained.length > 0) return trained;
   throw new RocError("USAGE", "Nothing is left to train: everything is frozen.");
 }
 
 /** The trained rows of a matrix of the vocabulary; "all" of them, none, or one range after another. */
-function vocabularyRows({ config }: Mllm, { vocabulary }: Choice, adapters?: LoraAdapters): (Rows | "all")[] {
-  const part = vocabulary ?? (adapters ? "new" : "all");
+function vocabularyRows(
+  { config }: Mllm,
+  { vocabulary }: Choice,
+  hasAdapters: boolean,
+  added: Rows | undefined,
+): (Rows | "all")[] {
+  const part = vocabulary ?? (hasAdapters ? "new" : "all");
   if (part !== "new") return part === "all" ? ["all"] : [];
   const score = vocabularyFromConfig(config);
+  if (!score && added) return [added];
   if (score) return ranges([score.positionId, ...score.scoreIds]);
   if (vocabulary === undefined) return [];
   const remedy = 'Take "all" or "none".';
@@ -73,10 +119,6 @@ function ranges(ids: readonly number[]): Rows[] {
   return found;
 }
 
-function rowsOf(name: string, parameter: Tensor, rows: Rows | "all"): Trained {
-  return rows === "all" ? { name, parameter } : { name: `${name}[${rows.join(":")}]`, parameter, rows };
-}
-
 /**
  * Sets of parameters that the optimizer treats alike.
  * @throws RocError USAGE where a rule's pattern fits no name, or a rate cannot be reached from a rate of 0
@@ -86,11 +128,11 @@ export function parameterGroups(
   options: Pick<TrainOptions, "learningRate" | "weightDecay" | "groups" | "decayVectors">,
 ): ParameterGroup[] {
   const { learningRate, weightDecay, groups = [], decayVectors = false } = options;
-  const names = trained.map(({ name }) => name);
-  const rules = groups.map((rule) => ({ ...rule, matches: anyOf([rule.pattern], names, "groups") }));
+  const rules = groups.map((rule) => ({ ...rule, matches: anyOf([rule.pattern], trained, "groups") }));
   const found = new Map<string, ParameterGroup & { readonly parameters: Map<string, Tensor> }>();
-  for (const { name, parameter, rows } of trained) {
-    const rule = rules.find(({ matches }) => matches(name));
+  for (const one of trained) {
+    const { name, parameter, rows } = one;
+    const rule = rules.find(({ matches }) => matches(one));
     const decays = parameter.ndim >= 2 || decayVectors;
     const decay = rule?.weightDecay ?? (decays ? weightDecay : 0);
     const rateScale = rule === undefined ? 1 : scaleOf(rule, learningRate);
@@ -108,24 +150,39 @@ function scaleOf({ learningRate, pattern }: GroupRule, base: number): number {
   throw new RocError("USAGE", `groups: "${pattern}" has a learning rate; give the run one above 0, too.`);
 }
 
-/** Whether one of some patterns fits a name; each must fit some of `names`. */
-function anyOf(patterns: readonly string[], names: readonly string[], option: string): Matches {
-  const tests = patterns.map((pattern) => {
-    const matches = PARTS.get(pattern) ?? searched(pattern, option);
-    if (names.some(matches)) return matches;
-    throw new RocError(
-      "USAGE",
-      `${option}: no parameter of this run is called "${pattern}". The first is ${names[0] ?? "none"}.`,
-    );
+/** The keys of a configuration and the options of the command that give patterns. */
+const KEYS = {
+  freeze: "freeze (train.freeze, --freeze)",
+  alsoTrain: "alsoTrain (train.lora.alsoTrain, --lora-also-train)",
+  groups: "groups (train.groups, --rate)",
+} as const;
+
+/** Whether one of some patterns fits a parameter; each must fit some of `all`. */
+function anyOf(patterns: readonly string[], all: readonly Named[], option: keyof typeof KEYS): Matches {
+  const tests = patterns.map((pattern): Matches => {
+    const isPart = (MODEL_PARTS as readonly string[]).includes(pattern);
+    const matches: Matches = isPart ? ({ part }) => part === pattern : searched(pattern, option);
+    if (all.some(matches)) return matches;
+    const text = `${KEYS[option]}: no parameter of this run is called "${pattern}"`;
+    throw new RocError("USAGE", `${text}. There are ${all.length}, such as ${examples(all)}.`);
   });
-  return (name) => tests.some((matches) => matches(name));
+  return (one) => tests.some((matches) => matches(one));
 }
 
-function searched(pattern: string, option: string): Matches {
+/** The first and the last name of each part. */
+function examples(all: readonly Named[]): string {
+  const names = MODEL_PARTS.flatMap((part) => {
+    const own = all.filter((one) => one.part === part);
+    return [own[0], own.at(-1)].flatMap((one) => one?.name ?? []);
+  });
+  return [...new Set(names)].join(", ");
+}
+
+function searched(pattern: string, option: keyof typeof KEYS): Matches {
   try {
     const expression = new RegExp(pattern, "u");
-    return (name) => expression.test(name);
+    return ({ name }) => expression.test(name);
   } catch (cause) {
-    throw new RocError("USAGE", `${option}: "${pattern}" is no regular expression.`, { cause });
+    throw new RocError("USAGE", `${KEYS[option]}: "${pattern}" is no regular expression.`, { cause });
   }
 }

@@ -34,7 +34,10 @@ const lora = z.strictObject({
   targets: z
     .union([z.string(), z.array(z.string()).min(1)])
     .default("all-linear")
-    .describe("Linear maps that get one: `all-linear`, last parts of their names, or a regular expression"),
+    .describe(
+      "Linear maps that get one: `all-linear`, `language` (those of the language model), last parts of their names, or a " +
+        "regular expression",
+    ),
   alsoTrain: z.array(z.string()).optional().describe("Weights that are trained in full nevertheless, as in `freeze`"),
   merge: z.boolean().default(true).describe("Write each state's merged weights too, which load without the adapters"),
 });

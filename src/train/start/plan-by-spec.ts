@@ -2,14 +2,16 @@
 import { OFFICIAL, type DatasetKind, type LoadedDataset } from "../../data/index.js";
 import { isRocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
+import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
 import { describePlan, describeSteps, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
+import { checkedOptions } from "./patterns.js";
 import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
 import type { PlanOptions } from "./plan-training.js";
 import type { TrainingSpec } from "./spec.js";
-import { startFrom, startOptions, USUAL_SCALE } from "./start.js";
+import { startFrom, startOptions, USUAL_SCALE, type StartOptions } from "./start.js";
 import { checkLabels, datasetWarnings, planNotes, type OnWarning } from "./warnings.js";
 
 /** The pictures of a run, or what is known of them. */
@@ -34,12 +36,12 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
     );
   }
   const { weights, ...start } = startOptions(checked, found ?? {});
-  await checkLabels({ ...checked, weights, base: found?.folder }, data, onWarning);
+  await checkLabels({ ...checked, weights, base: found?.checkpoint ?? found?.folder }, data, onWarning);
   if (data.train.length > 0) for (const text of planNotes(data, recipe, processes)) onWarning(text);
   if (!found) return steps;
   // The run's own device need not be in this machine.
   const from = { ...start, weights, ...checked.scale, device: "cpu" };
-  return describeModel(found.folder, from, data, recipe, steps);
+  return describeModel(found.checkpoint ?? found.folder, from, data, recipe, steps);
 }
 
 async function foldersIfHere(spec: CheckedSpec, options: PlanOptions): Promise<ModelFolders | undefined> {
@@ -49,13 +51,15 @@ async function foldersIfHere(spec: CheckedSpec, options: PlanOptions): Promise<M
 }
 
 async function describeModel(
-  folder: string,
-  start: Parameters<typeof startFrom>[1],
+  folder: string | CheckpointFolder,
+  start: StartOptions,
   data: RunData,
-  options: TrainOptions,
+  wanted: TrainOptions,
   steps: TrainingSteps,
 ): Promise<TrainingSteps & ModelPlan> {
-  const trainable = await startFrom(folder, { ...start, ...(options.weights && { dtype: options.weights }) });
+  const checkpoint = await openCheckpointFolder(folder);
+  const options = await checkedOptions(checkpoint, start, wanted);
+  const trainable = await startFrom(checkpoint, { ...start, ...(options.weights && { dtype: options.weights }) });
   try {
     return await describePlan(trainable, data, options, steps);
   } finally {

@@ -1,5 +1,7 @@
 /** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
+import { namesOf } from "../../models/families.js";
 import { attachLora } from "../../models/lora.js";
+import type { Mllm } from "../../models/types.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";
 import { decodeImage, type RgbImage } from "../../image/index.js";
 import { DTYPES, scope, type DType } from "../../torch/index.js";
@@ -116,7 +118,7 @@ function sizes({ model }: StrategyParts, options: TrainOptions): Pick<ModelPlan,
   );
   const byPart: Record<string, { trained: number; all: number }> = {};
   for (const [name, count] of all) {
-    const part = (byPart[partOf(name)] ??= { trained: 0, all: 0 });
+    const part = (byPart[partOf(model, name)] ??= { trained: 0, all: 0 });
     part.all += count;
     part.trained += trained.get(name) ?? 0;
   }
@@ -133,10 +135,8 @@ function sizes({ model }: StrategyParts, options: TrainOptions): Pick<ModelPlan,
 }
 
 /** The part of a model that a parameter belongs to, as people speak of it. */
-function partOf(name: string): string {
+function partOf(model: Mllm, name: string): string {
   if (/lora_[AB]/.test(name)) return "adapters";
-  if (/(^|\.)(embed_tokens|lm_head)\./.test(name)) return "vocabulary";
-  if (/^(multi_modal_projector|model\.mm_projector|model\.visual_abstractor|visual\.merger)\./.test(name))
-    return "projector";
-  return /^((model\.)?vision_tower|model\.vision_model|visual\.)/.test(name) ? "vision" : "language";
+  const names = namesOf(model);
+  return names.isVocabulary(name) ? "vocabulary" : names.partOf(name);
 }

@@ -1,5 +1,5 @@
 /** What `trainModel()` and `planTraining()` take: the keys of a configuration file, as a program writes them. */
-import { chooseState } from "../../models/places.js";
+import { chooseState, type CheckpointFolder } from "../../models/places.js";
 import { readDataset, type DatasetKind, type LoadedDataset, type ScoreScale } from "../../data/index.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../../roc/template.js";
@@ -94,6 +94,8 @@ export interface TrainingSpec {
 /** Folders of a checkpoint. */
 export interface ModelFolders {
   readonly folder: string;
+  /** The same, opened already, so that its files are not read again. */
+  readonly checkpoint?: CheckpointFolder | undefined;
   /** Of the CLIP tower, where the checkpoint's files do not say it. */
   readonly visionTower?: string | undefined;
 }

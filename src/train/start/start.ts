@@ -1,11 +1,10 @@
 /** What a run trains, from and to checkpoint folders: the model with score tokens, its processor and its texts. */
-import { join } from "node:path";
 import { checkBase, digestModel } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { ScoreScale } from "../../data/index.js";
-import { ifThere, readJson, type Settings } from "../../files/index.js";
+import { ifThere, type Settings } from "../../files/index.js";
 import type { RgbImage } from "../../image/types.js";
-import { placesOf } from "../../models/places.js";
+import { openCheckpointFolder, type CheckpointLike } from "../../models/places.js";
 import { loadMllm } from "../../models/registry.js";
 import {
   addScoreTokens,
@@ -49,13 +48,14 @@ export interface StartOptions extends ScoreTokenOptions {
  * A checkpoint to start from; gets score tokens where it has none and the strategy uses them.
  * @throws RocError for a folder that is no checkpoint, or one whose score tokens contradict `options`
  */
-export async function startFrom(folder: string, options: StartOptions = {}): Promise<Trainable> {
-  await checkStart(folder, options);
-  await checkBase(folder, { visionTower: options.visionTower });
-  const { home } = await placesOf(folder);
+export async function startFrom(folder: CheckpointLike, options: StartOptions = {}): Promise<Trainable> {
+  const checkpoint = await openCheckpointFolder(folder);
+  await checkStart(checkpoint, options);
+  await checkBase(checkpoint, { visionTower: options.visionTower });
+  const { home } = checkpoint;
   const { templates = await loadTemplates(home), device = "cpu", dtype = "float32" } = options;
   const { visionTower, conversation } = options;
-  const { model, processor } = await loadMllm(folder, { dtype, device, visionTower, conversation });
+  const { model, processor } = await loadMllm(checkpoint, { dtype, device, visionTower, conversation });
   const name = options.strategy ?? templates?.strategy ?? "roc";
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
   const { min = USUAL_SCALE.min, max = USUAL_SCALE.max } = options;
@@ -80,11 +80,11 @@ function otherThan({ min, max }: ScoreScale, given: ScoreScale | undefined): Sco
  * Checks score tokens against those of a checkpoint by its config.json alone, before gigabytes are read.
  * @throws RocError USAGE where they contradict one another; CONFIG_INVALID, FILE_UNREADABLE
  */
-export async function checkStart(folder: string, options: StartOptions = {}): Promise<void> {
-  const { home } = await placesOf(folder);
+export async function checkStart(folder: CheckpointLike, options: StartOptions = {}): Promise<void> {
+  const { home } = await openCheckpointFolder(folder);
   const { templates = await loadTemplates(home) } = options;
   if (!usesScoreTokens(options.strategy ?? templates?.strategy ?? "roc")) return;
-  const config = await ifThere(readJson(join(home, "config.json")));
+  const config = await ifThere(home.json("config.json"));
   // One that is missing, or no object, is reported by loading.
   if (typeof config === "object" && config !== null) presentScoreTokens({ ...config }, options);
 }
@@ -93,8 +93,9 @@ export async function checkStart(folder: string, options: StartOptions = {}): Pr
  * What `startFrom` depends on, for a run's settings: every byte of the checkpoint, and the options.
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CONFIG_INVALID
  */
-export async function startSettings(folder: string, options: StartOptions = {}): Promise<Settings> {
-  const { home } = await placesOf(folder);
+export async function startSettings(folder: CheckpointLike, options: StartOptions = {}): Promise<Settings> {
+  const checkpoint = await openCheckpointFolder(folder);
+  const { home } = checkpoint;
   const {
     templates = (await loadTemplates(home)) ?? DEFAULT_TEMPLATES,
     strategy,
@@ -104,7 +105,7 @@ export async function startSettings(folder: string, options: StartOptions = {}):
   } = options;
   const { prompts, answers, levels } = templates;
   return {
-    base: await digestModel(folder, { visionTower: options.visionTower }),
+    base: await digestModel(checkpoint, { visionTower: options.visionTower }),
     strategy: strategy ?? templates.strategy ?? "roc",
     scoreTokens: { count: n, min, max },
     ...{ prompts, answers, levels, conversation: options.conversation },
@@ -119,8 +120,9 @@ export async function reopen(
   folder: string,
   options: { device?: string; dtype?: "float32" | "float16" | "bfloat16" } = {},
 ): Promise<Trainable> {
-  const { model, processor } = await loadMllm(folder, { dtype: "float32", ...options });
-  const templates = await loadTemplates(folder);
+  const checkpoint = await openCheckpointFolder(folder);
+  const { model, processor } = await loadMllm(checkpoint, { dtype: "float32", ...options });
+  const templates = await loadTemplates(checkpoint.home);
   const strategy = strategyOf(model.config, templates);
   if (strategy === undefined || templates === undefined) {
     model.dispose();

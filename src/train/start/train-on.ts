@@ -1,17 +1,18 @@
 /** A checked spec and its data set to a finished run: device, run folder and checkpoint are checked before anything is loaded. */
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { LoadedDataset, ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { makeFolder, readJson, writeError } from "../../files/index.js";
-import { placesOf } from "../../models/places.js";
+import { makeFolder, writeError } from "../../files/index.js";
+import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
 import { checkDevice, type ProcessGroup } from "../../torch/index.js";
 import type { TrainEvent } from "../events.js";
 import { optionsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
 import { runToEnd } from "./run-training.js";
+import { checkedOptions } from "./patterns.js";
 import { folderOfModel, type CheckedSpec } from "./spec.js";
 import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
 import type { TrainingOptions, TrainingResult } from "./train-model.js";
@@ -35,12 +36,14 @@ export async function trainOn(
   checkDevice(device);
   if (rank === 0) await checkWritable(spec.out);
   const base = await folderOfModel(spec, options);
-  const start = { ...startOptions(spec, base), ...(await scalesOf(spec, data, base.folder)), device };
-  await checkStart(base.folder, start);
-  const recipe = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
+  const checkpoint = await openCheckpointFolder(base.checkpoint ?? base.folder);
+  const start = { ...startOptions(spec, base), ...(await scalesOf(spec, data, checkpoint)), device };
+  await checkStart(checkpoint, start);
+  const wanted = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
+  const recipe = await checkedOptions(checkpoint, start, wanted);
   if (rank === 0) {
     const { onWarning = () => undefined } = options;
-    await checkLabels({ ...spec, weights: start.weights, base: base.folder }, data, onWarning);
+    await checkLabels({ ...spec, weights: start.weights, base: checkpoint }, data, onWarning);
     for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
     for (const text of planNotes(data, recipe, group?.worldSize)) onWarning(text);
   }
@@ -48,8 +51,8 @@ export async function trainOn(
   const { fresh, acceptChangedData, minutes, signal, onEvent } = options;
   const plan = {
     ...{ ...data, folder: spec.out, options: recipe, weights: start.weights, base: resolve(base.folder), device },
-    start: (dtype: StartOptions["dtype"]) => startFrom(base.folder, { ...start, ...(dtype && { dtype }) }),
-    from: () => startSettings(base.folder, start),
+    start: (dtype: StartOptions["dtype"]) => startFrom(checkpoint, { ...start, ...(dtype && { dtype }) }),
+    from: () => startSettings(checkpoint, start),
     ...{ fresh: fresh ?? false, acceptChangedData: acceptChangedData ?? false },
     ...(minutes !== undefined && { minutes }),
     ...(signal && { signal }),
@@ -69,15 +72,15 @@ function reportOf(event: TrainEvent, rank: number, onEvent: (event: TrainEvent) 
 async function scalesOf(
   { scale, strategy }: CheckedSpec,
   data: RunData,
-  base: string,
+  base: CheckpointFolder,
 ): Promise<ScoreScale & Pick<StartOptions, "ratingScale">> {
   const own = usesScoreTokens(strategy) ? await ownScale(base) : undefined;
   return scale ?? { ...(own ?? USUAL_SCALE), ratingScale: data.scale };
 }
 
 /** The scale of the score tokens that a checkpoint has. */
-async function ownScale(base: string): Promise<ScoreScale | undefined> {
-  const config = await readJson(join((await placesOf(base)).home, "config.json"));
+async function ownScale(base: CheckpointFolder): Promise<ScoreScale | undefined> {
+  const config = await base.config();
   return vocabularyFromConfig({ ...(typeof config === "object" && config) })?.scale;
 }
 

@@ -8,7 +8,7 @@ import {
   type ScoreScale,
 } from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { placesOf } from "../../models/places.js";
+import { openCheckpointFolder, type CheckpointLike } from "../../models/places.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { hasComment, isScoreName, scoreName, scoreNames, type RocTemplates } from "../../roc/template.js";
 import type { LossWeights } from "../../roc/weights.js";
@@ -49,8 +49,8 @@ interface Teaching {
   readonly templates: RocTemplates | undefined;
   readonly strategy: StrategyName;
   readonly weights: LossWeights;
-  /** Folder of the checkpoint, if it is there. */
-  readonly base: string | undefined;
+  /** The checkpoint, or its folder, if it is there. */
+  readonly base: CheckpointLike | undefined;
 }
 
 /**
@@ -64,7 +64,7 @@ export async function checkLabels(
 ): Promise<void> {
   const { DEFAULT_TEMPLATES, loadTemplates, usesScoreTokens } = await import("../../roc/index.js");
   const own = async (): Promise<RocTemplates | undefined> =>
-    base === undefined ? undefined : loadTemplates((await placesOf(base)).home);
+    base === undefined ? undefined : loadTemplates((await openCheckpointFolder(base)).home);
   const texts = templates ?? (await own()) ?? DEFAULT_TEMPLATES;
   checkAnswers(train, texts);
   const how = { templates: texts, weights, scoreTokens: usesScoreTokens(strategy) };

@@ -2,9 +2,8 @@
  * PyTorch's .bin checkpoints (torch.save of a dict of tensors), read without running anything: the pickle inside may
  * only name what tensors are made of (globals.ts), and every length is checked against the file.
  */
-import { join } from "node:path";
 import { RocError } from "../../errors.js";
-import { exists, withFile } from "../../files/index.js";
+import { exists, openFolder, withFile, type FolderLike } from "../../files/index.js";
 import { aten, empty, mapFile, scope, type MappedFile, type Tensor } from "../../torch/index.js";
 import { DTYPES } from "../../torch/index.js";
 import type { Checkpoint, TensorInfo } from "../checkpoint.js";
@@ -40,10 +39,11 @@ export async function openBin(file: string): Promise<Checkpoint> {
  *
  * @throws RocError FILE_NOT_FOUND (names every missing shard), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
-export async function openBinFolder(folder: string): Promise<Checkpoint> {
-  if (await exists(join(folder, BIN))) return openBin(join(folder, BIN));
-  if (await exists(join(folder, BIN_INDEX))) return openSharded(folder, BIN_INDEX, openBin);
-  throw new RocError("FILE_NOT_FOUND", `${folder} holds neither ${BIN} nor ${BIN_INDEX}. Check the path.`);
+export async function openBinFolder(folder: FolderLike): Promise<Checkpoint> {
+  const files = openFolder(folder);
+  if (await exists(files.file(BIN))) return openBin(files.file(BIN));
+  if (await exists(files.file(BIN_INDEX))) return openSharded(files, BIN_INDEX, openBin);
+  throw new RocError("FILE_NOT_FOUND", `${files.path} holds neither ${BIN} nor ${BIN_INDEX}. Check the path.`);
 }
 
 class BinFile implements Checkpoint {

@@ -1,0 +1,44 @@
+/** What the families' own names say of parameters, in the layouts of all their files. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { besideWeights, factsOf, families, namesOf } from "../../src/models/families.js";
+
+/** Names of each part, by family: of transformers' files, and of the original code's. */
+const PARTS = {
+  llava: {
+    vision: ["vision_tower.vision_model.a", "model.vision_tower.vision_tower.a"],
+    projector: ["multi_modal_projector.a", "model.mm_projector.0.a"],
+    language: ["language_model.model.a", "model.layers.0.a", "model.norm.a", "lm_head.weight"],
+  },
+  mplug_owl2: {
+    vision: ["model.vision_model.a"],
+    projector: ["model.visual_abstractor.a"],
+    language: ["model.layers.0.a", "model.norm.a", "lm_head.weight"],
+  },
+  qwen2_vl: {
+    vision: ["visual.blocks.0.a", "visual.patch_embed.proj.weight"],
+    projector: ["visual.merger.mlp.0.a"],
+    language: ["model.layers.0.a", "model.norm.a", "model.embed_tokens.weight"],
+  },
+} as const;
+
+test("every family's parts are known by name", () => {
+  for (const [family, parts] of Object.entries(PARTS)) {
+    const { partOf } = namesOf({ family });
+    for (const [part, names] of Object.entries(parts)) {
+      for (const name of names) {
+        assert.equal(partOf(name), part, `${family}: ${name}`);
+        assert.equal(partOf(`${name}.lora_A.weight`), part, "an adapter is its map's");
+        assert.equal(partOf(`${name}[3:5]`), part, "rows are their matrix's");
+      }
+    }
+  }
+  assert.equal(namesOf({ family: "of nobody" }).partOf("anything"), "language");
+});
+
+test("families by their model_type, and what they load beside weights", () => {
+  assert.deepEqual(families(), ["llava", "llava_llama", "mplug_owl2", "qwen2_vl"]);
+  assert.equal(factsOf("llava_llama"), factsOf("llava"));
+  assert.equal(factsOf(7), undefined);
+  assert.deepEqual(besideWeights(), ["mm_projector.bin"]);
+});
