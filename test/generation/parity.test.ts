@@ -7,7 +7,8 @@ import type { LlavaModel } from "../../src/models/llava/index.js";
 import { aten, liveTensors, noGrad, scope, tensor, zeros, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";
 import { fixture } from "../support.js";
-import { difference, ids, loadTiny, openExpected } from "../models/llava/support.js";
+import { difference, ids } from "../models/support.js";
+import { loadTiny, openExpected } from "../models/llava/support.js";
 
 const TOLERANCE = 1e-4;
 const IMAGE = new Array<number>(16).fill(90);

@@ -12,7 +12,8 @@ import { loadAdapter, saveAdapter } from "../../src/models/peft.js";
 import { aten, fromTypedArray, liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";
 import { fixture } from "../support.js";
-import { difference, loadTiny } from "./llava/support.js";
+import { difference } from "./support.js";
+import { loadTiny } from "./llava/support.js";
 
 const ADAPTER = fixture("train/peft/adapter");
 const WHOLE = ["language_model.model.embed_tokens.weight", "language_model.lm_head.weight"];

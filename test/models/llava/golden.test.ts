@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLlava } from "../../../src/models/llava/index.js";
 import { fromTypedArray, liveTensors, noGrad, scope } from "../../../src/torch/index.js";
-import { filled, filler, ids, maxError } from "./support.js";
+import { filled, filler, ids, maxError } from "../support.js";
 
 const CONFIG = {
   model_type: "llava",

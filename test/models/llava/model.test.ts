@@ -5,8 +5,9 @@ import { generate } from "../../../src/generation/index.js";
 import type { LlavaModel } from "../../../src/models/llava/index.js";
 import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../../src/torch/index.js";
 import type { Checkpoint } from "../../../src/weights/index.js";
-import { FORWARD_ERROR, sumError } from "../../rounding.js";
-import { difference, ids, loadTiny, openExpected } from "./support.js";
+import { FORWARD_ERROR } from "../../rounding.js";
+import { difference } from "../support.js";
+import { loadTiny, openExpected } from "./support.js";
 
 const alive = liveTensors();
 let model: LlavaModel;
@@ -106,81 +107,6 @@ test("loss and gradients", (t) => {
     parameter.requiresGrad_(false);
   }
 });
-
-/** Hidden states by several forwards with a cache: `cuts` are the lengths of the pieces. */
-function piecewise(input: { ids: Tensor; mask?: Tensor; pixels?: Tensor }, cuts: readonly number[]): Tensor {
-  using cache = model.newCache();
-  let start = 0;
-  const pieces = cuts.map((length, index) => {
-    const cut = (tensor: Tensor): Tensor => tensor.narrow(1, start, length);
-    const piece = model.forward(
-      {
-        inputIds: cut(input.ids),
-        ...(input.mask && { attentionMask: cut(input.mask) }),
-        ...(index === 0 && input.pixels && { images: { pixelValues: input.pixels } }),
-      },
-      cache,
-    );
-    start += length;
-    assert.equal(cache.length, start);
-    return piece;
-  });
-  return aten("cat")(pieces, 1);
-}
-
-test("steps with a cache equal one forward to 1e-4", () =>
-  noGrad(() =>
-    scope(() => {
-      const inputIds = expected.tensor("one.ids");
-      const images = oneImage();
-      const whole = model.forward({ inputIds, images });
-      const pieces = piecewise({ ids: inputIds, pixels: images.pixelValues }, [20, 1, 1, 1]);
-      const chunks = piecewise({ ids: inputIds, pixels: images.pixelValues }, [19, 3, 1]);
-      for (const parts of [pieces, chunks]) {
-        const error = difference(parts, whole);
-        assert.ok(error < FORWARD_ERROR, `max abs error ${error}`);
-      }
-    }),
-  ));
-
-for (const side of ["right", "left"]) {
-  test(`steps behind a batch padded ${side} equal each row alone to 1e-4`, () =>
-    noGrad(() =>
-      scope(() => {
-        const [batch, mask] = [expected.tensor(`${side}.ids`), expected.tensor(`${side}.mask`)];
-        const pixels = expected.tensor("pixels");
-        const next = ids([11, 12, 13], [14, 15, 16]);
-        const ones = aten("ones_like")(next);
-        const width = batch.size(1);
-        const joined = { ids: aten("cat")([batch, next], 1), mask: aten("cat")([mask, ones], 1), pixels };
-        const together = piecewise(joined, [width, 1, 2]).narrow(1, width, 3);
-        [pixels.narrow(0, 0, 2), pixels.narrow(0, 2, 1)].forEach((own, row) => {
-          const real = aten("masked_select")(batch.select(0, row), mask.select(0, row).ne(0)).unsqueeze(0);
-          const inputIds = aten("cat")([real, next.narrow(0, row, 1)], 1);
-          const alone = model.forward({ inputIds, images: { pixelValues: own } });
-          const error = difference(together.narrow(0, row, 1), alone.slice(1, -3));
-          assert.ok(error < FORWARD_ERROR, `row ${row}: max abs error ${error}`);
-        });
-      }),
-    ));
-}
-
-test("logits of some rows are those of all", () =>
-  noGrad(() =>
-    scope(() => {
-      const hidden = model.forward({ inputIds: expected.tensor("text.ids") });
-      const all = model.logits(hidden);
-      for (const rows of [[7, 3, 99], [4, 5, 6, 7], [42]]) {
-        const wanted = aten("stack")(
-          rows.map((row) => all.select(-1, row)),
-          -1,
-        );
-        // One product each, of hiddenSize terms; partial sums are not far from the largest logit.
-        const bound = sumError(model.hiddenSize, all.abs().max().item());
-        assert.ok(difference(model.logits(hidden, rows), wanted) < bound, rows.join());
-      }
-    }),
-  ));
 
 test("placeholders that do not fit the images are an error", () =>
   noGrad(() =>

@@ -28,7 +28,8 @@ import { openSafetensors, saveSafetensors, type Checkpoint } from "../../../src/
 import { FEATURES_ERROR, FORWARD_ERROR } from "../../rounding.js";
 import { fixture } from "../../support.js";
 import { picture, sha256 } from "../../image/support.js";
-import { difference, loadTiny, openExpected, TINY } from "./support.js";
+import { difference } from "../support.js";
+import { loadTiny, openExpected, TINY } from "./support.js";
 
 const ROWS = 16;
 const TINY_IMAGE = 90;

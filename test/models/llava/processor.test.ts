@@ -5,15 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createImageProcessor } from "../../../src/image/index.js";
-import { createLlava, createLlavaProcessor } from "../../../src/models/llava/index.js";
-import { loadMllm } from "../../../src/models/registry.js";
-import { saveMllm } from "../../../src/models/save.js";
+import { createLlavaProcessor } from "../../../src/models/llava/index.js";
 import type { MllmProcessor } from "../../../src/models/types.js";
-import { randomSource } from "../../../src/nn/index.js";
 import { loadTokenizer } from "../../../src/tokenizers/index.js";
-import { inferenceMode, scope } from "../../../src/torch/index.js";
+import { scope } from "../../../src/torch/index.js";
 import { fixture } from "../../support.js";
-import { ids, TINY } from "./support.js";
+import { TINY } from "./support.js";
 
 interface Fixture {
   image_token_index: number;
@@ -73,26 +70,11 @@ test("a processor whose parts do not belong together is refused", async () => {
   assert.throws(() => createLlavaProcessor(parts), { code: "CONFIG_INVALID", message: /224x224.*28x28/ });
 });
 
-test("a whole checkpoint folder: saved, loaded by its model_type, the same output", async () => {
+test("its settings are written as transformers reads them", async () => {
   const folder = await mkdtemp(join(tmpdir(), "llava-"));
   try {
     const processor = await makeProcessor();
-    using model = createLlava(config, randomSource({ seed: 1 }));
-    await saveMllm(model, folder);
     await processor.save(folder);
-    const loaded = await loadMllm(folder);
-    using again = loaded.model;
-    const [before, after] = [[model, processor] as const, [again, loaded.processor] as const].map(([net, texts]) =>
-      inferenceMode(() =>
-        scope(() => {
-          const images = texts.images([picture]);
-          const inputIds = ids([...texts.prompt("<image>\nWhat?", images), ...texts.answer("Good.")]);
-          return net.logits(net.forward({ inputIds, images })).toFloat32Array();
-        }),
-      ),
-    );
-    assert.deepEqual(after, before);
-    assert.equal(loaded.processor.endTokenId, 2);
     const written = JSON.parse(await readFile(join(folder, "processor_config.json"), "utf8")) as object;
     assert.deepEqual(written, {
       processor_class: "LlavaProcessor",

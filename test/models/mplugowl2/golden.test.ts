@@ -11,7 +11,7 @@ import {
 import { OwlVision } from "../../../src/models/mplugowl2/vision.js";
 import { Params, randomSource, type ParamSource } from "../../../src/nn/index.js";
 import { fromTypedArray, liveTensors, noGrad, scope, type Tensor } from "../../../src/torch/index.js";
-import { filled, filler, ids, maxError } from "../llava/support.js";
+import { filled, filler, ids, maxError } from "../support.js";
 import { isTable } from "./support.js";
 
 const CONFIG = {

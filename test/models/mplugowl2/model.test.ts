@@ -10,7 +10,7 @@ import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../.
 import { AdamW, decayGroups } from "../../../src/train/index.js";
 import type { Checkpoint } from "../../../src/weights/index.js";
 import { FORWARD_ERROR } from "../../rounding.js";
-import { difference, ids } from "../llava/support.js";
+import { difference, ids } from "../support.js";
 import { isTable, loadTiny, openExpected } from "./support.js";
 
 const alive = liveTensors();
@@ -143,79 +143,6 @@ test("a training step lowers the loss and leaves the tables of places as they ar
     model = usual;
   }
 });
-
-/** Hidden states by several forwards with a cache: `cuts` are the lengths of the pieces. */
-function piecewise(input: { ids: Tensor; mask?: Tensor; pixels?: Tensor }, cuts: readonly number[]): Tensor {
-  using cache = model.newCache();
-  let start = 0;
-  const pieces = cuts.map((length, index) => {
-    const cut = (tensor: Tensor): Tensor => tensor.narrow(1, start, length);
-    const piece = model.forward(
-      {
-        inputIds: cut(input.ids),
-        ...(input.mask && { attentionMask: cut(input.mask) }),
-        ...(index === 0 && input.pixels && { images: { pixelValues: input.pixels } }),
-      },
-      cache,
-    );
-    start += length;
-    assert.equal(cache.length, start);
-    return piece;
-  });
-  return aten("cat")(pieces, 1);
-}
-
-test("steps with a cache equal one forward to 1e-4", () =>
-  noGrad(() =>
-    scope(() => {
-      const inputIds = expected.tensor("one.ids");
-      const images = oneImage();
-      const whole = model.forward({ inputIds, images });
-      for (const cuts of [
-        [8, 1, 1, 1],
-        [7, 3, 1],
-      ]) {
-        const error = difference(piecewise({ ids: inputIds, pixels: images.pixelValues }, cuts), whole);
-        assert.ok(error < FORWARD_ERROR, `max abs error ${error}`);
-      }
-    }),
-  ));
-
-test("an image behind a cached text equals one forward to 1e-4", () =>
-  noGrad(() =>
-    scope(() => {
-      const inputIds = expected.tensor("one.ids");
-      const images = oneImage();
-      using cache = model.newCache();
-      const parts = [
-        model.forward({ inputIds: inputIds.narrow(1, 0, 2) }, cache),
-        model.forward({ inputIds: inputIds.slice(1, 2), images }, cache),
-      ];
-      assert.ok(difference(aten("cat")(parts, 1), model.forward({ inputIds, images })) < FORWARD_ERROR);
-    }),
-  ));
-
-for (const side of ["right", "left"]) {
-  test(`steps behind a batch padded ${side} equal each row alone to 1e-4`, () =>
-    noGrad(() =>
-      scope(() => {
-        const [batch, mask] = [expected.tensor(`${side}.ids`), expected.tensor(`${side}.mask`)];
-        const pixels = expected.tensor("pixels");
-        const next = ids([11, 12, 13], [14, 15, 16]);
-        const ones = aten("ones_like")(next);
-        const width = batch.size(1);
-        const joined = { ids: aten("cat")([batch, next], 1), mask: aten("cat")([mask, ones], 1), pixels };
-        const together = piecewise(joined, [width, 1, 2]).narrow(1, width, 3);
-        [pixels.narrow(0, 0, 2), pixels.narrow(0, 2, 1)].forEach((own, row) => {
-          const real = aten("masked_select")(batch.select(0, row), mask.select(0, row).ne(0)).unsqueeze(0);
-          const inputIds = aten("cat")([real, next.narrow(0, row, 1)], 1);
-          const alone = model.forward({ inputIds, images: { pixelValues: own } });
-          const error = difference(together.narrow(0, row, 1), alone.slice(1, -3));
-          assert.ok(error < FORWARD_ERROR, `row ${row}: max abs error ${error}`);
-        });
-      }),
-    ));
-}
 
 test("placeholders that do not fit the images are an error", () =>
   noGrad(() =>

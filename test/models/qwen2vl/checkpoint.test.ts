@@ -4,16 +4,14 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { createQwen2Vl, loadQwen2Vl, memoryName, parseQwen2VlConfig } from "../../../src/models/qwen2vl/index.js";
-import { families, loadModel } from "../../../src/models/registry.js";
+import { loadQwen2Vl, memoryName, parseQwen2VlConfig } from "../../../src/models/qwen2vl/index.js";
+import { loadModel } from "../../../src/models/registry.js";
 import { saveMllm } from "../../../src/models/save.js";
-import type { Mllm } from "../../../src/models/types.js";
-import { randomSource } from "../../../src/nn/index.js";
-import { liveTensors, scope, zeros, type Tensor } from "../../../src/torch/index.js";
+import { liveTensors, zeros, type Tensor } from "../../../src/torch/index.js";
 import { atomicWriteJson, readJson } from "../../../src/files/index.js";
-import { openCheckpoint, saveCheckpoint } from "../../../src/weights/index.js";
+import { saveCheckpoint } from "../../../src/weights/index.js";
 import { fixture } from "../../support.js";
-import { difference } from "../llava/support.js";
+import { assertEqualParameters, entries } from "../support.js";
 import { CHECKPOINTS, folderOf, loadTiny, type CheckpointName } from "./support.js";
 
 const alive = liveTensors();
@@ -30,22 +28,6 @@ after(async () => {
 
 async function configOf(name: CheckpointName): Promise<Record<string, unknown>> {
   return (await readJson(join(folderOf(name), "config.json"))) as Record<string, unknown>;
-}
-
-function bytes(tensor: Tensor | undefined): Buffer {
-  return tensor ? Buffer.from(tensor.toArray().buffer) : Buffer.alloc(0);
-}
-
-function assertEqualParameters(actual: Mllm, expected: Mllm): void {
-  const [own, other] = [actual.parameters(), expected.parameters()];
-  assert.deepEqual([...own.keys()].sort(), [...other.keys()].sort());
-  for (const [name, tensor] of other) assert.ok(bytes(tensor).equals(bytes(own.get(name))), name);
-}
-
-async function entries(path: string): Promise<Map<string, unknown>> {
-  using checkpoint = await openCheckpoint(path);
-  const list = checkpoint.names().map((name) => [name, { ...checkpoint.info(name), file: "" }] as const);
-  return new Map(list.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** A tiny checkpoint under other names, in a folder of its own. */
@@ -113,68 +95,6 @@ test("tied: no head is asked for; a stored one is passed over where it is the em
   await atomicWriteJson(join(copy, "config.json"), { ...(await configOf("tied")), tie_word_embeddings: false });
   using untied = await loadQwen2Vl(copy);
   assert.deepEqual(untied.parameters().get("lm_head.weight")?.shape, [100, 32]);
-});
-
-test("one error lists everything that does not fit", async () => {
-  const rename = (name: string): string => (name.endsWith("ln_q.bias") ? "visual.merger.other" : name);
-  const copy = await renamedCopy("untied", "unfit", rename);
-  await atomicWriteJson(join(copy, "config.json"), { ...(await configOf("untied")), intermediate_size: 30 });
-  const before = liveTensors();
-  await assert.rejects(loadQwen2Vl(copy), (error: Error & { code?: string }) => {
-    assert.equal(error.code, "CHECKPOINT_MISMATCH");
-    assert.match(error.message, /missing \(1\): visual\.merger\.ln_q\.bias/);
-    assert.match(error.message, /unexpected \(1\): visual\.merger\.other/);
-    assert.match(error.message, /of another shape \(6\): .*gate_proj\.weight is \[36, 24\].*\[30, 24\]/);
-    return true;
-  });
-  assert.equal(liveTensors(), before);
-});
-
-for (const name of CHECKPOINTS) {
-  test(`${name}: new tokens start as the mean of the real rows; the config follows`, async () => {
-    using model = await loadTiny(name);
-    const matrices = name === "tied" ? [EMBEDDING] : [EMBEDDING, "lm_head.weight"];
-    const matrix = (key = ""): Tensor => model.parameters().get(key) ?? assert.fail(key);
-    const before = matrices.map((key) => matrix(key).toFloat32Array());
-    const count = model.parameters().size;
-    model.growVocabulary([97, 98], 97);
-    assert.equal(model.vocabSize, 100, "rows that were there already");
-    model.growVocabulary([99, 100, 101], 99);
-    assert.equal(model.vocabSize, 102);
-    assert.equal(model.parameters().size, count);
-    const text = (name === "tied" ? model.config["text_config"] : model.config) as { vocab_size: number };
-    assert.equal(text.vocab_size, 102);
-    assert.equal("vocab_size" in model.config, name === "untied");
-    scope(() => {
-      matrices.forEach((key, i) => {
-        const rows = matrix(key);
-        const old = before[i] ?? assert.fail();
-        assert.deepEqual(rows.narrow(0, 0, 97).toFloat32Array(), old.subarray(0, 97 * model.hiddenSize));
-        const mean = rows.narrow(0, 0, 97).mean([0]);
-        for (const row of [97, 98, 99, 100, 101]) assert.ok(difference(rows.select(0, row), mean) < 1e-6, key);
-      });
-    });
-    const saved = join(folder, `${name}-grown`);
-    await saveMllm(model, saved);
-    using again = await loadQwen2Vl(saved);
-    assertEqualParameters(again, model);
-  });
-}
-
-test("the shape of the matrices counts more than the config's vocab_size", async () => {
-  const copy = await renamedCopy("untied", "vocabulary", (name) => name);
-  await atomicWriteJson(join(copy, "config.json"), { ...(await configOf("untied")), vocab_size: 64 });
-  using model = await loadQwen2Vl(copy);
-  assert.equal(model.vocabSize, 100);
-  assert.equal(model.config["vocab_size"], 100);
-});
-
-test("a fresh model: the same seed, the same weights", async () => {
-  const config = await configOf("untied");
-  using one = createQwen2Vl(config, randomSource({ seed: 5 }));
-  using same = createQwen2Vl(config, randomSource({ seed: 5 }));
-  assertEqualParameters(same, one);
-  assert.ok(families().includes("qwen2_vl"));
 });
 
 test("configs: transformers' defaults, the forms of rope, what is not known", () => {

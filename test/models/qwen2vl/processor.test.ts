@@ -21,10 +21,10 @@ import { saveMllm } from "../../../src/models/save.js";
 import type { ImageBatch } from "../../../src/models/types.js";
 import { randomSource } from "../../../src/nn/index.js";
 import { ChatTemplate, loadTokenizer } from "../../../src/tokenizers/index.js";
-import { inferenceMode, liveTensors, scope } from "../../../src/torch/index.js";
+import { liveTensors, scope } from "../../../src/torch/index.js";
 import { atomicWriteJson, readJson } from "../../../src/files/index.js";
 import { fixture } from "../../support.js";
-import { ids, maxError } from "../llava/support.js";
+import { maxError } from "../support.js";
 import { picture } from "./support.js";
 
 interface Patches {
@@ -247,7 +247,7 @@ test("parts that do not belong together are refused", async () => {
   assert.throws(() => fixed.images([picture(30, 28)]), { code: "IMAGE_UNSUPPORTED", message: /30 x 28/ });
 });
 
-test("a whole checkpoint folder: saved, loaded by its model_type, the same output; its pictures alone", async () => {
+test("a whole checkpoint folder: its files, what is refused, its pictures alone", async () => {
   const folder = await mkdtemp(join(tmpdir(), "qwen2vl-"));
   const alive = liveTensors();
   try {
@@ -257,18 +257,6 @@ test("a whole checkpoint folder: saved, loaded by its model_type, the same outpu
       await saveMllm(model, folder);
       await processor.save(folder);
       await writeFile(join(folder, "chat_template.jinja"), reference.template);
-      const loaded = await loadMllm(folder);
-      using again = loaded.model;
-      const [before, after] = [[model, processor] as const, [again, loaded.processor] as const].map(([net, texts]) =>
-        inferenceMode(() =>
-          scope(() => {
-            const images = texts.images(pictures(2));
-            const inputIds = ids([...texts.prompt("<image>\n<image>\nWhich?", images), ...texts.answer("Good.")]);
-            return net.logits(net.forward({ inputIds, images })).toFloat32Array();
-          }),
-        ),
-      );
-      assert.deepEqual(after, before);
       assert.deepEqual(
         await readJson(join(folder, "preprocessor_config.json")),
         await readJson(join(tokenizerFolder, "preprocessor_config.json")),

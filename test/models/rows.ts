@@ -1,0 +1,147 @@
+/** The families as rows of test/models/every-family.test.ts: a tiny checkpoint each, and pictures for it. */
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { atomicWriteJson, readJson } from "../../src/files/index.js";
+import { saveMllm } from "../../src/models/save.js";
+import { createLlava } from "../../src/models/llava/index.js";
+import { createMplugOwl2, IMAGE_ID } from "../../src/models/mplugowl2/index.js";
+import { createQwen2Vl } from "../../src/models/qwen2vl/index.js";
+import type { ImageBatch, Mllm } from "../../src/models/types.js";
+import { randomSource, type ParamSource } from "../../src/nn/index.js";
+import { manualSeed, randn, scope } from "../../src/torch/index.js";
+import { fixture } from "../support.js";
+import { createToy } from "./toy/family.js";
+import { PATCH, SIDE, writeToy } from "./toy/folder.js";
+
+type Config = Record<string, unknown>;
+
+export interface Row {
+  readonly family: string;
+  /** A folder with weights and config.json, made in `folder` where it is not a fixture. */
+  readonly weights: (folder: string) => Promise<string>;
+  readonly create: (config: unknown, source: ParamSource) => Mllm;
+  /** A folder with all files, its tokenizer's vocabulary in the model. */
+  readonly whole: (folder: string) => Promise<string>;
+  /** The placeholder of one row of a picture, and how many rows a picture has. */
+  readonly imageId: number;
+  readonly rows: number;
+  /** Fresh pixels of some pictures, which belong to the caller's scope. */
+  readonly images: (count: number) => ImageBatch;
+  /** Parameters that take no part in any loss. */
+  readonly unused: RegExp;
+}
+
+/** `[count, 3, side, side]`, the same with every call. */
+function square(side: number): (count: number) => ImageBatch {
+  return (count) => {
+    manualSeed(11);
+    return { pixelValues: scope(() => randn([count, 3, side, side])) };
+  };
+}
+
+const NONE = /^$/;
+
+/** A whole folder of a fixture's config with another vocabulary, and the tokenizer's files of another. */
+async function whole(
+  folder: string,
+  from: { readonly config: Config; readonly tokenizer: string; readonly files?: Readonly<Record<string, object>> },
+  create: Row["create"],
+): Promise<string> {
+  await cp(fixture(from.tokenizer), folder, { recursive: true });
+  for (const [name, content] of Object.entries(from.files ?? {})) await atomicWriteJson(join(folder, name), content);
+  using model = create(from.config, randomSource({ seed: 1 }));
+  await saveMllm(model, folder);
+  return folder;
+}
+
+async function configOf(folder: string): Promise<Config> {
+  return (await readJson(join(fixture(folder), "config.json"))) as Config;
+}
+
+const CLIP = {
+  image_processor_type: "CLIPImageProcessor",
+  size: { shortest_edge: 28 },
+  crop_size: { height: 28, width: 28 },
+};
+
+const llava: Row = {
+  family: "llava",
+  weights: () => Promise.resolve(fixture("llava/tiny")),
+  create: createLlava,
+  async whole(folder) {
+    const { image_token_index, vocab_size } = (await readJson(fixture("llava/processor.json"))) as Config;
+    const tiny = await configOf("llava/tiny");
+    const config = { ...tiny, image_token_index, text_config: { ...(tiny["text_config"] as object), vocab_size } };
+    const files = { "preprocessor_config.json": CLIP };
+    return whole(folder, { config, tokenizer: "tokenizers/llama", files }, createLlava);
+  },
+  ...{ imageId: 90, rows: 16, images: square(28) },
+  // The tower is looked at below its last layer.
+  unused: /^vision_tower\.vision_model\.(post_layernorm|encoder\.layers\.\d)\./,
+};
+
+const mplugOwl2: Row = {
+  family: "mplug_owl2",
+  weights: () => Promise.resolve(fixture("mplugowl2/tiny")),
+  create: createMplugOwl2,
+  async whole(folder) {
+    const config = { ...(await configOf("mplugowl2/tiny")), vocab_size: 400 };
+    const tokenizer = "sentencepiece/llama";
+    return whole(folder, { config, tokenizer, files: { "preprocessor_config.json": CLIP } }, createMplugOwl2);
+  },
+  ...{ imageId: IMAGE_ID, rows: 4, images: square(28) },
+  unused: /\.[qk]_pos_embed$/,
+};
+
+/** Of patches of 4 pixels: a grid of 4 x 6, merged by fours. */
+function patches(count: number): ImageBatch {
+  manualSeed(11);
+  const pixelValues = scope(() => randn([count * 24, 3 * 2 * 4 * 4]));
+  return { pixelValues, imageGridThw: new Array<readonly [number, number, number]>(count).fill([1, 4, 6]) };
+}
+
+const qwen2vl: Row = {
+  family: "qwen2_vl",
+  weights: () => Promise.resolve(fixture("qwen2vl/untied")),
+  create: createQwen2Vl,
+  async whole(folder) {
+    const config = {
+      ...(await configOf("qwen2vl/untied")),
+      ...{ vocab_size: 400, image_token_id: 395, video_token_id: 396 },
+      vision_config: { depth: 1, embed_dim: 16, num_heads: 2, hidden_size: 24 },
+    };
+    return whole(folder, { config, tokenizer: "qwen2vl/tokenizer" }, createQwen2Vl);
+  },
+  ...{ imageId: 94, rows: 6, images: patches },
+  unused: NONE,
+};
+
+/** Nested as transformers 5 writes it, and tied. */
+const nested: Row = {
+  ...qwen2vl,
+  weights: () => Promise.resolve(fixture("qwen2vl/tied")),
+};
+
+const toy: Row = {
+  family: "toy",
+  async weights(folder) {
+    await writeToy(folder);
+    return folder;
+  },
+  create: createToy,
+  async whole(folder) {
+    await writeToy(folder);
+    return folder;
+  },
+  ...{ imageId: 259, rows: (SIDE / PATCH) ** 2, images: square(SIDE) },
+  unused: NONE,
+};
+
+/** By name: the three families, and the toy, which is registered by whoever takes it. */
+export const ROWS: ReadonlyMap<string, Row> = new Map([
+  ["llava", llava],
+  ["mplug_owl2", mplugOwl2],
+  ["qwen2_vl", qwen2vl],
+  ["qwen2_vl, nested and tied", nested],
+  ["toy", toy],
+]);
