@@ -40,16 +40,45 @@ export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 // What the commands `eval`, `compare`, `report`, `data check` and `studio` do; loaded when it is called.
 
 export { evaluate } from "./eval/evaluate.js";
-export type { EvaluateOptions, EvaluationProgress, EvaluationResult, EvaluationSpec } from "./eval/spec.js";
+export type * from "./eval/spec.js";
 export { compareRuns, type CompareRunsOptions, type RunComparison } from "./eval/compare-runs.js";
 export { writeReport, type WriteReportOptions, type WrittenPage } from "./report/write-report.js";
 export { checkData, type CheckDataOptions, type CheckDataSpec } from "./data/check-data.js";
-export { writeStudioFormats, writeStudioGallery, type WriteGalleryOptions } from "./studio/write-on-call.js";
-export type { WriteFormatsOptions, WrittenFormats } from "./studio/write.js";
+export { writeStudioFormats, writeStudioGallery } from "./studio/write-on-call.js";
+export type { WriteGalleryOptions, WrittenGallery } from "./studio/write-on-call.js";
+export type { FormatFolder, WriteFormatsOptions, WrittenFormats } from "./studio/write.js";
+export type { StudioRecipe } from "./studio/recipe.js";
+export type { StudioFormatName } from "./studio/formats/index.js";
 export type { Prediction, RunSummary } from "./eval/index.js";
-export type { DataReport, DatasetKind, DatasetRequest, LoadedDataset, Sample, Split } from "./data/index.js";
+export type { CaptionFigures } from "./eval/caption-figures.js";
+export type { TableFormat } from "./eval/folder.js";
+export type { OnnxSettings } from "./eval/onnx/settings.js";
+export type { AttributeFigures, PartSummary } from "./eval/summary.js";
+export type { Provenance } from "./eval/summary-file.js";
+export type { Figures, MetricName } from "./metrics/agreement.js";
+export type { Comparison, Interval } from "./metrics/bootstrap.js";
+export type { PartFigures } from "./metrics/breakdown.js";
+export type { Coverage } from "./metrics/calibration.js";
+export type {
+  DataReport,
+  DatasetKind,
+  DatasetRequest,
+  LoadedDataset,
+  OnProgress,
+  Sample,
+  Split,
+} from "./data/index.js";
+export type {
+  ColumnReport,
+  ColumnSummary,
+  Finding,
+  Problem,
+  ProblemKind,
+  RowCounts,
+} from "./data/doctor/data-report.js";
+export type { SeedPart } from "./random.js";
 export { readDataset } from "./data/read-dataset.js";
-export type { ScoreScale } from "./data/index.js";
+export type { RatedDataset, ReaderOptions, ScoreScale } from "./data/index.js";
 
 // --- training -----------------------------------------------------------------------------------------------------
 
@@ -79,6 +108,13 @@ export type {
   TrainOptions,
   ValidationEvent,
 } from "./train/index.js";
+export type { BestState } from "./train/events.js";
+export type { LoraOptions } from "./models/lora.js";
+export type { GroupRule, LoraTraining, ParameterPattern, Precision, VocabularyPart } from "./train/options.js";
+export type { ScheduleKind } from "./train/optim/schedule.js";
+export type { PartSize } from "./train/start/plan.js";
+export type { TorchrunEnvironment } from "./train/start/torchrun.js";
+export type { OnWarning } from "./train/start/warnings.js";
 
 // --- studies: many runs, compared -----------------------------------------------------------------------------------
 

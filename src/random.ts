@@ -5,7 +5,11 @@
  * different names are independent, so that what one part draws never shifts what another part gets.
  */
 
-/** A part of a stream's name. Numbers and strings that print alike name the same stream. */
+/**
+ * A part of a stream's name. Numbers and strings that print alike name the same stream.
+ *
+ * @category Data sets
+ */
 export type SeedPart = string | number;
 
 /** A deterministic stream of random numbers: same name, same numbers, on every machine. */

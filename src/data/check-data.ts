@@ -5,7 +5,11 @@ import type { DataReport } from "./doctor/data-report.js";
 import type { DatasetRequest } from "./registry.js";
 import type { LoadedDataset, OnProgress } from "./types.js";
 
-/** Which data set is checked, and how far. */
+/**
+ * Which data set is checked, and how far.
+ *
+ * @category Data sets
+ */
 export interface CheckDataSpec {
   /** Folder of a data set (or your own CSV or JSON Lines file), or how to read it. */
   readonly data: string | Omit<DatasetRequest, "nonFinite">;
@@ -17,6 +21,11 @@ export interface CheckDataSpec {
   readonly report?: string | undefined;
 }
 
+/**
+ * How {@link checkData} runs.
+ *
+ * @category Data sets
+ */
 export interface CheckDataOptions {
   /** Ends the check with RocError ABORTED. */
   readonly signal?: AbortSignal | undefined;
@@ -30,12 +39,19 @@ export interface CheckDataOptions {
  * their mean; impossible standard deviations. Changes nothing.
  *
  * @example
- * const { problems, rows } = await checkData({ data: "AVA/", limit: 5000 });
- * for (const { kind, findings } of problems) console.log(kind, findings.length, findings[0]?.detail);
+ * ```ts
+ * import { checkData } from "roc4mllm";
+ *
+ * const { scale, problems } = await checkData({ data: "AVA/", limit: 5000 });
+ * for (const { kind, findings } of problems) console.error(kind, findings.length, findings[0]?.detail);
+ * console.log(scale.min, scale.max); // 1 10
+ * ```
  *
  * @returns what was found; `problems` is empty where nothing is wrong
  * @throws RocError USAGE; FILE_NOT_FOUND, DATA_INVALID where a label file is missing or not as its format says;
  *   FILE_UNWRITABLE; ABORTED
+ *
+ * @category Data sets
  */
 export async function checkData(spec: CheckDataSpec, options: CheckDataOptions = {}): Promise<DataReport> {
   const { data: given, decode = true, limit, report: page } = spec;

@@ -17,16 +17,29 @@ import { readTad66k, TAD66K_LABELS, type Tad66kOptions } from "./tad66k.js";
 import type { LoadedDataset } from "./types.js";
 
 /** The kinds, in the order in which a folder is tried for them: the more special files first. */
-export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para", "aadb", "icaa17k", "csv"] as const;
+export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para", "aadb", "icaa17k", "csv"] as const satisfies readonly DatasetKind[]; // prettier-ignore
 
-export type DatasetKind = (typeof DATASET_KINDS)[number];
+/**
+ * Which files a data set has: those of AVA, TAD66K and so on, or your own (`csv`, which is JSON Lines too).
+ *
+ * @category Data sets
+ */
+export type DatasetKind = "studio" | "ava-captions" | "ava" | "tad66k" | "para" | "aadb" | "icaa17k" | "csv";
 
-/** Options of every adapter; each takes those that its own reader names, and the common ones. */
+/**
+ * Options of every adapter; each takes those that its own reader names, and the common ones.
+ *
+ * @category Data sets
+ */
 export interface DatasetOptions extends Tad66kOptions, Icaa17kOptions, AvaCaptionsOptions, OwnOptions {}
 
-/** Which data set to read. */
+/**
+ * Which data set to read.
+ *
+ * @category Data sets
+ */
 export interface DatasetRequest extends DatasetOptions {
-  /** Default: what {@link detectKind} finds. */
+  /** Default: by the files in the folder. */
   readonly kind?: DatasetKind;
   /** Its folder; for `csv` also the label file itself. */
   readonly folder: string;

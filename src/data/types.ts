@@ -1,18 +1,33 @@
 /** What every data set adapter gives. Knows no tensors and no models. */
 import type { SeedPart } from "../random.js";
 
-/** The range of a data set's scores, both ends included. */
+/**
+ * The range of a data set's scores, both ends included.
+ *
+ * @category Data sets
+ */
 export interface ScoreScale {
+  /** Lowest score. */
   readonly min: number;
+  /** Highest score, above `min`. */
   readonly max: number;
 }
 
+/**
+ * Part of a data set.
+ *
+ * @category Data sets
+ */
 export type Split = "train" | "validation" | "test";
 
 /** Every split, in the order of tables. */
 export const SPLITS: readonly Split[] = ["train", "validation", "test"];
 
-/** One rated picture. */
+/**
+ * One rated picture.
+ *
+ * @category Data sets
+ */
 export interface Sample {
   /** The data set's own id of the picture. */
   readonly id: string;
@@ -24,7 +39,9 @@ export interface Sample {
   readonly std?: number;
   /** Votes for each rating, evenly spaced from the scale's lowest to its highest, where known (AVA: 10 counts for 1..10). */
   readonly votes?: readonly number[];
-  /** Ratings of single aspects by name, on the scale that {@link attributeScale} gives; a picture may lack some. */
+  /**
+   * Ratings of single aspects by name, on the score's scale or on that of `attributeScales`; a picture may lack some.
+   */
   readonly attributes?: Readonly<Record<string, number>>;
   /** Standard deviations of the ratings of single aspects by name, where known. */
   readonly attributeStds?: Readonly<Record<string, number>>;
@@ -32,14 +49,23 @@ export interface Sample {
   readonly comments?: readonly string[];
   /** What the picture shows, in the data set's own words (TAD66K's themes, PARA's scenes). */
   readonly theme?: string;
+  /** The part that it belongs to. */
   readonly split: Split;
 }
 
+/**
+ * Rated pictures.
+ *
+ * @category Data sets
+ */
 export interface RatedDataset {
+  /** What the data set is called. */
   readonly name: string;
+  /** Of the scores. */
   readonly scale: ScoreScale;
   /** Scales of the attributes that have another scale than the score (AADB: -1..1 against 0..1). */
   readonly attributeScales?: Readonly<Record<string, ScoreScale>>;
+  /** The pictures, in the order of the label files. */
   readonly samples: readonly Sample[];
 }
 
@@ -48,7 +74,11 @@ export function attributeScale({ scale, attributeScales }: Omit<RatedDataset, "s
   return (attributeScales && Object.hasOwn(attributeScales, name) ? attributeScales[name] : undefined) ?? scale;
 }
 
-/** What an adapter found in a folder. */
+/**
+ * What an adapter found in a folder.
+ *
+ * @category Data sets
+ */
 export interface LoadedDataset extends RatedDataset {
   /** Rated pictures whose image file is not there; they are not among `samples`. */
   readonly missing: readonly Sample[];
@@ -58,7 +88,11 @@ export interface LoadedDataset extends RatedDataset {
   readonly notes: readonly string[];
 }
 
-/** What every adapter takes. */
+/**
+ * What every adapter takes.
+ *
+ * @category Data sets
+ */
 export interface ReaderOptions {
   /** Folder of the images, seen from the data set's folder; default: where each data set usually has them. */
   readonly images?: string;
@@ -73,5 +107,9 @@ export interface ReaderOptions {
   readonly nonFinite?: "refuse" | "keep";
 }
 
-/** Called during long work: `done` of `total` units. */
+/**
+ * Called during long work: `done` of `total` units.
+ *
+ * @category Data sets
+ */
 export type OnProgress = (done: number, total: number) => void;

@@ -4,16 +4,25 @@ import type { Settings } from "../files/index.js";
 import type { Versus } from "./comparison.js";
 import type { RunSummary } from "./summary-file.js";
 
+/**
+ * How {@link compareRuns} compares.
+ *
+ * @category Evaluation
+ */
 export interface CompareRunsOptions {
   /** An attribute's name. Default: the overall score. */
   readonly score?: string | undefined;
-  /** Of the bootstrap, from 1. Default 2000. */
+  /** Resamples of the bootstrap, from 1. Default 2000. */
   readonly resamples?: number | undefined;
-  /** Of the bootstrap: a whole number from 0. Default 0. */
+  /** Seed of the bootstrap: a whole number from 0. Default 0. */
   readonly seed?: number | undefined;
 }
 
-/** Figures of `a` less those of `b`: above 0 is better for SRCC, PLCC and KRCC, below 0 for MAE and RMSE. */
+/**
+ * Figures of `a` less those of `b`: above 0 is better for SRCC, PLCC and KRCC, below 0 for MAE and RMSE.
+ *
+ * @category Evaluation
+ */
 export interface RunComparison extends Versus {
   /** What the two should have alike and have not, as `split "test" and "all"`; none where both are of the same data. */
   readonly mismatches: readonly string[];
@@ -23,9 +32,18 @@ export interface RunComparison extends Versus {
  * Compares two evaluations of the same pictures by a paired bootstrap: both get the same resamples, and p is two-sided.
  *
  * @example
- * const { differences, mismatches } = await compareRuns("runs/roc", "runs/level");
- * console.log(differences.srcc?.value, differences.srcc?.p, mismatches);
+ * ```ts
+ * import { compareRuns, evaluate } from "roc4mllm";
  *
+ * for (const dtype of ["float32", "bfloat16"] as const) {
+ *   await evaluate({ data: "TAD66K/", model: "my-checkpoint/", load: { dtype }, out: `runs/${dtype}`, resamples: 100 });
+ * }
+ * const { count, differences, mismatches } = await compareRuns("runs/float32", "runs/bfloat16");
+ * console.error(count, differences.srcc?.value, differences.srcc?.p);
+ * console.log(mismatches.length); // 0
+ * ```
+ *
+ * @category Evaluation
  * @param a folder that {@link evaluate} wrote
  * @param b another one
  * @throws RocError USAGE; FILE_NOT_FOUND, FILE_UNREADABLE; DATA_INVALID where a table is of another evaluation than its

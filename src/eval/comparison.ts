@@ -1,10 +1,11 @@
 /** Two systems on the same pictures. */
 import { RocError } from "../errors.js";
+import type { MetricName } from "../metrics/agreement.js";
 import { ofPairs, pairedBootstrap, type BootstrapOptions, type Comparison } from "../metrics/bootstrap.js";
 import { krcc, mae, plcc, rmse, srcc, type Numbers } from "../metrics/scores.js";
 import { SCORE, type Prediction } from "./prediction.js";
 
-const METRICS = { srcc, plcc, krcc, mae, rmse } as const;
+const METRICS = { srcc, plcc, krcc, mae, rmse } as const satisfies Record<MetricName, unknown>;
 
 export interface Versus {
   /** Pictures that both have a score for. */
@@ -12,7 +13,7 @@ export interface Versus {
   /** Pictures of either that the other lacks, or has no score for. */
   readonly leftOut: number;
   /** Figures of `a` less those of `b`, with interval and p; null where one is not defined. */
-  readonly differences: Readonly<Record<keyof typeof METRICS, Comparison | null>>;
+  readonly differences: Readonly<Record<MetricName, Comparison | null>>;
 }
 
 /**

@@ -13,12 +13,18 @@ import type { EvaluateOptions, EvaluationResult, EvaluationSpec } from "./spec.j
  * finished in the folder is neither resumed nor replaced. A picture that has no score is counted, and does not end it.
  *
  * @example
- * const { summary } = await evaluate(
- *   { data: "TAD66K/", model: "my-checkpoint/", out: "runs/tad", report: true },
+ * ```ts
+ * import { evaluate } from "roc4mllm";
+ *
+ * const { summary, predictions } = await evaluate(
+ *   { data: "TAD66K/", model: "my-checkpoint/", out: "runs/tad", resamples: 100 },
  *   { onProgress: (progress) => progress.type === "note" && console.error(progress.text) },
  * );
- * console.log(summary.overall.srcc, summary.failures);
+ * console.error(summary.overall.srcc?.value, summary.failures);
+ * console.log(summary.count === predictions.length); // true
+ * ```
  *
+ * @category Evaluation
  * @throws RocError USAGE for a field that is not as documented, and naming what differs where the folder is of other
  *   settings; FILE_NOT_FOUND, FILE_UNREADABLE, FILE_UNWRITABLE; DATA_INVALID where the data set or the predictions are not
  *   as they should be; IN_USE where another process evaluates into the folder; ABORTED; what `load()` throws

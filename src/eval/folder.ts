@@ -8,8 +8,13 @@ export const PARTIAL_FILE = "predictions.partial.jsonl";
 export const REPORT_FILE = "report.html";
 
 /** What the table of predictions may be written as. */
-export const TABLE_FORMATS = ["csv", "parquet"] as const;
-export type TableFormat = (typeof TABLE_FORMATS)[number];
+export const TABLE_FORMATS = ["csv", "parquet"] as const satisfies readonly TableFormat[];
+/**
+ * What the table of predictions is written as.
+ *
+ * @category Evaluation
+ */
+export type TableFormat = "csv" | "parquet";
 
 /** Name of the table. */
 export function tableFile(format: TableFormat): string {

@@ -1,13 +1,19 @@
 /** What a system said about one picture, beside what people said: a row of a predictions file. */
 import type { Sample, Split } from "../data/index.js";
 
-/** What the data set says of a picture. */
+/**
+ * What the data set says of a picture.
+ *
+ * @category Evaluation
+ */
 export interface Rated {
   /** The data set's own id. */
   readonly id: string;
   /** Path of the picture. */
   readonly image: string;
+  /** Its part of the data set. */
   readonly split: Split;
+  /** What it shows, in the data set's own words. */
   readonly theme?: string | undefined;
   /** Ratings by name on the data set's scales; the overall score is "score". */
   readonly truth: Readonly<Record<string, number>>;
@@ -17,6 +23,11 @@ export interface Rated {
   readonly references?: readonly string[] | undefined;
 }
 
+/**
+ * What a system said about a picture, beside what people said: a row of a table of predictions.
+ *
+ * @category Evaluation
+ */
 export interface Prediction extends Rated {
   /** Predictions by the names of the truth, on the same scales; null where none could be read. */
   readonly predicted: Readonly<Record<string, number | null>>;
@@ -27,7 +38,14 @@ export interface Prediction extends Rated {
   /** What the system wrote about it. */
   readonly comment?: string | undefined;
   /** Why there is no prediction. */
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
+  readonly error?:
+    | {
+        /** One of {@link ERROR_CODES}, or NO_SCORE. */
+        readonly code: string;
+        /** For a person. */
+        readonly message: string;
+      }
+    | undefined;
 }
 
 /** Name of the overall score among a prediction's values. */

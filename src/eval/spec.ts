@@ -9,6 +9,8 @@ import type { RunSummary } from "./summary-file.js";
 /**
  * What is evaluated and on what. At most one of `model`, `predictions` and `onnx`; with none of them the demo weights.
  * Fields have the names of the command's options, which errors name: `--id-column` is `idColumn`.
+ *
+ * @category Evaluation
  */
 export interface EvaluationSpec {
   /** Folder of a data set (or your own CSV or JSON Lines file), how to read it, or a data set that was read. */
@@ -61,23 +63,74 @@ export interface EvaluationSpec {
   readonly fresh?: boolean | undefined;
 }
 
-/** What an evaluation reports while it runs. */
-export type EvaluationProgress =
-  /** `done` of `total` pictures have been looked at by the model, those of an interrupted evaluation counted in. */
-  | { readonly type: "scored"; readonly done: number; readonly total: number }
-  /** A sentence about the data, the system or its scores that is no error. */
-  | { readonly type: "note"; readonly text: string }
-  /** Which columns of a predictions file are read. */
-  | { readonly type: "columns"; readonly file: string; readonly id: string; readonly score: string };
+/**
+ * What an evaluation reports while it runs.
+ *
+ * @category Evaluation
+ */
+export type EvaluationProgress = ScoredProgress | NoteProgress | ColumnsProgress;
 
+/**
+ * How many pictures have been looked at by the model.
+ *
+ * @category Evaluation
+ */
+export interface ScoredProgress {
+  /** Tells the kinds of progress apart. */
+  readonly type: "scored";
+  /** Pictures, those of an interrupted evaluation counted in. */
+  readonly done: number;
+  /** All pictures of the evaluation. */
+  readonly total: number;
+}
+
+/**
+ * A sentence about the data, the system or its scores that is no error.
+ *
+ * @category Evaluation
+ */
+export interface NoteProgress {
+  /** Tells the kinds of progress apart. */
+  readonly type: "note";
+  /** The sentence. */
+  readonly text: string;
+}
+
+/**
+ * Which columns of a predictions file are read.
+ *
+ * @category Evaluation
+ */
+export interface ColumnsProgress {
+  /** Tells the kinds of progress apart. */
+  readonly type: "columns";
+  /** The file. */
+  readonly file: string;
+  /** Column that names the picture. */
+  readonly id: string;
+  /** Column with the score. */
+  readonly score: string;
+}
+
+/**
+ * How {@link evaluate} runs; nothing here changes its result.
+ *
+ * @category Evaluation
+ */
 export interface EvaluateOptions {
   /** Ends the evaluation with RocError ABORTED; the same call resumes it. */
   readonly signal?: AbortSignal | undefined;
+  /** Called as the evaluation goes on. */
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
   /** Loads a checkpoint that the spec names. Default: `load()`, which takes folders; the command finds hub names too. */
   readonly open?: ((checkpoint: string | URL, options: LoadOptions) => Promise<Model>) | undefined;
 }
 
+/**
+ * What {@link evaluate} gives.
+ *
+ * @category Evaluation
+ */
 export interface EvaluationResult {
   /** Folder of the results: `predictions.csv` or `.parquet`, `summary.json`, and `report.html` where there is one. */
   readonly folder: string;

@@ -8,37 +8,76 @@ import { SUMMARY_FILE } from "./folder.js";
 import { parseJson } from "./values.js";
 import type { Summary } from "./summary.js";
 
-const provenanceSchema = z.object({
+/**
+ * Where the figures of an evaluation come from.
+ *
+ * @category Evaluation
+ */
+export interface Provenance {
   /** What gave the predictions. */
-  kind: z.enum(["model", "predictions", "onnx"]),
+  readonly kind: "model" | "predictions" | "onnx";
   /** A checkpoint or ONNX file with its digest, or a predictions file. */
-  system: z.string(),
+  readonly system: string;
   /** How a checkpoint was asked and read. */
-  method: z.object({ family: z.string(), strategy: z.string(), prompt: z.string(), answer: z.string() }).optional(),
+  readonly method?: Readonly<Record<"family" | "strategy" | "prompt" | "answer", string>> | undefined;
   /** How pictures went into an ONNX model. */
+  readonly onnx?: Readonly<Record<string, unknown>> | undefined;
+  /** Name of the data set. */
+  readonly data: string;
+  /** Its folder. */
+  readonly folder: string;
+  /** The studio's synthetic copy of the data set: it holds `studio.json` beside the official files. */
+  readonly studio: boolean;
+  /** Part of the data set. */
+  readonly split: string;
+  /** Only the first pictures. */
+  readonly limit?: number | undefined;
+  /** Digest of ids and labels. */
+  readonly labels: string;
+  /** Rated pictures whose file is not there. */
+  readonly missingImages: number;
+  /** Rows of a predictions file that belong to no picture. */
+  readonly unmatchedRows?: number | undefined;
+  /** Columns of a predictions file that were read. */
+  readonly columns?: Readonly<Record<"id" | "score", string>> | undefined;
+  /** All that the predictions depend on, by name; absent in summaries of version 0.1. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** The table beside the summary that it was computed from. */
+  readonly predictions?: Readonly<Record<"file" | "sha256", string>> | undefined;
+  /** Of the bootstrap. */
+  readonly seed: number;
+  /** Of the bootstrap. */
+  readonly resamples: number;
+  /** Of this program. */
+  readonly version: string;
+  /** Its git revision where it is run from a work tree ("+": with changes). */
+  readonly revision: string | null;
+  /** Version of libtorch, where a model was computed. */
+  readonly torch?: string | undefined;
+  /** Version of Node. */
+  readonly node: string;
+  /** When it was finished, in ISO 8601. */
+  readonly date: string;
+}
+
+const provenanceSchema: z.ZodType<Provenance> = z.object({
+  kind: z.enum(["model", "predictions", "onnx"]),
+  system: z.string(),
+  method: z.object({ family: z.string(), strategy: z.string(), prompt: z.string(), answer: z.string() }).optional(),
   onnx: z.record(z.string(), z.unknown()).optional(),
   data: z.string(),
   folder: z.string(),
-  /** The studio's synthetic copy of the data set: it holds `studio.json` beside the official files. */
   studio: z.boolean(),
   split: z.string(),
-  /** Only the first pictures. */
   limit: z.number().optional(),
-  /** Digest of ids and labels. */
   labels: z.string(),
   missingImages: z.number(),
-  /** Rows of a predictions file that belong to no picture. */
   unmatchedRows: z.number().optional(),
-  /** Columns of a predictions file that were read. */
   columns: z.object({ id: z.string(), score: z.string() }).optional(),
-  /** All that the predictions depend on, by name; absent in summaries of version 0.1. */
   settings: z.record(z.string(), z.unknown()).optional(),
-  /** The table beside the summary that it was computed from. */
   predictions: z.strictObject({ file: z.string(), sha256: z.string() }).optional(),
-  /** Of the bootstrap. */
   seed: z.number(),
   resamples: z.number(),
-  /** Of this program, with its git revision where it is run from a work tree ("+": with changes). */
   version: z.string(),
   revision: z.string().nullable(),
   torch: z.string().optional(),
@@ -46,12 +85,15 @@ const provenanceSchema = z.object({
   date: z.string(),
 });
 
-export type Provenance = Readonly<z.infer<typeof provenanceSchema>>;
-
-/** What `summary.json` holds. */
+/**
+ * What `summary.json` holds.
+ *
+ * @category Evaluation
+ */
 export interface RunSummary extends Summary {
+  /** Where the figures come from. */
   readonly provenance: Provenance;
-  /** Null where no comments were compared. */
+  /** How the comments agree with those of people; null where none were compared. */
   readonly captions: CaptionFigures | null;
 }
 

@@ -19,24 +19,62 @@ export interface SummaryOptions {
   readonly threshold?: number | undefined;
 }
 
-/** Figures of a part of the predictions. */
+/**
+ * Figures of a part of the predictions.
+ *
+ * @category Evaluation
+ */
 export type PartSummary = PartFigures<"srcc" | "plcc" | "mae">;
 
+/**
+ * Figures of an attribute.
+ *
+ * @category Evaluation
+ */
+export type AttributeFigures = Figures & {
+  /** Pictures that have the attribute. */
+  readonly count: number;
+};
+
+/**
+ * The figures of an evaluation.
+ *
+ * @category Evaluation
+ */
 export interface Summary {
   /** That the errors are in units of. */
   readonly scale: ScoreScale;
+  /** Rated pictures of the evaluation. */
   readonly count: number;
   /** Predictions that there are figures of. */
   readonly scored: number;
   /** Why there is none, by code. */
   readonly failures: Readonly<Record<string, number>>;
+  /** Of the overall score. */
   readonly overall: Figures;
+  /** PLCC after the predictions went through a logistic function of five parameters; null where it is not defined. */
   readonly plccAfterLogisticFit: number | null;
-  readonly accuracy: { readonly threshold: number; readonly value: number | null };
+  /** Share of the pictures that both say are good, or both are not. */
+  readonly accuracy: {
+    /** Scores above it count as good; on {@link scale}. */
+    readonly threshold: number;
+    /** Share in [0, 1]; null without pictures. */
+    readonly value: number | null;
+  };
   /** Means over the pictures with votes and a predicted distribution of the same number of ratings. */
-  readonly distributions: { readonly count: number; readonly emd: number | null; readonly kl: number | null };
-  readonly attributes: Readonly<Record<string, Figures & { readonly count: number }>>;
+  readonly distributions: {
+    /** Number of such pictures. */
+    readonly count: number;
+    /** Earth mover's distance of the cumulative distributions; null without such pictures. */
+    readonly emd: number | null;
+    /** Kullback-Leibler divergence from the votes, in nats; null without such pictures. */
+    readonly kl: number | null;
+  };
+  /** By the attribute's name. */
+  readonly attributes: Readonly<Record<string, AttributeFigures>>;
+  /** By the data set's themes; none without. */
   readonly byTheme: readonly PartSummary[];
+  /** By fifths of the ratings, lowest first. */
   readonly byTrueScore: readonly PartSummary[];
   /** Of the central intervals of the predicted spread. */
   readonly coverage: readonly Coverage[];

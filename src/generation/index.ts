@@ -2,4 +2,4 @@
 export { readGenerationConfig } from "./config.js";
 export { checkFinite } from "./finite.js";
 export { generate, generateSteps, generateStream, generateWithLogits, inTurns } from "./generate.js";
-export type { GeneratedSequence, GenerationOptions, ModelStep, Prompt, Sampling } from "./types.js";
+export type { GenerationOptions, ModelStep, Prompt, Sampling } from "./types.js";

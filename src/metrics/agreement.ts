@@ -7,10 +7,20 @@ import { percentileInterval, resample, type BootstrapOptions, type Interval } fr
 import { krcc, mae, plcc, rmse, srcc, type Numbers } from "./scores.js";
 
 /** What is reported of every score, in the order of tables. */
-const METRICS = { srcc, plcc, krcc, mae, rmse } as const;
-export type MetricName = keyof typeof METRICS;
+const METRICS = { srcc, plcc, krcc, mae, rmse } as const satisfies Record<MetricName, unknown>;
+/**
+ * Name of a figure: Spearman's, Pearson's and Kendall's (tau-b) correlation, mean absolute and root mean square error.
+ *
+ * @category Evaluation
+ */
+export type MetricName = "srcc" | "plcc" | "krcc" | "mae" | "rmse";
 export const METRIC_NAMES = Object.keys(METRICS) as readonly MetricName[];
 
+/**
+ * Figures of agreement with 95% bootstrap intervals; null where one is not defined (all values equal).
+ *
+ * @category Evaluation
+ */
 export type Figures = Readonly<Record<MetricName, Interval | null>>;
 
 /**

@@ -52,11 +52,19 @@ export interface BootstrapOptions extends IntervalOptions {
   readonly resamples?: number;
 }
 
+/**
+ * A figure with its percentile interval of a bootstrap.
+ *
+ * @category Evaluation
+ */
 export interface Interval {
   /** The figure of the items themselves. */
   readonly value: number;
+  /** Lower end. */
   readonly low: number;
+  /** Upper end. */
   readonly high: number;
+  /** Share of the resamples between the ends, in (0, 1). */
   readonly level: number;
   /** Resamples that the interval is made of. */
   readonly resamples: number;
@@ -64,6 +72,11 @@ export interface Interval {
   readonly undefinedResamples: number;
 }
 
+/**
+ * A difference of two figures with its interval and its p.
+ *
+ * @category Evaluation
+ */
 export interface Comparison extends Interval {
   /** Two-sided, in (0, 1]. */
   readonly p: number;

@@ -51,11 +51,17 @@ export function partsByQuantile(truth: Numbers, count: number): QuantilePart[] {
   });
 }
 
-/** Figures of one part by name. */
+/**
+ * Figures of one part by name.
+ *
+ * @category Evaluation
+ */
 export interface PartFigures<Name extends string> {
+  /** What the part is called. */
   readonly name: string;
   /** Number of items. */
   readonly count: number;
+  /** By name; null where one is not defined for the part. */
   readonly figures: Readonly<Record<Name, number | null>>;
 }
 

@@ -45,6 +45,11 @@ export function discreteRange(values: Numbers, weights: Numbers, level: number):
   return [at((1 - level) / 2), at((1 + level) / 2)];
 }
 
+/**
+ * How many ratings lie in the central intervals of the predicted spread.
+ *
+ * @category Evaluation
+ */
 export interface Coverage {
   /** Nominal: the share that the intervals should hold. */
   readonly level: number;

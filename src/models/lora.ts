@@ -4,8 +4,13 @@ import { freshAdapter, type Linear, linearOf, type LoraAdapter, type LoraShape }
 import { keep, noGrad, RandomStream, scope, type Tensor } from "../torch/index.js";
 import type { Mllm } from "./types.js";
 
-/** How a model is adapted; the words and defaults of Python peft's `LoraConfig`. */
+/**
+ * Which adapters (arXiv 2106.09685) a model gets.
+ *
+ * @category Training
+ */
 export interface LoraOptions {
+  /** Rank of an adapter's matrices, from 1. */
   readonly rank: number;
   /** What an adapter adds is scaled by `alpha / rank`. */
   readonly alpha: number;

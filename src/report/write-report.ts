@@ -3,18 +3,29 @@ import { join } from "node:path";
 import { REPORT_FILE } from "../eval/folder.js";
 import { atomicWriteFile } from "../files/index.js";
 
+/**
+ * What {@link writeReport} writes.
+ *
+ * @category Evaluation
+ */
 export interface WriteReportOptions {
   /** The page. Default: `report.html` in the folder. */
   readonly out?: string | undefined;
   /** Folder of a training run whose curves are drawn. Default: the folder itself, where it has them. */
   readonly training?: string | undefined;
+  /** Ends it with RocError ABORTED. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A page that was written. */
+/**
+ * A page that was written.
+ *
+ * @category Evaluation
+ */
 export interface WrittenPage {
+  /** Its path. */
   readonly file: string;
-  /** Its size. */
+  /** Its size in bytes. */
   readonly bytes: number;
 }
 
@@ -24,6 +35,8 @@ export interface WrittenPage {
  *
  * @param folder that `evaluate()` wrote
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, FILE_UNWRITABLE; DATA_INVALID naming the file; ABORTED
+ *
+ * @category Evaluation
  */
 export async function writeReport(folder: string, options: WriteReportOptions = {}): Promise<WrittenPage> {
   const { out: file = join(folder, REPORT_FILE), training, signal } = options;

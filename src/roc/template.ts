@@ -117,8 +117,8 @@ export interface RocTemplates {
   /** Questions, each with `<image>`; the first is the canonical one. */
   readonly prompts: readonly string[];
   /**
-   * Answers; the first is the canonical one, and every other holds its score too ({@link scoreName}). Training uses those whose every
-   * score a picture has a rating for.
+   * Answers; the first is the canonical one. Every other holds its score too: `{overall}`, or without such a placeholder
+   * the first one. Training uses those whose every score a picture has a rating for.
    */
   readonly answers: readonly string[];
   /** What the checkpoint was trained by; default `roc`. */

@@ -13,7 +13,37 @@ export const STUDIO_VERSION = 2;
 export const LABELS_VERSION = 1;
 export const HEADER = "studio.json";
 
-const recipeSchema = z.object({
+/**
+ * What determines every byte of a studio folder: the head of `studio.json`.
+ *
+ * @category Data sets
+ */
+export interface StudioRecipe {
+  /** Tells the file from others. */
+  readonly format: "roc4mllm-studio";
+  /** Raised whenever a seed begins to give other pictures or votes. */
+  readonly version: number;
+  /** Of everything that is drawn. */
+  readonly seed: string | number;
+  /** Number of pictures. */
+  readonly count: number;
+  /** Pixels of the long edge. */
+  readonly longEdge: number;
+  /** Chance of a picture to be in the test part, in [0, 1]. */
+  readonly testFraction: number;
+  /** Of the JPEG files, 1 to 100. */
+  readonly jpegQuality: number;
+  /** What drew the pictures, with its version. */
+  readonly renderer: string;
+  /** In whose official files it is; absent in AVA's without patterns. */
+  readonly kind?: StudioFormatName | undefined;
+  /** Whether repetition and symmetry are composed. */
+  readonly patterns?: boolean | undefined;
+  /** Raised whenever a seed begins to give other labels. */
+  readonly labels?: number | undefined;
+}
+
+const recipeSchema: z.ZodType<StudioRecipe> = z.object({
   format: z.literal("roc4mllm-studio"),
   version: z.number(),
   seed: z.union([z.string(), z.number()]),
@@ -22,14 +52,10 @@ const recipeSchema = z.object({
   testFraction: z.number(),
   jpegQuality: z.number(),
   renderer: z.string(),
-  /** The next three are not there in what `writeStudio` writes: AVA, without patterns. */
   kind: z.enum(STUDIO_FORMATS).optional(),
   patterns: z.boolean().optional(),
   labels: z.number().optional(),
 });
-
-/** What determines every byte of a studio folder: the head of `studio.json`. */
-export type StudioRecipe = Readonly<z.infer<typeof recipeSchema>>;
 
 /** What a studio's pictures are made by. */
 export interface RecipeOptions {

@@ -9,15 +9,40 @@ import type { WriteFormatsOptions, WrittenFormats } from "./write.js";
  * the same pictures, raters and test part in every format.
  *
  * @example
- * await writeStudioFormats("STUDIO/", { formats: ["tad66k"], count: 500, longEdge: 256, seed: 3 });
+ * ```ts
+ * import { writeStudioFormats, writeStudioGallery } from "roc4mllm";
+ *
+ * const { rendered } = await writeStudioFormats("STUDIO/", { formats: ["tad66k"], count: 6, longEdge: 64, seed: 3 });
+ * await writeStudioGallery("STUDIO/", { count: 3, out: "gallery.html" });
+ * console.log(rendered); // 6
+ * ```
  *
  * @param folder becomes the data set where one format is asked for; with several each gets a folder of its name inside
  * @throws RocError USAGE for options out of range or a folder with other labels; IN_USE; FILE_UNWRITABLE; ABORTED
+ *
+ * @category Data sets
  */
 export async function writeStudioFormats(folder: string, options: WriteFormatsOptions): Promise<WrittenFormats> {
   return (await import("./write.js")).writeStudioFormats(folder, options);
 }
 
+/**
+ * The page of a gallery.
+ *
+ * @category Data sets
+ */
+export interface WrittenGallery {
+  /** Its path. */
+  readonly file: string;
+  /** Its size in bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * What {@link writeStudioGallery} writes.
+ *
+ * @category Data sets
+ */
 export interface WriteGalleryOptions extends GalleryOptions {
   /** The page. Default `gallery.html` in the current folder. */
   readonly out?: string;
@@ -29,11 +54,13 @@ export interface WriteGalleryOptions extends GalleryOptions {
  * @param folder that `writeStudioFormats()` wrote
  * @returns the page, and its size in bytes
  * @throws RocError FILE_NOT_FOUND, FILE_UNWRITABLE, DATA_INVALID (another version's studio), ABORTED
+ *
+ * @category Data sets
  */
 export async function writeStudioGallery(
   folder: string,
   { out: file = "gallery.html", ...options }: WriteGalleryOptions = {},
-): Promise<{ readonly file: string; readonly bytes: number }> {
+): Promise<WrittenGallery> {
   const { studioGallery } = await import("./gallery/page.js");
   const page = await studioGallery(folder, options);
   await atomicWriteFile(file, page);

@@ -27,8 +27,22 @@ const LOCK = "studio.lock";
 const AT_ONCE = 4;
 
 export interface WriteStudioOptions extends RecipeOptions {
+  /** Called with the number of pictures that are written, and of all. */
   readonly onProgress?: OnProgress;
+  /** Ends it with RocError ABORTED; the same call resumes. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * The folder of a data set.
+ *
+ * @category Data sets
+ */
+export interface FormatFolder {
+  /** In whose official files it is. */
+  readonly format: StudioFormatName;
+  /** Its path. */
+  readonly folder: string;
 }
 
 export interface WrittenStudio {
@@ -38,15 +52,27 @@ export interface WrittenStudio {
   readonly rendered: number;
 }
 
+/**
+ * What {@link writeStudioFormats} writes.
+ *
+ * @category Data sets
+ */
 export interface WriteFormatsOptions extends WriteStudioOptions {
   /** At least one. With one the folder itself gets it; with several each gets a folder of its name inside. */
   readonly formats: readonly [StudioFormatName, ...StudioFormatName[]];
-  /** Compose repetition and symmetry. Default: yes, but for AVA alone, which stays as {@link writeStudio} writes it. */
+  /** Compose repetition and symmetry. Default true, except for AVA alone, whose pictures have none. */
   readonly patterns?: boolean;
 }
 
+/**
+ * What {@link writeStudioFormats} gives.
+ *
+ * @category Data sets
+ */
 export interface WrittenFormats {
-  readonly folders: readonly { readonly format: StudioFormatName; readonly folder: string }[];
+  /** A folder per format. */
+  readonly folders: readonly FormatFolder[];
+  /** What determines every byte of it. */
   readonly recipe: StudioRecipe;
   /** Pictures rendered in this call. */
   readonly rendered: number;

@@ -10,7 +10,10 @@ import { native, type Handle, type OperatorDescription } from "./native.js";
 
 /** What call.ts needs to know of a tensor. */
 export abstract class TensorHandle {
-  constructor(readonly handle: Handle) {}
+  constructor(
+    /** @internal */
+    readonly handle: Handle,
+  ) {}
 }
 
 type Wrap = (handle: Handle) => TensorHandle;
@@ -21,7 +24,11 @@ export function setWrap(wrap: Wrap): void {
   wrapHandle = wrap;
 }
 
-/** An operator without types; `aten()` gives it those of its schema. */
+/**
+ * An operator without types; {@link aten} gives it those of its schema.
+ *
+ * @category Operators
+ */
 export type UntypedOperator = (...values: unknown[]) => unknown;
 
 /** An argument of an operator, as far as its values are told apart here. */
@@ -196,11 +203,13 @@ function resolve(name: string): UntypedOperator {
 const resolved = new Map<string, UntypedOperator>();
 
 /**
- * Any operator that libtorch knows, by its full name with namespace: `operator("aten::add.Tensor")`.
+ * Any operator that libtorch knows, by its full name with namespace: `operator("aten::add.Tensor")`. {@link aten} has types.
  *
  * Positional arguments in schema order, keyword-only ones in a last options object. Numbers for `Scalar` arguments are
- * int64 where they are integers up to 2^53 - 1, else double; a BigInt is an int64.
+ * int64 where they have an integer's value, else double.
+ *
  * @throws RocError TORCH where libtorch has no such operator
+ * @category Operators
  */
 export function operator(name: string): UntypedOperator {
   let found = resolved.get(name);

@@ -7,9 +7,17 @@ import { scope } from "./lifetime.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
 
+/**
+ * How a new tensor is made.
+ *
+ * @category Tensors
+ */
 export interface TensorOptions {
+  /** Type of its elements; default float32, or as the function says. */
   readonly dtype?: DType;
+  /** Where it is: "cpu" (default), "cuda", "cuda:1", ... */
   readonly device?: Device;
+  /** Whether `backward()` computes a gradient of it; default false. */
   readonly requiresGrad?: boolean;
 }
 
@@ -38,6 +46,16 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
  * @param options `dtype`: needed for a Uint16Array (bfloat16 or float16 bits); "bool" may be given for a Uint8Array of 0
  *   and 1
  * @throws RocError USAGE where shape and length disagree, or the array is of another kind
+ *
+ * @example
+ * ```ts
+ * import { torch } from "roc4mllm";
+ *
+ * using x = torch.fromTypedArray(Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * console.log(x.t().toNumbers().join()); // 1,3,2,4
+ * ```
+ *
+ * @category Tensors
  */
 export function fromTypedArray(array: TypedArray, shape: readonly number[], options: TensorOptions = {}): Tensor {
   const held = dtypeOfArray(array) ?? (array instanceof Uint16Array ? halfOf(options.dtype) : undefined);
@@ -63,7 +81,11 @@ function kindOf(value: unknown): string {
   return typeof value === "object" && value !== null ? value.constructor.name : typeof value;
 }
 
-/** A number, or numbers nested in arrays of equal lengths. Beyond 2^53 - 1 only a BigInt is an exact integer. */
+/**
+ * A number, or numbers nested in arrays of equal lengths. Beyond 2^53 - 1 only a BigInt is an exact integer.
+ *
+ * @category Tensors
+ */
 export type Nested = number | bigint | boolean | readonly Nested[];
 
 /** @throws RocError USAGE for arrays of different lengths */
@@ -90,8 +112,20 @@ function checkWhole(value: number | bigint | boolean, dtype: DType): void {
 }
 
 /**
- * A small constant: `tensor([[1, 2], [3, 4]], { dtype: "int64" })`.
+ * A small constant.
+ *
+ * @param value the elements, nested per dimension
  * @throws RocError USAGE for arrays of different lengths, and for numbers that an integer dtype cannot hold
+ *
+ * @example
+ * ```ts
+ * import { torch } from "roc4mllm";
+ *
+ * using ids = torch.tensor([[1, 2, 3], [4, 5, 6]], { dtype: "int64" });
+ * console.log(ids.shape.join(), ids.dtype); // 2,3 int64
+ * ```
+ *
+ * @category Tensors
  */
 export function tensor(value: Nested, options: TensorOptions = {}): Tensor {
   const flat = typeof value === "object" ? (value.flat(Infinity as 1) as (number | bigint | boolean)[]) : [value];
@@ -104,47 +138,100 @@ export function tensor(value: Nested, options: TensorOptions = {}): Tensor {
   return fromTypedArray(Float64Array.from(flat.map(Number)), shape, { ...options, dtype, device });
 }
 
+/**
+ * A tensor whose elements are whatever was in memory.
+ *
+ * @throws RocError OUT_OF_MEMORY
+ *
+ * @category Tensors
+ */
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   return finish(aten("empty.memory_format")(shape, factory(options)), options);
 }
+/**
+ * A tensor of zeros.
+ *
+ * @throws RocError OUT_OF_MEMORY
+ *
+ * @category Tensors
+ */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   return finish(aten("zeros")(shape, factory(options)), options);
 }
+/**
+ * A tensor of ones.
+ *
+ * @throws RocError OUT_OF_MEMORY
+ *
+ * @category Tensors
+ */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   return finish(aten("ones")(shape, factory(options)), options);
 }
-/** @throws RocError USAGE for a number that an integer dtype cannot hold */
+/**
+ * A tensor whose every element is `value`.
+ *
+ * @throws RocError USAGE for a number that an integer dtype cannot hold; OUT_OF_MEMORY
+ *
+ * @category Tensors
+ */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   checkWhole(value, options.dtype ?? "float32");
   return finish(aten("full")(shape, value, factory(options)), options);
 }
-/** `start, start + 1, ...` below `end`; int64 by default. */
+/**
+ * `[start, start + 1, ...]` below `end`; int64 by default.
+ *
+ * @category Tensors
+ */
 export function arange(start: number, end: number, options: TensorOptions = {}): Tensor {
   return finish(aten("arange.start")(start, end, factory(options, "int64")), options);
 }
-/** Standard normal. */
+/**
+ * Random numbers of the standard normal distribution, from the generator that {@link manualSeed} seeds.
+ *
+ * @category Tensors
+ */
 export function randn(shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   return finish(aten("randn")(shape, factory(options)), options);
 }
-/** Uniform in [0, 1). */
+/**
+ * Random numbers, uniform in [0, 1), from the generator that {@link manualSeed} seeds.
+ *
+ * @category Tensors
+ */
 export function rand(shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   return finish(aten("rand")(shape, factory(options)), options);
 }
-/** Whole numbers in [low, high); int64 by default. */
+/**
+ * Random whole numbers, uniform in [low, high); int64 by default.
+ *
+ * @category Tensors
+ */
 export function randint(low: number, high: number, shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes(shape);
   return finish(aten("randint.low")(low, high, shape, factory(options, "int64")), options);
 }
 
+/**
+ * Tensors joined along a dimension, in which alone their shapes may differ.
+ *
+ * @category Tensors
+ */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   return aten("cat")(tensors, dim);
 }
+/**
+ * Tensors of one shape joined along a new dimension.
+ *
+ * @category Tensors
+ */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   return aten("stack")(tensors, dim);
 }

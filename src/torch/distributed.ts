@@ -25,19 +25,35 @@ const LATER_LOOK = 200;
 const LAST_WORDS = 1000;
 const REMEDY = "Start all processes again together: a run goes on from its last state.";
 
-export const BACKENDS = ["gloo", "nccl"] as const;
-export type Backend = (typeof BACKENDS)[number];
+const BACKENDS: readonly Backend[] = ["gloo", "nccl"];
+/**
+ * What connects the processes: Gloo on the CPU, NCCL between GPUs.
+ *
+ * @category Several processes
+ */
+export type Backend = "gloo" | "nccl";
+/**
+ * How values of several processes become one.
+ *
+ * @category Several processes
+ */
 export type Reduction = "sum" | "mean";
 
-/** A process's place among the others. */
+/**
+ * A process's place among the others.
+ *
+ * @category Several processes
+ */
 export interface RankEnvironment {
   /** 0 to worldSize - 1. */
   readonly rank: number;
+  /** Number of processes. */
   readonly worldSize: number;
   /** The rank among the processes of this machine; the number of its GPU. */
   readonly localRank: number;
   /** Where the processes find each other. */
   readonly host: string;
+  /** Port of {@link host} where the processes find each other. */
   readonly port: number;
   /** Whether rank 0 keeps the store there; else the launcher does. */
   readonly serves: boolean;
@@ -45,6 +61,11 @@ export interface RankEnvironment {
   readonly attempt: string;
 }
 
+/**
+ * How {@link initProcessGroup} joins.
+ *
+ * @category Several processes
+ */
 export interface GroupOptions {
   /** Default: NCCL for GPUs where the addon has it, Gloo for everything else. "gloo": Gloo for everything. */
   readonly backend?: Backend;
@@ -54,7 +75,11 @@ export interface GroupOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Operations under way. One of the two must be called, once. */
+/**
+ * Operations under way. One of the two must be called, once.
+ *
+ * @category Several processes
+ */
 export interface Pending {
   /** Blocks until the tensors hold the result. */
   wait(): void;
@@ -62,7 +87,11 @@ export interface Pending {
   finished(): Promise<void>;
 }
 
-/** What this build can connect processes with; empty where libtorch has no c10d with Gloo. */
+/**
+ * What this build can connect processes with; empty where libtorch has no c10d with Gloo.
+ *
+ * @category Several processes
+ */
 export function availableBackends(): Backend[] {
   return native.distributedBackends().filter((name) => BACKENDS.some((known) => known === name)) as Backend[];
 }
@@ -70,6 +99,8 @@ export function availableBackends(): Backend[] {
 /**
  * What torchrun tells a process: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT; undefined outside of it.
  * @throws RocError USAGE where some of them are missing or make no sense
+ *
+ * @category Several processes
  */
 export function rankEnvironment(env: NodeJS.ProcessEnv = process.env): RankEnvironment | undefined {
   if (env["RANK"] === undefined && env["WORLD_SIZE"] === undefined) return undefined;
@@ -104,6 +135,8 @@ function missing(name: string, expected: string, found = ""): RocError {
  *
  * @throws RocError USAGE outside of torchrun; NATIVE_UNAVAILABLE where this build cannot connect processes or lacks the
  *   backend; TRAINING where the others do not come
+ *
+ * @category Several processes
  */
 export async function initProcessGroup(options: GroupOptions = {}): Promise<ProcessGroup> {
   const { env = process.env } = options;
@@ -156,10 +189,17 @@ function firstLine(error: unknown): string {
   return (messageOf(error).split("\n")[0] ?? "").replace(/\.$/, "");
 }
 
-/** This process among the others. Made by {@link initProcessGroup}. */
+/**
+ * This process among the others. Made by {@link initProcessGroup}.
+ *
+ * @category Several processes
+ */
 export class ProcessGroup {
+  /** Of this process, 0 to worldSize - 1. */
   readonly rank: number;
+  /** Number of processes. */
   readonly worldSize: number;
+  /** The rank among the processes of this machine; the number of its GPU. */
   readonly localRank: number;
   readonly #serves: boolean;
   /** An operation has failed: no other can be trusted. */
@@ -373,9 +413,15 @@ function bytesOf(length: number): Tensor {
   return zeros([length], { dtype: "uint8" });
 }
 
-/** A tensor whose gradients are summed, or some of its rows `[first, end)`. */
+/**
+ * A tensor whose gradients are summed, or some of its rows `[first, end)`.
+ *
+ * @category Several processes
+ */
 export interface SummedGradient {
+  /** The trained tensor; its gradient is summed in place. */
   readonly parameter: Tensor;
+  /** Rows whose gradient is not 0; absent: all. */
   readonly rows?: readonly [first: number, end: number];
 }
 
@@ -384,6 +430,8 @@ export interface SummedGradient {
  *
  * Which gradients a backward makes in several pieces (tied weights with recomputed layers) is learned in the first step,
  * so that its sums are sent at the end only.
+ *
+ * @category Several processes
  */
 export class GradientBuckets {
   readonly #group: ProcessGroup;
@@ -417,9 +465,11 @@ export class GradientBuckets {
     return this.#group.attempt("sum of the gradients", () => native.finishGradients());
   }
 
+  /** Detaches from the parameters. */
   dispose(): void {
     native.detachGradients();
   }
+  /** {@link dispose} at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,22 +1,45 @@
 /** Element types and the typed arrays that hold them. */
 
+/**
+ * Type of a tensor's elements.
+ *
+ * @category Tensors
+ */
 export type DType =
   "float32" | "float64" | "bfloat16" | "float16" | "int64" | "int32" | "int16" | "int8" | "uint8" | "bool";
 
-/** "cpu", "cuda", "cuda:1", ... */
+/**
+ * Where a tensor is: "cpu", "cuda", "cuda:1", "mps", ...
+ *
+ * @category Tensors
+ */
 export type Device = string;
 
+/**
+ * A typed array that holds the elements of a tensor; bfloat16 and float16 as their raw bits in a Uint16Array.
+ *
+ * @category Tensors
+ */
 export type TypedArray =
   Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array | Uint16Array;
 
-interface ElementType {
-  /** Bytes an element. */
+/**
+ * What is known of a dtype.
+ *
+ * @category Tensors
+ */
+export interface ElementType {
+  /** Bytes per element. */
   readonly bytes: number;
   /** A typed array for `count` elements; bfloat16 and float16 come as their raw 16 bits. */
   readonly allocate: (count: number) => TypedArray;
 }
 
-/** What is known of every dtype. */
+/**
+ * What is known of every dtype.
+ *
+ * @category Tensors
+ */
 export const DTYPES: Readonly<Record<DType, ElementType>> = {
   float32: { bytes: 4, allocate: (count) => new Float32Array(count) },
   float64: { bytes: 8, allocate: (count) => new Float64Array(count) },

@@ -5,8 +5,8 @@
  */
 export { Tensor } from "./tensor.js";
 export { aten, type AtenOperators } from "./aten.js";
-export { operator } from "./call.js";
-export type { Device, DType, TypedArray } from "./dtype.js";
+export { operator, type UntypedOperator } from "./call.js";
+export type { Device, DType, ElementType, TypedArray } from "./dtype.js";
 export { DTYPES } from "./dtype.js";
 export { findNonFinite, nonFinite, nonFiniteText, type NonFinite, type NonFiniteTensors } from "./finite.js";
 export { scope, keep, liveTensors } from "./lifetime.js";
@@ -48,6 +48,7 @@ export {
   whileNumThreads,
   withThreads,
 } from "./modes.js";
+export type { Flag } from "./native.js";
 export { RandomStream } from "./random-stream.js";
 export { MappedFile, mapFile } from "./mapped-file.js";
 export {

@@ -67,11 +67,24 @@ function close(depth: number, survivors: readonly TensorHandle[]): void {
 }
 
 /**
- * Runs `body` and frees every tensor made inside it, but for those in what it returns (a tensor, or arrays, Maps and
+ * Runs `body` and frees every tensor made inside it, except those in what it returns (a tensor, or arrays, Maps, Sets and
  * plain objects of tensors), which belong to the scope around it or, outside of any, to the caller.
  *
  * @throws RocError USAGE where `body` returns a promise: a scope is synchronous, because the tensors of two tasks
  *   that take turns could not be told apart
+ *
+ * @example
+ * ```ts
+ * import { torch } from "roc4mllm";
+ *
+ * using norm = torch.scope(() => {
+ *   const x = torch.tensor([3, 4]);
+ *   return x.mul(x).sum().sqrt(); // lives on; all others are freed
+ * });
+ * console.log(norm.item()); // 5
+ * ```
+ *
+ * @category Memory
  */
 export function scope<T>(body: () => T): T {
   const depth = native.beginScope();
@@ -89,7 +102,13 @@ export function scope<T>(body: () => T): T {
   return result;
 }
 
-/** Takes a tensor out of its scope: it lives until `dispose()`. Returns it. */
+/**
+ * Takes a tensor out of its scope: it lives until `dispose()`.
+ *
+ * @returns the same tensor
+ *
+ * @category Memory
+ */
 export function keep<T extends TensorHandle>(tensor: T): T {
   guarded("keep", [tensor], () => {
     native.keepTensor(tensor.handle);
@@ -98,7 +117,11 @@ export function keep<T extends TensorHandle>(tensor: T): T {
   return tensor;
 }
 
-/** Tensors that are alive in this thread. */
+/**
+ * Number of tensors that are alive in this thread.
+ *
+ * @category Memory
+ */
 export function liveTensors(): number {
   return native.liveTensors();
 }

@@ -9,21 +9,31 @@ import { Tensor } from "./tensor.js";
  * A file in memory, copy-on-write: writing to a tensor of it never reaches the file. Its memory is freed when it is
  * disposed and the last tensor of it is freed. The file must not shrink meanwhile (the operating system then ends the
  * process); the writers of this project replace files, which is harmless.
+ *
+ * @category Memory
  */
 export class MappedFile {
   readonly #id: number;
+  /** Length of the file. */
   readonly byteLength: number;
 
   /**
+   * Maps a file, as {@link mapFile}.
+   *
+   * @param path of the file
    * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE (no regular file, too), FILE_EMPTY; OUT_OF_MEMORY where there is no room
    *   for its addresses
    */
-  constructor(readonly path: string) {
+  constructor(
+    /** Of the file. */
+    readonly path: string,
+  ) {
     [this.#id, this.byteLength] = guarded(`mapFile(${path})`, [], () => native.openMapping(path));
   }
 
   /**
    * A copy of `length` bytes from `offset`.
+   *
    * @throws RocError USAGE where the file has no such bytes
    */
   bytes(offset: number, length: number): Uint8Array {
@@ -41,6 +51,7 @@ export class MappedFile {
 
   /**
    * The tensor at byte `offset`; without a copy where the offset is a multiple of the element's size.
+   *
    * @throws RocError USAGE where the file has no such bytes
    */
   tensor(offset: number, dtype: DType, shape: readonly number[]): Tensor {
@@ -50,15 +61,22 @@ export class MappedFile {
     return new Tensor(handle);
   }
 
+  /** Lets go of the file; its tensors stay. Twice is harmless. */
   dispose(): void {
     native.closeMapping(this.#id);
   }
+  /** {@link dispose} at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
 
-/** Maps a file into memory. */
+/**
+ * Maps a file into memory: tensors of it need no copy.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, FILE_EMPTY, OUT_OF_MEMORY
+ * @category Memory
+ */
 export function mapFile(path: string): MappedFile {
   return new MappedFile(path);
 }

@@ -16,17 +16,29 @@ function withGradMode<T>(on: boolean, body: () => T): T {
   }
 }
 
-/** Runs `body` without recording for `backward()`. */
+/**
+ * Runs `body` without recording for `backward()`.
+ *
+ * @category Gradients and modes
+ */
 export function noGrad<T>(body: () => T): T {
   return withGradMode(false, body);
 }
 
-/** Runs `body` recording for `backward()`, inside `noGrad()` too. */
+/**
+ * Runs `body` recording for `backward()`, inside `noGrad()` too.
+ *
+ * @category Gradients and modes
+ */
 export function enableGrad<T>(body: () => T): T {
   return withGradMode(true, body);
 }
 
-/** As `noGrad()`, and cheaper: tensors made inside can never take part in a recorded computation. */
+/**
+ * As `noGrad()`, and cheaper: tensors made inside can never take part in a recorded computation.
+ *
+ * @category Gradients and modes
+ */
 export function inferenceMode<T>(body: () => T): T {
   native.pushInferenceMode();
   try {
@@ -36,7 +48,11 @@ export function inferenceMode<T>(body: () => T): T {
   }
 }
 
-/** Runs matrix products and the like inside `body` in a 16-bit dtype (PyTorch's autocast); the innermost one counts. */
+/**
+ * Runs matrix products and the like inside `body` in a 16-bit dtype (PyTorch's autocast); the innermost one counts.
+ *
+ * @category Gradients and modes
+ */
 export function autocast<T>(options: { device: Device; dtype: DType }, body: () => T): T {
   guarded("autocast", [], () => {
     native.pushAutocast(options.device, options.dtype);
@@ -48,12 +64,20 @@ export function autocast<T>(options: { device: Device; dtype: DType }, body: () 
   }
 }
 
-/** Adds the gradients of a scalar loss to the leaves. */
+/**
+ * Adds the gradients of a scalar loss to the leaves.
+ *
+ * @category Gradients and modes
+ */
 export function backward(loss: Tensor): void {
   loss.backward();
 }
 
-/** Gradients of the sum of `outputs` with respect to `inputs`; null where an input was not used. Leaves stay as they are. */
+/**
+ * Gradients of the sum of `outputs` with respect to `inputs`; null where an input was not used. Leaves stay as they are.
+ *
+ * @category Gradients and modes
+ */
 export function gradients(
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
@@ -76,6 +100,8 @@ export function gradients(
  *
  * @param seed an integer up to 2^53 - 1, or a BigInt of 64 bits; a negative one stands for that of 2^64 more
  * @throws RocError USAGE for another number
+ *
+ * @category Gradients and modes
  */
 export function manualSeed(seed: number | bigint): void {
   guarded("manualSeed", [seed], () => {
@@ -91,13 +117,19 @@ let threadsAreSet = false;
  * {@link holdThreads} holds, it is the number afterwards.
  *
  * @throws RocError USAGE where it is no whole number from 1 to 4096
+ *
+ * @category Threads and devices
  */
 export function setNumThreads(count: number): void {
   applyThreads(count);
   threadsAreSet = true;
 }
 
-/** As {@link setNumThreads}, leaving it to models to choose their own number. */
+/**
+ * As {@link setNumThreads}, leaving it to models to choose their own number.
+ *
+ * @category Threads and devices
+ */
 export function applyThreads(count: number): void {
   guarded("setNumThreads", [count], () => {
     native.setThreads(count);
@@ -109,12 +141,19 @@ export function applyThreads(count: number): void {
  * end, the newest counts.
  *
  * @throws RocError USAGE where it is no whole number from 1 to 4096
+ *
+ * @category Threads and devices
  */
 export function holdThreads(count: number): Disposable {
   const holder = guarded("holdThreads", [count], () => native.holdThreads(count));
   return { [Symbol.dispose]: () => native.releaseThreads(holder) };
 }
 
+/**
+ * Threads that one operator uses now, in this thread of JavaScript.
+ *
+ * @category Threads and devices
+ */
 export function getNumThreads(): number {
   return native.threads();
 }
@@ -125,6 +164,8 @@ export function getNumThreads(): number {
  *
  * @param parameters of the model
  * @param rows pictures that it computes together
+ *
+ * @category Threads and devices
  */
 export function threadsWorth(parameters: Iterable<Tensor>, rows: number): number {
   if (threadsAreSet || threadsAreGiven()) return native.threads();
@@ -133,13 +174,21 @@ export function threadsWorth(parameters: Iterable<Tensor>, rows: number): number
   return threadsFor(count, rows, usableCores());
 }
 
-/** Runs `body`, which is synchronous, with so many threads. */
+/**
+ * Runs `body`, which is synchronous, with so many threads.
+ *
+ * @category Threads and devices
+ */
 export function withThreads<T>(count: number, body: () => T): T {
   using _ = holdThreads(count);
   return ended("withThreads()", body());
 }
 
-/** Runs `body` as after {@link setNumThreads}, and puts back what was set before. */
+/**
+ * Runs `body` as after {@link setNumThreads}, and puts back what was set before.
+ *
+ * @category Threads and devices
+ */
 export async function whileNumThreads<T>(count: number, body: () => Promise<T>): Promise<T> {
   const [before, wereSet] = [native.threads(), threadsAreSet];
   setNumThreads(count);
@@ -155,6 +204,8 @@ export async function whileNumThreads<T>(count: number, body: () => Promise<T>):
  * Switches of the whole process: TF32 in CUDA's products and convolutions (off is exact), deterministic kernels, freed
  * memory kept for what comes next instead of given back to the system (glibc only). While {@link holdFlag} holds one, it is
  * what the switch is afterwards.
+ *
+ * @category Threads and devices
  */
 export function setFlag(name: Flag, on: boolean): void {
   guarded("setFlag", [name, on], () => {
@@ -162,7 +213,11 @@ export function setFlag(name: Flag, on: boolean): void {
   });
 }
 
-/** Whether a switch is on now. */
+/**
+ * Whether a switch is on now.
+ *
+ * @category Threads and devices
+ */
 export function flagIsOn(name: Flag): boolean {
   return guarded("flagIsOn", [name], () => native.flagIsOn(name));
 }
@@ -170,12 +225,19 @@ export function flagIsOn(name: Flag): boolean {
 /**
  * Turns a switch on or off until the result is disposed; then it is what it was before. Of several that hold, in whatever
  * order they end and in whatever worker, the newest counts.
+ *
+ * @category Threads and devices
  */
 export function holdFlag(name: Flag, on: boolean): Disposable {
   const holder = guarded("holdFlag", [name, on], () => native.holdFlag(name, on));
   return { [Symbol.dispose]: () => native.releaseFlag(name, holder) };
 }
 
+/**
+ * Whether this libtorch can compute on a GPU of NVIDIA that is here.
+ *
+ * @category Threads and devices
+ */
 export function cudaIsAvailable(): boolean {
   return native.hasCuda();
 }
@@ -185,6 +247,8 @@ export function cudaIsAvailable(): boolean {
  *
  * @param countOf devices of a kind ("cuda", "mps", "xpu") that are here; for tests
  * @throws RocError USAGE where it is no device's name, or there is no such device here
+ *
+ * @category Threads and devices
  */
 export function checkDevice(device: Device, countOf = (kind: string): number => native.deviceCount(kind)): void {
   const [, kind = "", index = "0"] = /^(cpu|mps|cuda|xpu)(?::(0|[1-9]\d{0,3}))?$/.exec(device) ?? [];
@@ -203,7 +267,11 @@ export function checkDevice(device: Device, countOf = (kind: string): number => 
   throw new RocError("USAGE", `Device ${device}: there is ${all} here (counted from 0); give one of these, or cpu.`);
 }
 
-/** libtorch's version, "2.13.0". */
+/**
+ * libtorch's version, "2.13.0".
+ *
+ * @category Threads and devices
+ */
 export function torchVersion(): string {
   return native.version();
 }

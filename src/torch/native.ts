@@ -10,6 +10,11 @@ import { RocError, messageOf } from "../errors.js";
 import { threadsAreGiven, usableCores } from "./cores.js";
 
 export type Handle = number;
+/**
+ * Name of a switch of the whole process, see {@link setFlag}.
+ *
+ * @category Threads and devices
+ */
 export type Flag = "allowTf32" | "deterministic" | "keepFreedMemory";
 
 /** An operator's schema, taken apart. */

@@ -22,14 +22,24 @@ function restore(states: States): void {
 /**
  * Random numbers of their own. Functions that {@link run} calls draw them from libtorch's generators, one after another as
  * if nobody else drew any; in between the generators are those of the program.
+ *
+ * @category Gradients and modes
  */
 export class RandomStream {
   #states: States | undefined;
 
-  /** @param seed see `manualSeed()` */
+  /**
+   * A stream at its start.
+   *
+   * @param seed see {@link manualSeed}
+   */
   constructor(private readonly seed: number | bigint) {}
 
-  /** Runs `body`, which is synchronous. */
+  /**
+   * Runs `body` with the numbers of this stream, and gives what it returns.
+   *
+   * @throws RocError USAGE where `body` returns a promise
+   */
   run<T>(body: () => T): T {
     const before = statesNow();
     if (this.#states === undefined) manualSeed(this.seed);

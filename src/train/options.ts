@@ -2,33 +2,53 @@
 import type { LoraOptions } from "../models/lora.js";
 import type { ScheduleKind } from "./optim/schedule.js";
 
-export const PRECISIONS = ["float32", "bfloat16"] as const;
-/** What matrix products are computed in. */
-export type Precision = (typeof PRECISIONS)[number];
+export const PRECISIONS = ["float32", "bfloat16"] as const satisfies readonly Precision[];
+/**
+ * What matrix products are computed in.
+ *
+ * @category Training
+ */
+export type Precision = "float32" | "bfloat16";
 
-/** What is trained of the matrices with a row a token (embedding and head). */
-export const VOCABULARY_PARTS = ["all", "new", "none"] as const;
-export type VocabularyPart = (typeof VOCABULARY_PARTS)[number];
+export const VOCABULARY_PARTS = ["all", "new", "none"] as const satisfies readonly VocabularyPart[];
+/**
+ * What is trained of the matrices with a row per token (embedding and head).
+ *
+ * @category Training
+ */
+export type VocabularyPart = "all" | "new" | "none";
 
 /**
  * A set of parameters by name: "vision" (the tower), "projector" (what leads from it to the language model), "language"
  * (the rest), or a regular expression that is searched for in the names of the public checkpoint layout. Those of an
  * adapter are `<map>.lora_A.weight` and `<map>.lora_B.weight`.
+ *
+ * @category Training
  */
 export type ParameterPattern = string;
 
 /** Targets of adapters: the linear maps of the language model, as the checkpoint's family names them. */
 export const LANGUAGE_TARGETS = "language";
 
-/** How the parameters of a pattern are trained; what is left out is as for all others. */
+/**
+ * How the parameters of a pattern are trained; what is left out is as for all others.
+ *
+ * @category Training
+ */
 export interface GroupRule {
+  /** Which parameters. */
   readonly pattern: ParameterPattern;
   /** Peak learning rate. */
   readonly learningRate?: number | undefined;
+  /** Weight decay, from 0. */
   readonly weightDecay?: number | undefined;
 }
 
-/** Training adapters instead of the weights. */
+/**
+ * Training adapters instead of the weights.
+ *
+ * @category Training
+ */
 export interface LoraTraining extends LoraOptions {
   /** Weights that are trained in full nevertheless; the matrices of the vocabulary follow `vocabulary`. Default: none. */
   readonly alsoTrain?: readonly ParameterPattern[];
@@ -36,7 +56,11 @@ export interface LoraTraining extends LoraOptions {
   readonly merge?: boolean;
 }
 
-/** All numbers that determine a run, apart from its data, its texts and the weights it starts from. */
+/**
+ * All numbers that determine a run, apart from its data, its texts and the weights it starts from.
+ *
+ * @category Training
+ */
 export interface TrainOptions {
   /** Of new weights, order, texts, flips and dropout: a whole number from 0. */
   readonly seed: number;
@@ -51,7 +75,7 @@ export interface TrainOptions {
   readonly accumulation: number;
   /** Peak learning rate, from 0. */
   readonly learningRate: number;
-  /** Of the learning rate after the warm-up. */
+  /** How the learning rate falls after the warm-up: not at all, linearly to 0, or along a cosine to 0. */
   readonly schedule: ScheduleKind;
   /** Over which the rate rises from 0: a share of the steps in [0, 1), or from 1 on a number of steps. */
   readonly warmup: number;

@@ -1,5 +1,5 @@
 /** What the label doctor reports: plain data, as `--json` prints it. */
-import type { ScoreScale, Split } from "../types.js";
+import type { Sample, ScoreScale, Split } from "../types.js";
 
 /** The kinds of problem with the words that a person reads, gravest first. */
 export const PROBLEMS = {
@@ -14,64 +14,127 @@ export const PROBLEMS = {
   "invalid-votes": "Votes that are no histogram",
   "votes-disagree": "Scores that are not the mean of their votes",
   "impossible-std": "Standard deviations that the scale does not allow",
-} as const;
+} as const satisfies Record<ProblemKind, string>;
 
-export type ProblemKind = keyof typeof PROBLEMS;
+/**
+ * What can be wrong with a data set.
+ *
+ * @category Data sets
+ */
+export type ProblemKind =
+  | "missing-image"
+  | "unreadable-image"
+  | "duplicate-across-splits"
+  | "near-duplicate-across-splits"
+  | "duplicate-within-split"
+  | "non-finite"
+  | "out-of-range"
+  | "constant-column"
+  | "invalid-votes"
+  | "votes-disagree"
+  | "impossible-std";
 
-/** One thing that is wrong. */
+/**
+ * One thing that is wrong.
+ *
+ * @category Data sets
+ */
 export interface Finding {
   /** The pictures that it concerns; none where it concerns a column. */
-  readonly pictures: readonly { readonly id: string; readonly split: Split; readonly image: string }[];
+  readonly pictures: readonly Pick<Sample, "id" | "split" | "image">[];
   /** "score", "std", an attribute's name, ...; absent where it is no matter of a label. */
   readonly column?: string;
   /** A few words: the value and what was expected. */
   readonly detail: string;
 }
 
+/**
+ * One kind of problem, with all its findings.
+ *
+ * @category Data sets
+ */
 export interface Problem {
+  /** Which kind. */
   readonly kind: ProblemKind;
   /** Every finding; never empty. */
   readonly findings: readonly Finding[];
 }
 
-/** A column's values in one split. */
+/**
+ * A column's values in one split.
+ *
+ * @category Data sets
+ */
 export interface ColumnSummary {
   /** Rows that have a value, finite or not. */
   readonly count: number;
+  /** Values that are NaN or infinite. */
   readonly nonFinite: number;
-  /** Finite values below and above the scale; they are in no bin. */
+  /** Finite values below the scale; they are in no bin. */
   readonly below: number;
+  /** Finite values above the scale; they are in no bin. */
   readonly above: number;
-  /** Of the finite values; null where there are none. */
+  /** Least of the finite values; null where there are none. */
   readonly min: number | null;
+  /** Largest of the finite values; null where there are none. */
   readonly max: number | null;
+  /** Mean of the finite values; null where there are none. */
   readonly mean: number | null;
-  /** Population standard deviation. */
+  /** Population standard deviation of the finite values; null where there are none. */
   readonly std: number | null;
-  /** Counts over {@link BINS} bins of equal width from the scale's lower to its upper end, the last one closed. */
+  /** Counts over 20 bins of equal width from the scale's lower to its upper end, the last one closed. */
   readonly bins: readonly number[];
 }
 
 export const BINS = 20;
 
+/**
+ * A column of labels.
+ *
+ * @category Data sets
+ */
 export interface ColumnReport {
+  /** "score", "std", or an attribute's name. */
   readonly name: string;
+  /** Of its values. */
   readonly scale: ScoreScale;
+  /** By part. */
   readonly splits: Readonly<Record<Split, ColumnSummary>>;
 }
 
+/**
+ * Rows of a split.
+ *
+ * @category Data sets
+ */
+export interface RowCounts {
+  /** All that are rated. */
+  readonly rated: number;
+  /** Those of them whose image is missing. */
+  readonly missing: number;
+}
+
+/**
+ * What {@link checkData} found.
+ *
+ * @category Data sets
+ */
 export interface DataReport {
+  /** What the data set is called. */
   readonly name: string;
+  /** Of its scores. */
   readonly scale: ScoreScale;
   /** Rows by split: all that are rated, and those of them whose image is missing. */
-  readonly rows: Readonly<Record<Split, { readonly rated: number; readonly missing: number }>>;
+  readonly rows: Readonly<Record<Split, RowCounts>>;
   /** Image files that were compared by content, and decoded if `decoded`. */
   readonly opened: number;
   /** Image files that are there; more than `opened` where a limit was set. */
   readonly images: number;
+  /** Whether images were decoded, and not only compared by content. */
   readonly decoded: boolean;
   /** The score first, its standard deviation, then the attributes. */
   readonly columns: readonly ColumnReport[];
+  /** What is wrong, gravest first; none where nothing is. */
   readonly problems: readonly Problem[];
   /** What the reader found and is no problem. */
   readonly notes: readonly string[];

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { RESIZE_MODES } from "../../image/index.js";
+import { RESIZE_MODES, type ResizeMode } from "../../image/index.js";
 
 /** Key of the file's metadata with settings as JSON, for instance `{"mean": [0.5, 0.5, 0.5], "scale": {"min": 1, "max": 10}}`. */
 export const METADATA_KEY = "roc4mllm";
@@ -10,24 +10,38 @@ export const METADATA_KEY = "roc4mllm";
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const side = z.number().int().positive();
 
-const settingsSchema = z.strictObject({
-  /** Height and width of the input, where the file leaves them open. */
+/**
+ * How pictures go into an ONNX model and scores come out. What is left out is as the file's metadata says.
+ *
+ * @category Evaluation
+ */
+// A type, whose values go where any JSON goes.
+export type OnnxSettings = {
+  /** Height and width of the input in pixels, from 1, where the file leaves them open. */
+  readonly size?: readonly [height: number, width: number] | undefined;
+  /** By channel (red, green, blue), where white is 1. Default: those of ImageNet, as torchvision takes them. */
+  readonly mean?: readonly [number, number, number] | undefined;
+  /** By channel, without a 0. Default: those of ImageNet. */
+  readonly std?: readonly [number, number, number] | undefined;
+  /** How a picture becomes a square. Default "stretch". */
+  readonly resize?: ResizeMode | undefined;
+  /** What the lowest and the highest score are. Default: 1 to the number of weights, or the data set's scale. */
+  readonly scale?: ScoreScale | undefined;
+  /** Name of the output that is taken, where there are several. */
+  readonly output?: string | undefined;
+};
+
+const settingsSchema: z.ZodType<OnnxSettings> = z.strictObject({
   size: z.tuple([side, side]).optional(),
-  /** By channel, where white is 1; default: those of ImageNet, as torchvision takes them. */
   mean: triple.optional(),
   std: triple.refine((values) => !values.includes(0), { message: "must not hold a 0" }).optional(),
-  /** How a picture becomes a square; default "stretch". */
   resize: z.enum(RESIZE_MODES).optional(),
-  /** What the lowest and the highest score are; default: 1 to the number of weights, or the data set's scale. */
   scale: z
     .object({ min: z.number(), max: z.number() })
     .refine(({ min, max }) => min < max, { message: "min must be below max" })
     .optional(),
-  /** Name of the output that is taken, where there are several. */
   output: z.string().optional(),
 });
-
-export type OnnxSettings = Readonly<z.infer<typeof settingsSchema>>;
 
 /** Of ImageNet, in torchvision's order red, green, blue. */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;

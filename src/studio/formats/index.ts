@@ -8,8 +8,14 @@ import { paraFormat } from "./para.js";
 import { tad66kFormat } from "./tad66k.js";
 import type { StudioFormat } from "./types.js";
 
-export const STUDIO_FORMATS = ["ava", "tad66k", "icaa17k", "aadb", "para", "ava-captions", "csv"] as const;
-export type StudioFormatName = (typeof STUDIO_FORMATS)[number];
+export const STUDIO_FORMATS = ["ava", "tad66k", "icaa17k", "aadb", "para", "ava-captions", "csv"] as const satisfies readonly StudioFormatName[]; // prettier-ignore
+
+/**
+ * In whose official files a studio is written.
+ *
+ * @category Data sets
+ */
+export type StudioFormatName = "ava" | "tad66k" | "icaa17k" | "aadb" | "para" | "ava-captions" | "csv";
 
 export const FORMATS: Readonly<Record<StudioFormatName, StudioFormat>> = {
   ava: avaFormat,

@@ -22,7 +22,9 @@ const CEILING_PICTURES = 1000;
 export interface GalleryOptions {
   /** Pictures to show, spread evenly from the best to the worst. Default 24. */
   readonly count?: number;
+  /** Called with the number of pictures that are in the page, and of all. */
   readonly onProgress?: OnProgress;
+  /** Ends it with RocError ABORTED. */
   readonly signal?: AbortSignal;
 }
 

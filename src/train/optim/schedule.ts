@@ -1,7 +1,12 @@
 /** Learning rates by step: pure functions, the same factors as the schedules of Python transformers (optimization.py). */
 
-export const SCHEDULES = ["constant", "linear", "cosine"] as const;
-export type ScheduleKind = (typeof SCHEDULES)[number];
+export const SCHEDULES = ["constant", "linear", "cosine"] as const satisfies readonly ScheduleKind[];
+/**
+ * How the learning rate falls after the warm-up.
+ *
+ * @category Training
+ */
+export type ScheduleKind = "constant" | "linear" | "cosine";
 
 export interface Schedule {
   readonly kind: ScheduleKind;

@@ -10,10 +10,15 @@ import type { TrainOptions } from "../options.js";
 import type { RunData } from "./data.js";
 import type { Trainable } from "./start.js";
 
-/** What a run comes to without its model; null where it depends on pictures that nobody counted. */
+/**
+ * What a run comes to without its model; null where it depends on pictures that nobody counted.
+ *
+ * @category Training
+ */
 export interface TrainingSteps {
-  /** Pictures to train on, and to validate with. */
+  /** Pictures to train on. */
   readonly train: number | null;
+  /** Pictures to validate with. */
   readonly validation: number | null;
   /** Optimizer steps. */
   readonly steps: number | null;
@@ -21,33 +26,63 @@ export interface TrainingSteps {
   readonly epochs: number | null;
   /** Pictures per optimizer step, of one process. */
   readonly samplesPerStep: number;
+  /** How scores are written, taught and read. */
   readonly strategy: string;
 }
 
-/** What a run's model comes to. */
+/**
+ * Weights of a part of a model.
+ *
+ * @category Training
+ */
+export interface PartSize {
+  /** Those that are trained. */
+  readonly trained: number;
+  /** All. */
+  readonly all: number;
+}
+
+/**
+ * What a run's model comes to.
+ *
+ * @category Training
+ */
 export interface ModelPlan {
   /** Of the longest answer template with a picture of the training part. */
   readonly tokensPerSample: number;
+  /** Of these, those that the text loss is taken at. */
   readonly supervisedTokensPerSample: number;
   /** Of all steps; null where their number is. */
   readonly tokens: number | null;
   /** Numbers of parameters, in total and by part ("vision", "projector", "language", "vocabulary", "adapters"). */
   readonly parameters: {
+    /** Weights that are trained. */
     readonly trained: number;
+    /** Weights that stay as they are. */
     readonly frozen: number;
-    readonly byPart: Readonly<Record<string, { trained: number; all: number }>>;
+    /** By part of the model. */
+    readonly byPart: Readonly<Record<string, PartSize>>;
   };
   /** Bytes, without activations. */
   readonly memory: {
+    /** Of all parameters. */
     readonly weights: number;
+    /** Of the trained ones. */
     readonly gradients: number;
+    /** Of AdamW's two moments, in float32. */
     readonly optimizer: number;
+    /** Of the float32 copies of 16-bit weights. */
     readonly masters: number;
+    /** All of these. */
     readonly total: number;
   };
 }
 
-/** What a run comes to; without the model's part where its checkpoint is not here. */
+/**
+ * What a run comes to; without the model's part where its checkpoint is not here.
+ *
+ * @category Training
+ */
 export type TrainingPlan = TrainingSteps & Partial<ModelPlan>;
 
 /** @param counts pictures to train on and to validate with */

@@ -3,7 +3,7 @@ import { chooseState, type CheckpointFolder } from "../../models/places.js";
 import { readDataset, type DatasetKind, type LoadedDataset, type ScoreScale } from "../../data/index.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../../roc/template.js";
-import type { LOSS_PRESETS, LossWeights } from "../../roc/weights.js";
+import type { LossPreset, LossWeights } from "../../roc/weights.js";
 import type { LoraTraining, TrainOptions } from "../options.js";
 import { checkConfig, type RunConfig } from "./config.js";
 import type { OnWarning } from "./warnings.js";
@@ -11,13 +11,19 @@ import type { OnWarning } from "./warnings.js";
 /** A type whose optional keys may also be `undefined`. */
 type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
-/** Adapters; `alpha` defaults to twice the rank, `dropout` to 0, `rslora` to false, `targets` to "all-linear". */
+/**
+ * Adapters; `alpha` defaults to twice the rank, `dropout` to 0, `rslora` to false, `targets` to "all-linear".
+ *
+ * @category Training
+ */
 export type LoraRecipe = Pick<LoraTraining, "rank"> & Loose<Omit<LoraTraining, "rank">>;
 
 /**
  * The numbers of a training, each as in {@link TrainOptions}. Either `steps` or `epochs` must be given. Defaults: `seed` 0,
  * `batchSize` 16, `accumulation` 1, `learningRate` 2e-5, `schedule` "constant", `warmup` 0, `weightDecay` 0, `betas`
  * [0.9, 0.999], `maxNorm` 1, `flip` false, `precision` "auto", `every` a tenth of the steps (at most 1000).
+ *
+ * @category Training
  */
 export interface TrainingRecipe extends Loose<Omit<TrainOptions, "lora">> {
   /** Passes over the training part, from 0, rounded up to whole steps; instead of `steps`. */
@@ -34,7 +40,11 @@ interface Parts {
   readonly mostTraining?: number | undefined;
 }
 
-/** A data set on the disk. */
+/**
+ * A data set on the disk.
+ *
+ * @category Training
+ */
 export interface DataFolder extends Parts {
   /** Folder of the official files, or of your own label file; or that file. */
   readonly folder: string;
@@ -50,12 +60,21 @@ export interface DataFolder extends Parts {
   readonly validation?: number | undefined;
 }
 
-/** A data set in memory, as `readDataset()` gives it: each sample says which part it belongs to. */
+/**
+ * A data set in memory, as `readDataset()` gives it: each sample says which part it belongs to.
+ *
+ * @category Training
+ */
 export interface DataInMemory extends Parts {
+  /** As {@link readDataset} gives it. */
   readonly dataset: LoadedDataset;
 }
 
-/** What a run is: plain values, the same keys as in a configuration file (docs/config.md). */
+/**
+ * What a run is: plain values, the same keys as in a configuration file (docs/config.md).
+ *
+ * @category Training
+ */
 export interface TrainingSpec {
   /** In words; changes nothing. */
   readonly description?: string | undefined;
@@ -78,7 +97,7 @@ export interface TrainingSpec {
    */
   readonly scale?: ScoreScale | undefined;
   /** Loss weights: a preset's name, or each weight from 0. Default "paper". */
-  readonly loss?: keyof typeof LOSS_PRESETS | LossWeights | undefined;
+  readonly loss?: LossPreset | LossWeights | undefined;
   /** Questions and answers. Default: the checkpoint's, else those of the released code. */
   readonly templates?: RocTemplates | undefined;
   /** Name of the conversation that frames prompts. Default: as the checkpoint says. */
@@ -91,8 +110,13 @@ export interface TrainingSpec {
   readonly device?: string | undefined;
 }
 
-/** Folders of a checkpoint. */
+/**
+ * Folders of a checkpoint.
+ *
+ * @category Training
+ */
 export interface ModelFolders {
+  /** The checkpoint's. */
   readonly folder: string;
   /** The same, opened already, so that its files are not read again. */
   readonly checkpoint?: CheckpointFolder | undefined;
@@ -100,7 +124,11 @@ export interface ModelFolders {
   readonly visionTower?: string | undefined;
 }
 
-/** How `model` and `visionTower` of a spec become folders. */
+/**
+ * How `model` and `visionTower` of a spec become folders.
+ *
+ * @category Training
+ */
 export interface ModelResolution<Found = ModelFolders> {
   /**
    * Finds the folders of names, e.g. by downloading them. Called once data, device and run folder are known to be usable.

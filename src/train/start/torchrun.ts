@@ -1,7 +1,11 @@
 /** A call's place among the processes that torchrun started. Loads libtorch only where there are several. */
 import type { ProcessGroup } from "../../torch/index.js";
 
-/** The variables that torchrun sets. */
+/**
+ * The variables that torchrun sets.
+ *
+ * @category Training
+ */
 export type TorchrunEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**

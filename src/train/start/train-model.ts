@@ -4,7 +4,11 @@ import type { ModelResolution, TrainingSpec } from "./spec.js";
 import type { TorchrunEnvironment } from "./torchrun.js";
 import type { OnWarning } from "./warnings.js";
 
-/** How this call trains; nothing here is part of what the run is. */
+/**
+ * How this call trains; nothing here is part of what the run is.
+ *
+ * @category Training
+ */
 export interface TrainingOptions extends ModelResolution {
   /** Stops the run after the step that is being computed, with a state that the same call resumes. */
   readonly signal?: AbortSignal | undefined;
@@ -30,7 +34,11 @@ export interface TrainingOptions extends ModelResolution {
   readonly env?: TorchrunEnvironment | undefined;
 }
 
-/** What a run came to. */
+/**
+ * What a run came to.
+ *
+ * @category Training
+ */
 export interface TrainingResult extends Omit<EndEvent, "type"> {
   /** Folder of the checkpoint to use: the best state, or the last one where no validation chose one. */
   readonly checkpoint: string;
@@ -48,16 +56,25 @@ export interface TrainingResult extends Omit<EndEvent, "type"> {
  *   of other settings or data, or the device is not here; IN_USE where another process trains there; FILE_UNWRITABLE;
  *   TRAINING where a loss is not finite or a state cannot be written; OUT_OF_MEMORY; IMAGE_... or FILE_... for a picture
  *   that cannot be used (`train.skipBroken` leaves it out)
+ *
  * @example
- * const { checkpoint, best } = await trainModel(
+ * ```ts
+ * import { DEMO_MODEL, trainModel } from "roc4mllm";
+ *
+ * const { checkpoint, reason } = await trainModel(
  *   {
  *     model: DEMO_MODEL,
- *     data: { folder: "my-photos", validation: 0.1 },
- *     train: { epochs: 3, batchSize: 8, learningRate: 1e-4 },
+ *     data: { folder: "TAD66K/", validation: 0.2 },
+ *     train: { steps: 2, batchSize: 4, learningRate: 1e-4 },
  *     out: "runs/mine",
  *   },
- *   { onEvent: (event) => event.type === "validation" && console.log(event.step, event.srcc) },
+ *   { onEvent: (event) => event.type === "validation" && console.error(event.step, event.srcc) },
  * );
+ * console.error(checkpoint);
+ * console.log(reason); // steps
+ * ```
+ *
+ * @category Training
  */
 export async function trainModel(spec: TrainingSpec, options: TrainingOptions = {}): Promise<TrainingResult> {
   const { trainBySpec } = await import("./train-by-spec.js");
@@ -72,8 +89,16 @@ export async function trainModel(spec: TrainingSpec, options: TrainingOptions = 
  * @returns every key, with its default where neither the file nor `settings` have it
  * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key; USAGE for a setting without "=", or where
  *   `file` is a data set
+ *
  * @example
+ * ```ts
+ * import { readTrainingConfig } from "roc4mllm";
+ *
  * const spec = await readTrainingConfig("configs/table2/tad66k-roc-mplug-owl2.yaml", ["train.batchSize=4"]);
+ * console.log(spec.train.batchSize, spec.strategy); // 4 roc
+ * ```
+ *
+ * @category Training
  */
 export async function readTrainingConfig(file: string, settings: readonly string[] = []): Promise<TrainingSpec> {
   const { readConfig } = await import("./config.js");

@@ -14,7 +14,11 @@ import { hasComment, isScoreName, scoreName, scoreNames, type RocTemplates } fro
 import type { LossWeights } from "../../roc/weights.js";
 import type { TrainOptions } from "../options.js";
 
-/** Called with a sentence. */
+/**
+ * Called with a sentence.
+ *
+ * @category Training
+ */
 export type OnWarning = (text: string) => void;
 
 /** Reports what is wrong with a data set's labels and files before hours go into them. Images are not opened for it. */
