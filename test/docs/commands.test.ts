@@ -23,6 +23,7 @@ interface NotRun {
 /** What cannot be run in a test. Its command and flags are looked up in `--help`, or it is run dry. */
 const NOT_RUN: readonly NotRun[] = [
   { pattern: /^npm test\b/, reason: "runs this test itself" },
+  { pattern: /^npm run docs\b/, reason: "about the sources; test/docs/ has tests of their own" },
   { pattern: /^npm run bench:/, reason: "minutes on a calm machine, some beside Python" },
   { pattern: /^npm run train:demo\b/, reason: "20 minutes of training" },
   { pattern: /^npm install\b/, reason: "test/e2e/package.test.ts installs the package" },

@@ -44,6 +44,9 @@ async function problemsOfWords(words: readonly string[], env: NodeJS.ProcessEnv)
 async function problemsOfScript(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
   const script = Object.hasOwn(scripts, name) ? scripts[name] : undefined;
   if (script === undefined) return [`package.json has no script ${name}`];
+  // A tool of the packages, as typedoc.
+  if (/^[\w-]+$/.test(script))
+    return existsSync(join(ROOT, "node_modules/.bin", script)) ? [] : [`${script} is not there`];
   const [, file = "", command] = /(\S+\.m?js)(?: (\S+))?$/.exec(script.replace(/^.* scripts\/run\.mjs /, "")) ?? [];
   if (!existsSync(join(ROOT, file))) return [`${name}: there is no ${file}`];
   return command === undefined ? [] : problemsOfArguments([command, ...args.filter((word) => word !== name)], env);
