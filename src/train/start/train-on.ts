@@ -9,14 +9,25 @@ import { openCheckpointFolder, type CheckpointFolder } from "../../models/places
 import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
 import { checkDevice, type ProcessGroup } from "../../torch/index.js";
 import type { TrainEvent } from "../events.js";
+import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
-import { runToEnd } from "./run-training.js";
+import { runToEnd, type RunPlan } from "./run-training.js";
 import { checkedOptions } from "./patterns.js";
 import { folderOfModel, type CheckedSpec } from "./spec.js";
 import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
 import type { TrainingOptions, TrainingResult } from "./train-model.js";
-import { checkLabels, planNotes, scaleWarnings } from "./warnings.js";
+import { checkLabels, planNotes, scaleWarnings, type OnWarning } from "./warnings.js";
+
+/** Everything that a run starts with, checked before weights are read. */
+interface Beginning {
+  readonly data: RunData;
+  readonly checkpoint: CheckpointFolder;
+  /** The checkpoint's folder, by its name. */
+  readonly base: string;
+  readonly start: StartOptions & ReturnType<typeof startOptions> & { readonly device: string };
+  readonly recipe: TrainOptions;
+}
 
 /**
  * Trains by a spec on a data set that was read; see `trainModel()`.
@@ -28,38 +39,63 @@ export async function trainOn(
   options: TrainingOptions,
   group?: ProcessGroup,
 ): Promise<TrainingResult> {
+  const { signal, onEvent, onWarning = () => undefined } = options;
   const rank = group?.rank ?? 0;
+  const beginning = await begin(dataset, spec, options, group);
+  if (rank === 0) await warn(spec, beginning, onWarning, group?.worldSize);
+  if (!group) checkAborted(signal);
+  const plan = planOf(spec, beginning, options, group);
+  const { type: _, ...end } = await runToEnd(plan, (event) => onEvent && reportOf(event, rank, onEvent));
+  return { ...end, checkpoint: end.best?.folder ?? end.folder };
+}
+
+async function begin(
+  dataset: LoadedDataset,
+  spec: CheckedSpec,
+  options: TrainingOptions,
+  group: ProcessGroup | undefined,
+): Promise<Beginning> {
   const data = runData(dataset, spec.data, spec.train.seed);
   // Each process has a GPU of its own.
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
   // Before gigabytes are fetched or read.
   checkDevice(device);
-  if (rank === 0) await checkWritable(spec.out);
+  if ((group?.rank ?? 0) === 0) await checkWritable(spec.out);
   const base = await folderOfModel(spec, options);
   const checkpoint = await openCheckpointFolder(base.checkpoint ?? base.folder);
   const start = { ...startOptions(spec, base), ...(await scalesOf(spec, data, checkpoint)), device };
   await checkStart(checkpoint, start);
   const wanted = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
   const recipe = await checkedOptions(checkpoint, start, wanted);
-  if (rank === 0) {
-    const { onWarning = () => undefined } = options;
-    await checkLabels({ ...spec, weights: start.weights, base: checkpoint }, data, onWarning);
-    for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
-    for (const text of planNotes(data, recipe, group?.worldSize)) onWarning(text);
-  }
-  if (!group) checkAborted(options.signal);
-  const { fresh, acceptChangedData, minutes, signal, onEvent } = options;
-  const plan = {
-    ...{ ...data, folder: spec.out, options: recipe, weights: start.weights, base: resolve(base.folder), device },
-    start: (dtype: StartOptions["dtype"]) => startFrom(checkpoint, { ...start, ...(dtype && { dtype }) }),
+  return { data, checkpoint, base: resolve(base.folder), start, recipe };
+}
+
+async function warn(
+  spec: CheckedSpec,
+  { data, checkpoint, start, recipe }: Beginning,
+  onWarning: OnWarning,
+  ranks?: number,
+): Promise<void> {
+  await checkLabels({ ...spec, weights: start.weights, base: checkpoint }, data, onWarning);
+  for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
+  for (const text of planNotes(data, recipe, ranks)) onWarning(text);
+}
+
+function planOf(
+  spec: CheckedSpec,
+  { data, checkpoint, base, start, recipe }: Beginning,
+  { fresh = false, acceptChangedData = false, minutes, signal }: TrainingOptions,
+  group: ProcessGroup | undefined,
+): RunPlan {
+  return {
+    ...{ ...data, folder: spec.out, options: recipe, weights: start.weights, base, device: start.device },
+    start: (dtype) => startFrom(checkpoint, { ...start, dtype }),
     from: () => startSettings(checkpoint, start),
-    ...{ fresh: fresh ?? false, acceptChangedData: acceptChangedData ?? false },
+    ...{ fresh, acceptChangedData },
     ...(minutes !== undefined && { minutes }),
     ...(signal && { signal }),
     ...(group && { group }),
   };
-  const { type: _, ...end } = await runToEnd(plan, (event) => onEvent && reportOf(event, rank, onEvent));
-  return { ...end, checkpoint: end.best?.folder ?? end.folder };
 }
 
 /** Processes other than the first are silent except on themselves: what they leave out must be known. */
