@@ -109,9 +109,9 @@ export default {
       to: { pathNot: ["errors.ts", "random.ts", "metrics"].map(pathOf) },
     },
     {
-      name: "only src/torch loads the addon",
+      name: "only src/torch and src/image load an addon",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/torch/native[.]ts$" },
+      from: { path: "^src/", pathNot: "^src/(torch|image)/native[.]ts$" },
       to: { path: "^(node:)?module$|[.]node$" },
     },
     {

@@ -51,9 +51,12 @@ export default defineConfig(
   },
   {
     files: ["src/**/*.ts"],
-    ignores: ["src/torch/native.ts"],
+    ignores: ["src/torch/native.ts", "src/image/native.ts"],
     rules: {
-      "no-restricted-properties": ["error", { property: "dlopen", message: "Only src/torch loads the addon." }],
+      "no-restricted-properties": [
+        "error",
+        { property: "dlopen", message: "Only src/torch and src/image load an addon." },
+      ],
     },
   },
   {

@@ -6,7 +6,16 @@ import { dirname, join } from "node:path";
 import { runChild } from "./child.mjs";
 import { fingerprint, makeFolders, readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
 import { cachedLocation } from "./libtorch.mjs";
-import { ADDON_NAME, IS_CLONE, ROOT, addonFolders, homeOf, nativeSources, noteLibtorch } from "./places.mjs";
+import {
+  ADDON_NAME,
+  PIXELS_NAME,
+  IS_CLONE,
+  ROOT,
+  addonFolders,
+  homeOf,
+  nativeSources,
+  noteLibtorch,
+} from "./places.mjs";
 import { SetupError, step } from "./terminal.mjs";
 
 const MAX_COMPILERS = 4;
@@ -35,7 +44,8 @@ export function nativeReady(env) {
   const location = cachedLocation(homeOf(env), env);
   if (location === undefined) return false;
   const { addon } = addonFolders(env);
-  return existsSync(join(addon, ADDON_NAME)) && readOrUndefined(join(addon, "stamp"))?.toString() === stampOf(location);
+  const built = [ADDON_NAME, PIXELS_NAME].every((name) => existsSync(join(addon, name)));
+  return built && readOrUndefined(join(addon, "stamp"))?.toString() === stampOf(location);
 }
 
 async function runBuildTool(args, update) {
@@ -90,14 +100,15 @@ export async function buildNative(env) {
   await step("building the native addon (CMake)", async (update) => {
     const stamp = stampOf(location);
     await compile(location, cmake, update);
-    const built = join(cmake, ADDON_NAME);
     update("loading it");
-    await tryAddon(built);
-    // A running program may have the old one mapped: put the new one in its place, never over it.
-    const fresh = join(addon, `${ADDON_NAME}.${process.pid}`);
     makeFolders(addon);
-    copyFileSync(built, fresh);
-    renameSync(fresh, join(addon, ADDON_NAME));
+    for (const name of [ADDON_NAME, PIXELS_NAME]) {
+      await tryAddon(join(cmake, name));
+      // A running program may have the old one mapped: put the new one in its place, never over it.
+      const fresh = join(addon, `${name}.${process.pid}`);
+      copyFileSync(join(cmake, name), fresh);
+      renameSync(fresh, join(addon, name));
+    }
     noteLibtorch(addon, location);
     writeAtomically(join(addon, "stamp"), stamp);
   });

@@ -7,3 +7,4 @@ export declare function homeOf(env: Env): string;
 export declare function addonFolders(env: Env): { addon: string; cmake: string };
 export declare function noteLibtorch(folder: string, location: { root: string; version: string }): void;
 export declare function findAddon(env: Env): { path: string; fault?: string };
+export declare function findPixels(env: Env): { path: string; fault?: string };

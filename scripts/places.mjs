@@ -4,7 +4,7 @@
  */
 import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { filesUnder, fingerprint, readJson, writeAtomically } from "./fingerprint.mjs";
 import { askedRoot, versionOf } from "./libtorch.mjs";
@@ -50,8 +50,9 @@ export function addonFolders(env) {
   return { addon: join(build, `native-${key}`), cmake: join(build, `cmake-${key}`) };
 }
 
-/** The addon in its folder. */
+/** The addons in their folder: the one on libtorch, and the one that turns pixels and needs none. */
 export const ADDON_NAME = "roc4mllm.node";
+export const PIXELS_NAME = "roc4mllm-pixels.node";
 const BUILT_ON = "libtorch.json";
 
 /** Notes beside the addon which libtorch it was built on. */
@@ -92,4 +93,13 @@ export function findAddon(env) {
   if (!existsSync(path)) return { path, fault: `The native addon is not built: ${path} is missing. ${SETUP_COMMAND}.` };
   const stale = staleness(folder, env);
   return stale === undefined ? { path } : { path, fault: `The native addon does not fit: ${stale}. ${SETUP_COMMAND}.` };
+}
+
+/** The addon that turns pixels, beside the other one. @returns as {@link findAddon} */
+export function findPixels(env) {
+  const folder = env.ROC4MLLM_NATIVE ? dirname(resolve(env.ROC4MLLM_NATIVE)) : addonFolders(env).addon;
+  const path = join(folder, PIXELS_NAME);
+  return existsSync(path)
+    ? { path }
+    : { path, fault: `The native addon is not built: ${path} is missing. ${SETUP_COMMAND}.` };
 }

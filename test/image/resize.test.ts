@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { centerCrop, cropImage, padToSquare, resizeBicubic, shortestEdgeSize } from "../../src/image/index.js";
 import { squareCanvas } from "../../src/image/geometry.js";
-import { bicubicTaps } from "../../src/image/resize.js";
+import { resizeAsync } from "../../src/image/resize.js";
+import { nativePixels } from "../../src/image/native.js";
+import { Random } from "../../src/random.js";
+import { bicubicTaps, plainResize } from "./plain-resize.js";
 import { picture, reference, sha256 } from "./support.js";
 
 const CLIP_GREY = [122, 116, 104] as const;
@@ -14,6 +17,107 @@ test("resizeBicubic gives Pillow's bytes at every size of the fixture", () => {
     const resized = resizeBicubic(picture(...source), { width: target[0], height: target[1] });
     assert.equal(sha256(resized.data), expected, `${source.join("x")} to ${target.join("x")}`);
   }
+});
+
+test("the plain one that the native one is held against gives Pillow's bytes too", () => {
+  for (const { source, target, sha256: expected } of reference.resizes) {
+    const resized = plainResize(picture(...source), { width: target[0], height: target[1] });
+    assert.equal(sha256(resized.data), expected, `${source.join("x")} to ${target.join("x")}`);
+  }
+});
+
+/** A picture, what it becomes, which part of that, and the canvas it is on. */
+function drawCase(random: Random): Parameters<typeof plainResize> {
+  const side = (most: number): number => 1 + random.int(most);
+  const [width, height] = [side(60), side(60)];
+  const image = { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => random.int(256)) };
+  const size = {
+    width: random.chance(0.2) ? width : side(80),
+    height: random.chance(0.2) ? height : side(80),
+  };
+  const [left, top] = [random.int(size.width), random.int(size.height)];
+  const window = { left, top, width: side(size.width - left), height: side(size.height - top) };
+  if (random.chance(0.5)) return [image, size, { window }];
+  const canvas = { width: width + random.int(30), height: height + random.int(30) };
+  const level = (): number => random.int(256);
+  return [
+    image,
+    size,
+    {
+      window,
+      canvas: {
+        ...canvas,
+        left: random.int(canvas.width - width + 1),
+        top: random.int(canvas.height - height + 1),
+        color: [level(), level(), level()],
+      },
+    },
+  ];
+}
+
+test("a thousand drawn sizes, windows and canvases: the native bytes are the plain ones, off the thread too", async () => {
+  const random = new Random(12, "resize");
+  for (let i = 0; i < 1000; i++) {
+    const [image, size, options] = drawCase(random);
+    const expected = plainResize(image, size, options);
+    const label = JSON.stringify({ i, from: [image.width, image.height], size, options });
+    assert.deepEqual(resizeBicubic(image, size, { ...options, threads: 1 + (i % 3) }), expected, label);
+    if (i % 10 === 0) assert.deepEqual(await resizeAsync(image, size, options), expected, label);
+  }
+});
+
+/** The pixel of an upright picture at (x, y) in one that is stored turned; as EXIF numbers the turns. */
+function storedAt(orientation: number, { width, height }: { width: number; height: number }, x: number, y: number) {
+  const [right, bottom] = [width - 1 - x, height - 1 - y];
+  const places = [[x, y], [right, y], [right, bottom], [x, bottom], [y, x], [y, right], [bottom, right], [bottom, x]]; // prettier-ignore
+  return places[orientation - 1] as [number, number];
+}
+
+test("a picture that is stored turned comes out as the upright one, with and without SIMD", () => {
+  const upright = picture(61, 97);
+  const window = { left: 3, top: 5, width: 30, height: 21 };
+  const canvas = { width: 70, height: 99, left: 4, top: 1, color: [1, 200, 30] as const };
+  const expected = plainResize(upright, { width: 40, height: 50 }, { window, canvas });
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const [width, height] = orientation >= 5 ? [97, 61] : [61, 97];
+    const data = new Uint8Array(width * height * 3);
+    for (let y = 0; y < upright.height; y++) {
+      for (let x = 0; x < upright.width; x++) {
+        const [at, row] = storedAt(orientation, upright, x, y);
+        const pixel = (y * upright.width + x) * 3;
+        data.set(upright.data.subarray(pixel, pixel + 3), (row * width + at) * 3);
+      }
+    }
+    for (const plain of [0, 1]) {
+      const [turned, cut] = [
+        [width, height, orientation],
+        [3, 5, 30, 21],
+      ];
+      const steps = Int32Array.of(...turned, 70, 99, 4, 1, 1, 200, 30, 40, 50, ...cut, 0, 1, 1, 1, 2, plain);
+      const result = new Uint8Array(expected.data.length);
+      nativePixels().run(steps, data, null, result, null);
+      assert.equal(sha256(result), sha256(expected.data), `orientation ${orientation}, plain ${plain}`);
+    }
+  }
+});
+
+test("the native code refuses steps that would lead beside what it was given", () => {
+  const sound = [4, 4, 1, 4, 4, 0, 0, 0, 0, 0, 2, 2, 0, 0, 2, 2, 0, 1, 1, 1, 1, 0];
+  const run = (changes: Record<number, number>, pixels = 12, values: Float32Array | null = null): void => {
+    const steps = Int32Array.from(sound, (value, i) => changes[i] ?? value);
+    nativePixels().run(steps, new Uint8Array(48), values && new Float32Array(768), new Uint8Array(pixels), values);
+  };
+  run({});
+  const wrong: Record<number, number>[] = [
+    ...[{ 0: 0 }, { 0: 5 }, { 1: -4 }, { 2: 9 }, { 3: 3 }, { 4: 2 ** 30 }, { 5: 1 }, { 6: -1 }, { 7: 256 }],
+    ...[{ 10: 0 }, { 11: 2 ** 31 - 1, 15: 2 ** 31 - 1 }, { 12: 1 }, { 13: -1 }, { 14: 3 }, { 16: 3 }, { 20: 0 }],
+    ...[{ 16: 1 }, { 16: 2, 17: 2 }],
+  ];
+  for (const changes of wrong) assert.throws(() => run(changes), Error, JSON.stringify(changes));
+  assert.throws(() => run({}, 11), /pixels/);
+  assert.throws(() => run({ 16: 1 }, 12, new Float32Array(11)), /values/);
+  assert.throws(() => run({ 16: 2, 17: 2, 18: 2 }, 12, new Float32Array(12)), /blocks/);
+  run({ 16: 1 }, 12, new Float32Array(12));
 });
 
 test("sums and padded hashes of the design's reference sheet", () => {

@@ -1,0 +1,215 @@
+// The addon that turns decoded pictures into a model's input. It needs no libtorch.
+#include <node_api.h>
+
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "picture.h"
+#include "pool.h"
+
+namespace {
+
+using pixels::Layout;
+using pixels::Steps;
+
+constexpr size_t kArguments = 5;
+// Sides and products of them stay within 32 and 53 bits.
+constexpr int64_t kLongestSide = 1 << 27;
+
+struct Failure {
+  const char* message;
+};
+
+void check(bool holds, const char* message) {
+  if (!holds) throw Failure{message};
+}
+
+void check(napi_status status) { check(status == napi_ok, "Node refused a call"); }
+
+// The elements of a typed array.
+template <typename T>
+struct Elements {
+  T* data = nullptr;
+  size_t length = 0;
+};
+
+template <typename T>
+Elements<T> elements(napi_env env, napi_value value, napi_typedarray_type wanted, const char* what) {
+  bool is = false;
+  check(napi_is_typedarray(env, value, &is));
+  check(is, what);
+  napi_typedarray_type type;
+  Elements<T> found;
+  void* data = nullptr;
+  check(napi_get_typedarray_info(env, value, &type, &found.length, &data, nullptr, nullptr));
+  check(type == wanted || (wanted == napi_uint8_array && type == napi_uint8_clamped_array), what);
+  found.data = static_cast<T*>(data);
+  return found;
+}
+
+bool is_nothing(napi_env env, napi_value value) {
+  napi_valuetype type;
+  check(napi_typeof(env, value, &type));
+  return type == napi_null || type == napi_undefined;
+}
+
+// One picture's work, with everything that it reads and writes.
+struct Task {
+  Steps steps;
+  const uint8_t* data = nullptr;
+  const float* tables = nullptr;
+  uint8_t* pixels = nullptr;
+  float* values = nullptr;
+  // Of an asynchronous one.
+  napi_ref held[kArguments] = {};
+  napi_deferred deferred = nullptr;
+  napi_async_work work = nullptr;
+  const char* failure = nullptr;
+
+  void run() noexcept {
+    try {
+      pixels::run(steps, data, tables, pixels, values);
+    } catch (const std::bad_alloc&) {
+      failure = "out of memory";
+    } catch (...) {
+      failure = "an unknown error";
+    }
+  }
+};
+
+bool is_side(int64_t side) { return side > 0 && side <= kLongestSide; }
+
+// Whether nothing is read or written beside what was given.
+void check_steps(const Steps& s, size_t bytes, size_t tables, size_t pixels, size_t values) {
+  check(is_side(s.width) && is_side(s.height) && is_side(s.to_width) && is_side(s.to_height), "a side is out of range");
+  check(is_side(s.canvas_width) && is_side(s.canvas_height), "a side of the canvas is out of range");
+  check(s.orientation >= 1 && s.orientation <= 8, "the orientation is none of 1 to 8");
+  const bool swapped = s.orientation >= 5;
+  const int64_t width = swapped ? s.height : s.width, height = swapped ? s.width : s.height;
+  check(s.left >= 0 && s.top >= 0 && s.left + width <= s.canvas_width && s.top + height <= s.canvas_height,
+        "the picture is not on its canvas");
+  check(is_side(s.window_width) && is_side(s.window_height) && s.window_left >= 0 && s.window_top >= 0 &&
+            static_cast<int64_t>(s.window_left) + s.window_width <= s.to_width &&
+            static_cast<int64_t>(s.window_top) + s.window_height <= s.to_height,
+        "the window is not inside of the result");
+  for (const int32_t level : {s.red, s.green, s.blue}) check(level >= 0 && level <= 255, "a colour is out of range");
+  check(bytes == static_cast<size_t>(s.width) * s.height * 3, "the picture has other bytes than its size says");
+  const size_t area = static_cast<size_t>(s.window_width) * s.window_height;
+  check(pixels == area * 3, "the room for pixels has another size");
+  check(s.threads >= 1, "threads are at least 1");
+  check(s.layout == Layout::kNone || s.layout == Layout::kPlanar || s.layout == Layout::kPatches, "no such layout");
+  if (s.layout == Layout::kNone) return;
+  check(tables == 3 * 256, "the tables have another size");
+  size_t wanted = area * 3;
+  if (s.layout == Layout::kPatches) {
+    check(s.patch >= 1 && s.merge >= 1 && s.frames >= 1 && s.patch <= 4096 && s.merge <= 64 && s.frames <= 64, "no such patches");
+    const int block = s.patch * s.merge;
+    check(s.window_width % block == 0 && s.window_height % block == 0, "the result does not divide into blocks");
+    wanted *= s.frames;
+  }
+  check(values == wanted, "the room for values has another size");
+}
+
+void read_arguments(napi_env env, napi_callback_info info, Task& task, napi_value arguments[kArguments]) {
+  size_t count = kArguments;
+  check(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
+  check(count == kArguments, "five arguments are needed");
+  const auto steps = elements<int32_t>(env, arguments[0], napi_int32_array, "the steps are no Int32Array");
+  check(steps.length * sizeof(int32_t) == sizeof(Steps), "the steps have another length");
+  std::memcpy(&task.steps, steps.data, sizeof(Steps));
+  const auto data = elements<uint8_t>(env, arguments[1], napi_uint8_array, "the picture is no Uint8Array");
+  const auto tables = is_nothing(env, arguments[2])
+                          ? Elements<float>{}
+                          : elements<float>(env, arguments[2], napi_float32_array, "the tables are no Float32Array");
+  const auto pixels = elements<uint8_t>(env, arguments[3], napi_uint8_array, "the pixels are no Uint8Array");
+  const auto values = is_nothing(env, arguments[4])
+                          ? Elements<float>{}
+                          : elements<float>(env, arguments[4], napi_float32_array, "the values are no Float32Array");
+  check_steps(task.steps, data.length, tables.length, pixels.length, values.length);
+  task.data = data.data;
+  task.tables = tables.data;
+  task.pixels = pixels.data;
+  task.values = values.data;
+}
+
+napi_value throw_failure(napi_env env, const char* message) {
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && !pending) napi_throw_error(env, nullptr, message);
+  return nullptr;
+}
+
+napi_value run_now(napi_env env, napi_callback_info info) {
+  try {
+    Task task;
+    napi_value arguments[kArguments];
+    read_arguments(env, info, task, arguments);
+    task.run();
+    if (task.failure) throw Failure{task.failure};
+    return nullptr;
+  } catch (const Failure& failure) {
+    return throw_failure(env, failure.message);
+  }
+}
+
+void release(napi_env env, Task* task) {
+  for (napi_ref held : task->held) {
+    if (held) napi_delete_reference(env, held);
+  }
+  if (task->work) napi_delete_async_work(env, task->work);
+  delete task;
+}
+
+void finish(napi_env env, napi_status status, void* given) {
+  Task* task = static_cast<Task*>(given);
+  const char* failure = status == napi_cancelled ? "cancelled" : task->failure;
+  napi_value result = nullptr;
+  if (failure) {
+    napi_value text = nullptr;
+    if (napi_create_string_utf8(env, failure, NAPI_AUTO_LENGTH, &text) == napi_ok &&
+        napi_create_error(env, nullptr, text, &result) == napi_ok) {
+      napi_reject_deferred(env, task->deferred, result);
+    }
+  } else if (napi_get_undefined(env, &result) == napi_ok) {
+    napi_resolve_deferred(env, task->deferred, result);
+  }
+  release(env, task);
+}
+
+napi_value run_later(napi_env env, napi_callback_info info) {
+  Task* task = new (std::nothrow) Task;
+  if (!task) return throw_failure(env, "out of memory");
+  try {
+    napi_value arguments[kArguments];
+    read_arguments(env, info, *task, arguments);
+    for (size_t i = 0; i < kArguments; i++) {
+      if (!is_nothing(env, arguments[i])) check(napi_create_reference(env, arguments[i], 1, &task->held[i]));
+    }
+    napi_value name, promise;
+    check(napi_create_string_utf8(env, "roc4mllm pixels", NAPI_AUTO_LENGTH, &name));
+    check(napi_create_async_work(
+        env, nullptr, name, [](napi_env, void* given) { static_cast<Task*>(given)->run(); }, finish, task, &task->work));
+    check(napi_create_promise(env, &task->deferred, &promise));
+    check(napi_queue_async_work(env, task->work));
+    return promise;
+  } catch (const Failure& failure) {
+    release(env, task);
+    return throw_failure(env, failure.message);
+  }
+}
+
+napi_value threads(napi_env env, napi_callback_info) {
+  napi_value result = nullptr;
+  return napi_create_int32(env, pixels::usable_threads(), &result) == napi_ok ? result : nullptr;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  const napi_property_descriptor functions[] = {
+      {"run", nullptr, run_now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"runAsync", nullptr, run_later, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"threads", nullptr, threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+  };
+  return napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions) == napi_ok ? exports : nullptr;
+}
