@@ -45,6 +45,22 @@ export function findPython(): string {
   return found ?? install(version);
 }
 
+/** A Python that imports a package other than torch: `PYTHON`, python3, or one made in .cache/. */
+export function pythonWith(module: string, requirement: string): string {
+  const has = (python: string): boolean => spawnSync(python, ["-c", `import ${module}`]).status === 0;
+  const own = `${ROOT}.cache/bench-${module.toLowerCase()}`;
+  const found = [process.env["PYTHON"], `${own}/bin/python`, "python3"].find(
+    (python) => python && (!python.includes("/") || existsSync(python)) && has(python),
+  );
+  if (found !== undefined) return found;
+  process.stderr.write(`bench: installing ${requirement} for Python into .cache/bench-${module.toLowerCase()}\n`);
+  spawnSync("python3", ["-m", "venv", own], { stdio: ["ignore", 2, 2] });
+  const python = `${own}/bin/python`;
+  spawnSync(python, ["-m", "pip", "install", "--quiet", requirement], { stdio: ["ignore", 2, 2] });
+  if (has(python)) return python;
+  throw new RocError("USAGE", `bench: ${requirement} could not be installed. Set PYTHON to one that has it.`);
+}
+
 /**
  * Keeps this process, and what it starts from now on, on one core (Linux): two processes that take turns are then slowed alike
  * by whatever else the machine does, where on a core each one may be slow for as long as it stays there.
