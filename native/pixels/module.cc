@@ -2,9 +2,11 @@
 #include <node_api.h>
 
 #include <cstring>
+#include <limits>
 #include <new>
-#include <string>
+#include <utility>
 
+#include "jpeg.h"
 #include "picture.h"
 #include "pool.h"
 
@@ -54,28 +56,107 @@ bool is_nothing(napi_env env, napi_value value) {
   return type == napi_null || type == napi_undefined;
 }
 
-// One picture's work, with everything that it reads and writes.
-struct Task {
+// Work that may run off the thread, with everything that it reads and writes.
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  void run() noexcept {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      failure_ = "out of memory";
+    } catch (...) {
+      failure_ = "an unknown error";
+    }
+  }
+
+  const char* failure() const { return failure_; }
+
+  // What the caller gets; null where Node refuses it.
+  virtual napi_value result(napi_env env) {
+    napi_value nothing = nullptr;
+    return napi_get_undefined(env, &nothing) == napi_ok ? nothing : nullptr;
+  }
+
+  // Takes a promise, which is kept when the work is done; the arguments live until then.
+  napi_value queue(napi_env env, const napi_value* arguments, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+      if (!is_nothing(env, arguments[i])) check(napi_create_reference(env, arguments[i], 1, &held_[i]));
+    }
+    napi_value name, promise;
+    check(napi_create_string_utf8(env, "roc4mllm pixels", NAPI_AUTO_LENGTH, &name));
+    check(napi_create_async_work(
+        env, nullptr, name, [](napi_env, void* given) { static_cast<Task*>(given)->run(); }, finish, this, &queued_));
+    check(napi_create_promise(env, &deferred_, &promise));
+    check(napi_queue_async_work(env, queued_));
+    return promise;
+  }
+
+  void release(napi_env env) {
+    for (napi_ref held : held_) {
+      if (held) napi_delete_reference(env, held);
+    }
+    if (queued_) napi_delete_async_work(env, queued_);
+    delete this;
+  }
+
+ private:
+  virtual void work() = 0;
+
+  static void finish(napi_env env, napi_status status, void* given) {
+    Task* task = static_cast<Task*>(given);
+    const char* failure = status == napi_cancelled ? "cancelled" : task->failure_;
+    napi_value result = failure ? nullptr : task->result(env);
+    if (result) {
+      napi_resolve_deferred(env, task->deferred_, result);
+    } else {
+      napi_value text = nullptr;
+      if (napi_create_string_utf8(env, failure ? failure : "no result", NAPI_AUTO_LENGTH, &text) == napi_ok &&
+          napi_create_error(env, nullptr, text, &result) == napi_ok) {
+        napi_reject_deferred(env, task->deferred_, result);
+      }
+    }
+    task->release(env);
+  }
+
+  const char* failure_ = nullptr;
+  napi_ref held_[kArguments] = {};
+  napi_deferred deferred_ = nullptr;
+  napi_async_work queued_ = nullptr;
+};
+
+// One picture's way to its pixels and values.
+struct PictureTask : Task {
   Steps steps;
   const uint8_t* data = nullptr;
   const float* tables = nullptr;
   uint8_t* pixels = nullptr;
   float* values = nullptr;
-  // Of an asynchronous one.
-  napi_ref held[kArguments] = {};
-  napi_deferred deferred = nullptr;
-  napi_async_work work = nullptr;
-  const char* failure = nullptr;
 
-  void run() noexcept {
-    try {
-      pixels::run(steps, data, tables, pixels, values);
-    } catch (const std::bad_alloc&) {
-      failure = "out of memory";
-    } catch (...) {
-      failure = "an unknown error";
-    }
+ private:
+  void work() override { pixels::run(steps, data, tables, pixels, values); }
+};
+
+// How many of a JPEG's units are there.
+struct JpegTask : Task {
+  pixels::Jpeg jpeg;
+  const uint8_t* bytes = nullptr;
+  size_t length = 0;
+
+  napi_value result(napi_env env) override {
+    napi_value both = nullptr, all = nullptr, good = nullptr;
+    const bool made = napi_create_array_with_length(env, 2, &both) == napi_ok &&
+                      napi_create_double(env, units_.all, &all) == napi_ok &&
+                      napi_create_double(env, units_.good, &good) == napi_ok &&
+                      napi_set_element(env, both, 0, all) == napi_ok && napi_set_element(env, both, 1, good) == napi_ok;
+    return made ? both : nullptr;
   }
+
+ private:
+  void work() override { units_ = pixels::count_units(jpeg, bytes, length); }
+
+  pixels::JpegUnits units_;
 };
 
 bool is_side(int64_t side) { return side > 0 && side <= kLongestSide; }
@@ -111,7 +192,7 @@ void check_steps(const Steps& s, size_t bytes, size_t tables, size_t pixels, siz
   check(values == wanted, "the room for values has another size");
 }
 
-void read_arguments(napi_env env, napi_callback_info info, Task& task, napi_value arguments[kArguments]) {
+void read_picture(napi_env env, napi_callback_info info, PictureTask& task, napi_value arguments[kArguments]) {
   size_t count = kArguments;
   check(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
   check(count == kArguments, "five arguments are needed");
@@ -139,63 +220,108 @@ napi_value throw_failure(napi_env env, const char* message) {
   return nullptr;
 }
 
-napi_value run_now(napi_env env, napi_callback_info info) {
-  try {
-    Task task;
-    napi_value arguments[kArguments];
-    read_arguments(env, info, task, arguments);
-    task.run();
-    if (task.failure) throw Failure{task.failure};
-    return nullptr;
-  } catch (const Failure& failure) {
-    return throw_failure(env, failure.message);
-  }
-}
+// A list of numbers, read one by one.
+class Numbers {
+ public:
+  explicit Numbers(Elements<int32_t> numbers) : numbers_(numbers) {}
 
-void release(napi_env env, Task* task) {
-  for (napi_ref held : task->held) {
-    if (held) napi_delete_reference(env, held);
+  int32_t next(int32_t least, int32_t most) {
+    check(at_ < numbers_.length, "the description of a JPEG ends early");
+    const int32_t number = numbers_.data[at_++];
+    check(number >= least && number <= most, "the description of a JPEG holds a number out of range");
+    return number;
   }
-  if (task->work) napi_delete_async_work(env, task->work);
-  delete task;
-}
 
-void finish(napi_env env, napi_status status, void* given) {
-  Task* task = static_cast<Task*>(given);
-  const char* failure = status == napi_cancelled ? "cancelled" : task->failure;
-  napi_value result = nullptr;
-  if (failure) {
-    napi_value text = nullptr;
-    if (napi_create_string_utf8(env, failure, NAPI_AUTO_LENGTH, &text) == napi_ok &&
-        napi_create_error(env, nullptr, text, &result) == napi_ok) {
-      napi_reject_deferred(env, task->deferred, result);
+ private:
+  Elements<int32_t> numbers_;
+  size_t at_ = 0;
+};
+
+constexpr int32_t kAny = std::numeric_limits<int32_t>::max();
+
+// As src/image/jpeg-loss.ts describes it.
+void read_jpeg(Numbers numbers, Elements<uint8_t> symbols, size_t file, pixels::Jpeg& jpeg) {
+  jpeg.progressive = numbers.next(0, 1) == 1;
+  jpeg.width = numbers.next(0, 0xffff);
+  jpeg.height = numbers.next(0, 0xffff);
+  for (int32_t i = numbers.next(0, 255); i > 0; i--) {
+    const int id = numbers.next(0, 255), h = numbers.next(1, 15), v = numbers.next(1, 15);
+    jpeg.components.push_back({id, h, v});
+  }
+  for (int32_t i = numbers.next(0, kAny); i > 0; i--) {
+    const size_t start = numbers.next(0, kAny), length = numbers.next(0, kAny);
+    check(start + length <= symbols.length, "a table is not in its list");
+    jpeg.specs.emplace_back(symbols.data + start, symbols.data + start + length);
+  }
+  const int32_t components = static_cast<int32_t>(jpeg.components.size()) - 1;
+  const int32_t specs = static_cast<int32_t>(jpeg.specs.size()) - 1;
+  for (int32_t i = numbers.next(0, kAny); i > 0; i--) {
+    pixels::JpegScan scan;
+    for (int32_t part = numbers.next(0, 255); part > 0; part--) {
+      const int component = numbers.next(0, components), dc = numbers.next(-1, specs), ac = numbers.next(-1, specs);
+      scan.parts.push_back({component, dc, ac});
     }
-  } else if (napi_get_undefined(env, &result) == napi_ok) {
-    napi_resolve_deferred(env, task->deferred, result);
+    scan.from = numbers.next(0, 255);
+    scan.to = numbers.next(0, 255);
+    scan.high = numbers.next(0, 15);
+    scan.interval = numbers.next(0, 0xffff);
+    scan.start = numbers.next(0, kAny);
+    scan.end = numbers.next(0, kAny);
+    check(scan.start <= scan.end && scan.end <= file, "a scan is not in its file");
+    jpeg.scans.push_back(std::move(scan));
   }
-  release(env, task);
+}
+
+template <typename Body>
+napi_value guarded(napi_env env, Task* task, const Body& body) {
+  if (!task) return throw_failure(env, "out of memory");
+  try {
+    return body();
+  } catch (const Failure& failure) {
+    task->release(env);
+    return throw_failure(env, failure.message);
+  } catch (const std::bad_alloc&) {
+    task->release(env);
+    return throw_failure(env, "out of memory");
+  }
+}
+
+napi_value run_now(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) PictureTask;
+  return guarded(env, task, [&]() -> napi_value {
+    napi_value arguments[kArguments];
+    read_picture(env, info, *task, arguments);
+    task->run();
+    if (task->failure()) throw Failure{task->failure()};
+    task->release(env);
+    return nullptr;
+  });
 }
 
 napi_value run_later(napi_env env, napi_callback_info info) {
-  Task* task = new (std::nothrow) Task;
-  if (!task) return throw_failure(env, "out of memory");
-  try {
+  auto* task = new (std::nothrow) PictureTask;
+  return guarded(env, task, [&] {
     napi_value arguments[kArguments];
-    read_arguments(env, info, *task, arguments);
-    for (size_t i = 0; i < kArguments; i++) {
-      if (!is_nothing(env, arguments[i])) check(napi_create_reference(env, arguments[i], 1, &task->held[i]));
-    }
-    napi_value name, promise;
-    check(napi_create_string_utf8(env, "roc4mllm pixels", NAPI_AUTO_LENGTH, &name));
-    check(napi_create_async_work(
-        env, nullptr, name, [](napi_env, void* given) { static_cast<Task*>(given)->run(); }, finish, task, &task->work));
-    check(napi_create_promise(env, &task->deferred, &promise));
-    check(napi_queue_async_work(env, task->work));
-    return promise;
-  } catch (const Failure& failure) {
-    release(env, task);
-    return throw_failure(env, failure.message);
-  }
+    read_picture(env, info, *task, arguments);
+    return task->queue(env, arguments, kArguments);
+  });
+}
+
+napi_value count_units(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) JpegTask;
+  return guarded(env, task, [&] {
+    size_t count = 3;
+    napi_value arguments[3];
+    check(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
+    check(count == 3, "three arguments are needed");
+    const auto numbers = elements<int32_t>(env, arguments[0], napi_int32_array, "the description is no Int32Array");
+    const auto symbols = elements<uint8_t>(env, arguments[1], napi_uint8_array, "the tables are no Uint8Array");
+    const auto bytes = elements<uint8_t>(env, arguments[2], napi_uint8_array, "the file is no Uint8Array");
+    read_jpeg(Numbers(numbers), symbols, bytes.length, task->jpeg);
+    task->bytes = bytes.data;
+    task->length = bytes.length;
+    return task->queue(env, arguments, 3);
+  });
 }
 
 napi_value threads(napi_env env, napi_callback_info) {
@@ -209,6 +335,7 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {"run", nullptr, run_now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"runAsync", nullptr, run_later, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"countJpegUnits", nullptr, count_units, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"threads", nullptr, threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   return napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions) == napi_ok ? exports : nullptr;

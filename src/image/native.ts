@@ -25,6 +25,12 @@ interface NativePixels {
     pixels: Uint8Array,
     values: Float32Array | null,
   ): Promise<void>;
+  /**
+   * @param numbers the structure of a JPEG, as jpeg-loss.ts lists it
+   * @param symbols its Huffman tables
+   * @returns the minimum coded units of all scans, and how many of them are there
+   */
+  countJpegUnits(numbers: Int32Array, symbols: Uint8Array, bytes: Uint8Array): Promise<[all: number, good: number]>;
   /** Cores that this process may use. */
   threads(): number;
 }

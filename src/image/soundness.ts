@@ -21,7 +21,7 @@ export interface Examined {
   /** For what is left of a damaged one. */
   readonly rescue: Reading;
   /** What the file's own structure says to be lost. */
-  readonly loss: () => string | undefined;
+  readonly loss: () => Promise<string | undefined>;
   /** Parts that are compressed with a checksum which libtiff does not look at. */
   readonly deflated: readonly Uint8Array[];
 }
@@ -36,7 +36,12 @@ export function examine({ bytes, format }: PictureFile): Examined {
 }
 
 function plain(bytes: Uint8Array, failOn: Reading["failOn"]): Examined {
-  return { readings: [{ bytes, failOn }], rescue: { bytes, failOn: "none" }, loss: () => undefined, deflated: [] };
+  return {
+    readings: [{ bytes, failOn }],
+    rescue: { bytes, failOn: "none" },
+    loss: () => Promise.resolve(undefined),
+    deflated: [],
+  };
 }
 
 /** Frames that libjpeg decodes: baseline, extended, progressive, and the two with arithmetic coding. */
