@@ -72,7 +72,7 @@ export function decodeImage(input: ImageInput, options: DecodeOptions = {}): Pro
  */
 export async function withImage<T>(
   input: ImageInput,
-  use: (image: RgbImage) => T,
+  use: (image: RgbImage) => T | Promise<T>,
   options: DecodeOptions = {},
 ): Promise<T> {
   const { maxPixels = DEFAULT_MAX_PIXELS, signal } = options;
@@ -82,7 +82,7 @@ export async function withImage<T>(
   using lease = pictureBudget().lease();
   try {
     checkAborted(signal, name);
-    return use(await decode(input, { ...options, name, maxPixels }, lease));
+    return await use(await decode(input, { ...options, name, maxPixels }, lease));
   } catch (error) {
     checkAborted(signal, name);
     throw isAllocationError(error) ? outOfMemory(name, error) : error;

@@ -3,7 +3,7 @@ import type { FolderLike } from "../files/index.js";
 import { centerCrop, centerWindow, checkSquareSide, contains, meanColor, padToSquare } from "./geometry.js";
 import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
 import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
-import { resizeBicubic, type ResizeOptions } from "./resize.js";
+import { resizeAsync, resizeBicubic, type ResizeOptions } from "./resize.js";
 import type { RgbImage } from "./types.js";
 import { valueTables } from "./values.js";
 
@@ -22,6 +22,13 @@ export interface ImageProcessor {
   readonly config: unknown;
   /** @throws RocError IMAGE_TOO_LARGE for a picture too long and thin to be made a square */
   process(image: RgbImage): ProcessedImage;
+  /**
+   * The pixels of {@link process}, computed off the thread. They are their own pixels: processing them again only
+   * looks up their values.
+   *
+   * @throws as {@link process}
+   */
+  prepare(image: RgbImage): Promise<RgbImage>;
 }
 
 export interface ImageProcessorOverride {
@@ -50,10 +57,11 @@ export function createImageProcessor(
   const size = outputSize(steps, file);
   const tables = valueTables(steps);
   const process = (image: RgbImage): ProcessedImage => {
-    const pixels = toPixels(image, steps);
+    const pixels = now(toPixels(image, steps));
     return { pixels, pixelValues: toPixelValues(pixels, tables) };
   };
-  return { ...size, config, process };
+  const prepare = (image: RgbImage): Promise<RgbImage> => later(toPixels(image, steps));
+  return { ...size, config, process, prepare };
 }
 
 /**
@@ -69,30 +77,54 @@ export async function loadImageProcessor(
   return createImageProcessor(config, override, file);
 }
 
-function toPixels(image: RgbImage, steps: ImageSteps): RgbImage {
-  const { square, resize, crop } = steps;
-  const source = square === "stretch" ? stretchToSquare(image) : image;
-  const canvas = square === "pad" ? squareCanvas(image, meanColor(steps.mean)) : undefined;
+/** One resize of several: the sync and the async driver answer it with its result. */
+interface ResizeRequest {
+  readonly image: RgbImage;
+  readonly size: Size;
+  readonly options: ResizeOptions;
+}
+
+type PixelSteps = Generator<ResizeRequest, RgbImage, RgbImage>;
+
+function* toPixels(image: RgbImage, { square, resize, crop, mean }: ImageSteps): PixelSteps {
+  const source = square === "stretch" ? yield* stretchToSquare(image) : image;
+  const canvas = square === "pad" ? squareCanvas(image, meanColor(mean)) : undefined;
   if (!resize) {
     const padded = canvas ? padToSquare(image, canvas.color) : source;
     return crop ? centerCrop(padded, crop) : padded;
   }
   const size = "width" in resize ? resize : shortestEdgeSize(canvas ?? source, resize.shortestEdge);
-  return resizeAndCrop(source, size, crop, canvas ? { canvas } : {});
+  return yield* resizeAndCrop(source, size, crop, canvas ? { canvas } : {});
 }
 
 /** Computes only the pixels that the crop keeps, where it lies inside the resized picture. */
-function resizeAndCrop(image: RgbImage, size: Size, crop: Size | undefined, options: ResizeOptions): RgbImage {
-  if (!crop) return resizeBicubic(image, size, options);
+function* resizeAndCrop(image: RgbImage, size: Size, crop: Size | undefined, options: ResizeOptions): PixelSteps {
+  if (!crop) return yield { image, size, options };
   const window = centerWindow(size, crop);
-  if (contains(size, window)) return resizeBicubic(image, size, { ...options, window });
-  return centerCrop(resizeBicubic(image, size, options), crop);
+  if (contains(size, window)) return yield { image, size, options: { ...options, window } };
+  return centerCrop(yield { image, size, options }, crop);
 }
 
-function stretchToSquare(image: RgbImage): RgbImage {
+function* stretchToSquare(image: RgbImage): PixelSteps {
   const side = Math.max(image.width, image.height);
   if (side !== Math.min(image.width, image.height)) checkSquareSide(side);
-  return resizeBicubic(image, { width: side, height: side });
+  return yield { image, size: { width: side, height: side }, options: {} };
+}
+
+function now(steps: PixelSteps): RgbImage {
+  for (let step = steps.next(); ;) {
+    if (step.done) return step.value;
+    const { image, size, options } = step.value;
+    step = steps.next(resizeBicubic(image, size, options));
+  }
+}
+
+async function later(steps: PixelSteps): Promise<RgbImage> {
+  for (let step = steps.next(); ;) {
+    if (step.done) return step.value;
+    const { image, size, options } = step.value;
+    step = steps.next(await resizeAsync(image, size, options));
+  }
 }
 
 function toPixelValues({ data, width, height }: RgbImage, tables: readonly Float32Array[]): Float32Array {
