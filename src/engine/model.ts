@@ -145,11 +145,12 @@ class RocModel implements Model {
     try {
       return await withImage(
         data,
-        (image) => ({
-          file: name,
-          images: ahead.own(scope(() => this.parts.processor.images([image]))),
-          damaged: image.damaged,
-        }),
+        async (image) => {
+          const { processor } = this.parts;
+          const prepared = await processor.prepare(image);
+          const images = ahead.own(scope(() => processor.batch([prepared])));
+          return { file: name, images, damaged: image.damaged };
+        },
         settings,
       );
     } catch (error) {

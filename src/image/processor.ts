@@ -1,5 +1,6 @@
 /** Decoded pictures to the pixel values that a vision tower takes, to the bit as `transformers`' Pillow processors. */
 import type { FolderLike } from "../files/index.js";
+import { RocError } from "../errors.js";
 import { centerCrop, centerWindow, checkSquareSide, contains, meanColor, padToSquare } from "./geometry.js";
 import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
 import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
@@ -23,12 +24,17 @@ export interface ImageProcessor {
   /** @throws RocError IMAGE_TOO_LARGE for a picture too long and thin to be made a square */
   process(image: RgbImage): ProcessedImage;
   /**
-   * The pixels of {@link process}, computed off the thread. They are their own pixels: processing them again only
-   * looks up their values.
+   * The pixels of {@link process}, computed off the thread.
    *
    * @throws as {@link process}
    */
   prepare(image: RgbImage): Promise<RgbImage>;
+  /**
+   * The values of pixels that {@link process} or {@link prepare} gave: `[3, height, width]` float32.
+   *
+   * @throws RocError USAGE for a picture of another size
+   */
+  values(pixels: RgbImage): Float32Array;
 }
 
 export interface ImageProcessorOverride {
@@ -61,7 +67,12 @@ export function createImageProcessor(
     return { pixels, pixelValues: toPixelValues(pixels, tables) };
   };
   const prepare = (image: RgbImage): Promise<RgbImage> => later(toPixels(image, steps));
-  return { ...size, config, process, prepare };
+  const values = (pixels: RgbImage): Float32Array => {
+    if (pixels.width === size.width && pixels.height === size.height) return toPixelValues(pixels, tables);
+    const text = `A picture of ${pixels.width} x ${pixels.height} pixels is not prepared to ${size.width} x ${size.height}`;
+    throw new RocError("USAGE", `${text}. Take what pixels() or prepare() give.`);
+  };
+  return { ...size, config, process, prepare, values };
 }
 
 /**

@@ -156,10 +156,18 @@ export interface Mllm {
  * @category Checkpoints and models
  */
 export interface ImageInputs {
-  /** Images to {@link ImageBatch}; tensors belong to the caller's scope. */
+  /** Decoded pictures to {@link ImageBatch}; tensors belong to the caller's scope. */
   images(images: readonly RgbImage[]): ImageBatch;
   /** The picture after resize, pad and crop, before normalising. */
   pixels(image: RgbImage): RgbImage;
+  /** {@link pixels}, computed off the thread. The picture must not be changed until then. */
+  prepare(image: RgbImage): Promise<RgbImage>;
+  /**
+   * What {@link pixels} or {@link prepare} gave to {@link ImageBatch}, of which only the values are left to look up.
+   *
+   * @throws RocError USAGE for a picture of a size that they do not give
+   */
+  batch(prepared: readonly RgbImage[]): ImageBatch;
 }
 
 /**

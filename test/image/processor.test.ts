@@ -112,3 +112,18 @@ test("loadImageProcessor finds either file and says what is missing or broken", 
     await rm(folder, { recursive: true });
   }
 });
+
+test("prepared pixels are those of process(), off the thread, and only their values are left to look up", async () => {
+  const larger = { ...CLIP_56, size: { shortest_edge: 70 } };
+  const source = picture(97, 61);
+  for (const config of [CLIP_56, larger]) {
+    for (const resize of ["crop", "pad", "stretch"] as const) {
+      const processor = createImageProcessor(config, { resize });
+      const { pixels, pixelValues } = processor.process(source);
+      const prepared = await processor.prepare(source);
+      assert.deepEqual(prepared, pixels, resize);
+      assert.deepEqual(processor.values(prepared), pixelValues, resize);
+    }
+  }
+  assert.throws(() => createImageProcessor(CLIP_56).values(source), { code: "USAGE", message: /97 x 61.*56 x 56/ });
+});

@@ -69,6 +69,12 @@ export class FakeProcessor implements MllmProcessor {
   pixels(image: RgbImage): RgbImage {
     return image;
   }
+  prepare(image: RgbImage): Promise<RgbImage> {
+    return Promise.resolve(image);
+  }
+  batch(images: readonly RgbImage[]): ImageBatch {
+    return this.images(images);
+  }
   prompt(text: string): number[] {
     return [1, ...this.tokenizer.encode(`Q: ${text} A:`, { addSpecialTokens: false })];
   }

@@ -11,7 +11,7 @@ import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/data/collate.js";
 import { DataLoader } from "../../src/train/loop/data-loader.js";
-import { flipHorizontally, PixelCache } from "../../src/train/data/pixels.js";
+import { flipHorizontally, PixelCache, type PixelCacheOptions } from "../../src/train/data/pixels.js";
 import { precisionOf } from "../../src/train/loop/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
 
@@ -44,6 +44,8 @@ const processor: MllmProcessor = {
   },
   images: (images) => ({ pixelValues: zeros([images.length, 3, 2, 2]) }),
   pixels: (picture) => picture,
+  prepare: (picture) => Promise.resolve(picture),
+  batch: (images) => ({ pixelValues: zeros([images.length, 3, 2, 2]) }),
   prompt: (text) => [1, ...idsOf(text)],
   answer: idsOf,
   endTokenId: END,
@@ -129,7 +131,7 @@ test("pixels are decoded once within the limit, and mirrored without touching th
 test("of a batch of many pictures no more than four are decoded at once", async () => {
   let inFlight = 0;
   let most = 0;
-  const read = async (file: string, use: (image: RgbImage) => RgbImage): Promise<RgbImage> => {
+  const read = async (file: string, use: PixelCacheOptions["prepare"]): Promise<RgbImage> => {
     most = Math.max(most, ++inFlight);
     await setImmediate();
     inFlight -= 1;

@@ -19,7 +19,7 @@ for (const answer of ["Its light is {light}, its rate {overall}. ", "Its rate is
     const { scale } = parts.strategy;
     const objective = strategyObjective(parts, { scale }, LOSS_PRESETS.paper);
     using model = createModel(parts, "demo");
-    const image = prepare(await decodeImage(PHOTO));
+    const image = await prepare(await decodeImage(PHOTO));
     const { score, attributes } = await model.scoreOne(PHOTO);
     assert.deepEqual(Object.keys(attributes ?? {}), ["light"]);
     assert.notEqual(score, attributes?.["light"]);

@@ -19,11 +19,19 @@ export class SquareImages implements ImageInputs {
   }
 
   images(images: readonly RgbImage[]): ImageBatch {
+    return this.batch(images.map((image) => this.pixels(image)));
+  }
+
+  batch(prepared: readonly RgbImage[]): ImageBatch {
     const { width, height } = this.processor;
     const size = 3 * width * height;
-    const values = new Float32Array(images.length * size);
-    images.forEach((image, index) => values.set(this.processor.process(image).pixelValues, index * size));
-    return { pixelValues: fromTypedArray(values, [images.length, 3, height, width]) };
+    const values = new Float32Array(prepared.length * size);
+    prepared.forEach((pixels, index) => values.set(this.processor.values(pixels), index * size));
+    return { pixelValues: fromTypedArray(values, [prepared.length, 3, height, width]) };
+  }
+
+  prepare(image: RgbImage): Promise<RgbImage> {
+    return this.processor.prepare(image);
   }
 
   pixels(image: RgbImage): RgbImage {

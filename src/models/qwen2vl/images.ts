@@ -1,7 +1,14 @@
 /** Pictures and videos of any size to patches, to the bit as transformers' Pillow processor of Qwen2-VL. */
 import { join } from "node:path";
 import { RocError } from "../../errors.js";
-import { readConfigPart, readImageConfig, resizeBicubic, valueTables, type RgbImage } from "../../image/index.js";
+import {
+  readConfigPart,
+  readImageConfig,
+  resizeAsync,
+  resizeBicubic,
+  valueTables,
+  type RgbImage,
+} from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
 import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
@@ -42,10 +49,19 @@ export class Qwen2VlImages implements ImageInputs {
   }
 
   images(images: readonly RgbImage[]): ImageBatch {
+    return this.batch(images.map((image) => this.pixels(image)));
+  }
+
+  batch(prepared: readonly RgbImage[]): ImageBatch {
     return this.#batch(
-      images.map((image) => this.#clip([this.pixels(image)])),
+      prepared.map((pixels) => this.#clip([pixels])),
       this.#image,
     );
+  }
+
+  async prepare(image: RgbImage): Promise<RgbImage> {
+    const { resize } = this.#image;
+    return resize ? resizeAsync(image, smartResize(image, resize)) : image;
   }
 
   /**

@@ -65,7 +65,7 @@ export function collate(
   texts: TextCache,
   device = "cpu",
 ): Batch {
-  const images = processor.images(examples.map(({ image }) => image));
+  const images = processor.batch(examples.map(({ image }) => image));
   const each = splitImages(images);
   const sequences = examples.map((example, b) => {
     const prompt = texts.prompt(example.prompt, each[b] as ImageBatch);

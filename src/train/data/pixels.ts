@@ -12,14 +12,14 @@ const AT_ONCE = 4;
 const DEFAULT_LIMIT = 2 ** 31;
 
 export interface PixelCacheOptions {
-  /** Pads, resizes and crops a decoded picture; doing it to its own result must change nothing. */
-  readonly prepare: (image: RgbImage) => RgbImage;
+  /** Pads, resizes and crops a decoded picture, off the thread where it can. */
+  readonly prepare: (image: RgbImage) => RgbImage | Promise<RgbImage>;
   /** Bytes to keep; pictures beyond them are decoded again whenever they are needed. Default 2 GiB. */
   readonly limit?: number;
   /** Leave out pictures that cannot be used, instead of failing at them. Default false. */
   readonly skipBroken?: boolean;
   /** Reads a file; for tests. Default {@link withImage}. */
-  readonly read?: (file: string, use: (image: RgbImage) => RgbImage) => Promise<RgbImage>;
+  readonly read?: (file: string, use: PixelCacheOptions["prepare"]) => Promise<RgbImage>;
 }
 
 /** A picture that cannot be used, and why. */

@@ -126,7 +126,7 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
       return shares ? shareOf(terms, shares, weights) : { loss, terms };
     },
     predict(images) {
-      const read = scope(() => readAnswers(parts, processor.images(images)));
+      const read = scope(() => readAnswers(parts, processor.batch(images)));
       return read.map(({ scores }) => {
         const reading = scores[main];
         if (!reading) return NaN;
