@@ -71,7 +71,11 @@ test("a planted upward import is found, of values and of types", async (t) => {
     ["errors.ts", `import { readFile } from "node:fs/promises";`, "errors and metrics are pure"],
     ["metrics/scores.ts", `import { report } from "../report/index.js";`, "errors and metrics are pure"],
     ["metrics/bootstrap.ts", `import { z } from "zod";`, "errors and metrics are pure"],
-    ["models/qwen2vl/load.ts", `import { createRequire } from "node:module";`, "only src/torch and src/image load an addon"],
+    [
+      "models/qwen2vl/load.ts",
+      `import { createRequire } from "node:module";`,
+      "only src/torch and src/image load an addon",
+    ],
   ];
   const files = Object.fromEntries(planted.map(([name, source]) => [name, source]));
   const faults = await faultsOf(t, { ...EMPTY, ...files });
