@@ -126,13 +126,16 @@ export type {
   ReproductionSpec,
 } from "./studies/paper/reproduce.js";
 export { formatTable, type TableForm } from "./studies/paper/render.js";
-export type { ComparedCell, ComparedRow, ComparedTable } from "./studies/paper/filled-table.js";
+export type { ComparedCell, ComparedRow, ComparedTable, Need, Ours } from "./studies/paper/filled-table.js";
+export type { RunProgress } from "./studies/paper/make-run.js";
+export type { PrintedCell, PublishedTable, TableRow } from "./studies/paper/types.js";
 export { leaderboard, leaderboardText } from "./studies/paper/leaderboard.js";
-export type { Leaderboard, LeaderboardEntry, LeaderboardSpec } from "./studies/paper/leaderboard.js";
+export type { Leaderboard, LeaderboardEntry, LeaderboardSpec, RankedDataset } from "./studies/paper/leaderboard.js";
 export { readExperiment, runExperiment } from "./studies/claims/experiment.js";
 export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/experiment.js";
 export type { ExperimentChanges, ExperimentConfig } from "./studies/claims/config.js";
-export type { ExperimentResults } from "./studies/claims/results.js";
+export type { ArmResult, ExperimentResults } from "./studies/claims/results.js";
+export type { Claim, Finding as ClaimFinding } from "./studies/claims/claims.js";
 export type { JobEvent } from "./studies/runner.js";
 
 // --- models and checkpoints ---------------------------------------------------------------------------------------

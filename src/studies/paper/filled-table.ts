@@ -16,7 +16,9 @@ import {
   type TableRow,
 } from "./types.js";
 
+/** A figure of ours. */
 export interface Ours {
+  /** In the metric of its cell. */
   readonly value: number;
   /** Of the bootstrap at 95%; null for figures of comments. */
   readonly low: number | null;
@@ -27,8 +29,11 @@ export interface Ours {
   readonly by?: string;
 }
 
+/** A cell of a published table with ours beside it. */
 export interface ComparedCell {
+  /** As the paper prints it. */
   readonly published: PrintedCell;
+  /** Null where no run fills the cell. */
   readonly ours: Ours | null;
   /** Ours less the published; null where one is missing, or ours is of the studio. */
   readonly difference: number | null;
@@ -36,26 +41,35 @@ export interface ComparedCell {
   readonly needs: string | null;
 }
 
+/** A row of a published table with ours beside it. */
 export interface ComparedRow {
+  /** As the paper prints it. */
   readonly row: TableRow;
+  /** In the order of the table's columns. */
   readonly cells: readonly ComparedCell[];
 }
 
+/** What cells without a figure of ours need. */
 export interface Need {
   /** "a", "b", ... */
   readonly mark: string;
+  /** The data set and the checkpoint, in words. */
   readonly text: string;
   /** What makes the run. */
   readonly command: string | null;
 }
 
+/** A published table with ours beside it. */
 export interface ComparedTable {
+  /** As the paper prints it. */
   readonly table: PublishedTable;
   /** Ours are of the studio's synthetic copies of the data sets, and do not compare with the published figures. */
   readonly studio: boolean;
   /** Our rows' family, where it stands in for the paper's mPLUG-Owl2. */
   readonly backbone: Backbone | null;
+  /** In the table's order. */
   readonly rows: readonly ComparedRow[];
+  /** What is missing, each thing once. */
   readonly needs: readonly Need[];
 }
 

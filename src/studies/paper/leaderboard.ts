@@ -5,14 +5,20 @@ import type { Evaluation } from "./evaluations.js";
 
 /** Data sets with overall scores that are published. */
 export const RANKED = ["ava", "tad66k", "icaa17k", "para", "aadb"] as const satisfies readonly DatasetKey[];
+/** A data set with published results, by the name of its adapter. */
 export type RankedDataset = (typeof RANKED)[number];
 
+/** A result on a data set. */
 export interface LeaderboardEntry {
+  /** Of the paper. */
   readonly dataset: DatasetKey;
   /** A published method, or ours by its family and strategy. */
   readonly method: string;
+  /** From -1 to 1. */
   readonly srcc: number;
+  /** From -1 to 1. */
   readonly plcc: number;
+  /** On the data set's scale, as the source has it; null where it gives none. */
   readonly mae: number | null;
   /** Publication and table; or the run folder. */
   readonly source: string;
@@ -20,16 +26,20 @@ export interface LeaderboardEntry {
   readonly note?: string;
   /** Ours, with the ends of its 95% intervals. */
   readonly ours?: {
+    /** Run folder. */
     readonly run: string;
+    /** Lower and upper end. */
     readonly srcc: readonly [number, number];
+    /** Lower and upper end. */
     readonly plcc: readonly [number, number];
   };
 }
 
+/** What `leaderboard()` shows. */
 export interface LeaderboardSpec {
   /** Folder of our run folders, or a registry of them. Default: `runs` in the current folder, where it is there. */
   readonly runs?: string | undefined;
-  /** One data set only. Default: all of {@link RANKED}. */
+  /** One data set only. Default: AVA, TAD66K, ICAA17K, PARA, AADB. */
   readonly dataset?: RankedDataset | undefined;
 }
 

@@ -40,12 +40,15 @@ export interface ReproductionSpec {
 /** What happens meanwhile: a note on the runs that are there, or a step of those that are made. */
 export type ReproductionProgress = { readonly type: "note"; readonly text: string } | JobEvent<RunProgress>;
 
+/** How this call of `reproduce()` works; nothing here is part of what it makes. */
 export interface ReproduceOptions extends ModelResolution {
   /** Stops training or evaluation with everything so far kept. */
   readonly signal?: AbortSignal | undefined;
+  /** Called for every note and step, in order; an error that it throws ends the call. */
   readonly onProgress?: ((progress: ReproductionProgress) => void) | undefined;
 }
 
+/** What `reproduce()` gives. */
 export interface Reproduction {
   /** The published table with our figures beside it; `formatTable()` writes it as text, JSON, CSV or LaTeX. */
   readonly table: ComparedTable;
