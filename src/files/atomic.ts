@@ -1,4 +1,4 @@
-/** Files that are whole at any moment: written beside their place, flushed, renamed. */
+/** Atomic writes: a file is written to a temporary name beside its target, flushed and renamed. */
 import { randomUUID } from "node:crypto";
 import { rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,15 +7,15 @@ import { flush, makeFolder, opened } from "./folders.js";
 import { writeError } from "./write-error.js";
 
 export interface WriteOptions {
-  /** Whether to wait until the content is on the disk; else a machine that loses power may leave a part. Default true. */
+  /** Wait until the content is on the disk; otherwise a power failure may leave a partial file. Default true. */
   readonly flushed?: boolean;
 }
 
 /**
- * Replaces `file` by what `write` puts into the handle: a reader, or a machine that loses power, sees the old content or
- * the new one, never a part. Its folder is created.
+ * Replaces `file` with what `write` puts into the handle. Readers see the old content or the new one, never a part, even
+ * after a power failure. The folder is created.
  *
- * @throws RocError FILE_UNWRITABLE (rights, a full disk); the old file is then untouched
+ * @throws RocError FILE_UNWRITABLE (permissions, a full disk); the old file is then unchanged
  */
 export async function replaceFile(
   file: string,
@@ -38,12 +38,12 @@ export async function replaceFile(
   }
 }
 
-/** Replaces a file's content at once, see {@link replaceFile}. */
+/** Replaces a file's content atomically, see {@link replaceFile}. */
 export async function atomicWriteFile(file: string, data: string | Uint8Array, options?: WriteOptions): Promise<void> {
   await replaceFile(file, (handle) => handle.writeFile(data), options);
 }
 
-/** Replaces a file by a value as JSON, with two spaces. */
+/** Replaces a file with a value as JSON, indented by two spaces. */
 export async function atomicWriteJson(file: string, value: unknown): Promise<void> {
   await atomicWriteFile(file, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,4 +1,4 @@
-/** Which file it is: SHA-256 over every byte, remembered per file by its size and times. */
+/** SHA-256 of files, cached per file by its size and times. */
 import { createHash } from "node:crypto";
 import { readFile, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -8,22 +8,22 @@ import type { BigIntStats } from "node:fs";
 import { atomicWriteFile } from "./atomic.js";
 import { withFile } from "./read.js";
 
-/** Files below are read in milliseconds. */
+/** Smaller files take milliseconds to read and are not cached. */
 const REMEMBERED_FROM = 1 << 20;
 const CHUNK = 1 << 22;
 const REMEMBERED_FILES = 1000;
-/** A file changed so shortly before may change again within the clock's resolution: it is not remembered. */
+/** A file that was changed less than this long ago may change again within the clock's resolution: it is not cached. */
 const SETTLED_NS = 2_000_000_000n;
 
-/** Digest by key, the newest last. */
+/** Digest by key, the most recent last. */
 const memorySchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
 type Memory = z.infer<typeof memorySchema>;
 
 /**
  * The SHA-256 of a file's bytes, 64 hex digits.
  *
- * A large file is read once: its digest is kept in the user's cache folder (`XDG_CACHE_HOME`, default `~/.cache`), under
- * its path, size, inode and times of change, so that a changed file is read again. Whatever prevents that is ignored.
+ * A large file is read once: its digest is cached in the user's cache folder (`XDG_CACHE_HOME`, default `~/.cache`) by
+ * path, size, inode and modification times, so that a changed file is read again. Errors of the cache are ignored.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
  */
@@ -70,7 +70,7 @@ async function recall(): Promise<Memory> {
   }
 }
 
-/** Two processes that do so at once may lose one of the two, which is then read once more. */
+/** Two processes that write at once may lose one of the two entries; that file is then read again. */
 async function remember(key: string, digest: string): Promise<void> {
   const { [key]: _, ...others } = await recall();
   const kept = Object.entries(others).slice(1 - REMEMBERED_FILES);

@@ -1,13 +1,13 @@
 /**
- * Bytes to text. UTF-8, and UTF-16 where a byte order mark (or every other byte) says so. What is neither is never read
- * with U+FFFD in the place of letters: it is Windows-1252, said in a note, where that is likely and a reader allows it; else an
- * error that names the first line.
+ * Bytes to text: UTF-8, and UTF-16 where a byte order mark (or zeros in every other byte) shows it. Other bytes never
+ * become U+FFFD: where they are likely to be Windows-1252 and the caller allows it, they are decoded as such, with a note;
+ * otherwise an error names the first line.
  */
 import { isUtf8 } from "node:buffer";
 import { RocError } from "../errors.js";
 
 export interface DecodeOptions {
-  /** Allows Windows-1252 (of which ISO 8859-1 is a part), and gets a sentence on it. */
+  /** Allows Windows-1252 (which includes ISO 8859-1); receives a sentence where it is used. */
   readonly notes?: string[] | undefined;
 }
 
@@ -50,7 +50,7 @@ function wideEncoding(bytes: Buffer): Wide | undefined {
   return withoutMark(bytes.subarray(0, 4096));
 }
 
-/** ASCII in two bytes a letter has a 0 in every other place. */
+/** ASCII at two bytes per character has a 0 in every other byte. */
 function withoutMark(start: Buffer): Wide | undefined {
   const zeros = [0, 0];
   start.forEach((byte, i) => {
@@ -65,22 +65,22 @@ function withoutMark(start: Buffer): Wide | undefined {
 function decodeWide(bytes: Buffer, encoding: Wide, file: string): string {
   const remedy = "Save it as UTF-8.";
   if (encoding === "utf-32")
-    throw new RocError("FILE_UNREADABLE", `${file} is in UTF-32, which is not read. ${remedy}`);
+    throw new RocError("FILE_UNREADABLE", `${file} is in UTF-32, which is not supported. ${remedy}`);
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new RocError("FILE_UNREADABLE", `${file} begins as UTF-16 and is not. ${remedy}`, { cause });
+    throw new RocError("FILE_UNREADABLE", `${file} looks like UTF-16 but is not valid. ${remedy}`, { cause });
   }
 }
 
-/** Bytes of the UTF-8 character that begins at `at`; 0 where none does. */
+/** Length in bytes of the UTF-8 character that starts at `at`; 0 where none does. */
 function characterAt(bytes: Buffer, at: number): number {
   const byte = bytes[at] ?? 0;
   const size = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
   return at + size <= bytes.length && isUtf8(bytes.subarray(at, at + size)) ? size : 0;
 }
 
-/** Where the first bytes are that are no UTF-8, of those that have some. */
+/** Offset of the first byte that is not valid UTF-8, in bytes that are known to have one. */
 export function firstFault(bytes: Buffer): number {
   for (let at = 0; at < bytes.length;) {
     const size = characterAt(bytes, at);
@@ -96,16 +96,16 @@ function lineOf(bytes: Buffer, at: number): number {
   return line;
 }
 
-/** What Windows-1252 has at 0x80 to 0x9f. (`TextDecoder` takes it for ISO 8859-1 in some versions of Node.) */
+/** The characters of Windows-1252 at 0x80 to 0x9f. (`TextDecoder` decodes it as ISO 8859-1 in some versions of Node.) */
 const SPECIAL = [..."\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178"]; // prettier-ignore
 
-/** Bytes that Windows-1252 has no character for. */
+/** Bytes without a character in Windows-1252. */
 const UNUSED = new Set([0x81, 0x8d, 0x8f, 0x90, 0x9d]);
 
 /**
- * Whether it is Windows-1252, by its letters beyond ASCII. In Western texts most stand alone among plain letters; in other
- * alphabets, and where a character takes two bytes (Shift JIS, GBK), they stand together. Whole UTF-8 characters are those of a
- * UTF-8 file that was damaged.
+ * Whether bytes are Windows-1252, judged by the letters beyond ASCII. In Western texts most are isolated among ASCII
+ * letters; in other alphabets, and where a character takes two bytes (Shift JIS, GBK), they form runs. Valid UTF-8
+ * sequences indicate a damaged UTF-8 file.
  */
 function isLikelyWestern(bytes: Buffer): boolean {
   const isHigh = (at: number): boolean => (bytes[at] ?? 0) >= 0x80;
@@ -120,7 +120,7 @@ function isLikelyWestern(bytes: Buffer): boolean {
   return together <= 0.5 * high && whole <= 0.1 * high;
 }
 
-/** The word around a place, at most 40 letters. */
+/** The word around a position, at most 40 letters. */
 function wordAt(text: string, at: number): string {
   const from = Math.max(text.slice(0, at).search(/[\p{L}\p{N}]*$/u), at - 20);
   const [word = ""] = /^.[\p{L}\p{N}]{0,20}/u.exec(text.slice(at)) ?? [];

@@ -1,4 +1,4 @@
-/** Folders that a killed process or machine leaves whole: written aside, flushed, renamed. */
+/** Folders that are written under a temporary name, flushed and renamed, so that a crash never leaves a partial one. */
 import { appendFile, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writing } from "./write-error.js";
@@ -15,12 +15,12 @@ export async function publishFolder(from: string, to: string): Promise<void> {
   });
 }
 
-/** Removes entries of `folder` that `doomed` picks by name; one that is already gone is fine. @throws as {@link remove} */
+/** Removes the entries of `folder` whose names `doomed` accepts; one that does not exist is ignored. @throws as {@link remove} */
 export async function removeEntries(folder: string, doomed: (name: string) => boolean): Promise<void> {
   for (const name of await writing(folder, () => readdir(folder))) if (doomed(name)) await remove(join(folder, name));
 }
 
-/** Removes a file, or a folder with all that is in it; one that is already gone is fine. @throws RocError FILE_UNWRITABLE */
+/** Removes a file, or a folder with its content; one that does not exist is ignored. @throws RocError FILE_UNWRITABLE */
 export async function remove(path: string): Promise<void> {
   await writing(path, () => rm(path, { recursive: true, force: true }));
 }
@@ -30,7 +30,7 @@ export async function move(from: string, to: string): Promise<void> {
   await writing(to, () => rename(from, to));
 }
 
-/** Adds to the end of a file, which is created. @throws RocError FILE_UNWRITABLE */
+/** Appends to a file, which is created if needed. @throws RocError FILE_UNWRITABLE */
 export async function append(file: string, data: string | Uint8Array): Promise<void> {
   await writing(file, () => appendFile(file, data));
 }
@@ -44,8 +44,8 @@ async function flushTree(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never returns where a file system
- * answers "no such file" to a folder whose parent exists (`/proc`).
+ * Creates a folder and its missing parents. Node's recursive `mkdir` never returns where a file system answers "no such
+ * file" for a folder whose parent exists (`/proc`).
  *
  * @throws RocError FILE_UNWRITABLE naming the folder
  */
@@ -63,13 +63,13 @@ async function make(path: string): Promise<void> {
     if (code !== "ENOENT" || above === path) throw error;
     await make(above);
     await mkdir(path).catch((again: unknown) => {
-      // Another process may have made it meanwhile.
+      // Another process may have created it in the meantime.
       if ((again as NodeJS.ErrnoException).code !== "EEXIST") throw again;
     });
   }
 }
 
-/** Calls `body` with an opened file, which is closed behind it. */
+/** Calls `body` with an open file and closes it afterwards. */
 export async function opened(path: string, flags: string, body: (handle: FileHandle) => Promise<void>): Promise<void> {
   const handle = await open(path, flags);
   try {
@@ -79,10 +79,10 @@ export async function opened(path: string, flags: string, body: (handle: FileHan
   }
 }
 
-/** What systems answer that do not flush folders; a rename is atomic there all the same. */
+/** Error codes of systems that cannot flush folders; a rename is atomic there too. */
 const NOT_FLUSHED = new Set(["EPERM", "EINVAL", "ENOTSUP"]);
 
-/** Waits until what a file or a folder holds is on the disk. */
+/** Waits until the content of a file or folder is on the disk. */
 export async function flush(path: string): Promise<void> {
   await opened(path, "r", (handle) =>
     handle.sync().catch((error: unknown) => {

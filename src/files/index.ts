@@ -1,4 +1,4 @@
-/** The ground floor for files: everything that reads, writes, locks or names files by their content. */
+/** Reading, writing, locking and hashing of files, for every room. */
 export { atomicWriteFile, atomicWriteJson, replaceFile, writeFiles } from "./atomic.js";
 export { digestFile } from "./digest.js";
 export { decodeText, firstFault } from "./encoding.js";

@@ -1,8 +1,9 @@
 /**
- * A file that grows while work goes on, a JSON object a line, so that a stopped process loses at most what it was busy with.
+ * A JSON Lines file to which results are appended as they come, so that a stopped process loses at most the work in
+ * progress.
  *
- * Its first line says what the others were made with; who goes on with it must do so with the same. One process at a
- * time has it open.
+ * Its first line holds the settings that the other lines were made with; resuming requires the same settings. One process
+ * at a time has it open.
  */
 import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
@@ -19,34 +20,34 @@ const LINE_FEED = 10;
 export interface JournalOptions<Entry> {
   /** What the entries depend on; plain JSON. */
   readonly settings: Settings;
-  /** What to do where the file cannot be gone on with: a sentence. */
+  /** What to do where the file cannot be resumed: a sentence. */
   readonly remedy: string;
   readonly entry: z.ZodType<Entry>;
-  /** Whether to throw away what the file holds. */
+  /** Discard the file's content. */
   readonly fresh?: boolean;
 }
 
 export interface Journal<Entry> {
-  /** What the file held when it was opened, in its order. */
+  /** The entries that the file held when it was opened, in file order. */
   readonly entries: readonly Entry[];
   /** Adds a line. @throws RocError FILE_UNWRITABLE */
   append(entry: Entry): Promise<void>;
-  /** Closes the file and lets others have it. */
+  /** Closes the file and releases its lock. */
   close(): Promise<void>;
 }
 
 const header = z.strictObject({ settings: z.record(z.string(), z.unknown()) });
 
 /**
- * Opens a file to go on with it, or begins it. A last line that was cut off is removed.
+ * Opens a file to resume it, or creates it. An incomplete last line is removed.
  *
- * @throws RocError IN_USE; USAGE naming the settings that differ; DATA_INVALID where the file, or a line of it, is no
+ * @throws RocError IN_USE; USAGE naming the settings that differ; DATA_INVALID where the file or one of its lines is not a
  *   journal's; FILE_UNREADABLE, FILE_UNWRITABLE
  */
 export async function openJournal<Entry>(file: string, options: JournalOptions<Entry>): Promise<Journal<Entry>> {
   const lock = await takeLock(`${file}.lock`, file);
   try {
-    const entries = (options.fresh ? undefined : await readEntries(file, options)) ?? (await begin(file, options));
+    const entries = (options.fresh ? undefined : await readEntries(file, options)) ?? (await create(file, options));
     const handle = await writing(file, () => open(file, "a"));
     return new OpenJournal(file, entries, handle, lock);
   } catch (error) {
@@ -56,10 +57,10 @@ export async function openJournal<Entry>(file: string, options: JournalOptions<E
 }
 
 /**
- * What a file holds, whatever it was made with, or without a line that says so; a last line that was cut off is none. Empty
+ * The entries of a file, whatever its settings, or without a settings line; an incomplete last line is skipped. Empty
  * where there is no file.
  *
- * @throws as {@link openJournal}, but for settings
+ * @throws as {@link openJournal}, except for the settings
  */
 export async function readJournal<Entry>(
   file: string,
@@ -86,12 +87,12 @@ class OpenJournal<Entry> implements Journal<Entry> {
   }
 }
 
-async function begin(file: string, { settings }: Pick<JournalOptions<unknown>, "settings">): Promise<[]> {
+async function create(file: string, { settings }: Pick<JournalOptions<unknown>, "settings">): Promise<[]> {
   await atomicWriteFile(file, `${JSON.stringify({ settings })}\n`);
   return [];
 }
 
-/** What a file holds, to go on with; undefined where it is not there or empty. */
+/** The entries of a file to resume; undefined where it is missing or empty. */
 async function readEntries<Entry>(file: string, options: JournalOptions<Entry>): Promise<Entry[] | undefined> {
   const found = await readLines(file, options, (before) => {
     checkSame(file, before, options.settings, options.remedy);
@@ -142,7 +143,7 @@ function valueOf(text: string): unknown {
   }
 }
 
-/** Calls `take` with every line that has its end. @returns where the last of them ends, and the file's size in bytes */
+/** Calls `take` with every complete line. @returns where the last of them ends, and the file's size in bytes */
 async function eachLine(
   file: string,
   take: (text: string) => void,

@@ -4,7 +4,7 @@ import { messageOf, RocError, type ErrorCode } from "../errors.js";
 import { readText, type ReadOptions } from "./read.js";
 
 export interface JsonOptions extends ReadOptions {
-  /** The code where the file is not JSON or not as the schema says. Default CONFIG_INVALID. */
+  /** The error code where the file is not JSON or does not match the schema. Default CONFIG_INVALID. */
   readonly invalid?: ErrorCode | undefined;
 }
 
@@ -19,7 +19,7 @@ export async function readJson(file: string, options: JsonOptions = {}): Promise
   return parseJson(await readText(file, options), file, options);
 }
 
-/** The value of a JSON text. @param file names the text in the error @throws RocError `invalid` */
+/** The parsed value of a JSON text. @param file names the text in the error @throws RocError `invalid` */
 export function parseJson(text: string, file: string, options: JsonOptions = {}): unknown {
   const { invalid = "CONFIG_INVALID", remedy = REMEDY } = options;
   try {
@@ -30,9 +30,9 @@ export function parseJson(text: string, file: string, options: JsonOptions = {})
 }
 
 /**
- * The content of a JSON file as a schema returns it.
+ * The content of a JSON file, parsed by a schema.
  *
- * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; `invalid` naming the first field that is wrong
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; `invalid` naming the first invalid field
  */
 export async function readJsonAs<T extends z.ZodType>(
   file: string,

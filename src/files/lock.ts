@@ -9,8 +9,8 @@ import { writing } from "./write-error.js";
 export type { Lock, LockOwner } from "#scripts/lock.mjs";
 
 /**
- * Does `work` while no other process (of any machine that shares the folder) holds the lock; waits for it. The lock's
- * folder is created.
+ * Runs `work` while holding the lock, which excludes processes on every machine that shares the folder; waits for it. The
+ * lock's folder is created.
  *
  * @throws RocError FILE_UNWRITABLE; an AbortError, while it waits; what `work` throws
  */
@@ -28,14 +28,14 @@ export async function withLock<T>(file: string, options: LockWait, work: () => P
   throw done?.thrown;
 }
 
-/** The lock, or its owner; its folder is created. @throws RocError FILE_UNWRITABLE */
+/** The lock, or its owner where it is taken; its folder is created. @throws RocError FILE_UNWRITABLE */
 export async function tryLock(file: string): Promise<Lock | LockOwner> {
   await makeFolder(dirname(file));
   return writing(file, () => core.tryLock(file));
 }
 
 /**
- * Takes a lock for as long as the process wants, without waiting.
+ * Takes a lock without waiting; the caller releases it.
  *
  * @param what is locked, for the error: "the run folder runs/a"
  * @throws RocError IN_USE naming the owner; FILE_UNWRITABLE

@@ -1,8 +1,8 @@
-/** Git LFS keeps large files elsewhere and leaves pointers in their place: small texts that are no weights and no pictures. */
+/** Pointers of Git LFS: small text files that replace large files, which are stored elsewhere. */
 import { RocError } from "../errors.js";
 
 const START = "version https://git-lfs.github.com/spec/";
-/** Pointers are smaller, as their specification says. */
+/** Pointers are smaller than this, by their specification. */
 export const POINTER_BYTES = 1024;
 
 /**
@@ -19,8 +19,5 @@ export function refusePointer(start: Uint8Array, file: string): void {
   const [, size] = /^size (\d+)/m.exec(text) ?? [];
   const what = size === undefined ? "" : ` of ${size} bytes`;
   const remedy = "In its repository: git lfs install && git lfs pull. Or download the file itself.";
-  throw new RocError(
-    "FILE_UNREADABLE",
-    `${file} is a Git LFS pointer, not the file${what} that it stands for. ${remedy}`,
-  );
+  throw new RocError("FILE_UNREADABLE", `${file} is a Git LFS pointer, not the file${what} itself. ${remedy}`);
 }

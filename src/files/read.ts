@@ -1,4 +1,4 @@
-/** Reading files that somebody else wrote: regular files only, of bounded size, with errors that name the file. */
+/** Reading of untrusted files: regular files only, of bounded size, with errors that name the file. */
 import { constants } from "node:fs";
 import { access, open, type FileHandle } from "node:fs/promises";
 import { isRocError, messageOf, RocError } from "../errors.js";
@@ -8,16 +8,16 @@ import { POINTER_BYTES, refusePointer } from "./pointer.js";
 export interface ReadOptions {
   /** What to do where the file cannot be read: a sentence. */
   readonly remedy?: string | undefined;
-  /** Bytes that the file may have at most. */
+  /** Maximum size in bytes. */
   readonly maxBytes?: number | undefined;
 }
 
-const REMEDY = "Check the path and its rights, or fetch the file again.";
+const REMEDY = "Check the path and its permissions, or fetch the file again.";
 
 /**
- * Calls `work` with a regular file opened for reading, which is closed behind it.
+ * Calls `work` with a regular file opened for reading and closes it afterwards.
  *
- * Opens without waiting: a pipe would be waited for until somebody writes into it, a device may never end.
+ * Opens without blocking: opening a pipe would wait for a writer, and a device may never end.
  *
  * @param work its second argument is the file's size in bytes
  * @throws RocError FILE_NOT_FOUND; FILE_UNREADABLE where it is a folder, a pipe or a device, a pointer of Git LFS, is
@@ -51,7 +51,7 @@ async function checkedSize(handle: FileHandle, file: string, { maxBytes = Infini
 
 const CHUNK = 1 << 20;
 
-/** The bytes of a file that may be larger than memory, a mebibyte at a time. @throws as {@link withFile} */
+/** The bytes of a file that may be larger than memory, in chunks of 1 MiB. @throws as {@link withFile} */
 export async function* readChunks(file: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -76,7 +76,7 @@ export async function readBytes(file: string, options?: ReadOptions): Promise<Ui
   return withFile(file, async (handle) => new Uint8Array(await handle.readFile()), options);
 }
 
-/** The first bytes of a file; reading goes on from where it was. */
+/** The first bytes of a file; the read position does not change. */
 async function startOf(handle: FileHandle): Promise<Uint8Array> {
   const { buffer, bytesRead } = await handle.read(new Uint8Array(POINTER_BYTES), 0, POINTER_BYTES, 0);
   return buffer.subarray(0, bytesRead);
@@ -91,7 +91,7 @@ export async function readText(file: string, options: ReadOptions & DecodeOption
   return decodeText(await readBytes(file, options), file, options);
 }
 
-/** What is read, or undefined where the file does not exist. */
+/** The result of `reading`, or undefined where the file does not exist. */
 export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
@@ -109,13 +109,13 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Whether an error of the file system says that there is no such file. */
+/** Whether an error of the file system means that the file does not exist. */
 export function isMissing(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
-/** A failed read as one of our errors. @param remedy a sentence */
+/** A failed read as a RocError. @param remedy a sentence */
 export function readError(file: string, cause: unknown, remedy = REMEDY): RocError {
   if (isMissing(cause)) return new RocError("FILE_NOT_FOUND", `${file} does not exist. ${remedy}`, { cause });
   return new RocError("FILE_UNREADABLE", `${file} cannot be read: ${messageOf(cause)}. ${remedy}`, { cause });

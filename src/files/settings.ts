@@ -1,4 +1,4 @@
-/** What was begun may only be resumed with the settings that it was begun with. */
+/** Work may only be resumed with the settings that it was started with. */
 import { isDeepStrictEqual } from "node:util";
 import { RocError } from "../errors.js";
 import { ifThere, readText } from "./read.js";
@@ -14,32 +14,35 @@ export interface SameSettingsOptions {
   readonly remedy: string;
   /** What to do where the file is missing or damaged: a sentence. Default: `remedy`. */
   readonly damaged?: string;
-  /** Says a difference in words; undefined: the name with both values. */
+  /** Describes a difference in words; undefined: the name with both values. */
   readonly say?: (name: string, before: unknown, now: unknown) => string | undefined;
-  /** Names that may differ. */
+  /** Names whose values may differ. */
   readonly free?: ReadonlySet<string>;
 }
 
 /**
- * Compares settings with those in a JSON file that was written from the like.
+ * Compares settings with those stored in a JSON file.
  *
  * @throws RocError USAGE naming what differs, with both values; FILE_NOT_FOUND, FILE_UNREADABLE or
- *   CONFIG_INVALID where the file does not say
+ *   CONFIG_INVALID where the file does not hold them
  */
 export async function checkSameSettings(file: string, now: Settings, options: SameSettingsOptions): Promise<void> {
   const { what, remedy, damaged = remedy, free, say } = options;
   const text = await ifThere(readText(file, { remedy: damaged }));
   if (text === undefined)
-    throw new RocError("FILE_NOT_FOUND", `${what} does not say what it was begun with: ${file} is missing. ${damaged}`);
+    throw new RocError(
+      "FILE_NOT_FOUND",
+      `${what} does not record what it was started with: ${file} is missing. ${damaged}`,
+    );
   const before = parseJson(text, file, { remedy: damaged });
   if (typeof before !== "object" || before === null || Array.isArray(before))
     throw new RocError("CONFIG_INVALID", `${file} is damaged: it holds no settings. ${damaged}`);
   const different = differences(before, now, free, say);
   if (different.length === 0) return;
-  throw new RocError("USAGE", `${what} was begun with other settings: ${different.join("; ")}. ${remedy}`);
+  throw new RocError("USAGE", `${what} was started with other settings: ${different.join("; ")}. ${remedy}`);
 }
 
-/** A line per setting that is not the same: its name, what it was and what it is now. */
+/** One line per setting that differs: its name, the value before and the value now. */
 export function differences(
   before: unknown,
   now: Settings,

@@ -1,22 +1,23 @@
-/** Whether a file is still the one that it was. */
+/** Detects whether a file has changed. */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { z } from "zod";
 
-/** Bytes at either end of a file that are compared. */
+/** Bytes at each end of a file that are compared. */
 const ENDS = 8192;
 
 /**
- * A file's size in bytes, when it was last written in milliseconds since 1970, and a digest of its first and last bytes: tools
- * that copy and move files keep their times, and uncompressed pictures of a size are files of a size.
+ * A file's size in bytes, its modification time in milliseconds since 1970, and a digest of its first and last bytes. The
+ * digest is needed because tools that copy files preserve their times, and uncompressed pictures of equal dimensions have
+ * files of equal size.
  */
 export const stampSchema = z.strictObject({ size: z.number(), modified: z.number(), ends: z.string() });
 export type Stamp = Readonly<z.infer<typeof stampSchema>>;
 
 const AT_ONCE = 64;
 
-/** undefined where there is no such file, or none that can be read. */
+/** undefined where the file is missing or unreadable. */
 async function stampOf(file: string | Buffer): Promise<Stamp | undefined> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
   try {
@@ -37,7 +38,7 @@ async function stampOf(file: string | Buffer): Promise<Stamp | undefined> {
   }
 }
 
-/** {@link stampOf} of many files, in their order. */
+/** {@link stampOf} of several files, in order. */
 export async function stampsOf(files: readonly (string | Buffer)[]): Promise<(Stamp | undefined)[]> {
   const stamps: (Stamp | undefined)[] = [];
   for (let at = 0; at < files.length; at += AT_ONCE) {

@@ -1,14 +1,14 @@
-/** Failed writes as errors of ours. */
+/** Failed writes as RocErrors. */
 import { messageOf, RocError } from "../errors.js";
 
-/** A failed write as one of our errors. */
+/** A failed write as a RocError. */
 export function writeError(path: string, cause: unknown): RocError {
-  const message = `${path} cannot be written: ${messageOf(cause)}. Check the folder's rights and the free space.`;
+  const message = `${path} cannot be written: ${messageOf(cause)}. Check the folder's permissions and the free space.`;
   return new RocError("FILE_UNWRITABLE", message, { cause });
 }
 
 /**
- * Does what writes, moves or removes `path`.
+ * Runs `work`, which writes, moves or removes `path`.
  *
  * @throws RocError FILE_UNWRITABLE naming the path where the file system refuses; other errors as they are
  */
@@ -21,7 +21,7 @@ export async function writing<T>(path: string, work: () => Promise<T>): Promise<
   }
 }
 
-/** Whether the operating system has refused a call. */
+/** Whether an error comes from a system call. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error && "code" in error;
 }

@@ -1,4 +1,4 @@
-/** Bytes to text: no letter is ever lost without a word, and pointers of Git LFS are no files. */
+/** Bytes to text: no character is lost silently, and pointers of Git LFS are refused. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ test("what is not likely to be Western is refused even there: other alphabets, t
     "Windows-1251": [0xca, 0xf0, 0xe0, 0xf1, 0xe8, 0xe2, 0xee],
     "Shift JIS": [0x94, 0xfc, 0x82, 0xb5, 0x82, 0xa2],
     GBK: [0xba, 0xc3, 0xbf, 0xb4],
-    "a byte that stands for nothing": [0x61, 0x81, 0x62],
+    "a byte without a character": [0x61, 0x81, 0x62],
   };
   for (const [name, bytes] of Object.entries(cases)) {
     const file = Buffer.concat([Buffer.from("image,comment\na.jpg,"), Buffer.from(bytes), Buffer.from("\n")]);
@@ -55,12 +55,12 @@ test("what is not likely to be Western is refused even there: other alphabets, t
   const damaged = Buffer.concat([Buffer.from("\u00e4 b \u00f6 c \u00fc\n"), Buffer.from([0xc3])]);
   assert.throws(() => decodeText(damaged, "f", { notes: [] }), /line 2: not UTF-8/);
   assert.throws(() => decodeText(Buffer.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), "f"), /UTF-32/);
-  assert.throws(() => decodeText(Buffer.from([0xff, 0xfe, 0x00, 0xd8]), "f"), /begins as UTF-16 and is not/);
+  assert.throws(() => decodeText(Buffer.from([0xff, 0xfe, 0x00, 0xd8]), "f"), /looks like UTF-16 but is not valid/);
 });
 
 const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${"a".repeat(64)}\nsize 12345\n`;
 
-test("a pointer of Git LFS is refused, whoever reads it", async (t) => {
+test("a pointer of Git LFS is refused by every reader", async (t) => {
   const folder = folderWith(t, { "p.csv": POINTER, "like.csv": "version 1\n", "short.csv": "" });
   const message = /p\.csv is a Git LFS pointer, not the file of 12345 bytes .* git lfs install && git lfs pull/;
   for (const read of [readText, readBytes]) await assert.rejects(read(join(folder, "p.csv")), { code: "FILE_UNREADABLE", message }); // prettier-ignore

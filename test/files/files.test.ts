@@ -49,7 +49,7 @@ const at = (name: string, content?: string | Uint8Array): string => {
   return file;
 };
 
-test("what is not a regular file is refused and not waited for", { timeout: 10_000 }, async () => {
+test("what is not a regular file is refused without blocking", { timeout: 10_000 }, async () => {
   const pipe = at("pipe");
   execFileSync("mkfifo", [pipe]);
   for (const read of [readBytes, readText, readJson, digestFile]) {
@@ -73,7 +73,7 @@ test("texts lose their byte order mark, sizes are bounded, JSON names file and f
   assert.deepEqual(await readJsonAs(at("right", '{"a": {"b": 1}}'), schema), { a: { b: 1 } });
 });
 
-test("whatever writes, moves, removes or locks says FILE_UNWRITABLE with the path", async () => {
+test("every function that writes, moves, removes or locks throws FILE_UNWRITABLE with the path", async () => {
   writeFileSync(join(folder, "blocker"), "");
   const below = join(folder, "blocker", "below");
   const whole = join(folder, "whole");
@@ -104,7 +104,7 @@ test("whatever writes, moves, removes or locks says FILE_UNWRITABLE with the pat
   }
 });
 
-test("what runs in a lock may fail in its own way", async () => {
+test("errors of the work inside a lock are passed on", async () => {
   const file = join(folder, "lock");
   const refused = Object.assign(new Error("refused"), { syscall: "open", code: "EACCES" });
   await assert.rejects(
@@ -120,7 +120,7 @@ test("a write that the system refuses is FILE_UNWRITABLE", async () => {
   await assert.rejects(atomicWriteFile("/proc/nothing/here", "x"), { code: "FILE_UNWRITABLE" });
 });
 
-test("a digest covers every byte, is remembered, and follows a change that keeps size and modification time", async () => {
+test("a digest covers every byte, is cached, and follows a change that keeps size and modification time", async () => {
   const bytes = Buffer.alloc(3 << 20, 1);
   const sha = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
   const file = at("large", bytes);
@@ -128,7 +128,7 @@ test("a digest covers every byte, is remembered, and follows a change that keeps
   utimesSync(file, old, old);
   assert.equal(await digestFile(file), sha(bytes));
   const memory = join(folder, "cache", "roc4mllm", "digests.json");
-  assert.ok(!existsSync(memory), "changed a moment ago: not remembered");
+  assert.ok(!existsSync(memory), "changed a moment ago: not cached");
 
   bytes[1_500_000] = 2;
   writeFileSync(file, bytes);
@@ -136,10 +136,10 @@ test("a digest covers every byte, is remembered, and follows a change that keeps
   assert.equal(await digestFile(file), sha(bytes));
 });
 
-test("a remembered digest is taken for the same file only", async () => {
+test("a cached digest is used for the same file only", async () => {
   const file = at("settled", Buffer.alloc(2 << 20, 3));
   const right = await digestFile(file);
-  // Two seconds after its last change a file is remembered.
+  // Two seconds after its last change a file's digest is cached.
   const { ctimeMs } = statSync(file);
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, ctimeMs + 2_100 - Date.now())));
   assert.equal(await digestFile(file), right);
@@ -153,13 +153,13 @@ test("a remembered digest is taken for the same file only", async () => {
   assert.equal(await digestFile(file), right);
 });
 
-test("settings are the same or refused by name", async () => {
+test("settings are equal or refused by name", async () => {
   const file = at("settings.json", JSON.stringify({ a: 1, b: [1, 2], c: "free" }));
   const options = { what: "the run", remedy: "Give another.", free: new Set(["c"]) };
   await checkSameSettings(file, { a: 1, b: [1, 2], c: "other" }, options);
   await assert.rejects(checkSameSettings(file, { a: 2, b: [1, 2], d: null }, options), {
     code: "USAGE",
-    message: "the run was begun with other settings: a was 1, now 2; d was not set, now null. Give another.",
+    message: "the run was started with other settings: a was 1, now 2; d was not set, now null. Give another.",
   });
   await assert.rejects(checkSameSettings(at("absent"), {}, options), { code: "FILE_NOT_FOUND", message: /the run/ });
   assert.ok(!readdirSync(folder).some((name) => name.endsWith(".tmp")));

@@ -41,7 +41,7 @@ test("entries come back in their order; U+2028 is no end of a line", async () =>
   assert.ok(!existsSync(`${file}.lock`));
 });
 
-test("cut off anywhere, the file loses the line that was cut and no other", async () => {
+test("truncated anywhere, the file loses the incomplete line and no other", async () => {
   const file = await with3("whole.jsonl");
   const whole = readFileSync(file);
   const ends = [...whole.entries()].filter(([, byte]) => byte === 10).map(([at]) => at + 1);
@@ -77,7 +77,7 @@ test("other settings are refused by name and value, and nothing is lost by that"
   assert.equal(readFileSync(file, "utf8"), '{"settings":{"model":"b"}}\n');
 });
 
-test("a file of somebody else is left as it is; an empty one is begun", async () => {
+test("a file of another program is left as it is; an empty one is started", async () => {
   const file = join(folder, "foreign.jsonl");
   for (const [text, line] of [
     ['{"file": "a.jpg"}\n', 1],
@@ -99,7 +99,7 @@ test("a file of somebody else is left as it is; an empty one is begun", async ()
   await opened.close();
 });
 
-test("one process at a time; that of a killed one is free", async () => {
+test("one process at a time; the lock of a killed one is free", async () => {
   const file = await with3("locked.jsonl");
   const opened = await journal(file);
   await assert.rejects(journal(file), { code: "IN_USE" });

@@ -66,7 +66,7 @@ test("a lock of another machine is abandoned after a silent minute, one of a liv
   rmSync(file);
 });
 
-test("a lock that its maker was killed in writing is abandoned after a minute", async () => {
+test("a lock whose process was killed while writing it is abandoned after a minute", async () => {
   const file = join(folder, "torn");
   writeFileSync(file, "");
   assert.ok("pid" in (await tryLock(file)));
@@ -95,7 +95,7 @@ test("of many that judge a lock abandoned at once, one at a time holds it", asyn
         await wait(1);
         writeFileSync(counter, String(value + 1));
       });
-      // Leave an abandoned lock behind, where nobody holds one.
+      // Leave an abandoned lock behind, where no process holds one.
       try { writeFileSync(file, abandoned, { flag: "wx" }); } catch {}
     }`;
   const abandoned = JSON.stringify({ ...(await ownContent()), token: "gone", pid: await endedProcess() });
@@ -111,16 +111,16 @@ test("of many that judge a lock abandoned at once, one at a time holds it", asyn
   rmSync(file, { force: true });
 });
 
-test("waiting ends by its signal, and says once for whom it waits", async () => {
+test("waiting ends by its signal, and reports the owner once", async () => {
   const file = join(folder, "waiting");
   const lock = await takeLock(file, "x");
-  const told: number[] = [];
+  const reported: number[] = [];
   const signal = AbortSignal.timeout(700);
-  const onWait = ({ pid }: { pid: number }): void => void told.push(pid);
+  const onWait = ({ pid }: { pid: number }): void => void reported.push(pid);
   await assert.rejects(
     withLock(file, { signal, onWait }, () => Promise.resolve()),
     { name: "AbortError" },
   );
-  assert.deepEqual(told, [process.pid]);
+  assert.deepEqual(reported, [process.pid]);
   await lock.release();
 });

@@ -1,6 +1,5 @@
 /**
- * A pipe that nobody writes into, in the place of every file that is opened: an error of ours, or it is not looked at,
- * but never a wait.
+ * A pipe without a writer instead of every file that is opened: a RocError, or the file is ignored, but never a wait.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -38,11 +37,11 @@ const made: string[] = [];
 const pipes: string[] = [];
 after(async () => {
   for (const pipe of pipes) {
-    // Whoever still waits for a writer would keep the process.
+    // A reader that still waits for a writer would keep the process alive.
     try {
       closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
     } catch {
-      // It was taken away.
+      // It was removed.
     }
   }
   for (const folder of made) await rm(folder, { recursive: true, force: true });
@@ -61,7 +60,7 @@ async function pipe(file: string): Promise<void> {
   pipes.push(file);
 }
 
-/** Settles in time, with a value or an error of ours. */
+/** Settles in time, with a value or a RocError. */
 async function settles(work: Promise<unknown>, what: string): Promise<void> {
   const late = new AbortController();
   const end = work.then(
@@ -76,9 +75,9 @@ async function settles(work: Promise<unknown>, what: string): Promise<void> {
 }
 
 interface Place {
-  /** A folder of whole files. */
+  /** A folder of complete files. */
   readonly from: string;
-  /** Files that may lie there, beside those that do. */
+  /** Further files that the folder may hold. */
   readonly more?: readonly string[];
   /** Reads the folder: all of what opens its files. */
   readonly reads: readonly ((folder: string) => Promise<unknown>)[];
@@ -159,7 +158,7 @@ const SINGLE: Readonly<Record<string, (file: string) => Promise<unknown>>> = {
   "score.onnx": (file) => loadOnnx(file, {}, { min: 1, max: 10 }),
 };
 
-test("files that are named by themselves", { timeout: 600_000 }, async () => {
+test("files that are opened by path", { timeout: 600_000 }, async () => {
   for (const [name, read] of Object.entries(SINGLE)) {
     const file = join(await scratch(), name);
     await pipe(file);

@@ -1,6 +1,6 @@
 /**
- * Readers on the worst inputs that are known for them. Each is so large that a reader which takes time with the square of
- * its size takes more than five minutes, and one that takes time in proportion some seconds.
+ * Readers on the worst inputs that are known for them. Each is so large that a reader which takes time quadratic in its
+ * size takes more than five minutes, and a linear one takes some seconds.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -146,7 +146,7 @@ test("SentencePiece: 300,000 pieces, the last one twice", LIMIT, () => {
     return Buffer.concat([Buffer.from([0x0a, text.length + 2, 0x0a, text.length]), text]);
   };
   const bytes = Buffer.concat(Array.from({ length: 300_000 }, (_, i) => piece(i)).concat(piece(0)));
-  assert.throws(() => parseModel(bytes, "x.model"), { code: "TOKENIZER_INVALID", message: /"p0" stands twice/ });
+  assert.throws(() => parseModel(bytes, "x.model"), { code: "TOKENIZER_INVALID", message: /"p0" occurs twice/ });
 });
 
 const own = async (name: string, text: string): Promise<unknown> => {
@@ -161,7 +161,7 @@ test("your own labels: 300,000 columns, rows and attributes", LIMIT, async () =>
   await refuses(
     own("labels.csv", `image,score,${names.join()},c5\na.jpg,1${",1".repeat(300_001)}\n`),
     "DATA_INVALID",
-    /"c5" stands there twice/,
+    /"c5" occurs twice/,
   );
   const rows = names.map((name) => `${name}.jpg,5`);
   await refuses(own("labels.csv", `image,score\n${rows.join("\n")}\nlast.jpg,x`), "DATA_INVALID", /line 300002/);
@@ -192,7 +192,7 @@ test("predictions: a line of quotes without an end, a long line, many lines", LI
 test("JSON items: a million small ones, one large one, and brackets", LIMIT, async () => {
   const counted = async (file: string): Promise<number> => {
     let count = 0;
-    for await (const _ of jsonItems(file, "images", { item: "picture", remedy: "Mend it." })) count++;
+    for await (const _ of jsonItems(file, "images", { item: "picture", remedy: "Correct it." })) count++;
     return count;
   };
   assert.equal(await counted(await fileOf("small.json", `{"images":[${"1,".repeat(1_000_000)}1]}`)), 1_000_001);
@@ -202,10 +202,10 @@ test("JSON items: a million small ones, one large one, and brackets", LIMIT, asy
     ["closed.json", `{"images":[${"[".repeat(3e6)}${"]".repeat(3e6)}]}`],
     ["objects.json", `{"a":${'{"a":'.repeat(1e6)}`],
   ] as const) {
-    await refuses(counted(await fileOf(name, text)), "DATA_INVALID", /is no JSON near byte \d+ \(lists and objects lie more than 64 deep\)/); // prettier-ignore
+    await refuses(counted(await fileOf(name, text)), "DATA_INVALID", /is not JSON near byte \d+ \(lists and objects nest more than 64 deep\)/); // prettier-ignore
   }
   const deep = `${"[".repeat(60)}${"1,".repeat(1_000_000)}1${"]".repeat(60)}`;
   assert.equal(await counted(await fileOf("deep.json", `{"images":[${deep}]}`)), 1);
   const key = `{"${"x".repeat(5e6)}" "":`;
-  await refuses(counted(await fileOf("key.json", key)), "DATA_INVALID", /is no JSON near byte/);
+  await refuses(counted(await fileOf("key.json", key)), "DATA_INVALID", /is not JSON near byte/);
 });
