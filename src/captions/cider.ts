@@ -1,9 +1,9 @@
 /**
- * CIDEr (Vedantam, Zitnick and Parikh 2015): how near a caption is to its references, by the n-grams that they share,
+ * CIDEr (Vedantam, Zitnick and Parikh 2015): similarity of a caption to its references, by the n-grams that they share,
  * each weighted by how rare it is in the references of the corpus. Without the paper's stemming, as in the reference code.
  */
 
-/** A caption and what people wrote, in tokens without white space. */
+/** A caption and its human references, as tokens without white space. */
 export interface TokenizedCaption {
   readonly hypothesis: readonly string[];
   /** At least one. */
@@ -11,9 +11,9 @@ export interface TokenizedCaption {
 }
 
 export interface CiderScore {
-  /** Cosine similarity alone (the paper's Eq. 3), times 10; in [0, 10]. */
+  /** Cosine similarity only (the paper's Eq. 3), times 10; in [0, 10]. */
   readonly cider: number;
-  /** CIDEr-D (section 7): with clipped counts and a penalty on the length; in [0, 10]. What `pycocoevalcap` gives. */
+  /** CIDEr-D (section 7): with clipped counts and a length penalty; in [0, 10]. Equals `pycocoevalcap`. */
   readonly ciderD: number;
 }
 
@@ -40,7 +40,7 @@ export function ciderScores(items: readonly TokenizedCaption[]): CiderScore[] {
   });
 }
 
-/** How often each n-gram occurs in a sentence: a map for every n. Tokens have no spaces, so joined ones stay distinct. */
+/** Number of occurrences of each n-gram in a sentence: one map per n. Tokens have no spaces, so joined ones stay distinct. */
 type Counts = readonly ReadonlyMap<string, number>[];
 
 function countNgrams(tokens: readonly string[]): Counts {
@@ -54,7 +54,7 @@ function countNgrams(tokens: readonly string[]): Counts {
   });
 }
 
-/** In how many items each n-gram occurs in at least one reference. */
+/** Document frequency: the number of items with the n-gram in at least one reference. */
 function documentFrequencies(items: readonly (readonly Counts[])[]): Map<string, number> {
   const frequencies = new Map<string, number>();
   for (const references of items) {
@@ -64,7 +64,7 @@ function documentFrequencies(items: readonly (readonly Counts[])[]): Map<string,
   return frequencies;
 }
 
-/** A sentence as vectors of TF-IDF weights, one for every n. */
+/** A sentence as vectors of TF-IDF weights, one per n. */
 interface Weighted {
   readonly vectors: readonly { readonly weights: ReadonlyMap<string, number>; readonly norm: number }[];
   /** The number of bigrams, which is what the reference code takes for the length. */
@@ -80,7 +80,7 @@ function weigh(counts: Counts, rarity: (ngram: string) => number): Weighted {
   return { vectors, length };
 }
 
-/** Mean over n of the similarities of two sentences, in [0, 1]. A sentence without weight is like none. */
+/** Mean over n of the similarities of two sentences, in [0, 1]. 0 for a sentence without weight. */
 function similarity(own: Weighted, other: Weighted): CiderScore {
   let [cider, ciderD] = [0, 0];
   own.vectors.forEach(({ weights, norm }, k) => {

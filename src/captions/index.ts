@@ -1,4 +1,4 @@
-/** How near generated captions are to what people wrote: CIDEr, CIDEr-D and SPICE's tuple score. */
+/** Similarity of generated captions to human references: CIDEr, CIDEr-D and SPICE's tuple score. */
 import { RocError } from "../errors.js";
 import { ciderScores, type CiderScore } from "./cider.js";
 import { splitTokens, tokenize } from "./tokenize.js";
@@ -10,7 +10,7 @@ export { OFFICIAL, spiceOfCorpus } from "./spice-corpus.js";
 export { tokenize } from "./tokenize.js";
 export { wordnetSynonyms } from "./wordnet.js";
 
-/** One caption and at least one reference for every id. */
+/** One caption and at least one reference per id. */
 export interface CaptionCorpus {
   readonly hypotheses: Readonly<Record<string, string>>;
   readonly references: Readonly<Record<string, readonly string[]>>;
@@ -26,8 +26,8 @@ export interface CaptionScores {
 }
 
 /**
- * CIDEr and CIDEr-D of a corpus. Both weigh by the corpus's own references: figures of different corpora do not compare,
- * and a corpus of one item scores 0.
+ * CIDEr and CIDEr-D of a corpus. Both weight n-grams by the corpus's own references: figures of different corpora are not
+ * comparable, and a corpus of one item scores 0.
  * @throws RocError USAGE for an id with a hypothesis and no reference, or the other way round
  */
 export function scoreCaptions({ hypotheses, references, tokenized = false }: CaptionCorpus): CaptionScores {

@@ -1,11 +1,11 @@
 /**
- * A scene graph of a caption: what is there, how it is, and how things relate to each other. Rules over the parts of speech
+ * A scene graph of a caption: its objects, their attributes and the relations between them. Rules over the parts of speech
  * and lemmas of the library wink-nlp; not the parser of SPICE's reference implementation (Stanford's, a Java program),
- * whose scores it does not equal: reports name it {@link PARSER}.
+ * whose scores differ: reports name it {@link PARSER}.
  *
- * The rules: a noun is an object; adjectives, numbers and nouns before it are its attributes; so is what a linking verb
- * says of it, and a verb without an object. A verb with an object, or a preposition between two nouns, is a relation.
- * Pronouns stand for nothing.
+ * The rules: a noun is an object; adjectives, numbers and nouns before it are its attributes; so are the complement of a
+ * linking verb and a verb without an object. A verb with an object, or a preposition between two nouns, is a relation.
+ * Pronouns are ignored.
  */
 import type { ItsFunction } from "wink-nlp";
 import type { SceneGraph } from "./spice.js";
@@ -13,7 +13,7 @@ import type { SceneGraph } from "./spice.js";
 /** How reports name scores from this parser. */
 export const PARSER = "SPICE-lite (own parser)";
 
-/** A word as the tagger gives it. */
+/** A tagged word. */
 export interface Tagged {
   /** In lower case. */
   readonly word: string;
@@ -31,7 +31,8 @@ export async function loadTagger(): Promise<Tagger> {
     import("wink-eng-lite-web-model"),
   ]);
   const nlp = winkNLP(model);
-  // The library compares these functions, and never calls them on an object. The type of `lemma` lacks an argument.
+  // The library compares these functions by identity and never calls them as methods. The type of `lemma` lacks an
+  // argument.
   const { normal, lemma, pos } = nlp.its as unknown as Record<"normal" | "lemma" | "pos", ItsFunction<string>>;
   return (text) => {
     const tokens = nlp.readDoc(text).tokens();
@@ -95,14 +96,14 @@ function nounPhrase(tokens: readonly Tagged[], start: number): { piece: Piece; e
   if (head !== undefined) return { piece: { kind: "thing", head, attributes: [...qualities, ...nouns] }, end: i };
   const last = qualities.at(-1);
   if (last === undefined) return undefined;
-  // The tagger takes many a noun for an adjective ("the light"): behind an article something must be there.
+  // The tagger takes many a noun for an adjective ("the light"): after an article there must be a noun.
   if (at(start - 1)?.pos === "DET") {
     return { piece: { kind: "thing", head: last, attributes: qualities.slice(0, -1) }, end: i };
   }
   return { piece: { kind: "qualities", lemmas: qualities }, end: i };
 }
 
-/** An adverb that belongs to the quality behind it, as in "very nice". */
+/** An adverb that modifies the following quality, as in "very nice". */
 function isNear(tokens: readonly Tagged[], i: number): boolean {
   return tokens[i + 1]?.pos === "ADJ";
 }
@@ -115,18 +116,18 @@ function isParticipleBefore(tokens: readonly Tagged[], i: number): boolean {
   return follows && after !== undefined && (NOUNS.has(after.pos) || after.pos === "ADJ");
 }
 
-/** Reads phrases one after the other and writes the graph. */
+/** Builds the graph from a sequence of phrases. */
 class Clause implements SceneGraph {
   readonly objects: string[] = [];
   readonly attributes: [string, string][] = [];
   readonly relations: [string, string, string][] = [];
-  /** Things that the clause began with. */
+  /** Things at the start of the clause. */
   #subjects: readonly string[] = [];
-  /** Things that were named last. */
+  /** Things that were mentioned last. */
   #latest: readonly string[] = [];
-  /** What waits for its object. */
+  /** A verb or preposition without its object so far. */
   #open: { readonly from: readonly string[]; readonly word: string; readonly verb: boolean } | undefined;
-  /** The relation that the latest things were put into: what is joined to them by "and" is in it too. */
+  /** The relation of the latest things, which things joined by "and" share. */
   #closed: { readonly from: readonly string[]; readonly word: string } | undefined;
   #linked = false;
   #joined = false;
@@ -138,7 +139,7 @@ class Clause implements SceneGraph {
       case "qualities":
         if (!this.#linked) return;
         this.#describe(this.#subjects, piece.lemmas);
-        // What follows an "and" is another clause.
+        // After an "and" another clause starts.
         this.#latest = [];
         this.#linked = false;
         return;
@@ -162,7 +163,7 @@ class Clause implements SceneGraph {
         return;
       case "end":
         this.#finishVerb();
-        this.#begin();
+        this.#reset();
     }
   }
 
@@ -170,7 +171,7 @@ class Clause implements SceneGraph {
     this.objects.push(head);
     this.#describe([head], attributes);
     if (this.#linked) {
-      // "the result is a mess": what it is called is said of it.
+      // "the result is a mess": the complement is an attribute of the subject.
       this.#describe(this.#subjects, [head]);
       this.#linked = false;
     } else if (this.#open) {
@@ -183,7 +184,7 @@ class Clause implements SceneGraph {
       if (this.#subjects === this.#latest) this.#subjects = [...this.#subjects, head];
       this.#latest = this.#closed ? [...this.#latest, head] : this.#subjects;
     } else {
-      this.#begin();
+      this.#reset();
       this.#subjects = this.#latest = [head];
     }
     this.#joined = false;
@@ -197,13 +198,13 @@ class Clause implements SceneGraph {
     for (const thing of from) this.relations.push([thing, word, to]);
   }
 
-  /** A verb that found no object says how its subject is. */
+  /** A verb without an object is an attribute of its subject. */
   #finishVerb(): void {
     if (this.#open?.verb) this.#describe(this.#open.from, [this.#open.word]);
     this.#open = undefined;
   }
 
-  #begin(): void {
+  #reset(): void {
     this.#subjects = this.#latest = [];
     this.#closed = undefined;
     this.#linked = this.#joined = false;

@@ -1,4 +1,4 @@
-/** SPICE of a corpus: by a parser of ours, or by the official Java program where its jar is given. */
+/** SPICE of a corpus: by this project's parser, or by the official Java program where its jar is given. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ export interface SpiceOptions {
 }
 
 export interface CorpusSpice {
-  /** What made the scene graphs: {@link PARSER} or {@link OFFICIAL}. Figures of different parsers do not compare. */
+  /** What produced the scene graphs: {@link PARSER} or {@link OFFICIAL}. Figures of different parsers are not comparable. */
   readonly parser: string;
   /** Mean F-score, in [0, 1]; null without items, or where the official program gives none for one. */
   readonly value: number | null;
@@ -87,7 +87,7 @@ async function officialSpice(
   }
 }
 
-/** The program writes NaN, which is no JSON, for what is not defined. */
+/** The program writes NaN, which is not JSON, for undefined values. */
 function read(text: string, ids: readonly string[], jar: string): CorpusSpice {
   let parsed: z.infer<typeof results>;
   try {

@@ -1,28 +1,28 @@
 /**
- * SPICE's score (Anderson et al. 2016): the F-score of what a caption's scene graph says against the references'. The
- * graphs are given: which parser made them must be said with the figure, as the score depends on it.
+ * SPICE's score (Anderson et al. 2016): the F-score of a caption's scene graph against the references'. The graphs are
+ * given; report the parser that produced them with the figure, which depends on it.
  */
 
-/** What sentences say, in lemmas. The graph of several references is the union of theirs. */
+/** The content of sentences, in lemmas. The graph of several references is the union of theirs. */
 export interface SceneGraph {
   readonly objects: readonly string[];
   readonly attributes: readonly (readonly [object: string, attribute: string])[];
   readonly relations: readonly (readonly [subject: string, relation: string, object: string])[];
 }
 
-/** Whether two words mean the same, as by a common WordNet synset. Equal words are never asked about. */
+/** Whether two words mean the same, as by a common WordNet synset. Never called with equal words. */
 export type Synonyms = (a: string, b: string) => boolean;
 
 /** All figures in [0, 1]. */
 export interface TupleScore {
   readonly f: number;
-  /** Share of the caption's tuples that a reference has. */
+  /** Share of the caption's tuples that match a reference's. */
   readonly precision: number;
   /** Matched tuples of the caption by the number of the references'. */
   readonly recall: number;
 }
 
-/** The score over all tuples, with those of every kind; `null` for a kind that the references say nothing of. */
+/** The score over all tuples, and per kind; `null` for a kind of which the references have no tuple. */
 export interface SpiceScore extends TupleScore {
   readonly objects: TupleScore | null;
   readonly attributes: TupleScore | null;
@@ -56,7 +56,7 @@ export function spice(caption: SceneGraph, references: SceneGraph, synonyms: Syn
   };
 }
 
-/** The corpus's score: the mean of the captions'; `null` of none. */
+/** The corpus's score: the mean of the captions'; `null` without captions. */
 export function meanSpice(scores: readonly SpiceScore[]): number | null {
   return scores.length === 0 ? null : scores.reduce((sum, { f }) => sum + f, 0) / scores.length;
 }
@@ -68,9 +68,9 @@ function tuplesOf(graph: SceneGraph, kind: keyof SceneGraph): Tuple[] {
 type Alike = (a: Tuple, b: Tuple) => boolean;
 
 function distinct(tuples: readonly Tuple[], alike: Alike): Tuple[] {
-  const kept: Tuple[] = [];
-  for (const tuple of tuples) if (!kept.some((other) => alike(tuple, other))) kept.push(tuple);
-  return kept;
+  const unique: Tuple[] = [];
+  for (const tuple of tuples) if (!unique.some((other) => alike(tuple, other))) unique.push(tuple);
+  return unique;
 }
 
 function score(own: readonly Tuple[], theirs: readonly Tuple[], alike: Alike): TupleScore {

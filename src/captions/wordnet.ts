@@ -6,14 +6,14 @@ import type { Synonyms } from "./spice.js";
 
 const POS = ["noun", "verb", "adj", "adv"] as const;
 
-/** Synsets of every lemma: the file's letter and the offset in it, as "n08659519". */
+/** Synsets by lemma: the file's letter and the offset in it, such as "n08659519". */
 type Synsets = ReadonlyMap<string, readonly string[]>;
 
 let loaded: Promise<Synsets> | undefined;
 
 /**
- * Whether two lemmas share a synset, in any sense and part of speech, as the reference implementation of SPICE
- * takes it. The database is read once, in about half a second.
+ * Whether two lemmas share a synset, in any sense and part of speech, as in the reference implementation of SPICE. The
+ * database is read once, in about half a second.
  */
 export async function wordnetSynonyms(): Promise<Synonyms> {
   loaded ??= readSynsets();
@@ -30,7 +30,7 @@ async function readSynsets(): Promise<Synsets> {
   const synsets = new Map<string, string[]>();
   for (const pos of POS) {
     for (const line of (await readFile(join(folder, `index.${pos}`), "utf8")).split("\n")) {
-      // The licence comes first, every line of it indented.
+      // The licence comes first; its lines are indented.
       if (line === "" || line.startsWith(" ")) continue;
       const [lemma = "", letter = "", count = "0", ...rest] = line.trimEnd().split(" ");
       const offsets = rest.slice(-Number(count)).map((offset) => `${letter}${offset}`);

@@ -4,19 +4,19 @@ import { at, WIDTH } from "./plot.js";
 
 /** Room for the names below a chart of columns. */
 const NAMES = 22;
-/** Columns of which each has its name below; of more, every second or third. */
+/** Up to this many columns each has its name below; with more, every second or third. */
 const MOST_NAMES = 10;
 
 export interface ColumnsOptions {
-  /** Of the columns: each tells its name and count where it is pointed at. */
+  /** Of the columns: a tooltip shows name and count. */
   readonly names: readonly string[];
-  /** Height of the highest column. */
+  /** Height of the tallest column. */
   readonly height: number;
-  /** Upper edge of the highest column. Default 0. */
+  /** Upper edge of the tallest column. Default 0. */
   readonly top?: number;
 }
 
-/** A column for each count on a common line, over the width of a chart; the greatest count reaches the top. */
+/** A column per count on a common baseline, over the width of a chart; the largest count reaches the top. */
 export function columns(counts: readonly number[], { names, height, top = 0 }: ColumnsOptions): Markup {
   const most = Math.max(...counts, 1);
   const wide = WIDTH / counts.length;
@@ -28,7 +28,7 @@ export function columns(counts: readonly number[], { names, height, top = 0 }: C
   return html`${each}<line x1="0" x2="${WIDTH}" y1="${at(bottom)}" y2="${at(bottom)}" />`;
 }
 
-/** A small chart of counts with their names below. @param label what it shows, for those who do not see it */
+/** A small chart of counts with their names below. @param label what it shows, for screen readers */
 export function columnsChart(counts: readonly number[], names: readonly string[], label: string): Markup {
   const height = 90;
   const every = Math.ceil(counts.length / MOST_NAMES);
@@ -47,7 +47,7 @@ export interface Bar {
   readonly value: number;
 }
 
-/** Bars from the scale's lowest value, or from 0 where the scale goes through it. */
+/** Bars from the scale's lowest value, or from 0 where the scale includes it. */
 export function bars(
   values: readonly Bar[],
   { min, max }: { readonly min: number; readonly max: number },

@@ -1,4 +1,4 @@
-/** Intervals as an SVG file of its own: a row each, a dot with its whiskers. */
+/** Intervals as a standalone SVG file: one row per interval, a dot with whiskers. */
 import { scaleLinear } from "d3-scale";
 import { html, Markup } from "./markup.js";
 import { at, roomFor, type Bounds } from "./plot.js";
@@ -8,9 +8,9 @@ import { LIGHT } from "./style.js";
 export interface IntervalRow {
   readonly label: string;
   readonly interval?: { readonly value: number; readonly low: number; readonly high: number } | null;
-  /** Single runs, drawn small beside the dot. */
+  /** Single runs, drawn as small dots. */
   readonly runs?: readonly number[];
-  /** One of the colours below. */
+  /** Index of one of the colours below. */
   readonly colour?: number;
 }
 
@@ -19,14 +19,14 @@ export interface IntervalChart {
   /** What the horizontal axis shows. */
   readonly axis: string;
   readonly rows: readonly IntervalRow[];
-  /** Ends that no value goes over. */
+  /** Limits that no value exceeds. */
   readonly bounds?: Bounds;
-  /** A value to be marked by a line: 0, for differences. */
+  /** A value that a line marks: 0, for differences. */
   readonly mark?: number;
 }
 
 const [WIDTH, LABELS, RIGHT, ROW, TOP, BOTTOM] = [760, 330, 24, 20, 44, 44];
-/** Told apart by people who confuse red and green (Okabe and Ito 2008). */
+/** Distinguishable with colour-vision deficiency (Okabe and Ito 2008). */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#8c5a8c"] as const;
 
 const STYLE = `text { font: 12px system-ui, "Segoe UI", Roboto, sans-serif; fill: ${LIGHT.ink}; }

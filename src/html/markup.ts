@@ -1,4 +1,4 @@
-/** HTML and SVG as tagged templates: what is put in is escaped, unless it is markup itself. */
+/** HTML and SVG as tagged templates: inserted values are escaped, unless they are Markup. */
 
 /** Text for HTML. */
 function escapeHtml(text: string): string {
@@ -17,12 +17,12 @@ export class Markup {
   constructor(readonly text: string) {}
 }
 
-/** What may stand in a template; `false`, null and undefined are nothing. */
+/** What a template may contain; `false`, null and undefined produce nothing. */
 export type Content = Markup | string | number | false | null | undefined | readonly Content[];
 
-/** Markup of a template. */
+/** Markup from a template. */
 export function html(texts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
-  // Indented as code; the page need not be.
+  // Indented as code; the page does not need that.
   const plain = texts.map((text) => text.replace(/\n\s+/g, "\n"));
   return new Markup(plain.map((text, i) => text + (i < contents.length ? textOf(contents[i]) : "")).join(""));
 }
@@ -34,25 +34,25 @@ function textOf(content: Content): string {
   return content.map(textOf).join("");
 }
 
-/** A figure with so many decimals; a dash where it is not defined. */
+/** A figure with that many decimals; a dash where it is not defined. */
 export function decimals(value: number | null | undefined, digits = 3): string {
   return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits);
 }
 
-/** A number of a scale, short; a dash where there is none. */
+/** A number on a scale, in short form; a dash where there is none. */
 export function short(value: number | null): string {
   return value === null ? "–" : String(Number(value.toPrecision(4)));
 }
 
 export interface TableOptions {
-  /** What the table shows, for those who do not see it. */
+  /** What the table shows, for screen readers. */
   readonly label: string;
   readonly head: readonly string[];
-  /** The first value of a row is its name. */
+  /** The first value of each row is its name. */
   readonly rows: readonly (readonly Content[])[];
 }
 
-/** A table that scrolls by itself where it is wider than the page. */
+/** A table that scrolls horizontally where it is wider than the page. */
 export function table({ label, head, rows }: TableOptions): Markup {
   return html`<div class="wide" role="region" aria-label="${label}" tabindex="0">
     <table>

@@ -1,4 +1,4 @@
-/** The frame of every page: one file that needs nothing else, with no script, no font and no network. */
+/** The frame of every page: one self-contained file without scripts, fonts or network access. */
 import { html, Markup, type Content } from "./markup.js";
 import { STYLE } from "./style.js";
 

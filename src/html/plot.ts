@@ -1,16 +1,16 @@
-/** The frame of every chart: size, scales, axes, and the texts that stand for it where it is not seen. */
+/** The frame of every chart: size, scales, axes, and texts for screen readers. */
 import { extent } from "d3-array";
 import { scaleLinear, type ScaleLinear } from "d3-scale";
 import { html, Markup, short, table, type Content, type TableOptions } from "./markup.js";
 
-/** Units of a chart's own; a unit is a pixel on a page about that wide, so that texts stay readable on a phone. */
+/** User units of a chart; a unit is a pixel on a page of about that width, so that texts stay readable on a phone. */
 export const WIDTH = 420;
 const HEIGHT = 300;
 const MARGIN = { top: 12, right: 20, bottom: 40, left: 72 };
 
 export type Axis = ScaleLinear<number, number>;
 
-/** Two axes over the chart's room. */
+/** Two axes over the plot area. */
 export interface Plane {
   readonly x: Axis;
   readonly y: Axis;
@@ -19,7 +19,7 @@ export interface Plane {
 export interface AxisOptions {
   readonly domain: readonly [number, number];
   readonly label: string;
-  /** About so many numbers, or these. */
+  /** The approximate number of ticks, or the ticks themselves. */
   readonly ticks?: number | readonly number[];
 }
 
@@ -38,13 +38,13 @@ export function planeOf({ x, y, height = HEIGHT }: PlaneOptions): Plane {
   };
 }
 
-/** Ends that an axis does not go over, as long as no value does; none where there is no such end. */
+/** Limits that an axis does not exceed as long as no value does; absent where there is none. */
 export interface Bounds {
   readonly min?: number;
   readonly max?: number;
 }
 
-/** The range of values with a little room, ended by round numbers, but within the bounds that the values keep to. */
+/** The range of values with a margin, extended to round numbers, but within the bounds that the values respect. */
 export function roomFor(values: Iterable<number>, { min, max }: Bounds = {}, room = 0.04): [number, number] {
   const [low = 0, high = 1] = extent(values);
   const margin = (high - low) * room || Math.abs(high) * 0.1 || 1;
@@ -81,7 +81,7 @@ function ticksOf(axis: Axis, { ticks = 6 }: AxisOptions): readonly number[] {
   return typeof ticks === "number" ? axis.ticks(ticks) : ticks;
 }
 
-/** Short enough for the margin: 20000 is 20k. */
+/** Short enough for the margin: 20000 becomes 20k. */
 function tickText(tick: number): string {
   const size = Math.abs(tick);
   const [unit, letter] = size >= 1e9 ? [1, ""] : size >= 1e6 ? [1e6, "M"] : size >= 1e4 ? [1e3, "k"] : [1, ""];
@@ -94,7 +94,7 @@ export interface ChartOptions {
   /** Unique on the page. */
   readonly id: string;
   readonly title: string;
-  /** What is to be seen, in a sentence or two. */
+  /** What the chart shows, in a sentence or two. */
   readonly description: string;
   readonly body: Content;
   /** Below the chart and its legend. */
@@ -135,12 +135,12 @@ export function chart({ id, title, description, body, height = HEIGHT, legend, d
   </figure> `;
 }
 
-/** A coordinate, short. */
+/** A coordinate, in short form. */
 export function at(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
 
-/** Many small dots as one path of round caps: far smaller than as many circles. */
+/** Many small dots as one path of round caps: far smaller markup than as many circles. */
 export function dots(points: readonly (readonly [x: number, y: number])[], { x, y }: Plane): Markup {
   return html`<path class="dots" d="${points.map(([px, py]) => `M${at(x(px))} ${at(y(py))}h0`).join("")}" />`;
 }

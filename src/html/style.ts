@@ -1,6 +1,6 @@
-/** How every page looks: light and dark, from a phone to a wide screen, and on paper. */
+/** The style of every page: light and dark, from a phone to a wide screen, and in print. */
 
-/** Colours by what they are for. */
+/** Colours by purpose. */
 export const LIGHT = {
   ink: "#1b1f24",
   quiet: "#5b636d",

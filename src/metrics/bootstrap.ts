@@ -7,7 +7,7 @@ import { RocError } from "../errors.js";
 import type { Numbers } from "./scores.js";
 import { normalCdf, normalQuantile, quantile, sorted } from "./statistics.js";
 
-/** A figure of the items at these rows; a row may stand more than once. `null` where it is not defined. */
+/** A figure of the items at these rows; a row may occur more than once. `null` where it is not defined. */
 export type Statistic = (rows: Uint32Array) => number | null;
 
 /** A metric of predictions and ratings as a figure of rows. */
@@ -21,12 +21,12 @@ export function ofPairs(
   return (rows) => metric(take(predicted, rows), take(truth, rows));
 }
 
-/** The mean of a value an item, as of captions' scores; `null` of none. */
+/** The mean of one value per item, such as captions' scores; `null` without items. */
 export function ofMean(values: Numbers): Statistic {
   return (rows) => (rows.length === 0 ? null : rows.reduce((sum, row) => sum + (values[row] ?? NaN), 0) / rows.length);
 }
 
-/** The figure of a part alone, whose items count from 0 then: `bootstrapInterval(within(f, part), part.length, ...)`. */
+/** The figure of a part, whose items are then numbered from 0: `bootstrapInterval(within(f, part), part.length, ...)`. */
 export function within(statistic: Statistic, part: Uint32Array): Statistic {
   return (rows) => statistic(rows.map((row) => part[row] ?? 0));
 }
@@ -37,18 +37,18 @@ export function allRows(count: number): Uint32Array {
 }
 
 export interface IntervalOptions {
-  /** Nominal coverage, in (0, 1); 0.95 if left out. */
+  /** Nominal coverage, in (0, 1); default 0.95. */
   readonly level?: number;
   /**
-   * `percentile` (the default): quantiles of the resampled figures. `bca`: corrected for bias and skewness; costs a figure
-   * more for every item.
+   * `percentile` (the default): quantiles of the resampled figures. `bca`: corrected for bias and skewness; evaluates the
+   * figure once more per item.
    */
   readonly method?: "percentile" | "bca";
 }
 
 export interface BootstrapOptions extends IntervalOptions {
   readonly seed: number;
-  /** How often the items are drawn anew; 2000 if left out. */
+  /** Number of resamples; default 2000. */
   readonly resamples?: number;
 }
 
@@ -66,9 +66,9 @@ export interface Interval {
   readonly high: number;
   /** Share of the resamples between the ends, in (0, 1). */
   readonly level: number;
-  /** Resamples that the interval is made of. */
+  /** Resamples that the interval is computed from. */
   readonly resamples: number;
-  /** Resamples that were left out, as the figure is not defined for them (all items alike). */
+  /** Resamples that were left out because the figure is not defined for them (all items equal). */
   readonly undefinedResamples: number;
 }
 
@@ -82,7 +82,7 @@ export interface Comparison extends Interval {
   readonly p: number;
 }
 
-/** Rows drawn with replacement, `count` each time. */
+/** Rows drawn with replacement, `count` per resample. */
 export function* resample(count: number, { seed, resamples = 2000 }: BootstrapOptions): Generator<Uint32Array> {
   if (!Number.isSafeInteger(resamples) || resamples < 1) {
     throw new RocError("USAGE", `bootstrap: ${resamples} resamples; give a whole number above 0`);
@@ -90,7 +90,7 @@ export function* resample(count: number, { seed, resamples = 2000 }: BootstrapOp
   const random = new Random(seed, "bootstrap");
   for (let i = 0; i < resamples; i++) {
     const rows = new Uint32Array(count);
-    for (let place = 0; place < count; place++) rows[place] = random.int(count);
+    for (let at = 0; at < count; at++) rows[at] = random.int(count);
     yield rows;
   }
 }
@@ -98,7 +98,7 @@ export function* resample(count: number, { seed, resamples = 2000 }: BootstrapOp
 /**
  * A confidence interval of a figure of `count` items.
  * @returns null where the figure is not defined for the items, or the interval is not (no resample with a figure; `bca`
- *   where all resamples lie on one side, or no item moves the figure)
+ *   where all resamples are on one side, or no item changes the figure)
  * @throws RocError USAGE for a level outside of (0, 1) or a number of resamples below 1
  */
 export function bootstrapInterval(statistic: Statistic, count: number, options: BootstrapOptions): Interval | null {
@@ -117,8 +117,8 @@ export function intervalOf(
 
 /**
  * Compares two systems on the same items: the difference `a - b` of a figure, its interval, and the p-value of no
- * difference. Both systems are given the same rows each time. p inverts the percentile interval: twice the smaller share
- * of the resampled differences on either side of 0 (those at 0 on both), counting one more, so that it is never 0.
+ * difference. Both systems use the same rows in each resample. p inverts the percentile interval: twice the smaller share
+ * of the resampled differences on either side of 0 (those at 0 count on both), plus one, so that it is never 0.
  *
  * @returns null as {@link bootstrapInterval}
  */
@@ -151,7 +151,7 @@ export function comparisonOf(
   return { ...interval, p: Math.min(1, (2 * (1 + Math.min(below, above))) / (1 + figures.length)) };
 }
 
-/** The figures of the resamples in rising order, and their interval. */
+/** The figures of the resamples in ascending order, and their interval. */
 function replicate(
   statistic: Statistic,
   count: number,
@@ -171,7 +171,7 @@ function replicate(
 }
 
 /**
- * The percentile interval of a figure from those of the resamples, `null` where it is not defined for one.
+ * The percentile interval of a figure from its values on the resamples, `null` for a resample where it is not defined.
  * @returns null where no resample has a figure
  */
 export function percentileInterval(
@@ -182,7 +182,7 @@ export function percentileInterval(
   return intervalBetween(percentileTails(level), value, definedOf(replicates), replicates.length, level);
 }
 
-/** Those that are defined, in rising order. */
+/** The defined ones, in ascending order. */
 function definedOf(replicates: readonly (number | null)[]): Float64Array {
   return sorted(replicates.filter((figure) => figure !== null));
 }
@@ -205,7 +205,7 @@ function percentileTails(level: number): Tails {
   return [(1 - level) / 2, (1 + level) / 2];
 }
 
-/** Efron's BCa (1987), as scipy `bootstrap` has it: z0 by the mid-rank of the value, the acceleration by the jackknife. */
+/** Efron's BCa (1987), as in scipy `bootstrap`: z0 by the mid-rank of the value, the acceleration by the jackknife. */
 function bcaTails(
   statistic: Statistic,
   count: number,
@@ -226,7 +226,7 @@ function bcaTails(
   return [tail(low), tail(high)];
 }
 
-/** A sixth of the skewness of what each item contributes; null where it has none that is defined. */
+/** A sixth of the skewness of the items' contributions; null where it is not defined. */
 function accelerationOf(statistic: Statistic, count: number): number | null {
   const rows = allRows(count);
   const without = Array.from(rows, (left) => statistic(rows.filter((row) => row !== left)));

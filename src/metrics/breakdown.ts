@@ -1,22 +1,22 @@
-/** Figures of parts of a data set: by theme, or by where the truth lies. */
+/** Figures for parts of a data set: by theme, or by quantile of the truth. */
 import type { Statistic } from "./bootstrap.js";
 import type { Numbers } from "./scores.js";
 import { RocError } from "../errors.js";
 import { quantile, sorted } from "./statistics.js";
 
-/** Some of the items, by their rows in rising order. */
+/** A subset of the items, by their rows in ascending order. */
 export interface Part {
   readonly name: string;
   readonly rows: Uint32Array;
 }
 
-/** The items whose truth lies in [low, high), the last part with its end. */
+/** The items whose truth is in [low, high); the last part includes its upper end. */
 export interface QuantilePart extends Part {
   readonly low: number;
   readonly high: number;
 }
 
-/** A part for every key, by name in code unit order. An item without a key is in none. */
+/** A part per key, by name in code unit order. An item without a key is in no part. */
 export function partsByGroup(keys: readonly (string | undefined)[]): Part[] {
   const groups = new Map<string, number[]>();
   for (const [row, key] of keys.entries()) {
@@ -30,23 +30,24 @@ export function partsByGroup(keys: readonly (string | undefined)[]): Part[] {
 }
 
 /**
- * `count` parts of about equal size by rising truth, cut at its quantiles (numpy `quantile`, `digitize`). Equal truths
- * stay together, so that many ties make unequal parts, some of them empty.
+ * `count` parts of about equal size by ascending truth, cut at its quantiles (numpy `quantile`, `digitize`). Equal truths
+ * stay together, so that many ties lead to unequal parts, some of them empty.
  *
- * @throws RocError USAGE for a count that is no whole number above 0, or a truth that is not finite
+ * @throws RocError USAGE for a count that is not a whole number above 0, or a truth that is not finite
  */
 export function partsByQuantile(truth: Numbers, count: number): QuantilePart[] {
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new RocError("USAGE", `breakdown: ${count} quantiles; give a whole number above 0`);
   }
   const rising = sorted(truth);
-  if (!rising.every(Number.isFinite)) throw new RocError("USAGE", "breakdown: a rating is no number; leave it out");
+  if (!rising.every(Number.isFinite))
+    throw new RocError("USAGE", "breakdown: a rating is not a finite number; leave it out");
   if (rising.length === 0) return [];
   const edges = Array.from({ length: count + 1 }, (_, k) => quantile(rising, k / count));
   const inner = edges.slice(1, -1);
-  const places = Array.from(truth, (value) => inner.filter((edge) => edge <= value).length);
+  const bins = Array.from(truth, (value) => inner.filter((edge) => edge <= value).length);
   return edges.slice(1).map((high, k) => {
-    const rows = places.flatMap((place, row) => (place === k ? [row] : []));
+    const rows = bins.flatMap((bin, row) => (bin === k ? [row] : []));
     return { name: `${k + 1}/${count}`, rows: Uint32Array.from(rows), low: edges[k] ?? NaN, high };
   });
 }

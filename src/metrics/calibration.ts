@@ -1,6 +1,6 @@
 /**
- * Whether a predicted spread is right: of central intervals that should hold a given share of the truth, the share that
- * they do hold (coverage). Above the nominal level the prediction is too unsure, below it too sure.
+ * Calibration of a predicted spread: the share of the truth inside central intervals (coverage), against the share that
+ * they should hold. Above the nominal level the prediction is underconfident, below it overconfident.
  *
  * All throw RocError USAGE for a level outside of (0, 1).
  */
@@ -23,22 +23,25 @@ export function normalRange(mean: number, std: number, level: number): Range {
 }
 
 /**
- * The central interval of a discrete distribution: from the lowest value that at least (1 - level) / 2 of the weight lies
- * at or below, to the lowest that (1 + level) / 2 does (numpy `quantile` with weights, `inverted_cdf`). It holds at least
- * `level` of its own distribution, often more: few values make coarse intervals.
+ * The central interval of a discrete distribution: from the lowest value with at least (1 - level) / 2 of the weight at or
+ * below it, to the lowest with (1 + level) / 2 (numpy `quantile` with weights, `inverted_cdf`). It holds at least `level`
+ * of its own distribution, often more: few values make coarse intervals.
  *
- * @param values in rising order
+ * @param values in ascending order
  * @param weights probabilities or counts, scaled to sum 1
  */
 export function discreteRange(values: Numbers, weights: Numbers, level: number): Range {
   checkLevel(level);
   if (values.length !== weights.length) {
-    throw new RocError("USAGE", `calibration: ${weights.length} weights for ${values.length} values; give one a value`);
+    throw new RocError(
+      "USAGE",
+      `calibration: ${weights.length} weights for ${values.length} values; give one weight per value`,
+    );
   }
   const probabilities = normalised(weights, "the prediction");
   const at = (p: number): number => {
     let sum = 0;
-    // The slack is for sums like 0.1 + 0.2, which ought to be 0.3.
+    // The tolerance is for sums like 0.1 + 0.2, which should be 0.3.
     const index = probabilities.findIndex((probability) => (sum += probability) >= p - 1e-12);
     return values[index] ?? NaN;
   };
@@ -53,7 +56,7 @@ export function discreteRange(values: Numbers, weights: Numbers, level: number):
 export interface Coverage {
   /** Nominal: the share that the intervals should hold. */
   readonly level: number;
-  /** The share that they hold, in [0, 1]; `null` without items. */
+  /** The share that they do hold, in [0, 1]; `null` without items. */
   readonly coverage: number | null;
 }
 
@@ -76,7 +79,7 @@ export function coverageOf(
   });
 }
 
-/** Coverage of single votes: every item counts once, by the share of its votes that its interval holds. */
+/** Coverage of single votes: each item has weight one and contributes the share of its votes inside its interval. */
 export function voteCoverageOf(
   rangeOf: (item: number, level: number) => Range,
   values: Numbers,

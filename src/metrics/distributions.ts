@@ -1,6 +1,6 @@
 /**
- * How far a predicted distribution of ratings is from the given one. Both are weights of the same ratings from the lowest
- * to the highest: probabilities or counts of votes, each scaled to sum 1 first.
+ * Distance of a predicted distribution of ratings from the given one. Both are weights of the same ratings in ascending
+ * order: probabilities or counts of votes, each scaled to sum 1 first.
  *
  * All throw RocError USAGE for unequal lengths, a weight that is negative or not finite, or weights without a sum.
  */
@@ -16,7 +16,7 @@ export function normalised(weights: Numbers, name: string): Float64Array {
   }
   const greatest = values.reduce((max, value) => Math.max(max, value), 0);
   if (greatest === 0) throw new RocError("USAGE", `distribution of ${name}: its weights have no sum; leave it out`);
-  // By the greatest first: the sum of huge weights may pass the range of doubles.
+  // Divided by the largest first: the sum of huge weights may overflow.
   const scaled = values.map((value) => value / greatest);
   const sum = scaled.reduce((total, value) => total + value, 0);
   return scaled.map((value) => value / sum);
@@ -31,9 +31,9 @@ function bothNormalised(predicted: Numbers, truth: Numbers): [Float64Array, Floa
 }
 
 /**
- * Earth mover's distance as NIMA takes it (Talebi and Milanfar 2018, Eq. 1): the `r`-th root of the mean over the bins of
+ * Earth mover's distance as in NIMA (Talebi and Milanfar 2018, Eq. 1): the `r`-th root of the mean over the bins of
  * the `r`-th power of the differences between the cumulative distributions. In [0, 1], in units of the number of bins, not
- * of the scale. `r` = 2 is NIMA's loss, 1 what it reports.
+ * of the scale. `r` = 2 is NIMA's loss, `r` = 1 what it reports.
  */
 export function emd(predicted: Numbers, truth: Numbers, r: 1 | 2): number {
   const [p, q] = bothNormalised(predicted, truth);
@@ -47,7 +47,7 @@ export function emd(predicted: Numbers, truth: Numbers, r: 1 | 2): number {
 
 /**
  * Kullback-Leibler divergence of the prediction from the truth, KL(truth ‖ predicted), in nats, from 0 up (scipy
- * `entropy(truth, predicted)`); `null` where it is infinite: a rating was given that the prediction holds impossible.
+ * `entropy(truth, predicted)`); `null` where it is infinite: a rating was given whose predicted probability is 0.
  */
 export function kl(predicted: Numbers, truth: Numbers): number | null {
   const [p, q] = bothNormalised(predicted, truth);

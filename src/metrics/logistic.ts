@@ -1,11 +1,11 @@
 /**
- * PLCC after the four-parameter logistic fit, as the quality-assessment field reports it (VQEG 2003, full-reference
+ * PLCC after the four-parameter logistic fit, as reported in image quality assessment (VQEG 2003, full-reference
  * phase II): y = b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|)), fitted to the ratings by least squares.
  *
- * b1 and b2 enter linearly, so for each b3 and b4 their best values are those of a straight line: the search runs over
- * b3 and the logarithm of 1 / b4 only (Golub and Pereyra's variable projection, with Kaufman's Jacobian), by Levenberg and
- * Marquardt's method. Ratings that bend only one way, or not at all, have their optimum at infinity; in these two it is
- * come near in a few steps, in the b's hardly ever.
+ * b1 and b2 enter linearly, so for each b3 and b4 their best values are those of a straight line: the search runs over b3
+ * and the logarithm of 1 / b4 only (Golub and Pereyra's variable projection, with Kaufman's Jacobian), by Levenberg and
+ * Marquardt's method. Ratings that are convex, concave or linear in the predictions have their optimum at infinity; these
+ * two parameters approach it in a few steps, the b's hardly ever.
  */
 import { checkPairs, plcc, type Numbers } from "./scores.js";
 
@@ -19,17 +19,17 @@ export interface Logistic {
 
 const PARAMETERS = 4;
 const MAX_STEPS = 500;
-/** Gain of a step over the cost: what is left then is far below 1e-6 of the PLCC. */
+/** Relative gain of a step at which the search stops: the remaining error is far below 1e-6 of the PLCC. */
 const ENOUGH = 1e-12;
-/** Damping at which a step is so short that its cost cannot be told from the present one: a minimum, to rounding. */
+/** Damping at which a step no longer changes the cost in double precision: a minimum, up to rounding. */
 const MAX_DAMPING = 1e12;
-/** Square of the share of a derivative below which what the line leaves of it is taken for rounding. */
+/** Square of the share of a derivative below which its residual from the line is treated as rounding error. */
 const ROUNDING = 1e-16;
-/** Where a coarse survey looks, in standard deviations of the predictions. */
+/** Grid of the coarse search, in standard deviations of the predictions. */
 const SURVEY = {
   slopes: [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32],
   middles: [-16, -8, -4, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 4, 8, 16],
-  /** How many of its best points a search starts from. */
+  /** Number of its best points that a search starts from. */
   starts: 4,
 };
 
@@ -41,9 +41,9 @@ export function logisticAt({ b1, b2, b3, b4 }: Logistic, x: number): number {
 /**
  * PLCC between the ratings and the predictions mapped by the fitted curve, in [0, 1].
  *
- * Defined by the fit's optimum, near which it hardly changes and where each optimiser stops by its own rule: it equals that
- * of scipy `curve_fit` (tolerances tightened, its default ones are met too early on flat valleys) to 1e-6, not to the last
- * digits. Weak relations of few items have several optima; this takes the best that it finds, scipy the nearest.
+ * Near the fit's optimum it hardly changes, and each optimiser stops by its own criterion: it equals that of scipy
+ * `curve_fit` (with tighter tolerances; the default ones stop too early in flat valleys) to 1e-6, not to the last digits.
+ * Weak relations between few items have several optima; this returns the best one found, scipy the nearest.
  *
  * @returns null where there is no fit ({@link fitLogistic})
  * @throws RocError USAGE for unequal lengths or a value that is not finite
@@ -56,7 +56,7 @@ export function plccFitted(predicted: Numbers, truth: Numbers): number | null {
 
 /**
  * The least-squares fit, from the field's customary start (b3 the predictions' mean, b4 a quarter of their standard
- * deviation) and from the best places of a coarse survey; the best wins.
+ * deviation) and from the best points of a coarse grid search; the best fit wins.
  *
  * @returns null for fewer than four items, a side without variation, or where no start converges
  * @throws RocError USAGE for unequal lengths or a value that is not finite
@@ -77,7 +77,7 @@ interface Standardised {
   readonly std: number;
 }
 
-/** Mean 0 and standard deviation 1, so that one tolerance fits every unit; null without variation. */
+/** Mean 0 and standard deviation 1, so that one tolerance suits every unit; null without variation. */
 function standardise(values: Numbers): Standardised | null {
   const all = Float64Array.from(values);
   const mean = all.reduce((sum, value) => sum + value / all.length, 0);
@@ -94,7 +94,7 @@ interface Fit {
   readonly middle: number;
   /** 1 / (1 + exp(-slope * (x - middle))) of every item, or 1 less that. */
   readonly sigmoid: Float64Array;
-  /** The latter, for a middle below 0: near 1 a sigmoid would lose the digits that it keeps near 0. */
+  /** The latter, for a middle below 0: near 1 a sigmoid loses digits that it retains near 0. */
   readonly mirrored: boolean;
   /** What the line multiplies the sigmoid by. */
   readonly height: number;
@@ -114,14 +114,14 @@ function bestFit(predicted: Numbers, truth: Numbers): (Fit & { x: Standardised; 
   return best === undefined ? null : { ...best, x, y };
 }
 
-/** The customary start and the best of the survey: weak relations have several minima. */
+/** The customary start and the best points of the grid search: weak relations have several minima. */
 function startsFor(x: Float64Array, y: Float64Array): Fit[] {
   const survey = SURVEY.slopes.flatMap((slope) => SURVEY.middles.map((middle) => lineThrough(x, y, slope, middle)));
   const found = survey.filter((fit) => fit !== null).sort((a, b) => a.cost - b.cost);
   return [lineThrough(x, y, 4, 0), ...found.slice(0, SURVEY.starts)].filter((fit) => fit !== null);
 }
 
-/** Levenberg-Marquardt from a start, the damping ruled by how well the last gain was foreseen (Nielsen 1999). */
+/** Levenberg-Marquardt from a start, the damping controlled by how well the last gain was predicted (Nielsen 1999). */
 function minimise(x: Float64Array, y: Float64Array, start: Fit): Fit | null {
   let fit = start;
   let normal = normalEquations(x, fit);
@@ -144,7 +144,7 @@ function minimise(x: Float64Array, y: Float64Array, start: Fit): Fit | null {
   return damping > MAX_DAMPING ? fit : null;
 }
 
-/** The step of the damped equations and what it should gain. */
+/** The step of the damped normal equations and its predicted gain. */
 function dampedStep({ pp, pq, qq, pr, qr }: ReturnType<typeof normalEquations>, damping: number) {
   const [p, q] = [pp * damping, qq * damping];
   const determinant = (pp + p) * (qq + q) - pq * pq;
@@ -166,7 +166,7 @@ function lineThrough(x: Float64Array, y: Float64Array, slope: number, middle: nu
   return { slope, middle, sigmoid, mirrored, height, residuals, cost: dot(residuals, residuals) };
 }
 
-/** Gauss-Newton's products for log slope (p) and middle (q): of what the line cannot take up, with the residuals (r). */
+/** Gauss-Newton's products for log slope (p) and middle (q): of what the line cannot absorb, with the residuals (r). */
 function normalEquations(x: Float64Array, { slope, middle, sigmoid, mirrored, height, residuals }: Fit) {
   const deviations = centred(sigmoid);
   const spread = dot(deviations, deviations);

@@ -1,15 +1,15 @@
 /**
- * How well predictions agree with ratings. Pure functions on plain numbers.
+ * Agreement of predictions with ratings. Pure functions on plain numbers.
  *
  * All take predictions and ground truth of equal length, finite; the correlations are symmetric. A figure that is not
- * defined (fewer than two values, or a side without variation; for errors and accuracy, no value at all), or that passes
- * the range of doubles, is `null`, never NaN.
+ * defined (fewer than two values, or a side without variation; for errors and accuracy, no value at all), or that
+ * overflows, is `null`, never NaN.
  *
  * All throw RocError USAGE for unequal lengths or a value that is not finite.
  */
 import { RocError } from "../errors.js";
 
-/** Plain or typed arrays; they are left as they were. */
+/** Plain or typed arrays; they are not modified. */
 export type Numbers = ArrayLike<number>;
 
 /** Spearman's rank correlation, in [-1, 1]: Pearson's of the ranks, ties by their average rank (scipy `spearmanr`). */
@@ -57,8 +57,8 @@ export function rmse(predicted: Numbers, truth: Numbers): number | null {
 }
 
 /**
- * Share of the items whose prediction is on the same side of `threshold` as their rating, in [0, 1]. The upper side holds
- * the threshold itself, as in AVA (Murray et al. 2012: a picture is good from 5 on).
+ * Share of the items whose prediction is on the same side of `threshold` as their rating, in [0, 1]. The upper side
+ * includes the threshold itself, as in AVA (Murray et al. 2012: a picture is good from 5 on).
  */
 export function accuracy(predicted: Numbers, truth: Numbers, threshold: number): number | null {
   checkPairs(predicted, truth);
@@ -71,11 +71,11 @@ export function accuracy(predicted: Numbers, truth: Numbers, threshold: number):
   return same / predicted.length;
 }
 
-/** Refuses what no metric of this folder takes. @throws RocError USAGE */
+/** Refuses input that no metric here accepts. @throws RocError USAGE */
 export function checkPairs(predicted: Numbers, truth: Numbers): void {
   if (predicted.length !== truth.length) {
     const lengths = `${predicted.length} predictions and ${truth.length} ratings`;
-    throw new RocError("USAGE", `metrics: ${lengths}; give one prediction a rating`);
+    throw new RocError("USAGE", `metrics: ${lengths}; give one prediction per rating`);
   }
   for (const [name, values] of [
     ["prediction", predicted],
@@ -96,13 +96,14 @@ function mean(values: Float64Array): number {
   return pairwiseSum(values) / values.length;
 }
 
-/** Terms from which numpy halves a sum, and sums that it keeps side by side below. */
+/** Number of terms above which numpy halves a sum, and the number of parallel partial sums below it. */
 const BLOCK = 128;
 const LANES = 8;
 
 /**
- * The sum in numpy's order, halved down to blocks. Where the values hardly differ (all near 1e15, say) a correlation hangs
- * on the last digit of the mean, so that only the same sum gives scipy's figure; and it is nearer to the true one.
+ * The sum in numpy's order, halved down to blocks. Where the values hardly differ (all near 1e15, say) a correlation
+ * depends on the last digit of the mean, so that only the same order of summation gives scipy's figure; it is also more
+ * accurate.
  */
 function pairwiseSum(values: Float64Array): number {
   const n = values.length;
@@ -121,13 +122,13 @@ function pairwiseSum(values: Float64Array): number {
 
 function pearson(x: Float64Array, y: Float64Array): number | null {
   if (x.length < 2 || isConstant(x) || isConstant(y)) return null;
-  // Of two points it is a sign; the mean of two near values would be rounded.
+  // For two points it is the sign; the mean of two close values would be rounded.
   if (x.length === 2) return at(x, 0) < at(x, 1) === at(y, 0) < at(y, 1) ? 1 : -1;
   const [dx, dy] = [unit(x), unit(y)];
   return clamp(dx.reduce((sum, value, i) => sum + value * at(dy, i), 0));
 }
 
-/** Centred and scaled to length 1; scaled by the greatest deviation first, so that no square over- or underflows. */
+/** Centred and scaled to length 1; scaled by the largest deviation first, so that no square over- or underflows. */
 function unit(values: Float64Array): Float64Array {
   const centre = mean(values);
   const deviations = values.map((value) => value - centre);
@@ -141,7 +142,7 @@ function isConstant(values: Float64Array): boolean {
   return values.every((value) => value === values[0]);
 }
 
-/** Rounding may pass the ends; values near the greatest double have sums that overflow, which leaves no figure. */
+/** Rounding may exceed the limits; sums of values near the largest double overflow, which gives no figure. */
 function clamp(correlation: number): number | null {
   return Number.isNaN(correlation) ? null : Math.max(-1, Math.min(1, correlation));
 }
@@ -152,7 +153,7 @@ function meanOver(predicted: Numbers, truth: Numbers, cost: (error: number) => n
   return Number.isFinite(value) ? value : null;
 }
 
-/** Groups equal values: calls `group` with the indices of each, by rising value. */
+/** Groups equal values: calls `group` with the indices of each, by ascending value. */
 function eachTie(values: Numbers, group: (indices: Uint32Array) => void): void {
   const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((i, j) => at(values, i) - at(values, j));
   for (let from = 0, to = 0; from < order.length; from = to) {
@@ -172,7 +173,7 @@ function averageRanks(values: Numbers): Float64Array {
   return ranks;
 }
 
-/** Ranks from 0 without gaps: exact integers to compare. */
+/** Dense ranks from 0: exact integers to compare. */
 function denseRanks(values: Numbers): Float64Array {
   const ranks = new Float64Array(values.length);
   let rank = 0;
@@ -189,7 +190,7 @@ function tiedPairs(values: Numbers): number {
   return pairs;
 }
 
-/** Pairs that stand in falling order, counted by a bottom-up merge sort. */
+/** Pairs in descending order, counted by a bottom-up merge sort. */
 function inversions(values: Uint32Array): number {
   let count = 0;
   let from: Uint32Array = values;

@@ -1,7 +1,7 @@
-/** The normal distribution and sample quantiles: what intervals are made of. Pure functions on plain numbers. */
+/** The normal distribution and sample quantiles: the basis of intervals. Pure functions on plain numbers. */
 import type { Numbers } from "./scores.js";
 
-/** Terms of the continued fraction; at its smallest argument, 2, a hundred give every digit of a double. */
+/** Terms of the continued fraction; at its smallest argument, 2, a hundred terms give full double precision. */
 const FRACTION_TERMS = 100;
 const NEWTON_STEPS = 100;
 
@@ -48,16 +48,16 @@ export function normalQuantile(p: number): number {
   return p < 0.5 ? -x : x;
 }
 
-/** Rising order. */
+/** A sorted copy, ascending. */
 export function sorted(values: Numbers): Float64Array {
   return Float64Array.from(values).sort();
 }
 
-/** The `p`-quantile of values in rising order, linear between neighbours (numpy's default); NaN of none. */
+/** The `p`-quantile of values in ascending order, with linear interpolation (numpy's default); NaN without values. */
 export function quantile(rising: Float64Array, p: number): number {
-  const place = p * (rising.length - 1);
-  const below = Math.floor(place);
+  const position = p * (rising.length - 1);
+  const below = Math.floor(position);
   const low = rising[below] ?? NaN;
   const high = rising[below + 1] ?? low;
-  return low + (high - low) * (place - below);
+  return low + (high - low) * (position - below);
 }
