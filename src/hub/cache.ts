@@ -1,6 +1,6 @@
 /**
- * The cache's layout, that of Python's huggingface_hub: `models--owner--name/` with `blobs/<hash>` (each file once),
- * `snapshots/<commit>/<path>` (links to them) and `refs/<revision>` (which commit a branch or tag was).
+ * The cache's layout, that of Python's huggingface_hub: `models--owner--name/` with `blobs/<hash>` (each content once),
+ * `snapshots/<commit>/<path>` (links to blobs) and `refs/<revision>` (the commit of a branch or tag).
  */
 import { readdir, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
@@ -9,12 +9,12 @@ import { RocError } from "../errors.js";
 import { exists, makeFolder, readText } from "../files/index.js";
 
 const FULL_COMMIT = /^[0-9a-f]{40}$/;
-/** What a commit's name may be: it becomes the name of a folder. */
+/** Allowed form of a commit: it becomes the name of a folder. */
 export const COMMIT = /^[0-9a-zA-Z]+$/;
 
 export class RepoCache {
   readonly folder: string;
-  /** See `withLock`; where Python has its own. */
+  /** The lock file, see `withLock`; in the folder of Python's locks. */
   readonly lock: string;
 
   /** @param repo `owner/name` */
@@ -35,7 +35,7 @@ export class RepoCache {
     return join(this.folder, "snapshots", commit);
   }
 
-  /** The commit that a revision was when it was last asked for; a full commit is itself. */
+  /** The commit of a revision when it was last resolved; a full commit resolves to itself. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (FULL_COMMIT.test(revision)) return revision;
     const text = (await readText(join(this.folder, "refs", revision), { maxBytes: 1000 }).catch(() => "")).trim();
@@ -43,24 +43,24 @@ export class RepoCache {
   }
 
   async writeRef(revision: string, commit: string): Promise<void> {
-    // A cache that has everything may be one that we must not write to.
+    // A complete cache may be read-only.
     if ((await this.commitOf(revision)) === commit) return;
     await replace(join(this.folder, "refs", revision), (file) => writeFile(file, commit));
   }
 
-  /** Whether a snapshot has a file, a link or (where there are no links) the file itself. */
+  /** Whether a snapshot has a file, as a link or (on systems without links) as the file itself. */
   async has(commit: string, path: string, size: number): Promise<boolean> {
     return (await sizeOf(join(this.snapshot(commit), path))) === size;
   }
 
-  /** Makes a snapshot's file a link to its blob. */
+  /** Links a snapshot's file to its blob. */
   async link(commit: string, path: string, hash: string): Promise<void> {
     const file = join(this.snapshot(commit), path);
     await replace(file, (link) => symlink(relative(dirname(file), this.blob(hash)), link));
   }
 }
 
-/** Puts what `make` makes in a file's place, so that it is there wholly or not at all. */
+/** Replaces a file atomically by what `make` creates. */
 async function replace(file: string, make: (file: string) => Promise<void>): Promise<void> {
   const beside = `${file}.${process.pid}.tmp`;
   await makeFolder(dirname(file));
@@ -68,14 +68,14 @@ async function replace(file: string, make: (file: string) => Promise<void>): Pro
   await rename(beside, file);
 }
 
-/** A path of a repository, which must stay inside of it. */
+/** A path in a repository, which must not leave it. */
 export function checkPath(path: string, repo: string): string {
   const parts = path.split(/[\\/]/);
   if (path !== "" && !isAbsolute(path) && !parts.includes("..") && !parts.includes("")) return path;
   throw new RocError("CHECKPOINT_INVALID", `${repo} lists the file ${JSON.stringify(path)}, which leaves its folder.`);
 }
 
-/** A file's bytes, of a link's those of what it leads to; undefined where there is none, or a folder or pipe. */
+/** A file's size in bytes, links followed; undefined where it is missing or not a regular file. */
 export async function sizeOf(file: string): Promise<number | undefined> {
   return stat(file).then(
     (found) => (found.isFile() ? found.size : undefined),
@@ -92,7 +92,7 @@ export async function snapshotFiles(folder: string): Promise<{ path: string; siz
 }
 
 /**
- * The folder of a repository's files as last downloaded, here or by Python.
+ * The folder of a repository's files as last downloaded, by this library or by Python.
  * @returns undefined where the cache has none
  */
 export async function cachedSnapshot(cacheDir: string, repo: string, revision = "main"): Promise<string | undefined> {

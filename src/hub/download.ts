@@ -1,4 +1,4 @@
-/** A model's files from the hub into the cache. */
+/** Downloads a model's files from the hub into the cache. */
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
@@ -11,7 +11,7 @@ import { holdsWeights, neededFiles, neededIndex, type FileChoice } from "./selec
 import { hubSettings, type HubSettings } from "./settings.js";
 import { transfer } from "./transfer.js";
 
-/** Files at once. */
+/** Concurrent downloads. */
 const PARALLEL = 4;
 
 const REPO = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
@@ -19,11 +19,11 @@ const REPO = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 export interface DownloadOptions extends FileChoice, Patience {
   /** Branch, tag or commit; default "main". */
   readonly revision?: string | undefined;
-  /** Refuses a repository without weights that can be loaded, before anything of it is fetched. Default: false. */
+  /** Refuse a repository without loadable weights before anything is downloaded. Default: false. */
   readonly needsWeights?: boolean | undefined;
-  /** Default: the environment's. */
+  /** Default: from the environment. */
   readonly settings?: Partial<HubSettings> | undefined;
-  /** Bytes that are there, of all files together; called as they come, and at the end. */
+  /** Called with the bytes present so far, summed over all files, as they arrive and at the end. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
 }
 
@@ -33,17 +33,17 @@ export interface Downloaded {
   /** The snapshot's folder: a checkpoint. */
   readonly folder: string;
   readonly files: readonly { readonly path: string; readonly size: number }[];
-  /** Bytes that had to be fetched. */
+  /** Bytes downloaded by this call. */
   readonly fetched: number;
 }
 
-/** Whether a name can be one of the hub's: `owner/name`. */
+/** Whether a name has the hub's form: `owner/name`. */
 export function isRepoName(name: string): boolean {
   return REPO.test(name);
 }
 
 /**
- * Downloads what is missing of a model's files, each checked, into the cache that Python uses too.
+ * Downloads the missing files of a model, each verified, into the cache that Python uses too.
  *
  * @param repo `owner/name`
  * @throws RocError NETWORK, CHECKPOINT_INVALID, FILE_NOT_FOUND (offline and not in the cache), FILE_UNWRITABLE (the cache
@@ -60,25 +60,25 @@ export async function downloadModel(repo: string, options: DownloadOptions = {})
     const isOfCache = isCacheError(error);
     if (!isOfCache && error instanceof RocError && error.code !== "ABORTED") throw error;
     if (signal?.aborted) {
-      const text = `The download of ${repo} was stopped; the same command goes on with it.`;
+      const text = `The download of ${repo} was stopped; the same command resumes it.`;
       throw new RocError("ABORTED", text, { cause: error });
     }
     if (!isOfCache) throw error;
     const text = `The cache ${settings.cacheDir} cannot be used: ${messageOf(error)}`;
-    const remedy = "Make room in it, or choose another with HF_HUB_CACHE or --cache-dir.";
+    const remedy = "Free some space, or choose another with HF_HUB_CACHE or --cache-dir.";
     throw new RocError("FILE_UNWRITABLE", `${text}. ${remedy}`, { cause: error });
   }
 }
 
-/** Whether the cache refused to be written. */
+/** Whether writing to the cache failed. */
 function isCacheError(error: unknown): boolean {
   return isSystemError(error) || (error instanceof RocError && error.code === "FILE_UNWRITABLE");
 }
 
 function checkNames(repo: string, revision: string): void {
-  if (!isRepoName(repo)) throw new RocError("USAGE", `${repo} is no name on the hub, which are as owner/name.`);
+  if (!isRepoName(repo)) throw new RocError("USAGE", `${repo} is not a name on the hub (owner/name).`);
   if (/^[\w-][\w./-]*$/.test(revision) && !revision.includes("..")) return;
-  throw new RocError("USAGE", `The revision ${JSON.stringify(revision)} is no branch, tag or commit.`);
+  throw new RocError("USAGE", `The revision ${JSON.stringify(revision)} is not a branch, tag or commit.`);
 }
 
 async function fromCache(repo: string, revision: string, { cacheDir }: HubSettings): Promise<Downloaded> {
@@ -102,7 +102,10 @@ async function fromHub(
     const { commit, files: listed } = await listRepo(repo, revision, settings, client.fetch, options);
     if (needsWeights && !holdsWeights(listed)) {
       const text = `${repo} (${commit}) has no weights that can be loaded (.safetensors, or .bin of PyTorch)`;
-      throw new RocError("CHECKPOINT_INVALID", `${text}. Check the name: it may be the same model's in another form.`);
+      throw new RocError(
+        "CHECKPOINT_INVALID",
+        `${text}. Check the name: this may be another format of the same model.`,
+      );
     }
     const job = { ...patienceOf(options), repo, commit, cache, settings, fetch: client.fetch };
     const { files, fetched: before } = await neededOf(listed, job, options);
@@ -127,7 +130,7 @@ function patienceOf({ signal, retryDelay, idleTime, onWait }: Patience): Patienc
   return { signal, retryDelay, idleTime, onWait };
 }
 
-/** The files to download; those of an index as it says, for which it is fetched first. */
+/** The files to download. Where the weights have an index, it is fetched first and decides which shards. */
 async function neededOf(
   listed: readonly ListedFile[],
   job: Job,
@@ -152,10 +155,10 @@ async function neededOf(
   throw new RocError("CHECKPOINT_INVALID", `${repo} (${commit}) has no file that a model needs; see --include.`);
 }
 
-/** Bytes of an index of shards; that of a model of a hundred shards has one megabyte. */
+/** Maximum size of a shard index in bytes; that of a model of a hundred shards has one megabyte. */
 const MOST_INDEX_BYTES = 256 * 2 ** 20;
 
-/** The files that an index lists, and the bytes that were fetched to know them. */
+/** The files that an index lists, and the bytes downloaded to read it. */
 async function shardsOf(
   index: readonly RepoFile[],
   job: Job,
@@ -169,7 +172,7 @@ async function shardsOf(
   const { weight_map } = await readJsonAs(file, indexSchema, { invalid: "CHECKPOINT_INVALID" }).catch(
     (error: unknown) => {
       if (!(error instanceof RocError && error.cause instanceof SyntaxError)) throw error;
-      // Its message quotes a part of the text, in which a hub may repeat the token.
+      // The parser's message quotes part of the text, in which a hub may echo the token.
       throw new RocError(
         "CHECKPOINT_INVALID",
         `${job.repo}: ${path} is not JSON. Take another revision, or see --include.`,
@@ -181,7 +184,7 @@ async function shardsOf(
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
-/** Fetches what is missing under the cache's lock; what is complete needs none: the cache may be read-only. */
+/** Downloads missing files under the cache's lock. A complete snapshot needs no lock, as the cache may be read-only. */
 async function fetchLocked(files: readonly RepoFile[], job: Job, onBytes: (bytes: number) => void): Promise<number> {
   const contents = await contentsOf(files, job);
   if (contents.every(({ missing }) => missing.length === 0)) return 0;
@@ -196,7 +199,7 @@ interface Job extends Patience {
   readonly fetch: typeof fetch;
 }
 
-/** What one or more files hold, and which of their paths have it not yet. */
+/** The content of one or more files, with those of their paths that lack it. */
 interface Content extends RepoFile {
   readonly missing: string[];
 }
@@ -212,10 +215,10 @@ async function contentsOf(files: readonly RepoFile[], { cache, commit }: Job): P
 }
 
 /**
- * Fetches what is not there, which another process may have done before the lock was ours.
+ * Downloads what is missing; another process may have done so before the lock was acquired.
  *
- * @param onBytes called with the bytes that are there, of all together
- * @returns bytes that were fetched
+ * @param onBytes called with the bytes present so far, in total
+ * @returns bytes downloaded
  */
 async function fetchMissing(files: readonly RepoFile[], job: Job, onBytes: (bytes: number) => void): Promise<number> {
   const contents = await contentsOf(files, job);
@@ -236,7 +239,7 @@ async function fetchMissing(files: readonly RepoFile[], job: Job, onBytes: (byte
   return fetched;
 }
 
-/** @returns bytes that were fetched */
+/** @returns bytes downloaded */
 async function fetchContent(content: Content, job: Job, onBytes: (bytes: number) => void): Promise<number> {
   const { repo, commit, cache, settings } = job;
   const { path, size, checksum, missing } = content;
@@ -250,6 +253,6 @@ async function fetchContent(content: Content, job: Job, onBytes: (bytes: number)
       ...{ size, checksum, file, onBytes, ...patienceOf(job) },
     });
   }
-  for (const place of missing) await cache.link(commit, place, checksum.value);
+  for (const path of missing) await cache.link(commit, path, checksum.value);
   return fetched;
 }

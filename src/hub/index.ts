@@ -12,20 +12,20 @@ export { holdsWeights, neededFiles, type FileChoice } from "./select.js";
 export { hubSettings, type HubSettings } from "./settings.js";
 
 export interface ResolveOptions extends DownloadOptions {
-  /** Told, as a sentence, that the hub failed and why, and of which commit the cache's files are that are taken. */
+  /** Called with a sentence where the hub fails: why, and which commit is used from the cache instead. */
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
 /**
- * The folder of a model: `name` itself where it is one, else the hub's repository of that name, downloaded as far as it
- * is not in the cache. Where the hub cannot be reached, what the cache has is taken.
+ * The folder of a model: `name` itself where it is one, else the hub's repository of that name, of which the files missing
+ * in the cache are downloaded. Where the hub cannot be reached, the cached files are used.
  *
- * @throws RocError FILE_NOT_FOUND for a name that is neither; else as {@link downloadModel}
+ * @throws RocError FILE_NOT_FOUND for a name that is neither; otherwise as {@link downloadModel}
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   if (await exists(name)) return name;
   if (!isRepoName(name)) {
-    const text = `There is no folder ${name}, and it is no name on the hub (owner/name) either`;
+    const text = `There is no folder ${name}, and it is not a name on the hub (owner/name) either`;
     throw new RocError("FILE_NOT_FOUND", `${text}. Check the path.`);
   }
   try {
@@ -36,7 +36,7 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
     const cached = await cachedSnapshot(cacheDir, name, options.revision);
     if (cached) {
       const [reason] = error.message.split(/\.(?: |$)/);
-      options.onNote?.(`${reason}; taking what the cache has (commit ${basename(cached)}).`);
+      options.onNote?.(`${reason}; using the cached files (commit ${basename(cached)}).`);
       return cached;
     }
     throw new RocError("NETWORK", `There is no folder ${name}. ${error.message}`, { cause: error });

@@ -1,4 +1,4 @@
-/** What the hub says of a repository: the commit behind a revision, and its files with their checksums. */
+/** The hub's listing of a repository: the commit of a revision, and its files with their checksums. */
 import { fileDownloadInfo, listFiles, modelInfo } from "@huggingface/hub";
 import { z } from "zod";
 import { RocError } from "../errors.js";
@@ -19,7 +19,7 @@ export interface Listing {
   readonly files: readonly ListedFile[];
 }
 
-/** The client library hands on what the server sent as it is. */
+/** The client library passes on the server's response unchecked. */
 const listedFile = z.object({
   path: z.string(),
   size: z.int().nonnegative(),
@@ -30,23 +30,23 @@ export type ListedFile = z.infer<typeof listedFile>;
 
 const information = z.looseObject({});
 const entry = z.looseObject({ type: z.string() });
-/** Checked entry by entry: an issue for each of millions would fill the memory. */
+/** Checked entry by entry: millions of issues would fill the memory. */
 const page = z
   .array(z.unknown())
-  .refine((entries) => entries.every((one) => entry.safeParse(one).success), "an entry is no file and no folder");
+  .refine((entries) => entries.every((one) => entry.safeParse(one).success), "an entry is neither a file nor a folder");
 
-/** Bytes of one answer; a page of a thousand files has a third of a megabyte. */
+/** Maximum bytes of one response; a page of a thousand files has a third of a megabyte. */
 const MOST_BYTES = 32 * 2 ** 20;
 const MOST_PAGES = 500;
 const MOST_FILES = 100_000;
-/** Milliseconds for all answers of one attempt. */
+/** Milliseconds for all responses of one attempt. */
 const LONGEST = 300_000;
 
 /**
- * Asks the hub for a repository's files.
+ * Lists a repository's files on the hub.
  *
  * @param fetch as {@link connect} gives it
- * @throws RocError NETWORK; CHECKPOINT_INVALID where the list is broken or endless, or has a file outside of the repository
+ * @throws RocError NETWORK; CHECKPOINT_INVALID where the list is malformed or endless, or has a path outside the repository
  */
 export async function listRepo(
   repo: string,
@@ -65,7 +65,7 @@ export async function listRepo(
 }
 
 /**
- * The files of a listing by path, with what their contents must come to.
+ * The files of a listing by path, with their expected checksums.
  *
  * @throws RocError NETWORK; CHECKPOINT_INVALID for a file without a checksum
  */
@@ -87,7 +87,7 @@ export async function withChecksums(
   });
 }
 
-/** `fetch` whose answers are whole, of bounded size and number, and never from an address that was asked before. */
+/** `fetch` whose responses are complete, bounded in size and number, and never from the same address twice. */
 function boundedFetch(
   fetch: typeof globalThis.fetch,
   what: string,
@@ -101,7 +101,7 @@ function boundedFetch(
     const response = await fetch(input, { ...init, ...(signal && { signal }) });
     if (!response.ok) throw await refused(response, what);
     const { status, headers } = response;
-    // Such an answer is read for its headers.
+    // Only the headers of such a response are read.
     if (new Headers(init?.headers).has("range")) {
       await response.body?.cancel();
       return new Response(null, { status, headers });
@@ -116,21 +116,21 @@ function boundedFetch(
       if (Date.now() > end) throw tooSlow(what);
       parts.push(part);
     }
-    // They have been decoded. Some statuses, such as 204, allow no content, be it empty.
+    // The bytes are already decoded. Some statuses, such as 204, allow no body, not even an empty one.
     return new Response(Buffer.concat(parts), { headers: withoutEncoding(headers) });
   };
 }
 
 /**
- * `fetch` whose answers are JSON of one kind. What else comes (a log-in page, say) ends the download at once, in words
- * that hold nothing of the answer: it may repeat the token.
+ * `fetch` whose responses are JSON of one schema. Any other response (a log-in page, say) ends the download at once, with
+ * a message that quotes nothing of it: it may echo the token.
  */
 function jsonFetch(fetch: typeof globalThis.fetch, what: string, schema: z.ZodType): typeof globalThis.fetch {
   return async (input, init) => {
     const { body, headers } = await fetch(input, init);
     const text = await new Response(body).text();
     const { success, error } = schema.safeParse(parsed(text, what));
-    if (!success) throw foreign(what, error.issues[0]?.message ?? "JSON of another kind");
+    if (!success) throw foreign(what, error.issues[0]?.message ?? "unexpected JSON");
     return new Response(text, { headers });
   };
 }
@@ -139,7 +139,7 @@ function parsed(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Its message quotes a part of the text.
+    // The parser's message quotes part of the text.
     throw foreign(what, text === "" ? "the answer is empty" : "the answer is not JSON");
   }
 }
@@ -148,16 +148,16 @@ function foreign(what: string, how: string): RocError {
   return new RocError("NETWORK", `The hub's answer for ${what} is not what a hub sends (${how}). Check HF_ENDPOINT.`);
 }
 
-/** Asking again would take as long again. */
+/** Not retried: another attempt would take as long. */
 function tooSlow(what: string): RocError {
   const text = `The hub's list of the files of ${what} did not come to an end in time`;
   return new RocError("NETWORK", `${text}. Try again later, and see HF_ENDPOINT.`);
 }
 
 function withoutEncoding(headers: Headers): Headers {
-  const kept = new Headers(headers);
-  for (const name of ["content-encoding", "content-length", "transfer-encoding"]) kept.delete(name);
-  return kept;
+  const decoded = new Headers(headers);
+  for (const name of ["content-encoding", "content-length", "transfer-encoding"]) decoded.delete(name);
+  return decoded;
 }
 
 function endless(what: string, how: string): RocError {
@@ -172,7 +172,7 @@ interface Access {
 async function commitOf(repo: string, revision: string, access: Access): Promise<string> {
   const { sha } = await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...access });
   if (typeof sha === "string" && COMMIT.test(sha)) return sha;
-  throw new RocError("CHECKPOINT_INVALID", `The hub gives no commit for ${repo} at ${revision}; see HF_ENDPOINT.`);
+  throw new RocError("CHECKPOINT_INVALID", `The hub reports no commit for ${repo} at ${revision}; see HF_ENDPOINT.`);
 }
 
 async function everyFile(repo: string, commit: string, access: Access): Promise<ListedFile[]> {
@@ -181,14 +181,14 @@ async function everyFile(repo: string, commit: string, access: Access): Promise<
     if (entry.type !== "file") continue;
     const { data, error } = listedFile.safeParse(entry);
     if (!data)
-      throw new RocError("CHECKPOINT_INVALID", `The hub's list of ${repo} is broken: ${z.prettifyError(error)}`);
+      throw new RocError("CHECKPOINT_INVALID", `The hub's list of ${repo} is malformed: ${z.prettifyError(error)}`);
     all.push({ ...data, path: checkPath(data.path, repo) });
     if (all.length > MOST_FILES) throw endless(repo, `names more than ${MOST_FILES}`);
   }
   return all;
 }
 
-/** A file with what its content must come to: as listed, else (on some mirrors) as its own headers say. */
+/** A file with its expected checksum: from the listing, or (on some mirrors) from the file's own headers. */
 async function withChecksum(
   { path, size, lfs, oid }: ListedFile,
   repo: string,
@@ -200,6 +200,6 @@ async function withChecksum(
   const value = hash.replace(/^W\/|"|^sha256:/g, "").toLowerCase();
   if (/^[0-9a-f]{64}$/.test(value)) return { path, size, checksum: { kind: "sha256", value } };
   if (!lfs && /^[0-9a-f]{40}$/.test(value)) return { path, size, checksum: { kind: "git", value } };
-  const text = `The hub gives no checksum for ${repo}: ${path}; it is not downloaded unchecked`;
+  const text = `The hub reports no checksum for ${repo}: ${path}; it is not downloaded unchecked`;
   throw new RocError("CHECKPOINT_INVALID", `${text}. Leave it out (--exclude), or see HF_ENDPOINT.`);
 }

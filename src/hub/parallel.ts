@@ -1,14 +1,14 @@
-/** Work on several things at once. */
+/** Bounded concurrency. */
 
-/** `work` of every item, `width` at once; the first fault stops the rest and is thrown. */
+/** Runs `work` for every item, `width` concurrently; the first error stops the rest and is thrown. */
 export async function inParallel<T>(
   items: readonly T[],
   width: number,
   signal: AbortSignal | undefined,
   work: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const fault = new AbortController();
-  const either = signal ? AbortSignal.any([signal, fault.signal]) : fault.signal;
+  const failure = new AbortController();
+  const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < items.length) {
@@ -16,7 +16,7 @@ export async function inParallel<T>(
       await work(items[next++] as T, either);
     }
   };
-  // The first to abort is the reason; what the others throw is its consequence.
-  await Promise.all(Array.from({ length: width }, () => lane().catch((error: unknown) => fault.abort(error))));
+  // The first error is the reason; those of the others are its consequence.
+  await Promise.all(Array.from({ length: width }, () => lane().catch((error: unknown) => failure.abort(error))));
   either.throwIfAborted();
 }

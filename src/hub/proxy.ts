@@ -1,4 +1,4 @@
-/** The proxy that the environment names, as Python's requests and curl read it. */
+/** The proxy from the environment variables, as Python's requests and curl read them. */
 import { BlockList, isIP } from "node:net";
 import { Agent, Dispatcher, ProxyAgent } from "undici";
 import { RocError } from "../errors.js";
@@ -6,7 +6,7 @@ import { RocError } from "../errors.js";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Proxy {
-  /** The variable that names it. */
+  /** The environment variable that sets it. */
   readonly variable: string;
   /** Without credentials. */
   readonly origin: string;
@@ -15,10 +15,10 @@ export interface Proxy {
 }
 
 /**
- * The proxy for an address: of `http_proxy` or `https_proxy`, else `all_proxy`, unless `no_proxy` lists the host. The
- * names may be in upper case; those in lower case come first.
+ * The proxy for an address: from `http_proxy` or `https_proxy`, else `all_proxy`, unless `no_proxy` lists the host.
+ * Upper-case names are accepted too; lower case takes precedence.
  *
- * @throws RocError USAGE naming the variable, never its value, where it is no address or of an unknown kind
+ * @throws RocError USAGE naming the variable, never its value, where it is not an address or of an unsupported scheme
  */
 export function proxyFor(url: URL, env: Environment): Proxy | undefined {
   const list = variable(env, "no_proxy");
@@ -32,9 +32,9 @@ interface Variable {
   readonly value: string;
 }
 
-/** An empty one counts as set, and names no proxy. */
+/** An empty value counts as set, and means no proxy. */
 function variable(env: Environment, name: string): Variable | undefined {
-  // Under CGI, HTTP_PROXY is what a client sent as its header "Proxy".
+  // Under CGI, HTTP_PROXY holds the client's header "Proxy".
   const upper = name === "http_proxy" && env["REQUEST_METHOD"] !== undefined ? [] : [name.toUpperCase()];
   const found = [name, ...upper].find((one) => env[one] !== undefined);
   const value = found && env[found]?.trim();
@@ -43,11 +43,11 @@ function variable(env: Environment, name: string): Variable | undefined {
 
 function parsed({ name, value }: Variable): Proxy {
   const text = value.includes("://") ? value : `http://${value}`;
-  if (!URL.canParse(text)) throw new RocError("USAGE", `${name} is no address of a proxy (http://host:port).`);
+  if (!URL.canParse(text)) throw new RocError("USAGE", `${name} is not the address of a proxy (http://host:port).`);
   const { protocol, host, username, password } = new URL(text);
   if (protocol !== "http:" && protocol !== "https:") {
-    const remedy = "Name a proxy of the kind http or https, or unset the variable.";
-    throw new RocError("USAGE", `${name} names a proxy of the kind ${protocol.slice(0, -1)}, which is not supported. ${remedy}`); // prettier-ignore
+    const remedy = "Give a proxy of scheme http or https, or unset the variable.";
+    throw new RocError("USAGE", `${name} names a proxy of scheme ${protocol.slice(0, -1)}, which is unsupported. ${remedy}`); // prettier-ignore
   }
   const credentials = [username, password].map(decoded).join(":");
   const authorization = username || password ? `Basic ${Buffer.from(credentials).toString("base64")}` : undefined;
@@ -62,7 +62,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Whether a list such as `localhost, .corp.example, 10.0.0.0/8, host:8080, *` names the host, or a domain above it. */
+/** Whether a list such as `localhost, .corp.example, 10.0.0.0/8, host:8080, *` names the host, or a parent domain. */
 function isDirect({ hostname, port, protocol }: URL, list: string): boolean {
   const host = bare(hostname);
   const ownPort = port || (protocol === "https:" ? "443" : "80");
@@ -89,7 +89,7 @@ function inNetwork(host: string, entry: string): boolean {
   return list.check(host, family === 4 ? "ipv4" : "ipv6");
 }
 
-/** Sends each request, those after a redirect too, through the proxy that the environment names for it, or directly. */
+/** Sends each request, redirects included, through the environment's proxy for its address, or directly. */
 export class EnvironmentDispatcher extends Dispatcher {
   readonly #direct = new Agent();
   readonly #proxies = new Map<string, ProxyAgent>();
@@ -108,13 +108,13 @@ export class EnvironmentDispatcher extends Dispatcher {
     const { origin, authorization } = proxy;
     const known = this.#proxies.get(origin);
     if (known) return known;
-    // What is not encrypted is asked of the proxy itself, as curl does: many allow tunnels to port 443 alone.
+    // Plain HTTP goes through the proxy without a tunnel, as in curl: many proxies allow tunnels to port 443 only.
     const agent = new ProxyAgent({ uri: origin, proxyTunnel: false, ...(authorization && { token: authorization }) });
     this.#proxies.set(origin, agent);
     return agent;
   }
 
-  /** Ends every connection. */
+  /** Closes every connection. */
   async end(): Promise<void> {
     await Promise.all([this.#direct, ...this.#proxies.values()].map((agent) => agent.destroy()));
   }

@@ -1,4 +1,4 @@
-/** Requests to the hub: who asks, how often, how long, and what to say when it does not answer or refuses. */
+/** Requests to the hub: authentication, retries, time-outs, and the messages for refusals and failed connections. */
 import { setTimeout as wait } from "node:timers/promises";
 import { fetch as undiciFetch } from "undici";
 import { messageOf, RocError } from "../errors.js";
@@ -7,39 +7,39 @@ import { checkToken, cleanCause, shown, withoutSecrets } from "./secrets.js";
 import type { HubSettings } from "./settings.js";
 import { isSystemError } from "../files/index.js";
 
-/** Attempts in a row that bring nothing. */
+/** Consecutive attempts without progress. */
 const ATTEMPTS = 5;
-/** Milliseconds without an answer, or with next to nothing of one, after which a connection counts as cut. */
+/** Milliseconds without a response, or with almost no data, after which a connection counts as lost. */
 const IDLE_TIME = 30_000;
-/** Bytes that an answer brings in that time at the least, and an attempt that was worth its while. */
+/** Minimum bytes of a response in that time, and of an attempt that counts as progress. */
 export const PROGRESS = 16_384;
-/** Milliseconds that a hub may ask us to wait before the next attempt. */
+/** Longest pause, in milliseconds, that the hub may request before the next attempt. */
 const LONGEST_WAIT = 300_000;
 
 export interface Patience {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds before the second attempt; doubled for each one more. Default: 1000. */
+  /** Milliseconds before the second attempt; doubles with each further one. Default: 1000. */
   readonly retryDelay?: number | undefined;
   /**
-   * Milliseconds without an answer, or with less than 16 KiB of one that is not at its end, after which a connection
-   * counts as cut. Default: half a minute.
+   * Milliseconds without a response, or with less than 16 KiB of an incomplete one, after which a connection counts as
+   * lost. Default: half a minute.
    */
   readonly idleTime?: number | undefined;
-  /** Told, as a sentence, when the hub asks for a pause. */
+  /** Called with a sentence when the hub requests a pause. */
   readonly onWait?: ((text: string) => void) | undefined;
 }
 
-/** A connection to the hub, for as long as one download takes. */
+/** A connection to the hub for the duration of one download. */
 export interface HubClient {
-  /** As the global one, except that refusals, silence and pauses that are asked for throw. */
+  /** Like the global one, except that refusals, idle connections and requested pauses throw. */
   readonly fetch: typeof fetch;
-  /** Ends every connection. */
+  /** Closes every connection. */
   end(): Promise<void>;
 }
 
-/** The hub asks for a pause. */
+/** The hub requests a pause. */
 class Busy extends Error {
-  /** @param milliseconds that it asks for, if it says so */
+  /** @param milliseconds the pause, if the hub states one */
   constructor(
     status: number,
     readonly milliseconds: number | undefined,
@@ -49,22 +49,22 @@ class Busy extends Error {
 }
 
 /**
- * Connects to the hub, through the environment's proxy. The token is told to the hub alone; the client library's own
- * parameter for it takes only tokens that begin as those of the public hub, which a mirror's need not.
+ * Connects to the hub, through the environment's proxy. The token is sent only to the hub itself; the client library's own
+ * parameter for it accepts only tokens with the public hub's prefix, which a mirror's may lack.
  *
- * @throws RocError USAGE where the endpoint or a proxy is no address, or the token cannot be one
+ * @throws RocError USAGE where the endpoint or a proxy is not an address, or the token is malformed
  */
 export function connect({ endpoint, token }: HubSettings, { idleTime = IDLE_TIME }: Patience): HubClient {
   const { origin, username, password } = /^https?:/.test(endpoint) && URL.canParse(endpoint) ? new URL(endpoint) : {};
   if (origin === undefined) {
     throw new RocError(
       "USAGE",
-      `HF_ENDPOINT is ${JSON.stringify(shown(endpoint))}, which is no address (https://...).`,
+      `HF_ENDPOINT is ${JSON.stringify(shown(endpoint))}, which is not an address (https://...).`,
     );
   }
   if (username || password) {
     const text = `HF_ENDPOINT is ${JSON.stringify(shown(endpoint))}, with a user or password in it`;
-    throw new RocError("USAGE", `${text}. Give the address alone, and what it asks for as HF_TOKEN.`);
+    throw new RocError("USAGE", `${text}. Give only the address, and the credentials as HF_TOKEN.`);
   }
   checkToken(token);
   proxyFor(new URL(endpoint), process.env);
@@ -86,7 +86,7 @@ export function connect({ endpoint, token }: HubSettings, { idleTime = IDLE_TIME
   return { fetch: ask, end: () => dispatcher.end() };
 }
 
-/** An answer that is no success as an error, with the pause that it asks for. @param what was asked for, for messages */
+/** The error for an unsuccessful response, with the pause that it requests. @param what was requested, for messages */
 export async function refused(response: Response, what: string): Promise<Error> {
   await response.body?.cancel().catch(() => undefined);
   const { status, headers } = response;
@@ -101,9 +101,9 @@ function pauseOf(text: string | null): number | undefined {
 }
 
 /**
- * The chunks of an answer, which must bring something all the time.
+ * The chunks of a response body, which must keep making progress.
  *
- * @throws Error where they do not
+ * @throws Error where it stalls
  */
 export async function* chunksOf(
   body: ReadableStream<Uint8Array>,
@@ -137,11 +137,11 @@ export async function* chunksOf(
 }
 
 /**
- * Calls `attempt` until it does not throw. Errors of ours and of the file system end it at once, others after five
- * attempts that brought nothing. Between them it waits as long as the hub asks for, if that is not too long.
+ * Calls `attempt` until it succeeds. RocErrors and errors of the file system end it at once, others after five attempts
+ * without progress. Between attempts it waits as long as the hub requests, up to a limit.
  *
  * @param what for messages
- * @param brought whether the last attempt brought something
+ * @param brought whether the last attempt made progress
  * @throws RocError NETWORK; what `attempt` throws; an AbortError
  */
 export async function persist<T>(
@@ -163,7 +163,7 @@ export async function persist<T>(
         throw unreachable(what, error, `Try again in ${inWords(asked)}.`);
     }
     const pause = Math.max(asked ?? 0, retryDelay * 2 ** (failures - 1));
-    if (asked !== undefined) onWait?.(`The hub is busy and asks for a pause: ${what} goes on in ${inWords(pause)}.`);
+    if (asked !== undefined) onWait?.(`The hub is busy and asks for a pause: ${what} resumes in ${inWords(pause)}.`);
     await wait(pause, undefined, { ...(signal && { signal }) });
   }
 }
@@ -173,14 +173,14 @@ function inWords(milliseconds: number): string {
   return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} minutes`;
 }
 
-/** A refusal that asking again does not change; undefined for any other. */
+/** The error for a refusal that a retry cannot change; undefined for any other. */
 function refusal(status: number, what: string): RocError | undefined {
   if (status === 429 || status >= 500 || status === 416) return undefined;
   const gated = "If it is gated, accept its terms on its page; then set HF_TOKEN to a token that may read it.";
   const remedies: Readonly<Record<number, string>> = {
-    // So it answers for what does not exist, too, to those that it does not know.
-    401: `lets nobody unknown to it have ${what} (HTTP 401). Check the spelling, and HF_TOKEN if it is set. ${gated}`,
-    403: `does not let you have ${what} (HTTP 403). ${gated}`,
+    // The hub also answers so for a repository that does not exist, without authentication.
+    401: `requires authentication for ${what} (HTTP 401). Check the spelling, and HF_TOKEN if it is set. ${gated}`,
+    403: `denies access to ${what} (HTTP 403). ${gated}`,
     404: `has no ${what} (HTTP 404). Check the spelling and the revision; a private one needs HF_TOKEN.`,
   };
   return new RocError("NETWORK", `The hub ${remedies[status] ?? `answered HTTP ${status} for ${what}.`}`);
@@ -188,25 +188,25 @@ function refusal(status: number, what: string): RocError | undefined {
 
 const CONNECTION = "Check the connection (and HF_ENDPOINT, and HTTPS_PROXY if there is a proxy)";
 
-/** What to say of a hub that does not answer. */
+/** The error for a hub that does not respond. */
 function unreachable(
   what: string,
   cause: unknown,
-  remedy = `${CONNECTION}; what has come is kept, and the same command goes on with it.`,
+  remedy = `${CONNECTION}; what has arrived is retained, and the same command resumes the download.`,
 ): RocError {
   const reason = rootOf(cause).replace(/\.$/, "");
   return new RocError("NETWORK", `${what} could not be fetched: ${reason}. ${remedy}`, { cause });
 }
 
-/** The message of what lies at the bottom: a network's own errors are wrapped more than once. */
+/** The message of the root cause: network errors are wrapped more than once. */
 function rootOf(error: unknown): string {
   let root = error;
   for (let depth = 0; depth < 10 && root instanceof Error && root.cause !== undefined; depth++) root = root.cause;
-  // Where a name has several addresses and none answers, only the code says so.
+  // Where a host has several addresses and none responds, only the code is set.
   return messageOf(root) || String((root as NodeJS.ErrnoException).code);
 }
 
-/** What may be printed of whatever a download threw: without the token and the proxy's password. */
+/** A printable form of a download's error, without the token and the proxy's password. */
 export function cleaned(error: unknown, { token, endpoint }: HubSettings): unknown {
   const secrets = [token, ...proxySecrets(endpoint)];
   if (error instanceof RocError) {

@@ -1,4 +1,4 @@
-/** Which of a repository's files a model needs. */
+/** Selects the files of a repository that a model needs. */
 import picomatch from "picomatch";
 import { chooseWeights, isShardOf } from "../weights/choice.js";
 
@@ -6,7 +6,7 @@ import { chooseWeights, isShardOf } from "../weights/choice.js";
 const SMALL = /\.(json|txt|model|jinja)$/;
 const SAFETENSORS = /\.safetensors$/;
 const BIN = /\.bin$/;
-/** Weights of the same model in the form of another program. */
+/** Weights of the same model in another program's format. */
 const OTHER = /(^|\/)(consolidated.*|.*optimizer.*|training_args\.bin|scheduler.*)$|^(onnx|openvino|original|coreml)\//;
 /** Adapters, of every family. */
 const BESIDE = ["adapter_model.safetensors"];
@@ -20,32 +20,32 @@ export interface FileChoice {
   readonly beside?: readonly string[] | undefined;
 }
 
-/** Whether something was asked for instead of the usual files. */
+/** Whether `include` replaces the usual files. */
 function isGiven(include: readonly string[] | undefined): include is readonly string[] {
   return include !== undefined && include.length > 0;
 }
 
-/** The index that says which weights a model needs, where it needs any that an index lists. */
+/** The shard index of the weights that a model needs, where they have one. */
 export function neededIndex(paths: readonly string[], choice: FileChoice = {}): string | undefined {
   return isGiven(choice.include) ? undefined : chooseWeights(allowed(paths, choice))?.index;
 }
 
 /**
- * Files to download: by `include`, else what a model needs, of the weights those that the loader opens. Weights in
- * subfolders are taken only where there are none beside config.json.
+ * Files to download: those of `include`, or else what a model needs, and of the weights those that the loader opens.
+ * Weights in subfolders are taken only where there are none beside config.json.
  *
- * @param shards what {@link neededIndex} lists; default: what goes by the names of its shards
+ * @param shards what {@link neededIndex} lists; default: the files with the names of its shards
  */
 export function neededFiles(paths: readonly string[], choice: FileChoice = {}, shards?: ReadonlySet<string>): string[] {
-  const kept = allowed(paths, choice);
+  const candidates = allowed(paths, choice);
   const { include } = choice;
-  if (isGiven(include)) return kept.filter((path) => include.some((glob) => matches(glob, path)));
-  const own = kept.filter((path) => !OTHER.test(path));
+  if (isGiven(include)) return candidates.filter((path) => include.some((glob) => matches(glob, path)));
+  const own = candidates.filter((path) => !OTHER.test(path));
   const isWeights = weightsOf(own, new Set([...BESIDE, ...(choice.beside ?? [])]), shards);
   return own.filter((path) => SMALL.test(path) || isWeights(path));
 }
 
-/** Whether there are weights among files that the loader may open: none of another program's. */
+/** Whether the files include weights that the loader can open. */
 export function holdsWeights(files: readonly { readonly path: string }[]): boolean {
   return files.some(({ path }) => !OTHER.test(path) && (SAFETENSORS.test(path) || BIN.test(path)));
 }
@@ -70,7 +70,7 @@ function allowed(paths: readonly string[], { exclude = [] }: FileChoice): string
   return paths.filter((path) => !exclude.some((glob) => matches(glob, path)));
 }
 
-/** A glob without a slash fits the name in any folder. */
+/** A glob without a slash matches the file name in any folder. */
 function matches(glob: string, path: string): boolean {
   return picomatch.isMatch(path, glob, { dot: true, basename: !glob.includes("/") });
 }

@@ -1,4 +1,4 @@
-/** Where the hub is, where its files are kept, and who asks: the environment variables of Python's huggingface_hub. */
+/** The hub's address, cache and token, from the environment variables of Python's huggingface_hub. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HUB_URL } from "@huggingface/hub";
@@ -10,7 +10,7 @@ export interface HubSettings {
   /** Folder of the cache, in the layout that Python uses too. */
   readonly cacheDir: string;
   readonly token: string | undefined;
-  /** Only what is in the cache may be used. */
+  /** Use the cache only. */
   readonly offline: boolean;
 }
 
@@ -18,7 +18,7 @@ const TRUE = new Set(["1", "true", "yes", "on"]);
 
 /**
  * Reads `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` (or `HUGGINGFACE_HUB_CACHE`), `HF_TOKEN` (or `HUGGING_FACE_HUB_TOKEN`),
- * `HF_TOKEN_PATH` and `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`); what is not set is as in Python.
+ * `HF_TOKEN_PATH` and `HF_HUB_OFFLINE` (or `TRANSFORMERS_OFFLINE`); defaults are Python's.
  */
 export async function hubSettings(
   env: Readonly<Record<string, string | undefined>> = process.env,

@@ -1,6 +1,6 @@
 /**
- * One file from the hub, gone on with after a cut and checked at its end. The official client's own cached download
- * neither resumes nor verifies, so this part is ours.
+ * Downloads one file from the hub, resumes after a lost connection and verifies the result. The official client's cached
+ * download does neither.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
@@ -26,18 +26,18 @@ export interface Transfer extends Patience {
   readonly what: string;
   readonly size: number;
   readonly checksum: Checksum;
-  /** Where it goes; it grows beside as `.incomplete`. */
+  /** Target; the partial file beside it ends in `.incomplete`. */
   readonly file: string;
-  /** Called with the bytes that are there. */
+  /** Called with the bytes present so far. */
   readonly onBytes: (bytes: number) => void;
 }
 
 /**
- * Downloads a file. Killed at any moment, the next call goes on where it stopped.
+ * Downloads a file. After a kill at any moment, the next call resumes.
  *
- * @returns the bytes that were fetched for it
- * @throws RocError NETWORK where the hub cannot be reached or cuts the connection again and again; CHECKPOINT_INVALID
- *   where what came is not what the hub promised (it is removed). An AbortError, an error of the file system.
+ * @returns the bytes downloaded
+ * @throws RocError NETWORK where the hub cannot be reached or drops the connection repeatedly; CHECKPOINT_INVALID where
+ *   the content does not match the checksum (it is removed). An AbortError, an error of the file system.
  */
 export async function transfer(job: Transfer): Promise<number> {
   const { what, size, file, onBytes } = job;
@@ -56,7 +56,7 @@ export async function transfer(job: Transfer): Promise<number> {
     if (from < size) await fetchRest(job, part, from, onChunk);
   };
   try {
-    // Who sends next to nothing each time would otherwise be asked for ever.
+    // A server that sends almost nothing each time would otherwise be retried forever.
     await persist(what, job, attempt, () => most >= before + PROGRESS);
     await verify(job, part);
   } catch (error) {
@@ -67,7 +67,7 @@ export async function transfer(job: Transfer): Promise<number> {
   return received;
 }
 
-/** Where to go on: the bytes that are there. More than there can be are none. */
+/** Offset to resume from: the size of the partial file, or 0 where that is too large. */
 async function startOf(part: string, size: number): Promise<number> {
   const have = await sizeOf(part);
   if (have !== undefined && have <= size) return have;
@@ -82,11 +82,11 @@ async function fetchRest(
   onChunk: (length: number, there: number) => void,
 ): Promise<void> {
   const { size, signal } = job;
-  // Ranges count the bytes as they are sent, which must be those of the file.
+  // Ranges count encoded bytes, so the content must not be encoded.
   const headers = { "Accept-Encoding": "identity", ...(from > 0 && { Range: `bytes=${from}-` }) };
   const response = await job.fetch(job.url, { headers, ...(signal && { signal }) });
   const body = await bodyOf(response, job, part);
-  // A server that ignores the range sends everything again.
+  // A server that ignores the range sends the whole file again.
   const resumed = response.status === 206;
   let there = resumed ? from : 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
@@ -101,7 +101,7 @@ async function fetchRest(
   if (there < size) throw new Error("the answer ended early");
 }
 
-/** What a response brings, if that is what was asked for. */
+/** The body of a response, if it matches the request. */
 async function bodyOf(response: Response, job: Transfer, part: string): Promise<ReadableStream<Uint8Array>> {
   const { status, ok, body } = response;
   const total = totalOf(response);
@@ -114,7 +114,7 @@ async function bodyOf(response: Response, job: Transfer, part: string): Promise<
   throw new Error("HTTP 416, though there is more to come");
 }
 
-/** Bytes of the whole file, as an answer says; undefined where it says nothing of it. */
+/** Size of the whole file in bytes, according to a response; undefined where it does not state one. */
 function totalOf({ status, headers }: Response): number | undefined {
   const length = headers.has("content-encoding") ? null : headers.get("content-length");
   // "bytes 5-9/10" of a 206, "bytes */10" of a 416.
@@ -132,6 +132,6 @@ async function verify(job: Transfer, part: string): Promise<void> {
 }
 
 function mismatch({ what }: Transfer, found: string, promised: string): RocError {
-  const remedy = "What came was removed; download it again. If that does not help, the hub's copy is damaged.";
+  const remedy = "The file was removed; download it again. If that does not help, the hub's copy is damaged.";
   return new RocError("CHECKPOINT_INVALID", `${what} has ${found}, the hub promised ${promised}. ${remedy}`);
 }

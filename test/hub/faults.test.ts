@@ -1,4 +1,4 @@
-/** Downloads that are cut, refused, spoilt, stopped or killed, from a local server that plays the hub. */
+/** Downloads that are interrupted, refused, corrupted, aborted or killed, from a local server that simulates the hub. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,16 +15,16 @@ const CONFIG = { content: Buffer.from('{"model_type": "llava"}') };
 const FILES = { "config.json": CONFIG, "model.safetensors": WEIGHTS };
 const BLOB = join("blobs", checksum(WEIGHTS));
 
-/** What was asked for the weights. */
+/** The requests for the weights. */
 function weightsAsked({ asked }: FakeHub): { range: string | undefined; sent: number }[] {
   return asked.filter(({ path }) => path === "model.safetensors").map(({ range, sent }) => ({ range, sent }));
 }
 
 /**
- * That each request for the weights goes on within what was sent before, and the last comes to the end. Bytes that were
- * sent before a cut may be lost with it.
+ * Each request for the weights resumes within the range already sent, and the last completes the file. Bytes that were
+ * sent before a connection was lost may be lost with it.
  */
-function assertGoesOn(asked: ReturnType<typeof weightsAsked>): void {
+function assertResumes(asked: ReturnType<typeof weightsAsked>): void {
   let [start, end] = [0, 0];
   for (const { range, sent } of asked) {
     const from = Number(/^bytes=(\d+)-$/.exec(range ?? "bytes=0-")?.[1]);
@@ -34,18 +34,18 @@ function assertGoesOn(asked: ReturnType<typeof weightsAsked>): void {
   assert.equal(end, WEIGHTS.content.length);
 }
 
-/** Puts a file into a repository's cache. */
+/** Writes a file into a repository's cache. */
 function plant(repo: string, path: string, content: Buffer | string): void {
   mkdirSync(join(repo, path, ".."), { recursive: true });
   writeFileSync(join(repo, path), content);
 }
 
-test("a cut connection is taken up where it stopped, in the same call and in the next", async (t) => {
+test("a lost connection is resumed at its offset, in the same call and in the next", async (t) => {
   const hub = await fakeHub(t, FILES);
   hub.cuts.set("model.safetensors", [100_000, 50_000]);
   const { fetched } = await downloadModel("owner/model", into(t, hub));
   assert.equal(weightsAsked(hub).length, 3);
-  assertGoesOn(weightsAsked(hub));
+  assertResumes(weightsAsked(hub));
   assert.equal(fetched, WEIGHTS.content.length + CONFIG.content.length);
 
   const other = into(t, hub);
@@ -57,16 +57,16 @@ test("a cut connection is taken up where it stopped, in the same call and in the
   assert.ok(readFileSync(join(found.folder, "model.safetensors")).equals(WEIGHTS.content));
 });
 
-test("a connection that goes silent counts as cut", { timeout: 20_000 }, async (t) => {
+test("an idle connection counts as lost", { timeout: 20_000 }, async (t) => {
   const hub = await fakeHub(t, FILES);
   hub.holds.set("model.safetensors", 120_000);
   const { folder } = await downloadModel("owner/model", { ...into(t, hub), idleTime: 200 });
   assert.ok(weightsAsked(hub).length >= 3);
-  assertGoesOn(weightsAsked(hub));
+  assertResumes(weightsAsked(hub));
   assert.ok(readFileSync(join(folder, "model.safetensors")).equals(WEIGHTS.content));
 });
 
-test("a server that ignores ranges sends everything again", async (t) => {
+test("a server that ignores ranges sends the whole file again", async (t) => {
   const hub = await fakeHub(t, FILES);
   hub.ignoresRanges = true;
   hub.cuts.set("model.safetensors", [100_000]);
@@ -74,13 +74,13 @@ test("a server that ignores ranges sends everything again", async (t) => {
   assert.ok(readFileSync(join(folder, "model.safetensors")).equals(WEIGHTS.content));
 });
 
-test("a connection that is cut again and again without a byte ends with what to do, and keeps what came", async (t) => {
+test("a connection that is lost repeatedly without a byte ends with a remedy, and retains what arrived", async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   hub.cuts.set("model.safetensors", [1000, ...new Array<number>(20).fill(0)]);
   await assert.rejects(
     downloadModel("owner/model", given),
-    fails("NETWORK", /model\.safetensors.*the same command goes on/s),
+    fails("NETWORK", /model\.safetensors.*the same command resumes/s),
   );
   assert.ok(statSync(join(given.repo, `${BLOB}.incomplete`)).size <= 1000);
   assert.equal(weightsAsked(hub).length, 5);
@@ -92,7 +92,7 @@ for (const [kind, path, spoilt] of [
   ["being shorter", "model.safetensors", WEIGHTS.content.subarray(1000)],
   ["being longer", "config.json", Buffer.alloc(CONFIG.content.length + 1, "x")],
 ] as const) {
-  test(`wrong content is found ${kind} and removed`, async (t) => {
+  test(`wrong content is detected ${kind} and removed`, async (t) => {
     const hub = await fakeHub(t, FILES);
     const given = into(t, hub);
     hub.wrong.set(path, spoilt);
@@ -108,7 +108,7 @@ for (const [kind, path, spoilt] of [
   });
 }
 
-test("more on disk than there is begins anew", async (t) => {
+test("a partial file that is too large is started anew", async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   plant(given.repo, `${BLOB}.incomplete`, Buffer.alloc(300_001));
@@ -116,7 +116,7 @@ test("more on disk than there is begins anew", async (t) => {
   assert.deepEqual(weightsAsked(hub), [{ range: undefined, sent: 300_000 }]);
 });
 
-test("a damaged blob is fetched again, and a plain file in its place is as good as a link", async (t) => {
+test("a damaged blob is fetched again, and a plain file is accepted instead of a link", async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   plant(given.repo, BLOB, "damaged");
@@ -141,7 +141,7 @@ test("files of the same content, and empty ones", async (t) => {
   assert.equal(readFileSync(join(folder, "empty.txt")).length, 0);
 });
 
-test("a busy hub is asked again, and not for ever", async (t) => {
+test("a busy hub is asked again, but not forever", async (t) => {
   const hub = await fakeHub(t, FILES);
   hub.refusals.set("api", [503, 429]).set("config.json", [500, 429, 502]);
   const { fetched } = await downloadModel("owner/model", into(t, hub));
@@ -153,9 +153,9 @@ test("a busy hub is asked again, and not for ever", async (t) => {
   await assert.rejects(downloadModel("owner/model", into(t, hub)), fails("NETWORK", /config\.json.*429/s));
 });
 
-test("the token goes to the hub alone, and refusals say what to do", async (t) => {
+test("the token is sent only to the hub, and refusals name a remedy", async (t) => {
   const hub = await fakeHub(t, FILES);
-  // A mirror's tokens need not begin as the hub's own.
+  // A mirror's tokens may lack the hub's prefix.
   hub.secret = "mirror-secret";
   await assert.rejects(downloadModel("owner/model", into(t, hub)), fails("NETWORK", /HTTP 401.*spelling.*HF_TOKEN/s));
   const given = into(t, hub, { token: "mirror-secret" });
@@ -168,7 +168,7 @@ test("the token goes to the hub alone, and refusals say what to do", async (t) =
       ["config.json", "mirror-secret"],
       ["model.safetensors", undefined],
     ],
-    "where the hub redirects to is not told the token",
+    "the token is not sent to a redirect's target",
   );
   await assert.rejects(downloadModel("owner/other", given), fails("NETWORK", /owner\/other.*404.*spelling/s));
   hub.refusals.set("api", [403]);
@@ -182,7 +182,7 @@ test("one file's failure stops the others", { timeout: 20_000 }, async (t) => {
   await assert.rejects(downloadModel("owner/model", into(t, hub)), fails("NETWORK", /config\.json.*403/s));
 });
 
-test("an abort leaves what came, and the next call goes on from there", { timeout: 20_000 }, async (t) => {
+test("an abort retains what arrived, and the next call resumes", { timeout: 20_000 }, async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   hub.holds.set("model.safetensors", 100_000);
@@ -190,7 +190,7 @@ test("an abort leaves what came, and the next call goes on from there", { timeou
   const onProgress = (bytes: number): void => void (bytes > 100_000 && setTimeout(() => controller.abort(), 50));
   await assert.rejects(
     downloadModel("owner/model", { ...given, signal: controller.signal, onProgress }),
-    fails("ABORTED", /stopped.*goes on/s),
+    fails("ABORTED", /stopped.*resumes/s),
   );
   const { size } = statSync(join(given.repo, `${BLOB}.incomplete`));
   assert.ok(size > 0 && size <= 100_000, String(size));
@@ -213,7 +213,7 @@ test("an abort does not wait for the next attempt", { timeout: 20_000 }, async (
   }
 });
 
-test("a silent lock of another machine holds nobody up, a fresh one does", async (t) => {
+test("an expired lock of another machine is ignored, a fresh one is respected", async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   const [folder, lock] = [join(given.cacheDir, ".locks/models--owner--model"), "roc4mllm.lock"];
@@ -228,7 +228,7 @@ test("a silent lock of another machine holds nobody up, a fresh one does", async
   await assert.rejects(stopped, fails("ABORTED", /stopped/));
 });
 
-test("a killed process leaves what came, and the next goes on at once", { timeout: 30_000 }, async (t) => {
+test("a killed process leaves what arrived, and the next one resumes at once", { timeout: 30_000 }, async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   hub.holds.set("model.safetensors", 100_000);
@@ -246,17 +246,17 @@ test("a killed process leaves what came, and the next goes on at once", { timeou
   assert.ok(readFileSync(join(folder, "model.safetensors")).equals(WEIGHTS.content));
 });
 
-test("several at once fetch everything once", async (t) => {
+test("concurrent downloads fetch everything once", async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   hub.cuts.set("model.safetensors", [100_000]);
   const all = await Promise.all([1, 2, 3].map(() => downloadModel("owner/model", given)));
   assert.deepEqual(all.map(({ fetched }) => fetched).sort(), [0, 0, WEIGHTS.content.length + CONFIG.content.length]);
   assert.equal(weightsAsked(hub).length, 2);
-  assertGoesOn(weightsAsked(hub));
+  assertResumes(weightsAsked(hub));
 });
 
-test("a cache that cannot be written is no fault of the network", async (t) => {
+test("a cache that cannot be written is not reported as a network error", async (t) => {
   const hub = await fakeHub(t, FILES);
   const cacheDir = join(folderWith(t, { file: "" }), "file");
   const given = into(t, hub, { cacheDir });
@@ -270,7 +270,7 @@ test("a repository cannot write outside of its folder", async (t) => {
   assert.deepEqual(readdirSync(given.cacheDir), []);
 });
 
-test("a listing without hashes: those of the files' own headers are taken", async (t) => {
+test("a listing without hashes: those of the files' headers are used", async (t) => {
   const hub = await fakeHub(t, FILES);
   hub.withoutOids = true;
   hub.wrong.set("config.json", Buffer.alloc(CONFIG.content.length, "x"));

@@ -1,4 +1,4 @@
-/** Downloads from a local server that plays the hub, into the layout that Python reads; what goes wrong: hub-faults. */
+/** Downloads from a local server that simulates the hub, into the layout that Python reads; failures: faults.test.ts. */
 import assert from "node:assert/strict";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { homedir } from "node:os";
@@ -41,7 +41,7 @@ test("everything that a model needs, once, in the layout that Python reads", asy
   assert.deepEqual([again.fetched, again.folder, hub.asked.length], [0, found.folder, 2]);
 });
 
-test("offline, and with no hub to reach, the cache is what there is", async (t) => {
+test("offline, or with an unreachable hub, the cache is used", async (t) => {
   const hub = await fakeHub(t, FILES);
   const given = into(t, hub);
   const offline = { ...given, settings: { ...given.settings, offline: true } };
@@ -60,14 +60,14 @@ test("offline, and with no hub to reach, the cache is what there is", async (t) 
   const notes: string[] = [];
   assert.equal(await resolveModel("owner/model", { ...given, onNote: (text) => notes.push(text) }), folder);
   assert.equal(notes.length, 1);
-  assert.match(notes.join(), new RegExp(`^owner/model could not be fetched: .*; taking what the cache has .commit ${COMMIT}.\\.$`)); // prettier-ignore
+  assert.match(notes.join(), new RegExp(`^owner/model could not be fetched: .*; using the cached files .commit ${COMMIT}.\\.$`)); // prettier-ignore
   await assert.rejects(
     resolveModel("owner/absent", given),
     fails("NETWORK", /There is no folder owner\/absent.*HF_ENDPOINT/s),
   );
 });
 
-test("which files: no other program's weights, .bin only without safetensors, globs", () => {
+test("selected files: no other program's weights, .bin only without safetensors, globs", () => {
   const both = ["config.json", "model.safetensors", "pytorch_model.bin", "tf_model.h5", "onnx/model.onnx", "a.png"];
   assert.deepEqual(neededFiles(both), ["config.json", "model.safetensors"]);
   assert.deepEqual(neededFiles(["tokenizer.model", "pytorch_model-1-of-2.bin", "training_args.bin"]), [
@@ -94,14 +94,14 @@ for (const [name, listed, wanted] of [
   ["a variant beside .bin", ["model.fp16.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
   ["an adapter's folder beside .bin", ["lora/adapter_model.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
   [
-    "another's weights beside .bin",
+    "another program's weights beside .bin",
     ["consolidated.safetensors", "original/model.safetensors", "pytorch_model.bin"],
     ["pytorch_model.bin"],
   ],
   ["a training state's beside .bin", ["checkpoint-9/model.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
   ["some other safetensors beside .bin", ["extra.safetensors", "pytorch_model.bin"], ["pytorch_model.bin"]],
   [
-    "every form",
+    "every format",
     [
       "model.safetensors",
       "model.safetensors.index.json",
@@ -113,7 +113,7 @@ for (const [name, listed, wanted] of [
     ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin.index.json"],
   ],
   [
-    "shards of both forms",
+    "shards of both formats",
     [
       "model.safetensors.index.json",
       "model-00001-of-00002.safetensors",
@@ -133,9 +133,9 @@ for (const [name, listed, wanted] of [
     ["model.fp16.safetensors", "pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin"],
     ["pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin"],
   ],
-  ["a lone variant", ["model.fp16.safetensors", "onnx/model.onnx"], ["model.fp16.safetensors"]],
+  ["a single variant", ["model.fp16.safetensors", "onnx/model.onnx"], ["model.fp16.safetensors"]],
   [
-    "a lone variant in shards",
+    "a single variant in shards",
     ["model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"],
     ["model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"],
   ],
@@ -155,7 +155,7 @@ for (const [name, listed, wanted] of [
     ["mm_projector.bin", "model.safetensors"],
   ],
   [
-    "an adapter alone",
+    "only an adapter",
     ["adapter_config.json", "adapter_model.safetensors", "checkpoint-1/adapter_model.safetensors", "training_args.bin"],
     ["adapter_config.json", "adapter_model.safetensors"],
   ],
@@ -165,15 +165,15 @@ for (const [name, listed, wanted] of [
     ["tokenizer/tokenizer.json", "tokenizer_2/vocab.json", "model.safetensors"],
   ],
   [
-    "weights in subfolders alone",
+    "weights in subfolders only",
     ["llm/model.safetensors", "tower/model.safetensors", "tower/pytorch_model.bin"],
     ["llm/model.safetensors", "tower/model.safetensors"],
   ],
 ] as const) {
-  test(`which weights: ${name}`, () => assert.deepEqual(neededFiles(listed, { beside: besideWeights() }), wanted));
+  test(`selected weights: ${name}`, () => assert.deepEqual(neededFiles(listed, { beside: besideWeights() }), wanted));
 }
 
-test("an index is fetched first and says which shards are needed, in either form", async (t) => {
+test("an index is fetched first and decides which shards are needed, in either format", async (t) => {
   const weight_map = { a: "first.bin", b: "second.safetensors" };
   const index = { content: Buffer.from(JSON.stringify({ weight_map })) };
   const names = ["first.bin", "second.safetensors", "pytorch_model-00001-of-00002.bin", "lora/model.safetensors"];
@@ -246,7 +246,7 @@ test("the command prints the folder, or everything as JSON", async (t) => {
   assert.equal((JSON.parse(out.stdout) as { fetched: number }).fetched, 0);
 });
 
-test("a repository without weights is fetched with a note, and is no model", async (t) => {
+test("a repository without weights is fetched with a note, and is not a model", async (t) => {
   const gguf = { content: Buffer.alloc(9), lfs: true };
   const hub = await fakeHub(t, { "config.json": CONFIG, "model.gguf": gguf, "training_args.bin": gguf });
   const given = into(t, hub);
@@ -272,7 +272,7 @@ test("a repository without weights is fetched with a note, and is no model", asy
   assert.match(out.stdout, /snapshots/);
 });
 
-test("score takes a name on the hub, and fetches what an original LLaVA names as its tower", async (t) => {
+test("score takes a name on the hub, and fetches the vision tower that an original LLaVA names", async (t) => {
   const hub = await fakeHub(t, {
     ...FILES,
     "config.json": { content: Buffer.from('{"model_type": "llava", "mm_vision_tower": "owner/model"}') },

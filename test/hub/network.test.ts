@@ -1,4 +1,4 @@
-/** The way to the hub: proxies, pauses, tokens; and hubs whose answers do not end, do not come, or lie. */
+/** The connection to the hub: proxies, pauses, tokens; and hubs whose responses are endless, missing or wrong. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const FILES = {
 
 const BEFORE = { ...process.env };
 
-/** Sets variables of the environment for a test; undefined takes one away. */
+/** Sets environment variables for a test; undefined removes one. */
 function withEnvironment(t: TestContext, values: Readonly<Record<string, string | undefined>>): void {
   const set = (name: string, value: string | undefined): void =>
     void (value === undefined ? delete process.env[name] : (process.env[name] = value));
@@ -37,7 +37,7 @@ const NO_PROXIES = Object.fromEntries(
   ]),
 );
 
-/** A proxy that writes down what it is asked and with what credentials; it forwards, and tunnels. */
+/** A proxy that records requests and credentials; it forwards, and tunnels. */
 async function proxy(t: TestContext): Promise<{ address: string; asked: string[] }> {
   const asked: string[] = [];
   const open = new Set<Socket>();
@@ -70,7 +70,7 @@ async function proxy(t: TestContext): Promise<{ address: string; asked: string[]
   return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-test("a proxy of the environment is asked, with its credentials, and never told to the hub", async (t) => {
+test("a proxy of the environment is used, with its credentials, which are never sent to the hub", async (t) => {
   const hub = await fakeHub(t, FILES);
   const { address, asked } = await proxy(t);
   withEnvironment(t, { ...NO_PROXIES, HTTP_PROXY: `http://user:p%40ss@${address}` });
@@ -86,10 +86,10 @@ test("a proxy of the environment is asked, with its credentials, and never told 
   assert.deepEqual(asked, []);
 });
 
-test("an encrypted hub is asked through a tunnel", async (t) => {
+test("an HTTPS hub is reached through a tunnel", async (t) => {
   const { address, asked } = await proxy(t);
   withEnvironment(t, { ...NO_PROXIES, https_proxy: address });
-  // Nobody listens there any more. Port 9 and its like are refused by `fetch` itself.
+  // No server listens there any more. Port 9 and the like are refused by `fetch` itself.
   const port = await new Promise<number>((found) => {
     const gone = createServer().listen(0, "127.0.0.1", () => {
       const { port } = gone.address() as AddressInfo;
@@ -104,7 +104,7 @@ test("an encrypted hub is asked through a tunnel", async (t) => {
   assert.ok(asked.length > 0 && asked.every((line) => line.startsWith(`CONNECT 127.0.0.1:${port} `)), asked.join("\n"));
 });
 
-test("a proxy that is not there or refuses is told without its password", async (t) => {
+test("an unreachable or refusing proxy is reported without its password", async (t) => {
   const hub = await fakeHub(t, FILES);
   const refusing = await serve(t, (_, response) => void response.writeHead(407).end());
   for (const where of ["127.0.0.1:9", new URL(refusing).host]) {
@@ -116,7 +116,7 @@ test("a proxy that is not there or refuses is told without its password", async 
   }
 });
 
-test("which proxy, as Python's requests and curl find it", () => {
+test("selection of the proxy, as in Python's requests and curl", () => {
   const of = (url: string, env: Record<string, string>): string | undefined => proxyFor(new URL(url), env)?.origin;
   const hub = "https://huggingface.co/api";
   const both = { HTTPS_PROXY: "http://upper:1", https_proxy: "http://lower:2" };
@@ -129,7 +129,7 @@ test("which proxy, as Python's requests and curl find it", () => {
   assert.equal(of("http://mirror/", { http_proxy: "lower:1", REQUEST_METHOD: "GET" }), "http://lower:1");
   assert.equal(of(hub, { all_proxy: "all:3" }), "http://all:3");
   assert.equal(of(hub, { ALL_PROXY: "all:3", HTTPS_PROXY: "own:1" }), "http://own:1");
-  assert.equal(of(hub, { HTTPS_PROXY: "upper:1", https_proxy: "" }), undefined, "an empty one takes it away");
+  assert.equal(of(hub, { HTTPS_PROXY: "upper:1", https_proxy: "" }), undefined, "an empty one disables it");
   for (const list of [
     "*",
     "huggingface.co",
@@ -167,7 +167,7 @@ for (const [kind, value] of [
   ["seconds", () => "1"],
   ["a date", () => new Date(Date.now() + 2000).toUTCString()],
 ] as const) {
-  test(`a pause that the hub asks for in ${kind} is made, and told`, { timeout: 30_000 }, async (t) => {
+  test(`a pause that the hub requests in ${kind} is observed and reported`, { timeout: 30_000 }, async (t) => {
     const hub = await fakeHub(t, FILES);
     let [asked, answered] = [0, 0];
     hub.answers.set("info", (_, response) => {
@@ -181,22 +181,22 @@ for (const [kind, value] of [
       response.writeHead(302, { location: request.url ?? "" }).end();
     };
     hub.answers.set("tree", listed);
-    const told: string[] = [];
-    await downloadModel("owner/model", { ...into(t, hub), onWait: (text) => told.push(text) });
-    assert.match(told.join(), /^The hub is busy .*owner\/model goes on in [12] s\.$/);
-    // A date has whole seconds: of the two that were asked for, more than one is left.
+    const notes: string[] = [];
+    await downloadModel("owner/model", { ...into(t, hub), onWait: (text) => notes.push(text) });
+    assert.match(notes.join(), /^The hub is busy .*owner\/model resumes in [12] s\.$/);
+    // A date has whole seconds: of the two requested, more than one is left.
     assert.ok(answered - asked > 950, `asked again after ${answered - asked} ms`);
   });
 }
 
-test("a pause that is too long ends the download with how long it is", async (t) => {
+test("a pause that is too long ends the download and is reported", async (t) => {
   const hub = await fakeHub(t, FILES);
-  for (const [value, told] of [
+  for (const [value, message] of [
     ["86400", /1440 minutes/],
     [new Date(Date.now() + 7_200_000).toUTCString(), /1\d\d minutes/],
   ] as const) {
     hub.answers.set("info", (_, response) => void response.writeHead(503, { "retry-after": value }).end());
-    await assert.rejects(downloadModel("owner/model", into(t, hub)), fails("NETWORK", told));
+    await assert.rejects(downloadModel("owner/model", into(t, hub)), fails("NETWORK", message));
   }
   hub.answers.clear();
   let count = 0;
@@ -209,7 +209,7 @@ const SECRET = "hf_SECRETSECRET";
 /** So long that an error of JSON.parse quotes a part of it. */
 const CUT_SECRET = `hf_${"SECRET".repeat(20)}`;
 
-test("a token that is none is refused without being told", async (t) => {
+test("a malformed token is refused without being printed", async (t) => {
   const hub = await fakeHub(t, FILES);
   for (const token of [
     `${SECRET}\nhf_y`,
@@ -228,7 +228,7 @@ test("a token that is none is refused without being told", async (t) => {
   assert.deepEqual(hub.tokens, [], "the hub was not asked");
 });
 
-test("an address with a password is refused without being told", async (t) => {
+test("an address with a password is refused without being printed", async (t) => {
   const hub = await fakeHub(t, FILES);
   for (const endpoint of [
     `http://me:${SECRET}@127.0.0.1:9`,
@@ -281,7 +281,7 @@ async function programSays(
   return { output, code };
 }
 
-test("a redirect or a next page elsewhere is not told the token", async (t) => {
+test("the token is not sent to a redirect or a next page elsewhere", async (t) => {
   const hub = await fakeHub(t, FILES);
   const heard: (string | undefined)[] = [];
   const other = await serve(t, (request, response) => {
@@ -303,7 +303,7 @@ test("a redirect or a next page elsewhere is not told the token", async (t) => {
 
 const JSON_TYPE = { "content-type": "application/json" };
 
-/** Sends for as long as somebody listens. */
+/** Sends for as long as the client is connected. */
 function endlessly(response: ServerResponse, chunk: Buffer | string, every?: number): void {
   const send = (): void => {
     if (response.destroyed) return;
@@ -315,7 +315,7 @@ function endlessly(response: ServerResponse, chunk: Buffer | string, every?: num
 
 const BOMB = gzipSync(Buffer.alloc(1 << 26, " "));
 
-/** Answers that must neither hang nor fill the memory. */
+/** Responses that must neither hang nor fill the memory. */
 const HOSTILE: Readonly<
   Record<string, [kind: "info" | "tree" | "config.json", (q: IncomingMessage, r: ServerResponse) => void, RegExp]>
 > = {
@@ -452,14 +452,14 @@ for (const [name, [kind, answer, message]] of Object.entries(HOSTILE)) {
   });
 }
 
-for (const [kind, status, body, told] of [
+for (const [kind, status, body, message] of [
   ["info", 200, "null", /expected object/],
   ["info", 200, "[]", /expected object/],
   ["info", 204, "", /empty/],
   ["info", 200, `Bearer ${CUT_SECRET}`, /not JSON/],
   ["tree", 200, "null", /expected array/],
   ["tree", 200, '{"a":1}', /expected array/],
-  ["tree", 200, "[1,null]", /an entry is no file/],
+  ["tree", 200, "[1,null]", /an entry is neither a file/],
   ["tree", 204, "", /empty/],
   ["tree", 200, "<html>", /not JSON/],
 ] as const) {
@@ -472,14 +472,14 @@ for (const [kind, status, body, told] of [
     });
     await assert.rejects(downloadModel("owner/model", into(t, hub)), (error) => {
       assert.ok(fails("NETWORK", /owner\/model is not what a hub sends \(.*\)\. Check HF_ENDPOINT/)(error));
-      assert.match(String(error), told);
+      assert.match(String(error), message);
       return !inspect(error, { depth: 9 }).includes("SECRET");
     });
     assert.equal(asked, 1);
   });
 }
 
-test("a list that takes too long is not asked for again", async (t) => {
+test("a list that takes too long is not requested again", async (t) => {
   const hub = await fakeHub(t, FILES);
   let asked = 0;
   hub.answers.set("info", (_, response) => {
@@ -497,7 +497,7 @@ test("a list that takes too long is not asked for again", async (t) => {
   assert.equal(asked, 1);
 });
 
-test("an index that repeats the token is not quoted", async (t) => {
+test("an index that echoes the token is not quoted", async (t) => {
   const index = { content: Buffer.from(`Bearer ${CUT_SECRET}`) };
   const hub = await fakeHub(t, { "config.json": FILES["config.json"], "model.safetensors.index.json": index });
   await assert.rejects(downloadModel("owner/model", into(t, hub, { token: CUT_SECRET })), (error) => {

@@ -1,6 +1,6 @@
 /**
- * A hub with one repository on a local port, which can refuse, cut or hold connections and send wrong bytes. Large files
- * come by a redirect from a second port, as the real hub's do.
+ * A hub with one repository on a local port, which can refuse, drop or stall connections and send wrong bytes. Large files
+ * come by a redirect from a second port, as with the real hub.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -16,7 +16,7 @@ export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
 export interface FakeFile {
   readonly content: Buffer;
-  /** Kept as a large file, with a SHA-256; else git's blob hash. */
+  /** Stored as a large file, with a SHA-256; else with git's blob hash. */
   readonly lfs?: boolean;
 }
 
@@ -33,23 +33,23 @@ export interface FakeHub {
   readonly files: Map<string, FakeFile>;
   /** Every request for a file's content, to the hub for small files and to the second port for large ones. */
   readonly asked: Asked[];
-  /** Tokens that the hub was given, in order. */
+  /** Tokens that the hub received, in order. */
   readonly tokens: (string | undefined)[];
-  /** Bytes after which the next answers for a path are cut, one a request. */
+  /** Bytes after which the next responses for a path are dropped, one entry per request. */
   readonly cuts: Map<string, number[]>;
-  /** Bytes after which the answers for a path come to a halt. */
+  /** Bytes after which the responses for a path stall. */
   readonly holds: Map<string, number>;
   /** Sent instead of the content. */
   readonly wrong: Map<string, Buffer>;
-  /** Statuses of the next answers for a path, or for "api". */
+  /** Statuses of the next responses for a path, or for "api". */
   readonly refusals: Map<string, number[]>;
-  /** Answers of another kind, by path, or for "info" and "tree". */
+  /** Custom responses, by path, or for "info" and "tree". */
   readonly answers: Map<string, RequestListener>;
-  /** Ranges are answered with everything. */
+  /** Ranges are answered with the whole file. */
   ignoresRanges: boolean;
   /** The listing has no git hashes. */
   withoutOids: boolean;
-  /** Token that is asked for, if set. */
+  /** Required token, if set. */
   secret: string | undefined;
   close(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export function checksum({ content, lfs }: FakeFile): string {
   return createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
 }
 
-/** For `assert.rejects`: an error of ours with this code and message. */
+/** For `assert.rejects`: a RocError with this code and message. */
 export const fails =
   (code: ErrorCode, message: RegExp) =>
   (error: unknown): boolean => {
@@ -80,7 +80,7 @@ export function into(
   return { settings, retryDelay: 1, cacheDir, repo: join(cacheDir, "models--owner--model") };
 }
 
-/** Starts a hub with one repository, `owner/model`; it ends with the test. */
+/** Starts a hub with one repository, `owner/model`; it is closed with the test. */
 export async function fakeHub(t: Pick<TestContext, "after">, files: Record<string, FakeFile>): Promise<FakeHub> {
   const front = await listen((request, response) => answer(hub, store.endpoint, request, response));
   const store = await listen((request, response) => sendContent(hub, pathOf(request), request, response));
@@ -104,7 +104,7 @@ export async function fakeHub(t: Pick<TestContext, "after">, files: Record<strin
   return hub;
 }
 
-/** A server of its own on a local port, which ends with the test. */
+/** A server on a local port, which is closed with the test. */
 export async function serve(t: Pick<TestContext, "after">, listener: RequestListener): Promise<string> {
   const { endpoint, close } = await listen(listener);
   t.after(close);
