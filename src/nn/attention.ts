@@ -1,4 +1,4 @@
-/** Attention, and which keys a query may see. */
+/** Attention and its masks. */
 import { RocError } from "../errors.js";
 import { aten, arange, cat, full, ones, zeros, type DType, type Tensor } from "../torch/index.js";
 
@@ -7,12 +7,12 @@ const softmax = aten("softmax.int");
 const triu = aten("triu");
 
 /**
- * On a CPU in bfloat16, libtorch's fused kernel multiplies blocks so small that preparing a product costs more than the
- * product, in the backward pass above all: up to so many keys, whole matrices are 2 to 6 times as fast and still small.
+ * On a CPU in bfloat16, libtorch's fused kernel uses blocks so small that the set-up of a product costs more than the
+ * product, above all in the backward pass: up to this many keys, whole matrices are 2 to 6 times as fast and still small.
  */
 const MOST_KEYS_UNFUSED = 512;
 
-/** What {@link attention} does with the keys after a query. */
+/** Which keys the queries of {@link attention} see. */
 export interface Visibility {
   /** Added to the scores, `[batch, 1, T, keys]` of 0 and -Infinity; null: see `causal`. */
   readonly mask: Tensor | null;
@@ -27,7 +27,7 @@ export const SEES_ALL: Visibility = { mask: null, causal: false };
  * Scaled dot-product attention, scale `headDim^-0.5`.
  *
  * @param q `[batch, heads, T, headDim]`
- * @param k `[batch, kvHeads, keys, headDim]`, as `v`; each of them serves `heads / kvHeads` consecutive query heads
+ * @param k `[batch, kvHeads, keys, headDim]`, as `v`; each is shared by `heads / kvHeads` consecutive query heads
  * @returns `[batch, T, heads * headDim]`
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, grouped: boolean): Tensor {
@@ -38,7 +38,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, gro
   return sdpa(q, k, v, sees.mask, 0, sees.causal, { enable_gqa: grouped }).transpose(1, 2).flatten(2, 3);
 }
 
-/** The same as two matrix products and a softmax; the queries of a group's heads stand behind one another. */
+/** The same as two matrix products and a softmax; the queries of a group's heads are concatenated along T. */
 function unfused(q: Tensor, k: Tensor, v: Tensor, { mask, causal }: Visibility): Tensor {
   const [batch = 0, heads = 0, T = 0, size = 0] = q.shape;
   const [groups, keys] = [k.size(1), k.size(2)];
@@ -61,14 +61,14 @@ function causalMask(T: number, { dtype, device }: Tensor): Tensor {
   return triu(full([T, T], -Infinity, { dtype, device }), 1);
 }
 
-/** Rows behind one another of which each sees those of its own block: `count` blocks of `rows`. */
+/** `count` consecutive blocks of `rows` rows; a row sees those of its own block. */
 export interface RowSpan {
   readonly rows: number;
   readonly count: number;
 }
 
 /**
- * {@link attention} within blocks: no mask is built, and blocks of one size are computed side by side.
+ * {@link attention} within blocks: no mask is built, and blocks of equal size are batched.
  *
  * @param q `[1, heads, T, headDim]`, as `k` and `v`; T is the sum of the spans' rows
  * @returns `[1, T, heads * headDim]`
@@ -90,7 +90,7 @@ export function spanAttention(q: Tensor, k: Tensor, v: Tensor, spans: readonly R
   return parts.length === 1 && parts[0] ? parts[0] : cat(parts, 1);
 }
 
-/** One query: the heads of a group take the place of queries, so that no key is repeated for them. */
+/** One query: the heads of a group become the query dimension, so that no key is repeated for them. */
 function groupedStep(q: Tensor, k: Tensor, v: Tensor, { mask }: Visibility): Tensor {
   const [batch = 0, heads = 0, , size = 0] = q.shape;
   const groups = k.size(1);
@@ -98,15 +98,15 @@ function groupedStep(q: Tensor, k: Tensor, v: Tensor, { mask }: Visibility): Ten
   return sdpa(grouped, k, v, mask).reshape(batch, 1, heads * size);
 }
 
-/** Where the new tokens of a forward stand and what they may see. */
+/** Position ids of the new tokens of a forward, and their attention mask. */
 export interface Placement extends Visibility {
   /** `[batch or 1, T]` int64 */
   readonly positions: Tensor;
-  /** `[batch, past + T]` bool, or null where no token is padding; kept by the cache. */
+  /** `[batch, past + T]` bool, or null where no token is padding; stored in the cache. */
   readonly real: Tensor | null;
 }
 
-/** The part of a key-value cache that {@link place} looks at. */
+/** The part of a key-value cache that {@link placeTokens} uses. */
 export interface Past {
   readonly length: number;
   /** `[batch, length]` bool, or null where no cached token is padding. */
@@ -114,16 +114,16 @@ export interface Past {
 }
 
 /**
- * Places `T` new tokens behind `past`.
+ * Position ids and mask of `T` new tokens after `past`.
  *
  * The position of a token is the number of real tokens before it, as in transformers' `generate`: it does not depend on
- * the side or amount of padding. What stands behind them as padding counts on and sees them, as in transformers. Padding
- * in front sees itself, so that no row of the mask is empty (a softmax over nothing is NaN).
+ * the side or amount of padding. Right padding continues the count and sees the real tokens, as in transformers. Left
+ * padding sees itself, so that no row of the mask is empty (a softmax over no key is NaN).
  *
- * @param attentionMask `[batch, T]`, 1 = real, of the new tokens only; undefined: all are real
- * @throws RocError USAGE where its shape is another
+ * @param attentionMask `[batch, T]`, 1 = real token, of the new tokens only; undefined: all are real
+ * @throws RocError USAGE for a wrong shape
  */
-export function place(
+export function placeTokens(
   [batch, T]: readonly [number, number],
   attentionMask: Tensor | undefined,
   past: Past,
@@ -136,7 +136,7 @@ export function place(
   const keys = past.length + T;
   const real = realKeys([batch, T], attentionMask, past, device);
   const order = arange(past.length, keys, { device });
-  // PyTorch's own causal mode counts queries from the first key, so it is right for an empty cache only.
+  // PyTorch's causal mode aligns query 0 with key 0, so it is correct for an empty cache only.
   if (real === null && (T === 1 || past.length === 0)) {
     return { positions: order.unsqueeze(0), real, mask: null, causal: T > 1 };
   }
@@ -148,7 +148,7 @@ export function place(
   return { positions, real, mask: mask.unsqueeze(-3), causal: false };
 }
 
-/** Rows in which nothing is visible see `own`. */
+/** Rows in which no key is visible see `own`. */
 function seen(visible: Tensor, own: Tensor): Tensor {
   const blind = aten("any.dim")(visible, -1, true).logicalNot();
   return aten("logical_or")(visible, own.logicalAnd(blind));
@@ -168,7 +168,7 @@ function realKeys(
   device: string,
 ): Tensor | null {
   const fresh = attentionMask?.to({ device }).ne(0);
-  // A mask that hides nothing costs its one look here and spares every layer the masked kernel.
+  // One check here, for a mask that hides nothing, avoids the masked kernel in every layer.
   if (past.real === null && (!fresh || aten("all")(fresh).item() !== 0)) return null;
   const before = past.real ?? ones([batch, past.length], { dtype: "bool", device });
   return cat([before, fresh ?? ones([batch, T], { dtype: "bool", device })], 1);

@@ -3,7 +3,7 @@
  * mPLUG-Owl2's, whose norms, keys and values have a second set of weights for pictures.
  */
 import { ACTIVATIONS, type ActivationName } from "./activations.js";
-import { attention, place, type Visibility } from "./attention.js";
+import { attention, placeTokens, type Visibility } from "./attention.js";
 import { KvCache } from "./kv-cache.js";
 import { Linear } from "./linear.js";
 import { MultiwayLinear, MultiwayNorm, routeOfRows, sortRows, type Route } from "./multiway.js";
@@ -41,7 +41,7 @@ interface Routed {
   forward(x: Tensor, route?: Route): Tensor;
 }
 
-/** What a forward's layers have in common. */
+/** What the layers of a forward share. */
 interface Pass {
   /** `[batch, T]` */
   readonly shape: readonly [number, number];
@@ -49,7 +49,7 @@ interface Pass {
   readonly sees: Visibility;
   readonly cache: KvCache | undefined;
   readonly route: Route | undefined;
-  /** `[rows]` int64: the flat positions that are wanted of this layer; undefined: all. */
+  /** `[rows]` int64: the flat positions that this layer must return; undefined: all. */
   readonly rows?: Tensor | undefined;
 }
 
@@ -58,7 +58,7 @@ function pick(x: Tensor, rows: Tensor | undefined): Tensor {
   return rows ? x.flatten(0, 1).indexSelect(0, rows) : x;
 }
 
-/** The outputs that are added to the residual stream start smaller, so that its size does not grow with the depth. */
+/** Projections into the residual stream are initialised smaller, so that its scale does not grow with depth. */
 function residual(inputs: number, layers: number): Init {
   return { std: (inputs * 2 * layers) ** -0.5 };
 }
@@ -140,18 +140,18 @@ class DecoderLayer {
   }
 }
 
-/** What a forward may be given besides the embeddings. */
+/** Optional inputs of a forward besides the embeddings. */
 export interface DecoderOptions {
   /** `[batch, T]`, 1 = real: of the new tokens only. */
   readonly attentionMask?: Tensor | undefined;
   readonly cache?: KvCache | undefined;
-  /** Rotary factors where positions are not a plain count (M-RoPE). */
+  /** Rotary factors where position ids are not consecutive (M-RoPE). */
   readonly rope?: Rope;
-  /** Which of the new tokens the second set of weights serves, in a `multiway` decoder; undefined: none. */
+  /** Which of the new tokens use the second set of weights, in a `multiway` decoder; undefined: none. */
   readonly route?: Route | undefined;
   /** Flat positions `b * T + t` of the new tokens whose hidden states are wanted; default: all. */
   readonly rows?: readonly number[] | undefined;
-  /** Sees the input of every layer and, last, the output of the final norm. */
+  /** Called with the input of every layer and, last, the output of the final norm. */
   readonly onHidden?: (hidden: Tensor) => void;
 }
 
@@ -175,7 +175,7 @@ export class Decoder {
 
   /**
    * Hidden states after the final norm, `[batch, T, hiddenSize]` or `[rows, hiddenSize]`. One function for prefill and
-   * step: with a cache, `embeddings` are the new tokens' only.
+   * step: with a cache, `embeddings` are only those of the new tokens.
    *
    * @param embeddings `[batch, T, hiddenSize]`
    */
@@ -183,7 +183,7 @@ export class Decoder {
     const { attentionMask, cache, route, onHidden } = options;
     const [batch = 0, T = 0] = embeddings.shape;
     const { dtype, device } = embeddings;
-    const placement = place([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
+    const placement = placeTokens([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
     const rope = options.rope ?? ropeTable(placement.positions, this.#frequencies, dtype);
     const pass = { shape: [batch, T], rope, sees: placement, cache, route } as const;
     const rows =
@@ -191,7 +191,8 @@ export class Decoder {
     let hidden = embeddings;
     for (const layer of this.layers) {
       onHidden?.(hidden);
-      // Later tokens see keys and values of all others up to here; behind the last layer's attention nobody does.
+      // Later tokens use the keys and values of all tokens up to here; after the last layer's attention only the
+      // requested rows matter.
       hidden = layer.forward(hidden, layer === this.layers.at(-1) ? { ...pass, rows } : pass);
     }
     cache?.advance(T, placement.real);

@@ -1,4 +1,4 @@
-/** The pre-norm transformer block of the vision towers (CLIP's, Qwen2-VL's, mPLUG-Owl2's), with their own names. */
+/** The pre-norm transformer block of the vision towers (CLIP's, Qwen2-VL's, mPLUG-Owl2's), with the parameter names of each. */
 import { ACTIVATIONS, type ActivationName } from "./activations.js";
 import { attention, SEES_ALL, spanAttention, type RowSpan } from "./attention.js";
 import { Linear } from "./linear.js";
@@ -12,18 +12,18 @@ export interface EncoderLayerConfig {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly heads: number;
-  /** Number of layers of the tower: fresh outputs start smaller in a deeper one. */
+  /** Number of layers of the tower: output projections are initialised smaller in a deeper one. */
   readonly layers: number;
   readonly activation: ActivationName;
   readonly normEps: number;
 }
 
-/** Names of a block's parts in the checkpoint, below the block. */
+/** Parameter names of a block's parts, relative to the block. */
 export interface EncoderLayerNames {
   readonly norm1: string;
   readonly norm2: string;
   /**
-   * Three maps, or one whose output holds q, k and v one after another ("fused": `[3, heads, headDim]`) or head by head
+   * Three linear layers, or one whose output holds q, k and v in sequence ("fused": `[3, heads, headDim]`) or head by head
    * ("fusedByHead": `[heads, 3, headDim]`, Megatron's order).
    */
   readonly qkv:
@@ -50,7 +50,7 @@ export class EncoderLayer {
     private readonly config: EncoderLayerConfig,
   ) {
     const { hiddenSize: size, intermediateSize, normEps, layers } = config;
-    // Outputs that are added to the residual stream start smaller, so that its size does not grow with the depth.
+    // Projections into the residual stream are initialised smaller, so that its scale does not grow with depth.
     const residual = (inputs: number): Init => ({ std: fanIn(inputs * 2 * layers).std });
     this.#norm1 = new LayerNorm(params.at(names.norm1), size, normEps);
     this.#split = projections(params, names.qkv, config);
@@ -64,10 +64,10 @@ export class EncoderLayer {
   }
 
   /**
-   * @param x `[images, rows, hiddenSize]`, as what is returned
-   * @param rope may be of a wider dtype than `x`: q and k are turned in that, and cast back
-   * @param spans which rows see one another, where several images of different sizes stand in one row of `x`; default:
-   *   all of an image
+   * @param x `[images, rows, hiddenSize]`, the shape of the result too
+   * @param rope may be of a wider dtype than `x`: q and k are rotated in it and cast back
+   * @param spans which rows attend to one another, where images of different sizes are packed into one row of `x`;
+   *   default: all of an image
    */
   forward(x: Tensor, rope?: Rope, spans?: readonly RowSpan[]): Tensor {
     return segment(x, (input) => this.#compute(input, rope, spans));
@@ -76,8 +76,10 @@ export class EncoderLayer {
   #compute(x: Tensor, rope: Rope | undefined, spans: readonly RowSpan[] | undefined): Tensor {
     const { hiddenSize, heads, activation } = this.config;
     const [q, k, v] = this.#split(this.#norm1.forward(x));
-    const turn = (y: Tensor): Tensor => (rope ? applyRope(y, rope, hiddenSize / heads).to(y.dtype) : y);
-    const seen = spans ? spanAttention(turn(q), turn(k), v, spans) : attention(turn(q), turn(k), v, SEES_ALL, false);
+    const rotate = (y: Tensor): Tensor => (rope ? applyRope(y, rope, hiddenSize / heads).to(y.dtype) : y);
+    const seen = spans
+      ? spanAttention(rotate(q), rotate(k), v, spans)
+      : attention(rotate(q), rotate(k), v, SEES_ALL, false);
     const attended = x.add(this.#out.forward(seen));
     const inner = ACTIVATIONS[activation](this.#fc1.forward(this.#norm2.forward(attended)));
     return attended.add(this.#fc2.forward(inner));

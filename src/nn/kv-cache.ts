@@ -1,10 +1,10 @@
-/** Keys and values of the tokens that a decoder has seen. */
+/** The key-value cache of a decoder. */
 import { aten, cat, empty, keep, type Tensor } from "../torch/index.js";
 import type { Past } from "./attention.js";
 
 const isInference = aten("is_inference");
 
-/** Room for new tokens is made for at least so many at once. */
+/** Minimum growth of the buffers, in tokens. */
 const LEAST_ROOM = 64;
 
 interface Entry {
@@ -14,20 +14,20 @@ interface Entry {
 
 /**
  * `[batch, kvHeads, capacity, headDim]` each, of which the first {@link KvCache.length} positions are filled. In memory
- * the heads of a position stand together: PyTorch's attention reads that faster where a head has 128 elements.
+ * the heads of a position are adjacent: PyTorch's attention reads that layout faster where a head has 128 elements.
  */
 interface Buffers extends Entry {
   readonly capacity: number;
-  /** Made in inference mode: cannot be written to outside of it. */
+  /** Created in inference mode: not writable outside of it. */
   readonly inference: boolean;
-  /** Part of a graph of gradients. */
+  /** Part of an autograd graph. */
   readonly recorded: boolean;
 }
 
 /**
- * One entry a layer; its tensors outlive the scopes of the forwards that made them. New tokens are written behind the
- * old ones in place, into buffers that grow by half when they are full: a step copies its own tokens only. Where
- * gradients are recorded nothing is written in place.
+ * One entry per layer; its tensors outlive the scopes of the forwards that made them. New tokens are written in place
+ * after the old ones, into buffers that grow by half when they are full: a step copies only its own tokens. Where
+ * gradients are recorded, nothing is written in place.
  *
  * A forward that failed halfway leaves a cache that must be disposed.
  */
@@ -78,7 +78,7 @@ export class KvCache implements Past {
     this.dispose();
   }
 
-  /** Takes the tensors as they are (the prompt's are copied only if a step follows), behind those before. */
+  /** Stores the tensors without a copy (the prompt's are copied only if a step follows), concatenated to earlier ones. */
   #replace(layer: number, end: number, before: Buffers | undefined, fresh: Entry & { recorded: boolean }): Entry {
     const join = (old: Tensor, more: Tensor): Tensor => cat([old.narrow(2, 0, this.#length), more], 2);
     const [k, v] = before ? [join(before.k, fresh.k), join(before.v, fresh.v)] : [fresh.k, fresh.v];

@@ -5,7 +5,7 @@ import { fanIn, type Init, type Params } from "./params.js";
 
 const linear = aten("linear");
 
-/** The maps by their weights, so that whoever knows a parameter can find the map that it belongs to. */
+/** Linear layers by weight, to find the layer of a parameter. */
 const owners = new WeakMap<Tensor, Linear>();
 
 export class Linear {
@@ -13,7 +13,7 @@ export class Linear {
   weight: Tensor;
   /** `[outputs]` or null */
   readonly bias: Tensor | null;
-  /** Adds its output to that of this map; see lora.ts. */
+  /** Adds its output to that of this layer; see lora.ts. */
   adapter: LoraAdapter | null = null;
 
   /** @param options `init` of the weight (default: {@link fanIn}); a bias starts as 0 */
@@ -30,7 +30,7 @@ export class Linear {
   }
 }
 
-/** The linear map that a parameter is the weight of; undefined where it is something else's. */
+/** The linear layer whose weight is this parameter; undefined where there is none. */
 export function linearOf(weight: Tensor): Linear | undefined {
   return owners.get(weight);
 }

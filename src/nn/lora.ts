@@ -1,5 +1,5 @@
 /**
- * Low-rank adapters (LoRA, arXiv 2106.09685): `W x + scaling * B A dropout(x)` with `W` left as it is. Same numbers as
+ * Low-rank adapters (LoRA, arXiv 2106.09685): `W x + scaling * B A dropout(x)` with `W` unchanged. Numerically equal to
  * Python peft's `lora.Linear`.
  */
 import { aten, keep, manualSeed, noGrad, rand, RandomStream, scope, zeros } from "../torch/index.js";
@@ -10,21 +10,21 @@ const dropout = aten("dropout");
 
 export interface LoraShape {
   readonly rank: number;
-  /** What is added is scaled by `alpha / rank`, or by `alpha / sqrt(rank)` where `rslora` (arXiv 2312.03732). */
+  /** The update is scaled by `alpha / rank`, or by `alpha / sqrt(rank)` where `rslora` (arXiv 2312.03732). */
   readonly alpha: number;
   readonly rslora: boolean;
   /** Share of the inputs that are zeroed inside {@link withDropout}. */
   readonly dropout: number;
 }
 
-/** What masks are drawn from; null outside of {@link withDropout}. */
+/** Seed of the masks; null outside of {@link withDropout}. */
 let dropoutSeed: number | null = null;
 
 /**
- * Runs `body` with the adapters' dropout switched on.
+ * Runs `body` with the adapters' dropout enabled.
  *
- * An adapter's mask follows from `seed` and its `index` alone: a resumed run draws the masks of the uninterrupted one, and
- * a forward that is run again for its gradients those of the first time.
+ * An adapter's mask depends only on `seed` and its `index`: a resumed run draws the masks of the uninterrupted one, and a
+ * recomputed forward those of the first.
  */
 export function withDropout<T>(seed: number, body: () => T): T {
   const before = dropoutSeed;
@@ -43,7 +43,7 @@ export class LoraAdapter {
   /**
    * @param a `[rank, inputs]`; this adapter owns both
    * @param b `[outputs, rank]`
-   * @param index its place among a model's adapters
+   * @param index its position among a model's adapters
    */
   constructor(
     readonly a: Tensor,
@@ -55,14 +55,14 @@ export class LoraAdapter {
     this.scaling = shape.alpha / (shape.rslora ? Math.sqrt(shape.rank) : shape.rank);
   }
 
-  /** @param y the map's own output for `x` */
+  /** @param y the layer's own output for `x` */
   addTo(y: Tensor, x: Tensor): Tensor {
     const input = this.#drop(x.dtype === this.a.dtype ? x : x.to(this.a.dtype));
     const sum = y.add(linear(linear(input, this.a, null), this.b, null).mul(this.scaling));
     return sum.dtype === y.dtype ? sum : sum.to(y.dtype);
   }
 
-  /** What merging adds to the map's weight, `[outputs, inputs]`. */
+  /** The update that merging adds to the layer's weight, `[outputs, inputs]`. */
   delta(): Tensor {
     return this.b.matmul(this.a).mul(this.scaling);
   }
@@ -80,10 +80,14 @@ export class LoraAdapter {
 }
 
 /**
- * An adapter that changes nothing yet, as peft starts one: `A` uniform in `±1/sqrt(inputs)`, drawn from libtorch's CPU
+ * An adapter that changes nothing yet, initialised as in peft: `A` uniform in `±1/sqrt(inputs)`, drawn from libtorch's CPU
  * generator, `B` zero; both float32.
  */
-export function freshAdapter([outputs, inputs]: readonly [number, number], shape: LoraShape, at: Place): LoraAdapter {
+export function freshAdapter(
+  [outputs, inputs]: readonly [number, number],
+  shape: LoraShape,
+  at: Placement,
+): LoraAdapter {
   const { device, index } = at;
   const draw = (): Tensor =>
     rand([shape.rank, inputs])
@@ -95,7 +99,7 @@ export function freshAdapter([outputs, inputs]: readonly [number, number], shape
   return new LoraAdapter(a, keep(zeros([outputs, shape.rank], { device })), shape, index);
 }
 
-interface Place {
+interface Placement {
   readonly device: Device;
   readonly index: number;
 }

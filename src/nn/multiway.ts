@@ -1,5 +1,5 @@
 /**
- * Modules with one set of weights for text and one for pictures: the modality-adaptive parts of mPLUG-Owl2's decoder
+ * Modules with one set of weights for text and one for images: the modality-adaptive parts of mPLUG-Owl2's decoder
  * (arXiv 2311.04257, section 3.3). Both sets are parameters below `multiway.0` and `multiway.1`.
  */
 import { aten, cat, type Tensor } from "../torch/index.js";
@@ -10,25 +10,25 @@ import type { Params } from "./params.js";
 const stableOrder = aten("argsort.stable");
 const order = aten("argsort");
 
-/** Which rows of a forward are for set 1; where there is no route, every row is for set 0. */
+/** Which rows of a forward use set 1; without a route, every row uses set 0. */
 export interface Route {
   /** `[batch, T, 1]` bool */
   readonly second: Tensor;
-  /** Number of rows for set 0. */
+  /** Number of rows that use set 0. */
   readonly firstRows: number;
-  /** `[batch * T]` int64: the rows for set 0, then those for set 1, each in reading order. */
+  /** `[batch * T]` int64: the rows of set 0, then those of set 1, each in row-major order. */
   readonly sorted: Tensor;
-  /** Its inverse: where a row stands in that order. */
-  readonly places: Tensor;
+  /** The inverse permutation: the position of a row in that order. */
+  readonly inverse: Tensor;
 }
 
-/** @param second `[batch, T]` bool, true where set 1 serves; `secondRows` times */
+/** @param second `[batch, T]` bool, true where set 1 is used; `secondRows` times */
 export function makeRoute(second: Tensor, secondRows: number): Route {
   const sorted = stableOrder(second.flatten().to("uint8"), { stable: true });
-  return { second: second.unsqueeze(-1), firstRows: second.numel - secondRows, sorted, places: order(sorted) };
+  return { second: second.unsqueeze(-1), firstRows: second.numel - secondRows, sorted, inverse: order(sorted) };
 }
 
-/** For the norm of some rows only: of the flat positions `rows`. */
+/** The route for the flat positions `rows` only, for norms. */
 export function routeOfRows(route: Route, rows: Tensor): Route {
   return { ...route, second: route.second.flatten(0, 1).indexSelect(0, rows) };
 }
@@ -38,7 +38,7 @@ export function sortRows(x: Tensor, { sorted }: Route): Tensor {
   return x.flatten(0, 1).indexSelect(0, sorted);
 }
 
-/** Two RMSNorms: the rows are normalised at once, each with the weight of its set. */
+/** Two RMSNorms: all rows are normalised together, each scaled by the weight of its set. */
 export class MultiwayNorm {
   readonly #ways: readonly [RmsNorm, RmsNorm];
 
@@ -47,7 +47,7 @@ export class MultiwayNorm {
     this.#ways = [new RmsNorm(first, size, eps), new RmsNorm(second, size, eps)];
   }
 
-  /** `[batch, T, size]`, as what is returned */
+  /** `[batch, T, size]`, the shape of the result too */
   forward(x: Tensor, route?: Route): Tensor {
     const [first, second] = this.#ways;
     if (!route) return first.forward(x);
@@ -55,7 +55,7 @@ export class MultiwayNorm {
   }
 }
 
-/** Two linear maps, each run on its own rows only. */
+/** Two linear layers, each run on its own rows only. */
 export class MultiwayLinear {
   readonly #ways: readonly [Linear, Linear];
 
@@ -64,13 +64,13 @@ export class MultiwayLinear {
     this.#ways = [new Linear(first, inputs, outputs, options), new Linear(second, inputs, outputs, options)];
   }
 
-  /** @param x with a route: of {@link sortRows}; what is returned is `[batch * T, outputs]` in reading order again */
+  /** @param x with a route: of {@link sortRows}; the result is `[batch * T, outputs]` in row-major order again */
   forward(x: Tensor, route?: Route): Tensor {
     const [first, second] = this.#ways;
     if (!route) return first.forward(x);
-    const { firstRows, places } = route;
+    const { firstRows, inverse } = route;
     const parts = [first.forward(x.narrow(0, 0, firstRows)), second.forward(x.slice(0, firstRows))];
-    return cat(parts, 0).indexSelect(0, places);
+    return cat(parts, 0).indexSelect(0, inverse);
   }
 }
 

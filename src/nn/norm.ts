@@ -6,8 +6,8 @@ const rmsNorm = aten("rms_norm");
 const layerNorm = aten("layer_norm");
 
 /**
- * LLaMA's RMSNorm: `x / sqrt(mean(x²) + eps)` in float32, cast back to the dtype of `x`, and only then times the weight
- * (the order matters in 16 bits; transformers' LlamaRMSNorm).
+ * LLaMA's RMSNorm: `x / sqrt(mean(x²) + eps)` in float32, cast back to the dtype of `x`, and only then multiplied by the
+ * weight (the order matters in 16 bits; transformers' LlamaRMSNorm).
  */
 export class RmsNorm {
   readonly weight: Tensor;

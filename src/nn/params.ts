@@ -1,16 +1,16 @@
 /**
- * Parameters by path: a model's constructor is the only place that knows their names and shapes.
+ * Parameters by path: only a model's constructor states their names and shapes.
  *
- * A module asks `params.at("layers", 3).get("weight", shape, init)`; where the tensor comes from (a checkpoint, a random
- * generator, a Map) is decided by the source that the root was made with.
+ * A module calls `params.at("layers", 3).get("weight", shape, init)`; the source of the root decides where the tensor
+ * comes from (a checkpoint, a random generator, a Map).
  */
 import { RocError } from "../errors.js";
 import { fromTypedArray, full, keep, noGrad, RandomStream, randn, scope } from "../torch/index.js";
 import type { Device, DType, Tensor } from "../torch/index.js";
 
 /**
- * How a parameter starts where it is not read: constants, a normal distribution around 0 with that standard deviation, or
- * a table of its values.
+ * Initialisation of a parameter that is not read: constants, a normal distribution around 0 with that standard deviation,
+ * or a table of its values.
  *
  * @category Checkpoints and models
  */
@@ -51,10 +51,10 @@ export interface ParamSource {
   take(name: string, shape: readonly number[], init: Init): Tensor;
 }
 
-/** A place in the tree of parameters. */
+/** A node in the tree of parameters. */
 export class Params {
   /**
-   * @param path names of the places above, joined by dots
+   * @param path names from the root to here, joined by dots
    * @param tensors every parameter taken so far in the whole tree, by name
    */
   constructor(
@@ -63,33 +63,33 @@ export class Params {
     readonly tensors: Map<string, Tensor> = new Map(),
   ) {}
 
-  /** The place below: `at("layers", 3)` is `layers.3`. */
+  /** The child: `at("layers", 3)` is `layers.3`. */
   at(...parts: readonly (string | number)[]): Params {
     return new Params(this.source, this.nameOf(parts.join(".")), this.tensors);
   }
 
-  /** The parameter of that name here, taken from the source and registered. */
+  /** The parameter of that name, taken from the source and registered. */
   get(name: string, shape: readonly number[], init: Init): Tensor {
     const full = this.nameOf(name);
-    if (this.tensors.has(full)) throw new RocError("INTERNAL", `The parameter ${full} is asked for twice.`);
+    if (this.tensors.has(full)) throw new RocError("INTERNAL", `The parameter ${full} is requested twice.`);
     const tensor = this.source.take(full, shape, init);
     this.tensors.set(full, tensor);
     return tensor;
   }
 
-  /** The full name of a parameter here. */
+  /** The full name of a parameter of this node. */
   nameOf(name: string): string {
     return this.path === "" ? name : `${this.path}.${name}`;
   }
 }
 
-/** Standard deviation that keeps a linear map's output as large as its input. */
+/** Standard deviation that preserves the scale from input to output of a linear layer. */
 export function fanIn(inputs: number): InitNormal {
   return { std: inputs ** -0.5 };
 }
 
 /**
- * Fresh parameters.
+ * Randomly initialised parameters.
  *
  * The same seed gives the same model: the model's constructor draws its parameters in its own order, in float32 on the CPU
  * whatever the dtype and device.

@@ -1,22 +1,22 @@
-/** Patches of pictures as rows. */
+/** Image patches as rows. */
 import { RocError } from "../errors.js";
 import type { Tensor } from "../torch/index.js";
 
 export interface PatchGrid {
   readonly channels: number;
-  /** Side of the pictures in pixels. */
+  /** Side of the images in pixels. */
   readonly imageSize: number;
   readonly patchSize: number;
 }
 
 /**
- * The patches of square pictures, row by row, each flattened as `(channel, y, x)`.
+ * The patches of square images in row-major order, each flattened as `(channel, y, x)`.
  *
- * A convolution whose stride is its kernel is a linear map of these rows (and so never runs in TF32 as cuDNN's would).
+ * A convolution whose stride equals its kernel size is a linear layer on these rows (which avoids TF32 in cuDNN).
  *
  * @param pixels `[images, channels, imageSize, imageSize]`
  * @returns `[images, patches, channels * patchSize²]`; pixels beyond the last whole patch are left out
- * @throws RocError USAGE where the pictures have another size
+ * @throws RocError USAGE for images of a different size
  */
 export function patchRows(pixels: Tensor, { channels, imageSize, patchSize }: PatchGrid): Tensor {
   const [images = 0, ...shape] = pixels.shape;

@@ -1,11 +1,11 @@
 /**
- * Activation checkpointing (arXiv 1604.06174): a segment of a forward keeps only its input, and is run again when its
- * gradients are due.
+ * Activation checkpointing (arXiv 1604.06174): a segment of a forward stores only its input, and is recomputed when its
+ * gradients are needed.
  *
- * libtorch's engine may run a backward on threads of its own, where no JavaScript can be called. So a segment cuts the
- * graph: its output is a leaf of what follows. `Recomputation.backward()` walks the segments from the last to the first:
- * each is run again from its input, now recorded, and the gradient that its leaf has collected goes through. The operators
- * are those of a forward without segments in the same order, so the gradients are the same to the last bit.
+ * libtorch's engine may run a backward on its own threads, which cannot call JavaScript. So a segment detaches the graph:
+ * its output is a leaf of the following part. `Recomputation.backward()` visits the segments from last to first: each is
+ * recomputed from its input, now recorded, and the gradient accumulated at its leaf is propagated through it. The
+ * operators are those of a forward without segments in the same order, so the gradients are bit-identical.
  */
 import { noGrad, scope, type Tensor } from "../torch/index.js";
 
@@ -15,7 +15,7 @@ interface Segment {
   /** Attached to the graph before the segment. */
   readonly input: Tensor;
   readonly body: Body;
-  /** The leaf that stands for the output in the graph after it. */
+  /** The leaf that represents the output in the graph after it. */
   readonly output: Tensor;
 }
 
@@ -35,13 +35,13 @@ function recordedBy<T>(recomputation: Recomputation, forward: () => T): T {
 export class Recomputation {
   readonly #segments: Segment[] = [];
 
-  /** Runs a forward whose segments are recomputed. The scope that is open must be open still at {@link backward}. */
+  /** Runs a forward whose segments are recomputed. The current scope must still be open at {@link backward}. */
   record<T>(forward: () => T): T {
     return recordedBy(this, forward);
   }
 
   /**
-   * Adds what the segments owe to the gradients, after `backward()` of the loss.
+   * Adds the segments' contributions to the gradients, after `backward()` of the loss.
    * @param mode runs a body in the mode that the forward ran in (autocast)
    */
   backward(mode: <T>(body: () => T) => T = (body) => body()): void {
@@ -66,10 +66,10 @@ export class Recomputation {
 }
 
 /**
- * One segment of a forward: `body(x)`, by which alone gradients may reach `x` and the parameters that `body` uses.
+ * One segment of a forward: `body(x)`. Gradients may reach `x` and the parameters that `body` uses only through it.
  *
- * Outside of {@link Recomputation.record}, and where `x` needs no gradient (there is then nothing that ties the segment to
- * the graph before it), it is only run. Its intermediate tensors are freed at its end, but for those that the graph keeps.
+ * Outside of {@link Recomputation.record}, and where `x` needs no gradient (nothing then connects the segment to the graph
+ * before it), it simply runs. Its intermediate tensors are freed at its end, except those that the graph holds.
  */
 export function segment(x: Tensor, body: Body): Tensor {
   return current !== null && x.requiresGrad ? current.run(x, body) : scope(() => body(x));

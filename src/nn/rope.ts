@@ -7,7 +7,7 @@ import { aten, arange, cat, fromTypedArray, scope, type DType, type Tensor } fro
 const roll = aten("roll");
 const addcmul = aten("addcmul");
 
-/** Factors of every position and element, `[batch or 1, 1, T, headDim]`; the first half of `sin` is negated. */
+/** Factors per position and element, `[batch or 1, 1, T, headDim]`; the first half of `sin` is negated. */
 export interface Rope {
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -35,11 +35,11 @@ export function ropeTable(positions: Tensor, frequencies: Float32Array, dtype: D
 }
 
 /**
- * {@link ropeTable} for positions on several axes, each of which turns some of the frequencies: Qwen2-VL's text (M-RoPE:
+ * {@link ropeTable} for positions on several axes, each of which rotates some of the frequencies: Qwen2-VL's text (M-RoPE:
  * arXiv 2409.12191, section 2.1) and, with rows and columns, its patches.
  *
  * @param positions `[axes, batch or 1, T]` whole numbers
- * @param sections how many consecutive frequencies turn with the first axis, the second, ... (then the first again)
+ * @param sections how many consecutive frequencies belong to the first axis, the second, ... (then the first again)
  */
 export function sectionedRopeTable(
   positions: Tensor,
@@ -62,7 +62,7 @@ function cosSin(flat: Tensor, dtype: DType): Rope {
   return { cos: cat([cos, cos], -1), sin: cat([sin.neg(), sin], -1) };
 }
 
-/** Rotates queries or keys `[batch, heads, T, headDim]`. Swapping the halves is a roll, its sign stands in `sin`. */
+/** Rotates queries or keys `[batch, heads, T, headDim]`. Swapping the halves is a roll; the sign is part of `sin`. */
 export function applyRope(x: Tensor, { cos, sin }: Rope, headDim: number): Tensor {
   return addcmul(x.mul(cos), roll(x, [headDim / 2], [-1]), sin);
 }

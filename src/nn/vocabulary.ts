@@ -1,4 +1,4 @@
-/** The two matrices with a row a token: input embedding and output head, or one that is both. */
+/** The two matrices with one row per token: input embedding and output head, or one tied matrix. */
 import { RocError } from "../errors.js";
 import { aten, cat, fromTypedArray, keep, noGrad, scope, zeros, type Tensor } from "../torch/index.js";
 import type { Params } from "./params.js";
@@ -6,7 +6,7 @@ import type { Params } from "./params.js";
 const embedding = aten("embedding");
 const linear = aten("linear");
 
-/** Standard deviation of fresh rows, that of transformers' `initializer_range`. */
+/** Standard deviation of initialised rows, that of transformers' `initializer_range`. */
 const STD = 0.02;
 
 export class VocabularyMatrix {
@@ -39,10 +39,10 @@ export class VocabularyMatrix {
   }
 
   /**
-   * Gives rows to new tokens: grows the matrices to hold `ids` and sets those rows (and whatever new ones lie between)
-   * to the mean of rows `[0, realRows)`.
+   * Adds rows for new tokens: grows the matrices to hold `ids` and sets those rows (and new ones in between) to the mean
+   * of rows `[0, realRows)`.
    *
-   * A matrix that grows is replaced by another tensor without gradient, under the same name.
+   * A matrix that grows is replaced by a new tensor without gradient, under the same name.
    * @throws RocError USAGE where an id or `realRows` is out of range
    */
   grow(ids: readonly number[], realRows: number): void {

@@ -1,13 +1,13 @@
-/** Which added tokens a tokenizer has, and their ids, as Python's transformers and `tokenizers` work them out. */
+/** The added tokens of a tokenizer and their ids, as Python's transformers and `tokenizers` assign them. */
 import { RocError } from "../errors.js";
 import { SPECIAL_NAMES, type AddedToken, type SideFiles, type TokenizerFiles } from "./files.js";
 
 type Flags = Omit<AddedToken, "id">;
 
-/** The flags of a token that the files name without saying any. */
+/** The flags of a token for which the files give none. */
 export type PlainFlags = (content: string, special: boolean) => Flags;
 
-/** No stripping; a special token matches the text exactly, another one the normalized text. */
+/** No stripping; a special token matches the text exactly, any other token the normalized text. */
 export function flagsOf(content: string, special: boolean): Flags {
   return { content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special };
 }
@@ -53,7 +53,7 @@ export class AddedTokens {
     return this.put({ ...(this.get(content) ?? flagsOf(content, true)), special: true });
   }
 
-  /** Adds a token or replaces the flags of one that exists; returns its id: kept, else the next free one. */
+  /** Adds a token or replaces the flags of an existing one; returns its id: the existing or the next free one. */
   put(flags: Flags): number {
     const { content } = flags;
     const id = this.#byContent.get(content)?.id ?? this.vocab.get(content) ?? this.#next++;
@@ -69,9 +69,9 @@ export class AddedTokens {
  * Collects the added tokens in Python's order: tokenizer.json; then `added_tokens_decoder` of tokenizer_config.json (or,
  * without it, added_tokens.json); then the named special tokens that are still missing.
  *
- * @param plain the flags of tokens that stand in files without any
- * @throws RocError TOKENIZER_INVALID where a declared id is not the one that Python would give (a gap or a clash;
- *   Python renumbers such tokens silently, and the checkpoint's rows are then the wrong ones)
+ * @param plain the flags of tokens for which the files give none
+ * @throws RocError TOKENIZER_INVALID where a declared id differs from the one that Python assigns (a gap or a clash;
+ *   Python renumbers such tokens silently, so that they use the wrong rows of the embedding)
  */
 export function collectAddedTokens(
   files: TokenizerFiles,

@@ -1,4 +1,4 @@
-/** What every tokenizer shares, wherever its pieces come from: added tokens, named tokens, tokens and their ids. */
+/** What all tokenizers share, whatever the source of their pieces: added tokens, named tokens, tokens and their ids. */
 import { RocError } from "../errors.js";
 import { collectAddedTokens, contentOf, flagsOf, specialSource, type AddedTokens, type PlainFlags } from "./added.js";
 import type { TokenizerFiles } from "./files.js";
@@ -20,7 +20,7 @@ export abstract class BaseTokenizer implements Tokenizer {
   abstract encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
   abstract decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   abstract save(folder: string): Promise<void>;
-  /** Prepares for the added tokens as they are now. */
+  /** Rebuilds the splitters for the current added tokens. */
   protected abstract buildSplitters(): void;
 
   get size(): number {
@@ -58,7 +58,7 @@ export abstract class BaseTokenizer implements Tokenizer {
     const source = specialSource(this.files);
     const content = contentOf(source[`${name}_token`]);
     if (content !== undefined) return this.tokenToId(content);
-    // Python has no token where the configuration says null; only an absent key leaves the model's files to say.
+    // A null in the configuration means no token in Python; only an absent key falls back to the model's files.
     if (`${name}_token` in source) return undefined;
     const ids = this.files.modelConfigs.map((config) => config[`${name}_token_id`]);
     const first = ids.find((id) => id !== undefined && id !== null);

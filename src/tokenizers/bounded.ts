@@ -1,19 +1,19 @@
-/** Bounds for what a checkpoint's files make this program do: templates and regular expressions are programs of strangers. */
+/** Limits on what a checkpoint's files can make this program do: templates and regular expressions are untrusted programs. */
 import { createContext, Script } from "node:vm";
 
-/** Characters of a text that a tokenizer's files may make; prompts have some thousand. */
+/** Maximum characters of a text that a tokenizer's files produce; prompts have some thousand. */
 export const MOST_TEXT = 16_000_000;
 
-/** Far above what any real template or text takes, on a busy machine too. */
+/** Far above what any real template or text takes, even on a busy machine. */
 const SECONDS = 5;
 
 const box: { run?: (() => void) | undefined } = createContext({});
 const script = new Script("run()");
 
 /**
- * The result of `work`, which is stopped wherever it is after five seconds: inside of a regular expression too.
+ * The result of `work`, which is interrupted after five seconds, even inside a regular expression.
  *
- * @param tooLong makes the error of that
+ * @param tooLong creates the error for that
  */
 export function inBoundedTime<T>(work: () => T, tooLong: (seconds: number) => Error): T {
   const outer = box.run;
@@ -22,7 +22,7 @@ export function inBoundedTime<T>(work: () => T, tooLong: (seconds: number) => Er
   try {
     script.runInContext(box, { timeout: SECONDS * 1000 });
   } catch (error) {
-    // It is an Error of the other context, so no instance of ours.
+    // It is an Error of the other context, so not an instance of this one's.
     if ((error as { code?: unknown } | null)?.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") throw tooLong(SECONDS);
     throw error;
   } finally {

@@ -1,4 +1,4 @@
-/** `chat_template` of a checkpoint: a conversation to the text that the model was trained on. */
+/** `chat_template` of a checkpoint: renders a conversation as the text format that the model was trained on. */
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { ifThere, openFolder, writeFiles, type FolderLike } from "../files/index.js";
@@ -6,7 +6,7 @@ import { BoundedTemplate } from "./jinja.js";
 import { jsonText } from "./save.js";
 import type { Tokenizer } from "./types.js";
 
-/** A part of a message; an image's pixels go another way. */
+/** A part of a message; the pixels of an image are passed separately. */
 export type ChatPart = { readonly type: "image" } | { readonly type: "text"; readonly text: string };
 
 export interface ChatMessage {
@@ -14,14 +14,14 @@ export interface ChatMessage {
   readonly content: string | readonly ChatPart[];
 }
 
-/** The named tokens that templates may write, such as `bos_token`. */
+/** The named tokens that templates may use, such as `bos_token`. */
 export type ChatTokens = Readonly<Partial<Record<"bos_token" | "eos_token" | "pad_token", string>>>;
 
-/** Where templates stand, the first that has one wins: the order of transformers 5's processors, then its tokenizers. */
+/** Files that may hold the template, in order of precedence: that of transformers 5's processors, then its tokenizers. */
 const FILES = ["processor_config.json", "chat_template.jinja", "chat_template.json", "tokenizer_config.json"] as const;
 export type ChatTemplateFile = (typeof FILES)[number];
 
-/** A template alone, or several by name, of which "default" is the one. */
+/** A single template, or several by name, of which "default" is used. */
 const named = z.array(z.looseObject({ name: z.string(), template: z.string() }));
 const holder = z.looseObject({
   chat_template: z.union([z.string(), named, z.record(z.string(), z.string())]).nullish(),
@@ -30,8 +30,8 @@ const holder = z.looseObject({
 /**
  * The chat template of a checkpoint folder; undefined where it has none.
  *
- * @param tokenizer names the tokens that the template may write
- * @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID for a template that is not one
+ * @param tokenizer provides the named tokens that the template may use
+ * @throws RocError FILE_UNREADABLE, TOKENIZER_INVALID for an invalid template
  */
 export async function loadChatTemplate(folder: FolderLike, tokenizer: Tokenizer): Promise<ChatTemplate | undefined> {
   const files = openFolder(folder);
@@ -50,8 +50,8 @@ export class ChatTemplate {
 
   /**
    * @param source Jinja, as transformers renders it (`trim_blocks`, `lstrip_blocks`, `{% generation %}`)
-   * @param origin which of a checkpoint's files holds it
-   * @param file what messages call that
+   * @param origin the kind of file that holds it
+   * @param file its path, for messages
    * @throws RocError TOKENIZER_INVALID where it does not parse
    */
   constructor(
@@ -63,16 +63,16 @@ export class ChatTemplate {
     try {
       this.#template = new BoundedTemplate(source);
     } catch (cause) {
-      throw this.#invalid("is no Jinja template", cause);
+      throw this.#invalid("is not a Jinja template", cause);
     }
   }
 
   /**
    * The text of a conversation.
    *
-   * @param addGenerationPrompt with what stands before an assistant's answer (default false)
-   * @throws RocError TOKENIZER_INVALID where the template refuses the conversation, uses what is not supported, or takes
-   *   more steps, text or time than any real one
+   * @param addGenerationPrompt append the start of an assistant's turn (default false)
+   * @throws RocError TOKENIZER_INVALID where the template refuses the conversation, uses what is not supported, or exceeds
+   *   the limits on steps, text or time
    */
   render(messages: readonly ChatMessage[], { addGenerationPrompt = false } = {}): string {
     try {
@@ -84,27 +84,27 @@ export class ChatTemplate {
   }
 
   /**
-   * The text of a question, with the cue for its answer.
+   * The text of a question, with the generation prompt.
    *
-   * @param question `<image>`, with the line break behind it, stands where an image goes; the template decides what and
-   *   where that becomes
+   * @param question `<image>`, with the line break after it, marks the position of an image; the template decides its form
+   *   and position
    */
   prompt(question: string): string {
     return this.render([{ role: "user", content: this.#contentOf(question) }], { addGenerationPrompt: true });
   }
 
-  /** What stands between {@link prompt} and an answer, such as a blank. */
+  /** The text between {@link prompt} and an answer, such as a space. */
   get answerLead(): string {
     const [cue, user] = [this.prompt(PROBE), { role: "user", content: this.#contentOf(PROBE) }];
     const whole = this.render([user, { role: "assistant", content: this.#contentOf(ANSWER) }]);
     const at = whole.indexOf(ANSWER);
     if (at >= cue.length && whole.startsWith(cue)) return whole.slice(cue.length, at);
-    throw this.#invalid("writes an answered question otherwise than an open one", undefined);
+    throw this.#invalid("renders a question with an answer differently from one without", undefined);
   }
 
   /**
-   * Writes it into a checkpoint folder where the tokenizer's own files do not hold it: as chat_template.json where it was
-   * read from there, else, as transformers 5 does, as chat_template.jinja.
+   * Writes it into a checkpoint folder unless the tokenizer's own files hold it: as chat_template.json where it was read
+   * from there, otherwise as chat_template.jinja, as transformers 5 does.
    *
    * @throws RocError FILE_UNWRITABLE
    */
@@ -119,7 +119,7 @@ export class ChatTemplate {
     return this.#takesParts ? chatParts(text) : text;
   }
 
-  /** Templates of models that see no pictures take plain texts; some write a list as it is printed, some fail. */
+  /** Templates of text-only models take plain strings; given a list, some print it and some fail. */
   #rendersParts(): boolean {
     try {
       const text = this.render([{ role: "user", content: [{ type: "text", text: PROBE }] }]);
@@ -136,11 +136,11 @@ export class ChatTemplate {
   }
 }
 
-/** Words that no template writes by itself. */
+/** Words that no template contains. */
 const PROBE = "roc4mllm question";
 const ANSWER = "roc4mllm answer";
 
-/** `"<image>\nWhat?"` as an image and "What?": the line break after the marker is the template's to write. */
+/** `"<image>\nWhat?"` as an image and "What?": the line break after the marker is left to the template. */
 export function chatParts(text: string): ChatPart[] {
   const [first = "", ...later] = text.split(/<image>\n?/);
   const part = (words: string): ChatPart[] => (words === "" ? [] : [{ type: "text", text: words }]);

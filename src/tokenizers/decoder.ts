@@ -11,7 +11,7 @@ const metaspace = z.object({ replacement: z.string().default("▁"), prepend_sch
 const sequence = z.object({ decoders: z.array(z.looseObject({ type: z.string() })) });
 
 /**
- * Makes the decoder that `config` (the field `decoder` of tokenizer.json) describes.
+ * Creates the decoder described by `config` (the field `decoder` of tokenizer.json).
  *
  * @param file path of tokenizer.json, for messages
  * @throws RocError TOKENIZER_INVALID for a decoder that no supported model uses or that lacks a field
@@ -70,12 +70,12 @@ function stripped(piece: string, content: string, start: number, stop: number): 
   return piece.slice(from, to);
 }
 
-/** The byte that a byte-fallback token such as `<0x0A>` stands for. */
+/** The byte of a byte-fallback token such as `<0x0A>`. */
 export function fallbackByte(token: string): number | undefined {
   return /^<0x[0-9A-Fa-f]{2}>$/.test(token) ? parseInt(token.slice(3, 5), 16) : undefined;
 }
 
-/** Runs of byte tokens become their UTF-8 text; a run that is not UTF-8 becomes one U+FFFD a byte. */
+/** Runs of byte tokens become their UTF-8 text; a run that is not UTF-8 becomes one U+FFFD per byte. */
 function byteFallback(pieces: readonly string[]): string[] {
   const texts: string[] = [];
   let run: number[] = [];
@@ -107,7 +107,7 @@ function strictUtf8(bytes: readonly number[]): string | undefined {
   }
 }
 
-/** GPT-2's table: bytes that print stand for themselves, the others are moved to U+0100 and up. */
+/** GPT-2's table: printable bytes map to themselves, the others to U+0100 and up. */
 const BYTE_OF_CHAR: ReadonlyMap<string, number> = (() => {
   const table = new Map<string, number>();
   const prints = (b: number): boolean => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
@@ -116,7 +116,7 @@ const BYTE_OF_CHAR: ReadonlyMap<string, number> = (() => {
   return table;
 })();
 
-/** Pieces of GPT-2's byte characters to bytes; a piece with any other character stands for its own UTF-8 bytes. */
+/** Pieces of GPT-2's byte characters to bytes; a piece with any other character yields its own UTF-8 bytes. */
 function byteLevel(pieces: readonly string[]): string[] {
   const bytes = pieces.flatMap((piece) => {
     const own = Array.from(piece, (char) => BYTE_OF_CHAR.get(char));

@@ -1,7 +1,7 @@
-/** Fields that several of a tokenizer's files have. */
+/** Schemas of fields that several tokenizer files share. */
 import { z } from "zod";
 
-/** The highest id that an int32 holds; Python's are unsigned ones of as many bits. */
+/** The largest int32; Python's ids are uint32. */
 const MOST_ID = 2 ** 31 - 1;
 
 export const tokenId = z.number().int().nonnegative().max(MOST_ID);
@@ -11,8 +11,8 @@ export function isTokenId(value: unknown): value is number {
 }
 
 /**
- * An object as a map of its own keys: tokens may be called "constructor", which every object has, and "__proto__", which
- * zod's records leave out.
+ * An object as a map of its own keys: tokens may be named "constructor", which every object inherits, or "__proto__",
+ * which zod's records drop.
  */
 export function records<T extends z.ZodType>(value: T) {
   const object = z.custom<Readonly<Record<string, unknown>>>(isObject, "must be an object");
@@ -30,7 +30,7 @@ function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether lists and objects nest at most 64 deep: what reads them calls itself. */
+/** Whether lists and objects nest at most 64 deep: their readers are recursive. */
 export function isShallow(value: unknown): boolean {
   const within = (one: unknown): unknown[] =>
     typeof one === "object" && one !== null ? Object.values(one as Record<string, unknown>) : [];

@@ -15,12 +15,12 @@ const addedFlags = z.object({
   special: flag,
 });
 
-/** Python's default: special tokens match the text as it is, others the normalized text. */
+/** Python's default: special tokens match the raw text, others the normalized text. */
 function withNormalized<T extends { special: boolean; normalized?: boolean | undefined }>(token: T) {
   return { ...token, normalized: token.normalized ?? !token.special };
 }
 
-/** A token outside the merges, as tokenizer.json and `added_tokens_decoder` write it. */
+/** A token outside the merges, in the format of tokenizer.json and `added_tokens_decoder`. */
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
@@ -33,7 +33,7 @@ export interface AddedToken {
 
 const typed = z.looseObject({ type: z.string() }).refine(isShallow, "nests too deeply");
 
-// Half a million entries: one plain pass each instead of a schema an entry.
+// Up to half a million entries: checked in one plain pass instead of a schema per entry.
 const vocabulary = z.custom<Readonly<Record<string, number>>>(
   (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.values(v).every(isTokenId),
   "must be an object of token to id, a whole number from 0",
@@ -66,12 +66,12 @@ const tokenizerJson = z.looseObject({
   }),
 });
 
-/** tokenizer.json, checked; keys that we do not know are kept. */
+/** tokenizer.json, validated; unknown keys are retained. */
 export type TokenizerJson = z.infer<typeof tokenizerJson>;
 
 const specialToken = z.union([z.string().min(1), z.looseObject({ content: z.string().min(1) })]).nullish();
 
-/** The names under which Python's tokenizers keep their special tokens, in Python's order. */
+/** The attribute names of special tokens in Python's tokenizers, in Python's order. */
 export const SPECIAL_NAMES = [
   "bos_token",
   "eos_token",
@@ -99,7 +99,7 @@ const tokenizerConfig = specialTokensMap.extend({
   transformers_version: z.unknown().optional(),
 });
 const addedTokensJson = records(tokenId);
-/** LLaMA's first files say -1 where there is none. */
+/** LLaMA's first files have -1 where there is none. */
 const noToken = z.literal(-1).transform(() => null);
 const tokenIds = z.union([tokenId, noToken, z.array(tokenId)]).nullish();
 const modelConfig = z.looseObject({
@@ -109,9 +109,9 @@ const modelConfig = z.looseObject({
   transformers_version: z.unknown().optional(),
 });
 
-/** tokenizer_config.json, checked. */
+/** tokenizer_config.json, validated. */
 export type TokenizerConfig = z.infer<typeof tokenizerConfig>;
-/** What config.json and generation_config.json say of tokens, and the version of transformers that wrote them. */
+/** The token ids in config.json and generation_config.json, and the version of transformers that wrote them. */
 export type ModelConfig = z.infer<typeof modelConfig>;
 
 /** Everything that is read from a tokenizer folder. */
@@ -179,7 +179,7 @@ async function readChecked<T extends z.ZodType>(
   throw new RocError("TOKENIZER_INVALID", `${path}: field ${field}: ${issue?.message}; correct or re-download it`);
 }
 
-/** zod puts the keys that it knows first; a file that is written back keeps its own order. */
+/** zod puts known keys first; a file that is written back retains its own order. */
 function inFileOrder<T>(file: unknown, checked: T): T {
   if (checked instanceof Map) return checked;
   return { ...Object.fromEntries(Object.keys(file as object).map((key) => [key, undefined])), ...checked };

@@ -1,19 +1,19 @@
-/** How much longer the steps of a tokenizer.json can make a text: chained replacements multiply. */
+/** How much the steps of a tokenizer.json can lengthen a text: chained replacements multiply. */
 import { RocError } from "../errors.js";
 
-/** Real files come to some tens. */
+/** Real files reach some tens. */
 const MOST_GROWTH = 10_000;
 
-/** Names under which a Sequence holds its steps. */
+/** Keys under which a Sequence holds its steps. */
 const STEPS = ["normalizers", "pretokenizers", "decoders"];
 
 type Step = Readonly<Record<string, unknown>>;
 
-/** Of Unicode's forms: U+FDFA becomes 18 characters. */
+/** Of Unicode normalization: U+FDFA becomes 18 characters. */
 const UNICODE: Readonly<Record<string, number>> = { NFC: 3, NFD: 4, NFKC: 18, NFKD: 18, Lowercase: 3, ByteLevel: 4 };
 
 /**
- * A bound on the characters that one character becomes.
+ * An upper bound on the number of characters that one character becomes.
  *
  * @param field name of the part, such as `normalizer`
  * @param file path of tokenizer.json, for messages
@@ -40,7 +40,7 @@ function growthOf(part: unknown): number {
   return typeof type === "string" && Object.hasOwn(UNICODE, type) ? (UNICODE[type] as number) : 1;
 }
 
-/** Characters that a match takes; a regular expression may match nothing, before every character and behind the last. */
+/** Characters that a match consumes; a regular expression may match the empty string before every character and at the end. */
 function matchLength({ pattern }: Step): number {
   const { String: text } = (pattern ?? {}) as Step;
   return typeof text === "string" && text !== "" ? text.length : 1 / 2;

@@ -1,17 +1,17 @@
 /**
- * Jinja templates on a budget. A template of a checkpoint is a program that somebody else wrote: it may loop a thousand
- * million times or double a text forty times, and neither may take this process with it.
+ * Jinja templates with resource limits. A checkpoint's template is an untrusted program: it may loop 10⁹ times or double a
+ * text forty times, and neither may exhaust this process.
  */
 import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { inBoundedTime, MOST_TEXT } from "./bounded.js";
 
-/** Characters of a template; the longest public ones have some ten thousand. */
+/** Maximum characters of a template; the longest public ones have some ten thousand. */
 const MOST_SOURCE = 1_000_000;
-/** Steps of one rendering, the elements of lists among them; a real template takes some thousand. */
+/** Maximum steps of one rendering, list elements included; a real template takes some thousand. */
 const MOST_STEPS = 500_000;
-/** Elements of a range. */
+/** Maximum elements of a range. */
 const MOST_ELEMENTS = 100_000;
-/** Lists in lists, which are printed by recursion. */
+/** Maximum nesting of lists, which are printed by recursion. */
 const MOST_NESTED = 100;
 
 /** A value of the library's: a text, a number, a list, a Map, a function. */
@@ -20,7 +20,7 @@ interface Value {
   readonly value: unknown;
 }
 
-/** A node of the library's syntax tree. A filter is its name alone, or a call. */
+/** A node of the library's syntax tree. A filter is a name or a call. */
 interface Node {
   readonly type: string;
   readonly value?: unknown;
@@ -30,7 +30,10 @@ interface Node {
   readonly property?: Node;
 }
 
-/** What we use of the library's class, typed here: the package's own declarations do not resolve under Node's rules. */
+/**
+ * The part of the library's class that is used here, typed by hand: the package's own declarations do not resolve under
+ * Node's rules.
+ */
 interface LibraryInterpreter {
   run(program: object): Value;
   evaluate(node: Node | undefined, scope: object): Value;
@@ -55,7 +58,7 @@ export class BoundedTemplate {
     this.#parsed = inBoundedTime(() => new Parsed(source), slow).parsed;
   }
 
-  /** @throws Error where the template fails, or takes more steps, text or time than it may */
+  /** @throws Error where the template fails, or exceeds the limits on steps, text or time */
   render(values: Readonly<Record<string, unknown>>): string {
     const scope = new Scope();
     const constants = { true: true, True: true, false: false, False: false, none: null, None: null };
@@ -73,7 +76,7 @@ function raise(message: string): never {
   throw new Error(message);
 }
 
-/** The library has it for its own templates only. */
+/** The library provides it for its own templates only. */
 function strftimeNow(format: string): string {
   return new Parsed("{{ strftime_now(format) }}").render({ format });
 }
@@ -89,7 +92,7 @@ function boundedRange(first: number, end?: number, step = 1): number[] {
 
 class BoundedInterpreter extends Library {
   #steps = 0;
-  /** Characters and elements of values, with what they hold. */
+  /** Characters and elements of values, including nested ones. */
   readonly #weights = new WeakMap<Value, number>();
 
   override evaluate(node: Node | undefined, scope: object): Value {
@@ -97,12 +100,12 @@ class BoundedInterpreter extends Library {
     const value = super.evaluate(node, scope);
     const weight = this.#weigh(value, 0);
     if (weight > MOST_TEXT) throw new Error(`it makes over ${MOST_TEXT} characters`);
-    // What follows may look at all of it.
+    // Later steps may visit all of it.
     this.#spend(Array.isArray(value.value) ? value.value.length : weight / 64);
     return value;
   }
 
-  /** Filters whose result is a product of two lengths are refused before they are computed. */
+  /** Filters whose result has the product of two lengths are checked before they run. */
   override applyFilter(operand: Value, filter: Node, scope: object): Value {
     if (filter.type === "CallExpression") {
       const [positional, named] = this.evaluateArguments(filter.args ?? [], scope);
@@ -112,7 +115,7 @@ class BoundedInterpreter extends Library {
     return super.applyFilter(operand, filter, scope);
   }
 
-  /** `text.replace(a, b)` as the filter that it is. */
+  /** `text.replace(a, b)`, checked like the filter. */
   override evaluateCallExpression(call: Node, scope: object): Value {
     const { callee } = call;
     if (callee?.type === "MemberExpression" && callee.property?.value === "replace") {
@@ -127,7 +130,7 @@ class BoundedInterpreter extends Library {
     if (this.#steps > MOST_STEPS) throw new Error(`it takes over ${MOST_STEPS} steps`);
   }
 
-  /** How much longer an argument can make a text: the length of a text, the value of a number. */
+  /** The factor by which an argument can lengthen a text: the length of a text, the value of a number. */
   #reach(value: Value): number {
     return typeof value.value === "number" ? Math.abs(value.value) : this.#weigh(value, 0);
   }
@@ -142,7 +145,7 @@ class BoundedInterpreter extends Library {
     const parts = (held instanceof Map ? [...held] : Object.entries(held)) as [string, Value][];
     let weight = 1;
     for (const [key, part] of parts) weight += 1 + key.length + this.#weigh(part, depth + 1);
-    // A namespace changes.
+    // A namespace is mutable: its weight is not cached.
     if (value.type !== "NamespaceValue") this.#weights.set(value, weight);
     return weight;
   }

@@ -14,8 +14,8 @@ import { readTemplate, type Template } from "./template.js";
 import type { Tokenizer } from "./types.js";
 
 /**
- * Reads a tokenizer folder; one with only a SentencePiece model: see loadSentencePiece. Else the ids are those
- * of Python's `tokenizers` for its tokenizer.json (`legacy`, `add_bos_token` and `clean_up_tokenization_spaces` of
+ * Reads a tokenizer folder; one with only a SentencePiece model: see loadSentencePiece. Otherwise the ids are those of
+ * Python's `tokenizers` for its tokenizer.json (`legacy`, `add_bos_token` and `clean_up_tokenization_spaces` of
  * tokenizer_config.json are ignored, as transformers 5 ignores them for a BPE).
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
@@ -25,7 +25,7 @@ export async function loadTokenizer(folder: FolderLike): Promise<Tokenizer> {
   if ((await exists(files.file("tokenizer.json"))) || !(await exists(files.file("tokenizer.model")))) {
     return new JsonTokenizer(await readTokenizerFiles(files));
   }
-  // Few folders need the reader of protocol buffers.
+  // Loaded lazily: few folders need the reader of protocol buffers.
   return (await import("./sentencepiece.js")).loadSentencePiece(files, "tokenizer.model");
 }
 
@@ -34,7 +34,7 @@ class JsonTokenizer extends BaseTokenizer {
   readonly #words: WordSplit;
   readonly #decodePieces: (pieces: readonly string[]) => string;
   readonly #template: Template;
-  /** Characters that one becomes at most. */
+  /** Maximum number of characters that one character becomes. */
   readonly #growth: number;
   #raw = new Splitter(new Map());
   #normalized = new Splitter(new Map());
@@ -64,7 +64,7 @@ class JsonTokenizer extends BaseTokenizer {
     return addSpecialTokens ? [...this.#template.before, ...ids, ...this.#template.after] : ids;
   }
 
-  /** What `work` gives for a text: the file's regular expressions and replacements are a stranger's. */
+  /** The result of `work` for a text, within limits: the file's regular expressions and replacements are untrusted. */
   #bounded<T>(text: string, work: () => T): T {
     const invalid = (why: string, cause?: unknown): RocError =>
       new RocError("TOKENIZER_INVALID", `${this.files.file}: normalizer or pre_tokenizer: ${why}`, { cause });
@@ -78,7 +78,7 @@ class JsonTokenizer extends BaseTokenizer {
     }
   }
 
-  /** Ids of a stretch that holds no added token but perhaps one that matches normalized text. */
+  /** Ids of a text segment without added tokens, except those that match normalized text. */
   #encodePart(part: { text: string; start: number }): number[] {
     const text = this.#parts.normalizer?.normalize(part.text) ?? part.text;
     return this.#normalized.split(text).flatMap((inner) => {
@@ -89,17 +89,17 @@ class JsonTokenizer extends BaseTokenizer {
 
   #encodeWord(word: string): number[] {
     const { unk_token: unknown, fuse_unk: fuse, byte_fallback: bytes } = this.files.json.model;
-    // What nothing stands for is left out before the merges, so that its neighbours may merge.
+    // Characters without a piece are dropped before the merges, so that their neighbours may merge.
     const known = unknown || bytes ? word : [...word].filter((character) => this.vocab.has(character)).join("");
     if (known === "") return [];
     const pieces = this.#parts.model.encode([known]);
-    const kept = fuse ? pieces.filter((piece, i) => piece !== unknown || pieces[i - 1] !== unknown) : pieces;
-    return kept.map((piece) => this.vocab.get(piece)).filter((id) => id !== undefined);
+    const fused = fuse ? pieces.filter((piece, i) => piece !== unknown || pieces[i - 1] !== unknown) : pieces;
+    return fused.map((piece) => this.vocab.get(piece)).filter((id) => id !== undefined);
   }
 
   /**
-   * As Python, but for one thing: for an added token with `normalized: true` tokenizers 0.23 gives the normalized text
-   * ("▁<pad>") and does not skip it as special; here it is its own text and is skipped.
+   * As in Python, with one exception: for an added token with `normalized: true` tokenizers 0.23 gives the normalized text
+   * ("▁<pad>") and does not skip it as special; here it yields its own text and is skipped.
    */
   decode(ids: readonly number[], { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
     const pieces: string[] = [];
@@ -132,7 +132,7 @@ class JsonTokenizer extends BaseTokenizer {
   }
 }
 
-/** Pieces in order of their ids, which must be 0, 1, 2, ... as Python counts new ids from the number of pieces. */
+/** Pieces in order of their ids, which must be 0, 1, 2, ...: Python numbers new ids from the number of pieces. */
 function piecesById(vocab: ReadonlyMap<string, number>, file: string): string[] {
   const pieces = new Array<string | undefined>(vocab.size).fill(undefined);
   for (const [piece, id] of vocab) if (id < vocab.size) pieces[id] = piece;
@@ -143,7 +143,7 @@ function piecesById(vocab: ReadonlyMap<string, number>, file: string): string[] 
   );
 }
 
-/** As Python: a merge is of pieces and makes a piece. Dropout would draw which merges are left out. */
+/** As in Python: a merge joins two pieces to a piece of the vocabulary. Dropout would skip merges at random. */
 function checkModel(
   { merges, dropout }: TokenizerFiles["json"]["model"],
   vocab: ReadonlyMap<string, number>,

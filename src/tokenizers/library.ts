@@ -1,7 +1,7 @@
 /**
- * The parts of @huggingface/tokenizers that we use, typed here: the package's own declarations do not resolve under
- * Node's module rules. We take its normalizers, pre-tokenizers and BPE; what stands around them (NFC, added tokens,
- * Metaspace, unknown runs, templates, decoders) is ours, because there it differs from Python's `tokenizers`.
+ * The parts of @huggingface/tokenizers that are used, typed here: the package's own declarations do not resolve under
+ * Node's module rules. Its normalizers, pre-tokenizers and BPE are used; the rest (NFC, added tokens, Metaspace, runs of
+ * unknown tokens, templates, decoders) is implemented here, because the library differs from Python's `tokenizers` there.
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
@@ -9,19 +9,20 @@ import { messageOf, RocError } from "../errors.js";
 import type { TokenizerJson } from "./files.js";
 import { nfc } from "./nfc.js";
 
-/** What remains of the library's tokenizer. */
+/** The used parts of the library's tokenizer. */
 export interface Parts {
   readonly normalizer: { normalize(text: string): string } | null;
   readonly pre_tokenizer: { pre_tokenize(text: string): string[] } | null;
   readonly model: { encode(words: string[]): string[] };
 }
 
-/** GPT-2's pattern (Radford et al. 2019), which a ByteLevel pre-tokenizer cuts by. */
+/** GPT-2's pattern (Radford et al. 2019), by which a ByteLevel pre-tokenizer splits. */
 const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 /**
- * The library's ByteLevel cuts by JavaScript's idea of white space (U+FEFF is some, U+0085 is none), its Split by
- * Python's: so the pattern is taken out. Where a blank is put in front, that comes before the cut and the file stays.
+ * The library's ByteLevel splits by JavaScript's white space (which includes U+FEFF and lacks U+0085), its Split by
+ * Python's: so the pattern moves into a Split. With `add_prefix_space`, which comes before the split, the configuration is
+ * unchanged.
  */
 function withSplit(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJson["pre_tokenizer"] {
   if (preTokenizer?.type !== "ByteLevel") return preTokenizer;
@@ -31,8 +32,8 @@ function withSplit(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJson[
 }
 
 /**
- * Letters regardless of case, as Python's patterns take them: the library knows A to Z only, but U+017F is an s and U+212A a k
- * (Unicode's CaseFolding.txt). Groups of plain letters, as in Qwen's pattern; the library sees to others.
+ * Case-insensitive letters as in Python's patterns: the library folds A to Z only, but U+017F folds to s and U+212A to k
+ * (Unicode's CaseFolding.txt). Handles groups of plain letters, as in Qwen's pattern; the library handles others.
  */
 function withFolding(preTokenizer: TokenizerJson["pre_tokenizer"]): TokenizerJson["pre_tokenizer"] {
   if (preTokenizer?.type === "Sequence" && Array.isArray(preTokenizer["pretokenizers"])) {
@@ -58,7 +59,7 @@ const STEPS: Readonly<Record<string, z.ZodType>> = {
   Prepend: z.looseObject({ prepend: z.string() }),
 };
 
-/** The library passes over a step whose fields it does not know. @throws RocError TOKENIZER_INVALID, as Python refuses it */
+/** The library ignores a step whose fields it does not know. @throws RocError TOKENIZER_INVALID, as Python refuses it */
 function checkPatterns(part: unknown, field: string, file: string): void {
   if (typeof part !== "object" || part === null) return;
   const { type, normalizers, pretokenizers } = part as Readonly<Record<string, unknown>>;
@@ -71,7 +72,7 @@ function checkPatterns(part: unknown, field: string, file: string): void {
   throw new RocError("TOKENIZER_INVALID", `${file}: ${where}: ${issue.message}; correct or re-download it`);
 }
 
-/** The library gives the content of a Replace to JavaScript's replaceAll(), where a dollar means more than itself. */
+/** The library gives the content of a Replace to JavaScript's replaceAll(), where a dollar is special. */
 function literal<T>(part: T): T {
   if (typeof part !== "object" || part === null) return part;
   if (Array.isArray(part)) return part.map((one: unknown) => literal(one)) as T;
@@ -87,14 +88,14 @@ type Construct = new (json: object, config: object) => Parts;
 
 /** Builds the parts from a validated tokenizer.json; `file` names it in the error. */
 export function buildParts(json: TokenizerJson, file: string): Parts {
-  // Metaspace is ours (see metaspace.ts), as are post-processor and decoder; added tokens would be split twice.
+  // Metaspace (metaspace.ts), post-processor and decoder are implemented here; added tokens would be split twice.
   const ours = { added_tokens: [], post_processor: null, decoder: null };
   checkPatterns(json.normalizer, "normalizer", file);
   checkPatterns(json.pre_tokenizer, "pre_tokenizer", file);
   try {
     const preTokenizer = json.pre_tokenizer?.type === "Metaspace" ? null : withFolding(withSplit(json.pre_tokenizer));
     const theirs = { pre_tokenizer: literal(preTokenizer), normalizer: literal(json.normalizer) };
-    // The library reads these four from the object itself and needs every key to be there.
+    // The library reads these four from the object itself and requires every key.
     const parts = new (LibraryTokenizer as unknown as Construct)({ ...json, ...ours, ...theirs }, {});
     const { normalizer, pre_tokenizer, model } = parts;
     return { normalizer: json.normalizer?.type === "NFC" ? { normalize: nfc } : normalizer, pre_tokenizer, model };

@@ -1,7 +1,7 @@
 /** The files of a LLaMA-style tokenizer around a trained vocabulary. */
 import type { AddedToken } from "./files.js";
 
-/** tokenizer.json: BPE with byte fallback, "▁" before every stretch of text, `<s>` in front. */
+/** tokenizer.json: BPE with byte fallback, "▁" before every segment of text, `<s>` in front. */
 export function llamaTokenizerJson(pieces: readonly string[], merges: readonly unknown[], special: readonly string[]) {
   return {
     version: "1.0",
@@ -51,7 +51,7 @@ export function llamaTokenizerJson(pieces: readonly string[], merges: readonly u
   };
 }
 
-/** tokenizer_config.json: padding on the left and the class that reads tokenizer.json as it is. */
+/** tokenizer_config.json: padding on the left and the class that reads tokenizer.json unchanged. */
 export function llamaTokenizerConfig(pieces: readonly string[], special: readonly string[]) {
   const decoder = special.map((content) => [String(pieces.indexOf(content)), flags(content)]);
   return {

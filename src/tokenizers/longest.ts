@@ -1,7 +1,7 @@
-/** Finds the longest of many texts at a place: looked up by first character and length, so a million of them cost little. */
+/** Finds the longest of many texts at a position, by first character and length, so that a million of them cost little. */
 export class LongestMatch {
   readonly #texts: ReadonlySet<string>;
-  /** Lengths that occur, longest first, by first UTF-16 unit. */
+  /** Occurring lengths, longest first, by first UTF-16 unit. */
   readonly #lengths = new Map<string, number[]>();
 
   constructor(texts: Iterable<string>) {

@@ -1,20 +1,20 @@
-/** The Metaspace pre-tokenizer, as Python's `tokenizers` does it: the library's own one never splits into words. */
+/** The Metaspace pre-tokenizer, as Python's `tokenizers` does it: the library's never splits into words. */
 import { z } from "zod";
 import { RocError } from "../errors.js";
 
-/** Cuts normalized text into the words that the BPE sees; `atStart`: the text begins the whole input. */
+/** Splits normalized text into the words that the BPE receives; `atStart`: the text is at the start of the input. */
 export type WordSplit = (text: string, atStart: boolean) => string[];
 
 const shape = z.object({
   replacement: z.string().min(1).default("▁"),
   prepend_scheme: z.enum(["always", "first", "never"]).optional(),
-  /** Files written before `prepend_scheme` existed have this instead. */
+  /** Older files, without `prepend_scheme`, have this instead. */
   add_prefix_space: z.boolean().default(true),
   split: z.boolean().default(true),
 });
 
 /**
- * The word split that `config` (the field `pre_tokenizer` of tokenizer.json) describes; `undefined` where that is not a
+ * The word split described by `config` (the field `pre_tokenizer` of tokenizer.json); `undefined` where that is not a
  * Metaspace.
  *
  * @param file path of tokenizer.json, for messages

@@ -1,9 +1,9 @@
-/** Unicode's composed form, as Python's `tokenizers` computes it. */
+/** Unicode normalization form C, as Python's `tokenizers` computes it. */
 
 /**
- * Characters that came with Unicode 10 and later and combine or compose. `tokenizers` 0.23 has the tables of Unicode 9, to
- * which these are letters like any other, that never change places or join (found by comparing every code point, see
- * test/fixtures/tokenizers/make-nfc.py). In hexadecimal; the second list is of the scripts in which letters join.
+ * Combining or composing characters from Unicode 10 and later. `tokenizers` 0.23 uses the tables of Unicode 9, where they
+ * are ordinary letters that are never reordered or composed (found by comparing every code point, see
+ * test/fixtures/tokenizers/make-nfc.py). In hexadecimal; the second list is of the scripts in which letters compose.
  */
 const MARKS =
   "7fd 897-89f 8ca-8d3 9fe c3c d3b-d3c eba 1715 1abf-1add 1ae0-1aeb 1df6-1dfa a82c 10d24-10d27 10d69-10d6d 10eab-10eac " +
@@ -15,10 +15,10 @@ const SCRIPTS = "105c0-105ff 11380-113ff 11900-1195f 16100-1613f 16d40-16d7f";
 const escaped = `${MARKS} ${SCRIPTS}`.replace(/[0-9a-f]+/g, "\\u{$&}").replaceAll(" ", "");
 const UNKNOWN = new RegExp(`([${escaped}])`, "u");
 
-/** Text in NFC but for the characters that `tokenizers` does not know. */
+/** Text in NFC, except for the characters that `tokenizers` does not know. */
 export function nfc(text: string): string {
   if (!UNKNOWN.test(text)) return text.normalize("NFC");
-  // Where split() captures, what it captured stands at the odd places.
+  // With a capturing group, split() returns the captures at the odd indices.
   const parts = text.split(UNKNOWN);
   return parts.map((part, index) => (index % 2 === 0 ? part.normalize("NFC") : part)).join("");
 }

@@ -4,8 +4,8 @@ import { namedSpecials, specialSource } from "./added.js";
 import { SPECIAL_NAMES, type AddedToken, type TokenizerFiles } from "./files.js";
 
 /**
- * Writes tokenizer.json and tokenizer_config.json, and those of special_tokens_map.json, added_tokens.json and
- * chat_template.jinja that were read.
+ * Writes tokenizer.json and tokenizer_config.json, and special_tokens_map.json, added_tokens.json and chat_template.jinja
+ * where they were read.
  *
  * @param added every added token, in order of ids
  * @throws RocError FILE_UNWRITABLE
@@ -23,7 +23,7 @@ export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, 
   await writeFiles(folder, texts);
 }
 
-/** Contents of the special tokens that no file declared: those that addTokens() brought. */
+/** Contents of the special tokens that no file declared: those from addTokens(). */
 export function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[]): string[] {
   const declared = new Set([
     ...files.json.added_tokens.map((token) => token.content),
@@ -35,8 +35,8 @@ export function freshSpecials(files: TokenizerFiles, added: readonly AddedToken[
 }
 
 /**
- * `added_tokens_decoder` makes transformers ignore special_tokens_map.json, so the named tokens that stood only there
- * move into tokenizer_config.json.
+ * `added_tokens_decoder` makes transformers ignore special_tokens_map.json, so named tokens that occur only there move
+ * into tokenizer_config.json.
  */
 export function savedConfig(files: TokenizerFiles, added: readonly AddedToken[], fresh: readonly string[]) {
   const source = specialSource(files);
@@ -57,7 +57,7 @@ function idsOf(added: readonly AddedToken[], contents: readonly string[]): [stri
   return added.filter((t) => contents.includes(t.content)).map((t) => [t.content, t.id]);
 }
 
-/** JSON with two spaces. transformers' "no limit", int(1e30), would come out as a float and is put back. */
+/** JSON with two spaces. transformers' "no limit", int(1e30), would be written as a float and is restored. */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value, null, 2).replace(/("model_max_length": )1e\+30/, `$1${BigInt(1e30)}`);
   return `${text}\n`;

@@ -11,7 +11,7 @@ import { slowRules, type SlowRules } from "./slow-rules.js";
 import { PYTHON_WHITE, Splitter } from "./splitter.js";
 import type { Tokenizer } from "./types.js";
 
-/** What Python's LlamaTokenizer assumes where tokenizer_config.json does not say. */
+/** Defaults of Python's LlamaTokenizer for keys missing in tokenizer_config.json. */
 const LLAMA_DEFAULTS = { bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>" };
 
 /**
@@ -30,7 +30,7 @@ export async function loadSentencePiece(folder: OpenFolder, name: string): Promi
 class SentencePieceTokenizer extends BaseTokenizer {
   readonly #bytes: Uint8Array;
   readonly #codec: SentencePieceCodec;
-  /** Puts nothing in front of a text. */
+  /** The codec without dummy prefix. */
   readonly #bare: SentencePieceCodec;
   readonly #rules: SlowRules;
   #splitter = new Splitter(new Map());
@@ -78,7 +78,7 @@ class SentencePieceTokenizer extends BaseTokenizer {
     return this.#splitter.split(text).flatMap((part) => (part.token ? [part.token.id] : encode(part.text)));
   }
 
-  /** 4.31: the prefix is cut off the first piece of a later stretch; what is left is unknown where it is no piece. */
+  /** 4.31: the prefix is cut off the first piece of a later segment; the rest is unknown where it is not a piece. */
   #encodeCut(part: string): number[] {
     if (part.startsWith(SPACE)) return this.#codec.encode(part.slice(SPACE.length));
     const ids = this.#codec.encode(part);
@@ -89,7 +89,7 @@ class SentencePieceTokenizer extends BaseTokenizer {
     return rest === "" ? others : [this.tokenToId(rest) ?? this.#unknownId, ...others];
   }
 
-  /** 4.32 and later: a blank at the beginning is kept from SentencePiece by the unknown token before it, cut off again. */
+  /** 4.32 and later: an unknown token, removed afterwards, protects a leading space from SentencePiece. */
   #encodeBehindUnknown(part: string): number[] {
     if (!part.startsWith(SPACE) && !part.startsWith(" ")) return this.#bare.encode(part);
     const unknown = contentOf(specialSource(this.files).unk_token) ?? "";
@@ -103,10 +103,11 @@ class SentencePieceTokenizer extends BaseTokenizer {
   }
 
   /**
-   * The text that SentencePiece gives for the ids between added tokens, and those as they are, with a blank where one of
-   * two neighbours strips blanks: Python's with `spaces_between_special_tokens=False`, but for those blanks, which its
-   * versions that strip put everywhere. Where every stretch has a prefix of its own, each loses it, else the first.
-   * (transformers 4.36 also puts a space before a text that `</s>` ends and drops one of two leading spaces; not here.)
+   * SentencePiece's text for the ids between added tokens, and the added tokens unchanged, with a space where one of two
+   * neighbours strips spaces: Python's with `spaces_between_special_tokens=False`, except for those spaces, which its
+   * stripping versions put everywhere. Where every segment has a prefix of its own, each loses it, otherwise only the
+   * first. (transformers 4.36 also puts a space before a text that `</s>` ends and drops one of two leading spaces; not
+   * here.)
    */
   decode(ids: readonly number[], { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
     let text = "";
@@ -139,9 +140,9 @@ class SentencePieceTokenizer extends BaseTokenizer {
   }
 
   /**
-   * Writes tokenizer.model as it was read, added_tokens.json, special_tokens_map.json and tokenizer_config.json: each
-   * version of transformers reads another of the three. `legacy` is stated, since transformers 5 assumes false, and the
-   * version where the rules are those of one only.
+   * Writes tokenizer.model unchanged, added_tokens.json, special_tokens_map.json and tokenizer_config.json: versions of
+   * transformers differ in which of the three they read. `legacy` is explicit, since transformers 5 assumes false; so is
+   * the version where the rules belong to a single one.
    */
   async save(folder: string): Promise<void> {
     const added = this.added.list();
@@ -167,7 +168,7 @@ class SentencePieceTokenizer extends BaseTokenizer {
     });
   }
 
-  /** Named tokens as plain strings: their flags stand in `added_tokens_decoder`, and every version reads strings. */
+  /** Named tokens as plain strings: their flags are in `added_tokens_decoder`, and every version reads strings. */
   #namedContents(): Record<string, string | null> {
     const source = specialSource(this.files);
     const names = SPECIAL_NAMES.filter((name) => name in source);
@@ -191,7 +192,7 @@ class SentencePieceTokenizer extends BaseTokenizer {
   }
 }
 
-/** Stands for the tokenizer.json that is not there: nothing in it. */
+/** An empty tokenizer.json, in place of the missing one. */
 const EMPTY_JSON: TokenizerFiles["json"] = {
   added_tokens: [],
   normalizer: null,

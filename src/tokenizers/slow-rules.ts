@@ -1,37 +1,37 @@
 /**
- * What Python's slow LlamaTokenizer does, by the version of transformers that a checkpoint names: around added tokens it
- * changed five times, and a model knows only the ids of the version that it was trained with.
+ * The behaviour of Python's slow LlamaTokenizer, by the version of transformers that a checkpoint names: it changed five
+ * times around added tokens, and a model expects the ids of the version that it was trained with.
  */
 import { flagsOf, contentOf, specialSource, type PlainFlags } from "./added.js";
 import { SPECIAL_NAMES, type AddedToken, type SideFiles } from "./files.js";
 
 /**
- * Where "▁" is put in front:
- * - "stretch": before every stretch of text between added tokens (`legacy`);
+ * Where "▁" is prepended:
+ * - "stretch": before every segment of text between added tokens (`legacy`);
  * - "cut": before the first one, and cut off the first piece of the others (4.31 without `legacy`);
- * - "text": before the first one, which is all that SentencePiece is given (4.32 and later without `legacy`).
+ * - "text": before the first one, by SentencePiece (4.32 and later without `legacy`).
  */
 export type Prefix = "stretch" | "cut" | "text";
 
 export interface SlowRules {
   readonly prefix: Prefix;
-  /** Flags of tokens that stand in files as plain strings or, in special_tokens_map.json, as objects. */
+  /** Flags of tokens that the files hold as plain strings or, in special_tokens_map.json, as objects. */
   readonly plain: PlainFlags;
-  /** The version that the rules are those of; undefined where the checkpoint names none. */
+  /** The version that the rules belong to; undefined where the checkpoint names none. */
   readonly version: string | undefined;
 }
 
-/** A version's place in the history: 4.31.0 is 4031. */
+/** A version as a sortable number: 4.31.0 is 4031. */
 function ordinal(version: string | undefined): number {
   const [, major = "", minor = ""] = /^(\d+)\.(\d+)/.exec(version ?? "") ?? [];
   return major === "" ? Infinity : Number(major) * 1000 + Number(minor);
 }
 
 /**
- * The rules of a folder. `transformers_version` of tokenizer_config.json counts, where we wrote one; else that of
- * config.json, then of generation_config.json. `added_tokens_decoder` was first written by 4.34: where it stands, the
- * tokenizer's files are newer than whatever config.json says, and its flags count. Without a version, and by 5, whose
- * tokenizers are others, the rules are those of 4.36.
+ * The rules of a folder, by `transformers_version` of tokenizer_config.json (which only this library writes), else of
+ * config.json, then of generation_config.json. `added_tokens_decoder` exists since 4.34: where it is present, the
+ * tokenizer's files are newer than the version in config.json, and its flags count. Without a version, and for 5, whose
+ * tokenizers differ, the rules are those of 4.36.
  */
 export function slowRules(files: SideFiles): SlowRules {
   const { config, modelConfigs } = files;
@@ -43,18 +43,18 @@ export function slowRules(files: SideFiles): SlowRules {
 }
 
 function prefixOf(at: number, config: SideFiles["config"]): Prefix {
-  if (at < 4031) return "stretch"; // knows no `legacy`
-  // 4.31 takes null for false, later versions for true.
+  if (at < 4031) return "stretch"; // before `legacy` existed
+  // 4.31 treats null as false, later versions as true.
   if (at === 4031) return "legacy" in config && !config.legacy ? "cut" : "stretch";
   return (config.legacy ?? true) ? "stretch" : "text";
 }
 
-/** Names whose strings LlamaTokenizer makes tokens that strip nothing. */
+/** Names whose strings become non-stripping tokens in LlamaTokenizer. */
 const WRAPPED: readonly string[] = ["bos_token", "eos_token", "unk_token", "pad_token"];
 
 /**
- * Until 4.34 a token that is a plain string strips the white space on both sides of it; an object says for itself. Before
- * 4.34 the strings of special_tokens_map.json are plain ones under every name.
+ * Until 4.34 a token that is a plain string strips the white space on both sides of it; an object has its own flags.
+ * Before 4.34 the strings of special_tokens_map.json are plain ones under every name.
  */
 function plainFlags(at: number, files: SideFiles): PlainFlags {
   const source = specialSource(files);

@@ -1,12 +1,12 @@
-/** Cuts text at added tokens, as Python's `tokenizers` does it. */
+/** Splits text at added tokens, as Python's `tokenizers` does. */
 import type { AddedToken } from "./files.js";
 import { LongestMatch } from "./longest.js";
 
-/** A stretch of text, or an added token in its place. */
+/** A segment of text, or an added token at its position. */
 export interface Segment {
   readonly text: string;
   readonly token?: AddedToken;
-  /** Where it begins in the text that was cut, in UTF-16 units. */
+  /** Its start in the whole text, in UTF-16 units. */
   readonly start: number;
 }
 
@@ -14,13 +14,13 @@ const WORD = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
 const WORD_BEFORE = new RegExp(`${WORD}$`, "u");
 const WORD_AFTER = new RegExp(`^${WORD}`, "u");
 
-/** Finds added tokens in text: leftmost first, the longest of those that begin there. */
+/** Finds added tokens in text: leftmost first, the longest of those that start there. */
 export class Splitter {
   readonly #match: LongestMatch;
 
   /**
-   * @param tokens what to find, by the text that stands for each (normalized where the token is)
-   * @param white what stripping takes off; default: Unicode's white space
+   * @param tokens what to find, by matched text (normalized where the token is)
+   * @param white the characters that stripping removes; default: Unicode's white space
    */
   constructor(
     private readonly tokens: ReadonlyMap<string, AddedToken>,
@@ -48,16 +48,16 @@ export class Splitter {
     return segments;
   }
 
-  // Looked at a character at a time: texts of many tokens would else take quadratic time.
+  // Scanned character by character: otherwise texts of many tokens would take quadratic time.
 
-  /** Where the white space that ends at `at` begins, not before `floor`. */
+  /** Start of the white space that ends at `at`, not before `floor`. */
   #whiteFrom(text: string, at: number, floor: number): number {
     let from = at;
     while (from > floor && this.white.test(text.charAt(from - 1))) from--;
     return from;
   }
 
-  /** Where the white space that begins at `at` ends. */
+  /** End of the white space that starts at `at`. */
   #whiteTo(text: string, at: number): number {
     let to = at;
     while (this.white.test(text.charAt(to))) to++;
@@ -67,10 +67,10 @@ export class Splitter {
 
 const WHITE = /\p{White_Space}/u;
 
-/** What Python's str.strip() takes off: four separators more. */
+/** The characters that Python's str.strip() removes: four more separators. */
 export const PYTHON_WHITE = /[\p{White_Space}\x1c-\x1f]/u;
 
-/** Whether a character of a word, of one or two units, stands at either side. */
+/** Whether a word character, of one or two units, is adjacent on either side. */
 function isInsideWord(text: string, start: number, stop: number): boolean {
   return WORD_BEFORE.test(text.slice(Math.max(0, start - 2), start)) || WORD_AFTER.test(text.slice(stop, stop + 2));
 }

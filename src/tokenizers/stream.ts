@@ -3,16 +3,16 @@ import { fallbackByte } from "./decoder.js";
 import type { Tokenizer } from "./types.js";
 
 /**
- * Text of a growing sequence of ids. The pieces that {@link push} and {@link end} return are whole characters, and their
- * concatenation is `tokenizer.decode(ids, options)` of all of them.
+ * Incremental text of a growing sequence of ids. The pieces that {@link push} and {@link end} return are whole characters,
+ * and their concatenation is `tokenizer.decode(ids, options)` of all of them.
  *
  * Held back: an unfinished character of byte-level tokens (the text ends in U+FFFD), and a run of byte-fallback tokens
- * until another token ends it, because one bad byte turns the whole run into U+FFFD.
+ * until another token ends it, because one invalid byte makes the whole run U+FFFD.
  */
 export class TextStream {
   readonly #tokenizer: Tokenizer;
   readonly #skip: boolean;
-  /** Ids whose text has been returned but which the next decoding needs before it: "▁a" alone loses its space. */
+  /** Ids whose text has been returned but which the next decoding needs as context: "▁a" at the start loses its space. */
   #context: number[] = [];
   #pending: number[] = [];
 
@@ -21,7 +21,7 @@ export class TextStream {
     this.#skip = options.skipSpecialTokens ?? false;
   }
 
-  /** Takes the next id; returns the text that is now certain, often one word, sometimes nothing. */
+  /** Adds the next id; returns the text that is now final, often one word, sometimes nothing. */
   push(id: number): string {
     const token = this.#tokenizer.idToToken(id);
     if (token === undefined || this.#isSkipped(id)) return "";
@@ -41,7 +41,7 @@ export class TextStream {
     const before = this.#decode(this.#context);
     const text = this.#decode([...this.#context, ...this.#pending]).slice(before.length);
     if (text === "" || (!all && text.endsWith("\ufffd"))) return "";
-    // A context without text would be taken for the beginning.
+    // A context without text would count as the start of the text.
     this.#context = this.#decode(this.#pending) === "" ? [...this.#context, ...this.#pending] : this.#pending;
     this.#pending = [];
     return text;
@@ -51,7 +51,7 @@ export class TextStream {
     return this.#tokenizer.decode(ids, { skipSpecialTokens: this.#skip });
   }
 
-  /** A special token that decoding leaves out; a lone "▁" decodes to nothing too, but not only when skipping. */
+  /** A special token that decoding leaves out; a single "▁" also decodes to nothing, but not only when skipping. */
   #isSkipped(id: number): boolean {
     return this.#skip && this.#decode([id]) === "" && this.#tokenizer.decode([id]) !== "";
   }

@@ -1,4 +1,4 @@
-/** The post-processor of tokenizer.json: the special tokens that stand around an encoded text. */
+/** The post-processor of tokenizer.json: the special tokens around an encoded text. */
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { records, tokenId } from "./fields.js";

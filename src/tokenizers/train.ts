@@ -6,11 +6,11 @@ import { RocError } from "../errors.js";
 import { llamaTokenizerConfig, llamaTokenizerJson } from "./llama.js";
 import { jsonText } from "./save.js";
 
-/** What {@link trainTokenizer} is to make. */
+/** Options of {@link trainTokenizer}. */
 export interface TrainOptions {
-  /** Number of ids, all of them counted; fewer come out where the texts have no more pairs to merge. */
+  /** Total number of ids; fewer result where the texts have no more pairs to merge. */
   readonly vocabSize: number;
-  /** Further special tokens behind `<pad>`, e.g. a position token. */
+  /** Further special tokens after `<pad>`, e.g. a position token. */
   readonly specialTokens?: readonly string[];
 }
 
@@ -29,8 +29,8 @@ const PLACEHOLDERS = ["<image>", "<pad>"];
 
 /**
  * Ids: `<unk>` 0, `<s>` 1, `</s>` 2, 256 byte tokens, `<image>`, `<pad>`, `specialTokens`, then the characters of the
- * texts by falling count, then the merged pieces in the order in which they were learned. Deterministic: equal counts go
- * to what came first in the texts. Characters that find no room are spelled in bytes.
+ * texts by descending count, then the merged pieces in the order in which they were learned. Deterministic: ties go to the
+ * first in the texts. Characters that do not fit are encoded as bytes.
  *
  * @throws RocError USAGE where `vocabSize` has no room for the fixed tokens
  */
@@ -71,7 +71,7 @@ function countCharacters(words: ReadonlyMap<string, number>): string[] {
   return [...counts].sort((a, b) => b[1] - a[1]).map(([char]) => char);
 }
 
-/** Merges the most frequent pair of neighbours again and again. Never makes a piece that is a fixed token. */
+/** Repeatedly merges the most frequent pair of neighbours. Never creates a piece equal to a fixed token. */
 function learnMerges(
   counts: ReadonlyMap<string, number>,
   alphabet: ReadonlySet<string>,
@@ -81,7 +81,7 @@ function learnMerges(
   const words = [...counts].map(([word, count]) => ({ pieces: Array.from(word), count }));
   const merges: Merge[] = [];
   const known = new Set(alphabet);
-  // The limit counts pieces: two merges can make the same one.
+  // The limit counts pieces: two merges can create the same one.
   while (known.size < alphabet.size + limit) {
     const pairs = new Map<string, { merge: Merge; count: number }>();
     for (const { pieces, count } of words) {

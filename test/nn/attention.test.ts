@@ -1,7 +1,7 @@
-/** Where tokens stand and what they see in padded batches: as in transformers 5.18, padding behind the text included. */
+/** Position ids and masks in padded batches, as in transformers 5.18, right padding included. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { attention, place, SEES_ALL, type Visibility } from "../../src/nn/attention.js";
+import { attention, placeTokens, SEES_ALL, type Visibility } from "../../src/nn/attention.js";
 import { liveTensors, manualSeed, randn, scope, tensor, type DType, type Tensor } from "../../src/torch/index.js";
 
 after(() => assert.equal(liveTensors(), 0));
@@ -14,7 +14,7 @@ function placed(rows: readonly (readonly number[])[]): { positions: number[]; se
   return scope(() => {
     const mask = tensor(rows, { dtype: "int64" });
     const [batch = 0, T = 0] = mask.shape;
-    const { positions, mask: added } = place([batch, T], mask, NOTHING, HERE);
+    const { positions, mask: added } = placeTokens([batch, T], mask, NOTHING, HERE);
     assert.ok(added);
     assert.deepEqual(added.shape, [batch, 1, T, T]);
     const values = added.toNumbers();
@@ -27,7 +27,7 @@ function placed(rows: readonly (readonly number[])[]): { positions: number[]; se
   });
 }
 
-test("padding behind the text counts on and sees the text; padding in front of it sees itself", () => {
+test("right padding continues the position ids and sees the text; left padding sees itself", () => {
   const { positions, seen } = placed([
     [1, 1, 0, 0],
     [0, 0, 1, 1],
@@ -39,7 +39,7 @@ test("padding behind the text counts on and sees the text; padding in front of i
   ]);
 });
 
-test("a row of nothing but padding is no row of nothing", () => {
+test("a row of padding only still sees a key", () => {
   const { positions, seen } = placed([
     [0, 0],
     [1, 1],
@@ -49,9 +49,9 @@ test("a row of nothing but padding is no row of nothing", () => {
 });
 
 /**
- * A rounding of bfloat16 moves a number by 2^-8 of it at most. From input to gradient there are 8 (scores, weights, output, its
- * gradient, and those of v, the weights, the scores, q or k); three times the root of their number covers the worst of some
- * hundred: no sum is rounded but in float32.
+ * Rounding to bfloat16 changes a number by a relative 2^-8 at most. From input to gradient there are 8 (scores, weights,
+ * output, its gradient, and those of v, the weights, the scores, q or k); three times the square root of their number
+ * covers the worst of some hundred: sums are rounded in float32 only.
  */
 const BFLOAT16_ERROR = 3 * Math.sqrt(8) * 2 ** -8;
 
@@ -67,7 +67,7 @@ function attended(parts: readonly Tensor[], dtype: DType, sees: Visibility, grou
 
 const padding = (): Visibility => {
   const mask = tensor([[1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1]], { dtype: "int64" }); // prettier-ignore
-  return place([2, 7], mask, NOTHING, HERE);
+  return placeTokens([2, 7], mask, NOTHING, HERE);
 };
 
 for (const [name, keys, groups, sees] of [

@@ -60,7 +60,7 @@ for (const [name, mode] of Object.entries({ float32: PLAIN, autocast: BF16 })) {
   });
 }
 
-test("with adapters on frozen weights, and their dropout's masks, too", () => {
+test("with adapters on frozen weights, and with their dropout masks", () => {
   const model = makeModel();
   using adapters = attachLora(model, { rank: 2, alpha: 8, dropout: 0.3, targets: "all-linear" }, 5);
   for (const parameter of adapters.parameters().values()) {
@@ -77,7 +77,7 @@ test("with adapters on frozen weights, and their dropout's masks, too", () => {
   model.dispose();
 });
 
-test("a segment keeps its input alone, and is only run where nothing before it needs gradients", () => {
+test("a segment stores only its input, and simply runs where nothing before it needs gradients", () => {
   const x = tensor([1, 2, 3]).requiresGrad_();
   let runs = 0;
   const body = (input: Tensor): Tensor => {
@@ -91,7 +91,7 @@ test("a segment keeps its input alone, and is only run where nothing before it n
       else segment(input, body);
       return liveTensors() - before;
     });
-  assert.equal(countAfter(undefined, x), 1, "the output alone has a handle");
+  assert.equal(countAfter(undefined, x), 1, "only the output has a handle");
   assert.equal(countAfter(new Recomputation(), x), 1);
   scope(() => {
     const tape = new Recomputation();

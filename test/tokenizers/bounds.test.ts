@@ -1,4 +1,4 @@
-/** What a stranger's template or tokenizer may cost: refused in bounded steps, text and time, never a process that is gone. */
+/** Resource limits for untrusted templates and tokenizers: refused in bounded steps, text and time, never a crash. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,19 +16,19 @@ const COSTLY: [string, string, RegExp][] = [
   ["an endless loop", "{% for i in range(1000000000) %}{% endfor %}", /range\(\) of 1000000000 elements/],
   ["a range backwards", "{{ range(0, -1000000000, -1) | length }}", /range\(\) of 1000000000 elements/],
   ["a range in an expression", "{{ range(10 ** 12)[0] }}", /range\(\) of/],
-  ["a step of nothing", "{{ range(0, 9, 0) }}", /a step that is not 0/],
-  ["no numbers", "{{ range('x') }}", /needs whole numbers/],
+  ["a step of 0", "{{ range(0, 9, 0) }}", /a step that is not 0/],
+  ["not numbers", "{{ range('x') }}", /needs whole numbers/],
   ["empty loops in loops", "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}", /steps/],
   ["loops in loops", "{% for a in range(999) %}{% for b in range(999) %}{% for c in range(999) %}x{% endfor %}{% endfor %}{% endfor %}", /steps/], // prettier-ignore
   ["a doubled text", `${DOUBLED}{{ ns.x }}`, /characters|steps/],
   ["a doubled list", `${DOUBLED_LIST}{{ ns.x | tojson }}`, /characters|steps/],
   ["a doubled list as text", `${DOUBLED_LIST}{{ ns.x }}`, /characters|steps/],
   [
-    "a list in itself",
+    "a list nested in itself",
     `{% set ns = namespace(x=[]) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}`,
     /steps|call stack/,
   ],
-  ["a namespace in itself", "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}", /nests/],
+  ["a namespace nested in itself", "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}", /nests/],
   ["a filter's replacement", `${LONG}{{ ns.x | replace("a", ns.x) }}`, /characters|steps/],
   ["a method's replacement", `${LONG}{{ ns.x.replace("", ns.x) }}`, /characters|steps/],
   ["a separator", `${LONG}{{ ns.x | join(ns.x) }}`, /characters|steps/],
@@ -72,7 +72,7 @@ for (const [label, source] of [
   });
 }
 
-test("what real templates do stays within the bounds", () => {
+test("real templates stay within the limits", () => {
   const long = Array.from({ length: 400 }, (_, i) => ({
     role: i % 2 ? "assistant" : "user",
     content: "x".repeat(500),
@@ -114,7 +114,7 @@ const REFUSED: [string, object, RegExp][] = [
   ],
   ["half an id", { model: { vocab: { a: 0, b: 0.5 }, merges: [] } }, /model\.vocab: must be/],
   ["a large id", { model: { vocab: { a: 0, b: 2 ** 31 }, merges: [] } }, /model\.vocab: must be/],
-  ["an id that is no number", { model: { vocab: { a: 0, b: "1" }, merges: [] } }, /model\.vocab: must be/],
+  ["an id that is not a number", { model: { vocab: { a: 0, b: "1" }, merges: [] } }, /model\.vocab: must be/],
   ["an id twice", { model: { vocab: { a: 0, b: 0 }, merges: [] } }, /model\.vocab: ids must be 0 to 1, each once/],
   ["a gap", { model: { vocab: { a: 0, b: 2 }, merges: [] } }, /model\.vocab: ids must be 0 to 1, each once/],
   ["a large added id", { added_tokens: [{ id: 2 ** 31, content: "x" }] }, /added_tokens\.0\.id/],
@@ -142,7 +142,7 @@ for (const [label, parts, message] of REFUSED) {
   });
 }
 
-test("a regular expression that backtracks for ever is stopped", async () => {
+test("a regular expression that backtracks forever is interrupted", async () => {
   const split = { type: "Split", pattern: { Regex: "(x+x+)+y" }, behavior: "Isolated", invert: false };
   await withTokenizer({ pre_tokenizer: split }, (tokenizer) => {
     assert.throws(
@@ -153,7 +153,7 @@ test("a regular expression that backtracks for ever is stopped", async () => {
   });
 });
 
-test("a replacement holds dollars as they are", async () => {
+test("dollars in a replacement are literal", async () => {
   const vocab = { "<unk>": 0, a: 1, b: 2, $: 3, "&": 4 };
   const model = { type: "BPE", unk_token: "<unk>", vocab, merges: [] };
   await withTokenizer({ model, normalizer: replace("$&") }, (tokenizer) => {
@@ -161,7 +161,7 @@ test("a replacement holds dollars as they are", async () => {
   });
 });
 
-test("tokens may have the names of JavaScript's own", async () => {
+test("tokens may be named like JavaScript's built-in properties", async () => {
   const names = ["__proto__", "constructor", "toString", "hasOwnProperty"];
   const pieces = ["<unk>", ..."_cdehnoprstuOSPw", ...names.slice(0, 1)];
   const vocab = JSON.stringify(Object.fromEntries(pieces.map((piece, id) => [piece, id])));

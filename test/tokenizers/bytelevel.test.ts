@@ -27,11 +27,11 @@ const FILE = {
 
 /** Ids of tokenizers 0.23.3 for that file. */
 const EXPECTED: readonly (readonly [text: string, ids: readonly number[], why: string])[] = [
-  ["axb", [2], "what is not in the vocabulary is left out before the merges"],
+  ["axb", [2], "characters outside the vocabulary are dropped before the merges"],
   ["x", [], "nothing is left"],
-  ["a b", [0, 3, 1], "the pattern cuts before a blank"],
+  ["a b", [0, 3, 1], "the pattern splits before a space"],
   ["\r\n\u0085", [11, 6, 7], "U+0085 is white space"],
-  ["\r\n\ufeffa", [4, 5, 8, 9, 10, 0], "U+FEFF is none"],
+  ["\r\n\ufeffa", [4, 5, 8, 9, 10, 0], "U+FEFF is not"],
   ["a\u0085b", [0, 6, 7, 1], "alone"],
 ];
 
@@ -50,10 +50,10 @@ test("ids are those of Python's tokenizers", async () => {
   for (const [text, ids, why] of EXPECTED) assert.deepEqual(tokenizer.encode(text), ids, why);
 });
 
-/** Qwen2's pattern, up to the words; here a merge would cross what it cuts. */
+/** Qwen2's pattern, up to the words; here a merge would cross a split. */
 const QWEN = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}`;
 
-test("a pattern regardless of case takes U+017F for an s, as Python's does", async () => {
+test("a case-insensitive pattern matches U+017F as an s, as in Python", async () => {
   const split = { type: "Split", pattern: { Regex: QWEN }, behavior: "Isolated", invert: false };
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
   const pieces = ["'", "Å", "¿", "a", "¿a", "S", "s", "Sa", "sa"];

@@ -52,9 +52,9 @@ for (const [name, { source, tokenizer: folder, cases }] of Object.entries(refere
         assert.equal(template.render(messages, { addGenerationPrompt: true }), dialogue);
         const addSpecialTokens = bos === undefined || !prompt.startsWith(bos);
         assert.deepEqual(tokenizer.encode(prompt, { addSpecialTokens }), ids);
-        // What was asked and answered before goes on as the dialogue has it.
+        // The preceding turns are a prefix of the dialogue.
         const said = `${prompt}${template.answerLead}${reference.answer}`;
-        assert.ok(dialogue.startsWith(said), `${said} is no beginning of ${dialogue}`);
+        assert.ok(dialogue.startsWith(said), `${said} is not a prefix of ${dialogue}`);
       }
     });
   });
@@ -71,7 +71,7 @@ test("markers become images, and the line break behind one is the template's", (
   assert.deepEqual(chatParts("no picture"), [{ type: "text", text: "no picture" }]);
 });
 
-test("where templates stand: processor_config.json, chat_template.jinja and .json, tokenizer_config.json", async () => {
+test("files that hold templates: processor_config.json, chat_template.jinja and .json, tokenizer_config.json", async () => {
   const tokenizer = await loadTokenizer(tokenizerFolder("llama"));
   const files: [string, unknown][] = [
     [
@@ -109,9 +109,12 @@ test("templates that cannot be used are named, with the reason", () => {
     const use = (): unknown => new ChatTemplate(source, {}, "chat_template.jinja", "the-file").prompt("Hi");
     assert.throws(use, { code: "TOKENIZER_INVALID", message });
   };
-  refused("{% for message in messages %}", /^the-file: its chat_template is no Jinja template \(.*\)\. Correct it/);
+  refused("{% for message in messages %}", /^the-file: its chat_template is not a Jinja template \(.*\)\. Correct it/);
   refused("{{ raise_exception('only tools') }}", /^the-file: its chat_template cannot be rendered \(only tools\)/);
   refused("{{ messages | nosuchfilter }}", /cannot be rendered \(.*nosuchfilter/);
   const backwards = new ChatTemplate("{% for m in messages | reverse %}{{ m.content }};{% endfor %}");
-  assert.throws(() => backwards.answerLead, { code: "TOKENIZER_INVALID", message: /answered question otherwise/ });
+  assert.throws(() => backwards.answerLead, {
+    code: "TOKENIZER_INVALID",
+    message: /a question with an answer differently/,
+  });
 });

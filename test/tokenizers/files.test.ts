@@ -114,14 +114,14 @@ test("ids of bos, eos and pad come from the model's files where the tokenizer's 
     await writeFile(join(folder, "config.json"), JSON.stringify({ bos_token_id: 5, eos_token_id: 6, pad_token_id: 7 }));
     await writeFile(join(folder, "generation_config.json"), JSON.stringify({ eos_token_id: [9, 8] }));
     const tokenizer = await loadTokenizer(folder);
-    // <pad> is named in tokenizer_config.json and stands; generation_config.json goes before config.json.
+    // <pad> is named in tokenizer_config.json and takes effect; generation_config.json precedes config.json.
     assert.deepEqual([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.padTokenId], [5, 9, 400]);
   } finally {
     await rm(folder, { recursive: true });
   }
 });
 
-test("a pad token of -1 in config.json, as in LLaMA's first files, is none", async () => {
+test("a pad token of -1 in config.json, as in LLaMA's first files, means none", async () => {
   const folder = await mkdtemp(join(tmpdir(), "roc-tokenizer-"));
   try {
     await cp(join(tokenizerFolder("llama"), "tokenizer.json"), join(folder, "tokenizer.json"));

@@ -44,7 +44,7 @@ const LONG: Readonly<Record<string, string>> = {
   "added tokens": "x <image> <mask>  [SCORE]".repeat(LENGTH / 25),
 };
 
-test("a text of 100000 characters takes no time to speak of", async () => {
+test("a text of 100000 characters takes no quadratic time", async () => {
   for (const folder of FOLDERS) {
     const tokenizer = await loadTokenizer(folder);
     for (const [what, text] of Object.entries(LONG)) {
@@ -58,7 +58,7 @@ test("a text of 100000 characters takes no time to speak of", async () => {
   }
 });
 
-test("half a character, which no UTF-8 holds, counts as U+FFFD", async () => {
+test("a lone surrogate, which UTF-8 cannot encode, counts as U+FFFD", async () => {
   for (const folder of FOLDERS) {
     const tokenizer = await loadTokenizer(folder);
     for (const [half, whole] of [

@@ -114,7 +114,7 @@ async function assertSame(folder: string, committed: string): Promise<void> {
   }
 }
 
-test("a tokenizer.model alone is enough; added_tokens.json alone adds its tokens", () =>
+test("a tokenizer.model is sufficient; added_tokens.json adds its tokens", () =>
   withFolder(async (folder) => {
     await cp(join(folderOf("llama"), "tokenizer.model"), join(folder, "tokenizer.model"));
     const bare = await loadTokenizer(folder);
@@ -136,7 +136,7 @@ test("add_bos_token and add_eos_token are followed", () =>
     assert.deepEqual(tokenizer.encode("Hello"), [...plain, 2]);
   }));
 
-test("tokenizer.json is preferred where both are there", () =>
+test("tokenizer.json is preferred where both are present", () =>
   withFolder(async (folder) => {
     await cp(fixture("tokenizers/qwen"), folder, { recursive: true });
     await cp(join(folderOf("llama"), "tokenizer.model"), join(folder, "tokenizer.model"));
@@ -167,12 +167,12 @@ const BROKEN: [string, Buffer[], RegExp][] = [
     /claims 4294967297 bytes where 1 are/,
   ],
   ["cut number", [...OK, Buffer.from([10, 0xff])], /it ends inside a number: it is truncated/],
-  ["field 0", [...OK, Buffer.from([2, 0])], /its byte \d+ begins no field/],
+  ["field 0", [...OK, Buffer.from([2, 0])], /no field starts at its byte \d+/],
   ["group", [...OK, Buffer.from([11, 12])], /field #1: has the wire type 3/],
   ["endless number", [Buffer.alloc(12, 0xff)], /number before its byte 10 is too long/],
   ["text", [Buffer.from("not a model at all")], /field #13: has the wire type 6/],
   ["nothing", [], /field pieces: 0 unknown pieces/],
-  ["twice", [...OK, piece("a", 1)], /field pieces\.2\.piece: "a" stands twice/],
+  ["twice", [...OK, piece("a", 1)], /field pieces\.2\.piece: "a" occurs twice/],
   ["empty piece", [...OK, piece("", 1)], /field pieces\.2\.piece: is empty/],
   ["no UTF-8", [...OK, field(1, field(1, Buffer.from([0xff])))], /field pieces\.2\.piece: is not UTF-8/],
   ["short score", [...OK, field(1, field(2, "ab"))], /field pieces\.2\.score: is not a 32-bit float/],

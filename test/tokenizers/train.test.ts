@@ -37,7 +37,7 @@ test("training is deterministic and writes the files that Python was given", asy
     assert.equal(text, await readFile(join(folder, name), "utf8"), name);
 });
 
-test("ids stand in the documented order and the vocabulary has the size that was asked for", async () => {
+test("ids are in the documented order and the vocabulary has the requested size", async () => {
   const tokenizer = await load(trainTokenizer(TEXTS, OPTIONS));
   assert.equal(tokenizer.size, 350);
   const fixed = ["<unk>", "<s>", "</s>", "<0x00>", "<image>", "<pad>", "[SCORE]", "[IMG0]"];
@@ -49,11 +49,11 @@ test("ids stand in the documented order and the vocabulary has the size that was
   assert.deepEqual([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.padTokenId], [1, 2, 260]);
 });
 
-test("frequent words become one piece and any text survives the way there and back", async () => {
+test("frequent words become one piece and any text survives the round trip", async () => {
   const tokenizer = await load(trainTokenizer(TEXTS, OPTIONS));
   assert.equal(tokenizer.encode("the photo", { addSpecialTokens: false }).length, 2);
   for (const text of ["Zürich 你好 😀\n\t  x ", "<image>", " lead", "▁"]) {
-    const expected = text === "▁" ? " " : text; // the mark itself cannot be told from a space, as in LLaMA's tokenizer
+    const expected = text === "▁" ? " " : text; // the mark itself cannot be distinguished from a space, as in LLaMA's tokenizer
     assert.equal(tokenizer.decode(tokenizer.encode(text, { addSpecialTokens: false })), expected);
   }
 });
@@ -62,7 +62,7 @@ test("the most frequent pair is merged first; equal counts go to the first seen"
   const { model } = JSON.parse(trainTokenizer(["ab ab cd cd ab", "xy"], { vocabSize: 290 })["tokenizer.json"]) as {
     model: { merges: [string, string][] };
   };
-  // ▁a and ab 3 times each, then ▁c, cd 2 times; xy stands once and is not merged.
+  // ▁a and ab 3 times each, then ▁c, cd 2 times; xy occurs once and is not merged.
   assert.deepEqual(model.merges, [
     ["▁", "a"],
     ["▁a", "b"],

@@ -1,4 +1,4 @@
-/** Slow tokenizers as the version of transformers that a checkpoint names has them: test/fixtures/sentencepiece/make-versions.py. */
+/** Slow tokenizers, as in the version of transformers that a checkpoint names: test/fixtures/sentencepiece/make-versions.py. */
 import assert from "node:assert/strict";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -45,7 +45,7 @@ async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** A folder of the fixtures, with the model that it names the version of. */
+/** A folder of the fixtures, with the model whose version it names. */
 async function write(folder: string, name: string, version?: string, where = "config.json"): Promise<void> {
   await mkdir(folder, { recursive: true });
   await cp(fixture("sentencepiece/llama/tokenizer.model"), join(folder, "tokenizer.model"));
@@ -74,7 +74,7 @@ for (const version of VERSIONS) {
       await withFolder(async (folder) => {
         await write(folder, name, version);
         assertIds(await loadTokenizer(folder), reference, `${version} ${name}`);
-        // What we write is read as what was read, with config.json and without.
+        // The saved files give the same ids as the original, with config.json and without.
         const again = join(folder, "again");
         await (await loadTokenizer(folder)).save(again);
         assertIds(await loadTokenizer(again), reference, `${version} ${name} saved`);
@@ -86,7 +86,7 @@ for (const version of VERSIONS) {
   });
 }
 
-test("the released form (4.31.0): no lone blank before [SCORE], and a blank beside it in the text", () =>
+test("the released form (4.31.0): no separate space before [SCORE], and a space beside it in the text", () =>
   withFolder(async (folder) => {
     await write(folder, "saved-null", "4.31.0");
     const tokenizer = await loadTokenizer(folder);

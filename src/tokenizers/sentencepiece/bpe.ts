@@ -1,12 +1,12 @@
-/** Byte pair encoding by scores of pieces, as SentencePiece does it: the best pair first, the leftmost of equals. */
+/** Byte pair encoding by scores of pieces, as SentencePiece does it: the best pair first, the leftmost on ties. */
 import { characterAt, type PrefixMatch } from "./normalizer.js";
 
-/** What the merging needs to know of the pieces. */
+/** The information on pieces that merging needs. */
 export interface Vocabulary {
   /** Id of a piece that text may be merged into. */
   readonly mergeable: ReadonlyMap<string, number>;
   readonly score: (id: number) => number;
-  /** A piece that merges pass through but that is taken apart again at the end. */
+  /** An intermediate piece of merges that is split again at the end. */
   readonly isUnused: (id: number) => boolean;
   readonly userDefined: PrefixMatch;
 }
@@ -15,7 +15,7 @@ interface Symbol {
   text: string;
   previous: number;
   next: number;
-  /** A user-defined symbol, which takes part in no merge. */
+  /** A user-defined symbol, which is never merged. */
   readonly frozen: boolean;
 }
 
@@ -23,11 +23,11 @@ interface Pair {
   readonly left: number;
   readonly right: number;
   readonly score: number;
-  /** Length of the merged text; where it is no longer that of its two symbols, the pair is out of date. */
+  /** Length of the merged text; where it is no longer that of its two symbols, the pair is stale. */
   readonly length: number;
 }
 
-/** Pieces of a normalized text; those outside of the vocabulary are single characters. */
+/** Pieces of a normalized text; those outside the vocabulary are single characters. */
 export function mergePairs(text: string, vocabulary: Vocabulary): string[] {
   const { mergeable, score, isUnused } = vocabulary;
   const symbols = splitSymbols(text, vocabulary.userDefined);
@@ -69,7 +69,7 @@ function splitSymbols(text: string, userDefined: PrefixMatch): Symbol[] {
   return symbols;
 }
 
-/** An unused piece becomes the two that it was merged from. */
+/** An unused piece is split into the two that it was merged from. */
 function takeApart(piece: string, halves: ReadonlyMap<string, readonly [string, string]>): string[] {
   const pair = halves.get(piece);
   return pair ? pair.flatMap((half) => takeApart(half, halves)) : [piece];

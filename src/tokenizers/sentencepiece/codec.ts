@@ -1,4 +1,4 @@
-/** A SentencePiece model at work: text to ids and back (the SentencePieceProcessor of the SentencePiece project). */
+/** Encoding and decoding with a SentencePiece model (the SentencePieceProcessor of the SentencePiece project). */
 import { mergePairs } from "./bpe.js";
 import { PIECE_TYPES, type SentencePieceModel } from "./model.js";
 import { makeNormalizer, prefixMatcher, SPACE } from "./normalizer.js";
@@ -7,7 +7,7 @@ import { makeUnigram } from "./unigram.js";
 const MERGEABLE: readonly number[] = [PIECE_TYPES.normal, PIECE_TYPES.userDefined, PIECE_TYPES.unused];
 
 export class SentencePieceCodec {
-  /** Every piece's id. */
+  /** Ids by piece. */
   readonly vocab: ReadonlyMap<string, number>;
   readonly #model: SentencePieceModel;
   readonly #split: (text: string) => string[];
@@ -31,7 +31,7 @@ export class SentencePieceCodec {
         : (text) => mergePairs(text, { mergeable, score, isUnused, userDefined });
   }
 
-  /** Ids of a text; control pieces are never among them. */
+  /** Ids of a text; never those of control pieces. */
   encode(text: string): number[] {
     const { unknownId, byteFallback } = this.#model;
     const ids: number[] = [];
@@ -46,7 +46,7 @@ export class SentencePieceCodec {
     return ids;
   }
 
-  /** Text of ids; a control piece and an id that does not exist have none. */
+  /** Text of ids; control pieces and unknown ids yield no text. */
   decode(ids: readonly number[]): string {
     let text = "";
     let run: number[] = [];
@@ -68,7 +68,7 @@ export class SentencePieceCodec {
     return text + utf8(run);
   }
 
-  /** Text of a piece; `dropped`: the space that the dummy prefix had put before the text is no part of it. */
+  /** Text of a piece; `dropped`: the space of the dummy prefix was removed. */
   #surface(id: number, atStart: boolean): { text: string; dropped: boolean } {
     const { pieces, normalizer, unknownSurface } = this.#model;
     const { text = "", type } = pieces[id] ?? {};
@@ -89,7 +89,7 @@ export class SentencePieceCodec {
 const ENCODER = new TextEncoder();
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Text of bytes; every byte that belongs to no character becomes U+FFFD. */
+/** Text of bytes; every byte that is not part of a character becomes U+FFFD. */
 function utf8(bytes: readonly number[]): string {
   let text = "";
   for (let at = 0; at < bytes.length;) {

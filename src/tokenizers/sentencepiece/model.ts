@@ -1,7 +1,7 @@
 /** The content of a SentencePiece model file (sentencepiece_model.proto of the SentencePiece project). */
 import { Message } from "./protobuf.js";
 
-/** SentencePiece's types of pieces. */
+/** SentencePiece's piece types. */
 export const PIECE_TYPES = {
   normal: 1,
   unknown: 2,
@@ -36,7 +36,7 @@ export interface SentencePieceModel {
   /** The id of the one unknown piece. */
   readonly unknownId: number;
   readonly byteFallback: boolean;
-  /** What an unknown piece decodes to. */
+  /** The text of a decoded unknown piece. */
   readonly unknownSurface: string;
   readonly normalizer: NormalizerSpec;
 }
@@ -46,8 +46,7 @@ const KINDS: ReadonlyMap<number, SentencePieceModel["kind"]> = new Map([
   [2, "bpe"],
 ]);
 
-/**
- * Reads and checks a model.
+/** Reads and validates a model.
  *
  * @param file its path, for messages
  * @throws RocError TOKENIZER_INVALID naming file and field
@@ -117,18 +116,19 @@ function refuseDenormalizer(message: Message): void {
   }
 }
 
-/** What SentencePiece itself asks of a model when it loads one. */
+/** The checks that SentencePiece performs when it loads a model. */
 function checkPieces(root: Message, pieces: readonly Piece[], byteFallback: boolean): void {
   const seen = new Set<string>();
   for (const [id, { text, type }] of pieces.entries()) {
-    if (seen.has(text)) throw root.error(`"${text}" stands twice`, `pieces.${id}.piece`);
+    if (seen.has(text)) throw root.error(`"${text}" occurs twice`, `pieces.${id}.piece`);
     seen.add(text);
     if (type !== PIECE_TYPES.byte) continue;
     if (!byteFallback) throw root.error("is a byte, but trainer_spec.byte_fallback is false", `pieces.${id}.type`);
-    if (!/^<0x[0-9A-F]{2}>$/.test(text)) throw root.error(`"${text}" is no byte`, `pieces.${id}.piece`);
+    if (!/^<0x[0-9A-F]{2}>$/.test(text)) throw root.error(`"${text}" is not a byte`, `pieces.${id}.piece`);
   }
   const count = (type: number): number => pieces.filter((piece) => piece.type === type).length;
   const unknown = count(PIECE_TYPES.unknown);
   if (unknown !== 1) throw root.error(`${unknown} unknown pieces where there must be one`, "pieces");
-  if (byteFallback && count(PIECE_TYPES.byte) !== 256) throw root.error("not all of the 256 bytes are there", "pieces");
+  if (byteFallback && count(PIECE_TYPES.byte) !== 256)
+    throw root.error("not all of the 256 bytes are present", "pieces");
 }

@@ -1,12 +1,12 @@
-/** Text normalisation before the pieces, as SentencePiece's normalizer does it. */
+/** Text normalization before encoding, as in SentencePiece's normalizer. */
 import { RocError } from "../../errors.js";
 import { LongestMatch } from "../longest.js";
 import type { NormalizerSpec } from "./model.js";
 
-/** U+2581, which stands for a space inside of pieces. */
+/** U+2581, which represents a space inside pieces. */
 export const SPACE = "\u2581";
 
-/** Finds the longest of some symbols at a place in a text. */
+/** Finds the longest of some symbols at a position in a text. */
 export type PrefixMatch = (text: string, at: number) => string | undefined;
 
 export function prefixMatcher(symbols: readonly string[]): PrefixMatch {
@@ -21,11 +21,11 @@ export function characterAt(text: string, at: number): string {
 }
 
 /**
- * Makes the normalizer of a model.
+ * Creates the normalizer of a model.
  *
- * @param userDefined finds the symbols that pass unchanged
+ * @param userDefined finds the symbols that are not normalized
  * @param file path of the model, for messages
- * @throws RocError TOKENIZER_INVALID for a table of replacements that is broken
+ * @throws RocError TOKENIZER_INVALID for a damaged table of replacements
  */
 export function makeNormalizer(spec: NormalizerSpec, userDefined: PrefixMatch, file: string): (text: string) => string {
   const table = spec.charsMap.length > 0 ? new CharsMap(spec.charsMap, file) : undefined;
@@ -41,7 +41,7 @@ export function makeNormalizer(spec: NormalizerSpec, userDefined: PrefixMatch, f
   return (text) => join(spec, parts(text));
 }
 
-/** Puts normalized parts together: dummy prefix, runs of spaces, escapes. */
+/** Joins normalized parts: dummy prefix, runs of spaces, escapes. */
 function join(spec: NormalizerSpec, parts: Iterable<string>): string {
   const { removeExtraWhitespaces: trim, addDummyPrefix, escapeWhitespaces } = spec;
   let text = "";
@@ -69,7 +69,7 @@ function withoutTrailing(text: string, space: string): string {
 
 /**
  * The table `precompiled_charsmap`: u32 length of a double-array trie, the trie (Darts-clone's 32-bit units), then the
- * replacements, each ended by a zero byte; a key's value is the place of its replacement.
+ * replacements, each ended by a zero byte; a key's value is the offset of its replacement.
  */
 class CharsMap {
   readonly #units: Uint32Array;
@@ -96,7 +96,7 @@ class CharsMap {
       for (const byte of UTF8.encode(character)) {
         node ^= byte;
         const unit = this.#units[node];
-        // The label's top bit is set in units that are no child.
+        // The label's top bit is set in units that are not children.
         if (unit === undefined || (unit & 0x800000ff) !== byte) return found;
         node ^= offsetOf(unit);
         const value = (unit & 0x100) !== 0 ? this.#units[node] : undefined;

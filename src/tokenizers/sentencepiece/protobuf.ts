@@ -5,7 +5,7 @@ import { wireFields, type WireField } from "../../files/protobuf.js";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A message: its bytes, and what to call it in errors. */
+/** A message: its bytes, and its path for errors. */
 export class Message {
   /**
    * @param file for errors
@@ -17,7 +17,7 @@ export class Message {
     readonly path = "",
   ) {}
 
-  /** Every field, in order. @throws RocError TOKENIZER_INVALID at the first that is broken or truncated */
+  /** Every field, in order. @throws RocError TOKENIZER_INVALID at the first that is damaged or truncated */
   fields(): Generator<WireField, void, void> {
     return wireFields(this.bytes, (problem, field) => this.error(problem, field === undefined ? "" : `#${field}`));
   }

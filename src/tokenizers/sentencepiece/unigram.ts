@@ -1,20 +1,20 @@
-/** The unigram language model's most likely pieces, as SentencePiece's one-pass search finds them. */
+/** The unigram language model's most likely pieces, found by SentencePiece's one-pass search. */
 import type { Piece } from "./model.js";
 import { PIECE_TYPES } from "./model.js";
 import { characterAt } from "./normalizer.js";
 
-/** How much worse than the worst piece an unknown character is. */
+/** Penalty of an unknown character relative to the worst piece. */
 const UNKNOWN_PENALTY = 10;
-/** The smallest positive float32: where SentencePiece's search for the best score begins. */
+/** The smallest positive float32: the initial value of SentencePiece's search for the best score. */
 const FLOAT_MIN = 2 ** -126;
 
 interface Best {
   score: number;
-  /** Where the last piece begins; -1: nothing ends here. */
+  /** Start of the last piece; -1: no piece ends here. */
   from: number;
 }
 
-/** Cuts normalized text into pieces; those outside of the vocabulary are single characters. */
+/** Splits normalized text into pieces; those outside the vocabulary are single characters. */
 export type UnigramSplit = (text: string) => string[];
 
 export function makeUnigram(pieces: readonly Piece[], mergeable: ReadonlyMap<string, number>): UnigramSplit {
@@ -26,7 +26,7 @@ export function makeUnigram(pieces: readonly Piece[], mergeable: ReadonlyMap<str
   const scoreOf = (text: string): number | undefined => {
     const piece = pieces[mergeable.get(text) ?? -1];
     if (!piece || piece.type === PIECE_TYPES.unused) return undefined;
-    // A user-defined symbol outweighs whatever else covers it.
+    // A user-defined symbol outscores any other segmentation of its text.
     return piece.type === PIECE_TYPES.userDefined ? Math.fround(Buffer.byteLength(text) * top) - 0.1 : piece.score;
   };
   return (text) => traceBack(text, search(text, longest, scoreOf, unknown));
