@@ -16,9 +16,9 @@ export interface Checkpoint {
   has(name: string): boolean;
   /** @throws RocError CHECKPOINT_MISMATCH where there is no such tensor */
   info(name: string): TensorInfo;
-  /** Its memory is the file's where that is aligned; writing to it does not reach the file. */
+  /** A view of the mapped file where that is aligned; writing to it does not change the file. */
   tensor(name: string): Tensor;
-  /** Ends the maps; tensors that were read stay usable. */
+  /** Releases the memory maps; tensors that were read remain usable. */
   dispose(): void;
   [Symbol.dispose](): void;
 }

@@ -1,4 +1,4 @@
-/** Which of a folder's files are its weights, by their names alone: what the loader opens and so what is downloaded. */
+/** Which of a folder's files are its weights, by name only: used by the loader and by downloads. */
 
 export const SINGLE = "model.safetensors";
 export const INDEX = "model.safetensors.index.json";
@@ -6,21 +6,21 @@ export const BIN = "pytorch_model.bin";
 export const BIN_INDEX = "pytorch_model.bin.index.json";
 
 export interface WeightsChoice {
-  /** The index that says which shard holds which tensor. */
+  /** The index that maps tensors to shards. */
   readonly index?: string;
-  /** The weights where there is no index: one file, or shards that are numbered. */
+  /** The weights where there is no index: one file, or numbered shards. */
   readonly files: readonly string[];
-  /** Numbered shards that are not there: of two, the second. */
+  /** Missing numbered shards. */
   readonly missing?: readonly string[];
 }
 
 /**
- * Chooses among the forms in which weights may be there: model.safetensors, its shards by their index, pytorch_model.bin,
- * its shards by their index, shards without an index; then the same with a variant in the name (model.fp16.safetensors),
- * where there is only one.
+ * Chooses among the formats in which weights may be present: model.safetensors, its shards by their index,
+ * pytorch_model.bin, its shards by their index, shards without an index; then the same with a variant in the name
+ * (model.fp16.safetensors), where there is only one.
  *
  * @param names of the files in the folder itself
- * @returns undefined where none of them holds a model's weights, or where several variants do (see {@link variantsOf})
+ * @returns undefined where none of them holds a model's weights, or where several variants exist (see {@link variantsOf})
  */
 export function chooseWeights(names: readonly string[]): WeightsChoice | undefined {
   const plain = plainWeights(names);
@@ -36,7 +36,7 @@ export function variantsOf(names: readonly string[]): string[] {
   return [...new Set(names.map(variantOf).filter((variant) => variant !== undefined))].sort();
 }
 
-/** Whether a file is a shard that belongs to an index of this name, going by its own. */
+/** Whether a file is a shard of the index of this name, judged by its own name. */
 export function isShardOf(index: string, name: string): boolean {
   const [stem, ending] = index.startsWith(BIN) ? ["pytorch_model", "bin"] : ["model", "safetensors"];
   return new RegExp(`^${stem}(\\.\\w+)?-\\d+-of-\\d+\\.${ending}$`).test(name);
@@ -44,7 +44,7 @@ export function isShardOf(index: string, name: string): boolean {
 
 function plainWeights(names: readonly string[], variant?: string): WeightsChoice | undefined {
   const has = new Set(names);
-  // A variant stands before the last dot: model.fp16.safetensors, model.safetensors.index.fp16.json.
+  // A variant comes before the last dot: model.fp16.safetensors, model.safetensors.index.fp16.json.
   const spelt = (name: string): string => (variant ? name.replace(/\.(?=[^.]*$)/, `.${variant}.`) : name);
   for (const [single, index] of [
     [spelt(SINGLE), spelt(INDEX)],
@@ -57,7 +57,7 @@ function plainWeights(names: readonly string[], variant?: string): WeightsChoice
   return numbered(names, `model${stem}`, "safetensors") ?? numbered(names, `pytorch_model${stem}`, "bin");
 }
 
-/** `model-00001-of-00002.safetensors` and its kin, in order. */
+/** `model-00001-of-00002.safetensors` and the like, in order. */
 function numbered(names: readonly string[], stem: string, ending: string): WeightsChoice | undefined {
   const form = new RegExp(`^${stem.replaceAll(".", "\\.")}-(\\d{1,6})-of-(\\d{1,6})\\.${ending}$`);
   const shards = names.flatMap((file) => {
@@ -65,7 +65,7 @@ function numbered(names: readonly string[], stem: string, ending: string): Weigh
     return number === "" ? [] : [{ file, number, count }];
   });
   const [first] = shards;
-  // Of two sets that lie together, which is meant cannot be known.
+  // With two sets in one folder, the choice is ambiguous.
   if (first === undefined || shards.some(({ count }) => count !== first.count)) return undefined;
   const there = new Set(shards.map(({ number }) => Number(number)));
   const numbers = Array.from({ length: Math.min(Number(first.count), shards.length + MOST_NAMED) }, (_, i) => i + 1);
@@ -75,7 +75,7 @@ function numbered(names: readonly string[], stem: string, ending: string): Weigh
   return { files: shards.map(({ file }) => file).sort(), missing };
 }
 
-/** Shards that a message names as missing. */
+/** Maximum number of missing shards that a message names. */
 const MOST_NAMED = 40;
 
 function variantOf(name: string): string | undefined {

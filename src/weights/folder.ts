@@ -9,8 +9,8 @@ import { openSafetensors } from "./safetensors.js";
 import { openSharded, openShards } from "./sharded.js";
 
 /**
- * Opens a folder's weights; safetensors are preferred where both forms are there. Shards without an index are opened
- * where none of their numbers is missing, and a variant (model.fp16.safetensors) where it is the only one.
+ * Opens a folder's weights; safetensors are preferred where both formats are present. Shards without an index are opened
+ * where no number is missing, and a variant (model.fp16.safetensors) where it is the only one.
  *
  * @throws RocError FILE_NOT_FOUND (names missing shards), FILE_UNREADABLE, CHECKPOINT_INVALID
  */
@@ -19,7 +19,7 @@ export async function openCheckpoint(folder: FolderLike): Promise<Checkpoint> {
   const all = await files.names();
   const names: string[] = [];
   for (const name of all) {
-    // The link of a download that was not finished leads nowhere.
+    // The link of an incomplete download is dangling.
     if (WEIGHTS.test(name) && (await exists(files.file(name)))) names.push(name);
   }
   const choice = chooseWeights(names);
@@ -34,7 +34,7 @@ export async function openCheckpoint(folder: FolderLike): Promise<Checkpoint> {
 
 const WEIGHTS = /^(pytorch_)?model\b.*\.(safetensors|bin|json)$/;
 
-/** An index may list files of either form. */
+/** An index may list files of either format. */
 function openFile(file: string): Promise<Checkpoint> {
   return file.endsWith(".bin") ? openBin(file) : openSafetensors(file);
 }

@@ -1,4 +1,7 @@
-/** Weights that were quantised for another program. They are refused by name: their numbers are no weights as they stand. */
+/**
+ * Weights that were quantised for another program. They are refused with a clear error: the stored numbers cannot be used
+ * as weights.
+ */
 import { z } from "zod";
 import { RocError } from "../errors.js";
 
@@ -44,13 +47,13 @@ function methodOf({ quant_method, bits, load_in_4bit, load_in_8bit }: z.infer<ty
 const PARTS =
   /\.(qweight|qzeros|g_idx|SCB|weight_format|weight_scale|weight_scale_inv|weight_zero_point|weight_packed|input_scale|absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.[\w.]+)$/;
 
-/** A tensor's name that only quantised weights have, of `names`; undefined where there is none. */
+/** The first of `names` that only quantised weights have; undefined where there is none. */
 export function quantisedPart(names: Iterable<string>): string | undefined {
   for (const name of names) if (PARTS.test(name)) return name;
   return undefined;
 }
 
-/** The error that says so. @param what the file, and how it is known */
+/** The error for quantised weights. @param what the file, and how it was detected */
 export function quantised(what: string): RocError {
   return new RocError("CHECKPOINT_INVALID", `${what} is quantised, which is not read here. ${REMEDY}`);
 }

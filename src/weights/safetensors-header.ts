@@ -1,15 +1,15 @@
 /**
- * The header of a safetensors file, trusted in nothing: u64 length, JSON of names to dtype, shape and byte range, then
+ * The header of an untrusted safetensors file: u64 length, JSON of names to dtype, shape and byte range, then
  * the data, without holes or overlaps to the end of the file (github.com/huggingface/safetensors, README "Format").
  */
 import { messageOf, RocError } from "../errors.js";
 import { DTYPES, type DType } from "../torch/index.js";
 import { quantised } from "./quantised.js";
 
-/** Bytes of the length in front. */
+/** Bytes of the length prefix. */
 export const LENGTH_BYTES = 8;
 
-/** The reference reader's limit, so that a broken length cannot exhaust memory. */
+/** The reference reader's limit, so that an invalid length cannot exhaust memory. */
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** safetensors' names of the dtypes that libtorch and this project share. */
@@ -26,10 +26,10 @@ export const DTYPE_NAMES = {
   BOOL: "bool",
 } as const satisfies Record<string, DType>;
 
-/** Of 8 bits and fewer, which only quantised weights have. */
+/** Dtypes of 8 bits or fewer, which only quantised weights have. */
 const QUANTISED = /^(F[468]|I4|U4|I2|U2)(_|$)/;
 
-/** Where a tensor lies in its file. */
+/** The position of a tensor in its file. */
 export interface TensorEntry {
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -65,7 +65,7 @@ export function parseHeader(file: string, text: Uint8Array, fileBytes: number): 
   try {
     return parsedHeader(file, text, fileBytes);
   } catch (cause) {
-    // The stack's end: names of megabytes, or objects in objects in objects.
+    // Stack overflow: names of megabytes, or deeply nested objects.
     if (cause instanceof RangeError) throw invalid(file, `its header is absurd (${cause.message})`, cause);
     throw cause;
   }
@@ -95,30 +95,30 @@ function parseObject(file: string, source: string): Record<string, unknown> {
   try {
     value = JSON.parse(source);
   } catch (cause) {
-    throw invalid(file, `its header is no JSON (${messageOf(cause)})`, cause);
+    throw invalid(file, `its header is not JSON (${messageOf(cause)})`, cause);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalid(file, "its header is no object");
   return { ...value };
 }
 
-/** JSON.parse keeps the last of two equal names; so the names in the text are counted against those that it kept. */
+/** JSON.parse retains the last of two equal names, so the names in the text are counted and compared with the parsed ones. */
 function refuseDuplicates(file: string, source: string, objects: readonly unknown[]): void {
   let written = 0;
   for (const name of namesIn(source)) if (name !== "__metadata__") written++;
-  const kept = objects.reduce<number>((sum, object) => sum + Object.keys(object ?? {}).length, 0);
-  if (written === kept) return;
+  const parsed = objects.reduce<number>((sum, object) => sum + Object.keys(object ?? {}).length, 0);
+  if (written === parsed) return;
   const seen = new Set<string>();
   for (const name of namesIn(source)) {
-    if (seen.has(name) && !FIELDS.has(name)) throw invalid(file, `"${shown(name)}" stands twice`);
+    if (seen.has(name) && !FIELDS.has(name)) throw invalid(file, `"${shown(name)}" occurs twice`);
     seen.add(name);
   }
-  throw invalid(file, "a field stands twice in an entry of its header");
+  throw invalid(file, "a field occurs twice in an entry of its header");
 }
 
 const FIELDS = new Set(["dtype", "shape", "data_offsets"]);
 
-/** What stands before a colon, as it is written; one at a time, since a header may have millions. */
+/** The raw texts before colons; yielded one by one, since a header may have millions. */
 function* namesIn(source: string): Generator<string> {
   for (const [, name = "", colon] of source.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?/g))
     if (colon !== undefined) yield name;
@@ -137,8 +137,8 @@ function isSize(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** What is wrong with an entry; undefined where it is as the format says. */
-function faultOf(value: unknown): string | undefined {
+/** The error of an entry; undefined where it is valid. */
+function problemOf(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "is no object";
   const { dtype, shape, data_offsets, ...others } = value as Record<string, unknown>;
   const [other] = Object.keys(others);
@@ -158,8 +158,8 @@ interface Entry {
 
 function parseEntry(file: string, name: string, value: unknown, start: number): TensorEntry {
   const what = `tensor "${shown(name)}"`;
-  const fault = faultOf(value);
-  if (fault !== undefined) throw invalid(file, `${what}: ${fault}`);
+  const problem = problemOf(value);
+  if (problem !== undefined) throw invalid(file, `${what}: ${problem}`);
   const { shape, data_offsets, dtype: written } = value as Entry;
   const [from, to] = data_offsets;
   const dtype = dtypeOf(written);

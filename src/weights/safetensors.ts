@@ -1,4 +1,4 @@
-/** Reads one safetensors file: tensors show the file's memory, nothing is copied or parsed before it is asked for. */
+/** Reads one safetensors file: tensors are views of the mapped file; nothing is copied or parsed before it is needed. */
 import { RocError } from "../errors.js";
 import { empty, mapFile, type MappedFile, type Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";

@@ -1,4 +1,4 @@
-/** Writes safetensors files that every reader of the format accepts, each replaced at once. */
+/** Writes safetensors files that every reader of the format accepts, each replaced atomically. */
 import { type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
@@ -8,7 +8,7 @@ import { INDEX, SINGLE } from "./choice.js";
 import { DTYPE_NAMES, LENGTH_BYTES } from "./safetensors-header.js";
 
 export interface SaveOptions {
-  /** `__metadata__`; `format: "pt"` is always there, since transformers 4 refuses files without it. */
+  /** `__metadata__`; `format: "pt"` is always included, since transformers 4 refuses files without it. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -19,7 +19,10 @@ interface Item {
   readonly bytes: number;
 }
 
-/** Longest element first, so that every tensor is aligned to its element; then by name, as the reference writer does. */
+/**
+ * Largest element size first, so that every tensor is aligned to its element size; then by name, as in the reference
+ * writer.
+ */
 function layOut(tensors: ReadonlyMap<string, Tensor>): Item[] {
   const items = [...tensors].map(([name, tensor]): Item => {
     const { dtype } = tensor;
@@ -31,7 +34,7 @@ function layOut(tensors: ReadonlyMap<string, Tensor>): Item[] {
 /**
  * Writes tensors to a file. They must outlive the call (not belong to an open scope).
  *
- * @throws RocError FILE_UNWRITABLE; an old file is then untouched
+ * @throws RocError FILE_UNWRITABLE; an existing file is then unchanged
  */
 export async function saveSafetensors(
   file: string,
@@ -81,7 +84,7 @@ function dtypeName(dtype: DType): string {
 
 /**
  * Writes a folder's weights: model.safetensors, or shards and their index where they are larger than `maxShardBytes`
- * (default: never). What is left of an older form is removed at the end, so that readers find one only.
+ * (default: never). Weights in another format are removed at the end, so that readers find one set only.
  */
 export async function saveCheckpoint(
   folder: string,
@@ -126,7 +129,7 @@ function pad(number: number): string {
   return String(number).padStart(5, "0");
 }
 
-async function removeOthers(folder: string, kept: ReadonlySet<string>): Promise<void> {
+async function removeOthers(folder: string, written: ReadonlySet<string>): Promise<void> {
   const weights = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
-  await removeEntries(folder, (name) => weights.test(name) && !kept.has(name));
+  await removeEntries(folder, (name) => weights.test(name) && !written.has(name));
 }

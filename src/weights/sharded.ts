@@ -1,4 +1,4 @@
-/** Weights in several files, and the index that says which tensor is where. */
+/** Weights in several files, and the index that maps tensors to files. */
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
@@ -7,7 +7,7 @@ import type { Checkpoint, TensorInfo } from "./checkpoint.js";
 import type { WeightsChoice } from "./choice.js";
 import { exists, type OpenFolder } from "../files/index.js";
 
-/** A shard must lie in the folder itself. */
+/** A shard must be in the folder itself. */
 const fileName = z
   .string()
   .refine((name) => !["", ".", ".."].includes(name) && basename(name) === name && !/[\\\0]/.test(name), {
@@ -18,13 +18,13 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), fileName) }
 async function readIndex(folder: OpenFolder, name: string): Promise<Map<string, string>> {
   const parsed = indexSchema.safeParse(await folder.json(name, { invalid: "CHECKPOINT_INVALID" }));
   if (parsed.success) return new Map(Object.entries(parsed.data.weight_map));
-  // A wrong kind of name is wrong for every tensor: the first says it.
+  // One wrong name is usually wrong for every tensor: only the first is reported.
   const [{ path = [], message = "" } = {}] = parsed.error.issues;
   const what = [...path.map(String), message].join(": ");
   throw new RocError("CHECKPOINT_INVALID", `${folder.file(name)} is not a shard index: ${what}. Fetch the file again.`);
 }
 
-/** Missing shards that a message names before it counts the rest. */
+/** Number of missing shards that a message names; the rest is counted. */
 const LISTED = 40;
 
 /**

@@ -1,19 +1,19 @@
-/** A model's parameters from a checkpoint, with one error for everything that does not fit. */
+/** A model's parameters from a checkpoint, with one error for all mismatches. */
 import { RocError } from "../errors.js";
 import { keep, noGrad, scope, zeros, type Device, type DType, type Tensor } from "../torch/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { quantised, quantisedPart } from "./quantised.js";
 
 /**
- * Tables that old files carry and that models compute: LLaMA's rotary frequencies, CLIP's counts of positions. No family
- * wants them, so {@link strictSource} passes over them in every checkpoint.
+ * Tables in old files that models compute: LLaMA's rotary frequencies, CLIP's position ids. No family needs them, so
+ * {@link strictSource} ignores them in every checkpoint.
  */
 export const COMPUTED_TENSORS = /(^|\.)(rotary_emb\.inv_freq|embeddings\.position_ids)$/;
 
 export interface StrictOptions {
-  /** The model's name of a tensor that the file calls `name`. */
+  /** The model's name for a tensor named `name` in the file. */
   readonly rename?: (name: string) => string;
-  /** Names (the model's) that may be there and are not wanted, beside {@link COMPUTED_TENSORS}. */
+  /** Names (the model's) that may be present and are not used, besides {@link COMPUTED_TENSORS}. */
   readonly ignore?: (name: string) => boolean;
   /** Converts to this dtype (default: the file's). */
   readonly dtype?: DType | undefined;
@@ -24,25 +24,25 @@ export interface StrictOptions {
 
 export interface StrictSource {
   /**
-   * The parameter, which the caller owns; a placeholder where it is missing or of another shape.
-   * @throws RocError CHECKPOINT_MISMATCH, as `finish`, where the model asks for absurdly much that is not there
+   * The parameter, which the caller owns; a placeholder where it is missing or has a different shape.
+   * @throws RocError CHECKPOINT_MISMATCH, as `finish`, where the model requests an absurd amount of missing parameters
    */
   take(name: string, shape: readonly number[]): Tensor;
-  /** Whether every parameter so far was there. */
+  /** Whether every parameter so far was present and matched. */
   readonly fits: boolean;
-  /** @throws RocError CHECKPOINT_MISMATCH that lists missing, unexpected and wrong-shape names, if there are any */
+  /** @throws RocError CHECKPOINT_MISMATCH that lists missing, unexpected and wrongly shaped names, if there are any */
   finish(): void;
 }
 
-/** Names of a kind that a message lists before it counts the rest. */
+/** Number of names per kind that a message lists; the rest is counted. */
 const LISTED = 40;
 
-/** What no model misses: more, or a larger tensor, comes of a config that is broken, and building it would take forever. */
+/** Limits on missing parameters: more, or a larger tensor, means an invalid config, and building it would take forever. */
 const MOST_MISSING = 20_000;
 const MOST_ELEMENTS = 2 ** 33;
 
 /**
- * Gives parameters by name and shape and remembers what did not fit: build the model, then call `finish()`.
+ * Supplies parameters by name and shape and records mismatches: build the model, then call `finish()`.
  *
  * @throws RocError CHECKPOINT_MISMATCH where two tensors of the file have the same name for the model
  */

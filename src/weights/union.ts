@@ -1,24 +1,24 @@
-/** Several checkpoints as one: a language model in one place, its vision tower in another. */
+/** Several checkpoints as one: a language model in one folder, its vision tower in another. */
 import { RocError } from "../errors.js";
 import type { Tensor } from "../torch/index.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
 
 export interface UnionPart {
   readonly checkpoint: Checkpoint;
-  /** What the union calls a tensor of it; undefined: it is not wanted. Default: its own name. */
+  /** The union's name for one of its tensors; undefined: not included. Default: its own name. */
   readonly rename?: (name: string) => string | undefined;
 }
 
 /**
- * The tensors of all parts; of a name that several have, the first part's. It owns the parts: `dispose()` ends all.
+ * The tensors of all parts; the first part wins where several have a name. It owns the parts: `dispose()` disposes of all.
  *
- * @param parts at least one; messages name all of them
+ * @param parts at least one; error messages name all of them
  */
 export function unionCheckpoint(parts: readonly [UnionPart, ...UnionPart[]]): Checkpoint {
   return new UnionCheckpoint(parts);
 }
 
-interface Place {
+interface Source {
   readonly checkpoint: Checkpoint;
   /** The part's own name of the tensor. */
   readonly stored: string;
@@ -27,7 +27,7 @@ interface Place {
 class UnionCheckpoint implements Checkpoint {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly #places = new Map<string, Place>();
+  readonly #sources = new Map<string, Source>();
 
   constructor(private readonly parts: readonly [UnionPart, ...UnionPart[]]) {
     this.path = parts.map(({ checkpoint }) => checkpoint.path).join(" + ");
@@ -35,26 +35,26 @@ class UnionCheckpoint implements Checkpoint {
     for (const { checkpoint, rename = (name: string) => name } of parts) {
       for (const stored of checkpoint.names()) {
         const name = rename(stored);
-        if (name !== undefined && !this.#places.has(name)) this.#places.set(name, { checkpoint, stored });
+        if (name !== undefined && !this.#sources.has(name)) this.#sources.set(name, { checkpoint, stored });
       }
     }
   }
 
   names(): string[] {
-    return [...this.#places.keys()];
+    return [...this.#sources.keys()];
   }
 
   has(name: string): boolean {
-    return this.#places.has(name);
+    return this.#sources.has(name);
   }
 
   info(name: string): TensorInfo {
-    const { checkpoint, stored } = this.#place(name);
+    const { checkpoint, stored } = this.#source(name);
     return checkpoint.info(stored);
   }
 
   tensor(name: string): Tensor {
-    const { checkpoint, stored } = this.#place(name);
+    const { checkpoint, stored } = this.#source(name);
     return checkpoint.tensor(stored);
   }
 
@@ -66,9 +66,9 @@ class UnionCheckpoint implements Checkpoint {
     this.dispose();
   }
 
-  #place(name: string): Place {
-    const place = this.#places.get(name);
-    if (place === undefined) throw new RocError("CHECKPOINT_MISMATCH", `${this.path} holds no tensor "${name}".`);
-    return place;
+  #source(name: string): Source {
+    const source = this.#sources.get(name);
+    if (source === undefined) throw new RocError("CHECKPOINT_MISMATCH", `${this.path} holds no tensor "${name}".`);
+    return source;
   }
 }

@@ -70,7 +70,7 @@ for (const [name, what] of Object.entries(refused)) {
     assertInvalid(openBin(fileOf(name)), new RegExp(`${name}\\.bin .*refused: ${what.replace(/[.()]/g, "\\$&")}\\. `)));
 }
 
-test("entries that are no tensors are named", async () => {
+test("entries that are not tensors are named", async () => {
   using checkpoint = await openBin(fileOf("trainer"));
   const ignored = checkpoint.metadata.ignored ?? "";
   for (const part of ['"note" (a string)', "a number (a tensor)", '"epoch"', '"device" (torch.device)']) {
@@ -78,7 +78,7 @@ test("entries that are no tensors are named", async () => {
   }
 });
 
-test("tensors of a shared storage show the same memory and outlive the file", async () => {
+test("tensors of a shared storage share memory and outlive the file", async () => {
   const checkpoint = await openBin(fileOf("views"));
   const [base, column] = [checkpoint.tensor("base"), checkpoint.tensor("column")];
   checkpoint.dispose();
@@ -182,17 +182,17 @@ const BROKEN: [string, Buffer, RegExp][] = [
   ["negative", stream(...tensorOf("K\x00K\x03\x85J\xff\xff\xff\xff\x85"), ...KEYS, ...DATA), /stride of a tensor is/],
   ["huge size", stream(...tensorOf("K\x00", HUGE, "\x85K\x01\x85"), ...KEYS, ...DATA), /does not fit/],
   ["huge repeat", stream(...tensorOf("K\x00", HUGE, "\x85K\x00\x85"), ...KEYS, ...DATA), /absurdly often/],
-  ["dims", stream(...tensorOf("K\x00K\x03\x85)"), ...KEYS, ...DATA), /more sizes than strides/],
+  ["dims", stream(...tensorOf("K\x00K\x03\x85)"), ...KEYS, ...DATA), /different numbers of sizes and strides/],
   ["no storage", stream(...tensorOf("K\x00K\x03\x85K\x01\x85"), "]."), /storage "0" is missing/],
   ["short storage", stream(...tensorOf("K\x00K\x03\x85K\x01\x85"), ...KEYS, [4, 0, 0, 0, 0, 0, 0, 0]), /truncated/],
   ["other length", stream(...tensorOf("K\x00K\x03\x85K\x01\x85"), ...KEYS, [5, 0, 0, 0, 0, 0, 0, 0]), /has 5 elements/],
   ["opcode", stream("(ios\nsystem\n."), /refused: the pickle opcode 0x69/],
   ["name", stream("cos\x1b[31m\nsystem\n."), /refused: "os\\u001b\[31m\.system"/],
   ["by stack", stream("U\x02osU\x06system\x93."), /refused: os\.system/],
-  ["a call of data", stream("ctorch\nFloatStorage\n)R."), /calls torch\.FloatStorage, which is no function/],
+  ["a call of data", stream("ctorch\nFloatStorage\n)R."), /calls torch\.FloatStorage, which is not a function/],
   ["attributes", stream("]}b."), /gives attributes to a list/],
-  ["underflow", stream("0."), /takes more than it has put down/],
-  ["no mark", stream("t."), /closes a mark/],
+  ["underflow", stream("0."), /pops an empty stack/],
+  ["no mark", stream("t."), /pops a mark/],
   ["memo", stream("h\x05."), /recalls value 5/],
   ["odd items", stream("}(K\x01u."), /key without a value/],
   ["long text", stream("X", [0xff, 0xff, 0xff, 0x7f]), /text in its pickle claims 2147483647 bytes/],

@@ -35,7 +35,7 @@ async function namesIn(place: string): Promise<string[]> {
 }
 
 for (const [name, files, wanted] of [
-  ["a lone variant", { "model.fp16.safetensors": ["a"] }, ["a"]],
+  ["a single variant", { "model.fp16.safetensors": ["a"] }, ["a"]],
   ["a variant and the plain one", { "model.fp16.safetensors": ["a"], "model.safetensors": ["b"] }, ["b"]],
   ["numbered shards", { "model-1-of-2.safetensors": ["a"], "model-2-of-2.safetensors": ["b"] }, ["a", "b"]],
   ["one numbered shard", { "model-00001-of-00001.safetensors": ["a"] }, ["a"]],
@@ -79,14 +79,14 @@ test("an index of .bin may list safetensors, and the other way round", async () 
   }
 });
 
-test("the link of a download that is not finished is none of the weights", async () => {
+test("the dangling link of an incomplete download is ignored", async () => {
   const place = await folderOf("dangling", {});
   await copyFile(fixture("bin/views.bin"), join(place, "pytorch_model.bin"));
   await symlink("../blobs/gone", join(place, "model.safetensors"));
   assert.ok((await namesIn(place)).includes("base"));
 });
 
-test("an index of a hundred thousand shards that are not there names a few of them", { timeout: 120_000 }, async () => {
+test("an index of a hundred thousand missing shards names a few of them", { timeout: 120_000 }, async () => {
   const place = await folderOf("many", {});
   const weight_map = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`t${i}`, `s${i}.safetensors`]));
   await writeFile(join(place, "model.safetensors.index.json"), JSON.stringify({ weight_map }));

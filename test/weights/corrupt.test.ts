@@ -1,4 +1,4 @@
-/** Damaged checkpoints, systematically: whatever a byte becomes, the answer is tensors or an error of ours. */
+/** Damaged checkpoints, systematically: whatever byte is changed, the result is tensors or a RocError. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -39,7 +39,7 @@ function readAll(checkpoint: Checkpoint): Record<string, number[]> {
   return scope(() => Object.fromEntries(checkpoint.names().map((name) => [name, checkpoint.tensor(name).toNumbers()])));
 }
 
-/** Opens and reads a file of these bytes; a fault must be ours and name the file. */
+/** Opens and reads a file of these bytes; an error must be a RocError that names the file. */
 async function survives(file: string, bytes: Uint8Array): Promise<boolean> {
   await writeFile(file, bytes);
   try {
@@ -68,7 +68,7 @@ test("no changed byte of a safetensors file does anything but change values and 
   assert.ok(refused > bytes.length, `only ${refused} of ${3 * bytes.length} changes were refused`);
 });
 
-test("every truncation of a safetensors file is refused, and so is every byte behind its end", async () => {
+test("every truncation of a safetensors file is refused, and so is every byte after its end", async () => {
   const bytes = await readFile(await saved("whole.safetensors", { "a.weight": [1, 2, 3], "b.bias": [4] }));
   const file = join(folder, "cut.safetensors");
   for (let end = 0; end < bytes.length; end++) assert.equal(await survives(file, bytes.subarray(0, end)), false);
@@ -76,7 +76,7 @@ test("every truncation of a safetensors file is refused, and so is every byte be
   assert.equal(await survives(file, bytes), true);
 });
 
-test("headers that would exhaust a naive reader are refused in no time", async () => {
+test("headers that would exhaust a naive reader are refused quickly", async () => {
   const file = join(folder, "deep.safetensors");
   const texts = [
     "[".repeat(2_000_000),
@@ -94,7 +94,7 @@ test("headers that would exhaust a naive reader are refused in no time", async (
   assert.ok(performance.now() - start < 10_000);
 });
 
-test("an index that leads out of the folder, or is none, is refused by its name", async () => {
+test("an index with paths outside the folder, or of another format, is refused by name", async () => {
   const place = join(folder, "sharded");
   const tensors = new Map(["a", "b"].map((name) => [name, tensor([1, 2])]));
   await saveCheckpoint(place, tensors, { maxShardBytes: 8 });
@@ -143,7 +143,7 @@ test("a union: the first part's tensor counts, renamed and left out as each part
   assert.throws(() => union.tensor("c"), { code: "CHECKPOINT_MISMATCH", message: /one\.safetensors \+ .*"c"/ });
 });
 
-test("tables that models compute are passed over in every checkpoint", async () => {
+test("tables that models compute are ignored in every checkpoint", async () => {
   const tables = ["model.layers.0.self_attn.rotary_emb.inv_freq", "vision_model.embeddings.position_ids"];
   using checkpoint = await openSafetensors(
     await saved("tables.safetensors", Object.fromEntries([...tables, "w"].map((name) => [name, [1]]))),
@@ -159,7 +159,7 @@ test("tables that models compute are passed over in every checkpoint", async () 
   );
 });
 
-test("a model that asks for absurdly much is told so at once", async () => {
+test("a model that requests absurdly much is refused at once", async () => {
   using checkpoint = await openSafetensors(await saved("asked.safetensors", { "a.weight": [1, 2, 3] }));
   const mismatch = (message: RegExp) => ({ code: "CHECKPOINT_MISMATCH", message });
   const source = strictSource(checkpoint);
@@ -174,7 +174,7 @@ test("a model that asks for absurdly much is told so at once", async () => {
   assert.equal(many.fits, false);
 });
 
-test("whole numbers are no weights", async () => {
+test("integers are refused as weights", async () => {
   const file = join(folder, "whole-numbers.safetensors");
   const numbers = tensor([1, 2, 3], { dtype: "int64" });
   await saveSafetensors(file, new Map([["a.weight", numbers]]));

@@ -1,4 +1,4 @@
-/** Checkpoints that are not what they seem: pointers of Git LFS, and weights that were quantised. */
+/** Files that are not usable weights: pointers of Git LFS, and weights that were quantised. */
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ test("tokenizer.model and pytorch_model.bin as pointers", async (t) => {
   await assert.rejects(loadTokenizer(tokenizer), /tokenizer\.model is a Git LFS pointer/);
 });
 
-test("a config that names a quantisation is refused, with what to take instead", async (t) => {
+test("a config that names a quantisation is refused, with what to use instead", async (t) => {
   const folder = demo(t);
   const file = join(folder, "config.json");
   const config = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
@@ -87,7 +87,7 @@ function rewrite(file: string, change: (header: Stored) => Stored): void {
 
 const MATRIX = /layers\.0\.mlp\.up_proj\.weight$/;
 
-test("quantised weights are known by their dtype or by names that no others have", async (t) => {
+test("quantised weights are detected by their dtype or by tensor names", async (t) => {
   const cases: [(name: string, entry: Stored[string]) => [string, Stored[string]], RegExp][] = [
     [(name, entry) => [name, { ...entry, dtype: "F8_E4M3" }], /has the dtype F8_E4M3\) is quantised/],
     [(name, entry) => [name.replace("weight", "qweight"), entry], /it holds .*qweight\) is quantised/],
@@ -104,7 +104,7 @@ test("quantised weights are known by their dtype or by names that no others have
   }
 });
 
-test("a file for llama.cpp in the place of the weights", async (t) => {
+test("a file for llama.cpp instead of the weights", async (t) => {
   const folder = demo(t);
   renameSync(join(folder, "model.safetensors"), join(folder, "model-Q4_K_M.gguf"));
   await assert.rejects(load(folder), /model-Q4_K_M\.gguf \(for llama\.cpp\) is quantised/);

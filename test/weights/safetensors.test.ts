@@ -1,4 +1,4 @@
-/** safetensors files: round trips, alignment, and what broken files are told. */
+/** safetensors files: round trips, alignment, and errors for invalid files. */
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -86,7 +86,7 @@ test("writing to a read tensor does not reach the file; a tensor outlives its ch
   read.dispose();
 });
 
-test("data at any byte is read right", async () => {
+test("data at any byte offset is read correctly", async () => {
   const header =
     '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}';
   const values = new Uint8Array(Float32Array.of(1.5, -2).buffer);
@@ -105,7 +105,7 @@ const BROKEN: [string, () => Promise<string>, RegExp][] = [
   ["empty", () => atomically("empty-file", ""), /0 bytes/],
   ["an absurd header length", () => rawFile("absurd", "{}", four, 2n ** 63n), /claims 9223372036854775808 bytes/],
   ["a header longer than the file", () => rawFile("long", "{}", four, 100n), /claims 100 bytes, the whole file has 14/],
-  ["no JSON", () => rawFile("json", "{nonsense", four), /no JSON/],
+  ["no JSON", () => rawFile("json", "{nonsense", four), /not JSON/],
   ["no UTF-8", () => rawFile("utf8", "{}", four).then((f) => patch(f, 9, 0xff)), /UTF-8/],
   ["a list", () => rawFile("list", "[]", four), /no object/],
   [
@@ -150,7 +150,7 @@ const BROKEN: [string, () => Promise<string>, RegExp][] = [
         `{"x":${JSON.stringify(entry("F32", [1], [0, 4]))},"x" :${JSON.stringify(entry("F32", [1], [0, 4]))}}`,
         four,
       ),
-    /"x" stands twice/,
+    /"x" occurs twice/,
   ],
   ["metadata of numbers", () => rawFile("metadata", { __metadata__: { a: 1 } }, new Uint8Array(0)), /__metadata__/],
 ];
@@ -180,7 +180,7 @@ for (const [what, make, message] of BROKEN) {
   });
 }
 
-test("names that look like fields, quotes and escapes are no duplicates", async () => {
+test("names that look like fields, quotes and escapes are not duplicates", async () => {
   const x = entry("U8", [1], [0, 1]);
   const header = { 'a"b\\': x, dtype: entry("U8", [1], [1, 2]), "shape:": entry("U8", [1], [2, 3]) };
   using checkpoint = await openSafetensors(await rawFile("names", header, new Uint8Array(3)));
@@ -219,7 +219,7 @@ test("folders: shards, missing shards, a wrong index, nothing", async () => {
   await assert.rejects(openSafetensors(join(folder, "none")), { code: "FILE_NOT_FOUND" });
 });
 
-test("a write that fails leaves the old file and nothing else", async () => {
+test("a failed write leaves only the old file", async () => {
   const place = join(folder, "atomic");
   await mkdir(place);
   const file = join(place, "file");

@@ -1,4 +1,4 @@
-/** The two forms of a .bin file: a zip of a pickle and its storages, and the stream that came before. */
+/** The two forms of a .bin file: a zip of a pickle and its storages, and the older stream. */
 import type { MappedFile } from "../../torch/index.js";
 import { DTYPES } from "../../torch/index.js";
 import { Cursor } from "./cursor.js";
@@ -7,10 +7,10 @@ import { readPickle, type Pickle } from "./pickle.js";
 import { Dict, type Storage, type Value } from "./values.js";
 import { readZip, type ZipEntry } from "./zip.js";
 
-/** The object that torch.save was given, and where its storages lie. */
+/** The object that was passed to torch.save, and the offsets of its storages. */
 export interface Container {
   readonly value: Value;
-  /** Offset in the file of each storage, by key. */
+  /** File offset of each storage, by key. */
   readonly offsets: ReadonlyMap<string, number>;
 }
 
@@ -19,7 +19,7 @@ export function readContainer(map: MappedFile): Container {
   const first = map.bytes(0, Math.min(4, map.byteLength));
   if (new TextDecoder().decode(first) === "PK\u0003\u0004") return readZipped(map);
   if (first[0] === 0x80) return readStream(map);
-  const what = "it begins neither as a zip nor as a pickle; perhaps it is a pointer file or an error page";
+  const what = "it starts neither as a zip nor as a pickle; perhaps it is a pointer file or an error page";
   throw invalid(map.path, what);
 }
 
@@ -76,7 +76,7 @@ function readStream(map: MappedFile): Container {
   return { value: pickle.value, offsets: readStorages(cursor, pickle, next()) };
 }
 
-/** Each storage is its number of elements (64 bits) and the elements. */
+/** Each storage is its number of elements (64 bits), then the elements. */
 function readStorages(cursor: Cursor, { storages }: Pickle, keys: Value): Map<string, number> {
   const file = cursor.map.path;
   const offsets = new Map<string, number>();

@@ -1,8 +1,8 @@
-/** Reads forward through a part of a mapped file, a piece at a time. */
+/** Reads forward through a range of a mapped file, in chunks. */
 import type { MappedFile } from "../../torch/index.js";
 import { invalid } from "./errors.js";
 
-/** Bytes that are copied out of the map at once. */
+/** Bytes per copy out of the map. */
 const CHUNK = 65536;
 
 export class Cursor {
@@ -35,7 +35,7 @@ export class Cursor {
     return this.#chunk.subarray(start, start + count);
   }
 
-  /** Where the next `count` bytes stand in the chunk, which is read if they do not. */
+  /** Position of the next `count` bytes in the chunk, which is read first where it lacks them. */
   #ahead(count: number): number {
     if (this.position + count > this.#chunkStart + this.#chunk.length || this.position < this.#chunkStart) {
       this.#chunkStart = this.position;
@@ -51,7 +51,7 @@ export class Cursor {
   }
 
   u8(): number {
-    // One after the other of a whole pickle: without a view for each.
+    // Called for every opcode: no view per byte.
     const at = this.position - this.#chunkStart;
     const byte = this.position < this.end ? this.#chunk[at] : undefined;
     if (byte === undefined) return this.bytes(1)[0] ?? 0;
@@ -68,7 +68,7 @@ export class Cursor {
     return this.view(4).getInt32(0, true);
   }
 
-  /** @throws RocError CHECKPOINT_INVALID where it is more than a file can have */
+  /** @throws RocError CHECKPOINT_INVALID where it exceeds any possible file size */
   u64(): number {
     const value = this.view(8).getBigUint64(0, true);
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid(this.map.path, `it claims a length of ${value}`);

@@ -1,12 +1,13 @@
-/** The one kind of error of this folder. */
+/** The errors of this folder. */
 import { RocError } from "../../errors.js";
 
-/** What is wrong with a pickle, before {@link invalid} adds the file's name; never leaves this folder. */
+/** An error in a pickle, to which {@link invalid} adds the file's name; internal to this folder. */
 export class Damage extends Error {}
 
-const REMEDY = "Nothing in it was run. Download it again, or save it anew with torch.save(model.state_dict(), FILE).";
+const REMEDY =
+  "Nothing in it was executed. Download it again, or save it anew with torch.save(model.state_dict(), FILE).";
 
-/** Tells what is wrong with a .bin file. */
+/** The error for an invalid .bin file. */
 export function invalid(file: string, what: string, cause?: unknown): RocError {
   const message = `${file} is not a PyTorch checkpoint that can be read: ${what}. ${REMEDY}`;
   return new RocError("CHECKPOINT_INVALID", message, { cause });

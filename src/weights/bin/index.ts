@@ -1,6 +1,6 @@
 /**
- * PyTorch's .bin checkpoints (torch.save of a dict of tensors), read without running anything: the pickle inside may
- * only name what tensors are made of (globals.ts), and every length is checked against the file.
+ * PyTorch's .bin checkpoints (torch.save of a dict of tensors), read without executing anything: the pickle may only refer
+ * to the types that tensors need (globals.ts), and every length is checked against the file.
  */
 import { RocError } from "../../errors.js";
 import { exists, openFolder, withFile, type FolderLike } from "../../files/index.js";
@@ -15,10 +15,10 @@ import { readStateDict, spanOf, type StateDict } from "./state-dict.js";
 import type { TensorRef } from "./values.js";
 
 /**
- * Opens one .bin file: zip or the format before it, a dict or OrderedDict of tensors and parameters, or such a dict under
- * the key `state_dict`. What else the dict holds is left out and named in `metadata.ignored`.
+ * Opens one .bin file: the zip format or the older one, a dict or OrderedDict of tensors and parameters, or such a dict
+ * under the key `state_dict`. Other entries are skipped and listed in `metadata.ignored`.
  *
- * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CHECKPOINT_INVALID naming the file and what is wrong, such as
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CHECKPOINT_INVALID naming the file and the error, such as
  *   "refused: posix.system"
  */
 export async function openBin(file: string): Promise<Checkpoint> {
@@ -102,7 +102,7 @@ class BinFile implements Checkpoint {
   }
 }
 
-/** Whether the elements stand row by row without gaps. */
+/** Whether the elements are in row-major order without gaps. */
 function isContiguous({ shape, strides }: TensorRef): boolean {
   let expected = 1;
   for (let dim = shape.length - 1; dim >= 0; dim--) {

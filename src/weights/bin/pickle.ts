@@ -1,6 +1,6 @@
 /**
- * A reader of pickles that can only build data: no name is looked up, nothing is called but the few builders of
- * globals.ts (opcodes: CPython's pickletools.py). Reading takes time and memory in proportion to the bytes read.
+ * A pickle reader that can only build data: no name is looked up and nothing is called except the builders of globals.ts
+ * (opcodes: CPython's pickletools.py). Time and memory are linear in the bytes read.
  */
 import { messageOf, RocError } from "../../errors.js";
 import type { Cursor } from "./cursor.js";
@@ -8,25 +8,25 @@ import { Damage, invalid, quoted } from "./errors.js";
 import { call, isAllowed, storageOf } from "./globals.js";
 import { Dict, Global, kindOf, StorageRef, Tuple, type Value } from "./values.js";
 
-/** Values put down, marked or remembered in one pickle; about 60 a tensor are usual, so no real model comes near. */
+/** Maximum values pushed, marked or memoised in one pickle; about 60 per tensor are usual, so no real model comes near. */
 const MAX_VALUES = 4_000_000;
-/** Bytes of a whole pickle. */
+/** Maximum bytes of a whole pickle. */
 const MAX_PICKLE = 64 * 2 ** 20;
-/** Bytes of one text. */
+/** Maximum bytes of one string. */
 const MAX_TEXT = 16 * 2 ** 20;
-/** Bytes of one line, name or long number. */
+/** Maximum bytes of one line, name or long number. */
 const MAX_LINE = 4096;
 
 export interface Pickle {
   readonly value: Value;
-  /** Every storage that the pickle names, by key. */
+  /** Every storage that the pickle refers to, by key. */
   readonly storages: ReadonlyMap<string, StorageRef>;
 }
 
 /**
- * Reads one pickle and leaves the cursor behind it.
+ * Reads one pickle and leaves the cursor after it.
  *
- * @throws RocError CHECKPOINT_INVALID where it is broken, truncated, too large, or names something that is not allowed
+ * @throws RocError CHECKPOINT_INVALID where it is damaged, truncated, too large, or refers to a name that is not allowed
  */
 export function readPickle(cursor: Cursor): Pickle {
   return new Machine(cursor).run();
@@ -39,7 +39,7 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 class Machine {
   #stack: Value[] = [];
-  /** Stacks below the marks that are open. */
+  /** Stacks below the open marks. */
   readonly #marked: Value[][] = [];
   readonly #memo = new Map<number, Value>();
   readonly #storages = new Map<string, StorageRef>();
@@ -78,7 +78,7 @@ class Machine {
 
   pop(): Value {
     const value = this.#stack.pop();
-    if (value === undefined) throw new Damage("its pickle takes more than it has put down");
+    if (value === undefined) throw new Damage("its pickle pops an empty stack");
     return value;
   }
 
@@ -87,10 +87,10 @@ class Machine {
     if (this.#values > MAX_VALUES) throw new Damage("its pickle holds absurdly many values");
   }
 
-  /** The value on top, which stays. */
+  /** The top value, without removing it. */
   top(): Value {
     const value = this.#stack.at(-1);
-    if (value === undefined) throw new Damage("its pickle takes more than it has put down");
+    if (value === undefined) throw new Damage("its pickle pops an empty stack");
     return value;
   }
 
@@ -103,7 +103,7 @@ class Machine {
   /** The values above the last mark. */
   popMark(): Value[] {
     const below = this.#marked.pop();
-    if (below === undefined) throw new Damage("its pickle closes a mark that it has not opened");
+    if (below === undefined) throw new Damage("its pickle pops a mark that it has not set");
     const values = this.#stack;
     this.#stack = below;
     return values;
@@ -129,7 +129,8 @@ class Machine {
   }
 
   global(module: Value, name: Value): void {
-    if (typeof module !== "string" || typeof name !== "string") throw new Damage("a name in its pickle is no text");
+    if (typeof module !== "string" || typeof name !== "string")
+      throw new Damage("a name in its pickle is not a string");
     const full = `${module}.${name}`;
     if (/float8|qu?int\d|_qtensor|bitsandbytes/i.test(full))
       throw new Damage(
@@ -143,7 +144,7 @@ class Machine {
     const args = this.pop();
     const target = this.pop();
     if (!(args instanceof Tuple)) throw new Damage("its pickle calls something without a tuple");
-    // What one list holds may be given to any number of calls.
+    // The items of one list may be passed to any number of calls.
     const [first] = args.items;
     if (Array.isArray(first)) this.#count(first.length);
     this.push(call(target, args.items));
@@ -159,7 +160,7 @@ class Machine {
     this.push(known ?? storage);
   }
 
-  /** Attributes of an object: of an OrderedDict (module versions) they are left out, nothing else has any. */
+  /** Attributes of an object: those of an OrderedDict (module versions) are ignored; nothing else has any. */
   build(): void {
     this.pop();
     if (!(this.top() instanceof Dict)) throw new Damage(`its pickle gives attributes to ${kindOf(this.top())}`);
@@ -178,14 +179,14 @@ class Machine {
   }
 }
 
-/** Modules that pickles name otherwise than people do. */
+/** Modules whose name in pickles differs from the usual one. */
 const KNOWN_AS: ReadonlyMap<string, string> = new Map([
   ["__builtin__", "builtins"],
   ["posix", "os"],
   ["nt", "os"],
 ]);
 
-/** A name for a message; quoted where it is not plain, so that it cannot mislead whoever reads it. */
+/** A name for a message; quoted where it is not plain, so that it cannot mislead the reader. */
 function described(module: string, name: string): string {
   const known = KNOWN_AS.get(module);
   const full = `${module}.${name}`;
@@ -217,10 +218,10 @@ function narrowed(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Decimal text, with the L that Python 2 puts behind a long. */
+/** A decimal number, with the suffix L of Python 2's long. */
 function decimal(text: string): number | bigint | boolean {
   if (text === "00" || text === "01") return text === "01";
-  if (!/^-?\d{1,4000}L?$/.test(text)) throw new Damage("a number in its pickle is none");
+  if (!/^-?\d{1,4000}L?$/.test(text)) throw new Damage("a number in its pickle is malformed");
   return narrowed(BigInt(text.replace("L", "")));
 }
 
@@ -253,7 +254,7 @@ const tupleOf =
     machine.push(new Tuple(machine.take(count)));
   };
 
-/** Every opcode that is understood. Not here, and so refused: INST, OBJ, NEWOBJ_EX, EXT, PERSID, sets, buffers. */
+/** Every supported opcode. Not here, and so refused: INST, OBJ, NEWOBJ_EX, EXT, PERSID, sets, buffers. */
 const OPCODES: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x80, (_, cursor) => checkProtocol(cursor.u8())],
   [0x95, (_, cursor) => void cursor.u64()], // FRAME: how much to read ahead
@@ -297,7 +298,7 @@ const OPCODES: ReadonlyMap<number, Step> = new Map<number, Step>([
   [char("c"), (m, c) => m.global(c.line(MAX_LINE), c.line(MAX_LINE))],
   [0x93, (m) => m.global(...(m.take(2) as [Value, Value]))],
   [char("R"), (m) => m.reduce()],
-  [0x81, (m) => m.reduce()], // NEWOBJ: only what REDUCE may build
+  [0x81, (m) => m.reduce()], // NEWOBJ: same allow-list as REDUCE
   [char("b"), (m) => m.build()],
   [char("Q"), (m) => m.persistent()],
   [char("h"), (m, c) => m.get(c.u8())],

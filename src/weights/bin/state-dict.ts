@@ -1,17 +1,17 @@
-/** The named tensors of what torch.save was given. */
+/** The named tensors of the object that was passed to torch.save. */
 import { invalid, quoted } from "./errors.js";
 import { Dict, kindOf, TensorRef, type Value } from "./values.js";
 
 export interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorRef>;
-  /** Entries that are no tensors, in words. */
+  /** Entries that are not tensors, described. */
   readonly ignored: readonly string[];
 }
 
 /**
  * The tensors of a dict, or of the dict under its key `state_dict` where it has no tensor itself.
  *
- * @throws RocError CHECKPOINT_INVALID where there is none, or one that reaches out of its storage
+ * @throws RocError CHECKPOINT_INVALID where there is none, or one exceeds its storage
  */
 export function readStateDict(value: Value, file: string): StateDict {
   if (!(value instanceof Dict)) {
@@ -29,7 +29,7 @@ export function readStateDict(value: Value, file: string): StateDict {
   return { tensors, ignored: [...all.slice(0, LISTED), ...more] };
 }
 
-/** Entries that are named before the rest are counted. */
+/** Number of entries that are named; the rest is counted. */
 const LISTED = 100;
 
 function sorted(dict: Dict): StateDict {
@@ -42,10 +42,10 @@ function sorted(dict: Dict): StateDict {
   return { tensors, ignored };
 }
 
-/** Elements of a tensor that shows an element more than once; such a one may be larger than its storage. */
+/** Maximum elements of a tensor with overlapping elements (stride 0), which may be larger than its storage. */
 const MAX_REPEATED = 2 ** 24;
 
-/** Elements from the first to the last that a tensor shows; 0 where it has none. */
+/** Elements of the storage from a tensor's first to its last; 0 where it has none. */
 export function spanOf({ shape, strides }: TensorRef): number {
   if (shape.includes(0)) return 0;
   return shape.reduce((last, size, dim) => last + (size - 1) * (strides[dim] ?? 0), 1);

@@ -1,4 +1,4 @@
-/** What a pickle of tensors consists of, as plain data: nothing here has behaviour. */
+/** The values in a pickle of tensors, as plain data. */
 import type { DType } from "../../torch/index.js";
 
 /** A Python tuple. */
@@ -6,22 +6,22 @@ export class Tuple {
   constructor(readonly items: readonly Value[]) {}
 }
 
-/** A Python dict; keys may be anything and may stand twice (the last counts). */
+/** A Python dict; keys may be anything and may repeat (the last one wins). */
 export class Dict {
   readonly entries: [Value, Value][] = [];
 
-  /** The value of a text key. */
+  /** The value of a string key. */
   get(key: string): Value | undefined {
     return this.entries.findLast(([name]) => name === key)?.[1];
   }
 }
 
-/** A name of a Python module's, one of those that are allowed. */
+/** An allowed name of a Python module. */
 export class Global {
   constructor(readonly name: string) {}
 }
 
-/** Numbers in the file that tensors show. */
+/** A buffer in the file, of which tensors are views. */
 export interface Storage {
   readonly key: string;
   readonly dtype: DType;
@@ -47,7 +47,7 @@ export class TensorRef {
   ) {}
 }
 
-/** A harmless object that no tensor needs: a device, a size, an attribute. */
+/** A harmless object that tensors do not need: a device, a size, an attribute. */
 export class Opaque {
   constructor(readonly name: string) {}
 }

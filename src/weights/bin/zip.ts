@@ -1,12 +1,12 @@
 /**
- * The table of contents of a zip file whose entries are stored as they are, as torch.save writes it (PKWARE's
+ * The directory of a zip file with uncompressed entries, as torch.save writes it (PKWARE's
  * APPNOTE.TXT 4.3 to 4.5, with the 64-bit records).
  */
 import type { MappedFile } from "../../torch/index.js";
 import { Cursor } from "./cursor.js";
 import { invalid, quoted } from "./errors.js";
 
-/** Where an entry's content lies in the file. */
+/** The position of an entry's content in the file. */
 export interface ZipEntry {
   readonly offset: number;
   readonly bytes: number;
@@ -21,10 +21,10 @@ const CENTRAL = 0x02014b50;
 const CENTRAL_BYTES = 46;
 const LOCAL = 0x04034b50;
 const LOCAL_BYTES = 30;
-/** A comment of the greatest length may stand behind the end record. */
+/** A comment of maximum length may follow the end record. */
 const MAX_TAIL = END_BYTES + 0xffff;
 
-/** Every entry by name. @throws RocError CHECKPOINT_INVALID for a file that is broken, compressed or encrypted */
+/** Every entry by name. @throws RocError CHECKPOINT_INVALID for a file that is damaged, compressed or encrypted */
 export function readZip(map: MappedFile): Map<string, ZipEntry> {
   const { count, offset, bytes } = readEnd(map);
   if (offset + bytes > map.byteLength || count * CENTRAL_BYTES > bytes) {
@@ -34,13 +34,13 @@ export function readZip(map: MappedFile): Map<string, ZipEntry> {
   const entries = new Map<string, ZipEntry>();
   for (let index = 0; index < count; index++) {
     const { name, ...entry } = readCentral(cursor, index);
-    if (entries.has(name)) throw invalid(map.path, `its entry ${quoted(name)} stands twice`);
+    if (entries.has(name)) throw invalid(map.path, `its entry ${quoted(name)} occurs twice`);
     entries.set(name, locate(map, name, entry, offset));
   }
   return entries;
 }
 
-/** The end record: searched from the back, since a comment may follow it. */
+/** The end record, searched backwards, since a comment may follow it. */
 function readEnd(map: MappedFile): { count: number; offset: number; bytes: number } {
   const length = Math.min(map.byteLength, MAX_TAIL);
   const start = map.byteLength - length;
@@ -58,7 +58,7 @@ function readEnd(map: MappedFile): { count: number; offset: number; bytes: numbe
   throw invalid(map.path, "its zip directory is missing: it is truncated");
 }
 
-/** The 64-bit end record, where its locator stands before the end record. */
+/** The 64-bit end record, where its locator precedes the end record. */
 function readEnd64(map: MappedFile, end: number) {
   if (end < END64_LOCATOR_BYTES) return undefined;
   const locator = new Cursor(map, end - END64_LOCATOR_BYTES, end);
@@ -90,12 +90,12 @@ function readCentral(cursor: Cursor, index: number): Central {
   const [bytes, stored, local] = widened(cursor, sizes, cursor.position + (extraBytes ?? 0), name);
   cursor.bytes(commentBytes ?? 0);
   if (method !== 0 || (flags & 1) !== 0 || bytes !== stored) {
-    throw invalid(file, `its entry ${quoted(name)} is compressed or encrypted; torch.save stores entries as they are`);
+    throw invalid(file, `its entry ${quoted(name)} is compressed or encrypted; torch.save stores entries uncompressed`);
   }
   return { name, bytes, local };
 }
 
-/** Sizes of 0xffffffff stand in the extra field 1 with 64 bits, in this order. Leaves the cursor behind the extras. */
+/** Sizes of 0xffffffff are in the extra field 1 with 64 bits, in this order. Leaves the cursor after the extra fields. */
 function widened(cursor: Cursor, sizes: readonly [number, number, number], end: number, name: string) {
   let wide: number[] = [];
   while (end - cursor.position >= 4) {
@@ -113,9 +113,9 @@ function widened(cursor: Cursor, sizes: readonly [number, number, number], end: 
   }) as [number, number, number];
 }
 
-/** The content lies behind the local header, whose name and extras may be longer than the directory's. */
+/** The content follows the local header, whose name and extra fields may be longer than the directory's. */
 function locate(map: MappedFile, name: string, { bytes, local }: Omit<Central, "name">, directory: number): ZipEntry {
-  // No further than it is: a cursor reads ahead.
+  // Bounded by the header's end, since a cursor reads ahead.
   const header = new Cursor(map, local, Math.min(local + LOCAL_BYTES, directory));
   if (header.left < LOCAL_BYTES || header.u32() !== LOCAL) {
     throw invalid(map.path, `its entry ${quoted(name)} is not where the directory says`);
