@@ -1,13 +1,13 @@
 /**
- * AADB (Kong et al., ECCV 2016) in its official files: `imgListFiles_label/imgList<part>Regression_<name>.txt`, a line
- * `filename value` a picture, a file for the score and one for each of the 11 attributes.
+ * AADB (Kong et al., ECCV 2016) in its official files: `imgListFiles_label/imgList<part>Regression_<name>.txt`, with one
+ * line `filename value` per picture; one file for the score and one per attribute, of which there are 11.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
 import { exists, readError } from "../files/index.js";
 import { invalid, readLines, slashed } from "./files.js";
-import { numberFault, parseNumber } from "./numbers.js";
+import { numberProblem, parseNumber } from "./numbers.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale, Split } from "./types.js";
 
 export const AADB_SCALE: ScoreScale = { min: 0, max: 1 };
@@ -17,9 +17,9 @@ export const AADB_ATTRIBUTES = [
   ...["BalacingElements", "ColorHarmony", "Content", "DoF", "Light", "MotionBlur", "Object", "Repetition"],
   ...["RuleOfThirds", "Symmetry", "VividColor"],
 ] as const;
-/** The folder of the label files, seen from the data set's. */
+/** The folder of the label files, relative to the data set's. */
 export const AADB_LABELS = "imgListFiles_label";
-/** The official part names. The older part `Test` shares pictures with the others and is not read. */
+/** The official names of the splits. The older `Test` shares pictures with the others and is not read. */
 const AADB_PARTS: Readonly<Record<Split, string>> = {
   train: "Train",
   validation: "Validation",
@@ -37,8 +37,8 @@ export function aadbLabelFile(split: Split, name: string): string {
 }
 
 /**
- * Reads AADB: the official three parts, the score in 0..1 and the attributes in -1..1. An attribute file that is not there
- * is a note; the three score files must be.
+ * Reads AADB: the official three parts, the score in 0..1 and the attributes in -1..1. A missing attribute file is a note;
+ * the three score files are required.
  *
  * @throws RocError FILE_NOT_FOUND or DATA_INVALID, naming file and line
  */
@@ -73,19 +73,19 @@ async function readPart(labels: string, split: Split, options: ReaderOptions, no
       notes.push(`No file ${aadbLabelFile(split, attribute)}: the ${split} part lacks ${attribute}.`);
     else columns.push([attribute, new Map(await readValues(join(labels, file), options, notes))]);
   }
-  noteStrangers(split, scores, columns, notes);
+  noteUnmatched(split, scores, columns, notes);
   return scores.map(([id, score]) => {
     const own = columns.map(([attribute, values]) => [attribute, values.get(id)] as const);
     const attributes: Record<string, number> = {};
     for (const [attribute, value] of own) if (value !== undefined) attributes[attribute] = value;
     const rated = Object.keys(attributes).length > 0 ? { attributes } : {};
-    // The folder of the new test part has names that begin with the score.
+    // File names in the folder of the new test part start with the score.
     return { id, files: [id, `${score.toFixed(3)}_${id}`], score, ...rated, split };
   });
 }
 
-/** Pictures that the score file and an attribute's file do not both have. */
-function noteStrangers(
+/** Notes on pictures that only one of the score file and an attribute's file has. */
+function noteUnmatched(
   split: Split,
   scores: readonly (readonly [string, number])[],
   columns: readonly (readonly [string, ReadonlyMap<string, number>])[],
@@ -109,8 +109,8 @@ async function readValues(file: string, { nonFinite }: ReaderOptions, notes: str
     const where = `${file}, line ${line}`;
     if (name === undefined || value === undefined)
       throw invalid(where, `"${text.trim()}" is not "filename value"`, REMEDY);
-    const fault = numberFault(value, nonFinite);
-    if (fault !== undefined) throw invalid(`${where}, column 2 (value)`, fault, REMEDY);
+    const problem = numberProblem(value, nonFinite);
+    if (problem !== undefined) throw invalid(`${where}, column 2 (value)`, problem, REMEDY);
     return [slashed(name), parseNumber(value) ?? NaN];
   });
 }

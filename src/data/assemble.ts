@@ -1,4 +1,4 @@
-/** From rated ids to samples: finds the image files and sets a validation part apart. The same for every adapter. */
+/** From rated ids to samples: finds the image files and splits off a validation part. The same for every adapter. */
 import { slashed } from "./files.js";
 import { ImageFinder } from "./images.js";
 import { seededPart } from "./split.js";
@@ -6,16 +6,16 @@ import type { LoadedDataset, ReaderOptions, Sample } from "./types.js";
 
 /** A rated picture before its image file is found. */
 export interface Rated extends Omit<Sample, "image"> {
-  /** Where the image may be, seen from the image folder; the first that is there is taken. */
+  /** Candidate paths of the image, relative to the image folder; the first that exists is used. */
   readonly files: readonly string[];
 }
 
 /**
- * The samples of a data set, those whose image file is not there, and both in their order.
+ * The samples of a data set, those whose image file is missing, and both in order.
  *
- * @param notes gets a sentence where file names cannot be what the labels name
- * @throws RocError FILE_NOT_FOUND for an image folder that is none; FILE_UNREADABLE for one that may hold pictures that were
- *   not found
+ * @param notes receives a sentence where file names cannot match the labels
+ * @throws RocError FILE_NOT_FOUND for an image folder that does not exist; FILE_UNREADABLE for an unreadable one that may
+ *   hold missing pictures
  */
 export async function assemble(
   rated: readonly Rated[],
@@ -40,13 +40,13 @@ export async function assemble(
   return { samples, missing, rated: all };
 }
 
-/** A file as it is named, and as it would be named here if it was on Windows. */
+/** A path as written, and with slashes instead of Windows' backslashes. */
 function spellings(files: readonly string[]): readonly string[] {
   if (!files.some((file) => file.includes("\\"))) return files;
   return [...new Set(files.flatMap((file) => [file, slashed(file)]))];
 }
 
-/** A seeded share of the training part becomes the validation part, where the data set has none of its own. */
+/** A seeded share of the training part becomes the validation part, where the data set has no official one. */
 function withValidation(
   rated: readonly Rated[],
   { validationFraction = 0, seed = 0 }: ReaderOptions,

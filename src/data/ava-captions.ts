@@ -1,10 +1,10 @@
 /**
  * AVA-Captions (Ghosal, Rana and Smolic, ICCV workshops 2019) in its official file, joined with AVA's scores: the pictures
- * of both, with what people wrote about them.
+ * in both, with people's comments.
  *
- * Its split is independent of AVA's, so that each one's training part holds pictures of the other's test part. Neither
- * test list is trained on here: `test` is the official test part of AVA-Captions, and what AVA keeps for its own test is
- * left out of the rest. Whoever trains on AVA too takes {@link keepOut} with `testIds`.
+ * Its split is independent of AVA's, so that each training part holds pictures of the other's test part. Neither test list
+ * is trained on here: `test` is the official test part of AVA-Captions, and pictures of AVA's test part are left out of
+ * the rest. To train on AVA too, use {@link keepOut} with `testIds`.
  */
 import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
@@ -29,18 +29,18 @@ const pictureSchema = z.object({
 type Picture = z.infer<typeof pictureSchema>;
 
 export interface AvaCaptionsOptions extends ReaderOptions {
-  /** Folder of AVA's official files, seen from this one's. Default: this one, or `AVA`, `ava`, `../AVA`, `../ava`. */
+  /** Folder of AVA's official files, relative to this one's. Default: this one, or `AVA`, `ava`, `../AVA`, `../ava`. */
   readonly ava?: string;
-  /** `one` (default): an image's first comment, as the paper takes one comment an image; `all`: every comment. */
+  /** `one` (default): an image's first comment, as in the paper, which uses one comment per image; `all`: every comment. */
   readonly comments?: "one" | "all";
-  /** `clean` (default): a comment as the data set's authors cleaned it; `raw`: as it was written, where the file has that. */
+  /** `clean` (default): comments as cleaned by the data set's authors; `raw`: as written, where the file has that. */
   readonly text?: "clean" | "raw";
 }
 
 export interface AvaCaptionsDataset extends LoadedDataset {
   /** Ids of the two test lists, AVA's and AVA-Captions'. */
   readonly testIds: ReadonlySet<string>;
-  /** Ids of pictures kept out: in AVA's test part, but not in that of AVA-Captions. */
+  /** Ids of pictures left out: in AVA's test part, but not in that of AVA-Captions. */
   readonly keptOut: readonly string[];
   /** Ids of pictures with comments that AVA does not rate. */
   readonly unrated: readonly string[];
@@ -60,7 +60,7 @@ export async function readAvaCaptions(folder: string, options: AvaCaptionsOption
   const rows = new Map(ava.rows.map((row) => [row.id, row]));
   const keptOut: string[] = [];
   const unrated: string[] = [];
-  const counts = { rawless: 0, speechless: 0, unread: 0 };
+  const counts = { rawless: 0, uncommented: 0, unread: 0 };
   const rated = [...pictures].flatMap(([id, picture]): Rated[] => {
     const row = rows.get(id);
     if (row === undefined) return (unrated.push(id), []);
@@ -79,7 +79,10 @@ export async function readAvaCaptions(folder: string, options: AvaCaptionsOption
   };
 }
 
-/** The samples that may be trained on beside a data set with the test list `ids`: all of the test part, and the others but those of the list. */
+/**
+ * The samples that are safe to train on together with a data set of the test list `ids`: the whole test part, and the
+ * others except those in the list.
+ */
 export function keepOut(samples: readonly Sample[], ids: ReadonlySet<string>): Sample[] {
   return samples.filter(({ id, split }) => split === "test" || !ids.has(id));
 }
@@ -97,8 +100,7 @@ async function readPictures(file: string): Promise<Map<string, Picture>> {
     const where = `${file}, picture ${position}`;
     const picture = checkPicture(value, where);
     const id = basename(slashed(picture.filename)).replace(/\.[a-z]+$/i, "");
-    if (pictures.has(id))
-      throw invalid(where, `filename "${picture.filename}" stands here for the second time`, REMEDY);
+    if (pictures.has(id)) throw invalid(where, `filename "${picture.filename}" occurs for the second time`, REMEDY);
     if (splitOf(picture.split) === undefined) {
       throw invalid(where, `split is "${picture.split}", not train, val or test`, REMEDY);
     }
@@ -119,7 +121,7 @@ function ratedCaptions(
   row: AvaRow,
   { split, sentences }: Picture,
   options: AvaCaptionsOptions,
-  counts: { rawless: number; speechless: number; unread: number },
+  counts: { rawless: number; uncommented: number; unread: number },
 ): Rated {
   const part: Split = splitOf(split) ?? "train";
   const texts = sentences.map(({ clean, raw }) => {
@@ -127,7 +129,7 @@ function ratedCaptions(
     return (options.text === "raw" ? (raw ?? clean) : clean).trim();
   });
   const spoken = texts.filter((text) => text !== "");
-  if (spoken.length === 0) counts.speechless++;
+  if (spoken.length === 0) counts.uncommented++;
   const comments = options.comments === "all" ? spoken : spoken.slice(0, 1);
   counts.unread += spoken.length - comments.length;
   return { ...ratedAva(row, part), ...(comments.length > 0 && { comments }) };
@@ -137,15 +139,15 @@ function notesOn(counts: {
   keptOut: number;
   unrated: number;
   rawless: number;
-  speechless: number;
+  uncommented: number;
   unread: number;
 }): string[] {
-  const { keptOut, unrated, rawless, speechless, unread } = counts;
+  const { keptOut, unrated, rawless, uncommented, unread } = counts;
   return [
-    ...(keptOut > 0 ? [`Kept out, being in AVA's test part but not in that of AVA-Captions: ${keptOut}.`] : []),
+    ...(keptOut > 0 ? [`Left out, being in AVA's test part but not in that of AVA-Captions: ${keptOut}.`] : []),
     ...(unrated > 0 ? [`Left out, having comments but no row in AVA.txt: ${unrated}.`] : []),
-    ...(speechless > 0 ? [`Pictures without a comment: ${speechless}.`] : []),
-    ...(unread > 0 ? [`Comments that are not read, being no picture's first: ${unread}.`] : []),
-    ...(rawless > 0 ? [`Comments without raw text, whose cleaned text stands in: ${rawless}.`] : []),
+    ...(uncommented > 0 ? [`Pictures without a comment: ${uncommented}.`] : []),
+    ...(unread > 0 ? [`Comments that are not read, not being a picture's first: ${unread}.`] : []),
+    ...(rawless > 0 ? [`Comments without raw text, whose cleaned text is used instead: ${rawless}.`] : []),
   ];
 }

@@ -3,7 +3,7 @@
  *
  * - `AVA.txt`, no header, space-separated: index, image id, counts of the ratings 1..10, two tag ids (0 = none),
  *   challenge id.
- * - `aesthetics_image_lists/generic_test.jpgl`: one id a line, the test part; all other pictures are for training.
+ * - `aesthetics_image_lists/generic_test.jpgl`: one id per line, the test part; all other pictures are for training.
  */
 import { join } from "node:path";
 import { RocError } from "../errors.js";
@@ -32,7 +32,7 @@ export interface AvaRow {
   readonly challenge: number;
 }
 
-/** What {@link readAva} found. */
+/** The result of {@link readAva}. */
 export interface AvaDataset extends LoadedDataset {
   /** Ids of the test list that `AVA.txt` does not rate. */
   readonly unknownTestIds: readonly string[];
@@ -62,13 +62,13 @@ export async function readAva(folder: string, options: AvaOptions = {}): Promise
   };
 }
 
-/** AVA's label files, without a look at the images. @throws as {@link readAva} */
+/** AVA's label files, without the images. @throws as {@link readAva} */
 export async function readAvaLabels(folder: string): Promise<{ rows: AvaRow[]; testIds: Set<string> }> {
   const rows = await readRows(join(folder, AVA_LABELS));
   return { rows, testIds: await readTestIds(join(folder, AVA_TEST_LIST)) };
 }
 
-/** What a row of `AVA.txt` says about a picture. */
+/** The rated picture of a row of `AVA.txt`. */
 export function ratedAva({ id, votes }: AvaRow, split: Rated["split"]): Rated {
   const { mean, std } = voteStatistics(votes);
   return { id, files: [`${id}.jpg`], score: mean, std, votes, split };
@@ -86,30 +86,33 @@ export function voteStatistics(votes: readonly number[]): { count: number; mean:
   return { count, mean, std: Math.sqrt(variance) };
 }
 
-/** A line of `AVA.txt` without its end. */
+/** A line of `AVA.txt` without its line break. */
 export function formatAvaRow({ index, id, votes, tags, challenge }: AvaRow): string {
   return [index, id, ...votes, ...tags, challenge].join(" ");
 }
 
 /** Reads one line of `AVA.txt`. @param where file and line, for the error */
 export function parseAvaRow(line: string, where: string): AvaRow {
-  const row = rowOrFault(line);
-  if (typeof row === "string") throw broken(where, row);
+  const row = rowOrProblem(line);
+  if (typeof row === "string") throw invalidLabel(where, row);
   return row;
 }
 
-/** A row, or what is wrong with it. */
-function rowOrFault(line: string): AvaRow | string {
+/** A row, or a description of its error. */
+function rowOrProblem(line: string): AvaRow | string {
   const numbers = wholeNumbers(line.trimEnd());
   const [, id] = /^\s*\d+\s+(\d+)/.exec(line) ?? [];
-  if (numbers?.length !== COLUMNS || id === undefined) return faultOf(line);
+  if (numbers?.length !== COLUMNS || id === undefined) return problemOf(line);
   const votes = numbers.slice(2, 2 + RATINGS);
   if (votes.every((n) => n === 0)) return `picture ${id} has no votes`;
   const [tagA = 0, tagB = 0, challenge = 0] = numbers.slice(2 + RATINGS);
   return { index: numbers[0] ?? 0, id, votes, tags: [tagA, tagB], challenge };
 }
 
-/** The numbers of a line of digits and spaces; undefined for any other line. By hand, since AVA has 255,530 lines. */
+/**
+ * The numbers of a line of digits and spaces; undefined for any other line. Parsed by hand for speed, since AVA has
+ * 255,530 lines.
+ */
 function wholeNumbers(line: string): number[] | undefined {
   const numbers: number[] = [];
   let value = -1;
@@ -125,7 +128,7 @@ function wholeNumbers(line: string): number[] | undefined {
   return numbers;
 }
 
-function faultOf(line: string): string {
+function problemOf(line: string): string {
   const fields = line.trim().split(/\s+/);
   const expected = `expected ${COLUMNS} whole numbers (index, id, 10 counts, 2 tags, challenge)`;
   if (fields.length !== COLUMNS) return `${expected}, found ${fields.length}`;
@@ -137,14 +140,15 @@ async function readRows(file: string): Promise<AvaRow[]> {
   const seenAt = new Map<string, number>();
   const rows: AvaRow[] = [];
   for (const { text, line } of linesOf(await readText(file, { remedy: "AVA's official files belong there." }))) {
-    const row = rowOrFault(text);
-    if (typeof row === "string") throw broken(`${file}, line ${line}`, row);
+    const row = rowOrProblem(text);
+    if (typeof row === "string") throw invalidLabel(`${file}, line ${line}`, row);
     const earlier = seenAt.get(row.id);
-    if (earlier !== undefined) throw broken(`${file}, line ${line}`, `picture ${row.id} was rated in line ${earlier}`);
+    if (earlier !== undefined)
+      throw invalidLabel(`${file}, line ${line}`, `picture ${row.id} was rated in line ${earlier}`);
     seenAt.set(row.id, line);
     rows.push(row);
   }
-  if (rows.length === 0) throw broken(file, "no rated picture in it");
+  if (rows.length === 0) throw invalidLabel(file, "no rated picture in it");
   return rows;
 }
 
@@ -152,12 +156,12 @@ async function readTestIds(file: string): Promise<Set<string>> {
   const ids = new Set<string>();
   for (const { text, line } of linesOf(await readText(file, { remedy: "AVA's official files belong there." }))) {
     const id = text.trim();
-    if (!/^\d+$/.test(id)) throw broken(`${file}, line ${line}`, `"${id}" is not an image id`);
+    if (!/^\d+$/.test(id)) throw invalidLabel(`${file}, line ${line}`, `"${id}" is not an image id`);
     ids.add(id);
   }
   return ids;
 }
 
-function broken(where: string, what: string): RocError {
+function invalidLabel(where: string, what: string): RocError {
   return invalid(where, what, REMEDY);
 }

@@ -1,4 +1,4 @@
-/** The order in which training sees its samples: a function of (seed, step) alone, so that a run can resume anywhere. */
+/** The order of training samples, a pure function of (seed, step), so that a run can resume at any step. */
 import { RocError } from "../errors.js";
 import { Random, type SeedPart } from "../random.js";
 
@@ -7,7 +7,7 @@ export function epochOrder(size: number, seed: SeedPart, epoch: number): Uint32A
   return new Random(seed, "epoch", epoch).permutation(size);
 }
 
-/** One batch: which epoch it belongs to, its place in that epoch, and the indices of its samples. */
+/** One batch: its epoch, its position in that epoch, and the indices of its samples. */
 export interface Batch {
   readonly epoch: number;
   readonly batch: number;
@@ -23,11 +23,11 @@ export interface BatchOrderOptions {
   readonly dropLast?: boolean;
 }
 
-/** Batches by step number; each epoch visits every sample once (but those that `dropLast` leaves out). */
+/** Batches by step number; each epoch visits every sample once (except those that `dropLast` leaves out). */
 export class BatchOrder {
   readonly batchesPerEpoch: number;
   readonly #options: BatchOrderOptions;
-  #kept: { epoch: number; order: Uint32Array } | undefined;
+  #cached: { epoch: number; order: Uint32Array } | undefined;
 
   constructor(options: BatchOrderOptions) {
     const { size, batchSize, dropLast = false } = options;
@@ -39,7 +39,7 @@ export class BatchOrder {
     this.batchesPerEpoch = count;
   }
 
-  /** The batch of a step, counted from 0 over all epochs. Pure: a resumed run asks for its next step. */
+  /** The batch of a step, counted from 0 over all epochs. Pure: a resumed run requests its next step. */
   at(step: number): Batch {
     const epoch = Math.floor(step / this.batchesPerEpoch);
     const batch = step - epoch * this.batchesPerEpoch;
@@ -49,7 +49,7 @@ export class BatchOrder {
 
   #order(epoch: number): Uint32Array {
     const { size, seed } = this.#options;
-    if (this.#kept?.epoch !== epoch) this.#kept = { epoch, order: epochOrder(size, seed, epoch) };
-    return this.#kept.order;
+    if (this.#cached?.epoch !== epoch) this.#cached = { epoch, order: epochOrder(size, seed, epoch) };
+    return this.#cached.order;
   }
 }

@@ -1,4 +1,4 @@
-/** `dataset.json`, the card beside your own labels: the name and the scales of a data set, and where its files are. */
+/** `dataset.json`, the card beside your own labels: a data set's name, scales and file locations. */
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../errors.js";
@@ -12,36 +12,36 @@ const scaleSchema = z
   .object({ min: z.number().describe("Lowest rating"), max: z.number().describe("Highest rating") })
   .refine(({ min, max }) => min < max, { message: "min must be below max" });
 
-/** The keys of a card; docs/data.md is made of it. */
+/** The keys of a card; docs/data.md is generated from it. */
 export const cardSchema = z.object({
-  name: z.string().optional().describe("What reports call the data set; without it the label file's name"),
+  name: z.string().optional().describe("Name of the data set in reports; default: the label file's name"),
   scale: scaleSchema.optional().describe("Of the scores, both ends included; needed"),
   attributeScales: z
     .record(z.string(), scaleSchema)
     .optional()
-    .describe("Scales by column, of attributes that have another than the score"),
+    .describe("Scales by column, of attributes whose scale differs from the score's"),
   attributes: z
     .array(z.string())
     .optional()
-    .describe("The columns that are attributes; without it every column that has no other meaning"),
+    .describe("The columns that are attributes; default: every column without another meaning"),
   images: z
     .string()
     .optional()
-    .describe("Folder of the pictures, seen from the card's; without it this folder or `images`"),
-  file: z.string().optional().describe("Label file, seen from the card's folder; without it the only one there"),
+    .describe("Folder of the pictures, relative to the card's; default: this folder or `images`"),
+  file: z.string().optional().describe("Label file, relative to the card's folder; default: the only one there"),
 });
 
-/** What a card may say; other keys are for people. */
+/** The keys of a card; other keys are ignored. */
 export interface DatasetCard {
   readonly name?: string | undefined;
   readonly scale?: ScoreScale | undefined;
-  /** Scales of the attributes that have another scale than the score. */
+  /** Scales of the attributes whose scale differs from the score's. */
   readonly attributeScales?: Readonly<Record<string, ScoreScale>> | undefined;
-  /** The columns that are attributes; without it every column that has no other meaning. */
+  /** The columns that are attributes; default: every column without another meaning. */
   readonly attributes?: readonly string[] | undefined;
-  /** Folder of the images, seen from the card's. */
+  /** Folder of the images, relative to the card's. */
   readonly images?: string | undefined;
-  /** Label file, seen from the card's folder. */
+  /** Label file, relative to the card's folder. */
   readonly file?: string | undefined;
 }
 
@@ -55,7 +55,7 @@ export async function readCard(folder: string): Promise<DatasetCard> {
   try {
     value = JSON.parse(await readText(file, { remedy: REMEDY }));
   } catch (cause) {
-    throw invalid(file, `is no JSON (${messageOf(cause)})`, REMEDY, cause);
+    throw invalid(file, `is not JSON (${messageOf(cause)})`, REMEDY, cause);
   }
   const { data, error } = cardSchema.safeParse(value);
   if (data) return data;

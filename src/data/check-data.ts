@@ -1,4 +1,4 @@
-/** `checkData()`: what `roc4mllm data check` does, as a function. */
+/** `checkData()`: the function behind `roc4mllm data check`. */
 import { RocError } from "../errors.js";
 import { atomicWriteFile } from "../files/index.js";
 import type { DataReport } from "./doctor/data-report.js";
@@ -6,7 +6,7 @@ import type { DatasetRequest } from "./registry.js";
 import type { LoadedDataset, OnProgress } from "./types.js";
 
 /**
- * Which data set is checked, and how far.
+ * The data set to check, and the extent of the check.
  *
  * @category Data sets
  */
@@ -15,7 +15,7 @@ export interface CheckDataSpec {
   readonly data: string | Omit<DatasetRequest, "nonFinite">;
   /** Decode images: finds damaged ones, and pictures of different splits that look alike. Slow. Default true. */
   readonly decode?: boolean | undefined;
-  /** Most image files to open, spread evenly over the data set: a whole number from 0. Default: all. */
+  /** Maximum number of image files to open, spread evenly over the data set: a whole number from 0. Default: all. */
   readonly limit?: number | undefined;
   /** Write a page (HTML) with histograms of every label to this file. */
   readonly report?: string | undefined;
@@ -29,14 +29,14 @@ export interface CheckDataSpec {
 export interface CheckDataOptions {
   /** Ends the check with RocError ABORTED. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with the number of image files that were opened, and that of all to be opened. */
+  /** Called with the number of image files opened so far, and the total. */
   readonly onProgress?: OnProgress | undefined;
 }
 
 /**
- * Looks for everything that can be wrong with a data set before anything trains on it: pictures that are missing,
- * unreadable, or in several splits; labels out of range or not finite; columns that never change; votes that disagree with
- * their mean; impossible standard deviations. Changes nothing.
+ * Finds errors in a data set before training: pictures that are missing, unreadable, or in several splits; labels out of
+ * range or not finite; constant columns; votes that disagree with their mean; impossible standard deviations. Changes
+ * nothing.
  *
  * @example
  * ```ts
@@ -47,8 +47,8 @@ export interface CheckDataOptions {
  * console.log(scale.min, scale.max); // 1 10
  * ```
  *
- * @returns what was found; `problems` is empty where nothing is wrong
- * @throws RocError USAGE; FILE_NOT_FOUND, DATA_INVALID where a label file is missing or not as its format says;
+ * @returns the report; `problems` is empty where nothing is wrong
+ * @throws RocError USAGE; FILE_NOT_FOUND, DATA_INVALID where a label file is missing or violates its format;
  *   FILE_UNWRITABLE; ABORTED
  *
  * @category Data sets
@@ -78,7 +78,7 @@ export async function checkData(spec: CheckDataSpec, options: CheckDataOptions =
   return report;
 }
 
-/** What is only trained on where a text says so. */
+/** Notes on data that is only used where an answer template names it. */
 function trainedNotes({ samples, missing }: LoadedDataset): string[] {
   const all = [...samples, ...missing];
   const attributes = [...new Set(all.flatMap(({ attributes: own = {} }) => Object.keys(own)))];

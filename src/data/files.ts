@@ -1,4 +1,4 @@
-/** Label files as text and as lines, and the errors that name a place in them. */
+/** Label files as lines, and errors that name a position in them. */
 import { RocError } from "../errors.js";
 import { exists, readText } from "../files/index.js";
 
@@ -8,7 +8,7 @@ export interface Line {
   readonly line: number;
 }
 
-/** The lines that are not blank, whichever way they end. */
+/** The non-blank lines, with any line ends. */
 export function* linesOf(text: string): Generator<Line, void, void> {
   const end = text.includes("\n") ? "\n" : "\r";
   let line = 0;
@@ -23,22 +23,22 @@ export function* linesOf(text: string): Generator<Line, void, void> {
 }
 
 /**
- * The lines of a file that are not blank.
+ * The non-blank lines of a file.
  *
  * @param remedy what to do where it cannot be read
- * @param notes allow another encoding, which is said there
+ * @param notes allows Windows-1252; receives a sentence where it is used
  * @throws as {@link readText}
  */
 export async function readLines(file: string, remedy: string, notes?: string[]): Promise<Line[]> {
   return [...linesOf(await readText(file, { remedy, notes }))];
 }
 
-/** A label that is not as the format says. @param where file, line and column @param remedy a sentence */
+/** The error for a label that violates the format. @param where file, line and column @param remedy a sentence */
 export function invalid(where: string, what: string, remedy: string, cause?: unknown): RocError {
   return new RocError("DATA_INVALID", `${where}: ${what}. ${remedy}`, cause === undefined ? undefined : { cause });
 }
 
-/** A path as Windows writes it, with the slashes of all others. */
+/** A Windows path with forward slashes. */
 export function slashed(path: string): string {
   return path.replaceAll("\\", "/");
 }

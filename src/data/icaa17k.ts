@@ -8,11 +8,11 @@ import { firstExisting, slashed } from "./files.js";
 import { readTable, type Row } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
-/** The released MOS begins at 0.83, below 1; the authors' own loader divides both scores by 10. */
+/** The released MOS starts at 0.83, below 1; the authors' own loader divides both scores by 10. */
 export const ICAA17K_SCALE: ScoreScale = { min: 0, max: 10 };
-/** The names that the two files go by. */
+/** The names of the two files. */
 export const ICAA17K_FILES = { train: ["train.csv", "1train.csv"], test: ["test.csv", "1test.csv"] } as const;
-/** The columns that tell an ICAA17K file. */
+/** The columns that identify an ICAA17K file. */
 export const ICAA17K_COLUMNS = ["ID", "color", "MOS"] as const;
 
 const IMAGE_FOLDERS = ["images", "imgs", "ICAA17K", "image"];
@@ -24,7 +24,10 @@ export interface Icaa17kOptions extends ReaderOptions {
 }
 
 export interface Icaa17kDataset extends LoadedDataset {
-  /** The `probability` of each picture by id, in [0, 1], where the column is there; no rating, so no attribute. */
+  /**
+   * The `probability` of each picture by id, in [0, 1], where the column is present; it is not a rating, so not an
+   * attribute.
+   */
   readonly probabilities: ReadonlyMap<string, number>;
 }
 

@@ -1,39 +1,39 @@
-/** Which image files are there. Folders are listed, not files asked for one by one: AVA has 255,000 of them. */
+/** Finds image files. Folders are listed instead of testing single files: AVA has 255,000 of them. */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { exists, isMissing, readError } from "../files/index.js";
 import type { RocError } from "../errors.js";
 import { slashed } from "./files.js";
 
-/** What a name that is not UTF-8 reads as. */
+/** What invalid UTF-8 in a name decodes to. */
 const REPLACEMENT = "\ufffd";
 
-/** A folder of images that was written on Windows has other slashes here. */
+/** The folder of images; in a path written on Windows, backslashes are replaced. */
 async function imageBase(folder: string, images: string): Promise<string> {
   const base = resolve(folder, images);
   return images.includes("\\") && !(await exists(base)) ? resolve(folder, slashed(images)) : base;
 }
 
-/** Where pictures may be. */
+/** Finds pictures in the candidate folders. */
 export class ImageFinder {
-  /** Names by folder; each by its composed form (NFC), since macOS writes decomposed ones. */
+  /** Names by folder, keyed by NFC, since macOS writes decomposed names. */
   readonly #listed = new Map<string, ReadonlyMap<string, string>>();
-  /** What became of folders that could not be listed. */
-  readonly #faults: RocError[] = [];
-  /** The image folders that are there. */
+  /** Errors of folders that could not be listed. */
+  readonly #errors: RocError[] = [];
+  /** The existing image folders. */
   #present: readonly string[] = [];
 
   private constructor(
     private readonly roots: readonly string[],
-    /** Where a picture belongs if no image folder is there at all. */
+    /** The folder to name for pictures where no image folder exists. */
     private readonly home: string,
   ) {}
 
   /**
    * @param folder the data set's own
-   * @param images the image folder that the user named, seen from `folder`
-   * @param usual where the data set usually has its images, seen from `images` or else `folder`
-   * @throws RocError FILE_NOT_FOUND where a folder was named that is none
+   * @param images the image folder given by the user, relative to `folder`
+   * @param usual the data set's usual image folders, relative to `images` or else `folder`
+   * @throws RocError FILE_NOT_FOUND where a given folder does not exist
    */
   static async open(folder: string, images: string | undefined, usual: readonly string[]): Promise<ImageFinder> {
     const base = await imageBase(folder, images ?? ".");
@@ -56,7 +56,7 @@ export class ImageFinder {
     for (const root of this.#present) for (const folder of folders) await this.#list(resolve(root, folder));
   }
 
-  /** The first of a picture's possible files that is there: in the order of the folders, then of the names. */
+  /** The first existing candidate file of a picture: in the order of the folders, then of the names. */
   find(files: readonly string[]): string | undefined {
     for (const root of this.#present) {
       for (const file of files) {
@@ -68,7 +68,7 @@ export class ImageFinder {
     return undefined;
   }
 
-  /** Where a picture that is not there would be looked for first. */
+  /** The first candidate path of a missing picture. */
   place(files: readonly string[]): string {
     const [root] = this.#present;
     const home = root === undefined || root === this.roots.at(-1) ? this.home : root;
@@ -78,7 +78,7 @@ export class ImageFinder {
   async #list(folder: string): Promise<void> {
     if (this.#listed.has(folder)) return;
     const names = await readdir(folder).catch((cause: unknown) => {
-      if (!isMissing(cause)) this.#faults.push(readError(folder, cause, "Check the folder's rights."));
+      if (!isMissing(cause)) this.#errors.push(readError(folder, cause, "Check the folder's permissions."));
       return [];
     });
     const composed = names.filter((name) => name.normalize() === name);
@@ -86,13 +86,13 @@ export class ImageFinder {
   }
 
   /**
-   * Why pictures may not have been found although they are there.
+   * Reasons why existing pictures may not have been found.
    *
    * @throws RocError FILE_UNREADABLE where a folder could not be listed
    */
   whyMissing(): string[] {
-    const [fault] = this.#faults;
-    if (fault) throw fault;
+    const [error] = this.#errors;
+    if (error) throw error;
     const odd = [...this.#listed].map(([folder, names]) => ({ folder, count: [...names.keys()].filter((name) => name.includes(REPLACEMENT)).length })); // prettier-ignore
     return odd
       .filter(({ count }) => count > 0)

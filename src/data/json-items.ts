@@ -4,37 +4,37 @@ import { messageOf, RocError } from "../errors.js";
 import { firstFault, readChunks, refusePointer } from "../files/index.js";
 import { invalid } from "./files.js";
 
-/** Lists and objects within one another, at most: the parser looks at all that are open for every value. */
+/** Maximum nesting of lists and objects: the parser visits all open ones for every value. */
 const MOST_DEPTH = 64;
 
-/** Of the outermost object's fields: it alone is open. */
+/** Depth of the outermost object's fields. */
 const IN_OBJECT = 1;
 
-/** An item with its place in the array, counted from 1. */
+/** An item with its position in the array, counted from 1. */
 export interface JsonItem {
   readonly value: unknown;
   readonly position: number;
 }
 
 export interface JsonItemsOptions {
-  /** What an item is called in errors. */
+  /** Name of an item in errors. */
   readonly item: string;
   readonly remedy: string;
 }
 
-/** The parser, and where in the file it is. */
+/** The parser and its position in the file. */
 class ItemParser {
-  /** Items that are read and not yet taken. */
+  /** Parsed items that are not yet consumed. */
   items: unknown[] = [];
-  /** Whether the array has been seen to its end. */
+  /** Whether the array is complete. */
   finished = false;
   inArray = false;
   depth = 0;
-  /** Of the last token, in bytes. */
+  /** Offset of the last token, in bytes. */
   offset = 0;
   /** The last string of the outermost value, a key where a colon follows. */
   #lastString: unknown;
-  /** The last key of the outermost object: at an opening bracket, that of what opens. */
+  /** The last key of the outermost object: at an opening bracket, the key of the opened value. */
   #lastKey: unknown;
   readonly #tokenizer = new Tokenizer({ stringBufferSize: 65_536 });
   readonly #parser: TokenParser;
@@ -53,7 +53,7 @@ class ItemParser {
     };
   }
 
-  /** @throws Error where the bytes are no JSON, or lie too deep */
+  /** @throws Error where the bytes are not JSON, or nest too deeply */
   take(chunk: Uint8Array): void {
     this.#tokenizer.write(chunk);
   }
@@ -68,7 +68,7 @@ class ItemParser {
     if (token === TokenType.LEFT_BRACKET || token === TokenType.LEFT_BRACE) {
       const isList = token === TokenType.LEFT_BRACKET && this.depth === IN_OBJECT;
       if (isList && this.#lastKey === this.#key && !this.finished) this.inArray = true;
-      if (++this.depth > MOST_DEPTH) throw new Error(`lists and objects lie more than ${MOST_DEPTH} deep`);
+      if (++this.depth > MOST_DEPTH) throw new Error(`lists and objects nest more than ${MOST_DEPTH} deep`);
     } else if (token === TokenType.RIGHT_BRACKET || token === TokenType.RIGHT_BRACE) {
       if (--this.depth !== IN_OBJECT || !this.inArray) return;
       this.inArray = false;
@@ -84,8 +84,8 @@ class ItemParser {
 /**
  * The items of the array `key` in the outermost object of a JSON file, one at a time.
  *
- * @throws RocError FILE_NOT_FOUND; FILE_UNREADABLE where it is not UTF-8; DATA_INVALID naming the item where it is no JSON,
- * and where the file ends in the middle or has no such array
+ * @throws RocError FILE_NOT_FOUND; FILE_UNREADABLE where it is not UTF-8; DATA_INVALID naming the item where it is not
+ *   JSON, or where the file is truncated or has no such array
  */
 export async function* jsonItems(
   file: string,
@@ -94,21 +94,21 @@ export async function* jsonItems(
 ): AsyncGenerator<JsonItem, void, void> {
   const parser = new ItemParser(key);
   const check = new Utf8Check();
-  const place = (name: string): string => (parser.inArray ? `${file}, ${name} ${position + 1}` : file);
+  const whereOf = (name: string): string => (parser.inArray ? `${file}, ${name} ${position + 1}` : file);
   let position = 0;
   let line = 1;
   for await (const chunk of chunks(file, remedy)) {
     const length = check.lengthIn(chunk);
-    const fault = failureOf(() => parser.take(chunk.subarray(0, length)));
+    const failure = failureOf(() => parser.take(chunk.subarray(0, length)));
     const items = parser.items;
     parser.items = [];
     for (const value of items) yield { value, position: ++position };
-    if (fault) throw faultAt(place(item), parser.offset, fault, remedy);
+    if (failure) throw failureAt(whereOf(item), parser.offset, failure, remedy);
     line += lineEndsIn(chunk.subarray(0, length));
-    if (length < chunk.length) throw notUtf8(`${place("item")}, line ${line}`, chunk[length] ?? 0);
+    if (length < chunk.length) throw notUtf8(`${whereOf("item")}, line ${line}`, chunk[length] ?? 0);
   }
-  const fault = failureOf(() => parser.end());
-  if (fault) throw invalid(file, "ends in the middle (it was cut short)", remedy, fault);
+  const failure = failureOf(() => parser.end());
+  if (failure) throw invalid(file, "ends in the middle (it was cut short)", remedy, failure);
   if (!parser.finished) throw invalid(file, `has no list "${key}"`, remedy);
 }
 
@@ -121,11 +121,11 @@ function failureOf(action: () => void): Error | undefined {
   }
 }
 
-function faultAt(where: string, offset: number, fault: Error, remedy: string): RocError {
+function failureAt(where: string, offset: number, failure: Error, remedy: string): RocError {
   // The parser quotes whole tokens.
-  const text = messageOf(fault);
+  const text = messageOf(failure);
   const short = text.length > 200 ? `${text.slice(0, 199)}…` : text;
-  return invalid(where, `is no JSON near byte ${offset} (${short})`, remedy, fault);
+  return invalid(where, `is not JSON near byte ${offset} (${short})`, remedy, failure);
 }
 
 function notUtf8(where: string, byte: number): RocError {
@@ -139,17 +139,17 @@ function lineEndsIn(bytes: Uint8Array): number {
   return count;
 }
 
-/** Passes on what is UTF-8: the parser looks for the ends of characters only. */
+/** Finds invalid UTF-8, which the parser does not check. */
 class Utf8Check {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
 
-  /** How many bytes of the next chunk are UTF-8, a character that goes on in the one behind it among them. */
+  /** Number of leading UTF-8 bytes of the next chunk, including a character that continues in the following one. */
   lengthIn(chunk: Uint8Array): number {
     try {
       this.#decoder.decode(chunk, { stream: true });
       return chunk.length;
     } catch {
-      // The rest of a character that began in the chunk before.
+      // The rest of a character that started in the previous chunk.
       const rest = chunk.findIndex((byte) => (byte & 0xc0) !== 0x80);
       const start = rest < 0 || rest > 3 ? 0 : rest;
       return start + firstFault(Buffer.from(chunk.subarray(start)));
@@ -168,6 +168,6 @@ async function* chunks(file: string, remedy: string): AsyncGenerator<Uint8Array,
 
 function checkStart(chunk: Uint8Array, file: string, remedy: string): void {
   refusePointer(chunk, file);
-  // Every other byte would be looked at as a letter of its own.
+  // UTF-16 would be parsed byte by byte.
   if (chunk.includes(0)) throw invalid(file, "is not in UTF-8", remedy);
 }

@@ -1,8 +1,8 @@
-/** What the official data sets come to: their pictures by split, so that a run can be forecast before they are there. */
+/** Sizes of the official data sets by split, so that a run can be planned before they are downloaded. */
 import type { DatasetKind } from "./registry.js";
 import type { Split } from "./types.js";
 
-/** Rated pictures by official split, and the files that belong into the folder. */
+/** Rated pictures by official split, and the files that the folder must hold. */
 export interface OfficialDataset {
   readonly name: string;
   readonly pictures: Readonly<Record<Split, number>>;
@@ -10,7 +10,7 @@ export interface OfficialDataset {
   readonly files: string;
 }
 
-/** AVA-Captions is not among them: how many of its pictures are left depends on AVA's test list. */
+/** AVA-Captions is not among them: the number of its pictures depends on AVA's test list. */
 export const OFFICIAL: Readonly<Partial<Record<DatasetKind, OfficialDataset>>> = {
   ava: {
     name: "AVA",

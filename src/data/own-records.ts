@@ -2,7 +2,7 @@
 import { messageOf, RocError } from "../errors.js";
 import type { Rated } from "./assemble.js";
 import { invalid, readLines, slashed } from "./files.js";
-import { numberFault, parseNumber } from "./numbers.js";
+import { numberProblem, parseNumber } from "./numbers.js";
 import { splitOf } from "./split.js";
 import { readTable } from "./table.js";
 import type { ReaderOptions, Split } from "./types.js";
@@ -13,29 +13,29 @@ export interface OwnRecord extends Omit<Rated, "split"> {
 }
 
 export interface RecordOptions {
-  /** The columns that are attributes; undefined: all that have no other meaning. */
+  /** The columns that are attributes; undefined: all without another meaning. */
   readonly attributes: ReadonlySet<string> | undefined;
   readonly nonFinite: NonNullable<ReaderOptions["nonFinite"]>;
-  /** Gets a sentence on columns that are not read. */
+  /** Receives a sentence on columns that are not read. */
   readonly notes: string[];
 }
 
 const REMEDY = "Correct it there.";
-/** A column that nobody meant to be read. */
+/** The remedy for a column that was perhaps not meant to be read. */
 const UNMEANT = 'Correct it, or list the columns that are attributes in dataset.json as "attributes".';
 const FILE_REMEDY = "Give a UTF-8 file with a header line and the columns image and score.";
 
-/** Columns that have a meaning, in any order and case, with what they hold; docs/data.md is made of it. */
+/** Columns with a fixed meaning, in any order and case, and their content; docs/data.md is generated from it. */
 export const COLUMNS = {
-  image: ["text", "needed", "The picture's file, seen from the folder of the images; `/` or `\\` between folders"],
+  image: ["text", "needed", "The picture's file, relative to the folder of the images; `/` or `\\` between folders"],
   score: ["number", "needed", "The mean rating, on the card's `scale`"],
   id: ["text", "the image", "Names the picture in results and predictions"],
   split: ["`train`, `validation` or `test`", "drawn: a tenth is `test`", "The part; in all rows or in none"],
   std: ["number", "unknown", "Standard deviation of the ratings"],
-  votes: ["list of counts", "unknown", "How often each rating was given, evenly spaced over the scale, lowest first"],
-  votes_1: ["number", "unknown", "Instead of `votes`: `votes_1`, `votes_2`, ... , a column a rating"],
-  comment: ["text", "none", "What somebody wrote about the picture"],
-  comments: ["list of texts, or a text", "none", "What several people wrote"],
+  votes: ["list of counts", "unknown", "Number of votes for each rating, evenly spaced over the scale, lowest first"],
+  votes_1: ["number", "unknown", "Instead of `votes`: `votes_1`, `votes_2`, ..., one column per rating"],
+  comment: ["text", "none", "A comment on the picture"],
+  comments: ["list of texts, or a text", "none", "Several comments"],
   theme: ["text", "none", "What the picture shows; `eval` gives figures by theme"],
   attributes: ["object of numbers", "none", "JSON Lines: attributes by name, instead of a column each"],
 } as const satisfies Record<string, readonly [type: string, absent: string, meaning: string]>;
@@ -43,14 +43,14 @@ export const COLUMNS = {
 const MEANINGS: readonly string[] = Object.keys(COLUMNS);
 const VOTES_COLUMN = /^votes_(\d+)$/;
 
-/** What the score is called in answers, where attributes have their names. */
+/** The score's name in answers, where attributes are used by name. */
 const SCORE_PLACEHOLDER = "overall";
-/** Columns of an evaluation's table, beside those of {@link COLUMNS}. */
+/** Columns of an evaluation's table, besides those of {@link COLUMNS}. */
 const RESULT_COLUMN = /^(error|references|predicted_.*)$/;
-/** What to do about two columns where one is meant. */
+/** The remedy for two columns of the same meaning. */
 const RENAME = 'Rename one of them, or list the columns that are attributes in dataset.json as "attributes".';
 
-/** The attributes of a file: how each is written, by its name without regard to case and blanks. */
+/** The attributes of a file: their spelling, by name normalised for case and spaces. */
 type AttributeNames = Map<string, string>;
 
 type RowOptions = RecordOptions & { readonly names: AttributeNames };
@@ -59,9 +59,9 @@ type RowOptions = RecordOptions & { readonly names: AttributeNames };
 interface Values {
   /** File and line. */
   readonly where: string;
-  /** By the column's name in lower case; an empty field is not there. */
+  /** By the column's name in lower case; without empty fields. */
   readonly meant: ReadonlyMap<string, unknown>;
-  /** Columns without a meaning of their own, as they are written. */
+  /** Columns without a fixed meaning, as written. */
   readonly others: ReadonlyMap<string, unknown>;
 }
 
@@ -73,7 +73,7 @@ export async function csvRecords(file: string, options: RecordOptions): Promise<
   const isTwice = (name: string): boolean =>
     name !== "" && (seen.has(name.toLowerCase()) || !seen.add(name.toLowerCase()));
   const twice = columns.find(isTwice);
-  if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" stands there twice`, REMEDY);
+  if (twice !== undefined) throw invalid(`${file}, header`, `the column "${twice}" occurs twice`, REMEDY);
   const rows = table.rows.map((row) => columns.map((name, i) => [name, row.at(i)] as const));
   const isRead = readColumns(rows, options);
   const each: RowOptions = { ...options, names: new Map() };
@@ -85,7 +85,7 @@ export async function csvRecords(file: string, options: RecordOptions): Promise<
   return records;
 }
 
-/** The rows of a JSON Lines file: an object per line. @throws RocError naming file, line and key */
+/** The rows of a JSON Lines file: one object per line. @throws RocError naming file, line and key */
 export async function jsonlRecords(file: string, options: RecordOptions): Promise<OwnRecord[]> {
   const lines = await readLines(file, "Give the path of a JSON Lines file.", options.notes);
   if (lines.length === 0) throw invalid(file, "is empty", REMEDY);
@@ -104,20 +104,20 @@ export async function jsonlRecords(file: string, options: RecordOptions): Promis
 
 type Fields = readonly (readonly [name: string, value: unknown])[];
 
-/** What pandas calls a column without a name, or its index. */
+/** pandas' name for an unnamed column or its index. */
 const NAMELESS = /^(unnamed: ?\d+(_level_\d+)?|__index_level_\d+__|)$/i;
-/** What it calls an index that became a column; an attribute may be called so too. */
+/** pandas' name for an index that became a column; an attribute may have that name too. */
 const INDEX = /^(index|level_\d+|row|row_?(number|id))$/i;
 
 /**
- * Which fields are read: not those of the row numbers that programs write beside a table, unless the card names the column.
- * A column with the name of an index is one where every row has another whole number.
+ * Selects the fields to read: not the row numbers that programs add to a table, unless the card names the column. A column
+ * named like an index is one if every row has a different whole number.
  */
 function readColumns(
   rows: readonly Fields[],
   { attributes, notes }: RecordOptions,
 ): (field: Fields[number]) => boolean {
-  // The card alone decides.
+  // Only the card decides.
   if (attributes) return () => true;
   const values = new Map<string, Set<string>>();
   for (const row of rows) {
@@ -132,7 +132,7 @@ function readColumns(
   const unread = [...values].filter(([name, texts]) => NAMELESS.test(name) || isIndex(texts));
   const filled = unread.filter(([, texts]) => texts.size > 0).map(([name]) => JSON.stringify(name));
   if (filled.length > 0) {
-    notes.push(`Columns that are not read, being row numbers or without a name: ${filled.join(", ")}.`);
+    notes.push(`Columns that are not read, being row numbers or unnamed: ${filled.join(", ")}.`);
   }
   const names = new Set(unread.map(([name]) => name));
   return ([name]) => !names.has(name);
@@ -143,10 +143,10 @@ function parseObject(text: string, where: string): object {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw invalid(where, `is no JSON (${messageOf(cause)})`, "Write one object a line.", cause);
+    throw invalid(where, `is not JSON (${messageOf(cause)})`, "Write one object per line.", cause);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw invalid(where, "is no JSON object", 'Write lines like {"image": "a.jpg", "score": 5}.');
+  throw invalid(where, "is not a JSON object", 'Write lines like {"image": "a.jpg", "score": 5}.');
 }
 
 function hasMeaning(lower: string): boolean {
@@ -159,7 +159,7 @@ function valuesOf(where: string, fields: Fields): Values {
   for (const [name, value] of fields) {
     const lower = name.toLowerCase();
     if (value === null || (value === "" && !VOTES_COLUMN.test(lower))) continue;
-    if (hasMeaning(lower) && meant.has(lower)) throw fault(where, name, "stands there twice");
+    if (hasMeaning(lower) && meant.has(lower)) throw invalidField(where, name, "occurs twice");
     if (hasMeaning(lower)) meant.set(lower, value);
     else others.set(name, value);
   }
@@ -167,7 +167,7 @@ function valuesOf(where: string, fields: Fields): Values {
   if (typeof nested === "object" && nested !== null) {
     for (const [name, value] of Object.entries(nested)) {
       if (value === null) continue;
-      if (others.has(name)) throw fault(where, name, 'stands there twice, once in "attributes"', RENAME);
+      if (others.has(name)) throw invalidField(where, name, 'occurs twice, once in "attributes"', RENAME);
       others.set(name, value);
     }
   }
@@ -177,7 +177,7 @@ function valuesOf(where: string, fields: Fields): Values {
 function recordOf(values: Values, options: RowOptions): OwnRecord {
   const { meant, where } = values;
   const image = textOf(values, "image");
-  if (image === undefined) throw fault(where, "image", "is empty");
+  if (image === undefined) throw invalidField(where, "image", "is empty");
   const std = meant.has("std") ? numberOf(values, "std", meant.get("std"), options) : undefined;
   const votes = votesOf(values, options);
   const attributes = attributesOf(values, options);
@@ -197,7 +197,7 @@ function recordOf(values: Values, options: RowOptions): OwnRecord {
   };
 }
 
-function fault(where: string, column: string, what: string, remedy = REMEDY): RocError {
+function invalidField(where: string, column: string, what: string, remedy = REMEDY): RocError {
   return invalid(`${where}, column "${column}"`, what, remedy);
 }
 
@@ -205,15 +205,16 @@ function textOf({ meant, where }: Values, column: string): string | undefined {
   const value = meant.get(column);
   if (value === undefined) return undefined;
   if (typeof value === "string" || typeof value === "number") return String(value);
-  throw fault(where, column, "is no text");
+  throw invalidField(where, column, "is not a text");
 }
 
 function numberOf({ where }: Values, column: string, value: unknown, { nonFinite }: RecordOptions): number {
   const remedy = hasMeaning(column.toLowerCase()) ? REMEDY : UNMEANT;
-  if (typeof value !== "string" && typeof value !== "number") throw fault(where, column, "is no number", remedy);
+  if (typeof value !== "string" && typeof value !== "number")
+    throw invalidField(where, column, "is not a number", remedy);
   const text = String(value);
-  const wrong = numberFault(text, nonFinite);
-  if (wrong !== undefined) throw fault(where, column, wrong, remedy);
+  const wrong = numberProblem(text, nonFinite);
+  if (wrong !== undefined) throw invalidField(where, column, wrong, remedy);
   return parseNumber(text) ?? NaN;
 }
 
@@ -228,7 +229,7 @@ function votesOf(values: Values, options: RecordOptions): number[] | undefined {
   if (columns.every((rating) => meant.get(`votes_${rating}`) === "")) return undefined;
   const votes = columns.map((_, i) => i + 1).map((rating) => meant.get(`votes_${rating}`));
   const gap = votes.findIndex((value) => value === undefined);
-  if (gap >= 0) throw fault(where, `votes_${gap + 1}`, "is empty or not there, but later ones are");
+  if (gap >= 0) throw invalidField(where, `votes_${gap + 1}`, "is empty or missing, but later ones are not");
   return votes.map((value, i) => numberOf(values, `votes_${i + 1}`, value, options));
 }
 
@@ -238,9 +239,9 @@ function listOf(value: unknown, where: string): unknown[] {
     const parsed: unknown = typeof value === "string" ? JSON.parse(value) : undefined;
     if (Array.isArray(parsed)) return parsed;
   } catch {
-    // Said below, with the place.
+    // Reported below, with the position.
   }
-  throw fault(where, "votes", "is no list of counts", "Write it as a JSON list, like [0, 3, 12, 5, 1].");
+  throw invalidField(where, "votes", "is not a list of counts", "Write it as a JSON list, like [0, 3, 12, 5, 1].");
 }
 
 function attributesOf(values: Values, options: RowOptions): Record<string, number> | undefined {
@@ -253,22 +254,27 @@ function attributesOf(values: Values, options: RowOptions): Record<string, numbe
   return Object.keys(attributes).length > 0 ? attributes : undefined;
 }
 
-/** An attribute that could be taken for another column, or for the score itself, would silently replace it. */
+/** An attribute that can be confused with another column, or with the score itself, would silently replace it. */
 function checkAttributeName({ where }: Values, name: string, names: AttributeNames): void {
   const plain = name.trim().replace(/\s+/g, " ").toLowerCase();
   const other = names.get(plain);
   if (other === name) return;
   if (other !== undefined) {
-    throw fault(where, name, `differs from the column ${JSON.stringify(other)} by nothing but case or blanks`, RENAME);
+    throw invalidField(where, name, `differs from the column ${JSON.stringify(other)} only by case or spaces`, RENAME);
   }
   const remedy = 'Rename it, or list the columns that are attributes, without it, in dataset.json as "attributes".';
   if (plain === SCORE_PLACEHOLDER) {
-    throw fault(where, name, `is no name for an attribute: {${plain}} is the column "score" in answers`, remedy);
+    throw invalidField(
+      where,
+      name,
+      `is not a valid attribute name: {${plain}} is the column "score" in answers`,
+      remedy,
+    );
   }
   if (hasMeaning(plain))
-    throw fault(where, name, `is no name for an attribute: the column "${plain}" is called so`, remedy);
+    throw invalidField(where, name, `is not a valid attribute name: the column "${plain}" has that name`, remedy);
   if (RESULT_COLUMN.test(plain)) {
-    throw fault(where, name, "is no name for an attribute: a column of evaluations is called so", remedy);
+    throw invalidField(where, name, "is not a valid attribute name: a column of evaluations has that name", remedy);
   }
   names.set(plain, name);
 }
@@ -278,7 +284,7 @@ function commentsOf(values: Values): string[] {
   const texts = Array.isArray(list) ? (list as unknown[]) : (textsIn(list) ?? [list]);
   return [...texts, textOf(values, "comment")].flatMap((text) => {
     if (text === undefined) return [];
-    if (typeof text !== "string") throw fault(values.where, "comments", "is no text or list of texts");
+    if (typeof text !== "string") throw invalidField(values.where, "comments", "is neither a text nor a list of texts");
     return text.trim() === "" ? [] : [text.trim()];
   });
 }
@@ -290,7 +296,7 @@ function textsIn(field: unknown): unknown[] | undefined {
     const parsed: unknown = JSON.parse(field);
     return Array.isArray(parsed) ? parsed : undefined;
   } catch {
-    // A comment may begin with a bracket.
+    // A comment may start with a bracket.
     return undefined;
   }
 }
@@ -300,14 +306,19 @@ function splitIn(values: Values): Split | undefined {
   if (word === undefined) return undefined;
   const split = splitOf(word);
   if (split) return split;
-  throw fault(values.where, "split", `"${word}" is no split`, "Write train, validation or test.");
+  throw invalidField(values.where, "split", `"${word}" is not a split`, "Write train, validation or test.");
 }
 
-/** All rows name a split, or none does. @param placeOf file and line of a record */
-function checkSplits(records: readonly OwnRecord[], placeOf: (index: number) => string): void {
+/** All rows name a split, or none does. @param positionOf file and line of a record */
+function checkSplits(records: readonly OwnRecord[], positionOf: (index: number) => string): void {
   const without = records.findIndex(({ split }) => split === undefined);
   if (without < 0 || records.every(({ split }) => split === undefined)) return;
-  throw fault(placeOf(without), "split", "is empty, but other rows name one", "Write train, validation or test.");
+  throw invalidField(
+    positionOf(without),
+    "split",
+    "is empty, but other rows name one",
+    "Write train, validation or test.",
+  );
 }
 
 function noteUnread(columns: readonly string[], { attributes, notes }: RecordOptions): void {

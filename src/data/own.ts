@@ -1,5 +1,5 @@
 /**
- * Your own ratings as CSV or JSON Lines: `image` and `score`, and where you have them `std`, the votes (`votes` as a JSON
+ * Your own ratings as CSV or JSON Lines: `image` and `score`, and optionally `std`, the votes (`votes` as a JSON
  * list, or columns `votes_1` ... `votes_K`), `comment` (in JSON Lines also `comments`), `theme`, `split` and `id`. Every
  * other column is an attribute. The scale comes from the card `dataset.json` or from the caller.
  */
@@ -15,11 +15,11 @@ import { seededPart } from "./split.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
 const IMAGE_FOLDERS = [".", "images"];
-/** Endings of the files that are read. */
+/** Extensions of the files that are read. */
 export const OWN_FILE = /\.(csv|tsv|jsonl|ndjson)$/i;
 
 export interface OwnOptions extends ReaderOptions {
-  /** Label file, seen from the folder; default: the card's, or the only CSV or JSON Lines file of the folder. */
+  /** Label file, relative to the folder; default: the card's, or the only CSV or JSON Lines file of the folder. */
   readonly file?: string;
   /** Scale of the score; default: the card's. */
   readonly scale?: ScoreScale;
@@ -30,7 +30,7 @@ export interface OwnOptions extends ReaderOptions {
 /**
  * Reads a CSV or JSON Lines file of ratings.
  *
- * @param folder with the label file and the card in it, or the label file itself
+ * @param folder the folder of the label file and the card, or the label file itself
  * @throws RocError FILE_NOT_FOUND; DATA_INVALID naming file, line and column; USAGE where no scale is stated or the
  *   folder has several label files
  */
@@ -60,11 +60,11 @@ export async function readOwn(folder: string, options: OwnOptions = {}): Promise
     scale,
     ...(card.attributeScales && { attributeScales: card.attributeScales }),
     ...found,
-    notes: [...notes, ...strangers(card, records)],
+    notes: [...notes, ...unmatchedAttributes(card, records)],
   };
 }
 
-/** The folder, and the file in it where one is named. */
+/** The folder, and the file in it where one is given. */
 async function labelFile(path: string, file: string | undefined): Promise<[string, string | undefined]> {
   const found = await stat(path).catch((cause: unknown) => {
     throw readError(path, cause, "Give the folder of the label file, or the file.");
@@ -79,16 +79,16 @@ async function onlyLabelFile(folder: string): Promise<string> {
     throw new RocError("FILE_NOT_FOUND", `${folder} has no label file; put a CSV or JSON Lines file (.jsonl) there.`);
   }
   if (others.length === 0) return only;
-  const remedy = `say which one is meant: "file" in ${DATASET_CARD}, or give the file instead of the folder.`;
+  const remedy = `choose one: "file" in ${DATASET_CARD}, or give the file instead of the folder.`;
   throw new RocError("USAGE", `${folder} has several label files (${names.join(", ")}); ${remedy}`);
 }
 
 function noScale(folder: string): string {
   const example = `{"name": "${basename(folder)}", "scale": {"min": 1, "max": 10}}`;
-  return `${folder} does not say on which scale its scores are. Write a file ${DATASET_CARD} there: ${example}.`;
+  return `${folder} does not state the scale of its scores. Write a file ${DATASET_CARD} there: ${example}.`;
 }
 
-/** The records with the split that they name, or with one that is drawn. */
+/** The records with their own split, or with a drawn one. */
 function withSplits(records: readonly OwnRecord[], options: OwnOptions, notes: string[]): Rated[] {
   const { testFraction = 0.1, seed = 0 } = options;
   const drawn = records.some(({ split }) => split === undefined);
@@ -98,8 +98,11 @@ function withSplits(records: readonly OwnRecord[], options: OwnOptions, notes: s
   return records.map((record) => ({ ...record, split: record.split ?? (test.has(record.id) ? "test" : "train") }));
 }
 
-/** Attributes that the card names and no record has. */
-function strangers({ attributes = [], attributeScales = {} }: DatasetCard, records: readonly OwnRecord[]): string[] {
+/** Notes on attributes that the card names and no record has. */
+function unmatchedAttributes(
+  { attributes = [], attributeScales = {} }: DatasetCard,
+  records: readonly OwnRecord[],
+): string[] {
   const present = new Set(records.flatMap(({ attributes: own }) => Object.keys(own ?? {})));
   return [...new Set([...attributes, ...Object.keys(attributeScales)])]
     .filter((name) => !present.has(name))

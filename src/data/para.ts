@@ -1,6 +1,6 @@
 /**
- * PARA (Yang et al., CVPR 2022) in its official files: `annotation/PARA-GiaaTrain.csv` and `PARA-GiaaTest.csv`, a row a
- * picture with means, standard deviations and vote counts; images are `imgs/{sessionId}/{imageName}`.
+ * PARA (Yang et al., CVPR 2022) in its official files: `annotation/PARA-GiaaTrain.csv` and `PARA-GiaaTest.csv`, one row
+ * per picture with means, standard deviations and vote counts; images are `imgs/{sessionId}/{imageName}`.
  */
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
@@ -10,10 +10,10 @@ import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
 export const PARA_SCALE: ScoreScale = { min: 1, max: 5 };
 export const PARA_SCORE = "aestheticScore";
-/** The attributes, named as the columns `<name>_mean` and `<name>_std` are. */
+/** The attributes, named as in the columns `<name>_mean` and `<name>_std`. */
 export const PARA_ATTRIBUTES = ["compositionScore", "colorScore", "dofScore", "lightScore", "contentScore"] as const;
 export const PARA_FILES = { train: "PARA-GiaaTrain.csv", test: "PARA-GiaaTest.csv" } as const;
-/** The folder of the label files, seen from the data set's. */
+/** The folder of the label files, relative to the data set's. */
 export const PARA_LABELS = "annotation";
 
 const IMAGE_FOLDERS = ["imgs", "images"];
@@ -21,8 +21,8 @@ const REMEDY = "Compare it with PARA's official file.";
 const COLUMNS = ["sessionId", "imageName", `${PARA_SCORE}_mean`, ...PARA_ATTRIBUTES.map((name) => `${name}_mean`)];
 
 /**
- * Reads PARA: the official split, means as scores, the votes for 1.0, 1.5, ... 5.0 where the file counts them, scenes as
- * themes. An id is `sessionId/imageName` without the image's extension, which some copies of the files leave out.
+ * Reads PARA: the official split, means as scores, the votes for 1.0, 1.5, ... 5.0 where the file has them, scenes as
+ * themes. An id is `sessionId/imageName` without the image's extension, which some copies of the files omit.
  *
  * @throws RocError FILE_NOT_FOUND or DATA_INVALID, naming file, line and column
  */
@@ -40,7 +40,7 @@ export async function readPara(folder: string, options: ReaderOptions = {}): Pro
   return { name: "PARA", scale: PARA_SCALE, ...(await assemble(rated, folder, IMAGE_FOLDERS, options, notes)), notes };
 }
 
-/** The columns of the vote counts in ascending order, if they are spread evenly over the scale; else none. */
+/** The columns of the vote counts in ascending order, if they are evenly spaced over the scale; otherwise none. */
 function voteColumnsOf({ columns }: Table): string[] {
   const found = columns.flatMap((column) => {
     const [, rating] = /^aestheticScore_(\d+(?:\.\d+)?)$/i.exec(column) ?? [];

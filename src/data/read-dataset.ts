@@ -5,7 +5,7 @@ import type { LoadedDataset } from "./types.js";
 /**
  * Reads a data set of any kind (docs/data.md): labels and splits; no image is opened.
  *
- * @throws RocError FILE_NOT_FOUND, DATA_INVALID (naming file, line and column) or USAGE, with what to do
+ * @throws RocError FILE_NOT_FOUND, DATA_INVALID (naming file, line and column) or USAGE, with a remedy
  *
  * @example
  * ```ts

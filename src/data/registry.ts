@@ -1,4 +1,4 @@
-/** Every data set that can be read, by its kind. A new one: an adapter beside this file, and an entry here. */
+/** Every readable data set, by kind. To add one, write an adapter beside this file and add an entry here. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
@@ -16,7 +16,7 @@ import { readTable } from "./table.js";
 import { readTad66k, TAD66K_LABELS, type Tad66kOptions } from "./tad66k.js";
 import type { LoadedDataset } from "./types.js";
 
-/** The kinds, in the order in which a folder is tried for them: the more special files first. */
+/** The kinds, in the order of detection: more specific files first. */
 export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para", "aadb", "icaa17k", "csv"] as const satisfies readonly DatasetKind[]; // prettier-ignore
 
 /**
@@ -27,7 +27,7 @@ export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para",
 export type DatasetKind = "studio" | "ava-captions" | "ava" | "tad66k" | "para" | "aadb" | "icaa17k" | "csv";
 
 /**
- * Options of every adapter; each takes those that its own reader names, and the common ones.
+ * Options of every adapter; each uses those of its own reader and the common ones.
  *
  * @category Data sets
  */
@@ -46,46 +46,46 @@ export interface DatasetRequest extends DatasetOptions {
 }
 
 interface Adapter {
-  /** The file by which the kind is known, for messages. */
+  /** The file that identifies the kind, for messages. */
   readonly file: string;
-  readonly isIn: (folder: string) => Promise<boolean>;
+  readonly detects: (folder: string) => Promise<boolean>;
   readonly read: (folder: string, options: DatasetOptions) => Promise<LoadedDataset>;
 }
 
-/** Whether a folder has one of these files. */
-function anyOf(...files: readonly string[]): Adapter["isIn"] {
+/** Detects a folder that holds one of these files. */
+function anyOf(...files: readonly string[]): Adapter["detects"] {
   return async (folder) => (await firstExisting(files.map((file) => join(folder, file)))) !== undefined;
 }
 
 const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
   studio: {
     file: "studio.json",
-    isIn: async (folder) => (await exists(join(folder, "studio.json"))) && (await exists(join(folder, AVA_LABELS))),
+    detects: async (folder) => (await exists(join(folder, "studio.json"))) && (await exists(join(folder, AVA_LABELS))),
     read: readStudio,
   },
-  "ava-captions": { file: AVA_CAPTIONS_FILE, isIn: anyOf(AVA_CAPTIONS_FILE), read: readAvaCaptions },
-  ava: { file: AVA_LABELS, isIn: anyOf(AVA_LABELS), read: readAva },
+  "ava-captions": { file: AVA_CAPTIONS_FILE, detects: anyOf(AVA_CAPTIONS_FILE), read: readAvaCaptions },
+  ava: { file: AVA_LABELS, detects: anyOf(AVA_LABELS), read: readAva },
   tad66k: {
     file: "merge/train.csv",
-    isIn: anyOf(...TAD66K_LABELS.flatMap((at) => [join(at, "merge", "train.csv"), join(at, "unmerge", "train")])),
+    detects: anyOf(...TAD66K_LABELS.flatMap((at) => [join(at, "merge", "train.csv"), join(at, "unmerge", "train")])),
     read: readTad66k,
   },
   para: {
     file: `${PARA_LABELS}/${PARA_FILES.train}`,
-    isIn: anyOf(join(PARA_LABELS, PARA_FILES.train), PARA_FILES.train),
+    detects: anyOf(join(PARA_LABELS, PARA_FILES.train), PARA_FILES.train),
     read: readPara,
   },
   aadb: {
     file: `${AADB_LABELS}/${aadbLabelFile("train", "score")}`,
-    isIn: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
+    detects: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
     read: readAadb,
   },
-  icaa17k: { file: "train.csv (ID, color, MOS)", isIn: holdsIcaa17k, read: readIcaa17k },
-  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, isIn: holdsOwn, read: readOwn },
+  icaa17k: { file: "train.csv (ID, color, MOS)", detects: detectsIcaa17k, read: readIcaa17k },
+  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, detects: detectsOwn, read: readOwn },
 };
 
-/** Only the header tells: many a data set has a `train.csv`. */
-async function holdsIcaa17k(folder: string): Promise<boolean> {
+/** Decided by the header: many data sets have a `train.csv`. */
+async function detectsIcaa17k(folder: string): Promise<boolean> {
   const file = await firstExisting(ICAA17K_FILES.train.map((name) => join(folder, name)));
   if (file === undefined) return false;
   return readTable(file, { columns: ICAA17K_COLUMNS, remedy: "", notes: [] }).then(
@@ -94,32 +94,32 @@ async function holdsIcaa17k(folder: string): Promise<boolean> {
   );
 }
 
-async function holdsOwn(path: string): Promise<boolean> {
+async function detectsOwn(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return OWN_FILE.test(path);
   const names = await readdir(path).catch(() => []);
   return names.some((name) => OWN_FILE.test(name) || name === DATASET_CARD);
 }
 
-/** The kind of the data set in a folder, by the files in it; undefined where they are of none. */
+/** The kind of the data set in a folder, by its files; undefined where none matches. */
 export async function detectKind(folder: string): Promise<DatasetKind | undefined> {
-  for (const kind of DATASET_KINDS) if (await ADAPTERS[kind].isIn(folder)) return kind;
+  for (const kind of DATASET_KINDS) if (await ADAPTERS[kind].detects(folder)) return kind;
   return undefined;
 }
 
 /**
  * Reads a data set of any kind.
  *
- * @throws RocError FILE_NOT_FOUND, DATA_INVALID (naming file, line and column) or USAGE, with what to do
+ * @throws RocError FILE_NOT_FOUND, DATA_INVALID (naming file, line and column) or USAGE, with a remedy
  */
 export async function readDataset(request: DatasetRequest): Promise<LoadedDataset> {
   const { folder, kind = await detectKind(folder), ...options } = request;
   if (kind !== undefined) return ADAPTERS[kind].read(folder, options);
   const there = await exists(folder);
-  // What cannot be listed may hold anything.
+  // A folder that cannot be listed may hold anything.
   if (there && (await stat(folder)).isDirectory()) {
     await readdir(folder).catch((cause: unknown) => {
-      throw readError(folder, cause, "Check the folder's rights.");
+      throw readError(folder, cause, "Check the folder's permissions.");
     });
   }
   if (!there) throw new RocError("FILE_NOT_FOUND", `${folder} does not exist. Give the folder of a data set.`);

@@ -5,7 +5,7 @@ import type { Split } from "./types.js";
 
 /**
  * A seeded share of `ids`: the `round(fraction * ids.length)` ids that come first when all are sorted by a hash of
- * (seed, id). The order of `ids` does not matter, and an id keeps its place when others come or go.
+ * (seed, id). The order of `ids` does not matter, and an id keeps its split when others are added or removed.
  *
  * @param fraction in [0, 1]
  */
@@ -24,7 +24,7 @@ const SPLIT_NAMES: ReadonlyMap<string, Split> = new Map([
   ...["test", "testing"].map((name) => [name, "test"] as const),
 ]);
 
-/** The split that a label file's word stands for; undefined for a word that is none. */
+/** The split named by a word of a label file; undefined for an unknown word. */
 export function splitOf(word: string): Split | undefined {
   return SPLIT_NAMES.get(word.trim().toLowerCase());
 }

@@ -10,8 +10,8 @@ const headerSchema = z.object({
 });
 
 /**
- * A studio as {@link readAva} reads it, every sample with `attributes`: the merits of the factors that its scene has, on
- * the scale 1..10 of the votes.
+ * A studio as {@link readAva} reads it, with `attributes` for every sample: the merits of its scene's factors, on the
+ * scale 1..10 of the votes.
  *
  * @throws RocError DATA_INVALID naming `studio.json`, FILE_NOT_FOUND, and those of {@link readAva}
  */

@@ -3,19 +3,19 @@ import { parse } from "csv-parse/sync";
 import { messageOf } from "../errors.js";
 import { readText } from "../files/index.js";
 import { invalid } from "./files.js";
-import { numberFault, parseNumber } from "./numbers.js";
+import { numberProblem, parseNumber } from "./numbers.js";
 import type { ReaderOptions } from "./types.js";
 
 export interface TableOptions extends Pick<ReaderOptions, "nonFinite"> {
-  /** Columns that must be there. */
+  /** Required columns. */
   readonly columns: readonly string[];
-  /** What to do about a broken file, a sentence. */
+  /** What to do about an invalid file: a sentence. */
   readonly remedy: string;
-  /** Gets a sentence where the file is in another encoding than UTF-8, which is an error without it. */
+  /** Receives a sentence where the file is not in UTF-8; without it that is an error. */
   readonly notes?: string[];
 }
 
-/** One row of a table. Column names are matched without regard to case. */
+/** One row of a table. Column names are case-insensitive. */
 export class Row {
   constructor(
     readonly table: Table,
@@ -29,12 +29,12 @@ export class Row {
     return index === undefined ? undefined : this.at(index);
   }
 
-  /** The text of the field in a column by its place, from 0. */
+  /** The text of the field in a column by its index, from 0. */
   at(index: number): string {
     return (this.fields[index] ?? "").trim();
   }
 
-  /** The text of a field that may not be empty. */
+  /** The text of a field that must not be empty. */
   text(column: string): string {
     const text = this.find(column) ?? "";
     if (text === "") throw this.invalid(column, "is empty");
@@ -44,12 +44,12 @@ export class Row {
   /** A field's number. @throws RocError DATA_INVALID for anything else, as `nonFinite` says */
   number(column: string): number {
     const text = this.find(column) ?? "";
-    const fault = numberFault(text, this.table.options.nonFinite);
-    if (fault !== undefined) throw this.invalid(column, fault);
+    const problem = numberProblem(text, this.table.options.nonFinite);
+    if (problem !== undefined) throw this.invalid(column, problem);
     return parseNumber(text) ?? NaN;
   }
 
-  /** A field's number; undefined where the column is not there or the field is empty. */
+  /** A field's number; undefined where the column is missing or the field is empty. */
   optionalNumber(column: string): number | undefined {
     return (this.find(column) ?? "") === "" ? undefined : this.number(column);
   }
@@ -67,7 +67,7 @@ export class Table {
 
   constructor(
     readonly file: string,
-    /** The names in the header, as they are written there. */
+    /** The names in the header, as written. */
     readonly columns: readonly string[],
     records: readonly (readonly string[])[],
     lines: readonly number[],
@@ -85,7 +85,7 @@ export class Table {
 /**
  * Reads a table: comma, semicolon or tab between the fields, quoted or not, any line ends, a byte order mark or none.
  *
- * @throws RocError FILE_NOT_FOUND; DATA_INVALID where the file is no table, is empty or lacks a column
+ * @throws RocError FILE_NOT_FOUND; DATA_INVALID where the file is not a table, is empty or lacks a column
  */
 export async function readTable(file: string, options: TableOptions): Promise<Table> {
   const { columns: needed, remedy, notes } = options;

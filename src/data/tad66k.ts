@@ -11,7 +11,7 @@ import { readTable, type Row } from "./table.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
 
 export const TAD66K_SCALE: ScoreScale = { min: 1, max: 10 };
-/** Where the label files are, seen from the data set's folder. */
+/** The folder of the label files, relative to the data set's folder. */
 export const TAD66K_LABELS = [".", "labels"] as const;
 
 const PARTS = ["train", "test"] as const;
@@ -20,14 +20,14 @@ const REMEDY = "TAD66K's official label files (columns image, score) belong ther
 
 export interface Tad66kOptions extends ReaderOptions {
   /**
-   * `merge` (default): the files of all themes in one, with the themes of the unmerged files where those are there too.
-   * `unmerge`: a sample a row of the files by theme.
+   * `merge` (default): the files of all themes in one, with the themes of the unmerged files where those exist too.
+   * `unmerge`: one sample per row of the files by theme.
    */
   readonly labels?: "merge" | "unmerge";
 }
 
 /**
- * Reads TAD66K: the official split, themes where `unmerge` is there.
+ * Reads TAD66K: the official split, and themes where `unmerge` exists.
  *
  * @throws RocError FILE_NOT_FOUND or DATA_INVALID, naming file, line and column
  */
@@ -86,7 +86,7 @@ async function readRated(
   });
 }
 
-/** Gives every picture the theme under which the unmerged files have it; one with several themes gets none. */
+/** Gives every picture the theme under which the unmerged files have it; one with several themes has none. */
 function withThemes(rated: readonly Rated[], unmerged: readonly Rated[], notes: string[]): Rated[] {
   const themes = new Map<string, Set<string>>();
   for (const { id, theme = "" } of unmerged) themes.set(id, (themes.get(id) ?? new Set()).add(theme));

@@ -1,4 +1,4 @@
-/** Which pictures a checkpoint was trained on: kept in the checkpoint, so that an evaluation on them is noticed. */
+/** Records in a checkpoint the pictures it was trained on, so that an evaluation on them is noticed. */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -8,15 +8,15 @@ import type { Sample } from "./types.js";
 
 const TRAINED_ON = "training_data.json";
 const DIGITS = 8;
-/** Files looked at side by side. */
+/** Files inspected concurrently. */
 const AT_ONCE = 64;
 
 const trainedSchema = z.object({
-  /** Hexadecimal digests of name and size of the pictures, eight digits each, one behind the other. */
+  /** Hexadecimal digests of name and size of the pictures, eight digits each, concatenated. */
   pictures: z.string(),
 });
 
-/** Notes in a checkpoint which pictures it was trained on. @param sizes of their files, null where unknown */
+/** Records in a checkpoint the pictures it was trained on. @param sizes of their files, null where unknown */
 export async function writeTrainedOn(
   checkpoint: string,
   pictures: readonly Sample[],
@@ -26,7 +26,7 @@ export async function writeTrainedOn(
   await atomicWriteJson(join(checkpoint, TRAINED_ON), { pictures: digests.sort().join("") });
 }
 
-/** How many of some pictures a checkpoint was trained on; 0 where it does not say. @throws RocError CONFIG_INVALID */
+/** Number of the given pictures that a checkpoint was trained on; 0 where it has no record. @throws RocError CONFIG_INVALID */
 export async function countTrainedOn(checkpoint: string, images: readonly string[]): Promise<number> {
   const found = await ifThere(readJsonAs(join(checkpoint, TRAINED_ON), trainedSchema));
   if (!found) return 0;
@@ -40,7 +40,7 @@ export async function countTrainedOn(checkpoint: string, images: readonly string
   return count;
 }
 
-/** The same picture in another copy of the data set has the same. */
+/** Equal for the same picture in another copy of the data set. */
 function nameDigest(image: string, bytes: number | null): string {
   return createHash("sha256")
     .update(`${basename(image)} ${bytes}`)
@@ -48,7 +48,7 @@ function nameDigest(image: string, bytes: number | null): string {
     .slice(0, DIGITS);
 }
 
-/** Bytes of a file; null where it cannot be looked at. */
+/** Size of a file in bytes; null where it cannot be read. */
 export async function sizeOf(file: string): Promise<number | null> {
   return stat(file).then(
     ({ size }) => size,

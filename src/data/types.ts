@@ -1,4 +1,4 @@
-/** What every data set adapter gives. Knows no tensors and no models. */
+/** What every data set adapter returns. Independent of tensors and models. */
 import type { SeedPart } from "../random.js";
 
 /**
@@ -45,7 +45,7 @@ export interface Sample {
   readonly attributes?: Readonly<Record<string, number>>;
   /** Standard deviations of the ratings of single aspects by name, where known. */
   readonly attributeStds?: Readonly<Record<string, number>>;
-  /** What people wrote about the picture, at least one text where present. */
+  /** Comments on the picture, at least one where present. */
   readonly comments?: readonly string[];
   /** What the picture shows, in the data set's own words (TAD66K's themes, PARA's scenes). */
   readonly theme?: string;
@@ -63,7 +63,7 @@ export interface RatedDataset {
   readonly name: string;
   /** Of the scores. */
   readonly scale: ScoreScale;
-  /** Scales of the attributes that have another scale than the score (AADB: -1..1 against 0..1). */
+  /** Scales of the attributes whose scale differs from the score's (AADB: -1..1 and 0..1). */
   readonly attributeScales?: Readonly<Record<string, ScoreScale>>;
   /** The pictures, in the order of the label files. */
   readonly samples: readonly Sample[];
@@ -75,34 +75,34 @@ export function attributeScale({ scale, attributeScales }: Omit<RatedDataset, "s
 }
 
 /**
- * What an adapter found in a folder.
+ * The result of an adapter.
  *
  * @category Data sets
  */
 export interface LoadedDataset extends RatedDataset {
-  /** Rated pictures whose image file is not there; they are not among `samples`. */
+  /** Rated pictures whose image file is missing; they are not among `samples`. */
   readonly missing: readonly Sample[];
   /** Both, in the order of the label files; default: the samples, then the missing ones. */
   readonly rated?: readonly Sample[];
-  /** Sentences on what was found and is no error: a picture kept out, a file that is not there, a split that was drawn. */
+  /** Sentences on findings that are not errors: excluded pictures, missing optional files, a drawn split. */
   readonly notes: readonly string[];
 }
 
 /**
- * What every adapter takes.
+ * Options of every adapter.
  *
  * @category Data sets
  */
 export interface ReaderOptions {
-  /** Folder of the images, seen from the data set's folder; default: where each data set usually has them. */
+  /** Folder of the images, relative to the data set's folder; default: each data set's usual one. */
   readonly images?: string;
-  /** Share of the training part that is set apart for validation, in [0, 1), where no official part is. Default 0. */
+  /** Share of the training part that becomes the validation part, in [0, 1), where there is no official one. Default 0. */
   readonly validationFraction?: number;
   /** Seed of that share. Default 0. */
   readonly seed?: SeedPart;
   /**
-   * What to do with a rating that is no finite number (NaN, inf, an empty field). `refuse` (default) is an error that names
-   * the field; `keep` passes on NaN or an infinity, for the label doctor, who counts them.
+   * What to do with a rating that is not a finite number (NaN, inf, an empty field). `refuse` (default) is an error that
+   * names the field; `keep` passes on NaN or an infinity, for the label doctor, which counts them.
    */
   readonly nonFinite?: "refuse" | "keep";
 }

@@ -40,7 +40,7 @@ test("a sound data set: tables, no problem, exit code 0", async (t) => {
   assert.match(stdout, /\ntrain +2 +0\n/);
   assert.match(stdout, /\nscore +train +2 +3\.000 +3\.600 +4\.200 +0\.600\n/);
   assert.match(stdout, /No problem found\.\n\nnote: Ignored in training unless an answer template names them .*: attributes \(\{composition\}, \{light\}\); comments of 2 pictures \(\{comment\}\)\.\n/); // prettier-ignore
-  assert.match(stdout, /All 4 images that are there were decoded, compared by content, and across splits by their looks\.\n$/); // prettier-ignore
+  assert.match(stdout, /All 4 existing images were decoded, compared by content, and across splits by appearance\.\n$/); // prettier-ignore
 });
 
 test("problems are listed with their pictures, and the exit code is 4", async (t) => {
@@ -96,7 +96,7 @@ test("a broken or absent label file is an error with its own exit code, with --j
   await writeFile(file, (await readFile(file, "utf8")).replace("2.74", "two"));
   const broken = await runData(["check", folder, "--json"]);
   assert.equal(broken.code, 4);
-  assert.match(broken.stderr, /^error: .*GiaaTest\.csv, line 2, column "aestheticScore_mean": "two" is no number/);
+  assert.match(broken.stderr, /^error: .*GiaaTest\.csv, line 2, column "aestheticScore_mean": "two" is not a number/);
   assert.equal((JSON.parse(broken.stdout) as { error: { code: string } }).error.code, "DATA_INVALID");
   await rm(file);
   assert.equal((await runData(["check", folder])).code, 3);

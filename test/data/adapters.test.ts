@@ -225,7 +225,7 @@ const BROKEN: readonly [string, string, (text: string) => string, RegExp][] = [
     "tad66k",
     "merge/train.csv",
     (s) => s.replace("3.2", "three"),
-    /train\.csv, line 3, column "score": "three" is no number/,
+    /train\.csv, line 3, column "score": "three" is not a number/,
   ],
   [
     "tad66k",
@@ -233,7 +233,7 @@ const BROKEN: readonly [string, string, (text: string) => string, RegExp][] = [
     (s) => s.replace("3.2", ""),
     /line 3, column "score": is empty where a number is needed/,
   ],
-  ["tad66k", "merge/train.csv", (s) => s.replace("3.2", "nan"), /line 3, column "score": "nan" is no finite number/],
+  ["tad66k", "merge/train.csv", (s) => s.replace("3.2", "nan"), /line 3, column "score": "nan" is not a finite number/],
   [
     "tad66k",
     "merge/train.csv",
@@ -260,7 +260,7 @@ const BROKEN: readonly [string, string, (text: string) => string, RegExp][] = [
     "aadb",
     "imgListFiles_label/imgListTestNewRegression_score.txt",
     (s) => s.replace(" 0.2", " x"),
-    /score\.txt, line 1, column 2 \(value\): "x" is no number/,
+    /score\.txt, line 1, column 2 \(value\): "x" is not a number/,
   ],
   [
     "aadb",
@@ -278,7 +278,7 @@ const BROKEN: readonly [string, string, (text: string) => string, RegExp][] = [
     "para",
     "annotation/PARA-GiaaTest.csv",
     (s) => s.replace("2.74", "-"),
-    /GiaaTest\.csv, line 2, column "aestheticScore_mean": "-" is no number/,
+    /GiaaTest\.csv, line 2, column "aestheticScore_mean": "-" is not a number/,
   ],
 ];
 

@@ -100,7 +100,7 @@ test("a line survives writing and reading", () => {
 const BROKEN: readonly [string, string, RegExp][] = [
   ["a count is missing", "1 700001 0 1 3 9 21 34 22 11 4 14 0 901", /AVA\.txt, line 7: expected 15 whole numbers/],
   [
-    "a count is no number",
+    "a count is not a number",
     "1 700009 0 1 3 x 21 34 22 11 4 2 14 0 901",
     /AVA\.txt, line 7: expected 15 .*, but number 6 is "x"/,
   ],

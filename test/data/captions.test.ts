@@ -36,9 +36,9 @@ test("the pictures of both, one comment each, AVA's scores; neither test list is
   assert.deepEqual([data.keptOut, data.unrated], [["800002"], ["800009"]]);
   assert.deepEqual([...data.testIds].sort(), ["800002", "800003", "800004", "800006"]);
   assert.deepEqual(data.notes, [
-    "Kept out, being in AVA's test part but not in that of AVA-Captions: 1.",
+    "Left out, being in AVA's test part but not in that of AVA-Captions: 1.",
     "Left out, having comments but no row in AVA.txt: 1.",
-    "Comments that are not read, being no picture's first: 1.",
+    "Comments that are not read, not being a picture's first: 1.",
   ]);
 });
 
@@ -70,7 +70,7 @@ test("all comments, as they were written; what has no raw text is counted", asyn
   assert.deepEqual(comments["800001"], ["Nice sky! [really] {great}", "I like it..."]);
   assert.deepEqual(comments["800003"], ['A "quote" \\ and ] } brackets']);
   assert.deepEqual(comments["800005"], ["good light"]);
-  assert.equal(data.notes[2], "Comments without raw text, whose cleaned text stands in: 1.");
+  assert.equal(data.notes[2], "Comments without raw text, whose cleaned text is used instead: 1.");
 });
 
 test("AVA's files may lie elsewhere, with the images", async (t) => {
@@ -88,12 +88,9 @@ test("AVA's files may lie elsewhere, with the images", async (t) => {
 const BROKEN: readonly [(text: string) => string, RegExp][] = [
   [(s) => s.replace('"clean": "soft focus"', '"clean": 7'), /JSON, picture 4: sentences\.0\.clean: /],
   [(s) => s.replace('"split": "val"', '"split": "other"'), /JSON, picture 5: split is "other", not train, val or test/],
-  [
-    (s) => s.replace("800004.jpg", "800003.jpg"),
-    /JSON, picture 4: filename "800003\.jpg" stands here for the second time/,
-  ],
+  [(s) => s.replace("800004.jpg", "800003.jpg"), /JSON, picture 4: filename "800003\.jpg" occurs for the second time/],
   [(s) => s.replace('"filename": "800002.jpg"', '"file": "800002.jpg"'), /JSON, picture 2: filename: /],
-  [(s) => s.replace('"split": "val"', '"split": val'), /JSON, picture 5: is no JSON/],
+  [(s) => s.replace('"split": "val"', '"split": val'), /JSON, picture 5: is not JSON/],
   [(s) => s.slice(0, 600), /JSON: ends in the middle/],
   [(s) => s.replace(', "images": [{', ', "pictures": [{'), /JSON: has no list "images"/],
 ];
@@ -129,12 +126,12 @@ test("items of a list: nested, with brackets and quotes in strings, between othe
   assert.deepEqual([Object.keys(own), Object.getPrototypeOf(own)], [["__proto__"], Object.prototype]);
 });
 
-test("what is no JSON is named with the item and its place; items before it are read", async (t) => {
+test("what is not JSON is named with the item and its place; items before it are read", async (t) => {
   const broken: [string | Uint8Array, string, RegExp][] = [
-    ['{"list": [1, 2 3]}', "DATA_INVALID", /list\.json, thing 3: is no JSON near byte 15 \(Unexpected NUMBER/],
-    ['{"list": [1, {"a" 5}]}', "DATA_INVALID", /list\.json, thing 2: is no JSON near byte 18/],
-    ['{"a": tru, "list": []}', "DATA_INVALID", /list\.json: is no JSON near byte/],
-    ['{"list": [1]} {"list": [2]}', "DATA_INVALID", /list\.json: is no JSON near byte 14/],
+    ['{"list": [1, 2 3]}', "DATA_INVALID", /list\.json, thing 3: is not JSON near byte 15 \(Unexpected NUMBER/],
+    ['{"list": [1, {"a" 5}]}', "DATA_INVALID", /list\.json, thing 2: is not JSON near byte 18/],
+    ['{"a": tru, "list": []}', "DATA_INVALID", /list\.json: is not JSON near byte/],
+    ['{"list": [1]} {"list": [2]}', "DATA_INVALID", /list\.json: is not JSON near byte 14/],
     [
       Buffer.from('{"list": [1,\n "\xe9\xe9"]}', "latin1"),
       "FILE_UNREADABLE",

@@ -73,7 +73,7 @@ test("labels: not finite, out of range, each on its own scale, with the picture 
   ]);
 });
 
-test("columns that never change: in all rows, or in one split", async () => {
+test("constant columns: in all rows, or in one split", async () => {
   const all = await checkDataset(datasetOf({ attributes: { light: 3 } }, { attributes: { light: 3 } }));
   assert.deepEqual(findingsOf(all, "constant-column"), [["", "light is 3 in all 2 rows"]]);
   const test = await checkDataset(

@@ -95,7 +95,7 @@ test("row numbers are no attribute: pandas' index, named or not, R's, and column
   for (const [what, csv] of Object.entries(cases)) {
     const folder = own(t, "l.csv", csv);
     assert.deepEqual(await attributesOf(folder), [{ light: 1 }, { light: 2 }], what);
-    const said = /not read, being row numbers or without a name/.test((await readDataset({ folder })).notes.join());
+    const said = /not read, being row numbers or unnamed/.test((await readDataset({ folder })).notes.join());
     assert.equal(said, what !== "commas at the ends", what);
   }
   const lines = [0, 1].map((i) =>
@@ -179,5 +179,5 @@ test("an image folder that cannot be read is an error, names that are not UTF-8 
   chmodSync(folder, 0o755);
   chmodSync(join(folder, "images"), 0o755);
   assert.match(shut, new RegExp(`${folder} cannot be read: EACCES`));
-  assert.match(said, /images cannot be read: EACCES.*Check the folder's rights/);
+  assert.match(said, /images cannot be read: EACCES.*Check the folder's permissions/);
 });

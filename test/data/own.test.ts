@@ -56,7 +56,7 @@ test("the label file itself may be given, and the scale by the caller", async (t
   await rm(join(folder, "dataset.json"));
   const file = join(folder, "labels.csv");
   assert.equal(await detectKind(file), "csv");
-  const message = /does not say on which scale.*dataset\.json there: \{"name": .*"scale": \{"min": 1, "max": 10\}\}/;
+  const message = /does not state the scale.*dataset\.json there: \{"name": .*"scale": \{"min": 1, "max": 10\}\}/;
   await assert.rejects(readDataset({ folder: file }), { code: "DATA_INVALID", message });
   const data = await readOwn(file, { scale: { min: 0, max: 5 } });
   assert.deepEqual([data.name, data.scale.min, data.missing.length], ["labels", 0, 4]);
@@ -131,17 +131,20 @@ test("votes as a JSON list in a CSV field", async (t) => {
 const BROKEN_CSV: readonly [(text: string) => string, RegExp][] = [
   [
     (s) => s.replace(",4,1.0", ",bright,1.0"),
-    /labels\.csv, line 2, column "light": "bright" is no number\. .*"attributes"/,
+    /labels\.csv, line 2, column "light": "bright" is not a number\. .*"attributes"/,
   ],
   [(s) => s.replace("a.jpg,3,", "a.jpg,,"), /labels\.csv, line 2, column "score": is empty where a number is needed/],
   [(s) => s.replace("b.jpg", ""), /labels\.csv, line 3, column "image": is empty/],
-  [(s) => s.replace("val\n", "someday\n"), /labels\.csv, line 4, column "split": "someday" is no split\. Write train/],
+  [
+    (s) => s.replace("val\n", "someday\n"),
+    /labels\.csv, line 4, column "split": "someday" is not a split\. Write train/,
+  ],
   [(s) => s.replace("val\n", "\n"), /labels\.csv, line 4, column "split": is empty, but other rows name one/],
   [
     (s) => s.replace("1,2,4,2,1", "1,2,4,2,"),
     /labels\.csv, line 2, column "votes_5": is empty where a number is needed/,
   ],
-  [(s) => s.replace("composition", "Light"), /labels\.csv, header: the column "light" stands there twice/],
+  [(s) => s.replace("composition", "Light"), /labels\.csv, header: the column "light" occurs twice/],
   [(s) => s.replace("Score", "points"), /labels\.csv, line 1: no column "score" in the header \(Image, points, /],
   [(s) => s.replace('"calm, but flat"', '"calm'), /labels\.csv: Invalid Closing Quote: .* at line 4/],
 ];
@@ -156,12 +159,15 @@ for (const [breakIt, message] of BROKEN_CSV) {
 }
 
 const BROKEN_JSONL: readonly [string, RegExp][] = [
-  ['{"image": "a.png", "score": NaN}', /ratings\.jsonl, line 1: is no JSON .*Write one object a line/],
-  ["[1]", /ratings\.jsonl, line 1: is no JSON object/],
-  ['{"image": "a.png", "score": 1}\n{"image": "b.png", "score": {}}', /line 2, column "score": is no number/],
-  ['{"image": "a.png", "score": 1, "votes": "many"}', /line 1, column "votes": is no list of counts\. .*\[0, 3/],
+  ['{"image": "a.png", "score": NaN}', /ratings\.jsonl, line 1: is not JSON .*Write one object per line/],
+  ["[1]", /ratings\.jsonl, line 1: is not a JSON object/],
+  ['{"image": "a.png", "score": 1}\n{"image": "b.png", "score": {}}', /line 2, column "score": is not a number/],
+  ['{"image": "a.png", "score": 1, "votes": "many"}', /line 1, column "votes": is not a list of counts\. .*\[0, 3/],
   ['{"score": 1}', /line 1, column "image": is empty/],
-  ['{"image": "a.png", "score": 1, "comments": [4]}', /line 1, column "comments": is no text or list of texts/],
+  [
+    '{"image": "a.png", "score": 1, "comments": [4]}',
+    /line 1, column "comments": is neither a text nor a list of texts/,
+  ],
   ["", /ratings\.jsonl: is empty/],
 ];
 
@@ -184,7 +190,7 @@ test("a card that is wrong, no label file, and several", async (t) => {
   await writeFile(card, '{"scale": {"min": 1}}');
   await assert.rejects(readOwn(folder), { code: "DATA_INVALID", message: /dataset\.json: key "scale\.max"/ });
   await writeFile(card, "{");
-  await assert.rejects(readOwn(folder), { code: "DATA_INVALID", message: /dataset\.json: is no JSON/ });
+  await assert.rejects(readOwn(folder), { code: "DATA_INVALID", message: /dataset\.json: is not JSON/ });
   await writeFile(card, '{"scale": {"min": 1, "max": 5}}');
   await writeFile(join(folder, "more.jsonl"), "");
   await assert.rejects(readOwn(folder), {
@@ -220,13 +226,13 @@ test("attributes that could be taken for the score, for another column or for on
   const row = { image: "b.jpg", score: 3 };
   for (const [more, why] of [
     [{ attributes: { overall: 1 } }, /own\.jsonl, line 2, column "overall"/],
-    [{ attributes: { score: 1 } }, /column "score": is no name for an attribute/],
-    [{ attributes: { Comment: 1 } }, /column "Comment": is no name for an attribute/],
-    [{ attributes: { " score": 1 } }, /column " score": is no name/],
-    [{ light: 1, attributes: { light: 2 } }, /column "light": stands there twice/],
-    [{ attributes: { Light: 1 } }, /"Light": differs from the column "light" by nothing but case or blanks/],
+    [{ attributes: { score: 1 } }, /column "score": is not a valid attribute name/],
+    [{ attributes: { Comment: 1 } }, /column "Comment": is not a valid attribute name/],
+    [{ attributes: { " score": 1 } }, /column " score": is not a valid attribute name/],
+    [{ light: 1, attributes: { light: 2 } }, /column "light": occurs twice/],
+    [{ attributes: { Light: 1 } }, /"Light": differs from the column "light" only by case or spaces/],
     [{ "light ": 1 }, /"light ": differs from the column "light"/],
-    [{ Score: 1 }, /column "Score": stands there twice/],
+    [{ Score: 1 }, /column "Score": occurs twice/],
   ] as const) {
     const text = json({ ...row, ...more });
     await assert.rejects(readFrom("own.jsonl", text), { code: "DATA_INVALID", message: why }, text);

@@ -19,7 +19,7 @@ interface CheckFlags extends DataFlags {
 const CHECK_HELP = `
 Checks the rows by split, missing and unreadable images, pictures that are in a data set twice (by the SHA-256 of their
 bytes) within a split or across splits, pictures of different splits that look alike (copies that were resized, saved again,
-mirrored or slightly cropped; not with --no-decode), labels that are out of range or no finite number, columns that never change, votes
+mirrored or slightly cropped; not with --no-decode), labels that are out of range or no finite number, constant columns, votes
 that disagree with their mean, and standard deviations that the scale does not allow.
 
 Nothing is changed. Exit code: 0 where nothing was found, ${ERROR_CODES.DATA_INVALID} where something was (or where a label

@@ -1,4 +1,4 @@
-/** The label doctor: everything that can be found wrong with a data set before anything trains on it. */
+/** The label doctor: finds errors in a data set before training. */
 import { SPLITS, type LoadedDataset, type Split } from "../types.js";
 import { columnsOf, summariseColumn } from "./columns.js";
 import { checkConstant, checkLabels, Findings } from "./labels.js";
@@ -8,10 +8,10 @@ import { PROBLEMS, type DataReport, type ProblemKind } from "./data-report.js";
 export type CheckOptions = PictureOptions;
 
 /**
- * Checks a data set: labels of every row, with an image or without, and the image files.
+ * Checks a data set: labels of every row, with or without an image, and the image files.
  *
  * @param data as `readDataset` gives it, best with `nonFinite: "keep"`
- * @throws RocError ABORTED on the signal; what is wrong with the data is in the report
+ * @throws RocError ABORTED on the signal; errors in the data are in the report
  */
 export async function checkDataset(data: LoadedDataset, options: CheckOptions = {}): Promise<DataReport> {
   const all = [...data.samples, ...data.missing];
@@ -48,7 +48,7 @@ function rowsOf({ samples, missing }: LoadedDataset): DataReport["rows"] {
   return rows;
 }
 
-/** How many things are wrong, over all kinds. */
+/** Number of findings, over all kinds. */
 export function countFindings({ problems }: DataReport): number {
   return problems.reduce((sum, { findings }) => sum + findings.length, 0);
 }

@@ -14,7 +14,7 @@ export function columnsOf(data: LoadedDataset, samples: readonly Sample[]): Colu
   const attributes = new Set(samples.flatMap(({ attributes: own }) => (own ? Object.keys(own) : [])));
   const columns: Column[] = [{ name: "score", scale: data.scale, valueOf: ({ score }) => score }];
   if (samples.some(({ std }) => std !== undefined)) {
-    // No ratings on a scale spread more than half its width.
+    // No standard deviation exceeds half the width of the scale.
     const scale = { min: 0, max: (data.scale.max - data.scale.min) / 2 };
     columns.push({ name: "std", scale, valueOf: ({ std }) => std });
   }

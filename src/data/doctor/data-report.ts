@@ -1,17 +1,17 @@
-/** What the label doctor reports: plain data, as `--json` prints it. */
+/** The label doctor's report: plain data, as `--json` prints it. */
 import type { Sample, ScoreScale, Split } from "../types.js";
 
-/** The kinds of problem with the words that a person reads, gravest first. */
+/** The kinds of problem with their titles, most severe first. */
 export const PROBLEMS = {
   "missing-image": "Rated pictures without an image file",
   "unreadable-image": "Images that cannot be read",
-  "duplicate-across-splits": "Pictures that stand in several splits (same content)",
-  "near-duplicate-across-splits": "Pictures that look alike and stand in several splits",
-  "duplicate-within-split": "Pictures that stand in a split several times (same content)",
-  "non-finite": "Labels that are no finite number",
+  "duplicate-across-splits": "Pictures that occur in several splits (same content)",
+  "near-duplicate-across-splits": "Pictures that look alike and occur in several splits",
+  "duplicate-within-split": "Pictures that occur in a split several times (same content)",
+  "non-finite": "Labels that are not finite numbers",
   "out-of-range": "Labels outside their scale",
-  "constant-column": "Columns that never change",
-  "invalid-votes": "Votes that are no histogram",
+  "constant-column": "Constant columns",
+  "invalid-votes": "Votes that are not a histogram",
   "votes-disagree": "Scores that are not the mean of their votes",
   "impossible-std": "Standard deviations that the scale does not allow",
 } as const satisfies Record<ProblemKind, string>;
@@ -35,14 +35,14 @@ export type ProblemKind =
   | "impossible-std";
 
 /**
- * One thing that is wrong.
+ * One error in the data.
  *
  * @category Data sets
  */
 export interface Finding {
-  /** The pictures that it concerns; none where it concerns a column. */
+  /** The affected pictures; none where a column is affected. */
   readonly pictures: readonly Pick<Sample, "id" | "split" | "image">[];
-  /** "score", "std", an attribute's name, ...; absent where it is no matter of a label. */
+  /** "score", "std", an attribute's name, ...; absent where no label is affected. */
   readonly column?: string;
   /** A few words: the value and what was expected. */
   readonly detail: string;
@@ -128,7 +128,7 @@ export interface DataReport {
   readonly rows: Readonly<Record<Split, RowCounts>>;
   /** Image files that were compared by content, and decoded if `decoded`. */
   readonly opened: number;
-  /** Image files that are there; more than `opened` where a limit was set. */
+  /** Existing image files; more than `opened` where a limit was set. */
   readonly images: number;
   /** Whether images were decoded, and not only compared by content. */
   readonly decoded: boolean;
@@ -136,6 +136,6 @@ export interface DataReport {
   readonly columns: readonly ColumnReport[];
   /** What is wrong, gravest first; none where nothing is. */
   readonly problems: readonly Problem[];
-  /** What the reader found and is no problem. */
+  /** Notes of the reader that are not problems. */
   readonly notes: readonly string[];
 }

@@ -1,10 +1,9 @@
 /**
- * What a picture looks like, in few bytes: so that copies are found that were resized, compressed again, mirrored or
- * slightly cropped. Hashes by the signs of low frequencies (a perceptual hash) find candidates, a small grey picture
- * decides.
+ * A compact description of a picture's appearance, to find copies that were resized, recompressed, mirrored or slightly
+ * cropped. Perceptual hashes (signs of low frequencies) find candidates, a small grey image decides.
  */
 
-/** 8-bit RGB pixels, row by row. */
+/** 8-bit RGB pixels in row-major order. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -16,7 +15,7 @@ export function isPixels(value: unknown): value is Pixels {
 }
 
 export interface Fingerprint {
-  /** Hashes of the {@link VIEWS}, two words each: what the picture itself, and a cropped or mirrored copy, is likely to have. */
+  /** Hashes of the {@link VIEWS}, two words each: those expected of the picture itself and of a cropped or mirrored copy. */
   readonly hashes: Int32Array;
   /** {@link SIDE} by {@link SIDE} grey values, smoothed. */
   readonly grey: Uint8Array;
@@ -24,13 +23,13 @@ export interface Fingerprint {
   readonly tone: readonly [red: number, green: number, blue: number, contrast: number];
 }
 
-/** What a copy may show of a picture. */
+/** The part of a picture that a copy may show. */
 export interface View {
   readonly window: Window;
   readonly mirrored: boolean;
 }
 
-/** A part of a picture, in shares of its sides. */
+/** A part of a picture, in fractions of its sides. */
 export interface Window {
   readonly left: number;
   readonly top: number;
@@ -41,14 +40,14 @@ export interface Window {
 const SIDE = 24;
 const WHOLE: Window = { left: 0, top: 0, right: 1, bottom: 1 };
 
-/** Grey values that are averaged first, and those that frequencies are taken of. */
+/** Side of the grey image after averaging, and of the image for the DCT. */
 const [FINE, COARSE] = [64, 32];
-/** Frequencies a side; the lowest, the mean, is left out. */
+/** Frequencies per side; the lowest, the mean, is left out. */
 const FREQUENCIES = 8;
-/** Standard deviation of grey values below which there is nothing to compare. */
+/** Standard deviation of grey values below which a picture counts as uniform. */
 const FLAT = 2;
 
-/** What a slight crop leaves, about: a tenth of each side is gone, from either end or from both. */
+/** Typical slight crops: a tenth of each side is removed, from either end or from both. */
 const WINDOWS: readonly Window[] = [0, 0.05, 0.1].flatMap((left) =>
   [0, 0.05, 0.1].map((top) => ({ left, top, right: left + 0.9, bottom: top + 0.9 })),
 );
@@ -63,7 +62,7 @@ const COSINES = Float64Array.from({ length: FREQUENCIES * COARSE }, (_, i) => {
   return Math.cos((Math.PI * frequency * (2 * x + 1)) / (2 * COARSE));
 });
 
-/** @returns undefined for a picture of one colour, which looks like any other */
+/** @returns undefined for a picture of one colour, which would match any other */
 export function fingerprintOf(picture: Pixels): Fingerprint | undefined {
   const fine = greyOf(picture);
   const grey = smoothed(reduced(fine, WHOLE, SIDE));
@@ -82,11 +81,11 @@ function meansOf({ data }: Pixels): [number, number, number] {
   return sums.map((sum) => (3 * sum) / data.length) as [number, number, number];
 }
 
-/** Of mean colours, in levels; a crop may take a bright sky away. */
+/** Tolerance of mean colours, in levels; a crop may remove a bright sky. */
 const [MOST_LEVELS, MOST_TINT] = [24, 6];
 const MOST_CONTRAST = 1.35;
 
-/** Whether the colours and the contrast of two pictures allow that one is a copy of the other. */
+/** Whether the colours and contrast of two pictures are compatible with one being a copy of the other. */
 export function matches({ tone: a }: Fingerprint, { tone: b }: Fingerprint): boolean {
   const differences = [0, 1, 2].map((k) => (a[k] as number) - (b[k] as number));
   const mean = differences.reduce((sum, difference) => sum + difference, 0) / 3;
@@ -154,7 +153,7 @@ function averaged(
   return result;
 }
 
-/** Each value with its neighbours: what is finer is noise, or hangs on how a copy was scaled. */
+/** Each value averaged with its neighbours: finer detail is noise or depends on how a copy was scaled. */
 function smoothed(values: Float64Array): Float64Array {
   const at = (x: number, y: number): number => {
     const [column, row] = [x, y].map((k) => Math.min(SIDE - 1, Math.max(0, k))) as [number, number];
@@ -218,7 +217,7 @@ function frequenciesOf(fine: Float64Array, window: Window): Float64Array {
   return result;
 }
 
-/** A bit a frequency: whether it is above the median. Mirrored, the odd ones across have the other sign. */
+/** One bit per frequency: whether it is above the median. Mirroring flips the sign of odd horizontal frequencies. */
 function hashOf(frequencies: Float64Array, mirrored: boolean): [number, number] {
   const values = frequencies.map((value, i) => (mirrored && i % 2 === 1 ? -value : value));
   const sorted = values.slice(1).sort();
@@ -256,14 +255,14 @@ export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number 
   return spread > 0 ? (products - (sumA * sumB) / n) / spread : 0;
 }
 
-/** Most that a crop may take of each side, in all. */
+/** Maximum share of each side that a crop may remove in total. */
 const MOST_CROP = 0.15;
 const STEPS = [0.04, 0.02, 0.01];
-/** A view whose correlation is below is that of another picture; no search makes it a copy. */
+/** A view with a correlation below this is another picture; the search is skipped. */
 const WORTH = 0.7;
 
 /**
- * How alike `copy` is to what a view shows of a picture: the best correlation of windows near the view's.
+ * Similarity of `copy` to a view of a picture: the best correlation of windows near the view's.
  *
  * @returns -1 to 1
  */
@@ -287,7 +286,7 @@ function mirror(grey: Uint8Array): Uint8Array {
   return grey.map((_, i) => grey[i - (i % SIDE) + (SIDE - 1 - (i % SIDE))] as number);
 }
 
-/** Windows of which one side, or two, are moved. */
+/** Windows with one or two sides moved. */
 function neighbours({ left, top, right, bottom }: Window, step: number): Window[] {
   const moves = [-step, step].flatMap((by) => [
     ...[

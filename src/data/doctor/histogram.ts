@@ -1,16 +1,16 @@
-/** The histograms of a column: a panel per split, one above the other, on one axis, with its figures below. */
+/** The histograms of a column: a panel per split, stacked on one axis, with the figures below. */
 import { at, chart, columns, html, short, table, WIDTH, type Markup } from "../../html/index.js";
 import type { ScoreScale, Split } from "../types.js";
 import { filledSplits } from "./columns.js";
 import type { ColumnReport } from "./data-report.js";
 
 const PANEL = 64;
-/** Above a panel, with the split's name. */
+/** Space above a panel, for the split's name. */
 const GAP = 22;
-/** Below all panels. */
+/** Space below all panels. */
 const AXIS = 20;
 
-/** The bars of each split reach up to its own fullest bin, so that splits of any size compare. */
+/** The bars of each split are scaled to its own fullest bin, so that splits of any size are comparable. */
 export function histogram(column: ColumnReport, k: number): Markup {
   const { name, scale } = column;
   const splits = filledSplits(column);

@@ -1,12 +1,12 @@
-/** What can be wrong with the labels alone. */
+/** Checks of the labels, without the images. */
 import { voteStatistics } from "../ava.js";
 import { attributeScale, SPLITS, type LoadedDataset, type Sample, type ScoreScale } from "../types.js";
 import type { Column } from "./columns.js";
 import type { ColumnReport, Finding, Problem, ProblemKind } from "./data-report.js";
 
-/** Share of the scale by which a score may miss the mean of its votes: rounding, not another number. */
+/** Share of the scale by which a score may differ from the mean of its votes because of rounding. */
 const MEAN_TOLERANCE = 0.01;
-/** Share of the scale by which a standard deviation may exceed its bound, which is that of all ratings, not a sample's. */
+/** Share of the scale by which a standard deviation may exceed its bound, which is for the population, not a sample. */
 const STD_TOLERANCE = 0.05;
 
 /** Collects findings by kind. */
@@ -57,7 +57,7 @@ function checkValue(sample: Sample, { name, scale, valueOf }: Column, findings: 
   }
 }
 
-/** @param lengths numbers of ratings seen so far: the first one is right */
+/** @param lengths numbers of ratings seen so far: the first one counts as correct */
 function checkVotes(sample: Sample, scale: ScoreScale, lengths: Set<number>, findings: Findings): void {
   const { votes, score } = sample;
   if (votes === undefined) return;
@@ -77,7 +77,7 @@ function checkVotes(sample: Sample, scale: ScoreScale, lengths: Set<number>, fin
 }
 
 /**
- * Ratings between `min` and `max` with the mean m have a variance of (max - m)(m - min) at most (Bhatia and Davis, 2000).
+ * Ratings between `min` and `max` with the mean m have a variance of at most (max - m)(m - min) (Bhatia and Davis, 2000).
  */
 function checkStd(
   sample: Sample,
@@ -89,7 +89,7 @@ function checkStd(
 ): void {
   if (std === undefined) return;
   if (!Number.isFinite(std)) {
-    // The column "std" has been looked at already.
+    // The column "std" is already checked.
     if (column !== "std") findings.add("non-finite", [sample], `${column} is ${std}`, column);
     return;
   }
@@ -99,7 +99,7 @@ function checkStd(
   findings.add("impossible-std", [sample], `${column} is ${std}, possible are 0 to ${round(bound)}`, column);
 }
 
-/** Columns with one value only: in the whole data set, or in one split of two rows or more. */
+/** Columns with a single value: in the whole data set, or in one split of two rows or more. */
 export function checkConstant(column: ColumnReport, findings: Findings): void {
   const filled = SPLITS.map((split) => ({ split, ...column.splits[split] })).filter(({ min }) => min !== null);
   const rows = filled.reduce((sum, { count }) => sum + count, 0);

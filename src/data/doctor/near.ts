@@ -1,21 +1,24 @@
-/** Pictures of different splits that look alike: copies that were resized, compressed again, mirrored or slightly cropped. */
+/** Pictures of different splits that look alike: copies that were resized, recompressed, mirrored or slightly cropped. */
 import { setImmediate } from "node:timers/promises";
 import { RocError } from "../../errors.js";
 import { likeness, matches, VIEWS, type Fingerprint, type View } from "./fingerprint.js";
 
-/** A hash is found by parts of so many bits, of which one may be off: two hashes that differ in few bits share a part. */
+/**
+ * A hash is looked up by parts of this many bits, of which one may differ: hashes at a small Hamming distance share such a
+ * part.
+ */
 const [PART_BITS, PARTS] = [16, 4];
-/** Bits that candidates differ in at most. */
+/** Maximum Hamming distance of candidates. */
 const MOST_BITS = 12;
-/** Correlation from which two pictures are taken for copies; distinct pictures of the studio stay below. */
+/** Correlation from which two pictures count as copies; distinct pictures of the studio are below it. */
 const ALIKE = 0.96;
-/** Of one part's value that are looked at: pictures of a like layout cannot make it slow. */
+/** Maximum entries examined per part value, so that many pictures of similar layout do not make it slow. */
 const MOST_OF_A_KIND = 400;
 
-/** Pictures between two looks at what else there is to do. */
+/** Pictures between two yields to the event loop. */
 const AT_ONCE = 256;
 
-/** Two pictures that look alike, by their places in the list. */
+/** Two pictures that look alike, by their indices in the list. */
 export interface Pair {
   readonly first: number;
   readonly second: number;
@@ -23,15 +26,15 @@ export interface Pair {
 
 export interface Found {
   readonly pairs: readonly Pair[];
-  /** Whether so many pictures looked alike that not all of them were compared. */
+  /** Whether so many pictures look alike that not all were compared. */
   readonly cut: boolean;
 }
 
 /**
- * Pairs that look alike, of different groups. Takes time by the number of pictures, not of pairs: hashes are in tables by
- * their parts (multi-index hashing).
+ * Pairs that look alike, of different groups. Time is linear in the number of pictures, not of pairs: hashes are indexed
+ * by their parts (multi-index hashing).
  *
- * @param prints by picture; undefined for one that is compared with none
+ * @param prints by picture; undefined for one that is not compared
  * @param groupOf the split of a picture: pairs of one group are not looked for
  * @throws RocError ABORTED on the signal
  */
@@ -45,7 +48,7 @@ export async function nearPairs<Group>(
   for (const group of new Set(prints.map((_, i) => groupOf(i)))) {
     const index = new HashIndex(prints, (i) => groupOf(i) === group);
     for (const [a, print] of prints.entries()) {
-      // Long work lets others in.
+      // Yield to the event loop.
       if (a % AT_ONCE === 0) await setImmediate();
       if (signal?.aborted) throw new RocError("ABORTED", "Stopped while pictures were compared.");
       if (print && groupOf(a) !== group) copiesOf(print, a, prints, index, pairs);
@@ -77,9 +80,9 @@ function copiesOf(
 /** Hashes of whole pictures by each of their parts. */
 class HashIndex {
   cut = false;
-  /** Two a picture. */
+  /** Two per picture. */
   readonly #words: Int32Array;
-  /** By part and value: where its pictures begin in `#pictures`. */
+  /** By part and value: start of its pictures in `#pictures`. */
   readonly #starts: readonly Int32Array[];
   readonly #pictures: readonly Int32Array[];
 
@@ -117,7 +120,7 @@ class HashIndex {
     for (let part = 0; part < PARTS; part++) {
       const [starts, pictures] = [this.#starts[part] as Int32Array, this.#pictures[part] as Int32Array];
       const value = partOf(high, low, part);
-      // The value itself, then with each of its bits turned.
+      // The value itself, then with each of its bits flipped.
       for (let bit = -1; bit < PART_BITS; bit++) {
         const probe = bit < 0 ? value : value ^ (1 << bit);
         const [from, to] = [starts[probe] as number, starts[probe + 1] as number];
@@ -140,7 +143,7 @@ function partOf(high: number, low: number, part: number): number {
   return part % 2 === 0 ? word & 0xffff : word >>> 16;
 }
 
-/** Bits of a word that are set. */
+/** Number of set bits of a word. */
 function ones(word: number): number {
   let bits = word - ((word >>> 1) & 0x55555555);
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);

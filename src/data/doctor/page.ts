@@ -4,7 +4,7 @@ import { histogram } from "./histogram.js";
 import { html, page, table, type Content, type Markup } from "../../html/index.js";
 import { PROBLEMS, type DataReport, type Finding, type Problem } from "./data-report.js";
 
-/** Findings of a kind that the page lists; the rest are counted. */
+/** Findings per kind that the page lists; the rest is counted. */
 const MOST_LISTED = 200;
 
 /** The page of a report. */
@@ -30,13 +30,13 @@ function list(items: readonly Content[]): Markup {
   </ul>`;
 }
 
-/** How far the images were looked at, a sentence. */
+/** A sentence on the extent of the image checks. */
 export function openedText({ opened, images, decoded }: DataReport): string {
-  if (images === 0) return "No image file is there.";
+  if (images === 0) return "There are no image files.";
   const what = decoded
-    ? "decoded, compared by content, and across splits by their looks"
+    ? "decoded, compared by content, and across splits by appearance"
     : "compared by content, none was decoded";
-  return `${opened === images ? "All" : `${opened} of`} ${images} images that are there were ${what}.`;
+  return `${opened === images ? "All" : `${opened} of`} ${images} existing images were ${what}.`;
 }
 
 function rowsTable(report: DataReport): Markup {

@@ -1,4 +1,4 @@
-/** What can be wrong with the image files: they cannot be read, or they are the same picture. */
+/** Checks of the image files: unreadable ones and duplicates. */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { isRocError, messageOf, RocError, withoutFile } from "../../errors.js";
@@ -8,16 +8,16 @@ import { fingerprintOf, isPixels, type Fingerprint } from "./fingerprint.js";
 import type { Findings } from "./labels.js";
 import { nearPairs } from "./near.js";
 
-/** Files read at a time. */
+/** Files read concurrently. */
 const AT_ONCE = 4;
 
 export interface PictureOptions {
   /**
-   * Decodes an image file and throws where it cannot; without it images are not decoded. Where it gives {@link Pixels},
-   * pictures of different splits are compared by their looks.
+   * Decodes an image file and throws where it cannot; without it images are not decoded. Where it returns {@link Pixels},
+   * pictures of different splits are compared by appearance.
    */
   readonly decode?: (file: string, signal?: AbortSignal) => Promise<unknown>;
-  /** Most image files to open, spread evenly over the data set. Default: all. */
+  /** Maximum number of image files to open, spread evenly over the data set. Default: all. */
   readonly limit?: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
@@ -25,10 +25,10 @@ export interface PictureOptions {
 
 /**
  * Opens the image files: reports those that cannot be read, and pictures with the same content (SHA-256 of the bytes; only
- * files of the same size are read for it). A missing file's place counts as its content, so that a picture that is listed
+ * files of the same size are read for it). A missing file's path counts as its content, so that a picture that is listed
  * twice is found without its image. Pictures of different splits that look alike are reported too.
  *
- * @returns how many files there are, how many were opened, and a note where not all were compared
+ * @returns the number of files, the number opened, and a note where not all were compared
  * @throws RocError ABORTED on the signal
  */
 export async function checkPictures(
@@ -45,16 +45,16 @@ export async function checkPictures(
   const { contents, prints } = await openAll(sizes, options, (file, error) => {
     findings.add("unreadable-image", byFile.get(file) ?? [], error);
   });
-  // A file of which nothing else is known may still be listed twice.
+  // A file whose content is unknown may still be listed twice.
   const all = [...samples, ...missing];
   const groups = groupBy(all, ({ image }) => contents.get(image) ?? image).values();
   for (const group of groups) if (group.length > 1) reportDuplicates(group, findings);
   const cut = await reportAlike(byFile, contents, prints, options.signal, findings);
-  const notes = cut ? ["So many pictures look alike that not all of them were compared by their looks."] : [];
+  const notes = cut ? ["So many pictures look alike that not all of them were compared by appearance."] : [];
   return { images: byFile.size, opened: files.length, notes };
 }
 
-/** Pictures of different splits that look alike and are not the same bytes. @returns whether not all were compared */
+/** Pictures of different splits that look alike but differ in bytes. @returns whether not all were compared */
 async function reportAlike(
   byFile: ReadonlyMap<string, readonly Sample[]>,
   contents: ReadonlyMap<string, string>,
@@ -95,7 +95,7 @@ function spread<T>(items: readonly T[], limit: number): readonly T[] {
 
 type OnBroken = (file: string, detail: string) => void;
 
-/** Sizes by file; what has none is broken. */
+/** Sizes by file; files without one are unreadable. */
 async function sizesOf(
   files: readonly string[],
   { signal }: PictureOptions,
@@ -105,7 +105,7 @@ async function sizesOf(
   await forEach(files, signal, async (file) => {
     try {
       const found = await stat(file);
-      if (!found.isFile()) onBroken(file, "is no file");
+      if (!found.isFile()) onBroken(file, "is not a file");
       else if (found.size === 0) onBroken(file, "is empty (0 bytes)");
       else sizes.set(file, found.size);
     } catch (error) {
@@ -115,7 +115,7 @@ async function sizesOf(
   return sizes;
 }
 
-/** Decodes every file; gives the SHA-256 of those that have the size of another one, and what pictures look like. */
+/** Decodes every file; returns the SHA-256 of those whose size another one has, and the fingerprints. */
 async function openAll(
   sizes: ReadonlyMap<string, number>,
   { decode, onProgress, signal }: PictureOptions,
@@ -147,7 +147,7 @@ async function hashOf(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Runs `work` on every item, {@link AT_ONCE} at a time, in the order of the items. */
+/** Runs `work` on every item, started in order, {@link AT_ONCE} concurrently. */
 async function forEach<T>(
   items: readonly T[],
   signal: AbortSignal | undefined,
