@@ -1,13 +1,13 @@
 /**
- * What AADB, PARA and ICAA17K rate besides the whole, as documented functions of a composition. These are the truths; the
- * labels are what simulated raters make of them (ratings.ts).
+ * The attributes that AADB, PARA and ICAA17K rate, as documented functions of a composition. These are the true values;
+ * the labels are simulated ratings of them (ratings.ts).
  *
- * Every attribute is a weighted mean of signed merits, s_f = 2 m_f - 1 in [-1, 1], over the factors that the scene has, then
- * moved by the subject's interest and by patterns:
+ * Every attribute is a weighted mean of signed merits, s_f = 2 m_f - 1 in [-1, 1], over the factors that the scene has,
+ * then shifted by the subject's interest and by patterns:
  *
  *     value = clamp((1 - |i|) Σ w_f s_f / Σ w_f + i · interest + r · repetition + y · symmetry, -1, 1)
  *
- * Where the scene has none of the factors, the mean is 0: nothing good or bad to say, AADB's "null".
+ * Where the scene has none of the factors, the mean is 0: neutral, AADB's "null".
  */
 import { AADB_ATTRIBUTES } from "../data/aadb.js";
 import { PARA_ATTRIBUTES, PARA_SCALE } from "../data/para.js";
@@ -21,7 +21,7 @@ export interface AttributeRule {
   readonly vividness?: number;
   /** Weight of the subject's interest, in [0, 1]. */
   readonly interest?: number;
-  /** What full repetition and full symmetry add. */
+  /** Increments at full repetition and full symmetry. */
   readonly repetition?: number;
   readonly symmetry?: number;
 }
@@ -45,7 +45,7 @@ export const AADB_RULES: Readonly<Record<AadbAttribute, AttributeRule>> = {
   VividColor: { factors: { contrast: 1 }, vividness: 2 },
 };
 
-/** PARA's attributes, before they go from -1..1 to 1..5. */
+/** PARA's attributes, before scaling from -1..1 to 1..5. */
 export const PARA_RULES: Readonly<Record<ParaAttribute, AttributeRule>> = {
   compositionScore: { factors: { placement: 2, clutter: 2 }, repetition: 0.3, symmetry: 0.3 },
   colorScore: { factors: { harmony: 2, saturation: 2, contrast: 1 } },
@@ -55,7 +55,7 @@ export const PARA_RULES: Readonly<Record<ParaAttribute, AttributeRule>> = {
   qualityScore: { factors: { motion: 1, noise: 1, exposure: 1 } },
 };
 
-/** Repetition that a scene has of itself: windows, wallpaper, rings. */
+/** Repetition inherent in a scene: windows, wallpaper, rings. */
 export const SCENE_REPETITION: Readonly<Record<SceneName, number>> = {
   landscape: 0,
   "still-life": 0.1,
@@ -82,7 +82,7 @@ export function paraTruths(composition: Composition): Record<ParaAttribute, numb
   return values;
 }
 
-/** How good the colours alone are, 1..10. */
+/** Quality of the colours only, 1..10. */
 export function colourTruth({ scene, merits }: Composition): number {
   const weights = Object.entries(COLOUR_RULE) as [keyof typeof COLOUR_RULE, number][];
   return Math.min(10, Math.max(1, COLOUR.mean + deviation(scene, merits, weights, COLOUR.spread)));
@@ -119,7 +119,7 @@ function meanMerit(composition: Composition, { factors = {}, vividness = 0 }: At
   return weights === 0 ? 0 : sum / weights;
 }
 
-/** How vivid the colours are: -1 = grey, 1 = natural; too much of it falls back to 0 and no further. */
+/** Vividness of the colours: -1 = grey, 1 = natural; oversaturation decreases it down to 0. */
 function vividnessOf(composition: Composition): number {
   const chroma = chromaOf(composition);
   return chroma <= 1 ? 2 * chroma - 1 : 1 - (chroma - 1) / 2;

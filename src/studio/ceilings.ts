@@ -1,4 +1,4 @@
-/** How well the truth itself would do on each format's labels: what the raters' noise leaves possible. */
+/** Ceilings of each format's labels: the correlation of the truth itself with the noisy ratings. */
 import type { SeedPart } from "../random.js";
 import { aadbTruths, colourTruth, paraTruths } from "./attributes.js";
 import { compose } from "./factors.js";
@@ -6,7 +6,7 @@ import { correlationsOf, makeRaters, votesOn, type RaterCeiling } from "./raters
 import { rateAadb, rateColour, ratePara } from "./ratings.js";
 import { voteStatistics } from "../data/ava.js";
 
-/** A label of a format, and the correlations of the composed truth with what raters make of it. */
+/** A label of a format, and the correlations of the composed truth with its ratings. */
 export interface LabelCeiling extends RaterCeiling {
   readonly format: "ava" | "icaa17k" | "aadb" | "para";
   readonly label: string;

@@ -2,7 +2,7 @@ import { ellipse, polygon, type Stage } from "./scenes/stage.js";
 
 const MOST = 16;
 
-/** Stray things all over the frame, near black or near white: a wire, boxes, balls, posts, scraps. */
+/** Stray objects all over the frame, near black or near white: a wire, boxes, balls, posts, scraps. */
 export function drawClutter(stage: Stage, merit: number): void {
   const { ctx, random, width, height } = stage;
   const count = Math.round(MOST * (1 - merit));

@@ -1,16 +1,16 @@
 /**
- * What a studio photograph is composed of, and the quality that follows from it.
+ * The composition of a studio photograph, and its quality.
  *
- * Every factor is a merit in [0, 1], 1 = as good as it gets, 0 = a gross fault. Merits are uniform, and correlated by
- * {@link CORRELATION}: who takes care of one thing tends to take care of the others (a Gaussian copula with one common
- * "care" a picture). A picture's latent quality is the weighted mean of its merits, standardised for that:
+ * Every factor is a merit in [0, 1], 1 = best possible, 0 = a gross flaw. Merits are uniform, and correlated by {@link
+ * CORRELATION}: a careful photographer is careful in all respects (a Gaussian copula with one common "care" per picture).
+ * A picture's latent quality is the standardised weighted mean of its merits:
  *
  *     latent = 5.5 + 1.3 Σ w_f (m_f - 1/2) / sd,   clamped to 1..10
  *     sd²    = (Σ w_f² + CORRELATION ((Σ w_f)² - Σ w_f²)) / 12
  *
  * over the factors f that the scene has. So it is roughly normal, with mean 5.5 and standard deviation 1.3, in every
- * scene. Weights are the table {@link FACTORS}; the larger ones belong to what is seen at a glance. Where a composition has
- * patterns (patterns.ts), they add to it.
+ * scene. Weights are the table {@link FACTORS}; the larger ones belong to what is visible at a glance. Where a composition
+ * has patterns (patterns.ts), they add to it.
  */
 import { RocError } from "../errors.js";
 import { Random, type SeedPart } from "../random.js";
@@ -19,7 +19,7 @@ import { drawPatterns, patternBonus, type Patterns } from "./patterns.js";
 interface FactorRule {
   /** Weight in the latent quality. */
   readonly weight: number;
-  /** What is seen at merit 1, and at merit 0 on the faulty side(s); a side is drawn for each picture. */
+  /** Appearance at merit 1, and at merit 0 on the faulty side(s); a side is drawn per picture. */
   readonly best: string;
   readonly worst: readonly [string] | readonly [string, string];
 }
@@ -67,7 +67,7 @@ const CARE = 0.3;
 /** Correlation of any two merits: that of the uniform margins of a Gaussian copula. */
 export const CORRELATION = (6 / Math.PI) * Math.asin(CARE / 2);
 
-/** Everything that determines a picture but its size. */
+/** Everything that determines a picture except its size. */
 export interface Composition {
   readonly seed: SeedPart;
   readonly index: number;
@@ -76,7 +76,7 @@ export interface Composition {
   readonly merits: Merits;
   /** For factors with two faulty sides: which (0 or 1, as in {@link FACTORS}). */
   readonly sides: Readonly<Partial<Record<Factor, number>>>;
-  /** Repetition and symmetry; not there where the studio composes none. */
+  /** Repetition and symmetry; absent where the studio composes none. */
   readonly patterns?: Patterns;
   /** Latent quality, 1..10. */
   readonly latent: number;
@@ -98,7 +98,7 @@ export function factorsOf(scene: SceneName): Factor[] {
   return FACTOR_NAMES.filter((factor) => !lacks.includes(factor));
 }
 
-/** The documented formula: quality 1..10 of a scene with these merits (all that the scene has must be given). */
+/** The documented formula: quality 1..10 of a scene with these merits (for all factors of the scene). */
 export function latentQuality(scene: SceneName, merits: Merits, patterns?: Patterns): number {
   const weights = factorsOf(scene).map((factor) => [factor, FACTORS[factor].weight] as const);
   const bonus = patterns === undefined ? 0 : patternBonus(patterns);
@@ -122,7 +122,7 @@ export function deviation(
   return (spread * sum) / sd;
 }
 
-/** Composes picture `index` of studio `seed`; it does not depend on how many pictures there are. */
+/** Composes picture `index` of studio `seed`; independent of the number of pictures. */
 export function compose(seed: SeedPart, index: number, overrides: CompositionOverrides = {}): Composition {
   const random = new Random(seed, index, "composition");
   const scene = overrides.scene ?? random.pick(SCENE_NAMES as readonly [SceneName, ...SceneName[]]);

@@ -1,4 +1,4 @@
-/** What can be said of a composition without rendering it: the subject, its setting, the hues, the theme. */
+/** Facts of a composition that need no rendering: the subject, its setting, the hues, the theme. */
 import { Random } from "../random.js";
 import type { Composition, SceneName } from "./factors.js";
 import { makeHues, type Hues, type Role } from "./palette.js";
@@ -6,13 +6,13 @@ import { SCENES } from "./scenes/index.js";
 import type { SettingName, SubjectName } from "./scenes/stage.js";
 
 interface SubjectFacts {
-  /** As comments name it. */
+  /** Its name in comments. */
   readonly noun: string;
-  /** What it is a picture of, after "with" or "of". */
+  /** Its description after "with" or "of". */
   readonly indefinite: string;
-  /** How interesting people find it, in [-1, 1]; a fact of the studio's world. */
+  /** Interest in [-1, 1], by definition of the studio. */
   readonly interest: number;
-  /** The theme under which TAD66K's unmerged files would have it. */
+  /** Its theme in TAD66K's unmerged files. */
   readonly theme: string;
 }
 
@@ -46,7 +46,7 @@ export function subjectOf({ seed, index, scene }: Composition): SubjectName {
   return SCENES[scene].pickSubject(new Random(seed, index, "subject"));
 }
 
-/** What the subject stands before, in scenes that have several grounds. */
+/** The setting behind the subject, in scenes with several grounds. */
 export function settingOf({ seed, index, scene }: Composition): SettingName | undefined {
   return SCENES[scene].pickSetting?.(new Random(seed, index, "ground"));
 }
@@ -58,7 +58,7 @@ export function huesOf({ seed, index, scene, merits }: Composition): Hues {
   return makeHues(base, merits.harmony ?? 1, look);
 }
 
-/** OKLCH hues in degrees, where a name ends and the next begins. */
+/** OKLCH hues in degrees at which a name ends and the next starts. */
 const HUE_NAMES: readonly (readonly [number, string])[] = [
   ...([[20, "pink"], [45, "red"], [75, "orange"], [110, "yellow"], [160, "green"]] as const),
   ...([[205, "teal"], [275, "blue"], [325, "violet"], [360, "pink"]] as const),
@@ -76,7 +76,7 @@ export function hueNames(composition: Composition, ...roles: readonly Role[]): s
   return roles.map((role) => hueName(hues[role]));
 }
 
-/** How much colour is left or added by development: 0 = grey, 1 = natural, 3 = garish. */
+/** Chroma factor of development: 0 = grey, 1 = natural, 3 = garish. */
 export function chromaOf({ merits, sides }: Composition): number {
   const fault = 1 - (merits.saturation ?? 1);
   return sides.saturation === 0 ? 1 - fault : 1 + 2 * fault;

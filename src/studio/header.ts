@@ -1,4 +1,4 @@
-/** `studio.json`: the recipe, the tables behind the labels, and one line a picture with what it was composed of. */
+/** `studio.json`: the recipe, the tables behind the labels, and one line per picture with its composition. */
 import { voteStatistics } from "../data/ava.js";
 import { AADB_RULES, COLOUR_RULE, PARA_RULES, SCENE_REPETITION } from "./attributes.js";
 import { settingOf, SUBJECTS, subjectOf } from "./facts.js";
@@ -9,7 +9,7 @@ import type { StudioRecipe } from "./recipe.js";
 
 const PROVENANCE = "Synthetic photographs, composed and rated by roc4mllm's studio; nobody's picture, nobody's vote.";
 
-/** The header of AVA's format without patterns, as `writeStudio` has always written it. */
+/** The header of AVA's format without patterns, in the original format of `writeStudio`. */
 export function plainHeader(recipe: StudioRecipe, { pictures, options }: StudioPictures): string {
   const described = pictures.map(({ id, index, composition, votes }) => {
     const { scene, aspect, merits, sides, latent } = composition;
@@ -20,7 +20,7 @@ export function plainHeader(recipe: StudioRecipe, { pictures, options }: StudioP
   return headerText({ provenance: PROVENANCE, recipe, factors: FACTORS, lacks: SCENE_LACKS }, described);
 }
 
-/** The header of any other format: also how attributes follow from factors, and where each image lies. */
+/** The header of any other format: also the attribute rules and the path of each image. */
 export function formatHeader(recipe: StudioRecipe, studio: StudioPictures, images: readonly string[]): string {
   const described = studio.pictures.map((picture) => describe(picture, images[picture.index] ?? ""));
   const tables = { factors: FACTORS, lacks: SCENE_LACKS, patterns: PATTERN_RULE, subjects: SUBJECTS };

@@ -1,7 +1,7 @@
 /** Colours by lightness, chroma and hue (OKLCH), and palettes between harmony and clash. */
 import { Random } from "../random.js";
 
-/** What a palette's colours are for. Scenes ask by role, so that harmony rules every large area. */
+/** What a palette's colours are for. Scenes request colours by role, so that harmony governs every large area. */
 export type Role = "ground" | "second" | "subject" | "detail" | "accent";
 
 /** A colour of a role: lightness in [0, 1], chroma relative to the palette's, alpha in [0, 1]. */
@@ -21,7 +21,7 @@ export type Hues = Readonly<Record<Role, number>>;
  * The hues of a palette around one base hue.
  *
  * @param hue degrees, OKLCH (30 red, 90 yellow, 140 green, 230 sky, 300 violet)
- * @param merit harmony in [0, 1]: 1 = {@link HARMONIOUS}, 0 = {@link CLASHING}, between them the way in between
+ * @param merit harmony in [0, 1]: 1 = {@link HARMONIOUS}, 0 = {@link CLASHING}, interpolated in between
  */
 export function makeHues(hue: number, merit: number, random: Random): Hues {
   const mirror = random.chance(0.5) ? 1 : -1;

@@ -1,9 +1,9 @@
 /**
- * Repetition and symmetry: what a composition may have beyond its merits. Off by default, so that a studio without them
- * stays what it has always been.
+ * Repetition and symmetry: optional patterns of a composition beyond its merits. Off by default, so that studios without
+ * them do not change.
  *
- * Each of the two is there in one picture of three, with a strength that is uniform in [0.4, 1], and else 0. It is no
- * merit: a picture without a pattern is no worse than others. A pattern adds to the latent quality
+ * Each of the two is present in one of three pictures, with a strength uniform in [0.4, 1], otherwise 0. It is not a
+ * merit: a picture without a pattern is not worse. A pattern adds to the latent quality
  *
  *     0.6 Σ_p (strength_p - mean strength),
  *
@@ -12,9 +12,9 @@
 import { RocError } from "../errors.js";
 import { Random, type SeedPart } from "../random.js";
 
-/** Strengths in [0, 1]; 0 = not there. */
+/** Strengths in [0, 1]; 0 = absent. */
 export interface Patterns {
-  /** A row of equal things at equal distances behind the subject: more of them, the stronger. */
+  /** A row of equal objects at equal distances behind the subject; their number grows with the strength. */
   readonly repetition: number;
   /** Share of the frame's width that is symmetric about a vertical axis; 1 = its left half mirrors its right half. */
   readonly symmetry: number;
@@ -23,14 +23,14 @@ export interface Patterns {
 export type Pattern = keyof Patterns;
 export const PATTERN_NAMES = ["repetition", "symmetry"] as const satisfies readonly Pattern[];
 
-/** Chance of a pattern, its least strength, and what full strength adds to the latent quality. */
+/** Probability of a pattern, its minimum strength, and the increment of the latent quality at full strength. */
 export const PATTERN_RULE = { chance: 1 / 3, least: 0.4, bonus: 0.6 } as const;
 
 const MEAN_STRENGTH = (PATTERN_RULE.chance * (1 + PATTERN_RULE.least)) / 2;
 const FEWEST = 3;
 const MOST = 9;
 
-/** The patterns of picture `index`. Four decimals, as every composed number has. */
+/** The patterns of picture `index`. Four decimals, like all composed numbers. */
 export function drawPatterns(seed: SeedPart, index: number): Patterns {
   const strength = (name: Pattern): number => {
     const random = new Random(seed, index, name);
@@ -39,7 +39,7 @@ export function drawPatterns(seed: SeedPart, index: number): Patterns {
   return { repetition: strength("repetition"), symmetry: strength("symmetry") };
 }
 
-/** What patterns add to the latent quality. @throws RocError USAGE for a strength outside 0..1 */
+/** Increment of the latent quality by patterns. @throws RocError USAGE for a strength outside 0..1 */
 export function patternBonus(patterns: Patterns): number {
   const strengths = PATTERN_NAMES.map((name) => {
     const strength = patterns[name];
@@ -49,7 +49,7 @@ export function patternBonus(patterns: Patterns): number {
   return PATTERN_RULE.bonus * strengths.reduce((sum, strength) => sum + strength - MEAN_STRENGTH, 0);
 }
 
-/** Things in the row of a picture whose repetition has this strength. */
+/** Number of objects in the row at this strength of repetition. */
 export function repeatsOf(strength: number): number {
   return strength > 0 ? Math.round(FEWEST + (MOST - FEWEST) * strength) : 0;
 }

@@ -1,4 +1,4 @@
-/** The pictures of a studio before any format: compositions, votes, and which part each of them belongs to. */
+/** The pictures of a studio, independent of the format: compositions, votes, and the split of each. */
 import { RocError } from "../errors.js";
 import { Random, type SeedPart } from "../random.js";
 import type { Split } from "../data/types.js";
@@ -51,11 +51,12 @@ export function drawnForTest(seed: SeedPart, index: number, testFraction: number
 }
 
 /**
- * The part of each picture, drawn by itself: test with chance `testFraction`, else validation with chance `validation`. A part
- * that would be empty gets the picture that came nearest to it, since the official files have rows in every part.
+ * The split of each picture, drawn independently: test with probability `testFraction`, otherwise validation with
+ * probability `validation`. A part that would be empty gets the picture with the closest draw, since the official files
+ * have rows in every part.
  *
- * @param name of the draw: "test" is AVA's, and all formats' but AVA-Captions'
- * @param validation chance of the validation part; 0 = the format has none
+ * @param name of the draw: "test" is AVA's, and all formats' except AVA-Captions'
+ * @param validation probability of the validation part; 0 = the format has none
  * @throws RocError USAGE where no picture is left for training
  */
 export function drawParts(
@@ -71,7 +72,7 @@ export function drawParts(
   );
   if (parts.includes("train")) return parts;
   const what = `${count} ${count === 1 ? "picture" : "pictures"} with a test share of ${testFraction}`;
-  throw new RocError("USAGE", `Of ${what} none is left for training; ask for more pictures or a smaller share.`);
+  throw new RocError("USAGE", `Of ${what} none is left for training; give more pictures or a smaller share.`);
 }
 
 /** Those of `indices` whose draw is below `share`; the lowest draw where there is none. */

@@ -1,4 +1,4 @@
-/** Simulated raters, and the ceiling that their noise sets for every model. */
+/** Simulated raters, and the ceiling on every model from their noise. */
 import { voteStatistics } from "../data/ava.js";
 import { Random, type SeedPart } from "../random.js";
 import { compose } from "./factors.js";
@@ -10,9 +10,9 @@ const RATINGS = 10;
 
 /** A person of the pool: a vote is `latent + bias + spread * normal`, rounded and clamped to 1..10. */
 export interface Rater {
-  /** Normal, standard deviation 0.6: some are kind, some are harsh. */
+  /** Normal, standard deviation 0.6: some are lenient, some are strict. */
   readonly bias: number;
-  /** Uniform in [0.8, 1.8]: some are steady, some are not. */
+  /** Uniform in [0.8, 1.8]: some are consistent, some are not. */
   readonly spread: number;
 }
 
@@ -39,12 +39,12 @@ function castVotes(raters: readonly Rater[], latent: number, random: Random): nu
   return votes;
 }
 
-/** The votes on picture `index` of a studio: the same whenever and in whatever order it is asked for. */
+/** The votes on picture `index` of a studio: deterministic, in any order of calls. */
 export function votesOn(seed: SeedPart, index: number, latent: number, raters: readonly Rater[]): number[] {
   return castVotes(raters, latent, new Random(seed, index, "votes"));
 }
 
-/** Correlations of the true latent quality with the mean votes: no model can be expected to do better. */
+/** Correlations of the true latent quality with the mean votes: an upper bound for models. */
 export interface RaterCeiling {
   readonly srcc: number;
   readonly plcc: number;
@@ -65,7 +65,7 @@ export function correlationsOf(truths: readonly number[], means: readonly number
   return { srcc: pearson(ranks(truths), ranks(means)), plcc: pearson(truths, means) };
 }
 
-/** Kept here because `data` imports nothing of `eval`. */
+/** Duplicated here because this room does not import `metrics`. */
 function pearson(a: readonly number[], b: readonly number[]): number {
   const meanOf = (v: readonly number[]): number => v.reduce((sum, x) => sum + x, 0) / v.length;
   const [meanA, meanB] = [meanOf(a), meanOf(b)];

@@ -3,9 +3,9 @@
  *
  *     the nearest level to  truth + (bias + spread · normal) · (max - min) / 9,
  *
- * with the pool of raters.ts, whose bias and spread are on AVA's scale 1..10. A panel rates all that a picture is rated for,
- * so that a kind rater is kind throughout. The score on 1..10 of AVA, TAD66K, ICAA17K (MOS), AVA-Captions and the CSV is the
- * same votes, {@link votesOn}, published in different ways.
+ * with the pool of raters.ts, whose bias and spread are on AVA's scale 1..10. One panel rates all attributes of a picture,
+ * so that a lenient rater is lenient throughout. The score on 1..10 of AVA, TAD66K, ICAA17K (MOS), AVA-Captions and the
+ * CSV is the same votes, {@link votesOn}, published in different ways.
  */
 import { AADB_ATTRIBUTE_SCALE } from "../data/aadb.js";
 import { AVA_SCALE, voteStatistics } from "../data/ava.js";
@@ -16,7 +16,7 @@ import { aadbTruths, colourTruth, paraTruths, type AadbAttribute, type ParaAttri
 import type { Composition } from "./factors.js";
 import type { Rater } from "./raters.js";
 
-/** Votes on evenly spaced levels, and what follows from them. */
+/** Votes on evenly spaced levels, and their statistics. */
 export interface Ratings {
   /** Votes for each level from the lowest to the highest. */
   readonly counts: readonly number[];
@@ -25,7 +25,7 @@ export interface Ratings {
   readonly std: number;
 }
 
-/** Raters of a picture: AADB has five; more here, so that their noise is not what limits a comparison of methods. */
+/** Raters of a picture: AADB has five; more here, so that rating noise does not limit a comparison of methods. */
 const AADB_RATERS = 20;
 const PARA_RATERS = { fewest: 20, most: 30 } as const;
 const COLOUR_RATERS = { fewest: 40, most: 80 } as const;
@@ -39,7 +39,7 @@ const PARA_HALVES = 9;
 const PARA_WHOLE = 5;
 const TENS = 10;
 
-/** What AADB's files say of a picture. */
+/** A picture's ratings in AADB's files. */
 export interface AadbRatings {
   /** Mean stars on 0..1. */
   readonly score: number;
@@ -48,7 +48,7 @@ export interface AadbRatings {
   readonly attributes: Readonly<Record<AadbAttribute, Ratings>>;
 }
 
-/** What PARA's files say of a picture. */
+/** A picture's ratings in PARA's files. */
 export interface ParaRatings {
   readonly score: Ratings;
   readonly attributes: Readonly<Record<ParaAttribute, Ratings>>;
@@ -72,14 +72,14 @@ export function ratePara(composition: Composition, raters: readonly Rater[]): Pa
   return { score, attributes: rateAll(panel, paraTruths(composition), PARA_SCALE, PARA_WHOLE, random) };
 }
 
-/** Votes 1..10 on the colours alone (ICAA17K): 40 to 80 raters. */
+/** Votes 1..10 on the colours only (ICAA17K): 40 to 80 raters. */
 export function rateColour(composition: Composition, raters: readonly Rater[]): Ratings {
   const random = streamOf(composition, "icaa17k");
   const panel = panelOf(raters, between(COLOUR_RATERS, random), random);
   return rate(panel, colourTruth(composition), AVA_SCALE, TENS, random);
 }
 
-/** One vote of every rater of a panel. @param levels how many, evenly spaced over the scale */
+/** One vote per rater of a panel. @param levels how many, evenly spaced over the scale */
 function rate(
   panel: readonly Rater[],
   truth: number,

@@ -7,9 +7,9 @@ import { STUDIO_FORMATS, type StudioFormatName } from "./formats/index.js";
 import { JPEG_QUALITY } from "./render.js";
 import type { PictureOptions } from "./pictures.js";
 
-/** Raised whenever a seed begins to give other pictures or votes. */
+/** Increased whenever a seed gives different pictures or votes than before. */
 export const STUDIO_VERSION = 2;
-/** Raised whenever a seed begins to give other labels of the formats (ratings, attributes, comments, parts). */
+/** Increased whenever a seed gives different labels (ratings, attributes, comments, parts) than before. */
 export const LABELS_VERSION = 1;
 export const HEADER = "studio.json";
 
@@ -19,9 +19,9 @@ export const HEADER = "studio.json";
  * @category Data sets
  */
 export interface StudioRecipe {
-  /** Tells the file from others. */
+  /** Identifies the format of the file. */
   readonly format: "roc4mllm-studio";
-  /** Raised whenever a seed begins to give other pictures or votes. */
+  /** Increased whenever a seed gives different pictures or votes than before. */
   readonly version: number;
   /** Of everything that is drawn. */
   readonly seed: string | number;
@@ -29,7 +29,7 @@ export interface StudioRecipe {
   readonly count: number;
   /** Pixels of the long edge. */
   readonly longEdge: number;
-  /** Chance of a picture to be in the test part, in [0, 1]. */
+  /** Probability of a picture to be in the test part, in [0, 1]. */
   readonly testFraction: number;
   /** Of the JPEG files, 1 to 100. */
   readonly jpegQuality: number;
@@ -57,7 +57,7 @@ const recipeSchema: z.ZodType<StudioRecipe> = z.object({
   labels: z.number().optional(),
 });
 
-/** What a studio's pictures are made by. */
+/** Options of a studio's pictures. */
 export interface RecipeOptions {
   /** Default 0. */
   readonly seed?: string | number;
@@ -65,7 +65,7 @@ export interface RecipeOptions {
   readonly count: number;
   /** Pixels of the long edge, 32..1024. Default 160. */
   readonly longEdge?: number;
-  /** Chance of a picture to be in the test part, in [0, 1]. Default 0.1. */
+  /** Probability of a picture to be in the test part, in [0, 1]. Default 0.1. */
   readonly testFraction?: number;
 }
 
@@ -88,12 +88,12 @@ export function formatRecipe(kind: StudioFormatName, patterns: boolean, options:
   return { ...recipeOf(options), kind, patterns, labels: LABELS_VERSION };
 }
 
-/** What the pictures and labels of a recipe follow from. */
+/** The options that determine the pictures and labels of a recipe. */
 export function pictureOptions({ seed, count, testFraction, patterns = false }: StudioRecipe): PictureOptions {
   return { seed, count, testFraction, patterns };
 }
 
-/** The canvas library with its version: another version draws edges and codes JPEG a little differently. */
+/** The canvas library with its version: versions differ slightly in edges and JPEG encoding. */
 function rendererName(): string {
   const file = z.object({ name: z.string(), version: z.string() });
   const { name, version } = file.parse(
@@ -104,7 +104,7 @@ function rendererName(): string {
 
 /**
  * The recipe that a header file states; undefined where there is no such file.
- * @throws RocError FILE_UNREADABLE; DATA_INVALID where it is no header: what was written by it is not known then
+ * @throws RocError FILE_UNREADABLE; DATA_INVALID where it is not a header: the folder's content is then unknown
  */
 export async function recipeIn(file: string): Promise<StudioRecipe | undefined> {
   const remedy = "Restore it, or write the studio to another folder.";

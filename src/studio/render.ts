@@ -12,7 +12,7 @@ import type { Point, Stage } from "./scenes/stage.js";
 
 export const JPEG_QUALITY = 92;
 
-/** Lengths of the faults at merit 0, as parts of the long edge. */
+/** Sizes of the flaws at merit 0, as fractions of the long edge. */
 const SUBJECT_BLUR = 0.022;
 const GROUND_BLUR = 0.024;
 const SHAKE = 0.11;
@@ -60,11 +60,11 @@ function focus(composition: Composition, size: Size): Canvas {
   const { seed, index, merits, patterns } = composition;
   const scene = SCENES[composition.scene];
   const palette = makePalette(huesOf(composition));
-  const place = placeOf(composition, size);
+  const position = subjectPosition(composition, size);
   const stageOn = (ctx: SKRSContext2D, name: string): Stage => {
     ctx.scale(size.longEdge, size.longEdge);
     const [width, height] = [size.width / size.longEdge, size.height / size.longEdge];
-    return { ctx, width, height, palette, place, random: new Random(seed, index, name) };
+    return { ctx, width, height, palette, position, random: new Random(seed, index, name) };
   };
   const ground = layer(size);
   const subject = layer(size);
@@ -86,14 +86,14 @@ function focus(composition: Composition, size: Size): Canvas {
 }
 
 /**
- * Symmetry: the side of the frame without the subject becomes the mirror image of the other, from an axis on. The axis
- * stands at the middle for full symmetry, and so much nearer to the edge for less that `symmetry` is the share of the
- * width that mirrors itself.
+ * Symmetry: the side of the frame without the subject becomes the mirror image of the other, from an axis on. The axis is
+ * at the middle for full symmetry, and closer to the edge for less, so that `symmetry` is the share of the width that is
+ * symmetric.
  */
 function mirror(composition: Composition, size: Size, frame: Canvas): Canvas {
   const width = Math.round(((composition.patterns?.symmetry ?? 0) / 2) * size.width);
   if (width < 1) return frame;
-  const subjectLeft = placeOf(composition, size).x * size.longEdge <= size.width / 2;
+  const subjectLeft = subjectPosition(composition, size).x * size.longEdge <= size.width / 2;
   const axis = subjectLeft ? size.width - width : width;
   const { canvas, ctx } = layer(size);
   ctx.drawImage(frame, 0, 0);
@@ -106,7 +106,7 @@ function mirror(composition: Composition, size: Size, frame: Canvas): Canvas {
   return canvas;
 }
 
-/** Draws a layer blurred, and a little larger: the void around it that the blur lets in falls outside the frame. */
+/** Draws a layer blurred, and a little larger: the transparent border from the blur is outside the frame. */
 function drawBlurred(ctx: SKRSContext2D, image: Canvas, size: Size, blur: number): void {
   const pixels = blur * size.longEdge;
   if (pixels >= 0.2) {
@@ -119,8 +119,8 @@ function drawBlurred(ctx: SKRSContext2D, image: Canvas, size: Size, blur: number
   }
 }
 
-/** The subject's centre: a point of thirds, moved towards the edge (side 0) or the centre (side 1) as merit falls. */
-function placeOf(composition: Composition, size: Size): Point {
+/** The subject's centre: a point of thirds, moved towards the edge (side 0) or the centre (side 1) with decreasing merit. */
+function subjectPosition(composition: Composition, size: Size): Point {
   const { seed, index, scene, merits, sides } = composition;
   const random = new Random(seed, index, "place");
   const thirds: Point = {
@@ -137,7 +137,7 @@ function placeOf(composition: Composition, size: Size): Point {
   };
 }
 
-/** Motion blur: the frame laid over itself along a direction, each copy weighing the same. */
+/** Motion blur: the average of copies of the frame shifted along a direction. */
 function shake(composition: Composition, size: Size, frame: Canvas): Canvas {
   const length = SHAKE * (1 - (composition.merits.motion ?? 1)) * size.longEdge;
   const copies = Math.min(24, Math.ceil(length) + 1);
@@ -153,7 +153,7 @@ function shake(composition: Composition, size: Size, frame: Canvas): Canvas {
   return canvas;
 }
 
-/** Contrast, saturation and exposure: one pass of Skia's colour filters. Haze takes half of the chroma's loss back. */
+/** Contrast, saturation and exposure: one pass of Skia's colour filters. Half of the chroma lost to haze is restored. */
 function develop({ merits, sides }: Composition, size: Size, frame: Canvas): Canvas {
   const fault = { saturation: 1 - (merits.saturation ?? 1), exposure: 1 - (merits.exposure ?? 1) };
   const contrast = 0.3 + 0.8 * (merits.contrast ?? 1);

@@ -1,11 +1,11 @@
-/** What `roc4mllm studio` does, as functions of the library: the canvas is loaded when they are called. */
+/** The functions behind `roc4mllm studio`; the canvas is loaded when they are called. */
 import { atomicWriteFile } from "../files/index.js";
 import type { GalleryOptions } from "./gallery/page.js";
 import type { WriteFormatsOptions, WrittenFormats } from "./write.js";
 
 /**
  * Writes a studio, synthetic photographs of known quality, in official formats that `evaluate()`, training and
- * `checkData()` read. A stopped call is resumed by the same one; a finished one finds that all is there. The same seed gives
+ * `checkData()` read. Repeating a stopped call resumes it; repeating a finished one changes nothing. The same seed gives
  * the same pictures, raters and test part in every format.
  *
  * @example
@@ -17,7 +17,7 @@ import type { WriteFormatsOptions, WrittenFormats } from "./write.js";
  * console.log(rendered); // 6
  * ```
  *
- * @param folder becomes the data set where one format is asked for; with several each gets a folder of its name inside
+ * @param folder becomes the data set for one format; with several, each gets a subfolder of its name
  * @throws RocError USAGE for options out of range or a folder with other labels; IN_USE; FILE_UNWRITABLE; ABORTED
  *
  * @category Data sets
@@ -51,7 +51,7 @@ export interface WriteGalleryOptions extends GalleryOptions {
 /**
  * Writes a page (HTML) of a studio's pictures with votes, attributes and comments. It needs no network and runs no script.
  *
- * @param folder that `writeStudioFormats()` wrote
+ * @param folder written by `writeStudioFormats()`
  * @returns the page, and its size in bytes
  * @throws RocError FILE_NOT_FOUND, FILE_UNWRITABLE, DATA_INVALID (another version's studio), ABORTED
  *

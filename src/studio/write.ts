@@ -1,9 +1,9 @@
 /**
  * Writes a studio as a folder in an official format, or as several folders that share their pictures.
  *
- * Pictures are written first, the labels next, `studio.json` last, each under a temporary name and renamed: a folder with a
- * `studio.json` is whole. A stopped run is taken up where it stopped. Where a picture goes into several folders it is
- * rendered once and linked (hard links; copied where the file system has none).
+ * Pictures are written first, the labels next, `studio.json` last, each under a temporary name and renamed: a folder with
+ * a `studio.json` is complete. A stopped run is resumed. A picture in several folders is rendered once and linked (hard
+ * links; copied where the file system has none).
  */
 import { copyFile, link } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -23,7 +23,7 @@ import { encodePhoto } from "./render.js";
 const PENDING = "studio.pending.json";
 /** Held while a folder is written. */
 const LOCK = "studio.lock";
-/** Pictures encoded at a time; the canvas encodes on Node's own threads. */
+/** Pictures encoded concurrently; the canvas encodes on Node's own threads. */
 const AT_ONCE = 4;
 
 export interface WriteStudioOptions extends RecipeOptions {
@@ -48,7 +48,7 @@ export interface FormatFolder {
 export interface WrittenStudio {
   readonly folder: string;
   readonly recipe: StudioRecipe;
-  /** Pictures rendered in this call: 0 where the folder held the same recipe, less than `count` after a resume. */
+  /** Pictures rendered in this call: 0 where the folder already held the same recipe, less than `count` after a resume. */
   readonly rendered: number;
 }
 
@@ -58,7 +58,7 @@ export interface WrittenStudio {
  * @category Data sets
  */
 export interface WriteFormatsOptions extends WriteStudioOptions {
-  /** At least one. With one the folder itself gets it; with several each gets a folder of its name inside. */
+  /** At least one. With one, the folder itself gets it; with several, each gets a subfolder of its name. */
   readonly formats: readonly [StudioFormatName, ...StudioFormatName[]];
   /** Compose repetition and symmetry. Default true, except for AVA alone, whose pictures have none. */
   readonly patterns?: boolean;
@@ -87,9 +87,10 @@ interface Target {
 }
 
 /**
- * Writes a studio in AVA's format without patterns, resumes a stopped one, or finds that the folder already holds it.
+ * Writes a studio in AVA's format without patterns, resumes a stopped one, or does nothing where the folder already holds
+ * it.
  *
- * @throws RocError USAGE for options out of range or a folder with somebody else's labels, ABORTED on the signal
+ * @throws RocError USAGE for options out of range or a folder with labels of another origin, ABORTED on the signal
  */
 export async function writeStudio(folder: string, options: WriteStudioOptions): Promise<WrittenStudio> {
   const recipe = recipeOf(options);
@@ -98,15 +99,15 @@ export async function writeStudio(folder: string, options: WriteStudioOptions): 
 }
 
 /**
- * Writes a studio in official formats that `readDataset` reads, resumes a stopped one, or finds that all is there. The same
- * pictures and raters lie behind all of them.
+ * Writes a studio in official formats that `readDataset` reads, resumes a stopped one, or does nothing where all of it
+ * exists. All formats share the same pictures and raters.
  *
- * @throws RocError USAGE for options out of range or a folder with somebody else's labels, ABORTED on the signal
+ * @throws RocError USAGE for options out of range or a folder with labels of another origin, ABORTED on the signal
  */
 export async function writeStudioFormats(folder: string, options: WriteFormatsOptions): Promise<WrittenFormats> {
   const names = STUDIO_FORMATS.filter((name) => options.formats.includes(name));
   const [only, ...others] = names;
-  if (only === undefined) throw new RocError("USAGE", `No format is asked for; known: ${STUDIO_FORMATS.join(", ")}.`);
+  if (only === undefined) throw new RocError("USAGE", `No format is given; known: ${STUDIO_FORMATS.join(", ")}.`);
   const { patterns = !(only === "ava" && others.length === 0) } = options;
   const folders = names.map((format) => ({ format, folder: others.length === 0 ? folder : join(folder, format) }));
   const targets = folders.map((at) => targetOf(at.folder, at.format, patterns, options, others.length === 0));
@@ -126,7 +127,7 @@ function targetOf(
   return { folder, recipe, format: FORMATS[name], header: (studio, images) => formatHeader(recipe, studio, images) };
 }
 
-/** AVA as it has always been written: its parts may be empty. */
+/** AVA in its original form: its parts may be empty. */
 function plainTarget(folder: string, recipe: StudioRecipe): Target {
   const inTest = (index: number): boolean => drawnForTest(recipe.seed, index, recipe.testFraction);
   const labels = (studio: StudioPictures): ReturnType<StudioFormat["labels"]> => avaLabels(studio, inTest);
@@ -134,7 +135,7 @@ function plainTarget(folder: string, recipe: StudioRecipe): Target {
   return { folder, recipe, format, header: (studio) => plainHeader(recipe, studio) };
 }
 
-/** @returns how many pictures were rendered */
+/** @returns the number of rendered pictures */
 async function writeTargets(
   all: readonly Target[],
   recipe: StudioRecipe,
@@ -145,14 +146,14 @@ async function writeTargets(
     return 0;
   }
   const studio = makePictures(pictureOptions(recipe));
-  // Everything that can be refused is refused before anything is written.
+  // All refusals happen before anything is written.
   const images = new Map(all.map((target) => [target, target.format.imagesOf(studio)]));
   const labels = new Map(all.map((target) => [target, target.format.labels(studio)]));
   for (const target of all) await refuseForeign(target);
   const locks: Lock[] = [];
   try {
     for (const { folder } of all) locks.push(await takeLock(join(folder, LOCK), `The studio in ${folder}`));
-    // Another process may have written some meanwhile.
+    // Another process may have written some of them in the meantime.
     const open = await openOf(all);
     for (const target of open) await prepare(target, images.get(target) ?? []);
     const places = studio.pictures.map(({ index }) =>
@@ -180,15 +181,15 @@ async function refuseForeign({ folder, format }: Target): Promise<void> {
   if ((await firstExisting([HEADER, PENDING].map((name) => join(folder, name)))) !== undefined) return;
   const foreign = await firstExisting(format.owns.map((name) => join(folder, name)));
   if (foreign === undefined) return;
-  throw new RocError("USAGE", `${folder} holds a data set that no studio wrote (${foreign}); choose another folder.`);
+  throw new RocError("USAGE", `${folder} holds a data set of another origin (${foreign}); choose another folder.`);
 }
 
-/** Leaves a folder with `studio.pending.json` and, unless it holds a part of this very recipe, without pictures. */
+/** Leaves a folder with `studio.pending.json` and, unless it holds a part of the same recipe, without pictures. */
 async function prepare({ folder, recipe, format }: Target, images: readonly string[]): Promise<void> {
   const [whole, pending] = [await recipeIn(join(folder, HEADER)), await recipeIn(join(folder, PENDING))];
   if (!isDeepStrictEqual(pending, recipe)) {
     await makeFolder(folder);
-    // The old recipe stays until what it wrote is gone: whoever is stopped here begins here again.
+    // The old recipe remains until its output is removed: a process that stops here resumes here.
     if (whole !== undefined) await move(join(folder, HEADER), join(folder, PENDING));
     const written = [whole, pending].flatMap((old) => (old ? FORMATS[old.kind ?? "ava"].owns : []));
     for (const old of new Set([...written, ...format.owns])) {
@@ -199,11 +200,11 @@ async function prepare({ folder, recipe, format }: Target, images: readonly stri
   for (const at of new Set(images.map((image) => dirname(join(folder, image))))) await makeFolder(at);
 }
 
-/** @param places where each picture goes: rendered to the first, unless it is there, and linked to the others */
+/** @param paths of each picture: rendered to the first, unless it exists, and linked to the others */
 async function writeImages(
   { pictures }: StudioPictures,
   longEdge: number,
-  places: readonly (readonly string[])[],
+  paths: readonly (readonly string[])[],
   onProgress: OnProgress | undefined,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -211,7 +212,7 @@ async function writeImages(
   const work = async (): Promise<void> => {
     for (let picture = pictures[next++]; picture; picture = pictures[next++]) {
       if (signal?.aborted) throw new RocError("ABORTED", `Stopped after ${done} of ${pictures.length} pictures.`);
-      const files = places[picture.index] ?? [];
+      const files = paths[picture.index] ?? [];
       const [first = ""] = files;
       let source = await firstExisting(files);
       if (source === undefined) {

@@ -1,11 +1,11 @@
 /**
- * Comments as several people would write them: what is really good or bad in the picture, as far as each of them noticed.
+ * Comments as several people would write them: about what is good or bad in the picture, as far as each of them noticed.
  *
- * A merit is praised above and blamed below what {@link NOTICED} says: where it is really seen. How far beyond, as a share of
- * what is possible, is its size; pull is the weight in the latent quality times 0.2 + 0.8 size (0.6 times the strength for a
- * pattern). Of these points a commenter picks one to three, the strongest first, with noise; who is kind sees the good
- * sooner. The words of degree follow the size, and the verdict, where there is one, the quality as this person feels it. So a
- * comment says much about the score; no phrasing has a number in it.
+ * A merit is praised above and blamed below the thresholds of {@link NOTICED}. The distance beyond the threshold, relative
+ * to the maximum, is its size; its pull is the weight in the latent quality times 0.2 + 0.8 size (0.6 times the strength
+ * for a pattern). A commenter picks one to three of these points, the strongest first, with noise; lenient raters notice
+ * merits sooner. The words of degree follow the size, and the verdict, if any, the quality as this rater perceives it. So
+ * a comment is informative of the score, but never contains a number.
  */
 import { Random } from "../../random.js";
 import { SUBJECTS, settingOf, SETTINGS, subjectOf } from "../facts.js";
@@ -15,9 +15,9 @@ import { panelOf } from "../ratings.js";
 import type { Rater } from "../raters.js";
 import { BLAME, DEGREES, PRAISE, SENTENCES, VERDICTS, type Blame, type Praise } from "./phrases.js";
 
-/** Commenters of a picture. */
+/** Number of commenters of a picture. */
 const COMMENTERS = { fewest: 3, most: 6 } as const;
-/** Merits from which people see a fault, and from which they see that it is good. A little shake shows at once. */
+/** Merits below which a flaw is noticed, and above which quality is. A little shake is noticed at once. */
 const NOTICED: Readonly<Record<Factor, { readonly blamed: number; readonly praised: number }>> = {
   exposure: { blamed: 0.45, praised: 0.65 },
   contrast: { blamed: 0.4, praised: 0.65 },
@@ -30,7 +30,7 @@ const NOTICED: Readonly<Record<Factor, { readonly blamed: number; readonly prais
   placement: { blamed: 0.4, praised: 0.7 },
 };
 
-/** Felt quality at which a rater goes on to the next verdict. */
+/** Perceived quality thresholds between verdicts. */
 const VERDICT_STEPS = [3.9, 5, 6, 7.1] as const;
 const MOOD = 0.6;
 
@@ -44,19 +44,19 @@ const SCENE_WORDS: Readonly<Record<SceneName, string>> = {
 };
 
 interface Point {
-  /** Above 0 praise, below 0 blame: how much it moves the score. */
+  /** Effect on the score: above 0 praise, below 0 blame. */
   readonly pull: number;
   readonly texts: Praise | Blame;
   /** Mild, plain or strong. */
   readonly degree: 0 | 1 | 2;
 }
 
-/** What people write under a picture: three to six different comments. The same whenever it is asked for. */
+/** The comments on a picture: three to six different ones. Deterministic. */
 export function commentsOn(composition: Composition, raters: readonly Rater[]): string[] {
   const random = new Random(composition.seed, composition.index, "comments");
   const count = COMMENTERS.fewest + random.int(COMMENTERS.most - COMMENTERS.fewest + 1);
   const points = pointsOf(composition);
-  // More people than comments: where there is little to say, two say the same, and it stands there once.
+  // More commenters than comments: where there is little to say, two write the same, which is included once.
   const comments = new Set<string>();
   for (const rater of panelOf(raters, 3 * count, random)) {
     if (comments.size < count) comments.add(commentBy(rater, composition, points, random));
@@ -64,7 +64,7 @@ export function commentsOn(composition: Composition, raters: readonly Rater[]): 
   return [...comments];
 }
 
-/** All that could be said of a picture. */
+/** All points that a comment on a picture may mention. */
 function pointsOf(composition: Composition): Point[] {
   const { scene, merits, sides, patterns } = composition;
   const points: Point[] = [];
@@ -120,7 +120,7 @@ function notice(points: readonly Point[], { bias }: Rater, random: Random): Poin
   return keyed.slice(0, most).map(({ point }) => point);
 }
 
-/** @param verdict 0..4; undefined where it would contradict what is said */
+/** @param verdict 0..4; undefined where it would contradict the points */
 function opening(composition: Composition, verdict: number | undefined, random: Random): string[] {
   if (!random.chance(0.45)) return [];
   const { indefinite } = SUBJECTS[subjectOf(composition)];
@@ -169,7 +169,7 @@ function said(points: readonly Point[], random: Random): string {
   return bad ? fill(random.pick(SENTENCES.blame), { b: bad }, random) : random.pick(SENTENCES.nothing);
 }
 
-/** Small letters stand for a point's clause, capitals for its noun. */
+/** Small letters are replaced by a point's clause, capitals by its noun. */
 function fill(sentence: string, points: Readonly<Record<string, Point>>, random: Random): string {
   return sentence.replace(/\{([pqbc])\}/gi, (_, letter: string) => {
     const point = points[letter.toLowerCase()];
@@ -185,7 +185,7 @@ function clauseOf({ texts, degree }: Point, random: Random): string {
   return clause.replace(/\{(\w+)\}/g, (whole, name: string) => DEGREES[name]?.[degree] ?? whole);
 }
 
-/** Names the subject, mends the spaces and begins every sentence with a capital. */
+/** Inserts the subject's name, normalises spaces and capitalises every sentence. */
 function finish(text: string, subject: string): string {
   return text
     .replaceAll("{subject}", subject)

@@ -1,10 +1,10 @@
 /**
- * What can be said for and against each topic. Clauses are whole sentences without capital and full stop; nouns go after
- * "I like"; advice after "next time".
+ * Praise and blame by topic. Clauses are whole sentences without capital and full stop; nouns follow "I like"; advice
+ * follows "next time".
  *
  * Placeholders: {subject}; {well} nicely / very well / beautifully; {very} quite / very / perfectly; {too} a little too /
- * too / far too; {badly} slightly / clearly / badly; {much} a little / (nothing) / badly. A clause that begins with ! is
- * for gross faults and rare merits only.
+ * too / far too; {badly} slightly / clearly / badly; {much} a little / (nothing) / badly. A clause that starts with ! is
+ * for gross flaws and rare merits only.
  */
 import type { Factor } from "../factors.js";
 import type { Pattern } from "../patterns.js";
@@ -84,7 +84,7 @@ export const PRAISE: Readonly<Record<Factor | Pattern, Praise>> = {
   },
 };
 
-/** A text for each faulty side of a factor, in the order of FACTORS. */
+/** One text per faulty side of a factor, in the order of FACTORS. */
 export const BLAME: Readonly<Record<Factor, readonly [Blame, ...Blame[]]>> = {
   exposure: [
     {
@@ -166,7 +166,7 @@ export const BLAME: Readonly<Record<Factor, readonly [Blame, ...Blame[]]>> = {
   ],
 };
 
-/** How a rater sums up, from the worst to the best; before the scene's name, or alone. */
+/** A rater's verdict, from the worst to the best; before the scene's name, or as a sentence. */
 export const VERDICTS: readonly [Verdict, Verdict, Verdict, Verdict, Verdict] = [
   { adjectives: ["Poor", "Dreadful", "Failed"], endings: ["This does not work for me.", "Sorry, no."] },
   { adjectives: ["Weak", "Mediocre", "Unconvincing"], endings: ["Not quite there.", "It leaves me cold."] },
@@ -180,7 +180,10 @@ export interface Verdict {
   readonly endings: Texts;
 }
 
-/** Sentences by what there is to say: {p} and {q} are clauses of praise, {P} and {Q} nouns of it; {b}, {c}, {B}, {C} of blame. */
+/**
+ * Sentence templates by the points to mention: {p} and {q} are clauses of praise, {P} and {Q} nouns of it; {b}, {c}, {B},
+ * {C} of blame.
+ */
 export const SENTENCES = {
   praise: ["{p}.", "I like {P}.", "Love {P}!", "What I enjoy most is {P}.", "Well seen: {p}."],
   praises: ["{p} and {q}.", "{P} and {Q} make this picture.", "I like {P} and {Q}.", "{p}. Also, {q}."],

@@ -5,13 +5,13 @@ import { rateAadb, type AadbRatings } from "../ratings.js";
 import { lines, significant, type LabelFiles, type StudioFormat } from "./types.js";
 
 const DIGITS = 6;
-/** Share of what is not test; officially 500 of 8,958. */
+/** Validation share of the non-test pictures; officially 500 of 8,958. */
 const AADB_VALIDATION = 0.056;
 const FOLDERS = { trained: "datasetImages_originalSize", tested: "AADB_newtest_originalSize" } as const;
 
 /**
- * AADB: a score file and eleven attribute files for each of the parts Train, Validation and TestNew. As officially, the
- * images of the new test part lie in a folder of their own, in names that begin with the score.
+ * AADB: a score file and eleven attribute files for each of the parts Train, Validation and TestNew. As in the official
+ * files, the images of the new test part are in a separate folder, with names that start with the score.
  */
 export const aadbFormat: StudioFormat = {
   owns: [AADB_LABELS, ...Object.values(FOLDERS)],

@@ -4,15 +4,15 @@ import { drawParts, type Picture, type StudioPictures } from "../pictures.js";
 import { avaFormat } from "./ava.js";
 import { plainImages, type LabelFiles, type StudioFormat } from "./types.js";
 
-/** Chance of the validation part, of what is not test. */
+/** Probability of the validation part among non-test pictures. */
 const VALIDATION = 0.05;
 /** The folder of AVA's own files, where the adapter looks for them. */
 const AVA_FOLDER = "AVA";
 const WORDS = { train: "train", validation: "val", test: "test" } as const;
 
 /**
- * AVA-Captions: the official JSON file, with AVA's label files in `AVA/`. As officially, its parts are drawn independently of
- * AVA's, so that the adapter keeps some pictures out.
+ * AVA-Captions: the official JSON file, with AVA's label files in `AVA/`. As officially, its parts are drawn independently
+ * of AVA's, so that the adapter leaves some pictures out.
  */
 export const avaCaptionsFormat: StudioFormat = {
   owns: [AVA_CAPTIONS_FILE, AVA_FOLDER, "images"],
@@ -39,7 +39,7 @@ function sentencesOn({ composition }: Picture, { raters }: StudioPictures): obje
   });
 }
 
-/** A comment as the official file has it cleaned: lower case, no punctuation. */
+/** A comment, cleaned as in the official file: lower case, no punctuation. */
 function cleaned(comment: string): string {
   return (comment.toLowerCase().match(/[a-z']+/g) ?? []).join(" ");
 }

@@ -15,7 +15,7 @@ const VALIDATION = 0.05;
 /** The attribute that ICAA17K's colour score becomes. */
 const COLOUR_COLUMN = "color";
 
-/** The plain CSV with its card: everything that a picture is rated for in one row, with the first of its comments. */
+/** The plain CSV with its card: all ratings of a picture in one row, with the first of its comments. */
 export const csvFormat: StudioFormat = { owns: [LABELS, DATASET_CARD, "images"], imagesOf: plainImages, labels };
 
 function labels(studio: StudioPictures): LabelFiles {

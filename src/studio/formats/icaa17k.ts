@@ -7,13 +7,13 @@ import { fixed, lines, type LabelFiles, type StudioFormat } from "./types.js";
 const DECIMALS = 6;
 /** Below this chroma (1 = natural) a picture counts as one without hues. */
 const GREY = 0.2;
-/** The lowest vote that says "good" to `probability`. */
+/** The lowest vote that counts as "good" for `probability`. */
 const GOOD = 6;
 
 /**
  * ICAA17K: `{train,test}.csv`, columns ID, color, MOS, probability. An ID is nested by the scheme of the palette and the
- * hues of the ground and the accent; `color` is the mean vote on the colours, `MOS` on the whole. What the official
- * `probability` means is not published: here it is the share of the colour votes of 6 and more.
+ * hues of the ground and the accent; `color` is the mean vote on the colours, `MOS` on the whole. The meaning of the
+ * official `probability` is not published: here it is the share of colour votes from 6 up.
  */
 export const icaa17kFormat: StudioFormat = {
   owns: ["train.csv", "test.csv", "images"],
@@ -49,7 +49,7 @@ function rowOf(picture: Picture, { raters }: StudioPictures): string {
   return [icaaId(picture), ...fields].join(",");
 }
 
-/** Share of the colour votes of {@link GOOD} and more. */
+/** Share of colour votes from {@link GOOD} up. */
 function goodShare({ composition }: Picture, raters: StudioPictures["raters"]): number {
   const { counts } = rateColour(composition, raters);
   const sum = (votes: readonly number[]): number => votes.reduce((total, n) => total + n, 0);

@@ -16,7 +16,7 @@ export const paraFormat: StudioFormat = {
   labels,
 };
 
-/** 70 pictures a session. */
+/** 70 pictures per session. */
 function sessionOf({ index }: Picture): string {
   return `session${1 + Math.floor(index / SESSION)}`;
 }

@@ -16,7 +16,7 @@ const SIDE = 512;
 const QUALITY = 80;
 const RATINGS = Array.from({ length: 10 }, (_, i) => String(i + 1));
 const HALVES = Array.from({ length: 9 }, (_, i) => (1 + i / 2).toFixed(1));
-/** Pictures behind the table of ceilings. */
+/** Number of simulated pictures for the table of ceilings. */
 const CEILING_PICTURES = 1000;
 
 export interface GalleryOptions {
@@ -62,7 +62,7 @@ export async function studioGallery(folder: string, options: GalleryOptions = {}
 function introduction({ recipe }: FoundStudio, shown: number): Markup {
   const { count, longEdge, patterns = false } = recipe;
   const what = `${count} pictures, ${longEdge} pixels on the long edge, ${patterns ? "with" : "without"} patterns; ${shown} of them here.`;
-  const how = "Composed and rated by a program: every label follows from the seed. Nobody's picture, nobody's vote.";
+  const how = "Composed and rated by a program: every label follows from the seed. No person took a picture or voted.";
   return html`<p class="quiet">${what} ${how}</p>`;
 }
 
@@ -127,7 +127,7 @@ function details(summary: string, content: Content): Markup {
   </details>`;
 }
 
-/** Merits around the middle, so that what is good stands to the right and what is bad to the left. */
+/** Merits as bars around the middle: good to the right, bad to the left. */
 function composed({ merits, patterns }: Composition): Markup {
   const factors = Object.entries(merits).map(([name, merit]) => ({ name, value: 2 * merit - 1 }));
   const drawn = Object.entries<number>({ ...patterns }).map(([name, value]) => ({ name, value }));
@@ -147,7 +147,7 @@ function para({ para: { score, attributes }, colour }: GallerySample): Markup {
     ${columnsChart(colour.counts, RATINGS, "Votes on the colours")}`;
 }
 
-/** An image as a data address, scaled down where it is large. */
+/** An image as a data URL, scaled down where it is large. */
 async function embedded(file: string): Promise<string> {
   const size = { width: SIDE, height: SIDE, fit: "inside", withoutEnlargement: true } as const;
   const bytes = await sharp(file).resize(size).jpeg({ quality: QUALITY }).toBuffer();

@@ -1,4 +1,4 @@
-/** What the gallery shows: pictures of a written studio with every label that the studio can give them. */
+/** The samples of the gallery: pictures of a written studio with all labels of all formats. */
 import { join } from "node:path";
 import { RocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
@@ -11,7 +11,7 @@ import { makePictures, type Picture, type StudioPictures } from "../pictures.js"
 import { rateAadb, rateColour, ratePara, type AadbRatings, type ParaRatings, type Ratings } from "../ratings.js";
 import { HEADER, LABELS_VERSION, pictureOptions, recipeIn, STUDIO_VERSION, type StudioRecipe } from "../recipe.js";
 
-/** A picture with everything that is known of it. */
+/** A picture with all its labels. */
 export interface GallerySample {
   readonly picture: Picture;
   /** Path of the image. */
@@ -31,14 +31,14 @@ export interface FoundStudio {
   readonly folder: string;
   readonly recipe: StudioRecipe;
   readonly studio: StudioPictures;
-  /** Image of each picture, seen from the folder. */
+  /** Image of each picture, relative to the folder. */
   readonly images: readonly string[];
 }
 
 /**
  * The studio in a folder, or in the first of its formats' folders. Its labels follow from the recipe.
  *
- * @throws RocError FILE_NOT_FOUND where no whole studio is there, DATA_INVALID where another version wrote it
+ * @throws RocError FILE_NOT_FOUND where there is no complete studio, DATA_INVALID where another version wrote it
  */
 export async function findStudio(folder: string): Promise<FoundStudio> {
   for (const at of [folder, ...STUDIO_FORMATS.map((name) => join(folder, name))]) {
@@ -72,7 +72,7 @@ export async function gallerySamples({ folder, studio, images }: FoundStudio, co
     if (chosen === undefined) continue;
     const image = join(folder, images[chosen.picture.index] ?? "");
     if (!(await exists(image))) {
-      throw new RocError("FILE_NOT_FOUND", `${image} is not there; write the studio again into an empty folder.`);
+      throw new RocError("FILE_NOT_FOUND", `${image} is missing; write the studio again into an empty folder.`);
     }
     samples.push(sampleOf(chosen.picture, image, studio));
   }

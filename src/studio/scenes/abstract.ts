@@ -1,6 +1,6 @@
 import { ellipse, polygon, roundShade, rowOf, type Scene, type Stage } from "./stage.js";
 
-/** Planes, discs and ribs, evenly spread: nothing to place, nothing near or far, nothing out of place. */
+/** Planes, discs and ribs, evenly spread: without a subject to position, without depth, without clutter. */
 export const abstract: Scene = {
   hues: [20, 60, 130, 190, 240, 300],
   pickSubject: () => "shapes",

@@ -1,12 +1,12 @@
 import type { Role } from "../palette.js";
 import { ellipse, floorShadow, polygon, rowOf, verticalGradient, type Box, type Scene, type Stage } from "./stage.js";
 
-/** A street of houses under the sky; a tower or a domed hall stands before them. */
+/** A street of houses under the sky; a tower or a domed hall in front of them. */
 export const architecture: Scene = {
   hues: [45, 70, 210, 235, 265],
   pickSubject: (random) => (random.chance(0.55) ? "tower" : "hall"),
   ground(stage) {
-    const { palette, width, height, random, place } = stage;
+    const { palette, width, height, random, position } = stage;
     const street = streetOf(stage);
     verticalGradient(stage, 0, street, [
       palette("ground", 0.6),
@@ -20,7 +20,7 @@ export const architecture: Scene = {
       x += wide + 0.006;
     }
     verticalGradient(stage, street, height, [palette("second", 0.6, 0.6), palette("second", 0.38, 0.7)]);
-    paving(stage, street, place.x);
+    paving(stage, street, position.x);
   },
   subject(stage) {
     if (architecture.pickSubject(stage.random) === "tower") tower(stage);
@@ -43,8 +43,8 @@ function colonnade(stage: Stage, count: number): void {
   }
 }
 
-function streetOf({ place, height }: Stage): number {
-  return Math.min(height * 0.95, Math.max(height * 0.3, place.y + 0.15));
+function streetOf({ position, height }: Stage): number {
+  return Math.min(height * 0.95, Math.max(height * 0.3, position.y + 0.15));
 }
 
 function facade(stage: Stage, box: Box, lightness: number): void {
@@ -82,8 +82,8 @@ function paving({ ctx, palette, width, height }: Stage, street: number, vanish: 
 }
 
 function tower(stage: Stage): void {
-  const { ctx, palette, place } = stage;
-  const { x, y } = place;
+  const { ctx, palette, position } = stage;
+  const { x, y } = position;
   const street = y + 0.18;
   floorShadow(ctx, { x: x + 0.05, y: street }, 0.16, 0.02);
   const top = y - 0.16;
@@ -109,8 +109,8 @@ function tower(stage: Stage): void {
   );
 }
 
-function hall({ ctx, palette, place }: Stage): void {
-  const { x, y } = place;
+function hall({ ctx, palette, position }: Stage): void {
+  const { x, y } = position;
   const street = y + 0.18;
   floorShadow(ctx, { x: x + 0.03, y: street }, 0.28, 0.025);
   ellipse(ctx, palette("accent", 0.62, 1.3), { x, y: y - 0.03 }, 0.1, 0.11);

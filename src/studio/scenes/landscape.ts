@@ -10,7 +10,7 @@ import {
   type Stage,
 } from "./stage.js";
 
-/** Sky, clouds, mountains and a meadow; a tree or a cottage stands on it. The horizon follows the subject. */
+/** Sky, clouds, mountains and a meadow; with a tree or a cottage on it. The horizon follows the subject. */
 export const landscape: Scene = {
   hues: [55, 75, 200, 215, 235, 345],
   pickSubject: (random) => (random.chance(0.6) ? "tree" : "cottage"),
@@ -41,9 +41,9 @@ export const landscape: Scene = {
   repeat: poplars,
 };
 
-/** The ground that the subject stands on begins a little above its foot. */
-function horizonOf({ place, height }: Stage): number {
-  return Math.min(height * 0.9, Math.max(height * 0.12, place.y + 0.03));
+/** The subject's ground starts a little above its foot. */
+function horizonOf({ position, height }: Stage): number {
+  return Math.min(height * 0.9, Math.max(height * 0.12, position.y + 0.03));
 }
 
 function sunAndClouds(stage: Stage, horizon: number): void {
@@ -75,17 +75,17 @@ function poplars(stage: Stage, count: number): void {
   }
 }
 
-function tree({ ctx, palette, place, random }: Stage): void {
-  const foot = place.y + 0.13;
-  floorShadow(ctx, { x: place.x + 0.05, y: foot }, 0.13, 0.025);
+function tree({ ctx, palette, position, random }: Stage): void {
+  const foot = position.y + 0.13;
+  floorShadow(ctx, { x: position.x + 0.05, y: foot }, 0.13, 0.025);
   const bark = palette("subject", 0.22, 0.6);
   polygon(
     ctx,
     bark,
-    { x: place.x - 0.016, y: foot },
-    { x: place.x - 0.008, y: place.y - 0.05 },
-    { x: place.x + 0.008, y: place.y - 0.05 },
-    { x: place.x + 0.016, y: foot },
+    { x: position.x - 0.016, y: foot },
+    { x: position.x - 0.008, y: position.y - 0.05 },
+    { x: position.x + 0.008, y: position.y - 0.05 },
+    { x: position.x + 0.016, y: foot },
   );
   for (const [lightness, shift] of [
     [0.28, 0.012],
@@ -96,16 +96,16 @@ function tree({ ctx, palette, place, random }: Stage): void {
       const angle = random.uniform(0, 2 * Math.PI);
       const radius = 0.085 * Math.sqrt(random.next());
       const at = {
-        x: place.x + shift + radius * Math.cos(angle),
-        y: place.y - 0.06 + shift + radius * Math.sin(angle),
+        x: position.x + shift + radius * Math.cos(angle),
+        y: position.y - 0.06 + shift + radius * Math.sin(angle),
       };
       ellipse(ctx, palette("subject", lightness, 1.2), at, random.uniform(0.01, 0.024));
     }
   }
 }
 
-function cottage({ ctx, palette, place }: Stage): void {
-  const { x, y } = place;
+function cottage({ ctx, palette, position }: Stage): void {
+  const { x, y } = position;
   floorShadow(ctx, { x: x + 0.03, y: y + 0.1 }, 0.17, 0.025);
   polygon(
     ctx,

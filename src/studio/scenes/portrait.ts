@@ -13,7 +13,7 @@ import {
   type Stage,
 } from "./stage.js";
 
-/** Head and shoulders before foliage with lights, or before a bookcase. The head's centre is the subject's place. */
+/** Head and shoulders before foliage with lights, or before a bookcase. The head's centre is the subject's position. */
 export const portrait: Scene = {
   hues: [50, 80, 140, 165, 220, 260, 350],
   pickSubject: () => "sitter",
@@ -77,8 +77,8 @@ function bookcase(stage: Stage): void {
   }
 }
 
-function hairBehind({ ctx, palette, place, random }: Stage): void {
-  const { x, y } = place;
+function hairBehind({ ctx, palette, position, random }: Stage): void {
+  const { x, y } = position;
   const long = random.chance(0.5) ? 0.12 : -0.02;
   ctx.fillStyle = palette("detail", 0.22, 0.5);
   ctx.beginPath();
@@ -95,8 +95,8 @@ function hairBehind({ ctx, palette, place, random }: Stage): void {
     );
 }
 
-function shoulders({ ctx, palette, place, height }: Stage, skin: number): void {
-  const { x, y } = place;
+function shoulders({ ctx, palette, position, height }: Stage, skin: number): void {
+  const { x, y } = position;
   const foot = Math.max(height, y + 0.4);
   polygon(
     ctx,
@@ -124,13 +124,13 @@ function shoulders({ ctx, palette, place, height }: Stage, skin: number): void {
   ctx.stroke();
 }
 
-function face({ ctx, palette, place }: Stage, skin: number): void {
-  const { x, y } = place;
+function face({ ctx, palette, position }: Stage, skin: number): void {
+  const { x, y } = position;
   const lit = ctx.createRadialGradient(x - 0.04, y - 0.03, 0.01, x, y, 0.14);
   lit.addColorStop(0, oklch(skin + 0.14, 0.05, 60));
   lit.addColorStop(0.6, oklch(skin, 0.07, 55));
   lit.addColorStop(1, oklch(skin - 0.2, 0.07, 45));
-  ellipse(ctx, lit, place, HEAD * 0.82, HEAD * 1.1);
+  ellipse(ctx, lit, position, HEAD * 0.82, HEAD * 1.1);
   ctx.fillStyle = palette("detail", 0.24, 0.5);
   ctx.beginPath();
   ctx.moveTo(x - HEAD * 0.9, y - 0.02);

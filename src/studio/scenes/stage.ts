@@ -1,4 +1,4 @@
-/** What a scene is given to paint with, and strokes that several scenes share. */
+/** The painting context of a scene, and strokes that scenes share. */
 import type { SKRSContext2D } from "@napi-rs/canvas";
 import type { Random } from "../../random.js";
 import type { Palette } from "../palette.js";
@@ -16,8 +16,8 @@ export interface Stage {
   readonly width: number;
   readonly height: number;
   readonly palette: Palette;
-  /** Where the subject's centre stands, frame units. */
-  readonly place: Point;
+  /** Position of the subject's centre, frame units. */
+  readonly position: Point;
   /** This layer's own stream. */
   readonly random: Random;
 }
@@ -27,18 +27,18 @@ export interface Point {
   readonly y: number;
 }
 
-/** What stands in a scene. */
+/** The subjects of scenes. */
 export const SUBJECT_NAMES = [
   ...(["tree", "cottage", "vase", "bottle", "cup", "sitter", "tower", "hall", "shapes"] as const),
 ] as const;
 export type SubjectName = (typeof SUBJECT_NAMES)[number];
 
-/** What it stands before, where a scene has several. */
+/** The backgrounds, where a scene has several. */
 export type SettingName = "foliage" | "bookcase";
 
 /** A scene paints its ground (all of the frame) and its subject (on a transparent layer above it). */
 export interface Scene {
-  /** OKLCH hues that a photographer would find this scene in. */
+  /** Natural OKLCH hues of this scene. */
   readonly hues: readonly [number, ...number[]];
   /** Which subject it is: the first draw of the subject's stream. */
   pickSubject(random: Random): SubjectName;
@@ -50,7 +50,7 @@ export interface Scene {
   repeat(stage: Stage, count: number): void;
 }
 
-/** The centres of `count` things in a row from side to side. */
+/** The centres of `count` objects in a row from side to side. */
 export function rowOf({ width }: Stage, count: number): number[] {
   return Array.from({ length: count }, (_, i) => (width * (i + 0.5)) / count);
 }

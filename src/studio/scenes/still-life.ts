@@ -36,9 +36,9 @@ export const stillLife: Scene = {
   repeat: fruitRow,
 };
 
-/** Where the table begins. */
-function edgeOf({ place, height }: Stage): number {
-  return Math.min(height * 0.92, Math.max(height * 0.25, place.y + 0.06));
+/** The far edge of the table. */
+function edgeOf({ position, height }: Stage): number {
+  return Math.min(height * 0.92, Math.max(height * 0.25, position.y + 0.06));
 }
 
 /** A row of equal fruit along the back of the table. */
@@ -74,8 +74,8 @@ function windowLight({ ctx, random, width }: Stage, edge: number): void {
   }
 }
 
-function vase({ ctx, palette, place, random }: Stage): void {
-  const { x, y } = place;
+function vase({ ctx, palette, position, random }: Stage): void {
+  const { x, y } = position;
   floorShadow(ctx, { x: x + 0.05, y: y + 0.16 }, 0.15, 0.03);
   for (let stem = -2; stem <= 2; stem++) {
     const head = { x: x + stem * 0.045, y: y - 0.1 - 0.05 * random.next() - 0.012 * (2 - Math.abs(stem)) };
@@ -108,8 +108,8 @@ function vase({ ctx, palette, place, random }: Stage): void {
 }
 
 function bottle(stage: Stage): void {
-  const { ctx, palette, place } = stage;
-  const { x, y } = place;
+  const { ctx, palette, position } = stage;
+  const { x, y } = position;
   floorShadow(ctx, { x: x + 0.04, y: y + 0.15 }, 0.2, 0.03);
   ctx.fillStyle = cylinderShade(ctx, x - 0.05, x + 0.05, palette("subject", 0.7), palette("subject", 0.2));
   ctx.beginPath();
@@ -144,8 +144,8 @@ function bottle(stage: Stage): void {
   }
 }
 
-function cup({ ctx, palette, place }: Stage): void {
-  const { x, y } = place;
+function cup({ ctx, palette, position }: Stage): void {
+  const { x, y } = position;
   floorShadow(ctx, { x: x + 0.04, y: y + 0.11 }, 0.2, 0.035);
   ellipse(ctx, palette("accent", 0.8, 0.7), { x, y: y + 0.1 }, 0.17, 0.035);
   ellipse(ctx, palette("accent", 0.62, 0.9), { x, y: y + 0.098 }, 0.11, 0.02);
