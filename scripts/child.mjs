@@ -1,4 +1,4 @@
-/** Running other programs: output to a callback, the end of it kept for a failure, signals passed on. */
+/** Runs other programs: output goes to a callback, its end is retained for error messages, signals are passed on. */
 import { spawn } from "node:child_process";
 
 const KEPT_CHARACTERS = 24_000;
@@ -11,7 +11,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
  * @property {string} [missing] set where the program does not exist
  */
 
-/** To the child and, where it has a process group of its own, to all that it started: a compiler goes with CMake. */
+/** Signals the child and, where it has its own process group, all its descendants, such as CMake's compilers. */
 function signalAll(child, signal, group) {
   if (child.pid === undefined) return;
   try {
@@ -21,7 +21,7 @@ function signalAll(child, signal, group) {
   }
 }
 
-/** Passes a signal on to the child, waits for its end and then ends likewise. */
+/** Passes a signal on to the child, waits for its end and then ends in the same way. */
 function passSignals(child, group) {
   const handlers = SIGNALS.map((signal) => {
     const handler = () => {
@@ -45,7 +45,7 @@ function passSignals(child, group) {
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, inherit?: boolean }} [options]
- *   `inherit`: its output goes straight to ours (standard output too)
+ *   `inherit`: its output goes directly to this process's (standard output too)
  * @returns {Promise<ChildResult>}
  */
 export function runChild(command, args, options = {}) {

@@ -1,4 +1,4 @@
-/** Stamps: a step is done when the stamp beside its result holds the hash of everything that it was made from. */
+/** Stamps: a step is up to date when the stamp beside its result holds the hash of all its inputs. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -28,11 +28,11 @@ export function filesUnder(folder, endings) {
 }
 
 /**
- * SHA-256 over names and contents of `files` and over `facts`. A file that is gone counts as empty.
+ * SHA-256 over names and contents of `files` and over `facts`. A missing file counts as empty.
  *
  * @param {string[]} files
  * @param {unknown[]} [facts]
- * @param {string} [from] the names count from this folder; default: they are taken as they are
+ * @param {string} [from] names are relative to this folder; default: names as given
  */
 export function fingerprint(files, facts = [], from = undefined) {
   const hash = createHash("sha256").update(JSON.stringify(facts));
@@ -51,7 +51,7 @@ export function readOrUndefined(file) {
   }
 }
 
-/** A JSON file's value; undefined where it is missing or broken. */
+/** A JSON file's value; undefined where it is missing or invalid. */
 export function readJson(file) {
   try {
     return JSON.parse(readOrUndefined(file)?.toString("utf8") ?? "");
@@ -60,7 +60,7 @@ export function readJson(file) {
   }
 }
 
-/** One folder after another: Node's own recursion never ends below /proc. */
+/** Creates folders one by one: Node's own recursion never ends below /proc. */
 export function makeFolders(folder) {
   if (existsSync(folder)) return;
   makeFolders(dirname(folder));
@@ -71,7 +71,7 @@ export function makeFolders(folder) {
   }
 }
 
-/** Writes a small file so that it is there whole or not at all. */
+/** Writes a small file atomically. */
 export function writeAtomically(file, text) {
   makeFolders(dirname(file));
   const partial = `${file}.${process.pid}`;

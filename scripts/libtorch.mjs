@@ -1,7 +1,7 @@
 /**
  * Where libtorch is: `LIBTORCH`, else the `torch` that Python would import, else the pinned wheel in .libtorch/.
  *
- * Nothing of torch is imported or run here; a place is judged by its files.
+ * Nothing of torch is imported or run here; a location is judged by its files.
  */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { makeFolders, readJson, readOrUndefined, writeAtomically } from "./finge
 import { SetupError, say, step } from "./terminal.mjs";
 import { runChild } from "./child.mjs";
 
-/** What pip is asked for where there is no libtorch yet. */
+/** The pip requirement where there is no libtorch yet. */
 export const PINNED = "torch==2.13.0";
 const OLDEST = [2, 6];
 const LIBRARY_SUFFIX = process.platform === "darwin" ? "dylib" : "so";
@@ -22,15 +22,15 @@ const PYTHONS = ["python3", "python"];
  * @property {string} root the folder that holds lib/ and include/
  * @property {string[]} include folders for the compiler
  * @property {string} lib
- * @property {string} version as torch gives it, for example 2.13.0+cpu
+ * @property {string} version as reported by torch, for example 2.13.0+cpu
  * @property {0 | 1} cxx11abi
  * @property {boolean} cuda whether it holds the CUDA kernels
  *
- * @typedef {{ place: string, reason: string }} Attempt a place that was tried in vain
+ * @typedef {{ place: string, reason: string }} Attempt a location that was rejected
  * @typedef {{ location: Location } | { reason: string }} Inspection
  */
 
-/** The version of the libtorch in a folder; undefined where there is none or it does not say. */
+/** The version of the libtorch in a folder; undefined where there is none or the version is unknown. */
 export function versionOf(root) {
   const python = readOrUndefined(join(root, "version.py"))?.toString("utf8");
   const fromPython = python?.match(/^__version__\s*(?::[^=]*)?=\s*['"]([^'"]+)['"]/m)?.[1];
@@ -43,7 +43,7 @@ function isTooOld(version) {
   return !known || major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
 }
 
-/** TorchConfig.cmake says it where the old ABI was still about; later ones are all built with the new one. */
+/** TorchConfig.cmake states it while the old ABI existed; later versions all use the new one. */
 function abiOf(root) {
   const config = readOrUndefined(join(root, "share/cmake/Torch/TorchConfig.cmake"))?.toString("utf8");
   return config?.match(/_GLIBCXX_USE_CXX11_ABI=([01])/)?.[1] === "0" ? 0 : 1;
@@ -97,7 +97,7 @@ print(os.path.dirname(spec.origin) if spec and spec.origin else "")
  * @returns {{ root: string } | { reason: string }}
  */
 function torchOfPython(python, env) {
-  // Not in our folder, which Python would put on its path.
+  // Not in the project's folder, which Python would put on its path.
   const probe = spawnSync(python, ["-c", FIND_TORCH], { cwd: "/", env, encoding: "utf8" });
   if (probe.error !== undefined)
     return { reason: `${python} does not run (${probe.error.code ?? probe.error.message})` };
@@ -123,15 +123,15 @@ function fromPython(python, env) {
   return { place: `module torch of ${python} (${found.root})`, ...inspect(found.root, "python", env) };
 }
 
-/** Where the wheel lies, seen from the project's folder. */
+/** The wheel's folder in the project's folder. */
 export function wheelRoot(project) {
   return join(project, ".libtorch/torch");
 }
 
 /**
- * Looks for libtorch in every place, in order, and installs nothing.
+ * Looks for libtorch in every location, in order, and installs nothing.
  *
- * A `LIBTORCH` that does not fit is the end of the search: another one than was asked for would be a surprise.
+ * An unsuitable `LIBTORCH` ends the search: using another one than requested would be a surprise.
  *
  * @param {string} project
  * @param {NodeJS.ProcessEnv} env
@@ -154,7 +154,7 @@ export function locate(project, env, pythons = PYTHONS) {
   return { tried, final: Boolean(env.LIBTORCH) };
 }
 
-/** The message of a search in vain. */
+/** The message of a failed search. */
 export function describeFailure(tried) {
   const lines = tried.map(({ place, reason }) => `  - ${place}: ${reason}`);
   return (
@@ -164,7 +164,7 @@ export function describeFailure(tried) {
   );
 }
 
-/** The packages with CUDA's own libraries that the wheel wants and that do not lie beside it. */
+/** The packages with CUDA's libraries that the wheel requires and that are not installed beside it. */
 export function missingCudaPackages(site) {
   const folders = readdirSync(site);
   const normal = (name) => name.toLowerCase().replace(/[-_.]+/g, "_");
@@ -181,7 +181,7 @@ export function missingCudaPackages(site) {
 
 async function pip(site, options, label, env) {
   const args = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
-  // A person's own settings for pip (user installs, virtual environments only) do not fit a folder of ours.
+  // The user's pip settings (user installs, virtual environments only) do not suit this folder.
   const ours = { ...env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0", PIP_ROOT_USER_ACTION: "ignore" };
   await step(label, async (update) => {
     const all = [...args, ...options, "--target", site, PINNED];
@@ -203,7 +203,7 @@ async function pipInstall(site, env) {
   await pip(site, [], "installing libtorch with CUDA's libraries (by pip)", env);
 }
 
-/** A folder for pip to fill; what killed installations left is cleared away. */
+/** An empty folder for pip; leftovers of killed installations are removed. */
 function partialFolder(project) {
   const build = join(project, "build");
   makeFolders(build);
@@ -213,7 +213,7 @@ function partialFolder(project) {
   return join(build, `libtorch-partial-${process.pid}`);
 }
 
-/** Installs the wheel into .libtorch/: all of it or, where pip fails or is killed, nothing. */
+/** Installs the wheel into .libtorch/: completely or, where pip fails or is killed, not at all. */
 async function installWheel(project, env) {
   const place = `pip install ${PINNED}`;
   const partial = partialFolder(project);
@@ -237,7 +237,7 @@ function cacheFile(project) {
   return join(project, "build/libtorch.json");
 }
 
-/** Size and time of the files that change with every other version. */
+/** Size and time of the files that differ between versions. */
 function marksOf(location) {
   return [join(location.lib, `libtorch_cpu.${LIBRARY_SUFFIX}`), join(location.lib, `libc10.${LIBRARY_SUFFIX}`)].map(
     (file) => {
@@ -248,7 +248,7 @@ function marksOf(location) {
 }
 
 /**
- * What an earlier run found, as long as it is still there, unchanged, and asked for in the same way.
+ * The result of an earlier run, if it still exists unchanged and was requested in the same way.
  *
  * @returns {Location | undefined}
  */
@@ -258,7 +258,7 @@ export function cachedLocation(project, env) {
   return JSON.stringify(marksOf(cache.location)) === JSON.stringify(cache.marks) ? cache.location : undefined;
 }
 
-/** The environment with the `LIBTORCH` of an earlier run where none is given and that one is still there, unchanged. */
+/** The environment with the `LIBTORCH` of an earlier run where none is given and that one still exists unchanged. */
 export function withEarlier(project, env) {
   if (env.LIBTORCH) return env;
   const asked = readJson(cacheFile(project))?.asked;
@@ -268,7 +268,7 @@ export function withEarlier(project, env) {
 }
 
 /**
- * Locates libtorch, installing the pinned wheel where there is none, and remembers the place.
+ * Locates libtorch, installing the pinned wheel where there is none, and caches the location.
  *
  * @param {string} project
  * @param {NodeJS.ProcessEnv} env

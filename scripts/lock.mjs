@@ -1,11 +1,11 @@
 /**
- * A lock between processes: a file that is made exclusively and names its owner, by a token that no other lock has.
+ * A lock between processes: a file that is created exclusively and holds its owner and a unique token.
  *
- * The owner touches the file. The lock is abandoned once its process is gone (on the same machine) or once it has not
- * been touched for a minute (by another machine that shares the folder). Abandoned locks are removed under a second lock,
+ * The owner touches the file. The lock is abandoned once its process has ended (on the same machine) or once it has not
+ * been touched for a minute (on another machine that shares the folder). Abandoned locks are removed under a second lock,
  * so that of two processes that judge one abandoned at once, neither removes what the other has just acquired.
  *
- * Set-up takes it before anything is compiled; src/files/lock.ts gives it to the program.
+ * Set-up uses it before anything is compiled; src/files/lock.ts wraps it for the program.
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
@@ -15,13 +15,13 @@ import { setTimeout as wait } from "node:timers/promises";
 
 const POLL_MS = 200;
 const HEARTBEAT_MS = 5_000;
-/** An owner on another machine that has not been heard of for so long is gone. */
+/** An owner on another machine that has not touched its lock for this long counts as gone. */
 const STALE_MS = 60_000;
 /** Removing an abandoned lock takes milliseconds; a process that takes longer was killed. */
 const REMOVAL_MS = 5_000;
 
 /**
- * Does `work` while no other process holds the lock; waits for it.
+ * Runs `work` while holding the lock; waits for it.
  *
  * @template T
  * @param {string} file its folder exists
@@ -58,7 +58,7 @@ export async function withLock(file, { signal, onWait }, work) {
 export async function tryLock(file) {
   const content = {
     ...{ host: hostname(), machine: machine() },
-    ...{ pid: process.pid, began: beginning(process.pid), token: randomUUID() },
+    ...{ pid: process.pid, began: startTimeOf(process.pid), token: randomUUID() },
   };
   for (;;) {
     if (await create(file, content)) return held(file, content);
@@ -84,7 +84,7 @@ function held(file, { token }) {
   return { release };
 }
 
-/** Whether a file that did not exist is now made with this content. */
+/** Creates a file with this content; false where it exists. */
 async function create(file, content) {
   try {
     await writeFile(file, `${JSON.stringify(content)}\n`, { flag: "wx" });
@@ -96,24 +96,24 @@ async function create(file, content) {
 }
 
 /**
- * What a lock file says: the machine on which process numbers mean the same, when the process began, so that another of the
- * same number is not taken for it ("" where it cannot be known), and the token. Undefined where the file is gone. One
- * that is empty or torn belongs to nobody known.
+ * The content of a lock file: the machine, which defines the scope of process ids; the start time of the process, which
+ * distinguishes it from a later one of the same id ("" where it is unknown); and the token. Undefined where the file is
+ * gone. An empty or incomplete one has an unknown owner.
  */
 async function read(file) {
-  const nobody = { host: "an unknown machine", machine: "", pid: 0, began: "", token: "" };
+  const unknown = { host: "an unknown machine", machine: "", pid: 0, began: "", token: "" };
   try {
-    return { ...nobody, ...JSON.parse(await readFile(file, "utf8")) };
+    return { ...unknown, ...JSON.parse(await readFile(file, "utf8")) };
   } catch (error) {
     if (error.code === "ENOENT") return undefined;
-    if (error instanceof SyntaxError) return nobody;
+    if (error instanceof SyntaxError) return unknown;
     throw error;
   }
 }
 
 async function isAbandoned(file, owner) {
-  // A process of this machine that does not touch its lock is stopped or busy, and still the owner.
-  if (owner.machine === machine()) return !(isAlive(owner.pid) && beginning(owner.pid) === owner.began);
+  // A live process of this machine that does not touch its lock is stopped or busy, and still the owner.
+  if (owner.machine === machine()) return !(isAlive(owner.pid) && startTimeOf(owner.pid) === owner.began);
   return (await ageOf(file)) > STALE_MS;
 }
 
@@ -126,7 +126,7 @@ async function ageOf(file) {
 }
 
 /**
- * Removes an abandoned lock, one process at a time; looks again whether it is still the one that was judged.
+ * Removes an abandoned lock, one process at a time, after checking again that it is the same lock.
  * @returns false where another process is about to
  */
 async function removeAbandoned(file, judged) {
@@ -152,7 +152,7 @@ function isAlive(pid) {
   }
 }
 
-/** The host, and on Linux its boot and the namespace of its process numbers (containers may share a host's name). */
+/** The host, and on Linux its boot and the namespace of its process numbers (containers may share a host name). */
 function machine() {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -162,10 +162,10 @@ function machine() {
   }
 }
 
-/** When a process began, in Linux's clock ticks since boot; "" on other systems and where it is gone. */
-function beginning(pid) {
+/** Start time of a process, in Linux's clock ticks since boot; "" on other systems and where it is gone. */
+function startTimeOf(pid) {
   try {
-    // The second field, a name in parentheses, may hold blanks and parentheses itself.
+    // The second field, a name in parentheses, may itself contain spaces and parentheses.
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
   } catch {

@@ -23,7 +23,7 @@ const COMPILER_REMEDY =
   "The native addon needs CMake 3.18 or later and a C++17 compiler (Debian: apt-get install g++ cmake). " +
   "If libtorch was changed, delete the folder build/.";
 
-/** The folder of Node-API's headers, wherever the package manager put it; undefined before it is installed. */
+/** The folder of Node-API's headers, wherever the package manager installed it; undefined before it is installed. */
 function nodeHeaders() {
   try {
     return dirname(createRequire(join(ROOT, "package.json")).resolve("node-api-headers/package.json"));
@@ -32,14 +32,14 @@ function nodeHeaders() {
   }
 }
 
-/** What the addon is made from, as a hash: the addon is up to date while the stamp beside it says this. */
+/** A hash of the addon's inputs: the addon is up to date while the stamp beside it equals this. */
 export function stampOf(location) {
   const headers = readJson(join(nodeHeaders() ?? "", "package.json"))?.version;
-  // Wherever the package lies: projects share the addon.
+  // Independent of the package's path: projects share the addon.
   return fingerprint(nativeSources(), [location, headers, process.platform, process.arch], ROOT);
 }
 
-/** Whether the addon is there, built from today's sources on the libtorch that is asked for. */
+/** Whether the addon exists, built from the current sources on the requested libtorch. */
 export function nativeReady(env) {
   const location = cachedLocation(homeOf(env), env);
   if (location === undefined) return false;
@@ -58,7 +58,7 @@ async function hasNinja() {
   return (await runChild("ninja", ["--version"])).code === 0;
 }
 
-/** CMake's arguments; a build folder made with others is of no use. */
+/** CMake's arguments; a build folder configured with others cannot be reused. */
 async function configureArguments(location, folder) {
   return [
     ...["-S", join(ROOT, "native"), "-B", folder, "-DCMAKE_BUILD_TYPE=Release"],
@@ -70,7 +70,7 @@ async function configureArguments(location, folder) {
   ];
 }
 
-/** Loads the addon once in a process of its own: what is wrong with libtorch shows here and not in the first command. */
+/** Loads the addon once in a separate process, so that problems of libtorch appear here and not in the first command. */
 async function tryAddon(file) {
   const result = await runChild(process.execPath, ["-e", "require(process.argv[1])", file]);
   if (result.code === 0) return;
@@ -104,7 +104,7 @@ export async function buildNative(env) {
     makeFolders(addon);
     for (const name of [ADDON_NAME, PIXELS_NAME]) {
       await tryAddon(join(cmake, name));
-      // A running program may have the old one mapped: put the new one in its place, never over it.
+      // A running program may have the old one mapped: replace the file, never overwrite it.
       const fresh = join(addon, `${name}.${process.pid}`);
       copyFileSync(join(cmake, name), fresh);
       renameSync(fresh, join(addon, name));
@@ -112,6 +112,6 @@ export async function buildNative(env) {
     noteLibtorch(addon, location);
     writeAtomically(join(addon, "stamp"), stamp);
   });
-  // A package is built once; only who works on the sources builds again.
+  // A package is built once; only a source tree is built again.
   if (!IS_CLONE) rmSync(cmake, { recursive: true, force: true });
 }

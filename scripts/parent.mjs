@@ -1,10 +1,10 @@
 /**
- * A command that npm or our torchrun started ends when that does. npm runs `sh -c COMMAND` and passes a SIGTERM on to the
- * shell alone, which goes and leaves the command behind; a killed npm or torchrun tells nobody.
+ * A command that npm or this project's torchrun started ends when its launcher does. npm runs `sh -c COMMAND` and passes a
+ * SIGTERM only to the shell, which ends and leaves the command running; a killed npm or torchrun sends no signal.
  */
 import { readFileSync } from "node:fs";
 
-/** Set by our torchrun for its processes: its own process id. */
+/** Set by this project's torchrun for its processes: its own process id. */
 export const LAUNCHER = "ROC4MLLM_LAUNCHER";
 
 const LOOK_MS = 500;
@@ -27,7 +27,7 @@ function parents() {
   return stat !== undefined && SHELLS.test(stat.name) ? `${parent} ${stat.parent}` : String(parent);
 }
 
-/** Whether the launcher is gone; false where there is none. It may have gone before this process could look at its parents. */
+/** Whether the launcher is gone; false where there is none. It may have ended before this process could inspect its parents. */
 function isLauncherGone(pid) {
   if (pid === undefined) return false;
   try {
@@ -41,8 +41,8 @@ function isLauncherGone(pid) {
 let following = false;
 
 /**
- * From now on, if npm or our torchrun started this process, it gets a SIGTERM when that, or npm's shell, is gone. Twice is
- * harmless.
+ * From now on, if npm or this project's torchrun started this process, it gets a SIGTERM when that, or npm's shell, has
+ * ended. Calling it twice is harmless.
  */
 export function followParent(env = process.env) {
   if (following || (env.npm_lifecycle_event === undefined && env[LAUNCHER] === undefined)) return;

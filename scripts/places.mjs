@@ -1,6 +1,6 @@
 /**
- * Where set-up puts what it makes, and where the program finds it: in the project's folder for a clone, in a cache of the
- * user's for an installed package, whose own folder may be read-only and goes with every update.
+ * The paths of set-up's results: in the project's folder for a clone, in the user's cache for an installed package, whose
+ * own folder may be read-only and is removed by every update.
  */
 import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
@@ -12,12 +12,12 @@ import { askedRoot, versionOf } from "./libtorch.mjs";
 /** The folder of the project or of the installed package. */
 export const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** Whether this is the source tree: the package has no TypeScript of ours. */
+/** Whether this is the source tree: the package has no TypeScript sources. */
 export const IS_CLONE = existsSync(join(ROOT, "tsconfig.json"));
 
 const MAIN = join(ROOT, "dist/src/cli/main.js");
 
-/** What builds or mends the addon, for messages. */
+/** The command that builds or repairs the addon, for messages. */
 export const SETUP_COMMAND = IS_CLONE
   ? `Run "npm run build" in ${ROOT}`
   : `Run "npx roc4mllm setup" in your project (the same from anywhere: node ${JSON.stringify(MAIN)} setup)`;
@@ -40,8 +40,8 @@ export function nativeSources() {
 }
 
 /**
- * The folders of the addon and of its build. Packages whose sources are the same share an addon; one with other sources
- * never finds the addon of another version.
+ * The folders of the addon and of its build. Packages with equal sources share an addon; one with different sources never
+ * finds another version's addon.
  */
 export function addonFolders(env) {
   const build = join(homeOf(env), "build");
@@ -55,7 +55,7 @@ export const ADDON_NAME = "roc4mllm.node";
 export const PIXELS_NAME = "roc4mllm-pixels.node";
 const BUILT_ON = "libtorch.json";
 
-/** Notes beside the addon which libtorch it was built on. */
+/** Records beside the addon the libtorch that it was built on. */
 export function noteLibtorch(folder, { root, version }) {
   writeAtomically(join(folder, BUILT_ON), `${JSON.stringify({ root, version })}\n`);
 }
@@ -65,7 +65,7 @@ function sameFolder(a, b) {
   return real(a) === real(b);
 }
 
-/** Why an addon that is there cannot be used any more; undefined where nothing speaks against it. */
+/** Why an existing addon can no longer be used; undefined where it can. */
 function staleness(folder, env) {
   const built = readJson(join(folder, BUILT_ON));
   if (built === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What set-up is going to do, how large it is, and what it needs; asks the machine and changes nothing. */
+/** The plan of set-up: its steps, sizes and requirements; inspects the machine and changes nothing. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { PINNED, cachedLocation, describeFailure, locate, wheelRoot, withEarlier } from "./libtorch.mjs";
@@ -24,10 +24,10 @@ const ADDON_ON_DISK = 0.4e6;
  * @property {string} home
  * @property {boolean} done
  * @property {PlannedStep[]} steps
- * @property {string[]} missing what has to be installed first, each with its remedy
+ * @property {string[]} missing prerequisites to install first, each with its remedy
  */
 
-/** The first line that a program says about its version; undefined where it does not run. */
+/** The first line of a program's version output; undefined where it does not run. */
 function versionLine(command, args, env) {
   const { status, stdout } = spawnSync(command, args, { env, encoding: "utf8", cwd: "/" });
   return status === 0 ? stdout.split("\n")[0].trim() : undefined;
@@ -93,7 +93,7 @@ export function planSetup(asked) {
   return { home, done: steps.every(({ done }) => done), steps, missing };
 }
 
-/** The plan for a person. */
+/** The plan as text. */
 export function describePlan({ home, steps, missing }) {
   const lines = steps.map(
     ({ step, done, path, what }, i) => `  ${i + 1}. ${step} (${done ? "done" : "to do"}): ${what}\n     ${path}`,

@@ -1,4 +1,4 @@
-/** `node scripts/run.mjs FILE [arguments]`: set-up, then a compiled file of ours (a bench, a generator). */
+/** `node scripts/run.mjs FILE [arguments]`: set-up, then a compiled file of this project (a bench, a generator). */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ROOT, ready } from "./setup.mjs";
@@ -14,7 +14,7 @@ if (name === undefined) {
 await ready();
 const file = resolve(ROOT, name);
 if (!existsSync(file)) {
-  process.stderr.write(`${name}: no such file, from the project's folder. Compiled files lie in dist/.\n`);
+  process.stderr.write(`${name}: no such file, relative to the project's folder. Compiled files are in dist/.\n`);
   process.exit(3);
 }
 await runFile(file, args);

@@ -1,8 +1,9 @@
 /**
- * Everything between a fresh clone and a program that runs: packages, libtorch, the native addon, TypeScript. An installed
- * package has the first and the last already.
+ * Everything between a fresh clone and a running program: packages, libtorch, the native addon, TypeScript. An installed
+ * package already has the first and the last.
  *
- * Needs nothing but Node. Each step is skipped where it is already done, so that every command of a clone may begin with it.
+ * Needs nothing but Node. Each step is skipped where it is already done, so that every command of a clone can start with
+ * it.
  */
 import "./node-version.mjs";
 import { accessSync, constants, realpathSync } from "node:fs";
@@ -57,7 +58,7 @@ async function installPackages() {
 // ---- all of it ------------------------------------------------------------------------------------------------------
 
 const home = homeOf(process.env);
-/** A package's set-up keeps to the libtorch of an earlier one; a clone's looks for what is asked for now. */
+/** A package's set-up reuses the libtorch of an earlier one; a clone's searches again. */
 const env = IS_CLONE ? process.env : withEarlier(home, process.env);
 
 const NATIVE_STEPS = [
@@ -85,7 +86,7 @@ function prepareHome() {
   return home;
 }
 
-/** Before anything large is fetched: what would fail behind it. */
+/** Checked before any large download: the prerequisites of later steps. */
 function checkTools() {
   if (nativeReady(env)) return;
   const { missing } = planSetup(env);

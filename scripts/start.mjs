@@ -4,7 +4,7 @@ import { ROOT, ready } from "./setup.mjs";
 import { runFile } from "./program.mjs";
 
 await ready();
-// npm changes to the package's folder; paths on the command line are meant from where it was typed.
+// npm changes to the package's folder; paths on the command line are relative to the user's folder.
 if (process.env.npm_lifecycle_event === "start" && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
 const given = process.argv.slice(2);
 const examples = relative(process.cwd(), `${ROOT}examples/photos`);

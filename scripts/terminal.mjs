@@ -1,8 +1,8 @@
-/** What set-up says, always on standard error: one line a step, with the time that it has taken so far. */
+/** The output of set-up, always on standard error: one line per step, with its elapsed time. */
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const SPIN_MS = 100;
-/** Without a terminal, a long step repeats itself this often, so that a log shows that it lives. */
+/** Without a terminal, the line of a long step is repeated this often, so that a log shows progress. */
 const REMIND_MS = 20_000;
 
 /** A failure with its remedy; the entry scripts print it without a stack. */
@@ -51,11 +51,11 @@ function remind(label, started, detail) {
 }
 
 /**
- * Runs one step of set-up under a line that shows that it is at work.
+ * Runs one step of set-up with a progress line.
  *
  * @template T
- * @param {string} label what is being done
- * @param {(update: (detail: string) => void) => Promise<T>} work `update` shows what it is at
+ * @param {string} label description of the step
+ * @param {(update: (detail: string) => void) => Promise<T>} work `update` shows the current detail
  * @returns {Promise<T>}
  */
 export async function step(label, work) {

@@ -1,17 +1,17 @@
-/** Which test files there are, and which of them compute with floating point in libtorch. */
+/** Lists the test files, and those that compute with floating point in libtorch. */
 import { dirname, join, relative, resolve } from "node:path";
 import { filesUnder, readOrUndefined } from "./fingerprint.mjs";
 
-/** Whoever reaches this file computes with libtorch. */
+/** A test that reaches this file computes with libtorch. */
 const NATIVE = "dist/src/torch/native.js";
 /** Imports, at the top and in functions, and files of programs that are started: `new URL("./rank.js", ...)`. */
 const REFERENCE = /(?:\bfrom\s+|\bimport\s*\(?\s*|\bnew URL\(\s*)["'](\.{1,2}\/[^"']+\.js)["']/g;
 
 /**
- * Compiled test files, found by their sources: one whose source is gone does not run.
+ * Compiled test files, found by their sources: one without a source does not run.
  *
  * @param {string} root the project's folder
- * @returns {string[]} seen from there
+ * @returns {string[]} relative to it
  */
 export function testFiles(root) {
   return filesUnder(join(root, "test"), [".test.ts"]).map(

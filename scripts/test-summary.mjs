@@ -1,12 +1,12 @@
-/** A reporter of `node --test` that says at the end how many tests have failed, which, and in which files. */
+/** A reporter of `node --test` that prints at the end the number and names of failed tests and their files. */
 import { relative } from "node:path";
 
-/** A test that fails because one inside it has failed is not a failure of its own. */
+/** A test that fails only because a subtest failed does not count. */
 function isOwnFailure({ details }) {
   return details?.error?.failureType !== "subtestsFailed";
 }
 
-/** What node says of a whole file whose process has failed; its tests, if it had any, have been told. */
+/** Node's event for a whole file whose process failed; its tests, if any, are already reported. */
 function isOfFile({ name, file }) {
   return file !== undefined && (name === file || file.endsWith(`/${name}`));
 }

@@ -4,7 +4,7 @@
  * With names, only the test files whose path contains one of them, and no lint. `ROC_SKIP_LINT=1` leaves lint out.
  *
  * `--rounding other`: only the tests that compute with libtorch, and no lint, with kernels that sum in another order, as
- * another processor's do: no bound may hold on one processor alone. Which ones they are follows from what they import.
+ * on another processor: no bound may hold on one processor only. The tests are selected by what they import.
  */
 import { ROOT, ready } from "./setup.mjs";
 import { runChild } from "./child.mjs";
@@ -14,7 +14,7 @@ const TEST_FILES_AT_ONCE = 2;
 /** The kernels of a processor without AVX2, in libtorch itself and in oneDNN. */
 const OTHER_ROUNDING = { ATEN_CPU_CAPABILITY: "default", ONEDNN_MAX_CPU_ISA: "SSE41" };
 
-/** Ends the process where the program fails; `summary`: whether it says itself what has failed. */
+/** Ends the process where the program fails; `summary`: whether it prints the failures itself. */
 async function must(label, args, { env = process.env, summary = false } = {}) {
   process.stderr.write(`test: ${label}\n`);
   const { code } = await runChild(process.execPath, args, { cwd: ROOT, inherit: true, env });
@@ -29,13 +29,13 @@ async function lint() {
   await must("prettier", [`${ROOT}node_modules/prettier/bin/prettier.cjs`, "--check", "--log-level=warn", "."]);
 }
 
-/** Node 20.9 does not know the flag; it runs one file a core less one. */
+/** Node 20.9 does not know the flag; it runs one file per core, less one. */
 function concurrency() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   return major > 20 || minor >= 10 ? [`--test-concurrency=${TEST_FILES_AT_ONCE}`] : [];
 }
 
-/** Every test as it ends on standard output, what has failed at the end on standard error. */
+/** Every finished test on standard output, the failures at the end on standard error. */
 function reporters() {
   const summary = new URL("test-summary.mjs", import.meta.url).href;
   return [
