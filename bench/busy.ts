@@ -1,7 +1,7 @@
 /**
  * `npm run bench:busy [-- REPEATS]`: what waiting threads cost beside other work.
  *
- * Each job runs by the default and by every alternative in turn, alone and beside two busy loops a core. The figure that
+ * Each job runs by the default and by every alternative in turn, on an idle machine and beside two busy loops per core. The figure that
  * counts is the default's time over that of the best alternative in the same surroundings: at most 1.5 is wanted.
  */
 import { spawn, type ChildProcess } from "node:child_process";
@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const MAIN = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const WORKER = fileURLToPath(new URL("./busy-worker.js", import.meta.url));
 const PHOTOS = 240;
-const LOOPS_A_CORE = 2;
+const LOOPS_PER_CORE = 2;
 /** Ends with the process that started it, however that ends. */
 const LOOP = "const parent = process.ppid; while (process.ppid === parent) for (let i = 0; i < 1e8; i++);";
 
@@ -26,7 +26,7 @@ const LOOP = "const parent = process.ppid; while (process.ppid === parent) for (
 const WAYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   default: {},
   "1 thread": { OMP_NUM_THREADS: "1" },
-  "sleep at once": { OMP_WAIT_POLICY: "PASSIVE", GOMP_SPINCOUNT: "0" },
+  "sleep immediately": { OMP_WAIT_POLICY: "PASSIVE", GOMP_SPINCOUNT: "0" },
   "spin 100,000": { OMP_WAIT_POLICY: "PASSIVE", GOMP_SPINCOUNT: "100000" },
 };
 const TUNED = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];
@@ -75,11 +75,11 @@ async function measure(jobs: Jobs, repeats: number): Promise<Record<string, Reco
   return found;
 }
 
-/** Processes that do nothing but compute. */
+/** Processes that only compute. */
 async function besideLoops<T>(body: () => Promise<T>): Promise<T> {
   const loops: ChildProcess[] = [];
   try {
-    const count = LOOPS_A_CORE * availableParallelism();
+    const count = LOOPS_PER_CORE * availableParallelism();
     for (let i = 0; i < count; i++) loops.push(spawn(process.execPath, ["-e", LOOP], { stdio: "ignore" }));
     return await body();
   } finally {
@@ -104,7 +104,7 @@ try {
   const jobs = await makeJobs(folder);
   const idle = await measure(jobs, repeats);
   const busy = await besideLoops(() => measure(jobs, repeats));
-  process.stdout.write(`${tableOf("alone", idle)}\n${tableOf(`${LOOPS_A_CORE} loops a core`, busy)}`);
+  process.stdout.write(`${tableOf("idle", idle)}\n${tableOf(`${LOOPS_PER_CORE} loops per core`, busy)}`);
   const out = `${ROOT}bench/results/busy.json`;
   await writeFile(out, `${JSON.stringify({ cores: availableParallelism(), repeats, idle, busy }, null, 2)}\n`);
 } finally {

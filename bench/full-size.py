@@ -1,4 +1,4 @@
-"""The Python side of full-size.ts: loads a checkpoint with transformers and computes one prefill when it is told to.
+"""The Python side of full-size.ts: loads a checkpoint with transformers and computes one prefill on request.
 
 Answers each line of input ("load", "prefill", "memory") with one line of JSON. Arguments: folder, inputs.safetensors.
 """

@@ -1,6 +1,6 @@
 /**
  * Full-size checkpoints with random weights: load time, peak memory and the prefill of one picture, here and in Python's
- * transformers with torch of the same version, in turn and in one run.
+ * transformers with torch of the same version, alternately and in one run.
  *
  *   npm run bench:full-size [-- --model qwen2-vl-2b] [--rounds 3] [--threads 2] [--folder DIR] [--out FILE.json]
  *
@@ -63,7 +63,7 @@ function inputTensors(): Map<string, Tensor> {
   return new Map(Object.entries(made));
 }
 
-/** Loads and prefills in both, turn by turn; each load in a process of its own. */
+/** Loads and prefills in both, alternately; each load in a process of its own. */
 async function measure(inputs: string, rounds: number): Promise<object> {
   const worker = fileURLToPath(new URL("full-size-worker.js", import.meta.url));
   const args = [folder, inputs, options.threads];

@@ -1,4 +1,4 @@
-"""The peer of bench/op-overhead.ts: answers each name with nanoseconds a call. Needs torch only."""
+"""The Python side of bench/op-overhead.ts: answers each name with nanoseconds per call. Needs torch only."""
 import json
 import sys
 import time

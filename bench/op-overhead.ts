@@ -1,6 +1,6 @@
 /**
  * What a call costs: a one-element add, a 4x4 matrix product, forward and backward of a small MLP, from JavaScript and
- * from Python torch of the same version, in turn and in one run.
+ * from Python torch of the same version, alternately and in one run.
  *
  *   npm run bench:op-overhead [-- --rounds 15] [--json]
  */

@@ -1,6 +1,6 @@
 /**
- * A Python peer for benchmarks: a process with torch of the same version as ours, which measures what it is told to
- * when it is told to, so that the two can be timed in turn on a noisy machine.
+ * The Python side of a benchmark: a process with torch of the same version as ours, which measures on request, so that
+ * the two can be timed alternately on a noisy machine.
  */
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
@@ -62,7 +62,7 @@ export function pythonWith(module: string, requirement: string): string {
 }
 
 /**
- * Keeps this process, and what it starts from now on, on one core (Linux): two processes that take turns are then slowed alike
+ * Keeps this process, and what it starts from now on, on one core (Linux): two processes that alternate are then slowed alike
  * by whatever else the machine does, where on a core each one may be slow for as long as it stays there.
  */
 export function stayOnOneCore(): void {

@@ -17,7 +17,7 @@ const SIZES = {
 };
 const [BATCH, TEXT, STEPS] = [16, 64, 3];
 
-/** Bytes over the resident memory before the step, and seconds a step. */
+/** Bytes over the resident memory before the step, and seconds per step. */
 function measure(recompute: boolean): { bytes: number; seconds: number } {
   const image = SIZES.vocabulary - 1;
   const model = createLlava(llavaConfig(SIZES, SIZES.vocabulary, image, 0), randomSource({ seed: 1 }));

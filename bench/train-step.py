@@ -30,7 +30,7 @@ supervised = int((labels[0] != -100).sum())
 
 def step():
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
-        # The supervised positions and the one before them stand at the end of every sequence.
+        # The supervised positions and the one before them are at the end of every sequence.
         logits = model(**data, logits_to_keep=supervised + 1, use_cache=False).logits[:, :-1]
     logits, targets = logits.float().flatten(0, 1), labels[:, -supervised:].flatten()
     text = F.cross_entropy(logits, targets)

@@ -1,6 +1,6 @@
 /**
  * A training step of a small LLaVA and a small Qwen2-VL (forward, Eq. 6, backward, clipping, fused AdamW), here and in
- * Python's transformers with torch of the same version, in turn and in one run.
+ * Python's transformers with torch of the same version, alternately and in one run.
  *
  *   npm run bench:train-step [-- --batch 16] [--rounds 7] [--steps 4] [--threads 2] [--out FILE.json]
  *
@@ -67,7 +67,7 @@ async function prepare(
   const vision = numel(all.filter(([key]) => /^(vision_tower|visual)\./.test(key)));
   const language = numel(all.filter(([key]) => !/^(vision_tower|visual)\.|embed_tokens/.test(key)));
   const patches = grid ? grid[1] * grid[2] : (112 / 14) ** 2 + 1;
-  // Matrix products of forward and backward, two operations a weight and row, three times; attention is left out.
+  // Matrix products of forward and backward, two operations per weight and row, three times; attention is excluded.
   const flops = 6 * (vision * patches + language * inputIds.length);
   return { parameters: numel(all), flops };
 }

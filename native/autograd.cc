@@ -17,7 +17,7 @@
 namespace roc {
 namespace {
 
-// Handles to tensors; null stands for "no gradient given".
+// Handles to tensors; null means "no gradient given".
 std::vector<at::Tensor> tensorsOf(napi_env env, napi_value handles) {
   std::vector<at::Tensor> tensors;
   forEach(env, handles, [&](napi_value handle) {

@@ -21,13 +21,13 @@ class Operation {
  public:
   struct Chunk {
     std::vector<at::Tensor> tensors;
-    at::Tensor flat;  // the one tensor itself, where it is alone and contiguous
+    at::Tensor flat;  // the tensor itself, where it is the only one and contiguous
     std::unique_ptr<Transfer> transfer;
   };
 
   Operation() = default;
   explicit Operation(std::unique_ptr<Transfer> transfer) { chunks_.push_back({{}, {}, std::move(transfer)}); }
-  // `start` begins the operation on a contiguous tensor; `divisor` divides its result.
+  // `start` launches the operation on a contiguous tensor; `divisor` divides its result.
   template <typename Start>
   Operation(const std::vector<at::Tensor>& tensors, int64_t bytes, int divisor, Start start) : divisor_(divisor) {
     c10::AutoGradMode noGrad(false);
@@ -215,7 +215,7 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<8> in(env, info);
     TORCH_CHECK(environment(env).distributed == nullptr, "this process is in a group already");
-    environment(env).givenUp = std::make_shared<std::atomic<bool>>(false);
+    environment(env).cancelled = std::make_shared<std::atomic<bool>>(false);
     const GroupOptions options{toString(env, in[0]),
                                toInt<uint16_t>(env, in[1], "the port", 1),
                                toInt<int>(env, in[2], "the rank", 0),
@@ -224,7 +224,7 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
                                toString(env, in[5]),
                                toBool(env, in[6]),
                                std::chrono::milliseconds(toInt<int32_t>(env, in[7], "the time-out in ms", 1)),
-                               environment(env).givenUp};
+                               environment(env).cancelled};
     expect(options.rank < options.size, "rank ", options.rank, " of ", options.size, " processes");
     auto joined = std::make_shared<Distributed>();
     return promise(
@@ -236,7 +236,7 @@ napi_value joinGroup(napi_env env, napi_callback_info info) {
 // Makes a joinGroup() that is under way fail.
 napi_value giveUpGroup(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
-    if (const auto& flag = environment(env).givenUp) flag->store(true);
+    if (const auto& flag = environment(env).cancelled) flag->store(true);
     return undefined(env);
   });
 }
@@ -363,7 +363,7 @@ napi_value attachGradients(napi_env env, napi_callback_info info) {
     const auto first = toInts(env, in[1]);
     const auto rows = toInts(env, in[2]);
     std::vector<GradientBuckets::Part> parts;
-    expect(first.size() == tensors.size() && rows.size() == tensors.size(), "one first row and number of rows a tensor");
+    expect(first.size() == tensors.size() && rows.size() == tensors.size(), "one first row and number of rows per tensor");
     for (size_t i = 0; i < tensors.size(); ++i) parts.push_back(partOf(tensors[i], first[i], rows[i]));
     Distributed& all = distributed(env);
     TORCH_CHECK(all.buckets == nullptr, "gradients are attached already");

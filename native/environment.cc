@@ -74,7 +74,7 @@ uint32_t TensorTable::beginScope() {
 }
 
 void TensorTable::endScope(uint32_t depth, const std::vector<double>& survivors) {
-  TORCH_CHECK(depth == scopeDepth() && depth > 0, "scopes must end in the reverse order of their beginning");
+  TORCH_CHECK(depth == scopeDepth() && depth > 0, "scopes must end in the reverse order of their start");
   const size_t begin = marks_.back();
   std::vector<uint32_t> moved;
   for (double handle : survivors) {
@@ -84,7 +84,7 @@ void TensorTable::endScope(uint32_t depth, const std::vector<double>& survivors)
     slots_[index].depth = depth - 1;
     if (depth > 1) moved.push_back(index);
   }
-  // A slot may stand twice (freed early and used again): its depth says whether it is still to be freed.
+  // A slot may be listed twice (freed early and reused): its depth says whether it is still to be freed.
   for (size_t i = owned_.size(); i-- > begin;) {
     const uint32_t index = owned_[i];
     if (slots_[index].used && slots_[index].depth == depth) release(index);

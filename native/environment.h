@@ -1,5 +1,5 @@
 // What one JavaScript environment (the main thread or one worker) owns: its tensors, scopes, mappings and guards.
-// Of the process are the switches alone (settings.cc).
+// Only the switches are per process (settings.cc).
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ class TensorTable {
   static constexpr uint64_t kIndexBits = 22;
   static constexpr uint64_t kIndexMask = (uint64_t{1} << kIndexBits) - 1;
 
-  // Takes a tensor in; it belongs to the innermost open scope, if one is open.
+  // Adds a tensor; it belongs to the innermost open scope, if one is open.
   double add(at::Tensor tensor);
   // The tensor of a handle; throws where it was freed.
   at::Tensor& get(double handle);
@@ -41,7 +41,7 @@ class TensorTable {
   // Detaches a tensor from its scope: it lives until free().
   void keep(double handle);
 
-  // Scopes: everything added since `begin` is freed by `end`, but for `survivors`, which move one scope up.
+  // Scopes: everything added since `begin` is freed by `end`, except `survivors`, which move one scope up.
   uint32_t beginScope();
   void endScope(uint32_t depth, const std::vector<double>& survivors);
   uint32_t scopeDepth() const { return static_cast<uint32_t>(marks_.size()); }
@@ -60,7 +60,7 @@ class TensorTable {
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   std::vector<uint32_t> owned_;  // slot indices by scope, innermost last
-  std::vector<size_t> marks_;    // where each open scope begins in owned_
+  std::vector<size_t> marks_;    // where each open scope starts in owned_
   size_t live_ = 0;
 };
 
@@ -89,7 +89,7 @@ struct Environment {
   Held<int> threads;  // OpenMP counts them per thread of ours
   HeldSwitches switches;
   std::shared_ptr<Distributed> distributed;  // null: in no group
-  std::shared_ptr<std::atomic<bool>> givenUp;  // of the last joinGroup()
+  std::shared_ptr<std::atomic<bool>> cancelled;  // of the last joinGroup()
   torch::jit::Stack stack;                   // reused between calls
 };
 

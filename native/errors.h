@@ -10,9 +10,9 @@
 namespace roc {
 
 // `code` is one of ERROR_CODES in src/errors.ts.
-class Fault : public std::exception {
+class CodedError : public std::exception {
  public:
-  Fault(const char* code, std::string message) : code_(code), message_(std::move(message)) {}
+  CodedError(const char* code, std::string message) : code_(code), message_(std::move(message)) {}
   const char* code() const { return code_; }
   const char* what() const noexcept override { return message_.c_str(); }
 
@@ -22,13 +22,13 @@ class Fault : public std::exception {
 };
 
 // The tensor of a handle was freed.
-struct TensorDisposed final : Fault {
-  TensorDisposed() : Fault("TENSOR_DISPOSED", "the tensor was freed, by dispose() or at the end of its scope()") {}
+struct TensorDisposed final : CodedError {
+  TensorDisposed() : CodedError("TENSOR_DISPOSED", "the tensor was freed, by dispose() or at the end of its scope()") {}
 };
 
 // A value from JavaScript that makes no sense where it is given.
-struct WrongArgument final : Fault {
-  explicit WrongArgument(std::string message) : Fault("USAGE", std::move(message)) {}
+struct WrongArgument final : CodedError {
+  explicit WrongArgument(std::string message) : CodedError("USAGE", std::move(message)) {}
 };
 
 // `parts` are put together as TORCH_CHECK does.

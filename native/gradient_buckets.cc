@@ -122,7 +122,7 @@ void GradientBuckets::send(Bucket& bucket) {
       view.zero_();
     }
     bucket.flat.narrow(0, bucket.elements + i, 1).fill_(gradient.defined() ? 1 : 0);
-    // From here on the bucket is the gradient: no second copy of it is kept.
+    // From here on the bucket is the gradient: there is no second copy of it.
     if (isWhole(slot.part) && slot.part.parameter.is_contiguous()) slot.part.parameter.mutable_grad() = view;
   }
   bucket.transfer = group_->allReduce(bucket.flat);

@@ -8,7 +8,7 @@
 namespace roc {
 namespace {
 
-// As JavaScript writes it, nearly: with all of its digits.
+// Nearly as JavaScript writes it: with all digits.
 std::string digitsOf(double number) {
   char text[32];
   std::snprintf(text, sizeof text, "%.17g", number);
@@ -20,14 +20,14 @@ std::string digitsOf(double number) {
 void failed(napi_env env, napi_status status) {
   const napi_extended_error_info* info = nullptr;
   const bool known = napi_get_last_error_info(env, &info) == napi_ok && info->error_message != nullptr;
-  throw Fault("INTERNAL", c10::str("Node-API failed (status ", static_cast<int>(status), known ? "): " : ")",
+  throw CodedError("INTERNAL", c10::str("Node-API failed (status ", static_cast<int>(status), known ? "): " : ")",
                                    known ? info->error_message : ""));
 }
 
 int64_t wholeOf(double number) {
   const bool isWhole = std::trunc(number) == number && std::isfinite(number);
   if (isWhole && std::abs(number) <= kMaxSafeInteger) return static_cast<int64_t>(number);
-  const char* remedy = isWhole ? ", which is beyond 2^53 - 1 and may stand for several; give a BigInt" : "";
+  const char* remedy = isWhole ? ", which is beyond 2^53 - 1 and may represent several integers; give a BigInt" : "";
   throw WrongArgument("expected an integer, got " + digitsOf(number) + remedy);
 }
 
@@ -73,8 +73,8 @@ Bytes toBytes(napi_env env, napi_value value) {
 Thrown current() {
   try {
     throw;
-  } catch (const Fault& fault) {
-    return {fault.code(), fault.what()};
+  } catch (const CodedError& error) {
+    return {error.code(), error.what()};
   } catch (const c10::OutOfMemoryError& error) {
     return {"OUT_OF_MEMORY", error.what_without_backtrace()};
   } catch (const c10::Error& error) {
@@ -90,7 +90,7 @@ Thrown current() {
 
 void throwError(napi_env env, const Thrown& thrown) {
   bool pending = false;
-  // Where even this fails nothing is left to be told to.
+  // Where even this fails, the error cannot be reported.
   if (napi_is_exception_pending(env, &pending) == napi_ok && !pending) {
     (void)napi_throw_error(env, thrown.code, thrown.message.c_str());
   }

@@ -15,7 +15,7 @@
 
 namespace roc {
 
-// Every integer up to here, and none beyond 2^53, is the only one that its JavaScript number stands for.
+// Every integer up to here, and none beyond 2^53, is represented exactly by its JavaScript number.
 constexpr double kMaxSafeInteger = 9007199254740991.0;
 
 // For a conversion that fails where the value is of another type.
@@ -42,7 +42,7 @@ inline double toDouble(napi_env env, napi_value value) {
   return number;
 }
 
-// The integer that a JavaScript number stands for; throws for fractions, NaN, infinities and what is beyond 2^53 - 1.
+// The integer that a JavaScript number represents; throws for fractions, NaN, infinities and what is beyond 2^53 - 1.
 int64_t wholeOf(double number);
 
 // As wholeOf(); a BigInt may be any number of 64 bits.

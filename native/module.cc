@@ -1,4 +1,4 @@
-// The addon's table of functions; its TypeScript twin is src/torch/native.ts.
+// The addon's table of functions; its TypeScript declaration is src/torch/native.ts.
 #include <c10/util/Logging.h>
 #include <dlfcn.h>
 

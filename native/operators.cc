@@ -13,7 +13,7 @@
 namespace roc {
 namespace {
 
-// Most calls have few arguments; Node-API writes to all N places, so the many are fetched in a second try.
+// Most calls have few arguments; Node-API writes all N slots, so longer lists are fetched in a second call.
 constexpr size_t kFewArguments = 8;
 constexpr size_t kMaxArguments = 64;
 

@@ -24,7 +24,7 @@ using c10::make_intrusive;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// How long a question to the store may take when the process that keeps it may be gone.
+// How long a query of the store may take when the process that serves it may have ended.
 constexpr auto kPatience = std::chrono::seconds(5);
 // How long one attempt to reach the store may take; between two of them the caller may give up.
 constexpr auto kAttempt = std::chrono::seconds(2);
@@ -52,10 +52,10 @@ class LifeSigns {
   template <typename Publish>
   LifeSigns(milliseconds interval, Publish publish)
       : thread_([this, interval, publish] {
-          for (uint64_t sign = 1; goesOn(interval); ++sign) {
+          for (uint64_t sign = 1; sleepsFor(interval); ++sign) {
             try {
               publish(std::to_string(sign));
-            } catch (...) {  // Whoever keeps the store is gone; the next operation says so.
+            } catch (...) {  // The process that serves the store has ended; the next operation reports it.
               return;
             }
           }
@@ -70,7 +70,7 @@ class LifeSigns {
   }
 
  private:
-  bool goesOn(milliseconds interval) {
+  bool sleepsFor(milliseconds interval) {
     std::unique_lock<std::mutex> lock(mutex_);
     return !changed_.wait_for(lock, interval, [this] { return ended_; });
   }
@@ -206,11 +206,11 @@ class C10dGroup : public ProcessGroup {
     return std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
   }
 
-  static void mayGoOn(const GroupOptions& options) {
-    TORCH_CHECK(!options.givenUp || !options.givenUp->load(), "given up");
+  static void checkCancelled(const GroupOptions& options) {
+    TORCH_CHECK(!options.cancelled || !options.cancelled->load(), "cancelled");
   }
 
-  // A process that does not keep the store tries again and again: whoever keeps it may come later.
+  // A process that does not serve the store retries: the one that does may start later.
   static intrusive_ptr<c10d::Store> reachStore(const GroupOptions& options, steady_clock::time_point deadline) {
     c10d::TCPStoreOptions storeOptions;
     storeOptions.port = static_cast<uint16_t>(options.port);
@@ -220,7 +220,7 @@ class C10dGroup : public ProcessGroup {
     // The other kind of server would call the libuv inside Node, which is not the version that libtorch was built on.
     storeOptions.useLibUV = false;
     for (;;) {
-      mayGoOn(options);
+      checkCancelled(options);
       storeOptions.timeout = std::max(milliseconds(1), std::min<milliseconds>(kAttempt, left(deadline)));
       try {
         return make_intrusive<c10d::PrefixStore>(options.prefix,
@@ -238,7 +238,7 @@ class C10dGroup : public ProcessGroup {
     put("came/" + std::to_string(options.rank), "");
     for (int rank = 0; rank < options.size; ++rank) {
       while (!store_->check({"came/" + std::to_string(rank)})) {
-        mayGoOn(options);
+        checkCancelled(options);
         TORCH_CHECK(left(deadline).count() > 0, "rank ", rank, " has not come");
         std::this_thread::sleep_for(kPoll);
       }
@@ -247,7 +247,7 @@ class C10dGroup : public ProcessGroup {
 
   intrusive_ptr<c10d::Backend> connectGloo(const GroupOptions& options) {
     auto glooOptions = c10d::ProcessGroupGloo::Options::create(std::min<milliseconds>(kMesh, options.timeout));
-    // As PyTorch does: the interface of this variable, else the one that the host's name stands for.
+    // As PyTorch does: the interface of this variable, else the one of the host's address.
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     glooOptions->devices.push_back(interface != nullptr
                                        ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)

@@ -32,7 +32,7 @@ class Held {
     }
     return false;
   }
-  // What holds once nobody holds it any more.
+  // The value while there is no holder.
   void setBase(const Value& value) { base_ = value; }
 
  private:

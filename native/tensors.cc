@@ -48,16 +48,16 @@ uint8_t* within(const Mapping& mapping, int64_t offset, int64_t length) {
   int64_t end = 0;
   expect(offset >= 0 && length >= 0 && !__builtin_add_overflow(offset, length, &end) &&
              static_cast<size_t>(end) <= mapping.length,
-         "bytes ", offset, " to ", end, " lie outside the mapped file of ", mapping.length, " bytes");
+         "bytes ", offset, " to ", end, " are outside the mapped file of ", mapping.length, " bytes");
   return static_cast<uint8_t*>(mapping.data) + offset;
 }
 
 // What the system says of a file that it does not open or map.
-Fault unreadable(const char* doing, const std::string& path, int reason) {
+CodedError unreadable(const char* doing, const std::string& path, int reason) {
   const char* code = reason == ENOENT || reason == ENOTDIR ? "FILE_NOT_FOUND"
                      : reason == ENOMEM                    ? "OUT_OF_MEMORY"
                                                            : "FILE_UNREADABLE";
-  return Fault(code, doing + path + ": " + std::strerror(reason));
+  return CodedError(code, doing + path + ": " + std::strerror(reason));
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ napi_value bytesOf(napi_env env, napi_callback_info info) {
   });
 }
 
-// heldBytes(handle) -> memory that it keeps: an expanded one shows the same bytes many times, one on "meta" has none
+// heldBytes(handle) -> memory that it occupies: an expanded tensor shows the same bytes many times, one on "meta" has none
 napi_value heldBytes(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
@@ -184,7 +184,7 @@ napi_value liveTensors(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return number(env, static_cast<double>(environment(env).tensors.live())); });
 }
 
-// adjustMemory(bytes): tells the garbage collector of native bytes that only it can free
+// adjustMemory(bytes): informs the garbage collector of native bytes that only it can free
 napi_value adjustMemory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> in(env, info);
@@ -212,8 +212,8 @@ napi_value openMapping(napi_env env, napi_callback_info info) {
     }
     const int reason = errno;
     close(file);
-    if (found != 0 || !S_ISREG(status.st_mode)) throw Fault("FILE_UNREADABLE", path + " is not a regular file");
-    if (status.st_size == 0) throw Fault("FILE_EMPTY", path + " is empty");
+    if (found != 0 || !S_ISREG(status.st_mode)) throw CodedError("FILE_UNREADABLE", path + " is not a regular file");
+    if (status.st_size == 0) throw CodedError("FILE_EMPTY", path + " is empty");
     if (data == MAP_FAILED) throw unreadable("cannot map ", path, reason);
     mapping->data = data;
     mapping->length = static_cast<size_t>(status.st_size);
