@@ -6,7 +6,7 @@ import type { AtenOperators as Generated } from "./generated/aten.js";
  * Every ATen operator by name and overload, with the TypeScript type of its schema: some 2,000 functions such as
  * `"add.Tensor": (self: Tensor, other: Tensor, options?: { alpha?: number | bigint | boolean }) => Tensor`.
  *
- * Arguments stand in the schema's order; keyword-only ones in a last object. libtorch's `int` and `float` are numbers,
+ * Arguments are in the schema's order; keyword-only ones in a last object. libtorch's `int` and `float` are numbers,
  * `int[]` arrays of them, `ScalarType` is a {@link DType}, an optional argument may be null. PyTorch's documentation of
  * `torch.add` and the like says what each computes. The types are made from the libtorch that the addon is built with.
  *

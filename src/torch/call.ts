@@ -31,30 +31,30 @@ export function setWrap(wrap: Wrap): void {
  */
 export type UntypedOperator = (...values: unknown[]) => unknown;
 
-/** An argument of an operator, as far as its values are told apart here. */
-interface Place {
+/** A parameter of an operator, as far as its values are distinguished here. */
+interface Parameter {
   readonly name: string;
   readonly type: string;
   readonly takesTensors: boolean;
 }
 
-/** Tensors as handles. A number in a tensor's place would be taken for a handle, and a handle for a number. */
-function encode(value: unknown, place: Place | undefined): unknown {
+/** Tensors as handles. A number given for a tensor would be taken for a handle, and a handle for a number. */
+function encode(value: unknown, parameter: Parameter | undefined): unknown {
   if (value instanceof TensorHandle) {
-    if (place?.takesTensors === false) throw wrongKind(value, place);
+    if (parameter?.takesTensors === false) throw wrongKind(value, parameter);
     return value.handle;
   }
-  if (typeof value === "object" && Array.isArray(value)) return encodeList(value, place);
-  if (typeof value === "number" && place?.takesTensors === true) throw wrongKind(value, place);
+  if (typeof value === "object" && Array.isArray(value)) return encodeList(value, parameter);
+  if (typeof value === "number" && parameter?.takesTensors === true) throw wrongKind(value, parameter);
   return value;
 }
 
-function encodeList(values: readonly unknown[], place: Place | undefined): unknown {
+function encodeList(values: readonly unknown[], parameter: Parameter | undefined): unknown {
   const found = values.some((element) => element instanceof TensorHandle);
-  return found || place?.takesTensors === true ? values.map((element) => encode(element, place)) : values;
+  return found || parameter?.takesTensors === true ? values.map((element) => encode(element, parameter)) : values;
 }
 
-function wrongKind(value: unknown, { name, type }: Place): RocError {
+function wrongKind(value: unknown, { name, type }: Parameter): RocError {
   return new RocError("USAGE", `argument '${name}' of type ${type}: received ${describe(value)}`);
 }
 
@@ -70,14 +70,14 @@ function describe(value: unknown): string {
 }
 
 /**
- * What CUDA says of faults that end its use in a process: every later call fails, whatever it is and in whatever words
+ * CUDA's messages of errors that end its use in a process: every later call fails, whatever it is and in whatever words
  * ("errors that leave the process in an inconsistent state" in its manual).
  */
 const LOST =
   /device-side assert|illegal memory access|illegal address|illegal instruction|invalid program counter|misaligned address|unspecified launch failure|launch timed out|hardware stack error|uncorrectable .*ECC|cudaError(Assert|IllegalAddress|LaunchFailure|LaunchTimeout|HardwareStackError|IllegalInstruction|MisalignedAddress|InvalidAddressSpace|InvalidPc|ECCUncorrectable)/i;
 const OF_A_GPU = /cuda|cublas|cudnn|cufft|cusolver|cusparse|nccl|driver shutting down/i;
 
-/** Set once a GPU is lost for this process: which call has told it, and CUDA's words. */
+/** Set once a GPU is lost for this process: which call reported it, and CUDA's message. */
 let lost: { readonly operation: string; readonly reason: string } | undefined;
 
 /** The error of a GPU that this process cannot use any more: the same for the first call and all later ones. */
@@ -90,18 +90,18 @@ function deviceLost(message: string, operation: string, cause: unknown): RocErro
   const after = lost.operation === operation ? "" : ` before this call to ${operation}`;
   return new RocError(
     "DEVICE_LOST",
-    `The GPU has failed (${lost.reason}), told by ${lost.operation}${after}. Nothing more can be computed on it in this ` +
+    `The GPU has failed (${lost.reason}), reported by ${lost.operation}${after}. Nothing more can be computed on it in this ` +
       "process: start the process anew. With CUDA_LAUNCH_BLOCKING=1 the operator that fails is the one that is named.",
     { cause },
   );
 }
 
-/** Turns an error of the addon into one of ours, made at the call site. */
+/** Converts an error of the addon to a RocError, made at the call site. */
 export function torchError(error: unknown, operation: string, values: readonly unknown[] = []): RocError {
   if (error instanceof RocError) return error;
   const message = messageOf(error);
   const code = codeOf(error);
-  // Only libtorch tells it; what is wrong with an argument may name a device as well.
+  // Only libtorch reports it; what is wrong with an argument may name a device as well.
   const ended = code === "TORCH" ? deviceLost(message, operation, error) : undefined;
   if (ended !== undefined) return ended;
   const where = values.length > 0 ? `${operation}(${values.map(describe).join(", ")})` : operation;
@@ -164,10 +164,10 @@ function resolve(name: string): UntypedOperator {
   const description = guarded(name, [], () => native.describeOperator(base, overload));
   const id = native.resolveOperator(base, overload);
   const positional = description.arguments.filter((argument) => !argument.keywordOnly).length;
-  const places = description.arguments.map(({ name: argument, type }): Place => {
+  const parameters = description.arguments.map(({ name: argument, type }): Parameter => {
     return { name: argument, type, takesTensors: type.startsWith("Tensor") };
   });
-  const [first, second, third] = places;
+  const [first, second, third] = parameters;
   const single = !description.returnsSelf && description.returns.length === 1 && description.returns[0] === "Tensor";
   const wrap = resultWrapper(description);
 
@@ -175,7 +175,7 @@ function resolve(name: string): UntypedOperator {
     error instanceof RocError ? new RocError(error.code, `${name}: ${error.message}`) : torchError(error, name, values);
   const general = (values: readonly unknown[]): unknown => {
     try {
-      const encoded = spreadKeywords(description, values).map((value, i) => encode(value, places[i]));
+      const encoded = spreadKeywords(description, values).map((value, i) => encode(value, parameters[i]));
       return wrap(native.callOperator(id, ...encoded), values);
     } catch (error) {
       throw failure(error, values);

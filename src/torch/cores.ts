@@ -1,14 +1,14 @@
-/** How many threads an operator is worth: the cores that this process may use, and the size of the work. Never the load. */
+/** How many threads an operator gets: by the cores that this process may use and the size of the work, never the load. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 
 /**
- * Multiplications of one row (a picture with its prompt) that a thread is worth waking for, in millions. A model of 2
+ * Multiplications of one row (a picture with its prompt) that justify waking a thread, in millions. A model of 2
  * million parameters is scored as fast by one thread as by two, even with nothing else to do, since decoding has the other
  * core (docs/threads.md); with other work beside it, every wait for a second thread costs.
  */
-const PARAMETERS_A_THREAD = 4e6;
+const PARAMETERS_PER_THREAD = 4e6;
 const GROUPS = "/sys/fs/cgroup";
 
 type ReadText = (path: string) => string | undefined;
@@ -77,7 +77,7 @@ export function usableCores(
  * @param rows pictures that it computes together
  */
 export function threadsFor(parameters: number, rows: number, cores: number): number {
-  return Math.max(1, Math.min(cores, Math.ceil((parameters * rows) / PARAMETERS_A_THREAD)));
+  return Math.max(1, Math.min(cores, Math.ceil((parameters * rows) / PARAMETERS_PER_THREAD)));
 }
 
 /** Whether the user has set a number of threads in the environment. */

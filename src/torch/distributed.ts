@@ -21,9 +21,9 @@ const TIMEOUT = 30 * 60 * 1000;
 /** Milliseconds between two looks at it, at first and later. */
 const FIRST_LOOK = 1;
 const LATER_LOOK = 200;
-/** Milliseconds that a process which keeps the store stays for the others to learn why it ends. */
+/** Milliseconds that a process which serves the store stays for the others to learn why it ends. */
 const LAST_WORDS = 1000;
-const REMEDY = "Start all processes again together: a run goes on from its last state.";
+const REMEDY = "Start all processes again together: a run resumes from its last state.";
 
 const BACKENDS: readonly Backend[] = ["gloo", "nccl"];
 /**
@@ -140,11 +140,11 @@ function missing(name: string, expected: string, found = ""): RocError {
  */
 export async function initProcessGroup(options: GroupOptions = {}): Promise<ProcessGroup> {
   const { env = process.env } = options;
-  const place = rankEnvironment(env);
-  if (place === undefined) throw missing("RANK", "set by the launcher");
+  const environment = rankEnvironment(env);
+  if (environment === undefined) throw missing("RANK", "set by the launcher");
   const nccl = usesNccl(options.backend);
   const timeout = checkTimeout(options.timeout ?? timeoutOf(env));
-  const { host, port, rank, worldSize, serves, attempt } = place;
+  const { host, port, rank, worldSize, serves, attempt } = environment;
   using watch = new PeerWatch(env, () => native.giveUpGroup());
   try {
     await native.joinGroup(host, port, rank, worldSize, serves, `roc4mllm/${attempt}`, nccl, timeout);
@@ -156,7 +156,7 @@ export async function initProcessGroup(options: GroupOptions = {}): Promise<Proc
     const message = `Rank ${rank} of ${worldSize} found not all others at ${host}:${port} within ${timeout / 1000} s`;
     throw new RocError("TRAINING", `${message}: ${firstLine(cause)}. ${REMEDY}`, { cause });
   }
-  return new ProcessGroup(place, timeout);
+  return new ProcessGroup(environment, timeout);
 }
 
 function usesNccl(backend: Backend | undefined): boolean {
@@ -210,13 +210,13 @@ export class ProcessGroup {
   #works = 0;
 
   constructor(
-    place: RankEnvironment,
+    environment: RankEnvironment,
     private readonly timeout: number,
   ) {
-    this.rank = place.rank;
-    this.worldSize = place.worldSize;
-    this.localRank = place.localRank;
-    this.#serves = place.serves;
+    this.rank = environment.rank;
+    this.worldSize = environment.worldSize;
+    this.localRank = environment.localRank;
+    this.#serves = environment.serves;
   }
 
   /** Sums or means over the processes, in place. */
@@ -342,7 +342,7 @@ export class ProcessGroup {
     }
   }
 
-  /** Whoever keeps the store stays until the others have read it, or for a short time. */
+  /** The process that serves the store stays until the others have read it, or for a short time. */
   async #sayWhy(failure: unknown): Promise<void> {
     if (!this.#broken) native.groupPublish("failure", `Rank ${this.rank} ended: ${messageOf(failure)}`);
     native.groupPublish(`leaves/${this.rank}`, "");
@@ -387,7 +387,7 @@ export class ProcessGroup {
 
   #failed(operation: string, cause: unknown): RocError {
     const { code } = cause as { code?: unknown };
-    // The caller's fault, before anything was sent.
+    // An error of the caller, before anything was sent.
     if (code === "USAGE" || code === "TENSOR_DISPOSED") return torchError(cause, operation);
     this.#broken = true;
     const reason = this.#reason() ?? `Another process has ended or does not answer. ${REMEDY}`;

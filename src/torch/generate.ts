@@ -1,8 +1,8 @@
 /**
  * Writes generated/aten.ts: the TypeScript types of ATen's operators, from the schemas that the dispatcher reports.
  *
- * Run after the addon is built: `node scripts/run.mjs dist/src/torch/generate.js`. One line an overload; `out=`
- * overloads and those with argument types that JavaScript has no value for are left out (call them by `operator()`).
+ * Run after the addon is built: `node scripts/run.mjs dist/src/torch/generate.js`. One line per overload; `out=`
+ * overloads and those with argument types that JavaScript has no value for are omitted (call them by `operator()`).
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

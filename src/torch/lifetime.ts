@@ -1,7 +1,7 @@
 /**
  * When tensors are freed: scopes, and the garbage collector as a backstop for those outside of any scope.
  *
- * Scopes are synchronous, so the one stack of open scopes in this thread is never seen by two tasks at once.
+ * Scopes are synchronous, so the one stack of open scopes in this thread is never seen by two tasks at a time.
  */
 import { TensorHandle, guarded } from "./call.js";
 import { native, type Handle } from "./native.js";
@@ -20,7 +20,7 @@ const backstop = new FinalizationRegistry<{ handle: Handle; bytes: number }>(({ 
 });
 const watched = new WeakMap<TensorHandle, number>();
 
-/** Frees a tensor that no scope owns when its object is collected, and tells the collector of its bytes. */
+/** Frees a tensor that no scope owns when its object is collected, and reports its bytes to the collector. */
 export function watch(tensor: TensorHandle, handle: Handle): void {
   if (watched.has(tensor)) return;
   const bytes = native.heldBytes(handle);
@@ -29,7 +29,7 @@ export function watch(tensor: TensorHandle, handle: Handle): void {
   backstop.register(tensor, { handle, bytes }, tensor);
 }
 
-/** Ends {@link watch}, because somebody frees the tensor. */
+/** Ends {@link watch}, because the tensor is freed. */
 export function forget(tensor: TensorHandle): void {
   const bytes = watched.get(tensor);
   if (bytes === undefined) return;

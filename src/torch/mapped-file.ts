@@ -39,7 +39,7 @@ export class MappedFile {
   bytes(offset: number, length: number): Uint8Array {
     // Before so much memory is asked for.
     if (!(Number.isInteger(length) && length >= 0 && length <= this.byteLength)) {
-      const message = `${length} bytes from ${offset} lie outside of its ${this.byteLength} bytes`;
+      const message = `${length} bytes from ${offset} are outside of its ${this.byteLength} bytes`;
       throw new RocError("USAGE", `mapFile(${this.path}).bytes: ${message}`);
     }
     const bytes = new Uint8Array(length);

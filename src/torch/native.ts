@@ -1,7 +1,7 @@
 /**
- * The typed statement of the C++ surface (native/module.cc) and the only place that loads the addon.
+ * The typed statement of the C++ surface (native/module.cc) and the only module that loads the addon.
  *
- * Handles are numbers; what they mean is known to native/environment.h alone.
+ * Handles are numbers; only native/environment.h knows what they mean.
  */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";

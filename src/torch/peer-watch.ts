@@ -1,7 +1,7 @@
 /**
  * Watches the processes of a group that run on this machine, from their start until all are connected. One that is killed
- * in that time would be waited for until the time-out, since nothing tells it from one that comes late; once connected,
- * its closed connections tell.
+ * in that time would be waited for until the time-out, since nothing distinguishes it from one that comes late; once connected,
+ * its closed connections show it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -69,15 +69,15 @@ export interface WatchOptions {
   readonly absent?: number;
 }
 
-/** Ranks that were here when the program began, long before the group is joined. */
+/** Ranks that were here when the program started, long before the group is joined. */
 let early = new Set<number>();
 
-/** A first look, for programs to take as they begin: who is killed from then on is missed. */
+/** A first look, for programs to take as they start: a process that is killed from then on is noticed. */
 export function notePeers(env: NodeJS.ProcessEnv = process.env): void {
   if (env["RANK"] !== undefined) early = ranksHere(env);
 }
 
-/** Calls `onGone` once a rank that was here is here no more, or one that must be here does not come. */
+/** Calls `onGone` once a rank that was here has ended, or one that must be here does not come. */
 export class PeerWatch {
   /** The first rank that has gone. */
   gone: number | undefined;

@@ -1,6 +1,6 @@
 /**
  * What a tensor looks like on a console: its kind in one line, then its values as PyTorch prints them, of large tensors those
- * at the corners alone.
+ * only at the corners.
  */
 import { messageOf } from "../errors.js";
 import { aten } from "./aten.js";

@@ -21,7 +21,7 @@ function restore(states: States): void {
 
 /**
  * Random numbers of their own. Functions that {@link run} calls draw them from libtorch's generators, one after another as
- * if nobody else drew any; in between the generators are those of the program.
+ * if there were no other draws; in between the generators are those of the program.
  *
  * @category Gradients and modes
  */

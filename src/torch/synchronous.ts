@@ -14,7 +14,7 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
  */
 export function ended<T>(caller: string, result: T): T {
   if (!isPromise(result)) return result;
-  // Nobody gets it, so nobody could catch its error.
+  // No caller gets it, so no caller could catch its error.
   result.then(undefined, () => undefined);
   const message = `${caller} is synchronous: its function must not return a promise. Await outside of it.`;
   throw new RocError("USAGE", message);

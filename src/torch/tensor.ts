@@ -119,7 +119,7 @@ export class Tensor extends TensorHandle {
   }
   /** What `console.log()` shows: dtype, shape, device and the values, of a large tensor those at its corners. */
   [inspect.custom](depth: number): unknown {
-    // An object, so that the lines are indented where the tensor stands within others.
+    // An object, so that the lines are indented where the tensor is nested in others.
     return depth < 0 ? String(this) : { [inspect.custom]: () => tensorText(this) };
   }
   /** Its dtype, shape and device in one line, without values. */

@@ -169,7 +169,7 @@ async function forever(group: ProcessGroup): Promise<void> {
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   everything,
   forever,
-  /** Rank 1 fails by itself. */
+  /** Rank 1 fails without the others. */
   failing: async (group) => {
     await group.barrier();
     if (group.rank === 1) throw new Error("no such picture");
@@ -188,7 +188,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     assert.equal(await group.fromFirst(() => "done"), "done");
     await group.barrier();
   },
-  /** What makes no sense is the caller's fault: the group is as it was. */
+  /** What makes no sense is an error of the caller: the group is as it was. */
   wrong: async (group) => {
     using data = zeros([1]);
     const gone = zeros([1]);
@@ -218,7 +218,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       throw new Error("no such picture");
     });
   },
-  /** Rank 0 stops in the middle of its work: killed by itself. */
+  /** Rank 0 stops in the middle of its work: it kills itself. */
   killedFirst: async (group) => {
     await group.fromFirst(() => process.kill(process.pid, "SIGKILL"));
   },

@@ -48,7 +48,7 @@ test("a killed process ends the others with an error that names rank and operati
   assert.match(stderr, /^TRAINING Rank 0 of 2: all-reduce of 1 tensors failed: .*Another process has ended/);
 });
 
-test("a process that fails tells the others why", { skip: SKIP }, async () => {
+test("a process that fails reports why to the others", { skip: SKIP }, async () => {
   const [first, second, third] = await runRanks(3, RANK, ["failing"]);
   assert.match(second?.stderr ?? "", /no such picture/);
   assert.match(first?.stderr ?? "", /^TRAINING Rank 0 of 3: .*Rank 1 ended: no such picture/);
@@ -71,7 +71,7 @@ test("what makes no sense is refused, and the group is as before", { skip: SKIP 
   for (const { code, stderr } of await runRanks(2, RANK, ["wrong"])) assert.deepEqual([code, stderr], [0, ""]);
 });
 
-test("nobody waits for longer than the time-out", { skip: SKIP }, async () => {
+test("no process waits for longer than the time-out", { skip: SKIP }, async () => {
   const TIMEOUT = "3000";
   const silent = async (): Promise<void> => {
     const [first, second] = await startRanks(2, RANK, ["silent", TIMEOUT]);

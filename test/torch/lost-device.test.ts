@@ -1,4 +1,4 @@
-/** A GPU that is lost for the process is told once and for all, with CUDA's words as the reason. */
+/** A GPU that is lost for the process is reported once and for all, with CUDA's words as the reason. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { torchError } from "../../src/torch/call.js";
@@ -8,11 +8,11 @@ const ASSERTION =
   "the stacktrace below might be incorrect.\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1\n" +
   "Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.\n";
 
-function told(message: string, operation: string): { code: string; message: string } {
+function reported(message: string, operation: string): { code: string; message: string } {
   return torchError(Object.assign(new Error(message), { code: "TORCH" }), operation);
 }
 
-test("faults that can be recovered from are told as they are", () => {
+test("errors that can be recovered from are reported as they are", () => {
   for (const message of [
     "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
     "CUDA error: invalid device ordinal",
@@ -20,16 +20,19 @@ test("faults that can be recovered from are told as they are", () => {
     "misaligned address of a file", // nothing of a GPU
     "Tensor for argument weight is on CPU, but expected it to be on GPU",
   ]) {
-    const found = told(message, "aten::mm");
+    const found = reported(message, "aten::mm");
     assert.equal(found.code, "TORCH", message);
     assert.ok(found.message.includes(message));
   }
 });
 
 test("after a device-side assertion every call on the GPU says to start the process anew", () => {
-  const first = told(ASSERTION, "aten::index_select");
+  const first = reported(ASSERTION, "aten::index_select");
   assert.equal(first.code, "DEVICE_LOST");
-  assert.match(first.message, /^The GPU has failed \(device-side assert triggered\), told by aten::index_select\. /);
+  assert.match(
+    first.message,
+    /^The GPU has failed \(device-side assert triggered\), reported by aten::index_select\. /,
+  );
   assert.match(first.message, /start the process anew/);
   assert.doesNotMatch(first.message, /stacktrace|DSA|\n/);
   for (const later of [
@@ -39,12 +42,12 @@ test("after a device-side assertion every call on the GPU says to start the proc
     "NCCL error: unhandled cuda error",
     "CUDA error: an illegal memory access was encountered",
   ]) {
-    const found = told(later, "aten::add");
+    const found = reported(later, "aten::add");
     assert.equal(found.code, "DEVICE_LOST", later);
     assert.match(
       found.message,
-      /^The GPU has failed \(device-side assert triggered\), told by aten::index_select before/,
+      /^The GPU has failed \(device-side assert triggered\), reported by aten::index_select before/,
     );
   }
-  assert.equal(told("expected 2 arguments", "aten::add").code, "TORCH", "the CPU goes on");
+  assert.equal(reported("expected 2 arguments", "aten::add").code, "TORCH", "the CPU still works");
 });

@@ -64,7 +64,7 @@ test("10,000 training steps: a flat live-tensor count and flat memory", () => {
   assert.ok(grown < 5, `memory grew by ${grown.toFixed(1)} MiB`);
 });
 
-test("the garbage collector frees what nobody disposed", async () => {
+test("the garbage collector frees what was not disposed", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const settle = async (most: number): Promise<void> => {
@@ -82,7 +82,7 @@ test("the garbage collector frees what nobody disposed", async () => {
   assert.equal(liveTensors(), before);
 });
 
-test("two workers at once compute, with tensors of their own", async () => {
+test("two workers compute side by side, with tensors of their own", async () => {
   const code = `
     const { parentPort, workerData } = require("node:worker_threads");
     import(workerData.module).then(({ scope, randn, manualSeed, zeros, liveTensors }) => {
@@ -95,7 +95,7 @@ test("two workers at once compute, with tensors of their own", async () => {
   const before = liveTensors();
   const run = async (): Promise<{ live: number; trace: number }> => {
     const worker = new Worker(code, { eval: true, workerData: { module } });
-    // Both are listened for from the start: the end may come in the same turn as the message.
+    // Both are listened for from the start: the end may come in the same tick as the message.
     const ended = once(worker, "exit");
     const [message] = (await once(worker, "message")) as [{ live: number; trace: number }];
     await ended;

@@ -31,7 +31,7 @@ const NO_INTEGERS = [
 ];
 const USAGE = { name: "RocError", code: "USAGE" };
 
-/** Every place where an integer is taken. */
+/** Every parameter that takes an integer. */
 const INTEGER_PLACES: Readonly<Record<string, (value: number) => unknown>> = {
   "an operator's integer": (value) => aten("narrow")(zeros([4]), 0, value, 1),
   "an operator's list": (value) => zeros([4]).reshape(value),
@@ -42,7 +42,7 @@ const INTEGER_PLACES: Readonly<Record<string, (value: number) => unknown>> = {
 };
 
 for (const [name, take] of Object.entries(INTEGER_PLACES)) {
-  test(`${name} is an integer that its number stands for`, () => {
+  test(`${name} is an integer that its number represents`, () => {
     for (const value of NO_INTEGERS) {
       assert.throws(() => scope(() => void take(value as number)), USAGE, `${String(value)}`);
     }
@@ -126,7 +126,7 @@ test("numbers are no tensors, tensors are no numbers", () => {
   });
 });
 
-test("what is wrong with an argument can be told of any value", () => {
+test("what is wrong with an argument can be described for any value", () => {
   scope(() => {
     const circular: Record<string, unknown> = {};
     circular["self"] = circular;

@@ -33,7 +33,7 @@ test("a rank that was here and is gone, or that must be here and does not come, 
 });
 
 test("a rank that is killed before all are connected ends the others", { skip: SKIP || LINUX }, async () => {
-  // In the place of rank 0: it is killed when rank 1 has found it, so that rank 1 has seen it.
+  // Instead of rank 0: it is killed when rank 1 has found it, so that rank 1 has seen it.
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -40,7 +40,7 @@ function made({ dtype, shape, values }: Printed): Tensor {
   return aten("complex")(real, imaginary).reshape(...shape);
 }
 
-/** What stands behind the first line's brackets. */
+/** What follows the first line's brackets. */
 function valuesOf(text: string): string {
   return text.replace(/^Tensor\(.*\)\s/, "");
 }
@@ -76,7 +76,7 @@ test("the first line says dtype, shape, device and whether it requires a gradien
   });
 });
 
-test("the example of docs/library.md prints what stands below it", () => {
+test("the example of docs/library.md prints what is below it", () => {
   const page = readFileSync(new URL("../../../docs/library.md", import.meta.url), "utf8");
   const [, code = "", output = ""] =
     /## Tensors on the console[^]*?```ts\n([^]*?)```\n\n```\n([^]*?)```/.exec(page) ?? assert.fail("no example");

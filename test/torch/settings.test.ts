@@ -74,7 +74,7 @@ test("threads are put back: nested, overlapping, after a throw and a change insi
   setNumThreads(1);
 });
 
-test("autocast nests: the outer one goes on, and a wrong dtype leaves nothing behind", () => {
+test("autocast nests: the outer one resumes, and a wrong dtype leaves nothing behind", () => {
   scope(() => {
     const a = randn([4, 4]);
     const product = (): string => a.matmul(a).dtype;
@@ -90,7 +90,7 @@ test("autocast nests: the outer one goes on, and a wrong dtype leaves nothing be
   });
 });
 
-test("functions that a mode holds for must not go on after they return", () => {
+test("functions that a mode holds for must not continue after they return", () => {
   const modes: Readonly<Record<string, (body: () => unknown) => unknown>> = {
     noGrad,
     enableGrad,
@@ -101,7 +101,7 @@ test("functions that a mode holds for must not go on after they return", () => {
   };
   for (const [name, mode] of Object.entries(modes)) {
     const message = RegExp(`^${name.replace(".", "\\.")}\\(\\) is synchronous`);
-    assert.throws(() => mode(() => Promise.reject(new Error("nobody waits for it"))), { code: "USAGE", message });
+    assert.throws(() => mode(() => Promise.reject(new Error("not awaited"))), { code: "USAGE", message });
   }
   using weight = zeros([1], { requiresGrad: true });
   using sum = weight.add(1);
@@ -109,7 +109,7 @@ test("functions that a mode holds for must not go on after they return", () => {
   assert.equal(getNumThreads(), 1);
 });
 
-test("a stream of random numbers goes on by itself and leaves those of the program alone", () => {
+test("a stream of random numbers continues on its own and does not change those of the program", () => {
   const draw = (): number[] => scope(() => randn([3]).toNumbers());
   manualSeed(7);
   const alone = [...draw(), ...draw()];
@@ -124,7 +124,7 @@ test("a stream of random numbers goes on by itself and leaves those of the progr
   assert.throws(() => own.run(() => assert.fail("x")));
 });
 
-test("a disposed tensor is told by its kind, not by words", () => {
+test("a disposed tensor is recognized by its type, not by its message", () => {
   const folder = mkdtempSync(join(tmpdir(), "roc-code-"));
   try {
     const named = join(folder, "TENSOR_DISPOSED: out of memory");

@@ -186,7 +186,7 @@ class Foreign {
   }
 }
 
-test("a scope frees what was made inside but for what it returns", () => {
+test("a scope frees what was made inside except what it returns", () => {
   let lost: Tensor | undefined;
   const kept: Tensor[] = [];
   const result = scope(() => {
