@@ -134,7 +134,7 @@ export interface EndEvent {
 }
 
 /**
- * What a person should know: a picture that is left out, data that have changed.
+ * What a person should know: a picture that is skipped, data that have changed.
  *
  * @category Training
  */

@@ -31,7 +31,7 @@ export type ParameterPattern = string;
 export const LANGUAGE_TARGETS = "language";
 
 /**
- * How the parameters of a pattern are trained; what is left out is as for all others.
+ * How the parameters of a pattern are trained; what is omitted is as for all others.
  *
  * @category Training
  */
@@ -70,7 +70,7 @@ export interface TrainOptions {
   readonly batchSize: number;
   /**
    * Forwards of one optimizer step, from 1. Their losses are scaled so that the step is that of one large batch: text loss means
-   * are over all supervised tokens of the step, score loss means over all of its scores. (The EMD's root is a batch's.)
+   * are over all supervised tokens of the step, score loss means over all its scores. (The EMD's root is a batch's.)
    */
   readonly accumulation: number;
   /** Peak learning rate, from 0. */
@@ -87,7 +87,7 @@ export interface TrainOptions {
   readonly maxNorm: number;
   /** Show every other picture mirrored. */
   readonly flip: boolean;
-  /** "auto": bfloat16 where it is faster, measured once and kept with the state. */
+  /** "auto": bfloat16 where it is faster, measured once and saved with the state. */
   readonly precision: Precision | "auto";
   /** Steps between validations, each followed by a state, from 1. */
   readonly every: number;
@@ -98,15 +98,15 @@ export interface TrainOptions {
   readonly groups?: readonly GroupRule[];
   /** Decay the weights of norms and biases (tensors of one dimension), too. Default false. */
   readonly decayVectors?: boolean;
-  /** "new": the rows of the score tokens alone. Default "all"; with `lora` "new", or "none" where there are none. */
+  /** "new": only the rows of the score tokens. Default "all"; with `lora` "new", or "none" where there are none. */
   readonly vocabulary?: VocabularyPart;
   /** Train adapters instead of the weights. Default: the weights. */
   readonly lora?: LoraTraining;
   /** Compute layers a second time in the backward instead of keeping what they computed. Default false. */
   readonly recompute?: boolean;
-  /** What the weights are kept in; bfloat16 ones are trained on float32 masters, without autocast. Default float32. */
+  /** Dtype of the stored weights; bfloat16 ones are trained on float32 masters, without autocast. Default float32. */
   readonly weights?: Precision;
-  /** In several processes: keep a part of the optimizer's states in each (ZeRO-1), instead of all. Default false. */
+  /** In several processes: shard the optimizer's states (ZeRO-1), instead of all in each. Default false. */
   readonly shardOptimizer?: boolean;
   /** Put samples of like length into a batch. Default false. */
   readonly groupByLength?: boolean;
@@ -116,6 +116,6 @@ export interface TrainOptions {
   readonly keepLast?: number;
   /** Keep the state of the best validation as well. Default true. */
   readonly keepBest?: boolean;
-  /** Leave out pictures that cannot be used; the next one takes such a picture's place. Default false: an error. */
+  /** Skip pictures that cannot be used; the next one is taken instead. Default false: an error. */
   readonly skipBroken?: boolean;
 }

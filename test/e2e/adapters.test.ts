@@ -77,7 +77,7 @@ async function scoreOf(checkpoint: string, base?: string): Promise<number> {
   return result.score;
 }
 
-/** Weights lie elsewhere in memory, where sums of float32 may be taken in another order. */
+/** Weights are elsewhere in memory, where sums of float32 may be taken in another order. */
 function assertNear(score: number, expected: number): void {
   assert.ok(Math.abs(score - expected) < 1e-5, `${score}, not ${expected}`);
 }
@@ -117,7 +117,7 @@ for (const [what, more] of Object.entries({ "new rows": {}, "no rows": { vocabul
   });
 }
 
-test("a run folder stands for its best state, else for its latest, and it is said which", async () => {
+test("a run folder means its best state, else for its latest, and it is said which", async () => {
   const run = await train("run", { merge: false });
   const best = (await readFile(join(run, "best"), "utf8")).trim();
   const scored = await cli("score", samples[0]?.image ?? "", "--model", run, "--json");
@@ -185,7 +185,7 @@ function flipped(bytes: Buffer): Buffer {
   return bytes;
 }
 
-test("a run folder as the base of adapters stands for its best state", async () => {
+test("a run folder as the base of adapters means its best state", async () => {
   const base = await train("whole", undefined);
   const best = (await readFile(join(base, "best"), "utf8")).trim();
   const state = join(await train("on-run", { merge: false }), "step-00000004");
@@ -200,7 +200,7 @@ const STATES = {
   apart: { lora: { merge: false }, files: ["adapter/adapter_model.safetensors", "adapter/adapter_config.json"] },
 };
 for (const [what, { lora, files }] of Object.entries(STATES)) {
-  test(`a run whose newest state has lost a file says how it goes on (${what})`, async () => {
+  test(`a run whose newest state has lost a file says how it resumes (${what})`, async () => {
     const state = join(await train(`lost-${what}`, lora), "step-00000004");
     for (const file of files) {
       const path = join(state, file);
@@ -209,7 +209,7 @@ for (const [what, { lora, files }] of Object.entries(STATES)) {
         await lose();
         await assert.rejects(train(`lost-${what}`, lora), ({ code, message }: RocError) => {
           assert.equal(code, "CHECKPOINT_INVALID");
-          assert.match(message, /is no whole state: .*\. Restore it, delete .*step-00000004 to go on .*--fresh\.$/);
+          assert.match(message, /is no whole state: .*\. Restore it, delete .*step-00000004 to resume .*--fresh\.$/);
           assert.doesNotMatch(message, /[Ff]etch/);
           return true;
         });

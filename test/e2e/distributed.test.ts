@@ -26,7 +26,7 @@ const SETTINGS =
 /** Sums of a step are over the rows of its pictures: both halves of two batches of 4, some 40 tokens each. */
 const ROWS = 2 * 4 * 40;
 const ALL_STEPS = Array.from({ length: STEPS }, (_, i) => i + 1);
-/** A state after every step, all of them kept. */
+/** A state after every step, all retained. */
 const EVERY_STATE = ["--every", "1", "--keep-last", String(STEPS)];
 const ADAM = { learningRate: 1e-4, steps: STEPS, betas: [0.9, 0.999] } as const;
 
@@ -221,7 +221,7 @@ test("processes whose torchrun is killed end with a state", { skip: SKIP }, asyn
   });
   // Its output is open for as long as one of the processes lives.
   const ended = await endOf(launcher);
-  assert.match(ended.stderr, /Stopped after step \d+\. The same command goes on from there/);
+  assert.match(ended.stderr, /Stopped after step \d+\. The same command resumes from there/);
   const names = await readdir(join(folder, "orphans"));
   assert.ok(names.includes("latest") && !names.includes("run.lock"), names.join());
 });

@@ -125,7 +125,7 @@ test("all runs by one command; killed and started again, with the same figures",
     assert.equal(missing.length, RUNS - 1);
   });
 
-  await t.test("--dry-run tells how long finished runs took", async () => {
+  await t.test("--dry-run reports how long finished runs took", async () => {
     const { stdout } = await experiment([join(folder, "whole.yaml"), "--dry-run", "--json"]);
     const { arms } = JSON.parse(stdout) as Forecast;
     const one = arms.find(({ name }) => name === "llava/score/roc");
@@ -133,14 +133,14 @@ test("all runs by one command; killed and started again, with the same figures",
     assert.ok((one?.seconds ?? 0) > 0);
   });
 
-  await t.test("a spent time budget begins nothing more", async () => {
+  await t.test("a spent time budget starts nothing more", async () => {
     const spent = await experiment([await fileOf("whole", { seeds: [1, 2], minutes: 0.001 })]);
     assert.equal(spent.code, 0, spent.stderr);
     assert.match(spent.stderr, /budget is spent: 10 runs/);
   });
 });
 
-test("--dry-run names the runs and computes nothing; --measure tells how long they take; wrong use is refused", async () => {
+test("--dry-run names the runs and computes nothing; --measure reports how long they take; wrong use is refused", async () => {
   const file = await fileOf("dry");
   const only = ["--only", "llava/score/(roc|level)/"];
   const forecast = await experiment([file, "--dry-run", "--json", ...only]);
@@ -152,7 +152,7 @@ test("--dry-run names the runs and computes nothing; --measure tells how long th
   await assert.rejects(stat(join(folder, "dry")), "it wrote something");
   const text = await experiment([file, "--dry-run", ...only]);
   assert.match(text.stdout, /llava\/score\/roc +1 times 3 steps of 4 pictures\n/);
-  assert.match(text.stdout, /3 runs are left; none is begun after 10 min in all\./);
+  assert.match(text.stdout, /3 runs are left; none is started after 10 min in all\./);
   assert.match(text.stdout, /--dry-run --measure tries a few steps/);
   const { code, stdout, stderr } = await experiment([file, "--dry-run", "--measure", "--json", ...only]);
   assert.equal(code, 0, stderr);

@@ -10,7 +10,7 @@ import { test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "../support.js";
 
-/** As on a command line of somebody's, and not within npm's test. */
+/** As on a user's command line, and not within npm's test. */
 const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD|NODE_TEST)/i.test(name)),
 );
@@ -30,7 +30,7 @@ function end(
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // One that nobody has waited for yet is dead all the same.
+    // One that is not waited for yet is dead all the same.
     return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch {
     return false;
@@ -51,7 +51,7 @@ async function startNpm(
   args: readonly string[],
   cwd: string,
 ): Promise<{ npm: ChildProcess; pid: number }> {
-  // Standard input that says nothing and stays open, whoever goes.
+  // Standard input that says nothing and stays open, whichever process ends.
   const silent = spawn("sleep", ["600"], { stdio: ["ignore", "pipe", "ignore"] });
   const npm = spawn("npm", args, { cwd, env, stdio: [silent.stdout, "pipe", "ignore"] });
   const [line] = (await once(createInterface({ input: npm.stdout }), "line")) as [string];
@@ -64,7 +64,7 @@ async function startNpm(
   return { npm, pid };
 }
 
-test("flags that npm kept for itself are told, and nothing runs without them", async () => {
+test("flags that npm took for itself are reported, and nothing runs without them", async () => {
   const cases: [string[], string][] = [
     [["start", "score", "x.jpg", "--sort"], "--sort"],
     [["start", "score", "x.jpg", "--max-pixels", "9", "--json"], "--json, --max-pixels"],
@@ -77,8 +77,8 @@ test("flags that npm kept for itself are told, and nothing runs without them", a
   for (const [args, flags] of cases) {
     const { code, stderr } = await end("npm", args);
     assert.equal(code, 2, `${args.join(" ")}: ${stderr}`);
-    const told = /npm took (.*) for itself, and nothing was done/.exec(stderr)?.[1]?.split(", ").sort().join(", ");
-    assert.equal(told, flags, args.join(" "));
+    const taken = /npm took (.*) for itself, and nothing was done/.exec(stderr)?.[1]?.split(", ").sort().join(", ");
+    assert.equal(taken, flags, args.join(" "));
     assert.match(stderr, args[0] === "start" ? /npm start -- / : /npm run train:demo -- /);
   }
   const { code, stdout } = await end("npm", ["start", "--", "score", "no-such-file.jpg", "--sort", "--json"]);
@@ -90,7 +90,7 @@ test("npm that is ended or killed takes a command along, through the shell betwe
   const folder = mkdtempSync(join(tmpdir(), "roc-npm-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const main = `${ROOT}dist/src/cli/main.js`;
-  // The second line keeps the shell: npm's own tells its child nothing.
+  // The second line keeps the shell: npm's own passes nothing to its child.
   const scripts = {
     direct: `exec node waits.mjs`,
     shell: `node waits.mjs; true`,

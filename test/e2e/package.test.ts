@@ -154,7 +154,7 @@ test("before set-up, imports and commands name the command that helps, and --dry
   assert.equal(existsSync(home), false);
 });
 
-/** The addon of this clone in the package's place: the sources are the same. */
+/** The addon of this clone instead of the package's: the sources are the same. */
 async function placeAddon(): Promise<void> {
   write(
     "place.mjs",
@@ -236,7 +236,7 @@ test("TypeScript compiles strictly against it as both kinds of module, and the r
   assert.equal((await node("names.cjs")).stdout, (await node("names.mjs")).stdout);
 });
 
-test("an addon that does not fit any more is told, with the command that helps", async () => {
+test("an addon that does not fit any more is reported, with the command that helps", async () => {
   const elsewhere = { LIBTORCH: base };
   const { code, stderr } = await roc4mllm(["score", PHOTO], elsewhere);
   assert.equal(code, 5);

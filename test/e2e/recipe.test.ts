@@ -1,4 +1,4 @@
-/** The recipe of docs/data.md as it stands there: its files, its commands, from a CSV to a score of 0 to 100. */
+/** The recipe of docs/data.md as it is there: its files, its commands, from a CSV to a score of 0 to 100. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { createBase } from "../../src/studies/claims/base.js";
 import { ROOT } from "../support.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
-/** A LLaVA of a hundred thousand weights in the place of the one that the recipe names: without score tokens, as that. */
+/** A LLaVA of a hundred thousand weights instead of the one that the recipe names: without score tokens, as that. */
 const TINY = {
   ...({ family: "llava", imageSize: 28, patch: 14, visionWidth: 16, visionLayers: 1, visionHeads: 2 } as const),
   ...{ textWidth: 32, textLayers: 1, textHeads: 2, vocabulary: 600 },

@@ -29,13 +29,13 @@ test("fits a desktop and a phone, light and dark, without a request or an error"
   ] as const) {
     // prettier-ignore
     const page = await chrome.newPage({ viewport: { width, height: 850 }, colorScheme });
-    const [requests, faults]: [string[], string[]] = [[], []];
+    const [requests, errors]: [string[], string[]] = [[], []];
     page.on("request", (request) => requests.push(request.url()));
-    page.on("console", (message) => faults.push(message.text()));
-    page.on("pageerror", (error) => faults.push(error.message));
+    page.on("console", (message) => errors.push(message.text()));
+    page.on("pageerror", (error) => errors.push(error.message));
     await page.goto(address);
     assert.deepEqual(requests.filter((url) => !url.startsWith("data:")), [address]); // prettier-ignore
-    assert.deepEqual(faults, []);
+    assert.deepEqual(errors, []);
     const widths = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]");
     assert.deepEqual(widths, [width, width], "nothing hangs over the side");
     const broken = await page.evaluate("[...document.images].filter((image) => image.naturalWidth === 0).length");
@@ -50,7 +50,7 @@ test("fits a desktop and a phone, light and dark, without a request or an error"
   }
 });
 
-/** Texts of a chart that lie on one another or hang over its edge. */
+/** Texts of a chart that overlap or hang over its edge. */
 const CLASHES = `[...document.querySelectorAll("svg")].flatMap((svg) => {
   const edge = svg.getBoundingClientRect();
   const texts = [...svg.querySelectorAll("text")].map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }));
@@ -63,7 +63,7 @@ const CLASHES = `[...document.querySelectorAll("svg")].flatMap((svg) => {
 })`;
 
 test(
-  "no text of a chart is cut or lies on another, be the scores few, alike or huge",
+  "no text of a chart is cut or overlaps another, for few, equal or huge scores",
   { skip: NO_BROWSER },
   async (t) => {
     const folder = await temporary(t);

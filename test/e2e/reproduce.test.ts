@@ -45,8 +45,9 @@ test("what a table lacks is made once, also after a stop, and fills its cell; wh
     null,
     "the studio does not compare with the published figures",
   );
-  const told = events.flatMap((event) => (event.type === "progress" ? [event.event.type] : [event.type]));
-  for (const type of ["plan", "begin", "start", "end", "scored", "done"]) assert.ok(told.includes(type as never), type);
+  const types = events.flatMap((event) => (event.type === "progress" ? [event.event.type] : [event.type]));
+  for (const type of ["plan", "begin", "start", "end", "scored", "done"])
+    assert.ok(types.includes(type as never), type);
   const [start] = events.flatMap((event) => event.type === "progress" && event.event.type === "start" ? [event.event] : []); // prettier-ignore
   assert.ok(start && start.step > 0, "the training resumed");
   // The format of what an earlier version left: its runs are found by these.

@@ -154,7 +154,7 @@ test("a run killed with SIGKILL resumes to the same weights, bit for bit", async
 });
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  test(`${signal} writes a state first, and the same command goes on from there`, async () => {
+  test(`${signal} writes a state first, and the same command resumes from there`, async () => {
     const run = `stopped-${signal}`;
     const stopped = await trainProcess(run, ({ step, type }) => type === "step" && step === 6, { signal });
     assert.equal(stopped.code, 130);
@@ -185,7 +185,7 @@ for (const both of [false, true]) {
     const run = both ? "closed-both" : "closed";
     const ended = await trainProcess(run, ({ step, type }) => type === "step" && step === 5, { close: both });
     assert.equal(ended.code, 141, ended.stderr);
-    if (!both) assert.match(ended.stderr, /error: Whoever read the output has gone\. Stopped after step \d+.*goes on/);
+    if (!both) assert.match(ended.stderr, /error: The reader of the output has gone\. Stopped after step \d+.*resumes/);
     const rest = await trainProcess(run);
     assert.ok((rest.events[0]?.step ?? 0) >= 5, "the steps since the state of step 4 are saved");
     assert.ok((await endOf(run)).weights.equals((await endOf("whole")).weights));

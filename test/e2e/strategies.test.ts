@@ -88,7 +88,7 @@ for (const strategy of STRATEGY_NAMES) {
   }
 }
 
-test("train: --set without a configuration file is refused, wrong labels are told first", async () => {
+test("train: --set without a configuration file is refused, wrong labels are reported first", async () => {
   const folder = await mkdtemp(join(root, "labels-"));
   const demo = join(ROOT, "models/demo");
   const flags = ["--data", folder, "--model", demo, "--out", join(folder, "run"), "--steps", "1", "--batch", "2"];
@@ -103,5 +103,5 @@ test("train: --set without a configuration file is refused, wrong labels are tol
   assert.equal(code, 0, stderr);
   assert.match(stderr, /note: Rated pictures without an image file, left out: 1, as gone\.jpg/);
   assert.match(stderr, /note: Labels outside their scale: 1, as .*: score is 11, outside 1 to 10/);
-  assert.match(stderr, /For all of them: roc4mllm data check /);
+  assert.match(stderr, /For all: roc4mllm data check /);
 });

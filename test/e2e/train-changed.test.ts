@@ -102,7 +102,7 @@ test("one other byte of the checkpoint's files is another checkpoint, its folder
   }
 });
 
-const CHANGES: Record<string, [change: (samples: Sample[]) => Sample[], told: RegExp]> = {
+const CHANGES: Record<string, [change: (samples: Sample[]) => Sample[], message: RegExp]> = {
   "a score": [([a, ...more]) => [{ ...a, score: 9.5 } as Sample, ...more], /the score of \S+ was [\d.]+, now 9.5/],
   "a comment": [([a, ...more]) => [{ ...a, comments: ["good"] } as Sample, ...more], /comments of \S+ were/],
   "a vote": [([a, ...more]) => [{ ...a, votes: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0] } as Sample, ...more], /votes.* were/],
@@ -114,12 +114,12 @@ const CHANGES: Record<string, [change: (samples: Sample[]) => Sample[], told: Re
     /the picture \S+ had \d+ bytes, now \d+ bytes/,
   ],
 };
-test("a run is not resumed with other data, but for those that are accepted", async (t) => {
+test("a run is not resumed with other data, except those that are accepted", async (t) => {
   await run("data", {}, half);
-  for (const [what, [change, told]] of Object.entries(CHANGES)) {
+  for (const [what, [change, message]] of Object.entries(CHANGES)) {
     await t.test(what, async () => {
       const refused = await run("data", { train: change([...train]) });
-      assert.match(String(refused.error), told);
+      assert.match(String(refused.error), message);
       assert.match(String(refused.error), /--accept-changed-data/);
     });
   }
@@ -130,7 +130,7 @@ test("a run is not resumed with other data, but for those that are accepted", as
   assert.match(notes(accepted).join(), /data have changed: picture \S+ is gone/);
 });
 
-/** The run's data with half a file in the place of the picture of a sample. */
+/** The run's data with half a file instead of the picture of a sample. */
 async function damaged(name: string): Promise<{ samples: Sample[]; bad: Sample }> {
   await cp(join(folder, "studio"), join(folder, name), { recursive: true });
   const samples = train.map((sample) => ({ ...sample, image: sample.image.replace("/studio/", `/${name}/`) }));
@@ -139,7 +139,7 @@ async function damaged(name: string): Promise<{ samples: Sample[]; bad: Sample }
   return { samples, bad };
 }
 
-test("a picture that cannot be used ends the run with its name and a state; the mended run goes on", async () => {
+test("a picture that cannot be used ends the run with its name and a state; the repaired run resumes", async () => {
   const { samples, bad } = await damaged("damaged");
   const more = { every: 100, steps: 8 };
   const ended = await run("broken", { train: samples, more });
@@ -154,8 +154,8 @@ test("a picture that cannot be used ends the run with its name and a state; the 
   assert.match(String((await run("broken", { train: samples, more })).error), new RegExp(`Step ${steps + 1}: `));
   const ways: Record<string, () => Promise<Partial<RunPlan>>> = {
     "the row is deleted": () => Promise.resolve({ train: samples.filter((one) => one !== bad) }),
-    "the picture is mended": async () => {
-      const { samples: others } = await damaged("mended");
+    "the picture is repaired": async () => {
+      const { samples: others } = await damaged("repaired");
       await cp(train[7]?.image ?? "", others[7]?.image ?? "");
       return { train: others };
     },
@@ -172,7 +172,7 @@ test("a picture that cannot be used ends the run with its name and a state; the 
   }
 });
 
-test("other changes beside a mended picture are refused all the same", async () => {
+test("other changes beside a repaired picture are refused all the same", async () => {
   const { samples, bad } = await damaged("twice");
   const more = { every: 100, steps: 8 };
   await run("twice-run", { train: samples, more });
@@ -180,7 +180,7 @@ test("other changes beside a mended picture are refused all the same", async () 
   assert.match(String((await run("twice-run", { train: changed, more })).error), /the score of \S+ was/);
 });
 
-test("left out pictures are told once, and a broken off run ends with the same weights", async () => {
+test("skipped pictures are reported once, and a broken off run ends with the same weights", async () => {
   const { samples, bad } = await damaged("skipped");
   const more = { skipBroken: true, steps: 4, every: 2, batchSize: 7 };
   const whole = await run("skip", { train: samples, more });
@@ -209,13 +209,13 @@ test("a picture that vanishes during training ends it with its name and a state"
   const { samples } = await damaged("vanishing");
   await cp(train[7]?.image ?? "", samples[7]?.image ?? "");
   const vanish = async (): Promise<void> => rename(join(folder, "vanishing"), join(folder, "vanished"));
-  let begun: Promise<void> | undefined;
+  let vanishing: Promise<void> | undefined;
   const more = { every: 100, steps: 40, batchSize: 1 };
   const ended = await run("vanish", { train: samples, more }, ({ type, step }) => {
-    if (type === "step" && step === 2) begun = vanish();
+    if (type === "step" && step === 2) vanishing = vanish();
     return false;
   });
-  await begun;
+  await vanishing;
   assert.match(String(ended.error), /no such file/);
   const states = (await readdir(join(folder, "vanish"))).filter((name) => name.startsWith("step-"));
   assert.equal(states.length, 1);

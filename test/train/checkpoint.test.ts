@@ -52,7 +52,7 @@ test("as many of the newest states are kept as asked for, the best one only wher
   const keep = { keepLast: 2, keepBest: false };
   for (const step of [4, 8, 12, 16]) await saveState(run, stateAt(step, 4), writer(String(step)), keep);
   assert.deepEqual((await readdir(run)).sort(), ["latest", "step-00000012", "step-00000016"]);
-  // The best one is not kept: the latest takes its place.
+  // The best one is not kept: the latest replaces it.
   assert.deepEqual(await chooseState(run), { folder: join(run, "step-00000016"), kind: "latest" });
 });
 
@@ -103,7 +103,7 @@ const UNREADABLE: Record<string, (file: string) => Promise<unknown>> = {
   "too long": (file) => writeFile(file, "x".repeat(2000)),
 };
 for (const [how, damage] of Object.entries(UNREADABLE)) {
-  test(`where latest and best are ${how}, the newest state opens with a note, and the run goes on`, async () => {
+  test(`where latest and best are ${how}, the newest state opens with a note, and the run resumes`, async () => {
     for (const step of [4, 8]) await saveState(run, stateAt(step, 4), writer(String(step)), { keepLast: 2 });
     for (const name of ["latest", "best"]) await damage(join(run, name));
     const found = await openLatestState(run);

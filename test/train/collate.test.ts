@@ -20,7 +20,7 @@ const POSITION = 99;
 const END = 2;
 let tokenised = 0;
 
-/** A token a letter; `<image>` is two of {@link IMAGE}. */
+/** One token per letter; `<image>` is two of {@link IMAGE}. */
 function idsOf(text: string): number[] {
   tokenised += 1;
   const pieces = text.match(/<image>|\[SCORE\]|./g) ?? [];
@@ -128,7 +128,7 @@ test("pixels are decoded once within the limit, and mirrored without touching th
   assert.deepEqual([...(first as RgbImage).data], [0, 0, 0, 9, 9, 9]);
 });
 
-test("of a batch of many pictures no more than four are decoded at once", async () => {
+test("of a batch of many pictures no more than four are decoded at a time", async () => {
   let inFlight = 0;
   let most = 0;
   const read = async (file: string, use: PixelCacheOptions["prepare"]): Promise<RgbImage> => {

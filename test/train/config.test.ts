@@ -17,7 +17,7 @@ const fails =
 const BASE = "model: m\ndata: { folder: d }\nout: o\n";
 
 test("every committed configuration is valid, and its texts are templates", async () => {
-  // base/ is what others stand on, studio/ holds experiments, which have a schema of their own.
+  // base/ is what others extend, studio/ holds experiments, which have a schema of their own.
   const isOfRuns = ({ name }: { name: string }): boolean => name !== "base" && name !== "studio";
   const folders = readdirSync(join(ROOT, "configs"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const files = folders.filter(isOfRuns).flatMap(({ name }) => {
@@ -33,7 +33,7 @@ test("every committed configuration is valid, and its texts are templates", asyn
   }
 });
 
-test("a file stands on others, key by key; settings win over all", async (t) => {
+test("a file extends others, key by key; settings win over all", async (t) => {
   const folder = folderWith(t, {
     "a.yaml": `${BASE}train: { steps: 5, learningRate: 1.0e-3 }\nloss: paper-ava\n`,
     "sub/b.yaml": "extends: ../a.yaml\ntrain: { learningRate: 2.0e-3 }\nloss: { l1: 1, ce: 2, emd: 3 }\n",
@@ -84,7 +84,7 @@ test("what is wrong is named", async (t) => {
     ["preset.yaml", "CONFIG_INVALID", /loss: .*"paper-ava".*, or loss: .*object/],
     ["both.yaml", "CONFIG_INVALID", /train\.steps or train\.epochs/],
     ["none.yaml", "CONFIG_INVALID", /train\.steps or train\.epochs/],
-    ["loop.yaml", "CONFIG_INVALID", /cannot stand on itself/],
+    ["loop.yaml", "CONFIG_INVALID", /cannot extend itself/],
     ["lost.yaml", "FILE_NOT_FOUND", /nowhere\.yaml does not exist\. It is extended by .*lost\.yaml\./],
     ["text.yaml", "CONFIG_INVALID", /holds no keys/],
     ["broken.yaml", "CONFIG_INVALID", /neither YAML nor JSON/],

@@ -63,7 +63,7 @@ test("of the vocabulary all rows are trained, those of the score tokens, or none
   withModel((model) => assert.throws(() => names(model, { vocabulary: "new" }), { code: "USAGE" }), {});
 });
 
-test("adapters are trained instead of the weights, but for what is named beside them", () => {
+test("adapters are trained instead of the weights, except what is named beside them", () => {
   withModel((model) => {
     const lora = { rank: 2, alpha: 4, targets: ["q_proj"], alsoTrain: ["projector"] };
     using adapters = attachLora(model, lora, 1);

@@ -17,7 +17,7 @@ function epochOf(
   return Array.from({ length: of.batchesPerEpoch }, (_, i) => [...of.at(epoch * of.batchesPerEpoch + i).indices]);
 }
 
-/** Padding: what the batches' longest samples are longer than the others, over all of it. */
+/** Padding: what the batches' longest samples are longer than the others, in total. */
 function padding(batches: readonly number[][]): number {
   const spans = batches.map((batch) => Math.max(...batch.map((index) => lengths[index] ?? 0)) * batch.length);
   const real = lengths.reduce((sum, length) => sum + length, 0);

@@ -79,7 +79,7 @@ test("20 clipped AdamW steps equal torch.optim.AdamW to 1e-6, without leaving te
   assert.equal(liveTensors(), before);
 });
 
-test("an optimizer restored from its state goes on bit for bit", () => {
+test("an optimizer restored from its state continues bit for bit", () => {
   const [a, b] = [makeParameters(), makeParameters()];
   const [first, second] = [makeOptimizer(a), makeOptimizer(b)];
   advance(a, first, 0, 9);

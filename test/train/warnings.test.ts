@@ -1,4 +1,4 @@
-/** Labels that a run would not learn from are told, with how to name them; `train` says what is no configuration file. */
+/** Labels that a run would not learn from are reported, with how to name them; `train` says what is no configuration file. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ function sampleOf(labels: Partial<Sample>): Sample {
 const BY = { weights: LOSS_PRESETS.paper, scoreTokens: true };
 const templates = (...answers: string[]) => ({ ...BY, templates: { answers } });
 
-test("attributes and comments that no answer names are told with their number and how to name them", () => {
+test("attributes and comments that no answer names are reported with their number and how to name them", () => {
   const samples = [
     sampleOf({ attributes: { light: 3, "colour balance": 2 }, comments: ["good"] }),
     sampleOf({ attributes: { light: 4 } }),
@@ -36,12 +36,12 @@ test("attributes and comments that no answer names are told with their number an
   const [attributes = "", comments = "", ...more] = untrainedLabels(samples, templates("It is {overall}."));
   assert.match(attributes, /^labels that are not trained.*: light \(2 pictures\), colour balance \(1 pictures\)\./);
   assert.match(attributes, /write an answer that holds \{light\} in --templates FILE/);
-  assert.match(attributes, /"colour balance" cannot stand in a template: name such columns by letters/);
+  assert.match(attributes, /"colour balance" cannot be used in a template: name such columns by letters/);
   assert.match(comments, /^comments of 1 pictures are not trained.*\{comment\}/);
   assert.deepEqual(more, []);
 });
 
-test("nothing is said of labels that an answer names, be it the second", () => {
+test("nothing is said of labels that an answer names, even the second", () => {
   const samples = [sampleOf({ attributes: { light: 3 }, comments: ["good"] })];
   assert.deepEqual(untrainedLabels(samples, templates("It is {overall}.", "It is {overall}, {light}. {comment}")), []);
 });
@@ -68,7 +68,7 @@ async function runTrain(argv: readonly string[]): Promise<{ code: number; stdout
   return { code, ...written };
 }
 
-test("a data set, its kind or a typo in the place of the configuration leads to --data", async (t) => {
+test("a data set, its kind or a typo instead of the configuration leads to --data", async (t) => {
   const folder = folderWith(t, { "own/labels.csv": "image,score\na.jpg,5\n" });
   const cases: [string, number, RegExp][] = [
     [join(folder, "own"), 2, /is a folder; .* roc4mllm train --data .*own --model CHECKPOINT --out RUN/],
@@ -102,7 +102,7 @@ test("--dry-run without the data set forecasts from the official files, and says
   assert.match(stdout, /parameters +[\d,]+ trained/);
 });
 
-test("--dry-run of pictures that nobody counted, or of a checkpoint that is not here, tells the rest", async (t) => {
+test("--dry-run of pictures that are not counted, or of a checkpoint that is not here, reports the rest", async (t) => {
   const unknown = await runTrain([config(t, "kind: ava-captions, folder: nowhere"), "--dry-run", "--json"]);
   assert.equal(unknown.code, 0, unknown.stderr);
   const plan = JSON.parse(unknown.stdout) as Record<string, unknown>;
@@ -147,8 +147,7 @@ test("templates that no picture can fill in are refused before anything is loade
   });
   assert.throws(check(["It is {light}."], both), {
     code: "DATA_INVALID",
-    message:
-      /^\{light\}, the first placeholder of the first answer, stands for the score, but a has an attribute "light"/,
+    message: /^\{light\}, the first placeholder of the first answer, is the score, but a has an attribute "light"/,
   });
   assert.throws(check(["{comment} It is {overall}."], both), { message: /2 of 2 pictures: a has no \{comment\}/ });
 });
@@ -156,7 +155,7 @@ test("templates that no picture can fill in are refused before anything is loade
 test("score tokens that contradict the checkpoint's are refused by its config alone, before weights are looked at", async (t) => {
   const base = await mkdtemp(join(tmpdir(), "roc-start-"));
   t.after(() => rm(base, { recursive: true, force: true }));
-  // No weights lie there: whatever reads them fails otherwise.
+  // There are no weights: whatever reads them fails otherwise.
   const config = {
     model_type: "llava",
     score_id: 10,
@@ -172,7 +171,7 @@ test("score tokens that contradict the checkpoint's are refused by its config al
   await checkStart(base, { n: 10, strategy: "level" });
 });
 
-test("few pictures to validate with and many passes are told", () => {
+test("few pictures to validate with and many passes are reported", () => {
   const samples = (count: number): Sample[] =>
     Array.from({ length: count }, (_, i) => ({ id: String(i), image: "", score: 5, split: "train" }));
   const notes = (train: number, validation: number, steps: number): string =>

@@ -23,16 +23,16 @@ Exit codes:
   ${ERROR_CODES.CONFIG_INVALID}    a checkpoint or a data set is not as it should be
   ${ERROR_CODES.NATIVE_UNAVAILABLE}    libtorch is missing or set-up failed
   ${ERROR_CODES.TORCH}    libtorch reported an error
-  ${ERROR_CODES.TRAINING}    a training run cannot go on, or memory is short
+  ${ERROR_CODES.TRAINING}    a training run cannot continue, or memory is short
   ${ERROR_CODES.NETWORK}    the hub cannot be reached, or refused
   ${ERROR_CODES.IN_USE}    another process uses the file or folder
   ${ERROR_CODES.SCORE_NOT_FINITE}   a model gave NaN or infinite numbers
   ${ERROR_CODES.INTERNAL}   a bug of ours
   ${ERROR_CODES.IN_USE}    another process uses the folder
   ${ERROR_CODES.ABORTED}  stopped by you
-  ${ERROR_CODES.OUTPUT_CLOSED}  whoever read the output has gone, as head does`;
+  ${ERROR_CODES.OUTPUT_CLOSED}  the reader of the output has gone, as head does`;
 
-/** The named command alone, or all of them for the help. */
+/** Only the named command, or every command for the help. */
 async function importCommands(commands: Commands, argv: readonly string[]): Promise<CommandFactory[]> {
   const [name, ...args] = argv;
   const named = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
@@ -51,7 +51,7 @@ function createProgram(commands: readonly CommandFactory[], context: Context): C
     .version(packageVersion())
     .addHelpText("after", EXIT_CODES_HELP)
     .showHelpAfterError("(see --help)")
-    // torchrun's options end where the command that it runs begins.
+    // torchrun's options end where the command that it runs starts.
     .enablePositionalOptions();
   for (const create of commands) program.addCommand(create(context));
   for (const command of withSubcommands(program)) {
@@ -62,13 +62,13 @@ function createProgram(commands: readonly CommandFactory[], context: Context): C
   return program;
 }
 
-/** What a long work says of itself where it is stopped: how it goes on, or why it could not save what it had. */
-const OWN_WORDS: ReadonlySet<ErrorCode> = new Set(["ABORTED", "TRAINING", "OUT_OF_MEMORY", "FILE_UNWRITABLE"]);
+/** Errors of long work that is stopped, which say how it resumes, or why it could not save its state. */
+const KEEPS_MESSAGE: ReadonlySet<ErrorCode> = new Set(["ABORTED", "TRAINING", "OUT_OF_MEMORY", "FILE_UNWRITABLE"]);
 
 /** What was thrown, as an error of ours; undefined for commander's help and version, which are no errors. */
 function asError(error: unknown, signal: AbortSignal): RocError | undefined {
   if (signal.aborted) {
-    const said = isRocError(error) && OWN_WORDS.has(error.code) ? error : undefined;
+    const said = isRocError(error) && KEEPS_MESSAGE.has(error.code) ? error : undefined;
     const reason: unknown = signal.reason;
     if (!isRocError(reason)) return said ?? new RocError("ABORTED", "Stopped.", { cause: error });
     return new RocError(reason.code, `${reason.message} ${said?.message ?? "Stopped."}`, { cause: error });
@@ -92,7 +92,7 @@ function memoryError(error: unknown): RocError | undefined {
   return new RocError("OUT_OF_MEMORY", `Memory is short: ${reason}. ${remedy}`, { cause: error });
 }
 
-/** What the system may refuse to anybody's path. */
+/** What the system may refuse for a path that the user named. */
 const REFUSALS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "not permitted",
@@ -125,7 +125,7 @@ function systemError(error: unknown): RocError | undefined {
  * has.
  */
 export function outputFailed(error: NodeJS.ErrnoException, stop: (reason: RocError) => void): void {
-  const closed = new RocError("OUTPUT_CLOSED", "Whoever read the output has gone.", { cause: error });
+  const closed = new RocError("OUTPUT_CLOSED", "The reader of the output has gone.", { cause: error });
   stop(
     error.code === "EPIPE"
       ? closed
@@ -137,11 +137,11 @@ function stackOf(error: RocError): string {
   return error.cause instanceof Error ? (error.cause.stack ?? error.message) : String(error.cause);
 }
 
-function report(error: RocError, told: boolean, json: boolean, stdout: Output, stderr: Output): void {
+function report(error: RocError, reported: boolean, json: boolean, stdout: Output, stderr: Output): void {
   if (json) stdout.write(errorLine(error));
   if (error.code === "INTERNAL") {
     stderr.write(`error: this is a bug of ours, please report it with these lines:\n${stackOf(error)}\n`);
-  } else if (!told) {
+  } else if (!reported) {
     stderr.write(`error: ${error.message}\n`);
   }
 }
@@ -168,13 +168,13 @@ export async function run(
     checkNpmFlags(program, argv, context.io.env);
     await program.parseAsync([...argv], { from: "user" });
     const { aborted, reason } = context.signal as { aborted: boolean; reason: unknown };
-    // Nothing was lost but the rest of the output, which nobody reads.
+    // Only the rest of the output is lost, which has no reader.
     if (aborted && isRocError(reason) && reason.code !== "OUTPUT_CLOSED") throw reason;
     return aborted ? (isRocError(reason) ? reason : new RocError("ABORTED", "")).exitCode : exitCode;
   } catch (thrown) {
     const error = asError(thrown, context.signal);
     if (error === undefined) return thrown instanceof CommanderError ? thrown.exitCode && ERROR_CODES.USAGE : 0;
-    // Commander has told its own errors already.
+    // Commander has reported its own errors already.
     report(error, thrown instanceof CommanderError, argv.includes("--json"), context.io.stdout, context.io.stderr);
     return error.exitCode;
   }

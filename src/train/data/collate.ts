@@ -17,7 +17,7 @@ export interface Example {
   readonly image: RgbImage;
   /** Holds one `<image>`. */
   readonly prompt: string;
-  /** An answer template: `{name}` stands where the score of that name goes. */
+  /** An answer template: `{name}` marks the position of the score of that name. */
   readonly answer: string;
   /** The picture's ratings by name. */
   readonly labels: Readonly<Record<string, Label>>;
@@ -55,7 +55,7 @@ export class TextCache {
 /**
  * Makes a batch; its tensors belong to the caller's scope.
  *
- * There is no attention mask: padding stands right of everything real, where causal attention never looks.
+ * There is no attention mask: padding is on the right, where causal attention never looks.
  * @throws RocError DATA_INVALID where an answer holds a score that the picture has no rating for
  */
 export function collate(
@@ -114,8 +114,8 @@ function labelOf({ labels }: Example, name: string): Label {
 }
 
 function remember<T>(cache: Map<string, T>, key: string, make: () => T): T {
-  const kept = cache.get(key);
-  if (kept !== undefined) return kept;
+  const cached = cache.get(key);
+  if (cached !== undefined) return cached;
   const made = make();
   cache.set(key, made);
   return made;

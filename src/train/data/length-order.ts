@@ -1,4 +1,4 @@
-/** Batches of samples of like length, so that little of a batch is padding; a function of (seed, step) alone. */
+/** Batches of samples of like length, so that little of a batch is padding; a function of only (seed, step). */
 import { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "../../data/index.js";
 import { Random } from "../../random.js";
 
@@ -12,12 +12,12 @@ export interface LengthOrderOptions extends Omit<BatchOrderOptions, "dropLast"> 
 
 /**
  * An epoch's random order is cut into windows, each sorted by length (samples of the same length stay in their random
- * order) and cut into batches, which then come in a random order. Every sample is seen once an epoch.
+ * order) and cut into batches, which then come in a random order. Every sample is seen once per epoch.
  */
 export class LengthOrder {
   readonly batchesPerEpoch: number;
   readonly #options: LengthOrderOptions;
-  #kept: { epoch: number; batches: number[][] } | undefined;
+  #cached: { epoch: number; batches: number[][] } | undefined;
 
   constructor(options: LengthOrderOptions) {
     this.#options = options;
@@ -28,8 +28,8 @@ export class LengthOrder {
   at(step: number): Batch {
     const epoch = Math.floor(step / this.batchesPerEpoch);
     const batch = step - epoch * this.batchesPerEpoch;
-    if (this.#kept?.epoch !== epoch) this.#kept = { epoch, batches: this.#batches(epoch) };
-    return { epoch, batch, indices: this.#kept.batches[batch] ?? [] };
+    if (this.#cached?.epoch !== epoch) this.#cached = { epoch, batches: this.#batches(epoch) };
+    return { epoch, batch, indices: this.#cached.batches[batch] ?? [] };
   }
 
   #batches(epoch: number): number[][] {

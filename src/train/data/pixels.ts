@@ -1,4 +1,4 @@
-/** Pictures as the model's processor cuts them, decoded once and kept in memory, so that an epoch decodes nothing again. */
+/** Pictures as the model's processor cuts them, decoded once and cached in memory, so that later epochs decode nothing. */
 import { basename } from "node:path";
 import type { Sample } from "../../data/index.js";
 import { isRocError, RocError, type ErrorCode } from "../../errors.js";
@@ -14,7 +14,7 @@ const DEFAULT_LIMIT = 2 ** 31;
 export interface PixelCacheOptions {
   /** Pads, resizes and crops a decoded picture, off the thread where it can. */
   readonly prepare: (image: RgbImage) => RgbImage | Promise<RgbImage>;
-  /** Bytes to keep; pictures beyond them are decoded again whenever they are needed. Default 2 GiB. */
+  /** Bytes to cache; pictures beyond them are decoded again whenever they are needed. Default 2 GiB. */
   readonly limit?: number;
   /** Leave out pictures that cannot be used, instead of failing at them. Default false. */
   readonly skipBroken?: boolean;
@@ -30,14 +30,14 @@ export interface UnusablePicture {
   readonly message: string;
 }
 
-/** What a picture file can be at fault with: missing, unreadable, broken, or of a kind that the family does not take. */
+/** What can be wrong with a picture file: missing, unreadable, broken, or of a kind that the family does not take. */
 const UNUSABLE: ReadonlySet<ErrorCode> = new Set([
   ...(["FILE_NOT_FOUND", "FILE_UNREADABLE", "FILE_EMPTY"] as const),
   ...(["IMAGE_BROKEN", "IMAGE_TOO_LARGE", "IMAGE_UNSUPPORTED"] as const),
 ]);
 
 export class PixelCache {
-  readonly #kept = new Map<string, RgbImage>();
+  readonly #cached = new Map<string, RgbImage>();
   readonly #unusable = new Map<string, UnusablePicture>();
   readonly #options: PixelCacheOptions;
   readonly #decoding = new ConcurrencyLimit(AT_ONCE);
@@ -53,7 +53,7 @@ export class PixelCache {
   }
 
   /**
-   * The prepared picture of a sample; undefined where it cannot be used and such pictures are left out.
+   * The prepared picture of a sample; undefined where it cannot be used and such pictures are skipped.
    * @throws RocError IMAGE_... or FILE_... naming the file
    */
   async of({ id, image }: Pick<Sample, "id" | "image">): Promise<RgbImage | undefined> {
@@ -70,12 +70,12 @@ export class PixelCache {
   }
 
   async #one(file: string): Promise<RgbImage> {
-    const kept = this.#kept.get(file);
-    if (kept !== undefined) return kept;
+    const cached = this.#cached.get(file);
+    if (cached !== undefined) return cached;
     const image = await this.#decoding.take(() => this.#decode(file));
     const { length } = image.data;
-    if (!this.#kept.has(file) && this.#bytes + length <= (this.#options.limit ?? DEFAULT_LIMIT)) {
-      this.#kept.set(file, image);
+    if (!this.#cached.has(file) && this.#bytes + length <= (this.#options.limit ?? DEFAULT_LIMIT)) {
+      this.#cached.set(file, image);
       this.#bytes += length;
     }
     return image;
@@ -92,7 +92,7 @@ export class PixelCache {
   }
 }
 
-/** Lets a number of tasks run at once; the others wait for their turn, in order. */
+/** Lets a number of tasks run at once; the others wait, in order. */
 class ConcurrencyLimit {
   readonly #waiting: (() => void)[] = [];
   #free: number;
@@ -108,7 +108,7 @@ class ConcurrencyLimit {
       return await task();
     } finally {
       const next = this.#waiting.shift();
-      // Who waits gets the turn itself, so that nobody comes in between.
+      // The slot passes to the next waiting task, so that no other one takes it.
       if (next) next();
       else this.#free += 1;
     }

@@ -29,7 +29,7 @@ export interface MicroBatch {
 
 type Options = Pick<TrainOptions, "seed" | "batchSize" | "accumulation" | "flip" | "groupByLength">;
 
-/** What a step sees follows from (seed, step) alone. */
+/** What a step sees follows only from (seed, step). */
 export class DataLoader {
   readonly #order: { at(batch: number): Batch };
   #next: { step: number; batches: Promise<MicroBatch[]> } | undefined;
@@ -45,12 +45,12 @@ export class DataLoader {
       : new BatchOrder(order);
   }
 
-  /** Where a step's first batch lies. */
+  /** The position of a step's first batch. */
   at(step: number): Batch {
     return this.#order.at(step * this.options.accumulation);
   }
 
-  /** The batches of a step; those of `next` are begun to be read. */
+  /** The batches of a step; those of `next` are prefetched. */
   async take(step: number, next?: number): Promise<MicroBatch[]> {
     const batches = await (this.#next?.step === step ? this.#next.batches : this.#read(step));
     if (next !== undefined) {
@@ -90,7 +90,7 @@ export class DataLoader {
     };
   }
 
-  /** The sample of an index; in the place of a picture that is left out stands the next one that is not. */
+  /** The sample of an index; a picture that is skipped is replaced by the next usable one. */
   async #usable(index: number): Promise<Chosen> {
     const { samples, pixels } = this.parts;
     for (let step = 0; step < samples.length; step++) {

@@ -21,12 +21,12 @@ export interface TrainingGroup {
   arm(): void;
   /** Waits until the gradients are the sums over the processes. */
   finish(): void;
-  /** What rank 0 works out, for all. */
+  /** The result of rank 0's work, for all ranks. */
   fromFirst<T>(work: () => T | Promise<T>): Promise<T>;
   dispose(): void;
 }
 
-/** A process that trains by itself. */
+/** The only process of a training. */
 export const SINGLE_PROCESS: TrainingGroup = {
   rank: 0,
   size: 1,
@@ -109,8 +109,8 @@ export async function inGroup<T>(
   body: (group: ProcessGroup | undefined) => Promise<T>,
   options: GroupOptions = {},
 ): Promise<T> {
-  const place = rankEnvironment(options.env);
-  if (place === undefined || place.worldSize === 1) return body(undefined);
+  const environment = rankEnvironment(options.env);
+  if (environment === undefined || environment.worldSize === 1) return body(undefined);
   const group = await initProcessGroup(options);
   try {
     const result = await body(group);

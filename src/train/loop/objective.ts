@@ -66,7 +66,7 @@ export interface Objective {
 
 /**
  * Training by a strategy of `roc/`. An answer is drawn from those whose every score the picture has a rating for:
- * `scoreName()`'s placeholder stands for the data set's score, others for attributes of their name.
+ * `scoreName()`'s placeholder is the data set's score, others for attributes of their name.
  */
 export function strategyObjective(parts: StrategyParts, dataset: Scales, weights: LossWeights): Objective {
   const { scale } = dataset;

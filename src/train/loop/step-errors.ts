@@ -1,11 +1,11 @@
-/** Why a run cannot go on, and what is left of it. */
+/** Why a run cannot continue, and what is left of it. */
 import { isOutOfMemory, isRocError, messageOf, RocError } from "../../errors.js";
 import type { Mllm } from "../../models/types.js";
 import { findNonFinite, nonFiniteText } from "../../torch/index.js";
 import { notFinite } from "../optim/clip.js";
 
-/** Where a run is as it fails. */
-export interface FaultPlace {
+/** Where a run is when it fails. */
+export interface Failure {
   /** "Step 4", or "The validation after step 4". */
   readonly at: string;
   /** Folder of the last state; "" where there is none yet. */
@@ -27,34 +27,34 @@ export function checkStart(model: Mllm, state: string | undefined): void {
   const remedy =
     state === undefined
       ? "Fetch that checkpoint again, or train it again."
-      : `Restore them, delete ${state} to go on from an older state, or start again with --fresh.`;
+      : `Restore them, delete ${state} to resume from an older state, or start again with --fresh.`;
   throw new RocError("CHECKPOINT_INVALID", `${whose} are not all finite: ${nonFiniteText(found)}. ${remedy}`);
 }
 
 /** An error of a step as one that says which step, what to do, and which state is whole. Others stay as they are. */
-export function stepError(error: unknown, { at, state, picture }: FaultPlace): unknown {
-  const kept = state === "" ? "No state was written yet." : `The last good state is ${state}.`;
+export function stepError(error: unknown, { at, state, picture }: Failure): unknown {
+  const saved = state === "" ? "No state was written yet." : `The last good state is ${state}.`;
   if (isOutOfMemory(error)) {
     const remedy =
-      "Go on with recomputed activations (--recompute), or start a run with smaller batches (--batch) and more " +
+      "Resume with recomputed activations (--recompute), or start a run with smaller batches (--batch) and more " +
       "accumulation (--accumulate), with adapters (--lora), or with bfloat16 weights (--weights bfloat16).";
     const [reason = ""] = messageOf(error).split("\n");
-    return new RocError("OUT_OF_MEMORY", `${at}: out of memory. ${kept} ${remedy} (${reason})`, {
+    return new RocError("OUT_OF_MEMORY", `${at}: out of memory. ${saved} ${remedy} (${reason})`, {
       cause: error,
     });
   }
   if (!isRocError(error)) return error;
   if (picture) {
     const remedy =
-      "Mend or remove that picture and start again, or leave such pictures out (--skip-broken): the run resumes.";
-    return new RocError(error.code, `${at}: ${sentence(error.message)} ${kept} ${remedy}`, { cause: error });
+      "Repair or remove that picture and start again, or skip such pictures (--skip-broken): the run resumes.";
+    return new RocError(error.code, `${at}: ${sentence(error.message)} ${saved} ${remedy}`, { cause: error });
   }
   if (error.code === "SCORE_NOT_FINITE") {
     const remedy = notFinite("").message.trimStart();
-    return new RocError("TRAINING", `${at}: ${sentence(error.message)} ${kept} ${remedy}`, { cause: error });
+    return new RocError("TRAINING", `${at}: ${sentence(error.message)} ${saved} ${remedy}`, { cause: error });
   }
   if (error.code !== "TRAINING" || error.cause !== undefined) return error;
-  return new RocError("TRAINING", `${at}: ${messageOf(error)} ${kept}`, { cause: error });
+  return new RocError("TRAINING", `${at}: ${messageOf(error)} ${saved}`, { cause: error });
 }
 
 function sentence(text: string): string {

@@ -1,8 +1,8 @@
 /**
  * The training loop: one optimizer step after another, streamed as events, with validations and resumable states.
  *
- * Deterministic on a CPU: which samples, texts, flips and dropout masks a step sees follows from (seed, epoch, sample)
- * alone, so that a run resumed from a state does what the uninterrupted run would have done, bit for bit, with as many
+ * Deterministic on a CPU: which samples, texts, flips and dropout masks a step sees follows only from (seed, epoch,
+ * sample), so that a run resumed from a state does what the uninterrupted run would have done, bit for bit, with as many
  * threads.
  */
 import { join } from "node:path";
@@ -23,7 +23,7 @@ import { alignWeights, SINGLE_PROCESS, DataParallel, type TrainingGroup } from "
 import { ReplicatedAdamW, ShardedAdamW } from "../optim/distributed-optimizer.js";
 import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "../events.js";
 import type { TrainEvent, ValidationEvent } from "../events.js";
-import { checkStart, stepError } from "./faults.js";
+import { checkStart, stepError } from "./step-errors.js";
 import { DataLoader, type MicroBatch } from "./data-loader.js";
 import { parameterGroups, trainedParameters, type Trained } from "../optim/groups.js";
 import type { LossCounts, Objective } from "./objective.js";
@@ -62,8 +62,8 @@ export interface TrainTask {
   readonly minutes?: number;
   readonly signal?: AbortSignal;
   /**
-   * The processes that train together, each in a call of its own. They get the weights of rank 0 and go on from its
-   * `resume` (of the others', the state counts alone); it validates and writes the states. They stop together.
+   * The processes that train together, each in a call of its own. They get the weights of rank 0 and resume from its
+   * `resume` (of the others', only the state counts); it validates and writes the states. They stop together.
    */
   readonly group?: ProcessGroup;
 }
@@ -79,7 +79,7 @@ export interface TrainTask {
 export async function* train(task: TrainTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
   if (task.group) await alignWeights(task.group, task.model, task.adapters);
   const { model, resume } = task;
-  // A run goes on with as many threads as it was begun with: their number changes how sums are rounded.
+  // A run resumes with as many threads as it was started with: their number changes how sums are rounded.
   const threads = resume?.state.threads ?? threadsWorth(model.parameters().values(), options.batchSize);
   using _threads = holdThreads(threads);
   using _memory = holdFlag("keepFreedMemory", true);
@@ -94,7 +94,7 @@ class Trainer {
   readonly #loader: DataLoader;
   readonly #trained: readonly Trained[];
   readonly #optimizer: Optimizer;
-  readonly #peers: TrainingGroup;
+  readonly #group: TrainingGroup;
   /** Parameters that required no gradient before. */
   readonly #frozen: readonly Tensor[];
   readonly #startedAt = performance.now();
@@ -115,9 +115,9 @@ class Trainer {
   /** What is being done, where it is no step. */
   #doing: string | undefined;
   /** What is wrong with a picture of a validation. */
-  #fault: unknown;
-  /** Unusable pictures that were told. */
-  #told = 0;
+  #unusable: unknown;
+  /** Unusable pictures that were reported. */
+  #reported = 0;
 
   constructor(task: TrainTask, options: TrainOptions) {
     const state = task.resume?.state;
@@ -139,7 +139,7 @@ class Trainer {
     this.#frozen = this.#trained.map(({ parameter }) => parameter).filter((parameter) => !parameter.requiresGrad);
     try {
       for (const parameter of this.#frozen) parameter.requiresGrad_();
-      this.#peers = group ? new DataParallel(group, this.#trained) : SINGLE_PROCESS;
+      this.#group = group ? new DataParallel(group, this.#trained) : SINGLE_PROCESS;
     } catch (error) {
       this.#leave();
       throw error;
@@ -167,11 +167,11 @@ class Trainer {
   }
 
   [Symbol.dispose](): void {
-    this.#peers.dispose();
+    this.#group.dispose();
     this.#leave();
   }
 
-  /** Gives up the optimizer; the parameters are as they were, but for their values. */
+  /** Disposes of the optimizer; the parameters are as they were, except for their values. */
   #leave(): void {
     this.#optimizer.zeroGrad();
     this.#optimizer.dispose();
@@ -204,14 +204,14 @@ class Trainer {
     } else if (weights === "bfloat16") {
       this.#precision = "bfloat16";
     } else if (precision === "auto") {
-      this.#precision = await this.#peers.fromFirst(() => precisionOf(model.device));
+      this.#precision = await this.#group.fromFirst(() => precisionOf(model.device));
     } else this.#precision = precision;
     // Weights of 16 bits are computed with as they are.
     if (weights !== "bfloat16") this.#mixed = mixedFor(this.#precision, model.device);
   }
 
   async #restore(file: string): Promise<void> {
-    if (this.#peers.rank > 0) {
+    if (this.#group.rank > 0) {
       this.#optimizer.restore(new Map());
       return;
     }
@@ -221,14 +221,14 @@ class Trainer {
     });
   }
 
-  /** What is new of the pictures that are left out. */
+  /** Notes on pictures that were skipped since the last notes. */
   *#notes(): Generator<NoteEvent> {
     const { pixels } = this.#task;
     if (this.#options.skipBroken !== true) return;
-    for (const { message } of pixels.unusable.slice(this.#told)) {
+    for (const { message } of pixels.unusable.slice(this.#reported)) {
       yield { type: "note", step: this.#step, text: `left out: ${message}` };
     }
-    this.#told = pixels.unusable.length;
+    this.#reported = pixels.unusable.length;
   }
 
   /**
@@ -246,12 +246,12 @@ class Trainer {
     const isPicture = isUnusable(error, this.#task.pixels);
     if (error !== undefined && !isPicture) throw error as Error;
     const signalled = this.#task.signal?.aborted === true;
-    const [aborted = 0, broken = 0] = this.#peers.total([signalled ? 1 : 0, isPicture ? 1 : 0]);
+    const [aborted = 0, broken = 0] = this.#group.total([signalled ? 1 : 0, isPicture ? 1 : 0]);
     if (aborted + broken === 0) return batches;
     if (this.#unsaved) await this.#save();
     if (isPicture) throw error as Error;
     if (aborted === 0) throw new RocError("TRAINING", "Another process cannot use a picture, which its message names.");
-    throw new RocError("ABORTED", `Stopped after step ${this.#step}. The same command goes on from there.`);
+    throw new RocError("ABORTED", `Stopped after step ${this.#step}. The same command resumes from there.`);
   }
 
   /** One optimizer step. */
@@ -273,7 +273,7 @@ class Trainer {
       terms,
       learningRate,
       gradientNorm,
-      imagesPerSecond: (batchSize * accumulation * this.#peers.size) / this.#pace,
+      imagesPerSecond: (batchSize * accumulation * this.#group.size) / this.#pace,
       secondsLeft: (this.#totalSteps - this.#step) * this.#pace,
     };
   }
@@ -283,25 +283,25 @@ class Trainer {
     const shares = this.#shares(batches);
     const sums: Record<string, number> = {};
     for (const [i, batch] of batches.entries()) {
-      if (i + 1 === batches.length) this.#peers.arm();
+      if (i + 1 === batches.length) this.#group.arm();
       // The last batch of an epoch may have no part for this process.
       if (batch.isEmpty) continue;
       for (const [name, value] of Object.entries(this.#gradients(batch, this.#mixed, shares[i]))) {
         sums[name] = (sums[name] ?? 0) + value;
       }
     }
-    this.#peers.finish();
-    return this.#peers.totals(sums);
+    this.#group.finish();
+    return this.#group.totals(sums);
   }
 
   /** The batches' shares of a step's counts; none where the batches count alike. */
   #shares(batches: readonly MicroBatch[]): LossCounts[] {
     const { objective } = this.#task;
-    if (batches.length * this.#peers.size === 1) return [];
+    if (batches.length * this.#group.size === 1) return [];
     const own = batches.flatMap((batch) => objective.counts?.(batch.pictures()) ?? []);
     if (own.length === 0) return [];
     const sum = (name: keyof LossCounts): number => own.reduce((total, count) => total + count[name], 0);
-    const [text = 0, score = 0, votes = 0] = this.#peers.total([sum("text"), sum("score"), sum("votes")]);
+    const [text = 0, score = 0, votes = 0] = this.#group.total([sum("text"), sum("score"), sum("votes")]);
     const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
     return own.map((count) => ({
       text: share(count.text, text),
@@ -313,7 +313,7 @@ class Trainer {
   /** Adds a batch's gradients; returns what it adds to the step's loss and terms. */
   #gradients(batch: MicroBatch, mixed: Mixed, shares?: LossCounts): Record<string, number> {
     const { objective } = this.#task;
-    const { rank, size } = this.#peers;
+    const { rank, size } = this.#group;
     const parts = shares ? 1 : this.#options.accumulation * size;
     const tape = this.#options.recompute === true ? new Recomputation() : undefined;
     const dropoutSeed = new Random(this.#options.seed, "dropout", batch.number, ...(rank > 0 ? [rank] : [])).int(
@@ -360,7 +360,7 @@ class Trainer {
     if (minutes === undefined || this.#step !== MEASURED || done !== MEASURED) return;
     const left = minutes * 60 * USABLE - this.#secondsHere();
     const fitting = Math.max(MEASURED, Math.min(this.#totalSteps, MEASURED + Math.floor(left / this.#pace)));
-    this.#totalSteps = await this.#peers.fromFirst(() => fitting);
+    this.#totalSteps = await this.#group.fromFirst(() => fitting);
   }
 
   /** Ends the run at this step where there was no better validation for long. */
@@ -368,15 +368,15 @@ class Trainer {
     const { patience = Infinity } = this.#options;
     this.#checkWeights();
     this.#doing = `The validation after step ${this.#step}`;
-    const found = await this.#peers.fromFirst(() => this.#agreement());
+    const found = await this.#group.fromFirst(() => this.#agreement());
     if (typeof found === "string") {
       // Rank 0 knows which picture it is.
       if (this.#unsaved) await this.#save();
-      throw (this.#fault ?? new RocError("TRAINING", found)) as Error;
+      throw (this.#unusable ?? new RocError("TRAINING", found)) as Error;
     }
     this.#doing = undefined;
     const { srcc, plcc, mae, failed } = found;
-    // Figures of the understood answers alone cannot be compared.
+    // Figures of only the understood answers cannot be compared.
     const best = failed === 0 && srcc !== null && srcc > (this.#best?.srcc ?? -Infinity);
     if (best) this.#best = { step: this.#step, srcc, plcc, mae };
     this.#stale = best || this.#best === null ? 0 : this.#stale + 1;
@@ -392,12 +392,12 @@ class Trainer {
       return await agreement(objective, pixels, validation, { batchSize });
     } catch (error) {
       if (!isUnusable(error, pixels)) throw error;
-      this.#fault = error;
+      this.#unusable = error;
       return messageOf(error);
     }
   }
 
-  /** @throws RocError TRAINING where a trained weight is no finite number: such a state is not worth keeping */
+  /** @throws RocError TRAINING where a trained weight is not finite: such a state is not saved */
   #checkWeights(): void {
     const doing = this.#doing;
     this.#doing = `After step ${this.#step}`;
@@ -454,11 +454,11 @@ class Trainer {
     };
   }
 
-  /** What a run dies of, with what is left of it. Where memory is short, the steps since the last state are saved first. */
+  /** The error that ends a run, with what is left of the run. Where memory is short, the steps since the last state are saved first. */
   async #explain(error: unknown): Promise<unknown> {
     this.#optimizer.zeroGrad();
-    const alone = this.#peers.size === 1;
-    if (alone && isOutOfMemory(error) && this.#whole && this.#unsaved) await this.#save().catch(() => undefined);
+    const single = this.#group.size === 1;
+    if (single && isOutOfMemory(error) && this.#whole && this.#unsaved) await this.#save().catch(() => undefined);
     const at = this.#doing ?? `Step ${this.#step + 1}`;
     return stepError(error, { at, state: this.#lastSaved, picture: isUnusable(error, this.#task.pixels) });
   }

@@ -1,5 +1,5 @@
 /**
- * AdamW with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), one fused kernel call a parameter group.
+ * AdamW with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), one fused kernel call per parameter group.
  *
  * Same numbers as `torch.optim.AdamW`: `θ ← θ - lr·λ·θ`, then Adam's step with bias correction. Weights of a 16-bit
  * dtype get float32 master weights: the step is taken on those and rounded into the parameters.
@@ -77,7 +77,7 @@ export interface Optimizer {
    * @throws RocError CHECKPOINT_MISMATCH where a tensor is missing or has another shape
    */
   restore(saved: ReadonlyMap<string, Tensor>): void;
-  /** Calls `write` with the state by name, `<parameter>.exp_avg` and so on, which must not be changed or kept. */
+  /** Calls `write` with the state by name, `<parameter>.exp_avg` and so on, which must not be changed or retained. */
   withState(write: (state: ReadonlyMap<string, Tensor>) => Promise<void>): Promise<void>;
   dispose(): void;
 }
@@ -87,7 +87,7 @@ export class AdamW implements Optimizer {
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
 
-  /** Parameters without a gradient at a step are left alone, as PyTorch leaves them. */
+  /** Parameters without a gradient at a step are unchanged, as in PyTorch. */
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     this.#betas = options.betas ?? [0.9, 0.999];
     this.#epsilon = options.epsilon ?? 1e-8;

@@ -1,4 +1,4 @@
-/** AdamW in several processes: with the same states in all of them, or with a part of the states in each (ZeRO-1). */
+/** AdamW in several processes: with the same states in all, or with a part of the states in each (ZeRO-1). */
 import { noGrad, scope, type ProcessGroup, type Tensor } from "../../torch/index.js";
 import { AdamW, type AdamWOptions, type Optimizer, type ParameterGroup } from "./adamw.js";
 
@@ -21,7 +21,7 @@ export class ReplicatedAdamW extends AdamW {
     super.restore(this.state());
   }
 
-  /** Calls `write` in rank 0 alone; the others wait, however long that takes. */
+  /** Calls `write` only in rank 0; the others wait, however long that takes. */
   override async withState(write: (state: State) => Promise<void>): Promise<void> {
     await this.#group.fromFirst(() => super.withState(write));
   }
@@ -30,7 +30,7 @@ export class ReplicatedAdamW extends AdamW {
 /**
  * Optimizer states sharded over the processes (Rajbhandari et al., ZeRO, SC 2020, stage 1): each parameter has an owner,
  * which holds its moments and master weights, takes its step and gives the new weights to the others. The same numbers as
- * {@link AdamW}; its saved state, too, so that a run may go on with or without sharding.
+ * {@link AdamW}; its saved state, too, so that a run may resume with or without sharding.
  */
 export class ShardedAdamW implements Optimizer {
   readonly #shards: readonly (readonly ParameterGroup[])[];
@@ -105,7 +105,7 @@ export class ShardedAdamW implements Optimizer {
   }
 }
 
-/** Parts of the groups of about the same size, one an owner; the same in every process. Exported for its test. */
+/** Parts of the groups of about the same size, one per owner; the same in every process. Exported for its test. */
 export function shardsOf(groups: readonly ParameterGroup[], count: number): ParameterGroup[][] {
   const items = groups.flatMap(({ parameters, rows }, group) =>
     [...parameters].map(([name, tensor]) => {

@@ -6,7 +6,7 @@
  *     best             the name of the one with the best validation, where there was one
  *
  * A state is written as `step-….tmp`, flushed and renamed; then `latest` is replaced; then older states are deleted,
- * but for those to keep. A process killed anywhere in between leaves whole states: where `latest` names none of them, the
+ * except those to keep. A process killed anywhere in between leaves whole states: where `latest` names none of them, the
  * newest counts. Nothing is deleted because it could not be read.
  */
 import { lstat, readdir } from "node:fs/promises";
@@ -41,7 +41,7 @@ const stateSchema = z.object({
   step: z.number().int().min(0),
   /** Optimizer steps of the whole run. */
   totalSteps: z.number().int().min(1),
-  /** Where the next batch lies: epoch, and batch within it. Both follow from `step`; kept for people. */
+  /** The position of the next batch: epoch, and batch within it. Both follow from `step`; for human readers. */
   epoch: z.number().int().min(0),
   batch: z.number().int().min(0),
   /** All randomness of a run is drawn from (seed, epoch, sample), so that the seed is the generators' whole state. */
@@ -124,7 +124,7 @@ export async function saveState(
   return { folder, state };
 }
 
-/** A folder that lies in its place is moved aside. */
+/** A folder of that name is moved aside. */
 async function writePointer(run: string, name: string, folder: string): Promise<void> {
   const file = join(run, name);
   const found = await lstat(file).catch(() => undefined);
@@ -133,8 +133,8 @@ async function writePointer(run: string, name: string, folder: string): Promise<
 }
 
 /**
- * The state of a run folder to go on from, if it has one: the one that `latest` names, else the newest. What a killed
- * process had begun to write is removed, nothing else.
+ * The state of a run folder to resume from, if it has one: the one that `latest` names, else the newest. What a killed
+ * process had started to write is removed, nothing else.
  *
  * @throws RocError CHECKPOINT_INVALID where the state is not as this program writes it
  */
@@ -171,7 +171,7 @@ const BROKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Reads from a state to go on from it: an error of any of its files says what is to be done about the run, instead of the
+ * Reads from a state to resume from it: an error of any of its files says what is to be done about the run, instead of the
  * file's own remedy.
  *
  * @throws RocError CHECKPOINT_INVALID; whatever else `read` throws
@@ -182,13 +182,13 @@ export async function readingState<T>(folder: string, read: () => Promise<T>): P
   } catch (cause) {
     if (!isRocError(cause) || !BROKEN.has(cause.code)) throw cause;
     // What follows it is the file's remedy.
-    const fault = cause.message.split(/\. (?=[A-Z])/)[0]?.replace(/\.$/, "");
-    const remedy = `Restore it, delete ${folder} to go on from an older state, or start again with --fresh.`;
-    throw new RocError("CHECKPOINT_INVALID", `${folder} is no whole state: ${fault}. ${remedy}`, { cause });
+    const reason = cause.message.split(/\. (?=[A-Z])/)[0]?.replace(/\.$/, "");
+    const remedy = `Restore it, delete ${folder} to resume from an older state, or start again with --fresh.`;
+    throw new RocError("CHECKPOINT_INVALID", `${folder} is no whole state: ${reason}. ${remedy}`, { cause });
   }
 }
 
-/** Deletes the states that are not to be kept. */
+/** Deletes the states that are not to be retained. */
 async function removeOthers(
   run: string,
   state: TrainerState,

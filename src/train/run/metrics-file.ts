@@ -11,17 +11,17 @@ export interface MetricsRecord {
   readonly [figure: string]: unknown;
 }
 
-/** A JSON Lines file that only grows, but for being cut back to the step that a run resumes from. */
+/** A JSON Lines file that only grows, except that it is truncated to the step that a run resumes from. */
 export class MetricsFile {
   constructor(private readonly path: string) {}
 
   /**
-   * Keeps the records up to and with `step`; drops later ones and what a kill left of a last line.
+   * Retains the records up to and including `step`; drops later ones and what a kill left of a last line.
    * @throws RocError FILE_UNREADABLE, FILE_UNWRITABLE; the file is then as it was
    */
   async truncate(step: number): Promise<void> {
     const text = (await ifThere(readText(this.path))) ?? "";
-    // A whole line that says no step is somebody else's: it stays.
+    // A whole line without a step is not of this program: it stays.
     const kept = text.split("\n").slice(0, -1).filter((line) => (stepOf(line) ?? step) <= step); // prettier-ignore
     await atomicWriteFile(this.path, kept.map((line) => `${line}\n`).join(""));
   }

@@ -1,5 +1,5 @@
 /**
- * What a run was begun with: `samples.jsonl` in its folder has a line a picture, so that a resumed run can say what of
+ * What a run was started with: `samples.jsonl` in its folder has one line per picture, so that a resumed run can say what of
  * its data has changed; `unusable.jsonl` names the pictures that could not be used.
  */
 import { createHash } from "node:crypto";
@@ -16,7 +16,7 @@ export const SAMPLES_FILE = "samples.jsonl";
 
 /** Files looked at side by side. */
 const AT_ONCE = 64;
-/** Pictures of each part that are told apart by their first bytes, too: those of another folder may have the same sizes. */
+/** Pictures of each part that are compared by their first bytes, too: those of another folder may have the same sizes. */
 const OPENED = 32;
 const HEAD_BYTES = 1 << 16;
 /** Differences that an error lists. */
@@ -78,7 +78,7 @@ async function headOf(file: string): Promise<string> {
       await handle.close();
     }
   } catch (error) {
-    // Reading it in training tells what is wrong.
+    // Reading it in training reports what is wrong.
     return messageOf(error);
   }
 }
@@ -95,7 +95,7 @@ export interface CheckOptions {
 }
 
 /**
- * Compares a run's pictures and labels with those that it was begun with.
+ * Compares a run's pictures and labels with those that it was started with.
  *
  * @returns what has changed, where that is fine; none where nothing has
  * @throws RocError USAGE naming what differs, with both values; CONFIG_INVALID
@@ -106,11 +106,11 @@ export async function checkSamples(
   { accept, excused }: CheckOptions,
 ): Promise<string[]> {
   const file = join(run, SAMPLES_FILE);
-  const remedy = `Give the same data to go on, --accept-changed-data to go on with them as they are now, or --fresh.`;
+  const remedy = `Give the same data to resume, --accept-changed-data to resume with them as they are now, or --fresh.`;
   const text = await ifThere(readText(file));
   if (text === undefined && accept) return [`${file} is missing: what has changed is not known`];
   if (text === undefined) {
-    throw new RocError("FILE_NOT_FOUND", `${file}, which says what the run was begun with, is missing. ${remedy}`);
+    throw new RocError("FILE_NOT_FOUND", `${file}, which says what the run was started with, is missing. ${remedy}`);
   }
   const before = text.trimEnd().split("\n").map((line, i) => parseRecord(line, `${file}, line ${i + 1}`, remedy)); // prettier-ignore
   const found = changes(before, now);
@@ -120,7 +120,7 @@ export async function checkSamples(
   if (other.length === 0 || follows || accept) return found.map(({ text }) => text);
   const listed = other.slice(0, LISTED).map(({ text }) => text);
   const more = other.length > LISTED ? `; and ${other.length - LISTED} more` : "";
-  throw new RocError("USAGE", `${run} was begun with other data: ${listed.join("; ")}${more}. ${remedy}`);
+  throw new RocError("USAGE", `${run} was started with other data: ${listed.join("; ")}${more}. ${remedy}`);
 }
 
 function parseRecord(line: string, where: string, remedy: string): SampleRecord {

@@ -17,7 +17,7 @@ export function isEventFile(name: string): boolean {
 /** One process's event file of a run. */
 export class EventFile {
   readonly path: string;
-  #begun = false;
+  #started = false;
 
   /**
    * @param step that the run starts or resumes after: TensorBoard drops what an earlier process has logged beyond it
@@ -33,8 +33,8 @@ export class EventFile {
 
   /** Adds figures by tag. @throws RocError FILE_UNWRITABLE */
   async append(step: number, figures: Readonly<Record<string, number>>): Promise<void> {
-    const records = this.#begun ? [] : [fileVersion(this.now()), sessionStart(this.now(), this.step)];
-    this.#begun = true;
+    const records = this.#started ? [] : [fileVersion(this.now()), sessionStart(this.now(), this.step)];
+    this.#started = true;
     records.push(scalars(this.now(), step, figures));
     await append(this.path, Buffer.concat(records.map(frame)));
   }

@@ -83,11 +83,11 @@ const train = z.strictObject({
     .describe("Rows of embedding and head that are trained; without it `all`, with `lora` the `new` ones"),
   lora: lora.optional().describe("Train adapters instead of the weights"),
   recompute: z.boolean().optional().describe("Compute activations twice instead of keeping them"),
-  weights: z.enum(PRECISIONS).optional().describe("What weights are kept in; without it float32"),
+  weights: z.enum(PRECISIONS).optional().describe("Dtype that weights are stored in; without it float32"),
   shardOptimizer: z
     .boolean()
     .optional()
-    .describe("In several processes: each keeps a part of the optimizer's states (ZeRO-1)"),
+    .describe("In several processes: the optimizer's states are sharded over them (ZeRO-1)"),
   groupByLength: z.boolean().optional().describe("Batches of answers of like length"),
   patience: count.optional().describe("Stop after so many validations without a better SRCC"),
   keepLast: count.optional().describe("States to keep in addition to the best; without it 1"),
@@ -121,7 +121,7 @@ export const runSchema = z.strictObject({
   visionTower: z
     .string()
     .optional()
-    .describe("Folder or hub name of the CLIP tower, where the checkpoint keeps it elsewhere"),
+    .describe("Folder or hub name of the CLIP tower, where the checkpoint has it elsewhere"),
   data: data.describe("Which pictures"),
   strategy: z.enum(STRATEGY_NAMES).default("roc").describe("How scores are written, taught and read"),
   scoreTokens: z.number().int().min(2).default(10).describe("N, where the checkpoint has no score tokens"),
@@ -135,7 +135,7 @@ export const runSchema = z.strictObject({
   loss: z
     .union([z.enum(presets), weights])
     .default("paper")
-    .describe("Loss weights: a preset, or each by itself"),
+    .describe("Loss weights: a preset, or each weight"),
   templates: templates.optional().describe("Questions and answers, instead of the checkpoint's"),
   conversation: z.string().optional().describe("How prompts are framed, where the checkpoint does not say it"),
   train: train.prefault({}).describe("The recipe"),
@@ -156,7 +156,7 @@ export async function readConfig(file: string, settings: readonly string[] = [])
 }
 
 /**
- * The configuration that files make, each on top of the ones before, and `values` on top of all of them.
+ * The configuration that files make, each on top of the ones before, and `values` on top of all files.
  *
  * @param source what messages call it
  * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the key
@@ -212,7 +212,7 @@ function describeIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): 
   if (issue.code === "unrecognized_keys")
     return `unknown key ${issue.keys.map((one) => [...path, one].join(".")).join(", ")}`;
   if (issue.code !== "invalid_union") return `${key || "the file"}: ${issue.message}`;
-  // Of what might have stood there, what the value comes nearest to: the one that is wrong further inside.
+  // Of the possible types, the one closest to the value: the one that is wrong deeper inside.
   const inside = issue.errors.find((issues) =>
     issues.some((one) => one.path.length > 0 || one.code === "unrecognized_keys"),
   );
@@ -224,7 +224,7 @@ type Values = Record<string, unknown>;
 /** The file on top of what it extends. */
 async function readLayers(file: string, above: readonly string[]): Promise<Values> {
   if (above.includes(file)) {
-    throw new RocError("CONFIG_INVALID", `${[...above, file].join(" extends ")}: a file cannot stand on itself.`);
+    throw new RocError("CONFIG_INVALID", `${[...above, file].join(" extends ")}: a file cannot extend itself.`);
   }
   const by = above.length > 0 ? `It is extended by ${above.at(-1)}. ` : "";
   const text = await readText(file, { remedy: `${by}Check the path.` });

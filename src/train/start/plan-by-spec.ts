@@ -17,7 +17,7 @@ import { checkLabels, datasetWarnings, planNotes, type OnWarning } from "./warni
 /** The pictures of a run, or what is known of them. */
 interface Pictures {
   readonly data: RunData;
-  /** Pictures to train on and to validate with; null where nobody knows. */
+  /** Pictures to train on and to validate with; null where they are unknown. */
   readonly counts: { readonly train: number; readonly validation: number } | null;
 }
 

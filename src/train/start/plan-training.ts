@@ -21,7 +21,7 @@ export interface PlanOptions extends ModelResolution<ModelFolders | undefined> {
 
 /**
  * Plans the run that `trainModel()` would make of a spec: steps, tokens, parameters and memory, with its checks of values
- * and labels. A checkpoint that is not here is left out, with a warning. Writes nothing; loads the weights on the CPU.
+ * and labels. A checkpoint that is not here is omitted, with a warning. Writes nothing; loads the weights on the CPU.
  *
  * @throws RocError CONFIG_INVALID, DATA_INVALID, FILE_NOT_FOUND, USAGE as `trainModel()`
  *

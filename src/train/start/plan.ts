@@ -11,7 +11,7 @@ import type { RunData } from "./data.js";
 import type { Trainable } from "./start.js";
 
 /**
- * What a run comes to without its model; null where it depends on pictures that nobody counted.
+ * What a run comes to without its model; null where it depends on pictures that are not counted.
  *
  * @category Training
  */

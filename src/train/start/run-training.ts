@@ -1,4 +1,4 @@
-/** A run folder from start to end: begun or resumed, its settings checked, its figures written down. */
+/** A run folder from start to end: started or resumed, its settings checked, its figures written down. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sample } from "../../data/index.js";
@@ -46,7 +46,7 @@ export interface RunPlan extends Scales {
   readonly folder: string;
   /** Throw away what an earlier run has left there. Default false: resume it. */
   readonly fresh?: boolean;
-  /** Go on with pictures and labels as they are now, whatever the run was begun with. Default false: an error. */
+  /** Resume with pictures and labels as they are now, whatever the run was started with. Default false: an error. */
   readonly acceptChangedData?: boolean;
   readonly options: TrainOptions;
   readonly weights: LossWeights;
@@ -67,7 +67,7 @@ export interface RunPlan extends Scales {
   readonly device?: string;
   readonly minutes?: number;
   readonly signal?: AbortSignal;
-  /** The processes that train together. Rank 0 alone uses the run folder; the others call `start`, whatever is in it. */
+  /** The processes that train together. Only rank 0 uses the run folder; the others call `start`, whatever is in it. */
   readonly group?: ProcessGroup;
 }
 
@@ -163,7 +163,7 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   const samples = await recordSamples(plan);
   let notes: string[] = [];
   if (resume !== undefined) {
-    const remedy = "Give the same again to go on with it, another folder, or --fresh to throw it away.";
+    const remedy = "Give the same again to resume it, another folder, or --fresh to throw it away.";
     const damaged = "Restore it, give another folder, or start again with --fresh.";
     const what = `The run in ${folder}`;
     await checkSameSettings(join(folder, CONFIG), settings, { what, remedy, damaged, say: ranksText, free: FREE });
@@ -188,7 +188,7 @@ function ranksText(name: string, before: unknown, now: unknown): string | undefi
   return `it was trained in ${count(before)}, now in ${count(now)} (start as many as before: ${again})`;
 }
 
-/** Adapters are put on the weights that the run began with: a state holds what was trained alone. */
+/** Adapters are put on the weights that the run started from: a state holds only what was trained. */
 async function open({ options, device, start }: RunPlan, resume: SavedState | undefined): Promise<Trainable> {
   const { lora, weights = "float32" } = options;
   if (resume !== undefined && !lora) {

@@ -83,7 +83,7 @@ export interface TrainingSpec {
    * {@link ModelResolution}.
    */
   readonly model: string;
-  /** Folder of the CLIP tower, where the checkpoint keeps it elsewhere. Default: beside the checkpoint. */
+  /** Folder of the CLIP tower, where the checkpoint has it elsewhere. Default: beside the checkpoint. */
   readonly visionTower?: string | undefined;
   /** Which pictures: the folder of a data set, how to read it, or one that was read. */
   readonly data: string | DataFolder | DataInMemory | LoadedDataset;
@@ -140,7 +140,7 @@ export interface ModelResolution<Found = ModelFolders> {
 /** A checked spec: every default filled in. */
 export interface CheckedSpec extends Omit<RunConfig, "templates"> {
   readonly templates: RocTemplates | undefined;
-  /** In the place of `data.folder`. */
+  /** Instead of `data.folder`. */
   readonly dataset: LoadedDataset | undefined;
 }
 

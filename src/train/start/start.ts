@@ -26,7 +26,7 @@ export interface Trainable {
   readonly prepare: (image: RgbImage) => RgbImage | Promise<RgbImage>;
 }
 
-/** Of scores where nobody says another. */
+/** Of scores where none is given. */
 export const USUAL_SCALE: ScoreScale = { min: 1, max: 10 };
 
 export interface StartOptions extends ScoreTokenOptions {
@@ -77,7 +77,7 @@ function otherThan({ min, max }: ScoreScale, given: ScoreScale | undefined): Sco
 }
 
 /**
- * Checks score tokens against those of a checkpoint by its config.json alone, before gigabytes are read.
+ * Checks score tokens against those of a checkpoint by its config.json only, before gigabytes are read.
  * @throws RocError USAGE where they contradict one another; CONFIG_INVALID, FILE_UNREADABLE
  */
 export async function checkStart(folder: CheckpointLike, options: StartOptions = {}): Promise<void> {

@@ -1,4 +1,4 @@
-/** A call's place among the processes that torchrun started. Loads libtorch only where there are several. */
+/** A call's rank among the processes that torchrun started. Loads libtorch only where there are several. */
 import type { ProcessGroup } from "../../torch/index.js";
 
 /**

@@ -1,4 +1,4 @@
-/** Checks a spec and reads its data before libtorch is loaded; then trains, as one of torchrun's processes or alone. */
+/** Checks a spec and reads its data before libtorch is loaded; then trains, as one of torchrun's processes or in a single one. */
 import { RocError } from "../../errors.js";
 import type { ProcessGroup } from "../../torch/index.js";
 import { checkSpec, datasetOf, type CheckedSpec, type TrainingSpec } from "./spec.js";

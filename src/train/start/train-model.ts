@@ -27,7 +27,7 @@ export interface TrainingOptions extends ModelResolution {
   readonly minutes?: number | undefined;
   /**
    * Threads of the tensor library during the call, from 1. Default: `OMP_NUM_THREADS`, else by the model's size and the
-   * cores. A resumed run keeps those that it was begun with.
+   * cores. A resumed run keeps those that it was started with.
    */
   readonly threads?: number | undefined;
   /** The variables by which torchrun gives a process its rank. Default `process.env`. */
@@ -47,7 +47,7 @@ export interface TrainingResult extends Omit<EndEvent, "type"> {
 /**
  * Trains a checkpoint to score pictures, in a run folder that resumes: stopped anywhere, even killed, the same call resumes
  * from the last state and ends with the same weights. Where the checkpoint, the pictures, their labels or other settings
- * are not those that the run was begun with, it is refused.
+ * are not those that the run was started with, it is refused.
  *
  * Under torchrun every process makes the same call; each trains on `batchSize` pictures of every batch.
  *

@@ -104,7 +104,7 @@ function reportOf(event: TrainEvent, rank: number, onEvent: (event: TrainEvent) 
   else if (event.type === "note") onEvent({ ...event, rank });
 }
 
-/** The scale of the scores, and that of the ratings where nobody chose one: results are given on it. */
+/** The scale of the scores, and that of the ratings where none is chosen: results are given on it. */
 async function scalesOf(
   { scale, strategy }: CheckedSpec,
   data: RunData,
@@ -131,5 +131,5 @@ async function checkWritable(folder: string): Promise<void> {
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new RocError("ABORTED", "Stopped before training began.", { cause: signal.reason });
+  if (signal?.aborted) throw new RocError("ABORTED", "Stopped before training started.", { cause: signal.reason });
 }

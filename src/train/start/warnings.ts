@@ -34,12 +34,12 @@ export async function datasetWarnings(
     const what = kind === "missing-image" ? `${PROBLEMS[kind]}, left out` : PROBLEMS[kind];
     const [first] = findings;
     const all = i === problems.length - 1 && folder !== undefined;
-    const remedy = all ? `\nFor all of them: roc4mllm data check ${folder}` : "";
+    const remedy = all ? `\nFor all: roc4mllm data check ${folder}` : "";
     onWarning(`${what}: ${findings.length}${first ? `, as ${findingText(first)}` : ""}${remedy}`);
   }
 }
 
-/** Reports where scores are given on another scale than the data's, which somebody chose. */
+/** Reports where scores are given on another scale than the data's, by choice. */
 export function scaleWarnings(chosen: ScoreScale | undefined, data: ScoreScale): string[] {
   if (!chosen || (chosen.min === data.min && chosen.max === data.max)) return [];
   return [
@@ -115,7 +115,7 @@ function attributeNotes(counts: ReadonlyMap<string, number>): string[] {
   const rename =
     odd.length === 0
       ? ""
-      : ` ${odd.map((name) => JSON.stringify(name)).join(", ")} cannot stand in a template: name such columns by letters, digits and _.`;
+      : ` ${odd.map((name) => JSON.stringify(name)).join(", ")} cannot be used in a template: name such columns by letters, digits and _.`;
   return [`labels that are not trained, since no answer template names them: ${list}.${add}${rename}`];
 }
 
@@ -133,8 +133,8 @@ function voteNotes(count: number, scoreTokens: boolean): string[] {
 }
 
 /**
- * Checks that every picture has what one of the answer templates needs, and no attribute the score's place.
- * @throws RocError DATA_INVALID naming what is missing or in its place
+ * Checks that every picture has what one of the answer templates needs, and no attribute the score's name.
+ * @throws RocError DATA_INVALID naming what is missing or has the score's name
  */
 export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTemplates, "answers">): void {
   const score = scoreName({ answers });
@@ -142,10 +142,10 @@ export function checkAnswers(samples: readonly Sample[], { answers }: Pick<RocTe
   const replaced = samples.find(({ attributes }) => attributes && Object.hasOwn(attributes, score));
   if (replaced) {
     const what = isFirst ? `{${score}}, the first placeholder of the first answer,` : `{${score}}`;
-    const otherwise = `Call the placeholder otherwise in --templates or "templates", as {overall}, or rename`;
+    const otherwise = `Rename the placeholder in --templates or "templates", as {overall}, or rename`;
     throw new RocError(
       "DATA_INVALID",
-      `${what} stands for the score, but ${replaced.id} has an attribute "${score}" too. ` +
+      `${what} is the score, but ${replaced.id} has an attribute "${score}" too. ` +
         `${score === "overall" ? "Rename" : otherwise} the attribute.`,
     );
   }
