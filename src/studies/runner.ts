@@ -1,30 +1,30 @@
 /** The one runner of studies: many jobs in their order, by several workers at a time, without those that are finished. */
 import { RocError } from "../errors.js";
 
-/** A piece of a study's work, which resumes by itself where it was stopped. */
+/** A piece of a study's work, which resumes where it was stopped. */
 export interface Job {
   /** Unique in its study. */
   readonly name: string;
 }
 
-/** What does one job after another. */
+/** Does one job after another. */
 export interface JobWorker<J extends Job, Progress> {
   /** @throws RocError ABORTED on the signal that the worker was made with, with the job's state written */
   run(job: J, onProgress: (progress: Progress) => void): Promise<void>;
   end(): void;
 }
 
-/** What is to be done. */
+/** The jobs of a study. */
 export interface Jobs<J extends Job, Progress> {
-  /** Those of a phase are begun when all of the one before are done. */
+  /** Those of a phase start when all of the phase before are done. */
   readonly phases: readonly (readonly J[])[];
-  /** Asked of every job before any is begun. */
+  /** Called for every job before any starts. */
   readonly isFinished: (job: J) => Promise<boolean>;
   /** Makes a worker, which stops on the signal. */
   readonly worker: (signal: AbortSignal) => JobWorker<J, Progress>;
   /** Jobs that are done side by side, at most. Default 1. */
   readonly workers?: number;
-  /** Asked before each job is begun; after a no, no other is. */
+  /** Called before each job starts; after `false`, no other starts. */
   readonly mayBegin?: () => boolean;
 }
 
@@ -41,7 +41,7 @@ export type JobEvent<Progress> =
       /** On the clock, as long as those took that are done. */
       readonly secondsLeft: number;
     }
-  /** No other job may begin. */
+  /** No other job may start. */
   | { readonly type: "budget"; readonly left: number };
 
 export interface RunOptions<Progress> {
@@ -87,7 +87,7 @@ interface PhaseOptions<J, Progress> {
   readonly onDone: (job: J, seconds: number) => void;
 }
 
-/** @returns whether every job was begun */
+/** @returns whether every job was started */
 async function runPhase<J extends Job, Progress>(
   jobs: readonly J[],
   { worker: startWorker, workers = 1, mayBegin = () => true }: Jobs<J, Progress>,
@@ -119,6 +119,6 @@ async function runPhase<J extends Job, Progress>(
   const isStop = (error: Error): boolean => error instanceof RocError && error.code === "ABORTED";
   const [error] = [...errors.filter((one) => !isStop(one)), ...errors.filter(isStop)];
   if (error !== undefined) throw error;
-  if (signal?.aborted) throw new RocError("ABORTED", "Stopped. The same command goes on from there.");
+  if (signal?.aborted) throw new RocError("ABORTED", "Stopped. The same command resumes from there.");
   return left.length === 0;
 }

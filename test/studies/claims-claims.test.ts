@@ -89,7 +89,7 @@ test("as the paper says: regression and decoupling win, comments disturb nothing
   assert.match(whole[0]?.text ?? "", /6 of 6 runs with that sign: higher\.$/);
 });
 
-test("the other way round, and in part: the words turn with the numbers", () => {
+test("the other way round, and in part: the words follow the numbers", () => {
   const turned = { roc: 1.4, coupled: 1.2, level: 0.3, direct: 0.3 };
   assert.equal(answers(finished(({ strategy }) => turned[strategy]))[0], "no, the other way round");
   const partly = { roc: 0.5, coupled: 0.5, level: 1.4, direct: 0.5 };
@@ -106,7 +106,7 @@ test("what is not finished is not known", () => {
   assert.deepEqual(answers(finished(() => 1, () => false)), new Array(4).fill("not known")); // prettier-ignore
   const [regression, decoupling] = claims(finished(() => 1, ({ strategy }) => strategy === "roc")); // prettier-ignore
   assert.deepEqual([regression?.answer, decoupling?.answer], ["not known", "not known"]);
-  // One backbone alone stands for all.
+  // A single backbone represents all.
   const llava = claims(finished(() => 1, ({ backbone }) => backbone === "llava")); // prettier-ignore
   assert.deepEqual(new Set(llava[0]?.findings.map(({ backbone }) => backbone)), new Set(["all"]));
 });

@@ -49,7 +49,7 @@ test("the committed experiment: every strategy, condition and backbone, three se
   assert.ok(runs.every((run) => run.name.startsWith(`${armName(run, config)}/`)));
 });
 
-test("runs differ in nothing but strategy and seed", async () => {
+test("runs differ only in strategy and seed", async () => {
   const config = await readExperiment(CLAIMS);
   const [first, second] = [trainOptions(config.train, 1), trainOptions(config.train, 2)];
   assert.deepEqual({ ...first, seed: 2 }, second);
@@ -96,7 +96,7 @@ test("only what finished work depends on counts as a setting", async () => {
 });
 
 test("what is wrong is named", async () => {
-  const faults: [(values: Values) => void, RegExp][] = [
+  const mistakes: [(values: Values) => void, RegExp][] = [
     [(values) => Object.assign(values, { stepz: 1 }), /changed\.yaml.*stepz/],
     [(values) => Object.assign(values["train"] as Values, { steps: 0 }), /train\.steps/],
     [
@@ -109,7 +109,7 @@ test("what is wrong is named", async () => {
     ],
     [(values) => Object.assign(values["ablation"] as Values, { condition: "y" }), /ablation\.condition: y/],
   ];
-  for (const [change, message] of faults) {
+  for (const [change, message] of mistakes) {
     await assert.rejects(readExperiment(await changed(change)), { code: "CONFIG_INVALID", message });
   }
   await assert.rejects(readExperiment(join(folder, "none.yaml")), { code: "FILE_NOT_FOUND" });

@@ -53,7 +53,7 @@ test("several scores: the mean over them, each on its own scale", () => {
   near(found.srcc?.value, mean(arm.map(({ scores }) => (1 + (srcc(scores["a"], first) ?? NaN)) / 2)));
 });
 
-test("the better of two is told, and the other way round with swapped sides", () => {
+test("the better of two is found, and the other way round with swapped sides", () => {
   const truth = ratings(1);
   const [good, bad] = [runs(truth, 0.5, "good"), runs(truth, 1.2, "bad")];
   const found = differences(good, bad, { score: truth }, ["score"], OPTIONS);
@@ -76,15 +76,15 @@ test("a side against itself: no difference at all", () => {
   assert.deepEqual([found?.value, found?.low, found?.high, found?.p], [0, 0, 0, 1]);
 });
 
-test("two sides of the same quality are seldom told apart", () => {
-  const told = Array.from({ length: 40 }, (_, i) => {
+test("two sides of the same quality seldom differ significantly", () => {
+  const verdicts = Array.from({ length: 40 }, (_, i) => {
     const truth = ratings(100 + i);
     const [a, b] = [runs(truth, 1, `a${i}`), runs(truth, 1, `b${i}`)];
     const { srcc: found } = differences(a, b, { score: truth }, ["score"], { seed: i, resamples: 200 });
     return found !== null && (found.low > 0 || found.high < 0);
   });
   // 5% are to be expected; three runs make a bootstrap a little too sure of itself.
-  assert.ok(told.filter(Boolean).length <= 8, `${told.filter(Boolean).length} of 40`);
+  assert.ok(verdicts.filter(Boolean).length <= 8, `${verdicts.filter(Boolean).length} of 40`);
 });
 
 test("a run that is unlike the others widens the interval: runs are drawn, too", () => {

@@ -97,7 +97,7 @@ test("runs are found by what their summaries say; the latest counts; the rest is
     recent: { data: "AVA", strategy: "roc", date: "2026-02-01" },
     coupled: { data: "ICAA17K", strategy: "coupled" },
     part: { data: "AVA", strategy: "direct", limit: 10 },
-    twin: { data: "AVA", strategy: "direct", studio: true },
+    copy: { data: "AVA", strategy: "direct", studio: true },
     other: { data: "Holidays", strategy: "roc" },
   });
   const { stdout, stderr } = await run("reproduce", "table6", "--runs", folder, "--json");
@@ -125,19 +125,19 @@ test("runs are found by what their summaries say; the latest counts; the rest is
 test("--studio takes the synthetic copies' runs only, and makes no difference to the published", async (t) => {
   const folder = await runsFolder(t, {
     real: { data: "AVA", strategy: "roc" },
-    twin: { data: "AVA", strategy: "roc", studio: true, family: "llava" },
+    copy: { data: "AVA", strategy: "roc", studio: true, family: "llava" },
     studio: { data: "studio", strategy: "direct", family: "llava" },
   });
   const table = await json("reproduce", "table6", "--runs", folder, "--studio", "--backbone", "llava");
   const cells = table.rows.map(({ cells: [first] }) => first);
-  assert.deepEqual(cells.map((cell) => cell?.ours?.run.split("/").at(-1)), ["studio", undefined, "twin"]); // prettier-ignore
+  assert.deepEqual(cells.map((cell) => cell?.ours?.run.split("/").at(-1)), ["studio", undefined, "copy"]); // prettier-ignore
   assert.deepEqual(cells.map((cell) => cell?.difference), [null, null, null]); // prettier-ignore
   assert.match(table.needs[1]?.text ?? "", /AVA \(the studio's synthetic copy\), and a checkpoint of LLaVA 1\.5/);
   assert.match(table.needs[1]?.command ?? "", /--data STUDIO\/ava\//);
   const { stdout } = await run("reproduce", "table6", "--runs", folder, "--studio", "--backbone", "llava");
   assert.match(
     stdout,
-    /Ours: on the studio's synthetic copies of the data sets, which do not compare.*LLaVA 1\.5 in place of mPLUG-Owl2\.\n/,
+    /Ours: on the studio's synthetic copies of the data sets, which do not compare.*LLaVA 1\.5 instead of mPLUG-Owl2\.\n/,
   );
 });
 
@@ -167,7 +167,7 @@ test("a registry's entry that its folder contradicts is refused by name, not put
   const folder = await runsFolder(t, {
     para: { data: "PARA", strategy: "roc" },
     part: { data: "PARA", strategy: "roc", limit: 5 },
-    twin: { data: "PARA", strategy: "roc", studio: true },
+    copy: { data: "PARA", strategy: "roc", studio: true },
   });
   const para = { dataset: "para", backbone: "mplug_owl2", strategy: "roc", folder: "para" };
   for (const [entry, why] of [
@@ -175,7 +175,7 @@ test("a registry's entry that its folder contradicts is refused by name, not put
     [{ ...para, strategy: "level" }, /its strategy is roc, not level/],
     [{ ...para, backbone: "llava" }, /its backbone is mplug_owl2, not llava/],
     [{ ...para, folder: "part" }, /of the first 5 pictures only/],
-    [{ ...para, folder: "twin" }, /it is of the studio's synthetic copy \("studio": true\)/],
+    [{ ...para, folder: "copy" }, /it is of the studio's synthetic copy \("studio": true\)/],
     [{ ...para, studio: true }, /it is not of the studio's synthetic copy/],
   ] as const) {
     await writeFile(join(folder, "runs.json"), JSON.stringify({ runs: [entry] }));
@@ -240,7 +240,7 @@ test("comments: an own parser's SPICE bears its name and makes no difference", a
 test("the leaderboard: sorted, with sources, ours marked, the studio's left out", async (t) => {
   const folder = await runsFolder(t, {
     ava: { data: "AVA", strategy: "roc" },
-    twin: { data: "AVA", strategy: "direct", studio: true },
+    copy: { data: "AVA", strategy: "direct", studio: true },
   });
   const { stdout, stderr } = await run("leaderboard", "--dataset", "ava", "--runs", folder);
   assert.match(stderr, /note: 1 of \d runs are left out, being on the studio's synthetic copies of the data sets\n/);

@@ -35,7 +35,7 @@ function study(phases: readonly Job[][], act: (job: Job, signal: AbortSignal) =>
   return { work, happened, counts };
 }
 
-test("one worker does the jobs in their order, and tells each step", async () => {
+test("one worker does the jobs in their order, and reports each step", async () => {
   const { work, happened, counts } = study([jobs("a", "b")]);
   const events: JobEvent<number>[] = [];
   await runJobs(work, { onEvent: (event) => events.push(event) });
@@ -45,7 +45,7 @@ test("one worker does the jobs in their order, and tells each step", async () =>
   assert.deepEqual(counts, { running: 0, most: 1, made: 1, ended: 1 });
 });
 
-test("several workers work side by side, but no job is begun before the phase ahead of it is done", async () => {
+test("several workers work side by side, but no job starts before the phase ahead of it is done", async () => {
   const { work, happened, counts } = study([jobs("a", "b", "c"), jobs("d")]);
   await runJobs({ ...work, workers: 2 });
   assert.equal(counts.most, 2);
@@ -63,7 +63,7 @@ test("what is finished is not done again, and no worker is made for it", async (
   assert.equal(counts.made, 1);
 });
 
-test("when no more may begin, what is left is told, and no later phase begins", async () => {
+test("when no more may start, what is left is reported, and no later phase starts", async () => {
   const { work, happened } = study([jobs("a", "b"), jobs("c")]);
   const events: JobEvent<number>[] = [];
   await runJobs({ ...work, mayBegin: () => happened.length === 0 }, { onEvent: (event) => events.push(event) });
@@ -89,7 +89,7 @@ test("a job that fails stops the others, and its error is the one that is thrown
   assert.equal(counts.made, counts.ended);
 });
 
-test("the signal stops the running job and begins no other", async () => {
+test("the signal stops the running job and starts no other", async () => {
   const control = new AbortController();
   const { work, happened } = study([jobs("a", "b")], (_, signal) => {
     setTimeout(() => control.abort(), 1);

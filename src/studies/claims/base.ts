@@ -17,7 +17,7 @@ const LEVEL_REPEATS = 400;
 export interface BaseTexts {
   /** Kept with the checkpoint. */
   readonly templates: RocTemplates;
-  /** Everything that will be said, but for scores: the tokenizer learns its pieces from it. */
+  /** Every text of the runs, except scores: the tokenizer learns its pieces from it. */
   readonly texts: readonly string[];
 }
 

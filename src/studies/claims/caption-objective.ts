@@ -3,7 +3,7 @@ import type { Sample } from "../../data/index.js";
 import { textLoss, type StrategyParts } from "../../roc/index.js";
 import { collate, TextCache, type Objective } from "../../train/index.js";
 
-/** The question whose answer is a comment alone. */
+/** The question whose answer is only a comment. */
 export const CAPTION_PROMPT = "<image>\nPlease comment on this photo.";
 
 /** No token carries a score. */

@@ -1,5 +1,5 @@
 /**
- * The paper's claims as questions, answered from the figures alone: every word below follows from intervals of paired
+ * The paper's claims as questions, answered only from the figures: every word below follows from intervals of paired
  * differences, by the rules of {@link verdictOf} and {@link answerOf}.
  */
 import type { StrategyName } from "../../roc/strategy-names.js";
@@ -14,7 +14,7 @@ import {
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import type { Finished, FinishedArm } from "./finished-runs.js";
 
-/** What the answers are about; the other figures stand beside it. */
+/** What the answers are about; the other figures are shown beside it. */
 const MAIN = "srcc";
 
 /** Whether one side's SRCC is above the other's, by the interval of the difference. */
@@ -89,8 +89,8 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
     const contest = contestOf(condition, "roc", condition, "coupled");
     return rated.includes(condition) ? [contest, { ...contest, scores: "attributes" as const }] : [contest];
   });
-  const disturbance = plain.flatMap((alone) =>
-    commented.flatMap((both) => strategies.map((strategy) => contestOf(alone, strategy, both, strategy))),
+  const disturbance = plain.flatMap((scored) =>
+    commented.flatMap((both) => strategies.map((strategy) => contestOf(scored, strategy, both, strategy))),
   );
   const numbers = (ablation?.scoreTokens ?? []).flatMap((n) => {
     const { condition = "" } = ablation ?? {};
@@ -149,8 +149,8 @@ function findingOf(
   const found = differences(pair.a, pair.b, truth, names, options);
   const [nameA, nameB] = namesOf(a, b);
   const verdict = verdictOf(found);
-  const place = pair.backbone === ALL ? "all backbones" : pair.backbone;
-  const text = `${nameA} against ${nameB}, ${scores}, ${place}: ${differenceText(found)}`;
+  const backbone = pair.backbone === ALL ? "all backbones" : pair.backbone;
+  const text = `${nameA} against ${nameB}, ${scores}, ${backbone}: ${differenceText(found)}`;
   return { a: nameA, b: nameB, backbone: pair.backbone, scores, differences: found, verdict, text };
 }
 
@@ -165,7 +165,7 @@ export function attributeNames(runs: readonly RunPredictions[], truth: Truth): s
   return Object.keys(runs[0]?.scores ?? {}).filter((name) => name !== SCORE && truth[name] !== undefined);
 }
 
-/** A side is higher or lower where the whole 95% interval of the difference in SRCC lies on one side of 0. */
+/** A side is higher or lower where the whole 95% interval of the difference in SRCC is on one side of 0. */
 export function verdictOf(found: Pick<Differences, typeof MAIN>): Verdict {
   const main = found[MAIN];
   if (!main) return "not known";
@@ -206,8 +206,8 @@ function claimOf(question: string, findings: readonly Finding[]): Claim {
     const text = list(verdict);
     return text === "" ? [] : [`SRCC ${verdict}: ${text}`];
   });
-  const told = parts.length === 0 ? "No finished runs to compare" : parts.join(". ");
-  return { question, answer, text: `${answer[0]?.toUpperCase()}${answer.slice(1)}. ${told}.`, findings };
+  const summary = parts.length === 0 ? "No finished runs to compare" : parts.join(". ");
+  return { question, answer, text: `${answer[0]?.toUpperCase()}${answer.slice(1)}. ${summary}.`, findings };
 }
 
 function pairText({ a, b, scores, differences: found }: Finding): string {

@@ -70,7 +70,7 @@ export const experimentSchema = z.strictObject({
   description: z.string().default("").describe("What is asked, in words"),
   work: z.string().describe("Pictures, base models and run folders; may be thrown away once the results are there"),
   out: z.string().describe("Results"),
-  minutes: z.number().positive().describe("Of all sessions together; no run is begun after it"),
+  minutes: z.number().positive().describe("Of all sessions together; no run is started after it"),
   workers: count.default(2).describe("Runs that are computed side by side, each in a process"),
   threads: count.default(1).describe("Of each of them"),
   studio: studio.describe("The pictures"),
@@ -80,7 +80,7 @@ export const experimentSchema = z.strictObject({
     .describe("Models by name"),
   pretrain: recipe
     .extend({ seed: z.number().int().default(0).describe("Of weights and order") })
-    .describe("On comments alone, before any score is met"),
+    .describe("Only on comments, before any score is seen"),
   train: recipe.describe("Of every run"),
   seeds: z.array(z.number().int().min(0)).min(1).describe("A run each"),
   strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).describe("What is compared"),
@@ -100,7 +100,7 @@ export type BackboneConfig = z.infer<typeof backbone>;
 export type ConditionConfig = z.infer<typeof condition>;
 export type RecipeConfig = z.infer<typeof recipe>;
 
-/** What a file says otherwise for once; everything is kept in folders of its own, named by it. */
+/** Overrides of a file for one call; everything is then stored in folders of its own, named by them. */
 export interface ExperimentChanges {
   /** Pictures and steps are multiplied by it: below 1 for a trial run. */
   readonly scale?: number;
@@ -129,7 +129,7 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
-/** What the schema cannot see: names that stand for nothing, and texts that are no templates. */
+/** What the schema cannot see: names that are not defined, and texts that are no templates. */
 function check(config: ExperimentConfig, file: string): void {
   const { conditions, backbones, ablation } = config;
   for (const [key, { prompts, answers, backbones: own }] of Object.entries(conditions)) {

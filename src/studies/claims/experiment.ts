@@ -11,7 +11,7 @@ export type ExperimentEvent =
 export interface ExperimentOptions {
   /** Only the runs whose name it is found in, and the base models that they need. Default: all. */
   readonly only?: RegExp | undefined;
-  /** Ends it with everything so far kept. */
+  /** Stops it; everything so far is saved. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((event: ExperimentEvent) => void) | undefined;
 }
@@ -19,7 +19,7 @@ export interface ExperimentOptions {
 /**
  * Reads an experiment's file (YAML or JSON; docs/config.md has its keys).
  *
- * @param changes what is otherwise for once; everything is then kept in folders of its own, named by it
+ * @param changes overrides for this call; everything is then stored in folders of its own, named by them
  * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key
  * @example
  * const config = await readExperiment("configs/studio/claims.yaml", { scale: 0.02 });
@@ -36,7 +36,7 @@ export async function readExperiment(file: string, changes: ExperimentChanges = 
  *
  * @param config from {@link readExperiment}
  * @throws RocError USAGE where the work folder holds an experiment of other settings, or `only` matches no run; ABORTED on
- *   the signal, with everything so far kept; IN_USE where another process works there; and those of training
+ *   the signal, with everything so far saved; IN_USE where another process works there; and those of training
  * @example
  * const { claims } = await runExperiment(await readExperiment("configs/studio/claims.yaml"));
  * for (const { question, answer } of claims) console.log(question, answer);

@@ -16,7 +16,7 @@ import { baseCheckpoint, type JobOptions } from "./pretrain.js";
 /** Kept name of the format: what an earlier version finished is found. */
 const DONE = "cell.json";
 const PREDICTIONS = "predictions.jsonl";
-/** What a run keeps to go on: of no use once its predictions are there. */
+/** What a run needs to resume: of no use once its predictions are there. */
 const STATE = /^(step-\d+(\.tmp)?|latest)$/;
 
 const recordSchema = z.object({
@@ -36,7 +36,7 @@ export async function runRecord(config: ExperimentConfig, run: Run): Promise<Run
   return ifThere(readJsonAs(join(runFolder(config, run), DONE), recordSchema));
 }
 
-/** The predictions of a finished run, one a picture of the held-out part. */
+/** The predictions of a finished run, one per picture of the held-out part. */
 export async function runPredictions(config: ExperimentConfig, run: Run): Promise<Prediction[]> {
   return readKept(join(runFolder(config, run), PREDICTIONS));
 }
@@ -47,7 +47,7 @@ export async function runRevision(config: ExperimentConfig, run: Run): Promise<s
   return (await ifThere(readJsonAs(file, environmentSchema)))?.revision ?? null;
 }
 
-/** Trains and reads a run, going on where it was stopped. */
+/** Trains and reads a run, resuming where it was stopped. */
 export async function fineTune(
   config: ExperimentConfig,
   run: Run,

@@ -16,7 +16,7 @@ export function markdown(results: ExperimentResults): string {
     description,
     "## Answers",
     ...claims.map((claim) => `**${claim.question}** ${claim.text}`),
-    "Every word is computed: a side is higher or lower where the whole 95% interval of the difference in SRCC lies on one side of 0.",
+    "Every word is computed: a side is higher or lower where the whole 95% interval of the difference in SRCC is on one side of 0.",
     ...(missing.length > 0
       ? [`${missing.length} runs are not finished, so not in here (claims.json names them).`]
       : []),
@@ -31,7 +31,7 @@ export function markdown(results: ExperimentResults): string {
     "## Number of score tokens",
     "![SRCC by number of score tokens](score-tokens.svg)",
     "## How",
-    `Each backbone was pre-trained once on comments alone (${baseTexts.join("; ")}; batches of ${pretrain.batchSize}), then fine-tuned ` +
+    `Each backbone was pre-trained once only on comments (${baseTexts.join("; ")}; batches of ${pretrain.batchSize}), then fine-tuned ` +
       `from those weights by every strategy for ${train.steps} steps of ${train.batchSize} pictures at a learning rate of ${train.learningRate}, ` +
       `with the same order of the ${pictures.train} pictures for the same seed and the loss weights "${config.loss}". The last state counts. ` +
       `Pictures: studio seed ${studio.seed}, ${studio.longEdge} px.`,

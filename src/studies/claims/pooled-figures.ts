@@ -1,5 +1,5 @@
 /**
- * Figures of several runs at once, and differences between two sets of them.
+ * Figures of several runs together, and differences between two sets of them.
  *
  * Pooling over runs: a figure of an arm is the mean of its runs' figures. Its interval is a bootstrap over both things that
  * were drawn, pictures and runs: each resample draws as many pictures with replacement, the same for every run, and as many
@@ -118,10 +118,10 @@ function byKey(
 /** Rows below `pictures` are pictures, the last `runs` ones are runs, counted on from there. */
 function* draws(pictures: number, runs: number, { seed, resamples }: CompareOptions): Generator<Uint32Array> {
   const random = new Random(seed, "pictures and runs");
-  for (let i = 0; i < resamples; i++) {
+  for (let resample = 0; resample < resamples; resample++) {
     const rows = new Uint32Array(pictures + runs);
-    for (let place = 0; place < pictures; place++) rows[place] = random.int(pictures);
-    for (let place = 0; place < runs; place++) rows[pictures + place] = pictures + random.int(runs);
+    for (let i = 0; i < pictures; i++) rows[i] = random.int(pictures);
+    for (let i = 0; i < runs; i++) rows[pictures + i] = pictures + random.int(runs);
     yield rows;
   }
 }
@@ -147,24 +147,24 @@ function pooled(runs: readonly MeasuredRun[], pictures: number): (name: FigureNa
   };
 }
 
-/** In the place of a picture that is left out. */
+/** The index of a picture that is excluded. */
 const NONE = 2 ** 32 - 1;
 
-/** A run's predictions of the pictures that all of `both` understood. */
+/** A run's predictions of the pictures that every run of `both` understood. */
 class MeasuredRun {
-  readonly #scores: readonly { readonly counted: CountedPairs; readonly places: Uint32Array }[];
+  readonly #scores: readonly { readonly counted: CountedPairs; readonly indices: Uint32Array }[];
   readonly #comments: readonly (number | null)[];
 
   constructor(run: RunPredictions, both: readonly RunPredictions[], truth: Truth, names: readonly string[]) {
     this.#scores = names.map((name) => {
       const ratings = truth[name] ?? [];
-      const kept = ratings.flatMap((_, row) =>
+      const included = ratings.flatMap((_, row) =>
         both.every(({ scores }) => typeof scores[name]?.[row] === "number") ? [row] : [],
       );
-      const places = new Uint32Array(ratings.length).fill(NONE);
-      kept.forEach((row, place) => (places[row] = place));
-      const values = kept.map((row) => run.scores[name]?.[row] ?? NaN);
-      return { counted: new CountedPairs(values, kept.map((row) => ratings[row] ?? NaN)), places }; // prettier-ignore
+      const indices = new Uint32Array(ratings.length).fill(NONE);
+      included.forEach((row, index) => (indices[row] = index));
+      const values = included.map((row) => run.scores[name]?.[row] ?? NaN);
+      return { counted: new CountedPairs(values, included.map((row) => ratings[row] ?? NaN)), indices }; // prettier-ignore
     });
     const said = both.map(({ ciderD = [] }) => ciderD);
     this.#comments = (run.ciderD ?? []).map((value, row) =>
@@ -174,11 +174,11 @@ class MeasuredRun {
 
   /** Of drawn pictures; NaN where nothing was understood. */
   figures(pictures: Uint32Array): Record<FigureName, number> {
-    const all = this.#scores.map(({ counted, places }) => {
-      const rows = pictures.map((row) => places[row] ?? NONE).filter((place) => place !== NONE);
+    const all = this.#scores.map(({ counted, indices }) => {
+      const rows = pictures.map((row) => indices[row] ?? NONE).filter((index) => index !== NONE);
       const values = rows.length === 0 ? [] : counted.figures(rows);
       const of = (metric: (typeof METRIC_NAMES)[number]): number => values[METRIC_NAMES.indexOf(metric)] ?? NaN;
-      // Who says the same of every picture ranks none: a correlation that is not defined counts as 0.
+      // A model that gives every picture the same score ranks none: an undefined correlation counts as 0.
       const correlation = (metric: "srcc" | "plcc"): number => (rows.length === 0 ? NaN : of(metric) || 0);
       return { srcc: correlation("srcc"), plcc: correlation("plcc"), mae: of("mae") };
     });

@@ -73,7 +73,7 @@ function textsOf({ conditions }: ExperimentConfig, { train: samples }: Pick<Expe
   };
 }
 
-/** Pre-trains a backbone, or goes on with it; does nothing where it is finished. */
+/** Pre-trains a backbone, or resumes it; does nothing where it is finished. */
 export async function pretrain(
   config: ExperimentConfig,
   backbone: string,

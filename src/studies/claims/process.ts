@@ -10,7 +10,7 @@ import type { Order, Report } from "./worker.js";
 /** A process that outlives its jobs: libtorch and the pictures' labels are read once. */
 export class WorkerProcess implements JobWorker<ExperimentJob, TrainEvent> {
   readonly #child: ChildProcess;
-  readonly #stop = (): void => void this.#tell({ type: "stop" });
+  readonly #stop = (): void => void this.#send({ type: "stop" });
 
   constructor(
     private readonly config: ExperimentConfig,
@@ -33,11 +33,11 @@ export class WorkerProcess implements JobWorker<ExperimentJob, TrainEvent> {
         else settle(() => reject(new RocError(report.code, report.message)));
       };
       const died = (code: number | null, by: string | null): void => {
-        const text = `The process of ${job.name} ended (${by ?? `exit code ${code}`}). The same command goes on from its last state.`;
+        const text = `The process of ${job.name} ended (${by ?? `exit code ${code}`}). The same command resumes from its last state.`;
         settle(() => reject(new RocError("TRAINING", text)));
       };
       child.on("message", hear).on("exit", died);
-      this.#tell({ type: "job", config: this.config, job });
+      this.#send({ type: "job", config: this.config, job });
       if (this.signal.aborted) this.#stop();
     });
   }
@@ -47,7 +47,7 @@ export class WorkerProcess implements JobWorker<ExperimentJob, TrainEvent> {
     if (this.#child.connected) this.#child.disconnect();
   }
 
-  #tell(order: Order): void {
+  #send(order: Order): void {
     // One that has died is reported by its exit.
     if (this.#child.connected) this.#child.send(order, () => undefined);
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import type { ExperimentConfig } from "./config.js";
 
-/** What is compared: the runs of an arm differ in their seed alone. */
+/** What is compared: the runs of an arm differ only in their seed. */
 export interface Arm {
   readonly backbone: string;
   readonly condition: string;

@@ -1,4 +1,4 @@
-/** A process that does one job after another as it is told. Ends with the process that started it. */
+/** A process that does one job after another on request. Ends with the process that started it. */
 import { isRocError, messageOf, type ErrorCode } from "../../errors.js";
 import { setNumThreads } from "../../torch/index.js";
 import type { TrainEvent } from "../../train/index.js";
@@ -6,13 +6,13 @@ import type { ExperimentConfig } from "./config.js";
 import { readData, type ExperimentData } from "./pictures.js";
 import { runJob, type ExperimentJob } from "./jobs.js";
 
-/** What a worker is told. */
+/** A message to a worker. */
 export type Order =
   | { readonly type: "job"; readonly config: ExperimentConfig; readonly job: ExperimentJob }
   /** Write a state and end the job. */
   | { readonly type: "stop" };
 
-/** What it says. */
+/** A message from a worker. */
 export type Report =
   | { readonly type: "event"; readonly event: TrainEvent }
   | { readonly type: "done" }
@@ -42,7 +42,7 @@ process.on("message", (order: Order) => {
   if (order.type === "stop") stopped.abort();
   else void work(order.config, order.job).then((report) => process.send?.(report));
 });
-// Ctrl-C and a closed terminal reach the whole group of processes: the parent tells when to stop.
+// Ctrl-C and a closed terminal reach the whole group of processes: the parent says when to stop.
 for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 // The parent is gone, however it ended.
 process.on("disconnect", () => process.exit(1));

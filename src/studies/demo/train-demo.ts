@@ -53,7 +53,7 @@ export interface DemoOptions {
 
 /** Share of the pictures that only the final figures are taken on. */
 const TEST_SHARE = 0.1;
-/** Minutes of the time budget that are kept for the test part. */
+/** Minutes of the time budget that are reserved for the test part. */
 const RESERVE = 0.5;
 const REPORT = "training.json";
 

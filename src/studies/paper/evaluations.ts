@@ -44,7 +44,7 @@ export interface Evaluation {
 
 export interface FoundEvaluations {
   readonly runs: readonly Evaluation[];
-  /** Folders that were left out, and why. */
+  /** Folders that were skipped, and why. */
   readonly notes: readonly string[];
 }
 
@@ -60,20 +60,20 @@ export async function readEvaluations(path: string): Promise<FoundEvaluations> {
   return (await exists(file)) ? registered(file) : scanned(path);
 }
 
-/** Where runs are looked for when no place is named. */
+/** Where runs are looked for when no path is named. */
 export const RUNS_FOLDER = "runs";
 
-/** Those of the named place; without one, of the usual folder, if it is there. @throws as {@link readEvaluations} */
+/** Those of the named path; without one, of the usual folder, if it is there. @throws as {@link readEvaluations} */
 export async function usualEvaluations(path: string | undefined): Promise<FoundEvaluations> {
   if (path !== undefined) return readEvaluations(path);
   return (await exists(RUNS_FOLDER)) ? readEvaluations(RUNS_FOLDER) : { runs: [], notes: [] };
 }
 
-/** A note on the runs that are left out for their data, where there are any. */
+/** A note on the runs that are excluded for their data, where there are any. */
 export function otherDataNote(runs: readonly Evaluation[], studio: boolean): string[] {
   const others = runs.filter((one) => one.studio !== studio).length;
   const what = studio
-    ? "the data sets themselves; leave --studio away for these"
+    ? "the data sets themselves; omit --studio for these"
     : "the studio's synthetic copies of the data sets";
   return others === 0 ? [] : [`${others} of ${runs.length} runs are left out, being on ${what}`];
 }
@@ -88,11 +88,11 @@ async function registered(file: string): Promise<FoundEvaluations> {
   }
   const runs: Evaluation[] = [];
   for (const { dataset, folder, studio = false, method, backbone, strategy, comments } of parsed.data.runs) {
-    const place = resolve(dirname(file), folder);
+    const runFolder = resolve(dirname(file), folder);
     const system = { ...(method !== undefined && { method }), ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) }; // prettier-ignore
-    const summary = await readSummary(place);
-    checkEntry(file, place, { dataset, studio, backbone, strategy }, summary);
-    runs.push({ dataset, folder: place, system, studio, summary });
+    const summary = await readSummary(runFolder);
+    checkEntry(file, runFolder, { dataset, studio, backbone, strategy }, summary);
+    runs.push({ dataset, folder: runFolder, system, studio, summary });
   }
   return { runs, notes: [] };
 }
@@ -128,7 +128,7 @@ function checkEntry(
   if (wrong.length === 0) return;
   throw new RocError(
     "DATA_INVALID",
-    `${file}: the run folder ${folder} fits no such cell: ${wrong.join("; ")}. Mend the entry.`,
+    `${file}: the run folder ${folder} fits no such cell: ${wrong.join("; ")}. Correct the entry.`,
   );
 }
 
@@ -152,12 +152,12 @@ async function scanned(folder: string): Promise<FoundEvaluations> {
     .map((entry) => entry.name)
     .sort()) {
     // prettier-ignore
-    const place = join(folder, name);
-    if (!(await exists(join(place, SUMMARY_FILE)))) continue;
+    const runFolder = join(folder, name);
+    if (!(await exists(join(runFolder, SUMMARY_FILE)))) continue;
     try {
-      const run = evaluationOf(place, await readSummary(place));
+      const run = evaluationOf(runFolder, await readSummary(runFolder));
       if (run) runs.push(run);
-      else notes.push(`${place} is of no data set of the paper, or of a part of one.`);
+      else notes.push(`${runFolder} is of no data set of the paper, or of a part of one.`);
     } catch (error) {
       if (!isRocError(error)) throw error;
       notes.push(`left out: ${error.message}`);

@@ -65,7 +65,7 @@ export interface ComparedTable {
   readonly table: PublishedTable;
   /** Ours are of the studio's synthetic copies of the data sets, and do not compare with the published figures. */
   readonly studio: boolean;
-  /** Our rows' family, where it stands in for the paper's mPLUG-Owl2. */
+  /** Our rows' family, where it replaces the paper's mPLUG-Owl2. */
   readonly backbone: Backbone | null;
   /** In the table's order. */
   readonly rows: readonly ComparedRow[];
@@ -75,7 +75,7 @@ export interface ComparedTable {
 
 export interface CompareOptions {
   readonly studio?: boolean;
-  /** Takes the place of mPLUG-Owl2 in our figures. */
+  /** Replaces mPLUG-Owl2 in our figures. */
   readonly backbone?: Backbone;
 }
 
@@ -158,9 +158,9 @@ class Needs {
       const text = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;
       return { text, command: `${from} --onnx METHOD.onnx --out RUNS/${dataset}-METHOD` };
     }
-    const [told, flag, end] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];
+    const [suffix, flag, end] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];
     return {
-      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${told}`,
+      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${suffix}`,
       command: `${from} --model CHECKPOINT${flag} --out RUNS/${dataset}-${backbone}-${strategy}${end}`,
     };
   }

@@ -47,7 +47,7 @@ export interface LeaderboardSpec {
 export interface Leaderboard {
   /** By data set. */
   readonly rankings: Readonly<Partial<Record<RankedDataset, readonly LeaderboardEntry[]>>>;
-  /** Runs of ours that are left out, and why. */
+  /** Runs of ours that are excluded, and why. */
   readonly notes: readonly string[];
 }
 

@@ -36,7 +36,7 @@ export async function checkMade(run: TableRun, options: TableRunOptions): Promis
   await checkSameSettings(settingsFile(run, options), await settingsOf(run, options), { what, remedy });
 }
 
-/** @throws what training and evaluation throw; as {@link checkMade} where it was begun with other settings */
+/** @throws what training and evaluation throw; as {@link checkMade} where it was started with other settings */
 export async function makeRun(
   run: TableRun,
   options: TableRunOptions,

@@ -46,8 +46,8 @@ function labelOf({ label, metric }: TableRow): string {
 /** The caption, and of what ours are. */
 function captionOf({ table, studio, backbone }: ComparedTable): string {
   const syntheticCopy = studio ? " Ours: on the studio's synthetic copies of the data sets, which do not compare with the published figures." : ""; // prettier-ignore
-  const stand = backbone ? ` Ours: ${BACKBONES[backbone]} in place of mPLUG-Owl2.` : "";
-  return `${table.caption}${syntheticCopy}${stand}`;
+  const replacement = backbone ? ` Ours: ${BACKBONES[backbone]} instead of mPLUG-Owl2.` : "";
+  return `${table.caption}${syntheticCopy}${replacement}`;
 }
 
 /** Lines of a cell: as printed; then ours with the difference, and the interval; or the mark of what is missing. */
@@ -144,7 +144,7 @@ function placeOf(column: TableColumn | undefined, row: TableRow) {
   return { dataset: DATASETS[dataset], score: attribute, metric: metric ?? "srcc" };
 }
 
-/** The table as CSV, a line a cell. */
+/** The table as CSV, one line per cell. */
 function csvTable({ table, studio, rows, needs }: ComparedTable): string {
   const columns = ["table", "method", "group", "dataset", "score", "metric", "published", "bold", "ours", "low", "high", "difference", "studio", "by", "run", "needs"]; // prettier-ignore
   const lines = rows.flatMap(({ row, cells }) =>

@@ -80,7 +80,7 @@ async function makeRuns(
   return folder;
 }
 
-/** One that somebody else made is taken as it is; ours has to be what is asked for now. */
+/** One that was made elsewhere is taken as it is; ours has to match what is requested now. */
 async function isMade(
   run: TableRun,
   runs: Parameters<typeof findEvaluation>[0],

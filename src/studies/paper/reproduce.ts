@@ -18,7 +18,7 @@ export interface ReproductionSpec {
   readonly runs?: string | undefined;
   /** Ours on the studio's synthetic copies of the data sets, which do not compare with the published figures. Default false. */
   readonly studio?: boolean | undefined;
-  /** Ours by this family in place of mPLUG-Owl2. Default: mPLUG-Owl2; with `studio` and `run` "llava". */
+  /** Ours by this family instead of mPLUG-Owl2. Default: mPLUG-Owl2; with `studio` and `run` "llava". */
   readonly backbone?: Backbone | undefined;
 
   /** Train and evaluate what no run fills, by the paper's recipe (configs/). Default false. */
@@ -42,7 +42,7 @@ export type ReproductionProgress = { readonly type: "note"; readonly text: strin
 
 /** How this call of `reproduce()` works; nothing here is part of what it makes. */
 export interface ReproduceOptions extends ModelResolution {
-  /** Stops training or evaluation with everything so far kept. */
+  /** Stops training or evaluation; everything so far is saved. */
   readonly signal?: AbortSignal | undefined;
   /** Called for every note and step, in order; an error that it throws ends the call. */
   readonly onProgress?: ((progress: ReproductionProgress) => void) | undefined;

@@ -31,7 +31,7 @@ export interface TableRun extends Job {
 }
 
 export interface TableRunOptions {
-  /** Folder that all of it goes to: `runs/`, `train/`, `configs/`, and `studio/` for synthetic copies. */
+  /** Folder of all outputs: `runs/`, `train/`, `configs/`, and `studio/` for synthetic copies. */
   readonly work: string;
   /** Folder of the data sets, each in one of the name that the paper gives it; undefined: the studio's synthetic copies. */
   readonly data: string | undefined;
@@ -43,7 +43,7 @@ export interface TableRunOptions {
   readonly seed: number;
 }
 
-/** Every run that a table's rows need, once. @param instead takes the place of mPLUG-Owl2 */
+/** Every run that a table's rows need, once. @param instead replaces mPLUG-Owl2 */
 export function tableRuns({ rows, columns }: PublishedTable, instead: Backbone | undefined): TableRun[] {
   const runs = new Map<string, TableRun>();
   for (const { backbone: printed, strategy, comments = false } of rows) {
@@ -67,7 +67,7 @@ export function dataFolder({ dataset }: TableRun, { data, work }: TableRunOption
   return data === undefined ? join(work, "studio", dataset) : join(data, DATASETS[dataset]);
 }
 
-/** Where it is kept what a run is made with. */
+/** File that records what a run is made with. */
 export function settingsFile({ name }: TableRun, { work }: TableRunOptions): string {
   return join(work, "configs", `${name}.made.json`);
 }
