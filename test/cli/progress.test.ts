@@ -8,7 +8,7 @@ function collector(isTTY: boolean): { text: string; isTTY: boolean; columns: num
   return output;
 }
 
-test("on a terminal: a bar that is cleared for a row and at the end, and never jumps to a saved place", () => {
+test("on a terminal: a bar that is cleared for a row and at the end, and never jumps to a saved position", () => {
   const output = collector(true);
   const progress = createProgress(output, "scored", 4);
   progress.update(2);
@@ -33,5 +33,13 @@ test("elsewhere: a line now and then with the time left, none in a short run", (
 });
 
 test("durations", () => {
-  assert.deepEqual([0.2, 89, 100, 5000, 9000].map(formatDuration), ["1 s", "89 s", "2 min", "83 min", "2.5 h"]);
+  assert.deepEqual([0.2, 5, 99, 99.5, 600, 5000, 7500].map(formatDuration), [
+    "1 s",
+    "5 s",
+    "99 s",
+    "2 min",
+    "10 min",
+    "83 min",
+    "2 h 05 min",
+  ]);
 });

@@ -106,7 +106,3 @@ test("options become hyper-parameters; a preset's loss weights can be changed on
     assert.throws(() => parse(...wrong), { code: "commander.invalidArgument" }, wrong.join(" "));
   }
 });
-
-test("durations are for people", () => {
-  assert.deepEqual([5, 99, 600, 7500].map(duration), ["5 s", "99 s", "10 min", "2 h 05 min"]);
-});

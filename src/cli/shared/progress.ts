@@ -17,10 +17,12 @@ export interface Progress {
   stop(): void;
 }
 
-/** "45 s", "3 min", "2.5 h". */
+/** Seconds as a text: "45 s", "12 min", "2 h 05 min"; parts of a second are rounded up. */
 export function formatDuration(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  if (seconds <= 99) return `${Math.ceil(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 100) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
 /** Seconds left at the average speed so far. */
@@ -29,8 +31,8 @@ function secondsLeft(done: number, total: number, elapsedMs: number): number {
 }
 
 /**
- * The stream that cli-progress draws on. It may not go back to a saved place of the cursor: rows are printed between two
- * drawings of the bar, and the place has then moved.
+ * The stream that cli-progress draws on. It may not restore a saved cursor position: rows are printed between two
+ * drawings of the bar, and the position has then moved.
  */
 function barStream(output: Output): Writable {
   const stream = new Writable({
@@ -89,7 +91,7 @@ function createLines(output: Output, label: string, total: number): Progress {
   };
 }
 
-/** Progress of work whose extent is known when it begins: made at the first report. */
+/** Progress of work whose extent is known when it starts: made at the first report. */
 export function lazyProgress(
   output: Output,
   label: string,
@@ -110,7 +112,7 @@ export function lazyProgress(
 /**
  * Progress of `total` units of work.
  *
- * @param label how a plain line begins: "scored"
+ * @param label how a plain line starts: "scored"
  */
 export function createProgress(output: Output, label: string, total: number): Progress {
   return output.isTTY === true ? createBar(output, total) : createLines(output, label, total);

@@ -3,6 +3,7 @@ import pc from "picocolors";
 import type { DemoReport } from "../../studies/demo/card.js";
 import type { TrainEvent } from "../../train/events.js";
 import type { Io } from "../shared/io.js";
+import { formatDuration } from "../shared/progress.js";
 import { chart } from "./chart.js";
 
 /** Milliseconds between lines where there is no terminal. */
@@ -70,7 +71,7 @@ export class TrainProgress {
     const { test, bytes } = report;
     const figures = `SRCC ${figure(test.srcc)}  PLCC ${figure(test.plcc)}  MAE ${figure(test.mae, 3)}`;
     this.line(`Test part of ${test.count} pictures: ${figures}`);
-    this.line(`Wrote ${folder} (${(bytes / 1e6).toFixed(1)} MB) after ${duration(seconds)}`);
+    this.line(`Wrote ${folder} (${(bytes / 1e6).toFixed(1)} MB) after ${formatDuration(seconds)}`);
     this.#data({ type: "report", ...report });
   }
 
@@ -83,7 +84,7 @@ function stepText(event: Extract<TrainEvent, { type: "step" }>): string {
   const { step, totalSteps, epoch, loss, imagesPerSecond, secondsLeft } = event;
   return (
     `step ${step}/${totalSteps}  epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ` +
-    `${imagesPerSecond.toFixed(0)} images/s  ${duration(secondsLeft)} left`
+    `${imagesPerSecond.toFixed(0)} images/s  ${formatDuration(secondsLeft)} left`
   );
 }
 
@@ -103,7 +104,7 @@ function lineOf(event: TrainEvent): string | undefined {
     }
     case "end":
       return (
-        `Trained for ${event.step} steps in ${duration(event.seconds)}` +
+        `Trained for ${event.step} steps in ${formatDuration(event.seconds)}` +
         (event.reason === "patience" ? "; validations no longer got better" : "")
       );
     default:
@@ -113,12 +114,4 @@ function lineOf(event: TrainEvent): string | undefined {
 
 function figure(value: number | null, decimals = 4): string {
   return value === null ? "undefined" : value.toFixed(decimals);
-}
-
-/** Seconds for people: "45 s", "12 min", "2 h 05 min". */
-export function duration(seconds: number): string {
-  if (seconds < 100) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 100) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
