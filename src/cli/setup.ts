@@ -22,25 +22,25 @@ async function attempt<T>(work: () => T | Promise<T>): Promise<T> {
 }
 
 async function run({ dryRun, json }: SetupOptions, { io, setExitCode }: Context): Promise<void> {
-  const tell = (plan: Plan): unknown =>
+  const printPlan = (plan: Plan): unknown =>
     json ? io.stdout.write(`${JSON.stringify({ dryRun: dryRun === true, ...plan })}\n`) : undefined;
   const plan = await attempt(() => planSetup(io.env));
   const text = `${describePlan(plan)}\n`;
   if (dryRun) {
-    tell(plan);
+    printPlan(plan);
     if (!json) io.stdout.write(text);
     if (plan.missing.length > 0) setExitCode(ERROR_CODES.NATIVE_UNAVAILABLE);
     return;
   }
   io.stderr.write(text);
   await attempt(setup);
-  tell(await attempt(() => planSetup(io.env)));
+  printPlan(await attempt(() => planSetup(io.env)));
   io.stderr.write("Everything is ready.\n");
 }
 
 const HELP = `
 Looked for in this order: the folder LIBTORCH, an importable Python torch, the wheel that an earlier set-up installed; where
-there is none, pip installs it. The addon is compiled with CMake 3.18 or later and a C++17 compiler. A package keeps both in
+there is none, pip installs it. The addon is compiled with CMake 3.18 or later and a C++17 compiler. A package has both in
 ROC4MLLM_HOME (default: a folder in the user's cache), a clone in its own folder. What is there already is not done again.`;
 
 /** The command. */

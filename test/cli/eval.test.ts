@@ -33,7 +33,7 @@ test("a table on standard output, files in the folder, provenance on every numbe
   assert.deepEqual(table[0]?.distribution, answerOf(join(data, "p0.png")).distribution);
 });
 
-test("a stopped evaluation goes on with what is left and gives the same files", async (t) => {
+test("a stopped evaluation resumes with what is left and gives the same files", async (t) => {
   const [data, folder] = [await ratedFolder(t), await temporary(t)];
   const args = (name: string): string[] => ["eval", "--data", data, "--out", join(folder, name), "--resamples", "20"];
   await runEval(args("whole"));
@@ -130,7 +130,7 @@ test("a finished evaluation of pictures or predictions that have changed is not 
   assert.equal((await runEval([...own, "--fresh"])).code, 3);
 });
 
-test("a fresh evaluation that was stopped goes on without --fresh beside the finished one that it replaces", async (t) => {
+test("a fresh evaluation that was stopped resumes without --fresh beside the finished one that it replaces", async (t) => {
   const [data, folder] = [await ratedFolder(t), await temporary(t)];
   const out = join(folder, "out");
   const args = ["eval", "--data", data, "--out", out, "--resamples", "20"];

@@ -1,4 +1,4 @@
-/** Help, and the names of commands, need no libtorch: whoever has not set up asks for them first. */
+/** Help, and the names of commands, need no libtorch: they are the first thing that a new user asks for. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Which files the arguments of `score` stand for. */
+/** Which files the arguments of `score` name. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -75,7 +75,7 @@ test("a missing file stays in the list, to get an error of its own", async (t) =
   assert.deepEqual((await expand([join(folder, "gone.jpg")])).files, [join(folder, "gone.jpg")]);
 });
 
-test("- reads a list of paths, one a line or with NUL between them, without globs", async (t) => {
+test("- reads a list of paths, one per line or with NUL between them, without globs", async (t) => {
   const folder = photos(t);
   const [first, second] = [join(folder, "IMG10.JPG"), join(folder, "deep")];
   const wanted = [first, ...["a.heic", "b.HEIC", "er/b.webp"].map((name) => join(second, name))];
@@ -106,7 +106,7 @@ test("a link to nothing stays in the list, a pipe is a note", async (t) => {
   assert.deepEqual(notes, [`left out ${join(folder, "c.jpg")}: it is no file but a pipe, a socket or a device`]);
 });
 
-test("a glob tells of a link to nothing and of a pipe as a folder does", async (t) => {
+test("a glob reports a link to nothing and a pipe as a folder does", async (t) => {
   const folder = folderWith(t, { "a.jpg": "x", "d.jpg/e.jpg": "x" });
   symlinkSync(join(folder, "gone.jpg"), join(folder, "b.jpg"));
   execFileSync("mkfifo", [join(folder, "c.jpg")]);
@@ -123,14 +123,14 @@ test("pictures by other names are found, and kinds that are not read get an erro
   assert.deepEqual(notes, []);
 });
 
-test("files of unknown names are told where nothing else was found", async (t) => {
+test("files of unknown names are reported where nothing else was found", async (t) => {
   const folder = folderWith(t, { "a.txt": "x", b: "x" });
   await assert.rejects(expand([folder]), {
     message: /not called like a picture \(name them to have them\): 2, as .*a\.txt/,
   });
 });
 
-test("links to folders that are not there, to themselves or in a circle are told, and count as lost", async (t) => {
+test("links to folders that are not there, to themselves or in a circle are reported, and count as lost", async (t) => {
   const folder = folderWith(t, { "in/a.jpg": "x" });
   for (const [to, name] of [
     ["/mnt/nowhere/photos", "usb"],
@@ -147,7 +147,7 @@ test("links to folders that are not there, to themselves or in a circle are told
   for (const name of ["self", "one", "two"]) assert.match(notes.join("\n"), new RegExp(`/${name}: it is a link to `));
 });
 
-/** {@link expand} as somebody who is not root, to whom rights mean something. */
+/** {@link expand} as a user other than root, to whom rights apply. */
 function expandAsNobody(args: readonly string[]): Awaited<ReturnType<typeof expandInputs>> {
   const inputs = new URL("../../src/cli/score/inputs.js", import.meta.url).href;
   const script = `
@@ -167,7 +167,7 @@ for (const { what, mode, files, lost } of [
     chmodSync(folder, 0o755);
     chmodSync(join(folder, "shut"), mode);
     const [whole, glob] = [[folder], [`${folder}/**/*.jpg`]].map(expandAsNobody);
-    // For whoever takes the folder away.
+    // So that the folder can be removed.
     chmodSync(join(folder, "shut"), 0o755);
     assert.ok(whole && glob);
     assert.deepEqual(whole.files, [...files, "a.jpg"].map((name) => join(folder, name)).sort());
@@ -178,7 +178,7 @@ for (const { what, mode, files, lost } of [
   });
 }
 
-test("names that are not UTF-8: found, told apart, opened by their bytes", async (t) => {
+test("names that are not UTF-8: found, distinguished, opened by their bytes", async (t) => {
   const folder = folderWith(t, { "a.jpg": "x" });
   const latin = Buffer.from("sch\u00f6n.jpg", "latin1");
   const place = (name: Buffer, under = folder): Buffer => Buffer.concat([Buffer.from(`${under}/`), name]);

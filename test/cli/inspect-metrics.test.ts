@@ -103,7 +103,7 @@ const CORPUS = {
   tokenized: true,
 };
 
-test("captions: one object, pretty-printed or not, or one a line", async () => {
+test("captions: one object, pretty-printed or not, or one per line", async () => {
   const single = await inspect(["captions"], JSON.stringify(CORPUS));
   assert.deepEqual([single.code, single.stderr], [0, ""]);
   const [scores] = jsonLines(single.stdout);
@@ -125,7 +125,7 @@ test("captions: tokenized is off unless it is on", async () => {
   assert.equal((jsonLines(exact.stdout)[0] as { cider: number }).cider, 0);
 });
 
-test("captions: faults name the line and what is missing", async () => {
+test("captions: errors name the line and what is missing", async () => {
   const bad: [string, RegExp][] = [
     ["{", /line 1: not JSON/],
     ['{"hypotheses": {"a": ["x"]}, "references": {}}', /line 1: .*hypotheses\.a/],
@@ -147,7 +147,7 @@ test("characters that are cut between two chunks stay whole", async () => {
   assert.equal((await inspect(["captions"], chunks)).stdout, (await inspect(["captions"], bytes.toString())).stdout);
 });
 
-test("Ctrl-C ends a door that waits for input", async () => {
+test("Ctrl-C ends a subcommand that waits for input", async () => {
   const stopped = new AbortController();
   const { done } = start(["metrics"], new PassThrough(), stopped.signal);
   await setImmediate();
@@ -155,13 +155,13 @@ test("Ctrl-C ends a door that waits for input", async () => {
   assert.equal((await done).code, 130);
 });
 
-test("the group: help lists the doors, an unknown one is wrong use", async () => {
+test("the group: help lists the subcommands, an unknown one is wrong use", async () => {
   const help = await inspect(["--help"], "");
   assert.equal(help.code, 0);
   assert.match(help.stdout, /metrics .*\n.*captions /);
-  const door = await inspect(["metrics", "--help"], "");
-  assert.equal(door.code, 0);
-  assert.match(door.stdout, /one|line/);
+  const subcommand = await inspect(["metrics", "--help"], "");
+  assert.equal(subcommand.code, 0);
+  assert.match(subcommand.stdout, /one|line/);
   for (const argv of [[], ["paint"], ["metrics", "--nope"], ["metrics", "file"]]) {
     const { code, stdout } = await inspect(argv, "");
     assert.deepEqual([code, stdout], [2, ""], argv.join(" "));

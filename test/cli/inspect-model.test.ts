@@ -1,4 +1,4 @@
-/** The doors `inspect forward | generate | preprocess | tokenize | checkpoint`, as the command line has them. */
+/** The subcommands `inspect forward | generate | preprocess | tokenize | checkpoint`, as the command line has them. */
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -224,7 +224,7 @@ test("preprocess: upright, or as it is stored", async (t) => {
   }
 });
 
-test("tokenize: a line a text, and a clear error for what is none", async () => {
+test("tokenize: one line per text, and a clear error for what is none", async () => {
   const args = ["tokenize", "--model", fixture("tokenizers/llama")];
   const { code, stdout } = await inspect(args, '"Hello"\n"a\\nb"\n');
   assert.equal(code, 0);

@@ -41,10 +41,10 @@ async function score(
 
 function prepared(t: TestContext): { folder: string; kept: string } {
   const folder = folderWith(t, FILES);
-  return { folder, kept: join(folder, "scores.kept") };
+  return { folder, kept: join(folder, "scores.saved") };
 }
 
-test("a stopped command goes on with what is left; JSON, the table and --sort are those of one piece", async (t) => {
+test("a stopped command resumes with what is left; JSON, the table and --sort are those of one piece", async (t) => {
   const { folder, kept } = prepared(t);
   const args = [folder, "--resume", kept];
   const stopped = await score([...args, "--json"], undefined, { stopAfter: 2 });
@@ -59,7 +59,7 @@ test("a stopped command goes on with what is left; JSON, the table and --sort ar
     assert.deepEqual(rest.scored, ["a.jpg", "b.jpg", "c.jpg", "d.jpg"].slice(count), flags.join());
     assert.equal(rest.stdout, whole.stdout, flags.join());
     assert.equal(rest.code, 0);
-    assert.match(rest.stderr, new RegExp(`${count} of 4 scores were kept in ${kept}`));
+    assert.match(rest.stderr, new RegExp(`${count} of 4 scores were taken from ${kept}`));
     assert.match(rest.stderr, /4 photos scored/);
     assert.deepEqual((await score([...args, ...flags])).scored, []);
   }
@@ -117,7 +117,7 @@ test("killed at any moment, the real program loses at most a torn line; two at o
   const photos = (await readdir(join(ROOT, "examples/photos"))).filter((name) => name.endsWith(".jpg"));
   for (let i = 0; i < 30; i++)
     symlinkSync(join(ROOT, "examples/photos", photos[i % photos.length] ?? ""), join(folder, `p${i}.jpg`));
-  const kept = join(folder, "scores.kept");
+  const kept = join(folder, "scores.saved");
   const lines = (): number => (existsSync(kept) ? readFileSync(kept, "utf8").split("\n").length - 1 : 0);
   const start = (args: readonly string[]) => {
     const main = join(ROOT, "dist/src/cli/main.js");

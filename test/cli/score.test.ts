@@ -13,7 +13,7 @@ function scoreByIndex(file: string, index: number): ReturnType<typeof resultFor>
   return resultFor(file, SCORES[index] ?? 1);
 }
 
-test("--json prints one object an image with exactly the documented keys, in the order of the input", async (t) => {
+test("--json prints one object per image with exactly the documented keys, in the order of the input", async (t) => {
   const folder = folderWith(t, { "a.jpg": "", "b.jpg": "", "c.jpg": "" });
   const { code, stdout } = await runCli(["score", folder, "--json"], scoreByIndex);
   assert.equal(code, 0);

@@ -1,4 +1,4 @@
-/** What the system refuses, where no reader or writer has named it: reading and writing are told apart. */
+/** What the system refuses, where no reader or writer has named it: reading and writing are distinguished. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { folderWith, runCli } from "./support.js";

@@ -36,7 +36,7 @@ test("a narrow terminal gets a shorter bar and cut names, and no row is wider th
   }
 });
 
-test("scores of single aspects and the comment stand below the row, in the width of the terminal", () => {
+test("scores of single aspects and the comment are below the row, in the width of the terminal", () => {
   const attributes = { light: 6.5, "colour harmony": 4.1, content: 10, "depth of field": null, composition: 3.333 };
   const comment = "The soft light is beautiful,\nbut the\u001b[2J horizon is tilted and the lower third is empty.";
   const result = { ...resultFor("a.jpg", 5), attributes, comment };
@@ -71,7 +71,7 @@ test("columns stay in line under wide names", () => {
   assert.deepEqual(new Set(starts).size, 1);
 });
 
-test("colours go by the place on the scale", () => {
+test("colours follow the position on the scale", () => {
   const table = new ScoreTable({ files: [], columns: 80, colors: true });
   for (const [score, code] of [
     [2, 31],

@@ -20,7 +20,7 @@ interface Flags {
 
 const HELP = `
 The adapters are a folder of Python peft's or of ours, a state that was written with --no-lora-merge, or the run folder of
-a training, whose best state is taken. score, eval, train and inspect take all of these without merging, too.
+a training, whose best state is taken. score, eval, train and inspect take each of these without merging, too.
 
 Examples:
   roc4mllm merge runs/tad --out tad-checkpoint

@@ -7,13 +7,13 @@ import { atLine, jsonLines, validated } from "./lines.js";
 import type { Context } from "../shared/io.js";
 
 const HELP = `
-Reads {"hypotheses": {id: text}, "references": {id: [text, ...]}, "tokenized": true} from standard input, one object or one a
-line, and prints {"cider", "cider_d", "per_item": {id: {"cider", "cider_d"}}} for each; null for an empty corpus. "cider_d" is
+Reads {"hypotheses": {id: text}, "references": {id: [text, ...]}, "tokenized": true} from standard input, one object or one
+per line, and prints {"cider", "cider_d", "per_item": {id: {"cider", "cider_d"}}} for each; null for an empty corpus. "cider_d" is
 what pycocoevalcap calls CIDEr; "cider" has neither its clipping nor its penalty on the length. Tokenized texts are split at
 white space only. Others go through a tokenizer of ours that approximates the Penn Treebank's, so that figures of theirs
-may differ a little from published ones. It ends at the first fault, with exit code ${ERROR_CODES.USAGE}.`;
+may differ a little from published ones. It ends at the first error, with exit code ${ERROR_CODES.USAGE}.`;
 
-/** The schema library leaves `__proto__` out of a record without a word. */
+/** The schema library leaves `__proto__` out of a record silently. */
 const plainIds = (value: unknown): boolean => typeof value !== "object" || !Object.hasOwn(value ?? {}, "__proto__");
 const ID = { message: "__proto__ cannot be an id; give another one" };
 

@@ -1,15 +1,15 @@
-/** `roc4mllm inspect`: doors for holding single parts against other implementations. One file a door. */
+/** `roc4mllm inspect`: subcommands that compare single parts with other implementations. One file per subcommand. */
 import { Command } from "commander";
 import type { CommandFactory } from "../shared/program.js";
 
 interface Subcommand {
-  /** For the help, which imports no door: several of them load libtorch. */
+  /** For the help, which imports no subcommand: several of them load libtorch. */
   readonly description: string;
   readonly load: () => Promise<CommandFactory>;
 }
 
-/** Every door, in the order of `inspect --help`. A new one: a file beside this one, and an entry here. */
-const DOORS: Readonly<Record<string, Subcommand>> = {
+/** Every subcommand, in the order of `inspect --help`. A new one needs a file beside this one and an entry here. */
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   forward: {
     description: "one forward, its losses and gradients",
     load: async () => (await import("./model.js")).inspectForwardCommand,
@@ -31,7 +31,7 @@ const DOORS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import("./checkpoint.js")).inspectCheckpointCommand,
   },
   metrics: {
-    description: "SRCC, PLCC, KRCC, MAE and RMSE of predictions, a line each",
+    description: "SRCC, PLCC, KRCC, MAE and RMSE of predictions, one line each",
     load: async () => (await import("./metrics.js")).inspectMetricsCommand,
   },
   captions: {
@@ -41,16 +41,16 @@ const DOORS: Readonly<Record<string, Subcommand>> = {
 };
 
 /**
- * The group with the door that the arguments name, or where they name none with all of them as names for the help.
+ * The group with the subcommand that the arguments name; where they name none, with the names of all for the help.
  * @param args what follows `inspect`
  */
 export async function importInspect(args: readonly string[]): Promise<CommandFactory> {
-  const named = args.find((arg) => Object.hasOwn(DOORS, arg));
-  const subcommand = named === undefined ? undefined : await DOORS[named]?.load();
+  const named = args.find((arg) => Object.hasOwn(SUBCOMMANDS, arg));
+  const subcommand = named === undefined ? undefined : await SUBCOMMANDS[named]?.load();
   return (context) => {
-    const group = new Command("inspect").description("hold single parts against other implementations");
+    const group = new Command("inspect").description("compare single parts with other implementations");
     if (subcommand) return group.addCommand(subcommand(context));
-    for (const [name, { description }] of Object.entries(DOORS)) group.command(name).description(description);
+    for (const [name, { description }] of Object.entries(SUBCOMMANDS)) group.command(name).description(description);
     return group;
   };
 }

@@ -5,13 +5,13 @@ import { z } from "zod";
 import { RocError, messageOf } from "../../errors.js";
 import type { Context } from "../shared/io.js";
 
-/** One value and the line that it began on, from 1. */
+/** One value and the line that it starts on, from 1. */
 export interface JsonLine {
   readonly line: number;
   readonly value: unknown;
 }
 
-/** Lines without their ends. (`readline` would also cut at U+2028, which may stand raw in a JSON string.) */
+/** Lines without their ends. (`readline` would also cut at U+2028, which may occur raw in a JSON string.) */
 async function* linesOf(stream: Readable): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -28,7 +28,7 @@ async function* linesOf(stream: Readable): AsyncGenerator<string> {
   if (rest !== "") yield rest;
 }
 
-/** The fault of a line of standard input. */
+/** The error for a line of standard input. */
 export function badLine(line: number, what: string): RocError {
   return new RocError("USAGE", `Standard input, line ${line}: ${what}`);
 }
@@ -37,7 +37,7 @@ function parse(text: string, line: number): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badLine(line, `not JSON (${messageOf(error)}). Put one JSON value a line.`);
+    throw badLine(line, `not JSON (${messageOf(error)}). Put one JSON value per line.`);
   }
 }
 
@@ -51,7 +51,7 @@ function isJson(text: string): boolean {
 }
 
 /**
- * JSON Lines: one value a line; empty lines are passed over. Each is given as soon as its line has ended.
+ * JSON Lines: one value per line; empty lines are skipped. Each value is yielded as soon as its line has ended.
  *
  * @param multiline also takes one value that is spread over several lines, as pretty-printers write it
  * @throws RocError USAGE at the first line that is not JSON; whatever aborted `signal`

@@ -33,7 +33,7 @@ function tensorCommand(name: string): Command {
     .requiredOption("-i, --inputs <file>", "safetensors file with the inputs")
     .addOption(new Option("--dtype <dtype>", "of the weights").choices(FLOATS).default("float32"))
     .option("--device <device>", "cpu, cuda or cuda:1", "cpu")
-    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere");
+    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that have it elsewhere");
 }
 
 function modelCommand(name: string): Command {
@@ -80,8 +80,8 @@ async function write(
 }
 
 const FORWARD_HELP = `
-Inputs: ${FORWARD_INPUTS.join(", ")}. input_ids [B,T] hold one placeholder a visual row
-(mplug_owl2: -200 once an image); labels [B,T] mark what is not supervised with -100; gt_score [K] and target [K,N] belong
+Inputs: ${FORWARD_INPUTS.join(", ")}. input_ids [B,T] hold one placeholder per visual row
+(mplug_owl2: -200 once per image); labels [B,T] mark what is not supervised with -100; gt_score [K] and target [K,N] belong
 to the K position tokens in reading order.
 Outputs: logits [B,T',V], image_features [rows,hidden], position_ids where the family has its own; with labels loss and
 text_loss, and where the checkpoint has score tokens score [K], l1_loss (with gt_score) and ce_loss, emd_loss (with
@@ -132,7 +132,7 @@ export function inspectPreprocessCommand({ io }: Context): Command {
     .description("a picture as the model takes it")
     .requiredOption("--image <file>", "the picture")
     .addOption(new Option("--resize <mode>", "instead of what the checkpoint's files say").choices(RESIZE_MODES))
-    .option("--as-stored", "do not turn it as its EXIF orientation says (Python's image processors never do)")
+    .option("--as-stored", "do not apply its EXIF orientation (Python's image processors never do)")
     .addHelpText("after", PREPROCESS_HELP)
     .action(async (options: ModelOptions & { image: string; resize?: ResizeMode; asStored?: true }) => {
       const inputs = await loadImages(options.model, { resize: options.resize });

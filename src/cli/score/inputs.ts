@@ -142,7 +142,7 @@ class Search {
     if (this.files.length === before) this.notes.push(`no picture matches ${pattern}`);
   }
 
-  /** What a glob matches: links to nothing and pipes are told as a folder tells them. */
+  /** What a glob matches: links to nothing and pipes are reported as in a folder. */
   async #match(path: string): Promise<void> {
     const kind = await kindOf(path);
     await this.#entry(path, kind === "missing" ? "link" : kind);
@@ -195,7 +195,7 @@ class Search {
   }
 }
 
-/** Why a folder was left out; Node's messages end in the path, which stands before it already. */
+/** Why a folder was left out; Node's messages end in the path, which the note starts with already. */
 function unreadable(error: unknown): string {
   return `the folder cannot be read: ${messageOf(error).replace(/, \w+ '[^]*$/, "")}`;
 }
@@ -320,18 +320,18 @@ async function* resumed(head: Uint8Array, chunks: AsyncIterator<Uint8Array>): As
 /** No path has these: a tab is possible. */
 const CONTROL = /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
-/** @throws RocError USAGE for what cannot be a list of paths: other bytes, UTF-16, or more than anybody has */
+/** @throws RocError USAGE for what cannot be a list of paths: other bytes, UTF-16, or longer than any real list */
 function checkList(bytes: Uint8Array): void {
   const text = Buffer.from(bytes).toString("latin1");
   if (!CONTROL.test(text) && !/^(\xff\xfe|\xfe\xff)/.test(text) && bytes.length < MAX_LIST) return;
   throw new RocError(
     "USAGE",
     "Standard input holds neither a picture of a known format nor a list of paths. " +
-      "Give one photo, or paths in UTF-8, one a line.",
+      "Give one photo, or paths in UTF-8, one per line.",
   );
 }
 
-/** A list of paths: one a line, or with NUL between them (`find -print0`). */
+/** A list of paths: one per line, or with NUL between them (`find -print0`). */
 function parseList(bytes: Uint8Array): string[] {
   checkList(bytes);
   const list = nameOfBytes(bytes).replace(/^\ufeff/, "");
@@ -340,10 +340,10 @@ function parseList(bytes: Uint8Array): string[] {
 }
 
 /**
- * The image files that the arguments stand for.
+ * The image files that the arguments name.
  *
  * @param args files, folders (searched through), globs, or `-` for standard input: a list of paths, or one picture
- * @throws RocError USAGE where they stand for no file at all
+ * @throws RocError USAGE where they name no file at all
  */
 export async function expandInputs(args: readonly string[], stdin: Readable): Promise<Inputs> {
   const search = new Search();

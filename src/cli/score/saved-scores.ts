@@ -1,4 +1,4 @@
-/** `score --resume`: scores that a file keeps, so that a stopped command scores no picture twice. */
+/** `score --resume`: scores saved in a file, so that a stopped command scores no picture twice. */
 import { resolve } from "node:path";
 import { z } from "zod";
 import type { Model, ScoreFailure, ScoreInput, ScoreOptions, ScoreResult } from "../../engine/index.js";
@@ -31,14 +31,14 @@ interface Wanted {
   readonly input: ScoreInput;
   /** As it was given. */
   readonly file: string;
-  /** From the root; undefined for bytes, which are not kept. */
+  /** From the root; undefined for bytes, which are not saved. */
   readonly path: string | undefined;
   readonly picture: Stamp | undefined;
 }
 
-export class KeptScores {
+export class SavedScores {
   readonly #known: ReadonlyMap<string, Entry>;
-  /** Pictures whose score was kept. */
+  /** Pictures whose score was taken from the file. */
   reused = 0;
 
   private constructor(
@@ -49,7 +49,7 @@ export class KeptScores {
   }
 
   /**
-   * Opens a file of kept scores, or begins it.
+   * Opens a file of saved scores, or creates it.
    *
    * @throws RocError IN_USE; USAGE where its scores are of another checkpoint or other settings, naming them; DATA_INVALID
    *   for a file of another kind
@@ -58,24 +58,24 @@ export class KeptScores {
     file: string,
     model: Model,
     { comments = false, allowDamaged = false }: Pick<ScoreOptions, "comments" | "allowDamaged">,
-  ): Promise<KeptScores> {
+  ): Promise<SavedScores> {
     const settings = { ...scoreSettings(model), comments, allowDamaged };
     const remedy = "Score with the same, or give another file to --resume.";
-    return new KeptScores(model, await openJournal<Entry>(file, { settings, remedy, entry: entrySchema }));
+    return new SavedScores(model, await openJournal<Entry>(file, { settings, remedy, entry: entrySchema }));
   }
 
   /** As {@link Model.score}, in the order of the inputs; what the file holds of the same pictures is not scored again. */
   async *score(inputs: readonly ScoreInput[], options: ScoreOptions): AsyncGenerator<ScoreResult | ScoreFailure> {
     const wanted = await wantedOf(inputs);
-    const left = wanted.filter((one) => !this.#kept(one));
+    const left = wanted.filter((one) => !this.#saved(one));
     this.reused = wanted.length - left.length;
     const { onProgress, ...others } = options;
     const fresh = this.model.score(left.map(({ input }) => input), others)[Symbol.asyncIterator](); // prettier-ignore
     let done = 0;
     try {
       for (const one of wanted) {
-        const kept = this.#kept(one);
-        if (kept) yield { ...kept.result, file: one.file, model: this.model.name } as ScoreResult;
+        const saved = this.#saved(one);
+        if (saved) yield { ...saved.result, file: one.file, model: this.model.name } as ScoreResult;
         else yield await this.#next(one, fresh);
         onProgress?.(++done, wanted.length);
       }
@@ -84,12 +84,12 @@ export class KeptScores {
     }
   }
 
-  /** Lets other processes have the file. */
+  /** Releases the file for other processes. */
   async close(): Promise<void> {
     await this.journal.close();
   }
 
-  #kept({ path, picture }: Wanted): Entry | undefined {
+  #saved({ path, picture }: Wanted): Entry | undefined {
     const entry = path === undefined ? undefined : this.#known.get(path);
     return entry && picture && isSameStamp(entry.picture, picture) ? entry : undefined;
   }
@@ -101,7 +101,7 @@ export class KeptScores {
     const next = await fresh.next();
     if (next.done) throw new RocError("INTERNAL", "Fewer results than pictures.");
     const { value } = next;
-    // What failed may be mended until the next time.
+    // A failed picture may be repaired before the next run.
     if (!isFailure(value) && path !== undefined && picture) await this.journal.append({ path, picture, result: value as Entry["result"] }); // prettier-ignore
     return value;
   }

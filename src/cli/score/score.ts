@@ -8,7 +8,7 @@ import { COMMENT } from "../../roc/template.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
 import { addModelOptions, loadNamed, type ModelFlags } from "../shared/model-options.js";
-import { KeptScores } from "./kept-scores.js";
+import { SavedScores } from "./saved-scores.js";
 import { parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
 import { ScoreTable, summaryLine, wantsColors } from "../shared/table.js";
@@ -61,18 +61,18 @@ async function scoreAll(
     onProgress: (done: number) => progress.update(done),
     ...(maxPixels === undefined ? {} : { maxPixels }),
   };
-  const kept = options.resume === undefined ? undefined : await KeptScores.open(options.resume, model, settings);
+  const saved = options.resume === undefined ? undefined : await SavedScores.open(options.resume, model, settings);
   let count = 0;
   try {
-    for await (const outcome of (kept ?? model).score(pictures, settings)) {
+    for await (const outcome of (saved ?? model).score(pictures, settings)) {
       take(outcome);
       progress.update(++count);
     }
   } finally {
-    await kept?.close();
+    await saved?.close();
   }
-  if (kept && kept.reused > 0)
-    context.io.stderr.write(`${kept.reused} of ${files.length} scores were kept in ${options.resume}\n`);
+  if (saved && saved.reused > 0)
+    context.io.stderr.write(`${saved.reused} of ${files.length} scores were taken from ${options.resume}\n`);
 }
 
 async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
@@ -112,16 +112,16 @@ const HELP = `
 Data goes to standard output, progress to standard error. A photo that cannot be scored is a row (with --json an object
 {file, error: {code, message}}) of its own; the others are scored, and the exit code is then ${ERROR_CODES.FILE_UNREADABLE}, as it is where a folder
 cannot be looked into, or ${ERROR_CODES.SCORE_NOT_FINITE} where the model gave NaN or infinite numbers for one (SCORE_NOT_FINITE: its message says
-why). Hidden files and folders are left out.
+why). Hidden files and folders are skipped.
 
-With --resume a stopped command, however it ended, is gone on with by the same one, also with --sort or as JSON. Scores are
-taken from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to
-be of the same checkpoint, dtype, --comments and the like: what differs is named. One process at a time has it.
+With --resume the same command resumes a stopped one, however it ended, also with --sort or as JSON. Scores are taken
+from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to be
+of the same checkpoint, dtype, --comments and the like: what differs is named. One process at a time uses the file.
 
 Examples:
   roc4mllm score my-photos/
   roc4mllm score my-photos/ --json > scores.jsonl
-  roc4mllm score my-photos/ --sort --resume scores.kept
+  roc4mllm score my-photos/ --sort --resume scores.saved
   curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
 
@@ -140,7 +140,7 @@ export function scoreCommand(context: Context): Command {
       ),
     )
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
-    .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} an image")
+    .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} per image")
     .option(
       "--scale <min,max>",
       "lowest and highest score of the results (default: of the ratings that the checkpoint was trained on)",
@@ -149,7 +149,7 @@ export function scoreCommand(context: Context): Command {
     .option("--sort", "best first (default: the order of the inputs)")
     .option(
       "--resume <file>",
-      "keep scores in a file, a line each as they come, and score nothing again that it holds; other settings are refused",
+      "save scores in a file, one line each as they come, and skip pictures that it has; other settings are refused",
     )
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));

@@ -1,4 +1,4 @@
-/** The options by which a command is told which data set to read. */
+/** The options that say which data set a command reads. */
 import { Option, type Command } from "commander";
 import { DATASET_KINDS, type DatasetKind, type DatasetRequest } from "../../data/index.js";
 

@@ -5,7 +5,7 @@ import { createProgress, type Progress } from "./progress.js";
 
 const MEGABYTE = 1e6;
 
-/** @param label how a plain line begins: "MB of owner/name" */
+/** @param label how a plain line starts: "MB of owner/name" */
 export function downloadProgress(
   stderr: Output,
   label: string,

@@ -1,4 +1,4 @@
-/** From the name of a model to folders: the checkpoint's, and its vision tower's where that lies elsewhere. */
+/** From the name of a model to folders: the checkpoint's, and its vision tower's where that is elsewhere. */
 import { readdir } from "node:fs/promises";
 import { isRocError, RocError } from "../../errors.js";
 import { exists, OpenFolder, type FolderLike } from "../../files/index.js";
@@ -8,10 +8,10 @@ import type { DownloadOptions } from "../../hub/index.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
 
-/** Files that tell a photograph by their names. */
+/** File names of photographs. */
 const PHOTO = /\.(jpe?g|png|webp|avif|tiff?|gif|heic|heif|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
 
-/** @throws RocError USAGE where photographs are given in the place of a checkpoint */
+/** @throws RocError USAGE where photographs are given instead of a checkpoint */
 export async function refusePhotos(path: string): Promise<void> {
   const names = await readdir(path).catch((): string[] => []);
   const photos = PHOTO.test(path) ? 1 : names.filter((name) => PHOTO.test(name)).length;

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { LAUNCHER } from "#scripts/parent.mjs";
 
 /**
- * Whether this process goes on when its terminal is closed: it was started with SIGHUP ignored, or by torchrun, which
- * tells its processes itself. Node sets SIGHUP back to its default as it starts and keeps no record of what it was. What
+ * Whether this process continues when its terminal is closed: it was started with SIGHUP ignored, or by torchrun, which
+ * signals its processes itself. Node sets SIGHUP back to its default as it starts and keeps no record of what it was. What
  * is left of it: the shell's `_` names nohup, nohup has put a standard input that cannot be read in place of the
  * terminal, or the parent ignores SIGHUP.
  */

@@ -1,8 +1,8 @@
-/** What a command may touch of the outside world, so that a test can put something else in its place. */
+/** What a command may touch of the outside world, so that a test can replace it. */
 import type { Readable } from "node:stream";
 import type { load } from "../../engine/index.js";
 
-/** A place to write text to: `process.stdout`, or a collector in a test. */
+/** Where text is written: `process.stdout`, or a collector in a test. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;

@@ -1,4 +1,4 @@
-/** JSON Lines: one object a line, with exactly the documented keys in the documented order. */
+/** JSON Lines: one object per line, with exactly the documented keys in the documented order. */
 import { ERROR_CODES, type RocError } from "../../errors.js";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
 

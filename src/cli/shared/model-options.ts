@@ -1,4 +1,4 @@
-/** The options by which a command is told how a checkpoint computes. */
+/** The options that say how a checkpoint computes. */
 import { Option, type Command } from "commander";
 import type { ScoreScale } from "../../data/types.js";
 import type { LoadOptions, Model } from "../../engine/index.js";

@@ -1,4 +1,4 @@
-/** Flags that npm kept for itself: of `npm start score x --sort`, without `--`, the command never sees `--sort`. */
+/** Flags that npm took for itself: of `npm start score x --sort`, without `--`, the command never sees `--sort`. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RocError } from "../../errors.js";

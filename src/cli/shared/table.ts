@@ -1,4 +1,4 @@
-/** The table that a person reads: a row a photo with its score, the spread and a bar. */
+/** The table that a person reads: one row per photo with its score, the spread and a bar. */
 import pc from "picocolors";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { withoutFile } from "../../errors.js";
@@ -10,7 +10,7 @@ const BAR_WIDTH = 20;
 const NARROW_BAR_WIDTH = 10;
 const NARROW_TERMINAL = 64;
 const MIN_NAME_WIDTH = 12;
-/** Before what stands below a row. */
+/** Before the lines below a row. */
 const INDENT = "  ";
 /** "  100.0 ± 12.34  " between the name and the bar. */
 const NUMBER_WIDTH = 18;
@@ -26,7 +26,7 @@ export function wantsColors(output: Output, env: Io["env"]): boolean {
   return output.isTTY === true && env["TERM"] !== "dumb";
 }
 
-/** Where a value lies on the scale, 0 to 1. */
+/** Where a value is on the scale, 0 to 1. */
 function position(value: number, { min, max }: Scale): number {
   return Math.min(1, Math.max(0, (value - min) / (max - min)));
 }
@@ -78,7 +78,7 @@ export class ScoreTable {
 
   /** "light 6.52, colour 4.10" in as many lines as they need. */
   #attributes({ attributes = {}, scale }: ScoreResult): string[] {
-    // A name keeps its value beside it: only the blanks behind commas are places for a line's end.
+    // A name and its value stay together: only the blanks after commas may end a line.
     const texts = Object.entries(attributes).map(
       ([name, value]) => `${printable(name)}\u00a0${value === null ? "-" : formatValue(value, scale)}`,
     );
@@ -113,9 +113,9 @@ export class ScoreTable {
     return this.#colors.red(`failed: ${printable(withoutFile(error.message, file))} (${error.code})`);
   }
 
-  #paintOf(place: number): (text: string) => string {
-    if (place < 1 / 3) return this.#colors.red;
-    return place < 2 / 3 ? this.#colors.yellow : this.#colors.green;
+  #paintOf(relative: number): (text: string) => string {
+    if (relative < 1 / 3) return this.#colors.red;
+    return relative < 2 / 3 ? this.#colors.yellow : this.#colors.green;
   }
 }
 

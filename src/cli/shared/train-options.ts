@@ -64,7 +64,7 @@ function rateRule(text: string): GroupRule {
   return { pattern, learningRate: number(0)(rate) };
 }
 
-/** Which parameters are trained, and how they are kept. */
+/** Which parameters are trained, and how they are stored. */
 function addPartOptions(command: Command): Command {
   const asIs = several((text: string) => text);
   return command
@@ -88,12 +88,10 @@ function addPartOptions(command: Command): Command {
     .option("--no-lora-merge", "write states without merged weights")
     .option("--rslora", "scale by the root of the rank", false)
     .option("--recompute", "compute activations twice instead of keeping them", false)
-    .addOption(new Option("--weights <kind>", "what weights are kept in").choices(PRECISIONS).default("float32"))
-    .option(
-      "--shard-optimizer",
-      "under torchrun: keep a part of the optimizer's states in each process (ZeRO-1)",
-      false,
+    .addOption(
+      new Option("--weights <kind>", "dtype that weights are stored in").choices(PRECISIONS).default("float32"),
     )
+    .option("--shard-optimizer", "under torchrun: shard the optimizer's states over the processes (ZeRO-1)", false)
     .option("--group-by-length", "batches of answers of like length", false)
     .option("--patience <n>", "stop after so many validations without a better SRCC", whole(1))
     .option("--keep-last <n>", "states to keep in addition to the best", whole(1), 1);
@@ -136,7 +134,7 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--ce <weight>", "of cross-entropy on the votes, instead of the preset's", number(0))
     .option("--emd <weight>", "of the earth mover's distance, instead of the preset's", number(0))
     .addOption(threadsOption())
-    .option("--skip-broken", "leave out pictures that cannot be used; the next one takes their place", false)
+    .option("--skip-broken", "skip pictures that cannot be used; the next one is taken instead", false)
     .option("--fresh", "throw away what an earlier run left in the folder", false)
     .option("--json", "print events as JSON Lines on stdout", false);
 }

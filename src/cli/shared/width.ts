@@ -5,7 +5,7 @@ import { readableName } from "../../image/file-names.js";
 
 const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** What would move the cursor, or turn the reading direction, in a terminal. */
+/** What would move the cursor, or change the reading direction, in a terminal. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 function graphemes(text: string): string[] {
@@ -29,7 +29,7 @@ function fitting(parts: readonly string[], width: number): string[] {
   return end < 0 ? [...parts] : parts.slice(0, end);
 }
 
-/** A text cut in its middle to at most `width` columns: the end of a file name tells more than its middle. */
+/** A text cut in its middle to at most `width` columns: the end of a file name says more than its middle. */
 export function truncateMiddle(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   const parts = graphemes(text);
@@ -41,7 +41,7 @@ export function truncateMiddle(text: string, width: number): string {
 }
 
 /**
- * A text in lines of at most `width` columns: ended at blanks, and within a word only where that alone is wider. A no-break
+ * A text in lines of at most `width` columns: ended at blanks, and within a word only where the word itself is wider. A no-break
  * space ends no line.
  */
 export function wrapped(text: string, width: number): string[] {

@@ -1,11 +1,12 @@
-/** `roc4mllm experiment`: many runs that are compared with each other, by one command that goes on after a stop. */
+/** `roc4mllm experiment`: many runs that are compared with each other, by one command that resumes after a stop. */
 import { InvalidArgumentError, Command } from "commander";
 import type { ArmResult, Estimate, ExperimentConfig, ExperimentEvent } from "../../studies/claims/index.js";
 import type { ExperimentResults, Forecast } from "../../studies/claims/index.js";
 import { RocError } from "../../errors.js";
 import type { Context, Io } from "../shared/io.js";
 import { number } from "../shared/numbers.js";
-import { duration, TrainProgress } from "../train/progress.js";
+import { formatDuration } from "../shared/progress.js";
+import { TrainProgress } from "../train/progress.js";
 
 interface Flags {
   readonly only?: RegExp;
@@ -18,7 +19,7 @@ interface Flags {
 
 const HELP = `
 The file names models, pictures, strategies, conditions and seeds: every combination is a run in a folder of its own.
-Stop it at any moment, even by a kill: the same command goes on, and skips what is finished. Results (JSON, Markdown and
+Stop it at any moment, even by a kill: the same command resumes, and skips what is finished. Results (JSON, Markdown and
 plots) are written of all runs that are finished, whatever --only says.
 
 Examples:
@@ -30,7 +31,7 @@ Examples:
 
 export function experimentCommand(context: Context): Command {
   const command = new Command("experiment")
-    .description("train and compare all runs of an experiment; the same command goes on after a stop")
+    .description("train and compare all runs of an experiment; the same command resumes after a stop")
     .argument("<config>", "the experiment's file (YAML or JSON)")
     .option("--only <pattern>", "runs whose name this regular expression is found in", pattern)
     .option("--scale <factor>", "times as many pictures and steps", number(0.0001, 100), 1)
@@ -92,32 +93,32 @@ function forecastText(
   const kinds = [...bases, ...arms];
   const width = Math.max(...kinds.map(({ name }) => name.length));
   const lines = kinds.map(({ name, runs, steps, batchSize, finished, seconds }) => {
-    const done = seconds === null ? "" : `; ${finished} finished, ${duration(seconds)} each`;
+    const done = seconds === null ? "" : `; ${finished} finished, ${formatDuration(seconds)} each`;
     return `${name.padEnd(width)}  ${runs} times ${steps} steps of ${batchSize} pictures${done}`;
   });
   const left = kinds.reduce((sum, { runs, finished }) => sum + runs - finished, 0);
   const time =
     secondsLeft === null
       ? "How long they take here is not known until one of each kind is finished; --dry-run --measure tries a few steps of each (minutes)."
-      : `About ${duration(secondsLeft)} to go with ${workers} processes, by those that are finished.`;
-  const budget = `${left} runs are left; none is begun after ${duration(minutes * 60)} in all.`;
+      : `About ${formatDuration(secondsLeft)} to go with ${workers} processes, by those that are finished.`;
+  const budget = `${left} runs are left; none is started after ${formatDuration(minutes * 60)} in all.`;
   return [...names, "", ...lines, "", budget, time].map((line) => `${line}\n`).join("");
 }
 
 function planText(names: readonly string[], found: Estimate, { minutes, workers }: ExperimentConfig): string {
   const width = Math.max(...found.arms.map(({ name }) => name.length));
-  const bases = Object.entries(found.bases).map(([name, seconds]) => `${`${name}/base`.padEnd(width)}  ${duration(seconds)}`); // prettier-ignore
+  const bases = Object.entries(found.bases).map(([name, seconds]) => `${`${name}/base`.padEnd(width)}  ${formatDuration(seconds)}`); // prettier-ignore
   const arms = found.arms.map(
     ({ name, runs, train, read }) =>
-      `${name.padEnd(width)}  ${runs} times ${duration(train)} of training and up to ${duration(read)} of reading`,
+      `${name.padEnd(width)}  ${runs} times ${formatDuration(train)} of training and up to ${formatDuration(read)} of reading`,
   );
-  const total = `About ${duration(found.seconds)} with ${workers} processes, if nothing else runs here; the budget is ${duration(minutes * 60)}.`;
+  const total = `About ${formatDuration(found.seconds)} with ${workers} processes, if nothing else runs here; the budget is ${formatDuration(minutes * 60)}.`;
   const over =
-    found.seconds > minutes * 60 ? ["That is over it: what is left then is not begun. Lower train.steps."] : [];
+    found.seconds > minutes * 60 ? ["That is over it: what is left then is not started. Lower train.steps."] : [];
   return [...names, "", ...bases, ...arms, "", total, ...over].map((line) => `${line}\n`).join("");
 }
 
-/** Shows what goes on: a line for every finished run, the steps of the others as they pass. */
+/** Shows the progress: a line for every finished run, the steps of the others as they pass. */
 function teller(progress: TrainProgress): (event: ExperimentEvent) => void {
   return (event) => {
     switch (event.type) {
@@ -134,11 +135,14 @@ function teller(progress: TrainProgress): (event: ExperimentEvent) => void {
         return progress.update(`${job}  step ${step.step}/${step.totalSteps}  loss ${step.loss.toFixed(3)}  ${speed}`);
       }
       case "done": {
-        const left = event.left === 0 ? "the last one" : `${event.left} left, about ${duration(event.secondsLeft)}`;
-        return progress.line(`${event.job}: done in ${duration(event.seconds)}; ${left}`);
+        const left =
+          event.left === 0 ? "the last one" : `${event.left} left, about ${formatDuration(event.secondsLeft)}`;
+        return progress.line(`${event.job}: done in ${formatDuration(event.seconds)}; ${left}`);
       }
       case "budget":
-        return progress.line(`The time budget is spent: ${event.left} runs are not begun. Raise "minutes" to go on.`);
+        return progress.line(
+          `The time budget is spent: ${event.left} runs are not started. Raise "minutes" to continue.`,
+        );
     }
   };
 }

@@ -10,7 +10,7 @@ interface Flags {
 }
 
 const HELP = `
-Ours are marked with * and have 95% intervals. Published figures are as their sources print them; not all of them are of
+Ours are marked with * and have 95% intervals. Published figures are as their sources print them; not all are of
 the same split, so look at the source before comparing.
 
 Examples:

@@ -8,7 +8,8 @@ import { BACKBONES, type Backbone } from "../../studies/paper/types.js";
 import { findModel } from "../shared/find-model.js";
 import type { Context, Io } from "../shared/io.js";
 import { number, whole } from "../shared/numbers.js";
-import { duration, TrainProgress } from "../train/progress.js";
+import { formatDuration } from "../shared/progress.js";
+import { TrainProgress } from "../train/progress.js";
 
 interface Flags {
   readonly runs?: string;
@@ -35,9 +36,9 @@ with which strategy and by which family they were made, or a registry of them ($
             {"dataset": "ava", "backbone": "llava", "strategy": "roc", "studio": true, "folder": "studio-roc"}]}
 
 A cell that no run fills says what it needs, with the command that makes it. --run makes what it can: it trains by the
-table's recipe (configs/), evaluates, and prints the table; stopped anywhere, the same command goes on. With --studio it
-writes small synthetic copies of the data sets and starts from the demo weights, a LLaVA that stands in for mPLUG-Owl2: a rehearsal of
-the whole path, whose figures say nothing about the published ones.
+table's recipe (configs/), evaluates, and prints the table; after a stop, the same command resumes. With --studio it
+writes small synthetic copies of the data sets and starts from the demo weights, a LLaVA instead of mPLUG-Owl2: a rehearsal
+of the whole path, whose figures say nothing about the published ones.
 
 Examples:
   roc4mllm reproduce table6 --runs runs/
@@ -56,10 +57,10 @@ export function reproduceCommand(context: Context): Command {
     )
     .option("--studio", "ours on the studio's synthetic copies of the data sets")
     .addOption(
-      new Option("--backbone <name>", "ours by this family in place of mPLUG-Owl2").choices(Object.keys(BACKBONES)),
+      new Option("--backbone <name>", "ours by this family instead of mPLUG-Owl2").choices(Object.keys(BACKBONES)),
     )
     .addOption(new Option("--json", "one JSON object").conflicts(["csv", "latex"]))
-    .addOption(new Option("--csv", "a line a cell").conflicts("latex"))
+    .addOption(new Option("--csv", "one line per cell").conflicts("latex"))
     .option("--latex", "a table for LaTeX with booktabs")
     .option("--run", "train and evaluate what no run fills")
     .option("--work <folder>", "of --run: where everything goes", "runs/reproduce")
@@ -114,7 +115,7 @@ function teller(io: Io): (progress: ReproductionProgress) => void {
       case "progress":
         return tellRun(progress.event, shown);
       case "done":
-        return shown.line(`${progress.job}: done in ${duration(progress.seconds)}; ${progress.left} left`);
+        return shown.line(`${progress.job}: done in ${formatDuration(progress.seconds)}; ${progress.left} left`);
     }
   };
 }

@@ -76,7 +76,7 @@ function environmentOf(flags: Flags, local: number, port: number, env: Context["
   };
 }
 
-/** Ends all of them; who does not go in time is killed. */
+/** Terminates all; a process that does not end in time is killed. */
 function endAll(children: readonly ChildProcess[]): void {
   const living = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
   for (const child of living) child.kill("SIGTERM");

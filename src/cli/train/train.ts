@@ -41,10 +41,10 @@ A configuration file says everything about a run: configs/ holds one for every r
 all keys, docs/data.md how your own pictures are laid out. --set changes single keys. Without a file, --data, --model and --out are needed.
 
 The same command resumes a stopped run, even one that was killed, and ends with the same weights. It is refused where the
-checkpoint, the pictures, their labels or other settings are not those that the run was begun with.
+checkpoint, the pictures, their labels or other settings are not those that the run was started with.
 
-A picture that cannot be used ends the run with its name and a state written. Mend or delete it, or its row, and give the
-same command again; --skip-broken leaves such pictures out.
+A picture that cannot be used ends the run with its name and a state written. Repair or delete it, or its row, and give the
+same command again; --skip-broken skips such pictures.
 Ctrl-C, a termination and a closed terminal end a run with a state; under nohup a closed terminal does not end it.
 
 Several processes train together under torchrun, each on --batch pictures of every batch:
@@ -68,7 +68,7 @@ export function trainCommand(context: Context): Command {
     .option("--dry-run", "print what the run comes to (steps, tokens, parameters, memory), and stop")
     .option("--data <folder>", "folder of a data set's official files, or of your own CSV or JSON Lines file")
     .option("--model <folder>", "checkpoint to start from: a folder, or a name on the hub")
-    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that keep it elsewhere")
+    .option("--vision-tower <folder>", "CLIP folder, for checkpoints that have it elsewhere")
     .option("--out <folder>", "run folder")
     .addOption(
       new Option("--strategy <name>", "how scores are written and read (default: roc)").choices(STRATEGY_NAMES),
