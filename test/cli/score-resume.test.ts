@@ -98,7 +98,7 @@ test("another checkpoint or another setting is refused by name, and nothing is l
     const { code, stderr, scored } = await score([...args, ...flags], origin);
     assert.equal(code, 2);
     assert.match(stderr, named);
-    assert.match(stderr, /scores\.kept was made with other settings.*give another file to --resume/);
+    assert.match(stderr, /scores\.saved was made with other settings.*give another file to --resume/);
     assert.deepEqual(scored, []);
     assert.equal(readFileSync(kept, "utf8"), before);
   }
@@ -142,7 +142,7 @@ test("killed at any moment, the real program loses at most a torn line; two at o
   appendFileSync(kept, '{"path":"/x');
   const rest = await start(["--resume", kept]).ended;
   assert.equal(rest.code, 0, rest.stderr);
-  assert.match(rest.stderr, new RegExp(`${held} of 30 scores were kept`));
+  assert.match(rest.stderr, new RegExp(`${held} of 30 scores were taken`));
   const whole = await start([]).ended;
   assert.equal(rest.stdout, whole.stdout);
 });

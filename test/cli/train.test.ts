@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Command } from "commander";
 import type { Output } from "../../src/cli/shared/io.js";
 import { addTrainOptions, lossWeightsOf, trainOptionsOf, type TrainFlags } from "../../src/cli/shared/train-options.js";
-import { duration, TrainProgress } from "../../src/cli/train/progress.js";
+import { TrainProgress } from "../../src/cli/train/progress.js";
 import { withLoraTargets } from "../../src/train/start/patterns.js";
 import type { TrainEvent } from "../../src/train/events.js";
 
