@@ -106,7 +106,7 @@ test("another checkpoint or another setting is refused by name, and nothing is l
     writeFileSync(kept, text);
     const { code, stderr } = await score(args);
     assert.equal(code, 4);
-    assert.match(stderr, /scores\.kept, line 1 is none that this program keeps/);
+    assert.match(stderr, /scores\.saved, line 1 is none that this program keeps/);
     assert.equal(readFileSync(kept, "utf8"), text);
   }
 });

@@ -86,7 +86,7 @@ test("options become hyper-parameters; a preset's loss weights can be changed on
     const { lora } = withLoraTargets(usual, type);
     assert.equal(lora?.targets, String.raw`model\.(language_model|layers)\..*`);
   }
-  assert.equal(withLoraTargets(parts, "llava"), parts, "what somebody named stays");
+  assert.equal(withLoraTargets(parts, "llava"), parts, "targets that are given stay");
   const flags = parse("--lr", "3e-4", "--no-flip", "--ce", "2", "--schedule", "linear");
   const options = trainOptionsOf(flags);
   assert.deepEqual(

@@ -56,7 +56,7 @@ export interface TableRow extends RowSystem {
   readonly group?: string;
   /** Where the columns have none. */
   readonly metric?: TableMetric;
-  /** As printed, in the columns' order: a number, `*` behind what stands in bold type, a change in brackets, "-" for none. */
+  /** As printed, in the columns' order: a number, `*` after what is in bold type, a change in brackets, "-" for none. */
   readonly cells: readonly string[];
 }
 
