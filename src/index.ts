@@ -128,15 +128,42 @@ export type {
 export { formatTable, type TableForm } from "./studies/paper/render.js";
 export type { ComparedCell, ComparedRow, ComparedTable, Need, Ours } from "./studies/paper/filled-table.js";
 export type { RunProgress } from "./studies/paper/make-run.js";
-export type { PrintedCell, PublishedTable, TableRow } from "./studies/paper/types.js";
+export type {
+  Backbone,
+  DatasetKey,
+  PrintedCell,
+  PublishedTable,
+  RowSystem,
+  TableColumn,
+  TableMetric,
+  TableRow,
+} from "./studies/paper/types.js";
 export { leaderboard, leaderboardText } from "./studies/paper/leaderboard.js";
 export type { Leaderboard, LeaderboardEntry, LeaderboardSpec, RankedDataset } from "./studies/paper/leaderboard.js";
 export { readExperiment, runExperiment } from "./studies/claims/experiment.js";
 export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/experiment.js";
 export type { ExperimentChanges, ExperimentConfig } from "./studies/claims/config.js";
+export type { Answer, Claim, Finding as ClaimFinding, Verdict } from "./studies/claims/claims.js";
+export type {
+  Difference,
+  Differences,
+  FigureName,
+  PooledFigure,
+  PooledFigures,
+} from "./studies/claims/pooled-figures.js";
+export type { BaseRecord } from "./studies/claims/pretrain.js";
 export type { ArmResult, ExperimentResults } from "./studies/claims/results.js";
-export type { Claim, Finding as ClaimFinding } from "./studies/claims/claims.js";
-export type { JobEvent } from "./studies/runner.js";
+export type { Arm } from "./studies/claims/runs.js";
+export type {
+  ComposeProgress,
+  JobBegun,
+  JobDone,
+  JobEvent,
+  JobProgress,
+  JobsEnded,
+  JobsPlanned,
+} from "./studies/runner.js";
+export type { RunEnvironment } from "./train/run/metrics-file.js";
 
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 

@@ -28,21 +28,97 @@ export interface Jobs<J extends Job, Progress> {
   readonly mayBegin?: () => boolean;
 }
 
-export type JobEvent<Progress> =
-  | { readonly type: "plan"; readonly jobs: number; readonly finished: number }
-  | { readonly type: "begin"; readonly job: string }
-  | { readonly type: "progress"; readonly job: string; readonly event: Progress }
-  | {
-      readonly type: "done";
-      readonly job: string;
-      readonly seconds: number;
-      /** Jobs that are not done yet. */
-      readonly left: number;
-      /** On the clock, as long as those took that are done. */
-      readonly secondsLeft: number;
-    }
-  /** No other job may start. */
-  | { readonly type: "budget"; readonly left: number };
+/**
+ * What is reported of many jobs, told apart by `type`: `plan` at first, then `begin`, `progress` and `done` of each job, and
+ * `budget` where no other may start.
+ *
+ * @category Studies
+ */
+export type JobEvent<Progress> = JobsPlanned | JobBegun | JobProgress<Progress> | JobDone | JobsEnded;
+
+/**
+ * What is to be done.
+ *
+ * @category Studies
+ */
+export interface JobsPlanned {
+  /** Tells the events apart. */
+  readonly type: "plan";
+  /** Number of jobs. */
+  readonly jobs: number;
+  /** Those of them that were finished before. */
+  readonly finished: number;
+}
+
+/**
+ * A job starts or resumes.
+ *
+ * @category Studies
+ */
+export interface JobBegun {
+  /** Tells the events apart. */
+  readonly type: "begin";
+  /** Its name. */
+  readonly job: string;
+}
+
+/**
+ * A job reports something.
+ *
+ * @category Studies
+ */
+export interface JobProgress<Progress> {
+  /** Tells the events apart. */
+  readonly type: "progress";
+  /** Its name. */
+  readonly job: string;
+  /** What it reports. */
+  readonly event: Progress;
+}
+
+/**
+ * A job is done.
+ *
+ * @category Studies
+ */
+export interface JobDone {
+  /** Tells the events apart. */
+  readonly type: "done";
+  /** Its name. */
+  readonly job: string;
+  /** How long it took. */
+  readonly seconds: number;
+  /** Jobs that are not done yet. */
+  readonly left: number;
+  /** On the clock, as long as those took that are done. */
+  readonly secondsLeft: number;
+}
+
+/**
+ * No other job may start.
+ *
+ * @category Studies
+ */
+export interface JobsEnded {
+  /** Tells the events apart. */
+  readonly type: "budget";
+  /** Jobs that are not done. */
+  readonly left: number;
+}
+
+/**
+ * Pictures are composed.
+ *
+ * @category Studies
+ */
+export interface ComposeProgress {
+  /** Tells the events apart. */
+  readonly type: "compose";
+  /** Pictures that are there. */
+  readonly done: number;
+  /** All of them. */
+  readonly total: number;
+}
 
 export interface RunOptions<Progress> {
   readonly signal?: AbortSignal | undefined;

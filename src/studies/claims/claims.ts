@@ -17,27 +17,51 @@ import type { Finished, FinishedArm } from "./finished-runs.js";
 /** What the answers are about; the other figures are shown beside it. */
 const MAIN = "srcc";
 
-/** Whether one side's SRCC is above the other's, by the interval of the difference. */
+/**
+ * Whether one side's SRCC is above the other's, by the interval of the difference.
+ *
+ * @category Studies
+ */
 export type Verdict = "higher" | "lower" | "not told apart" | "not known";
 
+/**
+ * Answer to a claim's question.
+ *
+ * @category Studies
+ */
 export type Answer = "yes" | "in part" | "not shown" | "mixed" | "no, the other way round" | "not known";
 
-/** Two sides that were compared: the difference is `a - b`. */
+/**
+ * Two sides that were compared: the difference is `a - b`.
+ *
+ * @category Studies
+ */
 export interface Finding {
+  /** One side: condition, strategy and number of score tokens. */
   readonly a: string;
+  /** The other side. */
   readonly b: string;
   /** Where: a backbone, or all that have both sides. */
   readonly backbone: string;
   /** The scores whose figures are compared: the holistic one, or the mean over the attributes. */
   readonly scores: "holistic" | "attributes";
+  /** Figures of `a` less those of `b`. */
   readonly differences: Differences;
+  /** Whether the SRCC of `a` is above that of `b`. */
   readonly verdict: Verdict;
   /** In a sentence. */
   readonly text: string;
 }
 
+/**
+ * A claim of the paper as a question, answered from intervals of paired differences.
+ *
+ * @category Studies
+ */
 export interface Claim {
+  /** In words. */
   readonly question: string;
+  /** In a word or two. */
   readonly answer: Answer;
   /** The answer in a sentence. */
   readonly text: string;

@@ -94,13 +94,21 @@ export const experimentSchema = z.strictObject({
   resamples: count.default(2000).describe("Of the bootstrap"),
 });
 
-/** An experiment as its file says it, with every default filled in. */
+/**
+ * An experiment as its file says it, with every default filled in.
+ *
+ * @category Studies
+ */
 export type ExperimentConfig = z.infer<typeof experimentSchema>;
 export type BackboneConfig = z.infer<typeof backbone>;
 export type ConditionConfig = z.infer<typeof condition>;
 export type RecipeConfig = z.infer<typeof recipe>;
 
-/** Overrides of a file for one call; everything is then stored in folders of its own, named by them. */
+/**
+ * Overrides of a file for one call; everything is then stored in folders of its own, named by them.
+ *
+ * @category Studies
+ */
 export interface ExperimentChanges {
   /** Pictures and steps are multiplied by it: below 1 for a trial run. */
   readonly scale?: number;

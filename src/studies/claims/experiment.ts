@@ -1,18 +1,27 @@
 /** `runExperiment()`: what `roc4mllm experiment` does, as a function. The work behind it is loaded when it is called. */
 import type { TrainEvent } from "../../train/index.js";
-import type { JobEvent } from "../runner.js";
+import type { ComposeProgress, JobEvent } from "../runner.js";
 import type { ExperimentChanges, ExperimentConfig } from "./config.js";
 import type { ExperimentResults } from "./results.js";
 
-/** What happens meanwhile. Jobs are base models and runs; a run is named as "llava/score/roc/seed-1". */
-export type ExperimentEvent =
-  { readonly type: "compose"; readonly done: number; readonly total: number } | JobEvent<TrainEvent>;
+/**
+ * What happens meanwhile. Jobs are base models and runs; a run is named as "llava/score/roc/seed-1".
+ *
+ * @category Studies
+ */
+export type ExperimentEvent = ComposeProgress | JobEvent<TrainEvent>;
 
+/**
+ * How {@link runExperiment} runs.
+ *
+ * @category Studies
+ */
 export interface ExperimentOptions {
   /** Only the runs whose name it is found in, and the base models that they need. Default: all. */
   readonly only?: RegExp | undefined;
   /** Stops it; everything so far is saved. */
   readonly signal?: AbortSignal | undefined;
+  /** Called as pictures are composed and jobs are done. */
   readonly onProgress?: ((event: ExperimentEvent) => void) | undefined;
 }
 
@@ -21,8 +30,16 @@ export interface ExperimentOptions {
  *
  * @param changes overrides for this call; everything is then stored in folders of its own, named by them
  * @throws RocError FILE_NOT_FOUND; CONFIG_INVALID naming the file and the key
+ *
  * @example
- * const config = await readExperiment("configs/studio/claims.yaml", { scale: 0.02 });
+ * ```ts
+ * import { readExperiment } from "roc4mllm";
+ *
+ * const config = await readExperiment("configs/studio/claims.yaml", { scale: 0.02, seeds: [4] });
+ * console.log(config.seeds.length, Object.keys(config.backbones).length); // 1 2
+ * ```
+ *
+ * @category Studies
  */
 export async function readExperiment(file: string, changes: ExperimentChanges = {}): Promise<ExperimentConfig> {
   const { readExperimentFile } = await import("./config.js");
@@ -37,9 +54,21 @@ export async function readExperiment(file: string, changes: ExperimentChanges = 
  * @param config from {@link readExperiment}
  * @throws RocError USAGE where the work folder holds an experiment of other settings, or `only` matches no run; ABORTED on
  *   the signal, with everything so far saved; IN_USE where another process works there; and those of training
+ *
  * @example
- * const { claims } = await runExperiment(await readExperiment("configs/studio/claims.yaml"));
- * for (const { question, answer } of claims) console.log(question, answer);
+ * ```ts
+ * import { readExperiment, runExperiment } from "roc4mllm";
+ *
+ * // Hours with the whole file; a signal that has fired ends it at once here.
+ * const config = await readExperiment("configs/studio/claims.yaml", { scale: 0.02 });
+ * const ended = runExperiment(config, { signal: AbortSignal.abort() });
+ * await ended.then(
+ *   ({ claims }) => claims.forEach(({ question, answer }) => console.error(question, answer)),
+ *   (error: unknown) => console.error(error),
+ * );
+ * ```
+ *
+ * @category Studies
  */
 export async function runExperiment(
   config: ExperimentConfig,

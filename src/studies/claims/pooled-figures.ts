@@ -12,8 +12,13 @@ import { CountedPairs, METRIC_NAMES } from "../../metrics/agreement.js";
 import { allRows, comparisonOf, intervalOf, type Interval, type Statistic } from "../../metrics/bootstrap.js";
 
 /** What is compared; MAE is the one that is better where it is lower. */
-export const FIGURES = ["srcc", "plcc", "mae", "ciderD"] as const;
-export type FigureName = (typeof FIGURES)[number];
+const FIGURES = ["srcc", "plcc", "mae", "ciderD"] as const satisfies readonly FigureName[];
+/**
+ * A figure that arms are compared by.
+ *
+ * @category Studies
+ */
+export type FigureName = "srcc" | "plcc" | "mae" | "ciderD";
 
 /** What one run said of the held-out pictures, in their order; null where it could not be understood. */
 export interface RunPredictions {
@@ -32,18 +37,37 @@ export interface CompareOptions {
   readonly resamples: number;
 }
 
-/** A figure of an arm. */
+/**
+ * A figure of an arm.
+ *
+ * @category Studies
+ */
 export interface PooledFigure extends Pick<Interval, "value" | "low" | "high"> {
   /** Of each run, by key. */
   readonly runs: Readonly<Record<string, number>>;
 }
 
+/**
+ * A difference of two arms' figures.
+ *
+ * @category Studies
+ */
 export interface Difference extends PooledFigure {
-  /** Two-sided, of no difference. */
+  /** Two-sided, in (0, 1]. */
   readonly p: number;
 }
 
+/**
+ * Figures of an arm by name; null where one is not defined.
+ *
+ * @category Studies
+ */
 export type PooledFigures = Readonly<Record<FigureName, PooledFigure | null>>;
+/**
+ * Differences of two arms' figures by name; null where one is not defined.
+ *
+ * @category Studies
+ */
 export type Differences = Readonly<Record<FigureName, Difference | null>>;
 
 /**

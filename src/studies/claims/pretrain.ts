@@ -16,17 +16,28 @@ const LAST = 50;
 /** Pictures whose comments the tokenizer learns from. */
 const TOKENIZER_COMMENTS = 1000;
 
-const recordSchema = z.object({
+/**
+ * What a finished pre-training came to.
+ *
+ * @category Studies
+ */
+export interface BaseRecord {
   /** Checkpoint folder, seen from the base's. */
+  readonly folder: string;
+  /** Optimizer steps. */
+  readonly steps: number;
+  /** Seconds of training. */
+  readonly seconds: number;
+  /** Mean cross-entropy of a comment's tokens over the last steps. */
+  readonly loss: number;
+}
+
+const recordSchema: z.ZodType<BaseRecord> = z.object({
   folder: z.string(),
   steps: z.number(),
   seconds: z.number(),
-  /** Mean cross-entropy of a comment's tokens over the last steps. */
   loss: z.number(),
 });
-
-/** What a finished pre-training came to. */
-export type BaseRecord = Readonly<z.infer<typeof recordSchema>>;
 
 export interface JobOptions {
   readonly signal?: AbortSignal;

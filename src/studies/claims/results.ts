@@ -11,8 +11,15 @@ import type { Finished, FinishedArm } from "./finished-runs.js";
 /** Of every bootstrap here. */
 const SEED = 0;
 
+/**
+ * Figures of an arm: of all runs that differ in their seed alone.
+ *
+ * @category Studies
+ */
 export interface ArmResult extends Arm {
+  /** As its runs are named, without the seed. */
   readonly name: string;
+  /** Of its finished runs. */
   readonly seeds: readonly number[];
   /** Of the holistic score, and of comments where answers hold one. */
   readonly figures: PooledFigures;
@@ -20,20 +27,38 @@ export interface ArmResult extends Arm {
   readonly attributes: PooledFigures | null;
   /** Pictures whose score could not be understood, by seed; they are in no figure. */
   readonly failed: readonly number[];
+  /** Seconds of training, by seed. */
   readonly trainSeconds: readonly number[];
+  /** Seconds of reading the test pictures' scores, by seed. */
   readonly readSeconds: readonly number[];
 }
 
-/** What `claims.json` holds. */
+/**
+ * What `claims.json` holds.
+ *
+ * @category Studies
+ */
 export interface ExperimentResults {
+  /** Of the experiment's file. */
   readonly description: string;
+  /** The paper's claims as questions, with the answers. */
   readonly claims: readonly Claim[];
+  /** Figures of every arm. */
   readonly arms: readonly ArmResult[];
   /** Runs that are not finished. */
   readonly missing: readonly string[];
-  readonly pictures: { readonly train: number; readonly test: number };
+  /** How many pictures. */
+  readonly pictures: {
+    /** Of the training part. */
+    readonly train: number;
+    /** Of the test part. */
+    readonly test: number;
+  };
+  /** Where the figures come from. */
   readonly provenance: {
+    /** What was run. */
     readonly config: ExperimentConfig;
+    /** Pre-trained models by backbone. */
     readonly bases: Readonly<Record<string, BaseRecord>>;
     /** Where these figures were computed from the runs' predictions. */
     readonly environment: RunEnvironment;
@@ -41,11 +66,17 @@ export interface ExperimentResults {
     readonly trainedBy: readonly string[];
     /** Seconds of all sessions, on the clock. */
     readonly seconds: number;
+    /** When the figures were computed, in ISO 8601. */
     readonly date: string;
+    /** How intervals were made. */
     readonly bootstrap: {
+      /** Of the resamples. */
       readonly seed: number;
+      /** How many. */
       readonly resamples: number;
+      /** Share of the resamples between the ends of an interval. */
       readonly level: 0.95;
+      /** What is drawn anew. */
       readonly over: string;
     };
   };

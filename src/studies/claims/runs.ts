@@ -3,10 +3,17 @@ import { join } from "node:path";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import type { ExperimentConfig } from "./config.js";
 
-/** What is compared: the runs of an arm differ only in their seed. */
+/**
+ * What is compared: the runs of an arm differ only in their seed.
+ *
+ * @category Studies
+ */
 export interface Arm {
+  /** The model's name in the experiment's file. */
   readonly backbone: string;
+  /** The texts' name there. */
   readonly condition: string;
+  /** How scores are written, taught and read. */
   readonly strategy: StrategyName;
   /** N; without a meaning where the strategy uses no score tokens. */
   readonly scoreTokens: number;

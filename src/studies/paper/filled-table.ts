@@ -16,12 +16,17 @@ import {
   type TableRow,
 } from "./types.js";
 
-/** A figure of ours. */
+/**
+ * Our figure for a cell of a table.
+ *
+ * @category Studies
+ */
 export interface Ours {
-  /** In the metric of its cell. */
+  /** The figure, in the metric of its cell. */
   readonly value: number;
-  /** Of the bootstrap at 95%; null for figures of comments. */
+  /** Lower end of its 95% bootstrap interval; null for figures of comments. */
   readonly low: number | null;
+  /** Upper end of its 95% bootstrap interval; null for figures of comments. */
   readonly high: number | null;
   /** Run folder. */
   readonly run: string;
@@ -29,11 +34,15 @@ export interface Ours {
   readonly by?: string;
 }
 
-/** A cell of a published table with ours beside it. */
+/**
+ * A cell of a published table, with ours.
+ *
+ * @category Studies
+ */
 export interface ComparedCell {
-  /** As the paper prints it. */
+  /** As printed. */
   readonly published: PrintedCell;
-  /** Null where no run fills the cell. */
+  /** Our figure; null where no run has it. */
   readonly ours: Ours | null;
   /** Ours less the published; null where one is missing, or ours is of the studio. */
   readonly difference: number | null;
@@ -41,33 +50,45 @@ export interface ComparedCell {
   readonly needs: string | null;
 }
 
-/** A row of a published table with ours beside it. */
+/**
+ * A row of a published table, with ours.
+ *
+ * @category Studies
+ */
 export interface ComparedRow {
-  /** As the paper prints it. */
+  /** As published. */
   readonly row: TableRow;
-  /** In the order of the table's columns. */
+  /** In the columns' order. */
   readonly cells: readonly ComparedCell[];
 }
 
-/** What cells without a figure of ours need. */
+/**
+ * What cells without a figure of ours need.
+ *
+ * @category Studies
+ */
 export interface Need {
   /** "a", "b", ... */
   readonly mark: string;
   /** The data set and the checkpoint, in words. */
   readonly text: string;
-  /** What makes the run. */
+  /** What makes the run; null where no command does. */
   readonly command: string | null;
 }
 
-/** A published table with ours beside it. */
+/**
+ * A published table with our figures.
+ *
+ * @category Studies
+ */
 export interface ComparedTable {
-  /** As the paper prints it. */
+  /** As published. */
   readonly table: PublishedTable;
   /** Ours are of the studio's synthetic copies of the data sets, and do not compare with the published figures. */
   readonly studio: boolean;
   /** Our rows' family, where it replaces the paper's mPLUG-Owl2. */
   readonly backbone: Backbone | null;
-  /** In the table's order. */
+  /** In the published order. */
   readonly rows: readonly ComparedRow[];
   /** What is missing, each thing once. */
   readonly needs: readonly Need[];

@@ -4,21 +4,29 @@ import { PAPER, TABLES } from "./published.js";
 import type { Evaluation } from "./evaluations.js";
 
 /** Data sets with overall scores that are published. */
-export const RANKED = ["ava", "tad66k", "icaa17k", "para", "aadb"] as const satisfies readonly DatasetKey[];
-/** A data set with published results, by the name of its adapter. */
-export type RankedDataset = (typeof RANKED)[number];
+export const RANKED = ["ava", "tad66k", "icaa17k", "para", "aadb"] as const satisfies readonly RankedDataset[];
+/**
+ * A data set with published overall scores.
+ *
+ * @category Studies
+ */
+export type RankedDataset = "ava" | "tad66k" | "icaa17k" | "para" | "aadb";
 
-/** A result on a data set. */
+/**
+ * A published result, or one of ours.
+ *
+ * @category Studies
+ */
 export interface LeaderboardEntry {
-  /** Of the paper. */
+  /** The data set. */
   readonly dataset: DatasetKey;
   /** A published method, or ours by its family and strategy. */
   readonly method: string;
-  /** From -1 to 1. */
+  /** Spearman's correlation, -1 to 1. */
   readonly srcc: number;
-  /** From -1 to 1. */
+  /** Pearson's correlation, -1 to 1. */
   readonly plcc: number;
-  /** On the data set's scale, as the source has it; null where it gives none. */
+  /** Mean absolute error on the data set's scale, as the source has it; null where it gives none. */
   readonly mae: number | null;
   /** Publication and table; or the run folder. */
   readonly source: string;
@@ -26,7 +34,7 @@ export interface LeaderboardEntry {
   readonly note?: string;
   /** Ours, with the ends of its 95% intervals. */
   readonly ours?: {
-    /** Run folder. */
+    /** The run folder. */
     readonly run: string;
     /** Lower and upper end. */
     readonly srcc: readonly [number, number];
@@ -35,7 +43,11 @@ export interface LeaderboardEntry {
   };
 }
 
-/** What `leaderboard()` shows. */
+/**
+ * What {@link leaderboard} ranks.
+ *
+ * @category Studies
+ */
 export interface LeaderboardSpec {
   /** Folder of our run folders, or a registry of them. Default: `runs` in the current folder, where it is there. */
   readonly runs?: string | undefined;
@@ -43,7 +55,11 @@ export interface LeaderboardSpec {
   readonly dataset?: RankedDataset | undefined;
 }
 
-/** Published results and ours, the highest SRCC first. */
+/**
+ * Published results and ours, the highest SRCC first.
+ *
+ * @category Studies
+ */
 export interface Leaderboard {
   /** By data set. */
   readonly rankings: Readonly<Partial<Record<RankedDataset, readonly LeaderboardEntry[]>>>;
@@ -55,9 +71,16 @@ export interface Leaderboard {
  * Published results on the data sets with their sources, and our own runs among them.
  *
  * @throws RocError FILE_NOT_FOUND, DATA_INVALID of `runs`
+ *
  * @example
+ * ```ts
+ * import { leaderboard } from "roc4mllm";
+ *
  * const { rankings } = await leaderboard({ dataset: "ava" });
- * console.log(rankings.ava?.[0]?.method);
+ * console.log(rankings.ava?.[0]?.method); // RvTC with Qwen2-VL-2B
+ * ```
+ *
+ * @category Studies
  */
 export async function leaderboard({ runs: path, dataset }: LeaderboardSpec = {}): Promise<Leaderboard> {
   const { otherDataNote, usualEvaluations } = await import("./evaluations.js");
@@ -145,7 +168,11 @@ function ranking(entries: readonly LeaderboardEntry[], dataset: DatasetKey): Lea
   return entries.filter((entry) => entry.dataset === dataset).toSorted((a, b) => b.srcc - a.srcc);
 }
 
-/** The rankings for a terminal. */
+/**
+ * The rankings for a terminal.
+ *
+ * @category Studies
+ */
 export function leaderboardText({ rankings }: Leaderboard): string {
   return RANKED.flatMap((dataset) => {
     const ranked = rankings[dataset];

@@ -5,6 +5,7 @@ import { atomicWriteJson, checkSameSettings, exists } from "../../files/index.js
 import { writeStudioFormats } from "../../studio/index.js";
 import type { ModelResolution, TrainEvent } from "../../train/index.js";
 import { trainModel } from "../../train/start/train-model.js";
+import type { ComposeProgress } from "../runner.js";
 import {
   dataFolder,
   evaluationFolder,
@@ -19,10 +20,12 @@ import {
 const SIZE = 128;
 const TEST_SHARE = 0.25;
 
-/** What a run reports, one step after the other. */
-export type RunProgress =
-  /** Pictures of the synthetic copy that are there. */
-  { readonly type: "compose"; readonly done: number; readonly total: number } | TrainEvent | EvaluationProgress;
+/**
+ * What a run reports, one step after the other.
+ *
+ * @category Studies
+ */
+export type RunProgress = ComposeProgress | TrainEvent | EvaluationProgress;
 
 export interface MakeOptions extends ModelResolution {
   readonly signal: AbortSignal | undefined;

@@ -3,13 +3,19 @@ import { stringify } from "csv-stringify/sync";
 import type { ComparedCell, ComparedRow, ComparedTable, Ours } from "./filled-table.js";
 import { BACKBONES, DATASETS, METRIC_SIGNS, type TableColumn, type TableRow } from "./types.js";
 
-/** How a table is written. */
+/**
+ * How a table is written.
+ *
+ * @category Studies
+ */
 export type TableForm = "text" | "json" | "csv" | "latex";
 
 /**
  * A compared table: as text for a terminal, as one JSON object, as CSV with a line per cell, or for LaTeX with booktabs.
  *
  * @returns text that ends with a line break
+ *
+ * @category Studies
  */
 export function formatTable(compared: ComparedTable, form: TableForm): string {
   switch (form) {

@@ -1,5 +1,6 @@
 /** `reproduce()`: what `roc4mllm reproduce` does, as a function. The work behind it is loaded when it is called. */
 import { RocError } from "../../errors.js";
+import type { NoteProgress } from "../../eval/spec.js";
 import type { ModelResolution } from "../../train/index.js";
 import type { JobEvent } from "../runner.js";
 import type { ComparedTable } from "./filled-table.js";
@@ -7,7 +8,11 @@ import type { RunProgress } from "./make-run.js";
 import type { Backbone } from "./types.js";
 import { TABLES } from "./published.js";
 
-/** What is reproduced, and from what. Fields have the names of the command's options. */
+/**
+ * What is reproduced, and from what. Fields have the names of the command's options.
+ *
+ * @category Studies
+ */
 export interface ReproductionSpec {
   /** Of the paper: "table1" to "table6". */
   readonly table: string;
@@ -37,10 +42,18 @@ export interface ReproductionSpec {
   readonly seed?: number | undefined;
 }
 
-/** What happens meanwhile: a note on the runs that are there, or a step of those that are made. */
-export type ReproductionProgress = { readonly type: "note"; readonly text: string } | JobEvent<RunProgress>;
+/**
+ * What happens meanwhile: a note on the runs that are there, or a step of those that are made.
+ *
+ * @category Studies
+ */
+export type ReproductionProgress = NoteProgress | JobEvent<RunProgress>;
 
-/** How this call of `reproduce()` works; nothing here is part of what it makes. */
+/**
+ * How {@link reproduce} runs.
+ *
+ * @category Studies
+ */
 export interface ReproduceOptions extends ModelResolution {
   /** Stops training or evaluation; everything so far is saved. */
   readonly signal?: AbortSignal | undefined;
@@ -48,7 +61,11 @@ export interface ReproduceOptions extends ModelResolution {
   readonly onProgress?: ((progress: ReproductionProgress) => void) | undefined;
 }
 
-/** What `reproduce()` gives. */
+/**
+ * What {@link reproduce} gives.
+ *
+ * @category Studies
+ */
 export interface Reproduction {
   /** The published table with our figures beside it; `formatTable()` writes it as text, JSON, CSV or LaTeX. */
   readonly table: ComparedTable;
@@ -63,9 +80,19 @@ export interface Reproduction {
  *
  * @throws RocError USAGE for a field that is not as documented, or where a run in `work` was made with other settings, naming
  *   them; FILE_NOT_FOUND, DATA_INVALID of `runs`; ABORTED on the signal; what `trainModel()` and `evaluate()` throw
+ *
  * @example
- * const { table } = await reproduce({ table: "table6", runs: "runs/" });
- * console.log(formatTable(table, "text"));
+ * ```ts
+ * import { mkdir } from "node:fs/promises";
+ * import { formatTable, reproduce } from "roc4mllm";
+ *
+ * await mkdir("my-runs", { recursive: true }); // of evaluate()
+ * const { table } = await reproduce({ table: "table6", runs: "my-runs" });
+ * console.error(formatTable(table, "text"));
+ * console.log(table.rows.length, table.needs.length); // 3 6
+ * ```
+ *
+ * @category Studies
  */
 export async function reproduce(spec: ReproductionSpec, options: ReproduceOptions = {}): Promise<Reproduction> {
   const table = TABLES.find(({ name }) => name === spec.table);

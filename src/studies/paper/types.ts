@@ -9,13 +9,28 @@ export const DATASETS = {
   para: "PARA",
   aadb: "AADB",
   "ava-captions": "AVA-Captions",
-} as const;
-export type DatasetKey = keyof typeof DATASETS;
+} as const satisfies Record<DatasetKey, string>;
+/**
+ * A data set of the paper.
+ *
+ * @category Studies
+ */
+export type DatasetKey = "ava" | "tad66k" | "icaa17k" | "para" | "aadb" | "ava-captions";
 
 /** The families by which checkpoints call themselves (`model_type`), as the paper prints them. */
-export const BACKBONES = { mplug_owl2: "mPLUG-Owl2", llava: "LLaVA 1.5", qwen2_vl: "Qwen2-VL" } as const;
-export type Backbone = keyof typeof BACKBONES;
+export const BACKBONES = { mplug_owl2: "mPLUG-Owl2", llava: "LLaVA 1.5", qwen2_vl: "Qwen2-VL" } as const satisfies Record<Backbone, string>; // prettier-ignore
+/**
+ * A model family of the paper.
+ *
+ * @category Studies
+ */
+export type Backbone = "mplug_owl2" | "llava" | "qwen2_vl";
 
+/**
+ * A figure of the paper's tables.
+ *
+ * @category Studies
+ */
 export type TableMetric = "srcc" | "plcc" | "mae" | "cider" | "spice";
 
 /** Signs of the paper: S, P and M, and which way is better. */
@@ -27,28 +42,45 @@ export const METRIC_SIGNS: Readonly<Record<TableMetric, string>> = {
   spice: "SPICE ↑",
 };
 
+/**
+ * A column of a published table.
+ *
+ * @category Studies
+ */
 export interface TableColumn {
+  /** The data set that it is of. */
   readonly dataset: DatasetKey;
   /** Heading over several columns. */
   readonly group: string;
   /** An attribute as the adapter calls it; absent: the overall score. */
   readonly attribute?: string;
+  /** Heading of the column. */
   readonly label: string;
-  /** Absent where the rows say it. */
+  /** Which figure; absent where the rows say it. */
   readonly metric?: TableMetric;
 }
 
-/** What a row was measured of. */
+/**
+ * What a row was measured of.
+ *
+ * @category Studies
+ */
 export interface RowSystem {
   /** As the paper calls it, without its source. */
   readonly method: string;
   /** A model of ours: its family and strategy. */
   readonly backbone?: Backbone;
+  /** How its scores are written and read. */
   readonly strategy?: StrategyName;
   /** Wrote comments beside the scores. */
   readonly comments?: boolean;
 }
 
+/**
+ * A row of a published table.
+ *
+ * @category Studies
+ */
 export interface TableRow extends RowSystem {
   /** As printed. */
   readonly label: string;
@@ -60,17 +92,33 @@ export interface TableRow extends RowSystem {
   readonly cells: readonly string[];
 }
 
+/**
+ * A table of the paper.
+ *
+ * @category Studies
+ */
 export interface PublishedTable {
+  /** "table1" to "table6". */
   readonly name: string;
+  /** As printed, shortened. */
   readonly caption: string;
+  /** From left to right. */
   readonly columns: readonly TableColumn[];
+  /** From top to bottom. */
   readonly rows: readonly TableRow[];
 }
 
-/** A printed cell. */
+/**
+ * A printed cell.
+ *
+ * @category Studies
+ */
 export interface PrintedCell {
+  /** As printed, without the sign of bold type. */
   readonly text: string;
+  /** The figure; null where none is printed. */
   readonly value: number | null;
+  /** Whether it is printed in bold type. */
   readonly bold: boolean;
   /** Change against the row above that the paper compares with, as "-0.3%". */
   readonly change?: string;

@@ -54,13 +54,23 @@ function stepOf(line: string): number | undefined {
   }
 }
 
-/** Where a run's numbers come from. */
+/**
+ * Where a run's numbers come from.
+ *
+ * @category Training
+ */
 export interface RunEnvironment {
+  /** Version of Node. */
   readonly node: string;
+  /** Version of libtorch. */
   readonly torch: string;
+  /** Threads of one operator. */
   readonly threads: number;
+  /** Name of the processor. */
   readonly cpu: string;
+  /** Its logical cores. */
   readonly cores: number;
+  /** Operating system and its version. */
   readonly system: string;
   /** Git revision of this program, with "+" where files were changed; null outside of a work tree. */
   readonly revision: string | null;
