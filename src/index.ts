@@ -119,12 +119,7 @@ export type { OnWarning } from "./train/start/warnings.js";
 // --- studies: many runs, compared -----------------------------------------------------------------------------------
 
 export { reproduce } from "./studies/paper/reproduce.js";
-export type {
-  ReproduceOptions,
-  Reproduction,
-  ReproductionProgress,
-  ReproductionSpec,
-} from "./studies/paper/reproduce.js";
+export type { ReproduceOptions, Reproduction, ReproductionProgress, ReproductionSpec } from "./studies/paper/spec.js";
 export { formatTable, type TableForm } from "./studies/paper/render.js";
 export type { ComparedCell, ComparedRow, ComparedTable, Need, Ours } from "./studies/paper/filled-table.js";
 export type { RunProgress } from "./studies/paper/make-run.js";
@@ -141,7 +136,7 @@ export type {
 export { leaderboard, leaderboardText } from "./studies/paper/leaderboard.js";
 export type { Leaderboard, LeaderboardEntry, LeaderboardSpec, RankedDataset } from "./studies/paper/leaderboard.js";
 export { readExperiment, runExperiment } from "./studies/claims/experiment.js";
-export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/experiment.js";
+export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/options.js";
 export type { ExperimentChanges, ExperimentConfig } from "./studies/claims/config.js";
 export type { Answer, Claim, Finding as ClaimFinding, Verdict } from "./studies/claims/claims.js";
 export type {

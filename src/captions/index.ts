@@ -1,22 +1,16 @@
 /** Similarity of generated captions to human references: CIDEr, CIDEr-D and SPICE's tuple score. */
 import { RocError } from "../errors.js";
 import { ciderScores, type CiderScore } from "./cider.js";
+import type { CaptionCorpus } from "./corpus.js";
 import { splitTokens, tokenize } from "./tokenize.js";
 
+export type { CaptionCorpus } from "./corpus.js";
 export type { CiderScore } from "./cider.js";
 export { meanSpice, spice, type SceneGraph } from "./spice.js";
 export { loadTagger, PARSER, sceneGraph } from "./scene-graph.js";
 export { OFFICIAL, spiceOfCorpus } from "./spice-corpus.js";
 export { tokenize } from "./tokenize.js";
 export { wordnetSynonyms } from "./wordnet.js";
-
-/** One caption and at least one reference per id. */
-export interface CaptionCorpus {
-  readonly hypotheses: Readonly<Record<string, string>>;
-  readonly references: Readonly<Record<string, readonly string[]>>;
-  /** The texts are tokenized already and are split at white space only; otherwise {@link tokenize} splits them. */
-  readonly tokenized?: boolean;
-}
 
 /** Of the corpus (the means of the items; `null` without items), and of every item in the order of the hypotheses. */
 export interface CaptionScores {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
-import type { CaptionCorpus } from "./index.js";
+import type { CaptionCorpus } from "./corpus.js";
 import { loadTagger, PARSER, sceneGraph, type Tagger } from "./scene-graph.js";
 import { meanSpice, spice, type SceneGraph } from "./spice.js";
 import { wordnetSynonyms } from "./wordnet.js";

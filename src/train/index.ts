@@ -19,8 +19,8 @@ export { parameterGroups, trainedParameters } from "./optim/groups.js";
 export { train } from "./loop/train.js";
 export { describeEnvironment, type RunEnvironment } from "./run/metrics-file.js";
 export { inGroup } from "./loop/distributed.js";
-export type { TrainingOptions, TrainingResult } from "./start/train-model.js";
-export type { PlanOptions } from "./start/plan-training.js";
+export type { TrainingOptions, TrainingResult } from "./start/call.js";
+export type { PlanOptions } from "./start/call.js";
 export type {
   DataFolder,
   DataInMemory,

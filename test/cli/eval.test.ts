@@ -248,7 +248,7 @@ test("wrong use is refused", async (t) => {
     [["--data", data, "--predictions", join(folder, "none.csv")], 3, /none\.csv does not exist/],
     [["--data", data, "--split", "train"], 4, /no picture in the split "train"; try --split all/],
     [["--data", data, "--split", "best"], 2, /Allowed choices are train, validation, test, all/],
-    [["--data", data, "--resamples", "0"], 2, /Give a number from 1/],
+    [["--data", data, "--resamples", "0"], 2, /Give a whole number from 1/],
     [["--data", join(folder, "none")], 3, /does not exist/],
   ];
   for (const [argv, code, message] of cases) {

@@ -50,7 +50,7 @@ test("every number of every command refuses what is no finite decimal number", (
     for (const text of ["Infinity", "-inf", "NaN", "nan", "1e999", "", " ", "0x10", "1,5", "3px", "none"]) {
       const refused = parsed(option, text);
       assert.ok(refused instanceof InvalidArgumentError, `${option.flags} takes "${text}"`);
-      assert.match(refused.message, /^Give a number( from [\d.]+)?( to [\d.]+)?(, a whole one)?\.$/, option.flags);
+      assert.match(refused.message, /^Give a (whole )?number( from [\d.]+)?( to [\d.]+)?\.$/, option.flags);
     }
     const isWhole = typeof parsed(option, "64.5") !== "number" && parsed(option, "64") === 64;
     if (isWhole) assert.notEqual(typeof parsed(option, "9007199254740993"), "number", `${option.flags}: 2^53 + 1`);
@@ -63,8 +63,8 @@ test("ranges: both ends are in them, and the message names them", () => {
   refuses(number(), "a", "Give a number.");
   refuses(number(0), "-1", "Give a number from 0.");
   refuses(number(0, 0.99), "1", "Give a number from 0 to 0.99.");
-  refuses(whole(1), "1.5", "Give a number from 1, a whole one.");
-  refuses(whole(1, 65_535), "65536", "Give a number from 1 to 65535, a whole one.");
+  refuses(whole(1), "1.5", "Give a whole number from 1.");
+  refuses(whole(1, 65_535), "65536", "Give a whole number from 1 to 65535.");
   refuses((text) => numbersOf(text, 3), "1,2", "Give 3 numbers with commas between them.");
   refuses((text) => numbersOf(text, 2), "1,Infinity", "Give 2 numbers with commas between them.");
   refuses(parseScale, "10,1", "Give the lowest score first.");

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { ReproductionProgress } from "../../src/studies/paper/reproduce.js";
+import type { ReproductionProgress } from "../../src/studies/paper/spec.js";
 import { reproduceTable } from "../../src/studies/paper/reproduce-table.js";
 import type { PublishedTable } from "../../src/studies/paper/types.js";
 import { liveTensors } from "../../src/torch/index.js";

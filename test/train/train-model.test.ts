@@ -165,6 +165,18 @@ test("values that are out of range or misspelt are named, before anything is rea
   await assert.rejects(access(join(folder, "wrong")));
 });
 
+test("a run folder that cannot be written is named once", async () => {
+  const file = join(folder, "a-file");
+  await writeFile(file, "");
+  for (const out of [file, join(file, "below")]) {
+    await assert.rejects(watch(specOf("x", { out })), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "FILE_UNWRITABLE");
+      assert.equal(error.message.split("cannot be written").length, 2, error.message);
+      return error.message.includes(out);
+    });
+  }
+});
+
 test("answers that no picture can fill in are refused without a listener, too", async () => {
   const templates = { prompts: ["<image>"], answers: ["{overall}, light {light}"] };
   const refused = { code: "DATA_INVALID", message: /No answer template can be filled in/ };

@@ -14,18 +14,18 @@ function parserOf(low: number, high: number, isAllowed: (value: number) => boole
     if (value >= low && value <= high && isAllowed(value)) return value;
     const from = low === -Infinity ? "" : ` from ${low}`;
     const to = high === Infinity || high === Number.MAX_SAFE_INTEGER ? "" : ` to ${high}`;
-    throw new InvalidArgumentError(`Give a number${from}${to}${kind}.`);
+    throw new InvalidArgumentError(`Give a ${kind}${from}${to}.`);
   };
 }
 
 /** A parser of finite numbers from `low` to `high`. It throws InvalidArgumentError. */
 export function number(low = -Infinity, high = Infinity): (text: string) => number {
-  return parserOf(low, high, () => true, "");
+  return parserOf(low, high, () => true, "number");
 }
 
 /** A parser of whole numbers from `low` to `high`, none so large that its neighbours are lost. It throws InvalidArgumentError. */
 export function whole(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return parserOf(low, high, Number.isInteger, ", a whole one");
+  return parserOf(low, high, Number.isInteger, "whole number");
 }
 
 /** As many numbers as `count` with commas between them. @throws InvalidArgumentError */

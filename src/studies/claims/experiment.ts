@@ -1,29 +1,7 @@
 /** `runExperiment()`: what `roc4mllm experiment` does, as a function. The work behind it is loaded when it is called. */
-import type { TrainEvent } from "../../train/index.js";
-import type { ComposeProgress, JobEvent } from "../runner.js";
 import type { ExperimentChanges, ExperimentConfig } from "./config.js";
+import type { ExperimentOptions } from "./options.js";
 import type { ExperimentResults } from "./results.js";
-
-/**
- * What happens meanwhile. Jobs are base models and runs; a run is named as "llava/score/roc/seed-1".
- *
- * @category Studies
- */
-export type ExperimentEvent = ComposeProgress | JobEvent<TrainEvent>;
-
-/**
- * How {@link runExperiment} runs.
- *
- * @category Studies
- */
-export interface ExperimentOptions {
-  /** Only the runs whose name it is found in, and the base models that they need. Default: all. */
-  readonly only?: RegExp | undefined;
-  /** Stops it; everything so far is saved. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called as pictures are composed and jobs are done. */
-  readonly onProgress?: ((event: ExperimentEvent) => void) | undefined;
-}
 
 /**
  * Reads an experiment's file (YAML or JSON; docs/config.md has its keys).

@@ -5,7 +5,7 @@ import { describeEnvironment, type TrainEvent } from "../../train/index.js";
 import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../../files/index.js";
 import { readJsonAs, takeLock } from "../../files/index.js";
 import { runJobs, type Jobs } from "../runner.js";
-import type { ExperimentOptions } from "./experiment.js";
+import type { ExperimentOptions } from "./options.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
 import { composeData, readData } from "./pictures.js";
 import { experimentJobs, isJobFinished, type ExperimentJob } from "./jobs.js";

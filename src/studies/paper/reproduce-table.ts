@@ -7,7 +7,7 @@ import { runJobs } from "../runner.js";
 import { findEvaluation, otherDataNote, readEvaluations, usualEvaluations } from "./evaluations.js";
 import { compareTable } from "./filled-table.js";
 import { checkMade, makeRun } from "./make-run.js";
-import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./reproduce.js";
+import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./spec.js";
 import { basesByFamily, evaluationFolder, tableRuns, type TableRun, type TableRunOptions } from "./table-runs.js";
 import { BACKBONES, type PublishedTable } from "./types.js";
 

@@ -9,7 +9,7 @@ import { runData, type RunData } from "./data.js";
 import { describePlan, describeSteps, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
 import { checkedOptions } from "./patterns.js";
 import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
-import type { PlanOptions } from "./plan-training.js";
+import type { PlanOptions } from "./call.js";
 import type { TrainingSpec } from "./spec.js";
 import { startFrom, startOptions, USUAL_SCALE, type StartOptions } from "./start.js";
 import { checkLabels, datasetWarnings, planNotes, type OnWarning } from "./warnings.js";

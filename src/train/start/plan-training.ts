@@ -1,23 +1,7 @@
 /** The plan of a training as a function of the library; what it needs is loaded when it is called. */
 import type { TrainingPlan } from "./plan.js";
-import type { ModelFolders, ModelResolution, TrainingSpec } from "./spec.js";
-import type { OnWarning } from "./warnings.js";
-
-/**
- * How a run is planned.
- *
- * @category Training
- */
-export interface PlanOptions extends ModelResolution<ModelFolders | undefined> {
-  /** Processes that would train together under torchrun, from 1. Default 1. */
-  readonly processes?: number | undefined;
-  /** Called for what a person should know before the run. */
-  readonly onWarning?: OnWarning | undefined;
-  /**
-   * Where the data set is not there, count the pictures of its official files, if it has such. Default false: an error.
-   */
-  readonly forecast?: boolean | undefined;
-}
+import type { PlanOptions } from "./call.js";
+import type { TrainingSpec } from "./spec.js";
 
 /**
  * Plans the run that `trainModel()` would make of a spec: steps, tokens, parameters and memory, with its checks of values

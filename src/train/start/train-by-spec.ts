@@ -3,7 +3,7 @@ import { RocError } from "../../errors.js";
 import type { ProcessGroup } from "../../torch/index.js";
 import { checkSpec, datasetOf, type CheckedSpec, type TrainingSpec } from "./spec.js";
 import { underTorchrun } from "./torchrun.js";
-import type { TrainingOptions, TrainingResult } from "./train-model.js";
+import type { TrainingOptions, TrainingResult } from "./call.js";
 import { datasetWarnings } from "./warnings.js";
 
 /** See `trainModel()`. */

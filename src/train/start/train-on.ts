@@ -4,7 +4,7 @@ import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { LoadedDataset, ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { makeFolder, writeError } from "../../files/index.js";
+import { makeFolder, writing } from "../../files/index.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
 import { checkDevice, type ProcessGroup } from "../../torch/index.js";
@@ -16,7 +16,7 @@ import { runToEnd, type RunPlan } from "./run-training.js";
 import { checkedOptions } from "./patterns.js";
 import { folderOfModel, type CheckedSpec } from "./spec.js";
 import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
-import type { TrainingOptions, TrainingResult } from "./train-model.js";
+import type { TrainingOptions, TrainingResult } from "./call.js";
 import { checkLabels, planNotes, scaleWarnings, type OnWarning } from "./warnings.js";
 
 /** Everything that a run starts with, checked before weights are read. */
@@ -122,12 +122,8 @@ async function ownScale(base: CheckpointFolder): Promise<ScoreScale | undefined>
 
 /** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
 async function checkWritable(folder: string): Promise<void> {
-  try {
-    await makeFolder(folder);
-    await access(folder, constants.W_OK);
-  } catch (cause) {
-    throw writeError(folder, cause);
-  }
+  await makeFolder(folder);
+  await writing(folder, () => access(folder, constants.W_OK));
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {
