@@ -133,6 +133,16 @@ export function isRocError(error: unknown): error is RocError {
   return error instanceof RocError;
 }
 
+/**
+ * Refuses what a caller without types gave instead of a spec.
+ *
+ * @throws RocError USAGE where `value` is not an object
+ */
+export function requireSpec(value: unknown, what: string): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new RocError("USAGE", `${what} takes an object, and was given ${value === null ? "null" : typeof value}.`);
+}
+
 /** A message without the name of the file that it begins with, for where the file is named already. */
 export function withoutFile(message: string, file: string): string {
   return message.startsWith(file) ? message.slice(file.length).replace(/^:? /, "") : message;

@@ -1,5 +1,5 @@
 /** `checkData()`: the function behind `roc4mllm data check`. */
-import { RocError } from "../errors.js";
+import { requireSpec, RocError } from "../errors.js";
 import { atomicWriteFile } from "../files/index.js";
 import type { DataReport } from "./doctor/data-report.js";
 import type { DatasetRequest } from "./registry.js";
@@ -54,7 +54,9 @@ export interface CheckDataOptions {
  * @category Data sets
  */
 export async function checkData(spec: CheckDataSpec, options: CheckDataOptions = {}): Promise<DataReport> {
+  requireSpec(spec, "checkData()");
   const { data: given, decode = true, limit, report: page } = spec;
+  if (given === undefined) throw new RocError("USAGE", "checkData(): data is missing; give a folder or a data set.");
   const { signal, onProgress } = options;
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
     throw new RocError("USAGE", `checkData(): limit is ${limit}; give a whole number from 0.`);

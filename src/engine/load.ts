@@ -15,7 +15,7 @@ import {
   type Strategy,
   type StrategyParts,
 } from "../roc/index.js";
-import type { ResizeMode } from "../image/index.js";
+import { RESIZE_MODES, type ResizeMode } from "../image/index.js";
 import type { Device, DType } from "../torch/index.js";
 import type { OpenFolder } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
@@ -82,6 +82,7 @@ export async function load(checkpoint: string | URL | CheckpointFolder, options:
   const { signal, device, dtype, visionTower, resize, base, threads, scale } = options;
   checkThreads(threads);
   checkScale(scale);
+  checkChoices(checkpoint, dtype, resize);
   const given = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const folder = await openCheckpointFolder(given, base);
   const { home } = folder;
@@ -185,6 +186,22 @@ function checkRows({ vocabulary }: Strategy, rows: number, folder: string): void
   if (last < rows) return;
   const message = `${folder}: config.json places a score token at id ${last}, but the weights have ${rows} rows`;
   throw new RocError("CHECKPOINT_MISMATCH", `${message}. Take config.json and weights from the same checkpoint.`);
+}
+
+/** Float dtypes, which weights can have. */
+const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
+
+/** What a caller without types may give. */
+function checkChoices(checkpoint: unknown, dtype: DType | undefined, resize: ResizeMode | undefined): void {
+  if (checkpoint === undefined || checkpoint === null || checkpoint === "") {
+    throw new RocError("USAGE", "load(): no checkpoint is given; give its folder.");
+  }
+  if (dtype !== undefined && !FLOATS.includes(dtype)) {
+    throw new RocError("USAGE", `dtype is ${String(dtype)}; give one of ${FLOATS.join(", ")}.`);
+  }
+  if (resize !== undefined && !RESIZE_MODES.includes(resize)) {
+    throw new RocError("USAGE", `resize is ${String(resize)}; give one of ${RESIZE_MODES.join(", ")}.`);
+  }
 }
 
 function checkThreads(threads: number | undefined): void {

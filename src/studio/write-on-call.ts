@@ -1,4 +1,5 @@
 /** The functions behind `roc4mllm studio`; the canvas is loaded when they are called. */
+import { requireSpec } from "../errors.js";
 import { atomicWriteFile } from "../files/index.js";
 import type { GalleryOptions } from "./gallery/page.js";
 import type { WriteFormatsOptions, WrittenFormats } from "./write.js";
@@ -23,6 +24,7 @@ import type { WriteFormatsOptions, WrittenFormats } from "./write.js";
  * @category Data sets
  */
 export async function writeStudioFormats(folder: string, options: WriteFormatsOptions): Promise<WrittenFormats> {
+  requireSpec(options, "writeStudioFormats(folder, options)");
   return (await import("./write.js")).writeStudioFormats(folder, options);
 }
 

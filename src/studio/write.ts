@@ -105,9 +105,17 @@ export async function writeStudio(folder: string, options: WriteStudioOptions): 
  * @throws RocError USAGE for options out of range or a folder with labels of another origin, ABORTED on the signal
  */
 export async function writeStudioFormats(folder: string, options: WriteFormatsOptions): Promise<WrittenFormats> {
+  const known = `known: ${STUDIO_FORMATS.join(", ")}`;
+  const wrong = [...options.formats].find((name) => !STUDIO_FORMATS.includes(name));
+  if (wrong !== undefined || !Array.isArray(options.formats)) {
+    throw new RocError(
+      "USAGE",
+      `formats holds ${JSON.stringify(wrong ?? options.formats)}; give a list of names; ${known}.`,
+    );
+  }
   const names = STUDIO_FORMATS.filter((name) => options.formats.includes(name));
   const [only, ...others] = names;
-  if (only === undefined) throw new RocError("USAGE", `No format is given; known: ${STUDIO_FORMATS.join(", ")}.`);
+  if (only === undefined) throw new RocError("USAGE", `No format is given; ${known}.`);
   const { patterns = !(only === "ava" && others.length === 0) } = options;
   const folders = names.map((format) => ({ format, folder: others.length === 0 ? folder : join(folder, format) }));
   const targets = folders.map((at) => targetOf(at.folder, at.format, patterns, options, others.length === 0));

@@ -25,7 +25,7 @@ const PARTS = {
 test("every family's parts are known by name", () => {
   for (const [family, parts] of Object.entries(PARTS)) {
     const { partOf } = namesOf({ family });
-    for (const [part, names] of Object.entries(parts)) {
+    for (const [part, names] of Object.entries<readonly string[]>(parts)) {
       for (const name of names) {
         assert.equal(partOf(name), part, `${family}: ${name}`);
         assert.equal(partOf(`${name}.lora_A.weight`), part, "an adapter is its map's");

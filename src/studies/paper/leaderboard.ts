@@ -1,4 +1,5 @@
 /** Published results on the paper's data sets, each with its source, and ours beside them. */
+import { RocError } from "../../errors.js";
 import { DATASETS, parseCell, type DatasetKey, type RowSystem } from "./types.js";
 import { PAPER, TABLES } from "./published.js";
 import type { Evaluation } from "./evaluations.js";
@@ -83,6 +84,9 @@ export interface Leaderboard {
  * @category Studies
  */
 export async function leaderboard({ runs: path, dataset }: LeaderboardSpec = {}): Promise<Leaderboard> {
+  if (dataset !== undefined && !RANKED.includes(dataset)) {
+    throw new RocError("USAGE", `There is no ranking of ${String(dataset)}; give one of ${RANKED.join(", ")}.`);
+  }
   const { otherDataNote, usualEvaluations } = await import("./evaluations.js");
   const { runs, notes } = await usualEvaluations(path);
   const entries = [...publishedEntries(), ...ownEntries(runs)];

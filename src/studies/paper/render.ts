@@ -1,4 +1,5 @@
 /** A compared table as text, JSON, CSV and LaTeX. */
+import { RocError } from "../../errors.js";
 import { stringify } from "csv-stringify/sync";
 import type { ComparedCell, ComparedRow, ComparedTable, Ours } from "./filled-table.js";
 import { BACKBONES, DATASETS, METRIC_SIGNS, type TableColumn, type TableRow } from "./types.js";
@@ -27,6 +28,8 @@ export function formatTable(compared: ComparedTable, form: TableForm): string {
       return csvTable(compared);
     case "latex":
       return latexTable(compared);
+    default:
+      throw new RocError("USAGE", `There is no form ${String(form)}; give text, json, csv or latex.`);
   }
 }
 

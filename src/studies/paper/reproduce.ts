@@ -1,5 +1,5 @@
 /** `reproduce()`: what `roc4mllm reproduce` does, as a function. The work behind it is loaded when it is called. */
-import { RocError } from "../../errors.js";
+import { requireSpec, RocError } from "../../errors.js";
 import { TABLES } from "./published.js";
 import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./spec.js";
 
@@ -25,6 +25,7 @@ import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./spec.js
  * @category Studies
  */
 export async function reproduce(spec: ReproductionSpec, options: ReproduceOptions = {}): Promise<Reproduction> {
+  requireSpec(spec, "reproduce()");
   const table = TABLES.find(({ name }) => name === spec.table);
   if (!table) {
     const names = TABLES.map(({ name }) => name).join(", ");

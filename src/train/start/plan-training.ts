@@ -1,5 +1,6 @@
 /** The plan of a training as a function of the library; what it needs is loaded when it is called. */
 import type { TrainingPlan } from "./plan.js";
+import { requireSpec } from "../../errors.js";
 import type { PlanOptions } from "./call.js";
 import type { TrainingSpec } from "./spec.js";
 
@@ -22,6 +23,7 @@ import type { TrainingSpec } from "./spec.js";
  * @category Training
  */
 export async function planTraining(spec: TrainingSpec, options: PlanOptions = {}): Promise<TrainingPlan> {
+  requireSpec(spec, "planTraining()");
   const { planBySpec } = await import("./plan-by-spec.js");
   return planBySpec(spec, options);
 }

@@ -1,4 +1,5 @@
 /** Training as a function of the library; what it needs is loaded when it is called. */
+import { requireSpec } from "../../errors.js";
 import type { TrainingOptions, TrainingResult } from "./call.js";
 import type { TrainingSpec } from "./spec.js";
 
@@ -35,6 +36,7 @@ import type { TrainingSpec } from "./spec.js";
  * @category Training
  */
 export async function trainModel(spec: TrainingSpec, options: TrainingOptions = {}): Promise<TrainingResult> {
+  requireSpec(spec, "trainModel()");
   const { trainBySpec } = await import("./train-by-spec.js");
   return trainBySpec(spec, options);
 }
