@@ -9,6 +9,6 @@ export { takeLock, tryLock, withLock, type Lock } from "./lock.js";
 export { openFolder, OpenFolder, type FolderLike } from "./open-folder.js";
 export { refusePointer } from "./pointer.js";
 export { exists, ifThere, isMissing, readBytes, readChunks, readError, readText, withFile } from "./read.js";
-export { isSystemError, writeError, writing } from "./write-error.js";
+export { isSystemError, writing } from "./write-error.js";
 export { isSameStamp, stampSchema, stampsOf, type Stamp } from "./stamp.js";
 export { checkSameSettings, differences, type Settings } from "./settings.js";
