@@ -50,7 +50,7 @@ export const ERROR_CODES = {
   DEVICE_LOST: 6,
   /** The hub cannot be reached, or refused. */
   NETWORK: 8,
-  /** A training run cannot go on. */
+  /** A training run cannot continue. */
   TRAINING: 7,
   /** There is too little memory, on the CPU or the GPU. */
   OUT_OF_MEMORY: 7,
@@ -160,7 +160,7 @@ const NO_MEMORY =
 /** Codes whose messages are a library's own words. Others' hold names of files, which may be anything. */
 const OWN_WORDS: ReadonlySet<ErrorCode> = new Set(["TORCH", "NATIVE_UNAVAILABLE", "INTERNAL"]);
 
-/** Whether anything that was thrown, or what lies underneath it, says that memory is short. */
+/** Whether anything that was thrown, or its cause, says that memory is short. */
 export function isOutOfMemory(error: unknown): boolean {
   if (isRocError(error)) {
     if (error.code === "OUT_OF_MEMORY") return true;

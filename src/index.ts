@@ -3,7 +3,7 @@
  *
  * The first parts are all that scoring, evaluation and training need. The others are for those who extend or check the
  * method: models, the score vocabulary, the loss, generation, and `torch`, the tensors underneath. `npm run docs:api` makes the
- * reference of all that stands here, with a `@category` for its topic and no name without a docstring.
+ * reference of all that is here, with a `@category` for its topic and no name without a docstring.
  *
  * @example
  * ```ts

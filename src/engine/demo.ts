@@ -1,9 +1,9 @@
-/** The weights that lie in the package. */
+/** The weights that are in the package. */
 import { fileURLToPath } from "node:url";
 
 /**
  * Folder of the demo weights: `load(DEMO_MODEL)`. They show that everything works and know nothing of real photographs.
- * (Compiled files lie in dist/src/engine/.)
+ * (Compiled files are in dist/src/engine/.)
  *
  * @category Scoring
  */

@@ -50,7 +50,7 @@ export interface DescribeOptions {
 /**
  * Looks at a folder.
  *
- * @throws RocError FILE_NOT_FOUND where there is no such folder; what else is wrong stands in `problems`
+ * @throws RocError FILE_NOT_FOUND where there is no such folder; whatever else is wrong is in `problems`
  */
 export async function describeCheckpoint(
   folder: string,

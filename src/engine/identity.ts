@@ -9,7 +9,7 @@ import { baseDigest } from "../models/adapter-config.js";
 import { besideWeights, towerOf } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointLike } from "../models/places.js";
 
-/** Whatever decides a score; not the optimizer's state, nor anything else that may lie in the folder. */
+/** Whatever decides a score; not the optimizer's state, nor anything else that may be in the folder. */
 const PARTS =
   /^(config|adapter_config|generation_config|processor_config|(video_)?preprocessor_config|tokenizer|tokenizer_config|added_tokens|special_tokens_map|chat_template|roc_templates)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^((pytorch_)?model.*|adapter_model)\.(safetensors|bin)$/;
 
@@ -77,7 +77,7 @@ export async function digestModel(folder: CheckpointLike, options: DigestOptions
 }
 
 /**
- * Checks that adapters lie on the base that they were trained on, wherever it is now; those that do not say (peft's) pass,
+ * Checks that adapters are used with the base that they were trained on, wherever it is now; those that do not say (peft's) pass,
  * and so does whatever has no adapters.
  *
  * @throws RocError CHECKPOINT_MISMATCH; as {@link digestModel}

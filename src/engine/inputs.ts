@@ -38,7 +38,7 @@ function named(input: ScoreInput, position: number): NamedInput {
 }
 
 /**
- * The path that a URL stands for. Nothing is fetched here: whoever wants a picture of the web hands over its bytes.
+ * The path that a URL stands for. Nothing is fetched here: a caller that wants a picture of the web passes its bytes.
  *
  * @param caller for the message, as "score()"
  * @throws RocError USAGE for all but `file:` URLs of this machine

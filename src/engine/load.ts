@@ -57,7 +57,7 @@ export interface LoadOptions {
  * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One
  * of a family that is known to score by level words is scored by Q-Align's (OneAlign and its relatives).
  *
- * @param checkpoint its folder, as a path or a `file:` URL, or opened already (then `base` says nothing more); a run folder of a training stands for its best state, a folder
+ * @param checkpoint its folder, as a path or a `file:` URL, or opened already (then `base` says nothing more); a run folder of a training means its best state, a folder
  *   of adapters (ours or peft's) for these merged into their base
  * @returns a model that the caller disposes
  * @throws RocError FILE_NOT_FOUND where there is no such checkpoint, or a file of it is missing; CONFIG_INVALID where the

@@ -109,7 +109,7 @@ class RocModel implements Model {
     try {
       for (;;) {
         const { value: picture, done: ended } = await orAborted(pictures.next(), signal, () => abortion(signal));
-        // One turn of the event loop a picture: decoding goes on, timers and signals are served.
+        // One turn of the event loop a picture: decoding continues, timers and signals are served.
         await nextTurn();
         if (signal?.aborted) throw abortion(signal);
         if (ended) return;

@@ -24,7 +24,7 @@ export interface NamedImage {
 }
 
 /**
- * One picture or many. An array of them is counted for `onProgress`; other iterables are read as scoring goes on.
+ * One picture or many. An array of them is counted for `onProgress`; other iterables are read while scoring continues.
  *
  * @category Scoring
  */
@@ -127,7 +127,7 @@ export interface Model {
   /** That of the ratings it was trained on where the checkpoint says so, else of its scores. */
   readonly scale: Scale;
   /**
-   * SHA-256 over every byte of the checkpoint, of a vision tower that lies elsewhere too, 64 hex digits; undefined for a
+   * SHA-256 over every byte of the checkpoint, of a vision tower in another folder too, 64 hex digits; undefined for a
    * model made of live parts.
    */
   readonly digest?: string | undefined;

@@ -1,4 +1,4 @@
-/** The spec of an evaluation, checked: what the types say holds for whoever calls from JavaScript too. */
+/** The spec of an evaluation, checked: what the types say holds for callers from JavaScript too. */
 import { z } from "zod";
 import { SPLITS } from "../data/index.js";
 import { RocError } from "../errors.js";

@@ -120,7 +120,7 @@ export interface ColumnsProgress {
 export interface EvaluateOptions {
   /** Ends the evaluation with RocError ABORTED; the same call resumes it. */
   readonly signal?: AbortSignal | undefined;
-  /** Called as the evaluation goes on. */
+  /** Called while the evaluation continues. */
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
   /** Loads a checkpoint that the spec names. Default: `load()`, which takes folders; the command finds hub names too. */
   readonly open?: ((checkpoint: string | URL, options: LoadOptions) => Promise<Model>) | undefined;

@@ -1,4 +1,4 @@
-/** A folder that is opened once and passed on, so that its small files are read once, whoever looks at them. */
+/** A folder that is opened once and passed on, so that its small files are read once, however many functions look at them. */
 import { createHash } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";

@@ -3,7 +3,7 @@ import type { ImageBatch, MllmInput } from "../models/types.js";
 import { cat, tensor } from "../torch/index.js";
 import type { Prompt } from "./types.js";
 
-/** Padded on the left, so that every row's last token stands last; no mask where nothing is padded. */
+/** Padded on the left, so that every row's last token is the last; no mask where nothing is padded. */
 export function batchOf(prompts: readonly Prompt[], padId: number, device: string): MllmInput {
   const width = Math.max(...prompts.map(({ ids }) => ids.length));
   const fill = (row: readonly number[], value: number): number[] => [

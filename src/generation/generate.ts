@@ -1,6 +1,6 @@
 /**
  * Generation for every model family: token by token with a key-value cache, for a batch of prompts at once. The one
- * loop; what else writes text stands on it.
+ * loop; whatever else writes text uses it.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { RocError } from "../errors.js";
@@ -139,7 +139,7 @@ export async function* inTurns<Step, Result>(steps: Generator<Step, Result, void
   }
 }
 
-/** @throws RocError SCORE_NOT_FINITE where the logits of a sequence that goes on are not finite */
+/** @throws RocError SCORE_NOT_FINITE where the logits of a sequence that continues are not finite */
 function checkRows(logits: Tensor, sequences: readonly Sequence[], model: Mllm): void {
   const finite = aten("all.dim")(aten("isfinite")(logits), 1).toNumbers();
   if (sequences.some(({ finished }, row) => !finished && finite[row] === 0)) throw notFinite(model);

@@ -80,7 +80,7 @@ export class Sampler {
     return indexFill(penalized, 1, tensor(suppressIds, { dtype: "int64", device }), -Infinity);
   }
 
-  /** Where a row's next random number stands in the cumulated probabilities of its tokens. */
+  /** Where a row's next random number falls in the cumulated probabilities of its tokens. */
   #draw(logits: Tensor): Tensor {
     const sums = logits.softmax(-1).to("float64").cumsum(-1);
     const numbers = this.#streams.map((stream) => [stream.next()]);

@@ -1,4 +1,4 @@
-/** One sequence of a batch: what it holds and whether it goes on. */
+/** One sequence of a batch: what it holds and whether it continues. */
 import { GrowingText } from "./text.js";
 import type { Finished, GeneratedSequence, GenerationOptions, StepToken } from "./types.js";
 

@@ -48,7 +48,7 @@ export interface GenerationOptions {
   readonly stopStrings?: readonly string[] | undefined;
   /** Never chosen. */
   readonly suppressIds?: readonly number[] | undefined;
-  /** Above 0; over 1 makes tokens that stand in the prompt or the answer less likely. Default 1: none. */
+  /** Above 0; over 1 makes tokens that occur in the prompt or the answer less likely. Default 1: none. */
   readonly repetitionPenalty?: number | undefined;
   /** Default: greedy. */
   readonly sampling?: Sampling | undefined;

@@ -1,5 +1,5 @@
 /**
- * Names of files that are not UTF-8, as texts. A byte that is part of no character stands as a lone surrogate, U+DC80 to
+ * Names of files that are not UTF-8, as texts. A byte that is part of no character is a lone surrogate, U+DC80 to
  * U+DCFF, as in Python (PEP 383): the text gives the name back, byte by byte, and JSON holds it as `\udcff`.
  */
 
@@ -36,7 +36,7 @@ export function pathOfName(name: string): string | Buffer {
   return Buffer.concat(parts);
 }
 
-/** Whether a name stands for bytes that are not UTF-8. */
+/** Whether a name encodes bytes that are not UTF-8. */
 export function isBytes(name: string): boolean {
   return ESCAPE.test(name);
 }

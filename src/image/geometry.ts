@@ -41,7 +41,7 @@ export function centerWindow(size: Size, crop: Size): Window {
   };
 }
 
-/** Whether all of `window` lies inside a picture of `size`. */
+/** Whether all of `window` is inside a picture of `size`. */
 export function contains(size: Size, { left, top, width, height }: Window): boolean {
   return left >= 0 && top >= 0 && left + width <= size.width && top + height <= size.height;
 }

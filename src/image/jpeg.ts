@@ -8,7 +8,7 @@ const DHT = 0xc4;
 const DRI = 0xdd;
 /** The frame of JPEG-LS (ITU-T T.87). */
 export const JPEG_LS = 0xf7;
-/** Start of frame, but for DHT, JPG and DAC, which lie between them. */
+/** Start of frame, except DHT, JPG and DAC, which are between them. */
 const isFrame = (marker: number): boolean =>
   marker === JPEG_LS || (marker >= 0xc0 && marker <= 0xcf && ![DHT, 0xc8, 0xcc].includes(marker));
 const isRestart = (marker: number): boolean => marker >= 0xd0 && marker <= 0xd7;
@@ -144,7 +144,7 @@ class Reader {
     this.scans.push({ parts, ...steps, interval: this.#interval, start, end: this.#endOfData(start) });
   }
 
-  /** Where the marker stands that ends the coded data: any but the restart markers. */
+  /** Where the marker is that ends the coded data: any but the restart markers. */
   #endOfData(start: number): number {
     let at = start;
     do at = this.#nextMarker(at);

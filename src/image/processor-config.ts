@@ -116,7 +116,7 @@ export async function readImageConfig(folder: FolderLike): Promise<ConfigPart> {
 /** Where transformers 5 writes the settings of all of a processor's parts. */
 const SHARED = "processor_config.json";
 
-/** Settings of a processor, and the file that they stand in. */
+/** Settings of a processor, and the file that they are in. */
 export interface ConfigPart {
   readonly file: string;
   readonly config: unknown;

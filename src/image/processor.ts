@@ -108,7 +108,7 @@ function* toPixels(image: RgbImage, { square, resize, crop, mean }: ImageSteps):
   return yield* resizeAndCrop(source, size, crop, canvas ? { canvas } : {});
 }
 
-/** Computes only the pixels that the crop keeps, where it lies inside the resized picture. */
+/** Computes only the pixels that the crop keeps, where it is inside the resized picture. */
 function* resizeAndCrop(image: RgbImage, size: Size, crop: Size | undefined, options: ResizeOptions): PixelSteps {
   if (!crop) return yield { image, size, options };
   const window = centerWindow(size, crop);

@@ -25,7 +25,7 @@ const CHUNK = 2 ** 24;
 /** How long nothing may come through a pipe, and how long nobody may write to it. */
 const PIPE_MS = 30_000;
 const WRITER_MS = 10_000;
-/** How often is looked whether somebody does. */
+/** How often that is looked for. */
 const PIPE_POLL_MS = 100;
 
 export interface Source {

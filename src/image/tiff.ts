@@ -72,7 +72,7 @@ const NEEDED: ReadonlySet<number> = new Set([
 
 interface Directory {
   readonly tags: ReadonlyMap<number, readonly number[]>;
-  /** Its entries as they stand in the file, by tag. */
+  /** Its entries as they are in the file, by tag. */
   readonly entries: readonly { readonly tag: number; readonly bytes: Uint8Array }[];
 }
 
@@ -114,7 +114,7 @@ function rawFault(all: readonly Directory[]): Unsupported | undefined {
   return rawFile(/^[\w .-]+/.exec(make)?.[0].trim() || "of a camera");
 }
 
-/** A small copy in front of full pictures that cannot all be read: it is no stand-in for them. */
+/** A small copy in front of full pictures that cannot all be read: it does not replace them. */
 function reducedFault(first: Directory, reader: TiffReader): Unsupported | undefined {
   const reduced = ((one(first, TAG.subfileType) ?? 0) & REDUCED) !== 0;
   if (!reduced || !first.tags.has(TAG.subDirectories) || !reader.lost) return undefined;
@@ -171,7 +171,7 @@ interface Part {
   readonly bytes: number;
 }
 
-/** Where the strips or tiles lie. */
+/** Where the strips or tiles are. */
 function partsOf({ tags }: Directory): Part[] {
   const offsets = tags.get(TAG.stripOffsets) ?? tags.get(TAG.tileOffsets) ?? [];
   const sizes = tags.get(TAG.stripBytes) ?? tags.get(TAG.tileBytes) ?? [];
@@ -219,7 +219,7 @@ class TiffReader {
     return found;
   }
 
-  /** Undefined for what lies outside the file: its neighbours are read all the same. */
+  /** Undefined for what is outside the file: its neighbours are read all the same. */
   #attempt<T>(read: () => T): T | undefined {
     try {
       return read();
@@ -269,7 +269,7 @@ class TiffReader {
     return { tags, entries, next: () => this.#offset(at + counter + count * size) };
   }
 
-  /** Whole numbers of an entry; none where they lie outside the file. */
+  /** Whole numbers of an entry; none where they are outside the file. */
   #values(entry: number): number[] {
     const type = this.#short(entry + 2);
     const count = this.#offset(entry + 4);

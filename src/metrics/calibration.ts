@@ -49,7 +49,7 @@ export function discreteRange(values: Numbers, weights: Numbers, level: number):
 }
 
 /**
- * How many ratings lie in the central intervals of the predicted spread.
+ * How many ratings are in the central intervals of the predicted spread.
  *
  * @category Evaluation
  */

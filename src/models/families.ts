@@ -47,7 +47,7 @@ export function factsOf(modelType: unknown): FamilyFacts | undefined {
   return typeof modelType === "string" ? FACTS.get(modelType) : undefined;
 }
 
-/** Of a model that somebody made outside of any family. */
+/** Of a model that was made outside of any family. */
 const NAMELESS: ParameterNames = { partOf: () => "language", isVocabulary: () => false };
 
 /** What the family of a model says of its parameters' names. */
@@ -64,7 +64,7 @@ export function besideWeights(): string[] {
  * The vision tower of a checkpoint that keeps it elsewhere (the original LLaVA); undefined for one that holds its own, and
  * for a folder that is no checkpoint of a known family.
  *
- * @param given its folder, where somebody named it
+ * @param given its folder, where a caller named it
  * @throws RocError FILE_UNREADABLE, CONFIG_INVALID
  */
 export async function towerOf(folder: CheckpointLike, given?: string): Promise<SeparateTower | undefined> {

@@ -19,7 +19,7 @@ const LORA_A = ".lora_A.weight";
 export interface SaveAdapterOptions {
   /** What the adapters belong to: a folder, or a name on the hub. */
   readonly base: string;
-  /** `digestModel()` of the base, by which whoever applies the adapters knows it again; default: none is written. */
+  /** `digestModel()` of the base, by which a caller that applies the adapters recognises it; default: none is written. */
   readonly digest?: string | undefined;
   /** Public names of the parameters that were trained beside the adapters; written as a whole with their modules. */
   readonly trained?: Iterable<string>;

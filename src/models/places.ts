@@ -1,5 +1,5 @@
 /**
- * Where the parts of a checkpoint lie, whichever folder is given: a checkpoint, the run folder of a training (its best
+ * Where the parts of a checkpoint are, whichever folder is given: a checkpoint, the run folder of a training (its best
  * state), a state without merged weights, or a folder of adapters, ours or peft's, on a base model.
  */
 import { readdir } from "node:fs/promises";
@@ -102,7 +102,7 @@ export type CheckpointLike = string | OpenFolder | CheckpointFolder;
 /**
  * Finds the parts of a checkpoint and opens their folders; one that is open already is given back as it is.
  *
- * @param base folder of the base model of adapters, or a run folder, which stands for its best state; default: what their
+ * @param base folder of the base model of adapters, or a run folder, which means its best state; default: what their
  *   adapter_config.json names
  * @throws RocError FILE_NOT_FOUND naming the base that is not there; CONFIG_INVALID; FILE_UNREADABLE
  */

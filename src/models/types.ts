@@ -136,7 +136,7 @@ export interface Mllm {
   transformersName?(name: string): string;
 
   /**
-   * Gives rows to new tokens: grows both matrices (one, where they are tied) if `ids` lie beyond them and writes the
+   * Gives rows to new tokens: grows both matrices (one, where they are tied) if `ids` are beyond them and writes the
    * mean of rows `[0, realRows)` into each, so that an untrained new token is an average token. Updates `config`.
    *
    * @param ids consecutive ids of the new tokens
@@ -182,7 +182,7 @@ export interface MllmProcessor extends ImageInputs {
    * Token ids of a prompt up to and including the cue for the assistant's answer, image placeholders expanded.
    *
    * @param text the question, with `<image>` once per image
-   * @param images the batch that the placeholders stand for (families with a variable number of rows need its grid)
+   * @param images the batch that the placeholders represent (families with a variable number of rows need its grid)
    * @throws RocError USAGE where placeholders and images disagree in number
    */
   prompt(text: string, images?: ImageBatch): number[];
@@ -301,7 +301,7 @@ export interface FamilyFacts extends ParameterNames {
   /**
    * Only in families whose checkpoints may keep their vision tower elsewhere.
    *
-   * @param given its folder, where somebody named it
+   * @param given its folder, where a caller named it
    * @returns undefined for a checkpoint that holds its own
    */
   tower?(folder: OpenFolder, given?: string): Promise<SeparateTower | undefined>;

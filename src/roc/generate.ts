@@ -1,6 +1,6 @@
 /**
  * Generation that writes scores: where T_p wins, the score is read from that step's logits, its number is put into the
- * text, T_p (not digits) is fed back, and generation goes on.
+ * text, T_p (not digits) is fed back, and generation continues.
  */
 import { generateSteps, inTurns, type ModelStep, type Sampling } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
@@ -23,7 +23,7 @@ export interface GenerateOptions {
   readonly decimals?: number;
   /** Default: greedy. Scores are read from the raw logits all the same. */
   readonly sampling?: Sampling;
-  /** Over 1 makes tokens that stand in the prompt or the answer less likely; default 1: none. */
+  /** Over 1 makes tokens that occur in the prompt or the answer less likely; default 1: none. */
   readonly repetitionPenalty?: number;
   /** Ends it with RocError ABORTED; looked at before every token. */
   readonly signal?: AbortSignal;
@@ -62,7 +62,7 @@ export interface Generation {
 /**
  * Yields the answer to a prompt about `images` token by token and returns the whole of it.
  *
- * A step computes on this thread: {@link generateAsync} gives others a turn. Score tokens T_s never stand in text, so
+ * A step computes on this thread: {@link generateAsync} gives others a turn. Score tokens T_s never occur in text, so
  * they are left out when the next token is chosen. The tensors of `images` are used in the first step and stay the
  * caller's.
  *

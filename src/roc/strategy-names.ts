@@ -5,10 +5,10 @@ export const STRATEGY_NAMES = ["roc", "coupled", "level", "direct"] as const sat
 /**
  * How a score is written into an answer, taught and read:
  *
- * - `roc`: T_p stands in the text, the score is regressed from the T_s logits there (Eq. 5 and 6);
- * - `coupled`: a T_s stands in the text as the level and is regressed too (Eq. 3 and 4);
- * - `level`: one of five words stands in the text (Q-Align);
- * - `direct`: digits stand in the text.
+ * - `roc`: T_p is in the text, the score is regressed from the T_s logits there (Eq. 5 and 6);
+ * - `coupled`: a T_s is in the text as the level and is regressed too (Eq. 3 and 4);
+ * - `level`: one of five words is in the text (Q-Align);
+ * - `direct`: digits are in the text.
  *
  * @category The method
  */

@@ -54,13 +54,13 @@ export interface Strategy {
   readonly scale: Scale;
   /** The score tokens, where it uses them. */
   readonly vocabulary?: ScoreVocabulary;
-  /** What stands in an answer for a score (on {@link scale}): T_p, a T_s, a word or digits. */
+  /** What an answer holds for a score (on {@link scale}): T_p, a T_s, a word or digits. */
   write(score: number): string;
   /** Tokens at whose prediction the score loss is taken beside the text loss; none: text loss alone. */
   readonly slotIds: readonly number[];
   /**
    * Whether {@link read} has the model write the whole answer, its comment included. Else it reads scores within a text
-   * that is given, and whoever asks for a comment has it written apart.
+   * that is given, and a caller that asks for a comment has it written apart.
    */
   readonly generates: boolean;
   /**

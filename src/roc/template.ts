@@ -1,8 +1,8 @@
 /**
- * The texts that a checkpoint is trained and scored with. They lie beside its weights in `roc_templates.json`, so that
+ * The texts that a checkpoint is trained and scored with. They are beside its weights in `roc_templates.json`, so that
  * training and scoring cannot disagree.
  *
- * A prompt holds `<image>` once. An answer holds a placeholder `{name}` where T_p stands: `{overall}`, or the name of
+ * A prompt holds `<image>` once. An answer holds a placeholder `{name}` where T_p is: `{overall}`, or the name of
  * an attribute; and where it may, `{comment}` for free text. Training draws from all of them; scoring takes the first
  * prompt and the first answer.
  */
@@ -31,7 +31,7 @@ export function scoreName({ answers: [first = ""] }: { readonly answers: readonl
   return names.find((name) => name === "overall") ?? names[0] ?? "overall";
 }
 
-/** Whether a score of this name can stand in an answer. */
+/** Whether a score of this name can occur in an answer. */
 export function isScoreName(name: string): boolean {
   return name !== COMMENT && new RegExp(`^${PLACEHOLDER.source}$`).test(`{${name}}`);
 }
@@ -45,7 +45,7 @@ export function hasComment(answer: string): boolean {
   return placeholders(answer).includes(COMMENT);
 }
 
-/** Whether scores stand behind the comment: they cannot be read before it is written. */
+/** Whether scores come after the comment: they cannot be read before it is written. */
 export function commentComesFirst(answer: string): boolean {
   const at = placeholders(answer).indexOf(COMMENT);
   return at >= 0 && at < scoreNames(answer).length;
@@ -56,7 +56,7 @@ export function fillComment(answer: string, comment: string): string {
   return answer.replace(`{${COMMENT}}`, () => comment.replace(/[{}]/g, ""));
 }
 
-/** What stands between the comment and the next placeholder: its first words tell where a comment ends. */
+/** What comes between the comment and the next placeholder: its first words tell where a comment ends. */
 export function textAfterComment(answer: string): string {
   const [, rest = ""] = answer.split(`{${COMMENT}}`);
   return rest.split(/\{[A-Za-z]/)[0] ?? "";
@@ -186,7 +186,7 @@ export function fillSlots(answer: string, texts: readonly string[]): string {
  * What matches a text that begins as the answer does; each placeholder is `slot`. White space may differ.
  */
 export function answerPattern(answer: string, slot: string): RegExp {
-  // Literal texts and names of placeholders in turn. What stands behind the last score may be cut off.
+  // Literal texts and names of placeholders in turn. What comes after the last score may be cut off.
   const parts = answer.trim().split(PLACEHOLDER).slice(0, -1);
   while (parts.at(-1) === COMMENT) parts.splice(-2);
   const patterns = parts.map((part, index) => {

@@ -1,5 +1,5 @@
 /**
- * The score vocabulary: one position token T_p that says "a score stands here", and N score tokens T_s whose output
+ * The score vocabulary: one position token T_p that says "a score is here", and N score tokens T_s whose output
  * logits, and nothing else, say which score (section "Decoupling Score Representation" of the paper).
  */
 import { RocError } from "../errors.js";
@@ -30,7 +30,7 @@ export interface Scale {
 const MOST_TOKENS = 10_000;
 
 /**
- * One position token T_p, whose place in the text says "a score stands here", and N score tokens T_s, whose logits at that
+ * One position token T_p, whose position in the text says "a score is here", and N score tokens T_s, whose logits at that
  * step say which ("Decoupling Score Representation" in the paper).
  *
  * @category The method
@@ -40,7 +40,7 @@ export interface ScoreVocabulary {
   readonly positionId: number;
   /** Ids of the N T_s: consecutive, ascending. */
   readonly scoreIds: readonly number[];
-  /** The score s_i that each T_s stands for: evenly spaced over the scale. */
+  /** The score s_i that each T_s represents: evenly spaced over the scale. */
   readonly values: readonly number[];
   /** The lowest and the highest of {@link values}. */
   readonly scale: Scale;

@@ -98,7 +98,7 @@ export function gradients(
 /**
  * Seeds libtorch's own generators (random tensors), those of every device. See {@link RandomStream} for numbers of one's own.
  *
- * @param seed an integer up to 2^53 - 1, or a BigInt of 64 bits; a negative one stands for that of 2^64 more
+ * @param seed an integer up to 2^53 - 1, or a BigInt of 64 bits; a negative one means that of 2^64 more
  * @throws RocError USAGE for another number
  *
  * @category Gradients and modes

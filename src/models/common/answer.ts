@@ -25,8 +25,8 @@ export function templated(tokenizer: Tokenizer, template: ChatTemplate): Convers
 /**
  * Token ids of an answer, tokenised behind the cue so that they are those of the whole conversation.
  *
- * @param cue what stands before the answer, such as "ASSISTANT:"
- * @param lead what stands between the two
+ * @param cue what comes before the answer, such as "ASSISTANT:"
+ * @param lead what comes between the two
  * @throws RocError TOKENIZER_INVALID where the tokenizer merges the two
  */
 export function answerIds(tokenizer: Tokenizer, cue: string, answer: string, lead = " "): number[] {

@@ -10,13 +10,13 @@ export interface DecoderMllmParts {
   readonly decoder: Decoder;
   /** Every parameter, by the name that the model asked for. */
   readonly tensors: Map<string, Tensor>;
-  /** `vocab_size` stands in the config's `text_config`; some files repeat it at the top. */
+  /** `vocab_size` is in the config's `text_config`; some files repeat it at the top. */
   readonly nested: boolean;
 }
 
 export abstract class DecoderMllm {
   readonly config: Record<string, unknown>;
-  /** For whoever wants to look inside. */
+  /** For callers that want to look inside. */
   readonly decoder: Decoder;
   readonly hiddenSize: number;
   readonly dtype: DType;

@@ -9,7 +9,7 @@ export interface Matrices {
 }
 
 /**
- * What the config says, but for a file with a head of other numbers, which counts more (as in transformers 5).
+ * What the config says, except for a file with a head of other numbers, which counts more (as in transformers 5).
  *
  * @param said the config's `tie_word_embeddings`
  * @param rename gives the model's name of a stored tensor

@@ -30,7 +30,7 @@ export interface LlavaConfig {
   readonly text: DecoderConfig;
   /** Which names its tensors have, and how prompts are made: see names.ts. */
   readonly layout: Layout;
-  /** What stands for one row of image features: a token, or {@link IMAGE_ID}. */
+  /** What represents one row of image features: a token, or {@link IMAGE_ID}. */
   readonly imageTokenId: number;
   /** Indices into the vision tower's hidden states (0: its input, `layers`: its last output); several are concatenated. */
   readonly featureLayers: readonly number[];

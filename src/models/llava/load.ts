@@ -18,7 +18,7 @@ const TOWER = /^vision_tower\./;
 
 /**
  * Loads a folder with `config.json` and weights, safetensors or .bin. Those of the original code may lack the projector,
- * which then lies beside them as mm_projector.bin, and the vision tower, which lies in a folder of its own.
+ * which is then beside them as mm_projector.bin, and the vision tower, which is in a folder of its own.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
@@ -38,7 +38,7 @@ export async function loadLlava(folder: FolderLike, options: LoadOptions = {}): 
   return strictModel(source, () => new LlavaModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 
-/** The folder's weights, with those of the projector and the tower where they lie elsewhere. */
+/** The folder's weights, with those of the projector and the tower where they are elsewhere. */
 async function openWeights(folder: OpenFolder, config: unknown, visionTower: string | undefined): Promise<Checkpoint> {
   const main = await openCheckpoint(folder);
   if (!isOriginal(config)) return main;
@@ -60,7 +60,7 @@ async function openWeights(folder: OpenFolder, config: unknown, visionTower: str
   }
 }
 
-/** `model.mm_projector.0.weight`, whatever stands before; nothing else is wanted of the file. */
+/** `model.mm_projector.0.weight`, whatever comes before; nothing else is wanted of the file. */
 function projectorName(name: string): string | undefined {
   const inside = /(?:^|\.)mm_projector\.(.*)$/.exec(name)?.[1];
   return inside === undefined ? undefined : llavaName(`model.mm_projector.${inside}`);

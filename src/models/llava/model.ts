@@ -1,5 +1,5 @@
 /**
- * LLaVA-1.5 (arXiv 2310.03744): CLIP's patches, projected by two linear maps, stand in LLaMA's sequence in place of
+ * LLaVA-1.5 (arXiv 2310.03744): CLIP's patches, projected by two linear maps, replace in LLaMA's sequence the positions of
  * placeholder tokens. Names inside are those of the public llava-hf files, outside those of the checkpoint's layout.
  */
 import { RocError } from "../../errors.js";

@@ -68,7 +68,7 @@ export async function loadLlavaImages(
   options: ProcessorOptions = {},
 ): Promise<ImageInputs> {
   const processor = await llavaImageProcessor(openFolder(folder), config, options);
-  // The vision tower of the original layout lies elsewhere: its size counts when it is loaded.
+  // The vision tower of the original layout is elsewhere: its size counts when it is loaded.
   const imageSize = isOriginal(config) ? processor.width : parseLlavaConfig(config).vision.imageSize;
   return new SquareImages(processor, imageSize);
 }

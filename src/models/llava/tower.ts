@@ -1,4 +1,4 @@
-/** The vision tower of original checkpoints, which lies in a folder of its own: openai/clip-vit-large-patch14-336. */
+/** The vision tower of original checkpoints, which is in a folder of its own: openai/clip-vit-large-patch14-336. */
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
@@ -17,7 +17,7 @@ const USUAL_TOWER = "clip-vit-large-patch14-336";
 /**
  * The folder of the tower that an original checkpoint names.
  *
- * @param folder of the checkpoint; a relative name counts from it, or from the folder it lies in
+ * @param folder of the checkpoint; a relative name counts from it, or from the folder that it is in
  * @param given the folder to take instead
  * @throws RocError FILE_NOT_FOUND that names the tower and says how to give it
  */

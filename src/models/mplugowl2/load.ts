@@ -34,7 +34,7 @@ export async function loadMplugOwl2(folder: FolderLike, options: LoadOptions = {
   const strict = strictSource(checkpoint, { ignore, dtype, device, outline });
   const source: ParamSource = {
     take(name, shape, init) {
-      // Tables of absurd sizes are not computed: what does not fit is told at the end.
+      // Tables of absurd sizes are not computed: what does not fit is reported at the end.
       if (!isTable(init) || checkpoint.has(name) || !strict.fits) return strict.take(name, shape);
       return keep(scope(() => fromTypedArray(init.table(), shape).to({ device, ...(dtype && { dtype }) })));
     },

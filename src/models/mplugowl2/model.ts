@@ -16,7 +16,7 @@ import { OwlVision } from "./vision.js";
 export interface Embedded {
   /** `[batch, T, hiddenSize]` */
   readonly embeddings: Tensor;
-  /** Where the visual rows stand; undefined: nowhere. */
+  /** Where the visual rows are; undefined: nowhere. */
   readonly route: Route | undefined;
 }
 

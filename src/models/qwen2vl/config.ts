@@ -101,7 +101,7 @@ type Text = z.infer<typeof textSchema>;
  */
 export function parseQwen2VlConfig(config: unknown, file = "config.json", vocabSize?: number): Qwen2VlConfig {
   const values = parsed(schema, config, file);
-  // With a text_config of its own, whatever else stands at the top is not looked at (as in transformers).
+  // With a text_config of its own, whatever else is at the top is ignored (as in transformers).
   const text = values.text_config ?? parsed(textSchema, config, file);
   const tied = values.tie_word_embeddings || text.tie_word_embeddings;
   const decoder = textConfig(text, tied, file, vocabSize);

@@ -2,7 +2,7 @@
 import type { ChatTemplate, Tokenizer } from "../../tokenizers/index.js";
 import { answerIds, templated, type Conversation } from "../common/answer.js";
 
-/** What stands for a picture and a video in the text that is tokenised, and the token that ends a turn. */
+/** What represents a picture and a video in the text that is tokenised, and the token that ends a turn. */
 export const IMAGE_TOKEN = "<|image_pad|>";
 const VIDEO_TOKEN = "<|video_pad|>";
 export const END_TOKEN = "<|im_end|>";
@@ -17,7 +17,7 @@ function withVideos(question: string): string {
   return question.replace(/<video>\n?/g, inVision(VIDEO_TOKEN));
 }
 
-/** That of the public checkpoints: `<image>` and the line break behind it stand where an image goes. */
+/** That of the public checkpoints: `<image>` and the line break behind it are where an image goes. */
 function chatMl(tokenizer: Tokenizer): Conversation {
   return {
     prompt(question) {

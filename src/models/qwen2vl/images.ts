@@ -126,7 +126,7 @@ function resized(image: RgbImage, { resize }: ImageSteps): RgbImage {
 }
 
 /**
- * Writes a clip's patches, `[patches, 3, frames, patchSize, patchSize]`. They stand block by block: merged blocks row by
+ * Writes a clip's patches, `[patches, 3, frames, patchSize, patchSize]`. They are ordered block by block: merged blocks row by
  * row, and the patches inside of a block row by row. A still picture fills all frames of a patch.
  */
 function patchify(

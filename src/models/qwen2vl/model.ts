@@ -95,7 +95,7 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
   }
 
   /**
-   * The rotary factors of an input's tokens, and where its sequences go on. Without pictures, now or in the cache,
+   * The rotary factors of an input's tokens, and where its sequences continue. Without pictures, now or in the cache,
    * positions are the plain count that the decoder makes by itself.
    */
   #turns(input: MllmInput, cache: PositionCache | undefined): { rope?: Rope; next: readonly number[] } {

@@ -1,6 +1,6 @@
 /**
  * Positions of tokens on three axes, time, height and width (M-RoPE: arXiv 2409.12191, section 2.1; `get_rope_index` of
- * transformers 5.18). Text counts on all of them alike; the rows of a picture lie in its grid, and what follows goes on
+ * transformers 5.18). Text counts on all of them alike; the rows of a picture follow its grid, and what follows continues
  * behind its longer side, not behind its number of rows.
  */
 import { RocError } from "../../errors.js";
@@ -18,7 +18,7 @@ export interface Sequences {
 }
 
 export interface PositionRules {
-  /** Whether an id stands for a row of a picture or video. */
+  /** Whether an id represents a row of a picture or video. */
   readonly isVisual: (id: number) => boolean;
   /** Patches a side that make one row. */
   readonly merge: number;

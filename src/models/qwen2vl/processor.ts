@@ -62,7 +62,7 @@ export class Qwen2VlProcessor extends Qwen2VlImages implements MllmProcessor {
   }
 
   /**
-   * @param images of the text's markers in reading order: how many rows each of them becomes stands in its grid
+   * @param images of the text's markers in reading order: how many rows each of them becomes is in its grid
    * @throws RocError USAGE where there are more or fewer of them
    */
   prompt(text: string, images?: ImageBatch): number[] {

@@ -102,7 +102,7 @@ function spansOf(grids: readonly Grid[]): RowSpan[] {
   return spans;
 }
 
-/** Row and column of every patch, `[2, patches]`, block by block as the patches stand. */
+/** Row and column of every patch, `[2, patches]`, block by block as the patches are ordered. */
 function positionsOf(grids: readonly Grid[], merge: number): Int32Array {
   const patches = grids.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
   const positions = new Int32Array(2 * patches);

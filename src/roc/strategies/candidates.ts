@@ -1,5 +1,5 @@
 /**
- * Scores read where one of a few texts must stand: the distribution over their first tokens, or over the whole of them
+ * Scores read where one of a few texts must occur: the distribution over their first tokens, or over the whole of them
  * where these are alike. The likeliest one is put into the text before the next score is read, as greedy decoding would.
  */
 import { RocError } from "../../errors.js";
@@ -12,7 +12,7 @@ import { readScore, type ScoreReading } from "../reading.js";
 import type { AnswerReading, StrategyParts } from "../strategy.js";
 import { fillSlots, scoreNames } from "../template.js";
 
-/** Texts that may stand for a score, and the score that each one stands for. */
+/** Texts that may express a score, and the score that each one expresses. */
 export interface Candidates {
   readonly texts: readonly string[];
   readonly values: readonly number[];
@@ -87,7 +87,7 @@ function likelihoods(
   );
 }
 
-/** Where the next score stands, and what the candidates' tokens there are. */
+/** Where the next score is, and what the candidates' tokens there are. */
 class Slots {
   constructor(
     private readonly parts: StrategyParts,

@@ -1,4 +1,4 @@
-/** Regression without decoupling (Eq. 3 and 4): a score token stands in the text, and carries both losses. */
+/** Regression without decoupling (Eq. 3 and 4): a score token is in the text, and carries both losses. */
 import { RocError } from "../../errors.js";
 import type { Strategy } from "../strategy.js";
 import { ratingsFrom, scoreToken, type ScoreVocabulary } from "../vocabulary.js";

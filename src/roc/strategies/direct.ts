@@ -36,7 +36,7 @@ function readOne(parts: StrategyParts, image: ImageBatch, scale: Scale): AnswerR
   return { scores: parseScores(text, template, scale), text, ...(comment !== undefined && { comment }) };
 }
 
-/** What stands in an answer for its template's comment; undefined where it has none or does not begin as the template. */
+/** What an answer holds for its template's comment; undefined where it has none or does not begin as the template. */
 export function commentIn(text: string, template: string): string | undefined {
   const [before = "", rest] = template.split(`{${COMMENT}}`);
   if (rest === undefined) return undefined;

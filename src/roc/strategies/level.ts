@@ -8,7 +8,7 @@ import type { Scale } from "../vocabulary.js";
 import { readByCandidates } from "./candidates.js";
 
 /**
- * @param scale the worst word stands for its lower end, the best one for its upper (Q-Align: 1 to 5); in training the
+ * @param scale the worst word means its lower end, the best one for its upper (Q-Align: 1 to 5); in training the
  *   words are bins of equal width over it
  * @param levels worst first; the words of Q-Align by default
  */
