@@ -23,7 +23,9 @@ for (const answer of ["Its light is {light}, its rate {overall}. ", "Its rate is
     const { score, attributes } = await model.scoreOne(PHOTO);
     assert.deepEqual(Object.keys(attributes ?? {}), ["light"]);
     assert.notEqual(score, attributes?.["light"]);
-    assert.deepEqual(objective.predict([image]), [score]);
+    // Both bring the same reading to the scale, in another order of three operations on doubles.
+    const [predicted = NaN] = objective.predict([image]);
+    assert.ok(Math.abs(predicted - score) <= 4 * Number.EPSILON * Math.abs(score), `${predicted} and ${score}`);
     const sample: Sample = { id: "a", image: PHOTO, score: 5, split: "train", attributes: { light: 3 } };
     assert.equal(objective.counts?.([{ sample, image, random: new Random(1, "test") }]).score, 2);
   });
