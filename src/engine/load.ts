@@ -16,6 +16,7 @@ import {
   type StrategyParts,
 } from "../roc/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/index.js";
+import { FLOAT_DTYPES } from "../torch/dtype.js";
 import type { Device, DType } from "../torch/index.js";
 import type { OpenFolder } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
@@ -188,16 +189,13 @@ function checkRows({ vocabulary }: Strategy, rows: number, folder: string): void
   throw new RocError("CHECKPOINT_MISMATCH", `${message}. Take config.json and weights from the same checkpoint.`);
 }
 
-/** Float dtypes, which weights can have. */
-const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
-
 /** What a caller without types may give. */
 function checkChoices(checkpoint: unknown, dtype: DType | undefined, resize: ResizeMode | undefined): void {
   if (checkpoint === undefined || checkpoint === null || checkpoint === "") {
     throw new RocError("USAGE", "load(): no checkpoint is given; give its folder.");
   }
-  if (dtype !== undefined && !FLOATS.includes(dtype)) {
-    throw new RocError("USAGE", `dtype is ${String(dtype)}; give one of ${FLOATS.join(", ")}.`);
+  if (dtype !== undefined && !FLOAT_DTYPES.includes(dtype)) {
+    throw new RocError("USAGE", `dtype is ${String(dtype)}; give one of ${FLOAT_DTYPES.join(", ")}.`);
   }
   if (resize !== undefined && !RESIZE_MODES.includes(resize)) {
     throw new RocError("USAGE", `resize is ${String(resize)}; give one of ${RESIZE_MODES.join(", ")}.`);

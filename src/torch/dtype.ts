@@ -35,6 +35,9 @@ export interface ElementType {
   readonly allocate: (count: number) => TypedArray;
 }
 
+/** Dtypes that weights can have. */
+export const FLOAT_DTYPES: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
+
 /**
  * What is known of every dtype.
  *

@@ -1,9 +1,8 @@
 /** NaN and infinities among a tensor's values. */
 import { aten } from "./aten.js";
+import { FLOAT_DTYPES } from "./dtype.js";
 import { scope } from "./lifetime.js";
 import type { Tensor } from "./tensor.js";
-
-const FLOATS: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"]);
 
 /**
  * How many of a tensor's values are no finite numbers.
@@ -25,7 +24,7 @@ export interface NonFinite {
  * @category Tensors
  */
 export function nonFinite(tensor: Tensor): NonFinite | undefined {
-  if (!FLOATS.has(tensor.dtype) || tensor.numel === 0) return undefined;
+  if (!FLOAT_DTYPES.includes(tensor.dtype) || tensor.numel === 0) return undefined;
   return scope(() => {
     const [least, most] = aten("aminmax")(tensor.detach(), {});
     if (Number.isFinite(least.item()) && Number.isFinite(most.item())) return undefined;

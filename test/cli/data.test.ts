@@ -2,31 +2,14 @@
 import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { test } from "node:test";
 import { dataCommand } from "../../src/cli/data/data.js";
-import { run } from "../../src/cli/shared/program.js";
 import type { DataReport } from "../../src/data/index.js";
 import { datasetFolder, paint } from "../data/support.js";
+import { runCommand } from "./support.js";
 
-async function runData(argv: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const written = { stdout: "", stderr: "" };
-  const code = await run(
-    ["data", ...argv],
-    { data: () => Promise.resolve(dataCommand) },
-    {
-      io: {
-        stdin: Readable.from([]),
-        stdout: { write: (text) => (written.stdout += text) },
-        stderr: { write: (text) => (written.stderr += text) },
-        env: {},
-      },
-      signal: new AbortController().signal,
-      engine: () => Promise.reject(new Error("no engine is needed")),
-    },
-  );
-  return { code, ...written };
-}
+const runData = (argv: readonly string[]): ReturnType<typeof runCommand> =>
+  runCommand(["data", ...argv], { data: () => Promise.resolve(dataCommand) });
 
 const IMAGES = ["a.jpg", "b.jpg", "sub/c.jpg", "d.jpg"];
 

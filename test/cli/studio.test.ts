@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
-import { run } from "../../src/cli/shared/program.js";
 import { studioCommand } from "../../src/cli/data/studio.js";
 import { commentsOn, makePictures, studioGallery, writeStudio } from "../../src/studio/index.js";
 import { readDataset } from "../../src/data/index.js";
+import { runCommand } from "./support.js";
 
 async function emptyFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "studio-"));
@@ -15,24 +14,8 @@ async function emptyFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-async function studio(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const written = { stdout: "", stderr: "" };
-  const code = await run(
-    ["studio", ...args],
-    { studio: () => Promise.resolve(studioCommand) },
-    {
-      io: {
-        stdin: Readable.from([]),
-        stdout: { write: (text) => (written.stdout += text) },
-        stderr: { write: (text) => (written.stderr += text) },
-        env: {},
-      },
-      signal: new AbortController().signal,
-      engine: () => Promise.reject(new Error("no engine here")),
-    },
-  );
-  return { code, ...written };
-}
+const studio = (...args: string[]): ReturnType<typeof runCommand> =>
+  runCommand(["studio", ...args], { studio: () => Promise.resolve(studioCommand) });
 
 test("write makes one format in the folder, several in folders of their own, and says what", async (t) => {
   const folder = await emptyFolder(t);

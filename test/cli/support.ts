@@ -14,7 +14,7 @@ import type {
   ScoreResult,
 } from "../../src/engine/index.js";
 import type { Engine, Io } from "../../src/cli/shared/io.js";
-import { run } from "../../src/cli/shared/program.js";
+import { run, type Commands } from "../../src/cli/shared/program.js";
 import { scoreCommand } from "../../src/cli/score/score.js";
 
 /** A folder with these files (path to contents), gone after the test. */
@@ -113,4 +113,23 @@ export function jsonLines(text: string): unknown[] {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as unknown);
+}
+
+/** Runs the program with these commands and no engine; what it wrote, and its exit code. */
+export async function runCommand(
+  argv: readonly string[],
+  commands: Commands,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const written = { stdout: "", stderr: "" };
+  const code = await run(argv, commands, {
+    io: {
+      stdin: Readable.from([]),
+      stdout: { write: (text) => (written.stdout += text) },
+      stderr: { write: (text) => (written.stderr += text) },
+      env: {},
+    },
+    signal: new AbortController().signal,
+    engine: () => Promise.reject(new Error("no engine is needed")),
+  });
+  return { code, ...written };
 }

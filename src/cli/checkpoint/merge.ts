@@ -8,7 +8,7 @@ import { loadTemplates, saveTemplates } from "../../roc/template.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
-import { FLOATS } from "../shared/model-options.js";
+import { FLOAT_DTYPES } from "../../torch/dtype.js";
 
 interface Flags {
   readonly out: string;
@@ -33,7 +33,7 @@ export function mergeCommand(context: Context): Command {
     .requiredOption("--out <folder>", "where the checkpoint goes; must be empty or not there")
     .option("--base <folder>", BASE_HELP)
     .option("--vision-tower <folder>", "folder or hub name of the CLIP tower, for the original LLaVA")
-    .addOption(new Option("--dtype <dtype>", "of the written weights").choices(FLOATS).default("float32"))
+    .addOption(new Option("--dtype <dtype>", "of the written weights").choices(FLOAT_DTYPES).default("float32"))
     .option("--json", "print {folder, adapters, base} on standard output")
     .addHelpText("after", HELP)
     .action((adapters: string, flags: Flags) => merge(adapters, flags, context));

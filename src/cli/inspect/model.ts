@@ -12,7 +12,7 @@ import { loadImages, loadModel } from "../../models/registry.js";
 import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../weights/index.js";
 import type { Context, Io } from "../shared/io.js";
-import { FLOATS } from "../shared/model-options.js";
+import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import { whole } from "../shared/numbers.js";
 
 interface ModelOptions {
@@ -31,7 +31,7 @@ interface TensorOptions extends ModelOptions {
 function tensorCommand(name: string): Command {
   return modelCommand(name)
     .requiredOption("-i, --inputs <file>", "safetensors file with the inputs")
-    .addOption(new Option("--dtype <dtype>", "of the weights").choices(FLOATS).default("float32"))
+    .addOption(new Option("--dtype <dtype>", "of the weights").choices(FLOAT_DTYPES).default("float32"))
     .option("--device <device>", "cpu, cuda or cuda:1", "cpu")
     .option("--vision-tower <folder>", "CLIP folder, for checkpoints that have it elsewhere");
 }

@@ -3,13 +3,11 @@ import { Option, type Command } from "commander";
 import type { ScoreScale } from "../../data/types.js";
 import type { LoadOptions, Model } from "../../engine/index.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
+import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { threadsOption } from "./train-options.js";
-
-/** Of weights. */
-export const FLOATS: readonly DType[] = ["float32", "bfloat16", "float16", "float64"];
 
 export interface ModelFlags {
   readonly resize?: ResizeMode;
@@ -31,7 +29,7 @@ export function addModelOptions(command: Command): Command {
       ),
     )
     .option("--device <name>", "cpu, cuda, cuda:1, ... (default: cpu)")
-    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOATS))
+    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOAT_DTYPES))
     .addOption(threadsOption())
     .option(
       "--vision-tower <folder>",
