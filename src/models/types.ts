@@ -51,6 +51,15 @@ export interface MllmInput {
 export interface Cache {
   /** Positions already in the cache. */
   readonly length: number;
+  /**
+   * Forgets what is behind the first `length` positions: a forward continues there as if it had never been seen. 0 makes
+   * the cache as new. In families whose positions are no plain count (qwen2_vl) else only text behind the last picture
+   * can be forgotten.
+   *
+   * @throws RocError USAGE where `length` is no whole number from 0 to {@link length}, or cuts off a picture where that
+   *   cannot be
+   */
+  rewind(length: number): void;
   /** Frees its tensors. Twice is harmless. */
   dispose(): void;
   /** {@link dispose} at the end of a `using` block. */

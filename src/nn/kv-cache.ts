@@ -1,5 +1,6 @@
 /** The key-value cache of a decoder. */
-import { aten, cat, empty, keep, type Tensor } from "../torch/index.js";
+import { RocError } from "../errors.js";
+import { aten, cat, empty, keep, scope, type Tensor } from "../torch/index.js";
 import type { Past } from "./attention.js";
 
 const isInference = aten("is_inference");
@@ -65,6 +66,20 @@ export class KvCache implements Past {
     this.#length += count;
     this.#real?.dispose();
     this.#real = real === null ? null : keep(real);
+  }
+
+  /** Forgets the positions from `length` on; the buffers stay, except at 0. @throws RocError USAGE for no such length */
+  rewind(length: number): void {
+    if (!Number.isInteger(length) || length < 0 || length > this.#length) {
+      const remedy = `Give a whole number from 0 to ${this.#length}, the positions in the cache.`;
+      throw new RocError("USAGE", `rewind: length is ${length}. ${remedy}`);
+    }
+    if (length === 0) return this.dispose();
+    const real = this.#real;
+    this.#length = length;
+    if (!real) return;
+    this.#real = scope(() => keep(real.narrow(1, 0, length).clone()));
+    real.dispose();
   }
 
   dispose(): void {

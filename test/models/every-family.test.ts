@@ -331,6 +331,54 @@ function suite(name: string, row: Row): void {
       }),
     ));
 
+  /** Behind the pictures, one text is forgotten and another one read. */
+  function assertRewinds({ inputIds, ...others }: MllmInput, keep: number): void {
+    const attentionMask = others.attentionMask?.narrow(1, 0, keep);
+    const [, T = 0] = inputIds.shape;
+    using cache = model.newCache();
+    model.forward({ inputIds, ...others }, cache);
+    model.forward({ inputIds: ids(...new Array<number[]>(inputIds.size(0)).fill([30, 31])) }, cache);
+    cache.rewind(T + 1);
+    cache.rewind(keep);
+    assert.equal(cache.length, keep);
+    for (const other of [
+      [20, 21, 22, 23],
+      [24, 25],
+    ]) {
+      // prettier-ignore
+      const next = ids(...new Array<number[]>(inputIds.size(0)).fill(other));
+      const pieces = [next.narrow(1, 0, other.length - 1), next.slice(1, other.length - 1)];
+      const found = cat(pieces.map((piece) => model.forward({ inputIds: piece }, cache)), 1); // prettier-ignore
+      const mask = attentionMask && cat([attentionMask, zeros(next.shape, { dtype: "int64" }).add(1)], 1);
+      const whole = { ...others, inputIds: cat([inputIds.narrow(1, 0, keep), next], 1), ...(mask && { attentionMask: mask }) }; // prettier-ignore
+      const wanted = model.forward(whole).slice(1, keep);
+      assert.ok(difference(found, wanted) < FORWARD_ERROR, `${difference(found, wanted)}`);
+      cache.rewind(keep);
+    }
+  }
+
+  test("a rewound cache continues as if what was forgotten had never been seen, to 1e-4", () =>
+    noGrad(() =>
+      scope(() => {
+        assertRewinds(inputOf(first), first.ids.length - 3);
+        assertRewinds({ inputIds: ids([1, 2, 3, 4, 5, 6]) }, 4);
+        for (const side of ["right", "left"] as const) {
+          const input = batch(side);
+          assertRewinds(input, input.inputIds.size(1) - 2);
+        }
+        using cache = model.newCache();
+        const again = [first, second, first].map((one) => {
+          const hidden = model.forward(inputOf(one), cache);
+          cache.rewind(0);
+          assert.equal(cache.length, 0);
+          return hidden;
+        });
+        assert.deepEqual(again[2]?.toNumbers(), again[0]?.toNumbers(), "emptied, it is as new");
+        model.forward({ inputIds: ids([1, 2, 3]) }, cache);
+        for (const length of [-1, 1.5, 4, NaN]) assert.throws(() => cache.rewind(length), { code: "USAGE", message: /0 to 3/ }); // prettier-ignore
+      }),
+    ));
+
   for (const side of ["right", "left"] as const) {
     test(`a batch padded ${side}, and steps behind it, equal each sequence alone to 1e-4`, () =>
       noGrad(() =>
@@ -565,7 +613,7 @@ function suite(name: string, row: Row): void {
         assert.throws(() => model.forward({ inputIds: wide, attentionMask: ids([1, 1]) }), {
           message: /attention mask/,
         });
-        const foreign = { length: 0, dispose() {}, [Symbol.dispose]() {} };
+        const foreign = { length: 0, rewind() {}, dispose() {}, [Symbol.dispose]() {} };
         assert.throws(() => model.forward({ inputIds: wide }, foreign), { code: "USAGE", message: /newCache/ });
       }),
     ));

@@ -90,12 +90,22 @@ function meanColor(data: Uint8Array): number[] {
   return sums.map((sum) => sum / (data.length / 3) / 255);
 }
 
-/** The running sum of embeddings: all that this model remembers. */
+/** The running sums of embeddings, `[batch, length, features]`: all that this model remembers. */
 class FakeCache implements Cache {
-  length = 0;
-  state: Tensor | undefined;
+  sums: Tensor | undefined;
+  get length(): number {
+    return this.sums?.size(1) ?? 0;
+  }
+  put(sums: Tensor | undefined): void {
+    const before = this.sums;
+    this.sums = sums && keep(sums);
+    before?.dispose();
+  }
+  rewind(length: number): void {
+    scope(() => this.put(length === 0 ? undefined : this.sums?.narrow(1, 0, length).clone()));
+  }
   dispose(): void {
-    this.state?.dispose();
+    this.put(undefined);
   }
   [Symbol.dispose](): void {
     this.dispose();
@@ -138,14 +148,10 @@ export class FakeMllm implements Mllm {
       const colors = this.imageFeatures(images).unsqueeze(1);
       rows = rows.add(inputIds.eq(this.#imageId).unsqueeze(-1).to("float32").mul(colors).mul(20));
     }
-    let sums = rows.cumsum(1);
-    if (cache?.state) sums = sums.add(cache.state);
     const start = cache?.length ?? 0;
-    if (cache) {
-      cache.state?.dispose();
-      cache.state = keep(sums.narrow(1, length - 1, 1).clone());
-      cache.length += length;
-    }
+    const before = cache?.sums;
+    const sums = before ? rows.cumsum(1).add(before.slice(1, start - 1)) : rows.cumsum(1);
+    cache?.put(before ? cat([before, sums], 1) : sums.clone());
     const places = aten("eye")(POSITIONS).narrow(0, start, length).unsqueeze(0).expand(batch, length, POSITIONS);
     const hidden = cat([sums.div(8).tanh(), places], 2);
     return wanted ? hidden.flatten(0, 1).indexSelect(0, tensor(wanted, { dtype: "int64" })) : hidden;

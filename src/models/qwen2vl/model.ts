@@ -13,7 +13,7 @@ import {
   sectionedRopeTable,
 } from "../../nn/index.js";
 import type { ParamSource, Rope } from "../../nn/index.js";
-import { aten, fromTypedArray, type Tensor } from "../../torch/index.js";
+import { aten, fromTypedArray, scope, type Tensor } from "../../torch/index.js";
 import { DecoderMllm } from "../common/decoder-mllm.js";
 import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
@@ -27,6 +27,21 @@ const either = aten("logical_or");
 class PositionCache extends KvCache {
   /** Of each sequence: the position of its next token. */
   next: readonly number[] = [];
+  /** Tokens up to the end of the last picture. */
+  picturesEnd = 0;
+
+  /** The count goes on behind whole pictures only: their rows share positions. */
+  override rewind(length: number): void {
+    if (length > 0 && length < this.picturesEnd) {
+      const remedy = `Give a length from ${this.picturesEnd} on, or 0 and the pictures once more.`;
+      throw new RocError("USAGE", `rewind: length is ${length}, which is before the end of a picture. ${remedy}`);
+    }
+    const before = this.length;
+    const forgotten = this.real && scope(() => this.real?.slice(1, length).sum(1).toNumbers());
+    super.rewind(length);
+    this.next = length === 0 ? [] : this.next.map((next, b) => next - (forgotten?.[b] ?? before - length));
+    if (length === 0) this.picturesEnd = 0;
+  }
 }
 
 export class Qwen2VlModel extends DecoderMllm implements Mllm {
@@ -53,10 +68,13 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
     const embeddings = this.embed(input, cache);
-    const { rope, next } = this.#turns(input, cache);
+    const { rope, next, picturesEnd } = this.#turns(input, cache);
     const attentionMask = input.attentionMask && this.here(input.attentionMask);
     const hidden = this.decoder.forward(embeddings, { attentionMask, cache, rows: input.rows, ...(rope && { rope }) });
-    if (cache) cache.next = next;
+    if (cache) {
+      if (picturesEnd > 0) cache.picturesEnd = cache.length - input.inputIds.size(1) + picturesEnd;
+      cache.next = next;
+    }
     return hidden;
   }
 
@@ -98,14 +116,15 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
    * The rotary factors of an input's tokens, and where its sequences continue. Without pictures, now or in the cache,
    * positions are the plain count that the decoder makes by itself.
    */
-  #turns(input: MllmInput, cache: PositionCache | undefined): { rope?: Rope; next: readonly number[] } {
+  #turns(input: MllmInput, cache: PositionCache | undefined): Omit<Positions, "values"> & { rope?: Rope } {
     const starts = cache && cache.length > 0 ? cache.next : undefined;
     const [batch = 0, T = 0] = input.inputIds.shape;
-    if (!input.images && !starts && !cache) return { next: [] };
-    if (!input.images && !starts && !input.attentionMask) return { next: new Array<number>(batch).fill(T) };
-    const { values, next } = this.#positions(input, starts);
-    if (!input.images && !starts) return { next };
-    return { rope: this.#table(values, [batch, T], input.images !== undefined), next };
+    if (!input.images && !starts && !cache) return { next: [], picturesEnd: 0 };
+    if (!input.images && !starts && !input.attentionMask)
+      return { next: new Array<number>(batch).fill(T), picturesEnd: 0 };
+    const { values, ...places } = this.#positions(input, starts);
+    if (!input.images && !starts) return places;
+    return { rope: this.#table(values, [batch, T], input.images !== undefined), ...places };
   }
 
   /** Without pictures the axes are alike, and one is enough. */

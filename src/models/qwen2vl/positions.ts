@@ -31,6 +31,8 @@ export interface Positions {
   readonly values: Int32Array;
   /** Of each sequence: the position of the token that will follow. */
   readonly next: readonly number[];
+  /** Tokens up to the end of the last picture or video of any sequence; 0 without one. */
+  readonly picturesEnd: number;
 }
 
 /** @throws RocError USAGE where the placeholders and the grids do not go together */
@@ -52,7 +54,8 @@ export function positionsOf({ ids, real, grids }: Sequences, rules: PositionRule
     return positions.reduce((highest, position) => Math.max(highest, position), (rules.starts?.[b] ?? 0) - 1) + 1;
   });
   if (left.next().done !== true) throw mismatch(`${grids.length} pictures are more than the token ids have room for`);
-  return { values, next };
+  const ends = ids.map((row) => row.findLastIndex(rules.isVisual) + 1);
+  return { values, next, picturesEnd: ends.reduce((last, end) => Math.max(last, end), 0) };
 }
 
 /** Three positions a token. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { generateWithLogits } from "../../../src/generation/index.js";
 import { positionsOf, type Grid, type Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
-import type { ImageBatch, MllmInput } from "../../../src/models/types.js";
+import type { Cache, ImageBatch, MllmInput } from "../../../src/models/types.js";
 import { inverseFrequencies, Recomputation, sectionedRopeTable } from "../../../src/nn/index.js";
 import { aten, backward, cat, liveTensors, noGrad, scope, type Tensor } from "../../../src/torch/index.js";
 import { readJson } from "../../../src/files/index.js";
@@ -174,6 +174,35 @@ for (const name of CHECKPOINTS) {
         }),
       ));
 
+    test("text behind the pictures can be forgotten, with its positions; a picture, not in part", () =>
+      noGrad(() =>
+        scope(() => {
+          for (const name of ["two", "right"] as const) {
+            const { inputIds, attentionMask, images } = inputOf(expected, name);
+            const T = inputIds.size(1);
+            using cache = model.newCache() as Cache & {
+              readonly next: readonly number[];
+              readonly picturesEnd: number;
+            };
+            model.forward({ inputIds, ...(attentionMask && { attentionMask }), ...(images && { images }) }, cache);
+            for (let length = T; length >= cache.picturesEnd; length--) {
+              cache.rewind(length);
+              const kept = (whole: Tensor): Tensor => whole.narrow(1, 0, length);
+              const input = {
+                inputIds: kept(inputIds),
+                ...(attentionMask && { attentionMask: kept(attentionMask) }),
+                ...(images && { images }),
+              };
+              const highest = model.positionIds(input).amax([0, 2]);
+              assert.deepEqual(cache.next, highest.toNumbers().map((position) => position + 1), `${name} ${length}`); // prettier-ignore
+            }
+            assert.throws(() => cache.rewind(cache.picturesEnd - 1), { code: "USAGE", message: /end of a picture/ });
+            cache.rewind(0);
+            assert.deepEqual([cache.length, cache.next, cache.picturesEnd], [0, [], 0]);
+          }
+        }),
+      ));
+
     test("a picture's features do not depend on its company", () =>
       noGrad(() =>
         scope(() => {
@@ -220,9 +249,12 @@ for (const name of CHECKPOINTS) {
             /fewer placeholders/,
           );
           refused({ inputIds: ids([1, 2]), images: { pixelValues, imageGridThw } }, /placeholders/);
-          assert.throws(() => model.forward({ inputIds }, { length: 0, dispose() {}, [Symbol.dispose]() {} }), {
-            code: "USAGE",
-          });
+          assert.throws(
+            () => model.forward({ inputIds }, { length: 0, rewind() {}, dispose() {}, [Symbol.dispose]() {} }),
+            {
+              code: "USAGE",
+            },
+          );
         }),
       ));
   });
