@@ -45,7 +45,11 @@ export function findPython(): string {
   return found ?? install(version);
 }
 
-/** A Python that imports a package other than torch: `PYTHON`, python3, or one made in .cache/. */
+/**
+ * A Python that imports a package other than torch: `PYTHON`, python3, or one made in .cache/.
+ *
+ * @param requirement what pip is given, several of them with blanks between
+ */
 export function pythonWith(module: string, requirement: string): string {
   const has = (python: string): boolean => spawnSync(python, ["-c", `import ${module}`]).status === 0;
   const own = `${ROOT}.cache/bench-${module.toLowerCase()}`;
@@ -56,7 +60,7 @@ export function pythonWith(module: string, requirement: string): string {
   process.stderr.write(`bench: installing ${requirement} for Python into .cache/bench-${module.toLowerCase()}\n`);
   spawnSync("python3", ["-m", "venv", own], { stdio: ["ignore", 2, 2] });
   const python = `${own}/bin/python`;
-  spawnSync(python, ["-m", "pip", "install", "--quiet", requirement], { stdio: ["ignore", 2, 2] });
+  spawnSync(python, ["-m", "pip", "install", "--quiet", ...requirement.split(" ")], { stdio: ["ignore", 2, 2] });
   if (has(python)) return python;
   throw new RocError("USAGE", `bench: ${requirement} could not be installed. Set PYTHON to one that has it.`);
 }
