@@ -8,7 +8,7 @@ export { KvCache } from "./kv-cache.js";
 export { Linear, linearOf } from "./linear.js";
 export { freshAdapter, LoraAdapter, withDropout, type LoraShape } from "./lora.js";
 export { makeRoute, type Route } from "./multiway.js";
-export { LayerNorm } from "./norm.js";
+export { LayerNorm, RmsNorm } from "./norm.js";
 export { fanIn, mapSource, Params, randomSource, type Init, type InitTable, type ParamSource } from "./params.js";
 export { patchRows, type PatchGrid } from "./patches.js";
 export { insertRows } from "./image-features.js";

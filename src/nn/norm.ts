@@ -6,8 +6,8 @@ const rmsNorm = aten("rms_norm");
 const layerNorm = aten("layer_norm");
 
 /**
- * LLaMA's RMSNorm: `x / sqrt(mean(x²) + eps)` in float32, cast back to the dtype of `x`, and only then multiplied by the
- * weight (the order matters in 16 bits; transformers' LlamaRMSNorm).
+ * LLaMA's RMSNorm: `x / sqrt(mean(x²) + eps)`. In 16 bits it is computed in float32, rounded, and only then multiplied by the
+ * weight (transformers' LlamaRMSNorm); libtorch's operator does the first two, on CUDA in one kernel.
  */
 export class RmsNorm {
   readonly weight: Tensor;
@@ -26,8 +26,7 @@ export class RmsNorm {
 
   /** Without the weight. */
   normalize(x: Tensor): Tensor {
-    if (isWide(x)) return rmsNorm(x, [this.size], null, this.eps);
-    return rmsNorm(x.to("float32"), [this.size], null, this.eps).to(x.dtype);
+    return rmsNorm(x, [this.size], null, this.eps);
   }
 }
 

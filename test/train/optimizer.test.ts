@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { clipGradients } from "../../src/train/optim/clip.js";
-import { AdamW, decayGroups } from "../../src/train/optim/adamw.js";
+import { AdamW, decayGroups, type AdamWOptions } from "../../src/train/optim/adamw.js";
 import { learningRateAt, SCHEDULES, type ScheduleKind } from "../../src/train/optim/schedule.js";
-import { fromTypedArray, liveTensors, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
+import {
+  fromTypedArray,
+  liveTensors,
+  manualSeed,
+  noGrad,
+  randn,
+  scope,
+  tensor,
+  Tensor,
+} from "../../src/torch/index.js";
 import { fixture } from "../support.js";
 
 type Numbers = Record<string, number[]>;
@@ -101,6 +110,60 @@ test("bfloat16 parameters are stepped on float32 master weights", () => {
   const master = optimizer.state().get("w.master");
   assert.ok(worst(master?.toNumbers() ?? [], [0.992, 1.008]) < 1e-5);
   assert.deepEqual(parameter.toNumbers(), [0.9921875, 1.0078125]);
+});
+
+/** Most bytes of float32 tensors that `body` has made of 16-bit ones and not freed. */
+function mostCopied(body: () => void): number {
+  const { to } = Tensor.prototype;
+  const copies: Tensor[] = [];
+  let most = 0;
+  const spy = mock.method(Tensor.prototype, "to", function (this: Tensor, ...args: Parameters<Tensor["to"]>) {
+    const copy = to.apply(this, args);
+    if (this.dtype !== "float32" && copy.dtype === "float32") copies.push(copy);
+    const live = copies.filter((one) => !one.isDisposed);
+    most = Math.max(
+      most,
+      live.reduce((bytes, one) => bytes + one.nbytes, 0),
+    );
+    return copy;
+  });
+  try {
+    body();
+    return most;
+  } finally {
+    spy.mock.restore();
+  }
+}
+
+test("gradients of 16 bits are never all in float32 at once, and slices change no bit", () => {
+  const before = liveTensors();
+  const shapes = { tall: [90, 5], wide: [3, 70], row: [91], one: [], last: [8, 8] };
+  const sliceBytes = 4 * 128;
+  /** After three steps: parameters and state as bits, and the most that was copied. */
+  const run = (options: AdamWOptions): [unknown, number] =>
+    scope(() => {
+      manualSeed(3);
+      const entries = Object.entries(shapes).map(([name, shape]) => {
+        const dtype = name === "last" ? "float32" : "bfloat16";
+        return [name, randn(shape).to(dtype).requiresGrad_()] as const;
+      });
+      const parameters = new Map(entries);
+      using optimizer = new AdamW(decayGroups(parameters, 0.1), options);
+      let most = 0;
+      for (let step = 0; step < 3; step++) {
+        for (const parameter of parameters.values()) parameter.grad = randn(parameter.shape).to(parameter.dtype);
+        most = Math.max(most, mostCopied(() => optimizer.step(1e-2))); // prettier-ignore
+      }
+      optimizer.zeroGrad();
+      return [[...parameters, ...optimizer.state()].map(([name, tensor]) => [name, tensor.toArray()]), most];
+    });
+  const [whole, all] = run({});
+  const [sliced, most] = run({ sliceBytes });
+  assert.deepEqual(sliced, whole);
+  assert.equal(all, 4 * (90 * 5 + 3 * 70));
+  // Three rows are not cut.
+  assert.equal(most, 4 * 3 * 70);
+  assert.equal(liveTensors(), before);
 });
 
 test("a gradient that is not finite is an error and changes nothing", () => {

@@ -2,7 +2,8 @@
  * AdamW with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), one fused kernel call per parameter group.
  *
  * Same numbers as `torch.optim.AdamW`: `θ ← θ - lr·λ·θ`, then Adam's step with bias correction. Weights of a 16-bit
- * dtype get float32 master weights: the step is taken on those and rounded into the parameters.
+ * dtype get float32 master weights: the step is taken on those and rounded into the parameters, slice by slice, so that never
+ * all of their gradients are there in float32 too.
  */
 import { RocError } from "../../errors.js";
 import { aten, keep, noGrad, scope, zeros, type Tensor } from "../../torch/index.js";
@@ -12,6 +13,8 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Added to the root of the second moment. Default 1e-8. */
   readonly epsilon?: number;
+  /** Most bytes of 16-bit gradients that are in float32 at a time; changes no number. Default 256 MiB. */
+  readonly sliceBytes?: number;
 }
 
 /** Rows `[first, end)` of a matrix. */
@@ -44,6 +47,9 @@ interface Slot {
 interface Group extends ParameterGroup {
   readonly slots: readonly Slot[];
 }
+
+/** What a step takes of a parameter, or of some of its rows. */
+type Part = Pick<Slot, "target" | "weight" | "expAvg" | "expAvgSq" | "step"> & { readonly gradient: Tensor };
 
 /** The usual two groups: tensors of one dimension (norm weights, biases) are not decayed. */
 export function decayGroups(parameters: ReadonlyMap<string, Tensor>, weightDecay: number): ParameterGroup[] {
@@ -86,11 +92,14 @@ export class AdamW implements Optimizer {
   readonly #groups: readonly Group[];
   readonly #betas: readonly [number, number];
   readonly #epsilon: number;
+  /** Most elements of a slice. */
+  readonly #slice: number;
 
   /** Parameters without a gradient at a step are unchanged, as in PyTorch. */
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
     this.#betas = options.betas ?? [0.9, 0.999];
     this.#epsilon = options.epsilon ?? 1e-8;
+    this.#slice = (options.sliceBytes ?? 2 ** 28) / 4;
     this.#groups = groups.map((group) => ({
       ...group,
       slots: [...group.parameters].map((entry) => newSlot(entry, group.rows)),
@@ -153,28 +162,81 @@ export class AdamW implements Optimizer {
   }
 
   #updateGroup(group: Group, lr: number): void {
-    const active = group.slots
-      .map((slot) => ({ slot, gradient: gradientOf(slot.parameter, slot.rows) }))
-      .filter((pair): pair is { slot: Slot; gradient: Tensor } => pair.gradient !== null);
-    if (active.length === 0) return;
-    const slots = active.map(({ slot }) => slot);
-    const [beta1, beta2] = this.#betas;
-    const steps = slots.map(({ step }) => step);
-    const gradients = active.map(({ slot, gradient }) =>
-      slot.weight === slot.target ? gradient : gradient.to("float32"),
+    const parts = group.slots.flatMap((slot): Part[] => {
+      const gradient = gradientOf(slot.parameter, slot.rows);
+      return gradient === null ? [] : [{ ...slot, gradient }];
+    });
+    if (parts.length === 0) return;
+    aten("_foreach_add_.Scalar")(
+      parts.map(({ step }) => step),
+      1,
     );
-    aten("_foreach_add_.Scalar")(steps, 1);
-    aten("_fused_adamw_")(
-      slots.map(({ weight }) => weight),
-      gradients,
-      slots.map(({ expAvg }) => expAvg),
-      slots.map(({ expAvgSq }) => expAvgSq),
-      [],
-      steps,
-      { lr, beta1, beta2, weight_decay: group.weightDecay, eps: this.#epsilon, amsgrad: false, maximize: false },
-    );
-    for (const { target, weight } of slots) if (weight !== target) target.copy_(weight);
+    const isOwn = ({ weight, target }: Part): boolean => weight === target;
+    this.#adam(parts.filter(isOwn), group, lr);
+    const mastered = parts.filter((part) => !isOwn(part));
+    for (const slice of slicesOf(mastered, this.#slice)) {
+      scope(() => {
+        this.#adam(
+          slice.map((part) => ({ ...part, gradient: part.gradient.to("float32") })),
+          group,
+          lr,
+        );
+        for (const { target, weight } of slice) target.copy_(weight);
+      });
+    }
   }
+
+  #adam(parts: readonly Part[], { weightDecay }: Group, lr: number): void {
+    if (parts.length === 0) return;
+    const [beta1, beta2] = this.#betas;
+    aten("_fused_adamw_")(
+      parts.map(({ weight }) => weight),
+      parts.map(({ gradient }) => gradient),
+      parts.map(({ expAvg }) => expAvg),
+      parts.map(({ expAvgSq }) => expAvgSq),
+      [],
+      parts.map(({ step }) => step),
+      { lr, beta1, beta2, weight_decay: weightDecay, eps: this.#epsilon, amsgrad: false, maximize: false },
+    );
+  }
+}
+
+/** libtorch's kernel for CPUs computes so many elements alike; what is left at a tensor's end it rounds in another way. */
+const ROWS_TOGETHER = 16;
+
+/** The parts in their order, up to `most` elements together; a part with more is cut between its rows, some of them at least. */
+function slicesOf(parts: readonly Part[], most: number): Part[][] {
+  const slices: Part[][] = [];
+  let room = 0;
+  for (const part of parts.flatMap((whole) => cut(whole, most))) {
+    const { numel } = part.weight;
+    if (numel > room) {
+      slices.push([]);
+      room = most;
+    }
+    slices.at(-1)?.push(part);
+    room -= numel;
+  }
+  return slices;
+}
+
+function cut(part: Part, most: number): Part[] {
+  const { numel, shape } = part.weight;
+  if (numel <= most) return [part];
+  const [rows = 1] = shape;
+  const each = Math.max(1, Math.floor((most * rows) / numel / ROWS_TOGETHER)) * ROWS_TOGETHER;
+  return Array.from({ length: Math.ceil(rows / each) }, (_, i) => {
+    const some: Rows = [i * each, Math.min(rows, (i + 1) * each)];
+    const { target, weight, gradient, expAvg, expAvgSq, step } = part;
+    return {
+      target: pick(target, some),
+      weight: pick(weight, some),
+      gradient: pick(gradient, some),
+      expAvg: pick(expAvg, some),
+      expAvgSq: pick(expAvgSq, some),
+      step,
+    };
+  });
 }
 
 function newSlot([name, parameter]: readonly [string, Tensor], rows: Rows | undefined): Slot {
