@@ -17,7 +17,7 @@ import type { GeneratedSequence, GenerationOptions, GenerationStep, Prompt } fro
  * Yields the tokens of all prompts step by step and returns the sequences. Each of them ends by itself; the last step
  * ends the last one. Computes on this thread: {@link generateStream} gives others a turn.
  *
- * The cache is freed at the end, at an error, and where the consumer leaves.
+ * Its own cache is freed at the end, at an error, and where the consumer leaves.
  *
  * @throws RocError USAGE for options that make no sense; SCORE_NOT_FINITE where logits are NaN or infinite; ABORTED where
  *   the signal fired
@@ -36,7 +36,8 @@ export function* generateSteps(
     model.vocabSize,
     settings,
   );
-  using cache = model.newCache();
+  const cache = settings.cache ?? model.newCache();
+  using _own = settings.cache ? undefined : cache;
   for (let index = 0; sequences.some(({ finished }) => !finished); index++) {
     if (signal?.aborted) throw new RocError("ABORTED", "Generation was cancelled", { cause: signal.reason });
     const tokenIds = inferenceMode(() =>

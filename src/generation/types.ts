@@ -1,5 +1,5 @@
 /** What generation takes and gives. */
-import type { ImageBatch } from "../models/types.js";
+import type { Cache, ImageBatch } from "../models/types.js";
 import type { Tensor } from "../torch/index.js";
 import type { Tokenizer } from "../tokenizers/index.js";
 
@@ -54,6 +54,12 @@ export interface GenerationOptions {
   readonly sampling?: Sampling | undefined;
   /** Fills short prompts up, and is fed to the model for sequences that have ended; default 0. */
   readonly padId?: number | undefined;
+  /**
+   * Of the model, with what the prompts continue: their `ids` are then those behind it alone, and the repetition penalty
+   * counts only these. It grows by them and by all new tokens but the last; `rewind` forgets these. Stays the caller's.
+   * Default: a new one.
+   */
+  readonly cache?: Cache | undefined;
   /** Gives steps and sequences their text. */
   readonly tokenizer?: Tokenizer | undefined;
   /** Ends it with RocError ABORTED; looked at before every step. */

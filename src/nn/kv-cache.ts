@@ -78,7 +78,10 @@ export class KvCache implements Past {
     const real = this.#real;
     this.#length = length;
     if (!real) return;
-    this.#real = scope(() => keep(real.narrow(1, 0, length).clone()));
+    this.#real = scope(() => {
+      const kept = real.narrow(1, 0, length);
+      return aten("all")(kept).item() === 0 ? keep(kept.clone()) : null;
+    });
     real.dispose();
   }
 

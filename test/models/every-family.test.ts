@@ -76,6 +76,9 @@ function suite(name: string, row: Row): void {
     return { pixelValues: cut, ...(imageGridThw && { imageGridThw: pictures.map((i) => imageGridThw[i] as never) }) };
   }
 
+  /** Placeholders are no words. */
+  const suppressIds = row.imageId < 0 ? [] : [row.imageId, row.imageId + 1];
+
   const inputOf = (one: Sequence): MllmInput => ({ inputIds: ids(one.ids), images: some(one.pictures) });
 
   /** Both sequences, padded on one side, and with `next` behind each. */
@@ -571,7 +574,6 @@ function suite(name: string, row: Row): void {
       scope(() => {
         const steps = 5;
         // A placeholder is no word.
-        const suppressIds = row.imageId < 0 ? [] : [row.imageId, row.imageId + 1];
         const prompts = sequences.map((one) => ({ ids: one.ids, images: some(one.pictures) }));
         const wanted = sequences.map((one) => {
           const all = [...one.ids];
@@ -596,6 +598,33 @@ function suite(name: string, row: Row): void {
         const found = stepLogits.toNumbers();
         const flat = Array.from({ length: steps }, (_, step) => wanted.flatMap((one) => one.logits[step] ?? [])).flat();
         assert.ok(maxError(found, flat) < FORWARD_ERROR, `${maxError(found, flat)}`);
+      }),
+    ));
+
+  test("generation continues a cache, one or a batch of other lengths, as it continues the whole prompts", () =>
+    noGrad(() =>
+      scope(() => {
+        const options = { maxNewTokens: 5, suppressIds };
+        const tails = [[20, 21, 22], [23]];
+        using cache = model.newCache();
+        for (const [one, count] of [
+          [first, 1],
+          [first, 2],
+          [second, 2],
+        ] as const) {
+          // prettier-ignore
+          cache.rewind(0);
+          const held = ids(...new Array<readonly number[]>(count).fill(one.ids));
+          model.forward({ inputIds: held, images: some(new Array<readonly number[]>(count).fill(one.pictures).flat()) }, cache); // prettier-ignore
+          const own = tails.slice(0, count);
+          for (const _again of [1, 2]) {
+            const found = generate(model, own.map((tail) => ({ ids: tail })), { ...options, cache }); // prettier-ignore
+            const prompts = own.map((tail) => ({ ids: [...one.ids, ...tail], images: some(one.pictures) }));
+            assert.deepEqual(found, generate(model, prompts, options));
+            assert.equal(cache.length, one.ids.length + 3 + 4, "all but the last token");
+            cache.rewind(one.ids.length);
+          }
+        }
       }),
     ));
 

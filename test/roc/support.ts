@@ -90,7 +90,7 @@ function meanColor(data: Uint8Array): number[] {
   return sums.map((sum) => sum / (data.length / 3) / 255);
 }
 
-/** The running sums of embeddings, `[batch, length, features]`: all that this model remembers. */
+/** The running sums of embeddings, `[batch, length, features]`, and of real tokens: all that this model remembers. */
 class FakeCache implements Cache {
   sums: Tensor | undefined;
   get length(): number {
@@ -140,7 +140,7 @@ export class FakeMllm implements Mllm {
     return this.#head.size(0);
   }
 
-  forward({ inputIds, images, rows: wanted }: MllmInput, cache?: FakeCache): Tensor {
+  forward({ inputIds, attentionMask, images, rows: wanted }: MllmInput, cache?: FakeCache): Tensor {
     this.forwards += 1;
     const [batch = 0, length = 0] = inputIds.shape;
     let rows = aten("embedding")(this.#embedding, inputIds);
@@ -148,12 +148,14 @@ export class FakeMllm implements Mllm {
       const colors = this.imageFeatures(images).unsqueeze(1);
       rows = rows.add(inputIds.eq(this.#imageId).unsqueeze(-1).to("float32").mul(colors).mul(20));
     }
-    const start = cache?.length ?? 0;
+    const real = (attentionMask ?? inputIds.mul(0).add(1)).to("float32").unsqueeze(-1);
+    const fresh = cat([rows, real], 2).mul(real).cumsum(1);
     const before = cache?.sums;
-    const sums = before ? rows.cumsum(1).add(before.slice(1, start - 1)) : rows.cumsum(1);
+    const sums = before ? fresh.add(before.slice(1, before.size(1) - 1)) : fresh;
     cache?.put(before ? cat([before, sums], 1) : sums.clone());
-    const places = aten("eye")(POSITIONS).narrow(0, start, length).unsqueeze(0).expand(batch, length, POSITIONS);
-    const hidden = cat([sums.div(8).tanh(), places], 2);
+    const place = sums.slice(2, FEATURES).squeeze(2).sub(1).clamp(0, null).to("int64");
+    const places = aten("eye")(POSITIONS).indexSelect(0, place.flatten()).view(batch, length, POSITIONS);
+    const hidden = cat([sums.narrow(2, 0, FEATURES).div(8).tanh(), places], 2);
     return wanted ? hidden.flatten(0, 1).indexSelect(0, tensor(wanted, { dtype: "int64" })) : hidden;
   }
 
