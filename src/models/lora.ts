@@ -49,6 +49,7 @@ export function memoryName(model: Mllm, module: string): string {
 export function attachLora(model: Mllm, options: LoraOptions, seed: number): LoraAdapters {
   const shape = loraShape(options);
   const chosen = chooseMaps(model, options.targets);
+  for (const map of chosen.values()) map.requirePlain("An adapter cannot be trained on");
   const { device } = model;
   const adapters = new RandomStream(seed).run(() =>
     [...chosen].map(([name, map], index) => {
@@ -134,12 +135,14 @@ export class LoraAdapters {
 
   /** Adds every adapter to its map's weight for good, and frees it. */
   merge(): void {
+    this.#requirePlain();
     for (const [, map, adapter] of this.adapted) addDelta(map, adapter);
     this.dispose();
   }
 
   /** Runs `body` with merged weights; afterwards they are the old ones to the last bit. Holds a copy of each meanwhile. */
   async whileMerged<T>(body: () => Promise<T>): Promise<T> {
+    this.#requirePlain();
     const copies = this.adapted.map(([, map]) => keep(noGrad(() => map.weight.clone())));
     for (const [, map, adapter] of this.adapted) addDelta(map, adapter);
     try {
@@ -152,6 +155,10 @@ export class LoraAdapters {
         map.adapter = adapter;
       });
     }
+  }
+
+  #requirePlain(): void {
+    for (const [, map] of this.adapted) map.requirePlain("An adapter cannot be merged into");
   }
 
   /** Takes the adapters off their maps and frees them. */

@@ -5,7 +5,7 @@ export type { RowSpan } from "./attention.js";
 export { Decoder, type DecoderConfig } from "./decoder.js";
 export { EncoderLayer, type EncoderLayerConfig, type EncoderLayerNames } from "./encoder-layer.js";
 export { KvCache } from "./kv-cache.js";
-export { Linear, linearOf } from "./linear.js";
+export { disposeParameters, Linear, linearOf, type LinearForm } from "./linear.js";
 export { freshAdapter, LoraAdapter, withDropout, type LoraShape } from "./lora.js";
 export { makeRoute, type Route } from "./multiway.js";
 export { LayerNorm, RmsNorm } from "./norm.js";

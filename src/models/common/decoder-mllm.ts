@@ -1,5 +1,5 @@
 /** What the families' models have in common: a decoder with a vocabulary, and all that follows from it. */
-import { Decoder, KvCache } from "../../nn/index.js";
+import { Decoder, disposeParameters, KvCache } from "../../nn/index.js";
 import type { DType, Tensor } from "../../torch/index.js";
 import type { Cache } from "../types.js";
 
@@ -58,7 +58,7 @@ export abstract class DecoderMllm {
   }
 
   dispose(): void {
-    for (const tensor of this.tensors.values()) tensor.dispose();
+    disposeParameters(this.tensors.values());
   }
 
   [Symbol.dispose](): void {

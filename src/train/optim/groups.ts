@@ -1,7 +1,7 @@
 /** Which parameters a run trains, and each of them how. */
 import { RocError } from "../../errors.js";
 import { namesOf } from "../../models/families.js";
-import { chooseMaps, type LoraAdapters } from "../../models/lora.js";
+import { chooseMaps, linearMaps, type LoraAdapters } from "../../models/lora.js";
 import { MODEL_PARTS, type Mllm, type ModelPart } from "../../models/types.js";
 import { vocabularyFromConfig } from "../../roc/index.js";
 import type { Tensor } from "../../torch/index.js";
@@ -74,6 +74,7 @@ function choose(model: Mllm, options: Choice, adapters?: readonly string[], adde
     ...{ name, whole, part: partOf(whole) },
     ...(rows && { rows }),
   });
+  for (const map of linearMaps(model).values()) map.requirePlain("Training cannot pass gradients through");
   const own = [...model.parameters().keys()];
   const all = [...own, ...(adapters ?? [])].map((name) => named(name));
   const frozen = anyOf(options.freeze ?? [], all, "freeze");
