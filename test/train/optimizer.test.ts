@@ -114,7 +114,7 @@ test("bfloat16 parameters are stepped on float32 master weights", () => {
 
 /** Most bytes of float32 tensors that `body` has made of 16-bit ones and not freed. */
 function mostCopied(body: () => void): number {
-  const { to } = Tensor.prototype;
+  const to: (this: Tensor, ...args: Parameters<Tensor["to"]>) => Tensor = Reflect.get(Tensor.prototype, "to");
   const copies: Tensor[] = [];
   let most = 0;
   const spy = mock.method(Tensor.prototype, "to", function (this: Tensor, ...args: Parameters<Tensor["to"]>) {
