@@ -85,11 +85,12 @@ class Attention {
 
   forward(x: Tensor, { shape, rope, sees, cache, route, rows: wanted }: Pass): Tensor {
     const { heads, kvHeads, headDim } = this.config;
-    const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim).transpose(1, 2);
+    const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim);
+    const rotated = (y: Tensor, count: number): Tensor => applyRope(split(y, count), rope, headDim).transpose(1, 2);
     const rows = route ? sortRows(x, route) : x;
-    const q = applyRope(split(this.q.forward(x), heads), rope, headDim);
-    let k = applyRope(split(this.k.forward(rows, route), kvHeads), rope, headDim);
-    let v = split(this.v.forward(rows, route), kvHeads);
+    const q = rotated(this.q.forward(x), heads);
+    let k = rotated(this.k.forward(rows, route), kvHeads);
+    let v = split(this.v.forward(rows, route), kvHeads).transpose(1, 2);
     if (cache) ({ k, v } = cache.append(this.layer, k, v));
     return this.o.forward(pick(attention(q, k, v, sees, heads !== kvHeads), wanted));
   }

@@ -33,8 +33,11 @@ export interface EncoderLayerNames {
   readonly fc2: string;
 }
 
-/** `[images, rows, ...]` to q, k and v, each `[images, heads, rows, headDim]`. */
-type Split = (x: Tensor) => readonly [Tensor, Tensor, Tensor];
+/** Rotates q, k or both `[images, rows, heads, headDim]`. */
+type Rotate = (y: Tensor) => Tensor;
+
+/** `[images, rows, ...]` to q, k and v, each `[images, heads, rows, headDim]`, q and k rotated. */
+type Split = (x: Tensor, rotate: Rotate) => readonly [q: Tensor, k: Tensor, v: Tensor];
 
 export class EncoderLayer {
   readonly #norm1: LayerNorm;
@@ -75,11 +78,9 @@ export class EncoderLayer {
 
   #compute(x: Tensor, rope: Rope | undefined, spans: readonly RowSpan[] | undefined): Tensor {
     const { hiddenSize, heads, activation } = this.config;
-    const [q, k, v] = this.#split(this.#norm1.forward(x));
-    const rotate = (y: Tensor): Tensor => (rope ? applyRope(y, rope, hiddenSize / heads).to(y.dtype) : y);
-    const seen = spans
-      ? spanAttention(rotate(q), rotate(k), v, spans)
-      : attention(rotate(q), rotate(k), v, SEES_ALL, false);
+    const rotate: Rotate = (y) => (rope ? applyRope(y, rope, hiddenSize / heads).to(y.dtype) : y);
+    const [q, k, v] = this.#split(this.#norm1.forward(x), rotate);
+    const seen = spans ? spanAttention(q, k, v, spans) : attention(q, k, v, SEES_ALL, false);
     const attended = x.add(this.#out.forward(seen));
     const inner = ACTIVATIONS[activation](this.#fc1.forward(this.#norm2.forward(attended)));
     return attended.add(this.#fc2.forward(inner));
@@ -93,24 +94,31 @@ function projections(
 ): Split {
   const headDim = size / heads;
   const of = (name: string, outputs: number): Linear => new Linear(params.at(name), size, outputs, { bias: true });
+  const byHead = (x: Tensor): Tensor => x.transpose(1, 2);
   if ("length" in names) {
-    const maps = names.map((name) => of(name, size));
-    return (x) => {
+    const [q, k, v] = names.map((name) => of(name, size)) as [Linear, Linear, Linear];
+    return (x, rotate) => {
       const [images = 0, rows = 0] = x.shape;
-      const split = (map: Linear): Tensor => map.forward(x).view(images, rows, heads, headDim).transpose(1, 2);
-      return maps.map(split) as unknown as readonly [Tensor, Tensor, Tensor];
+      const split = (map: Linear): Tensor => map.forward(x).view(images, rows, heads, headDim);
+      return [byHead(rotate(split(q))), byHead(rotate(split(k))), byHead(split(v))];
     };
   }
-  const byHead = "fusedByHead" in names;
-  const map = of(byHead ? names.fusedByHead : names.fused, 3 * size);
-  return (x) => {
+  if ("fusedByHead" in names) {
+    const map = of(names.fusedByHead, 3 * size);
+    return (x, rotate) => {
+      const [images = 0, rows = 0] = x.shape;
+      const split = map.forward(x).view(images, rows, heads, 3, headDim);
+      const part = (index: number): Tensor => split.select(3, index);
+      return [byHead(rotate(part(0))), byHead(rotate(part(1))), byHead(part(2))];
+    };
+  }
+  const map = of(names.fused, 3 * size);
+  return (x, rotate) => {
     const [images = 0, rows = 0] = x.shape;
-    const parts = byHead ? [heads, 3, headDim] : [3, heads, headDim];
-    // [3, images, heads, rows, headDim]
-    const split = map
-      .forward(x)
-      .view(images, rows, ...parts)
-      .permute(...(byHead ? [3, 0, 2, 1, 4] : [2, 0, 3, 1, 4]));
-    return [split.select(0, 0), split.select(0, 1), split.select(0, 2)];
+    const split = map.forward(x).view(images, rows, 3 * heads, headDim);
+    const part = (of: Tensor, index: number): Tensor => byHead(of.narrow(2, index * heads, heads));
+    // As one tensor of twice as many heads.
+    const qk = rotate(split.narrow(2, 0, 2 * heads));
+    return [part(qk, 0), part(qk, 1), part(split, 2)];
   };
 }

@@ -7,7 +7,7 @@ import { aten, arange, cat, fromTypedArray, scope, type DType, type Tensor } fro
 const roll = aten("roll");
 const addcmul = aten("addcmul");
 
-/** Factors per position and element, `[batch or 1, 1, T, headDim]`; the first half of `sin` is negated. */
+/** Factors per position and element, `[batch or 1, T, 1, headDim]`; the first half of `sin` is negated. */
 export interface Rope {
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -57,12 +57,15 @@ export function sectionedRopeTable(
 
 /** @param flat angles `[batch or 1, T, headDim / 2]` */
 function cosSin(flat: Tensor, dtype: DType): Rope {
-  const angles = flat.unsqueeze(1);
+  const angles = flat.unsqueeze(2);
   const [cos, sin] = [angles.cos().to(dtype), angles.sin().to(dtype)];
   return { cos: cat([cos, cos], -1), sin: cat([sin.neg(), sin], -1) };
 }
 
-/** Rotates queries or keys `[batch, heads, T, headDim]`. Swapping the halves is a roll; the sign is part of `sin`. */
+/**
+ * Rotates queries or keys `[batch, T, heads, headDim]`, as projections give them: their memory is in order, and nothing is
+ * copied. Swapping the halves is a roll; the sign is part of `sin`. In the wider dtype of both.
+ */
 export function applyRope(x: Tensor, { cos, sin }: Rope, headDim: number): Tensor {
   return addcmul(x.mul(cos), roll(x, [headDim / 2], [-1]), sin);
 }

@@ -75,17 +75,19 @@ export class Qwen2Vision {
   forward(patches: Tensor, grids: readonly Grid[]): Tensor {
     checkGrids(patches.shape, grids, this.#patchValues, this.config.merge);
     const rows = linear(patches, this.#patchEmbedding.flatten(1), null);
-    const rope = this.#rotaryTable(grids, patches.device);
     const spans = spansOf(grids);
-    let hidden = rows.unsqueeze(0);
-    for (const layer of this.#layers) hidden = layer.forward(hidden, rope, spans);
-    return this.#merger.forward(hidden.squeeze(0));
+    // Frames of one size are a batch; those of several are packed into one row.
+    const frames = spans.length === 1 ? (spans[0]?.count ?? 1) : 1;
+    const rope = this.#rotaryTable(grids, frames, patches.device);
+    let hidden = rows.view(frames, -1, this.config.hiddenSize);
+    for (const layer of this.#layers) hidden = layer.forward(hidden, rope, spans.length === 1 ? undefined : spans);
+    return this.#merger.forward(hidden.flatten(0, 1));
   }
 
   /** In float32 whatever the model's dtype, as the reference turns q and k. */
-  #rotaryTable(grids: readonly Grid[], device: string): Rope {
+  #rotaryTable(grids: readonly Grid[], frames: number, device: string): Rope {
     const flat = positionsOf(grids, this.config.merge);
-    const positions = fromTypedArray(flat, [2, 1, flat.length / 2], { device });
+    const positions = fromTypedArray(flat, [2, frames, flat.length / 2 / frames], { device });
     const half = this.#frequencies.length / 2;
     return sectionedRopeTable(positions, this.#frequencies, [half, half], "float32");
   }
