@@ -64,7 +64,8 @@ class TensorTable {
   size_t live_ = 0;
 };
 
-struct Distributed;  // distributed.cc
+struct Distributed;   // distributed.cc
+class RecordedGraph;  // cuda_graph.cc
 
 // Products of a kind of device in a 16-bit dtype, while it lives; afterwards as it was before.
 class Autocast {
@@ -84,6 +85,7 @@ struct Environment {
   TensorTable tensors;
   std::vector<std::unique_ptr<Operator>> operators;
   std::vector<std::shared_ptr<Mapping>> mappings;
+  std::vector<std::shared_ptr<RecordedGraph>> graphs;  // null: freed
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceGuards;
   std::vector<std::unique_ptr<Autocast>> autocasts;
   Held<int> threads;  // OpenMP counts them per thread of ours

@@ -4,10 +4,12 @@
 
 #include "allocator.h"
 #include "autograd.h"
+#include "cuda_graph.h"
 #include "distributed.h"
 #include "environment.h"
 #include "javascript.h"
 #include "operators.h"
+#include "settings.h"
 #include "tensors.h"
 
 namespace roc {
@@ -71,6 +73,12 @@ constexpr Function kFunctions[] = {
     {"flagIsOn", flagIsOn},
     {"holdFlag", holdFlag},
     {"releaseFlag", releaseFlag},
+    {"canCapture", canCapture},
+    {"openGraph", openGraph},
+    {"enterGraph", enterGraph},
+    {"leaveGraph", leaveGraph},
+    {"replayGraph", replayGraph},
+    {"closeGraph", closeGraph},
     {"deviceCount", deviceCount},
     {"hasCuda", hasCuda},
     {"version", version},
@@ -102,6 +110,7 @@ napi_value initialize(napi_env env, napi_value exports) {
     c10::initLogging();  // by TORCH_CPP_LOG_LEVEL
     loadCuda();
     installSmallBlockCache();
+    setDefaults();
     auto own = std::make_unique<Environment>();
     const auto end = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
     check(env, napi_set_instance_data(env, own.get(), end, nullptr));

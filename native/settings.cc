@@ -43,6 +43,10 @@ const Switch kSwitches[] = {
      },
      // Nothing here reads what was never written, so new memory need not be filled first.
      [](bool on) { return State{on, false, !on}; }},
+    // cuDNN's attention builds a plan for every shape that it has not seen: milliseconds a call where every picture or step
+    // has a length of its own. The other kernels take any length.
+    {"cudnnAttention", [] { return State{context().userEnabledCuDNNSDP()}; },
+     [](const State& state) { context().setSDPUseCuDNN(state[0]); }, [](bool on) { return State{on}; }},
     {"keepFreedMemory", [] { return State{keepsFreedMemory()}; },
      [](const State& state) {
        if (state[0] != keepsFreedMemory()) keepFreedMemory(state[0]);
@@ -81,6 +85,14 @@ HeldSwitches::~HeldSwitches() {
 void HeldSwitches::release(size_t which, uint64_t id) {
   held_.remove({which, id});
   roc::release(which, id);
+}
+
+void setDefaults() {
+  static const bool done = [] {
+    context().setSDPUseCuDNN(false);
+    return true;
+  }();
+  (void)done;
 }
 
 // setFlag(name, on): where it is held, on is what it is afterwards

@@ -55,6 +55,9 @@ class HeldSwitches {
   std::list<std::pair<size_t, uint64_t>> held_;
 };
 
+// Switches of libtorch whose own defaults do not suit this program; once a process.
+void setDefaults();
+
 napi_value setFlag(napi_env env, napi_callback_info info);
 napi_value flagIsOn(napi_env env, napi_callback_info info);
 napi_value holdFlag(napi_env env, napi_callback_info info);

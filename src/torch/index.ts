@@ -9,6 +9,7 @@ export { operator, type UntypedOperator } from "./call.js";
 export type { Device, DType, ElementType, TypedArray } from "./dtype.js";
 export { DTYPES } from "./dtype.js";
 export { findNonFinite, nonFinite, nonFiniteText, type NonFinite, type NonFiniteTensors } from "./finite.js";
+export { canCapture, captureGraph, onCaptureStream, type CudaGraph } from "./graph.js";
 export { scope, keep, liveTensors } from "./lifetime.js";
 export {
   arange,

@@ -202,8 +202,8 @@ export async function whileNumThreads<T>(count: number, body: () => Promise<T>):
 
 /**
  * Switches of the whole process: TF32 in CUDA's products and convolutions (off is exact), deterministic kernels, freed
- * memory kept for what comes next instead of given back to the system (glibc only). While {@link holdFlag} holds one, it is
- * what the switch is afterwards.
+ * memory kept for what comes next instead of given back to the system (glibc only), cuDNN's attention (off: it builds a plan
+ * for every new length, which takes milliseconds). While {@link holdFlag} holds one, it is what the switch is afterwards.
  *
  * @category Threads and devices
  */

@@ -15,7 +15,7 @@ export type Handle = number;
  *
  * @category Threads and devices
  */
-export type Flag = "allowTf32" | "deterministic" | "keepFreedMemory";
+export type Flag = "allowTf32" | "cudnnAttention" | "deterministic" | "keepFreedMemory";
 
 /** An operator's schema, taken apart. */
 export interface OperatorDescription {
@@ -90,6 +90,13 @@ export interface Native {
   flagIsOn(name: Flag): boolean;
   holdFlag(name: Flag, on: boolean): number;
   releaseFlag(name: Flag, holder: number): void;
+  canCapture(device: string): boolean;
+  openGraph(device: string): number;
+  enterGraph(graph: number, capture: boolean): void;
+  leaveGraph(graph: number, keep: boolean): void;
+  replayGraph(graph: number): void;
+  closeGraph(graph: number): void;
+
   hasCuda(): boolean;
   deviceCount(kind: string): number;
   version(): string;

@@ -13,7 +13,7 @@ const { autocast, enableGrad, flagIsOn, getNumThreads, holdFlag, holdThreads, in
   torch;
 const { noGrad, randn, RandomStream, scope, setFlag, setNumThreads, tensor, withThreads, zeros } = torch;
 
-const FLAGS = ["allowTf32", "deterministic", "keepFreedMemory"] as const;
+const FLAGS = ["allowTf32", "cudnnAttention", "deterministic", "keepFreedMemory"] as const;
 const release = (hold: Disposable): void => hold[Symbol.dispose]();
 
 for (const flag of FLAGS) {
