@@ -169,7 +169,7 @@ export { saveMllm } from "./models/save.js";
 export { createLlava } from "./models/llava/index.js";
 export { mapSource, randomSource } from "./nn/params.js";
 export type { Init as ParamInit, InitNormal, InitTable, ParamSource } from "./nn/params.js";
-export type { Cache, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
+export type { Cache, CacheOptions, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
 export type { LoadOptions as MllmLoadOptions, ProcessorOptions } from "./models/types.js";
 export type { Tokenizer } from "./tokenizers/index.js";
 export { decodeImage, type DecodeOptions, type ImageInput, type ResizeMode, type RgbImage } from "./image/index.js";

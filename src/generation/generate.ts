@@ -4,9 +4,9 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { RocError } from "../errors.js";
-import type { Cache, Mllm, MllmInput } from "../models/types.js";
-import { aten, inferenceMode, keep, scope, stack, tensor, type Tensor } from "../torch/index.js";
-import { batchOf } from "./batch.js";
+import type { Mllm } from "../models/types.js";
+import { inferenceMode, keep, scope, stack, type Tensor } from "../torch/index.js";
+import { Decoder, decodingOf, type Decoding } from "./decode.js";
 import { Sampler } from "./sampler.js";
 import { notFinite } from "./finite.js";
 import { checkOptions, checkPrompts } from "./options.js";
@@ -19,6 +19,7 @@ import type { GeneratedSequence, GenerationOptions, GenerationStep, Prompt } fro
  *
  * Its own cache is freed at the end, at an error, and where the consumer leaves.
  *
+ * @param decoding default: what suits the model's device
  * @throws RocError USAGE for options that make no sense; SCORE_NOT_FINITE where logits are NaN or infinite; ABORTED where
  *   the signal fired
  */
@@ -26,28 +27,24 @@ export function* generateSteps(
   model: Mllm,
   prompts: readonly Prompt[],
   options: GenerationOptions = {},
+  decoding?: Decoding,
 ): Generator<GenerationStep, GeneratedSequence[], void> {
   const settings = checkOptions(options);
   checkPrompts(prompts);
-  const { padId = 0, signal, onStep } = settings;
+  const { padId = 0, maxNewTokens, signal, onStep } = settings;
   const sequences = prompts.map((_, row) => new Sequence(row, settings));
-  const sampler = new Sampler(
-    prompts.map(({ ids }) => ids),
-    model.vocabSize,
-    settings,
-  );
-  const cache = settings.cache ?? model.newCache();
-  using _own = settings.cache ? undefined : cache;
+  const promptIds = prompts.map(({ ids }) => ids);
+  using sampler = new Sampler(promptIds, model.vocabSize, settings, model.device);
+  const how = decoding ?? decodingOf(model.device, maxNewTokens);
+  using decoder = new Decoder(model, prompts, sampler, { padId, maxNewTokens, cache: settings.cache }, how);
   for (let index = 0; sequences.some(({ finished }) => !finished); index++) {
     if (signal?.aborted) throw new RocError("ABORTED", "Generation was cancelled", { cause: signal.reason });
     const tokenIds = inferenceMode(() =>
       scope(() => {
-        const input = index === 0 ? batchOf(prompts, padId, model.device) : stepOf(sequences, padId, model.device);
-        const logits = lastLogits(model, input, cache);
-        checkRows(logits, sequences, model);
-        const chosen = sampler.choose(logits);
-        onStep?.({ index, logits, tokenIds: chosen });
-        return chosen;
+        const { logits, ids, finite } = index === 0 ? decoder.first() : decoder.next(sequences.map(({ next }) => next));
+        checkRows(finite, sequences, model);
+        onStep?.({ index, logits, tokenIds: ids });
+        return ids;
       }),
     );
     yield { index, tokens: sequences.flatMap((sequence, row) => sequence.push(tokenIds[row] ?? padId)) };
@@ -141,21 +138,6 @@ export async function* inTurns<Step, Result>(steps: Generator<Step, Result, void
 }
 
 /** @throws RocError SCORE_NOT_FINITE where the logits of a sequence that continues are not finite */
-function checkRows(logits: Tensor, sequences: readonly Sequence[], model: Mllm): void {
-  const finite = aten("all.dim")(aten("isfinite")(logits), 1).toNumbers();
-  if (sequences.some(({ finished }, row) => !finished && finite[row] === 0)) throw notFinite(model);
-}
-
-/** What every sequence is fed after the prompt. */
-function stepOf(sequences: readonly Sequence[], padId: number, device: string): MllmInput {
-  const rows = sequences.map(({ next = padId }) => [next]);
-  return { inputIds: tensor(rows, { dtype: "int64", device }) };
-}
-
-/** Of the token after the last position, `[batch, vocabSize]`. As in transformers, tokens are chosen in float32. */
-function lastLogits(model: Mllm, input: MllmInput, cache: Cache): Tensor {
-  const [batch = 0, T = 0] = input.inputIds.shape;
-  const rows = T > 1 ? Array.from({ length: batch }, (_, b) => (b + 1) * T - 1) : undefined;
-  const logits = model.logits(model.forward({ ...input, rows }, cache).view(batch, model.hiddenSize));
-  return logits.dtype === "float64" ? logits : logits.to("float32");
+function checkRows(finite: readonly boolean[], sequences: readonly Sequence[], model: Mllm): void {
+  if (sequences.some(({ finished }, row) => !finished && finite[row] === false)) throw notFinite(model);
 }

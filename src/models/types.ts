@@ -6,8 +6,10 @@
 import type { Device, DType, Tensor } from "../torch/index.js";
 import type { OpenFolder } from "../files/index.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
-import type { ParamSource } from "../nn/index.js";
+import type { CacheOptions, ParamSource } from "../nn/index.js";
 import type { Tokenizer } from "../tokenizers/types.js";
+
+export type { CacheOptions };
 
 /**
  * Stands for a visual row among token ids (before expansion: for an image) where no token of the vocabulary does: in
@@ -60,6 +62,17 @@ export interface Cache {
    *   cannot be
    */
   rewind(length: number): void;
+  /** Positions that it has room for; undefined: it grows. */
+  readonly capacity?: number | undefined;
+  /** With a capacity: room for more positions. What was recorded of steps before is void. */
+  reserve?(capacity: number): void;
+  /**
+   * With a capacity: runs `run`, which computes a forward of one token with this cache, or replays what was recorded of one,
+   * and counts it.
+   *
+   * @throws RocError USAGE where there is no room
+   */
+  step?<T>(run: () => T): T;
   /** Frees its tensors. Twice is harmless. */
   dispose(): void;
   /** {@link dispose} at the end of a `using` block. */
@@ -132,8 +145,8 @@ export interface Mllm {
    */
   expandPlaceholders?(ids: readonly number[]): number[];
 
-  /** An empty cache, which the caller disposes. */
-  newCache(): Cache;
+  /** An empty cache, which the caller disposes. Families may leave a capacity aside: {@link Cache.capacity} tells. */
+  newCache(options?: CacheOptions): Cache;
 
   /** Every parameter by its name in the public checkpoint layout; the tensors stay the model's. */
   parameters(): Map<string, Tensor>;

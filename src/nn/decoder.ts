@@ -184,8 +184,11 @@ export class Decoder {
     const { attentionMask, cache, route, onHidden } = options;
     const [batch = 0, T = 0] = embeddings.shape;
     const { dtype, device } = embeddings;
-    const placement = placeTokens([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
-    const rope = options.rope ?? ropeTable(placement.positions, this.#frequencies, dtype);
+    const turns = (positions: Tensor): Rope => ropeTable(positions, this.#frequencies, dtype);
+    const step = options.rope ? undefined : cache?.beginStep(T, attentionMask, { dtype, device, turns });
+    const placement =
+      step ?? placeTokens([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
+    const rope = options.rope ?? step?.rope ?? turns(placement.positions);
     const pass = { shape: [batch, T], rope, sees: placement, cache, route } as const;
     const rows =
       options.rows && fromTypedArray(BigInt64Array.from(options.rows, BigInt), [options.rows.length], { device });

@@ -4,7 +4,7 @@ export { attention, SEES_ALL } from "./attention.js";
 export type { RowSpan } from "./attention.js";
 export { Decoder, type DecoderConfig } from "./decoder.js";
 export { EncoderLayer, type EncoderLayerConfig, type EncoderLayerNames } from "./encoder-layer.js";
-export { KvCache } from "./kv-cache.js";
+export { KvCache, type CacheOptions } from "./kv-cache.js";
 export { disposeParameters, Linear, linearOf, type LinearForm } from "./linear.js";
 export { freshAdapter, LoraAdapter, withDropout, type LoraShape } from "./lora.js";
 export { makeRoute, type Route } from "./multiway.js";

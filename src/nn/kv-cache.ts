@@ -1,12 +1,31 @@
 /** The key-value cache of a decoder. */
 import { RocError } from "../errors.js";
-import { aten, cat, empty, keep, scope, type Tensor } from "../torch/index.js";
+import { aten, cat, empty, keep, ones, scope, type Tensor } from "../torch/index.js";
 import type { Past } from "./attention.js";
+import { StepState, type StepParts, type StepPlacement } from "./step-state.js";
 
 const isInference = aten("is_inference");
+const indexCopy = aten("index_copy_");
 
 /** Minimum growth of the buffers, in tokens. */
 const LEAST_ROOM = 64;
+
+/** A capacity is a multiple of this: fused attention on a GPU copies masks whose rows are not aligned. */
+const CAPACITY_STEP = 64;
+
+/**
+ * How {@link Mllm.newCache} makes a cache.
+ *
+ * @category Checkpoints and models
+ */
+export interface CacheOptions {
+  /**
+   * Positions that there is to be room for, prompt and answer together; rounded up. Every step of one token then computes on
+   * all of it with a mask, on the same shapes and tensors, so that it can be recorded as a CUDA graph. Default: the cache
+   * grows, and a step computes on what is there.
+   */
+  readonly capacity?: number | undefined;
+}
 
 interface Entry {
   readonly k: Tensor;
@@ -35,25 +54,96 @@ interface Buffers extends Entry {
 export class KvCache implements Past {
   readonly #layers: Buffers[] = [];
   #length = 0;
+  /** Without the columns of the steps since, whose tokens are all real. */
   #real: Tensor | null = null;
+  #capacity: number | undefined;
+  /** From the first step on, with a capacity. */
+  #state: StepState | undefined;
+  /** The state is to be written anew. */
+  #stale = true;
+  #inStep = false;
+  /** The length before the {@link step} that is under way. */
+  #start: number | undefined;
+
+  /** @throws RocError USAGE for a capacity that is no whole number above 0 */
+  constructor({ capacity }: CacheOptions = {}) {
+    this.#capacity = capacity === undefined ? undefined : rounded(capacity);
+  }
 
   get length(): number {
     return this.#length;
   }
 
+  /** Positions that there is room for; undefined: it grows. */
+  get capacity(): number | undefined {
+    return this.#capacity;
+  }
+
   get real(): Tensor | null {
-    return this.#real;
+    const real = this.#real;
+    const since = real ? this.#length - real.size(1) : 0;
+    if (!real || since === 0) return real;
+    return cat([real, ones([real.size(0), since], { dtype: "bool", device: real.device })], 1);
+  }
+
+  /** Room for more positions; what was recorded of steps before is void. @throws RocError USAGE as the constructor */
+  reserve(capacity: number): void {
+    const more = rounded(capacity);
+    if (this.#capacity === undefined || more <= this.#capacity) return;
+    this.#capacity = more;
+    this.#forgetState();
+  }
+
+  /**
+   * Runs `run`, which computes a forward of one token with this cache or replays what was recorded of one, and counts it.
+   *
+   * @throws RocError USAGE where there is no room
+   */
+  step<T>(run: () => T): T {
+    this.#checkRoom(1);
+    if (this.#state) this.#settle(this.#state);
+    const start = this.#length;
+    this.#start = start;
+    try {
+      return run();
+    } finally {
+      this.#start = undefined;
+      this.#length = start + 1;
+    }
+  }
+
+  /** Whether a forward of `T` tokens is a step on fixed shapes. */
+  takesStep(T: number, attentionMask: Tensor | undefined): boolean {
+    return this.#capacity !== undefined && T === 1 && this.#length > 0 && attentionMask === undefined;
+  }
+
+  /**
+   * Where the tokens of a step are, which {@link append} and {@link advance} follow; undefined where it {@link takesStep} not.
+   *
+   * @throws RocError USAGE where there is no room
+   */
+  beginStep(T: number, attentionMask: Tensor | undefined, parts: StepParts): StepPlacement | undefined {
+    if (!this.takesStep(T, attentionMask)) return undefined;
+    // What is recorded may run a second time, where it could not be.
+    this.#length = this.#start ?? this.#length;
+    this.#checkRoom(1);
+    this.#state ??= new StepState(this.#layers[0]?.k.size(0) ?? 0, this.#capacity ?? 0, parts);
+    this.#settle(this.#state);
+    this.#inStep = true;
+    return this.#state.begin();
   }
 
   /** Adds a layer's new keys and values `[batch, kvHeads, T, headDim]`; returns all of them, for use in this forward. */
   append(layer: number, k: Tensor, v: Tensor): Entry {
     const before = this.#layers[layer];
+    if (before && this.#inStep && this.#state) return this.#write(layer, before, this.#state.slot, { k, v });
+    if (layer === 0) this.#checkRoom(k.size(2));
     const end = this.#length + k.size(2);
     const recorded = k.requiresGrad;
     if (!before || recorded || before.recorded) return this.#replace(layer, end, before, { k, v, recorded });
     const inference = isInference(k);
     const fits = before.capacity >= end && (inference || !before.inference);
-    const buffers = fits ? before : this.#grow(layer, before, room(end), inference);
+    const buffers = fits ? before : this.#grow(layer, before, this.#capacity ?? room(end), inference);
     const write = (buffer: Tensor, fresh: Tensor): Tensor => {
       buffer.narrow(2, this.#length, end - this.#length).copy_(fresh);
       return buffer.narrow(2, 0, end);
@@ -64,6 +154,11 @@ export class KvCache implements Past {
   /** Called when every layer has appended `count` tokens. @param real `[batch, length]` bool or null, see {@link Past} */
   advance(count: number, real: Tensor | null): void {
     this.#length += count;
+    if (this.#inStep) {
+      this.#inStep = false;
+      return this.#state?.end();
+    }
+    this.#stale = true;
     this.#real?.dispose();
     this.#real = real === null ? null : keep(real);
   }
@@ -75,14 +170,14 @@ export class KvCache implements Past {
       throw new RocError("USAGE", `rewind: length is ${length}. ${remedy}`);
     }
     if (length === 0) return this.dispose();
-    const real = this.#real;
-    this.#length = length;
-    if (!real) return;
+    const before = this.#real;
     this.#real = scope(() => {
-      const kept = real.narrow(1, 0, length);
-      return aten("all")(kept).item() === 0 ? keep(kept.clone()) : null;
+      const kept = this.real?.narrow(1, 0, length);
+      return kept && aten("all")(kept).item() === 0 ? keep(kept.clone()) : null;
     });
-    real.dispose();
+    before?.dispose();
+    this.#length = length;
+    this.#stale = true;
   }
 
   dispose(): void {
@@ -90,10 +185,49 @@ export class KvCache implements Past {
     this.#real?.dispose();
     this.#real = null;
     this.#length = 0;
+    this.#forgetState();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Position ids of the next tokens, where they are no plain count of the real ones. */
+  protected nextPositions(): readonly number[] | undefined {
+    return undefined;
+  }
+
+  #settle(state: StepState): void {
+    if (!this.#stale) return;
+    scope(() => state.write({ length: this.#length, real: this.real }, this.nextPositions()));
+    this.#stale = false;
+  }
+
+  #forgetState(): void {
+    this.#state?.dispose();
+    this.#state = undefined;
+    this.#stale = true;
+  }
+
+  #checkRoom(count: number): void {
+    if (this.#capacity === undefined || this.#length + count <= this.#capacity) return;
+    const held = `The cache has room for ${this.#capacity} positions and holds ${this.#length}: ${count} more do not fit.`;
+    throw new RocError("USAGE", `${held} Make it with a larger capacity.`);
+  }
+
+  /** Writes where `slot` says, and returns all of the buffers. */
+  #write(layer: number, before: Buffers, slot: Tensor, { k, v }: Entry): Entry {
+    if (k.requiresGrad || before.recorded) {
+      const remedy = "Call the model inside inferenceMode() or noGrad(), or take a cache without a capacity.";
+      throw new RocError("USAGE", `A cache with a capacity records no gradients. ${remedy}`);
+    }
+    const capacity = this.#capacity ?? 0;
+    const inference = isInference(k);
+    const fits = before.capacity >= capacity && (inference || !before.inference);
+    const buffers = fits ? before : this.#grow(layer, before, capacity, inference);
+    indexCopy(buffers.k, 2, slot, k);
+    indexCopy(buffers.v, 2, slot, v);
+    return buffers;
   }
 
   /** Stores the tensors without a copy (the prompt's are copied only if a step follows), concatenated to earlier ones. */
@@ -119,6 +253,13 @@ export class KvCache implements Past {
     this.#layers[layer] = buffers;
     return buffers;
   }
+}
+
+function rounded(capacity: number): number {
+  if (!Number.isSafeInteger(capacity) || capacity < 1) {
+    throw new RocError("USAGE", `newCache: capacity is ${capacity}; give a whole number above 0.`);
+  }
+  return Math.ceil(capacity / CAPACITY_STEP) * CAPACITY_STEP;
 }
 
 function room(end: number): number {

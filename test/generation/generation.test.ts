@@ -88,7 +88,7 @@ test("a seed makes draws reproducible; row r draws as a row alone with seed + r"
 
 test("draws follow the probabilities", () => {
   const probabilities = [0.5, 0, 0.3, 0.2];
-  const chooser = new Sampler([[0]], 4, { sampling: { seed: 1 } });
+  using chooser = new Sampler([[0]], 4, { sampling: { seed: 1 } });
   const counts = [0, 0, 0, 0];
   const draws = 4000;
   scope(() => {
@@ -102,7 +102,7 @@ test("draws follow the probabilities", () => {
 
 test("the repetition penalty counts prompt and answer; suppressed tokens never win", () => {
   const choose = (logits: number[], options: GenerationOptions, times = 1): number[] => {
-    const chooser = new Sampler([[0, -200]], logits.length, options);
+    using chooser = new Sampler([[0, -200]], logits.length, options);
     return Array.from({ length: times }, () => scope(() => chooser.choose(tensor([logits]))[0] as number));
   };
   assert.deepEqual(choose([3, 2.5, 1], {}, 2), [0, 0]);

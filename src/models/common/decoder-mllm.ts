@@ -1,7 +1,7 @@
 /** What the families' models have in common: a decoder with a vocabulary, and all that follows from it. */
 import { Decoder, disposeParameters, KvCache } from "../../nn/index.js";
 import type { DType, Tensor } from "../../torch/index.js";
-import type { Cache } from "../types.js";
+import type { Cache, CacheOptions } from "../types.js";
 
 export interface DecoderMllmParts {
   /** The checkpoint's `config.json`, which the model keeps true. */
@@ -44,8 +44,8 @@ export abstract class DecoderMllm {
     return this.decoder.vocabulary.logits(hidden, rows);
   }
 
-  newCache(): Cache {
-    return new KvCache();
+  newCache(options?: CacheOptions): Cache {
+    return new KvCache(options);
   }
 
   parameters(): Map<string, Tensor> {

@@ -15,7 +15,7 @@ import {
 import type { ParamSource, Rope } from "../../nn/index.js";
 import { aten, fromTypedArray, scope, type Tensor } from "../../torch/index.js";
 import { DecoderMllm } from "../common/decoder-mllm.js";
-import type { Cache, ImageBatch, Mllm, MllmInput } from "../types.js";
+import type { Cache, CacheOptions, ImageBatch, Mllm, MllmInput } from "../types.js";
 import { parseQwen2VlConfig, type Qwen2VlConfig } from "./config.js";
 import { memoryName, qwen2VlName } from "./names.js";
 import { positionsOf, type Positions } from "./positions.js";
@@ -25,10 +25,19 @@ const either = aten("logical_or");
 
 /** Counts of positions run behind or ahead of those of tokens once a picture was seen, so each sequence has its own. */
 class PositionCache extends KvCache {
-  /** Of each sequence: the position of its next token. */
-  next: readonly number[] = [];
+  /** How far each sequence's positions are ahead of the number of tokens: the same after a step as before. */
+  #ahead: readonly number[] = [];
   /** Tokens up to the end of the last picture. */
   picturesEnd = 0;
+
+  /** Of each sequence: the position of its next token. */
+  get next(): readonly number[] {
+    return this.#ahead.map((ahead) => ahead + this.length);
+  }
+
+  set next(positions: readonly number[]) {
+    this.#ahead = positions.map((position) => position - this.length);
+  }
 
   /** The count goes on behind whole pictures only: their rows share positions. */
   override rewind(length: number): void {
@@ -37,10 +46,15 @@ class PositionCache extends KvCache {
       throw new RocError("USAGE", `rewind: length is ${length}, which is before the end of a picture. ${remedy}`);
     }
     const before = this.length;
-    const forgotten = this.real && scope(() => this.real?.slice(1, length).sum(1).toNumbers());
+    const forgotten = scope(() => this.real?.slice(1, length).sum(1).toNumbers());
+    const behind = this.next;
     super.rewind(length);
-    this.next = length === 0 ? [] : this.next.map((next, b) => next - (forgotten?.[b] ?? before - length));
+    this.next = length === 0 ? [] : behind.map((next, b) => next - (forgotten?.[b] ?? before - length));
     if (length === 0) this.picturesEnd = 0;
+  }
+
+  protected override nextPositions(): readonly number[] {
+    return this.next;
   }
 }
 
@@ -68,6 +82,10 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
     const embeddings = this.embed(input, cache);
+    // The cache knows the positions of its steps by itself.
+    if (cache?.takesStep(input.inputIds.size(1), input.attentionMask) && !input.images) {
+      return this.decoder.forward(embeddings, { cache, rows: input.rows });
+    }
     const { rope, next, picturesEnd } = this.#turns(input, cache);
     const attentionMask = input.attentionMask && this.here(input.attentionMask);
     const hidden = this.decoder.forward(embeddings, { attentionMask, cache, rows: input.rows, ...(rope && { rope }) });
@@ -100,8 +118,8 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
     return fromTypedArray(this.#positions(input).values, [3, batch, T], { dtype: "int64" });
   }
 
-  override newCache(): Cache {
-    return new PositionCache();
+  override newCache(options?: CacheOptions): Cache {
+    return new PositionCache(options);
   }
 
   parameterName(name: string): string {
