@@ -50,7 +50,10 @@ export class Decoder implements Disposable {
     private readonly model: Mllm,
     private readonly prompts: readonly Prompt[],
     private readonly sampler: Sampler,
-    private readonly options: Pick<GenerationOptions, "cache"> & { readonly padId: number; readonly maxNewTokens: number },
+    private readonly options: Pick<GenerationOptions, "cache"> & {
+      readonly padId: number;
+      readonly maxNewTokens: number;
+    },
     private readonly decoding: Decoding,
   ) {
     const { maxNewTokens } = options;

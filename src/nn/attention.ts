@@ -26,6 +26,10 @@ export const SEES_ALL: Visibility = { mask: null, causal: false };
 /**
  * Scaled dot-product attention, scale `headDim^-0.5`.
  *
+ * On a GPU, libtorch takes its flash kernel in 16 bits without a mask and its memory-efficient one otherwise, which both take
+ * any length as it comes (cuDNN's, which plans for every length, is off: `setFlag`). With a mask the latter knows no groups in
+ * all versions, and what is left then computes whole matrices in float32; so there keys and values are repeated for it.
+ *
  * @param q `[batch, heads, T, headDim]`
  * @param k `[batch, kvHeads, keys, headDim]`, as `v`; each is shared by `heads / kvHeads` consecutive query heads
  * @returns `[batch, T, heads * headDim]`
@@ -35,7 +39,20 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, gro
   if (v.dtype === "bfloat16" && v.device === "cpu" && v.size(2) <= MOST_KEYS_UNFUSED) {
     return unfused(q.to(v.dtype), k.to(v.dtype), v, sees);
   }
-  return sdpa(q, k, v, sees.mask, 0, sees.causal, { enable_gqa: grouped }).transpose(1, 2).flatten(2, 3);
+  const repeats = grouped && sees.mask !== null && v.device !== "cpu";
+  const [keys, values] = repeats ? [k, v].map((x) => forEveryHead(x, q.size(1))) : [k, v];
+  return sdpa(q, keys as Tensor, values as Tensor, sees.mask, 0, sees.causal, { enable_gqa: grouped && !repeats })
+    .transpose(1, 2)
+    .flatten(2, 3);
+}
+
+/** `[batch, kvHeads, keys, headDim]` to `[batch, heads, keys, headDim]`: each for as many consecutive heads as share it. */
+export function forEveryHead(x: Tensor, heads: number): Tensor {
+  const [batch = 0, groups = 0, keys = 0, size = 0] = x.shape;
+  return x
+    .unsqueeze(2)
+    .expand(batch, groups, heads / groups, keys, size)
+    .flatten(1, 2);
 }
 
 /** The same as two matrix products and a softmax; the queries of a group's heads are concatenated along T. */

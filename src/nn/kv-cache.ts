@@ -1,6 +1,6 @@
 /** The key-value cache of a decoder. */
 import { RocError } from "../errors.js";
-import { aten, cat, empty, keep, ones, scope, type Tensor } from "../torch/index.js";
+import { aten, cat, empty, keep, ones, scope, zeros, type Tensor } from "../torch/index.js";
 import type { Past } from "./attention.js";
 import { StepState, type StepParts, type StepPlacement } from "./step-state.js";
 
@@ -244,7 +244,9 @@ export class KvCache implements Past {
     const copy = (old: Tensor): Tensor => {
       const { shape, dtype, device } = old;
       const [batch = 0, heads = 0, , size = 0] = shape;
-      const buffer = keep(empty([batch, capacity, heads, size], { dtype, device }).transpose(1, 2));
+      // A masked value counts 0 times, which is NaN for what some memory holds.
+      const make = this.#capacity === undefined ? empty : zeros;
+      const buffer = keep(make([batch, capacity, heads, size], { dtype, device }).transpose(1, 2));
       buffer.narrow(2, 0, this.#length).copy_(old.narrow(2, 0, this.#length));
       return buffer;
     };

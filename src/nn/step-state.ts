@@ -1,5 +1,16 @@
 /** What the steps of a cache with a capacity have in common: one token a sequence on the same shapes and tensors each time. */
-import { aten, arange, full, inferenceMode, keep, scope, tensor, zeros, type DType, type Tensor } from "../torch/index.js";
+import {
+  aten,
+  arange,
+  full,
+  inferenceMode,
+  keep,
+  scope,
+  tensor,
+  zeros,
+  type DType,
+  type Tensor,
+} from "../torch/index.js";
 import { placeTokens, type Past, type Placement } from "./attention.js";
 import type { Rope } from "./rope.js";
 

@@ -1,7 +1,7 @@
 /** Position ids and masks in padded batches, as in transformers 5.18, right padding included. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { attention, placeTokens, SEES_ALL, type Visibility } from "../../src/nn/attention.js";
+import { attention, forEveryHead, placeTokens, SEES_ALL, type Visibility } from "../../src/nn/attention.js";
 import { liveTensors, manualSeed, randn, scope, tensor, type DType, type Tensor } from "../../src/torch/index.js";
 
 after(() => assert.equal(liveTensors(), 0));
@@ -95,3 +95,13 @@ for (const [name, keys, groups, sees] of [
     });
   });
 }
+
+test("keys and values repeated for every head give what groups of heads give", () =>
+  scope(() => {
+    manualSeed(3);
+    const [q, k, v] = [randn([2, 6, 5, 8]), randn([2, 3, 5, 8]), randn([2, 3, 5, 8])];
+    const { mask } = placeTokens([2, 5], tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]], { dtype: "int64" }), NOTHING, HERE); // prettier-ignore
+    const grouped = attention(q, k, v, { mask, causal: false }, true);
+    const repeated = attention(q, forEveryHead(k, 6), forEveryHead(v, 6), { mask, causal: false }, false);
+    assert.deepEqual(repeated.toNumbers(), grouped.toNumbers());
+  }));

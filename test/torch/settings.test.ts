@@ -16,6 +16,10 @@ const { noGrad, randn, RandomStream, scope, setFlag, setNumThreads, tensor, with
 const FLAGS = ["allowTf32", "cudnnAttention", "deterministic", "keepFreedMemory"] as const;
 const release = (hold: Disposable): void => hold[Symbol.dispose]();
 
+test("cuDNN's attention, which plans for every length, is off unless it is turned on", () => {
+  assert.equal(flagIsOn("cudnnAttention"), false);
+});
+
 for (const flag of FLAGS) {
   test(`${flag} is put back, whatever it was and in whatever order holders end`, () => {
     for (const base of [true, false]) {
