@@ -62,6 +62,12 @@ function cosSin(flat: Tensor, dtype: DType): Rope {
   return { cos: cat([cos, cos], -1), sin: cat([sin.neg(), sin], -1) };
 }
 
+/** The factors of `positions`, `[batch, 1]` int64, from a table of all positions from 0 on: `[batch, 1, 1, headDim]`. */
+export function ropeAt({ cos, sin }: Rope, positions: Tensor): Rope {
+  const pick = (table: Tensor): Tensor => table.indexSelect(1, positions.flatten()).transpose(0, 1);
+  return { cos: pick(cos), sin: pick(sin) };
+}
+
 /**
  * Rotates queries or keys `[batch, T, heads, headDim]`, as projections give them: their memory is in order, and nothing is
  * copied. Swapping the halves is a roll; the sign is part of `sin`. In the wider dtype of both.

@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from "../torch/index.js";
 import { placeTokens, type Past, type Placement } from "./attention.js";
-import type { Rope } from "./rope.js";
+import { ropeAt, type Rope } from "./rope.js";
 
 const indexFill = aten("index_fill_.int_Scalar");
 
@@ -40,7 +40,7 @@ export class StepState {
   readonly #positions: Tensor;
   /** `[batch, 1, 1, capacity]`, 0 where a key is seen. */
   readonly #mask: Tensor;
-  /** Of all positions up to the capacity, `[1, 1, capacity, ...]`. */
+  /** Of all positions up to the capacity. */
   readonly #turns: Rope;
 
   constructor(batch: number, capacity: number, { dtype, device, turns }: StepParts) {
@@ -78,10 +78,9 @@ export class StepState {
 
   /** Makes the new position visible. */
   begin(): StepPlacement {
-    const [positions, mask, { cos, sin }] = [this.#positions, this.#mask, this.#turns];
+    const [positions, mask] = [this.#positions, this.#mask];
     inferenceMode(() => indexFill(mask, 3, this.slot, 0));
-    const at = (table: Tensor): Tensor => table.indexSelect(2, positions.flatten()).transpose(0, 2);
-    return { positions, real: null, mask, causal: false, rope: { cos: at(cos), sin: at(sin) } };
+    return { positions, real: null, mask, causal: false, rope: ropeAt(this.#turns, positions) };
   }
 
   /** Goes on to the next position. */
