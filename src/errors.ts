@@ -153,9 +153,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What the system's, libtorch's and V8's own errors call it. */
+/** What the system's, libtorch's (of its CPU and GPU allocators, cuBLAS and cuDNN) and V8's own errors call it. */
 const NO_MEMORY =
-  /out of memory|can't allocate memory|cannot allocate|not enough memory|bad_alloc|failed to map segment|array buffer allocation failed/i;
+  /out of memory|can't allocate memory|cannot allocate|not enough memory|bad_alloc|failed to map segment|array buffer allocation failed|_ALLOC(ATION)?_FAILED/i;
 
 /** Codes whose messages are a library's own words. Others' hold names of files, which may be anything. */
 const OWN_WORDS: ReadonlySet<ErrorCode> = new Set(["TORCH", "NATIVE_UNAVAILABLE", "INTERNAL"]);

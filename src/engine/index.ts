@@ -2,7 +2,9 @@
 export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { load, saveCheckpoint, type LoadOptions } from "./load.js";
-export { createModel, type ModelOptions } from "./model.js";
+export type { BatchSize } from "./batch-size.js";
+export { createModel } from "./model.js";
+export type { ModelOptions } from "./reader.js";
 export type {
   Model,
   NamedImage,

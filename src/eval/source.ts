@@ -56,7 +56,7 @@ export function predictionsOf(spec: EvaluationSpec, selection: Selection, option
 async function fromCheckpoint(spec: EvaluationSpec, selection: Selection, options: SourceOptions): Promise<Source> {
   const { model: given = DEMO_MODEL, load = {} } = spec;
   if (typeof given !== "string" && !(given instanceof URL)) return fromLive(given, spec, selection, options);
-  using model = await (options.open ?? openFolder)(given, { ...load, signal: options.signal });
+  using model = await (options.open ?? openFolder)(given, { onNote: options.note, ...load, signal: options.signal });
   return await fromLoaded(model, spec, selection, options);
 }
 

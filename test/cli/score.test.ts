@@ -62,6 +62,19 @@ test("options reach the engine; the model is the demo's unless another is named"
   assert.equal(bare.asked.options?.maxPixels, undefined);
 });
 
+test("--batch is a number of photos or auto", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "" });
+  const given = async (...args: string[]) => runCli(["score", folder, ...args], scoreByIndex);
+  assert.equal((await given()).asked.loaded?.batchSize, undefined);
+  assert.equal((await given("--batch", "8")).asked.loaded?.batchSize, 8);
+  assert.equal((await given("--batch", "auto")).asked.loaded?.batchSize, "auto");
+  for (const wrong of ["0", "1.5", "many", "4097"]) {
+    const { code, stderr } = await given("--batch", wrong);
+    assert.equal(code, 2);
+    assert.match(stderr, /--batch.*1 to 4096, or auto/);
+  }
+});
+
 test("a list on standard input", async (t) => {
   const folder = folderWith(t, { "a.jpg": "", "b.jpg": "" });
   const { stdout } = await runCli(["score", "-", "--json"], scoreByIndex, { stdin: join(folder, "b.jpg") });

@@ -79,14 +79,17 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { stdin, stdout, stderr } = context.io;
   const inputs = await expandInputs(args, stdin);
   const { files, notes, lost } = inputs;
-  for (const note of notes) stderr.write(`note: ${note}\n`);
-  using model = await loadNamed(options.model, options, context);
+  let around = (print: () => void): void => print();
+  const onNote = (note: string): void => around(() => stderr.write(`note: ${note}\n`));
+  notes.forEach(onNote);
+  using model = await loadNamed(options.model, { ...options, batchSize: options.batch, onNote }, context);
   if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))
-    stderr.write(`note: --comments: the answers of ${model.name} hold no comment, so none is written\n`);
+    onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
   const write = createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
   const progress = createProgress(stderr, "scored", files.length);
+  around = progress.around.bind(progress);
   try {
     await scoreAll(model, inputs, options, context, progress, (outcome) => {
       outcomes.push(outcome);

@@ -1,12 +1,14 @@
 /** The options that say how a checkpoint computes. */
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import type { ScoreScale } from "../../data/types.js";
-import type { LoadOptions, Model } from "../../engine/index.js";
+import type { BatchSize, LoadOptions, Model } from "../../engine/index.js";
+import { MOST_TOGETHER } from "../../engine/batch-size.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
+import { whole } from "./numbers.js";
 import { threadsOption } from "./train-options.js";
 
 export interface ModelFlags {
@@ -16,6 +18,7 @@ export interface ModelFlags {
   readonly device?: string;
   readonly dtype?: DType;
   readonly threads?: number;
+  readonly batch?: BatchSize;
   /** Of results; see LoadOptions. */
   readonly scale?: ScoreScale;
 }
@@ -31,6 +34,13 @@ export function addModelOptions(command: Command): Command {
     .option("--device <name>", "cpu, cuda, cuda:1, ... (default: cpu)")
     .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOAT_DTYPES))
     .addOption(threadsOption())
+    .addOption(
+      new Option(
+        "--batch <n>",
+        "photos that are computed together; with more than 1, a score's last digits depend on the others (default: auto, " +
+          "which is 32 on a GPU and 1 on a CPU, whose cores have enough to do with one)",
+      ).argParser(batchSize),
+    )
     .option(
       "--vision-tower <folder>",
       "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
@@ -38,10 +48,31 @@ export function addModelOptions(command: Command): Command {
     .option("--base <folder>", BASE_HELP);
 }
 
+/** A number of pictures, or "auto". @throws InvalidArgumentError */
+function batchSize(text: string): BatchSize {
+  if (text === "auto") return text;
+  try {
+    return whole(1, MOST_TOGETHER)(text);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(`Give a whole number from 1 to ${MOST_TOGETHER}, or auto.`);
+  }
+}
+
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
 export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
-  const { resize, device, dtype, threads, scale } = flags;
+  const { resize, device, dtype, threads, scale, batchSize, onNote } = flags;
   const { checkpoint, visionTower } = await findModel(name, flags, context);
-  return load(checkpoint, { resize, visionTower, device, dtype, threads, scale, signal: context.signal });
+  return load(checkpoint, {
+    resize,
+    visionTower,
+    device,
+    dtype,
+    threads,
+    scale,
+    batchSize,
+    onNote,
+    signal: context.signal,
+  });
 }

@@ -1,0 +1,22 @@
+/** Errors that are one picture's own, as results. Loads no libtorch. */
+import { isRocError, RocError, type ErrorCode } from "../errors.js";
+import type { ScoreFailure } from "./types.js";
+
+/** Whether an error is about one picture: its file, or numbers that are none. */
+export function isPicturesFault(error: unknown): error is RocError {
+  return isRocError(error) && /^(FILE_|IMAGE_|SCORE_NOT_FINITE$)/.test(error.code);
+}
+
+/** A picture without a score as a result. @throws any error that is not its own */
+export function failure(file: string, error: unknown): ScoreFailure {
+  if (!isPicturesFault(error)) throw error;
+  return failed(file, error.code, error.code === "SCORE_NOT_FINITE" ? `${file}: ${error.message}` : error.message);
+}
+
+export function failed(file: string, code: ErrorCode, message: string): ScoreFailure {
+  return { file, error: { code, message } };
+}
+
+export function disposedError(name: string): RocError {
+  return new RocError("USAGE", `The model ${name} is disposed; load it again`);
+}

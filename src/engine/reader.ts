@@ -1,0 +1,184 @@
+/** The model's side of scoring: prepared pictures in, one outcome each out. Synchronous, in the thread that has the weights. */
+import { isOutOfMemory, messageOf, RocError } from "../errors.js";
+import type { ResizeMode, RgbImage } from "../image/index.js";
+import { ratingsFrom, readAnswers, scoreName, scoreNames, type Scale, type StrategyParts } from "../roc/index.js";
+import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
+import { batchSizeOf, type BatchSize } from "./batch-size.js";
+import { disposedError, failed, failure, isPicturesFault } from "./failures.js";
+import type { Model, ModelFacts, Outcome, ReadingOptions, ScoreResult } from "./types.js";
+
+/** A picture as a model's processor has prepared it, with what its result says of the file. All of it can be sent to a thread. */
+export interface PreparedPicture {
+  readonly file: string;
+  readonly damaged?: string | undefined;
+  readonly pixels: RgbImage;
+}
+
+/**
+ * Where the parts of {@link createModel} come from, and how it scores.
+ *
+ * @category Checkpoints and models
+ */
+export interface ModelOptions {
+  /** As {@link Model.digest}. */
+  readonly digest?: string | undefined;
+  /** As {@link Model.folder}. */
+  readonly folder?: string | undefined;
+  /** How pictures were asked to get into a square; default: as the checkpoint says. */
+  readonly resize?: ResizeMode | undefined;
+  /** Of results; default as {@link Model.scale}. */
+  readonly scale?: Scale | undefined;
+  /** Threads that score a picture; default: by the model's size and the cores, as {@link torch.threadsWorth} says. */
+  readonly threads?: number | undefined;
+  /** Pictures that are computed together: a whole number from 1, or "auto" (default), as {@link LoadOptions.batchSize}. */
+  readonly batchSize?: BatchSize | undefined;
+  /** Told what is no error: that memory was short and batches are smaller from now on. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+export class Reader {
+  readonly facts: ModelFacts;
+  readonly #parts: StrategyParts;
+  readonly #options: ModelOptions;
+  /** Pictures at a time, since memory was short for more. */
+  #most = Infinity;
+  #threads: number | undefined;
+  #disposed = false;
+
+  /**
+   * @param name what results call the model
+   * @throws RocError USAGE for a batch size that is none
+   */
+  constructor(parts: StrategyParts, name: string, options: ModelOptions) {
+    const { scale: ratingScale } = options;
+    this.#parts = ratingScale ? { ...parts, templates: { ...parts.templates, ratingScale } } : parts;
+    this.#options = options;
+    this.facts = factsOf(this.#parts, name, options);
+  }
+
+  /**
+   * What the model says of every picture, in their order. A picture that has no score costs itself only, and what does not
+   * fit into memory together is computed in smaller batches.
+   *
+   * @throws RocError USAGE where the model is disposed; whatever is no picture's own fault
+   */
+  read(pictures: readonly PreparedPicture[], options: ReadingOptions): Outcome[] {
+    if (this.#disposed) throw disposedError(this.facts.name);
+    const outcomes: Outcome[] = [];
+    while (outcomes.length < pictures.length) {
+      const next = pictures.slice(outcomes.length, outcomes.length + Math.min(this.#most, pictures.length));
+      outcomes.push(...(this.#attempt(next, options) ?? []));
+    }
+    return outcomes;
+  }
+
+  /** Undefined where memory is short for so many: {@link #most} is smaller then. */
+  #attempt(pictures: readonly PreparedPicture[], options: ReadingOptions): Outcome[] | undefined {
+    try {
+      return this.#together(pictures, options);
+    } catch (error) {
+      const [{ file } = { file: "" }, ...others] = pictures;
+      if (isOutOfMemory(error)) {
+        if (others.length === 0) return [tooLarge(file, error)];
+        this.#shrink(pictures.length);
+        return undefined;
+      }
+      if (others.length === 0) return [failure(file, error)];
+      if (!isPicturesFault(error)) throw error;
+      return pictures.flatMap((one) => this.#attempt([one], options) ?? []);
+    }
+  }
+
+  #shrink(length: number): void {
+    const isFirst = this.#most === Infinity;
+    this.#most = Math.ceil(length / 2);
+    if (!isFirst) return;
+    const remedy = "Give a smaller batch (--batch, batchSize) to have this from the start.";
+    this.#options.onNote?.(
+      `memory is short for ${length} pictures at a time; batches are halved until they fit. ${remedy}`,
+    );
+  }
+
+  #together(pictures: readonly PreparedPicture[], options: ReadingOptions): Outcome[] {
+    const { model, processor } = this.#parts;
+    const rows = this.facts.batchSize;
+    const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(model.parameters().values(), rows));
+    const answers = withThreads(threads, () =>
+      scope(() => readAnswers(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), options)),
+    );
+    if (answers.length !== pictures.length) {
+      throw new RocError("INTERNAL", `${answers.length} answers to ${pictures.length} pictures.`);
+    }
+    return pictures.map((picture, i) => this.#outcome(picture, answers[i]));
+  }
+
+  #outcome({ file, damaged }: PreparedPicture, answer: ReturnType<typeof readAnswers>[number] | undefined): Outcome {
+    const { templates, strategy } = this.#parts;
+    const { scale, name } = this.facts;
+    const names = scoreNames(templates.answers[0] ?? "");
+    const main = names.indexOf(scoreName(templates));
+    const reading = answer?.scores[main];
+    // The released answer ends in a blank.
+    const text = answer?.text.trimEnd() ?? "";
+    if (!answer || !reading) return unclear(file, text);
+    const given = ratingsFrom(strategy.scale, scale);
+    const { std, distribution } = reading;
+    const others = names.flatMap((name, i) => {
+      const value = answer.scores[i]?.value;
+      return i === main ? [] : [[name, value === undefined ? null : given(value)] as const];
+    });
+    const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
+    const comment = answer.comment !== undefined && { comment: answer.comment };
+    const stretch = (scale.max - scale.min) / (strategy.scale.max - strategy.scale.min);
+    const spread = std === null ? null : std * stretch;
+    const read = { score: given(reading.value), scale, std: spread, distribution, ...attributes, ...comment };
+    return {
+      file,
+      ...(damaged !== undefined && { damaged }),
+      ...read,
+      answer: text,
+      model: name,
+    } satisfies ScoreResult;
+  }
+
+  /** Frees the weights. Twice is harmless. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#parts.model.dispose();
+  }
+}
+
+function factsOf({ model, strategy, templates }: StrategyParts, name: string, options: ModelOptions): ModelFacts {
+  const { dtype, device, family } = model;
+  const [prompt, answer] = [templates.prompts[0] ?? "", templates.answers[0] ?? ""];
+  const method = { family, strategy: strategy.name, prompt, answer };
+  const scale: Model["scale"] = templates.ratingScale ?? strategy.scale;
+  const batchSize = batchSizeOf(options.batchSize, device);
+  const settings = {
+    ...method,
+    scale,
+    dtype,
+    device: device.split(":")[0],
+    resize: options.resize ?? null,
+    // One at a time, a score does not depend on the others.
+    ...(batchSize > 1 && { batch: batchSize }),
+    torch: torchVersion(),
+  };
+  return { name, scale, digest: options.digest, folder: options.folder, settings, method, batchSize };
+}
+
+/** A model that writes digits may write something else. */
+function unclear(file: string, text: string): Outcome {
+  return failed(file, "ANSWER_UNCLEAR", `${file}: no score could be read from the answer ${JSON.stringify(text)}`);
+}
+
+function tooLarge(file: string, error: unknown): Outcome {
+  const [reason = ""] = messageOf(error).split("\n");
+  const remedy = "Close other programs, or take a smaller model or dtype.";
+  return failed(
+    file,
+    "OUT_OF_MEMORY",
+    `${file}: there is too little memory to score this picture: ${reason}. ${remedy}`,
+  );
+}
