@@ -65,7 +65,7 @@ export class Decoder implements Disposable {
 
   first(): Decoded {
     const { model, prompts, options, sampler } = this;
-    const logits = lastLogits(model, batchOf(prompts, options.padId, model.device), this.#cache);
+    const logits = lastLogits(model, batchOf(prompts, options.padId, "cpu"), this.#cache);
     sampler.prepare();
     const picked = sampler.pick(logits);
     if (isFixed(this.#cache)) this.#ids = keep(nextIds(picked).clone());

@@ -35,7 +35,10 @@ export interface ImageBatch {
  * @category Checkpoints and models
  */
 export interface MllmInput {
-  /** `[B, T]` int64; image placeholders are already expanded (one id per visual row; mplug_owl2: -200). */
+  /**
+   * `[B, T]` int64; image placeholders are already expanded (one id per visual row; mplug_owl2: -200). The model reads them
+   * and the mask: on the CPU, whatever its device, nothing waits for a GPU.
+   */
   readonly inputIds: Tensor;
   /** `[B, T]` int64, 1 = real, 0 = padding. Absent: everything is real. */
   readonly attentionMask?: Tensor;

@@ -1,6 +1,6 @@
 /** Attention and its masks. */
 import { RocError } from "../errors.js";
-import { aten, arange, cat, full, ones, zeros, type DType, type Tensor } from "../torch/index.js";
+import { aten, arange, cat, full, ones, uploaded, zeros, type DType, type Tensor } from "../torch/index.js";
 
 const sdpa = aten("scaled_dot_product_attention");
 const softmax = aten("softmax.int");
@@ -137,7 +137,8 @@ export interface Past {
  * the side or amount of padding. Right padding continues the count and sees the real tokens, as in transformers. Left
  * padding sees itself, so that no row of the mask is empty (a softmax over no key is NaN).
  *
- * @param attentionMask `[batch, T]`, 1 = real token, of the new tokens only; undefined: all are real
+ * @param attentionMask `[batch, T]`, 1 = real token, of the new tokens only; undefined: all are real. Read here: on the CPU,
+ *   nothing waits for a GPU
  * @throws RocError USAGE for a wrong shape
  */
 export function placeTokens(
@@ -184,9 +185,10 @@ function realKeys(
   past: Past,
   device: string,
 ): Tensor | null {
-  const fresh = attentionMask?.to({ device }).ne(0);
+  const given = attentionMask?.ne(0);
   // One check here, for a mask that hides nothing, avoids the masked kernel in every layer.
-  if (past.real === null && (!fresh || aten("all")(fresh).item() !== 0)) return null;
+  if (past.real === null && (!given || aten("all")(given).item() !== 0)) return null;
+  const fresh = given && uploaded(given, { device });
   const before = past.real ?? ones([batch, past.length], { dtype: "bool", device });
   return cat([before, fresh ?? ones([batch, T], { dtype: "bool", device })], 1);
 }

@@ -2,13 +2,11 @@
  * Modules with one set of weights for text and one for images: the modality-adaptive parts of mPLUG-Owl2's decoder
  * (arXiv 2311.04257, section 3.3). Both sets are parameters below `multiway.0` and `multiway.1`.
  */
-import { aten, cat, type Tensor } from "../torch/index.js";
+import { cat, fromTypedArray, uploaded, type Tensor } from "../torch/index.js";
+import { positionsOf } from "./image-features.js";
 import { Linear } from "./linear.js";
 import { RmsNorm } from "./norm.js";
 import type { Params } from "./params.js";
-
-const stableOrder = aten("argsort.stable");
-const order = aten("argsort");
 
 /** Which rows of a forward use set 1; without a route, every row uses set 0. */
 export interface Route {
@@ -22,10 +20,18 @@ export interface Route {
   readonly inverse: Tensor;
 }
 
-/** @param second `[batch, T]` bool, true where set 1 is used; `secondRows` times */
-export function makeRoute(second: Tensor, secondRows: number): Route {
-  const sorted = stableOrder(second.flatten().to("uint8"), { stable: true });
-  return { second: second.unsqueeze(-1), firstRows: second.numel - secondRows, sorted, inverse: order(sorted) };
+/**
+ * @param second `[batch, T]` bool, true where set 1 is used. Read here: on the CPU, nothing waits for a GPU
+ * @param device that the rows are on
+ */
+export function makeRoute(second: Tensor, device: string): Route {
+  const rows = [...positionsOf(second.logicalNot()), ...positionsOf(second)];
+  const inverse = new BigInt64Array(rows.length);
+  for (const [at, row] of rows.entries()) inverse[Number(row)] = BigInt(at);
+  const firstRows = rows.length - positionsOf(second).length;
+  const here = (values: BigInt64Array): Tensor => fromTypedArray(values, [rows.length], { device });
+  const marks = uploaded(second.unsqueeze(-1), { device });
+  return { second: marks, firstRows, sorted: here(BigInt64Array.from(rows)), inverse: here(inverse) };
 }
 
 /** The route for the flat positions `rows` only, for norms. */

@@ -65,7 +65,7 @@ export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitRe
   const sequences = splitBatch(images).map((image) => sequenceOf(parts, image));
   return inferenceMode(() =>
     scope(() => {
-      const { inputIds, attentionMask } = pad(sequences, model.device);
+      const { inputIds, attentionMask } = pad(sequences);
       const length = inputIds.size(1);
       const rows = sequences.flatMap(({ scorePositions }, index) => scorePositions.map((at) => index * length + at));
       const hidden = model.forward({ inputIds, images, rows, ...(attentionMask && { attentionMask }) });
@@ -105,18 +105,18 @@ function splitBatch({ pixelValues, imageGridThw }: ImageBatch): (ImageBatch | un
 }
 
 /** Rows of one length: padded at the end, where a causal model does not look. No mask where nothing is padded. */
-function pad(sequences: readonly Sequence[], device: string): { inputIds: Tensor; attentionMask: Tensor | undefined } {
+function pad(sequences: readonly Sequence[]): { inputIds: Tensor; attentionMask: Tensor | undefined } {
   const longest = Math.max(...sequences.map((sequence) => sequence.ids.length));
   const shape = [sequences.length, longest];
   const fill = (row: readonly number[]): number[] => [...row, ...new Array<number>(longest - row.length).fill(0)];
   const inputIds = idTensor(
     sequences.flatMap((sequence) => fill(sequence.ids)),
-    device,
+    "cpu",
     shape,
   );
   if (sequences.every((sequence) => sequence.ids.length === longest)) return { inputIds, attentionMask: undefined };
   const mask = sequences.flatMap((sequence) => fill(sequence.ids.map(() => 1)));
-  return { inputIds, attentionMask: idTensor(mask, device, shape) };
+  return { inputIds, attentionMask: idTensor(mask, "cpu", shape) };
 }
 
 function readings(

@@ -66,7 +66,34 @@ export function fromTypedArray(array: TypedArray, shape: readonly number[], opti
   const { dtype = raw, device = "cpu" } = options;
   const read = (): Tensor => new Tensor(guarded("fromTypedArray", [shape], () => native.fromBytes(array, raw, shape)));
   // The scope frees what was read where the result is a converted copy of it.
-  return finish(dtype === raw && device === "cpu" ? read() : scope(() => read().to({ dtype, device })), options);
+  const isRead = dtype === raw && device === "cpu";
+  return finish(isRead ? read() : scope(() => uploaded(read(), { dtype, device })), options);
+}
+
+const pinMemory = aten("pin_memory");
+const toDevice = aten("to.dtype_layout");
+
+/** Whether this process can have memory that a GPU reads by itself. */
+let canPin = true;
+
+/**
+ * The tensor on a device and in a dtype. From main memory to a GPU it goes by way of pinned memory, so that this thread does
+ * not wait for what the GPU still has to compute, as it does in `to()`.
+ */
+export function uploaded(tensor: Tensor, { dtype = tensor.dtype, device }: { dtype?: DType; device: Device }): Tensor {
+  if (!device.startsWith("cuda") || tensor.device !== "cpu") return tensor.to({ dtype, device });
+  const pinned = canPin ? pinnedOrNot(tensor) : tensor;
+  return toDevice(pinned, { dtype, device, non_blocking: pinned !== tensor });
+}
+
+function pinnedOrNot(tensor: Tensor): Tensor {
+  try {
+    return pinMemory(tensor);
+  } catch {
+    // Its amount may be limited. A GPU that has failed is told by the copy that follows.
+    canPin = false;
+    return tensor;
+  }
 }
 
 const ARRAYS =

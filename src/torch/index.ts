@@ -23,6 +23,7 @@ export {
   randn,
   stack,
   tensor,
+  uploaded,
   zeros,
   type Nested,
   type TensorOptions,

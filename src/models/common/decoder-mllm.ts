@@ -1,6 +1,6 @@
 /** What the families' models have in common: a decoder with a vocabulary, and all that follows from it. */
 import { Decoder, disposeParameters, KvCache } from "../../nn/index.js";
-import type { DType, Tensor } from "../../torch/index.js";
+import { uploaded, type DType, type Tensor } from "../../torch/index.js";
 import type { Cache, CacheOptions } from "../types.js";
 
 export interface DecoderMllmParts {
@@ -65,9 +65,9 @@ export abstract class DecoderMllm {
     this.dispose();
   }
 
-  /** The tensor on the model's device. */
-  protected here(tensor: Tensor): Tensor {
-    return this.device === "cpu" ? tensor : tensor.to({ device: this.device });
+  /** The tensor on the model's device, in its own dtype or in `dtype`. */
+  protected here(tensor: Tensor, dtype?: DType): Tensor {
+    return uploaded(tensor, { device: this.device, ...(dtype && { dtype }) });
   }
 
   #writeVocabSize(): void {

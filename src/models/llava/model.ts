@@ -58,23 +58,23 @@ export class LlavaModel extends DecoderMllm implements Mllm {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const attentionMask = input.attentionMask && this.here(input.attentionMask);
-    return this.decoder.forward(this.embed(input, cache), { attentionMask, cache, rows: input.rows });
+    const { attentionMask, rows } = input;
+    return this.decoder.forward(this.embed(input, cache), { attentionMask, cache, rows });
   }
 
   /** What LLaMA's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
   embed(input: MllmInput, cache?: Cache): Tensor {
-    const ids = this.here(input.inputIds);
+    const { inputIds: ids } = input;
     const { vocabulary } = this.decoder;
-    if (input.images === undefined && cache !== undefined && cache.length > 0) return vocabulary.embed(ids);
+    if (input.images === undefined && cache !== undefined && cache.length > 0) return vocabulary.embed(this.here(ids));
     const placeholders = ids.eq(this.parsed.imageTokenId);
     // A placeholder may be no token of the vocabulary.
-    const embeddings = vocabulary.embed(ids.maskedFill(placeholders, 0));
+    const embeddings = vocabulary.embed(this.here(ids.maskedFill(placeholders, 0)));
     return insertRows(embeddings, placeholders, input.images && this.imageFeatures(input.images));
   }
 
   imageFeatures({ pixelValues }: ImageBatch): Tensor {
-    const pixels = pixelValues.to({ dtype: this.dtype, device: this.device });
+    const pixels = this.here(pixelValues, this.dtype);
     const states = this.#vision.forward(pixels, this.parsed.featureLayers);
     const rows = this.parsed.withClassToken ? states : states.map((state) => state.slice(1, 1));
     return this.#projector.forward(rows.length === 1 && rows[0] ? rows[0] : cat(rows, -1)).flatten(0, 1);

@@ -44,26 +44,26 @@ export class MplugOwl2Model extends DecoderMllm implements Mllm {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const attentionMask = input.attentionMask && this.here(input.attentionMask);
+    const { attentionMask, rows } = input;
     const { embeddings, route } = this.embed(input, cache);
-    return this.decoder.forward(embeddings, { attentionMask, cache, route, rows: input.rows });
+    return this.decoder.forward(embeddings, { attentionMask, cache, route, rows });
   }
 
   /** What LLaMA's first layer sees, and which of its rows are visual. */
   embed(input: MllmInput, cache?: Cache): Embedded {
-    const ids = this.here(input.inputIds);
+    const { inputIds: ids } = input;
     const { vocabulary } = this.decoder;
     // A step of generation: its token comes from the vocabulary.
     const isStep = input.images === undefined && cache !== undefined && cache.length > 0 && ids.size(1) === 1;
-    if (isStep) return { embeddings: vocabulary.embed(ids), route: undefined };
+    if (isStep) return { embeddings: vocabulary.embed(this.here(ids)), route: undefined };
     const visual = ids.eq(IMAGE_ID);
     const features = input.images && this.imageFeatures(input.images);
-    const embeddings = insertRows(vocabulary.embed(ids.maskedFill(visual, 0)), visual, features);
-    return { embeddings, route: features && makeRoute(visual, features.size(0)) };
+    const embeddings = insertRows(vocabulary.embed(this.here(ids.maskedFill(visual, 0))), visual, features);
+    return { embeddings, route: features && makeRoute(visual, this.device) };
   }
 
   imageFeatures({ pixelValues }: ImageBatch): Tensor {
-    const pixels = pixelValues.to({ dtype: this.dtype, device: this.device });
+    const pixels = this.here(pixelValues, this.dtype);
     return this.#abstractor.forward(this.#vision.forward(pixels)).flatten(0, 1);
   }
 

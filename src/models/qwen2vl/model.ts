@@ -87,8 +87,8 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
       return this.decoder.forward(embeddings, { cache, rows: input.rows });
     }
     const { rope, next, picturesEnd } = this.#turns(input, cache);
-    const attentionMask = input.attentionMask && this.here(input.attentionMask);
-    const hidden = this.decoder.forward(embeddings, { attentionMask, cache, rows: input.rows, ...(rope && { rope }) });
+    const { attentionMask, rows } = input;
+    const hidden = this.decoder.forward(embeddings, { attentionMask, cache, rows, ...(rope && { rope }) });
     if (cache) {
       if (picturesEnd > 0) cache.picturesEnd = cache.length - input.inputIds.size(1) + picturesEnd;
       cache.next = next;
@@ -98,18 +98,16 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
 
   /** What the decoder's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
   embed({ inputIds, images }: MllmInput, cache?: Cache): Tensor {
-    const ids = this.here(inputIds);
-    const embeddings = this.decoder.vocabulary.embed(ids);
+    const embeddings = this.decoder.vocabulary.embed(this.here(inputIds));
     if (images === undefined && cache !== undefined && cache.length > 0) return embeddings;
     const { imageTokenId, videoTokenId } = this.parsed;
-    const placeholders = either(ids.eq(imageTokenId), ids.eq(videoTokenId));
+    const placeholders = either(inputIds.eq(imageTokenId), inputIds.eq(videoTokenId));
     return insertRows(embeddings, placeholders, images && this.imageFeatures(images));
   }
 
   imageFeatures({ pixelValues, imageGridThw }: ImageBatch): Tensor {
     if (!imageGridThw) throw new RocError("USAGE", "Qwen2-VL's images need a grid: imageGridThw (image_grid_thw).");
-    const patches = pixelValues.to({ dtype: this.dtype, device: this.device });
-    return this.#vision.forward(patches, imageGridThw);
+    return this.#vision.forward(this.here(pixelValues, this.dtype), imageGridThw);
   }
 
   /** 0 for padding. Text follows its pictures as transformers 5.18 places it. */
@@ -159,7 +157,7 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
     const { imageTokenId, videoTokenId, vision } = this.parsed;
     const real = attentionMask && rowsOf(attentionMask);
     const isVisual = (id: number): boolean => images !== undefined && (id === imageTokenId || id === videoTokenId);
-    // Where there are no pictures the ids do not matter, and are not fetched from the device.
+    // Where there are no pictures the ids do not matter.
     const [batch = 0, T = 0] = inputIds.shape;
     const ids = images ? rowsOf(inputIds) : Array.from({ length: batch }, () => new Array<number>(T).fill(0));
     return positionsOf({ ids, real, grids: images?.imageGridThw ?? [] }, { isVisual, merge: vision.merge, starts });

@@ -59,7 +59,7 @@ function step(
 ): number[] {
   return scope(() => {
     const fresh = ids.slice(cache.length);
-    const inputIds = idTensor(fresh, model.device, [1, fresh.length]);
+    const inputIds = idTensor(fresh, "cpu", [1, fresh.length]);
     const input = { inputIds, rows: [fresh.length - 1], ...(cache.length === 0 && { images: image }) };
     return model.logits(model.forward(input, cache), classes).toNumbers();
   });
@@ -79,7 +79,7 @@ function likelihoods(
     scope(() => {
       const ids = [...stem, ...tail.slice(0, -1)];
       const rows = tail.map((_, i) => stem.length - 1 + i);
-      const hidden = model.forward({ inputIds: idTensor(ids, model.device, [1, ids.length]), images, rows });
+      const hidden = model.forward({ inputIds: idTensor(ids, "cpu", [1, ids.length]), images, rows });
       const logits = model.logits(hidden).to("float32").logSoftmax(-1);
       const chosen = logits.gather(1, idTensor(tail, model.device, [tail.length, 1]));
       return chosen.sum().item();

@@ -22,7 +22,7 @@ export function captionObjective({ model, processor }: StrategyParts): Objective
         const comments = plainComments(sample);
         return { image, prompt: CAPTION_PROMPT, answer: comments[random.int(comments.length)] ?? "", labels: {} };
       });
-      const batch = collate(examples, processor, NO_SCORES, texts, model.device);
+      const batch = collate(examples, processor, NO_SCORES, texts);
       const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
       const loss = textLoss({ model, hidden, targets: batch.targets });
       return { loss, terms: { text: loss } };

@@ -63,7 +63,6 @@ export function collate(
   processor: MllmProcessor,
   strategy: Pick<Strategy, "write" | "slotIds">,
   texts: TextCache,
-  device = "cpu",
 ): Batch {
   const images = processor.batch(examples.map(({ image }) => image));
   const each = splitImages(images);
@@ -83,7 +82,7 @@ export function collate(
   });
   return {
     input: {
-      inputIds: fromTypedArray(tokens, [examples.length, width], { device }),
+      inputIds: fromTypedArray(tokens, [examples.length, width]),
       images,
       rows,
     },

@@ -109,7 +109,7 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
       return { text, score: labels.length, votes: labels.filter(({ distribution }) => distribution !== null).length };
     },
     loss(pictures, mixed, shares) {
-      const batch = collate(pictures.map(exampleOf), processor, strategy, texts, model.device);
+      const batch = collate(pictures.map(exampleOf), processor, strategy, texts);
       // The few supervised rows get their logits and losses in full precision.
       const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
       const { targets, labels } = batch;

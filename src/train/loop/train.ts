@@ -14,7 +14,7 @@ import { isOutOfMemory, messageOf, RocError } from "../../errors.js";
 import type { LoraAdapters } from "../../models/lora.js";
 import type { Mllm } from "../../models/types.js";
 import { Recomputation, withDropout } from "../../nn/index.js";
-import { getNumThreads, holdFlag, holdThreads, scope, threadsWorth } from "../../torch/index.js";
+import { getNumThreads, holdFlag, holdThreads, scope, stack, threadsWorth } from "../../torch/index.js";
 import type { ProcessGroup, Tensor } from "../../torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../weights/index.js";
 import { readingState, saveState, stepFolder, type SavedState, type TrainerState } from "../run/checkpoint.js";
@@ -325,8 +325,9 @@ class Trainer {
         const { loss, terms } = tape ? tape.record(forward) : forward();
         loss.div(parts).backward();
         tape?.backward(mixed);
-        const figures = Object.entries({ loss, ...terms }).map(([name, term]) => [name, term.item() / parts]);
-        return Object.fromEntries(figures) as Record<string, number>;
+        const names = Object.keys({ loss, ...terms });
+        const figures = stack(Object.values({ loss, ...terms })).toNumbers();
+        return Object.fromEntries(names.map((name, i) => [name, (figures[i] ?? NaN) / parts]));
       }),
     );
   }

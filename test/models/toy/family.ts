@@ -106,7 +106,7 @@ export class ToyModel extends DecoderMllm implements Mllm {
 
   /** `[images, 3, S, S]` to `[images * patches, hiddenSize]`. */
   imageFeatures({ pixelValues }: ImageBatch): Tensor {
-    const pixels = pixelValues.to({ dtype: this.dtype, device: this.device });
+    const pixels = this.here(pixelValues, this.dtype);
     const rows = this.#block.forward(this.#patches.forward(patchRows(pixels, this.parsed.grid)));
     return this.#bridge.forward(this.#norm.forward(rows)).flatten(0, 1);
   }
@@ -115,13 +115,12 @@ export class ToyModel extends DecoderMllm implements Mllm {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const ids = this.here(input.inputIds);
-    const embeddings = this.decoder.vocabulary.embed(ids);
+    const { inputIds, attentionMask, rows } = input;
+    const embeddings = this.decoder.vocabulary.embed(this.here(inputIds));
     const isStep = input.images === undefined && cache !== undefined && cache.length > 0;
     const features = input.images && this.imageFeatures(input.images);
-    const embedded = isStep ? embeddings : insertRows(embeddings, ids.eq(this.parsed.imageTokenId), features);
-    const attentionMask = input.attentionMask && this.here(input.attentionMask);
-    return this.decoder.forward(embedded, { attentionMask, cache, rows: input.rows });
+    const embedded = isStep ? embeddings : insertRows(embeddings, inputIds.eq(this.parsed.imageTokenId), features);
+    return this.decoder.forward(embedded, { attentionMask, cache, rows });
   }
 }
 
