@@ -65,6 +65,11 @@ export function pythonWith(module: string, requirement: string): string {
   throw new RocError("USAGE", `bench: ${requirement} could not be installed. Set PYTHON to one that has it.`);
 }
 
+/** A Python that imports transformers, with torch of our version where it has to be installed. */
+export function peerPython(): string {
+  return pythonWith("transformers", `torch==${torchVersion()} transformers==5.24.0 pillow numpy`);
+}
+
 /**
  * Keeps this process, and what it starts from now on, on one core (Linux): two processes that alternate are then slowed alike
  * by whatever else the machine does, where on a core each one may be slow for as long as it stays there.

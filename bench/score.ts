@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { RocError } from "../src/errors.js";
 import type { SmallSizes } from "../src/models/types.js";
 import { torchVersion } from "../src/torch/index.js";
-import { median, Peer, pythonWith } from "./peer.js";
+import { median, Peer, peerPython } from "./peer.js";
 import { writePhotos } from "./photos.js";
 import { TEXTS, writeSmallLlava } from "./small-llava.js";
 
@@ -146,7 +146,7 @@ function ourWays(checkpoint: string, peers: Peer[]): Way[] {
 }
 
 function theirWays(checkpoint: string, peers: Peer[]): Way[] {
-  const python = pythonWith("transformers", `torch==${torchVersion()} transformers==5.24.0 pillow numpy`);
+  const python = peerPython();
   const processes = new Map<string, Peer>();
   return THEIRS.map(([name, dtype, way, batch]) => {
     const peer = processes.get(dtype) ?? new Peer("score.py", [checkpoint, dtype, TEXTS.prompt, TEXTS.answer], python);
