@@ -111,7 +111,7 @@ export default {
     {
       name: "only src/torch and src/image load an addon",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(torch|image)/native[.]ts$" },
+      from: { path: "^src/", pathNot: "^src/(torch/(native|preload)|image/native)[.]ts$" },
       to: { path: "^(node:)?module$|[.]node$" },
     },
     {

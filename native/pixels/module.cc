@@ -1,9 +1,12 @@
 // The addon that turns decoded pictures into a model's input. It needs no libtorch.
+#include <dlfcn.h>
 #include <node_api.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <limits>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "jpeg.h"
@@ -324,6 +327,36 @@ napi_value count_units(napi_env env, napi_callback_info info) {
   });
 }
 
+// A library that will be loaded, with all that it needs. Where it does not load, whoever loads it then is told why.
+struct LibraryTask : Task {
+  std::string path;
+
+ private:
+  void work() override { dlopen(path.c_str(), RTLD_LAZY); }
+};
+
+napi_value preload(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) LibraryTask;
+  return guarded(env, task, [&] {
+    size_t count = 1, length = 0;
+    napi_value path;
+    check(napi_get_cb_info(env, info, &count, &path, nullptr, nullptr));
+    check(napi_get_value_string_utf8(env, path, nullptr, 0, &length));
+    task->path.resize(length);
+    check(napi_get_value_string_utf8(env, path, task->path.data(), length + 1, &length));
+    return task->queue(env, nullptr, 0);
+  });
+}
+
+// Ends the process: neither Node nor libtorch is taken apart, which the system does in no time.
+napi_value end(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value given = nullptr;
+  int32_t code = 1;
+  if (napi_get_cb_info(env, info, &count, &given, nullptr, nullptr) == napi_ok) napi_get_value_int32(env, given, &code);
+  _exit(code);
+}
+
 napi_value threads(napi_env env, napi_callback_info) {
   napi_value result = nullptr;
   return napi_create_int32(env, pixels::usable_threads(), &result) == napi_ok ? result : nullptr;
@@ -336,6 +369,8 @@ NAPI_MODULE_INIT() {
       {"run", nullptr, run_now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"runAsync", nullptr, run_later, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"countJpegUnits", nullptr, count_units, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"end", nullptr, end, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"preload", nullptr, preload, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"threads", nullptr, threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   return napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions) == napi_ok ? exports : nullptr;

@@ -3,9 +3,11 @@
 import { followParent } from "#scripts/parent.mjs";
 import type { RocError } from "../errors.js";
 import { ignoresHangup } from "./shared/hangup.js";
+import { OUTLINE } from "./shared/outline.js";
 import { outputFailed, run, type Commands } from "./shared/program.js";
+import { endAtOnce, preloadTorch } from "../torch/preload.js";
 
-/** Every command, in the order of `--help`. A new one: a file beside this one, and a line here. */
+/** Every command. A new one: a file beside this one, a line here, and one in shared/outline.ts. */
 const COMMANDS: Commands = {
   score: async () => (await import("./score/score.js")).scoreCommand,
   eval: async () => (await import("./eval/eval.js")).evalCommand,
@@ -43,8 +45,13 @@ followParent();
 // One of several processes: the others are looked for at once, not when the group is joined.
 if (process.env["RANK"] !== undefined) (await import("../torch/peer-watch.js")).notePeers();
 
-process.exitCode = await run(process.argv.slice(2), COMMANDS, {
+const outside = {
   io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },
   signal: stopped.signal,
-  engine: () => import("../engine/index.js"),
-});
+  engine: () => {
+    preloadTorch();
+    return import("../engine/index.js");
+  },
+};
+process.exitCode = await run(process.argv.slice(2), COMMANDS, outside, OUTLINE);
+endAtOnce();

@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import { findAddon, SETUP_COMMAND } from "#scripts/places.mjs";
 import { RocError, messageOf } from "../errors.js";
 import { threadsAreGiven, usableCores } from "./cores.js";
+import { setEnvironment } from "./preload.js";
 
 export type Handle = number;
 /**
@@ -138,15 +139,7 @@ export interface Native {
 function loadNative(): Native {
   const { path, fault } = findAddon(process.env);
   if (fault !== undefined) throw new RocError("NATIVE_UNAVAILABLE", fault);
-  // Threads of libtorch that wait spin for about as long as falling asleep and waking would take, and no longer: what they
-  // wait for may not even be running, where the machine has other work (docs/threads.md). Read by the OpenMP library when it
-  // is loaded; a policy of the user's stays.
-  if (process.env["OMP_WAIT_POLICY"] === undefined) {
-    process.env["OMP_WAIT_POLICY"] = "PASSIVE";
-    process.env["GOMP_SPINCOUNT"] ??= "1000";
-  }
-  // What c10d logs of lost connections are C++ stacks, a page each; our errors say what was lost.
-  process.env["TORCH_CPP_LOG_LEVEL"] ??= "FATAL";
+  setEnvironment();
   try {
     const loaded = createRequire(import.meta.url)(path) as Native;
     // libtorch takes a thread a core of the machine, also where a container may use two of 64.

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
+import { OUTLINE } from "../../src/cli/shared/outline.js";
 import { ROOT } from "../support.js";
 
 const MAIN = join(ROOT, "dist/src/cli/main.js");
@@ -24,4 +25,16 @@ test("every command has help without an addon", async () => {
   assert.ok(names.length >= 15, all);
   for (const name of names.filter((one) => one !== "help"))
     assert.match(await help(name), new RegExp(`Usage: .*${name}`));
+});
+
+test("the list of commands says what each of them says of itself", async () => {
+  const list = (await help()).replace(/\s+/g, " ");
+  const names = [...(await help()).matchAll(/^ {2}([a-z][a-z-]+)(?: |$)/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(names, [...Object.keys(OUTLINE), "help"]);
+  for (const [name, [usage, description]] of Object.entries(OUTLINE)) {
+    const own = (await help(name)).replace(/\s+/g, " ");
+    const behind = usage === "" ? "[options] [command]" : usage;
+    assert.ok(own.startsWith(`Usage: roc4mllm ${name} ${behind} ${description} `), own.slice(0, 200));
+    assert.ok(list.includes(` ${`${name} ${usage}`.trim()} ${description} `), name);
+  }
 });

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { summaryText } from "../../src/cli/eval/summary-text.js";
-import { ScoreTable, barParts, formatValue, summaryLine, wantsColors } from "../../src/cli/shared/table.js";
+import { ScoreTable, barParts, formatValue, wantsColors } from "../../src/cli/shared/table.js";
+import { summaryLine } from "../../src/cli/shared/summary-line.js";
 import { padEnd, printable, textWidth, truncateMiddle } from "../../src/cli/shared/width.js";
 import type { RunSummary } from "../../src/eval/index.js";
 import { failureFor, resultFor } from "./support.js";

@@ -11,7 +11,7 @@ import { addModelOptions, loadNamed, type ModelFlags } from "../shared/model-opt
 import { SavedScores } from "./saved-scores.js";
 import { parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
-import { ScoreTable, summaryLine, wantsColors } from "../shared/table.js";
+import { summaryLine } from "../shared/summary-line.js";
 
 interface ScoreOptions extends ModelFlags {
   readonly model: string;
@@ -26,8 +26,14 @@ interface ScoreOptions extends ModelFlags {
 type Outcome = ScoreResult | ScoreFailure;
 
 /** How an outcome is written. */
-function createWriter(files: readonly string[], json: boolean, { io }: Context): (outcome: Outcome) => string {
+async function createWriter(
+  files: readonly string[],
+  json: boolean,
+  { io }: Context,
+): Promise<(outcome: Outcome) => string> {
   if (json) return resultLine;
+  // JSON needs none of what measures texts, which takes a while to load.
+  const { ScoreTable, wantsColors } = await import("../shared/table.js");
   const { stdout, env } = io;
   const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
   const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env) });
@@ -77,6 +83,8 @@ async function scoreAll(
 
 async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
   const { stdin, stdout, stderr } = context.io;
+  // Loaded while the inputs are looked for; what is wrong is told when the model is loaded.
+  context.engine().catch(() => undefined);
   const inputs = await expandInputs(args, stdin);
   const { files, notes, lost } = inputs;
   let around = (print: () => void): void => print();
@@ -85,7 +93,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   using model = await loadNamed(options.model, { ...options, batchSize: options.batch, onNote }, context);
   if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))
     onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
-  const write = createWriter(files, options.json === true, context);
+  const write = await createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
   const progress = createProgress(stderr, "scored", files.length);

@@ -15,6 +15,9 @@ export type CommandFactory = (context: Context) => Command;
  */
 export type Commands = Readonly<Record<string, (args: readonly string[]) => Promise<CommandFactory>>>;
 
+/** What the list of commands says of each: its usage behind the name, and what it does. */
+export type Outline = Readonly<Record<string, readonly [usage: string, description: string]>>;
+
 const EXIT_CODES_HELP = `
 Exit codes:
   0    everything went well
@@ -28,15 +31,29 @@ Exit codes:
   ${ERROR_CODES.IN_USE}    another process uses the file or folder
   ${ERROR_CODES.SCORE_NOT_FINITE}   a model gave NaN or infinite numbers
   ${ERROR_CODES.INTERNAL}   a bug of ours
-  ${ERROR_CODES.IN_USE}    another process uses the folder
   ${ERROR_CODES.ABORTED}  stopped by you
   ${ERROR_CODES.OUTPUT_CLOSED}  the reader of the output has gone, as head does`;
 
-/** Only the named command, or every command for the help. */
-async function importCommands(commands: Commands, argv: readonly string[]): Promise<CommandFactory[]> {
+/** Only the named command; for the list of all of them, without one, their outlines. */
+async function importCommands(
+  commands: Commands,
+  argv: readonly string[],
+  outline: Outline | undefined,
+): Promise<CommandFactory[]> {
   const [name, ...args] = argv;
   const named = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
+  if (!named && outline && name !== "help") return Object.entries(outline).map(outlined);
   return Promise.all((named ? [named] : Object.values(commands)).map((importOne) => importOne(args)));
+}
+
+function outlined([name, [usage, description]]: [string, Outline[string]]): CommandFactory {
+  const words = usage.split(" ").filter((word) => word !== "");
+  return () => {
+    const command = new Command(name).description(description);
+    for (const word of words) if (word !== "[options]") command.argument(word);
+    // Any one: the list says that there are some.
+    return words.includes("[options]") ? command.option("--any") : command;
+  };
 }
 
 /** A command and all below it: what is added by `addCommand` inherits no settings. */
@@ -153,17 +170,19 @@ function report(error: RocError, reported: boolean, json: boolean, stdout: Outpu
  * `{"error": {"code", "message"}}`.
  *
  * @param argv the arguments without node and script
+ * @param outline of the commands, for their list; default: they are asked themselves
  * @returns the exit code
  */
 export async function run(
   argv: readonly string[],
   commands: Commands,
   outside: Omit<Context, "setExitCode">,
+  outline?: Outline,
 ): Promise<number> {
   let exitCode = 0;
   const context: Context = { ...outside, setExitCode: (code) => (exitCode = code) };
   try {
-    const program = createProgram(await importCommands(commands, argv), context);
+    const program = createProgram(await importCommands(commands, argv, outline), context);
     if (argv.length === 0) program.help({ error: true });
     checkNpmFlags(program, argv, context.io.env);
     await program.parseAsync([...argv], { from: "user" });

@@ -1,12 +1,10 @@
 /** How many columns of the terminal a text takes, and texts cut to a number of columns. */
 import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
-import { readableName } from "../../image/file-names.js";
+
+export { printable } from "./printable.js";
 
 const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
-
-/** What would move the cursor, or change the reading direction, in a terminal. */
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 function graphemes(text: string): string[] {
   return Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
@@ -15,11 +13,6 @@ function graphemes(text: string): string[] {
 /** Columns of a text; escape sequences take none. */
 export function textWidth(text: string): number {
   return stringWidth(text);
-}
-
-/** A text with nothing in it that a terminal would obey: a file may be called anything. */
-export function printable(text: string): string {
-  return readableName(text).replace(UNSAFE, "�");
 }
 
 /** As many graphemes of `parts`, from its start, as fit into `width` columns. */

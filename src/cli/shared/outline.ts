@@ -1,0 +1,25 @@
+/** What `--help` says of every command, so that it needs none of them: a test compares it with what each says of itself. */
+import type { Outline } from "./program.js";
+
+/** Usage behind the name, and what it does, by name, in the order of `--help`. */
+export const OUTLINE: Outline = {
+  score: ["[options] <inputs...>", "score photos: how good, and how sure"],
+  eval: ["[options]", "SRCC, PLCC and the rest of a model on a data set, with intervals"],
+  report: ["[options] <folder>", "one HTML page about an evaluation, with charts and pictures"],
+  reproduce: ["[options] <table>", "Tables 1 to 6 of the paper, with our figures beside the published ones"],
+  leaderboard: ["[options]", "published results on the data sets with their sources, and ours"],
+  compare: ["[options] <a> <b>", "two evaluations on the same pictures, by a paired bootstrap"],
+  train: ["[options] [config]", "train a model to score pictures; the same command resumes a stopped run"],
+  "train-demo": ["[options]", "train the demo weights from nothing; the same command resumes a stopped run"],
+  merge: ["[options] <adapters>", "adapters and their base model as one checkpoint"],
+  experiment: [
+    "[options] <config>",
+    "train and compare all runs of an experiment; the same command resumes after a stop",
+  ],
+  download: ["[options] <repo>", "fetch a model from the hub"],
+  data: ["", "look at data sets before training"],
+  studio: ["", "synthetic photographs of known quality, in every official format"],
+  torchrun: ["[options] <command...>", "run a command in several processes that train together"],
+  setup: ["[options]", "find or install libtorch and build the native addon, once for each installed version"],
+  inspect: ["", "compare single parts with other implementations"],
+};

@@ -1,0 +1,23 @@
+/** The line that ends a run of `score`. */
+import type { ScoreResult } from "../../engine/index.js";
+import { printable } from "./printable.js";
+
+/** What a run of `score` came to. */
+export interface Summary {
+  readonly scored: number;
+  readonly failed: number;
+  readonly milliseconds: number;
+  /** Of the last result; undefined where nothing was scored. */
+  readonly scale?: ScoreResult["scale"] | undefined;
+  readonly model?: string | undefined;
+}
+
+/** The last line, with its line end: how many, how fast, on which scale, by which model. */
+export function summaryLine({ scored, failed, milliseconds, scale, model }: Summary): string {
+  const seconds = milliseconds / 1000;
+  const onScale = scale === undefined ? "" : ` from ${scale.min} to ${scale.max}`;
+  const byModel = model === undefined ? "" : ` by ${printable(model)}`;
+  const failures = failed === 0 ? "" : `, ${failed} failed`;
+  const rate = ((scored + failed) / Math.max(seconds, 1e-3)).toFixed(1);
+  return `${scored} ${scored === 1 ? "photo" : "photos"} scored${onScale}${byModel}${failures}, in ${seconds.toFixed(1)} s (${rate} images/s)\n`;
+}
