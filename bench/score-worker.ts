@@ -4,17 +4,19 @@
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { load, type ScoreOptions } from "../src/engine/index.js";
+import { load } from "../src/engine/index.js";
 import type { DType } from "../src/torch/index.js";
 
 const [folder = "", dtype = "-", batch = "-"] = process.argv.slice(2);
-using model = await load(folder, dtype === "-" ? {} : { dtype: dtype as DType });
-const options: ScoreOptions & { batchSize?: number } = batch === "-" ? {} : { batchSize: Number(batch) };
+using model = await load(folder, {
+  dtype: dtype === "-" ? undefined : (dtype as DType),
+  batchSize: batch === "-" ? undefined : Number(batch),
+});
 
 async function score(files: readonly string[]): Promise<object> {
   const [start, before] = [performance.now(), process.cpuUsage()];
   const scores: number[] = [];
-  for await (const result of model.score(files, options)) {
+  for await (const result of model.score(files)) {
     if ("error" in result) throw new Error(result.error.message);
     scores.push(result.score);
   }
