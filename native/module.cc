@@ -7,6 +7,7 @@
 #include "cuda_graph.h"
 #include "distributed.h"
 #include "environment.h"
+#include "int8.h"
 #include "javascript.h"
 #include "operators.h"
 #include "settings.h"
@@ -51,6 +52,9 @@ constexpr Function kFunctions[] = {
     {"mappedTensor", mappedTensor},
     {"mappedBytes", mappedBytes},
     {"closeMapping", closeMapping},
+    {"quantizeRows", quantizeRows},
+    {"int8Linear", int8Linear},
+    {"int8Kernels", int8Kernels},
     {"backward", backward},
     {"gradients", gradients},
     {"requiresGrad", requiresGrad},

@@ -56,6 +56,10 @@ export interface Native {
   liveTensors(): number;
   adjustMemory(bytes: number): number;
 
+  quantizeRows(x: Handle): [bytes: Handle, scales: Handle];
+  int8Linear(x: Handle, weight: Handle, scales: Handle, bias: Handle | null, kernels: string | null): Handle;
+  int8Kernels(): string[];
+
   openMapping(path: string): [id: number, length: number];
   mappedTensor(id: number, offset: number, dtype: string, shape: readonly number[]): Handle;
   mappedBytes(id: number, offset: number, into: ArrayBufferView): void;
