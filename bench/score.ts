@@ -14,11 +14,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { RocError } from "../src/errors.js";
-import type { SmallSizes } from "../src/models/types.js";
 import { torchVersion } from "../src/torch/index.js";
 import { median, Peer, peerPython } from "./peer.js";
 import { writePhotos } from "./photos.js";
-import { TEXTS, writeSmallLlava } from "./small-llava.js";
+import { TEXTS, TINY_LLAVA, writeSmallLlava } from "./small-llava.js";
 
 /** Scores of both sides in float32 may differ by this much. */
 const TOLERANCE = 1e-3;
@@ -91,8 +90,6 @@ const THEIRS: readonly (readonly [name: string, dtype: string, way: string, batc
   ["batches of 8, bfloat16", "bfloat16", "prefill", 8],
 ];
 
-const QUICK: SmallSizes = { imageSize: 56, patch: 14, visionWidth: 32, visionLayers: 2, visionHeads: 2, textWidth: 32, textLayers: 2, textHeads: 2 }; // prettier-ignore
-
 /** Measures in a temporary folder, which is removed. */
 export async function benchScore({
   rounds,
@@ -104,7 +101,7 @@ export async function benchScore({
   const peers: Peer[] = [];
   try {
     const checkpoint = join(folder, "model");
-    const parameters = await writeSmallLlava(checkpoint, quick ? QUICK : undefined);
+    const parameters = await writeSmallLlava(checkpoint, quick ? TINY_LLAVA : undefined);
     const folders = await writeFolders(folder, photos, quick);
     const ways = [...ourWays(checkpoint, peers), ...(alone ? [] : theirWays(checkpoint, peers))];
     const measured: FolderRows[] = [];

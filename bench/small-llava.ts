@@ -25,6 +25,9 @@ export const TEXTS = {
 const IMAGE_SIZE = 336;
 const SIZES: SmallSizes = { imageSize: IMAGE_SIZE, patch: 14, visionWidth: 256, visionLayers: 6, visionHeads: 4, textWidth: 512, textLayers: 8, textHeads: 8 }; // prettier-ignore
 
+/** For trying a bench. */
+export const TINY_LLAVA: SmallSizes = { imageSize: 56, patch: 14, visionWidth: 32, visionLayers: 2, visionHeads: 2, textWidth: 32, textLayers: 2, textHeads: 2 }; // prettier-ignore
+
 /** As llava-hf's: the shortest edge to the model's size, the middle of it. */
 function pixelsConfig(side: number): object {
   const common = { do_resize: true, resample: 3, do_rescale: true, do_normalize: true, do_convert_rgb: true };
