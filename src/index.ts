@@ -207,6 +207,8 @@ export {
   type GenerationStep,
   type LossPreset,
   type LossWeights,
+  type Pictures,
+  type PictureText,
   type RocLoss,
   type RocLossInput,
   type RocTemplates,

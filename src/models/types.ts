@@ -27,6 +27,8 @@ export interface ImageBatch {
   readonly pixelValues: Tensor;
   /** qwen2_vl only: per image (or video) `[t, h, w]` in unmerged patches. */
   readonly imageGridThw?: readonly (readonly [number, number, number])[];
+  /** What {@link Mllm.imageFeatures} gave for them: a forward then takes it, and computes none. */
+  readonly features?: Tensor;
 }
 
 /**
@@ -61,7 +63,7 @@ export interface Cache {
    * the cache as new. In families whose positions are no plain count (qwen2_vl) else only text behind the last picture
    * can be forgotten.
    *
-   * @throws RocError USAGE where `length` is no whole number from 0 to {@link length}, or cuts off a picture where that
+   * @throws RocError USAGE where `length` is no whole number from 0 to the cache's, or cuts off a picture where that
    *   cannot be
    */
   rewind(length: number): void;
@@ -115,6 +117,8 @@ export interface Mllm {
   readonly vocabSize: number;
   /** Width D of the language model's hidden states. */
   readonly hiddenSize: number;
+  /** Ids that stand for a row of a picture among token ids. */
+  readonly placeholderIds: readonly number[];
   /** Of the weights, and of what the model computes. */
   readonly dtype: DType;
   /** Where the weights are: "cpu", "cuda:0", ... */

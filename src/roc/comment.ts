@@ -1,8 +1,6 @@
 /** Answers that hold a comment beside their scores, in either order. */
-import { generate } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
-import { inferenceMode, scope } from "../torch/index.js";
-import { splitImages } from "./images.js";
+import { withPictures, type Pictures } from "./pictures.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
 import { COMMENT, commentComesFirst, fillComment, hasComment, textAfterComment } from "./template.js";
 
@@ -15,63 +13,57 @@ export interface ReadOptions {
 }
 
 /**
- * Reads every image's scores by the parts' strategy. Where the canonical answer has a comment before a score, the model
+ * Reads every picture's scores by the parts' strategy. Where the canonical answer has a comment before a score, the model
  * writes it first, greedily, and the scores are read behind it; a comment behind the scores cannot change them, and is
- * left out unless asked for.
+ * left out unless asked for. One vision pass for all of it.
  */
-export function readAnswers(parts: StrategyParts, images: ImageBatch, options: ReadOptions = {}): AnswerReading[] {
-  const { strategy, templates } = parts;
+export function readAnswers(
+  parts: StrategyParts,
+  pictures: ImageBatch | Pictures,
+  options: ReadOptions = {},
+): AnswerReading[] {
+  const { model, strategy, templates } = parts;
   const [answer = ""] = templates.answers;
-  if (!hasComment(answer) || strategy.generates) return strategy.read(parts, images);
-  const read = (text: string, image: ImageBatch): AnswerReading[] =>
-    strategy.read({ ...parts, templates: { ...templates, answers: [text] } }, image);
-  if (!commentComesFirst(answer)) {
-    const readings = read(beforeComment(answer), images);
-    if (!options.comments) return readings;
-    return scope(() => splitImages(images).map((image, i) => continued(parts, image, readings[i] as AnswerReading)));
+  if (!hasComment(answer) || strategy.generates) return strategy.read(parts, pictures);
+  const before = answer.split(`{${COMMENT}}`)[0] ?? "";
+  if (commentComesFirst(answer)) {
+    return withPictures(model, pictures, (own) => {
+      const comments = writeComments(parts, own, new Array<string>(own.count).fill(before));
+      const answers = comments.map((comment) => fillComment(answer, comment));
+      return strategy.read(parts, own, answers).map((reading, b) => ({ ...reading, comment: comments[b] ?? "" }));
+    });
   }
-  return scope(() =>
-    splitImages(images).flatMap((image) => {
-      const comment = writeComment(parts, image, answer.split(`{${COMMENT}}`)[0] ?? "", textAfterComment(answer));
-      return read(fillComment(answer, comment), image).map((reading) => ({ ...reading, comment }));
-    }),
-  );
-}
-
-function beforeComment(answer: string): string {
-  return (answer.split(`{${COMMENT}}`)[0] ?? "").trimEnd();
-}
-
-function continued(parts: StrategyParts, image: ImageBatch, reading: AnswerReading): AnswerReading {
-  const [answer = ""] = parts.templates.answers;
-  const [, between = ""] = /(\s*)$/.exec(answer.split(`{${COMMENT}}`)[0] ?? "") ?? [];
-  const comment = writeComment(parts, image, `${reading.stem ?? reading.text}${between}`, textAfterComment(answer));
-  return { ...reading, text: `${reading.text}${between}${comment}`, comment };
+  const bare = { ...parts, templates: { ...templates, answers: [before.trimEnd()] } };
+  if (!options.comments) return strategy.read(bare, pictures);
+  const between = before.slice(before.trimEnd().length);
+  return withPictures(model, pictures, (own) => {
+    const readings = strategy.read(bare, own);
+    const stems = readings.map(({ stem, text }) => `${stem ?? text}${between}`);
+    return writeComments(parts, own, stems).map((comment, b) => {
+      const reading = readings[b] as AnswerReading;
+      return { ...reading, text: `${reading.text}${between}${comment}`, comment };
+    });
+  });
 }
 
 /**
- * A comment behind `stem` (the answer up to it), ended by the model, by the text that follows it in the template, or by
- * its length.
+ * The comment behind each picture's stem (the answer up to it), ended by the model, by the text that follows it in the
+ * template, or by its length.
  */
-function writeComment(
-  { model, processor, templates }: StrategyParts,
-  images: ImageBatch,
-  stem: string,
-  after: string,
-): string {
-  const [prompt = ""] = templates.prompts;
-  const stop = after.trim();
-  const [sequence] = inferenceMode(() =>
-    generate(model, [{ ids: [...processor.prompt(prompt, images), ...answerStem(processor, stem)], images }], {
-      maxNewTokens: COMMENT_TOKENS,
-      stopIds: [processor.endTokenId],
-      tokenizer: processor.tokenizer,
-      ...(stop && { stopStrings: [stop] }),
-    }),
-  );
-  return (sequence?.text ?? "").trim();
-}
-
-function answerStem(processor: StrategyParts["processor"], stem: string): number[] {
-  return stem.trim() === "" ? [] : processor.answer(stem.trimEnd());
+function writeComments(
+  { processor, templates }: StrategyParts,
+  pictures: Pictures,
+  stems: readonly string[],
+): string[] {
+  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  const stop = textAfterComment(answer).trim();
+  const stemIds = (stem: string): number[] => (stem.trim() === "" ? [] : processor.answer(stem.trimEnd()));
+  const texts = pictures.prompts(processor, prompt).map((ids, b) => [...ids, ...stemIds(stems[b] ?? "")]);
+  const options = {
+    maxNewTokens: COMMENT_TOKENS,
+    stopIds: [processor.endTokenId],
+    tokenizer: processor.tokenizer,
+    ...(stop && { stopStrings: [stop] }),
+  };
+  return pictures.generate(texts, options).map(({ text }) => text.trim());
 }

@@ -4,7 +4,7 @@
  */
 import { generateSteps, inTurns, type ModelStep, type Sampling } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
-import { TextStream } from "../tokenizers/stream.js";
+import { AnswerText } from "./answer-text.js";
 import type { ScoringParts } from "./prefill.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { ScoreVocabulary } from "./vocabulary.js";
@@ -98,10 +98,8 @@ export function* generate(
 ): Generator<GenerationStep, Generation, void> {
   const { model, processor, templates, vocabulary } = parts;
   const { prompt = templates.prompts[0] ?? "", maxTokens: maxNewTokens = 256, decimals = 2, ...others } = options;
-  const text = new TextStream(processor.tokenizer, { skipSpecialTokens: true });
-  const answer = { text: "", tokenIds: [] as number[], scores: [] as ScoreReading[] };
-  const apart = eatsBlanks(processor.tokenizer, vocabulary.positionId);
-  let afterScore = false;
+  const text = new AnswerText(processor.tokenizer, vocabulary.positionId);
+  const answer = { tokenIds: [] as number[], scores: [] as ScoreReading[] };
   let score: ScoreReading | undefined;
   const steps = generateSteps(model, [{ ids: processor.prompt(prompt, images), images }], {
     ...others,
@@ -114,29 +112,13 @@ export function* generate(
     const [token] = tokens;
     if (!token) break;
     const { tokenId, finished } = token;
-    if (finished === "stop") return { ...answer, text: answer.text + text.end(), finished: "end" };
+    if (finished === "stop") return { ...answer, text: text.end(), finished: "end" };
     answer.tokenIds.push(tokenId);
     if (score) answer.scores.push(score);
-    // Tokenizers encode piece by piece between added tokens, so text is decoded piece by piece between numbers.
-    const added = score ? text.end() + score.value.toFixed(decimals) : text.push(tokenId);
-    const piece = finished ? added + text.end() : added;
-    const besideScore = score !== undefined || afterScore;
-    const shown = apart && besideScore && isBlankMissing(answer.text, piece) ? ` ${piece}` : piece;
-    afterScore = score !== undefined || (afterScore && piece === "");
-    answer.text += shown;
+    const shown = text.push(tokenId, score?.value.toFixed(decimals), finished !== undefined);
     yield { tokenId, text: shown, ...(score && { score }) };
   }
-  return { ...answer, finished: "length" };
-}
-
-/** Whether the tokenizer strips the blanks round a token, so that ids hold none (see tokenizers/slow-rules.ts). */
-function eatsBlanks(tokenizer: ScoringParts["processor"]["tokenizer"], id: number): boolean {
-  return tokenizer.decode([id, id]) !== tokenizer.decode([id]).repeat(2);
-}
-
-/** Whether a word and a number touch. */
-function isBlankMissing(text: string, next: string): boolean {
-  return /[\p{L}\p{N}]$/u.test(text) && /^[\p{L}\p{N}]/u.test(next);
+  return { ...answer, text: text.text, finished: "length" };
 }
 
 /**

@@ -13,3 +13,9 @@ export function splitImages({ pixelValues, imageGridThw }: ImageBatch): ImageBat
     return { pixelValues: pixelValues.narrow(0, start - patches, patches), imageGridThw: [grid] };
   });
 }
+
+/** What the prompt of each image needs to know: its grid, in the families that have one. */
+export function promptImages({ pixelValues, imageGridThw }: ImageBatch): (ImageBatch | undefined)[] {
+  if (!imageGridThw) return Array.from({ length: pixelValues.size(0) }, () => undefined);
+  return imageGridThw.map((grid) => ({ pixelValues, imageGridThw: [grid] }));
+}

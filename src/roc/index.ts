@@ -39,5 +39,7 @@ export { scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
 export { readAnswers } from "./comment.js";
+export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";
 export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
+export { checkQuestions, readPictures, readQuestions, type Question, type QuestionReading } from "./questions.js";

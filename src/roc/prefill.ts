@@ -7,8 +7,7 @@
 import { RocError } from "../errors.js";
 import { checkFinite } from "../generation/index.js";
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
-import { inferenceMode, scope, type Tensor } from "../torch/index.js";
-import { idTensor } from "./ids.js";
+import { withPictures, type Pictures, type PictureText } from "./pictures.js";
 import { readScore, type LogitReading } from "./reading.js";
 import { renderAnswer, type RocTemplates } from "./template.js";
 import { POSITION_TOKEN, type ScoreVocabulary } from "./vocabulary.js";
@@ -61,72 +60,57 @@ export interface ScoringParts {
  * @category The method
  */
 export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitReading[][] {
-  const { model, vocabulary } = parts;
-  const sequences = splitBatch(images).map((image) => sequenceOf(parts, image));
-  return inferenceMode(() =>
-    scope(() => {
-      const { inputIds, attentionMask } = pad(sequences);
-      const length = inputIds.size(1);
-      const rows = sequences.flatMap(({ scorePositions }, index) => scorePositions.map((at) => index * length + at));
-      const hidden = model.forward({ inputIds, images, rows, ...(attentionMask && { attentionMask }) });
-      const logits = model.logits(hidden, vocabulary.scoreIds);
-      return readings(logits.toNumbers(), sequences, parts);
-    }),
+  return readByPrefill(parts, images);
+}
+
+/**
+ * {@link scoreByPrefill} of pictures that may have been read before.
+ *
+ * @param answers one a picture; default: the canonical answer
+ */
+export function readByPrefill(
+  parts: ScoringParts,
+  pictures: ImageBatch | Pictures,
+  answers?: readonly string[],
+): LogitReading[][] {
+  const { model, processor, vocabulary, templates } = parts;
+  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  return withPictures(
+    model,
+    pictures,
+    (own) => {
+      const prompts = own.prompts(processor, prompt);
+      const texts = prompts.map((ids, b) => textOf(parts, ids, answers?.[b] ?? answer));
+      const logits = model.logits(own.hidden(texts), vocabulary.scoreIds);
+      return readings(logits.toNumbers(), texts, parts);
+    },
+    { once: true },
   );
 }
 
-interface Sequence {
-  /** Up to and without the last T_p: whatever follows cannot change a causal model's scores. */
-  readonly ids: readonly number[];
-  /** Positions whose next token is T_p. */
-  readonly scorePositions: readonly number[];
-}
-
-function sequenceOf({ processor, vocabulary, templates }: ScoringParts, image: ImageBatch | undefined): Sequence {
-  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+/** Up to and without the last T_p: whatever follows cannot change a causal model's scores. */
+function textOf({ processor, vocabulary }: ScoringParts, promptIds: readonly number[], answer: string): PictureText {
   const { text, scoreNames } = renderAnswer(answer);
-  const promptIds = processor.prompt(prompt, image);
   const answerIds = processor.answer(text);
   const before = promptIds.length - 1;
-  const scorePositions = answerIds.flatMap((id, index) => (id === vocabulary.positionId ? [before + index] : []));
-  const last = scorePositions.at(-1);
-  if (last === undefined || scorePositions.length !== scoreNames.length) {
-    const found = `"${text}" gives ${scorePositions.length} times id ${vocabulary.positionId}, not ${scoreNames.length}`;
+  const at = answerIds.flatMap((id, index) => (id === vocabulary.positionId ? [before + index] : []));
+  const last = at.at(-1);
+  if (last === undefined || at.length !== scoreNames.length) {
+    const found = `"${text}" gives ${at.length} times id ${vocabulary.positionId}, not ${scoreNames.length}`;
     const remedy = `The tokenizer's files must hold ${POSITION_TOKEN} with the id that config.json calls score_id.`;
     throw new RocError("TOKENIZER_INVALID", `The canonical answer ${found}. ${remedy}`);
   }
-  return { ids: [...promptIds, ...answerIds].slice(0, last + 1), scorePositions };
-}
-
-/** What the prompt of each image needs to know: its grid, in the families that have one. */
-function splitBatch({ pixelValues, imageGridThw }: ImageBatch): (ImageBatch | undefined)[] {
-  if (!imageGridThw) return Array.from({ length: pixelValues.size(0) }, () => undefined);
-  return imageGridThw.map((grid) => ({ pixelValues, imageGridThw: [grid] }));
-}
-
-/** Rows of one length: padded at the end, where a causal model does not look. No mask where nothing is padded. */
-function pad(sequences: readonly Sequence[]): { inputIds: Tensor; attentionMask: Tensor | undefined } {
-  const longest = Math.max(...sequences.map((sequence) => sequence.ids.length));
-  const shape = [sequences.length, longest];
-  const fill = (row: readonly number[]): number[] => [...row, ...new Array<number>(longest - row.length).fill(0)];
-  const inputIds = idTensor(
-    sequences.flatMap((sequence) => fill(sequence.ids)),
-    "cpu",
-    shape,
-  );
-  if (sequences.every((sequence) => sequence.ids.length === longest)) return { inputIds, attentionMask: undefined };
-  const mask = sequences.flatMap((sequence) => fill(sequence.ids.map(() => 1)));
-  return { inputIds, attentionMask: idTensor(mask, "cpu", shape) };
+  return { ids: [...promptIds, ...answerIds].slice(0, last + 1), at };
 }
 
 function readings(
   logits: readonly number[],
-  sequences: readonly Sequence[],
+  texts: readonly PictureText[],
   { model, vocabulary }: ScoringParts,
 ): LogitReading[][] {
   checkFinite(logits, model);
   const n = vocabulary.scoreIds.length;
   let next = 0;
   const read = (): LogitReading => readScore(logits.slice(next * n, ++next * n), vocabulary);
-  return sequences.map(({ scorePositions }) => scorePositions.map(read));
+  return texts.map(({ at }) => at.map(read));
 }

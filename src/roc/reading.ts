@@ -47,6 +47,6 @@ export function readScore(logits: ArrayLike<number>, { values }: Pick<ScoreVocab
   return { value, std: Math.sqrt(variance), distribution };
 }
 
-function sum(numbers: readonly number[]): number {
+export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

@@ -5,6 +5,7 @@
  * else in the code knows which one runs.
  */
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
+import type { Pictures } from "./pictures.js";
 import type { ScoreReading } from "./reading.js";
 import type { StrategyName } from "./strategy-names.js";
 import type { RocTemplates } from "./template.js";
@@ -64,10 +65,13 @@ export interface Strategy {
    */
   readonly generates: boolean;
   /**
-   * Reads every image's scores. Opens its own scopes; `images` stays the caller's.
+   * Reads every picture's scores. Opens its own scopes; the pictures stay the caller's.
+   *
+   * @param pictures a batch, or one whose pictures the model remembers
+   * @param answers what the scores are read within, one a picture; default: the canonical answer for all
    *
    * @throws RocError TOKENIZER_INVALID where the tokenizer does not fit the strategy; SCORE_NOT_FINITE where what the model
    *   computes is NaN or infinite
    */
-  read(parts: StrategyParts, images: ImageBatch): AnswerReading[];
+  read(parts: StrategyParts, pictures: ImageBatch | Pictures, answers?: readonly string[]): AnswerReading[];
 }

@@ -65,11 +65,13 @@ export function textAfterComment(answer: string): string {
 /** Characters of a question or an answer; real ones have some hundred, and each is computed with every picture. */
 const MOST_TEXT = 10_000;
 
-const prompt = z
+/** A question about one picture. */
+export const promptSchema = z
   .string()
   .max(MOST_TEXT)
   .refine((text) => text.split("<image>").length === 2, { error: "must hold <image> exactly once" });
-const answer = z
+/** An answer with a placeholder per score. */
+export const answerSchema = z
   .string()
   .max(MOST_TEXT)
   .refine((text) => scoreNames(text).length > 0, { error: "must hold a placeholder such as {overall}" })
@@ -86,9 +88,9 @@ const scale = z
 /** The keys of templates; docs/data.md is made of it. */
 export const templatesSchema = z
   .object({
-    prompts: z.array(prompt).min(1).describe("Questions, each with `<image>` once; scoring asks the first"),
+    prompts: z.array(promptSchema).min(1).describe("Questions, each with `<image>` once; scoring asks the first"),
     answers: z
-      .array(answer)
+      .array(answerSchema)
       .min(1)
       .describe(
         "Answers with placeholders; every one holds the score's: `overall` where the first answer has it, else the first there",

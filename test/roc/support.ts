@@ -139,13 +139,16 @@ export class FakeMllm implements Mllm {
   get vocabSize(): number {
     return this.#head.size(0);
   }
+  get placeholderIds(): readonly number[] {
+    return [this.#imageId];
+  }
 
   forward({ inputIds, attentionMask, images, rows: wanted }: MllmInput, cache?: FakeCache): Tensor {
     this.forwards += 1;
     const [batch = 0, length = 0] = inputIds.shape;
     let rows = aten("embedding")(this.#embedding, inputIds);
     if (images) {
-      const colors = this.imageFeatures(images).unsqueeze(1);
+      const colors = (images.features ?? this.imageFeatures(images)).unsqueeze(1);
       rows = rows.add(inputIds.eq(this.#imageId).unsqueeze(-1).to("float32").mul(colors).mul(20));
     }
     const real = (attentionMask ?? inputIds.mul(0).add(1)).to("float32").unsqueeze(-1);

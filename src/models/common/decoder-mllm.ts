@@ -1,7 +1,7 @@
 /** What the families' models have in common: a decoder with a vocabulary, and all that follows from it. */
 import { Decoder, disposeParameters, KvCache } from "../../nn/index.js";
 import { uploaded, type DType, type Tensor } from "../../torch/index.js";
-import type { Cache, CacheOptions } from "../types.js";
+import type { Cache, CacheOptions, ImageBatch } from "../types.js";
 
 export interface DecoderMllmParts {
   /** The checkpoint's `config.json`, which the model keeps true. */
@@ -63,6 +63,13 @@ export abstract class DecoderMllm {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  abstract imageFeatures(images: ImageBatch): Tensor;
+
+  /** The rows of an input's pictures: those that came with them, else computed. */
+  protected features(images: ImageBatch | undefined): Tensor | undefined {
+    return images && (images.features ?? this.imageFeatures(images));
   }
 
   /** The tensor on the model's device, in its own dtype or in `dtype`. */

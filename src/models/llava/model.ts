@@ -54,6 +54,10 @@ export class LlavaModel extends DecoderMllm implements Mllm {
     if (parsed.imageTokenId === IMAGE_ID) this.expandPlaceholders = (ids) => expandRows(ids, rowsPerImage(parsed));
   }
 
+  get placeholderIds(): readonly number[] {
+    return [this.parsed.imageTokenId];
+  }
+
   forward(input: MllmInput, cache?: Cache): Tensor {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
@@ -70,7 +74,7 @@ export class LlavaModel extends DecoderMllm implements Mllm {
     const placeholders = ids.eq(this.parsed.imageTokenId);
     // A placeholder may be no token of the vocabulary.
     const embeddings = vocabulary.embed(this.here(ids.maskedFill(placeholders, 0)));
-    return insertRows(embeddings, placeholders, input.images && this.imageFeatures(input.images));
+    return insertRows(embeddings, placeholders, this.features(input.images));
   }
 
   imageFeatures({ pixelValues }: ImageBatch): Tensor {

@@ -22,6 +22,7 @@ export interface Embedded {
 
 export class MplugOwl2Model extends DecoderMllm implements Mllm {
   readonly family = "mplug_owl2";
+  readonly placeholderIds: readonly number[] = [IMAGE_ID];
   readonly #vision: OwlVision;
   readonly #abstractor: Abstractor;
 
@@ -57,7 +58,7 @@ export class MplugOwl2Model extends DecoderMllm implements Mllm {
     const isStep = input.images === undefined && cache !== undefined && cache.length > 0 && ids.size(1) === 1;
     if (isStep) return { embeddings: vocabulary.embed(this.here(ids)), route: undefined };
     const visual = ids.eq(IMAGE_ID);
-    const features = input.images && this.imageFeatures(input.images);
+    const features = this.features(input.images);
     const embeddings = insertRows(vocabulary.embed(this.here(ids.maskedFill(visual, 0))), visual, features);
     return { embeddings, route: features && makeRoute(visual, this.device) };
   }

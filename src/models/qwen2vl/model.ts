@@ -77,6 +77,10 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
     this.#frequencies = inverseFrequencies(parsed.text.headDim, parsed.text.ropeTheta);
   }
 
+  get placeholderIds(): readonly number[] {
+    return [this.parsed.imageTokenId, this.parsed.videoTokenId];
+  }
+
   forward(input: MllmInput, cache?: Cache): Tensor {
     if (cache !== undefined && !(cache instanceof PositionCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
@@ -102,7 +106,7 @@ export class Qwen2VlModel extends DecoderMllm implements Mllm {
     if (images === undefined && cache !== undefined && cache.length > 0) return embeddings;
     const { imageTokenId, videoTokenId } = this.parsed;
     const placeholders = either(inputIds.eq(imageTokenId), inputIds.eq(videoTokenId));
-    return insertRows(embeddings, placeholders, images && this.imageFeatures(images));
+    return insertRows(embeddings, placeholders, this.features(images));
   }
 
   imageFeatures({ pixelValues, imageGridThw }: ImageBatch): Tensor {

@@ -4,11 +4,11 @@
  */
 import { RocError } from "../../errors.js";
 import { checkFinite } from "../../generation/index.js";
-import type { Cache, ImageBatch } from "../../models/types.js";
-import { inferenceMode, scope } from "../../torch/index.js";
+import type { ImageBatch, Mllm } from "../../models/types.js";
+import { scope } from "../../torch/index.js";
 import { idTensor } from "../ids.js";
-import { splitImages } from "../images.js";
-import { readScore, type ScoreReading } from "../reading.js";
+import { withPictures, type Pictures } from "../pictures.js";
+import { readScore, sum, type ScoreReading } from "../reading.js";
 import type { AnswerReading, StrategyParts } from "../strategy.js";
 import { fillSlots, scoreNames } from "../template.js";
 
@@ -19,87 +19,111 @@ export interface Candidates {
 }
 
 /**
- * One reading a placeholder of the canonical answer, for every image.
+ * One reading a placeholder of the answer, for every picture: one forward a placeholder for all of them, or one a candidate
+ * where the first tokens do not tell these apart.
  *
+ * @param answers one a picture; default: the canonical answer
  * @throws RocError TOKENIZER_INVALID where two candidates have the same tokens; SCORE_NOT_FINITE where the logits are NaN or
  *   infinite
  */
-export function readByCandidates(parts: StrategyParts, images: ImageBatch, candidates: Candidates): AnswerReading[] {
-  return inferenceMode(() =>
-    scope(() => splitImages(images).map((image) => readOne(parts, image, new Slots(parts, candidates), candidates))),
-  );
+export function readByCandidates(
+  parts: StrategyParts,
+  pictures: ImageBatch | Pictures,
+  candidates: Candidates,
+  answers?: readonly string[],
+): AnswerReading[] {
+  const { model, processor, templates } = parts;
+  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  return withPictures(model, pictures, (own) => {
+    const prompts = own.prompts(processor, prompt);
+    const found = prompts.map((ids, b) => new Reading(parts, ids, answers?.[b] ?? answer, candidates));
+    for (const _ of scoreNames(answer)) readNext(model, own, found);
+    return found.map((reading) => reading.result());
+  });
 }
 
-function readOne(parts: StrategyParts, image: ImageBatch, slots: Slots, { texts, values }: Candidates): AnswerReading {
-  const [prompt = "", answer = ""] = [parts.templates.prompts[0], parts.templates.answers[0]];
-  const promptIds = parts.processor.prompt(prompt, image);
-  using cache = parts.model.newCache();
-  const [scores, chosen]: [ScoreReading[], string[]] = [[], []];
-  for (const _ of scoreNames(answer)) {
-    const { before, tails } = slots.at(chosen);
-    const stem = [...promptIds, ...before];
-    const classes = tails.map(([id = -1]) => id);
-    const apart = new Set(classes).size === classes.length;
-    const logits = apart ? step(parts, cache, stem, image, classes) : likelihoods(parts, stem, image, tails);
-    checkFinite(logits, parts.model);
-    const reading = readScore(logits, { values });
-    scores.push(reading);
-    chosen.push(texts[argmax(logits)] ?? "");
-  }
-  return { scores, text: fillSlots(answer, chosen) };
+/** Where the next score is, and what the candidates' tokens there are. */
+interface Slot {
+  readonly stem: readonly number[];
+  readonly tails: readonly (readonly number[])[];
+  /** Whether the first tokens tell the candidates apart. */
+  readonly apart: boolean;
 }
 
-/** The logits of `classes` behind `ids`, of which the cache holds the first ones. */
-function step(
-  { model }: StrategyParts,
-  cache: Cache,
-  ids: readonly number[],
-  image: ImageBatch,
-  classes: readonly number[],
-): number[] {
-  return scope(() => {
-    const fresh = ids.slice(cache.length);
-    const inputIds = idTensor(fresh, "cpu", [1, fresh.length]);
-    const input = { inputIds, rows: [fresh.length - 1], ...(cache.length === 0 && { images: image }) };
-    return model.logits(model.forward(input, cache), classes).toNumbers();
+/** The next score of every picture. */
+function readNext(model: Mllm, pictures: Pictures, found: readonly Reading[]): void {
+  const slots = found.map((reading) => reading.slot());
+  const byFirst = scope(() => firstLogits(model, pictures, slots));
+  const byWhole = likelihoods(model, pictures, slots);
+  found.forEach((reading, b) => {
+    const logits = (slots[b]?.apart ? byFirst[b] : byWhole[b]) ?? [];
+    checkFinite(logits, model);
+    reading.take(logits);
+  });
+}
+
+/** The logits of the candidates' first tokens, of the slots where these are apart. */
+function firstLogits(model: Mllm, pictures: Pictures, slots: readonly Slot[]): number[][] {
+  const at = ({ stem, apart }: Slot): number[] => (apart ? [stem.length - 1] : []);
+  if (!slots.some(({ apart }) => apart)) return [];
+  const hidden = pictures.hidden(slots.map((slot) => ({ ids: slot.stem, at: at(slot) })));
+  const classes = slots.map(({ tails }) => tails.map(([id = -1]) => id));
+  const [wanted = []] = classes.filter((_, b) => slots[b]?.apart);
+  const alike = classes.every((ids, b) => !slots[b]?.apart || ids.join() === wanted.join());
+  const together = alike ? model.logits(hidden, wanted).toNumbers() : [];
+  let row = 0;
+  return slots.map(({ apart }, b) => {
+    if (!apart) return [];
+    const index = row++;
+    if (alike) return together.slice(index * wanted.length, (index + 1) * wanted.length);
+    return model.logits(hidden.narrow(0, index, 1), classes[b]).toNumbers();
   });
 }
 
 /**
- * Log-likelihoods of whole candidates, where the first token does not tell them apart (a small vocabulary splits words):
- * one forward each. Where it does, these differ from its logits by a constant only.
+ * Log-likelihoods of whole candidates, of the slots where the first token does not tell them apart (a small vocabulary
+ * splits words): one forward a candidate. Where it does, these differ from its logits by a constant only.
  */
-function likelihoods(
-  { model }: StrategyParts,
-  stem: readonly number[],
-  images: ImageBatch,
-  tails: readonly (readonly number[])[],
-): number[] {
-  return tails.map((tail) =>
-    scope(() => {
-      const ids = [...stem, ...tail.slice(0, -1)];
-      const rows = tail.map((_, i) => stem.length - 1 + i);
-      const hidden = model.forward({ inputIds: idTensor(ids, "cpu", [1, ids.length]), images, rows });
-      const logits = model.logits(hidden).to("float32").logSoftmax(-1);
-      const chosen = logits.gather(1, idTensor(tail, model.device, [tail.length, 1]));
-      return chosen.sum().item();
-    }),
-  );
+function likelihoods(model: Mllm, pictures: Pictures, slots: readonly Slot[]): number[][] {
+  const found = slots.map((): number[] => []);
+  if (slots.every(({ apart }) => apart)) return found;
+  for (const candidate of slots[0]?.tails.keys() ?? []) {
+    const tails = slots.map(({ tails, apart }) => (apart ? [] : (tails[candidate] ?? [])));
+    const texts = slots.map(({ stem }, b) => ({
+      ids: [...stem, ...(tails[b] ?? []).slice(0, -1)],
+      at: (tails[b] ?? []).map((_, i) => stem.length - 1 + i),
+    }));
+    const chosen = scope(() => {
+      const logits = model.logits(pictures.hidden(texts)).to("float32").logSoftmax(-1);
+      const ids = tails.flat();
+      return logits.gather(1, idTensor(ids, model.device, [ids.length, 1])).toNumbers();
+    });
+    let next = 0;
+    tails.forEach((tail, b) => {
+      if (tail.length > 0) found[b]?.push(sum(chosen.slice(next, (next += tail.length))));
+    });
+  }
+  return found;
 }
 
-/** Where the next score is, and what the candidates' tokens there are. */
-class Slots {
+/** One picture's answer as far as it is read. */
+class Reading {
+  readonly #scores: ScoreReading[] = [];
+  readonly #chosen: string[] = [];
+
   constructor(
     private readonly parts: StrategyParts,
+    private readonly promptIds: readonly number[],
+    private readonly answer: string,
     private readonly candidates: Candidates,
   ) {}
 
-  /** @param chosen the texts of the scores before */
-  at(chosen: readonly string[]): { before: readonly number[]; tails: readonly (readonly number[])[] } {
-    const [answer = ""] = this.parts.templates.answers;
-    const rest = new Array<string>(scoreNames(answer).length).fill(this.candidates.texts[0] ?? "");
-    const whole = this.candidates.texts.map((text) =>
-      this.parts.processor.answer(fillSlots(answer, [...chosen, text, ...rest])),
+  /** The place of the next score. */
+  slot(): Slot {
+    const { texts } = this.candidates;
+    const rest = new Array<string>(scoreNames(this.answer).length).fill(texts[0] ?? "");
+    const whole = texts.map((text) =>
+      this.parts.processor.answer(fillSlots(this.answer, [...this.#chosen, text, ...rest])),
     );
     const start = commonLength(whole);
     const behind = whole.map((ids) => ids.slice(start));
@@ -107,11 +131,21 @@ class Slots {
     // What follows the candidate says nothing about it, but each needs a token of its own.
     const tails = behind.map((ids) => ids.slice(0, Math.max(1, ids.length - end)));
     if (new Set(tails.map((ids) => ids.join())).size < tails.length) {
-      const texts = this.candidates.texts.join(", ");
       const remedy = "Take the tokenizer's files from the checkpoint, or other level words.";
-      throw new RocError("TOKENIZER_INVALID", `The tokenizer does not tell ${texts} apart. ${remedy}`);
+      throw new RocError("TOKENIZER_INVALID", `The tokenizer does not tell ${texts.join(", ")} apart. ${remedy}`);
     }
-    return { before: whole[0]?.slice(0, start) ?? [], tails };
+    const stem = [...this.promptIds, ...(whole[0]?.slice(0, start) ?? [])];
+    return { stem, tails, apart: new Set(tails.map(([id]) => id)).size === tails.length };
+  }
+
+  /** @param logits of the candidates */
+  take(logits: readonly number[]): void {
+    this.#scores.push(readScore(logits, this.candidates));
+    this.#chosen.push(this.candidates.texts[argmax(logits)] ?? "");
+  }
+
+  result(): AnswerReading {
+    return { scores: this.#scores, text: fillSlots(this.answer, this.#chosen) };
   }
 }
 

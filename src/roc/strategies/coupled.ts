@@ -14,7 +14,7 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
     write: (score) => texts[nearest(score, values)] ?? "",
     slotIds: scoreIds,
     generates: false,
-    read(parts, images) {
+    read(parts, pictures, answers) {
       const ids = texts.map((text) => parts.processor.tokenizer.tokenToId(text));
       if (ids.some((id, index) => id !== scoreIds[index])) {
         const expected = `${scoreIds[0]} to ${scoreIds.at(-1)}`;
@@ -24,7 +24,7 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
       }
       const shown = ratingsFrom(scale, parts.templates.ratingScale);
       const numbers = values.map((value) => shown(value).toFixed(2));
-      return readByCandidates(parts, images, { texts, values }).map(({ scores, text }) => ({
+      return readByCandidates(parts, pictures, { texts, values }, answers).map(({ scores, text }) => ({
         scores,
         stem: text,
         // A person reads numbers.

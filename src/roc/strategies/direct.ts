@@ -1,10 +1,7 @@
 /** Scores as digits in the text: written, generated and parsed. */
-import { generate } from "../../generation/index.js";
-import type { ImageBatch } from "../../models/types.js";
-import { scope } from "../../torch/index.js";
-import { splitImages } from "../images.js";
+import { withPictures, type Pictures } from "../pictures.js";
 import type { ScoreReading } from "../reading.js";
-import type { AnswerReading, Strategy, StrategyParts } from "../strategy.js";
+import type { Strategy, StrategyParts } from "../strategy.js";
 import { COMMENT_TOKENS } from "../comment.js";
 import { answerPattern, COMMENT, hasComment, scoreNames, textAfterComment } from "../template.js";
 import type { Scale } from "../vocabulary.js";
@@ -25,15 +22,15 @@ export function directStrategy(scale: Scale): Strategy {
     write: (score) => score.toFixed(DECIMALS),
     slotIds: [],
     generates: true,
-    read: (parts, images) => scope(() => splitImages(images).map((image) => readOne(parts, image, scale))),
+    read(parts, pictures) {
+      const [template = ""] = parts.templates.answers;
+      return withPictures(parts.model, pictures, (own) => answersOf(parts, own)).map((ids) => {
+        const text = parts.processor.tokenizer.decode(ids, { skipSpecialTokens: true }).trim();
+        const comment = commentIn(text, template);
+        return { scores: parseScores(text, template, scale), text, ...(comment !== undefined && { comment }) };
+      });
+    },
   };
-}
-
-function readOne(parts: StrategyParts, image: ImageBatch, scale: Scale): AnswerReading {
-  const [template = ""] = parts.templates.answers;
-  const text = parts.processor.tokenizer.decode(answerTo(parts, image), { skipSpecialTokens: true }).trim();
-  const comment = commentIn(text, template);
-  return { scores: parseScores(text, template, scale), text, ...(comment !== undefined && { comment }) };
 }
 
 /** What an answer holds for its template's comment; undefined where it has none or does not begin as the template. */
@@ -64,11 +61,10 @@ export function parseScores(text: string, template: string, scale: Scale): (Scor
   });
 }
 
-/** Greedy ids of an answer, no longer than the canonical one and some. */
-function answerTo({ model, processor, templates }: StrategyParts, images: ImageBatch): readonly number[] {
+/** Greedy ids of every picture's answer, no longer than the canonical one and some. */
+function answersOf({ processor, templates }: StrategyParts, pictures: Pictures): (readonly number[])[] {
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
   const maxNewTokens = processor.answer(answer).length + SLACK + (hasComment(answer) ? COMMENT_TOKENS : 0);
   const options = { maxNewTokens, stopIds: [processor.endTokenId] };
-  const [sequence] = generate(model, [{ ids: processor.prompt(prompt, images), images }], options);
-  return sequence?.ids ?? [];
+  return pictures.generate(pictures.prompts(processor, prompt), options).map(({ ids }) => ids);
 }

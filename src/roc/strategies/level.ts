@@ -21,7 +21,7 @@ export function levelStrategy(scale: Scale, levels: readonly string[] = LEVELS):
     write: (score) => levels[bin(score, scale, levels.length)] ?? "",
     slotIds: [],
     generates: false,
-    read: (parts, images) => readByCandidates(parts, images, { texts: levels, values }),
+    read: (parts, pictures, answers) => readByCandidates(parts, pictures, { texts: levels, values }, answers),
   };
 }
 

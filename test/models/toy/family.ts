@@ -111,6 +111,10 @@ export class ToyModel extends DecoderMllm implements Mllm {
     return this.#bridge.forward(this.#norm.forward(rows)).flatten(0, 1);
   }
 
+  get placeholderIds(): readonly number[] {
+    return [this.parsed.imageTokenId];
+  }
+
   forward(input: MllmInput, cache?: Cache): Tensor {
     if (cache !== undefined && !(cache instanceof KvCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
@@ -118,8 +122,9 @@ export class ToyModel extends DecoderMllm implements Mllm {
     const { inputIds, attentionMask, rows } = input;
     const embeddings = this.decoder.vocabulary.embed(this.here(inputIds));
     const isStep = input.images === undefined && cache !== undefined && cache.length > 0;
-    const features = input.images && this.imageFeatures(input.images);
-    const embedded = isStep ? embeddings : insertRows(embeddings, inputIds.eq(this.parsed.imageTokenId), features);
+    const embedded = isStep
+      ? embeddings
+      : insertRows(embeddings, inputIds.eq(this.parsed.imageTokenId), this.features(input.images));
     return this.decoder.forward(embedded, { attentionMask, cache, rows });
   }
 }

@@ -1,0 +1,162 @@
+/** Further questions about pictures that are read: they share one vision pass and, as far as they go together, the cache. */
+import { RocError } from "../errors.js";
+import type { ModelStep } from "../generation/index.js";
+import type { ImageBatch } from "../models/types.js";
+import { AnswerText } from "./answer-text.js";
+import { readAnswers, type ReadOptions } from "./comment.js";
+import { withPictures, type Pictures } from "./pictures.js";
+import { readScore, type ScoreReading } from "./reading.js";
+import type { AnswerReading, StrategyParts } from "./strategy.js";
+import { answerSchema, promptSchema, scoreNames } from "./template.js";
+import { ratingsFrom } from "./vocabulary.js";
+
+/** Tokens of a written answer at most, where the question does not say it. */
+const ANSWER_TOKENS = 256;
+
+/**
+ * A further question about a picture: with a template of the answer, its scores are read; without, the model writes.
+ *
+ * @category Scoring
+ */
+export interface Question {
+  /** What is asked; `<image>` comes before it where it holds none. Default: the checkpoint's canonical prompt. */
+  readonly prompt?: string | undefined;
+  /**
+   * How the answer goes, with a placeholder per score, as `Light {light}, colour {color}.`, and `{comment}` where the model
+   * writes. Default: the model writes all of it.
+   */
+  readonly answer?: string | undefined;
+  /** Tokens of an answer without a template at most, above 0; default 256. */
+  readonly maxTokens?: number | undefined;
+}
+
+/** What was read for one question about one picture. */
+export interface QuestionReading extends AnswerReading {
+  /** The prompt, with `<image>`. */
+  readonly prompt: string;
+  /** Of the scores; none where the model wrote without a template. */
+  readonly names: readonly string[];
+}
+
+/** What was read for one picture. */
+export interface PictureReading {
+  /** The canonical answer. */
+  readonly answer: AnswerReading;
+  /** One a question. */
+  readonly questions: readonly QuestionReading[];
+}
+
+/** Each picture's canonical answer and its answers to `questions`, by one vision pass. */
+export function readPictures(
+  parts: StrategyParts,
+  images: ImageBatch,
+  { questions = [], ...options }: ReadOptions & { readonly questions?: readonly Question[] | undefined } = {},
+): PictureReading[] {
+  if (questions.length === 0) return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
+  return withPictures(parts.model, images, (own) => {
+    const answers = readAnswers(parts, own, options);
+    const further = readQuestions(parts, own, questions);
+    return answers.map((answer, b) => ({
+      answer,
+      questions: further.map((readings) => readings[b] as QuestionReading),
+    }));
+  });
+}
+
+/**
+ * The answers to every question, `[question][picture]`. A comment of a question's template is always written.
+ *
+ * @throws RocError USAGE for a question that makes no sense; what reading throws
+ */
+export function readQuestions(
+  parts: StrategyParts,
+  pictures: ImageBatch | Pictures,
+  questions: readonly Question[],
+): QuestionReading[][] {
+  checkQuestions(questions);
+  const [canonical = ""] = parts.templates.prompts;
+  return withPictures(parts.model, pictures, (own) =>
+    questions.map(({ prompt: asked, answer, maxTokens = ANSWER_TOKENS }) => {
+      const prompt = asked === undefined ? canonical : promptOf(asked);
+      const templates = { ...parts.templates, prompts: [prompt], answers: answer === undefined ? [] : [answer] };
+      const asking = { ...parts, templates };
+      const readings =
+        answer === undefined ? write(asking, own, maxTokens) : readAnswers(asking, own, { comments: true });
+      const names = answer === undefined ? [] : scoreNames(answer);
+      return readings.map((reading) => ({ ...reading, prompt, names }));
+    }),
+  );
+}
+
+/**
+ * Checks questions before any picture is read.
+ *
+ * @throws RocError USAGE naming the question and its field
+ */
+export function checkQuestions(questions: readonly Question[]): void {
+  questions.forEach(({ prompt, answer, maxTokens = 1 }, index) => {
+    const where = `questions[${index}]`;
+    const results = [
+      ["prompt", promptSchema.optional().safeParse(prompt && promptOf(prompt))],
+      ["answer", answerSchema.optional().safeParse(answer)],
+    ] as const;
+    for (const [field, { error }] of results) {
+      if (error) throw new RocError("USAGE", `${where}.${field} ${error.issues[0]?.message}.`);
+    }
+    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
+      throw new RocError("USAGE", `${where}.maxTokens is ${maxTokens}; give a whole number above 0.`);
+    }
+  });
+}
+
+function promptOf(text: string): string {
+  return text.includes("<image>") ? text : `<image>\n${text}`;
+}
+
+/** What the model writes about every picture, greedily; where it writes a score, its number is in the text. */
+function write(parts: StrategyParts, pictures: Pictures, maxNewTokens: number): AnswerReading[] {
+  const { processor, strategy, templates } = parts;
+  const { vocabulary } = strategy;
+  const prompts = pictures.prompts(processor, templates.prompts[0] ?? "");
+  const found = prompts.map(() => new Map<number, WrittenScore>());
+  const sequences = pictures.generate(prompts, {
+    maxNewTokens,
+    stopIds: [processor.endTokenId],
+    // T_s that do not stand for a score are no text.
+    suppressIds: vocabulary?.scoreIds.filter((id) => !strategy.slotIds.includes(id)),
+    onStep: (step) => {
+      for (const [row, score] of scoresOf(step, parts)) found[row]?.set(step.index, score);
+    },
+  });
+  return sequences.map(({ ids }, row) => {
+    const text = new AnswerText(processor.tokenizer, strategy.slotIds[0]);
+    const scores = ids.flatMap((id, index) => {
+      const score = found[row]?.get(index);
+      text.push(id, score?.shown);
+      return score ? [score.reading] : [];
+    });
+    return { scores, text: text.end().trim() };
+  });
+}
+
+interface WrittenScore {
+  readonly reading: ScoreReading;
+  readonly shown: string;
+}
+
+/** The scores of a step, by row: of T_p the expectation, of a T_s its own number. */
+function scoresOf(
+  { logits, tokenIds }: ModelStep,
+  { strategy, templates }: StrategyParts,
+): (readonly [row: number, score: WrittenScore])[] {
+  const { vocabulary, slotIds, scale } = strategy;
+  if (!vocabulary) return [];
+  const { scoreIds, values } = vocabulary;
+  const shown = ratingsFrom(scale, templates.ratingScale);
+  return tokenIds.flatMap((id, row) => {
+    if (!slotIds.includes(id)) return [];
+    const own = logits.narrow(0, row, 1).narrow(1, scoreIds[0] ?? 0, scoreIds.length);
+    const reading = readScore(own.toNumbers(), vocabulary);
+    return [[row, { reading, shown: shown(values[scoreIds.indexOf(id)] ?? reading.value).toFixed(2) }] as const];
+  });
+}
