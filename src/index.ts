@@ -172,7 +172,14 @@ export type { Init as ParamInit, InitNormal, InitTable, ParamSource } from "./nn
 export type { Cache, CacheOptions, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
 export type { LoadOptions as MllmLoadOptions, ProcessorOptions } from "./models/types.js";
 export type { Tokenizer } from "./tokenizers/index.js";
-export { decodeImage, type DecodeOptions, type ImageInput, type ResizeMode, type RgbImage } from "./image/index.js";
+export {
+  decodeImage,
+  type DecodeOptions,
+  type ImageInput,
+  type ResizeMode,
+  type RgbImage,
+  type StoredImage,
+} from "./image/index.js";
 
 // --- generation ---------------------------------------------------------------------------------------------------
 

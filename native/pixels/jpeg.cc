@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -393,5 +394,21 @@ class Reader {
 }  // namespace
 
 JpegUnits count_units(const Jpeg& jpeg, const uint8_t* bytes, size_t length) { return Reader(jpeg, bytes, length).count(); }
+
+size_t end_of_scan(const uint8_t* bytes, size_t length, size_t start) {
+  size_t at = start;
+  while (at < length) {
+    const void* found = std::memchr(bytes + at, 0xff, length - at);
+    if (!found) return length;
+    const size_t marker = static_cast<const uint8_t*>(found) - bytes;
+    size_t code = marker;
+    while (code < length && bytes[code] == 0xff) code++;
+    if (code == length) return length;
+    const bool restarts = bytes[code] >= 0xd0 && bytes[code] <= 0xd7;
+    if (bytes[code] != 0 && !restarts) return marker;
+    at = code + 1;
+  }
+  return length;
+}
 
 }  // namespace pixels

@@ -46,4 +46,7 @@ struct JpegUnits {
 // Throws std::bad_alloc.
 JpegUnits count_units(const Jpeg& jpeg, const uint8_t* bytes, size_t length);
 
+// Where the coded data that starts at `start` ends: at the first marker that restarts nothing, or at the file's end.
+size_t end_of_scan(const uint8_t* bytes, size_t length, size_t start);
+
 }  // namespace pixels

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "taps.h"
 
@@ -21,7 +22,12 @@ struct Kernels {
                uint8_t* out);
 };
 
-// The fastest that this processor has; `plain`: those without SIMD of our own.
-const Kernels& kernels(bool plain);
+struct NamedKernels {
+  const char* name;
+  Kernels kernels;
+};
+
+// Those that this processor runs, the fastest first.
+const std::vector<NamedKernels>& kernels();
 
 }  // namespace pixels

@@ -4,17 +4,22 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "deep.h"
 #include "jpeg.h"
+#include "kernels.h"
 #include "picture.h"
 #include "pool.h"
 
 namespace {
 
+using pixels::Form;
 using pixels::Layout;
 using pixels::Steps;
 
@@ -129,16 +134,12 @@ class Task {
   napi_async_work queued_ = nullptr;
 };
 
-// One picture's way to its pixels and values.
-struct PictureTask : Task {
-  Steps steps;
-  const uint8_t* data = nullptr;
-  const float* tables = nullptr;
-  uint8_t* pixels = nullptr;
-  float* values = nullptr;
+// Work that gives nothing but what it writes.
+struct WritingTask : Task {
+  std::function<void()> write;
 
  private:
-  void work() override { pixels::run(steps, data, tables, pixels, values); }
+  void work() override { write(); }
 };
 
 // How many of a JPEG's units are there.
@@ -162,16 +163,35 @@ struct JpegTask : Task {
   pixels::JpegUnits units_;
 };
 
+// Where a JPEG's coded data ends.
+struct ScanTask : Task {
+  const uint8_t* bytes = nullptr;
+  size_t length = 0, start = 0;
+
+  napi_value result(napi_env env) override {
+    napi_value number = nullptr;
+    return napi_create_double(env, static_cast<double>(end_), &number) == napi_ok ? number : nullptr;
+  }
+
+ private:
+  void work() override { end_ = pixels::end_of_scan(bytes, length, start); }
+
+  size_t end_ = 0;
+};
+
 bool is_side(int64_t side) { return side > 0 && side <= kLongestSide; }
 
 // Whether nothing is read or written beside what was given.
-void check_steps(const Steps& s, size_t bytes, size_t tables, size_t pixels, size_t values) {
+void check_steps(const Steps& s, size_t bytes, size_t pixels) {
   check(is_side(s.width) && is_side(s.height) && is_side(s.to_width) && is_side(s.to_height), "a side is out of range");
   check(is_side(s.canvas_width) && is_side(s.canvas_height), "a side of the canvas is out of range");
   check(s.orientation >= 1 && s.orientation <= 8, "the orientation is none of 1 to 8");
   const bool swapped = s.orientation >= 5;
   const int64_t width = swapped ? s.height : s.width, height = swapped ? s.width : s.height;
-  check(s.left >= 0 && s.top >= 0 && s.left + width <= s.canvas_width && s.top + height <= s.canvas_height,
+  check(is_side(s.first_width) && is_side(s.first_height) && (s.first_width == width || s.first_height == height),
+        "the first resize changes both sides");
+  check(s.left >= 0 && s.top >= 0 && static_cast<int64_t>(s.left) + s.first_width <= s.canvas_width &&
+            static_cast<int64_t>(s.top) + s.first_height <= s.canvas_height,
         "the picture is not on its canvas");
   check(is_side(s.window_width) && is_side(s.window_height) && s.window_left >= 0 && s.window_top >= 0 &&
             static_cast<int64_t>(s.window_left) + s.window_width <= s.to_width &&
@@ -179,42 +199,37 @@ void check_steps(const Steps& s, size_t bytes, size_t tables, size_t pixels, siz
         "the window is not inside of the result");
   for (const int32_t level : {s.red, s.green, s.blue}) check(level >= 0 && level <= 255, "a colour is out of range");
   check(bytes == static_cast<size_t>(s.width) * s.height * 3, "the picture has other bytes than its size says");
-  const size_t area = static_cast<size_t>(s.window_width) * s.window_height;
-  check(pixels == area * 3, "the room for pixels has another size");
+  check(pixels == static_cast<size_t>(s.window_width) * s.window_height * 3, "the room for pixels has another size");
   check(s.threads >= 1, "threads are at least 1");
-  check(s.layout == Layout::kNone || s.layout == Layout::kPlanar || s.layout == Layout::kPatches, "no such layout");
-  if (s.layout == Layout::kNone) return;
-  check(tables == 3 * 256, "the tables have another size");
-  size_t wanted = area * 3;
-  if (s.layout == Layout::kPatches) {
-    check(s.patch >= 1 && s.merge >= 1 && s.frames >= 1 && s.patch <= 4096 && s.merge <= 64 && s.frames <= 64, "no such patches");
-    const int block = s.patch * s.merge;
-    check(s.window_width % block == 0 && s.window_height % block == 0, "the result does not divide into blocks");
-    wanted *= s.frames;
-  }
-  check(values == wanted, "the room for values has another size");
+  check(s.kernel >= 0 && static_cast<size_t>(s.kernel) < pixels::kernels().size(), "there is no such kernel");
 }
 
-void read_picture(napi_env env, napi_callback_info info, PictureTask& task, napi_value arguments[kArguments]) {
-  size_t count = kArguments;
-  check(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
-  check(count == kArguments, "five arguments are needed");
-  const auto steps = elements<int32_t>(env, arguments[0], napi_int32_array, "the steps are no Int32Array");
-  check(steps.length * sizeof(int32_t) == sizeof(Steps), "the steps have another length");
-  std::memcpy(&task.steps, steps.data, sizeof(Steps));
+// Reads as many arguments as there is room for.
+template <size_t count>
+void read_arguments(napi_env env, napi_callback_info info, napi_value (&arguments)[count]) {
+  static_assert(count <= kArguments);
+  size_t given = count;
+  check(napi_get_cb_info(env, info, &given, arguments, nullptr, nullptr));
+  check(given == count, "the number of arguments is wrong");
+}
+
+// A struct of whole numbers.
+template <typename T>
+T read_struct(napi_env env, napi_value value) {
+  const auto numbers = elements<int32_t>(env, value, napi_int32_array, "the steps are no Int32Array");
+  check(numbers.length * sizeof(int32_t) == sizeof(T), "the steps have another length");
+  T read;
+  std::memcpy(&read, numbers.data, sizeof(T));
+  return read;
+}
+
+void read_picture(napi_env env, napi_callback_info info, WritingTask& task, napi_value (&arguments)[3]) {
+  read_arguments(env, info, arguments);
+  const auto steps = read_struct<Steps>(env, arguments[0]);
   const auto data = elements<uint8_t>(env, arguments[1], napi_uint8_array, "the picture is no Uint8Array");
-  const auto tables = is_nothing(env, arguments[2])
-                          ? Elements<float>{}
-                          : elements<float>(env, arguments[2], napi_float32_array, "the tables are no Float32Array");
-  const auto pixels = elements<uint8_t>(env, arguments[3], napi_uint8_array, "the pixels are no Uint8Array");
-  const auto values = is_nothing(env, arguments[4])
-                          ? Elements<float>{}
-                          : elements<float>(env, arguments[4], napi_float32_array, "the values are no Float32Array");
-  check_steps(task.steps, data.length, tables.length, pixels.length, values.length);
-  task.data = data.data;
-  task.tables = tables.data;
-  task.pixels = pixels.data;
-  task.values = values.data;
+  const auto out = elements<uint8_t>(env, arguments[2], napi_uint8_array, "the pixels are no Uint8Array");
+  check_steps(steps, data.length, out.length);
+  task.write = [=] { pixels::run(steps, data.data, out.data); };
 }
 
 napi_value throw_failure(napi_env env, const char* message) {
@@ -290,9 +305,9 @@ napi_value guarded(napi_env env, Task* task, const Body& body) {
 }
 
 napi_value run_now(napi_env env, napi_callback_info info) {
-  auto* task = new (std::nothrow) PictureTask;
+  auto* task = new (std::nothrow) WritingTask;
   return guarded(env, task, [&]() -> napi_value {
-    napi_value arguments[kArguments];
+    napi_value arguments[3];
     read_picture(env, info, *task, arguments);
     task->run();
     if (task->failure()) throw Failure{task->failure()};
@@ -302,21 +317,112 @@ napi_value run_now(napi_env env, napi_callback_info info) {
 }
 
 napi_value run_later(napi_env env, napi_callback_info info) {
-  auto* task = new (std::nothrow) PictureTask;
+  auto* task = new (std::nothrow) WritingTask;
   return guarded(env, task, [&] {
-    napi_value arguments[kArguments];
+    napi_value arguments[3];
     read_picture(env, info, *task, arguments);
-    return task->queue(env, arguments, kArguments);
+    return task->queue(env, arguments, 3);
+  });
+}
+
+// The pictures of a list, each of `length` bytes.
+std::vector<const uint8_t*> read_pictures(napi_env env, napi_value list, size_t wanted, size_t length) {
+  uint32_t count = 0;
+  check(napi_get_array_length(env, list, &count));
+  check(count == wanted, "there is not a picture for each frame");
+  std::vector<const uint8_t*> pictures;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value one;
+    check(napi_get_element(env, list, i, &one));
+    const auto bytes = elements<uint8_t>(env, one, napi_uint8_array, "a picture is no Uint8Array");
+    check(bytes.length == length, "a picture has other bytes than its size says");
+    pictures.push_back(bytes.data);
+  }
+  return pictures;
+}
+
+napi_value lay_out(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) WritingTask;
+  return guarded(env, task, [&]() -> napi_value {
+    napi_value arguments[4];
+    read_arguments(env, info, arguments);
+    const auto form = read_struct<Form>(env, arguments[0]);
+    check(is_side(form.width) && is_side(form.height), "a side is out of range");
+    check(form.layout >= Layout::kPlanar && form.layout <= Layout::kInterleaved, "there is no such layout");
+    for (const int32_t cut : {form.patch, form.merge, form.frames}) check(cut >= 1 && cut <= 4096, "there are no such patches");
+    const bool patches = form.layout == Layout::kPatches;
+    check(patches || (form.patch == 1 && form.merge == 1 && form.frames == 1), "only patches have cuts");
+    const int block = form.patch * form.merge;
+    check(form.width % block == 0 && form.height % block == 0, "the picture does not divide into blocks");
+    check(form.threads >= 1, "threads are at least 1");
+    const size_t bytes = static_cast<size_t>(form.width) * form.height * 3;
+    const auto pictures = read_pictures(env, arguments[1], form.frames, bytes);
+    const auto tables = elements<float>(env, arguments[2], napi_float32_array, "the tables are no Float32Array");
+    const auto values = elements<float>(env, arguments[3], napi_float32_array, "the values are no Float32Array");
+    check(tables.length == 3 * 256, "the tables have another size");
+    check(values.length == bytes * form.frames, "the room for values has another size");
+    task->write = [&] { pixels::lay_out(form, pictures.data(), tables.data, values.data); };
+    task->run();
+    if (task->failure()) throw Failure{task->failure()};
+    task->release(env);
+    return nullptr;
+  });
+}
+
+napi_value to_srgb(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) WritingTask;
+  return guarded(env, task, [&] {
+    napi_value arguments[5];
+    read_arguments(env, info, arguments);
+    const auto samples = elements<uint16_t>(env, arguments[0], napi_uint16_array, "the samples are no Uint16Array");
+    const auto curves = elements<float>(env, arguments[1], napi_float32_array, "the curves are no Float32Array");
+    const auto matrix = is_nothing(env, arguments[2])
+                            ? Elements<double>{}
+                            : elements<double>(env, arguments[2], napi_float64_array, "the matrix is no Float64Array");
+    const auto codes = elements<uint8_t>(env, arguments[3], napi_uint8_array, "the codes are no Uint8Array");
+    const auto out = elements<uint8_t>(env, arguments[4], napi_uint8_array, "the pixels are no Uint8Array");
+    const int channels = matrix.data ? 3 : 1;
+    check(matrix.length == (matrix.data ? 9 : 0), "the matrix has another size");
+    check(curves.length == channels * pixels::kLevels && codes.length == pixels::kLevels, "the tables have another size");
+    const size_t count = samples.length / channels;
+    check(samples.length == count * channels && out.length == count * 3, "the room for pixels has another size");
+    const pixels::Profile profile{channels, curves.data, matrix.data, codes.data};
+    task->write = [=] { pixels::to_srgb(samples.data, count, profile, pixels::usable_threads(), out.data); };
+    return task->queue(env, arguments, 5);
+  });
+}
+
+napi_value to_eight_bits(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) WritingTask;
+  return guarded(env, task, [&] {
+    napi_value arguments[2];
+    read_arguments(env, info, arguments);
+    const auto samples = elements<uint16_t>(env, arguments[0], napi_uint16_array, "the samples are no Uint16Array");
+    const auto out = elements<uint8_t>(env, arguments[1], napi_uint8_array, "the pixels are no Uint8Array");
+    check(samples.length == out.length, "the room for pixels has another size");
+    task->write = [=] { pixels::to_eight_bits(samples.data, out.length, pixels::usable_threads(), out.data); };
+    return task->queue(env, arguments, 2);
+  });
+}
+
+napi_value copy_bytes(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) WritingTask;
+  return guarded(env, task, [&] {
+    napi_value arguments[2];
+    read_arguments(env, info, arguments);
+    const auto from = elements<uint8_t>(env, arguments[0], napi_uint8_array, "the source is no Uint8Array");
+    const auto to = elements<uint8_t>(env, arguments[1], napi_uint8_array, "the target is no Uint8Array");
+    check(from.length <= to.length, "the target is too small");
+    task->write = [=] { pixels::copy_bytes(from.data, from.length, pixels::usable_threads(), to.data); };
+    return task->queue(env, arguments, 2);
   });
 }
 
 napi_value count_units(napi_env env, napi_callback_info info) {
   auto* task = new (std::nothrow) JpegTask;
   return guarded(env, task, [&] {
-    size_t count = 3;
     napi_value arguments[3];
-    check(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
-    check(count == 3, "three arguments are needed");
+    read_arguments(env, info, arguments);
     const auto numbers = elements<int32_t>(env, arguments[0], napi_int32_array, "the description is no Int32Array");
     const auto symbols = elements<uint8_t>(env, arguments[1], napi_uint8_array, "the tables are no Uint8Array");
     const auto bytes = elements<uint8_t>(env, arguments[2], napi_uint8_array, "the file is no Uint8Array");
@@ -338,12 +444,12 @@ struct LibraryTask : Task {
 napi_value preload(napi_env env, napi_callback_info info) {
   auto* task = new (std::nothrow) LibraryTask;
   return guarded(env, task, [&] {
-    size_t count = 1, length = 0;
-    napi_value path;
-    check(napi_get_cb_info(env, info, &count, &path, nullptr, nullptr));
-    check(napi_get_value_string_utf8(env, path, nullptr, 0, &length));
+    napi_value path[1];
+    read_arguments(env, info, path);
+    size_t length = 0;
+    check(napi_get_value_string_utf8(env, path[0], nullptr, 0, &length));
     task->path.resize(length);
-    check(napi_get_value_string_utf8(env, path, task->path.data(), length + 1, &length));
+    check(napi_get_value_string_utf8(env, path[0], task->path.data(), length + 1, &length));
     return task->queue(env, nullptr, 0);
   });
 }
@@ -357,6 +463,33 @@ napi_value end(napi_env env, napi_callback_info info) {
   _exit(code);
 }
 
+napi_value end_of_scan(napi_env env, napi_callback_info info) {
+  auto* task = new (std::nothrow) ScanTask;
+  return guarded(env, task, [&] {
+    napi_value arguments[2];
+    read_arguments(env, info, arguments);
+    const auto bytes = elements<uint8_t>(env, arguments[0], napi_uint8_array, "the file is no Uint8Array");
+    int64_t start = 0;
+    check(napi_get_value_int64(env, arguments[1], &start));
+    check(start >= 0, "the start is before the file");
+    task->bytes = bytes.data;
+    task->length = bytes.length;
+    task->start = static_cast<size_t>(start);
+    return task->queue(env, arguments, 1);
+  });
+}
+
+napi_value kernel_names(napi_env env, napi_callback_info) {
+  napi_value names = nullptr, name = nullptr;
+  if (napi_create_array(env, &names) != napi_ok) return nullptr;
+  uint32_t i = 0;
+  for (const pixels::NamedKernels& one : pixels::kernels()) {
+    if (napi_create_string_utf8(env, one.name, NAPI_AUTO_LENGTH, &name) != napi_ok) return nullptr;
+    if (napi_set_element(env, names, i++, name) != napi_ok) return nullptr;
+  }
+  return names;
+}
+
 napi_value threads(napi_env env, napi_callback_info) {
   napi_value result = nullptr;
   return napi_create_int32(env, pixels::usable_threads(), &result) == napi_ok ? result : nullptr;
@@ -368,9 +501,15 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {"run", nullptr, run_now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"runAsync", nullptr, run_later, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"layOut", nullptr, lay_out, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"toSrgb", nullptr, to_srgb, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"toEightBits", nullptr, to_eight_bits, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"copyBytes", nullptr, copy_bytes, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"countJpegUnits", nullptr, count_units, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"end", nullptr, end, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"preload", nullptr, preload, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"endOfJpegScan", nullptr, end_of_scan, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"kernels", nullptr, kernel_names, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"threads", nullptr, threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   return napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions) == napi_ok ? exports : nullptr;

@@ -14,6 +14,8 @@ namespace {
 
 // Rows or outputs of one part of the work: long enough to outweigh the hand-over, short enough to be shared fairly.
 constexpr int kRowsAtOnce = 32;
+// Stored columns of a strip that goes through two resizes while it is in the cache.
+constexpr int kColumnsAtOnce = 64;
 
 // RGB in rows; `readable` bytes may be read from `data` on.
 struct View {
@@ -35,17 +37,27 @@ struct Buffer {
   int height;
 };
 
+// Four rows with room behind them.
+class FourRows {
+ public:
+  explicit FourRows(size_t bytes) : stride_(bytes + kSlack), bytes_(new uint8_t[4 * stride_]) {}
+  uint8_t* operator[](int r) { return bytes_.get() + r * stride_; }
+
+ private:
+  size_t stride_;
+  std::unique_ptr<uint8_t[]> bytes_;
+};
+
 struct Work {
   const Kernels& kernel;
   Color canvas;
   int threads;
 
-  void parts(int count, const std::function<void(int begin, int end)>& part) const {
-    const int parts = (count + kRowsAtOnce - 1) / kRowsAtOnce;
+  void parts(int count, int size, const std::function<void(int begin, int end)>& part) const {
     std::atomic<bool> failed{false};
-    in_parallel(parts, threads, [&](int i) {
+    in_parallel((count + size - 1) / size, threads, [&](int i) {
       try {
-        part(i * kRowsAtOnce, std::min(count, (i + 1) * kRowsAtOnce));
+        part(i * size, std::min(count, (i + 1) * size));
       } catch (const std::bad_alloc&) {
         failed = true;
       }
@@ -54,44 +66,107 @@ struct Work {
   }
 };
 
-// Every row of `from`, resampled along its length into `to`.
-void across(const Work& work, const View& from, const Taps& taps, Buffer& to) {
-  work.parts(from.height, [&](int begin, int end) {
-    const size_t bytes = static_cast<size_t>(from.width) * 3;
-    // Outputs are written with a byte behind them, rows are read with slack behind them: the last ones go by way of copies.
-    const std::unique_ptr<uint8_t[]> last(new uint8_t[4 * (bytes + kSlack)]());
-    const std::unique_ptr<uint8_t[]> results(new uint8_t[4 * (to.stride + 4)]);
-    for (int y = begin; y < end; y += 4) {
-      const uint8_t* rows[4];
-      uint8_t* out[4];
-      const int n = std::min(4, end - y);
-      for (int r = 0; r < 4; r++) {
-        const int row = y + std::min(r, n - 1);
-        rows[r] = from.data + row * from.stride;
-        if (row * from.stride + bytes + kSlack > from.readable) {
-          rows[r] = static_cast<const uint8_t*>(std::memcpy(last.get() + r * (bytes + kSlack), rows[r], bytes));
-        }
-        out[r] = results.get() + r * (to.stride + 4);
+// A resize along one stored axis alone, before any other step; none where there are no taps.
+struct Before {
+  const Taps* across = nullptr;
+  const Taps* down = nullptr;
+};
+
+// Rows of a picture as `across` takes them, behind a first resize.
+class Rows {
+ public:
+  Rows(const Work& work, const View& from, const Before& before)
+      : work_(work), from_(from), before_(before), last_(bytes()), made_(before.across ? 3 * before.across->outputs() : bytes()) {}
+
+  // Rows `y` and up to three behind it, of which there are `count`; the last one again in the place of those behind.
+  void take(int y, int count, const uint8_t* rows[4]) {
+    for (int r = 0; r < 4; r++) {
+      const int row = y + std::min(r, count - 1);
+      if (before_.down) {
+        work_.kernel.down(from_.data, from_.stride, *before_.down, row, work_.canvas, 0, bytes(), made_[r]);
+        rows[r] = made_[r];
+      } else {
+        const size_t at = row * from_.stride;
+        const bool safe = at + bytes() + kSlack <= from_.readable;
+        rows[r] = safe ? from_.data + at : static_cast<const uint8_t*>(std::memcpy(last_[r], from_.data + at, bytes()));
       }
+    }
+    if (!before_.across) return;
+    uint8_t* const out[4] = {made_[0], made_[1], made_[2], made_[3]};
+    work_.kernel.across(rows, *before_.across, work_.canvas, out);
+    for (int r = 0; r < 4; r++) rows[r] = out[r];
+  }
+
+ private:
+  size_t bytes() const { return static_cast<size_t>(from_.width) * 3; }
+
+  const Work& work_;
+  const View& from_;
+  const Before& before_;
+  FourRows last_, made_;
+};
+
+// `count` rows from `first` on, each resized along its length. Before that `before` is done.
+void across(const Work& work, const View& from, const Before& before, const Taps& taps, int first, int count, uint8_t* to) {
+  const size_t stride = static_cast<size_t>(taps.outputs()) * 3;
+  work.parts(count, kRowsAtOnce, [&](int begin, int end) {
+    Rows source(work, from, before);
+    // A row is written with a byte behind it.
+    FourRows results(stride);
+    for (int y = begin; y < end; y += 4) {
+      const int n = std::min(4, end - y);
+      const uint8_t* rows[4];
+      source.take(first + y, n, rows);
+      uint8_t* const out[4] = {results[0], results[1], results[2], results[3]};
       work.kernel.across(rows, taps, work.canvas, out);
-      for (int r = 0; r < n; r++) std::memcpy(to.bytes.get() + (y + r) * to.stride, out[r], to.stride);
+      for (int r = 0; r < n; r++) std::memcpy(to + (y + r) * stride, out[r], stride);
     }
   });
 }
 
-// Every column of `from`, resampled into `to`; row 0 of `from` is stored row `first` of the taps.
-void down(const Work& work, const View& from, const Taps& taps, int first, Buffer& to) {
+// Every column of `from`, resized; row 0 of `from` is stored row `first` of the taps.
+void down(const Work& work, const View& from, const Taps& taps, int first, uint8_t* to) {
   const uint8_t* rows = from.data - first * static_cast<ptrdiff_t>(from.stride);
-  work.parts(to.height, [&](int begin, int end) {
-    for (int y = begin; y < end; y++) {
-      work.kernel.down(rows, from.stride, taps, y, work.canvas, 0, to.stride, to.bytes.get() + y * to.stride);
+  const size_t bytes = static_cast<size_t>(from.width) * 3;
+  work.parts(taps.outputs(), kRowsAtOnce, [&](int begin, int end) {
+    for (int y = begin; y < end; y++) work.kernel.down(rows, from.stride, taps, y, work.canvas, 0, bytes, to + y * bytes);
+  });
+}
+
+// `count` columns from `first` on, each resized. Before that `before` is done: a strip of columns at a time.
+void down_behind(const Work& work, const View& from, const Before& before, const Taps& taps, int first, int count, uint8_t* to) {
+  const size_t stride = static_cast<size_t>(count) * 3;
+  const int height = before.down ? before.down->outputs() : from.height;
+  work.parts(count, kColumnsAtOnce, [&](int begin, int end) {
+    const size_t bytes = static_cast<size_t>(end - begin) * 3, apart = bytes + kSlack;
+    const std::unique_ptr<uint8_t[]> strip(new uint8_t[apart * height]);
+    if (before.down) {
+      const size_t left = static_cast<size_t>(first + begin) * 3;
+      for (int y = 0; y < height; y++) {
+        work.kernel.down(from.data + left, from.stride, *before.down, y, work.canvas, 0, bytes, strip.get() + y * apart);
+      }
+    } else {
+      const Taps own = before.across->part(first + begin, end - begin);
+      const Before none;
+      Rows source(work, from, none);
+      for (int y = 0; y < height; y += 4) {
+        const int n = std::min(4, height - y);
+        const uint8_t* rows[4];
+        source.take(y, n, rows);
+        uint8_t* out[4];
+        for (int r = 0; r < 4; r++) out[r] = strip.get() + (y + std::min(r, n - 1)) * apart;
+        work.kernel.across(rows, own, work.canvas, out);
+      }
+    }
+    for (int y = 0; y < taps.outputs(); y++) {
+      work.kernel.down(strip.get(), apart, taps, y, work.canvas, 0, bytes, to + y * stride + static_cast<size_t>(begin) * 3);
     }
   });
 }
 
 // Columns become rows.
 void transpose(const Work& work, const View& from, uint8_t* to) {
-  work.parts(from.width, [&](int begin, int end) {
+  work.parts(from.width, kRowsAtOnce, [&](int begin, int end) {
     for (int x = begin; x < end; x++) {
       uint8_t* out = to + static_cast<size_t>(x) * from.height * 3;
       for (int y = 0; y < from.height; y++) std::memcpy(out + y * 3, from.data + y * from.stride + x * 3, 3);
@@ -132,82 +207,100 @@ Turn turn_of(int orientation) {
   }
 }
 
-// The pixels of the window. Across first and then down, as Pillow does with the upright picture.
-void resize(const Steps& s, const uint8_t* data, uint8_t* pixels) {
-  const Turn turn = turn_of(s.orientation);
-  const Work work{kernels(s.plain == 1),
-                  {static_cast<uint8_t>(s.red), static_cast<uint8_t>(s.green), static_cast<uint8_t>(s.blue)},
-                  s.threads};
-  const int upright_width = turn.swapped ? s.height : s.width;
-  const int upright_height = turn.swapped ? s.width : s.height;
-  const Taps x = make_taps({upright_width, s.canvas_width, s.left, turn.x_mirrored}, s.to_width, s.window_left, s.window_width);
-  const Taps y = make_taps({upright_height, s.canvas_height, s.top, turn.y_mirrored}, s.to_height, s.window_top, s.window_height);
-  const int first = y.lowest();
-  const int many = std::max(0, y.behind() - first);
-  const View whole{data, static_cast<size_t>(s.width) * 3, s.width, s.height, static_cast<size_t>(s.width) * s.height * 3};
+// The resizes of a picture, along the axes of the upright one.
+struct Plan {
+  // The one before all others: of which axis, if any.
+  bool first_x, first_y;
+  Taps first;
+  Taps x, y;
+};
+
+Plan plan_of(const Steps& s, const Turn& turn) {
+  const int width = turn.swapped ? s.height : s.width;
+  const int height = turn.swapped ? s.width : s.height;
+  Plan plan;
+  plan.first_x = s.first_width != width;
+  plan.first_y = !plan.first_x && s.first_height != height;
+  if (plan.first_x) plan.first = make_taps({width, width, 0, turn.x_mirrored}, s.first_width, 0, s.first_width);
+  if (plan.first_y) plan.first = make_taps({height, height, 0, turn.y_mirrored}, s.first_height, 0, s.first_height);
+  // Behind a first resize its axis runs as in the upright picture.
+  const bool x_mirrored = turn.x_mirrored && !plan.first_x, y_mirrored = turn.y_mirrored && !plan.first_y;
+  plan.x = make_taps({s.first_width, s.canvas_width, s.left, x_mirrored}, s.to_width, s.window_left, s.window_width);
+  plan.y = make_taps({s.first_height, s.canvas_height, s.top, y_mirrored}, s.to_height, s.window_top, s.window_height);
+  return plan;
+}
+
+// Stored rows are rows of the upright picture.
+void run_straight(const Work& work, const Steps& s, const Plan& plan, const View& whole, uint8_t* pixels) {
+  const Before before{plan.first_x ? &plan.first : nullptr, plan.first_y ? &plan.first : nullptr};
   // Only what the second pass reads goes through the first.
-  if (!turn.swapped) {
-    const View rows = part_of(whole, 0, first, s.width, many);
-    Buffer narrow(x.identity ? 0 : s.window_width, x.identity ? 0 : many);
-    View between = part_of(rows, s.window_left, 0, s.window_width, many);
-    if (!x.identity) {
-      across(work, rows, x, narrow);
-      between = narrow.view();
-    }
-    if (y.identity) return copy(between, pixels);
-    Buffer result(s.window_width, s.window_height);
-    down(work, between, y, first, result);
-    return copy(result.view(), pixels);
+  const int first = plan.y.lowest(), many = std::max(0, plan.y.behind() - first);
+  if (plan.x.identity && !plan.first_x && !plan.first_y) {
+    const View between = part_of(whole, s.window_left, first, s.window_width, many);
+    return plan.y.identity ? copy(between, pixels) : down(work, between, plan.y, first, pixels);
   }
-  const View columns = part_of(whole, first, 0, many, s.height);
-  Buffer low(x.identity ? 0 : many, x.identity ? 0 : s.window_width);
-  View between = part_of(columns, 0, s.window_left, many, s.window_width);
-  if (!x.identity) {
-    down(work, columns, x, 0, low);
-    between = low.view();
-  }
-  Taps moved = y;
-  for (int i = 0; i < moved.outputs(); i++) {
-    if (moved.counts[i] > 0) moved.starts[i] -= first;
-  }
-  Buffer result(s.window_height, s.window_width);
-  across(work, between, moved, result);
+  if (plan.y.identity) return across(work, whole, before, plan.x, first, many, pixels);
+  const Buffer narrow(s.window_width, many);
+  across(work, whole, before, plan.x, first, many, narrow.bytes.get());
+  down(work, narrow.view(), plan.y, first, pixels);
+}
+
+// Stored rows are columns of the upright picture.
+void run_swapped(const Work& work, const Steps& s, const Plan& plan, const View& whole, uint8_t* pixels) {
+  const Before before{plan.first_y ? &plan.first : nullptr, plan.first_x ? &plan.first : nullptr};
+  const int first = plan.y.lowest(), many = std::max(0, plan.y.behind() - first);
+  const Buffer low(many, s.window_width);
+  if (plan.first_x || plan.first_y) down_behind(work, whole, before, plan.x, first, many, low.bytes.get());
+  else down(work, part_of(whole, first, 0, many, whole.height), plan.x, 0, low.bytes.get());
+  const Taps moved = plan.y.from(first);
+  const Buffer result(s.window_height, s.window_width);
+  across(work, low.view(), {}, moved, 0, s.window_width, result.bytes.get());
   transpose(work, result.view(), pixels);
 }
 
-void to_planar(const Steps& s, const Work& work, const float* tables, const uint8_t* pixels, float* values) {
-  const size_t area = static_cast<size_t>(s.window_width) * s.window_height;
-  work.parts(s.window_height, [&](int begin, int end) {
-    const size_t behind = static_cast<size_t>(end) * s.window_width;
-    for (size_t i = static_cast<size_t>(begin) * s.window_width; i < behind; i++) {
+void to_planar(const Form& form, const uint8_t* pixels, const float* tables, float* values) {
+  const size_t area = static_cast<size_t>(form.width) * form.height;
+  in_parallel(form.height, form.threads, [&](int row) {
+    const size_t first = static_cast<size_t>(row) * form.width;
+    for (size_t i = first; i < first + form.width; i++) {
       for (int c = 0; c < 3; c++) values[c * area + i] = tables[c * 256 + pixels[i * 3 + c]];
     }
   });
 }
 
-// A still picture fills all frames of a patch.
-void to_patches(const Steps& s, const Work& work, const float* tables, const uint8_t* pixels, float* values) {
-  const int block = s.patch * s.merge;
-  const int blocks = s.window_width / block;
-  const size_t area = static_cast<size_t>(s.patch) * s.patch;
-  const size_t size = 3 * area * s.frames;
-  in_parallel(s.window_height / block, work.threads, [&](int row) {
-    float* out = values + static_cast<size_t>(row) * blocks * s.merge * s.merge * size;
-    for (int column = 0; column < blocks; column++) {
-      for (int inner = 0; inner < s.merge * s.merge; inner++, out += size) {
-        const int top = row * block + inner / s.merge * s.patch;
-        const int left = column * block + inner % s.merge * s.patch;
-        float* to = out;
-        for (int py = 0; py < s.patch; py++) {
-          const uint8_t* from = pixels + (static_cast<size_t>(top + py) * s.window_width + left) * 3;
-          for (int px = 0; px < s.patch; px++, to++, from += 3) {
-            for (int c = 0; c < 3; c++) to[c * area * s.frames] = tables[c * 256 + from[c]];
-          }
-        }
-        for (int c = 0; c < 3; c++) {
-          float* plane = out + c * area * s.frames;
-          for (int t = 1; t < s.frames; t++) std::memcpy(plane + t * area, plane, area * sizeof(float));
-        }
+void to_interleaved(const Form& form, const uint8_t* pixels, const float* tables, float* values) {
+  const size_t length = static_cast<size_t>(form.width) * 3;
+  in_parallel(form.height, form.threads, [&](int row) {
+    const size_t first = row * length;
+    for (size_t i = first; i < first + length; i += 3) {
+      for (int c = 0; c < 3; c++) values[i + c] = tables[c * 256 + pixels[i + c]];
+    }
+  });
+}
+
+// The three channels of one frame of a patch, `apart` values from one another.
+void write_patch(const Form& form, const uint8_t* pixels, int left, int top, const float* tables, size_t apart, float* to) {
+  for (int py = 0; py < form.patch; py++) {
+    const uint8_t* from = pixels + (static_cast<size_t>(top + py) * form.width + left) * 3;
+    for (int px = 0; px < form.patch; px++, to++, from += 3) {
+      for (int c = 0; c < 3; c++) to[c * apart] = tables[c * 256 + from[c]];
+    }
+  }
+}
+
+void to_patches(const Form& form, const uint8_t* const* pictures, const float* tables, float* values) {
+  const int block = form.patch * form.merge, blocks = form.width / block, inside = form.merge * form.merge;
+  const size_t area = static_cast<size_t>(form.patch) * form.patch, apart = area * form.frames;
+  in_parallel(form.height / block, form.threads, [&](int row) {
+    float* out = values + static_cast<size_t>(row) * blocks * inside * 3 * apart;
+    for (int i = 0; i < blocks * inside; i++, out += 3 * apart) {
+      const int inner = i % inside;
+      const int top = row * block + inner / form.merge * form.patch;
+      const int left = i / inside * block + inner % form.merge * form.patch;
+      for (int t = 0; t < form.frames; t++) {
+        float* frame = out + t * area;
+        if (t == 0 || pictures[t] != pictures[t - 1]) write_patch(form, pictures[t], left, top, tables, apart, frame);
+        else for (int c = 0; c < 3; c++) std::memcpy(frame + c * apart, frame + c * apart - area, area * sizeof(float));
       }
     }
   });
@@ -215,11 +308,21 @@ void to_patches(const Steps& s, const Work& work, const float* tables, const uin
 
 }  // namespace
 
-void run(const Steps& steps, const uint8_t* data, const float* tables, uint8_t* pixels, float* values) {
-  resize(steps, data, pixels);
-  const Work work{kernels(steps.plain == 1), {0, 0, 0}, steps.threads};
-  if (steps.layout == Layout::kPlanar) to_planar(steps, work, tables, pixels, values);
-  if (steps.layout == Layout::kPatches) to_patches(steps, work, tables, pixels, values);
+void run(const Steps& s, const uint8_t* data, uint8_t* pixels) {
+  const Turn turn = turn_of(s.orientation);
+  const Work work{kernels()[s.kernel].kernels,
+                  {static_cast<uint8_t>(s.red), static_cast<uint8_t>(s.green), static_cast<uint8_t>(s.blue)},
+                  s.threads};
+  const Plan plan = plan_of(s, turn);
+  const size_t stride = static_cast<size_t>(s.width) * 3;
+  const View whole{data, stride, s.width, s.height, stride * s.height};
+  (turn.swapped ? run_swapped : run_straight)(work, s, plan, whole, pixels);
+}
+
+void lay_out(const Form& form, const uint8_t* const* pictures, const float* tables, float* values) {
+  if (form.layout == Layout::kPlanar) to_planar(form, pictures[0], tables, values);
+  if (form.layout == Layout::kInterleaved) to_interleaved(form, pictures[0], tables, values);
+  if (form.layout == Layout::kPatches) to_patches(form, pictures, tables, values);
 }
 
 }  // namespace pixels

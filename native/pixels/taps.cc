@@ -42,6 +42,22 @@ int Taps::behind() const {
   return last;
 }
 
+Taps Taps::part(int first, int count) const {
+  const auto of = [&](const auto& all, size_t each) {
+    return std::decay_t<decltype(all)>(all.begin() + first * each, all.begin() + (first + count) * each);
+  };
+  const size_t each = stride;
+  return {of(starts, 1), of(counts, 1), of(outside, 1), of(high, each), of(low, each), stride, false};
+}
+
+Taps Taps::from(int first) const {
+  Taps moved = *this;
+  for (int i = 0; i < outputs(); i++) {
+    if (counts[i] > 0) moved.starts[i] -= first;
+  }
+  return moved;
+}
+
 Taps make_taps(const Axis& axis, int to, int first, int count) {
   const bool same = axis.canvas == to;
   const double scale = static_cast<double>(axis.canvas) / to;

@@ -39,6 +39,10 @@ struct Taps {
   // The stored positions that the outputs read: [lowest, behind), empty where none does.
   int lowest() const;
   int behind() const;
+  // Those of the outputs `first` to `first + count - 1`.
+  Taps part(int first, int count) const;
+  // The same on positions that are counted from `first` on.
+  Taps from(int first) const;
 };
 
 // One axis of a picture on its canvas: `length` positions from `offset` on, of `canvas` in all.

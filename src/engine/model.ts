@@ -1,6 +1,6 @@
 /** Models that score pictures: a reader of batches, here or in a worker, and the pipeline before it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { RgbImage } from "../image/index.js";
+import type { RgbImage, StoredImage } from "../image/index.js";
 import type { StrategyParts } from "../roc/index.js";
 import { Batches, type BatchReader } from "./batches.js";
 import { scoreOne } from "./one.js";
@@ -29,7 +29,7 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
   };
   return new RocModel(reader.facts, {
     reader: batchReader,
-    prepare: (image) => parts.processor.prepare(image),
+    prepare: (picture) => parts.processor.prepare(picture),
     dispose: () => reader.dispose(),
   });
 }
@@ -38,7 +38,7 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
 interface Works {
   readonly reader: BatchReader;
   /** Off the thread. */
-  readonly prepare: (image: RgbImage) => Promise<RgbImage>;
+  readonly prepare: (picture: StoredImage) => Promise<RgbImage>;
   /** Twice is harmless. */
   readonly dispose: () => void;
 }

@@ -3,7 +3,7 @@
  * inputs' order. Loads no libtorch.
  */
 import { isRocError, RocError } from "../errors.js";
-import { withImage, type DecodeOptions, type RgbImage } from "../image/index.js";
+import { withStoredImage, type DecodeOptions, type RgbImage, type StoredImage } from "../image/index.js";
 import type { Batches, Caller } from "./batches.js";
 import { failed, failure } from "./failures.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
@@ -24,7 +24,7 @@ const MOST_BYTES = 2 ** 28;
 export interface PipelineParts {
   readonly batches: Batches;
   /** Off the thread. */
-  readonly prepare: (image: RgbImage) => Promise<RgbImage>;
+  readonly prepare: (picture: StoredImage) => Promise<RgbImage>;
 }
 
 /**
@@ -210,11 +210,11 @@ class Call implements Caller {
       allowDamaged,
       ...(maxPixels !== undefined && { maxPixels }),
     };
-    const prepare = async (image: RgbImage): Promise<PreparedPicture> => {
-      return { file: name, damaged: image.damaged, pixels: await this.#parts.prepare(image) };
+    const prepare = async (picture: StoredImage): Promise<PreparedPicture> => {
+      return { file: name, damaged: picture.stored.damaged, pixels: await this.#parts.prepare(picture) };
     };
     try {
-      return await withImage(data, prepare, settings);
+      return await withStoredImage(data, prepare, settings);
     } catch (error) {
       if (isRocError(error) && error.code === "OUT_OF_MEMORY") return failed(name, error.code, error.message);
       return failure(name, error);

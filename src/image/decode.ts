@@ -4,12 +4,13 @@ import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { RocError } from "../errors.js";
 import { pictureBudget, type Lease } from "./budget.js";
 import { readableName } from "./file-names.js";
+import { nativePixels } from "./native.js";
 import { hasTable, readProfile, toSrgb } from "./profile.js";
 import { readFile, unsupportedPicture, type ImageInput } from "./read.js";
 import { examine, isWhole, type Examined, type Reading } from "./soundness.js";
 import type { ImageFormat } from "./sniff.js";
 import { unreadPixels } from "./tiff.js";
-import type { RgbImage } from "./types.js";
+import type { RgbImage, StoredImage } from "./types.js";
 
 /** `0x3FFF * 0x3FFF`, about 268 million pixels: sharp's own default, 805 MB once decoded. */
 const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
@@ -63,17 +64,27 @@ export interface DecodeOptions {
  * @category Scoring
  */
 export function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
-  return withImage(input, (image) => image, options);
+  return whileDecoded(input, ({ stored }) => stored, options, true);
 }
 
 /**
- * Decodes as {@link decodeImage}, and gives what `use` makes of the picture. The picture's memory counts in the budget
- * until then, so `use` should give something smaller.
+ * Decodes as {@link decodeImage}, but does not turn the picture, which the resize after it does for nothing; gives what `use`
+ * makes of it. The picture's memory counts in the budget until then, so `use` should give something smaller.
  */
-export async function withImage<T>(
+export function withStoredImage<T>(
   input: ImageInput,
-  use: (image: RgbImage) => T | Promise<T>,
+  use: (picture: StoredImage) => T | Promise<T>,
   options: DecodeOptions = {},
+): Promise<T> {
+  return whileDecoded(input, use, options, false);
+}
+
+/** @param turned whether the decoder turns the picture; else its orientation says what is left to do */
+async function whileDecoded<T>(
+  input: ImageInput,
+  use: (picture: StoredImage) => T | Promise<T>,
+  options: DecodeOptions,
+  turned: boolean,
 ): Promise<T> {
   const { maxPixels = DEFAULT_MAX_PIXELS, signal } = options;
   const name = options.name ?? (typeof input === "string" ? readableName(input) : "image");
@@ -82,7 +93,10 @@ export async function withImage<T>(
   using lease = pictureBudget().lease();
   try {
     checkAborted(signal, name);
-    return await use(await decode(input, { ...options, name, maxPixels }, lease));
+    const orient = options.orient ?? true;
+    const settings = { ...options, name, maxPixels, orient: orient && turned };
+    const { image, orientation } = await decode(input, settings, lease);
+    return await use({ stored: image, orientation: orient && !turned ? orientation : 1 });
   } catch (error) {
     checkAborted(signal, name);
     throw isAllocationError(error) ? outOfMemory(name, error) : error;
@@ -91,27 +105,36 @@ export async function withImage<T>(
 
 type Settings = DecodeOptions & { readonly name: string; readonly maxPixels: number };
 
-async function decode(input: ImageInput, settings: Settings, lease: Lease): Promise<RgbImage> {
+async function decode(
+  input: ImageInput,
+  settings: Settings,
+  lease: Lease,
+): Promise<{ image: RgbImage; orientation: number }> {
   const { name, signal, maxPixels } = settings;
   const file = await readFile(input, { name, signal, lease });
   checkAborted(signal, name);
   // A TIFF is copied.
   if (file.format === "TIFF") await lease.take(file.bytes.length, signal);
-  const examined = examine(file);
+  const examined = await examine(file);
   if (examined.unsupported) throw unsupportedPicture(examined.unsupported, name);
   const job = { ...settings, lease, examined, format: file.format };
   const metadata = await headerOf(job);
   if (!DEPTHS.includes(metadata.depth)) throw unsupportedPicture(unreadPixels(`${metadata.depth} numbers`), name);
   checkSize(metadata, maxPixels, name);
-  await lease.take(decodingBytes(metadata, file.format), signal);
+  await lease.take(decodingBytes(metadata, job), signal);
   checkAborted(signal, name);
-  return decodePixels(job, metadata);
+  return { image: await decodePixels(job, metadata), orientation: orientationOf(metadata) };
 }
 
 interface Job extends Settings {
   readonly lease: Lease;
   readonly format: ImageFormat;
   readonly examined: Examined;
+}
+
+/** EXIF's number; 1 where there is none, or one that says nothing. */
+function orientationOf({ orientation = 1 }: Metadata): number {
+  return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 
 let tuned = false;
@@ -136,8 +159,8 @@ async function headerOf(job: Job): Promise<Metadata> {
 }
 
 async function decodePixels(job: Job, metadata: Metadata): Promise<RgbImage> {
-  const { examined, allowDamaged, format } = job;
-  const bytes = decodingBytes(metadata, format);
+  const { examined, allowDamaged } = job;
+  const bytes = decodingBytes(metadata, job);
   const decoded = firstOf(examined.readings, job, bytes, (reading) => toRgb(reading, job, metadata));
   // Both read the whole file: at once, each in a thread.
   const [loss] = await Promise.all([lossOf(examined), decoded.catch(() => undefined)]);
@@ -221,8 +244,10 @@ async function deepToRgb(
   const { width, height, channels } = info;
   if (channels !== (profile?.curves.length ?? 3)) return undefined;
   const samples = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
-  if (profile) return { width, height, data: toSrgb(samples, profile) };
-  return { width, height, data: Uint8Array.from(samples, (value) => Math.round((value * 255) / 65535)) };
+  if (profile) return { width, height, data: await toSrgb(samples, profile) };
+  const levels = new Uint8Array(samples.length);
+  await nativePixels().toEightBits(samples, levels);
+  return { width, height, data: levels };
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
@@ -230,11 +255,11 @@ function bytesOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
 }
 
 /** What decoding takes at its peak, by the header: formats that are read line by line need little beside the result. */
-function decodingBytes(metadata: Metadata, format: ImageFormat): number {
-  const { width, height, channels, depth, isProgressive, orientation = 1, hasProfile } = metadata;
+function decodingBytes(metadata: Metadata, { format, orient = true }: Job): number {
+  const { width, height, channels, depth, isProgressive, hasProfile } = metadata;
   const pixel = channels * (depth === "ushort" ? 2 : 1);
   const byLine = (format === "JPEG" || format === "PNG") && !isProgressive;
-  const turned = orientation > 1 ? pixel : 0;
+  const turned = orient && orientationOf(metadata) > 1 ? pixel : 0;
   const deep = depth === "ushort" && hasProfile ? 6 : 0;
   return width * height * (3 + deep + turned + (byLine ? 0 : 2 * pixel));
 }

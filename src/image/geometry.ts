@@ -91,22 +91,3 @@ export function checkSquareSide(side: number): void {
     `a picture with an edge of ${side} pixels cannot be made a square of that side (at most ${MAX_SQUARE_SIDE}); shrink it first`,
   );
 }
-
-/** The picture on its canvas. @throws RocError IMAGE_TOO_LARGE for a canvas side over 16383 pixels */
-export function padImage(image: RgbImage, canvas: Canvas): RgbImage {
-  const { width, height, left, top, color } = canvas;
-  if (width === image.width && height === image.height) return image;
-  checkSquareSide(Math.max(width, height));
-  const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < data.length; i += 3) data.set(color, i);
-  for (let y = 0; y < image.height; y++) {
-    const row = image.data.subarray(y * image.width * 3, (y + 1) * image.width * 3);
-    data.set(row, ((top + y) * width + left) * 3);
-  }
-  return { width, height, data };
-}
-
-/** The picture centred on a square of its longer edge (LLaVA's `expand2square`). */
-export function padToSquare(image: RgbImage, color: Rgb): RgbImage {
-  return padImage(image, squareCanvas(image, color));
-}

@@ -12,6 +12,7 @@ export function firstFrame(bytes: Uint8Array): Uint8Array {
   const end = behindBlocks(bytes, at + 11 + colours(bytes[at + 9]));
   // Anything else means that the frame's data went astray.
   if (![EXTENSION, FRAME, TRAILER, undefined].includes(bytes[end]) || end > bytes.length) return bytes;
+  if (bytes[end] === TRAILER) return bytes.subarray(0, end + 1);
   return Buffer.concat([bytes.subarray(0, end), Uint8Array.of(TRAILER)]);
 }
 

@@ -1,11 +1,11 @@
 /** Image files to pixels, and pixels to what a vision tower takes. No tensors here. */
-export type { RgbImage } from "./types.js";
-export { decodeImage, withImage, type DecodeOptions } from "./decode.js";
+export type { RgbImage, StoredImage } from "./types.js";
+export { decodeImage, withStoredImage, type DecodeOptions } from "./decode.js";
 export { nameOfBytes, pathOfName, readableName } from "./file-names.js";
 export type { ImageInput } from "./read.js";
-export { centerCrop, cropImage, padToSquare, shortestEdgeSize } from "./geometry.js";
+export { centerCrop, cropImage, shortestEdgeSize } from "./geometry.js";
 export type { Size } from "./geometry.js";
-export { resizeAsync, resizeBicubic } from "./resize.js";
+export { resizeAsync, resizeBicubic, uprightSize } from "./resize.js";
 export { createImageProcessor, loadImageProcessor, type ImageProcessor } from "./processor.js";
 export { readConfigPart, readImageConfig, RESIZE_MODES, type ResizeMode } from "./processor-config.js";
-export { invalidConfig, valueFields, valueStepsOf, valueTables, type ValueSteps } from "./values.js";
+export { invalidConfig, valueFields, valueStepsOf, valueTables, writePatches, type ValueSteps } from "./values.js";

@@ -1,4 +1,5 @@
 /** How a JPEG file is built (ITU-T T.81, annex B): its first picture, and the scans that its pixels are coded in. */
+import { nativePixels } from "./native.js";
 import { standardTable } from "./jpeg-tables.js";
 
 const SOI = 0xd8;
@@ -65,9 +66,9 @@ export interface Jpeg {
 }
 
 /** Reads the markers. Whatever does not fit ends the reading: what decodes the file says what is wrong with it. */
-export function readJpeg(bytes: Uint8Array): Jpeg {
+export async function readJpeg(bytes: Uint8Array): Promise<Jpeg> {
   const reader = new Reader(bytes);
-  const end = reader.read();
+  const end = await reader.read();
   const { frame, scans } = reader;
   return { frame, scans, picture: bytes.subarray(0, end), ends: end !== undefined };
 }
@@ -84,7 +85,7 @@ class Reader {
   }
 
   /** Where the picture ends, behind its last marker; undefined where the file ends before. */
-  read(): number | undefined {
+  async read(): Promise<number | undefined> {
     let at = 2;
     for (;;) {
       at = this.#nextMarker(at);
@@ -93,7 +94,7 @@ class Reader {
       if (marker === EOI) return at;
       if (marker === SOI || marker === 0x01 || isRestart(marker)) continue;
       const next = at + this.#word(at);
-      this.#segment(marker, at + 2, this.#bytes.subarray(at + 2, next));
+      await this.#segment(marker, at + 2, this.#bytes.subarray(at + 2, next));
       at = marker === SOS ? (this.scans.at(-1)?.end ?? next) : Math.max(next, at + 2);
     }
   }
@@ -113,10 +114,10 @@ class Reader {
     return ((this.#bytes[at] ?? 0) << 8) | (this.#bytes[at + 1] ?? 0);
   }
 
-  #segment(marker: number, at: number, body: Uint8Array): void {
+  async #segment(marker: number, at: number, body: Uint8Array): Promise<void> {
     if (marker === DHT) this.#readTables(body);
     else if (marker === DRI) this.#interval = this.#word(at);
-    else if (marker === SOS) this.#readScan(at + body.length, body);
+    else if (marker === SOS) await this.#readScan(at + body.length, body);
     else if (isFrame(marker)) this.frame ??= readFrame(marker, body);
   }
 
@@ -132,7 +133,7 @@ class Reader {
     return this.#tables.get(key) ?? standardTable(key);
   }
 
-  #readScan(start: number, body: Uint8Array): void {
+  async #readScan(start: number, body: Uint8Array): Promise<void> {
     const count = body[0] ?? 0;
     const [from = 0, to = 63, approximation = 0] = body.subarray(1 + 2 * count);
     const parts = Array.from({ length: count }, (_, i) => {
@@ -141,18 +142,9 @@ class Reader {
       return component && { component, dc: this.#table(tables >> 4), ac: this.#table(0x10 | (tables & 15)) };
     }).filter((part) => part !== undefined);
     const steps = { from, to, high: approximation >> 4, low: approximation & 15 };
-    this.scans.push({ parts, ...steps, interval: this.#interval, start, end: this.#endOfData(start) });
-  }
-
-  /** Where the marker is that ends the coded data: any but the restart markers. */
-  #endOfData(start: number): number {
-    let at = start;
-    do at = this.#nextMarker(at);
-    while (isRestart(this.#bytes[at - 1] ?? 0));
-    if (at > this.#bytes.length) return this.#bytes.length;
-    let end = at - 1;
-    while (end > start && this.#bytes[end - 1] === 0xff) end -= 1;
-    return end;
+    // All of the picture's data is read for that.
+    const end = await nativePixels().endOfJpegScan(this.#bytes, start);
+    this.scans.push({ parts, ...steps, interval: this.#interval, start, end });
   }
 }
 

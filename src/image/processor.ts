@@ -1,40 +1,39 @@
 /** Decoded pictures to the pixel values that a vision tower takes, to the bit as `transformers`' Pillow processors. */
 import type { FolderLike } from "../files/index.js";
 import { RocError } from "../errors.js";
-import { centerCrop, centerWindow, checkSquareSide, contains, meanColor, padToSquare } from "./geometry.js";
+import { centerCrop, centerWindow, checkSquareSide, contains, meanColor } from "./geometry.js";
 import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
 import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
-import { resizeAsync, resizeBicubic, type ResizeOptions } from "./resize.js";
-import type { RgbImage } from "./types.js";
-import { valueTables } from "./values.js";
-
-export interface ProcessedImage {
-  /** After padding, resize and crop: what the model looks at. */
-  readonly pixels: RgbImage;
-  /** `[3, height, width]` float32, rescaled and normalised. */
-  readonly pixelValues: Float32Array;
-}
+import { resizeAsync, resizeBicubic, uprightSize, type ResizeOptions } from "./resize.js";
+import type { RgbImage, StoredImage } from "./types.js";
+import { valueTables, writeValues, type ValueLayout } from "./values.js";
 
 export interface ImageProcessor {
-  /** Size of every {@link ProcessedImage}. */
+  /** Size of every picture that comes out. */
   readonly width: number;
   readonly height: number;
   /** The configuration that it was made from, as given. */
   readonly config: unknown;
-  /** @throws RocError IMAGE_TOO_LARGE for a picture too long and thin to be made a square */
-  process(image: RgbImage): ProcessedImage;
   /**
-   * The pixels of {@link process}, computed off the thread.
+   * After padding, resize and crop: what the model looks at.
    *
-   * @throws as {@link process}
+   * @throws RocError IMAGE_TOO_LARGE for a picture too long and thin to be made a square
    */
-  prepare(image: RgbImage): Promise<RgbImage>;
+  pixels(picture: RgbImage | StoredImage): RgbImage;
   /**
-   * The values of pixels that {@link process} or {@link prepare} gave: `[3, height, width]` float32.
+   * {@link pixels}, computed off the thread.
    *
+   * @throws as {@link pixels}
+   */
+  prepare(picture: RgbImage | StoredImage): Promise<RgbImage>;
+  /**
+   * The values of pixels that {@link pixels} or {@link prepare} gave, float32, rescaled and normalised.
+   *
+   * @param layout default "planar": `[3, height, width]`
+   * @param into gets them, and is returned; default a new array
    * @throws RocError USAGE for a picture of another size
    */
-  values(pixels: RgbImage): Float32Array;
+  values(pixels: RgbImage, layout?: ValueLayout, into?: Float32Array): Float32Array;
 }
 
 export interface ImageProcessorOverride {
@@ -62,17 +61,24 @@ export function createImageProcessor(
   const steps = parseImageConfig(config, override.resize, file);
   const size = outputSize(steps, file);
   const tables = valueTables(steps);
-  const process = (image: RgbImage): ProcessedImage => {
-    const pixels = now(toPixels(image, steps));
-    return { pixels, pixelValues: toPixelValues(pixels, tables) };
+  const { width, height } = size;
+  const pixels = (picture: RgbImage | StoredImage): RgbImage => {
+    const { to, options, crop } = plan(picture, steps);
+    return cropped(resizeBicubic(picture, to, options), crop);
   };
-  const prepare = (image: RgbImage): Promise<RgbImage> => later(toPixels(image, steps));
-  const values = (pixels: RgbImage): Float32Array => {
-    if (pixels.width === size.width && pixels.height === size.height) return toPixelValues(pixels, tables);
-    const text = `A picture of ${pixels.width} x ${pixels.height} pixels is not prepared to ${size.width} x ${size.height}`;
-    throw new RocError("USAGE", `${text}. Take what pixels() or prepare() give.`);
+  const prepare = async (picture: RgbImage | StoredImage): Promise<RgbImage> => {
+    const { to, options, crop } = plan(picture, steps);
+    return cropped(await resizeAsync(picture, to, options), crop);
   };
-  return { ...size, config, process, prepare, values };
+  const values: ImageProcessor["values"] = (pixels, layout = "planar", into = new Float32Array(3 * width * height)) => {
+    if (pixels.width !== width || pixels.height !== height) {
+      const text = `A picture of ${pixels.width} x ${pixels.height} pixels is not prepared to ${width} x ${height}`;
+      throw new RocError("USAGE", `${text}. Take what pixels() or prepare() give.`);
+    }
+    writeValues(pixels, tables, layout, into);
+    return into;
+  };
+  return { ...size, config, pixels, prepare, values };
 }
 
 /**
@@ -88,61 +94,32 @@ export async function loadImageProcessor(
   return createImageProcessor(config, override, file);
 }
 
-/** One resize of several: the sync and the async driver answer it with its result. */
-interface ResizeRequest {
-  readonly image: RgbImage;
-  readonly size: Size;
+/** The one resize that leads to the pixels, and what is cut out of its result where that is smaller than the crop. */
+interface Plan {
+  readonly to: Size;
   readonly options: ResizeOptions;
+  readonly crop: Size | undefined;
 }
 
-type PixelSteps = Generator<ResizeRequest, RgbImage, RgbImage>;
-
-function* toPixels(image: RgbImage, { square, resize, crop, mean }: ImageSteps): PixelSteps {
-  const source = square === "stretch" ? yield* stretchToSquare(image) : image;
-  const canvas = square === "pad" ? squareCanvas(image, meanColor(mean)) : undefined;
-  if (!resize) {
-    const padded = canvas ? padToSquare(image, canvas.color) : source;
-    return crop ? centerCrop(padded, crop) : padded;
-  }
-  const size = "width" in resize ? resize : shortestEdgeSize(canvas ?? source, resize.shortestEdge);
-  return yield* resizeAndCrop(source, size, crop, canvas ? { canvas } : {});
+function plan(picture: RgbImage | StoredImage, { square, resize, crop, mean }: ImageSteps): Plan {
+  const upright = uprightSize(picture);
+  const side = Math.max(upright.width, upright.height);
+  const isSquare = upright.width === upright.height;
+  // A canvas that is not resized is built, and what is stretched nearly.
+  if (!isSquare && (square === "stretch" || (square === "pad" && !resize))) checkSquareSide(side);
+  const whole = square === "keep" ? upright : { width: side, height: side };
+  const to = !resize ? whole : "width" in resize ? resize : shortestEdgeSize(whole, resize.shortestEdge);
+  const shape: ResizeOptions = {
+    ...(square === "stretch" && { first: whole }),
+    ...(square === "pad" && { canvas: squareCanvas(upright, meanColor(mean)) }),
+  };
+  const window = crop && centerWindow(to, crop);
+  // Only the pixels that the crop keeps are computed, where it is inside the resized picture.
+  return window && contains(to, window)
+    ? { to, options: { ...shape, window }, crop: undefined }
+    : { to, options: shape, crop };
 }
 
-/** Computes only the pixels that the crop keeps, where it is inside the resized picture. */
-function* resizeAndCrop(image: RgbImage, size: Size, crop: Size | undefined, options: ResizeOptions): PixelSteps {
-  if (!crop) return yield { image, size, options };
-  const window = centerWindow(size, crop);
-  if (contains(size, window)) return yield { image, size, options: { ...options, window } };
-  return centerCrop(yield { image, size, options }, crop);
-}
-
-function* stretchToSquare(image: RgbImage): PixelSteps {
-  const side = Math.max(image.width, image.height);
-  if (side !== Math.min(image.width, image.height)) checkSquareSide(side);
-  return yield { image, size: { width: side, height: side }, options: {} };
-}
-
-function now(steps: PixelSteps): RgbImage {
-  for (let step = steps.next(); ;) {
-    if (step.done) return step.value;
-    const { image, size, options } = step.value;
-    step = steps.next(resizeBicubic(image, size, options));
-  }
-}
-
-async function later(steps: PixelSteps): Promise<RgbImage> {
-  for (let step = steps.next(); ;) {
-    if (step.done) return step.value;
-    const { image, size, options } = step.value;
-    step = steps.next(await resizeAsync(image, size, options));
-  }
-}
-
-function toPixelValues({ data, width, height }: RgbImage, tables: readonly Float32Array[]): Float32Array {
-  const area = width * height;
-  const values = new Float32Array(3 * area);
-  tables.forEach((table, channel) => {
-    for (let i = 0; i < area; i++) values[channel * area + i] = table[data[i * 3 + channel]!]!;
-  });
-  return values;
+function cropped(image: RgbImage, crop: Size | undefined): RgbImage {
+  return crop ? centerCrop(image, crop) : image;
 }

@@ -4,6 +4,8 @@
  * lcms goes through a table of colours for 16 bits, which is off by up to 12 of 255 at the edge of the gamut.
  */
 
+import { nativePixels } from "./native.js";
+
 /** Linear light, 0 to 1, by sample value. */
 type Curve = Float32Array;
 
@@ -65,39 +67,25 @@ function matrixOf(columns: readonly (readonly number[])[]): number[] {
 }
 
 /** 8-bit sRGB of 16-bit samples, interleaved; as many channels as the profile has curves. */
-export function toSrgb(samples: Uint16Array, { curves, matrix }: Profile): Uint8Array {
-  const encode = srgbTable();
-  const out = new Uint8Array((3 * samples.length) / curves.length);
-  const [red = new Float32Array(), green = red, blue = red] = curves;
-  if (!matrix) {
-    for (let i = 0; i < samples.length; i++) {
-      out.fill(encode[Math.round((SAMPLES - 1) * (red[samples[i] as number] as number))] as number, 3 * i, 3 * i + 3);
-    }
-    return out;
-  }
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, k = 0] = matrix;
-  const code = (linear: number): number =>
-    encode[linear <= 0 ? 0 : linear >= 1 ? SAMPLES - 1 : ((SAMPLES - 1) * linear + 0.5) | 0] as number;
-  for (let i = 0; i < samples.length; i += 3) {
-    const x = red[samples[i] as number] as number;
-    const y = green[samples[i + 1] as number] as number;
-    const z = blue[samples[i + 2] as number] as number;
-    out[i] = code(a * x + b * y + c * z);
-    out[i + 1] = code(d * x + e * y + f * z);
-    out[i + 2] = code(g * x + h * y + k * z);
-  }
-  return out;
+export async function toSrgb(samples: Uint16Array, { curves, matrix }: Profile): Promise<Uint8Array> {
+  const pixels = new Uint8Array((3 * samples.length) / curves.length);
+  const all = new Float32Array(curves.length * SAMPLES);
+  curves.forEach((curve, channel) => all.set(curve, channel * SAMPLES));
+  await nativePixels().toSrgb(samples, all, matrix ? Float64Array.from(matrix) : null, srgbTable(), pixels);
+  return pixels;
 }
 
 let encoded: Uint8Array | undefined;
 
 /** sRGB's 8-bit code of linear light in 65536 steps. */
 function srgbTable(): Uint8Array {
-  encoded ??= Uint8Array.from({ length: SAMPLES }, (_, i) => {
+  if (encoded) return encoded;
+  encoded = new Uint8Array(SAMPLES);
+  for (let i = 0; i < SAMPLES; i++) {
     const linear = i / (SAMPLES - 1);
     const value = linear <= 0.0031308 ? 12.92 * linear : 1.055 * linear ** (1 / 2.4) - 0.055;
-    return Math.round(255 * value);
-  });
+    encoded[i] = Math.round(255 * value);
+  }
   return encoded;
 }
 
@@ -105,6 +93,8 @@ function srgbTable(): Uint8Array {
 class ProfileReader {
   readonly #view: DataView;
   readonly #tags = new Map<string, number>();
+  /** By their place: the three colours often share one. */
+  readonly #curves = new Map<number, Curve>();
 
   constructor(icc: Uint8Array) {
     this.#view = new DataView(icc.buffer, icc.byteOffset, icc.byteLength);
@@ -129,8 +119,13 @@ class ProfileReader {
 
   curve(name: string): Curve {
     const at = this.#place(name, "curv", "para");
+    const known = this.#curves.get(at);
+    if (known) return known;
     const value = this.text(at) === "para" ? this.#parametric(at) : this.#table(at);
-    return Float32Array.from({ length: SAMPLES }, (_, i) => Math.min(1, Math.max(0, value(i / (SAMPLES - 1)))));
+    const curve = new Float32Array(SAMPLES);
+    for (let i = 0; i < SAMPLES; i++) curve[i] = Math.min(1, Math.max(0, value(i / (SAMPLES - 1))));
+    this.#curves.set(at, curve);
+    return curve;
   }
 
   #place(name: string, ...types: string[]): number {
@@ -152,7 +147,8 @@ class ProfileReader {
     return (x) => {
       const place = x * (count - 1);
       const [low, part] = [Math.floor(place), place % 1];
-      const [from = 0, to = from] = values.slice(low, low + 2);
+      const from = values[low] ?? 0;
+      const to = values[low + 1] ?? from;
       return (from + part * (to - from)) / 65535;
     };
   }

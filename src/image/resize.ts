@@ -12,30 +12,34 @@
 import { RocError } from "../errors.js";
 import { contains, type Canvas, type Size, type Window } from "./geometry.js";
 import { nativePixels } from "./native.js";
-import type { RgbImage } from "./types.js";
+import type { RgbImage, StoredImage } from "./types.js";
 
 export interface ResizeOptions {
+  /** Resize the picture to this size before all else; one of its sides stays. */
+  readonly first?: Size;
   /** Only this part of the result is computed and returned; default all of it. */
   readonly window?: Window;
-  /** Resize this canvas with the picture on it, as if by {@link padImage} first, but without building it. */
+  /** Resize this canvas with the picture on it, as if it had been laid on it first, but without building it. */
   readonly canvas?: Canvas;
   /** Cores to use; default all that this process may. */
   readonly threads?: number;
+  /** Which of the native kernels, to compare them; default 0, the fastest. */
+  readonly kernel?: number;
 }
 
 /**
  * Resizes to `size.width` x `size.height`, byte for byte as Pillow's `resize(size, BICUBIC)` does (before 13, see above).
- * Waits for it; {@link resizeAsync} does not.
+ * All sizes are of the upright picture. Waits for it; {@link resizeAsync} does not.
  *
  * @throws RocError USAGE for an empty or fractional size, or a window beyond the result; OUT_OF_MEMORY
  */
-export function resizeBicubic(image: RgbImage, size: Size, options: ResizeOptions = {}): RgbImage {
-  const { steps, result } = prepare(image, size, options);
+export function resizeBicubic(picture: RgbImage | StoredImage, size: Size, options: ResizeOptions = {}): RgbImage {
+  const { steps, data, result } = request(picture, size, options);
   try {
-    nativePixels().run(steps, image.data, null, result.data, null);
+    nativePixels().run(steps, data, result.data);
     return result;
   } catch (error) {
-    throw failure(image, error);
+    throw failure(picture, error);
   }
 }
 
@@ -44,38 +48,61 @@ export function resizeBicubic(image: RgbImage, size: Size, options: ResizeOption
  *
  * @throws as {@link resizeBicubic}
  */
-export async function resizeAsync(image: RgbImage, size: Size, options: ResizeOptions = {}): Promise<RgbImage> {
-  const { steps, result } = prepare(image, size, options);
+export async function resizeAsync(
+  picture: RgbImage | StoredImage,
+  size: Size,
+  options: ResizeOptions = {},
+): Promise<RgbImage> {
+  const { steps, data, result } = request(picture, size, options);
   try {
-    await nativePixels().runAsync(steps, image.data, null, result.data, null);
+    await nativePixels().runAsync(steps, data, result.data);
     return result;
   } catch (error) {
-    throw failure(image, error);
+    throw failure(picture, error);
   }
 }
 
-/** The steps as native/pixels/picture.h lists them, and room for their result. */
-function prepare(image: RgbImage, size: Size, options: ResizeOptions): { steps: Int32Array; result: RgbImage } {
-  const window = options.window ?? { left: 0, top: 0, width: size.width, height: size.height };
-  checkSizes(image, size, window);
-  const canvas = options.canvas ?? { left: 0, top: 0, width: image.width, height: image.height, color: [0, 0, 0] };
-  const upright = 1;
-  const steps = Int32Array.of(
-    ...[image.width, image.height, upright],
-    ...[canvas.width, canvas.height, canvas.left, canvas.top, ...canvas.color],
-    ...[size.width, size.height, window.left, window.top, window.width, window.height],
-    // No values, so nothing is cut into patches.
-    ...[0, 1, 1, 1],
-    ...[options.threads ?? nativePixels().threads(), 0],
-  );
-  const { width, height } = window;
-  return { steps, result: { width, height, data: new Uint8Array(width * height * 3) } };
+/** Whether a picture is to be turned, and its pixels. */
+export function storedOf(picture: RgbImage | StoredImage): StoredImage {
+  return "stored" in picture ? picture : { stored: picture, orientation: 1 };
 }
 
-function failure(image: RgbImage, cause: unknown): RocError {
+/** The size of a picture when it is upright. */
+export function uprightSize(picture: RgbImage | StoredImage): Size {
+  const { stored, orientation } = storedOf(picture);
+  const { width, height } = stored;
+  return orientation >= 5 ? { width: height, height: width } : { width, height };
+}
+
+interface Request {
+  /** As native/pixels/picture.h lists them. */
+  readonly steps: Int32Array;
+  readonly data: Uint8Array;
+  /** Room for the pixels. */
+  readonly result: RgbImage;
+}
+
+function request(picture: RgbImage | StoredImage, size: Size, options: ResizeOptions): Request {
+  const window = options.window ?? { left: 0, top: 0, width: size.width, height: size.height };
+  const { stored, orientation } = storedOf(picture);
+  checkSizes(stored, size, window);
+  const first = options.first ?? uprightSize(picture);
+  const canvas = options.canvas ?? { ...first, left: 0, top: 0, color: [0, 0, 0] };
+  const steps = Int32Array.of(
+    ...[stored.width, stored.height, orientation, first.width, first.height],
+    ...[canvas.width, canvas.height, canvas.left, canvas.top, ...canvas.color],
+    ...[size.width, size.height, window.left, window.top, window.width, window.height],
+    ...[options.threads ?? nativePixels().threads(), options.kernel ?? 0],
+  );
+  const { width, height } = window;
+  return { steps, data: stored.data, result: { width, height, data: new Uint8Array(width * height * 3) } };
+}
+
+function failure(picture: RgbImage | StoredImage, cause: unknown): RocError {
+  const { width, height } = storedOf(picture).stored;
   const text = cause instanceof Error ? cause.message : String(cause);
   const code = /memory/.test(text) ? "OUT_OF_MEMORY" : "USAGE";
-  return new RocError(code, `cannot resize a picture of ${image.width} x ${image.height} pixels: ${text}`, { cause });
+  return new RocError(code, `cannot resize a picture of ${width} x ${height} pixels: ${text}`, { cause });
 }
 
 function checkSizes(image: RgbImage, size: Size, window: Window): void {

@@ -26,7 +26,7 @@ export interface Examined {
   readonly deflated: readonly Uint8Array[];
 }
 
-export function examine({ bytes, format }: PictureFile): Examined {
+export async function examine({ bytes, format }: PictureFile): Promise<Examined> {
   if (format === "JPEG") return examineJpeg(bytes);
   if (format === "TIFF") return examineTiff(bytes);
   // A GIF's wrong codes are but a warning.
@@ -47,8 +47,8 @@ function plain(bytes: Uint8Array, failOn: Reading["failOn"]): Examined {
 /** Frames that libjpeg decodes: baseline, extended, progressive, and the two with arithmetic coding. */
 const JPEG_FRAMES = [0xc0, 0xc1, 0xc2, 0xc9, 0xca];
 
-function examineJpeg(bytes: Uint8Array): Examined {
-  const jpeg = readJpeg(bytes);
+async function examineJpeg(bytes: Uint8Array): Promise<Examined> {
+  const jpeg = await readJpeg(bytes);
   const { frame, picture } = jpeg;
   if (frame && (!JPEG_FRAMES.includes(frame.marker) || frame.precision !== 8)) {
     return {
@@ -74,9 +74,9 @@ function examineWebp(bytes: Uint8Array): Examined {
   return { ...plain(first, "error"), rescue: { bytes: filledWebp(first), failOn: "none" } };
 }
 
-function examineTiff(bytes: Uint8Array): Examined {
+async function examineTiff(bytes: Uint8Array): Promise<Examined> {
   const tiff = readTiff(bytes);
-  const single = tiff.plain() ?? bytes;
+  const single = (await tiff.plain()) ?? bytes;
   const { readings } = plain(single, tiff.warns ? "warning" : "error");
   const deflated = tiff.deflated.map(({ offset, bytes: length }) => bytes.subarray(offset, offset + length));
   return { ...plain(single, "none"), unsupported: tiff.unsupported, readings, deflated };
@@ -88,9 +88,12 @@ export async function isWhole({ deflated }: Examined): Promise<boolean> {
   return true;
 }
 
+/** Bytes that are inflated at a time, in a thread: the caller's is busy for each of them. */
+const INFLATED = 2 ** 18;
+
 /** One that ends early is libtiff's to judge: all pixels may be there. */
 async function isWholeStream(part: Uint8Array): Promise<boolean> {
-  const inflate = createInflate();
+  const inflate = createInflate({ chunkSize: INFLATED });
   inflate.end(part);
   try {
     for await (const _ of inflate);

@@ -1,4 +1,5 @@
 /** What a TIFF's directories say of its pixels: libvips takes some kinds for others, without a word. */
+import { nativePixels } from "./native.js";
 import { EXPORT_RAW, rawFile, type Unsupported } from "./sniff.js";
 
 const TAG = {
@@ -84,7 +85,7 @@ export interface Tiff {
   /** Strips or tiles of the first page that are compressed by zlib: their places in the file. */
   readonly deflated: readonly Part[];
   /** The file with a directory of the first page alone, without tags that do not matter; undefined where that cannot be. */
-  plain(): Uint8Array | undefined;
+  plain(): Promise<Uint8Array> | undefined;
 }
 
 export function readTiff(bytes: Uint8Array): Tiff {
@@ -236,13 +237,13 @@ class TiffReader {
   }
 
   /** The file with another first directory behind its end. */
-  withOnly({ entries }: Directory): Uint8Array {
+  async withOnly({ entries }: Directory): Promise<Uint8Array> {
     const kept = entries.filter(({ tag }) => NEEDED.has(tag)).sort((a, b) => a.tag - b.tag);
     const at = this.#bytes.length + (this.#bytes.length % 2);
     const [counter, pointer] = this.#big ? [8, 8] : [2, 4];
     const size = kept[0]?.bytes.length ?? 0;
     const out = new Uint8Array(at + counter + kept.length * size + pointer);
-    out.set(this.#bytes);
+    await nativePixels().copyBytes(this.#bytes, out);
     const view = new DataView(out.buffer);
     if (this.#big) {
       view.setBigUint64(8, BigInt(at), this.#little);

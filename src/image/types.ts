@@ -13,3 +13,15 @@ export interface RgbImage {
   /** What is lost of the file's pixels, in a few words, where it was decoded all the same. */
   readonly damaged?: string;
 }
+
+/**
+ * A decoded picture as its file holds it: still to be turned as its EXIF orientation says.
+ *
+ * @category Scoring
+ */
+export interface StoredImage {
+  /** The pixels, not turned. */
+  readonly stored: RgbImage;
+  /** EXIF's number, 1 to 8; 1: upright as it is. */
+  readonly orientation: number;
+}

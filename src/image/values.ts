@@ -1,6 +1,8 @@
 /** Bytes to the values that a vision tower takes: rescaling and normalising, as an image processor's file says. */
 import { z } from "zod";
 import { RocError } from "../errors.js";
+import { nativePixels } from "./native.js";
+import type { RgbImage } from "./types.js";
 
 /** Mean and standard deviation of OpenAI's CLIP, the defaults of every class that is read here. */
 const CLIP_MEAN: Triple = [0.48145466, 0.4578275, 0.40821073];
@@ -47,7 +49,7 @@ export function valueStepsOf(raw: ValueFields, file: string): ValueSteps {
     normalize: (raw.do_normalize ?? true) ? { mean, std } : undefined,
     mean,
   };
-  if (valueTables(steps).every((table) => table.every(Number.isFinite))) return steps;
+  if (valueTables(steps).every(Number.isFinite)) return steps;
   const fields = "rescale_factor, image_mean and image_std";
   throw invalidConfig(file, `${fields} make values that are no numbers; take those of the checkpoint's source`);
 }
@@ -61,20 +63,61 @@ export function invalidConfig(file: string, why: string): RocError {
 }
 
 /**
- * The value of each byte in each channel, `[3][256]`.
+ * The value of each byte in each channel, `[3, 256]`.
  *
  * Rescaling is a float64 product cast to float32; normalising is a float32 difference and a float32 quotient with mean
  * and deviation cast to float32 (`transformers` 5.18, image_transforms.py). A float64 operation on float32 numbers,
  * rounded to float32, equals the float32 operation.
  */
-export function valueTables({ rescale, normalize }: ValueSteps): readonly [Float32Array, Float32Array, Float32Array] {
-  const table = (channel: number): Float32Array => {
+export function valueTables({ rescale, normalize }: ValueSteps): Float32Array {
+  return Float32Array.from({ length: 3 * 256 }, (_, i) => {
+    const [channel, byte] = [i >> 8, i & 255];
     const mean = Math.fround(normalize?.mean[channel] ?? 0);
     const std = Math.fround(normalize?.std[channel] ?? 1);
-    return Float32Array.from({ length: 256 }, (_, byte) => {
-      const value = Math.fround(rescale === undefined ? byte : byte * rescale);
-      return Math.fround(value - mean) / std;
-    });
-  };
-  return [table(0), table(1), table(2)];
+    const value = Math.fround(rescale === undefined ? byte : byte * rescale);
+    return Math.fround(value - mean) / std;
+  });
+}
+
+/** How values are laid out: `[3, height, width]` or `[height, width, 3]`. */
+export type ValueLayout = "planar" | "interleaved";
+
+/** Qwen2-VL's cuts of a picture. */
+export interface Patches {
+  readonly patchSize: number;
+  /** Patches along a side of a merged block. */
+  readonly merge: number;
+}
+
+/** As native/pixels/picture.h numbers them. */
+const LAYOUTS = { planar: 0, patches: 1, interleaved: 2 } as const;
+
+/** Looks up the values of a picture. @param into room for all of them */
+export function writeValues(picture: RgbImage, tables: Float32Array, layout: ValueLayout, into: Float32Array): void {
+  const { width, height, data } = picture;
+  const form = Int32Array.of(width, height, LAYOUTS[layout], 1, 1, 1, nativePixels().threads());
+  nativePixels().layOut(form, [data], tables, into);
+}
+
+/**
+ * Looks up the values of pictures, `[patches, 3, frames, patchSize, patchSize]`. The patches are ordered block by block:
+ * merged blocks row by row, and the patches inside of a block row by row.
+ *
+ * @param frames a picture for each frame of a patch, all of one size, which divides into blocks
+ */
+export function writePatches(
+  frames: readonly RgbImage[],
+  { patchSize, merge }: Patches,
+  tables: Float32Array,
+  into: Float32Array,
+): void {
+  const { width, height } = frames[0] as RgbImage;
+  const cuts = [patchSize, merge, frames.length];
+  const form = Int32Array.of(width, height, LAYOUTS.patches, ...cuts, nativePixels().threads());
+  nativePixels().layOut(
+    form,
+    frames.map(({ data }) => data),
+    tables,
+    into,
+  );
 }

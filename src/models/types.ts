@@ -5,7 +5,7 @@
  */
 import type { Device, DType, Tensor } from "../torch/index.js";
 import type { OpenFolder } from "../files/index.js";
-import type { ResizeMode, RgbImage } from "../image/index.js";
+import type { ResizeMode, RgbImage, StoredImage } from "../image/index.js";
 import type { CacheOptions, ParamSource } from "../nn/index.js";
 import type { Tokenizer } from "../tokenizers/types.js";
 
@@ -188,9 +188,9 @@ export interface ImageInputs {
   /** Decoded pictures to {@link ImageBatch}; tensors belong to the caller's scope. */
   images(images: readonly RgbImage[]): ImageBatch;
   /** The picture after resize, pad and crop, before normalising. */
-  pixels(image: RgbImage): RgbImage;
+  pixels(picture: RgbImage | StoredImage): RgbImage;
   /** {@link pixels}, computed off the thread. The picture must not be changed until then. */
-  prepare(image: RgbImage): Promise<RgbImage>;
+  prepare(picture: RgbImage | StoredImage): Promise<RgbImage>;
   /**
    * What {@link pixels} or {@link prepare} gave to {@link ImageBatch}, of which only the values are left to look up.
    *

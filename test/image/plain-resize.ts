@@ -9,7 +9,8 @@
  * first where the height shrinks far more than the width (its pull request 9549), which shifts a few bytes by a level;
  * a resize that keeps the aspect ratio is the same in all of them.
  */
-import { cropImage, padImage, type Canvas, type Rgb, type Size, type Window } from "../../src/image/geometry.js";
+import { checkSquareSide, cropImage, squareCanvas } from "../../src/image/geometry.js";
+import type { Canvas, Rgb, Size, Window } from "../../src/image/geometry.js";
 import type { RgbImage } from "../../src/image/types.js";
 
 /** 32 bits less 8 for the pixel and 2 of headroom. */
@@ -160,6 +161,8 @@ function resampleDown(image: RgbImage, taps: Taps, firstRow: number): RgbImage {
 }
 
 export interface ResizeOptions {
+  /** Resize the picture to this size first. */
+  readonly first?: Size;
   /** Only this part of the result is computed and returned; default all of it. */
   readonly window?: Window;
   /** Resize this canvas with the picture on it, as if by {@link padImage} first, but without building it. */
@@ -169,23 +172,43 @@ export interface ResizeOptions {
 /**
  * Resizes to `size.width` x `size.height`, byte for byte as Pillow's `resize(size, BICUBIC)` does (before 13, see above).
  */
-export function plainResize(image: RgbImage, size: Size, options: ResizeOptions = {}): RgbImage {
+export function plainResize(source: RgbImage, size: Size, { first, ...options }: ResizeOptions = {}): RgbImage {
+  const image = first ? plainResize(source, first) : source;
   const window = options.window ?? { left: 0, top: 0, width: size.width, height: size.height };
   const canvas = options.canvas ?? { left: 0, top: 0, width: image.width, height: image.height, color: [0, 0, 0] };
   const sameHeight = canvas.height === size.height;
   const down = sameHeight ? undefined : bicubicTaps(canvas.height, size.height, window.top, window.height);
   const rows = down ? tappedRows(down) : { top: window.top, height: window.height };
   if (canvas.width === size.width) {
-    const source = cropImage(padImage(image, canvas), { left: window.left, width: window.width, ...rows });
-    return down ? resampleDown(source, down, rows.top) : source;
+    const cut = cropImage(padImage(image, canvas), { left: window.left, width: window.width, ...rows });
+    return down ? resampleDown(cut, down, rows.top) : cut;
   }
   const across = bicubicTaps(canvas.width, size.width, window.left, window.width);
-  const source = resampleAcross(image, canvas, across, rows.top, rows.height);
-  return down ? resampleDown(source, down, rows.top) : source;
+  const narrow = resampleAcross(image, canvas, across, rows.top, rows.height);
+  return down ? resampleDown(narrow, down, rows.top) : narrow;
 }
 
 /** The source rows that some taps read; their starts and ends never go back. */
 function tappedRows({ starts, counts }: Taps): { top: number; height: number } {
   const top = starts[0]!;
   return { top, height: starts[starts.length - 1]! + counts[counts.length - 1]! - top };
+}
+
+/** The picture on its canvas. @throws RocError IMAGE_TOO_LARGE for a canvas side over 16383 pixels */
+function padImage(image: RgbImage, canvas: Canvas): RgbImage {
+  const { width, height, left, top, color } = canvas;
+  if (width === image.width && height === image.height) return image;
+  checkSquareSide(Math.max(width, height));
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i += 3) data.set(color, i);
+  for (let y = 0; y < image.height; y++) {
+    const row = image.data.subarray(y * image.width * 3, (y + 1) * image.width * 3);
+    data.set(row, ((top + y) * width + left) * 3);
+  }
+  return { width, height, data };
+}
+
+/** The picture centred on a square of its longer edge (LLaVA's `expand2square`). */
+export function padToSquare(image: RgbImage, color: Rgb): RgbImage {
+  return padImage(image, squareCanvas(image, color));
 }

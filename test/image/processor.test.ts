@@ -4,8 +4,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createImageProcessor, loadImageProcessor, padToSquare, resizeBicubic } from "../../src/image/index.js";
-import { picture, reference, sha256 } from "./support.js";
+import { createImageProcessor, loadImageProcessor, resizeBicubic } from "../../src/image/index.js";
+import { centerCrop } from "../../src/image/geometry.js";
+import { valueStepsOf, valueTables } from "../../src/image/values.js";
+import { padToSquare } from "./plain-resize.js";
+import { drawnCases, picture, reference, sha256, turnedPictures } from "./support.js";
 
 const CLIP_56 = { image_processor_type: "CLIPImageProcessor", size: { shortest_edge: 56 }, crop_size: 56 };
 
@@ -14,7 +17,8 @@ test("pixel values equal those of transformers", () => {
   for (const expected of reference.processors) {
     const label = `${expected.name}, ${expected.source.join("x")}`;
     const processor = createImageProcessor(expected.config);
-    const { pixels, pixelValues } = processor.process(picture(...expected.source));
+    const pixels = processor.pixels(picture(...expected.source));
+    const pixelValues = processor.values(pixels);
     assert.deepEqual([3, processor.height, processor.width], expected.shape, label);
     assert.deepEqual([3, pixels.height, pixels.width], expected.shape, label);
     const area = processor.width * processor.height;
@@ -25,7 +29,7 @@ test("pixel values equal those of transformers", () => {
 
 test("the values of the design's reference sheet", () => {
   const processor = createImageProcessor({ size: 336, crop_size: 336 });
-  const { pixelValues } = processor.process(picture(640, 427));
+  const pixelValues = processor.values(processor.pixels(picture(640, 427)));
   const area = 336 * 336;
   const near = (index: number, expected: number): void =>
     assert.ok(Math.abs((pixelValues[index] ?? NaN) - expected) < 1e-6, `${index}: ${pixelValues[index]}`);
@@ -41,7 +45,8 @@ test("files that transformers itself wrote are read", () => {
       (entry) => entry.name === (name === "clip" ? "clip 336" : "llava pad 336"),
     );
     assert.ok(expected);
-    const { pixelValues } = createImageProcessor(config).process(picture(...expected.source));
+    const processor = createImageProcessor(config);
+    const pixelValues = processor.values(processor.pixels(picture(...expected.source)));
     assert.equal(sha256(pixelValues), expected.sha256, name);
   }
 });
@@ -49,7 +54,7 @@ test("files that transformers itself wrote are read", () => {
 test("the override decides what happens to a picture that is not square", () => {
   const image = picture(97, 61);
   const hash = (config: object, resize?: "crop" | "pad" | "stretch"): string =>
-    sha256(createImageProcessor(config, resize ? { resize } : {}).process(image).pixels.data);
+    sha256(createImageProcessor(config, resize ? { resize } : {}).pixels(image).data);
   const llava = { ...CLIP_56, image_processor_type: "LlavaImageProcessor", do_pad: true };
   assert.equal(hash(CLIP_56), hash(llava, "crop"));
   assert.equal(hash(CLIP_56, "pad"), hash(llava));
@@ -66,10 +71,10 @@ test("the override decides what happens to a picture that is not square", () => 
 
 test("a panorama can be padded, and is refused where it must be stretched", () => {
   const line = { width: 20_000, height: 2, data: new Uint8Array(120_000).fill(200) };
-  const { pixels } = createImageProcessor(CLIP_56, { resize: "pad" }).process(line);
+  const pixels = createImageProcessor(CLIP_56, { resize: "pad" }).pixels(line);
   assert.equal(pixels.data.length, 56 * 56 * 3);
   const stretch = createImageProcessor(CLIP_56, { resize: "stretch" });
-  assert.throws(() => stretch.process(line), { code: "IMAGE_TOO_LARGE", message: /20000/ });
+  assert.throws(() => stretch.pixels(line), { code: "IMAGE_TOO_LARGE", message: /20000/ });
 });
 
 test("a wrong configuration is an error that names file and field", () => {
@@ -113,17 +118,73 @@ test("loadImageProcessor finds either file and says what is missing or broken", 
   }
 });
 
-test("prepared pixels are those of process(), off the thread, and only their values are left to look up", async () => {
+test("prepared pixels are those of pixels(), off the thread and of a picture that is stored turned", async () => {
   const larger = { ...CLIP_56, size: { shortest_edge: 70 } };
+  const smaller = { ...CLIP_56, size: { shortest_edge: 40 } };
+  const asItIs = { ...CLIP_56, do_resize: false };
   const source = picture(97, 61);
-  for (const config of [CLIP_56, larger]) {
+  for (const config of [CLIP_56, larger, smaller, asItIs]) {
     for (const resize of ["crop", "pad", "stretch"] as const) {
       const processor = createImageProcessor(config, { resize });
-      const { pixels, pixelValues } = processor.process(source);
-      const prepared = await processor.prepare(source);
-      assert.deepEqual(prepared, pixels, resize);
-      assert.deepEqual(processor.values(prepared), pixelValues, resize);
+      const pixels = processor.pixels(source);
+      assert.deepEqual(await processor.prepare(source), pixels, resize);
+      for (const stored of turnedPictures(source)) {
+        assert.deepEqual(await processor.prepare(stored), pixels, `${resize}, orientation ${stored.orientation}`);
+      }
     }
   }
   assert.throws(() => createImageProcessor(CLIP_56).values(source), { code: "USAGE", message: /97 x 61.*56 x 56/ });
+});
+
+test("a picture that is not resized is padded, stretched and cut all the same", () => {
+  const source = picture(97, 61);
+  const hash = (resize: "crop" | "pad" | "stretch", crop: number): string =>
+    sha256(createImageProcessor({ do_resize: false, crop_size: crop }, { resize }).pixels(source).data);
+  const squares = {
+    crop: source,
+    pad: padToSquare(source, [122, 116, 104]),
+    stretch: resizeBicubic(source, { width: 97, height: 97 }),
+  };
+  for (const crop of [40, 80, 120]) {
+    const size = { width: crop, height: crop };
+    for (const [resize, whole] of Object.entries(squares)) {
+      assert.equal(
+        hash(resize as keyof typeof squares, crop),
+        sha256(centerCrop(whole, size).data),
+        `${resize}, ${crop}`,
+      );
+    }
+  }
+  const line = { width: 60_000, height: 1, data: new Uint8Array(180_000) };
+  const pad = createImageProcessor({ do_resize: false, crop_size: 4 }, { resize: "pad" });
+  assert.throws(() => pad.pixels(line), { code: "IMAGE_TOO_LARGE", message: /60000/ });
+});
+
+test("pictures of drawn shapes and turns become Pillow's bytes", async () => {
+  const cases = drawnCases();
+  assert.ok(cases.length >= 150);
+  for (const { mode, source, orientation, mean, size, crop, sha256: expected } of cases) {
+    const [width, height] = crop;
+    const target = typeof size === "number" ? { shortest_edge: size } : size && { width: size[0], height: size[1] };
+    const config = { do_resize: size !== null, size: target, crop_size: { width, height }, image_mean: mean };
+    const stored = { stored: picture(...source), orientation };
+    const prepared = await createImageProcessor(config, { resize: mode }).prepare(stored);
+    assert.equal(sha256(prepared.data), expected, JSON.stringify({ mode, source, orientation, size, crop }));
+  }
+});
+
+test("values are laid out with the channels first or last, into the room that is given", () => {
+  const processor = createImageProcessor({ ...CLIP_56, crop_size: { height: 40, width: 48 } });
+  const pixels = processor.pixels(picture(97, 61));
+  const tables = valueTables(valueStepsOf({}, "x.json"));
+  const planar = new Float32Array(2 + 3 * 40 * 48);
+  processor.values(pixels, "planar", planar.subarray(1, -1));
+  const interleaved = processor.values(pixels, "interleaved");
+  for (let i = 0; i < 40 * 48; i++) {
+    for (let c = 0; c < 3; c++) {
+      const value = tables[256 * c + (pixels.data[3 * i + c] as number)];
+      assert.deepEqual([planar[1 + c * 40 * 48 + i], interleaved[3 * i + c]], [value, value], `${i}, ${c}`);
+    }
+  }
+  assert.deepEqual([planar[0], planar.at(-1)], [0, 0]);
 });

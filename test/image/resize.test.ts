@@ -1,13 +1,13 @@
 /** The resize against Pillow's own bytes, and geometry against the reference sheet. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { centerCrop, cropImage, padToSquare, resizeBicubic, shortestEdgeSize } from "../../src/image/index.js";
+import { centerCrop, cropImage, resizeBicubic, shortestEdgeSize } from "../../src/image/index.js";
 import { squareCanvas } from "../../src/image/geometry.js";
 import { resizeAsync } from "../../src/image/resize.js";
 import { nativePixels } from "../../src/image/native.js";
 import { Random } from "../../src/random.js";
-import { bicubicTaps, plainResize } from "./plain-resize.js";
-import { picture, reference, sha256 } from "./support.js";
+import { bicubicTaps, padToSquare, plainResize } from "./plain-resize.js";
+import { picture, reference, sha256, turnedPictures } from "./support.js";
 
 const CLIP_GREY = [122, 116, 104] as const;
 
@@ -26,98 +26,105 @@ test("the plain one that the native one is held against gives Pillow's bytes too
   }
 });
 
-/** A picture, what it becomes, which part of that, and the canvas it is on. */
+/** A picture, what it becomes, by way of which size, which part of that, and the canvas it is on. */
 function drawCase(random: Random): Parameters<typeof plainResize> {
   const side = (most: number): number => 1 + random.int(most);
   const [width, height] = [side(60), side(60)];
   const image = { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => random.int(256)) };
+  const given = random.chance(0.3) && (random.chance(0.5) ? { width, height: side(90) } : { width: side(90), height });
+  const first = given === false ? image : given;
   const size = {
-    width: random.chance(0.2) ? width : side(80),
-    height: random.chance(0.2) ? height : side(80),
+    width: random.chance(0.2) ? first.width : side(80),
+    height: random.chance(0.2) ? first.height : side(80),
   };
   const [left, top] = [random.int(size.width), random.int(size.height)];
   const window = { left, top, width: side(size.width - left), height: side(size.height - top) };
-  if (random.chance(0.5)) return [image, size, { window }];
-  const canvas = { width: width + random.int(30), height: height + random.int(30) };
+  const options = { window, ...(given !== false && { first: given }) };
+  if (random.chance(0.5)) return [image, size, options];
+  const canvas = { width: first.width + random.int(30), height: first.height + random.int(30) };
   const level = (): number => random.int(256);
   return [
     image,
     size,
     {
-      window,
+      ...options,
       canvas: {
         ...canvas,
-        left: random.int(canvas.width - width + 1),
-        top: random.int(canvas.height - height + 1),
+        left: random.int(canvas.width - first.width + 1),
+        top: random.int(canvas.height - first.height + 1),
         color: [level(), level(), level()],
       },
     },
   ];
 }
 
-test("a thousand drawn sizes, windows and canvases: the native bytes are the plain ones, off the thread too", async () => {
+test("a thousand drawn sizes, windows, canvases and turns: every kernel gives the plain bytes, off the thread too", async () => {
   const random = new Random(12, "resize");
+  const kernels = nativePixels().kernels();
+  assert.equal(kernels.at(-1), "portable");
   for (let i = 0; i < 1000; i++) {
     const [image, size, options] = drawCase(random);
     const expected = plainResize(image, size, options);
     const label = JSON.stringify({ i, from: [image.width, image.height], size, options });
-    assert.deepEqual(resizeBicubic(image, size, { ...options, threads: 1 + (i % 3) }), expected, label);
-    if (i % 10 === 0) assert.deepEqual(await resizeAsync(image, size, options), expected, label);
+    const given = { ...options, threads: 1 + (i % 3) };
+    const turned = turnedPictures(image)[i % 8] ?? image;
+    kernels.forEach((name, kernel) => {
+      assert.deepEqual(resizeBicubic(image, size, { ...given, kernel }), expected, `${name} ${label}`);
+      assert.deepEqual(
+        resizeBicubic(turned, size, { ...given, kernel }),
+        expected,
+        `${name}, turned ${i % 8} ${label}`,
+      );
+    });
+    if (i % 10 === 0) assert.deepEqual(await resizeAsync(turned, size, options), expected, label);
   }
 });
 
-/** The pixel of an upright picture at (x, y) in one that is stored turned; as EXIF numbers the turns. */
-function storedAt(orientation: number, { width, height }: { width: number; height: number }, x: number, y: number) {
-  const [right, bottom] = [width - 1 - x, height - 1 - y];
-  const places = [[x, y], [right, y], [right, bottom], [x, bottom], [y, x], [y, right], [bottom, right], [bottom, x]]; // prettier-ignore
-  return places[orientation - 1] as [number, number];
-}
-
-test("a picture that is stored turned comes out as the upright one, with and without SIMD", () => {
-  const upright = picture(61, 97);
-  const window = { left: 3, top: 5, width: 30, height: 21 };
-  const canvas = { width: 70, height: 99, left: 4, top: 1, color: [1, 200, 30] as const };
-  const expected = plainResize(upright, { width: 40, height: 50 }, { window, canvas });
-  for (let orientation = 1; orientation <= 8; orientation++) {
-    const [width, height] = orientation >= 5 ? [97, 61] : [61, 97];
-    const data = new Uint8Array(width * height * 3);
-    for (let y = 0; y < upright.height; y++) {
-      for (let x = 0; x < upright.width; x++) {
-        const [at, row] = storedAt(orientation, upright, x, y);
-        const pixel = (y * upright.width + x) * 3;
-        data.set(upright.data.subarray(pixel, pixel + 3), (row * width + at) * 3);
+test("a picture that is long enough for several strips and parts is the plain one in all turns", () => {
+  for (const image of [picture(150, 90), picture(90, 150)]) {
+    const square = { width: 150, height: 150 };
+    const expected = plainResize(image, { width: 70, height: 70 }, { first: square });
+    for (const turned of turnedPictures(image)) {
+      for (const threads of [1, 3]) {
+        const made = resizeBicubic(turned, { width: 70, height: 70 }, { first: square, threads });
+        assert.equal(sha256(made.data), sha256(expected.data), `orientation ${turned.orientation}, ${threads} threads`);
       }
-    }
-    for (const plain of [0, 1]) {
-      const [turned, cut] = [
-        [width, height, orientation],
-        [3, 5, 30, 21],
-      ];
-      const steps = Int32Array.of(...turned, 70, 99, 4, 1, 1, 200, 30, 40, 50, ...cut, 0, 1, 1, 1, 2, plain);
-      const result = new Uint8Array(expected.data.length);
-      nativePixels().run(steps, data, null, result, null);
-      assert.equal(sha256(result), sha256(expected.data), `orientation ${orientation}, plain ${plain}`);
     }
   }
 });
 
 test("the native code refuses steps that would lead beside what it was given", () => {
-  const sound = [4, 4, 1, 4, 4, 0, 0, 0, 0, 0, 2, 2, 0, 0, 2, 2, 0, 1, 1, 1, 1, 0];
-  const run = (changes: Record<number, number>, pixels = 12, values: Float32Array | null = null): void => {
+  const sound = [4, 4, 1, 4, 4, 4, 4, 0, 0, 0, 0, 0, 2, 2, 0, 0, 2, 2, 1, 0];
+  const run = (changes: Record<number, number>, pixels = 12): void => {
     const steps = Int32Array.from(sound, (value, i) => changes[i] ?? value);
-    nativePixels().run(steps, new Uint8Array(48), values && new Float32Array(768), new Uint8Array(pixels), values);
+    nativePixels().run(steps, new Uint8Array(48), new Uint8Array(pixels));
   };
   run({});
   const wrong: Record<number, number>[] = [
-    ...[{ 0: 0 }, { 0: 5 }, { 1: -4 }, { 2: 9 }, { 3: 3 }, { 4: 2 ** 30 }, { 5: 1 }, { 6: -1 }, { 7: 256 }],
-    ...[{ 10: 0 }, { 11: 2 ** 31 - 1, 15: 2 ** 31 - 1 }, { 12: 1 }, { 13: -1 }, { 14: 3 }, { 16: 3 }, { 20: 0 }],
-    ...[{ 16: 1 }, { 16: 2, 17: 2 }],
+    ...[{ 0: 0 }, { 0: 5 }, { 1: -4 }, { 2: 9 }, { 3: 3, 4: 3 }, { 3: 0 }, { 3: 5 }, { 5: 3 }, { 6: 2 ** 30 }],
+    ...[{ 7: 1 }, { 8: -1 }, { 9: 256 }, { 12: 0 }, { 13: 2 ** 31 - 1, 17: 2 ** 31 - 1 }, { 14: 1 }, { 15: -1 }],
+    ...[{ 16: 3 }, { 18: 0 }, { 19: -1 }, { 19: 9 }],
   ];
   for (const changes of wrong) assert.throws(() => run(changes), Error, JSON.stringify(changes));
   assert.throws(() => run({}, 11), /pixels/);
-  assert.throws(() => run({ 16: 1 }, 12, new Float32Array(11)), /values/);
-  assert.throws(() => run({ 16: 2, 17: 2, 18: 2 }, 12, new Float32Array(12)), /blocks/);
-  run({ 16: 1 }, 12, new Float32Array(12));
+});
+
+test("the native code refuses layouts that would lead beside what they were given", () => {
+  const tables = new Float32Array(768);
+  const layOut = (form: number[], frames = 1, values = 48, bytes = 48): void => {
+    const pictures = Array.from({ length: frames }, () => new Uint8Array(bytes));
+    nativePixels().layOut(Int32Array.from(form), pictures, tables, new Float32Array(values));
+  };
+  layOut([4, 4, 0, 1, 1, 1, 1]);
+  layOut([4, 4, 1, 2, 2, 2, 1], 2, 96);
+  const wrong = [
+    ...[[0, 4, 0, 1, 1, 1, 1], [4, 4, 3, 1, 1, 1, 1], [4, 4, -1, 1, 1, 1, 1], [4, 4, 0, 2, 1, 1, 1]], // prettier-ignore
+    ...[[4, 4, 0, 1, 1, 1, 0], [4, 4, 1, 3, 1, 1, 1], [4, 4, 1, 0, 1, 1, 1], [4, 4, 0, 1, 1, 1]], // prettier-ignore
+  ];
+  for (const form of wrong) assert.throws(() => layOut(form), Error, form.join());
+  assert.throws(() => layOut([4, 4, 0, 1, 1, 1, 1], 2), /frame/);
+  assert.throws(() => layOut([4, 4, 0, 1, 1, 1, 1], 1, 47), /values/);
+  assert.throws(() => layOut([4, 4, 0, 1, 1, 1, 1], 1, 48, 47), /bytes/);
 });
 
 test("sums and padded hashes of the design's reference sheet", () => {
@@ -213,9 +220,8 @@ test("a crop larger than the picture is black outside, the odd pixel as in the r
   assert.deepEqual([...cropped.data], [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 4, 5, 6]);
 });
 
-test("padding a line to a square that no memory holds is refused", () => {
+test("a line is resized on a square canvas that no memory holds", () => {
   const line = { width: 60_000, height: 1, data: new Uint8Array(180_000) };
-  assert.throws(() => padToSquare(line, CLIP_GREY), { code: "IMAGE_TOO_LARGE", message: /60000/ });
   const canvas = squareCanvas(line, CLIP_GREY);
   const resized = resizeBicubic(line, { width: 4, height: 4 }, { canvas });
   assert.deepEqual([...resized.data.subarray(0, 3)], [...CLIP_GREY]);

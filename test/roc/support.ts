@@ -1,5 +1,6 @@
 /** A model, a tokenizer and a processor of a few lines, so that `roc/` and `engine/` are tested without any family. */
-import type { RgbImage } from "../../src/image/types.js";
+import { storedOf } from "../../src/image/resize.js";
+import type { RgbImage, StoredImage } from "../../src/image/types.js";
 import type { Cache, ImageBatch, Mllm, MllmInput, MllmProcessor } from "../../src/models/types.js";
 import {
   addScoreTokens,
@@ -66,11 +67,11 @@ export class FakeProcessor implements MllmProcessor {
   images(images: readonly RgbImage[]): ImageBatch {
     return { pixelValues: scope(() => stack(images.map(({ data }) => tensor(meanColor(data))))) };
   }
-  pixels(image: RgbImage): RgbImage {
-    return image;
+  pixels(picture: RgbImage | StoredImage): RgbImage {
+    return storedOf(picture).stored;
   }
-  prepare(image: RgbImage): Promise<RgbImage> {
-    return Promise.resolve(image);
+  prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {
+    return Promise.resolve(this.pixels(picture));
   }
   batch(images: readonly RgbImage[]): ImageBatch {
     return this.images(images);

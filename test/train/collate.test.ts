@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import sharp from "sharp";
 import type { Sample } from "../../src/data/index.js";
 import { RocError } from "../../src/errors.js";
+import { storedOf } from "../../src/image/resize.js";
 import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/data/collate.js";
@@ -43,8 +44,8 @@ const processor: MllmProcessor = {
     save: () => Promise.resolve(),
   },
   images: (images) => ({ pixelValues: zeros([images.length, 3, 2, 2]) }),
-  pixels: (picture) => picture,
-  prepare: (picture) => Promise.resolve(picture),
+  pixels: (picture) => storedOf(picture).stored,
+  prepare: (picture) => Promise.resolve(storedOf(picture).stored),
   batch: (images) => ({ pixelValues: zeros([images.length, 3, 2, 2]) }),
   prompt: (text) => [1, ...idsOf(text)],
   answer: idsOf,
@@ -110,9 +111,9 @@ test("pixels are decoded once within the limit, and mirrored without touching th
       .toFile(file);
   }
   let prepared = 0;
-  const prepare = (picture: RgbImage): RgbImage => {
+  const prepare: PixelCacheOptions["prepare"] = ({ stored }) => {
     prepared += 1;
-    return picture;
+    return stored;
   };
   const cache = new PixelCache({ prepare, limit: 6 });
   const [a, b] = ["a", "b"].map((id, i) => ({ id, image: files[i] ?? "" }));
@@ -136,9 +137,9 @@ test("of a batch of many pictures no more than four are decoded at a time", asyn
     await setImmediate();
     inFlight -= 1;
     if (file.endsWith("7")) throw new RocError("IMAGE_BROKEN", `${file} is broken`);
-    return use({ width: 1, height: 1, data: Uint8Array.of(Number(file), 0, 0) });
+    return use({ stored: { width: 1, height: 1, data: Uint8Array.of(Number(file), 0, 0) }, orientation: 1 });
   };
-  const pixels = new PixelCache({ prepare: (image) => image, skipBroken: true, read });
+  const pixels = new PixelCache({ prepare: ({ stored }) => stored, skipBroken: true, read });
   const samples = Array.from({ length: 200 }, (_, i): Sample => ({
     id: `${i}`,
     image: `${i}`,

@@ -97,7 +97,7 @@ function runFolder(): string {
 }
 
 function start({ objective = lineObjective(), options, ...task }: Changes = {}): AsyncIterable<TrainEvent> {
-  const pixels = new PixelCache({ prepare: (image) => image });
+  const pixels = new PixelCache({ prepare: ({ stored }) => stored });
   const parts = { model: lineModel(), objective, train: samples, validation: samples, pixels, run: runFolder() };
   return train({ ...parts, save: () => Promise.resolve(), ...task }, { ...OPTIONS, ...options });
 }

@@ -41,7 +41,7 @@ try {
   await inGroup(
     async (group) => {
       const model = { device: "cpu", parameters: () => new Map([["weight", weight]]) } as unknown as Mllm;
-      const pixels = new PixelCache({ prepare: (picture) => picture });
+      const pixels = new PixelCache({ prepare: ({ stored }) => stored });
       const save = async (): Promise<void> => {
         saves += 1;
         await sleep(2 * timeout);

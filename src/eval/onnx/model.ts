@@ -9,7 +9,7 @@ import { scoreOne } from "../../engine/one.js";
 import type { Model, ScoreFailure, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult } from "../../engine/types.js";
 import { isRocError, messageOf, RocError } from "../../errors.js";
 import { readBytes } from "../../files/index.js";
-import { createImageProcessor, withImage, type ImageProcessor, type RgbImage } from "../../image/index.js";
+import { createImageProcessor, withStoredImage, type ImageProcessor, type StoredImage } from "../../image/index.js";
 import { onnxMetadata } from "./metadata.js";
 import {
   inputForm,
@@ -101,7 +101,7 @@ class Baseline implements OnnxModel {
     const pictures = prefetch(namedInputs(inputs), AHEAD, async ({ name, data }, left) => {
       const either = signal ? AbortSignal.any([signal, left]) : left;
       const settings = { name, signal: either, ...(maxPixels !== undefined && { maxPixels }) };
-      return withImage(data, (image) => this.#input(image), settings).then(
+      return withStoredImage(data, (picture) => this.#input(picture), settings).then(
         (input) => ({ name, input }),
         (error: unknown) => ({ name, error }),
       );
@@ -117,9 +117,16 @@ class Baseline implements OnnxModel {
   }
 
   /** What the model takes, which is small: a decoded picture waits for nobody. */
-  #input(image: RgbImage): Tensor {
+  async #input(picture: StoredImage): Promise<Tensor> {
     const { runtime, processor, form } = this.parts;
-    return tensorOf(runtime, processor, image, form);
+    const pixels = await processor.prepare(picture);
+    const { layout, height, width, type } = form;
+    const dims = layout === "NCHW" ? [1, 3, height, width] : [1, height, width, 3];
+    // Pixels have their channels last.
+    if (type === "uint8")
+      return new runtime.Tensor("uint8", layout === "NHWC" ? pixels.data : channelsFirst(pixels.data), dims);
+    const values = processor.values(pixels, layout === "NCHW" ? "planar" : "interleaved");
+    return new runtime.Tensor("float32", values, dims);
   }
 
   async #read(file: string, tensor: Tensor): Promise<ScoreResult | ScoreFailure> {
@@ -142,24 +149,9 @@ class Baseline implements OnnxModel {
   }
 }
 
-function tensorOf(runtime: Runtime, processor: ImageProcessor, image: RgbImage, form: InputForm): Tensor {
-  const { pixels, pixelValues } = processor.process(image);
-  const { layout, height, width, type } = form;
-  const dims = layout === "NCHW" ? [1, 3, height, width] : [1, height, width, 3];
-  // Pixels have their channels last, values first.
-  if (type === "uint8")
-    return new runtime.Tensor("uint8", layout === "NHWC" ? pixels.data : channelsFirst(pixels.data), dims);
-  return new runtime.Tensor("float32", layout === "NCHW" ? pixelValues : channelsLast(pixelValues), dims);
-}
-
 function channelsFirst(bytes: Uint8Array): Uint8Array {
   const area = bytes.length / 3;
   return Uint8Array.from(bytes, (_, i) => bytes[(i % area) * 3 + Math.floor(i / area)] as number);
-}
-
-function channelsLast(values: Float32Array): Float32Array {
-  const area = values.length / 3;
-  return Float32Array.from(values, (_, i) => values[(i % 3) * area + Math.floor(i / 3)] as number);
 }
 
 /** A fault of the picture as a result; any other is thrown on. */

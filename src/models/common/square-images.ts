@@ -1,7 +1,7 @@
 /** The picture side of families whose vision tower takes squares of one size (llava, mplug_owl2). */
 import { RocError } from "../../errors.js";
 import type { FolderLike } from "../../files/index.js";
-import { loadImageProcessor, type ImageProcessor, type RgbImage } from "../../image/index.js";
+import { loadImageProcessor, type ImageProcessor, type RgbImage, type StoredImage } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
 
@@ -26,16 +26,18 @@ export class SquareImages implements ImageInputs {
     const { width, height } = this.processor;
     const size = 3 * width * height;
     const values = new Float32Array(prepared.length * size);
-    prepared.forEach((pixels, index) => values.set(this.processor.values(pixels), index * size));
+    prepared.forEach((pixels, index) => {
+      this.processor.values(pixels, "planar", values.subarray(index * size, (index + 1) * size));
+    });
     return { pixelValues: fromTypedArray(values, [prepared.length, 3, height, width]) };
   }
 
-  prepare(image: RgbImage): Promise<RgbImage> {
-    return this.processor.prepare(image);
+  prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {
+    return this.processor.prepare(picture);
   }
 
-  pixels(image: RgbImage): RgbImage {
-    return this.processor.process(image).pixels;
+  pixels(picture: RgbImage | StoredImage): RgbImage {
+    return this.processor.pixels(picture);
   }
 }
 

@@ -6,8 +6,12 @@ import {
   readImageConfig,
   resizeAsync,
   resizeBicubic,
+  uprightSize,
   valueTables,
+  writePatches,
   type RgbImage,
+  type Size,
+  type StoredImage,
 } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
 import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
@@ -59,9 +63,8 @@ export class Qwen2VlImages implements ImageInputs {
     );
   }
 
-  async prepare(image: RgbImage): Promise<RgbImage> {
-    const { resize } = this.#image;
-    return resize ? resizeAsync(image, smartResize(image, resize)) : image;
+  async prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {
+    return resizeAsync(picture, sizeOf(picture, this.#image));
   }
 
   /**
@@ -83,8 +86,8 @@ export class Qwen2VlImages implements ImageInputs {
     return this.#batch(clips, this.#video);
   }
 
-  pixels(image: RgbImage): RgbImage {
-    return resized(image, this.#image);
+  pixels(picture: RgbImage | StoredImage): RgbImage {
+    return resized(picture, this.#image);
   }
 
   /** Writes the files into a checkpoint folder. @throws RocError FILE_UNWRITABLE */
@@ -107,77 +110,32 @@ export class Qwen2VlImages implements ImageInputs {
   }
 
   #batch(clips: readonly Clip[], steps: ImageSteps): ImageBatch {
-    const { patchSize, frames } = this.vision;
-    const size = 3 * frames * patchSize ** 2;
-    const counts = clips.map(({ grid: [t, h, w] }) => t * h * w);
-    const total = counts.reduce((sum, patches) => sum + patches, 0);
+    const { patchSize, frames: deep } = this.vision;
+    const size = 3 * deep * patchSize ** 2;
+    const total = clips.reduce((sum, { grid: [t, h, w] }) => sum + t * h * w, 0);
     const values = new Float32Array(total * size);
     const tables = valueTables(steps);
     let start = 0;
-    clips.forEach((clip, i) => {
-      patchify(clip, this.vision, tables, values.subarray(start, (start += (counts[i] ?? 0) * size)));
-    });
+    for (const { frames, grid } of clips) {
+      const [depth, height, width] = grid;
+      const length = height * width * size;
+      for (let slab = 0; slab < depth; slab++, start += length) {
+        // An odd last frame is repeated, and a still picture fills all frames.
+        const inside = Array.from({ length: deep }, (_, t) => frames[slab * deep + t] ?? (frames.at(-1) as RgbImage));
+        writePatches(inside, this.vision, tables, values.subarray(start, start + length));
+      }
+    }
     return { pixelValues: fromTypedArray(values, [total, size]), imageGridThw: clips.map(({ grid }) => grid) };
   }
 }
 
-function resized(image: RgbImage, { resize }: ImageSteps): RgbImage {
-  return resize ? resizeBicubic(image, smartResize(image, resize)) : image;
+function resized(picture: RgbImage | StoredImage, steps: ImageSteps): RgbImage {
+  return resizeBicubic(picture, sizeOf(picture, steps));
 }
 
-/**
- * Writes a clip's patches, `[patches, 3, frames, patchSize, patchSize]`. They are ordered block by block: merged blocks row by
- * row, and the patches inside of a block row by row. A still picture fills all frames of a patch.
- */
-function patchify(
-  { frames, grid: [depth, height, width] }: Clip,
-  { patchSize, merge, frames: deep }: VisionConfig,
-  tables: ReturnType<typeof valueTables>,
-  values: Float32Array,
-): void {
-  const area = patchSize ** 2;
-  let at = 0;
-  for (let slab = 0; slab < depth; slab++) {
-    const inside = Array.from({ length: deep }, (_, t) => frames[slab * deep + t] ?? (frames.at(-1) as RgbImage));
-    for (let top = 0; top < height; top += merge) {
-      for (let left = 0; left < width; left += merge) {
-        for (let patch = 0; patch < merge ** 2; patch++, at += 3 * deep * area) {
-          const [y, x] = [(top + Math.floor(patch / merge)) * patchSize, (left + (patch % merge)) * patchSize];
-          inside.forEach((frame, t) => {
-            const first = at + t * area;
-            if (t === 0 || frame !== inside[t - 1]) writePatch(frame, [x, y], patchSize, tables, values, first, deep);
-            else for (let c = 0; c < 3; c++) copyBehind(values, first - area + c * deep * area, area);
-          });
-        }
-      }
-    }
-  }
-}
-
-/** The three channels of one frame of a patch, `deep * patchSize²` values apart. */
-function writePatch(
-  { data, width }: RgbImage,
-  [x, y]: readonly [number, number],
-  patchSize: number,
-  [red, green, blue]: ReturnType<typeof valueTables>,
-  values: Float32Array,
-  first: number,
-  deep: number,
-): void {
-  const apart = deep * patchSize ** 2;
-  let to = first;
-  for (let row = 0; row < patchSize; row++) {
-    let from = ((y + row) * width + x) * 3;
-    for (let column = 0; column < patchSize; column++, to++, from += 3) {
-      values[to] = red[data[from]!]!;
-      values[to + apart] = green[data[from + 1]!]!;
-      values[to + 2 * apart] = blue[data[from + 2]!]!;
-    }
-  }
-}
-
-function copyBehind(values: Float32Array, start: number, length: number): void {
-  values.copyWithin(start + length, start, start + length);
+function sizeOf(picture: RgbImage | StoredImage, { resize }: ImageSteps): Size {
+  const upright = uprightSize(picture);
+  return resize ? smartResize(upright, resize) : upright;
 }
 
 /** The picture side of a checkpoint folder. @param config its parsed `config.json` */

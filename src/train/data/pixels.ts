@@ -2,8 +2,8 @@
 import { basename } from "node:path";
 import type { Sample } from "../../data/index.js";
 import { isRocError, RocError, type ErrorCode } from "../../errors.js";
-import { withImage } from "../../image/index.js";
-import type { RgbImage } from "../../image/types.js";
+import { withStoredImage } from "../../image/index.js";
+import type { RgbImage, StoredImage } from "../../image/types.js";
 
 /** Pictures that are decoded side by side: as many as libuv has threads by default. */
 const AT_ONCE = 4;
@@ -13,12 +13,12 @@ const DEFAULT_LIMIT = 2 ** 31;
 
 export interface PixelCacheOptions {
   /** Pads, resizes and crops a decoded picture, off the thread where it can. */
-  readonly prepare: (image: RgbImage) => RgbImage | Promise<RgbImage>;
+  readonly prepare: (picture: StoredImage) => RgbImage | Promise<RgbImage>;
   /** Bytes to cache; pictures beyond them are decoded again whenever they are needed. Default 2 GiB. */
   readonly limit?: number;
   /** Leave out pictures that cannot be used, instead of failing at them. Default false. */
   readonly skipBroken?: boolean;
-  /** Reads a file; for tests. Default {@link withImage}. */
+  /** Reads a file; for tests. Default {@link withStoredImage}. */
   readonly read?: (file: string, use: PixelCacheOptions["prepare"]) => Promise<RgbImage>;
 }
 
@@ -83,7 +83,7 @@ export class PixelCache {
 
   async #decode(file: string): Promise<RgbImage> {
     try {
-      return await (this.#options.read ?? withImage)(file, this.#options.prepare);
+      return await (this.#options.read ?? withStoredImage)(file, this.#options.prepare);
     } catch (error) {
       // A family that does not take a picture knows nothing of its file.
       if (!isRocError(error) || error.message.includes(basename(file))) throw error;

@@ -3,7 +3,7 @@ import { checkBase, digestModel } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { ScoreScale } from "../../data/index.js";
 import { ifThere, type Settings } from "../../files/index.js";
-import type { RgbImage } from "../../image/types.js";
+import type { RgbImage, StoredImage } from "../../image/types.js";
 import { openCheckpointFolder, type CheckpointLike } from "../../models/places.js";
 import { loadMllm } from "../../models/registry.js";
 import {
@@ -23,7 +23,7 @@ import type { CheckedSpec, ModelFolders } from "./spec.js";
 export interface Trainable {
   readonly parts: StrategyParts;
   /** Pads, resizes and crops as the checkpoint's image processor does; its own results stay as they are. */
-  readonly prepare: (image: RgbImage) => RgbImage | Promise<RgbImage>;
+  readonly prepare: (picture: RgbImage | StoredImage) => RgbImage | Promise<RgbImage>;
 }
 
 /** Of scores where none is given. */
@@ -63,7 +63,7 @@ export async function startFrom(folder: CheckpointLike, options: StartOptions = 
   const ratingScale = otherThan(strategy.scale, options.ratingScale);
   const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name, ratingScale };
   const parts = { model, processor, strategy, templates: vocabulary ? texts : { ...texts, scale: strategy.scale } };
-  return { parts, prepare: (image) => processor.prepare(image) };
+  return { parts, prepare: (picture) => processor.prepare(picture) };
 }
 
 /** What a spec says of the start; scales, device and dtype are the caller's. */
@@ -128,5 +128,5 @@ export async function reopen(
     model.dispose();
     throw new RocError("CHECKPOINT_INVALID", `${folder} has no score tokens or no texts; start a run from it instead.`);
   }
-  return { parts: { model, processor, strategy, templates }, prepare: (image) => processor.prepare(image) };
+  return { parts: { model, processor, strategy, templates }, prepare: (picture) => processor.prepare(picture) };
 }

@@ -50,7 +50,7 @@ test("images: one block a picture; a prompt for another number of them is an err
     const images = processor.images([picture, picture]);
     assert.deepEqual(images.pixelValues.shape, [2, 3, 28, 28]);
     const second = images.pixelValues.select(0, 1).toFloat32Array();
-    assert.deepEqual(second, imageProcessor.process(picture).pixelValues);
+    assert.deepEqual(second, imageProcessor.values(imageProcessor.pixels(picture)));
     assert.equal(
       processor.prompt("<image>\n<image>\nWhich?", images).filter((id) => id === image_token_index).length,
       32,
