@@ -1,4 +1,4 @@
-/** docs/data.md and docs/config.md say what the schemas say. */
+/** The tables on the pages are those of the schemas and of what was measured. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import { runSchema } from "../../src/train/start/config.js";
 import { keysOf, TABLES, tablesOn, withTables } from "./tables.js";
 import { ROOT } from "../support.js";
 
-const PAGES = ["data", "config"].map((name) => readFileSync(join(ROOT, "docs", `${name}.md`), "utf8"));
+const PAGES = ["data", "config", "speed"].map((name) => readFileSync(join(ROOT, "docs", `${name}.md`), "utf8"));
 
-test("every table stands on a page, and is the one that the schemas give (npm run docs)", () => {
+test("every table stands on a page, and is the one that schemas and measurements give (npm run docs)", () => {
   assert.deepEqual(PAGES.flatMap(tablesOn).sort(), Object.keys(TABLES).sort());
   for (const page of PAGES) assert.equal(withTables(page), page);
 });

@@ -7,6 +7,8 @@ import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
 import { LOSS_PRESETS } from "../../src/roc/weights.js";
 import { runSchema } from "../../src/train/start/config.js";
+import { markdown } from "./markdown-table.js";
+import { scaleTable } from "./scale.js";
 
 type Json = z.core.JSONSchema.BaseSchema;
 
@@ -73,20 +75,6 @@ function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Json)
   return `${least}${above}${most}${exclusiveMaximum === undefined ? "" : ` below ${exclusiveMaximum}`}`;
 }
 
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|");
-}
-
-/** A table in Markdown, its columns as wide as prettier makes them. */
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows].map((row) => row.map(cell));
-  const widths = head.map((_, i) => Math.max(3, ...all.map((row) => [...(row[i] ?? "")].length)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((text, i) => text + " ".repeat((widths[i] ?? 0) - [...text].length)).join(" | ")} |`;
-  const [first = [], ...rest] = all;
-  return [line(first), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rest.map(line)].join("\n");
-}
-
 function keyTable(schema: z.ZodType): string {
   const rows = keysOf(schema).map(({ path, type, absent, meaning }) => [`\`${path}\``, type, absent, meaning]);
   return markdown(["key", "type", "without it", "meaning"], rows);
@@ -116,6 +104,7 @@ function presetTable(): string {
 /** The tables by the names that the pages call them. */
 export const TABLES: Readonly<Record<string, () => string>> = {
   columns: columnTable,
+  scale: scaleTable,
   card: () => keyTable(cardSchema),
   templates: () => keyTable(templatesSchema),
   official: officialTable,

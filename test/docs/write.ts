@@ -1,10 +1,10 @@
-/** `npm run docs`: writes the tables of docs/data.md and docs/config.md anew. */
+/** `npm run docs`: writes the tables of docs/ anew. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support.js";
 import { withTables } from "./tables.js";
 
-for (const page of ["docs/data.md", "docs/config.md"]) {
+for (const page of ["docs/data.md", "docs/config.md", "docs/speed.md"]) {
   const file = join(ROOT, page);
   writeFileSync(file, withTables(readFileSync(file, "utf8")));
 }
