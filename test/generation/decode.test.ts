@@ -7,10 +7,21 @@ import { after, before, describe, test } from "node:test";
 import { batchOf } from "../../src/generation/batch.js";
 import { generateSteps } from "../../src/generation/generate.js";
 import type { Decoding } from "../../src/generation/decode.js";
+import { recorderOf } from "../../src/generation/recorded.js";
 import type { GeneratedSequence, GenerationOptions, Prompt } from "../../src/generation/types.js";
 import { loadModel } from "../../src/models/registry.js";
 import type { ImageBatch, Mllm } from "../../src/models/types.js";
-import { cat, inferenceMode, keep, liveTensors, noGrad, scope, stack, type Tensor } from "../../src/torch/index.js";
+import {
+  canCapture,
+  cat,
+  inferenceMode,
+  keep,
+  liveTensors,
+  noGrad,
+  scope,
+  stack,
+  type Tensor,
+} from "../../src/torch/index.js";
 import { ROWS, type Row } from "../models/rows.js";
 import { difference, ids } from "../models/support.js";
 import { FORWARD_ERROR } from "../rounding.js";
@@ -112,6 +123,21 @@ function suite(row: Row): void {
         }),
       ));
   }
+
+  test("on a GPU, steps are recorded as a CUDA graph, and give the tokens of a CPU", async (t) => {
+    if (!canCapture("cuda")) return t.skip("no GPU, or an addon without CUDA's headers");
+    using far = await loadModel(await row.weights(""), { device: "cuda", dtype: "float32" });
+    scope(() => {
+      const given = prompts(3);
+      const wanted = run(model, given, {}, { fixed: false });
+      const recorder = recorderOf("cuda");
+      for (const decoding of [undefined, { fixed: true, recorder }, { fixed: true }, { fixed: false }]) {
+        const { sequences, logits } = run(far, given, {}, decoding);
+        assert.deepEqual(sequences, wanted.sequences);
+        assert.ok(difference(logits, wanted.logits) < 1e-4);
+      }
+    });
+  });
 
   test("a full cache grows, and its steps are recorded anew", () =>
     scope(() => {
