@@ -8,7 +8,8 @@ import { Readable } from "node:stream";
 import { after, test } from "node:test";
 import { deflateSync } from "node:zlib";
 import sharp, { type Sharp } from "sharp";
-import { decodeImage, type RgbImage } from "../../src/image/index.js";
+import { decodeImage, resizeAsync, resizeBicubic, withStoredImage, type RgbImage } from "../../src/image/index.js";
+import { nativePixels } from "../../src/image/native.js";
 import { fixture } from "../support.js";
 import { picture } from "./support.js";
 
@@ -378,4 +379,29 @@ test("an aborted signal stops the work, a stream that stalls too", async () => {
   const stalled = decodeImage(new Readable({ read: () => {} }), { name: "photo.png", signal: controller.signal });
   controller.abort();
   await assert.rejects(stalled, aborted);
+});
+
+test("a picture that the resize turns is the one that the decoder turns, in every format that says so", async () => {
+  const { data, width, height } = picture(61, 35);
+  const raw = sharp(data, { raw: { width, height, channels: 3 } });
+  const size = { width: 30, height: 22 };
+  const formats = ["jpeg", "png", "webp", "tiff", "avif"] as const;
+  for (const format of formats) {
+    for (let orientation = 1; orientation <= 8; orientation++) {
+      const file = await raw.clone().withMetadata({ orientation }).toFormat(format).toBuffer();
+      const expected = resizeBicubic(await decodeImage(file), size);
+      const resized = await withStoredImage(file, (stored) => resizeAsync(stored, size));
+      assert.deepEqual(resized, expected, `${format}, orientation ${orientation}`);
+      const asStored = await withStoredImage(file, ({ orientation }) => orientation, { orient: false });
+      assert.equal(asStored, 1, `${format}, as it is stored`);
+    }
+  }
+});
+
+test("16 bits are cut to the nearest of 8", async () => {
+  const samples = Uint16Array.from({ length: 65536 }, (_, level) => level);
+  const levels = new Uint8Array(samples.length);
+  await nativePixels().toEightBits(samples, levels);
+  samples.forEach((level, i) => assert.equal(levels[i], Math.round((level * 255) / 65535)));
+  assert.throws(() => nativePixels().toEightBits(samples, levels.subarray(1)), /room/);
 });
