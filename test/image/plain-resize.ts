@@ -6,8 +6,8 @@
  * side does not change is left out. When shrinking the kernel widens, so every source pixel counts (antialiasing).
  *
  * The order of passes is that of Pillow 3.3 to 12, with which the published models were trained. Pillow 13 goes down
- * first where the height shrinks far more than the width (its pull request 9549), which shifts a few bytes by a level;
- * a resize that keeps the aspect ratio is the same in all of them.
+ * first where the height shrinks more than the width (its pull request 9549), if only because the longer edge of an upright
+ * format was truncated; that shifts a few bytes by a level.
  */
 import { checkSquareSide, cropImage, squareCanvas } from "../../src/image/geometry.js";
 import type { Canvas, Rgb, Size, Window } from "../../src/image/geometry.js";
