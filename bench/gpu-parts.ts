@@ -4,12 +4,14 @@ import { SIZES } from "./full-size-models.js";
 
 /** One part, as both sides are asked for it. */
 export interface Part {
-  readonly part: "products" | "prefill" | "train" | "score";
+  readonly part: "products" | "prefill" | "decode" | "train" | "score";
   readonly model?: string;
   readonly batches?: readonly number[];
   readonly rounds: number;
   readonly device: string;
   readonly quick: boolean;
+  /** In parts whose bench measures both sides in turn. */
+  readonly peer?: boolean;
 }
 
 export interface Figure {
@@ -45,7 +47,7 @@ export function inputsOf({ model = "", quick }: Part): Inputs {
 interface Planned extends Pick<Part, "part" | "model" | "batches"> {
   /** Seconds that each side may take. */
   readonly seconds: number;
-  /** Only on our side. */
+  /** Only on our side, or measured on both by it. */
   readonly alone?: boolean;
 }
 
@@ -54,6 +56,8 @@ export const PLAN: readonly Planned[] = [
   { part: "products", seconds: 30 },
   { part: "prefill", model: "llava-1.5-7b", batches: [1, 8, 32], seconds: 60 },
   { part: "prefill", model: "qwen2-vl-2b", batches: [1, 8, 32], seconds: 40 },
+  { part: "decode", model: "llava-1.5-7b", batches: [1, 16], seconds: 120, alone: true },
+  { part: "decode", model: "qwen2-vl-2b", batches: [1, 16], seconds: 60, alone: true },
   { part: "train", model: "qwen2-vl-2b", batches: [8], seconds: 60 },
   { part: "score", seconds: 60, alone: true },
 ];

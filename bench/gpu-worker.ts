@@ -15,10 +15,17 @@ import { fromTypedArray, inferenceMode, keep, manualSeed, noGrad, ones, randn, s
 import { mixedFor } from "../src/train/loop/precision.js";
 import { AdamW, decayGroups } from "../src/train/optim/adamw.js";
 import { clipGradients } from "../src/train/optim/clip.js";
+import { benchDecode } from "./decode.js";
 import { inputsOf, TYPES, type Figure, type Inputs, type Part } from "./gpu-parts.js";
 import { median } from "./peer.js";
 import { writePhotos } from "./photos.js";
 import { TINY_LLAVA, writeSmallLlava } from "./small-llava.js";
+
+/** What one side measured, and the other where it was asked in turn. */
+interface Both {
+  readonly figures: Figure[];
+  readonly theirs?: Figure[];
+}
 
 const CREATE = { llava: createLlava, qwen2_vl: createQwen2Vl } as const;
 const SUPERVISED = 12;
@@ -93,6 +100,17 @@ function prefill(part: Part): Figure[] {
   );
 }
 
+/** Of bench:decode, with transformers' figures where it is asked for them. */
+async function decode({ model, batches, device, quick, peer = false }: Part): Promise<Both> {
+  const given = { batches: batches ?? [1], rounds: quick ? 1 : 2, tokens: quick ? 4 : 33, alone: !peer };
+  const found = await benchDecode({ ...given, ...(!quick && { model }), device, dtype: "bfloat16", quick });
+  const figures = (name: string): Figure[] =>
+    found.rows.flatMap(({ way, batch, tokensPerSecond: value }) =>
+      way === name ? [{ what: `decoding, batch ${batch}`, unit: "tokens/s", value }] : [],
+    );
+  return { figures: figures("ours, default"), theirs: figures("transformers") };
+}
+
 /** Weights in float32, products in bfloat16; forward, text loss, backward, clipping, AdamW. */
 function train(part: Part): Figure[] {
   const { device, rounds, batches = [8] } = part;
@@ -158,13 +176,14 @@ async function score({ device, quick }: Part): Promise<Figure[]> {
   }
 }
 
-const PARTS: Readonly<Record<Part["part"], (part: Part) => Figure[] | Promise<Figure[]>>> = { products, prefill, train, score }; // prettier-ignore
+const PARTS: Readonly<Record<Part["part"], (part: Part) => Figure[] | Promise<Figure[] | Both>>> = { products, prefill, decode, train, score }; // prettier-ignore
 
 const asked = JSON.parse(process.argv[2] ?? "") as Part;
 try {
-  const figures = await PARTS[asked.part](asked);
+  const measured = await PARTS[asked.part](asked);
+  const both: Both = Array.isArray(measured) ? { figures: measured } : measured;
   const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) * 1024;
-  process.stdout.write(`${JSON.stringify({ figures, peak })}\n`);
+  process.stdout.write(`${JSON.stringify({ ...both, peak })}\n`);
 } catch (error) {
   const code = isRocError(error) ? error.code : "INTERNAL";
   process.stdout.write(`${JSON.stringify({ error: { code, message: messageOf(error) } })}\n`);

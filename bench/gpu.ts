@@ -1,5 +1,5 @@
 /**
- * All that is measured on a GPU, within minutes and in one table: the rate of products, prefill, training and scoring of pictures from disk, with
+ * All that is measured on a GPU, within minutes and in one table: the rate of products, prefill, decoding, training and scoring of pictures from disk, with
  * the peaks of memory.
  *
  *   npm run bench:gpu [-- --peer] [--device cuda] [--minutes 5] [--rounds 5] [--only PART,...] [--json] [--out FILE.json]
@@ -40,6 +40,8 @@ interface Measured {
   /** Most bytes: of the GPU, else of the process. */
   readonly peakBytes: number | null;
   readonly error?: Fault;
+  /** transformers' figures, where the part measures both sides in turn. */
+  readonly theirs?: readonly Figure[];
 }
 
 export interface GpuBench {
@@ -73,7 +75,7 @@ export async function benchGpu(options: GpuBenchOptions): Promise<GpuBench> {
   const left = (): number => minutes * 60 - (performance.now() - start) / 1000;
   for (const { seconds, alone = false, ...plan } of PLAN) {
     if (only && !only.includes(plan.part)) continue;
-    const part: Part = { ...plan, ...(quick && plan.batches && { batches: [1, 2] }), rounds, device, quick }; // prettier-ignore
+    const part: Part = { ...plan, ...(quick && plan.batches && { batches: [1, 2] }), rounds, device, quick, peer }; // prettier-ignore
     const name = [part.part, part.model].filter((word) => word !== undefined).join(" ");
     results.push(await measure(name, "ours", [process.execPath, WORKER, JSON.stringify(part)], Math.min(seconds, left()), device)); // prettier-ignore
     if (python === undefined || alone) continue;
@@ -111,7 +113,7 @@ async function measure(
   device: string,
 ): Promise<Measured> {
   const start = performance.now();
-  const result = (more: Pick<Measured, "figures" | "peakBytes"> & { error?: Fault }): Measured => {
+  const result = (more: Pick<Measured, "figures" | "peakBytes" | "theirs" | "error">): Measured => {
     const measured = { part, side, seconds: (performance.now() - start) / 1000, ...more };
     process.stderr.write(`bench: ${part}, ${side}: ${measured.error?.message ?? `${measured.seconds.toFixed(1)} s`}\n`);
     return measured;
@@ -135,9 +137,10 @@ async function measure(
   if (late) return failed("ABORTED", `stopped after ${seconds.toFixed(0)} s`);
   const [last = ""] = said.out.trimEnd().split("\n").slice(-1);
   if (!last.startsWith("{")) return failed("INTERNAL", `ended with ${ended[0]}: ${said.error.trim().split("\n").at(-1)}`); // prettier-ignore
-  const answer = JSON.parse(last) as { figures: Figure[]; peak: number } | { error: Fault };
+  const answer = JSON.parse(last) as { figures: Figure[]; theirs?: Figure[]; peak: number } | { error: Fault };
   if ("error" in answer) return failed(answer.error.code, answer.error.message);
-  return result({ figures: answer.figures, peakBytes: peak ?? answer.peak });
+  const { figures, theirs } = answer;
+  return result({ figures, ...(theirs && { theirs }), peakBytes: peak ?? answer.peak });
 }
 
 /** What nvidia-smi says of the first card, or of the one that the device names. */
@@ -177,7 +180,7 @@ export function gpuTable({ device, card, machine, torch, seconds, results }: Gpu
   for (const mine of results.filter(({ side }) => side === "ours")) {
     const theirs = results.find(({ part, side }) => part === mine.part && side === "transformers");
     for (const { what, unit, value } of mine.figures) {
-      const other = theirs?.figures.find((figure) => figure.what === what)?.value;
+      const other = [...(mine.theirs ?? []), ...(theirs?.figures ?? [])].find((figure) => figure.what === what)?.value;
       const times = other === undefined ? undefined : unit.startsWith("ms") ? other / value : value / other;
       const numbers = [value, other].map((number) => number?.toPrecision(3) ?? "-");
       lines.push(row([mine.part, `${what}, ${unit}`, ...numbers, times?.toFixed(2) ?? "-", gigabytes(mine.peakBytes), gigabytes(theirs?.peakBytes)])); // prettier-ignore
