@@ -8,6 +8,7 @@ export type { ModelOptions } from "./reader.js";
 export type {
   Model,
   NamedImage,
+  QuestionAnswer,
   ScoreFailure,
   ScoreInput,
   ScoreInputs,

@@ -4,6 +4,7 @@
  */
 import { isRocError, RocError } from "../errors.js";
 import { withStoredImage, type DecodeOptions, type RgbImage, type StoredImage } from "../image/index.js";
+import { checkQuestions } from "../roc/question.js";
 import type { Batches, Caller } from "./batches.js";
 import { failed, failure } from "./failures.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
@@ -93,6 +94,7 @@ class Call implements Caller {
 
   constructor(parts: PipelineParts, source: AsyncIterator<NamedInput>, options: ScoreOptions) {
     const { signal, maxPixels: _, allowDamaged: __, onProgress: ___, ...reading } = options;
+    checkQuestions(reading.questions);
     this.#parts = parts;
     this.#source = source;
     this.#options = options;

@@ -1,11 +1,20 @@
 /** The model's side of scoring: prepared pictures in, one outcome each out. Synchronous, in the thread that has the weights. */
 import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
-import { ratingsFrom, readAnswers, scoreName, scoreNames, type Scale, type StrategyParts } from "../roc/index.js";
+import {
+  ratingsFrom,
+  readPictures,
+  scoreName,
+  scoreNames,
+  type PictureReading,
+  type QuestionReading,
+  type Scale,
+  type StrategyParts,
+} from "../roc/index.js";
 import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { batchSizeOf, type BatchSize } from "./batch-size.js";
 import { disposedError, failed, failure, isPicturesFault } from "./failures.js";
-import type { Model, ModelFacts, Outcome, ReadingOptions, ScoreResult } from "./types.js";
+import type { Model, ModelFacts, Outcome, QuestionAnswer, ReadingOptions, ScoreResult } from "./types.js";
 
 /** A picture as a model's processor has prepared it, with what its result says of the file. All of it can be sent to a thread. */
 export interface PreparedPicture {
@@ -104,7 +113,7 @@ export class Reader {
     const rows = this.facts.batchSize;
     const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(model.parameters().values(), rows));
     const answers = withThreads(threads, () =>
-      scope(() => readAnswers(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), options)),
+      scope(() => readPictures(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), options)),
     );
     if (answers.length !== pictures.length) {
       throw new RocError("INTERNAL", `${answers.length} answers to ${pictures.length} pictures.`);
@@ -112,7 +121,8 @@ export class Reader {
     return pictures.map((picture, i) => this.#outcome(picture, answers[i]));
   }
 
-  #outcome({ file, damaged }: PreparedPicture, answer: ReturnType<typeof readAnswers>[number] | undefined): Outcome {
+  #outcome({ file, damaged }: PreparedPicture, picture: PictureReading | undefined): Outcome {
+    const answer = picture?.answer;
     const { templates, strategy } = this.#parts;
     const { scale, name } = this.facts;
     const names = scoreNames(templates.answers[0] ?? "");
@@ -131,11 +141,13 @@ export class Reader {
     const comment = answer.comment !== undefined && { comment: answer.comment };
     const stretch = (scale.max - scale.min) / (strategy.scale.max - strategy.scale.min);
     const spread = std === null ? null : std * stretch;
+    const answers = picture && picture.questions.length > 0 && { answers: picture.questions.map((one) => answerOf(one, given)) }; // prettier-ignore
     const read = { score: given(reading.value), scale, std: spread, distribution, ...attributes, ...comment };
     return {
       file,
       ...(damaged !== undefined && { damaged }),
       ...read,
+      ...answers,
       answer: text,
       model: name,
     } satisfies ScoreResult;
@@ -147,6 +159,23 @@ export class Reader {
     this.#disposed = true;
     this.#parts.model.dispose();
   }
+}
+
+/** @param given a score on the results' scale */
+function answerOf(
+  { prompt, names, scores, text, comment }: QuestionReading,
+  given: (score: number) => number,
+): QuestionAnswer {
+  const values = names.map((name, i) => {
+    const value = scores[i]?.value;
+    return [name, value === undefined ? null : given(value)] as const;
+  });
+  return {
+    prompt,
+    answer: text.trimEnd(),
+    ...(names.length > 0 && { scores: Object.fromEntries(values) }),
+    ...(comment !== undefined && { comment }),
+  };
 }
 
 function factsOf({ model, strategy, templates }: StrategyParts, name: string, options: ModelOptions): ModelFacts {

@@ -1,7 +1,7 @@
 /** What scoring gives and takes: the contract with the command line and the server. */
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
-import type { Scale, StrategyName } from "../roc/index.js";
+import type { Question, Scale, StrategyName } from "../roc/index.js";
 
 /**
  * A picture: a path, a `file:` URL, the bytes of a file, a stream of them, or any of these as `data` with a `name` for the
@@ -44,6 +44,8 @@ export interface ScoreOptions {
   readonly allowDamaged?: boolean;
   /** Have comments written where the checkpoint's answers have one behind the scores; takes a step per token. */
   readonly comments?: boolean;
+  /** Further questions about every picture, which share its vision pass and the prefix of the key-value cache. */
+  readonly questions?: readonly Question[];
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
@@ -76,10 +78,28 @@ export interface ScoreResult {
   readonly attributes?: Readonly<Record<string, number | null>>;
   /** What the model wrote about the picture, where its answers hold a comment. */
   readonly comment?: string;
+  /** The answers to {@link ScoreOptions.questions}, in their order; absent without questions. */
+  readonly answers?: readonly QuestionAnswer[];
   /** The checkpoint's canonical answer with the scores in place. */
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */
   readonly model: string;
+}
+
+/**
+ * The answer to a further question.
+ *
+ * @category Scoring
+ */
+export interface QuestionAnswer {
+  /** The question, with `<image>`. */
+  readonly prompt: string;
+  /** What the model says, with its scores in place. */
+  readonly answer: string;
+  /** The scores by name, on {@link ScoreResult.scale}, where the question has a template; null where one is not understood. */
+  readonly scores?: Readonly<Record<string, number | null>>;
+  /** What the model wrote for the template's `{comment}`. */
+  readonly comment?: string;
 }
 
 /**

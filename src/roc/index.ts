@@ -42,4 +42,5 @@ export { readAnswers } from "./comment.js";
 export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";
 export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
-export { checkQuestions, readPictures, readQuestions, type Question, type QuestionReading } from "./questions.js";
+export { readPictures, readQuestions, type PictureReading, type QuestionReading } from "./questions.js";
+export type { Question } from "./question.js";

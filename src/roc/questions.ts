@@ -1,34 +1,17 @@
 /** Further questions about pictures that are read: they share one vision pass and, as far as they go together, the cache. */
-import { RocError } from "../errors.js";
 import type { ModelStep } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
 import { AnswerText } from "./answer-text.js";
 import { readAnswers, type ReadOptions } from "./comment.js";
 import { withPictures, type Pictures } from "./pictures.js";
+import { checkQuestions, promptOf, type Question } from "./question.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
-import { answerSchema, promptSchema, scoreNames } from "./template.js";
+import { scoreNames } from "./template.js";
 import { ratingsFrom } from "./vocabulary.js";
 
 /** Tokens of a written answer at most, where the question does not say it. */
 const ANSWER_TOKENS = 256;
-
-/**
- * A further question about a picture: with a template of the answer, its scores are read; without, the model writes.
- *
- * @category Scoring
- */
-export interface Question {
-  /** What is asked; `<image>` comes before it where it holds none. Default: the checkpoint's canonical prompt. */
-  readonly prompt?: string | undefined;
-  /**
-   * How the answer goes, with a placeholder per score, as `Light {light}, colour {color}.`, and `{comment}` where the model
-   * writes. Default: the model writes all of it.
-   */
-  readonly answer?: string | undefined;
-  /** Tokens of an answer without a template at most, above 0; default 256. */
-  readonly maxTokens?: number | undefined;
-}
 
 /** What was read for one question about one picture. */
 export interface QuestionReading extends AnswerReading {
@@ -86,31 +69,6 @@ export function readQuestions(
       return readings.map((reading) => ({ ...reading, prompt, names }));
     }),
   );
-}
-
-/**
- * Checks questions before any picture is read.
- *
- * @throws RocError USAGE naming the question and its field
- */
-export function checkQuestions(questions: readonly Question[]): void {
-  questions.forEach(({ prompt, answer, maxTokens = 1 }, index) => {
-    const where = `questions[${index}]`;
-    const results = [
-      ["prompt", promptSchema.optional().safeParse(prompt && promptOf(prompt))],
-      ["answer", answerSchema.optional().safeParse(answer)],
-    ] as const;
-    for (const [field, { error }] of results) {
-      if (error) throw new RocError("USAGE", `${where}.${field} ${error.issues[0]?.message}.`);
-    }
-    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
-      throw new RocError("USAGE", `${where}.maxTokens is ${maxTokens}; give a whole number above 0.`);
-    }
-  });
-}
-
-function promptOf(text: string): string {
-  return text.includes("<image>") ? text : `<image>\n${text}`;
 }
 
 /** What the model writes about every picture, greedily; where it writes a score, its number is in the text. */

@@ -65,6 +65,19 @@ test("a stopped command resumes with what is left; JSON, the table and --sort ar
   }
 });
 
+test("answers to further questions are saved too", async (t) => {
+  const { folder, kept } = prepared(t);
+  const answers = [{ prompt: "<image>\nWhy?", answer: "So.", scores: { light: null }, comment: "c" }];
+  const ask = async (...others: string[]) => {
+    const argv = ["score", folder, "--json", "--ask", "Why?", ...others];
+    return runCli(argv, (file) => ({ ...resultFor(file, 5), answers }), { origin: { digest: DIGEST } });
+  };
+  const [plain, first] = [await ask(), await ask("--resume", kept)];
+  const again = await ask("--resume", kept);
+  assert.deepEqual([first.stdout, again.stdout], [plain.stdout, plain.stdout]);
+  assert.match(again.stderr, /4 of 4 scores were taken/);
+});
+
 test("a picture that has changed, or has another path, is another one; failed ones are tried again", async (t) => {
   const { folder, kept } = prepared(t);
   const args = [folder, "--resume", kept, "--json"];
@@ -93,6 +106,7 @@ test("another checkpoint or another setting is refused by name, and nothing is l
     [{ digest: "b".repeat(64), settings }, [], /checkpoint was "a{64}", now "b{64}"/],
     [{ digest: DIGEST, settings: { ...settings, dtype: "float16" } }, [], /dtype was "float32", now "float16"/],
     [{ digest: DIGEST, settings }, ["--comments"], /comments was false, now true/],
+    [{ digest: DIGEST, settings }, ["--ask", "Why?"], /questions was .*Why/],
     [{ digest: DIGEST, settings }, ["--allow-damaged"], /allowDamaged was false, now true/],
   ] as const) {
     const { code, stderr, scored } = await score([...args, ...flags], origin);

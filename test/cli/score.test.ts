@@ -62,6 +62,31 @@ test("options reach the engine; the model is the demo's unless another is named"
   assert.equal(bare.asked.options?.maxPixels, undefined);
 });
 
+test("--ask and --answer are questions; their answers are in the JSON, and below the row", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "" });
+  const argv = ["score", folder, "--ask", "Why?", "--answer", "Light {light}.", "--ask", "<image> So?"];
+  const answers = [
+    { prompt: "<image>\nRate it.", answer: "Light 4.00.", scores: { light: 4 } },
+    { prompt: "<image>\nWhy?", answer: "It is\ndark." },
+    { prompt: "<image> So?", answer: "" },
+  ];
+  const score = (file: string): ReturnType<typeof resultFor> => ({ ...resultFor(file, 5), answers });
+  const json = await runCli([...argv, "--json"], score);
+  assert.deepEqual(json.asked.options?.questions, [{ answer: "Light {light}." }, { prompt: "Why?" }, { prompt: "<image> So?" }]); // prettier-ignore
+  assert.deepEqual((jsonLines(json.stdout)[0] as Record<string, unknown>)["answers"], answers);
+  const table = await runCli(argv, score);
+  assert.match(table.stdout, /a\.jpg.*\n {2}Light 4\.00\.\n {2}Why\?\n {2}It is dark\.\n {2}So\?\n$/);
+  assert.equal((await runCli(["score", folder], score)).asked.options?.questions, undefined);
+  for (const [flag, value, message] of [
+    ["--answer", "no score", /--answer.*must hold a placeholder/],
+    ["--ask", "<image> <image>", /--ask.*exactly once/],
+  ] as const) {
+    const { code, stderr } = await runCli(["score", folder, flag, value], score);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
+});
+
 test("--batch is a number of photos or auto", async (t) => {
   const folder = folderWith(t, { "a.jpg": "" });
   const given = async (...args: string[]) => runCli(["score", folder, ...args], scoreByIndex);

@@ -98,6 +98,36 @@ test("results come in the order of the inputs, each as if it were the only one",
   assert.deepEqual(alone, [results[3]]);
 });
 
+test("further questions: scores by a template on the results' scale, words without one; the score stays", async () => {
+  const parts = fakeParts(ONE);
+  using model = createModel(parts, "m", { scale: { min: 0, max: 100 } });
+  const questions = [
+    { answer: "The rate is {light}, {overall}." },
+    { prompt: "Which?", maxTokens: 3 },
+    { answer: "{light}: {comment}" },
+  ];
+  const results = await all(model, files, { questions });
+  const plain = await all(model, files);
+  for (const [i, result] of results.entries()) {
+    assert.ok(!isFailure(result));
+    assert.deepEqual(structuredClone(result), result);
+    const { answers = [], ...others } = result;
+    assert.deepEqual(others, plain[i], "to the last bit");
+    const [template, words, commented] = answers;
+    assert.deepEqual(Object.keys(template?.scores ?? {}), ["light", "overall"]);
+    const numbers = Object.values(template?.scores ?? {}).map((value) => value?.toFixed(2));
+    assert.equal(template?.answer, `The rate is ${numbers.join(", ")}.`);
+    assert.ok(Object.values(template.scores ?? {}).every((value) => value !== null && value >= 0 && value <= 100));
+    assert.deepEqual([template.prompt, words?.prompt], [ONE.prompts[0], "<image>\nWhich?"]);
+    assert.deepEqual(Object.keys(words ?? {}), ["prompt", "answer"]);
+    assert.equal(typeof commented?.comment, "string");
+  }
+  assert.ok(plain.every((result) => !("answers" in result)));
+  for (const wrong of [[{ answer: "none" }], "Which?", [{ prompt: 5 }], [{ maxTokens: 1.5 }]]) {
+    await assert.rejects(all(model, files, { questions: wrong as never }), fails("USAGE", /^questions/));
+  }
+});
+
 test("scores, attributes, spreads and answers come on the scale of the ratings, or on one that is asked for", async () => {
   const answers = ["All {overall}, light {light}."];
   const own = { min: 1, max: 10 };

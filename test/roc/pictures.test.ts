@@ -295,10 +295,11 @@ test("questions that make no sense are named", () => {
         const images = parts.processor.images([plainImage(1, 2, 3)]);
         assert.throws(() => readQuestions(parts, images, [{}, question]), { code: "USAGE", message });
       });
-    refused({ prompt: "<image><image> Which?" }, /questions\[1\]\.prompt must hold <image> exactly once/);
-    refused({ answer: "no score" }, /questions\[1\]\.answer must hold a placeholder such as \{overall\}/);
-    refused({ answer: "{a} {a}" }, /questions\[1\]\.answer names a score twice/);
-    refused({ maxTokens: 0 }, /questions\[1\]\.maxTokens is 0/);
+    refused({ prompt: "<image><image> Which?" }, /questions\[1\]\.prompt: must hold <image> exactly once/);
+    refused({ answer: "no score" }, /questions\[1\]\.answer: must hold a placeholder such as \{overall\}/);
+    refused({ answer: "{a} {a}" }, /questions\[1\]\.answer: names a score twice/);
+    refused({ question: "Why?" } as Question, /questions\[1\]: .*"question"/);
+    refused({ maxTokens: 0 }, /questions\[1\]\.maxTokens: must be a whole number above 0/);
   } finally {
     parts.model.dispose();
   }

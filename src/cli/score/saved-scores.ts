@@ -18,6 +18,16 @@ const result = z.strictObject({
   distribution: z.array(number).nullable(),
   attributes: z.record(z.string(), number.nullable()).optional(),
   comment: z.string().optional(),
+  answers: z
+    .array(
+      z.strictObject({
+        prompt: z.string(),
+        answer: z.string(),
+        scores: z.record(z.string(), number.nullable()).optional(),
+        comment: z.string().optional(),
+      }),
+    )
+    .optional(),
   answer: z.string(),
   model: z.string(),
 });
@@ -57,9 +67,13 @@ export class SavedScores {
   static async open(
     file: string,
     model: Model,
-    { comments = false, allowDamaged = false }: Pick<ScoreOptions, "comments" | "allowDamaged">,
+    {
+      comments = false,
+      allowDamaged = false,
+      questions,
+    }: Pick<ScoreOptions, "comments" | "allowDamaged" | "questions">,
   ): Promise<SavedScores> {
-    const settings = { ...scoreSettings(model), comments, allowDamaged };
+    const settings = { ...scoreSettings(model), comments, allowDamaged, ...(questions && { questions }) };
     const remedy = "Score with the same, or give another file to --resume.";
     return new SavedScores(model, await openJournal<Entry>(file, { settings, remedy, entry: entrySchema }));
   }

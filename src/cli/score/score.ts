@@ -1,9 +1,10 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { ERROR_CODES } from "../../errors.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { expandInputs, type Inputs } from "./inputs.js";
+import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
@@ -21,6 +22,8 @@ interface ScoreOptions extends ModelFlags {
   readonly maxPixels?: number;
   readonly comments?: true;
   readonly allowDamaged?: true;
+  readonly ask?: readonly string[];
+  readonly answer?: readonly string[];
 }
 
 type Outcome = ScoreResult | ScoreFailure;
@@ -60,7 +63,9 @@ async function scoreAll(
     const data = given.get(name);
     return data ? { name, data } : name;
   });
+  const questions = questionsOf(options);
   const settings = {
+    ...(questions.length > 0 && { questions }),
     ...(comments && { comments }),
     ...(allowDamaged && { allowDamaged }),
     signal: context.signal,
@@ -79,6 +84,11 @@ async function scoreAll(
   }
   if (saved && saved.reused > 0)
     context.io.stderr.write(`${saved.reused} of ${files.length} scores were taken from ${options.resume}\n`);
+}
+
+/** Templates first: with the canonical prompt, which is in the cache then. */
+function questionsOf({ answer = [], ask = [] }: ScoreOptions): Question[] {
+  return [...answer.map((template) => ({ answer: template })), ...ask.map((prompt) => ({ prompt }))];
 }
 
 async function score(args: readonly string[], options: ScoreOptions, context: Context): Promise<void> {
@@ -129,12 +139,25 @@ With --resume the same command resumes a stopped one, however it ended, also wit
 from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to be
 of the same checkpoint, dtype, --comments and the like: what differs is named. One process at a time uses the file.
 
+--ask and --answer are answered from one pass of each photo through the vision tower, and from what the model has computed
+of the same prompt already. Their answers are below the photo's row, with --json in "answers": [{prompt, answer, scores}].
+
 Examples:
   roc4mllm score my-photos/
+  roc4mllm score my-photos/ --ask "What could be better?" --answer "Light {light}, colour {colour}."
   roc4mllm score my-photos/ --json > scores.jsonl
   roc4mllm score my-photos/ --sort --resume scores.saved
   curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
+
+/** The values of an option that may be there several times. @throws InvalidArgumentError */
+function questions(field: "prompt" | "answer") {
+  return (value: string, before: readonly string[] = []): readonly string[] => {
+    const problem = problemOf({ [field]: value });
+    if (problem) throw new InvalidArgumentError(`It ${problem.message}.`);
+    return [...before, value];
+  };
+}
 
 /** The command. */
 export function scoreCommand(context: Context): Command {
@@ -163,6 +186,16 @@ export function scoreCommand(context: Context): Command {
       "save scores in a file, one line each as they come, and skip pictures that it has; other settings are refused",
     )
     .option("--comments", "have comments written, by checkpoints whose answers hold one behind the scores")
+    .option(
+      "--ask <question>",
+      "a further question about every photo, answered in words; again for more",
+      questions("prompt"),
+    )
+    .option(
+      "--answer <template>",
+      'have further scores read in one answer, as "Light {light}, colour {colour}."; again for more',
+      questions("answer"),
+    )
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));
   return addModelOptions(command)
     .addHelpText("after", HELP)

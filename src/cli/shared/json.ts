@@ -12,14 +12,14 @@ export function failureExitCode(codes: readonly string[]): number {
   return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
-/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `attributes` and `comment` where there are such) or `{file, error: {code, message}}`, with a line end. */
+/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `attributes`, `comment` and `answers` where there are such) or `{file, error: {code, message}}`, with a line end. */
 export function resultLine(result: ScoreResult | ScoreFailure): string {
   const { file } = result;
   if (isFailure(result)) {
     const { code, message } = result.error;
     return `${JSON.stringify({ file, error: { code, message } })}\n`;
   }
-  const { damaged, score, scale, std, distribution, attributes, comment, answer, model } = result;
+  const { damaged, score, scale, std, distribution, attributes, comment, answers, answer, model } = result;
   const { min, max } = scale;
   const values = {
     file,
@@ -30,7 +30,7 @@ export function resultLine(result: ScoreResult | ScoreFailure): string {
     distribution,
     ...(attributes && { attributes }),
   };
-  const text = { ...(comment !== undefined && { comment }), answer };
+  const text = { ...(comment !== undefined && { comment }), ...(answers && { answers }), answer };
   return `${JSON.stringify({ ...values, ...text, model })}\n`;
 }
 

@@ -72,7 +72,7 @@ export class ScoreTable {
   row(result: ScoreResult | ScoreFailure): string {
     const name = padEnd(truncateMiddle(printable(result.file), this.#nameWidth), this.#nameWidth);
     if (isFailure(result)) return `${name}  ${this.#failed(result)}\n`;
-    const below = [...this.#attributes(result), ...this.#comment(result)];
+    const below = [...this.#attributes(result), ...this.#comment(result), ...this.#answers(result)];
     return [`${name}  ${this.#scored(result)}`, ...below.map((line) => `${INDENT}${line}`), ""].join("\n");
   }
 
@@ -91,6 +91,15 @@ export class ScoreTable {
     return text === ""
       ? [this.#colors.dim("(the model wrote no comment)")]
       : this.#wrapped(text).map(this.#colors.italic);
+  }
+
+  /** The answers to further questions: below the question what the model wrote, or its template filled in. */
+  #answers({ answers = [] }: ScoreResult): string[] {
+    return answers.flatMap(({ prompt, answer, scores }) => {
+      const lines = (text: string): string[] => this.#wrapped(printable(text.replace(/\s+/g, " ").trim()));
+      const asked = scores ? [] : lines(prompt.replace("<image>", ""));
+      return [...asked.map(this.#colors.dim), ...lines(answer).map(this.#colors.italic)];
+    });
   }
 
   #wrapped(text: string): string[] {
