@@ -1,16 +1,16 @@
 /**
- * A small server: whoever posts a picture gets its score as JSON.
+ * A small server: whoever posts a picture gets its score as JSON. The model computes in a worker thread, so that the server
+ * answers meanwhile; pictures that are posted at the same time are computed together on a GPU.
  *
  *     node dist/examples/server.js [PORT]
  *     curl --data-binary @photo.jpg localhost:8080/score
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { DEMO_MODEL, isRocError } from "roc4mllm";
-import { Scorer } from "./worker.js";
+import { DEMO_MODEL, isRocError, load } from "roc4mllm";
 
 const MAX_BYTES = 32 * 1024 * 1024;
 
-const scorer = new Scorer(DEMO_MODEL);
+const model = await load(DEMO_MODEL);
 
 /** The body of a request; undefined where it is too large. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -30,7 +30,7 @@ async function answer(request: IncomingMessage): Promise<[status: number, body: 
   const picture = await bodyOf(request);
   if (picture === undefined) return [413, { error: `a picture may have ${MAX_BYTES} bytes` }];
   try {
-    const { score, std, distribution } = await scorer.score(picture);
+    const { score, std, distribution } = await model.scoreOne(picture);
     return [200, { score, std, distribution }];
   } catch (error) {
     if (isRocError(error)) return [422, { error: error.message, code: error.code }];
@@ -61,5 +61,5 @@ server.listen(Number(process.argv[2] ?? 8080), () => {
 process.once("SIGTERM", () => {
   server.close();
   server.closeIdleConnections();
-  void scorer.close();
+  model.dispose();
 });

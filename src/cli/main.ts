@@ -50,7 +50,7 @@ const outside = {
   signal: stopped.signal,
   engine: () => {
     preloadTorch();
-    return import("../engine/index.js");
+    return import("../engine/load.js");
   },
 };
 process.exitCode = await run(process.argv.slice(2), COMMANDS, outside, OUTLINE);

@@ -1,4 +1,4 @@
-/** Errors that are one picture's own, as results. Loads no libtorch. */
+/** Errors that several files of the engine make, and those that are one picture's own as results. Loads no libtorch. */
 import { isRocError, RocError, type ErrorCode } from "../errors.js";
 import type { ScoreFailure } from "./types.js";
 
@@ -19,4 +19,14 @@ export function failed(file: string, code: ErrorCode, message: string): ScoreFai
 
 export function disposedError(name: string): RocError {
   return new RocError("USAGE", `The model ${name} is disposed; load it again`);
+}
+
+/** The error of a loading that a signal has ended. */
+export function loadingAborted(signal: AbortSignal | undefined, folder: string): RocError {
+  return new RocError("ABORTED", `Loading ${folder} was cancelled`, { cause: signal?.reason });
+}
+
+/** @throws RocError ABORTED */
+export function checkAborted(signal: AbortSignal | undefined, folder: string): void {
+  if (signal?.aborted) throw loadingAborted(signal, folder);
 }

@@ -1,10 +1,11 @@
 /** Scoring as a library: load a checkpoint, score pictures, save one. */
 export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
-export { load, saveCheckpoint, type LoadOptions } from "./load.js";
+export { load, type LoadOptions } from "./load.js";
 export type { BatchSize } from "./batch-size.js";
 export { createModel } from "./model.js";
 export type { ModelOptions } from "./reader.js";
+export { saveCheckpoint } from "./save.js";
 export type {
   Model,
   NamedImage,

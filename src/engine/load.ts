@@ -1,29 +1,14 @@
-/** Checkpoint folders of scoring models: Hugging Face's layout and, beside it, the texts of `roc_templates.json`. */
+/** `load()`: a checkpoint that scores, in a worker. Loads no libtorch itself. */
 import { RocError } from "../errors.js";
-import { factsOf } from "../models/families.js";
+import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
+import { mayBeInWorker } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
-import { loadMllm } from "../models/registry.js";
-import { saveMllm } from "../models/save.js";
-import {
-  DEFAULT_TEMPLATES,
-  LEVEL_TEMPLATES,
-  loadTemplates,
-  saveTemplates,
-  strategyOf,
-  type RocTemplates,
-  type Scale,
-  type Strategy,
-  type StrategyParts,
-} from "../roc/index.js";
-import { RESIZE_MODES, type ResizeMode } from "../image/index.js";
+import type { Scale } from "../roc/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import type { Device, DType } from "../torch/index.js";
-import type { OpenFolder } from "../files/index.js";
-import { refuseQuantisedConfig } from "../weights/index.js";
 import { checkBatchSize, type BatchSize } from "./batch-size.js";
-import { checkBase, checkpointName, digestModel } from "./identity.js";
+import { checkAborted } from "./failures.js";
 import { pathOf } from "./inputs.js";
-import { createModel } from "./model.js";
 import type { Model } from "./types.js";
 
 /**
@@ -59,6 +44,12 @@ export interface LoadOptions {
   readonly batchSize?: BatchSize | undefined;
   /** Told what is no error: that memory was short and batches are smaller from now on. */
   readonly onNote?: ((text: string) => void) | undefined;
+  /**
+   * Whether a worker thread has the model and computes (default true), so that the caller's event loop is free. It never keeps the
+   * process alive while nothing is asked of it. With false, and for a family that the program has registered itself, the thread
+   * that calls computes.
+   */
+  readonly worker?: boolean | undefined;
 }
 
 /**
@@ -89,114 +80,33 @@ export interface LoadOptions {
  * @category Scoring
  */
 export async function load(checkpoint: string | URL | CheckpointFolder, options: LoadOptions = {}): Promise<Model> {
-  const { signal, device, dtype, visionTower, resize, base, threads, scale, batchSize, onNote } = options;
+  const { signal, dtype, resize, base, threads, scale, batchSize, worker = true } = options;
   checkThreads(threads);
   checkBatchSize(batchSize);
   checkScale(scale);
   checkChoices(checkpoint, dtype, resize);
   const given = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const folder = await openCheckpointFolder(given, base);
-  const { home } = folder;
-  const { strategy, templates, conversation } = await readStrategy(home);
   checkAborted(signal, folder.path);
-  const parts = { visionTower, signal };
-  const digest = await checkBase(folder, parts)
-    .then(() => digestModel(folder, parts))
-    .catch((error: unknown) => {
-      checkAborted(signal, folder.path);
-      throw error;
-    });
-  const name = checkpointName(home.path, digest);
-  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
-  try {
-    checkAborted(signal, folder.path);
-    checkRows(strategy, model.vocabSize, folder.path);
-    return createModel({ model, processor, strategy, templates }, name, {
-      ...{ digest, folder: home.path, resize, threads, scale, batchSize, onNote },
-    });
-  } catch (error) {
-    model.dispose();
-    throw error;
+  if (worker && (await mayHaveWorker(folder))) {
+    const { loadRemote } = await import("./remote.js");
+    return loadRemote(folder, options);
   }
+  const [{ loadParts }, { createModel }] = await Promise.all([import("./here.js"), import("./model.js")]);
+  const loaded = await loadParts(folder, options);
+  return createModel(loaded.parts, loaded.name, loaded.options);
 }
 
-/**
- * Writes a folder that {@link load} reads, and Python's transformers too: weights and config, tokenizer and processor, and
- * `roc_templates.json` with the texts and the strategy.
- *
- * @param folder made where it is missing; each file is written at once, so that a stopped process leaves none in part
- * @throws RocError FILE_UNWRITABLE; CONFIG_INVALID where the templates are none
- *
- * @example
- * ```ts
- * import { DEFAULT_TEMPLATES, DEMO_MODEL, load, loadMllm, loadTemplates, saveCheckpoint } from "roc4mllm";
- *
- * const { model, processor } = await loadMllm(DEMO_MODEL);
- * const templates = (await loadTemplates(DEMO_MODEL)) ?? DEFAULT_TEMPLATES;
- * await saveCheckpoint("my-copy", { model, processor, templates });
- * model.dispose();
- *
- * using copy = await load("my-copy");
- * console.log(copy.scale.max); // 10
- * ```
- *
- * @category Checkpoints and models
- */
-export async function saveCheckpoint(folder: string, parts: Omit<StrategyParts, "strategy">): Promise<void> {
-  await saveMllm(parts.model, folder);
-  await parts.processor.save(folder);
-  await saveTemplates(folder, parts.templates);
-}
-
-interface Scoring {
-  readonly strategy: Strategy;
-  readonly templates: RocTemplates;
-  /** Where the processor would else take another one. */
-  readonly conversation?: string | undefined;
-}
-
-/** Looks at the config before gigabytes of weights are read. */
-async function readStrategy(folder: OpenFolder): Promise<Scoring> {
-  const file = folder.file("config.json");
-  const parsed = await folder.json("config.json");
-  refuseQuantisedConfig(parsed, file);
-  const config = configOf(parsed, file);
-  const templates = await loadTemplates(folder);
-  const strategy = strategyOf(config, templates);
-  if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
-  const conversation = factsOf(config["model_type"])?.levelConversation;
-  const levels = conversation === undefined ? undefined : strategyOf(config, LEVEL_TEMPLATES);
-  if (levels) return { strategy: levels, templates: templates ?? LEVEL_TEMPLATES, conversation };
-  const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
-  throw new RocError("CONFIG_INVALID", `${folder.path} has no score tokens: config.json names no score_id. ${remedy}`);
-}
-
-/**
- * What else a config must hold is for the model's family to say.
- *
- * @throws RocError CONFIG_INVALID
- */
-function configOf(parsed: unknown, file: string): Record<string, unknown> {
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
-  const remedy = "Copy it again from where the checkpoint comes from.";
-  throw new RocError(
-    "CONFIG_INVALID",
-    `${file} is no model's config: it holds no object of keys and values. ${remedy}`,
-  );
+/** What is wrong with its config the loader says. */
+async function mayHaveWorker(folder: CheckpointFolder): Promise<boolean> {
+  const config = await folder.config().catch(() => undefined);
+  return mayBeInWorker((config as { model_type?: unknown } | null | undefined)?.model_type);
 }
 
 /** @throws RocError USAGE */
 function checkScale(scale: Scale | undefined): void {
   if (!scale || (Number.isFinite(scale.max - scale.min) && scale.min < scale.max)) return;
   throw new RocError("USAGE", `The scale ${scale.min} to ${scale.max} is none: give the lowest and the highest score.`);
-}
-
-function checkRows({ vocabulary }: Strategy, rows: number, folder: string): void {
-  if (!vocabulary) return;
-  const last = Math.max(vocabulary.positionId, ...vocabulary.scoreIds);
-  if (last < rows) return;
-  const message = `${folder}: config.json places a score token at id ${last}, but the weights have ${rows} rows`;
-  throw new RocError("CHECKPOINT_MISMATCH", `${message}. Take config.json and weights from the same checkpoint.`);
 }
 
 /** What a caller without types may give. */
@@ -215,8 +125,4 @@ function checkChoices(checkpoint: unknown, dtype: DType | undefined, resize: Res
 function checkThreads(threads: number | undefined): void {
   if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= 4096)) return;
   throw new RocError("USAGE", `threads is ${threads}; give a whole number from 1 to 4096.`);
-}
-
-function checkAborted(signal: AbortSignal | undefined, folder: string): void {
-  if (signal?.aborted) throw new RocError("ABORTED", `Loading ${folder} was cancelled`, { cause: signal.reason });
 }

@@ -3,7 +3,8 @@
  * inputs' order. Loads no libtorch.
  */
 import { isRocError, RocError } from "../errors.js";
-import { withStoredImage, type DecodeOptions, type RgbImage, type StoredImage } from "../image/index.js";
+import { withStoredImage, type DecodeOptions, type StoredImage } from "../image/index.js";
+import type { ImageInputs } from "../models/types.js";
 import { checkQuestions } from "../roc/question.js";
 import type { Batches, Caller } from "./batches.js";
 import { failed, failure } from "./failures.js";
@@ -25,7 +26,7 @@ const MOST_BYTES = 2 ** 28;
 export interface PipelineParts {
   readonly batches: Batches;
   /** Off the thread. */
-  readonly prepare: (picture: StoredImage) => Promise<RgbImage>;
+  readonly prepare: ImageInputs["prepare"];
 }
 
 /**

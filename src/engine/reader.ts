@@ -69,10 +69,12 @@ export class Reader {
    * What the model says of every picture, in their order. A picture that has no score costs itself only, and what does not
    * fit into memory together is computed in smaller batches.
    *
+   * @param threads that the program has chosen in another thread
    * @throws RocError USAGE where the model is disposed; whatever is no picture's own fault
    */
-  read(pictures: readonly PreparedPicture[], options: ReadingOptions): Outcome[] {
+  read(pictures: readonly PreparedPicture[], options: ReadingOptions, threads?: number): Outcome[] {
     if (this.#disposed) throw disposedError(this.facts.name);
+    this.#threads ??= threads;
     const outcomes: Outcome[] = [];
     while (outcomes.length < pictures.length) {
       const next = pictures.slice(outcomes.length, outcomes.length + Math.min(this.#most, pictures.length));

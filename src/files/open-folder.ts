@@ -21,7 +21,13 @@ export class OpenFolder {
   readonly #values = new Map<string, unknown>();
   #names: Promise<readonly string[]> | undefined;
 
-  constructor(readonly path: string) {}
+  /** @param known bytes of its files that were read in another thread */
+  constructor(
+    readonly path: string,
+    known: ReadonlyMap<string, Uint8Array<ArrayBuffer>> = new Map(),
+  ) {
+    for (const [name, bytes] of known) this.#bytes.set(name, Promise.resolve(bytes));
+  }
 
   /** Path of a file in it. */
   file(name: string): string {
@@ -47,6 +53,12 @@ export class OpenFolder {
       this.#bytes.delete(name);
       throw error;
     }
+  }
+
+  /** The bytes that it keeps, for another thread. */
+  async kept(): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+    const read = await Promise.all([...this.#bytes].map(async ([name, bytes]) => [name, await bytes.catch(() => undefined)] as const)); // prettier-ignore
+    return new Map(read.flatMap(([name, bytes]) => (bytes ? [[name, bytes] as const] : [])));
   }
 
   /** The text of a file. @throws RocError as `readText` */

@@ -1,7 +1,7 @@
 /** Image files to 8-bit sRGB pixels, upright and opaque. */
 import { basename } from "node:path";
-import sharp, { type Metadata, type SharpOptions } from "sharp";
-import { RocError } from "../errors.js";
+import type { Metadata, SharpOptions } from "sharp";
+import { isOutOfMemory, RocError } from "../errors.js";
 import { pictureBudget, type Lease } from "./budget.js";
 import { readableName } from "./file-names.js";
 import { nativePixels } from "./native.js";
@@ -89,7 +89,9 @@ async function whileDecoded<T>(
   const { maxPixels = DEFAULT_MAX_PIXELS, signal } = options;
   const name = options.name ?? (typeof input === "string" ? readableName(input) : "image");
   if (!(maxPixels > 0)) throw new RocError("USAGE", `maxPixels is ${maxPixels}; give a positive number of pixels`);
-  tuneSharp();
+  sharp ??= await loadSharp().catch((error: unknown) => {
+    throw isOutOfMemory(error) ? outOfMemory(name, error) : error;
+  });
   using lease = pictureBudget().lease();
   try {
     checkAborted(signal, name);
@@ -137,14 +139,17 @@ function orientationOf({ orientation = 1 }: Metadata): number {
   return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 
-let tuned = false;
+type Sharp = (typeof import("sharp"))["default"];
+
+/** Loaded with the first picture: the thread that has a model decodes none. */
+let sharp: Sharp;
 
 /** One libvips thread a picture, since callers decode several pictures at once; no cache, since none is seen twice. */
-function tuneSharp(): void {
-  if (tuned) return;
-  tuned = true;
-  sharp.concurrency(1);
-  sharp.cache(false);
+export async function loadSharp(): Promise<Sharp> {
+  const { default: loaded } = await import("sharp");
+  loaded.concurrency(1);
+  loaded.cache(false);
+  return loaded;
 }
 
 function sharpOptions({ failOn }: Reading, { orient = true }: Settings): SharpOptions {

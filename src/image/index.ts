@@ -1,6 +1,6 @@
 /** Image files to pixels, and pixels to what a vision tower takes. No tensors here. */
 export type { RgbImage, StoredImage } from "./types.js";
-export { decodeImage, withStoredImage, type DecodeOptions } from "./decode.js";
+export { decodeImage, loadSharp, withStoredImage, type DecodeOptions } from "./decode.js";
 export { nameOfBytes, pathOfName, readableName } from "./file-names.js";
 export type { ImageInput } from "./read.js";
 export { centerCrop, cropImage, shortestEdgeSize } from "./geometry.js";

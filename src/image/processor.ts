@@ -14,6 +14,8 @@ export interface ImageProcessor {
   readonly height: number;
   /** The configuration that it was made from, as given. */
   readonly config: unknown;
+  /** Instead of what that says. */
+  readonly override: ImageProcessorOverride;
   /**
    * After padding, resize and crop: what the model looks at.
    *
@@ -78,7 +80,7 @@ export function createImageProcessor(
     writeValues(pixels, tables, layout, into);
     return into;
   };
-  return { ...size, config, pixels, prepare, values };
+  return { ...size, config, override, pixels, prepare, values };
 }
 
 /**

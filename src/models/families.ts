@@ -8,8 +8,9 @@ import { openCheckpointFolder, type CheckpointLike } from "./places.js";
 import { qwen2vlFacts } from "./qwen2vl/facts.js";
 import type { FamilyFacts, Mllm, ParameterNames, SeparateTower } from "./types.js";
 
+const BUILT_IN: readonly FamilyFacts[] = [llavaFacts, mplugOwl2Facts, qwen2vlFacts];
 const FACTS = new Map<string, FamilyFacts>();
-for (const facts of [llavaFacts, mplugOwl2Facts, qwen2vlFacts]) addFacts(facts);
+for (const facts of BUILT_IN) addFacts(facts);
 
 /**
  * Makes a family's facts known.
@@ -45,6 +46,12 @@ export function families(): string[] {
 /** The facts of a `model_type`, or of a model by its `family`; undefined where there are none. */
 export function factsOf(modelType: unknown): FamilyFacts | undefined {
   return typeof modelType === "string" ? FACTS.get(modelType) : undefined;
+}
+
+/** Whether a model of a `model_type` may be in a worker: a family that was registered is known to this thread alone. */
+export function mayBeInWorker(modelType: unknown): boolean {
+  const facts = factsOf(modelType);
+  return facts === undefined || (BUILT_IN.includes(facts) && facts.prepareBy !== undefined);
 }
 
 /** Of a model that was made outside of any family. */

@@ -96,6 +96,29 @@ export class CheckpointFolder {
   }
 }
 
+/** What a thread needs to have a checkpoint open as another one has it. */
+export interface PackedCheckpoint {
+  readonly path: string;
+  readonly home: string;
+  readonly adapter: { readonly folder: string; readonly base: string } | undefined;
+  /** By the path of a folder, the bytes of its files that were read already. */
+  readonly read: ReadonlyMap<string, ReadonlyMap<string, Uint8Array<ArrayBuffer>>>;
+}
+
+/** For another thread. */
+export async function packCheckpoint({ path, home, adapter }: CheckpointFolder): Promise<PackedCheckpoint> {
+  const folders = adapter ? [home, adapter.folder, adapter.base] : [home];
+  const read = new Map(await Promise.all(folders.map(async (one) => [one.path, await one.kept()] as const)));
+  return { path, home: home.path, adapter: adapter && { folder: adapter.folder.path, base: adapter.base.path }, read };
+}
+
+/** What {@link packCheckpoint} packed. */
+export function unpackCheckpoint({ path, home, adapter, read }: PackedCheckpoint): CheckpointFolder {
+  const folders = new Map([...read].map(([place, known]) => [place, new OpenFolder(place, known)]));
+  const at = (place: string): OpenFolder => folders.get(place) ?? new OpenFolder(place);
+  return new CheckpointFolder(path, at(home), adapter && { folder: at(adapter.folder), base: at(adapter.base) });
+}
+
 /** A checkpoint by its path, or opened already. */
 export type CheckpointLike = string | OpenFolder | CheckpointFolder;
 

@@ -191,6 +191,8 @@ export interface ImageInputs {
   pixels(picture: RgbImage | StoredImage): RgbImage;
   /** {@link pixels}, computed off the thread. The picture must not be changed until then. */
   prepare(picture: RgbImage | StoredImage): Promise<RgbImage>;
+  /** What {@link prepare} does, as plain data: a thread without libtorch does it by the `prepareBy()` of the family's facts. */
+  readonly steps?: unknown;
   /**
    * What {@link pixels} or {@link prepare} gave to {@link ImageBatch}, of which only the values are left to look up.
    *
@@ -327,6 +329,11 @@ export interface FamilyFacts extends ParameterNames {
   readonly loraTargets: string;
   /** Names of files that it loads beside a folder's weights, so that they are downloaded and count in its digest. */
   readonly besideWeights?: readonly string[];
+  /**
+   * What {@link ImageInputs.prepare} is, of its {@link ImageInputs.steps}: so that pictures are prepared where their callers are,
+   * while the model is in a worker. The families that are built in have it.
+   */
+  prepareBy?(steps: unknown): Promise<ImageInputs["prepare"]>;
   /**
    * Only in families whose checkpoints may keep their vision tower elsewhere.
    *

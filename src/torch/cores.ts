@@ -80,6 +80,17 @@ export function threadsFor(parameters: number, rows: number, cores: number): num
   return Math.max(1, Math.min(cores, Math.ceil((parameters * rows) / PARAMETERS_PER_THREAD)));
 }
 
+/** What the program chose by `setNumThreads()`, which goes before any number of ours, in whichever thread the model is. */
+let chosen: number | undefined;
+
+export function chooseThreads(count: number | undefined): void {
+  chosen = count;
+}
+
+export function chosenThreads(): number | undefined {
+  return chosen;
+}
+
 /** Whether the user has set a number of threads in the environment. */
 export function threadsAreGiven(env: NodeJS.ProcessEnv = process.env): boolean {
   return ["OMP_NUM_THREADS", "MKL_NUM_THREADS"].some((name) => (env[name] ?? "") !== "");

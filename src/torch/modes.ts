@@ -1,7 +1,7 @@
 /** The modes that this thread computes in, gradients of several tensors, seeds, threads and devices. All synchronous. */
 import { RocError } from "../errors.js";
 import { guarded } from "./call.js";
-import { threadsAreGiven, threadsFor, usableCores } from "./cores.js";
+import { chooseThreads, chosenThreads, threadsAreGiven, threadsFor, usableCores } from "./cores.js";
 import type { Device, DType } from "./dtype.js";
 import { native, type Flag } from "./native.js";
 import { ended } from "./synchronous.js";
@@ -109,9 +109,6 @@ export function manualSeed(seed: number | bigint): void {
   });
 }
 
-/** Whether the program has set the number of threads: then nothing of ours chooses another one. */
-let threadsAreSet = false;
-
 /**
  * Threads that one operator uses, in this thread of JavaScript; from now on no model chooses its own number. While
  * {@link holdThreads} holds, it is the number afterwards.
@@ -122,7 +119,7 @@ let threadsAreSet = false;
  */
 export function setNumThreads(count: number): void {
   applyThreads(count);
-  threadsAreSet = true;
+  chooseThreads(count);
 }
 
 /**
@@ -168,7 +165,7 @@ export function getNumThreads(): number {
  * @category Threads and devices
  */
 export function threadsWorth(parameters: Iterable<Tensor>, rows: number): number {
-  if (threadsAreSet || threadsAreGiven()) return native.threads();
+  if (chosenThreads() !== undefined || threadsAreGiven()) return native.threads();
   let count = 0;
   for (const { numel } of parameters) count += numel;
   return threadsFor(count, rows, usableCores());
@@ -190,13 +187,13 @@ export function withThreads<T>(count: number, body: () => T): T {
  * @category Threads and devices
  */
 export async function whileNumThreads<T>(count: number, body: () => Promise<T>): Promise<T> {
-  const [before, wereSet] = [native.threads(), threadsAreSet];
+  const [before, chosen] = [native.threads(), chosenThreads()];
   setNumThreads(count);
   try {
     return await body();
   } finally {
     applyThreads(before);
-    threadsAreSet = wereSet;
+    chooseThreads(chosen);
   }
 }
 

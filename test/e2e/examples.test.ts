@@ -1,4 +1,4 @@
-/** The examples of docs/library.md: a worker thread, a server, a training, an evaluation, a check of data, a table of the paper. */
+/** The examples of docs/library.md: a server, a training, an evaluation, a check of data, a table of the paper. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,14 +16,6 @@ async function expectedScore(): Promise<number> {
   using model = await load(DEMO_MODEL);
   return (await model.scoreOne(PHOTO)).score;
 }
-
-test("a worker thread scores, and ends with the program", async () => {
-  const file = `${ROOT}dist/examples/worker.js`;
-  const { stdout } = await promisify(execFile)(process.execPath, [file, PHOTO]);
-  assert.ok(stdout.startsWith(`${PHOTO}: ${(await expectedScore()).toFixed(2)} ± `), stdout);
-  const missing = promisify(execFile)(process.execPath, [file, "no such file"]);
-  await assert.rejects(missing, /no such file: there is no such file/);
-});
 
 test("the server scores what is posted, refuses what is no picture, and stops", async (t) => {
   const server = spawn(process.execPath, [`${ROOT}dist/examples/server.js`, "0"], {

@@ -51,6 +51,7 @@ for (const [name, row] of ROWS) {
       using _ = model;
       const vocabulary = addScoreTokens(model, processor.tokenizer);
       spread(model, vocabulary.scoreIds);
+      let worst = 0;
       // Writing digits takes a forward a token.
       for (const answer of strategy === "direct" ? ANSWERS.slice(1) : ANSWERS) {
         const templates = { prompts: ["<image>\nRate it."], answers: [answer], strategy, scale: SCALE };
@@ -66,12 +67,13 @@ for (const [name, row] of ROWS) {
         // Today's digits, to the last bit.
         assert.deepEqual(await run(1), single);
         for (const size of [3, 16]) {
-          const worst = compare(await run(size), single);
-          t.diagnostic(`${answer} batches of ${size}: ${worst.toExponential(1)}`);
-          assert.ok(worst <= DRIFT, `batches of ${size}: ${worst}`);
+          const drift = compare(await run(size), single);
+          worst = Math.max(worst, drift);
+          assert.ok(drift <= DRIFT, `batches of ${size}: ${drift}`);
         }
         if (strategy === "roc") assert.ok(counted.forwards < forwards, "batches take fewer forwards");
       }
+      t.diagnostic(`at most ${worst.toExponential(1)} apart`);
     });
   }
 }

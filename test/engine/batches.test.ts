@@ -58,9 +58,9 @@ function resultOf(file: string): ScoreResult {
 
 /** @param delay milliseconds that preparing a picture takes beside the decoding */
 function pipeline(size: number, reader: BatchReader, delay = (): number => 0): PipelineParts {
-  const prepare: PipelineParts["prepare"] = async ({ stored }) => {
+  const prepare: PipelineParts["prepare"] = async (picture) => {
     await sleep(delay());
-    return stored;
+    return "stored" in picture ? picture.stored : picture;
   };
   return { batches: new Batches(size, reader), prepare };
 }

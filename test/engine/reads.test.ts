@@ -61,7 +61,7 @@ test("score reads each small file of its checkpoint once: config.json was opened
 
 test("so do load() and inspect checkpoint", async (t) => {
   const { folder, counts } = watched(t);
-  (await load(folder)).dispose();
+  (await load(folder, { worker: false })).dispose();
   assertOnce(counts);
   counts.clear();
   assert.deepEqual((await describeCheckpoint(folder)).problems, []);

@@ -14,6 +14,9 @@ import { parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
 import { summaryLine } from "../shared/summary-line.js";
 
+/** So many photos are scored on this thread: a worker would take longer to start than it gains. */
+const FEW = 3;
+
 interface ScoreOptions extends ModelFlags {
   readonly model: string;
   readonly json?: true;
@@ -100,7 +103,11 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   let around = (print: () => void): void => print();
   const onNote = (note: string): void => around(() => stderr.write(`note: ${note}\n`));
   notes.forEach(onNote);
-  using model = await loadNamed(options.model, { ...options, batchSize: options.batch, onNote }, context);
+  using model = await loadNamed(
+    options.model,
+    { ...options, batchSize: options.batch, onNote, worker: files.length > FEW },
+    context,
+  );
   if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))
     onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
   const write = await createWriter(files, options.json === true, context);

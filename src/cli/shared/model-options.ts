@@ -62,7 +62,7 @@ function batchSize(text: string): BatchSize {
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
 export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
-  const { resize, device, dtype, threads, scale, batchSize, onNote } = flags;
+  const { resize, device, dtype, threads, scale, batchSize, onNote, worker } = flags;
   const { checkpoint, visionTower } = await findModel(name, flags, context);
   return load(checkpoint, {
     resize,
@@ -73,6 +73,7 @@ export async function loadNamed(name: string, flags: LoadOptions, context: Conte
     scale,
     batchSize,
     onNote,
+    worker,
     signal: context.signal,
   });
 }

@@ -4,6 +4,7 @@ import type { FolderLike } from "../../files/index.js";
 import { loadImageProcessor, type ImageProcessor, type RgbImage, type StoredImage } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
+import type { SquareSteps } from "./prepare-squares.js";
 
 export class SquareImages implements ImageInputs {
   /** @throws RocError CONFIG_INVALID where the pictures do not fit the vision tower, `imageSize` pixels a side */
@@ -30,6 +31,11 @@ export class SquareImages implements ImageInputs {
       this.processor.values(pixels, "planar", values.subarray(index * size, (index + 1) * size));
     });
     return { pixelValues: fromTypedArray(values, [prepared.length, 3, height, width]) };
+  }
+
+  get steps(): SquareSteps {
+    const { config, override } = this.processor;
+    return { config, override };
   }
 
   prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {

@@ -1,5 +1,6 @@
 /** What LLaVA's checkpoints are known by. Loads no libtorch. */
 import { isDecoderVocabulary, LANGUAGE_MAPS } from "../common/parts.js";
+import { prepareSquares } from "../common/prepare-squares.js";
 import type { FamilyFacts } from "../types.js";
 import { PROJECTOR_FILE, separateTower } from "./tower.js";
 
@@ -15,4 +16,5 @@ export const llavaFacts: FamilyFacts = {
   loraTargets: LANGUAGE_MAPS,
   besideWeights: [PROJECTOR_FILE],
   tower: separateTower,
+  prepareBy: prepareSquares,
 };

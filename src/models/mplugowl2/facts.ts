@@ -1,5 +1,6 @@
 /** What mPLUG-Owl2's checkpoints are known by. Loads no libtorch. */
 import { isDecoderVocabulary, LANGUAGE_MAPS } from "../common/parts.js";
+import { prepareSquares } from "../common/prepare-squares.js";
 import type { FamilyFacts } from "../types.js";
 
 const VISION = /^model\.vision_model\./;
@@ -13,4 +14,5 @@ export const mplugOwl2Facts: FamilyFacts = {
   loraTargets: LANGUAGE_MAPS,
   // OneAlign, Q-Align, DeQA-Score and Compare2Score are this architecture.
   levelConversation: "q_align",
+  prepareBy: prepareSquares,
 };

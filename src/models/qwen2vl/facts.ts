@@ -1,6 +1,7 @@
 /** What Qwen2-VL's checkpoints are known by. Loads no libtorch. */
 import { isDecoderVocabulary, LANGUAGE_MAPS } from "../common/parts.js";
 import type { FamilyFacts } from "../types.js";
+import { prepareBlocks } from "./prepare.js";
 
 const PROJECTOR = /^visual\.merger\./;
 const VISION = /^visual\./;
@@ -11,4 +12,5 @@ export const qwen2vlFacts: FamilyFacts = {
   partOf: (name) => (PROJECTOR.test(name) ? "projector" : VISION.test(name) ? "vision" : "language"),
   isVocabulary: isDecoderVocabulary,
   loraTargets: LANGUAGE_MAPS,
+  prepareBy: prepareBlocks,
 };

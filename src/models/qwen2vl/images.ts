@@ -6,11 +6,9 @@ import {
   readImageConfig,
   resizeAsync,
   resizeBicubic,
-  uprightSize,
   valueTables,
   writePatches,
   type RgbImage,
-  type Size,
   type StoredImage,
 } from "../../image/index.js";
 import { fromTypedArray } from "../../torch/index.js";
@@ -19,7 +17,7 @@ import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
 import { parseQwen2VlConfig, type VisionConfig } from "./config.js";
 import { parseImageSteps, VIDEO_LIMITS, type ImageSteps } from "./image-config.js";
 import type { Grid } from "./positions.js";
-import { smartResize } from "./smart-resize.js";
+import { sizeInBlocks, type BlockSteps } from "./prepare.js";
 
 const IMAGE_FILE = "preprocessor_config.json";
 const VIDEO_FILE = "video_preprocessor_config.json";
@@ -63,8 +61,13 @@ export class Qwen2VlImages implements ImageInputs {
     );
   }
 
+  get steps(): BlockSteps {
+    const { resize } = this.#image;
+    return { resize };
+  }
+
   async prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {
-    return resizeAsync(picture, sizeOf(picture, this.#image));
+    return resizeAsync(picture, sizeInBlocks(picture, this.#image));
   }
 
   /**
@@ -130,12 +133,7 @@ export class Qwen2VlImages implements ImageInputs {
 }
 
 function resized(picture: RgbImage | StoredImage, steps: ImageSteps): RgbImage {
-  return resizeBicubic(picture, sizeOf(picture, steps));
-}
-
-function sizeOf(picture: RgbImage | StoredImage, { resize }: ImageSteps): Size {
-  const upright = uprightSize(picture);
-  return resize ? smartResize(upright, resize) : upright;
+  return resizeBicubic(picture, sizeInBlocks(picture, steps));
 }
 
 /** The picture side of a checkpoint folder. @param config its parsed `config.json` */

@@ -1,0 +1,144 @@
+/** A model in a worker, as its callers have it. Loads no libtorch. */
+import { SHARE_ENV, Worker, type TransferListItem } from "node:worker_threads";
+import { isOutOfMemory, messageOf, RocError } from "../errors.js";
+import { loadSharp } from "../image/index.js";
+import { factsOf } from "../models/families.js";
+import { packCheckpoint, type CheckpointFolder } from "../models/places.js";
+import { chosenThreads } from "../torch/cores.js";
+import type { BatchReader } from "./batches.js";
+import { disposedError, loadingAborted } from "./failures.js";
+import type { LoadOptions } from "./load.js";
+import { orAborted } from "./prefetch.js";
+import { ScoringModel } from "./scoring-model.js";
+import type { Model } from "./types.js";
+import { unpackError, type FromWorker, type ToWorker } from "./wire.js";
+
+/** Ends the threads of models that nobody has any more. */
+const forgotten = new FinalizationRegistry<ModelThread>((thread) => thread.dispose());
+
+/** Loads a checkpoint in a worker. @throws RocError as `load()` */
+export async function loadRemote(folder: CheckpointFolder, options: LoadOptions): Promise<Model> {
+  const { signal, onNote, worker: _, ...sent } = options;
+  const thread = new ModelThread();
+  try {
+    const opening = (async () =>
+      thread.open({ type: "open", checkpoint: await packCheckpoint(folder), options: sent }))();
+    // What takes a while to load on this side, too.
+    loadSharp().catch(() => undefined);
+    const { facts, steps } = await orAborted(opening, signal, () => loadingAborted(signal, folder.path));
+    const prepare = await factsOf(facts.method?.family)?.prepareBy?.(steps);
+    if (!prepare) throw new RocError("INTERNAL", `There is no prepareBy() of ${facts.method?.family}.`);
+    const reader = thread.reader(facts.name, onNote);
+    const model = new ScoringModel(facts, { reader, prepare, dispose: () => thread.dispose() });
+    forgotten.register(model, thread);
+    return model;
+  } catch (error) {
+    thread.end();
+    throw error;
+  }
+}
+
+interface Asked {
+  readonly resolve: (message: FromWorker) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The worker thread, which keeps the process only while something is asked of it. */
+class ModelThread {
+  readonly #worker: Worker;
+  /** What was asked and not answered, by its number; 0 is the opening. */
+  readonly #asked = new Map<number, Asked>();
+  #count = 0;
+  #onNote: ((text: string) => void) | undefined;
+  #isDisposed = false;
+  /** Why it has ended. */
+  #fault: Error | undefined;
+
+  constructor() {
+    // The environment is shared, so that what libtorch's libraries read from it when they are loaded can be set.
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { name: "roc4mllm model", env: SHARE_ENV });
+    this.#worker.unref();
+    this.#worker.on("message", (message: FromWorker) => this.#take(message));
+    this.#worker.on("messageerror", (error: unknown) => this.#fail(error));
+    this.#worker.on("error", (error: unknown) => this.#fail(error));
+    this.#worker.on("exit", (code) => this.#fail(new Error(`it ended with code ${code}`)));
+  }
+
+  async open(message: ToWorker & { type: "open" }): Promise<FromWorker & { type: "opened" }> {
+    const answer = await this.#ask(0, message);
+    if (answer.type === "refused") throw unpackError(answer.error);
+    return answer as FromWorker & { type: "opened" };
+  }
+
+  reader(name: string, onNote: LoadOptions["onNote"]): BatchReader {
+    this.#onNote = onNote;
+    return {
+      // One that is computed, and one that waits for that, so that the worker need not wait for this thread.
+      depth: 2,
+      read: async (pictures, options) => {
+        if (this.#isDisposed) throw disposedError(name);
+        const id = ++this.#count;
+        const threads = chosenThreads();
+        const buffers = pictures.flatMap(({ pixels: { data } }) => (isWhole(data) ? [data.buffer] : []));
+        const answer = await this.#ask(id, { type: "read", id, pictures, options, threads }, buffers);
+        if (answer.type === "failed") throw unpackError(answer.error);
+        return answer.type === "outcomes" ? [...answer.outcomes] : [];
+      },
+    };
+  }
+
+  /** Frees the weights and ends the thread, behind what it is computing. */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    if (this.#fault === undefined) this.#worker.postMessage({ type: "dispose" } satisfies ToWorker);
+    this.#worker.unref();
+  }
+
+  /** At once. */
+  end(): void {
+    this.#isDisposed = true;
+    void this.#worker.terminate();
+  }
+
+  #ask(id: number, message: ToWorker, buffers: readonly ArrayBuffer[] = []): Promise<FromWorker> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault) return reject(this.#fault);
+      post(this.#worker, message, buffers);
+      this.#asked.set(id, { resolve, reject });
+      this.#worker.ref();
+    });
+  }
+
+  #take(message: FromWorker): void {
+    if (message.type === "note") return this.#onNote?.(message.text);
+    const id = "id" in message ? message.id : 0;
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (this.#asked.size === 0) this.#worker.unref();
+    asked?.resolve(message);
+  }
+
+  #fail(cause: unknown): void {
+    const short =
+      (cause as { code?: unknown } | undefined)?.code === "ERR_WORKER_OUT_OF_MEMORY" || isOutOfMemory(cause);
+    const [code, remedy] = short ? (["OUT_OF_MEMORY", "Take a smaller model or batch"] as const) : (["INTERNAL", "Load the model again"] as const); // prettier-ignore
+    this.#fault ??= new RocError(code, `The thread of the model has ended: ${messageOf(cause)}. ${remedy}.`, { cause });
+    for (const { reject } of this.#asked.values()) reject(this.#fault);
+    this.#asked.clear();
+  }
+}
+
+function isWhole(data: Uint8Array): data is Uint8Array<ArrayBuffer> {
+  return data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
+}
+
+/** Gives the buffers away; those that their maker does not let go are copied. */
+function post(worker: Worker, message: ToWorker, buffers: readonly ArrayBuffer[]): void {
+  try {
+    worker.postMessage(message, buffers as TransferListItem[]);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "DataCloneError") throw error;
+    worker.postMessage(message);
+  }
+}

@@ -1,0 +1,59 @@
+/** What a model in a worker and its callers say to each other. Loads no libtorch. */
+import { ERROR_CODES, isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
+import type { PackedCheckpoint } from "../models/places.js";
+import type { LoadOptions } from "./load.js";
+import type { PreparedPicture } from "./reader.js";
+import type { ModelFacts, Outcome, ReadingOptions } from "./types.js";
+
+/** What of the options can be sent: the rest stays with the caller. */
+export type SentOptions = Omit<LoadOptions, "signal" | "onNote" | "worker">;
+
+export type ToWorker =
+  | { readonly type: "open"; readonly checkpoint: PackedCheckpoint; readonly options: SentOptions }
+  | {
+      readonly type: "read";
+      readonly id: number;
+      readonly pictures: readonly PreparedPicture[];
+      readonly options: ReadingOptions;
+      /** Where the program has chosen a number since. */
+      readonly threads: number | undefined;
+    }
+  | { readonly type: "dispose" };
+
+export type FromWorker =
+  | { readonly type: "opened"; readonly facts: ModelFacts; readonly steps: unknown }
+  | { readonly type: "refused"; readonly error: PackedError }
+  | { readonly type: "outcomes"; readonly id: number; readonly outcomes: readonly Outcome[] }
+  | { readonly type: "failed"; readonly id: number; readonly error: PackedError }
+  | { readonly type: "note"; readonly text: string };
+
+/** An error between threads, which lose its class and what else it has. */
+export interface PackedError {
+  /** Undefined where it is none of ours. */
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly cause: string | undefined;
+}
+
+export function packError(error: unknown): PackedError {
+  const { stack, cause } = error instanceof Error ? error : {};
+  return {
+    code: isRocError(error) ? error.code : undefined,
+    message: messageOf(error),
+    stack,
+    cause: cause === undefined ? undefined : cause instanceof Error ? (cause.stack ?? cause.message) : messageOf(cause),
+  };
+}
+
+export function unpackError({ code, message, stack, cause }: PackedError): Error {
+  const options = cause === undefined ? undefined : { cause: textError(cause, cause) };
+  if (code === undefined || !Object.hasOwn(ERROR_CODES, code)) return textError(message, stack, options);
+  return new RocError(code, message, options);
+}
+
+function textError(message: string, stack: string | undefined, options?: ErrorOptions): Error {
+  const error = new Error(message.split("\n")[0], options);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,53 @@
+/** The thread that has a model: loads one checkpoint, reads batches of prepared pictures, ends when it is told to. */
+import { parentPort } from "node:worker_threads";
+import { packError, type FromWorker, type ToWorker } from "./wire.js";
+import type { Reader } from "./reader.js";
+
+const port = parentPort;
+if (!port) throw new Error("src/engine/worker.ts runs in a worker thread only.");
+
+// While the checkpoint is not known yet. What is wrong is told when it is asked for.
+const loading = Promise.all([import("./here.js"), import("./reader.js"), import("../models/places.js")]);
+loading.catch(() => undefined);
+
+let reader: Reader | undefined;
+
+function say(message: FromWorker): void {
+  port?.postMessage(message);
+}
+
+async function open({ checkpoint, options }: ToWorker & { type: "open" }): Promise<void> {
+  try {
+    const [{ loadParts }, { Reader }, { unpackCheckpoint }] = await loading;
+    const onNote = (text: string): void => say({ type: "note", text });
+    const loaded = await loadParts(unpackCheckpoint(checkpoint), { ...options, onNote });
+    try {
+      reader = new Reader(loaded.parts, loaded.name, loaded.options);
+    } catch (error) {
+      loaded.parts.model.dispose();
+      throw error;
+    }
+    say({ type: "opened", facts: reader.facts, steps: loaded.parts.processor.steps });
+  } catch (error) {
+    say({ type: "refused", error: packError(error) });
+    port?.close();
+  }
+}
+
+function read({ id, pictures, options, threads }: ToWorker & { type: "read" }): void {
+  try {
+    say({ type: "outcomes", id, outcomes: reader?.read(pictures, options, threads) ?? [] });
+  } catch (error) {
+    say({ type: "failed", id, error: packError(error) });
+  }
+}
+
+port.on("message", (message: ToWorker) => {
+  if (message.type === "open") void open(message);
+  else if (message.type === "read") read(message);
+  else {
+    reader?.dispose();
+    // Nothing keeps the thread then.
+    port.close();
+  }
+});
