@@ -42,8 +42,12 @@ function pixelsConfig(side: number): object {
 const DRAWN = 0.1;
 
 /** Writes the checkpoint. @returns its parameters */
-export async function writeSmallLlava(folder: string, sizes: SmallSizes = SIZES): Promise<number> {
-  const { prompts, answers } = TEMPLATES;
+export async function writeSmallLlava(
+  folder: string,
+  sizes: SmallSizes = SIZES,
+  templates: RocTemplates = TEMPLATES,
+): Promise<number> {
+  const { prompts, answers } = templates;
   const texts = [...prompts.map((prompt) => `USER: ${prompt} ASSISTANT:`), ...answers.flatMap((answer) => ` ${answer}`.split(/\{\w+\}/))]; // prettier-ignore
   await writeFiles(folder, { ...trainTokenizer([...texts, ...texts], { vocabSize: 600 }) });
   const tokenizer = await loadTokenizer(folder);
@@ -57,7 +61,7 @@ export async function writeSmallLlava(folder: string, sizes: SmallSizes = SIZES)
     noGrad(() =>
       scope(() => head.narrow(0, first, scoreIds.length).copy_(randn([scoreIds.length, head.size(1)]).mul(DRAWN))),
     );
-    await saveCheckpoint(folder, { model, processor, templates: TEMPLATES });
+    await saveCheckpoint(folder, { model, processor, templates });
     writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify(pixelsConfig(sizes.imageSize), null, 2));
     return [...model.parameters().values()].reduce((sum, { numel }) => sum + numel, 0);
   } finally {
