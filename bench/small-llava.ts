@@ -59,7 +59,9 @@ export async function writeSmallLlava(
     const [first = 0] = scoreIds;
     manualSeed(2);
     noGrad(() =>
-      scope(() => head.narrow(0, first, scoreIds.length).copy_(randn([scoreIds.length, head.size(1)]).mul(DRAWN))),
+      scope(() => {
+        head.narrow(0, first, scoreIds.length).copy_(randn([scoreIds.length, head.size(1)]).mul(DRAWN));
+      }),
     );
     await saveCheckpoint(folder, { model, processor, templates });
     writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify(pixelsConfig(sizes.imageSize), null, 2));
