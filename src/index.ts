@@ -163,7 +163,7 @@ export type { RunEnvironment } from "./train/run/metrics-file.js";
 
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 
-export { createModel, saveCheckpoint, type BatchSize, type ModelOptions } from "./engine/index.js";
+export { createModel, saveCheckpoint, type BatchSize, type ScoringDtype, type ModelOptions } from "./engine/index.js";
 export { families } from "./models/families.js";
 export { loadMllm, type Loaded as LoadedMllm } from "./models/registry.js";
 export { saveMllm } from "./models/save.js";

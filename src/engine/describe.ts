@@ -136,7 +136,8 @@ function damageText(checkpoint: Checkpoint, found: NonFiniteTensors): string {
   return `${checkpoint.info(found.name).file}: ${nonFiniteText(found)}. Fetch or train the checkpoint again.`;
 }
 
-function totalsOf(checkpoint: Checkpoint) {
+/** What a checkpoint holds, by the headers of its files. */
+export function totalsOf(checkpoint: Checkpoint) {
   const infos = checkpoint.names().map((name) => checkpoint.info(name));
   const dtypes: Record<string, number> = {};
   let [parameters, bytes] = [0, 0];

@@ -17,6 +17,7 @@ import { refuseQuantisedConfig } from "../weights/index.js";
 import { checkAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
+import { scoringDtype } from "./precision.js";
 import type { ModelOptions } from "./reader.js";
 
 /** What `createModel()` takes. */
@@ -40,7 +41,13 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
       throw error;
     });
   const name = checkpointName(home.path, digest);
-  const { model, processor } = await loadMllm(folder, { device, dtype, visionTower, resize, conversation });
+  const chosen = await scoringDtype(folder, { dtype, device });
+  if (chosen !== undefined && chosen !== dtype) {
+    onNote?.(
+      `scores are computed in ${chosen}, which this processor is fast in; --dtype float32 (dtype) is more exact`,
+    );
+  }
+  const { model, processor } = await loadMllm(folder, { device, dtype: chosen, visionTower, resize, conversation });
   try {
     checkAborted(signal, folder.path);
     checkRows(strategy, model.vocabSize, folder.path);

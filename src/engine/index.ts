@@ -1,4 +1,5 @@
 /** Scoring as a library: load a checkpoint, score pictures, save one. */
+export type { ScoringDtype } from "./precision.js";
 export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { load, type LoadOptions } from "./load.js";

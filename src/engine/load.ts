@@ -5,10 +5,11 @@ import { mayBeInWorker } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
 import type { Scale } from "../roc/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
-import type { Device, DType } from "../torch/index.js";
+import type { Device } from "../torch/index.js";
 import { checkBatchSize, type BatchSize } from "./batch-size.js";
 import { checkAborted } from "./failures.js";
 import { pathOf } from "./inputs.js";
+import type { ScoringDtype } from "./precision.js";
 import type { Model } from "./types.js";
 
 /**
@@ -19,8 +20,8 @@ import type { Model } from "./types.js";
 export interface LoadOptions {
   /** "cpu" (default), "cuda" or "cuda:1". */
   readonly device?: Device | undefined;
-  /** Of the weights; default: float32 on the CPU, the file's own on a GPU. */
-  readonly dtype?: DType | undefined;
+  /** Of the weights; default: "auto", see {@link ScoringDtype}. With "float32" all processors give the same first digits. */
+  readonly dtype?: ScoringDtype | undefined;
   /** Ends the loading with RocError ABORTED; looked at between its steps. */
   readonly signal?: AbortSignal | undefined;
   /** Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA). */
@@ -42,7 +43,7 @@ export interface LoadOptions {
    * enough to do with one picture. Where memory is short for so many, batches are halved.
    */
   readonly batchSize?: BatchSize | undefined;
-  /** Told what is no error: that memory was short and batches are smaller from now on. */
+  /** Told what is no error: that memory was short and batches are smaller from now on; that scores are computed in bfloat16. */
   readonly onNote?: ((text: string) => void) | undefined;
   /**
    * Whether a worker thread has the model and computes (default true), so that the caller's event loop is free. It never keeps the
@@ -110,12 +111,12 @@ function checkScale(scale: Scale | undefined): void {
 }
 
 /** What a caller without types may give. */
-function checkChoices(checkpoint: unknown, dtype: DType | undefined, resize: ResizeMode | undefined): void {
+function checkChoices(checkpoint: unknown, dtype: ScoringDtype | undefined, resize: ResizeMode | undefined): void {
   if (checkpoint === undefined || checkpoint === null || checkpoint === "") {
     throw new RocError("USAGE", "load(): no checkpoint is given; give its folder.");
   }
-  if (dtype !== undefined && !FLOAT_DTYPES.includes(dtype)) {
-    throw new RocError("USAGE", `dtype is ${String(dtype)}; give one of ${FLOAT_DTYPES.join(", ")}.`);
+  if (dtype !== undefined && dtype !== "auto" && !FLOAT_DTYPES.includes(dtype)) {
+    throw new RocError("USAGE", `dtype is ${String(dtype)}; give one of ${FLOAT_DTYPES.join(", ")}, or auto.`);
   }
   if (resize !== undefined && !RESIZE_MODES.includes(resize)) {
     throw new RocError("USAGE", `resize is ${String(resize)}; give one of ${RESIZE_MODES.join(", ")}.`);

@@ -125,7 +125,7 @@ export class Reader {
 
   #outcome({ file, damaged }: PreparedPicture, picture: PictureReading | undefined): Outcome {
     const answer = picture?.answer;
-    const { templates, strategy } = this.#parts;
+    const { model, templates, strategy } = this.#parts;
     const { scale, name } = this.facts;
     const names = scoreNames(templates.answers[0] ?? "");
     const main = names.indexOf(scoreName(templates));
@@ -152,6 +152,7 @@ export class Reader {
       ...answers,
       answer: text,
       model: name,
+      ...(model.dtype !== "float32" && { dtype: model.dtype }),
     } satisfies ScoreResult;
   }
 

@@ -2,6 +2,7 @@
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
 import type { Question, Scale, StrategyName } from "../roc/index.js";
+import type { DType } from "../torch/index.js";
 
 /**
  * A picture: a path, a `file:` URL, the bytes of a file, a stream of them, or any of these as `data` with a `name` for the
@@ -84,6 +85,8 @@ export interface ScoreResult {
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */
   readonly model: string;
+  /** What it was computed in, where that is not float32. */
+  readonly dtype?: DType;
 }
 
 /**

@@ -67,3 +67,4 @@ export {
   type Reduction,
   type SummedGradient,
 } from "./distributed.js";
+export { multipliesBfloat16 } from "./processor.js";

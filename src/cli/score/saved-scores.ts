@@ -4,6 +4,8 @@ import { z } from "zod";
 import type { Model, ScoreFailure, ScoreInput, ScoreOptions, ScoreResult } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import { isSameStamp, openJournal, stampSchema, stampsOf, type Journal, type Stamp } from "../../files/index.js";
+import { FLOAT_DTYPES } from "../../torch/dtype.js";
+import type { DType } from "../../torch/index.js";
 import { pathOfName } from "../../image/file-names.js";
 import { isFailure } from "../shared/json.js";
 import { scoreSettings } from "../../engine/score-settings.js";
@@ -30,6 +32,7 @@ const result = z.strictObject({
     .optional(),
   answer: z.string(),
   model: z.string(),
+  dtype: z.enum(FLOAT_DTYPES as [DType, ...DType[]]).optional(),
 });
 
 /** A line of the file: a picture as it was, and what the model said. */

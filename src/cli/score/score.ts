@@ -131,8 +131,8 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
 function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
   const scored = outcomes.filter((outcome): outcome is ScoreResult => !isFailure(outcome));
   const failures = outcomes.filter(isFailure);
-  const { scale, model } = scored.at(-1) ?? {};
-  io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, milliseconds, scale, model }));
+  const { scale, model, dtype } = scored.at(-1) ?? {};
+  io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, milliseconds, scale, model, dtype }));
   if (failures.length > 0) setExitCode(failureExitCode(failures.map(({ error }) => error.code)));
 }
 
@@ -181,7 +181,10 @@ export function scoreCommand(context: Context): Command {
       ),
     )
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
-    .option("--json", "JSON Lines: {file, score, scale, std, distribution, answer, model} per image")
+    .option(
+      "--json",
+      "JSON Lines: {file, score, scale, std, distribution, answer, model} per image, dtype if not float32",
+    )
     .option(
       "--scale <min,max>",
       "lowest and highest score of the results (default: of the ratings that the checkpoint was trained on)",

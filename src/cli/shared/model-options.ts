@@ -1,11 +1,10 @@
 /** The options that say how a checkpoint computes. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { ScoreScale } from "../../data/types.js";
-import type { BatchSize, LoadOptions, Model } from "../../engine/index.js";
+import type { BatchSize, LoadOptions, Model, ScoringDtype } from "../../engine/index.js";
 import { MOST_TOGETHER } from "../../engine/batch-size.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
-import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { whole } from "./numbers.js";
@@ -16,7 +15,7 @@ export interface ModelFlags {
   readonly visionTower?: string;
   readonly base?: string;
   readonly device?: string;
-  readonly dtype?: DType;
+  readonly dtype?: ScoringDtype;
   readonly threads?: number;
   readonly batch?: BatchSize;
   /** Of results; see LoadOptions. */
@@ -32,7 +31,13 @@ export function addModelOptions(command: Command): Command {
       ),
     )
     .option("--device <name>", "cpu, cuda, cuda:1, ... (default: cpu)")
-    .addOption(new Option("--dtype <dtype>", "of the weights (default: float32 on the CPU)").choices(FLOAT_DTYPES))
+    .addOption(
+      new Option(
+        "--dtype <dtype>",
+        "of the weights (default: auto, which is the files' own on a GPU; on a CPU bfloat16 where the processor has " +
+          "instructions for it and the files of a large model hold 16 bits, else float32)",
+      ).choices([...FLOAT_DTYPES, "auto"]),
+    )
     .addOption(threadsOption())
     .addOption(
       new Option(

@@ -1,6 +1,5 @@
 /** Which precision matrix products are computed in. */
-import { readFileSync } from "node:fs";
-import { autocast } from "../../torch/index.js";
+import { autocast, multipliesBfloat16 } from "../../torch/index.js";
 import type { Precision } from "../options.js";
 
 /** Runs a forward in some precision. */
@@ -19,16 +18,6 @@ export function mixedFor(precision: Precision, device: string): Mixed {
  *
  * @param cpu what Linux says of the processor
  */
-export function precisionOf(device: string, cpu = cpuInfo()): Precision {
-  if (device.startsWith("cuda")) return "bfloat16";
-  return /^(flags|Features)\s*:.*\b(avx512_bf16|amx_bf16|bf16)\b/m.test(cpu) ? "bfloat16" : "float32";
-}
-
-function cpuInfo(): string {
-  try {
-    return readFileSync("/proc/cpuinfo", "utf8");
-  } catch {
-    // Not Linux.
-    return "";
-  }
+export function precisionOf(device: string, cpu?: string): Precision {
+  return device.startsWith("cuda") || multipliesBfloat16(cpu) ? "bfloat16" : "float32";
 }

@@ -1,0 +1,63 @@
+/** In which precision a model scores where nobody says it: by the processor and the checkpoint, never by a stopwatch. */
+import { isRocError } from "../errors.js";
+import type { CheckpointFolder } from "../models/places.js";
+import { multipliesBfloat16, type Device, type DType } from "../torch/index.js";
+import { openCheckpoint } from "../weights/index.js";
+import { totalsOf } from "./describe.js";
+
+/**
+ * A dtype, or "auto": on a GPU the files' own. On a CPU bfloat16, where the processor has instructions for it (Linux says
+ * avx512_bf16, amx_bf16 or bf16), the files hold 16 bits, the model has 100 million parameters or more and its family's scores
+ * were measured to move little; else float32.
+ *
+ * @category Scoring
+ */
+export type ScoringDtype = DType | "auto";
+
+/** Smaller models take a fraction of a second in float32, too. */
+const LEAST_PARAMETERS = 100e6;
+
+/**
+ * By how much the families' scores move in bfloat16 on average, over the spread of the scores; the largest of what bench:drift
+ * measured (bench/results/drift.json).
+ */
+export const MEASURED_DRIFT: Readonly<Record<string, number>> = { llava: 0.022, mplug_owl2: 0.057, qwen2_vl: 0.022 };
+
+/** What scores may move by on average, over their spread: raters differ by far more. */
+export const MOST_DRIFT = 0.1;
+
+/** What {@link ScoringDtype} "auto" goes by. */
+export interface PrecisionFacts {
+  /** `model_type` of the checkpoint. */
+  readonly family: unknown;
+  /** Of the files. */
+  readonly parameters: number;
+  /** Elements by dtype, of the files. */
+  readonly dtypes: Readonly<Record<string, number>>;
+}
+
+/** Whether a CPU with instructions for bfloat16 scores in it. */
+export function isForBfloat16({ family, parameters, dtypes }: PrecisionFacts): boolean {
+  const [stored] = Object.entries(dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];
+  const drift = typeof family === "string" && Object.hasOwn(MEASURED_DRIFT, family) ? MEASURED_DRIFT[family] : Infinity;
+  const is16Bit = stored === "bfloat16" || stored === "float16";
+  return is16Bit && parameters >= LEAST_PARAMETERS && (drift ?? Infinity) <= MOST_DRIFT;
+}
+
+/** The dtype to load a checkpoint's weights in; undefined: the loader's own choice. */
+export async function scoringDtype(
+  folder: CheckpointFolder,
+  { dtype = "auto", device = "cpu" }: { dtype?: ScoringDtype | undefined; device?: Device | undefined },
+): Promise<DType | undefined> {
+  if (dtype !== "auto") return dtype;
+  if (device !== "cpu" || !multipliesBfloat16()) return undefined;
+  try {
+    const { model_type: family } = (await folder.config()) as { model_type?: unknown };
+    using checkpoint = await openCheckpoint(folder.weights);
+    return isForBfloat16({ family, ...totalsOf(checkpoint) }) ? "bfloat16" : undefined;
+  } catch (error) {
+    // The loader tells it.
+    if (isRocError(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+/** In which precision models score, and how far that moves the scores. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { measureDrift, type Drift } from "../../bench/drift.js";
+import { DEMO_MODEL, load } from "../../src/engine/index.js";
+import { isForBfloat16, MEASURED_DRIFT, MOST_DRIFT } from "../../src/engine/precision.js";
+import { summaryLine } from "../../src/cli/shared/summary-line.js";
+import { encodePhoto, makePictures, type Picture } from "../../src/studio/index.js";
+import { liveTensors } from "../../src/torch/index.js";
+
+const alive = liveTensors();
+after(() => assert.equal(liveTensors(), alive));
+
+const FAMILIES = ["llava", "mplug_owl2", "qwen2_vl"];
+
+test("bfloat16 is for large checkpoints of 16 bits, of families whose drift is measured and small", () => {
+  const large = { family: "llava", parameters: 7e9, dtypes: { float16: 6.9e9, float32: 1e8 } };
+  assert.ok(isForBfloat16(large));
+  assert.ok(isForBfloat16({ ...large, family: "qwen2_vl", dtypes: { bfloat16: 7e9 } }));
+  const others = [
+    { ...large, dtypes: { float32: 7e9 } },
+    { ...large, dtypes: {} },
+    { ...large, parameters: 99e6 },
+    { ...large, family: "toy" },
+    { ...large, family: "toString" },
+    { ...large, family: undefined },
+  ];
+  for (const facts of others) assert.ok(!isForBfloat16(facts), JSON.stringify(facts));
+});
+
+test("the measured drift is that of bench/results/drift.json, rounded up", () => {
+  const file = new URL("../../../bench/results/drift.json", import.meta.url);
+  const { drifts } = JSON.parse(readFileSync(file, "utf8")) as { drifts: Drift[] };
+  const largest = (family: string): number => {
+    const own = drifts.filter((one) => one.family === family && one.precision === "bfloat16");
+    return Math.ceil(1000 * Math.max(...own.map(({ mean, spread }) => mean / spread))) / 1000;
+  };
+  assert.deepEqual(MEASURED_DRIFT, Object.fromEntries(FAMILIES.map((family) => [family, largest(family)])));
+  for (const drift of Object.values(MEASURED_DRIFT)) assert.ok(drift <= MOST_DRIFT);
+});
+
+test("a small checkpoint is computed in float32 by itself; another dtype is in the result and the last line", async () => {
+  const { pictures } = makePictures({ seed: 1, count: 1, testFraction: 0, patterns: false });
+  const photo = await encodePhoto((pictures[0] as Picture).composition, 64);
+  const notes: string[] = [];
+  const onNote = (note: string): void => void notes.push(note);
+  for (const dtype of [undefined, "auto", "float32"] as const) {
+    using model = await load(DEMO_MODEL, { dtype, onNote });
+    assert.equal(model.settings?.["dtype"], "float32");
+    assert.ok(!("dtype" in (await model.scoreOne(photo))));
+  }
+  using model = await load(DEMO_MODEL, { dtype: "bfloat16", onNote });
+  const { dtype } = await model.scoreOne(photo);
+  assert.equal(dtype, "bfloat16");
+  assert.deepEqual(notes, []);
+  const line = { scored: 1, failed: 0, milliseconds: 1000, model: "demo" };
+  assert.equal(summaryLine({ ...line, dtype }), "1 photo scored by demo in bfloat16, in 1.0 s (1.0 images/s)\n");
+  await assert.rejects(load(DEMO_MODEL, { dtype: "int8" as "auto" }), { code: "USAGE", message: /, or auto\./ });
+});
+
+/** A rounding to bfloat16 moves a number by so much at most, relative to it. */
+const ROUNDING = 2 ** -9;
+
+/** Roundings one behind another in a layer: norm and gain, projection, rotation, attention (4), output, residual, gate (3), output. */
+const ROUNDINGS_OF_LAYER = 13;
+
+/** The tiny models have at most six layers: of the tower, of the abstractor and of the language model, two each. */
+const ROUNDINGS = 6 * ROUNDINGS_OF_LAYER + 10;
+
+/**
+ * What the drift of a score is below. Roundings go up as often as down, so that a logit, of magnitude 2 here, is off by
+ * √(their number) of their deviation, and once in 5e8 times by six times that. A score, the expectation of the softmax, then
+ * moves by no more than its standard deviation times that: at most that of equal weights on 1 and 10.
+ */
+const BOUND = 6 * (ROUNDING / Math.sqrt(3)) * Math.sqrt(ROUNDINGS) * 2 * 4.5;
+
+test("scores in bfloat16 drift by less than its roundings allow, in every family", async () => {
+  for (const { family, weights, largest, spread } of await measureDrift(8, FAMILIES)) {
+    assert.ok(largest <= BOUND, `${family}, ${weights}: ${largest}, bound ${BOUND}`);
+    assert.ok(largest > 0 && spread > 0.1, `${family}, ${weights}: nothing is measured`);
+  }
+});
