@@ -79,8 +79,14 @@ let canPin = true;
 /**
  * The tensor on a device and in a dtype. From main memory to a GPU it goes by way of pinned memory, so that this thread does
  * not wait for what the GPU still has to compute, as it does in `to()`.
+ *
+ * @param target `dtype`: default that of the tensor
+ * @throws RocError OUT_OF_MEMORY, DEVICE_LOST; TORCH where there is no such device
+ *
+ * @category Tensors
  */
-export function uploaded(tensor: Tensor, { dtype = tensor.dtype, device }: { dtype?: DType; device: Device }): Tensor {
+export function uploaded(tensor: Tensor, target: { readonly dtype?: DType; readonly device: Device }): Tensor {
+  const { dtype = tensor.dtype, device } = target;
   if (!device.startsWith("cuda") || tensor.device !== "cpu") return tensor.to({ dtype, device });
   const pinned = canPin ? pinnedOrNot(tensor) : tensor;
   return toDevice(pinned, { dtype, device, non_blocking: pinned !== tensor });
