@@ -19,7 +19,7 @@ const forgotten = new FinalizationRegistry<ModelThread>((thread) => thread.dispo
 /** Loads a checkpoint in a worker. @throws RocError as `load()` */
 export async function loadRemote(folder: CheckpointFolder, options: LoadOptions): Promise<Model> {
   const { signal, onNote, worker: _, ...sent } = options;
-  const thread = new ModelThread();
+  const thread = new ModelThread(onNote);
   try {
     const opening = (async () =>
       thread.open({ type: "open", checkpoint: await packCheckpoint(folder), options: sent }))();
@@ -28,7 +28,7 @@ export async function loadRemote(folder: CheckpointFolder, options: LoadOptions)
     const { facts, steps } = await orAborted(opening, signal, () => loadingAborted(signal, folder.path));
     const prepare = await factsOf(facts.method?.family)?.prepareBy?.(steps);
     if (!prepare) throw new RocError("INTERNAL", `There is no prepareBy() of ${facts.method?.family}.`);
-    const reader = thread.reader(facts.name, onNote);
+    const reader = thread.reader(facts.name);
     const model = new ScoringModel(facts, { reader, prepare, dispose: () => thread.dispose() });
     forgotten.register(model, thread);
     return model;
@@ -49,12 +49,12 @@ class ModelThread {
   /** What was asked and not answered, by its number; 0 is the opening. */
   readonly #asked = new Map<number, Asked>();
   #count = 0;
-  #onNote: ((text: string) => void) | undefined;
   #isDisposed = false;
   /** Why it has ended. */
   #fault: Error | undefined;
 
-  constructor() {
+  /** @param onNote told from the opening on */
+  constructor(private readonly onNote: LoadOptions["onNote"]) {
     // The environment is shared, so that what libtorch's libraries read from it when they are loaded can be set.
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { name: "roc4mllm model", env: SHARE_ENV });
     this.#worker.unref();
@@ -70,8 +70,7 @@ class ModelThread {
     return answer as FromWorker & { type: "opened" };
   }
 
-  reader(name: string, onNote: LoadOptions["onNote"]): BatchReader {
-    this.#onNote = onNote;
+  reader(name: string): BatchReader {
     return {
       // One that is computed, and one that waits for that, so that the worker need not wait for this thread.
       depth: 2,
@@ -111,7 +110,7 @@ class ModelThread {
   }
 
   #take(message: FromWorker): void {
-    if (message.type === "note") return this.#onNote?.(message.text);
+    if (message.type === "note") return this.onNote?.(message.text);
     const id = "id" in message ? message.id : 0;
     const asked = this.#asked.get(id);
     this.#asked.delete(id);

@@ -1,13 +1,18 @@
 /** In which precision models score, and how far that moves the scores. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { measureDrift, type Drift } from "../../bench/drift.js";
-import { DEMO_MODEL, load } from "../../src/engine/index.js";
+import { DEMO_MODEL, load, saveCheckpoint } from "../../src/engine/index.js";
+import { loadMllm } from "../../src/models/registry.js";
+import { DEFAULT_TEMPLATES, loadTemplates } from "../../src/roc/index.js";
 import { isForBfloat16, MEASURED_DRIFT, MOST_DRIFT } from "../../src/engine/precision.js";
 import { summaryLine } from "../../src/cli/shared/summary-line.js";
 import { encodePhoto, makePictures, type Picture } from "../../src/studio/index.js";
-import { liveTensors } from "../../src/torch/index.js";
+import { liveTensors, multipliesBfloat16 } from "../../src/torch/index.js";
 
 const alive = liveTensors();
 after(() => assert.equal(liveTensors(), alive));
@@ -57,6 +62,28 @@ test("a small checkpoint is computed in float32 by itself; another dtype is in t
   const line = { scored: 1, failed: 0, milliseconds: 1000, model: "demo" };
   assert.equal(summaryLine({ ...line, dtype }), "1 photo scored by demo in bfloat16, in 1.0 s (1.0 images/s)\n");
   await assert.rejects(load(DEMO_MODEL, { dtype: "int8" as "auto" }), { code: "USAGE", message: /, or auto\./ });
+});
+
+test("a large checkpoint of 16 bits is computed in what this processor is fast in, and that is said", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "precision-"));
+  try {
+    const { model, processor } = await loadMllm(DEMO_MODEL, { dtype: "bfloat16" });
+    const templates = (await loadTemplates(DEMO_MODEL)) ?? DEFAULT_TEMPLATES;
+    // As many rows as make 100 million parameters: of the embedding and of the head.
+    const { vocabSize, hiddenSize } = model;
+    model.growVocabulary([Math.ceil(50e6 / hiddenSize)], vocabSize);
+    await saveCheckpoint(folder, { model, processor, templates });
+    model.dispose();
+    const isFast = multipliesBfloat16();
+    for (const worker of [true, false]) {
+      const notes: string[] = [];
+      using loaded = await load(folder, { worker, onNote: (note) => void notes.push(note) });
+      assert.equal(loaded.settings?.["dtype"], isFast ? "bfloat16" : "float32");
+      assert.match(notes.join("\n"), isFast ? /^scores are computed in bfloat16, .*--dtype float32/ : /^$/);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 /** A rounding to bfloat16 moves a number by so much at most, relative to it. */
