@@ -1,6 +1,10 @@
 /** Attention and its masks. */
 import { RocError } from "../errors.js";
 import { aten, arange, cat, full, ones, uploaded, zeros, type DType, type Tensor } from "../torch/index.js";
+import { blockAttention } from "./attention-blocks.js";
+import type { Visibility } from "./visibility.js";
+
+export type { Visibility };
 
 const sdpa = aten("scaled_dot_product_attention");
 const softmax = aten("softmax.int");
@@ -9,16 +13,10 @@ const triu = aten("triu");
 /**
  * On a CPU in bfloat16, libtorch's fused kernel uses blocks so small that the set-up of a product costs more than the
  * product, above all in the backward pass: up to this many keys, whole matrices are 2 to 6 times as fast and still small.
+ * Where nothing is differentiated, larger blocks are (attention-blocks.ts), for as many queries as make one worth its calls.
  */
 const MOST_KEYS_UNFUSED = 512;
-
-/** Which keys the queries of {@link attention} see. */
-export interface Visibility {
-  /** Added to the scores, `[batch, 1, T, keys]` of 0 and -Infinity; null: see `causal`. */
-  readonly mask: Tensor | null;
-  /** Query t sees keys 0..t; false without a mask: every key. */
-  readonly causal: boolean;
-}
+const LEAST_QUERIES_IN_BLOCKS = 32;
 
 /** Every query sees every key. */
 export const SEES_ALL: Visibility = { mask: null, causal: false };
@@ -36,8 +34,11 @@ export const SEES_ALL: Visibility = { mask: null, causal: false };
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, sees: Visibility, grouped: boolean): Tensor {
   if (grouped && q.size(2) === 1 && !sees.causal) return groupedStep(q, k, v, sees);
-  if (v.dtype === "bfloat16" && v.device === "cpu" && v.size(2) <= MOST_KEYS_UNFUSED) {
-    return unfused(q.to(v.dtype), k.to(v.dtype), v, sees);
+  if (v.dtype === "bfloat16" && v.device === "cpu") {
+    const differentiated = q.requiresGrad || k.requiresGrad || v.requiresGrad;
+    if (!differentiated && q.size(2) >= LEAST_QUERIES_IN_BLOCKS)
+      return blockAttention(q.to(v.dtype), k.to(v.dtype), v, sees);
+    if (v.size(2) <= MOST_KEYS_UNFUSED) return unfused(q.to(v.dtype), k.to(v.dtype), v, sees);
   }
   const repeats = grouped && sees.mask !== null && v.device !== "cpu";
   const [keys, values] = repeats ? [k, v].map((x) => forEveryHead(x, q.size(1))) : [k, v];

@@ -96,6 +96,35 @@ for (const [name, keys, groups, sees] of [
   });
 }
 
+/** Two sequences of 350 tokens, the second padded on the left or, like the first's end, on the right: several blocks. */
+const padded = (): Visibility => {
+  const row = (from: number, to: number): number[] => Array.from({ length: 350 }, (_, i) => +(i >= from && i < to));
+  return placeTokens([2, 350], tensor([row(0, 340), row(170, 350)], { dtype: "int64" }), NOTHING, HERE);
+};
+
+for (const [name, keys, groups, sees] of [
+  ["causal", 350, 12, (): Visibility => ({ mask: null, causal: true })],
+  ["grouped and causal", 350, 3, (): Visibility => ({ mask: null, causal: true })],
+  ["grouped and padded", 350, 3, padded],
+  ["padded", 350, 12, padded],
+  ["over other keys", 40, 12, (): Visibility => SEES_ALL],
+] as const) {
+  test(`bfloat16 on a CPU in blocks, ${name}: what float32 gives, to bfloat16's precision`, () =>
+    scope(() => {
+      manualSeed(6);
+      const shape = (heads: number, rows: number): Tensor => randn([2, rows, heads, 16]).to("bfloat16").transpose(1, 2);
+      const parts = [shape(12, 350), shape(groups, keys), shape(groups, keys)] as const;
+      const [wide, narrow] = (["float32", "bfloat16"] as const).map((dtype) => {
+        const [q, k, v] = parts.map((part) => part.to(dtype)) as [Tensor, Tensor, Tensor];
+        const { mask, causal } = sees();
+        return attention(q, k, v, { mask: mask && mask.to(dtype), causal }, groups !== 12).to("float32");
+      }) as [Tensor, Tensor];
+      const difference = narrow.sub(wide).abs().max().item();
+      const size = wide.abs().max().item();
+      assert.ok(difference > 0 && difference < BFLOAT16_ERROR * size, `${difference} of ${size}`);
+    }));
+}
+
 test("keys and values repeated for every head give what groups of heads give", () =>
   scope(() => {
     manualSeed(3);
