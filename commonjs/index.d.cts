@@ -27,6 +27,7 @@ export declare const loadTemplates: typeof library.loadTemplates;
 export declare const LOSS_PRESETS: typeof library.LOSS_PRESETS;
 export declare const mapSource: typeof library.mapSource;
 export declare const planTraining: typeof library.planTraining;
+export declare const quantizeCheckpoint: typeof library.quantizeCheckpoint;
 export declare const randomSource: typeof library.randomSource;
 export declare const readDataset: typeof library.readDataset;
 export declare const readExperiment: typeof library.readExperiment;

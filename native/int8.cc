@@ -1,6 +1,7 @@
 #include "int8.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <ATen/ops/_int_mm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
 
 #include "environment.h"
 #include "int8_kernels.h"
@@ -34,7 +36,15 @@ constexpr int64_t kTileRows = 32;
 // Sums of as many columns as this many bytes hold are finished before they leave the cache.
 constexpr int64_t kSumBytes = 4 << 20;
 
+// Of rows by which a product in float32 pays for widening the weight.
+constexpr int64_t kFloatRows = 8;
+// Inputs whose products add up to less than 2^24: as float32 they are exact, in whatever order they are added.
+constexpr int64_t kFloatInputs = 1024;
+// Outputs whose weights are widened at a time.
+constexpr int64_t kFloatOutputs = 256;
+
 const char* const kTorch = "libtorch";
+const char* const kFloats = "floats";
 
 // How many pieces of work, each as much as so many products, a thread is woken for.
 int64_t grainOf(int64_t products) { return std::max<int64_t>(1, kWorth / std::max<int64_t>(1, products)); }
@@ -134,6 +144,24 @@ void multiplyByTorch(const at::Tensor& x, int64_t rows, const Map& map, const Ke
   }
 }
 
+// The same by libtorch's product of float32, where there are no kernels for the processor.
+void multiplyByFloats(const at::Tensor& x, int64_t rows, const Map& map, const Kernels& kernels, at::Tensor& y) {
+  const Quantized quantized(x, rows, map.inputs, map.inputs, kernels);
+  const at::Tensor wide = quantized.bytes.to(c10::ScalarType::Float);
+  for (int64_t output = 0; output < map.outputs; output += kFloatOutputs) {
+    const int64_t outputs = std::min(kFloatOutputs, map.outputs - output);
+    const at::Tensor weight = map.weight.narrow(0, output, outputs).to(c10::ScalarType::Float).t();
+    at::Tensor sums;
+    for (int64_t k = 0; k < map.inputs; k += kFloatInputs) {
+      const int64_t inputs = std::min(kFloatInputs, map.inputs - k);
+      const at::Tensor part = at::mm(wide.narrow(1, k, inputs), weight.narrow(0, k, inputs)).to(c10::ScalarType::Int);
+      sums = k == 0 ? part : sums.add_(part);
+    }
+    kernels.finish(finishOf(sums.const_data_ptr<int32_t>(), outputs, quantized.rows.data(), rows, map, output, outputs,
+                            y, 0));
+  }
+}
+
 // Whether libtorch's product is one: without VNNI, oneDNN adds in 16 bits, which saturate.
 bool torchIsExact() {
   static const bool exact = [] {
@@ -148,10 +176,33 @@ bool torchIsExact() {
   return exact;
 }
 
-const Kernels& named(const std::string& name) {
-  const Kernels* found = int8::kernels(name.c_str());
-  expect(found != nullptr, "this processor has no kernels called ", name);
-  return *found;
+// The fastest kernels that this processor has, and libtorch may use (ATEN_CPU_CAPABILITY, as it reads it).
+const Kernels& fastest() {
+  static const Kernels& best = *[] {
+    const char* most = std::getenv("ATEN_CPU_CAPABILITY");
+    const std::string level = most == nullptr ? "" : most;
+    for (const char* name : {"vnni", "avx2"}) {
+      if (level == "default" || (level == "avx2" && name == std::string("vnni"))) continue;
+      if (const Kernels* found = int8::kernels(name)) return found;
+    }
+    return int8::kernels("plain");
+  }();
+  return best;
+}
+
+void multiplyBy(const std::string& name, const at::Tensor& x, int64_t rows, const Map& map, at::Tensor& y) {
+  if (name == kTorch) return multiplyByTorch(x, rows, map, fastest(), y);
+  if (name == kFloats) return multiplyByFloats(x, rows, map, fastest(), y);
+  const Kernels* kernels = int8::kernels(name.c_str());
+  expect(kernels != nullptr, "this processor has no kernels called ", name);
+  multiply(x, rows, map, *kernels, y);
+}
+
+// By the processor's instructions and the number of rows.
+std::string bestFor(int64_t rows) {
+  if (int8::hasTiles() && rows >= kTileRows && torchIsExact()) return kTorch;
+  const std::string name = fastest().name;
+  return name == "plain" && rows >= kFloatRows ? kFloats : name;
 }
 
 Map mapOf(napi_env env, napi_value weight, napi_value scales, napi_value bias) {
@@ -187,7 +238,7 @@ napi_value quantizeRows(napi_env env, napi_callback_info info) {
     expect(given.dim() == 2 && given.is_floating_point() && given.is_cpu(),
            "expected a matrix of floating-point numbers on the CPU");
     const at::Tensor x = readable(given.detach());
-    const Quantized quantized(x, x.size(0), x.size(1), x.size(1), int8::kernels());
+    const Quantized quantized(x, x.size(0), x.size(1), x.size(1), fastest());
     const at::Tensor scales = at::empty({x.size(0)}, at::TensorOptions().dtype(c10::ScalarType::Float));
     auto* into = scales.mutable_data_ptr<float>();
     for (const Row& row : quantized.rows) *into++ = row.scale;
@@ -213,25 +264,21 @@ napi_value int8Linear(napi_env env, napi_callback_info info) {
     at::Tensor y = at::empty(shape, x.options());
     const int64_t rows = map.inputs == 0 ? 0 : x.numel() / map.inputs;
     if (map.inputs == 0) y.zero_();
-    const bool isNamed = typeOf(env, in[4]) == napi_string;
-    const std::string name = isNamed ? toString(env, in[4]) : "";
-    const bool byTorch = isNamed ? name == kTorch : int8::hasTiles() && rows >= kTileRows && torchIsExact();
     if (rows > 0 && map.outputs > 0) {
-      const Kernels& kernels = isNamed && !byTorch ? named(name) : int8::kernels();
-      if (byTorch) multiplyByTorch(x, rows, map, kernels, y);
-      else multiply(x, rows, map, kernels, y);
+      multiplyBy(typeOf(env, in[4]) == napi_string ? toString(env, in[4]) : bestFor(rows), x, rows, map, y);
     }
     return number(env, environment(env).tensors.add(y.to(given.scalar_type())));
   });
 }
 
-// int8Kernels() -> names of those that this processor has and that are exact, the fastest first; "libtorch" last
+// int8Kernels() -> names of those that this processor has and that are exact; libtorch's own products last
 napi_value int8Kernels(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
     std::vector<std::string> names;
     for (const char* name : {"vnni", "avx2", "plain"}) {
       if (int8::kernels(name) != nullptr) names.emplace_back(name);
     }
+    names.emplace_back(kFloats);
     if (torchIsExact()) names.emplace_back(kTorch);
     return array(env, names.size(), [&](size_t i) { return text(env, names[i]); });
   });

@@ -279,16 +279,6 @@ const Kernels* kernels(const char* name) {
   return nullptr;
 }
 
-const Kernels& kernels() {
-  static const Kernels& best = *[] {
-    for (const char* name : {"vnni", "avx2"}) {
-      if (const Kernels* found = kernels(name)) return found;
-    }
-    return kernels("plain");
-  }();
-  return best;
-}
-
 bool hasTiles() {
 #ifdef INT8_X86
   unsigned a = 0, b = 0, c = 0, d = 0;

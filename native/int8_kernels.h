@@ -78,9 +78,6 @@ struct Kernels {
 // The kernels of that name ("vnni", "avx2", "plain"); null where this processor has not got their instructions.
 const Kernels* kernels(const char* name);
 
-// The fastest that this processor has.
-const Kernels& kernels();
-
 // Whether this processor multiplies tiles of bytes (AMX).
 bool hasTiles();
 

@@ -50,6 +50,7 @@ constexpr Function kFunctions[] = {
     {"adjustMemory", adjustMemory},
     {"openMapping", openMapping},
     {"mappedTensor", mappedTensor},
+    {"dropMapped", dropMapped},
     {"mappedBytes", mappedBytes},
     {"closeMapping", closeMapping},
     {"quantizeRows", quantizeRows},

@@ -246,6 +246,23 @@ napi_value mappedTensor(napi_env env, napi_callback_info info) {
   });
 }
 
+// dropMapped(id, offset, length): the memory of that part, which is read from the file again where it is needed again; what
+// was written to it is lost
+napi_value dropMapped(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<3> in(env, info);
+    const auto mapping = mappingOf(env, in[0]);
+    const int64_t length = toInt(env, in[2]);
+    const auto begin = reinterpret_cast<uintptr_t>(within(*mapping, toInt(env, in[1]), length));
+    const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    // Whole pages only: the others hold a part of what is beside it.
+    const uintptr_t first = (begin + page - 1) / page * page, last = (begin + static_cast<uintptr_t>(length)) / page * page;
+    // Advice: where it is not taken, nothing is lost.
+    if (last > first) (void)madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    return undefined(env);
+  });
+}
+
 // mappedBytes(id, offset, into): copies bytes of the file
 napi_value mappedBytes(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {

@@ -29,6 +29,7 @@ napi_value adjustMemory(napi_env env, napi_callback_info info);
 
 napi_value openMapping(napi_env env, napi_callback_info info);
 napi_value mappedTensor(napi_env env, napi_callback_info info);
+napi_value dropMapped(napi_env env, napi_callback_info info);
 napi_value mappedBytes(napi_env env, napi_callback_info info);
 napi_value closeMapping(napi_env env, napi_callback_info info);
 

@@ -163,15 +163,16 @@ export type { RunEnvironment } from "./train/run/metrics-file.js";
 
 // --- models and checkpoints ---------------------------------------------------------------------------------------
 
-export { createModel, saveCheckpoint, type BatchSize, type ScoringDtype, type ModelOptions } from "./engine/index.js";
+export { createModel, quantizeCheckpoint, saveCheckpoint } from "./engine/index.js";
+export type { BatchSize, ModelOptions, QuantizedCheckpoint, QuantizeOptions, ScoringDtype } from "./engine/index.js";
 export { families } from "./models/families.js";
 export { loadMllm, type Loaded as LoadedMllm } from "./models/registry.js";
 export { saveMllm } from "./models/save.js";
 export { createLlava } from "./models/llava/index.js";
 export { mapSource, randomSource } from "./nn/params.js";
-export type { Init as ParamInit, InitNormal, InitTable, ParamSource } from "./nn/params.js";
+export type { Init as ParamInit, InitNormal, InitTable, ParamSource, ParamUse } from "./nn/params.js";
 export type { Cache, CacheOptions, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
-export type { LoadOptions as MllmLoadOptions, ProcessorOptions } from "./models/types.js";
+export type { LoadOptions as MllmLoadOptions, ProcessorOptions, Quantization } from "./models/types.js";
 export type { Tokenizer } from "./tokenizers/index.js";
 export {
   decodeImage,

@@ -18,6 +18,7 @@ const COMMANDS: Commands = {
   train: async () => (await import("./train/train.js")).trainCommand,
   "train-demo": async () => (await import("./studies/train-demo.js")).trainDemoCommand,
   merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
+  quantize: async () => (await import("./checkpoint/quantize.js")).quantizeCommand,
   experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
   download: async () => (await import("./checkpoint/download.js")).downloadCommand,
   data: async () => (await import("./data/data.js")).dataCommand,

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { isRocError, RocError } from "../errors.js";
 import { openAdapter } from "../models/peft.js";
 import { CheckpointFolder, openCheckpointFolder } from "../models/places.js";
+import { quantizedFrom, type QuantizedFrom } from "../models/quantize.js";
 import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
 import { loadTokenizer } from "../tokenizers/index.js";
@@ -14,6 +15,7 @@ import {
   type NonFiniteTensors,
   type Tensor,
 } from "../torch/index.js";
+import { FLOAT_DTYPES } from "../torch/dtype.js";
 import { OpenFolder } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 import { checkBase } from "./identity.js";
@@ -26,6 +28,8 @@ export interface CheckpointDescription {
   readonly family: string | undefined;
   readonly architecture: string | undefined;
   readonly tensors: number;
+  /** How its weights were quantised here, and from what; undefined: they were not. */
+  readonly quantization: QuantizedFrom | undefined;
   /** Elements of all tensors. */
   readonly parameters: number;
   readonly bytes: number;
@@ -93,6 +97,7 @@ export async function describeCheckpoint(
     adapter: adapter && { folder: adapter.folder.path, base: adapter.base.path },
     family: typeof model_type === "string" ? model_type : undefined,
     architecture: Array.isArray(architectures) ? String(architectures[0]) : undefined,
+    quantization: quantizedFrom(config),
     ...(weights?.totals ?? { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] }),
     scoreTokens: vocabulary && {
       positionId: vocabulary.positionId,
@@ -120,7 +125,8 @@ async function weightsOf(open: () => Promise<Checkpoint>, values: boolean) {
   using checkpoint = await open();
   const totals = totalsOf(checkpoint);
   const nonFinite = values ? findNonFinite(tensorsOf(checkpoint)) : undefined;
-  const [main = "float32"] = Object.entries(totals.dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];
+  const floats = Object.entries(totals.dtypes).filter(([dtype]) => FLOAT_DTYPES.includes(dtype as DType));
+  const [main = "float32"] = floats.sort(([, a], [, b]) => b - a)[0] ?? [];
   return { totals, main: main as DType, nonFinite, damage: nonFinite && damageText(checkpoint, nonFinite) };
 }
 

@@ -2,6 +2,7 @@
 import { RocError } from "../errors.js";
 import { factsOf } from "../models/families.js";
 import type { CheckpointFolder } from "../models/places.js";
+import { planOf } from "../models/quantize.js";
 import { loadMllm } from "../models/registry.js";
 import {
   DEFAULT_TEMPLATES,
@@ -12,7 +13,7 @@ import {
   type Strategy,
   type StrategyParts,
 } from "../roc/index.js";
-import type { OpenFolder } from "../files/index.js";
+import { ifThere, type OpenFolder } from "../files/index.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
 import { checkAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
@@ -29,8 +30,9 @@ export interface LoadedParts {
 
 /** The parts of a checkpoint that scores. @throws RocError as `load()` */
 export async function loadParts(folder: CheckpointFolder, options: LoadOptions): Promise<LoadedParts> {
-  const { signal, device, dtype, visionTower, resize, threads, scale, batchSize, onNote } = options;
-  const { home } = folder;
+  const { signal, device, dtype, quantize, visionTower, resize, threads, scale, batchSize, onNote } = options;
+  const { home, weights } = folder;
+  planOf({ quantize, device }, await ifThere(weights.json("config.json")));
   const { strategy, templates, conversation } = await readStrategy(home);
   checkAborted(signal, folder.path);
   const looked = { visionTower, signal };
@@ -41,13 +43,20 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
       throw error;
     });
   const name = checkpointName(home.path, digest);
-  const chosen = await scoringDtype(folder, { dtype, device });
+  const chosen = await scoringDtype(folder, { dtype, device, quantize });
   if (chosen !== undefined && chosen !== dtype) {
     onNote?.(
       `scores are computed in ${chosen}, which this processor is fast in; --dtype float32 (dtype) is more exact`,
     );
   }
-  const { model, processor } = await loadMllm(folder, { device, dtype: chosen, visionTower, resize, conversation });
+  const { model, processor } = await loadMllm(folder, {
+    device,
+    dtype: chosen,
+    quantize,
+    visionTower,
+    resize,
+    conversation,
+  });
   try {
     checkAborted(signal, folder.path);
     checkRows(strategy, model.vocabSize, folder.path);

@@ -3,6 +3,7 @@ import { RocError } from "../errors.js";
 import { RESIZE_MODES, type ResizeMode } from "../image/processor-config.js";
 import { mayBeInWorker } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
+import type { Quantization } from "../models/types.js";
 import type { Scale } from "../roc/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import type { Device } from "../torch/index.js";
@@ -22,6 +23,11 @@ export interface LoadOptions {
   readonly device?: Device | undefined;
   /** Of the weights; default: "auto", see {@link ScoringDtype}. With "float32" all processors give the same first digits. */
   readonly dtype?: ScoringDtype | undefined;
+  /**
+   * "int8": the weights of the linear maps in 8 bits, rounded as they are read, which takes a quarter of the memory of float32
+   * (docs/checkpoints.md); `dtype` is then that of the rest, bfloat16 by default. Default: as the checkpoint's files are.
+   */
+  readonly quantize?: Quantization | undefined;
   /** Ends the loading with RocError ABORTED; looked at between its steps. */
   readonly signal?: AbortSignal | undefined;
   /** Folder of the vision tower, for checkpoints that keep it elsewhere (the original LLaVA). */

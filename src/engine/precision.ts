@@ -1,14 +1,16 @@
 /** In which precision a model scores where nobody says it: by the processor and the checkpoint, never by a stopwatch. */
 import { isRocError } from "../errors.js";
 import type { CheckpointFolder } from "../models/places.js";
-import { multipliesBfloat16, type Device, type DType } from "../torch/index.js";
+import { planOf } from "../models/quantize.js";
+import { multipliesBfloat16, type DType } from "../torch/index.js";
 import { openCheckpoint } from "../weights/index.js";
 import { totalsOf } from "./describe.js";
+import type { LoadOptions } from "./load.js";
 
 /**
  * A dtype, or "auto": on a GPU the files' own. On a CPU bfloat16, where the processor has instructions for it (Linux says
  * avx512_bf16, amx_bf16 or bf16), the files hold 16 bits, the model has 100 million parameters or more and its family's scores
- * were measured to move little; else float32.
+ * were measured to move little; else float32. Of what is not in 8 bits, with `quantize: "int8"`: bfloat16 on every CPU.
  *
  * @category Scoring
  */
@@ -47,12 +49,15 @@ export function isForBfloat16({ family, parameters, dtypes }: PrecisionFacts): b
 /** The dtype to load a checkpoint's weights in; undefined: the loader's own choice. */
 export async function scoringDtype(
   folder: CheckpointFolder,
-  { dtype = "auto", device = "cpu" }: { dtype?: ScoringDtype | undefined; device?: Device | undefined },
+  { dtype = "auto", device = "cpu", quantize }: Pick<LoadOptions, "dtype" | "device" | "quantize">,
 ): Promise<DType | undefined> {
   if (dtype !== "auto") return dtype;
   if (device !== "cpu" || !multipliesBfloat16()) return undefined;
   try {
-    const { model_type: family } = (await folder.config()) as { model_type?: unknown };
+    const config = (await folder.weights.json("config.json")) as { model_type?: unknown };
+    // What is not in 8 bits is small beside it: the loader's choice is one for all processors.
+    if (planOf({ quantize, device }, config) !== undefined) return undefined;
+    const { model_type: family } = config;
     using checkpoint = await openCheckpoint(folder.weights);
     return isForBfloat16({ family, ...totalsOf(checkpoint) }) ? "bfloat16" : undefined;
   } catch (error) {

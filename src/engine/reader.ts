@@ -1,6 +1,7 @@
 /** The model's side of scoring: prepared pictures in, one outcome each out. Synchronous, in the thread that has the weights. */
 import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
+import { quantizationOf } from "../models/quantize.js";
 import {
   ratingsFrom,
   readPictures,
@@ -187,10 +188,12 @@ function factsOf({ model, strategy, templates }: StrategyParts, name: string, op
   const method = { family, strategy: strategy.name, prompt, answer };
   const scale: Model["scale"] = templates.ratingScale ?? strategy.scale;
   const batchSize = batchSizeOf(options.batchSize, device);
+  const quantization = quantizationOf(model);
   const settings = {
     ...method,
     scale,
     dtype,
+    ...(quantization && { quantization }),
     device: device.split(":")[0],
     resize: options.resize ?? null,
     // One at a time, a score does not depend on the others.

@@ -133,10 +133,18 @@ export class LoraAdapters {
     return new Map(named);
   }
 
-  /** Adds every adapter to its map's weight for good, and frees it. */
-  merge(): void {
+  /**
+   * Adds every adapter to its map's weight for good, and frees it.
+   *
+   * @param take may take a merged weight, in float32 and freed afterwards, in its own way, and gives back whether it has
+   */
+  merge(take?: (map: Linear, merged: Tensor) => boolean): void {
     this.#requirePlain();
-    for (const [, map, adapter] of this.adapted) addDelta(map, adapter);
+    for (const [, map, adapter] of this.adapted) {
+      const merged = (): Tensor => map.weight.to("float32").add(adapter.delta());
+      const taken = take !== undefined && noGrad(() => scope(() => take(map, merged())));
+      if (!taken) addDelta(map, adapter);
+    }
     this.dispose();
   }
 

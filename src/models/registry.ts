@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { ifThere, type OpenFolder } from "../files/index.js";
-import { checkDevice } from "../torch/index.js";
+import { checkDevice, type DType } from "../torch/index.js";
+import type { QuantizePlan } from "../torch/int8.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
 import { addFacts, families } from "./families.js";
 import { llava } from "./llava/index.js";
@@ -10,6 +11,7 @@ import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
 import { loadAdapter } from "./peft.js";
 import { newTokens, openCheckpointFolder, type CheckpointLike } from "./places.js";
+import { checkQuantized, planOf, quantizeMerged } from "./quantize.js";
 import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
 
@@ -87,8 +89,14 @@ export async function loadMllm(folder: CheckpointLike, options: LoadOptions & Pr
 export async function loadModel(folder: CheckpointLike, options: LoadOptions = {}): Promise<Mllm> {
   const checkpoint = await openCheckpointFolder(folder, options.base);
   const { home, adapter } = checkpoint;
-  const model = await loadPlain(checkpoint.weights, options);
-  if (!adapter) return model;
+  if (!adapter) return loadPlain(checkpoint.weights, options);
+  const plan = planOf(options, await checkpoint.weights.json("config.json"));
+  if (plan?.stored) {
+    const text = `${adapter.base.path} is in ${plan.to}: no adapters can be merged into it`;
+    throw new RocError("USAGE", `${text}. Give the checkpoint that it was made of (--base).`);
+  }
+  const { quantize: _, ...plain } = options;
+  const model = await loadPlain(checkpoint.weights, { ...plain, dtype: dtypeOf(options, plan) });
   try {
     if (home !== adapter.base) {
       const config = await checkpoint.config();
@@ -97,7 +105,12 @@ export async function loadModel(folder: CheckpointLike, options: LoadOptions = {
       Object.assign(model.config, config);
     }
     if (options.outline) return model;
-    (await loadAdapter(model, adapter.folder)).merge();
+    const adapters = await loadAdapter(model, adapter.folder);
+    if (!plan) adapters.merge();
+    else {
+      quantizeMerged(model, adapters);
+      checkQuantized(model, home.path);
+    }
     return model;
   } catch (error) {
     model.dispose();
@@ -106,16 +119,28 @@ export async function loadModel(folder: CheckpointLike, options: LoadOptions = {
 }
 
 async function loadPlain(folder: OpenFolder, options: LoadOptions): Promise<Mllm> {
-  const { family } = await familyOf(folder);
+  const { family, config } = await familyOf(folder);
   const { visionTower } = options;
   if (visionTower !== undefined && !(await family.tower?.(folder, visionTower))) {
     const text = `${folder.path} holds its own vision tower: ${visionTower} would not be looked at`;
     throw new RocError("USAGE", `${text}. Leave --vision-tower (visionTower) out.`);
   }
+  const quantize = planOf(options, config);
   checkDevice(options.device ?? "cpu");
   const generationConfig = await ifThere(folder.text(GENERATION_CONFIG));
-  const model = await family.load(folder, options);
+  const model = await family.load(folder, { ...options, quantize, dtype: dtypeOf(options, quantize) });
+  try {
+    if (quantize) checkQuantized(model, folder.path);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
   return generationConfig === undefined ? model : Object.assign(model, { generationConfig });
+}
+
+/** Of what is not in 8 bits, where nothing is asked for. */
+function dtypeOf({ dtype, device = "cpu" }: LoadOptions, plan: QuantizePlan | undefined): DType | undefined {
+  return dtype ?? (plan && device === "cpu" ? "bfloat16" : undefined);
 }
 
 /** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */

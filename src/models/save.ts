@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { atomicWriteFile } from "../files/index.js";
 import { saveCheckpoint } from "../weights/index.js";
+import { quantizationOf } from "./quantize.js";
 import type { Mllm } from "./types.js";
 
 export const GENERATION_CONFIG = "generation_config.json";
@@ -21,7 +22,9 @@ const SHARD_BYTES = 5e9;
  * @category Checkpoints and models
  */
 export async function saveMllm(model: Mllm, folder: string, options: { maxShardBytes?: number } = {}): Promise<void> {
-  await saveCheckpoint(folder, model.parameters(), { maxShardBytes: options.maxShardBytes ?? SHARD_BYTES });
+  const { maxShardBytes = SHARD_BYTES } = options;
+  // In the names: no other program shall take bytes for weights.
+  await saveCheckpoint(folder, model.parameters(), { maxShardBytes, variant: quantizationOf(model) });
   await saveConfig(model, folder);
   const { generationConfig } = model;
   if (generationConfig !== undefined) await atomicWriteFile(join(folder, GENERATION_CONFIG), generationConfig);

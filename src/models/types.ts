@@ -4,6 +4,7 @@
  * A family is a folder beside this file. `roc/` sees only this interface: a new family needs no edit there.
  */
 import type { Device, DType, Tensor } from "../torch/index.js";
+import type { QuantizePlan } from "../torch/int8.js";
 import type { OpenFolder } from "../files/index.js";
 import type { ResizeMode, RgbImage, StoredImage } from "../image/index.js";
 import type { CacheOptions, ParamSource } from "../nn/index.js";
@@ -251,6 +252,24 @@ export interface LoadOptions {
    * for the weights, of which nothing is read. Default false.
    */
   readonly outline?: boolean | undefined;
+  /**
+   * "int8": the weights of the linear maps in 8 bits, with a scale per output, rounded as they are read; embeddings, head, norms
+   * and biases stay in `dtype`, whose default is bfloat16 then. Default: as the checkpoint's files are.
+   */
+  readonly quantize?: Quantization | undefined;
+}
+
+/**
+ * In what the weights of linear maps can be, beside floating-point numbers.
+ *
+ * @category Checkpoints and models
+ */
+export type Quantization = "int8";
+
+/** {@link LoadOptions} as a family gets them. */
+export interface FamilyLoadOptions extends Omit<LoadOptions, "quantize"> {
+  /** For `strictSource`, which does all of it. */
+  readonly quantize?: QuantizePlan | undefined;
 }
 
 /**
@@ -354,7 +373,7 @@ export interface FamilyFacts extends ParameterNames {
  */
 export interface Family extends FamilyFacts {
   /** Weights and config only: the folder may lack tokenizer and image processor. */
-  load(folder: OpenFolder, options: LoadOptions): Promise<Mllm>;
+  load(folder: OpenFolder, options: FamilyLoadOptions): Promise<Mllm>;
   /**
    * The picture side, without weights and tokenizer. Needs `preprocessor_config.json`, or none where the family has
    * defaults.

@@ -1,6 +1,8 @@
 /** The linear map `x Wᵀ + b`. */
 import { RocError } from "../errors.js";
-import { aten, type Tensor } from "../torch/index.js";
+import { fitsInt8 } from "../torch/int8.js";
+import { aten, keep, noGrad, scope, type Tensor } from "../torch/index.js";
+import { Int8Form, quantizeWeight } from "./int8.js";
 import type { LoraAdapter } from "./lora.js";
 import { fanIn, type Init, type Params } from "./params.js";
 
@@ -19,6 +21,10 @@ export interface LinearForm {
   dispose(): void;
 }
 
+const WEIGHT = "weight";
+/** Factors of the rows of a weight in int8. */
+const SCALES = "weight_scale";
+
 export class Linear {
   /** `[outputs, inputs]` */
   weight: Tensor;
@@ -29,10 +35,17 @@ export class Linear {
   #form: LinearForm | null = null;
 
   /** @param options `init` of the weight (default: {@link fanIn}); a bias starts as 0 */
-  constructor(params: Params, inputs: number, outputs: number, options: { bias: boolean; init?: Init }) {
-    this.weight = params.get("weight", [outputs, inputs], options.init ?? fanIn(inputs));
+  constructor(
+    private readonly params: Params,
+    inputs: number,
+    outputs: number,
+    options: { bias: boolean; init?: Init },
+  ) {
+    this.weight = params.get(WEIGHT, [outputs, inputs], options.init ?? fanIn(inputs), "linear");
     this.bias = options.bias ? params.get("bias", [outputs], "zeros") : null;
     owners.set(this.weight, this);
+    if (this.weight.dtype !== "int8") return;
+    this.#form = new Int8Form(this.weight, params.get(SCALES, [outputs], "ones", "scales"));
   }
 
   /** `[..., inputs] -> [..., outputs]` */
@@ -50,6 +63,24 @@ export class Linear {
   set form(form: LinearForm | null) {
     if (form !== this.#form) this.#form?.dispose();
     this.#form = form;
+  }
+
+  /**
+   * Rounds the weight to int8 for good, and frees it; one whose shape does not go in 8 bits stays as it is.
+   *
+   * @param weight what to round in its place: it with an adapter's update
+   * @returns whether it is in int8 now
+   */
+  quantize(weight = this.weight): boolean {
+    if (this.#form !== null || !fitsInt8(weight.shape)) return false;
+    const [bytes, scales] = noGrad(() => scope(() => quantizeWeight(weight)).map(keep)) as [Tensor, Tensor];
+    this.params.put(WEIGHT, bytes);
+    this.params.put(SCALES, scales);
+    this.weight.dispose();
+    this.weight = bytes;
+    owners.set(bytes, this);
+    this.#form = new Int8Form(bytes, scales);
+    return true;
   }
 
   /**

@@ -37,6 +37,14 @@ export interface InitTable {
 }
 
 /**
+ * What a parameter is for, where a source may care: "linear", the weight of a linear map, which a source may give as int8;
+ * "scales", the factors of the rows of such a weight, float32.
+ *
+ * @category Checkpoints and models
+ */
+export type ParamUse = "linear" | "scales";
+
+/**
  * Where parameters come from: {@link randomSource}, {@link mapSource}, a checkpoint's files, or one of your own.
  *
  * @category Checkpoints and models
@@ -47,8 +55,9 @@ export interface ParamSource {
    *
    * @param name full name of the parameter, as transformers has it
    * @param init how it starts where nothing is read
+   * @param use what it is for; undefined: anything else
    */
-  take(name: string, shape: readonly number[], init: Init): Tensor;
+  take(name: string, shape: readonly number[], init: Init, use?: ParamUse): Tensor;
 }
 
 /** A node in the tree of parameters. */
@@ -69,12 +78,17 @@ export class Params {
   }
 
   /** The parameter of that name, taken from the source and registered. */
-  get(name: string, shape: readonly number[], init: Init): Tensor {
+  get(name: string, shape: readonly number[], init: Init, use?: ParamUse): Tensor {
     const full = this.nameOf(name);
     if (this.tensors.has(full)) throw new RocError("INTERNAL", `The parameter ${full} is requested twice.`);
-    const tensor = this.source.take(full, shape, init);
+    const tensor = this.source.take(full, shape, init, use);
     this.tensors.set(full, tensor);
     return tensor;
+  }
+
+  /** Puts another tensor in the place of a parameter of this node, or adds one; the one before is not freed. */
+  put(name: string, tensor: Tensor): void {
+    this.tensors.set(this.nameOf(name), tensor);
   }
 
   /** The full name of a parameter of this node. */

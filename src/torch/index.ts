@@ -10,7 +10,6 @@ export type { Device, DType, ElementType, TypedArray } from "./dtype.js";
 export { DTYPES } from "./dtype.js";
 export { findNonFinite, nonFinite, nonFiniteText, type NonFinite, type NonFiniteTensors } from "./finite.js";
 export { canCapture, captureGraph, onCaptureStream, type CudaGraph } from "./graph.js";
-export { int8Kernels, int8Linear, quantizeRows, type Int8Map, type QuantizedRows } from "./int8.js";
 export { scope, keep, liveTensors } from "./lifetime.js";
 export {
   arange,

@@ -46,7 +46,24 @@ export function int8Linear(x: Tensor, { weight, scales, bias }: Int8Map, kernels
   return new Tensor(handle);
 }
 
-/** Names of the kernels that this processor has, the fastest first. */
+/** How the weights of linear maps come in 8 bits. */
+export interface QuantizePlan {
+  readonly to: "int8";
+  /** The file holds them so; else they are rounded as they are read. */
+  readonly stored: boolean;
+}
+
+/** Inputs of a map at most: sums of more products do not fit (native/int8.cc). */
+const MOST_INPUTS = 2 ** 17;
+
+/**
+ * Whether a linear map `[outputs, inputs]` can be in 8 bits on every device: on a GPU, sides have to be multiples of 8.
+ */
+export function fitsInt8([outputs = 0, inputs = 0]: readonly number[]): boolean {
+  return outputs > 0 && inputs > 0 && inputs <= MOST_INPUTS && outputs % 8 === 0 && inputs % 8 === 0;
+}
+
+/** Names of the kernels that this processor has: the fastest first, libtorch's own products last. */
 export function int8Kernels(): string[] {
   return guarded("int8Kernels", [], () => native.int8Kernels());
 }

@@ -61,6 +61,18 @@ export class MappedFile {
     return new Tensor(handle);
   }
 
+  /**
+   * Gives back the memory of a part of the file that has been read: it is read again where it is needed again. What was
+   * written to tensors of that part is lost.
+   *
+   * @throws RocError USAGE where the file has no such bytes
+   */
+  drop(offset: number, length: number): void {
+    guarded(`mapFile(${this.path}).drop`, [offset, length], () => {
+      native.dropMapped(this.#id, offset, length);
+    });
+  }
+
   /** Lets go of the file; its tensors stay. Twice is harmless. */
   dispose(): void {
     native.closeMapping(this.#id);

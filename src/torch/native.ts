@@ -62,6 +62,7 @@ export interface Native {
 
   openMapping(path: string): [id: number, length: number];
   mappedTensor(id: number, offset: number, dtype: string, shape: readonly number[]): Handle;
+  dropMapped(id: number, offset: number, length: number): void;
   mappedBytes(id: number, offset: number, into: ArrayBufferView): void;
   closeMapping(id: number): void;
 

@@ -18,6 +18,8 @@ export interface Checkpoint {
   info(name: string): TensorInfo;
   /** A view of the mapped file where that is aligned; writing to it does not change the file. */
   tensor(name: string): Tensor;
+  /** Gives back the memory of a tensor of the mapped file that has been copied; it is read again where it is needed again. */
+  drop(name: string): void;
   /** Releases the memory maps; tensors that were read remain usable. */
   dispose(): void;
   [Symbol.dispose](): void;

@@ -2,7 +2,7 @@
 export { openBin, openBinFolder } from "./bin/index.js";
 export type { Checkpoint, TensorInfo } from "./checkpoint.js";
 export { openCheckpoint } from "./folder.js";
-export { refuseQuantisedConfig } from "./quantised.js";
+export { ownQuantization, QUANT_METHOD, refuseQuantisedConfig } from "./quantised.js";
 export { openSafetensors } from "./safetensors.js";
 export { saveCheckpoint, saveSafetensors } from "./save.js";
 export { COMPUTED_TENSORS, strictSource, type StrictSource } from "./strict.js";

@@ -10,6 +10,9 @@ const REMEDY =
   "-FP8 or -bnb-4bit); or write one with the Python library that it was made by (in transformers: model.dequantize(), then " +
   "model.save_pretrained(FOLDER)).";
 
+/** What `quantization_config.quant_method` says of weights that are quantised here; no other program reads them. */
+export const QUANT_METHOD = "roc4mllm_int8";
+
 const settings = z.looseObject({
   quant_method: z.string().optional(),
   bits: z.number().optional(),
@@ -23,15 +26,21 @@ const configSchema = z.looseObject({
 
 const partsSchema = z.looseObject({ text_config: z.unknown().optional(), llm_config: z.unknown().optional() });
 
+/** How a config says that its weights were quantised here; undefined: they were not. */
+export function ownQuantization(config: unknown): "int8" | undefined {
+  const { quantization_config } = configSchema.safeParse(config).data ?? {};
+  return quantization_config?.quant_method === QUANT_METHOD ? "int8" : undefined;
+}
+
 /**
- * Refuses a config whose weights are quantised.
+ * Refuses a config whose weights were quantised for another program.
  *
  * @param config parsed `config.json`
  * @throws RocError CHECKPOINT_INVALID
  */
 export function refuseQuantisedConfig(config: unknown, file: string): void {
   const whole = partsSchema.safeParse(config).data;
-  for (const part of [config, whole?.text_config, whole?.llm_config]) {
+  for (const part of [ownQuantization(config) ? undefined : config, whole?.text_config, whole?.llm_config]) {
     const { quantization_config, compression_config } = configSchema.safeParse(part).data ?? {};
     const found = quantization_config ?? compression_config;
     if (found) throw quantised(`${file} (quantization_config: ${methodOf(found)})`);

@@ -50,6 +50,11 @@ class SafetensorsFile implements Checkpoint {
     return bytes === 0 ? empty(shape, { dtype }) : this.map.tensor(offset, dtype, shape);
   }
 
+  drop(name: string): void {
+    const { offset, bytes } = this.#entry(name);
+    this.map.drop(offset, bytes);
+  }
+
   dispose(): void {
     this.map.dispose();
   }

@@ -84,29 +84,35 @@ function dtypeName(dtype: DType): string {
 
 /**
  * Writes a folder's weights: model.safetensors, or shards and their index where they are larger than `maxShardBytes`
- * (default: never). Weights in another format are removed at the end, so that readers find one set only.
+ * (default: never). Other weights are removed at the end, so that readers find one set only.
+ *
+ * @param options `variant`: stands in the names, as in model.int8.safetensors
  */
 export async function saveCheckpoint(
   folder: string,
   tensors: ReadonlyMap<string, Tensor>,
-  options: { maxShardBytes?: number } = {},
+  options: { maxShardBytes?: number; variant?: string | undefined } = {},
 ): Promise<void> {
+  const { variant } = options;
   const shards = split(layOut(tensors), options.maxShardBytes ?? Infinity);
+  const inName = variant === undefined ? "" : `.${variant}`;
   if (shards.length <= 1) {
-    await saveSafetensors(join(folder, SINGLE), tensors);
-    await removeOthers(folder, new Set([SINGLE]));
+    const only = SINGLE.replace(/\.safetensors$/, `${inName}.safetensors`);
+    await saveSafetensors(join(folder, only), tensors);
+    await removeOthers(folder, new Set([only]));
     return;
   }
   const weightMap: [string, string][] = [];
-  const files = shards.map((_, index) => `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`);
+  const files = shards.map((_, index) => `model${inName}-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`);
   for (const [index, items] of shards.entries()) {
     const file = files[index] ?? "";
     await saveSafetensors(join(folder, file), new Map(items.map(({ name, tensor }) => [name, tensor])));
     for (const { name } of items) weightMap.push([name, file]);
   }
   const total_size = shards.flat().reduce((sum, { bytes }) => sum + bytes, 0);
-  await atomicWriteJson(join(folder, INDEX), { metadata: { total_size }, weight_map: Object.fromEntries(weightMap) });
-  await removeOthers(folder, new Set([INDEX, ...files]));
+  const index = INDEX.replace(/\.json$/, `${inName}.json`);
+  await atomicWriteJson(join(folder, index), { metadata: { total_size }, weight_map: Object.fromEntries(weightMap) });
+  await removeOthers(folder, new Set([index, ...files]));
 }
 
 function split(items: readonly Item[], maxBytes: number): Item[][] {
@@ -130,6 +136,6 @@ function pad(number: number): string {
 }
 
 async function removeOthers(folder: string, written: ReadonlySet<string>): Promise<void> {
-  const weights = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
+  const weights = /^model(\.\w+)?(-\d{5}-of-\d{5})?\.safetensors(\.index(\.\w+)?\.json)?$/;
   await removeEntries(folder, (name) => weights.test(name) && !written.has(name));
 }

@@ -143,6 +143,10 @@ class ShardedCheckpoint implements Checkpoint {
     return this.#shardOf(name).tensor(name);
   }
 
+  drop(name: string): void {
+    this.#shardOf(name).drop(name);
+  }
+
   dispose(): void {
     for (const shard of this.shards.values()) shard.dispose();
   }

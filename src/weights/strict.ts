@@ -1,6 +1,7 @@
 /** A model's parameters from a checkpoint, with one error for all mismatches. */
 import { RocError } from "../errors.js";
 import { keep, noGrad, scope, zeros, type Device, type DType, type Tensor } from "../torch/index.js";
+import { fitsInt8, quantizeRows, type QuantizePlan } from "../torch/int8.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { quantised, quantisedPart } from "./quantised.js";
 
@@ -20,6 +21,8 @@ export interface StrictOptions {
   readonly device?: Device | undefined;
   /** Placeholders of the right shapes and dtypes, without memory of their own, instead of the weights. Default false. */
   readonly outline?: boolean | undefined;
+  /** Weights of linear maps whose shape fits are given as int8, and the factors of their rows when they are asked for. */
+  readonly quantize?: QuantizePlan | undefined;
 }
 
 export interface StrictSource {
@@ -27,7 +30,7 @@ export interface StrictSource {
    * The parameter, which the caller owns; a placeholder where it is missing or has a different shape.
    * @throws RocError CHECKPOINT_MISMATCH, as `finish`, where the model requests an absurd amount of missing parameters
    */
-  take(name: string, shape: readonly number[]): Tensor;
+  take(name: string, shape: readonly number[], init?: unknown, use?: "linear" | "scales"): Tensor;
   /** Whether every parameter so far was present and matched. */
   readonly fits: boolean;
   /** @throws RocError CHECKPOINT_MISMATCH that lists missing, unexpected and wrongly shaped names, if there are any */
@@ -47,21 +50,26 @@ const MOST_ELEMENTS = 2 ** 33;
  * @throws RocError CHECKPOINT_MISMATCH where two tensors of the file have the same name for the model
  */
 export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}): StrictSource {
-  const { rename = (name) => name, ignore = () => false } = options;
+  const { rename = (name) => name, ignore = () => false, quantize } = options;
   const left = renamed(checkpoint, rename, ignore);
   const missing: string[] = [];
   const wrong: string[] = [];
   const integers: string[] = [];
+  const others: string[] = [];
+  /** Factors of weights that were rounded here, until they are asked for. */
+  const scales = new Map<string, Tensor>();
   const finish = (): void => {
     const lists = [
       list("missing", missing),
       list("unexpected", [...left.keys()]),
       list("of another shape", wrong),
       list("of whole numbers", integers),
+      list("of another dtype than config.json's quantization_config says", others),
     ];
     const text = lists.filter((part) => part !== "").join("; ");
     if (text === "") return;
-    const part = quantisedPart(left.values());
+    for (const tensor of scales.values()) tensor.dispose();
+    const part = quantize?.stored ? undefined : quantisedPart(left.values());
     if (part !== undefined) throw quantised(`${checkpoint.path} (it holds ${part})`);
     const narrow = integers.find((one) => /int8$/.test(one));
     if (narrow !== undefined) throw quantised(`${checkpoint.path} (${narrow})`);
@@ -69,28 +77,72 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
       "The weights and config.json do not belong together, or a file of them is missing: fetch both again.";
     throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} does not fit its config.json: ${text}. ${remedy}`);
   };
+  const taken = (stored: string, shape: readonly number[], name: string, kind: Kind): Tensor | undefined => {
+    const { dtype, shape: found } = checkpoint.info(stored);
+    const isExpected =
+      kind === "bytes" ? dtype === "int8" : kind === "scales" ? dtype === "float32" : /float/.test(dtype);
+    if (!isExpected && (kind === "scales" || kind === "bytes")) others.push(`${name} is ${dtype}`);
+    else if (!isExpected) integers.push(`${name} is ${dtype}`);
+    else if (found.join() === shape.join()) return readAs(kind, stored, name, shape);
+    else wrong.push(`${name} is [${found.join(", ")}], the config asks for [${shape.join(", ")}]`);
+    return undefined;
+  };
+  const readAs = (kind: Kind, stored: string, name: string, shape: readonly number[]): Tensor => {
+    const { device } = options;
+    if (options.outline) {
+      if (kind === "to bytes") scales.set(scalesOf(name), placeholder(shape.slice(0, 1)));
+      const plain = options.dtype ?? checkpoint.info(stored).dtype;
+      return placeholder(shape, kind === "plain" ? plain : kind === "scales" ? "float32" : "int8");
+    }
+    if (kind === "plain") return read(checkpoint, stored, options);
+    if (kind !== "to bytes") return read(checkpoint, stored, { device });
+    const [bytes, factors] = noGrad(() =>
+      scope(() => {
+        const rounded = quantizeRows(checkpoint.tensor(stored));
+        return [rounded.bytes, rounded.scales].map((tensor) => keep(device ? tensor.to({ device }) : tensor));
+      }),
+    ) as [Tensor, Tensor];
+    checkpoint.drop(stored);
+    scales.set(scalesOf(name), factors);
+    return bytes;
+  };
   return {
     finish,
     get fits() {
-      return missing.length + wrong.length + integers.length === 0;
+      return missing.length + wrong.length + integers.length + others.length === 0;
     },
-    take(name, shape) {
+    take(name, shape, _init, use) {
+      const made = scales.get(name);
+      if (made !== undefined) {
+        scales.delete(name);
+        return made;
+      }
       const stored = left.get(name);
       left.delete(name);
+      const kind = kindOf(use, shape, quantize);
+      const found = stored === undefined ? undefined : taken(stored, shape, name, kind);
+      if (found) return found;
       if (stored === undefined) missing.push(name);
-      else {
-        const { dtype, shape: found } = checkpoint.info(stored);
-        const isFloat = /float/.test(dtype);
-        if (isFloat && found.join() === shape.join()) {
-          return options.outline ? placeholder(shape, options.dtype ?? dtype) : read(checkpoint, stored, options);
-        }
-        if (isFloat) wrong.push(`${name} is [${found.join(", ")}], the config asks for [${shape.join(", ")}]`);
-        else integers.push(`${name} is ${dtype}`);
-      }
+      // What belongs to a weight that is not there is not a second fault.
+      if (kind === "bytes") left.delete(scalesOf(name));
       if (missing.length > MOST_MISSING || shape.reduce((product, size) => product * size, 1) > MOST_ELEMENTS) finish();
       return placeholder(shape);
     },
   };
+}
+
+/** How a parameter is in the file, and how it is wanted: in bytes in both, rounded to them here, their factors, or as ever. */
+type Kind = "bytes" | "to bytes" | "scales" | "plain";
+
+function kindOf(use: string | undefined, shape: readonly number[], plan: QuantizePlan | undefined): Kind {
+  if (use === "scales") return "scales";
+  if (use !== "linear" || plan === undefined || !fitsInt8(shape)) return "plain";
+  return plan.stored ? "bytes" : "to bytes";
+}
+
+/** The name of the factors of a weight's rows. */
+function scalesOf(weight: string): string {
+  return `${weight}_scale`;
 }
 
 function renamed(
@@ -120,7 +172,10 @@ function placeholder(shape: readonly number[], dtype: DType = "float32"): Tensor
 
 function read(checkpoint: Checkpoint, name: string, { dtype, device }: StrictOptions): Tensor {
   const target = { ...(dtype && { dtype }), ...(device && { device }) };
-  return keep(noGrad(() => scope(() => checkpoint.tensor(name).to(target))));
+  const tensor = keep(noGrad(() => scope(() => checkpoint.tensor(name).to(target))));
+  const isCopy = tensor.dtype !== checkpoint.info(name).dtype || tensor.device !== "cpu";
+  if (isCopy) checkpoint.drop(name);
+  return tensor;
 }
 
 function list(what: string, names: readonly string[]): string {

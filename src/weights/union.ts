@@ -58,6 +58,11 @@ class UnionCheckpoint implements Checkpoint {
     return checkpoint.tensor(stored);
   }
 
+  drop(name: string): void {
+    const { checkpoint, stored } = this.#source(name);
+    checkpoint.drop(stored);
+  }
+
   dispose(): void {
     for (const { checkpoint } of this.parts) checkpoint.dispose();
   }

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRocError } from "../../src/errors.js";
-import { RandomStream, randn, scope, tensor, withThreads, type DType, type Tensor } from "../../src/torch/index.js";
-import { int8Kernels, int8Linear, quantizeRows, type Int8Map } from "../../src/torch/index.js";
+import {
+  full,
+  RandomStream,
+  randn,
+  scope,
+  tensor,
+  withThreads,
+  type DType,
+  type Tensor,
+} from "../../src/torch/index.js";
+import { int8Kernels, int8Linear, quantizeRows, type Int8Map } from "../../src/torch/int8.js";
 
 /** Half to even, as the processor rounds. */
 function rounded(value: number): number {
@@ -80,8 +89,22 @@ for (const sizes of SIZES) {
   });
 }
 
-test("the plain kernels are always there", () => {
-  assert.ok(int8Kernels().includes("plain"));
+test("plain kernels and products of float32 are always there", () => {
+  const names = int8Kernels();
+  assert.ok(names.includes("plain") && names.includes("floats"));
+});
+
+test("the largest sums are exact", () => {
+  scope(() => {
+    // Of whole numbers that float32 does not hold: 127 * 127 * 4100 = 66,128,900, and one less.
+    const x = full([9, 4100], 1);
+    const weight = quantizeRows(full([2, 4100], -1)).bytes;
+    scope(() => void weight.select(0, 1).narrow(0, 7, 1).fill_(-126));
+    const map = { weight, scales: full([2], 127), bias: null };
+    const sums = [-127 * 127 * 4100, -127 * 127 * 4100 + 127];
+    const expected = Array.from({ length: 9 }, () => sums.map((sum) => f32(f32(sum) * f32(f32(1 / 127) * 127)))).flat();
+    for (const name of int8Kernels()) assert.deepEqual(int8Linear(x, map, name).toNumbers(), expected, name);
+  });
 });
 
 test("bytes, scales and rounding of a row are those stated; ties go to the even byte", () => {

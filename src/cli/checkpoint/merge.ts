@@ -1,10 +1,8 @@
 /** `roc4mllm merge`: adapters and their base model as one checkpoint that needs neither. */
-import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { RocError } from "../../errors.js";
-import { isMissing, makeFolder, publishFolder, remove } from "../../files/index.js";
-import { loadTemplates, saveTemplates } from "../../roc/template.js";
+import { loadTemplates } from "../../roc/template.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
@@ -42,6 +40,7 @@ export function mergeCommand(context: Context): Command {
 async function merge(name: string, flags: Flags, context: Context): Promise<void> {
   const { dtype, json } = flags;
   const out = resolve(flags.out);
+  const { refuseFilled, saveAs } = await import("../../engine/save-as.js");
   await refuseFilled(out);
   const { folder, checkpoint, visionTower } = await findModel(name, flags, context);
   const { home, adapter } = checkpoint;
@@ -50,31 +49,15 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
   await checkBase(checkpoint, { visionTower, signal: context.signal });
   const templates = await loadTemplates(home);
   const { loadMllm } = await import("../../models/registry.js");
-  const { saveMllm } = await import("../../models/save.js");
   const { model, processor } = await loadMllm(checkpoint, { dtype, visionTower });
-  const aside = `${out}.tmp`;
   try {
-    await remove(aside);
-    await makeFolder(aside);
-    await saveMllm(model, aside);
-    await processor.save(aside);
-    if (templates) await saveTemplates(aside, templates);
-    await publishFolder(aside, out);
+    await saveAs(out, { model, processor, templates });
   } finally {
     model.dispose();
-    await remove(aside);
   }
   if (json)
     context.io.stdout.write(
       `${JSON.stringify({ folder: out, adapters: adapter.folder.path, base: adapter.base.path })}\n`,
     );
   else context.io.stderr.write(`Wrote ${out}: ${adapter.folder.path} on ${adapter.base.path}\n`);
-}
-
-async function refuseFilled(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
-  if (names.length > 0) throw new RocError("USAGE", `${folder} is not empty; give another folder as --out.`);
 }

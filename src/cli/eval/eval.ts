@@ -100,10 +100,10 @@ async function runEval(flags: Flags, context: Context): Promise<void> {
 function specOf(flags: Flags): EvaluationSpec {
   const { split, limit, model, comments, predictions, idColumn, scoreColumn, predictionsScale, onnx } = flags;
   const { threshold, resamples, seed, spiceJar, out, format, report, fresh } = flags;
-  const { resize, visionTower, base, device, dtype, threads, batch: batchSize } = flags;
+  const { resize, visionTower, base, device, dtype, quantize, threads, batch: batchSize } = flags;
   return {
     ...{ data: dataRequest(flags.data, flags), split, limit },
-    ...{ model, load: { resize, visionTower, base, device, dtype, threads, batchSize }, comments },
+    ...{ model, load: { resize, visionTower, base, device, dtype, quantize, threads, batchSize }, comments },
     ...{ predictions, idColumn, scoreColumn, predictionsScale, onnx, onnxSettings: onnxSettings(flags) },
     ...{ threshold, resamples, seed, spiceJar, out, format, report, fresh },
   };

@@ -35,15 +35,26 @@ function jsonOf({
   scoreTokens,
   templates,
   nonFinite,
+  quantization,
   ...rest
 }: CheckpointDescription): unknown {
   const absent = <T>(value: T | undefined): T | null => value ?? null;
   const found = { family: absent(family), architecture: absent(architecture), score_tokens: absent(scoreTokens) };
-  return { ...found, adapter: absent(adapter), ...rest, templates: absent(templates), nonFinite: absent(nonFinite) };
+  const quantized = quantization
+    ? { ...quantization, source: absent(quantization.source), digest: absent(quantization.digest) }
+    : null;
+  return {
+    ...found,
+    adapter: absent(adapter),
+    quantization: quantized,
+    ...rest,
+    templates: absent(templates),
+    nonFinite: absent(nonFinite),
+  };
 }
 
 function table(description: CheckpointDescription): string {
-  const { adapter, scoreTokens, templates, problems } = description;
+  const { adapter, scoreTokens, templates, problems, quantization } = description;
   const number = (value: number): string => value.toLocaleString("en-US");
   const dtypes = Object.entries(description.dtypes).map(([dtype, elements]) => `${dtype} ${number(elements)}`);
   const rows: (readonly [string, string])[] = [
@@ -52,6 +63,9 @@ function table(description: CheckpointDescription): string {
     ["family", [description.family ?? "unknown", description.architecture].filter(Boolean).join(", ")],
     ["parameters", `${number(description.parameters)} in ${number(description.tensors)} tensors`],
     ["dtypes", dtypes.join(", ") || "none"],
+    ...(quantization
+      ? [["quantised", `${quantization.method}, from ${quantization.source ?? "unknown"}`] as const]
+      : []),
     [
       "weights",
       `${(description.bytes / 1e6).toFixed(1)} MB in ${description.files.map((f) => basename(f)).join(", ")}`,

@@ -12,6 +12,7 @@ export const OUTLINE: Outline = {
   train: ["[options] [config]", "train a model to score pictures; the same command resumes a stopped run"],
   "train-demo": ["[options]", "train the demo weights from nothing; the same command resumes a stopped run"],
   merge: ["[options] <adapters>", "adapters and their base model as one checkpoint"],
+  quantize: ["[options] <checkpoint>", "a checkpoint in 8 bits, half as large as in 16"],
   experiment: [
     "[options] <config>",
     "train and compare all runs of an experiment; the same command resumes after a stop",

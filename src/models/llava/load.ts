@@ -4,7 +4,7 @@ import { openBin, openCheckpoint, strictSource, unionCheckpoint } from "../../we
 import type { Checkpoint, UnionPart } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
 import { isTied } from "../common/tied.js";
-import type { LoadOptions } from "../types.js";
+import type { FamilyLoadOptions } from "../types.js";
 import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
 import { llavaName } from "./names.js";
@@ -22,9 +22,9 @@ const TOWER = /^vision_tower\./;
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function loadLlava(folder: FolderLike, options: LoadOptions = {}): Promise<LlavaModel> {
+export async function loadLlava(folder: FolderLike, options: FamilyLoadOptions = {}): Promise<LlavaModel> {
   const files = openFolder(folder);
-  const { device = "cpu", visionTower, outline } = options;
+  const { device = "cpu", visionTower, outline, quantize } = options;
   const config = await withVisionConfig(files.path, await files.json("config.json"), visionTower);
   using checkpoint = await openWeights(files, config, visionTower);
   const embedding = infoOf(checkpoint, EMBEDDING);
@@ -34,7 +34,7 @@ export async function loadLlava(folder: FolderLike, options: LoadOptions = {}): 
   const parsed = parseLlavaConfig(config, files.file("config.json"), embedding?.shape[0]);
   const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
   const ignore = (name: string): boolean => tied && name === HEAD;
-  const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device, outline });
+  const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device, outline, quantize });
   return strictModel(source, () => new LlavaModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 

@@ -4,7 +4,7 @@ import { fromTypedArray, keep, scope } from "../../torch/index.js";
 import { openFolder, type FolderLike } from "../../files/index.js";
 import { openCheckpoint, strictSource } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
-import type { LoadOptions } from "../types.js";
+import type { FamilyLoadOptions } from "../types.js";
 import { parseMplugOwl2Config } from "./config.js";
 import { MplugOwl2Model } from "./model.js";
 
@@ -23,19 +23,19 @@ const HEAD = "lm_head.weight";
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function loadMplugOwl2(folder: FolderLike, options: LoadOptions = {}): Promise<MplugOwl2Model> {
+export async function loadMplugOwl2(folder: FolderLike, options: FamilyLoadOptions = {}): Promise<MplugOwl2Model> {
   const files = openFolder(folder);
   const config = await files.json("config.json");
   using checkpoint = await openCheckpoint(files);
-  const { outline, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
+  const { outline, quantize, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
   const rows = checkpoint.has(EMBEDDING) ? checkpoint.info(EMBEDDING).shape[0] : undefined;
   const parsed = parseMplugOwl2Config(config, files.file("config.json"), rows);
   const ignore = (name: string): boolean => UNUSED.test(name) || (parsed.text.tied && name === HEAD);
-  const strict = strictSource(checkpoint, { ignore, dtype, device, outline });
+  const strict = strictSource(checkpoint, { ignore, dtype, device, outline, quantize });
   const source: ParamSource = {
-    take(name, shape, init) {
+    take(name, shape, init, use) {
       // Tables of absurd sizes are not computed: what does not fit is reported at the end.
-      if (!isTable(init) || checkpoint.has(name) || !strict.fits) return strict.take(name, shape);
+      if (!isTable(init) || checkpoint.has(name) || !strict.fits) return strict.take(name, shape, init, use);
       return keep(scope(() => fromTypedArray(init.table(), shape).to({ device, ...(dtype && { dtype }) })));
     },
   };

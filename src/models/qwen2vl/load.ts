@@ -3,7 +3,7 @@ import { openFolder, type FolderLike } from "../../files/index.js";
 import { openCheckpoint, strictSource, type Checkpoint, type TensorInfo } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
 import { isTied } from "../common/tied.js";
-import type { LoadOptions } from "../types.js";
+import type { FamilyLoadOptions } from "../types.js";
 import { parseQwen2VlConfig } from "./config.js";
 import { Qwen2VlModel } from "./model.js";
 import { qwen2VlName } from "./names.js";
@@ -20,16 +20,16 @@ const COMPUTED = /^visual\.rotary_pos_emb\.inv_freq$/;
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function loadQwen2Vl(folder: FolderLike, options: LoadOptions = {}): Promise<Qwen2VlModel> {
+export async function loadQwen2Vl(folder: FolderLike, options: FamilyLoadOptions = {}): Promise<Qwen2VlModel> {
   const files = openFolder(folder);
   const config = await files.json("config.json");
   using checkpoint = await openCheckpoint(files);
-  const { outline, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
+  const { outline, quantize, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
   // The matrices have more rows than the tokenizer has tokens, and not as many in every size.
   const parsed = parseQwen2VlConfig(config, files.file("config.json"), infoOf(checkpoint, EMBEDDING)?.shape[0]);
   const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, qwen2VlName);
   const ignore = (name: string): boolean => COMPUTED.test(name) || (tied && name === HEAD);
-  const source = strictSource(checkpoint, { rename: qwen2VlName, ignore, dtype, device, outline });
+  const source = strictSource(checkpoint, { rename: qwen2VlName, ignore, dtype, device, outline, quantize });
   return strictModel(source, () => new Qwen2VlModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 

@@ -78,13 +78,18 @@ class BinFile implements Checkpoint {
 
   tensor(name: string): Tensor {
     const ref = this.#ref(name);
-    const { storage, shape, strides, offset } = ref;
+    const { storage, shape, strides } = ref;
     const { dtype } = storage;
     const span = spanOf(ref);
     if (span === 0) return empty(shape, { dtype });
-    const start = (this.offsets.get(storage.key) ?? 0) + offset * DTYPES[dtype].bytes;
+    const start = this.#start(ref);
     if (isContiguous(ref)) return this.map.tensor(start, dtype, shape);
     return scope(() => aten("as_strided")(this.map.tensor(start, dtype, [span]), shape, strides));
+  }
+
+  drop(name: string): void {
+    const ref = this.#ref(name);
+    this.map.drop(this.#start(ref), spanOf(ref) * DTYPES[ref.storage.dtype].bytes);
   }
 
   dispose(): void {
@@ -93,6 +98,11 @@ class BinFile implements Checkpoint {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Of its first byte in the file. */
+  #start({ storage, offset }: TensorRef): number {
+    return (this.offsets.get(storage.key) ?? 0) + offset * DTYPES[storage.dtype].bytes;
   }
 
   #ref(name: string): TensorRef {

@@ -15,7 +15,7 @@ import { loadSquareProcessor, SquareImages } from "../../../src/models/common/sq
 import { strictModel } from "../../../src/models/common/strict-model.js";
 import { isTied } from "../../../src/models/common/tied.js";
 import { registerFamily } from "../../../src/models/registry.js";
-import type { Cache, Family, ImageBatch, LoadOptions, Mllm, MllmInput } from "../../../src/models/types.js";
+import type { Cache, Family, ImageBatch, FamilyLoadOptions, Mllm, MllmInput } from "../../../src/models/types.js";
 import type { MllmProcessor } from "../../../src/models/types.js";
 import { Decoder, EncoderLayer, fanIn, insertRows, KvCache, LayerNorm, Linear } from "../../../src/nn/index.js";
 import { Params, patchRows, type DecoderConfig, type ParamSource } from "../../../src/nn/index.js";
@@ -134,13 +134,19 @@ export class ToyModel extends DecoderMllm implements Mllm {
 const EMBEDDING = "mind.embed_tokens.weight";
 const HEAD = "mind.lm_head.weight";
 
-async function loadToy(folder: OpenFolder, options: LoadOptions): Promise<ToyModel> {
+async function loadToy(folder: OpenFolder, options: FamilyLoadOptions): Promise<ToyModel> {
   using checkpoint = await openCheckpoint(folder);
-  const { outline, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
+  const { outline, quantize, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
   const rows = checkpoint.has(EMBEDDING) ? checkpoint.info(EMBEDDING).shape[0] : undefined;
   const parsed = parseToyConfig(await folder.json("config.json"), folder.file("config.json"), rows);
   const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, (name) => name);
-  const source = strictSource(checkpoint, { ignore: (name) => tied && name === HEAD, dtype, device, outline });
+  const source = strictSource(checkpoint, {
+    ignore: (name) => tied && name === HEAD,
+    dtype,
+    device,
+    outline,
+    quantize,
+  });
   return strictModel(source, () => new ToyModel({ ...parsed, text: { ...parsed.text, tied } }, source));
 }
 
