@@ -1,5 +1,5 @@
 /** The options that say how a checkpoint computes. */
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import type { ScoreScale } from "../../data/types.js";
 import type { BatchSize, LoadOptions, Model, ScoringDtype } from "../../engine/index.js";
 import { MOST_TOGETHER } from "../../engine/batch-size.js";
@@ -64,13 +64,7 @@ export function addModelOptions(command: Command): Command {
 
 /** A number of pictures, or "auto". @throws InvalidArgumentError */
 function batchSize(text: string): BatchSize {
-  if (text === "auto") return text;
-  try {
-    return whole(1, MOST_TOGETHER)(text);
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error;
-    throw new InvalidArgumentError(`Give a whole number from 1 to ${MOST_TOGETHER}, or auto.`);
-  }
+  return text === "auto" ? text : whole(1, MOST_TOGETHER)(text);
 }
 
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
