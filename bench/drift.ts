@@ -1,5 +1,5 @@
 /**
- * How far scores move in another precision, per family: the same weights in float32 and in it, on pictures of the studio.
+ * How far scores move in another precision, bfloat16 and 8 bits, per family: the same weights in float32 and in it, on pictures of the studio.
  *
  *   npm run bench:drift [-- --pictures 64] [--out FILE.json]
  *
@@ -11,17 +11,18 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { DEMO_MODEL, load, saveCheckpoint } from "../src/engine/index.js";
+import { DEMO_MODEL, load, saveCheckpoint, type LoadOptions } from "../src/engine/index.js";
 import { srcc } from "../src/metrics/scores.js";
 import { loadMllm } from "../src/models/registry.js";
 import { addScoreTokens, DEFAULT_TEMPLATES } from "../src/roc/index.js";
 import { encodePhoto, makePictures } from "../src/studio/index.js";
-import { manualSeed, noGrad, randn, scope, torchVersion, type DType } from "../src/torch/index.js";
+import { manualSeed, noGrad, randn, scope, torchVersion } from "../src/torch/index.js";
 import { ROWS } from "../test/models/rows.js";
 
 export interface Drift {
   readonly family: string;
   readonly weights: "trained" | "random";
+  /** One of {@link PRECISIONS}. */
   readonly precision: string;
   readonly pictures: number;
   /** Of the differences from float32, on a scale from 1 to 10. */
@@ -32,6 +33,13 @@ export interface Drift {
   /** Between the scores in both precisions. */
   readonly srcc: number | null;
 }
+
+/** What is held against float32, by name. */
+const PRECISIONS: Readonly<Record<string, LoadOptions>> = {
+  bfloat16: { dtype: "bfloat16" },
+  "int8, the rest bfloat16": { quantize: "int8", dtype: "bfloat16" },
+  "int8, the rest float32": { quantize: "int8", dtype: "float32" },
+};
 
 /** Standard deviation of the logits of the random models' score tokens. */
 const LOGITS = 2;
@@ -61,8 +69,8 @@ async function randomCheckpoint(name: string, folder: string): Promise<string> {
   }
 }
 
-async function scoresOf(checkpoint: string, pictures: readonly Buffer[], dtype: DType): Promise<number[]> {
-  using model = await load(checkpoint, { dtype, scale: { min: 1, max: 10 } });
+async function scoresOf(checkpoint: string, pictures: readonly Buffer[], options: LoadOptions): Promise<number[]> {
+  using model = await load(checkpoint, { ...options, scale: { min: 1, max: 10 } });
   const scores: number[] = [];
   for await (const outcome of model.score(pictures)) {
     if ("error" in outcome) throw new Error(outcome.error.message);
@@ -75,8 +83,17 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The drifts of some families' models. @param families names of test/models/rows.ts; the demo comes first */
-export async function measureDrift(count: number, families: readonly string[]): Promise<Drift[]> {
+/**
+ * The drifts of some families' models.
+ *
+ * @param families names of test/models/rows.ts; the demo comes first
+ * @param precisions names of {@link PRECISIONS}
+ */
+export async function measureDrift(
+  count: number,
+  families: readonly string[],
+  precisions = Object.keys(PRECISIONS),
+): Promise<Drift[]> {
   const { pictures } = makePictures({ seed: "drift", count, testFraction: 0, patterns: false });
   const photos = await Promise.all(pictures.map(({ composition }) => encodePhoto(composition, 256)));
   const root = mkdtempSync(join(tmpdir(), "roc-drift-"));
@@ -85,20 +102,22 @@ export async function measureDrift(count: number, families: readonly string[]): 
     for (const family of ["demo", ...families]) {
       const isDemo = family === "demo";
       const checkpoint = isDemo ? DEMO_MODEL : await randomCheckpoint(family, join(root, family));
-      const exact = await scoresOf(checkpoint, photos, "float32");
-      const moved = await scoresOf(checkpoint, photos, "bfloat16");
-      const differences = exact.map((score, i) => Math.abs(score - (moved[i] ?? NaN)));
-      const centre = mean(exact);
-      drifts.push({
-        family: isDemo ? "llava" : family,
-        weights: isDemo ? "trained" : "random",
-        precision: "bfloat16",
-        pictures: count,
-        largest: Math.max(...differences),
-        mean: mean(differences),
-        spread: Math.sqrt(mean(exact.map((score) => (score - centre) ** 2))),
-        srcc: srcc(moved, exact),
-      });
+      const exact = await scoresOf(checkpoint, photos, { dtype: "float32" });
+      for (const precision of precisions) {
+        const moved = await scoresOf(checkpoint, photos, PRECISIONS[precision] ?? {});
+        const differences = exact.map((score, i) => Math.abs(score - (moved[i] ?? NaN)));
+        const centre = mean(exact);
+        drifts.push({
+          family: isDemo ? "llava" : family,
+          weights: isDemo ? "trained" : "random",
+          precision,
+          pictures: count,
+          largest: Math.max(...differences),
+          mean: mean(differences),
+          spread: Math.sqrt(mean(exact.map((score) => (score - centre) ** 2))),
+          srcc: srcc(moved, exact),
+        });
+      }
     }
     return drifts;
   } finally {

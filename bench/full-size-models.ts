@@ -2,11 +2,11 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Init, ParamSource } from "../src/nn/index.js";
-import { keep, manualSeed, randn, scope, zeros } from "../src/torch/index.js";
+import { fromTypedArray, keep, manualSeed, randn, scope, zeros, type Tensor } from "../src/torch/index.js";
 
 type Create = (config: unknown, source: ParamSource) => { dispose(): void };
 
-interface Size {
+export interface Size {
   readonly config: Record<string, unknown>;
   readonly create: () => Promise<Create>;
   /** Ids of a prompt with one picture of `pixels` on both sides. */
@@ -101,6 +101,18 @@ export const SIZES: Readonly<Record<string, Size>> = {
     grid: [1, 24, 24],
   },
 };
+
+/** Ids and pixels of one prompt, the same with every call. */
+export function inputTensors({ inputIds, pixelShape, grid }: Size): Map<string, Tensor> {
+  manualSeed(1);
+  const ids = (values: readonly number[]) => fromTypedArray(BigInt64Array.from(values, BigInt), [1, values.length]);
+  const made = {
+    input_ids: ids(inputIds),
+    pixel_values: randn([...pixelShape]),
+    ...(grid && { image_grid_thw: ids(grid) }),
+  };
+  return new Map(Object.entries(made));
+}
 
 /** Elements of the random block that the weights repeat. */
 const BLOCK = 4 * 1024 * 1024;

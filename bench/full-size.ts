@@ -12,9 +12,9 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { fromTypedArray, manualSeed, randn, torchVersion, type Tensor } from "../src/torch/index.js";
+import { torchVersion } from "../src/torch/index.js";
 import { saveSafetensors } from "../src/weights/index.js";
-import { SIZES, writeRandom } from "./full-size-models.js";
+import { inputTensors, SIZES, writeRandom } from "./full-size-models.js";
 import { median, Peer } from "./peer.js";
 
 interface Measured {
@@ -43,24 +43,12 @@ try {
     await writeRandom(folder, size);
   }
   const inputs = join(folder, "inputs.safetensors");
-  await saveSafetensors(inputs, inputTensors());
+  await saveSafetensors(inputs, inputTensors(size));
   const result = await measure(inputs, Number(options.rounds));
   if (options.out) writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
   else process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } finally {
   if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
-}
-
-function inputTensors(): Map<string, Tensor> {
-  const { inputIds, pixelShape, grid } = size as NonNullable<typeof size>;
-  manualSeed(1);
-  const ids = (values: readonly number[]) => fromTypedArray(BigInt64Array.from(values, BigInt), [1, values.length]);
-  const made = {
-    input_ids: ids(inputIds),
-    pixel_values: randn([...pixelShape]),
-    ...(grid && { image_grid_thw: ids(grid) }),
-  };
-  return new Map(Object.entries(made));
 }
 
 /** Loads and prefills in both, alternately; each load in a process of its own. */

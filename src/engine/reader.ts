@@ -2,6 +2,7 @@
 import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
 import { quantizationOf } from "../models/quantize.js";
+import type { Quantization } from "../models/types.js";
 import {
   ratingsFrom,
   readPictures,
@@ -50,6 +51,7 @@ export class Reader {
   readonly facts: ModelFacts;
   readonly #parts: StrategyParts;
   readonly #options: ModelOptions;
+  readonly #quantization: Quantization | undefined;
   /** Pictures at a time, since memory was short for more. */
   #most = Infinity;
   #threads: number | undefined;
@@ -63,7 +65,8 @@ export class Reader {
     const { scale: ratingScale } = options;
     this.#parts = ratingScale ? { ...parts, templates: { ...parts.templates, ratingScale } } : parts;
     this.#options = options;
-    this.facts = factsOf(this.#parts, name, options);
+    this.#quantization = quantizationOf(parts.model);
+    this.facts = factsOf(this.#parts, name, options, this.#quantization);
   }
 
   /**
@@ -154,6 +157,7 @@ export class Reader {
       answer: text,
       model: name,
       ...(model.dtype !== "float32" && { dtype: model.dtype }),
+      ...(this.#quantization && { quantization: this.#quantization }),
     } satisfies ScoreResult;
   }
 
@@ -182,13 +186,17 @@ function answerOf(
   };
 }
 
-function factsOf({ model, strategy, templates }: StrategyParts, name: string, options: ModelOptions): ModelFacts {
+function factsOf(
+  { model, strategy, templates }: StrategyParts,
+  name: string,
+  options: ModelOptions,
+  quantization: Quantization | undefined,
+): ModelFacts {
   const { dtype, device, family } = model;
   const [prompt, answer] = [templates.prompts[0] ?? "", templates.answers[0] ?? ""];
   const method = { family, strategy: strategy.name, prompt, answer };
   const scale: Model["scale"] = templates.ratingScale ?? strategy.scale;
   const batchSize = batchSizeOf(options.batchSize, device);
-  const quantization = quantizationOf(model);
   const settings = {
     ...method,
     scale,

@@ -1,6 +1,7 @@
 /** What scoring gives and takes: the contract with the command line and the server. */
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
+import type { Quantization } from "../models/types.js";
 import type { Question, Scale, StrategyName } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
 
@@ -87,6 +88,8 @@ export interface ScoreResult {
   readonly model: string;
   /** What it was computed in, where that is not float32. */
   readonly dtype?: DType;
+  /** In what the weights of the linear maps are, where they are no floating-point numbers; see {@link LoadOptions.quantize}. */
+  readonly quantization?: Quantization;
 }
 
 /**

@@ -54,6 +54,17 @@ export function quantizedFrom(config: Readonly<Record<string, unknown>>): Quanti
   return { method, source: text(source), digest: text(source_digest) };
 }
 
+/** Refuses a checkpoint whose weights are not to be changed. @throws RocError USAGE naming what it was made of */
+export function refuseQuantized(config: unknown, folder: string): void {
+  const from = typeof config === "object" && config !== null ? quantizedFrom({ ...config }) : undefined;
+  if (!from) return;
+  const source = from.source === undefined ? "" : ` (${from.source})`;
+  throw new RocError(
+    "USAGE",
+    `${folder} is in ${from.method}, which cannot be changed. Take the checkpoint that it was made of${source}.`,
+  );
+}
+
 /** Writes into a model's config where its quantised weights come from. */
 export function nameSource({ config }: Mllm, source: string, digest?: string): void {
   config["quantization_config"] = { quant_method: QUANT_METHOD, source, ...(digest && { source_digest: digest }) };

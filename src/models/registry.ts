@@ -11,7 +11,7 @@ import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
 import { loadAdapter } from "./peft.js";
 import { newTokens, openCheckpointFolder, type CheckpointLike } from "./places.js";
-import { checkQuantized, planOf, quantizeMerged } from "./quantize.js";
+import { checkQuantized, planOf, quantizeMerged, refuseQuantized } from "./quantize.js";
 import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
 
@@ -91,10 +91,7 @@ export async function loadModel(folder: CheckpointLike, options: LoadOptions = {
   const { home, adapter } = checkpoint;
   if (!adapter) return loadPlain(checkpoint.weights, options);
   const plan = planOf(options, await checkpoint.weights.json("config.json"));
-  if (plan?.stored) {
-    const text = `${adapter.base.path} is in ${plan.to}: no adapters can be merged into it`;
-    throw new RocError("USAGE", `${text}. Give the checkpoint that it was made of (--base).`);
-  }
+  if (plan?.stored) refuseQuantized(await checkpoint.weights.json("config.json"), adapter.base.path);
   const { quantize: _, ...plain } = options;
   const model = await loadPlain(checkpoint.weights, { ...plain, dtype: dtypeOf(options, plan) });
   try {

@@ -4,8 +4,11 @@ import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { digestCheckpoint, quantizeCheckpoint } from "../../src/engine/index.js";
+import { DEMO_MODEL, digestCheckpoint, load, quantizeCheckpoint } from "../../src/engine/index.js";
 import { describeCheckpoint } from "../../src/engine/describe.js";
+import { decodeImage } from "../../src/image/index.js";
+import { DEFAULT_TEMPLATES, loadTemplates, readAnswers, strategyOf, type Strategy } from "../../src/roc/index.js";
+import { encodePhoto, makePictures, type Picture } from "../../src/studio/index.js";
 import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { attachLora, linearMaps } from "../../src/models/lora.js";
 import { saveAdapter } from "../../src/models/peft.js";
@@ -92,9 +95,25 @@ class Dithered implements LinearForm {
 }
 
 /** Draws of {@link Dithered}, whose distance from float32 says how far one rounding may be. */
-const DRAWS = 12;
-/** A sum of many small errors lies as many standard deviations away once in 5e8 times; that of 12 draws is known to a fifth. */
+const DRAWS = 16;
+/** A sum of many small errors lies as many standard deviations away once in 5e8 times; that of 16 draws is known to a quarter. */
 const DEVIATIONS = 6 * 1.25;
+
+/** By how much numbers that a model gives may differ in 8 bits. @param exact what `read` gives without any noise */
+function dithered(plain: Mllm, int8: Mllm, read: () => readonly number[], exact: readonly number[]): number[] {
+  const maps = linearMaps(plain);
+  for (const [key, map] of linearMaps(int8)) {
+    const own = maps.get(key);
+    if (map.form && own) own.form = new Dithered(own.weight);
+  }
+  const squares = exact.map(() => 0);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const noisy = new RandomStream(draw + 1).run(read);
+    noisy.forEach((value, i) => (squares[i] = (squares[i] ?? 0) + (value - (exact[i] ?? NaN)) ** 2));
+  }
+  for (const map of maps.values()) map.form = null;
+  return squares.map((sum) => DEVIATIONS * Math.sqrt(sum / DRAWS));
+}
 
 for (const [name, row] of ROWS) describe(name, () => suite(name, row));
 
@@ -117,12 +136,8 @@ function suite(name: string, row: Row): void {
   const inputOf = (): MllmInput => ({ inputIds: ids(prompt), images: row.images(1) });
   const hiddenOf = (model: Mllm): Tensor => model.forward({ ...inputOf(), rows: [prompt.length - 1] });
   /** Expected value of ten evenly spaced ratings from 1 to 10, whose logits are rows of the vocabulary. */
-  const scoreOf = (model: Mllm): number => {
-    const logits = model.logits(
-      hiddenOf(model),
-      Array.from({ length: 10 }, (_, i) => 20 + i),
-    );
-    const shares = logits.to("float64").softmax(-1).toNumbers();
+  const scoreOf = (logits: Tensor): number => {
+    const shares = logits.narrow(-1, 20, 10).to("float64").softmax(-1).toNumbers();
     return shares.reduce((sum, share, i) => sum + share * (i + 1), 0);
   };
   const quietly = <T>(body: () => T): T => noGrad(() => scope(body));
@@ -179,21 +194,19 @@ function suite(name: string, row: Row): void {
       }
     }));
 
-  test("the score is as near to that in float32 as errors of half a step by chance leave it", () =>
+  test("logits, which every strategy reads, and a score are as near to float32's as errors of half a step by chance leave them", () =>
     quietly(() => {
-      const [exact, rounded] = [scoreOf(plain), scoreOf(int8)];
-      for (const [key, map] of linearMaps(plain)) {
-        if (linearMaps(int8).get(key)?.form) map.form = new Dithered(map.weight);
-      }
-      const squares = Array.from({ length: DRAWS }, (_, draw) => {
-        const by = new RandomStream(draw + 1).run(() => scoreOf(plain)) - exact;
-        return by * by;
-      });
-      for (const map of linearMaps(plain).values()) map.form = null;
-      const deviation = Math.sqrt(squares.reduce((a, b) => a + b, 0) / DRAWS);
-      assert.ok(deviation > 0);
-      assert.ok(Math.abs(rounded - exact) <= DEVIATIONS * deviation, `${rounded - exact} of ${deviation}`);
-      assert.notEqual(rounded, exact);
+      // Made once: pixels are drawn from a seed of their own.
+      const input = { ...inputOf(), rows: [prompt.length - 1] };
+      const read = (model: Mllm): number[] => {
+        const logits = model.logits(model.forward(input));
+        return [scoreOf(logits), ...logits.flatten().toNumbers()];
+      };
+      const [exact, rounded] = [read(plain), read(int8)];
+      const allowed = dithered(plain, int8, () => scope(() => read(plain)), exact);
+      const off = rounded.map((value, i) => Math.abs(value - (exact[i] ?? NaN)) / (allowed[i] ?? NaN));
+      assert.ok(off.every((share) => share <= 1), `${Math.max(...off)} of the bound`); // prettier-ignore
+      assert.notDeepEqual(rounded, exact);
     }));
 
   test("twice the same bits; what is saved comes back to the last bit, in one file or several", async () => {
@@ -244,7 +257,7 @@ function suite(name: string, row: Row): void {
     assert.ok(quietly(() => difference(hiddenOf(direct), hiddenOf(int8))) > 1e-4);
     await assert.rejects(loadModel(place("adapter"), { base: place("saved-one") }), {
       code: "USAGE",
-      message: /saved-one is in int8: no adapters can be merged into it.*--base/,
+      message: /saved-one is in int8, which cannot be changed\. Take the checkpoint that it was made of/,
     });
   });
 
@@ -304,6 +317,36 @@ function suite(name: string, row: Row): void {
   });
 }
 
+test("the demo's scores of photos are as near to float32's as errors of half a step by chance leave them", async () => {
+  const photos = await Promise.all(
+    makePictures({ seed: 8, count: 3, testFraction: 0, patterns: false }).pictures.map(({ composition }) => encodePhoto(composition, 128)), // prettier-ignore
+  );
+  const templates = (await loadTemplates(DEMO_MODEL)) ?? DEFAULT_TEMPLATES;
+  const [plain, int8] = [
+    await loadMllm(DEMO_MODEL),
+    await loadMllm(DEMO_MODEL, { quantize: "int8", dtype: "float32" }),
+  ];
+  const pictures = await Promise.all(photos.map((photo) => decodeImage(photo)));
+  const strategy = strategyOf(plain.model.config, templates) as Strategy;
+  const read = ({ model, processor }: typeof plain): number[] =>
+    noGrad(() =>
+      scope(() => {
+        const images = processor.images(pictures);
+        return readAnswers({ model, processor, strategy, templates }, images, {}).map(
+          ({ scores }) => scores[0]?.value ?? NaN,
+        );
+      }),
+    );
+  const [exact, rounded] = [read(plain), read(int8)];
+  const allowed = dithered(plain.model, int8.model, () => read(plain), exact);
+  for (const [i, score] of rounded.entries()) {
+    const off = Math.abs(score - (exact[i] ?? NaN));
+    assert.ok(off > 0 && off <= (allowed[i] ?? NaN), `${off}, bound ${allowed[i]}`);
+  }
+  plain.model.dispose();
+  int8.model.dispose();
+});
+
 test("a checkpoint of its own: complete, naming its source; inspected, not quantised again", async () => {
   const row = ROWS.get("llava") as Row;
   const [source, out] = [join(root, "source"), join(root, "out")];
@@ -326,6 +369,33 @@ test("a checkpoint of its own: complete, naming its source; inspected, not quant
   await assert.rejects(quantizeCheckpoint(source, out), { code: "USAGE", message: /out is not empty/ });
   const unwritable = join(source, "config.json", "x");
   await assert.rejects(quantizeCheckpoint(source, unwritable), { code: "FILE_UNWRITABLE" });
+});
+
+test("results and settings name it; a worker loads it, too", async () => {
+  const [picture] = makePictures({ seed: 8, count: 1, testFraction: 0, patterns: false }).pictures;
+  const photo = await encodePhoto((picture as Picture).composition, 64);
+  const out = join(root, "demo-int8");
+  await quantizeCheckpoint(DEMO_MODEL, out);
+  const scores: number[] = [];
+  for (const [checkpoint, options] of [
+    [DEMO_MODEL, { quantize: "int8" }],
+    [DEMO_MODEL, { quantize: "int8", worker: false }],
+    [out, {}],
+    [out, { quantize: "int8", dtype: "auto" }],
+  ] as const) {
+    using model = await load(checkpoint, options);
+    assert.equal(model.settings?.["quantization"], "int8");
+    const { score, quantization, dtype } = await model.scoreOne(photo);
+    assert.deepEqual([quantization, dtype], ["int8", "bfloat16"]);
+    scores.push(score);
+  }
+  assert.equal(new Set(scores).size, 1, "the same digits, rounded at load or before");
+  using plain = await load(DEMO_MODEL);
+  assert.ok(!("quantization" in (plain.settings ?? {})) && !("quantization" in (await plain.scoreOne(photo))));
+  await assert.rejects(load(DEMO_MODEL, { quantize: "int4" as "int8" }), {
+    code: "USAGE",
+    message: /give one of int8/,
+  });
 });
 
 test("a weight that is not finite is told by its scale", async () => {

@@ -33,6 +33,7 @@ const result = z.strictObject({
   answer: z.string(),
   model: z.string(),
   dtype: z.enum(FLOAT_DTYPES as [DType, ...DType[]]).optional(),
+  quantization: z.literal("int8").optional(),
 });
 
 /** A line of the file: a picture as it was, and what the model said. */

@@ -131,8 +131,9 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
 function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
   const scored = outcomes.filter((outcome): outcome is ScoreResult => !isFailure(outcome));
   const failures = outcomes.filter(isFailure);
-  const { scale, model, dtype } = scored.at(-1) ?? {};
-  io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, milliseconds, scale, model, dtype }));
+  const { scale, model, dtype, quantization } = scored.at(-1) ?? {};
+  const end = { milliseconds, scale, model, dtype, quantization };
+  io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, ...end }));
   if (failures.length > 0) setExitCode(failureExitCode(failures.map(({ error }) => error.code)));
 }
 
@@ -144,7 +145,7 @@ why). Hidden files and folders are skipped.
 
 With --resume the same command resumes a stopped one, however it ended, also with --sort or as JSON. Scores are taken
 from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to be
-of the same checkpoint, dtype, --comments and the like: what differs is named. One process at a time uses the file.
+of the same checkpoint, dtype, --quantize, --comments and the like: what differs is named. One process at a time uses the file.
 
 --ask and --answer are answered from one pass of each photo through the vision tower, and from what the model has computed
 of the same prompt already. Their answers are below the photo's row, with --json in "answers": [{prompt, answer, scores}].
@@ -183,7 +184,7 @@ export function scoreCommand(context: Context): Command {
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
     .option(
       "--json",
-      "JSON Lines: {file, score, scale, std, distribution, answer, model} per image, dtype if not float32",
+      "JSON Lines: {file, score, scale, std, distribution, answer, model} per image, dtype if not float32, quantization if any",
     )
     .option(
       "--scale <min,max>",

@@ -11,13 +11,15 @@ export interface Summary {
   readonly scale?: ScoreResult["scale"] | undefined;
   readonly model?: string | undefined;
   readonly dtype?: ScoreResult["dtype"] | undefined;
+  readonly quantization?: ScoreResult["quantization"] | undefined;
 }
 
 /** The last line, with its line end: how many, how fast, on which scale, by which model. */
-export function summaryLine({ scored, failed, milliseconds, scale, model, dtype }: Summary): string {
+export function summaryLine({ scored, failed, milliseconds, scale, model, dtype, quantization }: Summary): string {
   const seconds = milliseconds / 1000;
   const onScale = scale === undefined ? "" : ` from ${scale.min} to ${scale.max}`;
-  const byModel = model === undefined ? "" : ` by ${printable(model)}${dtype === undefined ? "" : ` in ${dtype}`}`;
+  const precision = [quantization, dtype].filter((word) => word !== undefined).join(" and ");
+  const byModel = model === undefined ? "" : ` by ${printable(model)}${precision === "" ? "" : ` in ${precision}`}`;
   const failures = failed === 0 ? "" : `, ${failed} failed`;
   const rate = ((scored + failed) / Math.max(seconds, 1e-3)).toFixed(1);
   return `${scored} ${scored === 1 ? "photo" : "photos"} scored${onScale}${byModel}${failures}, in ${seconds.toFixed(1)} s (${rate} images/s)\n`;

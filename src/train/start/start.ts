@@ -4,6 +4,7 @@ import { RocError } from "../../errors.js";
 import type { ScoreScale } from "../../data/index.js";
 import { ifThere, type Settings } from "../../files/index.js";
 import type { RgbImage, StoredImage } from "../../image/types.js";
+import { refuseQuantized } from "../../models/quantize.js";
 import { openCheckpointFolder, type CheckpointLike } from "../../models/places.js";
 import { loadMllm } from "../../models/registry.js";
 import {
@@ -81,7 +82,8 @@ function otherThan({ min, max }: ScoreScale, given: ScoreScale | undefined): Sco
  * @throws RocError USAGE where they contradict one another; CONFIG_INVALID, FILE_UNREADABLE
  */
 export async function checkStart(folder: CheckpointLike, options: StartOptions = {}): Promise<void> {
-  const { home } = await openCheckpointFolder(folder);
+  const { home, weights } = await openCheckpointFolder(folder);
+  refuseQuantized(await ifThere(weights.json("config.json")), weights.path);
   const { templates = await loadTemplates(home) } = options;
   if (!usesScoreTokens(options.strategy ?? templates?.strategy ?? "roc")) return;
   const config = await ifThere(home.json("config.json"));
