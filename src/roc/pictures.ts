@@ -73,10 +73,10 @@ export class Pictures {
       const skipped = ids.length - (behind[b]?.length ?? 0);
       return at.map((position) => b * width + position - skipped);
     });
-    // Padded at the end, where a causal model does not look. No mask where nothing is padded.
+    // Padded at the end, where a causal model does not look: a mask is for those who continue behind the padding.
     const fresh = behind.map((ids, b) => [...ids, ...(padding[b] ?? [])]);
     const shape = [fresh.length, width];
-    const mask = padding.some(({ length }) => length > 0) && {
+    const mask = this.#cache !== undefined && padding.some(({ length }) => length > 0) && {
       attentionMask: idTensor(
         fresh.flat().map((id) => Number(id !== PADDING)),
         "cpu",
