@@ -16,7 +16,7 @@ const ON_GPU = 32;
 
 /**
  * The size that "auto" means, by the kind of device: 32 on a GPU, 1 on a CPU. A CPU's cores have enough to do with one picture:
- * batches gained at most 3% with a model of 30 million parameters, and scores would depend on their company in the last digits.
+ * batches gained 3% (6% in bfloat16) with a model of 30 million parameters, and scores would depend on their company in the last digits.
  *
  * @param device "cpu", "cuda:0", ...
  */

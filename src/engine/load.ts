@@ -92,6 +92,7 @@ export async function load(checkpoint: string | URL | CheckpointFolder, options:
   checkBatchSize(batchSize);
   checkScale(scale);
   checkChoices(checkpoint, dtype, resize);
+  checkSignal(signal);
   const given = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const folder = await openCheckpointFolder(given, base);
   checkAborted(signal, folder.path);
@@ -127,6 +128,11 @@ function checkChoices(checkpoint: unknown, dtype: ScoringDtype | undefined, resi
   if (resize !== undefined && !RESIZE_MODES.includes(resize)) {
     throw new RocError("USAGE", `resize is ${String(resize)}; give one of ${RESIZE_MODES.join(", ")}.`);
   }
+}
+
+function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal === null || typeof (signal as AbortSignal).addEventListener === "function") return;
+  throw new RocError("USAGE", `signal is ${String(signal)}; give the signal of an AbortController.`);
 }
 
 function checkThreads(threads: number | undefined): void {

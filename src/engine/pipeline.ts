@@ -27,6 +27,8 @@ export interface PipelineParts {
   readonly batches: Batches;
   /** Off the thread. */
   readonly prepare: ImageInputs["prepare"];
+  /** Fires once the model is disposed: calls that run end, whatever is still computed. */
+  readonly ended: { readonly signal: AbortSignal; readonly error: () => Error };
 }
 
 /**
@@ -40,12 +42,14 @@ export async function* scoreAll(
   options: ScoreOptions,
 ): AsyncGenerator<Outcome, void, void> {
   const { signal, onProgress } = options;
+  const { ended } = parts;
   const total = countInputs(inputs);
   const call = new Call(parts, namedInputs(inputs), options);
   let done = 0;
   try {
     for (;;) {
-      const outcome = await orAborted(call.take(), signal, () => abortion(signal));
+      const taken = orAborted(call.take(), signal, () => abortion(signal));
+      const outcome = await orAborted(taken, ended.signal, ended.error);
       if (!outcome) return;
       onProgress?.(++done, total);
       yield outcome;
@@ -94,12 +98,12 @@ class Call implements Caller {
   #bytes = 0;
 
   constructor(parts: PipelineParts, source: AsyncIterator<NamedInput>, options: ScoreOptions) {
-    const { signal, maxPixels: _, allowDamaged: __, onProgress: ___, ...reading } = options;
-    checkQuestions(reading.questions);
+    const { signal, questions } = options;
+    checkQuestions(questions);
     this.#parts = parts;
     this.#source = source;
     this.#options = options;
-    this.#reading = reading;
+    this.#reading = readingOf(options);
     this.#signal = signal ? AbortSignal.any([signal, this.#left.signal]) : this.#left.signal;
   }
 
@@ -223,6 +227,16 @@ class Call implements Caller {
       return failure(name, error);
     }
   }
+}
+
+/** What is read of a picture, as plain data that can be sent to a thread, whatever else a caller's objects hold. */
+function readingOf({ comments, questions }: ScoreOptions): ReadingOptions {
+  const plain = questions?.map(({ prompt, answer, maxTokens }) => ({
+    ...(prompt !== undefined && { prompt }),
+    ...(answer !== undefined && { answer }),
+    ...(maxTokens !== undefined && { maxTokens }),
+  }));
+  return { ...(comments !== undefined && { comments: Boolean(comments) }), ...(plain && { questions: plain }) };
 }
 
 function abortion(signal: AbortSignal | undefined): RocError {

@@ -1,5 +1,5 @@
 /** A model in a worker, as its callers have it. Loads no libtorch. */
-import { SHARE_ENV, Worker, type TransferListItem } from "node:worker_threads";
+import { SHARE_ENV, Worker, type TransferListItem, type WorkerOptions } from "node:worker_threads";
 import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import { loadSharp } from "../image/index.js";
 import { factsOf } from "../models/families.js";
@@ -11,18 +11,18 @@ import type { LoadOptions } from "./load.js";
 import { orAborted } from "./prefetch.js";
 import { ScoringModel } from "./scoring-model.js";
 import type { Model } from "./types.js";
-import { unpackError, type FromWorker, type ToWorker } from "./wire.js";
+import { sentOptions, unpackError, type FromWorker, type ToWorker } from "./wire.js";
 
 /** Ends the threads of models that nobody has any more. */
 const forgotten = new FinalizationRegistry<ModelThread>((thread) => thread.dispose());
 
 /** Loads a checkpoint in a worker. @throws RocError as `load()` */
 export async function loadRemote(folder: CheckpointFolder, options: LoadOptions): Promise<Model> {
-  const { signal, onNote, worker: _, ...sent } = options;
+  const { signal, onNote } = options;
   const thread = new ModelThread(onNote);
   try {
     const opening = (async () =>
-      thread.open({ type: "open", checkpoint: await packCheckpoint(folder), options: sent }))();
+      thread.open({ type: "open", checkpoint: await packCheckpoint(folder), options: sentOptions(options) }))();
     // What takes a while to load on this side, too.
     loadSharp().catch(() => undefined);
     const { facts, steps } = await orAborted(opening, signal, () => loadingAborted(signal, folder.path));
@@ -56,7 +56,9 @@ class ModelThread {
   /** @param onNote told from the opening on */
   constructor(private readonly onNote: LoadOptions["onNote"]) {
     // The environment is shared, so that what libtorch's libraries read from it when they are loaded can be set.
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { name: "roc4mllm model", env: SHARE_ENV });
+    // Of Node's own flags none is meant for it: `--import` would run a program's modules twice, `--input-type` takes no file.
+    const settings: WorkerOptions = { name: "roc4mllm model", env: SHARE_ENV, execArgv: [] };
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), settings);
     this.#worker.unref();
     this.#worker.on("message", (message: FromWorker) => this.#take(message));
     this.#worker.on("messageerror", (error: unknown) => this.#fail(error));
@@ -91,6 +93,10 @@ class ModelThread {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     if (this.#fault === undefined) this.#worker.postMessage({ type: "dispose" } satisfies ToWorker);
+    // What was asked has ended with the model: a process that waits for an answer alone would end in the middle.
+    for (const { reject } of this.#asked.values())
+      reject(new RocError("USAGE", "The model is disposed; load it again"));
+    this.#asked.clear();
     this.#worker.unref();
   }
 

@@ -1,6 +1,8 @@
 /** What a caller has of a model: the pipeline before whatever computes its batches. Loads no libtorch. */
+import { setMaxListeners } from "node:events";
 import type { ImageInputs } from "../models/types.js";
 import { Batches, type BatchReader } from "./batches.js";
+import { disposedError } from "./failures.js";
 import { scoreOne } from "./one.js";
 import { scoreAll } from "./pipeline.js";
 import type { Model, ModelFacts, Outcome, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult } from "./types.js";
@@ -23,16 +25,21 @@ export class ScoringModel implements Model {
   readonly method: NonNullable<Model["method"]>;
   readonly #works: Works;
   readonly #batches: Batches;
+  /** Aborted by {@link dispose}. */
+  readonly #disposal = new AbortController();
 
   constructor({ name, scale, digest, settings, folder, method, batchSize }: ModelFacts, works: Works) {
     [this.name, this.scale, this.digest] = [name, scale, digest];
     [this.settings, this.folder, this.method] = [settings, folder, method];
     this.#works = works;
     this.#batches = new Batches(batchSize, works.reader);
+    // One listener a call, of which a server has many.
+    setMaxListeners(0, this.#disposal.signal);
   }
 
   score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<Outcome, void, void> {
-    return scoreAll({ batches: this.#batches, prepare: this.#works.prepare }, inputs, options);
+    const ended = { signal: this.#disposal.signal, error: () => disposedError(this.name) };
+    return scoreAll({ batches: this.#batches, prepare: this.#works.prepare, ended }, inputs, options);
   }
 
   scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult> {
@@ -40,6 +47,7 @@ export class ScoringModel implements Model {
   }
 
   dispose(): void {
+    this.#disposal.abort();
     this.#works.dispose();
   }
 

@@ -220,7 +220,7 @@ export interface Model {
    * ```
    */
   scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult>;
-  /** Frees the weights; the model cannot be used afterwards. Twice is harmless. */
+  /** Frees the weights; calls that run end with USAGE, and the model cannot be used afterwards. Twice is harmless. */
   dispose(): void;
   /** {@link dispose} at the end of a `using` block. */
   [Symbol.dispose](): void;

@@ -8,6 +8,25 @@ import type { ModelFacts, Outcome, ReadingOptions } from "./types.js";
 /** What of the options can be sent: the rest stays with the caller. */
 export type SentOptions = Omit<LoadOptions, "signal" | "onNote" | "worker">;
 
+/** Whether an option is sent: each has to be here. */
+const SENT: Readonly<Record<keyof SentOptions, true>> = {
+  device: true,
+  dtype: true,
+  quantize: true,
+  visionTower: true,
+  resize: true,
+  scale: true,
+  base: true,
+  threads: true,
+  batchSize: true,
+};
+
+/** The options as plain data, whatever else a caller's object holds. */
+export function sentOptions({ scale, ...options }: LoadOptions): SentOptions {
+  const known = Object.entries(options).filter(([key]) => Object.hasOwn(SENT, key));
+  return { ...Object.fromEntries(known), ...(scale && { scale: { min: scale.min, max: scale.max } }) };
+}
+
 export type ToWorker =
   | { readonly type: "open"; readonly checkpoint: PackedCheckpoint; readonly options: SentOptions }
   | {

@@ -62,7 +62,8 @@ function pipeline(size: number, reader: BatchReader, delay = (): number => 0): P
     await sleep(delay());
     return "stored" in picture ? picture.stored : picture;
   };
-  return { batches: new Batches(size, reader), prepare };
+  const ended = { signal: new AbortController().signal, error: () => new Error("disposed") };
+  return { batches: new Batches(size, reader), prepare, ended };
 }
 
 async function all(outcomes: AsyncIterable<Outcome>): Promise<Outcome[]> {

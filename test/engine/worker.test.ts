@@ -21,6 +21,8 @@ const PHOTOS = ["abstract-dull", "landscape-good", "portrait-good", "still-life-
   join(ROOT, `examples/photos/${name}.jpg`),
 );
 
+const INDEX = pathToFileURL(join(ROOT, "dist/src/index.js")).href;
+
 let root = "";
 before(async () => {
   root = await mkdtemp(join(tmpdir(), "engine-worker-"));
@@ -180,7 +182,7 @@ test("dispose() ends the thread; the model says that it is disposed", async (t) 
 /** Runs a program of its own; it has to end by itself. */
 async function program(code: string): Promise<string> {
   const file = join(root, "program.mjs");
-  const index = JSON.stringify(pathToFileURL(join(ROOT, "dist/src/index.js")).href);
+  const index = JSON.stringify(INDEX);
   await writeFile(file, `import { DEMO_MODEL, load } from ${index};\n${code}`);
   const child = spawn(process.execPath, [file, ...PHOTOS], { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
@@ -224,4 +226,49 @@ test("what this thread has read of a checkpoint the other one does not read agai
   assert.deepEqual(await there.config(), config);
   assert.deepEqual([there.path, there.home.path, there.adapter], [folder, folder, undefined]);
   await assert.rejects(there.home.json("roc_templates.json"), { code: "FILE_NOT_FOUND" });
+});
+
+test("a model that is disposed while it scores ends the calls that run, and the program continues", async () => {
+  for (const batchSize of [1, 4]) {
+    const out = await program(
+      `const model = await load(DEMO_MODEL, { batchSize: ${batchSize} });
+       let count = 0;
+       try {
+         for await (const _ of model.score(Array(40).fill(process.argv[2]))) if (++count === 1) model.dispose();
+       } catch (error) {
+         console.log(error.code, count);
+       }
+       console.log("continues");`,
+    );
+    assert.equal(out, "USAGE 1\ncontinues\n");
+  }
+  const model = await load(DEMO_MODEL, { worker: false });
+  const call = model.score(new Array<string>(3).fill(PHOTOS[0] ?? ""))[Symbol.asyncIterator]();
+  await call.next();
+  model.dispose();
+  await assert.rejects(call.next(), (error) => isRocError(error) && error.code === "USAGE");
+});
+
+test("Node's own flags are not the worker's: code of the command line, modules that are imported before", async () => {
+  const preload = join(root, "preload.mjs");
+  await writeFile(preload, "console.log('preload');");
+  const code = `import { DEMO_MODEL, load } from ${JSON.stringify(INDEX)};
+    console.log((await (await load(DEMO_MODEL)).scoreOne(process.argv[1])).file);`;
+  const flags = ["--import", pathToFileURL(preload).href, "--input-type=module", "-e", code, PHOTOS[0] ?? ""];
+  const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  assert.deepEqual(await once(child, "close"), [0, null], out);
+  assert.equal(out, `preload\n${PHOTOS[0]}\n`);
+});
+
+test("options that cannot be sent, of callers without types, are left out; a signal that is none is refused", async () => {
+  const odd = { scale: { min: 0, max: 1, f: () => 0 }, log: () => 0 } as LoadOptions;
+  using model = await load(DEMO_MODEL, odd);
+  assert.deepEqual(model.scale, { min: 0, max: 1 });
+  const asked = { log: () => 0, questions: [{ prompt: "What is it?", maxTokens: 1 }] } as object;
+  const { answers } = await model.scoreOne(PHOTOS[0] ?? "", asked);
+  assert.equal(answers?.length, 1);
+  const refused = (error: unknown): boolean => isRocError(error) && error.code === "USAGE" && /signal is 5/.test(error.message); // prettier-ignore
+  await assert.rejects(load(DEMO_MODEL, { signal: 5 } as object), refused);
 });
