@@ -132,7 +132,7 @@ function checkChoices(checkpoint: unknown, dtype: ScoringDtype | undefined, resi
 
 function checkSignal(signal: unknown): void {
   if (signal === undefined || signal === null || typeof (signal as AbortSignal).addEventListener === "function") return;
-  throw new RocError("USAGE", `signal is ${String(signal)}; give the signal of an AbortController.`);
+  throw new RocError("USAGE", `signal is ${JSON.stringify(signal)}; give the signal of an AbortController.`);
 }
 
 function checkThreads(threads: number | undefined): void {

@@ -76,13 +76,14 @@ export class Pictures {
     // Padded at the end, where a causal model does not look: a mask is for those who continue behind the padding.
     const fresh = behind.map((ids, b) => [...ids, ...(padding[b] ?? [])]);
     const shape = [fresh.length, width];
-    const mask = this.#cache !== undefined && padding.some(({ length }) => length > 0) && {
-      attentionMask: idTensor(
-        fresh.flat().map((id) => Number(id !== PADDING)),
-        "cpu",
-        shape,
-      ),
-    };
+    const mask = this.#cache !== undefined &&
+      padding.some(({ length }) => length > 0) && {
+        attentionMask: idTensor(
+          fresh.flat().map((id) => Number(id !== PADDING)),
+          "cpu",
+          shape,
+        ),
+      };
     const inputIds = idTensor(
       fresh.flat().map((id) => (id === PADDING ? 0 : id)),
       "cpu",
