@@ -1,16 +1,17 @@
 /**
  * The TypeScript side of score.ts: `load()` and `model.score()` as the command `score` calls them. Answers a line of JSON,
- * {"files": [...]}, with seconds, processor seconds and the scores. Arguments: folder, dtype and batch, or - for the default.
+ * {"files": [...]}, with seconds, processor seconds and the scores. Arguments: folder, dtype, batch and "auto" for packed weights, or - for the default.
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { load } from "../src/engine/index.js";
 import type { DType } from "../src/torch/index.js";
 
-const [folder = "", dtype = "-", batch = "-"] = process.argv.slice(2);
+const [folder = "", dtype = "-", batch = "-", pack = "-"] = process.argv.slice(2);
 using model = await load(folder, {
   dtype: dtype === "-" ? undefined : (dtype as DType),
   batchSize: batch === "-" ? undefined : Number(batch),
+  pack: pack === "auto" ? pack : undefined,
 });
 
 async function score(files: readonly string[]): Promise<object> {

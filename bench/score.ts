@@ -76,12 +76,13 @@ export interface ScoreBenchOptions {
   readonly quick?: boolean;
 }
 
-const OURS: readonly (readonly [name: string, dtype: string, batch: string])[] = [
+const OURS: readonly (readonly [name: string, dtype: string, batch: string, pack?: string])[] = [
   ["default", "-", "-"],
   ["float32, batch 1", "float32", "1"],
   ["float32, batch 8", "float32", "8"],
   ["bfloat16, batch 1", "bfloat16", "1"],
   ["bfloat16, batch 8", "bfloat16", "8"],
+  ["bfloat16, packed", "bfloat16", "1", "auto"],
 ];
 const THEIRS: readonly (readonly [name: string, dtype: string, way: string, batch: number])[] = [
   ["authors' way, float32", "float32", "generate", 1],
@@ -135,8 +136,8 @@ async function writeFolders(
 
 function ourWays(checkpoint: string, peers: Peer[]): Way[] {
   const worker = fileURLToPath(new URL("score-worker.js", import.meta.url));
-  return OURS.map(([name, dtype, batch]) => {
-    const peer = new Peer(worker, [checkpoint, dtype, batch], process.execPath);
+  return OURS.map(([name, dtype, batch, pack = "-"]) => {
+    const peer = new Peer(worker, [checkpoint, dtype, batch, pack], process.execPath);
     peers.push(peer);
     return { name, dtype, ask: (files) => peer.ask<Answer>(JSON.stringify({ files })) };
   });

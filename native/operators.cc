@@ -29,9 +29,11 @@ Kind listKind(const c10::Type& type) {
     case c10::TypeKind::BoolType: return Kind::BoolList;
     case c10::TypeKind::NumberType: return Kind::ScalarList;
     case c10::TypeKind::OptionalType:
-      return element.castRaw<c10::OptionalType>()->getElementType()->kind() == c10::TypeKind::TensorType
-                 ? Kind::OptionalTensorList
-                 : Kind::Unsupported;
+      switch (element.castRaw<c10::OptionalType>()->getElementType()->kind()) {
+        case c10::TypeKind::TensorType: return Kind::OptionalTensorList;
+        case c10::TypeKind::NumberType: return Kind::OptionalScalarList;
+        default: return Kind::Unsupported;
+      }
     default: return Kind::Unsupported;
   }
 }
@@ -97,6 +99,15 @@ bool isNullish(napi_env env, napi_value value, napi_valuetype* type) {
   return *type == napi_null || *type == napi_undefined;
 }
 
+template <typename T, typename Convert>
+c10::List<std::optional<T>> toOptionalList(napi_env env, napi_value value, Convert convert) {
+  return toList<std::optional<T>>(env, value, [&](napi_value element) -> std::optional<T> {
+    napi_valuetype type;
+    if (isNullish(env, element, &type)) return std::nullopt;
+    return convert(element);
+  });
+}
+
 c10::IValue toIValue(napi_env env, Environment& state, const Operator::Argument& argument, napi_value value) {
   const auto tensor = [&](napi_value element) { return state.tensors.get(toDouble(env, element)); };
   switch (argument.kind) {
@@ -111,17 +122,14 @@ c10::IValue toIValue(napi_env env, Environment& state, const Operator::Argument&
     case Kind::MemoryFormat: return static_cast<int64_t>(memoryFormatOf(toString(env, value)));
     case Kind::Device: return c10::Device(toString(env, value));
     case Kind::TensorList: return toList<at::Tensor>(env, value, tensor);
-    case Kind::OptionalTensorList:
-      return toList<std::optional<at::Tensor>>(env, value, [&](napi_value element) -> std::optional<at::Tensor> {
-        napi_valuetype type;
-        if (isNullish(env, element, &type)) return std::nullopt;
-        return tensor(element);
-      });
+    case Kind::OptionalTensorList: return toOptionalList<at::Tensor>(env, value, tensor);
     case Kind::IntList: return toList<int64_t>(env, value, [&](napi_value element) { return toInt(env, element); });
     case Kind::FloatList: return toList<double>(env, value, [&](napi_value element) { return toDouble(env, element); });
     case Kind::BoolList: return toList<bool>(env, value, [&](napi_value element) { return toBool(env, element); });
     case Kind::ScalarList:
       return toList<c10::Scalar>(env, value, [&](napi_value element) { return toScalar(env, element); });
+    case Kind::OptionalScalarList:
+      return toOptionalList<c10::Scalar>(env, value, [&](napi_value element) { return toScalar(env, element); });
     case Kind::Generator:
     case Kind::Unsupported: break;
   }

@@ -14,7 +14,8 @@ struct Environment;
 // What a JavaScript value becomes; read off the schema's types.
 enum class Kind {
   Tensor, Int, Float, Bool, Scalar, String, ScalarType, Layout, MemoryFormat, Device, Generator,
-  TensorList, OptionalTensorList, IntList, FloatList, BoolList, ScalarList, Unsupported,
+  TensorList, OptionalTensorList, IntList, FloatList, BoolList, ScalarList,
+  OptionalScalarList, Unsupported,
 };
 
 struct Operator {

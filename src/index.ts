@@ -172,6 +172,7 @@ export { createLlava } from "./models/llava/index.js";
 export { mapSource, randomSource } from "./nn/params.js";
 export type { Init as ParamInit, InitNormal, InitTable, ParamSource, ParamUse } from "./nn/params.js";
 export type { Cache, CacheOptions, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
+export type { Packing } from "./models/packing.js";
 export type { LoadOptions as MllmLoadOptions, ProcessorOptions, Quantization } from "./models/types.js";
 export type { Tokenizer } from "./tokenizers/index.js";
 export {

@@ -2,6 +2,7 @@
 import { RocError } from "../errors.js";
 import { factsOf } from "../models/families.js";
 import type { CheckpointFolder } from "../models/places.js";
+import { packWeights } from "../models/pack.js";
 import { planOf } from "../models/quantize.js";
 import { loadMllm } from "../models/registry.js";
 import {
@@ -30,7 +31,19 @@ export interface LoadedParts {
 
 /** The parts of a checkpoint that scores. @throws RocError as `load()` */
 export async function loadParts(folder: CheckpointFolder, options: LoadOptions): Promise<LoadedParts> {
-  const { signal, device, dtype, quantize, visionTower, resize, threads, scale, batchSize, onNote } = options;
+  const {
+    signal,
+    device,
+    dtype,
+    quantize,
+    visionTower,
+    resize,
+    threads,
+    scale,
+    batchSize,
+    onNote,
+    pack = false,
+  } = options;
   const { home, weights } = folder;
   planOf({ quantize, device }, await ifThere(weights.json("config.json")));
   const { strategy, templates, conversation } = await readStrategy(home);
@@ -60,6 +73,7 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
   try {
     checkAborted(signal, folder.path);
     checkRows(strategy, model.vocabSize, folder.path);
+    if (pack !== false) packWeights(model, pack);
   } catch (error) {
     model.dispose();
     throw error;

@@ -1,6 +1,7 @@
 /** The model's side of scoring: prepared pictures in, one outcome each out. Synchronous, in the thread that has the weights. */
 import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
+import { isPacked } from "../models/pack.js";
 import { quantizationOf } from "../models/quantize.js";
 import type { Quantization } from "../models/types.js";
 import {
@@ -202,6 +203,7 @@ function factsOf(
     scale,
     dtype,
     ...(quantization && { quantization }),
+    ...(isPacked(model) && { packed: true }),
     device: device.split(":")[0],
     resize: options.resize ?? null,
     // One at a time, a score does not depend on the others.

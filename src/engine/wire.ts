@@ -13,6 +13,7 @@ const SENT: Readonly<Record<keyof SentOptions, true>> = {
   device: true,
   dtype: true,
   quantize: true,
+  pack: true,
   visionTower: true,
   resize: true,
   scale: true,

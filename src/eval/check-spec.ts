@@ -40,7 +40,7 @@ const schema = z.strictObject({
 });
 
 /** Fields of {@link EvaluationSpec.load} that a file of predictions or an ONNX model would have to ignore. */
-const COMPUTING = ["resize", "visionTower", "device", "dtype", "quantize", "batchSize"] as const;
+const COMPUTING = ["resize", "visionTower", "device", "dtype", "quantize", "pack", "batchSize"] as const;
 
 /** @throws RocError USAGE naming the field, or fields that do not go together */
 export function checkSpec(spec: EvaluationSpec): void {
@@ -51,7 +51,10 @@ export function checkSpec(spec: EvaluationSpec): void {
   const isLive = typeof model === "object" && !(model instanceof URL);
   const isComputing = COMPUTING.some((key) => load[key] !== undefined);
   if (isComputing && (predictions ?? onnx) !== undefined)
-    throw new RocError("USAGE", "--resize, --vision-tower, --device, --batch, --quantize and --dtype go with --model.");
+    throw new RocError(
+      "USAGE",
+      "--resize, --vision-tower, --device, --batch, --quantize, --pack and --dtype go with --model.",
+    );
   if (isLive && spec.load !== undefined)
     throw new RocError("USAGE", "evaluate(): load goes with a checkpoint's folder; the model is loaded already.");
   if (named.length > 1) throw new RocError("USAGE", `${named.join(" and ")} exclude one another; give one of them.`);

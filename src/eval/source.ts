@@ -56,7 +56,10 @@ export function predictionsOf(spec: EvaluationSpec, selection: Selection, option
 async function fromCheckpoint(spec: EvaluationSpec, selection: Selection, options: SourceOptions): Promise<Source> {
   const { model: given = DEMO_MODEL, load = {} } = spec;
   if (typeof given !== "string" && !(given instanceof URL)) return fromLive(given, spec, selection, options);
-  using model = await (options.open ?? openFolder)(given, { onNote: options.note, ...load, signal: options.signal });
+  const { note: onNote, signal } = options;
+  // However many pictures: an evaluation that is resumed has the same settings.
+  const { pack = "auto" } = load;
+  using model = await (options.open ?? openFolder)(given, { onNote, ...load, pack, signal });
   return await fromLoaded(model, spec, selection, options);
 }
 

@@ -25,7 +25,7 @@ export interface EvaluationSpec {
    * what it loads itself. Default: the demo weights.
    */
   readonly model?: string | URL | Model | undefined;
-  /** How a checkpoint is loaded: device, dtype, base and the like. Not for a loaded model. */
+  /** How a checkpoint is loaded: device, dtype, base and the like; `pack` is "auto" here. Not for a loaded model. */
   readonly load?: Omit<LoadOptions, "signal"> | undefined;
   /** Have comments written, and compare them with the data set's. Takes a step per token. Default false. */
   readonly comments?: boolean | undefined;

@@ -92,7 +92,7 @@ export class Linear {
   requirePlain(what: string): void {
     if (this.#form === null) return;
     const remedy =
-      "Load the checkpoint with plain weights (of a quantised one, take the checkpoint that it was made of).";
+      "Load the checkpoint with plain weights (unpacked; of a quantised one, take the checkpoint that it was made of).";
     throw new RocError("USAGE", `${what} a linear map whose weights are ${this.#form.name}. ${remedy}`);
   }
 }

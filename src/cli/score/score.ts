@@ -3,12 +3,13 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ERROR_CODES } from "../../errors.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { PACKING_PAYS } from "../../models/packing.js";
 import { expandInputs, type Inputs } from "./inputs.js";
 import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
-import { addModelOptions, loadNamed, type ModelFlags } from "../shared/model-options.js";
+import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
 import { SavedScores } from "./saved-scores.js";
 import { parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
@@ -103,9 +104,11 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   let around = (print: () => void): void => print();
   const onNote = (note: string): void => around(() => stderr.write(`note: ${note}\n`));
   notes.forEach(onNote);
+  // A job that is resumed must not differ by how many photos there are by then.
+  const pack = packing(options, options.resume !== undefined || files.length >= PACKING_PAYS);
   using model = await loadNamed(
     options.model,
-    { ...options, batchSize: options.batch, onNote, worker: files.length > FEW },
+    { ...options, pack, batchSize: options.batch, onNote, worker: files.length > FEW },
     context,
   );
   if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))

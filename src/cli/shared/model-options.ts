@@ -4,6 +4,7 @@ import type { ScoreScale } from "../../data/types.js";
 import type { BatchSize, LoadOptions, Model, ScoringDtype } from "../../engine/index.js";
 import { MOST_TOGETHER } from "../../engine/batch-size.js";
 import type { Quantization } from "../../models/types.js";
+import { PACKING_PAYS, type Packing } from "../../models/packing.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import { BASE_HELP, findModel } from "./find-model.js";
@@ -18,6 +19,7 @@ export interface ModelFlags {
   readonly device?: string;
   readonly dtype?: ScoringDtype;
   readonly quantize?: Quantization;
+  readonly pack?: "auto" | "on" | "off";
   readonly threads?: number;
   readonly batch?: BatchSize;
   /** Of results; see LoadOptions. */
@@ -47,6 +49,13 @@ export function addModelOptions(command: Command): Command {
           "then bfloat16, unless --dtype says otherwise",
       ).choices(["int8"]),
     )
+    .addOption(
+      new Option(
+        "--pack <when>",
+        "weights in bfloat16 on a CPU packed beforehand, which takes their memory again: on, off, or auto (default), which is on " +
+          `for eval, ${PACKING_PAYS} photos or more and --resume, on x86 with instructions for bfloat16`,
+      ).choices(["auto", "on", "off"]),
+    )
     .addOption(threadsOption())
     .addOption(
       new Option(
@@ -62,6 +71,12 @@ export function addModelOptions(command: Command): Command {
     .option("--base <folder>", BASE_HELP);
 }
 
+/** Whether weights are packed beforehand; `large`: whether the job is. */
+export function packing({ pack = "auto" }: ModelFlags, large: boolean): Packing {
+  if (pack === "auto") return large ? "auto" : false;
+  return pack === "on";
+}
+
 /** A number of pictures, or "auto". @throws InvalidArgumentError */
 function batchSize(text: string): BatchSize {
   return text === "auto" ? text : whole(1, MOST_TOGETHER)(text);
@@ -70,7 +85,7 @@ function batchSize(text: string): BatchSize {
 /** Finds a model, fetching it where it is a name on the hub, and loads it. */
 export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
-  const { resize, device, dtype, quantize, threads, scale, batchSize, onNote, worker } = flags;
+  const { resize, device, dtype, quantize, pack, threads, scale, batchSize, onNote, worker } = flags;
   const { checkpoint, visionTower } = await findModel(name, flags, context);
   return load(checkpoint, {
     resize,
@@ -78,6 +93,7 @@ export async function loadNamed(name: string, flags: LoadOptions, context: Conte
     device,
     dtype,
     quantize,
+    pack,
     threads,
     scale,
     batchSize,
