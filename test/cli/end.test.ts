@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,3 +34,28 @@ test("a profile that Node was asked for is written", () => {
   assert.match(readdirSync(folder).join(), /cpuprofile/);
   rmSync(folder, { recursive: true });
 });
+
+test(
+  "a write that fails at the very end is told: a full disk, a reader that has gone",
+  { skip: !existsSync("/dev/full") && "there is no /dev/full" },
+  async () => {
+    const photo = join(ROOT, "examples/photos/portrait-good.jpg");
+    const full = openSync("/dev/full", "w");
+    for (const args of [
+      ["score", photo],
+      ["score", "--json", photo],
+      ["score", "--sort", photo],
+      ["--version"],
+      ["score", "--help"],
+    ]) {
+      // prettier-ignore
+      const done = spawnSync(process.execPath, [MAIN, ...args], { stdio: ["ignore", full, "pipe"], encoding: "utf8" });
+      assert.equal(done.status, 3, args.join(" "));
+      assert.match(done.stderr, /standard output: the disk is full/, args.join(" "));
+    }
+    closeSync(full);
+    const child = spawn(process.execPath, [MAIN, "score", "--sort", photo], { stdio: ["ignore", "pipe", "ignore"] });
+    child.stdout.destroy();
+    assert.deepEqual(await once(child, "close"), [141, null]);
+  },
+);

@@ -5,7 +5,8 @@
  * Two passes of weighted sums in 22-bit fixed point, first across and then down, each clipped to 0..255; a pass whose
  * side does not change is left out. When shrinking the kernel widens, so every source pixel counts (antialiasing).
  *
- * The order of passes is that of Pillow 3.3 to 12, with which the published models were trained. Pillow 13 goes down
+ * The order of passes is that of Pillow 3.3 to 12.0, with which the published models were trained; 12.2 and later go down
+ * first where a picture is more than 100 times as tall as wide and its height shrinks. Pillow 13 goes down
  * first where the height shrinks more than the width (its pull request 9549), if only because the longer edge of an upright
  * format was truncated; that shifts a few bytes by a level.
  */

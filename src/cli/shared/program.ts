@@ -1,4 +1,5 @@
 /** The command line as a function: arguments in, exit code out. Errors become messages here and nowhere else. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Command, CommanderError } from "commander";
 import { ERROR_CODES, RocError, isOutOfMemory, isRocError, messageOf, type ErrorCode } from "../../errors.js";
 import { packageVersion } from "../../version.js";
@@ -186,11 +187,14 @@ export async function run(
     if (argv.length === 0) program.help({ error: true });
     checkNpmFlags(program, argv, context.io.env);
     await program.parseAsync([...argv], { from: "user" });
+    // What is wrong with the last write is said a turn later.
+    await nextTurn();
     const { aborted, reason } = context.signal as { aborted: boolean; reason: unknown };
     // Only the rest of the output is lost, which has no reader.
     if (aborted && isRocError(reason) && reason.code !== "OUTPUT_CLOSED") throw reason;
     return aborted ? (isRocError(reason) ? reason : new RocError("ABORTED", "")).exitCode : exitCode;
   } catch (thrown) {
+    await nextTurn();
     const error = asError(thrown, context.signal);
     if (error === undefined) return thrown instanceof CommanderError ? thrown.exitCode && ERROR_CODES.USAGE : 0;
     // Commander has reported its own errors already.
