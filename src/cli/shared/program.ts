@@ -198,7 +198,8 @@ export async function run(
     const error = asError(thrown, context.signal);
     if (error === undefined) return thrown instanceof CommanderError ? thrown.exitCode && ERROR_CODES.USAGE : 0;
     // Commander has reported its own errors already.
-    report(error, thrown instanceof CommanderError, argv.includes("--json"), context.io.stdout, context.io.stderr);
+    const isReported = thrown instanceof CommanderError && !context.signal.aborted;
+    report(error, isReported, argv.includes("--json"), context.io.stdout, context.io.stderr);
     return error.exitCode;
   }
 }
