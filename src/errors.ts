@@ -170,3 +170,8 @@ export function isOutOfMemory(error: unknown): boolean {
   const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
   return syscall === undefined ? NO_MEMORY.test(messageOf(error)) : code === "ENOMEM";
 }
+
+/** The beginning of a text, for a message. */
+export function beginning(text: string, most = 60): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}

@@ -1,7 +1,7 @@
 /** What callers may hand to `score()`, brought to one form. */
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { messageOf, RocError } from "../errors.js";
+import { messageOf, RocError, beginning } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
 import type { ScoreInput, ScoreInputs } from "./types.js";
 
@@ -44,7 +44,7 @@ function named(input: ScoreInput, position: number): NamedInput {
  * @throws RocError USAGE for all but `file:` URLs of this machine
  */
 export function pathOf(url: URL, caller: string): string {
-  const name = `${caller}: ${shortened(url.href)}`;
+  const name = `${caller}: ${beginning(url.href, 200)}`;
   if (url.protocol !== "file:") {
     const remedy = "fetch it yourself and give its bytes, or a path";
     throw new RocError("USAGE", `${name} is no file: URL, and nothing is fetched here; ${remedy}`);
@@ -54,10 +54,6 @@ export function pathOf(url: URL, caller: string): string {
   } catch (error) {
     throw new RocError("USAGE", `${name} names no file of this machine: ${messageOf(error)}`, { cause: error });
   }
-}
-
-function shortened(text: string): string {
-  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }
 
 /** Whether these are one picture: strings, bytes and streams are iterable too. A stream of objects gives pictures. */

@@ -30,9 +30,12 @@ export function* generateSteps(
   decoding?: Decoding,
 ): Generator<GenerationStep, GeneratedSequence[], void> {
   const settings = checkOptions(options);
-  checkPrompts(prompts);
-  const { padId = 0, maxNewTokens, signal, onStep } = settings;
-  const sequences = prompts.map((_, row) => new Sequence(row, settings));
+  checkPrompts(prompts, model.maxPositions);
+  const { padId = 0, signal, onStep, maxLength = Infinity } = settings;
+  const before = settings.cache?.length ?? 0;
+  const rooms = prompts.map(({ ids }) => Math.max(1, Math.min(settings.maxNewTokens, maxLength - before - ids.length)));
+  const maxNewTokens = Math.max(...rooms);
+  const sequences = rooms.map((room, row) => new Sequence(row, { ...settings, maxNewTokens: room }));
   const promptIds = prompts.map(({ ids }) => ids);
   using sampler = new Sampler(promptIds, model.vocabSize, settings, model.device);
   const how = decoding ?? decodingOf(model.device, maxNewTokens);

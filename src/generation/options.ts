@@ -19,6 +19,7 @@ export function checkOptions(options: GenerationOptions): GenerationOptions & { 
   const count = (value: number): boolean => Number.isSafeInteger(value) && value > 0;
   const checks: readonly Check[] = [
     ["maxNewTokens", maxNewTokens, "a whole number above 0", count],
+    ["maxLength", options.maxLength, "a whole number above 0", count],
     ["repetitionPenalty", repetitionPenalty, "a number above 0", above0],
     ["sampling.temperature", temperature, "a number above 0 (for the likeliest token leave out `sampling`)", above0],
     ["sampling.topK", topK, "a whole number above 0", count],
@@ -35,9 +36,13 @@ export function checkOptions(options: GenerationOptions): GenerationOptions & { 
   return { ...options, maxNewTokens };
 }
 
-/** @throws RocError USAGE where there is none, or one without tokens */
-export function checkPrompts(prompts: readonly Prompt[]): void {
+/** @throws RocError USAGE where there is none, one without tokens, or one with more than the model has positions */
+export function checkPrompts(prompts: readonly Prompt[], maxPositions = Infinity): void {
   const empty = prompts.findIndex(({ ids }) => ids.length === 0);
   if (prompts.length === 0) throw new RocError("USAGE", "Generation needs a prompt; the list of them is empty.");
   if (empty >= 0) throw new RocError("USAGE", `Prompt ${empty} has no token; give it at least the begin token.`);
+  const long = prompts.findIndex(({ ids }) => ids.length > maxPositions);
+  if (long < 0) return;
+  const tokens = `${prompts[long]?.ids.length} tokens with its pictures'`;
+  throw new RocError("USAGE", `Prompt ${long} has ${tokens}, and the model ${maxPositions} positions. Shorten it.`);
 }

@@ -42,6 +42,8 @@ export interface Sampling {
 export interface GenerationOptions {
   /** New tokens at most, of each sequence, above 0; default 256. */
   readonly maxNewTokens?: number | undefined;
+  /** Tokens of a sequence at most, prompt and what `cache` holds included, as `model.maxPositions`; default: any number. */
+  readonly maxLength?: number | undefined;
   /** Any of these ends a sequence and is not part of it. */
   readonly stopIds?: readonly number[] | undefined;
   /** Any of these texts ends a sequence; its text ends before it. Needs `tokenizer`. (Special tokens: `stopIds`.) */
@@ -83,7 +85,7 @@ export interface ModelStep {
 }
 
 /**
- * Why a sequence ended: a stop token or string, or `maxNewTokens`.
+ * Why a sequence ended: a stop token or string, or `maxNewTokens` or `maxLength`.
  *
  * @category Generation
  */

@@ -118,6 +118,8 @@ export interface Mllm {
   readonly vocabSize: number;
   /** Width D of the language model's hidden states. */
   readonly hiddenSize: number;
+  /** Tokens of a sequence at most, its pictures' among them, as the checkpoint says; undefined where it does not. */
+  readonly maxPositions?: number | undefined;
   /** Ids that stand for a row of a picture among token ids. */
   readonly placeholderIds: readonly number[];
   /** Of the weights, and of what the model computes. */

@@ -1,5 +1,6 @@
 /** Answers that hold a comment beside their scores, in either order. */
 import type { ImageBatch } from "../models/types.js";
+import { answerLength } from "./length.js";
 import { withPictures, type Pictures } from "./pictures.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
 import { COMMENT, commentComesFirst, fillComment, hasComment, textAfterComment } from "./template.js";
@@ -50,17 +51,18 @@ export function readAnswers(
  * The comment behind each picture's stem (the answer up to it), ended by the model, by the text that follows it in the
  * template, or by its length.
  */
-function writeComments(
-  { processor, templates }: StrategyParts,
-  pictures: Pictures,
-  stems: readonly string[],
-): string[] {
+function writeComments(parts: StrategyParts, pictures: Pictures, stems: readonly string[]): string[] {
+  const { model, processor, templates } = parts;
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  const [, rest = ""] = answer.split(`{${COMMENT}}`);
+  // The scores behind it need their positions.
+  const maxLength = model.maxPositions && Math.max(1, model.maxPositions - answerLength(parts, rest));
   const stop = textAfterComment(answer).trim();
   const stemIds = (stem: string): number[] => (stem.trim() === "" ? [] : processor.answer(stem.trimEnd()));
   const texts = pictures.prompts(processor, prompt).map((ids, b) => [...ids, ...stemIds(stems[b] ?? "")]);
   const options = {
     maxNewTokens: COMMENT_TOKENS,
+    maxLength,
     stopIds: [processor.endTokenId],
     tokenizer: processor.tokenizer,
     ...(stop && { stopStrings: [stop] }),

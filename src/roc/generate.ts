@@ -55,7 +55,7 @@ export interface Generation {
   readonly tokenIds: readonly number[];
   /** One per T_p, in reading order. */
   readonly scores: readonly ScoreReading[];
-  /** Whether the model ended the answer or `maxTokens` did. */
+  /** Whether the model ended the answer, or `maxTokens` or the model's positions did. */
   readonly finished: "end" | "length";
 }
 
@@ -104,6 +104,7 @@ export function* generate(
   const steps = generateSteps(model, [{ ids: processor.prompt(prompt, images), images }], {
     ...others,
     maxNewTokens,
+    maxLength: model.maxPositions,
     stopIds: [processor.endTokenId],
     suppressIds: vocabulary.scoreIds,
     onStep: (step) => (score = scoreOf(step, vocabulary)),

@@ -104,7 +104,12 @@ export class Pictures {
     const width = Math.max(...behind.map((ids) => ids.length));
     const start = held[0]?.length ?? 0;
     this.#cache?.reserve?.(start + width);
-    const sequences = generate(this.#model, prompts, { ...options, ...(this.#cache && { cache: this.#cache }) });
+    const { maxPositions: maxLength } = this.#model;
+    const sequences = generate(this.#model, prompts, {
+      maxLength,
+      ...options,
+      ...(this.#cache && { cache: this.#cache }),
+    });
     this.#cache?.rewind(start + width);
     if (this.#cache) {
       // As generation pads.

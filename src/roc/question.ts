@@ -1,7 +1,7 @@
 /** What a picture can be asked beside the checkpoint's own question. Loads no libtorch. */
 import { z } from "zod";
-import { RocError } from "../errors.js";
-import { answerSchema, promptSchema } from "./template.js";
+import { RocError, beginning } from "../errors.js";
+import { answerSchema, promptSchema, unreadablePlaceholder } from "./template.js";
 
 /**
  * A further question about a picture: with a template of the answer, its scores are read; without, the model writes.
@@ -13,7 +13,8 @@ export interface Question {
   readonly prompt?: string | undefined;
   /**
    * How the answer goes, with a placeholder per score, as `Light {light}, colour {color}.`, and `{comment}` where the model
-   * writes. Default: the model writes all of it.
+   * writes. A name is a letter from a to z or A to Z, and then such letters, digits and _. Default: the model writes all of
+   * it.
    */
   readonly answer?: string | undefined;
   /** Tokens of an answer without a template at most, above 0; default 256. */
@@ -22,9 +23,19 @@ export interface Question {
 
 const COUNT = "must be a whole number above 0";
 
+const NAMES = "a placeholder's name is a letter from a to z or A to Z, and then such letters, digits and _";
+
+const filled = z.string().refine((text) => text.trim() !== "", { error: "is empty; leave it out, or ask something" });
+
+const readable = z.string().superRefine((text, context) => {
+  const piece = unreadablePlaceholder(text);
+  if (piece === undefined) return;
+  context.addIssue(`holds ${JSON.stringify(beginning(piece))}, which cannot be read: ${NAMES}`);
+});
+
 const questionSchema = z.strictObject({
-  prompt: z.string().transform(promptOf).pipe(promptSchema).optional(),
-  answer: answerSchema.optional(),
+  prompt: filled.transform(promptOf).pipe(promptSchema).optional(),
+  answer: filled.pipe(readable).pipe(answerSchema).optional(),
   maxTokens: z.int({ error: COUNT }).positive({ error: COUNT }).optional(),
 });
 

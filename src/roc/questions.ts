@@ -4,6 +4,7 @@ import type { ImageBatch } from "../models/types.js";
 import { AnswerText } from "./answer-text.js";
 import { readAnswers, type ReadOptions } from "./comment.js";
 import { withPictures, type Pictures } from "./pictures.js";
+import { checkLength } from "./length.js";
 import { checkQuestions, promptOf, type Question } from "./question.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
@@ -37,6 +38,7 @@ export function readPictures(
 ): PictureReading[] {
   if (questions.length === 0) return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
   return withPictures(parts.model, images, (own) => {
+    checkAll(parts, own, questions);
     const answers = readAnswers(parts, own, options);
     const further = readQuestions(parts, own, questions);
     return answers.map((answer, b) => ({
@@ -56,19 +58,32 @@ export function readQuestions(
   pictures: ImageBatch | Pictures,
   questions: readonly Question[],
 ): QuestionReading[][] {
-  checkQuestions(questions);
-  const [canonical = ""] = parts.templates.prompts;
-  return withPictures(parts.model, pictures, (own) =>
-    questions.map(({ prompt: asked, answer, maxTokens = ANSWER_TOKENS }) => {
-      const prompt = asked === undefined ? canonical : promptOf(asked);
+  return withPictures(parts.model, pictures, (own) => {
+    checkAll(parts, own, questions);
+    return questions.map(({ prompt: asked, answer, maxTokens = ANSWER_TOKENS }) => {
+      const prompt = promptIn(parts, asked);
       const templates = { ...parts.templates, prompts: [prompt], answers: answer === undefined ? [] : [answer] };
       const asking = { ...parts, templates };
       const readings =
         answer === undefined ? write(asking, own, maxTokens) : readAnswers(asking, own, { comments: true });
       const names = answer === undefined ? [] : scoreNames(answer);
       return readings.map((reading) => ({ ...reading, prompt, names }));
-    }),
-  );
+    });
+  });
+}
+
+function promptIn({ templates }: StrategyParts, asked: string | undefined): string {
+  return asked === undefined ? (templates.prompts[0] ?? "") : promptOf(asked);
+}
+
+/** Before anything is computed. @throws RocError USAGE */
+function checkAll(parts: StrategyParts, pictures: Pictures, questions: readonly Question[]): void {
+  checkQuestions(questions);
+  if (parts.model.maxPositions === undefined) return;
+  questions.forEach(({ prompt: asked, answer }, index) => {
+    const prompt = promptIn(parts, asked);
+    checkLength(parts, pictures.prompts(parts.processor, prompt), { name: `questions[${index}]`, prompt, answer });
+  });
 }
 
 /** What the model writes about every picture, greedily; where it writes a score, its number is in the text. */

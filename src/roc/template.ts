@@ -40,6 +40,14 @@ function placeholders(answer: string): string[] {
   return [...answer.matchAll(PLACEHOLDER)].map((match) => match[1] as string);
 }
 
+/** The first piece of an answer that looks as a placeholder does and is none; undefined where there is none. */
+export function unreadablePlaceholder(answer: string): string | undefined {
+  const whole = new RegExp(`^${PLACEHOLDER.source}$`);
+  // What is never closed goes on to the end of its word.
+  const pieces = answer.match(/\{[^{}]*\}|\{[^\s{}]*|\}/g);
+  return pieces?.find((piece) => !whole.test(piece));
+}
+
 /** Whether an answer holds a comment. */
 export function hasComment(answer: string): boolean {
   return placeholders(answer).includes(COMMENT);
@@ -65,17 +73,20 @@ export function textAfterComment(answer: string): string {
 /** Characters of a question or an answer; real ones have some hundred, and each is computed with every picture. */
 const MOST_TEXT = 10_000;
 
+const text = z.string().max(MOST_TEXT, {
+  error: ({ input }) => `Too big: ${(input as string).length} characters, where ${MOST_TEXT} are the most`,
+  abort: true,
+});
+
 /** A question about one picture. */
-export const promptSchema = z
-  .string()
-  .max(MOST_TEXT)
-  .refine((text) => text.split("<image>").length === 2, { error: "must hold <image> exactly once" });
+export const promptSchema = text.refine((text) => text.split("<image>").length === 2, {
+  error: "must hold <image> exactly once",
+});
 /** An answer with a placeholder per score. */
-export const answerSchema = z
-  .string()
-  .max(MOST_TEXT)
+export const answerSchema = text
   .refine((text) => scoreNames(text).length > 0, { error: "must hold a placeholder such as {overall}" })
-  .refine((text) => new Set(placeholders(text)).size === placeholders(text).length, { error: "names a score twice" })
+  .refine((text) => new Set(scoreNames(text)).size === scoreNames(text).length, { error: "names a score twice" })
+  .refine((text) => text.split(`{${COMMENT}}`).length <= 2, { error: `holds {${COMMENT}} twice` })
   .refine((text) => !text.includes(POSITION_TOKEN), { error: `must not hold ${POSITION_TOKEN}; write {overall}` });
 
 /** Q-Align's words, worst first. */

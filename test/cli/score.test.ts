@@ -80,6 +80,9 @@ test("--ask and --answer are questions; their answers are in the JSON, and below
   for (const [flag, value, message] of [
     ["--answer", "no score", /--answer.*must hold a placeholder/],
     ["--ask", "<image> <image>", /--ask.*exactly once/],
+    ["--ask", " ", /--ask.*is empty/],
+    ["--ask", "Describe the light. ".repeat(600), /^error: --ask "Describe .{0,100}…": Too big: .{0,100}$/m],
+    ["--answer", "Light {light}, Farbe {Färbung}", /--answer.*holds "\{Färbung\}"/],
   ] as const) {
     const { code, stderr } = await runCli(["score", folder, flag, value], score);
     assert.equal(code, 2);

@@ -58,6 +58,26 @@ test("a stop token, a stop string or the length ends a sequence", () => {
   assert.equal(sequence?.ids.length, "one two three.".length);
 });
 
+test("the model's positions end a sequence as asked, and are named where a prompt has more tokens", () => {
+  using model = writer("one two three.");
+  const maxLength = START.length + 5;
+  model.maxPositions = maxLength;
+  assert.deepEqual(textOf(model, { maxLength }), { text: "one t", finished: "length", steps: "one t" });
+  const long = new Array<number>(START.length + 6).fill(70);
+  const { sequences, stepLogits } = generateWithLogits(model, [{ ids: START }, { ids: START.slice(2) }], { maxLength });
+  stepLogits.dispose();
+  assert.deepEqual(sequences.map(({ ids }) => ids.length), [5, 7], "each has its own"); // prettier-ignore
+  using cache = model.newCache();
+  const [behind] = generate(model, [{ ids: START }], { cache, maxLength });
+  assert.equal(behind?.ids.length, 5);
+  scope(() => cache.rewind(START.length - 1));
+  assert.equal(generate(model, [{ ids: START.slice(-1) }], { cache, maxLength: START.length + 2 })[0]?.ids.length, 2);
+  assert.throws(() => generate(model, [{ ids: START }, { ids: long }]), {
+    code: "USAGE",
+    message: new RegExp(`Prompt 1 has ${long.length} tokens.* ${maxLength} positions`),
+  });
+});
+
 test("text that may begin a stop string is held back, and comes when it does not", async () => {
   using model = writer("a<b><e>c<end>d");
   const texts: string[] = [];

@@ -298,9 +298,70 @@ test("questions that make no sense are named", () => {
     refused({ prompt: "<image><image> Which?" }, /questions\[1\]\.prompt: must hold <image> exactly once/);
     refused({ answer: "no score" }, /questions\[1\]\.answer: must hold a placeholder such as \{overall\}/);
     refused({ answer: "{a} {a}" }, /questions\[1\]\.answer: names a score twice/);
+    refused({ answer: "{comment} {comment} {a}" }, /questions\[1\]\.answer: holds \{comment\} twice/);
+    for (const name of ["{b c}", "{1}", "{ü}", "{}", "{rule-of-thirds}", "{ light}", "{_a}"]) {
+      const named = new RegExp(
+        `questions\\[1\\]\\.answer: holds "\\${name}", which .*letter from a to z.*digits and _`,
+      );
+      refused({ answer: `Light {light}, ${name}.` }, named);
+      refused({ answer: name }, named);
+    }
+    refused({ answer: "Light {light}, thirds {thirds" }, /\.answer: holds "\{thirds", which/);
+    refused({ answer: "Light {{light}}" }, /\.answer: holds "\{", which/);
+    refused({ answer: "Light {light}, thirds}" }, /\.answer: holds "\}", which/);
+    refused({ answer: `{light {${"x y".repeat(500)}}` }, /^.{0,300}$/);
+    for (const prompt of ["", " \n\t"]) refused({ prompt }, /questions\[1\]\.prompt: is empty/);
+    refused({ answer: " " }, /questions\[1\]\.answer: is empty/);
+    refused(
+      { prompt: "a".repeat(10_001) },
+      /questions\[1\]\.prompt: Too big: 10\d+ characters, where 10000 are the most/,
+    );
+    refused({ answer: "a".repeat(10_001) }, /questions\[1\]\.answer: Too big: 10001 characters/);
     refused({ question: "Why?" } as Question, /questions\[1\]: .*"question"/);
     refused({ maxTokens: 0 }, /questions\[1\]\.maxTokens: must be a whole number above 0/);
   } finally {
     parts.model.dispose();
+  }
+});
+
+test("a question that is longer than the model's positions is refused before anything is computed", () => {
+  const parts = fakeParts(ONE);
+  const { model, processor } = parts;
+  try {
+    scope(() => {
+      const images = processor.images([plainImage(200, 40, 90)]);
+      const prompt = "<image>\nHow is the light?";
+      const length = processor.prompt(prompt).length;
+      const read = (questions: readonly Question[], positions: number | undefined): ReturnType<typeof readPictures> => {
+        model.maxPositions = positions;
+        model.forwards = 0;
+        return readPictures(parts, images, { questions });
+      };
+      const refused = (questions: readonly Question[], positions: number, message: RegExp): void => {
+        assert.throws(() => read(questions, positions), { code: "USAGE", message });
+        assert.equal(model.forwards, 0);
+      };
+      refused([{}, { prompt }], length, new RegExp(`questions\\[1\\] \\("How is the light\\?"\\).* ${length + 1} tokens.*picture's.*${length} positions`)); // prettier-ignore
+      const canonical = processor.prompt(ONE.prompts[0] as string).length;
+      const texts = [canonical + 2, undefined].map((most) => read([{}], most)[0]?.questions[0]?.text);
+      assert.equal(texts[0], texts[1]?.slice(0, 2), "writing ends with the positions");
+      assert.equal(texts[0], "is");
+      const answer = "Light {light}.";
+      const tokens = processor.answer("Light [SCORE].").length;
+      refused([{ prompt, answer }], length + tokens - 1, new RegExp(`${length + tokens} tokens`));
+      read([{ prompt, answer }], length + tokens);
+      // A comment leaves room for the scores behind it.
+      const further = `${prompt} Where does it come from, and where does it go?`;
+      const size = processor.prompt(further).length;
+      const behind = "{comment}So {light}.";
+      const rest = processor.answer("So [SCORE].").length;
+      refused([{ prompt: further, answer: behind }], size + rest, /tokens/);
+      const [commented] = read([{ prompt: further, answer: behind }], size + rest + 3);
+      assert.ok((commented?.questions[0]?.comment?.length ?? 9) <= 3);
+      const long = "Describe the light. ".repeat(400);
+      refused([{ prompt: long }], length, /^.{0,300}$/);
+    });
+  } finally {
+    model.dispose();
   }
 });

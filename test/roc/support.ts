@@ -123,6 +123,7 @@ export class FakeMllm implements Mllm {
   readonly hiddenSize = FEATURES + POSITIONS;
   readonly dtype = "float32";
   readonly device = "cpu";
+  maxPositions: number | undefined;
   disposals = 0;
   forwards = 0;
   readonly #imageId: number;

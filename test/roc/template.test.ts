@@ -61,13 +61,18 @@ test("a file that is not as it should be is an error that names file and field",
   bad({ prompts: ["<image><image>"] }, /^f\.json: prompts\.0: must hold <image> exactly once/);
   bad({ answers: ["It is good."] }, /^f\.json: answers\.0: must hold a placeholder/);
   bad({ answers: ["It is {a} and {a}."] }, /^f\.json: answers\.0: names a score twice/);
+  bad({ answers: ["{comment} {comment} {a}"] }, /^f\.json: answers\.0: holds \{comment\} twice/);
+  parseTemplates({ prompts: ["<image>"], answers: ["It is {rule-of-thirds} {a} {}"] }, "f.json");
   bad({ answers: ["It is [SCORE]: {a}"] }, /^f\.json: answers\.0: must not hold \[SCORE\]/);
   bad(
     { answers: ["{a}", "{b}"] },
     /^f\.json: answers: every answer must hold the first placeholder of the first answer/,
   );
   bad({ answers: 3 }, /^f\.json: answers: /);
-  bad({ prompts: [`<image>${"a ".repeat(5000)}`] }, /^f\.json: prompts\.0: Too big/);
+  bad(
+    { prompts: [`<image>${"a ".repeat(5000)}`] },
+    /^f\.json: prompts\.0: Too big: 10007 characters, where 10000 are the most/,
+  );
 
   const broken = join(folder, "broken");
   mkdirSync(broken);

@@ -1,6 +1,6 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
-import { Command, InvalidArgumentError, Option } from "commander";
-import { ERROR_CODES } from "../../errors.js";
+import { Command, Option } from "commander";
+import { ERROR_CODES, RocError, beginning } from "../../errors.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { PACKING_PAYS } from "../../models/packing.js";
@@ -161,11 +161,14 @@ Examples:
   curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
 
-/** The values of an option that may be there several times. @throws InvalidArgumentError */
-function questions(field: "prompt" | "answer") {
+/** The values of an option that may be there several times. @throws RocError USAGE, which repeats no long text */
+function questions(flag: string, field: "prompt" | "answer") {
   return (value: string, before: readonly string[] = []): readonly string[] => {
     const problem = problemOf({ [field]: value });
-    if (problem) throw new InvalidArgumentError(`It ${problem.message}.`);
+    if (problem) {
+      const text = JSON.stringify(beginning(value));
+      throw new RocError("USAGE", `${flag} ${text}: ${problem.message}. Correct it.`);
+    }
     return [...before, value];
   };
 }
@@ -203,12 +206,12 @@ export function scoreCommand(context: Context): Command {
     .option(
       "--ask <question>",
       "a further question about every photo, answered in words; again for more",
-      questions("prompt"),
+      questions("--ask", "prompt"),
     )
     .option(
       "--answer <template>",
       'have further scores read in one answer, as "Light {light}, colour {colour}."; again for more',
-      questions("answer"),
+      questions("--answer", "answer"),
     )
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));
   return addModelOptions(command)

@@ -40,6 +40,13 @@ export abstract class DecoderMllm {
     return this.decoder.vocabulary.size;
   }
 
+  get maxPositions(): number | undefined {
+    const { text_config: text, ...top } = this.config;
+    const fields = { ...top, ...(typeof text === "object" ? text : {}) };
+    const positions = fields["max_position_embeddings"];
+    return typeof positions === "number" && positions > 0 ? positions : undefined;
+  }
+
   logits(hidden: Tensor, rows?: readonly number[]): Tensor {
     return this.decoder.vocabulary.logits(hidden, rows);
   }

@@ -1,0 +1,34 @@
+/** Whether questions fit into the positions of a model. */
+import { RocError, beginning } from "../errors.js";
+import type { StrategyParts } from "./strategy.js";
+import { fillComment, fillSlots, hasComment, scoreNames } from "./template.js";
+
+/** Tokens of an answer, or a part of one, with its scores in place and without the comment. */
+export function answerLength({ processor, strategy }: StrategyParts, answer: string): number {
+  const { scale } = strategy;
+  const scores = scoreNames(answer).map(() => strategy.write(scale.min));
+  return processor.answer(fillSlots(fillComment(answer, ""), scores)).length;
+}
+
+/**
+ * Checks that a prompt with its pictures, the answer's template and a token where the model writes fit.
+ *
+ * @param prompts token ids, one a picture
+ * @param name what messages call the question
+ * @throws RocError USAGE naming the tokens and the positions
+ */
+export function checkLength(
+  parts: StrategyParts,
+  prompts: readonly (readonly number[])[],
+  { name, prompt, answer }: { readonly name: string; readonly prompt: string; readonly answer?: string | undefined },
+): void {
+  const { maxPositions = Infinity } = parts.model;
+  const template = answer === undefined ? 0 : answerLength(parts, answer);
+  const written = answer === undefined || hasComment(answer) ? 1 : 0;
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  const tokens = longest + template + written;
+  if (tokens <= maxPositions) return;
+  const text = JSON.stringify(beginning((answer ?? prompt).replace("<image>", "").trim()));
+  const needs = `needs ${tokens} tokens: ${longest} of the prompt with the picture's, and ${template + written} of the answer`;
+  throw new RocError("USAGE", `${name} (${text}) ${needs}. The model has ${maxPositions} positions. Shorten it.`);
+}
