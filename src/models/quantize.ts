@@ -7,7 +7,7 @@ import { linearMaps, type LoraAdapters } from "./lora.js";
 import type { LoadOptions, Mllm, Quantization } from "./types.js";
 
 /** Values of `LoadOptions.quantize`. */
-export const QUANTIZATIONS: readonly Quantization[] = ["int8"];
+const QUANTIZATIONS: readonly Quantization[] = ["int8"];
 
 /** In what a model's linear maps are; undefined: all are floating-point numbers. */
 export function quantizationOf(model: Mllm): Quantization | undefined {
