@@ -9,16 +9,7 @@ export { disposeParameters, Linear, linearOf, type LinearForm } from "./linear.j
 export { freshAdapter, LoraAdapter, withDropout, type LoraShape } from "./lora.js";
 export { makeRoute, type Route } from "./multiway.js";
 export { LayerNorm, RmsNorm } from "./norm.js";
-export {
-  fanIn,
-  mapSource,
-  Params,
-  randomSource,
-  type Init,
-  type InitTable,
-  type ParamSource,
-  type ParamUse,
-} from "./params.js";
+export { fanIn, mapSource, Params, randomSource, type Init, type InitTable, type ParamSource } from "./params.js";
 export { patchRows, type PatchGrid } from "./patches.js";
 export { insertRows } from "./image-features.js";
 export { Recomputation, segment } from "./recompute.js";
