@@ -5,7 +5,7 @@ export { nameOfBytes, pathOfName, readableName } from "./file-names.js";
 export type { ImageInput } from "./read.js";
 export { centerCrop, cropImage, shortestEdgeSize } from "./geometry.js";
 export type { Size } from "./geometry.js";
-export { resizeAsync, resizeBicubic, uprightSize } from "./resize.js";
+export { resizeAsync, resizeBicubic } from "./resize.js";
 export { createImageProcessor, loadImageProcessor, type ImageProcessor } from "./processor.js";
 export { readConfigPart, readImageConfig, RESIZE_MODES, type ResizeMode } from "./processor-config.js";
 export { invalidConfig, valueFields, valueStepsOf, valueTables, writePatches, type ValueSteps } from "./values.js";
