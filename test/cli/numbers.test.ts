@@ -7,6 +7,7 @@ import { studioCommand } from "../../src/cli/data/studio.js";
 import { compareCommand } from "../../src/cli/eval/compare.js";
 import { evalCommand } from "../../src/cli/eval/eval.js";
 import { inspectGenerateCommand } from "../../src/cli/inspect/model.js";
+import { isRocError } from "../../src/errors.js";
 import { scoreCommand } from "../../src/cli/score/score.js";
 import type { Context } from "../../src/cli/shared/io.js";
 import { number, numbersOf, parseScale, whole } from "../../src/cli/shared/numbers.js";
@@ -33,7 +34,8 @@ function parsed(option: Option, text: string): unknown {
   try {
     return option.parseArg?.(text, option.defaultValue);
   } catch (error) {
-    assert.ok(error instanceof InvalidArgumentError, `${option.flags}: ${String(error)}`);
+    const isRefusal = error instanceof InvalidArgumentError || (isRocError(error) && error.code === "USAGE");
+    assert.ok(isRefusal, `${option.flags}: ${String(error)}`);
     return error;
   }
 }
