@@ -158,10 +158,10 @@ test("of a batch of many pictures no more than four are decoded at a time", asyn
 
 test("auto takes bfloat16 where the device has it, and always the same", () => {
   assert.equal(precisionOf("cuda:1", ""), "bfloat16");
-  assert.equal(precisionOf("cpu", "flags\t\t: avx512f avx512_bf16 avx512vl\n"), "bfloat16");
-  assert.equal(precisionOf("cpu", "flags\t\t: amx_tile amx_bf16\n"), "bfloat16");
-  assert.equal(precisionOf("cpu", "Features\t: asimd bf16 i8mm\n"), "bfloat16");
-  assert.equal(precisionOf("cpu", "flags\t\t: avx2 avx512f\nbugs\t\t: bf16\n"), "float32");
-  assert.equal(precisionOf("cpu", ""), "float32");
+  assert.equal(precisionOf("cpu", "flags\t\t: avx512f avx512_bf16 avx512vl\n", {}), "bfloat16");
+  assert.equal(precisionOf("cpu", "flags\t\t: amx_tile amx_bf16\n", {}), "bfloat16");
+  assert.equal(precisionOf("cpu", "Features\t: asimd bf16 i8mm\n", {}), "bfloat16");
+  assert.equal(precisionOf("cpu", "flags\t\t: avx2 avx512f\nbugs\t\t: bf16\n", {}), "float32");
+  assert.equal(precisionOf("cpu", "", {}), "float32");
   assert.equal(precisionOf("cpu"), precisionOf("cpu"));
 });

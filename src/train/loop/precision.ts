@@ -17,7 +17,8 @@ export function mixedFor(precision: Precision, device: string): Mixed {
  * Not measured, so that the same run on the same machine is always the same.
  *
  * @param cpu what Linux says of the processor
+ * @param env where libtorch and oneDNN may be told to do without these instructions; default: of this process
  */
-export function precisionOf(device: string, cpu?: string): Precision {
-  return device.startsWith("cuda") || multipliesBfloat16(cpu) ? "bfloat16" : "float32";
+export function precisionOf(device: string, cpu?: string, env?: NodeJS.ProcessEnv): Precision {
+  return device.startsWith("cuda") || multipliesBfloat16(cpu, env) ? "bfloat16" : "float32";
 }
