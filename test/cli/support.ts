@@ -87,24 +87,18 @@ export async function runCli(
   answer: (file: string, index: number) => ScoreResult | ScoreFailure,
   options: { stdin?: string | Buffer; signal?: AbortSignal; origin?: Partial<Model> } = {},
 ): Promise<Ran> {
-  const written = { stdout: "", stderr: "" };
   const asked: Asked = { disposed: false };
-  const io: Io = {
-    stdin: Readable.from([Buffer.from(options.stdin ?? "")]),
-    stdout: { write: (text) => (written.stdout += text) },
-    stderr: { write: (text) => (written.stderr += text) },
-    env: {},
-  };
-  const code = await run(
+  const { stdin, signal, origin } = options;
+  const ran = await runCommand(
     argv,
     { score: () => Promise.resolve(scoreCommand) },
     {
-      io,
-      signal: options.signal ?? new AbortController().signal,
-      engine: () => Promise.resolve(fakeEngine(answer, asked, options.origin)),
+      engine: () => Promise.resolve(fakeEngine(answer, asked, origin)),
+      stdin: stdin ?? "",
+      ...(signal && { signal }),
     },
   );
-  return { code, ...written, asked };
+  return { ...ran, asked };
 }
 
 /** The objects of JSON Lines. */
@@ -115,21 +109,26 @@ export function jsonLines(text: string): unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
-/** Runs the program with these commands and no engine; what it wrote, and its exit code. */
+/** The engine that the program has. */
+export const realEngine = (): Promise<Engine> => import("../../src/engine/index.js");
+
+/** Runs the program with these commands; what it wrote, and its exit code. Without an engine, none may be asked for. */
 export async function runCommand(
   argv: readonly string[],
   commands: Commands,
+  options: { stdin?: string | Buffer; signal?: AbortSignal; engine?: () => Promise<Engine> } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const written = { stdout: "", stderr: "" };
+  const io: Io = {
+    stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
+    stdout: { write: (text) => (written.stdout += text) },
+    stderr: { write: (text) => (written.stderr += text) },
+    env: {},
+  };
   const code = await run(argv, commands, {
-    io: {
-      stdin: Readable.from([]),
-      stdout: { write: (text) => (written.stdout += text) },
-      stderr: { write: (text) => (written.stderr += text) },
-      env: {},
-    },
-    signal: new AbortController().signal,
-    engine: () => Promise.reject(new Error("no engine is needed")),
+    io,
+    signal: options.signal ?? new AbortController().signal,
+    engine: options.engine ?? (() => Promise.reject(new Error("no engine is needed"))),
   });
   return { code, ...written };
 }

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { scoreCommand } from "../../src/cli/score/score.js";
-import { run } from "../../src/cli/shared/program.js";
 import { describeCheckpoint } from "../../src/engine/describe.js";
 import { DEMO_MODEL, load } from "../../src/engine/index.js";
+import { realEngine, runCommand } from "../cli/support.js";
 import { startFrom, startSettings, type TrainOptions } from "../../src/train/index.js";
 import { checkedOptions } from "../../src/train/start/patterns.js";
 import { ROOT } from "../support.js";
@@ -44,18 +44,11 @@ function assertOnce(counts: ReadonlyMap<string, number>): void {
 
 test("score reads each small file of its checkpoint once: config.json was opened eight times", async (t) => {
   const { folder, counts } = watched(t);
-  const out = { stdout: "", stderr: "" };
-  const io = {
-    stdin: process.stdin,
-    stdout: { write: (text: string) => (out.stdout += text) },
-    stderr: { write: (text: string) => (out.stderr += text) },
-    env: {},
-  };
-  const outside = { io, signal: new AbortController().signal, engine: () => import("../../src/engine/index.js") };
   const photo = join(ROOT, "examples/photos/landscape-good.jpg");
   const commands = { score: () => Promise.resolve(scoreCommand) };
-  const code = await run(["score", photo, "--model", folder, "--json"], commands, outside);
-  assert.equal(code, 0, out.stderr);
+  const argv = ["score", photo, "--model", folder, "--json"];
+  const { code, stderr } = await runCommand(argv, commands, { engine: realEngine });
+  assert.equal(code, 0, stderr);
   assertOnce(counts);
 });
 

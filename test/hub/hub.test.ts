@@ -7,9 +7,8 @@ import { test } from "node:test";
 import { besideWeights } from "../../src/models/families.js";
 import { downloadCommand } from "../../src/cli/checkpoint/download.js";
 import { findModel } from "../../src/cli/shared/find-model.js";
-import { run } from "../../src/cli/shared/program.js";
 import { downloadModel, hubSettings, neededFiles, resolveModel } from "../../src/hub/index.js";
-import { folderWith } from "../cli/support.js";
+import { folderWith, realEngine, runCommand } from "../cli/support.js";
 import { checksum, COMMIT, fails, fakeHub, into } from "./support.js";
 
 const WEIGHTS = { content: Buffer.alloc(300_000, "weights "), lfs: true };
@@ -226,24 +225,17 @@ test("a name is a folder, a repository, or an error", async (t) => {
 test("the command prints the folder, or everything as JSON", async (t) => {
   const hub = await fakeHub(t, FILES);
   const cacheDir = folderWith(t, {});
-  const out = { stdout: "", stderr: "" };
-  const io = {
-    stdin: process.stdin,
-    stdout: { write: (text: string) => (out.stdout += text) },
-    stderr: { write: (text: string) => (out.stderr += text) },
-    env: {},
-  };
-  const outside = { io, signal: new AbortController().signal, engine: () => import("../../src/engine/index.js") };
   const before = process.env["HF_ENDPOINT"];
   process.env["HF_ENDPOINT"] = hub.endpoint;
   t.after(() => (before === undefined ? delete process.env["HF_ENDPOINT"] : (process.env["HF_ENDPOINT"] = before)));
   const argv = ["download", "owner/model", "--cache-dir", cacheDir];
   const commands = { download: () => Promise.resolve(downloadCommand) };
-  assert.equal(await run(argv, commands, outside), 0, out.stderr);
-  assert.equal(out.stdout.trim(), join(cacheDir, "models--owner--model/snapshots", COMMIT));
-  out.stdout = "";
-  assert.equal(await run([...argv, "--json"], commands, outside), 0);
-  assert.equal((JSON.parse(out.stdout) as { fetched: number }).fetched, 0);
+  const first = await runCommand(argv, commands, { engine: realEngine });
+  assert.equal(first.code, 0, first.stderr);
+  assert.equal(first.stdout.trim(), join(cacheDir, "models--owner--model/snapshots", COMMIT));
+  const again = await runCommand([...argv, "--json"], commands, { engine: realEngine });
+  assert.equal(again.code, 0);
+  assert.equal((JSON.parse(again.stdout) as { fetched: number }).fetched, 0);
 });
 
 test("a repository without weights is fetched with a note, and is not a model", async (t) => {
@@ -258,18 +250,12 @@ test("a repository without weights is fetched with a note, and is not a model", 
   const before = process.env["HF_ENDPOINT"];
   process.env["HF_ENDPOINT"] = hub.endpoint;
   t.after(() => (before === undefined ? delete process.env["HF_ENDPOINT"] : (process.env["HF_ENDPOINT"] = before)));
-  const out = { stdout: "", stderr: "" };
-  const io = {
-    stdin: process.stdin,
-    stdout: { write: (text: string) => (out.stdout += text) },
-    stderr: { write: (text: string) => (out.stderr += text) },
-    env: {},
-  };
-  const outside = { io, signal: new AbortController().signal, engine: () => import("../../src/engine/index.js") };
   const argv = ["download", "owner/model", "--cache-dir", given.cacheDir];
-  assert.equal(await run(argv, { download: () => Promise.resolve(downloadCommand) }, outside), 0, out.stderr);
-  assert.match(out.stderr, /owner\/model has no weights that can be loaded/);
-  assert.match(out.stdout, /snapshots/);
+  const commands = { download: () => Promise.resolve(downloadCommand) };
+  const { code, stdout, stderr } = await runCommand(argv, commands, { engine: realEngine });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /owner\/model has no weights that can be loaded/);
+  assert.match(stdout, /snapshots/);
 });
 
 test("score takes a name on the hub, and fetches the vision tower that an original LLaVA names", async (t) => {

@@ -11,7 +11,7 @@ import { mergeCommand } from "../../../src/cli/checkpoint/merge.js";
 import { evalCommand } from "../../../src/cli/eval/eval.js";
 import { inspectCheckpointCommand } from "../../../src/cli/inspect/checkpoint.js";
 import { scoreCommand } from "../../../src/cli/score/score.js";
-import { run } from "../../../src/cli/shared/program.js";
+import { realEngine, runCommand } from "../../cli/support.js";
 import { trainCommand } from "../../../src/cli/train/train.js";
 import { readStudio } from "../../../src/data/index.js";
 import { readJson } from "../../../src/files/index.js";
@@ -55,17 +55,8 @@ const COMMANDS = {
   checkpoint: () => Promise.resolve(inspectCheckpointCommand),
 };
 
-async function command(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const out = { stdout: "", stderr: "" };
-  const io = {
-    stdin: process.stdin,
-    stdout: { write: (text: string) => (out.stdout += text) },
-    stderr: { write: (text: string) => (out.stderr += text) },
-    env: {},
-  };
-  const outside = { io, signal: new AbortController().signal, engine: () => import("../../../src/engine/index.js") };
-  return { code: await run(argv, COMMANDS, outside), ...out };
-}
+const command = (...argv: string[]): ReturnType<typeof runCommand> =>
+  runCommand(argv, COMMANDS, { engine: realEngine });
 
 /** Runs a command that must end well. */
 async function succeed(...argv: string[]): Promise<{ stdout: string; stderr: string }> {
