@@ -49,6 +49,7 @@ class ModelThread {
   /** What was asked and not answered, by its number; 0 is the opening. */
   readonly #asked = new Map<number, Asked>();
   #count = 0;
+  #name = "";
   #isDisposed = false;
   /** Why it has ended. */
   #fault: Error | undefined;
@@ -72,7 +73,9 @@ class ModelThread {
     return answer as FromWorker & { type: "opened" };
   }
 
+  /** @param name of the model, for messages */
   reader(name: string): BatchReader {
+    this.#name = name;
     return {
       // One that is computed, and one that waits for that, so that the worker need not wait for this thread.
       depth: 2,
@@ -94,8 +97,7 @@ class ModelThread {
     this.#isDisposed = true;
     if (this.#fault === undefined) this.#worker.postMessage({ type: "dispose" } satisfies ToWorker);
     // What was asked has ended with the model: a process that waits for an answer alone would end in the middle.
-    for (const { reject } of this.#asked.values())
-      reject(new RocError("USAGE", "The model is disposed; load it again"));
+    for (const { reject } of this.#asked.values()) reject(disposedError(this.#name));
     this.#asked.clear();
     this.#worker.unref();
   }
