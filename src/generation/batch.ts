@@ -32,9 +32,13 @@ export function batchOf(prompts: readonly Prompt[], padId: number, device: strin
 function joinImages(batches: readonly ImageBatch[]): ImageBatch | undefined {
   const [first, ...others] = batches;
   if (!first || others.length === 0) return first;
+  const all = <T>(list: (batch: ImageBatch) => readonly T[] | undefined): T[] =>
+    batches.flatMap((batch) => list(batch) ?? []);
   return {
     ...first,
     pixelValues: cat(batches.map((batch) => batch.pixelValues)),
-    ...(first.imageGridThw && { imageGridThw: batches.flatMap((batch) => batch.imageGridThw ?? []) }),
+    ...(first.imageGridThw && { imageGridThw: all((batch) => batch.imageGridThw) }),
+    ...(first.tiles && { tiles: all((batch) => batch.tiles) }),
+    ...(first.imageSizes && { imageSizes: all((batch) => batch.imageSizes) }),
   };
 }

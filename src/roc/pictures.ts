@@ -6,7 +6,7 @@ import { decodingOf, generate, type GeneratedSequence, type GenerationOptions } 
 import type { Cache, ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
 import { inferenceMode, keep, scope, type Tensor } from "../torch/index.js";
 import { idTensor } from "./ids.js";
-import { promptImages } from "./images.js";
+import { promptImages, rowsPerImage } from "./images.js";
 
 /**
  * What the model reads for one picture: prompt and answer, or the beginning of it.
@@ -51,7 +51,7 @@ export class Pictures {
 
   /** How many there are. */
   get count(): number {
-    return this.#images.imageGridThw?.length ?? this.#images.pixelValues.size(0);
+    return rowsPerImage(this.#images).length;
   }
 
   /** Token ids of a prompt about each of them. */

@@ -40,9 +40,9 @@ export class TextCache {
 
   constructor(private readonly processor: MllmProcessor) {}
 
-  /** @param image the one that the text is about: in families with a grid, the ids depend on its size */
+  /** @param image the one that the text is about: in families with a grid or tiles, the ids depend on its size */
   prompt(text: string, image: ImageBatch): readonly number[] {
-    const key = JSON.stringify([text, image.imageGridThw]);
+    const key = JSON.stringify([text, image.imageGridThw, image.tiles, image.imageSizes]);
     return remember(this.#prompts, key, () => this.processor.prompt(text, image));
   }
 
