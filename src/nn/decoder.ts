@@ -12,7 +12,9 @@ import type { Init, Params } from "./params.js";
 import { segment } from "./recompute.js";
 import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
 import { VocabularyMatrix } from "./vocabulary.js";
-import { fromTypedArray, type Tensor } from "../torch/index.js";
+import { aten, fromTypedArray, type Tensor } from "../torch/index.js";
+
+const indexAdd = aten("index_add");
 
 /** Sizes and switches, in the field's terms. */
 export interface DecoderConfig {
@@ -30,6 +32,8 @@ export interface DecoderConfig {
   readonly attentionBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
+  /** RMSNorm of each head's query and key before they are rotated, with one weight for all heads (Qwen3); default: none. */
+  readonly qkNorm?: boolean;
   /** The head is the embedding. */
   readonly tied: boolean;
   /** Two sets of weights in the layers' norms, k and v; default: one. See {@link DecoderOptions.route}. */
@@ -58,6 +62,11 @@ function pick(x: Tensor, rows: Tensor | undefined): Tensor {
   return rows ? x.flatten(0, 1).indexSelect(0, rows) : x;
 }
 
+/** `[batch, T, size]` with `rows` added at the flat positions `at`. */
+function addRows(x: Tensor, at: Tensor, rows: Tensor): Tensor {
+  return indexAdd(x.flatten(0, 1), 0, at, rows.to(x.dtype)).view(...x.shape);
+}
+
 /** Projections into the residual stream are initialised smaller, so that its scale does not grow with depth. */
 function residual(inputs: number, layers: number): Init {
   return { std: (inputs * 2 * layers) ** -0.5 };
@@ -68,28 +77,34 @@ class Attention {
   readonly k: Routed;
   readonly v: Routed;
   readonly o: Linear;
+  readonly #qNorm: RmsNorm | undefined;
+  readonly #kNorm: RmsNorm | undefined;
 
   constructor(
     params: Params,
     private readonly config: DecoderConfig,
     private readonly layer: number,
   ) {
-    const { hiddenSize, heads, kvHeads, headDim, attentionBias: bias, outputBias } = config;
+    const { hiddenSize, heads, kvHeads, headDim, attentionBias: bias, outputBias, normEps } = config;
     this.q = new Linear(params.at("q_proj"), hiddenSize, heads * headDim, { bias });
     const KeyOrValue = config.multiway ? MultiwayLinear : Linear;
     this.k = new KeyOrValue(params.at("k_proj"), hiddenSize, kvHeads * headDim, { bias });
     this.v = new KeyOrValue(params.at("v_proj"), hiddenSize, kvHeads * headDim, { bias });
     const init = residual(heads * headDim, config.layers);
     this.o = new Linear(params.at("o_proj"), heads * headDim, hiddenSize, { bias: outputBias, init });
+    const norm = (name: string) => (config.qkNorm ? new RmsNorm(params.at(name), headDim, normEps) : undefined);
+    this.#qNorm = norm("q_norm");
+    this.#kNorm = norm("k_norm");
   }
 
   forward(x: Tensor, { shape, rope, sees, cache, route, rows: wanted }: Pass): Tensor {
     const { heads, kvHeads, headDim } = this.config;
     const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim);
-    const rotated = (y: Tensor, count: number): Tensor => applyRope(split(y, count), rope, headDim).transpose(1, 2);
+    const rotated = (y: Tensor, norm?: RmsNorm): Tensor =>
+      applyRope(norm ? norm.forward(y) : y, rope, headDim).transpose(1, 2);
     const rows = route ? sortRows(x, route) : x;
-    const q = rotated(this.q.forward(x), heads);
-    let k = rotated(this.k.forward(rows, route), kvHeads);
+    const q = rotated(split(this.q.forward(x), heads), this.#qNorm);
+    let k = rotated(split(this.k.forward(rows, route), kvHeads), this.#kNorm);
     let v = split(this.v.forward(rows, route), kvHeads).transpose(1, 2);
     if (cache) ({ k, v } = cache.append(this.layer, k, v));
     return this.o.forward(pick(attention(q, k, v, sees, heads !== kvHeads), wanted));
@@ -141,6 +156,14 @@ class DecoderLayer {
   }
 }
 
+/** Rows that are added to the hidden states of some tokens after the first layers (DeepStack, arXiv 2406.04334). */
+export interface AddedRows {
+  /** `[rows]` int64, on the decoder's device: the flat positions `b * T + t` of those tokens. */
+  readonly at: Tensor;
+  /** `[rows, hiddenSize]` each: the first after the first layer, and so on; more than there are layers are not used. */
+  readonly after: readonly Tensor[];
+}
+
 /** Optional inputs of a forward besides the embeddings. */
 export interface DecoderOptions {
   /** `[batch, T]`, 1 = real: of the new tokens only. */
@@ -152,6 +175,8 @@ export interface DecoderOptions {
   readonly route?: Route | undefined;
   /** Flat positions `b * T + t` of the new tokens whose hidden states are wanted; default: all. */
   readonly rows?: readonly number[] | undefined;
+  /** Rows added to what the first layers give; default: none. */
+  readonly added?: AddedRows | undefined;
   /** Called with the input of every layer and, last, the output of the final norm. */
   readonly onHidden?: (hidden: Tensor) => void;
 }
@@ -192,15 +217,19 @@ export class Decoder {
     const pass = { shape: [batch, T], rope, sees: placement, cache, route } as const;
     const rows =
       options.rows && fromTypedArray(BigInt64Array.from(options.rows, BigInt), [options.rows.length], { device });
+    const after = options.added?.after ?? [];
+    // Later tokens use the keys and values of all tokens up to here; after the last layer's attention only the
+    // requested rows matter, unless others are added to.
+    const cutting = after.length < this.layers.length ? this.layers.at(-1) : undefined;
     let hidden = embeddings;
-    for (const layer of this.layers) {
+    for (const [i, layer] of this.layers.entries()) {
       onHidden?.(hidden);
-      // Later tokens use the keys and values of all tokens up to here; after the last layer's attention only the
-      // requested rows matter.
-      hidden = layer.forward(hidden, layer === this.layers.at(-1) ? { ...pass, rows } : pass);
+      hidden = layer.forward(hidden, layer === cutting ? { ...pass, rows } : pass);
+      const more = after[i];
+      if (options.added && more) hidden = addRows(hidden, options.added.at, more);
     }
     cache?.advance(T, placement.real);
-    const normed = this.norm.forward(hidden);
+    const normed = this.norm.forward(cutting ? hidden : pick(hidden, rows));
     onHidden?.(normed);
     return normed;
   }

@@ -2,7 +2,7 @@
 export { ACTIVATIONS, ACTIVATION_NAMES, type ActivationName } from "./activations.js";
 export { attention, SEES_ALL } from "./attention.js";
 export type { RowSpan } from "./attention.js";
-export { Decoder, type DecoderConfig } from "./decoder.js";
+export { Decoder, type AddedRows, type DecoderConfig } from "./decoder.js";
 export { EncoderLayer, type EncoderLayerConfig, type EncoderLayerNames } from "./encoder-layer.js";
 export { KvCache, type CacheOptions } from "./kv-cache.js";
 export { disposeParameters, Linear, linearOf, type LinearForm } from "./linear.js";
@@ -13,4 +13,4 @@ export { fanIn, mapSource, Params, randomSource, type Init, type InitTable, type
 export { patchRows, type PatchGrid } from "./patches.js";
 export { insertRows } from "./image-features.js";
 export { Recomputation, segment } from "./recompute.js";
-export { inverseFrequencies, ropeTable, sectionedRopeTable, type Rope } from "./rope.js";
+export { interleavedRopeTable, inverseFrequencies, ropeTable, sectionedRopeTable, type Rope } from "./rope.js";

@@ -47,10 +47,32 @@ export function sectionedRopeTable(
   sections: readonly number[],
   dtype: DType,
 ): Rope {
-  const { device } = positions;
   const axes = positions.size(0);
-  const axisOf = sections.flatMap((size, section) => new Array<bigint>(size).fill(BigInt(section % axes)));
-  const index = fromTypedArray(BigInt64Array.from(axisOf), [axisOf.length], { device });
+  const axisOf = sections.flatMap((size, section) => new Array<number>(size).fill(section % axes));
+  return axesRopeTable(positions, frequencies, axisOf, dtype);
+}
+
+/**
+ * {@link sectionedRopeTable} with the axes taking turns (Qwen3-VL: arXiv 2511.21631, interleaved M-RoPE): frequency `j` turns
+ * with axis `j mod axes` where that axis has a frequency left, else with the first.
+ *
+ * @param sections how many frequencies belong to each axis
+ */
+export function interleavedRopeTable(
+  positions: Tensor,
+  frequencies: Float32Array,
+  sections: readonly number[],
+  dtype: DType,
+): Rope {
+  const axes = positions.size(0);
+  const axisOf = Array.from(frequencies, (_, j) => (j < axes * (sections[j % axes] ?? 0) ? j % axes : 0));
+  return axesRopeTable(positions, frequencies, axisOf, dtype);
+}
+
+/** @param axisOf of each frequency */
+function axesRopeTable(positions: Tensor, frequencies: Float32Array, axisOf: readonly number[], dtype: DType): Rope {
+  const { device } = positions;
+  const index = fromTypedArray(BigInt64Array.from(axisOf, BigInt), [axisOf.length], { device });
   const factors = fromTypedArray(frequencies, [frequencies.length], { device });
   return cosSin(positions.to("float32").permute(1, 2, 0).indexSelect(-1, index).mul(factors), dtype);
 }
