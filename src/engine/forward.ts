@@ -22,7 +22,7 @@ const IGNORED = -100;
 export type NamedTensors = ReadonlyMap<string, Tensor>;
 
 /** Names that {@link promptOf} takes. */
-const PROMPT_INPUTS = ["input_ids", "attention_mask", "pixel_values", "image_grid_thw"] as const;
+const PROMPT_INPUTS = ["input_ids", "attention_mask", "pixel_values", "image_grid_thw", "image_sizes"] as const;
 
 /** Names that {@link inspectForward} takes. */
 export const FORWARD_INPUTS: readonly string[] = [...PROMPT_INPUTS, "labels", "gt_score", "target"];
@@ -203,14 +203,18 @@ function parameterOf(model: Mllm, name: string): Tensor {
 /** The images among the inputs. */
 export function imagesOf(inputs: NamedTensors): ImageBatch | undefined {
   const pixelValues = inputs.get("pixel_values");
-  const grid = inputs.get("image_grid_thw");
   if (!pixelValues) return undefined;
-  if (!grid) return { pixelValues };
-  if (grid.ndim !== 2 || grid.size(1) !== 3) {
-    throw new RocError("USAGE", `image_grid_thw is [${grid.shape.join(", ")}]; give [images, 3].`);
-  }
-  const rows = rowsOf(grid).map(([t = 0, h = 0, w = 0]) => [t, h, w] as const);
-  return { pixelValues, imageGridThw: rows };
+  const imageGridThw = perImage(inputs, "image_grid_thw", 3)?.map(([t = 0, h = 0, w = 0]) => [t, h, w] as const);
+  const imageSizes = perImage(inputs, "image_sizes", 2)?.map(([h = 0, w = 0]) => [h, w] as const);
+  return { pixelValues, ...(imageGridThw && { imageGridThw }), ...(imageSizes && { imageSizes }) };
+}
+
+/** Whole numbers an image, `[images, count]`. */
+function perImage(inputs: NamedTensors, name: string, count: number): number[][] | undefined {
+  const found = inputs.get(name);
+  if (!found) return undefined;
+  if (found.ndim === 2 && found.size(1) === count) return rowsOf(found);
+  throw new RocError("USAGE", `${name} is [${found.shape.join(", ")}]; give [images, ${count}].`);
 }
 
 function checkNames(inputs: NamedTensors, names: readonly string[]): void {

@@ -29,7 +29,7 @@ export function batchOf(prompts: readonly Prompt[], padId: number, device: strin
 }
 
 /** The pictures of all prompts, in order. */
-function joinImages(batches: readonly ImageBatch[]): ImageBatch | undefined {
+export function joinImages(batches: readonly ImageBatch[]): ImageBatch | undefined {
   const [first, ...others] = batches;
   if (!first || others.length === 0) return first;
   const all = <T>(list: (batch: ImageBatch) => readonly T[] | undefined): T[] =>

@@ -4,13 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { batchOf } from "../../src/generation/batch.js";
+import { batchOf, joinImages } from "../../src/generation/batch.js";
 import { generateSteps } from "../../src/generation/generate.js";
 import type { Decoding } from "../../src/generation/decode.js";
 import { recorderOf } from "../../src/generation/recorded.js";
 import type { GeneratedSequence, GenerationOptions, Prompt } from "../../src/generation/types.js";
 import { loadModel } from "../../src/models/registry.js";
 import type { ImageBatch, Mllm } from "../../src/models/types.js";
+import { splitImages } from "../../src/roc/index.js";
 import {
   canCapture,
   cat,
@@ -83,12 +84,9 @@ function suite(row: Row): void {
 
   /** Of different lengths and pictures (0, 1 or 2 each); in the caller's scope. */
   function prompts(count: number): Prompt[] {
-    const { pixelValues, imageGridThw } = row.images(2 * count);
-    const each = pixelValues.size(0) / (2 * count);
-    const images = (first: number, pictures: number): ImageBatch => ({
-      pixelValues: pixelValues.narrow(0, first * each, pictures * each),
-      ...(imageGridThw && { imageGridThw: imageGridThw.slice(first, first + pictures) }),
-    });
+    const all = splitImages(row.images(2 * count));
+    const images = (first: number, pictures: number): ImageBatch =>
+      joinImages(all.slice(first, first + pictures)) as ImageBatch;
     return Array.from({ length: count }, (_, i) => {
       const words = [1, 5 + i, ...Array.from({ length: (i * 3) % 7 }, (_, w) => 20 + i + w)];
       const behind = [8, 9 + i];

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { atomicWriteJson, readJson } from "../../src/files/index.js";
+import { joinImages } from "../../src/generation/batch.js";
 import { generate, generateWithLogits } from "../../src/generation/index.js";
 import { factsOf, namesOf } from "../../src/models/families.js";
 import { attachLora, linearMaps, memoryName } from "../../src/models/lora.js";
@@ -16,7 +17,7 @@ import { loadImages, loadMllm, loadModel } from "../../src/models/registry.js";
 import { saveMllm } from "../../src/models/save.js";
 import type { ImageBatch, Mllm, MllmInput } from "../../src/models/types.js";
 import { mapSource, randomSource, Recomputation } from "../../src/nn/index.js";
-import { addScoreTokens } from "../../src/roc/index.js";
+import { addScoreTokens, splitImages } from "../../src/roc/index.js";
 import { backward, cat, inferenceMode, liveTensors, noGrad, scope, tensor, zeros } from "../../src/torch/index.js";
 import { aten, type Tensor } from "../../src/torch/index.js";
 import { openCheckpoint, saveCheckpoint } from "../../src/weights/index.js";
@@ -70,10 +71,8 @@ function suite(name: string, row: Row): void {
 
   /** Some of the three pictures. */
   function some(pictures: readonly number[]): ImageBatch {
-    const { pixelValues, imageGridThw } = row.images(3);
-    const each = pixelValues.size(0) / 3;
-    const cut = cat(pictures.map((i) => pixelValues.narrow(0, i * each, each)));
-    return { pixelValues: cut, ...(imageGridThw && { imageGridThw: pictures.map((i) => imageGridThw[i] as never) }) };
+    const each = splitImages(row.images(3));
+    return joinImages(pictures.map((i) => each[i] as ImageBatch)) as ImageBatch;
   }
 
   /** Placeholders are no words. */

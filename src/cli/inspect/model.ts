@@ -100,7 +100,7 @@ export function inspectForwardCommand({ io }: Context): Command {
 }
 
 const GENERATE_HELP = `
-Inputs: input_ids [1,T], pixel_values, image_grid_thw, as for \`inspect forward\`.
+Inputs: input_ids [1,T], pixel_values, image_grid_thw, image_sizes, as for \`inspect forward\`.
 Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], as the model gave them. It ends early
 only at an eos_token_id of the folder's generation_config.json, whose repetition_penalty counts too.`;
 
@@ -123,7 +123,7 @@ export function inspectGenerateCommand({ io }: Context): Command {
 }
 
 const PREPROCESS_HELP = `
-Outputs: pixel_values, image_grid_thw where the family has a grid, and pixels: uint8 [H,W,3], after resize, pad and crop,
+Outputs: pixel_values, image_grid_thw or image_sizes where the family has them, and pixels: uint8 [H,W,3], after resize, pad and crop,
 before normalising. A folder with config.json and preprocessor_config.json is enough.
 The picture is decoded as for scoring: upright by its EXIF orientation, in sRGB, transparency on white.`;
 
@@ -138,13 +138,14 @@ export function inspectPreprocessCommand({ io }: Context): Command {
       const inputs = await loadImages(options.model, { resize: options.resize });
       const picture = await decodeImage(options.image, { name: options.image, orient: options.asStored !== true });
       const outputs = scope(() => {
-        const { pixelValues, imageGridThw } = inputs.images([picture]);
+        const { pixelValues, imageGridThw, imageSizes } = inputs.images([picture]);
         const { width, height, data } = inputs.pixels(picture);
-        const made = { pixel_values: pixelValues, pixels: fromTypedArray(data, [height, width, 3]) };
-        const grid = imageGridThw && fromTypedArray(BigInt64Array.from(imageGridThw.flat(), BigInt), [1, 3]);
-        return new Map(
-          Object.entries({ ...made, ...(grid && { image_grid_thw: grid }) }).map(([n, t]) => [n, keep(t)]),
-        );
+        // Where the file's form keeps a picture's tiles apart from the next one's.
+        const made = new Map([["pixel_values", imageSizes ? pixelValues.unsqueeze(0) : pixelValues]]);
+        made.set("pixels", fromTypedArray(data, [height, width, 3]));
+        for (const [name, rows] of Object.entries({ image_grid_thw: imageGridThw, image_sizes: imageSizes }))
+          if (rows) made.set(name, fromTypedArray(BigInt64Array.from(rows.flat(), BigInt), [1, rows[0]?.length ?? 0]));
+        return new Map([...made].map(([name, tensor]) => [name, keep(tensor)]));
       });
       await write(outputs, options, io);
     });
