@@ -20,7 +20,7 @@ import { centerWindow, squareCanvas, type Size, type Window } from "../src/image
 import { nativePixels } from "../src/image/native.js";
 import { resizeAsync, resizeBicubic, uprightSize, type ResizeOptions } from "../src/image/resize.js";
 import type { RgbImage } from "../src/image/types.js";
-import { smartResize } from "../src/models/qwen2vl/smart-resize.js";
+import { smartResize } from "../src/models/common/qwen/smart-resize.js";
 import { median, Peer, pythonWith } from "./peer.js";
 
 const { values: options, positionals } = parseArgs({

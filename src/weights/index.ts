@@ -1,6 +1,6 @@
 /** Weights on disk: safetensors files and folders of them, read strictly and written atomically. */
 export { openBin, openBinFolder } from "./bin/index.js";
-export type { Checkpoint, TensorInfo } from "./checkpoint.js";
+export type { Checkpoint } from "./checkpoint.js";
 export { openCheckpoint } from "./folder.js";
 export { ownQuantization, QUANT_METHOD, refuseQuantisedConfig } from "./quantised.js";
 export { openSafetensors } from "./safetensors.js";

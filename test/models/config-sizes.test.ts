@@ -6,7 +6,7 @@ import { isRocError } from "../../src/errors.js";
 import { createImageProcessor } from "../../src/image/index.js";
 import { parseMplugOwl2Config } from "../../src/models/mplugowl2/index.js";
 import { parseQwen2VlConfig } from "../../src/models/qwen2vl/config.js";
-import { parseImageSteps } from "../../src/models/qwen2vl/image-config.js";
+import { parseImageSteps } from "../../src/models/common/qwen/image-config.js";
 import { fixture } from "../support.js";
 
 function assertRefused(work: () => unknown, message: RegExp): void {

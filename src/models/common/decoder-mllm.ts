@@ -3,28 +3,35 @@ import { Decoder, disposeParameters, KvCache } from "../../nn/index.js";
 import { uploaded, type DType, type Tensor } from "../../torch/index.js";
 import type { Cache, CacheOptions, ImageBatch } from "../types.js";
 
-export interface DecoderMllmParts {
+/** What a forward of a decoder takes beside the embeddings; decoders of families may take more. */
+export type LanguageOptions = Parameters<Decoder["forward"]>[1];
+
+/** What the models need of a decoder: that of LLaMA and Qwen2, or a family's own. */
+export interface LanguageDecoder extends Pick<Decoder, "vocabulary" | "norm"> {
+  forward(embeddings: Tensor, options?: LanguageOptions): Tensor;
+}
+
+export interface DecoderMllmParts<D extends LanguageDecoder = Decoder> {
   /** The checkpoint's `config.json`, which the model keeps true. */
   readonly config: Record<string, unknown>;
-  /** LLaMA or Qwen2. */
-  readonly decoder: Decoder;
+  readonly decoder: D;
   /** Every parameter, by the name that the model asked for. */
   readonly tensors: Map<string, Tensor>;
   /** `vocab_size` is in the config's `text_config`; some files repeat it at the top. */
   readonly nested: boolean;
 }
 
-export abstract class DecoderMllm {
+export abstract class DecoderMllm<D extends LanguageDecoder = Decoder> {
   readonly config: Record<string, unknown>;
   /** For callers that want to look inside. */
-  readonly decoder: Decoder;
+  readonly decoder: D;
   readonly hiddenSize: number;
   readonly dtype: DType;
   readonly device: string;
   protected readonly tensors: Map<string, Tensor>;
   readonly #nested: boolean;
 
-  constructor({ config, decoder, tensors, nested }: DecoderMllmParts) {
+  constructor({ config, decoder, tensors, nested }: DecoderMllmParts<D>) {
     this.config = config;
     this.decoder = decoder;
     this.tensors = tensors;

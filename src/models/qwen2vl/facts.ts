@@ -1,7 +1,7 @@
 /** What Qwen2-VL's checkpoints are known by. Loads no libtorch. */
 import { isDecoderVocabulary, LANGUAGE_MAPS } from "../common/parts.js";
+import { prepareBlocks } from "../common/qwen/prepare.js";
 import type { FamilyFacts } from "../types.js";
-import { prepareBlocks } from "./prepare.js";
 
 const PROJECTOR = /^visual\.merger\./;
 const VISION = /^visual\./;

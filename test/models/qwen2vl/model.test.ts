@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { generateWithLogits } from "../../../src/generation/index.js";
-import { positionsOf, type Grid, type Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
+import { positionsOf, type Grid } from "../../../src/models/common/qwen/positions.js";
+import type { Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
 import type { Cache, ImageBatch, MllmInput } from "../../../src/models/types.js";
 import { inverseFrequencies, Recomputation, sectionedRopeTable } from "../../../src/nn/index.js";
 import { aten, backward, cat, liveTensors, noGrad, scope, type Tensor } from "../../../src/torch/index.js";

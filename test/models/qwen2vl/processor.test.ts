@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RgbImage } from "../../../src/image/index.js";
+import { QwenImages } from "../../../src/models/common/qwen/images.js";
+import type { Grid } from "../../../src/models/common/qwen/positions.js";
+import type { QwenProcessor } from "../../../src/models/common/qwen/processor.js";
+import { smartResize } from "../../../src/models/common/qwen/smart-resize.js";
 import {
   createQwen2Vl,
   createQwen2VlProcessor,
   loadQwen2VlImages,
   parseQwen2VlConfig,
-  Qwen2VlImages,
-  smartResize,
-  type Grid,
-  type Qwen2VlProcessor,
 } from "../../../src/models/qwen2vl/index.js";
 import { loadImages, loadMllm } from "../../../src/models/registry.js";
 import { saveMllm } from "../../../src/models/save.js";
@@ -57,7 +57,7 @@ const config = {
 };
 const tokenizerFolder = fixture("qwen2vl/tokenizer");
 
-async function makeProcessor(template?: string): Promise<Qwen2VlProcessor> {
+async function makeProcessor(template?: string): Promise<QwenProcessor> {
   const tokenizer = await loadTokenizer(tokenizerFolder);
   const imageFiles = { image: await readJson(join(tokenizerFolder, "preprocessor_config.json")) };
   const chatTemplate = template === undefined ? undefined : new ChatTemplate(template);
@@ -115,7 +115,7 @@ test("patches are those of transformers' Pillow processor, to the bit", () => {
     const vision_config = { ...config.vision_config, ...side, ...frames };
     const { vision } = parseQwen2VlConfig({ ...config, vision_config });
     scope(() => {
-      const inputs = new Qwen2VlImages(vision, { image: file });
+      const inputs = new QwenImages(vision, { image: file });
       assertPatches(inputs.images([picture(...size)]), expected, JSON.stringify([size, file]));
       const pixels = inputs.pixels(picture(...size));
       assert.deepEqual(inputs.pixels(pixels), pixels, "a resized picture stays as it is");
@@ -124,7 +124,7 @@ test("patches are those of transformers' Pillow processor, to the bit", () => {
 });
 
 test("the sheet's pixel values (section 8.6)", () => {
-  const inputs = new Qwen2VlImages(parseQwen2VlConfig(config).vision, { image: PUBLIC });
+  const inputs = new QwenImages(parseQwen2VlConfig(config).vision, { image: PUBLIC });
   scope(() => {
     const { pixelValues, imageGridThw } = inputs.images([picture(640, 427), picture(97, 61)]);
     assert.deepEqual(imageGridThw, [
@@ -171,14 +171,14 @@ test("videos: two frames a patch, an odd last one twice; a picture's frames are 
     return { width, height, data };
   };
   const clip = Array.from({ length: frames }, (_, i) => rolled(i * shift));
-  const inputs = new Qwen2VlImages(vision, { image: PUBLIC, video: { do_resize: false } });
+  const inputs = new QwenImages(vision, { image: PUBLIC, video: { do_resize: false } });
   scope(() => {
     assertPatches(inputs.videos([clip]), expected, "five frames");
     const still = inputs.videos([[first]]);
     assert.deepEqual(still, { pixelValues: still.pixelValues, imageGridThw: [[1, 4, 6]] });
     assert.deepEqual(still.pixelValues.toFloat32Array(), inputs.images([first]).pixelValues.toFloat32Array());
     // By default a frame has at least 128 blocks.
-    const grown = new Qwen2VlImages(vision, { image: PUBLIC, video: {} }).videos([[first]]);
+    const grown = new QwenImages(vision, { image: PUBLIC, video: {} }).videos([[first]]);
     assert.deepEqual(grown.imageGridThw, [[1, 20, 28]]);
     for (const wrong of [[], [first, picture(28, 28)]]) assert.throws(() => inputs.videos([wrong]), { code: "USAGE" });
   });
@@ -243,7 +243,7 @@ test("parts that do not belong together are refused", async () => {
   refused({ resample: 2 }, /resample/);
   refused({ min_pixels: 5000, max_pixels: 4000 }, /min_pixels 5000/);
   refused({ size: { shortest_edge: -1 } }, /shortest_edge/);
-  const fixed = new Qwen2VlImages(parseQwen2VlConfig(config).vision, { image: { do_resize: false } });
+  const fixed = new QwenImages(parseQwen2VlConfig(config).vision, { image: { do_resize: false } });
   assert.throws(() => fixed.images([picture(30, 28)]), { code: "IMAGE_UNSUPPORTED", message: /30 x 28/ });
 });
 

@@ -5,7 +5,8 @@ import { after, before, test } from "node:test";
 import { Random } from "../../../src/random.js";
 import { type Sample } from "../../../src/data/index.js";
 import type { RgbImage } from "../../../src/image/index.js";
-import { createQwen2Vl, createQwen2VlProcessor, type Qwen2VlProcessor } from "../../../src/models/qwen2vl/index.js";
+import type { QwenProcessor } from "../../../src/models/common/qwen/processor.js";
+import { createQwen2Vl, createQwen2VlProcessor } from "../../../src/models/qwen2vl/index.js";
 import type { Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
 import { randomSource } from "../../../src/nn/index.js";
 import { addScoreTokens, generate, LOSS_PRESETS, rocStrategy, scoreByPrefill } from "../../../src/roc/index.js";
@@ -37,7 +38,7 @@ const IMAGES: readonly RgbImage[] = SIZES.map(([width, height]) => picture(width
 
 const alive = liveTensors();
 let model: Qwen2VlModel;
-let processor: Qwen2VlProcessor;
+let processor: QwenProcessor;
 let vocabulary: ScoreVocabulary;
 
 before(async () => {

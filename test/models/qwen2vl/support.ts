@@ -1,5 +1,6 @@
 /** What the Qwen2-VL parity tests share. */
-import { loadQwen2Vl, type Grid, type Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
+import type { Grid } from "../../../src/models/common/qwen/positions.js";
+import { loadQwen2Vl, type Qwen2VlModel } from "../../../src/models/qwen2vl/index.js";
 import type { ImageBatch, MllmInput } from "../../../src/models/types.js";
 import { cat, type Tensor } from "../../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../../src/weights/index.js";

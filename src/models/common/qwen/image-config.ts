@@ -1,7 +1,7 @@
-/** `preprocessor_config.json` of Qwen2-VL checkpoints in its old and new spellings: checked, and filled in. */
+/** `preprocessor_config.json` of Qwen's checkpoints in its old and new spellings: checked, and filled in. */
 import { z } from "zod";
-import { invalidConfig, valueFields, valueStepsOf, type ValueSteps } from "../../image/index.js";
-import type { VisionConfig } from "./config.js";
+import { invalidConfig, valueFields, valueStepsOf, type ValueSteps } from "../../../image/index.js";
+import type { PatchSizes } from "./config.js";
 import type { PixelLimits } from "./smart-resize.js";
 
 export interface ImageSteps extends ValueSteps {
@@ -15,20 +15,37 @@ export interface DefaultLimits {
   readonly maxPixels: number;
 }
 
-/** Those of Qwen2VLImageProcessor; the public files say 12,845,056 pixels. */
-const IMAGE_LIMITS: DefaultLimits = { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 };
+/** What a family's image processors are, where its files say nothing. */
+export interface ImageKind {
+  /** The `image_processor_type`s that are known. */
+  readonly types: RegExp;
+  /** What a message calls them. */
+  readonly typeName: string;
+  readonly patchSize: number;
+  readonly image: DefaultLimits;
+  /** A frame's. */
+  readonly video: DefaultLimits;
+}
 
-/** Those of Qwen2VLVideoProcessor, a frame. */
-export const VIDEO_LIMITS: DefaultLimits = { minPixels: 128 * 28 * 28, maxPixels: 28 * 28 * 768 };
+/**
+ * Qwen2-VL's and Qwen2.5-VL's: the defaults of Qwen2VLImageProcessor (the public files say 12,845,056 pixels) and of
+ * Qwen2VLVideoProcessor.
+ */
+export const QWEN2_IMAGES: ImageKind = {
+  types: /^Qwen2VL(?:Image|Video)Processor(?:Fast|Pil)?$/,
+  typeName: "Qwen2VLImageProcessor",
+  patchSize: 14,
+  image: { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 },
+  video: { minPixels: 128 * 28 * 28, maxPixels: 28 * 28 * 768 },
+};
 
 /** Pixels that a picture is enlarged to at most; the public files say 3,136. A larger one would fill the memory. */
 const MOST_MIN_PIXELS = 2 ** 25;
 
 const count = z.number().int().positive().nullish();
-const TYPE = /^Qwen2VL(?:Image|Video)Processor(?:Fast|Pil)?$/;
 
 const schema = z.looseObject({
-  image_processor_type: z.string().regex(TYPE, { error: "only Qwen2VLImageProcessor is supported" }).nullish(),
+  image_processor_type: z.string().nullish(),
   do_resize: z.boolean().nullish(),
   // transformers 5 writes the limits as edges; 4 wrote min_pixels and max_pixels, at the top or in here.
   size: z.looseObject({ shortest_edge: count, longest_edge: count, min_pixels: count, max_pixels: count }).nullish(),
@@ -45,19 +62,25 @@ const schema = z.looseObject({
  *
  * @param vision the tower, whose patches the file's must be
  * @param file what messages call it
+ * @param kind of the family
+ * @param defaults limits where the file has none
  * @throws RocError CONFIG_INVALID naming the field
  */
 export function parseImageSteps(
   config: unknown,
-  vision: VisionConfig,
+  vision: PatchSizes,
   file = "preprocessor_config.json",
-  defaults: DefaultLimits = IMAGE_LIMITS,
+  kind = QWEN2_IMAGES,
+  defaults = kind.image,
 ): ImageSteps {
   const parsed = schema.safeParse(config);
   if (!parsed.success) throw invalidConfig(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const { size, do_resize, ...raw } = parsed.data;
+  const { size, do_resize, image_processor_type: type, ...raw } = parsed.data;
+  if (typeof type === "string" && !kind.types.test(type)) {
+    throw invalidConfig(file, `image_processor_type is ${type}: only ${kind.typeName} is supported`);
+  }
   const patches = {
-    patch_size: [raw.patch_size ?? 14, vision.patchSize],
+    patch_size: [raw.patch_size ?? kind.patchSize, vision.patchSize],
     temporal_patch_size: [raw.temporal_patch_size ?? 2, vision.frames],
     merge_size: [raw.merge_size ?? 2, vision.merge],
   } as const;

@@ -1,6 +1,6 @@
-/** The size that a picture is resized to (`smart_resize` of transformers' Qwen2-VL image processors). */
-import { RocError } from "../../errors.js";
-import type { Size } from "../../image/index.js";
+/** The size that a picture is resized to (`smart_resize` of transformers' image processors of Qwen's models). */
+import { RocError } from "../../../errors.js";
+import type { Size } from "../../../image/index.js";
 
 export interface PixelLimits {
   /** What both sides are multiples of: a merged block's side in pixels. */
@@ -24,7 +24,7 @@ export function smartResize({ width, height }: Size, { factor, minPixels, maxPix
   const ratio = Math.max(width, height) / Math.min(width, height);
   if (ratio > MOST_STRETCHED) {
     const text = `A picture of ${width} x ${height} pixels is over ${MOST_STRETCHED} times as long as it is wide`;
-    throw new RocError("IMAGE_UNSUPPORTED", `${text}: Qwen2-VL takes no such pictures. Crop it.`);
+    throw new RocError("IMAGE_UNSUPPORTED", `${text}: the model takes no such pictures. Crop it.`);
   }
   const both = (side: (length: number) => number): Size => ({ width: side(width), height: side(height) });
   const near = both((length) => roundHalfToEven(length / factor) * factor);

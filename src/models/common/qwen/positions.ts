@@ -3,7 +3,7 @@
  * transformers 5.18). Text counts on all of them alike; the rows of a picture follow its grid, and what follows continues
  * behind its longer side, not behind its number of rows.
  */
-import { RocError } from "../../errors.js";
+import { RocError } from "../../../errors.js";
 
 /** `[frames, height, width]` of a picture or video in patches, before they are merged. */
 export type Grid = readonly [number, number, number];

@@ -1,6 +1,6 @@
-/** Pictures and videos of any size to patches, to the bit as transformers' Pillow processor of Qwen2-VL. */
+/** Pictures and videos of any size to patches, to the bit as transformers' Pillow processor of Qwen's models. */
 import { join } from "node:path";
-import { RocError } from "../../errors.js";
+import { RocError } from "../../../errors.js";
 import {
   readConfigPart,
   readImageConfig,
@@ -10,12 +10,12 @@ import {
   writePatches,
   type RgbImage,
   type StoredImage,
-} from "../../image/index.js";
-import { fromTypedArray } from "../../torch/index.js";
-import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
-import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
-import { parseQwen2VlConfig, type VisionConfig } from "./config.js";
-import { parseImageSteps, VIDEO_LIMITS, type ImageSteps } from "./image-config.js";
+} from "../../../image/index.js";
+import { fromTypedArray } from "../../../torch/index.js";
+import { atomicWriteJson, openFolder, type FolderLike } from "../../../files/index.js";
+import type { ImageBatch, ImageInputs, ProcessorOptions } from "../../types.js";
+import type { PatchSizes } from "./config.js";
+import { parseImageSteps, QWEN2_IMAGES, type ImageKind, type ImageSteps } from "./image-config.js";
 import type { Grid } from "./positions.js";
 import { sizeInBlocks, type BlockSteps } from "./prepare.js";
 
@@ -36,18 +36,19 @@ interface Clip {
   readonly grid: Grid;
 }
 
-export class Qwen2VlImages implements ImageInputs {
+export class QwenImages implements ImageInputs {
   readonly #image: ImageSteps;
   readonly #video: ImageSteps;
 
   /** @throws RocError CONFIG_INVALID where the files are wrong, or cut other patches than the vision tower takes */
   constructor(
-    private readonly vision: VisionConfig,
+    private readonly vision: PatchSizes,
     private readonly files: ImageFiles,
+    kind: ImageKind = QWEN2_IMAGES,
   ) {
-    this.#image = parseImageSteps(files.image, vision, IMAGE_FILE);
+    this.#image = parseImageSteps(files.image, vision, IMAGE_FILE, kind);
     const file = files.video === undefined ? IMAGE_FILE : VIDEO_FILE;
-    this.#video = parseImageSteps(files.video ?? files.image, vision, file, VIDEO_LIMITS);
+    this.#video = parseImageSteps(files.video ?? files.image, vision, file, kind, kind.video);
   }
 
   images(images: readonly RgbImage[]): ImageBatch {
@@ -136,21 +137,10 @@ function resized(picture: RgbImage | StoredImage, steps: ImageSteps): RgbImage {
   return resizeBicubic(picture, sizeInBlocks(picture, steps));
 }
 
-/** The picture side of a checkpoint folder. @param config its parsed `config.json` */
-export async function loadQwen2VlImages(
-  folder: FolderLike,
-  config: unknown,
-  options: ProcessorOptions = {},
-): Promise<Qwen2VlImages> {
-  const files = openFolder(folder);
-  const { vision } = parseQwen2VlConfig(config, files.file("config.json"));
-  return new Qwen2VlImages(vision, await readImageFiles(files, options));
-}
-
 /** @throws RocError USAGE where a resize mode is asked for; FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
 export async function readImageFiles(folder: FolderLike, { resize }: ProcessorOptions): Promise<ImageFiles> {
   if (resize !== undefined) {
-    const text = `Pictures cannot be made square by "${resize}": Qwen2-VL takes them in any shape, all of them`;
+    const text = `Pictures cannot be made square by "${resize}": the model takes them in any shape, all of them`;
     throw new RocError("USAGE", `${text}. Leave the resize mode out.`);
   }
   const files = openFolder(folder);
