@@ -52,7 +52,7 @@ export function inspectForward(
   if (input.images)
     outputs.set(
       "image_features",
-      noGrad(() => model.imageFeatures(input.images as ImageBatch)),
+      noGrad(() => model.imageFeatures(input.images as ImageBatch).narrow(1, 0, model.hiddenSize)),
     );
   const positions = model.positionIds?.(input);
   if (positions) outputs.set("position_ids", positions);

@@ -9,6 +9,7 @@ import { addFacts, families } from "./families.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
+import { qwen3vl } from "./qwen3vl/index.js";
 import { loadAdapter } from "./peft.js";
 import { newTokens, openCheckpointFolder, type CheckpointLike } from "./places.js";
 import { checkQuantized, planOf, quantizeMerged, refuseQuantized } from "./quantize.js";
@@ -16,7 +17,8 @@ import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
 
 const FAMILIES = new Map<string, Family>();
-for (const family of [llava, mplugOwl2, qwen2vl]) for (const type of family.modelTypes) FAMILIES.set(type, family);
+for (const family of [llava, mplugOwl2, qwen2vl, qwen3vl])
+  for (const type of family.modelTypes) FAMILIES.set(type, family);
 
 /**
  * Makes a family known, so that its checkpoints are loaded, scored, trained and inspected as those of the others.

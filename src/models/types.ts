@@ -150,10 +150,13 @@ export interface Mllm {
    */
   logits(hidden: Tensor, rows?: readonly number[]): Tensor;
 
-  /** The images as the language model sees them: the rows of all images in order, `[rows, D]`. */
+  /**
+   * The images as the language model sees them: the rows of all images in order, `[rows, D]`. In families whose images also
+   * reach later layers (qwen3_vl) a row goes on with what is added behind the first layer, the second, ...: `[rows, k * D]`.
+   */
   imageFeatures(images: ImageBatch): Tensor;
 
-  /** Only in families whose positions are no plain count (qwen2_vl): position ids of an input, `[3, B, T]` int64. */
+  /** Only in families whose positions are no plain count (Qwen's): position ids of an input, `[3, B, T]` int64. */
   positionIds?(input: MllmInput): Tensor;
 
   /**

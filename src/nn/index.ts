@@ -11,6 +11,6 @@ export { makeRoute, type Route } from "./multiway.js";
 export { LayerNorm, RmsNorm } from "./norm.js";
 export { fanIn, mapSource, Params, randomSource, type Init, type InitTable, type ParamSource } from "./params.js";
 export { patchRows, type PatchGrid } from "./patches.js";
-export { insertRows } from "./image-features.js";
+export { insertRows, positionsOf } from "./image-features.js";
 export { Recomputation, segment } from "./recompute.js";
 export { interleavedRopeTable, inverseFrequencies, ropeTable, sectionedRopeTable, type Rope } from "./rope.js";

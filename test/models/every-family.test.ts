@@ -410,7 +410,9 @@ function suite(name: string, row: Row): void {
     noGrad(() =>
       scope(() => {
         const together = model.imageFeatures(some([0, 1, 2]));
-        assert.deepEqual(together.shape, [3 * row.rows, model.hiddenSize]);
+        // Families whose pictures also reach later layers have several hidden states a row.
+        const [rows = 0, width = 0] = together.shape;
+        assert.deepEqual([rows, width % model.hiddenSize], [3 * row.rows, 0]);
         const alone = cat([0, 1, 2].map((i) => model.imageFeatures(some([i]))));
         assert.ok(difference(together, alone) < FORWARD_ERROR);
       }),

@@ -20,6 +20,11 @@ const PARTS = {
     projector: ["visual.merger.mlp.0.a"],
     language: ["model.layers.0.a", "model.norm.a", "model.embed_tokens.weight"],
   },
+  qwen3_vl: {
+    vision: ["model.visual.blocks.0.a", "model.visual.pos_embed.weight"],
+    projector: ["model.visual.merger.norm.a", "model.visual.deepstack_merger_list.0.norm.a"],
+    language: ["model.language_model.layers.0.a", "model.language_model.embed_tokens.weight", "lm_head.weight"],
+  },
 } as const;
 
 test("every family's parts are known by name", () => {
@@ -37,7 +42,7 @@ test("every family's parts are known by name", () => {
 });
 
 test("families by their model_type, and what they load beside weights", () => {
-  assert.deepEqual(families(), ["llava", "llava_llama", "mplug_owl2", "qwen2_vl"]);
+  assert.deepEqual(families(), ["llava", "llava_llama", "mplug_owl2", "qwen2_vl", "qwen3_vl"]);
   assert.equal(factsOf("llava_llama"), factsOf("llava"));
   assert.equal(factsOf(7), undefined);
   assert.deepEqual(besideWeights(), ["mm_projector.bin"]);

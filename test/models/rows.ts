@@ -6,6 +6,7 @@ import { saveMllm } from "../../src/models/save.js";
 import { createLlava } from "../../src/models/llava/index.js";
 import { createMplugOwl2, IMAGE_ID } from "../../src/models/mplugowl2/index.js";
 import { createQwen2Vl } from "../../src/models/qwen2vl/index.js";
+import { createQwen3Vl } from "../../src/models/qwen3vl/index.js";
 import type { ImageBatch, Mllm } from "../../src/models/types.js";
 import { randomSource, type ParamSource } from "../../src/nn/index.js";
 import { manualSeed, randn, scope } from "../../src/torch/index.js";
@@ -122,6 +123,24 @@ const nested: Row = {
   weights: () => Promise.resolve(fixture("qwen2vl/tied")),
 };
 
+const qwen3vl: Row = {
+  family: "qwen3_vl",
+  weights: () => Promise.resolve(fixture("qwen3vl/tied")),
+  create: createQwen3Vl,
+  async whole(folder) {
+    const tiny = await configOf("qwen3vl/untied");
+    const [text, vision] = [tiny["text_config"], tiny["vision_config"]] as [Config, Config];
+    const config = {
+      ...{ ...tiny, image_token_id: 395, video_token_id: 396 },
+      text_config: { ...text, vocab_size: 400 },
+      vision_config: { ...vision, patch_size: 14 },
+    };
+    return whole(folder, { config, tokenizer: "qwen2vl/tokenizer" }, createQwen3Vl);
+  },
+  ...{ imageId: 94, rows: 6, images: patches },
+  unused: NONE,
+};
+
 const toy: Row = {
   family: "toy",
   async weights(folder) {
@@ -137,11 +156,12 @@ const toy: Row = {
   unused: NONE,
 };
 
-/** By name: the three families, and the toy, which is registered by whoever takes it. */
+/** By name: the families, and the toy, which is registered by whoever takes it. */
 export const ROWS: ReadonlyMap<string, Row> = new Map([
   ["llava", llava],
   ["mplug_owl2", mplugOwl2],
   ["qwen2_vl", qwen2vl],
   ["qwen2_vl, nested and tied", nested],
+  ["qwen3_vl", qwen3vl],
   ["toy", toy],
 ]);

@@ -65,7 +65,8 @@ export interface RopeSpellings {
   readonly rope_parameters?: z.infer<typeof ropeFields>;
 }
 
-function ropeOf({ rope_scaling, rope_parameters }: RopeSpellings): NonNullable<z.infer<typeof ropeFields>> {
+/** The fields of whichever spelling there is. */
+export function ropeOf({ rope_scaling, rope_parameters }: RopeSpellings): NonNullable<z.infer<typeof ropeFields>> {
   return rope_scaling ?? rope_parameters ?? {};
 }
 

@@ -23,20 +23,31 @@ export interface ImageKind {
   readonly typeName: string;
   readonly patchSize: number;
   readonly image: DefaultLimits;
-  /** A frame's. */
-  readonly video: DefaultLimits;
+  /** A frame's; undefined: videos are not made into patches here. */
+  readonly video?: DefaultLimits;
 }
 
 /**
  * Qwen2-VL's and Qwen2.5-VL's: the defaults of Qwen2VLImageProcessor (the public files say 12,845,056 pixels) and of
  * Qwen2VLVideoProcessor.
  */
-export const QWEN2_IMAGES: ImageKind = {
+export const QWEN2_IMAGES = {
   types: /^Qwen2VL(?:Image|Video)Processor(?:Fast|Pil)?$/,
   typeName: "Qwen2VLImageProcessor",
   patchSize: 14,
   image: { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 },
   video: { minPixels: 128 * 28 * 28, maxPixels: 28 * 28 * 768 },
+} satisfies ImageKind;
+
+/**
+ * Qwen3-VL's and Qwen3.5's: the image processor is Qwen2-VL's, with other numbers in its file. The videos' places each two
+ * frames behind their time in the prompt.
+ */
+export const QWEN3_IMAGES: ImageKind = {
+  types: QWEN2_IMAGES.types,
+  typeName: QWEN2_IMAGES.typeName,
+  patchSize: QWEN2_IMAGES.patchSize,
+  image: QWEN2_IMAGES.image,
 };
 
 /** Pixels that a picture is enlarged to at most; the public files say 3,136. A larger one would fill the memory. */
@@ -70,7 +81,7 @@ export function parseImageSteps(
   config: unknown,
   vision: PatchSizes,
   file = "preprocessor_config.json",
-  kind = QWEN2_IMAGES,
+  kind: ImageKind = QWEN2_IMAGES,
   defaults = kind.image,
 ): ImageSteps {
   const parsed = schema.safeParse(config);

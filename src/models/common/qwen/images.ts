@@ -38,7 +38,7 @@ interface Clip {
 
 export class QwenImages implements ImageInputs {
   readonly #image: ImageSteps;
-  readonly #video: ImageSteps;
+  readonly #video: ImageSteps | undefined;
 
   /** @throws RocError CONFIG_INVALID where the files are wrong, or cut other patches than the vision tower takes */
   constructor(
@@ -48,7 +48,7 @@ export class QwenImages implements ImageInputs {
   ) {
     this.#image = parseImageSteps(files.image, vision, IMAGE_FILE, kind);
     const file = files.video === undefined ? IMAGE_FILE : VIDEO_FILE;
-    this.#video = parseImageSteps(files.video ?? files.image, vision, file, kind, kind.video);
+    this.#video = kind.video && parseImageSteps(files.video ?? files.image, vision, file, kind, kind.video);
   }
 
   images(images: readonly RgbImage[]): ImageBatch {
@@ -77,17 +77,27 @@ export class QwenImages implements ImageInputs {
    * The limits of pixels are a frame's. transformers' own processor resizes by torchvision, whose bytes differ by a level
    * here and there; here it is Pillow's bicubic, as for pictures.
    *
-   * @throws RocError USAGE for a video without frames, or whose frames differ in size
+   * @throws RocError USAGE for a video without frames, or whose frames differ in size, and where videos are not supported
    */
   videos(videos: readonly (readonly RgbImage[])[]): ImageBatch {
+    const steps = this.videoSteps();
     const clips = videos.map((frames) => {
       const [first] = frames;
       if (!first || frames.some(({ width, height }) => width !== first.width || height !== first.height)) {
         throw new RocError("USAGE", "videos(): a video is one or more frames of the same size.");
       }
-      return this.#clip(frames.map((frame) => resized(frame, this.#video)));
+      return this.#clip(frames.map((frame) => resized(frame, steps)));
     });
-    return this.#batch(clips, this.#video);
+    return this.#batch(clips, steps);
+  }
+
+  /** @throws RocError USAGE in families whose prompts give each two frames their time, which is not known here */
+  protected videoSteps(): ImageSteps {
+    if (this.#video) return this.#video;
+    throw new RocError(
+      "USAGE",
+      "Videos are not supported in this family. Give their frames as pictures, one <image> each.",
+    );
   }
 
   pixels(picture: RgbImage | StoredImage): RgbImage {

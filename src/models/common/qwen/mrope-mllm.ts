@@ -3,7 +3,8 @@
  * have three axes (M-RoPE: arXiv 2409.12191).
  */
 import { RocError } from "../../../errors.js";
-import { insertRows, ropeTable, sectionedRopeTable, type Decoder, type Rope } from "../../../nn/index.js";
+import { insertRows, interleavedRopeTable, ropeTable, sectionedRopeTable } from "../../../nn/index.js";
+import type { Decoder, Rope } from "../../../nn/index.js";
 import { aten, fromTypedArray, type Tensor } from "../../../torch/index.js";
 import type { Cache, CacheOptions, ImageBatch, MllmInput } from "../../types.js";
 import { DecoderMllm, type DecoderMllmParts, type LanguageDecoder, type LanguageOptions } from "../decoder-mllm.js";
@@ -30,6 +31,8 @@ export interface MropeMllmParts<D extends LanguageDecoder> extends DecoderMllmPa
   readonly tokens: VisualTokens;
   /** Patches a side that make one row of the language model. */
   readonly merge: number;
+  /** The frames of a video are placed as pictures of their own, with text between (Qwen3-VL, Qwen3.5); default: as one. */
+  readonly framesApart?: boolean;
 }
 
 /** What the decoder's first layer sees, and what else its forward gets of the pictures. */
@@ -43,12 +46,14 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
   readonly #vision: GridVision;
   readonly #tokens: VisualTokens;
   readonly #merge: number;
+  readonly #framesApart: boolean;
 
-  constructor({ vision, tokens, merge, ...parts }: MropeMllmParts<D>) {
+  constructor({ vision, tokens, merge, framesApart = false, ...parts }: MropeMllmParts<D>) {
     super(parts);
     this.#vision = vision;
     this.#tokens = tokens;
     this.#merge = merge;
+    this.#framesApart = framesApart;
   }
 
   get placeholderIds(): readonly number[] {
@@ -59,7 +64,7 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     if (cache !== undefined && !(cache instanceof PositionCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const { embeddings, options } = this.#embedded(input, cache);
+    const { embeddings, options } = this.embedded(input, cache);
     // The cache knows the positions of its steps by itself.
     if (cache?.takesStep(input.inputIds.size(1), input.attentionMask) && !input.images) {
       return this.decoder.forward(embeddings, { cache, rows: input.rows });
@@ -77,7 +82,7 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
 
   /** What the decoder's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
   embed(input: MllmInput, cache?: Cache): Tensor {
-    return this.#embedded(input, cache).embeddings;
+    return this.embedded(input, cache).embeddings;
   }
 
   imageFeatures({ pixelValues, imageGridThw }: ImageBatch): Tensor {
@@ -113,12 +118,8 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     return { embeddings: insertRows(embeddings, placeholders, features) };
   }
 
-  /** The grids as positions see them: those of the pictures, where a family does not place a video's frames apart. */
-  protected placed(images: ImageBatch): readonly Grid[] {
-    return images.imageGridThw ?? [];
-  }
-
-  #embedded({ inputIds, images }: MllmInput, cache: Cache | undefined): Embedded {
+  /** {@link embed}, with what goes on to later layers. */
+  embedded({ inputIds, images }: MllmInput, cache?: Cache): Embedded {
     const embeddings = this.decoder.vocabulary.embed(this.here(inputIds));
     if (images === undefined && cache !== undefined && cache.length > 0) return { embeddings };
     const { imageTokenId, videoTokenId } = this.#tokens;
@@ -151,21 +152,28 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     // Where there are no pictures the ids do not matter.
     const [batch = 0, T = 0] = inputIds.shape;
     const ids = images ? rowsOf(inputIds) : Array.from({ length: batch }, () => new Array<number>(T).fill(0));
-    const grids = images ? this.placed(images) : [];
-    return positionsOf({ ids, real, grids }, { isVisual, merge: this.#merge, starts });
+    const isFilm = (id: number): boolean => this.#framesApart && id === videoTokenId;
+    const grids = images?.imageGridThw ?? [];
+    return positionsOf({ ids, real, grids }, { isVisual, isFilm, merge: this.#merge, starts });
   }
 }
 
-/** Rotary factors whose frequencies turn with the axes section by section (Qwen2-VL, Qwen2.5-VL); as {@link MropeMllm.rope}. */
-export function sectionedRope(
-  positions: Tensor,
-  frequencies: Float32Array,
-  sections: readonly number[],
-  dtype: Tensor["dtype"],
-): Rope {
-  if (positions.size(0) > 1) return sectionedRopeTable(positions, frequencies, sections, dtype);
-  return ropeTable(positions.select(0, 0), frequencies, dtype);
+/** Rotary factors of positions by a table of several axes; arguments as of the table. */
+type AxesRope = typeof sectionedRopeTable;
+
+/** Where the axes are alike, one is enough. */
+function withOneAxis(table: AxesRope): AxesRope {
+  return (positions, frequencies, sections, dtype) =>
+    positions.size(0) > 1
+      ? table(positions, frequencies, sections, dtype)
+      : ropeTable(positions.select(0, 0), frequencies, dtype);
 }
+
+/** Frequencies that turn with the axes section by section (Qwen2-VL, Qwen2.5-VL); for {@link MropeMllm.rope}. */
+export const sectionedRope = withOneAxis(sectionedRopeTable);
+
+/** Frequencies whose axes take turns (Qwen3-VL, Qwen3.5); for {@link MropeMllm.rope}. */
+export const interleavedRope = withOneAxis(interleavedRopeTable);
 
 function rowsOf(matrix: Tensor): number[][] {
   const [values, T] = [matrix.toNumbers(), matrix.size(1)];

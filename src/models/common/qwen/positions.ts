@@ -20,6 +20,8 @@ export interface Sequences {
 export interface PositionRules {
   /** Whether an id represents a row of a picture or video. */
   readonly isVisual: (id: number) => boolean;
+  /** Whether an id represents a row of a video whose frames are placed as pictures of their own; default: none does. */
+  readonly isFilm?: ((id: number) => boolean) | undefined;
   /** Patches a side that make one row. */
   readonly merge: number;
   /** Of each sequence: the position of its first real token (default 0). */
@@ -62,18 +64,22 @@ export function positionsOf({ ids, real, grids }: Sequences, rules: PositionRule
 function sequencePositions(
   ids: readonly number[],
   grids: Iterator<Grid, undefined>,
-  { isVisual, merge }: PositionRules,
+  { isVisual, isFilm, merge }: PositionRules,
   start: number,
 ): number[] {
   const positions: number[] = [];
   let position = start;
+  /** Frames of a video that are still to come. */
+  let film: Grid = [0, 0, 0];
   while (positions.length < 3 * ids.length) {
     const i = positions.length / 3;
     if (!isVisual(ids[i] ?? 0)) positions.push(position, position, position++);
     else {
-      const grid = grids.next().value;
-      if (!grid) throw mismatch("the token ids have room for more pictures than are given");
-      const [frames, height, width] = [grid[0], grid[1] / merge, grid[2] / merge];
+      const whole = film[0] > 0 ? film : grids.next().value;
+      if (!whole) throw mismatch("the token ids have room for more pictures than are given");
+      const together = isFilm?.(ids[i] ?? 0) === true ? 1 : whole[0];
+      film = [whole[0] - together, whole[1], whole[2]];
+      const [frames, height, width] = [together, whole[1] / merge, whole[2] / merge];
       const rows = ids.slice(i, i + frames * height * width);
       if (rows.length < frames * height * width || !rows.every(isVisual)) {
         throw mismatch(`a picture of ${frames} x ${height} x ${width} rows has fewer placeholders`);
@@ -85,6 +91,7 @@ function sequencePositions(
       position += Math.max(height, width);
     }
   }
+  if (film[0] > 0) throw mismatch(`the token ids have no room for the last ${film[0]} frames of a video`);
   return positions;
 }
 

@@ -65,11 +65,12 @@ export class QwenProcessor extends QwenImages implements MllmProcessor {
 
   /**
    * @param images of the text's markers in reading order: how many rows each of them becomes is in its grid
-   * @throws RocError USAGE where there are more or fewer of them
+   * @throws RocError USAGE where there are more or fewer of them, or a video in a family that takes none
    */
   prompt(text: string, images?: ImageBatch): number[] {
     const { imageTokenId, videoTokenId, vision } = this.config;
     const ids = this.#conversation.prompt(text);
+    if (ids.includes(videoTokenId)) this.videoSteps();
     const isVisual = (id: number): boolean => id === imageTokenId || id === videoTokenId;
     const [found, grids] = [ids.filter(isVisual).length, images?.imageGridThw ?? []];
     if (found !== grids.length) {

@@ -1,0 +1,17 @@
+/** Qwen3-VL. */
+import type { Family } from "../types.js";
+import { qwen3vlFacts } from "./facts.js";
+import { loadQwen3Vl } from "./load.js";
+import { loadQwen3VlImages, loadQwen3VlProcessor } from "./processor.js";
+
+export { parseQwen3VlConfig, type Qwen3VlConfig } from "./config.js";
+export { loadQwen3Vl } from "./load.js";
+export { createQwen3Vl, Qwen3VlModel } from "./model.js";
+export { createQwen3VlProcessor, loadQwen3VlImages, loadQwen3VlProcessor } from "./processor.js";
+
+export const qwen3vl: Family = {
+  ...qwen3vlFacts,
+  load: loadQwen3Vl,
+  loadImages: loadQwen3VlImages,
+  loadProcessor: loadQwen3VlProcessor,
+};
