@@ -69,12 +69,18 @@ export interface Cache {
   /**
    * Forgets what is behind the first `length` positions: a forward continues there as if it had never been seen. 0 makes
    * the cache as new. In families whose positions are no plain count (qwen2_vl) else only text behind the last picture
-   * can be forgotten.
+   * can be forgotten. Families whose layers keep a state of fixed size (qwen3_5) go back to the lengths that
+   * {@link rewindable} gives alone.
    *
    * @throws RocError USAGE where `length` is no whole number from 0 to the cache's, or cuts off a picture where that
-   *   cannot be
+   *   cannot be, or is no length that was kept
    */
   rewind(length: number): void;
+  /**
+   * Only in families whose layers keep a state of fixed size (qwen3_5): the largest length up to `length` that {@link rewind}
+   * takes. Kept are the end of the last picture, and the ends of the last two forwards of several tokens.
+   */
+  rewindable?(length: number): number;
   /** Positions that it has room for; undefined: it grows. */
   readonly capacity?: number | undefined;
   /** With a capacity: room for more positions. What was recorded of steps before is void. */

@@ -1,13 +1,16 @@
 /**
- * The decoder of LLaMA and Qwen2: embedding, pre-norm layers with rotary attention and a gated MLP, norm, head; and
- * mPLUG-Owl2's, whose norms, keys and values have a second set of weights for pictures.
+ * The decoder of LLaMA and Qwen2: embedding, pre-norm layers with rotary attention and a gated MLP, norm, head; mPLUG-Owl2's, whose
+ * norms, keys and values have a second set of weights for pictures; and Qwen3.5's, most of whose layers have a Gated DeltaNet in the
+ * place of attention.
  */
 import { ACTIVATIONS, type ActivationName } from "./activations.js";
 import { attention, placeTokens, type Visibility } from "./attention.js";
+import { GatedDeltaNet, type DeltaNetConfig } from "./delta-net.js";
 import { KvCache } from "./kv-cache.js";
 import { Linear } from "./linear.js";
 import { MultiwayLinear, MultiwayNorm, routeOfRows, sortRows, type Route } from "./multiway.js";
-import { RmsNorm } from "./norm.js";
+import { CenteredRmsNorm, RmsNorm } from "./norm.js";
+import { paddingOf, type Padding } from "./padding.js";
 import type { Init, Params } from "./params.js";
 import { segment } from "./recompute.js";
 import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
@@ -34,11 +37,24 @@ export interface DecoderConfig {
   readonly mlpBias: boolean;
   /** RMSNorm of each head's query and key before they are rotated, with one weight for all heads (Qwen3); default: none. */
   readonly qkNorm?: boolean;
+  /** The attention's output is multiplied by the sigmoid of a gate, whose rows follow each head's query in q_proj (Qwen3.5). */
+  readonly outputGate?: boolean;
+  /** Elements of a head that are rotated, the first ones; default: all. */
+  readonly rotaryDim?: number;
+  /** Norms are {@link CenteredRmsNorm}. */
+  readonly centeredNorms?: boolean;
+  /** What mixes the tokens in each layer; default: attention in all. */
+  readonly mixers?: readonly Mixer[];
+  /** Sizes of the layers with a Gated DeltaNet. */
+  readonly deltaNet?: DeltaNetConfig | undefined;
   /** The head is the embedding. */
   readonly tied: boolean;
   /** Two sets of weights in the layers' norms, k and v; default: one. See {@link DecoderOptions.route}. */
   readonly multiway?: boolean;
 }
+
+/** What mixes the tokens of a layer. */
+export type Mixer = "attention" | "delta-net";
 
 /** A module that may have two sets of weights. */
 interface Routed {
@@ -53,6 +69,9 @@ interface Pass {
   readonly sees: Visibility;
   readonly cache: KvCache | undefined;
   readonly route: Route | undefined;
+  /** For layers that run along the tokens. */
+  readonly padding: Padding | undefined;
+  readonly mark: number | undefined;
   /** `[rows]` int64: the flat positions that this layer must return; undefined: all. */
   readonly rows?: Tensor | undefined;
 }
@@ -72,13 +91,15 @@ function residual(inputs: number, layers: number): Init {
   return { std: (inputs * 2 * layers) ** -0.5 };
 }
 
+type Norm = RmsNorm | CenteredRmsNorm;
+
 class Attention {
   readonly q: Linear;
   readonly k: Routed;
   readonly v: Routed;
   readonly o: Linear;
-  readonly #qNorm: RmsNorm | undefined;
-  readonly #kNorm: RmsNorm | undefined;
+  readonly #qNorm: Norm | undefined;
+  readonly #kNorm: Norm | undefined;
 
   constructor(
     params: Params,
@@ -86,29 +107,40 @@ class Attention {
     private readonly layer: number,
   ) {
     const { hiddenSize, heads, kvHeads, headDim, attentionBias: bias, outputBias, normEps } = config;
-    this.q = new Linear(params.at("q_proj"), hiddenSize, heads * headDim, { bias });
+    const queries = heads * headDim * (config.outputGate ? 2 : 1);
+    this.q = new Linear(params.at("q_proj"), hiddenSize, queries, { bias });
     const KeyOrValue = config.multiway ? MultiwayLinear : Linear;
     this.k = new KeyOrValue(params.at("k_proj"), hiddenSize, kvHeads * headDim, { bias });
     this.v = new KeyOrValue(params.at("v_proj"), hiddenSize, kvHeads * headDim, { bias });
     const init = residual(heads * headDim, config.layers);
     this.o = new Linear(params.at("o_proj"), heads * headDim, hiddenSize, { bias: outputBias, init });
-    const norm = (name: string) => (config.qkNorm ? new RmsNorm(params.at(name), headDim, normEps) : undefined);
+    const Norm = config.centeredNorms ? CenteredRmsNorm : RmsNorm;
+    const norm = (name: string) => (config.qkNorm ? new Norm(params.at(name), headDim, normEps) : undefined);
     this.#qNorm = norm("q_norm");
     this.#kNorm = norm("k_norm");
   }
 
   forward(x: Tensor, { shape, rope, sees, cache, route, rows: wanted }: Pass): Tensor {
-    const { heads, kvHeads, headDim } = this.config;
+    const { heads, kvHeads, headDim, outputGate } = this.config;
     const split = (y: Tensor, count: number): Tensor => y.view(...shape, count, headDim);
-    const rotated = (y: Tensor, norm?: RmsNorm): Tensor =>
-      applyRope(norm ? norm.forward(y) : y, rope, headDim).transpose(1, 2);
+    const rotated = (y: Tensor, norm?: Norm): Tensor => applyRope(norm ? norm.forward(y) : y, rope).transpose(1, 2);
     const rows = route ? sortRows(x, route) : x;
-    const q = rotated(split(this.q.forward(x), heads), this.#qNorm);
+    const asked = split(this.q.forward(x), outputGate ? 2 * heads : heads);
+    const [queries, gate] = outputGate ? halves(asked, heads) : [asked];
+    const q = rotated(queries, this.#qNorm);
     let k = rotated(split(this.k.forward(rows, route), kvHeads), this.#kNorm);
     let v = split(this.v.forward(rows, route), kvHeads).transpose(1, 2);
     if (cache) ({ k, v } = cache.append(this.layer, k, v));
-    return this.o.forward(pick(attention(q, k, v, sees, heads !== kvHeads), wanted));
+    const attended = pick(attention(q, k, v, sees, heads !== kvHeads), wanted);
+    return this.o.forward(gate ? attended.mul(pick(gate.flatten(2, 3), wanted).sigmoid()) : attended);
   }
+}
+
+/** Each head's query and gate, `[batch, T, heads, headDim]` both, of `[batch, T, 2 * heads, headDim]`. */
+function halves(x: Tensor, heads: number): [Tensor, Tensor] {
+  const [batch = 0, T = 0, , size = 0] = x.shape;
+  const pairs = x.view(batch, T, heads, 2, size);
+  return [pairs.select(3, 0), pairs.select(3, 1)];
 }
 
 class GatedMlp {
@@ -132,16 +164,28 @@ class GatedMlp {
   }
 }
 
+/** What mixes the tokens of a layer, as a function of its input. */
+function mixerOf(params: Params, config: DecoderConfig, layer: number): (x: Tensor, pass: Pass) => Tensor {
+  const { mixers, deltaNet, hiddenSize, normEps: eps, layers } = config;
+  if (mixers?.[layer] !== "delta-net" || !deltaNet) {
+    const own = new Attention(params.at("self_attn"), config, layer);
+    return (x, pass) => own.forward(x, pass);
+  }
+  const init = residual(deltaNet.valueHeads * deltaNet.valueDim, layers);
+  const own = new GatedDeltaNet(params.at("linear_attn"), hiddenSize, deltaNet, layer, { eps, init });
+  return (x, { cache, rows, ...pass }) => own.forward(x, { ...pass, states: cache?.states }, (y) => pick(y, rows));
+}
+
 class DecoderLayer {
   readonly norm1: Routed;
-  readonly attention: Attention;
+  readonly mixer: (x: Tensor, pass: Pass) => Tensor;
   readonly norm2: Routed;
   readonly mlp: GatedMlp;
 
   constructor(params: Params, config: DecoderConfig, layer: number) {
-    const Norm = config.multiway ? MultiwayNorm : RmsNorm;
+    const Norm = config.multiway ? MultiwayNorm : config.centeredNorms ? CenteredRmsNorm : RmsNorm;
     this.norm1 = new Norm(params.at("input_layernorm"), config.hiddenSize, config.normEps);
-    this.attention = new Attention(params.at("self_attn"), config, layer);
+    this.mixer = mixerOf(params, config, layer);
     this.norm2 = new Norm(params.at("post_attention_layernorm"), config.hiddenSize, config.normEps);
     this.mlp = new GatedMlp(params.at("mlp"), config);
   }
@@ -150,7 +194,7 @@ class DecoderLayer {
     const { route, rows } = pass;
     const wanted = rows && route ? routeOfRows(route, rows) : route;
     return segment(x, (input) => {
-      const attended = pick(input, rows).add(this.attention.forward(this.norm1.forward(input, route), pass));
+      const attended = pick(input, rows).add(this.mixer(this.norm1.forward(input, route), pass));
       return attended.add(this.mlp.forward(this.norm2.forward(attended, wanted)));
     });
   }
@@ -175,6 +219,8 @@ export interface DecoderOptions {
   readonly route?: Route | undefined;
   /** Flat positions `b * T + t` of the new tokens whose hidden states are wanted; default: all. */
   readonly rows?: readonly number[] | undefined;
+  /** Tokens of this forward behind which a cache is to be rewound, which not all layers can without knowing; default: none. */
+  readonly mark?: number | undefined;
   /** Rows added to what the first layers give; default: none. */
   readonly added?: AddedRows | undefined;
   /** Called with the input of every layer and, last, the output of the final norm. */
@@ -184,7 +230,8 @@ export interface DecoderOptions {
 export class Decoder {
   readonly vocabulary: VocabularyMatrix;
   readonly layers: readonly DecoderLayer[];
-  readonly norm: RmsNorm;
+  readonly norm: Norm;
+  readonly #runsAlong: boolean;
   readonly #frequencies: Float32Array;
 
   /**
@@ -195,8 +242,10 @@ export class Decoder {
     const { vocabSize, hiddenSize, tied } = config;
     this.vocabulary = new VocabularyMatrix(body.at("embed_tokens"), head.at("lm_head"), vocabSize, hiddenSize, tied);
     this.layers = Array.from({ length: config.layers }, (_, i) => new DecoderLayer(body.at("layers", i), config, i));
-    this.norm = new RmsNorm(body.at("norm"), hiddenSize, config.normEps);
-    this.#frequencies = inverseFrequencies(config.headDim, config.ropeTheta);
+    const Norm = config.centeredNorms ? CenteredRmsNorm : RmsNorm;
+    this.norm = new Norm(body.at("norm"), hiddenSize, config.normEps);
+    this.#runsAlong = config.mixers?.includes("delta-net") ?? false;
+    this.#frequencies = inverseFrequencies(config.rotaryDim ?? config.headDim, config.ropeTheta);
   }
 
   /**
@@ -206,15 +255,20 @@ export class Decoder {
    * @param embeddings `[batch, T, hiddenSize]`
    */
   forward(embeddings: Tensor, options: DecoderOptions = {}): Tensor {
-    const { attentionMask, cache, route, onHidden } = options;
+    const { attentionMask, cache, route, mark, onHidden } = options;
     const [batch = 0, T = 0] = embeddings.shape;
     const { dtype, device } = embeddings;
     const turns = (positions: Tensor): Rope => ropeTable(positions, this.#frequencies, dtype);
     const step = options.rope ? undefined : cache?.beginStep(T, attentionMask, { dtype, device, turns });
+    if (!step) cache?.checkRoom(T);
     const placement =
       step ?? placeTokens([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
     const rope = options.rope ?? step?.rope ?? turns(placement.positions);
-    const pass = { shape: [batch, T], rope, sees: placement, cache, route } as const;
+    const place = { cached: cache !== undefined, continues: (cache?.length ?? 0) > 0, dtype, device };
+    const padding = this.#runsAlong ? paddingOf(attentionMask, place) : undefined;
+    // Where rows are put in another order, what is behind so many tokens is not behind so many of each.
+    const kept = padding?.packed?.order ? undefined : mark;
+    const pass = { shape: [batch, T], rope, sees: placement, cache, route, padding, mark: kept } as const;
     const rows =
       options.rows && fromTypedArray(BigInt64Array.from(options.rows, BigInt), [options.rows.length], { device });
     const after = options.added?.after ?? [];
@@ -228,7 +282,7 @@ export class Decoder {
       const more = after[i];
       if (options.added && more) hidden = addRows(hidden, options.added.at, more);
     }
-    cache?.advance(T, placement.real);
+    cache?.advance(T, placement.real, kept);
     const normed = this.norm.forward(cutting ? hidden : pick(hidden, rows));
     onHidden?.(normed);
     return normed;

@@ -77,8 +77,8 @@ export class EncoderLayer {
   }
 
   #compute(x: Tensor, rope: Rope | undefined, spans: readonly RowSpan[] | undefined): Tensor {
-    const { hiddenSize, heads, activation } = this.config;
-    const rotate: Rotate = (y) => (rope ? applyRope(y, rope, hiddenSize / heads).to(y.dtype) : y);
+    const { activation } = this.config;
+    const rotate: Rotate = (y) => (rope ? applyRope(y, rope).to(y.dtype) : y);
     const [q, k, v] = this.#split(this.#norm1.forward(x), rotate);
     const seen = spans ? spanAttention(q, k, v, spans) : attention(q, k, v, SEES_ALL, false);
     const attended = x.add(this.#out.forward(seen));

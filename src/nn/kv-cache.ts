@@ -2,6 +2,7 @@
 import { RocError } from "../errors.js";
 import { aten, cat, empty, keep, ones, scope, zeros, type Tensor } from "../torch/index.js";
 import type { Past } from "./attention.js";
+import { LayerStates } from "./layer-states.js";
 import { StepState, type StepParts, type StepPlacement } from "./step-state.js";
 
 const isInference = aten("is_inference");
@@ -45,14 +46,17 @@ interface Buffers extends Entry {
 }
 
 /**
- * One entry per layer; its tensors outlive the scopes of the forwards that made them. New tokens are written in place
+ * One entry per layer, keys and values or (in {@link KvCache.states}) a state of fixed size; its tensors outlive the scopes of the forwards that made them. New tokens are written in place
  * after the old ones, into buffers that grow by half when they are full: a step copies only its own tokens. Where
  * gradients are recorded, nothing is written in place.
  *
  * A forward that failed halfway leaves a cache that must be disposed.
  */
 export class KvCache implements Past {
+  /** By layer, with gaps where layers have a state. */
   readonly #layers: Buffers[] = [];
+  /** Of the layers that have no keys and values. */
+  readonly states = new LayerStates();
   #length = 0;
   /** Without the columns of the steps since, whose tokens are all real. */
   #real: Tensor | null = null;
@@ -100,7 +104,7 @@ export class KvCache implements Past {
    * @throws RocError USAGE where there is no room
    */
   step<T>(run: () => T): T {
-    this.#checkRoom(1);
+    this.checkRoom(1);
     if (this.#state) this.#settle(this.#state);
     const start = this.#length;
     this.#start = start;
@@ -110,6 +114,13 @@ export class KvCache implements Past {
       this.#start = undefined;
       this.#length = start + 1;
     }
+  }
+
+  /** @throws RocError USAGE where there is no room for `count` positions more */
+  checkRoom(count: number): void {
+    if (this.#capacity === undefined || this.#length + count <= this.#capacity) return;
+    const held = `The cache has room for ${this.#capacity} positions and holds ${this.#length}: ${count} more do not fit.`;
+    throw new RocError("USAGE", `${held} Make it with a larger capacity.`);
   }
 
   /** Whether a forward of `T` tokens is a step on fixed shapes. */
@@ -126,8 +137,8 @@ export class KvCache implements Past {
     if (!this.takesStep(T, attentionMask)) return undefined;
     // What is recorded may run a second time, where it could not be.
     this.#length = this.#start ?? this.#length;
-    this.#checkRoom(1);
-    this.#state ??= new StepState(this.#layers[0]?.k.size(0) ?? 0, this.#capacity ?? 0, parts);
+    this.checkRoom(1);
+    this.#state ??= new StepState(this.#batch, this.#capacity ?? 0, parts);
     this.#settle(this.#state);
     this.#inStep = true;
     return this.#state.begin();
@@ -137,7 +148,6 @@ export class KvCache implements Past {
   append(layer: number, k: Tensor, v: Tensor): Entry {
     const before = this.#layers[layer];
     if (before && this.#inStep && this.#state) return this.#write(layer, before, this.#state.slot, { k, v });
-    if (layer === 0) this.#checkRoom(k.size(2));
     const end = this.#length + k.size(2);
     const recorded = k.requiresGrad;
     if (!before || recorded || before.recorded) return this.#replace(layer, end, before, { k, v, recorded });
@@ -151,9 +161,16 @@ export class KvCache implements Past {
     return { k: write(buffers.k, k), v: write(buffers.v, v) };
   }
 
-  /** Called when every layer has appended `count` tokens. @param real `[batch, length]` bool or null, see {@link Past} */
-  advance(count: number, real: Tensor | null): void {
+  /**
+   * Called when every layer has appended `count` tokens.
+   *
+   * @param real `[batch, length]` bool or null, see {@link Past}
+   * @param mark how many of the tokens are before the marked states, see {@link LayerStates.end}
+   */
+  advance(count: number, real: Tensor | null, mark?: number): void {
+    const before = this.#length;
     this.#length += count;
+    this.states.end(this.#length, mark === undefined ? undefined : before + mark);
     if (this.#inStep) {
       this.#inStep = false;
       return this.#state?.end();
@@ -163,13 +180,25 @@ export class KvCache implements Past {
     this.#real = real === null ? null : keep(real);
   }
 
-  /** Forgets the positions from `length` on; the buffers stay, except at 0. @throws RocError USAGE for no such length */
+  /** The largest length up to `length` that {@link rewind} takes: that itself, unless layers have a state. */
+  rewindable(length: number): number {
+    if (this.states.isEmpty || length >= this.#length) return length;
+    return this.states.lengths.find((kept) => kept <= length) ?? 0;
+  }
+
+  /**
+   * Forgets the positions from `length` on; the buffers stay, except at 0.
+   *
+   * @throws RocError USAGE for no such length, and where layers have a state for one that is not {@link rewindable}
+   */
   rewind(length: number): void {
     if (!Number.isInteger(length) || length < 0 || length > this.#length) {
       const remedy = `Give a whole number from 0 to ${this.#length}, the positions in the cache.`;
       throw new RocError("USAGE", `rewind: length is ${length}. ${remedy}`);
     }
     if (length === 0) return this.dispose();
+    if (length === this.#length) return;
+    if (!this.states.isEmpty) this.states.rewind(length);
     const before = this.#real;
     this.#real = scope(() => {
       const kept = this.real?.narrow(1, 0, length);
@@ -181,7 +210,8 @@ export class KvCache implements Past {
   }
 
   dispose(): void {
-    for (const buffers of this.#layers.splice(0)) free(buffers);
+    for (const buffers of Object.values(this.#layers.splice(0))) free(buffers);
+    this.states.dispose();
     this.#real?.dispose();
     this.#real = null;
     this.#length = 0;
@@ -197,6 +227,11 @@ export class KvCache implements Past {
     return undefined;
   }
 
+  get #batch(): number {
+    const [buffers] = Object.values(this.#layers);
+    return buffers?.k.size(0) ?? this.states.batch ?? 0;
+  }
+
   #settle(state: StepState): void {
     if (!this.#stale) return;
     scope(() => state.write({ length: this.#length, real: this.real }, this.nextPositions()));
@@ -207,12 +242,6 @@ export class KvCache implements Past {
     this.#state?.dispose();
     this.#state = undefined;
     this.#stale = true;
-  }
-
-  #checkRoom(count: number): void {
-    if (this.#capacity === undefined || this.#length + count <= this.#capacity) return;
-    const held = `The cache has room for ${this.#capacity} positions and holds ${this.#length}: ${count} more do not fit.`;
-    throw new RocError("USAGE", `${held} Make it with a larger capacity.`);
   }
 
   /** Writes where `slot` says, and returns all of the buffers. */

@@ -33,15 +33,21 @@ export class Linear {
   /** Adds its output to that of this layer; see lora.ts. */
   adapter: LoraAdapter | null = null;
   #form: LinearForm | null = null;
+  readonly #isPrecise: boolean;
 
-  /** @param options `init` of the weight (default: {@link fanIn}); a bias starts as 0 */
+  /**
+   * @param options `init` of the weight (default: {@link fanIn}); a bias starts as 0; `precise`: it is never in 8 bits (default
+   *   false)
+   */
   constructor(
     private readonly params: Params,
     inputs: number,
     outputs: number,
-    options: { bias: boolean; init?: Init },
+    options: { bias: boolean; init?: Init; precise?: boolean },
   ) {
-    this.weight = params.get(WEIGHT, [outputs, inputs], options.init ?? fanIn(inputs), "linear");
+    this.#isPrecise = options.precise ?? false;
+    const use = this.#isPrecise ? undefined : "linear";
+    this.weight = params.get(WEIGHT, [outputs, inputs], options.init ?? fanIn(inputs), use);
     this.bias = options.bias ? params.get("bias", [outputs], "zeros") : null;
     owners.set(this.weight, this);
     if (this.weight.dtype !== "int8") return;
@@ -66,13 +72,13 @@ export class Linear {
   }
 
   /**
-   * Rounds the weight to int8 for good, and frees it; one whose shape does not go in 8 bits stays as it is.
+   * Rounds the weight to int8 for good, and frees it; a precise map, and one whose shape does not go in 8 bits, stays as it is.
    *
    * @param weight what to round in its place: it with an adapter's update
    * @returns whether it is in int8 now
    */
   quantize(weight = this.weight): boolean {
-    if (this.#form !== null || !fitsInt8(weight.shape)) return false;
+    if (this.#form !== null || this.#isPrecise || !fitsInt8(weight.shape)) return false;
     const [bytes, scales] = noGrad(() => scope(() => quantizeWeight(weight)).map(keep)) as [Tensor, Tensor];
     this.params.put(WEIGHT, bytes);
     this.params.put(SCALES, scales);

@@ -34,6 +34,24 @@ function isWide({ dtype }: Tensor): boolean {
   return dtype === "float32" || dtype === "float64";
 }
 
+/** Qwen3.5's: the weight starts at 0 and counts from 1, and the product is rounded once (transformers' Qwen3_5RMSNorm). */
+export class CenteredRmsNorm {
+  readonly weight: Tensor;
+
+  constructor(
+    params: Params,
+    private readonly size: number,
+    private readonly eps: number,
+  ) {
+    this.weight = params.get("weight", [size], "zeros");
+  }
+
+  forward(x: Tensor): Tensor {
+    const own = isWide(x) ? x : x.to("float32");
+    return rmsNorm(own, [this.size], this.weight.to(own.dtype).add(1), this.eps).to(x.dtype);
+  }
+}
+
 /** LayerNorm with weight and bias, in the dtype of `x`. */
 export class LayerNorm {
   readonly weight: Tensor;

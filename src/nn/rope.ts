@@ -92,8 +92,13 @@ export function ropeAt({ cos, sin }: Rope, positions: Tensor): Rope {
 
 /**
  * Rotates queries or keys `[batch, T, heads, headDim]`, as projections give them: their memory is in order, and nothing is
- * copied. Swapping the halves is a roll; the sign is part of `sin`. In the wider dtype of both.
+ * copied. Swapping the halves is a roll; the sign is part of `sin`. In the wider dtype of both. Where the factors are fewer than
+ * elements, only the first ones are rotated.
  */
-export function applyRope(x: Tensor, { cos, sin }: Rope, headDim: number): Tensor {
-  return addcmul(x.mul(cos), roll(x, [headDim / 2], [-1]), sin);
+export function applyRope(x: Tensor, { cos, sin }: Rope): Tensor {
+  const [size, turned] = [x.size(-1), cos.size(-1)];
+  if (turned < size) {
+    return cat([applyRope(x.narrow(-1, 0, turned), { cos, sin }), x.narrow(-1, turned, size - turned)], -1);
+  }
+  return addcmul(x.mul(cos), roll(x, [turned / 2], [-1]), sin);
 }

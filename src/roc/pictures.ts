@@ -110,14 +110,16 @@ export class Pictures {
       ...options,
       ...(this.#cache && { cache: this.#cache }),
     });
-    this.#cache?.rewind(start + width);
     if (this.#cache) {
+      // A forward of one token leaves no state to go back to.
+      const end = this.#cache.rewindable?.(start + width) ?? start + width;
+      this.#cache.rewind(end);
       // As generation pads.
       const padded = (ids: readonly number[]): number[] => [
         ...new Array<number>(width - ids.length).fill(PADDING),
         ...ids,
       ];
-      this.#held = held.map((ids, b) => [...ids, ...padded(behind[b] ?? [])]);
+      this.#held = held.map((ids, b) => [...ids, ...padded(behind[b] ?? [])].slice(0, end));
     }
     return sequences;
   }
@@ -148,7 +150,8 @@ export class Pictures {
     const lengths = texts.map(({ ids, at }, b) => sharedLength(this.#held[b] ?? [], ids, Math.min(...at)));
     const shared = Math.min(...lengths);
     const ends = this.#held.map((ids) => ids.findLastIndex((id) => this.#model.placeholderIds.includes(id)) + 1);
-    const length = ends.every((end) => shared >= end) ? shared : 0;
+    const kept = this.#cache?.rewindable?.(shared) ?? shared;
+    const length = ends.every((end) => kept >= end) ? kept : 0;
     const held = this.#held.map((ids) => ids.slice(0, length));
     // Until the forward has succeeded, the cache counts as empty.
     this.#held = this.#none();
