@@ -1,9 +1,15 @@
-/** Lists the test files, and those that compute with floating point in libtorch. */
+/** Lists the test files: all, those whose figures depend on the processor, and the order in which they are run. */
 import { dirname, join, relative, resolve } from "node:path";
 import { filesUnder, readOrUndefined } from "./fingerprint.mjs";
 
-/** A test that reaches this file computes with libtorch. */
+/** A test that reaches this file loads libtorch. */
 const NATIVE = "dist/src/torch/native.js";
+/** Rooms whose tests are about numbers that libtorch computes; elsewhere they move, write and print numbers, or start programs. */
+const COMPUTING = ["engine", "generation", "models", "nn", "roc", "torch", "train"];
+/** Its bounds are for any order of sums: what takes one holds numbers against others. */
+const BOUNDS = "dist/test/rounding.js";
+/** Rooms of whole programs: their files take longest. */
+const LONGEST = ["docs", "e2e"];
 /** Imports, at the top and in functions, and files of programs that are started: `new URL("./rank.js", ...)`. */
 const REFERENCE = /(?:\bfrom\s+|\bimport\s*\(?\s*|\bnew URL\(\s*)["'](\.{1,2}\/[^"']+\.js)["']/g;
 
@@ -25,9 +31,14 @@ function referencesOf(root, file) {
   return [...text.matchAll(REFERENCE)].map(([, name]) => relative(root, resolve(root, dirname(file), name)));
 }
 
+/** @returns {string} the room of a compiled test file */
+function roomOf(file) {
+  return file.replace(/^dist\/test\//, "").split("/")[0];
+}
+
 /**
- * Those of the files that reach libtorch, themselves or through what they import or start: their figures depend on how the
- * processor's kernels round.
+ * Those of the files whose figures depend on how the processor's kernels round: what they import or start reaches libtorch,
+ * and they are the tests of a room that computes, or take a bound of test/rounding.ts.
  *
  * @param {string} root
  * @param {string[]} files
@@ -39,10 +50,21 @@ export function numericalFiles(root, files) {
     if (!known.has(file)) known.set(file, referencesOf(root, file));
     return known.get(file);
   };
-  const reaches = (start) => {
+  const isNumerical = (start) => {
     const seen = new Set([start]);
     for (const file of seen) for (const other of references(file)) seen.add(other);
-    return seen.has(NATIVE);
+    return seen.has(NATIVE) && (COMPUTING.includes(roomOf(start)) || seen.has(BOUNDS));
   };
-  return files.filter(reaches);
+  return files.filter(isNumerical);
+}
+
+/**
+ * In the order in which they are run: a long one that begins last would run alone.
+ *
+ * @param {string[]} files
+ * @returns {string[]}
+ */
+export function longestFirst(files) {
+  const isLong = (file) => LONGEST.includes(roomOf(file));
+  return [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
 }

@@ -53,6 +53,21 @@ function byFile(events) {
   return files;
 }
 
+/**
+ * @param {readonly { type: string, data: object }[]} events
+ * @param {string} folder paths are seen from there
+ * @param {number} count
+ * @returns {string} the files whose tests took longest, with their seconds
+ */
+export function slowestOf(events, folder, count) {
+  const outer = events.filter(({ data }) => data.nesting === 0 && !isOfFile(data));
+  const files = [...byFile(outer)].map(([file, own]) => {
+    return { file, seconds: own.reduce((sum, { data }) => sum + data.details.duration_ms / 1000, 0) };
+  });
+  const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, count);
+  return slowest.map(({ file, seconds }) => `${seconds.toFixed(1).padStart(7)} s ${relative(folder, file)}\n`).join("");
+}
+
 export default async function* summary(source) {
   const events = [];
   for await (const event of source) if (/^test:(pass|fail)$/.test(event.type)) events.push(event);

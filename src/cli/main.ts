@@ -2,31 +2,11 @@
 /** The program `roc4mllm`: joins the commands to the process. Runs when imported. */
 import { followParent } from "#scripts/parent.mjs";
 import type { RocError } from "../errors.js";
+import { COMMANDS } from "./commands.js";
 import { ignoresHangup } from "./shared/hangup.js";
 import { OUTLINE } from "./shared/outline.js";
-import { outputFailed, run, type Commands } from "./shared/program.js";
+import { outputFailed, run } from "./shared/program.js";
 import { endAtOnce, preloadTorch } from "../torch/preload.js";
-
-/** Every command. A new one: a file beside this one, a line here, and one in shared/outline.ts. */
-const COMMANDS: Commands = {
-  score: async () => (await import("./score/score.js")).scoreCommand,
-  eval: async () => (await import("./eval/eval.js")).evalCommand,
-  report: async () => (await import("./eval/report.js")).reportCommand,
-  reproduce: async () => (await import("./studies/reproduce.js")).reproduceCommand,
-  leaderboard: async () => (await import("./studies/leaderboard.js")).leaderboardCommand,
-  compare: async () => (await import("./eval/compare.js")).compareCommand,
-  train: async () => (await import("./train/train.js")).trainCommand,
-  "train-demo": async () => (await import("./studies/train-demo.js")).trainDemoCommand,
-  merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
-  quantize: async () => (await import("./checkpoint/quantize.js")).quantizeCommand,
-  experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
-  download: async () => (await import("./checkpoint/download.js")).downloadCommand,
-  data: async () => (await import("./data/data.js")).dataCommand,
-  studio: async () => (await import("./data/studio.js")).studioCommand,
-  torchrun: async () => (await import("./train/torchrun.js")).torchrunCommand,
-  setup: async () => (await import("./setup.js")).setupCommand,
-  inspect: async (args) => (await import("./inspect/inspect.js")).importInspect(args),
-};
 
 const stopped = new AbortController();
 /** Whoever waits for standard input waits no longer. */

@@ -8,8 +8,16 @@ import { ROOT } from "../support.js";
 
 const MAIN = join(ROOT, "dist/src/cli/main.js");
 
-/** Standard output of a command where no addon can be loaded. */
-async function help(...args: string[]): Promise<string> {
+const helps = new Map<string, Promise<string>>();
+
+/** Standard output of a command where no addon can be loaded; each is asked once. */
+function help(...args: string[]): Promise<string> {
+  const asked = helps.get(args.join(" ")) ?? askHelp(args);
+  helps.set(args.join(" "), asked);
+  return asked;
+}
+
+function askHelp(args: readonly string[]): Promise<string> {
   const env = { ...process.env, ROC4MLLM_NATIVE: "/nowhere/roc4mllm.node" };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [MAIN, ...args, "--help"], { env }, (error, stdout, stderr) => {

@@ -14,7 +14,7 @@ import type {
   ScoreResult,
 } from "../../src/engine/index.js";
 import type { Engine, Io } from "../../src/cli/shared/io.js";
-import { run, type Commands } from "../../src/cli/shared/program.js";
+import { run, type Commands, type Outline } from "../../src/cli/shared/program.js";
 import { scoreCommand } from "../../src/cli/score/score.js";
 
 /** A folder with these files (path to contents), gone after the test. */
@@ -116,19 +116,26 @@ export const realEngine = (): Promise<Engine> => import("../../src/engine/index.
 export async function runCommand(
   argv: readonly string[],
   commands: Commands,
-  options: { stdin?: string | Buffer; signal?: AbortSignal; engine?: () => Promise<Engine> } = {},
+  options: {
+    stdin?: string | Buffer;
+    signal?: AbortSignal;
+    engine?: () => Promise<Engine>;
+    outline?: Outline;
+    env?: NodeJS.ProcessEnv;
+  } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const written = { stdout: "", stderr: "" };
   const io: Io = {
     stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
     stdout: { write: (text) => (written.stdout += text) },
     stderr: { write: (text) => (written.stderr += text) },
-    env: {},
+    env: options.env ?? {},
   };
-  const code = await run(argv, commands, {
+  const outside = {
     io,
     signal: options.signal ?? new AbortController().signal,
     engine: options.engine ?? (() => Promise.reject(new Error("no engine is needed"))),
-  });
+  };
+  const code = await run(argv, commands, outside, options.outline);
   return { code, ...written };
 }

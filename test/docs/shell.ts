@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runProgram } from "../cli/program.js";
 import { ROOT } from "../support.js";
 
 const MAIN = join(ROOT, "dist/src/cli/main.js");
@@ -22,11 +23,7 @@ SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_LOCALID=0 SLURM_NTASKS_PER_NODE=1 exec "$@"`
   scontrol: `echo 127.0.0.1`,
 };
 
-export interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+type Ended = Awaited<ReturnType<typeof runProgram>>;
 
 /** Writes the programs into a folder. @returns the environment that finds them first */
 export function programsIn(folder: string, more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
@@ -42,8 +39,22 @@ export function programsIn(folder: string, more: Readonly<Record<string, string>
   };
 }
 
-/** Runs a line of a shell in a folder; a failure anywhere in a pipe counts. */
-export function runLine(line: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
+/** Our program by its names at the start of a line. */
+const OURS = /^(?:npm start(?: --)?|npx roc4mllm|roc4mllm)(?= |$)/;
+/** What a shell does something with; and commands that start processes, which are programs of their own. */
+const NEEDS_SHELL =
+  /[|<>&;$`*?~(){}\\[\]](?=(?:[^"]*"[^"]*")*[^"]*$)|'|^\S+ (?:start -- |roc4mllm )?(?:setup|torchrun)\b/;
+
+/** Runs a line in a folder; a failure anywhere in a pipe counts. What needs no shell runs in this process: nothing is started. */
+export async function runLine(line: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
+  if (!OURS.test(line) || NEEDS_SHELL.test(line)) return runInShell(line, cwd, env);
+  const words = [...line.replace(OURS, "").matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, plain]) => quoted ?? plain ?? "",
+  );
+  return runProgram(words.length > 0 ? words : ["score", "examples/photos"], { cwd, env });
+}
+
+function runInShell(line: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn("bash", ["-o", "pipefail", "-c", line], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     const ended = { stdout: "", stderr: "" };

@@ -4,8 +4,6 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { execFile } from "node:child_process";
 import { readStudio, type Sample } from "../../src/data/index.js";
 import { writeStudio } from "../../src/studio/index.js";
 import { digestCheckpoint, load, saveCheckpoint } from "../../src/engine/index.js";
@@ -16,9 +14,9 @@ import type { RocError } from "../../src/errors.js";
 import { runTraining, startFrom, startSettings, type LoraTraining, type TrainOptions } from "../../src/train/index.js";
 import { scope } from "../../src/torch/index.js";
 import { openSafetensors } from "../../src/weights/index.js";
+import { runProgram } from "../cli/program.js";
 import { fixture } from "../support.js";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const TINY = {
   ...{ imageSize: 28, patch: 14, resize: "stretch" as const, visionWidth: 32, visionLayers: 1, visionHeads: 2 },
   ...{ textWidth: 32, textLayers: 1, textHeads: 2, vocabulary: 300 },
@@ -82,20 +80,7 @@ function assertNear(score: number, expected: number): void {
   assert.ok(Math.abs(score - expected) < 1e-5, `${score}, not ${expected}`);
 }
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function cli(...args: string[]): Promise<Ended> {
-  const env = { ...process.env, OMP_WAIT_POLICY: "passive", HF_HUB_OFFLINE: "1" };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { env, cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
+const cli = (...args: string[]) => runProgram(args, { cwd: folder, env: { HF_HUB_OFFLINE: "1" } });
 
 for (const [what, more] of Object.entries({ "new rows": {}, "no rows": { vocabulary: "none" as const } })) {
   test(`states with merged weights, without, and their adapters alone score alike (${what})`, async () => {

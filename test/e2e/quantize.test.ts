@@ -1,17 +1,15 @@
 /** The program in 8 bits: score, eval, quantize, inspect; what is kept of one precision is not taken for another. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { ScoreResult } from "../../src/engine/index.js";
 import { ERROR_CODES } from "../../src/errors.js";
 import { writeStudio } from "../../src/studio/index.js";
+import { runProgram } from "../cli/program.js";
 import { ROOT } from "../support.js";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const DEMO = join(ROOT, "models", "demo");
 const PHOTO = join(ROOT, "examples", "photos", "portrait-good.jpg");
 
@@ -22,19 +20,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function cli(...args: string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
-    });
-  });
-}
+const cli = (...args: string[]) => runProgram(args, { cwd: folder, env: { HF_HUB_OFFLINE: "1" } });
 
 async function scoreOf(...args: string[]): Promise<ScoreResult> {
   const { stdout, stderr, code } = await cli("score", PHOTO, "--json", ...args);

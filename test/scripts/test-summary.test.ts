@@ -46,25 +46,40 @@ test("the summary counts tests and names them with their files", () => {
   assert.doesNotMatch(text, /fine|later|outer/);
 });
 
-test("files that reach libtorch by import or as a program are numerical", async () => {
-  const { numericalFiles, testFiles } = (await import(`${ROOT}scripts/test-files.mjs`)) as {
-    numericalFiles: (root: string, files: readonly string[]) => string[];
-    testFiles: (root: string) => string[];
-  };
+/** Apart, or this file itself would be one of those that import it. */
+const BOUNDS = "../rounding.js";
+
+interface TestFiles {
+  readonly longestFirst: (files: readonly string[]) => string[];
+  readonly numericalFiles: (root: string, files: readonly string[]) => string[];
+  readonly testFiles: (root: string) => string[];
+}
+
+test("numerical are files of rooms that compute, or with a bound, that reach libtorch by import or as a program", async () => {
+  const { longestFirst, numericalFiles, testFiles } = (await import(`${ROOT}scripts/test-files.mjs`)) as TestFiles;
   write({
-    "test/unit/a.test.ts": "",
-    "test/unit/b.test.ts": "",
-    "test/unit/c.test.ts": "",
-    "test/unit/d.test.ts": "",
+    "test/nn/a.test.ts": "",
+    "test/nn/b.test.ts": "",
+    "test/nn/c.test.ts": "",
+    "test/nn/d.test.ts": "",
+    "test/cli/e.test.ts": "",
+    "test/cli/f.test.ts": "",
+    "test/e2e/g.test.ts": "",
     "dist/src/torch/native.js": "",
     "dist/src/torch/index.js": 'export { native } from "./native.js";',
     "dist/src/rank.js": 'const load = () => import("./torch/index.js");',
-    "dist/test/unit/support.js": 'import "../../src/torch/index.js";',
-    "dist/test/unit/a.test.js": 'import { x } from "./support.js";',
-    "dist/test/unit/b.test.js": 'const RANK = new URL("../../src/rank.js", import.meta.url);',
-    "dist/test/unit/c.test.js": 'import fs from "node:fs";',
+    "dist/test/nn/support.js": 'import "../../src/torch/index.js";',
+    "dist/test/nn/a.test.js": 'import { x } from "./support.js";',
+    "dist/test/nn/b.test.js": 'const RANK = new URL("../../src/rank.js", import.meta.url);',
+    "dist/test/nn/c.test.js": 'import fs from "node:fs";',
+    "dist/test/cli/e.test.js": 'import { x } from "../nn/support.js";',
+    "dist/test/cli/f.test.js": `import { x } from "../nn/support.js"; import "${BOUNDS}";`,
+    "dist/test/rounding.js": "",
   });
   const files = testFiles(folder);
-  assert.deepEqual(files, ["a", "b", "c", "d"].map((name) => `dist/test/unit/${name}.test.js`)); // prettier-ignore
-  assert.deepEqual(numericalFiles(folder, files), files.slice(0, 2));
+  const named = ["cli/e", "cli/f", "e2e/g", "nn/a", "nn/b", "nn/c", "nn/d"].map((name) => `dist/test/${name}.test.js`);
+  const [, f = "", g = "", a = "", b = ""] = named;
+  assert.deepEqual(files, named);
+  assert.deepEqual(numericalFiles(folder, files), [f, a, b]);
+  assert.deepEqual(longestFirst(files), [g, ...named.filter((file) => file !== g)]);
 });

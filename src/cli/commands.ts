@@ -1,0 +1,23 @@
+/** The commands of the program. */
+import type { Commands } from "./shared/program.js";
+
+/** Every command. A new one: a file beside this one, a line here, and one in shared/outline.ts. */
+export const COMMANDS: Commands = {
+  score: async () => (await import("./score/score.js")).scoreCommand,
+  eval: async () => (await import("./eval/eval.js")).evalCommand,
+  report: async () => (await import("./eval/report.js")).reportCommand,
+  reproduce: async () => (await import("./studies/reproduce.js")).reproduceCommand,
+  leaderboard: async () => (await import("./studies/leaderboard.js")).leaderboardCommand,
+  compare: async () => (await import("./eval/compare.js")).compareCommand,
+  train: async () => (await import("./train/train.js")).trainCommand,
+  "train-demo": async () => (await import("./studies/train-demo.js")).trainDemoCommand,
+  merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
+  quantize: async () => (await import("./checkpoint/quantize.js")).quantizeCommand,
+  experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
+  download: async () => (await import("./checkpoint/download.js")).downloadCommand,
+  data: async () => (await import("./data/data.js")).dataCommand,
+  studio: async () => (await import("./data/studio.js")).studioCommand,
+  torchrun: async () => (await import("./train/torchrun.js")).torchrunCommand,
+  setup: async () => (await import("./setup.js")).setupCommand,
+  inspect: async (args) => (await import("./inspect/inspect.js")).importInspect(args),
+};
