@@ -171,7 +171,16 @@ export { saveMllm } from "./models/save.js";
 export { createLlava } from "./models/llava/index.js";
 export { mapSource, randomSource } from "./nn/params.js";
 export type { Init as ParamInit, InitNormal, InitTable, ParamSource, ParamUse } from "./nn/params.js";
-export type { Cache, CacheOptions, ImageBatch, ImageInputs, Mllm, MllmInput, MllmProcessor } from "./models/types.js";
+export type {
+  Cache,
+  CacheOptions,
+  ImageBatch,
+  ImageInputs,
+  Mllm,
+  MllmInput,
+  MllmProcessor,
+  PromptOptions,
+} from "./models/types.js";
 export type { Packing } from "./models/packing.js";
 export type { LoadOptions as MllmLoadOptions, ProcessorOptions, Quantization } from "./models/types.js";
 export type { Tokenizer } from "./tokenizers/index.js";
@@ -222,9 +231,12 @@ export {
   type Question,
   type RocLoss,
   type RocLossInput,
+  type ReadingName,
   type RocTemplates,
   type Scale,
   type ScoreReading,
+  type ScorerInfo,
+  type ScorerOptions,
   type ScoreTokenOptions,
   type ScoreVocabulary,
   type ScoringParts,

@@ -1,26 +1,33 @@
 /** Loading on the thread that calls: in a worker, or where a model is to stay with its caller. */
 import { RocError } from "../errors.js";
-import { factsOf } from "../models/families.js";
+import { readGenerationConfig } from "../generation/index.js";
 import type { CheckpointFolder } from "../models/places.js";
 import { packWeights } from "../models/pack.js";
 import { planOf } from "../models/quantize.js";
-import { loadMllm } from "../models/registry.js";
+import { loadMllm, type Loaded } from "../models/registry.js";
+import type { MllmProcessor } from "../models/types.js";
 import {
   DEFAULT_TEMPLATES,
-  LEVEL_TEMPLATES,
   loadTemplates,
+  refuseOptions,
+  scorerStrategy,
+  scorerTemplates,
   strategyOf,
+  withSystem,
+  type ChosenScorer,
   type RocTemplates,
   type Strategy,
   type StrategyParts,
 } from "../roc/index.js";
-import { ifThere, type OpenFolder } from "../files/index.js";
-import { refuseQuantisedConfig } from "../weights/index.js";
+import { ifThere } from "../files/index.js";
+import { keep, noGrad, scope, type Tensor } from "../torch/index.js";
+import { openCheckpoint, refuseQuantisedConfig } from "../weights/index.js";
 import { checkAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
 import { scoringDtype } from "./precision.js";
 import type { ModelOptions } from "./reader.js";
+import { scorerOf } from "./scorer.js";
 
 /** What `createModel()` takes. */
 export interface LoadedParts {
@@ -46,7 +53,7 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
   } = options;
   const { home, weights } = folder;
   planOf({ quantize, device }, await ifThere(weights.json("config.json")));
-  const { strategy, templates, conversation } = await readStrategy(home);
+  const { strategy: own, templates, chosen } = await readScoring(folder, options);
   checkAborted(signal, folder.path);
   const looked = { visionTower, signal };
   const digest = await checkBase(folder, looked)
@@ -56,53 +63,95 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
       throw error;
     });
   const name = checkpointName(home.path, digest);
-  const chosen = await scoringDtype(folder, { dtype, device, quantize });
-  if (chosen !== undefined && chosen !== dtype) {
+  const computed = await scoringDtype(folder, { dtype, device, quantize });
+  if (chosen?.how !== undefined) {
+    const { title, name } = chosen.scorer;
     onNote?.(
-      `scores are computed in ${chosen}, which this processor is fast in; --dtype float32 (dtype) is more exact`,
+      `scored as ${title}, by the checkpoint's files (${chosen.how}); --scorer ${name} (scorer) says so beforehand`,
     );
   }
-  const { model, processor } = await loadMllm(folder, {
+  if (computed !== undefined && computed !== dtype) {
+    onNote?.(
+      `scores are computed in ${computed}, which this processor is fast in; --dtype float32 (dtype) is more exact`,
+    );
+  }
+  const { files, conversation } = chosen?.scorer ?? {};
+  const loaded = await loadMllm(files ? await folder.withKeys(files) : folder, {
     device,
-    dtype: chosen,
+    dtype: computed,
     quantize,
     visionTower,
     resize,
     conversation,
   });
+  const { model } = loaded;
+  let strategy = own;
   try {
     checkAborted(signal, folder.path);
-    checkRows(strategy, model.vocabSize, folder.path);
+    if (strategy) checkRows(strategy, model.vocabSize, folder.path);
+    strategy ??= chosen && (await strategyFor(chosen, loaded, folder));
+    if (!strategy) throw new RocError("INTERNAL", `${folder.path} has no strategy.`);
     if (pack !== false) packWeights(model, pack);
   } catch (error) {
+    strategy?.dispose?.();
     model.dispose();
     throw error;
   }
-  const parts = { model, processor, strategy, templates };
+  const parts = { model, processor: processorFor(chosen, loaded.processor), strategy, templates };
   return { parts, name, options: { digest, folder: home.path, resize, threads, scale, batchSize, onNote } };
 }
 
+/** By the checkpoint's own score tokens and texts, or as a published scorer. */
 interface Scoring {
-  readonly strategy: Strategy;
+  readonly strategy?: Strategy;
   readonly templates: RocTemplates;
-  /** Where the processor would else take another one. */
-  readonly conversation?: string | undefined;
+  readonly chosen?: ChosenScorer;
 }
 
 /** Looks at the config before gigabytes of weights are read. */
-async function readStrategy(folder: OpenFolder): Promise<Scoring> {
-  const file = folder.file("config.json");
-  const parsed = await folder.json("config.json");
+async function readScoring(folder: CheckpointFolder, options: LoadOptions): Promise<Scoring> {
+  const { home } = folder;
+  const file = home.file("config.json");
+  const parsed = await home.json("config.json");
   refuseQuantisedConfig(parsed, file);
   const config = configOf(parsed, file);
-  const templates = await loadTemplates(folder);
-  const strategy = strategyOf(config, templates);
-  if (strategy) return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
-  const conversation = factsOf(config["model_type"])?.levelConversation;
-  const levels = conversation === undefined ? undefined : strategyOf(config, LEVEL_TEMPLATES);
-  if (levels) return { strategy: levels, templates: templates ?? LEVEL_TEMPLATES, conversation };
-  const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint.";
-  throw new RocError("CONFIG_INVALID", `${folder.path} has no score tokens: config.json names no score_id. ${remedy}`);
+  const templates = await loadTemplates(home);
+  const strategy = options.scorer === undefined ? strategyOf(config, templates) : undefined;
+  if (strategy) {
+    refuseOptions(options, folder.path);
+    return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
+  }
+  const chosen = await scorerOf(folder, config, options);
+  return { chosen, templates: scorerTemplates(chosen) };
+}
+
+/** The strategy of a published scorer, with what of the weights it has beside the model. */
+async function strategyFor(chosen: ChosenScorer, loaded: Loaded, folder: CheckpointFolder): Promise<Strategy> {
+  const generation = await readGenerationConfig(folder.home);
+  if (chosen.scorer.reading.kind !== "reward")
+    return scorerStrategy(chosen, { ...loaded, generation, tensor: noTensor });
+  using checkpoint = await openCheckpoint(folder.weights);
+  const { device } = loaded.model;
+  const tensor = (name: string): Tensor => {
+    if (checkpoint.has(name))
+      return keep(noGrad(() => scope(() => checkpoint.tensor(name).to({ dtype: "float32", device }))));
+    const remedy = "Fetch the scorer's checkpoint again.";
+    throw new RocError(
+      "CHECKPOINT_MISMATCH",
+      `${folder.path} lacks ${name}, which ${chosen.scorer.title} scores by. ${remedy}`,
+    );
+  };
+  return scorerStrategy(chosen, { ...loaded, generation, tensor });
+}
+
+function noTensor(name: string): Tensor {
+  throw new RocError("INTERNAL", `Nobody reads ${name}.`);
+}
+
+/** @throws RocError USAGE for a family whose prompts take no system text, where the scorer needs one */
+function processorFor(chosen: ChosenScorer | undefined, processor: MllmProcessor): MllmProcessor {
+  const system = chosen?.info.system;
+  return system === undefined ? processor : withSystem(processor, system);
 }
 
 /**

@@ -5,7 +5,7 @@ import { mayBeInWorker } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
 import { PACKINGS, type Packing } from "../models/packing.js";
 import type { Quantization } from "../models/types.js";
-import type { Scale } from "../roc/index.js";
+import type { Scale, ScorerOptions } from "../roc/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import type { Device } from "../torch/index.js";
 import { checkBatchSize, type BatchSize } from "./batch-size.js";
@@ -19,7 +19,7 @@ import type { Model } from "./types.js";
  *
  * @category Scoring
  */
-export interface LoadOptions {
+export interface LoadOptions extends ScorerOptions {
   /** "cpu" (default), "cuda" or "cuda:1". */
   readonly device?: Device | undefined;
   /** Of the weights; default: "auto", see {@link ScoringDtype}. With "float32" all processors give the same first digits. */
@@ -72,8 +72,9 @@ export interface LoadOptions {
 /**
  * Loads a checkpoint that scores pictures.
  *
- * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One
- * of a family that is known to score by level words is scored by Q-Align's (OneAlign and its relatives).
+ * A checkpoint with score tokens but without `roc_templates.json` (the authors' own) gets the released code's texts. One that is
+ * recognised as a published scorer (Q-Align, Q-ReAlign, ArtiMuse, ...; docs/published-scorers.md) is scored as its authors do, or
+ * as {@link ScorerOptions} say.
  *
  * @param checkpoint its folder, as a path or a `file:` URL, or opened already (then `base` says nothing more); a run folder of a training means its best state, a folder
  *   of adapters (ours or peft's) for these merged into their base

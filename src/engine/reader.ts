@@ -157,6 +157,7 @@ export class Reader {
       ...answers,
       answer: text,
       model: name,
+      ...(strategy.scorer && { scorer: strategy.scorer }),
       ...(model.dtype !== "float32" && { dtype: model.dtype }),
       ...(this.#quantization && { quantization: this.#quantization }),
     } satisfies ScoreResult;
@@ -166,6 +167,7 @@ export class Reader {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#parts.strategy.dispose?.();
     this.#parts.model.dispose();
   }
 }
@@ -195,7 +197,15 @@ function factsOf(
 ): ModelFacts {
   const { dtype, device, family } = model;
   const [prompt, answer] = [templates.prompts[0] ?? "", templates.answers[0] ?? ""];
-  const method = { family, strategy: strategy.name, prompt, answer };
+  const { name: reading, scorer, comments } = strategy;
+  const method = {
+    family,
+    strategy: reading,
+    prompt,
+    answer,
+    ...(scorer && { scorer }),
+    ...(comments && { comments: true }),
+  };
   const scale: Model["scale"] = templates.ratingScale ?? strategy.scale;
   const batchSize = batchSizeOf(options.batchSize, device);
   const settings = {

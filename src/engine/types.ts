@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput } from "../image/index.js";
 import type { Quantization } from "../models/types.js";
-import type { Question, Scale, StrategyName } from "../roc/index.js";
+import type { Question, ReadingName, Scale, ScorerInfo } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
 
 /**
@@ -68,12 +68,12 @@ export interface ScoreResult {
   readonly scale: Scale;
   /**
    * Standard deviation of {@link distribution}, in units of {@link scale}: how much raters would differ. Null where a model
-   * writes digits.
+   * writes digits. A reward head gives it without a distribution.
    */
   readonly std: number | null;
   /**
    * Probabilities of N evenly spaced ratings from `scale.min` to `scale.max`, which sum to 1. Null where a model writes
-   * digits.
+   * digits, and from a reward head.
    */
   readonly distribution: readonly number[] | null;
   /** The scores of single aspects by name, on {@link scale} too, where the checkpoint's canonical answer holds several. */
@@ -86,6 +86,8 @@ export interface ScoreResult {
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */
   readonly model: string;
+  /** Of a published scorer: its name, what it rates, its prompt and where that is from. */
+  readonly scorer?: ScorerInfo;
   /** What it was computed in, where that is not float32. */
   readonly dtype?: DType;
   /** In what the weights of the linear maps are, where they are no floating-point numbers; see {@link LoadOptions.quantize}. */
@@ -148,11 +150,15 @@ export interface ScoringMethod {
   /** Family of the model, as "llava". */
   readonly family: string;
   /** How a score is written into an answer and read. */
-  readonly strategy: StrategyName;
+  readonly strategy: ReadingName;
   /** The canonical prompt, with `<image>`. */
   readonly prompt: string;
   /** The canonical answer, with a placeholder per score. */
   readonly answer: string;
+  /** Of a published scorer. */
+  readonly scorer?: ScorerInfo;
+  /** Whether it writes comments when asked, as answers to questions of their own. */
+  readonly comments?: boolean;
 }
 
 /**

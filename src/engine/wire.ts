@@ -20,6 +20,11 @@ const SENT: Readonly<Record<keyof SentOptions, true>> = {
   base: true,
   threads: true,
   batchSize: true,
+  scorer: true,
+  aspect: true,
+  promptSource: true,
+  text: true,
+  sample: true,
 };
 
 /** The options as plain data, whatever else a caller's object holds. */

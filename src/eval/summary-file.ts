@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readText } from "../files/index.js";
 import { RocError } from "../errors.js";
+import { scorerInfoSchema } from "../roc/published/schema.js";
+import type { ScorerInfo } from "../roc/published/types.js";
 import type { CaptionFigures } from "./caption-figures.js";
 import { SUMMARY_FILE } from "./folder.js";
 import { parseJson } from "./values.js";
@@ -19,7 +21,11 @@ export interface Provenance {
   /** A checkpoint or ONNX file with its digest, or a predictions file. */
   readonly system: string;
   /** How a checkpoint was asked and read. */
-  readonly method?: Readonly<Record<"family" | "strategy" | "prompt" | "answer", string>> | undefined;
+  readonly method?:
+    | (Readonly<Record<"family" | "strategy" | "prompt" | "answer", string>> & {
+        readonly scorer?: ScorerInfo | undefined;
+      })
+    | undefined;
   /** How pictures went into an ONNX model. */
   readonly onnx?: Readonly<Record<string, unknown>> | undefined;
   /** Name of the data set. */
@@ -63,7 +69,15 @@ export interface Provenance {
 const provenanceSchema: z.ZodType<Provenance> = z.object({
   kind: z.enum(["model", "predictions", "onnx"]),
   system: z.string(),
-  method: z.object({ family: z.string(), strategy: z.string(), prompt: z.string(), answer: z.string() }).optional(),
+  method: z
+    .object({
+      family: z.string(),
+      strategy: z.string(),
+      prompt: z.string(),
+      answer: z.string(),
+      scorer: scorerInfoSchema.optional(),
+    })
+    .optional(),
   onnx: z.record(z.string(), z.unknown()).optional(),
   data: z.string(),
   folder: z.string(),

@@ -6,7 +6,7 @@ import { digestFile } from "./digest.js";
 import type { DecodeOptions } from "./encoding.js";
 import { decodeText } from "./encoding.js";
 import { parseJson, type JsonOptions } from "./json.js";
-import { readBytes, type ReadOptions } from "./read.js";
+import { ifThere, readBytes, type ReadOptions } from "./read.js";
 
 /** Files of this size and above (weights, large tokenizers) are not kept: each call reads them. */
 const KEPT_BELOW = 1 << 20;
@@ -72,6 +72,20 @@ export class OpenFolder {
     const value = frozen(parseJson(await this.text(name, options), this.file(name), options));
     if (this.#bytes.has(name)) this.#values.set(name, value);
     return value;
+  }
+
+  /**
+   * The same folder with keys of some JSON files replaced, for whoever reads them by it: what is on the disk stays.
+   *
+   * @throws RocError as `readJson`
+   */
+  async withKeys(changes: Readonly<Record<string, Readonly<Record<string, unknown>>>>): Promise<OpenFolder> {
+    const known = await this.kept();
+    for (const [name, keys] of Object.entries(changes)) {
+      const value = (await ifThere(this.json(name))) ?? {};
+      known.set(name, new TextEncoder().encode(JSON.stringify({ ...value, ...keys })));
+    }
+    return new OpenFolder(this.path, known);
   }
 
   /** The SHA-256 of a file's bytes: of those that were read, where they were. @throws RocError as `digestFile` */

@@ -91,6 +91,13 @@ export class CheckpointFolder {
     return this.home.json(CONFIG);
   }
 
+  /** The same with keys of small JSON files replaced for whoever loads it, wherever the files are. */
+  async withKeys(changes: Parameters<OpenFolder["withKeys"]>[0]): Promise<CheckpointFolder> {
+    const home = await this.home.withKeys(changes);
+    const adapter = this.adapter && { ...this.adapter, base: await this.adapter.base.withKeys(changes) };
+    return new CheckpointFolder(this.path, home, adapter);
+  }
+
   toString(): string {
     return this.path;
   }

@@ -221,6 +221,16 @@ export interface ImageInputs {
 }
 
 /**
+ * What a prompt has beside its question.
+ *
+ * @category Checkpoints and models
+ */
+export interface PromptOptions {
+  /** System text in the place of the conversation's own. Families without one leave it aside. */
+  readonly system?: string | undefined;
+}
+
+/**
  * Pixels and text to model inputs, as the checkpoint's own files say.
  *
  * @category Checkpoints and models
@@ -233,9 +243,10 @@ export interface MllmProcessor extends ImageInputs {
    *
    * @param text the question, with `<image>` once per image
    * @param images the batch that the placeholders represent (families with a variable number of rows need its grid)
+   * @param options what the prompt has beside the question
    * @throws RocError USAGE where placeholders and images disagree in number
    */
-  prompt(text: string, images?: ImageBatch): number[];
+  prompt(text: string, images?: ImageBatch, options?: PromptOptions): number[];
   /** Token ids of an assistant's answer as it follows {@link prompt}, without the end token. */
   answer(text: string): number[];
   /** The token that ends an answer. */
@@ -378,11 +389,6 @@ export interface FamilyFacts extends ParameterNames {
    * @returns undefined for a checkpoint that holds its own
    */
   tower?(folder: OpenFolder, given?: string): Promise<SeparateTower | undefined>;
-  /**
-   * Where the family's checkpoints without score tokens are known to score by level words (Q-Align and its relatives):
-   * the conversation that they were trained on.
-   */
-  readonly levelConversation?: string;
 }
 
 /**

@@ -220,6 +220,7 @@ function provenanceSection({ summary: { provenance } }: RunFolder): Section {
   const facts: readonly (readonly [string, string | number | undefined])[] = [
     ["system", `${system} (${kind})`],
     ["strategy", method && `${method.strategy} (${method.family})`],
+    ["scorer", method?.scorer && `${method.scorer.name}, ${method.scorer.aspect} (${method.scorer.source})`],
     ["prompt", method?.prompt],
     ["answer", method?.answer],
     ["ONNX", onnx && JSON.stringify(onnx)],

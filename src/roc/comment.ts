@@ -25,6 +25,8 @@ export function readAnswers(
 ): AnswerReading[] {
   const { model, strategy, templates } = parts;
   const [answer = ""] = templates.answers;
+  const { comments: questions } = strategy;
+  if (questions && options.comments) return readWithQuestions(parts, pictures, questions);
   if (!hasComment(answer) || strategy.generates) return strategy.read(parts, pictures);
   const before = answer.split(`{${COMMENT}}`)[0] ?? "";
   if (commentComesFirst(answer)) {
@@ -44,6 +46,27 @@ export function readAnswers(
       const reading = readings[b] as AnswerReading;
       return { ...reading, text: `${reading.text}${between}${comment}`, comment };
     });
+  });
+}
+
+/** Tokens of a comment that is the answer to a question. */
+const ANSWER_TOKENS = 1024;
+
+/** Scores, and as comment a paragraph a question: what it is about, and the answer that the model writes greedily. */
+function readWithQuestions(
+  parts: StrategyParts,
+  pictures: ImageBatch | Pictures,
+  questions: Readonly<Record<string, string>>,
+): AnswerReading[] {
+  const { model, processor, strategy } = parts;
+  return withPictures(model, pictures, (own) => {
+    const readings = strategy.read(parts, own);
+    const options = { maxNewTokens: ANSWER_TOKENS, stopIds: [processor.endTokenId], tokenizer: processor.tokenizer };
+    const written = Object.entries(questions).map(([name, question]) => {
+      const answers = own.generate(own.prompts(processor, question), options);
+      return answers.map(({ text }) => `${name}: ${text.trim()}`);
+    });
+    return readings.map((reading, b) => ({ ...reading, comment: written.map((one) => one[b] ?? "").join("\n\n") }));
   });
 }
 

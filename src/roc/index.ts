@@ -21,7 +21,6 @@ export {
   fillComment,
   hasComment,
   fillSlots,
-  LEVEL_TEMPLATES,
   LEVELS,
   loadTemplates,
   parseTemplates,
@@ -37,7 +36,19 @@ export type { ScoreReading } from "./reading.js";
 export { splitImages } from "./images.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
-export { STRATEGY_NAMES, type StrategyName } from "./strategy-names.js";
+export { STRATEGY_NAMES, type ReadingName, type StrategyName } from "./strategy-names.js";
+export {
+  choose,
+  recognise,
+  refuseOptions,
+  SCORER_NAMES,
+  scorerNamed,
+  type ChosenScorer,
+  type ScorerOptions,
+} from "./published/index.js";
+export { scorerStrategy, scorerTemplates, withSystem, type ReadingParts } from "./published/readings.js";
+export type { Clues, ScorerInfo } from "./published/types.js";
+export { scorerInfoSchema } from "./published/schema.js";
 export { readAnswers } from "./comment.js";
 export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";

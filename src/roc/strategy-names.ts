@@ -13,3 +13,14 @@ export const STRATEGY_NAMES = ["roc", "coupled", "level", "direct"] as const sat
  * @category The method
  */
 export type StrategyName = "roc" | "coupled" | "level" | "direct";
+
+/**
+ * How a score is read: as by a {@link StrategyName}, or as published scorers are read, which are not trained so:
+ *
+ * - `words`: the first tokens of given words behind a prompt and a stem;
+ * - `reward`: a reward head on the hidden state at a token of the prompt;
+ * - `number`: a number in what the model writes behind its reasoning.
+ *
+ * @category The method
+ */
+export type ReadingName = StrategyName | "words" | "reward" | "number";

@@ -7,7 +7,8 @@
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
 import type { Pictures } from "./pictures.js";
 import type { ScoreReading } from "./reading.js";
-import type { StrategyName } from "./strategy-names.js";
+import type { ScorerInfo } from "./published/types.js";
+import type { ReadingName } from "./strategy-names.js";
 import type { RocTemplates } from "./template.js";
 import type { Scale, ScoreVocabulary } from "./vocabulary.js";
 
@@ -49,8 +50,8 @@ export interface AnswerReading {
  * @category The method
  */
 export interface Strategy {
-  /** Which of the four it is. */
-  readonly name: StrategyName;
+  /** Which of them it is. */
+  readonly name: ReadingName;
   /** Of the scores that are written and read. */
   readonly scale: Scale;
   /** The score tokens, where it uses them. */
@@ -74,4 +75,10 @@ export interface Strategy {
    *   computes is NaN or infinite
    */
   read(parts: StrategyParts, pictures: ImageBatch | Pictures, answers?: readonly string[]): AnswerReading[];
+  /** Of a published scorer: what is asked, and where that is from. */
+  readonly scorer?: ScorerInfo | undefined;
+  /** Of a published scorer that comments by answers to questions of their own: the questions, by what each is about. */
+  readonly comments?: Readonly<Record<string, string>> | undefined;
+  /** Frees what it has beside the model's weights. */
+  dispose?(): void;
 }

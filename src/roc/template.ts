@@ -157,15 +157,6 @@ export const DEFAULT_TEMPLATES: RocTemplates = {
   answers: ["The aesthetic rate of the image is {overall}. "],
 };
 
-/** Q-Align's question and answer, on its scale. */
-export const LEVEL_TEMPLATES = {
-  prompts: ["How would you rate the quality of this image?\n<image>"],
-  answers: ["The quality of the image is {overall}."],
-  strategy: "level",
-  scale: { min: 1, max: 5 },
-  levels: LEVELS,
-} as const satisfies RocTemplates;
-
 export interface RenderedAnswer {
   /** With `[SCORE]` at every placeholder: what the model is trained on and shown. */
   readonly text: string;

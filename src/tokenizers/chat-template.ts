@@ -88,9 +88,12 @@ export class ChatTemplate {
    *
    * @param question `<image>`, with the line break after it, marks the position of an image; the template decides its form
    *   and position
+   * @param system text of a system turn before it; default: the template's own, where it has one
    */
-  prompt(question: string): string {
-    return this.render([{ role: "user", content: this.#contentOf(question) }], { addGenerationPrompt: true });
+  prompt(question: string, system?: string): string {
+    const before = system === undefined ? [] : [{ role: "system", content: this.#contentOf(system) }];
+    const turns = [...before, { role: "user", content: this.#contentOf(question) }];
+    return this.render(turns, { addGenerationPrompt: true });
   }
 
   /** The text between {@link prompt} and an answer, such as a space. */

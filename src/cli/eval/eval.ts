@@ -10,7 +10,7 @@ import type { EvaluationSpec } from "../../eval/spec.js";
 import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode } from "../shared/json.js";
-import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { addModelOptions, loadNamed, packing, scorerFlags, type ModelFlags } from "../shared/model-options.js";
 import { number, parseScale, whole } from "../shared/numbers.js";
 import { evaluationProgress } from "./evaluation-progress.js";
 import { addOnnxOptions, onnxSettings, type OnnxFlags } from "./onnx.js";
@@ -102,9 +102,10 @@ function specOf(flags: Flags): EvaluationSpec {
   const { threshold, resamples, seed, spiceJar, out, format, report, fresh } = flags;
   const { resize, visionTower, base, device, dtype, quantize, threads, batch: batchSize } = flags;
   const pack = flags.pack && packing(flags, true);
+  const load = { resize, visionTower, base, device, dtype, quantize, pack, threads, batchSize, ...scorerFlags(flags) };
   return {
     ...{ data: dataRequest(flags.data, flags), split, limit },
-    ...{ model, load: { resize, visionTower, base, device, dtype, quantize, pack, threads, batchSize }, comments },
+    ...{ model, load, comments },
     ...{ predictions, idColumn, scoreColumn, predictionsScale, onnx, onnxSettings: onnxSettings(flags) },
     ...{ threshold, resamples, seed, spiceJar, out, format, report, fresh },
   };

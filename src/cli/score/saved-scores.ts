@@ -6,6 +6,7 @@ import { RocError } from "../../errors.js";
 import { isSameStamp, openJournal, stampSchema, stampsOf, type Journal, type Stamp } from "../../files/index.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import type { DType } from "../../torch/index.js";
+import { scorerInfoSchema } from "../../roc/published/schema.js";
 import { pathOfName } from "../../image/file-names.js";
 import { isFailure } from "../shared/json.js";
 import { scoreSettings } from "../../engine/score-settings.js";
@@ -32,6 +33,7 @@ const result = z.strictObject({
     .optional(),
   answer: z.string(),
   model: z.string(),
+  scorer: scorerInfoSchema.optional(),
   dtype: z.enum(FLOAT_DTYPES as [DType, ...DType[]]).optional(),
   quantization: z.literal("int8").optional(),
 });

@@ -111,7 +111,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
     { ...options, pack, batchSize: options.batch, onNote, worker: files.length > FEW },
     context,
   );
-  if (options.comments && model.method && !model.method.answer.includes(`{${COMMENT}}`))
+  if (options.comments && model.method && !model.method.comments && !model.method.answer.includes(`{${COMMENT}}`))
     onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
   const write = await createWriter(files, options.json === true, context);
   const outcomes: Outcome[] = [];
@@ -148,16 +148,21 @@ why). Hidden files and folders are skipped.
 
 With --resume the same command resumes a stopped one, however it ended, also with --sort or as JSON. Scores are taken
 from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to be
-of the same checkpoint, dtype, --quantize, --comments and the like: what differs is named. One process at a time uses the file.
+of the same checkpoint, scorer, aspect, prompt, dtype, --quantize, --comments and the like: what differs is named. One process at a time uses the file.
 
 --ask and --answer are answered from one pass of each photo through the vision tower, and from what the model has computed
 of the same prompt already. Their answers are below the photo's row, with --json in "answers": [{prompt, answer, scores}].
+
+A checkpoint of a published scorer (Q-ReAlign, ArtiMuse, UniPercept, HPSv3, Q-SiT, Q-Insight, VisualQuality-R1, Aes-R1, Q-Align) is
+recognised by its files and scored as its authors do; --scorer names it where they do not say it. Which aspects, prompts and
+scales they have: docs/published-scorers.md.
 
 Examples:
   roc4mllm score my-photos/
   roc4mllm score my-photos/ --ask "What could be better?" --answer "Light {light}, colour {colour}."
   roc4mllm score my-photos/ --json > scores.jsonl
   roc4mllm score my-photos/ --sort --resume scores.saved
+  roc4mllm score my-photos/ --model q-future/Q-ReAlign-Mini-0.8B --aspect aesthetics
   curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
 
@@ -190,7 +195,8 @@ export function scoreCommand(context: Context): Command {
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
     .option(
       "--json",
-      "JSON Lines: {file, score, scale, std, distribution, answer, model} per image, dtype if not float32, quantization if any",
+      "JSON Lines: {file, score, scale, std, distribution, answer, model} per image, dtype if not float32, quantization and " +
+        "scorer (name, aspect, prompt, its source) if any",
     )
     .option(
       "--scale <min,max>",

@@ -12,7 +12,7 @@ export function failureExitCode(codes: readonly string[]): number {
   return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
-/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `attributes`, `comment` and `answers`, and `dtype` and `quantization` behind `model`, where there are such) or `{file, error: {code, message}}`, with a line end. */
+/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `attributes`, `comment` and `answers`, and `scorer`, `dtype` and `quantization` behind `model`, where there are such) or `{file, error: {code, message}}`, with a line end. */
 export function resultLine(result: ScoreResult | ScoreFailure): string {
   const { file } = result;
   if (isFailure(result)) {
@@ -20,7 +20,7 @@ export function resultLine(result: ScoreResult | ScoreFailure): string {
     return `${JSON.stringify({ file, error: { code, message } })}\n`;
   }
   const { damaged, score, scale, std, distribution, attributes, comment, answers, answer, model } = result;
-  const { dtype, quantization } = result;
+  const { scorer, dtype, quantization } = result;
   const { min, max } = scale;
   const values = {
     file,
@@ -33,7 +33,7 @@ export function resultLine(result: ScoreResult | ScoreFailure): string {
   };
   const text = { ...(comment !== undefined && { comment }), ...(answers && { answers }), answer };
   const precision = { ...(dtype && { dtype }), ...(quantization && { quantization }) };
-  return `${JSON.stringify({ ...values, ...text, model, ...precision })}\n`;
+  return `${JSON.stringify({ ...values, ...text, model, ...(scorer && { scorer }), ...precision })}\n`;
 }
 
 /** The error that ended the program. */

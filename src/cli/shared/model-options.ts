@@ -6,6 +6,7 @@ import { MOST_TOGETHER } from "../../engine/batch-size.js";
 import type { Quantization } from "../../models/types.js";
 import { PACKING_PAYS, type Packing } from "../../models/packing.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
+import { SCORER_NAMES, type ScorerOptions } from "../../roc/published/index.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
@@ -24,6 +25,11 @@ export interface ModelFlags {
   readonly batch?: BatchSize;
   /** Of results; see LoadOptions. */
   readonly scale?: ScoreScale;
+  readonly scorer?: string;
+  readonly aspect?: string;
+  readonly promptSource?: string;
+  readonly text?: string;
+  readonly sample?: number;
 }
 
 /** Adds the options of {@link ModelFlags}. */
@@ -68,7 +74,27 @@ export function addModelOptions(command: Command): Command {
       "--vision-tower <folder>",
       "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
     )
-    .option("--base <folder>", BASE_HELP);
+    .option("--base <folder>", BASE_HELP)
+    .addOption(
+      new Option(
+        "--scorer <name>",
+        "published scorer that a checkpoint is, where its files do not say it (docs/published-scorers.md)",
+      ).choices(SCORER_NAMES),
+    )
+    .option("--aspect <name>", "what a published scorer rates: quality, aesthetics, ... (default: its first)")
+    .option("--prompt-source <name>", "whose prompt a published scorer is asked, where public sources differ")
+    .option("--text <prompt>", "text that the photos were made from, for HPSv3")
+    .option(
+      "--sample <seed>",
+      "draw a reasoning scorer's answers as its authors do (default: nothing is drawn, and the score is read from the " +
+        "probabilities of its digits)",
+      whole(0),
+    );
+}
+
+/** The options of {@link addModelOptions} about published scorers. */
+export function scorerFlags({ scorer, aspect, promptSource, text, sample }: ModelFlags): ScorerOptions {
+  return { scorer, aspect, promptSource, text, sample };
 }
 
 /** Whether weights are packed beforehand; `large`: whether the job is. */
@@ -86,6 +112,7 @@ function batchSize(text: string): BatchSize {
 export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
   const { resize, device, dtype, quantize, pack, threads, scale, batchSize, onNote, worker } = flags;
+  const { scorer, aspect, promptSource, text, sample } = flags;
   const { checkpoint, visionTower } = await findModel(name, flags, context);
   return load(checkpoint, {
     resize,
@@ -99,6 +126,7 @@ export async function loadNamed(name: string, flags: LoadOptions, context: Conte
     batchSize,
     onNote,
     worker,
+    ...{ scorer, aspect, promptSource, text, sample },
     signal: context.signal,
   });
 }

@@ -39,9 +39,10 @@ export function barParts(score: number, std: number, scale: Scale, columns: numb
   return [filled, "░".repeat(reach - filled.length), "·".repeat(columns - reach)];
 }
 
-/** A number of the scale: two decimals, one where the scale is long (0 to 100). */
+/** A number of the scale: two decimals, one where the scale is long (0 to 100), three where it is short (0 to 1). */
 export function formatValue(value: number, { min, max }: Scale): string {
-  return value.toFixed(max - min > 20 ? 1 : 2);
+  const length = max - min;
+  return value.toFixed(length > 20 ? 1 : length > 1 ? 2 : 3);
 }
 
 export interface TableOptions {

@@ -1,10 +1,11 @@
 /** Conversations as token ids: what the families share of asking and answering. */
 import { RocError } from "../../errors.js";
 import type { ChatTemplate, Tokenizer } from "../../tokenizers/index.js";
+import type { PromptOptions } from "../types.js";
 
 export interface Conversation {
   /** Ids of a question and the cue for its answer; `<image>` once an image. */
-  prompt(question: string): number[];
+  prompt(question: string, options?: PromptOptions): number[];
   /** Ids of an answer as it follows that, without the end token. */
   answer(text: string): number[];
 }
@@ -14,8 +15,8 @@ export function templated(tokenizer: Tokenizer, template: ChatTemplate): Convers
   const { bosTokenId } = tokenizer;
   const bos = bosTokenId === undefined ? undefined : tokenizer.idToToken(bosTokenId);
   return {
-    prompt(question) {
-      const text = template.prompt(question);
+    prompt(question, { system } = {}) {
+      const text = template.prompt(question, system);
       return tokenizer.encode(text, { addSpecialTokens: bos === undefined || !text.startsWith(bos) });
     },
     answer: (text) => answerIds(tokenizer, template.prompt("?"), text, template.answerLead),

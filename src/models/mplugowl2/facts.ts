@@ -12,7 +12,5 @@ export const mplugOwl2Facts: FamilyFacts = {
   partOf: (name) => (VISION.test(name) ? "vision" : PROJECTOR.test(name) ? "projector" : "language"),
   isVocabulary: isDecoderVocabulary,
   loraTargets: LANGUAGE_MAPS,
-  // OneAlign, Q-Align, DeQA-Score and Compare2Score are this architecture.
-  levelConversation: "q_align",
   prepareBy: prepareSquares,
 };

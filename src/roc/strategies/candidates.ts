@@ -155,6 +155,6 @@ function commonLength([first = [], ...others]: readonly (readonly number[])[]): 
   return length < 0 ? first.length : length;
 }
 
-function argmax(values: readonly number[]): number {
+export function argmax(values: readonly number[]): number {
   return values.reduce((best, value, index) => (value > (values[best] as number) ? index : best), 0);
 }
