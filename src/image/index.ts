@@ -8,4 +8,5 @@ export type { Size } from "./geometry.js";
 export { resizeAsync, resizeBicubic } from "./resize.js";
 export { createImageProcessor, loadImageProcessor, type ImageProcessor } from "./processor.js";
 export { readConfigPart, readImageConfig, RESIZE_MODES, type ResizeMode } from "./processor-config.js";
-export { invalidConfig, valueFields, valueStepsOf, valueTables, writePatches, type ValueSteps } from "./values.js";
+export { invalidConfig, valueFields, valueStepsOf, valueTables } from "./values.js";
+export { writePatches, writeValues, type ValueSteps } from "./values.js";

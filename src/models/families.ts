@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { ifThere } from "../files/index.js";
+import { internVlFacts } from "./internvl/facts.js";
 import { llavaFacts } from "./llava/facts.js";
 import { mplugOwl2Facts } from "./mplugowl2/facts.js";
 import { openCheckpointFolder, type CheckpointLike } from "./places.js";
@@ -9,7 +10,7 @@ import { qwen2vlFacts } from "./qwen2vl/facts.js";
 import { qwen3vlFacts } from "./qwen3vl/facts.js";
 import type { FamilyFacts, Mllm, ParameterNames, SeparateTower } from "./types.js";
 
-const BUILT_IN: readonly FamilyFacts[] = [llavaFacts, mplugOwl2Facts, qwen2vlFacts, qwen3vlFacts];
+const BUILT_IN: readonly FamilyFacts[] = [llavaFacts, mplugOwl2Facts, qwen2vlFacts, qwen3vlFacts, internVlFacts];
 const FACTS = new Map<string, FamilyFacts>();
 for (const facts of BUILT_IN) addFacts(facts);
 

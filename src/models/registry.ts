@@ -6,6 +6,7 @@ import { checkDevice, type DType } from "../torch/index.js";
 import type { QuantizePlan } from "../torch/int8.js";
 import { refuseQuantisedConfig } from "../weights/index.js";
 import { addFacts, families } from "./families.js";
+import { internVl } from "./internvl/index.js";
 import { llava } from "./llava/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
@@ -17,7 +18,7 @@ import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
 
 const FAMILIES = new Map<string, Family>();
-for (const family of [llava, mplugOwl2, qwen2vl, qwen3vl])
+for (const family of [llava, mplugOwl2, qwen2vl, qwen3vl, internVl])
   for (const type of family.modelTypes) FAMILIES.set(type, family);
 
 /**

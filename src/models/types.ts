@@ -318,6 +318,11 @@ export interface ProcessorOptions {
   readonly conversation?: string | undefined;
   /** Folder of the vision tower, as in {@link LoadOptions}: its image processor counts where the checkpoint has none. */
   readonly visionTower?: string | undefined;
+  /**
+   * Tiles of a picture at most, its thumbnail aside, in families that cut pictures into tiles (internvl); 1: every picture is
+   * squashed into one tile. Default: as the checkpoint's files say. The others do not look at it.
+   */
+  readonly maxTiles?: number | undefined;
 }
 
 /** The parts of a model, as people speak of them: the vision tower, what leads from it to the language model, the rest. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { RocError } from "../errors.js";
 import { ifThere, type OpenFolder } from "../files/index.js";
 import { isShallow, isTokenId, records, tokenId } from "./fields.js";
+import { readSlowFiles, tokenizerJsonOf, type SlowFiles } from "./qwen.js";
 
 const flag = z.boolean().default(false);
 
@@ -119,6 +120,8 @@ export interface TokenizerFiles extends SideFiles {
   /** Path of tokenizer.json, for messages. */
   readonly file: string;
   readonly json: TokenizerJson;
+  /** The files that it was made of where there is no tokenizer.json. */
+  readonly slow?: SlowFiles;
 }
 
 /** The files around tokenizer.json or tokenizer.model. */
@@ -133,14 +136,21 @@ export interface SideFiles {
 }
 
 /**
- * Reads a tokenizer folder. tokenizer.json must exist; tokenizer_config.json, special_tokens_map.json,
- * added_tokens.json, generation_config.json, config.json and chat_template.jinja are read where they exist.
+ * Reads a tokenizer folder. tokenizer.json must exist, or vocab.json and merges.txt of Qwen2's; tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json, generation_config.json, config.json and chat_template.jinja are read where
+ * they exist.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, TOKENIZER_INVALID (naming file and field)
  */
 export async function readTokenizerFiles(folder: OpenFolder): Promise<TokenizerFiles> {
   const file = folder.file("tokenizer.json");
   const json = await readChecked(folder, "tokenizer.json", tokenizerJson);
+  const slow = json === undefined ? await readSlowFiles(folder) : undefined;
+  if (slow) {
+    const side = await readSideFiles(folder);
+    const made = checked(tokenizerJson, tokenizerJsonOf(slow, folder, side.config), folder.file("vocab.json"));
+    return { file: folder.file("vocab.json"), json: made, slow, ...side };
+  }
   if (json === undefined) {
     const remedy = "save the tokenizer once with Python's transformers (fast tokenizer), which writes it";
     throw new RocError("FILE_NOT_FOUND", `${file} does not exist, nor a tokenizer.model beside it; ${remedy}`);
@@ -171,7 +181,10 @@ async function readChecked<T extends z.ZodType>(
 ): Promise<z.infer<T> | undefined> {
   const path = folder.file(name);
   const value = await ifThere(folder.json(name, { invalid: "TOKENIZER_INVALID" }));
-  if (value === undefined) return undefined;
+  return value === undefined ? undefined : checked(schema, value, path);
+}
+
+function checked<T extends z.ZodType>(schema: T, value: unknown, path: string): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return inFileOrder(value, result.data);
   const issue = result.error.issues[0];

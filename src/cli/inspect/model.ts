@@ -127,15 +127,23 @@ Outputs: pixel_values, image_grid_thw or image_sizes where the family has them, 
 before normalising. A folder with config.json and preprocessor_config.json is enough.
 The picture is decoded as for scoring: upright by its EXIF orientation, in sRGB, transparency on white.`;
 
+interface PreprocessOptions extends ModelOptions {
+  readonly image: string;
+  readonly resize?: ResizeMode;
+  readonly maxTiles?: number;
+  readonly asStored?: true;
+}
+
 export function inspectPreprocessCommand({ io }: Context): Command {
   return modelCommand("preprocess")
     .description("a picture as the model takes it")
     .requiredOption("--image <file>", "the picture")
     .addOption(new Option("--resize <mode>", "instead of what the checkpoint's files say").choices(RESIZE_MODES))
+    .option("--max-tiles <n>", "tiles of a picture at most, in families that cut pictures into tiles", whole(1))
     .option("--as-stored", "do not apply its EXIF orientation (Python's image processors never do)")
     .addHelpText("after", PREPROCESS_HELP)
-    .action(async (options: ModelOptions & { image: string; resize?: ResizeMode; asStored?: true }) => {
-      const inputs = await loadImages(options.model, { resize: options.resize });
+    .action(async (options: PreprocessOptions) => {
+      const inputs = await loadImages(options.model, { resize: options.resize, maxTiles: options.maxTiles });
       const picture = await decodeImage(options.image, { name: options.image, orient: options.asStored !== true });
       const outputs = scope(() => {
         const { pixelValues, imageGridThw, imageSizes } = inputs.images([picture]);

@@ -19,6 +19,8 @@ export interface DecoderMllmParts<D extends LanguageDecoder = Decoder> {
   readonly tensors: Map<string, Tensor>;
   /** `vocab_size` is in the config's `text_config`; some files repeat it at the top. */
   readonly nested: boolean;
+  /** What that is called where it is not `text_config`. */
+  readonly textKey?: string;
 }
 
 export abstract class DecoderMllm<D extends LanguageDecoder = Decoder> {
@@ -30,12 +32,14 @@ export abstract class DecoderMllm<D extends LanguageDecoder = Decoder> {
   readonly device: string;
   protected readonly tensors: Map<string, Tensor>;
   readonly #nested: boolean;
+  readonly #textKey: string;
 
-  constructor({ config, decoder, tensors, nested }: DecoderMllmParts<D>) {
+  constructor({ config, decoder, tensors, nested, textKey = "text_config" }: DecoderMllmParts<D>) {
     this.config = config;
     this.decoder = decoder;
     this.tensors = tensors;
     this.#nested = nested;
+    this.#textKey = textKey;
     const { shape, dtype, device } = decoder.norm.weight;
     this.hiddenSize = shape[0] ?? 0;
     this.dtype = dtype;
@@ -48,8 +52,8 @@ export abstract class DecoderMllm<D extends LanguageDecoder = Decoder> {
   }
 
   get maxPositions(): number | undefined {
-    const { text_config: text, ...top } = this.config;
-    const fields = { ...top, ...(typeof text === "object" ? text : {}) };
+    const text = this.config[this.#textKey];
+    const fields: Record<string, unknown> = { ...this.config, ...(typeof text === "object" ? text : {}) };
     const positions = fields["max_position_embeddings"];
     return typeof positions === "number" && positions > 0 ? positions : undefined;
   }
@@ -93,8 +97,8 @@ export abstract class DecoderMllm<D extends LanguageDecoder = Decoder> {
 
   #writeVocabSize(): void {
     const { config, vocabSize: vocab_size } = this;
-    const text = config["text_config"];
-    if (this.#nested) config["text_config"] = { ...(typeof text === "object" ? text : {}), vocab_size };
+    const text = config[this.#textKey];
+    if (this.#nested) config[this.#textKey] = { ...(typeof text === "object" ? text : {}), vocab_size };
     if (!this.#nested || "vocab_size" in config) config["vocab_size"] = vocab_size;
   }
 }

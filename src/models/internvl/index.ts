@@ -1,0 +1,20 @@
+/** InternVL: transformers' layout and the original code's. */
+import type { Family } from "../types.js";
+import { internVlFacts } from "./facts.js";
+import { loadInternVlImages } from "./images.js";
+import { loadInternVl } from "./load.js";
+import { loadInternVlProcessor } from "./processor.js";
+
+export { parseInternVlConfig } from "./config.js";
+export { loadInternVlImages } from "./images.js";
+export { loadInternVl } from "./load.js";
+export { createInternVl, type InternVlModel } from "./model.js";
+export { gridOf } from "./prepare.js";
+export { createInternVlProcessor, loadInternVlProcessor } from "./processor.js";
+
+export const internVl: Family = {
+  ...internVlFacts,
+  load: loadInternVl,
+  loadImages: loadInternVlImages,
+  loadProcessor: loadInternVlProcessor,
+};

@@ -1,0 +1,123 @@
+/** Pixels and text to InternVL's inputs, as the checkpoint's own files say. */
+import { join } from "node:path";
+import { RocError } from "../../errors.js";
+import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
+import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
+import { endTokenOf, type Conversation } from "../common/answer.js";
+import { PROCESSOR_FILE } from "../common/conversation.js";
+import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../types.js";
+import { parseInternVlConfig, rowsPerTile, type InternVlConfig } from "./config.js";
+import { chatOf, CONTEXT_TOKEN, END_OF_IMAGE, END_TOKEN, START_TOKEN } from "./conversation.js";
+import { imageStepsOf, readImageContent } from "./image-config.js";
+import { InternVlImages } from "./images.js";
+
+export interface InternVlProcessorParts {
+  /** The checkpoint's parsed `config.json`. */
+  readonly config: unknown;
+  readonly tokenizer: Tokenizer;
+  /** Parsed content of `preprocessor_config.json`; undefined: there is none, as the original layout may have it. */
+  readonly imageContent?: unknown;
+  /** Tiles of a picture at most; default: as the files say. */
+  readonly maxTiles?: number | undefined;
+  /** Of the checkpoint; default: that of the public ones. Not used in the original layout. */
+  readonly chatTemplate?: ChatTemplate | undefined;
+}
+
+/**
+ * A processor of its parts.
+ *
+ * @throws RocError CONFIG_INVALID naming the field; TOKENIZER_INVALID where the tokenizer lacks one of the model's tokens, or
+ *   has it with another id
+ */
+export function createInternVlProcessor(parts: InternVlProcessorParts): MllmProcessor {
+  return new InternVlProcessor(parseInternVlConfig(parts.config), parts);
+}
+
+/** The processor of a checkpoint folder. @param config its parsed `config.json` */
+export async function loadInternVlProcessor(
+  folder: FolderLike,
+  config: unknown,
+  options: ProcessorOptions = {},
+): Promise<MllmProcessor> {
+  const files = openFolder(folder);
+  if (options.conversation !== undefined) {
+    const text = `The conversation "${options.conversation}" cannot be chosen: ${files.path} is asked as its own files say`;
+    throw new RocError("USAGE", `${text}. Leave it out.`);
+  }
+  const parsed = parseInternVlConfig(config, files.file("config.json"));
+  const [tokenizer, imageContent] = await Promise.all([loadTokenizer(files), readImageContent(files, parsed, options)]);
+  const chatTemplate = await loadChatTemplate(files, tokenizer);
+  return new InternVlProcessor(parsed, { config, tokenizer, imageContent, chatTemplate, maxTiles: options.maxTiles });
+}
+
+/** Prompts mark a picture with `<image>`, which becomes `<img>`, a token for each of its rows, and `</img>`. */
+class InternVlProcessor extends InternVlImages implements MllmProcessor {
+  readonly endTokenId: number;
+  readonly tokenizer: Tokenizer;
+  readonly #conversation: Conversation;
+  /** Of a picture's start, row and end. */
+  readonly #ids: readonly [start: number, context: number, end: number];
+
+  constructor(
+    private readonly config: InternVlConfig,
+    private readonly parts: InternVlProcessorParts,
+  ) {
+    super(imageStepsOf(config, parts.imageContent, parts.maxTiles === undefined ? {} : { maxTiles: parts.maxTiles }));
+    const { tokenizer, chatTemplate } = parts;
+    this.tokenizer = tokenizer;
+    this.endTokenId = tokenizer.tokenToId(END_TOKEN) ?? endTokenOf(tokenizer);
+    this.#ids = [
+      tokenOf(tokenizer, START_TOKEN),
+      tokenOf(tokenizer, CONTEXT_TOKEN, config.imageTokenId),
+      tokenOf(tokenizer, END_OF_IMAGE),
+    ];
+    this.#conversation = chatOf(config, tokenizer, chatTemplate);
+  }
+
+  /**
+   * @param images of the text's markers in reading order: how many rows each of them becomes is in its tiles
+   * @throws RocError USAGE where there are more or fewer of them
+   */
+  prompt(text: string, images?: ImageBatch): number[] {
+    const [start, context, end] = this.#ids;
+    const ids = this.#conversation.prompt(text);
+    const tiles = images?.tiles ?? new Array<number>(images?.pixelValues.size(0) ?? 0).fill(1);
+    const found = ids.filter((id) => id === context).length;
+    if (found !== tiles.length) {
+      const remedy = "Give prompt() the images that it is about: how long it gets depends on their tiles.";
+      throw new RocError("USAGE", `The prompt holds ${found} images, but ${tiles.length} are given. ${remedy}`);
+    }
+    const left = tiles.values();
+    return ids.flatMap((id) => {
+      if (id !== context) return id;
+      return [start, ...new Array<number>((left.next().value ?? 0) * this.#rows).fill(context), end];
+    });
+  }
+
+  answer(text: string): number[] {
+    return this.#conversation.answer(text);
+  }
+
+  async save(folder: string): Promise<void> {
+    const { imageContent, chatTemplate } = this.parts;
+    await this.tokenizer.save(folder);
+    if (imageContent !== undefined) await atomicWriteJson(join(folder, "preprocessor_config.json"), imageContent);
+    if (this.config.layout === "original") return;
+    const processor = { processor_class: "InternVLProcessor", image_seq_length: this.#rows };
+    await atomicWriteJson(join(folder, PROCESSOR_FILE), processor);
+    await chatTemplate?.save(folder);
+  }
+
+  /** Of a tile. */
+  get #rows(): number {
+    return rowsPerTile(this.config, this.steps.size);
+  }
+}
+
+/** The id of a token. @throws RocError TOKENIZER_INVALID where there is none, or another than config.json says */
+function tokenOf(tokenizer: Tokenizer, token: string, expected?: number): number {
+  const id = tokenizer.tokenToId(token);
+  if (id !== undefined && id === (expected ?? id)) return id;
+  const text = `${token} has the id ${String(id)}${expected === undefined ? "" : `, the model's is ${expected}`}`;
+  throw new RocError("TOKENIZER_INVALID", `The tokenizer does not belong to this model: ${text}.`);
+}
