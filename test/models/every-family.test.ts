@@ -279,7 +279,10 @@ function suite(name: string, row: Row): void {
     assert.equal(own.vocabSize, size);
     own.growVocabulary([size - 1, size, size + 2], size - 6);
     assert.equal(own.vocabSize, size + 3);
-    assert.equal(((own.config["text_config"] ?? own.config) as Config)["vocab_size"], size + 3);
+    assert.equal(
+      ((own.config["text_config"] ?? own.config["llm_config"] ?? own.config) as Config)["vocab_size"],
+      size + 3,
+    );
     scope(() => {
       names.forEach((key, i) => {
         const rows = matrix(key);

@@ -42,7 +42,15 @@ test("every family's parts are known by name", () => {
 });
 
 test("families by their model_type, and what they load beside weights", () => {
-  assert.deepEqual(families(), ["llava", "llava_llama", "mplug_owl2", "qwen2_vl", "qwen3_vl"]);
+  assert.deepEqual(families(), [
+    "llava",
+    "llava_llama",
+    "mplug_owl2",
+    "qwen2_vl",
+    "qwen3_vl",
+    "internvl",
+    "internvl_chat",
+  ]);
   assert.equal(factsOf("llava_llama"), factsOf("llava"));
   assert.equal(factsOf(7), undefined);
   assert.deepEqual(besideWeights(), ["mm_projector.bin"]);

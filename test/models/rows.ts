@@ -3,6 +3,7 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { saveMllm } from "../../src/models/save.js";
+import { createInternVl } from "../../src/models/internvl/index.js";
 import { createLlava } from "../../src/models/llava/index.js";
 import { createMplugOwl2, IMAGE_ID } from "../../src/models/mplugowl2/index.js";
 import { createQwen2Vl } from "../../src/models/qwen2vl/index.js";
@@ -11,6 +12,7 @@ import type { ImageBatch, Mllm } from "../../src/models/types.js";
 import { randomSource, type ParamSource } from "../../src/nn/index.js";
 import { manualSeed, randn, scope } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
+import { originalConfig, writeOriginal } from "./internvl/support.js";
 import { createToy } from "./toy/family.js";
 import { PATCH, SIDE, writeToy } from "./toy/folder.js";
 
@@ -141,6 +143,47 @@ const qwen3vl: Row = {
   unused: NONE,
 };
 
+/** Each picture of one tile: rows.ts counts rows of a picture. */
+function tiles(count: number): ImageBatch {
+  return { ...square(16)(count), tiles: new Array<number>(count).fill(1) };
+}
+
+const internvl: Row = {
+  family: "internvl",
+  weights: () => Promise.resolve(fixture("internvl/hf")),
+  create: createInternVl,
+  async whole(folder) {
+    const tiny = await configOf("internvl/hf");
+    const [text, vision] = [tiny["text_config"], tiny["vision_config"]] as [Config, Config];
+    const config = {
+      ...{ ...tiny, image_token_id: 398, text_config: { ...text, vocab_size: 400 } },
+      vision_config: { ...vision, image_size: [28, 28], patch_size: [7, 7] },
+    };
+    return whole(folder, { config, tokenizer: "internvl/tokenizer" }, createInternVl);
+  },
+  ...{ imageId: 94, rows: 4, images: tiles },
+  unused: NONE,
+};
+
+/** As the original code has it: q, k and v of the tower in one map, and the tokenizer in its slow class's files. */
+const internvlChat: Row = {
+  ...internvl,
+  weights: (folder) => writeOriginal(folder, "hf", { img_context_token_id: 94 }),
+  async whole(folder) {
+    const { vision_config: vision, llm_config: text, ...top } = await originalConfig("hf");
+    const config = {
+      ...{
+        ...top,
+        img_context_token_id: 398,
+        force_image_size: 28,
+        llm_config: { ...(text as Config), vocab_size: 400 },
+      },
+      vision_config: { ...(vision as Config), image_size: 28, patch_size: 7 },
+    };
+    return whole(folder, { config, tokenizer: "internvl/slow" }, createInternVl);
+  },
+};
+
 const toy: Row = {
   family: "toy",
   async weights(folder) {
@@ -163,5 +206,7 @@ export const ROWS: ReadonlyMap<string, Row> = new Map([
   ["qwen2_vl", qwen2vl],
   ["qwen2_vl, nested and tied", nested],
   ["qwen3_vl", qwen3vl],
+  ["internvl", internvl],
+  ["internvl_chat", internvlChat],
   ["toy", toy],
 ]);

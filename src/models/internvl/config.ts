@@ -257,7 +257,7 @@ function original(raw: Record<string, unknown>, file: string, vocabSize?: number
   const vision = visionConfig(values.vision_config, file);
   return {
     ...{ raw, layout: "original", vision, transposed: values.ps_version === "v1" },
-    text: textConfig(values.llm_config, "llm_config", false, file, vocabSize),
+    text: textConfig(values.llm_config, "llm_config", values.tie_word_embeddings ?? false, file, vocabSize),
     featureLayer: featureLayer("select_layer", values.select_layer, vision.layers, file),
     behindNorm: false,
     block: blockOf(values.downsample_ratio, file),

@@ -29,15 +29,7 @@ const TYPE = /^GotOcr2ImageProcessor(?:Fast|Pil)?$/;
 
 const hfSchema = z.looseObject({
   image_processor_type: z.string().regex(TYPE, { error: "only GotOcr2ImageProcessor is supported" }).nullish(),
-  size: z
-    .union([
-      imageSide,
-      z
-        .looseObject({ height: imageSide, width: imageSide })
-        .refine(({ height, width }) => height === width, { error: "only squares are supported" })
-        .transform(({ height }) => height),
-    ])
-    .nullish(),
+  size: z.union([imageSide, z.looseObject({ height: imageSide, width: imageSide })]).nullish(),
   min_patches: count,
   max_patches: count,
   ...valueFields,
@@ -70,8 +62,14 @@ export function imageStepsOf(
   }
   const raw = checked(hfSchema, content, file);
   const [min, max] = [raw.min_patches ?? tiles.min, raw.max_patches ?? tiles.max];
-  const steps = { size: raw.size ?? DEFAULT_SIDE, min, max, thumbnail: tiles.thumbnail };
+  const { height, width } = sidesOf(raw.size ?? DEFAULT_SIDE);
+  if (height !== width) throw invalidConfig(file, `size is ${width} x ${height}; the vision tower takes squares`);
+  const steps = { size: height, min, max, thumbnail: tiles.thumbnail };
   return { tiles: limited(steps), values: valueStepsOf(raw, file) };
+}
+
+function sidesOf(size: number | { height: number; width: number }): { height: number; width: number } {
+  return typeof size === "number" ? { height: size, width: size } : size;
 }
 
 function checked<T extends z.ZodType>(type: T, content: unknown, file: string): z.infer<T> {

@@ -26,7 +26,9 @@ export async function loadInternVl(folder: FolderLike, options: FamilyLoadOption
   const rows = embedding === undefined ? undefined : checkpoint.info(embedding).shape[0];
   const parsed = parseInternVlConfig(config, files.file("config.json"), rows);
   const matrices = { embedding: EMBEDDING, head: HEAD };
-  const tied = !stored.has(HEAD) || isTied(parsed.text.tied, checkpoint, matrices, internVlName);
+  // The original code never ties: a head that is there stays, though it be the same.
+  const said = parsed.layout === "hf" && parsed.text.tied;
+  const tied = !stored.has(HEAD) || isTied(said, checkpoint, matrices, internVlName);
   const ignore = (name: string): boolean => tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: internVlName, ignore, dtype, device, outline, quantize });
   return strictModel(source, () => new InternVlModel({ ...parsed, text: { ...parsed.text, tied } }, source));
