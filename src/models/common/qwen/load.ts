@@ -14,6 +14,8 @@ export interface LoadKind<Config, Model> {
   readonly rename: (name: string) => string;
   /** Names, the model's, of what some writers keep and the model computes or leaves out. */
   readonly computed: RegExp;
+  /** A file without a head means the embedding, whatever the config says (Qwen3-VL and later); default: it is damaged. */
+  readonly headless?: boolean;
   readonly parse: (config: unknown, file: string, vocabSize: number | undefined) => Config;
   readonly make: (config: Config, source: ParamSource) => Model;
 }
@@ -25,23 +27,36 @@ export interface LoadKind<Config, Model> {
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
 export async function loadQwen<
-  Config extends { readonly text: Pick<DecoderConfig, "tied"> },
+  Config extends { readonly raw: Record<string, unknown>; readonly text: Pick<DecoderConfig, "tied"> },
   Model extends { dispose(): void },
 >(
   folder: FolderLike,
   options: FamilyLoadOptions,
-  { matrices, rename, computed, parse, make }: LoadKind<Config, Model>,
+  { matrices, rename, computed, headless = false, parse, make }: LoadKind<Config, Model>,
 ): Promise<Model> {
   const files = openFolder(folder);
   const config = await files.json("config.json");
   using checkpoint = await openCheckpoint(files);
   const { outline, quantize, device = "cpu", dtype = device === "cpu" ? "float32" : undefined } = options;
   // The matrices have more rows than the tokenizer has tokens, and not as many in every size.
-  const embedding = checkpoint.names().find((stored) => rename(stored) === matrices.embedding);
+  const stored = new Map(checkpoint.names().map((name) => [rename(name), name]));
+  const embedding = stored.get(matrices.embedding);
   const rows = embedding === undefined ? undefined : checkpoint.info(embedding).shape[0];
   const parsed = parse(config, files.file("config.json"), rows);
-  const tied = isTied(parsed.text.tied, checkpoint, matrices, rename);
+  const said = parsed.text.tied || (headless && !stored.has(matrices.head));
+  const tied = isTied(said, checkpoint, matrices, rename);
   const ignore = (name: string): boolean => computed.test(name) || (tied && name === matrices.head);
   const source = strictSource(checkpoint, { rename, ignore, dtype, device, outline, quantize });
-  return strictModel(source, () => make({ ...parsed, text: { ...parsed.text, tied } }, source));
+  const raw = withTie(parsed.raw, tied);
+  return strictModel(source, () => make({ ...parsed, raw, text: { ...parsed.text, tied } }, source));
+}
+
+/** A config that says what the weights are: transformers goes by the flag at the top, in earlier versions by that of the text. */
+function withTie(raw: Record<string, unknown>, tied: boolean): Record<string, unknown> {
+  const text = raw["text_config"] as Record<string, unknown> | null | undefined;
+  const says = (fields: Record<string, unknown> | null | undefined): boolean =>
+    fields?.["tie_word_embeddings"] === true;
+  if (says(raw) === tied && (tied || !says(text))) return raw;
+  const tie_word_embeddings = tied;
+  return { ...raw, tie_word_embeddings, ...(says(text) && !tied && { text_config: { ...text, tie_word_embeddings } }) };
 }
