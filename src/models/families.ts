@@ -4,13 +4,21 @@ import { RocError } from "../errors.js";
 import { ifThere } from "../files/index.js";
 import { internVlFacts } from "./internvl/facts.js";
 import { llavaFacts } from "./llava/facts.js";
+import { llavaOnevisionFacts } from "./llavaonevision/facts.js";
 import { mplugOwl2Facts } from "./mplugowl2/facts.js";
 import { openCheckpointFolder, type CheckpointLike } from "./places.js";
 import { qwen2vlFacts } from "./qwen2vl/facts.js";
 import { qwen3vlFacts } from "./qwen3vl/facts.js";
 import type { FamilyFacts, Mllm, ParameterNames, SeparateTower } from "./types.js";
 
-const BUILT_IN: readonly FamilyFacts[] = [llavaFacts, mplugOwl2Facts, qwen2vlFacts, qwen3vlFacts, internVlFacts];
+const BUILT_IN: readonly FamilyFacts[] = [
+  llavaFacts,
+  mplugOwl2Facts,
+  qwen2vlFacts,
+  qwen3vlFacts,
+  internVlFacts,
+  llavaOnevisionFacts,
+];
 const FACTS = new Map<string, FamilyFacts>();
 for (const facts of BUILT_IN) addFacts(facts);
 

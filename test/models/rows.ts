@@ -5,11 +5,13 @@ import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { saveMllm } from "../../src/models/save.js";
 import { createInternVl } from "../../src/models/internvl/index.js";
 import { createLlava } from "../../src/models/llava/index.js";
+import { createLlavaOnevision } from "../../src/models/llavaonevision/index.js";
 import { createMplugOwl2, IMAGE_ID } from "../../src/models/mplugowl2/index.js";
 import { createQwen2Vl } from "../../src/models/qwen2vl/index.js";
 import { createQwen3Vl } from "../../src/models/qwen3vl/index.js";
 import type { ImageBatch, Mllm } from "../../src/models/types.js";
 import { randomSource, type ParamSource } from "../../src/nn/index.js";
+import { loadTokenizer } from "../../src/tokenizers/index.js";
 import { manualSeed, randn, scope } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
 import { originalConfig, writeOriginal } from "./internvl/support.js";
@@ -184,6 +186,42 @@ const internvlChat: Row = {
   },
 };
 
+/** Of 5 x 3 pixels: a thumbnail of 3 x 3 patches, and a tile of which the padding is cut off and each line ends. */
+function anyres(count: number): ImageBatch {
+  manualSeed(11);
+  const pixelValues = scope(() => randn([count * 2, 3, 14, 14]));
+  const of = <T>(value: T): T[] => new Array<T>(count).fill(value);
+  return { pixelValues, tiles: of(2), imageSizes: of<readonly [number, number]>([3, 5]) };
+}
+
+/** With the names of transformers 4; its features are of two layers. */
+const onevision: Row = {
+  family: "llava_onevision",
+  weights: () => Promise.resolve(fixture("llava_onevision/untied")),
+  create: createLlavaOnevision,
+  async whole(folder) {
+    const tiny = await configOf("llava_onevision/tied");
+    const text_config = { ...(tiny["text_config"] as object), vocab_size: 400 };
+    const config = { ...tiny, text_config, image_token_index: 396, video_token_index: 397 };
+    const { image_grid_pinpoints } = tiny;
+    const size = { height: 14, width: 14 };
+    const files = { "preprocessor_config.json": { size, image_grid_pinpoints } };
+    await whole(folder, { config, tokenizer: "tokenizers/qwen", files }, createLlavaOnevision);
+    const tokenizer = await loadTokenizer(folder);
+    tokenizer.addTokens(["<image>", "<video>"]);
+    await tokenizer.save(folder);
+    return folder;
+  },
+  ...{ imageId: 94, rows: 13, images: anyres },
+  unused: /\.post_layernorm\./,
+};
+
+/** Tied, with the names of transformers 5. */
+const onevisionTied: Row = {
+  ...onevision,
+  weights: () => Promise.resolve(fixture("llava_onevision/tied")),
+};
+
 const toy: Row = {
   family: "toy",
   async weights(folder) {
@@ -208,5 +246,7 @@ export const ROWS: ReadonlyMap<string, Row> = new Map([
   ["qwen3_vl", qwen3vl],
   ["internvl", internvl],
   ["internvl_chat", internvlChat],
+  ["llava_onevision", onevision],
+  ["llava_onevision, tied", onevisionTied],
   ["toy", toy],
 ]);

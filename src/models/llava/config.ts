@@ -5,23 +5,11 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
+import type { VisionConfig } from "../common/clip-vision.js";
 import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../common/config-fields.js";
 import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
 import { isOriginal, LLAVA_VISION, publicForm } from "./original.js";
-
-export interface VisionConfig {
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly channels: number;
-  /** Sides in pixels. */
-  readonly imageSize: number;
-  readonly patchSize: number;
-  readonly activation: ActivationName;
-  readonly normEps: number;
-}
 
 export interface LlavaConfig {
   /** The file's content: written back with every key that is not known here. */

@@ -5,7 +5,7 @@ import { loadLlava } from "./load.js";
 import { loadLlavaImages, loadLlavaProcessor } from "./processor.js";
 import { smallLlava } from "./small.js";
 
-export { parseLlavaConfig, rowsPerImage, type LlavaConfig, type VisionConfig } from "./config.js";
+export { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
 export { loadLlava } from "./load.js";
 export { createLlava, LlavaModel } from "./model.js";
 export { llavaName } from "./names.js";

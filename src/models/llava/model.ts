@@ -3,32 +3,14 @@
  * placeholder tokens. Names inside are those of the public llava-hf files, outside those of the checkpoint's layout.
  */
 import { RocError } from "../../errors.js";
-import { ACTIVATIONS, Decoder, insertRows, KvCache, Linear, Params, type ParamSource } from "../../nn/index.js";
+import { Decoder, insertRows, KvCache, Params, type ParamSource } from "../../nn/index.js";
 import { cat, type Tensor } from "../../torch/index.js";
+import { ClipVision } from "../common/clip-vision.js";
 import { DecoderMllm } from "../common/decoder-mllm.js";
+import { Projector } from "../common/projector.js";
 import { IMAGE_ID, type Cache, type ImageBatch, type Mllm, type MllmInput } from "../types.js";
 import { parseLlavaConfig, rowsPerImage, type LlavaConfig } from "./config.js";
 import { memoryName, nameIn } from "./names.js";
-import { ClipVision } from "./vision.js";
-
-class Projector {
-  readonly #first: Linear;
-  readonly #second: Linear;
-
-  constructor(
-    params: Params,
-    private readonly config: LlavaConfig,
-  ) {
-    const inputs = config.vision.hiddenSize * config.featureLayers.length;
-    const bias = config.projectorBias;
-    this.#first = new Linear(params.at("linear_1"), inputs, config.text.hiddenSize, { bias });
-    this.#second = new Linear(params.at("linear_2"), config.text.hiddenSize, config.text.hiddenSize, { bias });
-  }
-
-  forward(features: Tensor): Tensor {
-    return this.#second.forward(ACTIVATIONS[this.config.projectorActivation](this.#first.forward(features)));
-  }
-}
 
 export class LlavaModel extends DecoderMllm implements Mllm {
   readonly family = "llava";
@@ -46,7 +28,12 @@ export class LlavaModel extends DecoderMllm implements Mllm {
     const root = new Params(source);
     const language = root.at("language_model");
     const vision = new ClipVision(root.at("vision_tower", "vision_model"), parsed.vision);
-    const projector = new Projector(root.at("multi_modal_projector"), parsed);
+    const projector = new Projector(root.at("multi_modal_projector"), {
+      inputs: parsed.vision.hiddenSize * parsed.featureLayers.length,
+      outputs: parsed.text.hiddenSize,
+      activation: parsed.projectorActivation,
+      bias: parsed.projectorBias,
+    });
     const decoder = new Decoder(language.at("model"), language, parsed.text);
     super({ config: parsed.raw, decoder, tensors: root.tensors, nested: parsed.layout !== "original" });
     this.#vision = vision;

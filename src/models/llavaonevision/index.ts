@@ -1,0 +1,21 @@
+/** LLaVA-OneVision. */
+import type { Family } from "../types.js";
+import { llavaOnevisionFacts } from "./facts.js";
+import { loadLlavaOnevisionImages } from "./images.js";
+import { loadLlavaOnevision } from "./load.js";
+import { loadLlavaOnevisionProcessor } from "./processor.js";
+
+export { parseLlavaOnevisionConfig } from "./config.js";
+export { loadLlavaOnevisionImages } from "./images.js";
+export { loadLlavaOnevision } from "./load.js";
+export { createLlavaOnevision, type LlavaOnevisionModel } from "./model.js";
+export { memoryName, onevisionName } from "./names.js";
+export { createLlavaOnevisionProcessor, loadLlavaOnevisionProcessor } from "./processor.js";
+export { planOf, rowsOf, type AnyresRules } from "./anyres.js";
+
+export const llavaOnevision: Family = {
+  ...llavaOnevisionFacts,
+  load: loadLlavaOnevision,
+  loadImages: loadLlavaOnevisionImages,
+  loadProcessor: loadLlavaOnevisionProcessor,
+};
