@@ -55,7 +55,7 @@ export type { CaptionFigures } from "./eval/caption-figures.js";
 export type { TableFormat } from "./eval/folder.js";
 export type { OnnxSettings } from "./eval/onnx/settings.js";
 export type { AttributeFigures, PartSummary } from "./eval/summary.js";
-export type { Provenance } from "./eval/summary-file.js";
+export type { AskedMethod, Provenance } from "./eval/summary-file.js";
 export type { Figures, MetricName } from "./metrics/agreement.js";
 export type { Comparison, Interval } from "./metrics/bootstrap.js";
 export type { PartFigures } from "./metrics/breakdown.js";

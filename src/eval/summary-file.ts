@@ -11,6 +11,24 @@ import { parseJson } from "./values.js";
 import type { Summary } from "./summary.js";
 
 /**
+ * How a checkpoint was asked and read, as an evaluation keeps it.
+ *
+ * @category Evaluation
+ */
+export interface AskedMethod {
+  /** Family of the model. */
+  readonly family: string;
+  /** How its scores were read. */
+  readonly strategy: string;
+  /** The canonical prompt. */
+  readonly prompt: string;
+  /** The canonical answer. */
+  readonly answer: string;
+  /** Of a published scorer. */
+  readonly scorer?: ScorerInfo | undefined;
+}
+
+/**
  * Where the figures of an evaluation come from.
  *
  * @category Evaluation
@@ -21,11 +39,7 @@ export interface Provenance {
   /** A checkpoint or ONNX file with its digest, or a predictions file. */
   readonly system: string;
   /** How a checkpoint was asked and read. */
-  readonly method?:
-    | (Readonly<Record<"family" | "strategy" | "prompt" | "answer", string>> & {
-        readonly scorer?: ScorerInfo | undefined;
-      })
-    | undefined;
+  readonly method?: AskedMethod | undefined;
   /** How pictures went into an ONNX model. */
   readonly onnx?: Readonly<Record<string, unknown>> | undefined;
   /** Name of the data set. */

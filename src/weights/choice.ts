@@ -5,6 +5,9 @@ export const INDEX = "model.safetensors.index.json";
 export const BIN = "pytorch_model.bin";
 export const BIN_INDEX = "pytorch_model.bin.index.json";
 
+/** HPSv3's, the only weights of a folder that has no others. */
+const HPSV3 = "HPSv3.safetensors";
+
 export interface WeightsChoice {
   /** The index that maps tensors to shards. */
   readonly index?: string;
@@ -25,6 +28,7 @@ export interface WeightsChoice {
 export function chooseWeights(names: readonly string[]): WeightsChoice | undefined {
   const plain = plainWeights(names);
   if (plain) return plain;
+  if (names.includes(HPSV3)) return { files: [HPSV3] };
   const [variant, ...others] = variantsOf(names);
   if (variant === undefined || others.length > 0) return undefined;
   const named = names.filter((name) => variantOf(name) === variant);

@@ -32,7 +32,7 @@ export async function openCheckpoint(folder: FolderLike): Promise<Checkpoint> {
   return openShards(files.path, choice, openFile);
 }
 
-const WEIGHTS = /^(pytorch_)?model\b.*\.(safetensors|bin|json)$/;
+const WEIGHTS = /^((pytorch_)?model\b.*\.(safetensors|bin|json)|HPSv3\.safetensors)$/;
 
 /** An index may list files of either format. */
 function openFile(file: string): Promise<Checkpoint> {

@@ -11,6 +11,7 @@ export const qwen2vlFacts: FamilyFacts = {
   pictures: "any",
   partOf: (name) => (PROJECTOR.test(name) ? "projector" : VISION.test(name) ? "vision" : "language"),
   isVocabulary: isDecoderVocabulary,
+  besideWeights: ["HPSv3.safetensors"],
   loraTargets: LANGUAGE_MAPS,
   prepareBy: prepareBlocks,
 };

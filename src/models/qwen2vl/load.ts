@@ -11,8 +11,8 @@ export function loadQwen2Vl(folder: FolderLike, options: FamilyLoadOptions = {})
   return loadQwen(folder, options, {
     matrices: { embedding: "model.embed_tokens.weight", head: "lm_head.weight" },
     rename: publicName,
-    // The vision tower's frequencies.
-    computed: /^visual\.rotary_pos_emb\.inv_freq$/,
+    // The vision tower's frequencies; the reward head of HPSv3, which its reading has.
+    computed: /^(visual\.rotary_pos_emb\.inv_freq$|rm_head\.)/,
     parse: parseQwen2VlConfig,
     make: (config, source) => new Qwen2VlModel(config, source),
   });

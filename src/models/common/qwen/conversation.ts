@@ -26,11 +26,11 @@ function withVideos(question: string): string {
 }
 
 /** That of the public checkpoints: `<image>` and the line break behind it are where an image goes. */
-function chatMl(tokenizer: Tokenizer, { system, lead = "" }: ChatWords): Conversation {
+function chatMl(tokenizer: Tokenizer, { system: own, lead = "" }: ChatWords): Conversation {
   const cue = `<|im_start|>assistant\n${lead}`;
-  const before = system === undefined ? "" : `<|im_start|>system\n${system}${END_TOKEN}\n`;
   return {
-    prompt(question) {
+    prompt(question, { system = own } = {}) {
+      const before = system === undefined ? "" : `<|im_start|>system\n${system}${END_TOKEN}\n`;
       const words = withVideos(question).replace(/<image>\n?/g, inVision(IMAGE_TOKEN));
       return tokenizer.encode(`${before}<|im_start|>user\n${words}${END_TOKEN}\n${cue}`);
     },
@@ -42,5 +42,8 @@ function chatMl(tokenizer: Tokenizer, { system, lead = "" }: ChatWords): Convers
 export function chatOf(tokenizer: Tokenizer, template: ChatTemplate | undefined, words: ChatWords): Conversation {
   if (!template) return chatMl(tokenizer, words);
   const own = templated(tokenizer, template);
-  return { prompt: (question) => own.prompt(withVideos(question)), answer: (text) => own.answer(text) };
+  return {
+    prompt: (question, options) => own.prompt(withVideos(question), options),
+    answer: (text) => own.answer(text),
+  };
 }

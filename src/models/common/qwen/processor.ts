@@ -3,7 +3,7 @@ import { RocError } from "../../../errors.js";
 import { openFolder, type FolderLike } from "../../../files/index.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../../tokenizers/index.js";
 import type { Conversation } from "../answer.js";
-import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../../types.js";
+import type { ImageBatch, MllmProcessor, ProcessorOptions, PromptOptions } from "../../types.js";
 import type { PatchSizes, VisualTokens } from "./config.js";
 import { chatOf, END_TOKEN, IMAGE_TOKEN, type ChatWords } from "./conversation.js";
 import type { ImageKind } from "./image-config.js";
@@ -67,9 +67,9 @@ export class QwenProcessor extends QwenImages implements MllmProcessor {
    * @param images of the text's markers in reading order: how many rows each of them becomes is in its grid
    * @throws RocError USAGE where there are more or fewer of them, or a video in a family that takes none
    */
-  prompt(text: string, images?: ImageBatch): number[] {
+  prompt(text: string, images?: ImageBatch, options?: PromptOptions): number[] {
     const { imageTokenId, videoTokenId, vision } = this.config;
-    const ids = this.#conversation.prompt(text);
+    const ids = this.#conversation.prompt(text, options);
     if (ids.includes(videoTokenId)) this.videoSteps();
     const isVisual = (id: number): boolean => id === imageTokenId || id === videoTokenId;
     const [found, grids] = [ids.filter(isVisual).length, images?.imageGridThw ?? []];
