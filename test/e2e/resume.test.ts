@@ -10,6 +10,7 @@ import { writeStudio } from "../../src/studio/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { createDemo } from "../../src/studies/demo/create.js";
+import { runProgram } from "../cli/program.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const STEPS = 12;
@@ -37,6 +38,14 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
+const SETTINGS =
+  "--json --threads 2 --seed 5 --steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 " +
+  "--flip --decay 0.1 --precision float32 --loss paper-ava --validation 0.2";
+
+function argsOf(run: string): string[] {
+  return ["train", "--data", "studio", "--model", "start", "--out", run, ...SETTINGS.split(" ")];
+}
+
 /** What starts the program. */
 interface Under {
   readonly words: readonly string[];
@@ -57,36 +66,11 @@ interface Ended {
 async function trainProcess(
   run: string,
   killAt: (event: Event) => boolean = () => false,
-  {
-    signal = "SIGKILL",
-    more = [],
-    close,
-    under,
-  }: { signal?: NodeJS.Signals; more?: string[]; close?: boolean; under?: Under } = {},
+  { signal = "SIGKILL", close, under }: { signal?: NodeJS.Signals; close?: boolean; under?: Under } = {},
 ): Promise<Ended> {
-  const args = [
-    "train",
-    "--data",
-    "studio",
-    "--model",
-    "start",
-    "--out",
-    run,
-    "--json",
-    "--threads",
-    "2",
-    "--seed",
-    "5",
-  ];
-  const settings =
-    "--steps 12 --every 4 --batch 8 --accumulate 2 --lr 1e-3 --schedule cosine --warmup 0.2 --flip --decay 0.1";
-  const precision = ["--precision", "float32", "--loss", "paper-ava", "--validation", "0.2"];
   // Tests share the machine: threads that wait for work must not keep a core busy.
   const env = { ...process.env, OMP_WAIT_POLICY: "passive", ...under?.env };
-  const [program = "", ...rest] = [
-    ...(under?.words ?? []),
-    ...[process.execPath, MAIN, ...args, ...settings.split(" "), ...precision, ...more],
-  ];
+  const [program = "", ...rest] = [...(under?.words ?? []), process.execPath, MAIN, ...argsOf(run)];
   // A group of its own where a shell is in between, which a closed terminal reaches as a whole.
   const child = spawn(program, rest, { cwd: folder, env, detached: under !== undefined });
   const events: Event[] = [];
@@ -108,6 +92,13 @@ async function trainProcess(
   return new Promise((resolve) => {
     child.on("close", (code, by) => resolve({ code, signal: by, events, stderr: output.stderr }));
   });
+}
+
+/** The same command, and more of it, to its end, in this process: a second less than one of its own. */
+async function resume(run: string, more: readonly string[] = []): Promise<Omit<Ended, "signal">> {
+  const { code, stdout, stderr } = await runProgram([...argsOf(run), ...more], { cwd: folder });
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return { code, stderr, events: lines.map((line) => JSON.parse(line) as Event) };
 }
 
 /** Bytes of the end of a run, and its losses by step. */
@@ -143,7 +134,7 @@ test("a run killed with SIGKILL resumes to the same weights, bit for bit", async
       const killed = await trainProcess(run, killAt);
       assert.equal(killed.signal, "SIGKILL");
       assert.ok(!(await readdir(join(folder, run))).includes(LAST), "it was killed before its end");
-      const resumed = await trainProcess(run);
+      const resumed = await resume(run);
       assert.equal(resumed.code, 0, resumed.stderr);
       const found = await endOf(run);
       assert.ok(found.weights.equals(expected.weights), "weights differ");
@@ -159,7 +150,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const stopped = await trainProcess(run, ({ step, type }) => type === "step" && step === 6, { signal });
     assert.equal(stopped.code, 130);
     assert.ok(!(await readdir(join(folder, run))).includes("run.lock"));
-    const start = (await trainProcess(run)).events[0];
+    const start = (await resume(run)).events[0];
     assert.equal(start?.type, "start");
     assert.ok((start?.step ?? 0) >= 6);
     assert.ok((await endOf(run)).weights.equals((await endOf("whole")).weights));
@@ -186,23 +177,23 @@ for (const both of [false, true]) {
     const ended = await trainProcess(run, ({ step, type }) => type === "step" && step === 5, { close: both });
     assert.equal(ended.code, 141, ended.stderr);
     if (!both) assert.match(ended.stderr, /error: The reader of the output has gone\. Stopped after step \d+.*resumes/);
-    const rest = await trainProcess(run);
+    const rest = await resume(run);
     assert.ok((rest.events[0]?.step ?? 0) >= 5, "the steps since the state of step 4 are saved");
     assert.ok((await endOf(run)).weights.equals((await endOf("whole")).weights));
   });
 }
 
 test("other settings are refused by name, --fresh throws the run away, a finished run has nothing to do", async () => {
-  const other = await trainProcess("whole", undefined, { more: ["--lr", "5e-4"] });
+  const other = await resume("whole", ["--lr", "5e-4"]);
   assert.equal(other.code, 2);
   assert.match(other.stderr, /learningRate was 0\.001, now 0\.0005.*--fresh/);
-  const done = await trainProcess("whole");
+  const done = await resume("whole");
   assert.deepEqual(
     done.events.map(({ type }) => type),
     ["start", "end"],
   );
   await writeFile(join(folder, "whole", "mine.txt"), "");
-  const fresh = await trainProcess("whole", undefined, { more: ["--fresh"] });
+  const fresh = await resume("whole", ["--fresh"]);
   assert.equal(fresh.events[0]?.step, 0);
   assert.ok((await readdir(join(folder, "whole"))).includes("mine.txt"));
 });

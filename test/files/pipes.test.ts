@@ -83,6 +83,9 @@ interface Place {
   readonly reads: readonly ((folder: string) => Promise<unknown>)[];
 }
 
+/** A worker would open the same files. */
+const loadHere = (folder: string): Promise<unknown> => load(folder, { worker: false });
+
 const CHECKPOINT_FILES = [
   ...["config.json", "generation_config.json", "roc_templates.json", "processor_config.json"],
   ...["preprocessor_config.json", "video_preprocessor_config.json", "chat_template.json", "chat_template.jinja"],
@@ -96,7 +99,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   "a checkpoint": {
     from: join(ROOT, "models/demo"),
     more: CHECKPOINT_FILES,
-    reads: [load, describeCheckpoint, loadTokenizer, loadTemplates],
+    reads: [loadHere, describeCheckpoint, loadTokenizer, loadTemplates],
   },
   "shards of .bin": { from: fixture("mplugowl2/tiny"), reads: [loadModel, openCheckpoint] },
   "a LLaVA": { from: fixture("llava/tiny"), more: CHECKPOINT_FILES, reads: [loadModel] },
@@ -104,12 +107,12 @@ const PLACES: Readonly<Record<string, Place>> = {
   adapters: {
     from: fixture("train/peft/adapter"),
     more: CHECKPOINT_FILES,
-    reads: [openCheckpointFolder, (folder) => openSafetensors(join(folder, "adapter_model.safetensors")), load],
+    reads: [openCheckpointFolder, (folder) => openSafetensors(join(folder, "adapter_model.safetensors")), loadHere],
   },
   "a run": {
     from: fixture("train/peft/adapter"),
     more: ["step-00000001/state.json", "step-00000001/config.json", "step-00000001/optimizer.safetensors", "latest", "best", "run.json", "settings.json", "metrics.jsonl", "summary.json", "predictions.csv", "predictions.jsonl", "predictions.partial.jsonl"], // prettier-ignore
-    reads: [openLatestState, readRunFolder, readEvaluation, load],
+    reads: [openLatestState, readRunFolder, readEvaluation, loadHere],
   },
   ...Object.fromEntries(
     ["aadb", "ava-captions", "icaa17k", "own-csv", "own-jsonl", "para", "tad66k"].map((name) => [

@@ -6,7 +6,7 @@ import { fuzz, mutantOf } from "./run.js";
 import { JSON_READER, TEXTS, TOKENIZER_READERS } from "./tokenizers.js";
 import { fixture } from "../support.js";
 
-const COUNT = 400;
+const COUNT = 200;
 
 for (const reader of TOKENIZER_READERS) {
   test(`${reader.name}: ${COUNT} broken inputs are read or refused`, async () => {
