@@ -62,7 +62,7 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
       checkAborted(signal, folder.path);
       throw error;
     });
-  const name = checkpointName(home.path, digest);
+  const name = checkpointName(folder.name, digest);
   const computed = await scoringDtype(folder, { dtype, device, quantize });
   if (chosen?.how !== undefined) {
     const { title, name } = chosen.scorer;

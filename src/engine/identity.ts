@@ -31,14 +31,16 @@ export async function digestCheckpoint(
   folder: CheckpointLike,
   { base, signal }: Pick<DigestOptions, "base" | "signal"> = {},
 ): Promise<string> {
-  const { home, adapter } = await openCheckpointFolder(folder, base);
-  const folders = adapter ? [home, adapter.folder, adapter.base] : [home];
+  const { home, adapter, bare } = await openCheckpointFolder(folder, base);
+  const folders = [...(bare ? [bare] : []), home, ...(adapter ? [adapter.folder, adapter.base] : [])];
   const hash = createHash("sha256");
   const seen = new Set<string>();
   for (const one of folders) {
     if (seen.has(one.path)) continue;
     seen.add(one.path);
-    for (const name of await partsOf(one)) hash.update(`${name} ${await one.digest(name, signal)}\n`);
+    const isWanted = (name: string): boolean => !bare || one === bare || !/\.(safetensors|bin)(\.|$)/.test(name);
+    for (const name of (await partsOf(one)).filter(isWanted))
+      hash.update(`${name} ${await one.digest(name, signal)}\n`);
   }
   return hash.digest("hex");
 }

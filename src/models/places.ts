@@ -79,11 +79,18 @@ export class CheckpointFolder {
     /** Where config.json, tokenizer, image processor and texts are; the weights, too, where there are no adapters. */
     readonly home: OpenFolder,
     readonly adapter?: AdapterFolders,
+    /** Of weights that come without any other file (HPSv3): it has the config of `home`, their base model's. */
+    readonly bare?: OpenFolder,
   ) {}
 
   /** Where the weights are, and the config that belongs to them: with adapters, the base model's folder. */
   get weights(): OpenFolder {
-    return this.adapter?.base ?? this.home;
+    return this.adapter?.base ?? this.bare ?? this.home;
+  }
+
+  /** The folder that it is called by. */
+  get name(): string {
+    return this.bare?.path ?? this.home.path;
   }
 
   /** The parsed config.json. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
@@ -95,7 +102,7 @@ export class CheckpointFolder {
   async withKeys(changes: Parameters<OpenFolder["withKeys"]>[0]): Promise<CheckpointFolder> {
     const home = await this.home.withKeys(changes);
     const adapter = this.adapter && { ...this.adapter, base: await this.adapter.base.withKeys(changes) };
-    return new CheckpointFolder(this.path, home, adapter);
+    return new CheckpointFolder(this.path, home, adapter, await this.bare?.withKeys(changes));
   }
 
   toString(): string {
@@ -108,22 +115,25 @@ export interface PackedCheckpoint {
   readonly path: string;
   readonly home: string;
   readonly adapter: { readonly folder: string; readonly base: string } | undefined;
+  readonly bare: string | undefined;
   /** By the path of a folder, the bytes of its files that were read already. */
   readonly read: ReadonlyMap<string, ReadonlyMap<string, Uint8Array<ArrayBuffer>>>;
 }
 
 /** For another thread. */
-export async function packCheckpoint({ path, home, adapter }: CheckpointFolder): Promise<PackedCheckpoint> {
-  const folders = adapter ? [home, adapter.folder, adapter.base] : [home];
+export async function packCheckpoint({ path, home, adapter, bare }: CheckpointFolder): Promise<PackedCheckpoint> {
+  const folders = [home, adapter?.folder, adapter?.base, bare].filter((one) => one !== undefined);
   const read = new Map(await Promise.all(folders.map(async (one) => [one.path, await one.kept()] as const)));
-  return { path, home: home.path, adapter: adapter && { folder: adapter.folder.path, base: adapter.base.path }, read };
+  const adapters = adapter && { folder: adapter.folder.path, base: adapter.base.path };
+  return { path, home: home.path, adapter: adapters, bare: bare?.path, read };
 }
 
 /** What {@link packCheckpoint} packed. */
-export function unpackCheckpoint({ path, home, adapter, read }: PackedCheckpoint): CheckpointFolder {
+export function unpackCheckpoint({ path, home, adapter, bare, read }: PackedCheckpoint): CheckpointFolder {
   const folders = new Map([...read].map(([place, known]) => [place, new OpenFolder(place, known)]));
   const at = (place: string): OpenFolder => folders.get(place) ?? new OpenFolder(place);
-  return new CheckpointFolder(path, at(home), adapter && { folder: at(adapter.folder), base: at(adapter.base) });
+  const adapters = adapter && { folder: at(adapter.folder), base: at(adapter.base) };
+  return new CheckpointFolder(path, at(home), adapters, bare === undefined ? undefined : at(bare));
 }
 
 /** A checkpoint by its path, or opened already. */
@@ -139,6 +149,7 @@ export type CheckpointLike = string | OpenFolder | CheckpointFolder;
 export async function openCheckpointFolder(folder: CheckpointLike, base?: string): Promise<CheckpointFolder> {
   if (folder instanceof CheckpointFolder) return folder;
   const given = openFolder(folder);
+  if (await isBare(given)) return bareCheckpoint(given, base);
   const { home, adapter } = await adapterOf(given.path);
   const opened = (path: string): OpenFolder => (path === given.path ? given : new OpenFolder(path));
   if (adapter === undefined) return new CheckpointFolder(given.path, opened(home));
@@ -146,6 +157,23 @@ export async function openCheckpointFolder(folder: CheckpointLike, base?: string
   const below = opened((await chooseState(named))?.folder ?? named);
   const own = home === "" || home === below.path ? below : opened(home);
   return new CheckpointFolder(given.path, own, { folder: opened(adapter), base: below });
+}
+
+/** Whether a folder holds the weights of HPSv3 and nothing that says what they are. */
+async function isBare(folder: OpenFolder): Promise<boolean> {
+  const names = await folder.names();
+  return names.includes("HPSv3.safetensors") && !names.includes(CONFIG);
+}
+
+async function bareCheckpoint(folder: OpenFolder, base: string | undefined): Promise<CheckpointFolder> {
+  if (base === undefined) {
+    const remedy =
+      "Give the folder of Qwen2-VL-7B-Instruct, whose config, tokenizer and image processor it takes (--base)";
+    throw new RocError("FILE_NOT_FOUND", `${folder.path} holds the weights of HPSv3 alone. ${remedy}.`);
+  }
+  const home = new OpenFolder(base);
+  const config = await home.bytes(CONFIG);
+  return new CheckpointFolder(folder.path, home, undefined, new OpenFolder(folder.path, new Map([[CONFIG, config]])));
 }
 
 /** The base model that a folder's adapters name: a folder or a name on the hub; undefined where it holds none. */

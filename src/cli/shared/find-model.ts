@@ -1,10 +1,12 @@
 /** From the name of a model to folders: the checkpoint's, and its vision tower's where that is elsewhere. */
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { isRocError, RocError } from "../../errors.js";
 import { exists, OpenFolder, type FolderLike } from "../../files/index.js";
 import { besideWeights, towerOf } from "../../models/families.js";
 import { chooseState, namedBase, openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { DownloadOptions } from "../../hub/index.js";
+import { baseOfWeights, folderInRepo } from "../../roc/published/index.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
 
@@ -85,8 +87,11 @@ async function placesOf(
 ): Promise<FoundPlaces> {
   await refusePhotos(name);
   const folder = new OpenFolder(await stateOf(await fetched(name, context, settings), context));
-  const below = base ?? (await namedBase(folder));
-  const at = below === undefined || below === "" ? undefined : await foundBase(below, folder.path, context, settings);
+  const lent = baseOfWeights(await folder.names());
+  const below = base ?? lent ?? (await namedBase(folder));
+  const wanted = { exclude: lent === undefined ? undefined : WEIGHTS };
+  const at =
+    below === undefined || below === "" ? undefined : await foundBase(below, folder.path, context, settings, wanted);
   const tower = visionTower ?? (await towerToFetch(at ?? folder));
   return {
     folder: folder.path,
@@ -113,25 +118,38 @@ async function foundBase(
   folder: string,
   context: Context,
   settings: DownloadOptions["settings"],
+  wanted: Pick<DownloadOptions, "exclude">,
 ): Promise<string> {
   try {
-    return await stateOf(await fetched(name, context, settings), context);
+    return await stateOf(await fetched(name, context, settings, wanted), context);
   } catch (cause) {
     if (!isRocError(cause) || cause.code !== "FILE_NOT_FOUND") throw cause;
-    const remedy = "Give the folder of the model that the adapters were trained on (--base).";
-    const message = `The base model ${name} of the adapters in ${folder} is not there. ${remedy}`;
+    const remedy = "Give the folder of the model that it was trained on (--base).";
+    const message = `The base model ${name} of ${folder} is not there. ${remedy}`;
     throw new RocError("FILE_NOT_FOUND", message, { cause });
   }
 }
 
-async function fetched(name: string, { io, signal }: Context, settings: DownloadOptions["settings"]): Promise<string> {
+/** What is not fetched of a base model whose small files alone are taken. */
+const WEIGHTS = ["*.safetensors", "*.bin", "*.index.json"];
+
+async function fetched(
+  name: string,
+  { io, signal }: Context,
+  settings: DownloadOptions["settings"],
+  { exclude }: Pick<DownloadOptions, "exclude"> = {},
+): Promise<string> {
   // The network's library reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
   if (await exists(name)) return name;
   const { resolveModel } = await import("../../hub/index.js");
   const progress = downloadProgress(io.stderr, `MB of ${name}`);
   const { onProgress, onWait } = progress;
+  // Of a scorer that its repository has beside others.
+  const inside = folderInRepo(name);
+  const include = inside === undefined ? undefined : [`${inside}/*`];
+  const options = { signal, settings, onProgress, onWait, onNote: onWait, beside: besideWeights(), include, exclude };
   try {
-    return await resolveModel(name, { signal, settings, onProgress, onWait, onNote: onWait, beside: besideWeights() });
+    return join(await resolveModel(name, options), inside ?? "");
   } finally {
     progress.stop();
   }

@@ -67,6 +67,17 @@ export async function recognise(clues: Clues): Promise<{ scorer: PublishedScorer
   return undefined;
 }
 
+/** The folder of a hub's repository that holds a published scorer; undefined: it is the repository's own. */
+export function folderInRepo(repo: string): string | undefined {
+  return PUBLISHED.find(({ hub }) => hub?.repo.toLowerCase() === repo.toLowerCase())?.hub?.folder;
+}
+
+/** The base model on the hub whose small files a scorer's weights need, by the names in their folder; undefined: none. */
+export function baseOfWeights(names: readonly string[]): string | undefined {
+  if (names.includes("config.json") || !names.includes("HPSv3.safetensors")) return undefined;
+  return hpsv3.hub?.base;
+}
+
 function lastPart(name: string): string {
   return name.slice(name.replace(/\/+$/, "").lastIndexOf("/") + 1);
 }
