@@ -77,7 +77,9 @@ if (files.length === 0) {
   usage(`no test file ${other ? "that computes with libtorch " : ""}has "${names.join('" or "')}" in its path`);
 }
 process.stderr.write(`test: ${files.length} test files${other ? " with other rounding" : ""}\n`);
+// As many threads as there are files at once would only wait for each other. With other rounding also other threads.
 if (other) Object.assign(process.env, OTHER_ROUNDING);
+else process.env.OMP_NUM_THREADS ??= "1";
 const withLint = names.length === 0 && !other && process.env.ROC_SKIP_LINT !== "1";
 const [events, faults] = await Promise.all([runFiles(files), withLint ? lint() : []]);
 process.stderr.write(faults.join("") + slowestOf(events, ROOT, slowest) + summaryOf(events, ROOT));
