@@ -210,6 +210,8 @@ export interface ImageInputs {
   pixels(picture: RgbImage | StoredImage): RgbImage;
   /** {@link pixels}, computed off the thread. The picture must not be changed until then. */
   prepare(picture: RgbImage | StoredImage): Promise<RgbImage>;
+  /** The mirror image of a prepared picture, left for right. Default: each line turned round. */
+  mirror?(prepared: RgbImage): RgbImage;
   /** What {@link prepare} does, as plain data: a thread without libtorch does it by the `prepareBy()` of the family's facts. */
   readonly steps?: unknown;
   /**
