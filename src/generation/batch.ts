@@ -38,6 +38,10 @@ export function joinImages(batches: readonly ImageBatch[]): ImageBatch | undefin
     ...first,
     pixelValues: cat(batches.map((batch) => batch.pixelValues)),
     ...(first.imageGridThw && { imageGridThw: all((batch) => batch.imageGridThw) }),
+    // Pictures beside videos have none.
+    ...(batches.some((batch) => batch.secondsPerGrid) && {
+      secondsPerGrid: all((batch) => batch.secondsPerGrid ?? batch.imageGridThw?.map(() => 1)),
+    }),
     ...(first.tiles && { tiles: all((batch) => batch.tiles) }),
     ...(first.imageSizes && { imageSizes: all((batch) => batch.imageSizes) }),
   };

@@ -7,6 +7,7 @@ import { llavaFacts } from "./llava/facts.js";
 import { llavaOnevisionFacts } from "./llavaonevision/facts.js";
 import { mplugOwl2Facts } from "./mplugowl2/facts.js";
 import { openCheckpointFolder, type CheckpointLike } from "./places.js";
+import { qwen25vlFacts } from "./qwen2_5vl/facts.js";
 import { qwen2vlFacts } from "./qwen2vl/facts.js";
 import { qwen3vlFacts } from "./qwen3vl/facts.js";
 import type { FamilyFacts, Mllm, ParameterNames, SeparateTower } from "./types.js";
@@ -15,6 +16,7 @@ const BUILT_IN: readonly FamilyFacts[] = [
   llavaFacts,
   mplugOwl2Facts,
   qwen2vlFacts,
+  qwen25vlFacts,
   qwen3vlFacts,
   internVlFacts,
   llavaOnevisionFacts,

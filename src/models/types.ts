@@ -25,12 +25,15 @@ export const IMAGE_ID = -200;
  */
 export interface ImageBatch {
   /**
-   * llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl: `[patches of all images, values per patch]`. Families
+   * llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl, qwen2_5_vl: `[patches of all images, values per
+   * patch]`. Families
    * that cut a picture into tiles: `[tiles of all images, 3, S, S]`.
    */
   readonly pixelValues: Tensor;
-  /** qwen2_vl only: per image (or video) `[t, h, w]` in unmerged patches. */
+  /** qwen2_vl, qwen2_5_vl: per image (or video) `[t, h, w]` in unmerged patches. */
   readonly imageGridThw?: readonly (readonly [number, number, number])[];
+  /** qwen2_5_vl: per image (or video) the seconds that each of its `t` lasts (of videos; an image's does not count); default: 1. */
+  readonly secondsPerGrid?: readonly number[];
   /** Only in families that cut a picture into tiles: how many each image is of, its thumbnail among them. */
   readonly tiles?: readonly number[];
   /** Only in families whose rows depend on it: per image `[height, width]` in pixels, before it was resized. */

@@ -79,7 +79,7 @@ function causalMask(T: number, { dtype, device }: Tensor): Tensor {
   return triu(full([T, T], -Infinity, { dtype, device }), 1);
 }
 
-/** `count` consecutive blocks of `rows` rows; a row sees those of its own block. */
+/** `count` consecutive blocks of `rows` rows each; a row sees those of its own block. */
 export interface RowSpan {
   readonly rows: number;
   readonly count: number;
@@ -88,22 +88,22 @@ export interface RowSpan {
 /**
  * {@link attention} within blocks: no mask is built, and blocks of equal size are batched.
  *
- * @param q `[1, heads, T, headDim]`, as `k` and `v`; T is the sum of the spans' rows
- * @returns `[1, T, heads * headDim]`
+ * @param q `[batch, heads, T, headDim]`, as `k` and `v`; T is the sum of the spans' rows, which are those of every image
+ * @returns `[batch, T, heads * headDim]`
  */
 export function spanAttention(q: Tensor, k: Tensor, v: Tensor, spans: readonly RowSpan[]): Tensor {
-  const [, heads = 0, , headDim = 0] = q.shape;
+  const [batch = 0, heads = 0, , headDim = 0] = q.shape;
   let start = 0;
   const parts = spans.map(({ rows, count }) => {
     const blocks = (x: Tensor): Tensor =>
       x
-        .squeeze(0)
-        .narrow(1, start, rows * count)
-        .reshape(heads, count, rows, headDim)
-        .transpose(0, 1);
+        .narrow(2, start, rows * count)
+        .reshape(batch, heads, count, rows, headDim)
+        .transpose(1, 2)
+        .flatten(0, 1);
     const attended = attention(blocks(q), blocks(k), blocks(v), SEES_ALL, false);
     start += rows * count;
-    return attended.reshape(1, rows * count, heads * headDim);
+    return attended.reshape(batch, rows * count, heads * headDim);
   });
   return parts.length === 1 && parts[0] ? parts[0] : cat(parts, 1);
 }

@@ -1,8 +1,8 @@
-/** The pre-norm transformer block of the vision towers (CLIP's, Qwen2-VL's, mPLUG-Owl2's), with the parameter names of each. */
+/** The pre-norm transformer block of the vision towers (CLIP's, Qwen's, mPLUG-Owl2's), with the parameter names of each. */
 import { ACTIVATIONS, type ActivationName } from "./activations.js";
 import { attention, SEES_ALL, spanAttention, type RowSpan } from "./attention.js";
 import { Linear } from "./linear.js";
-import { LayerNorm } from "./norm.js";
+import { LayerNorm, RmsNorm } from "./norm.js";
 import { fanIn, type Init, type Params } from "./params.js";
 import { segment } from "./recompute.js";
 import { applyRope, type Rope } from "./rope.js";
@@ -16,6 +16,8 @@ export interface EncoderLayerConfig {
   readonly layers: number;
   readonly activation: ActivationName;
   readonly normEps: number;
+  /** RMSNorm in the place of LayerNorm. */
+  readonly rms?: boolean;
 }
 
 /** Parameter names of a block's parts, relative to the block. */
@@ -31,6 +33,8 @@ export interface EncoderLayerNames {
   readonly out: string;
   readonly fc1: string;
   readonly fc2: string;
+  /** Of a map whose activation gates what `fc1` gives (SwiGLU); absent: that of `fc1` goes through the activation. */
+  readonly gate?: string;
 }
 
 /** Rotates q, k or both `[images, rows, heads, headDim]`. */
@@ -40,10 +44,11 @@ type Rotate = (y: Tensor) => Tensor;
 type Split = (x: Tensor, rotate: Rotate) => readonly [q: Tensor, k: Tensor, v: Tensor];
 
 export class EncoderLayer {
-  readonly #norm1: LayerNorm;
+  readonly #norm1: LayerNorm | RmsNorm;
   readonly #split: Split;
   readonly #out: Linear;
-  readonly #norm2: LayerNorm;
+  readonly #norm2: LayerNorm | RmsNorm;
+  readonly #gate: Linear | undefined;
   readonly #fc1: Linear;
   readonly #fc2: Linear;
 
@@ -55,10 +60,13 @@ export class EncoderLayer {
     const { hiddenSize: size, intermediateSize, normEps, layers } = config;
     // Projections into the residual stream are initialised smaller, so that its scale does not grow with depth.
     const residual = (inputs: number): Init => ({ std: fanIn(inputs * 2 * layers).std });
-    this.#norm1 = new LayerNorm(params.at(names.norm1), size, normEps);
+    const Norm = config.rms ? RmsNorm : LayerNorm;
+    this.#norm1 = new Norm(params.at(names.norm1), size, normEps);
     this.#split = projections(params, names.qkv, config);
     this.#out = new Linear(params.at(names.out), size, size, { bias: true, init: residual(size) });
-    this.#norm2 = new LayerNorm(params.at(names.norm2), size, normEps);
+    this.#norm2 = new Norm(params.at(names.norm2), size, normEps);
+    this.#gate =
+      names.gate === undefined ? undefined : new Linear(params.at(names.gate), size, intermediateSize, { bias: true });
     this.#fc1 = new Linear(params.at(names.fc1), size, intermediateSize, { bias: true });
     this.#fc2 = new Linear(params.at(names.fc2), intermediateSize, size, {
       bias: true,
@@ -69,21 +77,24 @@ export class EncoderLayer {
   /**
    * @param x `[images, rows, hiddenSize]`, the shape of the result too
    * @param rope may be of a wider dtype than `x`: q and k are rotated in it and cast back
-   * @param spans which rows attend to one another, where images of different sizes are packed into one row of `x`;
-   *   default: all of an image
+   * @param spans which rows attend to one another, where images of different sizes are packed into one row of `x`, or
+   *   are seen in windows; default: all of an image
    */
   forward(x: Tensor, rope?: Rope, spans?: readonly RowSpan[]): Tensor {
     return segment(x, (input) => this.#compute(input, rope, spans));
   }
 
   #compute(x: Tensor, rope: Rope | undefined, spans: readonly RowSpan[] | undefined): Tensor {
-    const { activation } = this.config;
     const rotate: Rotate = (y) => (rope ? applyRope(y, rope).to(y.dtype) : y);
     const [q, k, v] = this.#split(this.#norm1.forward(x), rotate);
     const seen = spans ? spanAttention(q, k, v, spans) : attention(q, k, v, SEES_ALL, false);
     const attended = x.add(this.#out.forward(seen));
-    const inner = ACTIVATIONS[activation](this.#fc1.forward(this.#norm2.forward(attended)));
-    return attended.add(this.#fc2.forward(inner));
+    return attended.add(this.#fc2.forward(this.#inner(this.#norm2.forward(attended))));
+  }
+
+  #inner(x: Tensor): Tensor {
+    const activate = ACTIVATIONS[this.config.activation];
+    return this.#gate ? activate(this.#gate.forward(x)).mul(this.#fc1.forward(x)) : activate(this.#fc1.forward(x));
   }
 }
 

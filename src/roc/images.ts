@@ -2,7 +2,7 @@
 import type { ImageBatch } from "../models/types.js";
 
 /** What of a batch is a list with an entry per image, in the families that have it. */
-type Lists = Pick<ImageBatch, "imageGridThw" | "tiles" | "imageSizes">;
+type Lists = Pick<ImageBatch, "imageGridThw" | "secondsPerGrid" | "tiles" | "imageSizes">;
 
 /** How many rows of a batch's `pixelValues` each of its images is. */
 export function rowsPerImage({ pixelValues, imageGridThw, tiles }: ImageBatch): readonly number[] {
@@ -27,10 +27,11 @@ export function promptImages(images: ImageBatch): (ImageBatch | undefined)[] {
 }
 
 /** The entries of one image. */
-function listsOf({ imageGridThw, tiles, imageSizes }: ImageBatch, index: number): Lists {
+function listsOf({ imageGridThw, secondsPerGrid, tiles, imageSizes }: ImageBatch, index: number): Lists {
   const one = <T>(list: readonly T[]): T[] => list.slice(index, index + 1);
   return {
     ...(imageGridThw && { imageGridThw: one(imageGridThw) }),
+    ...(secondsPerGrid && { secondsPerGrid: one(secondsPerGrid) }),
     ...(tiles && { tiles: one(tiles) }),
     ...(imageSizes && { imageSizes: one(imageSizes) }),
   };

@@ -25,6 +25,11 @@ const PARTS = {
     projector: ["model.visual.merger.norm.a", "model.visual.deepstack_merger_list.0.norm.a"],
     language: ["model.language_model.layers.0.a", "model.language_model.embed_tokens.weight", "lm_head.weight"],
   },
+  qwen2_5_vl: {
+    vision: ["visual.blocks.0.mlp.gate_proj.a", "visual.patch_embed.proj.weight"],
+    projector: ["visual.merger.ln_q.weight"],
+    language: ["model.layers.0.mlp.gate_proj.a", "model.norm.a", "lm_head.weight"],
+  },
 } as const;
 
 test("every family's parts are known by name", () => {
@@ -47,11 +52,13 @@ test("families by their model_type, and what they load beside weights", () => {
     "llava_llama",
     "mplug_owl2",
     "qwen2_vl",
+    "qwen2_5_vl",
     "qwen3_vl",
     "internvl",
     "internvl_chat",
+    "llava_onevision",
   ]);
   assert.equal(factsOf("llava_llama"), factsOf("llava"));
   assert.equal(factsOf(7), undefined);
-  assert.deepEqual(besideWeights(), ["mm_projector.bin"]);
+  assert.deepEqual(besideWeights(), ["mm_projector.bin", "HPSv3.safetensors"]);
 });

@@ -7,6 +7,7 @@ import { createInternVl } from "../../src/models/internvl/index.js";
 import { createLlava } from "../../src/models/llava/index.js";
 import { createLlavaOnevision } from "../../src/models/llavaonevision/index.js";
 import { createMplugOwl2, IMAGE_ID } from "../../src/models/mplugowl2/index.js";
+import { createQwen25Vl } from "../../src/models/qwen2_5vl/index.js";
 import { createQwen2Vl } from "../../src/models/qwen2vl/index.js";
 import { createQwen3Vl } from "../../src/models/qwen3vl/index.js";
 import type { ImageBatch, Mllm } from "../../src/models/types.js";
@@ -222,6 +223,26 @@ const onevisionTied: Row = {
   weights: () => Promise.resolve(fixture("llava_onevision/tied")),
 };
 
+/** Its pictures are of one window of 3 x 3 merged patches, cut off below. */
+const qwen25vl: Row = {
+  ...qwen2vl,
+  family: "qwen2_5_vl",
+  weights: () => Promise.resolve(fixture("qwen2_5vl/untied")),
+  create: createQwen25Vl,
+  async whole(folder) {
+    const config = {
+      ...(await configOf("qwen2_5vl/untied")),
+      ...{ vocab_size: 400, image_token_id: 395, video_token_id: 396 },
+      // Windows of 1 x 1, so that the pictures of all tests have several.
+      vision_config: {
+        ...{ depth: 2, hidden_size: 16, intermediate_size: 24, num_heads: 2, out_hidden_size: 24 },
+        ...{ window_size: 28, fullatt_block_indexes: [1] },
+      },
+    };
+    return whole(folder, { config, tokenizer: "qwen2vl/tokenizer" }, createQwen25Vl);
+  },
+};
+
 const toy: Row = {
   family: "toy",
   async weights(folder) {
@@ -243,6 +264,7 @@ export const ROWS: ReadonlyMap<string, Row> = new Map([
   ["mplug_owl2", mplugOwl2],
   ["qwen2_vl", qwen2vl],
   ["qwen2_vl, nested and tied", nested],
+  ["qwen2_5_vl", qwen25vl],
   ["qwen3_vl", qwen3vl],
   ["internvl", internvl],
   ["internvl_chat", internvlChat],

@@ -3,19 +3,11 @@
  * filled in with transformers 5.18's defaults where keys are absent.
  */
 import { z } from "zod";
-import type { EncoderLayerConfig } from "../../nn/index.js";
 import { activation, blockSide, count, or, positive, patchSide } from "../common/config-fields.js";
 import { invalidFor, parsedBy, qwen2Text, topFields } from "../common/qwen/config.js";
-import type { InvalidConfig, PatchSizes, QwenConfig } from "../common/qwen/config.js";
-
-export interface VisionConfig extends EncoderLayerConfig, PatchSizes {
-  readonly channels: number;
-  readonly ropeTheta: number;
-  /** Size of the language model's rows. */
-  readonly outputSize: number;
-}
-
-export type Qwen2VlConfig = QwenConfig<VisionConfig>;
+import type { InvalidConfig } from "../common/qwen/config.js";
+import type { Qwen2Config } from "../common/qwen/qwen2-mllm.js";
+import type { TowerConfig } from "../common/qwen/tower.js";
 
 /** The defaults are those of Qwen2VLVisionConfig. The tower's width is `embed_dim`; `hidden_size` is what comes out. */
 const visionSchema = z.looseObject({
@@ -47,7 +39,7 @@ const schema = z.looseObject({
  * @param vocabSize rows of the checkpoint's matrices, which count more than the file's number
  * @throws RocError CONFIG_INVALID naming the fields
  */
-export function parseQwen2VlConfig(config: unknown, file = "config.json", vocabSize?: number): Qwen2VlConfig {
+export function parseQwen2VlConfig(config: unknown, file = "config.json", vocabSize?: number): Qwen2Config {
   const invalid = invalidFor("Qwen2-VL", file);
   const values = parsedBy(schema, config, invalid);
   const decoder = qwen2Text(config, values, invalid, vocabSize);
@@ -58,7 +50,7 @@ export function parseQwen2VlConfig(config: unknown, file = "config.json", vocabS
   };
 }
 
-function visionConfig(values: z.infer<typeof visionSchema>, rowSize: number, invalid: InvalidConfig): VisionConfig {
+function visionConfig(values: z.infer<typeof visionSchema>, rowSize: number, invalid: InvalidConfig): TowerConfig {
   const { embed_dim, num_heads, hidden_size } = values;
   if (!Number.isInteger(embed_dim / num_heads / 4)) {
     const sizes = `embed_dim ${embed_dim} does not divide into ${num_heads} heads (num_heads)`;

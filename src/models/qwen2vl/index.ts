@@ -1,14 +1,12 @@
 /** Qwen2-VL. */
 import type { Family } from "../types.js";
 import { qwen2vlFacts } from "./facts.js";
-import { loadQwen2Vl } from "./load.js";
-import { loadQwen2VlImages, loadQwen2VlProcessor } from "./processor.js";
+import { loadQwen2Vl, loadQwen2VlImages, loadQwen2VlProcessor } from "./files.js";
 import { smallQwen2Vl } from "./small.js";
 
-export { parseQwen2VlConfig, type Qwen2VlConfig, type VisionConfig } from "./config.js";
-export { loadQwen2Vl } from "./load.js";
+export { parseQwen2VlConfig } from "./config.js";
+export { createQwen2VlProcessor, loadQwen2Vl, loadQwen2VlImages } from "./files.js";
 export { createQwen2Vl, Qwen2VlModel } from "./model.js";
-export { createQwen2VlProcessor, loadQwen2VlImages, loadQwen2VlProcessor } from "./processor.js";
 
 export const qwen2vl: Family = {
   ...qwen2vlFacts,

@@ -2,7 +2,7 @@
 import type { Tokenizer } from "../../tokenizers/index.js";
 import type { SmallModels, SmallSizes } from "../types.js";
 import { createQwen2Vl } from "./model.js";
-import { createQwen2VlProcessor } from "./processor.js";
+import { createQwen2VlProcessor } from "./files.js";
 
 export const smallQwen2Vl: SmallModels = {
   // What its conversation is made of.

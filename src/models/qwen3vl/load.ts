@@ -12,7 +12,6 @@ export function loadQwen3Vl(folder: FolderLike, options: FamilyLoadOptions = {})
     matrices: { embedding: "model.language_model.embed_tokens.weight", head: "lm_head.weight" },
     // The public files have the names in transformers' memory; those of Qwen2-VL's layout are read, too.
     rename: memoryName,
-    headless: true,
     // The vision tower's frequencies.
     computed: /^model\.visual\.rotary_pos_emb\.inv_freq$/,
     parse: parseQwen3VlConfig,

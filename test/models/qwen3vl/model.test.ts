@@ -19,7 +19,7 @@ import {
 import { readJson } from "../../../src/files/index.js";
 import { type Checkpoint } from "../../../src/weights/index.js";
 import { FORWARD_ERROR } from "../../rounding.js";
-import { inputOf } from "../qwen2vl/support.js";
+import { inputOf } from "../qwen/parity.js";
 import { difference } from "../support.js";
 import { CHECKPOINTS, folderOf, loadTiny, openExpected } from "./support.js";
 

@@ -74,12 +74,14 @@ export class QwenImages implements ImageInputs {
   /**
    * Videos as their frames, which are taken as they are: choose them beforehand. An odd last frame is repeated.
    *
+   * @param framesPerSecond of each video, as chosen: Qwen2.5-VL places them by it; default: one of its patches a second
+   *
    * The limits of pixels are a frame's. transformers' own processor resizes by torchvision, whose bytes differ by a level
    * here and there; here it is Pillow's bicubic, as for pictures.
    *
    * @throws RocError USAGE for a video without frames, or whose frames differ in size, and where videos are not supported
    */
-  videos(videos: readonly (readonly RgbImage[])[]): ImageBatch {
+  videos(videos: readonly (readonly RgbImage[])[], framesPerSecond?: readonly number[]): ImageBatch {
     const steps = this.videoSteps();
     const clips = videos.map((frames) => {
       const [first] = frames;
@@ -88,7 +90,8 @@ export class QwenImages implements ImageInputs {
       }
       return this.#clip(frames.map((frame) => resized(frame, steps)));
     });
-    return this.#batch(clips, steps);
+    const secondsPerGrid = framesPerSecond?.map((rate) => this.vision.frames / rate);
+    return { ...this.#batch(clips, steps), ...(secondsPerGrid && { secondsPerGrid }) };
   }
 
   /** @throws RocError USAGE in families whose prompts give each two frames their time, which is not known here */

@@ -14,15 +14,13 @@ export interface LoadKind<Config, Model> {
   readonly rename: (name: string) => string;
   /** Names, the model's, of what some writers keep and the model computes or leaves out. */
   readonly computed: RegExp;
-  /** A file without a head means the embedding, whatever the config says (Qwen3-VL and later); default: it is damaged. */
-  readonly headless?: boolean;
   readonly parse: (config: unknown, file: string, vocabSize: number | undefined) => Config;
   readonly make: (config: Config, source: ParamSource) => Model;
 }
 
 /**
- * Loads a folder with `config.json` and weights, safetensors or .bin. A head stored beside tied embeddings is passed
- * over where it is the same.
+ * Loads a folder with `config.json` and weights, safetensors or .bin. A head in the file counts, whatever the config says;
+ * without one it is the embedding. A head stored beside tied embeddings is passed over where it is the same.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
@@ -32,7 +30,7 @@ export async function loadQwen<
 >(
   folder: FolderLike,
   options: FamilyLoadOptions,
-  { matrices, rename, computed, headless = false, parse, make }: LoadKind<Config, Model>,
+  { matrices, rename, computed, parse, make }: LoadKind<Config, Model>,
 ): Promise<Model> {
   const files = openFolder(folder);
   const config = await files.json("config.json");
@@ -43,7 +41,7 @@ export async function loadQwen<
   const embedding = stored.get(matrices.embedding);
   const rows = embedding === undefined ? undefined : checkpoint.info(embedding).shape[0];
   const parsed = parse(config, files.file("config.json"), rows);
-  const said = parsed.text.tied || (headless && !stored.has(matrices.head));
+  const said = parsed.text.tied || !stored.has(matrices.head);
   const tied = isTied(said, checkpoint, matrices, rename);
   const ignore = (name: string): boolean => computed.test(name) || (tied && name === matrices.head);
   const source = strictSource(checkpoint, { rename, ignore, dtype, device, outline, quantize });

@@ -118,6 +118,15 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     return { embeddings: insertRows(embeddings, placeholders, features) };
   }
 
+  /**
+   * How many positions the frames of a video are apart.
+   *
+   * @param _seconds that a grid of frames lasts; undefined: nobody says
+   */
+  protected frameStep(_seconds: number | undefined): number {
+    return 1;
+  }
+
   /** {@link embed}, with what goes on to later layers. */
   embedded({ inputIds, images }: MllmInput, cache?: Cache): Embedded {
     const embeddings = this.decoder.vocabulary.embed(this.here(inputIds));
@@ -153,8 +162,10 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     const [batch = 0, T = 0] = inputIds.shape;
     const ids = images ? rowsOf(inputIds) : Array.from({ length: batch }, () => new Array<number>(T).fill(0));
     const isFilm = (id: number): boolean => this.#framesApart && id === videoTokenId;
+    const frameStep = (id: number, picture: number): number =>
+      id === videoTokenId ? this.frameStep(images?.secondsPerGrid?.[picture]) : 1;
     const grids = images?.imageGridThw ?? [];
-    return positionsOf({ ids, real, grids }, { isVisual, isFilm, merge: this.#merge, starts });
+    return positionsOf({ ids, real, grids }, { isVisual, isFilm, frameStep, merge: this.#merge, starts });
   }
 }
 

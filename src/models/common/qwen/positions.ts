@@ -24,6 +24,8 @@ export interface PositionRules {
   readonly isFilm?: ((id: number) => boolean) | undefined;
   /** Patches a side that make one row. */
   readonly merge: number;
+  /** How far the frames of a picture or video are apart, by its id and which of the grids it has; default: 1. */
+  readonly frameStep?: (id: number, picture: number) => number;
   /** Of each sequence: the position of its first real token (default 0). */
   readonly starts?: readonly number[] | undefined;
 }
@@ -41,7 +43,7 @@ export interface Positions {
 export function positionsOf({ ids, real, grids }: Sequences, rules: PositionRules): Positions {
   const [batch, T] = [ids.length, ids[0]?.length ?? 0];
   const values = new Int32Array(3 * batch * T);
-  const left = grids.values();
+  const left = grids.entries();
   const next = ids.map((row, b) => {
     const tokens = row.map((id, t) => ({ id, t })).filter(({ t }) => real?.[b]?.[t] !== 0);
     const positions = sequencePositions(
@@ -63,8 +65,8 @@ export function positionsOf({ ids, real, grids }: Sequences, rules: PositionRule
 /** Three positions a token. */
 function sequencePositions(
   ids: readonly number[],
-  grids: Iterator<Grid, undefined>,
-  { isVisual, isFilm, merge }: PositionRules,
+  grids: Iterator<readonly [number, Grid], undefined>,
+  { isVisual, isFilm, frameStep, merge }: PositionRules,
   start: number,
 ): number[] {
   const positions: number[] = [];
@@ -75,8 +77,9 @@ function sequencePositions(
     const i = positions.length / 3;
     if (!isVisual(ids[i] ?? 0)) positions.push(position, position, position++);
     else {
-      const whole = film[0] > 0 ? film : grids.next().value;
-      if (!whole) throw mismatch("the token ids have room for more pictures than are given");
+      const given = film[0] > 0 ? ([-1, film] as const) : grids.next().value;
+      if (!given) throw mismatch("the token ids have room for more pictures than are given");
+      const [picture, whole] = given;
       const together = isFilm?.(ids[i] ?? 0) === true ? 1 : whole[0];
       film = [whole[0] - together, whole[1], whole[2]];
       const [frames, height, width] = [together, whole[1] / merge, whole[2] / merge];
@@ -84,9 +87,15 @@ function sequencePositions(
       if (rows.length < frames * height * width || !rows.every(isVisual)) {
         throw mismatch(`a picture of ${frames} x ${height} x ${width} rows has fewer placeholders`);
       }
+      const step = frameStep?.(ids[i] ?? 0, picture) ?? 1;
       for (let row = 0; row < rows.length; row++) {
         const [frame, inside] = [Math.floor(row / (height * width)), row % (height * width)];
-        positions.push(position + frame, position + Math.floor(inside / width), position + (inside % width));
+        // The product is float32's, as in the reference.
+        positions.push(
+          position + Math.trunc(Math.fround(frame * Math.fround(step))),
+          position + Math.floor(inside / width),
+          position + (inside % width),
+        );
       }
       position += Math.max(height, width);
     }

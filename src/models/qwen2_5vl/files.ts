@@ -1,0 +1,11 @@
+/** How a checkpoint folder of Qwen2.5-VL becomes a model, pictures and a processor. */
+import { qwen2Files } from "../common/qwen/qwen2-files.js";
+import { parseQwen25VlConfig } from "./config.js";
+import { Qwen25VlModel } from "./model.js";
+
+const files = qwen2Files(parseQwen25VlConfig, (config, source) => new Qwen25VlModel(config, source));
+
+export const loadQwen25Vl = files.load;
+export const loadQwen25VlImages = files.loadImages;
+export const loadQwen25VlProcessor = files.loadProcessor;
+export const createQwen25VlProcessor = files.createProcessor;
