@@ -3,7 +3,7 @@ import { z } from "zod";
 import { RocError } from "../errors.js";
 import { ifThere, type OpenFolder } from "../files/index.js";
 import { isShallow, isTokenId, records, tokenId } from "./fields.js";
-import { readSlowFiles, tokenizerJsonOf, type SlowFiles } from "./qwen.js";
+import { readSlowFiles, tokenizerJsonOf } from "./qwen.js";
 
 const flag = z.boolean().default(false);
 
@@ -120,8 +120,6 @@ export interface TokenizerFiles extends SideFiles {
   /** Path of tokenizer.json, for messages. */
   readonly file: string;
   readonly json: TokenizerJson;
-  /** The files that it was made of where there is no tokenizer.json. */
-  readonly slow?: SlowFiles;
 }
 
 /** The files around tokenizer.json or tokenizer.model. */
@@ -149,7 +147,7 @@ export async function readTokenizerFiles(folder: OpenFolder): Promise<TokenizerF
   if (slow) {
     const side = await readSideFiles(folder);
     const made = checked(tokenizerJson, tokenizerJsonOf(slow, folder, side.config), folder.file("vocab.json"));
-    return { file: folder.file("vocab.json"), json: made, slow, ...side };
+    return { file: folder.file("vocab.json"), json: made, ...side };
   }
   if (json === undefined) {
     const remedy = "save the tokenizer once with Python's transformers (fast tokenizer), which writes it";

@@ -9,7 +9,7 @@ const MERGES = "merges.txt";
 /** The pattern of transformers' Qwen2Tokenizer (PRETOKENIZE_REGEX). */
 const PATTERN = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 
-/** The texts of the two files by name: written back with a checkpoint, as programs that take the slow class need them. */
+/** The texts of the two files by name. */
 export type SlowFiles = Readonly<Record<typeof VOCABULARY | typeof MERGES, string>>;
 
 /** The folder's two files; undefined where one is missing. @throws RocError FILE_UNREADABLE */

@@ -19,7 +19,6 @@ export async function saveTokenizerFiles(folder: string, files: TokenizerFiles, 
     ...(specialTokensMap && { "special_tokens_map.json": jsonText(withSpecials(specialTokensMap, fresh)) }),
     ...(addedTokens && { "added_tokens.json": jsonText(Object.fromEntries([...addedTokens, ...idsOf(added, fresh)])) }),
     ...(chatTemplate !== undefined && { "chat_template.jinja": chatTemplate }),
-    ...files.slow,
   };
   await writeFiles(folder, texts);
 }

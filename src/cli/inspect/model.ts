@@ -124,7 +124,7 @@ export function inspectGenerateCommand({ io }: Context): Command {
 
 const PREPROCESS_HELP = `
 Outputs: pixel_values, image_grid_thw or image_sizes where the family has them, and pixels: uint8 [H,W,3], after resize, pad and crop,
-before normalising. A folder with config.json and preprocessor_config.json is enough.
+before normalising; tiles of a picture stand one above the other, its thumbnail last. A folder with config.json and preprocessor_config.json is enough.
 The picture is decoded as for scoring: upright by its EXIF orientation, in sRGB, transparency on white.`;
 
 interface PreprocessOptions extends ModelOptions {

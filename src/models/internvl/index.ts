@@ -6,7 +6,6 @@ import { loadInternVl } from "./load.js";
 import { loadInternVlProcessor } from "./processor.js";
 
 export { parseInternVlConfig } from "./config.js";
-export { loadInternVlImages } from "./images.js";
 export { loadInternVl } from "./load.js";
 export { createInternVl, type InternVlModel } from "./model.js";
 export { gridOf } from "./prepare.js";

@@ -1,8 +1,9 @@
 /** Pixels and text to InternVL's inputs, as the checkpoint's own files say. */
 import { join } from "node:path";
 import { RocError } from "../../errors.js";
-import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
-import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../tokenizers/index.js";
+import { atomicWriteJson, openFolder, writeFiles, type FolderLike } from "../../files/index.js";
+import { loadChatTemplate, loadTokenizer, readSlowFiles } from "../../tokenizers/index.js";
+import type { ChatTemplate, SlowFiles, Tokenizer } from "../../tokenizers/index.js";
 import { endTokenOf, type Conversation } from "../common/answer.js";
 import { PROCESSOR_FILE } from "../common/conversation.js";
 import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../types.js";
@@ -21,6 +22,8 @@ export interface InternVlProcessorParts {
   readonly maxTiles?: number | undefined;
   /** Of the checkpoint; default: that of the public ones. Not used in the original layout. */
   readonly chatTemplate?: ChatTemplate | undefined;
+  /** Written back: the original code asks Python for the slow class of its tokenizer, which reads these alone. */
+  readonly slowFiles?: SlowFiles | undefined;
 }
 
 /**
@@ -47,7 +50,9 @@ export async function loadInternVlProcessor(
   const parsed = parseInternVlConfig(config, files.file("config.json"));
   const [tokenizer, imageContent] = await Promise.all([loadTokenizer(files), readImageContent(files, parsed, options)]);
   const chatTemplate = await loadChatTemplate(files, tokenizer);
-  return new InternVlProcessor(parsed, { config, tokenizer, imageContent, chatTemplate, maxTiles: options.maxTiles });
+  const slowFiles = parsed.layout === "original" ? await readSlowFiles(files) : undefined;
+  const { maxTiles } = options;
+  return new InternVlProcessor(parsed, { config, tokenizer, imageContent, chatTemplate, slowFiles, maxTiles });
 }
 
 /** Prompts mark a picture with `<image>`, which becomes `<img>`, a token for each of its rows, and `</img>`. */
@@ -99,8 +104,9 @@ class InternVlProcessor extends InternVlImages implements MllmProcessor {
   }
 
   async save(folder: string): Promise<void> {
-    const { imageContent, chatTemplate } = this.parts;
+    const { imageContent, chatTemplate, slowFiles } = this.parts;
     await this.tokenizer.save(folder);
+    if (slowFiles) await writeFiles(folder, slowFiles);
     if (imageContent !== undefined) await atomicWriteJson(join(folder, "preprocessor_config.json"), imageContent);
     if (this.config.layout === "original") return;
     const processor = { processor_class: "InternVLProcessor", image_seq_length: this.#rows };
