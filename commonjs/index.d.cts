@@ -41,6 +41,7 @@ export declare const runExperiment: typeof library.runExperiment;
 export declare const saveCheckpoint: typeof library.saveCheckpoint;
 export declare const saveMllm: typeof library.saveMllm;
 export declare const scoreByPrefill: typeof library.scoreByPrefill;
+export declare const softTargets: typeof library.softTargets;
 export declare const torch: typeof library.torch;
 export declare namespace torch {
   type Device = library.torch.Device;

@@ -218,6 +218,7 @@ export {
   LOSS_PRESETS,
   rocLoss,
   scoreByPrefill,
+  softTargets,
   toScale,
   vocabularyFromConfig,
   voteTargets,

@@ -15,6 +15,7 @@ export {
   type ScoreVocabulary,
 } from "./vocabulary.js";
 export { LOSS_PRESETS, type LossPreset, type LossWeights } from "./weights.js";
+export { softTargets } from "./soft-targets.js";
 export {
   DEFAULT_TEMPLATES,
   fillAnswer,
@@ -31,7 +32,17 @@ export {
   TEMPLATES_FILE,
   type RocTemplates,
 } from "./template.js";
-export { rocLoss, textLoss, type RocLoss, type RocLossInput } from "./losses.js";
+export {
+  levelLoss,
+  rocLoss,
+  textLoss,
+  weightedSum,
+  type LevelSlot,
+  type RocLoss,
+  type RocLossInput,
+} from "./losses.js";
+export { answerSlots, type AnswerSlot } from "./slots.js";
+export { pairsOf } from "./rating-losses.js";
 export type { ScoreReading } from "./reading.js";
 export { splitImages } from "./images.js";
 export { scoreByPrefill, type ScoringParts } from "./prefill.js";

@@ -8,6 +8,7 @@ import { RocError } from "../errors.js";
 import type { Mllm } from "../models/types.js";
 import { aten, fromTypedArray, zeros, type Tensor } from "../torch/index.js";
 import { idTensor } from "./ids.js";
+import { ratingLosses, type RatingLosses } from "./rating-losses.js";
 import type { ScoreVocabulary } from "./vocabulary.js";
 import type { LossWeights } from "./weights.js";
 
@@ -32,15 +33,23 @@ export interface RocLossInput {
   readonly groundTruth: readonly number[];
   /** S voted distributions (N probabilities, see {@link voteTargets}), null where there are no votes. */
   readonly distributions?: readonly (readonly number[] | null)[];
+  /**
+   * S standard deviations of the ratings, on the vocabulary's scale, for `soft` and `thurstone`; null where unknown, which
+   * counts as 0. Default: all unknown.
+   */
+  readonly stds?: readonly (number | null)[];
+  /** S names of what is rated, and in which data set: `thurstone` and `fidelity` pair equal ones. Default: all are. */
+  readonly groups?: readonly (string | number)[];
 }
 
 /**
- * Scalars `[]`, and the scores. Losses whose targets are absent are 0.
+ * Scalars `[]`, and the scores. Losses whose targets are absent are 0; those after `emdLoss` also where they are not
+ * weighed.
  *
  * @category The method
  */
 export interface RocLoss {
-  /** Eq. 6: `textLoss + l1 * l1Loss + ce * ceLoss + emd * emdLoss`. */
+  /** Eq. 6: `textLoss + l1 * l1Loss + ce * ceLoss + emd * emdLoss`, and the further ones likewise. */
   readonly loss: Tensor;
   /** Mean cross-entropy over the R supervised tokens. */
   readonly textLoss: Tensor;
@@ -50,6 +59,15 @@ export interface RocLoss {
   readonly ceLoss: Tensor;
   /** `sqrt(mean((CDF predicted - CDF voted)^2))`, one root over all T_p with votes and all N bins. */
   readonly emdLoss: Tensor;
+  /** Mean over all T_p of `sum(soft * log(soft / predicted))`, see {@link softTargets}. */
+  readonly softLoss: Tensor;
+  /**
+   * Mean over pairs of `1 - sqrt(p q) - sqrt((1 - p)(1 - q))`: p and q are the probabilities that the first picture beats the
+   * second by predicted scores and by ratings, `Phi((a - b) / sqrt(var a + var b))`. 1e-8 is added to variances and roots.
+   */
+  readonly thurstoneLoss: Tensor;
+  /** The same with q = 1, 1/2 or 0 by the order of the ratings, and p by variances of 1 on a scale of 1 to 5. */
+  readonly fidelityLoss: Tensor;
   /** `[S]` predicted scores on the vocabulary's scale, detached. */
   readonly scores: Tensor;
 }
@@ -94,20 +112,72 @@ export function rocLoss(input: RocLossInput, vocabulary: ScoreVocabulary, weight
   const zero = zeros([], { device, dtype });
   if (scoreRows.length === 0) {
     const scores = zeros([0], { device, dtype });
-    return { loss: textLoss, textLoss, l1Loss: zero, ceLoss: zero, emdLoss: zero, scores };
+    const none = { l1Loss: zero, ceLoss: zero, emdLoss: zero, softLoss: zero, thurstoneLoss: zero, fidelityLoss: zero };
+    return { loss: textLoss, textLoss, ...none, scores };
   }
   const logProbabilities = scoreLogits(logits, scoreRows, vocabulary).logSoftmax(-1);
   const scores = expectation(logProbabilities.exp(), vocabulary);
   const l1Loss = aten("smooth_l1_loss")(scores, numbers(groundTruth, [groundTruth.length], scores), 1, 1);
   const { ceLoss, emdLoss } = distributionLosses(logProbabilities, input.distributions ?? [], zero);
-  const parts = [
-    [weights.l1, l1Loss],
-    [weights.ce, ceLoss],
-    [weights.emd, emdLoss],
-  ] as const;
-  // A weight of 0 keeps its part out of the graph: 0 times a part that is not finite would spoil the sum.
-  const loss = parts.reduce((sum, [weight, part]) => (weight === 0 ? sum : sum.add(part.mul(weight))), textLoss);
-  return { loss, textLoss, l1Loss, ceLoss, emdLoss, scores: scores.detach() };
+  const rated = ratingLosses(logProbabilities, input, vocabulary.values, weights);
+  const loss = weightedSum(textLoss, { l1: l1Loss, ce: ceLoss, emd: emdLoss, ...partsOf(rated) }, weights);
+  return { loss, textLoss, l1Loss, ceLoss, emdLoss, ...rated, scores: scores.detach() };
+}
+
+function partsOf({ softLoss: soft, thurstoneLoss: thurstone, fidelityLoss: fidelity }: RatingLosses) {
+  return { soft, thurstone, fidelity };
+}
+
+/** A weight of 0 keeps its part out of the graph: 0 times a part that is not finite would spoil the sum. */
+export function weightedSum(
+  text: Tensor,
+  parts: Readonly<Partial<Record<keyof LossWeights, Tensor>>>,
+  weights: LossWeights,
+): Tensor {
+  return (Object.keys(parts) as (keyof LossWeights)[]).reduce((sum, name) => {
+    const [part, weight = 0] = [parts[name], weights[name]];
+    return weight === 0 || part === undefined ? sum : sum.add(part.mul(weight));
+  }, text);
+}
+
+/** What {@link levelLoss} takes, as {@link RocLossInput}; S scores, in the order of `slots`. */
+export interface LevelLossInput extends Pick<
+  RocLossInput,
+  "model" | "hidden" | "targets" | "groundTruth" | "stds" | "groups"
+> {
+  /** Where the scores are: a row of `targets`, and the K tokens that it might be, worst first. */
+  readonly slots: readonly LevelSlot[];
+}
+
+/** A place of a score that is written as one of K words. */
+export interface LevelSlot {
+  /** Of the word's first token among the supervised tokens. */
+  readonly row: number;
+  /** The K words' first tokens, worst first. */
+  readonly ids: readonly number[];
+}
+
+/**
+ * The losses of scores written as words, as DeQA-Score takes them: `soft` over the whole vocabulary in the place of the
+ * text loss at these tokens, pairs by the K words among themselves.
+ *
+ * @param values of the K words
+ */
+export function levelLoss(
+  input: LevelLossInput,
+  values: readonly number[],
+  weights: LossWeights,
+): Pick<RocLoss, "loss" | "textLoss"> & RatingLosses {
+  const { targets, slots } = input;
+  const logits = logitsOf(input);
+  const at = slots.map(({ row }) => row);
+  const written = weights.soft ? targets.flatMap((_, row) => (at.includes(row) ? [] : [row])) : [...targets.keys()];
+  const textLoss = crossEntropy(logits.indexSelect(0, idTensor(written, logits.device)), written.map((row) => targets[row] as number)); // prettier-ignore
+  const chosen = logits.indexSelect(0, idTensor(at, logits.device));
+  const ids = idTensor(slots.flatMap((slot) => slot.ids), logits.device, [slots.length, values.length]); // prettier-ignore
+  const closed = chosen.gather(1, ids).logSoftmax(-1);
+  const rated = ratingLosses(closed, input, values, weights, chosen.logSoftmax(-1).gather(1, ids));
+  return { loss: weightedSum(textLoss, partsOf(rated), weights), textLoss, ...rated };
 }
 
 function slotIdsOf({ slotIds }: RocLossInput, { positionId }: ScoreVocabulary): readonly number[] {
@@ -167,7 +237,11 @@ function check(input: RocLossInput, vocabulary: ScoreVocabulary, weights: LossWe
   const { hidden, targets, groundTruth, distributions } = input;
   const slots = slotIdsOf(input, vocabulary);
   const scores = targets.filter((id) => slots.includes(id)).length;
-  const lengths = { hidden: [hidden.size(0), targets.length], groundTruth: [groundTruth.length, scores] } as const;
+  const lengths = {
+    ...{ hidden: [hidden.size(0), targets.length], groundTruth: [groundTruth.length, scores] },
+    ...(input.stds && { stds: [input.stds.length, scores] }),
+    ...(input.groups && { groups: [input.groups.length, scores] }),
+  };
   for (const [name, [found, expected]] of Object.entries(lengths)) {
     if (found !== expected) throw new RocError("USAGE", `rocLoss: ${name} has ${found} values, ${expected} expected`);
   }

@@ -1,4 +1,6 @@
 /** How much each part of the score loss counts beside the text loss (Eq. 6). */
+import { RocError } from "../errors.js";
+import type { StrategyName } from "./strategy-names.js";
 
 /**
  * How much each part of the score loss counts beside the text loss (Eq. 6), whose weight is 1. 0: a part is not computed
@@ -13,6 +15,48 @@ export interface LossWeights {
   readonly ce: number;
   /** Earth mover's distance between the two. */
   readonly emd: number;
+  /** Divergence of the predicted distribution from DeQA's soft one of the rating's mean and deviation. Default 0. */
+  readonly soft?: number | undefined;
+  /** DeQA's fidelity of pairs: how surely one picture beats another, by both ratings' deviations. Default 0. */
+  readonly thurstone?: number | undefined;
+  /** Fidelity of the order of pairs (UNIQUE, LIQE, VisualQuality-R1). Default 0. */
+  readonly fidelity?: number | undefined;
+}
+
+/** Losses on a distribution of scores that `level` can take too, beside those of Eq. 6. */
+export const RATING_LOSSES = ["soft", "thurstone", "fidelity"] as const;
+/** Those between the pictures of a batch. */
+export const PAIR_LOSSES = ["thurstone", "fidelity"] as const satisfies readonly (typeof RATING_LOSSES)[number][];
+
+/** The losses of a list whose weight is not 0. */
+export function weighed<Name extends keyof LossWeights>(weights: LossWeights, names: readonly Name[]): Name[] {
+  return names.filter((name) => (weights[name] ?? 0) !== 0);
+}
+
+/**
+ * Refuses losses that a strategy has no distribution for.
+ * @throws RocError CONFIG_INVALID naming them
+ */
+export function checkLoss(strategy: StrategyName, weights: LossWeights): void {
+  const names = weighed(weights, RATING_LOSSES);
+  if (strategy !== "direct" || names.length === 0) return;
+  const remedy = "Take strategy roc, coupled or level, or leave them out of loss.";
+  const message = `The loss weighs ${names.join(", ")}, which need a distribution over scores`;
+  throw new RocError("CONFIG_INVALID", `${message}; strategy direct writes digits and has none. ${remedy}`);
+}
+
+/** The weights that act in training by a strategy, the text loss among them. */
+export function actingWeights(strategy: StrategyName, weights: LossWeights): Record<string, number> {
+  const names = [
+    ...(strategy === "roc" || strategy === "coupled" ? (["l1", "ce", "emd"] as const) : []),
+    ...RATING_LOSSES,
+  ];
+  return { text: 1, ...Object.fromEntries(weighed(weights, names).map((name) => [name, weights[name] ?? 0])) };
+}
+
+/** Whether the deviations of ratings are trained. */
+export function usesStds(weights: LossWeights): boolean {
+  return weighed(weights, ["soft", "thurstone"]).length > 0;
 }
 
 /**

@@ -31,6 +31,6 @@ export type {
   TrainingSpec,
 } from "./start/spec.js";
 export type { ModelPlan, TrainingPlan, TrainingSteps } from "./start/plan.js";
-export { checkAnswers, planNotes, untrainedLabels } from "./start/warnings.js";
+export { checkAnswers, lossNotes, planNotes, untrainedLabels } from "./start/warnings.js";
 export { runTraining, type RunPlan } from "./start/run-training.js";
 export { reopen, checkStart, startFrom, startSettings, type Trainable } from "./start/start.js";

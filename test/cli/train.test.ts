@@ -94,6 +94,8 @@ test("options become hyper-parameters; a preset's loss weights can be changed on
     [3e-4, false, "linear", 4],
   );
   assert.deepEqual(lossWeightsOf(flags), { l1: 1, ce: 2, emd: 0 });
+  const pairs = parse("--soft", "1", "--thurstone", "0", "--fidelity", "0.5");
+  assert.deepEqual(lossWeightsOf(pairs), { l1: 1, ce: 1, emd: 0, soft: 1, fidelity: 0.5 });
   for (const wrong of [
     ["--lr", "x"],
     ["--steps", "1.5"],

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Random } from "../../src/random.js";
 import { type Sample } from "../../src/data/index.js";
-import { LOSS_PRESETS } from "../../src/roc/index.js";
+import { createStrategy, LOSS_PRESETS, type LossWeights } from "../../src/roc/index.js";
 import { createDemo } from "../../src/studies/demo/create.js";
 import {
   strategyObjective,
@@ -25,11 +25,11 @@ const WEIGHTS = LOSS_PRESETS["paper-ava"];
 
 let folder = "";
 let trainable: Trainable;
-let objective: Objective;
+let standard: Objective;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "roc-accumulate-"));
   trainable = await createDemo(folder, 1, SIZES, WEIGHTS);
-  objective = strategyObjective(trainable.parts, { scale: { min: 1, max: 10 } }, WEIGHTS);
+  standard = strategyObjective(trainable.parts, { scale: { min: 1, max: 10 } }, WEIGHTS);
   for (const parameter of trainable.parts.model.parameters().values()) parameter.requiresGrad_();
 });
 after(async () => {
@@ -50,7 +50,11 @@ function pictures(): Picture[] {
 }
 
 /** Loss, terms and gradients of the pictures in forwards of `size`. */
-function step(size: number, weigh: boolean): { figures: Record<string, number>; gradients: Map<string, number[]> } {
+function step(
+  size: number,
+  weigh: boolean,
+  objective = standard,
+): { figures: Record<string, number>; gradients: Map<string, number[]> } {
   const parameters = trainable.parts.model.parameters();
   const batches = (): Picture[][] => {
     const all = pictures();
@@ -66,6 +70,7 @@ function step(size: number, weigh: boolean): { figures: Record<string, number>; 
         text: own.text / total("text"),
         score: own.score / total("score"),
         votes: own.votes / total("votes"),
+        pairs: own.pairs / Math.max(1, total("pairs")),
       };
       const { loss, terms } = objective.loss(batch, (body) => body(), weigh ? shares : undefined);
       loss.backward();
@@ -80,7 +85,7 @@ function step(size: number, weigh: boolean): { figures: Record<string, number>; 
 test("three accumulated forwards have the loss, terms and gradients of one of all pictures", () => {
   const whole = step(6, false);
   const parts = step(2, true);
-  const counts = scope(() => objective.counts?.(pictures()));
+  const counts = scope(() => standard.counts?.(pictures()));
   assert.ok(counts && counts.score > 6 && counts.votes === 3 && counts.text > counts.score, JSON.stringify(counts));
   for (const name of ["loss", "text", "l1", "ce"]) {
     assert.ok(Math.abs((parts.figures[name] ?? NaN) - (whole.figures[name] ?? NaN)) < 1e-5, name);
@@ -96,3 +101,47 @@ test("three accumulated forwards have the loss, terms and gradients of one of al
     "answers differ in length",
   );
 });
+
+/** An objective of a strategy with losses on distributions. */
+function objectiveOf(name: "roc" | "level", more: Partial<LossWeights>): Objective {
+  const { parts } = trainable;
+  const strategy = createStrategy(name, { vocabulary: parts.strategy.vocabulary, scale: { min: 1, max: 10 } });
+  const weights = { ...LOSS_PRESETS.paper, ...more };
+  return strategyObjective({ ...parts, strategy }, { scale: { min: 1, max: 10 } }, weights);
+}
+
+for (const name of ["roc", "level"] as const) {
+  test(`${name}: the soft distribution's loss is that of one batch of all pictures`, () => {
+    const objective = objectiveOf(name, { soft: 2 });
+    const [whole, parts] = [step(6, false, objective), step(2, true, objective)];
+    const terms = name === "roc" ? ["loss", "text", "l1", "ce", "emd", "soft"] : ["loss", "text", "soft"];
+    assert.deepEqual(Object.keys(whole.figures), terms);
+    for (const term of ["loss", "text", "soft"]) {
+      assert.ok(Math.abs((parts.figures[term] ?? NaN) - (whole.figures[term] ?? NaN)) < 1e-5, term);
+    }
+    const { text = NaN, soft = NaN, l1 = 0, loss = NaN } = whole.figures;
+    assert.ok(Math.abs(text + 2 * soft + l1 - loss) < 1e-4 && soft > 0.01);
+  });
+
+  test(`${name}: pairs are those of a forward, of the same name; the step's loss is their mean`, () => {
+    const objective = objectiveOf(name, { thurstone: 1, fidelity: 3 });
+    const counts = (from: number, to: number): number =>
+      scope(() => objective.counts?.(pictures().slice(from, to)))?.pairs ?? NaN;
+    // Six scores, and six attributes of four pictures.
+    const drawn = counts(0, 6);
+    assert.ok(drawn >= 15 && drawn <= 15 + 6 * 6, String(drawn));
+    const each = [counts(0, 2), counts(2, 4), counts(4, 6)];
+    const whole = step(2, true, objective).figures;
+    const apart = each.map((_, i) => scope(() => {
+      const { terms } = objective.loss(pictures().slice(2 * i, 2 * i + 2), (body) => body());
+      return { thurstone: terms["thurstone"]?.item() ?? NaN, fidelity: terms["fidelity"]?.item() ?? NaN };
+    })); // prettier-ignore
+    for (const term of ["thurstone", "fidelity"] as const) {
+      const mean = apart.reduce((sum, one, i) => sum + one[term] * (each[i] ?? 0), 0) / each.reduce((a, b) => a + b, 0);
+      assert.ok(Math.abs((whole[term] ?? NaN) - mean) < 1e-6, `${term}: ${whole[term]} and ${mean}`);
+    }
+    assert.equal(counts(0, 1), 0);
+    const alone = scope(() => objective.loss(pictures().slice(0, 1), (body) => body()).terms["fidelity"]?.item());
+    assert.equal(alone, 0);
+  });
+}

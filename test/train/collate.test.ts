@@ -87,7 +87,10 @@ test("several scores in one answer come in reading order; a missing rating is re
   scope(() => {
     const texts = new TextCache(processor);
     const example = { image, prompt: "<image>", answer: "a{colour}b{light}", labels };
-    assert.deepEqual(collate([example], processor, strategy, texts).labels, [labels.colour, labels.light]);
+    assert.deepEqual(collate([example], processor, strategy, texts).labels, [
+      { ...labels.colour, name: "colour" },
+      { ...labels.light, name: "light" },
+    ]);
     assert.throws(() => collate([{ ...example, labels: label(1) }], processor, strategy, texts), {
       code: "DATA_INVALID",
       message: /\{colour\}.*overall/,

@@ -206,11 +206,34 @@ test("threads are those of the call, and put back", async () => {
   assert.deepEqual({ ...environment, threads: before + 1 }, environment);
 });
 
+test("losses between pictures: in the plan, the figures and TensorBoard's file; a batch of one is warned of", async () => {
+  const loss = { l1: 1, ce: 0, emd: 0, soft: 0.5, fidelity: 2 };
+  const texts: string[] = [];
+  const onWarning = (text: string): void => void texts.push(text);
+  const spec = specOf("pairs", { loss, train: { steps: 1, batchSize: 2 } });
+  assert.deepEqual((await planTraining(spec, { onWarning })).loss, { text: 1, l1: 1, soft: 0.5, fidelity: 2 });
+  assert.ok(texts.every((text) => !text.includes("never acts")));
+  await planTraining({ ...spec, train: { steps: 1, batchSize: 1 } }, { onWarning });
+  assert.match(texts.join(), /fidelity compares the pictures of a batch, and batchSize is 1: it never acts/);
+  await trainModel(spec);
+  const files = await readdir(join(folder, "pairs"));
+  const [first = ""] = (await readFile(join(folder, "pairs", "metrics.jsonl"), "utf8")).split("\n");
+  const { terms, loss: sum } = JSON.parse(first) as { terms: Record<string, number>; loss: number };
+  assert.deepEqual(Object.keys(terms), ["text", "l1", "ce", "emd", "soft", "fidelity"]);
+  const { text = NaN, l1 = NaN, soft = NaN, fidelity = NaN } = terms;
+  assert.ok(Math.abs(text + l1 + 0.5 * soft + 2 * fidelity - sum) < 1e-5);
+  const events = await readFile(join(folder, "pairs", files.find((name) => name.includes("tfevents")) ?? ""));
+  assert.ok(events.includes("train/soft") && events.includes("train/fidelity"));
+  const direct = { ...spec, strategy: "direct" as const };
+  await assert.rejects(planTraining(direct), { code: "CONFIG_INVALID", message: /weighs soft, fidelity/ });
+});
+
 test("the plan has what the run comes to, writes nothing, and says what is not here", async () => {
   const plan = await planTraining(specOf("planned", { train: { epochs: 3, batchSize: 4 } }));
   const { train = 0, validation, steps, samplesPerStep, strategy, parameters, memory } = plan;
   assert.deepEqual([steps, samplesPerStep, strategy], [Math.ceil((3 * (train ?? 0)) / 4), 4, "roc"]);
   assert.ok((validation ?? 0) > 0 && (parameters?.trained ?? 0) > 0 && (memory?.total ?? 0) > (memory?.weights ?? 0));
+  assert.deepEqual(plan.loss, { text: 1, l1: 1 });
   await assert.rejects(access(join(folder, "planned")));
   const warnings: string[] = [];
   const gone = await planTraining(specOf("planned", { model: join(folder, "gone") }), {

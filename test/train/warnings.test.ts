@@ -12,6 +12,7 @@ import { LOSS_PRESETS } from "../../src/roc/index.js";
 import {
   checkAnswers,
   checkStart,
+  lossNotes,
   planNotes,
   startFrom,
   untrainedLabels,
@@ -185,4 +186,19 @@ test("few pictures to validate with and many passes are reported", () => {
   assert.match(notes(100, 11, 100), /^only 11 pictures to validate with/);
   assert.match(notes(100, 0, 100), /^no picture to validate with.*patience ends nothing/);
   assert.match(notes(100, 50, 2000), /^80 passes over 100 pictures.*125 steps would be 5 passes/);
+});
+
+test("losses between pictures need more than one in a forward; ratings without a deviation are counted", () => {
+  const recipe = { batchSize: 1, accumulation: 4 };
+  const samples = [
+    { id: "a", image: "", score: 1, split: "train" as const, std: 0.3 },
+    { id: "b", image: "", score: 2, split: "train" as const },
+  ];
+  const weights = { ...LOSS_PRESETS.paper, thurstone: 1, fidelity: 1 };
+  const [pairs = "", unknown = "", ...more] = lossNotes(samples, weights, recipe);
+  assert.match(pairs, /thurstone and fidelity compares.*batchSize is 1, and forwards that are accumulated.*never acts/);
+  assert.match(unknown, /1 of 2 pictures have no deviation .* thurstone they are certain/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(lossNotes(samples, { ...LOSS_PRESETS.paper, fidelity: 1 }, { ...recipe, batchSize: 2 }), []);
+  assert.deepEqual(lossNotes(samples, LOSS_PRESETS.paper, recipe), []);
 });

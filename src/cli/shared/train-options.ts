@@ -42,6 +42,9 @@ export interface TrainFlags {
   readonly l1?: number;
   readonly ce?: number;
   readonly emd?: number;
+  readonly soft?: number;
+  readonly thurstone?: number;
+  readonly fidelity?: number;
   readonly threads?: number;
   readonly skipBroken: boolean;
   readonly fresh: boolean;
@@ -133,6 +136,9 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
     .option("--l1 <weight>", "of smooth L1 on the score, instead of the preset's", number(0))
     .option("--ce <weight>", "of cross-entropy on the votes, instead of the preset's", number(0))
     .option("--emd <weight>", "of the earth mover's distance, instead of the preset's", number(0))
+    .option("--soft <weight>", "of DeQA's soft distribution of a rating's mean and deviation", number(0))
+    .option("--thurstone <weight>", "of DeQA's fidelity of pairs of a batch, by their deviations", number(0))
+    .option("--fidelity <weight>", "of the order of pairs of a batch", number(0))
     .addOption(threadsOption())
     .option("--skip-broken", "skip pictures that cannot be used; the next one is taken instead", false)
     .option("--fresh", "throw away what an earlier run left in the folder", false)
@@ -179,7 +185,8 @@ function loraOf(rank: number, flags: TrainFlags): LoraTraining {
 
 export function lossWeightsOf(flags: TrainFlags): LossWeights {
   const preset = LOSS_PRESETS[flags.loss];
-  return { l1: flags.l1 ?? preset.l1, ce: flags.ce ?? preset.ce, emd: flags.emd ?? preset.emd };
+  const { l1 = preset.l1, ce = preset.ce, emd = preset.emd, soft = 0, thurstone = 0, fidelity = 0 } = flags;
+  return { l1, ce, emd, ...(soft && { soft }), ...(thurstone && { thurstone }), ...(fidelity && { fidelity }) };
 }
 
 /** Of `train`, `score` and `eval`. */

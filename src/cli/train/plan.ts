@@ -23,6 +23,7 @@ function stepRows(plan: TrainingSteps): Line[] {
     ["pictures", `${number(plan.train)} to train on, ${number(plan.validation)} to validate`],
     ["steps", `${number(plan.steps)} of ${plan.samplesPerStep} pictures: ${plan.epochs?.toFixed(2) ?? "?"} epochs`],
     ["strategy", plan.strategy],
+    ["loss", Object.entries(plan.loss).map(([name, weight]) => (weight === 1 ? name : `${weight} ${name}`)).join(" + ")], // prettier-ignore
   ];
 }
 

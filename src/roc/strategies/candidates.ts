@@ -150,7 +150,7 @@ class Reading {
 }
 
 /** Tokens that all lists begin with. */
-function commonLength([first = [], ...others]: readonly (readonly number[])[]): number {
+export function commonLength([first = [], ...others]: readonly (readonly number[])[]): number {
   const length = first.findIndex((id, index) => others.some((ids) => ids[index] !== id));
   return length < 0 ? first.length : length;
 }

@@ -20,6 +20,7 @@ export function levelStrategy(scale: Scale, levels: readonly string[] = LEVELS):
     scale,
     write: (score) => levels[bin(score, scale, levels.length)] ?? "",
     slotIds: [],
+    levels: { texts: levels, values },
     generates: false,
     read: (parts, pictures, answers) => readByCandidates(parts, pictures, { texts: levels, values }, answers),
   };

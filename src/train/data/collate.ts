@@ -2,7 +2,7 @@
 import { RocError } from "../../errors.js";
 import type { RgbImage } from "../../image/types.js";
 import type { ImageBatch, MllmInput, MllmProcessor } from "../../models/types.js";
-import { fillSlots, scoreNames, splitImages, type Strategy } from "../../roc/index.js";
+import { answerSlots, fillSlots, scoreNames, splitImages, type AnswerSlot, type LevelSlot, type Strategy } from "../../roc/index.js"; // prettier-ignore
 import { fromTypedArray } from "../../torch/index.js";
 
 /** A rating on the scale of the score vocabulary. */
@@ -10,6 +10,14 @@ export interface Label {
   readonly score: number;
   /** Probabilities of the score tokens, where votes are known. */
   readonly distribution: readonly number[] | null;
+  /** Standard deviation of the rating on the same scale, where known. */
+  readonly std?: number | null;
+}
+
+/** A rating in an answer. */
+export interface NamedLabel extends Label {
+  /** Of the placeholder. */
+  readonly name: string;
 }
 
 /** One picture with a question and an answer about it. */
@@ -29,14 +37,17 @@ export interface Batch {
   readonly input: MllmInput;
   /** The tokens that they predict: the answers, each with its end token. */
   readonly targets: readonly number[];
-  /** The ratings of the strategy's slot tokens among `targets`, in their order. */
-  readonly labels: readonly Label[];
+  /** The ratings of the scores among `targets`, in their order: of slot tokens, or of `slots`. */
+  readonly labels: readonly NamedLabel[];
+  /** Where scores are written as words, if that was asked for. */
+  readonly slots: readonly LevelSlot[];
 }
 
 /** Tokenises texts once each; a run has few of them. */
 export class TextCache {
   readonly #prompts = new Map<string, readonly number[]>();
   readonly #answers = new Map<string, readonly number[]>();
+  readonly #slots = new Map<string, readonly AnswerSlot[]>();
 
   constructor(private readonly processor: MllmProcessor) {}
 
@@ -50,25 +61,36 @@ export class TextCache {
   answer(text: string): readonly number[] {
     return remember(this.#answers, text, () => [...this.processor.answer(text), this.processor.endTokenId]);
   }
+
+  /** The places of an answer's scores, of which `written` are some of `words`. */
+  slots(answer: string, written: readonly string[], words: readonly string[]): readonly AnswerSlot[] {
+    const key = JSON.stringify([answer, written]);
+    return remember(this.#slots, key, () => answerSlots(answer, written, words, (text) => this.processor.answer(text)));
+  }
 }
+
+/** How scores are written. */
+type Writing = Pick<Strategy, "write" | "slotIds" | "levels">;
 
 /**
  * Makes a batch; its tensors belong to the caller's scope.
  *
  * There is no attention mask: padding is on the right, where causal attention never looks.
+ * @param places look for scores that are written as words
  * @throws RocError DATA_INVALID where an answer holds a score that the picture has no rating for
  */
 export function collate(
   examples: readonly Example[],
   processor: MllmProcessor,
-  strategy: Pick<Strategy, "write" | "slotIds">,
+  strategy: Writing,
   texts: TextCache,
+  places = false,
 ): Batch {
   const images = processor.batch(examples.map(({ image }) => image));
   const each = splitImages(images);
   const sequences = examples.map((example, b) => {
     const prompt = texts.prompt(example.prompt, each[b] as ImageBatch);
-    return { prompt, ...answerOf(example, strategy, texts) };
+    return { prompt, ...answerOf(example, strategy, texts, places) };
   });
   // The end token is predicted, never fed.
   const width = Math.max(...sequences.map(({ prompt, ids }) => prompt.length + ids.length - 1));
@@ -87,22 +109,34 @@ export function collate(
       rows,
     },
     targets: sequences.flatMap(({ ids }) => ids),
-    labels: strategy.slotIds.length > 0 ? sequences.flatMap(({ labels }) => labels) : [],
+    labels: strategy.slotIds.length > 0 || places ? sequences.flatMap(({ labels }) => labels) : [],
+    slots: slotsOf(sequences),
   };
 }
 
-/** The token ids of an example's answer with its end token, and the ratings of its placeholders. */
+/** The sequences' places among the supervised tokens of all. */
+function slotsOf(
+  sequences: readonly { readonly ids: readonly number[]; readonly slots: readonly AnswerSlot[] }[],
+): LevelSlot[] {
+  let start = 0;
+  return sequences.flatMap(({ ids, slots }) => {
+    const first = start;
+    start += ids.length;
+    return slots.map((slot) => ({ row: first + slot.at, ids: slot.ids }));
+  });
+}
+
+/** The token ids of an example's answer with its end token, the ratings of its placeholders and, if asked for, their places. */
 export function answerOf(
   example: Example,
-  strategy: Pick<Strategy, "write">,
+  { write, levels }: Pick<Strategy, "write" | "levels">,
   texts: TextCache,
-): { readonly ids: readonly number[]; readonly labels: readonly Label[] } {
-  const labels = scoreNames(example.answer).map((name) => labelOf(example, name));
-  const answer = fillSlots(
-    example.answer,
-    labels.map(({ score }) => strategy.write(score)),
-  );
-  return { ids: texts.answer(answer), labels };
+  places = false,
+): { readonly ids: readonly number[]; readonly labels: readonly NamedLabel[]; readonly slots: readonly AnswerSlot[] } {
+  const labels = scoreNames(example.answer).map((name) => ({ ...labelOf(example, name), name }));
+  const written = labels.map(({ score }) => write(score));
+  const slots = places && levels ? texts.slots(example.answer, written, levels.texts) : [];
+  return { ids: texts.answer(fillSlots(example.answer, written)), labels, slots };
 }
 
 function labelOf({ labels }: Example, name: string): Label {

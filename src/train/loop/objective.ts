@@ -3,12 +3,14 @@
  *
  * The loop sees only this interface, so that another strategy is another objective.
  */
-import { attributeScale, type RatedDataset, type Sample, type ScoreScale } from "../../data/index.js";
+import { attributeScale, voteStatistics, type RatedDataset, type Sample, type ScoreScale } from "../../data/index.js";
 import { Random } from "../../random.js";
 import type { RgbImage } from "../../image/types.js";
 import {
   fillComment,
   hasComment,
+  levelLoss,
+  pairsOf,
   readAnswers,
   rocLoss,
   scoreName,
@@ -16,11 +18,13 @@ import {
   textLoss,
   toScale,
   voteTargets,
+  weightedSum,
 } from "../../roc/index.js";
-import type { LossWeights, StrategyParts } from "../../roc/index.js";
+import type { LossWeights, RocLoss, RocLossInput, StrategyParts } from "../../roc/index.js";
+import { checkLoss, PAIR_LOSSES, RATING_LOSSES, weighed } from "../../roc/weights.js";
 import { scope, type Tensor } from "../../torch/index.js";
 import { notFinite } from "../optim/clip.js";
-import { answerOf, collate, TextCache, type Example, type Label } from "../data/collate.js";
+import { answerOf, collate, TextCache, type Example, type Label, type NamedLabel } from "../data/collate.js";
 
 /** The scales of a data set's scores. */
 export type Scales = Pick<RatedDataset, "scale" | "attributeScales">;
@@ -40,12 +44,25 @@ export interface Picture {
   readonly random: Random;
 }
 
-/** Over how many things a batch's losses are means: supervised tokens, scores, scores with votes. Or shares of a whole. */
+/**
+ * Over how many things a batch's losses are means: supervised tokens, scores, scores with votes, pairs of scores. Or shares
+ * of a whole.
+ */
 export interface LossCounts {
   readonly text: number;
   readonly score: number;
   readonly votes: number;
+  /** Of the same name, within the batch. */
+  readonly pairs: number;
 }
+
+/** What each term of the loss is a mean over. */
+const COUNTED = {
+  ...{ text: "text", l1: "score", ce: "votes", emd: "votes" },
+  ...{ soft: "score", thurstone: "pairs", fidelity: "pairs" },
+} as const satisfies Record<"text" | keyof LossWeights, keyof LossCounts>;
+
+type Terms = Readonly<Partial<Record<keyof typeof COUNTED, Tensor>>> & { readonly text: Tensor };
 
 export interface Objective {
   /**
@@ -75,6 +92,9 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
   const texts = new TextCache(processor);
   const name = scoreName(templates);
   const main = scoreNames(templates.answers[0] ?? "").indexOf(name);
+  checkLoss(strategy.name, weights);
+  /** Whether losses are taken at words. */
+  const places = strategy.levels !== undefined && weighed(weights, RATING_LOSSES).length > 0;
   const answers = templates.answers.map((answer) => ({
     answer,
     names: scoreNames(answer),
@@ -83,14 +103,17 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
 
   const exampleOf = ({ sample, image, random }: Picture): Example => {
     const distribution = sample.votes && vocabulary ? voteTargets(sample.votes, vocabulary) : null;
-    const rating = (score: number, from: ScoreScale): number => toScale(score, from, strategy.scale);
-    const labels: Record<string, Label> = { [name]: { score: rating(sample.score, scale), distribution } };
+    const rating = (score: number, std: number | undefined, from: ScoreScale): Pick<Label, "score" | "std"> => ({
+      score: toScale(score, from, strategy.scale),
+      std: std === undefined ? null : (std * (strategy.scale.max - strategy.scale.min)) / (from.max - from.min),
+    });
+    const labels: Record<string, Label> = {
+      [name]: { ...rating(sample.score, stdOf(sample, scale), scale), distribution },
+    };
     for (const [attribute, score] of Object.entries(sample.attributes ?? {})) {
-      if (attribute !== name)
-        labels[attribute] = {
-          score: rating(score, attributeScale({ name, ...dataset }, attribute)),
-          distribution: null,
-        };
+      if (attribute === name) continue;
+      const from = attributeScale({ name, ...dataset }, attribute);
+      labels[attribute] = { ...rating(score, sample.attributeStds?.[attribute], from), distribution: null };
     }
     const { comments = [] } = sample;
     const rated = answers.filter(
@@ -104,26 +127,37 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
   return {
     counts(pictures) {
       const all = pictures.map(exampleOf).map((example) => answerOf(example, strategy, texts));
-      const labels = vocabulary ? all.flatMap((answer) => answer.labels) : [];
-      const text = all.reduce((sum, { ids }) => sum + ids.length, 0);
-      return { text, score: labels.length, votes: labels.filter(({ distribution }) => distribution !== null).length };
+      const labels = vocabulary || places ? all.flatMap((answer) => answer.labels) : [];
+      const text = all.reduce((sum, { ids }) => sum + ids.length, 0) - (places && weights.soft ? labels.length : 0);
+      const votes = labels.filter(({ distribution }) => distribution !== null).length;
+      return {
+        text,
+        score: labels.length,
+        votes,
+        pairs: weighed(weights, PAIR_LOSSES).length > 0 ? pairsOf(ratingsOf(labels)).length : 0,
+      };
     },
     loss(pictures, mixed, shares) {
-      const batch = collate(pictures.map(exampleOf), processor, strategy, texts);
+      const batch = collate(pictures.map(exampleOf), processor, strategy, texts, places);
       // The few supervised rows get their logits and losses in full precision.
       const hidden = mixed(() => model.forward(batch.input)).to(model.dtype);
-      const { targets, labels } = batch;
-      if (!vocabulary) {
-        const mean = textLoss({ model, hidden, targets });
-        const loss = shares ? mean.mul(shares.text) : mean;
-        return { loss, terms: { text: loss } };
+      const { targets, labels, slots } = batch;
+      const ratings = ratingsOf(labels);
+      const result = (loss: Tensor, terms: Terms): BatchLoss =>
+        shares ? shareOf(terms, shares, weights) : { loss, terms };
+      if (!vocabulary && !places) {
+        const text = textLoss({ model, hidden, targets });
+        return result(text, { text });
       }
-      const groundTruth = labels.map(({ score }) => score);
+      if (!vocabulary) {
+        const input = { model, hidden, targets, slots, ...ratings };
+        const { loss, textLoss: text, ...rated } = levelLoss(input, strategy.levels?.values ?? [], weights);
+        return result(loss, { text, ...weighedTerms(rated, weights) });
+      }
       const distributions = labels.map(({ distribution }) => distribution);
-      const input = { model, hidden, targets, groundTruth, distributions, slotIds: strategy.slotIds };
-      const { loss, textLoss: text, l1Loss, ceLoss, emdLoss } = rocLoss(input, vocabulary, weights);
-      const terms = { text, l1: l1Loss, ce: ceLoss, emd: emdLoss };
-      return shares ? shareOf(terms, shares, weights) : { loss, terms };
+      const input = { model, hidden, targets, distributions, slotIds: strategy.slotIds, ...ratings };
+      const { loss, textLoss: text, l1Loss, ceLoss, emdLoss, ...rated } = rocLoss(input, vocabulary, weights);
+      return result(loss, { text, l1: l1Loss, ce: ceLoss, emd: emdLoss, ...weighedTerms(rated, weights) });
     },
     predict(images) {
       const read = scope(() => readAnswers(parts, processor.batch(images)));
@@ -137,20 +171,38 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
   };
 }
 
-/** The terms' shares of a step, and their weighted sum. */
-function shareOf(
-  { text, l1, ce, emd }: Readonly<Record<"text" | keyof LossWeights, Tensor>>,
-  shares: LossCounts,
-  weights: LossWeights,
-): BatchLoss {
-  const terms = {
-    text: text.mul(shares.text),
-    l1: l1.mul(shares.score),
-    ce: ce.mul(shares.votes),
-    emd: emd.mul(shares.votes),
+/** The ratings as the losses take them: those of other placeholders are of another group. */
+function ratingsOf(labels: readonly NamedLabel[]): Required<Pick<RocLossInput, "groundTruth" | "stds" | "groups">> {
+  return {
+    groundTruth: labels.map(({ score }) => score),
+    stds: labels.map(({ std = null }) => std),
+    groups: labels.map(({ name }) => name),
   };
-  const weighed = (["l1", "ce", "emd"] as const).filter((name) => weights[name] !== 0);
-  return { loss: weighed.reduce((sum, name) => sum.add(terms[name].mul(weights[name])), terms.text), terms };
+}
+
+/** The deviation of a picture's ratings, where it or the votes are known. */
+function stdOf({ std, votes }: Sample, { min, max }: ScoreScale): number | undefined {
+  if (std !== undefined || votes === undefined || votes.length < 2) return std;
+  return (voteStatistics(votes).std * (max - min)) / (votes.length - 1);
+}
+
+/** The further terms that are weighed. */
+function weighedTerms(
+  { softLoss, thurstoneLoss, fidelityLoss }: Pick<RocLoss, "softLoss" | "thurstoneLoss" | "fidelityLoss">,
+  weights: LossWeights,
+): Omit<Terms, "text"> {
+  const all = { soft: softLoss, thurstone: thurstoneLoss, fidelity: fidelityLoss };
+  return Object.fromEntries(weighed(weights, RATING_LOSSES).map((name) => [name, all[name]]));
+}
+
+/** The terms' shares of a step, and their weighted sum. */
+function shareOf(terms: Terms, shares: LossCounts, weights: LossWeights): BatchLoss {
+  const names = Object.keys(terms) as (keyof typeof COUNTED)[];
+  const own = Object.fromEntries(
+    names.map((name) => [name, (terms[name] as Tensor).mul(shares[COUNTED[name]])]),
+  ) as Terms;
+  const { text, ...parts } = own;
+  return { loss: weightedSum(text, parts, weights), terms: own };
 }
 
 /** One of a list that is never empty. */

@@ -301,12 +301,14 @@ class Trainer {
     const own = batches.flatMap((batch) => objective.counts?.(batch.pictures()) ?? []);
     if (own.length === 0) return [];
     const sum = (name: keyof LossCounts): number => own.reduce((total, count) => total + count[name], 0);
-    const [text = 0, score = 0, votes = 0] = this.#group.total([sum("text"), sum("score"), sum("votes")]);
+    const names = ["text", "score", "votes", "pairs"] as const;
+    const [text = 0, score = 0, votes = 0, pairs = 0] = this.#group.total(names.map(sum));
     const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
     return own.map((count) => ({
       text: share(count.text, text),
       score: share(count.score, score),
       votes: share(count.votes, votes),
+      pairs: share(count.pairs, pairs),
     }));
   }
 

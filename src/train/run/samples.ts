@@ -43,8 +43,8 @@ export interface Parts {
   readonly validation: readonly Sample[];
 }
 
-/** Describes every picture; opens a few of them. */
-export async function recordSamples({ train, validation }: Parts): Promise<SampleRecord[]> {
+/** Describes every picture; opens a few of them. @param stds whether deviations are trained */
+export async function recordSamples({ train, validation }: Parts, stds = false): Promise<SampleRecord[]> {
   const all = [train, validation].flatMap((samples, part) =>
     samples.map((sample, i) => ({ sample, part: part === 0 ? ("train" as const) : ("validation" as const), i })),
   );
@@ -53,15 +53,16 @@ export async function recordSamples({ train, validation }: Parts): Promise<Sampl
     const some = all.slice(start, start + AT_ONCE).map(async ({ sample, part, i }) => ({
       ...{ part, id: sample.id, bytes: await sizeOf(sample.image) },
       ...(i < OPENED && { head: await headOf(sample.image) }),
-      ...{ score: sample.score, labels: labelsOf(sample) },
+      ...{ score: sample.score, labels: labelsOf(sample, stds) },
     }));
     records.push(...(await Promise.all(some)));
   }
   return records;
 }
 
-function labelsOf({ votes, attributes, comments }: Sample): string {
-  return shortDigest(JSON.stringify([votes ?? null, attributes ?? null, comments ?? null]));
+function labelsOf({ votes, attributes, comments, std, attributeStds }: Sample, stds: boolean): string {
+  const deviations = stds ? [std ?? null, attributeStds ?? null] : [];
+  return shortDigest(JSON.stringify([votes ?? null, attributes ?? null, comments ?? null, ...deviations]));
 }
 
 function shortDigest(content: string | Uint8Array): string {

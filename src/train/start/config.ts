@@ -8,8 +8,8 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { readText } from "../../files/index.js";
-import { DATASET_KINDS, OWN_FILE } from "../../data/index.js";
-import { LOSS_PRESETS, type LossWeights } from "../../roc/weights.js";
+import { DATASET_KINDS, OWN_FILE, SCORE_COLUMNS } from "../../data/index.js";
+import { checkLoss, LOSS_PRESETS, RATING_LOSSES, weighed, type LossWeights } from "../../roc/weights.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
 import { parseTemplates } from "../../roc/template.js";
 import { PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
@@ -23,6 +23,11 @@ const weights = z.strictObject({
   l1: positive.describe("Smooth L1 between score and rating"),
   ce: positive.describe("Cross-entropy between predicted and voted distribution"),
   emd: positive.describe("Earth mover's distance between the two"),
+  soft: positive
+    .optional()
+    .describe("Divergence from DeQA's soft distribution of the rating's mean and deviation; without it 0"),
+  thurstone: positive.optional().describe("DeQA's fidelity of pairs, by deviations; without it 0"),
+  fidelity: positive.optional().describe("Fidelity of the order of pairs; without it 0"),
 });
 const presets = Object.keys(LOSS_PRESETS) as [keyof typeof LOSS_PRESETS, ...(keyof typeof LOSS_PRESETS)[]];
 
@@ -108,7 +113,12 @@ const data = z.strictObject({
     .optional()
     .describe("Folder of the pictures, seen from `folder`; without it where they usually are"),
   ava: z.string().optional().describe("`ava-captions`: folder of AVA's files, seen from `folder`"),
-  column: z.enum(["color", "MOS"]).optional().describe("`icaa17k`: the column that is the score; without it `color`"),
+  column: z
+    .enum(SCORE_COLUMNS)
+    .optional()
+    .describe(
+      "The score's column: of `icaa17k` `color` or `MOS`, of `koniq10k` `MOS` or `MOS_zscore`; without it the first",
+    ),
   validation: share.default(0.05).describe("Share of the training part set apart, where no official part is"),
   mostValidation: count.default(2000).describe("Pictures of a validation at most"),
   mostTraining: count.optional().describe("Training pictures at most, the first of the seeded order"),
@@ -198,6 +208,7 @@ export function checkConfig(values: unknown, source: string): RunConfig {
     throw new RocError("CONFIG_INVALID", `${source}: scale: min (${scale.min}) must be below max (${scale.max}).`);
   }
   if (templates) parseTemplates(templates, source);
+  checkLoss(parsed.data.strategy, weightsOf(parsed.data));
   return parsed.data;
 }
 
@@ -280,7 +291,10 @@ function set(values: Values, setting: string): void {
 
 /** The loss weights that a configuration names. */
 export function weightsOf({ loss }: Pick<RunConfig, "loss">): LossWeights {
-  return typeof loss === "string" ? LOSS_PRESETS[loss] : loss;
+  if (typeof loss === "string") return LOSS_PRESETS[loss];
+  const { l1, ce, emd } = loss;
+  // One that is 0 is as one that is not there: a run may be resumed with either.
+  return { l1, ce, emd, ...Object.fromEntries(weighed(loss, RATING_LOSSES).map((name) => [name, loss[name]])) };
 }
 
 /** The options of its run over `samples` training samples. */

@@ -3,8 +3,9 @@ import { OFFICIAL, type DatasetKind, type LoadedDataset } from "../../data/index
 import { isRocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
+import { actingWeights } from "../../roc/weights.js";
 import type { TrainOptions } from "../options.js";
-import { optionsOf } from "./config.js";
+import { optionsOf, weightsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
 import { describePlan, describeSteps, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
 import { checkedOptions } from "./patterns.js";
@@ -12,7 +13,7 @@ import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolder
 import type { PlanOptions } from "./call.js";
 import type { TrainingSpec } from "./spec.js";
 import { startFrom, startOptions, USUAL_SCALE, type StartOptions } from "./start.js";
-import { checkLabels, datasetWarnings, planNotes, type OnWarning } from "./warnings.js";
+import { checkLabels, datasetWarnings, lossNotes, planNotes, type OnWarning } from "./warnings.js";
 
 /** The pictures of a run, or what is known of them. */
 interface Pictures {
@@ -38,6 +39,7 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   const { weights, ...start } = startOptions(checked, found ?? {});
   await checkLabels({ ...checked, weights, base: found?.checkpoint ?? found?.folder }, data, onWarning);
   if (data.train.length > 0) for (const text of planNotes(data, recipe, processes)) onWarning(text);
+  for (const text of lossNotes(data.train, weights, recipe)) onWarning(text);
   if (!found) return steps;
   // The run's own device need not be in this machine.
   const from = { ...start, weights, ...checked.scale, device: "cpu" };
@@ -115,9 +117,10 @@ function absence(folder: string, kind: DatasetKind | undefined): string {
 
 function stepsOf(spec: CheckedSpec, options: TrainOptions, counts: Pictures["counts"]): TrainingSteps {
   const { strategy } = spec;
-  if (counts) return describeSteps(counts, options, strategy);
+  const loss = actingWeights(strategy, weightsOf(spec));
+  if (counts) return describeSteps(counts, options, { strategy, loss });
   const samplesPerStep = options.batchSize * options.accumulation;
   // Steps that follow from epochs depend on the number of pictures.
   const steps = spec.train.epochs === undefined ? options.steps : null;
-  return { train: null, validation: null, steps, epochs: null, samplesPerStep, strategy };
+  return { train: null, validation: null, steps, epochs: null, samplesPerStep, strategy, loss };
 }

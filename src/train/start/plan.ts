@@ -28,6 +28,8 @@ export interface TrainingSteps {
   readonly samplesPerStep: number;
   /** How scores are written, taught and read. */
   readonly strategy: string;
+  /** Weights of the losses that act, the text loss among them. */
+  readonly loss: Readonly<Record<string, number>>;
 }
 
 /**
@@ -89,10 +91,10 @@ export type TrainingPlan = TrainingSteps & Partial<ModelPlan>;
 export function describeSteps(
   counts: { readonly train: number; readonly validation: number },
   { batchSize, accumulation, steps }: TrainOptions,
-  strategy: string,
+  how: Pick<TrainingSteps, "strategy" | "loss">,
 ): TrainingSteps {
   const samplesPerStep = batchSize * accumulation;
-  return { ...counts, steps, epochs: (steps * samplesPerStep) / counts.train, samplesPerStep, strategy };
+  return { ...counts, steps, epochs: (steps * samplesPerStep) / counts.train, samplesPerStep, ...how };
 }
 
 /** Stands in for the first picture where that is not there. */
@@ -101,13 +103,13 @@ const BLANK: RgbImage = { width: 640, height: 480, data: new Uint8Array(640 * 48
 /**
  * Describes a run of what `startFrom` gave; opens the first training picture.
  *
- * @param of the run's steps; default: those of the pictures that are there, of which there must be one
+ * @param steps the run's
  */
 export async function describePlan(
   { parts }: Trainable,
   data: RunData,
   options: TrainOptions,
-  of?: TrainingSteps,
+  steps: TrainingSteps,
 ): Promise<TrainingSteps & ModelPlan> {
   const first = data.train[0]?.image;
   const picture = first === undefined ? BLANK : await decodeImage(first);
@@ -116,8 +118,6 @@ export async function describePlan(
     const images = processor.images([picture]);
     return Math.max(...templates.prompts.map((prompt) => processor.prompt(prompt, images).length));
   });
-  const counts = { train: data.train.length, validation: data.validation.length };
-  const steps = of ?? describeSteps(counts, options, parts.strategy.name);
   const answer = Math.max(...parts.templates.answers.map((template) => answerTokens(parts, data, template)));
   const tokensPerSample = promptTokens + answer;
   return {

@@ -11,6 +11,7 @@ import { ADAPTER_FOLDER } from "../../models/places.js";
 import { saveConfig } from "../../models/save.js";
 import type { Mllm } from "../../models/types.js";
 import { saveTemplates, type LossWeights, type StrategyParts } from "../../roc/index.js";
+import { usesStds } from "../../roc/weights.js";
 import type { ProcessGroup } from "../../torch/index.js";
 import {
   atomicWriteJson,
@@ -161,7 +162,7 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   if (fresh) await clearRun(folder);
   const resume = await openLatestState(folder);
   const settings = await settingsOf(plan);
-  const samples = await recordSamples(plan);
+  const samples = await recordSamples(plan, usesStds(plan.weights));
   let notes: string[] = [];
   if (resume !== undefined) {
     const remedy = "Give the same again to resume it, another folder, or --fresh to throw it away.";

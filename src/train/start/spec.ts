@@ -1,6 +1,12 @@
 /** What `trainModel()` and `planTraining()` take: the keys of a configuration file, as a program writes them. */
 import { chooseState, type CheckpointFolder } from "../../models/places.js";
-import { readDataset, type DatasetKind, type LoadedDataset, type ScoreScale } from "../../data/index.js";
+import {
+  readDataset,
+  type DatasetKind,
+  type LoadedDataset,
+  type ScoreColumn,
+  type ScoreScale,
+} from "../../data/index.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../../roc/template.js";
 import type { LossPreset, LossWeights } from "../../roc/weights.js";
@@ -54,8 +60,8 @@ export interface DataFolder extends Parts {
   readonly images?: string | undefined;
   /** `ava-captions`: folder of AVA's files, relative to `folder`. */
   readonly ava?: string | undefined;
-  /** `icaa17k`: the column that is the score. Default "color". */
-  readonly column?: "color" | "MOS" | undefined;
+  /** The score's column, of `icaa17k` ("color" by default) and `koniq10k` ("MOS" by default). */
+  readonly column?: ScoreColumn | undefined;
   /** Share of the training part set apart for validation, in [0, 1), where there is no official part. Default 0.05. */
   readonly validation?: number | undefined;
 }

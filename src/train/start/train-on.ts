@@ -17,7 +17,7 @@ import { checkedOptions } from "./patterns.js";
 import { folderOfModel, type CheckedSpec } from "./spec.js";
 import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
 import type { TrainingOptions, TrainingResult } from "./call.js";
-import { checkLabels, planNotes, scaleWarnings, type OnWarning } from "./warnings.js";
+import { checkLabels, lossNotes, planNotes, scaleWarnings, type OnWarning } from "./warnings.js";
 
 /** Everything that a run starts with, checked before weights are read. */
 interface Beginning {
@@ -79,6 +79,7 @@ async function warn(
   await checkLabels({ ...spec, weights: start.weights, base: checkpoint }, data, onWarning);
   for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
   for (const text of planNotes(data, recipe, ranks)) onWarning(text);
+  for (const text of lossNotes(data.train, start.weights, recipe)) onWarning(text);
 }
 
 function planOf(

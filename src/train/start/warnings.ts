@@ -11,7 +11,7 @@ import { RocError } from "../../errors.js";
 import { openCheckpointFolder, type CheckpointLike } from "../../models/places.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { hasComment, isScoreName, scoreName, scoreNames, type RocTemplates } from "../../roc/template.js";
-import type { LossWeights } from "../../roc/weights.js";
+import { PAIR_LOSSES, usesStds, weighed, type LossWeights } from "../../roc/weights.js";
 import type { TrainOptions } from "../options.js";
 
 /**
@@ -98,7 +98,7 @@ export function untrainedLabels(
     for (const name of Object.keys(attributes)) if (!named.has(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const commented = answers.some(hasComment) ? 0 : samples.filter(({ comments }) => comments !== undefined).length;
-  const usesVotes = scoreTokens && (weights.ce > 0 || weights.emd > 0);
+  const usesVotes = (scoreTokens && (weights.ce > 0 || weights.emd > 0)) || usesStds(weights);
   const voted = usesVotes ? 0 : samples.filter(({ votes }) => votes !== undefined).length;
   return [...attributeNotes(counts), ...commentNotes(commented), ...voteNotes(voted, scoreTokens)];
 }
@@ -195,6 +195,34 @@ export function planNotes(
       ? [
           `${Math.round(epochs)} passes over ${train.length} pictures: so many are learnt by heart; ` +
             `${Math.max(1, Math.round((5 * train.length) / (batchSize * accumulation * ranks)))} steps would be 5 passes.`,
+        ]
+      : []),
+  ];
+}
+
+/** What of the weighed losses does less than it says. @returns sentences */
+export function lossNotes(
+  train: readonly Sample[],
+  weights: LossWeights,
+  { batchSize, accumulation }: Pick<TrainOptions, "batchSize" | "accumulation">,
+): string[] {
+  const pairs = weighed(weights, PAIR_LOSSES).join(" and ");
+  const unknown = usesStds(weights)
+    ? train.filter(({ std, votes }) => std === undefined && votes === undefined).length
+    : 0;
+  const names = weighed(weights, ["soft", "thurstone"]).join(" and ");
+  const micro = accumulation > 1 ? ", and forwards that are accumulated do not see each other" : "";
+  return [
+    ...(pairs !== "" && batchSize === 1
+      ? [
+          `${pairs} compares the pictures of a batch, and batchSize is 1${micro}: it never acts. ` +
+            "Raise batchSize (--batch), or leave it out.",
+        ]
+      : []),
+    ...(unknown > 0
+      ? [
+          `the ratings of ${unknown} of ${train.length} pictures have no deviation (std, or votes): ` +
+            `to ${names} they are certain.`,
         ]
       : []),
   ];
