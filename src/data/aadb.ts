@@ -6,8 +6,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assemble, type Rated } from "./assemble.js";
 import { exists, readError } from "../files/index.js";
-import { invalid, readLines, slashed } from "./files.js";
-import { numberProblem, parseNumber } from "./numbers.js";
+import { readValues } from "./name-values.js";
 import type { LoadedDataset, ReaderOptions, ScoreScale, Split } from "./types.js";
 
 export const AADB_SCALE: ScoreScale = { min: 0, max: 1 };
@@ -65,13 +64,18 @@ async function readPart(labels: string, split: Split, options: ReaderOptions, no
   });
   const present = new Map(names.map((name) => [name.toLowerCase(), name]));
   const scoreName = aadbLabelFile(split, "score");
-  const scores = await readValues(join(labels, present.get(scoreName.toLowerCase()) ?? scoreName), options, notes);
+  const scores = await readValues(
+    join(labels, present.get(scoreName.toLowerCase()) ?? scoreName),
+    options,
+    notes,
+    REMEDY,
+  );
   const columns: [string, Map<string, number>][] = [];
   for (const attribute of AADB_ATTRIBUTES) {
     const file = present.get(aadbLabelFile(split, attribute).toLowerCase());
     if (file === undefined)
       notes.push(`No file ${aadbLabelFile(split, attribute)}: the ${split} part lacks ${attribute}.`);
-    else columns.push([attribute, new Map(await readValues(join(labels, file), options, notes))]);
+    else columns.push([attribute, new Map(await readValues(join(labels, file), options, notes, REMEDY))]);
   }
   noteUnmatched(split, scores, columns, notes);
   return scores.map(([id, score]) => {
@@ -99,18 +103,4 @@ function noteUnmatched(
     if (unscored > 0) notes.push(`Left out, rated in ${file} but without a score: ${unscored}.`);
     if (unrated > 0) notes.push(`Pictures of the ${split} part that ${file} does not rate: ${unrated}.`);
   }
-}
-
-async function readValues(file: string, { nonFinite }: ReaderOptions, notes: string[]): Promise<[string, number][]> {
-  const lines = await readLines(file, REMEDY, notes);
-  if (lines.length === 0) throw invalid(file, "no rated picture in it", REMEDY);
-  return lines.map(({ text, line }) => {
-    const [, name, value] = /^\s*(\S.*?)[\s,]+(\S+)\s*$/.exec(text) ?? [];
-    const where = `${file}, line ${line}`;
-    if (name === undefined || value === undefined)
-      throw invalid(where, `"${text.trim()}" is not "filename value"`, REMEDY);
-    const problem = numberProblem(value, nonFinite);
-    if (problem !== undefined) throw invalid(`${where}, column 2 (value)`, problem, REMEDY);
-    return [slashed(name), parseNumber(value) ?? NaN];
-  });
 }

@@ -8,6 +8,8 @@ import type { LoadedDataset, ReaderOptions, Sample } from "./types.js";
 export interface Rated extends Omit<Sample, "image"> {
   /** Candidate paths of the image, relative to the image folder; the first that exists is used. */
   readonly files: readonly string[];
+  /** Pictures that must be in the same part, as versions of one. Default: each is on its own. */
+  readonly group?: string;
 }
 
 /**
@@ -29,7 +31,7 @@ export async function assemble(
   const samples: Sample[] = [];
   const missing: Sample[] = [];
   const all: Sample[] = [];
-  for (const { files, ...rest } of withValidation(rated, options)) {
+  for (const { files, group: _, ...rest } of withValidation(rated, options)) {
     const image = finder.find(spellings(files));
     const list = image === undefined ? missing : samples;
     const sample = Object.assign(rest, { image: image ?? finder.place(files.map(slashed)) });
@@ -52,9 +54,10 @@ function withValidation(
   { validationFraction = 0, seed = 0 }: ReaderOptions,
 ): readonly Rated[] {
   if (validationFraction === 0 || rated.some(({ split }) => split === "validation")) return rated;
-  const ids = new Set(rated.filter(({ split }) => split === "train").map(({ id }) => id));
-  const part = seededPart([...ids], validationFraction, seed);
+  const keyOf = ({ id, group = id }: Rated): string => group;
+  const keys = new Set(rated.filter(({ split }) => split === "train").map(keyOf));
+  const part = seededPart([...keys], validationFraction, seed);
   return rated.map((one) =>
-    one.split === "train" && part.has(one.id) ? { ...one, split: "validation" as const } : one,
+    one.split === "train" && part.has(keyOf(one)) ? { ...one, split: "validation" as const } : one,
   );
 }

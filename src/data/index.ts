@@ -10,6 +10,8 @@ export {
   type DatasetKind,
   type DatasetOptions,
   type DatasetRequest,
+  SCORE_COLUMNS,
+  type ScoreColumn,
 } from "./registry.js";
 export {
   AVA_LABELS,
@@ -26,6 +28,11 @@ export {
 export { readTad66k, TAD66K_SCALE, type Tad66kOptions } from "./tad66k.js";
 export { ICAA17K_SCALE, readIcaa17k, type Icaa17kDataset, type Icaa17kOptions } from "./icaa17k.js";
 export { AADB_ATTRIBUTE_SCALE, AADB_ATTRIBUTES, AADB_LABELS, AADB_SCALE, aadbLabelFile, readAadb } from "./aadb.js";
+export { FLICKR_AES_SCALE, readFlickrAes } from "./flickr-aes.js";
+export { FLIVE_SCALE, readFlive } from "./flive.js";
+export { KADID_SCALE, readKadid } from "./kadid10k.js";
+export { KONIQ_SCALE, readKoniq, type KoniqOptions } from "./koniq10k.js";
+export { readSpaq, SPAQ_ATTRIBUTES, SPAQ_SCALE } from "./spaq.js";
 export { PARA_ATTRIBUTES, PARA_FILES, PARA_LABELS, PARA_SCALE, PARA_SCORE, readPara } from "./para.js";
 export {
   AVA_CAPTIONS_FILE,

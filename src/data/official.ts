@@ -37,4 +37,29 @@ export const OFFICIAL: Readonly<Partial<Record<DatasetKind, OfficialDataset>>> =
     pictures: { train: 28_220, validation: 0, test: 3_000 },
     files: "annotation/PARA-GiaaTrain.csv, PARA-GiaaTest.csv and the pictures in imgs/",
   },
+  koniq10k: {
+    name: "KonIQ-10k",
+    pictures: { train: 7_058, validation: 1_000, test: 2_015 },
+    files: "koniq10k_scores_and_distributions.csv, koniq10k_distributions_sets.csv and the pictures in 1024x768/",
+  },
+  spaq: {
+    name: "SPAQ",
+    pictures: { train: 8_900, validation: 0, test: 2_225 },
+    files: "Annotations/MOS and Image attribute scores.xlsx, Scene category labels.xlsx and the pictures in TestImage/",
+  },
+  kadid10k: {
+    name: "KADID-10k",
+    pictures: { train: 8_125, validation: 0, test: 2_000 },
+    files: "dmos.csv and the pictures in images/",
+  },
+  flive: {
+    name: "FLIVE",
+    pictures: { train: 30_253, validation: 7_730, test: 1_827 },
+    files: "labels_image.csv, labels<=640_padded.csv, labels>640.csv and the pictures in database/",
+  },
+  "flickr-aes": {
+    name: "FLICKR-AES",
+    pictures: { train: 32_790, validation: 0, test: 8_198 },
+    files: "FLICKR-AES_image_score.txt, FLICKR-AES_image_labeled_by_each_worker.csv and the pictures in 40K/",
+  },
 };

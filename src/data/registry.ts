@@ -8,30 +8,62 @@ import { AVA_LABELS, readAva } from "./ava.js";
 import { DATASET_CARD } from "./card.js";
 import { exists, readError } from "../files/index.js";
 import { firstExisting } from "./files.js";
-import { ICAA17K_COLUMNS, ICAA17K_FILES, readIcaa17k, type Icaa17kOptions } from "./icaa17k.js";
+import { FLICKR_AES_SCORES, readFlickrAes } from "./flickr-aes.js";
+import { FLIVE_FILES, FLIVE_FOLDERS, readFlive } from "./flive.js";
+import { ICAA17K_COLUMNS, ICAA17K_FILES, readIcaa17k } from "./icaa17k.js";
+import { KADID_LABELS, KADID_PLACES, readKadid } from "./kadid10k.js";
+import { KONIQ_FILES, KONIQ_FOLDERS, readKoniq } from "./koniq10k.js";
 import { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
 import { PARA_FILES, PARA_LABELS, readPara } from "./para.js";
+import { readSpaq, SPAQ_FILES, SPAQ_LABELS, spaqPlaces } from "./spaq.js";
 import { readStudio } from "./studio.js";
 import { readTable } from "./table.js";
 import { readTad66k, TAD66K_LABELS, type Tad66kOptions } from "./tad66k.js";
-import type { LoadedDataset } from "./types.js";
+import type { LoadedDataset, ReaderOptions } from "./types.js";
 
 /** The kinds, in the order of detection: more specific files first. */
-export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para", "aadb", "icaa17k", "csv"] as const satisfies readonly DatasetKind[]; // prettier-ignore
+export const DATASET_KINDS = ["studio", "ava-captions", "ava", "tad66k", "para", "aadb", "koniq10k", "spaq", "kadid10k", "flive", "flickr-aes", "icaa17k", "csv"] as const satisfies readonly DatasetKind[]; // prettier-ignore
 
 /**
  * Which files a data set has: those of AVA, TAD66K and so on, or your own (`csv`, which is JSON Lines too).
  *
  * @category Data sets
  */
-export type DatasetKind = "studio" | "ava-captions" | "ava" | "tad66k" | "para" | "aadb" | "icaa17k" | "csv";
+export type DatasetKind =
+  | ("studio" | "ava-captions" | "ava" | "tad66k" | "para" | "aadb" | "icaa17k" | "csv")
+  | ("koniq10k" | "spaq" | "kadid10k" | "flive" | "flickr-aes");
 
 /**
  * Options of every adapter; each uses those of its own reader and the common ones.
  *
  * @category Data sets
  */
-export interface DatasetOptions extends Tad66kOptions, Icaa17kOptions, AvaCaptionsOptions, OwnOptions {}
+export interface DatasetOptions extends Tad66kOptions, AvaCaptionsOptions, OwnOptions {
+  /** The column that is the score: `icaa17k`: `color` (default) or `MOS`; `koniq10k`: `MOS` (default) or `MOS_zscore`. */
+  readonly column?: ScoreColumn;
+}
+
+/**
+ * A column that is the score, of the data sets that have several.
+ *
+ * @category Data sets
+ */
+export type ScoreColumn = "color" | "MOS" | "MOS_zscore";
+
+export const SCORE_COLUMNS = ["color", "MOS", "MOS_zscore"] as const satisfies readonly ScoreColumn[];
+
+/** An adapter of a data set that has some of these columns. @throws RocError USAGE for another */
+function withColumn<Column extends ScoreColumn>(
+  columns: readonly Column[],
+  read: (folder: string, options: ReaderOptions & { readonly column?: Column }) => Promise<LoadedDataset>,
+): Adapter["read"] {
+  return async (folder, { column, ...options }) => {
+    if (column === undefined) return read(folder, options);
+    const known = columns.find((name) => name === column);
+    if (known) return read(folder, { ...options, column: known });
+    throw new RocError("USAGE", `${folder}: ${column} is no score of this data set; known: ${columns.join(", ")}.`);
+  };
+}
 
 /**
  * Which data set to read.
@@ -80,7 +112,30 @@ const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
     detects: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
     read: readAadb,
   },
-  icaa17k: { file: "train.csv (ID, color, MOS)", detects: detectsIcaa17k, read: readIcaa17k },
+  koniq10k: {
+    file: KONIQ_FILES.scores,
+    detects: anyOf(...KONIQ_FOLDERS.flatMap((at) => Object.values(KONIQ_FILES).map((name) => join(at, name)))),
+    read: withColumn(["MOS", "MOS_zscore"], readKoniq),
+  },
+  spaq: {
+    file: `${SPAQ_LABELS}/${SPAQ_FILES.scores}.xlsx`,
+    detects: anyOf(...spaqPlaces(".", SPAQ_FILES.scores)),
+    read: readSpaq,
+  },
+  kadid10k: { file: KADID_LABELS, detects: anyOf(...KADID_PLACES), read: readKadid },
+  flive: {
+    file: FLIVE_FILES.all[0],
+    detects: anyOf(
+      ...FLIVE_FOLDERS.flatMap((at) => [...FLIVE_FILES.all, ...FLIVE_FILES.small].map((name) => join(at, name))),
+    ),
+    read: readFlive,
+  },
+  "flickr-aes": { file: FLICKR_AES_SCORES, detects: anyOf(FLICKR_AES_SCORES), read: readFlickrAes },
+  icaa17k: {
+    file: "train.csv (ID, color, MOS)",
+    detects: detectsIcaa17k,
+    read: withColumn(["color", "MOS"], readIcaa17k),
+  },
   csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, detects: detectsOwn, read: readOwn },
 };
 

@@ -18,6 +18,31 @@ export function seededPart(ids: readonly string[], fraction: number, seed: SeedP
   return new Set(keyed.slice(0, Math.round(fraction * ids.length)).map(({ id }) => id));
 }
 
+/** Share of a test part that is drawn where a data set has no official one. */
+const TEST_SHARE = 0.2;
+
+/**
+ * Draws a test part, the same one whatever the seed of a run, so that no run trains on what another tests on. Pictures of a
+ * group stay together.
+ *
+ * @param notes receives a sentence on it
+ */
+export function drawTest<T extends { readonly id: string; readonly group?: string }>(
+  rated: readonly T[],
+  name: string,
+  notes: string[],
+): (T & { readonly split: Split })[] {
+  const keyOf = ({ id, group = id }: T): string => group;
+  const keys = new Set(rated.map(keyOf));
+  const test = seededPart([...keys], TEST_SHARE, `${name}, test part`);
+  const drawn = rated.map((one) => ({ ...one, split: test.has(keyOf(one)) ? ("test" as const) : ("train" as const) }));
+  const count = drawn.filter(({ split }) => split === "test").length;
+  notes.push(
+    `No official split in ${name}: a fifth is the test part, ${count} of ${rated.length}, by this program's draw.`,
+  );
+  return drawn;
+}
+
 const SPLIT_NAMES: ReadonlyMap<string, Split> = new Map([
   ...["train", "training", "restval"].map((name) => [name, "train"] as const),
   ...["validation", "val", "valid", "dev"].map((name) => [name, "validation"] as const),

@@ -1,10 +1,11 @@
-/** Tables with a header (CSV): columns by name, in any order and case; every error names file, line and column. */
+/** Tables with a header (CSV, or the first sheet of a workbook): columns by name, in any order and case; every error names file, line and column. */
 import { parse } from "csv-parse/sync";
 import { messageOf } from "../errors.js";
 import { readText } from "../files/index.js";
 import { invalid } from "./files.js";
 import { numberProblem, parseNumber } from "./numbers.js";
 import type { ReaderOptions } from "./types.js";
+import { isWorkbook, readSheet } from "./xlsx.js";
 
 export interface TableOptions extends Pick<ReaderOptions, "nonFinite"> {
   /** Required columns. */
@@ -90,7 +91,9 @@ export class Table {
 export async function readTable(file: string, options: TableOptions): Promise<Table> {
   const { columns: needed, remedy, notes } = options;
   const lines: number[] = [];
-  const records = parseRecords(file, await readText(file, { remedy, notes }), lines, remedy);
+  const records = isWorkbook(file)
+    ? filled(await readSheet(file, remedy), lines)
+    : parseRecords(file, await readText(file, { remedy, notes }), lines, remedy);
   const [header, ...rest] = records;
   if (header === undefined) throw invalid(file, "is empty", remedy);
   const columns = header.map((name) => name.trim());
@@ -103,6 +106,15 @@ export async function readTable(file: string, options: TableOptions): Promise<Ta
   }
   if (rest.length === 0) throw invalid(file, "no row under the header", remedy);
   return new Table(file, columns, rest, lines.slice(1), options);
+}
+
+/** The rows that hold something; their numbers go into `lines`. */
+function filled(rows: readonly string[][], lines: number[]): string[][] {
+  return rows.filter((row, index) => {
+    const holds = row.some((cell) => cell.trim() !== "");
+    if (holds) lines.push(index + 1);
+    return holds;
+  });
 }
 
 /** The records, header first; their line numbers go into `lines`. */

@@ -65,6 +65,8 @@ export interface RatedDataset {
   readonly scale: ScoreScale;
   /** Scales of the attributes whose scale differs from the score's (AADB: -1..1 and 0..1). */
   readonly attributeScales?: Readonly<Record<string, ScoreScale>>;
+  /** Whether scores are not the votes' means (weighted, or standardised by rater), and may differ. Default: they are. */
+  readonly votesApart?: boolean;
   /** The pictures, in the order of the label files. */
   readonly samples: readonly Sample[];
 }

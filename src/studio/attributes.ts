@@ -1,5 +1,5 @@
 /**
- * The attributes that AADB, PARA and ICAA17K rate, as documented functions of a composition. These are the true values;
+ * The attributes that AADB, PARA, ICAA17K and SPAQ rate, as documented functions of a composition. These are the true values;
  * the labels are simulated ratings of them (ratings.ts).
  *
  * Every attribute is a weighted mean of signed merits, s_f = 2 m_f - 1 in [-1, 1], over the factors that the scene has,
@@ -11,6 +11,8 @@
  */
 import { AADB_ATTRIBUTES } from "../data/aadb.js";
 import { PARA_ATTRIBUTES, PARA_SCALE } from "../data/para.js";
+import { SPAQ_ATTRIBUTES, SPAQ_SCALE } from "../data/spaq.js";
+import type { ScoreScale } from "../data/types.js";
 import { chromaOf, subjectOf, SUBJECTS } from "./facts.js";
 import { deviation, factorsOf, type Composition, type Factor, type SceneName } from "./factors.js";
 
@@ -27,6 +29,7 @@ export interface AttributeRule {
 }
 
 export type AadbAttribute = (typeof AADB_ATTRIBUTES)[number];
+export type SpaqAttribute = (typeof SPAQ_ATTRIBUTES)[number];
 /** PARA's attributes, and its score of technical quality. */
 export type ParaAttribute = (typeof PARA_ATTRIBUTES)[number] | "qualityScore";
 
@@ -55,6 +58,15 @@ export const PARA_RULES: Readonly<Record<ParaAttribute, AttributeRule>> = {
   qualityScore: { factors: { motion: 1, noise: 1, exposure: 1 } },
 };
 
+/** SPAQ's attributes, before scaling from -1..1 to 0..100; higher is better, Noisiness included. */
+const SPAQ_RULES: Readonly<Record<SpaqAttribute, AttributeRule>> = {
+  Brightness: { factors: { exposure: 1 } },
+  Colorfulness: { vividness: 1 },
+  Contrast: { factors: { contrast: 1 } },
+  Noisiness: { factors: { noise: 1 } },
+  Sharpness: { factors: { motion: 2, depth: 1 } },
+};
+
 /** Repetition inherent in a scene: windows, wallpaper, rings. */
 export const SCENE_REPETITION: Readonly<Record<SceneName, number>> = {
   landscape: 0,
@@ -75,10 +87,17 @@ export function aadbTruths(composition: Composition): Record<AadbAttribute, numb
 
 /** PARA's attributes, on its scale 1..5. */
 export function paraTruths(composition: Composition): Record<ParaAttribute, number> {
-  const { min, max } = PARA_SCALE;
-  const names: readonly ParaAttribute[] = [...PARA_ATTRIBUTES, "qualityScore"];
-  const values = truths(composition, names, PARA_RULES);
-  for (const name of names) values[name] = min + ((values[name] + 1) / 2) * (max - min);
+  return onScale(truths(composition, [...PARA_ATTRIBUTES, "qualityScore"], PARA_RULES), PARA_SCALE);
+}
+
+/** SPAQ's attributes, on its scale 0..100. */
+export function spaqTruths(composition: Composition): Record<SpaqAttribute, number> {
+  return onScale(truths(composition, SPAQ_ATTRIBUTES, SPAQ_RULES), SPAQ_SCALE);
+}
+
+/** Values in -1..1 on another scale. */
+function onScale<Name extends string>(values: Record<Name, number>, { min, max }: ScoreScale): Record<Name, number> {
+  for (const name of Object.keys(values) as Name[]) values[name] = min + ((values[name] + 1) / 2) * (max - min);
   return values;
 }
 

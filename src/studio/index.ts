@@ -15,7 +15,7 @@ export {
 export { PATTERN_RULE, type Patterns } from "./patterns.js";
 export { SUBJECTS, subjectOf } from "./facts.js";
 export { aadbTruths, colourTruth, paraTruths } from "./attributes.js";
-export { rateAadb, rateColour, ratePara } from "./ratings.js";
+export { rateAadb, rateColour, rateFlickr, rateFlive, rateKadid, rateKoniq, ratePara, rateSpaq } from "./ratings.js";
 export { labelCeilings } from "./ceilings.js";
 export { commentsOn } from "./comments/index.js";
 export { makeRaters, raterCeiling, votesOn, type RaterCeiling } from "./raters.js";

@@ -1,5 +1,5 @@
 /**
- * The ratings that AADB, PARA and ICAA17K publish, by simulated raters. On every scale a rater's vote is
+ * The ratings that AADB, PARA, ICAA17K and the sets of technical quality publish, by simulated raters. On every scale a rater's vote is
  *
  *     the nearest level to  truth + (bias + spread · normal) · (max - min) / 9,
  *
@@ -9,10 +9,15 @@
  */
 import { AADB_ATTRIBUTE_SCALE } from "../data/aadb.js";
 import { AVA_SCALE, voteStatistics } from "../data/ava.js";
+import { FLIVE_PATCHES, FLIVE_SCALE } from "../data/flive.js";
+import { KADID_SCALE } from "../data/kadid10k.js";
+import { KONIQ_SCALE } from "../data/koniq10k.js";
 import { PARA_SCALE } from "../data/para.js";
+import { SPAQ_SCALE } from "../data/spaq.js";
 import { Random } from "../random.js";
 import type { ScoreScale } from "../data/types.js";
-import { aadbTruths, colourTruth, paraTruths, type AadbAttribute, type ParaAttribute } from "./attributes.js";
+import { aadbTruths, colourTruth, paraTruths, spaqTruths } from "./attributes.js";
+import type { AadbAttribute, ParaAttribute, SpaqAttribute } from "./attributes.js";
 import type { Composition } from "./factors.js";
 import type { Rater } from "./raters.js";
 
@@ -29,6 +34,13 @@ export interface Ratings {
 const AADB_RATERS = 20;
 const PARA_RATERS = { fewest: 20, most: 30 } as const;
 const COLOUR_RATERS = { fewest: 40, most: 80 } as const;
+const KONIQ_RATERS = { fewest: 96, most: 136 } as const;
+const SPAQ_RATERS = { fewest: 15, most: 25 } as const;
+const KADID_RATERS = 30;
+const FLIVE_RATERS = 35;
+const FLICKR_RATERS = 5;
+/** Positions of a slider from 0 to 100. */
+const SLIDER = 101;
 
 /** AADB: stars from 1 to 5 for the score, and -1, 0 or 1 for an attribute. */
 const STARS: ScoreScale = { min: 1, max: 5 };
@@ -54,6 +66,12 @@ export interface ParaRatings {
   readonly attributes: Readonly<Record<ParaAttribute, Ratings>>;
 }
 
+/** A picture's ratings in SPAQ's files. */
+export interface SpaqRatings {
+  readonly score: Ratings;
+  readonly attributes: Readonly<Record<SpaqAttribute, Ratings>>;
+}
+
 /** AADB's ratings of a picture: {@link AADB_RATERS} raters. */
 export function rateAadb(composition: Composition, raters: readonly Rater[]): AadbRatings {
   const random = streamOf(composition, "aadb");
@@ -77,6 +95,67 @@ export function rateColour(composition: Composition, raters: readonly Rater[]): 
   const random = streamOf(composition, "icaa17k");
   const panel = panelOf(raters, between(COLOUR_RATERS, random), random);
   return rate(panel, colourTruth(composition), AVA_SCALE, TENS, random);
+}
+
+/** KonIQ-10k: votes 1 to 5, 96 to 136 raters. */
+export function rateKoniq(composition: Composition, raters: readonly Rater[]): Ratings {
+  const random = streamOf(composition, "koniq10k");
+  return rateLatent(
+    composition,
+    panelOf(raters, between(KONIQ_RATERS, random), random),
+    KONIQ_SCALE,
+    STAR_LEVELS,
+    random,
+  );
+}
+
+/** SPAQ's ratings of a picture: 15 to 25 raters, by a slider of whole numbers from 0 to 100. */
+export function rateSpaq(composition: Composition, raters: readonly Rater[]): SpaqRatings {
+  const random = streamOf(composition, "spaq");
+  const panel = panelOf(raters, between(SPAQ_RATERS, random), random);
+  const score = rateLatent(composition, panel, SPAQ_SCALE, SLIDER, random);
+  return { score, attributes: rateAll(panel, spaqTruths(composition), SPAQ_SCALE, SLIDER, random) };
+}
+
+/** KADID-10k: votes 1 to 5 of 30 raters. */
+export function rateKadid(composition: Composition, raters: readonly Rater[]): Ratings {
+  const random = streamOf(composition, "kadid10k");
+  return rateLatent(composition, panelOf(raters, KADID_RATERS, random), KADID_SCALE, STAR_LEVELS, random);
+}
+
+/** FLIVE: 35 raters of the picture and of three patches, by a slider of whole numbers from 0 to 100. */
+export function rateFlive(
+  composition: Composition,
+  raters: readonly Rater[],
+): { readonly score: Ratings; readonly patches: readonly Ratings[] } {
+  // prettier-ignore
+  const random = streamOf(composition, "flive");
+  const each = (): Ratings =>
+    rateLatent(composition, panelOf(raters, FLIVE_RATERS, random), FLIVE_SCALE, SLIDER, random);
+  return { score: each(), patches: FLIVE_PATCHES.map(each) };
+}
+
+/** FLICKR-AES: votes 1 to 5 of five workers, whose numbers are given too. */
+export function rateFlickr(
+  composition: Composition,
+  raters: readonly Rater[],
+): { readonly ratings: Ratings; readonly workers: readonly number[] } {
+  // prettier-ignore
+  const random = streamOf(composition, "flickr-aes");
+  const panel = panelOf(raters, FLICKR_RATERS, random);
+  const ratings = rateLatent(composition, panel, STARS, STAR_LEVELS, random);
+  return { ratings, workers: panel.map((rater) => raters.indexOf(rater)) };
+}
+
+/** A panel's votes on the picture as a whole. */
+function rateLatent(
+  { latent }: Composition,
+  panel: readonly Rater[],
+  scale: ScoreScale,
+  levels: number,
+  random: Random,
+): Ratings {
+  return rate(panel, rescaled(latent, AVA_SCALE, scale), scale, levels, random);
 }
 
 /** One vote per rater of a panel. @param levels how many, evenly spaced over the scale */

@@ -35,9 +35,9 @@ test("write makes one format in the folder, several in folders of their own, and
 
 test("write refuses an unknown format, and says which there are", async (t) => {
   const folder = await emptyFolder(t);
-  const { code, stderr } = await studio("write", folder, "--format", "flickr");
+  const { code, stderr } = await studio("write", folder, "--format", "flickr8k");
   assert.equal(code, 2);
-  assert.match(stderr, /"flickr" is no format.*ava-captions/s);
+  assert.match(stderr, /"flickr8k" is no format.*ava-captions/s);
   assert.equal((await studio("write", folder, "--size", "5000")).code, 2);
 });
 

@@ -189,14 +189,15 @@ const TEMPLATES_READER: FuzzReader = {
   read: (input) => parseTemplates(input, "roc_templates.json"),
 };
 
-const DATASETS = ["aadb", "ava-captions", "icaa17k", "own-csv", "own-jsonl", "para", "tad66k"]
-  .map((name) => `datasets/${name}`)
-  .concat("studio/ava")
-  .map((folder) => {
-    const entries = readdirSync(fixture(folder), { recursive: true, withFileTypes: true });
-    const files = entries.filter((one) => one.isFile() && !one.name.endsWith(".jpg"));
-    return { folder, files: files.map((one) => relative(fixture(folder), join(one.parentPath, one.name))).sort() };
-  });
+const DATASETS =
+  ["aadb", "ava-captions", "flickr-aes", "flive", "icaa17k", "kadid10k", "koniq10k", "own-csv", "own-jsonl", "para", "spaq", "tad66k"] // prettier-ignore
+    .map((name) => `datasets/${name}`)
+    .concat("studio/ava")
+    .map((folder) => {
+      const entries = readdirSync(fixture(folder), { recursive: true, withFileTypes: true });
+      const files = entries.filter((one) => one.isFile() && !one.name.endsWith(".jpg"));
+      return { folder, files: files.map((one) => relative(fixture(folder), join(one.parentPath, one.name))).sort() };
+    });
 
 const DATASET_READER: FuzzReader<InFixture> = {
   name: "dataset",

@@ -6,6 +6,7 @@ import { after, before, test, type TestContext } from "node:test";
 import sharp from "sharp";
 import {
   AADB_ATTRIBUTES,
+  checkDataset,
   detectKind,
   PARA_ATTRIBUTES,
   readDataset,
@@ -20,7 +21,12 @@ import {
   makePictures,
   rateAadb,
   rateColour,
+  rateFlickr,
+  rateFlive,
+  rateKadid,
+  rateKoniq,
   ratePara,
+  rateSpaq,
   STUDIO_FORMATS,
   subjectOf,
   SUBJECTS,
@@ -70,7 +76,9 @@ async function read(
 function numberOf({ id }: Sample): string {
   const [, name] = /(\d{6})(?!.*\d{6})/.exec(id) ?? [];
   const [, counted] = /iaa_pub(\d+)_/.exec(id) ?? [];
-  return name ?? String(100_000 + Number(counted));
+  const [, reference, level] = /^I(\d+)_01_(\d+)\.jpg$/.exec(id) ?? [];
+  const version = 5 * (Number(reference) - 1) + Number(level);
+  return name ?? String(100_000 + Number(counted ?? version));
 }
 
 function near(actual: number | undefined, expected: number, tolerance: number, what: string): void {
@@ -200,6 +208,73 @@ test("csv: everything in one row a picture, with the card", async () => {
   });
   assert.equal(await detectKind(join(root, "csv")), "csv");
 });
+
+test("koniq10k: votes, deviations and the official sets, from either file", async () => {
+  const [{ samples, data }, splits] = [await read("koniq10k"), splitsOf(0.124)];
+  assert.deepEqual(data.notes, []);
+  each(samples, (sample, { id, composition }) => {
+    const { counts, mean, std } = rateKoniq(composition, RATERS);
+    assert.deepEqual([sample.votes, sample.split], [counts, splits.get(id)]);
+    near(sample.score, mean, 1e-9, id);
+    near(sample.std, std, 0.01, id);
+  });
+  const zscores = await read("koniq10k", { column: "MOS_zscore" });
+  each(zscores.samples, (sample, { composition }) => {
+    near(sample.score, 25 * (rateKoniq(composition, RATERS).mean - 1), 1e-7, sample.id);
+  });
+});
+
+test("spaq: five attributes and the scene, from workbooks", async () => {
+  const { samples } = await read("spaq");
+  each(samples, (sample, { id, composition }) => {
+    const { score, attributes } = rateSpaq(composition, RATERS);
+    near(sample.score, score.mean, 5.1e-5, id);
+    for (const [name, { mean }] of Object.entries(attributes)) near(sample.attributes?.[name], mean, 5.1e-5, id);
+    assert.match(sample.theme ?? "", /^(Landscape|Still-life|Human|Cityscape|Others)$/);
+  });
+  assert.ok([...samples.values()].some(({ attributes }) => attributes?.["Brightness"] !== attributes?.["Sharpness"]));
+});
+
+test("kadid10k: means and deviations, references in one part each", async () => {
+  const { samples } = await read("kadid10k", { validationFraction: 0.4 });
+  const parts = new Map<string, Set<Split>>();
+  each(samples, (sample, { id, composition }) => {
+    const { mean, std } = rateKadid(composition, RATERS);
+    near(sample.score, mean, 5.1e-3, id);
+    near(sample.std, std, 5.1e-4, id);
+    const reference = sample.id.slice(0, 3);
+    parts.set(reference, (parts.get(reference) ?? new Set()).add(sample.split));
+  });
+  assert.ok(parts.size === COUNT / 5 && [...parts.values()].every(({ size }) => size === 1));
+});
+
+test("flive: the whole list, the authors' parts, patches", async () => {
+  const [{ samples, data }, splits] = [await read("flive"), splitsOf(0.2)];
+  assert.deepEqual(data.notes, []);
+  each(samples, (sample, { id, composition }) => {
+    const { score, patches } = rateFlive(composition, RATERS);
+    near(sample.score, score.mean, 5.1e-9, id);
+    assert.equal(sample.split, splits.get(id));
+    patches.forEach(({ mean }, k) => near(sample.attributes?.[`mos_patch_${k + 1}`], mean, 5.1e-9, id));
+  });
+});
+
+test("flickr-aes: scores of 0 to 1 and five workers' ratings", async () => {
+  const { samples } = await read("flickr-aes");
+  each(samples, (sample, { id, composition }) => {
+    const { ratings } = rateFlickr(composition, RATERS);
+    near(sample.score, (ratings.mean - 1) / 4, 5.1e-7, id);
+    assert.deepEqual(sample.votes, ratings.counts);
+  });
+});
+
+for (const kind of ["koniq10k", "spaq", "kadid10k", "flive", "flickr-aes"] as const) {
+  test(`${kind}: found by its files, and the doctor finds nothing in it`, async () => {
+    assert.equal(await detectKind(join(root, kind)), kind);
+    const { problems } = await checkDataset((await read(kind)).data, { limit: 0 });
+    assert.deepEqual(problems, []);
+  });
+}
 
 test("all formats share their pictures on the disk", async () => {
   const inodes = new Map<string, Set<number>>();

@@ -1,12 +1,18 @@
 /** The options that say which data set a command reads. */
 import { Option, type Command } from "commander";
-import { DATASET_KINDS, type DatasetKind, type DatasetRequest } from "../../data/index.js";
+import {
+  DATASET_KINDS,
+  SCORE_COLUMNS,
+  type DatasetKind,
+  type DatasetRequest,
+  type ScoreColumn,
+} from "../../data/index.js";
 
 export interface DataFlags {
   readonly kind?: DatasetKind;
   readonly images?: string;
   readonly ava?: string;
-  readonly column?: "color" | "MOS";
+  readonly column?: ScoreColumn;
 }
 
 /** Adds the options of {@link DataFlags}. */
@@ -18,7 +24,12 @@ export function addDataOptions(command: Command): Command {
       "folder of the pictures, seen from the data set's (default: where it usually has them)",
     )
     .option("--ava <folder>", "ava-captions: folder of AVA's files, seen from the data set's")
-    .addOption(new Option("--column <name>", "icaa17k: the score").choices(["color", "MOS"]).default("color"));
+    .addOption(
+      new Option(
+        "--column <name>",
+        "the score: of icaa17k color (default) or MOS, of koniq10k MOS (default) or MOS_zscore",
+      ).choices(SCORE_COLUMNS),
+    );
 }
 
 /** The options as the library takes them. */

@@ -40,7 +40,7 @@ export function checkLabels(
   const lengths = new Set<number>();
   for (const sample of samples) {
     for (const column of columns) checkValue(sample, column, findings);
-    checkVotes(sample, data.scale, lengths, findings);
+    checkVotes(sample, data, lengths, findings);
     checkStd(sample, "std", sample.score, sample.std, data.scale, findings);
     for (const [name, std] of Object.entries(sample.attributeStds ?? {})) {
       checkStd(sample, `std of ${name}`, sample.attributes?.[name], std, attributeScale(data, name), findings);
@@ -58,7 +58,12 @@ function checkValue(sample: Sample, { name, scale, valueOf }: Column, findings: 
 }
 
 /** @param lengths numbers of ratings seen so far: the first one counts as correct */
-function checkVotes(sample: Sample, scale: ScoreScale, lengths: Set<number>, findings: Findings): void {
+function checkVotes(
+  sample: Sample,
+  { scale, votesApart }: Pick<LoadedDataset, "scale" | "votesApart">,
+  lengths: Set<number>,
+  findings: Findings,
+): void {
   const { votes, score } = sample;
   if (votes === undefined) return;
   lengths.add(votes.length);
@@ -68,7 +73,7 @@ function checkVotes(sample: Sample, scale: ScoreScale, lengths: Set<number>, fin
     findings.add("invalid-votes", [sample], `votes are [${votes.join(", ")}]`, "votes");
   } else if (votes.length !== length) {
     findings.add("invalid-votes", [sample], `votes for ${votes.length} ratings, others have ${length}`, "votes");
-  } else {
+  } else if (votesApart !== true) {
     const voted = scale.min + ((mean - 1) / (votes.length - 1)) * (scale.max - scale.min);
     if (Math.abs(voted - score) > MEAN_TOLERANCE * (scale.max - scale.min)) {
       findings.add("votes-disagree", [sample], `score is ${score}, the votes' mean ${round(voted)}`, "votes");

@@ -1,8 +1,8 @@
 /** The interface of a studio format: paths of pictures and contents of label files. Pure functions. */
 import type { StudioPictures } from "../pictures.js";
 
-/** Label files: contents by path relative to the format's folder. */
-export type LabelFiles = Readonly<Record<string, string>>;
+/** Label files: contents by path relative to the format's folder; bytes where they are no text. */
+export type LabelFiles = Readonly<Record<string, string | Uint8Array>>;
 
 /** One official format. */
 export interface StudioFormat {

@@ -1,0 +1,63 @@
+/** Workbooks (.xlsx) as rows of text: the first sheet, cells as the file has them. */
+import { strFromU8, unzipSync } from "fflate";
+import readWorkbook from "read-excel-file/universal";
+import { messageOf } from "../errors.js";
+import { readBytes } from "../files/index.js";
+import { invalid } from "./files.js";
+
+/** Whether a file is read as a workbook. */
+export function isWorkbook(file: string): boolean {
+  return /\.xlsx$/i.test(file);
+}
+
+/** Bytes of a workbook at most, and of what is packed in it: SPAQ's largest has 1 MB. */
+const MOST_PACKED = 16 * 2 ** 20;
+const MOST_UNPACKED = 64 * 2 ** 20;
+/** Cells between the first and the outermost of a sheet: all of them are made. */
+const MOST_CELLS = 10_000_000;
+
+/**
+ * The rows of the first sheet, empty ones included, so that the row k is the line k + 1.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; DATA_INVALID where it is no workbook, or one of too many cells
+ */
+export async function readSheet(file: string, remedy: string): Promise<string[][]> {
+  const bytes = Uint8Array.from(await readBytes(file, { remedy, maxBytes: MOST_PACKED }));
+  try {
+    checkSize(bytes);
+    const [sheet] = await readWorkbook(bytes.buffer, { parseNumber: (digits: string) => digits });
+    return (sheet?.data ?? []).map((row) => row.map((cell) => textOf(cell)));
+  } catch (cause) {
+    throw invalid(file, `is no workbook that can be read (${messageOf(cause)})`, remedy, cause);
+  }
+}
+
+/** Refuses what would take much memory: the reader makes every cell up to the outermost that a sheet names. */
+function checkSize(bytes: Uint8Array): void {
+  let unpacked = 0;
+  const isSmall = ({ originalSize }: { readonly originalSize: number }): boolean =>
+    (unpacked += originalSize) <= MOST_UNPACKED;
+  // The sizes in the directory bound what unpacking allocates.
+  const parts = unzipSync(bytes, { filter: isSmall });
+  if (unpacked > MOST_UNPACKED) throw new Error(`it unpacks to ${unpacked} bytes, ${MOST_UNPACKED} are allowed`);
+  for (const part of Object.values(parts)) {
+    const text = strFromU8(part);
+    if (text.includes("sheetData")) checkCells(text);
+  }
+}
+
+function checkCells(sheet: string): void {
+  let [rows, columns] = [1, 1];
+  for (const [, place = ""] of sheet.matchAll(/(?<![:\w])r\s*=\s*["']([^"']*)["']/g)) {
+    const [, letters, digits] = /^([A-Z]{0,3})(\d{0,7})$/.exec(place) ?? [];
+    if (letters === undefined) throw new Error(`"${place.slice(0, 20)}" is no cell`);
+    rows = Math.max(rows, Number(digits));
+    columns = Math.max(columns, [...letters].reduce((sum, letter) => 26 * sum + letter.charCodeAt(0) - 64, 0)); // prettier-ignore
+  }
+  if (rows * columns > MOST_CELLS) throw new Error(`it has ${rows} times ${columns} cells, ${MOST_CELLS} are allowed`);
+}
+
+function textOf(cell: unknown): string {
+  if (cell === null || cell === undefined) return "";
+  return cell instanceof Date ? cell.toISOString() : String(cell);
+}

@@ -1,0 +1,185 @@
+/** The adapters of KonIQ-10k, SPAQ, KADID-10k, FLIVE and FLICKR-AES on files in the official formats. */
+import assert from "node:assert/strict";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
+import {
+  checkDataset,
+  detectKind,
+  readDataset,
+  type DatasetRequest,
+  type LoadedDataset,
+  type Sample,
+} from "../../src/data/index.js";
+import { datasetFolder, paint } from "./support.js";
+
+/** A fixture that is found to be its kind, with all pictures. */
+async function read(
+  t: TestContext,
+  kind: string,
+  change: (folder: string) => Promise<unknown> = () => Promise.resolve(),
+  options: Partial<DatasetRequest> = {},
+): Promise<LoadedDataset & { readonly all: readonly Sample[] }> {
+  const folder = await datasetFolder(t, kind);
+  await change(folder);
+  assert.equal(await detectKind(folder), kind);
+  const data = await readDataset({ folder, ...options });
+  return { ...data, all: data.rated ?? [] };
+}
+
+function ids({ rated = [] }: LoadedDataset, split: string): string[] {
+  return rated.filter((sample) => sample.split === split).map(({ id }) => id);
+}
+
+const SCORES = "koniq10k_scores_and_distributions.csv";
+const SETS = "koniq10k_distributions_sets.csv";
+
+test("KonIQ-10k: mean votes, votes, deviations, the official sets; the doctor finds only missing pictures", async (t) => {
+  const data = await read(t, "koniq10k", (folder) => paint(folder, ["1024x768/1000.jpg"]));
+  assert.deepEqual([data.name, data.scale, data.notes], ["KonIQ-10k", { min: 1, max: 5 }, []]);
+  assert.deepEqual([ids(data, "train"), ids(data, "validation"), ids(data, "test")], [["1000.jpg", "1003.jpg", "1004.jpg"], ["1002.jpg"], ["1001.jpg"]]); // prettier-ignore
+  assert.deepEqual([data.samples.length, data.missing.length], [1, 4]);
+  const [first] = data.samples;
+  assert.deepEqual([first?.score, first?.std, first?.votes], [3.828571429, 0.527277894, [0, 0, 25, 73, 7]]);
+  const { problems } = await checkDataset(data, { limit: 0 });
+  assert.deepEqual([...new Set(problems.map(({ kind }) => kind))], ["missing-image"]);
+});
+
+test("KonIQ-10k: either file alone, and the standardised score", async (t) => {
+  const [whole, sets, scores] = [
+    await read(t, "koniq10k"),
+    await read(t, "koniq10k", (folder) => rm(join(folder, SCORES))),
+    await read(t, "koniq10k", (folder) => rm(join(folder, SETS))),
+  ];
+  const labels = ({ all }: { readonly all: readonly Sample[] }): unknown => all.map(({ id, votes, score, std = 0 }) => [id, votes, score.toFixed(6), std.toFixed(6)]); // prettier-ignore
+  assert.deepEqual(labels(sets), labels(whole));
+  assert.deepEqual(labels(scores), labels(whole));
+  assert.match(scores.notes.join(), /No official split in KonIQ-10k.*1 of 5/);
+  for (const without of [undefined, SCORES]) {
+    const change = async (folder: string): Promise<unknown> => without && rm(join(folder, without));
+    const data = await read(t, "koniq10k", change, { column: "MOS_zscore" });
+    const [first] = data.all;
+    assert.deepEqual([data.scale, first?.score], [{ min: 0, max: 100 }, 77.28571429]);
+    assert.ok(Math.abs((first?.std ?? 0) - 25 * 0.527277894) < 1e-6);
+    const { problems } = await checkDataset(data, { limit: 0 });
+    assert.ok(problems.every(({ kind }) => kind !== "votes-disagree"));
+  }
+  await assert.rejects(read(t, "koniq10k", undefined, { column: "color" }), { code: "USAGE", message: /MOS_zscore/ });
+  const wrong = (folder: string): Promise<void> =>
+    readFile(join(folder, SETS), "utf8").then((text) =>
+      writeFile(join(folder, SETS), text.replace("validation", "dev set")),
+    );
+  await assert.rejects(read(t, "koniq10k", wrong), { code: "DATA_INVALID", message: /line 4, column "set".*dev set/ });
+});
+
+test("SPAQ: workbooks, and CSV exports of them: attributes, the likeliest scene, a drawn test part", async (t) => {
+  const data = await read(t, "spaq");
+  assert.deepEqual([data.name, data.scale, data.all.length], ["SPAQ", { min: 0, max: 100 }, 10]);
+  assert.match(data.notes.join(), /No official split in SPAQ: a fifth is the test part, 2 of 10/);
+  assert.deepEqual(data.all.slice(0, 3).map(({ theme }) => theme), ["Animal", "Cityscape", "Human"]); // prettier-ignore
+  const [first] = data.all;
+  const names = ["Brightness", "Colorfulness", "Contrast", "Noisiness", "Sharpness"];
+  assert.deepEqual(Object.keys(first?.attributes ?? {}), names);
+  assert.match(data.missing[0]?.image ?? "", /TestImage.00001\.jpg$/);
+  const again = await read(t, "spaq", async (folder) => {
+    const rows = data.all.map(({ id, score, attributes }) => [id, score, ...Object.values(attributes ?? {})].join(";"));
+    const labels = join(folder, "Annotations");
+    await rm(labels, { recursive: true });
+    const text = [["Image name", "MOS", ...names].join(";"), ...rows].join("\r\n");
+    await writeFile(join(folder, "MOS and Image attribute scores.csv"), text);
+  });
+  const labels = (all: readonly Sample[]): unknown => all.map(({ id, score, attributes, split }) => [id, score, attributes, split]); // prettier-ignore
+  assert.deepEqual(labels(again.all), labels(data.all));
+  assert.match(again.notes.join(), /No file Scene category labels/);
+});
+
+const WORKBOOK = join("Annotations", "MOS and Image attribute scores.xlsx");
+
+test("SPAQ: a wrong cell is named by its row; what is no workbook, or a huge one, is refused", async (t) => {
+  const sheet = "xl/worksheets/sheet1.xml";
+  const changed = (change: (text: string) => string) => async (folder: string) => {
+    const parts = unzipSync(await readFile(join(folder, WORKBOOK)));
+    const text = change(strFromU8(parts[sheet] ?? new Uint8Array()));
+    await writeFile(join(folder, WORKBOOK), zipSync({ ...parts, [sheet]: strToU8(text) }));
+  };
+  const cases: [(text: string) => string, RegExp][] = [
+    [(text) => text.replace(/(<c r="B3" t=")n(">)<v>[^<]*<\/v>/, "$1inlineStr$2<is><t>bad</t></is>"), /scores\.xlsx, line 3, column "MOS": "bad" is not a number/],
+    [(text) => text.replace('r="A4"', 'r="ZZZZZZZZZ4"'), /"ZZZZZZZZZ4" is no cell/],
+    [(text) => text.replace('r="A4"', 'r="XFD999999"'), /999999 times 16384 cells/],
+    [(text) => text.replace("Image name", "Name"), /no column "Image name" in the header/],
+    [(text) => text.slice(0, 400), /is no workbook that can be read/],
+  ]; // prettier-ignore
+  for (const [change, message] of cases) {
+    await assert.rejects(read(t, "spaq", changed(change)), { code: "DATA_INVALID", message });
+  }
+  for (const bytes of ["", "PK no zip", "Image name,MOS\n"]) {
+    await assert.rejects(
+      read(t, "spaq", (folder) => writeFile(join(folder, WORKBOOK), bytes)),
+      {
+        message: /MOS and Image attribute scores\.xlsx/,
+      },
+    );
+  }
+});
+
+test("KADID-10k: deviations from the column var; no reference is in two parts, whatever the seed", async (t) => {
+  const parts = new Set<string>();
+  for (const seed of [0, 1, 2]) {
+    const data = await read(t, "kadid10k", undefined, { validationFraction: 0.25, seed });
+    assert.deepEqual([data.name, data.scale, data.all.length], ["KADID-10k", { min: 1, max: 5 }, 30]);
+    const references = (split: string): Set<string> => new Set(ids(data, split).map((id) => id.slice(0, 3)));
+    const [train, validation, held] = ["train", "validation", "test"].map(references) as [Set<string>, Set<string>, Set<string>]; // prettier-ignore
+    assert.deepEqual([train.size, validation.size, held.size], [6, 2, 2]);
+    assert.equal(new Set([...train, ...validation, ...held]).size, 10);
+    parts.add([...held].join());
+    assert.ok(data.all.every(({ std, score }) => std !== undefined && std < 1.5 && score >= 1));
+    assert.ok(!("group" in (data.all[0] ?? {})));
+  }
+  assert.equal(parts.size, 1, "the test part follows no seed");
+});
+
+test("FLIVE: the authors' parts, ratings of patches; the padded file alone; no part at all", async (t) => {
+  const data = await read(t, "flive", (folder) => paint(folder, ["database/blur_dataset/motion0044.jpg"]));
+  assert.deepEqual([data.name, data.scale, data.notes], ["FLIVE", { min: 0, max: 100 }, []]);
+  const all = ["train", "validation", "test"].map((split) => ids(data, split).length);
+  assert.deepEqual([all, ids(data, "validation")], [[2, 1, 2], ["voc_emotic_ava/AVA__101.jpg"]]);
+  assert.equal(data.samples[0]?.score, 94.3332343725568);
+  assert.deepEqual(data.samples[0]?.attributes, { mos_patch_1: 70.5, mos_patch_2: 71.25, mos_patch_3: 72 });
+  const official = await read(t, "flive", async (folder) => {
+    await rm(join(folder, "labels_image.csv"));
+    await rename(join(folder, "labels=640_padded.csv"), join(folder, "labels<=640_padded.csv"));
+    await rm(join(folder, "labels640.csv"));
+  });
+  assert.deepEqual([ids(official, "train").length, ids(official, "validation").length], [2, 1]);
+  const rest = await read(t, "flive", (folder) => rm(join(folder, "labels640.csv")));
+  assert.equal(ids(rest, "test").length, 2, "what is not among the small ones is large");
+  const none = await read(t, "flive", async (folder) => {
+    for (const name of ["labels=640_padded.csv", "labels640.csv"]) await rm(join(folder, name));
+  });
+  assert.match(none.notes.join(), /No official split.*1 of 5/);
+  const odd = (folder: string): Promise<void> =>
+    writeFile(join(folder, "labels640.csv"), "name_image,mos_image,is_test\na.jpg,3,perhaps\n");
+  await assert.rejects(read(t, "flive", odd), { code: "DATA_INVALID", message: /line 2, column "is_test".*perhaps/ });
+});
+
+test("FLICKR-AES: names behind a blank, weighted scores, workers' ratings as votes", async (t) => {
+  const data = await read(t, "flickr-aes", (folder) => paint(folder, ["40K/farm1_262_20003_cdd9_b.jpg"]));
+  assert.deepEqual([data.name, data.scale, data.all.length], ["FLICKR-AES", { min: 0, max: 1 }, 10]);
+  const [sample] = data.samples;
+  assert.equal(
+    sample?.votes?.reduce((sum, n) => sum + n, 0),
+    5,
+  );
+  assert.ok((sample?.std ?? -1) >= 0 && (sample?.std ?? 1) <= 0.5);
+  assert.equal(data.all.filter(({ votes }) => votes === undefined).length, 1);
+  assert.deepEqual(data.notes.slice(0, 2), ["Left out, rated by workers but without a score: 1.", "Pictures without a worker's rating: 1."]); // prettier-ignore
+  const { problems } = await checkDataset(data, { limit: 0 });
+  assert.deepEqual([...new Set(problems.map(({ kind }) => kind))], ["missing-image"]);
+  const workers = "FLICKR-AES_image_labeled_by_each_worker.csv";
+  const scored = await read(t, "flickr-aes", (folder) => rm(join(folder, workers)));
+  assert.match(scored.notes.join(), /pictures have no votes/);
+  const six = (folder: string): Promise<void> =>
+    writeFile(join(folder, workers), "worker,imagePair,score\nA,x.jpg,6\n");
+  await assert.rejects(read(t, "flickr-aes", six), { code: "DATA_INVALID", message: /line 2, column "score": 6 is no rating/ }); // prettier-ignore
+});
