@@ -1,6 +1,6 @@
 /** How much each part of the score loss counts beside the text loss (Eq. 6). */
 import { RocError } from "../errors.js";
-import type { StrategyName } from "./strategy-names.js";
+import type { ReadingName, StrategyName } from "./strategy-names.js";
 
 /**
  * How much each part of the score loss counts beside the text loss (Eq. 6), whose weight is 1. 0: a part is not computed
@@ -37,12 +37,12 @@ export function weighed<Name extends keyof LossWeights>(weights: LossWeights, na
  * Refuses losses that a strategy has no distribution for.
  * @throws RocError CONFIG_INVALID naming them
  */
-export function checkLoss(strategy: StrategyName, weights: LossWeights): void {
+export function checkLoss(strategy: ReadingName, weights: LossWeights): void {
   const names = weighed(weights, RATING_LOSSES);
-  if (strategy !== "direct" || names.length === 0) return;
+  if (names.length === 0 || ["roc", "coupled", "level"].includes(strategy)) return;
   const remedy = "Take strategy roc, coupled or level, or leave them out of loss.";
   const message = `The loss weighs ${names.join(", ")}, which need a distribution over scores`;
-  throw new RocError("CONFIG_INVALID", `${message}; strategy direct writes digits and has none. ${remedy}`);
+  throw new RocError("CONFIG_INVALID", `${message}; strategy ${strategy} has none that is trained. ${remedy}`);
 }
 
 /** The weights that act in training by a strategy, the text loss among them. */
