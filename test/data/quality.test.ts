@@ -1,6 +1,6 @@
 /** The adapters of KonIQ-10k, SPAQ, KADID-10k, FLIVE and FLICKR-AES on files in the official formats. */
 import assert from "node:assert/strict";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
@@ -12,6 +12,9 @@ import {
   type LoadedDataset,
   type Sample,
 } from "../../src/data/index.js";
+import { isRocError, messageOf } from "../../src/errors.js";
+import { Random } from "../../src/random.js";
+import { mutateBytes } from "../fuzz/mutate.js";
 import { datasetFolder, paint } from "./support.js";
 
 /** A fixture that is found to be its kind, with all pictures. */
@@ -22,10 +25,20 @@ async function read(
   options: Partial<DatasetRequest> = {},
 ): Promise<LoadedDataset & { readonly all: readonly Sample[] }> {
   const folder = await datasetFolder(t, kind);
+  if (kind === "spaq") await nameSpaq(folder);
   await change(folder);
   assert.equal(await detectKind(folder), kind);
   const data = await readDataset({ folder, ...options });
   return { ...data, all: data.rated ?? [] };
+}
+
+const WORKBOOK = join("Annotations", "MOS and Image attribute scores.xlsx");
+
+/** The official names, which have blanks. */
+async function nameSpaq(folder: string): Promise<void> {
+  await mkdir(join(folder, "Annotations"));
+  await rename(join(folder, "scores.xlsx"), join(folder, WORKBOOK));
+  await rename(join(folder, "scenes.xlsx"), join(folder, "Annotations", "Scene category labels.xlsx"));
 }
 
 function ids({ rated = [] }: LoadedDataset, split: string): string[] {
@@ -94,8 +107,6 @@ test("SPAQ: workbooks, and CSV exports of them: attributes, the likeliest scene,
   assert.match(again.notes.join(), /No file Scene category labels/);
 });
 
-const WORKBOOK = join("Annotations", "MOS and Image attribute scores.xlsx");
-
 test("SPAQ: a wrong cell is named by its row; what is no workbook, or a huge one, is refused", async (t) => {
   const sheet = "xl/worksheets/sheet1.xml";
   const changed = (change: (text: string) => string) => async (folder: string) => {
@@ -120,6 +131,24 @@ test("SPAQ: a wrong cell is named by its row; what is no workbook, or a huge one
         message: /MOS and Image attribute scores\.xlsx/,
       },
     );
+  }
+});
+
+test("SPAQ: a damaged workbook is read or refused by name, whatever is damaged", async (t) => {
+  const folder = await datasetFolder(t, "spaq");
+  await nameSpaq(folder);
+  const whole = await readFile(join(folder, WORKBOOK));
+  const sheet = "xl/worksheets/sheet1.xml";
+  const parts = unzipSync(whole);
+  for (let round = 0; round < 60; round++) {
+    const random = new Random("workbook", round);
+    const inside = zipSync({ ...parts, [sheet]: mutateBytes(Buffer.from(parts[sheet] ?? []), random) });
+    await writeFile(join(folder, WORKBOOK), round % 2 === 0 ? mutateBytes(whole, random) : inside);
+    const error: unknown = await readDataset({ folder, kind: "spaq" }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error !== undefined) assert.ok(isRocError(error) && error.message.includes(folder), `round ${round}: ${messageOf(error)}`);
   }
 });
 

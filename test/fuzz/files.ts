@@ -190,7 +190,7 @@ const TEMPLATES_READER: FuzzReader = {
 };
 
 const DATASETS =
-  ["aadb", "ava-captions", "flickr-aes", "flive", "icaa17k", "kadid10k", "koniq10k", "own-csv", "own-jsonl", "para", "spaq", "tad66k"] // prettier-ignore
+  ["aadb", "ava-captions", "flickr-aes", "flive", "icaa17k", "kadid10k", "koniq10k", "own-csv", "own-jsonl", "para", "tad66k"] // prettier-ignore
     .map((name) => `datasets/${name}`)
     .concat("studio/ava")
     .map((folder) => {
