@@ -148,7 +148,8 @@ test("SPAQ: a damaged workbook is read or refused by name, whatever is damaged",
       () => undefined,
       (reason: unknown) => reason,
     );
-    if (error !== undefined) assert.ok(isRocError(error) && error.message.includes(folder), `round ${round}: ${messageOf(error)}`);
+    if (error !== undefined)
+      assert.ok(isRocError(error) && error.message.includes(folder), `round ${round}: ${messageOf(error)}`);
   }
 });
 
