@@ -127,7 +127,7 @@ export async function measureDrift(
 
 if (process.argv[1]?.endsWith("drift.js") === true) {
   const { values } = parseArgs({ options: { pictures: { type: "string", default: "64" }, out: { type: "string" } } });
-  const drifts = await measureDrift(Number(values.pictures), ["llava", "mplug_owl2", "qwen2_vl"]);
+  const drifts = await measureDrift(Number(values.pictures), ["llava", "mplug_owl2", "qwen2_vl", "qwen3_vl"]);
   const text = `${JSON.stringify({ torch: torchVersion(), cpu: cpus()[0]?.model, drifts }, null, 2)}\n`;
   if (values.out) writeFileSync(values.out, text);
   else process.stdout.write(text);

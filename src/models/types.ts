@@ -25,12 +25,11 @@ export const IMAGE_ID = -200;
  */
 export interface ImageBatch {
   /**
-   * llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. qwen2_vl, qwen2_5_vl: `[patches of all images, values per
-   * patch]`. Families
+   * llava, mplug_owl2: `[images, 3, H, W]` float32, normalised. Qwen's: `[patches of all images, values per patch]`. Families
    * that cut a picture into tiles: `[tiles of all images, 3, S, S]`.
    */
   readonly pixelValues: Tensor;
-  /** qwen2_vl, qwen2_5_vl: per image (or video) `[t, h, w]` in unmerged patches. */
+  /** Qwen's families only: per image (or video) `[t, h, w]` in unmerged patches. */
   readonly imageGridThw?: readonly (readonly [number, number, number])[];
   /** qwen2_5_vl: per image (or video) the seconds that each of its `t` lasts (of videos; an image's does not count); default: 1. */
   readonly secondsPerGrid?: readonly number[];
@@ -71,7 +70,7 @@ export interface Cache {
   readonly length: number;
   /**
    * Forgets what is behind the first `length` positions: a forward continues there as if it had never been seen. 0 makes
-   * the cache as new. In families whose positions are no plain count (qwen2_vl) else only text behind the last picture
+   * the cache as new. In families whose positions are no plain count (Qwen's) else only text behind the last picture
    * can be forgotten. Families whose layers keep a state of fixed size (qwen3_5) go back to the lengths that
    * {@link rewindable} gives alone.
    *

@@ -17,7 +17,7 @@ import { liveTensors, multipliesBfloat16 } from "../../src/torch/index.js";
 const alive = liveTensors();
 after(() => assert.equal(liveTensors(), alive));
 
-const FAMILIES = ["llava", "mplug_owl2", "qwen2_vl"];
+const FAMILIES = ["llava", "mplug_owl2", "qwen2_vl", "qwen3_vl"];
 
 test("bfloat16 is for large checkpoints of 16 bits, of families whose drift is measured and small", () => {
   const large = { family: "llava", parameters: 7e9, dtypes: { float16: 6.9e9, float32: 1e8 } };

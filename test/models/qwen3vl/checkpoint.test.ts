@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { attachLora } from "../../../src/models/lora.js";
 import { saveAdapter } from "../../../src/models/peft.js";
-import { loadQwen3Vl, parseQwen3VlConfig } from "../../../src/models/qwen3vl/index.js";
+import { createQwen3Vl, loadQwen3Vl, parseQwen3VlConfig } from "../../../src/models/qwen3vl/index.js";
 import { loadModel } from "../../../src/models/registry.js";
 import { saveMllm } from "../../../src/models/save.js";
-import { liveTensors, zeros, type Tensor } from "../../../src/torch/index.js";
+import { keep, liveTensors, scope, zeros, type Tensor } from "../../../src/torch/index.js";
 import { atomicWriteJson, readJson } from "../../../src/files/index.js";
 import { openSafetensors, saveCheckpoint } from "../../../src/weights/index.js";
 import { fixture } from "../../support.js";
@@ -148,6 +148,32 @@ test("configs: transformers' defaults, the forms of rope, what is not known", ()
   refused(of({}, { vision_config: { out_hidden_size: 1152 } }), /out_hidden_size 1152 .*3584/);
   refused(of({}, { vision_config: { hidden_size: 1154 } }), /hidden_size 1154.*num_heads/);
   refused(of({}, { vision_config: { patch_size: 1e6 } }), /patch_size/);
+});
+
+/** Of each published size: its language model and tower, and what transformers counts on the meta device. */
+const SIZES = {
+  "2B": { text: [2048, 6144, 28, 16], small: true, parameters: 2_127_532_032, tensors: 625 },
+  "4B": { text: [2560, 9728, 36, 32], small: true, parameters: 4_437_815_808, tensors: 713 },
+  "8B": { text: [4096, 12288, 36, 32], small: false, parameters: 8_767_123_696, tensors: 750 },
+} as const;
+
+test("the published sizes have the parameters and tensors that transformers counts", () => {
+  const one = keep(zeros([1]));
+  for (const [size, { text, small, parameters, tensors }] of Object.entries(SIZES)) {
+    const [hidden_size, intermediate_size, num_hidden_layers, num_attention_heads] = text;
+    const heads = { num_attention_heads, num_key_value_heads: 8 };
+    const tower = { depth: 24, hidden_size: 1024, intermediate_size: 4096, deepstack_visual_indexes: [5, 11, 17] };
+    const config = {
+      ...{ model_type: "qwen3_vl", tie_word_embeddings: small },
+      text_config: { hidden_size, intermediate_size, num_hidden_layers, ...heads },
+      vision_config: { ...(small && tower), out_hidden_size: hidden_size },
+    };
+    // None of them holds a number of its own.
+    using model = createQwen3Vl(config, { take: (_, shape) => keep(scope(() => one.expand(...shape))) });
+    const shapes = [...model.parameters().values()].map(({ shape }) => shape.reduce((all, side) => all * side, 1));
+    assert.deepEqual([shapes.reduce((sum, count) => sum + count, 0), shapes.length], [parameters, tensors], size);
+  }
+  one.dispose();
 });
 
 test("the model with experts is refused by its name", async () => {
