@@ -40,10 +40,24 @@ export async function saveAdapter(
   const modules = [...new Set([...trained].map(moduleOf))].sort();
   const inside = (name: string): boolean => modules.some((module) => name.startsWith(`${module}.`));
   const whole = [...model.parameters()].filter(([name]) => inside(name));
-  const named = [...adapters.parameters(), ...whole].map(([name, tensor]) => [fileName(model, name), tensor] as const);
+  const all = [...adapters.parameters(), ...whole, ...tiedHead(model, whole)];
+  const named = all.map(([name, tensor]) => [fileName(model, name), tensor] as const);
   await saveSafetensors(join(folder, ADAPTER_WEIGHTS), new Map(named));
   await atomicWriteJson(join(folder, ADAPTER_CONFIG), configOf(model, adapters, base, modules));
   if (digest !== undefined) await atomicWriteJson(join(folder, BASE_FILE), { digest });
+}
+
+const HEAD = "lm_head.weight";
+
+/** Whether the model's head is its embedding. */
+function isTied(model: Mllm): boolean {
+  return ![...model.parameters().keys()].some((name) => name.endsWith(HEAD));
+}
+
+/** Where an embedding is written that is the head, too: peft looks for it under both names. */
+function tiedHead(model: Mllm, whole: readonly (readonly [string, Tensor])[]): [string, Tensor][] {
+  const embedding = whole.find(([name]) => name.endsWith("embed_tokens.weight"));
+  return embedding && isTied(model) ? [[HEAD, embedding[1]]] : [];
 }
 
 function moduleOf(parameter: string): string {
@@ -66,7 +80,7 @@ function configOf(
   const names = typeof targets === "string" ? adapted.map(([name]) => memoryName(model, name)) : targets;
   const { rank, alpha, dropout, rslora } = loraShape(options);
   // Where the head is the embedding, peft keeps it so only if it is told to.
-  const tied = modules.length > 0 && ![...model.parameters().keys()].some((name) => name.endsWith("lm_head.weight"));
+  const tied = modules.length > 0 && isTied(model);
   return {
     auto_mapping: null,
     base_model_name_or_path: base,
@@ -117,7 +131,7 @@ export async function loadAdapter(model: Mllm, folder: FolderLike): Promise<Lora
       stored.delete(`${name}${LORA_A}`);
       stored.delete(`${name}.lora_B.weight`);
     }
-    for (const [name, key] of stored) copyWhole(model, name, file, key);
+    for (const [name, key] of stored) if (!(name.endsWith(HEAD) && isTied(model))) copyWhole(model, name, file, key);
   } catch (error) {
     for (const [, , adapter] of adapted) adapter.dispose();
     throw error instanceof RocError ? error : new RocError("CHECKPOINT_INVALID", messageOf(error), { cause: error });

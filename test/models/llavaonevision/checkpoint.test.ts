@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { atomicWriteJson, readJson } from "../../../src/files/index.js";
 import { namesOf } from "../../../src/models/families.js";
+import { llavaOnevisionFacts } from "../../../src/models/llavaonevision/facts.js";
 import { loadLlavaOnevision, memoryName, parseLlavaOnevisionConfig } from "../../../src/models/llavaonevision/index.js";
+import { attachLora } from "../../../src/models/lora.js";
+import { loadAdapter, openAdapter, saveAdapter } from "../../../src/models/peft.js";
 import { saveMllm } from "../../../src/models/save.js";
 import { liveTensors, zeros, type Tensor } from "../../../src/torch/index.js";
 import { saveCheckpoint } from "../../../src/weights/index.js";
@@ -89,6 +92,24 @@ test("a head in the file is used whatever the config says; without one it is the
   using without = await loadLlavaOnevision(none);
   assert.ok(!without.parameters().has(key));
   assert.equal(without.config["tie_word_embeddings"], true);
+});
+
+test("adapters have the names of peft's file, the tied vocabulary under both of its names, and come back", async () => {
+  const names = (await readJson(fixture("llava_onevision/names.json"))) as Record<string, string[]>;
+  for (const name of NAMES) {
+    using model = await loadLlavaOnevision(folderOf(name));
+    using adapters = attachLora(model, { rank: 2, alpha: 2, targets: llavaOnevisionFacts.loraTargets }, 1);
+    const { isVocabulary } = namesOf(model);
+    const trained = [...model.parameters().keys()].filter(isVocabulary);
+    const saved = join(folder, `${name}-adapter`);
+    await saveAdapter(saved, model, adapters, { base: folderOf(name), trained });
+    using file = await openAdapter(saved);
+    assert.deepEqual([...file.names()].sort(), names[`${name} adapter`]);
+    using again = await loadLlavaOnevision(folderOf(name));
+    using read = await loadAdapter(again, saved);
+    assert.equal(read.adapted.length, adapters.adapted.length);
+    assertEqualParameters(again, model);
+  }
 });
 
 test("SigLIP's head that pools patches is passed over, and the config then has none", async () => {
