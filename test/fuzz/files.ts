@@ -137,7 +137,15 @@ const INDEX_READER: FuzzReader<Bytes> = {
 };
 
 /** Models that are small enough to be built again and again. */
-const MODELS = ["llava/tiny", "mplugowl2/tiny", "qwen2vl/tied", "qwen2vl/untied", "qwen2_5vl/tied", "qwen3vl/tied"];
+const MODELS = [
+  "llava/tiny",
+  "mplugowl2/tiny",
+  "qwen2vl/tied",
+  "qwen2vl/untied",
+  "qwen2_5vl/tied",
+  "qwen3vl/tied",
+  "llava_onevision/tied",
+];
 
 interface InFixture extends Bytes {
   readonly folder: string;
