@@ -57,9 +57,8 @@ export {
   type ChosenScorer,
   type ScorerOptions,
 } from "./published/index.js";
-export { scorerStrategy, scorerTemplates, withSystem, type ReadingParts } from "./published/readings.js";
+export { scorerStrategy, scorerTemplates, withSystem } from "./published/readings.js";
 export type { Clues, ScorerInfo } from "./published/types.js";
-export { scorerInfoSchema } from "./published/schema.js";
 export { readAnswers } from "./comment.js";
 export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";

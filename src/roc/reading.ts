@@ -1,5 +1,5 @@
 /** A score read from the logits of the score tokens (Eq. 5). */
-import type { ScoreVocabulary } from "./vocabulary.js";
+import type { Scale, ScoreVocabulary } from "./vocabulary.js";
 
 /**
  * A score as it was read from an answer.
@@ -45,6 +45,11 @@ export function readScore(logits: ArrayLike<number>, { values }: Pick<ScoreVocab
     distribution.map((probability, index) => probability * ((values[index] as number) - value) ** 2),
   );
   return { value, std: Math.sqrt(variance), distribution };
+}
+
+/** Evenly spaced scores over a scale, its ends among them. */
+export function evenly(count: number, { min, max }: Scale): number[] {
+  return Array.from({ length: count }, (_, index) => min + (index * (max - min)) / (count - 1));
 }
 
 export function sum(numbers: readonly number[]): number {

@@ -92,7 +92,10 @@ test("a checkpoint is recognised by its name, else by its files and tensors", as
     ["qwen2_vl", "MizzenAI/HPSv3", "hpsv3"],
     ["qwen2_5_vl", "Qwen/Qwen2.5-VL-7B-Instruct", undefined],
     ["qwen2_5_vl", "q-future/Q-ReAlign-Mini-0.8B", undefined],
-    ["qwen3_5", "not-q-realign", undefined],
+    ["qwen3_5", "runs/tiny-q-realign", "q-realign"],
+    ["qwen3_5", "xq-realign", undefined],
+    ["llava_onevision", "qsite", undefined],
+    ["internvl_chat", "[CVPR 2026] ArtiMuse: Fine-Grained Image Aesthetics", "artimuse"],
   ] as const) {
     assert.equal(await found(type, { names: [name] }), scorer, name);
   }

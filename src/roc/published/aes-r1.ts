@@ -27,7 +27,7 @@ export const aesR1: PublishedScorer = {
   title: "Aes-R1",
   paper: "arXiv 2509.21871, ssssmark/AesR1",
   families: ["qwen2_5_vl"],
-  names: /^aes-?r1/i,
+  names: /aes-?r1/i,
   aspects: {
     aesthetics: {
       prompts: {

@@ -38,7 +38,7 @@ export const artiMuse: PublishedScorer = {
   title: "ArtiMuse, and its AVA, PARA, TAD66K and FLICKR-AES",
   paper: "arXiv 2507.14533, thunderbolt215/ArtiMuse",
   families: ["internvl_chat"],
-  names: /^artimuse/i,
+  names: /artimuse/i,
   known: {
     how: "a file of its folder named after it",
     by: ({ files }) => files.some((file) => /artimuse/i.test(file)),

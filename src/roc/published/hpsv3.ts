@@ -47,7 +47,7 @@ export const hpsv3: PublishedScorer = {
   title: "HPSv3",
   paper: "arXiv 2508.03789, MizzenAI/HPSv3",
   families: ["qwen2_vl"],
-  names: /^hpsv3/i,
+  names: /hpsv3/i,
   known: {
     how: "HPSv3.safetensors, or rm_head.* among the tensors",
     by: async ({ files, tensors }) =>

@@ -59,7 +59,7 @@ export interface ChosenScorer {
 /** As which scorer a checkpoint was published, and how that is known; undefined: none that is known here. */
 export async function recognise(clues: Clues): Promise<{ scorer: PublishedScorer; how?: string } | undefined> {
   const fitting = PUBLISHED.filter(({ families }) => families.some((type) => type === clues.modelType));
-  const named = fitting.find(({ names }) => names && clues.names.some((name) => names.test(lastPart(name))));
+  const named = fitting.find(({ names }) => names && clues.names.some((name) => holdsWord(lastPart(name), names)));
   if (named) return { scorer: named };
   for (const scorer of fitting) {
     if (await scorer.known?.by(clues)) return { scorer, how: scorer.known?.how ?? "" };
@@ -76,6 +76,11 @@ export function folderInRepo(repo: string): string | undefined {
 export function baseOfWeights(names: readonly string[]): string | undefined {
   if (names.includes("config.json") || !names.includes("HPSv3.safetensors")) return undefined;
   return hpsv3.hub?.base;
+}
+
+/** "tiny-artimuse_ava" holds "artimuse", and "smartimuse" does not. */
+function holdsWord(name: string, word: RegExp): boolean {
+  return new RegExp(`(?<![a-z0-9])(?:${word.source})(?![a-z0-9])`, "i").test(name);
 }
 
 function lastPart(name: string): string {

@@ -41,7 +41,7 @@ export const qReAlign: PublishedScorer = {
   title: "Q-ReAlign Mini, Lite and Pro",
   paper: "2026, Q-Future/Q-ReAlign",
   families: ["qwen3_5"],
-  names: /^q-?realign/i,
+  names: /q-?realign/i,
   known: {
     how: "without mtp.* and with lm_head.weight, where config.json says that it is tied or has the sizes of Mini or Lite",
     by: isLikeMiniOrLite,

@@ -11,7 +11,7 @@ export const qSit: PublishedScorer = {
   title: "Q-SiT and Q-SiT-mini",
   paper: "arXiv 2503.09197, Q-Future/Q-SiT",
   families: ["llava_onevision"],
-  names: /^q-?sit/i,
+  names: /q-?sit/i,
   aspects: {
     quality: {
       prompts: {

@@ -83,7 +83,7 @@ export interface PublishedScorer {
   readonly paper: string;
   /** `model_type`s of its checkpoints. */
   readonly families: readonly string[];
-  /** Tested against what follows the last slash of each name of a checkpoint. */
+  /** Looked for as whole words in what follows the last slash of each name of a checkpoint. */
   readonly names?: RegExp;
   /** What else its checkpoints are known by; `how` in words. */
   readonly known?: { readonly how: string; readonly by: (clues: Clues) => boolean | Promise<boolean> };

@@ -24,7 +24,7 @@ export const uniPercept: PublishedScorer = {
   title: "UniPercept",
   paper: "arXiv 2512.21675, thunderbolt215/UniPercept",
   families: ["internvl_chat"],
-  names: /^unipercept/i,
+  names: /unipercept/i,
   known: {
     how: "a file of its folder named after it",
     by: ({ files }) => files.some((file) => /unipercept/i.test(file)),

@@ -17,7 +17,7 @@ export const visualQualityR1: PublishedScorer = {
   title: "VisualQuality-R1",
   paper: "arXiv 2505.14460, TianheWu/VisualQuality-R1",
   families: ["qwen2_5_vl"],
-  names: /^visualquality-?r1/i,
+  names: /visualquality-?r1/i,
   aspects: {
     quality: {
       prompts: {

@@ -2,6 +2,7 @@
  * Levels as words (Q-Align, arXiv 2312.17090): the answer says "good", the score is the expectation over the five
  * words' logits.
  */
+import { evenly } from "../reading.js";
 import type { Strategy } from "../strategy.js";
 import { LEVELS } from "../template.js";
 import type { Scale } from "../vocabulary.js";
@@ -13,8 +14,7 @@ import { readByCandidates } from "./candidates.js";
  * @param levels worst first; the words of Q-Align by default
  */
 export function levelStrategy(scale: Scale, levels: readonly string[] = LEVELS): Strategy {
-  const { min, max } = scale;
-  const values = levels.map((_, index) => min + (index * (max - min)) / (levels.length - 1));
+  const values = evenly(levels.length, scale);
   return {
     name: "level",
     scale,

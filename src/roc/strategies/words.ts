@@ -3,7 +3,7 @@ import { RocError } from "../../errors.js";
 import { checkFinite } from "../../generation/index.js";
 import type { MllmProcessor } from "../../models/types.js";
 import { withPictures } from "../pictures.js";
-import { readScore } from "../reading.js";
+import { evenly, readScore } from "../reading.js";
 import type { Strategy } from "../strategy.js";
 import { fillSlots } from "../template.js";
 import type { Scale } from "../vocabulary.js";
@@ -16,11 +16,6 @@ export interface Words {
   readonly whole?: boolean | undefined;
   /** What comes before the word, tokenised by itself. */
   readonly stem: string;
-}
-
-/** Evenly spaced scores over a scale. */
-export function evenly(count: number, { min, max }: Scale): number[] {
-  return Array.from({ length: count }, (_, index) => min + (index * (max - min)) / (count - 1));
 }
 
 /** The canonical answer is the stem and a word; another answer's scores are read as level words'. */
