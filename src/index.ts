@@ -79,7 +79,7 @@ export type {
 } from "./data/doctor/data-report.js";
 export type { SeedPart } from "./random.js";
 export { readDataset } from "./data/read-dataset.js";
-export type { RatedDataset, ReaderOptions, ScoreScale } from "./data/index.js";
+export type { RatedDataset, ReaderOptions, ScoreColumn, ScoreScale } from "./data/index.js";
 
 // --- training -----------------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ export interface SoftLabel {
  *
  * const config = { score_id: 4, output_first_id: 5, output_last_id: 9, min_score: 1, max_score: 5 };
  * const vocabulary = vocabularyFromConfig(config);
- * if (vocabulary) console.log(softTargets(3, 1, vocabulary).map((p) => p.toFixed(2)).join()); // 0.06,0.24,0.39,0.24,0.06
+ * if (vocabulary) console.log(softTargets(3, 1, vocabulary).map((p) => p.toFixed(2)).join()); // 0.05,0.25,0.41,0.25,0.05
  * ```
  *
  * @category The method

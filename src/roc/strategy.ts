@@ -61,7 +61,12 @@ export interface Strategy {
   /** Tokens at whose prediction the score loss is taken beside the text loss; none: text loss alone. */
   readonly slotIds: readonly number[];
   /** Words that a score is written as, worst first, and the score that each stands for; absent: it is none of a few. */
-  readonly levels?: { readonly texts: readonly string[]; readonly values: readonly number[] };
+  readonly levels?: {
+    /** The words. */
+    readonly texts: readonly string[];
+    /** Their scores, evenly spaced. */
+    readonly values: readonly number[];
+  };
   /**
    * Whether {@link read} has the model write the whole answer, its comment included. Else it reads scores within a text
    * that is given, and a caller that asks for a comment has it written apart.

@@ -224,6 +224,9 @@ test("losses between pictures: in the plan, the figures and TensorBoard's file; 
   assert.ok(Math.abs(text + l1 + 0.5 * soft + 2 * fidelity - sum) < 1e-5);
   const events = await readFile(join(folder, "pairs", files.find((name) => name.includes("tfevents")) ?? ""));
   assert.ok(events.includes("train/soft") && events.includes("train/fidelity"));
+  // Tokens of the demo's small vocabulary are parts of words.
+  const level = planTraining({ ...spec, strategy: "level" });
+  await assert.rejects(level, { code: "TOKENIZER_INVALID", message: /bad, poor, fair, good, excellent apart by/ });
   const direct = { ...spec, strategy: "direct" as const };
   await assert.rejects(planTraining(direct), { code: "CONFIG_INVALID", message: /weighs soft, fidelity/ });
 });

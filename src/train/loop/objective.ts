@@ -7,6 +7,7 @@ import { attributeScale, voteStatistics, type RatedDataset, type Sample, type Sc
 import { Random } from "../../random.js";
 import type { RgbImage } from "../../image/types.js";
 import {
+  answerSlots,
   fillComment,
   hasComment,
   levelLoss,
@@ -92,9 +93,7 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
   const texts = new TextCache(processor);
   const name = scoreName(templates);
   const main = scoreNames(templates.answers[0] ?? "").indexOf(name);
-  checkLoss(strategy.name, weights);
-  /** Whether losses are taken at words. */
-  const places = strategy.levels !== undefined && weighed(weights, RATING_LOSSES).length > 0;
+  const places = checkPlaces(parts, weights);
   const answers = templates.answers.map((answer) => ({
     answer,
     names: scoreNames(answer),
@@ -169,6 +168,26 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
       });
     },
   };
+}
+
+/**
+ * Checks that a strategy can take the weighed losses with a tokenizer.
+ *
+ * @returns whether losses are taken at words
+ * @throws RocError CONFIG_INVALID where the strategy has no distribution; TOKENIZER_INVALID where two words begin alike
+ */
+export function checkPlaces(
+  { processor, strategy, templates }: Pick<StrategyParts, "processor" | "strategy" | "templates">,
+  weights: LossWeights,
+): boolean {
+  checkLoss(strategy.name, weights);
+  const { levels } = strategy;
+  if (levels === undefined || weighed(weights, RATING_LOSSES).length === 0) return false;
+  for (const answer of templates.answers) {
+    const written = scoreNames(answer).map(() => levels.texts[0] ?? "");
+    answerSlots(answer, written, levels.texts, (text) => processor.answer(text));
+  }
+  return true;
 }
 
 /** The ratings as the losses take them: those of other placeholders are of another group. */

@@ -5,6 +5,7 @@ import { exists } from "../../files/index.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import { actingWeights } from "../../roc/weights.js";
 import type { TrainOptions } from "../options.js";
+import { checkPlaces } from "../loop/objective.js";
 import { optionsOf, weightsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
 import { describePlan, describeSteps, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
@@ -63,6 +64,7 @@ async function describeModel(
   const options = await checkedOptions(checkpoint, start, wanted);
   const trainable = await startFrom(checkpoint, { ...start, ...(options.weights && { dtype: options.weights }) });
   try {
+    if (start.weights) checkPlaces(trainable.parts, start.weights);
     return await describePlan(trainable, data, options, steps);
   } finally {
     trainable.parts.model.dispose();
