@@ -28,3 +28,13 @@ export function isTied(
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
   return scope(() => aten("equal")(checkpoint.tensor(own), checkpoint.tensor(shared)));
 }
+
+/** A config that says what the weights are: transformers goes by the flag at the top, in earlier versions by that of the text. */
+export function withTie(raw: Record<string, unknown>, tied: boolean): Record<string, unknown> {
+  const text = raw["text_config"] as Record<string, unknown> | null | undefined;
+  const says = (fields: Record<string, unknown> | null | undefined): boolean =>
+    fields?.["tie_word_embeddings"] === true;
+  if (says(raw) === tied && (tied || !says(text))) return raw;
+  const tie_word_embeddings = tied;
+  return { ...raw, tie_word_embeddings, ...(says(text) && !tied && { text_config: { ...text, tie_word_embeddings } }) };
+}

@@ -3,7 +3,7 @@ import { ifThere, openFolder, type FolderLike, type OpenFolder } from "../../fil
 import { openBin, openCheckpoint, strictSource, unionCheckpoint } from "../../weights/index.js";
 import type { Checkpoint, UnionPart } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
-import { isTied } from "../common/tied.js";
+import { isTied, withTie } from "../common/tied.js";
 import type { FamilyLoadOptions } from "../types.js";
 import { parseLlavaConfig } from "./config.js";
 import { LlavaModel } from "./model.js";
@@ -32,10 +32,12 @@ export async function loadLlava(folder: FolderLike, options: FamilyLoadOptions =
   const dtype = options.dtype ?? (device === "cpu" ? "float32" : embedding?.dtype);
   // Early revisions of the public config.json had `vocab_size` wrong.
   const parsed = parseLlavaConfig(config, files.file("config.json"), embedding?.shape[0]);
-  const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
+  const said = parsed.text.tied || !infoOf(checkpoint, HEAD);
+  const tied = isTied(said, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
   const ignore = (name: string): boolean => tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device, outline, quantize });
-  return strictModel(source, () => new LlavaModel({ ...parsed, text: { ...parsed.text, tied } }, source));
+  const raw = withTie(parsed.raw, tied);
+  return strictModel(source, () => new LlavaModel({ ...parsed, raw, text: { ...parsed.text, tied } }, source));
 }
 
 /** The folder's weights, with those of the projector and the tower where they are elsewhere. */

@@ -4,7 +4,7 @@ import type { DecoderConfig, ParamSource } from "../../../nn/index.js";
 import { openCheckpoint, strictSource } from "../../../weights/index.js";
 import type { FamilyLoadOptions } from "../../types.js";
 import { strictModel } from "../strict-model.js";
-import { isTied, type Matrices } from "../tied.js";
+import { isTied, withTie, type Matrices } from "../tied.js";
 
 /** How a family's files become its model. */
 export interface LoadKind<Config, Model> {
@@ -41,20 +41,9 @@ export async function loadQwen<
   const embedding = stored.get(matrices.embedding);
   const rows = embedding === undefined ? undefined : checkpoint.info(embedding).shape[0];
   const parsed = parse(config, files.file("config.json"), rows);
-  const said = parsed.text.tied || !stored.has(matrices.head);
-  const tied = isTied(said, checkpoint, matrices, rename);
+  const tied = isTied(parsed.text.tied || !stored.has(matrices.head), checkpoint, matrices, rename);
   const ignore = (name: string): boolean => computed.test(name) || (tied && name === matrices.head);
   const source = strictSource(checkpoint, { rename, ignore, dtype, device, outline, quantize });
   const raw = withTie(parsed.raw, tied);
   return strictModel(source, () => make({ ...parsed, raw, text: { ...parsed.text, tied } }, source));
-}
-
-/** A config that says what the weights are: transformers goes by the flag at the top, in earlier versions by that of the text. */
-function withTie(raw: Record<string, unknown>, tied: boolean): Record<string, unknown> {
-  const text = raw["text_config"] as Record<string, unknown> | null | undefined;
-  const says = (fields: Record<string, unknown> | null | undefined): boolean =>
-    fields?.["tie_word_embeddings"] === true;
-  if (says(raw) === tied && (tied || !says(text))) return raw;
-  const tie_word_embeddings = tied;
-  return { ...raw, tie_word_embeddings, ...(says(text) && !tied && { text_config: { ...text, tie_word_embeddings } }) };
 }
