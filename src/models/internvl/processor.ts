@@ -49,8 +49,10 @@ export async function loadInternVlProcessor(
   }
   const parsed = parseInternVlConfig(config, files.file("config.json"));
   const [tokenizer, imageContent] = await Promise.all([loadTokenizer(files), readImageContent(files, parsed, options)]);
-  const chatTemplate = await loadChatTemplate(files, tokenizer);
-  const slowFiles = parsed.layout === "original" ? await readSlowFiles(files) : undefined;
+  // The original code looks at no chat template.
+  const isOriginal = parsed.layout === "original";
+  const chatTemplate = isOriginal ? undefined : await loadChatTemplate(files, tokenizer);
+  const slowFiles = isOriginal ? await readSlowFiles(files) : undefined;
   const { maxTiles } = options;
   return new InternVlProcessor(parsed, { config, tokenizer, imageContent, chatTemplate, slowFiles, maxTiles });
 }
