@@ -3,10 +3,12 @@
  * against another one, or for looking inside a model.
  */
 import { RocError } from "../errors.js";
+import { joinImages, type Prompt } from "../generation/index.js";
 import { IMAGE_ID, type ImageBatch, type Mllm, type MllmInput } from "../models/types.js";
 import {
   LOSS_PRESETS,
   rocLoss,
+  splitImages,
   textLoss,
   vocabularyFromConfig,
   weightsFromConfig,
@@ -21,7 +23,7 @@ const IGNORED = -100;
 /** Tensors by name: `input_ids` [B, T], the rest optional. */
 export type NamedTensors = ReadonlyMap<string, Tensor>;
 
-/** Names that {@link promptOf} takes. */
+/** Names that {@link promptsOf} takes. */
 const PROMPT_INPUTS = ["input_ids", "attention_mask", "pixel_values", "image_grid_thw", "image_sizes"] as const;
 
 /** Names that {@link inspectForward} takes. */
@@ -62,14 +64,40 @@ export function inspectForward(
   return outputs;
 }
 
-/** The one sequence among the inputs, as given and as the model takes it. @throws RocError USAGE for several */
-export function promptOf(model: Mllm, inputs: NamedTensors): { given: readonly number[]; ids: readonly number[] } {
+/** A sequence among the inputs, as given and as the model generates from it: without its padding. */
+export interface GivenPrompt extends Prompt {
+  readonly given: readonly number[];
+}
+
+/** The sequences among the inputs, each with its own pictures. @throws RocError USAGE for inputs that do not fit each other */
+export function promptsOf(model: Mllm, inputs: NamedTensors): GivenPrompt[] {
   checkNames(inputs, PROMPT_INPUTS);
-  const [given = [], ...others] = idsOf(model, inputs);
-  if (others.length > 0) throw new RocError("USAGE", "input_ids: give one sequence, [1, T].");
-  const [mask] = optionalRows(inputs, "attention_mask", [given]) ?? [];
-  const real = given.filter((_, t) => mask?.[t] !== 0);
-  return { given, ids: model.expandPlaceholders?.(real) ?? real };
+  const all = idsOf(model, inputs);
+  const masks = optionalRows(inputs, "attention_mask", all);
+  const sequences = all.map((given, b) => {
+    const real = given.filter((_, t) => masks?.[b]?.[t] !== 0);
+    if (real.length === 0)
+      throw new RocError("USAGE", `attention_mask: all of row ${b} is padding; nothing goes on from it.`);
+    return { given, ids: model.expandPlaceholders?.(real) ?? real };
+  });
+  const images = imagesOf(inputs);
+  if (sequences.length === 1 || !images) return sequences.map((sequence) => ({ ...sequence, images }));
+  return withOwnImages(model, sequences, splitImages(images));
+}
+
+/** Pictures come in reading order, and each is as many placeholders as it has rows. */
+function withOwnImages(model: Mllm, sequences: readonly GivenPrompt[], images: readonly ImageBatch[]): GivenPrompt[] {
+  const rows = images.map((image) => scope(() => model.imageFeatures(image).size(0)));
+  let next = 0;
+  const given = sequences.map((sequence) => {
+    let asked = sequence.ids.filter((id) => model.placeholderIds.includes(id)).length;
+    const first = next;
+    while (asked > 0 && next < images.length) asked -= rows[next++] ?? 0;
+    if (asked !== 0) throw new RocError("USAGE", `input_ids: placeholders and pictures disagree in number.`);
+    return { ...sequence, images: joinImages(images.slice(first, next)) };
+  });
+  if (next === images.length) return given;
+  throw new RocError("USAGE", `input_ids hold placeholders for ${next} of ${images.length} pictures.`);
 }
 
 /** What of the inputs the model takes, with image placeholders expanded. */

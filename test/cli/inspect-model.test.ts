@@ -180,6 +180,68 @@ test("generate: the prompt and the new tokens, with the logits of every step", a
   assert.deepEqual(sequence.slice(prompt.length), best);
 });
 
+test("generate: rows of a batch padded on either side, with none to two pictures, as each of them alone", async (t) => {
+  const folder = checkpoint(t);
+  using inputs = await openSafetensors(fixture("inspect/inputs.safetensors"));
+  const [file, output] = [join(folder, "in.safetensors"), join(folder, "out.safetensors")];
+  const [first = [], picture = []] = scope(() => {
+    const ids = inputs.tensor("input_ids");
+    return [ids.narrow(0, 0, 1).narrow(1, 0, 19).toNumbers(), inputs.tensor("pixel_values").toNumbers()];
+  });
+  const one = picture.slice(0, 3 * 28 * 28);
+  const other = one.map((value) => -value);
+  const rows = [
+    { ids: first, pictures: [one] },
+    { ids: first.slice(0, 2).toReversed(), pictures: [] },
+    { ids: [...first, ...first], pictures: [other, one] },
+  ];
+  const generated = async (ids: number[][], mask: number[][], pictures: number[][]): Promise<number[][]> => {
+    const pixels =
+      pictures.length > 0 && fromTypedArray(Float32Array.from(pictures.flat()), [pictures.length, 3, 28, 28]);
+    const matrix = (of: number[][]): Tensor =>
+      fromTypedArray(BigInt64Array.from(of.flat(), BigInt), [of.length, of[0]?.length ?? 0]);
+    const given = { input_ids: matrix(ids), attention_mask: matrix(mask), ...(pixels && { pixel_values: pixels }) };
+    await saveSafetensors(file, new Map(Object.entries(given)));
+    for (const tensor of Object.values(given)) tensor.dispose();
+    const { code, stderr } = await inspect([
+      "generate",
+      "-m",
+      folder,
+      "-i",
+      file,
+      "-o",
+      output,
+      "--max-new-tokens",
+      "4",
+    ]);
+    assert.equal(code, 0, stderr);
+    const { shape = [], values = [] } = (await read(output)).get("sequences") ?? {};
+    return ids.map((_, b) => values.slice((b + 1) * (shape[1] ?? 0) - 4, (b + 1) * (shape[1] ?? 0)));
+  };
+  const alone = [];
+  for (const { ids, pictures } of rows) alone.push(...(await generated([ids], [ids.map(() => 1)], pictures)));
+  const pictures = rows.flatMap((row) => row.pictures);
+  const fill = (side: "left" | "right", of: (ids: number[]) => number[], value: number): number[][] =>
+    rows.map(({ ids }) => {
+      const padding = new Array<number>(38 - ids.length).fill(value);
+      return side === "left" ? [...padding, ...of(ids)] : [...of(ids), ...padding];
+    });
+  for (const side of ["left", "right"] as const) {
+    const mask = fill(side, (ids) => ids.map(() => 1), 0);
+    assert.deepEqual(
+      await generated(
+        fill(side, (ids) => ids, 0),
+        mask,
+        pictures,
+      ),
+      alone,
+      side,
+    );
+  }
+  const few = { ids: fill("left", (ids) => ids, 0), mask: fill("left", (ids) => ids.map(() => 1), 0) };
+  await assert.rejects(generated(few.ids, few.mask, pictures.slice(1)), /placeholders/);
+});
+
 test("preprocess: pixels before and after normalising, from two files alone", async (t) => {
   const folder = folderWith(t, {
     "config.json": readFileSync(fixture("llava/tiny/config.json"), "utf8"),

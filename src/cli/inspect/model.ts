@@ -3,7 +3,7 @@
  * implementation of its model.
  */
 import { Command, Option } from "commander";
-import { FORWARD_INPUTS, imagesOf, inspectForward, promptOf, type NamedTensors } from "../../engine/forward.js";
+import { FORWARD_INPUTS, inspectForward, promptsOf, type NamedTensors } from "../../engine/forward.js";
 import { checkBase } from "../../engine/identity.js";
 import { generateWithLogits, readGenerationConfig } from "../../generation/index.js";
 import { decodeImage, RESIZE_MODES, type ResizeMode } from "../../image/index.js";
@@ -100,9 +100,11 @@ export function inspectForwardCommand({ io }: Context): Command {
 }
 
 const GENERATE_HELP = `
-Inputs: input_ids [1,T], pixel_values, image_grid_thw, image_sizes, as for \`inspect forward\`.
-Outputs: sequences [1,T+n] (the prompt and the n new tokens) and step_logits [n,V], as the model gave them. It ends early
-only at an eos_token_id of the folder's generation_config.json, whose repetition_penalty counts too.`;
+Inputs: input_ids [B,T], attention_mask, pixel_values, image_grid_thw, image_sizes, as for \`inspect forward\`; padding
+may be on either side.
+Outputs: sequences [B,T+n] (each row as given, then n new tokens) and step_logits [n,V], for several rows [n,B,V], as the
+model gave them. A row ends early only at an eos_token_id of the folder's generation_config.json, whose repetition_penalty
+counts too; behind its end are pad_token_id, or the id that ended it, and logits that mean nothing.`;
 
 export function inspectGenerateCommand({ io }: Context): Command {
   return tensorCommand("generate")
@@ -110,14 +112,20 @@ export function inspectGenerateCommand({ io }: Context): Command {
     .requiredOption("--max-new-tokens <n>", "tokens to generate", whole(1))
     .addHelpText("after", GENERATE_HELP)
     .action(async (options: TensorOptions & { maxNewTokens: number }) => {
-      const { stopIds, suppressIds, repetitionPenalty } = await readGenerationConfig(options.model);
+      const { stopIds, suppressIds, repetitionPenalty, padId } = await readGenerationConfig(options.model);
       const settings = { maxNewTokens: options.maxNewTokens, stopIds, suppressIds, repetitionPenalty };
       await through(options, io, (model, inputs) => {
-        const { given, ids } = promptOf(model, inputs);
-        const { sequences, stepLogits } = generateWithLogits(model, [{ ids, images: imagesOf(inputs) }], settings);
-        const chosen = sequences.flatMap(({ ids, stopId }) => [...ids, ...(stopId === undefined ? [] : [stopId])]);
-        const sequence = tensor([[...given, ...chosen]], { dtype: "int64" });
-        return new Map(Object.entries({ sequences: sequence, step_logits: stepLogits.squeeze(1) }));
+        const prompts = promptsOf(model, inputs);
+        const { sequences, stepLogits } = generateWithLogits(model, prompts, settings);
+        const longest = Math.max(...sequences.map(({ ids, stopId }) => ids.length + (stopId === undefined ? 0 : 1)));
+        const rows = prompts.map(({ given }, b) => {
+          const { ids = [], stopId } = sequences[b] ?? {};
+          const behind = new Array<number>(longest - ids.length).fill(padId ?? stopId ?? 0);
+          if (stopId !== undefined) behind[0] = stopId;
+          return [...given, ...ids, ...behind];
+        });
+        const logits = rows.length === 1 ? stepLogits.squeeze(1) : stepLogits;
+        return new Map(Object.entries({ sequences: tensor(rows, { dtype: "int64" }), step_logits: logits }));
       });
     });
 }
