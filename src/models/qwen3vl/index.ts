@@ -4,10 +4,10 @@ import { qwen3vlFacts } from "./facts.js";
 import { loadQwen3Vl } from "./load.js";
 import { loadQwen3VlImages, loadQwen3VlProcessor } from "./processor.js";
 
-export { parseQwen3VlConfig, type Qwen3VlConfig } from "./config.js";
+export { parseQwen3VlConfig } from "./config.js";
 export { loadQwen3Vl } from "./load.js";
 export { createQwen3Vl, Qwen3VlModel } from "./model.js";
-export { createQwen3VlProcessor, loadQwen3VlImages, loadQwen3VlProcessor } from "./processor.js";
+export { createQwen3VlProcessor, loadQwen3VlImages } from "./processor.js";
 
 export const qwen3vl: Family = {
   ...qwen3vlFacts,

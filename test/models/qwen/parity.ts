@@ -109,7 +109,8 @@ export function parity({ fixture: place, load, rope, inputs }: Parity): void {
           nearWhereReal(t, "two");
           const states: Tensor[] = [];
           const table = rope(expected.tensor("two.positions"));
-          model.decoder.forward(model.embed(input), { rope: table, onHidden: (state) => states.push(state) });
+          const { embeddings, options } = model.embed(input);
+          model.decoder.forward(embeddings, { ...options, rope: table, onHidden: (state) => states.push(state) });
           near(t, aten("stack")(states).squeeze(1), "two.hidden");
         }),
       ));

@@ -64,7 +64,7 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     if (cache !== undefined && !(cache instanceof PositionCache)) {
       throw new RocError("USAGE", "forward: the cache is not one of this model's newCache().");
     }
-    const { embeddings, options } = this.embedded(input, cache);
+    const { embeddings, options } = this.embed(input, cache);
     // The cache knows the positions of its steps by itself.
     if (cache?.takesStep(input.inputIds.size(1), input.attentionMask) && !input.images) {
       return this.decoder.forward(embeddings, { cache, rows: input.rows });
@@ -78,11 +78,6 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
       cache.next = next;
     }
     return hidden;
-  }
-
-  /** What the decoder's first layer sees: embeddings with the images in place, `[batch, T, hiddenSize]`. */
-  embed(input: MllmInput, cache?: Cache): Tensor {
-    return this.embedded(input, cache).embeddings;
   }
 
   imageFeatures({ pixelValues, imageGridThw }: ImageBatch): Tensor {
@@ -127,8 +122,8 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     return 1;
   }
 
-  /** {@link embed}, with what goes on to later layers. */
-  embedded({ inputIds, images }: MllmInput, cache?: Cache): Embedded {
+  /** What the decoder's first layer sees: embeddings with the images in place; and what goes on to later layers. */
+  embed({ inputIds, images }: MllmInput, cache?: Cache): Embedded {
     const embeddings = this.decoder.vocabulary.embed(this.here(inputIds));
     if (images === undefined && cache !== undefined && cache.length > 0) return { embeddings };
     const { imageTokenId, videoTokenId } = this.#tokens;
