@@ -155,35 +155,32 @@ test("HPSv3's weights alone take the small files of their base model", async () 
   await assert.rejects(load(bare, HERE), { code: "FILE_NOT_FOUND", message: /HPSv3 alone.*--base/ });
 });
 
-const noQwen25 = !families().includes("qwen2_5_vl") && "no family qwen2_5_vl yet";
-
-test(
-  "reasoning scorers: their prompts to the id; an answer without a number is a failure",
-  { skip: noQwen25 },
-  async () => {
-    const photo = await picture(56, 56);
-    const helpful = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n";
-    const seen = `<|vision_start|>${"<|image_pad|>".repeat(4)}<|vision_end|>`;
-    for (const [name, scorer, system] of [
-      ["Q-Insight", "q-insight", undefined],
-      ["VisualQuality-R1-7B", "visualquality-r1", helpful],
-      ["Aes-R1", "aes-r1", helpful],
-    ] as const) {
-      const folder = await checkpoint("reasoning", name);
-      const { parts } = await loadParts(await openCheckpointFolder(folder), HERE);
-      const { prompt = "", system: own = "" } = parts.strategy.scorer ?? {};
-      assert.equal(parts.strategy.scorer?.name, scorer);
-      const before = system ?? `<|im_start|>system\n${own}<|im_end|>\n`;
-      const turns = `${before}<|im_start|>user\n${prompt.replace("<image>", seen)}<|im_end|>\n<|im_start|>assistant\n`;
-      const wanted = parts.processor.tokenizer.encode(turns, { addSpecialTokens: false });
-      parts.model.dispose();
-      assert.deepEqual(await idsOf(folder, photo, {}), wanted, scorer);
-    }
-    assert.match(await readFile(join(root, "Q-Insight/config.json"), "utf8"), /qwen2_5_vl/);
-    using model = await load(join(root, "VisualQuality-R1-7B"), { ...HERE, promptSource: "no-thinking" });
-    await assert.rejects(model.scoreOne(photo), { code: "ANSWER_UNCLEAR" });
-  },
-);
+test("reasoning scorers: their prompts to the id; an answer without a number is a failure", async () => {
+  const photo = await picture(56, 56);
+  const helpful = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n";
+  const seen = `<|vision_start|>${"<|image_pad|>".repeat(4)}<|vision_end|>`;
+  for (const [name, scorer, system] of [
+    ["Q-Insight", "q-insight", undefined],
+    ["VisualQuality-R1-7B", "visualquality-r1", helpful],
+    ["Aes-R1", "aes-r1", helpful],
+  ] as const) {
+    const folder = await checkpoint("reasoning", name);
+    const { parts } = await loadParts(await openCheckpointFolder(folder), HERE);
+    const { prompt = "", system: own = "" } = parts.strategy.scorer ?? {};
+    assert.equal(parts.strategy.scorer?.name, scorer);
+    const before = system ?? `<|im_start|>system\n${own}<|im_end|>\n`;
+    const turns = `${before}<|im_start|>user\n${prompt.replace("<image>", seen)}<|im_end|>\n<|im_start|>assistant\n`;
+    const wanted = parts.processor.tokenizer.encode(turns, { addSpecialTokens: false });
+    parts.model.dispose();
+    assert.deepEqual(await idsOf(folder, photo, {}), wanted, scorer);
+  }
+  // Writing ends with the positions.
+  const folder = join(root, "VisualQuality-R1-7B");
+  const config = await readFile(join(folder, "config.json"), "utf8");
+  await writeFile(join(folder, "config.json"), config.replaceAll("8192", "600"));
+  using model = await load(folder, { ...HERE, promptSource: "no-thinking" });
+  await assert.rejects(model.scoreOne(photo), { code: "ANSWER_UNCLEAR" });
+});
 
 test("a base that is no scorer's says so, and how to name one; score tokens of its own come first", async () => {
   const folder = await checkpoint("hpsv3", "base");
