@@ -4,7 +4,8 @@ import { readGenerationConfig } from "../generation/index.js";
 import type { CheckpointFolder } from "../models/places.js";
 import { packWeights } from "../models/pack.js";
 import { planOf } from "../models/quantize.js";
-import { loadMllm, type Loaded } from "../models/registry.js";
+import { factsOf, unknownFamily } from "../models/families.js";
+import { checkMemory, loadMllm, type Loaded } from "../models/registry.js";
 import type { MllmProcessor } from "../models/types.js";
 import {
   DEFAULT_TEMPLATES,
@@ -55,6 +56,8 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
   planOf({ quantize, device }, await ifThere(weights.json("config.json")));
   const { strategy: own, templates, chosen } = await readScoring(folder, options);
   checkAborted(signal, folder.path);
+  const computed = await scoringDtype(folder, { dtype, device, quantize });
+  await checkMemory(folder, { dtype: computed, device, quantize });
   const looked = { visionTower, signal };
   const digest = await checkBase(folder, looked)
     .then(() => digestModel(folder, looked))
@@ -63,7 +66,6 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
       throw error;
     });
   const name = checkpointName(folder.name, digest);
-  const computed = await scoringDtype(folder, { dtype, device, quantize });
   if (chosen?.how !== undefined) {
     const { title, name } = chosen.scorer;
     onNote?.(
@@ -115,6 +117,8 @@ async function readScoring(folder: CheckpointFolder, options: LoadOptions): Prom
   const parsed = await home.json("config.json");
   refuseQuantisedConfig(parsed, file);
   const config = configOf(parsed, file);
+  const type = config["model_type"];
+  if (typeof type === "string" && factsOf(type) === undefined) throw unknownFamily(file, type);
   const templates = await loadTemplates(home);
   const strategy = options.scorer === undefined ? strategyOf(config, templates) : undefined;
   if (strategy) {

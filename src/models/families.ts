@@ -1,6 +1,6 @@
 /** What the families' checkpoints are known by, before libtorch is loaded; the families themselves: registry.ts. */
 import { z } from "zod";
-import { RocError } from "../errors.js";
+import { beginning, RocError } from "../errors.js";
 import { ifThere } from "../files/index.js";
 import { internVlFacts } from "./internvl/facts.js";
 import { llavaFacts } from "./llava/facts.js";
@@ -53,6 +53,39 @@ export function addFacts(facts: FamilyFacts): () => void {
  */
 export function families(): string[] {
   return [...FACTS.keys()];
+}
+
+/** Changes of single characters that make one name of another. */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swapped = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** Characters of a `model_type` that are looked at; no known one is as long. */
+const LONGEST_TYPE = 64;
+
+/** The known `model_type` that another begins with, the longest of several; else the one of fewest edits. */
+function nearestFamily(modelType: string): string | undefined {
+  const type = modelType.slice(0, LONGEST_TYPE).toLowerCase().replaceAll("-", "_");
+  const [begun] = families().filter((name) => type.startsWith(name)).sort((a, b) => b.length - a.length); // prettier-ignore
+  return begun ?? families().sort((a, b) => edits(a, type) - edits(b, type))[0];
+}
+
+/** The error of a checkpoint of another family, which lists the known ones and the nearest. */
+export function unknownFamily(file: string, modelType: string): RocError {
+  const shown = beginning(modelType, LONGEST_TYPE);
+  const near = nearestFamily(modelType);
+  const known = `known are: ${families().join(", ")}; the nearest is ${near}`;
+  const remedy = "Take a checkpoint of one of these, or a newer version of this program";
+  return new RocError("CONFIG_INVALID", `${file}: model_type "${shown}" is not supported; ${known}. ${remedy}.`);
 }
 
 /** The facts of a `model_type`, or of a model by its `family`; undefined where there are none. */

@@ -13,7 +13,8 @@ import { ADAPTER_CONFIG, readAdapterConfig } from "./adapter-config.js";
 export const ADAPTER_FOLDER = "adapter";
 const CONFIG = "config.json";
 const STEP_FOLDER = /^step-\d{8}$/;
-const WEIGHTS = /^((pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?|HPSv3\.safetensors)$/;
+/** Files that hold weights, by name. */
+export const WEIGHTS = /^((pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?|HPSv3\.safetensors)$/;
 
 /** A state of a run. */
 export interface ChosenState {

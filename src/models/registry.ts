@@ -1,11 +1,12 @@
 /** The model families by the `model_type` of their config.json. */
 import { z } from "zod";
-import { RocError } from "../errors.js";
+import { isRocError, RocError } from "../errors.js";
 import { ifThere, type OpenFolder } from "../files/index.js";
 import { checkDevice, type DType } from "../torch/index.js";
 import type { QuantizePlan } from "../torch/int8.js";
-import { refuseQuantisedConfig } from "../weights/index.js";
-import { addFacts, families } from "./families.js";
+import { checkRoom, openCheckpoint, refuseQuantisedConfig } from "../weights/index.js";
+import { unknownFields } from "./common/unknown-fields.js";
+import { addFacts, unknownFamily } from "./families.js";
 import { internVl } from "./internvl/index.js";
 import { llava } from "./llava/index.js";
 import { llavaOnevision } from "./llavaonevision/index.js";
@@ -14,7 +15,7 @@ import { qwen25vl } from "./qwen2_5vl/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
 import { qwen3vl } from "./qwen3vl/index.js";
 import { loadAdapter } from "./peft.js";
-import { newTokens, openCheckpointFolder, type CheckpointLike } from "./places.js";
+import { newTokens, openCheckpointFolder, type CheckpointFolder, type CheckpointLike } from "./places.js";
 import { checkQuantized, planOf, quantizeMerged, refuseQuantized } from "./quantize.js";
 import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
@@ -103,7 +104,7 @@ export async function loadModel(folder: CheckpointLike, options: LoadOptions = {
     if (home !== adapter.base) {
       const config = await checkpoint.config();
       const [first, ...more] = newTokens(config, model.config);
-      if (first !== undefined && !options.outline) model.growVocabulary([first, ...more], first);
+      if (first !== undefined) model.growVocabulary([first, ...more], first);
       Object.assign(model.config, config);
     }
     if (options.outline) return model;
@@ -130,7 +131,10 @@ async function loadPlain(folder: OpenFolder, options: LoadOptions): Promise<Mllm
   const quantize = planOf(options, config);
   checkDevice(options.device ?? "cpu");
   const generationConfig = await ifThere(folder.text(GENERATION_CONFIG));
-  const model = await family.load(folder, { ...options, quantize, dtype: dtypeOf(options, quantize) });
+  const given = { ...options, quantize, dtype: dtypeOf(options, quantize) };
+  const model = await family.load(folder, given).catch((error: unknown) => {
+    throw withUnknownFields(error, config, family);
+  });
   try {
     if (quantize) checkQuantized(model, folder.path);
   } catch (error) {
@@ -140,9 +144,41 @@ async function loadPlain(folder: OpenFolder, options: LoadOptions): Promise<Mllm
   return generationConfig === undefined ? model : Object.assign(model, { generationConfig });
 }
 
+/** Weights that do not fit may be of a layout that is newer than this program. */
+function withUnknownFields(error: unknown, config: unknown, { configSchemas = [] }: Family): unknown {
+  if (!isRocError(error) || error.code !== "CHECKPOINT_MISMATCH" || configSchemas.length === 0) return error;
+  const fields = unknownFields(config, configSchemas);
+  if (fields.length === 0) return error;
+  const named = `${fields.slice(0, MOST_FIELDS).join(", ")}${fields.length > MOST_FIELDS ? ", ..." : ""}`;
+  const text = `${error.message} config.json has fields that this program does not know (${named}): if the layout is newer than it, they say how, and a newer version of this program is needed.`; // prettier-ignore
+  return new RocError(error.code, text, { cause: error });
+}
+
+/** Fields that a message names. */
+const MOST_FIELDS = 12;
+
 /** Of what is not in 8 bits, where nothing is asked for. */
 function dtypeOf({ dtype, device = "cpu" }: LoadOptions, plan: QuantizePlan | undefined): DType | undefined {
   return dtype ?? (plan && device === "cpu" ? "bfloat16" : undefined);
+}
+
+/**
+ * Whether the weights fit into memory, by the files' headers: for callers that read every byte before they load. What is wrong
+ * with the files the loader says.
+ *
+ * @throws RocError OUT_OF_MEMORY
+ */
+export async function checkMemory(folder: CheckpointFolder, options: LoadOptions): Promise<void> {
+  const { device = "cpu" } = options;
+  try {
+    const quantize = planOf(options, await folder.weights.json("config.json"));
+    const dtype = dtypeOf(options, quantize) ?? (device === "cpu" ? "float32" : undefined);
+    using checkpoint = await openCheckpoint(folder.weights);
+    checkRoom(checkpoint, checkpoint.names(), { dtype, device, quantize });
+  } catch (error) {
+    if (isRocError(error) && error.code !== "OUT_OF_MEMORY") return;
+    throw error;
+  }
 }
 
 /** The picture side alone, without weights and tokenizer. Throws as {@link loadMllm}. */
@@ -162,6 +198,5 @@ async function familyOf(folder: OpenFolder): Promise<{ family: Family; config: u
   const { model_type } = parsed.data;
   const family = FAMILIES.get(model_type);
   if (family) return { family, config };
-  const known = families().join(", ");
-  throw new RocError("CONFIG_INVALID", `${file}: model_type "${model_type}" is not supported; known are: ${known}.`);
+  throw unknownFamily(file, model_type);
 }

@@ -3,6 +3,7 @@
  *
  * A family is a folder beside this file. `roc/` sees only this interface: a new family needs no edit there.
  */
+import type { z } from "zod";
 import type { Device, DType, Tensor } from "../torch/index.js";
 import type { QuantizePlan } from "../torch/int8.js";
 import type { OpenFolder } from "../files/index.js";
@@ -416,4 +417,8 @@ export interface Family extends FamilyFacts {
   loadImages(folder: OpenFolder, config: unknown, options: ProcessorOptions): Promise<ImageInputs>;
   loadProcessor(folder: OpenFolder, config: unknown, options: ProcessorOptions): Promise<MllmProcessor>;
   readonly small?: SmallModels;
+  /**
+   * The schemas of its `config.json`, of every layout: where weights do not fit, fields that none of them has are named.
+   */
+  readonly configSchemas?: readonly z.ZodType[];
 }

@@ -62,6 +62,8 @@ export class VocabularyMatrix {
     const old = this.#weight(name);
     const [rows = 0, hiddenSize = 0] = old.shape;
     const missing = Math.max(rows, ...ids.map((id) => id + 1)) - rows;
+    // An outline has no numbers: it gets the shape.
+    if (old.isOutline) return this.#replace(name, old, keep(scope(() => zeros([], { dtype: old.dtype }).expand(rows + missing, hiddenSize)))); // prettier-ignore
     const grown =
       missing === 0
         ? old
@@ -71,7 +73,10 @@ export class VocabularyMatrix {
       if (missing > 0) grown.narrow(0, rows, missing).copy_(mean);
       for (const id of ids) grown.narrow(0, id, 1).copy_(mean);
     });
-    if (grown === old) return;
+    if (grown !== old) this.#replace(name, old, grown);
+  }
+
+  #replace(name: string, old: Tensor, grown: Tensor): void {
     grown.requiresGrad_(old.requiresGrad);
     this.#tensors.set(name, grown);
     old.dispose();

@@ -117,6 +117,11 @@ export class Tensor extends TensorHandle {
   get nbytes(): number {
     return guarded("nbytes", [this], () => native.bytesOf(this.handle));
   }
+
+  /** Whether it is the outline of a parameter: one number that stands for all of many. */
+  get isOutline(): boolean {
+    return this.numel > 1 && guarded("isOutline", [this], () => native.heldBytes(this.handle)) < this.nbytes;
+  }
   /** What `console.log()` shows: dtype, shape, device and the values, of a large tensor those at its corners. */
   [inspect.custom](depth: number): unknown {
     // An object, so that the lines are indented where the tensor is nested in others.

@@ -12,6 +12,8 @@ export interface Checkpoint {
   /** Folder or file, for messages. */
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Set where only a config is looked at: every parameter that is asked for is an outline's. */
+  readonly absent?: { readonly tied: boolean };
   names(): string[];
   has(name: string): boolean;
   /** @throws RocError CHECKPOINT_MISMATCH where there is no such tensor */

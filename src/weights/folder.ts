@@ -1,6 +1,7 @@
 /** The weights of a checkpoint folder: safetensors or PyTorch's .bin, in one file or in shards with an index. */
 import { RocError } from "../errors.js";
 import { exists, openFolder, type FolderLike, type OpenFolder } from "../files/index.js";
+import { absentCheckpoint, ConfigFolder } from "./absent.js";
 import { openBin } from "./bin/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { BIN, BIN_INDEX, chooseWeights, INDEX, SINGLE, variantsOf } from "./choice.js";
@@ -16,6 +17,7 @@ import { openSharded, openShards } from "./sharded.js";
  */
 export async function openCheckpoint(folder: FolderLike): Promise<Checkpoint> {
   const files = openFolder(folder);
+  if (files instanceof ConfigFolder) return absentCheckpoint(files);
   const all = await files.names();
   const names: string[] = [];
   for (const name of all) {

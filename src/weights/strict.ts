@@ -3,6 +3,7 @@ import { RocError } from "../errors.js";
 import { keep, noGrad, scope, zeros, type Device, type DType, type Tensor } from "../torch/index.js";
 import { fitsInt8, quantizeRows, type QuantizePlan } from "../torch/int8.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { checkRoom } from "./room.js";
 import { quantised, quantisedPart } from "./quantised.js";
 
 /**
@@ -50,8 +51,10 @@ const MOST_ELEMENTS = 2 ** 33;
  * @throws RocError CHECKPOINT_MISMATCH where two tensors of the file have the same name for the model
  */
 export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}): StrictSource {
-  const { rename = (name) => name, ignore = () => false, quantize } = options;
+  const { rename = (name) => name, ignore = () => false, quantize, dtype } = options;
+  if (checkpoint.absent) return outlineSource(dtype);
   const left = renamed(checkpoint, rename, ignore);
+  if (!options.outline) checkRoom(checkpoint, [...left.values()], options);
   const missing: string[] = [];
   const wrong: string[] = [];
   const integers: string[] = [];
@@ -129,6 +132,11 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
       return placeholder(shape);
     },
   };
+}
+
+/** Placeholders for whatever is asked for. */
+function outlineSource(dtype: DType | undefined): StrictSource {
+  return { fits: true, finish: () => undefined, take: (_name, shape) => placeholder(shape, dtype) };
 }
 
 /** How a parameter is in the file, and how it is wanted: in bytes in both, rounded to them here, their factors, or as ever. */

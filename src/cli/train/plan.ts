@@ -8,7 +8,9 @@ export function planText(plan: TrainingPlan): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
 }
 
-function hasModel(plan: TrainingPlan): plan is TrainingSteps & ModelPlan {
+type SizedPlan = TrainingPlan & Pick<ModelPlan, "parameters" | "memory">;
+
+function hasModel(plan: TrainingPlan): plan is SizedPlan {
   return plan.parameters !== undefined;
 }
 
@@ -27,14 +29,18 @@ function stepRows(plan: TrainingSteps): Line[] {
   ];
 }
 
-function modelRows({ parameters, memory, ...plan }: ModelPlan): Line[] {
+/** None of a config alone. */
+function tokenRows({ tokensPerSample, supervisedTokensPerSample, tokens = null }: TrainingPlan): Line[] {
+  if (tokensPerSample === undefined) return [];
+  const each = `${number(tokensPerSample)} per picture, ${supervisedTokensPerSample} of them supervised`;
+  return [["tokens", `${each}; ${number(tokens)} in all`]];
+}
+
+function modelRows({ parameters, memory, ...plan }: SizedPlan): Line[] {
   const bytes = (value: number): string =>
     value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
   return [
-    [
-      "tokens",
-      `${number(plan.tokensPerSample)} per picture, ${plan.supervisedTokensPerSample} of them supervised; ${number(plan.tokens)} in all`,
-    ],
+    ...tokenRows(plan),
     ["parameters", `${number(parameters.trained)} trained, ${number(parameters.frozen)} frozen`],
     ...Object.entries(parameters.byPart).map(([part, { trained, all }]): Line => [
       `  ${part}`,

@@ -20,6 +20,7 @@ export function isTied(
   { embedding, head }: Matrices,
   rename: (name: string) => string,
 ): boolean {
+  if (checkpoint.absent) return checkpoint.absent.tied;
   if (!said) return false;
   const names = checkpoint.names();
   const [own, shared] = [head, embedding].map((wanted) => names.find((stored) => rename(stored) === wanted));

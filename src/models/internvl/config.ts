@@ -223,6 +223,9 @@ const originalSchema = z.looseObject({
 
 const ORIGINAL_TYPE = "internvl_chat";
 
+/** Of the error that names fields of newer layouts. */
+export const internVlSchemas = [hfSchema, originalSchema, textSchema];
+
 /**
  * Checks a parsed `config.json`.
  *

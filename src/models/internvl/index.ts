@@ -1,5 +1,6 @@
 /** InternVL: transformers' layout and the original code's. */
 import type { Family } from "../types.js";
+import { internVlSchemas } from "./config.js";
 import { internVlFacts } from "./facts.js";
 import { loadInternVlImages } from "./images.js";
 import { loadInternVl } from "./load.js";
@@ -13,6 +14,7 @@ export { createInternVlProcessor, loadInternVlProcessor } from "./processor.js";
 
 export const internVl: Family = {
   ...internVlFacts,
+  configSchemas: internVlSchemas,
   load: loadInternVl,
   loadImages: loadInternVlImages,
   loadProcessor: loadInternVlProcessor,

@@ -1,5 +1,6 @@
 /** LLaVA-1.5. */
 import type { Family } from "../types.js";
+import { llavaSchemas } from "./config.js";
 import { llavaFacts } from "./facts.js";
 import { loadLlava } from "./load.js";
 import { loadLlavaImages, loadLlavaProcessor } from "./processor.js";
@@ -13,6 +14,7 @@ export { createLlavaProcessor, loadLlavaProcessor, type LlavaProcessorParts } fr
 
 export const llava: Family = {
   ...llavaFacts,
+  configSchemas: llavaSchemas,
   small: smallLlava,
   load: loadLlava,
   loadImages: loadLlavaImages,

@@ -117,6 +117,9 @@ const schema = z.looseObject({
 
 type Parsed = z.infer<typeof schema>;
 
+/** Of the error that names fields of newer layouts. */
+export const onevisionSchemas = [schema];
+
 /**
  * Checks a parsed `config.json`.
  *

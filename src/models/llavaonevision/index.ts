@@ -1,5 +1,6 @@
 /** LLaVA-OneVision. */
 import type { Family } from "../types.js";
+import { onevisionSchemas } from "./config.js";
 import { llavaOnevisionFacts } from "./facts.js";
 import { loadLlavaOnevisionImages } from "./images.js";
 import { loadLlavaOnevision } from "./load.js";
@@ -15,6 +16,7 @@ export { planOf, rowsOf, type AnyresRules } from "./anyres.js";
 
 export const llavaOnevision: Family = {
   ...llavaOnevisionFacts,
+  configSchemas: onevisionSchemas,
   load: loadLlavaOnevision,
   loadImages: loadLlavaOnevisionImages,
   loadProcessor: loadLlavaOnevisionProcessor,

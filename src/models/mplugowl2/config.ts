@@ -83,11 +83,14 @@ const schema = z.looseObject({
   attention_bias: or(z.boolean(), false),
   tie_word_embeddings: or(z.boolean(), false),
   visual_config: or(visualSchema, visualSchema.parse({})),
-  image_aspect_ratio: z.string().nullish(),
+  image_aspect_ratio: z.enum(["pad", "square", "default"]).nullish(),
   score_id: z.number().int().nonnegative().nullish(),
 });
 
 type Parsed = z.infer<typeof schema>;
+
+/** Of the error that names fields of newer layouts. */
+export const mplugOwl2Schemas = [schema];
 
 /**
  * Checks a parsed `config.json`.

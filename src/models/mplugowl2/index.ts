@@ -1,5 +1,6 @@
 /** mPLUG-Owl2, and Q-Align, OneAlign and ROC4MLLM, which are built on it. */
 import type { Family } from "../types.js";
+import { mplugOwl2Schemas } from "./config.js";
 import { mplugOwl2Facts } from "./facts.js";
 import { loadMplugOwl2 } from "./load.js";
 import { loadMplugOwl2Images, loadMplugOwl2Processor } from "./processor.js";
@@ -14,6 +15,7 @@ export { loadMplugOwl2Processor, mplugOwl2ImageProcessor } from "./processor.js"
 
 export const mplugOwl2: Family = {
   ...mplugOwl2Facts,
+  configSchemas: mplugOwl2Schemas,
   load: loadMplugOwl2,
   loadImages: loadMplugOwl2Images,
   loadProcessor: loadMplugOwl2Processor,

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { activation, blockSide, count, or, positive, patchSide } from "../common/config-fields.js";
-import { invalidFor, parsedBy, qwen2Text, topFields } from "../common/qwen/config.js";
+import { invalidFor, parsedBy, qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
 import type { InvalidConfig } from "../common/qwen/config.js";
 import type { Qwen2Config } from "../common/qwen/qwen2-mllm.js";
 import type { TowerConfig } from "../common/qwen/tower.js";
@@ -31,6 +31,9 @@ const schema = z.looseObject({
   vision_config: or(visionSchema, visionSchema.parse({})),
   ...topFields,
 });
+
+/** Of the error that names fields of newer layouts. */
+export const qwen2VlSchemas = [schema, qwen2TextSchema];
 
 /**
  * Checks a parsed `config.json`.

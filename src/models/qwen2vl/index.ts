@@ -1,5 +1,6 @@
 /** Qwen2-VL. */
 import type { Family } from "../types.js";
+import { qwen2VlSchemas } from "./config.js";
 import { qwen2vlFacts } from "./facts.js";
 import { loadQwen2Vl, loadQwen2VlImages, loadQwen2VlProcessor } from "./files.js";
 import { smallQwen2Vl } from "./small.js";
@@ -10,6 +11,7 @@ export { createQwen2Vl, Qwen2VlModel } from "./model.js";
 
 export const qwen2vl: Family = {
   ...qwen2vlFacts,
+  configSchemas: qwen2VlSchemas,
   small: smallQwen2Vl,
   load: loadQwen2Vl,
   loadImages: loadQwen2VlImages,

@@ -52,6 +52,9 @@ const schema = z.looseObject({
 const SECTIONS = [24, 20, 20];
 const THETA = 5e5;
 
+/** Of the error that names fields of newer layouts. */
+export const qwen3VlSchemas = [schema];
+
 /**
  * Checks a parsed `config.json`.
  *

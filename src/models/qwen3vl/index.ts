@@ -1,5 +1,6 @@
 /** Qwen3-VL. */
 import type { Family } from "../types.js";
+import { qwen3VlSchemas } from "./config.js";
 import { qwen3vlFacts } from "./facts.js";
 import { loadQwen3Vl } from "./load.js";
 import { loadQwen3VlImages, loadQwen3VlProcessor } from "./processor.js";
@@ -11,6 +12,7 @@ export { createQwen3VlProcessor, loadQwen3VlImages } from "./processor.js";
 
 export const qwen3vl: Family = {
   ...qwen3vlFacts,
+  configSchemas: qwen3VlSchemas,
   load: loadQwen3Vl,
   loadImages: loadQwen3VlImages,
   loadProcessor: loadQwen3VlProcessor,

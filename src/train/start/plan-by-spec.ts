@@ -2,13 +2,15 @@
 import { OFFICIAL, type DatasetKind, type LoadedDataset } from "../../data/index.js";
 import { isRocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
-import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
+import { CheckpointFolder, openCheckpointFolder, WEIGHTS } from "../../models/places.js";
+import { loadModel } from "../../models/registry.js";
 import { actingWeights } from "../../roc/weights.js";
+import { configFolder } from "../../weights/index.js";
 import type { TrainOptions } from "../options.js";
 import { checkPlaces } from "../loop/objective.js";
 import { optionsOf, weightsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
-import { describePlan, describeSteps, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
+import { describePlan, describeSteps, sizesOf, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
 import { checkedOptions } from "./patterns.js";
 import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
 import type { PlanOptions } from "./call.js";
@@ -44,7 +46,7 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   if (!found) return steps;
   // The run's own device need not be in this machine.
   const from = { ...start, weights, ...checked.scale, device: "cpu" };
-  return describeModel(found.checkpoint ?? found.folder, from, data, recipe, steps);
+  return describeModel(found.checkpoint ?? found.folder, from, data, recipe, steps, onWarning);
 }
 
 async function foldersIfHere(spec: CheckedSpec, options: PlanOptions): Promise<ModelFolders | undefined> {
@@ -59,16 +61,39 @@ async function describeModel(
   data: RunData,
   wanted: TrainOptions,
   steps: TrainingSteps,
-): Promise<TrainingSteps & ModelPlan> {
+  onWarning: OnWarning,
+): Promise<TrainingPlan> {
   const checkpoint = await openCheckpointFolder(folder);
+  if (!(await checkpoint.weights.names()).some((name) => WEIGHTS.test(name))) {
+    onWarning(`${checkpoint.weights.path} holds no weights: parameters and memory are those of its config.json.`);
+    return { ...steps, ...(await describeConfig(checkpoint, start, wanted)) };
+  }
   const options = await checkedOptions(checkpoint, start, wanted);
-  const trainable = await startFrom(checkpoint, { ...start, ...(options.weights && { dtype: options.weights }) });
+  const from = { ...start, outline: true, ...(options.weights && { dtype: options.weights }) };
+  const trainable = await startFrom(checkpoint, from);
   try {
     if (start.weights) checkPlaces(trainable.parts, start.weights);
     return await describePlan(trainable, data, options, steps);
   } finally {
     trainable.parts.model.dispose();
   }
+}
+
+/** Of a folder with a config.json alone. Rows of score tokens that a run adds are not counted: no tokenizer says how many. */
+async function describeConfig(
+  { weights }: CheckpointFolder,
+  start: StartOptions,
+  wanted: TrainOptions,
+): Promise<Pick<ModelPlan, "parameters" | "memory">> {
+  const folder = await configFolder(weights);
+  const checkpoint = new CheckpointFolder(folder.path, folder);
+  const options = await checkedOptions(checkpoint, start, wanted);
+  using model = await loadModel(checkpoint, {
+    visionTower: start.visionTower,
+    outline: true,
+    dtype: options.weights ?? "float32",
+  });
+  return sizesOf(model, options);
 }
 
 /** The run's pictures; those of official files that are not there by their number. */

@@ -125,7 +125,7 @@ export async function describePlan(
     tokensPerSample,
     supervisedTokensPerSample: answer,
     tokens: steps.steps === null ? null : tokensPerSample * steps.samplesPerStep * steps.steps,
-    ...sizes(parts, options),
+    ...sizesOf(parts.model, options),
   };
 }
 
@@ -139,7 +139,8 @@ function answerTokens({ processor, strategy }: StrategyParts, data: RunData, tem
   return processor.answer(text).length + 1;
 }
 
-function sizes({ model }: StrategyParts, options: TrainOptions): Pick<ModelPlan, "parameters" | "memory"> {
+/** Numbers of parameters, and bytes: an outline of the model is enough. */
+export function sizesOf(model: Mllm, options: TrainOptions): Pick<ModelPlan, "parameters" | "memory"> {
   const { lora } = options;
   using adapters = lora && attachLora(model, lora, options.seed);
   const trained = new Map<string, number>();

@@ -43,6 +43,8 @@ export interface StartOptions extends ScoreTokenOptions {
   /** Folder of the vision tower, and how prompts are framed: as `loadMllm` takes them. */
   readonly visionTower?: string | undefined;
   readonly conversation?: string | undefined;
+  /** The model's outline instead of its weights, for a plan. */
+  readonly outline?: boolean | undefined;
 }
 
 /**
@@ -55,8 +57,8 @@ export async function startFrom(folder: CheckpointLike, options: StartOptions = 
   await checkBase(checkpoint, { visionTower: options.visionTower });
   const { home } = checkpoint;
   const { templates = await loadTemplates(home), device = "cpu", dtype = "float32" } = options;
-  const { visionTower, conversation } = options;
-  const { model, processor } = await loadMllm(checkpoint, { dtype, device, visionTower, conversation });
+  const { visionTower, conversation, outline } = options;
+  const { model, processor } = await loadMllm(checkpoint, { dtype, device, visionTower, conversation, outline });
   const name = options.strategy ?? templates?.strategy ?? "roc";
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
   const { min = USUAL_SCALE.min, max = USUAL_SCALE.max } = options;

@@ -96,7 +96,7 @@ export function sectionsOf(
 const SECTIONS = [16, 24, 24];
 
 /** The defaults are those of Qwen2VLTextConfig and Qwen2_5_VLTextConfig. */
-const textSchema = z.looseObject({
+export const qwen2TextSchema = z.looseObject({
   vocab_size: or(count, 152064),
   hidden_size: or(count, 8192),
   intermediate_size: or(count, 29568),
@@ -117,7 +117,7 @@ const textSchema = z.looseObject({
 
 /** Fields at the top of Qwen2-VL's and Qwen2.5-VL's files, whose text may be nested or at the top. */
 export const topFields = {
-  text_config: textSchema.nullish(),
+  text_config: qwen2TextSchema.nullish(),
   image_token_id: or(tokenId, 151655),
   video_token_id: or(tokenId, 151656),
   tie_word_embeddings: or(z.boolean(), false),
@@ -137,7 +137,7 @@ export function qwen2Text(
   invalid: InvalidConfig,
   vocabSize?: number,
 ): VisualTokens & { readonly text: DecoderConfig; readonly sections: readonly number[] } {
-  const values = top.text_config ?? parsedBy(textSchema, config, invalid);
+  const values = top.text_config ?? parsedBy(qwen2TextSchema, config, invalid);
   const { hidden_size, num_hidden_layers: layers } = values;
   const heads = headsOf(values, invalid);
   if (values.use_sliding_window && values.max_window_layers < layers) {
