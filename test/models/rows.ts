@@ -203,7 +203,8 @@ const onevision: Row = {
   async whole(folder) {
     const tiny = await configOf("llava_onevision/tied");
     const text_config = { ...(tiny["text_config"] as object), vocab_size: 400 };
-    const config = { ...tiny, text_config, image_token_index: 396, video_token_index: 397 };
+    const ids = { image_token_index: 396, video_token_index: 397 };
+    const config = { ...tiny, ...ids, text_config, tie_word_embeddings: false };
     const { image_grid_pinpoints } = tiny;
     const size = { height: 14, width: 14 };
     const files = { "preprocessor_config.json": { size, image_grid_pinpoints } };
