@@ -19,7 +19,6 @@ import { FLOAT_DTYPES } from "../torch/dtype.js";
 import { OpenFolder } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 import { checkBase } from "./identity.js";
-import { recognised } from "./scorer.js";
 
 export interface CheckpointDescription {
   readonly folder: string;
@@ -39,8 +38,6 @@ export interface CheckpointDescription {
   readonly files: readonly string[];
   readonly scoreTokens: { positionId: number; firstId: number; lastId: number; n: number; scale: Scale } | undefined;
   readonly templates: RocTemplates | undefined;
-  /** The published scorer that it is recognised as, where it has neither score tokens nor templates. */
-  readonly scorer: { name: string; title: string; aspects: readonly string[]; scale: Scale } | undefined;
   /** Tensors with values that are NaN or infinite; undefined where there are none, or nobody looked. */
   readonly nonFinite: NonFiniteTensors | undefined;
   /** Why it cannot be used, in the words of the loader; empty where it can. */
@@ -83,8 +80,6 @@ export async function describeCheckpoint(
   const adapters = adapter && (await attempt(() => weightsOf(() => openAdapter(adapter.folder), values)));
   const vocabulary = await attempt(() => vocabularyFromConfig(config));
   const templates = await attempt(() => loadTemplates(home));
-  const known = vocabulary ?? templates;
-  const { scorer } = (known ? undefined : await attempt(() => recognised(checkpoint, config))) ?? {};
   const options = { dtype: weights?.main };
   const alone: (() => Promise<unknown>)[] = [
     () => checkWeights(checkpoint, options),
@@ -112,12 +107,6 @@ export async function describeCheckpoint(
       scale: vocabulary.scale,
     },
     templates,
-    scorer: scorer && {
-      name: scorer.name,
-      title: scorer.title,
-      aspects: Object.keys(scorer.aspects),
-      scale: scorer.scale,
-    },
     nonFinite: weights?.nonFinite ?? adapters?.nonFinite,
     problems,
   };

@@ -35,7 +35,7 @@ export async function scorerOf(
     const text = `--scorer (scorer): ${name} scores with models of model_type ${families.join(", ")}; ${folder.path} is ${String(type)}`;
     throw new RocError("USAGE", `${text}. Take a checkpoint of that scorer.`);
   }
-  const found = await recognised(folder, config);
+  const found = await recognise(await cluesOf(folder, config));
   if (found) return { ...choose(found.scorer, options), how: found.how };
   const remedy = "Train it first (roc4mllm train), or give the folder of a trained checkpoint";
   const hint = `If it is a published scorer's, name it: --scorer ${SCORER_NAMES.join(", ")}`;
@@ -43,14 +43,6 @@ export async function scorerOf(
     "CONFIG_INVALID",
     `${folder.path} has no score tokens: config.json names no score_id. ${remedy}. ${hint}.`,
   );
-}
-
-/** As which published scorer a checkpoint's files are recognised. Throws as the readers of its files. */
-export async function recognised(
-  folder: CheckpointFolder,
-  config: Readonly<Record<string, unknown>>,
-): ReturnType<typeof recognise> {
-  return recognise(await cluesOf(folder, config));
 }
 
 async function cluesOf(folder: CheckpointFolder, config: Readonly<Record<string, unknown>>): Promise<Clues> {

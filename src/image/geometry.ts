@@ -65,23 +65,6 @@ export function centerCrop(image: RgbImage, crop: Size): RgbImage {
   return cropImage(image, centerWindow(image, crop));
 }
 
-/** The mirror image, left for right. */
-export function mirrored(picture: RgbImage): RgbImage {
-  const { width, height, data } = picture;
-  const flipped = new Uint8Array(data.length);
-  for (let row = 0; row < height; row++) {
-    const start = row * width * 3;
-    for (let x = 0; x < width; x++) {
-      const from = start + x * 3;
-      const to = start + (width - 1 - x) * 3;
-      flipped[to] = data[from] ?? 0;
-      flipped[to + 1] = data[from + 1] ?? 0;
-      flipped[to + 2] = data[from + 2] ?? 0;
-    }
-  }
-  return { ...picture, data: flipped };
-}
-
 /** The background of padding: `int(mean * 255)` of each channel's mean, (122, 116, 104) for CLIP. */
 export function meanColor(mean: readonly [number, number, number]): Rgb {
   const level = (value: number): number => Math.trunc(value * 255);

@@ -3,7 +3,7 @@ export type { RgbImage, StoredImage } from "./types.js";
 export { decodeImage, loadSharp, withStoredImage, type DecodeOptions } from "./decode.js";
 export { nameOfBytes, pathOfName, readableName } from "./file-names.js";
 export type { ImageInput } from "./read.js";
-export { centerCrop, cropImage, mirrored, shortestEdgeSize } from "./geometry.js";
+export { centerCrop, cropImage, shortestEdgeSize } from "./geometry.js";
 export type { Size } from "./geometry.js";
 export { resizeAsync, resizeBicubic } from "./resize.js";
 export { createImageProcessor, loadImageProcessor, type ImageProcessor } from "./processor.js";

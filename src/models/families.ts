@@ -9,6 +9,7 @@ import { mplugOwl2Facts } from "./mplugowl2/facts.js";
 import { openCheckpointFolder, type CheckpointLike } from "./places.js";
 import { qwen25vlFacts } from "./qwen2_5vl/facts.js";
 import { qwen2vlFacts } from "./qwen2vl/facts.js";
+import { qwen35Facts } from "./qwen35/facts.js";
 import { qwen3vlFacts } from "./qwen3vl/facts.js";
 import type { FamilyFacts, Mllm, ParameterNames, SeparateTower } from "./types.js";
 
@@ -17,6 +18,7 @@ const BUILT_IN: readonly FamilyFacts[] = [
   mplugOwl2Facts,
   qwen2vlFacts,
   qwen25vlFacts,
+  qwen35Facts,
   qwen3vlFacts,
   internVlFacts,
   llavaOnevisionFacts,
@@ -79,8 +81,12 @@ function nearestFamily(modelType: string): string | undefined {
   return begun ?? families().sort((a, b) => edits(a, type) - edits(b, type))[0];
 }
 
-/** The error of a checkpoint of another family, which lists the known ones and the nearest. */
+/** The error of a checkpoint of another family, which lists the known ones and the nearest, or says why it is not taken. */
 export function unknownFamily(file: string, modelType: string): RocError {
+  const why = BUILT_IN.map(({ refused }) => refused?.[modelType]).find((text) => text !== undefined);
+  if (why !== undefined) {
+    return new RocError("CONFIG_INVALID", `${file}: model_type "${modelType}" is not supported: ${why}.`);
+  }
   const shown = beginning(modelType, LONGEST_TYPE);
   const near = nearestFamily(modelType);
   const known = `known are: ${families().join(", ")}; the nearest is ${near}`;

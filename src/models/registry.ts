@@ -13,6 +13,7 @@ import { llavaOnevision } from "./llavaonevision/index.js";
 import { mplugOwl2 } from "./mplugowl2/index.js";
 import { qwen25vl } from "./qwen2_5vl/index.js";
 import { qwen2vl } from "./qwen2vl/index.js";
+import { qwen35 } from "./qwen35/index.js";
 import { qwen3vl } from "./qwen3vl/index.js";
 import { loadAdapter } from "./peft.js";
 import { newTokens, openCheckpointFolder, type CheckpointFolder, type CheckpointLike } from "./places.js";
@@ -21,7 +22,7 @@ import { GENERATION_CONFIG } from "./save.js";
 import type { Family, ImageInputs, LoadOptions, Mllm, MllmProcessor, ProcessorOptions, SmallModels } from "./types.js";
 
 const FAMILIES = new Map<string, Family>();
-for (const family of [llava, mplugOwl2, qwen2vl, qwen25vl, qwen3vl, internVl, llavaOnevision])
+for (const family of [llava, mplugOwl2, qwen2vl, qwen25vl, qwen35, qwen3vl, internVl, llavaOnevision])
   for (const type of family.modelTypes) FAMILIES.set(type, family);
 
 /**

@@ -213,8 +213,6 @@ export interface ImageInputs {
   pixels(picture: RgbImage | StoredImage): RgbImage;
   /** {@link pixels}, computed off the thread. The picture must not be changed until then. */
   prepare(picture: RgbImage | StoredImage): Promise<RgbImage>;
-  /** The mirror image of a prepared picture, left for right. Default: each line turned round. */
-  mirror?(prepared: RgbImage): RgbImage;
   /** What {@link prepare} does, as plain data: a thread without libtorch does it by the `prepareBy()` of the family's facts. */
   readonly steps?: unknown;
   /**
@@ -381,6 +379,8 @@ export interface SmallModels {
 export interface FamilyFacts extends ParameterNames {
   /** The `model_type`s of its config.json files; the first is what its models call their `family`. */
   readonly modelTypes: readonly [string, ...string[]];
+  /** `model_type`s near to its own that it does not take, with why. */
+  readonly refused?: Readonly<Record<string, string>>;
   /** "square": of one size, so that `--resize` says how a picture becomes one; "any": in every shape. */
   readonly pictures: "square" | "any";
   /** Targets of adapters where nobody names any, over the names of {@link Mllm.transformersName}: see `LoraOptions`. */

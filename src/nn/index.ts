@@ -2,7 +2,7 @@
 export { ACTIVATIONS, ACTIVATION_NAMES, type ActivationName } from "./activations.js";
 export { attention, SEES_ALL } from "./attention.js";
 export type { RowSpan } from "./attention.js";
-export { Decoder, type DecoderConfig } from "./decoder.js";
+export { Decoder, type DecoderConfig, type Mixer } from "./decoder.js";
 export { EncoderLayer, type EncoderLayerConfig, type EncoderLayerNames } from "./encoder-layer.js";
 export { KvCache, type CacheOptions } from "./kv-cache.js";
 export { disposeParameters, Linear, linearOf, type LinearForm } from "./linear.js";

@@ -32,8 +32,8 @@ export interface PaddingPlace {
 /**
  * The padding of a forward; undefined where there is none.
  *
- * Padding in front of everything leaves states at 0. Without a cache nothing is read from states behind a row's end, and tokens
- * are computed as transformers computes them, padding included. Else padding would make states forget.
+ * Padding in front of everything leaves states at 0, and behind everything nothing is read from them, unless by a cache: tokens
+ * are computed as transformers computes them then, padding included. Else padding would make states forget.
  *
  * @param mask `[batch, T]`, 0 = padding; read here
  */
@@ -47,8 +47,10 @@ export function paddingOf(mask: Tensor | undefined, place: PaddingPlace): Paddin
   const matrix = (values: readonly number[][]): Tensor =>
     tensor(values, { dtype: "float32" }).to({ dtype, device }).unsqueeze(2);
   const real = matrix(rows);
-  const inFront = rows.every((row) => !row.includes(1) || row.lastIndexOf(0) < row.indexOf(1));
-  if (!cached || (inFront && !continues)) return { real };
+  const gaps = rows.map((row) => ({ first: row.indexOf(1), last: row.lastIndexOf(1), row }));
+  const isWhole = gaps.every(({ first, last, row }) => first < 0 || !row.slice(first, last).includes(0));
+  const inFront = gaps.every(({ last }) => last < 0 || last === T - 1);
+  if (isWhole && (cached ? inFront && !continues : true)) return { real };
   const orders = rows.map((row) => [...row.keys()].sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b));
   const there = orders.flatMap((order, b) => order.map((t) => b * T + t));
   const before = (count: number): number[] => rows.map((row) => row.slice(0, count).reduce((sum, one) => sum + one, 0));

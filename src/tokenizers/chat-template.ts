@@ -59,12 +59,18 @@ export class ChatTemplate {
     private readonly tokens: ChatTokens = {},
     readonly origin: ChatTemplateFile = "chat_template.jinja",
     private readonly file: string = origin,
+    private readonly variables: Readonly<Record<string, unknown>> = {},
   ) {
     try {
       this.#template = new BoundedTemplate(source);
     } catch (cause) {
       throw this.#invalid("is not a Jinja template", cause);
     }
+  }
+
+  /** The same template, told `variables` (such as `enable_thinking`) with each conversation. */
+  with(variables: Readonly<Record<string, unknown>>): ChatTemplate {
+    return new ChatTemplate(this.source, this.tokens, this.origin, this.file, variables);
   }
 
   /**
@@ -77,7 +83,7 @@ export class ChatTemplate {
   render(messages: readonly ChatMessage[], { addGenerationPrompt = false } = {}): string {
     try {
       const extras = { tools: null, documents: null, add_generation_prompt: addGenerationPrompt };
-      return this.#template.render({ messages, ...extras, ...this.tokens });
+      return this.#template.render({ messages, ...extras, ...this.tokens, ...this.variables });
     } catch (cause) {
       throw this.#invalid("cannot be rendered", cause);
     }
@@ -102,6 +108,8 @@ export class ChatTemplate {
     const whole = this.render([user, { role: "assistant", content: this.#contentOf(ANSWER) }]);
     const at = whole.indexOf(ANSWER);
     if (at >= cue.length && whole.startsWith(cue)) return whole.slice(cue.length, at);
+    // The answer follows an empty thought, which a conversation that is over does not show.
+    if (EMPTY_THOUGHT.test(cue)) return "";
     throw this.#invalid("renders a question with an answer differently from one without", undefined);
   }
 
@@ -142,6 +150,9 @@ export class ChatTemplate {
 /** Words that no template contains. */
 const PROBE = "roc4mllm question";
 const ANSWER = "roc4mllm answer";
+
+/** What a template that is asked not to think begins an answer with. */
+const EMPTY_THOUGHT = /<think>\s*<\/think>\s*$/;
 
 /** `"<image>\nWhat?"` as an image and "What?": the line break after the marker is left to the template. */
 export function chatParts(text: string): ChatPart[] {

@@ -145,6 +145,7 @@ const MODELS = [
   "qwen2_5vl/tied",
   "qwen3vl/tied",
   "llava_onevision/tied",
+  "qwen35/tied",
 ];
 
 interface InFixture extends Bytes {

@@ -337,14 +337,15 @@ function suite(name: string, row: Row): void {
     ));
 
   /** Behind the pictures, one text is forgotten and another one read. */
-  function assertRewinds({ inputIds, ...others }: MllmInput, keep: number): void {
-    const attentionMask = others.attentionMask?.narrow(1, 0, keep);
+  function assertRewinds({ inputIds, ...others }: MllmInput, wish: number): void {
     const [, T = 0] = inputIds.shape;
     using cache = model.newCache();
     model.forward({ inputIds, ...others }, cache);
     model.forward({ inputIds: ids(...new Array<number[]>(inputIds.size(0)).fill([30, 31])) }, cache);
-    cache.rewind(T + 1);
+    cache.rewind(cache.rewindable?.(T + 1) ?? T + 1);
+    const keep = cache.rewindable?.(wish) ?? wish;
     cache.rewind(keep);
+    const attentionMask = others.attentionMask?.narrow(1, 0, keep);
     assert.equal(cache.length, keep);
     for (const other of [
       [20, 21, 22, 23],

@@ -30,6 +30,11 @@ const PARTS = {
     projector: ["visual.merger.ln_q.weight"],
     language: ["model.layers.0.mlp.gate_proj.a", "model.norm.a", "lm_head.weight"],
   },
+  qwen3_5: {
+    vision: ["model.visual.blocks.0.a"],
+    projector: ["model.visual.merger.norm.a"],
+    language: ["model.language_model.layers.0.linear_attn.A_log", "lm_head.weight"],
+  },
 } as const;
 
 test("every family's parts are known by name", () => {
@@ -53,6 +58,7 @@ test("families by their model_type, and what they load beside weights", () => {
     "mplug_owl2",
     "qwen2_vl",
     "qwen2_5_vl",
+    "qwen3_5",
     "qwen3_vl",
     "internvl",
     "internvl_chat",

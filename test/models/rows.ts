@@ -9,6 +9,7 @@ import { createLlavaOnevision } from "../../src/models/llavaonevision/index.js";
 import { createMplugOwl2, IMAGE_ID } from "../../src/models/mplugowl2/index.js";
 import { createQwen25Vl } from "../../src/models/qwen2_5vl/index.js";
 import { createQwen2Vl } from "../../src/models/qwen2vl/index.js";
+import { createQwen35 } from "../../src/models/qwen35/index.js";
 import { createQwen3Vl } from "../../src/models/qwen3vl/index.js";
 import type { ImageBatch, Mllm } from "../../src/models/types.js";
 import { randomSource, type ParamSource } from "../../src/nn/index.js";
@@ -128,20 +129,23 @@ const nested: Row = {
   weights: () => Promise.resolve(fixture("qwen2vl/tied")),
 };
 
+/** Of a fixture with a nested config, with patches of the usual size. */
+async function wholeQwen3(folder: string, from: string, create: Row["create"]): Promise<string> {
+  const tiny = await configOf(from);
+  const [text, vision] = [tiny["text_config"], tiny["vision_config"]] as [Config, Config];
+  const config = {
+    ...{ ...tiny, image_token_id: 395, video_token_id: 396 },
+    text_config: { ...text, vocab_size: 400 },
+    vision_config: { ...vision, patch_size: 14 },
+  };
+  return whole(folder, { config, tokenizer: "qwen2vl/tokenizer" }, create);
+}
+
 const qwen3vl: Row = {
   family: "qwen3_vl",
   weights: () => Promise.resolve(fixture("qwen3vl/tied")),
   create: createQwen3Vl,
-  async whole(folder) {
-    const tiny = await configOf("qwen3vl/untied");
-    const [text, vision] = [tiny["text_config"], tiny["vision_config"]] as [Config, Config];
-    const config = {
-      ...{ ...tiny, image_token_id: 395, video_token_id: 396 },
-      text_config: { ...text, vocab_size: 400 },
-      vision_config: { ...vision, patch_size: 14 },
-    };
-    return whole(folder, { config, tokenizer: "qwen2vl/tokenizer" }, createQwen3Vl);
-  },
+  whole: (folder) => wholeQwen3(folder, "qwen3vl/untied", createQwen3Vl),
   ...{ imageId: 94, rows: 6, images: patches },
   unused: NONE,
 };
@@ -244,6 +248,15 @@ const qwen25vl: Row = {
   },
 };
 
+const qwen35: Row = {
+  family: "qwen3_5",
+  weights: () => Promise.resolve(fixture("qwen35/tied")),
+  create: createQwen35,
+  whole: (folder) => wholeQwen3(folder, "qwen35/untied", createQwen35),
+  ...{ imageId: 94, rows: 6, images: patches },
+  unused: NONE,
+};
+
 const toy: Row = {
   family: "toy",
   async weights(folder) {
@@ -271,5 +284,6 @@ export const ROWS: ReadonlyMap<string, Row> = new Map([
   ["internvl_chat", internvlChat],
   ["llava_onevision", onevision],
   ["llava_onevision, tied", onevisionTied],
+  ["qwen3_5", qwen35],
   ["toy", toy],
 ]);

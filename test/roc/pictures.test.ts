@@ -41,7 +41,7 @@ const SCALE = { min: 1, max: 10 };
 const DRIFT = 1e-5;
 
 /** How large the row of the end token is, so that comments of several lengths are written. */
-const END: Readonly<Record<string, number>> = { mplug_owl2: 0.5, qwen2_vl: 1, qwen2_5_vl: 0.3 };
+const END: Readonly<Record<string, number>> = { mplug_owl2: 0.5, qwen2_vl: 1, qwen2_5_vl: 0.3, qwen3_5: 1.5 };
 
 const alive = liveTensors();
 const forget = registerToy();

@@ -7,13 +7,12 @@ import { setImmediate } from "node:timers/promises";
 import sharp from "sharp";
 import type { Sample } from "../../src/data/index.js";
 import { RocError } from "../../src/errors.js";
-import { mirrored } from "../../src/image/geometry.js";
 import { storedOf } from "../../src/image/resize.js";
 import type { RgbImage } from "../../src/image/types.js";
 import type { MllmProcessor } from "../../src/models/types.js";
 import { collate, TextCache, type Example } from "../../src/train/data/collate.js";
 import { DataLoader } from "../../src/train/loop/data-loader.js";
-import { PixelCache, type PixelCacheOptions } from "../../src/train/data/pixels.js";
+import { flipHorizontally, PixelCache, type PixelCacheOptions } from "../../src/train/data/pixels.js";
 import { precisionOf } from "../../src/train/loop/precision.js";
 import { scope, zeros } from "../../src/torch/index.js";
 
@@ -129,7 +128,7 @@ test("pixels are decoded once within the limit, and mirrored without touching th
   assert.equal(again, first);
   assert.equal(prepared, 2);
   await assert.rejects(cache.of(b), { code: "FILE_NOT_FOUND" }, "the second one was over the limit");
-  assert.deepEqual([...mirrored(first as RgbImage).data], [9, 9, 9, 0, 0, 0]);
+  assert.deepEqual([...flipHorizontally(first as RgbImage).data], [9, 9, 9, 0, 0, 0]);
   assert.deepEqual([...(first as RgbImage).data], [0, 0, 0, 9, 9, 9]);
 });
 

@@ -34,7 +34,6 @@ function jsonOf({
   adapter,
   scoreTokens,
   templates,
-  scorer,
   nonFinite,
   quantization,
   ...rest
@@ -50,13 +49,12 @@ function jsonOf({
     quantization: quantized,
     ...rest,
     templates: absent(templates),
-    scorer: absent(scorer),
     nonFinite: absent(nonFinite),
   };
 }
 
 function table(description: CheckpointDescription): string {
-  const { adapter, scoreTokens, templates, scorer, problems, quantization } = description;
+  const { adapter, scoreTokens, templates, problems, quantization } = description;
   const number = (value: number): string => value.toLocaleString("en-US");
   const dtypes = Object.entries(description.dtypes).map(([dtype, elements]) => `${dtype} ${number(elements)}`);
   const rows: (readonly [string, string])[] = [
@@ -74,7 +72,6 @@ function table(description: CheckpointDescription): string {
     ],
     ["score tokens", scoreTokens ? scoreText(scoreTokens) : "none: train first, or score by levels"],
     ...(templates ? templateRows(templates) : [["templates", "none"] as const]),
-    ...(scorer ? [["scored as", scorerText(scorer)] as const] : []),
     ...problems.map((problem) => ["problem", problem] as const),
     ["usable", problems.length === 0 ? "yes" : "no"],
   ];
@@ -90,10 +87,6 @@ function scoreText({
   scale,
 }: NonNullable<CheckpointDescription["scoreTokens"]>): string {
   return `position ${positionId}, ${n} scores ${firstId}..${lastId} for ${scale.min} to ${scale.max}`;
-}
-
-function scorerText({ name, title, aspects, scale }: NonNullable<CheckpointDescription["scorer"]>): string {
-  return `${title} (--scorer ${name}): ${aspects.join(", ")}, from ${scale.min} to ${scale.max}`;
 }
 
 function templateRows({ prompts, answers }: NonNullable<CheckpointDescription["templates"]>) {

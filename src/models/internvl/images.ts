@@ -4,10 +4,9 @@ import { valueTables, writeValues, type RgbImage, type StoredImage } from "../..
 import { openFolder, type FolderLike } from "../../files/index.js";
 import { fromTypedArray } from "../../torch/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
-import { mirrorTiles } from "../common/tiles.js";
 import { parseInternVlConfig } from "./config.js";
 import { imageStepsOf, readImageContent, type ImageSteps } from "./image-config.js";
-import { gridOf, prepareTiles, tilesOf, type TileSteps } from "./prepare.js";
+import { prepareTiles, tilesOf, type TileSteps } from "./prepare.js";
 
 export class InternVlImages implements ImageInputs {
   readonly #steps: ImageSteps;
@@ -30,11 +29,6 @@ export class InternVlImages implements ImageInputs {
 
   async prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {
     return (await prepareTiles(this.steps))(picture);
-  }
-
-  mirror(prepared: RgbImage): RgbImage {
-    const [columns, rows] = this.steps.max > 1 ? gridOf(prepared.original ?? prepared, this.steps) : [1, 1];
-    return mirrorTiles(prepared, { across: columns, first: 0, count: columns * rows });
   }
 
   batch(prepared: readonly RgbImage[]): ImageBatch {

@@ -61,8 +61,7 @@ function sizesOf(picture: RgbImage | StoredImage, steps: TileSteps): { whole: Si
 /** A picture's tiles, row by row and the thumbnail last, as one picture: one above the other. */
 export function tilesOf(picture: RgbImage | StoredImage, steps: TileSteps): RgbImage {
   const { whole, thumbnail } = sizesOf(picture, steps);
-  const large = resizeBicubic(picture, whole);
-  return stacked(picture, large, thumbnail && resizeBicubic(picture, thumbnail), steps);
+  return stacked(resizeBicubic(picture, whole), thumbnail && resizeBicubic(picture, thumbnail), steps.size);
 }
 
 /** {@link tilesOf}, computed off the thread. */
@@ -70,17 +69,11 @@ async function tilesOfAsync(picture: RgbImage | StoredImage, steps: TileSteps): 
   const { whole, thumbnail } = sizesOf(picture, steps);
   const small = thumbnail ? resizeAsync(picture, thumbnail) : Promise.resolve(undefined);
   const [large, last] = await Promise.all([resizeAsync(picture, whole), small]);
-  return stacked(picture, large, last, steps);
+  return stacked(large, last, steps.size);
 }
 
-function stacked(
-  picture: RgbImage | StoredImage,
-  whole: RgbImage,
-  thumbnail: RgbImage | undefined,
-  { size }: TileSteps,
-): RgbImage {
-  const original = uprightSize(picture);
-  if (whole.width === size && !thumbnail) return { ...whole, original };
+function stacked(whole: RgbImage, thumbnail: RgbImage | undefined, size: number): RgbImage {
+  if (whole.width === size && !thumbnail) return whole;
   const columns = whole.width / size;
   const tiles = columns * (whole.height / size) + (thumbnail ? 1 : 0);
   const line = size * 3;
@@ -93,7 +86,7 @@ function stacked(
     }
   }
   if (thumbnail) data.set(thumbnail.data, (tiles - 1) * size * line);
-  return { width: size, height: tiles * size, data, original };
+  return { width: size, height: tiles * size, data };
 }
 
 /** `prepareBy()` of InternVL. */

@@ -8,8 +8,7 @@ import { writeValues } from "../../image/values.js";
 import { fromTypedArray } from "../../torch/index.js";
 import { atomicWriteJson, openFolder, type FolderLike } from "../../files/index.js";
 import type { ImageBatch, ImageInputs, ProcessorOptions } from "../types.js";
-import { mirrorTiles } from "../common/tiles.js";
-import { bestCanvas, type AnyresRules } from "./anyres.js";
+import type { AnyresRules } from "./anyres.js";
 import { parseLlavaOnevisionConfig } from "./config.js";
 import { parseImageSteps } from "./image-config.js";
 import { prepareAnyres, singleTile, tilesOf, type AnyresSteps } from "./prepare.js";
@@ -82,12 +81,6 @@ export class LlavaOnevisionImages implements ImageInputs {
 
   pixels(picture: RgbImage | StoredImage): RgbImage {
     return tilesOf(picture, this.steps);
-  }
-
-  mirror(prepared: RgbImage): RgbImage {
-    const { size } = this.steps;
-    const across = bestCanvas(prepared.original ?? prepared, this.steps).width / size;
-    return mirrorTiles(prepared, { across, first: 1, count: prepared.height / size - 1 });
   }
 
   /** Writes the files into a checkpoint folder. @throws RocError FILE_UNWRITABLE */

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Sample } from "../../data/index.js";
 import { isRocError, RocError, type ErrorCode } from "../../errors.js";
-import { mirrored, withStoredImage } from "../../image/index.js";
+import { withStoredImage } from "../../image/index.js";
 import type { RgbImage, StoredImage } from "../../image/types.js";
 
 /** Pictures that are decoded side by side: as many as libuv has threads by default. */
@@ -14,8 +14,6 @@ const DEFAULT_LIMIT = 2 ** 31;
 export interface PixelCacheOptions {
   /** Pads, resizes and crops a decoded picture, off the thread where it can. */
   readonly prepare: (picture: StoredImage) => RgbImage | Promise<RgbImage>;
-  /** The mirror image of what that gave; default: each line turned round. */
-  readonly mirror?: ((prepared: RgbImage) => RgbImage) | undefined;
   /** Bytes to cache; pictures beyond them are decoded again whenever they are needed. Default 2 GiB. */
   readonly limit?: number;
   /** Leave out pictures that cannot be used, instead of failing at them. Default false. */
@@ -71,11 +69,6 @@ export class PixelCache {
     }
   }
 
-  /** The mirror image of a prepared picture, left for right. */
-  mirror(image: RgbImage): RgbImage {
-    return (this.#options.mirror ?? mirrored)(image);
-  }
-
   async #one(file: string): Promise<RgbImage> {
     const cached = this.#cached.get(file);
     if (cached !== undefined) return cached;
@@ -125,4 +118,20 @@ class ConcurrencyLimit {
 /** Whether this is why a picture cannot be used. */
 export function isUnusable(error: unknown, pixels: PixelCache): boolean {
   return isRocError(error) && pixels.unusable.some(({ message }) => message === error.message);
+}
+
+/** The mirror image, left for right. */
+export function flipHorizontally({ width, height, data }: RgbImage): RgbImage {
+  const flipped = new Uint8Array(data.length);
+  for (let row = 0; row < height; row++) {
+    const start = row * width * 3;
+    for (let x = 0; x < width; x++) {
+      const from = start + x * 3;
+      const to = start + (width - 1 - x) * 3;
+      flipped[to] = data[from] ?? 0;
+      flipped[to + 1] = data[from + 1] ?? 0;
+      flipped[to + 2] = data[from + 2] ?? 0;
+    }
+  }
+  return { width, height, data: flipped };
 }

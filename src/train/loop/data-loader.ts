@@ -6,7 +6,7 @@ import type { RgbImage } from "../../image/types.js";
 import { LengthOrder } from "../data/length-order.js";
 import type { Picture } from "./objective.js";
 import type { TrainOptions } from "../options.js";
-import type { PixelCache } from "../data/pixels.js";
+import { flipHorizontally, type PixelCache } from "../data/pixels.js";
 
 export interface DataLoaderParts {
   readonly samples: readonly Sample[];
@@ -67,7 +67,7 @@ export class DataLoader {
   }
 
   async #batch(batch: number): Promise<MicroBatch> {
-    const { rank, pixels } = this.parts;
+    const { rank } = this.parts;
     const { seed, flip, batchSize } = this.options;
     const { epoch, indices } = this.#order.at(batch);
     const own = indices.slice(rank * batchSize, (rank + 1) * batchSize);
@@ -75,7 +75,7 @@ export class DataLoader {
     const streams = (): Random[] => chosen.map(({ index }) => new Random(seed, "sample", epoch, index));
     const shown = streams().map((random, i) => {
       const { image } = chosen[i] as Chosen;
-      return random.chance(0.5) && flip ? pixels.mirror(image) : image;
+      return random.chance(0.5) && flip ? flipHorizontally(image) : image;
     });
     return {
       number: batch,

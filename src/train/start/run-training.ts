@@ -131,9 +131,8 @@ async function* trainIn(plan: RunPlan, prepared: Prepared | undefined): AsyncGen
   // The others get the weights of rank 0 later.
   const resume = rank === 0 ? prepared?.resume : undefined;
   const trainable = await open(plan, resume);
-  const { model, processor } = trainable.parts;
-  const mirror = processor.mirror?.bind(processor);
-  const pixels = new PixelCache({ prepare: trainable.prepare, mirror, skipBroken: plan.options.skipBroken ?? false });
+  const { model } = trainable.parts;
+  const pixels = new PixelCache({ prepare: trainable.prepare, skipBroken: plan.options.skipBroken ?? false });
   try {
     using adapters = await adapt(plan, model, resume);
     if (rank === 0) await writeEnvironment(plan, model);

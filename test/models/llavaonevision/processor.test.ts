@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { atomicWriteJson, readJson } from "../../../src/files/index.js";
-import { mirrored, type RgbImage } from "../../../src/image/index.js";
+import type { RgbImage } from "../../../src/image/index.js";
 import {
   createLlavaOnevision,
   createLlavaOnevisionProcessor,
@@ -98,14 +98,6 @@ test("tiles are those of transformers' Pillow processor, to the bit, and prepare
   }
   const processor = await makeProcessor();
   assert.throws(() => processor.batch([picture(14, 28)]), { code: "USAGE", message: /14 x 28 .*not prepared/ });
-});
-
-test("a mirrored picture's tiles are those of its mirror image", async () => {
-  const processor = await makeProcessor();
-  // Of a size without padding, and of one with as much on either side.
-  for (const one of [picture(28, 14), picture(56, 28), picture(42, 14), picture(28, 42), picture(26, 56)]) {
-    assert.deepEqual(processor.mirror(processor.pixels(one)), processor.pixels(mirrored(one)));
-  }
 });
 
 for (const [what, template] of [

@@ -13,6 +13,8 @@ export interface ChatWords {
   readonly system?: string;
   /** What the assistant's turn begins with before the answer, such as an empty thought; default: nothing. */
   readonly lead?: string;
+  /** What a checkpoint's own template is told beside the conversation; default: nothing. */
+  readonly variables?: Readonly<Record<string, unknown>>;
 }
 
 /** Qwen2-VL's and Qwen2.5-VL's. */
@@ -41,7 +43,7 @@ function chatMl(tokenizer: Tokenizer, { system: own, lead = "" }: ChatWords): Co
 /** As the checkpoint's own template says. */
 export function chatOf(tokenizer: Tokenizer, template: ChatTemplate | undefined, words: ChatWords): Conversation {
   if (!template) return chatMl(tokenizer, words);
-  const own = templated(tokenizer, template);
+  const own = templated(tokenizer, words.variables ? template.with(words.variables) : template);
   return {
     prompt: (question, options) => own.prompt(withVideos(question), options),
     answer: (text) => own.answer(text),

@@ -71,7 +71,8 @@ export abstract class MropeMllm<D extends LanguageDecoder = Decoder> extends Dec
     }
     const { rope, next, picturesEnd } = this.#turns(input, cache);
     const { attentionMask, rows } = input;
-    const given = { ...options, attentionMask, cache, rows, ...(rope && { rope }) };
+    const mark = picturesEnd > 0 ? picturesEnd : undefined;
+    const given = { ...options, attentionMask, cache, rows, mark, ...(rope && { rope }) };
     const hidden = this.decoder.forward(embeddings, given);
     if (cache) {
       if (picturesEnd > 0) cache.picturesEnd = cache.length - input.inputIds.size(1) + picturesEnd;

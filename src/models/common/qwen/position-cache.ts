@@ -33,6 +33,11 @@ export class PositionCache extends KvCache {
     if (length === 0) this.picturesEnd = 0;
   }
 
+  override rewindable(length: number): number {
+    const kept = super.rewindable(length);
+    return kept < this.picturesEnd ? 0 : kept;
+  }
+
   protected override nextPositions(): readonly number[] {
     return this.next;
   }

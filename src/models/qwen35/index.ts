@@ -1,0 +1,17 @@
+/** Qwen3.5. */
+import type { Family } from "../types.js";
+import { qwen35Facts } from "./facts.js";
+import { loadQwen35 } from "./load.js";
+import { loadQwen35Images, loadQwen35Processor } from "./processor.js";
+
+export { parseQwen35Config, type Qwen35Config } from "./config.js";
+export { loadQwen35 } from "./load.js";
+export { createQwen35, Qwen35Model } from "./model.js";
+export { createQwen35Processor, loadQwen35Images, loadQwen35Processor } from "./processor.js";
+
+export const qwen35: Family = {
+  ...qwen35Facts,
+  load: loadQwen35,
+  loadImages: loadQwen35Images,
+  loadProcessor: loadQwen35Processor,
+};
