@@ -124,8 +124,19 @@ export async function writeRandom(folder: string, { config, create }: Size): Pro
     join(folder, "config.json"),
     JSON.stringify(config, null, 2).replace('"rope_theta": 1000000', '"rope_theta": 1000000.0'),
   );
-  const shapes = shapesOf(config, await create());
-  const file = openSync(join(folder, "model.safetensors"), "w");
+  return writeShapes(join(folder, "model.safetensors"), shapesOf(config, await create()));
+}
+
+/** A parameter that a model asks for. */
+export interface Shape {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly init: Init;
+}
+
+/** Writes random weights in bfloat16 as one safetensors file. @returns bytes of the weights */
+export function writeShapes(path: string, shapes: readonly Shape[]): number {
+  const file = openSync(path, "w");
   try {
     let offset = 0;
     const entries = shapes.map(({ name, shape }) => {
@@ -147,8 +158,8 @@ export async function writeRandom(folder: string, { config, create }: Size): Pro
 }
 
 /** What a model asks for; each answer is one number behind a large shape. */
-function shapesOf(config: unknown, create: Create): { name: string; shape: readonly number[]; init: Init }[] {
-  const shapes: { name: string; shape: readonly number[]; init: Init }[] = [];
+function shapesOf(config: unknown, create: Create): Shape[] {
+  const shapes: Shape[] = [];
   create(config, {
     take(name, shape, init) {
       shapes.push({ name, shape, init });

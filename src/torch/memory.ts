@@ -78,7 +78,7 @@ function driverName(device: string, visible: string | undefined): string {
 }
 
 /** Memory of an NVIDIA GPU, by its driver's program; undefined where that is not here. @param device "cuda", "cuda:1" */
-export function gpuMemory(device: string): Memory | undefined {
+function gpuMemory(device: string): Memory | undefined {
   const query = ["--query-gpu=memory.total,memory.free", "--format=csv,noheader,nounits"];
   const id = driverName(device, process.env["CUDA_VISIBLE_DEVICES"]);
   try {

@@ -1,5 +1,5 @@
 /** Weights on disk: safetensors files and folders of them, read strictly and written atomically. */
-export { configFolder, ConfigFolder } from "./absent.js";
+export { configFolder } from "./absent.js";
 export { openBin, openBinFolder } from "./bin/index.js";
 export type { Checkpoint } from "./checkpoint.js";
 export { openCheckpoint } from "./folder.js";

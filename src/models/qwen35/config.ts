@@ -59,6 +59,9 @@ const SECTIONS = [11, 11, 10];
 const THETA = 1e4;
 const ROTATED = 0.25;
 
+/** Of the error that names fields of newer layouts. */
+export const qwen35Schemas = [schema];
+
 /**
  * Checks a parsed `config.json`.
  *

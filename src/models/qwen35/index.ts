@@ -1,5 +1,6 @@
 /** Qwen3.5. */
 import type { Family } from "../types.js";
+import { qwen35Schemas } from "./config.js";
 import { qwen35Facts } from "./facts.js";
 import { loadQwen35 } from "./load.js";
 import { loadQwen35Images, loadQwen35Processor } from "./processor.js";
@@ -11,6 +12,7 @@ export { createQwen35Processor, loadQwen35Images, loadQwen35Processor } from "./
 
 export const qwen35: Family = {
   ...qwen35Facts,
+  configSchemas: qwen35Schemas,
   load: loadQwen35,
   loadImages: loadQwen35Images,
   loadProcessor: loadQwen35Processor,

@@ -199,6 +199,7 @@ export const toy: Family = {
   partOf: (name) => (VISION.test(name) ? "vision" : name.startsWith("bridge.") ? "projector" : "language"),
   isVocabulary: isDecoderVocabulary,
   loraTargets: String.raw`mind\.layers\..*`,
+  configSchemas: [schema],
   load: loadToy,
   async loadImages(folder, config, options) {
     return new SquareImages(await loadSquareProcessor(folder, options), parseToyConfig(config).grid.imageSize);

@@ -1,0 +1,30 @@
+/** Seconds and memory of a picture by published size, from bench:laptop. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LaptopBench } from "../../bench/laptop.js";
+import { ROOT } from "../support.js";
+import { markdown } from "./markdown-table.js";
+
+const FILE = join(ROOT, "bench/results/laptop.json");
+
+function figure(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(2)));
+}
+
+export function laptopTable(): string {
+  if (!existsSync(FILE)) return "Not measured yet: `npm run bench:laptop -- --out bench/results/laptop.json`.";
+  const { rows, cpu, threads, picture } = JSON.parse(readFileSync(FILE, "utf8")) as LaptopBench;
+  const names = [...new Set(rows.map(({ model }) => model))];
+  const cells = names.map((name) => {
+    const own = rows.filter(({ model }) => model === name);
+    const each = (["bfloat16", "float32"] as const).flatMap((dtype) => {
+      const row = own.find((one) => one.dtype === dtype);
+      return row ? [figure(row.seconds), (row.peakBytes / 1e9).toFixed(1)] : ["-", "-"];
+    });
+    const [first] = own;
+    return [name, `${((first?.parameters ?? 0) / 1e9).toFixed(2)} billion`, ...each, first?.how ?? ""];
+  });
+  const head = ["checkpoint", "parameters", "bfloat16: s", "GB", "float32: s", "GB", "known"];
+  const where = `A picture of ${picture.width} x ${picture.height} pixels, ${threads} cores, ${cpu ?? "CPU"}:`;
+  return `${where}\n\n${markdown(head, cells)}`;
+}
