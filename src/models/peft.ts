@@ -15,13 +15,15 @@ import type { Mllm } from "./types.js";
 const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 const PREFIX = "base_model.model.";
 const LORA_A = ".lora_A.weight";
+/** In front of the last part of a name: what peft calls the map under an adapter. */
+const BASE_LAYER = ".base_layer.";
 
 export interface SaveAdapterOptions {
   /** What the adapters belong to: a folder, or a name on the hub. */
   readonly base: string;
   /** `digestModel()` of the base, by which a caller that applies the adapters recognises it; default: none is written. */
   readonly digest?: string | undefined;
-  /** Public names of the parameters that were trained beside the adapters; written as a whole with their modules. */
+  /** Public names of the parameters that were trained beside the adapters; written with their modules where peft can. */
   readonly trained?: Iterable<string>;
 }
 
@@ -37,17 +39,21 @@ export async function saveAdapter(
   adapters: LoraAdapters,
   { base, digest, trained = [] }: SaveAdapterOptions,
 ): Promise<void> {
-  const modules = [...new Set([...trained].map(moduleOf))].sort();
-  const inside = (name: string): boolean => modules.some((module) => name.startsWith(`${module}.`));
-  const whole = [...model.parameters()].filter(([name]) => inside(name));
+  const names = new Set(trained);
+  const adapted = new Set(adapters.adapted.map(([name]) => name));
+  const modules = [...new Set([...names].map(moduleOf))]
+    .filter((one) => !adapted.has(one) && isLeaf(model, one))
+    .sort();
+  const whole = [...model.parameters()].filter(([name]) => names.has(name) || modules.includes(moduleOf(name)));
   const all = [...adapters.parameters(), ...whole, ...tiedHead(model, whole)];
-  const named = all.map(([name, tensor]) => [fileName(model, name), tensor] as const);
+  const named = all.map(([name, tensor]) => [fileName(model, name, adapted), tensor] as const);
   await saveSafetensors(join(folder, ADAPTER_WEIGHTS), new Map(named));
   await atomicWriteJson(join(folder, ADAPTER_CONFIG), configOf(model, adapters, base, modules));
   if (digest !== undefined) await atomicWriteJson(join(folder, BASE_FILE), { digest });
 }
 
 const HEAD = "lm_head.weight";
+const EMBEDDING = "embed_tokens";
 
 /** Whether the model's head is its embedding. */
 function isTied(model: Mllm): boolean {
@@ -56,17 +62,29 @@ function isTied(model: Mllm): boolean {
 
 /** Where an embedding is written that is the head, too: peft looks for it under both names. */
 function tiedHead(model: Mllm, whole: readonly (readonly [string, Tensor])[]): [string, Tensor][] {
-  const embedding = whole.find(([name]) => name.endsWith("embed_tokens.weight"));
+  const embedding = whole.find(([name]) => moduleOf(name).endsWith(EMBEDDING));
   return embedding && isTied(model) ? [[HEAD, embedding[1]]] : [];
 }
 
+/** The module that has a parameter; "" is the model itself. */
 function moduleOf(parameter: string): string {
-  return parameter.slice(0, parameter.lastIndexOf("."));
+  return parameter.slice(0, Math.max(0, parameter.lastIndexOf(".")));
 }
 
-function fileName(model: Mllm, name: string): string {
+/**
+ * Whether a module has no further ones below it. Only such modules are told to peft as trained in full: of an adapted map, or of
+ * a module with one inside, it would forget the adapter. Other parameters it takes by their names in memory.
+ */
+function isLeaf(model: Mllm, module: string): boolean {
+  const below = [...model.parameters().keys()].filter((name) => name.startsWith(`${module}.`));
+  return module !== "" && below.every((name) => moduleOf(name) === module);
+}
+
+function fileName(model: Mllm, name: string, adapted: ReadonlySet<string>): string {
   const [, module = name, end = ""] = /^(.*?)(\.lora_[AB]\.weight)?$/.exec(name) ?? [];
-  return `${PREFIX}${end === "" ? (model.transformersName?.(name) ?? name) : memoryName(model, module) + end}`;
+  if (end !== "") return PREFIX + memoryName(model, module) + end;
+  const own = model.transformersName?.(name) ?? name;
+  return PREFIX + (adapted.has(moduleOf(name)) ? own.replace(/\.(\w+)$/, `${BASE_LAYER}$1`) : own);
 }
 
 function configOf(
@@ -80,7 +98,7 @@ function configOf(
   const names = typeof targets === "string" ? adapted.map(([name]) => memoryName(model, name)) : targets;
   const { rank, alpha, dropout, rslora } = loraShape(options);
   // Where the head is the embedding, peft keeps it so only if it is told to.
-  const tied = modules.length > 0 && isTied(model);
+  const tied = modules.some((module) => module.endsWith(EMBEDDING)) && isTied(model);
   return {
     auto_mapping: null,
     base_model_name_or_path: base,
@@ -141,7 +159,7 @@ export async function loadAdapter(model: Mllm, folder: FolderLike): Promise<Lora
 
 /** The public name of what a file calls `base_model.model.…`. */
 function publicName(model: Mllm, key: string): string {
-  const name = key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key;
+  const name = (key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key).replace(BASE_LAYER, ".");
   const lora = /^(.*)(\.lora_[AB]\.weight)$/.exec(name);
   if (!lora) return model.parameterName?.(name) ?? name;
   const parameter = `${lora[1] ?? ""}.weight`;
