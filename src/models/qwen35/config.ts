@@ -54,13 +54,23 @@ const schema = z.looseObject({
   tie_word_embeddings: or(z.boolean(), false),
 });
 
+/** Of the error that names fields of newer layouts. */
+export const qwen35Schemas = [
+  schema,
+  rotaryFields,
+  // Written in public files; what they say is what the family always is.
+  z.object({
+    attn_output_gate: z.boolean(),
+    mamba_ssm_dtype: z.string(),
+    deepstack_visual_indexes: z.array(z.number()),
+  }),
+  z.object({ mtp_num_hidden_layers: z.number(), mtp_use_dedicated_embeddings: z.boolean() }),
+];
+
 /** transformers' own defaults of `mrope_section`, of the frequencies' base and of the share of a head that is rotated. */
 const SECTIONS = [11, 11, 10];
 const THETA = 1e4;
 const ROTATED = 0.25;
-
-/** Of the error that names fields of newer layouts. */
-export const qwen35Schemas = [schema];
 
 /**
  * Checks a parsed `config.json`.
