@@ -154,19 +154,19 @@ test("before set-up, imports and commands name the command that helps, and --dry
   assert.equal(existsSync(home), false);
 });
 
-/** The addon of this clone instead of the package's: the sources are the same. */
+/** The addons of this clone instead of the package's: the sources are the same. All of them, or set-up would compile for minutes. */
 async function placeAddon(): Promise<void> {
   write(
     "place.mjs",
     `import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
     const script = (name) => import(${JSON.stringify(pathToFileURL(installed).href)} + "/scripts/" + name + ".mjs");
     const { provideLibtorch } = await script("libtorch");
-    const { addonFolders, homeOf, noteLibtorch } = await script("places");
+    const { ADDON_NAME, PIXELS_NAME, addonFolders, homeOf, noteLibtorch } = await script("places");
     const { stampOf } = await script("native");
     const location = await provideLibtorch(homeOf(process.env), process.env);
     const { addon } = addonFolders(process.env);
     mkdirSync(addon, { recursive: true });
-    copyFileSync(${JSON.stringify(`${ROOT}build/native/roc4mllm.node`)}, addon + "/roc4mllm.node");
+    for (const name of [ADDON_NAME, PIXELS_NAME]) copyFileSync(${JSON.stringify(`${ROOT}build/native/`)} + name, addon + "/" + name);
     noteLibtorch(addon, location);
     writeFileSync(addon + "/stamp", stampOf(location));`,
   );
@@ -179,6 +179,8 @@ test("set-up says when all is there, and does nothing again", async () => {
   assert.equal(code, 0, stderr);
   assert.equal((JSON.parse(stdout) as { done: boolean }).done, true);
   assert.match(stderr, /Everything is ready/);
+  if (process.env["ROC_TEST_ADDON"] !== "1")
+    assert.doesNotMatch(stderr, /compiling/, "the addons of this clone were not taken");
   // The libtorch of the first time is that of every later one, LIBTORCH or not.
   for (const given of [{}, { LIBTORCH: "" }]) {
     const plan = await roc4mllm(["setup", "--dry-run"], given);
