@@ -155,6 +155,9 @@ function tiles(count: number): ImageBatch {
   return { ...square(16)(count), tiles: new Array<number>(count).fill(1) };
 }
 
+/** Its system text alone has some 200 tokens of the tiny vocabulary. */
+const INTERNVL_TEXT = { vocab_size: 400, max_position_embeddings: 512 };
+
 const internvl: Row = {
   family: "internvl",
   weights: () => Promise.resolve(fixture("internvl/hf")),
@@ -163,7 +166,9 @@ const internvl: Row = {
     const tiny = await configOf("internvl/hf");
     const [text, vision] = [tiny["text_config"], tiny["vision_config"]] as [Config, Config];
     const config = {
-      ...{ ...tiny, image_token_id: 398, text_config: { ...text, vocab_size: 400 } },
+      // With a head of its own, so that texts about its pictures can be made to differ.
+      ...{ ...tiny, tie_word_embeddings: false },
+      ...{ image_token_id: 398, text_config: { ...text, ...INTERNVL_TEXT } },
       vision_config: { ...vision, image_size: [28, 28], patch_size: [7, 7] },
     };
     return whole(folder, { config, tokenizer: "internvl/tokenizer" }, createInternVl);
@@ -183,7 +188,7 @@ const internvlChat: Row = {
         ...top,
         img_context_token_id: 398,
         force_image_size: 28,
-        llm_config: { ...(text as Config), vocab_size: 400 },
+        llm_config: { ...(text as Config), ...INTERNVL_TEXT },
       },
       vision_config: { ...(vision as Config), image_size: 28, patch_size: 7 },
     };
