@@ -13,7 +13,12 @@ export interface RgbImage {
   /** What is lost of the file's pixels, in a few words, where it was decoded all the same. */
   readonly damaged?: string;
   /** Of a prepared picture, in families that ask for it: the size of the upright one that it was made of, in pixels. */
-  readonly original?: { readonly width: number; readonly height: number };
+  readonly original?: {
+    /** In pixels. */
+    readonly width: number;
+    /** In pixels. */
+    readonly height: number;
+  };
 }
 
 /**

@@ -51,7 +51,6 @@ export {
   withThreads,
 } from "./modes.js";
 export type { Flag } from "./native.js";
-export { deviceMemory, machineMemory, type Memory } from "./memory.js";
 export { RandomStream } from "./random-stream.js";
 export { MappedFile, mapFile } from "./mapped-file.js";
 export {

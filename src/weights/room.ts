@@ -1,6 +1,7 @@
 /** Whether a checkpoint's weights fit into memory, by their headers, before any of them is read. */
 import { RocError } from "../errors.js";
-import { deviceMemory, DTYPES, type Device, type DType, type Memory } from "../torch/index.js";
+import { DTYPES, type Device, type DType } from "../torch/index.js";
+import { deviceMemory, type Memory } from "../torch/memory.js";
 import { fitsInt8, type QuantizePlan } from "../torch/int8.js";
 import type { Checkpoint } from "./checkpoint.js";
 

@@ -124,7 +124,7 @@ test("a base that has moved is asked for by name, and may be given", async () =>
     await assert.rejects(load(state), { code: "FILE_NOT_FOUND", message: /names the base model .*base.*--base/ });
     const scored = await cli("score", samples[0]?.image ?? "", "--model", state);
     assert.deepEqual(
-      [scored.code, /The base model .*base of the adapters.*--base/.test(scored.stderr)],
+      [scored.code, /The base model .*base of .*moved.*--base/.test(scored.stderr)],
       [3, true],
       scored.stderr,
     );

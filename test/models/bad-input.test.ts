@@ -8,7 +8,7 @@ import { load } from "../../src/engine/index.js";
 import { isRocError, type RocError } from "../../src/errors.js";
 import { atomicWriteJson, readJson } from "../../src/files/index.js";
 import { loadImages, loadModel } from "../../src/models/registry.js";
-import { machineMemory } from "../../src/torch/index.js";
+import { machineMemory } from "../../src/torch/memory.js";
 import { checkRoom } from "../../src/weights/index.js";
 import type { Checkpoint } from "../../src/weights/index.js";
 import { fixture } from "../support.js";

@@ -222,7 +222,10 @@ function suite(name: string, row: Row): void {
       assert.ok(weights.every((file) => file.startsWith("model.int8")) && weights.length > (part === "one" ? 0 : 2));
       using again = await loadModel(copy, { dtype: "float32" });
       assertEqualParameters(again, int8);
-      assert.deepEqual(quietly(() => hiddenOf(again).toNumbers()), first); // prettier-ignore
+      // Where the weights lie in memory decides in which order floating-point products are added, and that which number of 8
+      // bits an activation becomes.
+      const off = quietly(() => difference(hiddenOf(again), hiddenOf(int8)));
+      assert.ok(off < quietly(() => difference(hiddenOf(plain), hiddenOf(int8))) / 2);
       assert.deepEqual(quantizedFrom(again.config)?.method, "int8");
     }
   });
@@ -275,6 +278,8 @@ function suite(name: string, row: Row): void {
     await saveMllm(int8, saved);
     const config = (await readJson(join(saved, "config.json"))) as Config;
     const [key = ""] = [...int8.parameters()].flatMap(([one, { dtype }]) => (dtype === "int8" ? [one] : []));
+    // What is missing has the name of the public layout, whichever the file has.
+    const tail = key.split(".").slice(-4).join(".");
     const damaged = async (change: (tensors: Map<string, Tensor>) => void, to: Config = config): Promise<string> => {
       const copy = place("damaged");
       await rm(copy, { recursive: true, force: true });
@@ -293,14 +298,14 @@ function suite(name: string, row: Row): void {
     ] as const;
     const { quantization_config: _, ...silent } = config;
     const cases: [(tensors: Map<string, Tensor>) => void, RegExp, Config?][] = [
-      [(tensors) => tensors.delete(`${key}_scale`), new RegExp(`missing \\(1\\): ${key}_scale\\.`)],
-      [(tensors) => tensors.delete(key), new RegExp(`missing \\(1\\): ${key}\\.`)],
+      [(tensors) => tensors.delete(`${key}_scale`), new RegExp(`missing \\(1\\): \\S*${tail}_scale\\.`)],
+      [(tensors) => tensors.delete(key), new RegExp(`missing \\(1\\): \\S*${tail}\\.`)],
       [
         (tensors) => tensors.set(`${key}_scale`, others[1]),
-        new RegExp(`of another shape \\(1\\): ${key}_scale is \\[${output + 1}\\]`),
+        new RegExp(`of another shape \\(1\\): \\S*${tail}_scale is \\[${output + 1}\\]`),
       ],
-      [(tensors) => tensors.set(`${key}_scale`, others[3]), new RegExp(`another dtype.*: ${key}_scale is bfloat16`)],
-      [(tensors) => tensors.set(key, others[2]), new RegExp(`another dtype.*: ${key} is float32`)],
+      [(tensors) => tensors.set(`${key}_scale`, others[3]), new RegExp(`another dtype.*: \\S*${tail}_scale is bfloat16`)],
+      [(tensors) => tensors.set(key, others[2]), new RegExp(`another dtype.*: \\S*${tail} is float32`)],
       [() => undefined, /is quantised, which is not read here/, silent],
     ];
     for (const [change, message, to] of cases) {

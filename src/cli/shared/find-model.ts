@@ -124,7 +124,7 @@ async function foundBase(
     return await stateOf(await fetched(name, context, settings, wanted), context);
   } catch (cause) {
     if (!isRocError(cause) || cause.code !== "FILE_NOT_FOUND") throw cause;
-    const remedy = "Give the folder of the model that it was trained on (--base).";
+    const remedy = "Give the folder of the model that it was made of (--base).";
     const message = `The base model ${name} of ${folder} is not there. ${remedy}`;
     throw new RocError("FILE_NOT_FOUND", message, { cause });
   }

@@ -10,9 +10,9 @@ export { parseLlavaOnevisionConfig } from "./config.js";
 export { loadLlavaOnevisionImages } from "./images.js";
 export { loadLlavaOnevision } from "./load.js";
 export { createLlavaOnevision, type LlavaOnevisionModel } from "./model.js";
-export { memoryName, onevisionName } from "./names.js";
-export { createLlavaOnevisionProcessor, loadLlavaOnevisionProcessor } from "./processor.js";
-export { planOf, rowsOf, type AnyresRules } from "./anyres.js";
+export { memoryName } from "./names.js";
+export { createLlavaOnevisionProcessor } from "./processor.js";
+export { planOf, rowsOf } from "./anyres.js";
 
 export const llavaOnevision: Family = {
   ...llavaOnevisionFacts,

@@ -8,4 +8,3 @@ const files = qwen2Files(parseQwen25VlConfig, (config, source) => new Qwen25VlMo
 export const loadQwen25Vl = files.load;
 export const loadQwen25VlImages = files.loadImages;
 export const loadQwen25VlProcessor = files.loadProcessor;
-export const createQwen25VlProcessor = files.createProcessor;

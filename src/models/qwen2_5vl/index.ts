@@ -5,8 +5,8 @@ import { qwen25vlFacts } from "./facts.js";
 import { loadQwen25Vl, loadQwen25VlImages, loadQwen25VlProcessor } from "./files.js";
 
 export { parseQwen25VlConfig } from "./config.js";
-export { createQwen25VlProcessor, loadQwen25Vl } from "./files.js";
-export { createQwen25Vl, Qwen25VlModel } from "./model.js";
+export { loadQwen25Vl } from "./files.js";
+export { createQwen25Vl } from "./model.js";
 
 export const qwen25vl: Family = {
   ...qwen25vlFacts,

@@ -5,10 +5,10 @@ import { qwen35Facts } from "./facts.js";
 import { loadQwen35 } from "./load.js";
 import { loadQwen35Images, loadQwen35Processor } from "./processor.js";
 
-export { parseQwen35Config, type Qwen35Config } from "./config.js";
+export { parseQwen35Config } from "./config.js";
 export { loadQwen35 } from "./load.js";
 export { createQwen35, Qwen35Model } from "./model.js";
-export { createQwen35Processor, loadQwen35Images, loadQwen35Processor } from "./processor.js";
+export { createQwen35Processor } from "./processor.js";
 
 export const qwen35: Family = {
   ...qwen35Facts,

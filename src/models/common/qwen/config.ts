@@ -81,7 +81,7 @@ export function thetaOf(values: RopeSpellings, fallback: number): number {
  * @param turned elements of a head that turn: all of it, or less with `partial_rotary_factor`
  * @param fallback transformers' own default of the family
  */
-export function sectionsOf(
+function sectionsOf(
   values: RopeSpellings,
   turned: number,
   fallback: readonly number[],
