@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { RocError } from "../errors.js";
 import { ifThere, type OpenFolder } from "../files/index.js";
+import { BASE_FILE } from "../models/adapter-config.js";
 import type { CheckpointFolder } from "../models/places.js";
 import {
   choose,
@@ -34,6 +35,11 @@ export async function scorerOf(
     if (families.some((family) => family === type)) return choose(scorer, options);
     const text = `--scorer (scorer): ${name} scores with models of model_type ${families.join(", ")}; ${folder.path} is ${String(type)}`;
     throw new RocError("USAGE", `${text}. Take a checkpoint of that scorer.`);
+  }
+  if ((await folder.adapter?.folder.names())?.includes(BASE_FILE)) {
+    const remedy = "Give the folder of the state that they belong to, or copy its other files beside them";
+    const text = `${folder.path} holds adapters that were trained here, without the files that say how their scores are read`;
+    throw new RocError("CONFIG_INVALID", `${text}. ${remedy}.`);
   }
   const found = await recognise(await cluesOf(folder, config));
   if (found) return { ...choose(found.scorer, options), how: found.how };
@@ -76,7 +82,8 @@ function placeNames(folder: string): string[] {
 /** The title of a model card, which a clone of a repository has. */
 async function titleOf(folder: OpenFolder): Promise<string[]> {
   const text = await ifThere(folder.text("README.md", { maxBytes: CARD_BYTES })).catch(() => undefined);
-  const [, title = ""] = /^#\s+(.+)$/m.exec(text?.replace(/^---\n[\s\S]*?\n---\n/, "") ?? "") ?? [];
+  const body = text?.replace(/^---\n[\s\S]*?\n---\n/, "").replace(/^ *(```|~~~)[\s\S]*?^ *\1/gm, "") ?? "";
+  const [, title = ""] = /^#\s+(.+)$/m.exec(body) ?? [];
   // "[CVPR 2026] ArtiMuse: ..." and the like.
   const bare = title.replace(/\[[^\]]*\]|[*_`]/g, " ").trim();
   return bare === "" ? [] : [bare];

@@ -304,7 +304,10 @@ function suite(name: string, row: Row): void {
         (tensors) => tensors.set(`${key}_scale`, others[1]),
         new RegExp(`of another shape \\(1\\): \\S*${tail}_scale is \\[${output + 1}\\]`),
       ],
-      [(tensors) => tensors.set(`${key}_scale`, others[3]), new RegExp(`another dtype.*: \\S*${tail}_scale is bfloat16`)],
+      [
+        (tensors) => tensors.set(`${key}_scale`, others[3]),
+        new RegExp(`another dtype.*: \\S*${tail}_scale is bfloat16`),
+      ],
       [(tensors) => tensors.set(key, others[2]), new RegExp(`another dtype.*: \\S*${tail} is float32`)],
       [() => undefined, /is quantised, which is not read here/, silent],
     ];

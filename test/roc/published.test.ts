@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { afterEach, test } from "node:test";
 import { choose, PUBLISHED, recognise, scorerNamed } from "../../src/roc/published/index.js";
 import { LETTERS } from "../../src/roc/published/letters.js";
-import { scorerTemplates, withSystem } from "../../src/roc/published/readings.js";
+import { scorerStrategy, scorerTemplates, withSystem } from "../../src/roc/published/readings.js";
 import type { Clues } from "../../src/roc/published/types.js";
 import { readPictures, type Strategy } from "../../src/roc/index.js";
 import { findNumber, NUMBER_ANSWER, numberStrategy } from "../../src/roc/strategies/number.js";
@@ -261,6 +261,12 @@ test("number: found in the last answer, or alone; what is none has no score", ()
   assert.equal(at("<answer>-3</answer>"), undefined);
   assert.equal(at("<answer>3rd</answer>"), undefined);
   assert.equal(at("<answer>none</answer>"), undefined);
+  for (const text of ["3,45", "3.4.4663", "2-3", "2 – 3"])
+    assert.equal(at(`<answer>${text}</answer>`), undefined, text);
+  assert.equal(at('{"rating": 3.4.46}', "rating"), undefined);
+  assert.equal(at("<answer>4.</answer>"), 4);
+  assert.equal(at("<think>a <answer>1</answer></think> 4"), 4);
+  assert.equal(at("<think>a <answer>1</answer></think> none"), undefined);
   assert.equal(at('<answer>{"rating": 3.25}</answer>', "rating"), 3.25);
   assert.equal(at('```json {"a": 1, "rating" : "2.5"}```</answer>', "rating"), undefined);
   assert.equal(at('<answer>```json\n{"a": 1, "rating" : "2.5"}```</answer>', "rating"), 2.5);
@@ -359,6 +365,23 @@ test("number: one that is certain is itself; off the scale, or drawn, it is the 
   assert.throws(() => read(parts, numberStrategy({ min: 1, max: 5 }, { maxTokens: 9 }), "<image>?", "L {light}"), {
     code: "USAGE",
   });
+});
+
+test("number: a reasoning scorer draws nothing where nobody asks for it", () => {
+  for (const name of ["q-insight", "visualquality-r1", "aes-r1"]) {
+    const text = name === "q-insight" ? '<answer>{"rating": 3.45}</answer>' : "<answer>3.45</answer>";
+    const parts = reasoning(text, []);
+    const tensor = (): never => assert.fail("no head");
+    for (const [sample, isDrawn] of [
+      [undefined, false],
+      [7, true],
+    ] as const) {
+      const strategy = scorerStrategy(choose(scorerNamed(name), { sample }), { ...parts, tensor, generation: {} });
+      const [reading] = read(parts, strategy, "<image>?", NUMBER_ANSWER)[0]?.answer.scores ?? [];
+      near(reading?.value, 3.45);
+      assert.equal(reading?.distribution === null, isDrawn, `${name}, sample ${sample}`);
+    }
+  }
 });
 
 test("a scorer's templates and system text", () => {

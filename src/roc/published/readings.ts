@@ -41,10 +41,12 @@ export function scorerStrategy({ scorer, info }: ChosenScorer, parts: ReadingPar
     if (reading.kind === "words") return wordsStrategy(scale, { ...reading, stem: info.stem ?? "" });
     if (reading.kind === "level") return levelStrategy(scale, reading.words);
     if (reading.kind === "reward") return rewardStrategy(scale, headOf(reading, parts), tokenOf(reading, parts));
-    if (info.sample === undefined) return numberStrategy(scale, reading);
+    // Their way of drawing is for who asks for it.
+    const { sampling: theirs, ...greedy } = reading;
+    if (info.sample === undefined) return numberStrategy(scale, greedy);
     const { temperature } = parts.generation.sampling ?? {};
-    const sampling = { temperature, ...reading.sampling, seed: info.sample };
-    return numberStrategy(scale, { ...reading, sampling, repetitionPenalty: parts.generation.repetitionPenalty });
+    const sampling = { temperature, ...theirs, seed: info.sample };
+    return numberStrategy(scale, { ...greedy, sampling, repetitionPenalty: parts.generation.repetitionPenalty });
   }
 }
 

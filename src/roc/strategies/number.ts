@@ -118,17 +118,21 @@ class Written {
  * @returns undefined where there is none: what has no answer has no score
  */
 export function findNumber(text: string, key?: string): { readonly start: number; readonly value: number } | undefined {
-  const last = [...text.matchAll(/<answer>([\s\S]*?)<\/answer>/g)].at(-1);
-  const [within, offset] = last ? [last[1] ?? "", last.index + "<answer>".length] : [text, 0];
+  // An answer that is thought of is none yet.
+  const thought = (/^[\s\S]*<\/think>/.exec(text)?.[0] ?? "").length;
+  const said = text.slice(thought);
+  const last = [...said.matchAll(/<answer>([\s\S]*?)<\/answer>/g)].at(-1);
+  const [within, offset] = last ? [last[1] ?? "", thought + last.index + "<answer>".length] : [said, thought];
   const pattern = key === undefined ? /(\d+(?:\.\d+)?)/ : new RegExp(String.raw`"${key}"\s*:\s*"?(\d+(?:\.\d+)?)`);
   const found = pattern.exec(within);
   if (!found) return undefined;
   const number = found[1] ?? "";
   const isAlone = key === undefined ? within.trim() === number : within.trim().startsWith("{");
   if (!last && !isAlone) return undefined;
-  // "-3" and "1e9" are no ratings.
+  // "-3", "1e9", "3,45", "3.4.5" and "2-3" are no ratings.
   const at = found.index + found[0].length - number.length;
-  if (/[-.\w]$/.test(within.slice(0, at)) || /^\w/.test(within.slice(at + number.length))) return undefined;
+  if (/[-.\w]$/.test(within.slice(0, at)) || /^(?:\w|[.,]\d|\s*[-–]\s*\d)/.test(within.slice(at + number.length)))
+    return undefined;
   return { start: offset + at, value: Number(number) };
 }
 

@@ -54,7 +54,8 @@ export function rewardStrategy(scale: Scale, maps: readonly RewardMap[], tokenId
             return { ids: ids.slice(0, at + 1), at: [at] };
           });
           const outputs = noGrad(() => rewards(own.hidden(texts), maps)).toNumbers();
-          checkFinite(outputs, model);
+          const deviations = outputs.filter((_, i) => i % 2 === 1).map(Math.exp);
+          checkFinite([...outputs, ...deviations], model);
           return texts.map((_, b) => {
             const [mean = NaN, logDeviation = NaN] = outputs.slice(2 * b);
             const reading = { value: mean, std: Math.exp(logDeviation), distribution: null };
