@@ -24,6 +24,8 @@ export const FLIVE_FILES = {
 export const FLIVE_FOLDERS = [".", "database"] as const;
 
 const IMAGE_FOLDERS = ["database", "images"];
+/** Files of the same pictures round to other digits. */
+const SAME_SCORE = 0.1;
 const REMEDY = "Compare it with FLIVE's official file.";
 
 /** What one of the files says of a picture. */
@@ -57,11 +59,19 @@ export async function readFlive(folder: string, options: ReaderOptions = {}): Pr
   }
   const entries = new Map<string, Entry>();
   for (const entry of entriesOf(all, undefined)) entries.set(entry.id, entry);
+  let [others, both] = [0, 0];
   for (const entry of [...entriesOf(small, "train"), ...entriesOf(large, "test")]) {
     const known = entries.get(entry.id);
-    // The score is that of the whole list, which has more digits.
-    entries.set(entry.id, known ? { ...entry, score: known.score, split: known.split ?? entry.split } : entry);
+    if (known && Math.abs(known.score - entry.score) > SAME_SCORE) others++;
+    if (known?.split && entry.split && known.split !== entry.split) both++;
+    // The score is that of the whole list, which has more digits; what is tested is not trained.
+    const split = known?.split === "test" || entry.split === "test" ? "test" : (known?.split ?? entry.split);
+    entries.set(entry.id, known ? { ...entry, score: known.score, split } : entry);
   }
+  if (others > 0)
+    notes.push(`Other scores in another of FLIVE's files: ${others} pictures. That of the first file counts.`);
+  if (both > 0)
+    notes.push(`In the files of two parts: ${both} pictures. Where one is the test part, they belong to it.`);
   const rated = withSplits([...entries.values()], { hasSmall: small !== undefined }, notes);
   return {
     name: "FLIVE",
@@ -81,15 +91,21 @@ function entriesOf(table: Table | undefined, split: Split | undefined): Entry[] 
     throw new RocError("DATA_INVALID", `${table.file}: ${header}. ${REMEDY}`);
   };
   const [name, mos] = [column("name", "name_image"), column("mos", "mos_image")];
+  const scores = new Map<string, number>();
   return table.rows.map((row): Entry => {
     const id = slashed(row.text(name));
+    const score = row.number(mos);
+    const other = scores.get(id);
+    if (other !== undefined && other !== score)
+      throw row.invalid(mos, `${score}, and another row rates ${id} with ${other}`);
+    scores.set(id, score);
     const attributes: Record<string, number> = {};
     for (const patch of FLIVE_PATCHES) {
       const value = row.optionalNumber(patch);
       if (value !== undefined) attributes[patch] = value;
     }
     const rated = Object.keys(attributes).length > 0 ? { attributes } : {};
-    return { id, files: [id], score: row.number(mos), ...rated, split: partOf(row) ?? split };
+    return { id, files: [id], score, ...rated, split: partOf(row) ?? split };
   });
 }
 

@@ -10,7 +10,7 @@ import { voteStatistics } from "./ava.js";
 import { firstExisting } from "./files.js";
 import { drawTest, splitOf } from "./split.js";
 import { readTable, type Row, type Table } from "./table.js";
-import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
+import type { LoadedDataset, ReaderOptions, ScoreScale, Split } from "./types.js";
 
 export const KONIQ_SCALE: ScoreScale = { min: 1, max: 5 };
 /** Of `MOS_zscore`: means of scores that were standardised by rater, brought to about 1 to 100. */
@@ -81,13 +81,15 @@ function ratedKoniq(row: Row, column: "MOS" | "MOS_zscore", hasScores: boolean):
 
 /** With the official split. */
 function withSets(rated: readonly Omit<Rated, "split">[], sets: Table, notes: string[]): Rated[] {
-  const parts = new Map(
-    sets.rows.map((row) => {
-      const split = splitOf(row.text("set"));
-      if (!split) throw row.invalid("set", `"${row.text("set")}" is none of training, validation, test`);
-      return [row.text("image_name"), split] as const;
-    }),
-  );
+  const parts = new Map<string, Split>();
+  for (const row of sets.rows) {
+    const [name, set] = [row.text("image_name"), row.text("set")];
+    const split = splitOf(set);
+    if (!split) throw row.invalid("set", `"${set}" is none of training, validation, test`);
+    const other = parts.get(name);
+    if (other && other !== split) throw row.invalid("set", `"${set}", and another row puts ${name} into ${other}`);
+    parts.set(name, split);
+  }
   const known = rated.flatMap((one) => {
     const split = parts.get(one.id);
     return split ? [{ ...one, split }] : [];

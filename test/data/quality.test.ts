@@ -153,6 +153,46 @@ test("SPAQ: a damaged workbook is read or refused by name, whatever is damaged",
   }
 });
 
+test("SPAQ: a workbook whose checksums do not fit is refused, whichever bit of it was flipped", async (t) => {
+  const folder = await datasetFolder(t, "spaq");
+  await nameSpaq(folder);
+  const whole = zipSync(unzipSync(await readFile(join(folder, WORKBOOK))), { level: 0 });
+  const read = async (bytes: Uint8Array): Promise<string> => {
+    await writeFile(join(folder, WORKBOOK), bytes);
+    return JSON.stringify((await readDataset({ folder, kind: "spaq" })).rated);
+  };
+  const before = await read(whole);
+  const value = Buffer.from(whole).indexOf("<v>") + "<v>".length;
+  const other = Uint8Array.from(whole, (byte, at) => (at === value ? byte ^ 1 : byte));
+  await assert.rejects(read(other), { code: "DATA_INVALID", message: /sheet1\.xml is damaged: its checksum/ });
+  for (let round = 0; round < 40; round++) {
+    const place = new Random("flip", round).int(whole.length);
+    const flipped = Uint8Array.from(whole, (byte, at) => (at === place ? byte ^ 4 : byte));
+    const found = await read(flipped).catch((error: unknown) => (isRocError(error) ? before : messageOf(error)));
+    assert.equal(found, before, `byte ${place}`);
+  }
+});
+
+test("rows that contradict each other are no data set, or the test part's", async (t) => {
+  const appended = (file: string, text: string) => async (folder: string) =>
+    writeFile(join(folder, file), `${(await readFile(join(folder, file), "utf8")).trimEnd()}\n${text}\n`);
+  await assert.rejects(read(t, "flive", appended("labels_image.csv", "voc_emotic_ava/AVA__101.jpg,1")), {
+    code: "DATA_INVALID",
+    message: /another row rates voc_emotic_ava\/AVA__101\.jpg with 72\.8/,
+  });
+  const padded = "labels=640_padded.csv";
+  const other = await read(t, "flive", appended(padded, "1,1,1,3,blur_dataset/motion0044.jpg,False"));
+  assert.match(other.notes.join(" "), /Other scores .*: 1 pictures\..* two parts: 1 pictures/);
+  assert.ok(ids(other, "test").includes("blur_dataset/motion0044.jpg"));
+  const sets = async (folder: string): Promise<void> => {
+    const lines = (await readFile(join(folder, SETS), "utf8")).trimEnd().split(/\r?\n/);
+    const last = lines.at(-1) ?? "";
+    const moved = last.replace(/training|validation|test/, (set) => (set === "test" ? "training" : "test"));
+    await writeFile(join(folder, SETS), [...lines, moved].join("\n"));
+  };
+  await assert.rejects(read(t, "koniq10k", sets), { code: "DATA_INVALID", message: /another row puts .* into/ });
+});
+
 test("KADID-10k: deviations from the column var; no reference is in two parts, whatever the seed", async (t) => {
   const parts = new Set<string>();
   for (const seed of [0, 1, 2]) {

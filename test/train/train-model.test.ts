@@ -16,6 +16,7 @@ import {
   type TrainingResult,
   type TrainingSpec,
 } from "roc4mllm";
+import { LOSS_PRESETS } from "../../src/roc/index.js";
 import { writeStudio } from "../../src/studio/index.js";
 import { liveTensors } from "../../src/torch/index.js";
 
@@ -257,5 +258,11 @@ test("a configuration file is a spec", async () => {
   const spec = await readTrainingConfig(file, ["train.steps=2"]);
   const { result } = await watch(spec);
   assert.equal(result.step, 2);
+  for (const loss of [undefined, "paper", "released-ava"] as const) {
+    const named = join(folder, `loss-${loss}.yaml`);
+    await writeFile(named, JSON.stringify({ ...specOf("config"), loss }));
+    const { loss: weights } = await readTrainingConfig(named, ["loss.soft=0.5"]);
+    assert.deepEqual(weights, { ...LOSS_PRESETS[loss ?? "paper"], soft: 0.5 });
+  }
   await assert.rejects(readTrainingConfig(folder), { code: "USAGE", message: /is a folder; a configuration file/ });
 });

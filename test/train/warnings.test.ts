@@ -201,4 +201,10 @@ test("losses between pictures need more than one in a forward; ratings without a
   assert.deepEqual(more, []);
   assert.deepEqual(lossNotes(samples, { ...LOSS_PRESETS.paper, fidelity: 1 }, { ...recipe, batchSize: 2 }), []);
   assert.deepEqual(lossNotes(samples, LOSS_PRESETS.paper, recipe), []);
+  for (const wrong of [{ std: -1 }, { std: NaN }, { attributeStds: { light: -0.5 } }]) {
+    const damaged = [...samples, { id: "c", image: "/photos/c.jpg", score: 3, split: "train" as const, ...wrong }];
+    const error = { code: "DATA_INVALID", message: /^\/photos\/c\.jpg: its ratings' deviation (std|light) is/ };
+    assert.throws(() => lossNotes(damaged, weights, recipe), error);
+    assert.deepEqual(lossNotes(damaged, LOSS_PRESETS.paper, recipe), []);
+  }
 });

@@ -29,6 +29,7 @@ const weights = z.strictObject({
   thurstone: positive.optional().describe("DeQA's fidelity of pairs, by deviations; without it 0"),
   fidelity: positive.optional().describe("Fidelity of the order of pairs; without it 0"),
 });
+const DEFAULT_LOSS = "paper";
 const presets = Object.keys(LOSS_PRESETS) as [keyof typeof LOSS_PRESETS, ...(keyof typeof LOSS_PRESETS)[]];
 
 const lora = z.strictObject({
@@ -144,8 +145,8 @@ export const runSchema = z.strictObject({
     ),
   loss: z
     .union([z.enum(presets), weights])
-    .default("paper")
-    .describe("Loss weights: a preset, or each weight"),
+    .default(DEFAULT_LOSS)
+    .describe("Loss weights: a preset, or each weight (`--set loss.soft=1` adds one to a preset)"),
   templates: templates.optional().describe("Questions and answers, instead of the checkpoint's"),
   conversation: z.string().optional().describe("How prompts are framed, where the checkpoint does not say it"),
   train: train.prefault({}).describe("The recipe"),
@@ -284,9 +285,15 @@ function set(values: Values, setting: string): void {
   let place = values;
   for (const key of keys) {
     const below = place[key];
-    place = place[key] = isValues(below) ? { ...below } : {};
+    place = place[key] = isValues(below) ? { ...below } : place === values && key === "loss" ? presetOf(below) : {};
   }
   place[last] = parse(text) as unknown;
+}
+
+/** The weights of a preset, of which single ones are to be changed; none of a name that is not known. */
+function presetOf(name: unknown = DEFAULT_LOSS): Values {
+  const known = presets.find((preset) => preset === name);
+  return known ? { ...LOSS_PRESETS[known] } : {};
 }
 
 /** The loss weights that a configuration names. */

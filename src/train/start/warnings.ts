@@ -200,12 +200,26 @@ export function planNotes(
   ];
 }
 
+/** @throws RocError DATA_INVALID naming the picture whose ratings have no possible deviation */
+function checkDeviations({ image, std, attributeStds = {} }: Sample): void {
+  const wrong = Object.entries({ std: std ?? 0, ...attributeStds }).find(
+    ([, value]) => !(value >= 0 && value < Infinity),
+  );
+  if (!wrong) return;
+  const text = `${image}: its ratings' deviation ${wrong[0]} is ${wrong[1]}`;
+  throw new RocError(
+    "DATA_INVALID",
+    `${text}; give a number from 0, or leave it out (roc4mllm data check names them all).`,
+  );
+}
+
 /** What of the weighed losses does less than it says. @returns sentences */
 export function lossNotes(
   train: readonly Sample[],
   weights: LossWeights,
   { batchSize, accumulation }: Pick<TrainOptions, "batchSize" | "accumulation">,
 ): string[] {
+  if (usesStds(weights)) train.forEach(checkDeviations);
   const pairs = weighed(weights, PAIR_LOSSES).join(" and ");
   const unknown = usesStds(weights)
     ? train.filter(({ std, votes }) => std === undefined && votes === undefined).length
