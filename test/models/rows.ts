@@ -171,7 +171,10 @@ const internvl: Row = {
       ...{ image_token_id: 398, text_config: { ...text, ...INTERNVL_TEXT } },
       vision_config: { ...vision, image_size: [28, 28], patch_size: [7, 7] },
     };
-    return whole(folder, { config, tokenizer: "internvl/tokenizer" }, createInternVl);
+    const steps = await readJson(join(fixture("internvl/tokenizer"), "preprocessor_config.json"));
+    // Few tiles: a picture's sequence is as long as they are many.
+    const files = { "preprocessor_config.json": { ...(steps as Config), max_patches: 3 } };
+    return whole(folder, { config, tokenizer: "internvl/tokenizer", files }, createInternVl);
   },
   ...{ imageId: 94, rows: 4, images: tiles },
   unused: NONE,
@@ -188,6 +191,7 @@ const internvlChat: Row = {
         ...top,
         img_context_token_id: 398,
         force_image_size: 28,
+        max_dynamic_patch: 3,
         llm_config: { ...(text as Config), ...INTERNVL_TEXT },
       },
       vision_config: { ...(vision as Config), image_size: 28, patch_size: 7 },
