@@ -9,7 +9,8 @@ export interface Matrices {
 }
 
 /**
- * What the config says, except for a file with a head of other numbers, which counts more (as in transformers 5).
+ * What the config says, except for a file with a head of other numbers, which counts more (as in transformers 5), and for one
+ * without a head, which is the embedding then.
  *
  * @param said the config's `tie_word_embeddings`
  * @param rename gives the model's name of a stored tensor
@@ -21,10 +22,10 @@ export function isTied(
   rename: (name: string) => string,
 ): boolean {
   if (checkpoint.absent) return checkpoint.absent.tied;
-  if (!said) return false;
   const names = checkpoint.names();
   const [own, shared] = [head, embedding].map((wanted) => names.find((stored) => rename(stored) === wanted));
-  if (own === undefined || shared === undefined) return true;
+  if (own === undefined) return true;
+  if (!said || shared === undefined) return said;
   const [a, b] = [checkpoint.info(own), checkpoint.info(shared)];
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
   return scope(() => aten("equal")(checkpoint.tensor(own), checkpoint.tensor(shared)));

@@ -28,7 +28,7 @@ export async function loadInternVl(folder: FolderLike, options: FamilyLoadOption
   const matrices = { embedding: EMBEDDING, head: HEAD };
   // The original code never ties: a head that is there stays, though it be the same.
   const said = parsed.layout === "hf" && parsed.text.tied;
-  const tied = !stored.has(HEAD) || isTied(said, checkpoint, matrices, internVlName);
+  const tied = isTied(said, checkpoint, matrices, internVlName);
   const ignore = (name: string): boolean => tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: internVlName, ignore, dtype, device, outline, quantize });
   return strictModel(source, () => new InternVlModel({ ...parsed, text: { ...parsed.text, tied } }, source));

@@ -32,8 +32,7 @@ export async function loadLlava(folder: FolderLike, options: FamilyLoadOptions =
   const dtype = options.dtype ?? (device === "cpu" ? "float32" : embedding?.dtype);
   // Early revisions of the public config.json had `vocab_size` wrong.
   const parsed = parseLlavaConfig(config, files.file("config.json"), embedding?.shape[0]);
-  const said = parsed.text.tied || !infoOf(checkpoint, HEAD);
-  const tied = isTied(said, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
+  const tied = isTied(parsed.text.tied, checkpoint, { embedding: EMBEDDING, head: HEAD }, llavaName);
   const ignore = (name: string): boolean => tied && name === HEAD;
   const source = strictSource(checkpoint, { rename: llavaName, ignore, dtype, device, outline, quantize });
   const raw = withTie(parsed.raw, tied);

@@ -27,7 +27,7 @@ export async function loadLlavaOnevision(
   const rows = embedding === undefined ? undefined : checkpoint.info(embedding).shape[0];
   const parsed = parseLlavaOnevisionConfig(config, files.file("config.json"), rows);
   const matrices = { embedding: EMBEDDING, head: HEAD };
-  const tied = !stored.has(HEAD) || isTied(parsed.text.tied, checkpoint, matrices, onevisionName);
+  const tied = isTied(parsed.text.tied, checkpoint, matrices, onevisionName);
   const ignore = (name: string): boolean => POOLING_HEAD.test(name) || (tied && name === HEAD);
   const source = strictSource(checkpoint, { rename: onevisionName, ignore, dtype, device, outline, quantize });
   const raw = rawOf(parsed, { tied, pools: [...stored.keys()].some((name) => POOLING_HEAD.test(name)) });

@@ -1,9 +1,13 @@
 /** How a checkpoint folder of Qwen2-VL becomes a model, pictures and a processor. */
-import { qwen2Files } from "../common/qwen/qwen2-files.js";
+import { QWEN2_FILES, qwenFiles } from "../common/qwen/files.js";
 import { parseQwen2VlConfig } from "./config.js";
 import { Qwen2VlModel } from "./model.js";
 
-const files = qwen2Files(parseQwen2VlConfig, (config, source) => new Qwen2VlModel(config, source));
+const files = qwenFiles({
+  ...QWEN2_FILES,
+  parse: parseQwen2VlConfig,
+  make: (config, source) => new Qwen2VlModel(config, source),
+});
 
 export const loadQwen2Vl = files.load;
 export const loadQwen2VlImages = files.loadImages;

@@ -7,7 +7,7 @@ import type { DecoderConfig, Mixer } from "../../nn/index.js";
 import { count, headsOf, or, positive, tokenId } from "../common/config-fields.js";
 import { invalidFor, parsedBy, ropeFields, ropeOf, thetaOf } from "../common/qwen/config.js";
 import type { InvalidConfig, QwenConfig } from "../common/qwen/config.js";
-import { qwen3Vision, qwen3VisionSchema } from "../common/qwen/qwen3-config.js";
+import { qwen3Vision, qwen3VisionSchema, turnsOf } from "../common/qwen/qwen3-config.js";
 import type { Qwen3VisionConfig } from "../common/qwen/qwen3-vision.js";
 
 export type Qwen35Config = QwenConfig<Qwen3VisionConfig>;
@@ -88,7 +88,7 @@ export function parseQwen35Config(config: unknown, file = "config.json", vocabSi
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     vision: qwen3Vision(values.vision_config, text.hidden_size, [], invalid),
     text: textConfig(text, { tied, vocabSize, invalid }),
-    sections: sectionsOf(text, invalid),
+    sections: turnsOf(text, SECTIONS, invalid),
     imageTokenId: values.image_token_id,
     videoTokenId: values.video_token_id,
   };
@@ -148,11 +148,4 @@ function deltaNetOf(values: Text, invalid: InvalidConfig): DecoderConfig["deltaN
   }
   const { linear_key_head_dim: keyDim, linear_value_head_dim: valueDim, linear_conv_kernel_dim: kernel } = values;
   return { keyHeads, valueHeads, keyDim, valueDim, kernel };
-}
-
-/** The axes take turns, so that they need not use up a head's frequencies: those left turn with time. */
-function sectionsOf(values: Text, invalid: InvalidConfig): readonly number[] {
-  const sections = ropeOf(values).mrope_section ?? SECTIONS;
-  if (sections.length === 3) return sections;
-  throw invalid(`mrope_section [${sections.join(", ")}] is not of three axes: time, height and width`);
 }

@@ -5,9 +5,9 @@
 import { z } from "zod";
 import type { DecoderConfig } from "../../nn/index.js";
 import { activation, count, headsOf, or, positive, tokenId } from "../common/config-fields.js";
-import { invalidFor, parsedBy, ropeFields, ropeOf, thetaOf } from "../common/qwen/config.js";
+import { invalidFor, parsedBy, ropeFields, thetaOf } from "../common/qwen/config.js";
 import type { InvalidConfig, QwenConfig } from "../common/qwen/config.js";
-import { qwen3Vision, qwen3VisionSchema } from "../common/qwen/qwen3-config.js";
+import { qwen3Vision, qwen3VisionSchema, turnsOf } from "../common/qwen/qwen3-config.js";
 import type { Qwen3VisionConfig } from "../common/qwen/qwen3-vision.js";
 
 export type Qwen3VlConfig = QwenConfig<Qwen3VisionConfig>;
@@ -71,7 +71,7 @@ export function parseQwen3VlConfig(config: unknown, file = "config.json", vocabS
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     vision: qwen3Vision(vision, text.hidden_size, vision.deepstack_visual_indexes, invalid),
     text: textConfig(text, { tied, vocabSize, invalid }),
-    sections: sectionsOf(text, invalid),
+    sections: turnsOf(text, SECTIONS, invalid),
     imageTokenId: values.image_token_id,
     videoTokenId: values.video_token_id,
   };
@@ -98,11 +98,4 @@ function textConfig(
     qkNorm: true,
     tied,
   };
-}
-
-/** The axes take turns, so that they need not use up a head's frequencies: those left turn with time. */
-function sectionsOf(values: Text, invalid: InvalidConfig): readonly number[] {
-  const sections = ropeOf(values).mrope_section ?? SECTIONS;
-  if (sections.length === 3) return sections;
-  throw invalid(`mrope_section [${sections.join(", ")}] is not of three axes: time, height and width`);
 }

@@ -41,7 +41,7 @@ export async function loadQwen<
   const embedding = stored.get(matrices.embedding);
   const rows = embedding === undefined ? undefined : checkpoint.info(embedding).shape[0];
   const parsed = parse(config, files.file("config.json"), rows);
-  const tied = isTied(parsed.text.tied || !stored.has(matrices.head), checkpoint, matrices, rename);
+  const tied = isTied(parsed.text.tied, checkpoint, matrices, rename);
   const ignore = (name: string): boolean => computed.test(name) || (tied && name === matrices.head);
   const source = strictSource(checkpoint, { rename, ignore, dtype, device, outline, quantize });
   const raw = withTie(parsed.raw, tied);

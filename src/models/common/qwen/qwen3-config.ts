@@ -1,7 +1,7 @@
-/** What the `config.json` files of Qwen3-VL and Qwen3.5 have in common: the vision tower. */
+/** What the `config.json` files of Qwen3-VL and Qwen3.5 have in common: the vision tower, and how positions turn. */
 import { z } from "zod";
 import { activation, blockSide, count, or, patchSide, positive } from "../config-fields.js";
-import type { InvalidConfig } from "./config.js";
+import { ropeOf, type InvalidConfig, type RopeSpellings } from "./config.js";
 import type { Qwen3VisionConfig } from "./qwen3-vision.js";
 
 /** The defaults are those of Qwen3VLVisionConfig and Qwen3_5VisionConfig, but for the deepstack mergers of the former. */
@@ -58,4 +58,11 @@ export function qwen3Vision(
     outputSize,
     deepstack,
   };
+}
+
+/** `mrope_section`, checked: the axes take turns, so that they need not use up a head's frequencies: those left turn with time. */
+export function turnsOf(values: RopeSpellings, fallback: readonly number[], invalid: InvalidConfig): readonly number[] {
+  const sections = ropeOf(values).mrope_section ?? fallback;
+  if (sections.length === 3) return sections;
+  throw invalid(`mrope_section [${sections.join(", ")}] is not of three axes: time, height and width`);
 }
