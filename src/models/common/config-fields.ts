@@ -1,5 +1,6 @@
 /** Fields that the families' configurations have in common. */
 import { z } from "zod";
+import { RocError } from "../../errors.js";
 import { ACTIVATION_NAMES } from "../../nn/index.js";
 
 /** Null and absent both mean the default. */
@@ -45,11 +46,41 @@ export interface HeadFields {
  *
  * @param invalid makes the error of a sentence
  */
-export function headsOf(values: HeadFields, invalid: (what: string) => Error): Heads {
+export function headsOf(values: HeadFields, invalid: InvalidConfig): Heads {
   const { hidden_size, num_attention_heads: heads } = values;
   const kvHeads = values.num_key_value_heads ?? heads;
   const headDim = values.head_dim ?? hidden_size / heads;
   if (Number.isInteger(headDim / 2) && Number.isInteger(heads / kvHeads)) return { heads, kvHeads, headDim };
   const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
   throw invalid(`${sizes} do not divide into heads of an even size`);
+}
+
+/** Makes the error of a sentence about a file. */
+export type InvalidConfig = (what: string) => Error;
+
+/** @param model what messages call the family, with its article; @param file what they call the file */
+export function invalidFor(model: string, file: string): InvalidConfig {
+  return (what) =>
+    new RocError(
+      "CONFIG_INVALID",
+      `${file} is not ${model} config that this program knows: ${what}. Correct it, or fetch the file again.`,
+    );
+}
+
+/** @throws RocError of `invalid`, naming the fields */
+export function parsedBy<T extends z.ZodType>(type: T, config: unknown, invalid: InvalidConfig): z.infer<T> {
+  const result = type.safeParse(config);
+  if (result.success) return result.data;
+  throw invalid(z.prettifyError(result.error).replaceAll("\n", " "));
+}
+
+/**
+ * Which hidden state of a vision tower a file's field means: 0 is the first layer's input, -1 the last output, as in Python.
+ *
+ * @param layers of the tower
+ */
+export function hiddenStateOf(field: string, layer: number, layers: number, invalid: InvalidConfig): number {
+  const index = layer < 0 ? layers + 1 + layer : layer;
+  if (index >= 0 && index <= layers) return index;
+  throw invalid(`${field} ${layer} is not among the ${layers + 1} hidden states of the vision tower`);
 }

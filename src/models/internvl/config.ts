@@ -3,9 +3,20 @@
  * the defaults of the classes that read them where keys are absent.
  */
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
-import { activation, count, headsOf, imageSide, or, patchSide, positive, tokenId } from "../common/config-fields.js";
+import {
+  activation,
+  count,
+  headsOf,
+  imageSide,
+  or,
+  patchSide,
+  positive,
+  tokenId,
+  hiddenStateOf,
+  invalidFor,
+  parsedBy,
+} from "../common/config-fields.js";
 import type { Layout } from "./names.js";
 
 export interface VisionConfig {
@@ -239,13 +250,15 @@ export function parseInternVlConfig(config: unknown, file = "config.json", vocab
 }
 
 function hf(raw: Record<string, unknown>, file: string, vocabSize?: number): InternVlConfig {
-  const values = checked(hfSchema, raw, file);
+  const values = parsedBy(hfSchema, raw, (what) => invalid(file, what));
   const vision = visionConfig(values.vision_config, file);
   const layers = vision.layers;
   return {
     ...{ raw, layout: "hf", vision, transposed: false },
     text: textConfig(values.text_config ?? {}, "text_config", values.tie_word_embeddings ?? true, file, vocabSize),
-    featureLayer: featureLayer("vision_feature_layer", values.vision_feature_layer, layers, file),
+    featureLayer: hiddenStateOf("vision_feature_layer", values.vision_feature_layer, layers, (what) =>
+      invalid(file, what),
+    ),
     behindNorm: values.vision_feature_layer === -1,
     block: blockOf(values.downsample_ratio, file),
     projectorActivation: values.projector_hidden_act,
@@ -256,12 +269,12 @@ function hf(raw: Record<string, unknown>, file: string, vocabSize?: number): Int
 }
 
 function original(raw: Record<string, unknown>, file: string, vocabSize?: number): InternVlConfig {
-  const values = checked(originalSchema, raw, file);
+  const values = parsedBy(originalSchema, raw, (what) => invalid(file, what));
   const vision = visionConfig(values.vision_config, file);
   return {
     ...{ raw, layout: "original", vision, transposed: values.ps_version === "v1" },
     text: textConfig(values.llm_config, "llm_config", values.tie_word_embeddings ?? false, file, vocabSize),
-    featureLayer: featureLayer("select_layer", values.select_layer, vision.layers, file),
+    featureLayer: hiddenStateOf("select_layer", values.select_layer, vision.layers, (what) => invalid(file, what)),
     behindNorm: false,
     block: blockOf(values.downsample_ratio, file),
     projectorActivation: "gelu",
@@ -276,12 +289,6 @@ function original(raw: Record<string, unknown>, file: string, vocabSize?: number
     template: values.template,
     systemMessage: values.system_message === null ? "None" : values.system_message,
   };
-}
-
-function checked<T extends z.ZodType>(type: T, config: unknown, file: string): z.infer<T> {
-  const result = type.safeParse(config);
-  if (result.success) return result.data;
-  throw invalid(file, z.prettifyError(result.error).replaceAll("\n", " "));
 }
 
 function visionConfig(values: Vision, file: string): VisionConfig {
@@ -308,7 +315,7 @@ function visionConfig(values: Vision, file: string): VisionConfig {
 
 function textConfig(config: object, key: string, tied: boolean, file: string, vocabSize?: number): DecoderConfig {
   const model = MODELS[modelOf(config, key, file)];
-  const values = checked(textSchema, config, `${file}: ${key}`);
+  const values = parsedBy(textSchema, config, (what) => invalid(`${file}: ${key}`, what));
   const { num_hidden_layers: layers } = values;
   // Null means one a head; where Qwen's classes say nothing there are 32.
   const kvHeads = "num_key_value_heads" in config || model === MODELS.llama ? values.num_key_value_heads : 32;
@@ -335,18 +342,11 @@ const named = z.looseObject({ model_type: z.string().nullish(), architectures: z
 
 /** The original code goes by the class that the language model's config names. */
 function modelOf(config: object, key: string, file: string): keyof typeof MODELS {
-  const { model_type, architectures } = checked(named, config, `${file}: ${key}`);
+  const { model_type, architectures } = parsedBy(named, config, (what) => invalid(`${file}: ${key}`, what));
   const type = model_type ?? architectures?.[0]?.replace(/ForCausalLM$/, "").toLowerCase() ?? "qwen2";
   if (Object.hasOwn(MODELS, type)) return type as keyof typeof MODELS;
   const known = Object.keys(MODELS).join(", ");
   throw invalid(file, `${key}: model_type "${type}" is no language model that is computed here; known are: ${known}`);
-}
-
-/** -1 is the last output, as in Python. */
-function featureLayer(field: string, layer: number, layers: number, file: string): number {
-  const index = layer < 0 ? layers + 1 + layer : layer;
-  if (index >= 0 && index <= layers) return index;
-  throw invalid(file, `${field} ${layer} is not among the ${layers + 1} hidden states of the vision tower`);
 }
 
 function blockOf(ratio: number, file: string): number {
@@ -355,11 +355,8 @@ function blockOf(ratio: number, file: string): number {
   throw invalid(file, `downsample_ratio ${ratio} is not one over a whole number`);
 }
 
-function invalid(file: string, what: string): RocError {
-  return new RocError(
-    "CONFIG_INVALID",
-    `${file} is not an InternVL config that this program knows: ${what}. Correct it, or fetch the file again.`,
-  );
+function invalid(file: string, what: string): Error {
+  return invalidFor("an InternVL", file)(what);
 }
 
 /** Rows that a tile of `side` pixels takes in the language model's sequence. */

@@ -3,10 +3,21 @@
  * defaults where keys are absent.
  */
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
+import { clipVision } from "../common/clip-config.js";
 import type { VisionConfig } from "../common/clip-vision.js";
-import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../common/config-fields.js";
+import {
+  activation,
+  count,
+  headsOf,
+  imageSide,
+  or,
+  patchSide,
+  positive,
+  hiddenStateOf,
+  invalidFor,
+  parsedBy,
+} from "../common/config-fields.js";
 import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
 import { isOriginal, LLAVA_VISION, publicForm } from "./original.js";
@@ -98,10 +109,8 @@ export const llavaSchemas = [schema];
  */
 export function parseLlavaConfig(config: unknown, file = "config.json", vocabSize?: number): LlavaConfig {
   const original = isOriginal(config) ? publicForm(config, file) : undefined;
-  const parsed = schema.safeParse(original?.config ?? config);
-  if (!parsed.success) throw invalid(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const values = parsed.data;
-  const vision = visionConfig(values, file);
+  const values = parsedBy(schema, original?.config ?? config, (what) => invalid(file, what));
+  const vision = clipVision(values.vision_config, (what) => invalid(file, what));
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     vision,
@@ -109,29 +118,12 @@ export function parseLlavaConfig(config: unknown, file = "config.json", vocabSiz
     pads: original?.pads ?? false,
     text: textConfig(values, file, vocabSize),
     imageTokenId: values.image_token_index ?? values.image_token_id ?? 32000,
-    featureLayers: [values.vision_feature_layer].flat().map((layer) => featureLayer(layer, vision.layers, file)),
+    featureLayers: [values.vision_feature_layer]
+      .flat()
+      .map((layer) => hiddenStateOf("vision_feature_layer", layer, vision.layers, (what) => invalid(file, what))),
     withClassToken: values.vision_feature_select_strategy === "full",
     projectorActivation: values.projector_hidden_act,
     projectorBias: values.multimodal_projector_bias,
-  };
-}
-
-function visionConfig({ vision_config: values }: Parsed, file: string): VisionConfig {
-  const { hidden_size, num_attention_heads, image_size, patch_size } = values;
-  if (hidden_size % num_attention_heads !== 0) {
-    throw invalid(file, `vision_config: hidden_size ${hidden_size} is no multiple of num_attention_heads`);
-  }
-  if (image_size < patch_size) throw invalid(file, `vision_config: image_size ${image_size} is below patch_size`);
-  return {
-    hiddenSize: hidden_size,
-    intermediateSize: values.intermediate_size,
-    layers: values.num_hidden_layers,
-    heads: num_attention_heads,
-    channels: values.num_channels,
-    imageSize: image_size,
-    patchSize: patch_size,
-    activation: values.hidden_act,
-    normEps: values.layer_norm_eps,
   };
 }
 
@@ -155,18 +147,8 @@ function textConfig(parsed: Parsed, file: string, vocabSize?: number): DecoderCo
   };
 }
 
-/** -1 is the last output, as in Python. */
-function featureLayer(layer: number, layers: number, file: string): number {
-  const index = layer < 0 ? layers + 1 + layer : layer;
-  if (index >= 0 && index <= layers) return index;
-  throw invalid(file, `vision_feature_layer ${layer} is not among the ${layers + 1} hidden states of the vision tower`);
-}
-
-function invalid(file: string, what: string): RocError {
-  return new RocError(
-    "CONFIG_INVALID",
-    `${file} is not a LLaVA config that this program knows: ${what}. Correct it, or fetch the file again.`,
-  );
+function invalid(file: string, what: string): Error {
+  return invalidFor("a LLaVA", file)(what);
 }
 
 /** Rows that an image of the configured size takes in the sequence. */

@@ -1,8 +1,17 @@
 /** `config.json` of mPLUG-Owl2 checkpoints and their descendants: checked, and filled in where keys are absent. */
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import type { DecoderConfig, EncoderLayerConfig, PatchGrid } from "../../nn/index.js";
-import { activation, count, headsOf, imageSide, or, patchSide, positive } from "../common/config-fields.js";
+import {
+  activation,
+  count,
+  headsOf,
+  imageSide,
+  or,
+  patchSide,
+  positive,
+  invalidFor,
+  parsedBy,
+} from "../common/config-fields.js";
 
 export type VisionConfig = EncoderLayerConfig & PatchGrid;
 
@@ -100,9 +109,7 @@ export const mplugOwl2Schemas = [schema];
  * @throws RocError CONFIG_INVALID naming the fields
  */
 export function parseMplugOwl2Config(config: unknown, file = "config.json", vocabSize?: number): MplugOwl2Config {
-  const parsed = schema.safeParse(config);
-  if (!parsed.success) throw invalid(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const values = parsed.data;
+  const values = parsedBy(schema, config, (what) => invalid(file, what));
   const vision = visionConfig(values, file);
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
@@ -183,11 +190,8 @@ function checkHeads(part: string, hiddenSize: number, heads: number, file: strin
   throw invalid(file, `${part}: hidden_size ${hiddenSize} is no multiple of num_attention_heads ${heads}`);
 }
 
-function invalid(file: string, what: string): RocError {
-  return new RocError(
-    "CONFIG_INVALID",
-    `${file} is not an mPLUG-Owl2 config that this program knows: ${what}. Correct it, or fetch the file again.`,
-  );
+function invalid(file: string, what: string): Error {
+  return invalidFor("an mPLUG-Owl2", file)(what);
 }
 
 /** Rows that an image takes in the sequence: the queries, and one that closes them. */

@@ -3,9 +3,19 @@
  * write it, or nested as transformers 5 does; checked, and filled in with transformers 5.24's defaults where keys are absent.
  */
 import { z } from "zod";
-import { activation, blockSide, count, imageSide, or, patchSide, positive } from "../common/config-fields.js";
-import { invalidFor, parsedBy, qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
-import type { InvalidConfig } from "../common/qwen/config.js";
+import {
+  activation,
+  blockSide,
+  count,
+  imageSide,
+  or,
+  patchSide,
+  positive,
+  invalidFor,
+  parsedBy,
+} from "../common/config-fields.js";
+import type { InvalidConfig } from "../common/config-fields.js";
+import { qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
 import type { Qwen2Config } from "../common/qwen/qwen2-mllm.js";
 import type { TowerConfig } from "../common/qwen/tower.js";
 
@@ -52,7 +62,7 @@ export const qwen25VlSchemas = [schema, qwen2TextSchema];
  * @throws RocError CONFIG_INVALID naming the fields
  */
 export function parseQwen25VlConfig(config: unknown, file = "config.json", vocabSize?: number): Qwen25VlConfig {
-  const invalid = invalidFor("Qwen2.5-VL", file);
+  const invalid = invalidFor("a Qwen2.5-VL", file);
   const values = parsedBy(schema, config, invalid);
   const decoder = qwen2Text(config, values, invalid, vocabSize);
   return {

@@ -3,9 +3,18 @@
  * filled in with transformers 5.18's defaults where keys are absent.
  */
 import { z } from "zod";
-import { activation, blockSide, count, or, positive, patchSide } from "../common/config-fields.js";
-import { invalidFor, parsedBy, qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
-import type { InvalidConfig } from "../common/qwen/config.js";
+import {
+  activation,
+  blockSide,
+  count,
+  or,
+  positive,
+  patchSide,
+  invalidFor,
+  parsedBy,
+} from "../common/config-fields.js";
+import type { InvalidConfig } from "../common/config-fields.js";
+import { qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
 import type { Qwen2Config } from "../common/qwen/qwen2-mllm.js";
 import type { TowerConfig } from "../common/qwen/tower.js";
 
@@ -43,7 +52,7 @@ export const qwen2VlSchemas = [schema, qwen2TextSchema];
  * @throws RocError CONFIG_INVALID naming the fields
  */
 export function parseQwen2VlConfig(config: unknown, file = "config.json", vocabSize?: number): Qwen2Config {
-  const invalid = invalidFor("Qwen2-VL", file);
+  const invalid = invalidFor("a Qwen2-VL", file);
   const values = parsedBy(schema, config, invalid);
   const decoder = qwen2Text(config, values, invalid, vocabSize);
   return {

@@ -4,9 +4,10 @@
  */
 import { z } from "zod";
 import type { DecoderConfig, Mixer } from "../../nn/index.js";
-import { count, headsOf, or, positive, tokenId } from "../common/config-fields.js";
-import { invalidFor, parsedBy, ropeFields, ropeOf, thetaOf } from "../common/qwen/config.js";
-import type { InvalidConfig, QwenConfig } from "../common/qwen/config.js";
+import { count, headsOf, or, positive, tokenId, invalidFor, parsedBy } from "../common/config-fields.js";
+import type { InvalidConfig } from "../common/config-fields.js";
+import { ropeFields, ropeOf, thetaOf } from "../common/qwen/config.js";
+import type { QwenConfig } from "../common/qwen/config.js";
 import { qwen3Vision, qwen3VisionSchema, turnsOf } from "../common/qwen/qwen3-config.js";
 import type { Qwen3VisionConfig } from "../common/qwen/qwen3-vision.js";
 
@@ -80,7 +81,7 @@ const ROTATED = 0.25;
  * @throws RocError CONFIG_INVALID naming the fields
  */
 export function parseQwen35Config(config: unknown, file = "config.json", vocabSize?: number): Qwen35Config {
-  const invalid = invalidFor("Qwen3.5", file);
+  const invalid = invalidFor("a Qwen3.5", file);
   const values = parsedBy(schema, config, invalid);
   const { text_config: text } = values;
   const tied = values.tie_word_embeddings || text.tie_word_embeddings;

@@ -4,9 +4,10 @@
  */
 import { z } from "zod";
 import type { DecoderConfig } from "../../nn/index.js";
-import { activation, count, headsOf, or, positive, tokenId } from "../common/config-fields.js";
-import { invalidFor, parsedBy, ropeFields, thetaOf } from "../common/qwen/config.js";
-import type { InvalidConfig, QwenConfig } from "../common/qwen/config.js";
+import { activation, count, headsOf, or, positive, tokenId, invalidFor, parsedBy } from "../common/config-fields.js";
+import type { InvalidConfig } from "../common/config-fields.js";
+import { ropeFields, thetaOf } from "../common/qwen/config.js";
+import type { QwenConfig } from "../common/qwen/config.js";
 import { qwen3Vision, qwen3VisionSchema, turnsOf } from "../common/qwen/qwen3-config.js";
 import type { Qwen3VisionConfig } from "../common/qwen/qwen3-vision.js";
 
@@ -63,7 +64,7 @@ export const qwen3VlSchemas = [schema];
  * @throws RocError CONFIG_INVALID naming the fields
  */
 export function parseQwen3VlConfig(config: unknown, file = "config.json", vocabSize?: number): Qwen3VlConfig {
-  const invalid = invalidFor("Qwen3-VL", file);
+  const invalid = invalidFor("a Qwen3-VL", file);
   const values = parsedBy(schema, config, invalid);
   const { text_config: text, vision_config: vision } = values;
   const tied = values.tie_word_embeddings || text.tie_word_embeddings;

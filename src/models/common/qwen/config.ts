@@ -1,8 +1,7 @@
 /** What the `config.json` files of Qwen's families have in common. */
 import { z } from "zod";
-import { RocError } from "../../../errors.js";
 import type { DecoderConfig } from "../../../nn/index.js";
-import { activation, count, headsOf, or, positive, tokenId } from "../config-fields.js";
+import { activation, count, headsOf, or, parsedBy, positive, tokenId, type InvalidConfig } from "../config-fields.js";
 
 /** How a vision tower cuts pictures and videos. */
 export interface PatchSizes {
@@ -28,25 +27,6 @@ export interface QwenConfig<Vision extends PatchSizes = PatchSizes, Text = Decod
   readonly text: Text;
   /** How many of a head's frequencies turn with time, height and width, in this order (`mrope_section`). */
   readonly sections: readonly number[];
-}
-
-/** Makes the error of a sentence about a file. */
-export type InvalidConfig = (what: string) => RocError;
-
-/** @param model what messages call the family; @param file what they call the file */
-export function invalidFor(model: string, file: string): InvalidConfig {
-  return (what) =>
-    new RocError(
-      "CONFIG_INVALID",
-      `${file} is not a ${model} config that this program knows: ${what}. Correct it, or fetch the file again.`,
-    );
-}
-
-/** @throws RocError of `invalid`, naming the fields */
-export function parsedBy<T extends z.ZodType>(type: T, config: unknown, invalid: InvalidConfig): z.infer<T> {
-  const result = type.safeParse(config);
-  if (result.success) return result.data;
-  throw invalid(z.prettifyError(result.error).replaceAll("\n", " "));
 }
 
 /** Files call it "mrope" or, once saved again, "default"; the sections count, not the name. */

@@ -24,7 +24,7 @@ export interface ImageKind {
   readonly patchSize: number;
   readonly image: DefaultLimits;
   /** A frame's; undefined: videos are not made into patches here. */
-  readonly video?: DefaultLimits;
+  readonly video?: DefaultLimits | undefined;
 }
 
 /**
@@ -43,12 +43,7 @@ export const QWEN2_IMAGES = {
  * Qwen3-VL's and Qwen3.5's: the image processor is Qwen2-VL's, with other numbers in its file. The videos' places each two
  * frames behind their time in the prompt.
  */
-export const QWEN3_IMAGES: ImageKind = {
-  types: QWEN2_IMAGES.types,
-  typeName: QWEN2_IMAGES.typeName,
-  patchSize: QWEN2_IMAGES.patchSize,
-  image: QWEN2_IMAGES.image,
-};
+export const QWEN3_IMAGES: ImageKind = { ...QWEN2_IMAGES, video: undefined };
 
 /** Pixels that a picture is enlarged to at most; the public files say 3,136. A larger one would fill the memory. */
 const MOST_MIN_PIXELS = 2 ** 25;

@@ -1,7 +1,8 @@
 /** What the `config.json` files of Qwen3-VL and Qwen3.5 have in common: the vision tower, and how positions turn. */
 import { z } from "zod";
 import { activation, blockSide, count, or, patchSide, positive } from "../config-fields.js";
-import { ropeOf, type InvalidConfig, type RopeSpellings } from "./config.js";
+import type { InvalidConfig } from "../config-fields.js";
+import { ropeOf, type RopeSpellings } from "./config.js";
 import type { Qwen3VisionConfig } from "./qwen3-vision.js";
 
 /** The defaults are those of Qwen3VLVisionConfig and Qwen3_5VisionConfig, but for the deepstack mergers of the former. */

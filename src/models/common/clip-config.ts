@@ -1,0 +1,37 @@
+/** The `vision_config` of LLaVA's families. */
+import type { ActivationName } from "../../nn/index.js";
+import type { VisionConfig } from "./clip-vision.js";
+import type { InvalidConfig } from "./config-fields.js";
+
+/** The fields that say what a CLIP or SigLIP tower is. */
+interface ClipFields {
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly num_channels: number;
+  readonly image_size: number;
+  readonly patch_size: number;
+  readonly hidden_act: ActivationName;
+  readonly layer_norm_eps: number;
+}
+
+/** The tower of checked fields. @throws RocError of `invalid` for sizes that do not fit each other */
+export function clipVision(values: ClipFields, invalid: InvalidConfig): VisionConfig {
+  const { hidden_size, num_attention_heads, image_size, patch_size } = values;
+  if (hidden_size % num_attention_heads !== 0) {
+    throw invalid(`vision_config: hidden_size ${hidden_size} is no multiple of num_attention_heads`);
+  }
+  if (image_size < patch_size) throw invalid(`vision_config: image_size ${image_size} is below patch_size`);
+  return {
+    hiddenSize: hidden_size,
+    intermediateSize: values.intermediate_size,
+    layers: values.num_hidden_layers,
+    heads: num_attention_heads,
+    channels: values.num_channels,
+    imageSize: image_size,
+    patchSize: patch_size,
+    activation: values.hidden_act,
+    normEps: values.layer_norm_eps,
+  };
+}
