@@ -2,7 +2,7 @@
 import { strFromU8, unzipSync } from "fflate";
 import readWorkbook from "read-excel-file/universal";
 import { messageOf } from "../errors.js";
-import { readBytes } from "../files/index.js";
+import { crcOf, readBytes } from "../files/index.js";
 import { invalid } from "./files.js";
 
 /** Whether a file is read as a workbook. */
@@ -13,6 +13,8 @@ export function isWorkbook(file: string): boolean {
 /** Bytes of a workbook at most, and of what is packed in it: SPAQ's largest has 1 MB. */
 const MOST_PACKED = 16 * 2 ** 20;
 const MOST_UNPACKED = 64 * 2 ** 20;
+/** The checksum of zip; Node has it from 20.15 on only. */
+const crc32 = crcOf(0xedb88320);
 /** Cells between the first and the outermost of a sheet: all of them are made. */
 const MOST_CELLS = 10_000_000;
 
@@ -61,16 +63,6 @@ function checkSums(bytes: Uint8Array, parts: Readonly<Record<string, Uint8Array>
       throw new Error(`${file} is damaged: its checksum is another`);
     at += 46 + name + extra + comment;
   }
-}
-
-/** The checksum of zip; Node has it from 20.15 on only. */
-function crc32(data: Uint8Array): number {
-  let crc = -1;
-  for (const byte of data) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }
 
 function checkCells(sheet: string): void {

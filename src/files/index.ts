@@ -1,5 +1,6 @@
 /** Reading, writing, locking and hashing of files, for every room. */
 export { atomicWriteFile, atomicWriteJson, replaceFile, writeFiles } from "./atomic.js";
+export { crcOf } from "./crc.js";
 export { digestFile } from "./digest.js";
 export { decodeText, firstFault } from "./encoding.js";
 export { append, makeFolder, move, publishFolder, remove, removeEntries } from "./folders.js";

@@ -1,7 +1,7 @@
 /** How many threads an operator gets: by the cores that this process may use and the size of the work, never the load. */
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { controlGroups, readText, type ReadText } from "./control-groups.js";
 
 /**
  * Multiplications of one row (a picture with its prompt) that justify waking a thread, in millions. A model of 2
@@ -9,17 +9,6 @@ import { dirname, join } from "node:path";
  * core (docs/threads.md); with other work beside it, every wait for a second thread costs.
  */
 const PARAMETERS_PER_THREAD = 4e6;
-const GROUPS = "/sys/fs/cgroup";
-
-type ReadText = (path: string) => string | undefined;
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
 
 /** Cores that a control group's quota comes to; Infinity without one. */
 function quotaOf(quota: string | undefined, period: string | undefined): number {
@@ -27,29 +16,12 @@ function quotaOf(quota: string | undefined, period: string | undefined): number 
   return cores > 0 ? cores : Infinity;
 }
 
-/** The least quota of a control group and those around it. */
-function leastQuota(group: string, quota: (folder: string) => number): number {
-  let least = Infinity;
-  for (let path = join("/", group); ; path = dirname(path)) {
-    least = Math.min(least, quota(path));
-    if (path === "/") return least;
-  }
-}
-
 function controlGroupCores(read: ReadText): number {
-  const quotas = (read("/proc/self/cgroup") ?? "").split("\n").map((line) => {
-    const [, controllers, ...rest] = line.split(":");
-    const group = rest.join(":");
-    if (controllers === "") {
-      return leastQuota(group, (path) => {
-        const [quota, period] = (read(join(GROUPS, path, "cpu.max")) ?? "").trim().split(" ");
-        return quotaOf(quota, period);
-      });
-    }
-    if (controllers?.split(",").includes("cpu") !== true) return Infinity;
-    const value = (path: string, name: string): string | undefined =>
-      read(join(GROUPS, "cpu", path, `cpu.cfs_${name}_us`));
-    return leastQuota(group, (path) => quotaOf(value(path, "quota"), value(path, "period")));
+  const quotas = controlGroups(read, "cpu").map(({ folder, isSecond }) => {
+    const [quota, period] = isSecond
+      ? (read(join(folder, "cpu.max")) ?? "").trim().split(" ")
+      : ["quota", "period"].map((name) => read(join(folder, `cpu.cfs_${name}_us`)));
+    return quotaOf(quota, period);
   });
   return Math.min(...quotas);
 }

@@ -1,19 +1,7 @@
 /** How much memory there is for weights: of the machine, within the limits of its control groups, and of a GPU. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-
-const GROUPS = "/sys/fs/cgroup";
-
-type ReadText = (path: string) => string | undefined;
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
+import { join } from "node:path";
+import { controlGroups, readText, type ControlGroup, type ReadText } from "./control-groups.js";
 
 /** Bytes of memory. */
 export interface Memory {
@@ -35,27 +23,12 @@ function number(text: string | undefined): number | undefined {
 }
 
 /** What a control group has left of its limit. */
-function groupMemory(read: ReadText, folder: string, [limit, usage]: readonly [string, string]): Memory | undefined {
+function groupMemory(read: ReadText, { folder, isSecond }: ControlGroup): Memory | undefined {
+  const [limit, usage] = isSecond ? ["memory.max", "memory.current"] : ["memory.limit_in_bytes", "memory.usage_in_bytes"]; // prettier-ignore
   const total = number(read(join(folder, limit)));
   if (total === undefined) return undefined;
   const cached = field(read(join(folder, "memory.stat")), "(?:total_)?inactive_file") ?? 0;
   return { total, free: total - (number(read(join(folder, usage))) ?? 0) + cached };
-}
-
-/** The limits of a process's control groups and those around them, of both versions. */
-function groups(read: ReadText): Memory[] {
-  return (read("/proc/self/cgroup") ?? "").split("\n").flatMap((line) => {
-    const [, controllers, ...rest] = line.split(":");
-    const isSecond = controllers === "";
-    if (!isSecond && controllers?.split(",").includes("memory") !== true) return [];
-    const names = isSecond ? (["memory.max", "memory.current"] as const) : (["memory.limit_in_bytes", "memory.usage_in_bytes"] as const); // prettier-ignore
-    const found: Memory[] = [];
-    for (let path = join("/", rest.join(":")); ; path = dirname(path)) {
-      const memory = groupMemory(read, join(GROUPS, isSecond ? "" : "memory", path), names);
-      if (memory) found.push(memory);
-      if (path === "/") return found;
-    }
-  });
 }
 
 /**
@@ -63,11 +36,11 @@ function groups(read: ReadText): Memory[] {
  *
  * @param read for tests
  */
-export function machineMemory(read: (path: string) => string | undefined = readText): Memory | undefined {
+export function machineMemory(read: ReadText = readText): Memory | undefined {
   const text = read("/proc/meminfo");
   const [total, free] = [field(text, "MemTotal"), field(text, "MemAvailable")];
   if (total === undefined || free === undefined) return undefined;
-  const all = [{ total, free }, ...groups(read)];
+  const all = [{ total, free }, ...controlGroups(read, "memory").flatMap((group) => groupMemory(read, group) ?? [])];
   return { total: Math.min(...all.map((one) => one.total)), free: Math.min(...all.map((one) => one.free)) };
 }
 

@@ -5,7 +5,7 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { append } from "../../files/index.js";
+import { append, crcOf } from "../../files/index.js";
 
 const EVENT_FILE = /^events\.out\.tfevents\./;
 
@@ -83,16 +83,5 @@ function checksum(data: Uint8Array): Buffer {
   return buffer;
 }
 
-/** The Castagnoli polynomial, bits reversed. (Node's own crc32 is that of zip.) */
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
-
-/** CRC-32C (RFC 3720, B.4). */
-export function crc32c(data: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of data) crc = (crc >>> 8) ^ (TABLE[(crc ^ byte) & 0xff] ?? 0);
-  return ~crc >>> 0;
-}
+/** CRC-32C (RFC 3720, B.4), of the Castagnoli polynomial. */
+export const crc32c = crcOf(0x82f63b78);
