@@ -36,6 +36,8 @@ const ROOMS = [
   ["hub", ["errors.ts", "files", "weights/choice.ts"]],
   ["tokenizers", ["errors.ts", "files"]],
   ["image", ["errors.ts", "files"]],
+  // Files of photos: metadata, previews, sidecars.
+  ["photos", ["errors.ts", "files", "image"]],
   ["data", [...FLOOR, "html", "image"]],
   ["studio", [...FLOOR, "html", "data"]],
   ["models/types.ts", ["files", "torch", "nn", "tokenizers", "image"]],
@@ -58,8 +60,11 @@ const ROOMS = [
   ["train", SCORING],
   // Many runs, compared.
   ["studies", WORK],
-  ["index.ts", [...WORK, "studies"]],
-  ["cli", [...WORK, "studies", "hub"]],
+  // A person's photos: the database, bursts, culling.
+  ["library", [...SCORING, "photos"]],
+  ["server", [...SCORING, "photos", "library"]],
+  ["index.ts", [...WORK, "studies", "photos", "library", "server"]],
+  ["cli", [...WORK, "studies", "hub", "photos", "library", "server"]],
 ];
 
 const names = ROOMS.map(([room]) => room);
