@@ -3,7 +3,7 @@
  *
  * Nothing of torch is imported or run here; a location is judged by its files.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { makeFolders, readJson, readOrUndefined, writeAtomically } from "./fingerprint.mjs";
@@ -59,6 +59,8 @@ function abiOf(root) {
  */
 export function inspect(root, source, env) {
   if (!existsSync(root)) return { reason: "no such folder" };
+  // Clones that share one by a link share what is built on it.
+  root = realpathSync(root);
   const missing = [
     `lib/libtorch_cpu.${LIBRARY_SUFFIX}`,
     `lib/libc10.${LIBRARY_SUFFIX}`,

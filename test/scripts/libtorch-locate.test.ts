@@ -8,6 +8,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -159,6 +160,16 @@ test("a libtorch without headers, or without a version, is refused with the reas
   assert.equal(inspect(root, "wheel", {}).location?.version, "2.7.1+cpu");
   rmSync(join(root, "include"), { recursive: true });
   assert.match(inspect(root, "wheel", {}).reason ?? "", /lacks include\/ATen\/core\/dispatch\/Dispatcher\.h/);
+});
+
+test("two links to one libtorch are one place: an addon that was built on it serves both", (t) => {
+  const folder = folderWith(t, libtorch("torch"));
+  const roots = ["a", "b"].map((name) => {
+    symlinkSync(folder, join(folder, name));
+    return inspect(join(folder, name, "torch"), "wheel", {}).location;
+  });
+  assert.ok(roots[0]);
+  assert.deepEqual(roots[0], roots[1]);
 });
 
 test("the C++ ABI is read where libtorch says it, and CUDA is seen", (t) => {
