@@ -1,6 +1,6 @@
 /**
- * A layer's Gated DeltaNet, projections included, here and by transformers' plain path, in turn and on one core: prefills, and
- * steps behind 64 tokens, at the published sizes.
+ * A layer's Gated DeltaNet here and by transformers' plain path, in turn and on one core: prefills, and steps behind 64 tokens,
+ * at the published sizes; the whole layer with its projections, and the gated delta rule alone, in float32.
  *
  *   npm run bench:deltanet [-- --sizes 0.8B,4B] [--rounds 7] [--json] [--out FILE.json]
  *
@@ -11,9 +11,10 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { GatedDeltaNet } from "../src/nn/delta-net.js";
+import { CHUNK, deltaChunk, deltaStep, laterTokens } from "../src/nn/delta-rule.js";
 import { Params, randomSource } from "../src/nn/index.js";
 import { LayerStates } from "../src/nn/layer-states.js";
-import { inferenceMode, keep, manualSeed, randn, scope, setNumThreads, type Tensor } from "../src/torch/index.js";
+import { cat, inferenceMode, keep, manualSeed, randn, scope, setNumThreads, type Tensor } from "../src/torch/index.js";
 import { saveSafetensors } from "../src/weights/index.js";
 import { median, Peer, peerPython, stayOnOneCore } from "./peer.js";
 
@@ -79,42 +80,112 @@ function measure(net: GatedDeltaNet, x: Tensor, tokens: number, calls: number): 
   );
 }
 
+/** The rule on tokens of `qkv`, `g` and `beta`, which both sides are given. */
+function measureRule(given: ReadonlyMap<string, Tensor>, valueHeads: number, tokens: number, calls: number) {
+  const heads = { ...HEADS, valueHeads };
+  const later = laterTokens(CHUNK, given.get("g") as Tensor);
+  const part = (start: number, n: number): { qkv: Tensor; g: Tensor; beta: Tensor } => {
+    const of = (name: string): Tensor => (given.get(name) as Tensor).narrow(1, start, n);
+    return { qkv: of("qkv"), g: of("g"), beta: of("beta") };
+  };
+  const prefill = (T: number): { output: Tensor; memory: Tensor | undefined } => {
+    const outputs: Tensor[] = [];
+    let memory: Tensor | undefined;
+    for (let start = 0; start < T; start += CHUNK) {
+      const chunk = deltaChunk(part(start, CHUNK), memory, heads, later);
+      outputs.push(chunk.output);
+      memory = chunk.memory;
+    }
+    return { output: cat(outputs, 1), memory };
+  };
+  return inferenceMode(() =>
+    scope(() => {
+      const behind = tokens === 1 ? prefill(64).memory : undefined;
+      const call = (read = false): number[] =>
+        scope(() => {
+          const { output } = behind ? deltaStep(part(64, 1), behind, heads, !read) : prefill(tokens);
+          return read ? output.select(1, tokens - 1).flatten().toNumbers() : []; // prettier-ignore
+        });
+      const output = call(true);
+      const start = performance.now();
+      for (let i = 0; i < calls; i++) call();
+      return { seconds: (performance.now() - start) / 1000 / calls, output };
+    }),
+  );
+}
+
 const folder = mkdtempSync(join(tmpdir(), "roc-deltanet-"));
 const peer = new Peer("deltanet.py", [], peerPython());
 const rows: object[] = [];
 let versions: Pick<Answer, "torch" | "transformers"> | undefined;
 const wanted = values.sizes.split(",");
-for (const [size, { hidden, valueHeads }] of Object.entries(SIZES).filter(([name]) => wanted.includes(name))) {
-  for (const dtype of ["float32", "bfloat16"] as const) {
-    const params = new Params(randomSource({ seed: 1, dtype }));
-    const net = new GatedDeltaNet(params, hidden, { ...HEADS, valueHeads }, 0, { eps: 1e-6, init: { std: 0.02 } });
-    manualSeed(2);
-    const x = keep(randn([1, 1025, hidden], { dtype }));
-    const file = join(folder, `${size}-${dtype}.safetensors`);
-    await saveSafetensors(file, new Map([...params.tensors, ["x", x]]));
-    for (const { tokens, calls } of CALLS) {
-      const found: { ours: number; theirs: number; apart: number }[] = [];
-      for (let round = 0; round <= Number(values.rounds); round++) {
-        const ours = measure(net, x, tokens, calls);
-        const theirs = await peer.ask<Answer>(JSON.stringify({ file, hidden, valueHeads, dtype, tokens, calls }));
-        versions = { torch: theirs.torch, transformers: theirs.transformers };
-        const apart = Math.max(...ours.output.map((value, i) => Math.abs(value - (theirs.output[i] ?? NaN))));
-        if (round > 0) found.push({ ours: ours.seconds, theirs: theirs.seconds, apart });
-      }
-      const of = (pick: (one: (typeof found)[number]) => number): number => median(found.map(pick));
-      const state = 4 * valueHeads * HEADS.keyDim * HEADS.valueDim;
-      rows.push({
-        ...{ size, dtype, tokens },
-        oursMs: 1000 * of(({ ours }) => ours),
-        theirsMs: 1000 * of(({ theirs }) => theirs),
-        times: of(({ ours, theirs }) => theirs / ours),
-        apart: of(({ apart }) => apart),
-        stateBytes: state,
-      });
-      process.stderr.write(`bench: ${size}, ${dtype}, ${tokens} tokens\n`);
+
+type Side = (tokens: number, calls: number) => { seconds: number; output: number[] };
+
+/** Rows of a part at a size, for all of {@link CALLS}. @param asked what the other side is told of it */
+async function compare(part: "layer" | "rule", size: string, asked: AskedOf, ours: Side): Promise<void> {
+  for (const { tokens, calls } of CALLS) {
+    const found: { ours: number; theirs: number; apart: number }[] = [];
+    for (let round = 0; round <= Number(values.rounds); round++) {
+      const here = ours(tokens, calls);
+      const there = await peer.ask<Answer>(JSON.stringify({ part, ...asked, tokens, calls }));
+      versions = { torch: there.torch, transformers: there.transformers };
+      const apart = Math.max(...here.output.map((value, i) => Math.abs(value - (there.output[i] ?? NaN))));
+      if (round > 0) found.push({ ours: here.seconds, theirs: there.seconds, apart });
     }
-    for (const one of [x, ...params.tensors.values()]) one.dispose();
+    const of = (pick: (one: (typeof found)[number]) => number): number => median(found.map(pick));
+    rows.push({
+      ...{ part, size, dtype: asked.dtype, tokens },
+      oursMs: 1000 * of((one) => one.ours),
+      theirsMs: 1000 * of((one) => one.theirs),
+      times: of((one) => one.theirs / one.ours),
+      apart: of(({ apart }) => apart),
+      stateBytes: 4 * asked.valueHeads * HEADS.keyDim * HEADS.valueDim,
+    });
+    process.stderr.write(`bench: ${part}, ${size}, ${asked.dtype}, ${tokens} tokens\n`);
   }
+}
+
+interface AskedOf {
+  readonly file: string;
+  readonly hidden: number;
+  readonly valueHeads: number;
+  readonly dtype: "float32" | "bfloat16";
+}
+
+async function compareLayer(size: string, { hidden, valueHeads, dtype }: Omit<AskedOf, "file">): Promise<void> {
+  const params = new Params(randomSource({ seed: 1, dtype }));
+  const net = new GatedDeltaNet(params, hidden, { ...HEADS, valueHeads }, 0, { eps: 1e-6, init: { std: 0.02 } });
+  manualSeed(2);
+  const x = keep(randn([1, 1025, hidden], { dtype }));
+  const file = join(folder, `${size}-${dtype}.safetensors`);
+  await saveSafetensors(file, new Map([...params.tensors, ["x", x]]));
+  const asked = { file, hidden, valueHeads, dtype };
+  await compare("layer", size, asked, (tokens, calls) => measure(net, x, tokens, calls));
+  for (const one of [x, ...params.tensors.values()]) one.dispose();
+}
+
+async function compareRule(size: string, { hidden, valueHeads }: Omit<AskedOf, "file" | "dtype">): Promise<void> {
+  manualSeed(3);
+  const width = 2 * HEADS.keyHeads * HEADS.keyDim + valueHeads * HEADS.valueDim;
+  const given = scope(() => {
+    const drawn = (channels: number): Tensor => randn([1, 1025, channels]);
+    return new Map([
+      ["qkv", keep(drawn(width))],
+      ["g", keep(drawn(valueHeads).exp().neg())],
+      ["beta", keep(drawn(valueHeads).sigmoid())],
+    ]);
+  });
+  const file = join(folder, `${size}-rule.safetensors`);
+  await saveSafetensors(file, given);
+  const asked = { file, hidden, valueHeads, dtype: "float32" } as const;
+  await compare("rule", size, asked, (tokens, calls) => measureRule(given, valueHeads, tokens, calls));
+  for (const one of given.values()) one.dispose();
+}
+
+for (const [size, sizes] of Object.entries(SIZES).filter(([name]) => wanted.includes(name))) {
+  for (const dtype of ["float32", "bfloat16"] as const) await compareLayer(size, { ...sizes, dtype });
+  await compareRule(size, sizes);
 }
 await peer.close();
 rmSync(folder, { recursive: true });

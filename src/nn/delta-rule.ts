@@ -13,7 +13,6 @@ const baddbmm = aten("baddbmm");
 const addcmul = aten("addcmul");
 const addcmulInPlace = aten("addcmul_");
 const triu = aten("triu");
-const vectorNorm = aten("linalg_vector_norm");
 const solveTriangular = aten("linalg_solve_triangular");
 
 /** Tokens that are solved at once, as in transformers. */
@@ -57,7 +56,7 @@ function partsOf({ qkv, g, beta }: DeltaTokens, heads: DeltaHeads): Parts {
   const [batch = 0, n = 0] = qkv.shape;
   const [groups, shared, width] = [batch * keyHeads, valueHeads / keyHeads, 2 * keyHeads * keyDim];
   const pairs = qkv.narrow(2, 0, width).view(batch, n, 2, keyHeads, keyDim);
-  const inverse = vectorNorm(pairs, 2, [-1], true).pow(2).add(EPS).rsqrt();
+  const inverse = pairs.mul(pairs).sum(-1, true).add(EPS).rsqrt();
   const unit = pairs.mul(inverse).permute(0, 3, 2, 1, 4);
   const perHead = (x: Tensor): Tensor => x.transpose(1, 2).reshape(groups, shared, n, 1);
   return {
