@@ -35,6 +35,7 @@ export type {
   ScoreResult,
   ScoringMethod,
 } from "./engine/index.js";
+export { bestOf, type BestOf, type Judged } from "./metrics/best-of.js";
 export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 
 // --- evaluation and data sets -------------------------------------------------------------------------------------
