@@ -13,11 +13,15 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { DEMO_MODEL, load, saveCheckpoint, type LoadOptions } from "../src/engine/index.js";
 import { srcc } from "../src/metrics/scores.js";
+import { factsOf, families } from "../src/models/families.js";
 import { loadMllm } from "../src/models/registry.js";
 import { addScoreTokens, DEFAULT_TEMPLATES } from "../src/roc/index.js";
 import { encodePhoto, makePictures } from "../src/studio/index.js";
 import { manualSeed, noGrad, randn, scope, torchVersion } from "../src/torch/index.js";
 import { ROWS } from "../test/models/rows.js";
+
+/** All families, by what their models call themselves. */
+export const FAMILIES: readonly string[] = [...new Set(families().map((type) => factsOf(type)?.modelTypes[0] ?? type))];
 
 export interface Drift {
   readonly family: string;
@@ -127,7 +131,7 @@ export async function measureDrift(
 
 if (process.argv[1]?.endsWith("drift.js") === true) {
   const { values } = parseArgs({ options: { pictures: { type: "string", default: "64" }, out: { type: "string" } } });
-  const drifts = await measureDrift(Number(values.pictures), ["llava", "mplug_owl2", "qwen2_vl", "qwen3_vl"]);
+  const drifts = await measureDrift(Number(values.pictures), FAMILIES);
   const text = `${JSON.stringify({ torch: torchVersion(), cpu: cpus()[0]?.model, drifts }, null, 2)}\n`;
   if (values.out) writeFileSync(values.out, text);
   else process.stdout.write(text);

@@ -1,5 +1,6 @@
 /** In which precision a model scores where nobody says it: by the processor and the checkpoint, never by a stopwatch. */
 import { isRocError } from "../errors.js";
+import { factsOf } from "../models/families.js";
 import type { CheckpointFolder } from "../models/places.js";
 import { planOf } from "../models/quantize.js";
 import { multipliesBfloat16, type DType } from "../torch/index.js";
@@ -27,7 +28,11 @@ export const MEASURED_DRIFT: Readonly<Record<string, number>> = {
   llava: 0.021,
   mplug_owl2: 0.059,
   qwen2_vl: 0.018,
+  qwen2_5_vl: 0.021,
+  qwen3_5: 0.11,
   qwen3_vl: 0.012,
+  internvl: 0.012,
+  llava_onevision: 0.036,
 };
 
 /** What scores may move by on average, over their spread: raters differ by far more. */
@@ -46,7 +51,8 @@ export interface PrecisionFacts {
 /** Whether a CPU with instructions for bfloat16 scores in it. */
 export function isForBfloat16({ family, parameters, dtypes }: PrecisionFacts): boolean {
   const [stored] = Object.entries(dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];
-  const drift = typeof family === "string" && Object.hasOwn(MEASURED_DRIFT, family) ? MEASURED_DRIFT[family] : Infinity;
+  const name = factsOf(family)?.modelTypes[0];
+  const drift = name !== undefined && Object.hasOwn(MEASURED_DRIFT, name) ? MEASURED_DRIFT[name] : Infinity;
   const is16Bit = stored === "bfloat16" || stored === "float16";
   return is16Bit && parameters >= LEAST_PARAMETERS && (drift ?? Infinity) <= MOST_DRIFT;
 }

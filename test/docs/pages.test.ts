@@ -23,8 +23,8 @@ function fault(from: Page, target: string): string | undefined {
 
 const faultsOf = (one: Page): string[] => linksOf(one).flatMap((target) => fault(one, target) ?? []);
 
-test("README.md is one and a half screens", () => {
-  assert.ok(README.text.trimEnd().split("\n").length <= 78, `${README.text.split("\n").length} lines`);
+test("README.md is two screens: it has a table of the families and two pictures", () => {
+  assert.ok(README.text.trimEnd().split("\n").length <= 110, `${README.text.split("\n").length} lines`);
 });
 
 test("every link leads to a file, every anchor to a heading", () => {

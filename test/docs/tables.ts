@@ -7,7 +7,7 @@ import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
 import { LOSS_PRESETS } from "../../src/roc/weights.js";
 import { runSchema } from "../../src/train/start/config.js";
-import { laptopTable } from "./laptop.js";
+import { familiesTable, laptopTable } from "./laptop.js";
 import { markdown } from "./markdown-table.js";
 import { scaleTable } from "./scale.js";
 
@@ -107,6 +107,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   columns: columnTable,
   scale: scaleTable,
   laptop: laptopTable,
+  families: familiesTable,
   card: () => keyTable(cardSchema),
   templates: () => keyTable(templatesSchema),
   official: officialTable,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ROOT } from "../support.js";
 import { withTables } from "./tables.js";
 
-for (const page of ["docs/data.md", "docs/config.md", "docs/speed.md"]) {
+for (const page of ["docs/data.md", "docs/config.md", "docs/speed.md", "README.md"]) {
   const file = join(ROOT, page);
   writeFileSync(file, withTables(readFileSync(file, "utf8")));
 }
