@@ -1,0 +1,361 @@
+/** What a library knows of photos, for whoever lists, culls, serves or shows them. */
+import { nameOfBytes } from "../image/index.js";
+import { RocError } from "../errors.js";
+import type { Connection, Value } from "./connection.js";
+import { openToRead } from "./open.js";
+import { Ranking } from "./ranking.js";
+import { parseWhere, withinFolder, type Condition } from "./where.js";
+
+/** Who has scored: a checkpoint with all that its scores depend on. Scores of two judges cannot be compared. */
+export interface Judge {
+  readonly id: number;
+  /** As {@link ScoreResult.model}: folder and digest of the checkpoint. */
+  readonly name: string;
+  /** As {@link Model.digest}. */
+  readonly checkpoint: string | undefined;
+  readonly scale: { readonly min: number; readonly max: number };
+  /** Prompt, answer, dtype and the like, as when it scored first. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Pictures that it has scored. */
+  readonly scores: number;
+}
+
+/** What a judge says of a picture; on the judge's scale. */
+export interface StoredScore {
+  readonly score: number;
+  readonly std: number | null;
+  readonly distribution: readonly number[] | null;
+  readonly attributes?: Readonly<Record<string, number | null>>;
+  readonly comment?: string;
+  readonly answer: string;
+  /** Among the judge's scores in this library, 0 to 100: see {@link Ranking.percentile}. */
+  readonly percentile: number;
+}
+
+/** A file of the library. */
+export interface Photo {
+  /** Stays with the file while it is moved or edited; never given twice. */
+  readonly id: number;
+  /** Its path, with bytes that are not UTF-8 as `nameOfBytes()` writes them. */
+  readonly file: string;
+  readonly folder: string;
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** When the file was changed last, in milliseconds since 1970. */
+  readonly modified: number;
+  /** Since when it is not there (ISO 8601, UTC): its drive may not be mounted. */
+  readonly gone?: string;
+  /** Why it could not be read or scored. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** SHA-256 of its content, 64 hex digits. Copies of a file have the same. */
+  readonly digest?: string;
+  /** Pixels across and down, upright. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Local time, ISO 8601, as the camera wrote it. */
+  readonly taken?: string;
+  readonly camera?: string;
+  /** All that is known of the photo, as `readMetadata()` gives it. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Perceptual hash, 64 bits, not negative: pictures that look alike differ in few bits. */
+  readonly hash?: bigint;
+  /** Stars of its sidecar, else of the file itself: -1 (rejected) to 5. */
+  readonly stars?: number;
+  readonly label?: string;
+  readonly pick?: "pick" | "reject";
+  readonly score?: StoredScore;
+}
+
+export const SORTS = ["score", "taken", "name", "std", "stars", "added"] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** Which photos, in which order. */
+export interface PhotoQuery {
+  /** Whose scores; default: {@link Catalog.latestJudge}. */
+  readonly judge?: Judge | undefined;
+  /** As `--where`: `score > 7 and taken >= 2026-05`. */
+  readonly where?: string | undefined;
+  /** Only files in this folder, or below it. */
+  readonly folder?: string | Uint8Array | undefined;
+  /** Default "score". Score, std, stars and dates are given from the highest, names from the lowest; unknown values last. */
+  readonly sort?: Sort | undefined;
+  readonly reverse?: boolean | undefined;
+  /** At most so many; default: all. */
+  readonly limit?: number | undefined;
+  /** What {@link PhotoPage.next} of the page before says. */
+  readonly after?: string | undefined;
+  /** Files that are not there: left out (default), given too, or given alone. */
+  readonly gone?: "without" | "with" | "only" | undefined;
+}
+
+export interface PhotoPage {
+  readonly photos: readonly Photo[];
+  /** Where the next page begins; undefined: there is none. */
+  readonly next: string | undefined;
+}
+
+/** Columns of {@link Photo}, in the order of {@link photoOf}. */
+const COLUMNS = `f.id, f.folder, f.name, f.size, f.modified / 1000000, f.gone, coalesce(f.code, x.code), coalesce(f.message, x.message),
+  lower(hex(p.digest)), p.width, p.height, p.taken, p.camera, p.metadata, CAST(p.hash AS TEXT),
+  coalesce(f.stars, p.rating), f.label, f.pick, s.score, s.std, s.distribution, s.attributes, s.comment, s.answer`;
+
+const PARTS = `files f LEFT JOIN pictures p ON p.id = f.picture
+  LEFT JOIN scores s ON s.picture = f.picture AND s.judge = ?1
+  LEFT JOIN failures x ON x.picture = f.picture AND x.judge = ?1
+  LEFT JOIN judges j ON j.id = ?1`;
+
+/** By the index of scores, so that the best of a large library are found without a look at the others. */
+const SCORED = `scores s CROSS JOIN files f ON f.picture = s.picture JOIN pictures p ON p.id = s.picture
+  JOIN judges j ON j.id = s.judge`;
+
+const KEYS: Readonly<Record<Sort, string>> = {
+  score: "s.score",
+  taken: "p.taken",
+  name: "f.name",
+  std: "s.std",
+  stars: "coalesce(f.stars, p.rating)",
+  added: "f.id",
+};
+
+/** A library that is open for reading; others may write it meanwhile. `using catalog = await Catalog.open(file)`. */
+export class Catalog {
+  readonly #connection: Connection;
+  #ranking: { readonly version: number; readonly judge: number; readonly ranking: Ranking } | undefined;
+
+  /** @param connection becomes its own */
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** @throws RocError FILE_NOT_FOUND where there is no library; DATA_INVALID for a file that is none, damaged or newer */
+  static async open(file: string): Promise<Catalog> {
+    return new Catalog(await openToRead(file));
+  }
+
+  get file(): string {
+    return this.#connection.file;
+  }
+
+  /** The one that scanned last first. */
+  judges(): Judge[] {
+    const sql = `SELECT id, name, checkpoint, low, high, settings, (SELECT count(*) FROM scores WHERE judge = judges.id)
+      FROM judges ORDER BY (SELECT max(id) FROM scans WHERE judge = judges.id) DESC, id DESC`;
+    type Row = [number, string, string | null, number, number, string, number];
+    return this.#connection.rows<Row>(sql).map(([id, name, checkpoint, min, max, settings, scores]) => ({
+      ...{ id, name, checkpoint: checkpoint ?? undefined, scale: { min, max }, scores },
+      settings: JSON.parse(settings) as Record<string, unknown>,
+    }));
+  }
+
+  /** The judge of the latest scan; undefined where nothing has been scored. */
+  latestJudge(): Judge | undefined {
+    return this.judges()[0];
+  }
+
+  /**
+   * A judge by its number, its name or the beginning of one.
+   *
+   * @throws RocError USAGE where none or several are meant, with their list
+   */
+  judgeNamed(text: string): Judge {
+    const judges = this.judges();
+    const exact = judges.filter(({ id, name }) => String(id) === text || name === text);
+    const found = exact.length > 0 ? exact : judges.filter(({ name }) => name.startsWith(text));
+    if (found.length === 1) return found[0] as Judge;
+    const list = judges.map(({ id, name, scores }) => `\n  ${id}  ${name}  (${scores} scores)`).join("");
+    const why = found.length === 0 ? "No judge" : `${found.length} judges`;
+    throw new RocError("USAGE", `${why} of ${this.file} fits ${JSON.stringify(text)}. Give the number of one:${list}`);
+  }
+
+  /** How many files there are. */
+  count({ where, folder, gone, judge = this.latestJudge() }: PhotoQuery = {}): number {
+    const condition = this.#condition({ where, folder, gone, judge });
+    const sql = `SELECT count(*) FROM ${PARTS} WHERE ${condition.sql}`;
+    return this.#connection.value<number>(sql, [judge?.id ?? null, ...condition.values]) ?? 0;
+  }
+
+  /** Photos in order. @throws RocError USAGE for a condition that is not understood, pointing at the place */
+  photos(query: PhotoQuery = {}): PhotoPage {
+    const { judge = this.latestJudge(), limit = Number.MAX_SAFE_INTEGER } = query;
+    return this.#connection.read(() => {
+      const ids = this.#order({ ...query, judge }, limit + 1);
+      const photos = this.#photos(ids.slice(0, limit).map(({ id }) => id), judge); // prettier-ignore
+      const last = ids[limit - 1];
+      return { photos, next: ids.length > limit && last ? cursorText(last) : undefined };
+    });
+  }
+
+  /** One photo; undefined where there is no such id. */
+  photo(id: number, judge = this.latestJudge()): Photo | undefined {
+    return this.#connection.read(() => this.#photos([id], judge)[0]);
+  }
+
+  /** Hidden states at the place where the score was read, float32, by the ids of photos; those without one are missing. */
+  vectors(ids: readonly number[], judge = this.latestJudge()): Map<number, Float32Array> {
+    const sql = `SELECT f.id, v.vector FROM files f JOIN vectors v ON v.picture = f.picture AND v.judge = ?
+      WHERE f.id IN (SELECT value FROM json_each(?))`;
+    const rows = this.#connection.rows<[number, Uint8Array]>(sql, [judge?.id ?? null, JSON.stringify(ids)]);
+    return new Map(rows.map(([id, bytes]) => [id, new Float32Array(Uint8Array.from(bytes).buffer)]));
+  }
+
+  /** Where a score stands among the judge's scores in this library, 0 to 100; undefined where there are none. */
+  percentile(score: number, judge = this.latestJudge()): number | undefined {
+    return this.#rankingOf(judge).percentile(score);
+  }
+
+  /** Names of the attributes that a judge gives. */
+  attributes(judge = this.latestJudge()): string[] {
+    const sql = "SELECT attributes FROM scores WHERE judge = ? AND attributes IS NOT NULL LIMIT 1";
+    const text = this.#connection.value<string>(sql, [judge?.id ?? null]);
+    return text === undefined ? [] : Object.keys(JSON.parse(text) as object);
+  }
+
+  /** What is wrong with the file, in SQLite's words; empty where nothing is. Reads all of it. */
+  check(): string[] {
+    const found = this.#connection.rows<[string]>("PRAGMA integrity_check").map(([text]) => text);
+    return found.filter((text) => text !== "ok");
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #condition({ where, folder, gone = "without", judge }: PhotoQuery): Condition {
+    const parts: Condition[] = [];
+    if (gone !== "with") parts.push({ sql: `f.gone IS ${gone === "only" ? "NOT " : ""}NULL`, values: [] });
+    if (folder !== undefined) parts.push(withinFolder(folder));
+    if (where !== undefined && where.trim() !== "") {
+      const scoresBetween: Ranking["scoresBetween"] = (...asked) => this.#rankingOf(judge).scoresBetween(...asked);
+      parts.push(parseWhere(where, { attributes: this.attributes(judge), scoresBetween }));
+    }
+    const sql = ["1", ...parts.map(({ sql }) => `(${sql})`)].join(" AND ");
+    return { sql, values: parts.flatMap(({ values }) => values) };
+  }
+
+  /** Ids in order, with what they are ordered by. */
+  #order(query: PhotoQuery, limit: number): Place[] {
+    const { sort = "score", reverse = false, judge, after } = query;
+    const [key, condition] = [KEYS[sort], this.#condition(query)];
+    const descending = (sort !== "name") !== reverse;
+    const start = after === undefined ? undefined : cursorOf(after);
+    const places: Place[] = [];
+    const take = (parts: string, only: string, order: string, from: Condition): void => {
+      const sql = `SELECT f.id, ${key} FROM ${parts} WHERE ${only} AND ${condition.sql} AND ${from.sql} ORDER BY ${order} LIMIT ?`;
+      const values = [judge?.id ?? null, ...condition.values, ...from.values, limit - places.length];
+      const rows = this.#connection.rows<[number, Value]>(sql, values);
+      places.push(...rows.map(([id, value]) => ({ id, value })));
+    };
+    const order = `${key} ${descending ? "DESC" : "ASC"}, f.id`;
+    const parts = sort === "score" ? SCORED : PARTS;
+    const known = sort === "score" ? "s.judge = ?1" : `${key} IS NOT NULL`;
+    if (start?.value !== null) take(parts, known, order, start ? beyond(key, descending, start) : ALL);
+    const rest = start?.value === null ? { sql: "f.id > ?", values: [start.id] } : ALL;
+    if (places.length < limit) take(PARTS, `${key} IS NULL`, "f.id", rest);
+    return places;
+  }
+
+  #photos(ids: readonly number[], judge: Judge | undefined): Photo[] {
+    const sql = `SELECT ${COLUMNS} FROM ${PARTS} WHERE f.id IN (SELECT value FROM json_each(?2))`;
+    const rows = this.#connection.rows<PhotoRow>(sql, [judge?.id ?? null, JSON.stringify(ids)]);
+    const ranking = this.#rankingOf(judge);
+    const byId = new Map(rows.map((row) => [row[0], row]));
+    return ids.flatMap((id) => {
+      const row = byId.get(id);
+      return row ? [photoOf(row, ranking)] : [];
+    });
+  }
+
+  /** Read again only where the library has changed. */
+  #rankingOf(judge: Judge | undefined): Ranking {
+    const version = this.#connection.value<number>("PRAGMA data_version") ?? 0;
+    if (this.#ranking?.version === version && this.#ranking.judge === judge?.id) return this.#ranking.ranking;
+    const sql = `SELECT json_group_array(score) FROM (SELECT score FROM scores
+      WHERE judge = ? AND EXISTS (SELECT 1 FROM files WHERE picture = scores.picture) ORDER BY score)`;
+    const scores = JSON.parse(this.#connection.value<string>(sql, [judge?.id ?? null]) ?? "[]") as number[];
+    const ranking = new Ranking(Float64Array.from(scores));
+    if (judge) this.#ranking = { version, judge: judge.id, ranking };
+    return ranking;
+  }
+}
+
+/** A photo within an order. */
+interface Place {
+  readonly id: number;
+  /** What it is ordered by. */
+  readonly value: Value;
+}
+
+const ALL: Condition = { sql: "1", values: [] };
+
+function beyond(key: string, descending: boolean, { id, value }: Place): Condition {
+  const sign = descending ? "<" : ">";
+  return { sql: `(${key} ${sign} ? OR (${key} = ? AND f.id > ?))`, values: [value, value, id] };
+}
+
+function cursorText({ id, value }: Place): string {
+  const kept = value instanceof Uint8Array ? { bytes: Buffer.from(value).toString("base64") } : { value };
+  return Buffer.from(JSON.stringify({ id, ...kept })).toString("base64url");
+}
+
+/** @throws RocError USAGE */
+function cursorOf(text: string): Place {
+  try {
+    const { id, value, bytes } = JSON.parse(Buffer.from(text, "base64url").toString()) as Record<string, unknown>;
+    if (typeof id === "number" && typeof bytes === "string") return { id, value: Buffer.from(bytes, "base64") };
+    const isKnown = value === null || typeof value === "string" || typeof value === "number";
+    if (typeof id === "number" && isKnown) return { id, value };
+  } catch {
+    // As for one of another kind.
+  }
+  throw new RocError("USAGE", "The cursor is none that a page before has given. Begin at the first page.");
+}
+
+type Maybe<T> = T | null;
+// prettier-ignore
+type PhotoRow = [
+  id: number, folder: Uint8Array, name: Uint8Array, size: number, modified: number, gone: Maybe<string>,
+  code: Maybe<string>, message: Maybe<string>, digest: Maybe<string>, width: Maybe<number>, height: Maybe<number>,
+  taken: Maybe<string>, camera: Maybe<string>, metadata: Maybe<string>, hash: Maybe<string>,
+  stars: Maybe<number>, label: Maybe<string>, pick: Maybe<"pick" | "reject">,
+  score: Maybe<number>, std: Maybe<number>, distribution: Maybe<Uint8Array>, attributes: Maybe<string>,
+  comment: Maybe<string>, answer: Maybe<string>,
+];
+
+function photoOf(row: PhotoRow, ranking: Ranking): Photo {
+  const [id, folderBytes, nameBytes, size, modified, gone, code, message, digest, width, height, taken, camera] = row;
+  const [, , , , , , , , , , , , , metadata, hash, stars, label, pick] = row;
+  const [folder, name] = [nameOfBytes(folderBytes), nameOfBytes(nameBytes)];
+  const score = scoreOf(row, ranking);
+  return {
+    ...{ id, file: `${folder === "/" ? "" : folder}/${name}`, folder, name, size, modified },
+    ...present({ gone, digest: digest || null, width, height, taken, camera }),
+    ...(code !== null && { error: { code, message: message ?? "" } }),
+    ...(metadata !== null && { metadata: JSON.parse(metadata) as Record<string, unknown> }),
+    ...(hash !== null && { hash: BigInt.asUintN(64, BigInt(hash)) }),
+    ...present({ stars, label, pick }),
+    ...(score && { score }),
+  };
+}
+
+function scoreOf(row: PhotoRow, ranking: Ranking): StoredScore | undefined {
+  const [, , , , , , , , , , , , , , , , , , score, std, distribution, attributes, comment, answer] = row;
+  if (score === null) return undefined;
+  return {
+    ...{ score, std },
+    distribution: distribution && [...new Float64Array(Uint8Array.from(distribution).buffer)],
+    ...(attributes !== null && { attributes: JSON.parse(attributes) as Record<string, number | null> }),
+    ...present({ comment }),
+    answer: answer ?? "",
+    percentile: ranking.percentile(score) ?? 0,
+  };
+}
+
+/** The values that are not null. */
+function present<T extends Record<string, unknown>>(values: T): { [Key in keyof T]?: Exclude<T[Key], null> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)) as never;
+}

@@ -1,0 +1,138 @@
+/** Opening a library's file: what is none, damaged or of a newer version is refused before SQLite sees it. */
+import { randomUUID } from "node:crypto";
+import { link, open, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { RocError } from "../errors.js";
+import { exists, isSystemError, makeFolder, readError, remove, takeLock, writing, type Lock } from "../files/index.js";
+import { Connection } from "./connection.js";
+import { APPLICATION_ID, migrate, SCHEMA_VERSION } from "./schema.js";
+
+/** `library.db` in the user's data folder: `XDG_DATA_HOME`, by default `~/.local/share`. */
+export function defaultLibrary(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return join(env["XDG_DATA_HOME"] || join(env["HOME"] || homedir(), ".local", "share"), "roc4mllm", "library.db");
+}
+
+const HEADER_BYTES = 100;
+const MAGIC = "SQLite format 3\0";
+const OTHER = "Name another file (--library); it has not been changed.";
+
+/** Looks at a file without SQLite, which might change it. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, DATA_INVALID */
+async function checkFile(file: string): Promise<void> {
+  const { header, size } = await headerOf(file);
+  if (header.toString("latin1", 0, MAGIC.length) !== MAGIC || header.readUInt32BE(68) !== APPLICATION_ID)
+    throw new RocError("DATA_INVALID", `${file} is no library of roc4mllm. ${OTHER}`);
+  const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+  const expected = pageBytes * header.readUInt32BE(28);
+  // What a log beside it holds may complete it.
+  const logged = await stat(`${file}-wal`).then(({ size }) => size > 0, () => false); // prettier-ignore
+  if (size < expected && !logged) {
+    const remedy = "Restore it from a backup, or name another file (--library); it has not been changed.";
+    throw new RocError("DATA_INVALID", `${file} is damaged: it has ${size} of ${expected} bytes. ${remedy}`);
+  }
+  checkVersion(file, header.readUInt32BE(60));
+}
+
+/** @throws RocError DATA_INVALID */
+function checkVersion(file: string, version: number): void {
+  if (version <= SCHEMA_VERSION) return;
+  const message = `${file} is of version ${version}, made by a newer roc4mllm; this one knows version ${SCHEMA_VERSION}.`;
+  throw new RocError("DATA_INVALID", `${message} Update roc4mllm, or name another file (--library).`);
+}
+
+async function headerOf(file: string): Promise<{ header: Buffer; size: number }> {
+  try {
+    await using handle = await open(file);
+    const found = await handle.stat();
+    if (!found.isFile()) throw new RocError("FILE_UNREADABLE", `${file} is no file. Name a file (--library).`);
+    const header = Buffer.alloc(HEADER_BYTES);
+    await handle.read(header, 0, HEADER_BYTES, 0);
+    return { header, size: found.size };
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw readError(file, error, "Make a library: roc4mllm library scan FOLDER.");
+  }
+}
+
+/** Makes an empty library under another name first, so that nobody finds a part of one; one that is there stays. */
+async function create(file: string): Promise<void> {
+  const aside = `${file}.${randomUUID()}.tmp`;
+  await makeFolder(dirname(file));
+  try {
+    await writing(aside, async () => (await open(aside, "wx", 0o600)).close());
+    const connection = new Connection(aside);
+    try {
+      connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+      migrate(connection, 0);
+      connection.rows("PRAGMA journal_mode = WAL");
+    } finally {
+      connection.close();
+    }
+    await writing(file, () => link(aside, file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    })); // prettier-ignore
+  } finally {
+    await remove(aside);
+  }
+}
+
+/**
+ * Opens a library for reading. Others may read and write it at the same time.
+ *
+ * @throws RocError FILE_NOT_FOUND where there is none; DATA_INVALID for a file that is none, damaged, or of another version
+ */
+export async function openToRead(file: string): Promise<Connection> {
+  await checkFile(file);
+  const connection = new Connection(file);
+  try {
+    if (versionOf(connection) < SCHEMA_VERSION) await (await openToWrite(file)).close();
+    connection.exec("PRAGMA query_only = 1");
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** The version of an open library's tables: the header may be older than the log. @throws RocError DATA_INVALID */
+function versionOf(connection: Connection): number {
+  const version = connection.value<number>("PRAGMA user_version") ?? 0;
+  checkVersion(connection.file, version);
+  return version;
+}
+
+/** A library that this process alone writes. */
+export interface Writable {
+  readonly connection: Connection;
+  /** Closes it and lets others write. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a library for writing, which one process at a time does; where there is none, an empty one is made.
+ *
+ * @throws RocError IN_USE; as {@link openToRead}
+ */
+export async function openToWrite(file: string): Promise<Writable> {
+  if (!(await exists(file))) await create(file);
+  await checkFile(file);
+  const lock: Lock = await takeLock(`${file}.lock`, `the library ${file}`);
+  let connection: Connection | undefined;
+  try {
+    const opened = (connection = new Connection(file));
+    // What is committed survives a killed process; the log is flushed at checkpoints, for power failures.
+    opened.exec("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
+    migrate(opened, versionOf(opened));
+    return {
+      connection: opened,
+      close: async () => {
+        opened.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    connection?.close();
+    await lock.release();
+    throw error;
+  }
+}
