@@ -14,6 +14,7 @@ export const COMMANDS: Commands = {
   merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
   quantize: async () => (await import("./checkpoint/quantize.js")).quantizeCommand,
   experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
+  use: async () => (await import("./checkpoint/use.js")).useCommand,
   download: async () => (await import("./checkpoint/download.js")).downloadCommand,
   data: async () => (await import("./data/data.js")).dataCommand,
   studio: async () => (await import("./data/studio.js")).studioCommand,

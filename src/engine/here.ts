@@ -111,7 +111,7 @@ interface Scoring {
 }
 
 /** Looks at the config before gigabytes of weights are read. */
-async function readScoring(folder: CheckpointFolder, options: LoadOptions): Promise<Scoring> {
+export async function readScoring(folder: CheckpointFolder, options: LoadOptions): Promise<Scoring> {
   const { home } = folder;
   const file = home.file("config.json");
   const parsed = await home.json("config.json");

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { messageOf, RocError } from "../errors.js";
 import { isSystemError, readJsonAs, withLock } from "../files/index.js";
 import { cachedSnapshot, RepoCache, sizeOf, snapshotFiles } from "./cache.js";
-import { listRepo, withChecksums, type ListedFile, type RepoFile } from "./listing.js";
+import { listRepo, withChecksums, type ListedFile, type Listing, type RepoFile } from "./listing.js";
 import { inParallel } from "./parallel.js";
 import { cleaned, connect, type Patience } from "./request.js";
 import { holdsWeights, neededFiles, neededIndex, type FileChoice } from "./select.js";
@@ -50,11 +50,55 @@ export function isRepoName(name: string): boolean {
  *   cannot be written), ABORTED, USAGE
  */
 export async function downloadModel(repo: string, options: DownloadOptions = {}): Promise<Downloaded> {
+  return withSettings(repo, options, (settings, revision) =>
+    (settings.offline ? fromCache : fromHub)(repo, revision, settings, options),
+  );
+}
+
+/** What {@link downloadModel} would do. */
+export interface DownloadPlan {
+  readonly repo: string;
+  readonly commit: string;
+  readonly files: readonly { readonly path: string; readonly size: number }[];
+  /** Bytes of its files that the cache lacks. */
+  readonly missing: number;
+}
+
+/**
+ * Which files a download would take, and how large they are. Asks for the repository's list alone and fetches nothing. Of weights
+ * with a shard index, the shards are known by their names.
+ *
+ * @throws RocError as {@link downloadModel}
+ */
+export async function planDownload(repo: string, options: DownloadOptions = {}): Promise<DownloadPlan> {
+  return withSettings(repo, options, async (settings, revision) => {
+    if (settings.offline) return { ...(await fromCache(repo, revision, settings)), missing: 0 };
+    const client = connect(settings, options);
+    try {
+      const { commit, files: listed } = await loadable(repo, revision, settings, client.fetch, options);
+      const cache = new RepoCache(settings.cacheDir, repo);
+      const wanted = new Set(neededFiles(listed.map(({ path }) => path), options)); // prettier-ignore
+      const files = listed.filter(({ path }) => wanted.has(path)).map(({ path, size }) => ({ path, size }));
+      const there = await Promise.all(files.map(({ path, size }) => cache.has(commit, path, size)));
+      const missing = files.reduce((sum, { size }, i) => sum + (there[i] ? 0 : size), 0);
+      return { repo, commit, files, missing };
+    } finally {
+      await client.end();
+    }
+  });
+}
+
+/** Runs `work` with the hub's settings; what goes wrong in it names the repository or the cache, and holds no token. */
+async function withSettings<T>(
+  repo: string,
+  options: DownloadOptions,
+  work: (settings: HubSettings, revision: string) => Promise<T>,
+): Promise<T> {
   const settings = { ...(await hubSettings()), ...options.settings };
   const { revision = "main", signal } = options;
   checkNames(repo, revision);
   try {
-    return await (settings.offline ? fromCache : fromHub)(repo, revision, settings, options);
+    return await work(settings, revision);
   } catch (thrown) {
     const error = cleaned(thrown, settings);
     const isOfCache = isCacheError(error);
@@ -95,18 +139,11 @@ async function fromHub(
   settings: HubSettings,
   options: DownloadOptions,
 ): Promise<Downloaded> {
-  const { onProgress, needsWeights } = options;
+  const { onProgress } = options;
   const client = connect(settings, options);
   try {
     const cache = new RepoCache(settings.cacheDir, repo);
-    const { commit, files: listed } = await listRepo(repo, revision, settings, client.fetch, options);
-    if (needsWeights && !holdsWeights(listed)) {
-      const text = `${repo} (${commit}) has no weights that can be loaded (.safetensors, or .bin of PyTorch)`;
-      throw new RocError(
-        "CHECKPOINT_INVALID",
-        `${text}. Check the name: this may be another format of the same model.`,
-      );
-    }
+    const { commit, files: listed } = await loadable(repo, revision, settings, client.fetch, options);
     const job = { ...patienceOf(options), repo, commit, cache, settings, fetch: client.fetch };
     const { files, fetched: before } = await neededOf(listed, job, options);
     const contents = await contentsOf(files, job);
@@ -124,6 +161,22 @@ async function fromHub(
   } finally {
     await client.end();
   }
+}
+
+/** The repository's files. @throws RocError CHECKPOINT_INVALID where weights are needed and it has none */
+async function loadable(
+  repo: string,
+  revision: string,
+  settings: HubSettings,
+  fetch: Job["fetch"],
+  options: DownloadOptions,
+): Promise<Listing> {
+  const listing = await listRepo(repo, revision, settings, fetch, options);
+  if (options.needsWeights && !holdsWeights(listing.files)) {
+    const text = `${repo} (${listing.commit}) has no weights that can be loaded (.safetensors, or .bin of PyTorch)`;
+    throw new RocError("CHECKPOINT_INVALID", `${text}. Check the name: this may be another format of the same model.`);
+  }
+  return listing;
 }
 
 function patienceOf({ signal, retryDelay, idleTime, onWait }: Patience): Patience {

@@ -7,7 +7,8 @@ import { downloadModel, isRepoName, type DownloadOptions } from "./download.js";
 import { hubSettings } from "./settings.js";
 
 export { cachedSnapshot } from "./cache.js";
-export { downloadModel, type Downloaded, type DownloadOptions } from "./download.js";
+export { downloadModel, isRepoName, planDownload } from "./download.js";
+export type { Downloaded, DownloadOptions, DownloadPlan } from "./download.js";
 export { holdsWeights, neededFiles, type FileChoice } from "./select.js";
 export { hubSettings, type HubSettings } from "./settings.js";
 

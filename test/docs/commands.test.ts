@@ -93,7 +93,12 @@ async function startHub(folder: string): Promise<string> {
 before(async () => {
   await writeInputs(inputs);
   const HF_ENDPOINT = await startHub(join(inputs, "q-future/one-align"));
-  env = programsIn(join(base, "bin"), { HF_ENDPOINT, HF_HOME: join(base, "hub"), NO_PROXY: "*" });
+  env = programsIn(join(base, "bin"), {
+    HF_ENDPOINT,
+    HF_HOME: join(base, "hub"),
+    XDG_CONFIG_HOME: join(base, "config"),
+    NO_PROXY: "*",
+  });
 });
 
 /** A folder with the inputs, and the files that the page gives. */

@@ -7,6 +7,7 @@ import { experimentSchema } from "../../src/studies/claims/config.js";
 import { templatesSchema } from "../../src/roc/template.js";
 import { LOSS_PRESETS } from "../../src/roc/weights.js";
 import { runSchema } from "../../src/train/start/config.js";
+import { checkpointTable } from "./checkpoints.js";
 import { familiesTable, laptopTable } from "./laptop.js";
 import { markdown } from "./markdown-table.js";
 import { scaleTable } from "./scale.js";
@@ -108,6 +109,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   scale: scaleTable,
   laptop: laptopTable,
   families: familiesTable,
+  checkpoints: checkpointTable,
   card: () => keyTable(cardSchema),
   templates: () => keyTable(templatesSchema),
   official: officialTable,
@@ -115,6 +117,11 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   presets: presetTable,
   experiment: () => keyTable(experimentSchema),
 };
+
+/** The pages that have tables. */
+export const TABLE_PAGES = ["data", "config", "speed", "which-checkpoint"]
+  .map((name) => `docs/${name}.md`)
+  .concat("README.md");
 
 const PLACE = /(<!-- table: (\w+) -->\n)[^]*?(\n<!-- end -->)/g;
 

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support.js";
-import { withTables } from "./tables.js";
+import { TABLE_PAGES, withTables } from "./tables.js";
 
-for (const page of ["docs/data.md", "docs/config.md", "docs/speed.md", "README.md"]) {
+for (const page of TABLE_PAGES) {
   const file = join(ROOT, page);
   writeFileSync(file, withTables(readFileSync(file, "utf8")));
 }

@@ -1,12 +1,13 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { ERROR_CODES, RocError, beginning } from "../../errors.js";
-import { DEMO_MODEL } from "../../engine/demo.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { PACKING_PAYS } from "../../models/packing.js";
 import { expandInputs, type Inputs } from "./inputs.js";
 import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
+import { worthOf } from "../../engine/worth.js";
+import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
@@ -19,7 +20,7 @@ import { summaryLine } from "../shared/summary-line.js";
 const FEW = 3;
 
 interface ScoreOptions extends ModelFlags {
-  readonly model: string;
+  readonly model?: string;
   readonly json?: true;
   readonly sort?: true;
   readonly resume?: string;
@@ -129,6 +130,8 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   if (options.sort === true) for (const outcome of outcomes.toSorted(byScore)) stdout.write(write(outcome));
   if (lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
   finish(outcomes, Date.now() - started, context);
+  // Models that were made for a test have no folder.
+  if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
 }
 
 function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
@@ -186,12 +189,7 @@ export function scoreCommand(context: Context): Command {
       "<inputs...>",
       "image files, folders (searched through), globs, or - for stdin: a list of paths, or one photo",
     )
-    .addOption(
-      new Option("-m, --model <name>", "checkpoint folder, or a name on the hub").default(
-        DEMO_MODEL,
-        "the demo weights",
-      ),
-    )
+    .addOption(modelOption(context.io))
     .option("--allow-damaged", "score what is left of damaged files too, marked in the result")
     .option(
       "--json",

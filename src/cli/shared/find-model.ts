@@ -7,6 +7,8 @@ import { besideWeights, towerOf } from "../../models/families.js";
 import { chooseState, namedBase, openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { DownloadOptions } from "../../hub/index.js";
 import { baseOfWeights, folderInRepo } from "../../roc/published/index.js";
+import { DEMO_MODEL } from "../../engine/demo.js";
+import { DEMO } from "./default-model.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
 
@@ -141,6 +143,7 @@ async function fetched(
 ): Promise<string> {
   // The network's library reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
   if (await exists(name)) return name;
+  if (name === DEMO) return DEMO_MODEL;
   const { resolveModel } = await import("../../hub/index.js");
   const progress = downloadProgress(io.stderr, `MB of ${name}`);
   const { onProgress, onWait } = progress;

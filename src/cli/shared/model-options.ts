@@ -8,6 +8,7 @@ import { PACKING_PAYS, type Packing } from "../../models/packing.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
 import { SCORER_NAMES, type ScorerOptions } from "../../roc/published/index.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
+import { defaultModel } from "./default-model.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import type { Context } from "./io.js";
 import { whole } from "./numbers.js";
@@ -108,12 +109,22 @@ function batchSize(text: string): BatchSize {
   return text === "auto" ? text : whole(1, MOST_TOGETHER)(text);
 }
 
-/** Finds a model, fetching it where it is a name on the hub, and loads it. */
-export async function loadNamed(name: string, flags: LoadOptions, context: Context): Promise<Model> {
+/**
+ * Finds a model, fetching it where it is a name on the hub, and loads it.
+ *
+ * @param named undefined: the default, which is read from its folder and never fetched anew
+ */
+export async function loadNamed(named: string | undefined, flags: LoadOptions, context: Context): Promise<Model> {
   const { load } = await context.engine();
+  const { name, folder } = named === undefined ? await defaultModel(context.io.env) : { name: named };
   const { resize, device, dtype, quantize, pack, threads, scale, batchSize, onNote, worker } = flags;
   const { scorer, aspect, promptSource, text, sample } = flags;
-  const { checkpoint, visionTower } = await findModel(name, flags, context);
+  const { checkpoint, visionTower } = await findModel(
+    folder ?? name,
+    flags,
+    context,
+    folder === undefined ? undefined : { offline: true },
+  );
   return load(checkpoint, {
     resize,
     visionTower,

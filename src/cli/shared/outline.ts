@@ -17,6 +17,7 @@ export const OUTLINE: Outline = {
     "[options] <config>",
     "train and compare all runs of an experiment; the same command resumes after a stop",
   ],
+  use: ["[options] [name]", "choose the checkpoint that scores where none is named"],
   download: ["[options] <repo>", "fetch a model from the hub"],
   data: ["", "look at data sets before training"],
   studio: ["", "synthetic photographs of known quality, in every official format"],
