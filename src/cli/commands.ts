@@ -4,6 +4,7 @@ import type { Commands } from "./shared/program.js";
 /** Every command. A new one: a file beside this one, a line here, and one in shared/outline.ts. */
 export const COMMANDS: Commands = {
   score: async () => (await import("./score/score.js")).scoreCommand,
+  serve: async () => (await import("./serve/serve.js")).serveCommand,
   eval: async () => (await import("./eval/eval.js")).evalCommand,
   report: async () => (await import("./eval/report.js")).reportCommand,
   reproduce: async () => (await import("./studies/reproduce.js")).reproduceCommand,

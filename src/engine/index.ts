@@ -7,6 +7,7 @@ export type { BatchSize } from "./batch-size.js";
 export { quantizeCheckpoint, type QuantizeOptions, type QuantizedCheckpoint } from "./quantize.js";
 export { createModel } from "./model.js";
 export type { ModelOptions } from "./reader.js";
+export { plainOutcome, type PlainOutcome } from "./plain-outcome.js";
 export { saveCheckpoint } from "./save.js";
 export type {
   Model,

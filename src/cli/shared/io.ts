@@ -31,6 +31,9 @@ export interface Context {
   readonly signal: AbortSignal;
   /** The engine, loaded on first use: `--help` needs no libtorch. */
   readonly engine: () => Promise<Engine>;
-  /** The exit code of a command that ends without an error; 0 if never called. */
-  readonly setExitCode: (code: number) => void;
+  /**
+   * The exit code of a command that ends without an error; 0 if never called. `stopped`: also where the user has stopped it,
+   * which is how some commands are to end.
+   */
+  readonly setExitCode: (code: number, when?: { readonly stopped?: boolean }) => void;
 }

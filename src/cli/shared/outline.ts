@@ -4,6 +4,7 @@ import type { Outline } from "./program.js";
 /** Usage behind the name, and what it does, by name, in the order of `--help`. */
 export const OUTLINE: Outline = {
   score: ["[options] <inputs...>", "score photos: how good, and how sure"],
+  serve: ["[options]", "score photos over HTTP: a page for photographers, an API for programs"],
   eval: ["[options]", "SRCC, PLCC and the rest of a model on a data set, with intervals"],
   report: ["[options] <folder>", "one HTML page about an evaluation, with charts and pictures"],
   reproduce: ["[options] <table>", "Tables 1 to 6 of the paper, with our figures beside the published ones"],

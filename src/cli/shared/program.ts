@@ -180,8 +180,11 @@ export async function run(
   outside: Omit<Context, "setExitCode">,
   outline?: Outline,
 ): Promise<number> {
-  let exitCode = 0;
-  const context: Context = { ...outside, setExitCode: (code) => (exitCode = code) };
+  let [exitCode, endsByStop] = [0, false];
+  const setExitCode: Context["setExitCode"] = (code, { stopped = false } = {}) => {
+    [exitCode, endsByStop] = [code, stopped];
+  };
+  const context: Context = { ...outside, setExitCode };
   try {
     const program = createProgram(await importCommands(commands, argv, outline), context);
     if (argv.length === 0) program.help({ error: true });
@@ -190,6 +193,7 @@ export async function run(
     // What is wrong with the last write is said a turn later.
     await nextTurn();
     const { aborted, reason } = context.signal as { aborted: boolean; reason: unknown };
+    if (endsByStop && !isRocError(reason)) return exitCode;
     // Only the rest of the output is lost, which has no reader.
     if (aborted && isRocError(reason) && reason.code !== "OUTPUT_CLOSED") throw reason;
     return aborted ? (isRocError(reason) ? reason : new RocError("ABORTED", "")).exitCode : exitCode;

@@ -1,0 +1,121 @@
+/** `roc4mllm serve`: scores over HTTP until it is told to end. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { DEMO_MODEL } from "../../engine/demo.js";
+import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
+import type { createServer } from "../../server/index.js";
+import type { Context } from "../shared/io.js";
+import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { whole } from "../shared/numbers.js";
+import { readToken } from "./token.js";
+
+interface Flags extends ModelFlags {
+  readonly model: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tokenFile?: string;
+  readonly allowHost?: readonly string[];
+  readonly queue: number;
+  readonly json?: true;
+}
+
+type Server = ReturnType<typeof createServer>;
+
+/** How long connections that do nothing, or send for ever, keep the server from ending. */
+const PATIENCE_MS = 60_000;
+
+async function serve(flags: Flags, context: Context): Promise<void> {
+  const { io, signal, setExitCode } = context;
+  const token = flags.tokenFile === undefined ? undefined : await readToken(flags.tokenFile);
+  const { createServer, isLoopback, SERVER_LIMITS } = await import("../../server/index.js");
+  if (token === undefined && !isLoopback(flags.host)) throw needsToken(flags.host);
+  const onNote = (note: string): void => void io.stderr.write(`note: ${note}\n`);
+  const pack = packing(flags, true);
+  using model = await loadNamed(flags.model, { ...flags, pack, batchSize: flags.batch, onNote, worker: true }, context);
+  const limits = { queue: Math.max(flags.queue, SERVER_LIMITS.pictures) };
+  const onFault = (error: Error): void => void io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
+  const server = createServer({ model, token, hosts: flags.allowHost, limits, onFault });
+  const address = await listen(server, flags);
+  io[flags.json ? "stdout" : "stderr"].write(flags.json ? `${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n` : `${model.name} scores at ${address} (Ctrl-C ends it)\n`); // prettier-ignore
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  if (!flags.json) io.stderr.write("Ending, once everything that was accepted is answered.\n");
+  await close(server);
+  setExitCode(0, { stopped: true });
+}
+
+function needsToken(host: string): RocError {
+  const remedy = "Give a token (--token-file FILE), or leave the host out to serve this machine alone.";
+  return new RocError("USAGE", `--host ${host} can be reached from other machines, by anybody. ${remedy}`);
+}
+
+/** @throws RocError USAGE, IN_USE */
+async function listen(server: Server, { host, port }: Flags): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    await server.close();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") {
+      throw new RocError("IN_USE", `Port ${port} of ${host} is in use. Give another (--port), or 0 for any that is free.`, { cause: error }); // prettier-ignore
+    }
+    throw new RocError("USAGE", `--host ${host} --port ${port} cannot be served: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Stops to listen and waits for what was accepted. */
+async function close(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.server.closeAllConnections(), PATIENCE_MS);
+  await server.close();
+  clearTimeout(timer);
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("give a port from 0 (any that is free) to 65535");
+}
+
+const HELP = `
+Anybody on this machine can ask for scores while it runs; for other machines a token is needed: a file that only you can read,
+made by (umask 077; openssl rand -hex 32 > token). Clients send it as Authorization: Bearer TOKEN.
+
+A request is refused with 429 while too many pictures wait. Ctrl-C and SIGTERM end the server once everything that was accepted is
+answered; the exit code is then 0. It is ${ERROR_CODES.IN_USE} where the port is in use.
+
+Examples:
+  roc4mllm serve
+  roc4mllm serve --port 0 --json
+  curl -F file=@photo.jpg http://127.0.0.1:8080/v1/score
+  roc4mllm serve --host 0.0.0.0 --token-file ~/.config/roc4mllm/token
+
+More: docs/serve.md for those who write clients, docs/operate.md for those who run it. GET /docs shows all requests.`;
+
+/** The command. */
+export function serveCommand(context: Context): Command {
+  const command = new Command("serve")
+    .description("score photos over HTTP: a page for photographers, an API for programs")
+    .addOption(
+      new Option("-m, --model <name>", "checkpoint folder, or a name on the hub").default(
+        DEMO_MODEL,
+        "the demo weights",
+      ),
+    )
+    .option("--host <address>", "address to listen on; others than loopback need a token", "127.0.0.1")
+    .option("--port <n>", "port to listen on; 0: any that is free", parsePort, 8080)
+    .option("--token-file <file>", "file with the token that requests have to bring")
+    .option(
+      "--allow-host <name>",
+      "name that clients call this server by, as a reverse proxy's; again for more",
+      repeated,
+    )
+    .option("--queue <n>", "pictures that may wait; further ones are told 429", whole(1), 256)
+    .option("--json", "one object on standard output once it listens: {address, model, token}");
+  return addModelOptions(command)
+    .addHelpText("after", HELP)
+    .action((flags: Flags) => serve(flags, context));
+}
+
+function repeated(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,187 @@
+/** The server as an object: routes, limits and guards around a model. Nothing listens before `listen()` is called. */
+import helmet from "@fastify/helmet";
+import multipart from "@fastify/multipart";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { beginning, RocError } from "../errors.js";
+import { errorBody, answerError, Refusal } from "./errors.js";
+import { addGuard } from "./guard.js";
+import { addJsonBodies } from "./json-body.js";
+import { Metrics } from "./metrics.js";
+import { addOpenApi } from "./openapi.js";
+import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.js";
+import { ScoringQueue, type Visit } from "./queue.js";
+import { addHealth } from "./routes/health.js";
+import { addMetrics } from "./routes/metrics.js";
+import { addModels } from "./routes/models.js";
+import { addPage } from "./routes/page.js";
+import { addScore } from "./routes/score.js";
+
+/** What the routes share. */
+export interface Shared {
+  readonly options: ServerOptions;
+  readonly limits: ServerLimits;
+  readonly queue: ScoringQueue;
+  readonly metrics: Metrics;
+}
+
+/** A server whose routes check by zod. */
+export type App = ReturnType<typeof newApp>;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Its part of the queue, for routes that compute. */
+    visit: Visit | undefined;
+    /** Fires when its client has gone before it was answered. */
+    gone: AbortSignal;
+  }
+  interface FastifyContextConfig {
+    /** Whether the route's requests take part in the queue's limits. */
+    queued?: boolean;
+    /** Whether it is answered without a token. */
+    open?: boolean;
+  }
+}
+
+/** Shortest token: what is shorter can be guessed. */
+const SHORTEST_TOKEN = 16;
+
+function newApp(limits: ServerLimits) {
+  return fastify({
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    maxRequestsPerSocket: limits.requestsPerConnection,
+    forceCloseConnections: "idle",
+    exposeHeadRoutes: true,
+    // Slow clients are looked for once a second.
+    http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: 1000 },
+    routerOptions: { maxParamLength: 128, ignoreTrailingSlash: false },
+    // A URL that is none.
+    frameworkErrors: (error, _request, reply) => {
+      void (reply as FastifyReply).code(400).send(errorBody("USAGE", beginning(error.message, 200)));
+    },
+  })
+    .setValidatorCompiler(validatorCompiler)
+    .setSerializerCompiler(serializerCompiler)
+    .withTypeProvider<ZodTypeProvider>();
+}
+
+/**
+ * A server that scores pictures over HTTP: `POST /v1/score`, an OpenAPI document at `/openapi.json`, and what docs/serve.md lists.
+ *
+ * @returns a fastify instance, for `listen()` or `inject()`; `close()` ends it once everything that was accepted is answered
+ * @throws RocError USAGE for a token that is too short
+ *
+ * @example
+ * ```ts
+ * import { DEMO_MODEL, load } from "roc4mllm";
+ * import { createServer } from "roc4mllm/server";
+ *
+ * const server = createServer({ model: await load(DEMO_MODEL) });
+ * console.log(await server.listen({ port: 8080 }));
+ * ```
+ *
+ * @category Server
+ */
+export function createServer(options: ServerOptions): FastifyInstance {
+  checkToken(options.token);
+  const limits: ServerLimits = { ...SERVER_LIMITS, ...options.limits };
+  const app = newApp(limits);
+  app.server.maxConnections = limits.connections;
+  const metrics: Metrics = new Metrics(() => queue, options.onFault ?? (() => undefined));
+  const queue = new ScoringQueue(options.model, limits, metrics);
+  addErrors(app, metrics);
+  addHeaders(app);
+  addGuard(app, { token: options.token, hosts: options.hosts ?? [], isOpen: ({ routeOptions: { config } }) => config.open === true }); // prettier-ignore
+  addVisits(app, { options, limits, queue, metrics });
+  addJsonBodies(app);
+  void app.register(multipart, { limits: formLimits(limits) });
+  addOpenApi(app);
+  app.after(() => {
+    const shared: Shared = { options, limits, queue, metrics };
+    addHealth(app, shared);
+    addModels(app, shared);
+    addScore(app, shared);
+    addMetrics(app, shared);
+    addPage(app, shared);
+  });
+  app.addHook("onClose", async () => metrics.stop());
+  return app;
+}
+
+/** @throws RocError USAGE */
+function checkToken(token: string | undefined): void {
+  if (token === undefined || (token.length >= SHORTEST_TOKEN && /^[\x21-\x7e]+$/.test(token))) return;
+  const remedy = `Give ${SHORTEST_TOKEN} or more letters, digits and signs without blanks, as openssl rand -hex 32 writes them.`;
+  throw new RocError("USAGE", `The token can be guessed or cannot be sent. ${remedy}`);
+}
+
+function addErrors(app: FastifyInstance, metrics: Metrics): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, metrics.onFault));
+  app.setNotFoundHandler((_request, reply) => {
+    void reply.code(404).send(errorBody("USAGE", "There is nothing here. What there is: GET /openapi.json."));
+  });
+}
+
+/** Headers that every answer has. */
+function addHeaders(app: FastifyInstance): void {
+  void app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: CONTENT_POLICY },
+    // Over TLS the proxy says it.
+    strictTransportSecurity: false,
+    referrerPolicy: { policy: "no-referrer" },
+    xFrameOptions: { action: "deny" },
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+  });
+}
+
+/** The page has its own scripts and styles and shows pictures that a visitor has dropped, and nothing else. */
+const CONTENT_POLICY = {
+  "default-src": ["'none'"],
+  "script-src": ["'self'"],
+  "style-src": ["'self'"],
+  "img-src": ["'self'", "blob:", "data:"],
+  "connect-src": ["'self'"],
+  "font-src": ["'self'"],
+  "manifest-src": ["'self'"],
+  "form-action": ["'self'"],
+  "base-uri": ["'none'"],
+  "frame-ancestors": ["'none'"],
+};
+
+/** Takes requests into the queue before their bodies are read, and notes when they have gone. */
+function addVisits(app: FastifyInstance, { limits, queue, metrics }: Shared): void {
+  app.decorateRequest("visit", undefined);
+  app.decorateRequest("gone");
+  app.addHook("onRequest", async (request, reply) => {
+    const { method, headers, routeOptions } = request;
+    const started = performance.now();
+    const gone = new AbortController();
+    request.gone = gone.signal;
+    reply.raw.once("close", () => {
+      request.visit?.leave();
+      if (!reply.raw.writableFinished) gone.abort();
+      metrics.answered(method, routeOptions.url ?? "none", reply.statusCode, (performance.now() - started) / 1000);
+    });
+    if (routeOptions.config.queued !== true || method !== "POST") return;
+    const bytes = Number(headers["content-length"] ?? limits.bodyBytes);
+    if (bytes > limits.bodyBytes) throw new Refusal(413, "IMAGE_TOO_LARGE", `The request has more than ${limits.bodyBytes} bytes. Send less at a time.`); // prettier-ignore
+    request.visit = queue.enter(bytes);
+  });
+}
+
+/** Everything in a form but its files is refused, as soon as it is seen. */
+function formLimits({ pictureBytes, pictures }: ServerLimits) {
+  return {
+    fileSize: pictureBytes,
+    files: pictures,
+    parts: pictures + 1,
+    fields: 1,
+    fieldSize: 1024,
+    fieldNameSize: 100,
+    headerPairs: 20,
+  };
+}

@@ -1,0 +1,89 @@
+/** What went wrong, as an answer: a status, and `{error: {code, message}}` with a code of the table. No stack trace leaves. */
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
+import { beginning, isRocError, RocError, type ErrorCode } from "../errors.js";
+
+/** The status that an error's code has where nothing better is known. */
+const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
+  USAGE: 400,
+  FILE_NOT_FOUND: 404,
+  FILE_EMPTY: 422,
+  IMAGE_BROKEN: 422,
+  IMAGE_TOO_LARGE: 413,
+  IMAGE_UNSUPPORTED: 415,
+  ANSWER_UNCLEAR: 422,
+  OUT_OF_MEMORY: 503,
+  IN_USE: 429,
+  ABORTED: 503,
+};
+
+/** An answer that a handler gives by throwing. */
+export class Refusal extends RocError {
+  /**
+   * @param status of HTTP
+   * @param headers beside the usual ones, as Retry-After
+   */
+  constructor(
+    readonly status: number,
+    code: ErrorCode,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(code, message);
+  }
+}
+
+/** The status of HTTP for an error's code. */
+export function statusOf(code: ErrorCode): number {
+  return STATUS[code] ?? 500;
+}
+
+/** An error as answers hold it. */
+export function errorBody(code: ErrorCode, message: string): { error: { code: ErrorCode; message: string } } {
+  return { error: { code, message } };
+}
+
+/** What fastify and its plugins throw, as an answer. Their messages name no file of this machine. */
+function refusalOf(error: FastifyError): Refusal {
+  if (error instanceof Refusal) return error;
+  if (isRocError(error)) return new Refusal(statusOf(error.code), error.code, outward(error));
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const [issue] = error.validation;
+    const at = issue?.instancePath.replace(/^\//, "").replaceAll("/", ".") ?? "";
+    const place = [error.validationContext, at].filter((part) => part !== undefined && part !== "").join(".");
+    return new Refusal(
+      400,
+      "USAGE",
+      beginning(`${place}: ${issue?.message ?? "not as it should be"}. See /docs.`, 500),
+    );
+  }
+  const status = error.statusCode ?? 500;
+  if (status === 413) return new Refusal(413, "IMAGE_TOO_LARGE", "The request is larger than this server takes. Send less at a time."); // prettier-ignore
+  if (status >= 400 && status < 500) return new Refusal(status, "USAGE", beginning(error.message, 300));
+  return new Refusal(500, "INTERNAL", "The server has a fault. Its log says more.");
+}
+
+/** An error's message for a client: those of the model's side may name folders of this machine. */
+function outward({ code, message }: RocError): string {
+  if (statusOf(code) !== 500) return message;
+  return "The server has a fault. Its log says more.";
+}
+
+/** Answers with an error, and says to the log what a client is not told. */
+export function answerError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  onFault: (error: Error) => void,
+): FastifyReply {
+  const refusal = refusalOf(error);
+  if (refusal.status >= 500 && refusal !== error) onFault(error);
+  const { code, message, headers, status } = refusal;
+  // Who is refused before its body is read is not waited for.
+  if (status === 413) reply.header("connection", "close");
+  const type = request.url.startsWith("/v1/chat/") && { type: status < 500 ? "invalid_request_error" : "server_error", param: null }; // prettier-ignore
+  return reply
+    .code(status)
+    .headers(headers)
+    .send({ error: { code, message, ...type } });
+}

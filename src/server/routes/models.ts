@@ -1,0 +1,39 @@
+/** `GET /v1/models`: the one checkpoint that scores here, in OpenAI's form. */
+import { z } from "zod";
+import type { App, Shared } from "../app.js";
+
+const modelSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal("model"),
+    created: z.int().meta({ description: "Seconds since 1970 when the server began." }),
+    owned_by: z.string(),
+    scale: z.object({ min: z.number(), max: z.number() }),
+    digest: z.string().nullable().meta({ description: "SHA-256 over the checkpoint's files." }),
+    method: z.record(z.string(), z.unknown()).nullable().meta({ description: "What the checkpoint is asked and how its scores are read." }), // prettier-ignore
+  })
+  .meta({ id: "Model" });
+
+const modelsSchema = z.object({ object: z.literal("list"), data: z.array(modelSchema) });
+
+export function addModels(app: App, { options: { model } }: Shared): void {
+  const created = Math.floor(Date.now() / 1000);
+  const { name, scale, digest, method } = model;
+  const one = {
+    id: name,
+    object: "model" as const,
+    created,
+    owned_by: "roc4mllm",
+    scale: { min: scale.min, max: scale.max },
+    digest: digest ?? null,
+    method: method ? { ...method } : null,
+  };
+  app.get(
+    "/v1/models",
+    { schema: { summary: "Which checkpoint scores", response: { 200: modelsSchema } } },
+    async () => ({
+      object: "list" as const,
+      data: [one],
+    }),
+  );
+}

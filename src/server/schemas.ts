@@ -1,0 +1,88 @@
+/** Shapes of requests and answers, for checking and for the OpenAPI document alike. */
+import { z } from "zod";
+import { ERROR_CODES, type ErrorCode } from "../errors.js";
+
+const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
+
+const errorSchema = z
+  .object({
+    code: z.enum(codes).meta({ description: "What kind of error, as the command line has it." }),
+    message: z.string().meta({ description: "What is wrong and what to do." }),
+  })
+  .loose();
+
+/** Answer to a request that cannot be met. */
+export const problemSchema = z.object({ error: errorSchema }).meta({ id: "Problem", description: "Why there is no answer." }); // prettier-ignore
+
+const scaleSchema = z.object({ min: z.number(), max: z.number() });
+
+const resultSchema = z
+  .object({
+    file: z.string().meta({ description: "The name that the picture was sent with, its id in the library, or input 1, input 2, ..." }), // prettier-ignore
+    score: z.number().meta({ description: "Expected rating, on the scale." }),
+    scale: scaleSchema.meta({ description: "Lowest and highest possible rating." }),
+    std: z
+      .number()
+      .nullable()
+      .meta({ description: "Standard deviation of the ratings; null where the model gives none." }),
+    distribution: z
+      .array(z.number())
+      .readonly()
+      .nullable()
+      .meta({ description: "Probabilities of evenly spaced ratings from scale.min to scale.max." }),
+    attributes: z.record(z.string(), z.number().nullable()).optional().meta({ description: "Scores of single aspects, where the checkpoint gives them." }), // prettier-ignore
+    comment: z.string().optional().meta({ description: "With ?comment, where the checkpoint writes any." }),
+    answer: z.string().meta({ description: "The checkpoint's answer in words." }),
+    model: z.string().meta({ description: "Which checkpoint: its folder's name and a digest of its files." }),
+    percentile: z
+      .number()
+      .optional()
+      .meta({ description: "Share of the library's pictures with a lower score, in percent." }),
+    embedding: z.array(z.number()).readonly().optional().meta({ description: "With ?embedding: the hidden state that the score is read from." }), // prettier-ignore
+  })
+  .loose()
+  .meta({ id: "Score", description: "A picture's score." });
+
+const failureSchema = z
+  .object({ file: z.string(), error: errorSchema })
+  .meta({ id: "Failure", description: "A picture that has no score; the others of the request have theirs." });
+
+const outcomeSchema = z.union([resultSchema, failureSchema]);
+
+/** One outcome a picture, in the order of the request. */
+export const scoredSchema = z.object({ results: z.array(outcomeSchema) }).meta({ id: "Scored" });
+
+/** Where no picture has a score: why the first one has none, beside all of them. */
+export const unscoredSchema = z.object({ error: errorSchema, results: z.array(failureSchema).optional() }).meta({ id: "Unscored" }); // prettier-ignore
+
+/** A switch of the query: `?comment`, `?comment=true`, `?comment=false`. */
+function flag(description: string) {
+  return z.enum(["", "true", "false", "1", "0"]).optional().meta({ description });
+}
+
+/** What a switch says. */
+export function isOn(value: string | undefined, otherwise = false): boolean {
+  return value === undefined ? otherwise : value === "" || value === "true" || value === "1";
+}
+
+export const scoreQuerySchema = z.strictObject({
+  attributes: flag("Scores of single aspects where the checkpoint gives them; default true."),
+  comment: flag("Have a comment written, by checkpoints that write any; takes a step per token."),
+  embedding: flag("The hidden state that the score is read from, as a vector."),
+});
+
+/** A picture in JSON: text as the client sent it, or the bytes that were decoded of it elsewhere. */
+export type PictureText = string | Uint8Array;
+
+export const pictureSchema = z
+  .custom<PictureText>((value) => typeof value === "string" || value instanceof Uint8Array, {
+    error: "give base64, a data: URI or an id of the library",
+  })
+  .meta({
+    type: "string",
+    description: "A picture's file in base64, as a data: URI, or an id of the library. Nothing is fetched: other URLs and paths are refused.", // prettier-ignore
+  });
+
+export const picturesSchema = z
+  .strictObject({ images: z.array(pictureSchema).min(1) })
+  .meta({ id: "Pictures", description: "Pictures to score; multipart/form-data with fields `file` does as well." });
