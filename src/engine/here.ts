@@ -1,6 +1,6 @@
 /** Loading on the thread that calls: in a worker, or where a model is to stay with its caller. */
 import { RocError } from "../errors.js";
-import { readGenerationConfig } from "../generation/index.js";
+import { leftAside, readGenerationConfig } from "../generation/index.js";
 import type { CheckpointFolder } from "../models/places.js";
 import { packWeights } from "../models/pack.js";
 import { planOf } from "../models/quantize.js";
@@ -87,6 +87,10 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
     conversation,
   });
   const { model } = loaded;
+  const aside = leftAside(model);
+  if (aside.length > 0) {
+    onNote?.(`generation_config.json: ${aside.join(", ")} not looked at: where this model writes, it writes greedily`);
+  }
   let strategy = own;
   try {
     checkAborted(signal, folder.path);

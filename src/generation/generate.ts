@@ -36,8 +36,8 @@ export function* generateSteps(
   const rooms = prompts.map(({ ids }) => Math.max(1, Math.min(settings.maxNewTokens, maxLength - before - ids.length)));
   const maxNewTokens = Math.max(...rooms);
   const sequences = rooms.map((room, row) => new Sequence(row, { ...settings, maxNewTokens: room }));
-  const promptIds = prompts.map(({ ids }) => ids);
-  using sampler = new Sampler(promptIds, model.vocabSize, settings, model.device);
+  const seen = prompts.map((prompt) => prompt.seen ?? prompt.ids);
+  using sampler = new Sampler(seen, model.vocabSize, settings, model.device);
   const how = decoding ?? decodingOf(model.device, maxNewTokens);
   using decoder = new Decoder(model, prompts, sampler, { padId, maxNewTokens, cache: settings.cache }, how);
   for (let index = 0; sequences.some(({ finished }) => !finished); index++) {
@@ -70,7 +70,9 @@ export function* generateSteps(
  *
  * const { model, processor } = await loadMllm(DEMO_MODEL);
  * const { tokenizer, endTokenId } = processor;
- * const options = { ...(await readGenerationConfig(DEMO_MODEL)), tokenizer, stopIds: [endTokenId], maxNewTokens: 8 };
+ * const wishes = await readGenerationConfig(DEMO_MODEL);
+ * const stopIds = [...(wishes.stopIds ?? []), endTokenId];
+ * const options = { ...wishes, tokenizer, stopIds, maxNewTokens: 8 };
  * let steps = 0;
  * for await (const { tokens } of generateStream(model, [{ ids: tokenizer.encode("The image") }], options)) {
  *   for (const { text } of tokens) process.stdout.write(text);

@@ -1,5 +1,5 @@
 /** Text from a model of any family: greedy or sampled, one prompt or a batch, at once or as a stream. */
-export { readGenerationConfig } from "./config.js";
+export { fillId, greedyOptions, leftAside, readGenerationConfig } from "./config.js";
 export { joinImages } from "./batch.js";
 export { decodingOf } from "./decode.js";
 export { checkFinite } from "./finite.js";

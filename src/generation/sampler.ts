@@ -1,9 +1,10 @@
 /**
  * From logits to the next token: the processors of transformers' `generate` that this project offers, in its order
- * (repetition penalty, suppressed tokens, temperature, top-k, top-p), then the likeliest token or a seeded draw.
+ * (repetition penalty, tokens that may not come next, temperature, top-k, top-p), then the likeliest token or a seeded draw.
  */
 import { Random } from "../random.js";
 import { aten, fromTypedArray, keep, scope, stack, tensor, zeros, type Tensor } from "../torch/index.js";
+import { Forbidden, isForbidding } from "./forbidden.js";
 import type { GenerationOptions, Sampling } from "./types.js";
 
 const topk = aten("topk");
@@ -63,6 +64,7 @@ export class Sampler implements Disposable {
   /** `[batch, vocabSize]` bool */
   readonly #seen: Tensor | undefined;
   readonly #suppressed: Tensor | undefined;
+  readonly #forbidden: Forbidden | undefined;
   /** `[batch, 1]`: the random numbers of the next choice. */
   readonly #numbers: Tensor | undefined;
   readonly #streams: readonly Random[];
@@ -80,6 +82,7 @@ export class Sampler implements Disposable {
     this.#streams = sampling ? prompts.map((_, row) => new Random(seed + row, "generation")) : [];
     if (sampling) this.#numbers = kept(() => zeros([prompts.length, 1], { dtype: "float64", device }));
     if (suppressIds.length > 0) this.#suppressed = kept(() => tensor(suppressIds, { dtype: "int64", device }));
+    if (isForbidding(options)) this.#forbidden = new Forbidden(prompts, vocabSize, options, device);
     if (repetitionPenalty !== 1) {
       const seen = new Uint8Array(prompts.length * vocabSize);
       prompts.forEach((ids, row) => {
@@ -95,8 +98,9 @@ export class Sampler implements Disposable {
     return this.read(this.pick(logits)).ids;
   }
 
-  /** Draws the random numbers of the next {@link pick}. */
+  /** Draws the random numbers of the next {@link pick}, and finds what it may not choose. */
   prepare(): void {
+    this.#forbidden?.prepare();
     const numbers = this.#numbers;
     if (numbers) scope(() => numbers.copy_(tensor(this.#streams.map((stream) => [stream.next()]), { dtype: "float64" }))); // prettier-ignore
   }
@@ -114,17 +118,19 @@ export class Sampler implements Disposable {
   read(picked: Tensor): Choice {
     const numbers = picked.toNumbers();
     const rows = numbers.length / 2;
+    this.#forbidden?.push(numbers.slice(0, rows));
     return { ids: numbers.slice(0, rows), finite: numbers.slice(rows).map((flag) => flag !== 0) };
   }
 
   [Symbol.dispose](): void {
-    for (const kept of [this.#seen, this.#suppressed, this.#numbers]) kept?.dispose();
+    for (const kept of [this.#seen, this.#suppressed, this.#forbidden, this.#numbers]) kept?.dispose();
   }
 
   #process(logits: Tensor): Tensor {
     const { repetitionPenalty = 1 } = this.options;
     const penalized = this.#seen ? penalize(logits, this.#seen, repetitionPenalty) : logits;
-    return this.#suppressed ? indexFill(penalized, 1, this.#suppressed, -Infinity) : penalized;
+    const allowed = this.#suppressed ? indexFill(penalized, 1, this.#suppressed, -Infinity) : penalized;
+    return this.#forbidden?.apply(allowed) ?? allowed;
   }
 
   /** Where a row's random number falls in the cumulated probabilities of its tokens. */

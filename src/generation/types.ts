@@ -11,6 +11,8 @@ import type { Tokenizer } from "../tokenizers/index.js";
 export interface Prompt {
   /** Token ids up to and with the cue for the answer, image placeholders expanded (`MllmProcessor.prompt()`). */
   readonly ids: readonly number[];
+  /** What the repetition penalty and n-grams count as written before the answer; default: {@link ids}. */
+  readonly seen?: readonly number[] | undefined;
   /** Its pictures in reading order. Used in the first step only; they stay the caller's, alive until then. */
   readonly images?: ImageBatch | undefined;
 }
@@ -52,13 +54,19 @@ export interface GenerationOptions {
   readonly suppressIds?: readonly number[] | undefined;
   /** Above 0; over 1 makes tokens that occur in the prompt or the answer less likely. Default 1: none. */
   readonly repetitionPenalty?: number | undefined;
+  /** No run of so many tokens occurs twice in prompt and answer, above 0; default: any may. */
+  readonly noRepeatNgramSize?: number | undefined;
+  /** None of {@link stopIds} is chosen before a sequence has so many new tokens, from 0; default 0. */
+  readonly minNewTokens?: number | undefined;
+  /** As {@link minNewTokens}, which goes before it, with the tokens of the longest prompt counted too; default 0. */
+  readonly minLength?: number | undefined;
   /** Default: greedy. */
   readonly sampling?: Sampling | undefined;
   /** Fills short prompts up, and is fed to the model for sequences that have ended; default 0. */
   readonly padId?: number | undefined;
   /**
-   * Of the model, with what the prompts continue: their `ids` are then those behind it alone, and the repetition penalty
-   * counts only these. It grows by them and by all new tokens but the last; `rewind` forgets these. Stays the caller's.
+   * Of the model, with what the prompts continue: their `ids` are then those behind it alone, and what counts only prompts
+   * takes their `seen`. It grows by them and by all new tokens but the last; `rewind` forgets these. Stays the caller's.
    * Default: a new one.
    */
   readonly cache?: Cache | undefined;

@@ -1,4 +1,5 @@
 /** Answers that hold a comment beside their scores, in either order. */
+import { greedyOptions } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
 import { answerLength } from "./length.js";
 import { withPictures, type Pictures } from "./pictures.js";
@@ -61,7 +62,8 @@ function readWithQuestions(
   const { model, processor, strategy } = parts;
   return withPictures(model, pictures, (own) => {
     const readings = strategy.read(parts, own);
-    const options = { maxNewTokens: ANSWER_TOKENS, stopIds: [processor.endTokenId], tokenizer: processor.tokenizer };
+    const { tokenizer } = processor;
+    const options = { ...greedyOptions(model, processor), maxNewTokens: ANSWER_TOKENS, tokenizer };
     const written = Object.entries(questions).map(([name, question]) => {
       const answers = own.generate(own.prompts(processor, question), options);
       return answers.map(({ text }) => `${name}: ${text.trim()}`);
@@ -84,9 +86,9 @@ function writeComments(parts: StrategyParts, pictures: Pictures, stems: readonly
   const stemIds = (stem: string): number[] => (stem.trim() === "" ? [] : processor.answer(stem.trimEnd()));
   const texts = pictures.prompts(processor, prompt).map((ids, b) => [...ids, ...stemIds(stems[b] ?? "")]);
   const options = {
+    ...greedyOptions(model, processor),
     maxNewTokens: COMMENT_TOKENS,
     maxLength,
-    stopIds: [processor.endTokenId],
     tokenizer: processor.tokenizer,
     ...(stop && { stopStrings: [stop] }),
   };

@@ -2,7 +2,7 @@
  * Generation that writes scores: where T_p wins, the score is read from that step's logits, its number is put into the
  * text, T_p (not digits) is fed back, and generation continues.
  */
-import { generateSteps, inTurns, type ModelStep, type Sampling } from "../generation/index.js";
+import { generateSteps, greedyOptions, inTurns, type ModelStep, type Sampling } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
 import { AnswerText } from "./answer-text.js";
 import type { ScoringParts } from "./prefill.js";
@@ -23,7 +23,10 @@ export interface GenerateOptions {
   readonly decimals?: number;
   /** Default: greedy. Scores are read from the raw logits all the same. */
   readonly sampling?: Sampling;
-  /** Over 1 makes tokens that occur in the prompt or the answer less likely; default 1: none. */
+  /**
+   * Over 1 makes tokens that occur in the prompt or the answer less likely. Default: as the checkpoint's
+   * generation_config.json says, whose ends, suppressed tokens, repeated runs and least lengths count too; else 1: none.
+   */
   readonly repetitionPenalty?: number;
   /** Ends it with RocError ABORTED; looked at before every token. */
   readonly signal?: AbortSignal;
@@ -98,15 +101,16 @@ export function* generate(
 ): Generator<GenerationStep, Generation, void> {
   const { model, processor, templates, vocabulary } = parts;
   const { prompt = templates.prompts[0] ?? "", maxTokens: maxNewTokens = 256, decimals = 2, ...others } = options;
+  const own = greedyOptions(model, processor);
   const text = new AnswerText(processor.tokenizer, vocabulary.positionId);
   const answer = { tokenIds: [] as number[], scores: [] as ScoreReading[] };
   let score: ScoreReading | undefined;
   const steps = generateSteps(model, [{ ids: processor.prompt(prompt, images), images }], {
+    ...own,
     ...others,
     maxNewTokens,
     maxLength: model.maxPositions,
-    stopIds: [processor.endTokenId],
-    suppressIds: vocabulary.scoreIds,
+    suppressIds: [...(own.suppressIds ?? []), ...vocabulary.scoreIds],
     onStep: (step) => (score = scoreOf(step, vocabulary)),
   });
   for (const { tokens } of steps) {

@@ -100,7 +100,7 @@ export class Pictures {
   generate(texts: readonly (readonly number[])[], options: Omit<GenerationOptions, "cache">): GeneratedSequence[] {
     const { held, behind } = this.#rewind(texts.map((ids) => ({ ids, at: [ids.length - 1] })));
     const images = inferenceMode(() => scope(() => this.#imagesBehind(held)));
-    const prompts = behind.map((ids, b) => ({ ids, ...(images && b === 0 && { images }) }));
+    const prompts = behind.map((ids, b) => ({ ids, seen: texts[b], ...(images && b === 0 && { images }) }));
     const width = Math.max(...behind.map((ids) => ids.length));
     const start = held[0]?.length ?? 0;
     this.#cache?.reserve?.(start + width);

@@ -1,5 +1,5 @@
 /** Further questions about pictures that are read: they share one vision pass and, as far as they go together, the cache. */
-import type { ModelStep } from "../generation/index.js";
+import { greedyOptions, type ModelStep } from "../generation/index.js";
 import type { ImageBatch } from "../models/types.js";
 import { AnswerText } from "./answer-text.js";
 import { readAnswers, type ReadOptions } from "./comment.js";
@@ -88,15 +88,19 @@ function checkAll(parts: StrategyParts, pictures: Pictures, questions: readonly 
 
 /** What the model writes about every picture, greedily; where it writes a score, its number is in the text. */
 function write(parts: StrategyParts, pictures: Pictures, maxNewTokens: number): AnswerReading[] {
-  const { processor, strategy, templates } = parts;
+  const { model, processor, strategy, templates } = parts;
   const { vocabulary } = strategy;
   const prompts = pictures.prompts(processor, templates.prompts[0] ?? "");
   const found = prompts.map(() => new Map<number, WrittenScore>());
+  const own = greedyOptions(model, processor);
   const sequences = pictures.generate(prompts, {
+    ...own,
     maxNewTokens,
-    stopIds: [processor.endTokenId],
     // T_s that do not stand for a score are no text.
-    suppressIds: vocabulary?.scoreIds.filter((id) => !strategy.slotIds.includes(id)),
+    suppressIds: [
+      ...(own.suppressIds ?? []),
+      ...(vocabulary?.scoreIds ?? []).filter((id) => !strategy.slotIds.includes(id)),
+    ],
     onStep: (step) => {
       for (const [row, score] of scoresOf(step, parts)) found[row]?.set(step.index, score);
     },

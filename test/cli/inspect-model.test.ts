@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import sharp from "sharp";
 import { importInspect } from "../../src/cli/inspect/inspect.js";
 import { run } from "../../src/cli/shared/program.js";
-import { fromTypedArray, liveTensors, scope, type Tensor } from "../../src/torch/index.js";
+import { fromTypedArray, keep, liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, saveSafetensors } from "../../src/weights/index.js";
 import { fixture, ROOT } from "../support.js";
 import { folderWith } from "./support.js";
@@ -240,6 +240,53 @@ test("generate: rows of a batch padded on either side, with none to two pictures
   }
   const few = { ids: fill("left", (ids) => ids, 0), mask: fill("left", (ids) => ids.map(() => 1), 0) };
   await assert.rejects(generated(few.ids, few.mask, pictures.slice(1)), /placeholders/);
+});
+
+interface Wishes {
+  readonly rows: readonly (readonly number[])[];
+  readonly cases: readonly { readonly config: object; readonly new: readonly (readonly number[])[] }[];
+}
+
+test("generate: what the folder's generation_config.json asks for, to the token as transformers, and the rest refused", async (t) => {
+  const folder = checkpoint(t);
+  const { rows, cases } = JSON.parse(readFileSync(fixture("llava/wishes.json"), "utf8")) as Wishes;
+  const width = Math.max(...rows.map(({ length }) => length));
+  const filled = (value: number, of: (row: readonly number[]) => readonly number[]): Tensor =>
+    fromTypedArray(
+      BigInt64Array.from(
+        rows.flatMap((row) => [...new Array<number>(width - row.length).fill(value), ...of(row)]),
+        BigInt,
+      ),
+      [rows.length, width],
+    );
+  const [file, output] = [join(folder, "in.safetensors"), join(folder, "out.safetensors")];
+  using expected = await openSafetensors(fixture("llava/expected.safetensors"));
+  const given = {
+    input_ids: filled(91, (row) => row),
+    attention_mask: filled(0, (row) => row.map(() => 1)),
+    pixel_values: scope(() => keep(expected.tensor("pixels").contiguous())),
+  };
+  await saveSafetensors(file, new Map(Object.entries(given)));
+  for (const tensor of Object.values(given)) tensor.dispose();
+  const args = ["generate", "-m", folder, "-i", file, "-o", output, "--max-new-tokens", "12"];
+  const asked = (config: object): void => writeFileSync(join(folder, "generation_config.json"), JSON.stringify(config));
+  for (const { config, new: wanted } of cases) {
+    asked(config);
+    const { code, stderr } = await inspect(args);
+    assert.equal(code, 0, stderr);
+    const { shape = [], values = [] } = (await read(output)).get("sequences") ?? {};
+    const found = rows.map((_, b) => values.slice(b * (shape[1] ?? 0) + width, (b + 1) * (shape[1] ?? 0)));
+    assert.deepEqual(found, wanted, JSON.stringify(config));
+  }
+  for (const [config, message] of [
+    [{ num_beams: 4, bad_words_ids: [[7]] }, /num_beams, bad_words_ids would choose other tokens/],
+    [{ no_repeat_ngram_size: -1 }, /generation_config\.json: no_repeat_ngram_size/],
+  ] as const) {
+    asked(config);
+    const { code, stderr } = await inspect(args);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, message);
+  }
 });
 
 test("preprocess: pixels before and after normalising, from two files alone", async (t) => {

@@ -88,3 +88,24 @@ test("direct: a comment may stand anywhere in what is parsed", () => {
   assert.equal(answer?.scores[0]?.value, 4.5);
   images.pixelValues.dispose();
 });
+
+test("a comment ends at, and is penalised by, what generation_config.json names, also for what is in the cache", () => {
+  const templates: RocTemplates = { prompts: ["<image> say"], answers: ["It is {overall}. {comment}"] };
+  const parts = partsWriting(templates, "It is [SCORE]. blue sky#tail");
+  const comment = (config: object): string | undefined => {
+    parts.model.generationConfig = JSON.stringify(config);
+    const images = scope(() => parts.processor.images(PICTURES.slice(0, 1)));
+    const [reading] = readAnswers(parts, images, { comments: true });
+    images.pixelValues.dispose();
+    return reading?.comment;
+  };
+  const [end] = parts.processor.answer("#");
+  assert.equal(comment({ eos_token_id: end }), "blue sky");
+  const longer = comment({ eos_token_id: [end], min_new_tokens: 12 }) ?? "";
+  assert.match(longer, /^blue sky[^]+/);
+  assert.equal(longer.includes("#"), false);
+  // The prompt has a blank, an "s" and a "y".
+  const unlike = comment({ eos_token_id: [end], no_repeat_ngram_size: 1 }) ?? "";
+  assert.match(unlike, /blue/);
+  assert.doesNotMatch(unlike, /[ y]/);
+});

@@ -124,6 +124,26 @@ test("direct: generates until the end token", () => {
   assert.equal(answer?.scores[0]?.value, 7.25);
 });
 
+test("direct: what the checkpoint's generation_config.json asks for counts, and ends the text", () => {
+  const templates: RocTemplates = { prompts: ["<image> rate it"], answers: ["score {overall}."] };
+  const processor = new FakeProcessor();
+  const model = new FakeMllm(processor.tokenizer);
+  made.push(model);
+  const start = processor.prompt(templates.prompts[0] as string).length - 1;
+  model.follow(processor.answer("score 7.25.#99"), start);
+  const strategy = createStrategy("direct", { scale: SCALE });
+  const read = (config: object) => {
+    model.generationConfig = JSON.stringify(config);
+    return scope(() => strategy.read({ model, processor, templates, strategy }, processor.images([PICTURE])))[0]?.text;
+  };
+  const [end] = processor.answer("#");
+  assert.equal(read({ eos_token_id: [3, end] }), "score 7.25.");
+  assert.equal(read({ eos_token_id: end, suppress_tokens: processor.answer("7") })?.includes("7"), false);
+  const unlike = read({ eos_token_id: end, no_repeat_ngram_size: 1 }) ?? "";
+  assert.equal(unlike.includes("r"), false, "the prompt has one");
+  assert.throws(() => read({ eos_token_id: "x" }), /generation_config\.json: eos_token_id/);
+});
+
 test("a checkpoint says its strategy; the released one, with score tokens alone, is roc", () => {
   const config = { score_id: 5, output_first_id: 6, output_last_id: 15, min_score: 1, max_score: 10 };
   assert.equal(strategyOf(config, undefined)?.name, "roc");

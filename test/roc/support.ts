@@ -124,6 +124,7 @@ export class FakeMllm implements Mllm {
   readonly dtype = "float32";
   readonly device = "cpu";
   maxPositions: number | undefined;
+  generationConfig?: string;
   disposals = 0;
   forwards = 0;
   readonly #imageId: number;

@@ -5,8 +5,10 @@
 import { Command, Option } from "commander";
 import { FORWARD_INPUTS, inspectForward, promptsOf, type NamedTensors } from "../../engine/forward.js";
 import { checkBase } from "../../engine/identity.js";
-import { generateWithLogits, readGenerationConfig } from "../../generation/index.js";
+import { fillId, generateWithLogits, greedyOptions, leftAside } from "../../generation/index.js";
 import { decodeImage, RESIZE_MODES, type ResizeMode } from "../../image/index.js";
+import { RocError } from "../../errors.js";
+import type { Mllm } from "../../models/types.js";
 import { openCheckpointFolder } from "../../models/places.js";
 import { loadImages, loadModel } from "../../models/registry.js";
 import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../../torch/index.js";
@@ -103,8 +105,9 @@ const GENERATE_HELP = `
 Inputs: input_ids [B,T], attention_mask, pixel_values, image_grid_thw, image_sizes, as for \`inspect forward\`; padding
 may be on either side.
 Outputs: sequences [B,T+n] (each row as given, then n new tokens) and step_logits [n,V], for several rows [n,B,V], as the
-model gave them. A row ends early only at an eos_token_id of the folder's generation_config.json, whose repetition_penalty
-counts too; behind its end are pad_token_id, or the id that ended it, and logits that mean nothing.`;
+model gave them. A row ends early only at an eos_token_id of the folder's generation_config.json, of which suppress_tokens,
+repetition_penalty, no_repeat_ngram_size, min_new_tokens and min_length count too; what would choose by other rules (num_beams,
+bad_words_ids, ...) is refused. Behind a row's end are pad_token_id, or the first eos_token_id, and logits that mean nothing.`;
 
 export function inspectGenerateCommand({ io }: Context): Command {
   return tensorCommand("generate")
@@ -112,15 +115,15 @@ export function inspectGenerateCommand({ io }: Context): Command {
     .requiredOption("--max-new-tokens <n>", "tokens to generate", whole(1))
     .addHelpText("after", GENERATE_HELP)
     .action(async (options: TensorOptions & { maxNewTokens: number }) => {
-      const { stopIds, suppressIds, repetitionPenalty, padId } = await readGenerationConfig(options.model);
-      const settings = { maxNewTokens: options.maxNewTokens, stopIds, suppressIds, repetitionPenalty };
       await through(options, io, (model, inputs) => {
+        refuseLeftAside(model);
+        const settings = { ...greedyOptions(model), maxNewTokens: options.maxNewTokens };
         const prompts = promptsOf(model, inputs);
         const { sequences, stepLogits } = generateWithLogits(model, prompts, settings);
         const longest = Math.max(...sequences.map(({ ids, stopId }) => ids.length + (stopId === undefined ? 0 : 1)));
         const rows = prompts.map(({ given }, b) => {
           const { ids = [], stopId } = sequences[b] ?? {};
-          const behind = new Array<number>(longest - ids.length).fill(padId ?? stopId ?? 0);
+          const behind = new Array<number>(longest - ids.length).fill(fillId(model) ?? 0);
           if (stopId !== undefined) behind[0] = stopId;
           return [...given, ...ids, ...behind];
         });
@@ -128,6 +131,14 @@ export function inspectGenerateCommand({ io }: Context): Command {
         return new Map(Object.entries({ sequences: tensor(rows, { dtype: "int64" }), step_logits: logits }));
       });
     });
+}
+
+/** @throws RocError CONFIG_INVALID: what is computed would not be what another program computes */
+function refuseLeftAside(model: Mllm): void {
+  const fields = leftAside(model);
+  if (fields.length === 0) return;
+  const text = `generation_config.json: ${fields.join(", ")} would choose other tokens, and this program does not do that`;
+  throw new RocError("CONFIG_INVALID", `${text}. Leave them out of the file to decode greedily.`);
 }
 
 const PREPROCESS_HELP = `

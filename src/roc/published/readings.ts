@@ -46,7 +46,7 @@ export function scorerStrategy({ scorer, info }: ChosenScorer, parts: ReadingPar
     if (info.sample === undefined) return numberStrategy(scale, greedy);
     const { temperature } = parts.generation.sampling ?? {};
     const sampling = { temperature, ...theirs, seed: info.sample };
-    return numberStrategy(scale, { ...greedy, sampling, repetitionPenalty: parts.generation.repetitionPenalty });
+    return numberStrategy(scale, { ...greedy, sampling });
   }
 }
 

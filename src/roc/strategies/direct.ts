@@ -1,4 +1,5 @@
 /** Scores as digits in the text: written, generated and parsed. */
+import { greedyOptions } from "../../generation/index.js";
 import { withPictures, type Pictures } from "../pictures.js";
 import type { ScoreReading } from "../reading.js";
 import type { Strategy, StrategyParts } from "../strategy.js";
@@ -62,9 +63,9 @@ export function parseScores(text: string, template: string, scale: Scale): (Scor
 }
 
 /** Greedy ids of every picture's answer, no longer than the canonical one and some. */
-function answersOf({ processor, templates }: StrategyParts, pictures: Pictures): (readonly number[])[] {
+function answersOf({ model, processor, templates }: StrategyParts, pictures: Pictures): (readonly number[])[] {
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
   const maxNewTokens = processor.answer(answer).length + SLACK + (hasComment(answer) ? COMMENT_TOKENS : 0);
-  const options = { maxNewTokens, stopIds: [processor.endTokenId] };
+  const options = { ...greedyOptions(model, processor), maxNewTokens };
   return pictures.generate(pictures.prompts(processor, prompt), options).map(({ ids }) => ids);
 }

@@ -3,7 +3,7 @@
  * where its number begins the score is the mean over the numbers that could be there, by the probabilities of their digits.
  * As the authors do it, with draws, the score is the number itself.
  */
-import { checkFinite } from "../../generation/index.js";
+import { checkFinite, greedyOptions } from "../../generation/index.js";
 import type { Sampling } from "../../generation/types.js";
 import type { Mllm } from "../../models/types.js";
 import { scope } from "../../torch/index.js";
@@ -21,8 +21,6 @@ export interface NumberOptions {
   readonly maxTokens: number;
   /** How reasoning and number are drawn; default: greedily, and the number is read from its digits' probabilities. */
   readonly sampling?: Sampling | undefined;
-  /** With `sampling` only. */
-  readonly repetitionPenalty?: number | undefined;
 }
 
 /** The whole answer of a scorer that writes a number. */
@@ -47,7 +45,7 @@ export function numberStrategy(scale: Scale, options: NumberOptions): Strategy {
     generates: true,
     read(parts, pictures) {
       const { model, processor, templates } = parts;
-      const { tokenizer, endTokenId } = processor;
+      const { tokenizer } = processor;
       const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
       if (answer !== NUMBER_ANSWER) {
         throw new RocError(
@@ -55,10 +53,10 @@ export function numberStrategy(scale: Scale, options: NumberOptions): Strategy {
           "--answer: this checkpoint's score is a number that it writes, and it reads no other answers. Use --ask.",
         );
       }
-      const { maxTokens: maxNewTokens, sampling, repetitionPenalty, key } = options;
+      const { maxTokens: maxNewTokens, sampling, key } = options;
       return withPictures(model, pictures, (own) => {
         const prompts = own.prompts(processor, prompt);
-        const generation = { maxNewTokens, stopIds: [endTokenId], ...(sampling && { sampling, repetitionPenalty }) };
+        const generation = { ...greedyOptions(model, processor), maxNewTokens, sampling };
         const answers = own.generate(prompts, generation).map(({ ids }) => new Written(ids, tokenizer, scale, key));
         const digits = digitsOf(tokenizer);
         const read = sampling || !digits ? [] : readDigits(model, own, prompts, answers, { scale, ...digits });
