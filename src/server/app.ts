@@ -1,20 +1,26 @@
 /** The server as an object: routes, limits and guards around a model. Nothing listens before `listen()` is called. */
+import { setMaxListeners } from "node:events";
 import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import type { NamedImage } from "../engine/index.js";
 import { beginning, RocError } from "../errors.js";
 import { errorBody, answerError, Refusal } from "./errors.js";
 import { addGuard } from "./guard.js";
 import { addJsonBodies } from "./json-body.js";
+import { Library } from "./library.js";
 import { Metrics } from "./metrics.js";
 import { addOpenApi } from "./openapi.js";
 import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.js";
+import { picturesOf } from "./pictures.js";
 import { ScoringQueue, type Visit } from "./queue.js";
 import { addHealth } from "./routes/health.js";
 import { addMetrics } from "./routes/metrics.js";
 import { addModels } from "./routes/models.js";
 import { addPage } from "./routes/page.js";
+import { addCompare } from "./routes/compare.js";
+import { addLibrary } from "./routes/library.js";
 import { addScore } from "./routes/score.js";
 
 /** What the routes share. */
@@ -23,6 +29,9 @@ export interface Shared {
   readonly limits: ServerLimits;
   readonly queue: ScoringQueue;
   readonly metrics: Metrics;
+  readonly library: Library | undefined;
+  /** The pictures that a request sends, or names by their ids in the library. @throws Refusal */
+  readonly picturesOf: (request: FastifyRequest) => Promise<NamedImage[]>;
 }
 
 /** A server whose routes check by zod. */
@@ -94,19 +103,29 @@ export function createServer(options: ServerOptions): FastifyInstance {
   addErrors(app, metrics);
   addHeaders(app);
   addGuard(app, { token: options.token, hosts: options.hosts ?? [], isOpen: ({ routeOptions: { config } }) => config.open === true }); // prettier-ignore
-  addVisits(app, { options, limits, queue, metrics });
+  addVisits(app, limits, queue, metrics);
   addJsonBodies(app);
   void app.register(multipart, { limits: formLimits(limits) });
   addOpenApi(app);
+  const library = options.library === undefined ? undefined : new Library(options.library);
+  const fromLibrary = library && (async (id: number) => ({ name: `${id}`, data: (await library.photo(id)).file }));
+  const shared: Shared = {
+    ...{ options, limits, queue, metrics, library },
+    picturesOf: (request) => picturesOf(request, limits, fromLibrary),
+  };
   app.after(() => {
-    const shared: Shared = { options, limits, queue, metrics };
     addHealth(app, shared);
     addModels(app, shared);
     addScore(app, shared);
+    addCompare(app, shared);
+    addLibrary(app, shared);
     addMetrics(app, shared);
     addPage(app, shared);
   });
-  app.addHook("onClose", async () => metrics.stop());
+  app.addHook("onClose", async () => {
+    metrics.stop();
+    await library?.end();
+  });
   return app;
 }
 
@@ -153,13 +172,15 @@ const CONTENT_POLICY = {
 };
 
 /** Takes requests into the queue before their bodies are read, and notes when they have gone. */
-function addVisits(app: FastifyInstance, { limits, queue, metrics }: Shared): void {
+function addVisits(app: FastifyInstance, limits: ServerLimits, queue: ScoringQueue, metrics: Metrics): void {
   app.decorateRequest("visit", undefined);
   app.decorateRequest("gone");
   app.addHook("onRequest", async (request, reply) => {
     const { method, headers, routeOptions } = request;
     const started = performance.now();
     const gone = new AbortController();
+    // Every picture of a request listens.
+    setMaxListeners(0, gone.signal);
     request.gone = gone.signal;
     reply.raw.once("close", () => {
       request.visit?.leave();

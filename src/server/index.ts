@@ -2,3 +2,4 @@
 export { createServer } from "./app.js";
 export { isLoopback } from "./guard.js";
 export { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.js";
+export { defaultLibrary } from "../library/open.js";

@@ -1,10 +1,8 @@
 /** The thread that parses large JSON bodies. */
-import { parentPort, type TransferListItem } from "node:worker_threads";
-import type { FromParser, ToParser } from "./json-body.js";
 import { parseBody } from "./json-parse.js";
+import { answerQuestions } from "./thread-side.js";
 
-parentPort?.on("message", ({ id, body }: ToParser) => {
-  const parsed = parseBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
-  const buffers = "pictures" in parsed ? parsed.pictures.map(({ buffer }) => buffer as TransferListItem) : [];
-  parentPort?.postMessage({ id, parsed } satisfies FromParser, buffers);
-});
+answerQuestions(
+  (body: Uint8Array) => parseBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength)),
+  (parsed) => ("pictures" in parsed ? parsed.pictures.map(({ buffer }) => buffer) : []),
+);

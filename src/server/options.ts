@@ -59,6 +59,8 @@ export const SERVER_LIMITS: ServerLimits = {
 export interface ServerOptions {
   /** Scores the pictures. It stays the caller's: dispose it when the server is closed. */
   readonly model: Model;
+  /** File of the library whose photos are shown and whose scores give percentiles; it may come into being later. */
+  readonly library?: string | undefined;
   /**
    * What every request but those for the page's own files and `/health` has to bring as `Authorization: Bearer TOKEN`, 16
    * characters or more. Without one, requests that do not come through a loopback address are refused.

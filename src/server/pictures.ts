@@ -9,10 +9,10 @@ import type { ServerLimits } from "./options.js";
 import { picturesSchema, type PictureText } from "./schemas.js";
 
 /** Looks a picture of the library up by its id. @throws RocError FILE_NOT_FOUND */
-export type LibraryPicture = (id: string) => Promise<NamedImage>;
+export type LibraryPicture = (id: number) => Promise<NamedImage>;
 
-/** What an id of the library looks like: the digest of a picture's content. */
-const LIBRARY_ID = /^[0-9a-f]{32,64}$/;
+/** What an id of the library looks like. */
+const LIBRARY_ID = /^[1-9]\d{0,14}$/;
 /** Names in results are for people: a file may be called anything. */
 const LONGEST_NAME = 255;
 
@@ -81,7 +81,7 @@ export async function pictureOf(
   if (LIBRARY_ID.test(text)) {
     if (!fromLibrary)
       throw new Refusal(404, "FILE_NOT_FOUND", `${name}: there is no library here, so no picture ${text}.`);
-    return fromLibrary(text);
+    return fromLibrary(Number(text));
   }
   const data = decodeBase64(text);
   if (data) return { name, data: checkSize(data, name, limits) };

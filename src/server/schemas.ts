@@ -86,3 +86,65 @@ export const pictureSchema = z
 export const picturesSchema = z
   .strictObject({ images: z.array(pictureSchema).min(1) })
   .meta({ id: "Pictures", description: "Pictures to score; multipart/form-data with fields `file` does as well." });
+
+const chance = z.number().min(0).max(1);
+
+/** Pictures compared with one another; indices are those of the request. */
+export const comparedSchema = z
+  .object({
+    order: z.array(z.int()).readonly().meta({ description: "Indices of the pictures, best first." }),
+    best: z.array(chance).readonly().meta({ description: "Chance of each to be the best; they sum to 1." }),
+    wins: z
+      .array(z.array(chance).readonly())
+      .readonly()
+      .meta({ description: "wins[a][b]: chance of picture a to be preferred to b." }),
+    results: z.array(outcomeSchema),
+  })
+  .meta({ id: "Compared" });
+
+const storedScoreSchema = z
+  .object({
+    score: z.number(),
+    std: z.number().nullable(),
+    distribution: z.array(z.number()).readonly().nullable(),
+    attributes: z.record(z.string(), z.number().nullable()).optional(),
+    comment: z.string().optional(),
+    answer: z.string(),
+    percentile: z.number().meta({ description: "Share of the library's pictures with a lower score, in percent." }),
+  })
+  .meta({ id: "StoredScore" });
+
+export const photoSchema = z
+  .object({
+    id: z.string().meta({ description: 'Names the photo in URLs and in {"images": [...]}.' }),
+    file: z.string(),
+    folder: z.string(),
+    name: z.string(),
+    size: z.number().meta({ description: "Bytes." }),
+    modified: z.number().meta({ description: "Milliseconds since 1970." }),
+    gone: z.string().optional().meta({ description: "Since when the file is not there." }),
+    error: z.object({ code: z.string(), message: z.string() }).optional().meta({ description: "Why it has no score." }),
+    digest: z.string().optional().meta({ description: "SHA-256 of the file; as ?v= it makes thumbnails and images cacheable for ever." }), // prettier-ignore
+    width: z.number().optional(),
+    height: z.number().optional(),
+    taken: z.string().optional().meta({ description: "Local time, as the camera wrote it." }),
+    camera: z.string().optional(),
+    metadata: z.record(z.string(), z.unknown()).optional(),
+    stars: z.number().optional().meta({ description: "-1 (rejected) to 5." }),
+    label: z.string().optional(),
+    pick: z.enum(["pick", "reject"]).optional(),
+    score: storedScoreSchema.optional(),
+  })
+  .meta({ id: "Photo" });
+
+export const photosSchema = z
+  .object({
+    photos: z.array(photoSchema),
+    next: z.string().nullable().meta({ description: "`cursor` of the next page; null on the last one." }),
+    total: z.number().nullable().meta({ description: "Number of photos, on the first page." }),
+    judge: z
+      .object({ id: z.number(), name: z.string(), scale: scaleSchema, scores: z.number() })
+      .nullable()
+      .meta({ description: "Whose scores these are; null where nothing has been scored." }),
+  })
+  .meta({ id: "Photos" });

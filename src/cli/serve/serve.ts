@@ -1,15 +1,18 @@
 /** `roc4mllm serve`: scores over HTTP until it is told to end. */
-import { Command, InvalidArgumentError, Option } from "commander";
-import { DEMO_MODEL } from "../../engine/demo.js";
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { worthOf } from "../../engine/worth.js";
 import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
 import type { createServer } from "../../server/index.js";
+import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
 import { readToken } from "./token.js";
 
 interface Flags extends ModelFlags {
-  readonly model: string;
+  readonly model?: string;
+  readonly library?: string;
   readonly host: string;
   readonly port: number;
   readonly tokenFile?: string;
@@ -26,16 +29,18 @@ const PATIENCE_MS = 60_000;
 async function serve(flags: Flags, context: Context): Promise<void> {
   const { io, signal, setExitCode } = context;
   const token = flags.tokenFile === undefined ? undefined : await readToken(flags.tokenFile);
-  const { createServer, isLoopback, SERVER_LIMITS } = await import("../../server/index.js");
+  const { createServer, defaultLibrary, isLoopback, SERVER_LIMITS } = await import("../../server/index.js");
   if (token === undefined && !isLoopback(flags.host)) throw needsToken(flags.host);
   const onNote = (note: string): void => void io.stderr.write(`note: ${note}\n`);
   const pack = packing(flags, true);
   using model = await loadNamed(flags.model, { ...flags, pack, batchSize: flags.batch, onNote, worker: true }, context);
+  const library = resolve(flags.library ?? defaultLibrary(io.env));
   const limits = { queue: Math.max(flags.queue, SERVER_LIMITS.pictures) };
   const onFault = (error: Error): void => void io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
-  const server = createServer({ model, token, hosts: flags.allowHost, limits, onFault });
+  const server = createServer({ model, library, token, hosts: flags.allowHost, limits, onFault });
   const address = await listen(server, flags);
-  io[flags.json ? "stdout" : "stderr"].write(flags.json ? `${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n` : `${model.name} scores at ${address} (Ctrl-C ends it)\n`); // prettier-ignore
+  if (flags.json) io.stdout.write(`${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n`);
+  else io.stderr.write(`${model.name} scores at ${address} (Ctrl-C ends it). ${worthOf(model).text}\n`);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   if (!flags.json) io.stderr.write("Ending, once everything that was accepted is answered.\n");
   await close(server);
@@ -95,12 +100,8 @@ More: docs/serve.md for those who write clients, docs/operate.md for those who r
 export function serveCommand(context: Context): Command {
   const command = new Command("serve")
     .description("score photos over HTTP: a page for photographers, an API for programs")
-    .addOption(
-      new Option("-m, --model <name>", "checkpoint folder, or a name on the hub").default(
-        DEMO_MODEL,
-        "the demo weights",
-      ),
-    )
+    .addOption(modelOption(context.io))
+    .option("--library <file>", "library whose photos are shown (default: the one that library scan makes)")
     .option("--host <address>", "address to listen on; others than loopback need a token", "127.0.0.1")
     .option("--port <n>", "port to listen on; 0: any that is free", parsePort, 8080)
     .option("--token-file <file>", "file with the token that requests have to bring")

@@ -1,5 +1,6 @@
 /** `GET /v1/models`: the one checkpoint that scores here, in OpenAI's form. */
 import { z } from "zod";
+import { worthOf } from "../../engine/worth.js";
 import type { App, Shared } from "../app.js";
 
 const modelSchema = z
@@ -9,6 +10,7 @@ const modelSchema = z
     created: z.int().meta({ description: "Seconds since 1970 when the server began." }),
     owned_by: z.string(),
     scale: z.object({ min: z.number(), max: z.number() }),
+    worth: z.string().meta({ description: "What its scores are worth on real photographs." }),
     digest: z.string().nullable().meta({ description: "SHA-256 over the checkpoint's files." }),
     method: z.record(z.string(), z.unknown()).nullable().meta({ description: "What the checkpoint is asked and how its scores are read." }), // prettier-ignore
   })
@@ -25,6 +27,7 @@ export function addModels(app: App, { options: { model } }: Shared): void {
     created,
     owned_by: "roc4mllm",
     scale: { min: scale.min, max: scale.max },
+    worth: worthOf(model).text,
     digest: digest ?? null,
     method: method ? { ...method } : null,
   };

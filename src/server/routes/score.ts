@@ -2,7 +2,7 @@
 import { plainOutcome, type PlainOutcome } from "../../engine/index.js";
 import type { App, Shared } from "../app.js";
 import { statusOf } from "../errors.js";
-import { picturesOf } from "../pictures.js";
+import { percentilesOf } from "../percentile.js";
 import { isOn, problemSchema, scoredSchema, scoreQuerySchema, unscoredSchema } from "../schemas.js";
 
 const schema = {
@@ -14,13 +14,14 @@ const schema = {
   response: { 200: scoredSchema, "4xx": unscoredSchema, "5xx": problemSchema },
 };
 
-export function addScore(app: App, { limits, queue }: Shared): void {
+export function addScore(app: App, { options: { model }, queue, library, picturesOf }: Shared): void {
   app.post("/v1/score", { schema, config: { queued: true } }, async (request, reply) => {
     const { attributes, comment } = request.query;
-    const pictures = await picturesOf(request, limits, undefined);
+    const pictures = await picturesOf(request);
     const asked = isOn(comment) ? { comments: true } : {};
     const outcomes = await Promise.all(pictures.map((picture) => queue.score(picture, asked, request.gone)));
-    const results = outcomes.map((outcome) => shown(plainOutcome(outcome), isOn(attributes, true)));
+    const percentiles = await percentilesOf(library, model, outcomes.map((one) => ("error" in one ? NaN : one.score))); // prettier-ignore
+    const results = outcomes.map((outcome, i) => shown(plainOutcome(outcome), isOn(attributes, true), percentiles[i]));
     const failures = results.flatMap((result) => (result.error ? [{ file: result.file, error: result.error }] : []));
     const [first] = failures;
     if (!first || failures.length < results.length) return reply.code(200).send({ results });
@@ -28,8 +29,10 @@ export function addScore(app: App, { limits, queue }: Shared): void {
   });
 }
 
-function shown(outcome: PlainOutcome, withAttributes: boolean): PlainOutcome {
-  if (outcome.error || withAttributes) return outcome;
-  const { attributes: _, ...others } = outcome;
-  return others;
+/** An outcome with its percentile, and without its attributes where they are not wanted. */
+function shown(outcome: PlainOutcome, withAttributes: boolean, percentile: number | undefined) {
+  if (outcome.error) return outcome;
+  const { attributes, ...others } = outcome;
+  const wanted = withAttributes && attributes && { attributes };
+  return { ...others, ...wanted, ...(percentile !== undefined && { percentile }) };
 }

@@ -1,0 +1,37 @@
+/** The thread that reads the library. */
+import { workerData } from "node:worker_threads";
+import { Catalog, type Judge } from "../library/catalog.js";
+import type { LibraryAnswers, LibraryQuestion } from "./library.js";
+import { answerQuestions } from "./thread-side.js";
+
+let opened: Promise<Catalog> | undefined;
+
+/** Opened with the first question that finds it there. */
+function catalog(): Promise<Catalog> {
+  const opening = (opened ??= Catalog.open(String(workerData)));
+  opening.catch(() => (opened = undefined));
+  return opening;
+}
+
+async function answer(question: LibraryQuestion): Promise<LibraryAnswers[keyof LibraryAnswers]> {
+  const library = await catalog();
+  const judgeOf = (name: string | undefined): Judge | undefined =>
+    name === undefined ? library.latestJudge() : library.judgeNamed(name);
+  switch (question.kind) {
+    case "photos": {
+      const query = { ...question.query, judge: judgeOf(question.judge) };
+      const total = query.after === undefined ? library.count(query) : undefined;
+      return { ...library.photos(query), judge: query.judge, total };
+    }
+    case "photo":
+      return library.photo(question.id, judgeOf(question.judge));
+    case "percentiles": {
+      const judge = library.judgeNamed(String(question.judge));
+      return question.scores.map((score) => library.percentile(score, judge));
+    }
+    case "judges":
+      return library.judges();
+  }
+}
+
+answerQuestions(answer);

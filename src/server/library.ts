@@ -1,0 +1,54 @@
+/** The library of photos, read in a thread of its own: a condition may look at every photo of a large one. */
+import type { Judge, Photo, PhotoPage, PhotoQuery } from "../library/catalog.js";
+import { RocError } from "../errors.js";
+import { Thread } from "./thread.js";
+
+/** What of a library is asked for. */
+export interface LibraryQuestions {
+  /** Photos in order, with their number where it is the first page. */
+  readonly photos: { readonly query: Omit<PhotoQuery, "judge">; readonly judge: string | undefined };
+  readonly photo: { readonly id: number; readonly judge: string | undefined };
+  /** The judge with whose scores those of the server's model can be compared: of the same checkpoint and settings. */
+  readonly percentiles: { readonly judge: number; readonly scores: readonly number[] };
+  readonly judges: Record<string, never>;
+}
+
+export interface LibraryAnswers {
+  readonly photos: PhotoPage & { readonly judge: Judge | undefined; readonly total: number | undefined };
+  readonly photo: Photo | undefined;
+  readonly percentiles: readonly (number | undefined)[];
+  readonly judges: readonly Judge[];
+}
+
+export type LibraryQuestion = {
+  readonly [Kind in keyof LibraryQuestions]: { readonly kind: Kind } & LibraryQuestions[Kind];
+}[keyof LibraryQuestions];
+
+/** A library's file for the routes. It may come into being, and change, while the server runs. */
+export class Library {
+  readonly #thread: Thread<LibraryQuestion, unknown>;
+
+  constructor(readonly file: string) {
+    const options = { name: "roc4mllm library", workerData: file };
+    this.#thread = new Thread(new URL("./library-worker.js", import.meta.url), options);
+  }
+
+  /** @throws RocError FILE_NOT_FOUND where there is no library; USAGE for a condition or a judge that is none */
+  ask<Kind extends keyof LibraryQuestions>(
+    kind: Kind,
+    question: LibraryQuestions[Kind],
+  ): Promise<LibraryAnswers[Kind]> {
+    return this.#thread.ask({ kind, ...question } as LibraryQuestion) as Promise<LibraryAnswers[Kind]>;
+  }
+
+  /** @throws RocError FILE_NOT_FOUND */
+  async photo(id: number, judge?: string): Promise<Photo> {
+    const photo = await this.ask("photo", { id, judge });
+    if (photo) return photo;
+    throw new RocError("FILE_NOT_FOUND", `The library has no photo ${id}.`);
+  }
+
+  end(): Promise<void> {
+    return this.#thread.end();
+  }
+}

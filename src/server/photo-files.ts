@@ -1,0 +1,115 @@
+/** Pictures of the library as browsers show them. Only what is a picture by its first bytes is sent. */
+import { constants, open, type FileHandle } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import type { Sharp } from "sharp";
+import { RocError } from "../errors.js";
+import { readError } from "../files/index.js";
+import { decodeImage, loadSharp, pathOfName } from "../image/index.js";
+import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../image/sniff.js";
+import type { Photo } from "../library/catalog.js";
+
+/** Formats that browsers show, turned as their EXIF says. */
+const TYPES: Partial<Readonly<Record<ImageFormat, string>>> = {
+  JPEG: "image/jpeg",
+  PNG: "image/png",
+  WebP: "image/webp",
+  AVIF: "image/avif",
+  GIF: "image/gif",
+};
+
+/** Pictures that are made smaller at a time. */
+const AT_A_TIME = 4;
+/** Of small pictures that are kept. */
+const MOST_BYTES = 64 * 2 ** 20;
+const QUALITY = 82;
+const FULL_QUALITY = 92;
+
+/** Small pictures, made when they are asked for; the latest ones are kept. */
+export class Thumbnails {
+  readonly #kept = new Map<string, Buffer>();
+  #bytes = 0;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /** A JPEG of a photo, upright, whose longer edge has `size` pixels at most. @throws RocError as `decodeImage()` */
+  async of(photo: Photo, size: number, signal: AbortSignal): Promise<Buffer> {
+    const key = `${photo.digest ?? `${photo.id} ${photo.modified}`} ${size}`;
+    const kept = this.#kept.get(key);
+    if (kept) return kept;
+    await this.#turn();
+    try {
+      if (signal.aborted) throw new RocError("ABORTED", "The client has gone.");
+      const made = await smaller(photo.file, size, signal);
+      this.#keep(key, made);
+      return made;
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#running >= AT_A_TIME) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running += 1;
+  }
+
+  #keep(key: string, bytes: Buffer): void {
+    this.#kept.set(key, bytes);
+    this.#bytes += bytes.length;
+    for (const [oldest, { length }] of this.#kept) {
+      if (this.#bytes <= MOST_BYTES) break;
+      this.#kept.delete(oldest);
+      this.#bytes -= length;
+    }
+  }
+}
+
+/** JPEGs are decoded at a fraction of their size; what else there is, as it is for scoring. */
+async function smaller(file: string, size: number, signal: AbortSignal): Promise<Buffer> {
+  const sharp = await loadSharp();
+  const box = { width: size, height: size, fit: "inside", withoutEnlargement: true } as const;
+  await using handle = await openFile(file);
+  if ((await formatOf(handle)) === "JPEG") {
+    const bytes = await handle.readFile({ signal });
+    return sharp(bytes, { failOn: "none" }).rotate().resize(box).jpeg({ quality: QUALITY }).toBuffer();
+  }
+  return (await decoded(file, signal)).resize(box).jpeg({ quality: QUALITY }).toBuffer();
+}
+
+/** A photo in full size: its own file where browsers show it. @throws RocError FILE_NOT_FOUND, IMAGE_UNSUPPORTED */
+export async function openPicture(
+  photo: Photo,
+  signal: AbortSignal,
+): Promise<{ type: string; body: Readable | Buffer }> {
+  const handle = await openFile(photo.file);
+  const format = await formatOf(handle);
+  const type = format && TYPES[format];
+  if (type !== undefined) return { type, body: handle.createReadStream({ start: 0, signal }) };
+  await handle.close();
+  const jpeg = (await decoded(photo.file, signal)).jpeg({ quality: FULL_QUALITY });
+  return { type: "image/jpeg", body: await jpeg.toBuffer() };
+}
+
+async function decoded(file: string, signal: AbortSignal): Promise<Sharp> {
+  const [sharp, { data, width, height }] = await Promise.all([loadSharp(), decodeImage(file, { signal })]);
+  return sharp(data, { raw: { width, height, channels: 3 } });
+}
+
+/** Nobody waits for a pipe that has taken a photo's place. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
+async function openFile(file: string): Promise<FileHandle> {
+  try {
+    const handle = await open(pathOfName(file), constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    throw new Error("it is no file any more");
+  } catch (error) {
+    throw readError(file, error, "Scan its folder again.");
+  }
+}
+
+async function formatOf(handle: FileHandle): Promise<ImageFormat | undefined> {
+  const head = Buffer.alloc(SNIFF_BYTES);
+  const { bytesRead } = await handle.read(head, 0, SNIFF_BYTES, 0);
+  const format = sniffFormat(head.subarray(0, bytesRead));
+  return typeof format === "string" ? format : undefined;
+}
