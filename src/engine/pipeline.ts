@@ -230,13 +230,17 @@ class Call implements Caller {
 }
 
 /** What is read of a picture, as plain data that can be sent to a thread, whatever else a caller's objects hold. */
-function readingOf({ comments, questions }: ScoreOptions): ReadingOptions {
+function readingOf({ comments, questions, embedding }: ScoreOptions): ReadingOptions {
   const plain = questions?.map(({ prompt, answer, maxTokens }) => ({
     ...(prompt !== undefined && { prompt }),
     ...(answer !== undefined && { answer }),
     ...(maxTokens !== undefined && { maxTokens }),
   }));
-  return { ...(comments !== undefined && { comments: Boolean(comments) }), ...(plain && { questions: plain }) };
+  return {
+    ...(comments !== undefined && { comments: Boolean(comments) }),
+    ...(plain && { questions: plain }),
+    ...(embedding && { embedding: true }),
+  };
 }
 
 function abortion(signal: AbortSignal | undefined): RocError {

@@ -155,6 +155,7 @@ export class Reader {
       ...(damaged !== undefined && { damaged }),
       ...read,
       ...answers,
+      ...(picture.embedding !== undefined && { embedding: picture.embedding }),
       answer: text,
       model: name,
       ...(strategy.scorer && { scorer: strategy.scorer }),

@@ -48,6 +48,11 @@ export interface ScoreOptions {
   readonly comments?: boolean;
   /** Further questions about every picture, which share its vision pass and the prefix of the key-value cache. */
   readonly questions?: readonly Question[];
+  /**
+   * Give {@link ScoreResult.embedding}, for similarity and heads of your own: the hidden state where the score is read, which
+   * costs nothing more.
+   */
+  readonly embedding?: boolean;
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
@@ -82,6 +87,12 @@ export interface ScoreResult {
   readonly comment?: string;
   /** The answers to {@link ScoreOptions.questions}, in their order; absent without questions. */
   readonly answers?: readonly QuestionAnswer[];
+  /**
+   * With {@link ScoreOptions.embedding}: the hidden state behind the last norm from whose logits the score is read (the
+   * position token's in checkpoints of the paper's method, that before the word in others, that of a reward head's token), as
+   * many numbers as the model's hidden size. Null where the model writes the score as digits.
+   */
+  readonly embedding?: Float32Array<ArrayBuffer> | null;
   /** The checkpoint's canonical answer with the scores in place. */
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */

@@ -1,5 +1,5 @@
 /** The thread that has a model: loads one checkpoint, reads batches of prepared pictures, ends when it is told to. */
-import { parentPort } from "node:worker_threads";
+import { parentPort, type TransferListItem } from "node:worker_threads";
 import { packError, type FromWorker, type ToWorker } from "./wire.js";
 import type { Reader } from "./reader.js";
 
@@ -12,8 +12,8 @@ loading.catch(() => undefined);
 
 let reader: Reader | undefined;
 
-function say(message: FromWorker): void {
-  port?.postMessage(message);
+function say(message: FromWorker, given: readonly ArrayBuffer[] = []): void {
+  port?.postMessage(message, given as TransferListItem[]);
 }
 
 async function open({ checkpoint, options }: ToWorker & { type: "open" }): Promise<void> {
@@ -36,7 +36,9 @@ async function open({ checkpoint, options }: ToWorker & { type: "open" }): Promi
 
 function read({ id, pictures, options, threads }: ToWorker & { type: "read" }): void {
   try {
-    say({ type: "outcomes", id, outcomes: reader?.read(pictures, options, threads) ?? [] });
+    const outcomes = reader?.read(pictures, options, threads) ?? [];
+    const states = outcomes.flatMap((outcome) => ("embedding" in outcome && outcome.embedding ? [outcome.embedding.buffer] : [])); // prettier-ignore
+    say({ type: "outcomes", id, outcomes }, states);
   } catch (error) {
     say({ type: "failed", id, error: packError(error) });
   }

@@ -20,6 +20,12 @@ export interface PictureText {
   readonly at: readonly number[];
 }
 
+interface PicturesOptions {
+  readonly once?: boolean;
+  readonly fixed?: boolean;
+  readonly states?: boolean;
+}
+
 /** Padding among the tokens of a cache. */
 const PADDING = -1;
 
@@ -35,18 +41,22 @@ export class Pictures {
   /** The tokens in the cache, `[picture][position]`. */
   #held: readonly (readonly number[])[];
   #features: Tensor | undefined;
+  /** Rows of {@link hidden} by picture and position, where they are kept. */
+  readonly #states: Map<number, Float32Array<ArrayBuffer>>[] | undefined;
 
   /**
    * @param images stay the caller's, alive as long as this
    * @param options.once nothing is remembered: for one text of each picture
+   * @param options.states whether {@link state} is asked for
    * @param options.fixed the cache has a capacity, so that generation can be recorded; default: where it can be
    */
-  constructor(model: Mllm, images: ImageBatch, options: { readonly once?: boolean; readonly fixed?: boolean } = {}) {
-    const { once = false, fixed = decodingOf(model.device, Infinity).fixed } = options;
+  constructor(model: Mllm, images: ImageBatch, options: PicturesOptions = {}) {
+    const { once = false, states = false, fixed = decodingOf(model.device, Infinity).fixed } = options;
     this.#model = model;
     this.#images = images;
     this.#cache = once ? undefined : model.newCache(fixed ? { capacity: 1 } : {});
     this.#held = this.#none();
+    this.#states = states ? this.#none().map(() => new Map<number, Float32Array<ArrayBuffer>>()) : undefined;
   }
 
   /** How many there are. */
@@ -93,7 +103,25 @@ export class Pictures {
     this.#cache?.reserve?.((held[0]?.length ?? 0) + width);
     const hidden = this.#model.forward({ inputIds, rows, ...mask, ...(images && { images }) }, this.#cache);
     if (this.#cache) this.#held = held.map((ids, b) => [...ids, ...(fresh[b] ?? [])]);
+    this.#keepStates(hidden, texts);
     return hidden;
+  }
+
+  /**
+   * The hidden state that was computed last at a position of a picture's text, of `hiddenSize` numbers; undefined where
+   * none was, or none is kept.
+   */
+  state(picture: number, position: number): Float32Array<ArrayBuffer> | undefined {
+    return this.#states?.[picture]?.get(position);
+  }
+
+  #keepStates(hidden: Tensor, texts: readonly PictureText[]): void {
+    if (!this.#states) return;
+    const [size, values] = [this.#model.hiddenSize, hidden.toFloat32Array()];
+    let row = 0;
+    texts.forEach(({ at }, b) => {
+      for (const position of at) this.#states?.[b]?.set(position, values.slice(row * size, ++row * size));
+    });
   }
 
   /** Has the model write on behind `texts`, one a picture. What it writes is not remembered. */
@@ -176,7 +204,7 @@ export function withPictures<T>(
   model: Mllm,
   pictures: ImageBatch | Pictures,
   body: (pictures: Pictures) => T,
-  options?: { readonly once?: boolean },
+  options?: PicturesOptions,
 ): T {
   return inferenceMode(() =>
     scope(() => {

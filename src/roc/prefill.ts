@@ -63,6 +63,14 @@ export function scoreByPrefill(parts: ScoringParts, images: ImageBatch): LogitRe
   return readByPrefill(parts, images);
 }
 
+/** What was read of one picture. */
+interface PrefillReading {
+  /** In reading order. */
+  readonly scores: LogitReading[];
+  /** Their positions in prompt and answer. */
+  readonly at: readonly number[];
+}
+
 /**
  * {@link scoreByPrefill} of pictures that may have been read before.
  *
@@ -73,6 +81,15 @@ export function readByPrefill(
   pictures: ImageBatch | Pictures,
   answers?: readonly string[],
 ): LogitReading[][] {
+  return prefill(parts, pictures, answers).map(({ scores }) => scores);
+}
+
+/** {@link readByPrefill}, with where each score was read. */
+export function prefill(
+  parts: ScoringParts,
+  pictures: ImageBatch | Pictures,
+  answers?: readonly string[],
+): PrefillReading[] {
   const { model, processor, vocabulary, templates } = parts;
   const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
   return withPictures(
@@ -107,10 +124,10 @@ function readings(
   logits: readonly number[],
   texts: readonly PictureText[],
   { model, vocabulary }: ScoringParts,
-): LogitReading[][] {
+): PrefillReading[] {
   checkFinite(logits, model);
   const n = vocabulary.scoreIds.length;
   let next = 0;
   const read = (): LogitReading => readScore(logits.slice(next * n, ++next * n), vocabulary);
-  return texts.map(({ at }) => at.map(read));
+  return texts.map(({ at }) => ({ at, scores: at.map(read) }));
 }

@@ -8,7 +8,7 @@ import { checkLength } from "./length.js";
 import { checkQuestions, promptOf, type Question } from "./question.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
-import { scoreNames } from "./template.js";
+import { hasComment, scoreName, scoreNames } from "./template.js";
 import { ratingsFrom } from "./vocabulary.js";
 
 /** Tokens of a written answer at most, where the question does not say it. */
@@ -28,24 +28,46 @@ export interface PictureReading {
   readonly answer: AnswerReading;
   /** One a question. */
   readonly questions: readonly QuestionReading[];
+  /** The hidden state where the score was read, behind the last norm, where it was asked for; null where the model wrote it. */
+  readonly embedding?: Float32Array<ArrayBuffer> | null;
+}
+
+/** What is read of a picture beside its canonical answer. */
+export interface PictureOptions extends ReadOptions {
+  readonly questions?: readonly Question[] | undefined;
+  /** Whether to give the hidden state where the score is read. */
+  readonly embedding?: boolean | undefined;
 }
 
 /** Each picture's canonical answer and its answers to `questions`, by one vision pass. */
 export function readPictures(
   parts: StrategyParts,
   images: ImageBatch,
-  { questions = [], ...options }: ReadOptions & { readonly questions?: readonly Question[] | undefined } = {},
+  { questions = [], embedding: states = false, ...options }: PictureOptions = {},
 ): PictureReading[] {
-  if (questions.length === 0) return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
-  return withPictures(parts.model, images, (own) => {
+  if (questions.length === 0 && !states)
+    return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
+  const { strategy, templates } = parts;
+  const once = questions.length === 0 && !hasComment(templates.answers[0] ?? "") && !options.comments && strategy.once;
+  const read = (own: Pictures): PictureReading[] => {
     checkAll(parts, own, questions);
     const answers = readAnswers(parts, own, options);
+    const embeddings = states && answers.map((answer, b) => stateOf(parts, own, answer, b));
     const further = readQuestions(parts, own, questions);
     return answers.map((answer, b) => ({
       answer,
       questions: further.map((readings) => readings[b] as QuestionReading),
+      ...(embeddings && { embedding: embeddings[b] ?? null }),
     }));
-  });
+  };
+  return withPictures(parts.model, images, read, { states, once: once === true });
+}
+
+/** The hidden state where a picture's own score was read, not those of its attributes. */
+function stateOf({ templates }: StrategyParts, pictures: Pictures, { at }: AnswerReading, picture: number) {
+  const main = scoreNames(templates.answers[0] ?? "").indexOf(scoreName(templates));
+  const position = at?.[main];
+  return position === undefined ? undefined : pictures.state(picture, position);
 }
 
 /**

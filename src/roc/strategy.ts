@@ -42,6 +42,8 @@ export interface AnswerReading {
   readonly stem?: string;
   /** What the model wrote for the answer's comment. */
   readonly comment?: string;
+  /** Where each score was read: positions in prompt and answer. Absent where the model writes the score. */
+  readonly at?: readonly number[];
 }
 
 /**
@@ -72,6 +74,8 @@ export interface Strategy {
    * that is given, and a caller that asks for a comment has it written apart.
    */
   readonly generates: boolean;
+  /** Whether {@link read} computes one forward a picture, and needs no cache. */
+  readonly once?: boolean;
   /**
    * Reads every picture's scores. Opens its own scopes; the pictures stay the caller's.
    *

@@ -110,6 +110,8 @@ function likelihoods(model: Mllm, pictures: Pictures, slots: readonly Slot[]): n
 class Reading {
   readonly #scores: ScoreReading[] = [];
   readonly #chosen: string[] = [];
+  /** Where they were read. */
+  readonly #at: number[] = [];
 
   constructor(
     private readonly parts: StrategyParts,
@@ -135,6 +137,7 @@ class Reading {
       throw new RocError("TOKENIZER_INVALID", `The tokenizer does not tell ${texts.join(", ")} apart. ${remedy}`);
     }
     const stem = [...this.promptIds, ...(whole[0]?.slice(0, start) ?? [])];
+    this.#at.push(stem.length - 1);
     return { stem, tails, apart: new Set(tails.map(([id]) => id)).size === tails.length };
   }
 
@@ -145,7 +148,7 @@ class Reading {
   }
 
   result(): AnswerReading {
-    return { scores: this.#scores, text: fillSlots(this.answer, this.#chosen) };
+    return { scores: this.#scores, at: this.#at, text: fillSlots(this.answer, this.#chosen) };
   }
 }
 

@@ -24,8 +24,9 @@ export function coupledStrategy(vocabulary: ScoreVocabulary): Strategy {
       }
       const shown = ratingsFrom(scale, parts.templates.ratingScale);
       const numbers = values.map((value) => shown(value).toFixed(2));
-      return readByCandidates(parts, pictures, { texts, values }, answers).map(({ scores, text }) => ({
+      return readByCandidates(parts, pictures, { texts, values }, answers).map(({ scores, at, text }) => ({
         scores,
+        ...(at && { at }),
         stem: text,
         // A person reads numbers.
         text: texts.reduceRight((known, token, i) => known.replaceAll(token, numbers[i] as string), text),

@@ -27,6 +27,7 @@ export function rewardStrategy(scale: Scale, maps: readonly RewardMap[], tokenId
     write: (score) => score.toFixed(2),
     slotIds: [],
     generates: true,
+    once: true,
     dispose() {
       for (const { weight, bias } of maps) for (const tensor of [weight, bias]) tensor.dispose();
     },
@@ -56,10 +57,10 @@ export function rewardStrategy(scale: Scale, maps: readonly RewardMap[], tokenId
           const outputs = noGrad(() => rewards(own.hidden(texts), maps)).toNumbers();
           const deviations = outputs.filter((_, i) => i % 2 === 1).map(Math.exp);
           checkFinite([...outputs, ...deviations], model);
-          return texts.map((_, b) => {
+          return texts.map(({ at }, b) => {
             const [mean = NaN, logDeviation = NaN] = outputs.slice(2 * b);
             const reading = { value: mean, std: Math.exp(logDeviation), distribution: null };
-            return { scores: [reading], text: `[${mean.toFixed(4)}, ${logDeviation.toFixed(4)}]` };
+            return { scores: [reading], at, text: `[${mean.toFixed(4)}, ${logDeviation.toFixed(4)}]` };
           });
         },
         { once: true },

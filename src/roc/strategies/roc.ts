@@ -1,5 +1,5 @@
 /** The paper's method: T_p in the text, the score beside it. */
-import { readByPrefill } from "../prefill.js";
+import { prefill } from "../prefill.js";
 import { POSITION_TOKEN, ratingsFrom, type ScoreVocabulary } from "../vocabulary.js";
 import { fillAnswer, renderAnswer } from "../template.js";
 import type { Strategy } from "../strategy.js";
@@ -12,13 +12,14 @@ export function rocStrategy(vocabulary: ScoreVocabulary): Strategy {
     write: () => POSITION_TOKEN,
     slotIds: [vocabulary.positionId],
     generates: false,
+    once: true,
     read(parts, pictures, answers) {
       const { answers: canonical, ratingScale } = parts.templates;
       const shown = ratingsFrom(vocabulary.scale, ratingScale);
-      return readByPrefill({ ...parts, vocabulary }, pictures, answers).map((scores, b) => {
+      return prefill({ ...parts, vocabulary }, pictures, answers).map(({ scores, at }, b) => {
         const answer = answers?.[b] ?? canonical[0] ?? "";
         const numbers = scores.map(({ value }) => shown(value));
-        return { scores, stem: renderAnswer(answer).text, text: fillAnswer(answer, numbers) };
+        return { scores, at, stem: renderAnswer(answer).text, text: fillAnswer(answer, numbers) };
       });
     },
   };

@@ -29,6 +29,7 @@ export function wordsStrategy(scale: Scale, asked: Words): Strategy {
     write: (score) => shown[Math.round(((score - scale.min) / (scale.max - scale.min)) * (shown.length - 1))] ?? "",
     slotIds: [],
     generates: false,
+    once: true,
     read(parts, pictures, answers) {
       const { model, processor, templates } = parts;
       const [prompt = "", answer] = [templates.prompts[0], templates.answers[0]];
@@ -44,9 +45,9 @@ export function wordsStrategy(scale: Scale, asked: Words): Strategy {
           });
           const logits = model.logits(own.hidden(texts), wordIds(processor, asked)).toNumbers();
           checkFinite(logits, model);
-          return texts.map((_, b) => {
+          return texts.map(({ at }, b) => {
             const row = logits.slice(b * values.length, (b + 1) * values.length);
-            return { scores: [readScore(row, { values })], text: fillSlots(canonical, [shown[argmax(row)] ?? ""]) };
+            return { scores: [readScore(row, { values })], at, text: fillSlots(canonical, [shown[argmax(row)] ?? ""]) };
           });
         },
         { once: true },
