@@ -120,6 +120,14 @@ export default {
       to: { path: "^(node:)?module$|[.]node$" },
     },
     {
+      name: "the page takes from src/ only what is pure, and types",
+      severity: "error",
+      comment: "It runs in a browser.",
+      from: { path: "^page/" },
+      to: { path: "^src/", pathNot: ["errors.ts", "metrics"].map(pathOf), dependencyTypesNot: ["type-only"] },
+    },
+    { name: "nothing imports the page", severity: "error", from: { path: "^src/" }, to: { path: "^page/" } },
+    {
       name: "no cycle",
       severity: "error",
       comment: "Types are gone at run time, and make none.",

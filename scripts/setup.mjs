@@ -1,6 +1,6 @@
 /**
- * Everything between a fresh clone and a running program: packages, libtorch, the native addon, TypeScript. An installed
- * package already has the first and the last.
+ * Everything between a fresh clone and a running program: packages, libtorch, the native addon, TypeScript, the web page. An
+ * installed package already has the first and the last two.
  *
  * Needs nothing but Node. Each step is skipped where it is already done, so that every command of a clone can start with
  * it.
@@ -14,6 +14,7 @@ import { makeFolders, readJson } from "./fingerprint.mjs";
 import { cachedLocation, provideLibtorch, withEarlier } from "./libtorch.mjs";
 import { withLock } from "./lock.mjs";
 import { buildNative, nativeReady } from "./native.mjs";
+import { buildPage, pageReady } from "./page.mjs";
 import { followParent } from "./parent.mjs";
 import { IS_CLONE, ROOT, homeOf } from "./places.mjs";
 import { planSetup } from "./plan.mjs";
@@ -71,6 +72,7 @@ const STEPS = IS_CLONE
       { ready: packagesReady, make: installPackages },
       ...NATIVE_STEPS,
       { ready: typescriptReady, make: buildTypescript },
+      { ready: pageReady, make: buildPage },
     ]
   : NATIVE_STEPS;
 

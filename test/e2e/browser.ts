@@ -25,10 +25,15 @@ const FOUND = chromiumPath();
 /** As `skip` of a test: why it cannot run here, or false. */
 export const NO_BROWSER = FOUND === undefined && "no Chromium here; install it (Debian: chromium) or set CHROMIUM";
 
+/** A browser, which the caller closes. */
+export async function launch(): Promise<Browser> {
+  if (FOUND === undefined) throw new Error(String(NO_BROWSER));
+  return chromium.launch({ executablePath: FOUND, args: ["--no-sandbox"] });
+}
+
 /** A browser that closes with the test. */
 export async function browser(t: TestContext): Promise<Browser> {
-  if (FOUND === undefined) throw new Error(String(NO_BROWSER));
-  const opened = await chromium.launch({ executablePath: FOUND, args: ["--no-sandbox"] });
+  const opened = await launch();
   t.after(() => opened.close());
   return opened;
 }

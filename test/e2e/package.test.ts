@@ -112,12 +112,13 @@ test("the tarball holds what a user needs, and no more", () => {
   const wanted = ["LICENSE", "README.md", "package.json", "commonjs", "configs", "dist", "docs", "examples", "models"];
   assert.deepEqual(kinds, new Set([...wanted, "native", "scripts"].sort()));
   assert.deepEqual(
-    paths.filter((path) => /\.test\.|\.map$|^dist\/(?!src\/)|tsbuildinfo/.test(path)),
+    paths.filter((path) => /\.test\.|\.map$|^dist\/(?!src\/|page\/)|tsbuildinfo/.test(path)),
     [],
   );
   for (const path of [
     "dist/src/index.js",
     "dist/src/index.d.ts",
+    "dist/page/index.html",
     "models/demo/model.safetensors",
     "native/module.cc",
   ]) {

@@ -1,0 +1,9 @@
+/** Starts the page. */
+import { render } from "preact";
+import "./styles/app.css";
+import { watchServer } from "./state/server.js";
+import { App } from "./view/App.js";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);
+void watchServer();

@@ -1,0 +1,190 @@
+/** What the page shows, and what a person does to it. */
+import { arrange, NO_FILTER, type Filter, type Photo, type Rating, type Sort } from "./photo.js";
+import { Store } from "./store.js";
+
+/** Who judges, and what that is worth. */
+export interface Judge {
+  readonly name: string;
+  readonly worth: string;
+  /** Weights that know nothing of real photographs. */
+  readonly demo: boolean;
+}
+
+export interface Zoom {
+  /** Screen pixels per pixel of the photo; undefined: all of it fits. */
+  readonly scale: number | undefined;
+  /** The point in the middle, as shares of width and height. */
+  readonly x: number;
+  readonly y: number;
+}
+
+export const FIT: Zoom = { scale: undefined, x: 0.5, y: 0.5 };
+
+interface Change {
+  readonly key: string;
+  readonly name: string;
+  readonly before: Rating;
+  readonly after: Rating;
+}
+
+export interface AppState {
+  readonly source: "dropped" | "library";
+  /** Of the library: how many the server has; undefined where it has none. */
+  readonly library: number | undefined;
+  readonly server: "waiting" | "ready" | "gone" | "locked";
+  readonly judge: Judge | undefined;
+  readonly dropped: readonly Photo[];
+  readonly shelf: readonly Photo[];
+  readonly loading: boolean;
+  /** Whether the library has more than is here. */
+  readonly more: boolean;
+  readonly filter: Filter;
+  readonly sort: Sort;
+  readonly stacks: boolean;
+  /** The burst that is spread out. */
+  readonly open: string | undefined;
+  readonly selected: string | undefined;
+  readonly view: "grid" | "photo" | "compare";
+  /** The reference of a comparison that stays. */
+  readonly pinned: string | undefined;
+  readonly zoom: Zoom;
+  readonly panel: boolean;
+  readonly filters: boolean;
+  readonly help: boolean;
+  /** Height of a row in pixels. */
+  readonly size: number;
+  readonly undo: readonly Change[];
+  /** Read out, and shown for a while. */
+  readonly said: string;
+  readonly fault: string | undefined;
+  readonly scan: { readonly done: number; readonly total: number | undefined; readonly failed: number } | undefined;
+}
+
+export const app = new Store<AppState>({
+  source: "dropped",
+  library: undefined,
+  server: "waiting",
+  judge: undefined,
+  dropped: [],
+  shelf: [],
+  loading: false,
+  more: false,
+  filter: NO_FILTER,
+  sort: "score",
+  stacks: true,
+  open: undefined,
+  selected: undefined,
+  view: "grid",
+  pinned: undefined,
+  zoom: FIT,
+  panel: true,
+  filters: false,
+  help: false,
+  size: window.innerWidth < 600 ? 150 : 220,
+  undo: [],
+  said: "",
+  fault: undefined,
+  scan: undefined,
+});
+
+/** Saves a rating where it belongs; what it throws is told, and the rating taken back. */
+export type SaveRating = (photo: Photo, rating: Rating) => Promise<void>;
+
+let save: SaveRating = async () => undefined;
+
+export function onRating(saver: SaveRating): void {
+  save = saver;
+}
+
+let known: { readonly from: readonly unknown[]; readonly photos: readonly Photo[] } = { from: [], photos: [] };
+
+/** The photos in the order of the page. The library's come in order from the server. */
+export function visible(state: AppState): readonly Photo[] {
+  const { source, dropped, shelf, filter, sort, stacks, open } = state;
+  const from = [source, dropped, shelf, filter, sort, stacks, open];
+  if (from.every((part, i) => part === known.from[i])) return known.photos;
+  const all = source === "dropped" ? arrange(dropped, filter, sort) : shelf;
+  const hidden = (photo: Photo): boolean =>
+    stacks && photo.burst !== undefined && photo.burst !== open && photo.keeper === false;
+  known = { from, photos: all.filter((photo) => !hidden(photo)) };
+  return known.photos;
+}
+
+export function photoOf(state: AppState, key: string | undefined): Photo | undefined {
+  const { dropped, shelf, source } = state;
+  return (source === "dropped" ? dropped : shelf).find((photo) => photo.key === key);
+}
+
+export function say(said: string): void {
+  app.set({ said });
+}
+
+export function select(key: string | undefined): void {
+  app.set({ selected: key });
+}
+
+/** Selects the photo so many further on. @returns whether there is one */
+export function step(by: number): boolean {
+  const photos = visible(app.state);
+  const at = photos.findIndex(({ key }) => key === app.state.selected);
+  const next = photos[at < 0 ? 0 : Math.max(0, Math.min(photos.length - 1, at + by))];
+  if (!next || next.key === app.state.selected) return false;
+  select(next.key);
+  return true;
+}
+
+export function openPhoto(key: string): void {
+  app.set({ selected: key, view: "photo", zoom: FIT });
+}
+
+export function close(): void {
+  app.set({ view: "grid", zoom: FIT });
+}
+
+/** Changes photos by key, wherever they are. */
+export function update(key: string, change: Partial<Photo>): void {
+  const changed = (photos: readonly Photo[]): readonly Photo[] =>
+    photos.some((photo) => photo.key === key)
+      ? photos.map((photo) => (photo.key === key ? { ...photo, ...change } : photo))
+      : photos;
+  app.set({ dropped: changed(app.state.dropped), shelf: changed(app.state.shelf) });
+}
+
+/** Rates the selected photo. */
+export function rate(change: Partial<Rating>): void {
+  const photo = photoOf(app.state, app.state.selected);
+  if (!photo) return;
+  const before: Rating = { stars: photo.stars, flag: photo.flag };
+  const after = { ...before, ...change };
+  if (after.stars === before.stars && after.flag === before.flag) return;
+  app.set({ undo: [...app.state.undo, { key: photo.key, name: photo.name, before, after }] });
+  apply(photo, before, after);
+  say(`${photo.name}: ${ratingText(after)}`);
+}
+
+export function ratingText({ stars, flag }: Rating): string {
+  const words = [flag === "pick" && "picked", flag === "reject" && "rejected", stars > 0 && starsText(stars)];
+  return words.filter(Boolean).join(", ") || "not rated";
+}
+
+function starsText(stars: number): string {
+  return stars === 1 ? "1 star" : `${stars} stars`;
+}
+
+/** Takes the last rating back. */
+export function undo(): void {
+  const last = app.state.undo.at(-1);
+  if (!last) return say("Nothing to undo");
+  app.set({ undo: app.state.undo.slice(0, -1), selected: last.key });
+  const photo = photoOf(app.state, last.key);
+  if (photo) apply(photo, last.after, last.before);
+  say(`Undone. ${last.name}: ${ratingText(last.before)}`);
+}
+
+function apply(photo: Photo, before: Rating, after: Rating): void {
+  update(photo.key, after);
+  save(photo, after).catch((error: unknown) => {
+    update(photo.key, before);
+    app.set({ fault: `${photo.name} keeps its rating: ${error instanceof Error ? error.message : String(error)}` });
+  });
+}

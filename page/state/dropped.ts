@@ -1,0 +1,190 @@
+/** Photos that a person drops, chooses or pastes: their thumbnails, and their scores from the server. */
+import { request, ServerError } from "../api/client.js";
+import type { ScoreAnswer } from "../api/types.js";
+import { app, say, update } from "./app.js";
+import { withPercentiles, type Photo } from "./photo.js";
+
+/** Longest side of a thumbnail in pixels. */
+const THUMBNAIL = 640;
+/** Photos and bytes of a request: the first scores come soon, and no request is large. */
+const AT_ONCE = 4;
+const BYTES_AT_ONCE = 24 * 2 ** 20;
+/** Requests at a time: one is computed while the next is sent. */
+const REQUESTS = 2;
+/** What a browser takes for pictures, and what photographers have beside. */
+const PICTURES =
+  /\.(jpe?g|jfif|png|webp|gif|avif|tiff?|bmp|heic|heif|hif|cr2|cr3|nef|arw|raf|orf|rw2|pef|dng|srw|mpo)$/i;
+
+export const ACCEPTED = "image/*,.heic,.heif,.hif,.cr2,.cr3,.nef,.arw,.raf,.orf,.rw2,.pef,.dng,.srw,.mpo";
+
+const files = new Map<string, File>();
+const toShow: string[] = [];
+const toScore: string[] = [];
+let [showing, scoring] = [false, 0];
+
+/** Adds the pictures among files. */
+export function addFiles(given: readonly File[]): void {
+  const known = new Set([...files.values()].map(identityOf));
+  const pictures = given.filter((file) => file.type.startsWith("image/") || PICTURES.test(file.name));
+  const fresh = pictures.filter((file) => !known.has(identityOf(file)));
+  const photos = fresh.map((file): Photo => {
+    const key = `d${files.size}`;
+    files.set(key, file);
+    toShow.push(key);
+    toScore.push(key);
+    return blank(key, file);
+  });
+  app.set({ dropped: [...app.state.dropped, ...photos], source: "dropped" });
+  const others = given.length - pictures.length;
+  say([`${photos.length} photos added`, others > 0 && `${others} other files left out`].filter(Boolean).join(", "));
+  void showAll();
+  scoreMore();
+}
+
+function identityOf({ name, size, lastModified, webkitRelativePath }: File): string {
+  return [webkitRelativePath || name, size, lastModified].join("\n");
+}
+
+function blank(key: string, file: File): Photo {
+  const folder = file.webkitRelativePath.split("/").slice(0, -1).join("/");
+  const sizes = { thumbnail: undefined, image: undefined, viewable: undefined, width: undefined, height: undefined };
+  return { key, name: file.name, folder, bytes: file.size, ...sizes, stars: 0, flag: undefined };
+}
+
+/** The bytes of a photo that was dropped. */
+export function fileOf(key: string): File | undefined {
+  return files.get(key);
+}
+
+/** Makes thumbnails one after another: a decoded photo takes a hundred megabytes. */
+async function showAll(): Promise<void> {
+  if (showing) return;
+  showing = true;
+  for (let key = toShow.shift(); key !== undefined; key = toShow.shift()) {
+    const file = files.get(key);
+    if (file) update(key, await picture(file).catch(() => ({ viewable: false })));
+  }
+  showing = false;
+}
+
+async function picture(file: File): Promise<Partial<Photo>> {
+  const bitmap = await createImageBitmap(file);
+  const { width, height } = bitmap;
+  const image = URL.createObjectURL(file);
+  const scale = Math.min(1, THUMBNAIL / Math.max(width, height));
+  if (scale === 1) {
+    bitmap.close();
+    return { thumbnail: image, image, viewable: true, width, height };
+  }
+  const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
+  const context = canvas.getContext("2d");
+  if (context) context.imageSmoothingQuality = "high";
+  context?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  const thumbnail = URL.createObjectURL(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 }));
+  return { thumbnail, image, viewable: true, width, height };
+}
+
+function scoreMore(): void {
+  while (scoring < REQUESTS && toScore.length > 0) {
+    scoring++;
+    void scoreBatch(nextBatch()).finally(() => {
+      scoring--;
+      scoreMore();
+      if (scoring === 0) sayScored();
+    });
+  }
+}
+
+function sayScored(): void {
+  const scored = app.state.dropped.filter(({ score }) => score).length;
+  const failed = app.state.dropped.filter(({ failure }) => failure).length;
+  say(failed > 0 ? `${scored} photos scored, ${failed} could not be` : `${scored} photos scored`);
+}
+
+function nextBatch(): string[] {
+  const batch: string[] = [];
+  let bytes = 0;
+  while (batch.length < AT_ONCE && toScore[0] !== undefined) {
+    bytes += files.get(toScore[0])?.size ?? 0;
+    if (batch.length > 0 && bytes > BYTES_AT_ONCE) break;
+    batch.push(toScore.shift() as string);
+  }
+  return batch;
+}
+
+/** Scores photos; waits where the server is full or gone, and asks for each alone where it refuses them together. */
+async function scoreBatch(keys: readonly string[]): Promise<void> {
+  try {
+    take(keys, await ask(keys));
+  } catch (error) {
+    if (!(error instanceof ServerError)) {
+      app.set({ server: "gone" });
+      toScore.unshift(...keys);
+      return untilReady();
+    }
+    if (error.status === 429 || error.status === 503) {
+      toScore.unshift(...keys);
+      return pause(error.retryAfter * 1000);
+    }
+    if (error.status === 401) {
+      app.set({ server: "locked" });
+      toScore.unshift(...keys);
+      return untilReady();
+    }
+    if (keys.length > 1) for (const key of keys) await scoreBatch([key]);
+    else for (const key of keys) update(key, { failure: { code: error.code, message: error.message } });
+  }
+}
+
+async function ask(keys: readonly string[]): Promise<ScoreAnswer> {
+  const body = new FormData();
+  for (const key of keys) {
+    const file = files.get(key);
+    if (file) body.append("file", file, file.name);
+  }
+  return (await (await request("v1/score", { method: "POST", body })).json()) as ScoreAnswer;
+}
+
+/** Enters results; percentiles are those among the photos of this page. */
+function take(keys: readonly string[], { results }: ScoreAnswer): void {
+  const found = new Map(keys.map((key, i) => [key, results[i]]));
+  const dropped = app.state.dropped.map((photo): Photo => {
+    const result = found.get(photo.key);
+    if (!result) return photo;
+    return "error" in result ? { ...photo, failure: result.error } : { ...photo, score: result, failure: undefined };
+  });
+  app.set({ dropped: withPercentiles(dropped) });
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function untilReady(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = app.subscribe(() => {
+      if (app.state.server !== "ready") return;
+      stop();
+      resolve();
+    });
+  });
+}
+
+/** Files that were dropped, those in folders too. */
+export async function filesOf(data: DataTransfer): Promise<File[]> {
+  const entries = [...data.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  if (entries.length === 0) return [...data.files];
+  return (await Promise.all(entries.map(filesBelow))).flat();
+}
+
+async function filesBelow(entry: FileSystemEntry): Promise<File[]> {
+  if (entry.isFile) return [await new Promise<File>((...ends) => (entry as FileSystemFileEntry).file(...ends))];
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: File[] = [];
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((...ends) => reader.readEntries(...ends));
+    if (some.length === 0) return found;
+    found.push(...(await Promise.all(some.map(filesBelow))).flat());
+  }
+}

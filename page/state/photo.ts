@@ -1,0 +1,144 @@
+/** A photo as the page knows it, and the order and choice of many. */
+import type { ScoreEntry } from "../api/types.js";
+
+export type Flag = "pick" | "reject" | undefined;
+
+/** What a person says of a photo. */
+export interface Rating {
+  /** 0 (none) to 5. */
+  readonly stars: number;
+  readonly flag: Flag;
+}
+
+/** What the camera noted. */
+export interface Facts {
+  /** Local time, ISO 8601. */
+  readonly taken?: string | undefined;
+  readonly camera?: string | undefined;
+  readonly lens?: string | undefined;
+  readonly iso?: number | undefined;
+  readonly aperture?: number | undefined;
+  /** Seconds. */
+  readonly exposureTime?: number | undefined;
+  readonly exposureBias?: number | undefined;
+  readonly focalLength?: number | undefined;
+}
+
+export interface Photo extends Rating {
+  /** Unique on the page. */
+  readonly key: string;
+  readonly name: string;
+  readonly folder: string;
+  /** Addresses; undefined: none yet, or the browser cannot show it. */
+  readonly thumbnail: string | undefined;
+  readonly image: string | undefined;
+  /** Whether the browser can show it; undefined: not known yet. */
+  readonly viewable: boolean | undefined;
+  /** Pixels, upright. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  readonly bytes?: number | undefined;
+  readonly facts?: Facts | undefined;
+  readonly score?: ScoreEntry | undefined;
+  readonly failure?: { readonly code: string; readonly message: string } | undefined;
+  /** From 0 to 100: the share of the photos here that score lower. */
+  readonly percentile?: number | undefined;
+  /** Photos of one moment. */
+  readonly burst?: string | undefined;
+  /** The best of its burst. */
+  readonly keeper?: boolean | undefined;
+  /** Photos of its burst, itself too. */
+  readonly members?: number | undefined;
+}
+
+/** Which photos are shown. */
+export interface Filter {
+  /** The best so many per cent by score. */
+  readonly best: number | undefined;
+  /** At least. */
+  readonly stars: number;
+  readonly flag: "any" | "pick" | "reject" | "unflagged" | "kept";
+  readonly name: string;
+  readonly folder: string;
+  readonly camera: string;
+  /** Days, as 2026-05-31. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export const NO_FILTER: Filter = {
+  best: undefined,
+  stars: 0,
+  flag: "any",
+  name: "",
+  folder: "",
+  camera: "",
+  from: "",
+  to: "",
+};
+
+export type Sort = "score" | "taken" | "name";
+
+/** How many restrictions a filter has. */
+export function restrictions(filter: Filter): number {
+  return Object.entries(filter).filter(([key, value]) => value !== NO_FILTER[key as keyof Filter]).length;
+}
+
+const ORDERS: Readonly<Record<Sort, (a: Photo, b: Photo) => number>> = {
+  score: (a, b) => (b.score?.score ?? -Infinity) - (a.score?.score ?? -Infinity) || byName(a, b),
+  taken: (a, b) => (b.facts?.taken ?? "").localeCompare(a.facts?.taken ?? "") || byName(a, b),
+  name: byName,
+};
+
+const NAMES = new Intl.Collator(undefined, { numeric: true });
+
+function byName(a: Photo, b: Photo): number {
+  return NAMES.compare(a.name, b.name) || (a.key < b.key ? -1 : 1);
+}
+
+/** The photos that a filter lets through, in order. */
+export function arrange(photos: readonly Photo[], filter: Filter, sort: Sort): readonly Photo[] {
+  return photos.filter((photo) => passes(photo, filter)).sort(ORDERS[sort]);
+}
+
+function passes(photo: Photo, filter: Filter): boolean {
+  const { best, stars, name, folder, camera } = filter;
+  const day = photo.facts?.taken?.slice(0, 10) ?? "";
+  if (best !== undefined && !((photo.percentile ?? -1) >= 100 - best)) return false;
+  if (photo.stars < stars || !passesFlag(photo.flag, filter.flag)) return false;
+  if (folder !== "" && photo.folder !== folder) return false;
+  if (camera !== "" && photo.facts?.camera !== camera) return false;
+  if ((filter.from !== "" && day < filter.from) || (filter.to !== "" && (day === "" || day > filter.to))) return false;
+  return photo.name.toLowerCase().includes(name.toLowerCase());
+}
+
+function passesFlag(flag: Flag, wanted: Filter["flag"]): boolean {
+  if (wanted === "any") return true;
+  if (wanted === "kept") return flag !== "reject";
+  return wanted === "unflagged" ? flag === undefined : flag === wanted;
+}
+
+/** Photos with the share of those that score lower, equals halved. */
+export function withPercentiles(photos: readonly Photo[]): readonly Photo[] {
+  const scores = photos.flatMap(({ score }) => (score ? [score.score] : [])).sort((a, b) => a - b);
+  return photos.map((photo) => {
+    if (!photo.score) return photo;
+    const { score } = photo.score;
+    const below = lowerBound(scores, score);
+    const equal = lowerBound(scores, score, true) - below;
+    const percentile = (100 * (below + equal / 2)) / scores.length;
+    return photo.percentile === percentile ? photo : { ...photo, percentile };
+  });
+}
+
+/** How many of the ascending numbers are below a value, or not above it. */
+function lowerBound(sorted: readonly number[], value: number, withEquals = false): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = sorted[middle] ?? 0;
+    if (other < value || (withEquals && other === value)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

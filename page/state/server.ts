@@ -1,0 +1,39 @@
+/** Whether the server answers, and who judges there. */
+import { get, ServerError } from "../api/client.js";
+import { app } from "./app.js";
+
+/** Milliseconds between two questions while it does not answer, and while it does. */
+const [SOON, LATER] = [2000, 15_000];
+/** Requests of others find out that it is gone: then the wait is the shorter one. */
+const TICK = 500;
+
+/** Asks once. */
+export async function checkServer(): Promise<void> {
+  try {
+    await readJudge();
+    app.set({ server: "ready" });
+  } catch (error) {
+    const status = error instanceof ServerError ? error.status : 0;
+    app.set({ server: status === 401 || status === 403 ? "locked" : "gone" });
+  }
+}
+
+/** Asks for as long as the page is open. */
+export async function watchServer(): Promise<never> {
+  for (;;) {
+    if (document.visibilityState === "visible") await checkServer();
+    for (let waited = 0; waited < (app.state.server === "ready" ? LATER : SOON); waited += TICK)
+      await new Promise((resolve) => setTimeout(resolve, TICK));
+  }
+}
+
+interface ModelsAnswer {
+  readonly data: readonly { readonly id: string; readonly worth?: { readonly demo: boolean; readonly text: string } }[];
+}
+
+async function readJudge(): Promise<void> {
+  const { data } = await get<ModelsAnswer>("v1/models");
+  const [first] = data;
+  if (!first || first.id === app.state.judge?.name) return;
+  app.set({ judge: { name: first.id, worth: first.worth?.text ?? "", demo: first.worth?.demo ?? false } });
+}

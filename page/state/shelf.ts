@@ -1,0 +1,2 @@
+/** The library, page by page. */
+export function more(): void {}

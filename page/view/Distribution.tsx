@@ -1,0 +1,72 @@
+/** How the ratings of many people would lie, as the model predicts it. */
+import type { JSX } from "preact";
+import type { ScoreEntry } from "../api/types.js";
+import { exactText, scoreText } from "./numbers.js";
+
+const [WIDTH, HEIGHT, FLOOR] = [300, 112, 92];
+
+export function Distribution({ score }: { score: ScoreEntry }): JSX.Element | null {
+  const { distribution, scale, std } = score;
+  if (!distribution || distribution.length < 2) return null;
+  const [count, highest] = [distribution.length, Math.max(...distribution)];
+  const ratingOf = (i: number): number => scale.min + ((scale.max - scale.min) * i) / (count - 1);
+  const step = WIDTH / count;
+  // Ratings are the middles of their bars.
+  const x = (rating: number): number => step / 2 + ((WIDTH - step) * (rating - scale.min)) / (scale.max - scale.min);
+  const [low, high] = std === null ? [0, 0] : [x(score.score - std), x(score.score + std)];
+  const likeliest = ratingOf(distribution.indexOf(highest));
+  const label =
+    `Predicted ratings: mean ${exactText(score.score)}` +
+    (std === null ? "" : `, standard deviation ${exactText(std)}`) +
+    `, most often ${Number(likeliest.toFixed(1))}, on a scale from ${scale.min} to ${scale.max}`;
+  return (
+    <svg class="distribution" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
+      {distribution.map((share, i) => {
+        const height = (share / highest) * (FLOOR - 14);
+        return <rect x={i * step + 1} y={FLOOR - height} width={Math.max(1, step - 2)} height={height} rx={1.5} />;
+      })}
+      <line class="axis" x1={0} x2={WIDTH} y1={FLOOR + 0.5} y2={FLOOR + 0.5} />
+      {std !== null && (
+        <line class="range" x1={Math.max(0, low)} x2={Math.min(WIDTH, high)} y1={FLOOR + 0.5} y2={FLOOR + 0.5} />
+      )}
+      <line class="mean" x1={x(score.score)} x2={x(score.score)} y1={6} y2={FLOOR} />
+      <text x={x(scale.min)} y={HEIGHT - 4}>
+        {scale.min}
+      </text>
+      <text class="end" x={x(scale.max)} y={HEIGHT - 4}>
+        {scale.max}
+      </text>
+      <text
+        class={`at ${x(score.score) > WIDTH * 0.8 ? "end" : x(score.score) < WIDTH * 0.2 ? "" : "middle"}`}
+        x={x(score.score)}
+        y={HEIGHT - 4}
+      >
+        {scoreText(score.score)}
+      </text>
+    </svg>
+  );
+}
+
+/** Single aspects, as bars on the same scale. */
+export function Attributes({ score }: { score: ScoreEntry }): JSX.Element | null {
+  const known = Object.entries(score.attributes ?? {}).flatMap(([name, value]) =>
+    value === null ? [] : [{ name, value }],
+  );
+  if (known.length === 0) return null;
+  const { min, max } = score.scale;
+  return (
+    <dl class="attributes">
+      {known.map(({ name, value }) => (
+        <div key={name}>
+          <dt>{name.replaceAll("_", " ")}</dt>
+          <dd>
+            <span class="track">
+              <i style={{ width: `${Math.min(100, Math.max(0, (100 * (value - min)) / (max - min)))}%` }} />
+            </span>
+            {scoreText(value)}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,157 @@
+/** All photos, of which only those in sight are drawn. */
+import {
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  Virtualizer,
+  type VirtualItem,
+  type VirtualizerOptions,
+} from "@tanstack/virtual-core";
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
+import { app, select, visible } from "../state/app.js";
+import { more } from "../state/shelf.js";
+import type { Photo } from "../state/photo.js";
+import { useStore } from "../state/store.js";
+import { aspectOf, GAP, neighbour, rowAt, rowsOf, type Row } from "./layout.js";
+import { px } from "./numbers.js";
+import { Tile } from "./Tile.js";
+
+/** Rows beyond the window that are drawn too. */
+const OVERSCAN = 3;
+/** Photos before the end at which more are fetched. */
+const AHEAD = 400;
+
+type Options = VirtualizerOptions<HTMLElement, HTMLElement>;
+
+/** The rows to draw. The selected photo's is always among them, or the focus would be lost by scrolling. */
+function useVirtual(
+  rows: readonly Row[],
+  scroller: () => HTMLElement | null,
+  kept: number,
+): Virtualizer<HTMLElement, HTMLElement> {
+  const [, draw] = useReducer((count: number, _: undefined) => count + 1, 0);
+  const options: Options = {
+    count: rows.length,
+    getScrollElement: scroller,
+    estimateSize: (i) => (rows[i]?.height ?? 0) + GAP,
+    overscan: OVERSCAN,
+    scrollToFn: elementScroll,
+    observeElementRect,
+    observeElementOffset,
+    initialRect: { width: window.innerWidth, height: window.innerHeight },
+    rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
+      const [from, to] = [Math.max(0, startIndex - overscan), Math.min(count - 1, endIndex + overscan)];
+      const some = Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+      return kept < 0 || kept >= count || some.includes(kept) ? some : [...some, kept].sort((a, b) => a - b);
+    },
+    onChange: () => draw(undefined),
+  };
+  const [virtualizer] = useState(() => new Virtualizer(options));
+  virtualizer.setOptions(options);
+  useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
+  useLayoutEffect(() => virtualizer._willUpdate());
+  useLayoutEffect(() => virtualizer.measure(), [virtualizer, rows]);
+  return virtualizer;
+}
+
+function useWidth(element: () => HTMLElement | null): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const watched = element();
+    if (!watched) return;
+    const observer = new ResizeObserver(() => setWidth(watched.clientWidth));
+    observer.observe(watched);
+    setWidth(watched.clientWidth);
+    return () => observer.disconnect();
+  }, []);
+  return width;
+}
+
+export function Grid(): JSX.Element {
+  const photos = useStore(app, visible);
+  const size = useStore(app, ({ size }) => size);
+  const selected = useStore(app, (state) => state.selected);
+  const stacks = useStore(app, (state) => state.stacks);
+  const open = useStore(app, (state) => state.open);
+  const list = useRef<HTMLDivElement>(null);
+  const scroller = (): HTMLElement | null => list.current?.closest<HTMLElement>("main") ?? null;
+  const width = useWidth(() => list.current);
+  const aspects = useMemo(() => photos.map(aspectOf), [photos]);
+  const rows = useMemo(() => (width > 0 ? rowsOf(aspects, width, size) : []), [aspects, width, size]);
+  const index = useMemo(() => photos.findIndex(({ key }) => key === selected), [photos, selected]);
+  const virtual = useVirtual(rows, scroller, index < 0 ? -1 : rowAt(rows, index));
+  useFocus(selected, list.current, () => {
+    if (index >= 0) virtual.scrollToIndex(rowAt(rows, index), { align: "auto" });
+  });
+  const items = virtual.getVirtualItems();
+  const last = rows[items.at(-1)?.index ?? 0]?.end ?? 0;
+  useEffect(() => {
+    if (last > photos.length - AHEAD) more();
+  }, [last, photos.length]);
+  const stackedOf = (photo: Photo): boolean =>
+    stacks && photo.keeper === true && (photo.members ?? 0) > 1 && photo.burst !== open;
+  return (
+    <div
+      ref={list}
+      class="grid"
+      role="listbox"
+      aria-label="Photos"
+      tabIndex={index < 0 ? 0 : -1}
+      style={{ height: px(virtual.getTotalSize()) }}
+      onFocus={(event) => {
+        if (event.target === event.currentTarget && index < 0) select(photos[0]?.key);
+      }}
+      onKeyDown={(event) => {
+        const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+        if (by === undefined || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        select(photos[neighbour(aspects, rows, Math.max(0, index), by)]?.key);
+      }}
+    >
+      {items.flatMap((item) => tilesOf(item, rows[item.index], photos, aspects, selected ?? photos[0]?.key, stackedOf))}
+    </div>
+  );
+}
+
+function tilesOf(
+  item: VirtualItem,
+  row: Row | undefined,
+  photos: readonly Photo[],
+  aspects: readonly number[],
+  selected: string | undefined,
+  stackedOf: (photo: Photo) => boolean,
+): JSX.Element[] {
+  if (!row) return [];
+  let left = 0;
+  return photos.slice(row.start, row.end).map((photo, i) => {
+    const width = Math.round((aspects[row.start + i] ?? 1) * row.height);
+    const place = { left, top: item.start, width, height: row.height };
+    left += width + GAP;
+    const position = { position: row.start + i + 1, count: photos.length };
+    return (
+      <Tile
+        key={photo.key}
+        photo={photo}
+        {...place}
+        {...position}
+        selected={photo.key === selected}
+        stacked={stackedOf(photo)}
+      />
+    );
+  });
+}
+
+/** Moves the focus with the selection, where the grid is what a person works in. */
+function useFocus(selected: string | undefined, list: HTMLElement | null, scroll: () => void): void {
+  useEffect(() => {
+    const { activeElement } = document;
+    const isHere = activeElement === document.body || (list?.contains(activeElement) ?? false);
+    if (selected === undefined || app.state.view !== "grid" || !isHere) return;
+    scroll();
+    // What is scrolled to is drawn a moment later.
+    requestAnimationFrame(() => {
+      if (app.state.selected === selected) document.getElementById(`photo-${selected}`)?.focus({ preventScroll: true });
+    });
+  }, [selected]);
+}

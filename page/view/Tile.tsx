@@ -1,0 +1,106 @@
+/** A photo of the grid: its score, spread, stars and flag, legible on any picture. */
+import type { JSX } from "preact";
+import type { Photo } from "../state/photo.js";
+import { openPhoto, ratingText, select } from "../state/app.js";
+import { Icon } from "./icons.js";
+import { countText, px, scoreText } from "./numbers.js";
+
+export interface TileProps {
+  readonly photo: Photo;
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+  readonly position: number;
+  readonly count: number;
+  readonly selected: boolean;
+  readonly stacked: boolean;
+}
+
+export function Tile(props: TileProps): JSX.Element {
+  const { photo, left, top, width, height, position, count, selected, stacked } = props;
+  const { key, thumbnail, flag, name } = photo;
+  return (
+    <div
+      role="option"
+      id={`photo-${key}`}
+      class={`tile ${flag ?? ""} ${stacked ? "stacked" : ""} ${width < 130 ? "small" : ""}`}
+      style={{ left: px(left), top: px(top), width: px(width), height: px(height) }}
+      tabIndex={selected ? 0 : -1}
+      aria-selected={selected}
+      aria-posinset={position}
+      aria-setsize={count}
+      aria-label={spoken(photo, stacked)}
+      onClick={() => openPhoto(key)}
+      onFocus={() => select(key)}
+    >
+      {thumbnail === undefined ? (
+        <Blank photo={photo} />
+      ) : (
+        <img src={thumbnail} alt="" decoding="async" draggable={false} />
+      )}
+      <Caption photo={photo} />
+      {flag && (
+        <span class="flag">
+          <Icon name={flag} />
+        </span>
+      )}
+      {stacked && (
+        <span class="count">
+          <Icon name="stack" />
+          {photo.members}
+        </span>
+      )}
+      <span class="hover">{name}</span>
+    </div>
+  );
+}
+
+/** What a screen reader says. */
+function spoken(photo: Photo, stacked: boolean): string {
+  const { name, score, failure } = photo;
+  const judged = score
+    ? `${scoreText(score.score)} of ${score.scale.max}${score.std === null ? "" : `, give or take ${scoreText(score.std)}`}`
+    : failure
+      ? "could not be scored"
+      : "not scored yet";
+  const rating = ratingText(photo);
+  const burst = stacked ? `best of ${countText(photo.members ?? 0, "photo")} of a burst` : "";
+  return [name, judged, rating === "not rated" ? "" : rating, burst].filter(Boolean).join(", ");
+}
+
+/** In the place of a picture that a browser cannot show. */
+function Blank({ photo }: { photo: Photo }): JSX.Element {
+  const ending = /\.([^.]+)$/.exec(photo.name)?.[1]?.toUpperCase() ?? "";
+  return (
+    <span class={`blank ${photo.viewable === undefined ? "waits" : ""}`}>
+      {photo.viewable === false && <b>{ending}</b>}
+      {photo.viewable === false && <span>{photo.name}</span>}
+    </span>
+  );
+}
+
+function Caption({ photo }: { photo: Photo }): JSX.Element {
+  const { score, failure, stars } = photo;
+  return (
+    <span class="caption">
+      {score ? <b class="score">{scoreText(score.score)}</b> : <span class="none">{failure ? "no score" : "…"}</span>}
+      {score && score.std !== null && <Spread score={score.score} std={score.std} scale={score.scale} />}
+      {stars > 0 && <span class="stars">{"★".repeat(stars)}</span>}
+    </span>
+  );
+}
+
+/** Where on the scale the ratings would lie: the score, a standard deviation to both sides. */
+function Spread(props: { score: number; std: number; scale: { min: number; max: number } }): JSX.Element {
+  const { score, std, scale } = props;
+  const share = (value: number): number =>
+    100 * Math.min(1, Math.max(0, (value - scale.min) / (scale.max - scale.min)));
+  const [low, high] = [share(score - std), share(score + std)];
+  return (
+    <span class="spread">
+      <i style={{ left: `${low}%`, width: `${high - low}%` }} />
+      <em style={{ left: `${share(score)}%` }} />
+    </span>
+  );
+}
