@@ -78,6 +78,8 @@ export interface Composition {
   readonly sides: Readonly<Partial<Record<Factor, number>>>;
   /** Repetition and symmetry; absent where the studio composes none. */
   readonly patterns?: Patterns;
+  /** The picture whose subject it has, at its place, where that is another's: the same ground once more. */
+  readonly subject?: number;
   /** Latent quality, 1..10. */
   readonly latent: number;
 }

@@ -64,7 +64,8 @@ function focus(composition: Composition, size: Size): Canvas {
   const stageOn = (ctx: SKRSContext2D, name: string): Stage => {
     ctx.scale(size.longEdge, size.longEdge);
     const [width, height] = [size.width / size.longEdge, size.height / size.longEdge];
-    return { ctx, width, height, palette, position, random: new Random(seed, index, name) };
+    const own = name === "subject" ? (composition.subject ?? index) : index;
+    return { ctx, width, height, palette, position, random: new Random(seed, own, name) };
   };
   const ground = layer(size);
   const subject = layer(size);
@@ -121,8 +122,8 @@ function drawBlurred(ctx: SKRSContext2D, image: Canvas, size: Size, blur: number
 
 /** The subject's centre: a point of thirds, moved towards the edge (side 0) or the centre (side 1) with decreasing merit. */
 function subjectPosition(composition: Composition, size: Size): Point {
-  const { seed, index, scene, merits, sides } = composition;
-  const random = new Random(seed, index, "place");
+  const { seed, index, scene, merits, sides, subject = index } = composition;
+  const random = new Random(seed, subject, "place");
   const thirds: Point = {
     x: random.chance(0.5) ? 1 / 3 : 2 / 3,
     y: scene === "portrait" ? 1 / 3 : 2 / 3,

@@ -16,6 +16,13 @@ interface WriteFlags {
   readonly json?: true;
 }
 
+interface BurstFlags {
+  readonly count: number;
+  readonly size: number;
+  readonly seed: string | number;
+  readonly json?: true;
+}
+
 interface GalleryFlags {
   readonly out: string;
   readonly count: number;
@@ -38,6 +45,14 @@ Examples:
   roc4mllm studio write STUDIO/ --format all --count 8000
   roc4mllm data check STUDIO/aadb/`;
 
+const BURSTS_HELP = `
+A photographer's card: bursts, series, exposure brackets and copies, and what is none of them (another subject before the same
+ground, a walk, the same scene an hour later, single pictures). Times are in the EXIF of the pictures; bursts.json holds for every picture
+its group and the quality that it was composed with.
+
+Example:
+  roc4mllm studio bursts CARD/ --count 200`;
+
 const GALLERY_HELP = `
 The page holds everything, runs no script and needs no network.
 
@@ -49,6 +64,7 @@ export function studioCommand(context: Context): Command {
   return new Command("studio")
     .description("synthetic photographs of known quality, in every official format")
     .addCommand(writeCommand(context))
+    .addCommand(burstsCommand(context))
     .addCommand(galleryCommand(context));
 }
 
@@ -66,6 +82,18 @@ function writeCommand(context: Context): Command {
     .option("--json", "print {folders, count, rendered, recipe} on standard output")
     .addHelpText("after", WRITE_HELP)
     .action((folder: string, flags: WriteFlags) => write(folder, flags, context));
+}
+
+function burstsCommand(context: Context): Command {
+  return new Command("bursts")
+    .description("compose a card of bursts, to try culling on")
+    .argument("<folder>", "of the pictures")
+    .option("--count <n>", "pictures", whole(1), 200)
+    .option("--size <px>", "long edge of a picture, 32 to 640", whole(32, 640), 160)
+    .option("--seed <seed>", "a number or a word", seedOf, 0)
+    .option("--json", "print {folder, count} on standard output")
+    .addHelpText("after", BURSTS_HELP)
+    .action((folder: string, flags: BurstFlags) => bursts(folder, flags, context));
 }
 
 function galleryCommand(context: Context): Command {
@@ -91,6 +119,15 @@ async function write(folder: string, flags: WriteFlags, { io, signal }: Context)
   if (json) io.stdout.write(`${JSON.stringify({ folders, count, rendered, recipe })}\n`);
   else for (const one of folders) io.stderr.write(`${one.format}: ${one.folder}\n`);
   io.stderr.write(`${count} pictures, ${rendered} rendered now\n`);
+}
+
+async function bursts(folder: string, { count, size, seed, json }: BurstFlags, { io, signal }: Context): Promise<void> {
+  const { writeCard } = await import("../../studio/bursts.js");
+  const progress = createProgress(io.stderr, "rendered", count);
+  const onProgress = (done: number): void => progress.update(done);
+  await writeCard(folder, { seed, count, longEdge: size, signal, onProgress }).finally(() => progress.stop());
+  if (json) io.stdout.write(`${JSON.stringify({ folder, count })}\n`);
+  else io.stderr.write(`Wrote ${count} pictures and bursts.json into ${folder}\n`);
 }
 
 async function gallery(folder: string, { out, count, json }: GalleryFlags, { io, signal }: Context): Promise<void> {
