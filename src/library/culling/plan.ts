@@ -1,0 +1,153 @@
+/** What culling says of a folder: groups, their keepers, stars, picks and labels. Nothing is written here. */
+import { bestOf, type Judged } from "../../metrics/best-of.js";
+import { byTime, groupPhotos } from "./groups.js";
+import { isCopy, type GroupingPhoto } from "./pairs.js";
+import { DEFAULT_STARS, sharesAbove, starsAt, type StarShare } from "./stars.js";
+
+/** A scored photo. */
+export interface CullingPhoto extends GroupingPhoto {
+  readonly score: Judged;
+  /** In stops; a bracket is known by it. */
+  readonly exposureBias?: number | undefined;
+  /** Its place among the scores of a whole library, 0 to 100; default: its place in the folder. */
+  readonly percentile?: number | undefined;
+}
+
+/** How photos are culled. */
+export interface CullOptions {
+  /** Default {@link DEFAULT_STARS}. */
+  readonly stars?: readonly StarShare[];
+  /** Photos of a group that are kept; default 1. */
+  readonly keep?: number;
+  /** Whether the other exposures of a bracket are rejected too; default false: all of them are wanted for merging. */
+  readonly rejectBrackets?: boolean;
+  /** Labels of what is kept and rejected in a group; default {@link DEFAULT_LABELS}. */
+  readonly labels?: Labels;
+}
+
+export interface Labels {
+  readonly pick?: string;
+  readonly reject?: string;
+}
+
+/** Lightroom shows colours; it keeps picks to itself. */
+export const DEFAULT_LABELS: Labels = { pick: "Green", reject: "Red" };
+
+/** What a group is: pictures of one moment, exposures of one picture, or one picture saved several times. */
+export type GroupKind = "burst" | "bracket" | "copies";
+
+/** Photos that belong together. */
+export interface CullGroup {
+  readonly kind: GroupKind;
+  /** Best first. */
+  readonly photos: readonly GroupMember[];
+}
+
+export interface GroupMember {
+  readonly file: string;
+  /** Chance to be the best of the group, 0 to 1; see {@link bestOf}. */
+  readonly best: number;
+  readonly kept: boolean;
+}
+
+/** What is to be said of a photo. */
+export interface PlannedPhoto {
+  readonly file: string;
+  /** Stars, 1 to 5. */
+  readonly rating?: number;
+  readonly pick?: "pick" | "reject";
+  readonly label?: string;
+  readonly score: number;
+  readonly std: number | null;
+  /** Index of its group; absent where it stands alone. */
+  readonly group?: number;
+}
+
+export interface CullPlan {
+  /** In the order of time. */
+  readonly groups: readonly CullGroup[];
+  /** Every photo, in the order of time. */
+  readonly photos: readonly PlannedPhoto[];
+}
+
+/** Culls scored photos; the same whatever their order. All scores are of one judge. */
+export function planCulling(photos: readonly CullingPhoto[], options: CullOptions = {}): CullPlan {
+  const found = groupPhotos(photos).filter((group) => group.length > 1);
+  const groups = found.map((members) => judged(members, options.keep ?? 1));
+  const roles = new Map<string, Role>();
+  for (const [index, { kind, photos: members }] of groups.entries())
+    for (const { file, kept } of members) roles.set(file, { index, state: stateOf(kind, kept, options) });
+  const sorted = [...photos].sort(byTime);
+  const stars = starsOf(
+    sorted.filter(({ file }) => !isOut(roles.get(file))),
+    options.stars ?? DEFAULT_STARS,
+  );
+  return {
+    groups,
+    photos: sorted.map((photo) => planned(photo, roles.get(photo.file), stars.get(photo.file), options)),
+  };
+}
+
+interface Role {
+  readonly index: number;
+  readonly state: "pick" | "reject" | "beside";
+}
+
+/** Neither stars nor a part in their shares: a burst of twenty good ones would take all of them. */
+function isOut(role: Role | undefined): boolean {
+  return role !== undefined && role.state !== "pick";
+}
+
+function stateOf(kind: GroupKind, kept: boolean, { rejectBrackets = false }: CullOptions): Role["state"] {
+  if (kept) return "pick";
+  return kind === "bracket" && !rejectBrackets ? "beside" : "reject";
+}
+
+function judged(members: readonly CullingPhoto[], keep: number): CullGroup {
+  const kind = kindOf(members);
+  const { order, best } = bestOf(members.map(({ score }) => score));
+  const ranked = kind === "copies" ? largestFirst(members, order) : order;
+  const photos = ranked.map((i, rank) => ({ file: members[i]?.file ?? "", best: best[i] ?? 0, kept: rank < keep }));
+  return { kind, photos };
+}
+
+function kindOf(members: readonly CullingPhoto[]): GroupKind {
+  const biases = members.flatMap(({ exposureBias }) => exposureBias ?? []);
+  const different = new Set(biases).size;
+  if (biases.length === members.length && (different > 2 || different === members.length)) return "bracket";
+  const [first, ...others] = members as [CullingPhoto, ...CullingPhoto[]];
+  return others.every((other) => isCopy(first, other)) ? "copies" : "burst";
+}
+
+/** Copies are one picture: the one with the most pixels has the most of it. */
+function largestFirst(members: readonly CullingPhoto[], order: readonly number[]): number[] {
+  const pixels = (i: number): number => (members[i]?.width ?? 0) * (members[i]?.height ?? 0);
+  return [...order].sort((a, b) => pixels(b) - pixels(a));
+}
+
+function starsOf(photos: readonly CullingPhoto[], shares: readonly StarShare[]): Map<string, number | undefined> {
+  const above = sharesAbove(photos.map(({ score }) => score.score));
+  return new Map(
+    photos.map(({ file, percentile }, i) => {
+      const better = percentile === undefined ? (above[i] ?? 1) : 1 - percentile / 100;
+      return [file, starsAt(better, shares)];
+    }),
+  );
+}
+
+function planned(
+  { file, score }: CullingPhoto,
+  role: Role | undefined,
+  rating: number | undefined,
+  { labels = DEFAULT_LABELS }: CullOptions,
+): PlannedPhoto {
+  const pick = role === undefined || role.state === "beside" ? undefined : role.state;
+  const label = pick && labels[pick];
+  return {
+    ...{ file, score: score.score, std: score.std },
+    ...(role && { group: role.index }),
+    ...(rating !== undefined && { rating }),
+    ...(pick && { pick }),
+    ...(label && { label }),
+  };
+}
