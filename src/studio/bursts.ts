@@ -15,8 +15,7 @@ import { compose, factorsOf, latentQuality, type Composition, type Factor, type 
 import { JPEG_QUALITY, renderPhoto } from "./render.js";
 
 /** What happens on the card. In the first four, pictures belong together. */
-export const EVENTS = ["burst", "series", "bracket", "copy", "neighbours", "walk", "later", "single"] as const;
-type EventName = (typeof EVENTS)[number];
+type EventName = "burst" | "series" | "bracket" | "copy" | "neighbours" | "walk" | "later" | "single";
 
 /** How often each happens. */
 const CHANCES: readonly (readonly [EventName, number])[] = [

@@ -31,7 +31,7 @@ export interface Labels {
 }
 
 /** Lightroom shows colours; it keeps picks to itself. */
-export const DEFAULT_LABELS: Labels = { pick: "Green", reject: "Red" };
+const DEFAULT_LABELS: Labels = { pick: "Green", reject: "Red" };
 
 /** What a group is: pictures of one moment, exposures of one picture, or one picture saved several times. */
 export type GroupKind = "burst" | "bracket" | "copies";
