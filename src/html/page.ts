@@ -1,4 +1,5 @@
-/** The frame of every page: one self-contained file without scripts, fonts or network access. */
+/** The frame of every page: one self-contained file without fonts or network access, and without scripts but its own. */
+import { createHash } from "node:crypto";
 import { html, Markup, type Content } from "./markup.js";
 import { STYLE } from "./style.js";
 
@@ -18,10 +19,12 @@ export interface PageOptions {
   /** List the sections in the header, as links. */
   readonly contents?: boolean;
   readonly footer?: Content;
+  /** Text of the one script that the page may run, at its end. Default: it runs none. */
+  readonly script?: string;
 }
 
 /** The page as the text of an HTML file. */
-export function page({ title, header, sections, contents = false, footer }: PageOptions): string {
+export function page({ title, header, sections, contents = false, footer, script }: PageOptions): string {
   const whole = html`<!doctype html>
     <html lang="en">
       <head>
@@ -29,7 +32,7 @@ export function page({ title, header, sections, contents = false, footer }: Page
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta
           http-equiv="Content-Security-Policy"
-          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'${allowance(script)}"
         />
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
@@ -51,10 +54,16 @@ export function page({ title, header, sections, contents = false, footer }: Page
               </section> `,
           )}
         </main>
-        ${footer !== undefined && html`<footer>${footer}</footer>`}
+        ${footer !== undefined && html`<footer>${footer}</footer>`}${script !== undefined && new Markup(`<script>${script}</script>`)}
       </body>
     </html> `;
   return whole.text;
+}
+
+/** What the policy says of a script: that one, by its hash, and no other. */
+function allowance(script: string | undefined): Markup {
+  if (script === undefined) return new Markup("");
+  return new Markup(`; script-src 'sha256-${createHash("sha256").update(script).digest("base64")}'`);
 }
 
 function contentsOf(sections: readonly Section[]): Markup {

@@ -105,11 +105,21 @@ svg.columns { max-width: 26rem; } svg.columns text { font-size: 16px; }
 .gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); align-items: start; }
 .gallery .card { padding: 0; overflow: hidden; } .gallery .body { padding: .8rem .9rem 1rem; } .gallery .quiet { font-size: .9rem; }
 .gallery img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: var(--grid); }
+ul.gallery { list-style: none; padding: 0; margin: .75rem 0; } .gallery.photos { align-items: stretch; }
+.photos > li { content-visibility: auto; contain-intrinsic-size: auto 30rem; } .photos > li[hidden] { display: none; }
+.photos img, .photos .no-picture { aspect-ratio: 3 / 2; height: auto; } .photos .bars { margin: .2rem 0; } .photos h3 { overflow-wrap: anywhere; } .photos .top { flex-wrap: wrap; gap: 0 1rem; }
+.photos a { display: block; outline-offset: -3px; } .photos blockquote { font-size: .9rem; } svg.ratings { height: 3rem; max-width: none; }
+.ends { display: flex; justify-content: space-between; font-size: .75rem; line-height: 1.3; color: var(--quiet); margin: 0 0 .4rem; }
+.controls { display: flex; flex-wrap: wrap; align-items: end; gap: .6rem .9rem; position: sticky; top: 0; z-index: 1; background: var(--paper); padding: .6rem 0; border-bottom: 1px solid var(--line); }
+.controls[hidden] { display: none; } .controls label { display: grid; gap: .15rem; font-size: .8rem; color: var(--quiet); }
+.controls select, .controls input, .controls button { font: inherit; font-size: 1rem; min-height: 44px; padding: .3rem .6rem; border: 1px solid var(--quiet); border-radius: .45rem; background: var(--card); color: var(--ink); max-width: 100%; }
+.controls input[type=number] { width: 6.5rem; } .controls button { cursor: pointer; } .controls output { margin-left: auto; padding: .6rem 0; color: var(--quiet); }
+.controls :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 .top { display: flex; justify-content: space-between; gap: 1rem; align-items: baseline; }
 .score { font-size: 1.35rem; font-weight: 650; white-space: nowrap; } .score small { font-size: .8rem; font-weight: 400; color: var(--quiet); }
 .facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .2rem 1.2rem; margin: 0; font-size: .9rem; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 footer { padding: 2rem 1rem; color: var(--quiet); font-size: .85rem; }
-@media (max-width: 30rem) { svg text { font-size: 14px; } }
-@media print { .card, .pictures li { break-inside: avoid; } nav { display: none; } }
+@media (max-width: 30rem) { svg text { font-size: 14px; } .controls { position: static; } .controls label { flex: 1 1 8rem; } .controls input[type=number] { width: 100%; } }
+@media print { .card, .pictures li { break-inside: avoid; } nav, .controls { display: none; } }
 `;

@@ -1,13 +1,12 @@
 /** The pictures of the report: which ones, and small copies of them inside the page. */
-import sharp from "sharp";
 import { RocError } from "../errors.js";
 import { SCORE, type Prediction } from "../eval/index.js";
 import { decimals, html, type Markup } from "../html/index.js";
+import { thumbnailOf, type Thumbnail } from "./thumbnails.js";
 
 const PER_LIST = 8;
-/** Longest side in pixels: sharp enough for a card on a dense screen. */
-const SIDE = 320;
-const QUALITY = 68;
+/** Sharp enough for a card on a dense screen. */
+const THUMBNAIL = { side: 320, quality: 68 };
 /** Of a comment. */
 const MOST_LETTERS = 140;
 
@@ -35,7 +34,7 @@ export async function rankedExamples(scored: readonly Scored[], signal?: AbortSi
     { title: "Scored too high", of: error, from: 0 },
     { title: "Scored too low", of: (one: Scored) => -error(one), from: 0 },
   ];
-  const thumbnails = new Map<string, Promise<string | undefined>>();
+  const thumbnails = new Map<string, Promise<Thumbnail | undefined>>();
   const sections: Markup[] = [];
   for (const { title, of, from } of lists) {
     const within = scored.filter((one) => of(one) > from);
@@ -45,7 +44,7 @@ export async function rankedExamples(scored: readonly Scored[], signal?: AbortSi
     for (const one of best) {
       if (signal?.aborted) throw new RocError("ABORTED", "The report was stopped.", { cause: signal.reason });
       const { image } = one.prediction;
-      const thumbnail = thumbnails.get(image) ?? thumbnailOf(image);
+      const thumbnail = thumbnails.get(image) ?? thumbnailOf(image, THUMBNAIL);
       thumbnails.set(image, thumbnail);
       cards.push(card(one, await thumbnail));
     }
@@ -59,13 +58,16 @@ export async function rankedExamples(scored: readonly Scored[], signal?: AbortSi
   return html`${sections}`;
 }
 
-function card({ prediction: { id, theme, comment }, truth, predicted }: Scored, thumbnail: string | undefined): Markup {
+function card(
+  { prediction: { id, theme, comment }, truth, predicted }: Scored,
+  thumbnail: Thumbnail | undefined,
+): Markup {
   const error = predicted - truth;
   const alt = `Picture ${id}${theme === undefined ? "" : `, ${theme}`}`;
   const picture =
     thumbnail === undefined
       ? html`<div class="no-picture">no picture</div>`
-      : html`<img src="${thumbnail}" alt="${alt}" />`;
+      : html`<img src="${thumbnail.address}" alt="${alt}" />`;
   const size = decimals(Math.abs(error), 2);
   const sign = Number(size) === 0 ? "±" : error > 0 ? "+" : "−";
   return html`<li>
@@ -81,19 +83,4 @@ function card({ prediction: { id, theme, comment }, truth, predicted }: Scored, 
 /** What of a comment has room on a card. */
 function cut(comment: string): string {
   return comment.length <= MOST_LETTERS ? comment : `${comment.slice(0, MOST_LETTERS).trimEnd()}…`;
-}
-
-/** A small JPEG as a data address; undefined where the file is not there any more or cannot be read. */
-async function thumbnailOf(file: string): Promise<string | undefined> {
-  const size = { width: SIDE, height: SIDE, fit: "inside", withoutEnlargement: true } as const;
-  return sharp(file)
-    .rotate()
-    .resize(size)
-    .flatten({ background: "#fff" })
-    .jpeg({ quality: QUALITY, mozjpeg: true })
-    .toBuffer()
-    .then(
-      (bytes) => `data:image/jpeg;base64,${bytes.toString("base64")}`,
-      () => undefined,
-    );
 }

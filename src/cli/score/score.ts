@@ -11,19 +11,19 @@ import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { checkOutputs, writeOutputs, type OutputFlags } from "./outputs.js";
 import { SavedScores } from "./saved-scores.js";
-import { parseScale, whole } from "../shared/numbers.js";
+import { isForAll, parseTop, passes, select, withPercentiles, type Ranked, type SelectionFlags } from "./selection.js";
+import { number, parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
 import { summaryLine } from "../shared/summary-line.js";
 
 /** So many photos are scored on this thread: a worker would take longer to start than it gains. */
 const FEW = 3;
 
-interface ScoreOptions extends ModelFlags {
+interface ScoreOptions extends ModelFlags, SelectionFlags, OutputFlags {
   readonly model?: string;
   readonly json?: true;
-  readonly sort?: true;
-  readonly resume?: string;
   readonly maxPixels?: number;
   readonly comments?: true;
   readonly allowDamaged?: true;
@@ -36,22 +36,16 @@ type Outcome = ScoreResult | ScoreFailure;
 /** How an outcome is written. */
 async function createWriter(
   files: readonly string[],
-  json: boolean,
+  { json, percentile }: ScoreOptions,
   { io }: Context,
-): Promise<(outcome: Outcome) => string> {
+): Promise<(outcome: Ranked) => string> {
   if (json) return resultLine;
   // JSON needs none of what measures texts, which takes a while to load.
   const { ScoreTable, wantsColors } = await import("../shared/table.js");
   const { stdout, env } = io;
   const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
-  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env) });
+  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env), percentile: percentile === true });
   return (outcome) => table.row(outcome);
-}
-
-/** Best first, failures last; equals stay in the order of the input. */
-function byScore(a: Outcome, b: Outcome): number {
-  if (isFailure(a) || isFailure(b)) return Number(isFailure(a)) - Number(isFailure(b));
-  return b.score - a.score;
 }
 
 /** Everything that the model says about the files, given to `take` one by one in the order of the input. */
@@ -100,7 +94,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { stdin, stdout, stderr } = context.io;
   // Loaded while the inputs are looked for; what is wrong is told when the model is loaded.
   context.engine().catch(() => undefined);
-  const inputs = await expandInputs(args, stdin);
+  const inputs = await checkOutputs(options, await expandInputs(args, stdin));
   const { files, notes, lost } = inputs;
   let around = (print: () => void): void => print();
   const onNote = (note: string): void => around(() => stderr.write(`note: ${note}\n`));
@@ -114,7 +108,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   );
   if (options.comments && model.method && !model.method.comments && !model.method.answer.includes(`{${COMMENT}}`))
     onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
-  const write = await createWriter(files, options.json === true, context);
+  const write = await createWriter(files, options, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
   const progress = createProgress(stderr, "scored", files.length);
@@ -122,16 +116,32 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   try {
     await scoreAll(model, inputs, options, context, progress, (outcome) => {
       outcomes.push(outcome);
-      if (options.sort !== true) progress.around(() => stdout.write(write(outcome)));
+      if (!isForAll(options) && passes(outcome, options)) progress.around(() => stdout.write(write(outcome)));
     });
   } finally {
     progress.stop();
   }
-  if (options.sort === true) for (const outcome of outcomes.toSorted(byScore)) stdout.write(write(outcome));
+  const all = options.percentile ? withPercentiles(outcomes) : outcomes;
+  const chosen = select(all, options);
+  if (isForAll(options)) for (const outcome of chosen) stdout.write(write(outcome));
   if (lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
   finish(outcomes, Date.now() - started, context);
   // Models that were made for a test have no folder.
   if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
+  tellChosen(chosen, outcomes, options, context);
+  await writeOutputs(options, { chosen, all, model, given: inputs.given }, context);
+}
+
+/** How many of the photos were asked for. */
+function tellChosen(
+  chosen: readonly Ranked[],
+  outcomes: readonly Outcome[],
+  { top, min, percentile, json }: ScoreOptions,
+  { io }: Context,
+): void {
+  const [shown, scored] = [chosen, outcomes].map((some) => some.filter((one) => !isFailure(one)).length);
+  if (top !== undefined || min !== undefined) io.stderr.write(`${shown} of ${scored} scored photos chosen\n`);
+  if (percentile && !json) io.stderr.write("Behind the bar: the percentile, that is the share of these photos with a lower score\n"); // prettier-ignore
 }
 
 function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
@@ -153,6 +163,12 @@ With --resume the same command resumes a stopped one, however it ended, also wit
 from the file for pictures of the same path, size and time; those that failed are tried again. Its scores have to be
 of the same checkpoint, scorer, aspect, prompt, dtype, --quantize, --comments and the like: what differs is named. One process at a time uses the file.
 
+--top and --min choose the photos that are printed, written and copied; with both, those of the best that have the score. A share is
+one of all photos that have a score, rounded up. Photos that failed are always reported, in the CSV file with the error's code.
+
+--copy-to keeps names, times and permissions; of two photos with one name the second becomes name-2. The same command again copies
+nothing twice. --html embeds thumbnails of 480 pixels (of more than 1,000 photos smaller ones) and links to the photos where they are.
+
 --ask and --answer are answered from one pass of each photo through the vision tower, and from what the model has computed
 of the same prompt already. Their answers are below the photo's row, with --json in "answers": [{prompt, answer, scores}].
 
@@ -164,6 +180,8 @@ Examples:
   roc4mllm score my-photos/
   roc4mllm score my-photos/ --ask "What could be better?" --answer "Light {light}, colour {colour}."
   roc4mllm score my-photos/ --json > scores.jsonl
+  roc4mllm score my-photos/ --top 10% --copy-to best/
+  roc4mllm score my-photos/ --percentile --csv scores.csv --html scores.html
   roc4mllm score my-photos/ --sort --resume scores.saved
   roc4mllm score my-photos/ --model q-future/Q-ReAlign-Mini-0.8B --aspect aesthetics
   curl -s https://example.org/photo.jpg | roc4mllm score -
@@ -202,6 +220,12 @@ export function scoreCommand(context: Context): Command {
       parseScale,
     )
     .option("--sort", "best first (default: the order of the inputs)")
+    .option("--top <n>", "the best n photos alone, or a share as 10%; best first", parseTop)
+    .option("--min <score>", "photos with at least this score alone", number())
+    .option("--percentile", "say which share of these photos has a lower score, in percent; equal ones count half")
+    .option("--csv <file>", "write a table for spreadsheets: one row per photo, a column per attribute")
+    .option("--html <file>", "write a gallery, best first: one page that needs no network")
+    .option("--copy-to <folder>", "copy the photos, with their XMP sidecars; nothing is overwritten, moved or deleted")
     .option(
       "--resume <file>",
       "save scores in a file, one line each as they come, and skip pictures that it has; other settings are refused",

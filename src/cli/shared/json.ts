@@ -13,9 +13,11 @@ export function failureExitCode(codes: readonly string[]): number {
   return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
-/** An outcome as `plainOutcome` has it, with a line end. */
-export function resultLine(result: ScoreResult | ScoreFailure): string {
-  return `${JSON.stringify(plainOutcome(result))}\n`;
+/** An outcome as `plainOutcome` has it, with its `percentile` last where it has one, and a line end. */
+export function resultLine(result: (ScoreResult & { readonly percentile?: number }) | ScoreFailure): string {
+  const percentile = isFailure(result) ? undefined : result.percentile;
+  return `${JSON.stringify({ ...plainOutcome(result), ...(percentile !== undefined && { percentile }) })}
+`;
 }
 
 /** The error that ended the program. */

@@ -14,6 +14,8 @@ const MIN_NAME_WIDTH = 12;
 const INDENT = "  ";
 /** "  100.0 ± 12.34  " between the name and the bar. */
 const NUMBER_WIDTH = 18;
+/** "  100%" behind the bar. */
+const PERCENTILE_WIDTH = 6;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 
 type Scale = ScoreResult["scale"];
@@ -51,7 +53,12 @@ export interface TableOptions {
   /** Width of the terminal in columns; undefined: as wide as the longest name wants (a file, a pipe). */
   readonly columns: number | undefined;
   readonly colors: boolean;
+  /** Whether results have a percentile. */
+  readonly percentile?: boolean;
 }
+
+/** A result, perhaps with its place among others. */
+type Row = ScoreResult & { readonly percentile?: number };
 
 /** Renders rows one at a time, so that each can be printed as soon as it is known. */
 export class ScoreTable {
@@ -60,17 +67,18 @@ export class ScoreTable {
   readonly #barWidth: number;
   readonly #colors: Colors;
 
-  constructor({ files, columns, colors }: TableOptions) {
+  constructor({ files, columns, colors, percentile = false }: TableOptions) {
     this.#columns = columns;
     this.#colors = pc.createColors(colors);
     this.#barWidth = columns !== undefined && columns < NARROW_TERMINAL ? NARROW_BAR_WIDTH : BAR_WIDTH;
     const longest = files.reduce((most, file) => Math.max(most, textWidth(printable(file))), MIN_NAME_WIDTH);
-    const room = columns === undefined ? longest : columns - this.#barWidth - NUMBER_WIDTH;
+    const room =
+      columns === undefined ? longest : columns - this.#barWidth - NUMBER_WIDTH - (percentile ? PERCENTILE_WIDTH : 0);
     this.#nameWidth = Math.max(MIN_NAME_WIDTH, Math.min(longest, room));
   }
 
   /** One row with its line end; below it the scores of single aspects and the comment, where the model gives them. */
-  row(result: ScoreResult | ScoreFailure): string {
+  row(result: Row | ScoreFailure): string {
     const name = padEnd(truncateMiddle(printable(result.file), this.#nameWidth), this.#nameWidth);
     if (isFailure(result)) return `${name}  ${this.#failed(result)}\n`;
     const below = [...this.#attributes(result), ...this.#comment(result), ...this.#answers(result)];
@@ -110,13 +118,14 @@ export class ScoreTable {
       : wrapped(text, this.#columns - INDENT.length);
   }
 
-  #scored({ score, std, scale, damaged }: ScoreResult): string {
+  #scored({ score, std, scale, damaged, percentile }: Row): string {
     const paint = this.#paintOf(position(score, scale));
     const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barWidth);
     const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
     const deviation = this.#colors.dim(std === null ? " ".repeat(7) : `± ${formatValue(std, scale).padEnd(5)}`);
     const mark = damaged === undefined ? "" : this.#colors.red(`  damaged: ${printable(damaged)}`);
-    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${mark}`;
+    const rank = percentile === undefined ? "" : `${Math.round(percentile)}%`.padStart(PERCENTILE_WIDTH);
+    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${rank}${mark}`;
   }
 
   #failed({ file, error }: ScoreFailure): string {

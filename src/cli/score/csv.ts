@@ -1,0 +1,95 @@
+/** `score --csv`: one row per photo, as RFC 4180 has it, for spreadsheets. */
+import { stringify } from "csv-stringify/sync";
+import type { ScoreResult } from "../../engine/index.js";
+import { readableName } from "../../image/file-names.js";
+import { isFailure } from "../shared/json.js";
+import type { Ranked, RankedResult } from "./selection.js";
+
+type Cell = string | number | undefined;
+
+/** Before them a spreadsheet computes. */
+const FORMULA = /^[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]/;
+
+/** A text that no spreadsheet takes for a formula. */
+function inert(text: string): string {
+  return FORMULA.test(text) ? `'${text}` : text;
+}
+
+/** A path stays one that can be used: `./-a.jpg` is the same file as `-a.jpg`. */
+function pathCell(file: string): string {
+  const name = readableName(file);
+  return FORMULA.test(name) && name !== "-" ? `./${name}` : inert(name);
+}
+
+/** A column: its name, and what it has of a photo. */
+type Column = readonly [name: string, of: (result: Ranked) => Cell];
+
+const scored =
+  (of: (result: RankedResult) => Cell) =>
+  (result: Ranked): Cell =>
+    isFailure(result) ? undefined : of(result);
+
+const text = (value: string | undefined): Cell => (value === undefined ? undefined : inert(value));
+
+/** Every name that one of the results has, in the order in which they come first. */
+function namesOf(results: readonly Ranked[], of: (result: ScoreResult) => object | undefined): string[] {
+  return [...new Set(results.flatMap((result) => (isFailure(result) ? [] : Object.keys(of(result) ?? {}))))];
+}
+
+function hasAny(results: readonly Ranked[], of: (result: RankedResult) => unknown): boolean {
+  return results.some((result) => !isFailure(result) && of(result) !== undefined);
+}
+
+/** Further questions, by their numbers: what the model wrote, and each of its scores. */
+function answerColumns(results: readonly Ranked[]): Column[] {
+  const most = Math.max(0, ...results.map((result) => (isFailure(result) ? 0 : (result.answers?.length ?? 0))));
+  return Array.from({ length: most }, (_, at) => at).flatMap((at): Column[] => {
+    const names = namesOf(results, (result) => result.answers?.[at]?.scores);
+    return [
+      [`answer ${at + 1}`, scored((result) => text(result.answers?.[at]?.answer))],
+      ...names.map((name): Column => [`answer ${at + 1}: ${name}`, scored((result) => result.answers?.[at]?.scores?.[name] ?? undefined)]), // prettier-ignore
+    ];
+  });
+}
+
+function columnsOf(results: readonly Ranked[]): Column[] {
+  const before: Column[] = [
+    ["file", ({ file }) => pathCell(file)],
+    ["score", scored(({ score }) => score)],
+    ["std", scored(({ std }) => std ?? undefined)],
+  ];
+  const ranked: Column[] = [["percentile", scored(({ percentile }) => percentile)]];
+  const behind: Column[] = [
+    ["scale_min", scored(({ scale }) => scale.min)],
+    ["scale_max", scored(({ scale }) => scale.max)],
+    ["model", scored(({ model }) => text(readableName(model)))],
+    ["error", (result) => (isFailure(result) ? result.error.code : undefined)],
+    ["message", (result) => (isFailure(result) ? text(readableName(result.error.message)) : undefined)],
+  ];
+  const comment: Column[] = [["comment", scored(({ comment }) => text(comment))]];
+  const damaged: Column[] = [["damaged", scored(({ damaged }) => text(damaged))]];
+  const shown = [
+    ...before,
+    ...(hasAny(results, ({ percentile }) => percentile) ? ranked : []),
+    ...(hasAny(results, ({ damaged }) => damaged) ? damaged : []),
+  ];
+  const own = new Set([...shown, ...comment, ...behind].map(([name]) => name));
+  const attributes = namesOf(results, (result) => result.attributes).map((name): Column => [
+    own.has(name) ? `attribute ${name}` : inert(name),
+    scored((result) => result.attributes?.[name] ?? undefined),
+  ]);
+  return [
+    ...shown,
+    ...attributes,
+    ...(hasAny(results, (result) => result.comment) ? comment : []),
+    ...answerColumns(results),
+    ...behind,
+  ];
+}
+
+/** The whole file: a head and a row per photo, in the order given; numbers in full, lines that end in CR LF. */
+export function csvOf(results: readonly Ranked[]): string {
+  const columns = columnsOf(results);
+  const rows = results.map((result) => columns.map(([, of]) => of(result)));
+  return stringify([columns.map(([name]) => name), ...rows], { record_delimiter: "windows" });
+}

@@ -1,0 +1,57 @@
+/** Small copies of pictures for pages, as data addresses. */
+import sharp, { type Sharp } from "sharp";
+import { decodeImage, pathOfName } from "../image/index.js";
+import { readFile } from "node:fs/promises";
+
+export interface ThumbnailOptions {
+  /** Longest side in pixels. */
+  readonly side: number;
+  /** Of JPEG, 1 to 100. */
+  readonly quality: number;
+}
+
+export interface Thumbnail {
+  /** `data:image/jpeg;base64,...` */
+  readonly address: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Formats that are decoded small at once, or in one go; RAW files look like TIFF, and hold other pictures too. */
+const DIRECT = new Set(["jpeg", "png", "webp", "heif", "gif"]);
+
+/** A small JPEG, upright and on white; undefined where the file is not there any more or cannot be read. */
+export async function thumbnailOf(file: string, options: ThumbnailOptions): Promise<Thumbnail | undefined> {
+  return direct(file, options)
+    .catch(() => decoded(file, options))
+    .catch(() => undefined);
+}
+
+/** Sharp takes no name that is not UTF-8. */
+async function source(file: string): Promise<string | Buffer> {
+  const path = pathOfName(file);
+  return typeof path === "string" ? path : readFile(path);
+}
+
+async function direct(file: string, options: ThumbnailOptions): Promise<Thumbnail> {
+  const picture = sharp(await source(file), { failOn: "none" });
+  const { format } = await picture.metadata();
+  if (!DIRECT.has(format)) throw new Error(format);
+  return small(picture.rotate(), options);
+}
+
+/** By the decoder that scores: whatever that reads has a thumbnail. */
+async function decoded(file: string, options: ThumbnailOptions): Promise<Thumbnail> {
+  const { data, width, height } = await decodeImage(file, { allowDamaged: true });
+  return small(sharp(data, { raw: { width, height, channels: 3 } }), options);
+}
+
+async function small(picture: Sharp, { side, quality }: ThumbnailOptions): Promise<Thumbnail> {
+  const size = { width: side, height: side, fit: "inside", withoutEnlargement: true } as const;
+  const { data, info } = await picture
+    .resize(size)
+    .flatten({ background: "#fff" })
+    .jpeg({ quality, mozjpeg: true })
+    .toBuffer({ resolveWithObject: true });
+  return { address: `data:image/jpeg;base64,${data.toString("base64")}`, width: info.width, height: info.height };
+}
