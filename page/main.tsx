@@ -2,8 +2,10 @@
 import { render } from "preact";
 import "./styles/app.css";
 import { watchServer } from "./state/server.js";
+import { openShelf } from "./state/shelf.js";
 import { App } from "./view/App.js";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);
+void openShelf();
 void watchServer();

@@ -1,24 +1,12 @@
-/** What the server answers. */
+/** What the server answers, by its own schemas. */
+import type { z } from "zod";
+import type { photoSchema, photosSchema, scoredSchema } from "../../src/server/schemas.js";
+
+export type ScoreAnswer = z.infer<typeof scoredSchema>;
+type Outcome = ScoreAnswer["results"][number];
 
 /** A picture's score, as `roc4mllm score --json` prints it. */
-export interface ScoreEntry {
-  readonly file: string;
-  readonly score: number;
-  readonly scale: { readonly min: number; readonly max: number };
-  readonly std: number | null;
-  readonly distribution: readonly number[] | null;
-  readonly attributes?: Readonly<Record<string, number | null>>;
-  readonly comment?: string;
-  readonly answer: string;
-  readonly model: string;
-  readonly percentile?: number | null;
-}
+export type ScoreEntry = Extract<Outcome, { score: number }>;
 
-export interface FailureEntry {
-  readonly file: string;
-  readonly error: { readonly code: string; readonly message: string };
-}
-
-export interface ScoreAnswer {
-  readonly results: readonly (ScoreEntry | FailureEntry)[];
-}
+export type LibraryPhoto = z.infer<typeof photoSchema>;
+export type LibraryPage = z.infer<typeof photosSchema>;

@@ -6,8 +6,8 @@ import { Store } from "./store.js";
 export interface Judge {
   readonly name: string;
   readonly worth: string;
-  /** Weights that know nothing of real photographs. */
-  readonly demo: boolean;
+  /** Whether it writes comments when it is asked. */
+  readonly comments: boolean;
 }
 
 export interface Zoom {
@@ -36,8 +36,8 @@ export interface AppState {
   readonly dropped: readonly Photo[];
   readonly shelf: readonly Photo[];
   readonly loading: boolean;
-  /** Whether the library has more than is here. */
-  readonly more: boolean;
+  /** Photos of the library that pass the filters, those too that are not here yet. */
+  readonly total: number | undefined;
   readonly filter: Filter;
   readonly sort: Sort;
   readonly stacks: boolean;
@@ -68,7 +68,7 @@ export const app = new Store<AppState>({
   dropped: [],
   shelf: [],
   loading: false,
-  more: false,
+  total: undefined,
   filter: NO_FILTER,
   sort: "score",
   stacks: true,
@@ -108,6 +108,14 @@ export function visible(state: AppState): readonly Photo[] {
     stacks && photo.burst !== undefined && photo.burst !== open && photo.keeper === false;
   known = { from, photos: all.filter((photo) => !hidden(photo)) };
   return known.photos;
+}
+
+/** How many there are, those too that are not here yet. */
+export function countOf(state: AppState): number {
+  const { source, total, shelf } = state;
+  const here = visible(state).length;
+  // What a stack hides is not counted.
+  return source === "library" ? Math.max(here, (total ?? 0) - (shelf.length - here)) : here;
 }
 
 export function photoOf(state: AppState, key: string | undefined): Photo | undefined {

@@ -152,7 +152,7 @@ function take(keys: readonly string[], { results }: ScoreAnswer): void {
   const dropped = app.state.dropped.map((photo): Photo => {
     const result = found.get(photo.key);
     if (!result) return photo;
-    return "error" in result ? { ...photo, failure: result.error } : { ...photo, score: result, failure: undefined };
+    return "score" in result ? { ...photo, score: result, failure: undefined } : { ...photo, failure: result.error };
   });
   app.set({ dropped: withPercentiles(dropped) });
 }

@@ -28,12 +28,16 @@ export async function watchServer(): Promise<never> {
 }
 
 interface ModelsAnswer {
-  readonly data: readonly { readonly id: string; readonly worth?: { readonly demo: boolean; readonly text: string } }[];
+  readonly data: readonly {
+    readonly id: string;
+    readonly worth?: string;
+    readonly method?: { readonly comments?: boolean } | null;
+  }[];
 }
 
 async function readJudge(): Promise<void> {
   const { data } = await get<ModelsAnswer>("v1/models");
   const [first] = data;
   if (!first || first.id === app.state.judge?.name) return;
-  app.set({ judge: { name: first.id, worth: first.worth?.text ?? "", demo: first.worth?.demo ?? false } });
+  app.set({ judge: { name: first.id, worth: first.worth ?? "", comments: first.method?.comments ?? false } });
 }

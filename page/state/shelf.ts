@@ -1,2 +1,147 @@
-/** The library, page by page. */
-export function more(): void {}
+/** The library: its photos page by page, in the server's order. */
+import { get, ServerError } from "../api/client.js";
+import type { LibraryPage, LibraryPhoto } from "../api/types.js";
+import { app, type AppState } from "./app.js";
+import type { Facts, Filter, Photo } from "./photo.js";
+
+/** Photos of the first page, which a person waits for, and of those after it. */
+const [FIRST, NEXT] = [200, 1000];
+/** Pixels of a thumbnail's longer edge. */
+const THUMBNAIL = 480;
+/** Milliseconds without a letter after which a filter is asked for. */
+const PAUSE = 250;
+
+let cursor: string | null = null;
+let running: AbortController | undefined;
+
+/** Opens the library, where the server has one. */
+export async function openShelf(): Promise<void> {
+  const page = await load();
+  if (page?.total === undefined || page.total === null) return;
+  app.set({ library: page.total, source: "library" });
+  followFilters();
+}
+
+/** Fetches the first page. @returns undefined where there is no library, or another order was asked for meanwhile */
+async function load(): Promise<LibraryPage | undefined> {
+  running?.abort();
+  const own = (running = new AbortController());
+  cursor = null;
+  app.set({ loading: true });
+  try {
+    const page = await get<LibraryPage>(pathOf(app.state, FIRST), own.signal);
+    if (own.signal.aborted) return undefined;
+    app.set({ shelf: page.photos.map((photo) => onShelf(photo, page)), total: page.total ?? undefined });
+    cursor = page.next;
+    return page;
+  } catch (error) {
+    if (!own.signal.aborted) tell(error);
+    return undefined;
+  } finally {
+    if (running === own) {
+      running = undefined;
+      app.set({ loading: false });
+    }
+  }
+}
+
+/** Fetches the next page, once. */
+export async function more(): Promise<void> {
+  if (app.state.source !== "library" || cursor === null || running) return;
+  const own = (running = new AbortController());
+  try {
+    const page = await get<LibraryPage>(`${pathOf(app.state, NEXT)}&cursor=${encodeURIComponent(cursor)}`, own.signal);
+    if (own.signal.aborted) return;
+    cursor = page.next;
+    running = undefined;
+    app.set({ shelf: [...app.state.shelf, ...page.photos.map((photo) => onShelf(photo, page))] });
+  } catch (error) {
+    if (!own.signal.aborted) tell(error);
+  } finally {
+    if (running === own) running = undefined;
+  }
+}
+
+function tell(error: unknown): void {
+  if (!(error instanceof ServerError)) return app.set({ server: "gone" });
+  if (error.status === 401) return app.set({ server: "locked" });
+  // A server without a library is one for photos that are dropped.
+  if (error.status !== 404) app.set({ fault: error.message });
+}
+
+/** Asks again when filter or order change. */
+function followFilters(): void {
+  const wanted = ({ filter, sort }: AppState): string => JSON.stringify([whereOf(filter), sort]);
+  let [last, timer] = [wanted(app.state), 0];
+  app.subscribe(() => {
+    const now = wanted(app.state);
+    if (app.state.source !== "library" || now === last) return;
+    last = now;
+    clearTimeout(timer);
+    timer = window.setTimeout(() => void load(), PAUSE);
+  });
+}
+
+function pathOf({ filter, sort }: AppState, limit: number): string {
+  const query = new URLSearchParams({ sort, limit: String(limit) });
+  const where = whereOf(filter);
+  if (where !== "") query.set("where", where);
+  return `v1/library/photos?${query}`;
+}
+
+/** A filter in the library's words. */
+export function whereOf({ best, stars, flag, name, folder, camera, from, to }: Filter): string {
+  const flags = { any: "", kept: "not pick = reject", unflagged: "pick = none" } as const;
+  const conditions = [
+    best !== undefined && `percentile >= ${100 - best}`,
+    stars > 0 && `stars >= ${stars}`,
+    flag === "pick" || flag === "reject" ? `pick = ${flag}` : flags[flag],
+    name && `name ~ ${quoted(name)}`,
+    folder && `folder ~ ${quoted(folder)}`,
+    camera && `camera ~ ${quoted(camera)}`,
+    from && `taken >= ${from}`,
+    to && `taken <= ${to}`,
+  ];
+  return conditions.filter(Boolean).join(" and ");
+}
+
+/** A text has the quotes round it that it does not hold; of two kinds the double ones are lost. */
+function quoted(text: string): string {
+  return text.includes('"') && !text.includes("'") ? `'${text}'` : `"${text.replaceAll('"', "")}"`;
+}
+
+function onShelf(photo: LibraryPhoto, { judge }: LibraryPage): Photo {
+  const { id, name, folder, size, width, height, digest, modified, stars = 0, pick, score, error } = photo;
+  const path = `v1/library/photos/${id}`;
+  const version = `v=${digest ?? modified}`;
+  return {
+    ...{ key: keyOf(id), name, folder, bytes: size, width, height, viewable: true, facts: factsOf(photo) },
+    thumbnail: `${path}/thumbnail?size=${THUMBNAIL}&${version}`,
+    image: `${path}/image?${version}`,
+    stars: Math.max(0, stars),
+    flag: pick ?? (stars < 0 ? "reject" : undefined),
+    percentile: score?.percentile,
+    score: score && judge ? { ...score, file: name, scale: judge.scale, model: judge.name } : undefined,
+    failure: error,
+  };
+}
+
+/** Keys of the page by the library's ids, and back. */
+function keyOf(id: string): string {
+  return `l${id}`;
+}
+
+export function libraryId({ key }: Pick<Photo, "key">): string | undefined {
+  return key.startsWith("l") ? key.slice(1) : undefined;
+}
+
+function factsOf({ taken, camera, metadata = {} }: LibraryPhoto): Facts {
+  const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+  const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+  return {
+    ...{ taken, camera, lens: text(metadata["lens"]) },
+    ...{ iso: number(metadata["iso"]), aperture: number(metadata["aperture"]) },
+    ...{ exposureTime: number(metadata["exposureTime"]), exposureBias: number(metadata["exposureBias"]) },
+    focalLength: number(metadata["focalLength"]),
+  };
+}

@@ -1,6 +1,7 @@
 /** Two photos side by side, in one zoom: on the left the reference, on the right the one that the keys rate. */
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import { bestOf } from "../../src/metrics/best-of.js";
 import { app, photoOf, say, select, visible } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
@@ -70,7 +71,9 @@ function Marks({ photo }: { photo: Photo }): JSX.Element {
   );
 }
 
-/** How likely the photo is preferred to another, by their predicted ratings. */
-function chanceAgainst(_photo: Photo, _other: Photo): number | undefined {
-  return undefined;
+/** How likely the photo is preferred to another, by their predicted ratings; undefined where two judges have spoken. */
+function chanceAgainst({ score }: Photo, { score: other }: Photo): number | undefined {
+  if (!score || !other || score.model !== other.model || score.distribution?.length !== other.distribution?.length)
+    return undefined;
+  return bestOf([score, other]).wins[0]?.[1];
 }

@@ -9,7 +9,7 @@ import {
 } from "@tanstack/virtual-core";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
-import { app, select, visible } from "../state/app.js";
+import { app, countOf, select, visible } from "../state/app.js";
 import { more } from "../state/shelf.js";
 import type { Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
@@ -71,6 +71,7 @@ function useWidth(element: () => HTMLElement | null): number {
 export function Grid(): JSX.Element {
   const photos = useStore(app, visible);
   const size = useStore(app, ({ size }) => size);
+  const count = useStore(app, countOf);
   const selected = useStore(app, (state) => state.selected);
   const stacks = useStore(app, (state) => state.stacks);
   const open = useStore(app, (state) => state.open);
@@ -87,7 +88,7 @@ export function Grid(): JSX.Element {
   const items = virtual.getVirtualItems();
   const last = rows[items.at(-1)?.index ?? 0]?.end ?? 0;
   useEffect(() => {
-    if (last > photos.length - AHEAD) more();
+    if (last > photos.length - AHEAD) void more();
   }, [last, photos.length]);
   const stackedOf = (photo: Photo): boolean =>
     stacks && photo.keeper === true && (photo.members ?? 0) > 1 && photo.burst !== open;
@@ -109,7 +110,9 @@ export function Grid(): JSX.Element {
         select(photos[neighbour(aspects, rows, Math.max(0, index), by)]?.key);
       }}
     >
-      {items.flatMap((item) => tilesOf(item, rows[item.index], photos, aspects, selected ?? photos[0]?.key, stackedOf))}
+      {items.flatMap((item) =>
+        tilesOf(item, rows[item.index], photos, aspects, count, selected ?? photos[0]?.key, stackedOf),
+      )}
     </div>
   );
 }
@@ -119,6 +122,7 @@ function tilesOf(
   row: Row | undefined,
   photos: readonly Photo[],
   aspects: readonly number[],
+  count: number,
   selected: string | undefined,
   stackedOf: (photo: Photo) => boolean,
 ): JSX.Element[] {
@@ -128,7 +132,7 @@ function tilesOf(
     const width = Math.round((aspects[row.start + i] ?? 1) * row.height);
     const place = { left, top: item.start, width, height: row.height };
     left += width + GAP;
-    const position = { position: row.start + i + 1, count: photos.length };
+    const position = { position: row.start + i + 1, count };
     return (
       <Tile
         key={photo.key}

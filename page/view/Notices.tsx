@@ -37,7 +37,7 @@ function JudgeLine(): JSX.Element | null {
   const judge = useStore(app, (state) => state.judge);
   if (!judge) return null;
   return (
-    <p class={`notice judge-line ${judge.demo ? "demo" : ""}`}>
+    <p class="notice judge-line">
       <span>
         Judge: <b>{judge.name}</b>. {judge.worth}
       </span>

@@ -29,7 +29,7 @@ export function Panel({ photo }: { photo: Photo }): JSX.Element {
       <Rate photo={photo} />
       {score && <Distribution score={score} />}
       {score && <Attributes score={score} />}
-      {score && <Words photo={photo} score={score} />}
+      {score && <Words key={photo.key} photo={photo} score={score} />}
       <FactList photo={photo} />
       {judge && (
         <p class="judge">

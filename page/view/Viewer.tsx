@@ -1,7 +1,7 @@
 /** One photo, large, or two side by side. */
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { app, close, photoOf, step, undo, visible } from "../state/app.js";
+import { app, close, countOf, photoOf, step, undo, visible } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
 import { Compare, comparePartner, togglePin } from "./Compare.js";
@@ -59,6 +59,7 @@ function Single({ photo }: { photo: Photo }): JSX.Element {
 
 function Bar({ photo }: { photo: Photo }): JSX.Element {
   const photos = useStore(app, visible);
+  const count = useStore(app, countOf);
   const view = useStore(app, (state) => state.view);
   const pinned = useStore(app, (state) => state.pinned);
   const near = useStore(app, (state) => state.zoom.scale !== undefined);
@@ -70,7 +71,7 @@ function Bar({ photo }: { photo: Photo }): JSX.Element {
     <div class="bar" role="toolbar" aria-label="Photo">
       <IconButton icon="close" label="Back to all photos" hotkey="Esc" onClick={close} />
       <span class="where" aria-live="polite">
-        {at < 0 ? "" : `${(at + 1).toLocaleString()} of ${photos.length.toLocaleString()}`}
+        {at < 0 ? "" : `${(at + 1).toLocaleString()} of ${count.toLocaleString()}`}
       </span>
       <IconButton icon="back" label="Previous" hotkey="←" disabled={at <= 0} onClick={() => void step(-1)} />
       <IconButton

@@ -33,6 +33,7 @@ const FIELDS: Readonly<Record<string, readonly [Kind, string]>> = {
   camera: ["text", "p.camera"],
   name: ["text", "CAST(f.name AS TEXT)"],
   folder: ["folder", "f.folder"],
+  pick: ["text", "f.pick"],
   judge: ["text", "j.name"],
 };
 

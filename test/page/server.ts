@@ -45,7 +45,7 @@ function scoreForm(body: Buffer): Answer {
   return [200, { results }];
 }
 
-const MODELS: Answer = [200, { object: "list", data: [{ id: "fake@0", object: "model", worth: { demo: true, text: "It knows nothing of real photographs." } }] }]; // prettier-ignore
+const MODELS: Answer = [200, { object: "list", data: [{ id: "fake@0", object: "model", worth: "It knows nothing of real photographs." }] }]; // prettier-ignore
 
 function fileAnswer(path: string, response: ServerResponse): void {
   const file = join(PAGE, path === "/" ? "index.html" : basename(path));

@@ -1,0 +1,102 @@
+/** The library in Chromium: a hundred thousand photos of which few are drawn, filters, bursts, ratings that are kept. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test, type TestContext } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { launch, NO_BROWSER } from "../e2e/browser.js";
+import { fakeServer, resultFor, type Answer, type FakeServer } from "./server.js";
+import { axeFinds, DESKTOP, FILES, labels, openPage, PHONE, untilScored } from "./support.js";
+
+let chrome: Browser;
+before(async () => {
+  if (!NO_BROWSER) chrome = await launch();
+});
+after(() => chrome?.close());
+
+const skip = NO_BROWSER;
+const TOTAL = 100_000;
+const JPEG = readFileSync(FILES[0] ?? "");
+
+function photo(i: number): object {
+  const { file: _, scale: __, model: ___, ...score } = resultFor("", 9.9 - (9 * i) / TOTAL) as Record<string, unknown>;
+  return {
+    ...{ id: `${i + 1}`, file: `/photos/2026/DSC_${i}.jpg`, folder: "/photos/2026", name: `DSC_${i}.jpg`, size: 5e6, modified: 1.7e12 },
+    ...{ digest: `${i}`.padStart(64, "0"), width: i % 3 === 0 ? 4000 : 6000, height: i % 3 === 0 ? 6000 : 4000, taken: "2026-05-31T18:30:00", camera: "NIKON Z 6" },
+    metadata: { iso: 200, aperture: 2.8, exposureTime: 0.004, lens: "50 mm f/1.8" },
+    score: { ...score, percentile: 100 - (100 * i) / TOTAL },
+  }; // prettier-ignore
+}
+
+/** Pages of all photos, in the order of their scores whatever is asked. */
+function photos(path: string): Answer {
+  const query = new URL(path, "http://localhost").searchParams;
+  const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit"))];
+  const count = Math.min(limit, TOTAL - from);
+  const next = from + count < TOTAL ? `${from + count}` : null;
+  const judge = { id: 1, name: "fake@0", scale: { min: 1, max: 10 }, scores: TOTAL };
+  return [200, { photos: Array.from({ length: count }, (_, i) => photo(from + i)), next, total: from === 0 ? TOTAL : null, judge }]; // prettier-ignore
+}
+
+async function openLibrary(
+  t: TestContext,
+  options: typeof DESKTOP | typeof PHONE,
+  more: Readonly<Record<string, (path: string) => Answer>> = {},
+): Promise<{ page: Page; server: FakeServer }> {
+  const server = await fakeServer(t, {
+    ...more,
+    "GET /v1/library/photos?": photos,
+    "GET /v1/library/photos/": () => [200, JPEG],
+  });
+  const page = await openPage(t, chrome, server.address, options);
+  await page.locator(".tile").first().waitFor();
+  return { page, server };
+}
+
+test("a hundred thousand photos: few are drawn, the rest comes with scrolling", { skip }, async (t) => {
+  const { page, server } = await openLibrary(t, DESKTOP);
+  assert.ok((await page.locator(".tile").count()) < 80);
+  assert.match(await page.getByRole("button", { name: /Library/ }).innerText(), /100,000/);
+  assert.equal(await page.locator(".tile").first().getAttribute("aria-setsize"), `${TOTAL}`);
+  assert.deepEqual(await axeFinds(page), []);
+  const pagesBefore = server.asked.filter((line) => line.includes("cursor=")).length;
+  assert.ok(pagesBefore <= 2, "only what is near is fetched");
+  await page.evaluate("document.querySelector('main').scrollTo(0, 1e9)");
+  await page.locator('.tile[aria-posinset="1200"]').waitFor();
+  assert.ok((await page.locator(".tile").count()) < 80);
+});
+
+test("a filter is asked of the library in its own words; nothing found is said", { skip }, async (t) => {
+  const { page, server } = await openLibrary(t, PHONE);
+  await page.getByRole("button", { name: "Filters" }).click();
+  assert.deepEqual(await axeFinds(page), []);
+  await page.getByLabel("Share").selectOption("Best 10%");
+  await page.getByLabel("Stars").selectOption("3 or more");
+  await page.getByLabel("Flag").selectOption("Not rejected");
+  server.instead.set("GET /v1/library/photos?", () => [200, { photos: [], next: null, total: 0, judge: null }]);
+  await page.getByLabel("Camera").fill('Z "6"');
+  await page.getByLabel("From").fill("2026-05-01");
+  await page.getByText("No photo passes these filters").waitFor();
+  const [last = ""] = server.asked.filter((line) => line.startsWith("GET /v1/library/photos?")).slice(-1);
+  const where = new URL(last.split(" ")[1] ?? "", server.address).searchParams.get("where");
+  assert.equal(
+    where,
+    "percentile >= 90 and stars >= 3 and not pick = reject and camera ~ 'Z \"6\"' and taken >= 2026-05-01",
+  );
+  server.instead.clear();
+  await page.getByRole("button", { name: "Show all photos" }).click();
+  await page.locator(".tile").first().waitFor();
+});
+
+test("what the camera noted stands beside the photo; dropped photos are another heap", { skip }, async (t) => {
+  const { page } = await openLibrary(t, DESKTOP);
+  await page.locator(".tile").nth(1).click();
+  const panel = page.getByRole("complementary", { name: "About this photo" });
+  for (const text of ["NIKON Z 6", "1/250 s f/2.8 ISO 200", "6000 × 4000, 5.0 MB", "50 mm f/1.8", "best 1%"])
+    await panel.getByText(text).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("input[type=file]").first().setInputFiles(FILES.slice(0, 2));
+  await untilScored(page, 2);
+  assert.equal((await labels(page)).length, 2);
+  await page.getByRole("button", { name: /Library/ }).click();
+  assert.match((await labels(page))[0] ?? "", /^DSC_0.jpg/);
+});
