@@ -1,0 +1,347 @@
+/**
+ * Stars, labels and picks in XMP sidecars, as photo programs read them (docs/sidecars.md).
+ *
+ * Writing is planned first, so that who undoes it can keep what stood there before anything changes. What we wrote is
+ * repeated in a namespace of our own: a star that is not what we wrote there is a person's, and stays.
+ */
+import { access, constants, realpath, rm, stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { RocError } from "../errors.js";
+import { ifThere, readBytes, replaceFile } from "../files/index.js";
+import { pathOfName, readableName } from "../image/index.js";
+import { readMetadata } from "./metadata.js";
+import { Packet, type Property } from "./packet.js";
+
+/**
+ * How a sidecar is called: `IMG.CR2.xmp` (`appended`: darktable, digiKam, Immich) or `IMG.xmp` (`replaced`: Lightroom,
+ * Capture One, Immich).
+ */
+export type SidecarNaming = "appended" | "replaced";
+
+/** What a sidecar says of its photo. */
+export interface SidecarContent {
+  /** Stars, 1 to 5; undefined where it is not rated (0), or rejected. */
+  readonly rating?: number;
+  /** As the program wrote it: "Red", "Green", ... */
+  readonly label?: string;
+  readonly pick?: "pick" | "reject";
+  /** Whether all of these are what this program wrote: nobody has changed them since. */
+  readonly ours: boolean;
+}
+
+/** What is to be written. */
+export interface SidecarChange {
+  /** Whole stars, 0 to 5; 0: not rated. */
+  readonly rating?: number;
+  readonly label?: string;
+  readonly pick?: "pick" | "reject";
+}
+
+/** A part of a {@link SidecarChange}. */
+export type SidecarField = keyof SidecarChange;
+
+/** Who says so. */
+export interface WriteOptions {
+  /**
+   * `program` (default): the change replaces what this program wrote before, and leaves alone what a person gave.
+   * `person`: what the change names is set, and what it does not name stays.
+   */
+  readonly by?: "program" | "person";
+  /** The photo's own star, where it is known already; default: it is read from the photo. */
+  readonly embedded?: number | undefined;
+}
+
+/** One file that changes, or is new. */
+export interface SidecarWrite {
+  readonly file: string;
+  /** What stands there; undefined: no file. */
+  readonly before: Uint8Array | undefined;
+  readonly after: Uint8Array;
+}
+
+/** What writing would do. */
+export interface SidecarPlan {
+  readonly photo: string;
+  /** None where all is there already. */
+  readonly writes: readonly SidecarWrite[];
+  /** What is not written, since a person gave another. */
+  readonly kept: readonly SidecarField[];
+}
+
+const XMP = { uri: "http://ns.adobe.com/xap/1.0/", prefix: "xmp" };
+const DYNAMIC = { uri: "http://ns.adobe.com/xmp/1.0/DynamicMedia/", prefix: "xmpDM" };
+const DIGIKAM = { uri: "http://www.digikam.org/ns/1.0/", prefix: "digiKam" };
+const OWN = { uri: "urn:roc4mllm:xmp:1.0/", prefix: "roc4mllm" };
+
+const RATING: Property = { ...XMP, name: "Rating" };
+const LABEL: Property = { ...XMP, name: "Label" };
+const PICK: Property = { ...DYNAMIC, name: "pick" };
+const GOOD: Property = { ...DYNAMIC, name: "good" };
+const PICK_LABEL: Property = { ...DIGIKAM, name: "PickLabel" };
+
+/** The properties of which this program repeats what it wrote. */
+const WRITTEN = [RATING, LABEL, PICK, GOOD, PICK_LABEL];
+
+function mark({ name }: Property): Property {
+  return { ...OWN, name };
+}
+
+/** Sidecars are read whole; darktable's with many masks have a few megabytes. */
+const MAX_BYTES = 2 ** 26;
+
+/** The sidecars of a photo that are there, under both rules of names. */
+export async function sidecarsOf(photo: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const naming of ["appended", "replaced"] as const) {
+    const file = await present(sidecarName(photo, naming));
+    if (file !== undefined) found.push(file);
+  }
+  return found;
+}
+
+/** What a photo's sidecar is called. */
+export function sidecarName(photo: string, naming: SidecarNaming): string {
+  if (naming === "appended") return `${photo}.xmp`;
+  return join(dirname(photo), `${basename(photo, extname(photo))}.xmp`);
+}
+
+/** The file itself, or the one that some programs write in capitals. */
+async function present(file: string): Promise<string | undefined> {
+  for (const name of [file, file.replace(/xmp$/, "XMP")]) {
+    const found = await stat(pathOfName(name)).catch(() => undefined);
+    if (found) return name;
+  }
+  return undefined;
+}
+
+/** @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; DATA_INVALID for a broken sidecar */
+export async function readSidecar(file: string): Promise<SidecarContent> {
+  const packet = Packet.read(await readBytes(file, { maxBytes: MAX_BYTES }), file);
+  return contentOf(packet);
+}
+
+/** What a packet says, be it of a sidecar or of a picture itself. */
+export function contentOf(packet: Packet): SidecarContent {
+  const stars = numberOf(packet, RATING);
+  const label = packet.get(LABEL)?.trim();
+  const pick = pickOf(packet);
+  const ours = WRITTEN.every((property) => isOurs(packet, property));
+  return {
+    ...(stars !== undefined && stars > 0 && stars <= 5 ? { rating: stars } : {}),
+    ...(label ? { label } : {}),
+    ...(pick ? { pick } : {}),
+    ours: ours && WRITTEN.some((property) => packet.get(mark(property)) !== undefined),
+  };
+}
+
+function numberOf(packet: Packet, property: Property): number | undefined {
+  const text = packet.get(property)?.trim();
+  return text === undefined || text === "" || !Number.isFinite(Number(text)) ? undefined : Number(text);
+}
+
+function pickOf(packet: Packet): "pick" | "reject" | undefined {
+  const [stars = 0, flag = 0, label = 0] = [RATING, PICK, PICK_LABEL].map((property) => numberOf(packet, property));
+  if (stars < 0 || flag < 0 || label === REJECTED) return "reject";
+  return flag > 0 || label === ACCEPTED ? "pick" : undefined;
+}
+
+/** digiKam's numbers; 0 is none and 2 pending. */
+const REJECTED = 1;
+const ACCEPTED = 3;
+
+/** Whether a property is as this program wrote it, or says nothing. */
+function isOurs(packet: Packet, property: Property): boolean {
+  const value = packet.get(property)?.trim();
+  if (value === undefined || value === "" || value === packet.get(mark(property))) return true;
+  return (property === RATING || property === PICK || property === PICK_LABEL) && Number(value) === 0;
+}
+
+/**
+ * What writing a change would do to a photo's sidecars. All that are there are changed; where there is none, one of the
+ * given name is new.
+ *
+ * @throws RocError USAGE for a change that makes no sense; DATA_INVALID for a broken sidecar; FILE_UNREADABLE
+ */
+export async function planSidecar(
+  photo: string,
+  change: SidecarChange,
+  naming: SidecarNaming = "appended",
+  options: WriteOptions = {},
+): Promise<SidecarPlan> {
+  checkChange(photo, change);
+  const there = await sidecarsOf(photo);
+  const files = there.length > 0 ? there : [sidecarName(photo, naming)];
+  const sidecars = await Promise.all(files.map(readOrNew));
+  const kept = options.by === "person" ? new Set<SidecarField>() : await personal(photo, sidecars, change, options);
+  const writes: SidecarWrite[] = [];
+  for (const { file, before, packet } of sidecars) {
+    if (options.by === "person") setByPerson(packet, change);
+    else setByProgram(packet, change, kept);
+    const after = packet.bytes();
+    if (before === undefined ? isNews(packet) : !Buffer.from(before).equals(after))
+      writes.push({ file, before, after });
+  }
+  return { photo, writes, kept: [...kept] };
+}
+
+/** Plans and writes. @returns what was done, with what stood there before */
+export async function writeSidecar(
+  photo: string,
+  change: SidecarChange,
+  naming: SidecarNaming = "appended",
+  options: WriteOptions = {},
+): Promise<SidecarPlan> {
+  const plan = await planSidecar(photo, change, naming, options);
+  for (const write of plan.writes) await applySidecar(write);
+  return plan;
+}
+
+/**
+ * Writes what was planned, atomically.
+ *
+ * @throws RocError IN_USE where the file is not what it was when it was planned; FILE_UNWRITABLE
+ */
+export async function applySidecar({ file, before, after }: SidecarWrite): Promise<void> {
+  await requireContent(file, before);
+  await replaceContent(file, after);
+}
+
+/**
+ * Puts back what stood there before a write: every byte, or no file.
+ *
+ * @throws RocError IN_USE where it is no longer what was written, unless `force`
+ */
+export async function restoreSidecar({ file, before, after }: SidecarWrite, force = false): Promise<void> {
+  const now = await contentNow(file);
+  if (isSame(now, before)) return;
+  if (!force && !isSame(now, after)) throw changed(file);
+  if (before !== undefined) await replaceContent(file, before);
+  else await rm(file, { force: true });
+}
+
+interface Sidecar {
+  readonly file: string;
+  readonly before: Uint8Array | undefined;
+  readonly packet: Packet;
+}
+
+async function readOrNew(file: string): Promise<Sidecar> {
+  const before = await contentNow(file);
+  return { file, before, packet: before === undefined ? Packet.empty() : Packet.read(before, file) };
+}
+
+function contentNow(file: string): Promise<Uint8Array | undefined> {
+  return ifThere(readBytes(file, { maxBytes: MAX_BYTES }));
+}
+
+async function requireContent(file: string, wanted: Uint8Array | undefined): Promise<void> {
+  if (!isSame(await contentNow(file), wanted)) throw changed(file);
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : Buffer.from(a.buffer, a.byteOffset, a.length).equals(b);
+}
+
+function changed(file: string): RocError {
+  const remedy = "look at it, and begin again";
+  return new RocError(
+    "IN_USE",
+    `${file}: another program has changed it in the meantime; it stays as it is; ${remedy}`,
+  );
+}
+
+/** With the old file's mode, and through a link to it. */
+async function replaceContent(file: string, content: Uint8Array): Promise<void> {
+  const real = await realpath(file).catch(() => file);
+  const old = await stat(real).catch(() => undefined);
+  if (old) await requireWritable(file);
+  await replaceFile(real, async (handle) => {
+    await handle.writeFile(content);
+    if (old) await handle.chmod(old.mode & 0o7777);
+  });
+}
+
+/** A rename asks the folder alone. */
+async function requireWritable(file: string): Promise<void> {
+  await access(file, constants.W_OK).catch((cause: unknown) => {
+    throw new RocError("FILE_UNWRITABLE", `${file}: it is write-protected; allow writing, or leave this photo out`, {
+      cause,
+    });
+  });
+}
+
+function checkChange(photo: string, { rating, label, pick }: SidecarChange): void {
+  const what = readableName(photo);
+  if (typeof pathOfName(photo) !== "string")
+    throw new RocError("USAGE", `${what}: its name is not UTF-8, so no sidecar can be written; rename the photo`);
+  if (rating !== undefined && !(Number.isInteger(rating) && rating >= 0 && rating <= 5))
+    throw new RocError("USAGE", `${what}: rating is ${rating}; give whole stars, 0 to 5`);
+  if (pick !== undefined && pick !== "pick" && pick !== "reject")
+    throw new RocError("USAGE", `${what}: pick is ${String(pick)}; give "pick" or "reject"`);
+  if (label !== undefined && !/^[^\p{Cc}\p{Cs}]{0,100}$/u.test(label))
+    throw new RocError("USAGE", `${what}: a label is one line of up to 100 letters`);
+}
+
+/** What of the change a person has given already, in any of the sidecars or the photo itself. */
+async function personal(
+  photo: string,
+  sidecars: readonly Sidecar[],
+  change: SidecarChange,
+  options: WriteOptions,
+): Promise<Set<SidecarField>> {
+  const has = (property: Property): boolean => sidecars.some(({ packet }) => !isOurs(packet, property));
+  const rated = has(RATING) || (await isRatedInside(photo, sidecars, options));
+  const picked = has(PICK) || has(PICK_LABEL) || sidecars.some(({ packet }) => isRejectedByPerson(packet));
+  const kept = new Set<SidecarField>();
+  if (change.rating !== undefined && (rated || picked)) kept.add("rating");
+  // A reject takes the place of the stars.
+  if (change.pick !== undefined && (picked || (rated && change.pick === "reject"))) kept.add("pick");
+  if (change.label !== undefined && has(LABEL)) kept.add("label");
+  return kept;
+}
+
+function isRejectedByPerson(packet: Packet): boolean {
+  return !isOurs(packet, RATING) && (numberOf(packet, RATING) ?? 0) < 0;
+}
+
+/** A star that we wrote into a sidecar stands above the photo's own in most programs: so the photo's own counts too. */
+async function isRatedInside(photo: string, sidecars: readonly Sidecar[], options: WriteOptions): Promise<boolean> {
+  if (sidecars.some(({ packet }) => (numberOf(packet, RATING) ?? 0) !== 0)) return false;
+  const rating = "embedded" in options ? options.embedded : (await readMetadata(photo)).rating;
+  return (rating ?? 0) !== 0;
+}
+
+function setByProgram(packet: Packet, change: SidecarChange, kept: ReadonlySet<SidecarField>): void {
+  const allowed = Object.fromEntries(Object.entries(change).filter(([name]) => !kept.has(name as SidecarField)));
+  const values = valuesOf(allowed);
+  for (const property of WRITTEN) {
+    if (!isOurs(packet, property)) continue;
+    const value = values.get(property);
+    if (value !== undefined || packet.get(mark(property)) !== undefined) packet.set(property, value);
+    packet.set(mark(property), value);
+  }
+}
+
+function setByPerson(packet: Packet, change: SidecarChange): void {
+  for (const [property, value] of valuesOf(change)) {
+    packet.set(property, value);
+    packet.set(mark(property), undefined);
+  }
+}
+
+/** The properties that say it, in the ways that programs read them. */
+function valuesOf({ rating, label, pick }: SidecarChange): Map<Property, string> {
+  const values = new Map<Property, string>();
+  if (rating !== undefined) values.set(RATING, String(rating));
+  if (label !== undefined) values.set(LABEL, label);
+  if (pick === undefined) return values;
+  if (pick === "reject") values.set(RATING, "-1");
+  values.set(PICK, pick === "pick" ? "1" : "-1");
+  values.set(GOOD, String(pick === "pick"));
+  return values.set(PICK_LABEL, String(pick === "pick" ? ACCEPTED : REJECTED));
+}
+
+/** Whether a new sidecar says anything. */
+function isNews(packet: Packet): boolean {
+  return WRITTEN.some((property) => packet.get(property) !== undefined);
+}
