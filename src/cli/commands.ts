@@ -17,6 +17,7 @@ export const COMMANDS: Commands = {
   experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
   use: async () => (await import("./checkpoint/use.js")).useCommand,
   download: async () => (await import("./checkpoint/download.js")).downloadCommand,
+  library: async () => (await import("./library/library.js")).libraryCommand,
   data: async () => (await import("./data/data.js")).dataCommand,
   studio: async () => (await import("./data/studio.js")).studioCommand,
   torchrun: async () => (await import("./train/torchrun.js")).torchrunCommand,

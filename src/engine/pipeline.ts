@@ -210,7 +210,7 @@ class Call implements Caller {
 
   /** A picture's file to what the model takes, which is small: a decoded picture waits for nobody. */
   async #prepare({ name, data }: NamedInput): Promise<PreparedPicture | Outcome> {
-    const { maxPixels, allowDamaged = false } = this.#options;
+    const { maxPixels, allowDamaged = false, onPicture } = this.#options;
     const settings: DecodeOptions = {
       name,
       signal: this.#signal,
@@ -218,6 +218,7 @@ class Call implements Caller {
       ...(maxPixels !== undefined && { maxPixels }),
     };
     const prepare = async (picture: StoredImage): Promise<PreparedPicture> => {
+      await onPicture?.(name, picture);
       return { file: name, damaged: picture.stored.damaged, pixels: await this.#parts.prepare(picture) };
     };
     try {

@@ -1,6 +1,6 @@
 /** What scoring gives and takes: the contract with the command line and the server. */
 import type { ErrorCode } from "../errors.js";
-import type { ImageInput } from "../image/index.js";
+import type { ImageInput, StoredImage } from "../image/index.js";
 import type { Quantization } from "../models/types.js";
 import type { Question, ReadingName, Scale, ScorerInfo } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
@@ -53,6 +53,11 @@ export interface ScoreOptions {
    * costs nothing more.
    */
   readonly embedding?: boolean;
+  /**
+   * Called with the pixels of each picture that was decoded, before it is scored, and waited for: for a thumbnail, say. They
+   * are gone afterwards.
+   */
+  readonly onPicture?: (file: string, picture: StoredImage) => void | Promise<void>;
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
@@ -142,7 +147,7 @@ export interface ScoreFailure {
 export type Outcome = ScoreResult | ScoreFailure;
 
 /** What of {@link ScoreOptions} concerns the model's side. It can be sent to another thread. */
-export type ReadingOptions = Omit<ScoreOptions, "signal" | "maxPixels" | "allowDamaged" | "onProgress">;
+export type ReadingOptions = Omit<ScoreOptions, "signal" | "maxPixels" | "allowDamaged" | "onProgress" | "onPicture">;
 
 /** What a model says of itself. It can be sent to another thread. */
 export interface ModelFacts extends Required<

@@ -11,7 +11,7 @@ export type Value = string | number | bigint | null | Uint8Array;
 /** How long a statement waits for another connection that writes, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
-const DAMAGED = "Restore it from a backup, or name another file (--library); it has not been changed.";
+const DAMAGED = "Restore it from a backup, or name another file (--library).";
 
 export class Connection {
   readonly #database: Database.Database;

@@ -126,6 +126,8 @@ export async function openToWrite(file: string): Promise<Writable> {
     return {
       connection: opened,
       close: async () => {
+        // So that the file alone is the whole library, as far as nobody reads an older state of it.
+        opened.rows("PRAGMA wal_checkpoint(TRUNCATE)");
         opened.close();
         await lock.release();
       },

@@ -1,8 +1,12 @@
 /** Libraries for tests. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
+import sharp from "sharp";
+import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/index.js";
+import { RocError } from "../../src/errors.js";
+import { decodeImage } from "../../src/image/index.js";
 import type { Connection } from "../../src/library/connection.js";
 import { openToWrite } from "../../src/library/open.js";
 
@@ -54,4 +58,51 @@ function insert(connection: Connection, row: Row, id: number): void {
     const values = [id, Number(judge), score, Buffer.from(Float64Array.of(0.25, 0.75).buffer), attributes ? JSON.stringify(attributes) : null]; // prettier-ignore
     connection.run("INSERT INTO scores (picture, judge, score, distribution, attributes, answer, scan) VALUES (?, ?, ?, ?, ?, 'a', 1)", values); // prettier-ignore
   }
+}
+
+/** A file of one colour, 2 by 2 pixels. */
+export async function picture(file: string, colour: number): Promise<string> {
+  await mkdir(dirname(file), { recursive: true });
+  const background = { r: colour, g: 255 - colour, b: 40 };
+  await sharp({ create: { width: 2, height: 2, channels: 3, background } })
+    .png()
+    .toFile(file);
+  return file;
+}
+
+/** A model whose score of a picture is its red divided by 10; what it was given is in `asked`. */
+export function redModel(
+  asked: string[],
+  { name = "red@12345678", digest = "1".repeat(64), failing = [] as readonly string[] } = {},
+): Model {
+  // prettier-ignore
+  const scale = { min: 0, max: 25.5 };
+  async function* score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<ScoreResult | ScoreFailure> {
+    for await (const input of inputs as AsyncIterable<string>) {
+      if (options.signal?.aborted) throw new RocError("ABORTED", "Scoring was cancelled");
+      const file = input;
+      asked.push(file);
+      if (failing.some((part) => file.includes(part))) {
+        yield { file, error: { code: "IMAGE_BROKEN", message: `${file}: broken` } };
+        continue;
+      }
+      const image = await decodeImage(file);
+      await options.onPicture?.(file, { stored: image, orientation: 1 });
+      const red = image.data[0] ?? 0;
+      const embedding = options.embedding ? { embedding: Float32Array.of(red, 1, 2) } : {};
+      yield {
+        file,
+        score: red / 10,
+        scale,
+        std: 1,
+        distribution: [0.5, 0.5],
+        answer: `${red}`,
+        model: name,
+        ...embedding,
+      };
+    }
+  }
+  const dispose = (): void => undefined;
+  const scoreOne = (): Promise<never> => Promise.reject(new Error("not asked for"));
+  return { name, digest, settings: { prompt: "<image>" }, scale, score, scoreOne, dispose, [Symbol.dispose]: dispose };
 }

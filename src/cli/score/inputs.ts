@@ -339,6 +339,16 @@ function parseList(bytes: Uint8Array): string[] {
   return paths.filter((path) => path.trim() !== "");
 }
 
+/** {@link expandInputs}, of folders that may hold no picture at all. */
+export async function searchInputs(args: readonly string[], stdin: Readable): Promise<Inputs> {
+  const search = new Search();
+  for (const arg of args) {
+    if (arg === STDIN) await search.stdin(stdin);
+    else await search.named(arg, true);
+  }
+  return search.result();
+}
+
 /**
  * The image files that the arguments name.
  *
@@ -346,12 +356,7 @@ function parseList(bytes: Uint8Array): string[] {
  * @throws RocError USAGE where they name no file at all
  */
 export async function expandInputs(args: readonly string[], stdin: Readable): Promise<Inputs> {
-  const search = new Search();
-  for (const arg of args) {
-    if (arg === STDIN) await search.stdin(stdin);
-    else await search.named(arg, true);
-  }
-  const inputs = search.result();
+  const inputs = await searchInputs(args, stdin);
   if (inputs.files.length > 0) return inputs;
   const why = inputs.notes.map((note) => ` (${note})`).join("");
   throw new RocError(

@@ -75,6 +75,11 @@ export function fingerprintOf(picture: Pixels): Fingerprint | undefined {
   return { hashes: Int32Array.from(hashes), grey: Uint8Array.from(grey), tone: [...meansOf(picture), contrast] };
 }
 
+/** The hash of a picture as it is: 63 bits in two words. */
+export function lookOf(picture: Pixels): readonly [low: number, high: number] {
+  return hashOf(frequenciesOf(greyOf(picture), WHOLE), false);
+}
+
 function meansOf({ data }: Pixels): [number, number, number] {
   const sums: [number, number, number] = [0, 0, 0];
   for (let i = 0; i < data.length; i += 3) for (let k = 0; k < 3; k++) (sums[k] as number) += data[i + k] as number;

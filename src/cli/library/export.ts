@@ -1,0 +1,92 @@
+/** `roc4mllm library export`: the library as a file for other programs. */
+import { Command } from "commander";
+import { stringify } from "csv-stringify/sync";
+import { extname } from "node:path";
+import { RocError } from "../../errors.js";
+import { atomicWriteFile } from "../../files/index.js";
+import { readableName } from "../../image/index.js";
+import { Catalog, type Judge, type Photo } from "../../library/catalog.js";
+import { plainPhoto } from "../../library/plain-photo.js";
+import type { Context } from "../shared/io.js";
+import {
+  addQueryOptions,
+  chosenJudge,
+  judgeLine,
+  libraryFile,
+  queryOf,
+  WHERE_HELP,
+  type QueryFlags,
+} from "./options.js";
+
+interface ExportFlags extends QueryFlags {
+  readonly csv?: true;
+}
+
+const HELP = `
+CSV has a row per photo and a column per attribute; JSON is one array, a photo per line, with everything that the library knows
+of each but its vector.
+${WHERE_HELP}
+
+Examples:
+  roc4mllm library export photos.csv
+  roc4mllm library export --json - --where "percentile >= 90" | jq -r ".[].file"`;
+
+/** The command. */
+export function exportCommand(context: Context): Command {
+  const command = new Command("export")
+    .description("write the library as CSV or JSON")
+    .argument("<file>", "file to write, as .csv or .json says; - for standard output")
+    .option("--csv", "CSV, whatever the file is called")
+    .option("--json", "JSON, whatever the file is called");
+  return addQueryOptions(command)
+    .addHelpText("after", HELP)
+    .action((file: string, flags: ExportFlags) => exportTo(file, flags, context));
+}
+
+async function exportTo(file: string, flags: ExportFlags, context: Context): Promise<void> {
+  const write = formatOf(file, flags);
+  using catalog = await Catalog.open(libraryFile(flags, context));
+  const judge = chosenJudge(catalog, flags);
+  const { photos } = catalog.photos(queryOf(flags, judge));
+  const text = write(photos, judge, catalog.attributes(judge));
+  if (file === "-") context.io.stdout.write(text);
+  else await atomicWriteFile(file, text);
+  const where = file === "-" ? "" : ` to ${readableName(file)}`;
+  context.io.stderr.write(`${photos.length} photos written${where}. ${judgeLine(catalog, judge)}`);
+}
+
+/** @throws RocError USAGE where neither flag nor name says which */
+function formatOf(file: string, { csv, json }: ExportFlags): typeof csvText {
+  const extension = extname(file).toLowerCase();
+  if (csv && json) throw new RocError("USAGE", "--csv and --json exclude each other. Give one of them.");
+  if (csv || (!json && extension === ".csv")) return csvText;
+  if (json || extension === ".json") return jsonText;
+  throw new RocError("USAGE", `${readableName(file)}: neither .csv nor .json. Say --csv or --json.`);
+}
+
+function jsonText(photos: readonly Photo[], judge: Judge | undefined): string {
+  return `[\n${photos.map((photo) => JSON.stringify(plainPhoto(photo, judge))).join(",\n")}\n]\n`;
+}
+
+/** Before them a spreadsheet computes. */
+const FORMULA = /^[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]/;
+
+function cell(value: string | number | null | undefined): string | number {
+  if (typeof value !== "string") return value ?? "";
+  const text = readableName(value);
+  return FORMULA.test(text) ? `'${text}` : text;
+}
+
+function csvText(photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]): string {
+  const known = ["file", "score", "std", "percentile", "stars", "taken", "camera", "width", "height", "gone", "error"];
+  const rows = photos.map(({ file, score, stars, taken, camera, width, height, gone, error }) => [
+    ...[file, score?.score, score?.std, score?.percentile, stars, taken, camera, width, height, gone, error?.code],
+    ...attributes.map((name) => score?.attributes?.[name]),
+    ...[score?.comment, judge?.name],
+  ]);
+  const header = [...known, ...attributes, "comment", "model"];
+  return stringify(
+    [header, ...rows].map((row) => row.map(cell)),
+    { record_delimiter: "\r\n" },
+  );
+}

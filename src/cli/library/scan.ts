@@ -1,0 +1,132 @@
+/** `roc4mllm library scan`: folders of photos into the library. */
+import { Command } from "commander";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { ERROR_CODES, RocError } from "../../errors.js";
+import { worthOf } from "../../engine/worth.js";
+import { pathOfName, readableName } from "../../image/index.js";
+import { scan, type ScanSummary } from "../../library/scan/scan.js";
+import { searchInputs, type Inputs } from "../score/inputs.js";
+import { modelOption } from "../shared/default-model.js";
+import type { Context } from "../shared/io.js";
+import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { parseScale, whole } from "../shared/numbers.js";
+import { printable } from "../shared/printable.js";
+import { createProgress } from "../shared/progress.js";
+import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
+
+interface ScanFlags extends ModelFlags, LibraryFlags {
+  readonly model?: string;
+  readonly retry?: true;
+  readonly maxPixels?: number;
+}
+
+const HELP = `
+A file is known by its content: moved, renamed and copied files keep their score, edited ones are scored anew. A further scan
+looks at size and times of what it knows, and opens nothing. Every score is kept as it comes: whatever stops a scan, the same
+command continues. Files that are gone are marked, not forgotten, as their drive may not be mounted (library forget).
+Files that cannot be read or scored are kept with the reason, and tried again when they change, or with --retry.
+
+One process at a time scans into a library; others may read it meanwhile. Scores of several checkpoints stay apart. Photos are
+only read.
+
+Exit code ${ERROR_CODES.FILE_UNREADABLE}: some could not be read or scored; ${ERROR_CODES.IN_USE}: another process scans into the library.
+
+Examples:
+  roc4mllm library scan ~/Pictures
+  roc4mllm library scan ~/Pictures /media/card --model q-future/Q-ReAlign-Mini-0.8B
+  roc4mllm library list --limit 20`;
+
+/** The command. */
+export function scanCommand(context: Context): Command {
+  const command = new Command("scan")
+    .description("score the photos of folders, and keep the scores; again: what is new")
+    .argument("<folders...>", "folders, which are searched through; image files, globs, or - for a list of paths")
+    .addOption(modelOption(context.io))
+    .option("--retry", "try again what has failed before")
+    .option("--json", "print the summary as JSON")
+    .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1))
+    .option(
+      "--scale <min,max>",
+      "lowest and highest score (default: of the ratings that it was trained on)",
+      parseScale,
+    );
+  return addModelOptions(addLibraryOption(command))
+    .addHelpText("after", HELP)
+    .action((folders: string[], flags: ScanFlags) => scanFolders(folders, flags, context));
+}
+
+async function scanFolders(args: readonly string[], flags: ScanFlags, context: Context): Promise<void> {
+  const { stderr, stdout } = context.io;
+  context.engine().catch(() => undefined);
+  const folders = await foldersOf(args);
+  const inputs = await searchInputs(args, context.io.stdin);
+  const files = filesOf(inputs);
+  let around = (print: () => void): void => print();
+  const say = (text: string): void => around(() => stderr.write(text));
+  const onNote = (note: string): void => say(`note: ${note}\n`);
+  inputs.notes.forEach(onNote);
+  // The same judge whatever the number of photos is.
+  const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
+  using model = await loadNamed(flags.model, settings, context);
+  const library = libraryFile(flags, context);
+  const started = Date.now();
+  const progress = createProgress(stderr, "looked at", files.length);
+  around = progress.around.bind(progress);
+  try {
+    const summary = await scan({
+      ...{ library, files, folders, model, retry: flags.retry, maxPixels: flags.maxPixels, signal: context.signal },
+      onProgress: (done) => progress.update(done),
+      onFailure: ({ error }) => say(`failed: ${printable(error.message)} (${error.code})\n`),
+    });
+    progress.stop();
+    const seconds = (Date.now() - started) / 1000;
+    if (flags.json) stdout.write(`${JSON.stringify({ library, model: model.name, ...summary, seconds })}\n`);
+    stderr.write(summaryText(summary, seconds, library));
+    if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
+    if (summary.failed > 0 || inputs.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+    const message = `Stopped. What has been scored is in ${library}; the same command continues.`;
+    throw new RocError("ABORTED", message, { cause: error });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The arguments that are folders, from the root. @throws RocError FILE_NOT_FOUND for what is not there */
+async function foldersOf(args: readonly string[]): Promise<string[]> {
+  const folders: string[] = [];
+  for (const arg of args) {
+    const found = await stat(pathOfName(arg)).catch(() => undefined);
+    if (found?.isDirectory()) folders.push(resolve(arg));
+    else if (!found && arg !== "-" && !/[*?[{]/.test(arg)) {
+      const remedy = "Check the path, or mount its drive. Nothing in the library has been changed.";
+      throw new RocError("FILE_NOT_FOUND", `${readableName(arg)} is not there. ${remedy}`);
+    }
+  }
+  return folders;
+}
+
+/** Paths from the root, each once. @throws RocError USAGE for a picture that has no path */
+function filesOf({ files, given }: Inputs): string[] {
+  if (given.size > 0)
+    throw new RocError("USAGE", "A photo on standard input has no path to keep. Give folders, or a list of paths.");
+  return [...new Set(files.map((file) => resolve(file)))];
+}
+
+/** A line of what was found, one of what was done. */
+function summaryText(summary: ScanSummary, seconds: number, library: string): string {
+  const { files, unchanged, added, changed, moved, copies, gone, scored, failed, failedBefore, unsettled } = summary;
+  const counts = { unchanged, new: added, edited: changed, moved, "copies of others": copies };
+  const found = Object.entries(counts).flatMap(([name, count]) => (count > 0 ? [`${count} ${name}`] : []));
+  const rest = [
+    gone > 0 ? `${gone} ${gone === 1 ? "file is" : "files are"} not there any more; kept as gone` : "",
+    unsettled > 0 ? `${unsettled} changed meanwhile: the next scan takes them` : "",
+    failedBefore > 0 ? `${failedBefore} failed before and have not changed (--retry)` : "",
+  ].filter((text) => text !== "");
+  const failures = failed > 0 ? `, ${failed} failed` : "";
+  const rate = Math.round(files / Math.max(seconds, 1e-3));
+  const first = `${files} ${files === 1 ? "photo" : "photos"} (${found.join(", ") || "none"}) in ${seconds.toFixed(1)} s (${rate} files/s)`;
+  return `${first}; ${scored} scored${failures}, in ${readableName(library)}\n${rest.map((text) => `${text}\n`).join("")}`;
+}

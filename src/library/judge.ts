@@ -1,0 +1,32 @@
+/** Who scores: what tells two judges apart. */
+import { createHash } from "node:crypto";
+import { scoreSettings } from "../engine/score-settings.js";
+import type { Model } from "../engine/index.js";
+import type { Connection } from "./connection.js";
+
+/** What moves a score's last digits only: scores that differ by it can be compared. */
+const LAST_DIGITS = ["torch", "version", "batch", "packed"];
+
+/**
+ * Raised where a release changes what the same checkpoint says of the same picture by more than the last digits (another
+ * decoding or resizing): a library then scores anew.
+ */
+const READING = 1;
+
+/** The number of a model among the judges of a library, where it is entered if it is new. */
+export function enterJudge(connection: Connection, model: Model): number {
+  const settings = scoreSettings(model);
+  const { name, scale, digest = null } = model;
+  const deciding = Object.entries(settings).filter(([field]) => !LAST_DIGITS.includes(field));
+  const sorted = deciding.sort(([a], [b]) => (a < b ? -1 : 1));
+  // A model of live parts has no digest: its name has to do.
+  const identity = JSON.stringify([READING, digest ?? name, sorted]);
+  const key = createHash("sha256").update(identity).digest("hex");
+  const sql = `INSERT INTO judges (key, name, checkpoint, settings, low, high, added) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET name = excluded.name`;
+  const values = [key, name, digest, JSON.stringify(settings), scale.min, scale.max, new Date().toISOString()];
+  return connection.write(() => {
+    connection.run(sql, values);
+    return connection.value<number>("SELECT id FROM judges WHERE key = ?", [key]) as number;
+  });
+}

@@ -1,0 +1,306 @@
+/**
+ * A scan of photos into a library: what is known is not read again, what is read is not scored again, and every result is
+ * kept as it comes, so that a scan that is killed at any moment continues where it was.
+ */
+import { dirname } from "node:path";
+import type { Model, ScoreFailure, ScoreInput, ScoreResult } from "../../engine/index.js";
+import { isRocError, messageOf, RocError } from "../../errors.js";
+import { readableName } from "../../image/index.js";
+import { readMetadata } from "../../photos/metadata.js";
+import { enterJudge } from "../judge.js";
+import { perceptualHash } from "../look.js";
+import { openToWrite } from "../open.js";
+import { contentDigest } from "./digest.js";
+import { settled, stampOf, stampText, type FileStamp } from "./stamps.js";
+import { enterScan, Store, type Description, type KnownFile } from "./store.js";
+
+/** Files that are looked at together: one transaction keeps what is new of them. */
+const AT_ONCE = 256;
+/** Files whose content is read at a time. */
+const READ_AT_ONCE = 4;
+
+export interface ScanOptions {
+  /** The library's file; where there is none, one is made. */
+  readonly library: string;
+  /** Paths of all pictures, from the root. */
+  readonly files: readonly string[];
+  /** Folders that were searched for them: what the library has there and `files` has not is gone, if it is not there. */
+  readonly folders: readonly string[];
+  readonly model: Model;
+  /** Try again what has failed, even where its file is as it was. */
+  readonly retry?: boolean | undefined;
+  readonly maxPixels?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Files that are done with. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onFailure?: ((failure: ScoreFailure) => void) | undefined;
+}
+
+/** What a scan came to, in numbers of files. */
+export interface ScanSummary {
+  readonly files: number;
+  /** As the library had them. */
+  unchanged: number;
+  /** Of content that the library has not seen. */
+  added: number;
+  /** Edited. */
+  changed: number;
+  /** Known under another name or in another folder. */
+  moved: number;
+  /** Of a content that another file has. */
+  copies: number;
+  /** Marked as gone: in a folder that was searched, and not there. */
+  gone: number;
+  /** Pictures that were scored. */
+  scored: number;
+  /** Pictures or files that could not be read or scored, in this scan. */
+  failed: number;
+  /** That failed before, and have not changed: not tried again. */
+  failedBefore: number;
+  /** That changed while they were scored: the next scan takes them. */
+  unsettled: number;
+}
+
+/**
+ * Brings a library up to date with folders of photos.
+ *
+ * @throws RocError IN_USE where another process scans into it; DATA_INVALID for a file that is no library; ABORTED
+ */
+export async function scan(options: ScanOptions): Promise<ScanSummary> {
+  const { library, model, folders } = options;
+  const writable = await openToWrite(library);
+  try {
+    const { connection } = writable;
+    const judge = enterJudge(connection, model);
+    const store = new Store(connection, judge, enterScan(connection, judge, folders.map(readableName)));
+    return await new Scan(store, options).run();
+  } finally {
+    await writable.close();
+  }
+}
+
+/** A picture that is to be scored. */
+interface Wanted {
+  readonly path: string;
+  readonly picture: number;
+  readonly stamp: string;
+  readonly metadata: Promise<Readonly<Record<string, unknown>>> | undefined;
+  hash?: bigint;
+}
+
+class Scan {
+  readonly #summary: ScanSummary;
+  /** By path, in the order in which the model is given them. */
+  readonly #wanted = new Map<string, Wanted>();
+  /** Pictures that are scored in this scan, or are about to be. */
+  readonly #asked = new Set<number>();
+  /** Entries of files that were found. */
+  readonly #seen = new Set<number>();
+  readonly #folders = new Map<string, Map<string, KnownFile>>();
+  #done = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly options: ScanOptions,
+  ) {
+    const none = { unchanged: 0, added: 0, changed: 0, moved: 0, copies: 0, gone: 0 };
+    const files = options.files.length;
+    this.#summary = { files, ...none, scored: 0, failed: 0, failedBefore: 0, unsettled: 0 };
+  }
+
+  async run(): Promise<ScanSummary> {
+    const { model, maxPixels, signal } = this.options;
+    const settings = { embedding: true, ...(signal && { signal }), ...(maxPixels !== undefined && { maxPixels }) };
+    const onPicture = async (file: string, picture: Parameters<typeof perceptualHash>[0]): Promise<void> => {
+      const wanted = this.#wanted.get(file);
+      if (wanted?.metadata) wanted.hash = await perceptualHash(picture);
+    };
+    for await (const outcome of model.score(this.#inputs(), { ...settings, onPicture })) await this.#take(outcome);
+    await this.#markGone();
+    this.store.end(this.#summary.files);
+    return this.#summary;
+  }
+
+  /** The pictures to score, as they are found: the model is not kept waiting for the rest of the search. */
+  async *#inputs(): AsyncGenerator<ScoreInput, void, void> {
+    const { files, signal } = this.options;
+    for (let at = 0; at < files.length; at += AT_ONCE) {
+      signal?.throwIfAborted();
+      const wanted = await this.#look(files.slice(at, at + AT_ONCE));
+      for (const one of wanted) {
+        this.#wanted.set(one.path, one);
+        yield one.path;
+      }
+    }
+  }
+
+  /** What is to be scored of a few files, all of which the library has afterwards. */
+  async #look(files: readonly string[]): Promise<Wanted[]> {
+    const stamps = await Promise.all(files.map(stampOf));
+    const wanted: Wanted[] = [];
+    const toRead: { path: string; stamp: FileStamp; known: KnownFile | undefined }[] = [];
+    files.forEach((path, i) => {
+      const [stamp, known] = [stamps[i] as FileStamp | "gone" | Error, this.#known(path)];
+      if (stamp === "gone") return this.#advance();
+      if (known) this.#seen.add(known.id);
+      if (stamp instanceof Error) return this.#unread(path, NOWHERE, stamp);
+      const isSame = known !== undefined && known.stamp === stampText(stamp);
+      if (!isSame || (known.code !== null && this.options.retry)) toRead.push({ path, stamp, known });
+      else wanted.push(...this.#unchanged(path, known));
+    });
+    for (let at = 0; at < toRead.length; at += READ_AT_ONCE) {
+      const some = toRead.slice(at, at + READ_AT_ONCE);
+      const found = await Promise.all(some.map((one) => this.#read(one)));
+      this.store.connection.write(() => found.forEach((enter) => wanted.push(...enter())));
+    }
+    return wanted;
+  }
+
+  #known(path: string): KnownFile | undefined {
+    const folder = dirname(path);
+    let known = this.#folders.get(folder);
+    if (!known) {
+      // Files of a folder come one after another.
+      if (this.#folders.size > 64) this.#folders.clear();
+      this.#folders.set(folder, (known = this.store.knownIn(folder)));
+    }
+    return known.get(path.slice(folder === "/" ? 1 : folder.length + 1));
+  }
+
+  /** A file that is as it was: to be scored where the judge has not yet. */
+  #unchanged(path: string, known: KnownFile): Wanted[] {
+    this.#summary.unchanged++;
+    if (known.isGone) this.store.returned(known.id);
+    if (known.code !== null || known.picture === null) {
+      this.#summary.failedBefore++;
+      this.#advance();
+      return [];
+    }
+    return this.#want(path, { picture: known.picture, verdict: known.verdict }, known.stamp);
+  }
+
+  #want(path: string, { picture, verdict }: Pick<KnownFile, "verdict"> & { picture: number }, stamp: string): Wanted[] {
+    const isFailed = typeof verdict === "object";
+    // Memory may be there by now.
+    const triesAgain = isFailed && (this.options.retry || verdict.failed === "OUT_OF_MEMORY");
+    if (isFailed && !triesAgain) this.#summary.failedBefore++;
+    if (verdict === "scored" || (isFailed && !triesAgain) || this.#asked.has(picture)) {
+      this.#advance();
+      return [];
+    }
+    this.#asked.add(picture);
+    const metadata = this.store.isDescribed(picture) ? undefined : metadataOf(path);
+    return [{ path, picture, stamp, metadata }];
+  }
+
+  /** Reads a file that is new or not as it was. @returns what enters it into the library, within a transaction */
+  async #read({ path, stamp, known }: { path: string; stamp: FileStamp; known: KnownFile | undefined }) {
+    const { signal } = this.options;
+    try {
+      const digest = await contentDigest(path, signal);
+      const movedFrom = known ? undefined : await this.#movedFrom(digest);
+      const after = await stampOf(path);
+      // One that is being written is read again by the next scan.
+      const isWhole = typeof after === "object" && !(after instanceof Error) && stampText(after) === stampText(stamp);
+      const kept = isWhole ? settled(stamp) : { ...stamp, changed: -1n };
+      return (): Wanted[] => this.#enter({ path, stamp: kept, digest, movedFrom }, known, stampText(stamp));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isRocError(error) && error.code === "FILE_NOT_FOUND") return (): Wanted[] => (this.#advance(), []);
+      return (): Wanted[] => (this.#unread(path, stamp, error), []);
+    }
+  }
+
+  /** The entry of a file of this content that is not where it was. */
+  async #movedFrom(digest: Uint8Array): Promise<number | undefined> {
+    for (const { id, path } of this.store.placesOf(digest)) {
+      if (!this.#seen.has(id) && (await stampOf(path)) === "gone") {
+        this.#seen.add(id);
+        return id;
+      }
+    }
+    return undefined;
+  }
+
+  #enter(file: Parameters<Store["enter"]>[0], known: KnownFile | undefined, stamp: string): Wanted[] {
+    const isCopy = this.store.placesOf(file.digest).length > 0;
+    const entered = this.store.enter(file);
+    this.#seen.add(entered.id);
+    const isSame = known !== undefined && known.picture === entered.picture;
+    if (file.movedFrom !== undefined) this.#summary.moved++;
+    else if (isSame) this.#summary.unchanged++;
+    else if (known) this.#summary.changed++;
+    else if (isCopy) this.#summary.copies++;
+    else this.#summary.added++;
+    return this.#want(file.path, entered, stamp);
+  }
+
+  #unread(path: string, stamp: FileStamp, error: unknown): void {
+    const code = isRocError(error) ? error.code : "FILE_UNREADABLE";
+    const reason = isRocError(error) ? error.message : `${readableName(path)} cannot be read: ${messageOf(error)}`;
+    this.store.enterUnread(path, settled(stamp), { code, message: reason });
+    this.#fail({ file: path, error: { code, message: reason } });
+    this.#advance();
+  }
+
+  /** Keeps what the model says of a picture. */
+  async #take(outcome: ScoreResult | ScoreFailure): Promise<void> {
+    const wanted = this.#wanted.get(outcome.file);
+    if (!wanted) throw new RocError("INTERNAL", `A result of ${outcome.file}, which was not asked for.`);
+    this.#wanted.delete(outcome.file);
+    const { path, picture, hash } = wanted;
+    const metadata = await wanted.metadata;
+    const description: Description | undefined = metadata && { metadata, hash };
+    const after = await stampOf(path);
+    const isSame = typeof after === "object" && !(after instanceof Error) && stampText(after) === wanted.stamp;
+    this.#advance();
+    if (!isSame) {
+      // It may be of another content than was read before.
+      this.#summary.unsettled++;
+      return;
+    }
+    this.store.connection.write(() => {
+      if (description) this.store.describe(picture, description);
+      if ("error" in outcome) this.store.addFailure(picture, outcome.error);
+      else this.store.addScore(picture, outcome);
+    });
+    if ("error" in outcome) this.#fail(outcome);
+    else this.#summary.scored++;
+  }
+
+  /** Entries in the searched folders whose files were not found, and are not there. */
+  async #markGone(): Promise<void> {
+    const { folders, signal } = this.options;
+    const missing = new Set(folders.flatMap((folder) => this.store.presentIn(folder)).filter((id) => !this.#seen.has(id))); // prettier-ignore
+    const places = this.store.pathsOf([...missing]);
+    const gone: number[] = [];
+    for (let at = 0; at < places.length; at += AT_ONCE) {
+      signal?.throwIfAborted();
+      const some = places.slice(at, at + AT_ONCE);
+      const stamps = await Promise.all(some.map(({ path }) => stampOf(path)));
+      gone.push(...some.filter((_, i) => stamps[i] === "gone").map(({ id }) => id));
+    }
+    if (gone.length > 0) this.store.connection.write(() => this.store.markGone(gone));
+    this.#summary.gone = gone.length;
+  }
+
+  #fail(failure: ScoreFailure): void {
+    this.#summary.failed++;
+    this.options.onFailure?.(failure);
+  }
+
+  #advance(): void {
+    this.options.onProgress?.(++this.#done, this.#summary.files);
+  }
+}
+
+/** Of a file that cannot even be looked at. */
+const NOWHERE: FileStamp = { size: 0n, modified: 0n, changed: -1n, inode: 0n };
+
+/** A photo whose metadata cannot be read has none. */
+async function metadataOf(path: string): Promise<Readonly<Record<string, unknown>>> {
+  return readMetadata(path).then(
+    (found) => ({ ...found }),
+    () => ({}),
+  );
+}

@@ -1,0 +1,190 @@
+/** What a scan writes into a library, and what it looks up there. */
+import { basename, dirname } from "node:path";
+import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { nameOfBytes, pathOfName } from "../../image/index.js";
+import type { Connection, Value } from "../connection.js";
+import { withinFolder } from "../where.js";
+import { STAMP_COLUMN, type FileStamp } from "./stamps.js";
+
+/** A file as the library has it. */
+export interface KnownFile {
+  readonly id: number;
+  /** As {@link stampText}. */
+  readonly stamp: string;
+  readonly picture: number | null;
+  /** Why it could not be read. */
+  readonly code: string | null;
+  readonly isGone: boolean;
+  /** What the judge says of it. */
+  readonly verdict: "scored" | "none" | { readonly failed: string };
+}
+
+/** A file whose content has just been read. */
+export interface ReadFile {
+  readonly path: string;
+  readonly stamp: FileStamp;
+  readonly digest: Uint8Array;
+  /** The entry that is this file under another path; undefined: there is none. */
+  readonly movedFrom: number | undefined;
+}
+
+/** What is known of a picture beside its score. */
+export interface Description {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly hash: bigint | undefined;
+}
+
+type Maybe<T> = T | null;
+
+export class Store {
+  constructor(
+    readonly connection: Connection,
+    readonly judge: number,
+    readonly scan: number,
+  ) {}
+
+  /** The files of one folder by name. */
+  knownIn(folder: string): Map<string, KnownFile> {
+    const sql = `SELECT f.id, f.name, ${STAMP_COLUMN}, f.picture, f.code, f.gone IS NOT NULL,
+        EXISTS (SELECT 1 FROM scores WHERE picture = f.picture AND judge = ?1),
+        (SELECT code FROM failures WHERE picture = f.picture AND judge = ?1)
+      FROM files f WHERE f.folder = ?2`;
+    type Row = [number, Uint8Array, string, Maybe<number>, Maybe<string>, number, number, Maybe<string>];
+    const rows = this.connection.rows<Row>(sql, [this.judge, bytesOf(folder)]);
+    return new Map(
+      rows.map(([id, name, stamp, picture, code, gone, scored, failed]) => {
+        const verdict = scored ? "scored" : failed === null ? "none" : { failed };
+        return [nameOfBytes(name), { id, stamp, picture, code, isGone: gone === 1, verdict }];
+      }),
+    );
+  }
+
+  /** Where else a content is. */
+  placesOf(digest: Uint8Array): { readonly id: number; readonly path: string }[] {
+    const sql = "SELECT f.id, f.folder, f.name FROM pictures p JOIN files f ON f.picture = p.id WHERE p.digest = ?";
+    return this.connection.rows<[number, Uint8Array, Uint8Array]>(sql, [digest]).map(placeOf);
+  }
+
+  /** @returns the picture's number and what the judge says of it */
+  enter(file: ReadFile): Pick<KnownFile, "id" | "picture" | "verdict"> & { readonly picture: number } {
+    const { connection, judge } = this;
+    const { path, digest, movedFrom } = file;
+    connection.run("INSERT INTO pictures (digest) VALUES (?) ON CONFLICT DO NOTHING", [digest]);
+    const picture = connection.value<number>("SELECT id FROM pictures WHERE digest = ?", [digest]) as number;
+    if (movedFrom !== undefined) {
+      const { folder, name } = partsOf(path);
+      connection.run("UPDATE files SET folder = ?, name = ? WHERE id = ?", [folder, name, movedFrom]);
+    }
+    const id = this.#place(file, { picture, code: null, message: null });
+    const scored = connection.value("SELECT 1 FROM scores WHERE picture = ? AND judge = ?", [picture, judge]) !== undefined; // prettier-ignore
+    const failed = connection.value<string>("SELECT code FROM failures WHERE picture = ? AND judge = ?", [picture, judge]); // prettier-ignore
+    return { id, picture, verdict: scored ? "scored" : failed === undefined ? "none" : { failed } };
+  }
+
+  /** A file that cannot be read: it is kept with the reason. */
+  enterUnread(path: string, stamp: FileStamp, { code, message }: ScoreFailure["error"]): void {
+    this.#place({ path, stamp }, { picture: null, code, message });
+  }
+
+  #place(
+    { path, stamp }: Pick<ReadFile, "path" | "stamp">,
+    { picture, code, message }: { picture: Maybe<number>; code: Maybe<string>; message: Maybe<string> },
+  ): number {
+    const { folder, name } = partsOf(path);
+    const { size, modified, changed, inode } = stamp;
+    const sql = `INSERT INTO files (folder, name, size, modified, changed, inode, picture, code, message, added)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (folder, name) DO UPDATE SET size = excluded.size, modified = excluded.modified, changed = excluded.changed,
+        inode = excluded.inode, picture = excluded.picture, code = excluded.code, message = excluded.message, gone = NULL
+      RETURNING id`;
+    const values: Value[] = [folder, name, size, modified, changed, inode, picture, code, message];
+    return this.connection.value<number>(sql, [...values, new Date().toISOString()]) as number;
+  }
+
+  /** A file that was gone is there again. */
+  returned(id: number): void {
+    this.connection.run("UPDATE files SET gone = NULL WHERE id = ?", [id]);
+  }
+
+  addScore(picture: number, result: ScoreResult): void {
+    const { score, std, distribution, attributes, comment, answer, embedding } = result;
+    const { connection, judge, scan } = this;
+    // Never a second time: what stands there stays.
+    const sql = `INSERT INTO scores (picture, judge, score, std, distribution, attributes, comment, answer, scan)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+    const shares = distribution && bytesOfNumbers(Float64Array.from(distribution));
+    const texts = [attributes ? JSON.stringify(attributes) : null, comment ?? null, answer];
+    const added = connection.run(sql, [picture, judge, score, std, shares, ...texts, scan]);
+    connection.run("DELETE FROM failures WHERE picture = ? AND judge = ?", [picture, judge]);
+    connection.run("UPDATE scans SET scored = scored + ? WHERE id = ?", [added, scan]);
+    if (embedding)
+      connection.run("INSERT INTO vectors (picture, judge, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [picture, judge, bytesOfNumbers(embedding)]); // prettier-ignore
+  }
+
+  addFailure(picture: number, { code, message }: ScoreFailure["error"]): void {
+    const sql = `INSERT INTO failures (picture, judge, code, message) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET code = excluded.code, message = excluded.message`;
+    this.connection.run(sql, [picture, this.judge, code, message]);
+    this.connection.run("UPDATE scans SET failed = failed + 1 WHERE id = ?", [this.scan]);
+  }
+
+  isDescribed(picture: number): boolean {
+    return this.connection.value("SELECT described FROM pictures WHERE id = ?", [picture]) === 1;
+  }
+
+  describe(picture: number, { metadata, hash }: Description): void {
+    const value = (name: string): Value => {
+      const found = metadata[name];
+      return typeof found === "string" || typeof found === "number" ? found : null;
+    };
+    const columns = ["width", "height", "taken", "camera", "rating"];
+    const sql = `UPDATE pictures SET described = 1, ${columns.map((name) => `${name} = ?`).join(", ")}, metadata = ?,
+      hash = coalesce(?, hash) WHERE id = ?`;
+    const look = hash === undefined ? null : BigInt.asIntN(64, hash);
+    this.connection.run(sql, [...columns.map(value), JSON.stringify(metadata), look, picture]);
+  }
+
+  /** Entries within a folder that are not known to be gone, by id. */
+  presentIn(folder: string): number[] {
+    const { sql, values } = withinFolder(bytesOf(folder));
+    const found = `SELECT json_group_array(f.id) FROM files f WHERE f.gone IS NULL AND ${sql}`;
+    return JSON.parse(this.connection.value<string>(found, values) ?? "[]") as number[];
+  }
+
+  pathsOf(ids: readonly number[]): { readonly id: number; readonly path: string }[] {
+    const sql = "SELECT id, folder, name FROM files WHERE id IN (SELECT value FROM json_each(?))";
+    return this.connection.rows<[number, Uint8Array, Uint8Array]>(sql, [JSON.stringify(ids)]).map(placeOf);
+  }
+
+  markGone(ids: readonly number[]): void {
+    const sql = "UPDATE files SET gone = ? WHERE id IN (SELECT value FROM json_each(?))";
+    this.connection.run(sql, [new Date().toISOString(), JSON.stringify(ids)]);
+  }
+
+  end(files: number): void {
+    this.connection.run("UPDATE scans SET ended = ?, files = ? WHERE id = ?", [new Date().toISOString(), files, this.scan]); // prettier-ignore
+  }
+}
+
+/** Enters a scan, and gives its number. */
+export function enterScan(connection: Connection, judge: number, roots: readonly string[]): number {
+  const sql = "INSERT INTO scans (started, judge, roots) VALUES (?, ?, ?) RETURNING id";
+  return connection.value<number>(sql, [new Date().toISOString(), judge, JSON.stringify(roots)]) as number;
+}
+
+function placeOf([id, folder, name]: [number, Uint8Array, Uint8Array]): { id: number; path: string } {
+  const above = nameOfBytes(folder);
+  return { id, path: `${above === "/" ? "" : above}/${nameOfBytes(name)}` };
+}
+
+function partsOf(path: string): { folder: Uint8Array; name: Uint8Array } {
+  return { folder: bytesOf(dirname(path)), name: bytesOf(basename(path)) };
+}
+
+function bytesOf(name: string): Uint8Array {
+  return Buffer.from(pathOfName(name));
+}
+
+function bytesOfNumbers({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,80 @@
+/** `library`: from folders to a list, an export and nothing again, by the commands. */
+import assert from "node:assert/strict";
+import { mkdir, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parse } from "csv-parse/sync";
+import { libraryCommand } from "../../src/cli/library/library.js";
+import { picture, redModel, tempFolder } from "../library/support.js";
+import { jsonLines, runCommand, type Ran } from "./support.js";
+
+type Result = Omit<Ran, "asked">;
+
+function runner(root: string, failing: readonly string[] = []) {
+  return (...argv: string[]): Promise<Result> => {
+    const engine = () => Promise.resolve({ load: () => Promise.resolve(redModel([], { failing })) });
+    const env = { XDG_DATA_HOME: join(root, "data"), XDG_CONFIG_HOME: join(root, "config") };
+    return runCommand(["library", ...argv], { library: () => Promise.resolve(libraryCommand) }, { engine, env });
+  };
+}
+
+test("scan, list, export, check and forget", async (t) => {
+  const root = await tempFolder(t);
+  const photos = join(root, "photos");
+  for (const [name, colour] of Object.entries({ "a.png": 10, "=b.png": 200, "bad.png": 30 }))
+    await picture(join(photos, name), colour);
+  const library = runner(root, ["bad"]);
+  const scanned = await library("scan", photos, "--json");
+  assert.equal(scanned.code, 3);
+  assert.match(scanned.stderr, /failed: .*bad\.png: broken \(IMAGE_BROKEN\)/);
+  assert.match(scanned.stderr, /3 photos \(3 new\) in .* 2 scored, 1 failed/);
+  const [summary] = jsonLines(scanned.stdout) as Record<string, unknown>[];
+  assert.equal(summary?.["library"], join(root, "data/roc4mllm/library.db"));
+  assert.deepEqual([summary?.["files"], summary?.["scored"], summary?.["model"]], [3, 2, "red@12345678"]);
+
+  const again = await library("scan", photos);
+  assert.equal(again.code, 0);
+  assert.match(again.stderr, /3 unchanged.* 0 scored.*\n1 failed before and have not changed/);
+
+  const listed = await library("list");
+  assert.match(listed.stdout, /^\S*\/=b\.png +20\.0 .*\n\S*\/a\.png +1\.0 .*\n\S*\/bad\.png +failed: broken/);
+  assert.equal(listed.stderr, "3 photos. Scores from 0 to 25.5 by red@12345678.\n");
+  const found = await library("list", "--where", "score > 5", "--json");
+  const [photo] = jsonLines(found.stdout) as Record<string, unknown>[];
+  assert.equal(photo?.["file"], join(photos, "=b.png"));
+  assert.deepEqual([photo?.["score"], photo?.["percentile"], photo?.["model"]], [20, 75, "red@12345678"]);
+  assert.match(String(photo?.["hash"]), /^[0-9a-f]{16}$/);
+  const wrong = await library("list", "--where", "score > high");
+  assert.deepEqual([wrong.code, wrong.stderr.split("\n")[2]], [2, "          ^"]);
+
+  const csv = join(root, "photos.csv");
+  assert.equal((await library("export", csv)).code, 0);
+  const rows = parse<Record<string, string>>(await readFile(csv, "utf8"), { columns: true });
+  assert.deepEqual(rows.map(({ score, error }) => [score, error]), [["20", ""], ["1", ""], ["", "IMAGE_BROKEN"]]); // prettier-ignore
+  const json = await library("export", "-", "--json", "--where", "name ~ b");
+  assert.equal((JSON.parse(json.stdout) as unknown[]).length, 2);
+  assert.equal((await library("export", join(root, "photos.txt"))).code, 2);
+
+  const checked = await library("check");
+  assert.deepEqual([checked.code, checked.stderr], [0, "3 files; the database is sound\n"]);
+  assert.equal((await library("forget")).code, 2);
+  assert.match((await library("forget", photos, "--dry-run")).stderr, /^3 photos and 2 scores would be forgotten/);
+  assert.match((await library("forget", photos)).stderr, /^3 photos and 2 scores forgotten; no photo is touched/);
+  assert.equal((await library("list")).stdout, "");
+});
+
+test("a folder that is not there changes nothing; an emptied one marks its photos as gone", async (t) => {
+  const root = await tempFolder(t);
+  const photos = join(root, "photos");
+  const library = runner(root);
+  assert.equal((await library("list")).code, 3);
+  await picture(join(photos, "a.png"), 10);
+  await library("scan", photos);
+  await rename(photos, join(root, "unmounted"));
+  const missing = await library("scan", photos);
+  assert.equal(missing.code, 3);
+  assert.match(missing.stderr, /is not there\. .*Nothing in the library has been changed/);
+  await mkdir(photos);
+  assert.match((await library("scan", photos)).stderr, /1 file is not there any more; kept as gone/);
+  assert.match((await library("list", "--gone")).stdout, /a\.png/);
+});

@@ -1,0 +1,228 @@
+/** Scans: what is scored, what is known again, what is gone, and who may write. */
+import assert from "node:assert/strict";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { Catalog } from "../../src/library/catalog.js";
+import { Connection } from "../../src/library/connection.js";
+import { forget } from "../../src/library/forget.js";
+import { openToWrite } from "../../src/library/open.js";
+import { scan, type ScanOptions, type ScanSummary } from "../../src/library/scan/scan.js";
+import { picture, redModel, tempFolder } from "./support.js";
+
+interface Bench {
+  readonly folder: string;
+  readonly library: string;
+  /** Scans the folder. @returns what was found, with the names that the model was given */
+  readonly scan: (options?: Partial<ScanOptions>) => Promise<ScanSummary & { asked: string }>;
+  /** Names with their scores, best first. */
+  readonly list: (options?: Parameters<Catalog["photos"]>[0]) => Promise<string>;
+}
+
+async function bench(t: TestContext, colours: Readonly<Record<string, number>>): Promise<Bench> {
+  const root = await tempFolder(t);
+  const [folder, library] = [join(root, "photos"), join(root, "data", "library.db")];
+  await mkdir(folder);
+  for (const [name, colour] of Object.entries(colours)) await picture(join(folder, name), colour);
+  const files = async (): Promise<string[]> =>
+    (await readdir(folder, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort();
+  return {
+    folder,
+    library,
+    scan: async (options) => {
+      const asked: string[] = [];
+      const summary = await scan({
+        library,
+        files: await files(),
+        folders: [folder],
+        model: redModel(asked),
+        ...options,
+      });
+      return { ...summary, asked: asked.map((file) => basename(file)).join(" ") };
+    },
+    list: async (options) => {
+      using catalog = await Catalog.open(library);
+      return catalog.photos(options).photos.map(({ name, score }) => `${name} ${score?.score ?? "-"}`).join(", "); // prettier-ignore
+    },
+  };
+}
+
+test("a second scan scores nothing; moved, renamed and copied files keep their score, edited ones are new", async (t) => {
+  const { folder, library, scan, list } = await bench(t, { "a.png": 10, "b.png": 200, "trip/c.png": 90 });
+  assert.deepEqual(pick(await scan()), { asked: "a.png b.png c.png", added: 3, scored: 3 });
+  assert.deepEqual(pick(await scan()), { asked: "", unchanged: 3 });
+  const idOf = async (name: string): Promise<number | undefined> => {
+    using catalog = await Catalog.open(library);
+    return catalog.photos({ where: `name = ${name}` }).photos[0]?.id;
+  };
+  const before = await idOf("b.png");
+  await rename(join(folder, "b.png"), join(folder, "trip/best.png"));
+  await copyFile(join(folder, "a.png"), join(folder, "a copy.png"));
+  await picture(join(folder, "trip/c.png"), 250);
+  const again = pick(await scan());
+  assert.deepEqual(again, { asked: "c.png", unchanged: 1, copies: 1, changed: 1, moved: 1, scored: 1 });
+  assert.equal(await idOf("best.png"), before);
+  assert.equal(await list(), "c.png 25, best.png 20, a.png 1, a copy.png 1");
+  // Of the same size and time, as tools that keep times leave it.
+  const { atime, mtime } = await stat(join(folder, "a.png"));
+  const [small, other] = [
+    await readFile(join(folder, "a.png")),
+    await readFile(await picture(join(folder, "x.png"), 11)),
+  ];
+  assert.equal(small.length, other.length);
+  await rm(join(folder, "x.png"));
+  await writeFile(join(folder, "a.png"), other);
+  await utimes(join(folder, "a.png"), atime, mtime);
+  assert.deepEqual(pick(await scan()), { asked: "a.png", unchanged: 3, changed: 1, scored: 1 });
+});
+
+test("a photo has its score, vector, hash and metadata; of each scan it is known what it did", async (t) => {
+  const { library, scan } = await bench(t, { "a.png": 10, "b.png": 20 });
+  await scan();
+  using catalog = await Catalog.open(library);
+  const [best] = catalog.photos({ limit: 1 }).photos;
+  assert.ok(best);
+  const { score, width, height, digest } = best;
+  assert.deepEqual(score, { score: 2, std: 1, distribution: [0.5, 0.5], answer: "20", percentile: 75 });
+  assert.deepEqual([width, height, digest?.length, typeof best.hash], [2, 2, 64, "bigint"]);
+  assert.deepEqual(catalog.vectors([best.id, 99]), new Map([[best.id, Float32Array.of(20, 1, 2)]]));
+  assert.deepEqual(catalog.check(), []);
+});
+
+test("files that are gone are marked, come back with their score, and are forgotten when asked", async (t) => {
+  const { folder, library, scan, list } = await bench(t, { "a.png": 10, "b.png": 20, "trip/c.png": 30 });
+  await scan();
+  await rename(join(folder, "trip"), join(folder, "../elsewhere"));
+  assert.deepEqual(pick(await scan()), { asked: "", unchanged: 2, gone: 1 });
+  assert.equal(await list(), "b.png 2, a.png 1");
+  assert.equal(await list({ gone: "only" }), "c.png 3");
+  // An unmounted drive is an empty folder.
+  await rename(join(folder, "../elsewhere"), join(folder, "trip"));
+  assert.deepEqual(pick(await scan()), { asked: "", unchanged: 3 });
+  assert.equal(await list(), "c.png 3, b.png 2, a.png 1");
+  await rm(join(folder, "a.png"));
+  await scan();
+  assert.deepEqual(await forget({ library, gone: true, dryRun: true }), { files: 1, scores: 1 });
+  assert.deepEqual(await forget({ library, gone: true }), { files: 1, scores: 1 });
+  assert.deepEqual(await forget({ library, folder: join(folder, "trip") }), { files: 1, scores: 1 });
+  assert.equal(await list({ gone: "with" }), "b.png 2");
+  assert.deepEqual(pick(await scan()), { asked: "c.png", unchanged: 1, added: 1, scored: 1 });
+});
+
+test("what cannot be scored is kept with the reason, and tried again when it changes or is asked for", async (t) => {
+  const { folder, library, scan } = await bench(t, { "a.png": 10, "bad.png": 20 });
+  const failing = (): { model: ScanOptions["model"]; asked: string[] } => {
+    const asked: string[] = [];
+    return { asked, model: redModel(asked, { failing: ["bad"] }) };
+  };
+  const failures: string[] = [];
+  const first = await scan({ model: failing().model, onFailure: ({ error }) => failures.push(error.code) });
+  assert.deepEqual([first.scored, first.failed, failures], [1, 1, ["IMAGE_BROKEN"]]);
+  using catalog = await Catalog.open(library);
+  assert.equal(catalog.photos({ where: "name = bad.png" }).photos[0]?.error?.code, "IMAGE_BROKEN");
+  assert.deepEqual(pick(await scan()), { asked: "", unchanged: 2, failedBefore: 1 });
+  assert.deepEqual(pick(await scan({ retry: true })), { asked: "bad.png", unchanged: 2, scored: 1 });
+  assert.equal(catalog.photos({ where: "name = bad.png" }).photos[0]?.error, undefined);
+  await picture(join(folder, "bad.png"), 21);
+  const { asked, model } = failing();
+  await scan({ model });
+  assert.equal(asked.length, 1);
+});
+
+test("two checkpoints' scores stay apart; one of them can be forgotten", async (t) => {
+  const { library, scan, list } = await bench(t, { "a.png": 10, "b.png": 20 });
+  await scan();
+  const asked: string[] = [];
+  const other = redModel(asked, { name: "other@22222222", digest: "2".repeat(64) });
+  assert.equal((await scan({ model: other })).scored, 2);
+  // The torch version and the like move the last digits only.
+  await scan({ model: { ...other, settings: { ...other.settings, torch: "9.9", batch: 8 } } });
+  await scan({ model: { ...other, settings: { ...other.settings, prompt: "<image> Really?" } } });
+  assert.equal(asked.length, 4);
+  using catalog = await Catalog.open(library);
+  assert.deepEqual(catalog.judges().map(({ name, scores }) => `${name} ${scores}`), ["other@22222222 2", "other@22222222 2", "red@12345678 2"]); // prettier-ignore
+  assert.throws(() => catalog.judgeNamed("other"), /2 judges .* fit/);
+  assert.equal(await list({ judge: catalog.judgeNamed("red") }), "b.png 2, a.png 1");
+  assert.deepEqual(await forget({ library, judge: "red" }), { files: 0, scores: 2 });
+  assert.equal(catalog.judges().length, 2);
+  await assert.rejects(forget({ library, judge: "red" }), { code: "USAGE" });
+});
+
+test("a scan that is stopped continues where it was, and scores none twice", async (t) => {
+  const colours = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}.png`, 10 * i]));
+  const { library, scan } = await bench(t, colours);
+  const controller = new AbortController();
+  const onProgress = (done: number): void => (done >= 4 ? controller.abort() : undefined);
+  await assert.rejects(scan({ signal: controller.signal, onProgress }), { code: "ABORTED" });
+  const summary = await scan();
+  assert.ok(summary.scored < 9 && summary.scored > 0, `${summary.scored}`);
+  const connection = new Connection(library);
+  const counts = connection.row<[number, number]>(
+    "SELECT (SELECT count(*) FROM scores), (SELECT sum(scored) FROM scans)",
+  );
+  connection.close();
+  assert.deepEqual(counts, [9, 9]);
+});
+
+test("one process writes, others read; the second scan is told who has it", async (t) => {
+  const { folder, library, scan, list } = await bench(t, { "a.png": 10 });
+  await scan();
+  const holder = await openToWrite(library);
+  try {
+    await assert.rejects(scan(), ({ code, message }: { code: string; message: string }) => {
+      assert.equal(code, "IN_USE");
+      assert.match(message, new RegExp(`the library ${library} is in use by process ${process.pid}`));
+      return true;
+    });
+    holder.connection.exec("BEGIN IMMEDIATE");
+    assert.equal(await list(), "a.png 1");
+    holder.connection.exec("COMMIT");
+  } finally {
+    await holder.close();
+  }
+  assert.ok(!(await readdir(join(folder, "../data"))).includes("library.db.lock"));
+  assert.equal((await stat(`${library}-wal`)).size, 0);
+});
+
+test("a file that is no library, damaged or newer is refused and stays as it is", async (t) => {
+  const { folder, library, scan } = await bench(t, { "a.png": 10 });
+  await scan();
+  const whole = await readFile(library);
+  const newer = Buffer.from(whole);
+  newer.writeUInt32BE(99, 60);
+  const foreign = Buffer.from(whole);
+  foreign.writeUInt32BE(0, 68);
+  const cases: Readonly<Record<string, readonly [Buffer, RegExp]>> = {
+    "text.db": [Buffer.from("hello\n".repeat(100)), /is no library/],
+    "empty.db": [Buffer.alloc(0), /is no library/],
+    "foreign.db": [foreign, /is no library/],
+    "short.db": [whole.subarray(0, whole.length - 4096), /is damaged: it has \d+ of \d+ bytes/],
+    "newer.db": [newer, /version 99, made by a newer roc4mllm/],
+    "rotten.db": [Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(whole.length - 4096, 0x55)]), /damaged/],
+  };
+  for (const [name, [bytes, message]] of Object.entries(cases)) {
+    const file = join(folder, "..", name);
+    await writeFile(file, bytes);
+    for (const open of [
+      () =>
+        Catalog.open(file).then((catalog) => {
+          using it = catalog;
+          return it.photos();
+        }),
+      () => scan({ library: file }),
+    ])
+      // prettier-ignore
+      await assert.rejects(open(), { code: "DATA_INVALID", message }, name);
+    assert.ok((await readFile(file)).equals(bytes), `${name} was changed`);
+  }
+  await assert.rejects(Catalog.open(join(folder, "none.db")), { code: "FILE_NOT_FOUND" });
+  await assert.rejects(Catalog.open(folder), { code: "FILE_UNREADABLE" });
+});
+
+/** The names that the model was given, and all counts that are not 0. */
+function pick({ files: _, ...summary }: ScanSummary & { asked: string }): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(summary).filter(([name, value]) => name === "asked" || value !== 0));
+}
