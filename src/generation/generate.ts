@@ -30,7 +30,9 @@ export function* generateSteps(
   decoding?: Decoding,
 ): Generator<GenerationStep, GeneratedSequence[], void> {
   const settings = checkOptions(options);
-  checkPrompts(prompts, model.maxPositions);
+  // Scoring keeps to what a model was trained on.
+  const isFree = model.stretches && settings.maxLength === undefined;
+  checkPrompts(prompts, isFree ? undefined : model.maxPositions);
   const { padId = 0, signal, onStep, maxLength = Infinity } = settings;
   const before = settings.cache?.length ?? 0;
   const rooms = prompts.map(({ ids }) => Math.max(1, Math.min(settings.maxNewTokens, maxLength - before - ids.length)));

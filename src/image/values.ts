@@ -21,7 +21,9 @@ export interface ValueSteps {
   readonly mean: Triple;
 }
 
-const perChannel = z.union([z.number(), z.tuple([z.number(), z.number(), z.number()])]);
+const perChannel = z.union([z.number(), z.tuple([z.number(), z.number(), z.number()])], {
+  error: "expected a number, or one for each of the three channels",
+});
 const flag = z.boolean().nullish();
 
 /** The keys that all image processors' files have in common. Null and absent both mean the class's own default. */

@@ -136,6 +136,8 @@ export interface Mllm {
   readonly hiddenSize: number;
   /** Tokens of a sequence at most, its pictures' among them, as the checkpoint says; undefined where it does not. */
   readonly maxPositions?: number | undefined;
+  /** Whether it also computes longer ones, with positions that stretch ("dynamic" rope); default: not. */
+  readonly stretches?: boolean;
   /** Ids that stand for a row of a picture among token ids. */
   readonly placeholderIds: readonly number[];
   /** Of the weights, and of what the model computes. */

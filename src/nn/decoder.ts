@@ -13,9 +13,9 @@ import { CenteredRmsNorm, RmsNorm } from "./norm.js";
 import { paddingOf, type Padding } from "./padding.js";
 import type { Init, Params } from "./params.js";
 import { segment } from "./recompute.js";
-import { applyRope, inverseFrequencies, ropeTable, type Rope } from "./rope.js";
+import { applyRope, dynamicFrequencies, inverseFrequencies, ropeTable, type DynamicRope, type Rope } from "./rope.js";
 import { VocabularyMatrix } from "./vocabulary.js";
-import { aten, fromTypedArray, type Tensor } from "../torch/index.js";
+import { aten, fromTypedArray, type DType, type Tensor } from "../torch/index.js";
 
 const indexAdd = aten("index_add");
 
@@ -30,6 +30,8 @@ export interface DecoderConfig {
   readonly headDim: number;
   readonly normEps: number;
   readonly ropeTheta: number;
+  /** Frequencies that change with the length of the sequence; default: they do not. */
+  readonly dynamicRope?: DynamicRope | undefined;
   readonly activation: ActivationName;
   /** Biases of q, k and v (Qwen2: true), and of the attention's output (LLaMA with `attention_bias`: both). */
   readonly attentionBias: boolean;
@@ -238,14 +240,18 @@ export class Decoder {
    * @param body where `embed_tokens`, `layers` and `norm` are
    * @param head where `lm_head` is
    */
-  constructor(body: Params, head: Params, config: DecoderConfig) {
+  constructor(
+    body: Params,
+    head: Params,
+    private readonly config: DecoderConfig,
+  ) {
     const { vocabSize, hiddenSize, tied } = config;
     this.vocabulary = new VocabularyMatrix(body.at("embed_tokens"), head.at("lm_head"), vocabSize, hiddenSize, tied);
     this.layers = Array.from({ length: config.layers }, (_, i) => new DecoderLayer(body.at("layers", i), config, i));
     const Norm = config.centeredNorms ? CenteredRmsNorm : RmsNorm;
     this.norm = new Norm(body.at("norm"), hiddenSize, config.normEps);
     this.#runsAlong = config.mixers?.includes("delta-net") ?? false;
-    this.#frequencies = inverseFrequencies(config.rotaryDim ?? config.headDim, config.ropeTheta);
+    this.#frequencies = inverseFrequencies(this.#rotated, config.ropeTheta);
   }
 
   /**
@@ -258,8 +264,9 @@ export class Decoder {
     const { attentionMask, cache, route, mark, onHidden } = options;
     const [batch = 0, T = 0] = embeddings.shape;
     const { dtype, device } = embeddings;
-    const turns = (positions: Tensor): Rope => ropeTable(positions, this.#frequencies, dtype);
-    const step = options.rope ? undefined : cache?.beginStep(T, attentionMask, { dtype, device, turns });
+    const turns = (positions: Tensor): Rope => this.#turns(positions, (cache?.length ?? 0) + T, dtype);
+    const steps = { dtype, device, turns: (positions: Tensor) => this.#stepTurns(positions, dtype) };
+    const step = options.rope ? undefined : cache?.beginStep(T, attentionMask, steps);
     if (!step) cache?.checkRoom(T);
     const placement =
       step ?? placeTokens([batch, T], attentionMask, cache ?? { length: 0, real: null }, { dtype, device });
@@ -286,5 +293,32 @@ export class Decoder {
     const normed = this.norm.forward(cutting ? hidden : pick(hidden, rows));
     onHidden?.(normed);
     return normed;
+  }
+
+  /** @param most tokens that the sequences have at most, padding included */
+  #turns(positions: Tensor, most: number, dtype: DType): Rope {
+    const { dynamicRope, ropeTheta: theta } = this.config;
+    if (!dynamicRope || most <= dynamicRope.positions) return ropeTable(positions, this.#frequencies, dtype);
+    const longest = Math.max(...positions.flatten().toNumbers()) + 1;
+    return ropeTable(positions, dynamicFrequencies(this.#rotated, theta, dynamicRope, longest), dtype);
+  }
+
+  /** Of the positions `[1, capacity]` from 0 on, each as the last one of a sequence: recorded, a step asks for no length. */
+  #stepTurns(positions: Tensor, dtype: DType): Rope {
+    const { dynamicRope, ropeTheta: theta } = this.config;
+    const T = positions.size(1);
+    if (!dynamicRope || T <= dynamicRope.positions) return ropeTable(positions, this.#frequencies, dtype);
+    const size = this.#rotated / 2;
+    const all = new Float32Array(T * size);
+    for (let at = 0; at < T; at++) {
+      const isLong = at >= dynamicRope.positions;
+      all.set(isLong ? dynamicFrequencies(2 * size, theta, dynamicRope, at + 1) : this.#frequencies, at * size);
+    }
+    return ropeTable(positions, all, dtype, true);
+  }
+
+  /** Elements of a head that are rotated. */
+  get #rotated(): number {
+    return this.config.rotaryDim ?? this.config.headDim;
   }
 }

@@ -24,13 +24,36 @@ export function inverseFrequencies(headDim: number, theta: number): Float32Array
 }
 
 /**
+ * How frequencies change with the length of a sequence ("dynamic NTK scaling"): up to `positions` tokens not at all, then they
+ * slow down so that the slowest turns as far in the whole sequence as it did in `positions` tokens.
+ */
+export interface DynamicRope {
+  /** Above 1 or 1; 2 stretches as much as the sequence is longer. */
+  readonly factor: number;
+  /** Tokens that the model was trained on (`max_position_embeddings`). */
+  readonly positions: number;
+}
+
+/** {@link inverseFrequencies} of a sequence of `length` tokens. */
+export function dynamicFrequencies(
+  headDim: number,
+  theta: number,
+  { factor, positions }: DynamicRope,
+  length: number,
+): Float32Array {
+  const stretch = (factor * Math.max(length, positions)) / positions - (factor - 1);
+  return inverseFrequencies(headDim, theta * stretch ** (headDim / (headDim - 2)));
+}
+
+/**
  * The table of a forward: angles in float32 whatever the model's dtype, cast at the end.
  *
  * @param positions `[batch or 1, T]` int64
- * @param frequencies of {@link inverseFrequencies}
+ * @param frequencies of {@link inverseFrequencies}; several positions may each have their own, `[T, headDim / 2]`
  */
-export function ropeTable(positions: Tensor, frequencies: Float32Array, dtype: DType): Rope {
-  const factors = fromTypedArray(frequencies, [frequencies.length], { device: positions.device });
+export function ropeTable(positions: Tensor, frequencies: Float32Array, dtype: DType, each = false): Rope {
+  const T = each ? positions.size(1) : 1;
+  const factors = fromTypedArray(frequencies, [T, frequencies.length / T], { device: positions.device });
   return cosSin(positions.to("float32").unsqueeze(-1).mul(factors), dtype);
 }
 

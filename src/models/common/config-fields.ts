@@ -21,9 +21,29 @@ export const imageSide = count.max(4096);
 export const patchSide = count.max(1024);
 export const blockSide = count.max(64);
 
+/** What is wrong with a side that is no number, nor two that are the same. */
+export const notSquare = "expected a side in pixels, or [height, width] that are the same: only squares are supported";
+
 export const positive = z.number().positive();
 export const activation = z.enum(ACTIVATION_NAMES);
 export const tokenId = z.number().int().nonnegative();
+
+/**
+ * The value of a field that generations of transformers spell differently.
+ *
+ * @param values those of the spellings, the one that the newest reads first
+ * @param invalid makes the error of a sentence
+ */
+export function sameOf<T>(
+  values: Readonly<Record<string, T | null | undefined>>,
+  invalid: InvalidConfig,
+): T | undefined {
+  const said = Object.entries(values).flatMap(([name, value]) => (value === null || value === undefined ? [] : [{ name, value }])); // prettier-ignore
+  const [first] = said;
+  const other = said.find(({ value }) => value !== first?.value);
+  if (!first || !other) return first?.value;
+  throw invalid(`${first.name} is ${String(first.value)}, but ${other.name} is ${String(other.value)}: leave one of them out`); // prettier-ignore
+}
 
 /** A decoder's heads. */
 export interface Heads {

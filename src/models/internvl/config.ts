@@ -15,7 +15,9 @@ import {
   tokenId,
   hiddenStateOf,
   invalidFor,
+  notSquare,
   parsedBy,
+  type InvalidConfig,
 } from "../common/config-fields.js";
 import type { Layout } from "./names.js";
 
@@ -79,8 +81,8 @@ export interface InternVlConfig {
 /** transformers writes sides as a number or as [height, width]. */
 function squareOf(side: z.ZodType<number>, fallback: number) {
   const both = z.array(side).length(2);
-  const square = both.refine(([height, width]) => height === width, { error: "only squares are supported" });
-  return z.union([side, square.transform(([height = fallback]) => height)]).nullish();
+  const square = both.refine(([height, width]) => height === width);
+  return z.union([side, square.transform(([height = fallback]) => height)], { error: notSquare }).nullish();
 }
 
 const norm = z.enum(["layer_norm", "rms_norm"]);
@@ -147,9 +149,16 @@ const originalVision = z
     use_mean_pooling: true,
   }));
 
-/** "dynamic" changes nothing up to `max_position_embeddings` tokens, which is as many as are taken. */
+/** "dynamic" changes nothing up to `max_position_embeddings` tokens. */
 const ropeKind = z.enum(["default", "dynamic"]).nullish();
-const rope = z.looseObject({ rope_type: ropeKind, type: ropeKind, rope_theta: positive.nullish() }).nullish();
+const rope = z
+  .looseObject({
+    rope_type: ropeKind,
+    type: ropeKind,
+    rope_theta: positive.nullish(),
+    factor: z.number().min(1).nullish(),
+  })
+  .nullish();
 
 /** The defaults are those of Qwen2Config, LlamaConfig and Qwen3Config, which differ in what {@link MODELS} has. */
 const textSchema = z.looseObject({
@@ -166,6 +175,7 @@ const textSchema = z.looseObject({
   rope_theta: positive.nullish(),
   rope_parameters: rope,
   rope_scaling: rope,
+  max_position_embeddings: count.nullish(),
   attention_bias: or(z.boolean(), false),
   mlp_bias: or(z.boolean(), false),
   use_sliding_window: or(z.boolean(), false),
@@ -179,18 +189,28 @@ type Biases = Pick<DecoderConfig, "attentionBias" | "outputBias" | "mlpBias" | "
 
 /** What the language models that are computed here have, by `model_type`. */
 const MODELS = {
-  qwen2: { vocab: 151936, inner: 22016, biases: () => ({ attentionBias: true, outputBias: false, mlpBias: false }) },
+  qwen2: {
+    vocab: 151936,
+    inner: 22016,
+    positions: 32768,
+    biases: () => ({ attentionBias: true, outputBias: false, mlpBias: false }),
+  },
   qwen3: {
     vocab: 151936,
     inner: 22016,
+    positions: 32768,
     biases: ({ attention_bias: bias }) => ({ attentionBias: bias, outputBias: bias, mlpBias: false, qkNorm: true }),
   },
   llama: {
     vocab: 32000,
     inner: 11008,
+    positions: 2048,
     biases: ({ attention_bias: bias, mlp_bias }) => ({ attentionBias: bias, outputBias: bias, mlpBias: mlp_bias }),
   },
-} as const satisfies Record<string, { vocab: number; inner: number; biases: (values: Text) => Biases }>;
+} as const satisfies Record<
+  string,
+  { vocab: number; inner: number; positions: number; biases: (values: Text) => Biases }
+>;
 
 const flag = or(z.boolean(), false);
 
@@ -271,6 +291,8 @@ function hf(raw: Record<string, unknown>, file: string, vocabSize?: number): Int
 function original(raw: Record<string, unknown>, file: string, vocabSize?: number): InternVlConfig {
   const values = parsedBy(originalSchema, raw, (what) => invalid(file, what));
   const vision = visionConfig(values.vision_config, file);
+  const { dynamic_image_size: cuts, min_dynamic_patch: min, max_dynamic_patch: max } = values;
+  if (cuts && min > max) throw invalid(file, `min_dynamic_patch ${min} is above max_dynamic_patch ${max}`);
   return {
     ...{ raw, layout: "original", vision, transposed: values.ps_version === "v1" },
     text: textConfig(values.llm_config, "llm_config", values.tie_word_embeddings ?? false, file, vocabSize),
@@ -281,9 +303,7 @@ function original(raw: Record<string, unknown>, file: string, vocabSize?: number
     imageTokenId: values.img_context_token_id ?? undefined,
     tiles: {
       size: values.force_image_size ?? vision.imageSize,
-      cuts: values.dynamic_image_size,
-      min: values.min_dynamic_patch,
-      max: values.max_dynamic_patch,
+      ...{ cuts, min, max },
       thumbnail: values.use_thumbnail,
     },
     template: values.template,
@@ -332,10 +352,19 @@ function textConfig(config: object, key: string, tied: boolean, file: string, vo
     ...heads,
     normEps: values.rms_norm_eps,
     ropeTheta: values.rope_parameters?.rope_theta ?? values.rope_theta ?? 10000,
+    dynamicRope: dynamicRope(values, model.positions, (what) => invalid(file, `${key}: ${what}`)),
     activation: values.hidden_act,
     ...model.biases(values),
     tied,
   };
+}
+
+/** @param positions where the file does not say how many there are */
+function dynamicRope(values: Text, positions: number, invalid: InvalidConfig): DecoderConfig["dynamicRope"] {
+  const { rope_type, type, factor } = values.rope_scaling ?? values.rope_parameters ?? {};
+  if ((rope_type ?? type) !== "dynamic") return undefined;
+  if (typeof factor !== "number") throw invalid('rope_scaling is "dynamic" without a factor');
+  return { factor, positions: values.max_position_embeddings ?? positions };
 }
 
 const named = z.looseObject({ model_type: z.string().nullish(), architectures: z.array(z.string()).nullish() });

@@ -29,7 +29,11 @@ const TYPE = /^GotOcr2ImageProcessor(?:Fast|Pil)?$/;
 
 const hfSchema = z.looseObject({
   image_processor_type: z.string().regex(TYPE, { error: "only GotOcr2ImageProcessor is supported" }).nullish(),
-  size: z.union([imageSide, z.looseObject({ height: imageSide, width: imageSide })]).nullish(),
+  size: z
+    .union([imageSide, z.looseObject({ height: imageSide, width: imageSide })], {
+      error: "expected a side in pixels, or height and width",
+    })
+    .nullish(),
   min_patches: count,
   max_patches: count,
   ...valueFields,
@@ -62,6 +66,7 @@ export function imageStepsOf(
   }
   const raw = checked(hfSchema, content, file);
   const [min, max] = [raw.min_patches ?? tiles.min, raw.max_patches ?? tiles.max];
+  if (min > max) throw invalidConfig(file, `min_patches ${min} is above max_patches ${max}`);
   const { height, width } = sidesOf(raw.size ?? DEFAULT_SIDE);
   if (height !== width) throw invalidConfig(file, `size is ${width} x ${height}; the vision tower takes squares`);
   const steps = { size: height, min, max, thumbnail: tiles.thumbnail };

@@ -75,6 +75,10 @@ export class InternVlModel extends DecoderMllm implements Mllm {
     this.#projector = projector;
   }
 
+  get stretches(): boolean {
+    return this.parsed.text.dynamicRope !== undefined;
+  }
+
   get placeholderIds(): readonly number[] {
     const { imageTokenId } = this.parsed;
     return imageTokenId === undefined ? [] : [imageTokenId];

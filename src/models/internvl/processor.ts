@@ -57,6 +57,9 @@ export async function loadInternVlProcessor(
   return new InternVlProcessor(parsed, { config, tokenizer, imageContent, chatTemplate, slowFiles, maxTiles });
 }
 
+/** What transformers' processor puts a video's frames in the place of. */
+const VIDEO_MARKER = "<video>";
+
 /** Prompts mark a picture with `<image>`, which becomes `<img>`, a token for each of its rows, and `</img>`. */
 class InternVlProcessor extends InternVlImages implements MllmProcessor {
   readonly endTokenId: number;
@@ -83,10 +86,13 @@ class InternVlProcessor extends InternVlImages implements MllmProcessor {
 
   /**
    * @param images of the text's markers in reading order: how many rows each of them becomes is in its tiles
-   * @throws RocError USAGE where there are more or fewer of them
+   * @throws RocError USAGE where there are more or fewer of them, and for a video
    */
   prompt(text: string, images?: ImageBatch): number[] {
     const [start, context, end] = this.#ids;
+    if (text.includes(VIDEO_MARKER)) {
+      throw new RocError("USAGE", `The prompt holds ${VIDEO_MARKER}: InternVL's videos are not read. Leave it out.`);
+    }
     const ids = this.#conversation.prompt(text);
     const tiles = images?.tiles ?? new Array<number>(images?.pixelValues.size(0) ?? 0).fill(1);
     const found = ids.filter((id) => id === context).length;

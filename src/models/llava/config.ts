@@ -17,6 +17,7 @@ import {
   hiddenStateOf,
   invalidFor,
   parsedBy,
+  sameOf,
 } from "../common/config-fields.js";
 import { IMAGE_ID } from "../types.js";
 import type { Layout } from "./names.js";
@@ -110,6 +111,7 @@ export const llavaSchemas = [schema];
 export function parseLlavaConfig(config: unknown, file = "config.json", vocabSize?: number): LlavaConfig {
   const original = isOriginal(config) ? publicForm(config, file) : undefined;
   const values = parsedBy(schema, original?.config ?? config, (what) => invalid(file, what));
+  const { image_token_id, image_token_index } = values;
   const vision = clipVision(values.vision_config, (what) => invalid(file, what));
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
@@ -117,7 +119,7 @@ export function parseLlavaConfig(config: unknown, file = "config.json", vocabSiz
     layout: original ? "original" : "hf",
     pads: original?.pads ?? false,
     text: textConfig(values, file, vocabSize),
-    imageTokenId: values.image_token_index ?? values.image_token_id ?? 32000,
+    imageTokenId: sameOf({ image_token_id, image_token_index }, (what) => invalid(file, what)) ?? 32000,
     featureLayers: [values.vision_feature_layer]
       .flat()
       .map((layer) => hiddenStateOf("vision_feature_layer", layer, vision.layers, (what) => invalid(file, what))),

@@ -17,7 +17,9 @@ import {
   tokenId,
   hiddenStateOf,
   invalidFor,
+  notSquare,
   parsedBy,
+  sameOf,
 } from "../common/config-fields.js";
 import type { AnyresRules } from "./anyres.js";
 
@@ -39,10 +41,8 @@ export interface LlavaOnevisionConfig {
 
 /** A number, or one for each side, as long as they are the same. */
 function squareOf(side: z.ZodType<number>) {
-  const both = z
-    .tuple([side, side])
-    .refine(([height, width]) => height === width, { error: "only squares are supported" });
-  return z.union([side, both.transform(([height]) => height)]);
+  const both = z.tuple([side, side]).refine(([height, width]) => height === width);
+  return z.union([side, both.transform(([height]) => height)], { error: notSquare });
 }
 
 /** The defaults are those of SiglipVisionConfig. */
@@ -145,13 +145,14 @@ export function parseLlavaOnevisionConfig(
   vocabSize?: number,
 ): LlavaOnevisionConfig {
   const values = parsedBy(schema, config, (what) => invalid(file, what));
+  const { image_token_id, image_token_index, video_token_id, video_token_index } = values;
   const vision = clipVision(values.vision_config, (what) => invalid(file, what));
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     vision,
     text: textConfig(values, file, vocabSize),
-    imageTokenId: values.image_token_index ?? values.image_token_id ?? 151646,
-    videoTokenId: values.video_token_index ?? values.video_token_id ?? 151647,
+    imageTokenId: sameOf({ image_token_id, image_token_index }, (what) => invalid(file, what)) ?? 151646,
+    videoTokenId: sameOf({ video_token_id, video_token_index }, (what) => invalid(file, what)) ?? 151647,
     featureLayers: [values.vision_feature_layer]
       .flat()
       .map((layer) => hiddenStateOf("vision_feature_layer", layer, vision.layers, (what) => invalid(file, what))),

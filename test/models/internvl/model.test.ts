@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { inspectForward } from "../../../src/engine/forward.js";
 import { readJson } from "../../../src/files/index.js";
+import { generateSteps } from "../../../src/generation/generate.js";
 import { generateWithLogits } from "../../../src/generation/index.js";
 import {
   createInternVl,
@@ -256,6 +257,39 @@ test("the vocabulary grows in the config of the language model", async () => {
   assert.equal(model.maxPositions, 256);
 });
 
+interface Dynamic {
+  readonly text: object;
+  readonly cases: readonly { readonly rows: number[][]; readonly new: number[][]; readonly logits: number[][][] }[];
+}
+
+test("a dynamic rope beyond max_position_embeddings, in prompts and in what is written", async (t) => {
+  const { text, cases } = (await readJson(fixture("internvl/dynamic.json"))) as Dynamic;
+  using plain = await loadTiny("hf");
+  const config = plain.config["text_config"] as object;
+  const { rope_scaling: _, ...own } = config as { rope_scaling?: unknown };
+  using model = changed(plain, { text_config: { ...own, ...text }, tie_word_embeddings: false });
+  assert.equal(model.maxPositions, 16);
+  const long = [{ ids: new Array<number>(17).fill(5) }];
+  assert.throws(() => generateWithLogits(model, long, { maxLength: 20 }), { code: "USAGE", message: /16 positions/ });
+  for (const { rows, new: wanted, logits } of cases) {
+    const prompts = rows.map((ids) => ({ ids }));
+    const { sequences, stepLogits } = generateWithLogits(model, prompts, { maxNewTokens: 10 });
+    assert.deepEqual(
+      sequences.map(({ ids }) => ids),
+      wanted,
+    );
+    scope(() => near(t, stepLogits, tensor(logits), `${rows.map(({ length }) => length).join(" and ")} tokens`));
+    stepLogits.dispose();
+    // Of one sequence, steps that are recorded are the same; those of several each go by their own length.
+    if (rows.length > 1) continue;
+    const steps = generateSteps(model, prompts, { maxNewTokens: 10 }, { fixed: true, room: 4 });
+    assert.deepEqual(
+      [...steps].flatMap(({ tokens }) => tokens.map(({ tokenId }) => tokenId)),
+      wanted[0],
+    );
+  }
+});
+
 test("what is not computed here is refused, naming the field", async () => {
   const original = await originalConfig("hf");
   const hf = (await readJson(join(folderOf("hf"), "config.json"))) as Record<string, object>;
@@ -268,12 +302,17 @@ test("what is not computed here is refused, naming the field", async () => {
     [llm({ model_type: "internlm2" }), /llm_config: model_type "internlm2".*known are: qwen2, qwen3, llama/],
     [llm({ model_type: null, architectures: ["Phi3ForCausalLM"] }), /model_type "phi3"/],
     [llm({ rope_scaling: { type: "yarn", factor: 4 } }), /rope_scaling/],
+    [llm({ rope_scaling: { type: "dynamic" } }), /llm_config: rope_scaling is "dynamic" without a factor/],
     [{ ...original, pad2square: true }, /pad2square/],
+    [
+      { ...original, dynamic_image_size: true, min_dynamic_patch: 7, max_dynamic_patch: 6 },
+      /min_dynamic_patch 7 is above/,
+    ],
     [{ ...original, ps_version: "v3" }, /ps_version/],
     [{ ...original, downsample_ratio: 0.4 }, /downsample_ratio 0\.4/],
     [{ ...original, select_layer: -4 }, /select_layer -4/],
     [{ ...hf, vision_feature_select_strategy: "full" }, /vision_feature_select_strategy/],
-    [vision({ image_size: [16, 32] }), /image_size/],
+    [vision({ image_size: [16, 32] }), /only squares are supported.*image_size/],
     [vision({ use_absolute_position_embeddings: false }), /use_absolute_position_embeddings/],
     [vision({ num_attention_heads: 5 }), /num_attention_heads 5/],
   ] as const) {

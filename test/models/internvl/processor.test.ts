@@ -157,6 +157,7 @@ test("prompts are those of the original code, from the files that its checkpoint
       const images = processor.images(pictures(question));
       assert.deepEqual(processor.prompt(question, images), prompt, `${question} ${JSON.stringify(config)}`);
       assert.throws(() => processor.prompt(`${question}<image>`, images), { code: "USAGE" });
+      assert.throws(() => processor.prompt("<video>What?"), { code: "USAGE", message: /<video>: InternVL's videos/ });
     });
   }
   const unknown = original({ template: "phi3-chat" });
@@ -214,6 +215,8 @@ test("what does not fit is refused", async () => {
     code: "CONFIG_INVALID",
     message: /squares/,
   });
+  const above = /min_patches 20 is above max_patches 12/;
+  await assert.rejects(imagesOf(hf, { min_patches: 20 }), { code: "CONFIG_INVALID", message: above });
   await assert.rejects(imagesOf(hf, { max_patches: 1000 }), { code: "CONFIG_INVALID", message: /max_patches/ });
   await assert.rejects(imagesOf(hf, { image_processor_type: "CLIPImageProcessor" }), {
     message: /GotOcr2ImageProcessor/,

@@ -126,6 +126,8 @@ test("configs: transformers' defaults, both spellings of theta, what is not know
     assert.throws(() => parseLlavaConfig(part, "the-file"), { code: "CONFIG_INVALID", message });
   };
   refused({}, /the-file.*model_type/);
+  const both = { model_type: "llava", image_token_index: 5, image_token_id: 7 };
+  refused(both, /image_token_id is 7, but image_token_index is 5/);
   refused(of({ rope_parameters: { rope_type: "yarn" } }) as object, /rope_type/);
   refused(of({ rope_parameters: { type: "linear", factor: 2 } }) as object, /rope_parameters\.type/);
   refused(of({ rope_scaling: { type: "linear", factor: 2 } }) as object, /rope_scaling/);

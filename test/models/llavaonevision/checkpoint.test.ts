@@ -146,6 +146,9 @@ test("configs: transformers' defaults, both spellings of tokens and rope, what i
   const refused = (part: object, message: RegExp): void => {
     assert.throws(() => of(part), { code: "CONFIG_INVALID", message });
   };
+  refused({ video_token_index: 5, video_token_id: 7 }, /video_token_id is 7, but video_token_index is 5/);
+  assert.equal(of({ image_token_index: 7, image_token_id: 7 }).imageTokenId, 7);
+  refused({ vision_config: { image_size: [28, 14] } }, /only squares are supported.*vision_config.image_size/);
   refused({ vision_config: { model_type: "clip_vision_model" } }, /the-file.*vision_config/);
   refused({ text_config: { model_type: "llama" } }, /text_config/);
   refused({ text_config: { layer_types: ["sliding_attention"] } }, /layer_types/);
