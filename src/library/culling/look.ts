@@ -5,6 +5,7 @@
  * and no tone curve changes (only what is clipped is lost); the mean of the surroundings is subtracted, since a bright sky over a dark ground
  * is in every landscape; and what is left is divided by its size nearby, so that a weak texture counts as a strong one.
  */
+import { lookOf as frequencies } from "../../data/doctor/fingerprint.js";
 import { decodeImage, loadSharp, pathOfName } from "../../image/index.js";
 
 /** Pixels of a side: of all pictures, whatever their shape. */
@@ -15,12 +16,10 @@ const AROUND = 4;
 const PLAIN = 0.03;
 /** How far two pictures are moved against each other, in pixels of {@link SIDE}: a tenth of the frame, as a hand does. */
 const MOVES = 3;
-/** Of the hash: rows, and comparisons in a row. */
-const HASH = 8;
 
 /** A picture's look. */
 export interface Look {
-  /** 64 bits: whether brightness rises from left to right, in 8 rows of 8 places (dHash; Krawetz 2013). */
+  /** 64 bits: which of the lowest frequencies of brightness are above their median (pHash). */
   readonly hash: bigint;
   /** Texture, 32 x 32 values round 0. */
   readonly structure: Float32Array;
@@ -60,25 +59,11 @@ async function smallPicture(file: string, signal: AbortSignal | undefined): Prom
   return small(data, { width, height, channels: 3 });
 }
 
-/** 9 x 8 means of brightness, each compared with the next of its row. */
+/** The hash of a library's pictures, of brightness alone. */
 function hashOf(brightness: ArrayLike<number>): bigint {
-  let hash = 0n;
-  for (let row = 0; row < HASH; row++) {
-    const means = Array.from({ length: HASH + 1 }, (_, column) => cellMean(brightness, row, column));
-    for (let column = 0; column < HASH; column++)
-      hash = (hash << 1n) | BigInt((means[column + 1] ?? 0) > (means[column] ?? 0));
-  }
-  return hash;
-}
-
-/** Of a cell of 4 rows and, overlapping, 4 columns. */
-function cellMean(brightness: ArrayLike<number>, row: number, column: number): number {
-  const high = SIDE / HASH;
-  const left = Math.round((column * (SIDE - high)) / HASH);
-  let sum = 0;
-  for (let y = row * high; y < (row + 1) * high; y++)
-    for (let x = left; x < left + high; x++) sum += brightness[y * SIDE + x] ?? 0;
-  return sum;
+  const data = Uint8Array.from({ length: 3 * SIDE * SIDE }, (_, i) => brightness[Math.floor(i / 3)] ?? 0);
+  const [low, high] = frequencies({ width: SIDE, height: SIDE, data });
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 function structureOf(brightness: ArrayLike<number>): Float32Array {
