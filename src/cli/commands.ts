@@ -5,6 +5,7 @@ import type { Commands } from "./shared/program.js";
 export const COMMANDS: Commands = {
   score: async () => (await import("./score/score.js")).scoreCommand,
   serve: async () => (await import("./serve/serve.js")).serveCommand,
+  cull: async () => (await import("./library/cull.js")).cullCommand,
   eval: async () => (await import("./eval/eval.js")).evalCommand,
   report: async () => (await import("./eval/report.js")).reportCommand,
   reproduce: async () => (await import("./studies/reproduce.js")).reproduceCommand,

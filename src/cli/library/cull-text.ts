@@ -1,0 +1,140 @@
+/** What `cull` prints: a table per group with the counts, or JSON. */
+import type { ErrorCode } from "../../errors.js";
+import { withoutFile } from "../../errors.js";
+import type { CullGroup, CullPlan, PlannedPhoto } from "../../library/culling/plan.js";
+import type { SidecarPlans } from "../../library/culling/write.js";
+import { formatValue } from "../shared/table.js";
+import { padEnd, printable, textWidth } from "../shared/width.js";
+
+/** A photo that has no verdict, or whose sidecar is left alone. */
+export interface Failure {
+  readonly file: string;
+  readonly error: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** A folder that is culled. */
+export interface Culled {
+  readonly folder: string;
+  readonly model: string;
+  readonly scale: { readonly min: number; readonly max: number };
+  readonly plan: CullPlan;
+  readonly sidecars: SidecarPlans;
+  readonly failures: Failure[];
+  /** Folders that could not be looked into. */
+  readonly lost: number;
+  /** Sidecars that were written; undefined in a dry run. */
+  written: number | undefined;
+  /** The undo file, where something was written. */
+  undo: string | undefined;
+}
+
+/** The plan, and what was written, as plain JSON. */
+export function cullJson(culled: Culled): Record<string, unknown> {
+  const { folder, model, scale, plan, sidecars, failures, written, undo } = culled;
+  const photos = new Map(plan.photos.map((photo) => [photo.file, photo]));
+  return {
+    ...{ folder, model, scale: { min: scale.min, max: scale.max }, counts: countsOf(culled) },
+    groups: plan.groups.map(({ kind, photos: members }) => ({
+      kind,
+      photos: members.map(({ file, best, kept }) => ({ file, score: photos.get(file)?.score, best, kept })),
+    })),
+    photos: plan.photos.map((photo) => {
+      const kept = sidecars.kept.get(photo.file);
+      return { ...photo, ...(kept && { kept }) };
+    }),
+    failures: failures.map(({ file, error: { code, message } }) => ({ file, error: { code, message } })),
+    sidecars: { planned: sidecars.writes.map(({ file }) => file), written: written ?? 0 },
+    undo: undo ?? null,
+  };
+}
+
+interface Counts {
+  readonly photos: number;
+  readonly groups: number;
+  readonly grouped: number;
+  readonly picked: number;
+  readonly rejected: number;
+  /** By number of stars. */
+  readonly stars: Readonly<Record<string, number>>;
+  readonly failed: number;
+}
+
+function countsOf({ plan, failures }: Pick<Culled, "plan" | "failures">): Counts {
+  const count = (has: (photo: PlannedPhoto) => boolean): number => plan.photos.filter(has).length;
+  const stars = [5, 4, 3, 2, 1].map((given) => [given, count(({ rating }) => rating === given)] as const);
+  return {
+    ...{ photos: plan.photos.length, groups: plan.groups.length, grouped: count(({ group }) => group !== undefined) },
+    ...{ picked: count(({ pick }) => pick === "pick"), rejected: count(({ pick }) => pick === "reject") },
+    stars: Object.fromEntries(stars.filter(([, number]) => number > 0)),
+    failed: failures.length,
+  };
+}
+
+/** The same for a person. */
+export function cullText(culled: Culled, dryRun: boolean): string {
+  const { plan, failures } = culled;
+  const lines = plan.groups.flatMap((group) => [...groupLines(group, culled), ""]);
+  const best = plan.photos.filter(({ rating }) => rating === 5).toSorted((a, b) => b.score - a.score);
+  if (best.length > 0) lines.push("best of all", ...table(best.map((photo) => photoCells(photo, culled))), "");
+  for (const { file, error } of failures)
+    lines.push(`failed: ${printable(file)}: ${printable(withoutFile(error.message, file))} (${error.code})`);
+  lines.push(...summaryLines(culled, dryRun));
+  return `${lines.join("\n")}\n`;
+}
+
+const KINDS: Readonly<Record<CullGroup["kind"], string>> = {
+  burst: "burst",
+  bracket: "exposure bracket",
+  copies: "one picture, saved",
+};
+
+function groupLines({ kind, photos: members }: CullGroup, culled: Culled): string[] {
+  const photos = new Map(culled.plan.photos.map((photo) => [photo.file, photo]));
+  const rows = members.map(({ file, best }) => {
+    const photo = photos.get(file);
+    return [...(photo ? photoCells(photo, culled) : [file]), `best with ${Math.round(100 * best)}%`];
+  });
+  const title = kind === "copies" ? `${KINDS[kind]} ${members.length} times` : `${KINDS[kind]} of ${members.length}`;
+  return [title, ...table(rows)];
+}
+
+/** Name, what it gets, and its score. */
+function photoCells({ file, pick, rating, score, std }: PlannedPhoto, { folder, scale, sidecars }: Culled): string[] {
+  const name = file.startsWith(folder) ? file.slice(folder.length).replace(/^[/\\]+/, "") : file;
+  const stars = rating === undefined ? "" : "*".repeat(rating);
+  const kept = sidecars.kept.get(file);
+  const note = kept ? ` (yours stays: ${kept.join(", ")})` : "";
+  const spread = std === null ? "" : ` ± ${formatValue(std, scale)}`;
+  return [printable(name), `${pick ?? "-"} ${stars}`.trim() + note, `${formatValue(score, scale)}${spread}`];
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => textWidth(row[column] ?? ""))));
+  return rows.map((row) => `  ${row.map((cell, column) => padEnd(cell, widths[column] ?? 0)).join("  ")}`.trimEnd());
+}
+
+function summaryLines(culled: Culled, dryRun: boolean): string[] {
+  const { photos, groups, grouped, picked, rejected, stars, failed } = countsOf(culled);
+  const given = Object.entries(stars).toReversed();
+  const starred = given.map(([number, count]) => `${number} stars: ${count}`).join(", ");
+  const parts = [
+    `${counted(photos, "photo")} by ${printable(culled.model)}`,
+    `${grouped} in ${counted(groups, "group")}`,
+  ];
+  const verdicts = [`${picked} picked`, `${rejected} rejected`, ...(starred ? [starred] : [])];
+  return [
+    [...parts, ...verdicts, ...(failed > 0 ? [`${failed} failed`] : [])].join("; "),
+    ...outcomeLines(culled, dryRun),
+  ];
+}
+
+function outcomeLines({ sidecars, written = 0, undo }: Culled, dryRun: boolean): string[] {
+  const { length } = sidecars.writes;
+  if (length === 0) return ["nothing to write: the sidecars say all of it already"];
+  if (dryRun) return [`${counted(length, "sidecar")} would be written; nothing was written (--dry-run)`];
+  return [`${counted(written, "sidecar")} written; to undo: roc4mllm cull --undo ${printable(undo ?? "")}`];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,217 @@
+/** `roc4mllm cull`: keepers of bursts, stars by rank, and sidecars that say so; and back again. */
+import { stat } from "node:fs/promises";
+import { Command, Option } from "commander";
+import { ERROR_CODES, RocError } from "../../errors.js";
+import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { worthOf } from "../../engine/worth.js";
+import { planCulling, type CullOptions, type CullPlan, type CullingPhoto } from "../../library/culling/plan.js";
+import { readShots, type ShotFacts } from "../../library/culling/read.js";
+import { shotsOf } from "../../library/culling/shots.js";
+import { parseStars, type StarShare } from "../../library/culling/stars.js";
+import { undo } from "../../library/culling/undo.js";
+import { planSidecars, undoName, writeSidecars, type SidecarPlans } from "../../library/culling/write.js";
+import { PACKING_PAYS } from "../../models/packing.js";
+import { pathOfName } from "../../image/index.js";
+import type { SidecarNaming } from "../../photos/xmp.js";
+import { expandInputs } from "../score/inputs.js";
+import { modelOption } from "../shared/default-model.js";
+import type { Context } from "../shared/io.js";
+import { failureExitCode, isFailure } from "../shared/json.js";
+import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { whole } from "../shared/numbers.js";
+import { printable } from "../shared/printable.js";
+import { createProgress } from "../shared/progress.js";
+import { cullJson, cullText, type Culled, type Failure } from "./cull-text.js";
+
+interface Flags extends ModelFlags {
+  readonly model?: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+  readonly undo?: string;
+  readonly force?: true;
+  readonly stars?: readonly StarShare[];
+  readonly keep?: number;
+  readonly rejectBrackets?: true;
+  readonly labels: boolean;
+  readonly sidecars: SidecarNaming;
+  readonly undoFile?: string;
+}
+
+const HELP = `
+Photos belong together where they are near in time and alike: bursts, series of one subject, exposure brackets, copies. Of each
+group the best is kept ("pick"), found by comparing what the model says of the ratings of all; the others are marked as rejected. The
+other exposures of a bracket are left alone, since they may be wanted for merging. Of a RAW and the JPEG beside it both get
+the same. No photo is changed, moved or deleted, ever.
+
+What is kept, and what stands alone, gets stars by its rank: with 5:5%,4:15%,3:30% the best twentieth has five stars.
+
+Everything is written into XMP sidecars beside the photos, into those that are there or into new ones. What a person has given (stars,
+labels, picks) stays; what this program wrote before is replaced. --dry-run writes nothing and prints what would be written.
+
+Before the first sidecar changes, an undo file is written (default: cull-DATE.undo.jsonl in the folder). "roc4mllm cull --undo FILE"
+puts every byte back, and takes away sidecars that are new; those that were changed since are named and stay, unless --force is
+given. A stopped command can be undone, or simply given again.
+
+--json: {folder, model, scale, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, rating, pick,
+label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}.
+
+More: docs/culling.md
+
+Examples:
+  roc4mllm cull my-photos/ --dry-run
+  roc4mllm cull my-photos/
+  roc4mllm cull my-photos/ --stars 5:10%,4:20% --keep 2 --sidecars replaced
+  roc4mllm cull --undo my-photos/cull-2026-05-01-123005.undo.jsonl`;
+
+/** The command. */
+export function cullCommand(context: Context): Command {
+  const command = new Command("cull")
+    .description("find bursts, pick the best of each, and write stars and picks into XMP sidecars")
+    .argument("[folder]", "of photos; searched through")
+    .option("--dry-run", "print what would be written, and write nothing")
+    .option("--json", "print the plan, and what was written, as JSON")
+    .option("--undo <file>", "put back what stood in the sidecars before; the file is what `cull` named when it wrote")
+    .option("--force", "with --undo: also sidecars that were changed since, whose changes are lost")
+    .addOption(modelOption(context.io))
+    .option("--stars <shares>", "stars for the best, as 5:5%,4:15%,3:30% (the default), or none", parseStars)
+    .option("--keep <n>", "photos of a group that are kept (default: 1)", whole(1))
+    .option("--reject-brackets", "reject the other exposures of a bracket too")
+    .option("--no-labels", "write no colour labels (default: Green for what is kept of a group, Red for the others)")
+    .addOption(
+      new Option(
+        "--sidecars <naming>",
+        "what a new sidecar is called: appended is IMG.CR2.xmp (darktable, digiKam, Immich), replaced is IMG.xmp (Lightroom, " +
+          "Capture One)",
+      )
+        .choices(["appended", "replaced"])
+        .default("appended"),
+    )
+    .option("--undo-file <file>", "where to write the undo file (default: into the folder)");
+  return addModelOptions(command)
+    .addHelpText("after", HELP)
+    .action((folder: string | undefined, flags: Flags) => cull(folder, flags, context));
+}
+
+async function cull(folder: string | undefined, flags: Flags, context: Context): Promise<void> {
+  if (flags.undo !== undefined) {
+    if (folder === undefined) return undoAll(flags.undo, flags, context);
+    throw new RocError("USAGE", "--undo takes the file alone; leave the folder out.");
+  }
+  if (folder === undefined) throw new RocError("USAGE", "Name the folder of the photos, or --undo FILE.");
+  if (flags.force) throw new RocError("USAGE", "--force belongs to --undo; what a person gave is never overwritten.");
+  await requireFolder(folder);
+  const culled = await culledFolder(folder, flags, context);
+  if (!flags.dryRun) await write(culled, flags, context);
+  const { stdout } = context.io;
+  stdout.write(flags.json ? `${JSON.stringify(cullJson(culled))}\n` : cullText(culled, flags.dryRun === true));
+  const codes = culled.failures.map(({ error }) => error.code);
+  if (codes.length > 0) context.setExitCode(failureExitCode(codes));
+  else if (culled.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
+}
+
+async function requireFolder(folder: string): Promise<void> {
+  const found = await stat(pathOfName(folder)).catch(() => undefined);
+  if (found?.isDirectory()) return;
+  const what = found ? "is no folder" : "is not there";
+  throw new RocError(found ? "USAGE" : "FILE_NOT_FOUND", `${printable(folder)} ${what}; name a folder of photos.`);
+}
+
+/** Scores, looks and times of all photos, and the plan. */
+async function culledFolder(folder: string, flags: Flags, context: Context): Promise<Culled> {
+  const { stderr, stdin } = context.io;
+  const onNote = (note: string): unknown => stderr.write(`note: ${note}\n`);
+  const { files, notes, lost } = await expandInputs([folder], stdin);
+  notes.forEach(onNote);
+  const shots = shotsOf(files);
+  const pack = packing(flags, shots.length >= PACKING_PAYS);
+  using model = await loadNamed(flags.model, { ...flags, pack, batchSize: flags.batch, onNote, worker: true }, context);
+  const read = await followed("read", shots.length, context, (onProgress) =>
+    readShots(shots, { signal: context.signal, onProgress }),
+  );
+  const scored = await followed("scored", read.photos.length, context, (onProgress) =>
+    scoresOf(model, read.photos, context.signal, onProgress),
+  );
+  const options = cullOptions(flags);
+  const plan = planCulling(scored.photos, options);
+  const sidecars = await plannedSidecars(plan, scored.photos, flags.sidecars);
+  // Models that were made for a test have no folder.
+  if (model.folder !== undefined) onNote(worthOf(model).text);
+  const failures: Failure[] = [...read.failures, ...scored.failures, ...sidecars.failures];
+  const { name, scale } = model;
+  return { folder, model: name, scale, plan, sidecars, failures, lost, written: undefined, undo: undefined };
+}
+
+async function followed<T>(
+  label: string,
+  total: number,
+  { io }: Context,
+  work: (onProgress: (done: number) => void) => Promise<T>,
+): Promise<T> {
+  const progress = createProgress(io.stderr, label, total);
+  return work((done) => progress.update(done)).finally(() => progress.stop());
+}
+
+function cullOptions({ stars, keep, rejectBrackets, labels }: Flags): CullOptions {
+  return {
+    ...(stars && { stars }),
+    ...(keep !== undefined && { keep }),
+    ...(rejectBrackets && { rejectBrackets }),
+    ...(!labels && { labels: {} }),
+  };
+}
+
+interface ScoredShots {
+  readonly photos: readonly (CullingPhoto & ShotFacts)[];
+  readonly failures: readonly ScoreFailure[];
+}
+
+async function scoresOf(
+  model: Model,
+  photos: readonly ShotFacts[],
+  signal: AbortSignal,
+  onProgress: (done: number) => void,
+): Promise<ScoredShots> {
+  const results: (ScoreResult | ScoreFailure)[] = [];
+  for await (const result of model.score(
+    photos.map(({ file }) => file),
+    { signal, onProgress },
+  ))
+    results.push(result);
+  const scored = photos.flatMap((photo, i) => {
+    const result = results[i];
+    return result && !isFailure(result) ? [{ ...photo, score: result }] : [];
+  });
+  return { photos: scored, failures: results.filter(isFailure) };
+}
+
+function plannedSidecars(plan: CullPlan, photos: readonly ShotFacts[], naming: SidecarNaming): Promise<SidecarPlans> {
+  const facts = new Map(photos.map((photo) => [photo.file, photo]));
+  const verdicts = plan.photos.map((photo) => {
+    const { files = [photo.file], rating } = facts.get(photo.file) ?? {};
+    return { photo, files, embedded: rating };
+  });
+  return planSidecars(verdicts, naming);
+}
+
+async function write(culled: Culled, { undoFile }: Flags, context: Context): Promise<void> {
+  const { folder, sidecars } = culled;
+  culled.written = 0;
+  if (sidecars.writes.length === 0) return;
+  culled.undo = undoFile ?? (await undoName(folder, new Date()));
+  const { written, failures } = await writeSidecars(sidecars.writes, culled.undo, folder, context.signal);
+  culled.written = written;
+  culled.failures.push(...failures);
+}
+
+async function undoAll(file: string, { force, json }: Flags, { io, signal, setExitCode }: Context): Promise<void> {
+  const { restored, refused } = await undo(file, { ...(force && { force }), signal });
+  const errors = refused.map(({ file: name, error: { code, message } }) => ({ file: name, error: { code, message } }));
+  if (json) io.stdout.write(`${JSON.stringify({ undo: file, restored, refused: errors })}\n`);
+  else {
+    for (const { error } of errors) io.stderr.write(`stays: ${printable(error.message)}\n`);
+    const left = errors.length === 0 ? "" : `, ${errors.length} stay (--force takes them back too)`;
+    io.stderr.write(`${restored} ${restored === 1 ? "sidecar is" : "sidecars are"} as before${left}\n`);
+  }
+  const [first] = refused;
+  if (first) setExitCode(first.error.exitCode);
+}

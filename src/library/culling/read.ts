@@ -1,0 +1,71 @@
+/** What culling needs of photos' files: when and how they were taken, and how they look. */
+import { isRocError, type RocError } from "../../errors.js";
+import { readMetadata, type PhotoMetadata } from "../../photos/metadata.js";
+import { readLook } from "./look.js";
+import type { CullingPhoto } from "./plan.js";
+import type { Shot } from "./shots.js";
+
+/** A shot with all but its score. */
+export interface ShotFacts extends Omit<CullingPhoto, "score" | "percentile"> {
+  readonly files: readonly string[];
+  /** Stars that the files hold themselves. */
+  readonly rating?: number | undefined;
+}
+
+export interface ReadShots {
+  /** In the order of the shots. */
+  readonly photos: readonly ShotFacts[];
+  readonly failures: readonly { readonly file: string; readonly error: RocError }[];
+}
+
+/** Files that are read at the same time. */
+const AT_ONCE = 4;
+
+/** Reads metadata and looks. A file that cannot be read is a failure; the others are read. @throws RocError ABORTED */
+export async function readShots(
+  shots: readonly Shot[],
+  options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number) => void } = {},
+): Promise<ReadShots> {
+  const found: (ShotFacts | { file: string; error: RocError })[] = [];
+  let [next, done] = [0, 0];
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < shots.length; at = next++) {
+      found[at] = await factsOf(shots[at] as Shot, options.signal);
+      options.onProgress?.(++done);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const photos = found.filter((one): one is ShotFacts => !("error" in one));
+  return { photos, failures: found.filter((one) => "error" in one) };
+}
+
+async function factsOf(
+  shot: Shot,
+  signal: AbortSignal | undefined,
+): Promise<ShotFacts | { file: string; error: RocError }> {
+  const { file, files } = shot;
+  try {
+    const [metadata, look] = [await readMetadata(file), await readLook(file, signal)];
+    const { camera, width, height, exposureBias } = metadata;
+    const rating = metadata.rating ?? (await ratingOf(files.filter((other) => other !== file)));
+    return { file, files, time: timeOf(metadata), camera, width, height, exposureBias, rating, look };
+  } catch (error) {
+    if (!isRocError(error) || error.code === "ABORTED") throw error;
+    return { file, error };
+  }
+}
+
+/** The first star that other files of the shot hold. */
+async function ratingOf(files: readonly string[]): Promise<number | undefined> {
+  for (const file of files) {
+    const { rating } = await readMetadata(file);
+    if (rating !== undefined) return rating;
+  }
+  return undefined;
+}
+
+/** The camera's clock in milliseconds, as if it were in UTC: one camera's times are compared with one another alone. */
+function timeOf({ taken }: PhotoMetadata): number | undefined {
+  const time = taken === undefined ? NaN : Date.parse(`${taken}Z`);
+  return Number.isFinite(time) ? time : undefined;
+}

@@ -1,0 +1,112 @@
+/** From a culling plan to sidecars: what would change, and changing it so that it can be undone. */
+import { join } from "node:path";
+import { isRocError, RocError } from "../../errors.js";
+import { exists } from "../../files/index.js";
+import {
+  applySidecar,
+  planSidecar,
+  type SidecarField,
+  type SidecarNaming,
+  type SidecarPlan,
+  type SidecarWrite,
+} from "../../photos/xmp.js";
+import type { PlannedPhoto } from "./plan.js";
+import { writeUndo } from "./undo.js";
+
+/** A file whose sidecar is left alone. */
+export interface SidecarFailure {
+  readonly file: string;
+  readonly error: RocError;
+}
+
+/** What a plan comes to on the disk. */
+export interface SidecarPlans {
+  readonly writes: readonly SidecarWrite[];
+  /** What a person gave and stays, by photo. */
+  readonly kept: ReadonlyMap<string, readonly SidecarField[]>;
+  readonly failures: readonly SidecarFailure[];
+}
+
+/** A photo with its verdict, and the files that get it: of a RAW and its JPEG both. */
+export interface Verdict {
+  readonly photo: PlannedPhoto;
+  readonly files: readonly string[];
+  /** Stars that the files themselves hold. */
+  readonly embedded?: number | undefined;
+}
+
+/** What writing would change. A photo whose sidecar cannot be read is a failure; the others are planned. */
+export async function planSidecars(verdicts: readonly Verdict[], naming: SidecarNaming): Promise<SidecarPlans> {
+  const writes = new Map<string, SidecarWrite>();
+  const kept = new Map<string, readonly SidecarField[]>();
+  const failures: SidecarFailure[] = [];
+  for (const { photo, files, embedded } of verdicts)
+    for (const file of files) {
+      try {
+        const plan = await planned(file, photo, naming, embedded);
+        // A RAW and its JPEG may share one.
+        for (const write of plan.writes) if (!writes.has(write.file)) writes.set(write.file, write);
+        if (plan.kept.length > 0) kept.set(file, plan.kept);
+      } catch (error) {
+        failures.push({ file, error: failureOf(error) });
+      }
+    }
+  return { writes: [...writes.values()], kept, failures };
+}
+
+async function planned(
+  file: string,
+  { rating, label, pick }: SidecarChange,
+  naming: SidecarNaming,
+  embedded: number | undefined,
+): Promise<SidecarPlan> {
+  const stars = rating === undefined ? {} : { rating };
+  const change = { ...stars, ...(label && { label }), ...(pick && { pick }) };
+  const plan = await planSidecar(file, change, naming, { embedded });
+  // A label says the same as the pick: where a person thinks otherwise, neither is written.
+  if (label === undefined || !plan.kept.includes("pick")) return plan;
+  return { ...(await planSidecar(file, stars, naming, { embedded })), kept: plan.kept };
+}
+
+/** What was written. */
+export interface WrittenSidecars {
+  readonly written: number;
+  readonly failures: readonly SidecarFailure[];
+}
+
+/**
+ * Writes sidecars, the undo file before the first of them. A stopped call has written some: the undo file holds all.
+ *
+ * @throws RocError FILE_UNWRITABLE where the undo file cannot be written: nothing is changed then; ABORTED
+ */
+export async function writeSidecars(
+  writes: readonly SidecarWrite[],
+  undoFile: string,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<WrittenSidecars> {
+  await writeUndo(undoFile, folder, writes);
+  const failures: SidecarFailure[] = [];
+  for (const write of writes) {
+    if (signal?.aborted) {
+      const remedy = `the same command goes on, and roc4mllm cull --undo ${undoFile} puts everything back`;
+      throw new RocError("ABORTED", `Writing was stopped; ${remedy}.`);
+    }
+    await applySidecar(write).catch((error: unknown) => failures.push({ file: write.file, error: failureOf(error) }));
+  }
+  return { written: writes.length - failures.length, failures };
+}
+
+function failureOf(error: unknown): RocError {
+  if (isRocError(error)) return error;
+  throw error;
+}
+
+/** A name for an undo file in a folder that no file has: `cull-2026-05-01-123005.undo.jsonl`. */
+export async function undoName(folder: string, now: Date): Promise<string> {
+  const stamp = now.toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
+  for (let count = 1; ; count++) {
+    const file = join(folder, `cull-${stamp}${count === 1 ? "" : `-${count}`}.undo.jsonl`);
+    if (!(await exists(file))) return file;
+  }
+}

@@ -1,0 +1,261 @@
+/** `roc4mllm cull`: plans, sidecars that exiftool reads, and undo to the byte. */
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { before, test, type TestContext } from "node:test";
+import { ExifTool } from "exiftool-vendored";
+import { cullCommand } from "../../src/cli/library/cull.js";
+import { readUndo, undo, writeUndo } from "../../src/library/culling/undo.js";
+import { applySidecar } from "../../src/photos/xmp.js";
+import { writeCard, type CardPicture } from "../../src/studio/bursts.js";
+import { fakeEngine, folderWith, resultFor, runCommand } from "./support.js";
+
+let card: { readonly folder: string; readonly pictures: readonly CardPicture[] };
+
+before(async (t) => {
+  const folder = folderWith(t as TestContext, {});
+  card = { folder, pictures: await writeCard(folder, { seed: "cli", count: 16, longEdge: 64 }) };
+});
+
+/** A copy of the card, with more files. */
+function photos(t: TestContext, files: Readonly<Record<string, string>> = {}): string {
+  const folder = folderWith(t, {});
+  cpSync(card.folder, folder, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  return folder;
+}
+
+/** Scores are what was composed. */
+async function cull(...argv: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const latents = new Map(card.pictures.map(({ file, latent }) => [file, latent]));
+  const engine = fakeEngine((file) => resultFor(file, latents.get(basename(file)) ?? 0), { disposed: false });
+  const scored: typeof engine = {
+    load: async (...args) => {
+      const model = await engine.load(...args);
+      const score: typeof model.score = async function* (inputs, options) {
+        // Without a distribution the comparison is by the latents alone.
+        for await (const result of model.score(inputs, options)) yield "error" in result ? result : { ...result, distribution: null }; // prettier-ignore
+      };
+      return { ...model, score };
+    },
+  };
+  return runCommand(["cull", ...argv], { cull: async () => cullCommand }, { engine: async () => scored });
+}
+
+interface Plan {
+  readonly counts: { readonly picked: number; readonly rejected: number; readonly failed: number };
+  readonly groups: readonly { readonly photos: readonly { readonly file: string; readonly kept: boolean }[] }[];
+  readonly photos: readonly { readonly file: string; readonly pick?: string; readonly rating?: number; readonly kept?: readonly string[] }[]; // prettier-ignore
+  readonly failures: readonly { readonly file: string; readonly error: { readonly code: string } }[];
+  readonly sidecars: { readonly planned: readonly string[]; readonly written: number };
+  readonly undo: string | null;
+}
+
+async function planOf(...argv: readonly string[]): Promise<Plan> {
+  return JSON.parse((await cull(...argv, "--json")).stdout) as Plan;
+}
+
+/** Every file of a folder with its bytes. */
+function contents(folder: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "base64")]));
+}
+
+const FOREIGN = `<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:strange="http://example.org/strange/1.0/" strange:Mood="calm">
+    <strange:List><rdf:Bag><rdf:li>one</rdf:li><rdf:li>two</rdf:li></rdf:Bag></strange:List>
+    <dc:subject xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Bag><rdf:li>sea</rdf:li></rdf:Bag></dc:subject>
+  </rdf:Description></rdf:RDF></x:xmpmeta>`;
+
+function starred(stars: number): string {
+  return `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="${stars}"/></rdf:RDF></x:xmpmeta>`;
+}
+
+/** The names of the first group's photos, best first. */
+async function firstGroup(folder: string): Promise<{ keeper: string; other: string }> {
+  const { groups } = await planOf(folder, "--dry-run", "--reject-brackets");
+  const names = groups[0]?.photos.map(({ file }) => basename(file)) ?? [];
+  return { keeper: names[0] ?? "", other: names[1] ?? "" };
+}
+
+test("a dry run prints the plan and writes nothing; the composed best of every group is picked", async (t) => {
+  const folder = photos(t);
+  const found = contents(folder);
+  const { stdout, code } = await cull(folder, "--dry-run");
+  assert.equal(code, 0);
+  assert.match(stdout, /(burst|bracket) of \d+\n {2}IMG_\d+\.jpg +pick/);
+  assert.match(
+    stdout,
+    /16 photos by fake@0; \d+ in \d+ groups?; .*\n\d+ sidecars would be written; nothing was written/,
+  );
+  const plan = await planOf(folder, "--dry-run");
+  assert.ok(plan.groups.length > 0 && plan.undo === null);
+  const latents = new Map(card.pictures.map(({ file, latent }) => [file, latent]));
+  for (const group of plan.groups) {
+    const qualities = group.photos.map(({ file }) => latents.get(basename(file)) ?? NaN);
+    assert.deepEqual(group.photos.map(({ kept }) => kept), qualities.map((_, i) => i === 0)); // prettier-ignore
+    assert.equal(qualities[0], Math.max(...qualities));
+  }
+  assert.deepEqual(contents(folder), found);
+});
+
+test("exiftool reads what is written; the same again writes nothing; --undo puts every byte back", async (t) => {
+  const { keeper, other } = await firstGroup(photos(t));
+  const folder = photos(t, { [`${keeper}.xmp`]: FOREIGN });
+  const found = contents(folder);
+  const plan = await planOf(folder, "--reject-brackets");
+  assert.ok(plan.counts.picked > 0 && plan.counts.rejected > 0 && plan.undo !== null);
+  assert.equal(plan.sidecars.written, plan.sidecars.planned.length);
+  const tool = new ExifTool({ maxProcs: 1 });
+  t.after(() => tool.end());
+  const read = async (name: string): Promise<Record<string, unknown>> =>
+    (await tool.readRaw(join(folder, `${name}.xmp`), { readArgs: ["-n", "-G1"] })) as Record<string, unknown>;
+  const [picked, rejected] = [await read(keeper), await read(other)];
+  assert.deepEqual([picked["XMP-xmpDM:Pick"], picked["XMP-digiKam:PickLabel"], picked["XMP-xmp:Label"]], [1, 3, "Green"]); // prettier-ignore
+  assert.deepEqual([rejected["XMP-xmp:Rating"], rejected["XMP-xmpDM:Pick"], rejected["XMP-xmp:Label"]], [-1, -1, "Red"]); // prettier-ignore
+  assert.deepEqual([picked["XMP-strange:Mood"], picked["XMP-strange:List"], picked["XMP-dc:Subject"]], ["calm", ["one", "two"], "sea"]); // prettier-ignore
+  const written = contents(folder);
+  const again = await planOf(folder, "--reject-brackets");
+  assert.deepEqual([again.sidecars, again.undo], [{ planned: [], written: 0 }, null]);
+  assert.deepEqual(contents(folder), written);
+  for (let time = 0; time < 2; time++) {
+    const { code, stderr } = await cull("--undo", plan.undo ?? "");
+    assert.equal(code, 0);
+    assert.match(stderr, /sidecars are as before\n/);
+    const { [basename(plan.undo ?? "")]: _, ...left } = contents(folder);
+    assert.deepEqual(left, found);
+  }
+});
+
+test("a person's star stays, and the plan says so", async (t) => {
+  const { other } = await firstGroup(photos(t));
+  const folder = photos(t, { [`${other}.xmp`]: starred(4) });
+  const plan = await planOf(folder, "--reject-brackets");
+  assert.deepEqual(plan.photos.find(({ file }) => basename(file) === other)?.kept, ["pick"]);
+  // Neither the pick nor the label, which says the same.
+  assert.equal(readFileSync(join(folder, `${other}.xmp`), "utf8"), starred(4));
+  assert.match((await cull(folder, "--dry-run", "--reject-brackets")).stdout, /yours stays: pick/);
+});
+
+test("what was changed since is named and stays, unless it is forced; also after the folder has moved", async (t) => {
+  const place = photos(t);
+  const plan = await planOf(place);
+  const folder = join(folderWith(t, {}), "moved");
+  renameSync(place, folder);
+  const undoFile = join(folder, basename(plan.undo ?? ""));
+  const [first = "", second = ""] = plan.sidecars.planned.map((file) => join(folder, basename(file)));
+  writeFileSync(first, starred(5));
+  const refused = await cull("--undo", undoFile);
+  assert.equal(refused.code, 9);
+  assert.match(refused.stderr, new RegExp(`stays: .*${basename(first)}: another program has changed it`));
+  assert.ok(!readdirSync(folder).includes(basename(second)));
+  assert.equal(readFileSync(first, "utf8"), starred(5));
+  assert.equal((await cull("--undo", undoFile, "--force")).code, 0);
+  assert.ok(!readdirSync(folder).some((name) => name.endsWith(".xmp")));
+});
+
+test("writing that was stopped is undone to the byte, or finished by the same command", async (t) => {
+  const whole = photos(t);
+  const { undo: undoFile } = await planOf(whole);
+  const writes = await readUndo(undoFile ?? "");
+  const wanted = contents(whole);
+  for (const finish of [true, false]) {
+    const folder = photos(t);
+    const found = contents(folder);
+    const stopped = writes.map((write) => ({ ...write, file: join(folder, basename(write.file)) }));
+    const file = join(folder, "stopped.undo.jsonl");
+    await writeUndo(file, folder, stopped);
+    for (const write of stopped.slice(0, 2)) await applySidecar(write);
+    if (finish) {
+      assert.equal((await planOf(folder)).sidecars.written, writes.length - 2);
+      const sidecars = (all: Record<string, string>): [string, string][] =>
+        Object.entries(all).filter(([name]) => name.endsWith(".xmp"));
+      assert.deepEqual(sidecars(contents(folder)), sidecars(wanted));
+    }
+    assert.deepEqual(await undo(file), { restored: writes.length, refused: [] });
+    const left = Object.entries(contents(folder)).filter(([name]) => !name.endsWith(".undo.jsonl"));
+    assert.deepEqual(Object.fromEntries(left), found);
+  }
+});
+
+test("without a place for the undo file nothing is written", async (t) => {
+  const folder = photos(t, { blocked: "" });
+  const found = contents(folder);
+  const { code } = await cull(folder, "--undo-file", join(folder, "blocked", "undo.jsonl"));
+  assert.equal(code, 3);
+  assert.deepEqual(contents(folder), found);
+});
+
+test("the same keepers whatever the files are called", async (t) => {
+  const [folder, renamed] = [photos(t), photos(t)];
+  const { length } = card.pictures;
+  const newName = (name: string): string => name.replace(/\d+/, (digits) => `Z${length - Number(digits)}`);
+  for (const { file } of card.pictures) renameSync(join(renamed, file), join(renamed, newName(file)));
+  const groupsOf = (plan: Plan): string[][] => plan.groups.map(({ photos: all }) => all.map(({ file }) => basename(file)).sort()); // prettier-ignore
+  const [first, second] = [await planOf(folder, "--dry-run"), await planOf(renamed, "--dry-run")];
+  assert.deepEqual(groupsOf(second), groupsOf(first).map((group) => group.map(newName).sort())); // prettier-ignore
+});
+
+test("a broken sidecar is named and stays; the others are written", async (t) => {
+  const { other } = await firstGroup(photos(t));
+  const folder = photos(t, { [`${other}.xmp`]: "<not xmp" });
+  const plan = await planOf(folder, "--reject-brackets");
+  assert.deepEqual(plan.failures.map(({ file, error }) => [basename(file), error.code]), [[other, "DATA_INVALID"]]); // prettier-ignore
+  assert.ok(plan.sidecars.written > 0);
+  assert.equal(readFileSync(join(folder, `${other}.xmp`), "utf8"), "<not xmp");
+  assert.equal((await cull(folder, "--reject-brackets", "--dry-run")).code, 3);
+});
+
+test("a RAW and its JPEG get the same, in one sidecar where its name says so", async (t) => {
+  const { keeper } = await firstGroup(photos(t));
+  const stem = basename(keeper, ".jpg");
+  const folder = photos(t);
+  cpSync(join(folder, keeper), join(folder, `${stem}.dng`));
+  const both = await planOf(folder, "--dry-run");
+  const names = both.sidecars.planned.map((file) => basename(file)).filter((name) => name.startsWith(stem));
+  assert.deepEqual(names, [`${stem}.dng.xmp`, `${stem}.jpg.xmp`]);
+  const one = await planOf(folder, "--sidecars", "replaced");
+  assert.deepEqual(one.sidecars.planned.filter((file) => basename(file).startsWith(stem)), [join(folder, `${stem}.xmp`)]); // prettier-ignore
+  assert.equal(one.counts.failed, 0);
+});
+
+test("undo files that are cut off, foreign or point elsewhere are refused, and nothing is touched", async (t) => {
+  const folder = photos(t);
+  const { undo: undoFile } = await planOf(folder);
+  const text = readFileSync(undoFile ?? "", "utf8");
+  const [head = "", line = ""] = text.split("\n");
+  mkdirSync(join(folder, "below"));
+  const evil = join(folder, "below", "evil.jsonl");
+  const outside = line.replace(/"file":"[^"]*"/, '"file":"../IMG_00001.jpg.xmp"');
+  const photo = line.replace(/"file":"[^"]*"/, '"file":"IMG_00001.jpg"');
+  for (const [content, why] of [
+    [text.slice(0, -5), /cut off/],
+    ['{"a":1}\n', /line 1: it is no undo file/],
+    [`${head}\n{"file":1}\n`, /line 2/],
+    [`${head}\n${outside}\n`, /no sidecar in the folder/],
+    [`${head}\n${photo}\n`, /no sidecar in the folder/],
+  ] as const) {
+    writeFileSync(evil, content);
+    const { code, stderr } = await cull("--undo", evil, "--force");
+    assert.equal(code, 4);
+    assert.match(stderr, why);
+  }
+});
+
+test("arguments that make no sense are refused by what is wrong with them", async (t) => {
+  const folder = photos(t);
+  for (const [argv, code, why] of [
+    [[], 2, /Name the folder/],
+    [[folder, "--undo", "x"], 2, /leave the folder out/],
+    [[folder, "--force"], 2, /--force belongs to --undo/],
+    [[folder, "--stars", "5:x"], 2, /5:x is no share/],
+    [[join(folder, "none")], 3, /is not there/],
+    [[join(folder, "IMG_00001.jpg")], 2, /is no folder/],
+    [["--undo", join(folder, "none")], 3, /none/],
+  ] as const) {
+    const ran = await cull(...argv);
+    assert.equal(ran.code, code, ran.stderr);
+    assert.match(ran.stderr, why);
+  }
+});
