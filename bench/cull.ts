@@ -132,7 +132,7 @@ try {
     for await (const result of model.score(read.photos.map(({ file }) => file))) {
       if ("error" in result) throw new Error(result.error.message);
       const at = scored.length;
-      scored.push({ ...read.photos[at]!, score: result, picture: pictures.get(result.file)! }); // eslint-disable-line @typescript-eslint/no-non-null-assertion
+      scored.push({ ...read.photos[at]!, score: result, picture: pictures.get(result.file)! });
       if (scored.length % 200 === 0) console.error(`scored ${scored.length}`);
     }
     return scored;

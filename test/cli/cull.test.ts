@@ -109,8 +109,8 @@ test("exiftool reads what is written; the same again writes nothing; --undo puts
   assert.equal(plan.sidecars.written, plan.sidecars.planned.length);
   const tool = new ExifTool({ maxProcs: 1 });
   t.after(() => tool.end());
-  const read = async (name: string): Promise<Record<string, unknown>> =>
-    (await tool.readRaw(join(folder, `${name}.xmp`), { readArgs: ["-n", "-G1"] })) as Record<string, unknown>;
+  const read = (name: string): Promise<Record<string, unknown>> =>
+    tool.readRaw<Record<string, unknown>>(join(folder, `${name}.xmp`), { readArgs: ["-n", "-G1"] });
   const [picked, rejected] = [await read(keeper), await read(other)];
   assert.deepEqual([picked["XMP-xmpDM:Pick"], picked["XMP-digiKam:PickLabel"], picked["XMP-xmp:Label"]], [1, 3, "Green"]); // prettier-ignore
   assert.deepEqual([rejected["XMP-xmp:Rating"], rejected["XMP-xmpDM:Pick"], rejected["XMP-xmp:Label"]], [-1, -1, "Red"]); // prettier-ignore

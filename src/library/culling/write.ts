@@ -5,6 +5,7 @@ import { exists } from "../../files/index.js";
 import {
   applySidecar,
   planSidecar,
+  type SidecarChange,
   type SidecarField,
   type SidecarNaming,
   type SidecarPlan,
