@@ -1,5 +1,5 @@
 /** One exiftool process for all that is asked of it: what no library here reads of a photo's file (RAW, TIFF). */
-import { execFile } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
@@ -23,10 +23,18 @@ let process_: Promise<ExifTool> | undefined;
 
 /** Started with the first file, and kept. It ends with this program, which it never keeps alive. */
 async function started(): Promise<ExifTool> {
-  const { ExifTool } = await import("exiftool-vendored");
+  const { ExifTool, exiftoolPath } = await import("exiftool-vendored");
+  const own = process.platform === "win32" ? {} : { processFactory: async () => spawned(await exiftoolPath()) };
   return new ExifTool({
     ...{ maxProcs: 1, taskTimeoutMillis: TASK_MS, spawnTimeoutMillis: START_MS, taskRetries: 1, geolocation: false },
+    ...own,
   });
+}
+
+/** At the end of its input exiftool waits for more, for ever; so a program that is killed would leave it behind. */
+function spawned(exiftool: string): ChildProcess {
+  const ending = '{ cat; printf "%s\\n" -stay_open False; } | "$0" -stay_open True -@ -';
+  return spawn("/bin/sh", ["-c", ending, exiftool], { stdio: "pipe", env: { ...process.env, LANG: "C" } });
 }
 
 /** The tags of a file by name, as exiftool's `-json -n` gives them. */
