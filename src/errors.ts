@@ -24,7 +24,7 @@ export const ERROR_CODES = {
   IMAGE_BROKEN: 3,
   /** An image over the limit of pixels or bytes. */
   IMAGE_TOO_LARGE: 3,
-  /** A file in a format that is not read here (RAW, HEIC), or no image. */
+  /** A file in a format that is not read here (a RAW file without a preview), or no image. */
   IMAGE_UNSUPPORTED: 3,
   /** A model's answer in which no score can be found. */
   ANSWER_UNCLEAR: 3,

@@ -1,14 +1,16 @@
 /** Image files to 8-bit sRGB pixels, upright and opaque. */
 import { basename } from "node:path";
 import type { Metadata, SharpOptions } from "sharp";
-import { isOutOfMemory, RocError } from "../errors.js";
+import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import { pictureBudget, type Lease } from "./budget.js";
 import { readableName } from "./file-names.js";
 import { nativePixels } from "./native.js";
 import { hasTable, readProfile, toSrgb } from "./profile.js";
-import { readFile, unsupportedPicture, type ImageInput } from "./read.js";
-import { examine, isWhole, type Examined, type Reading } from "./soundness.js";
-import type { ImageFormat } from "./sniff.js";
+import { readFile, unsupportedPicture, type ImageInput, type PictureFile } from "./read.js";
+import { heicBytes, heicToTiff } from "./heic.js";
+import { previewOf } from "./raw.js";
+import { otherHeif, rawOf, type ImageFormat, type Unsupported } from "./sniff.js";
+import { examine, isWhole, plain, type Examined, type Reading } from "./soundness.js";
 import { unreadPixels } from "./tiff.js";
 import type { RgbImage, StoredImage } from "./types.js";
 
@@ -36,21 +38,25 @@ export interface DecodeOptions {
   readonly name?: string;
   /** Ends the decoding with RocError ABORTED. */
   readonly signal?: AbortSignal;
-  /** Turn the picture as its EXIF orientation says (default true). Python's image processors do not. */
+  /**
+   * Turn the picture as its EXIF orientation says (default true). Python's image processors do not. A HEIC is always upright:
+   * what turns it is part of its coding.
+   */
   readonly orient?: boolean;
   /** Decode what is left of a damaged file, and say so in the result's `damaged` (default false: IMAGE_BROKEN). */
   readonly allowDamaged?: boolean;
 }
 
 /**
- * Decodes JPEG, PNG, WebP, AVIF, TIFF (first page) or GIF (first frame).
+ * Decodes JPEG, PNG, WebP, AVIF, HEIC (the primary picture), TIFF (first page) or GIF (first frame), and of a RAW file
+ * its largest embedded JPEG.
  *
  * EXIF orientation is applied, an ICC profile converted to sRGB, CMYK and greyscale made RGB, 16 bits cut to 8, and
  * transparency laid on white. A file that lacks pixels is an error (or marked, see `allowDamaged`), trailing bytes and odd
  * metadata are not. All pictures that are decoded at the same time share one budget of memory: some wait for others.
  *
- * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or FILE_EMPTY where there is nothing to decode; IMAGE_UNSUPPORTED (RAW,
- *   HEIC, no picture at all), IMAGE_BROKEN, IMAGE_TOO_LARGE; OUT_OF_MEMORY; ABORTED; USAGE for a `maxPixels` that is no
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE or FILE_EMPTY where there is nothing to decode; IMAGE_UNSUPPORTED (a RAW
+ *   file without a preview, or where exiftool cannot run; no picture at all), IMAGE_BROKEN, IMAGE_TOO_LARGE; OUT_OF_MEMORY; ABORTED; USAGE for a `maxPixels` that is no
  *   positive number
  *
  * @example
@@ -115,23 +121,71 @@ async function decode(
   const { name, signal, maxPixels } = settings;
   const file = await readFile(input, { name, signal, lease });
   checkAborted(signal, name);
-  // A TIFF is copied.
-  if (file.format === "TIFF") await lease.take(file.bytes.length, signal);
-  const examined = await examine(file);
-  if (examined.unsupported) throw unsupportedPicture(examined.unsupported, name);
-  const job = { ...settings, lease, examined, format: file.format };
+  const job = { ...settings, lease, ...(await opened(input, file, settings, lease)) };
   const metadata = await headerOf(job);
   if (!DEPTHS.includes(metadata.depth)) throw unsupportedPicture(unreadPixels(`${metadata.depth} numbers`), name);
   checkSize(metadata, maxPixels, name);
   await lease.take(decodingBytes(metadata, job), signal);
   checkAborted(signal, name);
-  return { image: await decodePixels(job, metadata), orientation: orientationOf(metadata) };
+  const image = await decodePixels(job, metadata);
+  const orientation = orientationOf(metadata);
+  return { image: job.small === undefined ? image : { ...image, damaged: job.small }, orientation };
 }
 
-interface Job extends Settings {
-  readonly lease: Lease;
+/** What is decoded, which may lie within the file. */
+interface Opened {
   readonly format: ImageFormat;
   readonly examined: Examined;
+  /** What is lost where there is no more than a thumbnail. */
+  readonly small?: string | undefined;
+}
+
+async function opened(input: ImageInput, file: PictureFile, settings: Settings, lease: Lease): Promise<Opened> {
+  const { format, bytes } = file;
+  if (format === "HEIC") return openedHeic(bytes, settings, lease);
+  if (format === "RAW") return openedRaw(input, bytes, rawOf(bytes), settings, lease);
+  // A TIFF is copied.
+  if (format === "TIFF") await lease.take(bytes.length, settings.signal);
+  const examined = await examine(file);
+  if (examined.unsupported?.raw) return openedRaw(input, bytes, examined.unsupported, settings, lease);
+  if (examined.unsupported) throw unsupportedPicture(examined.unsupported, settings.name);
+  return { format, examined };
+}
+
+async function openedHeic(bytes: Uint8Array, settings: Settings, lease: Lease): Promise<Opened> {
+  const { name, maxPixels, signal } = settings;
+  const job: Job = { ...settings, lease, format: "HEIC", examined: plain(bytes, "none") };
+  const header = await headerOf(job);
+  checkSize(header, maxPixels, name);
+  const { width, height, channels, icc } = header;
+  const deep = header.depth === "ushort";
+  await lease.take(bytes.length + heicBytes(width * height, channels, deep), signal);
+  try {
+    return { format: "HEIC", examined: plain(await heicToTiff(bytes, deep, icc, signal), "error") };
+  } catch (error) {
+    const why = messageOf(error);
+    throw /unsupported|not supported/i.test(why)
+      ? unsupportedPicture(otherHeif(why), name)
+      : broken(job, undefined, error);
+  }
+}
+
+async function openedRaw(
+  input: ImageInput,
+  bytes: Uint8Array,
+  none: Unsupported,
+  { name }: Settings,
+  lease: Lease,
+): Promise<Opened> {
+  const preview = await previewOf(input, bytes, name, lease);
+  if (!preview) throw unsupportedPicture(none, name);
+  const examined = await examine({ bytes: preview.bytes, format: "JPEG" });
+  if (examined.unsupported) throw unsupportedPicture(none, name);
+  return { format: "RAW", examined, small: preview.small };
+}
+
+interface Job extends Settings, Opened {
+  readonly lease: Lease;
 }
 
 /** EXIF's number; 1 where there is none, or one that says nothing. */
@@ -263,7 +317,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
 function decodingBytes(metadata: Metadata, { format, orient = true }: Job): number {
   const { width, height, channels, depth, isProgressive, hasProfile } = metadata;
   const pixel = channels * (depth === "ushort" ? 2 : 1);
-  const byLine = (format === "JPEG" || format === "PNG") && !isProgressive;
+  const byLine = ["JPEG", "PNG", "RAW"].includes(format) && !isProgressive;
   const turned = orient && orientationOf(metadata) > 1 ? pixel : 0;
   const deep = depth === "ushort" && hasProfile ? 6 : 0;
   return width * height * (3 + deep + turned + (byLine ? 0 : 2 * pixel));

@@ -1,9 +1,10 @@
 /** What kind of file some bytes are, by their first bytes only. No decoder sees a file that this does not let through. */
 
-/** The formats that are decoded. */
+/** The formats that are decoded here, which others can be saved as. */
 export const IMAGE_FORMATS = ["JPEG", "PNG", "WebP", "AVIF", "TIFF", "GIF"] as const;
 
-export type ImageFormat = (typeof IMAGE_FORMATS)[number];
+/** What a file with a picture is: HEIC is decoded by a thread of its own, and a RAW file's picture is a JPEG within it. */
+export type ImageFormat = (typeof IMAGE_FORMATS)[number] | "HEIC" | "RAW";
 
 /** How many bytes are looked at. */
 export const SNIFF_BYTES = 512;
@@ -16,11 +17,23 @@ export interface Unsupported {
   /** Follows "it is", as "a HEIC photo"; undefined where nobody knows. */
   readonly kind: string | undefined;
   readonly remedy: string;
+  /** Whether it is a RAW file, which may hold a picture to read. */
+  readonly raw?: boolean;
 }
 
-/** A RAW file of this maker or format. */
+/** A RAW file of this maker or format, where no picture is found in it. */
 export function rawFile(format: string): Unsupported {
-  return { kind: `a RAW file (${format}), which is not read here`, remedy: EXPORT_RAW };
+  return { kind: `a RAW file (${format}) without a preview that can be read`, remedy: EXPORT_RAW, raw: true };
+}
+
+/** What a file that {@link sniffFormat} takes for a RAW is, where no picture is found in it. */
+export function rawOf(bytes: Uint8Array): Unsupported {
+  const head = headOf(bytes);
+  return rawFile(RAW.find(([pattern]) => pattern.test(head))?.[1] ?? "of a camera");
+}
+
+function headOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, SNIFF_BYTES)).toString("latin1");
 }
 
 const SIGNATURES: readonly (readonly [pattern: RegExp, format: ImageFormat])[] = [
@@ -29,6 +42,7 @@ const SIGNATURES: readonly (readonly [pattern: RegExp, format: ImageFormat])[] =
   [/^RIFF[^]{4}WEBP/, "WebP"],
   [/^(II[*+]\0|MM\0[*+])/, "TIFF"],
   [/^GIF8[79]a/, "GIF"],
+  [/^[^]{4}ftyp(hei|hev|mif1|msf1)/, "HEIC"],
 ];
 
 /** RAW files with a signature of their own. Others are TIFFs: see tiff.ts. */
@@ -44,12 +58,16 @@ const RAW: readonly (readonly [pattern: RegExp, format: string])[] = [
   [/^II\*\0[^]{4}(II|MM)II/, "Phase One IIQ"],
 ];
 
-const HEIC = "a HEIC photo, which is not read here";
-const TO_JPEG = "export it as a JPEG and try again";
+/** A HEIF file with a picture of another kind than HEVC's. */
+export function otherHeif(why: string): Unsupported {
+  return {
+    kind: `a HEIF picture of a kind that is not read here (${why})`,
+    remedy: "export it as a JPEG and try again",
+  };
+}
 
 /** Kinds that people try and that are refused; a name makes the message useful. */
 const REFUSED: readonly (readonly [pattern: RegExp, kind: string, remedy?: string])[] = [
-  [/^[^]{4}ftyp(hei|hev|mif1|msf1)/, HEIC, TO_JPEG],
   [/^[^]{4}ftyp/, "a video or another ISO media file", "give a picture"],
   [/^\s*(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg|!--)/i, "SVG or XML"],
   [/^\s*<(!DOCTYPE html|html)/i, "a web page"],
@@ -74,9 +92,8 @@ function isAvif(head: string): boolean {
 
 /** The format of a file that starts with `bytes` ({@link SNIFF_BYTES} are enough), or what it is instead. */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | Unsupported {
-  const head = Buffer.from(bytes.subarray(0, SNIFF_BYTES)).toString("latin1");
-  const raw = RAW.find(([pattern]) => pattern.test(head));
-  if (raw) return rawFile(raw[1]);
+  const head = headOf(bytes);
+  if (RAW.some(([pattern]) => pattern.test(head))) return "RAW";
   if (isAvif(head)) return "AVIF";
   const known = SIGNATURES.find(([pattern]) => pattern.test(head));
   if (known) return known[1];

@@ -35,7 +35,8 @@ export async function examine({ bytes, format }: PictureFile): Promise<Examined>
   return plain(bytes, "error");
 }
 
-function plain(bytes: Uint8Array, failOn: Reading["failOn"]): Examined {
+/** A file whose decoder tells of itself what is lost. */
+export function plain(bytes: Uint8Array, failOn: Reading["failOn"]): Examined {
   return {
     readings: [{ bytes, failOn }],
     rescue: { bytes, failOn: "none" },

@@ -34,7 +34,7 @@ export interface PhotoMetadata {
 }
 
 /** Formats whose header sharp reads: EXIF and XMP come out as they are. */
-const FAST = ["JPEG", "PNG", "WebP", "AVIF", "GIF"];
+const FAST = ["JPEG", "PNG", "WebP", "AVIF", "HEIC", "GIF"];
 
 /**
  * What a photo's file says of itself. A damaged part of its metadata is left out; a file without any gives its size alone.

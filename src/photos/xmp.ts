@@ -121,7 +121,7 @@ export async function readSidecar(file: string): Promise<SidecarContent> {
 }
 
 /** What a packet says, be it of a sidecar or of a picture itself. */
-export function contentOf(packet: Packet): SidecarContent {
+function contentOf(packet: Packet): SidecarContent {
   const stars = numberOf(packet, RATING);
   const label = packet.get(LABEL)?.trim();
   const pick = pickOf(packet);

@@ -266,14 +266,12 @@ test("a file that ends early is an error in every format, one with bytes to spar
 });
 
 test("what is no image of a known format is refused by name", async () => {
-  const heic = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from("ftypheic\0\0\0\0mif1heic"), Buffer.alloc(40)]);
   const cases: [Buffer, RegExp][] = [
     [
       Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'),
       /SVG.*JPEG, PNG, WebP, AVIF, TIFF, GIF/,
     ],
     [Buffer.from('\ufeff<?xml version="1.0"?><svg/>'), /SVG/],
-    [heic, /HEIC/],
     [Buffer.from("%PDF-1.7\n"), /PDF/],
     [Buffer.from("<!DOCTYPE html><html></html>"), /web page/],
     [Buffer.from("not an image"), /no image format known/],
