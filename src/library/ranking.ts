@@ -1,6 +1,9 @@
 /** Percentiles of a judge's scores. */
 import type { ScoresBetween } from "./where.js";
 
+/** Scores that are closer are the same one: texts on the way between database and program may round the last digit. */
+const SAME = 1e-9;
+
 /** The scores of a library's pictures by one judge, in order. */
 export class Ranking {
   /** @param scores from the lowest to the highest, one a picture */
@@ -20,17 +23,17 @@ export class Ranking {
     const compare = COMPARISONS[operator];
     const fulfils = (score: number): boolean => compare?.(this.percentile(score) ?? NaN, percentile) ?? false;
     const [low, high] = [this.scores.findIndex(fulfils), this.scores.findLastIndex(fulfils)];
-    return low < 0 ? undefined : [this.scores[low] as number, this.scores[high] as number];
+    return low < 0 ? undefined : [(this.scores[low] as number) - SAME, (this.scores[high] as number) + SAME];
   };
 
   /** How many scores are lower. */
   #below(score: number): number {
-    return this.#first((other) => other >= score);
+    return this.#first((other) => other >= score - SAME);
   }
 
   /** How many are lower or equal. */
   #upTo(score: number): number {
-    return this.#first((other) => other > score);
+    return this.#first((other) => other > score + SAME);
   }
 
   /** Where `isPast` becomes true. */

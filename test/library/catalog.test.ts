@@ -84,6 +84,14 @@ test("pages continue where the one before ends, in every order, equal values inc
   assert.throws(() => catalog.photos({ after: "nonsense" }), { code: "USAGE" });
 });
 
+test("a score equals itself to the last digit", async (t) => {
+  const values = [3.501494379202638, 3.9472072270012832, 6.154924112810936, 8.349259033219244];
+  const catalog = await opened(t, values.map((score, i) => ({ name: `${i}.jpg`, scores: { 2: score } }))); // prettier-ignore
+  const found = catalog.photos({ reverse: true }).photos.map(({ score }) => score?.percentile);
+  assert.deepEqual(found, [12.5, 37.5, 62.5, 87.5]);
+  assert.equal(names(catalog, { where: "percentile = 62.5" }), "2");
+});
+
 const CONDITIONS: Readonly<Record<string, string>> = {
   "score > 5": "ca",
   "score >= 5 and not camera ~ canon": "cb",
