@@ -132,6 +132,31 @@ test("what cannot be scored is kept with the reason, and tried again when it cha
   assert.equal(asked.length, 1);
 });
 
+test("stars beside a photo are read, again when they change, and follow it; a broken sidecar is told", async (t) => {
+  const { folder, library, scan } = await bench(t, { "a.png": 10, "b.png": 20 });
+  const write = (name: string, rating: string): Promise<void> =>
+    writeFile(join(folder, name), `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" ${rating}/></rdf:RDF></x:xmpmeta>`); // prettier-ignore
+  const pictures = [join(folder, "a.png"), join(folder, "b.png")];
+  await write("a.xmp", `xmp:Rating="4" xmp:Label="Red"`);
+  await write("b.png.XMP", `xmp:Rating="-1"`);
+  const notes: string[] = [];
+  const again = (files = pictures) => scan({ files, onNote: (note) => notes.push(note) });
+  await again();
+  using catalog = await Catalog.open(library);
+  const starred = (where: string): string => catalog.photos({ where }).photos.map(({ name, label }) => `${name} ${label}`).join(); // prettier-ignore
+  assert.equal(starred("stars = 4"), "a.png Red");
+  assert.equal(catalog.photos({ where: "name = b.png" }).photos[0]?.pick, "reject");
+  await write("a.xmp", `xmp:Rating="5"`);
+  await rename(pictures[1] ?? "", join(folder, "c.png"));
+  await again([pictures[0] ?? "", join(folder, "c.png")]);
+  assert.equal(starred("stars = 5"), "a.png undefined");
+  assert.equal(catalog.photos({ where: "name = c.png" }).photos[0]?.pick, undefined);
+  await writeFile(join(folder, "a.xmp"), "no XML");
+  await again([pictures[0] ?? "", join(folder, "c.png")]);
+  assert.equal(starred("stars = 5"), "");
+  assert.match(notes.join(), /a\.xmp/);
+});
+
 test("two checkpoints' scores stay apart; one of them can be forgotten", async (t) => {
   const { library, scan, list } = await bench(t, { "a.png": 10, "b.png": 20 });
   await scan();

@@ -77,6 +77,7 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
     const summary = await scan({
       ...{ library, files, folders, model, retry: flags.retry, maxPixels: flags.maxPixels, signal: context.signal },
       onProgress: (done) => progress.update(done),
+      onNote,
       onFailure: ({ error }) => say(`failed: ${printable(error.message)} (${error.code})\n`),
     });
     progress.stop();

@@ -11,6 +11,7 @@ import { enterJudge } from "../judge.js";
 import { perceptualHash } from "../look.js";
 import { openToWrite } from "../open.js";
 import { contentDigest } from "./digest.js";
+import { Sidecars } from "./sidecars.js";
 import { settled, stampOf, stampText, type FileStamp } from "./stamps.js";
 import { enterScan, Store, type Description, type KnownFile } from "./store.js";
 
@@ -34,6 +35,8 @@ export interface ScanOptions {
   /** Files that are done with. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly onFailure?: ((failure: ScoreFailure) => void) | undefined;
+  /** Told what is no failure: a sidecar that cannot be read. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
 
 /** What a scan came to, in numbers of files. */
@@ -97,6 +100,7 @@ class Scan {
   /** Entries of files that were found. */
   readonly #seen = new Set<number>();
   readonly #folders = new Map<string, Map<string, KnownFile>>();
+  readonly #sidecars: Sidecars;
   #done = 0;
 
   constructor(
@@ -105,6 +109,7 @@ class Scan {
   ) {
     const none = { unchanged: 0, added: 0, changed: 0, moved: 0, copies: 0, gone: 0 };
     const files = options.files.length;
+    this.#sidecars = new Sidecars(options.onNote ?? ((): void => undefined));
     this.#summary = { files, ...none, scored: 0, failed: 0, failedBefore: 0, unsettled: 0 };
   }
 
@@ -153,7 +158,22 @@ class Scan {
       const found = await Promise.all(some.map((one) => this.#read(one)));
       this.store.connection.write(() => found.forEach((enter) => wanted.push(...enter())));
     }
+    await this.#readStars(files.filter((_, i) => stamps[i] !== "gone"));
     return wanted;
+  }
+
+  /** What people and programs have said beside the files since the scan before. */
+  async #readStars(files: readonly string[]): Promise<void> {
+    const stamps = await Promise.all(files.map((path) => this.#sidecars.stampOf(path)));
+    const changed = files.flatMap((path, i) => {
+      const stamp = stamps[i] ?? "";
+      return stamp === (this.#known(path)?.sidecars ?? "") ? [] : [{ path, stamp }];
+    });
+    if (changed.length === 0) return;
+    const stars = await Promise.all(changed.map(({ path }) => this.#sidecars.read(path)));
+    this.store.connection.write(() =>
+      changed.forEach(({ path, stamp }, i) => this.store.setStars(path, stamp, stars[i] ?? {})),
+    );
   }
 
   #known(path: string): KnownFile | undefined {

@@ -4,6 +4,7 @@ import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { nameOfBytes, pathOfName } from "../../image/index.js";
 import type { Connection, Value } from "../connection.js";
 import { withinFolder } from "../where.js";
+import type { Stars } from "./sidecars.js";
 import { STAMP_COLUMN, type FileStamp } from "./stamps.js";
 
 /** A file as the library has it. */
@@ -15,6 +16,8 @@ export interface KnownFile {
   /** Why it could not be read. */
   readonly code: string | null;
   readonly isGone: boolean;
+  /** As {@link Sidecars.stampOf}. */
+  readonly sidecars: string;
   /** What the judge says of it. */
   readonly verdict: "scored" | "none" | { readonly failed: string };
 }
@@ -47,14 +50,14 @@ export class Store {
   knownIn(folder: string): Map<string, KnownFile> {
     const sql = `SELECT f.id, f.name, ${STAMP_COLUMN}, f.picture, f.code, f.gone IS NOT NULL,
         EXISTS (SELECT 1 FROM scores WHERE picture = f.picture AND judge = ?1),
-        (SELECT code FROM failures WHERE picture = f.picture AND judge = ?1)
+        (SELECT code FROM failures WHERE picture = f.picture AND judge = ?1), coalesce(f.sidecars, '')
       FROM files f WHERE f.folder = ?2`;
-    type Row = [number, Uint8Array, string, Maybe<number>, Maybe<string>, number, number, Maybe<string>];
+    type Row = [number, Uint8Array, string, Maybe<number>, Maybe<string>, number, number, Maybe<string>, string];
     const rows = this.connection.rows<Row>(sql, [this.judge, bytesOf(folder)]);
     return new Map(
-      rows.map(([id, name, stamp, picture, code, gone, scored, failed]) => {
+      rows.map(([id, name, stamp, picture, code, gone, scored, failed, sidecars]) => {
         const verdict = scored ? "scored" : failed === null ? "none" : { failed };
-        return [nameOfBytes(name), { id, stamp, picture, code, isGone: gone === 1, verdict }];
+        return [nameOfBytes(name), { id, stamp, picture, code, isGone: gone === 1, sidecars, verdict }];
       }),
     );
   }
@@ -73,7 +76,9 @@ export class Store {
     const picture = connection.value<number>("SELECT id FROM pictures WHERE digest = ?", [digest]) as number;
     if (movedFrom !== undefined) {
       const { folder, name } = partsOf(path);
-      connection.run("UPDATE files SET folder = ?, name = ? WHERE id = ?", [folder, name, movedFrom]);
+      // Sidecars are those of the new place.
+      const none = "sidecars = NULL, stars = NULL, label = NULL, pick = NULL";
+      connection.run(`UPDATE files SET folder = ?, name = ?, ${none} WHERE id = ?`, [folder, name, movedFrom]);
     }
     const id = this.#place(file, { picture, code: null, message: null });
     const scored = connection.value("SELECT 1 FROM scores WHERE picture = ? AND judge = ?", [picture, judge]) !== undefined; // prettier-ignore
@@ -99,6 +104,13 @@ export class Store {
       RETURNING id`;
     const values: Value[] = [folder, name, size, modified, changed, inode, picture, code, message];
     return this.connection.value<number>(sql, [...values, new Date().toISOString()]) as number;
+  }
+
+  /** What a file's sidecars say. */
+  setStars(path: string, sidecars: string, { rating, label, pick }: Stars): void {
+    const { folder, name } = partsOf(path);
+    const sql = "UPDATE files SET sidecars = ?, stars = ?, label = ?, pick = ? WHERE folder = ? AND name = ?";
+    this.connection.run(sql, [sidecars, rating ?? null, label ?? null, pick ?? null, folder, name]);
   }
 
   /** A file that was gone is there again. */
