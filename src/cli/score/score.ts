@@ -13,7 +13,7 @@ import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
 import { checkOutputs, writeOutputs, type OutputFlags } from "./outputs.js";
 import { SavedScores } from "./saved-scores.js";
-import { isForAll, parseTop, passes, select, withPercentiles, type Ranked, type SelectionFlags } from "./selection.js";
+import { isForAll, parseTop, passes, select, type Ranked, type SelectionFlags } from "./selection.js";
 import { number, parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
 import { summaryLine } from "../shared/summary-line.js";
@@ -94,6 +94,8 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { stdin, stdout, stderr } = context.io;
   // Loaded while the inputs are looked for; what is wrong is told when the model is loaded.
   context.engine().catch(() => undefined);
+  if (options.library !== undefined && !options.percentile)
+    throw new RocError("USAGE", "--library goes with --percentile. Add that, or leave --library out.");
   const inputs = await checkOutputs(options, await expandInputs(args, stdin));
   const { files, notes, lost } = inputs;
   let around = (print: () => void): void => print();
@@ -108,6 +110,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   );
   if (options.comments && model.method && !model.method.comments && !model.method.answer.includes(`{${COMMENT}}`))
     onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
+  const place = await placing(options, model);
   const write = await createWriter(files, options, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
@@ -121,7 +124,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   } finally {
     progress.stop();
   }
-  const all = options.percentile ? withPercentiles(outcomes) : outcomes;
+  const all = await place(outcomes);
   const chosen = select(all, options);
   if (isForAll(options)) for (const outcome of chosen) stdout.write(write(outcome));
   if (lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
@@ -132,16 +135,29 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   await writeOutputs(options, { chosen, all, model, given: inputs.given }, context);
 }
 
+/** What gives the results their places, where these are asked for. */
+async function placing(
+  { percentile, library }: ScoreOptions,
+  model: Model,
+): Promise<(outcomes: readonly Outcome[]) => readonly Ranked[] | Promise<readonly Ranked[]>> {
+  if (percentile !== true) return (outcomes) => outcomes;
+  const { amongLibrary, amongThese } = await import("./percentiles.js");
+  return library === undefined ? amongThese : amongLibrary(library, model);
+}
+
 /** How many of the photos were asked for. */
 function tellChosen(
   chosen: readonly Ranked[],
   outcomes: readonly Outcome[],
-  { top, min, percentile, json }: ScoreOptions,
+  { top, min, percentile, library, json }: ScoreOptions,
   { io }: Context,
 ): void {
   const [shown, scored] = [chosen, outcomes].map((some) => some.filter((one) => !isFailure(one)).length);
   if (top !== undefined || min !== undefined) io.stderr.write(`${shown} of ${scored} scored photos chosen\n`);
-  if (percentile && !json) io.stderr.write("Behind the bar: the percentile, that is the share of these photos with a lower score\n"); // prettier-ignore
+  const of = library === undefined ? "these photos" : "the library's photos";
+  if (percentile && !json)
+    io.stderr.write(`Behind the bar: the percentile, that is the share of ${of} with a lower score
+`);
 }
 
 function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExitCode }: Context): void {
@@ -223,6 +239,10 @@ export function scoreCommand(context: Context): Command {
     .option("--top <n>", "the best n photos alone, or a share as 10%; best first", parseTop)
     .option("--min <score>", "photos with at least this score alone", number())
     .option("--percentile", "say which share of these photos has a lower score, in percent; equal ones count half")
+    .option(
+      "--library <file>",
+      "with --percentile: among all photos of a library that were scored so, instead of these",
+    )
     .option("--csv <file>", "write a table for spreadsheets: one row per photo, a column per attribute")
     .option("--html <file>", "write a gallery, best first: one page that needs no network")
     .option("--copy-to <folder>", "copy the photos, with their XMP sidecars; nothing is overwritten, moved or deleted")

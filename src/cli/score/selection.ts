@@ -1,7 +1,6 @@
 /** Which of the scored photos are printed, written and copied, and in which order. */
 import { InvalidArgumentError } from "commander";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
-import { Ranking } from "../../library/ranking.js";
 import { isFailure } from "../shared/json.js";
 import { number, whole } from "../shared/numbers.js";
 
@@ -17,6 +16,8 @@ export interface SelectionFlags {
   readonly top?: Top;
   readonly min?: number;
   readonly percentile?: true;
+  /** File of the library among whose scores the percentile is. */
+  readonly library?: string;
 }
 
 /** `12`, or `10%`. @throws InvalidArgumentError */
@@ -42,15 +43,6 @@ export function passes(result: Ranked, { min = -Infinity }: SelectionFlags): boo
 export function byScore(a: Ranked, b: Ranked): number {
   if (isFailure(a) || isFailure(b)) return Number(isFailure(a)) - Number(isFailure(b));
   return b.score - a.score;
-}
-
-/** Every result with its percentile among the others: the share with a lower score, equal ones counted half, 0 to 100. */
-export function withPercentiles(results: readonly (ScoreResult | ScoreFailure)[]): Ranked[] {
-  const scores = results.flatMap((result) => (isFailure(result) ? [] : [result.score]));
-  const ranking = new Ranking(Float64Array.from(scores).sort());
-  return results.map((result) =>
-    isFailure(result) ? result : { ...result, percentile: ranking.percentile(result.score) ?? 0 },
-  );
 }
 
 /** Those that were asked for. With `top`, the best first; failures are among them always. */
