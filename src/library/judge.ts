@@ -13,14 +13,18 @@ const LAST_DIGITS = ["torch", "version", "batch", "packed"];
  */
 const READING = 1;
 
+/** The settings that tell two judges apart, in the order of their names. */
+export function deciding(settings: Readonly<Record<string, unknown>>): [name: string, value: unknown][] {
+  const entries = Object.entries(settings).filter(([field]) => !LAST_DIGITS.includes(field));
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 /** The number of a model among the judges of a library, where it is entered if it is new. */
 export function enterJudge(connection: Connection, model: Model): number {
   const settings = scoreSettings(model);
   const { name, scale, digest = null } = model;
-  const deciding = Object.entries(settings).filter(([field]) => !LAST_DIGITS.includes(field));
-  const sorted = deciding.sort(([a], [b]) => (a < b ? -1 : 1));
   // A model of live parts has no digest: its name has to do.
-  const identity = JSON.stringify([READING, digest ?? name, sorted]);
+  const identity = JSON.stringify([READING, digest ?? name, deciding(settings)]);
   const key = createHash("sha256").update(identity).digest("hex");
   const sql = `INSERT INTO judges (key, name, checkpoint, settings, low, high, added) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET name = excluded.name`;

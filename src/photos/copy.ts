@@ -5,6 +5,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { messageOf, RocError } from "../errors.js";
 import { makeFolder, writing } from "../files/index.js";
 import { pathOfName, readableName } from "../image/file-names.js";
+import { sidecarsOf } from "./xmp.js";
 
 /** What became of the photos. */
 export interface Copied {
@@ -71,7 +72,7 @@ async function unreadable(photo: string): Promise<string | undefined> {
 async function copyPhoto(photo: string, folder: string, notes: string[]): Promise<boolean> {
   const ending = extname(photo);
   const stem = basename(photo, ending);
-  const sidecars = await sidecarsOf(photo);
+  const sidecars = await partsBeside(photo);
   for (let count = 1; ; count++) {
     const named = join(folder, count === 1 ? stem : `${stem}-${count}`);
     const state = await compare({ from: photo, ending }, named);
@@ -80,7 +81,7 @@ async function copyPhoto(photo: string, folder: string, notes: string[]): Promis
     // Beside another photo's sidecar it would have that one's stars.
     if (
       state === "free" &&
-      (beside.some(([, found]) => found === "other") || (await hasOthers(named, ending, sidecars)))
+      (beside.some(([, found]) => found === "other") || (await hasOthers(`${named}${ending}`, sidecars)))
     )
       continue;
     for (const [part, found] of beside) {
@@ -97,32 +98,16 @@ async function copyPhoto(photo: string, folder: string, notes: string[]): Promis
   }
 }
 
-/** The XMP sidecars of a photo, by both rules of names. */
-async function sidecarsOf(photo: string): Promise<Part[]> {
-  const ending = extname(photo);
-  const bare = join(dirname(photo), basename(photo, ending));
-  const found: Part[] = [];
-  for (const one of sidecarEndings(ending)) {
-    const from = `${bare}${one}`;
-    const file = await stat(pathOfName(from)).catch(() => undefined);
-    // Where capitals do not count, one file has two names.
-    if (file?.isFile() && !found.some((part) => part.ending.toLowerCase() === one.toLowerCase()))
-      found.push({ from, ending: one });
-  }
-  return found;
-}
-
-/** What sidecars are called, behind the photo's name without its ending: both rules, and capitals that some programs write. */
-function sidecarEndings(ending: string): Set<string> {
-  return new Set([".xmp", ".XMP", `${ending}.xmp`, `${ending}.XMP`]);
+/** The XMP sidecars of a photo. */
+async function partsBeside(photo: string): Promise<Part[]> {
+  const { length } = basename(photo, extname(photo));
+  return (await sidecarsOf(photo)).map((from) => ({ from, ending: basename(from).slice(length) }));
 }
 
 /** Whether there are sidecars that the photo itself has not. */
-async function hasOthers(named: string, ending: string, own: readonly Part[]): Promise<boolean> {
-  const known = new Set(own.map((part) => part.ending.toLowerCase()));
-  for (const one of sidecarEndings(ending))
-    if (!known.has(one.toLowerCase()) && (await stat(pathOfName(`${named}${one}`)).catch(() => undefined))) return true;
-  return false;
+async function hasOthers(photo: string, own: readonly Part[]): Promise<boolean> {
+  const known = new Set(own.map(({ ending }) => ending.toLowerCase()));
+  return (await partsBeside(photo)).some(({ ending }) => !known.has(ending.toLowerCase()));
 }
 
 /** What is at a part's place: nothing, the same bytes, or something else. */

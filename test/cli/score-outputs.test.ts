@@ -1,10 +1,12 @@
 /** `score` as people use it: the best of a folder, tables for spreadsheets, a gallery, copies. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "csv-parse/sync";
 import type { ScoreResult } from "../../src/engine/index.js";
+import { ROOT } from "../support.js";
+import { runProgram } from "./program.js";
 import { failureFor, folderWith, jsonLines, resultFor, runCli } from "./support.js";
 
 /** The score is in the name: `7.5.jpg`; `broken` has none. */
@@ -149,6 +151,25 @@ test("--html is one page with its thumbnails, sorted and filtered by one script 
   assert.match(text, /percentile 83/);
   assert.match(text, /Without a score[^]*broken\.jpg: .*IMAGE_BROKEN/);
   assert.doesNotMatch(text.replace(/<script>[^]*?<\/script>/, ""), /https?:|undefined|NaN/);
+});
+
+test("--library: percentiles among a library's photos by the same checkpoint, which is looked for before scoring", async (t) => {
+  const cwd = folderWith(t, {});
+  const photos = ["landscape-good.jpg", "landscape-bad.jpg", "portrait-good.jpg"];
+  for (const name of photos) cpSync(join(ROOT, "examples/photos", name), join(cwd, "photos", name));
+  const at = { cwd, env: { XDG_CONFIG_HOME: join(cwd, "config") } };
+  const run = (...argv: string[]) => runProgram(argv, at);
+  assert.match((await run("score", "photos", "--library", "my.db")).stderr, /--library goes with --percentile/);
+  assert.equal((await run("score", "photos", "--library", "my.db", "--percentile")).code, 3);
+  const scan = await run("library", "scan", "photos", "--library", "my.db");
+  assert.equal(scan.code, 0, scan.stderr);
+  const score = ["score", join("photos", photos[0] ?? ""), "--percentile", "--library", "my.db", "--json"];
+  const one = await run(...score);
+  assert.equal(one.code, 0, one.stderr);
+  assert.deepEqual(jsonLines(one.stdout).map((line) => (line as { percentile: number }).percentile), [50]); // prettier-ignore
+  const other = await run(...score, "--dtype", "bfloat16");
+  assert.match(other.stderr, /has no scores by demo@\w+ with these settings, but by demo@/);
+  assert.doesNotMatch(other.stdout, /"score"/);
 });
 
 async function picture(): Promise<Buffer> {

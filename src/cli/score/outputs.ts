@@ -4,6 +4,7 @@ import { access, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
+import type { PhotoFacts } from "../../report/gallery/write.js";
 import { ERROR_CODES, RocError } from "../../errors.js";
 import { atomicWriteFile, makeFolder, writing } from "../../files/index.js";
 import { pathOfName } from "../../image/file-names.js";
@@ -121,6 +122,7 @@ async function writeGallery(file: string, { chosen, all, model, given }: Scored,
       scores: all.flatMap((result) => (isFailure(result) ? [] : [result.score])),
       worth: worthOf(model),
       pathOf: (name) => (given.has(name) ? undefined : name),
+      factsOf: photoFacts,
       signal: context.signal,
       onProgress: (done) => progress.update(done),
     });
@@ -130,6 +132,21 @@ async function writeGallery(file: string, { chosen, all, model, given }: Scored,
   } finally {
     progress.stop();
   }
+}
+
+/** What a photo's file says of itself, in a line. */
+async function photoFacts(file: string): Promise<PhotoFacts> {
+  const { readMetadata } = await import("../../photos/metadata.js");
+  const { taken, camera, lens, aperture, exposureTime, iso } = await readMetadata(file);
+  const exposure = exposureTime === undefined ? undefined : exposureText(exposureTime);
+  const parts = [camera, lens, aperture && `f/${Number(aperture.toFixed(1))}`, exposure, iso && `ISO ${iso}`];
+  const exif = parts.filter((part) => part !== undefined && part !== 0).join(" \u00b7 ");
+  return { exif, taken };
+}
+
+/** Seconds as cameras show them: 1/250 s. */
+function exposureText(seconds: number): string {
+  return seconds > 0 && seconds < 0.3 ? `1/${Math.round(1 / seconds)} s` : `${Number(seconds.toFixed(1))} s`;
 }
 
 async function copyInto(folder: string, { chosen, given }: Scored, context: Context): Promise<void> {

@@ -4,6 +4,7 @@ import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { scoreSettings } from "../../engine/score-settings.js";
 import { RocError } from "../../errors.js";
 import type { Catalog, Judge } from "../../library/catalog.js";
+import { deciding } from "../../library/judge.js";
 import { Ranking } from "../../library/ranking.js";
 import { isFailure } from "../shared/json.js";
 import type { Ranked } from "./selection.js";
@@ -25,13 +26,8 @@ export function amongThese(outcomes: readonly Outcome[]): Ranked[] {
   return ranked(outcomes, (score) => ranking.percentile(score));
 }
 
-/** What moves a score's last digits only, as in the library's own comparison of judges. */
-const LAST_DIGITS = new Set(["torch", "version", "batch", "packed"]);
-
-function deciding(settings: Readonly<Record<string, unknown>>): unknown {
-  const plain = JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
-  return Object.fromEntries(Object.entries(plain).filter(([name]) => !LAST_DIGITS.has(name)));
-}
+/** By how much scores of the same picture differ at most, on a scale from 1 to 10: see {@link Model.score}. */
+const SAME = 1e-5;
 
 /**
  * What gives every result its place among the library's pictures, by the judge that scores as `model` does. Looks for that one at
@@ -47,16 +43,21 @@ export async function amongLibrary(
   const { Catalog } = await import("../../library/catalog.js");
   using catalog = await Catalog.open(file);
   const judge = judgeOf(catalog, file, model);
+  // The same picture may differ in its last digits, as it was scored beside others: it is equal all the same.
+  const margin = (SAME * (judge.scale.max - judge.scale.min)) / 9;
   return async (outcomes) => {
     using open = await Catalog.open(file);
-    return ranked(outcomes, (score) => open.percentile(score, judge));
+    return ranked(outcomes, (score) => {
+      const ends = [score - margin, score + margin].map((one) => open.percentile(one, judge) ?? NaN);
+      return ((ends[0] ?? NaN) + (ends[1] ?? NaN)) / 2;
+    });
   };
 }
 
 /** @throws RocError USAGE naming who has scored instead */
 function judgeOf(catalog: Catalog, file: string, model: Model): Judge {
   const judges = catalog.judges();
-  const settings = deciding(scoreSettings(model));
+  const settings: unknown = JSON.parse(JSON.stringify(deciding(scoreSettings(model))));
   const isSame = (one: Judge): boolean => one.checkpoint === model.digest && isDeepStrictEqual(deciding(one.settings), settings); // prettier-ignore
   const judge = judges.find(isSame);
   if (judge) return judge;

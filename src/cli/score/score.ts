@@ -97,7 +97,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   if (options.library !== undefined && !options.percentile)
     throw new RocError("USAGE", "--library goes with --percentile. Add that, or leave --library out.");
   const inputs = await checkOutputs(options, await expandInputs(args, stdin));
-  const { files, notes, lost } = inputs;
+  const { files, notes } = inputs;
   let around = (print: () => void): void => print();
   const onNote = (note: string): void => around(() => stderr.write(`note: ${note}\n`));
   notes.forEach(onNote);
@@ -108,8 +108,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
     { ...options, pack, batchSize: options.batch, onNote, worker: files.length > FEW },
     context,
   );
-  if (options.comments && model.method && !model.method.comments && !model.method.answer.includes(`{${COMMENT}}`))
-    onNote(`--comments: the answers of ${model.name} hold no comment, so none is written`);
+  noteComments(options, model, onNote);
   const place = await placing(options, model);
   const write = await createWriter(files, options, context);
   const outcomes: Outcome[] = [];
@@ -124,15 +123,21 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   } finally {
     progress.stop();
   }
+  const milliseconds = Date.now() - started;
   const all = await place(outcomes);
   const chosen = select(all, options);
   if (isForAll(options)) for (const outcome of chosen) stdout.write(write(outcome));
-  if (lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
-  finish(outcomes, Date.now() - started, context);
+  if (inputs.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
+  finish(outcomes, milliseconds, context);
   // Models that were made for a test have no folder.
   if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
   tellChosen(chosen, outcomes, options, context);
   await writeOutputs(options, { chosen, all, model, given: inputs.given }, context);
+}
+
+function noteComments({ comments }: ScoreOptions, { name, method }: Model, onNote: (note: string) => void): void {
+  if (comments && method && !method.comments && !method.answer.includes(`{${COMMENT}}`))
+    onNote(`--comments: the answers of ${name} hold no comment, so none is written`);
 }
 
 /** What gives the results their places, where these are asked for. */
