@@ -10,11 +10,15 @@ import { applySidecar } from "../../src/photos/xmp.js";
 import { writeCard, type CardPicture } from "../../src/studio/bursts.js";
 import { fakeEngine, folderWith, resultFor, runCommand } from "./support.js";
 
-let card: { readonly folder: string; readonly pictures: readonly CardPicture[] };
+let card: { readonly folder: string; readonly data: string; readonly pictures: readonly CardPicture[] };
 
 before(async (t) => {
   const folder = folderWith(t as TestContext, {});
-  card = { folder, pictures: await writeCard(folder, { seed: "cli", count: 16, longEdge: 64 }) };
+  card = {
+    folder,
+    data: folderWith(t as TestContext, {}),
+    pictures: await writeCard(folder, { seed: "cli", count: 16, longEdge: 64 }),
+  };
 });
 
 /** A copy of the card, with more files. */
@@ -32,14 +36,16 @@ async function cull(...argv: readonly string[]): Promise<{ code: number; stdout:
   const scored: typeof engine = {
     load: async (...args) => {
       const model = await engine.load(...args);
-      const score: typeof model.score = async function* (inputs, options) {
+      const score: typeof model.score = async function* (inputs) {
         // Without a distribution the comparison is by the latents alone.
-        for await (const result of model.score(inputs, options)) yield "error" in result ? result : { ...result, distribution: null }; // prettier-ignore
+        for await (const file of inputs as AsyncIterable<string>)
+          yield { ...resultFor(file, latents.get(basename(file)) ?? 0), distribution: null };
       };
       return { ...model, score };
     },
   };
-  return runCommand(["cull", ...argv], { cull: async () => cullCommand }, { engine: async () => scored });
+  const env = { XDG_DATA_HOME: card.data };
+  return runCommand(["cull", ...argv], { cull: async () => cullCommand }, { engine: async () => scored, env });
 }
 
 interface Plan {

@@ -97,6 +97,7 @@ before(async () => {
     HF_ENDPOINT,
     HF_HOME: join(base, "hub"),
     XDG_CONFIG_HOME: join(base, "config"),
+    XDG_DATA_HOME: join(base, "data"),
     NO_PROXY: "*",
   });
 });

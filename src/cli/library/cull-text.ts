@@ -1,5 +1,4 @@
 /** What `cull` prints: a table per group with the counts, or JSON. */
-import type { ErrorCode } from "../../errors.js";
 import { withoutFile } from "../../errors.js";
 import type { CullGroup, CullPlan, PlannedPhoto } from "../../library/culling/plan.js";
 import type { SidecarPlans } from "../../library/culling/write.js";
@@ -9,12 +8,14 @@ import { padEnd, printable, textWidth } from "../shared/width.js";
 /** A photo that has no verdict, or whose sidecar is left alone. */
 export interface Failure {
   readonly file: string;
-  readonly error: { readonly code: ErrorCode; readonly message: string };
+  readonly error: { readonly code: string; readonly message: string };
 }
 
 /** A folder that is culled. */
 export interface Culled {
+  /** From the root. */
   readonly folder: string;
+  readonly library: string;
   readonly model: string;
   readonly scale: { readonly min: number; readonly max: number };
   readonly plan: CullPlan;
@@ -30,10 +31,10 @@ export interface Culled {
 
 /** The plan, and what was written, as plain JSON. */
 export function cullJson(culled: Culled): Record<string, unknown> {
-  const { folder, model, scale, plan, sidecars, failures, written, undo } = culled;
+  const { folder, library, model, scale, plan, sidecars, failures, written, undo } = culled;
   const photos = new Map(plan.photos.map((photo) => [photo.file, photo]));
   return {
-    ...{ folder, model, scale: { min: scale.min, max: scale.max }, counts: countsOf(culled) },
+    ...{ folder, library, model, scale: { min: scale.min, max: scale.max }, counts: countsOf(culled) },
     groups: plan.groups.map(({ kind, photos: members }) => ({
       kind,
       photos: members.map(({ file, best, kept }) => ({ file, score: photos.get(file)?.score, best, kept })),

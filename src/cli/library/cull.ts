@@ -1,35 +1,39 @@
 /** `roc4mllm cull`: keepers of bursts, stars by rank, and sidecars that say so; and back again. */
 import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ERROR_CODES, RocError } from "../../errors.js";
-import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
-import { planCulling, type CullOptions, type CullPlan, type CullingPhoto } from "../../library/culling/plan.js";
+import { Catalog, type Photo } from "../../library/catalog.js";
+import { planCulling, type CullOptions, type CullPlan } from "../../library/culling/plan.js";
 import { readShots, type ShotFacts } from "../../library/culling/read.js";
-import { shotsOf } from "../../library/culling/shots.js";
+import { shotsOf, type Shot } from "../../library/culling/shots.js";
 import { parseStars, type StarShare } from "../../library/culling/stars.js";
 import { undo } from "../../library/culling/undo.js";
 import { planSidecars, undoName, writeSidecars, type SidecarPlans } from "../../library/culling/write.js";
-import { PACKING_PAYS } from "../../models/packing.js";
 import { pathOfName } from "../../image/index.js";
+import { scan } from "../../library/scan/scan.js";
+import type { PhotoMetadata } from "../../photos/metadata.js";
 import type { SidecarNaming } from "../../photos/xmp.js";
 import { expandInputs } from "../score/inputs.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
-import { failureExitCode, isFailure } from "../shared/json.js";
+import { failureExitCode } from "../shared/json.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
 import { cullJson, cullText, type Culled, type Failure } from "./cull-text.js";
+import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
 
-interface Flags extends ModelFlags {
+interface Flags extends ModelFlags, LibraryFlags {
   readonly model?: string;
   readonly dryRun?: true;
-  readonly json?: true;
   readonly undo?: string;
   readonly force?: true;
   readonly stars?: readonly StarShare[];
+  readonly among: "folder" | "library";
   readonly keep?: number;
   readonly rejectBrackets?: true;
   readonly labels: boolean;
@@ -45,6 +49,8 @@ the same. No photo is changed, moved or deleted, ever.
 
 What is kept, and what stands alone, gets stars by its rank: with 5:5%,4:15%,3:30% the best twentieth has five stars.
 
+Scores are kept in the library (roc4mllm library), so that a folder that was scanned is not scored again.
+
 Everything is written into XMP sidecars beside the photos, into those that are there or into new ones. What a person has given (stars,
 labels, picks) stays; what this program wrote before is replaced. --dry-run writes nothing and prints what would be written.
 
@@ -52,7 +58,7 @@ Before the first sidecar changes, an undo file is written (default: cull-DATE.un
 puts every byte back, and takes away sidecars that are new; those that were changed since are named and stay, unless --force is
 given. A stopped command can be undone, or simply given again.
 
---json: {folder, model, scale, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, rating, pick,
+--json: {folder, library, model, scale, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, rating, pick,
 label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}.
 
 More: docs/culling.md
@@ -74,6 +80,11 @@ export function cullCommand(context: Context): Command {
     .option("--force", "with --undo: also sidecars that were changed since, whose changes are lost")
     .addOption(modelOption(context.io))
     .option("--stars <shares>", "stars for the best, as 5:5%,4:15%,3:30% (the default), or none", parseStars)
+    .addOption(
+      new Option("--among <photos>", "whose rank the stars go by: of this folder's photos, or of all in the library")
+        .choices(["folder", "library"])
+        .default("folder"),
+    )
     .option("--keep <n>", "photos of a group that are kept (default: 1)", whole(1))
     .option("--reject-brackets", "reject the other exposures of a bracket too")
     .option("--no-labels", "write no colour labels (default: Green for what is kept of a group, Red for the others)")
@@ -87,7 +98,7 @@ export function cullCommand(context: Context): Command {
         .default("appended"),
     )
     .option("--undo-file <file>", "where to write the undo file (default: into the folder)");
-  return addModelOptions(command)
+  return addModelOptions(addLibraryOption(command))
     .addHelpText("after", HELP)
     .action((folder: string | undefined, flags: Flags) => cull(folder, flags, context));
 }
@@ -100,7 +111,7 @@ async function cull(folder: string | undefined, flags: Flags, context: Context):
   if (folder === undefined) throw new RocError("USAGE", "Name the folder of the photos, or --undo FILE.");
   if (flags.force) throw new RocError("USAGE", "--force belongs to --undo; what a person gave is never overwritten.");
   await requireFolder(folder);
-  const culled = await culledFolder(folder, flags, context);
+  const culled = await culledFolder(resolve(folder), flags, context);
   if (!flags.dryRun) await write(culled, flags, context);
   const { stdout } = context.io;
   stdout.write(flags.json ? `${JSON.stringify(cullJson(culled))}\n` : cullText(culled, flags.dryRun === true));
@@ -123,22 +134,68 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   const { files, notes, lost } = await expandInputs([folder], stdin);
   notes.forEach(onNote);
   const shots = shotsOf(files);
-  const pack = packing(flags, shots.length >= PACKING_PAYS);
-  using model = await loadNamed(flags.model, { ...flags, pack, batchSize: flags.batch, onNote, worker: true }, context);
-  const read = await followed("read", shots.length, context, (onProgress) =>
-    readShots(shots, { signal: context.signal, onProgress }),
+  // The same judge whatever the number of photos is.
+  const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
+  using model = await loadNamed(flags.model, settings, context);
+  const library = libraryFile(flags, context);
+  const photos = await scannedPhotos(library, shots, folder, model, context);
+  const { known, failures } = sorted(shots, photos);
+  const read = await followed("compared", known.length, context, (onProgress) =>
+    readShots(known, { known: metadataOf(photos), signal: context.signal, onProgress }),
   );
-  const scored = await followed("scored", read.photos.length, context, (onProgress) =>
-    scoresOf(model, read.photos, context.signal, onProgress),
-  );
-  const options = cullOptions(flags);
-  const plan = planCulling(scored.photos, options);
-  const sidecars = await plannedSidecars(plan, scored.photos, flags.sidecars);
+  const scored = read.photos.flatMap((photo) => {
+    const score = photos.get(photo.file)?.score;
+    return score ? [{ ...photo, score, ...(flags.among === "library" && { percentile: score.percentile }) }] : [];
+  });
+  const plan = planCulling(scored, cullOptions(flags));
+  const sidecars = await plannedSidecars(plan, read.photos, flags.sidecars);
   // Models that were made for a test have no folder.
   if (model.folder !== undefined) onNote(worthOf(model).text);
-  const failures: Failure[] = [...read.failures, ...scored.failures, ...sidecars.failures];
+  failures.push(...read.failures, ...sidecars.failures);
   const { name, scale } = model;
-  return { folder, model: name, scale, plan, sidecars, failures, lost, written: undefined, undo: undefined };
+  return { folder, library, model: name, scale, plan, sidecars, failures, lost, written: undefined, undo: undefined };
+}
+
+/** What the library knows of the photos after a scan, by path. */
+async function scannedPhotos(
+  library: string,
+  shots: readonly Shot[],
+  folder: string,
+  model: Model,
+  context: Context,
+): Promise<Map<string, Photo>> {
+  await followed("scored", shots.length, context, (onProgress) =>
+    scan({
+      library,
+      files: shots.map(({ file }) => file),
+      folders: [folder],
+      model,
+      signal: context.signal,
+      onProgress,
+    }),
+  );
+  using catalog = await Catalog.open(library);
+  return new Map(catalog.photos({ folder, sort: "name" }).photos.map((photo) => [photo.file, photo]));
+}
+
+/** Shots with a score, and why others have none. */
+function sorted(
+  shots: readonly Shot[],
+  photos: ReadonlyMap<string, Photo>,
+): { readonly known: Shot[]; readonly failures: Failure[] } {
+  const failures = shots.flatMap(({ file }): Failure[] => {
+    const photo = photos.get(file);
+    if (photo?.score) return [];
+    const message = `${file}: it changed while it was read; give the command again`;
+    const { code, message: why } = photo?.error ?? { code: "FILE_UNREADABLE", message };
+    return [{ file, error: { code, message: why } }];
+  });
+  const failed = new Set(failures.map(({ file }) => file));
+  return { known: shots.filter(({ file }) => !failed.has(file)), failures };
+}
+
+function metadataOf(photos: ReadonlyMap<string, Photo>): Map<string, PhotoMetadata> {
+  return new Map([...photos].flatMap(([file, { metadata }]) => (metadata ? [[file, metadata] as const] : [])));
 }
 
 async function followed<T>(
@@ -158,30 +215,6 @@ function cullOptions({ stars, keep, rejectBrackets, labels }: Flags): CullOption
     ...(rejectBrackets && { rejectBrackets }),
     ...(!labels && { labels: {} }),
   };
-}
-
-interface ScoredShots {
-  readonly photos: readonly (CullingPhoto & ShotFacts)[];
-  readonly failures: readonly ScoreFailure[];
-}
-
-async function scoresOf(
-  model: Model,
-  photos: readonly ShotFacts[],
-  signal: AbortSignal,
-  onProgress: (done: number) => void,
-): Promise<ScoredShots> {
-  const results: (ScoreResult | ScoreFailure)[] = [];
-  for await (const result of model.score(
-    photos.map(({ file }) => file),
-    { signal, onProgress },
-  ))
-    results.push(result);
-  const scored = photos.flatMap((photo, i) => {
-    const result = results[i];
-    return result && !isFailure(result) ? [{ ...photo, score: result }] : [];
-  });
-  return { photos: scored, failures: results.filter(isFailure) };
 }
 
 function plannedSidecars(plan: CullPlan, photos: readonly ShotFacts[], naming: SidecarNaming): Promise<SidecarPlans> {

@@ -21,16 +21,20 @@ export interface ReadShots {
 /** Files that are read at the same time. */
 const AT_ONCE = 4;
 
+export interface ReadShotsOptions {
+  /** Metadata of files that a library has read. */
+  readonly known?: ReadonlyMap<string, PhotoMetadata>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number) => void;
+}
+
 /** Reads metadata and looks. A file that cannot be read is a failure; the others are read. @throws RocError ABORTED */
-export async function readShots(
-  shots: readonly Shot[],
-  options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number) => void } = {},
-): Promise<ReadShots> {
+export async function readShots(shots: readonly Shot[], options: ReadShotsOptions = {}): Promise<ReadShots> {
   const found: (ShotFacts | { file: string; error: RocError })[] = [];
   let [next, done] = [0, 0];
   const work = async (): Promise<void> => {
     for (let at = next++; at < shots.length; at = next++) {
-      found[at] = await factsOf(shots[at] as Shot, options.signal);
+      found[at] = await factsOf(shots[at] as Shot, options);
       options.onProgress?.(++done);
     }
   };
@@ -40,14 +44,14 @@ export async function readShots(
 }
 
 async function factsOf(
-  shot: Shot,
-  signal: AbortSignal | undefined,
+  { file, files }: Shot,
+  { known, signal }: ReadShotsOptions,
 ): Promise<ShotFacts | { file: string; error: RocError }> {
-  const { file, files } = shot;
   try {
-    const [metadata, look] = [await readMetadata(file), await readLook(file, signal)];
+    const metadata = known?.get(file) ?? (await readMetadata(file));
     const { camera, width, height, exposureBias } = metadata;
     const rating = metadata.rating ?? (await ratingOf(files.filter((other) => other !== file)));
+    const look = await readLook(file, signal);
     return { file, files, time: timeOf(metadata), camera, width, height, exposureBias, rating, look };
   } catch (error) {
     if (!isRocError(error) || error.code === "ABORTED") throw error;
