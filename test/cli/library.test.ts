@@ -1,6 +1,6 @@
 /** `library`: from folders to a list, an export and nothing again, by the commands. */
 import assert from "node:assert/strict";
-import { mkdir, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile, realpath, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "csv-parse/sync";
@@ -20,7 +20,7 @@ function runner(root: string, failing: readonly string[] = []) {
 
 test("scan, list, export, check and forget", async (t) => {
   const root = await tempFolder(t);
-  const photos = join(root, "photos");
+  const photos = join(await realpath(root), "photos");
   for (const [name, colour] of Object.entries({ "a.png": 10, "=b.png": 200, "bad.png": 30 }))
     await picture(join(photos, name), colour);
   const library = runner(root, ["bad"]);
@@ -32,7 +32,8 @@ test("scan, list, export, check and forget", async (t) => {
   assert.equal(summary?.["library"], join(root, "data/roc4mllm/library.db"));
   assert.deepEqual([summary?.["files"], summary?.["scored"], summary?.["model"]], [3, 2, "red@12345678"]);
 
-  const again = await library("scan", photos);
+  await symlink(photos, join(root, "link"));
+  const again = await library("scan", join(root, "link"));
   assert.equal(again.code, 0);
   assert.match(again.stderr, /3 unchanged.* 0 scored.*\n1 failed before and have not changed/);
 

@@ -1,10 +1,10 @@
 /** `roc4mllm library scan`: folders of photos into the library. */
 import { Command } from "commander";
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ERROR_CODES, RocError } from "../../errors.js";
 import { worthOf } from "../../engine/worth.js";
-import { pathOfName, readableName } from "../../image/index.js";
+import { nameOfBytes, pathOfName, readableName } from "../../image/index.js";
 import { scan, type ScanSummary } from "../../library/scan/scan.js";
 import { searchInputs, type Inputs } from "../score/inputs.js";
 import { modelOption } from "../shared/default-model.js";
@@ -59,8 +59,9 @@ export function scanCommand(context: Context): Command {
 async function scanFolders(args: readonly string[], flags: ScanFlags, context: Context): Promise<void> {
   const { stderr, stdout } = context.io;
   context.engine().catch(() => undefined);
-  const folders = await foldersOf(args);
-  const inputs = await searchInputs(args, context.io.stdin);
+  const places = await placesOf(args);
+  const folders = places.flatMap(({ path, isFolder }) => (isFolder ? [path] : []));
+  const inputs = await searchInputs(places.map(({ path }) => path), context.io.stdin); // prettier-ignore
   const files = filesOf(inputs);
   let around = (print: () => void): void => print();
   const say = (text: string): void => around(() => stderr.write(text));
@@ -95,18 +96,23 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
   }
 }
 
-/** The arguments that are folders, from the root. @throws RocError FILE_NOT_FOUND for what is not there */
-async function foldersOf(args: readonly string[]): Promise<string[]> {
-  const folders: string[] = [];
+/**
+ * The arguments, of folders their real paths: a photo has one path in the library, whatever link leads to it.
+ *
+ * @throws RocError FILE_NOT_FOUND for what is not there
+ */
+async function placesOf(args: readonly string[]): Promise<{ readonly path: string; readonly isFolder: boolean }[]> {
+  const places: { path: string; isFolder: boolean }[] = [];
   for (const arg of args) {
     const found = await stat(pathOfName(arg)).catch(() => undefined);
-    if (found?.isDirectory()) folders.push(resolve(arg));
-    else if (!found && arg !== "-" && !/[*?[{]/.test(arg)) {
+    const isFolder = found?.isDirectory() === true;
+    places.push({ path: isFolder ? nameOfBytes(await realpath(pathOfName(arg), "buffer")) : arg, isFolder });
+    if (!found && arg !== "-" && !/[*?[{]/.test(arg)) {
       const remedy = "Check the path, or mount its drive. Nothing in the library has been changed.";
       throw new RocError("FILE_NOT_FOUND", `${readableName(arg)} is not there. ${remedy}`);
     }
   }
-  return folders;
+  return places;
 }
 
 /** Paths from the root, each once. @throws RocError USAGE for a picture that has no path */

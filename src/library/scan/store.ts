@@ -140,8 +140,10 @@ export class Store {
     this.connection.run("UPDATE scans SET failed = failed + 1 WHERE id = ?", [this.scan]);
   }
 
+  /** One that could not be decoded has no hash yet. */
   isDescribed(picture: number): boolean {
-    return this.connection.value("SELECT described FROM pictures WHERE id = ?", [picture]) === 1;
+    const sql = "SELECT 1 FROM pictures WHERE id = ? AND described = 1 AND hash IS NOT NULL";
+    return this.connection.value(sql, [picture]) !== undefined;
   }
 
   describe(picture: number, { metadata, hash }: Description): void {
