@@ -5,7 +5,7 @@ import type { CheckpointFolder } from "../models/places.js";
 import { packWeights } from "../models/pack.js";
 import { planOf } from "../models/quantize.js";
 import { factsOf, unknownFamily } from "../models/families.js";
-import { checkMemory, loadMllm, type Loaded } from "../models/registry.js";
+import { checkMemory, loadMllm, unreadFields, type Loaded } from "../models/registry.js";
 import type { MllmProcessor } from "../models/types.js";
 import {
   DEFAULT_TEMPLATES,
@@ -87,6 +87,12 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
     conversation,
   });
   const { model } = loaded;
+  const unread = unreadFields(model.config);
+  if (unread !== undefined) {
+    onNote?.(
+      `config.json has fields that this program does not look at (${unread}): if its layout is newer, they may matter`,
+    );
+  }
   const aside = leftAside(model);
   if (aside.length > 0) {
     onNote?.(`generation_config.json: ${aside.join(", ")} not looked at: where this model writes, it writes greedily`);

@@ -5,7 +5,7 @@ import { ifThere, type OpenFolder } from "../files/index.js";
 import { checkDevice, type DType } from "../torch/index.js";
 import type { QuantizePlan } from "../torch/int8.js";
 import { checkRoom, openCheckpoint, refuseQuantisedConfig } from "../weights/index.js";
-import { unknownFields } from "./common/unknown-fields.js";
+import { unknownFieldsText } from "./common/unknown-fields.js";
 import { addFacts, unknownFamily } from "./families.js";
 import { internVl } from "./internvl/index.js";
 import { llava } from "./llava/index.js";
@@ -148,15 +148,17 @@ async function loadPlain(folder: OpenFolder, options: LoadOptions): Promise<Mllm
 /** Weights that do not fit may be of a layout that is newer than this program. */
 function withUnknownFields(error: unknown, config: unknown, { configSchemas = [] }: Family): unknown {
   if (!isRocError(error) || error.code !== "CHECKPOINT_MISMATCH" || configSchemas.length === 0) return error;
-  const fields = unknownFields(config, configSchemas);
-  if (fields.length === 0) return error;
-  const named = `${fields.slice(0, MOST_FIELDS).join(", ")}${fields.length > MOST_FIELDS ? ", ..." : ""}`;
+  const named = unknownFieldsText(config, configSchemas);
+  if (named === undefined) return error;
   const text = `${error.message} config.json has fields that this program does not know (${named}): if the layout is newer than it, they say how, and a newer version of this program is needed.`; // prettier-ignore
   return new RocError(error.code, text, { cause: error });
 }
 
-/** Fields that a message names. */
-const MOST_FIELDS = 12;
+/** Fields of a config that its family does not look at, as a message has them; undefined where there are none. */
+export function unreadFields(config: Readonly<Record<string, unknown>>): string | undefined {
+  const family = FAMILIES.get(String(config["model_type"]));
+  return unknownFieldsText(config, family?.configSchemas ?? []);
+}
 
 /** Of what is not in 8 bits, where nothing is asked for. */
 function dtypeOf({ dtype, device = "cpu" }: LoadOptions, plan: QuantizePlan | undefined): DType | undefined {

@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { load } from "../../src/engine/index.js";
 import { isRocError, type RocError } from "../../src/errors.js";
 import { atomicWriteJson, readJson } from "../../src/files/index.js";
-import { loadImages, loadModel } from "../../src/models/registry.js";
+import { loadImages, loadModel, unreadFields } from "../../src/models/registry.js";
 import { machineMemory } from "../../src/torch/memory.js";
 import { checkRoom } from "../../src/weights/index.js";
 import type { Checkpoint } from "../../src/weights/index.js";
@@ -42,13 +42,14 @@ test("a model_type that is not known is named with the known ones and the neares
   }
 });
 
-test("where weights do not fit, fields that no schema has are named; where they do, nobody minds", async () => {
+test("where weights do not fit, fields that no schema has are named; where they do, a note can", async () => {
   const newer = (config: Config): Config => {
     const text = config["text_config"] as Config;
-    return { ...config, text_config: { ...text, sparse_heads: 4, use_cache: true }, head_kind: "split" };
+    return { ...config, text_config: { ...text, sparse_heads: 4, patch_size: 2, use_cache: true }, head_kind: "split" };
   };
   using fits = await loadModel(await withConfig("newer", "llava/tiny", newer));
   assert.equal(fits.family, "llava");
+  assert.match(unreadFields(fits.config) ?? "", /^text_config\.sparse_heads, text_config\.patch_size, head_kind$/);
   const other = await withConfig("newer-other", "llava/tiny", (config) => {
     const changed = newer(config);
     return { ...changed, text_config: { ...(changed["text_config"] as Config), intermediate_size: 8 } };
@@ -57,7 +58,7 @@ test("where weights do not fit, fields that no schema has are named; where they 
   assert.equal(error.code, "CHECKPOINT_MISMATCH");
   assert.match(
     error.message,
-    /fields that this program does not know \(text_config\.sparse_heads, head_kind\): .*newer/,
+    /fields that this program does not know \(text_config\.sparse_heads, text_config\.patch_size, head_kind\): .*newer/,
   );
 });
 

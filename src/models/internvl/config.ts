@@ -255,7 +255,11 @@ const originalSchema = z.looseObject({
 const ORIGINAL_TYPE = "internvl_chat";
 
 /** Of the error that names fields of newer layouts. */
-export const internVlSchemas = [hfSchema, originalSchema, textSchema];
+export const internVlSchemas = [
+  hfSchema,
+  originalSchema,
+  z.object({ text_config: textSchema, llm_config: textSchema }),
+];
 
 /**
  * Checks a parsed `config.json`.

@@ -58,14 +58,19 @@ const schema = z.looseObject({
 /** Of the error that names fields of newer layouts. */
 export const qwen35Schemas = [
   schema,
-  rotaryFields,
-  // Written in public files; what they say is what the family always is.
   z.object({
-    attn_output_gate: z.boolean(),
-    mamba_ssm_dtype: z.string(),
-    deepstack_visual_indexes: z.array(z.number()),
+    text_config: z.object({
+      rope_parameters: rotaryFields,
+      rope_scaling: rotaryFields,
+      partial_rotary_factor: z.unknown(),
+      // Written in public files; what they say is what the family always is.
+      attn_output_gate: z.boolean(),
+      mamba_ssm_dtype: z.string(),
+      mtp_num_hidden_layers: z.number(),
+      mtp_use_dedicated_embeddings: z.boolean(),
+    }),
+    vision_config: z.object({ deepstack_visual_indexes: z.array(z.number()) }),
   }),
-  z.object({ mtp_num_hidden_layers: z.number(), mtp_use_dedicated_embeddings: z.boolean() }),
 ];
 
 /** transformers' own defaults of `mrope_section`, of the frequencies' base and of the share of a head that is rotated. */
