@@ -1,5 +1,7 @@
 /** Further questions about pictures that are read: they share one vision pass and, as far as they go together, the cache. */
 import { greedyOptions, type ModelStep } from "../generation/index.js";
+import { RocError } from "../errors.js";
+import type { Tokenizer } from "../tokenizers/types.js";
 import type { ImageBatch } from "../models/types.js";
 import { AnswerText } from "./answer-text.js";
 import { readAnswers, type ReadOptions } from "./comment.js";
@@ -98,9 +100,22 @@ function promptIn({ templates }: StrategyParts, asked: string | undefined): stri
   return asked === undefined ? (templates.prompts[0] ?? "") : promptOf(asked);
 }
 
+/** The first token of a text that the tokenizer's texts leave out: it frames turns or pictures. */
+function modelTokenIn(text: string, tokenizer: Tokenizer): string | undefined {
+  const ids = text.split("<image>").flatMap((part) => tokenizer.encode(part, { addSpecialTokens: false }));
+  const special = [...new Set(ids)].find((id) => tokenizer.decode([id]) !== "" && tokenizer.decode([id], { skipSpecialTokens: true }) === ""); // prettier-ignore
+  return special === undefined ? undefined : tokenizer.idToToken(special);
+}
+
 /** Before anything is computed. @throws RocError USAGE */
 function checkAll(parts: StrategyParts, pictures: Pictures, questions: readonly Question[]): void {
   checkQuestions(questions);
+  questions.forEach(({ prompt = "" }, index) => {
+    const token = modelTokenIn(prompt, parts.processor.tokenizer);
+    if (token === undefined) return;
+    const text = `questions[${index}].prompt holds ${JSON.stringify(token)}, a token of the model that is no text`;
+    throw new RocError("USAGE", `${text}. Leave it out; <image> marks the picture.`);
+  });
   if (parts.model.maxPositions === undefined) return;
   questions.forEach(({ prompt: asked, answer }, index) => {
     const prompt = promptIn(parts, asked);

@@ -106,6 +106,7 @@ export class ChatTemplate {
   get answerLead(): string {
     const [cue, user] = [this.prompt(PROBE), { role: "user", content: this.#contentOf(PROBE) }];
     const whole = this.render([user, { role: "assistant", content: this.#contentOf(ANSWER) }]);
+    if (!cue.includes(PROBE)) throw this.#invalid("leaves the question out", undefined);
     const at = whole.indexOf(ANSWER);
     if (at >= cue.length && whole.startsWith(cue)) return whole.slice(cue.length, at);
     // The answer follows an empty thought, which a conversation that is over does not show.

@@ -14,7 +14,8 @@ import {
   type RocTemplates,
 } from "../../src/roc/index.js";
 import { liveTensors, scope } from "../../src/torch/index.js";
-import { FakeMllm, FakeProcessor, plainImage } from "./support.js";
+import { readQuestions } from "../../src/roc/questions.js";
+import { FakeMllm, FakeProcessor, FakeTokenizer, plainImage } from "./support.js";
 
 const made: FakeMllm[] = [];
 afterEach(() => {
@@ -108,4 +109,22 @@ test("a comment ends at, and is penalised by, what generation_config.json names,
   const unlike = comment({ eos_token_id: [end], no_repeat_ngram_size: 1 }) ?? "";
   assert.match(unlike, /blue/);
   assert.doesNotMatch(unlike, /[ y]/);
+});
+
+test("a question that holds a token of the model is refused, naming it", () => {
+  class WithSpecial extends FakeTokenizer {
+    override decode(ids: readonly number[], { skipSpecialTokens = false } = {}): string {
+      return super.decode(skipSpecialTokens ? ids.filter((id) => id !== this.tokenToId("#")) : ids);
+    }
+  }
+  const templates: RocTemplates = { prompts: ["<image> say"], answers: ["It is {overall}."] };
+  const parts = { ...partsWriting(templates, "yes"), processor: new FakeProcessor(new WithSpecial()) };
+  const images = scope(() => parts.processor.images(PICTURES));
+  const ask = (prompt: string) => readQuestions(parts, images, [{ prompt, maxTokens: 2 }]).length;
+  assert.equal(ask("<image> Why?"), 1);
+  assert.throws(() => ask("Why#?"), {
+    code: "USAGE",
+    message: /questions\[0\]\.prompt holds "#", a token of the model/,
+  });
+  images.pixelValues.dispose();
 });

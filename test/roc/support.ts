@@ -41,7 +41,7 @@ export class FakeTokenizer implements Tokenizer {
         return id;
       });
   }
-  decode(ids: readonly number[]): string {
+  decode(ids: readonly number[], _options?: { readonly skipSpecialTokens?: boolean }): string {
     return ids.map((id) => this.#tokens[id]).join("");
   }
   tokenToId(token: string): number | undefined {

@@ -45,6 +45,9 @@ export function sameOf<T>(
   throw invalid(`${first.name} is ${String(first.value)}, but ${other.name} is ${String(other.value)}: leave one of them out`); // prettier-ignore
 }
 
+/** Of messages about sizes that do not fit each other. */
+export const OR_DEFAULT = " (what the file leaves out has its default)";
+
 /** A decoder's heads. */
 export interface Heads {
   readonly heads: number;
@@ -72,7 +75,7 @@ export function headsOf(values: HeadFields, invalid: InvalidConfig): Heads {
   const headDim = values.head_dim ?? hidden_size / heads;
   if (Number.isInteger(headDim / 2) && Number.isInteger(heads / kvHeads)) return { heads, kvHeads, headDim };
   const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
-  throw invalid(`${sizes} do not divide into heads of an even size`);
+  throw invalid(`${sizes} do not divide into heads of an even size${OR_DEFAULT}`);
 }
 
 /** Makes the error of a sentence about a file. */

@@ -9,6 +9,7 @@ import {
   count,
   imageSide,
   or,
+  OR_DEFAULT,
   patchSide,
   positive,
   invalidFor,
@@ -81,7 +82,7 @@ function visionConfig(values: z.infer<typeof visionSchema>, rowSize: number, inv
   }
   if (out_hidden_size !== rowSize) {
     throw invalid(
-      `vision_config: out_hidden_size ${out_hidden_size} is not the language model's hidden_size, ${rowSize}`,
+      `vision_config: out_hidden_size ${out_hidden_size} is not the language model's hidden_size, ${rowSize}${OR_DEFAULT}`,
     );
   }
   const side = Math.floor(window_size / spatial_merge_size / patch_size);

@@ -1,7 +1,17 @@
 /** What the `config.json` files of Qwen's families have in common. */
 import { z } from "zod";
 import type { DecoderConfig } from "../../../nn/index.js";
-import { activation, count, headsOf, or, parsedBy, positive, tokenId, type InvalidConfig } from "../config-fields.js";
+import {
+  activation,
+  count,
+  headsOf,
+  or,
+  OR_DEFAULT,
+  parsedBy,
+  positive,
+  tokenId,
+  type InvalidConfig,
+} from "../config-fields.js";
 
 /** How a vision tower cuts pictures and videos. */
 export interface PatchSizes {
@@ -69,7 +79,9 @@ function sectionsOf(
 ): readonly number[] {
   const sections = ropeOf(values).mrope_section ?? fallback;
   if (sections.reduce((sum, size) => sum + size, 0) === turned / 2) return sections;
-  throw invalid(`mrope_section [${sections.join(", ")}] does not add up to ${turned / 2}, half a head's size`);
+  throw invalid(
+    `mrope_section [${sections.join(", ")}] does not add up to ${turned / 2}, half a head's size${OR_DEFAULT}`,
+  );
 }
 
 /** transformers' own default of `mrope_section` of both, for heads of 128. */

@@ -100,6 +100,6 @@ export class QwenProcessor extends QwenImages implements MllmProcessor {
 function tokenOf(tokenizer: Tokenizer, token: string, expected?: number): number {
   const id = tokenizer.tokenToId(token);
   if (id !== undefined && id === (expected ?? id)) return id;
-  const text = `${token} has the id ${String(id)}${expected === undefined ? "" : `, config.json says ${expected}`}`;
+  const text = `${token} has the id ${String(id)}${expected === undefined ? "" : `, config.json says ${expected} (image_token_id; where it is left out, its default)`}`;
   throw new RocError("TOKENIZER_INVALID", `The tokenizer does not belong to this model: ${text}.`);
 }

@@ -1,6 +1,6 @@
 /** What the `config.json` files of Qwen3-VL and Qwen3.5 have in common: the vision tower, and how positions turn. */
 import { z } from "zod";
-import { activation, blockSide, count, or, patchSide, positive } from "../config-fields.js";
+import { activation, blockSide, count, or, OR_DEFAULT, patchSide, positive } from "../config-fields.js";
 import type { InvalidConfig } from "../config-fields.js";
 import { ropeOf, type RopeSpellings } from "./config.js";
 import type { Qwen3VisionConfig } from "./qwen3-vision.js";
@@ -41,7 +41,9 @@ export function qwen3Vision(
     throw invalid(`vision_config: ${sizes} of a size that is a multiple of 4`);
   }
   if (outputSize !== rowSize) {
-    throw invalid(`vision_config: out_hidden_size ${outputSize} is not the language model's hidden_size, ${rowSize}`);
+    throw invalid(
+      `vision_config: out_hidden_size ${outputSize} is not the language model's hidden_size, ${rowSize}${OR_DEFAULT}`,
+    );
   }
   return {
     hiddenSize: size,
