@@ -10,6 +10,7 @@ import type { MllmProcessor } from "../models/types.js";
 import {
   DEFAULT_TEMPLATES,
   loadTemplates,
+  NO_SCORER,
   refuseOptions,
   scorerStrategy,
   scorerTemplates,
@@ -21,10 +22,11 @@ import {
   type StrategyParts,
 } from "../roc/index.js";
 import { ifThere } from "../files/index.js";
-import { keep, noGrad, scope, type Tensor } from "../torch/index.js";
+import type { Tensor } from "../torch/index.js";
 import { openCheckpoint, refuseQuantisedConfig } from "../weights/index.js";
 import { checkAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
+import { headTensor } from "./head.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
 import { scoringDtype } from "./precision.js";
 import type { ModelOptions } from "./reader.js";
@@ -69,7 +71,13 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
   if (chosen?.how !== undefined) {
     const { title, name } = chosen.scorer;
     onNote?.(
-      `scored as ${title}, by the checkpoint's files (${chosen.how}); --scorer ${name} (scorer) says so beforehand`,
+      `scored as ${title}, ${chosen.how}; --scorer ${name} (scorer) says so beforehand, --scorer none that it is none`,
+    );
+  }
+  if (chosen && folder.adapter) {
+    const { folder: adapters, base } = folder.adapter;
+    onNote?.(
+      `${adapters.path} holds adapters on ${base.path}, and with them it is scored as ${chosen.scorer.title}: they say nothing of how`,
     );
   }
   if (computed !== undefined && computed !== dtype) {
@@ -130,7 +138,8 @@ export async function readScoring(folder: CheckpointFolder, options: LoadOptions
   const type = config["model_type"];
   if (typeof type === "string" && factsOf(type) === undefined) throw unknownFamily(file, type);
   const templates = await loadTemplates(home);
-  const strategy = options.scorer === undefined ? strategyOf(config, templates) : undefined;
+  const { scorer = NO_SCORER } = options;
+  const strategy = scorer === NO_SCORER ? strategyOf(config, templates) : undefined;
   if (strategy) {
     refuseOptions(options, folder.path);
     return { strategy, templates: templates ?? DEFAULT_TEMPLATES };
@@ -146,15 +155,8 @@ async function strategyFor(chosen: ChosenScorer, loaded: Loaded, folder: Checkpo
     return scorerStrategy(chosen, { ...loaded, generation, tensor: noTensor });
   using checkpoint = await openCheckpoint(folder.weights);
   const { device } = loaded.model;
-  const tensor = (name: string): Tensor => {
-    if (checkpoint.has(name))
-      return keep(noGrad(() => scope(() => checkpoint.tensor(name).to({ dtype: "float32", device }))));
-    const remedy = "Fetch the scorer's checkpoint again.";
-    throw new RocError(
-      "CHECKPOINT_MISMATCH",
-      `${folder.path} lacks ${name}, which ${chosen.scorer.title} scores by. ${remedy}`,
-    );
-  };
+  const asked = { folder, scorer: chosen.scorer, to: { dtype: "float32", device } } as const;
+  const tensor = (name: string): Tensor => headTensor(checkpoint, name, asked);
   return scorerStrategy(chosen, { ...loaded, generation, tensor });
 }
 

@@ -4,7 +4,6 @@ import { RocError } from "../errors.js";
 import { nameSource } from "../models/quantize.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
 import { loadMllm } from "../models/registry.js";
-import { loadTemplates } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
 import { ownQuantization } from "../weights/index.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
@@ -76,11 +75,10 @@ export async function quantizeCheckpoint(
   await checkBase(opened, { visionTower, signal });
   const digest = await digestModel(opened, { visionTower, signal });
   const source = checkpointName(opened.home.path, digest);
-  const templates = await loadTemplates(opened.home);
   const { model, processor } = await loadMllm(opened, { quantize: "int8", dtype, visionTower });
   try {
     nameSource(model, source, digest);
-    await saveAs(out, { model, processor, templates });
+    await saveAs(out, { model, processor }, opened);
   } finally {
     model.dispose();
   }

@@ -1,19 +1,22 @@
 /** What a model computed is finite, or an error that says why it is not. */
 import { RocError } from "../errors.js";
 import type { Mllm } from "../models/types.js";
-import { findNonFinite, nonFiniteText } from "../torch/index.js";
+import { findNonFinite, nonFiniteText, type Tensor } from "../torch/index.js";
 
-/** @throws RocError SCORE_NOT_FINITE where one of the logits is NaN or infinite, see {@link notFinite} */
-export function checkFinite(logits: readonly number[], model: Mllm): void {
-  if (!logits.every(Number.isFinite)) throw notFinite(model);
+/**
+ * @param beside weights by name that the numbers come from and that are no parameters of the model
+ * @throws RocError SCORE_NOT_FINITE where one of the logits is NaN or infinite, see {@link notFinite}
+ */
+export function checkFinite(logits: readonly number[], model: Mllm, beside?: ReadonlyMap<string, Tensor>): void {
+  if (!logits.every(Number.isFinite)) throw notFinite(model, beside);
 }
 
 /**
  * The error of a model whose logits are NaN or infinite: names the weight that is not finite, or where all are the dtype.
  * Looks through all weights.
  */
-export function notFinite(model: Mllm): RocError {
-  const found = findNonFinite(model.parameters());
+export function notFinite(model: Mllm, beside: ReadonlyMap<string, Tensor> = new Map()): RocError {
+  const found = findNonFinite(model.parameters()) ?? findNonFinite(beside);
   const why = found ? `${nonFiniteText(found)}. ${weightRemedy(model, found.nan > 0)}` : overflowText(model);
   return new RocError("SCORE_NOT_FINITE", `The model gives NaN or infinite numbers: ${why}`);
 }

@@ -1,6 +1,7 @@
 /** Writes a model as Python's transformers reads it. */
 import { join } from "node:path";
 import { atomicWriteFile } from "../files/index.js";
+import type { Tensor } from "../torch/index.js";
 import { saveCheckpoint } from "../weights/index.js";
 import { quantizationOf } from "./quantize.js";
 import type { Mllm } from "./types.js";
@@ -16,15 +17,21 @@ const SHARD_BYTES = 5e9;
  * {@link MllmProcessor.save}; all of a scoring checkpoint: {@link saveCheckpoint}.
  *
  * @param folder made where it is missing
- * @param options `maxShardBytes`: bytes of a shard at most, default 5e9
+ * @param options `maxShardBytes`: bytes of a shard at most, default 5e9; `beside`: tensors by name that are no parameters of
+ *   the model and go into its files, as a scorer's head
  * @throws RocError FILE_UNWRITABLE
  *
  * @category Checkpoints and models
  */
-export async function saveMllm(model: Mllm, folder: string, options: { maxShardBytes?: number } = {}): Promise<void> {
-  const { maxShardBytes = SHARD_BYTES } = options;
+export async function saveMllm(
+  model: Mllm,
+  folder: string,
+  options: { maxShardBytes?: number; beside?: ReadonlyMap<string, Tensor> } = {},
+): Promise<void> {
+  const { maxShardBytes = SHARD_BYTES, beside = [] } = options;
+  const tensors = new Map([...model.parameters(), ...beside]);
   // In the names: no other program shall take bytes for weights.
-  await saveCheckpoint(folder, model.parameters(), { maxShardBytes, variant: quantizationOf(model) });
+  await saveCheckpoint(folder, tensors, { maxShardBytes, variant: quantizationOf(model) });
   await saveConfig(model, folder);
   const { generationConfig } = model;
   if (generationConfig !== undefined) await atomicWriteFile(join(folder, GENERATION_CONFIG), generationConfig);

@@ -50,15 +50,19 @@ export { generate, generateAsync, type Generation, type GenerationStep, type Gen
 export { STRATEGY_NAMES, type ReadingName, type StrategyName } from "./strategy-names.js";
 export {
   choose,
+  headNames,
+  NO_SCORER,
   recognise,
   refuseOptions,
+  SCORER_KEY,
   SCORER_NAMES,
   scorerNamed,
   type ChosenScorer,
   type ScorerOptions,
 } from "./published/index.js";
 export { scorerStrategy, scorerTemplates, withSystem } from "./published/readings.js";
-export type { Clues, ScorerInfo } from "./published/types.js";
+export { lastPart } from "./published/names.js";
+export type { CheckpointName, Clues, PublishedScorer, ScorerInfo } from "./published/types.js";
 export { readAnswers } from "./comment.js";
 export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";

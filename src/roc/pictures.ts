@@ -2,6 +2,7 @@
  * Pictures that are asked several things. The vision part runs once; of every text, the model computes only what follows
  * the part that its cache holds already.
  */
+import { beginning, RocError } from "../errors.js";
 import { decodingOf, generate, type GeneratedSequence, type GenerationOptions } from "../generation/index.js";
 import type { Cache, ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
 import { inferenceMode, keep, scope, type Tensor } from "../torch/index.js";
@@ -64,9 +65,20 @@ export class Pictures {
     return rowsPerImage(this.#images).length;
   }
 
-  /** Token ids of a prompt about each of them. */
-  prompts(processor: MllmProcessor, prompt: string): number[][] {
-    return promptImages(this.#images).map((image) => processor.prompt(prompt, image));
+  /**
+   * Token ids of a prompt about each of them.
+   *
+   * @param checked whether it has to fit: false where the caller says what does not
+   * @throws RocError USAGE where it has more than the model's positions, behind which numbers have no meaning
+   */
+  prompts(processor: MllmProcessor, prompt: string, checked = true): number[][] {
+    const prompts = promptImages(this.#images).map((image) => processor.prompt(prompt, image));
+    const { maxPositions = Infinity } = this.#model;
+    const longest = Math.max(...prompts.map(({ length }) => length));
+    if (!checked || longest <= maxPositions) return prompts;
+    const what = `The prompt has ${longest} tokens with the picture's, and the model ${maxPositions} positions`;
+    const text = JSON.stringify(beginning(prompt.replace("<image>", "").trim()));
+    throw new RocError("USAGE", `${what}. Shorten it (${text}), or what --text puts into it.`);
   }
 
   /**

@@ -119,7 +119,11 @@ function checkAll(parts: StrategyParts, pictures: Pictures, questions: readonly 
   if (parts.model.maxPositions === undefined) return;
   questions.forEach(({ prompt: asked, answer }, index) => {
     const prompt = promptIn(parts, asked);
-    checkLength(parts, pictures.prompts(parts.processor, prompt), { name: `questions[${index}]`, prompt, answer });
+    checkLength(parts, pictures.prompts(parts.processor, prompt, false), {
+      name: `questions[${index}]`,
+      prompt,
+      answer,
+    });
   });
 }
 

@@ -3,14 +3,18 @@
  * scored as a straightforward computation on transformers' numbers says (test/fixtures/published/make.py).
  */
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import sharp from "sharp";
 import { loadParts } from "../../src/engine/here.js";
-import { load, type LoadOptions, type ScoreResult } from "../../src/engine/index.js";
+import { load, quantizeCheckpoint, type LoadOptions, type ScoreResult } from "../../src/engine/index.js";
 import { readJson } from "../../src/files/index.js";
+import { saveAs } from "../../src/engine/save-as.js";
+import { attachLora } from "../../src/models/lora.js";
+import { saveAdapter } from "../../src/models/peft.js";
+import { loadMllm } from "../../src/models/registry.js";
 import { families } from "../../src/models/families.js";
 import { openCheckpointFolder } from "../../src/models/places.js";
 import { decodeImage } from "../../src/image/index.js";
@@ -135,6 +139,88 @@ test("in a worker, in a batch, in 8 bits and with further questions the same sco
   using model = await load(folder, HERE);
   await assert.rejects(model.scoreOne(photo, { questions: [{ answer: "Light {light}." }] }), { code: "USAGE", message: /--answer/ }); // prettier-ignore
   await assert.rejects(load(folder, { ...HERE, scorer: "q-realign" }), { code: "USAGE", message: /qwen3_5.*qwen2_vl/ });
+});
+
+test("what is written anew is still the scorer's: HPSv3 with its head, Q-ReAlign under another name", async () => {
+  const photo = await picture(448, 448);
+  for (const [kind, name, scorer] of [
+    ["hpsv3", "hpsv3-source", "hpsv3"],
+    ["q-realign", "Q_ReAlign_Pro_9B", "q-realign"],
+  ] as const) {
+    const folder = await checkpoint(kind, name);
+    const notes: string[] = [];
+    using source = await load(folder, {
+      ...HERE,
+      quantize: "int8",
+      dtype: "bfloat16",
+      onNote: (note) => notes.push(note),
+    });
+    const how = kind === "hpsv3" ? /by the checkpoint's files/ : /by the name of its folder \("Q_ReAlign_Pro_9B"\); .*--scorer none/; // prettier-ignore
+    assert.match(notes[0] ?? "", how);
+    const wanted = await source.scoreOne(photo);
+    const written = join(root, `${kind}-another`, "x");
+    await quantizeCheckpoint(folder, written);
+    notes.length = 0;
+    using copy = await load(written, { worker: false, threads: 1, onNote: (note) => notes.push(note) });
+    const found = await copy.scoreOne(photo);
+    assert.deepEqual([found.score, found.std, found.scorer?.name], [wanted.score, wanted.std, scorer]);
+    assert.deepEqual(notes, []);
+    const config = JSON.parse(await readFile(join(written, "config.json"), "utf8")) as Record<string, unknown>;
+    await writeFile(join(written, "config.json"), JSON.stringify({ ...config, roc4mllm_scorer: "nima" }));
+    await assert.rejects(load(written, HERE), {
+      code: "CONFIG_INVALID",
+      message: /config\.json: roc4mllm_scorer is "nima"/,
+    });
+  }
+});
+
+test("a link to a scorer's folder has its name; --scorer none is for what is called so and is none", async () => {
+  const folder = await checkpoint("letters", "ArtiMuse_PARA");
+  const link = join(root, "current");
+  await symlink(folder, link);
+  using model = await load(link, HERE);
+  assert.equal(model.method?.scorer?.name, "artimuse");
+  await assert.rejects(load(folder, { ...HERE, scorer: "none" }), {
+    code: "CONFIG_INVALID",
+    message: /no score tokens/,
+  });
+  await assert.rejects(load(folder, { ...HERE, scorer: "none", aspect: "quality" }), {
+    code: "USAGE",
+    message: /--aspect/,
+  });
+  const mentioned = await checkpoint("letters", "internvl3-vs-artimuse-baseline");
+  await writeFile(join(mentioned, "README.md"), "# Not as good as UniPercept, w/ ArtiMuse\n");
+  await assert.rejects(load(mentioned, HERE), { code: "CONFIG_INVALID", message: /no score tokens/ });
+  await writeFile(join(mentioned, "README.md"), "# **UniPercept**: a title of its own\n");
+  const notes: string[] = [];
+  using titled = await load(mentioned, { ...HERE, onNote: (note) => notes.push(note) });
+  assert.equal(titled.method?.scorer?.name, "unipercept");
+  assert.match(notes[0] ?? "", /scored as UniPercept, by the title of its README\.md/);
+});
+
+test("adapters on a scorer are scored as it, which a note says, and stay so when they are merged", async () => {
+  const base = await checkpoint("hpsv3", "hpsv3-base");
+  const [adapters, merged] = [join(root, "my-adapters"), join(root, "merged")];
+  const { model } = await loadMllm(base, { dtype: "float32" });
+  const lora = attachLora(model, { rank: 1, alpha: 1, targets: ["q_proj"] }, 1);
+  await mkdir(adapters);
+  await saveAdapter(adapters, model, lora, { base });
+  lora.dispose();
+  model.dispose();
+  const photo = await picture(448, 448);
+  const notes: string[] = [];
+  using own = await load(adapters, { ...HERE, onNote: (note) => notes.push(note) });
+  assert.ok(
+    notes.some((note) => /my-adapters holds adapters on .*hpsv3-base.*scored as HPSv3/.test(note)),
+    notes.join("\n"),
+  );
+  const checkpointFolder = await openCheckpointFolder(adapters);
+  const loaded = await loadMllm(checkpointFolder, { dtype: "float32" });
+  await saveAs(merged, loaded, checkpointFolder);
+  loaded.model.dispose();
+  using copy = await load(merged, HERE);
+  // To the rounding of float32.
+  near((await copy.scoreOne(photo)).score, (await own.scoreOne(photo)).score, 1e-5);
 });
 
 test("HPSv3's weights alone take the small files of their base model", async () => {

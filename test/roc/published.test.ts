@@ -74,7 +74,7 @@ test("101 words of two letters", () => {
 });
 
 test("a checkpoint is recognised by its name, else by its files and tensors", async () => {
-  const clues = (modelType: string, more: Partial<Clues> & { names?: string[]; held?: string[] } = {}): Clues => {
+  const clues = (modelType: string, more: Partial<Clues> & { held?: string[] } = {}): Clues => {
     const { held = [], ...others } = more;
     return { modelType, config: {}, names: [], files: [], tensors: () => Promise.resolve(held), ...others };
   };
@@ -96,9 +96,32 @@ test("a checkpoint is recognised by its name, else by its files and tensors", as
     ["qwen3_5", "xq-realign", undefined],
     ["llava_onevision", "qsite", undefined],
     ["internvl_chat", "[CVPR 2026] ArtiMuse: Fine-Grained Image Aesthetics", "artimuse"],
+    ["internvl_chat", "UniPercept (official weights)", "unipercept"],
+    ["internvl_chat", "Model card for UniPercept", "unipercept"],
+    ["internvl_chat", "Thunderbolt215215--ArtiMuse_FLICKR-AES-int8", "artimuse"],
+    ["internvl_chat", "ArtiMuse_AVA@0123abcd", "artimuse"],
+    ["qwen3_5", "Q_ReAlign_Pro_9B", "q-realign"],
+    ["qwen2_5_vl", "visualquality_r1_7b", "visualquality-r1"],
+    ["qwen2_5_vl", "aes_r1", "aes-r1"],
+    ["llava_onevision", "q_sit mini", "q-sit"],
+    // What only mentions a scorer is none.
+    ["internvl_chat", "not as good as UniPercept", undefined],
+    ["internvl_chat", "internvl3-vs-artimuse-baseline", undefined],
+    ["internvl_chat", "better-than-unipercept", undefined],
+    ["internvl_chat", "ArtiMuse vs UniPercept", undefined],
+    ["internvl_chat", "InternVL3, tuned w/ UniPercept", undefined],
+    ["internvl_chat", "InternVL3 w/UniPercept", undefined],
+    ["internvl_chat", "InternVL3: trained without ArtiMuse", undefined],
+    ["qwen3_5", "q-realign-training-data-baseline", undefined],
   ] as const) {
-    assert.equal(await found(type, { names: [name] }), scorer, name);
+    assert.equal(await found(type, { names: [{ name, from: "its folder" }] }), scorer, name);
   }
+  const [first, second] = ["ArtiMuse_AVA", "UniPercept"].map((name) => ({ name, from: `the name of ${name}` }));
+  const names = [first, second] as NonNullable<typeof first>[];
+  const both = await recognise(clues("internvl_chat", { names }));
+  assert.deepEqual([both?.scorer.name, both?.how], ["artimuse", 'by the name of ArtiMuse_AVA ("ArtiMuse_AVA")']);
+  const kept = { config: { roc4mllm_scorer: "unipercept" }, names };
+  assert.equal(await found("internvl_chat", kept), "unipercept");
   const tied = { tie_word_embeddings: true, text_config: { hidden_size: 64, num_hidden_layers: 4 } };
   const head = ["model.language_model.embed_tokens.weight", "lm_head.weight"];
   assert.equal(await found("qwen3_5", { config: tied, held: head }), "q-realign");
@@ -110,7 +133,7 @@ test("a checkpoint is recognised by its name, else by its files and tensors", as
   assert.equal(await found("qwen2_vl", { held: ["rm_head.0.weight"] }), "hpsv3");
   assert.equal(await found("qwen2_vl", { files: ["HPSv3.safetensors"] }), "hpsv3");
   assert.equal(await found("internvl_chat", { files: ["modeling_artimuse.py"] }), "artimuse");
-  assert.equal(await found("internvl_chat", { files: ["model.safetensors"] }), undefined);
+  assert.equal(await found("internvl_chat", { files: ["model.safetensors", "unlike-unipercept.txt"] }), undefined);
 });
 
 test("what a scorer has not is refused by name", () => {
@@ -220,6 +243,7 @@ test("reward: the head's mean and deviation at its token, in float32", () => {
   manualSeed(3);
   const sizes = [parts.model.hiddenSize, 6, 4, 2];
   const maps = sizes.slice(1).map((outputs, i) => ({
+    name: `rm_head.${i}`,
     weight: keep(scope(() => randn([outputs, sizes[i] as number]))),
     bias: keep(scope(() => randn([outputs]))),
   }));
@@ -248,6 +272,11 @@ test("reward: the head's mean and deviation at its token, in float32", () => {
   });
   assert.throws(() => read(parts, strategy, prompt, "Light {light}"), { code: "USAGE", message: /--answer/ });
   assert.throws(() => read(parts, strategy, "<image>", REWARD_ANSWER), { code: "TOKENIZER_INVALID" });
+  const long = `<image>${"x".repeat(700)}[SCORE]`;
+  Object.assign(parts.model, { maxPositions: 600 });
+  assert.throws(() => read(parts, strategy, long, REWARD_ANSWER), { code: "USAGE", message: /has 7\d\d tokens .* 600 positions.*--text/ }); // prettier-ignore
+  scope(() => void maps[1]?.bias.select(0, 0).fill_(NaN));
+  assert.throws(() => read(parts, strategy, prompt, REWARD_ANSWER), { code: "SCORE_NOT_FINITE", message: /rm_head\.1\.bias/ }); // prettier-ignore
 });
 
 test("number: found in the last answer, or alone; what is none has no score", () => {

@@ -2,7 +2,6 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { RocError } from "../../errors.js";
-import { loadTemplates } from "../../roc/template.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
@@ -43,15 +42,14 @@ async function merge(name: string, flags: Flags, context: Context): Promise<void
   const { refuseFilled, saveAs } = await import("../../engine/save-as.js");
   await refuseFilled(out);
   const { folder, checkpoint, visionTower } = await findModel(name, flags, context);
-  const { home, adapter } = checkpoint;
+  const { adapter } = checkpoint;
   if (!adapter) throw new RocError("USAGE", `${folder} holds no adapters: its weights are whole. Use it as it is.`);
   const { checkBase } = await import("../../engine/identity.js");
   await checkBase(checkpoint, { visionTower, signal: context.signal });
-  const templates = await loadTemplates(home);
   const { loadMllm } = await import("../../models/registry.js");
   const { model, processor } = await loadMllm(checkpoint, { dtype, visionTower });
   try {
-    await saveAs(out, { model, processor, templates });
+    await saveAs(out, { model, processor }, checkpoint);
   } finally {
     model.dispose();
   }

@@ -6,7 +6,7 @@ import { MOST_TOGETHER } from "../../engine/batch-size.js";
 import type { Quantization } from "../../models/types.js";
 import { PACKING_PAYS, type Packing } from "../../models/packing.js";
 import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
-import { SCORER_NAMES, type ScorerOptions } from "../../roc/published/index.js";
+import { NO_SCORER, SCORER_NAMES, type ScorerOptions } from "../../roc/published/index.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import { defaultModel } from "./default-model.js";
 import { BASE_HELP, findModel } from "./find-model.js";
@@ -79,8 +79,8 @@ export function addModelOptions(command: Command): Command {
     .addOption(
       new Option(
         "--scorer <name>",
-        "published scorer that a checkpoint is, where its files do not say it (docs/published-scorers.md)",
-      ).choices(SCORER_NAMES),
+        "published scorer that a checkpoint is, where its files do not say it (docs/published-scorers.md); none: it is none",
+      ).choices([...SCORER_NAMES, NO_SCORER]),
     )
     .option("--aspect <name>", "what a published scorer rates: quality, aesthetics, ... (default: its first)")
     .option("--prompt-source <name>", "whose prompt a published scorer is asked, where public sources differ")

@@ -94,8 +94,8 @@ export async function readImageContent(
   { resize }: ProcessorOptions,
 ): Promise<unknown> {
   if (resize !== undefined) {
-    const text = `Pictures cannot be made square by "${resize}": InternVL takes them in any shape, and cuts them into tiles`;
-    throw new RocError("USAGE", `${text}. Leave the resize mode out.`);
+    const text = `--resize (resize) "${resize}": InternVL's pictures are stretched to the shape of their tiles, or to the one square of scorers as UniPercept, never cut or padded`;
+    throw new RocError("USAGE", `${text}. Leave it out.`);
   }
   const files = openFolder(folder);
   if (layout === "hf") return (await readImageConfig(files)).config;

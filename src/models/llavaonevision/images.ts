@@ -105,8 +105,8 @@ export async function loadLlavaOnevisionImages(
 /** @throws RocError USAGE where a resize mode is asked for; FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
 export async function readImageFiles(folder: FolderLike, { resize }: ProcessorOptions): Promise<ImageFiles> {
   if (resize !== undefined) {
-    const text = `Pictures cannot be made square by "${resize}": LLaVA-OneVision takes them in any shape, in tiles`;
-    throw new RocError("USAGE", `${text}. Leave the resize mode out.`);
+    const text = `--resize (resize) "${resize}": pictures are not made square, LLaVA-OneVision takes them in any shape, in tiles`;
+    throw new RocError("USAGE", `${text}. Leave it out.`);
   }
   const files = openFolder(folder);
   const { config: image } = await readImageConfig(files);

@@ -40,8 +40,8 @@ export const artiMuse: PublishedScorer = {
   families: ["internvl_chat"],
   names: /artimuse/i,
   known: {
-    how: "a file of its folder named after it",
-    by: ({ files }) => files.some((file) => /artimuse/i.test(file)),
+    how: "code of its folder that is named after it",
+    by: ({ files }) => files.some((file) => /(^|_)artimuse\.py$/i.test(file)),
   },
   aspects: {
     aesthetics: {

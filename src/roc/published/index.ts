@@ -2,10 +2,11 @@
  * Scorers as their authors published them, one file each: how a checkpoint is recognised, what it is asked, and how its score
  * is read. Data only: what computes is in `readings.ts`. Another scorer is a file here and a line below.
  */
-import { RocError } from "../../errors.js";
+import { beginning, RocError } from "../../errors.js";
 import { aesR1 } from "./aes-r1.js";
 import { artiMuse } from "./artimuse.js";
 import { hpsv3 } from "./hpsv3.js";
+import { isNameOf } from "./names.js";
 import { qAlign } from "./q-align.js";
 import { qInsight } from "./q-insight.js";
 import { qReAlign } from "./q-realign.js";
@@ -27,8 +28,14 @@ export const PUBLISHED: readonly PublishedScorer[] = [
   qAlign,
 ];
 
-/** As `--scorer` takes them. */
+/** Names of the scorers. */
 export const SCORER_NAMES: readonly string[] = PUBLISHED.map(({ name }) => name);
+
+/** In the place of a name: the checkpoint is no published scorer's, whatever it is called. */
+export const NO_SCORER = "none";
+
+/** Key of config.json by which a checkpoint that was written here says whose it is, whatever its folder is called. */
+export const SCORER_KEY = "roc4mllm_scorer";
 
 /**
  * How a checkpoint is scored that has no score tokens of its own.
@@ -36,7 +43,7 @@ export const SCORER_NAMES: readonly string[] = PUBLISHED.map(({ name }) => name)
  * @category Scoring
  */
 export interface ScorerOptions {
-  /** Name of a published scorer, as "q-realign"; default: as which the checkpoint's files are recognised. */
+  /** Name of a published scorer, as "q-realign", or "none"; default: as which the checkpoint's files are recognised. */
   readonly scorer?: string | undefined;
   /** What is rated, where the scorer rates several things, as "aesthetics"; default: its first. */
   readonly aspect?: string | undefined;
@@ -52,17 +59,22 @@ export interface ScorerOptions {
 export interface ChosenScorer {
   readonly scorer: PublishedScorer;
   readonly info: ScorerInfo;
-  /** How it was recognised, where its name did not say it. */
+  /** By what it was recognised, where nobody has said it. */
   readonly how?: string | undefined;
 }
 
 /** As which scorer a checkpoint was published, and how that is known; undefined: none that is known here. */
 export async function recognise(clues: Clues): Promise<{ scorer: PublishedScorer; how?: string } | undefined> {
   const fitting = PUBLISHED.filter(({ families }) => families.some((type) => type === clues.modelType));
-  const named = fitting.find(({ names }) => names && clues.names.some((name) => holdsWord(lastPart(name), names)));
-  if (named) return { scorer: named };
+  const written = clues.config[SCORER_KEY];
+  const own = fitting.find(({ name }) => name === written);
+  if (own) return { scorer: own };
+  for (const { name, from } of clues.names) {
+    const scorer = fitting.find(({ names }) => names && isNameOf(names, name));
+    if (scorer) return { scorer, how: `by ${from} (${JSON.stringify(beginning(name))})` };
+  }
   for (const scorer of fitting) {
-    if (await scorer.known?.by(clues)) return { scorer, how: scorer.known?.how ?? "" };
+    if (await scorer.known?.by(clues)) return { scorer, how: `by the checkpoint's files (${scorer.known?.how ?? ""})` };
   }
   return undefined;
 }
@@ -78,20 +90,19 @@ export function baseOfWeights(names: readonly string[]): string | undefined {
   return hpsv3.hub?.base;
 }
 
-/** "tiny-artimuse_ava" holds "artimuse", and "smartimuse" does not. */
-function holdsWord(name: string, word: RegExp): boolean {
-  return new RegExp(`(?<![a-z0-9])(?:${word.source})(?![a-z0-9])`, "i").test(name);
-}
-
-function lastPart(name: string): string {
-  return name.slice(name.replace(/\/+$/, "").lastIndexOf("/") + 1);
+/** A scorer and its reading of a checkpoint's tensors that are not the model's own: their names. */
+export function headNames({ reading }: PublishedScorer): string[] {
+  return reading.kind === "reward" ? reading.maps.flatMap((name) => [`${name}.weight`, `${name}.bias`]) : [];
 }
 
 /** The scorer of that name. @throws RocError USAGE naming those that there are */
 export function scorerNamed(name: string): PublishedScorer {
   const found = PUBLISHED.find((scorer) => scorer.name === name);
   if (found) return found;
-  throw new RocError("USAGE", `--scorer (scorer) is ${JSON.stringify(name)}; give one of ${SCORER_NAMES.join(", ")}.`);
+  throw new RocError(
+    "USAGE",
+    `--scorer (scorer) is ${JSON.stringify(name)}; give one of ${SCORER_NAMES.join(", ")}, or ${NO_SCORER}.`,
+  );
 }
 
 /** @throws RocError USAGE for what the scorer has not */

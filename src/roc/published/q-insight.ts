@@ -17,7 +17,7 @@ export const qInsight: PublishedScorer = {
   title: "Q-Insight (score_degradation)",
   paper: "arXiv 2503.22679, bytedance/Q-Insight",
   families: ["qwen2_5_vl"],
-  names: /q-?insight|score_degradation/i,
+  names: /q-?insight|score-degradation/i,
   aspects: {
     quality: {
       prompts: {

@@ -63,7 +63,7 @@ function headOf({ maps }: RewardReading, { tensor, model }: ReadingParts): Rewar
   let inputs = model.hiddenSize;
   try {
     for (const [index, name] of maps.entries()) {
-      const map = { weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) };
+      const map = { name, weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) };
       found.push(map);
       const outputs = map.weight.shape[0] ?? 0;
       const expected = index === maps.length - 1 ? 2 : outputs;

@@ -60,13 +60,20 @@ export interface NumberReading {
 
 export type PublishedReading = WordsReading | LevelsReading | RewardReading | NumberReading;
 
+/** A name of a checkpoint. */
+export interface CheckpointName {
+  readonly name: string;
+  /** What says it, as "the name of its folder". */
+  readonly from: string;
+}
+
 /** What a checkpoint is recognised by, gathered from its files. */
 export interface Clues {
   /** `model_type` of its config.json. */
   readonly modelType: unknown;
   readonly config: Readonly<Record<string, unknown>>;
   /** What it is called: on the hub, by its folder, in config.json, in its model card's title. */
-  readonly names: readonly string[];
+  readonly names: readonly CheckpointName[];
   /** Names of its files. */
   readonly files: readonly string[];
   /** Names of its tensors, which takes a look at the weights' headers. */
@@ -83,7 +90,7 @@ export interface PublishedScorer {
   readonly paper: string;
   /** `model_type`s of its checkpoints. */
   readonly families: readonly string[];
-  /** Looked for as whole words in what follows the last slash of each name of a checkpoint. */
+  /** Its own name in those of its checkpoints, with "-" for blanks and underscores; size and variant may follow it. */
   readonly names?: RegExp;
   /** What else its checkpoints are known by; `how` in words. */
   readonly known?: { readonly how: string; readonly by: (clues: Clues) => boolean | Promise<boolean> };

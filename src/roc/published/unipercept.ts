@@ -26,8 +26,8 @@ export const uniPercept: PublishedScorer = {
   families: ["internvl_chat"],
   names: /unipercept/i,
   known: {
-    how: "a file of its folder named after it",
-    by: ({ files }) => files.some((file) => /unipercept/i.test(file)),
+    how: "code of its folder that is named after it",
+    by: ({ files }) => files.some((file) => /(^|_)unipercept\.py$/i.test(file)),
   },
   aspects: {
     aesthetics: aspect("aesthetics"),

@@ -10,6 +10,8 @@ const linear = aten("linear");
 
 /** A linear map, in float32 as the authors compute it. */
 export interface RewardMap {
+  /** As the files call it. */
+  readonly name: string;
   /** `[outputs, inputs]` */
   readonly weight: Tensor;
   /** `[outputs]` */
@@ -56,7 +58,7 @@ export function rewardStrategy(scale: Scale, maps: readonly RewardMap[], tokenId
           });
           const outputs = noGrad(() => rewards(own.hidden(texts), maps)).toNumbers();
           const deviations = outputs.filter((_, i) => i % 2 === 1).map(Math.exp);
-          checkFinite([...outputs, ...deviations], model);
+          checkFinite([...outputs, ...deviations], model, named(maps));
           return texts.map(({ at }, b) => {
             const [mean = NaN, logDeviation = NaN] = outputs.slice(2 * b);
             const reading = { value: mean, std: Math.exp(logDeviation), distribution: null };
@@ -71,6 +73,12 @@ export function rewardStrategy(scale: Scale, maps: readonly RewardMap[], tokenId
 
 /** The whole answer of a scorer with a reward head. */
 export const REWARD_ANSWER = "{overall}";
+
+function named(maps: readonly RewardMap[]): Map<string, Tensor> {
+  return new Map(
+    maps.flatMap(({ name, weight, bias }) => [[`${name}.weight`, weight] as const, [`${name}.bias`, bias]]),
+  );
+}
 
 /** `[pictures, hiddenSize]` to `[pictures, 2]`, in float32. */
 function rewards(hidden: Tensor, maps: readonly RewardMap[]): Tensor {

@@ -153,8 +153,8 @@ function resized(picture: RgbImage | StoredImage, steps: ImageSteps): RgbImage {
 /** @throws RocError USAGE where a resize mode is asked for; FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID */
 export async function readImageFiles(folder: FolderLike, { resize }: ProcessorOptions): Promise<ImageFiles> {
   if (resize !== undefined) {
-    const text = `Pictures cannot be made square by "${resize}": the model takes them in any shape, all of them`;
-    throw new RocError("USAGE", `${text}. Leave the resize mode out.`);
+    const text = `--resize (resize) "${resize}": pictures are not made square, the model takes them in any shape, all of them`;
+    throw new RocError("USAGE", `${text}. Leave it out.`);
   }
   const files = openFolder(folder);
   const { config: image } = await readImageConfig(files);
