@@ -11,6 +11,7 @@ import type { Device } from "../torch/index.js";
 import { checkBatchSize, type BatchSize } from "./batch-size.js";
 import { checkAborted } from "./failures.js";
 import { pathOf } from "./inputs.js";
+import { checkTypes, LOAD_TYPES } from "./option-types.js";
 import type { ScoringDtype } from "./precision.js";
 import type { Model } from "./types.js";
 
@@ -98,12 +99,12 @@ export interface LoadOptions extends ScorerOptions {
  * @category Scoring
  */
 export async function load(checkpoint: string | URL | CheckpointFolder, options: LoadOptions = {}): Promise<Model> {
+  checkTypes("load()", options, LOAD_TYPES);
   const { signal, base, threads, scale, batchSize, worker = true } = options;
   checkThreads(threads);
   checkBatchSize(batchSize);
   checkScale(scale);
   checkChoices(checkpoint, options);
-  checkSignal(signal);
   const given = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const folder = await openCheckpointFolder(given, base);
   checkAborted(signal, folder.path);
@@ -123,7 +124,7 @@ async function mayHaveWorker(folder: CheckpointFolder): Promise<boolean> {
 }
 
 /** @throws RocError USAGE */
-function checkScale(scale: Scale | undefined): void {
+export function checkScale(scale: Scale | undefined): void {
   if (!scale || (Number.isFinite(scale.max - scale.min) && scale.min < scale.max)) return;
   throw new RocError("USAGE", `The scale ${scale.min} to ${scale.max} is none: give the lowest and the highest score.`);
 }
@@ -142,12 +143,8 @@ function checkChoices(checkpoint: unknown, { dtype, resize, pack }: LoadOptions)
   if (!PACKINGS.includes(pack)) throw new RocError("USAGE", `pack is ${String(pack)}; give true, false or "auto".`);
 }
 
-function checkSignal(signal: unknown): void {
-  if (signal === undefined || signal === null || typeof (signal as AbortSignal).addEventListener === "function") return;
-  throw new RocError("USAGE", `signal is ${JSON.stringify(signal)}; give the signal of an AbortController.`);
-}
-
-function checkThreads(threads: number | undefined): void {
+/** @throws RocError USAGE */
+export function checkThreads(threads: number | undefined): void {
   if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= 4096)) return;
   throw new RocError("USAGE", `threads is ${threads}; give a whole number from 1 to 4096.`);
 }

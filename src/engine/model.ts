@@ -1,6 +1,8 @@
 /** Models that score pictures on the thread that calls them. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { StrategyParts } from "../roc/index.js";
+import { checkScale, checkThreads } from "./load.js";
+import { checkTypes, MODEL_TYPES } from "./option-types.js";
 import { Reader, type ModelOptions } from "./reader.js";
 import { ScoringModel } from "./scoring-model.js";
 import type { Model } from "./types.js";
@@ -11,11 +13,14 @@ import type { Model } from "./types.js";
  *
  * @param parts a model and its processor with the texts and the strategy to score by
  * @param name what results call it; default: the model's family
- * @throws RocError USAGE for a batch size that is none
+ * @throws RocError USAGE for options that make no sense
  *
  * @category Checkpoints and models
  */
 export function createModel(parts: StrategyParts, name = parts.model.family, options: ModelOptions = {}): Model {
+  checkTypes("createModel()", options, MODEL_TYPES);
+  checkThreads(options.threads);
+  checkScale(options.scale);
   const reader = new Reader(parts, name, options);
   return new ScoringModel(reader.facts, {
     reader: {

@@ -9,6 +9,7 @@ import { checkQuestions } from "../roc/question.js";
 import type { Batches, Caller } from "./batches.js";
 import { failed, failure } from "./failures.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
+import { checkTypes, SCORE_TYPES } from "./option-types.js";
 import { orAborted } from "./prefetch.js";
 import type { PreparedPicture } from "./reader.js";
 import type { Outcome, ReadingOptions, ScoreInputs, ScoreOptions } from "./types.js";
@@ -41,6 +42,7 @@ export async function* scoreAll(
   inputs: ScoreInputs,
   options: ScoreOptions,
 ): AsyncGenerator<Outcome, void, void> {
+  checkTypes("score()", options, SCORE_TYPES);
   const { signal, onProgress } = options;
   const { ended } = parts;
   const total = countInputs(inputs);

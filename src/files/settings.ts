@@ -53,11 +53,49 @@ export function differences(
   const fresh = JSON.parse(JSON.stringify(now)) as Settings;
   const names = [...new Set([...Object.keys(old), ...Object.keys(fresh)])].filter((name) => !free.has(name));
   const changed = names.filter((name) => !isDeepStrictEqual(old[name], fresh[name]));
-  return changed.map(
-    (name) => say(name, old[name], fresh[name]) ?? `${name} was ${shown(old[name])}, now ${shown(fresh[name])}`,
-  );
+  const told = changed.flatMap((name): Change[] => {
+    const text = say(name, old[name], fresh[name]);
+    return text === undefined ? changesOf(name, old[name], fresh[name]) : [{ text }];
+  });
+  // A prompt may be there by several names.
+  const firsts = new Map(told.toReversed().map((change) => [change.excerpts ?? change, change]));
+  return told.filter((change) => firsts.get(change.excerpts ?? change) === change).map(({ text }) => text);
 }
 
-function shown(value: unknown): string {
-  return value === undefined ? "not set" : JSON.stringify(value);
+interface Change {
+  readonly text: string;
+  /** Of long texts: what of them is in `text`. */
+  readonly excerpts?: string;
+}
+
+/** Characters of a value that a message quotes whole, and those of a longer text around what differs. */
+const MOST = 200;
+const [AROUND, BEHIND] = [20, 60];
+
+/** What differs between two values: within large objects, and of long texts, only that. */
+function changesOf(name: string, before: unknown, now: unknown): Change[] {
+  const [old, fresh] = [before, now].map((value) => (value === undefined ? "not set" : JSON.stringify(value)));
+  const isLong = [old, fresh].some((text) => (text?.length ?? 0) > MOST);
+  if (isLong && isObject(before) && isObject(now) && Array.isArray(before) === Array.isArray(now)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+    const differing = keys.filter((key) => !isDeepStrictEqual(before[key], now[key]));
+    return differing.flatMap((key) => changesOf(`${name}.${key}`, before[key], now[key]));
+  }
+  if (!isLong) return [{ text: `${name} was ${old}, now ${fresh}` }];
+  const texts = [before, now].map((value, i) => (typeof value === "string" ? value : String(i === 0 ? old : fresh)));
+  const [a = "", b = ""] = texts;
+  let same = 0;
+  while (same < a.length && a[same] === b[same]) same += 1;
+  const start = Math.max(0, same - AROUND);
+  const excerpts = texts.map((text) => excerpt(text, start)).join(", now ");
+  return [{ text: `${name} was ${excerpts}`, excerpts }];
+}
+
+function excerpt(text: string, start: number): string {
+  const end = start + AROUND + BEHIND;
+  return JSON.stringify(`${start > 0 ? "…" : ""}${text.slice(start, end)}${end < text.length ? "…" : ""}`);
+}
+
+function isObject(value: unknown): value is Settings {
+  return typeof value === "object" && value !== null;
 }

@@ -346,6 +346,18 @@ test("inputs that are none are USAGE errors, an error of the source is passed on
   await assert.rejects(all(model, 3 as unknown as string), fails("USAGE", /inputs are a number/));
   await assert.rejects(all(model, [files[0], null] as string[]), fails("USAGE", /input 2 is null/));
   await assert.rejects(all(model, files, { maxPixels: -1 }), fails("USAGE", /maxPixels/));
+  for (const name of ["maxPixels", "signal", "allowDamaged", "comments", "onProgress", "questions"]) {
+    for (const value of ["yes", { a: 1 }]) {
+      const options = { [name]: value } as object;
+      await assert.rejects(all(model, files, options), fails("USAGE", new RegExp(`${name}(:| is)`)));
+      await assert.rejects(model.scoreOne(files[0] as string, options), fails("USAGE", new RegExp(name)));
+    }
+  }
+  for (const name of ["digest", "folder", "scale", "threads", "batchSize", "onNote", "resize"]) {
+    const parts = fakeParts(ONE);
+    assert.throws(() => createModel(parts, "fake", { [name]: [] }), fails("USAGE", new RegExp(`${name} is`)));
+    parts.model.dispose();
+  }
   const source = (function* () {
     yield files[0] as string;
     throw new RangeError("the source broke");

@@ -271,4 +271,12 @@ test("options that cannot be sent, of callers without types, are left out; a sig
   assert.equal(answers?.length, 1);
   const refused = (error: unknown): boolean => isRocError(error) && error.code === "USAGE" && /signal is 5/.test(error.message); // prettier-ignore
   await assert.rejects(load(DEMO_MODEL, { signal: 5 } as object), refused);
+  const names = ["device", "dtype", "quantize", "visionTower", "base", "resize", "scorer", "aspect", "promptSource", "text", "sample", "scale", "onNote", "worker", "pack", "threads", "batchSize"]; // prettier-ignore
+  for (const name of names) {
+    for (const value of name === "sample" || name === "threads" ? ["x", []] : [3.5, {}]) {
+      const code = { code: "USAGE", message: new RegExp(`${name} is |The ${name} `) };
+      await assert.rejects(load(DEMO_MODEL, { [name]: value }), code, `${name}: ${JSON.stringify(value)}`);
+    }
+  }
+  await assert.rejects(load(DEMO_MODEL, null as unknown as object), { code: "USAGE", message: /options are null/ });
 });

@@ -161,6 +161,21 @@ test("settings are equal or refused by name", async () => {
     code: "USAGE",
     message: "the run was started with other settings: a was 1, now 2; d was not set, now null. Give another.",
   });
+  // Of long texts and large objects only what differs, and once where it is there by two names.
+  const text = "Rate the picture. ".repeat(200);
+  const [before, now] = ["quality", "beauty"].map((what) => {
+    const prompt = `${text}What is its ${what}?${text}`;
+    return { prompt, scorer: { name: "a", aspect: what, prompt }, of: 1 };
+  });
+  const long = at("long.json", JSON.stringify(before));
+  await assert.rejects(checkSameSettings(long, now ?? {}, { what: "it", remedy: "Stop." }), (error: Error) => {
+    const shown =
+      'prompt was "…icture. What is its quality?Rate the picture. Rate the picture. Rate the picture…", now "…';
+    assert.ok(error.message.includes(shown), error.message);
+    assert.match(error.message, /; scorer\.aspect was "quality", now "beauty"\. Stop\.$/);
+    assert.ok(error.message.length < 400, error.message);
+    return true;
+  });
   await assert.rejects(checkSameSettings(at("absent"), {}, options), { code: "FILE_NOT_FOUND", message: /the run/ });
   assert.ok(!readdirSync(folder).some((name) => name.endsWith(".tmp")));
 });
