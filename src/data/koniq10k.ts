@@ -64,11 +64,19 @@ export async function readKoniq(folder: string, options: KoniqOptions = {}): Pro
   };
 }
 
+/** @throws RocError DATA_INVALID where the votes are not as many as the row says: one of its numbers is wrong */
+function checkTotal(row: Row, counts: readonly number[], total: number): void {
+  const sum = counts.reduce((all, count) => all + count, 0);
+  if (Math.abs(sum - total) < 0.5 || Number.isNaN(sum) || Number.isNaN(total)) return;
+  throw row.invalid("c_total", `is ${total}, but ${VOTES.join(" + ")} are ${sum}`);
+}
+
 function ratedKoniq(row: Row, column: "MOS" | "MOS_zscore", hasScores: boolean): Omit<Rated, "split"> {
   const id = row.text("image_name");
   const counts = VOTES.map((name) => row.number(name));
   const isShare = Math.abs(counts.reduce((sum, n) => sum + n, 0) - 1) < 0.01;
   const total = row.number("c_total");
+  if (!isShare) checkTotal(row, counts, total);
   const votes = isShare ? counts.map((share) => Math.round(share * total)) : counts;
   const std = row.number("SD");
   if (column === "MOS") {

@@ -1,4 +1,4 @@
-/** Tables with a header (CSV, or the first sheet of a workbook): columns by name, in any order and case; every error names file, line and column. */
+/** Tables with a header (CSV, or a sheet of a workbook): columns by name, in any order and case; every error names file, line and column. */
 import { parse } from "csv-parse/sync";
 import { messageOf } from "../errors.js";
 import { readText } from "../files/index.js";
@@ -91,21 +91,23 @@ export class Table {
 export async function readTable(file: string, options: TableOptions): Promise<Table> {
   const { columns: needed, remedy, notes } = options;
   const lines: number[] = [];
-  const records = isWorkbook(file)
-    ? filled(await readSheet(file, remedy), lines)
+  const sheet = isWorkbook(file) ? await readSheet(file, remedy, needed) : undefined;
+  const place = sheet?.name === undefined ? file : `${file}, sheet "${sheet.name}"`;
+  const records = sheet
+    ? filled(sheet.rows, lines)
     : parseRecords(file, await readText(file, { remedy, notes }), lines, remedy);
   const [header, ...rest] = records;
-  if (header === undefined) throw invalid(file, "is empty", remedy);
+  if (header === undefined) throw invalid(place, "is empty", remedy);
   const columns = header.map((name) => name.trim());
   const lower = columns.map((name) => name.toLowerCase());
   for (const name of needed) {
     const found = lower.filter((column) => column === name.toLowerCase()).length;
-    const where = `${file}, line ${lines[0] ?? 1}`;
+    const where = `${place}, line ${lines[0] ?? 1}`;
     if (found === 0) throw invalid(where, `no column "${name}" in the header (${columns.join(", ")})`, remedy);
     if (found > 1) throw invalid(where, `the header has the column "${name}" ${found} times`, remedy);
   }
-  if (rest.length === 0) throw invalid(file, "no row under the header", remedy);
-  return new Table(file, columns, rest, lines.slice(1), options);
+  if (rest.length === 0) throw invalid(place, "no row under the header", remedy);
+  return new Table(place, columns, rest, lines.slice(1), options);
 }
 
 /** The rows that hold something; their numbers go into `lines`. */

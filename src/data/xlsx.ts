@@ -1,4 +1,4 @@
-/** Workbooks (.xlsx) as rows of text: the first sheet, cells as the file has them. */
+/** Workbooks (.xlsx) as rows of text: one of their sheets, cells as the file has them. */
 import { strFromU8, unzipSync } from "fflate";
 import readWorkbook from "read-excel-file/universal";
 import { messageOf } from "../errors.js";
@@ -18,20 +18,39 @@ const crc32 = crcOf(0xedb88320);
 /** Cells between the first and the outermost of a sheet: all of them are made. */
 const MOST_CELLS = 10_000_000;
 
+/** A sheet of a workbook. */
+export interface Sheet {
+  /** Undefined: the first, where everybody looks. */
+  readonly name: string | undefined;
+  /** Empty ones included, so that the row k is the line k + 1. */
+  readonly rows: string[][];
+}
+
 /**
- * The rows of the first sheet, empty ones included, so that the row k is the line k + 1.
+ * The first sheet whose header has the columns, else the first.
  *
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; DATA_INVALID where it is no workbook, or one of too many cells
  */
-export async function readSheet(file: string, remedy: string): Promise<string[][]> {
+export async function readSheet(file: string, remedy: string, columns: readonly string[]): Promise<Sheet> {
   const bytes = Uint8Array.from(await readBytes(file, { remedy, maxBytes: MOST_PACKED }));
   try {
     checkSize(bytes);
-    const [sheet] = await readWorkbook(bytes.buffer, { parseNumber: (digits: string) => digits });
-    return (sheet?.data ?? []).map((row) => row.map((cell) => textOf(cell)));
+    const workbook = await readWorkbook(bytes.buffer, { parseNumber: (digits: string) => digits });
+    const sheets = workbook.map(({ sheet, data }, index) => ({
+      name: index > 0 ? sheet : undefined,
+      rows: data.map((row) => row.map((cell) => textOf(cell))),
+    }));
+    return sheets.find(({ rows }) => hasColumns(rows, columns)) ?? sheets[0] ?? { name: undefined, rows: [] };
   } catch (cause) {
     throw invalid(file, `is no workbook that can be read (${messageOf(cause)})`, remedy, cause);
   }
+}
+
+/** Whether the first row that holds something names all of the columns. */
+function hasColumns(rows: readonly string[][], columns: readonly string[]): boolean {
+  const header = rows.find((row) => row.some((cell) => cell.trim() !== "")) ?? [];
+  const names = new Set(header.map((name) => name.trim().toLowerCase()));
+  return columns.every((name) => names.has(name.toLowerCase()));
 }
 
 /** Refuses what would take much memory: the reader makes every cell up to the outermost that a sheet names. */

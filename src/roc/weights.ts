@@ -41,7 +41,7 @@ export function checkLoss(strategy: ReadingName, weights: LossWeights): void {
   const names = weighed(weights, RATING_LOSSES);
   if (names.length === 0 || ["roc", "coupled", "level"].includes(strategy)) return;
   const remedy = "Take strategy roc, coupled or level, or leave them out of loss.";
-  const message = `The loss weighs ${names.join(", ")}, which need a distribution over scores`;
+  const message = `The loss weighs ${names.join(", ")}, which ${names.length > 1 ? "need" : "needs"} a distribution over scores`;
   throw new RocError("CONFIG_INVALID", `${message}; strategy ${strategy} has none that is trained. ${remedy}`);
 }
 

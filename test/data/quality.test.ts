@@ -59,6 +59,17 @@ test("KonIQ-10k: mean votes, votes, deviations, the official sets; the doctor fi
   assert.deepEqual([...new Set(problems.map(({ kind }) => kind))], ["missing-image"]);
 });
 
+test("KonIQ-10k: votes that are not as many as c_total are refused by line", async (t) => {
+  const wrong = async (folder: string): Promise<void> => {
+    const file = join(folder, SCORES);
+    await writeFile(file, (await readFile(file, "utf8")).replace(",25,73,7,105,", ",25,37,7,105,"));
+  };
+  await assert.rejects(read(t, "koniq10k", wrong), {
+    code: "DATA_INVALID",
+    message: /line 2, column "c_total".*is 105, but c1 \+ c2 \+ c3 \+ c4 \+ c5 are 69/,
+  });
+});
+
 test("KonIQ-10k: either file alone, and the standardised score", async (t) => {
   const [whole, sets, scores] = [
     await read(t, "koniq10k"),
@@ -132,6 +143,40 @@ test("SPAQ: a wrong cell is named by its row; what is no workbook, or a huge one
       },
     );
   }
+});
+
+test("SPAQ: the sheet is the one with the header, and is named where it is not the first", async (t) => {
+  const withNotes = (change: (text: string) => string) => async (folder: string) => {
+    const parts = unzipSync(await readFile(join(folder, WORKBOOK)));
+    const changed = (name: string, how: (text: string) => string): Record<string, Uint8Array> => ({ [name]: strToU8(how(strFromU8(parts[name] ?? new Uint8Array()))) }); // prettier-ignore
+    const [, relation = ""] = /(<Relationship [^>]*worksheets\/sheet1\.xml[^>]*>)/.exec(strFromU8(parts["xl/_rels/workbook.xml.rels"] ?? new Uint8Array())) ?? []; // prettier-ignore
+    const other = relation.replace("sheet1.xml", "sheet9.xml").replace(/ Id="[^"]*"/, ' Id="rId99"');
+    const more = {
+      ...changed("xl/worksheets/sheet1.xml", change),
+      ...changed("xl/_rels/workbook.xml.rels", (text) => text.replace(relation, `${relation}${other}`)),
+      ...changed("xl/workbook.xml", (text) =>
+        text.replace(/<sheet /, '<sheet name="About" sheetId="99" r:id="rId99"/><sheet '),
+      ),
+      "xl/worksheets/sheet9.xml": strToU8('<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>About SPAQ</t></is></c></row></sheetData></worksheet>'), // prettier-ignore
+    };
+    await writeFile(join(folder, WORKBOOK), zipSync({ ...parts, ...more }));
+  };
+  const [plain, several] = [
+    await read(t, "spaq"),
+    await read(
+      t,
+      "spaq",
+      withNotes((text) => text),
+    ),
+  ];
+  assert.deepEqual(several.all.map(({ id, score }) => [id, score]), plain.all.map(({ id, score }) => [id, score])); // prettier-ignore
+  const bad = withNotes((text) =>
+    text.replace(/(<c r="B3" t=")n(">)<v>[^<]*<\/v>/, "$1inlineStr$2<is><t>bad</t></is>"),
+  );
+  await assert.rejects(read(t, "spaq", bad), {
+    code: "DATA_INVALID",
+    message: /scores\.xlsx, sheet "(?!About)[^"]+", line 3/,
+  });
 });
 
 test("SPAQ: a damaged workbook is read or refused by name, whatever is damaged", async (t) => {

@@ -8,7 +8,7 @@ import { test, type TestContext } from "node:test";
 import { run } from "../../src/cli/shared/program.js";
 import { trainCommand } from "../../src/cli/train/train.js";
 import type { Sample } from "../../src/data/index.js";
-import { LOSS_PRESETS } from "../../src/roc/index.js";
+import { LOSS_PRESETS, type LossWeights } from "../../src/roc/index.js";
 import {
   checkAnswers,
   checkStart,
@@ -18,6 +18,7 @@ import {
   untrainedLabels,
   type TrainOptions,
 } from "../../src/train/index.js";
+import { checkLabels } from "../../src/train/start/warnings.js";
 import { ROOT } from "../support.js";
 import { folderWith } from "../cli/support.js";
 import { paint } from "../data/support.js";
@@ -196,15 +197,36 @@ test("losses between pictures need more than one in a forward; ratings without a
   ];
   const weights = { ...LOSS_PRESETS.paper, thurstone: 1, fidelity: 1 };
   const [pairs = "", unknown = "", ...more] = lossNotes(samples, weights, recipe);
-  assert.match(pairs, /thurstone and fidelity compares.*batchSize is 1, and forwards that are accumulated.*never acts/);
+  assert.match(
+    pairs,
+    /thurstone and fidelity compare the .*batchSize is 1, and forwards that are accumulated.*they never act/,
+  );
   assert.match(unknown, /1 of 2 pictures have no deviation .* thurstone they are certain/);
   assert.deepEqual(more, []);
   assert.deepEqual(lossNotes(samples, { ...LOSS_PRESETS.paper, fidelity: 1 }, { ...recipe, batchSize: 2 }), []);
   assert.deepEqual(lossNotes(samples, LOSS_PRESETS.paper, recipe), []);
+  const [alone = ""] = lossNotes(samples, { ...LOSS_PRESETS.paper, fidelity: 1 }, recipe);
+  assert.match(alone, /fidelity compares .*it never acts/);
+});
+
+test("deviations and votes that are none are named with their picture when the plan is made, where a loss looks at them", async () => {
+  const sample = { id: "c", image: "/photos/c.jpg", score: 3, split: "train" as const };
+  const check = (wrong: Partial<Sample>, weights: LossWeights): Promise<void> => {
+    const templates = { prompts: ["<image>"], answers: ["{overall}"] };
+    const teaching = { templates, strategy: "roc" as const, weights, base: undefined };
+    return checkLabels(teaching, { train: [{ ...sample, attributes: {}, ...wrong }] }, () => undefined);
+  };
+  const none = { l1: 1, ce: 0, emd: 0, soft: 0, thurstone: 0, fidelity: 0 };
   for (const wrong of [{ std: -1 }, { std: NaN }, { attributeStds: { light: -0.5 } }]) {
-    const damaged = [...samples, { id: "c", image: "/photos/c.jpg", score: 3, split: "train" as const, ...wrong }];
     const error = { code: "DATA_INVALID", message: /^\/photos\/c\.jpg: its ratings' deviation (std|light) is/ };
-    assert.throws(() => lossNotes(damaged, weights, recipe), error);
-    assert.deepEqual(lossNotes(damaged, LOSS_PRESETS.paper, recipe), []);
+    await assert.rejects(check(wrong, { ...none, thurstone: 1 }), error);
+    await check(wrong, none);
   }
+  for (const votes of [[], [3], [0, 0, 0], [1, -1, 2], [1, NaN], [1, Infinity]]) {
+    const error = { code: "DATA_INVALID", message: /^\/photos\/c\.jpg: its votes \[.* are no histogram/ };
+    for (const loss of ["ce", "emd", "soft"] as const)
+      await assert.rejects(check({ votes }, { ...none, [loss]: 1 }), error);
+    await check({ votes }, none);
+  }
+  await check({ votes: [0, 2] }, { ...none, ce: 1 });
 });

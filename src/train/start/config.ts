@@ -104,6 +104,7 @@ const train = z.strictObject({
 const templates = z.strictObject({
   prompts: z.array(z.string()).min(1).describe("Questions, each with `<image>` once"),
   answers: z.array(z.string()).min(1).describe("Answers with placeholders, see data.md"),
+  levels: z.array(z.string().min(1)).min(2).optional().describe("Words of `level`, worst first"),
 });
 
 const data = z.strictObject({

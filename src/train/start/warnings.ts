@@ -71,6 +71,8 @@ export async function checkLabels(
     base === undefined ? undefined : loadTemplates((await openCheckpointFolder(base)).home);
   const texts = templates ?? (await own()) ?? DEFAULT_TEMPLATES;
   checkAnswers(train, texts);
+  if (usesStds(weights)) train.forEach(checkDeviations);
+  if (weighsVotes(weights, usesScoreTokens(strategy))) train.forEach(checkVotes);
   const how = { templates: texts, weights, scoreTokens: usesScoreTokens(strategy) };
   for (const text of untrainedLabels(train, how)) onWarning(text);
 }
@@ -98,8 +100,7 @@ export function untrainedLabels(
     for (const name of Object.keys(attributes)) if (!named.has(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const commented = answers.some(hasComment) ? 0 : samples.filter(({ comments }) => comments !== undefined).length;
-  const usesVotes = (scoreTokens && (weights.ce > 0 || weights.emd > 0)) || usesStds(weights);
-  const voted = usesVotes ? 0 : samples.filter(({ votes }) => votes !== undefined).length;
+  const voted = weighsVotes(weights, scoreTokens) ? 0 : samples.filter(({ votes }) => votes !== undefined).length;
   return [...attributeNotes(counts), ...commentNotes(commented), ...voteNotes(voted, scoreTokens)];
 }
 
@@ -213,14 +214,30 @@ function checkDeviations({ image, std, attributeStds = {} }: Sample): void {
   );
 }
 
+/** Whether losses look at votes: at their shares, or at the deviation that is known by them. */
+function weighsVotes(weights: LossWeights, scoreTokens: boolean): boolean {
+  return (scoreTokens && (weights.ce > 0 || weights.emd > 0)) || usesStds(weights);
+}
+
+/** @throws RocError DATA_INVALID naming the picture whose votes are no histogram */
+function checkVotes({ image, votes }: Sample): void {
+  if (votes === undefined) return;
+  const isCount = (count: number): boolean => count >= 0 && count < Infinity;
+  if (votes.length >= 2 && votes.every(isCount) && votes.some((count) => count > 0)) return;
+  const text = `${image}: its votes [${votes.join(", ")}] are no histogram`;
+  const remedy = "give 2 or more counts from 0, some above 0, or leave them out (roc4mllm data check names them all)";
+  throw new RocError("DATA_INVALID", `${text}; ${remedy}.`);
+}
+
 /** What of the weighed losses does less than it says. @returns sentences */
 export function lossNotes(
   train: readonly Sample[],
   weights: LossWeights,
   { batchSize, accumulation }: Pick<TrainOptions, "batchSize" | "accumulation">,
 ): string[] {
-  if (usesStds(weights)) train.forEach(checkDeviations);
-  const pairs = weighed(weights, PAIR_LOSSES).join(" and ");
+  const compared = weighed(weights, PAIR_LOSSES);
+  const pairs = compared.join(" and ");
+  const [compare, they] = compared.length > 1 ? ["compare", "they never act"] : ["compares", "it never acts"];
   const unknown = usesStds(weights)
     ? train.filter(({ std, votes }) => std === undefined && votes === undefined).length
     : 0;
@@ -229,7 +246,7 @@ export function lossNotes(
   return [
     ...(pairs !== "" && batchSize === 1
       ? [
-          `${pairs} compares the pictures of a batch, and batchSize is 1${micro}: it never acts. ` +
+          `${pairs} ${compare} the pictures of a batch, and batchSize is 1${micro}: ${they}. ` +
             "Raise batchSize (--batch), or leave it out.",
         ]
       : []),
