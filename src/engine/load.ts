@@ -11,7 +11,7 @@ import type { Device } from "../torch/index.js";
 import { checkBatchSize, type BatchSize } from "./batch-size.js";
 import { checkAborted } from "./failures.js";
 import { pathOf } from "./inputs.js";
-import { checkTypes, LOAD_TYPES } from "./option-types.js";
+import { checkScale, checkThreads, checkTypes, LOAD_TYPES } from "./option-types.js";
 import type { ScoringDtype } from "./precision.js";
 import type { Model } from "./types.js";
 
@@ -123,12 +123,6 @@ async function mayHaveWorker(folder: CheckpointFolder): Promise<boolean> {
   return mayBeInWorker((config as { model_type?: unknown } | null | undefined)?.model_type);
 }
 
-/** @throws RocError USAGE */
-export function checkScale(scale: Scale | undefined): void {
-  if (!scale || (Number.isFinite(scale.max - scale.min) && scale.min < scale.max)) return;
-  throw new RocError("USAGE", `The scale ${scale.min} to ${scale.max} is none: give the lowest and the highest score.`);
-}
-
 /** What a caller without types may give. */
 function checkChoices(checkpoint: unknown, { dtype, resize, pack }: LoadOptions): void {
   if (checkpoint === undefined || checkpoint === null || checkpoint === "") {
@@ -141,10 +135,4 @@ function checkChoices(checkpoint: unknown, { dtype, resize, pack }: LoadOptions)
     throw new RocError("USAGE", `resize is ${String(resize)}; give one of ${RESIZE_MODES.join(", ")}.`);
   }
   if (!PACKINGS.includes(pack)) throw new RocError("USAGE", `pack is ${String(pack)}; give true, false or "auto".`);
-}
-
-/** @throws RocError USAGE */
-export function checkThreads(threads: number | undefined): void {
-  if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= 4096)) return;
-  throw new RocError("USAGE", `threads is ${threads}; give a whole number from 1 to 4096.`);
 }

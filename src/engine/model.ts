@@ -1,8 +1,7 @@
 /** Models that score pictures on the thread that calls them. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { StrategyParts } from "../roc/index.js";
-import { checkScale, checkThreads } from "./load.js";
-import { checkTypes, MODEL_TYPES } from "./option-types.js";
+import { checkScale, checkThreads, checkTypes, MODEL_TYPES } from "./option-types.js";
 import { Reader, type ModelOptions } from "./reader.js";
 import { ScoringModel } from "./scoring-model.js";
 import type { Model } from "./types.js";

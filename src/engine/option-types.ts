@@ -1,5 +1,6 @@
 /** Options of callers without types. Loads no libtorch. */
 import { beginning, RocError } from "../errors.js";
+import type { Scale } from "../roc/index.js";
 
 /** What a value has to be, and whether it is. */
 type OptionType = readonly [what: string, fits: (value: unknown) => boolean];
@@ -69,6 +70,18 @@ export function checkTypes(caller: string, options: unknown, types: OptionTypes)
     if (value !== undefined && !fits(value))
       throw new RocError("USAGE", `${caller}: ${name} is ${shown(value)}; give ${what}.`);
   }
+}
+
+/** @throws RocError USAGE */
+export function checkScale(scale: Scale | undefined): void {
+  if (!scale || (Number.isFinite(scale.max - scale.min) && scale.min < scale.max)) return;
+  throw new RocError("USAGE", `The scale ${scale.min} to ${scale.max} is none: give the lowest and the highest score.`);
+}
+
+/** @throws RocError USAGE */
+export function checkThreads(threads: number | undefined): void {
+  if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= 4096)) return;
+  throw new RocError("USAGE", `threads is ${threads}; give a whole number from 1 to 4096.`);
 }
 
 function shown(value: unknown): string {
