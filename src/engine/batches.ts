@@ -2,7 +2,8 @@
  * Prepared pictures of all calls on a model, put together into batches. Which pictures share a batch depends on their
  * order and shapes and not on how fast they come, except where a caller's source keeps it waiting.
  */
-import type { Outcome, ReadingOptions } from "./types.js";
+import type { WrittenText } from "../roc/question.js";
+import type { OnWritten, Outcome, ReadingOptions } from "./types.js";
 import type { PreparedPicture } from "./reader.js";
 
 /** What computes batches, on this thread or in a worker. */
@@ -10,7 +11,7 @@ export interface BatchReader {
   /** Batches that it may have at a time: one that is computed, and those that wait for that. */
   readonly depth: number;
   /** One outcome a picture, in their order. The pixels become its own. */
-  read(pictures: readonly PreparedPicture[], options: ReadingOptions): Promise<Outcome[]>;
+  read(pictures: readonly PreparedPicture[], options: ReadingOptions, onWritten: OnWritten): Promise<Outcome[]>;
 }
 
 /** Whose pictures wait, as far as batches have to know. */
@@ -28,6 +29,7 @@ export interface Waiting {
   readonly caller: Caller;
   readonly picture: PreparedPicture;
   readonly options: ReadingOptions;
+  readonly onWritten: (written: WrittenText) => void;
   readonly settle: (outcome: Promise<Outcome>) => void;
 }
 
@@ -73,7 +75,7 @@ export class Batches {
     this.#waiting = this.#waiting.filter((one) => !chosen.has(one));
     this.#running += 1;
     const [{ options } = { options: {} }] = batch;
-    const outcomes = this.#reader.read(batch.map(({ picture }) => picture), options); // prettier-ignore
+    const outcomes = this.#reader.read(batch.map(({ picture }) => picture), options, (i, written) => batch[i]?.onWritten(written)); // prettier-ignore
     batch.forEach(({ settle }, i) => settle(outcomes.then((all) => all[i] as Outcome)));
     const end = (): void => {
       this.#running -= 1;

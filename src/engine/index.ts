@@ -19,4 +19,5 @@ export type {
   ScoreOptions,
   ScoreResult,
   ScoringMethod,
+  WrittenPiece,
 } from "./types.js";

@@ -5,7 +5,7 @@
 import { isRocError, RocError } from "../errors.js";
 import { withStoredImage, type DecodeOptions, type StoredImage } from "../image/index.js";
 import type { ImageInputs } from "../models/types.js";
-import { checkQuestions } from "../roc/question.js";
+import { checkQuestions, type WrittenText } from "../roc/question.js";
 import type { Batches, Caller } from "./batches.js";
 import { failed, failure } from "./failures.js";
 import { countInputs, namedInputs, type NamedInput } from "./inputs.js";
@@ -207,7 +207,9 @@ class Call implements Caller {
       place.settle(outcome);
       this.#advance();
     };
-    this.#parts.batches.add({ caller: this, picture, options: this.#reading, settle });
+    const { file } = picture;
+    const onWritten = (written: WrittenText): void => this.#options.onText?.({ file, ...written });
+    this.#parts.batches.add({ caller: this, picture, options: this.#reading, settle, onWritten });
   }
 
   /** A picture's file to what the model takes, which is small: a decoded picture waits for nobody. */
@@ -233,16 +235,19 @@ class Call implements Caller {
 }
 
 /** What is read of a picture, as plain data that can be sent to a thread, whatever else a caller's objects hold. */
-function readingOf({ comments, questions, embedding }: ScoreOptions): ReadingOptions {
-  const plain = questions?.map(({ prompt, answer, maxTokens }) => ({
+function readingOf({ comments, questions, embedding, onText }: ScoreOptions): ReadingOptions {
+  const plain = questions?.map(({ prompt, answer, maxTokens, temperature, seed }) => ({
     ...(prompt !== undefined && { prompt }),
     ...(answer !== undefined && { answer }),
     ...(maxTokens !== undefined && { maxTokens }),
+    ...(temperature !== undefined && { temperature }),
+    ...(seed !== undefined && { seed }),
   }));
   return {
     ...(comments !== undefined && { comments: Boolean(comments) }),
     ...(plain && { questions: plain }),
     ...(embedding && { embedding: true }),
+    ...(onText && { told: true }),
   };
 }
 

@@ -13,11 +13,15 @@ import {
   type QuestionReading,
   type Scale,
   type StrategyParts,
+  type WrittenText,
 } from "../roc/index.js";
 import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { batchSizeOf, type BatchSize } from "./batch-size.js";
 import { disposedError, failed, failure, isPicturesFault } from "./failures.js";
-import type { Model, ModelFacts, Outcome, QuestionAnswer, ReadingOptions, ScoreResult } from "./types.js";
+import type { Model, ModelFacts, OnWritten, Outcome, QuestionAnswer, ReadingOptions, ScoreResult } from "./types.js";
+
+/** Told what is written about a picture. */
+type Tell = (picture: PreparedPicture, written: WrittenText) => void;
 
 /** A picture as a model's processor has prepared it, with what its result says of the file. All of it can be sent to a thread. */
 export interface PreparedPicture {
@@ -77,21 +81,27 @@ export class Reader {
    * @param threads that the program has chosen in another thread
    * @throws RocError USAGE where the model is disposed; whatever is no picture's own fault
    */
-  read(pictures: readonly PreparedPicture[], options: ReadingOptions, threads?: number): Outcome[] {
+  read(
+    pictures: readonly PreparedPicture[],
+    options: ReadingOptions,
+    threads?: number,
+    onWritten?: OnWritten,
+  ): Outcome[] {
     if (this.#disposed) throw disposedError(this.facts.name);
     this.#threads ??= threads;
     const outcomes: Outcome[] = [];
+    const tell: Tell = (picture, written) => onWritten?.(pictures.indexOf(picture), written);
     while (outcomes.length < pictures.length) {
       const next = pictures.slice(outcomes.length, outcomes.length + Math.min(this.#most, pictures.length));
-      outcomes.push(...(this.#attempt(next, options) ?? []));
+      outcomes.push(...(this.#attempt(next, options, tell) ?? []));
     }
     return outcomes;
   }
 
   /** Undefined where memory is short for so many: {@link #most} is smaller then. */
-  #attempt(pictures: readonly PreparedPicture[], options: ReadingOptions): Outcome[] | undefined {
+  #attempt(pictures: readonly PreparedPicture[], options: ReadingOptions, tell: Tell): Outcome[] | undefined {
     try {
-      return this.#together(pictures, options);
+      return this.#together(pictures, options, tell);
     } catch (error) {
       const [{ file } = { file: "" }, ...others] = pictures;
       if (isOutOfMemory(error)) {
@@ -101,7 +111,7 @@ export class Reader {
       }
       if (others.length === 0) return [failure(file, error)];
       if (!isPicturesFault(error)) throw error;
-      return pictures.flatMap((one) => this.#attempt([one], options) ?? []);
+      return pictures.flatMap((one) => this.#attempt([one], options, tell) ?? []);
     }
   }
 
@@ -115,12 +125,14 @@ export class Reader {
     );
   }
 
-  #together(pictures: readonly PreparedPicture[], options: ReadingOptions): Outcome[] {
+  #together(pictures: readonly PreparedPicture[], { told, ...options }: ReadingOptions, tell: Tell): Outcome[] {
     const { model, processor } = this.#parts;
     const rows = this.facts.batchSize;
     const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(model.parameters().values(), rows));
+    const onText = told && ((row: number, written: WrittenText) => tell(pictures[row] as PreparedPicture, written));
+    const asked = { ...options, ...(onText && { onText }) };
     const answers = withThreads(threads, () =>
-      scope(() => readPictures(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), options)),
+      scope(() => readPictures(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), asked)),
     );
     if (answers.length !== pictures.length) {
       throw new RocError("INTERNAL", `${answers.length} answers to ${pictures.length} pictures.`);

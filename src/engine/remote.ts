@@ -10,7 +10,7 @@ import { disposedError, loadingAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { orAborted } from "./prefetch.js";
 import { ScoringModel } from "./scoring-model.js";
-import type { Model } from "./types.js";
+import type { Model, OnWritten } from "./types.js";
 import { sentOptions, unpackError, type FromWorker, type ToWorker } from "./wire.js";
 
 /** Ends the threads of models that nobody has any more. */
@@ -41,6 +41,7 @@ export async function loadRemote(folder: CheckpointFolder, options: LoadOptions)
 interface Asked {
   readonly resolve: (message: FromWorker) => void;
   readonly reject: (error: Error) => void;
+  readonly onWritten?: OnWritten | undefined;
 }
 
 /** The worker thread, which keeps the process only while something is asked of it. */
@@ -79,12 +80,12 @@ class ModelThread {
     return {
       // One that is computed, and one that waits for that, so that the worker need not wait for this thread.
       depth: 2,
-      read: async (pictures, options) => {
+      read: async (pictures, options, onWritten) => {
         if (this.#isDisposed) throw disposedError(name);
         const id = ++this.#count;
         const threads = chosenThreads();
         const buffers = pictures.flatMap(({ pixels: { data } }) => (isWhole(data) ? [data.buffer] : []));
-        const answer = await this.#ask(id, { type: "read", id, pictures, options, threads }, buffers);
+        const answer = await this.#ask(id, { type: "read", id, pictures, options, threads }, buffers, onWritten);
         if (answer.type === "failed") throw unpackError(answer.error);
         return answer.type === "outcomes" ? [...answer.outcomes] : [];
       },
@@ -108,11 +109,16 @@ class ModelThread {
     void this.#worker.terminate();
   }
 
-  #ask(id: number, message: ToWorker, buffers: readonly ArrayBuffer[] = []): Promise<FromWorker> {
+  #ask(
+    id: number,
+    message: ToWorker,
+    buffers: readonly ArrayBuffer[] = [],
+    onWritten?: OnWritten,
+  ): Promise<FromWorker> {
     return new Promise((resolve, reject) => {
       if (this.#fault) return reject(this.#fault);
       post(this.#worker, message, buffers);
-      this.#asked.set(id, { resolve, reject });
+      this.#asked.set(id, { resolve, reject, onWritten });
       this.#worker.ref();
     });
   }
@@ -121,6 +127,7 @@ class ModelThread {
     if (message.type === "note") return this.onNote?.(message.text);
     const id = "id" in message ? message.id : 0;
     const asked = this.#asked.get(id);
+    if (message.type === "written") return asked?.onWritten?.(message.picture, message.written);
     this.#asked.delete(id);
     if (this.#asked.size === 0) this.#worker.unref();
     asked?.resolve(message);

@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput, StoredImage } from "../image/index.js";
 import type { Quantization } from "../models/types.js";
-import type { Question, ReadingName, Scale, ScorerInfo } from "../roc/index.js";
+import type { Question, ReadingName, Scale, ScorerInfo, WrittenText } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
 
 /**
@@ -58,6 +58,8 @@ export interface ScoreOptions {
    * are gone afterwards.
    */
   readonly onPicture?: (file: string, picture: StoredImage) => void | Promise<void>;
+  /** Told what the model writes for {@link questions} without a template, token by token. */
+  readonly onText?: (written: WrittenPiece) => void;
   /** Called after each picture; `total` is undefined where the inputs are not an array. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
@@ -147,7 +149,26 @@ export interface ScoreFailure {
 export type Outcome = ScoreResult | ScoreFailure;
 
 /** What of {@link ScoreOptions} concerns the model's side. It can be sent to another thread. */
-export type ReadingOptions = Omit<ScoreOptions, "signal" | "maxPixels" | "allowDamaged" | "onProgress" | "onPicture">;
+export type ReadingOptions = Omit<
+  ScoreOptions,
+  "signal" | "maxPixels" | "allowDamaged" | "onProgress" | "onPicture" | "onText"
+> & {
+  /** Whether what is written is told as it comes. */
+  readonly told?: boolean;
+};
+
+/**
+ * What a model has written about a picture since it was told last.
+ *
+ * @category Scoring
+ */
+export interface WrittenPiece extends WrittenText {
+  /** As {@link ScoreResult.file}. */
+  readonly file: string;
+}
+
+/** Told what is written about a picture of a batch. */
+export type OnWritten = (picture: number, written: WrittenText) => void;
 
 /** What a model says of itself. It can be sent to another thread. */
 export interface ModelFacts extends Required<

@@ -1,6 +1,7 @@
 /** What a model in a worker and its callers say to each other. Loads no libtorch. */
 import { ERROR_CODES, isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
 import type { PackedCheckpoint } from "../models/places.js";
+import type { WrittenText } from "../roc/question.js";
 import type { LoadOptions } from "./load.js";
 import type { PreparedPicture } from "./reader.js";
 import type { ModelFacts, Outcome, ReadingOptions } from "./types.js";
@@ -49,6 +50,7 @@ export type FromWorker =
   | { readonly type: "opened"; readonly facts: ModelFacts; readonly steps: unknown }
   | { readonly type: "refused"; readonly error: PackedError }
   | { readonly type: "outcomes"; readonly id: number; readonly outcomes: readonly Outcome[] }
+  | { readonly type: "written"; readonly id: number; readonly picture: number; readonly written: WrittenText }
   | { readonly type: "failed"; readonly id: number; readonly error: PackedError }
   | { readonly type: "note"; readonly text: string };
 

@@ -1,6 +1,7 @@
 /** The thread that has a model: loads one checkpoint, reads batches of prepared pictures, ends when it is told to. */
 import { parentPort, type TransferListItem } from "node:worker_threads";
 import { packError, type FromWorker, type ToWorker } from "./wire.js";
+import type { OnWritten } from "./types.js";
 import type { Reader } from "./reader.js";
 
 const port = parentPort;
@@ -35,8 +36,9 @@ async function open({ checkpoint, options }: ToWorker & { type: "open" }): Promi
 }
 
 function read({ id, pictures, options, threads }: ToWorker & { type: "read" }): void {
+  const onWritten: OnWritten = (picture, written) => say({ type: "written", id, picture, written });
   try {
-    const outcomes = reader?.read(pictures, options, threads) ?? [];
+    const outcomes = reader?.read(pictures, options, threads, onWritten) ?? [];
     const states = outcomes.flatMap((outcome) => ("embedding" in outcome && outcome.embedding ? [outcome.embedding.buffer] : [])); // prettier-ignore
     say({ type: "outcomes", id, outcomes }, states);
   } catch (error) {

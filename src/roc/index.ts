@@ -68,4 +68,4 @@ export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";
 export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
 export { readPictures, readQuestions, type PictureReading, type QuestionReading } from "./questions.js";
-export type { Question } from "./question.js";
+export type { Question, WrittenText } from "./question.js";

@@ -19,9 +19,37 @@ export interface Question {
   readonly answer?: string | undefined;
   /** Tokens of an answer without a template at most, above 0; default 256. */
   readonly maxTokens?: number | undefined;
+  /**
+   * Above 0, up to 2: what the model writes is drawn, and the more freely the higher it is. Default 0: the likeliest tokens.
+   */
+  readonly temperature?: number | undefined;
+  /** Makes the draws reproducible; default: others every time. */
+  readonly seed?: number | undefined;
+}
+
+/**
+ * What a model has written of an answer since it was told last, token by token.
+ *
+ * @category Scoring
+ */
+export interface WrittenText {
+  /** Index of the question; -1: the checkpoint's own, whose answer comes with the score and not here. */
+  readonly question: number;
+  /** Whole characters; "" while one is incomplete. */
+  readonly text: string;
+  /** Of the answer so far. */
+  readonly tokens: number;
+  /** Of the prompt, with the picture's. */
+  readonly promptTokens: number;
+  /** With the last one: why it ended, by itself or by the number of tokens. */
+  readonly finished?: "stop" | "length";
 }
 
 const COUNT = "must be a whole number above 0";
+
+const WARMTH = "must be a number from 0 to 2";
+
+const SEED = "must be a whole number";
 
 const NAMES = "a placeholder's name is a letter from a to z or A to Z, and then such letters, digits and _";
 
@@ -37,6 +65,8 @@ const questionSchema = z.strictObject({
   prompt: filled.transform(promptOf).pipe(promptSchema).optional(),
   answer: filled.pipe(readable).pipe(answerSchema).optional(),
   maxTokens: z.int({ error: COUNT }).positive({ error: COUNT }).optional(),
+  temperature: z.number({ error: WARMTH }).min(0, { error: WARMTH }).max(2, { error: WARMTH }).optional(),
+  seed: z.int({ error: SEED }).optional(),
 });
 
 /** What is wrong with a question: the field, if it is one's, and what it must be. */

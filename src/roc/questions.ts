@@ -6,8 +6,8 @@ import type { ImageBatch } from "../models/types.js";
 import { AnswerText } from "./answer-text.js";
 import { readAnswers, type ReadOptions } from "./comment.js";
 import { withPictures, type Pictures } from "./pictures.js";
-import { checkLength } from "./length.js";
-import { checkQuestions, promptOf, type Question } from "./question.js";
+import { answerLength, checkLength } from "./length.js";
+import { checkQuestions, promptOf, type Question, type WrittenText } from "./question.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
 import { hasComment, scoreName, scoreNames } from "./template.js";
@@ -39,15 +39,17 @@ export interface PictureOptions extends ReadOptions {
   readonly questions?: readonly Question[] | undefined;
   /** Whether to give the hidden state where the score is read. */
   readonly embedding?: boolean | undefined;
+  /** Told what is written for questions without a template, as it comes. */
+  readonly onText?: ((picture: number, written: WrittenText) => void) | undefined;
 }
 
 /** Each picture's canonical answer and its answers to `questions`, by one vision pass. */
 export function readPictures(
   parts: StrategyParts,
   images: ImageBatch,
-  { questions = [], embedding: states = false, ...options }: PictureOptions = {},
+  { questions = [], embedding: states = false, onText, ...options }: PictureOptions = {},
 ): PictureReading[] {
-  if (questions.length === 0 && !states)
+  if (questions.length === 0 && !states && !onText)
     return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
   const { strategy, templates } = parts;
   const once = questions.length === 0 && !hasComment(templates.answers[0] ?? "") && !options.comments && strategy.once;
@@ -55,7 +57,8 @@ export function readPictures(
     checkAll(parts, own, questions);
     const answers = readAnswers(parts, own, options);
     const embeddings = states && answers.map((answer, b) => stateOf(parts, own, answer, b));
-    const further = readQuestions(parts, own, questions);
+    if (onText) tellOwn(parts, own, onText);
+    const further = readQuestions(parts, own, questions, onText);
     return answers.map((answer, b) => ({
       answer,
       questions: further.map((readings) => readings[b] as QuestionReading),
@@ -63,6 +66,15 @@ export function readPictures(
     }));
   };
   return withPictures(parts.model, images, read, { states, once: once === true });
+}
+
+/** How long the checkpoint's own prompt and answer are. */
+function tellOwn(parts: StrategyParts, pictures: Pictures, onText: NonNullable<PictureOptions["onText"]>): void {
+  const { prompts, answers } = parts.templates;
+  const tokens = answerLength(parts, answers[0] ?? "");
+  pictures.prompts(parts.processor, prompts[0] ?? "").forEach(({ length }, row) => {
+    onText(row, { question: -1, text: "", tokens, promptTokens: length, finished: "stop" });
+  });
 }
 
 /** The hidden state where a picture's own score was read, not those of its attributes. */
@@ -81,15 +93,19 @@ export function readQuestions(
   parts: StrategyParts,
   pictures: ImageBatch | Pictures,
   questions: readonly Question[],
+  onText?: PictureOptions["onText"],
 ): QuestionReading[][] {
   return withPictures(parts.model, pictures, (own) => {
     checkAll(parts, own, questions);
-    return questions.map(({ prompt: asked, answer, maxTokens = ANSWER_TOKENS }) => {
+    return questions.map((question, index) => {
+      const { prompt: asked, answer } = question;
       const prompt = promptIn(parts, asked);
       const templates = { ...parts.templates, prompts: [prompt], answers: answer === undefined ? [] : [answer] };
       const asking = { ...parts, templates };
       const readings =
-        answer === undefined ? write(asking, own, maxTokens) : readAnswers(asking, own, { comments: true });
+        answer === undefined
+          ? write(asking, own, question, { index, onText })
+          : readAnswers(asking, own, { comments: true });
       const names = answer === undefined ? [] : scoreNames(answer);
       return readings.map((reading) => ({ ...reading, prompt, names }));
     });
@@ -127,15 +143,28 @@ function checkAll(parts: StrategyParts, pictures: Pictures, questions: readonly 
   });
 }
 
-/** What the model writes about every picture, greedily; where it writes a score, its number is in the text. */
-function write(parts: StrategyParts, pictures: Pictures, maxNewTokens: number): AnswerReading[] {
+/** Where a question stands among the others, and who is told of its answer. */
+interface Telling {
+  readonly index: number;
+  readonly onText: PictureOptions["onText"];
+}
+
+/** What the model writes about every picture; where it writes a score, its number is in the text. */
+function write(
+  parts: StrategyParts,
+  pictures: Pictures,
+  { maxTokens: maxNewTokens = ANSWER_TOKENS, temperature = 0, seed }: Question,
+  telling: Telling,
+): AnswerReading[] {
   const { model, processor, strategy, templates } = parts;
   const { vocabulary } = strategy;
   const prompts = pictures.prompts(processor, templates.prompts[0] ?? "");
   const found = prompts.map(() => new Map<number, WrittenScore>());
   const own = greedyOptions(model, processor);
+  const told = telling.onText && prompts.map((ids, row) => new Told(parts, row, ids.length, telling));
   const sequences = pictures.generate(prompts, {
     ...own,
+    ...(temperature > 0 && { sampling: { temperature, seed } }),
     maxNewTokens,
     // T_s that do not stand for a score are no text.
     suppressIds: [
@@ -144,8 +173,10 @@ function write(parts: StrategyParts, pictures: Pictures, maxNewTokens: number): 
     ],
     onStep: (step) => {
       for (const [row, score] of scoresOf(step, parts)) found[row]?.set(step.index, score);
+      told?.forEach((one, row) => one.push(step.tokenIds[row] ?? 0, found[row]?.get(step.index)?.shown, own.stopIds));
     },
   });
+  sequences.forEach(({ ids, finished }, row) => told?.[row]?.end(ids.length, finished));
   return sequences.map(({ ids }, row) => {
     const text = new AnswerText(processor.tokenizer, strategy.slotIds[0]);
     const scores = ids.flatMap((id, index) => {
@@ -155,6 +186,41 @@ function write(parts: StrategyParts, pictures: Pictures, maxNewTokens: number): 
     });
     return { scores, text: text.end().trim() };
   });
+}
+
+/** Tells what is written about one picture. */
+class Told {
+  readonly #text: AnswerText;
+  #tokens = 0;
+  #hasEnded = false;
+
+  constructor(
+    { processor, strategy }: StrategyParts,
+    private readonly row: number,
+    private readonly promptTokens: number,
+    private readonly telling: Telling,
+  ) {
+    this.#text = new AnswerText(processor.tokenizer, strategy.slotIds[0]);
+  }
+
+  push(id: number, shown: string | undefined, stopIds: readonly number[] = []): void {
+    this.#hasEnded ||= stopIds.includes(id);
+    if (this.#hasEnded) return;
+    this.#tokens += 1;
+    this.#tell(this.#text.push(id, shown));
+  }
+
+  end(tokens: number, finished: "stop" | "length"): void {
+    const before = this.#text.text.length;
+    this.#tokens = tokens;
+    this.#tell(this.#text.end().slice(before), finished);
+  }
+
+  #tell(text: string, finished?: "stop" | "length"): void {
+    const { index: question, onText } = this.telling;
+    const counts = { tokens: this.#tokens, promptTokens: this.promptTokens };
+    onText?.(this.row, { question, text, ...counts, ...(finished && { finished }) });
+  }
 }
 
 interface WrittenScore {

@@ -13,15 +13,17 @@ import { Library } from "./library.js";
 import { Metrics } from "./metrics.js";
 import { addOpenApi } from "./openapi.js";
 import { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.js";
-import { picturesOf } from "./pictures.js";
+import { pictureOf, picturesOf } from "./pictures.js";
 import { ScoringQueue, type Visit } from "./queue.js";
 import { addHealth } from "./routes/health.js";
 import { addMetrics } from "./routes/metrics.js";
 import { addModels } from "./routes/models.js";
 import { addPage } from "./routes/page.js";
+import { addChat } from "./routes/chat.js";
 import { addCompare } from "./routes/compare.js";
 import { addLibrary } from "./routes/library.js";
 import { addScore } from "./routes/score.js";
+import type { PictureText } from "./schemas.js";
 
 /** What the routes share. */
 export interface Shared {
@@ -32,6 +34,8 @@ export interface Shared {
   readonly library: Library | undefined;
   /** The pictures that a request sends, or names by their ids in the library. @throws Refusal */
   readonly picturesOf: (request: FastifyRequest) => Promise<NamedImage[]>;
+  /** A picture out of JSON. @throws Refusal */
+  readonly pictureOf: (text: PictureText) => Promise<NamedImage>;
 }
 
 /** A server whose routes check by zod. */
@@ -112,12 +116,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const shared: Shared = {
     ...{ options, limits, queue, metrics, library },
     picturesOf: (request) => picturesOf(request, limits, fromLibrary),
+    pictureOf: (text) => pictureOf(text, 1, limits, fromLibrary),
   };
   app.after(() => {
     addHealth(app, shared);
     addModels(app, shared);
     addScore(app, shared);
     addCompare(app, shared);
+    addChat(app, shared);
     addLibrary(app, shared);
     addMetrics(app, shared);
     addPage(app, shared);

@@ -1,11 +1,12 @@
 /** Pictures that wait for the model: a bounded number of them, put together into batches, each of which its client may leave. */
+import { randomUUID } from "node:crypto";
 import type { Model, NamedImage, ScoreFailure, ScoreOptions, ScoreResult } from "../engine/index.js";
 import { isRocError, RocError } from "../errors.js";
 import { Refusal } from "./errors.js";
 import type { ServerLimits } from "./options.js";
 
 /** What is asked about a picture. */
-export type Asked = Pick<ScoreOptions, "comments" | "questions">;
+export type Asked = Pick<ScoreOptions, "comments" | "embedding" | "questions" | "onText">;
 
 type Outcome = ScoreResult | ScoreFailure;
 
@@ -136,7 +137,7 @@ export class ScoringQueue {
       const job: Job = {
         picture,
         asked,
-        key: JSON.stringify(asked),
+        key: keyOf(asked),
         since: performance.now(),
         signal,
         resolve,
@@ -222,6 +223,11 @@ export class ScoringQueue {
     const message = `Too many ${what} already. Try again in ${seconds} s.`;
     return new Refusal(429, "IN_USE", message, { "retry-after": `${seconds}` });
   }
+}
+
+/** Pictures of the same key are computed together: what is written as it comes is for one client alone. */
+function keyOf(asked: Asked): string {
+  return asked.onText ? randomUUID() : JSON.stringify(asked);
 }
 
 /** Fires once nobody wants any of a batch's outcomes. */

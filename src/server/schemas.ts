@@ -38,7 +38,7 @@ const resultSchema = z
       .number()
       .optional()
       .meta({ description: "Share of the library's pictures with a lower score, in percent." }),
-    embedding: z.array(z.number()).readonly().optional().meta({ description: "With ?embedding: the hidden state that the score is read from." }), // prettier-ignore
+    embedding: z.array(z.number()).readonly().nullable().optional().meta({ description: "With ?embedding: the hidden state that the score is read from." }), // prettier-ignore
   })
   .loose()
   .meta({ id: "Score", description: "A picture's score." });

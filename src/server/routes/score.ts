@@ -1,5 +1,5 @@
 /** `POST /v1/score`: one result a picture. */
-import { plainOutcome, type PlainOutcome } from "../../engine/index.js";
+import { plainOutcome, type ScoreFailure, type ScoreResult } from "../../engine/index.js";
 import type { App, Shared } from "../app.js";
 import { statusOf } from "../errors.js";
 import { percentilesOf } from "../percentile.js";
@@ -16,12 +16,12 @@ const schema = {
 
 export function addScore(app: App, { options: { model }, queue, library, picturesOf }: Shared): void {
   app.post("/v1/score", { schema, config: { queued: true } }, async (request, reply) => {
-    const { attributes, comment } = request.query;
+    const { attributes, comment, embedding } = request.query;
     const pictures = await picturesOf(request);
-    const asked = isOn(comment) ? { comments: true } : {};
+    const asked = { ...(isOn(comment) && { comments: true }), ...(isOn(embedding) && { embedding: true }) };
     const outcomes = await Promise.all(pictures.map((picture) => queue.score(picture, asked, request.gone)));
     const percentiles = await percentilesOf(library, model, outcomes.map((one) => ("error" in one ? NaN : one.score))); // prettier-ignore
-    const results = outcomes.map((outcome, i) => shown(plainOutcome(outcome), isOn(attributes, true), percentiles[i]));
+    const results = outcomes.map((outcome, i) => shown(outcome, isOn(attributes, true), percentiles[i]));
     const failures = results.flatMap((result) => (result.error ? [{ file: result.file, error: result.error }] : []));
     const [first] = failures;
     if (!first || failures.length < results.length) return reply.code(200).send({ results });
@@ -29,10 +29,16 @@ export function addScore(app: App, { options: { model }, queue, library, picture
   });
 }
 
-/** An outcome with its percentile, and without its attributes where they are not wanted. */
-function shown(outcome: PlainOutcome, withAttributes: boolean, percentile: number | undefined) {
-  if (outcome.error) return outcome;
-  const { attributes, ...others } = outcome;
-  const wanted = withAttributes && attributes && { attributes };
-  return { ...others, ...wanted, ...(percentile !== undefined && { percentile }) };
+/** An outcome with what is asked for beside the command line's own, and without its attributes where they are not wanted. */
+function shown(outcome: ScoreResult | ScoreFailure, withAttributes: boolean, percentile: number | undefined) {
+  const plain = plainOutcome(outcome);
+  if (plain.error || "error" in outcome) return plain;
+  const { attributes, ...others } = plain;
+  const { embedding } = outcome;
+  return {
+    ...others,
+    ...(withAttributes && attributes && { attributes }),
+    ...(percentile !== undefined && { percentile }),
+    ...(embedding !== undefined && { embedding: embedding && Array.from(embedding) }),
+  };
 }

@@ -1,0 +1,181 @@
+/** `POST /v1/chat/completions`: pictures asked in words, in OpenAI's form. */
+import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
+import { z } from "zod";
+import { plainOutcome, type ScoreResult, type WrittenPiece } from "../../engine/index.js";
+import { isRocError, messageOf } from "../../errors.js";
+import type { App, Shared } from "../app.js";
+import { chatSchema, questionOf, UntilStop, type ChatQuestion } from "../chat.js";
+import { Refusal, statusOf } from "../errors.js";
+import { problemSchema } from "../schemas.js";
+
+const usageSchema = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
+
+const completionSchema = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal("chat.completion"),
+    created: z.int(),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({ role: z.literal("assistant"), content: z.string(), refusal: z.null() }),
+        logprobs: z.null(),
+        finish_reason: z.enum(["stop", "length"]),
+      }),
+    ),
+    usage: usageSchema,
+  })
+  .meta({ id: "ChatCompletion" });
+
+const schema = {
+  summary: "Ask about a picture, in OpenAI's form",
+  description:
+    "One picture, and a question in words; a question for the score gets the checkpoint's own answer. With stream: true, events of " +
+    "chat.completion.chunk and [DONE].",
+  body: chatSchema,
+  response: { 200: completionSchema, "4xx": problemSchema, "5xx": problemSchema },
+};
+
+type Reason = "stop" | "length";
+
+/** What of an answer comes at a time. */
+interface Piece {
+  readonly text: string;
+}
+
+interface End {
+  readonly reason: Reason;
+  readonly usage: z.infer<typeof usageSchema>;
+  readonly result: ScoreResult;
+}
+
+export function addChat(app: App, shared: Shared): void {
+  app.post("/v1/chat/completions", { schema, config: { queued: true } }, async (request, reply) => {
+    const { model } = shared.options;
+    checkModel(request.body.model, model.name);
+    const question = questionOf(request.body, model.method);
+    const pieces = answer(shared, question, request.gone);
+    // What is wrong is a status as long as nothing has been sent.
+    const first = await pieces.next();
+    const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: model.name };
+    if (request.body.stream === true) {
+      const withUsage = request.body.stream_options?.include_usage === true;
+      reply
+        .type("text/event-stream; charset=utf-8")
+        .header("cache-control", "no-cache")
+        .header("x-accel-buffering", "no");
+      return reply.send(Readable.from(events(head, first, pieces, withUsage)) as never);
+    }
+    let [text, step] = ["", first];
+    for (; !step.done; step = await pieces.next()) text += step.value.text;
+    const { reason, usage, result } = step.value;
+    const message = { role: "assistant" as const, content: text.trimEnd(), refusal: null };
+    const choices = [{ index: 0, message, logprobs: null, finish_reason: reason }];
+    return reply.code(200).send({ ...head, object: "chat.completion", choices, usage, result: plainOutcome(result) });
+  });
+}
+
+/** @throws Refusal 404 */
+function checkModel(asked: string | undefined, name: string): void {
+  if (asked === undefined || asked === name || asked === name.split("@")[0]) return;
+  throw new Refusal(
+    404,
+    "FILE_NOT_FOUND",
+    `This server has no model ${JSON.stringify(asked.slice(0, 100))}, but ${name}.`,
+  );
+}
+
+/** The answer piece by piece, as the model writes it, or the checkpoint's own word by word. */
+async function* answer(shared: Shared, question: ChatQuestion, gone: AbortSignal): AsyncGenerator<Piece, End> {
+  const picture = await shared.pictureOf(question.picture);
+  const { prompt, maxTokens, temperature, seed } = question;
+  const written = new Pieces<WrittenPiece>();
+  const drawn = temperature > 0 && { temperature, ...(seed !== undefined && { seed }) };
+  const questions = prompt === undefined ? {} : { questions: [{ prompt, ...(maxTokens !== undefined && { maxTokens }), ...drawn }] }; // prettier-ignore
+  const outcome = shared.queue
+    .score(picture, { ...questions, onText: (piece) => written.add(piece) }, gone)
+    .finally(() => written.end());
+  outcome.catch(() => undefined);
+  const until = new UntilStop(question.stops);
+  const usual: Tally = { prompt: 0, completion: 0, reason: "stop" };
+  let tally = usual;
+  for await (const piece of written) {
+    if (prompt !== undefined && piece.question < 0) continue;
+    tally = { prompt: piece.promptTokens, completion: piece.tokens, reason: piece.finished ?? tally.reason };
+    const text = until.push(piece.text);
+    if (text !== "") yield { text };
+  }
+  const result = await outcome;
+  if ("error" in result) throw new Refusal(statusOf(result.error.code), result.error.code, result.error.message);
+  const words = prompt === undefined ? (result.answer.match(/\S+\s*/g) ?? []) : [];
+  for (const text of [...words.map((word) => until.push(word)), until.push("", true)]) if (text !== "") yield { text };
+  return { reason: until.stopped ? "stop" : tally.reason, usage: usageOf(tally), result };
+}
+
+interface Tally {
+  readonly prompt: number;
+  readonly completion: number;
+  readonly reason: Reason;
+}
+
+function usageOf({ prompt, completion }: Tally): End["usage"] {
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+}
+
+/** The events of a stream. */
+async function* events(
+  head: object,
+  first: IteratorResult<Piece, End>,
+  pieces: AsyncIterator<Piece, End>,
+  withUsage: boolean,
+): AsyncGenerator<string> {
+  const event = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
+  const chunk = (delta: object, reason: Reason | null): string =>
+    event({
+      ...head,
+      object: "chat.completion.chunk",
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }],
+      ...(withUsage && { usage: null }),
+    });
+  try {
+    yield chunk({ role: "assistant", content: "" }, null);
+    let step = first;
+    for (; !step.done; step = await pieces.next()) yield chunk({ content: step.value.text }, null);
+    const { reason, usage } = step.value;
+    yield chunk({}, reason);
+    if (withUsage) yield event({ ...head, object: "chat.completion.chunk", choices: [], usage });
+    yield "data: [DONE]\n\n";
+  } catch (error) {
+    const code = isRocError(error) ? error.code : "INTERNAL";
+    const message = statusOf(code) === 500 ? "The server has a fault. Its log says more." : messageOf(error);
+    yield event({ error: { code, message, type: "server_error", param: null } });
+  }
+}
+
+/** Values that are added by one and taken by another. */
+class Pieces<Value> implements AsyncIterable<Value> {
+  readonly #values: Value[] = [];
+  #hasEnded = false;
+  #wake: () => void = () => undefined;
+
+  add(value: Value): void {
+    this.#values.push(value);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Value> {
+    for (;;) {
+      const next = this.#values.shift();
+      if (next !== undefined) yield next;
+      else if (this.#hasEnded) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
