@@ -6,7 +6,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { NamedImage } from "../engine/index.js";
 import { beginning, RocError } from "../errors.js";
-import { errorBody, answerError, Refusal } from "./errors.js";
+import { answerError, answerGarbage, errorBody, Refusal } from "./errors.js";
 import { addGuard } from "./guard.js";
 import { addJsonBodies } from "./json-body.js";
 import { Library } from "./library.js";
@@ -70,6 +70,7 @@ function newApp(limits: ServerLimits) {
     // Slow clients are looked for once a second.
     http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: 1000 },
     routerOptions: { maxParamLength: 128, ignoreTrailingSlash: false },
+    clientErrorHandler: answerGarbage,
     // A URL that is none.
     frameworkErrors: (error, _request, reply) => {
       void (reply as FastifyReply).code(400).send(errorBody("USAGE", beginning(error.message, 200)));

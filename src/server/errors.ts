@@ -1,4 +1,5 @@
 /** What went wrong, as an answer: a status, and `{error: {code, message}}` with a code of the table. No stack trace leaves. */
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { beginning, isRocError, RocError, type ErrorCode } from "../errors.js";
@@ -86,4 +87,19 @@ export function answerError(
     .code(status)
     .headers(headers)
     .send({ error: { code, message, ...type } });
+}
+
+/** What is no request, or comes too slowly, as Node's parser calls it. */
+const GARBAGE: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request took too long to arrive."],
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "The headers are too long."],
+};
+
+/** Answers what is no request of HTTP, and closes. */
+export function answerGarbage({ code = "" }: { readonly code?: string }, socket: Socket): void {
+  if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, message] = GARBAGE[code] ?? ["400 Bad Request", "This is no request of HTTP."];
+  const body = JSON.stringify(errorBody("USAGE", message));
+  const head = [`HTTP/1.1 ${status}`, `Content-Length: ${Buffer.byteLength(body)}`, "Content-Type: application/json", "Connection: close"]; // prettier-ignore
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }

@@ -2,7 +2,7 @@
 import type { MultipartFile } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
 import type { NamedImage } from "../engine/index.js";
-import { beginning, RocError } from "../errors.js";
+import { beginning, isRocError, messageOf, RocError } from "../errors.js";
 import { Refusal } from "./errors.js";
 import { decodeBase64 } from "./base64.js";
 import type { ServerLimits } from "./options.js";
@@ -22,7 +22,11 @@ export async function picturesOf(
   limits: ServerLimits,
   fromLibrary: LibraryPicture | undefined,
 ): Promise<NamedImage[]> {
-  if (request.isMultipart()) return picturesOfForm(request, limits);
+  if (request.isMultipart()) {
+    return picturesOfForm(request, limits).catch((error: unknown) => {
+      throw formError(error);
+    });
+  }
   const parsed = picturesSchema.safeParse(request.body);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -61,6 +65,12 @@ async function picturesOfForm(request: FastifyRequest, limits: ServerLimits): Pr
 async function fileOf(part: MultipartFile, position: number): Promise<{ name: string; data: Buffer }> {
   const data = await part.toBuffer();
   return { name: printableName(part.filename) || `input ${position}`, data };
+}
+
+/** What is wrong with a form where its parser says it without a status. */
+function formError(error: unknown): unknown {
+  const isKnown = isRocError(error) || (error instanceof Error && "statusCode" in error);
+  return isKnown ? error : new Refusal(400, "USAGE", `The form cannot be read: ${beginning(messageOf(error), 200)}.`);
 }
 
 /** A client's name for a file: nothing but a label. */
