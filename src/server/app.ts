@@ -92,8 +92,11 @@ function newApp(limits: ServerLimits) {
  * import { DEMO_MODEL, load } from "roc4mllm";
  * import { createServer } from "roc4mllm/server";
  *
- * const server = createServer({ model: await load(DEMO_MODEL) });
- * console.log(await server.listen({ port: 8080 }));
+ * using model = await load(DEMO_MODEL);
+ * const server = createServer({ model });
+ * const { statusCode } = await server.inject({ url: "/health" }); // or: await server.listen({ port: 8080 })
+ * console.log(statusCode); // 200
+ * await server.close();
  * ```
  *
  * @category Server
@@ -129,6 +132,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     addMetrics(app, shared);
     addPage(app, shared);
   });
+  addClosing(app);
   app.addHook("onClose", async () => {
     metrics.stop();
     await library?.end();
@@ -161,6 +165,23 @@ function addHeaders(app: FastifyInstance): void {
   });
   app.addHook("onSend", async (_request, reply) => {
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+  });
+}
+
+/** How often connections that have had their answer are looked for while the server ends, in milliseconds. */
+const LOOK_MS = 50;
+
+/** While the server ends, a connection ends with its answer, and is not kept open for the next request. */
+function addClosing(app: FastifyInstance): void {
+  let isClosing = false;
+  app.addHook("preClose", async () => {
+    isClosing = true;
+    const looking = setInterval(() => app.server.closeIdleConnections(), LOOK_MS);
+    app.server.once("close", () => clearInterval(looking));
+    if (!app.server.listening) clearInterval(looking);
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (isClosing) reply.header("connection", "close");
   });
 }
 

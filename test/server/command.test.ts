@@ -1,0 +1,57 @@
+/** `roc4mllm serve` as a process: its address, its token, and its end. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { runProgram } from "../cli/program.js";
+import { ROOT } from "../support.js";
+import { ask, form, photo, until } from "./support.js";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+let folder = "";
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "serve-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+test("an address that others reach needs a token, of a file that its owner alone can read", async () => {
+  const run = (...args: string[]) => runProgram(["serve", ...args, "--json"], { cwd: folder });
+  const open = await run("--host", "0.0.0.0");
+  assert.equal(open.code, 2);
+  assert.match(open.stderr, /0\.0\.0\.0 can be reached from other machines.*--token-file/);
+  assert.equal((await run("--token-file", "missing")).code, 3);
+  await writeFile(join(folder, "token"), `${TOKEN}\n`, { mode: 0o644 });
+  assert.match((await run("--token-file", "token")).stderr, /can be read or changed by others: chmod 600/);
+  await writeFile(join(folder, "short"), "secret", { mode: 0o600 });
+  assert.match((await run("--token-file", "short")).stderr, /16 or more signs/);
+  assert.equal((await run("--token-file", ".")).code, 2);
+  assert.equal((await run("--port", "70000")).code, 2);
+});
+
+test("SIGTERM: what was accepted is answered, nothing more is taken, and the exit code is 0", async () => {
+  await chmod(join(folder, "token"), 0o600);
+  const args = [`${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--token-file", join(folder, "token"), "--library", join(folder, "none.db"), "--json"]; // prettier-ignore
+  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(server, "exit");
+  const [line] = (await once(createInterface(server.stdout), "line")) as [string];
+  const { address, token } = JSON.parse(line) as { address: string; token: boolean };
+  assert.match(address, /^http:\/\/127\.0\.0\.1:\d+$/);
+  assert.equal(token, true);
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const data = await photo("portrait-good");
+  const pictures = Array.from({ length: 12 }, (_, i) => [`${i}.jpg`, data] as const);
+  const accepted = ask(address, "/v1/score", { method: "POST", headers, body: form(...pictures) });
+  await until(async () => {
+    const text = await (await fetch(`${address}/metrics`, { headers })).text();
+    return Number(/^roc4mllm_computing_pictures (.*)$/m.exec(text)?.[1]) > 0;
+  });
+  server.kill("SIGTERM");
+  const { status, body } = await accepted;
+  assert.deepEqual([status, body.results?.filter(({ score }) => score !== undefined).length], [200, 12]);
+  assert.deepEqual(await ended, [0, null]);
+  await assert.rejects(fetch(`${address}/health`));
+});
