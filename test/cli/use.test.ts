@@ -1,11 +1,14 @@
 /** `use`: the checkpoint that scores where none is named, from a folder, the hub, the settings and the environment. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { DEMO_MODEL } from "../../src/engine/demo.js";
 import { knownCheckpoint, publishedWorth } from "../../src/roc/published/checkpoints.js";
 import { fakeHub } from "../hub/support.js";
+import { ROOT } from "../support.js";
 import { runProgram } from "./program.js";
 import { folderWith } from "./support.js";
 
@@ -31,6 +34,24 @@ const demoFiles = (): Record<string, { content: Buffer; lfs: boolean }> =>
       return [name, { content, lfs: name.endsWith(".safetensors") }];
     }),
   );
+
+/** A process whose input stays open behind the answer, as a terminal's does. */
+async function answer(
+  said: string,
+  argv: readonly string[],
+  { cwd, env }: Pick<Place, "cwd" | "env">,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [join(ROOT, "dist/src/cli/main.js"), ...argv], {
+    cwd,
+    env: { ...process.env, ...env },
+  });
+  const ended = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (ended.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (ended.stderr += text));
+  child.stdin.write(said);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...ended };
+}
 
 const model = (stdout: string): unknown => (JSON.parse(stdout) as { model: unknown }).model;
 
@@ -88,7 +109,10 @@ test("of the hub nothing is fetched before the user agrees; then it is used with
   assert.match(asked.stderr, /licence +unknown[^]*size +4 MB of weights; 4 MB are to be fetched\nmemory +about 4 MB in bfloat16, [^]*worth[^]*make it the default\? \[y\/N\]/); // prettier-ignore
   assert.match(asked.stderr, /Nothing was fetched.*--yes/);
   assert.deepEqual([hub.asked.length, existsSync(settings)], [0, false]);
-  const used = await runProgram(["use", "owner/model", "--yes", "--json"], at);
+  const answered = await answer("n\n", ["use", "owner/model"], at);
+  assert.match(answered.stderr, /make it the default\? \[y\/N\].*Nothing was fetched/s);
+  assert.deepEqual([answered.code, hub.asked.length], [2, 0]);
+  const used = await answer("y\n", ["use", "owner/model", "--json"], at);
   assert.equal(used.code, 0, used.stderr);
   assert.ok(hub.asked.length > 0);
   assert.equal(model(used.stdout), "owner/model");

@@ -73,9 +73,14 @@ function table(lines: readonly (readonly [string, string])[]): string {
 async function agreed(question: string, { io, signal }: Context): Promise<boolean> {
   io.stderr.write(`${question} [y/N] `);
   const lines = createInterface({ input: io.stdin, signal, terminal: false });
-  for await (const line of lines) return /^\s*y(es)?\s*$/i.test(line);
-  io.stderr.write("\n");
-  return false;
+  try {
+    for await (const line of lines) return /^\s*y(es)?\s*$/i.test(line);
+    io.stderr.write("\n");
+    return false;
+  } finally {
+    // A terminal stays open, and would keep the program.
+    io.stdin.destroy();
+  }
 }
 
 /** A checkpoint that was found, and what it is called in the settings. */
