@@ -46,6 +46,6 @@ export function unknownFieldsText(config: unknown, schemas: readonly z.ZodType[]
  *
  * @param schemas of the whole file: the fields of all of them count
  */
-export function unknownFields(config: unknown, schemas: readonly z.ZodType[]): string[] {
+function unknownFields(config: unknown, schemas: readonly z.ZodType[]): string[] {
   return unknownIn(config, schemas.flatMap(objectsOf), []);
 }
