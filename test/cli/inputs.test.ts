@@ -43,6 +43,20 @@ test("a folder is searched through, in natural order, for photographs; those tha
   ]);
 });
 
+test("a folder is searched for HEIC and RAW files; a RAW beside its JPEG is a photo of its own, and a note counts them", async (t) => {
+  const names = ["A.CR2", "A.JPG", "b.heic", "b.dng", "c.nef", "c.png", "d.raf", "e.xmp", "sub/c.jpg"];
+  const folder = folderWith(t, Object.fromEntries(names.map((name) => [name, "x"])));
+  const { files, notes } = await expand([folder]);
+  const expected = ["A.CR2", "A.JPG", "b.dng", "b.heic", "c.nef", "c.png", "d.raf", "sub/c.jpg"];
+  assert.deepEqual(
+    files,
+    expected.map((name) => join(folder, name)),
+  );
+  assert.deepEqual(notes, [
+    `RAW files beside a JPEG or HEIC of the same name (each is scored): 2, as ${join(folder, "A.CR2")}`,
+  ]);
+});
+
 test("the order of the arguments is kept, and a named file is taken whatever it is called", async (t) => {
   const folder = photos(t);
   const [text, image] = [join(folder, "notes.txt"), join(folder, "IMG2.jpg")];

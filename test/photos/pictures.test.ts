@@ -63,6 +63,10 @@ test("a HEIC is turned as its coding says, once, whatever its EXIF repeats", asy
   assert.equal(orientation, 1);
 });
 
+test("a HEIC of tiles, as phones write it, is one picture", async () => {
+  isFixture(await decodeImage(heic("grid")), [GREEN, WHITE, RED, YELLOW], [96, 128]);
+});
+
 test("a HEIC's colours become sRGB by its profile, or by its colour numbers (P3)", async () => {
   // The corners by lcms (Pillow's ImageCms) from Adobe RGB, and by the matrices of CSS Color 4 from Display P3.
   const adobe = [WHITE, [252, 33, 58], [219, 214, 34], [0, 214, 34]];

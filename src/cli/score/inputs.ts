@@ -8,55 +8,30 @@ import { RocError, messageOf } from "../../errors.js";
 import { isBytes, nameOfBytes, pathOfName, readableName } from "../../image/file-names.js";
 import { SNIFF_BYTES, sniffFormat } from "../../image/sniff.js";
 
+/** RAW files of cameras, whose largest preview is read. */
+const RAW_EXTENSIONS = [
+  ...["dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "raf", "rw2", "rwl", "pef", "ptx", "srw"],
+  ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw", "gpr", "mef"],
+];
+
+/** What cameras and phones write beside a RAW file. */
+const BESIDE_RAW = ["jpg", "jpeg", "jpe", "heic", "heif", "hif"];
+
 /** What a folder is searched for. A file that is named is tried whatever it is called. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(
   [
     ...["jpg", "jpeg", "jpe", "jfif", "jfi", "pjpeg", "pjp", "mpo", "insp", "jps"],
-    ...["png", "apng", "webp", "avif", "tif", "tiff", "gif"],
+    ...["png", "apng", "webp", "avif", "tif", "tiff", "gif", "heic", "heif", "hif"],
+    ...RAW_EXTENSIONS,
   ].map((name) => `.${name}`),
 );
 
 /** Photographs too, but of formats that are not read here: each gets an error of its own that says so. */
 const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
   [
-    ...[
-      "heic",
-      "heif",
-      "hif",
-      "heics",
-      "avifs",
-      "jxl",
-      "jp2",
-      "j2k",
-      "jpx",
-      "jxr",
-      "bmp",
-      "psd",
-      "psb",
-      "xcf",
-      "tga",
-      "exr",
-    ],
-    ...[
-      "jpf",
-      "jpm",
-      "j2c",
-      "jpc",
-      "dib",
-      "ico",
-      "cur",
-      "svg",
-      "svgz",
-      "ppm",
-      "pgm",
-      "pbm",
-      "pnm",
-      "pam",
-      "pcx",
-      "hdr",
-    ],
-    ...["dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "raf", "rw2", "rwl", "pef", "ptx", "srw"],
-    ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw", "gpr", "mef"],
+    ...["heics", "avifs", "jxl", "jp2", "j2k", "jpx", "jxr", "bmp", "psd", "psb", "xcf", "tga", "exr"],
+    ...["jpf", "jpm", "j2c", "jpc", "dib", "ico", "cur", "svg", "svgz"],
+    ...["ppm", "pgm", "pbm", "pnm", "pam", "pcx", "hdr"],
   ].map((name) => `.${name}`),
 );
 
@@ -186,6 +161,9 @@ class Search {
     const [unknown] = this.#unknown;
     if (unknown !== undefined && files.length === 0)
       notes.push(`left out files that are not called like a picture (name them to have them): ${this.#unknown.length}, as ${readableName(unknown)}`); // prettier-ignore
+    const pairs = besideRaw(files);
+    if (pairs.length > 0)
+      notes.push(`RAW files beside a JPEG or HEIC of the same name (each is scored): ${pairs.length}, as ${readableName(pairs[0] ?? "")}`); // prettier-ignore
     const bytes = files.filter(isBytes);
     if (bytes.length > 0) {
       const how = "their bytes are written as here; in JSON as Python's surrogateescape does";
@@ -213,6 +191,14 @@ function isPicture(path: string): boolean {
 
 function isImage(name: string): boolean {
   return IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
+}
+
+/** The RAW files that have a JPEG or a HEIC of the same name in their folder, among these. */
+function besideRaw(files: readonly string[]): string[] {
+  const extension = (file: string): string => extname(file).toLowerCase().slice(1);
+  const stem = (file: string): string => file.slice(0, file.length - extname(file).length);
+  const others = new Set(files.filter((file) => BESIDE_RAW.includes(extension(file))).map(stem));
+  return files.filter((file) => RAW_EXTENSIONS.includes(extension(file)) && others.has(stem(file)));
 }
 
 interface Entry {
