@@ -28,7 +28,8 @@ const IDLE_MS = 2000;
 /** Bytes of the picture's size that libheif has at its peak, beside what it gives: planes, tiles and their copies. */
 const COPIES = 4;
 
-const idle: Worker[] = [];
+/** Those that nobody uses, with what ends them. */
+const idle = new Map<Worker, NodeJS.Timeout>();
 const waiting: (() => void)[] = [];
 let count = 0;
 
@@ -57,16 +58,23 @@ export async function heicToTiff(
     return tiff;
   } catch (error) {
     // A worker that failed by itself, or still decodes what nobody waits for, is not used again.
-    if (!idle.includes(worker)) drop(worker);
+    if (!idle.has(worker)) drop(worker);
     throw error;
   }
 }
 
 async function taken(signal: AbortSignal | undefined): Promise<Worker> {
   for (;;) {
+    // Who was woken and leaves lets the next one look.
+    if (signal?.aborted) waiting.shift()?.();
     signal?.throwIfAborted();
-    const free = idle.pop();
-    if (free) return free;
+    const [free] = idle;
+    if (free) {
+      const [worker, ending] = free;
+      clearTimeout(ending);
+      idle.delete(worker);
+      return worker;
+    }
     if (count < MOST) return started();
     await new Promise<void>((resolve) => waiting.push(resolve));
   }
@@ -97,14 +105,12 @@ async function asked(worker: Worker, question: HeicQuestion, signal: AbortSignal
 }
 
 function release(worker: Worker): void {
-  idle.push(worker);
-  waiting.shift()?.();
-  setTimeout(() => {
-    const at = idle.indexOf(worker);
-    if (at === -1) return;
-    idle.splice(at, 1);
+  const ending = setTimeout(() => {
+    idle.delete(worker);
     drop(worker);
-  }, IDLE_MS).unref();
+  }, IDLE_MS);
+  idle.set(worker, ending.unref());
+  waiting.shift()?.();
 }
 
 function drop(worker: Worker): void {

@@ -52,14 +52,23 @@ export async function previewOf(
     const small = isSmall ? `of this RAW file only a preview of ${width} x ${height} pixels can be read` : undefined;
     return { bytes: turnedBy(largest.bytes, orientationOf(tags)), small };
   } catch (error) {
-    // Who asked gave the file a name of its own.
-    if (error instanceof RocError && typeof input !== "string")
-      throw new RocError(error.code, error.message.replace(/^.*?: /, `${name}: `), { cause: error });
-    throw error;
+    throw error instanceof RocError ? renamed(error, name) : error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** Who asked has a name of their own for the file. */
+function renamed(error: RocError, name: string): RocError {
+  return new RocError(
+    error.code,
+    error.message.replace(PATH, () => name),
+    { cause: error },
+  );
+}
+
+/** What messages of exiftool.ts begin with. */
+const PATH = /^[^]*?(?=: exiftool )/;
 
 /** A path that can be read as often as one likes: no pipe. */
 async function plainFile(input: ImageInput): Promise<string | undefined> {
