@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { ExifTool } from "exiftool-vendored";
 import { messageOf, RocError } from "../errors.js";
-import { isBytes, pathOfName } from "./file-names.js";
+import { isBytes, pathOfName, readableName } from "./file-names.js";
 
 /** How long one file may take, which may lie on a slow disk. */
 const TASK_MS = 60_000;
@@ -67,9 +67,13 @@ async function asked<T>(file: string, ask: (tool: ExifTool, path: string) => Pro
     return await withPlainName(file, (path) => ask(tool, path));
   } catch (cause) {
     if (cause instanceof RocError) throw cause;
-    throw new RocError("FILE_UNREADABLE", `${file}: exiftool cannot read it: ${messageOf(cause)}; copy it again`, {
-      cause,
-    });
+    throw new RocError(
+      "FILE_UNREADABLE",
+      `${readableName(file)}: exiftool cannot read it: ${messageOf(cause)}; copy it again`,
+      {
+        cause,
+      },
+    );
   } finally {
     hold.abort();
     await held;
@@ -90,7 +94,7 @@ async function runs(tool: ExifTool, file: string): Promise<void> {
 function unavailable(file: string, cause: unknown): RocError {
   return new RocError(
     "IMAGE_UNSUPPORTED",
-    `${file}: exiftool cannot be started (${messageOf(cause).trim().replaceAll(/\s+/g, " ")}). ${REMEDY}`,
+    `${readableName(file)}: exiftool cannot be started (${messageOf(cause).trim().replaceAll(/\s+/g, " ")}). ${REMEDY}`,
     {
       cause,
     },
