@@ -21,24 +21,28 @@ function runner(root: string, failing: readonly string[] = []) {
 test("scan, list, export, check and forget", async (t) => {
   const root = await tempFolder(t);
   const photos = join(await realpath(root), "photos");
-  for (const [name, colour] of Object.entries({ "a.png": 10, "=b.png": 200, "bad.png": 30 }))
+  for (const [name, colour] of Object.entries({ "a.png": 10, "=b.png": 200, "bad\n.png": 30 }))
     await picture(join(photos, name), colour);
   const library = runner(root, ["bad"]);
   const scanned = await library("scan", photos, "--json");
   assert.equal(scanned.code, 3);
-  assert.match(scanned.stderr, /failed: .*bad\.png: broken \(IMAGE_BROKEN\)/);
+  assert.match(scanned.stderr, /failed: .*bad�\.png: broken \(IMAGE_BROKEN\)/);
   assert.match(scanned.stderr, /3 photos \(3 new\) in .* 2 scored, 1 failed/);
   const [summary] = jsonLines(scanned.stdout) as Record<string, unknown>[];
   assert.equal(summary?.["library"], join(root, "data/roc4mllm/library.db"));
   assert.deepEqual([summary?.["files"], summary?.["scored"], summary?.["model"]], [3, 2, "red@12345678"]);
 
   await symlink(photos, join(root, "link"));
+  await symlink("/nowhere", join(photos, "nothing.png"));
   const again = await library("scan", join(root, "link"));
   assert.equal(again.code, 0);
-  assert.match(again.stderr, /3 unchanged.* 0 scored.*\n1 failed before and have not changed/);
+  assert.match(
+    again.stderr,
+    /3 unchanged.* 0 scored.*\n1 could not be found: links to nothing.*\n1 failed before and have not changed/,
+  );
 
   const listed = await library("list");
-  assert.match(listed.stdout, /^\S*\/=b\.png +20\.0 .*\n\S*\/a\.png +1\.0 .*\n\S*\/bad\.png +failed: broken/);
+  assert.match(listed.stdout, /^\S*\/=b\.png +20\.0 .*\n\S*\/a\.png +1\.0 .*\n\S*\/bad�\.png +failed: broken/);
   assert.equal(listed.stderr, "3 photos. Scores from 0 to 25.5 by red@12345678.\n");
   const found = await library("list", "--where", "score > 5", "--json");
   const [photo] = jsonLines(found.stdout) as Record<string, unknown>[];

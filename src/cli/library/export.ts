@@ -87,6 +87,6 @@ function csvText(photos: readonly Photo[], judge: Judge | undefined, attributes:
   const header = [...known, ...attributes, "comment", "model"];
   return stringify(
     [header, ...rows].map((row) => row.map(cell)),
-    { record_delimiter: "\r\n" },
+    { record_delimiter: "\r\n", quoted_match: /[\r\n]/ },
   );
 }

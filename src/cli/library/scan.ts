@@ -124,10 +124,12 @@ function filesOf({ files, given }: Inputs): string[] {
 
 /** A line of what was found, one of what was done. */
 function summaryText(summary: ScanSummary, seconds: number, library: string): string {
-  const { files, unchanged, added, changed, moved, copies, gone, scored, failed, failedBefore, unsettled } = summary;
+  const { files, unchanged, added, changed, moved, copies, missing, gone, scored, failed, failedBefore, unsettled } =
+    summary;
   const counts = { unchanged, new: added, edited: changed, moved, "copies of others": copies };
   const found = Object.entries(counts).flatMap(([name, count]) => (count > 0 ? [`${count} ${name}`] : []));
   const rest = [
+    missing > 0 ? `${missing} could not be found: links to nothing, or moved meanwhile` : "",
     gone > 0 ? `${gone} ${gone === 1 ? "file is" : "files are"} not there any more; kept as gone` : "",
     unsettled > 0 ? `${unsettled} changed meanwhile: the next scan takes them` : "",
     failedBefore > 0 ? `${failedBefore} failed before and have not changed (--retry)` : "",

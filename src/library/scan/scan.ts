@@ -52,6 +52,8 @@ export interface ScanSummary {
   moved: number;
   /** Of a content that another file has. */
   copies: number;
+  /** Found by name, and not there when looked at: links to nothing, files that were moved meanwhile. */
+  missing: number;
   /** Marked as gone: in a folder that was searched, and not there. */
   gone: number;
   /** Pictures that were scored. */
@@ -107,7 +109,7 @@ class Scan {
     private readonly store: Store,
     private readonly options: ScanOptions,
   ) {
-    const none = { unchanged: 0, added: 0, changed: 0, moved: 0, copies: 0, gone: 0 };
+    const none = { unchanged: 0, added: 0, changed: 0, moved: 0, copies: 0, missing: 0, gone: 0 };
     const files = options.files.length;
     this.#sidecars = new Sidecars(options.onNote ?? ((): void => undefined));
     this.#summary = { files, ...none, scored: 0, failed: 0, failedBefore: 0, unsettled: 0 };
@@ -146,7 +148,7 @@ class Scan {
     const toRead: { path: string; stamp: FileStamp; known: KnownFile | undefined }[] = [];
     files.forEach((path, i) => {
       const [stamp, known] = [stamps[i] as FileStamp | "gone" | Error, this.#known(path)];
-      if (stamp === "gone") return this.#advance();
+      if (stamp === "gone") return this.#miss();
       if (known) this.#seen.add(known.id);
       if (stamp instanceof Error) return this.#unread(path, NOWHERE, stamp);
       const isSame = known !== undefined && known.stamp === stampText(stamp);
@@ -226,7 +228,7 @@ class Scan {
       return (): Wanted[] => this.#enter({ path, stamp: kept, digest, movedFrom }, known, stampText(stamp));
     } catch (error) {
       signal?.throwIfAborted();
-      if (isRocError(error) && error.code === "FILE_NOT_FOUND") return (): Wanted[] => (this.#advance(), []);
+      if (isRocError(error) && error.code === "FILE_NOT_FOUND") return (): Wanted[] => (this.#miss(), []);
       return (): Wanted[] => (this.#unread(path, stamp, error), []);
     }
   }
@@ -307,6 +309,11 @@ class Scan {
   #fail(failure: ScoreFailure): void {
     this.#summary.failed++;
     this.options.onFailure?.(failure);
+  }
+
+  #miss(): void {
+    this.#summary.missing++;
+    this.#advance();
   }
 
   #advance(): void {
