@@ -56,12 +56,15 @@ export async function* readChunks(file: string, options: ReadOptions = {}): Asyn
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      await checkedSize(handle, file, options);
+      const size = await checkedSize(handle, file, options);
       for (let position = 0; ;) {
-        const { buffer, bytesRead } = await handle.read(new Uint8Array(CHUNK), 0, CHUNK, position);
+        // One byte more than is left, so that a file's end is seen by the read that reaches it: small ones are many.
+        const length = position < size ? Math.min(CHUNK, size - position + 1) : CHUNK;
+        const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position);
         if (bytesRead === 0) return;
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);
+        if (bytesRead < length && position >= size) return;
       }
     } finally {
       await handle.close();

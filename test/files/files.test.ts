@@ -28,6 +28,7 @@ import {
   openJournal,
   publishFolder,
   readBytes,
+  readChunks,
   readJson,
   readJsonAs,
   readText,
@@ -151,6 +152,26 @@ test("a cached digest is used for the same file only", async () => {
   assert.equal(await digestFile(file), right);
   writeFileSync(memory, "broken");
   assert.equal(await digestFile(file), right);
+});
+
+test("a file in chunks: of a small one no more is made than it holds, of a large one a mebibyte, at one that grows its end", async () => {
+  const chunksOf = async (file: string, grow = 0): Promise<Uint8Array[]> => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of readChunks(file)) {
+      if (chunks.push(chunk) === 1 && grow > 0) writeFileSync(file, Buffer.alloc(grow, 7), { flag: "a" });
+    }
+    return chunks;
+  };
+  for (const size of [1, 300, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 5]) {
+    const bytes = Buffer.alloc(size, 5);
+    bytes[size - 1] = 9;
+    const file = at(`chunked-${size}`, bytes.toString("latin1"));
+    const chunks = await chunksOf(file);
+    assert.ok(Buffer.concat(chunks).equals(bytes), `${size} bytes`);
+    for (const { buffer } of chunks) assert.ok(buffer.byteLength <= Math.min(size + 1, 1 << 20), `${size} bytes`);
+  }
+  const grown = await chunksOf(at("growing", "x".repeat((1 << 20) + 3)), 5000);
+  assert.equal(Buffer.concat(grown).length, (1 << 20) + 5003);
 });
 
 test("settings are equal or refused by name", async () => {
