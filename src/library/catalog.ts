@@ -95,6 +95,20 @@ export interface PhotoPage {
   readonly next: string | undefined;
 }
 
+/** What a scan has done so far. */
+export interface ScanState {
+  readonly id: number;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  /** Null while it runs, and where it was killed. */
+  readonly ended: string | null;
+  /** That were found; known at the end. */
+  readonly files: number;
+  /** Pictures. */
+  readonly scored: number;
+  readonly failed: number;
+}
+
 /** Columns of {@link Photo}, in the order of {@link photoOf}. */
 const COLUMNS = `f.id, f.folder, f.name, f.size, f.modified / 1000000, f.gone, coalesce(f.code, x.code), coalesce(f.message, x.message),
   lower(hex(p.digest)), p.width, p.height, p.taken, p.camera, p.metadata, CAST(p.hash AS TEXT),
@@ -209,6 +223,15 @@ export class Catalog {
     const sql = "SELECT attributes FROM scores WHERE judge = ? AND attributes IS NOT NULL LIMIT 1";
     const text = this.#connection.value<string>(sql, [judge?.id ?? null]);
     return text === undefined ? [] : Object.keys(JSON.parse(text) as object);
+  }
+
+  /** What the latest scan has done so far; undefined where there was none. One that was killed has no end. */
+  latestScan(): ScanState | undefined {
+    type Row = [number, string, string | null, number, number, number];
+    const row = this.#connection.row<Row>("SELECT id, started, ended, files, scored, failed FROM scans ORDER BY id DESC LIMIT 1"); // prettier-ignore
+    if (!row) return undefined;
+    const [id, started, ended, files, scored, failed] = row;
+    return { id, started, ended, files, scored, failed };
   }
 
   /** What is wrong with the file, in SQLite's words; empty where nothing is. Reads all of it. */

@@ -22,6 +22,7 @@ import { addPage } from "./routes/page.js";
 import { addChat } from "./routes/chat.js";
 import { addCompare } from "./routes/compare.js";
 import { addLibrary } from "./routes/library.js";
+import { addLibraryState } from "./routes/library-state.js";
 import { addScore } from "./routes/score.js";
 import type { PictureText } from "./schemas.js";
 
@@ -129,6 +130,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     addCompare(app, shared);
     addChat(app, shared);
     addLibrary(app, shared);
+    addLibraryState(app, shared);
     addMetrics(app, shared);
     addPage(app, shared);
   });

@@ -31,6 +31,8 @@ async function answer(question: LibraryQuestion): Promise<LibraryAnswers[keyof L
     }
     case "judges":
       return library.judges();
+    case "scan":
+      return library.latestScan();
   }
 }
 

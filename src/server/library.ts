@@ -1,5 +1,5 @@
 /** The library of photos, read in a thread of its own: a condition may look at every photo of a large one. */
-import type { Judge, Photo, PhotoPage, PhotoQuery } from "../library/catalog.js";
+import type { Judge, Photo, PhotoPage, PhotoQuery, ScanState } from "../library/catalog.js";
 import { RocError } from "../errors.js";
 import { Thread } from "./thread.js";
 
@@ -11,6 +11,7 @@ export interface LibraryQuestions {
   /** The judge with whose scores those of the server's model can be compared: of the same checkpoint and settings. */
   readonly percentiles: { readonly judge: number; readonly scores: readonly number[] };
   readonly judges: Record<string, never>;
+  readonly scan: Record<string, never>;
 }
 
 export interface LibraryAnswers {
@@ -18,6 +19,7 @@ export interface LibraryAnswers {
   readonly photo: Photo | undefined;
   readonly percentiles: readonly (number | undefined)[];
   readonly judges: readonly Judge[];
+  readonly scan: ScanState | undefined;
 }
 
 export type LibraryQuestion = {

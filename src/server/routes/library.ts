@@ -43,13 +43,13 @@ export function addLibrary(app: App, shared: Shared): void {
 }
 
 /** @throws Refusal 404 */
-function libraryOf({ library }: Shared): Library {
+export function libraryOf({ library }: Shared): Library {
   if (library) return library;
   throw new Refusal(404, "FILE_NOT_FOUND", "This server has no library. Start it with --library FILE.");
 }
 
 /** Whose scores are shown where nobody is asked for. */
-async function judgeFor(shared: Shared, asked: string | undefined): Promise<string | undefined> {
+export async function judgeFor(shared: Shared, asked: string | undefined): Promise<string | undefined> {
   if (asked !== undefined) return asked;
   const own = await judgeOf(libraryOf(shared), shared.options.model);
   return own && own.scores > 0 ? `${own.id}` : undefined;

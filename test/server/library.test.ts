@@ -1,0 +1,116 @@
+/** The photos of a library over HTTP: by their ids alone. */
+import assert from "node:assert/strict";
+import { copyFile, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import sharp from "sharp";
+import { DEMO_MODEL, load, type Model } from "../../src/engine/index.js";
+import { scan } from "../../src/library/scan/scan.js";
+import { createServer } from "../../src/server/index.js";
+import { ROOT } from "../support.js";
+import { ask, form, photo, post } from "./support.js";
+
+const NAMES = ["abstract-dull", "landscape-good", "portrait-good"];
+
+interface Listed {
+  readonly photos: readonly {
+    id: string;
+    name: string;
+    file: string;
+    digest: string;
+    score?: { score: number; percentile: number };
+  }[];
+  readonly next: string | null;
+  readonly total: number | null;
+}
+
+let folder = "";
+let model: Model;
+let server: ReturnType<typeof createServer>;
+let address = "";
+const library = (): string => join(folder, "library.db");
+before(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), "serve-library-")));
+  model = await load(DEMO_MODEL);
+  server = createServer({ model, library: library() });
+  address = await server.listen({ host: "127.0.0.1", port: 0 });
+});
+after(async () => {
+  await server.close();
+  model.dispose();
+  await rm(folder, { recursive: true });
+});
+
+const list = async (query = ""): Promise<Listed> => (await ask(address, `/v1/library/photos${query}`)).body as unknown as Listed; // prettier-ignore
+
+test("a library that is not there yet is a 404, and is found once it is there", async () => {
+  assert.equal((await ask(address, "/v1/library/photos")).status, 404);
+  const files = NAMES.map((name) => join(folder, `${name}.jpg`));
+  for (const [i, name] of NAMES.entries()) await copyFile(`${ROOT}examples/photos/${name}.jpg`, files[i] ?? "");
+  await scan({ library: library(), files, folders: [folder], model });
+  const { photos, next, total } = await list("?limit=2");
+  assert.deepEqual([photos.length, total, typeof next], [2, 3, "string"]);
+  const rest = await list(`?limit=2&cursor=${next}`);
+  const scores = [...photos, ...rest.photos].map(({ score }) => score?.score ?? NaN);
+  assert.deepEqual([scores, rest.next], [[...scores].sort((a, b) => b - a), null]);
+});
+
+test("conditions are the library's own, and a wrong one says where", async () => {
+  const { photos } = await list(`?where=${encodeURIComponent("name ~ 'portrait'")}`);
+  assert.deepEqual(photos.map(({ name }) => name), ["portrait-good.jpg"]); // prettier-ignore
+  for (const query of [
+    "?where=score%20>>%207",
+    "?where=x'%20or%201=1--",
+    "?cursor=nonsense",
+    "?sort=f.id",
+    "?limit=0",
+    "?limit=100000",
+    "?judge=nobody",
+    "?unknown=1",
+  ]) {
+    const { status, body } = await ask(address, `/v1/library/photos${query}`);
+    assert.deepEqual([status, body.error?.code], [400, "USAGE"], query);
+  }
+});
+
+test("thumbnails and images are of the library's pictures, and cached by their content", async () => {
+  const [{ id = "", digest = "" } = {}] = (await list()).photos;
+  const thumbnail = await fetch(`${address}/v1/library/photos/${id}/thumbnail?size=64&v=${digest}`);
+  const { format, width = 0, height = 0 } = await sharp(Buffer.from(await thumbnail.arrayBuffer())).metadata();
+  assert.deepEqual(
+    [format, Math.max(width, height), thumbnail.headers.get("content-type")],
+    ["jpeg", 64, "image/jpeg"],
+  );
+  assert.match(thumbnail.headers.get("cache-control") ?? "", /immutable/);
+  const again = await fetch(`${address}/v1/library/photos/${id}/thumbnail?size=64`, { headers: { "if-none-match": thumbnail.headers.get("etag") ?? "" } }); // prettier-ignore
+  assert.equal(again.status, 304);
+  const image = await fetch(`${address}/v1/library/photos/${id}/image`);
+  assert.deepEqual(Buffer.from(await image.arrayBuffer()), await photo("portrait-good"));
+});
+
+test("ids that are paths, and photos that became something else, lead nowhere", async () => {
+  for (const id of ["0", "-1", "1.5", "abc", "..%2f..%2f..%2fetc%2fpasswd", "%00", "1%00", "99999999999999999999"]) {
+    for (const part of ["", "/image", "/thumbnail"]) {
+      const { status } = await ask(address, `/v1/library/photos/${id}${part}`);
+      assert.equal(status, 400, id + part);
+    }
+  }
+  assert.equal((await ask(address, "/v1/library/photos/999")).status, 404);
+  const found = (await list()).photos.find(({ name }) => name === "abstract-dull.jpg") ?? assert.fail();
+  await rm(found.file);
+  assert.equal((await ask(address, `/v1/library/photos/${found.id}/image`)).status, 404);
+  await symlink("/etc/passwd", found.file);
+  const swapped = await ask(address, `/v1/library/photos/${found.id}/image`);
+  assert.deepEqual([swapped.status, swapped.body.error?.code], [415, "IMAGE_UNSUPPORTED"]);
+  assert.doesNotMatch(JSON.stringify(swapped.body), /root:/);
+});
+
+test("pictures of the library are scored by their ids, and scores have their percentile", async () => {
+  const [best = assert.fail()] = (await list()).photos;
+  const { body } = await post(address, "/v1/score", { images: [best.id] });
+  assert.equal(body.results?.[0]?.score, best.score?.score);
+  const sent = await ask(address, "/v1/score", { method: "POST", body: form(["x.jpg", await photo("portrait-good")]) });
+  const [result] = sent.body.results as unknown as { percentile: number }[];
+  assert.equal(result?.percentile, best.score?.percentile);
+});
