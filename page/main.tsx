@@ -2,10 +2,12 @@
 import { render } from "preact";
 import "./styles/app.css";
 import { watchServer } from "./state/server.js";
-import { openShelf } from "./state/shelf.js";
+import { onRating } from "./state/app.js";
+import { openShelf, saveRating } from "./state/shelf.js";
 import { App } from "./view/App.js";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);
+onRating(saveRating);
 void openShelf();
 void watchServer();

@@ -1,8 +1,8 @@
 /** The library: its photos page by page, in the server's order. */
-import { get, ServerError } from "../api/client.js";
+import { get, send, ServerError } from "../api/client.js";
 import type { LibraryPage, LibraryPhoto } from "../api/types.js";
 import { app, type AppState } from "./app.js";
-import type { Facts, Filter, Photo } from "./photo.js";
+import type { Facts, Filter, Photo, Rating } from "./photo.js";
 
 /** Photos of the first page, which a person waits for, and of those after it. */
 const [FIRST, NEXT] = [200, 1000];
@@ -90,7 +90,7 @@ function pathOf({ filter, sort }: AppState, limit: number): string {
 }
 
 /** A filter in the library's words. */
-export function whereOf({ best, stars, flag, name, folder, camera, from, to }: Filter): string {
+function whereOf({ best, stars, flag, name, folder, camera, from, to }: Filter): string {
   const flags = { any: "", kept: "not pick = reject", unflagged: "pick = none" } as const;
   const conditions = [
     best !== undefined && `percentile >= ${100 - best}`,
@@ -133,6 +133,18 @@ function keyOf(id: string): string {
 
 export function libraryId({ key }: Pick<Photo, "key">): string | undefined {
   return key.startsWith("l") ? key.slice(1) : undefined;
+}
+
+let saved: Promise<unknown> = Promise.resolve();
+
+/** Has the server keep a rating, in the order in which they were given. */
+export async function saveRating(photo: Photo, { stars, flag }: Rating): Promise<void> {
+  const id = libraryId(photo);
+  if (id === undefined) return;
+  const body = { stars, pick: flag ?? "none" };
+  const done = saved.then(() => send("PUT", `v1/library/photos/${id}/rating`, body));
+  saved = done.catch(() => undefined);
+  await done;
 }
 
 function factsOf({ taken, camera, metadata = {} }: LibraryPhoto): Facts {

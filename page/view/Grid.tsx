@@ -129,7 +129,9 @@ function tilesOf(
   if (!row) return [];
   let left = 0;
   return photos.slice(row.start, row.end).map((photo, i) => {
-    const width = Math.round((aspects[row.start + i] ?? 1) * row.height);
+    // The last one takes up what rounding leaves.
+    const isLast = row.width !== undefined && row.start + i + 1 === row.end;
+    const width = isLast ? (row.width ?? 0) - left : Math.round((aspects[row.start + i] ?? 1) * row.height);
     const place = { left, top: item.start, width, height: row.height };
     left += width + GAP;
     const position = { position: row.start + i + 1, count };

@@ -99,15 +99,14 @@ function Bar({ photo }: { photo: Photo }): JSX.Element {
         onClick={() => togglePin(photo)}
       />
       <IconButton icon="undo" label="Undo" hotkey="Ctrl+Z" disabled={changes === 0} onClick={undo} />
-      {view === "photo" && (
-        <IconButton
-          icon="panel"
-          label="Details"
-          hotkey="I"
-          pressed={panel}
-          onClick={() => app.set({ panel: !panel })}
-        />
-      )}
+      <IconButton
+        icon="panel"
+        label="Details"
+        hotkey="I"
+        pressed={panel && view === "photo"}
+        disabled={view === "compare"}
+        onClick={() => app.set({ panel: !panel })}
+      />
     </div>
   );
 }

@@ -18,11 +18,11 @@ interface Place {
 }
 
 /** Screen pixels of the browser per pixel of a photo at 100%. */
-export const ACTUAL = 1 / window.devicePixelRatio;
+const ACTUAL = 1 / window.devicePixelRatio;
 const [SMALLEST, LARGEST] = [0.02, 16];
 
 /** Where a photo lies in a frame. A side that fits is centred, one that does not covers the frame. */
-export function placeOf(zoom: Zoom, frame: Size, photo: Size): Place {
+function placeOf(zoom: Zoom, frame: Size, photo: Size): Place {
   const fit = Math.min(frame.width / photo.width, frame.height / photo.height) || 1;
   const scale = zoom.scale ?? fit;
   const along = (share: number, room: number, length: number): number =>

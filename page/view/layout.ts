@@ -6,6 +6,8 @@ export interface Row {
   readonly end: number;
   /** Of the photos, in pixels. */
   readonly height: number;
+  /** Of all of them with the gaps; undefined: the last row ends where it ends. */
+  readonly width: number | undefined;
 }
 
 export const GAP = 4;
@@ -32,10 +34,10 @@ export function rowsOf(aspects: readonly number[], width: number, target: number
     sum += aspect;
     const height = (width - GAP * (i - start)) / sum;
     if (height > target) return;
-    rows.push({ start, end: i + 1, height: Math.floor(height) });
+    rows.push({ start, end: i + 1, height: Math.floor(height), width });
     [start, sum] = [i + 1, 0];
   });
-  if (start < aspects.length) rows.push({ start, end: aspects.length, height: target });
+  if (start < aspects.length) rows.push({ start, end: aspects.length, height: target, width: undefined });
   return rows;
 }
 

@@ -34,7 +34,8 @@ export interface SidecarChange {
   /** Whole stars, 0 to 5; 0: not rated. */
   readonly rating?: number;
   readonly label?: string;
-  readonly pick?: "pick" | "reject";
+  /** "none": neither of them, of which what stands there is taken away. */
+  readonly pick?: "pick" | "reject" | "none";
 }
 
 /** A part of a {@link SidecarChange}. */
@@ -276,8 +277,8 @@ function checkChange(photo: string, { rating, label, pick }: SidecarChange): voi
     throw new RocError("USAGE", `${what}: its name is not UTF-8, so no sidecar can be written; rename the photo`);
   if (rating !== undefined && !(Number.isInteger(rating) && rating >= 0 && rating <= 5))
     throw new RocError("USAGE", `${what}: rating is ${rating}; give whole stars, 0 to 5`);
-  if (pick !== undefined && pick !== "pick" && pick !== "reject")
-    throw new RocError("USAGE", `${what}: pick is ${String(pick)}; give "pick" or "reject"`);
+  if (pick !== undefined && pick !== "pick" && pick !== "reject" && pick !== "none")
+    throw new RocError("USAGE", `${what}: pick is ${String(pick)}; give "pick", "reject" or "none"`);
   if (label !== undefined && !/^[^\p{Cc}\p{Cs}]{0,100}$/u.test(label))
     throw new RocError("USAGE", `${what}: a label is one line of up to 100 letters`);
 }
@@ -330,11 +331,12 @@ function setByPerson(packet: Packet, change: SidecarChange): void {
 }
 
 /** The properties that say it, in the ways that programs read them. */
-function valuesOf({ rating, label, pick }: SidecarChange): Map<Property, string> {
-  const values = new Map<Property, string>();
+function valuesOf({ rating, label, pick }: SidecarChange): Map<Property, string | undefined> {
+  const values = new Map<Property, string | undefined>();
   if (rating !== undefined) values.set(RATING, String(rating));
   if (label !== undefined) values.set(LABEL, label);
   if (pick === undefined) return values;
+  if (pick === "none") return values.set(PICK, undefined).set(GOOD, undefined).set(PICK_LABEL, undefined);
   if (pick === "reject") values.set(RATING, "-1");
   values.set(PICK, pick === "pick" ? "1" : "-1");
   values.set(GOOD, String(pick === "pick"));

@@ -23,6 +23,7 @@ import { addChat } from "./routes/chat.js";
 import { addCompare } from "./routes/compare.js";
 import { addLibrary } from "./routes/library.js";
 import { addLibraryState } from "./routes/library-state.js";
+import { addRating } from "./routes/rating.js";
 import { addScore } from "./routes/score.js";
 import type { PictureText } from "./schemas.js";
 
@@ -131,6 +132,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     addChat(app, shared);
     addLibrary(app, shared);
     addLibraryState(app, shared);
+    addRating(app, shared);
     addMetrics(app, shared);
     addPage(app, shared);
   });

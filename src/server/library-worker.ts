@@ -1,10 +1,14 @@
 /** The thread that reads the library. */
 import { workerData } from "node:worker_threads";
 import { Catalog, type Judge } from "../library/catalog.js";
+import { Connection } from "../library/connection.js";
+import { rateFile } from "../library/rate.js";
 import type { LibraryAnswers, LibraryQuestion } from "./library.js";
 import { answerQuestions } from "./thread-side.js";
 
 let opened: Promise<Catalog> | undefined;
+/** Opened with the first rating. */
+let writer: Connection | undefined;
 
 /** Opened with the first question that finds it there. */
 function catalog(): Promise<Catalog> {
@@ -33,6 +37,8 @@ async function answer(question: LibraryQuestion): Promise<LibraryAnswers[keyof L
       return library.judges();
     case "scan":
       return library.latestScan();
+    case "rate":
+      return rateFile((writer ??= new Connection(library.file)), question.id, question.rating);
   }
 }
 

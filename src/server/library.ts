@@ -1,5 +1,7 @@
 /** The library of photos, read in a thread of its own: a condition may look at every photo of a large one. */
 import type { Judge, Photo, PhotoPage, PhotoQuery, ScanState } from "../library/catalog.js";
+import type { Judge, Photo, PhotoPage, PhotoQuery } from "../library/catalog.js";
+import type { PersonRating } from "../library/rate.js";
 import { RocError } from "../errors.js";
 import { Thread } from "./thread.js";
 
@@ -12,6 +14,8 @@ export interface LibraryQuestions {
   readonly percentiles: { readonly judge: number; readonly scores: readonly number[] };
   readonly judges: Record<string, never>;
   readonly scan: Record<string, never>;
+  /** Enters what a person says of a photo; whether there is one. */
+  readonly rate: { readonly id: number; readonly rating: PersonRating };
 }
 
 export interface LibraryAnswers {
@@ -20,6 +24,7 @@ export interface LibraryAnswers {
   readonly percentiles: readonly (number | undefined)[];
   readonly judges: readonly Judge[];
   readonly scan: ScanState | undefined;
+  readonly rate: boolean;
 }
 
 export type LibraryQuestion = {

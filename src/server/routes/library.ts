@@ -33,7 +33,7 @@ const photosQuery = z.strictObject({
   judge: z.string().max(200).optional().meta({ description: "Whose scores: a judge's number or name; default: the server's own checkpoint where it has scored, else that of the latest scan." }), // prettier-ignore
 });
 
-const idParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+export const idParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
 const problems = { "4xx": problemSchema, "5xx": problemSchema };
 
@@ -79,7 +79,7 @@ function addPhotos(app: App, shared: Shared): void {
 }
 
 /** As JSON, which has no whole numbers of 64 bits; without the hash, which is the library's own. */
-function shownPhoto({ id, hash: _, ...photo }: Photo) {
+export function shownPhoto({ id, hash: _, ...photo }: Photo) {
   return { id: `${id}`, ...photo };
 }
 

@@ -32,6 +32,11 @@ export function addPage(app: App, { options }: Shared): void {
         dotfiles: "ignore",
         cacheControl: false,
         etag: true,
+        // Names of scripts and styles hold a digest.
+        setHeaders: (reply, path) => {
+          if (/-[A-Z0-9]{8}\.(js|css)$/.test(path))
+            reply.header("cache-control", "public, max-age=31536000, immutable");
+        },
       });
     } else {
       open.get("/", { schema: { hide: true } }, async (_request, reply) => reply.type("text/html").send(PLAIN));
