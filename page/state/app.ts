@@ -1,5 +1,5 @@
 /** What the page shows, and what a person does to it. */
-import { arrange, NO_FILTER, type Filter, type Photo, type Rating, type Sort } from "./photo.js";
+import { arrange, NO_FILTER, stacked, type Filter, type Photo, type Rating, type Sort } from "./photo.js";
 import { Store } from "./store.js";
 
 /** Who judges, and what that is worth. */
@@ -42,7 +42,7 @@ export interface AppState {
   readonly sort: Sort;
   readonly stacks: boolean;
   /** The burst that is spread out. */
-  readonly open: string | undefined;
+  readonly open: number | undefined;
   readonly selected: string | undefined;
   readonly view: "grid" | "photo" | "compare";
   /** The reference of a comparison that stays. */
@@ -57,7 +57,7 @@ export interface AppState {
   /** Read out, and shown for a while. */
   readonly said: string;
   readonly fault: string | undefined;
-  readonly scan: { readonly done: number; readonly total: number | undefined; readonly failed: number } | undefined;
+  readonly scan: { readonly done: number; readonly failed: number } | undefined;
 }
 
 export const app = new Store<AppState>({
@@ -104,9 +104,7 @@ export function visible(state: AppState): readonly Photo[] {
   const from = [source, dropped, shelf, filter, sort, stacks, open];
   if (from.every((part, i) => part === known.from[i])) return known.photos;
   const all = source === "dropped" ? arrange(dropped, filter, sort) : shelf;
-  const hidden = (photo: Photo): boolean =>
-    stacks && photo.burst !== undefined && photo.burst !== open && photo.keeper === false;
-  known = { from, photos: all.filter((photo) => !hidden(photo)) };
+  known = { from, photos: stacks ? stacked(all, open) : all };
   return known.photos;
 }
 
@@ -156,6 +154,15 @@ export function update(key: string, change: Partial<Photo>): void {
       ? photos.map((photo) => (photo.key === key ? { ...photo, ...change } : photo))
       : photos;
   app.set({ dropped: changed(app.state.dropped), shelf: changed(app.state.shelf) });
+}
+
+/** Spreads a burst out, or stacks it again. */
+export function toggleBurst(key: string | undefined): void {
+  const { open } = app.state;
+  const burst = photoOf(app.state, key)?.burst;
+  if (!burst) return;
+  app.set({ open: burst.id === open ? undefined : burst.id });
+  say(burst.id === open ? "Stacked" : `${burst.members} photos of a burst, best first`);
 }
 
 /** Rates the selected photo. */

@@ -24,6 +24,14 @@ export interface Facts {
   readonly focalLength?: number | undefined;
 }
 
+export interface Burst {
+  readonly id: number;
+  /** Its place among them: 0 is the best. */
+  readonly rank: number;
+  /** How many they are. */
+  readonly members: number;
+}
+
 export interface Photo extends Rating {
   /** Unique on the page. */
   readonly key: string;
@@ -43,12 +51,8 @@ export interface Photo extends Rating {
   readonly failure?: { readonly code: string; readonly message: string } | undefined;
   /** From 0 to 100: the share of the photos here that score lower. */
   readonly percentile?: number | undefined;
-  /** Photos of one moment. */
-  readonly burst?: string | undefined;
-  /** The best of its burst. */
-  readonly keeper?: boolean | undefined;
-  /** Photos of its burst, itself too. */
-  readonly members?: number | undefined;
+  /** Photos of one moment that it belongs to. */
+  readonly burst?: Burst | undefined;
 }
 
 /** Which photos are shown. */
@@ -141,4 +145,23 @@ function lowerBound(sorted: readonly number[], value: number, withEquals = false
     else high = middle;
   }
   return low;
+}
+
+/** One photo for each burst, the best of those that are here, but all of an open one, side by side. */
+export function stacked(photos: readonly Photo[], open: number | undefined): readonly Photo[] {
+  const best = new Map<number, Photo>();
+  for (const photo of photos) {
+    const { burst } = photo;
+    if (burst && burst.rank < (best.get(burst.id)?.burst?.rank ?? Infinity)) best.set(burst.id, photo);
+  }
+  if (best.size === 0) return photos;
+  const opened = photos.filter(({ burst }) => burst && burst.id === open).sort(byRank);
+  return photos.flatMap((photo) => {
+    if (photo.burst && best.get(photo.burst.id) !== photo) return [];
+    return photo.burst && photo.burst.id === open ? opened : [photo];
+  });
+}
+
+function byRank(a: Photo, b: Photo): number {
+  return (a.burst?.rank ?? 0) - (b.burst?.rank ?? 0);
 }

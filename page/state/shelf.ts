@@ -1,8 +1,8 @@
 /** The library: its photos page by page, in the server's order. */
-import { get, send, ServerError } from "../api/client.js";
-import type { LibraryPage, LibraryPhoto } from "../api/types.js";
+import { events, get, send, ServerError } from "../api/client.js";
+import type { LibraryBursts, LibraryPage, LibraryPhoto } from "../api/types.js";
 import { app, type AppState } from "./app.js";
-import type { Facts, Filter, Photo, Rating } from "./photo.js";
+import type { Burst, Facts, Filter, Photo, Rating } from "./photo.js";
 
 /** Photos of the first page, which a person waits for, and of those after it. */
 const [FIRST, NEXT] = [200, 1000];
@@ -20,6 +20,8 @@ export async function openShelf(): Promise<void> {
   if (page?.total === undefined || page.total === null) return;
   app.set({ library: page.total, source: "library" });
   followFilters();
+  void watchScan();
+  await watchBursts();
 }
 
 /** Fetches the first page. @returns undefined where there is no library, or another order was asked for meanwhile */
@@ -123,6 +125,7 @@ function onShelf(photo: LibraryPhoto, { judge }: LibraryPage): Photo {
     percentile: score?.percentile,
     score: score && judge ? { ...score, file: name, scale: judge.scale, model: judge.name } : undefined,
     failure: error,
+    burst: bursts.get(id),
   };
 }
 
@@ -133,6 +136,64 @@ function keyOf(id: string): string {
 
 export function libraryId({ key }: Pick<Photo, "key">): string | undefined {
   return key.startsWith("l") ? key.slice(1) : undefined;
+}
+
+let bursts: ReadonlyMap<string, Burst> = new Map();
+
+/** Milliseconds between two questions, at first and at last. */
+const [SOON, LATE] = [1500, 30_000];
+
+/** Asks for bursts until all photos have been looked at. */
+async function watchBursts(): Promise<void> {
+  for (let pause = SOON; ; pause = Math.min(LATE, pause * 1.5)) {
+    const found = await get<LibraryBursts>("v1/library/bursts").catch(() => undefined);
+    if (found) enterBursts(found);
+    if (found?.complete ?? true) return;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function enterBursts(found: LibraryBursts): void {
+  const entries = found.bursts.flatMap(({ photos }, id) =>
+    photos.map((photo, rank): [string, Burst] => [photo.id, { id, rank, members: photos.length }]),
+  );
+  if (entries.length === bursts.size) return;
+  bursts = new Map(entries);
+  app.set({ shelf: app.state.shelf.map((photo) => ({ ...photo, burst: bursts.get(libraryId(photo) ?? "") })) });
+}
+
+/** Milliseconds between two looks at a scan, which is another program's. */
+const SCAN_LOOK = 4000;
+
+/** What a scan has done so far. */
+interface ScanState {
+  readonly id: number;
+  readonly ended: string | null;
+  readonly scored: number;
+  readonly failed: number;
+}
+
+/** Shows the progress of a scan, and what it has found. One that goes no further was killed, and is not shown. */
+async function watchScan(): Promise<void> {
+  for (let last: ScanState | null = null; ;) {
+    const now = await scanState().catch(() => undefined);
+    if (now === undefined) return;
+    const runs = now?.ended === null && last?.id === now.id && now.scored + now.failed > last.scored + last.failed;
+    const shown = app.state.scan !== undefined;
+    if (runs) app.set({ scan: { done: now.scored, failed: now.failed } });
+    else if (shown && now?.ended !== null) {
+      app.set({ scan: undefined });
+      if (app.state.source === "library") await load();
+    }
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, SCAN_LOOK));
+  }
+}
+
+async function scanState(): Promise<ScanState | null> {
+  // The first event is how it stands; staying would keep the server from ending.
+  for await (const data of events("v1/library/scan")) return JSON.parse(data) as ScanState | null;
+  return null;
 }
 
 let saved: Promise<unknown> = Promise.resolve();

@@ -90,8 +90,8 @@ export function Grid(): JSX.Element {
   useEffect(() => {
     if (last > photos.length - AHEAD) void more();
   }, [last, photos.length]);
-  const stackedOf = (photo: Photo): boolean =>
-    stacks && photo.keeper === true && (photo.members ?? 0) > 1 && photo.burst !== open;
+  const stackedOf = ({ burst }: Photo): number | undefined =>
+    stacks && burst && burst.id !== open ? burst.members : undefined;
   return (
     <div
       ref={list}
@@ -124,7 +124,7 @@ function tilesOf(
   aspects: readonly number[],
   count: number,
   selected: string | undefined,
-  stackedOf: (photo: Photo) => boolean,
+  stackedOf: (photo: Photo) => number | undefined,
 ): JSX.Element[] {
   if (!row) return [];
   let left = 0;

@@ -37,6 +37,8 @@ function Tools(): JSX.Element {
   const filters = useStore(app, (state) => state.filters);
   const size = useStore(app, (state) => state.size);
   const changes = useStore(app, (state) => state.undo.length);
+  const stacks = useStore(app, (state) => state.stacks);
+  const bursts = useStore(app, ({ source, shelf }) => source === "library" && shelf.some(({ burst }) => burst));
   const active = restrictions(filter);
   return (
     <div class="tools">
@@ -65,6 +67,9 @@ function Tools(): JSX.Element {
           onInput={({ currentTarget }) => app.set({ size: Number(currentTarget.value) })}
         />
       </label>
+      {bursts && (
+        <IconButton icon="stack" label="Stack bursts" pressed={stacks} onClick={() => app.set({ stacks: !stacks })} />
+      )}
       <IconButton icon="undo" label="Undo" hotkey="Ctrl+Z" disabled={changes === 0} onClick={undo} />
       <IconButton icon="keys" label="Keys" hotkey="?" onClick={() => app.set({ help: true })} />
       <Save />

@@ -50,7 +50,7 @@ function Progress(): JSX.Element | null {
   const waiting = useStore(app, (state) => state.dropped.filter(({ score, failure }) => !score && !failure).length);
   const all = useStore(app, (state) => state.dropped.length);
   if (scan)
-    return <Bar done={scan.done} total={scan.total} label={`Scanning: ${countText(scan.done, "photo")} done`} />;
+    return <Bar done={scan.done} total={undefined} label={`Scanning: ${countText(scan.done, "photo")} scored`} />;
   if (waiting === 0) return null;
   return <Bar done={all - waiting} total={all} label={`Scoring: ${all - waiting} of ${countText(all, "photo")}`} />;
 }

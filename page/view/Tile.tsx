@@ -1,7 +1,7 @@
 /** A photo of the grid: its score, spread, stars and flag, legible on any picture. */
 import type { JSX } from "preact";
 import type { Photo } from "../state/photo.js";
-import { openPhoto, ratingText, select } from "../state/app.js";
+import { openPhoto, ratingText, select, toggleBurst } from "../state/app.js";
 import { Icon } from "./icons.js";
 import { countText, px, scoreText } from "./numbers.js";
 
@@ -14,7 +14,8 @@ export interface TileProps {
   readonly position: number;
   readonly count: number;
   readonly selected: boolean;
-  readonly stacked: boolean;
+  /** Photos that the stack holds; undefined: it is none. */
+  readonly stacked: number | undefined;
 }
 
 export function Tile(props: TileProps): JSX.Element {
@@ -24,7 +25,7 @@ export function Tile(props: TileProps): JSX.Element {
     <div
       role="option"
       id={`photo-${key}`}
-      class={`tile ${flag ?? ""} ${stacked ? "stacked" : ""} ${width < 130 ? "small" : ""}`}
+      class={`tile ${flag ?? ""} ${stacked === undefined ? "" : "stacked"} ${width < 130 ? "small" : ""}`}
       style={{ left: px(left), top: px(top), width: px(width), height: px(height) }}
       tabIndex={selected ? 0 : -1}
       aria-selected={selected}
@@ -45,10 +46,16 @@ export function Tile(props: TileProps): JSX.Element {
           <Icon name={flag} />
         </span>
       )}
-      {stacked && (
-        <span class="count">
+      {stacked !== undefined && (
+        <span
+          class="count"
+          data-text={stacked}
+          onClick={(event) => {
+            event.stopPropagation();
+            toggleBurst(key);
+          }}
+        >
           <Icon name="stack" />
-          {photo.members}
         </span>
       )}
       <span class="hover">{name}</span>
@@ -57,7 +64,7 @@ export function Tile(props: TileProps): JSX.Element {
 }
 
 /** What a screen reader says. */
-function spoken(photo: Photo, stacked: boolean): string {
+function spoken(photo: Photo, stacked: number | undefined): string {
   const { name, score, failure } = photo;
   const judged = score
     ? `${scoreText(score.score)} of ${score.scale.max}${score.std === null ? "" : `, give or take ${scoreText(score.std)}`}`
@@ -65,7 +72,7 @@ function spoken(photo: Photo, stacked: boolean): string {
       ? "could not be scored"
       : "not scored yet";
   const rating = ratingText(photo);
-  const burst = stacked ? `best of ${countText(photo.members ?? 0, "photo")} of a burst` : "";
+  const burst = stacked === undefined ? "" : `best of ${countText(stacked, "photo")} of a burst`;
   return [name, judged, rating === "not rated" ? "" : rating, burst].filter(Boolean).join(", ");
 }
 
@@ -86,7 +93,7 @@ function Caption({ photo }: { photo: Photo }): JSX.Element {
     <span class="caption">
       {score ? <b class="score">{scoreText(score.score)}</b> : <span class="none">{failure ? "no score" : "…"}</span>}
       {score && score.std !== null && <Spread score={score.score} std={score.std} scale={score.scale} />}
-      {stars > 0 && <span class="stars">{"★".repeat(stars)}</span>}
+      {stars > 0 && <span class="stars" data-text={"★".repeat(stars)} />}
     </span>
   );
 }

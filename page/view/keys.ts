@@ -1,5 +1,5 @@
 /** What each key does. */
-import { app, close, openPhoto, photoOf, rate, step, undo, visible } from "../state/app.js";
+import { app, close, openPhoto, photoOf, rate, step, toggleBurst, undo, visible } from "../state/app.js";
 import { comparePartner, togglePin } from "./Compare.js";
 import { pan, toggleZoom } from "./Zoomable.js";
 
@@ -40,12 +40,6 @@ function space(): void {
   app.set({ view: view === "compare" ? "photo" : "compare" });
 }
 
-function toggleBurst(): void {
-  const { open, selected } = app.state;
-  const burst = photoOf(app.state, selected)?.burst;
-  app.set({ open: burst === open ? undefined : burst });
-}
-
 const ACTIONS: Readonly<Record<string, () => void>> = {
   ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((stars) => [String(stars), () => rate({ stars })])),
   p: () => rate({ flag: "pick" }),
@@ -55,7 +49,7 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
     const photo = photoOf(app.state, app.state.selected);
     if (photo) togglePin(photo);
   },
-  b: toggleBurst,
+  b: () => toggleBurst(app.state.selected),
   " ": space,
   "?": () => app.set({ help: true }),
   Home: () => void step(-Infinity),

@@ -1,12 +1,14 @@
 /** The thread that reads the library. */
 import { workerData } from "node:worker_threads";
 import { Catalog, type Judge } from "../library/catalog.js";
+import { BurstSearch } from "../library/culling/bursts.js";
 import { Connection } from "../library/connection.js";
 import { rateFile } from "../library/rate.js";
 import type { LibraryAnswers, LibraryQuestion } from "./library.js";
 import { answerQuestions } from "./thread-side.js";
 
 let opened: Promise<Catalog> | undefined;
+let search: BurstSearch | undefined;
 /** Opened with the first rating. */
 let writer: Connection | undefined;
 
@@ -37,6 +39,8 @@ async function answer(question: LibraryQuestion): Promise<LibraryAnswers[keyof L
       return library.judges();
     case "scan":
       return library.latestScan();
+    case "bursts":
+      return (search ??= new BurstSearch(library)).found(judgeOf(question.judge));
     case "rate":
       return rateFile((writer ??= new Connection(library.file)), question.id, question.rating);
   }

@@ -1,6 +1,6 @@
 /** The library of photos, read in a thread of its own: a condition may look at every photo of a large one. */
 import type { Judge, Photo, PhotoPage, PhotoQuery, ScanState } from "../library/catalog.js";
-import type { Judge, Photo, PhotoPage, PhotoQuery } from "../library/catalog.js";
+import type { LibraryBursts } from "../library/culling/bursts.js";
 import type { PersonRating } from "../library/rate.js";
 import { RocError } from "../errors.js";
 import { Thread } from "./thread.js";
@@ -14,6 +14,7 @@ export interface LibraryQuestions {
   readonly percentiles: { readonly judge: number; readonly scores: readonly number[] };
   readonly judges: Record<string, never>;
   readonly scan: Record<string, never>;
+  readonly bursts: { readonly judge: string | undefined };
   /** Enters what a person says of a photo; whether there is one. */
   readonly rate: { readonly id: number; readonly rating: PersonRating };
 }
@@ -24,6 +25,7 @@ export interface LibraryAnswers {
   readonly percentiles: readonly (number | undefined)[];
   readonly judges: readonly Judge[];
   readonly scan: ScanState | undefined;
+  readonly bursts: LibraryBursts;
   readonly rate: boolean;
 }
 

@@ -148,3 +148,16 @@ export const photosSchema = z
       .meta({ description: "Whose scores these are; null where nothing has been scored." }),
   })
   .meta({ id: "Photos" });
+
+export const burstsSchema = z
+  .object({
+    bursts: z.array(
+      z.object({
+        kind: z.enum(["burst", "bracket", "copies"]),
+        photos: z.array(z.object({ id: z.string(), best: chance.meta({ description: "Chance to be the best of them." }), kept: z.boolean() })), // prettier-ignore
+      }),
+    ),
+    looked: z.int().meta({ description: "Photos that have been looked at." }),
+    complete: z.boolean().meta({ description: "Whether there is nothing left to look at." }),
+  })
+  .meta({ id: "Bursts" });

@@ -100,3 +100,27 @@ test("what the camera noted stands beside the photo; dropped photos are another 
   await page.getByRole("button", { name: /Library/ }).click();
   assert.match((await labels(page))[0] ?? "", /^DSC_0.jpg/);
 });
+
+test("bursts are stacks with the best on top; B and the number open them", { skip }, async (t) => {
+  const member = (id: number, best: number): object => ({ id: `${id}`, best, kept: best > 0.5 });
+  const bursts = [{ kind: "burst", photos: [member(3, 0.6), member(2, 0.3), member(5, 0.1)] }];
+  const { page } = await openLibrary(t, DESKTOP, {
+    "GET /v1/library/bursts": () => [200, { bursts, looked: 3, complete: true }],
+  });
+  await page.locator(".tile.stacked").waitFor();
+  const names = async (): Promise<string[]> =>
+    (await labels(page)).slice(0, 5).map((label) => label.split(".")[0] ?? "");
+  assert.deepEqual(await names(), ["DSC_0", "DSC_2", "DSC_3", "DSC_5", "DSC_6"]);
+  assert.match((await labels(page))[1] ?? "", /best of 3 photos of a burst$/);
+  assert.deepEqual(await axeFinds(page), []);
+  await page.locator(".tile.stacked").focus();
+  await page.keyboard.press("b");
+  await page.locator(".tile.stacked").waitFor({ state: "detached" });
+  assert.deepEqual(await names(), ["DSC_0", "DSC_2", "DSC_1", "DSC_4", "DSC_3"]);
+  await page.keyboard.press("b");
+  await page.locator(".tile .count").click();
+  assert.deepEqual(await names(), ["DSC_0", "DSC_2", "DSC_1", "DSC_4", "DSC_3"]);
+  await page.getByRole("button", { name: "Stack bursts" }).click();
+  await page.locator('.tile[aria-label^="DSC_1."]').waitFor();
+  assert.deepEqual(await names(), ["DSC_0", "DSC_1", "DSC_2", "DSC_3", "DSC_4"]);
+});

@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import sharp from "sharp";
 import { DEMO_MODEL, load } from "../../src/engine/index.js";
 import { scan } from "../../src/library/scan/scan.js";
 import { readSidecar } from "../../src/photos/xmp.js";
@@ -22,6 +23,12 @@ test(
     await mkdir(photos);
     const names = (await readdir(`${ROOT}examples/photos`)).filter((name) => name.endsWith(".jpg"));
     for (const name of names) await copyFile(`${ROOT}examples/photos/${name}`, join(photos, name));
+    // Another exposure of the best, a second later.
+    const best = sharp(`${ROOT}examples/photos/portrait-good.jpg`);
+    const at = (second: number) => ({ IFD2: { DateTimeOriginal: `2026:05:31 18:30:0${second}` } });
+    await best.clone().withExif(at(1)).toFile(join(photos, "portrait-good.jpg"));
+    await best.clone().modulate({ brightness: 0.7 }).withExif(at(2)).toFile(join(photos, "portrait-late.jpg"));
+    names.push("portrait-late.jpg");
     const library = join(folder, "library.db");
     using model = await load(DEMO_MODEL);
     await scan({ library, model, folders: [photos], files: names.map((name) => join(photos, name)) });
@@ -31,7 +38,8 @@ test(
     const address = await server.listen({ port: 0, host: "127.0.0.1" });
     const page = await openPage(t, await browser(t), address, DESKTOP);
     await page.getByText(/demo@[0-9a-f]+. The demo weights show that everything works/).waitFor();
-    await untilScored(page, names.length);
+    await page.locator(".tile.stacked").waitFor();
+    await untilScored(page, names.length - 1);
     assert.match((await labels(page))[0] ?? "", /^portrait-good.jpg, 8\.\d of 10, give or take/);
     await page.locator(".tile").first().focus();
     const sidecar = join(photos, "portrait-good.jpg.xmp");
@@ -49,8 +57,9 @@ test(
     await answered("u");
     assert.deepEqual(await readSidecar(sidecar), { rating: 4, ours: false });
     await page.reload();
-    await untilScored(page, names.length);
-    assert.match((await labels(page))[0] ?? "", /^portrait-good.jpg.*, 4 stars$/);
+    await page.locator(".tile.stacked").waitFor();
+    await untilScored(page, names.length - 1);
+    assert.match((await labels(page))[0] ?? "", /^portrait-good.jpg.*, 4 stars, best of 2 photos of a burst$/);
     await page.getByRole("button", { name: "Filters" }).click();
     await page.getByRole("form", { name: "Filters" }).getByLabel("Stars").selectOption("4 or more");
     await page.locator(".tile").nth(1).waitFor({ state: "detached" });

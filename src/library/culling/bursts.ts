@@ -1,0 +1,108 @@
+/**
+ * Bursts of a whole library. They are looked for in the background, since every photo that has a neighbour in time is read for it:
+ * what has been found so far is there at once.
+ */
+import { setImmediate as turn } from "node:timers/promises";
+import type { Catalog, Judge, Photo } from "../catalog.js";
+import { readLook } from "./look.js";
+import { WINDOW } from "./pairs.js";
+import { planCulling, type CullingPhoto, type GroupKind } from "./plan.js";
+
+/** Photos of a page. */
+const AT_ONCE = 500;
+
+/** Photos that belong together, best first. */
+export interface LibraryBurst {
+  readonly kind: GroupKind;
+  /** `best`: chance to be the best of them. */
+  readonly photos: readonly { readonly id: number; readonly best: number; readonly kept: boolean }[];
+}
+
+export interface LibraryBursts {
+  readonly bursts: readonly LibraryBurst[];
+  /** Photos that have been looked at. */
+  readonly looked: number;
+  /** Whether there is nothing left to look at. */
+  readonly complete: boolean;
+}
+
+const NOTHING: LibraryBursts = { bursts: [], looked: 0, complete: true };
+
+/** A search in one library, which begins again where photos were added or another judge is asked. */
+export class BurstSearch {
+  #of: string | undefined;
+  #found: LibraryBursts = NOTHING;
+
+  constructor(private readonly catalog: Catalog) {}
+
+  /** What has been found so far; begins where nobody has asked before. */
+  found(judge: Judge | undefined): LibraryBursts {
+    if (!judge) return NOTHING;
+    const key = `${judge.id} ${judge.scores}`;
+    if (this.#of !== key) {
+      this.#of = key;
+      this.#found = { ...NOTHING, complete: false };
+      // Whatever went wrong: the next one who asks begins again.
+      this.#search(judge, key).catch(() => (this.#of = undefined));
+    }
+    return this.#found;
+  }
+
+  async #search(judge: Judge, key: string): Promise<void> {
+    let run: TimedPhoto[] = [];
+    for await (const photo of this.#timed(judge)) {
+      if (this.#of !== key) return;
+      const last = run.at(-1);
+      if (last && last.time - photo.time > WINDOW) {
+        await this.#enter(run);
+        run = [];
+      }
+      run.push(photo);
+    }
+    await this.#enter(run);
+    if (this.#of === key) this.#found = { ...this.#found, complete: true };
+  }
+
+  /** Scored photos with a time, the newest first. */
+  async *#timed(judge: Judge): AsyncGenerator<TimedPhoto> {
+    for (let after: string | undefined; ;) {
+      const page = this.catalog.photos({ judge, sort: "taken", limit: AT_ONCE, after });
+      for (const photo of page.photos) {
+        const time = Date.parse(`${photo.taken}Z`);
+        if (photo.score && Number.isFinite(time)) yield { photo, time };
+      }
+      after = page.next;
+      if (after === undefined) return;
+      await turn();
+    }
+  }
+
+  /** Groups photos of which each is near the next in time. */
+  async #enter(run: readonly TimedPhoto[]): Promise<void> {
+    if (run.length < 2) return;
+    const photos: CullingPhoto[] = [];
+    for (const one of run) photos.push(...(await lookedAt(one)));
+    const ids = new Map(run.map(({ photo }) => [photo.file, photo.id]));
+    const bursts = planCulling(photos).groups.map(({ kind, photos }): LibraryBurst => {
+      const members = photos.map(({ file, best, kept }) => ({ id: ids.get(file) ?? 0, best, kept }));
+      return { kind, photos: members };
+    });
+    const { bursts: before, looked } = this.#found;
+    this.#found = { bursts: [...before, ...bursts], looked: looked + run.length, complete: false };
+  }
+}
+
+interface TimedPhoto {
+  readonly photo: Photo;
+  /** Milliseconds of the camera's own clock. */
+  readonly time: number;
+}
+
+/** With its look; nothing where the file cannot be read any more. */
+async function lookedAt({ photo, time }: TimedPhoto): Promise<CullingPhoto[]> {
+  const { file, camera, width, height, metadata, score } = photo;
+  const bias = metadata?.["exposureBias"];
+  const exposureBias = typeof bias === "number" ? bias : undefined;
+  const look = await readLook(file).catch(() => undefined);
+  return look && score ? [{ file, time, camera, width, height, exposureBias, look, score }] : [];
+}
