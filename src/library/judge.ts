@@ -1,7 +1,9 @@
 /** Who scores: what tells two judges apart. */
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { scoreSettings } from "../engine/score-settings.js";
 import type { Model } from "../engine/index.js";
+import type { Judge } from "./catalog.js";
 import type { Connection } from "./connection.js";
 
 /** What moves a score's last digits only: scores that differ by it can be compared. */
@@ -14,9 +16,16 @@ const LAST_DIGITS = ["torch", "version", "batch", "packed"];
 const READING = 1;
 
 /** The settings that tell two judges apart, in the order of their names. */
-export function deciding(settings: Readonly<Record<string, unknown>>): [name: string, value: unknown][] {
+function deciding(settings: Readonly<Record<string, unknown>>): [name: string, value: unknown][] {
   const entries = Object.entries(settings).filter(([field]) => !LAST_DIGITS.includes(field));
   return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Whether a judge of a library is a model with its settings. */
+export function isJudge({ checkpoint, settings }: Pick<Judge, "checkpoint" | "settings">, model: Model): boolean {
+  // As it was written.
+  const own: unknown = JSON.parse(JSON.stringify(deciding(scoreSettings(model))));
+  return checkpoint === model.digest && isDeepStrictEqual(deciding(settings), own);
 }
 
 /** The number of a model among the judges of a library, where it is entered if it is new. */

@@ -1,19 +1,14 @@
 /** Where scores stand among those that the same judge has given in the library. */
-import { isDeepStrictEqual } from "node:util";
 import type { Model } from "../engine/index.js";
 import { isRocError } from "../errors.js";
-import { scoreSettings } from "../engine/score-settings.js";
 import type { Judge } from "../library/catalog.js";
-import { deciding } from "../library/judge.js";
+import { isJudge } from "../library/judge.js";
 import type { Library } from "./library.js";
 
 /** The judge of a library that scores as a model does; undefined where there is none. */
 export async function judgeOf(library: Library, model: Model): Promise<Judge | undefined> {
-  const settings = deciding(JSON.parse(JSON.stringify(scoreSettings(model))) as Record<string, unknown>);
   const judges = await library.ask("judges", {});
-  return judges.find(
-    (judge) => judge.checkpoint === model.digest && isDeepStrictEqual(deciding(judge.settings), settings),
-  );
+  return judges.find((judge) => isJudge(judge, model));
 }
 
 /** Percentiles of scores, in their order; nothing where no library has scores of the model. */

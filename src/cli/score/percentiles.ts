@@ -1,10 +1,8 @@
 /** `score --percentile`: where scores stand among those of the same call, or of the same judge in a library. */
-import { isDeepStrictEqual } from "node:util";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
-import { scoreSettings } from "../../engine/score-settings.js";
 import { RocError } from "../../errors.js";
 import type { Catalog, Judge } from "../../library/catalog.js";
-import { deciding } from "../../library/judge.js";
+import { isJudge } from "../../library/judge.js";
 import { Ranking } from "../../library/ranking.js";
 import { isFailure } from "../shared/json.js";
 import type { Ranked } from "./selection.js";
@@ -57,9 +55,7 @@ export async function amongLibrary(
 /** @throws RocError USAGE naming who has scored instead */
 function judgeOf(catalog: Catalog, file: string, model: Model): Judge {
   const judges = catalog.judges();
-  const settings: unknown = JSON.parse(JSON.stringify(deciding(scoreSettings(model))));
-  const isSame = (one: Judge): boolean => one.checkpoint === model.digest && isDeepStrictEqual(deciding(one.settings), settings); // prettier-ignore
-  const judge = judges.find(isSame);
+  const judge = judges.find((one) => isJudge(one, model));
   if (judge) return judge;
   const known = judges.map(({ name }) => name).join(", ");
   throw new RocError(
