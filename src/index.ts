@@ -34,7 +34,9 @@ export type {
   ScoreOptions,
   ScoreResult,
   ScoringMethod,
+  WrittenPiece,
 } from "./engine/index.js";
+export type { WrittenText } from "./roc/question.js";
 export { bestOf, type BestOf, type Judged } from "./metrics/best-of.js";
 export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 

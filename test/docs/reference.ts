@@ -60,7 +60,7 @@ export function programWith(modules: ReadonlyMap<string, string>): ts.Program {
   const program: ts.CompilerOptions = {
     ...options,
     ...{ noEmit: true, incremental: false, noUnusedLocals: false, verbatimModuleSyntax: false },
-    ...{ paths: { roc4mllm: [INDEX] }, pathsBasePath: ROOT },
+    ...{ paths: { roc4mllm: [INDEX], "roc4mllm/server": ["src/server/index.ts"] }, pathsBasePath: ROOT },
   };
   delete program.tsBuildInfoFile;
   const host = ts.createCompilerHost(program, true);
@@ -115,7 +115,13 @@ export function runnable({ code }: Example, library: string): string {
   const { outputText } = ts.transpileModule(`${compared}\nexport {};\n`, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 },
   });
-  return QUIET + outputText.replaceAll('from "roc4mllm"', `from ${JSON.stringify(library)}`);
+  const server = library.replace(/index[.]js$/, "server/index.js");
+  return (
+    QUIET +
+    outputText
+      .replaceAll('from "roc4mllm"', `from ${JSON.stringify(library)}`)
+      .replaceAll('from "roc4mllm/server"', `from ${JSON.stringify(server)}`)
+  );
 }
 
 /** What typedoc says. */
