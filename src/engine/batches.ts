@@ -10,8 +10,17 @@ import type { PreparedPicture } from "./reader.js";
 export interface BatchReader {
   /** Batches that it may have at a time: one that is computed, and those that wait for that. */
   readonly depth: number;
-  /** One outcome a picture, in their order. The pixels become its own. */
-  read(pictures: readonly PreparedPicture[], options: ReadingOptions, onWritten: OnWritten): Promise<Outcome[]>;
+  /**
+   * One outcome a picture, in their order. The pixels become its own.
+   *
+   * @param signal fires where nobody wants them any more: what is being written ends
+   */
+  read(
+    pictures: readonly PreparedPicture[],
+    options: ReadingOptions,
+    onWritten: OnWritten,
+    signal: AbortSignal,
+  ): Promise<Outcome[]>;
 }
 
 /** Whose pictures wait, as far as batches have to know. */
@@ -33,6 +42,12 @@ export interface Waiting {
   readonly settle: (outcome: Promise<Outcome>) => void;
 }
 
+/** A batch that the reader has. */
+interface Running {
+  readonly batch: readonly Waiting[];
+  readonly controller: AbortController;
+}
+
 /** How long a batch that is not full waits for a picture that is still read or decoded, in milliseconds. */
 const PATIENCE_MS = 2000;
 
@@ -43,7 +58,7 @@ export class Batches {
   readonly #reader: BatchReader;
   /** In the order in which they came. */
   #waiting: Waiting[] = [];
-  #running = 0;
+  readonly #running = new Set<Running>();
   #patience: NodeJS.Timeout | undefined;
 
   constructor(
@@ -62,8 +77,11 @@ export class Batches {
   /** Looks again, since what a caller says of itself has changed. */
   wake(): void {
     this.#waiting = this.#waiting.filter(({ caller }) => !caller.hasLeft);
-    while (this.#running < this.#reader.depth) {
-      const batch = this.#choose(this.#running === 0);
+    for (const { batch, controller } of this.#running) {
+      if (batch.every(({ caller }) => caller.hasLeft)) controller.abort();
+    }
+    while (this.#running.size < this.#reader.depth) {
+      const batch = this.#choose(this.#running.size === 0);
       if (!batch) break;
       this.#start(batch);
     }
@@ -73,12 +91,15 @@ export class Batches {
   #start(batch: readonly Waiting[]): void {
     const chosen = new Set(batch);
     this.#waiting = this.#waiting.filter((one) => !chosen.has(one));
-    this.#running += 1;
+    const running = { batch, controller: new AbortController() };
+    this.#running.add(running);
     const [{ options } = { options: {} }] = batch;
-    const outcomes = this.#reader.read(batch.map(({ picture }) => picture), options, (i, written) => batch[i]?.onWritten(written)); // prettier-ignore
+    const onWritten: OnWritten = (i, written) => batch[i]?.onWritten(written);
+    const pictures = batch.map(({ picture }) => picture);
+    const outcomes = this.#reader.read(pictures, options, onWritten, running.controller.signal);
     batch.forEach(({ settle }, i) => settle(outcomes.then((all) => all[i] as Outcome)));
     const end = (): void => {
-      this.#running -= 1;
+      this.#running.delete(running);
       this.wake();
     };
     outcomes.then(end, end);
@@ -110,7 +131,7 @@ export class Batches {
 
   #setPatience(): void {
     const [oldest] = this.#waiting;
-    if (!oldest || this.#running > 0) {
+    if (!oldest || this.#running.size > 0) {
       clearTimeout(this.#patience);
       this.#patience = undefined;
       return;
@@ -118,7 +139,7 @@ export class Batches {
     this.#patience ??= setTimeout(() => {
       this.#patience = undefined;
       const [first] = this.#waiting;
-      if (first && this.#running === 0) this.#start(this.#around(first));
+      if (first && this.#running.size === 0) this.#start(this.#around(first));
     }, PATIENCE_MS);
   }
 }

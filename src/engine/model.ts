@@ -24,10 +24,10 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
   return new ScoringModel(reader.facts, {
     reader: {
       depth: 1,
-      read: async (pictures, reading, onWritten) => {
+      read: async (pictures, reading, onWritten, signal) => {
         // A turn of the event loop a batch: decoding continues, timers and signals are served.
         await nextTurn();
-        return reader.read(pictures, reading, undefined, onWritten);
+        return reader.read(pictures, reading, { onWritten, stopped: () => signal.aborted });
       },
     },
     prepare: (image) => parts.processor.prepare(image),

@@ -35,6 +35,18 @@ export const MEASURED_DRIFT: Readonly<Record<string, number>> = {
   llava_onevision: 0.036,
 };
 
+/** The same for linear maps in 8 bits, whatever the rest is in. */
+export const MEASURED_INT8_DRIFT: Readonly<Record<string, number>> = {
+  llava: 0.044,
+  mplug_owl2: 0.132,
+  qwen2_vl: 0.028,
+  qwen2_5_vl: 0.036,
+  qwen3_5: 0.107,
+  qwen3_vl: 0.017,
+  internvl: 0.028,
+  llava_onevision: 0.048,
+};
+
 /** What scores may move by on average, over their spread: raters differ by far more. */
 export const MOST_DRIFT = 0.1;
 
@@ -51,10 +63,26 @@ export interface PrecisionFacts {
 /** Whether a CPU with instructions for bfloat16 scores in it. */
 export function isForBfloat16({ family, parameters, dtypes }: PrecisionFacts): boolean {
   const [stored] = Object.entries(dtypes).sort(([, a], [, b]) => b - a)[0] ?? [];
-  const name = factsOf(family)?.modelTypes[0];
-  const drift = name !== undefined && Object.hasOwn(MEASURED_DRIFT, name) ? MEASURED_DRIFT[name] : Infinity;
   const is16Bit = stored === "bfloat16" || stored === "float16";
-  return is16Bit && parameters >= LEAST_PARAMETERS && (drift ?? Infinity) <= MOST_DRIFT;
+  return is16Bit && parameters >= LEAST_PARAMETERS && (measured(MEASURED_DRIFT, family) ?? Infinity) <= MOST_DRIFT;
+}
+
+/**
+ * By how much a model's scores lie beside those of its checkpoint in float32 on average, over their spread: 0 in float32;
+ * undefined where that is not measured.
+ *
+ * @param settings of {@link Model.settings}
+ */
+export function driftOf({ family, dtype, quantization }: Readonly<Record<string, unknown>>): number | undefined {
+  if (quantization !== undefined) return quantization === "int8" ? measured(MEASURED_INT8_DRIFT, family) : undefined;
+  if (dtype === "float32") return 0;
+  return dtype === "bfloat16" ? measured(MEASURED_DRIFT, family) : undefined;
+}
+
+/** A family's figure, by any of its `model_type`s. */
+function measured(figures: Readonly<Record<string, number>>, family: unknown): number | undefined {
+  const name = factsOf(family)?.modelTypes[0];
+  return name !== undefined && Object.hasOwn(figures, name) ? figures[name] : undefined;
 }
 
 /** The dtype to load a checkpoint's weights in; undefined: the loader's own choice. */

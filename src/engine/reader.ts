@@ -20,8 +20,20 @@ import { batchSizeOf, type BatchSize } from "./batch-size.js";
 import { disposedError, failed, failure, isPicturesFault } from "./failures.js";
 import type { Model, ModelFacts, OnWritten, Outcome, QuestionAnswer, ReadingOptions, ScoreResult } from "./types.js";
 
-/** Told what is written about a picture. */
-type Tell = (picture: PreparedPicture, written: WrittenText) => void;
+/** What reads of a batch go by beside their options. */
+interface ReadingCall {
+  /** That the program has chosen in another thread. */
+  readonly threads?: number | undefined;
+  readonly onWritten?: OnWritten | undefined;
+  /** Asked between tokens: whether nobody wants the outcomes any more. */
+  readonly stopped?: (() => boolean) | undefined;
+}
+
+/** A call's {@link ReadingCall} by its pictures. */
+interface Told {
+  readonly tell: (picture: PreparedPicture, written: WrittenText) => void;
+  readonly check: () => void;
+}
 
 /** A picture as a model's processor has prepared it, with what its result says of the file. All of it can be sent to a thread. */
 export interface PreparedPicture {
@@ -78,30 +90,34 @@ export class Reader {
    * What the model says of every picture, in their order. A picture that has no score costs itself only, and what does not
    * fit into memory together is computed in smaller batches.
    *
-   * @param threads that the program has chosen in another thread
-   * @throws RocError USAGE where the model is disposed; whatever is no picture's own fault
+   * @throws RocError USAGE where the model is disposed; ABORTED; whatever is no picture's own fault
    */
   read(
     pictures: readonly PreparedPicture[],
     options: ReadingOptions,
-    threads?: number,
-    onWritten?: OnWritten,
+    { threads, onWritten, stopped }: ReadingCall = {},
   ): Outcome[] {
     if (this.#disposed) throw disposedError(this.facts.name);
     this.#threads ??= threads;
     const outcomes: Outcome[] = [];
-    const tell: Tell = (picture, written) => onWritten?.(pictures.indexOf(picture), written);
+    const told: Told = {
+      tell: (picture, written) => onWritten?.(pictures.indexOf(picture), written),
+      check: () => {
+        if (stopped?.()) throw new RocError("ABORTED", "Scoring was cancelled");
+      },
+    };
     while (outcomes.length < pictures.length) {
       const next = pictures.slice(outcomes.length, outcomes.length + Math.min(this.#most, pictures.length));
-      outcomes.push(...(this.#attempt(next, options, tell) ?? []));
+      outcomes.push(...(this.#attempt(next, options, told) ?? []));
     }
     return outcomes;
   }
 
   /** Undefined where memory is short for so many: {@link #most} is smaller then. */
-  #attempt(pictures: readonly PreparedPicture[], options: ReadingOptions, tell: Tell): Outcome[] | undefined {
+  #attempt(pictures: readonly PreparedPicture[], options: ReadingOptions, told: Told): Outcome[] | undefined {
     try {
-      return this.#together(pictures, options, tell);
+      told.check();
+      return this.#together(pictures, options, told);
     } catch (error) {
       const [{ file } = { file: "" }, ...others] = pictures;
       if (isOutOfMemory(error)) {
@@ -111,7 +127,7 @@ export class Reader {
       }
       if (others.length === 0) return [failure(file, error)];
       if (!isPicturesFault(error)) throw error;
-      return pictures.flatMap((one) => this.#attempt([one], options, tell) ?? []);
+      return pictures.flatMap((one) => this.#attempt([one], options, told) ?? []);
     }
   }
 
@@ -125,12 +141,16 @@ export class Reader {
     );
   }
 
-  #together(pictures: readonly PreparedPicture[], { told, ...options }: ReadingOptions, tell: Tell): Outcome[] {
+  #together(
+    pictures: readonly PreparedPicture[],
+    { told, ...options }: ReadingOptions,
+    { tell, check }: Told,
+  ): Outcome[] {
     const { model, processor } = this.#parts;
     const rows = this.facts.batchSize;
     const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(model.parameters().values(), rows));
     const onText = told && ((row: number, written: WrittenText) => tell(pictures[row] as PreparedPicture, written));
-    const asked = { ...options, ...(onText && { onText }) };
+    const asked = { ...options, check, ...(onText && { onText }) };
     const answers = withThreads(threads, () =>
       scope(() => readPictures(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), asked)),
     );

@@ -1,6 +1,6 @@
 /** A model in a worker, as its callers have it. Loads no libtorch. */
 import { SHARE_ENV, Worker, type TransferListItem, type WorkerOptions } from "node:worker_threads";
-import { isOutOfMemory, messageOf, RocError } from "../errors.js";
+import { isOutOfMemory, isRocError, messageOf, RocError } from "../errors.js";
 import { loadSharp } from "../image/index.js";
 import { factsOf } from "../models/families.js";
 import { packCheckpoint, type CheckpointFolder } from "../models/places.js";
@@ -29,7 +29,7 @@ export async function loadRemote(folder: CheckpointFolder, options: LoadOptions)
     const prepare = await factsOf(facts.method?.family)?.prepareBy?.(steps);
     if (!prepare) throw new RocError("INTERNAL", `There is no prepareBy() of ${facts.method?.family}.`);
     const reader = thread.reader(facts.name);
-    const model = new ScoringModel(facts, { reader, prepare, dispose: () => thread.dispose() });
+    const model = new ScoringModel(facts, { reader, prepare, lost: thread.lost, dispose: () => thread.dispose() });
     forgotten.register(model, thread);
     return model;
   } catch (error) {
@@ -54,6 +54,7 @@ class ModelThread {
   #isDisposed = false;
   /** Why it has ended. */
   #fault: Error | undefined;
+  readonly #loss = new AbortController();
 
   /** @param onNote told from the opening on */
   constructor(private readonly onNote: LoadOptions["onNote"]) {
@@ -68,6 +69,11 @@ class ModelThread {
     this.#worker.on("exit", (code) => this.#fail(new Error(`it ended with code ${code}`)));
   }
 
+  /** As {@link Model.lost}. */
+  get lost(): AbortSignal {
+    return this.#loss.signal;
+  }
+
   async open(message: ToWorker & { type: "open" }): Promise<FromWorker & { type: "opened" }> {
     const answer = await this.#ask(0, message);
     if (answer.type === "refused") throw unpackError(answer.error);
@@ -80,13 +86,15 @@ class ModelThread {
     return {
       // One that is computed, and one that waits for that, so that the worker need not wait for this thread.
       depth: 2,
-      read: async (pictures, options, onWritten) => {
+      read: async (pictures, options, onWritten, signal) => {
         if (this.#isDisposed) throw disposedError(name);
         const id = ++this.#count;
         const threads = chosenThreads();
         const buffers = pictures.flatMap(({ pixels: { data } }) => (isWhole(data) ? [data.buffer] : []));
-        const answer = await this.#ask(id, { type: "read", id, pictures, options, threads }, buffers, onWritten);
-        if (answer.type === "failed") throw unpackError(answer.error);
+        const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+        signal.addEventListener("abort", () => Atomics.store(stop, 0, 1), { once: true });
+        const answer = await this.#ask(id, { type: "read", id, pictures, options, threads, stop }, buffers, onWritten);
+        if (answer.type === "failed") throw this.#seen(unpackError(answer.error));
         return answer.type === "outcomes" ? [...answer.outcomes] : [];
       },
     };
@@ -133,6 +141,12 @@ class ModelThread {
     asked?.resolve(message);
   }
 
+  /** An error on its way: of a GPU that has failed, everything that comes will have it. */
+  #seen(error: Error): Error {
+    if (isRocError(error) && error.code === "DEVICE_LOST") this.#loss.abort(error);
+    return error;
+  }
+
   #fail(cause: unknown): void {
     const short =
       (cause as { code?: unknown } | undefined)?.code === "ERR_WORKER_OUT_OF_MEMORY" || isOutOfMemory(cause);
@@ -140,6 +154,7 @@ class ModelThread {
     this.#fault ??= new RocError(code, `The thread of the model has ended: ${messageOf(cause)}. ${remedy}.`, { cause });
     for (const { reject } of this.#asked.values()) reject(this.#fault);
     this.#asked.clear();
+    if (!this.#isDisposed) this.#loss.abort(this.#fault);
   }
 }
 

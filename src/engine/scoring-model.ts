@@ -12,6 +12,8 @@ export interface Works {
   readonly reader: BatchReader;
   /** Off the thread. */
   readonly prepare: ImageInputs["prepare"];
+  /** As {@link Model.lost}. */
+  readonly lost?: AbortSignal;
   /** Twice is harmless. */
   readonly dispose: () => void;
 }
@@ -23,6 +25,7 @@ export class ScoringModel implements Model {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly folder: string | undefined;
   readonly method: NonNullable<Model["method"]>;
+  readonly lost: AbortSignal | undefined;
   readonly #works: Works;
   readonly #batches: Batches;
   /** Aborted by {@link dispose}. */
@@ -32,6 +35,7 @@ export class ScoringModel implements Model {
     [this.name, this.scale, this.digest] = [name, scale, digest];
     [this.settings, this.folder, this.method] = [settings, folder, method];
     this.#works = works;
+    this.lost = works.lost;
     this.#batches = new Batches(batchSize, works.reader);
     // One listener a call, of which a server has many.
     setMaxListeners(0, this.#disposal.signal);

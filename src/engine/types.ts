@@ -221,6 +221,11 @@ export interface Model {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Folder of the checkpoint's config and texts; undefined for a model made of live parts. */
   readonly folder?: string | undefined;
+  /**
+   * Fires when the model is lost: its thread has ended by a fault, for want of memory say, or its GPU has failed, and every
+   * further call fails with the signal's `reason`, a RocError. Undefined where the model computes on the thread that calls it.
+   */
+  readonly lost?: AbortSignal | undefined;
   /** For the provenance of results; a model made for a test may lack it. */
   readonly method?: ScoringMethod;
   /**

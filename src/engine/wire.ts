@@ -43,6 +43,8 @@ export type ToWorker =
       readonly options: ReadingOptions;
       /** Where the program has chosen a number since. */
       readonly threads: number | undefined;
+      /** In memory of both threads: not 0 once nobody wants the outcomes, which a thread that computes hears of in no message. */
+      readonly stop: Int32Array<SharedArrayBuffer>;
     }
   | { readonly type: "dispose" };
 

@@ -35,10 +35,11 @@ async function open({ checkpoint, options }: ToWorker & { type: "open" }): Promi
   }
 }
 
-function read({ id, pictures, options, threads }: ToWorker & { type: "read" }): void {
+function read({ id, pictures, options, threads, stop }: ToWorker & { type: "read" }): void {
   const onWritten: OnWritten = (picture, written) => say({ type: "written", id, picture, written });
   try {
-    const outcomes = reader?.read(pictures, options, threads, onWritten) ?? [];
+    const outcomes =
+      reader?.read(pictures, options, { threads, onWritten, stopped: () => Atomics.load(stop, 0) !== 0 }) ?? [];
     const states = outcomes.flatMap((outcome) => ("embedding" in outcome && outcome.embedding ? [outcome.embedding.buffer] : [])); // prettier-ignore
     say({ type: "outcomes", id, outcomes }, states);
   } catch (error) {

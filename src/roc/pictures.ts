@@ -25,6 +25,7 @@ interface PicturesOptions {
   readonly once?: boolean;
   readonly fixed?: boolean;
   readonly states?: boolean;
+  readonly check?: (() => void) | undefined;
 }
 
 /** Padding among the tokens of a cache. */
@@ -41,6 +42,7 @@ export class Pictures {
   readonly #cache: Cache | undefined;
   /** The tokens in the cache, `[picture][position]`. */
   #held: readonly (readonly number[])[];
+  readonly #check: PicturesOptions["check"];
   #features: Tensor | undefined;
   /** Rows of {@link hidden} by picture and position, where they are kept. */
   readonly #states: Map<number, Float32Array<ArrayBuffer>>[] | undefined;
@@ -49,11 +51,13 @@ export class Pictures {
    * @param images stay the caller's, alive as long as this
    * @param options.once nothing is remembered: for one text of each picture
    * @param options.states whether {@link state} is asked for
+   * @param options.check called after every token that is written, to end it by what it throws
    * @param options.fixed the cache has a capacity, so that generation can be recorded; default: where it can be
    */
   constructor(model: Mllm, images: ImageBatch, options: PicturesOptions = {}) {
     const { once = false, states = false, fixed = decodingOf(model.device, Infinity).fixed } = options;
     this.#model = model;
+    this.#check = options.check;
     this.#images = images;
     this.#cache = once ? undefined : model.newCache(fixed ? { capacity: 1 } : {});
     this.#held = this.#none();
@@ -149,6 +153,10 @@ export class Pictures {
       maxLength,
       ...options,
       ...(this.#cache && { cache: this.#cache }),
+      onStep: (step) => {
+        options.onStep?.(step);
+        this.#check?.();
+      },
     });
     if (this.#cache) {
       // A forward of one token leaves no state to go back to.

@@ -10,7 +10,7 @@ import { answerLength, checkLength } from "./length.js";
 import { checkQuestions, promptOf, type Question, type WrittenText } from "./question.js";
 import { readScore, type ScoreReading } from "./reading.js";
 import type { AnswerReading, StrategyParts } from "./strategy.js";
-import { hasComment, scoreName, scoreNames } from "./template.js";
+import { commentComesFirst, hasComment, scoreName, scoreNames } from "./template.js";
 import { ratingsFrom } from "./vocabulary.js";
 
 /** Tokens of a written answer at most, where the question does not say it. */
@@ -41,15 +41,17 @@ export interface PictureOptions extends ReadOptions {
   readonly embedding?: boolean | undefined;
   /** Told what is written for questions without a template, as it comes. */
   readonly onText?: ((picture: number, written: WrittenText) => void) | undefined;
+  /** Called after every token that is written, to end it by what it throws. */
+  readonly check?: (() => void) | undefined;
 }
 
 /** Each picture's canonical answer and its answers to `questions`, by one vision pass. */
 export function readPictures(
   parts: StrategyParts,
   images: ImageBatch,
-  { questions = [], embedding: states = false, onText, ...options }: PictureOptions = {},
+  { questions = [], embedding: states = false, onText, check, ...options }: PictureOptions = {},
 ): PictureReading[] {
-  if (questions.length === 0 && !states && !onText)
+  if (questions.length === 0 && !states && !onText && !writesComment(parts, options))
     return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
   const { strategy, templates } = parts;
   const once = questions.length === 0 && !hasComment(templates.answers[0] ?? "") && !options.comments && strategy.once;
@@ -65,7 +67,13 @@ export function readPictures(
       ...(embeddings && { embedding: embeddings[b] ?? null }),
     }));
   };
-  return withPictures(parts.model, images, read, { states, once: once === true });
+  return withPictures(parts.model, images, read, { states, once: once === true, check });
+}
+
+/** Whether a comment is written, which takes long enough to be ended. */
+function writesComment({ strategy, templates }: StrategyParts, { comments = false }: ReadOptions): boolean {
+  const [answer = ""] = templates.answers;
+  return hasComment(answer) ? comments || commentComesFirst(answer) : comments && strategy.comments !== undefined;
 }
 
 /** How long the checkpoint's own prompt and answer are. */

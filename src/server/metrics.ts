@@ -62,8 +62,6 @@ export class Metrics implements QueueWatcher {
     if (status === 429) this.#refused.inc();
   }
 
-  readonly fault = (error: Error): void => this.onFault(error);
-
   readonly batch = (pictures: number): void => this.#batches.observe(pictures);
 
   readonly outcome: QueueWatcher["outcome"] = (outcome) => {

@@ -1,7 +1,7 @@
 /** Pictures that wait for the model: a bounded number of them, put together into batches, each of which its client may leave. */
 import { randomUUID } from "node:crypto";
 import type { Model, NamedImage, ScoreFailure, ScoreOptions, ScoreResult } from "../engine/index.js";
-import { isRocError, RocError } from "../errors.js";
+import { RocError } from "../errors.js";
 import { Refusal } from "./errors.js";
 import type { ServerLimits } from "./options.js";
 
@@ -14,8 +14,6 @@ type Outcome = ScoreResult | ScoreFailure;
 export interface QueueWatcher {
   readonly batch: (pictures: number) => void;
   readonly outcome: (outcome: Outcome) => void;
-  /** The model cannot be used any more. */
-  readonly fault: (error: Error) => void;
 }
 
 interface Job {
@@ -71,7 +69,6 @@ export class ScoringQueue {
   #bytes = 0;
   #secondsEach = 0.1;
   #timer: NodeJS.Timeout | undefined;
-  #fault: Error | undefined;
 
   constructor(model: Model, limits: ServerLimits, watcher: QueueWatcher) {
     this.#model = model;
@@ -89,11 +86,6 @@ export class ScoringQueue {
   /** Pictures that are with the model: read, decoded or computed. */
   get computing(): number {
     return this.#computed;
-  }
-
-  /** Why the model cannot be used any more. */
-  get fault(): Error | undefined {
-    return this.#fault;
   }
 
   /**
@@ -205,17 +197,10 @@ export class ScoringQueue {
     } catch (error) {
       this.#computed -= group.length - done;
       for (const { reject } of group.slice(done)) reject(error);
-      if (isRocError(error) && error.code === "INTERNAL") this.#fail(error);
     } finally {
       this.#running -= 1;
       this.#pump();
     }
-  }
-
-  #fail(error: Error): void {
-    if (this.#fault) return;
-    this.#fault = error;
-    this.#watcher.fault(error);
   }
 
   #full(what: string): Refusal {

@@ -9,7 +9,7 @@ import { FAMILIES, measureDrift, type Drift } from "../../bench/drift.js";
 import { DEMO_MODEL, load, saveCheckpoint } from "../../src/engine/index.js";
 import { loadMllm } from "../../src/models/registry.js";
 import { DEFAULT_TEMPLATES, loadTemplates } from "../../src/roc/index.js";
-import { isForBfloat16, MEASURED_DRIFT, MOST_DRIFT } from "../../src/engine/precision.js";
+import { driftOf, isForBfloat16, MEASURED_DRIFT, MEASURED_INT8_DRIFT, MOST_DRIFT } from "../../src/engine/precision.js";
 import { summaryLine } from "../../src/cli/shared/summary-line.js";
 import { encodePhoto, makePictures, type Picture } from "../../src/studio/index.js";
 import { liveTensors, multipliesBfloat16 } from "../../src/torch/index.js";
@@ -36,15 +36,30 @@ test("bfloat16 is for large checkpoints of 16 bits, of families whose drift is m
 test("the measured drift is that of bench/results/drift.json, rounded up", () => {
   const file = new URL("../../../bench/results/drift.json", import.meta.url);
   const { drifts } = JSON.parse(readFileSync(file, "utf8")) as { drifts: Drift[] };
-  const largest = (family: string): number => {
-    const own = drifts.filter((one) => one.family === family && one.precision === "bfloat16");
+  const largest = (family: string, precision: RegExp): number => {
+    const own = drifts.filter((one) => one.family === family && precision.test(one.precision));
     return Math.ceil(1000 * Math.max(...own.map(({ mean, spread }) => mean / spread))) / 1000;
   };
-  assert.deepEqual(MEASURED_DRIFT, Object.fromEntries(FAMILIES.map((family) => [family, largest(family)])));
+  const all = (precision: RegExp) => Object.fromEntries(FAMILIES.map((family) => [family, largest(family, precision)]));
+  assert.deepEqual(MEASURED_DRIFT, all(/^bfloat16$/));
+  assert.deepEqual(MEASURED_INT8_DRIFT, all(/^int8/));
   for (const [family, drift] of Object.entries(MEASURED_DRIFT)) {
     const facts = { family, parameters: 7e9, dtypes: { bfloat16: 7e9 } };
     assert.equal(isForBfloat16(facts), drift <= MOST_DRIFT, family);
   }
+});
+
+test("a model's drift is that of its family in its precision; null where nobody has measured it", () => {
+  assert.equal(driftOf({ family: "toy", dtype: "float32" }), 0);
+  assert.equal(driftOf({ family: "internvl_chat", dtype: "bfloat16" }), MEASURED_DRIFT["internvl"]);
+  assert.equal(driftOf({ family: "llava", dtype: "float32", quantization: "int8" }), MEASURED_INT8_DRIFT["llava"]);
+  const unknown = [
+    { family: "toy", dtype: "bfloat16" },
+    { family: "llava", dtype: "float16" },
+    { family: "llava" },
+    {},
+  ];
+  for (const settings of unknown) assert.equal(driftOf(settings), undefined, JSON.stringify(settings));
 });
 
 test("a small checkpoint is computed in float32 by itself; another dtype is in the result and the last line", async () => {

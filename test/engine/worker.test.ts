@@ -146,6 +146,28 @@ test("calls at the same time, one of which is aborted", async () => {
   assert.equal((await all(model.score(PHOTOS))).length, PHOTOS.length);
 });
 
+test("what is written for nobody any more is written no further, and what waits behind it comes at once", async () => {
+  using model = await load(DEMO_MODEL);
+  const [first = ""] = PHOTOS;
+  const questions = Array.from({ length: 40 }, () => ({ prompt: "Tell me more.", maxTokens: 40 }));
+  const written = async (most: number): Promise<number> => {
+    const leaver = new AbortController();
+    let pieces = 0;
+    const onText = (): void => void (++pieces === most && leaver.abort());
+    const call = model.scoreOne(first, { questions, onText, signal: leaver.signal });
+    if (Number.isFinite(most)) await assert.rejects(call, { code: "ABORTED" });
+    else await call;
+    // Behind it: the worker has one thing to do at a time.
+    await model.scoreOne(first);
+    return pieces;
+  };
+  const whole = await written(Infinity);
+  assert.ok(whole > 200, `${whole} pieces`);
+  const begun = await written(3);
+  assert.ok(begun < whole / 2, `${begun} of ${whole} pieces`);
+  assert.equal(model.lost?.aborted, false);
+});
+
 test("a thread that dies fails what is asked and all that comes later, with one clear error", async (t) => {
   const workers = watched(t);
   using model = await load(DEMO_MODEL);
@@ -154,9 +176,11 @@ test("a thread that dies fails what is asked and all that comes later, with one 
   const failed = Promise.all(
     [results, single].map((call) => assert.rejects(call, { code: "INTERNAL", message: /thread of the model has ended.*Load the model again/ })), // prettier-ignore
   );
+  assert.equal(model.lost?.aborted, false);
   await workers[0]?.terminate();
   await failed;
   await assert.rejects(model.scoreOne(PHOTOS[0] ?? ""), { code: "INTERNAL", message: /has ended/ });
+  assert.ok(model.lost.aborted && isRocError(model.lost.reason) && /has ended/.test(model.lost.reason.message));
   model.dispose();
   // Another one is not concerned.
   using other = await load(DEMO_MODEL);
@@ -173,6 +197,7 @@ test("dispose() ends the thread; the model says that it is disposed", async (t) 
   // It would not be waited for.
   workers[0]?.ref();
   await ended;
+  assert.equal(model.lost?.aborted, false);
   await assert.rejects(model.scoreOne(PHOTOS[0] ?? ""), {
     code: "USAGE",
     message: /demo@.* is disposed; load it again/,

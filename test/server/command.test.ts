@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { ERROR_CODES } from "../../src/errors.js";
 import { runProgram } from "../cli/program.js";
 import { ROOT } from "../support.js";
 import { ask, form, photo, until } from "./support.js";
@@ -30,6 +31,44 @@ test("an address that others reach needs a token, of a file that its owner alone
   assert.match((await run("--token-file", "short")).stderr, /16 or more signs/);
   assert.equal((await run("--token-file", ".")).code, 2);
   assert.equal((await run("--port", "70000")).code, 2);
+});
+
+/** Ends the model's thread from outside, which nothing but a fault does. */
+const KILLER = `
+import threads from "node:worker_threads";
+import { syncBuiltinESMExports } from "node:module";
+let model;
+threads.Worker = class extends threads.Worker {
+  constructor(program, options) {
+    super(program, options);
+    if (options.name === "roc4mllm model") model = this;
+  }
+};
+syncBuiltinESMExports();
+process.on("SIGUSR2", () => void model.terminate());
+`;
+
+test("a server whose model's thread has ended answers what it can, and ends with a code that has it started anew", async () => {
+  const killer = `data:text/javascript,${encodeURIComponent(KILLER)}`;
+  const args = ["--import", killer, `${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--library", join(folder, "none.db"), "--json"]; // prettier-ignore
+  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(server, "exit");
+  let said = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const [line] = (await once(createInterface(server.stdout), "line")) as [string];
+  const { address } = JSON.parse(line) as { address: string };
+  const data = await photo("portrait-good");
+  const pictures = Array.from({ length: 32 }, (_, i) => [`${i}.jpg`, data] as const);
+  const accepted = ask(address, "/v1/score", { method: "POST", body: form(...pictures) });
+  await until(async () => {
+    const text = await (await fetch(`${address}/metrics`)).text();
+    return Number(/^roc4mllm_computing_pictures (.*)$/m.exec(text)?.[1]) > 0;
+  });
+  server.kill("SIGUSR2");
+  const { status, body } = await accepted;
+  assert.deepEqual([status, body.error?.code], [500, "INTERNAL"]);
+  assert.deepEqual(await ended, [ERROR_CODES.INTERNAL, null]);
+  assert.match(said, /The thread of the model has ended/);
 });
 
 test("SIGTERM: what was accepted is answered, nothing more is taken, and the exit code is 0", async () => {

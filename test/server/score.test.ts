@@ -1,5 +1,7 @@
 /** Scores over HTTP are those of the model itself, whichever way a picture is sent; with the demo weights. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import OpenAI from "openai";
 import openapiTS, { astToString } from "openapi-typescript";
@@ -134,7 +136,10 @@ test("the OpenAPI document is of version 3.1, has every route, and types can be 
 
 test("health, metrics, documentation and the page are there", async () => {
   const health = await ask(address, "/health");
-  assert.deepEqual([health.status, health.body["ready"], health.body["model"]], [200, true, model.name]);
+  const { ready, drift, heldBack } = health.body;
+  assert.deepEqual([health.status, ready, health.body["model"], drift], [200, true, model.name, 0]);
+  const { test } = JSON.parse(await readFile(join(DEMO_MODEL, "training.json"), "utf8")) as { test: unknown };
+  assert.deepEqual(heldBack, test);
   const text = await (await fetch(`${address}/metrics`)).text();
   assert.match(text, /roc4mllm_pictures_scored_total [1-9]/);
   assert.match(text, /roc4mllm_pictures_failed_total\{code="IMAGE_BROKEN"\} 1/);

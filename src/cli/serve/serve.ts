@@ -41,15 +41,23 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   const address = await listen(server, flags);
   if (flags.json) io.stdout.write(`${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n`);
   else io.stderr.write(`${model.name} scores at ${address} (Ctrl-C ends it). ${worthOf(model).text}\n`);
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  await firing([signal, ...(model.lost ? [model.lost] : [])]);
   if (!flags.json) io.stderr.write("Ending, once everything that was accepted is answered.\n");
   await close(server);
+  // Who watches the process starts it anew.
+  if (model.lost?.aborted) throw model.lost.reason as Error;
   setExitCode(0, { stopped: true });
 }
 
 function needsToken(host: string): RocError {
   const remedy = "Give a token (--token-file FILE), or leave the host out to serve this machine alone.";
   return new RocError("USAGE", `--host ${host} can be reached from other machines, by anybody. ${remedy}`);
+}
+
+/** Waits until one of the signals fires. */
+async function firing(signals: readonly AbortSignal[]): Promise<void> {
+  const any = AbortSignal.any([...signals]);
+  if (!any.aborted) await new Promise((resolve) => any.addEventListener("abort", resolve, { once: true }));
 }
 
 /** @throws RocError USAGE, IN_USE */
@@ -86,7 +94,9 @@ Anybody on this machine can ask for scores while it runs; for other machines a t
 made by (umask 077; openssl rand -hex 32 > token). Clients send it as Authorization: Bearer TOKEN.
 
 A request is refused with 429 while too many pictures wait. Ctrl-C and SIGTERM end the server once everything that was accepted is
-answered; the exit code is then 0. It is ${ERROR_CODES.IN_USE} where the port is in use.
+answered; the exit code is then 0. It is ${ERROR_CODES.IN_USE} where the port is in use, and ${ERROR_CODES.INTERNAL}, ${ERROR_CODES.OUT_OF_MEMORY} or ${ERROR_CODES.DEVICE_LOST} where
+the model is lost (its thread has ended by a fault, its GPU has failed): what can be answered still is, and whoever watches the
+process can start it anew.
 
 Examples:
   roc4mllm serve

@@ -1,8 +1,11 @@
 /** `GET /health`: whether the server can score, for those who watch it. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { driftOf } from "../../engine/precision.js";
+import { readJsonAs } from "../../files/index.js";
 import type { App, Shared } from "../app.js";
+
+const testSchema = z.record(z.string(), z.unknown());
 
 const healthSchema = z
   .object({
@@ -12,14 +15,18 @@ const healthSchema = z
     model: z.string(),
     queue: z.object({ waiting: z.int(), computing: z.int(), limit: z.int() }),
     drift: z
-      .record(z.string(), z.unknown())
+      .number()
       .nullable()
-      .meta({ description: "How far the checkpoint's scores are from its raters', on pictures held back from its training; null where it does not say." }), // prettier-ignore
+      .meta({ description: "What computing in 16 or 8 bits moves scores by on average, as a share of their spread, as measured for the family; 0 in float32, null where it is not measured." }), // prettier-ignore
+    heldBack: testSchema
+      .nullable()
+      .meta({ description: "What the checkpoint's training measured on pictures held back from it; null where it does not say." }), // prettier-ignore
   })
   .meta({ id: "Health" });
 
 export function addHealth(app: App, { options: { model }, limits, queue }: Shared): void {
-  const drift = driftOf(model.folder);
+  const drift = driftOf(model.settings ?? {}) ?? null;
+  const heldBack = heldBackOf(model.folder);
   app.get(
     "/health",
     {
@@ -27,17 +34,22 @@ export function addHealth(app: App, { options: { model }, limits, queue }: Share
       config: { open: true },
     },
     async (_request, reply) => {
-      const ready = queue.fault === undefined;
+      const ready = model.lost?.aborted !== true;
       const state = { waiting: queue.length, computing: queue.computing, limit: limits.queue };
-      return reply.code(ready ? 200 : 503).send({ ready, model: model.name, queue: state, drift: await drift });
+      return reply
+        .code(ready ? 200 : 503)
+        .send({ ready, model: model.name, queue: state, drift, heldBack: await heldBack });
     },
   );
 }
 
 /** What a checkpoint's training says of its scores on pictures that it has not seen. */
-async function driftOf(folder: string | undefined): Promise<Record<string, unknown> | null> {
+async function heldBackOf(folder: string | undefined): Promise<Record<string, unknown> | null> {
   if (folder === undefined) return null;
-  const text = await readFile(join(folder, "training.json"), "utf8").catch(() => "{}");
-  const { test } = JSON.parse(text) as { test?: Record<string, unknown> };
-  return test ?? null;
+  try {
+    return (await readJsonAs(join(folder, "training.json"), z.object({ test: testSchema }))).test;
+  } catch {
+    // A checkpoint may say nothing, or something else: it scores all the same.
+    return null;
+  }
 }
