@@ -5,35 +5,19 @@ import { dirname, extname, isAbsolute, join } from "node:path";
 import { Readable } from "node:stream";
 import { glob, isDynamicPattern, type FileSystemAdapter } from "tinyglobby";
 import { RocError, messageOf } from "../../errors.js";
+import { extensionOf, isImageName, isRawName } from "../../image/extensions.js";
 import { isBytes, nameOfBytes, pathOfName, readableName } from "../../image/file-names.js";
 import { SNIFF_BYTES, sniffFormat } from "../../image/sniff.js";
-
-/** RAW files of cameras, whose largest preview is read. */
-const RAW_EXTENSIONS = [
-  ...["dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "raf", "rw2", "rwl", "pef", "ptx", "srw"],
-  ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw", "gpr", "mef"],
-];
 
 /** What cameras and phones write beside a RAW file. */
 const BESIDE_RAW = ["jpg", "jpeg", "jpe", "heic", "heif", "hif"];
 
-/** What a folder is searched for. A file that is named is tried whatever it is called. */
-export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(
-  [
-    ...["jpg", "jpeg", "jpe", "jfif", "jfi", "pjpeg", "pjp", "mpo", "insp", "jps"],
-    ...["png", "apng", "webp", "avif", "tif", "tiff", "gif", "heic", "heif", "hif"],
-    ...RAW_EXTENSIONS,
-  ].map((name) => `.${name}`),
-);
-
 /** Photographs too, but of formats that are not read here: each gets an error of its own that says so. */
-const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
-  [
-    ...["heics", "avifs", "jxl", "jp2", "j2k", "jpx", "jxr", "bmp", "psd", "psb", "xcf", "tga", "exr"],
-    ...["jpf", "jpm", "j2c", "jpc", "dib", "ico", "cur", "svg", "svgz"],
-    ...["ppm", "pgm", "pbm", "pnm", "pam", "pcx", "hdr"],
-  ].map((name) => `.${name}`),
-);
+const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set([
+  ...["heics", "avifs", "jxl", "jp2", "j2k", "jpx", "jxr", "bmp", "psd", "psb", "xcf", "tga", "exr"],
+  ...["jpf", "jpm", "j2c", "jpc", "dib", "ico", "cur", "svg", "svgz"],
+  ...["ppm", "pgm", "pbm", "pnm", "pam", "pcx", "hdr"],
+]);
 
 const NATURAL = new Intl.Collator("en", { numeric: true });
 
@@ -87,7 +71,7 @@ class Search {
     }
     for (const { name, kind } of entries.sort((a, b) => NATURAL.compare(a.name, b.name))) {
       if (!name.startsWith(".")) await this.#entry(join(path, name), kind);
-      else if (kind === "folder" || (isImage(name) && !name.startsWith(APPLE_DOUBLE)))
+      else if (kind === "folder" || (isImageName(name) && !name.startsWith(APPLE_DOUBLE)))
         this.#hidden.push(join(path, name));
     }
   }
@@ -186,19 +170,14 @@ const REPLACEMENT = "\ufffd";
 
 /** Whether a name ends as that of a picture does, of a format that is read here or another. */
 function isPicture(path: string): boolean {
-  return isImage(path) || UNREAD_EXTENSIONS.has(extname(path).toLowerCase());
-}
-
-function isImage(name: string): boolean {
-  return IMAGE_EXTENSIONS.has(extname(name).toLowerCase());
+  return isImageName(path) || UNREAD_EXTENSIONS.has(extensionOf(path));
 }
 
 /** The RAW files that have a JPEG or a HEIC of the same name in their folder, among these. */
 function besideRaw(files: readonly string[]): string[] {
-  const extension = (file: string): string => extname(file).toLowerCase().slice(1);
   const stem = (file: string): string => file.slice(0, file.length - extname(file).length);
-  const others = new Set(files.filter((file) => BESIDE_RAW.includes(extension(file))).map(stem));
-  return files.filter((file) => RAW_EXTENSIONS.includes(extension(file)) && others.has(stem(file)));
+  const others = new Set(files.filter((file) => BESIDE_RAW.includes(extensionOf(file))).map(stem));
+  return files.filter((file) => isRawName(file) && others.has(stem(file)));
 }
 
 interface Entry {

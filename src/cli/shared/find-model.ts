@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isRocError, RocError } from "../../errors.js";
 import { exists, OpenFolder, type FolderLike } from "../../files/index.js";
+import { isImageName } from "../../image/extensions.js";
 import { besideWeights, towerOf } from "../../models/families.js";
 import { chooseState, namedBase, openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { DownloadOptions } from "../../hub/index.js";
@@ -12,15 +13,12 @@ import { DEMO } from "./default-model.js";
 import type { Context } from "./io.js";
 import { downloadProgress } from "./download-progress.js";
 
-/** File names of photographs. */
-const PHOTO = /\.(jpe?g|png|webp|avif|tiff?|gif|heic|heif|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
-
 /** @throws RocError USAGE where photographs are given instead of a checkpoint */
 export async function refusePhotos(path: string): Promise<void> {
   const names = await readdir(path).catch((): string[] => []);
-  const photos = PHOTO.test(path) ? 1 : names.filter((name) => PHOTO.test(name)).length;
+  const photos = isImageName(path) ? 1 : names.filter(isImageName).length;
   if (photos === 0 || names.some((name) => /\.(json|safetensors|bin)$/.test(name)) || !(await exists(path))) return;
-  const what = PHOTO.test(path) ? "is a photo" : `holds ${photos} ${photos === 1 ? "photo" : "photos"}`;
+  const what = isImageName(path) ? "is a photo" : `holds ${photos} ${photos === 1 ? "photo" : "photos"}`;
   throw new RocError("USAGE", `${path} ${what} and no checkpoint; to have scores: roc4mllm score ${path}`);
 }
 

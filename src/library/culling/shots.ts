@@ -1,5 +1,6 @@
 /** Files that a camera wrote of one exposure. */
 import { basename, dirname, extname, join } from "node:path";
+import { isRawName } from "../../image/extensions.js";
 
 /** One exposure: a file, and others that the camera wrote of it. */
 export interface Shot {
@@ -9,8 +10,6 @@ export interface Shot {
   readonly files: readonly string[];
 }
 
-const RAW = /\.(3fr|arw|cr[23w]|dng|erf|iiq|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr[2fw]|x3f)$/i;
-
 /** Photos as exposures: a RAW and the picture beside it of the same name are one. In the order of paths. */
 export function shotsOf(files: readonly string[]): Shot[] {
   const byStem = new Map<string, string[]>();
@@ -19,7 +18,7 @@ export function shotsOf(files: readonly string[]): Shot[] {
     byStem.set(stem, [...(byStem.get(stem) ?? []), file]);
   }
   return [...byStem.values()].flatMap((same): Shot[] => {
-    const pictures = same.filter((file) => !RAW.test(file));
+    const pictures = same.filter((file) => !isRawName(file));
     const [picture] = pictures;
     // Two pictures of one name, as a JPEG and a PNG, may be anything.
     if (picture === undefined || pictures.length > 1) return same.map((file) => ({ file, files: [file] }));
