@@ -7,6 +7,7 @@ import { atomicWriteFile } from "../../files/index.js";
 import { readableName } from "../../image/index.js";
 import { Catalog, type Judge, type Photo } from "../../library/catalog.js";
 import { plainPhoto } from "../../library/plain-photo.js";
+import { inert } from "../shared/csv.js";
 import type { Context } from "../shared/io.js";
 import {
   addQueryOptions,
@@ -68,13 +69,8 @@ function jsonText(photos: readonly Photo[], judge: Judge | undefined): string {
   return `[\n${photos.map((photo) => JSON.stringify(plainPhoto(photo, judge))).join(",\n")}\n]\n`;
 }
 
-/** Before them a spreadsheet computes. */
-const FORMULA = /^[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]/;
-
 function cell(value: string | number | null | undefined): string | number {
-  if (typeof value !== "string") return value ?? "";
-  const text = readableName(value);
-  return FORMULA.test(text) ? `'${text}` : text;
+  return typeof value === "string" ? inert(readableName(value)) : (value ?? "");
 }
 
 function csvText(photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]): string {

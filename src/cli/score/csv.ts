@@ -2,23 +2,16 @@
 import { stringify } from "csv-stringify/sync";
 import type { ScoreResult } from "../../engine/index.js";
 import { readableName } from "../../image/file-names.js";
+import { inert, isFormula } from "../shared/csv.js";
 import { isFailure } from "../shared/json.js";
 import type { Ranked, RankedResult } from "./selection.js";
 
 type Cell = string | number | undefined;
 
-/** Before them a spreadsheet computes. */
-const FORMULA = /^[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]/;
-
-/** A text that no spreadsheet takes for a formula. */
-function inert(text: string): string {
-  return FORMULA.test(text) ? `'${text}` : text;
-}
-
 /** A path stays one that can be used: `./-a.jpg` is the same file as `-a.jpg`. */
 function pathCell(file: string): string {
   const name = readableName(file);
-  return FORMULA.test(name) && name !== "-" ? `./${name}` : inert(name);
+  return isFormula(name) && name !== "-" ? `./${name}` : inert(name);
 }
 
 /** A column: its name, and what it has of a photo. */
