@@ -9,7 +9,7 @@ import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { RocError } from "../errors.js";
 import { atomicWriteFile } from "./atomic.js";
-import { takeLock, type Lock } from "./lock.js";
+import { takeLock, type Lock, type LockedKind } from "./lock.js";
 import { ifThere, withFile } from "./read.js";
 import { differences, type Settings } from "./settings.js";
 import { writing } from "./write-error.js";
@@ -23,6 +23,8 @@ export interface JournalOptions<Entry> {
   /** What to do where the file cannot be resumed: a sentence. */
   readonly remedy: string;
   readonly entry: z.ZodType<Entry>;
+  /** What of its own the user can name instead while another process has this one; default: a folder. */
+  readonly kind?: LockedKind;
   /** Discard the file's content. */
   readonly fresh?: boolean;
 }
@@ -45,7 +47,7 @@ const header = z.strictObject({ settings: z.record(z.string(), z.unknown()) });
  *   journal's; FILE_UNREADABLE, FILE_UNWRITABLE
  */
 export async function openJournal<Entry>(file: string, options: JournalOptions<Entry>): Promise<Journal<Entry>> {
-  const lock = await takeLock(`${file}.lock`, file);
+  const lock = await takeLock(`${file}.lock`, file, options.kind);
   try {
     const entries = (options.fresh ? undefined : await readEntries(file, options)) ?? (await create(file, options));
     const handle = await writing(file, () => open(file, "a"));

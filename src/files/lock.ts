@@ -34,16 +34,20 @@ export async function tryLock(file: string): Promise<Lock | LockOwner> {
   return writing(file, () => core.tryLock(file));
 }
 
+/** What is locked, so that another one can be named. */
+export type LockedKind = "folder" | "file" | "library";
+
 /**
  * Takes a lock without waiting; the caller releases it.
  *
  * @param what is locked, for the error: "the run folder runs/a"
+ * @param kind what another one of can be named instead
  * @throws RocError IN_USE naming the owner; FILE_UNWRITABLE
  */
-export async function takeLock(file: string, what: string): Promise<Lock> {
+export async function takeLock(file: string, what: string, kind: LockedKind = "folder"): Promise<Lock> {
   const got = await tryLock(file);
   if ("release" in got) return got;
   const { pid, host } = got;
-  const remedy = `Wait for it, stop it, or name another folder; if no such process runs there, delete ${file}.`;
+  const remedy = `Wait for it, stop it, or name another ${kind}; if no such process runs there, delete ${file}.`;
   throw new RocError("IN_USE", `${what} is in use by process ${pid} on ${host}. ${remedy}`);
 }

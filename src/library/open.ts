@@ -116,7 +116,7 @@ export interface Writable {
 export async function openToWrite(file: string): Promise<Writable> {
   if (!(await exists(file))) await create(file);
   await checkFile(file);
-  const lock: Lock = await takeLock(`${file}.lock`, `the library ${file}`);
+  const lock: Lock = await takeLock(`${file}.lock`, `the library ${file}`, "library");
   let connection: Connection | undefined;
   try {
     const opened = (connection = new Connection(file));

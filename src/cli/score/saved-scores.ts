@@ -81,7 +81,10 @@ export class SavedScores {
   ): Promise<SavedScores> {
     const settings = { ...scoreSettings(model), comments, allowDamaged, ...(questions && { questions }) };
     const remedy = "Score with the same, or give another file to --resume.";
-    return new SavedScores(model, await openJournal<Entry>(file, { settings, remedy, entry: entrySchema }));
+    return new SavedScores(
+      model,
+      await openJournal<Entry>(file, { settings, remedy, kind: "file", entry: entrySchema }),
+    );
   }
 
   /** As {@link Model.score}, in the order of the inputs; what the file holds of the same pictures is not scored again. */
