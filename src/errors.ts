@@ -22,7 +22,7 @@ export const ERROR_CODES = {
   FILE_UNWRITABLE: 3,
   /** An image that cannot be decoded, or lacks pixels. */
   IMAGE_BROKEN: 3,
-  /** An image over the limit of pixels or bytes. */
+  /** An image over the limit of pixels or bytes, or with more tokens than fit into the model's positions beside the question. */
   IMAGE_TOO_LARGE: 3,
   /** A file in a format that is not read here (a RAW file without a preview), or no image. */
   IMAGE_UNSUPPORTED: 3,

@@ -10,7 +10,7 @@ export function isPicturesFault(error: unknown): error is RocError {
 /** A picture without a score as a result. @throws any error that is not its own */
 export function failure(file: string, error: unknown): ScoreFailure {
   if (!isPicturesFault(error)) throw error;
-  return failed(file, error.code, error.code === "SCORE_NOT_FINITE" ? `${file}: ${error.message}` : error.message);
+  return failed(file, error.code, error.message);
 }
 
 export function failed(file: string, code: ErrorCode, message: string): ScoreFailure {

@@ -17,7 +17,7 @@ import {
 } from "../roc/index.js";
 import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { batchSizeOf, type BatchSize } from "./batch-size.js";
-import { disposedError, failed, failure, isPicturesFault } from "./failures.js";
+import { disposedError, failed, isPicturesFault } from "./failures.js";
 import type { Model, ModelFacts, OnWritten, Outcome, QuestionAnswer, ReadingOptions, ScoreResult } from "./types.js";
 
 /** What reads of a batch go by beside their options. */
@@ -125,8 +125,8 @@ export class Reader {
         this.#shrink(pictures.length);
         return undefined;
       }
-      if (others.length === 0) return [failure(file, error)];
       if (!isPicturesFault(error)) throw error;
+      if (others.length === 0) return [failed(file, error.code, `${file}: ${error.message}`)];
       return pictures.flatMap((one) => this.#attempt([one], options, told) ?? []);
     }
   }

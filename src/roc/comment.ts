@@ -61,11 +61,15 @@ function readWithQuestions(
 ): AnswerReading[] {
   const { model, processor, strategy } = parts;
   return withPictures(model, pictures, (own) => {
+    // All have to fit before anything is computed.
+    const asked = Object.entries(questions).map(
+      ([name, question]) => [name, own.prompts(processor, question)] as const,
+    );
     const readings = strategy.read(parts, own);
     const { tokenizer } = processor;
     const options = { ...greedyOptions(model, processor), maxNewTokens: ANSWER_TOKENS, tokenizer };
-    const written = Object.entries(questions).map(([name, question]) => {
-      const answers = own.generate(own.prompts(processor, question), options);
+    const written = asked.map(([name, prompts]) => {
+      const answers = own.generate(prompts, options);
       return answers.map(({ text }) => `${name}: ${text.trim()}`);
     });
     return readings.map((reading, b) => ({ ...reading, comment: written.map((one) => one[b] ?? "").join("\n\n") }));

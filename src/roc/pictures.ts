@@ -8,6 +8,7 @@ import type { Cache, ImageBatch, Mllm, MllmProcessor } from "../models/types.js"
 import { inferenceMode, keep, scope, type Tensor } from "../torch/index.js";
 import { idTensor } from "./ids.js";
 import { promptImages, rowsPerImage } from "./images.js";
+import { checkPositions } from "./positions.js";
 
 /**
  * What the model reads for one picture: prompt and answer, or the beginning of it.
@@ -73,16 +74,17 @@ export class Pictures {
    * Token ids of a prompt about each of them.
    *
    * @param checked whether it has to fit: false where the caller says what does not
-   * @throws RocError USAGE where it has more than the model's positions, behind which numbers have no meaning
+   * @throws RocError USAGE where it has more than the model's positions; IMAGE_TOO_LARGE where only a picture has too many
    */
   prompts(processor: MllmProcessor, prompt: string, checked = true): number[][] {
     const prompts = promptImages(this.#images).map((image) => processor.prompt(prompt, image));
-    const { maxPositions = Infinity } = this.#model;
-    const longest = Math.max(...prompts.map(({ length }) => length));
-    if (!checked || longest <= maxPositions) return prompts;
-    const what = `The prompt has ${longest} tokens with the picture's, and the model ${maxPositions} positions`;
-    const text = JSON.stringify(beginning(prompt.replace("<image>", "").trim()));
-    throw new RocError("USAGE", `${what}. Shorten it (${text}), or what --text puts into it.`);
+    if (!checked) return prompts;
+    checkPositions(this.#model, prompts, 0, (longest) => {
+      const what = `The prompt has ${longest} tokens with the picture's, and the model ${this.#model.maxPositions} positions`;
+      const text = JSON.stringify(beginning(prompt.replace("<image>", "").trim()));
+      return new RocError("USAGE", `${what}. Shorten it (${text}), or what --text puts into it.`);
+    });
+    return prompts;
   }
 
   /**
@@ -144,6 +146,10 @@ export class Pictures {
   generate(texts: readonly (readonly number[])[], options: Omit<GenerationOptions, "cache">): GeneratedSequence[] {
     const { held, behind } = this.#rewind(texts.map((ids) => ({ ids, at: [ids.length - 1] })));
     const images = inferenceMode(() => scope(() => this.#imagesBehind(held)));
+    checkPositions(this.#model, behind, 0, (longest) => {
+      const what = `The prompt and what is written behind it have ${longest} tokens with the picture's`;
+      return new RocError("USAGE", `${what}, and the model ${this.#model.maxPositions} positions. Shorten it.`);
+    });
     const prompts = behind.map((ids, b) => ({ ids, seen: texts[b], ...(images && b === 0 && { images }) }));
     const width = Math.max(...behind.map((ids) => ids.length));
     const start = held[0]?.length ?? 0;

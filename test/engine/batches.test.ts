@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { Batches, type BatchReader } from "../../src/engine/batches.js";
 import { createModel } from "../../src/engine/model.js";
 import { scoreAll, type PipelineParts } from "../../src/engine/pipeline.js";
-import type { Model, Outcome, ScoreInputs, ScoreResult } from "../../src/engine/types.js";
+import type { Model, Outcome, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/types.js";
 import { isOutOfMemory, isRocError, RocError, type ErrorCode } from "../../src/errors.js";
 import { Random } from "../../src/random.js";
 import type { RocTemplates } from "../../src/roc/index.js";
@@ -306,6 +306,40 @@ test("NaN for one picture of a batch is its own failure; the others have the sco
   assert.deepEqual(batched[0], single[0]);
   // The guilty one's company was computed again, one by one.
   assert.deepEqual(batched.slice(0, 4), single.slice(0, 4));
+});
+
+test("a picture with too many tokens for the positions is its own failure; a text that is too long ends the call", async () => {
+  const [small, large] = [[2, 2] as const, [2, 50] as const];
+  const inputs = await pictures([small, large, small, small]);
+  const run = async (batchSize: number, prompt: string, options: ScoreOptions = {}) => {
+    const parts = fakeParts({ ...ONE, prompts: [prompt] });
+    const { model: mllm, processor } = parts;
+    const [image = 0] = mllm.placeholderIds;
+    const plain = { images: processor.images.bind(processor), prompt: processor.prompt.bind(processor) };
+    // A row of pixels is a token.
+    processor.images = (images) => ({ ...plain.images(images), imageSizes: images.map(({ height, width }) => [height, width]) }); // prettier-ignore
+    processor.prompt = (text, batch) =>
+      plain.prompt(text).flatMap((id) => (id === image ? new Array<number>(batch?.imageSizes?.[0]?.[0] ?? 1).fill(id) : [id])); // prettier-ignore
+    mllm.maxPositions = 60;
+    using model = createModel(parts, "fake", { batchSize });
+    try {
+      return { outcomes: await all(model.score(inputs, options)), forwards: mllm.forwards };
+    } catch (error) {
+      assert.ok(isRocError(error));
+      return { code: error.code, forwards: mllm.forwards };
+    }
+  };
+  const [own = ""] = ONE.prompts;
+  for (const options of [{}, { questions: [{ prompt: "Why? <image>", maxTokens: 2 }] }])
+    for (const batchSize of [1, 4]) {
+      const { outcomes = [] } = await run(batchSize, own, options);
+      const found = outcomes.map((outcome) => ("error" in outcome ? outcome.error : undefined));
+      assert.deepEqual(found.map((error) => error?.code), [undefined, "IMAGE_TOO_LARGE", undefined, undefined]); // prettier-ignore
+      assert.match(found[1]?.message ?? "", /^1: the picture takes 50 tokens and what goes with it \d+, and the model has 60 positions; make/); // prettier-ignore
+      const long = { ...options, questions: [{ prompt: `<image>${"long ".repeat(20)}` }] };
+      assert.deepEqual(await run(batchSize, own, long), { code: "USAGE", forwards: 0 });
+      assert.deepEqual(await run(batchSize, `<image>${"long ".repeat(20)}`, options), { code: "USAGE", forwards: 0 });
+    }
 });
 
 /** A fake model that has memory for so many pictures at a time. */

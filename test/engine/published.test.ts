@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import sharp from "sharp";
 import { loadParts } from "../../src/engine/here.js";
-import { load, quantizeCheckpoint, type LoadOptions, type ScoreResult } from "../../src/engine/index.js";
+import { createModel, load, quantizeCheckpoint, type LoadOptions, type ScoreResult } from "../../src/engine/index.js";
 import { readJson } from "../../src/files/index.js";
 import { saveAs } from "../../src/engine/save-as.js";
 import { attachLora } from "../../src/models/lora.js";
@@ -107,7 +107,26 @@ for (const row of ROWS) {
       assert.deepEqual(model.method?.scorer, result.scorer);
       assert.deepEqual((model.settings as { scorer?: unknown }).scorer, result.scorer);
     }
+    await checkPositions(folder, await picture(2 * row.size[0], 2 * row.size[1]), text);
   });
+}
+
+/** A picture that leaves no room for its question is a failure of its own; a question that leaves none is nobody's. */
+async function checkPositions(folder: string, photo: string, options: LoadOptions): Promise<void> {
+  const { parts } = await loadParts(await openCheckpointFolder(folder), { ...HERE, ...options });
+  const { processor, templates, model: mllm } = parts;
+  const image = await decodeImage(photo);
+  const ids = scope(() => processor.prompt(templates.prompts[0] ?? "", processor.images([image])));
+  const rows = ids.filter((id) => mllm.placeholderIds.includes(id)).length;
+  using model = createModel(parts, "short");
+  const codesAt = async (maxPositions: number): Promise<unknown[]> => {
+    Object.defineProperty(mllm, "maxPositions", { value: maxPositions, configurable: true });
+    const codes: unknown[] = [];
+    for await (const outcome of model.score([photo, photo])) codes.push("error" in outcome && outcome.error.code);
+    return codes;
+  };
+  if (rows > 1) assert.deepEqual(await codesAt(ids.length - 1), ["IMAGE_TOO_LARGE", "IMAGE_TOO_LARGE"]);
+  await assert.rejects(codesAt(ids.length - rows), { code: "USAGE", message: /--text/ });
 }
 
 test("in a worker, in a batch, in 8 bits and with further questions the same scorer answers", async () => {
