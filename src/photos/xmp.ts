@@ -52,6 +52,12 @@ export interface WriteOptions {
   readonly embedded?: number | undefined;
 }
 
+/** What else is to be known of sidecars that several photos have. */
+export interface SharedOptions extends WriteOptions {
+  /** Sidecars that say what is to be said of other photos: they are read and not written. */
+  readonly taken?: ReadonlySet<string>;
+}
+
 /** One file that changes, or is new. */
 export interface SidecarWrite {
   readonly file: string;
@@ -67,6 +73,12 @@ export interface SidecarPlan {
   readonly writes: readonly SidecarWrite[];
   /** What is not written, since a person gave another. */
   readonly kept: readonly SidecarField[];
+}
+
+/** What writing would do for several photos. */
+export interface SharedPlan extends Omit<SidecarPlan, "photo"> {
+  /** The sidecars that say it, whether they change or not. */
+  readonly sidecars: readonly string[];
 }
 
 const XMP = { uri: "http://ns.adobe.com/xap/1.0/", prefix: "xmp" };
@@ -169,20 +181,51 @@ export async function planSidecar(
   naming: SidecarNaming = "appended",
   options: WriteOptions = {},
 ): Promise<SidecarPlan> {
-  checkChange(photo, change);
-  const there = await sidecarsOf(photo);
-  const files = there.length > 0 ? there : [sidecarName(photo, naming)];
-  const sidecars = await Promise.all(files.map(readOrNew));
-  const kept = options.by === "person" ? new Set<SidecarField>() : await personal(photo, sidecars, change, options);
+  const { writes, kept } = await planShared([photo], change, naming, options);
+  return { photo, writes, kept };
+}
+
+/**
+ * {@link planSidecar} for files of one exposure, as a RAW and its JPEG, of which `IMG.xmp` is both's: what a person has
+ * given one of them stays in the sidecars of all, and each sidecar is written once.
+ */
+export async function planShared(
+  photos: readonly string[],
+  change: SidecarChange,
+  naming: SidecarNaming,
+  options: SharedOptions = {},
+): Promise<SharedPlan> {
+  for (const photo of photos) checkChange(photo, change);
+  const { taken = new Set() } = options;
+  const sidecars = await Promise.all((await namesOf(photos, naming, taken)).map(readOrNew));
+  const kept = options.by === "person" ? new Set<SidecarField>() : await personal(photos, sidecars, change, options);
+  const own = sidecars.filter(({ file }) => !taken.has(file));
   const writes: SidecarWrite[] = [];
-  for (const { file, before, packet } of sidecars) {
+  for (const { file, before, packet } of own) {
     if (options.by === "person") setByPerson(packet, change);
     else setByProgram(packet, change, kept);
     const after = packet.bytes();
     if (before === undefined ? isNews(packet) : !Buffer.from(before).equals(after))
       writes.push({ file, before, after });
   }
-  return { photo, writes, kept: [...kept] };
+  return { sidecars: own.map(({ file }) => file), writes, kept: [...kept] };
+}
+
+/** The sidecars of photos: those that are there, and for a photo that has none of its own a new one. */
+async function namesOf(
+  photos: readonly string[],
+  naming: SidecarNaming,
+  taken: ReadonlySet<string>,
+): Promise<string[]> {
+  const names = new Set<string>();
+  for (const photo of photos) {
+    const there = await sidecarsOf(photo);
+    there.forEach((name) => names.add(name));
+    if (there.some((name) => !taken.has(name))) continue;
+    const name = sidecarName(photo, naming);
+    names.add(taken.has(name) ? sidecarName(photo, "appended") : name);
+  }
+  return [...names];
 }
 
 /** Plans and writes. @returns what was done, with what stood there before */
@@ -283,15 +326,15 @@ function checkChange(photo: string, { rating, label, pick }: SidecarChange): voi
     throw new RocError("USAGE", `${what}: a label is one line of up to 100 letters`);
 }
 
-/** What of the change a person has given already, in any of the sidecars or the photo itself. */
+/** What of the change a person has given already, in any of the sidecars or the photos themselves. */
 async function personal(
-  photo: string,
+  photos: readonly string[],
   sidecars: readonly Sidecar[],
   change: SidecarChange,
   options: WriteOptions,
 ): Promise<Set<SidecarField>> {
   const has = (property: Property): boolean => sidecars.some(({ packet }) => !isOurs(packet, property));
-  const rated = has(RATING) || (await isRatedInside(photo, sidecars, options));
+  const rated = has(RATING) || (await isRatedInside(photos, sidecars, options));
   const picked = has(PICK) || has(PICK_LABEL) || sidecars.some(({ packet }) => isRejectedByPerson(packet));
   const kept = new Set<SidecarField>();
   if (change.rating !== undefined && (rated || picked)) kept.add("rating");
@@ -306,10 +349,15 @@ function isRejectedByPerson(packet: Packet): boolean {
 }
 
 /** A star that we wrote into a sidecar stands above the photo's own in most programs: so the photo's own counts too. */
-async function isRatedInside(photo: string, sidecars: readonly Sidecar[], options: WriteOptions): Promise<boolean> {
+async function isRatedInside(
+  photos: readonly string[],
+  sidecars: readonly Sidecar[],
+  options: WriteOptions,
+): Promise<boolean> {
   if (sidecars.some(({ packet }) => (numberOf(packet, RATING) ?? 0) !== 0)) return false;
-  const rating = "embedded" in options ? options.embedded : (await readMetadata(photo)).rating;
-  return (rating ?? 0) !== 0;
+  if ("embedded" in options) return (options.embedded ?? 0) !== 0;
+  for (const photo of photos) if (((await readMetadata(photo)).rating ?? 0) !== 0) return true;
+  return false;
 }
 
 function setByProgram(packet: Packet, change: SidecarChange, kept: ReadonlySet<SidecarField>): void {

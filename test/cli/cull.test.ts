@@ -224,6 +224,36 @@ test("a RAW and its JPEG get the same, in one sidecar where its name says so", a
   const one = await planOf(folder, "--sidecars", "replaced");
   assert.deepEqual(one.sidecars.planned.filter((file) => basename(file).startsWith(stem)), [join(folder, `${stem}.xmp`)]); // prettier-ignore
   assert.equal(one.counts.failed, 0);
+  const lines = readFileSync(one.undo ?? "", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(`"${stem}.xmp"`));
+  assert.equal(lines.length, 1);
+  assert.deepEqual((await planOf(folder, "--sidecars", "replaced")).sidecars.planned, []);
+  assert.match((await cull("--undo", one.undo ?? "")).stderr, /are as before\n/);
+  assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith(".xmp")), []); // prettier-ignore
+});
+
+test("what a person gave a RAW's own sidecar stays in the one that it shares with its JPEG", async (t) => {
+  const { other } = await firstGroup(photos(t));
+  const stem = basename(other, ".jpg");
+  const folder = photos(t, { [`${stem}.dng.xmp`]: starred(4) });
+  cpSync(join(folder, other), join(folder, `${stem}.dng`));
+  const plan = await planOf(folder, "--sidecars", "replaced", "--reject-brackets");
+  assert.deepEqual(plan.sidecars.planned.filter((file) => basename(file).startsWith(stem)), []); // prettier-ignore
+  assert.deepEqual(plan.photos.find(({ file }) => basename(file) === other)?.kept, ["pick"]);
+});
+
+test("of two photos with one name and verdicts of their own, one has the sidecar of that name", async (t) => {
+  const { keeper, other } = await firstGroup(photos(t));
+  const stem = basename(keeper, ".jpg");
+  const folder = photos(t);
+  cpSync(join(folder, other), join(folder, `${stem}.png`));
+  const { sidecars } = await planOf(folder, "--sidecars", "replaced", "--reject-brackets");
+  const names = sidecars.planned.map((file) => basename(file)).filter((name) => name.startsWith(stem));
+  assert.equal(names.length, 2);
+  assert.ok(names.includes(`${stem}.xmp`) && names.some((name) => /\.(jpg|png)\.xmp$/.test(name)));
+  const again = await planOf(folder, "--sidecars", "replaced", "--reject-brackets");
+  assert.deepEqual(again.sidecars.planned, []);
 });
 
 test("undo files that are cut off, foreign or point elsewhere are refused, and nothing is touched", async (t) => {

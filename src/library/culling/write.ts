@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { isRocError, RocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
+import { isRawName } from "../../image/extensions.js";
 import {
   applySidecar,
-  planSidecar,
-  type SidecarChange,
+  planShared,
+  type SharedPlan,
   type SidecarField,
   type SidecarNaming,
-  type SidecarPlan,
   type SidecarWrite,
 } from "../../photos/xmp.js";
 import type { PlannedPhoto } from "./plan.js";
@@ -36,37 +36,49 @@ export interface Verdict {
   readonly embedded?: number | undefined;
 }
 
-/** What writing would change. A photo whose sidecar cannot be read is a failure; the others are planned. */
+/**
+ * What writing would change. A photo whose sidecar cannot be read is a failure; the others are planned. `IMG.xmp` is a
+ * RAW's and its JPEG's at once, who have one verdict; of two photos with verdicts of their own, one has it, a RAW first, and
+ * the other gets a sidecar with its whole name.
+ */
 export async function planSidecars(verdicts: readonly Verdict[], naming: SidecarNaming): Promise<SidecarPlans> {
-  const writes = new Map<string, SidecarWrite>();
-  const kept = new Map<string, readonly SidecarField[]>();
+  const plans = new Map<Verdict, SharedPlan>();
   const failures: SidecarFailure[] = [];
-  for (const { photo, files, embedded } of verdicts)
-    for (const file of files) {
-      try {
-        const plan = await planned(file, photo, naming, embedded);
-        // A RAW and its JPEG may share one.
-        for (const write of plan.writes) if (!writes.has(write.file)) writes.set(write.file, write);
-        if (plan.kept.length > 0) kept.set(file, plan.kept);
-      } catch (error) {
-        failures.push({ file, error: failureOf(error) });
-      }
+  const taken = new Set<string>();
+  const hasRaw = ({ files }: Verdict): boolean => files.some(isRawName);
+  for (const verdict of [...verdicts.filter(hasRaw), ...verdicts.filter((one) => !hasRaw(one))]) {
+    try {
+      const plan = await planned(verdict, naming, taken);
+      plan.sidecars.forEach((file) => taken.add(file));
+      plans.set(verdict, plan);
+    } catch (error) {
+      failures.push({ file: verdict.photo.file, error: failureOf(error) });
     }
-  return { writes: [...writes.values()], kept, failures };
+  }
+  const inOrder = verdicts.flatMap((verdict) => plans.get(verdict) ?? []);
+  const kept = verdicts.flatMap((verdict) =>
+    verdict.files.map((file) => [file, plans.get(verdict)?.kept ?? []] as const),
+  );
+  return {
+    writes: inOrder.flatMap(({ writes }) => writes),
+    kept: new Map(kept.filter(([, fields]) => fields.length > 0)),
+    failures,
+  };
 }
 
 async function planned(
-  file: string,
-  { rating, label, pick }: SidecarChange,
+  { photo, files, embedded }: Verdict,
   naming: SidecarNaming,
-  embedded: number | undefined,
-): Promise<SidecarPlan> {
+  taken: ReadonlySet<string>,
+): Promise<SharedPlan> {
+  const { rating, label, pick } = photo;
   const stars = rating === undefined ? {} : { rating };
   const change = { ...stars, ...(label && { label }), ...(pick && { pick }) };
-  const plan = await planSidecar(file, change, naming, { embedded });
+  const options = { embedded, taken };
+  const plan = await planShared(files, change, naming, options);
   // A label says the same as the pick: where a person thinks otherwise, neither is written.
   if (label === undefined || !plan.kept.includes("pick")) return plan;
-  return { ...(await planSidecar(file, stars, naming, { embedded })), kept: plan.kept };
+  return { ...(await planShared(files, stars, naming, options)), kept: plan.kept };
 }
 
 /** What was written. */

@@ -236,10 +236,11 @@ class Scan {
   /** The entry of a file of this content that is not where it was. */
   async #movedFrom(digest: Uint8Array): Promise<number | undefined> {
     for (const { id, path } of this.store.placesOf(digest)) {
-      if (!this.#seen.has(id) && (await stampOf(path)) === "gone") {
-        this.#seen.add(id);
-        return id;
-      }
+      if (this.#seen.has(id) || (await stampOf(path)) !== "gone") continue;
+      // Meanwhile a copy of it may have become the one that moved.
+      if (this.#seen.has(id)) continue;
+      this.#seen.add(id);
+      return id;
     }
     return undefined;
   }
