@@ -8,7 +8,11 @@ import { exists, isSystemError, makeFolder, readError, remove, takeLock, writing
 import { Connection } from "./connection.js";
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from "./schema.js";
 
-/** `library.db` in the user's data folder: `XDG_DATA_HOME`, by default `~/.local/share`. */
+/**
+ * `library.db` in the user's data folder: `XDG_DATA_HOME`, by default `~/.local/share`.
+ *
+ * @category Server
+ */
 export function defaultLibrary(env: Readonly<Record<string, string | undefined>> = process.env): string {
   return join(env["XDG_DATA_HOME"] || join(env["HOME"] || homedir(), ".local", "share"), "roc4mllm", "library.db");
 }

@@ -8,7 +8,11 @@ import { Refusal } from "./errors.js";
 const COOKIE = "roc4mllm-token";
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/;
 
-/** Whether an address, or the name of this machine for itself, is reached from this machine alone. */
+/**
+ * Whether an address, or the name of this machine for itself, is reached from this machine alone.
+ *
+ * @category Server
+ */
 export function isLoopback(address: string): boolean {
   return address === "localhost" || LOOPBACK.test(address);
 }

@@ -1,4 +1,8 @@
-/** Scoring over HTTP, for programs that have the server within their own: `import { createServer } from "roc4mllm/server"`. */
+/**
+ * Scoring over HTTP, for programs that have the server within their own: `import { createServer } from "roc4mllm/server"`.
+ *
+ * @module roc4mllm/server
+ */
 export { createServer } from "./app.js";
 export { isLoopback } from "./guard.js";
 export { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.js";

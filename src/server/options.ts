@@ -35,7 +35,11 @@ export interface ServerLimits {
 
 const MIB = 2 ** 20;
 
-/** The limits that hold where nothing else is said. */
+/**
+ * The limits that hold where nothing else is said.
+ *
+ * @category Server
+ */
 export const SERVER_LIMITS: ServerLimits = {
   bodyBytes: 64 * MIB,
   pictureBytes: 64 * MIB,

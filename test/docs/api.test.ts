@@ -49,19 +49,23 @@ test("the reference is made without a warning, and every name stands under a top
   const { project, warnings } = await referenceOf(program);
   assert.deepEqual(warnings, []);
   const { categoryOrder } = (await readJson(join(ROOT, "typedoc.json"))) as { categoryOrder: string[] };
-  const topics = topicsOf(project);
+  const [library, server, ...others] = project.children ?? [];
+  assert.ok(library && server);
+  assert.deepEqual([library.name, server.name, others], ["roc4mllm", "roc4mllm/server", []]);
+  const topics = topicsOf(library);
   assert.deepEqual(
-    [...topics.keys()],
+    [...topics.keys(), ...topicsOf(server).keys()],
     categoryOrder.filter((name) => name !== "*"),
   );
   assert.ok(topics.get("Scoring")?.includes("load"));
-  const torch = project.children?.find(({ name }) => name === "torch");
+  assert.ok(topicsOf(server).get("Server")?.includes("createServer"));
+  const torch = library.children?.find(({ name }) => name === "torch");
   assert.ok(torch);
   assert.deepEqual(topicsOf(torch).get("Other"), undefined);
 });
 
 test("typedoc tells what has no docstring, what is not exported, and a link to nothing", async () => {
-  const { warnings } = await referenceOf(program, "src/faulty.ts");
+  const { warnings } = await referenceOf(program, { faulty: "src/faulty.ts" });
   const patterns = [/Hidden, defined in/, /undocumented \(Variable\)/, /Parts\.part \(Property\)/, /"Nothing"/];
   assert.equal(warnings.length, patterns.length, warnings.join("\n"));
   for (const pattern of patterns)

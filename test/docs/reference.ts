@@ -124,6 +124,12 @@ export function runnable({ code }: Example, library: string): string {
   );
 }
 
+/** Modules of the reference by what programs import them as. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  roc4mllm: "src/index.ts",
+  "roc4mllm/server": "src/server/index.ts",
+};
+
 /** What typedoc says. */
 class Warnings extends Logger {
   readonly messages: string[] = [];
@@ -133,21 +139,24 @@ class Warnings extends Logger {
   }
 }
 
-/** The reference of a module, made as `npm run docs:api` makes it, and what typedoc has to say against it. */
+/** The reference of modules, made as `npm run docs:api` makes it, and what typedoc has to say against it. */
 export async function referenceOf(
   program: ts.Program,
-  module = "src/index.ts",
+  entries = ENTRIES,
 ): Promise<{ project: ProjectReflection; warnings: string[] }> {
   const options = {
     options: join(ROOT, "typedoc.json"),
-    ...(module !== "src/index.ts" && { intentionallyNotExported: [] }),
+    ...(entries !== ENTRIES && { intentionallyNotExported: [] }),
   };
   const app = await Application.bootstrapWithPlugins(options, [new TypeDocReader()]);
   const logger = new Warnings();
   app.logger = logger;
-  const sourceFile = program.getSourceFile(join(ROOT, module));
-  if (!sourceFile) throw new Error(`${module} is not in the program`);
-  const project = app.converter.convert([{ displayName: "roc4mllm", program, sourceFile }]);
+  const points = Object.entries(entries).map(([displayName, module]) => {
+    const sourceFile = program.getSourceFile(join(ROOT, module));
+    if (!sourceFile) throw new Error(`${module} is not in the program`);
+    return { displayName, program, sourceFile };
+  });
+  const project = app.converter.convert(points);
   app.validate(project);
   return { project, warnings: logger.messages };
 }

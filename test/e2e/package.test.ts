@@ -82,6 +82,21 @@ const SCORE = `
   await load("nowhere").catch((error: unknown) => console.log(isRocError(error) && error.code));
 `;
 const IMPORT = `import { DEMO_MODEL, isRocError, load } from "roc4mllm";`;
+const SERVER = `
+  import { readFile } from "node:fs/promises";
+  import { DEMO_MODEL, load } from "roc4mllm";
+  import { createServer, SERVER_LIMITS, type ServerOptions } from "roc4mllm/server";
+  const model = await load(DEMO_MODEL);
+  const options: ServerOptions = { model, limits: { queue: SERVER_LIMITS.queue } };
+  const server = createServer(options);
+  server.get("/mine", async () => ({ hello: "world" }));
+  const images = [await readFile(process.env.PHOTO ?? "", "base64")];
+  const scored = await server.inject({ method: "POST", url: "/v1/score", payload: { images } });
+  console.log(scored.json<{ results: { score: number }[] }>().results[0]?.score);
+  for (const url of ["/mine", "/"]) console.log((await server.inject(url)).body.includes(url === "/" ? "<script" : "world"));
+  await server.close();
+  model.dispose();
+`;
 const plain = (text: string): string => text.replace(": unknown", "");
 
 let packed: { readonly files: readonly { readonly path: string }[]; readonly size: number; readonly filename: string };
@@ -228,13 +243,16 @@ test("TypeScript compiles strictly against it as both kinds of module, and the r
     // @ts-expect-error a score is a number
     export const wrong = async (model: Model): Promise<string> => (await model.scoreOne("a.jpg")).score;`,
   );
+  write("server.mts", SERVER);
   const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
   const compile = (module: string, ...more: string[]): Promise<string> => {
     const flags = ["--strict", "--target", "es2022", "--module", module, "--types", "node", ...more];
-    return must(process.execPath, [tsc, ...flags, "esm.mts", "common.cts", "same.cts"]);
+    return must(process.execPath, [tsc, ...flags, "esm.mts", "server.mts", "common.cts", "same.cts"]);
   };
   await Promise.all([compile("node16"), compile("nodenext", "--noEmit", "--skipLibCheck")]);
   for (const file of ["esm.mjs", "common.cjs"]) assert.equal((await node(file, { PHOTO })).stdout, expected, file);
+  const served = await node("server.mjs", { PHOTO });
+  assert.equal(served.stdout, `${expected.split("\n")[0]}\ntrue\ntrue\n`, served.stderr);
   // By name, at run time too.
   write("names.mjs", `import * as esm from "roc4mllm";\nconsole.log(Object.keys(esm).sort().join());\n`);
   write("names.cjs", `console.log(Object.keys(require("roc4mllm")).sort().join());\n`);
