@@ -106,7 +106,7 @@ function parquetOf({ columns, rows }: Table): Uint8Array {
 }
 
 function csvOf({ columns, rows }: Table): string {
-  return stringify(rows, { header: true, columns, cast: { number: String } });
+  return stringify(rows, { header: true, columns, quoted_match: /[\r\n]/, cast: { number: String } });
 }
 
 /**

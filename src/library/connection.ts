@@ -17,9 +17,12 @@ export class Connection {
   readonly #database: Database.Database;
   readonly #prepared = new Map<string, Database.Statement>();
 
-  /** @throws RocError DATA_INVALID for a file that is no database; FILE_UNREADABLE */
-  constructor(readonly file: string) {
-    this.#database = guarded(file, () => new Database(file, { timeout: PATIENCE_MS }));
+  /** @param readonly the file is never written @throws RocError DATA_INVALID for a file that is no database; FILE_UNREADABLE */
+  constructor(
+    readonly file: string,
+    { readonly = false }: { readonly readonly?: boolean } = {},
+  ) {
+    this.#database = guarded(file, () => new Database(file, { timeout: PATIENCE_MS, readonly }));
   }
 
   /** Statements that return nothing. */

@@ -31,10 +31,33 @@ async function checkFile(file: string): Promise<void> {
   // What a log beside it holds may complete it.
   const logged = await stat(`${file}-wal`).then(({ size }) => size > 0, () => false); // prettier-ignore
   if (size < expected && !logged) {
-    const remedy = "Restore it from a backup, or name another file (--library); it has not been changed.";
-    throw new RocError("DATA_INVALID", `${file} is damaged: it has ${size} of ${expected} bytes. ${remedy}`);
+    throw damaged(file, `it has ${size} of ${expected} bytes`);
   }
   checkVersion(file, header.readUInt32BE(60));
+}
+
+function damaged(file: string, why: string): RocError {
+  const remedy = "Restore it from a backup, or name another file (--library); it has not been changed.";
+  return new RocError("DATA_INVALID", `${file} is damaged: ${why}. ${remedy}`);
+}
+
+/** Libraries that this process has found sound: a server writes often, and reading all of a large one takes seconds. */
+const sound = new Set<string>();
+
+/** Reads all of a library before the first write to it. @throws RocError DATA_INVALID */
+async function requireSound(file: string): Promise<void> {
+  const { dev, ino, birthtimeMs } = await stat(file);
+  const key = `${dev}:${ino}:${birthtimeMs}`;
+  if (sound.has(key)) return;
+  const connection = new Connection(file, { readonly: true });
+  try {
+    const said = connection.value<string>("PRAGMA quick_check(1)") ?? "";
+    // The fault is its last line.
+    if (said !== "ok") throw damaged(file, said.split("\n").at(-1) ?? said);
+  } finally {
+    connection.close();
+  }
+  sound.add(key);
 }
 
 /** @throws RocError DATA_INVALID */
@@ -98,6 +121,17 @@ export async function openToRead(file: string): Promise<Connection> {
   }
 }
 
+/**
+ * Opens a library for single changes, which may come between those of a process that scans into it.
+ *
+ * @throws as {@link openToRead}
+ */
+export async function openBeside(file: string): Promise<Connection> {
+  await checkFile(file);
+  await requireSound(file);
+  return new Connection(file);
+}
+
 /** The version of an open library's tables: the header may be older than the log. @throws RocError DATA_INVALID */
 function versionOf(connection: Connection): number {
   const version = connection.value<number>("PRAGMA user_version") ?? 0;
@@ -123,6 +157,7 @@ export async function openToWrite(file: string): Promise<Writable> {
   const lock: Lock = await takeLock(`${file}.lock`, `the library ${file}`, "library");
   let connection: Connection | undefined;
   try {
+    await requireSound(file);
     const opened = (connection = new Connection(file));
     // What is committed survives a killed process; the log is flushed at checkpoints, for power failures.
     opened.exec("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");

@@ -256,9 +256,9 @@ export async function applySidecar({ file, before, after }: SidecarWrite): Promi
  * @throws RocError IN_USE where it is no longer what was written, unless `force`
  */
 export async function restoreSidecar({ file, before, after }: SidecarWrite, force = false): Promise<void> {
-  const now = await contentNow(file);
+  const now = await sidecarNow(file);
   if (isSame(now, before)) return;
-  if (!force && !isSame(now, after)) throw changed(file);
+  if (!force && !isSame(now, after)) throw changedSidecar(file);
   if (before !== undefined) await replaceContent(file, before);
   else await rm(file, { force: true });
 }
@@ -270,23 +270,26 @@ interface Sidecar {
 }
 
 async function readOrNew(file: string): Promise<Sidecar> {
-  const before = await contentNow(file);
+  const before = await sidecarNow(file);
   return { file, before, packet: before === undefined ? Packet.empty() : Packet.read(before, file) };
 }
 
-function contentNow(file: string): Promise<Uint8Array | undefined> {
+/** The bytes of a sidecar; undefined: no file. @throws RocError FILE_UNREADABLE */
+export function sidecarNow(file: string): Promise<Uint8Array | undefined> {
   return ifThere(readBytes(file, { maxBytes: MAX_BYTES }));
 }
 
 async function requireContent(file: string, wanted: Uint8Array | undefined): Promise<void> {
-  if (!isSame(await contentNow(file), wanted)) throw changed(file);
+  if (!isSame(await sidecarNow(file), wanted)) throw changedSidecar(file);
 }
 
-function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+/** Whether two states of a sidecar are the same; undefined: no file. */
+export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return a === undefined || b === undefined ? a === b : Buffer.from(a.buffer, a.byteOffset, a.length).equals(b);
 }
 
-function changed(file: string): RocError {
+/** Why a sidecar stays that is not what it was when it was written. */
+export function changedSidecar(file: string): RocError {
   const remedy = "look at it, and begin again";
   return new RocError(
     "IN_USE",

@@ -2,7 +2,8 @@
 import { workerData } from "node:worker_threads";
 import { Catalog, type Judge } from "../library/catalog.js";
 import { BurstSearch } from "../library/culling/bursts.js";
-import { Connection } from "../library/connection.js";
+import type { Connection } from "../library/connection.js";
+import { openBeside } from "../library/open.js";
 import { rateFile } from "../library/rate.js";
 import type { LibraryAnswers, LibraryQuestion } from "./library.js";
 import { answerQuestions } from "./thread-side.js";
@@ -10,12 +11,18 @@ import { answerQuestions } from "./thread-side.js";
 let opened: Promise<Catalog> | undefined;
 let search: BurstSearch | undefined;
 /** Opened with the first rating. */
-let writer: Connection | undefined;
+let writer: Promise<Connection> | undefined;
 
 /** Opened with the first question that finds it there. */
 function catalog(): Promise<Catalog> {
   const opening = (opened ??= Catalog.open(String(workerData)));
   opening.catch(() => (opened = undefined));
+  return opening;
+}
+
+function writing(file: string): Promise<Connection> {
+  const opening = (writer ??= openBeside(file));
+  opening.catch(() => (writer = undefined));
   return opening;
 }
 
@@ -42,7 +49,7 @@ async function answer(question: LibraryQuestion): Promise<LibraryAnswers[keyof L
     case "bursts":
       return (search ??= new BurstSearch(library)).found(judgeOf(question.judge));
     case "rate":
-      return rateFile((writer ??= new Connection(library.file)), question.id, question.rating);
+      return rateFile(await writing(library.file), question.id, question.rating);
   }
 }
 

@@ -283,7 +283,6 @@ test("arguments that make no sense are refused by what is wrong with them", asyn
   const folder = photos(t);
   for (const [argv, code, why] of [
     [[], 2, /Name the folder/],
-    [[folder, "--undo", "x"], 2, /leave the folder out/],
     [[folder, "--force"], 2, /--force belongs to --undo/],
     [[folder, "--stars", "5:x"], 2, /5:x is no share/],
     [[join(folder, "none")], 3, /is not there/],
@@ -294,4 +293,112 @@ test("arguments that make no sense are refused by what is wrong with them", asyn
     assert.equal(ran.code, code, ran.stderr);
     assert.match(ran.stderr, why);
   }
+});
+
+test("the undo file takes the place of no other file; that is said before anything is scored", async (t) => {
+  const folder = photos(t, {
+    "notes.txt": "mine",
+    "IMG_00001.jpg.xmp": starred(3),
+    "cut.jsonl": '{"format":"roc4mllm-undo"',
+  });
+  const found = contents(folder);
+  for (const [name, code] of [
+    ["IMG_00002.jpg", 2],
+    ["notes.txt", 2],
+    ["IMG_00001.jpg.xmp", 2],
+    ["cut.jsonl", 4],
+  ] as const) {
+    const ran = await cull(folder, "--undo-file", join(folder, name));
+    assert.equal(ran.code, code, ran.stderr);
+    assert.match(ran.stderr, new RegExp(`${name}.*(it stays as it is|cut off).*Name another file`));
+    assert.deepEqual(contents(folder), found);
+  }
+});
+
+test("a second culling with the same undo file is a further layer: --undo brings back what was before the first", async (t) => {
+  const { keeper, other } = await firstGroup(photos(t));
+  const folder = photos(t, { [`${keeper}.xmp`]: FOREIGN });
+  const found = contents(folder);
+  const file = join(folderWith(t, { "undo.jsonl": "" }), "undo.jsonl");
+  await cull(folder, "--undo-file", file);
+  const again = await cull(folder, "--stars", "none", "--no-labels", "--undo-file", file);
+  assert.match(again.stderr, /undo\.jsonl holds what was written before, too/);
+  const written = contents(folder);
+  const all = readFileSync(file, "utf8");
+  for (let time = 0; time < 2; time++) {
+    assert.equal((await cull("--undo", file)).code, 0);
+    assert.deepEqual(contents(folder), found);
+  }
+  // What a person did between the two is where undoing ends, and all of it with --force.
+  const place = photos(t, { [`${keeper}.xmp`]: FOREIGN });
+  const between = join(folderWith(t, {}), "undo.jsonl");
+  await cull(place, "--undo-file", between, "--reject-brackets");
+  const mine = readFileSync(join(place, `${keeper}.xmp`), "utf8").replace("calm", "wild");
+  writeFileSync(join(place, `${keeper}.xmp`), mine);
+  await cull(place, "--undo-file", between, "--stars", "none", "--no-labels");
+  assert.notEqual(readFileSync(join(place, `${keeper}.xmp`), "utf8"), mine);
+  const stopped = await cull("--undo", between);
+  assert.equal(stopped.code, 9);
+  assert.match(stopped.stderr, new RegExp(`stays: .*${keeper}`));
+  assert.equal(readFileSync(join(place, `${keeper}.xmp`), "utf8"), mine);
+  assert.ok(!readdirSync(place).includes(`${other}.xmp`));
+  assert.equal((await cull("--undo", between, "--force")).code, 0);
+  assert.deepEqual(contents(place), found);
+  // A layer that was not written to its end is undone from where it is.
+  for (const [name, content] of Object.entries(written)) if (name > other) writeFileSync(join(folder, name), content, "base64"); // prettier-ignore
+  writeFileSync(file, all);
+  assert.equal((await cull("--undo", file)).code, 0);
+  assert.deepEqual(contents(folder), found);
+});
+
+test("--undo with --dry-run lists what would come back and changes nothing", async (t) => {
+  const { keeper, other } = await firstGroup(photos(t));
+  const folder = photos(t, { [`${keeper}.xmp`]: FOREIGN });
+  const { undo: file, sidecars } = await planOf(folder, "--reject-brackets");
+  const written = contents(folder);
+  for (const argv of [
+    ["--undo", file ?? ""],
+    [folder, "--undo", file ?? ""],
+  ]) {
+    const { stdout, stderr, code } = await cull(...argv, "--dry-run");
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`put back +.*${keeper}\\.xmp\n`));
+    assert.match(stdout, new RegExp(`take away +.*${other}\\.xmp\n`));
+    assert.match(stderr, /sidecars would be as before; nothing was changed \(--dry-run\)\n/);
+    const json = JSON.parse((await cull(...argv, "--dry-run", "--json")).stdout) as {
+      restored: number;
+      files: unknown[];
+    };
+    assert.deepEqual([json.restored, json.files.length], [0, sidecars.planned.length]);
+    assert.deepEqual(contents(folder), written);
+  }
+  writeFileSync(join(folder, `${other}.xmp`), starred(5));
+  const changed = await cull("--undo", file ?? "", "--dry-run");
+  assert.deepEqual([changed.code, /stays: .*another program has changed it/.test(changed.stderr)], [9, true]);
+  assert.equal((await cull(folder, "--undo", file ?? "", "--force")).code, 0);
+  assert.ok(!readdirSync(folder).includes(`${other}.xmp`));
+});
+
+test("--undo takes the folder that its file is of, and no option of culling", async (t) => {
+  const [folder, another] = [photos(t), photos(t)];
+  const file = (await planOf(folder)).undo ?? "";
+  const written = contents(folder);
+  const wrong = await cull(another, "--undo", file);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /is of .*, not of/);
+  const model = ["--library", "x.db"];
+  for (const argv of [
+    ["--stars", "none"],
+    ["--among", "folder"],
+    ["--keep", "1"],
+    ["--no-labels"],
+    ["--undo-file", "x"],
+    ["--model", "demo"],
+    model,
+  ]) {
+    const { code, stderr } = await cull("--undo", file, ...argv);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, new RegExp(`${argv[0] ?? ""} is of culling, not of --undo`));
+  }
+  assert.deepEqual(contents(folder), written);
 });

@@ -1,6 +1,6 @@
 /** `library`: from folders to a list, an export and nothing again, by the commands. */
 import assert from "node:assert/strict";
-import { mkdir, readFile, realpath, rename, symlink } from "node:fs/promises";
+import { mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "csv-parse/sync";
@@ -82,4 +82,64 @@ test("a folder that is not there changes nothing; an emptied one marks its photo
   await mkdir(photos);
   assert.match((await library("scan", photos)).stderr, /1 file is not there any more; kept as gone/);
   assert.match((await library("list", "--gone")).stdout, /a\.png/);
+});
+
+test("an export takes the place of an earlier one, and of no photo, database or other file", async (t) => {
+  const root = await tempFolder(t);
+  const photos = join(root, "photos");
+  const library = runner(root);
+  await picture(join(photos, "a\n=1,\r2.png"), 10);
+  await library("scan", photos);
+  const database = join(root, "data/roc4mllm/library.db");
+  const [csv, json, notes] = [join(root, "x.csv"), join(root, "x.json"), join(root, "notes.csv")];
+  await writeFile(notes, "day,notes\n");
+  await writeFile(join(root, "a.xmp"), "<x:xmpmeta/>");
+  await writeFile(`${database}-wal`, "");
+  const others = [join(photos, "a\n=1,\r2.png"), database, `${database}-wal`, notes, join(root, "a.xmp")];
+  const before = await Promise.all(others.map((file) => readFile(file, "base64")));
+  for (const file of others)
+    for (const format of ["--csv", "--json"]) {
+      const { code, stderr } = await library("export", file, format);
+      assert.equal(code, 2);
+      assert.match(
+        stderr,
+        /is there already and is no (table|export) that roc4mllm wrote: it stays as it is\. Name another/,
+      );
+    }
+  assert.deepEqual(await Promise.all(others.map((file) => readFile(file, "base64"))), before);
+  assert.equal((await library("export", root, "--csv")).code, 3);
+  for (let time = 0; time < 2; time++)
+    for (const file of [csv, json]) assert.equal((await library("export", file)).code, 0);
+  assert.equal((await library("export", json, "--csv")).code, 2);
+  for (const where of ["score > 100", "score >= 0"])
+    assert.equal((await library("export", json, "--where", where)).code, 0);
+  assert.equal((JSON.parse(await readFile(json, "utf8")) as unknown[]).length, 1);
+  const text = await readFile(csv, "utf8");
+  assert.ok(text.includes(`"${join(photos, "a\n'=1,\r2.png")}",1,`), text);
+});
+
+test("a damaged library is refused before anything is written to it", async (t) => {
+  const root = await tempFolder(t);
+  const photos = join(root, "photos");
+  const library = runner(root);
+  for (let i = 0; i < 8; i++) await picture(join(photos, `${i}.png`), 20 * i);
+  await library("scan", photos);
+  const database = join(root, "data/roc4mllm/library.db");
+  const whole = await readFile(database);
+  const damaged = join(root, "damaged.db");
+  await picture(join(photos, "new.png"), 200);
+  // The pages of tables that are written before these are looked at.
+  for (const page of [3, whole.length / 4096 - 1])
+    for (const argv of [
+      ["scan", photos],
+      ["forget", photos],
+    ]) {
+      const bytes = Buffer.from(whole).fill(0xa7, page * 4096, page * 4096 + 64);
+      await rm(damaged, { force: true });
+      await writeFile(damaged, bytes);
+      const { code, stderr } = await library(...argv, "--library", damaged);
+      assert.equal(code, 4, stderr);
+      assert.match(stderr, /damaged\.db is damaged: .*Restore it from a backup, .*; it has not been changed/);
+      assert.deepEqual(await readFile(damaged), bytes);
+    }
 });

@@ -81,10 +81,14 @@ test("in the table of a spreadsheet a path stays a path", async (t) => {
 
 test("what cannot be written, or is a photo, is refused before anything is scored", async (t) => {
   const folder = folderWith(t, { "5.jpg": "photo", "notes.txt": "x" });
+  const elsewhere = folderWith(t, { "6.jpg": "photo", "7.xmp": "<x:xmpmeta/>", "x.db": "SQLite format 3\0" });
   const photo = join(folder, "5.jpg");
   for (const [flags, message] of [
     [["--csv", photo], /--csv .*5\.jpg is one of the photos/],
     [["--html", photo], /--html .*is one of the photos/],
+    [["--csv", join(elsewhere, "6.jpg")], /6\.jpg is there already and is no table that roc4mllm wrote: it stays/],
+    [["--html", join(elsewhere, "7.xmp")], /7\.xmp is there already and is no gallery that roc4mllm wrote: it stays/],
+    [["--html", join(elsewhere, "x.db")], /x\.db is there already/],
     [["--csv", folder], /--csv .* is a folder/],
     [["--csv", "-"], /--csv: give the name of a file/],
     [["--csv", join(folder, "o"), "--html", join(folder, "o")], /--csv and --html are both/],
@@ -97,6 +101,23 @@ test("what cannot be written, or is a photo, is refused before anything is score
     assert.equal(asked.options, undefined);
   }
   assert.equal(readFileSync(photo, "utf8"), "photo");
+  assert.equal(readFileSync(join(elsewhere, "6.jpg"), "utf8"), "photo");
+  const [csv, html] = [join(elsewhere, "out.csv"), join(elsewhere, "out.html")];
+  for (let time = 0; time < 2; time++)
+    assert.equal((await runCli(["score", photo, "--csv", csv, "--html", html], byName)).code, 0);
+  assert.equal((await runCli(["score", photo, "--csv", html], byName)).code, 2);
+});
+
+test("names with line breaks of any kind come back from --csv, and no line of them begins a formula", async (t) => {
+  const names = ["a\nb.jpg", "c\rd.jpg", 'e",\n=1.jpg', "f\r+1.jpg"];
+  const folder = folderWith(t, Object.fromEntries(names.map((name) => [name, ""])));
+  const file = join(folderWith(t, {}), "x.csv");
+  await runCli(["score", folder, "--csv", file], (name) => resultFor(name, 5));
+  const text = readFileSync(file, "utf8");
+  const rows = parse<Record<string, string>>(text, { columns: true, record_delimiter: "\r\n" });
+  const wanted = ["a\nb.jpg", "c\rd.jpg", `e",\n'=1.jpg`, "f\r'+1.jpg"].map((name) => join(folder, name));
+  assert.deepEqual(rows.map((row) => row["file"]).sort(), wanted.sort()); // prettier-ignore
+  for (const name of wanted) assert.ok(text.includes(`"${name.replaceAll('"', '""')}",5,`), name);
 });
 
 test("--copy-to keeps names and times, takes sidecars along, overwrites nothing, and copies nothing twice", async (t) => {

@@ -10,7 +10,7 @@ import { planCulling, type CullOptions, type CullPlan } from "../../library/cull
 import { readShots, type ShotFacts } from "../../library/culling/read.js";
 import { shotsOf, type Shot } from "../../library/culling/shots.js";
 import { parseStars, type StarShare } from "../../library/culling/stars.js";
-import { undo } from "../../library/culling/undo.js";
+import { checkUndoFile, planUndo, undo } from "../../library/culling/undo.js";
 import { planSidecars, undoName, writeSidecars, type SidecarPlans } from "../../library/culling/write.js";
 import { pathOfName } from "../../image/index.js";
 import { scan } from "../../library/scan/scan.js";
@@ -56,10 +56,12 @@ labels, picks) stays; what this program wrote before is replaced. --dry-run writ
 
 Before the first sidecar changes, an undo file is written (default: cull-DATE.undo.jsonl in the folder). "roc4mllm cull --undo FILE"
 puts every byte back, and takes away sidecars that are new; those that were changed since are named and stay, unless --force is
-given. A stopped command can be undone, or simply given again.
+given. A stopped command can be undone, or simply given again. --undo-file with a file of an earlier cull adds to it: undoing it takes
+back both. Any other file that is there is refused. With --dry-run undoing lists what would come back.
 
 --json: {folder, library, model, scale, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, rating, pick,
-label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}.
+label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}, with
+--undo --dry-run also files: [{file, change}].
 
 More: docs/culling.md
 
@@ -74,7 +76,7 @@ export function cullCommand(context: Context): Command {
   const command = new Command("cull")
     .description("find bursts, pick the best of each, and write stars and picks into XMP sidecars")
     .argument("[folder]", "of photos; searched through")
-    .option("--dry-run", "print what would be written, and write nothing")
+    .option("--dry-run", "print what would be written, or with --undo come back, and write nothing")
     .option("--json", "print the plan, and what was written, as JSON")
     .option("--undo <file>", "put back what stood in the sidecars before; the file is what `cull` named when it wrote")
     .option("--force", "with --undo: also sidecars that were changed since, whose changes are lost")
@@ -97,20 +99,23 @@ export function cullCommand(context: Context): Command {
         .choices(["appended", "replaced"])
         .default("appended"),
     )
-    .option("--undo-file <file>", "where to write the undo file (default: into the folder)");
+    .option("--undo-file <file>", "where to write the undo file, or add to it (default: into the folder)");
   return addModelOptions(addLibraryOption(command))
     .addHelpText("after", HELP)
-    .action((folder: string | undefined, flags: Flags) => cull(folder, flags, context));
+    .action((folder: string | undefined, flags: Flags) => {
+      if (flags.undo !== undefined) return undoAll(flags.undo, folder, command, context);
+      return cull(folder, flags, context);
+    });
 }
 
 async function cull(folder: string | undefined, flags: Flags, context: Context): Promise<void> {
-  if (flags.undo !== undefined) {
-    if (folder === undefined) return undoAll(flags.undo, flags, context);
-    throw new RocError("USAGE", "--undo takes the file alone; leave the folder out.");
-  }
   if (folder === undefined) throw new RocError("USAGE", "Name the folder of the photos, or --undo FILE.");
   if (flags.force) throw new RocError("USAGE", "--force belongs to --undo; what a person gave is never overwritten.");
   await requireFolder(folder);
+  if (flags.undoFile !== undefined && (await checkUndoFile(flags.undoFile)) !== undefined)
+    context.io.stderr.write(
+      `note: ${printable(flags.undoFile)} holds what was written before, too: undoing it takes back both\n`,
+    );
   const culled = await culledFolder(resolve(folder), flags, context);
   if (!flags.dryRun) await write(culled, flags, context);
   const { stdout } = context.io;
@@ -236,15 +241,37 @@ async function write(culled: Culled, { undoFile }: Flags, context: Context): Pro
   culled.failures.push(...failures);
 }
 
-async function undoAll(file: string, { force, json }: Flags, { io, signal, setExitCode }: Context): Promise<void> {
-  const { restored, refused } = await undo(file, { ...(force && { force }), signal });
+/** What goes with --undo: the other options are of culling. */
+const OF_UNDO = ["undo", "dryRun", "force", "json"];
+
+async function undoAll(file: string, folder: string | undefined, command: Command, context: Context): Promise<void> {
+  const given = (name: string): boolean => command.getOptionValueSource(name) === "cli";
+  const wrong = command.options.find((option) => {
+    const name = option.attributeName();
+    return !OF_UNDO.includes(name) && given(name);
+  });
+  if (wrong) throw new RocError("USAGE", `${wrong.long ?? wrong.flags} is of culling, not of --undo. Leave it out.`);
+  if (folder !== undefined) await requireFolder(folder);
+  const { dryRun, force = false, json } = command.opts<Flags>();
+  const options = { force, folder, signal: context.signal };
+  const { restored, refused, files } = dryRun
+    ? { restored: 0, ...(await planUndo(file, options)) }
+    : { ...(await undo(file, options)), files: undefined };
   const errors = refused.map(({ file: name, error: { code, message } }) => ({ file: name, error: { code, message } }));
-  if (json) io.stdout.write(`${JSON.stringify({ undo: file, restored, refused: errors })}\n`);
+  const { stdout, stderr } = context.io;
+  if (json) stdout.write(`${JSON.stringify({ undo: file, restored, ...(files && { files }), refused: errors })}\n`);
   else {
-    for (const { error } of errors) io.stderr.write(`stays: ${printable(error.message)}\n`);
-    const left = errors.length === 0 ? "" : `, ${errors.length} stay (--force takes them back too)`;
-    io.stderr.write(`${restored} ${restored === 1 ? "sidecar is" : "sidecars are"} as before${left}\n`);
+    for (const { file: name, change } of files ?? []) stdout.write(`${change.padEnd(9)}  ${printable(name)}\n`);
+    for (const { error } of errors) stderr.write(`stays: ${printable(error.message)}\n`);
+    stderr.write(undoneLine(files?.length ?? restored, errors.length, dryRun === true));
   }
   const [first] = refused;
-  if (first) setExitCode(first.error.exitCode);
+  if (first) context.setExitCode(first.error.exitCode);
+}
+
+function undoneLine(count: number, refused: number, dryRun: boolean): string {
+  const what = count === 1 ? "sidecar" : "sidecars";
+  const left = refused === 0 ? "" : `, ${refused} stay (--force takes them back too)`;
+  if (dryRun) return `${count} ${what} would be as before${left}; nothing was changed (--dry-run)\n`;
+  return `${count} ${what} ${count === 1 ? "is" : "are"} as before${left}\n`;
 }

@@ -1,13 +1,12 @@
 /** `roc4mllm library export`: the library as a file for other programs. */
 import { Command } from "commander";
-import { stringify } from "csv-stringify/sync";
 import { extname } from "node:path";
 import { RocError } from "../../errors.js";
-import { atomicWriteFile } from "../../files/index.js";
+import { checkOutput, writeOutput, type OutputKind } from "../../files/index.js";
 import { readableName } from "../../image/index.js";
 import { Catalog, type Judge, type Photo } from "../../library/catalog.js";
 import { plainPhoto } from "../../library/plain-photo.js";
-import { inert } from "../shared/csv.js";
+import { csvText, inert, SCORE_TABLE } from "../shared/csv.js";
 import type { Context } from "../shared/io.js";
 import {
   addQueryOptions,
@@ -25,7 +24,7 @@ interface ExportFlags extends QueryFlags {
 
 const HELP = `
 CSV has a row per photo and a column per attribute; JSON is one array, a photo per line, with everything that the library knows
-of each but its vector.
+of each but its vector. An earlier export is replaced; any other file that is there is refused.
 ${WHERE_HELP}
 
 Examples:
@@ -44,24 +43,40 @@ export function exportCommand(context: Context): Command {
     .action((file: string, flags: ExportFlags) => exportTo(file, flags, context));
 }
 
+interface Format {
+  readonly kind: OutputKind;
+  readonly text: (photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]) => string;
+}
+
+const CSV: Format = { kind: SCORE_TABLE, text: tableText };
+const JSON_ARRAY: Format = {
+  kind: {
+    name: "export that roc4mllm wrote",
+    isOurs: (start) => start === "[\n\n]\n" || /^\[\n\{"id":\d+,"file":"/.test(start),
+  },
+  text: jsonText,
+};
+
 async function exportTo(file: string, flags: ExportFlags, context: Context): Promise<void> {
-  const write = formatOf(file, flags);
+  const { kind, text } = formatOf(file, flags);
+  const isFile = file !== "-";
+  if (isFile) await checkOutput(file, kind);
   using catalog = await Catalog.open(libraryFile(flags, context));
   const judge = chosenJudge(catalog, flags);
   const { photos } = catalog.photos(queryOf(flags, judge));
-  const text = write(photos, judge, catalog.attributes(judge));
-  if (file === "-") context.io.stdout.write(text);
-  else await atomicWriteFile(file, text);
-  const where = file === "-" ? "" : ` to ${readableName(file)}`;
+  const content = text(photos, judge, catalog.attributes(judge));
+  if (isFile) await writeOutput(file, kind, content);
+  else context.io.stdout.write(content);
+  const where = isFile ? ` to ${readableName(file)}` : "";
   context.io.stderr.write(`${photos.length} photos written${where}. ${judgeLine(catalog, judge)}`);
 }
 
 /** @throws RocError USAGE where neither flag nor name says which */
-function formatOf(file: string, { csv, json }: ExportFlags): typeof csvText {
+function formatOf(file: string, { csv, json }: ExportFlags): Format {
   const extension = extname(file).toLowerCase();
   if (csv && json) throw new RocError("USAGE", "--csv and --json exclude each other. Give one of them.");
-  if (csv || (!json && extension === ".csv")) return csvText;
-  if (json || extension === ".json") return jsonText;
+  if (csv || (!json && extension === ".csv")) return CSV;
+  if (json || extension === ".json") return JSON_ARRAY;
   throw new RocError("USAGE", `${readableName(file)}: neither .csv nor .json. Say --csv or --json.`);
 }
 
@@ -73,7 +88,7 @@ function cell(value: string | number | null | undefined): string | number {
   return typeof value === "string" ? inert(readableName(value)) : (value ?? "");
 }
 
-function csvText(photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]): string {
+function tableText(photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]): string {
   const known = ["file", "score", "std", "percentile", "stars", "taken", "camera", "width", "height", "gone", "error"];
   const rows = photos.map(({ file, score, stars, taken, camera, width, height, gone, error }) => [
     ...[file, score?.score, score?.std, score?.percentile, stars, taken, camera, width, height, gone, error?.code],
@@ -81,8 +96,5 @@ function csvText(photos: readonly Photo[], judge: Judge | undefined, attributes:
     ...[score?.comment, judge?.name],
   ]);
   const header = [...known, ...attributes, "comment", "model"];
-  return stringify(
-    [header, ...rows].map((row) => row.map(cell)),
-    { record_delimiter: "\r\n", quoted_match: /[\r\n]/ },
-  );
+  return csvText([header, ...rows].map((row) => row.map(cell)));
 }

@@ -1,8 +1,7 @@
 /** `score --csv`: one row per photo, as RFC 4180 has it, for spreadsheets. */
-import { stringify } from "csv-stringify/sync";
 import type { ScoreResult } from "../../engine/index.js";
 import { readableName } from "../../image/file-names.js";
-import { inert, isFormula } from "../shared/csv.js";
+import { csvText, inert, isFormula } from "../shared/csv.js";
 import { isFailure } from "../shared/json.js";
 import type { Ranked, RankedResult } from "./selection.js";
 
@@ -11,7 +10,7 @@ type Cell = string | number | undefined;
 /** A path stays one that can be used: `./-a.jpg` is the same file as `-a.jpg`. */
 function pathCell(file: string): string {
   const name = readableName(file);
-  return isFormula(name) && name !== "-" ? `./${name}` : inert(name);
+  return inert(isFormula(name) && name !== "-" ? `./${name}` : name);
 }
 
 /** A column: its name, and what it has of a photo. */
@@ -84,5 +83,5 @@ function columnsOf(results: readonly Ranked[]): Column[] {
 export function csvOf(results: readonly Ranked[]): string {
   const columns = columnsOf(results);
   const rows = results.map((result) => columns.map(([, of]) => of(result)));
-  return stringify([columns.map(([name]) => name), ...rows], { record_delimiter: "windows" });
+  return csvText([columns.map(([name]) => name), ...rows]);
 }

@@ -6,11 +6,12 @@ import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import type { PhotoFacts } from "../../report/gallery/write.js";
 import { ERROR_CODES, RocError } from "../../errors.js";
-import { atomicWriteFile, makeFolder, writing } from "../../files/index.js";
+import { checkOutput, makeFolder, writeOutput, writing } from "../../files/index.js";
 import { pathOfName } from "../../image/file-names.js";
 import type { Context } from "../shared/io.js";
 import { isFailure } from "../shared/json.js";
 import { createProgress } from "../shared/progress.js";
+import { SCORE_TABLE } from "../shared/csv.js";
 import { csvOf } from "./csv.js";
 import type { Inputs } from "./inputs.js";
 import { byScore, type Ranked, type RankedResult } from "./selection.js";
@@ -61,6 +62,7 @@ async function checkFile(flag: string, path: string, photos: ReadonlySet<string>
   if ((await stat(path).catch(() => undefined))?.isDirectory())
     throw new RocError("USAGE", `${flag} ${path} is a folder. Name a file in it: ${join(path, `scores.${flag.slice(2)}`)}`); // prettier-ignore
   await checkWritable(dirname(path));
+  await checkOutput(path, flag === "--csv" ? SCORE_TABLE : (await import("../../report/gallery/page.js")).GALLERY);
 }
 
 async function checkWritable(folder: string): Promise<void> {
@@ -103,7 +105,7 @@ export async function writeOutputs(flags: OutputFlags, scored: Scored, context: 
   const { csv, html, copyTo } = flags;
   const { stderr } = context.io;
   if (csv !== undefined) {
-    await atomicWriteFile(csv, csvOf(scored.chosen));
+    await writeOutput(csv, SCORE_TABLE, csvOf(scored.chosen));
     stderr.write(`${csv}: ${scored.chosen.length} ${scored.chosen.length === 1 ? "row" : "rows"}\n`);
   }
   if (html !== undefined) await writeGallery(html, scored, context);

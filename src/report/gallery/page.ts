@@ -1,4 +1,5 @@
 /** The gallery of scored photos: one file that needs no network, best first. */
+import type { OutputKind } from "../../files/index.js";
 import { bars, columns, columnsChart, html, page, WIDTH, type Content, type Markup } from "../../html/index.js";
 import { readableName } from "../../image/index.js";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
@@ -36,6 +37,14 @@ type Scale = ScoreResult["scale"];
 const MOST_BINS = 20;
 const OVERVIEW_BINS = 18;
 
+const TITLE = "Scored photos";
+
+/** What a gallery is known by when the next one takes its place. */
+export const GALLERY: OutputKind = {
+  name: "gallery that roc4mllm wrote",
+  isOurs: (start) => /^<!doctype html>/.test(start) && start.includes(`<title>${TITLE}</title>`),
+};
+
 /** @returns HTML */
 export function galleryPage({ photos, failures, scores, worth, thumbnails }: Gallery): string {
   const [first] = photos;
@@ -43,7 +52,7 @@ export function galleryPage({ photos, failures, scores, worth, thumbnails }: Gal
   const attributes = [...new Set(photos.flatMap(({ result }) => Object.keys(result.attributes ?? {})))];
   const count = `${photos.length === scores.length ? "" : `${photos.length} of `}${counted(scores.length, "scored photo")}`;
   return page({
-    title: "Scored photos",
+    title: TITLE,
     header: html`<p class="quiet">
         ${count}, best first.
         ${first && html`Scored from ${scale.min} to ${scale.max} by ${readableName(first.result.model)}.`}

@@ -2,10 +2,10 @@
 import { dirname, relative, sep } from "node:path";
 import type { ScoreFailure } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
-import { atomicWriteFile } from "../../files/index.js";
+import { writeOutput } from "../../files/index.js";
 import { pathOfName } from "../../image/index.js";
 import { thumbnailOf, type ThumbnailOptions } from "../thumbnails.js";
-import { galleryPage, type Gallery, type GalleryPhoto } from "./page.js";
+import { GALLERY, galleryPage, type Gallery, type GalleryPhoto } from "./page.js";
 
 /** What a photo's file says of itself. */
 export type PhotoFacts = Pick<GalleryPhoto, "exif" | "taken">;
@@ -38,7 +38,7 @@ const SIZES: readonly (ThumbnailOptions & { readonly upTo: number })[] = [
  * Writes the page. Thumbnails have 480 pixels on the long edge, of more than 1,000 photos 320, of more than 5,000 240.
  *
  * @returns its size, and how many photos it shows: the best 20,000
- * @throws RocError FILE_UNWRITABLE, ABORTED
+ * @throws RocError FILE_UNWRITABLE, ABORTED; USAGE where the file is there and is no gallery
  */
 export async function writeGallery(file: string, options: GalleryOptions): Promise<{ bytes: number; photos: number }> {
   const { scores, worth, failures, signal, onProgress } = options;
@@ -55,7 +55,7 @@ export async function writeGallery(file: string, options: GalleryOptions): Promi
   const mean = Math.max(1, Math.round(bytes / Math.max(photos.length, 1) / 1000));
   const thumbnails = `Thumbnails are JPEG of quality ${size.quality}, ${size.side} pixels on the long edge, ${mean} kB a photo.`;
   const page = Buffer.from(galleryPage({ photos, failures, scores, worth, thumbnails }));
-  await atomicWriteFile(file, page);
+  await writeOutput(file, GALLERY, page);
   return { bytes: page.length, photos: photos.length };
 }
 
