@@ -3,6 +3,7 @@ import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import type { Lease } from "./budget.js";
+import { extensionOf } from "./extensions.js";
 import { extractTag, privateFolder, readTags, type ExifTags } from "./exiftool.js";
 import { pathOfName } from "./file-names.js";
 import { readJpeg, type JpegFrame } from "./jpeg.js";
@@ -72,13 +73,15 @@ const PATH = /^[^]*?(?=: exiftool )/;
 
 /** A path that can be read as often as one likes: no pipe. */
 async function plainFile(input: ImageInput): Promise<string | undefined> {
-  if (typeof input !== "string") return undefined;
+  // By this ending exiftool takes a DNG for a RAW file of another kind, whose preview it does not find.
+  if (typeof input !== "string" || extensionOf(input) === "raw") return undefined;
   const found = await stat(pathOfName(input)).catch(() => undefined);
   return found?.isFile() === true ? input : undefined;
 }
 
 async function written(bytes: Uint8Array, folder: string): Promise<string> {
-  const file = join(folder, "photo.raw");
+  // Without an ending exiftool goes by the content.
+  const file = join(folder, "photo");
   await writeFile(file, bytes, { mode: 0o600, flag: "wx" });
   return file;
 }
