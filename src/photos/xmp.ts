@@ -170,6 +170,22 @@ function isOurs(packet: Packet, property: Property): boolean {
 }
 
 /**
+ * What a person says in the sidecars of photos that are one exposure; undefined where nobody does, or where a sidecar cannot
+ * be read.
+ */
+export async function personalPick(photos: readonly string[]): Promise<"pick" | "reject" | undefined> {
+  const files = new Set((await Promise.all(photos.map(sidecarsOf))).flat());
+  const sidecars = await Promise.all([...files].map(readOrNew)).catch(() => []);
+  const theirs = sidecars.filter(({ packet }) => isRejectedByPerson(packet) || isPickedByPerson(packet));
+  const picks = theirs.map(({ packet }) => pickOf(packet));
+  return picks.find((pick) => pick === "reject") ?? picks[0];
+}
+
+function isPickedByPerson(packet: Packet): boolean {
+  return !isOurs(packet, PICK) || !isOurs(packet, PICK_LABEL);
+}
+
+/**
  * What writing a change would do to a photo's sidecars. All that are there are changed; where there is none, one of the
  * given name is new.
  *
@@ -338,7 +354,7 @@ async function personal(
 ): Promise<Set<SidecarField>> {
   const has = (property: Property): boolean => sidecars.some(({ packet }) => !isOurs(packet, property));
   const rated = has(RATING) || (await isRatedInside(photos, sidecars, options));
-  const picked = has(PICK) || has(PICK_LABEL) || sidecars.some(({ packet }) => isRejectedByPerson(packet));
+  const picked = sidecars.some(({ packet }) => isPickedByPerson(packet) || isRejectedByPerson(packet));
   const kept = new Set<SidecarField>();
   if (change.rating !== undefined && (rated || picked)) kept.add("rating");
   // A reject takes the place of the stars.

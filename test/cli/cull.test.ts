@@ -51,7 +51,7 @@ async function cull(...argv: readonly string[]): Promise<{ code: number; stdout:
 interface Plan {
   readonly counts: { readonly picked: number; readonly rejected: number; readonly failed: number };
   readonly groups: readonly { readonly photos: readonly { readonly file: string; readonly kept: boolean }[] }[];
-  readonly photos: readonly { readonly file: string; readonly pick?: string; readonly rating?: number; readonly kept?: readonly string[] }[]; // prettier-ignore
+  readonly photos: readonly { readonly file: string; readonly pick?: string; readonly group?: number; readonly rating?: number; readonly kept?: readonly string[] }[]; // prettier-ignore
   readonly failures: readonly { readonly file: string; readonly error: { readonly code: string } }[];
   readonly sidecars: { readonly planned: readonly string[]; readonly written: number };
   readonly undo: string | null;
@@ -241,6 +241,23 @@ test("what a person gave a RAW's own sidecar stays in the one that it shares wit
   const plan = await planOf(folder, "--sidecars", "replaced", "--reject-brackets");
   assert.deepEqual(plan.sidecars.planned.filter((file) => basename(file).startsWith(stem)), []); // prettier-ignore
   assert.deepEqual(plan.photos.find(({ file }) => basename(file) === other)?.kept, ["pick"]);
+});
+
+test("what a person rejected is not the keeper, what a person picked is; a keeper that cannot be marked spares the others", async (t) => {
+  const { keeper, other } = await firstGroup(photos(t));
+  const rejected = starred(-1);
+  const first = await planOf(photos(t, { [`${keeper}.xmp`]: rejected }), "--reject-brackets", "--dry-run");
+  const members = (plan: Plan): Plan["photos"] => plan.photos.filter(({ group }) => group === 0);
+  const keepers = (plan: Plan): string[] => (plan.groups[0]?.photos ?? []).filter(({ kept }) => kept).map(({ file }) => basename(file)); // prettier-ignore
+  assert.deepEqual(keepers(first), [other]);
+  assert.equal(members(first).find(({ file }) => basename(file) === keeper)?.pick, "reject");
+  const picked = starred(3).replace("<rdf:Description", '<rdf:Description xmlns:d="http://ns.adobe.com/xmp/1.0/DynamicMedia/" d:pick="1"'); // prettier-ignore
+  assert.deepEqual(keepers(await planOf(photos(t, { [`${other}.xmp`]: picked }), "--reject-brackets", "--dry-run")), [other]); // prettier-ignore
+  const broken = await planOf(photos(t, { [`${keeper}.xmp`]: "<not xmp" }), "--reject-brackets", "--dry-run");
+  assert.deepEqual(
+    members(broken).filter(({ pick }) => pick === "reject"),
+    [],
+  );
 });
 
 test("of two photos with one name and verdicts of their own, one has the sidecar of that name", async (t) => {

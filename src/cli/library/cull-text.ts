@@ -20,6 +20,8 @@ export interface Culled {
   readonly scale: { readonly min: number; readonly max: number };
   readonly plan: CullPlan;
   readonly sidecars: SidecarPlans;
+  /** What a person says of photos. */
+  readonly given: ReadonlyMap<string, "pick" | "reject" | undefined>;
   readonly failures: Failure[];
   /** Folders that could not be looked into. */
   readonly lost: number;
@@ -60,13 +62,21 @@ interface Counts {
   readonly failed: number;
 }
 
-function countsOf({ plan, failures }: Pick<Culled, "plan" | "failures">): Counts {
+/** What stands in the sidecars afterwards is counted: not what a person's word stands against. */
+function countsOf({ plan, failures, sidecars, given }: Culled): Counts {
+  const failed = new Set(failures.map(({ file }) => file));
+  const stands = (photo: PlannedPhoto, field: "pick" | "rating"): boolean =>
+    !failed.has(photo.file) && !sidecars.kept.get(photo.file)?.includes(field);
+  const marked = (photo: PlannedPhoto): string | undefined =>
+    given.get(photo.file) ?? (stands(photo, "pick") ? photo.pick : undefined);
   const count = (has: (photo: PlannedPhoto) => boolean): number => plan.photos.filter(has).length;
-  const stars = [5, 4, 3, 2, 1].map((given) => [given, count(({ rating }) => rating === given)] as const);
+  const byStars = [5, 4, 3, 2, 1].map(
+    (stars) => [stars, count((photo) => photo.rating === stars && stands(photo, "rating"))] as const,
+  );
   return {
     ...{ photos: plan.photos.length, groups: plan.groups.length, grouped: count(({ group }) => group !== undefined) },
-    ...{ picked: count(({ pick }) => pick === "pick"), rejected: count(({ pick }) => pick === "reject") },
-    stars: Object.fromEntries(stars.filter(([, number]) => number > 0)),
+    ...{ picked: count((photo) => marked(photo) === "pick"), rejected: count((photo) => marked(photo) === "reject") },
+    stars: Object.fromEntries(byStars.filter(([, number]) => number > 0)),
     failed: failures.length,
   };
 }

@@ -6,7 +6,7 @@ import { ERROR_CODES, RocError } from "../../errors.js";
 import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import { Catalog, type Photo } from "../../library/catalog.js";
-import { planCulling, type CullOptions, type CullPlan } from "../../library/culling/plan.js";
+import { planCulling, withoutKeepers, type CullOptions, type CullPlan } from "../../library/culling/plan.js";
 import { readShots, type ShotFacts } from "../../library/culling/read.js";
 import { shotsOf, type Shot } from "../../library/culling/shots.js";
 import { parseStars, type StarShare } from "../../library/culling/stars.js";
@@ -152,13 +152,19 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
     const score = photos.get(photo.file)?.score;
     return score ? [{ ...photo, score, ...(flags.among === "library" && { percentile: score.percentile }) }] : [];
   });
-  const plan = planCulling(scored, cullOptions(flags));
-  const sidecars = await plannedSidecars(plan, read.photos, flags.sidecars);
+  let plan = planCulling(scored, cullOptions(flags));
+  let sidecars = await plannedSidecars(plan, read.photos, flags.sidecars);
+  if (sidecars.failures.length > 0) {
+    plan = withoutKeepers(plan, new Set(sidecars.failures.map(({ file }) => file)));
+    sidecars = await plannedSidecars(plan, read.photos, flags.sidecars);
+  }
+  const given = new Map(read.photos.map((photo) => [photo.file, photo.given]));
   // Models that were made for a test have no folder.
   if (model.folder !== undefined) onNote(worthOf(model).text);
   failures.push(...read.failures, ...sidecars.failures);
   const { name, scale } = model;
-  return { folder, library, model: name, scale, plan, sidecars, failures, lost, written: undefined, undo: undefined };
+  const found = { folder, library, model: name, scale, plan, sidecars, given, failures, lost };
+  return { ...found, written: undefined, undo: undefined };
 }
 
 /** What the library knows of the photos after a scan, by path. */

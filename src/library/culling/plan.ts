@@ -9,6 +9,8 @@ export interface CullingPhoto extends GroupingPhoto {
   readonly score: Judged;
   /** In stops; a bracket is known by it. */
   readonly exposureBias?: number | undefined;
+  /** What a person says of it: that stands, and the keepers are among the others. */
+  readonly given?: "pick" | "reject" | undefined;
   /** Its place among the scores of a whole library, 0 to 100; default: its place in the folder. */
   readonly percentile?: number | undefined;
 }
@@ -70,16 +72,33 @@ export interface CullPlan {
   readonly photos: readonly PlannedPhoto[];
 }
 
+/** The plan without rejects in groups of which one of these is kept: where a keeper cannot be marked, the others stay too. */
+export function withoutKeepers(plan: CullPlan, failed: ReadonlySet<string>): CullPlan {
+  const spared = new Set(
+    plan.groups.flatMap(({ photos }, index) =>
+      photos.some(({ file, kept }) => kept && failed.has(file)) ? [index] : [],
+    ),
+  );
+  const photos = plan.photos.map((photo): PlannedPhoto => {
+    if (photo.pick !== "reject" || photo.group === undefined || !spared.has(photo.group)) return photo;
+    const { pick: _pick, label: _label, ...others } = photo;
+    return others;
+  });
+  return { ...plan, photos };
+}
+
 /** Culls scored photos; the same whatever their order. All scores are of one judge. */
 export function planCulling(photos: readonly CullingPhoto[], options: CullOptions = {}): CullPlan {
   const found = groupPhotos(photos).filter((group) => group.length > 1);
   const groups = found.map((members) => judged(members, options.keep ?? 1));
   const roles = new Map<string, Role>();
+  const given = new Map(photos.map((photo) => [photo.file, photo.given]));
   for (const [index, { kind, photos: members }] of groups.entries())
-    for (const { file, kept } of members) roles.set(file, { index, state: stateOf(kind, kept, options) });
+    for (const { file, kept } of members)
+      roles.set(file, { index, state: given.get(file) ?? stateOf(kind, kept, options) });
   const sorted = [...photos].sort(byTime);
   const stars = starsOf(
-    sorted.filter(({ file }) => !isOut(roles.get(file))),
+    sorted.filter((photo) => photo.given !== "reject" && !isOut(roles.get(photo.file))),
     options.stars ?? DEFAULT_STARS,
   );
   return {
@@ -107,7 +126,11 @@ function judged(members: readonly CullingPhoto[], keep: number): CullGroup {
   const kind = kindOf(members);
   const { order, best } = bestOf(members.map(({ score }) => score));
   const ranked = kind === "copies" ? largestFirst(members, order) : order;
-  const photos = ranked.map((i, rank) => ({ file: members[i]?.file ?? "", best: best[i] ?? 0, kept: rank < keep }));
+  const said = (i: number): CullingPhoto["given"] => members[i]?.given;
+  const first = ranked.filter((i) => said(i) === "pick");
+  const left = ranked.filter((i) => said(i) === undefined).slice(0, Math.max(0, keep - first.length));
+  const keepers = new Set([...first, ...left]);
+  const photos = ranked.map((i) => ({ file: members[i]?.file ?? "", best: best[i] ?? 0, kept: keepers.has(i) }));
   return { kind, photos };
 }
 

@@ -1,6 +1,7 @@
 /** What culling needs of photos' files: when and how they were taken, and how they look. */
 import { isRocError, type RocError } from "../../errors.js";
 import { readMetadata, type PhotoMetadata } from "../../photos/metadata.js";
+import { personalPick } from "../../photos/xmp.js";
 import { readLook } from "./look.js";
 import type { CullingPhoto } from "./plan.js";
 import type { Shot } from "./shots.js";
@@ -51,8 +52,8 @@ async function factsOf(
     const metadata = known?.get(file) ?? (await readMetadata(file));
     const { camera, width, height, exposureBias } = metadata;
     const rating = metadata.rating ?? (await ratingOf(files.filter((other) => other !== file)));
-    const look = await readLook(file, signal);
-    return { file, files, time: timeOf(metadata), camera, width, height, exposureBias, rating, look };
+    const [look, given] = [await readLook(file, signal), await personalPick(files)];
+    return { file, files, time: timeOf(metadata), camera, width, height, exposureBias, rating, given, look };
   } catch (error) {
     if (!isRocError(error) || error.code === "ABORTED") throw error;
     return { file, error };
