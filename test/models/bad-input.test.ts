@@ -62,6 +62,40 @@ test("where weights do not fit, fields that no schema has are named; where they 
   );
 });
 
+/** Fields of published files that change nothing, by family; and values of theirs that would. */
+const UNREAD: readonly (readonly [type: string, published: Config, other: Config])[] = [
+  ["qwen2_vl", { vision_config: { in_chans: 3, spatial_patch_size: 14 } }, { vision_config: { in_chans: 4 } }],
+  ["qwen2_5_vl", { vision_config: { in_chans: 3, spatial_patch_size: 14 } }, { vision_config: { deepstack: [1] } }],
+  ["qwen3_5", { text_config: { mlp_only_layers: [], attn_output_gate: true, mamba_ssm_dtype: "float32", mtp_num_hidden_layers: 1 } }, { text_config: { attn_output_gate: false } }], // prettier-ignore
+  ["llava_onevision", { use_image_newline_parameter: true }, { use_image_newline_parameter: false }],
+  ["llava", { vocab_size: 32064, vision_config: { vocab_size: 32000, projection_dim: 768 } }, { vision_config: { registers: 4 } }], // prettier-ignore
+  ["mplug_owl2", { freeze_vision_model: false, tune_visual_abstractor: true, visual_abstractor_lr: null }, { experts: 4 }], // prettier-ignore
+  [
+    "internvl_chat",
+    {
+      ...{ hidden_size: 896, image_fold: null, use_backbone_lora: 0, use_llm_lora: 0, system_message: null },
+      llm_config: { moe_config: null, use_bfloat16: true, max_window_layers: 70, use_deepep: false, ep_size: 1 },
+      vision_config: {
+        ...{ capacity_factor: 1.2, eval_capacity_factor: 1.4, laux_allreduce: "all_nodes", moe_coeff_ratio: 0.5 },
+        ...{ moe_intermediate_size: 768, moe_output_scale: 4, noisy_gate_policy: "RSample_before", num_channels: 3 },
+        ...{ num_experts: 8, num_routed_experts: 4, num_shared_experts: 4, shared_expert_intermediate_size: 3072 },
+        ...{ use_flash_attn: false, use_moe: false, use_residual: true, use_rts: false, use_weighted_residual: false },
+      },
+    },
+    { vision_config: { use_moe: true } },
+  ],
+];
+
+test("fields of published files without effect are not named, nor our own; with a value that would matter they are", () => {
+  for (const [type, published, other] of UNREAD) {
+    const ours = { model_type: type, roc4mllm_scorer: "q-realign", score_id: 3 };
+    assert.equal(unreadFields({ ...ours, ...published }), undefined, type);
+    const [[name = "", inside] = []] = Object.entries(other);
+    const path = typeof inside === "object" && inside !== null ? [name, ...Object.keys(inside)] : [name];
+    assert.equal(unreadFields({ ...ours, ...other }), path.join("."), type);
+  }
+});
+
 /** As a file of one matrix has it. */
 function checkpointOf(dtype: "float32" | "bfloat16", shape: readonly number[]): Checkpoint {
   return { path: "big", info: () => ({ dtype, shape, file: "big" }) } as unknown as Checkpoint;

@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isRocError } from "../../src/errors.js";
 import { createImageProcessor } from "../../src/image/index.js";
+import { parseInternVlConfig } from "../../src/models/internvl/config.js";
+import { imageStepsOf } from "../../src/models/internvl/image-config.js";
 import { parseMplugOwl2Config } from "../../src/models/mplugowl2/index.js";
 import { parseQwen2VlConfig } from "../../src/models/qwen2vl/config.js";
 import { parseImageSteps } from "../../src/models/common/qwen/image-config.js";
@@ -63,6 +65,20 @@ for (const [field, asked] of [
     assertRefused(() => createImageProcessor(asked, {}, "pre.json"), new RegExp(`^pre\\.json: .*${field}`));
   });
 }
+
+test("InternVL: tiles that are no whole blocks of patches are refused by the field, before any picture is", () => {
+  const chat = { model_type: "internvl_chat", llm_config: {}, vision_config: { image_size: 28, patch_size: 14 } };
+  assert.equal(parseInternVlConfig(chat).tiles.size, 28);
+  for (const side of [3, 14, 42]) {
+    const refused = new RegExp(`^c\\.json .*force_image_size ${side} makes .* patches of 14 pixels`);
+    assertRefused(() => parseInternVlConfig({ ...chat, force_image_size: side }, "c.json"), refused);
+    const small = { ...chat, vision_config: { image_size: side, patch_size: 14 } };
+    assertRefused(() => parseInternVlConfig(small, "c.json"), /image_size/);
+    const hf = parseInternVlConfig({ model_type: "internvl" });
+    const size = { height: side, width: side };
+    assertRefused(() => imageStepsOf(hf, { size }, {}, "pre.json"), new RegExp(`^pre\\.json: size ${side} makes`));
+  }
+});
 
 test("a vision tower's sizes are bounded in config.json", () => {
   const qwen = (sizes: object): unknown =>

@@ -254,11 +254,51 @@ const originalSchema = z.looseObject({
 
 const ORIGINAL_TYPE = "internvl_chat";
 
+const off = z.literal(false);
+
+/** What public files say of a tower with experts, though `use_moe` says that there are none; and how attention is computed. */
+const originalVisionUnread = z.object({
+  use_moe: off,
+  use_flash_attn: z.boolean(),
+  capacity_factor: z.number(),
+  eval_capacity_factor: z.number(),
+  laux_allreduce: z.string(),
+  moe_coeff_ratio: z.number(),
+  moe_intermediate_size: z.number(),
+  moe_output_scale: z.number(),
+  noisy_gate_policy: z.string(),
+  num_channels: z.literal(3),
+  num_experts: z.number(),
+  num_routed_experts: z.number(),
+  num_shared_experts: z.number(),
+  shared_expert_intermediate_size: z.number(),
+  use_residual: z.boolean(),
+  use_rts: z.boolean(),
+  use_weighted_residual: z.boolean(),
+});
+
+/** Of InternVL3.5's training code, which spreads experts over machines. */
+const llmUnread = z.object({
+  debug: off,
+  ep_size: z.literal(1),
+  micro_forward: off,
+  skip_checkpoint: z.boolean(),
+  use_deepep: off,
+});
+
 /** Of the error that names fields of newer layouts. */
 export const internVlSchemas = [
   hfSchema,
   originalSchema,
   z.object({ text_config: textSchema, llm_config: textSchema }),
+  z.object({
+    // The original code repeats the language model's; adapters have been merged into public weights.
+    hidden_size: count,
+    use_backbone_lora: z.literal(0),
+    use_llm_lora: z.literal(0),
+    vision_config: originalVisionUnread,
+    llm_config: llmUnread,
+  }),
 ];
 
 /**
@@ -306,13 +346,30 @@ function original(raw: Record<string, unknown>, file: string, vocabSize?: number
     projectorActivation: "gelu",
     imageTokenId: values.img_context_token_id ?? undefined,
     tiles: {
-      size: values.force_image_size ?? vision.imageSize,
+      size: tileSide(values, vision, file),
       ...{ cuts, min, max },
       thumbnail: values.use_thumbnail,
     },
     template: values.template,
     systemMessage: values.system_message === null ? "None" : values.system_message,
   };
+}
+
+/** Side of a tile of the original layout. @throws RocError CONFIG_INVALID naming the field where it is not whole blocks */
+function tileSide(values: z.infer<typeof originalSchema>, vision: VisionConfig, file: string): number {
+  const { force_image_size: forced, downsample_ratio: ratio } = values;
+  const [field, size] = forced ? ["force_image_size", forced] : ["vision_config: image_size", vision.imageSize];
+  const fault = tileFault(size, vision, blockOf(ratio, file));
+  if (fault === undefined) return size;
+  throw invalid(file, `${field} ${size} ${fault}`);
+}
+
+/** Why tiles of a side cannot be looked at; undefined: they can. @param block patches a side that make one row */
+export function tileFault(size: number, { patchSize }: VisionConfig, block: number): string | undefined {
+  const patches = Math.floor(size / patchSize);
+  if (patches > 0 && patches % block === 0) return undefined;
+  const blocks = `blocks of ${block} x ${block} (downsample_ratio), of which a tile has one at least`;
+  return `makes ${patches} x ${patches} patches of ${patchSize} pixels, which are not whole ${blocks}`;
 }
 
 function visionConfig(values: Vision, file: string): VisionConfig {

@@ -4,9 +4,9 @@ import { RocError } from "../../errors.js";
 import { openFolder, type FolderLike } from "../../files/index.js";
 import { invalidConfig, readConfigPart, readImageConfig, valueFields, valueStepsOf } from "../../image/index.js";
 import type { ValueSteps } from "../../image/index.js";
-import { imageSide } from "../common/config-fields.js";
+import { imageSide, OR_DEFAULT } from "../common/config-fields.js";
 import type { ProcessorOptions } from "../types.js";
-import { MOST_TILES, type InternVlConfig } from "./config.js";
+import { MOST_TILES, tileFault, type InternVlConfig } from "./config.js";
 import type { TileSteps } from "./prepare.js";
 
 export interface ImageSteps {
@@ -48,7 +48,7 @@ const hfSchema = z.looseObject({
  * @throws RocError CONFIG_INVALID naming the field
  */
 export function imageStepsOf(
-  { layout, tiles }: InternVlConfig,
+  { layout, tiles, vision, block }: InternVlConfig,
   content: unknown,
   { maxTiles = MOST_TILES }: Pick<ProcessorOptions, "maxTiles"> = {},
   file = "preprocessor_config.json",
@@ -69,6 +69,8 @@ export function imageStepsOf(
   if (min > max) throw invalidConfig(file, `min_patches ${min} is above max_patches ${max}`);
   const { height, width } = sidesOf(raw.size ?? DEFAULT_SIDE);
   if (height !== width) throw invalidConfig(file, `size is ${width} x ${height}; the vision tower takes squares`);
+  const fault = tileFault(height, vision, block);
+  if (fault !== undefined) throw invalidConfig(file, `size ${height}${raw.size ? "" : OR_DEFAULT} ${fault}`);
   const steps = { size: height, min, max, thumbnail: tiles.thumbnail };
   return { tiles: limited(steps), values: valueStepsOf(raw, file) };
 }

@@ -1,8 +1,9 @@
 /** Reads InternVL checkpoints, in transformers' layout and in the original code's. */
 import { z } from "zod";
-import { ifThere, openFolder, type FolderLike, type OpenFolder } from "../../files/index.js";
+import { checkJson, ifThere, openFolder, type FolderLike, type OpenFolder } from "../../files/index.js";
 import { openCheckpoint, strictSource, type Checkpoint } from "../../weights/index.js";
 import { strictModel } from "../common/strict-model.js";
+import { tokenId } from "../common/config-fields.js";
 import { isTied } from "../common/tied.js";
 import type { FamilyLoadOptions } from "../types.js";
 import { parseInternVlConfig } from "./config.js";
@@ -14,7 +15,8 @@ import { EMBEDDING, HEAD, internVlName } from "./names.js";
  * Loads a folder with `config.json` and weights, safetensors or .bin. A head in the file is used whatever the config says;
  * where there is none, it is the embedding.
  *
- * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, CONFIG_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH; TOKENIZER_INVALID
+ *   where a file gives the token of a picture's rows no id
  */
 export async function loadInternVl(folder: FolderLike, options: FamilyLoadOptions = {}): Promise<InternVlModel> {
   const files = openFolder(folder);
@@ -40,8 +42,9 @@ function storedNames(checkpoint: Checkpoint): Map<string, string> {
 
 const token = z.looseObject({ content: z.string() });
 const addedTokens = z.record(z.string(), z.unknown());
+const contextToken = z.object({ [CONTEXT_TOKEN]: tokenId });
 const decoderFile = z.looseObject({ added_tokens_decoder: z.record(z.string(), token) });
-const tokenizerFile = z.looseObject({ added_tokens: z.array(token.extend({ id: z.number() })) });
+const tokenizerFile = z.looseObject({ added_tokens: z.array(token.extend({ id: z.unknown() })) });
 
 /**
  * The original layout's config does not say which token stands for a row of a picture: it is in the tokenizer's files, of
@@ -54,11 +57,16 @@ async function withContextToken(files: OpenFolder, config: unknown): Promise<unk
 }
 
 async function contextTokenIn(files: OpenFolder): Promise<number | undefined> {
+  const idOf = (file: string, id: unknown): number => {
+    const options = { invalid: "TOKENIZER_INVALID", remedy: "Correct it, or fetch the file again." } as const;
+    return checkJson({ [CONTEXT_TOKEN]: id }, contextToken, files.file(file), options)[CONTEXT_TOKEN];
+  };
   const added = addedTokens.safeParse(await ifThere(files.json("added_tokens.json"))).data?.[CONTEXT_TOKEN];
-  if (typeof added === "number") return added;
+  if (added !== undefined) return idOf("added_tokens.json", added);
   const decoder = decoderFile.safeParse(await ifThere(files.json("tokenizer_config.json"))).data?.added_tokens_decoder;
   const entry = Object.entries(decoder ?? {}).find(([, { content }]) => content === CONTEXT_TOKEN);
-  if (entry) return Number(entry[0]);
+  if (entry) return idOf("tokenizer_config.json", Number(entry[0]));
   const whole = tokenizerFile.safeParse(await ifThere(files.json("tokenizer.json"))).data;
-  return whole?.added_tokens.find(({ content }) => content === CONTEXT_TOKEN)?.id;
+  const found = whole?.added_tokens.find(({ content }) => content === CONTEXT_TOKEN);
+  return found && idOf("tokenizer.json", found.id);
 }

@@ -6,6 +6,7 @@ import { loadChatTemplate, loadTokenizer, readSlowFiles } from "../../tokenizers
 import type { ChatTemplate, SlowFiles, Tokenizer } from "../../tokenizers/index.js";
 import { endTokenOf, type Conversation } from "../common/answer.js";
 import { PROCESSOR_FILE } from "../common/conversation.js";
+import { tokenOf } from "../common/token-of.js";
 import type { ImageBatch, MllmProcessor, ProcessorOptions } from "../types.js";
 import { parseInternVlConfig, rowsPerTile, type InternVlConfig } from "./config.js";
 import { chatOf, CONTEXT_TOKEN, END_OF_IMAGE, END_TOKEN, START_TOKEN } from "./conversation.js";
@@ -76,9 +77,13 @@ class InternVlProcessor extends InternVlImages implements MllmProcessor {
     const { tokenizer, chatTemplate } = parts;
     this.tokenizer = tokenizer;
     this.endTokenId = tokenizer.tokenToId(END_TOKEN) ?? endTokenOf(tokenizer);
+    const { imageTokenId: id } = config;
+    // The original layout's is from the small files beside the tokenizer: see load.ts.
+    const by =
+      config.layout === "original" ? "added_tokens.json (or tokenizer_config.json)" : "config.json (image_token_id)";
     this.#ids = [
       tokenOf(tokenizer, START_TOKEN),
-      tokenOf(tokenizer, CONTEXT_TOKEN, config.imageTokenId),
+      tokenOf(tokenizer, CONTEXT_TOKEN, id === undefined ? undefined : { id, by }),
       tokenOf(tokenizer, END_OF_IMAGE),
     ];
     this.#conversation = chatOf(config, tokenizer, chatTemplate);
@@ -126,12 +131,4 @@ class InternVlProcessor extends InternVlImages implements MllmProcessor {
   get #rows(): number {
     return rowsPerTile(this.config, this.steps.size);
   }
-}
-
-/** The id of a token. @throws RocError TOKENIZER_INVALID where there is none, or another than config.json says */
-function tokenOf(tokenizer: Tokenizer, token: string, expected?: number): number {
-  const id = tokenizer.tokenToId(token);
-  if (id !== undefined && id === (expected ?? id)) return id;
-  const text = `${token} has the id ${String(id)}${expected === undefined ? "" : `, the model's is ${expected}`}`;
-  throw new RocError("TOKENIZER_INVALID", `The tokenizer does not belong to this model: ${text}.`);
 }

@@ -99,7 +99,11 @@ const schema = z.looseObject({
 type Parsed = z.infer<typeof schema>;
 
 /** Of the error that names fields of newer layouts. */
-export const llavaSchemas = [schema];
+export const llavaSchemas = [
+  schema,
+  // Of CLIP's text half, and what old files have of the language model's at the top.
+  z.object({ vocab_size: count, vision_config: z.object({ vocab_size: count }) }),
+];
 
 /**
  * Checks a parsed `config.json`.

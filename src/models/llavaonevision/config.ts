@@ -130,7 +130,11 @@ const schema = z.looseObject({
 type Parsed = z.infer<typeof schema>;
 
 /** Of the error that names fields of newer layouts. */
-export const onevisionSchemas = [schema];
+export const onevisionSchemas = [
+  schema,
+  // Rows of a picture end with a row of their own, always.
+  z.object({ use_image_newline_parameter: z.literal(true) }),
+];
 
 /**
  * Checks a parsed `config.json`.

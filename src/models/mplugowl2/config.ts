@@ -99,7 +99,11 @@ const schema = z.looseObject({
 type Parsed = z.infer<typeof schema>;
 
 /** Of the error that names fields of newer layouts. */
-export const mplugOwl2Schemas = [schema];
+export const mplugOwl2Schemas = [
+  schema,
+  // What its training wrote of itself.
+  z.object({ freeze_vision_model: z.boolean(), tune_visual_abstractor: z.boolean(), visual_abstractor_lr: z.number() }),
+];
 
 /**
  * Checks a parsed `config.json`.

@@ -16,7 +16,7 @@ import {
   parsedBy,
 } from "../common/config-fields.js";
 import type { InvalidConfig } from "../common/config-fields.js";
-import { qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
+import { qwen2Published, qwen2Text, qwen2TextSchema, topFields } from "../common/qwen/config.js";
 import type { Qwen2Config } from "../common/qwen/qwen2-mllm.js";
 import type { TowerConfig } from "../common/qwen/tower.js";
 
@@ -53,7 +53,7 @@ const schema = z.looseObject({
 });
 
 /** Of the error that names fields of newer layouts. */
-export const qwen25VlSchemas = [schema, qwen2TextSchema];
+export const qwen25VlSchemas = [schema, qwen2TextSchema, qwen2Published];
 
 /**
  * Checks a parsed `config.json`.

@@ -6,14 +6,15 @@ import { z } from "zod";
 import type { DecoderConfig, Mixer } from "../../nn/index.js";
 import { count, headsOf, or, positive, tokenId, invalidFor, parsedBy } from "../common/config-fields.js";
 import type { InvalidConfig } from "../common/config-fields.js";
-import { ropeFields, ropeOf, thetaOf } from "../common/qwen/config.js";
+import { ropeOf, ropeSchema, thetaOf } from "../common/qwen/config.js";
 import type { QwenConfig } from "../common/qwen/config.js";
 import { qwen3Vision, qwen3VisionSchema, turnsOf } from "../common/qwen/qwen3-config.js";
 import type { Qwen3VisionConfig } from "../common/qwen/qwen3-vision.js";
 
 export type Qwen35Config = QwenConfig<Qwen3VisionConfig>;
 
-const rotaryFields = z.looseObject({ partial_rotary_factor: positive.max(1).nullish() });
+const rotated = positive.max(1).nullish();
+const rope = ropeSchema.extend({ partial_rotary_factor: rotated }).nullish();
 
 /** `layer_types` names each layer; a list of those that there are. */
 const LAYERS = { full_attention: "attention", linear_attention: "delta-net" } as const;
@@ -40,8 +41,10 @@ const textSchema = z.looseObject({
   rms_norm_eps: or(positive, 1e-6),
   attention_bias: or(z.boolean(), false),
   rope_theta: positive.nullish(),
-  rope_scaling: ropeFields,
-  rope_parameters: ropeFields,
+  rope_scaling: rope,
+  rope_parameters: rope,
+  // Of files before rope_parameters.
+  partial_rotary_factor: rotated,
   tie_word_embeddings: or(z.boolean(), false),
   num_experts: z.null({ error: "experts are not supported: only the dense models are" }).optional(),
 });
@@ -60,16 +63,18 @@ export const qwen35Schemas = [
   schema,
   z.object({
     text_config: z.object({
-      rope_parameters: rotaryFields,
-      rope_scaling: rotaryFields,
-      partial_rotary_factor: z.unknown(),
       // Written in public files; what they say is what the family always is.
-      attn_output_gate: z.boolean(),
-      mamba_ssm_dtype: z.string(),
+      attn_output_gate: z.literal(true),
+      // Layers without experts: of dense models, all.
+      mlp_only_layers: z.array(z.number()),
+      // The state of the linear layers is in float32 here.
+      mamba_ssm_dtype: z.literal("float32"),
+      // Of layers that guess further tokens, which nothing here asks.
       mtp_num_hidden_layers: z.number(),
       mtp_use_dedicated_embeddings: z.boolean(),
     }),
-    vision_config: z.object({ deepstack_visual_indexes: z.array(z.number()) }),
+    vision_config: z.object({ deepstack_visual_indexes: z.array(z.number()).max(0) }),
+    language_model_only: z.literal(false),
   }),
 ];
 
@@ -131,8 +136,7 @@ function textConfig(
 
 /** Elements of a head that are rotated. */
 function rotaryDim(values: Text, headDim: number, invalid: InvalidConfig): number {
-  const [own, top] = [rotaryFields.parse(ropeOf(values)), rotaryFields.safeParse(values).data];
-  const factor = own.partial_rotary_factor ?? top?.partial_rotary_factor ?? ROTATED;
+  const factor = ropeOf(values).partial_rotary_factor ?? values.partial_rotary_factor ?? ROTATED;
   const size = Math.trunc(headDim * factor);
   if (size > 0 && size % 2 === 0) return size;
   throw invalid(`partial_rotary_factor ${factor} of head_dim ${headDim} is ${size}, which is no even number above 0`);

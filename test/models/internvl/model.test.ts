@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { inspectForward } from "../../../src/engine/forward.js";
-import { readJson } from "../../../src/files/index.js";
+import { atomicWriteJson, readJson } from "../../../src/files/index.js";
 import { generateSteps } from "../../../src/generation/generate.js";
 import { generateWithLogits } from "../../../src/generation/index.js";
 import {
@@ -226,6 +226,19 @@ describe("the original layout", () => {
     assert.equal(adapted.length, 2 * 2 * 7);
     assert.ok(adapted.every((key) => key.startsWith("language_model.model.layers.")));
     adapters.dispose();
+  });
+
+  test("an id of the picture's token that is none is refused by the file that gives it", async () => {
+    const damaged = await writeOriginal(join(root, "damaged"), "hf");
+    const message = /(added_tokens|tokenizer_config)\.json: field <IMG_CONTEXT>: .* Correct it/;
+    for (const id of [-1, 1.5, "x"]) {
+      await atomicWriteJson(join(damaged, "added_tokens.json"), { "<IMG_CONTEXT>": id });
+      await assert.rejects(loadInternVl(damaged), { code: "TOKENIZER_INVALID", message });
+    }
+    await rm(join(damaged, "added_tokens.json"));
+    const decoder = { x: { content: "<IMG_CONTEXT>" } };
+    await atomicWriteJson(join(damaged, "tokenizer_config.json"), { added_tokens_decoder: decoder });
+    await assert.rejects(loadInternVl(damaged), { code: "TOKENIZER_INVALID", message });
   });
 
   test("where nothing names the token of a picture's rows, text alone is read", async () => {

@@ -8,6 +8,7 @@ import {
   or,
   OR_DEFAULT,
   parsedBy,
+  patchSide,
   positive,
   tokenId,
   type InvalidConfig,
@@ -43,21 +44,23 @@ export interface QwenConfig<Vision extends PatchSizes = PatchSizes, Text = Decod
 const ropeType = z.enum(["mrope", "default"]).nullish();
 
 /** Fields of `rope_scaling`, which transformers 4 wrote, and of `rope_parameters`, which transformers 5 writes. */
-export const ropeFields = z
+export const ropeSchema = z
   .looseObject({ type: ropeType, rope_type: ropeType, rope_theta: positive.nullish() })
-  .extend({ mrope_section: z.array(count).min(1).nullish() })
-  .nullish();
+  .extend({ mrope_section: z.array(count).min(1).nullish() });
+export const ropeFields = ropeSchema.nullish();
+
+type RopeFields = z.infer<typeof ropeSchema>;
 
 /** The rope fields of a text config in the spellings of all generations. */
-export interface RopeSpellings {
+export interface RopeSpellings<Fields extends RopeFields = RopeFields> {
   readonly rope_theta?: number | null | undefined;
-  readonly rope_scaling?: z.infer<typeof ropeFields>;
-  readonly rope_parameters?: z.infer<typeof ropeFields>;
+  readonly rope_scaling?: Fields | null | undefined;
+  readonly rope_parameters?: Fields | null | undefined;
 }
 
 /** The fields of whichever spelling there is. */
-export function ropeOf({ rope_scaling, rope_parameters }: RopeSpellings): NonNullable<z.infer<typeof ropeFields>> {
-  return rope_scaling ?? rope_parameters ?? {};
+export function ropeOf<Fields extends RopeFields>(values: RopeSpellings<Fields>): Partial<Fields> {
+  return values.rope_scaling ?? values.rope_parameters ?? {};
 }
 
 /** The base of the frequencies. @param fallback where no spelling says it */
@@ -106,6 +109,14 @@ export const qwen2TextSchema = z.looseObject({
   layer_types: z.array(z.literal("full_attention", { error: "only full_attention is supported" })).nullish(),
   tie_word_embeddings: or(z.boolean(), false),
 });
+
+/** Of a vision tower in public files: it repeats `patch_size`, and transformers does not look at it. */
+const spatialPatchSize = z.object({ spatial_patch_size: patchSide });
+/** The channels in public files; transformers looks at `in_channels`. */
+const rgbChannels = z.object({ in_chans: z.literal(3) });
+
+/** What public files of Qwen2-VL and Qwen2.5-VL have beside the fields that are looked at. */
+export const qwen2Published = z.object({ vision_config: spatialPatchSize.extend(rgbChannels.shape) });
 
 /** Fields at the top of Qwen2-VL's and Qwen2.5-VL's files, whose text may be nested or at the top. */
 export const topFields = {

@@ -3,6 +3,7 @@ import { RocError } from "../../../errors.js";
 import { openFolder, type FolderLike } from "../../../files/index.js";
 import { loadChatTemplate, loadTokenizer, type ChatTemplate, type Tokenizer } from "../../../tokenizers/index.js";
 import type { Conversation } from "../answer.js";
+import { tokenOf } from "../token-of.js";
 import type { ImageBatch, MllmProcessor, ProcessorOptions, PromptOptions } from "../../types.js";
 import type { PatchSizes, VisualTokens } from "./config.js";
 import { chatOf, END_TOKEN, IMAGE_TOKEN, type ChatWords } from "./conversation.js";
@@ -59,7 +60,8 @@ export class QwenProcessor extends QwenImages implements MllmProcessor {
     const { tokenizer, chatTemplate } = parts;
     this.tokenizer = tokenizer;
     this.endTokenId = tokenOf(tokenizer, END_TOKEN);
-    tokenOf(tokenizer, IMAGE_TOKEN, config.imageTokenId);
+    const by = "config.json (image_token_id; where it is left out, its default)";
+    tokenOf(tokenizer, IMAGE_TOKEN, { id: config.imageTokenId, by });
     this.#conversation = chatOf(tokenizer, chatTemplate, words);
   }
 
@@ -94,12 +96,4 @@ export class QwenProcessor extends QwenImages implements MllmProcessor {
     await this.saveFiles(folder);
     await this.parts.chatTemplate?.save(folder);
   }
-}
-
-/** The id of a token. @throws RocError TOKENIZER_INVALID where there is none, or another than config.json says */
-function tokenOf(tokenizer: Tokenizer, token: string, expected?: number): number {
-  const id = tokenizer.tokenToId(token);
-  if (id !== undefined && id === (expected ?? id)) return id;
-  const text = `${token} has the id ${String(id)}${expected === undefined ? "" : `, config.json says ${expected} (image_token_id; where it is left out, its default)`}`;
-  throw new RocError("TOKENIZER_INVALID", `The tokenizer does not belong to this model: ${text}.`);
 }
