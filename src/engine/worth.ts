@@ -14,14 +14,21 @@ export interface Worth {
   readonly text: string;
 }
 
-/** What the scores of a model are worth on real photographs. @param model its name and, where it has one, its folder */
-export function worthOf({ name, folder }: Pick<Model, "name" | "folder">): Worth {
+/**
+ * What the scores of a model are worth on real photographs.
+ *
+ * @param model its name, its folder and how it is asked, as far as they are known
+ */
+export function worthOf({ name, folder, method }: Pick<Model, "name" | "folder" | "method">): Worth {
   if (folder !== undefined && isSameFolder(folder, DEMO_MODEL)) {
     const text = "The demo weights show that everything works and know nothing of real photographs.";
     return { demo: true, known: undefined, text };
   }
   const known = knownCheckpoint(name);
-  if (known) return { demo: false, known, text: `${known.title}: ${publishedWorth(known)}.` };
+  if (known) {
+    const worth = publishedWorth(known, method && (method.scorer ?? null));
+    return { demo: false, known, text: `${known.title}: ${worth}.` };
+  }
   const text = `What ${name} is worth on real photographs is unknown here: "roc4mllm eval" measures it on yours.`;
   return { demo: false, known, text };
 }

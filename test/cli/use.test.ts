@@ -6,7 +6,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { DEMO_MODEL } from "../../src/engine/demo.js";
-import { knownCheckpoint, publishedWorth } from "../../src/roc/published/checkpoints.js";
+import { worthOf } from "../../src/engine/worth.js";
+import { KNOWN_CHECKPOINTS, knownCheckpoint, publishedWorth } from "../../src/roc/published/checkpoints.js";
+import { choose, scorerNamed } from "../../src/roc/published/index.js";
 import { fakeHub } from "../hub/support.js";
 import { ROOT } from "../support.js";
 import { runProgram } from "./program.js";
@@ -136,4 +138,36 @@ test("a published checkpoint is known by its whole name alone", () => {
   assert.equal(title("q-sit-finetuned"), undefined);
   const mini = knownCheckpoint("Q-ReAlign-Mini");
   assert.match(mini ? publishedWorth(mini) : "", /its authors' page reports SRCC \.797 and PLCC \.794/);
+});
+
+test("published figures are quoted of the scorer and the aspect that they were measured with alone", () => {
+  const worth = (name: string, scorer?: object): string =>
+    worthOf({ name, method: { family: "a", strategy: "words", prompt: "", answer: "", ...scorer } }).text;
+  const asked = (name: string, aspect: string): object => ({ scorer: { name, aspect, prompt: "", source: "" } });
+  const mini = "Q-ReAlign-Mini-0.8B@0123abcd";
+  assert.match(
+    worth(mini, asked("q-realign", "aesthetics")),
+    /SRCC \.797 and PLCC \.794 on AVA's test photographs \(not checked/,
+  );
+  const quality = worth(mini, asked("q-realign", "quality"));
+  assert.doesNotMatch(quality, /\.797/);
+  assert.match(
+    quality,
+    /are of --scorer q-realign --aspect aesthetics; of --scorer q-realign --aspect quality none is known/,
+  );
+  assert.doesNotMatch(worth("ArtiMuse", asked("unipercept", "aesthetics")), /\.827/);
+  assert.match(worth("ArtiMuse", asked("artimuse", "aesthetics")), /\.827/);
+  // Trained further under the same name, with score tokens of its own.
+  assert.match(worth("one-align"), /of its own texts none is known/);
+  assert.match(worth("ROC4MLLM"), /\.833/);
+  // Before it is loaded nobody knows how it will be asked.
+  assert.match(worthOf({ name: mini, folder: "a" }).text, /\.797.* with --scorer q-realign --aspect aesthetics/);
+});
+
+test("every scorer and aspect that figures are of is there", () => {
+  for (const { asked, modelType } of KNOWN_CHECKPOINTS) {
+    if (!asked) continue;
+    const { scorer } = choose(scorerNamed(asked.name), { aspect: asked.aspect });
+    assert.ok(scorer.families.includes(modelType), asked.name);
+  }
 });

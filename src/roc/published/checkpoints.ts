@@ -24,6 +24,16 @@ export interface KnownCheckpoint {
   readonly licence: string;
   /** Undefined: unknown. A text: why there is none. */
   readonly ava: AvaFigures | string | undefined;
+  /** How it was asked for these figures; undefined: by its own texts and score tokens. */
+  readonly asked?: Asked;
+}
+
+/** A published scorer and what it rates. */
+export interface Asked {
+  /** As `--scorer` takes it. */
+  readonly name: string;
+  /** As `--aspect` takes it. */
+  readonly aspect: string;
 }
 
 const THEIR_CARD = "Apache-2.0 (its card)";
@@ -40,6 +50,11 @@ function ava(source: AvaFigures["source"], srcc: number, plcc: number): AvaFigur
   return { srcc, plcc, source };
 }
 
+/** What AVA's ratings are of. */
+function aesthetics(name: string): Asked {
+  return { name, aspect: "aesthetics" };
+}
+
 /** All that are known here. */
 export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
   {
@@ -47,26 +62,36 @@ export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
     names: /q-?realign-mini(-0\.8b)?/,
     ...{ backbone: "Qwen3.5-0.8B", modelType: "qwen3_5", parameters: 1.11, licence: LITES_CARD },
     ava: ava("their page", 0.797, 0.794),
+    asked: aesthetics("q-realign"),
   },
   {
     title: "Q-ReAlign Lite",
     names: /q-?realign-lite(-4b)?/,
     ...{ backbone: "Qwen3.5-4B", modelType: "qwen3_5", parameters: 5.17, licence: THEIR_CARD },
     ava: ava("their page", 0.814, 0.804),
+    asked: aesthetics("q-realign"),
   },
   {
     title: "Q-ReAlign Pro",
     names: /q-?realign-pro(-9b)?/,
     ...{ backbone: "Qwen3.5-9B", modelType: "qwen3_5", parameters: 9.41, licence: LITES_CARD },
     ava: ava("their page", 0.832, 0.828),
+    asked: aesthetics("q-realign"),
   },
   { title: "ROC4MLLM", names: /roc4mllm/, ...MPLUG, ava: ava("paper", 0.833, 0.832) },
-  { title: "OneAlign, Q-Align", names: /one-?align|q-align/, ...MPLUG, ava: ava("paper", 0.822, 0.817) },
+  {
+    title: "OneAlign, Q-Align",
+    names: /one-?align|q-align/,
+    ...MPLUG,
+    ava: ava("paper", 0.822, 0.817),
+    asked: aesthetics("q-align"),
+  },
   {
     title: "ArtiMuse (+ _AVA, _PARA, _TAD66K)",
     names: /artimuse(_(ava|para|tad66k|flickr-aes))?/,
     ...INTERN,
     ava: ava("second-hand", 0.827, 0.826),
+    asked: aesthetics("artimuse"),
   },
   { title: "UniPercept", names: /unipercept/, ...INTERN, ava: undefined },
   {
@@ -113,10 +138,28 @@ const SAYS: Readonly<Record<AvaFigures["source"], string>> = {
   paper: "the ROC4MLLM paper reports",
 };
 
-/** What is published of a checkpoint on real photographs, as half a sentence without a full stop. */
-export function publishedWorth({ ava }: Pick<KnownCheckpoint, "ava">): string {
+/**
+ * What is published of a checkpoint on real photographs, as half a sentence without a full stop: figures only of scores that are
+ * asked for as the measured ones were.
+ *
+ * @param scorer as which it scores, null: by its own texts; undefined: that is not known yet
+ */
+export function publishedWorth(
+  { ava, asked }: Pick<KnownCheckpoint, "ava" | "asked">,
+  scorer?: Readonly<Asked> | null,
+): string {
   if (ava === undefined) return "no figure of it on AVA's photographs is known here";
   if (typeof ava === "string") return `on AVA's photographs ${ava}`;
+  const measured = asked ? wayOf(asked) : "its own score tokens";
+  if (scorer !== undefined && (scorer?.name !== asked?.name || scorer?.aspect !== asked?.aspect)) {
+    const now = scorer ? wayOf(scorer) : "its own texts";
+    return `its published figures on AVA's photographs are of ${measured}; of ${now} none is known here`;
+  }
   const [srcc, plcc] = [ava.srcc, ava.plcc].map((figure) => figure.toFixed(3).replace(/^0/, ""));
-  return `${SAYS[ava.source]} SRCC ${srcc} and PLCC ${plcc} on AVA's test photographs (not checked here)`;
+  const only = scorer === undefined && asked ? ` with ${measured}` : "";
+  return `${SAYS[ava.source]} SRCC ${srcc} and PLCC ${plcc} on AVA's test photographs${only} (not checked here)`;
+}
+
+function wayOf({ name, aspect }: Asked): string {
+  return `--scorer ${name} --aspect ${aspect}`;
 }
