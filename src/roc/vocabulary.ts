@@ -85,7 +85,7 @@ export interface ScoreTokenOptions {
  */
 export function addScoreTokens(
   model: Mllm,
-  tokenizer: MllmProcessor["tokenizer"],
+  tokenizer: Pick<MllmProcessor["tokenizer"], "size" | "addTokens">,
   options: ScoreTokenOptions = {},
 ): ScoreVocabulary {
   const { n = 10, min = 1, max = 10, weights = LOSS_PRESETS.paper } = options;

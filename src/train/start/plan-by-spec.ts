@@ -1,10 +1,13 @@
 /** A run before it is one: what it comes to, as far as its data and its checkpoint are here. Nothing is downloaded. */
 import { OFFICIAL, type DatasetKind, type LoadedDataset } from "../../data/index.js";
 import { isRocError } from "../../errors.js";
-import { exists } from "../../files/index.js";
+import { exists, ifThere, type OpenFolder } from "../../files/index.js";
 import { CheckpointFolder, openCheckpointFolder, WEIGHTS } from "../../models/places.js";
 import { loadModel } from "../../models/registry.js";
+import type { Mllm } from "../../models/types.js";
+import { addScoreTokens, loadTemplates, usesScoreTokens } from "../../roc/index.js";
 import { actingWeights } from "../../roc/weights.js";
+import { loadTokenizer } from "../../tokenizers/index.js";
 import { configFolder } from "../../weights/index.js";
 import type { TrainOptions } from "../options.js";
 import { checkPlaces } from "../loop/objective.js";
@@ -65,8 +68,7 @@ async function describeModel(
 ): Promise<TrainingPlan> {
   const checkpoint = await openCheckpointFolder(folder);
   if (!(await checkpoint.weights.names()).some((name) => WEIGHTS.test(name))) {
-    onWarning(`${checkpoint.weights.path} holds no weights: parameters and memory are those of its config.json.`);
-    return { ...steps, ...(await describeConfig(checkpoint, start, wanted)) };
+    return { ...steps, ...(await describeConfig(checkpoint, start, wanted, onWarning)) };
   }
   const options = await checkedOptions(checkpoint, start, wanted);
   const from = { ...start, outline: true, ...(options.weights && { dtype: options.weights }) };
@@ -79,11 +81,12 @@ async function describeModel(
   }
 }
 
-/** Of a folder with a config.json alone. Rows of score tokens that a run adds are not counted: no tokenizer says how many. */
+/** Of a folder without weights, with the rows of the score tokens that a run adds. */
 async function describeConfig(
   { weights }: CheckpointFolder,
   start: StartOptions,
   wanted: TrainOptions,
+  onWarning: OnWarning,
 ): Promise<Pick<ModelPlan, "parameters" | "memory">> {
   const folder = await configFolder(weights);
   const checkpoint = new CheckpointFolder(folder.path, folder);
@@ -93,7 +96,28 @@ async function describeConfig(
     outline: true,
     dtype: options.weights ?? "float32",
   });
+  const before = model.vocabSize;
+  const isExact = await addRows(model, weights, start);
+  const added = model.vocabSize - before;
+  const rows = added > 0 ? `, with ${added} rows for score tokens` : "";
+  const most = added > 0 && !isExact ? " (at most: there is no tokenizer that says how many rows are free)" : "";
+  onWarning(`${weights.path} holds no weights: parameters and memory are those of its config.json${rows}${most}.`);
   return sizesOf(model, options);
+}
+
+/**
+ * Gives the outline of a model the score tokens that its run would add. Without a tokenizer every row of the config counts as in use.
+ *
+ * @returns whether a tokenizer says which rows are
+ */
+async function addRows(model: Mllm, folder: OpenFolder, start: StartOptions): Promise<boolean> {
+  const { templates = await loadTemplates(folder) } = start;
+  if (!usesScoreTokens(start.strategy ?? templates?.strategy ?? "roc")) return true;
+  const tokenizer = await ifThere(loadTokenizer(folder));
+  const rows = model.vocabSize;
+  const none = { size: rows, addTokens: (tokens: readonly string[]) => tokens.map((_, index) => rows + index) };
+  addScoreTokens(model, tokenizer ?? none, start);
+  return tokenizer !== undefined;
 }
 
 /** The run's pictures; those of official files that are not there by their number. */
