@@ -19,10 +19,15 @@ const share = z.number().min(0).lt(1);
 const count = z.number().int().min(1);
 const positive = z.number().min(0);
 
+/** Of a loss that each file with weights of its own has to name. */
+const weight = z
+  .number({ error: ({ input }) => (input === undefined ? "its weight is missing; 0 leaves it out" : undefined) })
+  .min(0);
+
 const weights = z.strictObject({
-  l1: positive.describe("Smooth L1 between score and rating"),
-  ce: positive.describe("Cross-entropy between predicted and voted distribution"),
-  emd: positive.describe("Earth mover's distance between the two"),
+  l1: weight.describe("Smooth L1 between score and rating"),
+  ce: weight.describe("Cross-entropy between predicted and voted distribution"),
+  emd: weight.describe("Earth mover's distance between the two"),
   soft: positive
     .optional()
     .describe("Divergence from DeQA's soft distribution of the rating's mean and deviation; without it 0"),
