@@ -2,6 +2,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { z } from "zod";
 import { packageVersion } from "../version.js";
 import type { App } from "./app.js";
 
@@ -27,17 +28,114 @@ const PICTURES_BODY = {
   },
 };
 
-interface Document {
-  readonly paths?: Readonly<Record<string, Readonly<Record<string, object>> | undefined>>;
+const chunkSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal("chat.completion.chunk"),
+    created: z.int(),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        delta: z.object({ role: z.literal("assistant").optional(), content: z.string().optional() }),
+        logprobs: z.null(),
+        finish_reason: z.enum(["stop", "length"]).nullable(),
+      }),
+    ),
+    usage: z
+      .object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() })
+      .nullable()
+      .optional()
+      .meta({ description: "With stream_options.include_usage: null but in the last one, which has no choices." }),
+  })
+  .meta({ description: "An event's data, which data: [DONE] ends." });
+
+const scanSchema = z
+  .object({
+    id: z.int(),
+    started: z.string().meta({ description: "ISO 8601, UTC." }),
+    ended: z.string().nullable().meta({ description: "Null while it runs, and where it was killed." }),
+    files: z.int().meta({ description: "Known at the end." }),
+    scored: z.int(),
+    failed: z.int(),
+  })
+  .nullable()
+  .meta({ description: "An event's data; null where there was no scan." });
+
+/** What is answered as events or as text, which fastify's schemas cannot say: path, what it is, and its type. */
+const ANSWERS = [
+  ["/v1/chat/completions", "post", "text/event-stream", chunkSchema],
+  ["/v1/library/scan", "get", "text/event-stream", scanSchema],
+  ["/metrics", "get", "text/plain", z.string()],
+] as const;
+
+interface Operation {
+  readonly responses?: Readonly<Record<string, { readonly content?: object } | undefined>>;
+  readonly [field: string]: unknown;
 }
 
-function withBodies(document: Document): Document {
-  const paths = { ...document.paths };
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>> | undefined>>;
+
+interface Document {
+  readonly paths?: Paths;
+  readonly components?: { readonly schemas?: Readonly<Record<string, object>>; readonly [field: string]: unknown };
+}
+
+/** The document with what fastify cannot say of bodies and answers, a name for each operation, and each schema once. */
+function completed(document: Document): Document {
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const [path, operations] of Object.entries(document.paths ?? {}))
+    for (const [method, operation] of Object.entries(operations ?? {}))
+      (paths[path] ??= {})[method] = { operationId: operationId(method, path), ...operation };
   for (const path of WITH_PICTURES) {
     const post = paths[path]?.["post"];
     if (post) paths[path] = { ...paths[path], post: { ...post, requestBody: PICTURES_BODY } };
   }
-  return { ...document, paths };
+  for (const [path, method, type, schema] of ANSWERS) {
+    const operation = paths[path]?.[method];
+    if (!operation) continue;
+    const { content: usual } = (method === "post" && operation.responses?.["200"]) || {};
+    const content = { ...usual, [type]: { schema: z.toJSONSchema(schema, { target: "draft-2020-12" }) } };
+    const responses = { ...operation.responses, 200: { description: "Default Response", content } };
+    paths[path] = { ...paths[path], [method]: { ...operation, responses } };
+  }
+  return withoutDoubles({ ...document, paths });
+}
+
+/** `GET /v1/library/photos/{id}/image` is `getLibraryPhotosByIdImage`. */
+function operationId(method: string, path: string): string {
+  const words =
+    path
+      .replace(/^\/v1\b/, "")
+      .replace(/\{(\w+)\}/g, "by-$1")
+      .match(/[A-Za-z0-9]+/g) ?? [];
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+}
+
+/** Every schema is there as what is sent and, as `...Input`, as what is taken: what nothing refers to is left out. */
+function withoutDoubles(document: Document): Document {
+  const all = document.components?.schemas ?? {};
+  const used = new Set<string>();
+  const waiting = refsIn(document.paths);
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (used.has(name)) continue;
+    used.add(name);
+    waiting.push(...refsIn(all[name]));
+  }
+  const nameOf = (name: string): string => {
+    const plain = name.replace(/Input$/, "");
+    return used.has(plain) ? name : plain;
+  };
+  const kept = Object.entries(all).filter(([name]) => used.has(name)).map(([name, schema]) => [nameOf(name), schema]); // prettier-ignore
+  const whole = { ...document, components: { ...document.components, schemas: Object.fromEntries(kept) as object } };
+  const text = JSON.stringify(whole).replace(REFERENCE, (_, name: string) => `"#/components/schemas/${nameOf(name)}"`);
+  return JSON.parse(text) as Document;
+}
+
+const REFERENCE = /"#\/components\/schemas\/(\w+)"/g;
+
+function refsIn(part: unknown): string[] {
+  return [...(JSON.stringify(part) ?? "").matchAll(REFERENCE)].map(([, name = ""]) => name);
 }
 
 /** `/openapi.json` and `/docs`. */
@@ -50,7 +148,7 @@ export function addOpenApi(app: App): void {
       security: [{}, { token: [] }],
     },
     transform: jsonSchemaTransform,
-    transformObject: (document) => withBodies(jsonSchemaTransformObject(document) as Document) as never,
+    transformObject: (document) => completed(jsonSchemaTransformObject(document) as Document) as never,
   });
   void app.register(async (open) => {
     open.addHook("onRoute", (route) => {

@@ -116,6 +116,11 @@ test("a prompt with names of files, of tokens or of pictures is words", async ()
   }
 });
 
+interface Operation {
+  readonly operationId?: string;
+  readonly responses: Readonly<Record<string, object>>;
+}
+
 test("the OpenAPI document is of version 3.1, has every route, and types can be made of it", async () => {
   const { body } = await ask(address, "/openapi.json");
   assert.equal(body["openapi"], "3.1.0");
@@ -127,9 +132,21 @@ test("the OpenAPI document is of version 3.1, has every route, and types can be 
     "/v1/models",
     "/health",
     "/v1/library/photos",
+    "/metrics",
   ]) {
     assert.ok(paths.includes(path), path);
   }
+  const operations = Object.values(body["paths"] as Record<string, Record<string, Operation>>).flatMap((one) => Object.values(one)); // prettier-ignore
+  const names = operations.map(({ operationId }) => operationId);
+  assert.deepEqual([new Set(names).size, names.includes(undefined)], [names.length, false]);
+  for (const { operationId, responses } of operations) assert.ok(responses["200"], operationId);
+  const { schemas } = body["components"] as { schemas: object };
+  const text = JSON.stringify(body);
+  for (const name of Object.keys(schemas)) {
+    assert.doesNotMatch(name, /Input$/);
+    assert.ok(text.includes(`"#/components/schemas/${name}"`), name);
+  }
+  assert.match(text, /text\/event-stream/);
   const types = astToString(await openapiTS(JSON.stringify(body)));
   for (const name of ["multipart/form-data", "percentile", "Photo", "wins"]) assert.ok(types.includes(name), name);
 });
