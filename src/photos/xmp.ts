@@ -189,7 +189,8 @@ function isPickedByPerson(packet: Packet): boolean {
  * What writing a change would do to a photo's sidecars. All that are there are changed; where there is none, one of the
  * given name is new.
  *
- * @throws RocError USAGE for a change that makes no sense; DATA_INVALID for a broken sidecar; FILE_UNREADABLE
+ * @throws RocError USAGE for a change that makes no sense; FILE_NOT_FOUND where there is no such photo; DATA_INVALID for a
+ *   broken sidecar; FILE_UNREADABLE
  */
 export async function planSidecar(
   photo: string,
@@ -212,6 +213,7 @@ export async function planShared(
   options: SharedOptions = {},
 ): Promise<SharedPlan> {
   for (const photo of photos) checkChange(photo, change);
+  await Promise.all(photos.map(requirePhoto));
   const { taken = new Set() } = options;
   const sidecars = await Promise.all((await namesOf(photos, naming, taken)).map(readOrNew));
   const kept = options.by === "person" ? new Set<SidecarField>() : await personal(photos, sidecars, change, options);
@@ -313,9 +315,19 @@ export function changedSidecar(file: string): RocError {
   );
 }
 
-/** With the old file's mode, and through a link to it. */
+/** A sidecar beside no photo says something of nothing. @throws RocError FILE_NOT_FOUND */
+async function requirePhoto(photo: string): Promise<void> {
+  const found = await stat(pathOfName(photo)).catch(() => undefined);
+  if (found?.isFile()) return;
+  const what = found ? "is no file any more" : "is not there any more";
+  throw new RocError("FILE_NOT_FOUND", `${readableName(photo)}: the photo ${what}; scan its folder again`);
+}
+
+/** With the old file's mode, and through a link to it. A folder that has been deleted meanwhile is not made again. */
 async function replaceContent(file: string, content: Uint8Array): Promise<void> {
   const real = await realpath(file).catch(() => file);
+  if (!(await stat(dirname(real)).catch(() => undefined)))
+    throw new RocError("FILE_NOT_FOUND", `${file}: its folder is not there any more; scan again`);
   const old = await stat(real).catch(() => undefined);
   if (old) await requireWritable(file);
   await replaceFile(real, async (handle) => {

@@ -4,9 +4,10 @@ import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
-import type { NamedImage } from "../engine/index.js";
+import type { NamedImage, ScoreFailure } from "../engine/index.js";
 import { beginning, RocError } from "../errors.js";
-import { answerError, answerGarbage, errorBody, Refusal } from "./errors.js";
+import { answerError, answerGarbage, errorBody, ofDisk, Refusal } from "./errors.js";
+import { requireFile } from "./photo-files.js";
 import { addGuard } from "./guard.js";
 import { addJsonBodies } from "./json-body.js";
 import { Library } from "./library.js";
@@ -35,8 +36,8 @@ export interface Shared {
   readonly queue: ScoringQueue;
   readonly metrics: Metrics;
   readonly library: Library | undefined;
-  /** The pictures that a request sends, or names by their ids in the library. @throws Refusal */
-  readonly picturesOf: (request: FastifyRequest) => Promise<NamedImage[]>;
+  /** The pictures that a request sends, or names by their ids in the library; of ids that lead to none, why. @throws Refusal */
+  readonly picturesOf: (request: FastifyRequest) => Promise<(NamedImage | ScoreFailure)[]>;
   /** A picture out of JSON. @throws Refusal */
   readonly pictureOf: (text: PictureText) => Promise<NamedImage>;
 }
@@ -119,7 +120,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   void app.register(multipart, { limits: formLimits(limits) });
   addOpenApi(app);
   const library = options.library === undefined ? undefined : new Library(options.library);
-  const fromLibrary = library && (async (id: number) => ({ name: `${id}`, data: (await library.photo(id)).file }));
+  const fromLibrary = library && ((id: number) => pictureFrom(library, id));
   const shared: Shared = {
     ...{ options, limits, queue, metrics, library },
     picturesOf: (request) => picturesOf(request, limits, fromLibrary),
@@ -144,6 +145,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
     await library?.end();
   });
   return app;
+}
+
+/** A picture of the library for scoring. @throws Refusal */
+async function pictureFrom(library: Library, id: number): Promise<NamedImage> {
+  const photo = await library.photo(id);
+  try {
+    return { name: `${id}`, data: await requireFile(photo) };
+  } catch (error) {
+    throw ofDisk(error, photo.file);
+  }
 }
 
 /** @throws RocError USAGE */
@@ -221,11 +232,31 @@ function addVisits(app: FastifyInstance, limits: ServerLimits, queue: ScoringQue
       if (!reply.raw.writableFinished) gone.abort();
       metrics.answered(method, routeOptions.url ?? "none", reply.statusCode, (performance.now() - started) / 1000);
     });
+    checkBodyHeaders(headers);
     if (routeOptions.config.queued !== true || method !== "POST") return;
     const bytes = Number(headers["content-length"] ?? limits.bodyBytes);
     if (bytes > limits.bodyBytes) throw new Refusal(413, "IMAGE_TOO_LARGE", `The request has more than ${limits.bodyBytes} bytes. Send less at a time.`); // prettier-ignore
     request.visit = queue.enter(bytes);
   });
+}
+
+/** Longest boundary of a form's parts: the standard (RFC 2046) has 70 characters, the parser 256 for more than that. */
+const LONGEST_BOUNDARY = 200;
+
+/** Before a body is read. @throws Refusal 400, 415 */
+function checkBodyHeaders({
+  "content-encoding": coding = "identity",
+  "content-type": type = "",
+}: FastifyRequest["headers"]): void {
+  if (coding.toLowerCase() !== "identity")
+    throw new Refusal(415, "USAGE", "Bodies are not unpacked here. Send the request without Content-Encoding.");
+  const boundary = /;\s*boundary=("[^"]*"|[^;\s]*)/i.exec(type)?.[1] ?? "";
+  if (boundary.length > LONGEST_BOUNDARY)
+    throw new Refusal(
+      400,
+      "USAGE",
+      `The form's boundary has more than ${LONGEST_BOUNDARY} characters. Send a shorter one.`,
+    );
 }
 
 /** Everything in a form but its files is refused, as soon as it is seen. */

@@ -1,5 +1,6 @@
 /** What went wrong, as an answer: a status, and `{error: {code, message}}` with a code of the table. No stack trace leaves. */
 import type { Socket } from "node:net";
+import { basename, dirname, sep } from "node:path";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { beginning, isRocError, RocError, type ErrorCode } from "../errors.js";
@@ -16,6 +17,13 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   OUT_OF_MEMORY: 503,
   IN_USE: 429,
   ABORTED: 503,
+};
+
+/** Faults of the disk that photos and the library are on, which a person can mend. */
+const DISK: Partial<Readonly<Record<ErrorCode, number>>> = {
+  FILE_UNREADABLE: 409,
+  FILE_UNWRITABLE: 409,
+  DATA_INVALID: 422,
 };
 
 /** An answer that a handler gives by throwing. */
@@ -36,7 +44,30 @@ export class Refusal extends RocError {
 
 /** The status of HTTP for an error's code. */
 export function statusOf(code: ErrorCode): number {
-  return STATUS[code] ?? 500;
+  return STATUS[code] ?? DISK[code] ?? 500;
+}
+
+/** What the command line says, as requests have it. */
+const WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^--where\b/, "where"],
+  [/, or raise the limit \(maxPixels, --max-pixels\) if you trust it/, ""],
+  [/, or allow damaged pictures \(allowDamaged; score --allow-damaged\)/, ""],
+];
+
+/** A message without the options of a command that a client has not given. */
+export function inWords(message: string): string {
+  return WORDS.reduce((text, [option, word]) => text.replace(option, word), message);
+}
+
+/** An error about a photo or the library for a client, who is told the file's name and no folder; what is no fault of the disk, as it is. */
+export function ofDisk(error: unknown, file: string): unknown {
+  if (!isRocError(error) || error instanceof Refusal || statusOf(error.code) === 500) return error;
+  const status = error.code === "IN_USE" ? 409 : statusOf(error.code);
+  const folder = dirname(file);
+  const named = error.message.replaceAll(file, basename(file)).replaceAll(folder.endsWith(sep) ? folder : folder + sep, ""); // prettier-ignore
+  // A link may lead to another folder, which the system names.
+  const message = named.replace(/'(?:[A-Za-z]:)?[\\/][^']*[\\/]([^'\\/]+)'/g, "'$1'");
+  return new Refusal(status, error.code, inWords(message));
 }
 
 /** An error as answers hold it. */
@@ -47,7 +78,7 @@ export function errorBody(code: ErrorCode, message: string): { error: { code: Er
 /** What fastify and its plugins throw, as an answer. Their messages name no file of this machine. */
 function refusalOf(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error;
-  if (isRocError(error)) return new Refusal(statusOf(error.code), error.code, outward(error));
+  if (isRocError(error)) return new Refusal(STATUS[error.code] ?? 500, error.code, outward(error));
   if (hasZodFastifySchemaValidationErrors(error)) {
     const [issue] = error.validation;
     const at = issue?.instancePath.replace(/^\//, "").replaceAll("/", ".") ?? "";
@@ -59,6 +90,7 @@ function refusalOf(error: FastifyError): Refusal {
     );
   }
   const status = error.statusCode ?? 500;
+  if (error.code === "FST_FILES_LIMIT") return new Refusal(413, "USAGE", "The form has more pictures than a request may have. Send fewer at a time."); // prettier-ignore
   if (status === 413) return new Refusal(413, "IMAGE_TOO_LARGE", "The request is larger than this server takes. Send less at a time."); // prettier-ignore
   if (status >= 400 && status < 500) return new Refusal(status, "USAGE", beginning(error.message, 300));
   return new Refusal(500, "INTERNAL", "The server has a fault. Its log says more.");
@@ -66,7 +98,7 @@ function refusalOf(error: FastifyError): Refusal {
 
 /** An error's message for a client: those of the model's side may name folders of this machine. */
 function outward({ code, message }: RocError): string {
-  if (statusOf(code) !== 500) return message;
+  if (STATUS[code] !== undefined) return inWords(message);
   return "The server has a fault. Its log says more.";
 }
 

@@ -3,6 +3,7 @@ import type { Judge, Photo, PhotoPage, PhotoQuery, ScanState } from "../library/
 import type { LibraryBursts } from "../library/culling/bursts.js";
 import type { PersonRating } from "../library/rate.js";
 import { RocError } from "../errors.js";
+import { ofDisk } from "./errors.js";
 import { Thread } from "./thread.js";
 
 /** What of a library is asked for. */
@@ -42,12 +43,16 @@ export class Library {
     this.#thread = new Thread(new URL("./library-worker.js", import.meta.url), options);
   }
 
-  /** @throws RocError FILE_NOT_FOUND where there is no library; USAGE for a condition or a judge that is none */
-  ask<Kind extends keyof LibraryQuestions>(
+  /** @throws Refusal without a folder: FILE_NOT_FOUND where there is no library; USAGE for a condition or a judge that is none */
+  async ask<Kind extends keyof LibraryQuestions>(
     kind: Kind,
     question: LibraryQuestions[Kind],
   ): Promise<LibraryAnswers[Kind]> {
-    return this.#thread.ask({ kind, ...question } as LibraryQuestion) as Promise<LibraryAnswers[Kind]>;
+    try {
+      return (await this.#thread.ask({ kind, ...question } as LibraryQuestion)) as LibraryAnswers[Kind];
+    } catch (error) {
+      throw ofDisk(error, this.file);
+    }
   }
 
   /** @throws RocError FILE_NOT_FOUND */

@@ -22,8 +22,8 @@ export async function percentilesOf(
     const judge = await judgeOf(library, model);
     return judge ? await library.ask("percentiles", { judge: judge.id, scores }) : [];
   } catch (error) {
-    // There may be no library yet.
-    if (isRocError(error) && error.code === "FILE_NOT_FOUND") return [];
+    // There may be no library yet, or one that cannot be read: scores need none.
+    if (isRocError(error) && error.code !== "INTERNAL") return [];
     throw error;
   }
 }

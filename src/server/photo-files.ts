@@ -90,6 +90,12 @@ export async function openPicture(
   return { type: "image/jpeg", body: await jpeg.toBuffer() };
 }
 
+/** A photo for scoring: the path of what is a file at this time. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
+export async function requireFile({ file }: Photo): Promise<string> {
+  await (await openFile(file)).close();
+  return file;
+}
+
 async function decoded(file: string, signal: AbortSignal): Promise<Sharp> {
   const [sharp, { data, width, height }] = await Promise.all([loadSharp(), decodeImage(file, { signal })]);
   return sharp(data, { raw: { width, height, channels: 3 } });

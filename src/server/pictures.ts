@@ -1,9 +1,9 @@
 /** The pictures of a request: files of a form, or texts in JSON. No path and no URL of a client reaches the file system or the network. */
 import type { MultipartFile } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
-import type { NamedImage } from "../engine/index.js";
+import type { NamedImage, ScoreFailure } from "../engine/index.js";
 import { beginning, isRocError, messageOf, RocError } from "../errors.js";
-import { Refusal } from "./errors.js";
+import { Refusal, statusOf } from "./errors.js";
 import { decodeBase64 } from "./base64.js";
 import type { ServerLimits } from "./options.js";
 import { picturesSchema, type PictureText } from "./schemas.js";
@@ -12,7 +12,7 @@ import { picturesSchema, type PictureText } from "./schemas.js";
 export type LibraryPicture = (id: number) => Promise<NamedImage>;
 
 /** What an id of the library looks like. */
-const LIBRARY_ID = /^[1-9]\d{0,14}$/;
+export const LIBRARY_ID = /^[1-9]\d{0,14}$/;
 /** Names in results are for people: a file may be called anything. */
 const LONGEST_NAME = 255;
 
@@ -21,7 +21,7 @@ export async function picturesOf(
   request: FastifyRequest,
   limits: ServerLimits,
   fromLibrary: LibraryPicture | undefined,
-): Promise<NamedImage[]> {
+): Promise<(NamedImage | ScoreFailure)[]> {
   if (request.isMultipart()) {
     return picturesOfForm(request, limits).catch((error: unknown) => {
       throw formError(error);
@@ -40,7 +40,18 @@ export async function picturesOf(
   const { images } = parsed.data;
   checkCount(images.length, limits);
   request.visit?.expect(images.length);
-  return Promise.all(images.map((text, index) => pictureOf(text, index + 1, limits, fromLibrary)));
+  return Promise.all(
+    images.map((text, index) =>
+      pictureOf(text, index + 1, limits, fromLibrary).catch((error: unknown) => failureOf(text, error)),
+    ),
+  );
+}
+
+/** An id that leads to no picture costs the others nothing. @throws what is wrong with the request itself */
+function failureOf(text: PictureText, error: unknown): ScoreFailure {
+  if (typeof text !== "string" || !LIBRARY_ID.test(text) || !isRocError(error)) throw error;
+  if (statusOf(error.code) >= 500 || error.code === "IN_USE") throw error;
+  return { file: text, error: { code: error.code, message: error.message } };
 }
 
 async function picturesOfForm(request: FastifyRequest, limits: ServerLimits): Promise<NamedImage[]> {

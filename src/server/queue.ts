@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Model, NamedImage, ScoreFailure, ScoreOptions, ScoreResult } from "../engine/index.js";
 import { RocError } from "../errors.js";
-import { Refusal } from "./errors.js";
+import { inWords, Refusal } from "./errors.js";
 import type { ServerLimits } from "./options.js";
 
 /** What is asked about a picture. */
@@ -117,6 +117,11 @@ export class ScoringQueue {
     this.#bytes -= bytes;
   }
 
+  /** The outcomes of pictures in their order; of those that are failures already, these. */
+  scoreAll(pictures: readonly (NamedImage | ScoreFailure)[], asked: Asked, signal: AbortSignal): Promise<Outcome[]> {
+    return Promise.all(pictures.map(async (one) => ("error" in one ? one : this.score(one, asked, signal))));
+  }
+
   /**
    * A picture's outcome.
    *
@@ -189,7 +194,7 @@ export class ScoringQueue {
       )) {
         // prettier-ignore
         this.#watcher.outcome(outcome);
-        group[done++]?.resolve(outcome);
+        group[done++]?.resolve(spoken(outcome));
         this.#computed -= 1;
       }
       const seconds = (performance.now() - started) / 1000 / group.length / this.#running;
@@ -224,6 +229,13 @@ function allGone(group: readonly Job[]): AbortSignal {
   for (const { signal } of group) signal.addEventListener("abort", look, { once: true });
   look();
   return controller.signal;
+}
+
+/** With a failure in the words of requests. */
+function spoken(outcome: Outcome): Outcome {
+  if (!("error" in outcome)) return outcome;
+  const { code, message } = outcome.error;
+  return { ...outcome, error: { code, message: inWords(message) } };
 }
 
 function gone(): RocError {

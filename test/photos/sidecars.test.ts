@@ -271,10 +271,12 @@ test("a broken sidecar is an error that names it, and is not touched", async () 
   );
 });
 
-test("a change that makes no sense is refused", async () => {
+test("a change that makes no sense, or of a photo that is gone, is refused", async () => {
   const file = photo();
   const wrong: object[] = [{ rating: 6 }, { rating: 2.5 }, { rating: -1 }, { pick: "maybe" }, { label: "a\nb" }];
   for (const change of wrong) await assert.rejects(writeSidecar(file, change), { code: "USAGE" });
+  const gone = planSidecar(join(folder, "gone", "x.jpg"), { rating: 1 }, "appended", { embedded: undefined });
+  await assert.rejects(gone, { code: "FILE_NOT_FOUND" });
   await assert.rejects(writeSidecar(join(folder, "\udcff.jpg"), { rating: 1 }), {
     code: "USAGE",
     message: /not UTF-8/,

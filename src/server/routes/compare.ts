@@ -24,7 +24,7 @@ export function addCompare(app: App, shared: Shared): void {
     if (pictures.length < FEWEST || pictures.length > MOST) {
       throw new Refusal(400, "USAGE", `${pictures.length} pictures: send ${FEWEST} to ${MOST} to compare.`);
     }
-    const outcomes = await Promise.all(pictures.map((picture) => shared.queue.score(picture, {}, request.gone)));
+    const outcomes = await shared.queue.scoreAll(pictures, {}, request.gone);
     const failure = outcomes.find((outcome) => "error" in outcome);
     if (failure && "error" in failure) {
       return reply.code(statusOf(failure.error.code) as 422).send({ error: failure.error });

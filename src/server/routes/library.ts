@@ -4,10 +4,11 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { SORTS, type Photo } from "../../library/catalog.js";
 import type { App, Shared } from "../app.js";
-import { Refusal } from "../errors.js";
+import { ofDisk, Refusal } from "../errors.js";
 import type { Library } from "../library.js";
 import { judgeOf } from "../percentile.js";
 import { openPicture, Thumbnails } from "../photo-files.js";
+import { LIBRARY_ID } from "../pictures.js";
 import { photoSchema, photosSchema, problemSchema } from "../schemas.js";
 
 const [USUAL, MOST] = [200, 1000];
@@ -21,7 +22,7 @@ const photosQuery = z.strictObject({
     .optional()
     .meta({ description: "Default score. Highest first, names from A; unknown values last." }),
   reverse: z.enum(["", "true", "false"]).optional(),
-  where: z.string().max(2000).optional().meta({ description: "As `roc4mllm library list --where`: score > 7 and taken >= 2026-05." }), // prettier-ignore
+  where: z.string().max(2000).optional().meta({ description: "As `roc4mllm library list --where` has it: score > 7 and taken >= 2026-05." }), // prettier-ignore
   folder: z.string().max(4096).optional().meta({ description: "Only photos in this folder, or below it." }),
   limit: z.coerce
     .number()
@@ -33,7 +34,13 @@ const photosQuery = z.strictObject({
   judge: z.string().max(200).optional().meta({ description: "Whose scores: a judge's number or name; default: the server's own checkpoint where it has scored, else that of the latest scan." }), // prettier-ignore
 });
 
-export const idParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+export const idParams = z.object({ id: z.string().meta({ description: "As in a photo's `id`: digits.", pattern: "^[1-9][0-9]{0,14}$" }) }); // prettier-ignore
+
+/** The number in the library. @throws Refusal 404 for what is no id: it names no photo */
+export function idOf({ id }: z.infer<typeof idParams>): number {
+  if (LIBRARY_ID.test(id)) return Number(id);
+  throw new Refusal(404, "FILE_NOT_FOUND", "The library has no photo of this id: ids are digits.");
+}
 
 const problems = { "4xx": problemSchema, "5xx": problemSchema };
 
@@ -74,7 +81,7 @@ function addPhotos(app: App, shared: Shared): void {
   });
   const one = { summary: "A photo of the library", params: idParams, response: { 200: photoSchema, ...problems } };
   app.get("/v1/library/photos/:id", { schema: one }, async (request) =>
-    shownPhoto(await libraryOf(shared).photo(request.params.id, await judgeFor(shared, undefined))),
+    shownPhoto(await libraryOf(shared).photo(idOf(request.params), await judgeFor(shared, undefined))),
   );
 }
 
@@ -108,7 +115,7 @@ function addFiles(app: App, shared: Shared): void {
     return reply
       .code(200)
       .type("image/jpeg")
-      .send(await thumbnails.of(photo, size, request.gone));
+      .send(await thumbnails.of(photo, size, request.gone).catch(unpathed(photo)));
   });
   const large = {
     ...schema,
@@ -122,23 +129,30 @@ function addFiles(app: App, shared: Shared): void {
       return reply
         .code(200)
         .type("image/jpeg")
-        .send(await thumbnails.of(photo, size, request.gone));
-    const { type, body } = await openPicture(photo, request.gone);
+        .send(await thumbnails.of(photo, size, request.gone).catch(unpathed(photo)));
+    const { type, body } = await openPicture(photo, request.gone).catch(unpathed(photo));
     return reply.code(200).type(type).send(body);
   });
 
   /** The photo; undefined where the client has this size of it already. */
   async function photoOf(
-    { params: { id }, query: { v }, headers }: FileRequest,
+    { params, query: { v }, headers }: FileRequest,
     size: number | string,
     reply: Pick<FastifyReply, "header">,
   ): Promise<Photo | undefined> {
-    const photo = await libraryOf(shared).photo(id);
+    const photo = await libraryOf(shared).photo(idOf(params));
     const tag = `"${photo.digest ?? photo.modified}-${size}"`;
     reply.header("etag", tag);
     reply.header("cache-control", cacheOf(v));
     return headers["if-none-match"] === tag ? undefined : photo;
   }
+}
+
+/** Throws what is wrong with a photo's file for a client. */
+function unpathed({ file }: Photo): (error: unknown) => never {
+  return (error) => {
+    throw ofDisk(error, file);
+  };
 }
 
 /** With the digest in the URL (`?v=`) it never changes. */

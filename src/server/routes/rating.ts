@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { writeSidecar } from "../../photos/xmp.js";
 import type { App, Shared } from "../app.js";
+import { ofDisk } from "../errors.js";
 import { photoSchema, problemSchema } from "../schemas.js";
-import { idParams, judgeFor, libraryOf, shownPhoto } from "./library.js";
+import { idOf, idParams, judgeFor, libraryOf, shownPhoto } from "./library.js";
 
 const body = z
   .strictObject({
@@ -23,12 +24,14 @@ export function addRating(app: App, shared: Shared): void {
   // One after another: two writes of one sidecar would find each other's.
   let last: Promise<unknown> = Promise.resolve();
   app.put("/v1/library/photos/:id/rating", { schema }, async (request) => {
-    const { id } = request.params;
+    const id = idOf(request.params);
     const { stars, pick, naming } = request.body;
     const library = libraryOf(shared);
     const write = async (): Promise<void> => {
       const { file } = await library.photo(id);
-      await writeSidecar(file, { rating: stars, pick }, naming, { by: "person" });
+      await writeSidecar(file, { rating: stars, pick }, naming, { by: "person" }).catch((error: unknown) => {
+        throw ofDisk(error, file);
+      });
       await library.ask("rate", { id, rating: { stars, pick } });
     };
     const done = last.then(write);

@@ -3,7 +3,7 @@ import { plainOutcome, type ScoreFailure, type ScoreResult } from "../../engine/
 import type { App, Shared } from "../app.js";
 import { statusOf } from "../errors.js";
 import { percentilesOf } from "../percentile.js";
-import { isOn, problemSchema, scoredSchema, scoreQuerySchema, unscoredSchema } from "../schemas.js";
+import { isOn, scoredSchema, scoreQuerySchema, unscoredSchema } from "../schemas.js";
 
 const schema = {
   summary: "Score pictures",
@@ -11,7 +11,7 @@ const schema = {
     'Pictures as files of a form (field "file", repeated) or as {"images": [...]} in JSON; one result each, in their order. A picture ' +
     "that cannot be scored has {file, error} in its place; where that is so for all of them, the status says why.",
   querystring: scoreQuerySchema,
-  response: { 200: scoredSchema, "4xx": unscoredSchema, "5xx": problemSchema },
+  response: { 200: scoredSchema, "4xx": unscoredSchema, "5xx": unscoredSchema },
 };
 
 export function addScore(app: App, { options: { model }, queue, library, picturesOf }: Shared): void {
@@ -19,7 +19,7 @@ export function addScore(app: App, { options: { model }, queue, library, picture
     const { attributes, comment, embedding } = request.query;
     const pictures = await picturesOf(request);
     const asked = { ...(isOn(comment) && { comments: true }), ...(isOn(embedding) && { embedding: true }) };
-    const outcomes = await Promise.all(pictures.map((picture) => queue.score(picture, asked, request.gone)));
+    const outcomes = await queue.scoreAll(pictures, asked, request.gone);
     const percentiles = await percentilesOf(library, model, outcomes.map((one) => ("error" in one ? NaN : one.score))); // prettier-ignore
     const results = outcomes.map((outcome, i) => shown(outcome, isOn(attributes, true), percentiles[i]));
     const failures = results.flatMap((result) => (result.error ? [{ file: result.file, error: result.error }] : []));
