@@ -145,7 +145,10 @@ export function requireSpec(value: unknown, what: string): void {
 
 /** A message without the name of the file that it begins with, for where the file is named already. */
 export function withoutFile(message: string, file: string): string {
-  return message.startsWith(file) ? message.slice(file.length).replace(/^:? /, "") : message;
+  // Not that of its sidecar, whose name may begin as its own.
+  return message.startsWith(file) && /^[: ]/.test(message.slice(file.length))
+    ? message.slice(file.length).replace(/^:? /, "")
+    : message;
 }
 
 /** The message of anything that was thrown. */

@@ -193,7 +193,7 @@ class Parser {
   /** A year, month, day or time stands for all of it: `taken <= 2026-05` takes in the 31st. */
   #date(column: string, operator: Token, value: Token): Condition {
     const text = value.text.replace(" ", "T");
-    if (!/^\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?)?)?$/.test(text))
+    if (!/^\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?)?)?$/.test(text) || !isDate(text))
       this.#fail(
         value.column,
         `${JSON.stringify(value.text)} is no date: give 2026, 2026-05, 2026-05-31 or 2026-05-31T18:30`,
@@ -230,6 +230,13 @@ class Parser {
     const pointer = `${" ".repeat(column - 1)}^`;
     throw new RocError("USAGE", `--where, column ${column}: ${why}\n  ${this.text}\n  ${pointer}`);
   }
+}
+
+/** Whether there is such a month, day and time. */
+function isDate(text: string): boolean {
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = text.split(/[-T:]/).map(Number);
+  const days = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
+  return month >= 1 && month <= 12 && day >= 1 && day <= days && hour < 24 && minute < 60 && second < 61;
 }
 
 function textCondition(column: string, operator: string, text: string): Condition {

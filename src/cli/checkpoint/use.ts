@@ -149,6 +149,8 @@ async function checkChosen({ name, found }: Chosen, { io }: Context): Promise<vo
 
 async function use(name: string, flags: Flags, context: Context): Promise<void> {
   const { env } = context.io;
+  if (name.trim() === "")
+    throw new RocError("USAGE", 'The name is empty: give a checkpoint folder, a name on the hub, or "demo".');
   const isFolder = await exists(name);
   if (name === DEMO && !isFolder) {
     await keepDefault(env, undefined);

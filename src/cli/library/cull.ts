@@ -137,14 +137,14 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   const { stderr, stdin } = context.io;
   const onNote = (note: string): unknown => stderr.write(`note: ${note}\n`);
   const { files, notes, lost } = await expandInputs([folder], stdin);
-  notes.forEach(onNote);
+  notes.map(printable).forEach(onNote);
   const shots = shotsOf(files);
   // The same judge whatever the number of photos is.
   const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
   using model = await loadNamed(flags.model, settings, context);
   const library = libraryFile(flags, context);
   const photos = await scannedPhotos(library, shots, folder, model, context);
-  const { known, failures } = sorted(shots, photos);
+  const { known, failures } = await sorted(shots, photos);
   const read = await followed("compared", known.length, context, (onProgress) =>
     readShots(known, { known: metadataOf(photos), signal: context.signal, onProgress }),
   );
@@ -190,19 +190,30 @@ async function scannedPhotos(
 }
 
 /** Shots with a score, and why others have none. */
-function sorted(
+async function sorted(
   shots: readonly Shot[],
   photos: ReadonlyMap<string, Photo>,
-): { readonly known: Shot[]; readonly failures: Failure[] } {
-  const failures = shots.flatMap(({ file }): Failure[] => {
+): Promise<{ readonly known: Shot[]; readonly failures: Failure[] }> {
+  const failures: Failure[] = [];
+  for (const { file } of shots) {
     const photo = photos.get(file);
-    if (photo?.score) return [];
-    const message = `${file}: it changed while it was read; give the command again`;
-    const { code, message: why } = photo?.error ?? { code: "FILE_UNREADABLE", message };
-    return [{ file, error: { code, message: why } }];
-  });
+    if (photo?.score) continue;
+    const { code, message } = photo?.error ?? (await whyUnknown(file));
+    failures.push({ file, error: { code, message } });
+  }
   const failed = new Set(failures.map(({ file }) => file));
   return { known: shots.filter(({ file }) => !failed.has(file)), failures };
+}
+
+/** Why the library knows nothing of a file that a search found. */
+async function whyUnknown(file: string): Promise<Failure["error"]> {
+  const isThere = await stat(pathOfName(file)).then(
+    () => true,
+    () => false,
+  );
+  return isThere
+    ? { code: "FILE_UNREADABLE", message: `${file}: it changed while it was read; give the command again` }
+    : { code: "FILE_NOT_FOUND", message: `${file}: there is no such file; it may be a link to one that has moved` };
 }
 
 function metadataOf(photos: ReadonlyMap<string, Photo>): Map<string, PhotoMetadata> {

@@ -66,7 +66,7 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
   let around = (print: () => void): void => print();
   const say = (text: string): void => around(() => stderr.write(text));
   const onNote = (note: string): void => say(`note: ${note}\n`);
-  inputs.notes.forEach(onNote);
+  inputs.notes.map(printable).forEach(onNote);
   // The same judge whatever the number of photos is.
   const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
   using model = await loadNamed(flags.model, settings, context);

@@ -7,6 +7,7 @@ import { expandInputs, type Inputs } from "./inputs.js";
 import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
 import { worthOf } from "../../engine/worth.js";
+import { printable } from "../shared/printable.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
@@ -100,7 +101,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { files, notes } = inputs;
   let around = (print: () => void): void => print();
   const onNote = (note: string): void => around(() => stderr.write(`note: ${note}\n`));
-  notes.forEach(onNote);
+  notes.map(printable).forEach(onNote);
   // A job that is resumed must not differ by how many photos there are by then.
   const pack = packing(options, options.resume !== undefined || files.length >= PACKING_PAYS);
   using model = await loadNamed(

@@ -6,6 +6,7 @@
  * it was, and stays. A further culling with the same file adds a layer, a head with its lines; layers are undone last to first.
  */
 import { realpath } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../../errors.js";
@@ -125,6 +126,19 @@ function jsonOf(text: string): unknown {
   }
 }
 
+/** What {@link replaceFile} leaves where it is killed. */
+const LEFT = /^(.+\.xmp)\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/i;
+
+/** Removes what a killed process left beside sidecars that it was writing. */
+export async function removeLeft(sidecars: readonly string[]): Promise<void> {
+  const known = new Set(sidecars);
+  for (const folder of new Set(sidecars.map((file) => dirname(file)))) {
+    const names = await readdir(folder).catch((): string[] => []);
+    const left = names.filter((name) => known.has(join(folder, LEFT.exec(name)?.[1] ?? "")));
+    for (const name of left) await rm(join(folder, name), { force: true });
+  }
+}
+
 /** What was put back. */
 export interface Undone {
   /** Sidecars that are as they were before. */
@@ -149,7 +163,9 @@ export interface UndoOptions {
 export async function undo(file: string, options: UndoOptions = {}): Promise<Undone> {
   let restored = 0;
   const refused: { file: string; error: RocError }[] = [];
-  for (const [name, writes] of await writesBySidecar(file, options.folder)) {
+  const sidecars = await writesBySidecar(file, options.folder);
+  await removeLeft([...sidecars].map(([name]) => name));
+  for (const [name, writes] of sidecars) {
     if (options.signal?.aborted) throw new RocError("ABORTED", "Undoing was stopped; the same command goes on.");
     const error = await restore(name, writes, options.force).catch(rocError);
     if (error) refused.push({ file: name, error });

@@ -12,7 +12,7 @@ import {
   type SidecarWrite,
 } from "../../photos/xmp.js";
 import type { PlannedPhoto } from "./plan.js";
-import { writeUndo } from "./undo.js";
+import { removeLeft, writeUndo } from "./undo.js";
 
 /** A file whose sidecar is left alone. */
 export interface SidecarFailure {
@@ -98,6 +98,7 @@ export async function writeSidecars(
   folder: string,
   signal?: AbortSignal,
 ): Promise<WrittenSidecars> {
+  await removeLeft(writes.map(({ file }) => file));
   await writeUndo(undoFile, folder, writes);
   const failures: SidecarFailure[] = [];
   for (const write of writes) {
