@@ -240,7 +240,7 @@ function addVisits(app: FastifyInstance, limits: ServerLimits, queue: ScoringQue
   });
 }
 
-/** Longest boundary of a form's parts: the standard (RFC 2046) has 70 characters, the parser 256 for more than that. */
+/** Longest boundary of a form's parts; RFC 2046 has 70 characters, and the parser answers nothing sensible to hundreds. */
 const LONGEST_BOUNDARY = 200;
 
 /** Before a body is read. @throws Refusal 400, 415 */

@@ -59,15 +59,19 @@ export function inWords(message: string): string {
   return WORDS.reduce((text, [option, word]) => text.replace(option, word), message);
 }
 
-/** An error about a photo or the library for a client, who is told the file's name and no folder; what is no fault of the disk, as it is. */
+/** A message about a photo or the library for a client, who is told the file's name and no folder. */
+export function withoutFolder(message: string, file: string): string {
+  const folder = dirname(file);
+  const named = message.replaceAll(file, basename(file)).replaceAll(folder.endsWith(sep) ? folder : folder + sep, "");
+  // A link may lead to another folder, which the system names.
+  return inWords(named.replace(/'(?:[A-Za-z]:)?[\\/][^']*[\\/]([^'\\/]+)'/g, "'$1'"));
+}
+
+/** An error about a photo or the library for a client; what is no fault of the disk, as it is. */
 export function ofDisk(error: unknown, file: string): unknown {
   if (!isRocError(error) || error instanceof Refusal || statusOf(error.code) === 500) return error;
   const status = error.code === "IN_USE" ? 409 : statusOf(error.code);
-  const folder = dirname(file);
-  const named = error.message.replaceAll(file, basename(file)).replaceAll(folder.endsWith(sep) ? folder : folder + sep, ""); // prettier-ignore
-  // A link may lead to another folder, which the system names.
-  const message = named.replace(/'(?:[A-Za-z]:)?[\\/][^']*[\\/]([^'\\/]+)'/g, "'$1'");
-  return new Refusal(status, error.code, inWords(message));
+  return new Refusal(status, error.code, withoutFolder(error.message, file));
 }
 
 /** An error as answers hold it. */

@@ -62,10 +62,14 @@ const scanSchema = z
   .nullable()
   .meta({ description: "An event's data; null where there was no scan." });
 
-/** What is answered as events or as text, which fastify's schemas cannot say: path, what it is, and its type. */
+const jpegSchema = z.string().meta({ contentMediaType: "image/jpeg" });
+
+/** What is answered otherwise than as JSON alone: path, method, type and schema. */
 const ANSWERS = [
   ["/v1/chat/completions", "post", "text/event-stream", chunkSchema],
   ["/v1/library/scan", "get", "text/event-stream", scanSchema],
+  ["/v1/library/photos/{id}/thumbnail", "get", "image/jpeg", jpegSchema],
+  ["/v1/library/photos/{id}/image", "get", "image/*", z.string().meta({ contentMediaType: "image/*" })],
   ["/metrics", "get", "text/plain", z.string()],
 ] as const;
 

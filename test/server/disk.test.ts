@@ -11,7 +11,9 @@ import { createServer } from "../../src/server/index.js";
 import { ROOT } from "../support.js";
 import { ask, form, listening, photo, post, type Answer } from "./support.js";
 
-const NAMES = ["gone", "pipe", "folder", "noted", "good"];
+/** Of which a file with a longer name cannot be made, as in a folder that may not be written. */
+const LONG = "x".repeat(230);
+const NAMES = ["gone", "pipe", "folder", "noted", "good", "broken", LONG];
 
 let folder = "";
 let model: Model;
@@ -26,6 +28,7 @@ before(async () => {
     await mkdir(join(folder, name));
     await copyFile(`${ROOT}examples/photos/portrait-good.jpg`, file(name));
   }
+  await writeFile(file("broken"), (await photo("portrait-good")).subarray(0, 500));
   const library = join(folder, "library.db");
   await scan({ library, files: NAMES.map(file), folders: [folder], model });
   server = createServer({ model, library });
@@ -85,6 +88,13 @@ test("a rating beside a sidecar that is none, or cannot be replaced, says so", a
   assert.deepEqual(told(await rate("noted")), [409, "FILE_UNREADABLE", false]);
 });
 
+test("a rating that cannot be written is a fault of the disk, and no other of the server", async () => {
+  const answer = await rate(LONG);
+  assert.deepEqual(told(answer), [409, "FILE_UNWRITABLE", false]);
+  const { body } = await ask(address, `/v1/library/photos/${idOf(LONG)}`);
+  assert.equal(body["stars"], undefined);
+});
+
 test("an id of no photo has its failure in its place, and the others their scores", async () => {
   const { status, body } = await post(address, "/v1/score", { images: [idOf("good"), "777"] });
   const [good, none] = body.results ?? [];
@@ -101,10 +111,12 @@ test("messages are of requests: no folder, no option of a command", async () => 
   assert.deepEqual(told(judge), [400, "USAGE", false]);
   const { body } = await ask(address, `/v1/library/photos?where=${encodeURIComponent("score >> 7")}`);
   assert.match(body.error?.message ?? "", /^where, column 8/);
+  const failed = await ask(address, `/v1/library/photos/${idOf("broken")}`);
+  assert.match(failed.body.error?.message ?? "", /^broken.jpg: [^/]*$/);
   const broken = (await photo("portrait-good")).subarray(0, 500);
   const score = await ask(address, "/v1/score", { method: "POST", body: form(["x.jpg", broken]) });
   assert.match(score.body.error?.message ?? "", /copy it again/);
-  assert.doesNotMatch(score.body.error?.message ?? "", /--/);
+  assert.doesNotMatch(`${score.body.error?.message} ${failed.body.error?.message}`, /--/);
 });
 
 test("a file that is no library costs no score", async (t) => {

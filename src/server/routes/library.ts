@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { SORTS, type Photo } from "../../library/catalog.js";
 import type { App, Shared } from "../app.js";
-import { ofDisk, Refusal } from "../errors.js";
+import { ofDisk, Refusal, withoutFolder } from "../errors.js";
 import type { Library } from "../library.js";
 import { judgeOf } from "../percentile.js";
 import { openPicture, Thumbnails } from "../photo-files.js";
@@ -86,8 +86,9 @@ function addPhotos(app: App, shared: Shared): void {
 }
 
 /** As JSON, which has no whole numbers of 64 bits; without the hash, which is the library's own. */
-export function shownPhoto({ id, hash: _, ...photo }: Photo) {
-  return { id: `${id}`, ...photo };
+export function shownPhoto({ id, hash: _, error, ...photo }: Photo) {
+  const failure = error && { code: error.code, message: withoutFolder(error.message, photo.file) };
+  return { id: `${id}`, ...photo, ...(failure && { error: failure }) };
 }
 
 /** `v`: the photo's digest, so that the answer can be kept for ever; `size`: pixels of the longer edge. */
