@@ -5,7 +5,9 @@ import multipart from "@fastify/multipart";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { NamedImage, ScoreFailure } from "../engine/index.js";
+import { orAborted } from "../engine/prefetch.js";
 import { beginning, RocError } from "../errors.js";
+import { addClosing } from "./connections.js";
 import { answerError, answerGarbage, errorBody, ofDisk, Refusal } from "./errors.js";
 import { requireFile } from "./photo-files.js";
 import { addGuard } from "./guard.js";
@@ -70,6 +72,7 @@ function newApp(limits: ServerLimits) {
     keepAliveTimeout: limits.keepAliveMs,
     maxRequestsPerSocket: limits.requestsPerConnection,
     forceCloseConnections: "idle",
+    return503OnClosing: false,
     exposeHeadRoutes: true,
     // Slow clients are looked for once a second.
     http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: 1000 },
@@ -117,13 +120,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
   addGuard(app, { token: options.token, hosts: options.hosts ?? [], isOpen: ({ routeOptions: { config } }) => config.open === true }); // prettier-ignore
   addVisits(app, limits, queue, metrics);
   addJsonBodies(app);
-  void app.register(multipart, { limits: formLimits(limits) });
+  // The parser never gets to the end of what it skips where that has to wait: all of a body has room.
+  void app.register(multipart, { limits: formLimits(limits), fileHwm: limits.bodyBytes });
   addOpenApi(app);
   const library = options.library === undefined ? undefined : new Library(options.library);
   const fromLibrary = library && ((id: number) => pictureFrom(library, id));
   const shared: Shared = {
     ...{ options, limits, queue, metrics, library },
-    picturesOf: (request) => picturesOf(request, limits, fromLibrary),
+    picturesOf: (request) =>
+      orAborted(picturesOf(request, limits, fromLibrary), AbortSignal.timeout(limits.requestMs), tooSlow),
     pictureOf: (text) => pictureOf(text, 1, limits, fromLibrary),
   };
   app.after(() => {
@@ -139,7 +144,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     addMetrics(app, shared);
     addPage(app, shared);
   });
-  addClosing(app);
+  addClosing(app, limits.headersMs);
   app.addHook("onClose", async () => {
     metrics.stop();
     await library?.end();
@@ -155,6 +160,10 @@ async function pictureFrom(library: Library, id: number): Promise<NamedImage> {
   } catch (error) {
     throw ofDisk(error, photo.file);
   }
+}
+
+function tooSlow(): Refusal {
+  return new Refusal(408, "USAGE", "The request took too long to arrive.");
 }
 
 /** @throws RocError USAGE */
@@ -182,23 +191,6 @@ function addHeaders(app: FastifyInstance): void {
   });
   app.addHook("onSend", async (_request, reply) => {
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
-  });
-}
-
-/** How often connections that have had their answer are looked for while the server ends, in milliseconds. */
-const LOOK_MS = 50;
-
-/** While the server ends, a connection ends with its answer, and is not kept open for the next request. */
-function addClosing(app: FastifyInstance): void {
-  let isClosing = false;
-  app.addHook("preClose", async () => {
-    isClosing = true;
-    const looking = setInterval(() => app.server.closeIdleConnections(), LOOK_MS);
-    app.server.once("close", () => clearInterval(looking));
-    if (!app.server.listening) clearInterval(looking);
-  });
-  app.addHook("onSend", async (_request, reply) => {
-    if (isClosing) reply.header("connection", "close");
   });
 }
 

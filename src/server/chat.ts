@@ -15,11 +15,15 @@ const partSchema = z.union([
 ]);
 
 const messageSchema = z.looseObject({
-  role: z.enum(["system", "developer", "user", "assistant"]),
+  role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
   content: z.union([z.string(), z.array(partSchema)]).nullish(),
 });
 
-const tokens = z.int().min(1).max(MOST_TOKENS).nullish();
+const tokens = z
+  .int()
+  .min(1)
+  .nullish()
+  .meta({ description: `At most ${MOST_TOKENS} count.` });
 
 /** A request for a chat completion. Fields that are not named here are taken and have no effect. */
 export const chatSchema = z
@@ -68,14 +72,25 @@ export function questionOf(request: ChatRequest, method: ScoringMethod | undefin
   if (prompt.length > LONGEST)
     throw new Refusal(400, "USAGE", `messages: the texts have more than ${LONGEST} letters.`);
   const { max_tokens, max_completion_tokens, temperature, seed, stop } = request;
+  const most = max_completion_tokens ?? max_tokens ?? undefined;
   return {
     picture,
     prompt: asksForScore(prompt, method) ? undefined : prompt,
-    maxTokens: max_completion_tokens ?? max_tokens ?? undefined,
+    maxTokens: most && Math.min(most, MOST_TOKENS),
     temperature: temperature ?? 0,
     seed: seed ?? undefined,
     stops: typeof stop === "string" ? [stop] : (stop ?? []),
   };
+}
+
+/** Whether a model that is asked for is the one that is here. @throws Refusal 404 */
+export function checkModel(asked: string | undefined, name: string): void {
+  if (asked === undefined || asked === name || asked === name.split("@")[0]) return;
+  throw new Refusal(
+    404,
+    "FILE_NOT_FOUND",
+    `This server has no model ${JSON.stringify(asked.slice(0, 100))}, but ${name}.`,
+  );
 }
 
 function textOf(part: z.infer<typeof partSchema>, pictures: PictureText[]): string[] {
@@ -89,13 +104,21 @@ interface Turn {
   readonly text: string;
 }
 
+/** Who speaks in turn, as prompts call them. */
+const SPEAKERS: Readonly<Record<string, string>> = {
+  user: "User",
+  assistant: "Assistant",
+  tool: "Tool",
+  function: "Tool",
+};
+
 /** One text: models here are asked one thing. Earlier turns stand before it by the names of who spoke. */
 function promptOf(turns: readonly Turn[]): string {
   const filled = turns.filter(({ text }) => text !== "");
-  const said = filled.filter(({ role }) => role === "user" || role === "assistant").length;
+  const said = filled.filter(({ role }) => Object.hasOwn(SPEAKERS, role)).length;
   const line = ({ role, text }: Turn): string => {
-    if (said < 2 || role === "system" || role === "developer") return text;
-    return `${role === "user" ? "User" : "Assistant"}: ${text}`;
+    const speaker = said < 2 ? undefined : SPEAKERS[role];
+    return speaker === undefined ? text : `${speaker}: ${text}`;
   };
   return filled.map(line).join("\n");
 }
@@ -141,7 +164,9 @@ export class UntilStop {
     const found = this.stops.map((stop) => this.#text.indexOf(stop)).filter((at) => at >= 0);
     this.#stopped = found.length > 0;
     const held = last ? 0 : Math.max(0, ...this.stops.map((stop) => partAtEnd(this.#text, stop)));
-    const end = this.#stopped ? Math.min(...found) : this.#text.length - held;
+    const sure = this.#stopped ? Math.min(...found) : this.#text.length - held;
+    // An answer ends in no blank: one is shown with what follows it.
+    const end = this.#text.slice(0, sure).trimEnd().length;
     const shown = this.#text.slice(this.#given, Math.max(this.#given, end));
     this.#given += shown.length;
     return shown;

@@ -114,15 +114,23 @@ export function answerError(
   onFault: (error: Error) => void,
 ): FastifyReply {
   const refusal = refusalOf(error);
-  if (refusal.status >= 500 && refusal !== error) onFault(error);
+  if (refusal.status >= 500 && refusal !== error && !isLeaving(error, request)) onFault(error);
   const { code, message, headers, status } = refusal;
   // Who is refused before its body is read is not waited for.
-  if (status === 413) reply.header("connection", "close");
+  if (status === 413 || status === 408) reply.header("connection", "close");
   const type = request.url.startsWith("/v1/chat/") && { type: status < 500 ? "invalid_request_error" : "server_error", param: null }; // prettier-ignore
   return reply
     .code(status)
     .headers(headers)
     .send({ error: { code, message, ...type } });
+}
+
+/** What the connections and files of a client that has gone give, and the queue. */
+const LEAVING: ReadonlySet<string> = new Set(["ABORTED", "ABORT_ERR", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"]);
+
+/** Whether an error is only that its client has gone. The guard refuses some before it is known whether they go. */
+function isLeaving({ code }: FastifyError, { gone }: { readonly gone?: AbortSignal }): boolean {
+  return gone?.aborted === true && LEAVING.has(code);
 }
 
 /** What is no request, or comes too slowly, as Node's parser calls it. */
@@ -135,7 +143,12 @@ const GARBAGE: Readonly<Record<string, readonly [status: string, message: string
 export function answerGarbage({ code = "" }: { readonly code?: string }, socket: Socket): void {
   if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const [status, message] = GARBAGE[code] ?? ["400 Bad Request", "This is no request of HTTP."];
-  const body = JSON.stringify(errorBody("USAGE", message));
+  endRaw(socket, status, "USAGE", message);
+}
+
+/** Answers where there is no request that could be, and closes. */
+export function endRaw(socket: Socket, status: string, code: ErrorCode, message: string): void {
+  const body = JSON.stringify(errorBody(code, message));
   const head = [`HTTP/1.1 ${status}`, `Content-Length: ${Buffer.byteLength(body)}`, "Content-Type: application/json", "Connection: close"]; // prettier-ignore
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }

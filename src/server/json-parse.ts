@@ -10,11 +10,13 @@ export type Parsed =
 const DEEPEST = 16;
 /** Shorter texts are no pictures, and are left to who reads them. */
 const SHORTEST_PICTURE = 1024;
+/** Values of all lists and objects: a request's pictures and texts are far fewer, and each costs time before it is refused. */
+const MOST_VALUES = 20_000;
 const FORBIDDEN: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 export function parseBody(body: Buffer): Parsed {
   try {
-    checkDepth(body);
+    checkShape(body);
     const pictures: Uint8Array[] = [];
     return { value: walk(JSON.parse(text(body)), pictures), pictures };
   } catch (error) {
@@ -29,14 +31,16 @@ function text(body: Buffer): string {
 }
 
 /** Before anything is built of it. */
-function checkDepth(body: Buffer): void {
-  let depth = 0;
+function checkShape(body: Buffer): void {
+  let [depth, values] = [0, 1];
   for (let at = 0; at < body.length; at++) {
     const byte = body[at];
     if (byte === 0x22) at = endOfText(body, at + 1);
-    else if (byte === 0x7b || byte === 0x5b) depth += 1;
+    else if (byte === 0x2c) values += 1;
+    else if (byte === 0x7b || byte === 0x5b) [depth, values] = [depth + 1, values + 1];
     else if (byte === 0x7d || byte === 0x5d) depth -= 1;
     if (depth > DEEPEST) throw new RocError("USAGE", `The body has more than ${DEEPEST} levels.`);
+    if (values > MOST_VALUES) throw new RocError("USAGE", `The body has more than ${MOST_VALUES} values.`);
   }
 }
 

@@ -71,9 +71,9 @@ async function smaller(file: string, size: number, signal: AbortSignal): Promise
   await using handle = await openFile(file);
   if ((await formatOf(handle)) === "JPEG") {
     const bytes = await handle.readFile({ signal });
-    return sharp(bytes, { failOn: "none" }).rotate().resize(box).jpeg({ quality: QUALITY }).toBuffer();
+    return await jpegOf(sharp(bytes, { failOn: "none" }).rotate().resize(box), QUALITY);
   }
-  return (await decoded(file, signal)).resize(box).jpeg({ quality: QUALITY }).toBuffer();
+  return await jpegOf((await decoded(file, signal)).resize(box), QUALITY);
 }
 
 /** A photo in full size: its own file where browsers show it. @throws RocError FILE_NOT_FOUND, IMAGE_UNSUPPORTED */
@@ -86,8 +86,16 @@ export async function openPicture(
   const type = format && TYPES[format];
   if (type !== undefined) return { type, body: handle.createReadStream({ start: 0, signal }) };
   await handle.close();
-  const jpeg = (await decoded(photo.file, signal)).jpeg({ quality: FULL_QUALITY });
-  return { type: "image/jpeg", body: await jpeg.toBuffer() };
+  return { type: "image/jpeg", body: await jpegOf(await decoded(photo.file, signal), FULL_QUALITY) };
+}
+
+/** @throws RocError IMAGE_BROKEN */
+async function jpegOf(picture: Sharp, quality: number): Promise<Buffer> {
+  try {
+    return await picture.jpeg({ quality }).toBuffer();
+  } catch (error) {
+    throw new RocError("IMAGE_BROKEN", "The photo's file is damaged.", { cause: error });
+  }
 }
 
 /** A photo for scoring: the path of what is a file at this time. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */

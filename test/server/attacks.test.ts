@@ -123,6 +123,15 @@ test("JSON that is deep, poisoned or none is refused, in this thread and in the 
     const { status, body: answer } = await post(address, "/v1/score", body);
     assert.deepEqual([status, answer.error?.code], [400, "USAGE"], body.slice(0, 40));
   }
+  const many = `[${"0,".repeat(2_000_000)}0]`;
+  const [images, content] = [`{"images": ${many}}`, `{"messages": [{"role": "user", "content": ${many}}]}`];
+  for (const [path, body] of [
+    ["/v1/score", images],
+    ["/v1/chat/completions", content],
+  ] as const) {
+    const { status, body: answer } = await post(address, path, body);
+    assert.deepEqual([status, answer.error?.message], [400, "The body has more than 20000 values."]);
+  }
   assert.equal((await post(address, "/v1/score", "x", { "content-type": "text/xml" })).status, 415);
 });
 
@@ -228,6 +237,44 @@ test("a fault of the server is told to its log alone", async (t) => {
   assert.deepEqual([status, body.error?.code], [500, "INTERNAL"]);
   assert.doesNotMatch(JSON.stringify(body), /secret|\bat /);
   assert.match(faults.map(({ message }) => message).join(), /secret/);
+});
+
+test("parts of a form that name no field are skipped, however long they are, and hold no place", async (t) => {
+  const address = await listening(t, { model: answering(), limits: { queue: 1 } });
+  for (const length of [10, 60_000, 1_000_000]) {
+    const body = `--XX\r\nX: y\r\n\r\n${"a".repeat(length)}\r\n--XX--\r\n`;
+    const headers = { "content-type": "multipart/form-data; boundary=XX" };
+    const { status, body: answer } = await ask(address, "/v1/score", { method: "POST", headers, body });
+    assert.deepEqual([status, answer.error?.code], [400, "USAGE"]);
+  }
+});
+
+test("a server that ends answers what comes just then, and does not wait for halves of requests", async () => {
+  const server = createServer({ model: answering() });
+  const address = await server.listen({ host: "127.0.0.1", port: 0 });
+  const { hostname, port } = new URL(address);
+  const connected = async (text: string): Promise<{ send: (more: string) => void; said: Promise<string> }> => {
+    const socket = connect(Number(port), hostname);
+    await once(socket, "connect");
+    socket.write(text);
+    let said = "";
+    socket.setEncoding("latin1").on("data", (more: string) => (said += more));
+    socket.on("error", () => undefined);
+    return { send: (more) => void socket.write(more), said: once(socket, "close").then(() => said) };
+  };
+  const [half, silent, late] = [
+    await connected("GET /health HTTP/1.1\r\nHo"),
+    await connected(""),
+    await connected(""),
+  ];
+  const begun = performance.now();
+  const closed = server.close();
+  late.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  assert.match(await late.said, /^HTTP\/1.1 200 .*connection: close/is);
+  assert.match(await half.said, /^HTTP\/1.1 503 .*"error":\{"code":"IN_USE"/s);
+  assert.equal(await silent.said, "");
+  await closed;
+  assert.ok(performance.now() - begun < 9000, "less than the limit of a request's headers");
 });
 
 test("closing answers what was accepted and takes nothing more", async () => {

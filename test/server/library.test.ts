@@ -1,6 +1,6 @@
 /** The photos of a library over HTTP: by their ids alone. */
 import assert from "node:assert/strict";
-import { copyFile, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { copyFile, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -126,4 +126,13 @@ test("pictures of the library are scored by their ids, and scores have their per
   const sent = await ask(address, "/v1/score", { method: "POST", body: form(["x.jpg", await photo("portrait-good")]) });
   const [result] = sent.body.results as unknown as { percentile: number }[];
   assert.equal(result?.percentile, best.score?.percentile);
+});
+
+test("a damaged photo has no thumbnail, and costs nobody anything else", async () => {
+  const file = join(folder, "damaged.jpg");
+  await writeFile(file, (await photo("portrait-good")).subarray(0, 200));
+  await scan({ library: library(), files: [file], folders: [], model });
+  const { photos } = await list(`?where=${encodeURIComponent("name ~ 'damaged'")}`);
+  const { status, body } = await ask(address, `/v1/library/photos/${photos[0]?.id}/thumbnail`);
+  assert.deepEqual([status, body.error?.code], [422, "IMAGE_BROKEN"]);
 });

@@ -82,6 +82,9 @@ test("the unchanged OpenAI client: an answer, a stream with usage, stops, errors
   assert.equal(own.choices[0]?.message.content, answer);
   assert.ok((own.usage?.prompt_tokens ?? 0) > 49 && (own.usage?.completion_tokens ?? 0) > 5);
   const asking = { model: model.name, messages: messages("Could you evaluate the aesthetics?"), max_tokens: 8 };
+  const capped = { ...asking, max_tokens: null, max_completion_tokens: 100_000 };
+  const turns = [...asking.messages, { role: "tool" as const, tool_call_id: "1", content: "Nothing." }];
+  assert.ok((await client.chat.completions.create({ ...capped, messages: turns })).choices[0]?.message.content);
   const whole = await client.chat.completions.create(asking);
   let [streamed, chunks, tokens, reason] = ["", 0, 0, ""];
   for await (const chunk of await client.chat.completions.create({
@@ -94,13 +97,18 @@ test("the unchanged OpenAI client: an answer, a stream with usage, stops, errors
     tokens = chunk.usage?.completion_tokens ?? tokens;
     chunks += 1;
   }
-  assert.deepEqual([streamed.trimEnd(), tokens, reason], [whole.choices[0]?.message.content, 8, "length"]);
+  assert.deepEqual([streamed, tokens, reason], [whole.choices[0]?.message.content, 8, "length"]);
   assert.ok(chunks > 6, `${chunks} chunks`);
   const stopped = await client.chat.completions.create({ ...asking, stop: "rate" });
   assert.equal(stopped.choices[0]?.message.content, "The aesthetic");
   await assert.rejects(client.chat.completions.create({ model: "demo", messages: [{ role: "user", content: "Hello" }] }), OpenAI.BadRequestError); // prettier-ignore
   await assert.rejects(client.chat.completions.create({ ...asking, model: "gpt-4o" }), OpenAI.NotFoundError);
+  const few = await client.chat.completions.create({ model: "demo", messages: messages("Rate this photo."), max_tokens: 3 }); // prettier-ignore
+  assert.deepEqual([few.choices[0]?.finish_reason, few.usage?.completion_tokens], ["length", 3]);
+  assert.ok(answer.startsWith(few.choices[0]?.message.content ?? "none") && few.choices[0]?.message.content !== answer);
   assert.equal((await client.models.list()).data[0]?.id, model.name);
+  assert.equal((await client.models.retrieve(model.name)).id, model.name);
+  await assert.rejects(client.models.retrieve("gpt-4o"), OpenAI.NotFoundError);
 });
 
 test("a prompt with names of files, of tokens or of pictures is words", async () => {

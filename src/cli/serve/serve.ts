@@ -37,6 +37,10 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   const library = resolve(flags.library ?? defaultLibrary(io.env));
   const limits = { queue: Math.max(flags.queue, SERVER_LIMITS.pictures) };
   const onFault = (error: Error): void => void io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
+  // Whichever request it is of: the others are answered.
+  const onRejection = (reason: unknown): void => onFault(reason instanceof Error ? reason : new Error(messageOf(reason))); // prettier-ignore
+  process.on("unhandledRejection", onRejection);
+  using _ = { [Symbol.dispose]: () => void process.off("unhandledRejection", onRejection) };
   const server = createServer({ model, library, token, hosts: flags.allowHost, limits, onFault });
   const address = await listen(server, flags);
   if (flags.json) io.stdout.write(`${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n`);

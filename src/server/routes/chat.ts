@@ -5,7 +5,7 @@ import { z } from "zod";
 import { plainOutcome, type ScoreResult, type WrittenPiece } from "../../engine/index.js";
 import { isRocError, messageOf } from "../../errors.js";
 import type { App, Shared } from "../app.js";
-import { chatSchema, questionOf, UntilStop, type ChatQuestion } from "../chat.js";
+import { chatSchema, checkModel, questionOf, UntilStop, type ChatQuestion } from "../chat.js";
 import { Refusal, statusOf } from "../errors.js";
 import { problemSchema } from "../schemas.js";
 
@@ -77,16 +77,6 @@ export function addChat(app: App, shared: Shared): void {
   });
 }
 
-/** @throws Refusal 404 */
-function checkModel(asked: string | undefined, name: string): void {
-  if (asked === undefined || asked === name || asked === name.split("@")[0]) return;
-  throw new Refusal(
-    404,
-    "FILE_NOT_FOUND",
-    `This server has no model ${JSON.stringify(asked.slice(0, 100))}, but ${name}.`,
-  );
-}
-
 /** The answer piece by piece, as the model writes it, or the checkpoint's own word by word. */
 async function* answer(shared: Shared, question: ChatQuestion, gone: AbortSignal): AsyncGenerator<Piece, End> {
   const picture = await shared.pictureOf(question.picture);
@@ -109,7 +99,11 @@ async function* answer(shared: Shared, question: ChatQuestion, gone: AbortSignal
   }
   const result = await outcome;
   if ("error" in result) throw new Refusal(statusOf(result.error.code), result.error.code, result.error.message);
-  const words = prompt === undefined ? (result.answer.match(/\S+\s*/g) ?? []) : [];
+  const all = prompt === undefined ? (result.answer.match(/\S+\s*/g) ?? []) : [];
+  // The checkpoint's own answer is not written token by token: as much of it is shown as there may be tokens.
+  const isCut = prompt === undefined && maxTokens !== undefined && maxTokens < tally.completion;
+  const words = isCut ? all.slice(0, Math.floor((all.length * maxTokens) / tally.completion)) : all;
+  if (isCut) tally = { ...tally, completion: maxTokens, reason: "length" };
   for (const text of [...words.map((word) => until.push(word)), until.push("", true)]) if (text !== "") yield { text };
   return { reason: until.stopped ? "stop" : tally.reason, usage: usageOf(tally), result };
 }

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { worthOf } from "../../engine/worth.js";
 import type { App, Shared } from "../app.js";
+import { checkModel } from "../chat.js";
+import { problemSchema } from "../schemas.js";
 
 const modelSchema = z
   .object({
@@ -38,5 +40,19 @@ export function addModels(app: App, { options: { model } }: Shared): void {
       object: "list" as const,
       data: [one],
     }),
+  );
+  app.get(
+    "/v1/models/:id",
+    {
+      schema: {
+        summary: "The checkpoint, by its name",
+        params: z.object({ id: z.string() }),
+        response: { 200: modelSchema, 404: problemSchema },
+      },
+    },
+    async ({ params: { id } }) => {
+      checkModel(id, name);
+      return one;
+    },
   );
 }
