@@ -29,7 +29,7 @@ async function galleryAddress(t: TestContext): Promise<string> {
   return pathToFileURL(page).href;
 }
 
-const shown = (page: Page): Promise<string[]> => page.locator("#photos > li:visible h3").allInnerTexts();
+const shown = (page: Page): Promise<string[]> => page.locator("#photos > li:visible h3").allTextContents();
 
 test(
   "fits a desktop and a phone, light and dark, without a request, an error or a fault that axe finds",
@@ -80,7 +80,10 @@ test("is sorted and filtered by keyboard, and says how many photos are left", { 
   assert.deepEqual(await shown(page), ["landscape-good.jpg"]);
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  await page.waitForFunction("document.getElementById('shown').textContent === '3 photos'");
+  await page
+    .getByRole("status")
+    .filter({ hasText: /^3 photos$/ })
+    .waitFor();
   assert.deepEqual(await shown(page), best);
   await page.getByRole("link", { name: "landscape-good.jpg" }).focus();
   assert.match(String(await page.evaluate("document.activeElement.href")), /\/photos\/landscape-good\.jpg$/);
