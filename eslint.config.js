@@ -32,6 +32,8 @@ export default defineConfig(
         "error",
         { allowNumber: true, allowBoolean: true, allowArray: true },
       ],
+      // What a block disposes of at its end, and its catch, come before a promise that it returns has settled.
+      "@typescript-eslint/return-await": ["error", "error-handling-correctness-only"],
       // An interface may ask for a promise where there is nothing to wait for.
       "@typescript-eslint/require-await": "off",
       eqeqeq: "error",

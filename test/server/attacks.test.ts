@@ -194,7 +194,8 @@ test("clients that send for ever are cut off; those that send garbage are told s
 
 test("a full queue answers 429 with Retry-After; a client that goes away frees its place", async (t) => {
   const model = new SlowModel();
-  const address = await listening(t, { model, limits: { queue: 3, pictures: 3 } });
+  const faults: Error[] = [];
+  const address = await listening(t, { model, limits: { queue: 3, pictures: 3 }, onFault: (one) => void faults.push(one) }); // prettier-ignore
   const picture = Buffer.from("abc").toString("base64");
   const waiting = [0, 1].map(() => post(address, "/v1/score", { images: [picture] }));
   const leaver = new AbortController();
@@ -213,6 +214,7 @@ test("a full queue answers 429 with Retry-After; a client that goes away frees i
     (await Promise.all([...waiting, next])).map(({ status }) => status),
     [200, 200, 200],
   );
+  assert.deepEqual(faults, [], "who goes away is no fault");
 });
 
 test("pictures that come together are computed together, those of others who ask otherwise are not", async (t) => {

@@ -136,3 +136,14 @@ test("a damaged photo has no thumbnail, and costs nobody anything else", async (
   const { status, body } = await ask(address, `/v1/library/photos/${photos[0]?.id}/thumbnail`);
   assert.deepEqual([status, body.error?.code], [422, "IMAGE_BROKEN"]);
 });
+
+test("who listens to the progress of a scan does not keep a server from ending", async () => {
+  const other = createServer({ model, library: library() });
+  const there = await other.listen({ host: "127.0.0.1", port: 0 });
+  const { body } = await fetch(`${there}/v1/library/scan`);
+  const reader = body?.getReader();
+  assert.match(Buffer.from((await reader?.read())?.value ?? []).toString(), /^data: \{/);
+  const closed = other.close();
+  while (!(await reader?.read())?.done);
+  await closed;
+});
