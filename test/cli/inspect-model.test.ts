@@ -95,7 +95,7 @@ test("forward: scores need labels only, each loss its own ground truth", async (
     const tensors = new Map(inputs.names().map((name) => [name, inputs.tensor(name)]));
     await saveSafetensors(file, new Map([...tensors].filter(([name]) => !left.includes(name))));
     for (const tensor of tensors.values()) tensor.dispose();
-    return inspect(["forward", "--model", folder, "--inputs", file, "--outputs", join(folder, "o")]);
+    return await inspect(["forward", "--model", folder, "--inputs", file, "--outputs", join(folder, "o")]);
   };
   const alone = await forward(["gt_score", "target"]);
   assert.equal(alone.code, 0, alone.stderr);
