@@ -27,7 +27,7 @@ const NOT_RUN: readonly NotRun[] = [
   { pattern: /^npm run bench:/, reason: "minutes on a calm machine, some beside Python" },
   { pattern: /^npm run train:demo\b/, reason: "20 minutes of training" },
   { pattern: /^npm install\b/, reason: "test/e2e/package.test.ts installs the package" },
-  { pattern: /\b(--|roc4mllm) serve\b/, reason: "runs until it is stopped; test/server/command.test.ts starts it" },
+  { pattern: /(-- |roc4mllm )serve\b/, reason: "runs until it is stopped; test/server/command.test.ts starts it" },
   { pattern: /\buse q-future\/Q-ReAlign/, reason: "the hub here has none; test/cli/use.test.ts chooses another" },
   { pattern: /--device cuda/, reason: "needs a GPU" },
   { pattern: /--nnodes 2/, reason: "needs a second machine" },
