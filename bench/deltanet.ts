@@ -47,7 +47,21 @@ const { values } = parseArgs({
 setNumThreads(1);
 stayOnOneCore();
 
-function measure(net: GatedDeltaNet, x: Tensor, tokens: number, calls: number): { seconds: number; output: number[] } {
+interface Timed {
+  /** Of a call. */
+  readonly seconds: number;
+  readonly output: readonly number[];
+}
+
+/** @param call gives its output where that is to be read */
+function timeOf(call: (read?: boolean) => number[], calls: number): Timed {
+  const output = call(true);
+  const start = performance.now();
+  for (let i = 0; i < calls; i++) call();
+  return { seconds: (performance.now() - start) / 1000 / calls, output };
+}
+
+function measure(net: GatedDeltaNet, x: Tensor, tokens: number, calls: number): Timed {
   return inferenceMode(() =>
     scope(() => {
       const run = (start: number, T: number, states: LayerStates): Tensor => {
@@ -70,18 +84,15 @@ function measure(net: GatedDeltaNet, x: Tensor, tokens: number, calls: number): 
                 .toNumbers()
             : [];
         });
-      const output = call(true);
-      const start = performance.now();
-      for (let i = 0; i < calls; i++) call();
-      const seconds = (performance.now() - start) / 1000 / calls;
+      const timed = timeOf(call, calls);
       behind.dispose();
-      return { seconds, output };
+      return timed;
     }),
   );
 }
 
 /** The rule on tokens of `qkv`, `g` and `beta`, which both sides are given. */
-function measureRule(given: ReadonlyMap<string, Tensor>, valueHeads: number, tokens: number, calls: number) {
+function measureRule(given: ReadonlyMap<string, Tensor>, valueHeads: number, tokens: number, calls: number): Timed {
   const heads = { ...HEADS, valueHeads };
   const later = laterTokens(CHUNK, given.get("g") as Tensor);
   const part = (start: number, n: number): { qkv: Tensor; g: Tensor; beta: Tensor } => {
@@ -104,12 +115,14 @@ function measureRule(given: ReadonlyMap<string, Tensor>, valueHeads: number, tok
       const call = (read = false): number[] =>
         scope(() => {
           const { output } = behind ? deltaStep(part(64, 1), behind, heads, !read) : prefill(tokens);
-          return read ? output.select(1, tokens - 1).flatten().toNumbers() : []; // prettier-ignore
+          return read
+            ? output
+                .select(1, tokens - 1)
+                .flatten()
+                .toNumbers()
+            : [];
         });
-      const output = call(true);
-      const start = performance.now();
-      for (let i = 0; i < calls; i++) call();
-      return { seconds: (performance.now() - start) / 1000 / calls, output };
+      return timeOf(call, calls);
     }),
   );
 }
@@ -120,7 +133,7 @@ const rows: object[] = [];
 let versions: Pick<Answer, "torch" | "transformers"> | undefined;
 const wanted = values.sizes.split(",");
 
-type Side = (tokens: number, calls: number) => { seconds: number; output: number[] };
+type Side = (tokens: number, calls: number) => Timed;
 
 /** Rows of a part at a size, for all of {@link CALLS}. @param asked what the other side is told of it */
 async function compare(part: "layer" | "rule", size: string, asked: AskedOf, ours: Side): Promise<void> {
