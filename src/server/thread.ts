@@ -50,7 +50,9 @@ export class Thread<Asked, Found> {
       else waiting?.reject(unpackError(answer.error));
     });
     const fail = (error: Error): void => {
-      if (this.#worker === worker) this.#worker = undefined;
+      // After its error a thread exits too, when the next one may have questions already.
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
       for (const { reject } of this.#waiting.values()) reject(error);
       this.#waiting.clear();
     };
