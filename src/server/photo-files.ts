@@ -54,8 +54,9 @@ export class Thumbnails {
   }
 
   #keep(key: string, bytes: Buffer): void {
+    // Another request may have made the same one meanwhile.
+    this.#bytes += bytes.length - (this.#kept.get(key)?.length ?? 0);
     this.#kept.set(key, bytes);
-    this.#bytes += bytes.length;
     for (const [oldest, { length }] of this.#kept) {
       if (this.#bytes <= MOST_BYTES) break;
       this.#kept.delete(oldest);
@@ -68,8 +69,9 @@ export class Thumbnails {
 async function smaller(file: string, size: number, signal: AbortSignal): Promise<Buffer> {
   const sharp = await loadSharp();
   const box = { width: size, height: size, fit: "inside", withoutEnlargement: true } as const;
-  await using handle = await openFile(file);
-  if ((await formatOf(handle)) === "JPEG") {
+  const { handle, format } = await openFile(file);
+  await using _ = handle;
+  if (format === "JPEG") {
     const bytes = await handle.readFile({ signal });
     return await jpegOf(sharp(bytes, { failOn: "none" }).rotate().resize(box), QUALITY);
   }
@@ -81,8 +83,7 @@ export async function openPicture(
   photo: Photo,
   signal: AbortSignal,
 ): Promise<{ type: string; body: Readable | Buffer }> {
-  const handle = await openFile(photo.file);
-  const format = await formatOf(handle);
+  const { handle, format } = await openFile(photo.file);
   const type = format && TYPES[format];
   if (type !== undefined) return { type, body: handle.createReadStream({ start: 0, signal }) };
   await handle.close();
@@ -100,7 +101,8 @@ async function jpegOf(picture: Sharp, quality: number): Promise<Buffer> {
 
 /** A photo for scoring: the path of what is a file at this time. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
 export async function requireFile({ file }: Photo): Promise<string> {
-  await (await openFile(file)).close();
+  const { handle } = await openFile(file);
+  await handle.close();
   return file;
 }
 
@@ -109,14 +111,20 @@ async function decoded(file: string, signal: AbortSignal): Promise<Sharp> {
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
 
+interface PhotoFile {
+  readonly handle: FileHandle;
+  readonly format: ImageFormat | undefined;
+}
+
 /** Nobody waits for a pipe that has taken a photo's place. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
-async function openFile(file: string): Promise<FileHandle> {
+async function openFile(file: string): Promise<PhotoFile> {
+  let handle: FileHandle | undefined;
   try {
-    const handle = await open(pathOfName(file), constants.O_RDONLY | constants.O_NONBLOCK);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-    throw new Error("it is no file any more");
+    handle = await open(pathOfName(file), constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await handle.stat()).isFile()) throw new Error("it is no file any more");
+    return { handle, format: await formatOf(handle) };
   } catch (error) {
+    await handle?.close();
     throw readError(file, error, "Scan its folder again.");
   }
 }
