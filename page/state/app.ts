@@ -1,4 +1,5 @@
 /** What the page shows, and what a person does to it. */
+import { messageOf } from "../../src/errors.js";
 import { arrange, NO_FILTER, stacked, type Filter, type Photo, type Rating, type Sort } from "./photo.js";
 import { Store } from "./store.js";
 
@@ -200,6 +201,6 @@ function apply(photo: Photo, before: Rating, after: Rating): void {
   update(photo.key, after);
   save(photo, after).catch((error: unknown) => {
     update(photo.key, before);
-    app.set({ fault: `${photo.name} keeps its rating: ${error instanceof Error ? error.message : String(error)}` });
+    app.set({ fault: `${photo.name} keeps its rating: ${messageOf(error)}` });
   });
 }

@@ -1,6 +1,7 @@
 /** What the checkpoint says in words: the comment of its score, or one that it writes now. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { messageOf } from "../../src/errors.js";
 import { events } from "../api/client.js";
 import type { ScoreEntry } from "../api/types.js";
 import { app } from "../state/app.js";
@@ -26,7 +27,7 @@ export function Words({ photo, score }: { photo: Photo; score: ScoreEntry }): JS
     try {
       for await (const piece of comment(photo, signal)) setText((written += piece));
     } catch (error) {
-      if (!signal.aborted) app.set({ fault: `No comment: ${error instanceof Error ? error.message : String(error)}` });
+      if (!signal.aborted) app.set({ fault: `No comment: ${messageOf(error)}` });
     }
     setWriting(false);
   };
