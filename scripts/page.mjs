@@ -17,7 +17,8 @@ const TARGETS = ["chrome115", "firefox115", "safari16.4"];
 
 function stampOf() {
   const sources = filesUnder(at("page"), [".ts", ".tsx", ".css", ".html", ".json", ".svg"]);
-  const shared = [...filesUnder(at("src/metrics"), [".ts"]), at("src/errors.ts"), at("src/server/schemas.ts")];
+  const files = ["src/errors.ts", "src/image/endings.ts", "src/server/schemas.ts"].map(at);
+  const shared = [...filesUnder(at("src/metrics"), [".ts"]), ...files];
   return fingerprint([...sources, ...shared, at("scripts/page.mjs"), at("package-lock.json")], [], ROOT);
 }
 

@@ -1,4 +1,5 @@
 /** Photos that a person drops, chooses or pastes: their thumbnails, and their scores from the server. */
+import { IMAGE_ENDINGS } from "../../src/image/endings.js";
 import { request, ServerError } from "../api/client.js";
 import type { ScoreAnswer } from "../api/types.js";
 import { app, say, update } from "./app.js";
@@ -11,11 +12,10 @@ const AT_ONCE = 4;
 const BYTES_AT_ONCE = 24 * 2 ** 20;
 /** Requests at a time: one is computed while the next is sent. */
 const REQUESTS = 2;
-/** What a browser takes for pictures, and what photographers have beside. */
-const PICTURES =
-  /\.(jpe?g|jfif|png|webp|gif|avif|tiff?|bmp|heic|heif|hif|cr2|cr3|nef|arw|raf|orf|rw2|pef|dng|srw|mpo)$/i;
+const ENDINGS = IMAGE_ENDINGS.map((ending) => `.${ending}`);
 
-export const ACCEPTED = "image/*,.heic,.heif,.hif,.cr2,.cr3,.nef,.arw,.raf,.orf,.rw2,.pef,.dng,.srw,.mpo";
+/** What a browser takes for pictures, and what the server reads beside. */
+export const ACCEPTED = ["image/*", ...ENDINGS].join(",");
 
 const files = new Map<string, File>();
 const toShow: string[] = [];
@@ -25,7 +25,7 @@ let [showing, scoring] = [false, 0];
 /** Adds the pictures among files. */
 export function addFiles(given: readonly File[]): void {
   const known = new Set([...files.values()].map(identityOf));
-  const pictures = given.filter((file) => file.type.startsWith("image/") || PICTURES.test(file.name));
+  const pictures = given.filter(isPicture);
   const fresh = pictures.filter((file) => !known.has(identityOf(file)));
   const photos = fresh.map((file): Photo => {
     const key = `d${files.size}`;
@@ -39,6 +39,10 @@ export function addFiles(given: readonly File[]): void {
   say([`${photos.length} photos added`, others > 0 && `${others} other files left out`].filter(Boolean).join(", "));
   void showAll();
   scoreMore();
+}
+
+function isPicture({ name, type }: File): boolean {
+  return type.startsWith("image/") || ENDINGS.some((ending) => name.toLowerCase().endsWith(ending));
 }
 
 function identityOf({ name, size, lastModified, webkitRelativePath }: File): string {

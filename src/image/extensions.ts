@@ -1,16 +1,9 @@
 /** What files of pictures are called. A file that is named is tried whatever it is called. */
 import { extname } from "node:path";
+import { IMAGE_ENDINGS, RAW_ENDINGS } from "./endings.js";
 
-const RAW: ReadonlySet<string> = new Set([
-  ...["dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "raf", "rw2", "rwl", "pef", "ptx", "srw"],
-  ...["x3f", "3fr", "fff", "erf", "kdc", "dcr", "mrw", "mos", "iiq", "raw", "gpr", "mef"],
-]);
-
-/** Of the formats that are read here, beside {@link RAW}. */
-const PICTURES: ReadonlySet<string> = new Set([
-  ...["jpg", "jpeg", "jpe", "jfif", "jfi", "pjpeg", "pjp", "mpo", "insp", "jps"],
-  ...["png", "apng", "webp", "avif", "tif", "tiff", "gif", "heic", "heif", "hif"],
-]);
+const RAW: ReadonlySet<string> = new Set(RAW_ENDINGS);
+const IMAGES: ReadonlySet<string> = new Set(IMAGE_ENDINGS);
 
 /** A name's extension in small letters, without the dot; "" where it has none. */
 export function extensionOf(name: string): string {
@@ -24,5 +17,5 @@ export function isRawName(name: string): boolean {
 
 /** Whether a file is called like a picture that is read here, RAW files among them. */
 export function isImageName(name: string): boolean {
-  return isRawName(name) || PICTURES.has(extensionOf(name));
+  return IMAGES.has(extensionOf(name));
 }
