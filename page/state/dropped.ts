@@ -4,6 +4,7 @@ import { request, ServerError } from "../api/client.js";
 import type { ScoreAnswer } from "../api/types.js";
 import { app, say, update } from "./app.js";
 import { withPercentiles, type Photo } from "./photo.js";
+import { untilReady } from "./server.js";
 
 /** Longest side of a thumbnail in pixels. */
 const THUMBNAIL = 640;
@@ -163,16 +164,6 @@ function take(keys: readonly string[], { results }: ScoreAnswer): void {
 
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-function untilReady(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = app.subscribe(() => {
-      if (app.state.server !== "ready") return;
-      stop();
-      resolve();
-    });
-  });
 }
 
 /** Files that were dropped, those in folders too. */

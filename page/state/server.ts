@@ -27,6 +27,17 @@ export async function watchServer(): Promise<never> {
   }
 }
 
+/** Resolves when it answers next. */
+export function untilReady(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = app.subscribe(() => {
+      if (app.state.server !== "ready") return;
+      stop();
+      resolve();
+    });
+  });
+}
+
 interface ModelsAnswer {
   readonly data: readonly {
     readonly id: string;

@@ -3,6 +3,7 @@ import { events, get, send, ServerError } from "../api/client.js";
 import type { LibraryBursts, LibraryPage, LibraryPhoto } from "../api/types.js";
 import { app, type AppState } from "./app.js";
 import type { Burst, Facts, Filter, Photo, Rating } from "./photo.js";
+import { untilReady } from "./server.js";
 
 /** Photos of the first page, which a person waits for, and of those after it. */
 const [FIRST, NEXT] = [200, 1000];
@@ -14,11 +15,16 @@ const PAUSE = 250;
 let cursor: string | null = null;
 let running: AbortController | undefined;
 
-/** Opens the library, where the server has one. */
+/** Opens the library, where the server has one; waits for a token, and for a server that does not answer. */
 export async function openShelf(): Promise<void> {
-  const page = await load();
+  let page = await load();
+  while (!page && (app.state.server === "locked" || app.state.server === "gone")) {
+    await untilReady();
+    page = await load();
+  }
   if (page?.total === undefined || page.total === null) return;
-  app.set({ library: page.total, source: "library" });
+  // What was dropped meanwhile stays in sight.
+  app.set({ library: page.total, source: app.state.dropped.length > 0 ? "dropped" : "library" });
   followFilters();
   void watchScan();
   await watchBursts();

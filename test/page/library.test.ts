@@ -87,6 +87,20 @@ test("a filter is asked of the library in its own words; nothing found is said",
   await page.locator(".tile").first().waitFor();
 });
 
+test("a library behind a token opens once the token is given", { skip }, async (t) => {
+  const server = await fakeServer(t, {
+    "GET /v1/library/photos?": photos,
+    "GET /v1/library/photos/": () => [200, JPEG],
+  });
+  server.instead.set("GET /v1/", () => [401, { error: { code: "USAGE", message: "A token is needed." } }]);
+  const page = await openPage(t, chrome, server.address, DESKTOP);
+  await page.getByLabel("This server asks for its token").fill("a token of 16 letters");
+  server.instead.clear();
+  await page.getByRole("button", { name: "Unlock" }).click();
+  await page.locator(".tile").first().waitFor();
+  assert.match((await labels(page))[0] ?? "", /^DSC_0.jpg/);
+});
+
 test("what the camera noted stands beside the photo; dropped photos are another heap", { skip }, async (t) => {
   const { page } = await openLibrary(t, DESKTOP);
   await page.locator(".tile").nth(1).click();
