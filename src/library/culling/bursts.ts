@@ -5,7 +5,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Catalog, Judge, Photo } from "../catalog.js";
 import { readLook } from "./look.js";
-import { WINDOW } from "./pairs.js";
+import { timeOf, WINDOW } from "./pairs.js";
 import { planCulling, type CullingPhoto, type GroupKind } from "./plan.js";
 
 /** Photos of a page. */
@@ -28,10 +28,15 @@ export interface LibraryBursts {
 
 const NOTHING: LibraryBursts = { bursts: [], looked: 0, complete: true };
 
+/** One search from its beginning: what one that was given up still finds goes nowhere. */
+interface Search {
+  readonly key: string;
+  found: LibraryBursts;
+}
+
 /** A search in one library, which begins again where photos were added or another judge is asked. */
 export class BurstSearch {
-  #of: string | undefined;
-  #found: LibraryBursts = NOTHING;
+  #current: Search | undefined;
 
   constructor(private readonly catalog: Catalog) {}
 
@@ -39,28 +44,28 @@ export class BurstSearch {
   found(judge: Judge | undefined): LibraryBursts {
     if (!judge) return NOTHING;
     const key = `${judge.id} ${judge.scores}`;
-    if (this.#of !== key) {
-      this.#of = key;
-      this.#found = { ...NOTHING, complete: false };
+    if (this.#current?.key === key) return this.#current.found;
+    const search: Search = (this.#current = { key, found: { ...NOTHING, complete: false } });
+    this.#search(judge, search).catch(() => {
       // Whatever went wrong: the next one who asks begins again.
-      this.#search(judge, key).catch(() => (this.#of = undefined));
-    }
-    return this.#found;
+      if (this.#current === search) this.#current = undefined;
+    });
+    return search.found;
   }
 
-  async #search(judge: Judge, key: string): Promise<void> {
+  async #search(judge: Judge, search: Search): Promise<void> {
     let run: TimedPhoto[] = [];
     for await (const photo of this.#timed(judge)) {
-      if (this.#of !== key) return;
+      if (this.#current !== search) return;
       const last = run.at(-1);
       if (last && last.time - photo.time > WINDOW) {
-        await this.#enter(run);
+        await enter(run, search);
         run = [];
       }
       run.push(photo);
     }
-    await this.#enter(run);
-    if (this.#of === key) this.#found = { ...this.#found, complete: true };
+    await enter(run, search);
+    search.found = { ...search.found, complete: true };
   }
 
   /** Scored photos with a time, the newest first. */
@@ -68,28 +73,28 @@ export class BurstSearch {
     for (let after: string | undefined; ;) {
       const page = this.catalog.photos({ judge, sort: "taken", limit: AT_ONCE, after });
       for (const photo of page.photos) {
-        const time = Date.parse(`${photo.taken}Z`);
-        if (photo.score && Number.isFinite(time)) yield { photo, time };
+        const time = timeOf(photo.taken);
+        if (photo.score && time !== undefined) yield { photo, time };
       }
       after = page.next;
       if (after === undefined) return;
       await turn();
     }
   }
+}
 
-  /** Groups photos of which each is near the next in time. */
-  async #enter(run: readonly TimedPhoto[]): Promise<void> {
-    if (run.length < 2) return;
-    const photos: CullingPhoto[] = [];
-    for (const one of run) photos.push(...(await lookedAt(one)));
-    const ids = new Map(run.map(({ photo }) => [photo.file, photo.id]));
-    const bursts = planCulling(photos).groups.map(({ kind, photos }): LibraryBurst => {
-      const members = photos.map(({ file, best, kept }) => ({ id: ids.get(file) ?? 0, best, kept }));
-      return { kind, photos: members };
-    });
-    const { bursts: before, looked } = this.#found;
-    this.#found = { bursts: [...before, ...bursts], looked: looked + run.length, complete: false };
-  }
+/** Groups photos of which each is near the next in time. */
+async function enter(run: readonly TimedPhoto[], search: Search): Promise<void> {
+  if (run.length < 2) return;
+  const photos: CullingPhoto[] = [];
+  for (const one of run) photos.push(...(await lookedAt(one)));
+  const ids = new Map(run.map(({ photo }) => [photo.file, photo.id]));
+  const bursts = planCulling(photos).groups.map(({ kind, photos }): LibraryBurst => {
+    const members = photos.map(({ file, best, kept }) => ({ id: ids.get(file) ?? 0, best, kept }));
+    return { kind, photos: members };
+  });
+  const { bursts: before, looked } = search.found;
+  search.found = { bursts: [...before, ...bursts], looked: looked + run.length, complete: false };
 }
 
 interface TimedPhoto {

@@ -22,6 +22,12 @@ export interface GroupingPhoto {
   readonly look: Look;
 }
 
+/** The camera's clock in milliseconds, as if it were in UTC: one camera's times are compared with one another alone. */
+export function timeOf(taken: string | undefined): number | undefined {
+  const time = taken === undefined ? NaN : Date.parse(`${taken}Z`);
+  return Number.isFinite(time) ? time : undefined;
+}
+
 /** Seconds between two photos, and the likeness that is asked then; between two of them on a line. */
 const NEEDED: readonly (readonly [seconds: number, likeness: number])[] = [
   [0, 0.37],

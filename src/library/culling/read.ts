@@ -3,6 +3,7 @@ import { isRocError, type RocError } from "../../errors.js";
 import { readMetadata, type PhotoMetadata } from "../../photos/metadata.js";
 import { personalPick } from "../../photos/xmp.js";
 import { readLook } from "./look.js";
+import { timeOf } from "./pairs.js";
 import type { CullingPhoto } from "./plan.js";
 import type { Shot } from "./shots.js";
 
@@ -53,7 +54,7 @@ async function factsOf(
     const { camera, width, height, exposureBias } = metadata;
     const rating = metadata.rating ?? (await ratingOf(files.filter((other) => other !== file)));
     const [look, given] = [await readLook(file, signal), await personalPick(files)];
-    return { file, files, time: timeOf(metadata), camera, width, height, exposureBias, rating, given, look };
+    return { file, files, time: timeOf(metadata.taken), camera, width, height, exposureBias, rating, given, look };
   } catch (error) {
     if (!isRocError(error) || error.code === "ABORTED") throw error;
     return { file, error };
@@ -67,10 +68,4 @@ async function ratingOf(files: readonly string[]): Promise<number | undefined> {
     if (rating !== undefined) return rating;
   }
   return undefined;
-}
-
-/** The camera's clock in milliseconds, as if it were in UTC: one camera's times are compared with one another alone. */
-function timeOf({ taken }: PhotoMetadata): number | undefined {
-  const time = taken === undefined ? NaN : Date.parse(`${taken}Z`);
-  return Number.isFinite(time) ? time : undefined;
 }
