@@ -165,10 +165,14 @@ export async function openToWrite(file: string): Promise<Writable> {
     return {
       connection: opened,
       close: async () => {
-        // So that the file alone is the whole library, as far as nobody reads an older state of it.
-        opened.rows("PRAGMA wal_checkpoint(TRUNCATE)");
-        opened.close();
-        await lock.release();
+        try {
+          // So that the file alone is the whole library, as far as nobody reads an older state of it.
+          opened.rows("PRAGMA wal_checkpoint(TRUNCATE)");
+        } finally {
+          // Also where the disk is full: the library is not kept from everybody.
+          opened.close();
+          await lock.release();
+        }
       },
     };
   } catch (error) {
