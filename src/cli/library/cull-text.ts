@@ -84,7 +84,8 @@ function countsOf({ plan, failures, sidecars, given }: Culled): Counts {
 /** The same for a person. */
 export function cullText(culled: Culled, dryRun: boolean): string {
   const { plan, failures } = culled;
-  const lines = plan.groups.flatMap((group) => [...groupLines(group, culled), ""]);
+  const photos = new Map(plan.photos.map((photo) => [photo.file, photo]));
+  const lines = plan.groups.flatMap((group) => [...groupLines(group, photos, culled), ""]);
   const best = plan.photos.filter(({ rating }) => rating === 5).toSorted((a, b) => b.score - a.score);
   if (best.length > 0) lines.push("best of all", ...table(best.map((photo) => photoCells(photo, culled))), "");
   for (const { file, error } of failures)
@@ -99,8 +100,11 @@ const KINDS: Readonly<Record<CullGroup["kind"], string>> = {
   copies: "one picture, saved",
 };
 
-function groupLines({ kind, photos: members }: CullGroup, culled: Culled): string[] {
-  const photos = new Map(culled.plan.photos.map((photo) => [photo.file, photo]));
+function groupLines(
+  { kind, photos: members }: CullGroup,
+  photos: ReadonlyMap<string, PlannedPhoto>,
+  culled: Culled,
+): string[] {
   const rows = members.map(({ file, best }) => {
     const photo = photos.get(file);
     return [...(photo ? photoCells(photo, culled) : [file]), `best with ${Math.round(100 * best)}%`];
