@@ -5,8 +5,7 @@
  * on the disk before the first sidecar changes, so that a stopped command can be undone too: what was not written yet is as
  * it was, and stays. A further culling with the same file adds a layer, a head with its lines; layers are undone last to first.
  */
-import { realpath } from "node:fs/promises";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, realpath, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../../errors.js";
@@ -164,7 +163,7 @@ export async function undo(file: string, options: UndoOptions = {}): Promise<Und
   let restored = 0;
   const refused: { file: string; error: RocError }[] = [];
   const sidecars = await writesBySidecar(file, options.folder);
-  await removeLeft([...sidecars].map(([name]) => name));
+  await removeLeft([...sidecars.keys()]);
   for (const [name, writes] of sidecars) {
     if (options.signal?.aborted) throw new RocError("ABORTED", "Undoing was stopped; the same command goes on.");
     const error = await restore(name, writes, options.force).catch(rocError);
@@ -238,7 +237,8 @@ async function stepOf(
   return { now, then, ...(!isSame(then, first) && { error: changedSidecar(file) }) };
 }
 
-function rocError(error: unknown): RocError {
+/** An error that is told and does not end the command; what is none of ours does. */
+export function rocError(error: unknown): RocError {
   if (isRocError(error)) return error;
   throw error;
 }

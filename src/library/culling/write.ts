@@ -1,6 +1,6 @@
 /** From a culling plan to sidecars: what would change, and changing it so that it can be undone. */
 import { join } from "node:path";
-import { isRocError, RocError } from "../../errors.js";
+import { RocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
 import { isRawName } from "../../image/extensions.js";
 import {
@@ -12,7 +12,7 @@ import {
   type SidecarWrite,
 } from "../../photos/xmp.js";
 import type { PlannedPhoto } from "./plan.js";
-import { removeLeft, writeUndo } from "./undo.js";
+import { removeLeft, rocError, writeUndo } from "./undo.js";
 
 /** A file whose sidecar is left alone. */
 export interface SidecarFailure {
@@ -52,7 +52,7 @@ export async function planSidecars(verdicts: readonly Verdict[], naming: Sidecar
       plan.sidecars.forEach((file) => taken.add(file));
       plans.set(verdict, plan);
     } catch (error) {
-      failures.push({ file: verdict.photo.file, error: failureOf(error) });
+      failures.push({ file: verdict.photo.file, error: rocError(error) });
     }
   }
   const inOrder = verdicts.flatMap((verdict) => plans.get(verdict) ?? []);
@@ -106,14 +106,9 @@ export async function writeSidecars(
       const remedy = `the same command goes on, and roc4mllm cull --undo ${undoFile} puts everything back`;
       throw new RocError("ABORTED", `Writing was stopped; ${remedy}.`);
     }
-    await applySidecar(write).catch((error: unknown) => failures.push({ file: write.file, error: failureOf(error) }));
+    await applySidecar(write).catch((error: unknown) => failures.push({ file: write.file, error: rocError(error) }));
   }
   return { written: writes.length - failures.length, failures };
-}
-
-function failureOf(error: unknown): RocError {
-  if (isRocError(error)) return error;
-  throw error;
 }
 
 /** A name for an undo file in a folder that no file has: `cull-2026-05-01-123005.undo.jsonl`. */
