@@ -12,7 +12,5 @@ const SIDE = 64;
  * skies are.
  */
 export async function perceptualHash(picture: StoredImage): Promise<bigint> {
-  const small = await resizeAsync(picture, { width: SIDE, height: SIDE });
-  const [low, high] = lookOf(small);
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  return lookOf(await resizeAsync(picture, { width: SIDE, height: SIDE }));
 }

@@ -75,9 +75,10 @@ export function fingerprintOf(picture: Pixels): Fingerprint | undefined {
   return { hashes: Int32Array.from(hashes), grey: Uint8Array.from(grey), tone: [...meansOf(picture), contrast] };
 }
 
-/** The hash of a picture as it is: 63 bits in two words. */
-export function lookOf(picture: Pixels): readonly [low: number, high: number] {
-  return hashOf(frequenciesOf(greyOf(picture), WHOLE), false);
+/** The hash of a picture as it is: 63 bits. */
+export function lookOf(picture: Pixels): bigint {
+  const [low, high] = hashOf(frequenciesOf(greyOf(picture), WHOLE), false);
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 function meansOf({ data }: Pixels): [number, number, number] {

@@ -62,8 +62,7 @@ async function smallPicture(file: string, signal: AbortSignal | undefined): Prom
 /** The hash of a library's pictures, of brightness alone. */
 function hashOf(brightness: ArrayLike<number>): bigint {
   const data = Uint8Array.from({ length: 3 * SIDE * SIDE }, (_, i) => brightness[Math.floor(i / 3)] ?? 0);
-  const [low, high] = frequencies({ width: SIDE, height: SIDE, data });
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  return frequencies({ width: SIDE, height: SIDE, data });
 }
 
 function structureOf(brightness: ArrayLike<number>): Float32Array {
