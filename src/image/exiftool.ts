@@ -42,38 +42,40 @@ export type ExifTags = Readonly<Record<string, unknown>>;
 
 /**
  * @param tags names, each at most once, as "Orientation"; an empty list: all of them
+ * @param name what messages call the file
  * @throws RocError IMAGE_UNSUPPORTED where exiftool cannot run; FILE_UNREADABLE where it cannot read the file
  */
-export async function readTags(file: string, tags: readonly string[], args: readonly string[] = []): Promise<ExifTags> {
+export async function readTags(
+  file: string,
+  tags: readonly string[],
+  args: readonly string[] = [],
+  name = readableName(file),
+): Promise<ExifTags> {
   const readArgs = ["-n", "-fast", ...args, ...tags.map((tag) => `-${tag}`)];
-  return asked(file, (tool, path) => tool.readRaw<object & ExifTags>(path, { readArgs }));
+  return asked(file, name, (tool, path) => tool.readRaw<object & ExifTags>(path, { readArgs }));
 }
 
 /** Writes the bytes of a tag, a preview, into a new file. @throws as {@link readTags} */
 export async function extractTag(file: string, tag: string, into: string): Promise<void> {
-  await asked(file, (tool, path) => tool.extractBinaryTag(tag, path, into));
+  await asked(file, readableName(file), (tool, path) => tool.extractBinaryTag(tag, path, into));
 }
 
-async function asked<T>(file: string, ask: (tool: ExifTool, path: string) => Promise<T>): Promise<T> {
+async function asked<T>(file: string, name: string, ask: (tool: ExifTool, path: string) => Promise<T>): Promise<T> {
   process_ ??= started();
   const tool = await process_.catch((cause: unknown) => {
-    throw unavailable(file, cause);
+    throw unavailable(name, cause);
   });
   // The child's pipes do not hold the program while it waits for an answer.
   const hold = new AbortController();
   const held = sleep(2 ** 31 - 1, undefined, { signal: hold.signal }).catch(() => undefined);
   try {
-    await runs(tool, file);
+    await runs(tool, name);
     return await withPlainName(file, (path) => ask(tool, path));
   } catch (cause) {
     if (cause instanceof RocError) throw cause;
-    throw new RocError(
-      "FILE_UNREADABLE",
-      `${readableName(file)}: exiftool cannot read it: ${messageOf(cause)}; copy it again`,
-      {
-        cause,
-      },
-    );
+    throw new RocError("FILE_UNREADABLE", `${name}: exiftool cannot read it: ${messageOf(cause)}; copy it again`, {
+      cause,
+    });
   } finally {
     hold.abort();
     await held;
@@ -83,18 +85,18 @@ async function asked<T>(file: string, ask: (tool: ExifTool, path: string) => Pro
 let known: Promise<unknown> | undefined;
 
 /** Whether exiftool starts at all, asked once: as the pool of processes starts it, which would try for ever. */
-async function runs(tool: ExifTool, file: string): Promise<void> {
+async function runs(tool: ExifTool, name: string): Promise<void> {
   known ??= tool.exiftoolPath().then((path) => promisify(execFile)(path, ["-ver"], { timeout: START_MS }));
   await known.catch((cause: unknown) => {
     known = undefined;
-    throw unavailable(file, cause);
+    throw unavailable(name, cause);
   });
 }
 
-function unavailable(file: string, cause: unknown): RocError {
+function unavailable(name: string, cause: unknown): RocError {
   return new RocError(
     "IMAGE_UNSUPPORTED",
-    `${readableName(file)}: exiftool cannot be started (${messageOf(cause).trim().replaceAll(/\s+/g, " ")}). ${REMEDY}`,
+    `${name}: exiftool cannot be started (${messageOf(cause).trim().replaceAll(/\s+/g, " ")}). ${REMEDY}`,
     {
       cause,
     },

@@ -1,7 +1,6 @@
 /** The picture of a RAW file: its largest embedded JPEG, turned as the RAW file says. */
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { RocError } from "../errors.js";
 import type { Lease } from "./budget.js";
 import { extensionOf } from "./extensions.js";
 import { extractTag, privateFolder, readTags, type ExifTags } from "./exiftool.js";
@@ -32,6 +31,7 @@ const THUMBNAIL = 1000;
  * The largest by pixels of a RAW file's previews; undefined where it has none that is a whole JPEG header.
  *
  * @param input the file itself where it is one; else its bytes go through a private temporary file
+ * @param name what messages call it
  * @throws RocError IMAGE_UNSUPPORTED where exiftool cannot run; FILE_UNREADABLE
  */
 export async function previewOf(
@@ -43,7 +43,7 @@ export async function previewOf(
   const folder = await privateFolder();
   try {
     const path = (await plainFile(input)) ?? (await written(bytes, folder));
-    const tags = await readTags(path, ["Orientation", ...PREVIEWS, ...THUMBNAILS], ["-a", "-G1"]);
+    const tags = await readTags(path, ["Orientation", ...PREVIEWS, ...THUMBNAILS], ["-a", "-G1"], name);
     const largest =
       (await largestOf(path, tags, PREVIEWS, folder)) ?? (await largestOf(path, tags, THUMBNAILS, folder));
     if (!largest) return undefined;
@@ -52,24 +52,10 @@ export async function previewOf(
     const isSmall = Math.max(width, height) < THUMBNAIL;
     const small = isSmall ? `of this RAW file only a preview of ${width} x ${height} pixels can be read` : undefined;
     return { bytes: turnedBy(largest.bytes, orientationOf(tags)), small };
-  } catch (error) {
-    throw error instanceof RocError ? renamed(error, name) : error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-/** Who asked has a name of their own for the file. */
-function renamed(error: RocError, name: string): RocError {
-  return new RocError(
-    error.code,
-    error.message.replace(PATH, () => name),
-    { cause: error },
-  );
-}
-
-/** What messages of exiftool.ts begin with. */
-const PATH = /^[^]*?(?=: exiftool )/;
 
 /** A path that can be read as often as one likes: no pipe. */
 async function plainFile(input: ImageInput): Promise<string | undefined> {
