@@ -79,7 +79,7 @@ class Parser {
   }
 
   parse(): Condition {
-    const condition = this.#joined("or", () => this.#joined("and", () => this.#term()));
+    const condition = this.#expression();
     const { kind, text, column } = this.#peek();
     if (kind !== "end") this.#fail(column, `${JSON.stringify(text)} is not expected here; "and", "or" or the end is`);
     return condition;
@@ -133,6 +133,10 @@ class Parser {
     return { sql, values: parts.flatMap(({ values }) => values) };
   }
 
+  #expression(): Condition {
+    return this.#joined("or", () => this.#joined("and", () => this.#term()));
+  }
+
   #term(): Condition {
     if (++this.#depth > DEEPEST) this.#fail(this.#peek().column, "the condition is nested too deeply");
     const condition = this.#single();
@@ -149,7 +153,7 @@ class Parser {
     }
     const first = this.#next();
     if (first.kind === "bracket" && first.text === "(") {
-      const inner = this.#joined("or", () => this.#joined("and", () => this.#term()));
+      const inner = this.#expression();
       const close = this.#next();
       if (close.text !== ")" || close.kind !== "bracket") this.#fail(close.column, 'a ")" is missing');
       return inner;
