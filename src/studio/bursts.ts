@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { atomicWriteFile, atomicWriteJson, makeFolder } from "../files/index.js";
 import { Random, type SeedPart } from "../random.js";
-import { compose, factorsOf, latentQuality, type Composition, type Factor, type Merits } from "./factors.js";
+import { compose, factorsOf, latentQuality, rounded, type Composition, type Factor, type Merits } from "./factors.js";
 import { JPEG_QUALITY, renderPhoto } from "./render.js";
 
 /** What happens on the card. In the first four, pictures belong together. */
@@ -212,13 +212,13 @@ function varied(random: Random, { scene, merits }: Composition, most: number): M
   const drawn = MOMENTARY.filter((factor) => factorsOf(scene).includes(factor)).map((factor) => {
     const reach = factor === "placement" ? most / 4 : most;
     const merit = (merits[factor] ?? 1) + random.uniform(-reach, reach);
-    return [factor, Math.round(1e4 * Math.min(1, Math.max(0, merit))) / 1e4] as const;
+    return [factor, rounded(Math.min(1, Math.max(0, merit)))] as const;
   });
   return { ...merits, ...Object.fromEntries(drawn) };
 }
 
 function changed(composition: Composition, merits: Merits): Composition {
-  const latent = Math.round(1e4 * latentQuality(composition.scene, merits, composition.patterns)) / 1e4;
+  const latent = rounded(latentQuality(composition.scene, merits, composition.patterns));
   return { ...composition, merits, latent };
 }
 

@@ -154,7 +154,7 @@ function normalCdf(x: number): number {
 }
 
 /** Four decimals, so that `studio.json` holds exactly what was rendered. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }
 
