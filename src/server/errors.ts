@@ -106,15 +106,21 @@ function outward({ code, message }: RocError): string {
   return "The server has a fault. Its log says more.";
 }
 
-/** Answers with an error, and says to the log what a client is not told. */
+/** What a client is told of an error; the log is told what the client is not. */
+export function refusalFor(error: FastifyError, request: Leaving, onFault: (error: Error) => void): Refusal {
+  const refusal = refusalOf(error);
+  if (refusal.status >= 500 && refusal !== error && !isLeaving(error, request)) onFault(error);
+  return refusal;
+}
+
+/** Answers with an error. */
 export function answerError(
   error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply,
   onFault: (error: Error) => void,
 ): FastifyReply {
-  const refusal = refusalOf(error);
-  if (refusal.status >= 500 && refusal !== error && !isLeaving(error, request)) onFault(error);
+  const refusal = refusalFor(error, request, onFault);
   const { code, message, headers, status } = refusal;
   // Who is refused before its body is read is not waited for.
   if (status === 413 || status === 408) reply.header("connection", "close");
@@ -128,8 +134,13 @@ export function answerError(
 /** What the connections and files of a client that has gone give, and the queue. */
 const LEAVING: ReadonlySet<string> = new Set(["ABORTED", "ABORT_ERR", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"]);
 
-/** Whether an error is only that its client has gone. The guard refuses some before it is known whether they go. */
-function isLeaving({ code }: FastifyError, { gone }: { readonly gone?: AbortSignal }): boolean {
+/** The guard refuses requests before it is known whether their clients go. */
+interface Leaving {
+  readonly gone?: AbortSignal;
+}
+
+/** Whether an error is only that its client has gone. */
+function isLeaving({ code }: FastifyError, { gone }: Leaving): boolean {
   return gone?.aborted === true && LEAVING.has(code);
 }
 

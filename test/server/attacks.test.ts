@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { createServer } from "../../src/server/index.js";
-import { ask, form, listening, photo, portOf, post, raw, SlowModel, until } from "./support.js";
+import { ask, form, listening, photo, portOf, post, raw, SlowModel, until, WritingModel } from "./support.js";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
@@ -239,6 +239,27 @@ test("a fault of the server is told to its log alone", async (t) => {
   assert.deepEqual([status, body.error?.code], [500, "INTERNAL"]);
   assert.doesNotMatch(JSON.stringify(body), /secret|\bat /);
   assert.match(faults.map(({ message }) => message).join(), /secret/);
+});
+
+test("a fault after the first words of a stream is told to the log alone too", async (t) => {
+  const faults: Error[] = [];
+  const model = new WritingModel({}, new Error("secret of /root/secret.txt"));
+  const address = await listening(t, { model, onFault: (error) => void faults.push(error) });
+  const url = `data:image/jpeg;base64,${(await photo("portrait-good")).toString("base64")}`;
+  const content = [
+    { type: "text", text: "What is in it?" },
+    { type: "image_url", image_url: { url } },
+  ];
+  const response = await fetch(`${address}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ messages: [{ role: "user", content }], stream: true }),
+  });
+  const text = await response.text();
+  assert.equal(response.status, 200);
+  assert.match(text, /"content":"A boat".*"code":"INTERNAL"/s);
+  assert.doesNotMatch(text, /secret|\bat /);
+  assert.deepEqual(faults.map(({ message }) => message), ["secret of /root/secret.txt"]); // prettier-ignore
 });
 
 test("parts of a form that name no field are skipped, however long they are, and hold no place", async (t) => {

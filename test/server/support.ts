@@ -111,6 +111,14 @@ export class SlowModel implements Model {
   [Symbol.dispose](): void {}
 }
 
+/** A {@link SlowModel} that writes two words before anything else. */
+export class WritingModel extends SlowModel {
+  override async *score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<Outcome> {
+    options.onText?.({ file: "input 1", question: 0, text: "A boat", tokens: 2, promptTokens: 9 });
+    yield* super.score(inputs, options);
+  }
+}
+
 /** Waits until something holds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,12 +1,12 @@
 /** `POST /v1/chat/completions`: pictures asked in words, in OpenAI's form. */
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
+import type { FastifyError } from "fastify";
 import { z } from "zod";
 import { plainOutcome, type ScoreResult, type WrittenPiece } from "../../engine/index.js";
-import { isRocError, messageOf } from "../../errors.js";
 import type { App, Shared } from "../app.js";
 import { chatSchema, checkModel, questionOf, UntilStop, type ChatQuestion } from "../chat.js";
-import { Refusal, statusOf } from "../errors.js";
+import { Refusal, refusalFor, statusOf } from "../errors.js";
 import { problemSchema } from "../schemas.js";
 
 const usageSchema = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
@@ -66,7 +66,8 @@ export function addChat(app: App, shared: Shared): void {
         .type("text/event-stream; charset=utf-8")
         .header("cache-control", "no-cache")
         .header("x-accel-buffering", "no");
-      return reply.send(Readable.from(events(head, first, pieces, withUsage)) as never);
+      const refusalOf = (error: unknown): Refusal => refusalFor(error as FastifyError, request, shared.metrics.onFault);
+      return reply.send(Readable.from(events(head, first, pieces, withUsage, refusalOf)) as never);
     }
     let [text, step] = ["", first];
     for (; !step.done; step = await pieces.next()) text += step.value.text;
@@ -124,6 +125,7 @@ async function* events(
   first: IteratorResult<Piece, End>,
   pieces: AsyncIterator<Piece, End>,
   withUsage: boolean,
+  refusalOf: (error: unknown) => Refusal,
 ): AsyncGenerator<string> {
   const event = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
   const chunk = (delta: object, reason: Reason | null): string =>
@@ -142,8 +144,7 @@ async function* events(
     if (withUsage) yield event({ ...head, object: "chat.completion.chunk", choices: [], usage });
     yield "data: [DONE]\n\n";
   } catch (error) {
-    const code = isRocError(error) ? error.code : "INTERNAL";
-    const message = statusOf(code) === 500 ? "The server has a fault. Its log says more." : messageOf(error);
+    const { code, message } = refusalOf(error);
     yield event({ error: { code, message, type: "server_error", param: null } });
   }
 }
