@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import { folderWith, resultFor, runCli } from "../cli/support.js";
 import { ROOT } from "../support.js";
-import { browser, NO_BROWSER } from "./browser.js";
+import { browser, NO_BROWSER, onScreens } from "./browser.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SCORES: Readonly<Record<string, number>> = { "landscape-good": 8.25, "portrait-good": 7, "abstract-dull": 3.5 };
@@ -35,27 +35,12 @@ test(
   "fits a desktop and a phone, light and dark, without a request, an error or a fault that axe finds",
   { skip: NO_BROWSER },
   async (t) => {
-    const address = await galleryAddress(t);
-    const chrome = await browser(t);
-    for (const [width, colorScheme] of [
-      [1280, "light"],
-      [390, "dark"],
-    ] as const) {
-      const page = await chrome.newPage({ viewport: { width, height: 850 }, colorScheme });
-      const [requests, errors]: [string[], string[]] = [[], []];
-      page.on("request", (request) => requests.push(request.url()));
-      page.on("console", (message) => errors.push(message.text()));
-      page.on("pageerror", (error) => errors.push(error.message));
-      await page.goto(address);
-      assert.deepEqual(requests.filter((url) => !url.startsWith("data:")), [address]); // prettier-ignore
-      assert.equal(await page.evaluate("document.documentElement.scrollWidth"), width, "nothing hangs over the side");
+    await onScreens(t, await galleryAddress(t), async (page) => {
       // By the debugger's door: the page's policy lets no other script in.
       await page.evaluate(AXE);
       const found = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>("axe.run()");
       assert.deepEqual(found.violations.map(({ id, nodes }) => [id, nodes[0]?.html]), []); // prettier-ignore
-      assert.deepEqual(errors, []);
-      await page.close();
-    }
+    });
   },
 );
 

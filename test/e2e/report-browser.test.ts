@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
 import { answerOf, ratedFolder, runEval, temporary } from "../eval/support.js";
-import { browser, NO_BROWSER } from "./browser.js";
+import { browser, NO_BROWSER, onScreens } from "./browser.js";
 
 /** The page of an evaluation with every chart, as an address. */
 async function reportAddress(t: TestContext): Promise<string> {
@@ -21,23 +21,7 @@ async function reportAddress(t: TestContext): Promise<string> {
 }
 
 test("fits a desktop and a phone, light and dark, without a request or an error", { skip: NO_BROWSER }, async (t) => {
-  const address = await reportAddress(t);
-  const chrome = await browser(t);
-  for (const [width, colorScheme] of [
-    [1280, "light"],
-    [390, "dark"],
-  ] as const) {
-    // prettier-ignore
-    const page = await chrome.newPage({ viewport: { width, height: 850 }, colorScheme });
-    const [requests, errors]: [string[], string[]] = [[], []];
-    page.on("request", (request) => requests.push(request.url()));
-    page.on("console", (message) => errors.push(message.text()));
-    page.on("pageerror", (error) => errors.push(error.message));
-    await page.goto(address);
-    assert.deepEqual(requests.filter((url) => !url.startsWith("data:")), [address]); // prettier-ignore
-    assert.deepEqual(errors, []);
-    const widths = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]");
-    assert.deepEqual(widths, [width, width], "nothing hangs over the side");
+  await onScreens(t, await reportAddress(t), async (page, colorScheme) => {
     const broken = await page.evaluate("[...document.images].filter((image) => image.naturalWidth === 0).length");
     assert.equal(broken, 0);
     const colors = await page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"); // prettier-ignore
@@ -46,8 +30,7 @@ test("fits a desktop and a phone, light and dark, without a request or an error"
     // Axis numbers are read at arm's length on a phone.
     const letters = await page.evaluate("document.querySelector('#scatter svg text').getBoundingClientRect().height");
     assert.ok((letters as number) >= 10, `axis texts are ${String(letters)} pixels high`);
-    await page.close();
-  }
+  });
 });
 
 /** Texts of a chart that overlap or hang over its edge. */
