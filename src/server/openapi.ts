@@ -5,6 +5,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-pro
 import { z } from "zod";
 import { packageVersion } from "../version.js";
 import type { App } from "./app.js";
+import { usageSchema } from "./schemas.js";
 
 const DESCRIPTION = `Scores photos: how good, and how sure. Errors are \`{"error": {"code", "message"}}\`; a server that has too much
 to do answers 429 with Retry-After. Nothing is fetched for a client: pictures are sent, or are the library's.`;
@@ -42,8 +43,7 @@ const chunkSchema = z
         finish_reason: z.enum(["stop", "length"]).nullable(),
       }),
     ),
-    usage: z
-      .object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() })
+    usage: usageSchema
       .nullable()
       .optional()
       .meta({ description: "With stream_options.include_usage: null but in the last one, which has no choices." }),

@@ -14,6 +14,11 @@ const errorSchema = z
 /** Answer to a request that cannot be met. */
 export const problemSchema = z.object({ error: errorSchema }).meta({ id: "Problem", description: "Why there is no answer." }); // prettier-ignore
 
+/** Of every route. */
+export const problems = { "4xx": problemSchema, "5xx": problemSchema };
+
+export const usageSchema = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
+
 const scaleSchema = z.object({ min: z.number(), max: z.number() });
 
 const resultSchema = z

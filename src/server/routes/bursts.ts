@@ -1,7 +1,7 @@
 /** `GET /v1/library/bursts`: photos of the library that belong together. */
 import { z } from "zod";
 import type { App, Shared } from "../app.js";
-import { burstsSchema, problemSchema } from "../schemas.js";
+import { burstsSchema, problems } from "../schemas.js";
 import { judgeFor, libraryOf } from "./library.js";
 
 export function addBursts(app: App, shared: Shared): void {
@@ -11,7 +11,7 @@ export function addBursts(app: App, shared: Shared): void {
       "They are looked for in the background from the first request on: `complete` says whether all photos have been looked at. " +
       "By time, perceptual hash and structure together; the order by comparison of the predicted distributions.",
     querystring: z.strictObject({}),
-    response: { 200: burstsSchema, "4xx": problemSchema, "5xx": problemSchema },
+    response: { 200: burstsSchema, ...problems },
   };
   app.get("/v1/library/bursts", { schema }, async () => {
     const { bursts, ...progress } = await libraryOf(shared).ask("bursts", { judge: await judgeFor(shared, undefined) });

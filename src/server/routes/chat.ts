@@ -7,9 +7,7 @@ import { plainOutcome, type ScoreResult, type WrittenPiece } from "../../engine/
 import type { App, Shared } from "../app.js";
 import { chatSchema, checkModel, questionOf, UntilStop, type ChatQuestion } from "../chat.js";
 import { Refusal, refusalFor, statusOf } from "../errors.js";
-import { problemSchema } from "../schemas.js";
-
-const usageSchema = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
+import { problems, usageSchema } from "../schemas.js";
 
 const completionSchema = z
   .looseObject({
@@ -35,7 +33,7 @@ const schema = {
     "One picture, and a question in words; a question for the score gets the checkpoint's own answer. With stream: true, events of " +
     "chat.completion.chunk and [DONE].",
   body: chatSchema,
-  response: { 200: completionSchema, "4xx": problemSchema, "5xx": problemSchema },
+  response: { 200: completionSchema, ...problems },
 };
 
 type Reason = "stop" | "length";

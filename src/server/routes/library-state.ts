@@ -2,10 +2,9 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { App, Shared } from "../app.js";
-import { problemSchema } from "../schemas.js";
+import { problems } from "../schemas.js";
 import { libraryOf } from "./library.js";
 
-const problems = { "4xx": problemSchema, "5xx": problemSchema };
 /** How often a scan, which is another process, is looked at; and how often a listener hears that nothing is new. */
 const [LOOK_MS, QUIET_MS] = [1000, 15_000];
 

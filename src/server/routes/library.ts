@@ -9,7 +9,7 @@ import type { Library } from "../library.js";
 import { judgeOf } from "../percentile.js";
 import { openPicture, Thumbnails } from "../photo-files.js";
 import { LIBRARY_ID } from "../pictures.js";
-import { photoSchema, photosSchema, problemSchema } from "../schemas.js";
+import { isOn, photoSchema, photosSchema, problems } from "../schemas.js";
 
 const [USUAL, MOST] = [200, 1000];
 /** Pixels of a thumbnail's longer edge. */
@@ -42,8 +42,6 @@ export function idOf({ id }: z.infer<typeof idParams>): number {
   throw new Refusal(404, "FILE_NOT_FOUND", "The library has no photo of this id: ids are digits.");
 }
 
-const problems = { "4xx": problemSchema, "5xx": problemSchema };
-
 export function addLibrary(app: App, shared: Shared): void {
   addPhotos(app, shared);
   addFiles(app, shared);
@@ -67,8 +65,7 @@ function addPhotos(app: App, shared: Shared): void {
   app.get("/v1/library/photos", { schema: list }, async (request) => {
     const { cursor, sort, reverse, where, folder, limit = USUAL, judge: asked } = request.query;
     const judge = await judgeFor(shared, asked);
-    const isReverse = reverse === "" || reverse === "true";
-    const query = { after: cursor, sort, where, folder, limit, reverse: isReverse };
+    const query = { after: cursor, sort, where, folder, limit, reverse: isOn(reverse) };
     const page = await libraryOf(shared).ask("photos", { query, judge });
     return {
       photos: page.photos.map(shownPhoto),

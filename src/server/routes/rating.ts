@@ -3,7 +3,7 @@ import { z } from "zod";
 import { writeSidecar } from "../../photos/xmp.js";
 import type { App, Shared } from "../app.js";
 import { ofDisk } from "../errors.js";
-import { photoSchema, problemSchema } from "../schemas.js";
+import { photoSchema, problems } from "../schemas.js";
 import { idOf, idParams, judgeFor, libraryOf, shownPhoto } from "./library.js";
 
 const body = z
@@ -19,7 +19,7 @@ export function addRating(app: App, shared: Shared): void {
     summary: "Rate a photo of the library: stars and flag, in its XMP sidecar too",
     params: idParams,
     body,
-    response: { 200: photoSchema, "4xx": problemSchema, "5xx": problemSchema },
+    response: { 200: photoSchema, ...problems },
   };
   // One after another: two writes of one sidecar would find each other's.
   let last: Promise<unknown> = Promise.resolve();
