@@ -6,7 +6,7 @@ import { packWeights } from "../models/pack.js";
 import { planOf } from "../models/quantize.js";
 import { factsOf, unknownFamily } from "../models/families.js";
 import { checkMemory, loadMllm, unreadFields, type Loaded } from "../models/registry.js";
-import type { MllmProcessor } from "../models/types.js";
+import type { Mllm, MllmProcessor } from "../models/types.js";
 import {
   DEFAULT_TEMPLATES,
   loadTemplates,
@@ -95,19 +95,10 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
     conversation,
   });
   const { model } = loaded;
-  const unread = unreadFields(model.config);
-  if (unread !== undefined) {
-    onNote?.(
-      `config.json has fields that this program does not look at (${unread}): if its layout is newer, they may matter`,
-    );
-  }
-  const aside = leftAside(model);
-  if (aside.length > 0) {
-    onNote?.(`generation_config.json: ${aside.join(", ")} not looked at: where this model writes, it writes greedily`);
-  }
   let strategy = own;
   try {
     checkAborted(signal, folder.path);
+    noteUnread(model, onNote);
     if (strategy) checkRows(strategy, model.vocabSize, folder.path);
     strategy ??= chosen && (await strategyFor(chosen, loaded, folder));
     if (!strategy) throw new RocError("INTERNAL", `${folder.path} has no strategy.`);
@@ -119,6 +110,20 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
   }
   const parts = { model, processor: processorFor(chosen, loaded.processor), strategy, templates };
   return { parts, name, options: { digest, folder: home.path, resize, threads, scale, batchSize, onNote } };
+}
+
+/** What of the checkpoint's files is not looked at. */
+function noteUnread(model: Mllm, onNote: LoadOptions["onNote"]): void {
+  const unread = unreadFields(model.config);
+  if (unread !== undefined) {
+    onNote?.(
+      `config.json has fields that this program does not look at (${unread}): if its layout is newer, they may matter`,
+    );
+  }
+  const aside = leftAside(model);
+  if (aside.length > 0) {
+    onNote?.(`generation_config.json: ${aside.join(", ")} not looked at: where this model writes, it writes greedily`);
+  }
 }
 
 /** By the checkpoint's own score tokens and texts, or as a published scorer. */

@@ -96,7 +96,7 @@ const LEFT_ASIDE: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Names of generation_config.json's fields by which another program would choose other tokens than this one. */
 export function leftAside({ generationConfig }: Pick<Mllm, "generationConfig">): string[] {
-  const fields = looseFields.safeParse(generationConfig).data ?? {};
+  const fields = fieldsOf(generationConfig);
   return Object.entries(LEFT_ASIDE).flatMap(([name, neutral]) => {
     const value = fields[name] ?? undefined;
     const isEmpty = value === undefined || (Array.isArray(value) && value.length === 0) || neutral.includes(value);
@@ -104,11 +104,14 @@ export function leftAside({ generationConfig }: Pick<Mllm, "generationConfig">):
   });
 }
 
-const looseFields = z
-  .string()
-  .transform((text): unknown => JSON.parse(text))
-  .pipe(z.looseObject({}))
-  .catch({});
+/** Of a file's text; none of a damaged one, which is refused where a text is written. */
+function fieldsOf(text = "{}"): Readonly<Record<string, unknown>> {
+  try {
+    return z.looseObject({}).parse(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
 
 /** Of a file's text. */
 function configOf(text = "{}"): GenerationConfig {

@@ -8,6 +8,7 @@ import {
   generate,
   generateStream,
   generateWithLogits,
+  leftAside,
   readGenerationConfig,
   type GenerationOptions,
 } from "../../src/generation/index.js";
@@ -207,6 +208,13 @@ test("generation_config.json: eos lists, do_sample and its top_k of 50; no file,
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("generation_config.json: fields that are left aside are named where they would change something; damage is not", () => {
+  const aside = { num_beams: 4, guidance_scale: 1, bad_words_ids: [], stop_strings: ["."], eos_token_id: 2 };
+  assert.deepEqual(leftAside({ generationConfig: JSON.stringify(aside) }), ["num_beams", "stop_strings"]);
+  for (const text of ["{", "null", "[1]", "3"]) assert.deepEqual(leftAside({ generationConfig: text }), [], text);
+  assert.deepEqual(leftAside({}), []);
 });
 
 test("answers with scores: a sampled one reads Eq. 5 from raw logits, and streams", async () => {
