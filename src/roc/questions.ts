@@ -51,26 +51,23 @@ export function readPictures(
   images: ImageBatch,
   { questions = [], embedding: states = false, onText, check, ...options }: PictureOptions = {},
 ): PictureReading[] {
-  if (questions.length === 0 && !states && !onText && !writesComment(parts, options))
-    return readAnswers(parts, images, options).map((answer) => ({ answer, questions: [] }));
-  const { strategy, templates } = parts;
-  const once = questions.length === 0 && !hasComment(templates.answers[0] ?? "") && !options.comments && strategy.once;
+  const once = questions.length === 0 && !writesComment(parts, options) && parts.strategy.once === true;
   const read = (own: Pictures): PictureReading[] => {
     checkAll(parts, own, questions);
     const answers = readAnswers(parts, own, options);
     const embeddings = states && answers.map((answer, b) => stateOf(parts, own, answer, b));
     if (onText) tellOwn(parts, own, onText);
-    const further = readQuestions(parts, own, questions, onText);
+    const further = answersTo(parts, own, questions, onText);
     return answers.map((answer, b) => ({
       answer,
       questions: further.map((readings) => readings[b] as QuestionReading),
       ...(embeddings && { embedding: embeddings[b] ?? null }),
     }));
   };
-  return withPictures(parts.model, images, read, { states, once: once === true, check });
+  return withPictures(parts.model, images, read, { states, once, check });
 }
 
-/** Whether a comment is written, which takes long enough to be ended. */
+/** Whether a comment is written beside the scores, which continues what they were read behind. */
 function writesComment({ strategy, templates }: StrategyParts, { comments = false }: ReadOptions): boolean {
   const [answer = ""] = templates.answers;
   return hasComment(answer) ? comments || commentComesFirst(answer) : comments && strategy.comments !== undefined;
@@ -101,22 +98,31 @@ export function readQuestions(
   parts: StrategyParts,
   pictures: ImageBatch | Pictures,
   questions: readonly Question[],
-  onText?: PictureOptions["onText"],
 ): QuestionReading[][] {
   return withPictures(parts.model, pictures, (own) => {
     checkAll(parts, own, questions);
-    return questions.map((question, index) => {
-      const { prompt: asked, answer } = question;
-      const prompt = promptIn(parts, asked);
-      const templates = { ...parts.templates, prompts: [prompt], answers: answer === undefined ? [] : [answer] };
-      const asking = { ...parts, templates };
-      const readings =
-        answer === undefined
-          ? write(asking, own, question, { index, onText })
-          : readAnswers(asking, own, { comments: true });
-      const names = answer === undefined ? [] : scoreNames(answer);
-      return readings.map((reading) => ({ ...reading, prompt, names }));
-    });
+    return answersTo(parts, own, questions);
+  });
+}
+
+/** The answers to questions that are checked. */
+function answersTo(
+  parts: StrategyParts,
+  pictures: Pictures,
+  questions: readonly Question[],
+  onText?: PictureOptions["onText"],
+): QuestionReading[][] {
+  return questions.map((question, index) => {
+    const { prompt: asked, answer } = question;
+    const prompt = promptIn(parts, asked);
+    const templates = { ...parts.templates, prompts: [prompt], answers: answer === undefined ? [] : [answer] };
+    const asking = { ...parts, templates };
+    const readings =
+      answer === undefined
+        ? write(asking, pictures, question, { index, onText })
+        : readAnswers(asking, pictures, { comments: true });
+    const names = answer === undefined ? [] : scoreNames(answer);
+    return readings.map((reading) => ({ ...reading, prompt, names }));
   });
 }
 

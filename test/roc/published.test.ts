@@ -413,6 +413,24 @@ test("number: a reasoning scorer draws nothing where nobody asks for it", () => 
   }
 });
 
+test("number: what is written is ended where nobody wants it, with questions and without", () => {
+  const parts = fake();
+  const strategy = numberStrategy({ min: 1, max: 5 }, { key: "rating", maxTokens: 40 });
+  const templates = { prompts: ["<image> rate it"], answers: [NUMBER_ANSWER] };
+  const start = parts.processor.prompt(templates.prompts[0] ?? "").length - 1;
+  parts.model.follow(parts.processor.answer("a long thought about it, 4"), start);
+  const images = scope(() => parts.processor.images(PICTURES));
+  made.push({ dispose: () => images.pixelValues.dispose() });
+  for (const questions of [[], [{ prompt: "Why? <image>", maxTokens: 2 }]]) {
+    let steps = 0;
+    const check = (): void => {
+      if (++steps === 3) throw new RangeError("nobody wants it");
+    };
+    assert.throws(() => readPictures({ ...parts, templates, strategy }, images, { questions, check }), RangeError);
+    assert.equal(steps, 3);
+  }
+});
+
 test("a scorer's templates and system text", () => {
   const chosen = choose(scorerNamed("q-realign"), {});
   assert.deepEqual(scorerTemplates(chosen).answers, ["The quality of the image is {overall}"]);
