@@ -1,5 +1,6 @@
 /** All photos, of which only those in sight are drawn. */
 import {
+  defaultRangeExtractor,
   elementScroll,
   observeElementOffset,
   observeElementRect,
@@ -40,10 +41,9 @@ function useVirtual(
     observeElementRect,
     observeElementOffset,
     initialRect: { width: window.innerWidth, height: window.innerHeight },
-    rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
-      const [from, to] = [Math.max(0, startIndex - overscan), Math.min(count - 1, endIndex + overscan)];
-      const some = Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
-      return kept < 0 || kept >= count || some.includes(kept) ? some : [...some, kept].sort((a, b) => a - b);
+    rangeExtractor: (range) => {
+      const some = defaultRangeExtractor(range);
+      return kept < 0 || kept >= range.count || some.includes(kept) ? some : [...some, kept].sort((a, b) => a - b);
     },
     onChange: () => draw(undefined),
   };
