@@ -183,7 +183,7 @@ export function ratingText({ stars, flag }: Rating): string {
   return words.filter(Boolean).join(", ") || "not rated";
 }
 
-function starsText(stars: number): string {
+export function starsText(stars: number): string {
   return stars === 1 ? "1 star" : `${stars} stars`;
 }
 

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { bestOf } from "../../src/metrics/best-of.js";
-import { app, photoOf, say, select, visible } from "../state/app.js";
+import { app, photoOf, say, select, starsText, visible } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
 import { exactText } from "./numbers.js";
@@ -66,7 +66,7 @@ function Marks({ photo }: { photo: Photo }): JSX.Element {
   const flag = photo.flag === "pick" ? "picked" : photo.flag === "reject" ? "rejected" : "";
   return (
     <span class="marks">
-      {photo.stars > 0 && <span aria-label={`${photo.stars} stars`}>{"★".repeat(photo.stars)}</span>} {flag}
+      {photo.stars > 0 && <span aria-label={starsText(photo.stars)}>{"★".repeat(photo.stars)}</span>} {flag}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 /** Stars and flags of the selected photo. */
 import type { JSX } from "preact";
-import { rate } from "../state/app.js";
+import { rate, starsText } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
 import { Icon } from "./icons.js";
 
@@ -13,7 +13,7 @@ export function Rate({ photo }: { photo: Photo }): JSX.Element {
             key={stars}
             type="button"
             class={stars <= photo.stars ? "on" : ""}
-            aria-label={stars === 1 ? "1 star" : `${stars} stars`}
+            aria-label={starsText(stars)}
             aria-pressed={photo.stars === stars}
             title={`${stars} (again: none)`}
             onClick={() => rate({ stars: photo.stars === stars ? 0 : stars })}
