@@ -1,7 +1,7 @@
 /** How the ratings of many people would lie, as the model predicts it. */
 import type { JSX } from "preact";
 import type { ScoreEntry } from "../api/types.js";
-import { exactText, scoreText } from "./numbers.js";
+import { exactText, percentOn, scoreText } from "./numbers.js";
 
 const [WIDTH, HEIGHT, FLOOR] = [300, 112, 92];
 
@@ -53,7 +53,6 @@ export function Attributes({ score }: { score: ScoreEntry }): JSX.Element | null
     value === null ? [] : [{ name, value }],
   );
   if (known.length === 0) return null;
-  const { min, max } = score.scale;
   return (
     <dl class="attributes">
       {known.map(({ name, value }) => (
@@ -61,7 +60,7 @@ export function Attributes({ score }: { score: ScoreEntry }): JSX.Element | null
           <dt>{name.replaceAll("_", " ")}</dt>
           <dd>
             <span class="track">
-              <i style={{ width: `${Math.min(100, Math.max(0, (100 * (value - min)) / (max - min)))}%` }} />
+              <i style={{ width: `${percentOn(score.scale, value)}%` }} />
             </span>
             {scoreText(value)}
           </dd>

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import type { Photo } from "../state/photo.js";
 import { openPhoto, ratingText, select, toggleBurst } from "../state/app.js";
 import { Icon } from "./icons.js";
-import { countText, px, scoreText } from "./numbers.js";
+import { countText, percentOn, px, scoreText } from "./numbers.js";
 
 export interface TileProps {
   readonly photo: Photo;
@@ -101,13 +101,11 @@ function Caption({ photo }: { photo: Photo }): JSX.Element {
 /** Where on the scale the ratings would lie: the score, a standard deviation to both sides. */
 function Spread(props: { score: number; std: number; scale: { min: number; max: number } }): JSX.Element {
   const { score, std, scale } = props;
-  const share = (value: number): number =>
-    100 * Math.min(1, Math.max(0, (value - scale.min) / (scale.max - scale.min)));
-  const [low, high] = [share(score - std), share(score + std)];
+  const [low, high] = [percentOn(scale, score - std), percentOn(scale, score + std)];
   return (
     <span class="spread">
       <i style={{ left: `${low}%`, width: `${high - low}%` }} />
-      <em style={{ left: `${share(score)}%` }} />
+      <em style={{ left: `${percentOn(scale, score)}%` }} />
     </span>
   );
 }

@@ -36,6 +36,11 @@ export function countText(count: number, what: string): string {
   return `${count.toLocaleString()} ${what}${count === 1 ? "" : "s"}`;
 }
 
+/** Where a value lies on a scale, in per cent of its length; beyond the ends, at them. */
+export function percentOn({ min, max }: { min: number; max: number }, value: number): number {
+  return 100 * Math.min(1, Math.max(0, (value - min) / (max - min)));
+}
+
 /** A length for a style. */
 export function px(length: number): string {
   return `${length}px`;
