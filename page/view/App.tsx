@@ -1,6 +1,7 @@
 /** The whole page. */
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { messageOf } from "../../src/errors.js";
 import { app, visible } from "../state/app.js";
 import { addFiles, filesOf } from "../state/dropped.js";
 import { NO_FILTER } from "../state/photo.js";
@@ -95,7 +96,10 @@ function useDrop(): boolean {
     on("drop", (event) => {
       event.preventDefault();
       setOver(false);
-      if (event.dataTransfer) void filesOf(event.dataTransfer).then(addFiles);
+      if (event.dataTransfer)
+        void filesOf(event.dataTransfer).then(addFiles, (error: unknown) =>
+          app.set({ fault: `Nothing was added: ${messageOf(error)}` }),
+        );
     });
     on("paste", (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
