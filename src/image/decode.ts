@@ -174,10 +174,10 @@ async function openedRaw(
   input: ImageInput,
   bytes: Uint8Array,
   none: Unsupported,
-  { name }: Settings,
+  { name, signal }: Settings,
   lease: Lease,
 ): Promise<Opened> {
-  const preview = await previewOf(input, bytes, name, lease);
+  const preview = await previewOf(input, bytes, { name, signal, lease });
   if (!preview) throw unsupportedPicture(none, name);
   const examined = await examine({ bytes: preview.bytes, format: "JPEG" });
   if (examined.unsupported) throw unsupportedPicture(none, name);

@@ -1,12 +1,11 @@
 /** The picture of a RAW file: its largest embedded JPEG, turned as the RAW file says. */
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lease } from "./budget.js";
 import { extensionOf } from "./extensions.js";
 import { extractTag, privateFolder, readTags, type ExifTags } from "./exiftool.js";
 import { pathOfName } from "./file-names.js";
 import { readJpeg, type JpegFrame } from "./jpeg.js";
-import type { ImageInput } from "./read.js";
+import type { ImageInput, Source } from "./read.js";
 
 /** A JPEG out of a RAW file, whose EXIF says the RAW file's orientation and nothing else. */
 export interface Preview {
@@ -31,14 +30,12 @@ const THUMBNAIL = 1000;
  * The largest by pixels of a RAW file's previews; undefined where it has none that is a whole JPEG header.
  *
  * @param input the file itself where it is one; else its bytes go through a private temporary file
- * @param name what messages call it
  * @throws RocError IMAGE_UNSUPPORTED where exiftool cannot run; FILE_UNREADABLE
  */
 export async function previewOf(
   input: ImageInput,
   bytes: Uint8Array,
-  name: string,
-  lease: Lease,
+  { name, signal, lease }: Source,
 ): Promise<Preview | undefined> {
   const folder = await privateFolder();
   try {
@@ -47,7 +44,7 @@ export async function previewOf(
     const largest =
       (await largestOf(path, tags, PREVIEWS, folder)) ?? (await largestOf(path, tags, THUMBNAILS, folder));
     if (!largest) return undefined;
-    await lease.take(2 * largest.bytes.length);
+    await lease.take(2 * largest.bytes.length, signal);
     const { width, height } = largest.frame;
     const isSmall = Math.max(width, height) < THUMBNAIL;
     const small = isSmall ? `of this RAW file only a preview of ${width} x ${height} pixels can be read` : undefined;
