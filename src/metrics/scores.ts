@@ -163,7 +163,7 @@ function eachTie(values: Numbers, group: (indices: Uint32Array) => void): void {
 }
 
 /** Ranks from 1; equal values share the average of theirs. */
-function averageRanks(values: Numbers): Float64Array {
+export function averageRanks(values: Numbers): Float64Array {
   const ranks = new Float64Array(values.length);
   let below = 0;
   eachTie(values, (indices) => {

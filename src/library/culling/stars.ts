@@ -1,5 +1,6 @@
 /** Stars by rank: the best so many percent have so many stars. */
 import { RocError } from "../../errors.js";
+import { averageRanks } from "../../metrics/scores.js";
 
 /** So many stars for this share of the photos, counted from the best. */
 export interface StarShare {
@@ -46,13 +47,6 @@ export function starsAt(better: number, shares: readonly StarShare[]): number | 
 
 /** For each score the share of the scores that are better, equals counted half, from 0 to 1. */
 export function sharesAbove(scores: readonly number[]): number[] {
-  const rising = Float64Array.from(scores).sort();
-  const first = new Map<number, number>();
-  const last = new Map<number, number>();
-  rising.forEach((score, at) => {
-    if (!first.has(score)) first.set(score, at);
-    last.set(score, at + 1);
-  });
-  const { length } = rising;
-  return scores.map((score) => (length - (last.get(score) ?? 0) + length - (first.get(score) ?? 0)) / 2 / length);
+  const { length } = scores;
+  return Array.from(averageRanks(scores), (rank) => (length + 0.5 - rank) / length);
 }
