@@ -12,7 +12,7 @@ import { perceptualHash } from "../look.js";
 import { openToWrite } from "../open.js";
 import { contentDigest } from "./digest.js";
 import { Sidecars } from "./sidecars.js";
-import { settled, stampOf, stampText, type FileStamp } from "./stamps.js";
+import { hasStamp, settled, stampOf, stampText, type FileStamp } from "./stamps.js";
 import { enterScan, Store, type Description, type KnownFile } from "./store.js";
 
 /** Files that are looked at together: one transaction keeps what is new of them. */
@@ -221,9 +221,8 @@ class Scan {
     try {
       const digest = await contentDigest(path, signal);
       const movedFrom = known ? undefined : await this.#movedFrom(digest);
-      const after = await stampOf(path);
       // One that is being written is read again by the next scan.
-      const isWhole = typeof after === "object" && !(after instanceof Error) && stampText(after) === stampText(stamp);
+      const isWhole = hasStamp(await stampOf(path), stampText(stamp));
       const kept = isWhole ? settled(stamp) : { ...stamp, changed: -1n };
       return (): Wanted[] => this.#enter({ path, stamp: kept, digest, movedFrom }, known, stampText(stamp));
     } catch (error) {
@@ -274,8 +273,7 @@ class Scan {
     const { path, picture, hash } = wanted;
     const metadata = await wanted.metadata;
     const description: Description | undefined = metadata && { metadata, hash };
-    const after = await stampOf(path);
-    const isSame = typeof after === "object" && !(after instanceof Error) && stampText(after) === wanted.stamp;
+    const isSame = hasStamp(await stampOf(path), wanted.stamp);
     this.#advance();
     if (!isSame) {
       // It may be of another content than was read before.

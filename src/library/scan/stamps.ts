@@ -34,6 +34,11 @@ export async function stampOf(path: string): Promise<FileStamp | "gone" | Error>
   }
 }
 
+/** Whether what {@link stampOf} found is the file of a stamp's text. */
+export function hasStamp(found: FileStamp | "gone" | Error, text: string): boolean {
+  return found !== "gone" && !(found instanceof Error) && stampText(found) === text;
+}
+
 /** A stamp to keep: of a file that may change again unseen, one that no file has. */
 export function settled(stamp: FileStamp, now = BigInt(Date.now()) * 1_000_000n): FileStamp {
   const isSettled = now - stamp.changed > SETTLED_NS && now - stamp.modified > SETTLED_NS;
