@@ -2,6 +2,7 @@
  * Checkpoints that others published to score pictures: whose they are, under which licence, and what is published of their
  * agreement with people. The table of docs/which-checkpoint.md, `roc4mllm use` and every page are made of this list. Data only.
  */
+import { lastPart } from "./names.js";
 
 /** Rank (SRCC) and linear (PLCC) correlation with the mean ratings of AVA's test photographs, and who says so. */
 export interface AvaFigures {
@@ -124,12 +125,8 @@ export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
  * @returns undefined where it is none that is known here, as every one that was trained further
  */
 export function knownCheckpoint(name: string): KnownCheckpoint | undefined {
-  const last = name
-    .replace(/@[0-9a-f]{8,}$/, "")
-    .replace(/[\\/]+$/, "")
-    .split(/[\\/]/)
-    .at(-1);
-  return KNOWN_CHECKPOINTS.find(({ names }) => new RegExp(`^(?:${names.source})$`, "i").test(last ?? ""));
+  const last = lastPart(name.replace(/@[0-9a-f]{8,}$/, ""));
+  return KNOWN_CHECKPOINTS.find(({ names }) => new RegExp(`^(?:${names.source})$`, "i").test(last));
 }
 
 const SAYS: Readonly<Record<AvaFigures["source"], string>> = {
