@@ -1,7 +1,7 @@
-/** The `vision_config` of LLaVA's families. */
+/** The vision towers of the configs of LLaVA's families and mPLUG-Owl2. */
 import type { ActivationName } from "../../nn/index.js";
 import type { VisionConfig } from "./clip-vision.js";
-import type { InvalidConfig } from "./config-fields.js";
+import { checkHeads, type InvalidConfig } from "./config-fields.js";
 
 /** The fields that say what a CLIP or SigLIP tower is. */
 interface ClipFields {
@@ -16,13 +16,16 @@ interface ClipFields {
   readonly layer_norm_eps: number;
 }
 
-/** The tower of checked fields. @throws RocError of `invalid` for sizes that do not fit each other */
-export function clipVision(values: ClipFields, invalid: InvalidConfig): VisionConfig {
+/**
+ * The tower of checked fields.
+ *
+ * @param part where messages say that the fields are
+ * @throws RocError of `invalid` for sizes that do not fit each other
+ */
+export function clipVision(values: ClipFields, invalid: InvalidConfig, part = "vision_config"): VisionConfig {
   const { hidden_size, num_attention_heads, image_size, patch_size } = values;
-  if (hidden_size % num_attention_heads !== 0) {
-    throw invalid(`vision_config: hidden_size ${hidden_size} is no multiple of num_attention_heads`);
-  }
-  if (image_size < patch_size) throw invalid(`vision_config: image_size ${image_size} is below patch_size`);
+  checkHeads(part, hidden_size, num_attention_heads, invalid);
+  if (image_size < patch_size) throw invalid(`${part}: image_size ${image_size} is below patch_size`);
   return {
     hiddenSize: hidden_size,
     intermediateSize: values.intermediate_size,

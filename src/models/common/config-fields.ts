@@ -21,8 +21,13 @@ export const imageSide = count.max(4096);
 export const patchSide = count.max(1024);
 export const blockSide = count.max(64);
 
-/** What is wrong with a side that is no number, nor two that are the same. */
-export const notSquare = "expected a side in pixels, or [height, width] that are the same: only squares are supported";
+const notSquare = "expected a side in pixels, or [height, width] that are the same: only squares are supported";
+
+/** A side that is written as a number or as [height, width], as long as they are the same. */
+export function squareOf(side: z.ZodType<number>) {
+  const both = z.tuple([side, side]).refine(([height, width]) => height === width);
+  return z.union([side, both.transform(([height]) => height)], { error: notSquare });
+}
 
 export const positive = z.number().positive();
 export const activation = z.enum(ACTIVATION_NAMES);
@@ -76,6 +81,12 @@ export function headsOf(values: HeadFields, invalid: InvalidConfig): Heads {
   if (Number.isInteger(headDim / 2) && Number.isInteger(heads / kvHeads)) return { heads, kvHeads, headDim };
   const sizes = `hidden_size ${hidden_size}, num_attention_heads ${heads}, num_key_value_heads ${kvHeads}`;
   throw invalid(`${sizes} do not divide into heads of an even size${OR_DEFAULT}`);
+}
+
+/** Checks the heads of a tower's part, which share its rows. @throws RocError of `invalid` */
+export function checkHeads(part: string, hiddenSize: number, heads: number, invalid: InvalidConfig): void {
+  if (hiddenSize % heads === 0) return;
+  throw invalid(`${part}: hidden_size ${hiddenSize} is no multiple of num_attention_heads ${heads}`);
 }
 
 /** Makes the error of a sentence about a file. */

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
 import {
   activation,
+  checkHeads,
   count,
   headsOf,
   imageSide,
@@ -15,8 +16,8 @@ import {
   tokenId,
   hiddenStateOf,
   invalidFor,
-  notSquare,
   parsedBy,
+  squareOf,
   type InvalidConfig,
 } from "../common/config-fields.js";
 import type { Layout } from "./names.js";
@@ -78,13 +79,6 @@ export interface InternVlConfig {
   readonly systemMessage: string | undefined;
 }
 
-/** transformers writes sides as a number or as [height, width]. */
-function squareOf(side: z.ZodType<number>, fallback: number) {
-  const both = z.array(side).length(2);
-  const square = both.refine(([height, width]) => height === width);
-  return z.union([side, square.transform(([height = fallback]) => height)], { error: notSquare }).nullish();
-}
-
 const norm = z.enum(["layer_norm", "rms_norm"]);
 
 /** The defaults are those of transformers' InternVLVisionConfig. */
@@ -99,8 +93,8 @@ const hfVision = z
     hidden_act: or(activation, "gelu" as const),
     norm_type: or(norm, "layer_norm" as const),
     layer_norm_eps: or(positive, 1e-6),
-    image_size: squareOf(imageSide, 448),
-    patch_size: squareOf(patchSide, 14),
+    image_size: or(squareOf(imageSide), 448),
+    patch_size: or(squareOf(patchSide), 14),
     num_channels: or(count, 3),
     use_mask_token: or(z.boolean(), false),
     use_absolute_position_embeddings: or(
@@ -112,8 +106,6 @@ const hfVision = z
   })
   .transform((values) => ({
     ...values,
-    image_size: values.image_size ?? 448,
-    patch_size: values.patch_size ?? 14,
     // This class's norms of q and k have an epsilon of their own.
     qk_norm_eps: values.use_qk_norm ? 1e-6 : undefined,
   }));
@@ -374,9 +366,7 @@ export function tileFault(size: number, { patchSize }: VisionConfig, block: numb
 
 function visionConfig(values: Vision, file: string): VisionConfig {
   const { hidden_size: hiddenSize, num_attention_heads: heads, image_size: imageSize, patch_size: patchSize } = values;
-  if (hiddenSize % heads !== 0) {
-    throw invalid(file, `vision_config: hidden_size ${hiddenSize} is no multiple of num_attention_heads ${heads}`);
-  }
+  checkHeads("vision_config", hiddenSize, heads, (what) => invalid(file, what));
   if (imageSize < patchSize) throw invalid(file, `vision_config: image_size ${imageSize} is below patch_size`);
   return {
     ...{ hiddenSize, heads, imageSize, patchSize },

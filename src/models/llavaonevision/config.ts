@@ -17,9 +17,9 @@ import {
   tokenId,
   hiddenStateOf,
   invalidFor,
-  notSquare,
   parsedBy,
   sameOf,
+  squareOf,
 } from "../common/config-fields.js";
 import type { AnyresRules } from "./anyres.js";
 
@@ -37,12 +37,6 @@ export interface LlavaOnevisionConfig {
   readonly projectorBias: boolean;
   /** How pictures become tiles. */
   readonly rules: AnyresRules;
-}
-
-/** A number, or one for each side, as long as they are the same. */
-function squareOf(side: z.ZodType<number>) {
-  const both = z.tuple([side, side]).refine(([height, width]) => height === width);
-  return z.union([side, both.transform(([height]) => height)], { error: notSquare });
 }
 
 /** The defaults are those of SiglipVisionConfig. */

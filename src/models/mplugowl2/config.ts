@@ -1,8 +1,10 @@
 /** `config.json` of mPLUG-Owl2 checkpoints and their descendants: checked, and filled in where keys are absent. */
 import { z } from "zod";
 import type { DecoderConfig, EncoderLayerConfig, PatchGrid } from "../../nn/index.js";
+import { clipVision } from "../common/clip-config.js";
 import {
   activation,
+  checkHeads,
   count,
   headsOf,
   imageSide,
@@ -114,7 +116,7 @@ export const mplugOwl2Schemas = [
  */
 export function parseMplugOwl2Config(config: unknown, file = "config.json", vocabSize?: number): MplugOwl2Config {
   const values = parsedBy(schema, config, (what) => invalid(file, what));
-  const vision = visionConfig(values, file);
+  const vision = clipVision(values.visual_config.visual_model, (what) => invalid(file, what), "visual_model");
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     vision,
@@ -125,28 +127,11 @@ export function parseMplugOwl2Config(config: unknown, file = "config.json", voca
   };
 }
 
-function visionConfig({ visual_config: { visual_model: values } }: Parsed, file: string): VisionConfig {
-  const { hidden_size, num_attention_heads, image_size, patch_size } = values;
-  checkHeads("visual_model", hidden_size, num_attention_heads, file);
-  if (image_size < patch_size) throw invalid(file, `visual_model: image_size ${image_size} is below patch_size`);
-  return {
-    hiddenSize: hidden_size,
-    intermediateSize: values.intermediate_size,
-    layers: values.num_hidden_layers,
-    heads: num_attention_heads,
-    channels: values.num_channels,
-    imageSize: image_size,
-    patchSize: patch_size,
-    activation: values.hidden_act,
-    normEps: values.layer_norm_eps,
-  };
-}
-
 function abstractorConfig(parsed: Parsed, vision: VisionConfig, file: string): AbstractorConfig {
   const values = parsed.visual_config.visual_abstractor;
   const { hidden_size, num_attention_heads } = values;
   const rowSize = values.encoder_hidden_size ?? hidden_size;
-  checkHeads("visual_abstractor", hidden_size, num_attention_heads, file);
+  checkHeads("visual_abstractor", hidden_size, num_attention_heads, (what) => invalid(file, what));
   // Each layer attends to its queries and the vision tower's rows side by side, so they are of one size.
   if (hidden_size !== vision.hiddenSize || rowSize !== hidden_size) {
     const sizes = `hidden_size ${hidden_size}, encoder_hidden_size ${rowSize}`;
@@ -187,11 +172,6 @@ function textConfig(values: Parsed, file: string, vocabSize?: number): DecoderCo
     tied: values.tie_word_embeddings,
     multiway: true,
   };
-}
-
-function checkHeads(part: string, hiddenSize: number, heads: number, file: string): void {
-  if (hiddenSize % heads === 0) return;
-  throw invalid(file, `${part}: hidden_size ${hiddenSize} is no multiple of num_attention_heads ${heads}`);
 }
 
 function invalid(file: string, what: string): Error {
