@@ -132,6 +132,9 @@ const KEYS: Readonly<Record<Sort, string>> = {
   added: "f.id",
 };
 
+/** By how much scores of the same picture differ at most, on a scale from 1 to 10: see {@link Model.score}. */
+const LAST_DIGITS = 1e-5;
+
 /** A library that is open for reading; others may write it meanwhile. `using catalog = await Catalog.open(file)`. */
 export class Catalog {
   readonly #connection: Connection;
@@ -213,9 +216,12 @@ export class Catalog {
     return new Map(rows.map(([id, bytes]) => [id, new Float32Array(Uint8Array.from(bytes).buffer)]));
   }
 
-  /** Where a score stands among the judge's scores in this library, 0 to 100; undefined where there are none. */
+  /** Where a score that is new stands among the judge's scores in this library, 0 to 100; undefined where there are none. */
   percentile(score: number, judge = this.latestJudge()): number | undefined {
-    return this.#rankingOf(judge).percentile(score);
+    if (!judge) return undefined;
+    const { min, max } = judge.scale;
+    // The same picture may differ in its last digits, as it was scored beside others: it is equal all the same.
+    return this.#rankingOf(judge).percentile(score, (LAST_DIGITS * (max - min)) / 9);
   }
 
   /** Names of the attributes that a judge gives. */

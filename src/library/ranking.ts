@@ -12,10 +12,12 @@ export class Ranking {
   /**
    * The share of the pictures that score lower, those of the same score counted half, from 0 to 100. Undefined in an empty
    * library.
+   *
+   * @param margin by how much scores differ that are the same one
    */
-  percentile(score: number): number | undefined {
+  percentile(score: number, margin = SAME): number | undefined {
     const { length } = this.scores;
-    return length === 0 ? undefined : (50 * (this.#below(score) + this.#upTo(score))) / length;
+    return length === 0 ? undefined : (50 * (this.#below(score - margin) + this.#upTo(score + margin))) / length;
   }
 
   /** As {@link ScoresBetween}: percentiles grow with the score, so that a range of one is a range of the other. */
@@ -28,12 +30,12 @@ export class Ranking {
 
   /** How many scores are lower. */
   #below(score: number): number {
-    return this.#first((other) => other >= score - SAME);
+    return this.#first((other) => other >= score);
   }
 
   /** How many are lower or equal. */
   #upTo(score: number): number {
-    return this.#first((other) => other > score + SAME);
+    return this.#first((other) => other > score);
   }
 
   /** Where `isPast` becomes true. */

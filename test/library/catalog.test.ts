@@ -62,6 +62,9 @@ test("a photo is told with its score, its path in bytes, hash and percentile", a
   // 3 of 4 are below, and itself half.
   assert.equal(best?.score?.percentile, 87.5);
   assert.equal(catalog.percentile(5), 25);
+  // The same picture, scored beside others.
+  const { score = NaN } = best?.score ?? {};
+  for (const digits of [-5e-6, 5e-6]) assert.equal(catalog.percentile(score + digits), 87.5);
   assert.equal(catalog.photo(4)?.gone, "2026-01-01T00:00:00Z");
   assert.equal(catalog.photo(99), undefined);
 });

@@ -24,9 +24,6 @@ export function amongThese(outcomes: readonly Outcome[]): Ranked[] {
   return ranked(outcomes, (score) => ranking.percentile(score));
 }
 
-/** By how much scores of the same picture differ at most, on a scale from 1 to 10: see {@link Model.score}. */
-const SAME = 1e-5;
-
 /**
  * What gives every result its place among the library's pictures, by the judge that scores as `model` does. Looks for that one at
  * once: hours of scoring should not end in an error.
@@ -41,14 +38,9 @@ export async function amongLibrary(
   const { Catalog } = await import("../../library/catalog.js");
   using catalog = await Catalog.open(file);
   const judge = judgeOf(catalog, file, model);
-  // The same picture may differ in its last digits, as it was scored beside others: it is equal all the same.
-  const margin = (SAME * (judge.scale.max - judge.scale.min)) / 9;
   return async (outcomes) => {
     using open = await Catalog.open(file);
-    return ranked(outcomes, (score) => {
-      const ends = [score - margin, score + margin].map((one) => open.percentile(one, judge) ?? NaN);
-      return ((ends[0] ?? NaN) + (ends[1] ?? NaN)) / 2;
-    });
+    return ranked(outcomes, (score) => open.percentile(score, judge));
   };
 }
 
