@@ -40,14 +40,11 @@ export async function checkOutputs(flags: OutputFlags, inputs: Inputs): Promise<
     seen.set(resolve(path), flag);
   }
   const files = named.filter(({ flag }) => flag === "--csv" || flag === "--html");
-  const photos = files.length === 0 ? new Set<string>() : await placesOf(inputs.files);
+  if (files.length === 0 && copyTo === undefined) return inputs;
+  const places = await Promise.all(inputs.files.map((file) => placeOf(file)));
+  const photos = new Set(places);
   for (const { flag, path } of files) await checkFile(flag, path, photos);
-  return copyTo === undefined ? inputs : checkFolder(copyTo, inputs);
-}
-
-async function placesOf(files: readonly string[]): Promise<Set<string>> {
-  const found = await Promise.all(files.map((file) => placeOf(file)));
-  return new Set(found);
+  return copyTo === undefined ? inputs : checkFolder(copyTo, inputs, places);
 }
 
 /** A path without links; as it is where it is not there. */
@@ -71,12 +68,11 @@ async function checkWritable(folder: string): Promise<void> {
 }
 
 /** Copies of an earlier call are no photos of this one. */
-async function checkFolder(copyTo: string, inputs: Inputs): Promise<Inputs> {
+async function checkFolder(copyTo: string, inputs: Inputs, places: readonly string[]): Promise<Inputs> {
   const found = await stat(copyTo).catch(() => undefined);
   if (found && !found.isDirectory()) throw new RocError("USAGE", `--copy-to ${copyTo} is a file. Name a folder.`);
   await checkWritable(copyTo);
   const within = `${await placeOf(copyTo)}${sep}`;
-  const places = await Promise.all(inputs.files.map((file) => placeOf(file)));
   const files = inputs.files.filter((_, i) => !places[i]?.startsWith(within));
   const out = inputs.files.length - files.length;
   if (out === 0) return inputs;
