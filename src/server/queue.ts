@@ -192,7 +192,6 @@ export class ScoringQueue {
         group.map(({ picture }) => picture),
         options,
       )) {
-        // prettier-ignore
         this.#watcher.outcome(outcome);
         group[done++]?.resolve(spoken(outcome));
         this.#computed -= 1;
