@@ -190,7 +190,8 @@ function addHeaders(app: FastifyInstance): void {
     xFrameOptions: { action: "deny" },
   });
   app.addHook("onSend", async (_request, reply) => {
-    if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+    // A photo may be kept for ever; why it could not be read, may not.
+    if (reply.statusCode >= 400 || !reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
   });
 }
 

@@ -113,6 +113,8 @@ test("ids that are paths, and photos that became something else, lead nowhere", 
   const found = (await list()).photos.find(({ name }) => name === "abstract-dull.jpg") ?? assert.fail();
   await rm(found.file);
   assert.equal((await ask(address, `/v1/library/photos/${found.id}/image`)).status, 404);
+  const kept = await fetch(`${address}/v1/library/photos/${found.id}/image?v=${found.digest ?? ""}`);
+  assert.deepEqual([kept.status, kept.headers.get("cache-control")], [404, "no-store"]);
   await symlink("/etc/passwd", found.file);
   const swapped = await ask(address, `/v1/library/photos/${found.id}/image`);
   assert.deepEqual([swapped.status, swapped.body.error?.code], [415, "IMAGE_UNSUPPORTED"]);
