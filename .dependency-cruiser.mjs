@@ -13,7 +13,7 @@ const MODEL = [
   "image",
 ];
 /** What a model needs to answer, and what it is compared with. */
-const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "engine"];
+const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "baselines", "engine"];
 const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "eval/evaluate.ts", "train"];
 /** What is pure, and may run in a browser. */
 const PURE = ["errors.ts", "metrics", "image/endings.ts"];
@@ -54,7 +54,9 @@ const ROOMS = [
     "roc",
     ["errors.ts", "files", "torch", "generation", "models/types.ts", "tokenizers/types.ts", "tokenizers/stream.ts"],
   ],
-  ["engine", [...FLOOR, ...MODEL, "data", "generation", "roc"]],
+  // The classical systems of the paper's tables, one folder each, which see images and no text.
+  ["baselines", [...FLOOR, "torch", "nn", "weights", "image", "models/types.ts", "models/common"]],
+  ["engine", [...FLOOR, ...MODEL, "data", "generation", "roc", "baselines"]],
   ["eval", [...SCORING, "captions"]],
   ["report", [...SCORING, "html", "eval"]],
   // Writes the page of what it evaluated.
@@ -108,6 +110,12 @@ export default {
       severity: "error",
       from: { path: "^src/models/(?!common/)([^/]+)/" },
       to: { path: pathOf("models/*"), pathNot: "^src/models/$1/" },
+    },
+    {
+      name: "classical systems never import one another",
+      severity: "error",
+      from: { path: "^src/baselines/(?!common/)([^/]+)/" },
+      to: { path: "^src/baselines/(?!common/)[^/]+/", pathNot: "^src/baselines/$1/" },
     },
     {
       name: "errors and metrics are pure",

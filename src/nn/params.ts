@@ -65,25 +65,28 @@ export class Params {
   /**
    * @param path names from the root to here, joined by dots
    * @param tensors every parameter taken so far in the whole tree, by name
+   * @param buffers as {@link buffer} has given them, of the whole tree, by name
    */
   constructor(
     private readonly source: ParamSource,
     private readonly path = "",
     readonly tensors: Map<string, Tensor> = new Map(),
+    readonly buffers: Map<string, Tensor> = new Map(),
   ) {}
 
   /** The child: `at("layers", 3)` is `layers.3`. */
   at(...parts: readonly (string | number)[]): Params {
-    return new Params(this.source, this.nameOf(parts.join(".")), this.tensors);
+    return new Params(this.source, this.nameOf(parts.join(".")), this.tensors, this.buffers);
   }
 
   /** The parameter of that name, taken from the source and registered. */
   get(name: string, shape: readonly number[], init: Init, use?: ParamUse): Tensor {
-    const full = this.nameOf(name);
-    if (this.tensors.has(full)) throw new RocError("INTERNAL", `The parameter ${full} is requested twice.`);
-    const tensor = this.source.take(full, shape, init, use);
-    this.tensors.set(full, tensor);
-    return tensor;
+    return this.#take(this.tensors, name, shape, init, use);
+  }
+
+  /** As {@link get}, for what a checkpoint holds and nothing trains: running statistics. */
+  buffer(name: string, shape: readonly number[], init: Init): Tensor {
+    return this.#take(this.buffers, name, shape, init);
   }
 
   /** Puts another tensor in the place of a parameter of this node, or adds one; the one before is not freed. */
@@ -94,6 +97,16 @@ export class Params {
   /** The full name of a parameter of this node. */
   nameOf(name: string): string {
     return this.path === "" ? name : `${this.path}.${name}`;
+  }
+
+  #take(into: Map<string, Tensor>, name: string, shape: readonly number[], init: Init, use?: ParamUse): Tensor {
+    const full = this.nameOf(name);
+    if (this.tensors.has(full) || this.buffers.has(full)) {
+      throw new RocError("INTERNAL", `The parameter ${full} is requested twice.`);
+    }
+    const tensor = this.source.take(full, shape, init, use);
+    into.set(full, tensor);
+    return tensor;
   }
 }
 

@@ -1,0 +1,34 @@
+/** Batch normalisation (arXiv 1502.03167), numerically PyTorch's BatchNorm1d and BatchNorm2d. */
+import { aten, type Tensor } from "../torch/index.js";
+import type { Params } from "./params.js";
+
+const batchNorm = aten("batch_norm");
+
+export class BatchNorm {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVariance: Tensor;
+  readonly #eps: number;
+  readonly #momentum: number;
+
+  /** @param options `eps`: default 1e-5; `momentum`: share of a batch in the running statistics, default 0.1 */
+  constructor(params: Params, channels: number, options: { eps?: number; momentum?: number } = {}) {
+    this.#eps = options.eps ?? 1e-5;
+    this.#momentum = options.momentum ?? 0.1;
+    this.weight = params.get("weight", [channels], "ones");
+    this.bias = params.get("bias", [channels], "zeros");
+    this.runningMean = params.buffer("running_mean", [channels], "zeros");
+    this.runningVariance = params.buffer("running_var", [channels], "ones");
+  }
+
+  /**
+   * By the running statistics, or in training by those of the batch, which the running ones then take in.
+   *
+   * @param x `[B, channels, ...]`, the shape of the result too
+   */
+  forward(x: Tensor, training: boolean): Tensor {
+    const { weight, bias, runningMean, runningVariance } = this;
+    return batchNorm(x, weight, bias, runningMean, runningVariance, training, this.#momentum, this.#eps, false);
+  }
+}
