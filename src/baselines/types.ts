@@ -124,6 +124,8 @@ export interface SystemFacts {
   readonly title: string;
   /** Names of its networks, the default first. */
   readonly variants: readonly string[];
+  /** `model_type`s of config.json files of others that it takes, where `original()` knows their tensors. */
+  readonly foreignTypes?: readonly string[];
   /** `prepare` by the plain data of {@link PictureInputs.steps}. Loads no libtorch. */
   prepareBy(steps: unknown): Promise<PictureInputs["prepare"]>;
 }
@@ -132,6 +134,8 @@ export interface SystemFacts {
 export interface SystemLoadOptions {
   readonly dtype?: DType | undefined;
   readonly device?: Device | undefined;
+  /** As of a model family: placeholders of the right shapes in the place of the weights. Default false. */
+  readonly outline?: boolean | undefined;
 }
 
 /** Published weights in their authors' own form, as our files would have them. */
@@ -155,9 +159,11 @@ export interface System extends SystemFacts {
   /**
    * Weights of its authors, of pyiqa or the like by the names and shapes of their tensors; undefined: they are none of its.
    *
+   * @param checkpoint of which its own `checkpoint` is made (`derivedCheckpoint`), and which that then owns
+   * @param config the parsed config.json beside them, in folders of one of the system's `foreignTypes`
    * @throws RocError CHECKPOINT_MISMATCH where they are of this system, in a variant that is not known, naming what differs
    */
-  original?(checkpoint: Checkpoint): Original | undefined;
+  original?(checkpoint: Checkpoint, config?: unknown): Original | undefined;
   /**
    * Weights of a classifier (ImageNet's, Places') that training begins with, in torchvision's or timm's names: those that
    * are written into a fresh model, by our names; undefined: they are of another network.

@@ -8,8 +8,11 @@ export interface StateDict {
   readonly ignored: readonly string[];
 }
 
+/** Keys under which trainers save a model's tensors: Lightning's and many more, pyiqa's (BasicSR's), timm's and DAT's. */
+const NESTED = ["state_dict", "params_ema", "params", "model_state_dict", "model"];
+
 /**
- * The tensors of a dict, or of the dict under its key `state_dict` where it has no tensor itself.
+ * The tensors of a dict, or where it has no tensor itself, of the dict under the first of the keys {@link NESTED} that it has.
  *
  * @throws RocError CHECKPOINT_INVALID where there is none, or one exceeds its storage
  */
@@ -18,12 +21,13 @@ export function readStateDict(value: Value, file: string): StateDict {
     throw invalid(file, `it holds ${kindOf(value)} where a dict of tensors must be`);
   }
   const outer = sorted(value);
-  const inner = value.get("state_dict");
+  const key = NESTED.find((name) => value.get(name) instanceof Dict);
+  const inner = key === undefined ? undefined : value.get(key);
   const nested = outer.tensors.size === 0 && inner instanceof Dict ? sorted(inner) : undefined;
   const { tensors, ignored } = nested ?? outer;
   if (tensors.size === 0) throw invalid(file, "it holds no tensors");
   for (const [name, tensor] of tensors) checkBounds(file, name, tensor);
-  const beside = nested ? outer.ignored.filter((name) => !name.startsWith('"state_dict"')) : [];
+  const beside = nested ? outer.ignored.filter((name) => !name.startsWith(quoted(key ?? ""))) : [];
   const all = ignored.concat(beside);
   const more = all.length > LISTED ? [`and ${all.length - LISTED} more`] : [];
   return { tensors, ignored: [...all.slice(0, LISTED), ...more] };

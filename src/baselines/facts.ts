@@ -1,0 +1,25 @@
+/** What the classical systems' checkpoints are known by, before libtorch is loaded; the systems themselves: registry.ts. */
+import { RocError } from "../errors.js";
+import type { SystemFacts } from "./types.js";
+
+/** A line a system, in the order of the registry. */
+const FACTS: readonly SystemFacts[] = [];
+
+/** Names of the classical systems, which `model_type` of their config.json is. */
+export const SYSTEM_NAMES: readonly string[] = FACTS.map(({ name }) => name);
+
+/** The facts of a system by its name; undefined where there is none of that name. */
+export function systemFacts(name: unknown): SystemFacts | undefined {
+  return FACTS.find((facts) => facts.name === name);
+}
+
+/** The facts of the system that takes a `model_type`, its own or another program's; undefined where none does. */
+export function systemFactsOfType(modelType: unknown): SystemFacts | undefined {
+  if (typeof modelType !== "string") return undefined;
+  return systemFacts(modelType) ?? FACTS.find(({ foreignTypes = [] }) => foreignTypes.includes(modelType));
+}
+
+/** The error of a name that is no system's, which lists them. */
+export function unknownSystem(name: string): RocError {
+  return new RocError("USAGE", `There is no system "${name}". The systems are ${SYSTEM_NAMES.join(", ")}.`);
+}
