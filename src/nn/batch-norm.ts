@@ -12,11 +12,14 @@ export class BatchNorm {
   readonly #eps: number;
   readonly #momentum: number;
 
-  /** @param options `eps`: default 1e-5; `momentum`: share of a batch in the running statistics, default 0.1 */
-  constructor(params: Params, channels: number, options: { eps?: number; momentum?: number } = {}) {
+  /**
+   * @param options `eps`: default 1e-5; `momentum`: share of a batch in the running statistics, default 0.1; `zero`: the weight
+   *   starts as 0 in the place of 1, so that the branch it ends gives nothing at first
+   */
+  constructor(params: Params, channels: number, options: { eps?: number; momentum?: number; zero?: boolean } = {}) {
     this.#eps = options.eps ?? 1e-5;
     this.#momentum = options.momentum ?? 0.1;
-    this.weight = params.get("weight", [channels], "ones");
+    this.weight = params.get("weight", [channels], options.zero ? "zeros" : "ones");
     this.bias = params.get("bias", [channels], "zeros");
     this.runningMean = params.buffer("running_mean", [channels], "zeros");
     this.runningVariance = params.buffer("running_var", [channels], "ones");
