@@ -5,6 +5,7 @@ export { nameOfBytes, pathOfName, readableName } from "./file-names.js";
 export type { ImageInput } from "./read.js";
 export { centerCrop, cropImage, shortestEdgeSize } from "./geometry.js";
 export type { Size } from "./geometry.js";
+export { resizeBilinear } from "./bilinear.js";
 export { resizeAsync, resizeBicubic } from "./resize.js";
 export { createImageProcessor, loadImageProcessor, type ImageProcessor } from "./processor.js";
 export { readConfigPart, readImageConfig, RESIZE_MODES, type ResizeMode } from "./processor-config.js";

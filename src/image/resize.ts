@@ -106,6 +106,11 @@ function failure(picture: RgbImage | StoredImage, cause: unknown): RocError {
   return new RocError(code, `cannot resize a picture of ${width} x ${height} pixels: ${text}`, { cause });
 }
 
+/** @throws RocError USAGE for an empty or fractional size */
+export function checkTarget(picture: RgbImage | StoredImage, size: Size): void {
+  checkSizes(storedOf(picture).stored, size, { left: 0, top: 0, ...size });
+}
+
 function checkSizes(image: RgbImage, size: Size, window: Window): void {
   const sides = [image.width, image.height, size.width, size.height, window.width, window.height];
   if (sides.every((side) => Number.isInteger(side) && side > 0) && contains(size, window)) return;

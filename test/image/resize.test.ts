@@ -1,11 +1,13 @@
 /** The resize against Pillow's own bytes, and geometry against the reference sheet. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { centerCrop, cropImage, resizeBicubic, shortestEdgeSize } from "../../src/image/index.js";
+import { centerCrop, cropImage, resizeBicubic, resizeBilinear, shortestEdgeSize } from "../../src/image/index.js";
 import { squareCanvas } from "../../src/image/geometry.js";
 import { resizeAsync } from "../../src/image/resize.js";
 import { nativePixels } from "../../src/image/native.js";
 import { Random } from "../../src/random.js";
+import { fixture } from "../support.js";
 import { bicubicTaps, padToSquare, plainResize } from "./plain-resize.js";
 import { picture, reference, sha256, turnedPictures } from "./support.js";
 
@@ -17,6 +19,25 @@ test("resizeBicubic gives Pillow's bytes at every size of the fixture", () => {
     const resized = resizeBicubic(picture(...source), { width: target[0], height: target[1] });
     assert.equal(sha256(resized.data), expected, `${source.join("x")} to ${target.join("x")}`);
   }
+});
+
+test("resizeBilinear gives Pillow's bytes at every size of the fixture", async () => {
+  const { resizes } = JSON.parse(readFileSync(fixture("image/bilinear.json"), "utf8")) as typeof reference;
+  assert.ok(resizes.length > 10);
+  for (const { source, target, sha256: expected } of resizes) {
+    const resized = await resizeBilinear(picture(...source), { width: target[0], height: target[1] });
+    assert.equal(sha256(resized.data), expected, `${source.join("x")} to ${target.join("x")}`);
+  }
+});
+
+test("resizeBilinear turns a stored picture upright, leaves a picture of its size, and refuses an empty size", async () => {
+  const same = picture(19, 7);
+  const plain = await resizeBilinear(same, { width: 8, height: 5 });
+  for (const stored of turnedPictures(same)) {
+    assert.deepEqual(await resizeBilinear(stored, { width: 8, height: 5 }), plain);
+  }
+  assert.deepEqual((await resizeBilinear(same, same)).data, same.data);
+  await assert.rejects(resizeBilinear(same, { width: 0, height: 5 }), { code: "USAGE" });
 });
 
 test("the plain one that the native one is held against gives Pillow's bytes too", () => {
