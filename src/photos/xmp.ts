@@ -61,6 +61,8 @@ export interface SharedOptions extends WriteOptions {
 /** One file that changes, or is new. */
 export interface SidecarWrite {
   readonly file: string;
+  /** Of which one at least has to be there when it is written; none: that is not asked. */
+  readonly photos?: readonly string[];
   /** What stands there; undefined: no file. */
   readonly before: Uint8Array | undefined;
   readonly after: Uint8Array;
@@ -215,7 +217,8 @@ export async function planShared(
   for (const photo of photos) checkChange(photo, change);
   await Promise.all(photos.map(requirePhoto));
   const { taken = new Set() } = options;
-  const sidecars = await Promise.all((await namesOf(photos, naming, taken)).map(readOrNew));
+  const names = await namesOf(photos, naming, taken);
+  const sidecars = await Promise.all([...names.keys()].map(readOrNew));
   const kept = options.by === "person" ? new Set<SidecarField>() : await personal(photos, sidecars, change, options);
   const own = sidecars.filter(({ file }) => !taken.has(file));
   const writes: SidecarWrite[] = [];
@@ -224,26 +227,25 @@ export async function planShared(
     else setByProgram(packet, change, kept);
     const after = packet.bytes();
     if (before === undefined ? isNews(packet) : !Buffer.from(before).equals(after))
-      writes.push({ file, before, after });
+      writes.push({ file, photos: names.get(file) ?? photos, before, after });
   }
   return { sidecars: own.map(({ file }) => file), writes, kept: [...kept] };
 }
 
-/** The sidecars of photos: those that are there, and for a photo that has none of its own a new one. */
+/** The sidecars of photos with whose they are: those that are there, and for a photo that has none of its own a new one. */
 async function namesOf(
   photos: readonly string[],
   naming: SidecarNaming,
   taken: ReadonlySet<string>,
-): Promise<string[]> {
-  const names = new Set<string>();
+): Promise<Map<string, string[]>> {
+  const names = new Map<string, string[]>();
   for (const photo of photos) {
-    const there = await sidecarsOf(photo);
-    there.forEach((name) => names.add(name));
-    if (there.some((name) => !taken.has(name))) continue;
+    const own = await sidecarsOf(photo);
     const name = sidecarName(photo, naming);
-    names.add(taken.has(name) ? sidecarName(photo, "appended") : name);
+    if (own.every((found) => taken.has(found))) own.push(taken.has(name) ? sidecarName(photo, "appended") : name);
+    for (const found of new Set(own)) names.set(found, [...(names.get(found) ?? []), photo]);
   }
-  return [...names];
+  return names;
 }
 
 /** Plans and writes. @returns what was done, with what stood there before */
@@ -261,9 +263,11 @@ export async function writeSidecar(
 /**
  * Writes what was planned, atomically.
  *
- * @throws RocError IN_USE where the file is not what it was when it was planned; FILE_UNWRITABLE
+ * @throws RocError FILE_NOT_FOUND where its photos have gone since; IN_USE where the file is not what it was when it was
+ *   planned; FILE_UNWRITABLE
  */
-export async function applySidecar({ file, before, after }: SidecarWrite): Promise<void> {
+export async function applySidecar({ file, photos = [], before, after }: SidecarWrite): Promise<void> {
+  await requireAny(photos);
   await requireContent(file, before);
   await replaceContent(file, after);
 }
@@ -321,6 +325,13 @@ async function requirePhoto(photo: string): Promise<void> {
   if (found?.isFile()) return;
   const what = found ? "is no file any more" : "is not there any more";
   throw new RocError("FILE_NOT_FOUND", `${readableName(photo)}: the photo ${what}; scan its folder again`);
+}
+
+/** @throws RocError FILE_NOT_FOUND where none of the photos is there */
+async function requireAny(photos: readonly string[]): Promise<void> {
+  const faults = await Promise.allSettled(photos.map(requirePhoto));
+  const [first] = faults;
+  if (first?.status === "rejected" && faults.every(({ status }) => status === "rejected")) throw first.reason;
 }
 
 /** With the old file's mode, and through a link to it. A folder that has been deleted meanwhile is not made again. */

@@ -1,11 +1,13 @@
 /** `roc4mllm cull`: plans, sidecars that exiftool reads, and undo to the byte. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { before, test, type TestContext } from "node:test";
 import { ExifTool } from "exiftool-vendored";
 import { cullCommand } from "../../src/cli/library/cull.js";
+import type { PlannedPhoto } from "../../src/library/culling/plan.js";
 import { readUndo, undo, writeUndo } from "../../src/library/culling/undo.js";
+import { planSidecars, writeSidecars } from "../../src/library/culling/write.js";
 import { applySidecar } from "../../src/photos/xmp.js";
 import { writeCard, type CardPicture } from "../../src/studio/bursts.js";
 import { fakeEngine, folderWith, resultFor, runCommand } from "./support.js";
@@ -418,4 +420,68 @@ test("--undo takes the folder that its file is of, and no option of culling", as
     assert.match(stderr, new RegExp(`${argv[0] ?? ""} is of culling, not of --undo`));
   }
   assert.deepEqual(contents(folder), written);
+});
+
+test("--undo of photos that have moved says so, not that they are as before", async (t) => {
+  const folder = photos(t);
+  const plan = await planOf(folder, "--undo-file", join(folderWith(t, {}), "undo.jsonl"));
+  const file = plan.undo ?? "";
+  const [sidecar = ""] = plan.sidecars.planned;
+  const photo = sidecar.slice(0, -4);
+  const away = folderWith(t, {});
+  for (const name of [photo, sidecar]) renameSync(name, join(away, basename(name)));
+  for (const argv of [["--dry-run"], [], [], ["--force"]]) {
+    const { code, stderr } = await cull("--undo", file, ...argv);
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, new RegExp(`stays: .*${basename(sidecar)}: not there any more \\(moved\\?\\)`));
+    assert.match(stderr, /as before, not 1 others[;\n]/);
+  }
+  renameSync(join(away, basename(photo)), photo);
+  assert.equal((await cull("--undo", file)).code, 0);
+});
+
+test("a sidecar of the other naming is there where any photo of its name is", async (t) => {
+  const folder = photos(t);
+  const { undo: file, sidecars } = await planOf(folder, "--sidecars", "replaced");
+  for (let time = 0; time < 2; time++) assert.equal((await cull("--undo", file ?? "")).code, 0);
+  const [first = ""] = sidecars.planned;
+  renameSync(first.replace(/xmp$/, "jpg"), join(folderWith(t, {}), "a.jpg"));
+  assert.match((await cull("--undo", file ?? "")).stderr, /not there any more \(moved\?\)/);
+});
+
+function planned(file: string, rating: number): PlannedPhoto {
+  return { file, rating, score: 5, std: 1 };
+}
+
+test("a photo that is gone when its sidecar is to be written gets none; the others get theirs", async (t) => {
+  const folder = photos(t, { "b.dng": "raw", "b.jpg": "jpeg", "a.jpg": "jpeg" });
+  const { writes } = await planSidecars(
+    [
+      { photo: planned(join(folder, "a.jpg"), 4), files: [join(folder, "a.jpg")], embedded: undefined },
+      {
+        photo: planned(join(folder, "b.dng"), 5),
+        files: ["b.dng", "b.jpg"].map((name) => join(folder, name)),
+        embedded: undefined,
+      },
+    ],
+    "appended",
+  );
+  assert.equal(writes.length, 3);
+  for (const name of ["a.jpg", "b.jpg"]) rmSync(join(folder, name));
+  const { written, failures } = await writeSidecars(writes, join(folder, "undo.jsonl"), folder);
+  assert.deepEqual([written, failures.map(({ error }) => error.code)], [1, ["FILE_NOT_FOUND", "FILE_NOT_FOUND"]]);
+  assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith(".xmp")), ["b.dng.xmp"]); // prettier-ignore
+});
+
+test("two cullings with one undo file at once: both are in it", async (t) => {
+  const folder = photos(t, Object.fromEntries(["a", "b", "c", "d"].map((name) => [`${name}.jpg`, "jpeg"])));
+  const file = join(folderWith(t, {}), "undo.jsonl");
+  const rounds = ["a", "b", "c", "d"].map(async (name) => {
+    const photo = planned(join(folder, `${name}.jpg`), 4);
+    const { writes } = await planSidecars([{ photo, files: [photo.file], embedded: undefined }], "appended");
+    await writeSidecars(writes, file, folder);
+  });
+  await Promise.all(rounds);
+  const names = (await readUndo(file)).map((write) => basename(write.file));
+  assert.deepEqual(names.sort(), ["a.jpg.xmp", "b.jpg.xmp", "c.jpg.xmp", "d.jpg.xmp"]);
 });

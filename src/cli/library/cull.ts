@@ -280,15 +280,18 @@ async function undoAll(file: string, folder: string | undefined, command: Comman
   else {
     for (const { file: name, change } of files ?? []) stdout.write(`${change.padEnd(9)}  ${printable(name)}\n`);
     for (const { error } of errors) stderr.write(`stays: ${printable(error.message)}\n`);
-    stderr.write(undoneLine(files?.length ?? restored, errors.length, dryRun === true));
+    const changed = errors.some(({ error: { code } }) => code === "IN_USE");
+    stderr.write(undoneLine(files?.length ?? restored, { refused: errors.length, changed }, dryRun === true));
   }
   const [first] = refused;
   if (first) context.setExitCode(first.error.exitCode);
 }
 
-function undoneLine(count: number, refused: number, dryRun: boolean): string {
+/** @param stay how many are refused, and whether changes of others are why */
+function undoneLine(count: number, stay: { refused: number; changed: boolean }, dryRun: boolean): string {
   const what = count === 1 ? "sidecar" : "sidecars";
-  const left = refused === 0 ? "" : `, ${refused} stay (--force takes them back too)`;
+  const forced = stay.changed ? " (--force takes back what was changed too)" : "";
+  const left = stay.refused === 0 ? "" : `, not ${stay.refused} others${forced}`;
   if (dryRun) return `${count} ${what} would be as before${left}; nothing was changed (--dry-run)\n`;
   return `${count} ${what} ${count === 1 ? "is" : "are"} as before${left}\n`;
 }

@@ -6,10 +6,10 @@
  * it was, and stays. A further culling with the same file adds a layer, a head with its lines; layers are undone last to first.
  */
 import { readdir, realpath, rm } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../../errors.js";
-import { checkOutput, ifThere, readBytes, readText, writeOutput, type OutputKind } from "../../files/index.js";
+import { checkOutput, exists, ifThere, readBytes, readText, writeOutput, type OutputKind } from "../../files/index.js";
 import { changedSidecar, isSame, restoreSidecar, sidecarNow, type SidecarWrite } from "../../photos/xmp.js";
 
 const FORMAT = "roc4mllm-undo";
@@ -163,10 +163,11 @@ export async function undo(file: string, options: UndoOptions = {}): Promise<Und
   let restored = 0;
   const refused: { file: string; error: RocError }[] = [];
   const sidecars = await writesBySidecar(file, options.folder);
+  const hasPhoto = photoLookup();
   await removeLeft([...sidecars.keys()]);
   for (const [name, writes] of sidecars) {
     if (options.signal?.aborted) throw new RocError("ABORTED", "Undoing was stopped; the same command goes on.");
-    const error = await restore(name, writes, options.force).catch(rocError);
+    const error = await restore(name, writes, hasPhoto, options.force).catch(rocError);
     if (error) refused.push({ file: name, error });
     else restored++;
   }
@@ -184,9 +185,10 @@ export interface UndoPlan {
 export async function planUndo(file: string, { force = false, folder }: UndoOptions = {}): Promise<UndoPlan> {
   const files: { file: string; change: "put back" | "take away" }[] = [];
   const refused: { file: string; error: RocError }[] = [];
+  const hasPhoto = photoLookup();
   for (const [name, writes] of await writesBySidecar(file, folder)) {
     try {
-      const { now, then, error } = await stepOf(name, writes, force);
+      const { now, then, error } = await stepOf(name, writes, hasPhoto, force);
       if (!isSame(now, then)) files.push({ file: name, change: then === undefined ? "take away" : "put back" });
       if (error) refused.push({ file: name, error });
     } catch (error) {
@@ -217,8 +219,13 @@ async function requireFolder(file: string, layers: readonly Layer[], folder: str
 }
 
 /** @returns why the sidecar is not as before the first write */
-async function restore(file: string, writes: readonly SidecarWrite[], force = false): Promise<RocError | undefined> {
-  const { now, then, error } = await stepOf(file, writes, force);
+async function restore(
+  file: string,
+  writes: readonly SidecarWrite[],
+  hasPhoto: HasPhoto,
+  force = false,
+): Promise<RocError | undefined> {
+  const { now, then, error } = await stepOf(file, writes, hasPhoto, force);
   if (!isSame(now, then)) await restoreSidecar({ file, before: then, after: now ?? new Uint8Array() }, force);
   return error;
 }
@@ -227,14 +234,42 @@ async function restore(file: string, writes: readonly SidecarWrite[], force = fa
 async function stepOf(
   file: string,
   writes: readonly SidecarWrite[],
+  hasPhoto: HasPhoto,
   force: boolean,
 ): Promise<{ now: Uint8Array | undefined; then: Uint8Array | undefined; error?: RocError }> {
   const now = await sidecarNow(file);
   const first = writes[0]?.before;
+  if (now === undefined && (!force || first === undefined) && !(await hasPhoto(file)))
+    return { now, then: now, error: movedSidecar(file) };
   if (force) return { now, then: first };
   let then = now;
   for (const { before, after } of writes.toReversed()) if (isSame(then, after)) then = before;
   return { now, then, ...(!isSame(then, first) && { error: changedSidecar(file) }) };
+}
+
+/** Whether the photo of a sidecar is there. */
+type HasPhoto = (sidecar: string) => Promise<boolean>;
+
+/** `IMG.jpg` of `IMG.jpg.xmp`; of `IMG.xmp` any file with that stem. Each folder is looked through once. */
+function photoLookup(): HasPhoto {
+  const stems = new Map<string, Promise<Set<string>>>();
+  return async (sidecar) => {
+    const [folder, named] = [dirname(sidecar), sidecar.slice(0, -".xmp".length)];
+    if (await exists(named)) return true;
+    if (!stems.has(folder)) stems.set(folder, stemsIn(folder));
+    return (await stems.get(folder))?.has(basename(named)) === true;
+  };
+}
+
+async function stemsIn(folder: string): Promise<Set<string>> {
+  const names = await readdir(folder).catch((): string[] => []);
+  return new Set(names.filter((name) => !/\.xmp$/i.test(name)).map((name) => parse(name).name));
+}
+
+/** Why nothing can be said of a sidecar that is gone with its photo. */
+function movedSidecar(file: string): RocError {
+  const remedy = "move the photos with their sidecars back to where they were, and undo again";
+  return new RocError("FILE_NOT_FOUND", `${file}: not there any more (moved?), and neither is its photo; ${remedy}`);
 }
 
 /** An error that is told and does not end the command; what is none of ours does. */

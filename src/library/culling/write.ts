@@ -1,7 +1,7 @@
 /** From a culling plan to sidecars: what would change, and changing it so that it can be undone. */
 import { join } from "node:path";
 import { RocError } from "../../errors.js";
-import { exists } from "../../files/index.js";
+import { exists, withLock } from "../../files/index.js";
 import { isRawName } from "../../image/extensions.js";
 import {
   applySidecar,
@@ -99,7 +99,9 @@ export async function writeSidecars(
   signal?: AbortSignal,
 ): Promise<WrittenSidecars> {
   await removeLeft(writes.map(({ file }) => file));
-  await writeUndo(undoFile, folder, writes);
+  // Of two commands with one undo file, the second adds to what the first has written.
+  const waiting = signal ? { signal } : {};
+  await withLock(`${undoFile}.lock`, waiting, () => writeUndo(undoFile, folder, writes));
   const failures: SidecarFailure[] = [];
   for (const write of writes) {
     if (signal?.aborted) {
