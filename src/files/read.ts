@@ -1,5 +1,5 @@
 /** Reading of untrusted files: regular files only, of bounded size, with errors that name the file. */
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { access, open, type FileHandle } from "node:fs/promises";
 import { isRocError, messageOf, RocError } from "../errors.js";
 import { decodeText, type DecodeOptions } from "./encoding.js";
@@ -40,10 +40,31 @@ export async function withFile<T>(
   }
 }
 
-async function checkedSize(handle: FileHandle, file: string, { maxBytes = Infinity }: ReadOptions): Promise<number> {
-  const found = await handle.stat();
+/**
+ * A regular file, opened for reading without waiting for a pipe's writer.
+ *
+ * @param path bytes for a name that is not UTF-8
+ * @throws the file system's error; an Error that says what it is instead of a file
+ */
+export async function openRegular(path: string | Buffer): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    requireRegular(await handle.stat());
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function requireRegular(found: Stats): void {
   if (found.isDirectory()) throw new Error("it is a folder");
   if (!found.isFile()) throw new Error("it is a pipe or a device, not a file");
+}
+
+async function checkedSize(handle: FileHandle, file: string, { maxBytes = Infinity }: ReadOptions): Promise<number> {
+  const found = await handle.stat();
+  requireRegular(found);
   if (found.size > maxBytes) throw new Error(`it has ${found.size} bytes, ${maxBytes} are allowed`);
   if (found.size < POINTER_BYTES) refusePointer(await startOf(handle), file);
   return found.size;

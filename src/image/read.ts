@@ -1,12 +1,12 @@
 /** A picture's bytes from a path, a pipe or a stream. What is no picture is refused by its first bytes. */
 import { constants, openSync } from "node:fs";
-import { open, stat, type FileHandle } from "node:fs/promises";
+import { stat, type FileHandle } from "node:fs/promises";
 import { Socket } from "node:net";
 import { addAbortSignal, Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, RocError } from "../errors.js";
-import { refusePointer } from "../files/index.js";
+import { openRegular, refusePointer } from "../files/index.js";
 import type { Lease } from "./budget.js";
 import { pathOfName } from "./file-names.js";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat, type Unsupported } from "./sniff.js";
@@ -55,7 +55,7 @@ async function readPath(path: string | Buffer, source: Source): Promise<PictureF
   if (stats.isFIFO()) return readPipe(path, source);
   if (stats.isDirectory()) throw unreadable(source.name, "it is a folder; name an image file");
   if (!stats.isFile()) throw unreadable(source.name, "it is a device or a socket; name an image file");
-  await using file = await open(path);
+  await using file = await openRegular(path);
   return await readRegular(file, stats.size, source);
 }
 

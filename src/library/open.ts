@@ -1,10 +1,20 @@
 /** Opening a library's file: what is none, damaged or of a newer version is refused before SQLite sees it. */
 import { randomUUID } from "node:crypto";
-import { link, open, stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { RocError } from "../errors.js";
-import { exists, isSystemError, makeFolder, readError, remove, takeLock, writing, type Lock } from "../files/index.js";
+import {
+  exists,
+  makeFolder,
+  openRegular,
+  publishFile,
+  readError,
+  remove,
+  takeLock,
+  writing,
+  type Lock,
+} from "../files/index.js";
 import { Connection } from "./connection.js";
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from "./schema.js";
 
@@ -69,14 +79,12 @@ function checkVersion(file: string, version: number): void {
 
 async function headerOf(file: string): Promise<{ header: Buffer; size: number }> {
   try {
-    await using handle = await open(file);
+    await using handle = await openRegular(file);
     const found = await handle.stat();
-    if (!found.isFile()) throw new RocError("FILE_UNREADABLE", `${file} is no file. Name a file (--library).`);
     const header = Buffer.alloc(HEADER_BYTES);
     await handle.read(header, 0, HEADER_BYTES, 0);
     return { header, size: found.size };
   } catch (error) {
-    if (!isSystemError(error)) throw error;
     throw readError(file, error, "Make a library: roc4mllm library scan FOLDER.");
   }
 }
@@ -95,7 +103,7 @@ async function create(file: string): Promise<void> {
     } finally {
       connection.close();
     }
-    await writing(file, () => link(aside, file).catch((error: NodeJS.ErrnoException) => {
+    await writing(file, () => publishFile(aside, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
     })); // prettier-ignore
   } finally {

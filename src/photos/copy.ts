@@ -1,9 +1,9 @@
 /** Copies of photos in a folder: nothing is overwritten, moved or removed, and a second time copies nothing twice. */
 import { randomUUID } from "node:crypto";
-import { copyFile, link, open, rename, rm, stat, utimes, type FileHandle } from "node:fs/promises";
+import { copyFile, rm, stat, utimes, type FileHandle } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { messageOf, RocError } from "../errors.js";
-import { makeFolder, writing } from "../files/index.js";
+import { makeFolder, openRegular, publishFile, writing } from "../files/index.js";
 import { pathOfName, readableName } from "../image/file-names.js";
 import { sidecarsOf } from "./xmp.js";
 
@@ -61,8 +61,8 @@ export async function copyPhotos(
 
 async function unreadable(photo: string): Promise<string | undefined> {
   try {
-    await using handle = await open(pathOfName(photo));
-    return (await handle.stat()).isFile() ? undefined : `${readableName(photo)} is no file`;
+    await using _ = await openRegular(pathOfName(photo));
+    return undefined;
   } catch (error) {
     return `${readableName(photo)} cannot be read: ${messageOf(error).split(",")[0]}`;
   }
@@ -117,8 +117,8 @@ async function compare({ from, ending }: Part, named: string): Promise<"free" | 
   if (!target) return "free";
   if (!target.isFile() || target.size !== source.size) return "other";
   if (target.ino === source.ino && target.dev === source.dev) return "same";
-  await using a = await open(pathOfName(from));
-  await using b = await open(to);
+  await using a = await openRegular(pathOfName(from));
+  await using b = await openRegular(to);
   return (await areSame(a, b)) ? "same" : "other";
 }
 
@@ -152,22 +152,9 @@ async function copyAs(from: string, to: string): Promise<void> {
       await copyFile(pathOfName(from), aside);
       const { atime, mtime } = await stat(pathOfName(from));
       await utimes(aside, atime, mtime);
-      await publish(aside, pathOfName(to));
+      await publishFile(aside, pathOfName(to));
     } finally {
       await rm(aside, { force: true });
     }
   });
-}
-
-/** File systems that know no second name for a file: memory cards. */
-const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
-
-/** Gives a file its name, never over another that came in the meantime. */
-async function publish(aside: string | Buffer, to: string | Buffer): Promise<void> {
-  try {
-    await link(aside, to);
-  } catch (error) {
-    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    await rename(aside, to);
-  }
 }

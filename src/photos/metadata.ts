@@ -1,10 +1,9 @@
 /** What a photo's file says of its making: time, camera, lens, exposure, orientation, size, stars. */
-import { open } from "node:fs/promises";
 import exifReader from "exif-reader";
 import type { Metadata } from "sharp";
 import { readTags, type ExifTags } from "../image/exiftool.js";
-import { loadSharp, pathOfName } from "../image/index.js";
-import { readError } from "../files/index.js";
+import { loadSharp, pathOfName, readableName } from "../image/index.js";
+import { openRegular, readError } from "../files/index.js";
 import { SNIFF_BYTES, sniffFormat } from "../image/sniff.js";
 import { Packet, type Property } from "./packet.js";
 
@@ -49,12 +48,12 @@ export async function readMetadata(file: string): Promise<PhotoMetadata> {
 
 async function headOf(file: string): Promise<Uint8Array> {
   try {
-    await using handle = await open(pathOfName(file));
+    await using handle = await openRegular(pathOfName(file));
     const head = Buffer.alloc(SNIFF_BYTES);
     const { bytesRead } = await handle.read(head, 0, SNIFF_BYTES, 0);
     return head.subarray(0, bytesRead);
   } catch (cause) {
-    throw readError(file, cause);
+    throw readError(readableName(file), cause);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The server as an object: routes, limits and guards around a model. Nothing listens before `listen()` is called. */
 import { setMaxListeners } from "node:events";
+import { Readable } from "node:stream";
 import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -8,7 +9,7 @@ import type { NamedImage, ScoreFailure } from "../engine/index.js";
 import { orAborted } from "../engine/prefetch.js";
 import { beginning, RocError } from "../errors.js";
 import { addClosing } from "./connections.js";
-import { answerError, answerGarbage, errorBody, ofDisk, Refusal } from "./errors.js";
+import { answerError, answerGarbage, errorBody, isLeaving, ofDisk, Refusal } from "./errors.js";
 import { requireFile } from "./photo-files.js";
 import { addGuard } from "./guard.js";
 import { addJsonBodies } from "./json-body.js";
@@ -174,6 +175,13 @@ function checkToken(token: string | undefined): void {
 }
 
 function addErrors(app: FastifyInstance, metrics: Metrics): void {
+  // What fails once the status has been sent reaches no handler: the connection ends, and the log alone says why.
+  app.addHook("onSend", async (request, reply, payload) => {
+    if (!(payload instanceof Readable)) return;
+    payload.on("error", (error: FastifyError) => {
+      if (reply.raw.headersSent && !isLeaving(error, request)) metrics.onFault(error);
+    });
+  });
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, metrics.onFault));
   app.setNotFoundHandler((_request, reply) => {
     void reply.code(404).send(errorBody("USAGE", "There is nothing here. What there is: GET /openapi.json."));

@@ -140,7 +140,7 @@ interface Leaving {
 }
 
 /** Whether an error is only that its client has gone. */
-function isLeaving({ code }: FastifyError, { gone }: Leaving): boolean {
+export function isLeaving({ code }: FastifyError, { gone }: Leaving): boolean {
   return gone?.aborted === true && LEAVING.has(code);
 }
 

@@ -1,9 +1,9 @@
 /** Pictures of the library as browsers show them. Only what is a picture by its first bytes is sent. */
-import { constants, open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Sharp } from "sharp";
 import { RocError } from "../errors.js";
-import { readError } from "../files/index.js";
+import { openRegular, readError } from "../files/index.js";
 import { decodeImage, loadSharp, pathOfName } from "../image/index.js";
 import { SNIFF_BYTES, sniffFormat, type ImageFormat } from "../image/sniff.js";
 import type { Photo } from "../library/catalog.js";
@@ -120,8 +120,7 @@ interface PhotoFile {
 async function openFile(file: string): Promise<PhotoFile> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(pathOfName(file), constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!(await handle.stat()).isFile()) throw new Error("it is no file any more");
+    handle = await openRegular(pathOfName(file));
     return { handle, format: await formatOf(handle) };
   } catch (error) {
     await handle?.close();

@@ -10,6 +10,8 @@ import { ExifTool } from "exiftool-vendored";
 import sharp from "sharp";
 import { endExiftool } from "../../src/image/exiftool.js";
 import { pathOfName } from "../../src/image/index.js";
+import { openToRead } from "../../src/library/open.js";
+import { copyPhotos } from "../../src/photos/copy.js";
 import { readMetadata } from "../../src/photos/metadata.js";
 import { ROOT } from "../support.js";
 
@@ -133,4 +135,16 @@ test("the process holds no program, and one where exiftool cannot run says what 
     timeout: 60_000,
   });
   assert.match(without.stdout, /^IMAGE_UNSUPPORTED .*a\.tif: exiftool cannot be started.*apt-get install perl/);
+});
+
+test("a pipe or a folder in a photo's place is refused at once", { timeout: 60_000 }, async () => {
+  const pipe = join(folder, "pipe.jpg");
+  if (process.platform !== "win32") {
+    await promisify(execFile)("mkfifo", [pipe]);
+    await assert.rejects(readMetadata(pipe), { code: "FILE_UNREADABLE", message: /it is a pipe/ });
+    const { notes } = await copyPhotos([pipe], join(folder, "copies"));
+    assert.match(notes.join(), /not copied: .*it is a pipe/);
+    await assert.rejects(openToRead(pipe), { code: "FILE_UNREADABLE" });
+  }
+  await assert.rejects(readMetadata(folder), { code: "FILE_UNREADABLE", message: /it is a folder/ });
 });

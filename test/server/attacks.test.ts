@@ -182,6 +182,14 @@ test("paths of the page and of the documentation lead nowhere else", async (t) =
   assert.deepEqual([head.status, head.headers.get("x-content-type-options"), head.headers.get("referrer-policy")], [200, "nosniff", "no-referrer"]); // prettier-ignore
 });
 
+test("a form that stops in its midst is answered 408, by this server's own words", async (t) => {
+  const address = await listening(t, { model: answering(), limits: { requestMs: 200 } });
+  const part = `--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc`;
+  const head = "POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 500\r\n\r\n"; // prettier-ignore
+  const said = await raw(address, head + part);
+  assert.match(said, /^HTTP\/1.1 408 .*"code":"USAGE","message":"The request took too long to arrive\."/s);
+});
+
 test("clients that send for ever are cut off; those that send garbage are told so", async (t) => {
   const address = await listening(t, { model: answering(), limits: { headersMs: 100, requestMs: 300 } });
   const slowHead = await raw(address, "GET /health HTTP/1.1\r\nHost: loc");
@@ -262,6 +270,29 @@ test("a fault after the first words of a stream is told to the log alone too", a
   assert.deepEqual(faults.map(({ message }) => message), ["secret of /root/secret.txt"]); // prettier-ignore
 });
 
+test("after a text that ends an answer the model writes nothing more", async (t) => {
+  const model = new WritingModel();
+  const address = await listening(t, { model });
+  const url = `data:image/jpeg;base64,${(await photo("portrait-good")).toString("base64")}`;
+  const content = [
+    { type: "text", text: "What is in it?" },
+    { type: "image_url", image_url: { url } },
+  ];
+  const messages = [{ role: "user", content }];
+  const { body } = await post(address, "/v1/chat/completions", { messages, stop: " boat" });
+  const [choice] = body["choices"] as { message: { content: string }; finish_reason: string }[];
+  assert.deepEqual([choice?.message.content, choice?.finish_reason, model.left.length], ["A", "stop", 1]);
+  const headers = { "content-type": "application/json" };
+  const asked = { method: "POST", headers, body: JSON.stringify({ messages, stop: ["boat"], stream: true }) };
+  const text = await (await fetch(`${address}/v1/chat/completions`, asked)).text();
+  assert.match(text, /"content":"A".*"finish_reason":"stop".*\[DONE\]/s);
+  assert.equal(model.left.length, 2);
+  const two = { messages: [{ role: "user", content: [...content, content[1]] }] };
+  const several = await post(address, "/v1/chat/completions", two);
+  assert.equal(several.status, 400);
+  assert.match(several.body.error?.message ?? "", /one picture at a time/);
+});
+
 test("parts of a form that name no field are skipped, however long they are, and hold no place", async (t) => {
   const address = await listening(t, { model: answering(), limits: { queue: 1 } });
   for (const length of [10, 60_000, 1_000_000]) {
@@ -298,6 +329,16 @@ test("a server that ends answers what comes just then, and does not wait for hal
   assert.equal(await silent.said, "");
   await closed;
   assert.ok(performance.now() - begun < 9000, "less than the limit of a request's headers");
+});
+
+test("a server that ends waits for the rest of a body as long as for headers, and then gives 503", async () => {
+  const server = createServer({ model: answering(), limits: { headersMs: 300 } });
+  const address = await server.listen({ host: "127.0.0.1", port: 0 });
+  const half = raw(address, "POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"); // prettier-ignore
+  await until(() => new Promise((resolve) => server.server.getConnections((_, count) => resolve(count > 0))));
+  const ended = server.close();
+  assert.match(await half, /^HTTP\/1.1 503 .*"error":\{"code":"IN_USE","message":"The server ends/s);
+  await ended;
 });
 
 test("closing answers what was accepted and takes nothing more", async () => {

@@ -71,6 +71,25 @@ test("a server whose model's thread has ended answers what it can, and ends with
   assert.match(said, /The thread of the model has ended/);
 });
 
+/** Nobody waits for what is rejected here. */
+const STRAY = `process.on("SIGUSR2", () => void Promise.reject(new Error("a stray fault")));`;
+
+test("a fault that nobody waits for is written to standard error, and the server goes on", async () => {
+  const stray = `data:text/javascript,${encodeURIComponent(STRAY)}`;
+  const args = ["--import", stray, `${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--library", join(folder, "none.db"), "--json"]; // prettier-ignore
+  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(server, "exit");
+  let said = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const [line] = (await once(createInterface(server.stdout), "line")) as [string];
+  const { address } = JSON.parse(line) as { address: string };
+  server.kill("SIGUSR2");
+  await until(() => /fault: Error: a stray fault/.test(said));
+  assert.equal((await ask(address, "/health")).status, 200);
+  server.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
+});
+
 test("SIGTERM: what was accepted is answered, nothing more is taken, and the exit code is 0", async () => {
   await chmod(join(folder, "token"), 0o600);
   const args = [`${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--token-file", join(folder, "token"), "--library", join(folder, "none.db"), "--json"]; // prettier-ignore

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { DEMO_MODEL, load, type Model } from "../../src/engine/index.js";
+import { openBeside } from "../../src/library/open.js";
 import { scan } from "../../src/library/scan/scan.js";
 import { createServer } from "../../src/server/index.js";
 import { ROOT } from "../support.js";
-import { ask, form, photo, post } from "./support.js";
+import { ask, form, listening, photo, post } from "./support.js";
 
 const NAMES = ["abstract-dull", "landscape-good", "portrait-good"];
 
@@ -54,6 +55,21 @@ test("a library that is not there yet is a 404, and is found once it is there", 
   const rest = await list(`?limit=2&cursor=${next}`);
   const scores = [...photos, ...rest.photos].map(({ score }) => score?.score ?? NaN);
   assert.deepEqual([scores, rest.next], [[...scores].sort((a, b) => b - a), null]);
+});
+
+test("a library that fails in the midst of a stream ends it, and the log says why", async (t) => {
+  const file = join(folder, "failing.db");
+  await scan({ library: file, files: [join(folder, `${NAMES[0]}.jpg`)], folders: [folder], model });
+  const faults: Error[] = [];
+  const failing = await listening(t, { model, library: file, onFault: (error) => void faults.push(error) });
+  const response = await fetch(`${failing}/v1/library/scan`);
+  const reader = response.body?.getReader() ?? assert.fail();
+  assert.match(Buffer.from((await reader.read()).value ?? []).toString(), /"files":1/);
+  const beside = await openBeside(file);
+  beside.exec("ALTER TABLE scans RENAME TO gone");
+  beside.close();
+  await assert.rejects(reader.read());
+  assert.match(faults.map(({ message }) => message).join(), /scans/);
 });
 
 test("conditions are the library's own, and a wrong one says where", async () => {

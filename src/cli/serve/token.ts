@@ -1,5 +1,5 @@
 /** The file with a server's token, which nobody else may read. */
-import { open } from "node:fs/promises";
+import { constants, open } from "node:fs/promises";
 import { messageOf, RocError } from "../../errors.js";
 
 /** A token's file is small. */
@@ -9,10 +9,12 @@ const OTHERS = 0o077;
 /** @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; USAGE where others may read it, or it holds no token */
 export async function readToken(path: string): Promise<string> {
   const make = `Make it by (umask 077; openssl rand -hex 32 > ${path}).`;
-  await using file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    const code = error.code === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE";
-    throw new RocError(code, `--token-file ${path}: ${messageOf(error)}. ${make}`, { cause: error });
-  });
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (error: NodeJS.ErrnoException) => {
+      const code = error.code === "ENOENT" ? "FILE_NOT_FOUND" : "FILE_UNREADABLE";
+      throw new RocError(code, `--token-file ${path}: ${messageOf(error)}. ${make}`, { cause: error });
+    },
+  );
   const stats = await file.stat();
   if (!stats.isFile()) throw new RocError("USAGE", `--token-file ${path} is no file. ${make}`);
   if ((stats.mode & OTHERS) !== 0) {

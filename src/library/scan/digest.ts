@@ -1,9 +1,7 @@
 /** The digest of a file's content: which picture it is, wherever it lies and whatever it is called. */
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { isRocError } from "../../errors.js";
-import { readError } from "../../files/index.js";
+import { openRegular, readError } from "../../files/index.js";
 import { pathOfName, readableName } from "../../image/index.js";
 
 const CHUNK = 1 << 20;
@@ -16,8 +14,7 @@ const CHUNK = 1 << 20;
  */
 export async function contentDigest(path: string, signal?: AbortSignal): Promise<Buffer> {
   try {
-    // A pipe that took the place of the file would be waited for.
-    await using handle = await open(pathOfName(path), constants.O_RDONLY | constants.O_NONBLOCK);
+    await using handle = await openRegular(pathOfName(path));
     const hash = createHash("sha256");
     const buffer = Buffer.allocUnsafeSlow(CHUNK);
     for (let bytes = -1; bytes !== 0;) {

@@ -46,7 +46,8 @@ interface Piece {
 interface End {
   readonly reason: Reason;
   readonly usage: z.infer<typeof usageSchema>;
-  readonly result: ScoreResult;
+  /** None where the model was told to stop before it had finished. */
+  readonly result?: ScoreResult;
 }
 
 export function addChat(app: App, shared: Shared): void {
@@ -72,7 +73,9 @@ export function addChat(app: App, shared: Shared): void {
     const { reason, usage, result } = step.value;
     const message = { role: "assistant" as const, content: text.trimEnd(), refusal: null };
     const choices = [{ index: 0, message, logprobs: null, finish_reason: reason }];
-    return reply.code(200).send({ ...head, object: "chat.completion", choices, usage, result: plainOutcome(result) });
+    return reply
+      .code(200)
+      .send({ ...head, object: "chat.completion", choices, usage, ...(result && { result: plainOutcome(result) }) });
   });
 }
 
@@ -83,8 +86,10 @@ async function* answer(shared: Shared, question: ChatQuestion, gone: AbortSignal
   const written = new Pieces<WrittenPiece>();
   const drawn = temperature > 0 && { temperature, ...(seed !== undefined && { seed }) };
   const questions = prompt === undefined ? {} : { questions: [{ prompt, ...(maxTokens !== undefined && { maxTokens }), ...drawn }] }; // prettier-ignore
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([gone, stopping.signal]);
   const outcome = shared.queue
-    .score(picture, { ...questions, onText: (piece) => written.add(piece) }, gone)
+    .score(picture, { ...questions, onText: (piece) => written.add(piece) }, signal)
     .finally(() => written.end());
   outcome.catch(() => undefined);
   const until = new UntilStop(question.stops);
@@ -95,6 +100,11 @@ async function* answer(shared: Shared, question: ChatQuestion, gone: AbortSignal
     tally = { prompt: piece.promptTokens, completion: piece.tokens, reason: piece.finished ?? tally.reason };
     const text = until.push(piece.text);
     if (text !== "") yield { text };
+    if (until.stopped) {
+      // The model writes no further token that nobody is shown.
+      stopping.abort();
+      return { reason: "stop", usage: usageOf(tally) };
+    }
   }
   const result = await outcome;
   if ("error" in result) throw new Refusal(statusOf(result.error.code), result.error.code, result.error.message);
