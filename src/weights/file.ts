@@ -41,6 +41,12 @@ const FORMATS: readonly WeightsFormat[] = [
     isOne: (head) => (begins(head, "PK\u0003\u0004") && !firstInZip(head).endsWith(".npy")) || head[0] === 0x80,
     open: async (file) => (await import("./bin/index.js")).openBin(file),
   },
+  {
+    title: "Keras' HDF5 (.h5, .hdf5)",
+    endings: ["h5", "hdf5"],
+    isOne: (head) => begins(head, "\u0089HDF\r\n\u001a\n"),
+    open: async (file) => (await import("./hdf5.js")).openHdf5(file),
+  },
 ];
 
 /** Whether a file's name is one of a file of weights. */

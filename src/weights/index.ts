@@ -4,6 +4,7 @@ export { openBin, openBinFolder } from "./bin/index.js";
 export type { Checkpoint } from "./checkpoint.js";
 export { derivedCheckpoint, type DerivedTensor } from "./derived.js";
 export { isWeightsFile, openWeightsFile } from "./file.js";
+export { kerasNames } from "./keras.js";
 export { openCheckpoint } from "./folder.js";
 export { ownQuantization, QUANT_METHOD, refuseQuantisedConfig } from "./quantised.js";
 export { checkRoom } from "./room.js";
