@@ -29,6 +29,13 @@ function firstInZip(head: Uint8Array): string {
 
 const FORMATS: readonly WeightsFormat[] = [
   {
+    title: "TensorFlow's checkpoints (.index beside .data-00000-of-00001)",
+    endings: ["index"],
+    // Before the others: its files of data begin with any byte.
+    isOne: (_, name) => /\.(index|data-\d{5}-of-\d{5})$/.test(name),
+    open: async (file) => (await import("./tensorflow.js")).openTensorflow(file),
+  },
+  {
     title: "safetensors (.safetensors)",
     endings: ["safetensors"],
     // Eight bytes of length come first.
@@ -46,6 +53,12 @@ const FORMATS: readonly WeightsFormat[] = [
     endings: ["h5", "hdf5"],
     isOne: (head) => begins(head, "\u0089HDF\r\n\u001a\n"),
     open: async (file) => (await import("./hdf5.js")).openHdf5(file),
+  },
+  {
+    title: "Caffe (.caffemodel)",
+    endings: ["caffemodel"],
+    isOne: (_, name) => name.toLowerCase().endsWith(".caffemodel"),
+    open: async (file) => (await import("./caffemodel.js")).openCaffemodel(file),
   },
 ];
 

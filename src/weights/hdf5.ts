@@ -56,7 +56,7 @@ export async function openHdf5(file: string): Promise<Checkpoint> {
   const library = await (loading ??= loadLibrary());
   const { FS } = await library.ready;
   const path = `/${++files}.h5`;
-  FS.writeFile(path, bytes, { canOwn: true });
+  FS.writeFile(path, bytes);
   let opened: H5.File | undefined;
   const close = (): void => {
     opened?.close();
