@@ -13,7 +13,8 @@ import type { ParamSource } from "../src/nn/index.js";
 import { textLoss } from "../src/roc/index.js";
 import { fromTypedArray, inferenceMode, keep, manualSeed, noGrad, ones, randn, scope, setFlag, zeros, type DType, type Tensor } from "../src/torch/index.js"; // prettier-ignore
 import { mixedFor } from "../src/train/loop/precision.js";
-import { AdamW, decayGroups } from "../src/train/optim/adamw.js";
+import { decayGroups, RuleOptimizer } from "../src/train/optim/optimizer.js";
+import { adamW } from "../src/train/optim/rules.js";
 import { clipGradients } from "../src/train/optim/clip.js";
 import { benchDecode } from "./decode.js";
 import { inputsOf, TYPES, type Figure, type Inputs, type Part } from "./gpu-parts.js";
@@ -119,7 +120,7 @@ function train(part: Part): Figure[] {
   setFlag("keepFreedMemory", true);
   const parameters = model.parameters();
   for (const parameter of parameters.values()) parameter.requiresGrad_();
-  const optimizer = new AdamW(decayGroups(parameters, 0));
+  const optimizer = new RuleOptimizer(decayGroups(parameters, 0), adamW());
   const mixed = mixedFor("bfloat16", device);
   const { length } = inputs.inputIds;
   const figures = batches.flatMap((batch) =>

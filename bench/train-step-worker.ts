@@ -6,7 +6,8 @@ import { loadModel } from "../src/models/registry.js";
 import { LOSS_PRESETS, rocLoss, vocabularyFromConfig } from "../src/roc/index.js";
 import { scope, setFlag, setNumThreads } from "../src/torch/index.js";
 import { clipGradients } from "../src/train/optim/clip.js";
-import { AdamW, decayGroups } from "../src/train/optim/adamw.js";
+import { decayGroups, RuleOptimizer } from "../src/train/optim/optimizer.js";
+import { adamW } from "../src/train/optim/rules.js";
 import { mixedFor } from "../src/train/loop/precision.js";
 import { openSafetensors } from "../src/weights/index.js";
 
@@ -18,7 +19,7 @@ setFlag("deterministic", true);
 const model = await loadModel(folder);
 const parameters = model.parameters();
 for (const parameter of parameters.values()) parameter.requiresGrad_();
-const optimizer = new AdamW(decayGroups(parameters, 0));
+const optimizer = new RuleOptimizer(decayGroups(parameters, 0), adamW());
 const vocabulary = vocabularyFromConfig(model.config);
 if (!vocabulary) throw new Error("no score tokens in config.json");
 using file = await openSafetensors(`${folder}/batch.safetensors`);

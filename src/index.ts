@@ -114,9 +114,18 @@ export type {
 } from "./train/index.js";
 export type { BestState } from "./train/events.js";
 export type { LoraOptions } from "./models/lora.js";
-export type { GroupRule, LoraTraining, ParameterPattern, Precision, VocabularyPart } from "./train/options.js";
+export type {
+  GroupRule,
+  LoraTraining,
+  OptimizerKind,
+  ParameterPattern,
+  Precision,
+  RateDecay,
+  RateDrop,
+  VocabularyPart,
+} from "./train/options.js";
 export type { ScheduleKind } from "./train/optim/schedule.js";
-export type { PartSize } from "./train/start/plan.js";
+export type { PartSize, PlannedOutput } from "./train/start/plan.js";
 export type { TorchrunEnvironment } from "./train/start/torchrun.js";
 export type { OnWarning } from "./train/start/warnings.js";
 

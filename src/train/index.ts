@@ -10,7 +10,8 @@ export type {
   ValidationEvent,
 } from "./events.js";
 export { openLatestState, type SavedState } from "./run/checkpoint.js";
-export { AdamW, decayGroups, type Optimizer, type ParameterGroup } from "./optim/adamw.js";
+export { decayGroups, RuleOptimizer, type Optimizer, type ParameterGroup } from "./optim/optimizer.js";
+export { adamW } from "./optim/rules.js";
 export { collate, TextCache } from "./data/collate.js";
 export { strategyObjective, type LossCounts, type Objective, type Picture } from "./loop/objective.js";
 export { PixelCache } from "./data/pixels.js";

@@ -10,6 +10,38 @@ export const PRECISIONS = ["float32", "bfloat16"] as const satisfies readonly Pr
  */
 export type Precision = "float32" | "bfloat16";
 
+export const OPTIMIZERS = ["adamw", "adam", "sgd", "adagrad"] as const satisfies readonly OptimizerKind[];
+/**
+ * How weights follow from gradients. "adamw" decays weights by themselves, the others on top of the gradient.
+ *
+ * @category Training
+ */
+export type OptimizerKind = "adamw" | "adam" | "sgd" | "adagrad";
+
+/**
+ * A fall of the learning rate.
+ *
+ * @category Training
+ */
+export interface RateDrop {
+  /** Passes over the training part after which it begins, above 0. */
+  readonly epoch: number;
+  /** Multiplies the learning rate from then on, from 0. */
+  readonly factor: number;
+}
+
+/**
+ * Falls of the learning rate that come again and again.
+ *
+ * @category Training
+ */
+export interface RateDecay {
+  /** Passes over the training part between them, above 0. */
+  readonly epochs: number;
+  /** Multiplies the learning rate each time, from 0. */
+  readonly factor: number;
+}
+
 export const VOCABULARY_PARTS = ["all", "new", "none"] as const satisfies readonly VocabularyPart[];
 /**
  * What is trained of the matrices with a row per token (embedding and head).
@@ -81,7 +113,7 @@ export interface TrainOptions {
   readonly warmup: number;
   /** Of matrices (and of vectors with `decayVectors`), from 0. */
   readonly weightDecay: number;
-  /** AdamW's decay rates, each in [0, 1). */
+  /** Decay rates of AdamW and Adam, each in [0, 1). */
   readonly betas: readonly [number, number];
   /** Greatest global norm of the gradients, from 0. */
   readonly maxNorm: number;
@@ -92,6 +124,16 @@ export interface TrainOptions {
   /** Steps between validations, each followed by a state, from 1. */
   readonly every: number;
 
+  /** Default "adamw". */
+  readonly optimizer?: OptimizerKind;
+  /** Of "sgd", in [0, 1). Default 0.9. */
+  readonly momentum?: number;
+  /** Of "sgd": look ahead along the momentum. Default false. */
+  readonly nesterov?: boolean;
+  /** Multiply the schedule's rate, each from its epoch on. Default: none. */
+  readonly drops?: readonly RateDrop[];
+  /** Multiplies the schedule's rate every so many epochs; every epoch: PyTorch's ExponentialLR. Default: never. */
+  readonly dropEvery?: RateDecay;
   /** What stays as it is. Default: nothing. */
   readonly freeze?: readonly ParameterPattern[];
   /** Learning rates and weight decays by name; the first rule that matches holds. Default: none. */

@@ -1,11 +1,11 @@
 /** One rank of distributed-optimizer.test.ts: the same steps by a plain AdamW and by a sharded one. */
 import assert from "node:assert/strict";
-import { ReplicatedAdamW, ShardedAdamW } from "../../src/train/optim/distributed-optimizer.js";
-import { AdamW, inGroup, type Optimizer, type ParameterGroup } from "../../src/train/index.js";
+import { ReplicatedOptimizer, ShardedOptimizer } from "../../src/train/optim/distributed-optimizer.js";
+import { adamW, inGroup, RuleOptimizer, type Optimizer, type ParameterGroup } from "../../src/train/index.js";
 import { arange, liveTensors, scope, type ProcessGroup, type Tensor } from "../../src/torch/index.js";
 
 const SHAPES = { a: [8, 3], b: [5], c: [2, 2], d: [6, 4], e: [1] };
-const OPTIONS = { betas: [0.9, 0.95] as const };
+const RULE = adamW({ betas: [0.9, 0.95] });
 
 /** Matrices, vectors with no decay, trained rows, 16-bit weights with masters. */
 function groupsOf(parameters: Map<string, Tensor>): ParameterGroup[] {
@@ -62,8 +62,8 @@ async function stateOf(optimizer: Optimizer): Promise<Map<string, Tensor> | unde
 
 async function compare(group: ProcessGroup): Promise<void> {
   const [plainWeights, weights] = [newParameters(), newParameters()];
-  const plain = new AdamW(groupsOf(plainWeights), OPTIONS);
-  const sharded = new ShardedAdamW(groupsOf(weights), OPTIONS, group);
+  const plain = new RuleOptimizer(groupsOf(plainWeights), RULE);
+  const sharded = new ShardedOptimizer(groupsOf(weights), RULE, group);
   advance(plainWeights, plain, 0, 3);
   advance(weights, sharded, 0, 3);
   assertSame(weights, plainWeights);
@@ -72,10 +72,10 @@ async function compare(group: ProcessGroup): Promise<void> {
   if (saved) assertSame(saved, plain.state());
   advance(plainWeights, plain, 3, 5);
   // Taken up again from rank 0's state, with and without sharding; the masters of 16-bit weights are among it.
-  for (const Kind of [ShardedAdamW, ReplicatedAdamW]) {
+  for (const Kind of [ShardedOptimizer, ReplicatedOptimizer]) {
     const copy = ([name, value]: [string, Tensor]): [string, Tensor] => [name, value.detach().clone().requiresGrad_()];
     const again = scope(() => new Map([...weights].map(copy)));
-    const optimizer = new Kind(groupsOf(again), OPTIONS, group);
+    const optimizer = new Kind(groupsOf(again), RULE, group);
     optimizer.restore(saved ?? new Map<string, Tensor>());
     advance(again, optimizer, 3, 5);
     assertSame(again, plainWeights);

@@ -4,7 +4,7 @@ import { createLlava } from "../../src/models/llava/index.js";
 import { attachLora } from "../../src/models/lora.js";
 import type { Mllm } from "../../src/models/types.js";
 import { randomSource } from "../../src/nn/index.js";
-import { AdamW, parameterGroups, trainedParameters, type TrainOptions } from "../../src/train/index.js";
+import { adamW, parameterGroups, RuleOptimizer, trainedParameters, type TrainOptions } from "../../src/train/index.js";
 import { llavaConfig } from "../../src/models/llava/small.js";
 import { liveTensors, ones, randn, scope, tensor } from "../../src/torch/index.js";
 
@@ -116,8 +116,8 @@ test("training rows changes no other row's bits, and moves them as training the 
   const matrix = scope(() => randn([6, 4])).requiresGrad_();
   const start = matrix.toNumbers();
   const alone = scope(() => matrix.detach().narrow(0, 3, 2).clone()).requiresGrad_();
-  const rows = new AdamW([{ parameters: new Map([["m[3:5]", matrix]]), rows: [3, 5], weightDecay: 0.1 }]);
-  const whole = new AdamW([{ parameters: new Map([["m", alone]]), weightDecay: 0.1 }]);
+  const rows = new RuleOptimizer([{ parameters: new Map([["m[3:5]", matrix]]), rows: [3, 5], weightDecay: 0.1 }], adamW());
+  const whole = new RuleOptimizer([{ parameters: new Map([["m", alone]]), weightDecay: 0.1 }], adamW());
   for (let step = 1; step <= 3; step++) {
     scope(() => {
       matrix.grad = ones([6, 4]).mul(step);
@@ -132,7 +132,7 @@ test("training rows changes no other row's bits, and moves them as training the 
   assert.notDeepEqual(end.slice(12, 20), start.slice(12, 20));
   assert.deepEqual(rows.state().get("m[3:5].exp_avg")?.shape, [2, 4]);
   for (const one of [rows, whole, matrix, alone]) {
-    if (one instanceof AdamW) one.zeroGrad();
+    if (one instanceof RuleOptimizer) one.zeroGrad();
     one.dispose();
   }
   assert.equal(liveTensors(), before);
@@ -140,7 +140,7 @@ test("training rows changes no other row's bits, and moves them as training the 
 
 test("rows of bfloat16 weights have float32 masters, too", () => {
   const matrix = tensor([[1], [1], [1]], { dtype: "bfloat16" }).requiresGrad_();
-  const optimizer = new AdamW([{ parameters: new Map([["m", matrix]]), rows: [1, 2], weightDecay: 0 }]);
+  const optimizer = new RuleOptimizer([{ parameters: new Map([["m", matrix]]), rows: [1, 2], weightDecay: 0 }], adamW());
   for (let step = 0; step < 8; step++) {
     scope(() => void (matrix.grad = ones([3, 1], { dtype: "bfloat16" })));
     optimizer.step(1e-3);

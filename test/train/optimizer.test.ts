@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
 import { clipGradients } from "../../src/train/optim/clip.js";
-import { AdamW, decayGroups, type AdamWOptions } from "../../src/train/optim/adamw.js";
+import { decayGroups, RuleOptimizer, type SliceOptions } from "../../src/train/optim/optimizer.js";
+import { adamW } from "../../src/train/optim/rules.js";
 import { learningRateAt, SCHEDULES, type ScheduleKind } from "../../src/train/optim/schedule.js";
 import {
   fromTypedArray,
@@ -45,7 +46,7 @@ function makeParameters(): Map<string, Tensor> {
 }
 
 /** Optimizer steps `from` to `to` of the reference run. */
-function advance(parameters: Map<string, Tensor>, optimizer: AdamW, from: number, to: number): void {
+function advance(parameters: Map<string, Tensor>, optimizer: RuleOptimizer, from: number, to: number): void {
   for (let step = from; step < to; step++) {
     optimizer.zeroGrad();
     for (const [name, values] of Object.entries(adamw.gradients[step] ?? {})) {
@@ -61,8 +62,8 @@ function advance(parameters: Map<string, Tensor>, optimizer: AdamW, from: number
   }
 }
 
-function makeOptimizer(parameters: Map<string, Tensor>): AdamW {
-  return new AdamW(decayGroups(parameters, settings.weightDecay), { betas: settings.betas });
+function makeOptimizer(parameters: Map<string, Tensor>): RuleOptimizer {
+  return new RuleOptimizer(decayGroups(parameters, settings.weightDecay), adamW({ betas: settings.betas }));
 }
 
 test("schedules give transformers' learning rates", () => {
@@ -101,7 +102,7 @@ test("an optimizer restored from its state continues bit for bit", () => {
 
 test("bfloat16 parameters are stepped on float32 master weights", () => {
   const parameter = tensor([1, 1], { dtype: "bfloat16" }).requiresGrad_();
-  const optimizer = new AdamW(decayGroups(new Map([["w", parameter]]), 0));
+  const optimizer = new RuleOptimizer(decayGroups(new Map([["w", parameter]]), 0), adamW());
   for (let step = 0; step < 8; step++) {
     parameter.grad = tensor([1, -1], { dtype: "bfloat16" });
     optimizer.step(1e-3);
@@ -140,7 +141,7 @@ test("gradients of 16 bits are never all in float32 at once, and slices change n
   const shapes = { tall: [90, 5], wide: [3, 70], row: [91], one: [], last: [8, 8] };
   const sliceBytes = 4 * 128;
   /** After three steps: parameters and state as bits, and the most that was copied. */
-  const run = (options: AdamWOptions): [unknown, number] =>
+  const run = (options: SliceOptions): [unknown, number] =>
     scope(() => {
       manualSeed(3);
       const entries = Object.entries(shapes).map(([name, shape]) => {
@@ -148,7 +149,7 @@ test("gradients of 16 bits are never all in float32 at once, and slices change n
         return [name, randn(shape).to(dtype).requiresGrad_()] as const;
       });
       const parameters = new Map(entries);
-      using optimizer = new AdamW(decayGroups(parameters, 0.1), options);
+      using optimizer = new RuleOptimizer(decayGroups(parameters, 0.1), adamW(), options);
       let most = 0;
       for (let step = 0; step < 3; step++) {
         for (const parameter of parameters.values()) parameter.grad = randn(parameter.shape).to(parameter.dtype);
@@ -175,6 +176,6 @@ test("a gradient that is not finite is an error and changes nothing", () => {
 
 test("a state that does not fit is refused by name", () => {
   const parameter = tensor([1, 2]).requiresGrad_();
-  const optimizer = new AdamW(decayGroups(new Map([["w", parameter]]), 0));
+  const optimizer = new RuleOptimizer(decayGroups(new Map([["w", parameter]]), 0), adamW());
   assert.throws(() => optimizer.restore(new Map()), { code: "CHECKPOINT_MISMATCH", message: /w\.exp_avg is missing/ });
 });

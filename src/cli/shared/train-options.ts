@@ -1,8 +1,9 @@
 /** The hyper-parameters as command line options, shared by `train` and `train-demo`. Loads no libtorch. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { LOSS_PRESETS, type LossWeights } from "../../roc/weights.js";
-import { LANGUAGE_TARGETS, PRECISIONS, VOCABULARY_PARTS } from "../../train/options.js";
-import type { GroupRule, LoraTraining, Precision, TrainOptions, VocabularyPart } from "../../train/options.js";
+import { LANGUAGE_TARGETS, OPTIMIZERS, PRECISIONS, VOCABULARY_PARTS } from "../../train/options.js";
+import type { GroupRule, LoraTraining, OptimizerKind, Precision } from "../../train/options.js";
+import type { RateDecay, RateDrop, TrainOptions, VocabularyPart } from "../../train/options.js";
 import { SCHEDULES, type ScheduleKind } from "../../train/optim/schedule.js";
 import { number, whole } from "./numbers.js";
 
@@ -16,7 +17,12 @@ export interface TrainFlags {
   readonly lr: number;
   readonly schedule: ScheduleKind;
   readonly warmup: number;
+  readonly dropAt: readonly RateDrop[];
+  readonly dropEvery?: RateDecay;
   readonly decay: number;
+  readonly optimizer: OptimizerKind;
+  readonly momentum?: number;
+  readonly nesterov?: true;
   readonly beta2: number;
   readonly clip: number;
   readonly flip: boolean;
@@ -62,9 +68,20 @@ function several<T>(parse: (text: string) => T): (text: string, before: readonly
 
 /** "pattern=rate" */
 function rateRule(text: string): GroupRule {
-  const [, pattern = "", rate = ""] = /^(.+)=([^=]+)$/.exec(text) ?? [];
-  if (pattern === "") throw new InvalidArgumentError('Give "pattern=rate".');
+  const [pattern, rate] = pair(text, "pattern=rate");
   return { pattern, learningRate: number(0)(rate) };
+}
+
+/** "epochs=factor" */
+function fallOf(text: string): { epochs: number; factor: number } {
+  const [epochs, factor] = pair(text, "epochs=factor");
+  return { epochs: number(Number.MIN_VALUE)(epochs), factor: number(0)(factor) };
+}
+
+function pair(text: string, form: string): [string, string] {
+  const [, left, right] = /^(.+)=([^=]+)$/.exec(text) ?? [];
+  if (left === undefined || right === undefined) throw new InvalidArgumentError(`Give "${form}".`);
+  return [left, right];
 }
 
 /** Which parameters are trained, and how they are stored. */
@@ -121,7 +138,17 @@ export function addTrainOptions(command: Command, defaults: TrainDefaults): Comm
       number(0),
       defaults.warmup,
     )
+    .option(
+      "--drop-at <epoch=factor>",
+      "multiply the rate by this from an epoch on; may be repeated",
+      several((text): RateDrop => ({ epoch: fallOf(text).epochs, factor: fallOf(text).factor })),
+      [],
+    )
+    .option("--drop-every <epochs=factor>", "multiply the rate by this every so many epochs", fallOf)
     .option("--decay <λ>", "weight decay of matrices", number(0), defaults.decay)
+    .addOption(new Option("--optimizer <name>", "how weights follow gradients").choices(OPTIMIZERS).default("adamw"))
+    .option("--momentum <share>", "of sgd (default: 0.9)", number(0, 0.99999))
+    .option("--nesterov", "of sgd: Nesterov's momentum")
     .option("--beta2 <β>", "decay rate of AdamW's second moment", number(0, 0.99999), defaults.beta2)
     .option("--clip <norm>", "greatest norm of the gradients", number(0), 1)
     .option("--flip", "mirror every other picture", defaults.flip)
@@ -160,6 +187,11 @@ export function trainOptionsOf(flags: TrainFlags): TrainOptions {
     flip: flags.flip,
     precision: flags.precision,
     every: flags.every,
+    ...(flags.dropAt.length > 0 && { drops: flags.dropAt }),
+    ...(flags.dropEvery && { dropEvery: flags.dropEvery }),
+    ...(flags.optimizer !== "adamw" && { optimizer: flags.optimizer }),
+    ...(flags.momentum !== undefined && { momentum: flags.momentum }),
+    ...(flags.nesterov && { nesterov: true }),
     ...(flags.freeze.length > 0 && { freeze: flags.freeze }),
     ...(flags.rate.length > 0 && { groups: flags.rate }),
     ...(flags.vocabularyRows && { vocabulary: flags.vocabularyRows }),

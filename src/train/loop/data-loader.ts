@@ -13,6 +13,8 @@ export interface DataLoaderParts {
   readonly pixels: PixelCache;
   /** Length of a sample in any unit, for batches of like length. */
   readonly length: (sample: Sample) => number;
+  /** Leave out an epoch's last batch where it is not full: batch statistics of a few pictures are none. Default false. */
+  readonly dropLast?: boolean;
   /** Which part of each batch is this process's, and of how many: `batchSize` samples each. */
   readonly rank: number;
   readonly ranks: number;
@@ -31,7 +33,7 @@ type Options = Pick<TrainOptions, "seed" | "batchSize" | "accumulation" | "flip"
 
 /** What a step sees follows only from (seed, step). */
 export class DataLoader {
-  readonly #order: { at(batch: number): Batch };
+  readonly #order: { readonly batchesPerEpoch: number; at(batch: number): Batch };
   #next: { step: number; batches: Promise<MicroBatch[]> } | undefined;
 
   constructor(
@@ -40,14 +42,20 @@ export class DataLoader {
   ) {
     const { batchSize, seed, groupByLength } = options;
     const order = { size: parts.samples.length, batchSize: batchSize * parts.ranks, seed };
+    const dropLast = parts.dropLast === true && order.size >= order.batchSize;
     this.#order = groupByLength
       ? new LengthOrder({ ...order, lengths: parts.samples.map(parts.length) })
-      : new BatchOrder(order);
+      : new BatchOrder({ ...order, dropLast });
   }
 
   /** The position of a step's first batch. */
   at(step: number): Batch {
     return this.#order.at(step * this.options.accumulation);
+  }
+
+  /** Passes over the samples before a step, with the share of the one that is begun. */
+  epochs(step: number): number {
+    return (step * this.options.accumulation) / this.#order.batchesPerEpoch;
   }
 
   /** The batches of a step; those of `next` are prefetched. */

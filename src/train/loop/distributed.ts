@@ -4,9 +4,9 @@
  */
 import { RocError } from "../../errors.js";
 import type { LoraAdapters } from "../../models/lora.js";
-import type { Mllm } from "../../models/types.js";
 import { fromTypedArray, GradientBuckets, initProcessGroup, rankEnvironment } from "../../torch/index.js";
 import type { GroupOptions, ProcessGroup } from "../../torch/index.js";
+import { buffersOf, type Learner } from "../learner.js";
 import type { Trained } from "../optim/groups.js";
 
 /** The processes that train together, as the loop sees them. Every one calls the same functions in the same order. */
@@ -85,11 +85,12 @@ export class DataParallel implements TrainingGroup {
 }
 
 /**
- * Gives all processes the weights of rank 0.
+ * Gives all processes the weights and running statistics of rank 0.
  * @throws RocError TRAINING where this process has other parameters
  */
-export async function alignWeights(group: ProcessGroup, model: Mllm, adapters?: LoraAdapters): Promise<void> {
-  const entries = [...model.parameters(), ...(adapters?.parameters() ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+export async function alignWeights(group: ProcessGroup, model: Learner, adapters?: LoraAdapters): Promise<void> {
+  const all = [...model.parameters(), ...buffersOf(model), ...(adapters?.parameters() ?? [])];
+  const entries = all.sort(([a], [b]) => (a < b ? -1 : 1));
   const own = entries.map(([name, { dtype, shape }]) => `${name}: ${dtype}[${shape.join(", ")}]`);
   const first = await group.fromFirst(() => own);
   const other = own.findIndex((line, i) => line !== first[i]);

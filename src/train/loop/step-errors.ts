@@ -1,7 +1,7 @@
 /** Why a run cannot continue, and what is left of it. */
 import { isOutOfMemory, isRocError, messageOf, RocError } from "../../errors.js";
-import type { Mllm } from "../../models/types.js";
 import { findNonFinite, nonFiniteText } from "../../torch/index.js";
+import { buffersOf, type Learner } from "../learner.js";
 import { notFinite } from "../optim/clip.js";
 
 /** Where a run is when it fails. */
@@ -20,8 +20,8 @@ export interface Failure {
  * @param state folder of the state that they come from; undefined where the run starts from its base
  * @throws RocError CHECKPOINT_INVALID naming the tensor with NaN or infinite values
  */
-export function checkStart(model: Mllm, state: string | undefined): void {
-  const found = findNonFinite(model.parameters());
+export function checkStart(model: Learner, state: string | undefined): void {
+  const found = findNonFinite(new Map([...model.parameters(), ...buffersOf(model)]));
   if (!found) return;
   const whose = state === undefined ? "The weights that the run starts from" : `The weights of ${state}`;
   const remedy =

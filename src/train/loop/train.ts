@@ -12,7 +12,6 @@ import { Random } from "../../random.js";
 import { type Sample } from "../../data/index.js";
 import { isOutOfMemory, messageOf, RocError } from "../../errors.js";
 import type { LoraAdapters } from "../../models/lora.js";
-import type { Mllm } from "../../models/types.js";
 import { Recomputation, withDropout } from "../../nn/index.js";
 import { getNumThreads, holdFlag, holdThreads, scope, stack, threadsWorth } from "../../torch/index.js";
 import type { ProcessGroup, Tensor } from "../../torch/index.js";
@@ -20,18 +19,20 @@ import { openSafetensors, saveSafetensors } from "../../weights/index.js";
 import { readingState, saveState, stepFolder, type SavedState, type TrainerState } from "../run/checkpoint.js";
 import { checkFinite, clipNorm, notFinite } from "../optim/clip.js";
 import { alignWeights, SINGLE_PROCESS, DataParallel, type TrainingGroup } from "./distributed.js";
-import { ReplicatedAdamW, ShardedAdamW } from "../optim/distributed-optimizer.js";
+import { ReplicatedOptimizer, ShardedOptimizer } from "../optim/distributed-optimizer.js";
 import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "../events.js";
 import type { TrainEvent, ValidationEvent } from "../events.js";
 import { checkStart, stepError } from "./step-errors.js";
 import { DataLoader, type MicroBatch } from "./data-loader.js";
+import { buffersOf, type Learner } from "../learner.js";
 import { parameterGroups, trainedParameters, type Trained } from "../optim/groups.js";
 import type { LossCounts, Objective } from "./objective.js";
-import { AdamW, gradientOf, type Optimizer } from "../optim/adamw.js";
+import { gradientOf, RuleOptimizer, type Optimizer } from "../optim/optimizer.js";
+import { ruleOf } from "../optim/rules.js";
 import { isUnusable, type PixelCache } from "../data/pixels.js";
 import type { Precision, TrainOptions } from "../options.js";
 import { mixedFor, precisionOf, type Mixed } from "./precision.js";
-import { learningRateAt, warmupSteps } from "../optim/schedule.js";
+import { dropsAt, learningRateAt, warmupSteps } from "../optim/schedule.js";
 import { agreement } from "./validate.js";
 
 const OPTIMIZER = "optimizer.safetensors";
@@ -43,7 +44,7 @@ const USABLE = 0.9;
 /** What is trained, on what. */
 export interface TrainTask {
   /** With the weights of `resume` where that is given. Its parameters are trained in place. */
-  readonly model: Mllm;
+  readonly model: Learner;
   /** With `options.lora`: the adapters on the model. */
   readonly adapters?: LoraAdapters;
   readonly objective: Objective;
@@ -95,6 +96,8 @@ class Trainer {
   readonly #trained: readonly Trained[];
   readonly #optimizer: Optimizer;
   readonly #group: TrainingGroup;
+  /** What a forward changes: running statistics. */
+  readonly #buffers: readonly Tensor[];
   /** Parameters that required no gradient before. */
   readonly #frozen: readonly Tensor[];
   readonly #startedAt = performance.now();
@@ -124,8 +127,10 @@ class Trainer {
     this.#task = task;
     this.#options = options;
     const { length = commentLength, train: samples, pixels, group } = task;
+    this.#buffers = [...buffersOf(task.model).values()];
+    const dropLast = this.#buffers.length > 0;
     this.#loader = new DataLoader(
-      { samples, pixels, length, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 },
+      { samples, pixels, length, dropLast, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 },
       options,
     );
     this.#step = this.#startStep = state?.step ?? 0;
@@ -259,6 +264,8 @@ class Trainer {
     const { accumulation, batchSize } = this.#options;
     const start = this.#startedStepAt;
     const { epoch } = this.#loader.at(this.#step);
+    // From the first forward on, running statistics are those of a step that is not done.
+    this.#whole = this.#buffers.length === 0;
     const { loss = NaN, ...terms } = this.#accumulate(batches);
     const learningRate = this.#learningRate();
     const gradientNorm = this.#update(loss, learningRate);
@@ -352,7 +359,7 @@ class Trainer {
   #learningRate(): number {
     const { schedule: kind, learningRate: peak, steps, warmup } = this.#options;
     const schedule = { kind, peak, warmup: warmupSteps(warmup, steps), total: this.#totalSteps };
-    return learningRateAt(this.#step, schedule);
+    return learningRateAt(this.#step, schedule) * dropsAt(this.#loader.epochs(this.#step), this.#options);
   }
 
   /** Updates the mean pace, and once, early in a new run, the number of steps that a time budget allows. */
@@ -408,6 +415,7 @@ class Trainer {
       this.#trained.map(({ parameter }) => parameter),
       "the trained weights",
     );
+    if (this.#buffers.length > 0) checkFinite(this.#buffers, "the running statistics");
     this.#doing = doing;
   }
 
@@ -480,9 +488,10 @@ class Trainer {
 
 function optimizerOf(trained: readonly Trained[], options: TrainOptions, group?: ProcessGroup): Optimizer {
   const groups = parameterGroups(trained, options);
-  const { betas, shardOptimizer = false } = options;
-  if (group === undefined) return new AdamW(groups, { betas });
-  return shardOptimizer ? new ShardedAdamW(groups, { betas }, group) : new ReplicatedAdamW(groups, { betas }, group);
+  const rule = ruleOf(options);
+  if (group === undefined) return new RuleOptimizer(groups, rule);
+  const Kind = options.shardOptimizer === true ? ShardedOptimizer : ReplicatedOptimizer;
+  return new Kind(groups, rule, group);
 }
 
 function commentLength({ comments = [] }: Sample): number {

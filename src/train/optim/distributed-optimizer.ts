@@ -1,15 +1,16 @@
-/** AdamW in several processes: with the same states in all, or with a part of the states in each (ZeRO-1). */
+/** An optimizer in several processes: with the same states in all, or with a part of the states in each (ZeRO-1). */
 import { noGrad, scope, type ProcessGroup, type Tensor } from "../../torch/index.js";
-import { AdamW, type AdamWOptions, type Optimizer, type ParameterGroup } from "./adamw.js";
+import { RuleOptimizer, type Optimizer, type ParameterGroup } from "./optimizer.js";
+import type { UpdateRule } from "./rules.js";
 
 type State = ReadonlyMap<string, Tensor>;
 
 /** Every process takes every step, from the same gradients. */
-export class ReplicatedAdamW extends AdamW {
+export class ReplicatedOptimizer extends RuleOptimizer {
   readonly #group: ProcessGroup;
 
-  constructor(groups: readonly ParameterGroup[], options: AdamWOptions, group: ProcessGroup) {
-    super(groups, options);
+  constructor(groups: readonly ParameterGroup[], rule: UpdateRule, group: ProcessGroup) {
+    super(groups, rule);
     this.#group = group;
   }
 
@@ -30,19 +31,19 @@ export class ReplicatedAdamW extends AdamW {
 /**
  * Optimizer states sharded over the processes (Rajbhandari et al., ZeRO, SC 2020, stage 1): each parameter has an owner,
  * which holds its moments and master weights, takes its step and gives the new weights to the others. The same numbers as
- * {@link AdamW}; its saved state, too, so that a run may resume with or without sharding.
+ * {@link RuleOptimizer}; its saved state, too, so that a run may resume with or without sharding.
  */
-export class ShardedAdamW implements Optimizer {
+export class ShardedOptimizer implements Optimizer {
   readonly #shards: readonly (readonly ParameterGroup[])[];
-  readonly #options: AdamWOptions;
+  readonly #rule: UpdateRule;
   readonly #group: ProcessGroup;
-  readonly #own: AdamW;
+  readonly #own: RuleOptimizer;
 
-  constructor(groups: readonly ParameterGroup[], options: AdamWOptions, group: ProcessGroup) {
+  constructor(groups: readonly ParameterGroup[], rule: UpdateRule, group: ProcessGroup) {
     this.#shards = shardsOf(groups, group.worldSize);
-    this.#options = options;
+    this.#rule = rule;
     this.#group = group;
-    this.#own = new AdamW(this.#shards[group.rank] ?? [], options);
+    this.#own = new RuleOptimizer(this.#shards[group.rank] ?? [], rule);
   }
 
   step(learningRate: number): void {
@@ -95,12 +96,12 @@ export class ShardedAdamW implements Optimizer {
   }
 
   /** An owner's part: the one that is here, or one for the time of the call, which its state can pass through. */
-  #withPart(owner: number, body: (part: AdamW) => void): void {
+  #withPart(owner: number, body: (part: RuleOptimizer) => void): void {
     if (owner === this.#group.rank) {
       body(this.#own);
       return;
     }
-    using part = new AdamW(this.#shards[owner] ?? [], this.#options);
+    using part = new RuleOptimizer(this.#shards[owner] ?? [], this.#rule);
     body(part);
   }
 }

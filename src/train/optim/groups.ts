@@ -2,17 +2,18 @@
 import { RocError } from "../../errors.js";
 import { namesOf } from "../../models/families.js";
 import { chooseMaps, linearMaps, type LoraAdapters } from "../../models/lora.js";
-import { MODEL_PARTS, type Mllm, type ModelPart } from "../../models/types.js";
+import { MODEL_PARTS, type Mllm } from "../../models/types.js";
 import { vocabularyFromConfig } from "../../roc/index.js";
 import type { Tensor } from "../../torch/index.js";
-import type { ParameterGroup, Rows } from "./adamw.js";
+import type { ParameterGroup, Rows } from "./optimizer.js";
+import { isBaseline, type Learner } from "../learner.js";
 import type { GroupRule, TrainOptions } from "../options.js";
 
 /** A parameter, or some of its rows. */
 export interface Trained {
   /** That of the parameter in the public layout; rows behind it in brackets. */
   readonly name: string;
-  readonly part: ModelPart;
+  readonly part: string;
   readonly parameter: Tensor;
   readonly rows?: Rows;
 }
@@ -26,12 +27,30 @@ type Choice = Pick<TrainOptions, "freeze" | "vocabulary" | "lora">;
  * @param adapters with `options.lora`: those on the model
  * @throws RocError USAGE where a pattern is no regular expression or fits no name, or nothing is left to train
  */
-export function trainedParameters(model: Mllm, options: Choice, adapters?: LoraAdapters): Trained[] {
+export function trainedParameters(model: Learner, options: Choice, adapters?: LoraAdapters): Trained[] {
+  if (isBaseline(model)) return trainedOfNetwork(model.parameters(), options);
   const weights = new Map([...model.parameters(), ...(adapters?.parameters() ?? [])]);
   return choose(model, options, adapters && [...adapters.parameters().keys()]).map(({ whole, ...chosen }) => ({
     ...chosen,
     parameter: weights.get(whole) as Tensor,
   }));
+}
+
+/** Of a network without language: its parts are the first pieces of its parameters' names. */
+function trainedOfNetwork(parameters: ReadonlyMap<string, Tensor>, { freeze = [] }: Choice): Trained[] {
+  const all = [...parameters].map(([name, parameter]) => ({ name, parameter, part: firstPiece(name) }));
+  const frozen = anyOf(freeze, all, "freeze");
+  return someOf(all.filter((one) => !frozen(one)));
+}
+
+/** "features" of "features.0.weight". */
+export function firstPiece(name: string): string {
+  return name.split(".")[0] ?? "";
+}
+
+function someOf<T>(trained: T[]): T[] {
+  if (trained.length > 0) return trained;
+  throw new RocError("USAGE", "Nothing is left to train: everything is frozen.");
 }
 
 /**
@@ -53,7 +72,7 @@ export function checkPatterns(model: Mllm, options: Choice & Pick<TrainOptions, 
 /** A parameter, or some of its rows, by name. */
 interface Named {
   readonly name: string;
-  readonly part: ModelPart;
+  readonly part: string;
 }
 
 interface Chosen extends Named {
@@ -87,9 +106,7 @@ function choose(model: Mllm, options: Choice, adapters?: readonly string[], adde
     }
     return also && !also(named(name)) ? [] : [named(name)];
   });
-  const trained = [...chosen, ...(adapters ?? []).map((name) => named(name))].filter((one) => !frozen(one));
-  if (trained.length > 0) return trained;
-  throw new RocError("USAGE", "Nothing is left to train: everything is frozen.");
+  return someOf([...chosen, ...(adapters ?? []).map((name) => named(name))].filter((one) => !frozen(one)));
 }
 
 /** The trained rows of a matrix of the vocabulary; "all" of them, none, or one range after another. */
@@ -161,7 +178,7 @@ const KEYS = {
 /** Whether one of some patterns fits a parameter; each must fit some of `all`. */
 function anyOf(patterns: readonly string[], all: readonly Named[], option: keyof typeof KEYS): Matches {
   const tests = patterns.map((pattern): Matches => {
-    const isPart = (MODEL_PARTS as readonly string[]).includes(pattern);
+    const isPart = partsOf(all).includes(pattern);
     const matches: Matches = isPart ? ({ part }) => part === pattern : searched(pattern, option);
     if (all.some(matches)) return matches;
     const text = `${KEYS[option]}: no parameter of this run is called "${pattern}"`;
@@ -170,9 +187,14 @@ function anyOf(patterns: readonly string[], all: readonly Named[], option: keyof
   return (one) => tests.some((matches) => matches(one));
 }
 
+/** The names of parts: of a language model always all, of a network those that it has. */
+function partsOf(all: readonly Named[]): string[] {
+  return [...new Set([...MODEL_PARTS, ...all.map(({ part }) => part)])];
+}
+
 /** The first and the last name of each part. */
 function examples(all: readonly Named[]): string {
-  const names = MODEL_PARTS.flatMap((part) => {
+  const names = partsOf(all).flatMap((part) => {
     const own = all.filter((one) => one.part === part);
     return [own[0], own.at(-1)].flatMap((one) => one?.name ?? []);
   });

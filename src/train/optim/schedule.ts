@@ -1,4 +1,5 @@
 /** Learning rates by step: pure functions, the same factors as the schedules of Python transformers (optimization.py). */
+import type { TrainOptions } from "../options.js";
 
 export const SCHEDULES = ["constant", "linear", "cosine"] as const satisfies readonly ScheduleKind[];
 /**
@@ -39,4 +40,14 @@ export function learningRateAt(step: number, schedule: Schedule): number {
 /** Steps of a warm-up that is given as a share of all steps, in [0, 1), or from 1 on as their number. */
 export function warmupSteps(warmup: number, steps: number): number {
   return Math.round(warmup < 1 ? warmup * steps : warmup);
+}
+
+/**
+ * What is left of a schedule's rate after some passes over the training part: PyTorch's MultiStepLR and StepLR.
+ *
+ * @param epochs passes that were completed, and of the one that is begun its share
+ */
+export function dropsAt(epochs: number, { drops = [], dropEvery }: Pick<TrainOptions, "drops" | "dropEvery">): number {
+  const fallen = drops.filter(({ epoch }) => epoch <= epochs).reduce((product, { factor }) => product * factor, 1);
+  return dropEvery ? fallen * dropEvery.factor ** Math.floor(epochs / dropEvery.epochs) : fallen;
 }

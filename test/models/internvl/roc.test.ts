@@ -8,7 +8,7 @@ import { addScoreTokens, createStrategy, LOSS_PRESETS, STRATEGY_NAMES } from "..
 import { loadTokenizer } from "../../../src/tokenizers/index.js";
 import { liveTensors, scope } from "../../../src/torch/index.js";
 import { Random } from "../../../src/random.js";
-import { AdamW, collate, decayGroups, strategyObjective, TextCache, type Picture } from "../../../src/train/index.js";
+import { adamW, collate, decayGroups, RuleOptimizer, strategyObjective, TextCache, type Picture } from "../../../src/train/index.js";
 import { fixture } from "../../support.js";
 import { picture } from "../qwen2vl/support.js";
 
@@ -70,7 +70,7 @@ for (const [layout, config] of Object.entries(CONFIGS)) {
       for (const parameter of parameters.values()) parameter.requiresGrad_();
       const losses: number[] = [];
       {
-        using optimizer = new AdamW(decayGroups(parameters, 0));
+        using optimizer = new RuleOptimizer(decayGroups(parameters, 0), adamW());
         for (let step = 0; step < 20; step++) {
           scope(() => {
             const { loss } = objective.loss(pictures, (body) => body());

@@ -7,7 +7,7 @@ import { after, before, test, type TestContext } from "node:test";
 import { generateWithLogits } from "../../../src/generation/index.js";
 import type { MplugOwl2Model } from "../../../src/models/mplugowl2/index.js";
 import { aten, backward, liveTensors, noGrad, scope, type Tensor } from "../../../src/torch/index.js";
-import { AdamW, decayGroups } from "../../../src/train/index.js";
+import { adamW, decayGroups, RuleOptimizer } from "../../../src/train/index.js";
 import type { Checkpoint } from "../../../src/weights/index.js";
 import { FORWARD_ERROR } from "../../rounding.js";
 import { difference, ids } from "../support.js";
@@ -125,7 +125,7 @@ test("a training step lowers the loss and leaves the tables of places as they ar
     const tables = new Map([...parameters].filter(([name]) => isTable(name)).map(([name, p]) => [name, p.toNumbers()]));
     assert.equal(tables.size, 4);
     for (const parameter of parameters.values()) parameter.requiresGrad_();
-    const optimizer = new AdamW(decayGroups(parameters, 0.1), { betas: [0.9, 0.999] });
+    const optimizer = new RuleOptimizer(decayGroups(parameters, 0.1), adamW());
     const [first = 0, second = 0] = [0, 1].map(() =>
       scope(() => {
         const loss = lossOf();

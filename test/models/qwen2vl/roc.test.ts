@@ -13,7 +13,7 @@ import { addScoreTokens, generate, LOSS_PRESETS, rocStrategy, scoreByPrefill } f
 import type { Generation, RocTemplates, ScoreVocabulary } from "../../../src/roc/index.js";
 import { loadTokenizer } from "../../../src/tokenizers/index.js";
 import { liveTensors, scope } from "../../../src/torch/index.js";
-import { AdamW, collate, decayGroups, strategyObjective, TextCache, type Picture } from "../../../src/train/index.js";
+import { adamW, collate, decayGroups, RuleOptimizer, strategyObjective, TextCache, type Picture } from "../../../src/train/index.js";
 import { readJson } from "../../../src/files/index.js";
 import { fixture } from "../../support.js";
 import { picture } from "./support.js";
@@ -111,7 +111,7 @@ test("trained for some steps it writes the answer; generation and one prefill fo
   for (const parameter of parameters.values()) parameter.requiresGrad_();
   const losses: number[] = [];
   {
-    using optimizer = new AdamW(decayGroups(parameters, 0));
+    using optimizer = new RuleOptimizer(decayGroups(parameters, 0), adamW());
     const steps = 160;
     for (let step = 0; step < steps; step++) {
       scope(() => {

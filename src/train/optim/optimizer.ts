@@ -1,19 +1,16 @@
 /**
- * AdamW with decoupled weight decay (Loshchilov and Hutter, ICLR 2019), one fused kernel call per parameter group.
+ * An optimizer by a rule (`rules.ts`), one fused kernel call per parameter group.
  *
- * Same numbers as `torch.optim.AdamW`: `θ ← θ - lr·λ·θ`, then Adam's step with bias correction. Weights of a 16-bit
- * dtype get float32 master weights: the step is taken on those and rounded into the parameters, slice by slice, so that never
- * all of their gradients are there in float32 too.
+ * Weights of a 16-bit dtype get float32 master weights: the step is taken on those and rounded into the parameters, slice by
+ * slice, so that never all of their gradients are there in float32 too.
  */
 import { RocError } from "../../errors.js";
 import { aten, keep, noGrad, scope, zeros, type Tensor } from "../../torch/index.js";
+import type { UpdateRule } from "./rules.js";
 
-export interface AdamWOptions {
-  /** Decay rates of the two moments. Default [0.9, 0.999]. */
-  readonly betas?: readonly [number, number];
-  /** Added to the root of the second moment. Default 1e-8. */
-  readonly epsilon?: number;
-  /** Most bytes of 16-bit gradients that are in float32 at a time; changes no number. Default 256 MiB. */
+/** How a {@link RuleOptimizer} works; changes no number. */
+export interface SliceOptions {
+  /** Most bytes of 16-bit gradients that are in float32 at a time. Default 256 MiB. */
   readonly sliceBytes?: number;
 }
 
@@ -39,8 +36,8 @@ interface Slot {
   readonly target: Tensor;
   /** What is optimised: the target itself, or its float32 master copy. */
   readonly weight: Tensor;
-  readonly expAvg: Tensor;
-  readonly expAvgSq: Tensor;
+  /** Those of the rule, in its order. */
+  readonly states: readonly Tensor[];
   readonly step: Tensor;
 }
 
@@ -49,7 +46,7 @@ interface Group extends ParameterGroup {
 }
 
 /** What a step takes of a parameter, or of some of its rows. */
-type Part = Pick<Slot, "target" | "weight" | "expAvg" | "expAvgSq" | "step"> & { readonly gradient: Tensor };
+type Part = Pick<Slot, "target" | "weight" | "states" | "step"> & { readonly gradient: Tensor };
 
 /** The usual two groups: tensors of one dimension (norm weights, biases) are not decayed. */
 export function decayGroups(parameters: ReadonlyMap<string, Tensor>, weightDecay: number): ParameterGroup[] {
@@ -83,26 +80,24 @@ export interface Optimizer {
    * @throws RocError CHECKPOINT_MISMATCH where a tensor is missing or has another shape
    */
   restore(saved: ReadonlyMap<string, Tensor>): void;
-  /** Calls `write` with the state by name, `<parameter>.exp_avg` and so on, which must not be changed or retained. */
+  /** Calls `write` with the state by name, as `<parameter>.exp_avg`, which must not be changed or retained. */
   withState(write: (state: ReadonlyMap<string, Tensor>) => Promise<void>): Promise<void>;
   dispose(): void;
 }
 
-export class AdamW implements Optimizer {
+export class RuleOptimizer implements Optimizer {
   readonly #groups: readonly Group[];
-  readonly #betas: readonly [number, number];
-  readonly #epsilon: number;
+  readonly #rule: UpdateRule;
   /** Most elements of a slice. */
   readonly #slice: number;
 
   /** Parameters without a gradient at a step are unchanged, as in PyTorch. */
-  constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
-    this.#betas = options.betas ?? [0.9, 0.999];
-    this.#epsilon = options.epsilon ?? 1e-8;
-    this.#slice = (options.sliceBytes ?? 2 ** 28) / 4;
+  constructor(groups: readonly ParameterGroup[], rule: UpdateRule, { sliceBytes = 2 ** 28 }: SliceOptions = {}) {
+    this.#rule = rule;
+    this.#slice = sliceBytes / 4;
     this.#groups = groups.map((group) => ({
       ...group,
-      slots: [...group.parameters].map((entry) => newSlot(entry, group.rows)),
+      slots: [...group.parameters].map((entry) => newSlot(entry, group.rows, rule.states.length)),
     }));
   }
 
@@ -120,9 +115,9 @@ export class AdamW implements Optimizer {
     for (const { parameter } of this.#slots()) parameter.zeroGrad();
   }
 
-  /** Its state by name, `<parameter>.exp_avg` and so on; the tensors themselves, not copies. */
+  /** Its state by name, as `<parameter>.exp_avg`; the tensors themselves, not copies. */
   state(): Map<string, Tensor> {
-    return new Map(this.#slots().flatMap((slot) => Object.entries(stateOf(slot))));
+    return new Map(this.#slots().flatMap((slot) => Object.entries(stateOf(slot, this.#rule.states))));
   }
 
   async withState(write: (state: ReadonlyMap<string, Tensor>) => Promise<void>): Promise<void> {
@@ -149,7 +144,7 @@ export class AdamW implements Optimizer {
 
   dispose(): void {
     for (const slot of this.#slots()) {
-      for (const tensor of Object.values(stateOf(slot))) tensor.dispose();
+      for (const tensor of Object.values(stateOf(slot, this.#rule.states))) tensor.dispose();
       if (slot.target !== slot.parameter) slot.target.dispose();
     }
   }
@@ -172,11 +167,11 @@ export class AdamW implements Optimizer {
       1,
     );
     const isOwn = ({ weight, target }: Part): boolean => weight === target;
-    this.#adam(parts.filter(isOwn), group, lr);
+    this.#update(parts.filter(isOwn), group, lr);
     const mastered = parts.filter((part) => !isOwn(part));
     for (const slice of slicesOf(mastered, this.#slice)) {
       scope(() => {
-        this.#adam(
+        this.#update(
           slice.map((part) => ({ ...part, gradient: part.gradient.to("float32") })),
           group,
           lr,
@@ -186,17 +181,16 @@ export class AdamW implements Optimizer {
     }
   }
 
-  #adam(parts: readonly Part[], { weightDecay }: Group, lr: number): void {
+  #update(parts: readonly Part[], { weightDecay }: Group, learningRate: number): void {
     if (parts.length === 0) return;
-    const [beta1, beta2] = this.#betas;
-    aten("_fused_adamw_")(
-      parts.map(({ weight }) => weight),
-      parts.map(({ gradient }) => gradient),
-      parts.map(({ expAvg }) => expAvg),
-      parts.map(({ expAvgSq }) => expAvgSq),
-      [],
-      parts.map(({ step }) => step),
-      { lr, beta1, beta2, weight_decay: weightDecay, eps: this.#epsilon, amsgrad: false, maximize: false },
+    this.#rule.update(
+      {
+        weights: parts.map(({ weight }) => weight),
+        gradients: parts.map(({ gradient }) => gradient),
+        states: this.#rule.states.map((_, i) => parts.map(({ states }) => states[i] as Tensor)),
+        steps: parts.map(({ step }) => step),
+      },
+      { learningRate, weightDecay },
     );
   }
 }
@@ -227,33 +221,30 @@ function cut(part: Part, most: number): Part[] {
   const each = Math.max(1, Math.floor((most * rows) / numel / ROWS_TOGETHER)) * ROWS_TOGETHER;
   return Array.from({ length: Math.ceil(rows / each) }, (_, i) => {
     const some: Rows = [i * each, Math.min(rows, (i + 1) * each)];
-    const { target, weight, gradient, expAvg, expAvgSq, step } = part;
+    const { target, weight, gradient, states, step } = part;
     return {
       target: pick(target, some),
       weight: pick(weight, some),
       gradient: pick(gradient, some),
-      expAvg: pick(expAvg, some),
-      expAvgSq: pick(expAvgSq, some),
+      states: states.map((state) => pick(state, some)),
       step,
     };
   });
 }
 
-function newSlot([name, parameter]: readonly [string, Tensor], rows: Rows | undefined): Slot {
+function newSlot([name, parameter]: readonly [string, Tensor], rows: Rows | undefined, states: number): Slot {
   const { dtype, device } = parameter;
   // A view of the rows: what is written into it is written into the parameter.
   const target = rows === undefined ? parameter : keep(noGrad(() => scope(() => pick(parameter.detach(), rows))));
   const weight = dtype === "float32" ? target : keep(noGrad(() => scope(() => target.to("float32"))));
-  const moment = (): Tensor => keep(zeros(target.shape, { device }));
-  const step = keep(zeros([], { device }));
-  return { name, parameter, rows, target, weight, expAvg: moment(), expAvgSq: moment(), step };
+  const own = Array.from({ length: states }, () => keep(zeros(target.shape, { device })));
+  return { name, parameter, rows, target, weight, states: own, step: keep(zeros([], { device })) };
 }
 
 /** The tensors that an optimizer owns for a parameter, by the names of its state. */
-function stateOf({ name, target, weight, expAvg, expAvgSq, step }: Slot): Record<string, Tensor> {
+function stateOf({ name, target, weight, states, step }: Slot, names: readonly string[]): Record<string, Tensor> {
   return {
-    [`${name}.exp_avg`]: expAvg,
-    [`${name}.exp_avg_sq`]: expAvgSq,
+    ...Object.fromEntries(names.map((state, i) => [`${name}.${state}`, states[i] as Tensor])),
     [`${name}.step`]: step,
     ...(weight === target ? {} : { [`${name}.master`]: weight }),
   };
