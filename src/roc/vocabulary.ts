@@ -260,7 +260,7 @@ export function ratingsFrom(scale: Scale, ratings: Scale | undefined): (score: n
  *
  * @category The method
  */
-export function voteTargets(votes: readonly number[], vocabulary: ScoreVocabulary): number[] {
+export function voteTargets(votes: readonly number[], { values }: Pick<ScoreVocabulary, "values">): number[] {
   const total = votes.reduce((sum, count) => sum + count, 0);
   if (votes.length < 2 || !(total > 0) || votes.some((count) => !(count >= 0))) {
     throw new RocError(
@@ -268,7 +268,7 @@ export function voteTargets(votes: readonly number[], vocabulary: ScoreVocabular
       `Votes [${votes.join(", ")}] are no histogram; give 2 or more counts, some above 0`,
     );
   }
-  const targets = vocabulary.values.map(() => 0);
+  const targets = values.map(() => 0);
   const stretch = (targets.length - 1) / (votes.length - 1);
   votes.forEach((count, rating) => {
     const place = rating * stretch;

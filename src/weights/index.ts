@@ -10,5 +10,5 @@ export { ownQuantization, QUANT_METHOD, refuseQuantisedConfig } from "./quantise
 export { checkRoom } from "./room.js";
 export { openSafetensors } from "./safetensors.js";
 export { saveCheckpoint, saveSafetensors } from "./save.js";
-export { COMPUTED_TENSORS, strictSource, type StrictSource } from "./strict.js";
+export { COMPUTED_TENSORS, outlineSource, strictSource, type StrictSource } from "./strict.js";
 export { unionCheckpoint, type UnionPart } from "./union.js";

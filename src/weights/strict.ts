@@ -134,8 +134,8 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
   };
 }
 
-/** Placeholders for whatever is asked for. */
-function outlineSource(dtype: DType | undefined): StrictSource {
+/** Placeholders for whatever is asked for, without memory of their own. */
+export function outlineSource(dtype: DType | undefined): StrictSource {
   return { fits: true, finish: () => undefined, take: (_name, shape) => placeholder(shape, dtype) };
 }
 

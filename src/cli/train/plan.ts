@@ -1,5 +1,5 @@
 /** What a run comes to, as `train --dry-run` prints it. */
-import type { ModelPlan, TrainingPlan, TrainingSteps } from "../../train/start/plan.js";
+import type { ModelPlan, PlannedOutput, TrainingPlan, TrainingSteps } from "../../train/start/plan.js";
 
 /** The plan as a table; without the model's part where that is not known. */
 export function planText(plan: TrainingPlan): string {
@@ -24,9 +24,25 @@ function stepRows(plan: TrainingSteps): Line[] {
   return [
     ["pictures", `${number(plan.train)} to train on, ${number(plan.validation)} to validate`],
     ["steps", `${number(plan.steps)} of ${plan.samplesPerStep} pictures: ${plan.epochs?.toFixed(2) ?? "?"} epochs`],
-    ["strategy", plan.strategy],
-    ["loss", Object.entries(plan.loss).map(([name, weight]) => (weight === 1 ? name : `${weight} ${name}`)).join(" + ")], // prettier-ignore
+    ...(plan.outputs
+      ? [["system", plan.strategy] as const, ...plan.outputs.map(outputRow), ["loss", "the system's own"] as const]
+      : [["strategy", plan.strategy] as const, lossRow(plan)]),
   ];
+}
+
+function lossRow({ loss }: TrainingSteps): Line {
+  return ["loss", Object.entries(loss).map(([name, weight]) => (weight === 1 ? name : `${weight} ${name}`)).join(" + ")]; // prettier-ignore
+}
+
+function outputRow({ name, scale, values, pictures }: PlannedOutput): Line {
+  const { votes, rating, none } = pictures;
+  const what = values ? `a distribution over ${values.length} scores` : "one number";
+  const by = [
+    ...(votes > 0 ? [`the votes on ${number(votes)} pictures`] : []),
+    ...(rating > 0 ? [`the rating${values ? " and its deviation" : ""} of ${number(rating)}`] : []),
+    ...(none > 0 ? [`nothing on ${number(none)}`] : []),
+  ];
+  return [`  ${name}`, `${scale.min} to ${scale.max}, ${what}${by.length > 0 ? `, taught by ${by.join(", ")}` : ""}`];
 }
 
 /** None of a config alone. */

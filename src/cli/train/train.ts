@@ -20,6 +20,10 @@ import { TrainProgress } from "./progress.js";
 interface Flags extends TrainFlags, DataFlags {
   readonly data?: string;
   readonly model?: string;
+  readonly variant?: string;
+  readonly pretrained?: string;
+  readonly bins?: number;
+  readonly tiny?: true;
   readonly visionTower?: string;
   readonly out?: string;
   readonly validation: number;
@@ -67,7 +71,18 @@ export function trainCommand(context: Context): Command {
     )
     .option("--dry-run", "print what the run comes to (steps, tokens, parameters, memory), and stop")
     .option("--data <folder>", "folder of a data set's official files, or of your own CSV or JSON Lines file")
-    .option("--model <folder>", "checkpoint to start from: a folder, or a name on the hub")
+    .option(
+      "--model <folder>",
+      "checkpoint to start from: a folder, or a name on the hub; or a classical system for a new one, as nima",
+    )
+    .option("--variant <name>", "network of a new classical system, as vgg16")
+    .option("--pretrained <file>", "classifier's weights that a new classical system begins with")
+    .option("--tiny", "a new classical system of a few thousand weights, to try a run with")
+    .option(
+      "--bins <n>",
+      "scores that a new classical system predicts the distribution over; 0: one number (default: by the votes)",
+      whole(0),
+    )
     .option("--vision-tower <folder>", "CLIP folder, for checkpoints that have it elsewhere")
     .option("--out <folder>", "run folder")
     .addOption(
@@ -133,6 +148,10 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
     data: folder = "",
     model = "",
     out = "",
+    variant,
+    pretrained,
+    bins,
+    tiny,
     visionTower,
     validation,
     strategy,
@@ -141,7 +160,7 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
     device,
   } = flags;
   return {
-    ...{ model, visionTower, strategy, scoreTokens, scale, out, device },
+    ...{ model, variant, pretrained, tiny, bins, visionTower, strategy, scoreTokens, scale, out, device },
     data: { ...dataRequest(folder, flags), validation },
     loss: lossWeightsOf(flags),
     templates: await readTemplates(flags.templates),

@@ -199,8 +199,8 @@ function ratingsOf(labels: readonly NamedLabel[]): Required<Pick<RocLossInput, "
   };
 }
 
-/** The deviation of a picture's ratings, where it or the votes are known. */
-function stdOf({ std, votes }: Sample, { min, max }: ScoreScale): number | undefined {
+/** The deviation of a picture's ratings on the data set's scale, where it or the votes are known. */
+export function stdOf({ std, votes }: Sample, { min, max }: ScoreScale): number | undefined {
   if (std !== undefined || votes === undefined || votes.length < 2) return std;
   return (voteStatistics(votes).std * (max - min)) / (votes.length - 1);
 }

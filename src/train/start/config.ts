@@ -12,7 +12,7 @@ import { DATASET_KINDS, OWN_FILE, SCORE_COLUMNS } from "../../data/index.js";
 import { checkLoss, LOSS_PRESETS, RATING_LOSSES, weighed, type LossWeights } from "../../roc/weights.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
 import { parseTemplates } from "../../roc/template.js";
-import { PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
+import { OPTIMIZERS, PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
 import { SCHEDULES } from "../optim/schedule.js";
 
 const share = z.number().min(0).lt(1);
@@ -59,6 +59,8 @@ const group = z.strictObject({
   weightDecay: positive.optional().describe("Their weight decay"),
 });
 
+const above = z.number().gt(0);
+
 /** The recipe; the defaults are the paper's, where it says something. */
 const train = z.strictObject({
   seed: z.number().int().min(0).default(0).describe("Of weights, order, texts, flips and drawn parts"),
@@ -71,8 +73,27 @@ const train = z.strictObject({
   warmup: positive
     .default(0)
     .describe("Over which the rate rises from 0: a share of the steps, or from 1 on their number"),
+  drops: z
+    .array(
+      z.strictObject({
+        epoch: above.describe("Times through the training part before it"),
+        factor: positive.describe("Of the rate from then on"),
+      }),
+    )
+    .optional()
+    .describe("Falls of the learning rate, on top of `schedule`"),
+  dropEvery: z
+    .strictObject({
+      epochs: above.describe("Times through the training part between them"),
+      factor: positive.describe("Of the rate, each time"),
+    })
+    .optional()
+    .describe("Falls of the learning rate that come again and again; 1 epoch: exponential by epoch"),
   weightDecay: positive.default(0).describe("Of matrices"),
-  betas: z.tuple([share, share]).default([0.9, 0.999]).describe("AdamW's decay rates"),
+  optimizer: z.enum(OPTIMIZERS).optional().describe("Without it `adamw`"),
+  momentum: share.optional().describe("Of `sgd`; without it 0.9"),
+  nesterov: z.boolean().optional().describe("Of `sgd`: Nesterov's momentum"),
+  betas: z.tuple([share, share]).default([0.9, 0.999]).describe("Decay rates of AdamW and Adam"),
   maxNorm: positive.default(1).describe("Greatest norm of the gradients"),
   flip: z.boolean().default(false).describe("Show every other picture mirrored"),
   precision: z
@@ -85,7 +106,10 @@ const train = z.strictObject({
   freeze: z
     .array(z.string())
     .optional()
-    .describe("What stays as it is: `vision`, `projector`, `language`, or regular expressions of parameters' names"),
+    .describe(
+      "What stays as it is: `vision`, `projector`, `language`, of a classical system the first piece of parameters' names " +
+        "(as `features`), or regular expressions of the names",
+    ),
   groups: z.array(group).optional().describe("Learning rates and weight decays by name; the first that matches holds"),
   decayVectors: z.boolean().optional().describe("Decay the weights of norms and biases too"),
   vocabulary: z
@@ -134,7 +158,27 @@ const data = z.strictObject({
 /** The keys of a run's file; docs/config.md is made of it. */
 export const runSchema = z.strictObject({
   description: z.string().default("").describe("What it reproduces, in words"),
-  model: z.string().describe("Checkpoint to start from: a folder, or a name on the hub"),
+  model: z
+    .string()
+    .describe(
+      "Checkpoint to start from: a folder, or a name on the hub; or a classical system's name (`nima`, ...), for a new one",
+    ),
+  variant: z.string().optional().describe("Which network of a new classical system; without it its usual one"),
+  pretrained: z
+    .string()
+    .optional()
+    .describe("File of a classifier's weights (torchvision's, timm's) that a new classical system begins with"),
+  tiny: z.boolean().optional().describe("A new classical system of a few thousand weights, to try a run with"),
+  bins: z
+    .number()
+    .int()
+    .min(0)
+    .refine((value) => value !== 1, "give 0, or from 2 on")
+    .optional()
+    .describe(
+      "Scores that a new classical system predicts the distribution over; 0: it predicts one number. Without it as many as the " +
+        "data set's votes have, else 0",
+    ),
   visionTower: z
     .string()
     .optional()
@@ -216,7 +260,20 @@ export function checkConfig(values: unknown, source: string): RunConfig {
   }
   if (templates) parseTemplates(templates, source);
   checkLoss(parsed.data.strategy, weightsOf(parsed.data));
+  checkRecipe(train, source);
   return parsed.data;
+}
+
+/** @throws RocError CONFIG_INVALID where a key acts on another optimizer */
+function checkRecipe({ optimizer = "adamw", momentum, nesterov }: RunConfig["train"], source: string): void {
+  const given = momentum === undefined ? (nesterov === true ? "nesterov" : undefined) : "momentum";
+  if (given === undefined || optimizer === "sgd") {
+    if (nesterov === true && momentum === 0) {
+      throw new RocError("CONFIG_INVALID", `${source}: train.nesterov needs a train.momentum above 0.`);
+    }
+    return;
+  }
+  throw new RocError("CONFIG_INVALID", `${source}: train.${given} is of train.optimizer sgd, which is ${optimizer}.`);
 }
 
 /** What is wrong with a file's values, each with its key. */

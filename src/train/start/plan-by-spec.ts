@@ -13,13 +13,23 @@ import type { TrainOptions } from "../options.js";
 import { checkPlaces } from "../loop/objective.js";
 import { optionsOf, weightsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
-import { describePlan, describeSteps, sizesOf, type ModelPlan, type TrainingPlan, type TrainingSteps } from "./plan.js";
+import {
+  describePlan,
+  describeSteps,
+  plannedOutputs,
+  sizesOf,
+  type ModelPlan,
+  type TrainingPlan,
+  type TrainingSteps,
+} from "./plan.js";
+import { newBaseline, outlineOf, storedBaseline, type BaselineStart } from "./baseline.js";
 import { checkedOptions } from "./patterns.js";
+import { refuseNetwork } from "./refusals.js";
 import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
 import type { PlanOptions } from "./call.js";
 import type { TrainingSpec } from "./spec.js";
 import { startFrom, startOptions, USUAL_SCALE, type StartOptions } from "./start.js";
-import { checkLabels, datasetWarnings, lossNotes, planNotes, type OnWarning } from "./warnings.js";
+import { checkLabels, datasetWarnings, lossNotes, networkNotes, planNotes, type OnWarning } from "./warnings.js";
 
 /** The pictures of a run, or what is known of them. */
 interface Pictures {
@@ -35,7 +45,12 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   const { data, counts } = await picturesOf(checked, forecast, onWarning);
   const recipe = optionsOf(checked, (counts?.train ?? 1) / processes);
   const steps = stepsOf(checked, recipe, counts);
+  const made = await newBaseline(checked, data);
+  if (made) return planBaseline(checked, made, data, recipe, steps, options);
   const found = await foldersIfHere(checked, options);
+  const stored = found && (await storedBaseline(checked, found));
+  if (stored) return planBaseline(checked, stored, data, recipe, steps, options);
+  refuseNetwork(checked);
   if (!found) {
     onWarning(
       `the checkpoint ${checked.model} is not here: without it tokens, parameters and memory are not known. ` +
@@ -50,6 +65,21 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   // The run's own device need not be in this machine.
   const from = { ...start, weights, ...checked.scale, device: "cpu" };
   return describeModel(found.checkpoint ?? found.folder, from, data, recipe, steps, onWarning);
+}
+
+/** Of a classical system: steps, what is taught, parameters and memory; it has no tokens. */
+async function planBaseline(
+  spec: CheckedSpec,
+  start: BaselineStart,
+  data: RunData,
+  recipe: TrainOptions,
+  steps: TrainingSteps,
+  { processes, onWarning = () => undefined }: PlanOptions,
+): Promise<TrainingPlan> {
+  const { outputs, notes, sizes, name } = await outlineOf(spec, start, recipe);
+  const texts = data.train.length > 0 ? [...networkNotes(data, outputs), ...planNotes(data, recipe, processes)] : [];
+  for (const text of [...notes, ...texts]) onWarning(text);
+  return { ...steps, strategy: name, loss: {}, outputs: plannedOutputs(outputs, data), ...sizes };
 }
 
 async function foldersIfHere(spec: CheckedSpec, options: PlanOptions): Promise<ModelFolders | undefined> {

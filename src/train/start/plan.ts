@@ -1,11 +1,13 @@
 /** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
 import { namesOf } from "../../models/families.js";
+import { SCORE, type Output } from "../../baselines/types.js";
 import { attachLora } from "../../models/lora.js";
-import type { Mllm } from "../../models/types.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";
 import { decodeImage, type RgbImage } from "../../image/index.js";
 import { DTYPES, scope, type DType } from "../../torch/index.js";
-import { trainedParameters } from "../optim/groups.js";
+import { isBaseline, type Learner } from "../learner.js";
+import { firstPiece, trainedParameters } from "../optim/groups.js";
+import { ruleOf } from "../optim/rules.js";
 import type { TrainOptions } from "../options.js";
 import type { RunData } from "./data.js";
 import type { Trainable } from "./start.js";
@@ -26,10 +28,28 @@ export interface TrainingSteps {
   readonly epochs: number | null;
   /** Pictures per optimizer step, of one process. */
   readonly samplesPerStep: number;
-  /** How scores are written, taught and read. */
+  /** How scores are written, taught and read; of a classical system its name. */
   readonly strategy: string;
-  /** Weights of the losses that act, the text loss among them. */
+  /** Weights of the losses that act, the text loss among them; none of a classical system, which has its own loss. */
   readonly loss: Readonly<Record<string, number>>;
+  /** Of a classical system: what it predicts, and by which ratings that is taught. */
+  readonly outputs?: readonly PlannedOutput[];
+}
+
+/**
+ * What a classical system predicts.
+ *
+ * @category Training
+ */
+export interface PlannedOutput {
+  /** "score", or an attribute's name. */
+  readonly name: string;
+  /** Of the scores that it gives. */
+  readonly scale: { readonly min: number; readonly max: number };
+  /** The scores that it gives a distribution over; absent: one number. */
+  readonly values?: readonly number[];
+  /** Training pictures with votes, with a deviation (or neither) and no votes, and without such a rating. */
+  readonly pictures: { readonly votes: number; readonly rating: number; readonly none: number };
 }
 
 /**
@@ -62,7 +82,7 @@ export interface ModelPlan {
     readonly trained: number;
     /** Weights that stay as they are. */
     readonly frozen: number;
-    /** By part of the model. */
+    /** By part of the model; of a classical system by the first piece of the parameters' names. */
     readonly byPart: Readonly<Record<string, PartSize>>;
   };
   /** Bytes, without activations. */
@@ -71,7 +91,7 @@ export interface ModelPlan {
     readonly weights: number;
     /** Of the trained ones. */
     readonly gradients: number;
-    /** Of AdamW's two moments, in float32. */
+    /** Of the optimizer's states (AdamW's two moments), in float32. */
     readonly optimizer: number;
     /** Of the float32 copies of 16-bit weights. */
     readonly masters: number;
@@ -86,6 +106,17 @@ export interface ModelPlan {
  * @category Training
  */
 export type TrainingPlan = TrainingSteps & Partial<ModelPlan>;
+
+/** What a classical system predicts of a run's training pictures. */
+export function plannedOutputs(outputs: readonly Output[], { train }: Pick<RunData, "train">): PlannedOutput[] {
+  return outputs.map(({ name, scale, values }) => {
+    const isScore = name === SCORE;
+    const rated = isScore ? train : train.filter(({ attributes }) => attributes && Object.hasOwn(attributes, name));
+    const votes = isScore && values ? train.filter((sample) => sample.votes !== undefined).length : 0;
+    const pictures = { votes, rating: rated.length - votes, none: train.length - rated.length };
+    return { name, scale, ...(values && { values }), pictures };
+  });
+}
 
 /** @param counts pictures to train on and to validate with */
 export function describeSteps(
@@ -140,9 +171,9 @@ function answerTokens({ processor, strategy }: StrategyParts, data: RunData, tem
 }
 
 /** Numbers of parameters, and bytes: an outline of the model is enough. */
-export function sizesOf(model: Mllm, options: TrainOptions): Pick<ModelPlan, "parameters" | "memory"> {
+export function sizesOf(model: Learner, options: TrainOptions): Pick<ModelPlan, "parameters" | "memory"> {
   const { lora } = options;
-  using adapters = lora && attachLora(model, lora, options.seed);
+  using adapters = lora && !isBaseline(model) ? attachLora(model, lora, options.seed) : undefined;
   const trained = new Map<string, number>();
   for (const { name, parameter, rows } of trainedParameters(model, options, adapters)) {
     const count = rows ? (parameter.numel / parameter.size(0)) * (rows[1] - rows[0]) : parameter.numel;
@@ -162,8 +193,9 @@ export function sizesOf(model: Mllm, options: TrainOptions): Pick<ModelPlan, "pa
   const [total, moving] = [sum(all.values()), sum(trained.values())];
   const dtype: DType = options.weights ?? "float32";
   const { bytes } = DTYPES[dtype];
+  const states = ruleOf(options).states.length;
   const masters = dtype === "float32" ? 0 : 4 * moving;
-  const memory = { weights: bytes * total, gradients: bytes * moving, optimizer: 8 * moving, masters };
+  const memory = { weights: bytes * total, gradients: bytes * moving, optimizer: 4 * states * moving, masters };
   return {
     parameters: { trained: moving, frozen: total - moving, byPart },
     memory: { ...memory, total: sum(Object.values(memory)) },
@@ -171,7 +203,8 @@ export function sizesOf(model: Mllm, options: TrainOptions): Pick<ModelPlan, "pa
 }
 
 /** The part of a model that a parameter belongs to, as people speak of it. */
-function partOf(model: Mllm, name: string): string {
+function partOf(model: Learner, name: string): string {
+  if (isBaseline(model)) return firstPiece(name);
   if (/lora_[AB]/.test(name)) return "adapters";
   const names = namesOf(model);
   return names.isVocabulary(name) ? "vocabulary" : names.partOf(name);

@@ -5,6 +5,7 @@ import type { Sample } from "../../data/index.js";
 import { writeTrainedOn } from "../../data/trained-on.js";
 import { saveCheckpoint } from "../../engine/index.js";
 import { messageOf, RocError } from "../../errors.js";
+import { saveBaseline } from "../../baselines/registry.js";
 import { attachLora, type LoraAdapters } from "../../models/lora.js";
 import { loadAdapter, saveAdapter } from "../../models/peft.js";
 import { ADAPTER_FOLDER } from "../../models/places.js";
@@ -25,12 +26,15 @@ import { clearRun, openLatestState, readingState, type SavedState } from "../run
 import type { EndEvent, TrainEvent } from "../events.js";
 import { train, type TrainTask } from "../loop/train.js";
 import { describeEnvironment, figuresOf, MetricsFile } from "../run/metrics-file.js";
+import { baselineObjective } from "../loop/baseline-objective.js";
 import { strategyObjective, type Scales } from "../loop/objective.js";
+import type { Learner } from "../learner.js";
 import type { Precision, TrainOptions } from "../options.js";
 import { PixelCache } from "../data/pixels.js";
 import { checkSamples, readUnusable, recordSamples, writeSamples, writeUnusable } from "../run/samples.js";
 import type { SampleRecord } from "../run/samples.js";
 import { EventFile } from "../run/tensorboard.js";
+import type { TrainableBaseline } from "./baseline.js";
 import { reopen, type Trainable } from "./start.js";
 
 const CONFIG = "config.json";
@@ -50,14 +54,20 @@ export interface RunPlan extends Scales {
   /** Resume with pictures and labels as they are now, whatever the run was started with. Default false: an error. */
   readonly acceptChangedData?: boolean;
   readonly options: TrainOptions;
-  readonly weights: LossWeights;
+  /** Of a strategy's losses; a classical system has its own loss. */
+  readonly weights?: LossWeights;
   readonly train: readonly Sample[];
   readonly validation: readonly Sample[];
   /**
    * What to train, with weights of a dtype; called where there is no state to resume. With adapters it is called by a
    * resumed run, too, and must give the same weights again.
    */
-  readonly start: (dtype: Precision) => Promise<Trainable>;
+  readonly start: (dtype: Precision) => Promise<Trainable | TrainableBaseline>;
+  /** Opens a state to resume from it. Default {@link reopen}. */
+  readonly reopen?: (
+    folder: string,
+    at: { device: string; dtype: Precision },
+  ) => Promise<Trainable | TrainableBaseline>;
   /** What the result of `start` depends on, by name: a run is only resumed with the same. See `startSettings()`. */
   readonly from: Settings | (() => Promise<Settings>);
   /** Folder or hub name of what `start` opens, which adapters are written to belong to. */
@@ -131,10 +141,10 @@ async function* trainIn(plan: RunPlan, prepared: Prepared | undefined): AsyncGen
   // The others get the weights of rank 0 later.
   const resume = rank === 0 ? prepared?.resume : undefined;
   const trainable = await open(plan, resume);
-  const { model } = trainable.parts;
+  const model = modelOf(trainable);
   const pixels = new PixelCache({ prepare: trainable.prepare, skipBroken: plan.options.skipBroken ?? false });
   try {
-    using adapters = await adapt(plan, model, resume);
+    using adapters = "parts" in trainable ? await adapt(plan, trainable.parts.model, resume) : undefined;
     if (rank === 0) await writeEnvironment(plan, model);
     const record = rank === 0 ? await recorder(plan.folder, resume?.state.step ?? 0) : () => Promise.resolve();
     const task = taskOf(plan, trainable, adapters, prepared);
@@ -161,7 +171,7 @@ async function prepare(plan: RunPlan): Promise<Prepared> {
   if (fresh) await clearRun(folder);
   const resume = await openLatestState(folder);
   const settings = await settingsOf(plan);
-  const samples = await recordSamples(plan, usesStds(plan.weights));
+  const samples = await recordSamples(plan, plan.weights === undefined || usesStds(plan.weights));
   let notes: string[] = [];
   if (resume !== undefined) {
     const remedy = "Give the same again to resume it, another folder, or --fresh to throw it away.";
@@ -190,17 +200,25 @@ function ranksText(name: string, before: unknown, now: unknown): string | undefi
 }
 
 /** Adapters are put on the weights that the run started from: a state holds only what was trained. */
-async function open({ options, device, start }: RunPlan, resume: SavedState | undefined): Promise<Trainable> {
+async function open(
+  { options, device = "cpu", start, reopen: again = reopen }: RunPlan,
+  resume: SavedState | undefined,
+): Promise<Trainable | TrainableBaseline> {
   const { lora, weights = "float32" } = options;
   if (resume !== undefined && !lora) {
     const { folder } = resume;
-    return readingState(folder, () => reopen(folder, { device: device ?? "cpu", dtype: weights }));
+    return readingState(folder, () => again(folder, { device, dtype: weights }));
   }
   const trainable = await start(weights);
-  const { dtype } = trainable.parts.model;
+  const model = modelOf(trainable);
+  const { dtype } = model;
   if (dtype === weights) return trainable;
-  trainable.parts.model.dispose();
+  model.dispose();
   throw new RocError("USAGE", `The weights are ${dtype}; this run cannot be given ${weights} ones.`);
+}
+
+function modelOf(trainable: Trainable | TrainableBaseline): Learner {
+  return "parts" in trainable ? trainable.parts.model : trainable.baseline;
 }
 
 async function adapt(
@@ -215,25 +233,44 @@ async function adapt(
 
 function taskOf(
   plan: RunPlan,
-  { parts }: Trainable,
+  trainable: Trainable | TrainableBaseline,
   adapters: LoraAdapters | undefined,
   prepared: Prepared | undefined,
 ): Omit<TrainTask, "pixels"> {
   const { resume, base } = prepared ?? {};
   const { minutes, signal, length, group } = plan;
   return {
-    model: parts.model,
-    objective: strategyObjective(parts, plan, plan.weights),
+    ...workOf(plan, trainable, adapters, base),
     train: plan.train,
     validation: plan.validation,
     run: plan.folder,
-    save: (folder) => (adapters ? saveAdapted(folder, plan, parts, adapters, base) : saveCheckpoint(folder, parts)),
     ...(adapters && { adapters }),
     ...(resume && { resume }),
     ...(length && { length }),
     ...(minutes === undefined ? {} : { minutes }),
     ...(signal === undefined ? {} : { signal }),
     ...(group && { group }),
+  };
+}
+
+/** What is trained, how, and how it is written. @param base digest of what the run starts from */
+function workOf(
+  plan: RunPlan,
+  trainable: Trainable | TrainableBaseline,
+  adapters: LoraAdapters | undefined,
+  base: string | undefined,
+): Pick<TrainTask, "model" | "objective" | "save"> {
+  if ("baseline" in trainable) {
+    const { baseline } = trainable;
+    const save = (folder: string): Promise<void> => saveBaseline(baseline, folder);
+    return { model: baseline, objective: baselineObjective(baseline, plan), save };
+  }
+  const { parts } = trainable;
+  if (plan.weights === undefined) throw new RocError("INTERNAL", "A strategy is trained without loss weights.");
+  return {
+    model: parts.model,
+    objective: strategyObjective(parts, plan, plan.weights),
+    save: (folder) => (adapters ? saveAdapted(folder, plan, parts, adapters, base) : saveCheckpoint(folder, parts)),
   };
 }
 
@@ -255,7 +292,7 @@ async function saveAdapted(
   await saveAdapter(join(folder, ADAPTER_FOLDER), model, adapters, { base, digest, trained });
 }
 
-async function writeEnvironment({ folder }: RunPlan, { device }: Mllm): Promise<void> {
+async function writeEnvironment({ folder }: RunPlan, { device }: Learner): Promise<void> {
   const environment = { ...(await describeEnvironment()), device, command: process.argv.slice(2) };
   await atomicWriteJson(join(folder, "environment.json"), environment);
 }

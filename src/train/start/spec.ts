@@ -27,7 +27,7 @@ export type LoraRecipe = Pick<LoraTraining, "rank"> & Loose<Omit<LoraTraining, "
 /**
  * The numbers of a training, each as in {@link TrainOptions}. Either `steps` or `epochs` must be given. Defaults: `seed` 0,
  * `batchSize` 16, `accumulation` 1, `learningRate` 2e-5, `schedule` "constant", `warmup` 0, `weightDecay` 0, `betas`
- * [0.9, 0.999], `maxNorm` 1, `flip` false, `precision` "auto", `every` a tenth of the steps (at most 1000).
+ * [0.9, 0.999], `maxNorm` 1, `flip` false, `optimizer` "adamw", `precision` "auto", `every` a tenth of the steps (at most 1000).
  *
  * @category Training
  */
@@ -85,10 +85,22 @@ export interface TrainingSpec {
   /** In words; changes nothing. */
   readonly description?: string | undefined;
   /**
-   * Checkpoint to start from: a folder, of a run folder its best state. Names on a hub are for `resolveModel` of
-   * {@link ModelResolution}.
+   * Checkpoint to start from: a folder, of a run folder its best state; or a file of a classical system's weights. Names on a
+   * hub are for `resolveModel` of {@link ModelResolution}. Where nothing of that name is there: a classical system's name
+   * ("nima", ...), for a new one.
    */
   readonly model: string;
+  /** Which network of a new classical system. Default: its usual one. */
+  readonly variant?: string | undefined;
+  /** File of a classifier's weights that a new classical system begins with. Default: drawn ones. */
+  readonly pretrained?: string | undefined;
+  /** A new classical system of a few thousand weights, to try a run with. Default false. */
+  readonly tiny?: boolean | undefined;
+  /**
+   * Scores that a new classical system predicts the distribution over, from 2; 0: it predicts one number. Default: as many as
+   * the data set's votes have, else 0.
+   */
+  readonly bins?: number | undefined;
   /** Folder of the CLIP tower, where the checkpoint has it elsewhere. Default: beside the checkpoint. */
   readonly visionTower?: string | undefined;
   /** Which pictures: the folder of a data set, how to read it, or one that was read. */

@@ -14,19 +14,29 @@ import { optionsOf } from "./config.js";
 import { runData, type RunData } from "./data.js";
 import { runToEnd, type RunPlan } from "./run-training.js";
 import { checkedOptions } from "./patterns.js";
-import { folderOfModel, type CheckedSpec } from "./spec.js";
+import {
+  baselineSettings,
+  newBaseline,
+  outlineOf,
+  reopenBaseline,
+  startBaseline,
+  storedBaseline,
+  type BaselineStart,
+} from "./baseline.js";
+import { refuseNetwork } from "./refusals.js";
+import { folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
 import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
 import type { TrainingOptions, TrainingResult } from "./call.js";
-import { checkLabels, lossNotes, planNotes, scaleWarnings, type OnWarning } from "./warnings.js";
+import { checkLabels, lossNotes, networkNotes, planNotes, scaleWarnings, type OnWarning } from "./warnings.js";
 
 /** Everything that a run starts with, checked before weights are read. */
 interface Beginning {
   readonly data: RunData;
-  readonly checkpoint: CheckpointFolder;
-  /** The checkpoint's folder, by its name. */
-  readonly base: string;
-  readonly start: StartOptions & ReturnType<typeof startOptions> & { readonly device: string };
   readonly recipe: TrainOptions;
+  /** What the plan says of the model. */
+  readonly model: Pick<RunPlan, "weights" | "base" | "start" | "reopen" | "from"> & { readonly device: string };
+  /** Reports what a person should know before the run. */
+  readonly warn: (onWarning: OnWarning, ranks?: number) => Promise<void> | void;
 }
 
 /**
@@ -42,7 +52,7 @@ export async function trainOn(
   const { signal, onEvent, onWarning = () => undefined } = options;
   const rank = group?.rank ?? 0;
   const beginning = await begin(dataset, spec, options, group);
-  if (rank === 0) await warn(spec, beginning, onWarning, group?.worldSize);
+  if (rank === 0) await beginning.warn(onWarning, group?.worldSize);
   if (!group) checkAborted(signal);
   const plan = planOf(spec, beginning, options, group);
   const { type: _, ...end } = await runToEnd(plan, (event) => onEvent && reportOf(event, rank, onEvent));
@@ -61,37 +71,74 @@ async function begin(
   // Before gigabytes are fetched or read.
   checkDevice(device);
   if ((group?.rank ?? 0) === 0) await checkWritable(spec.out);
+  const recipe = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
+  const made = await newBaseline(spec, data);
+  if (made) return beginBaseline(spec, data, made, recipe, device);
   const base = await folderOfModel(spec, options);
+  const stored = await storedBaseline(spec, base);
+  return stored ? beginBaseline(spec, data, stored, recipe, device) : beginStrategy(spec, data, base, recipe, device);
+}
+
+async function beginBaseline(
+  spec: CheckedSpec,
+  data: RunData,
+  start: BaselineStart,
+  recipe: TrainOptions,
+  device: string,
+): Promise<Beginning> {
+  const { outputs, notes } = await outlineOf(spec, start, recipe);
+  return {
+    ...{ data, recipe },
+    model: {
+      device,
+      start: () => startBaseline(start, { device }),
+      reopen: reopenBaseline,
+      from: () => baselineSettings(start),
+    },
+    warn(onWarning, ranks) {
+      const texts = [...notes, ...networkNotes(data, outputs), ...planNotes(data, recipe, ranks)];
+      for (const text of texts) onWarning(text);
+    },
+  };
+}
+
+async function beginStrategy(
+  spec: CheckedSpec,
+  data: RunData,
+  base: ModelFolders,
+  wanted: TrainOptions,
+  device: string,
+): Promise<Beginning> {
+  refuseNetwork(spec);
   const checkpoint = await openCheckpointFolder(base.checkpoint ?? base.folder);
   const start = { ...startOptions(spec, base), ...(await scalesOf(spec, data, checkpoint)), device };
   await checkStart(checkpoint, start);
-  const wanted = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
   const recipe = await checkedOptions(checkpoint, start, wanted);
-  return { data, checkpoint, base: resolve(base.folder), start, recipe };
-}
-
-async function warn(
-  spec: CheckedSpec,
-  { data, checkpoint, start, recipe }: Beginning,
-  onWarning: OnWarning,
-  ranks?: number,
-): Promise<void> {
-  await checkLabels({ ...spec, weights: start.weights, base: checkpoint }, data, onWarning);
-  for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
-  for (const text of planNotes(data, recipe, ranks)) onWarning(text);
-  for (const text of lossNotes(data.train, start.weights, recipe)) onWarning(text);
+  const { weights } = start;
+  return {
+    ...{ data, recipe },
+    model: {
+      ...{ weights, device, base: resolve(base.folder) },
+      start: (dtype) => startFrom(checkpoint, { ...start, dtype }),
+      from: () => startSettings(checkpoint, start),
+    },
+    async warn(onWarning, ranks) {
+      await checkLabels({ ...spec, weights, base: checkpoint }, data, onWarning);
+      for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
+      for (const text of planNotes(data, recipe, ranks)) onWarning(text);
+      for (const text of lossNotes(data.train, weights, recipe)) onWarning(text);
+    },
+  };
 }
 
 function planOf(
   spec: CheckedSpec,
-  { data, checkpoint, base, start, recipe }: Beginning,
+  { data, recipe, model }: Beginning,
   { fresh = false, acceptChangedData = false, minutes, signal }: TrainingOptions,
   group: ProcessGroup | undefined,
 ): RunPlan {
   return {
-    ...{ ...data, folder: spec.out, options: recipe, weights: start.weights, base, device: start.device },
-    start: (dtype) => startFrom(checkpoint, { ...start, dtype }),
-    from: () => startSettings(checkpoint, start),
+    ...{ ...data, folder: spec.out, options: recipe, ...model },
     ...{ fresh, acceptChangedData },
     ...(minutes !== undefined && { minutes }),
     ...(signal && { signal }),

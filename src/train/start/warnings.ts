@@ -7,6 +7,7 @@ import {
   type Sample,
   type ScoreScale,
 } from "../../data/index.js";
+import { SCORE, type Output } from "../../baselines/types.js";
 import { RocError } from "../../errors.js";
 import { openCheckpointFolder, type CheckpointLike } from "../../models/places.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
@@ -41,9 +42,13 @@ export async function datasetWarnings(
 
 /** Reports where scores are given on another scale than the data's, by choice. */
 export function scaleWarnings(chosen: ScoreScale | undefined, data: ScoreScale): string[] {
-  if (!chosen || (chosen.min === data.min && chosen.max === data.max)) return [];
+  return chosen ? scaleNotes(chosen, data, "as --scale or the configuration has it") : [];
+}
+
+function scaleNotes(own: ScoreScale, data: ScoreScale, why: string): string[] {
+  if (own.min === data.min && own.max === data.max) return [];
   return [
-    `scores will come out on ${chosen.min} to ${chosen.max}, as --scale or the configuration has it; ` +
+    `scores will come out on ${own.min} to ${own.max}, ${why}; ` +
       `the ratings of ${data.min} to ${data.max} are brought to it.`,
   ];
 }
@@ -198,6 +203,41 @@ export function planNotes(
             `${Math.max(1, Math.round((5 * train.length) / (batchSize * accumulation * ranks)))} steps would be 5 passes.`,
         ]
       : []),
+  ];
+}
+
+/**
+ * Labels that a classical system cannot use, each with what to do about it; those that it uses are checked.
+ *
+ * @returns sentences
+ * @throws RocError DATA_INVALID naming a picture whose votes or deviations are none
+ */
+export function networkNotes(
+  { train, scale }: { readonly train: readonly Sample[]; readonly scale: ScoreScale },
+  outputs: readonly Output[],
+): string[] {
+  const { values, scale: own = scale } = outputs.find(({ name }) => name === SCORE) ?? {};
+  train.forEach(checkVotes);
+  if (values) train.forEach(checkDeviations);
+  const known = new Set(outputs.map(({ name }) => name));
+  const rated = new Set(train.flatMap(({ attributes = {} }) => Object.keys(attributes)));
+  const other = [...rated].filter((name) => !known.has(name));
+  const unrated = [...known].filter((name) => name !== SCORE && !rated.has(name));
+  const count = (has: (sample: Sample) => boolean): number => train.filter(has).length;
+  const [voted, commented] = [
+    count(({ votes }) => votes !== undefined),
+    count(({ comments }) => comments !== undefined),
+  ];
+  return [
+    ...scaleNotes(own, scale, "as the system's output has it"),
+    ...(other.length > 0
+      ? [`attributes that are not trained, since the system predicts none such: ${other.join(", ")}.`]
+      : []),
+    ...(unrated.length > 0 ? [`attributes that the system predicts and nothing teaches: ${unrated.join(", ")}.`] : []),
+    ...(voted > 0 && !values
+      ? [`votes of ${voted} pictures are not trained beyond their mean: one number is predicted.`]
+      : []),
+    ...(commented > 0 ? [`comments of ${commented} pictures are not trained: the system has no language.`] : []),
   ];
 }
 

@@ -1,0 +1,218 @@
+/** A classical system as what a run trains: a new one by its name, or a checkpoint of one. */
+import { systemFacts } from "../../baselines/facts.js";
+import { loadBaseline, systemNamed } from "../../baselines/registry.js";
+import { baselineSource, type BaselineSource } from "../../baselines/source.js";
+import { SCORE, type Baseline, type NewModel, type Output, type System } from "../../baselines/types.js";
+import { attributeScale } from "../../data/index.js";
+import { digestModel } from "../../engine/index.js";
+import { isRocError, RocError } from "../../errors.js";
+import { digestFile, exists, type Settings } from "../../files/index.js";
+import type { RgbImage, StoredImage } from "../../image/types.js";
+import { randomSource, type ParamSource } from "../../nn/index.js";
+import { noGrad } from "../../torch/index.js";
+import { openWeightsFile, outlineSource, type Checkpoint } from "../../weights/index.js";
+import { parameterGroups, trainedParameters } from "../optim/groups.js";
+import type { Precision, TrainOptions } from "../options.js";
+import type { RunData } from "./data.js";
+import { sizesOf } from "./plan.js";
+import { refuseLanguage } from "./refusals.js";
+import type { CheckedSpec, ModelFolders } from "./spec.js";
+
+/** A classical system that a run trains. */
+export interface TrainableBaseline {
+  readonly baseline: Baseline;
+  readonly prepare: (picture: RgbImage | StoredImage) => Promise<RgbImage>;
+}
+
+/** Where a run's system comes from. */
+export type BaselineStart = NewBaseline | { readonly source: BaselineSource };
+
+/** One that is made for the run. */
+export interface NewBaseline {
+  readonly system: System;
+  readonly config: Record<string, unknown>;
+  readonly seed: number;
+  /** File of the weights that it begins with. */
+  readonly pretrained: string | undefined;
+  /** What the system cannot be that the data would have, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The classical system that a spec names; undefined where `model` is none's name, or something is there that is called so.
+ * @throws RocError USAGE where the spec asks for what the system cannot be
+ */
+export async function newBaseline(spec: CheckedSpec, data: RunData): Promise<NewBaseline | undefined> {
+  if (systemFacts(spec.model) === undefined || (await exists(spec.model))) return undefined;
+  const system = systemNamed(spec.model);
+  const { variant, pretrained } = spec;
+  if (variant !== undefined && !system.variants.includes(variant)) {
+    throw new RocError("USAGE", `${system.title} has no variant "${variant}"; it has ${system.variants.join(", ")}.`);
+  }
+  return { system, seed: spec.train.seed, pretrained, ...configureFor(system, spec, data) };
+}
+
+/** The classical system in the folder, or the file, that was found for a spec; undefined where that is another model. */
+export async function storedBaseline(spec: CheckedSpec, { folder }: ModelFolders): Promise<BaselineStart | undefined> {
+  const source = await baselineSource(folder);
+  if (!source) return undefined;
+  const given = (["variant", "pretrained", "tiny", "bins"] as const).filter((key) => spec[key] !== undefined);
+  if (given.length === 0) return { source };
+  const remedy = "They are of a new system, which is asked for by its name. Leave them out.";
+  throw new RocError("USAGE", `${given.join(", ")}: ${spec.model} is a trained system. ${remedy}`);
+}
+
+/** What a new system predicts of a data set. */
+function wantedOf({ scale, variant, tiny, bins }: CheckedSpec, data: RunData): NewModel {
+  const count = bins ?? votesOf(data);
+  const attributes = attributesOf(data);
+  return {
+    ...{ variant, tiny, scale: scale ?? data.scale },
+    ...(count > 0 && { bins: count }),
+    ...(attributes.length > 0 && { attributes }),
+  };
+}
+
+/** Counts in the votes of most pictures; 0: most have none. */
+function votesOf({ train }: RunData): number {
+  const voted = train.flatMap(({ votes }) => votes?.length ?? []);
+  return 2 * voted.length > train.length ? (voted[0] ?? 0) : 0;
+}
+
+function attributesOf(data: RunData): Output[] {
+  const names = new Set(data.train.flatMap(({ attributes = {} }) => Object.keys(attributes)));
+  return [...names].map((name) => ({ name, scale: attributeScale({ ...data, name }, name) }));
+}
+
+/** What the spec says must be; what the data suggest is left out where the system refuses it. */
+function configureFor(system: System, spec: CheckedSpec, data: RunData): Pick<NewBaseline, "config" | "notes"> {
+  const { attributes, bins, ...rest } = wantedOf(spec, data);
+  const asked = spec.bins === undefined ? [{ bins }, {}] : [{ bins }];
+  const choices = asked.flatMap((one) => [...(attributes ? [{ ...one, attributes }] : []), one]);
+  let refused: Error | undefined;
+  for (const choice of choices) {
+    try {
+      return { config: system.configure({ ...rest, ...choice }), notes: refused ? [refused.message] : [] };
+    } catch (error) {
+      if (!isRocError(error) || error.code !== "USAGE") throw error;
+      refused ??= error;
+    }
+  }
+  throw refused as Error;
+}
+
+/** What is known of a run's system without its weights. */
+export interface BaselineOutline {
+  /** By which it is asked for. */
+  readonly name: string;
+  /** What it predicts. */
+  readonly outputs: readonly Output[];
+  /** What a person should know of it, in sentences. */
+  readonly notes: readonly string[];
+  readonly sizes: ReturnType<typeof sizesOf>;
+}
+
+/**
+ * Looks at the system of a run before any weights are read, and holds the spec against it.
+ * @throws RocError USAGE where the spec asks for what it is not, or names parameters that it has not
+ */
+export async function outlineOf(
+  spec: CheckedSpec,
+  start: BaselineStart,
+  recipe: TrainOptions,
+): Promise<BaselineOutline> {
+  const { baseline } = await startBaseline(start, { outline: true });
+  try {
+    const { outputs, family } = baseline;
+    const { title } = systemNamed(family);
+    refuseLanguage(spec, title);
+    if ("source" in start) checkScale(spec, title, outputs);
+    parameterGroups(trainedParameters(baseline, recipe), recipe);
+    return { name: family, outputs, notes: "source" in start ? [] : start.notes, sizes: sizesOf(baseline, recipe) };
+  } finally {
+    baseline.dispose();
+  }
+}
+
+/** @throws RocError USAGE where a trained system is to give scores on another scale than it does */
+function checkScale({ scale }: CheckedSpec, title: string, outputs: readonly Output[]): void {
+  const own = outputs.find(({ name }) => name === SCORE)?.scale;
+  if (!scale || !own || (scale.min === own.min && scale.max === own.max)) return;
+  const message = `scale (--scale) is ${scale.min} to ${scale.max}, but this ${title} gives ${own.min} to ${own.max}`;
+  throw new RocError("USAGE", `${message}. Leave it out: ratings are brought to the system's scale.`);
+}
+
+/** What a run needs of a system's weights. */
+interface Placement {
+  readonly device?: string;
+  readonly dtype?: Precision;
+  /** Its outline instead of its weights, for a plan. */
+  readonly outline?: boolean;
+}
+
+/** Makes or loads the system. @throws RocError as `loadBaseline`; CHECKPOINT_MISMATCH for a `pretrained` of another network */
+export async function startBaseline(start: BaselineStart, placement: Placement = {}): Promise<TrainableBaseline> {
+  const { device = "cpu", outline = false } = placement;
+  if ("source" in start) return trainable(await loadBaseline(start.source, { device, dtype: "float32", outline }));
+  const { system, config, seed, pretrained } = start;
+  if (outline) return trainable(system.create(config, outlineSource("float32")));
+  const fresh = randomSource({ seed, device });
+  if (pretrained === undefined) return trainable(system.create(config, fresh));
+  using file = await openWeightsFile(pretrained);
+  return trainable(system.create(config, begunBy(classifierOf(file, start), fresh)));
+}
+
+/** The system of a run's state. */
+export async function reopenBaseline(folder: string, { device = "cpu" }: Placement): Promise<TrainableBaseline> {
+  return trainable(await loadBaseline(folder, { device, dtype: "float32" }));
+}
+
+function trainable(baseline: Baseline): TrainableBaseline {
+  return { baseline, prepare: (picture) => baseline.inputs.prepare(picture) };
+}
+
+function classifierOf(file: Checkpoint, { system, config }: NewBaseline): Checkpoint {
+  const found = system.pretrained?.(file, config);
+  if (found) return found;
+  const names = file.names();
+  const has = `it has ${names.length} tensors, such as ${names.slice(0, 3).join(", ")}`;
+  const remedy = system.pretrained
+    ? "Give a classifier's weights of that network"
+    : "It takes none; leave pretrained out";
+  throw new RocError("CHECKPOINT_MISMATCH", `${file.path} does not fit ${system.title}: ${has}. ${remedy}.`);
+}
+
+/** Parameters of a checkpoint where that has them, else fresh ones: the same whatever it has. */
+function begunBy(checkpoint: Checkpoint, fresh: ParamSource): ParamSource {
+  return {
+    take(name, shape, init, use) {
+      const drawn = fresh.take(name, shape, init, use);
+      if (!checkpoint.has(name)) return drawn;
+      const { shape: found } = checkpoint.info(name);
+      if (found.join() !== shape.join()) {
+        drawn.dispose();
+        const shapes = `[${found.join(", ")}], where the network has [${shape.join(", ")}]`;
+        throw new RocError(
+          "CHECKPOINT_MISMATCH",
+          `${checkpoint.path}: ${name} is ${shapes}. Give weights of that network.`,
+        );
+      }
+      using stored = checkpoint.tensor(name);
+      noGrad(() => drawn.copy_(stored));
+      return drawn;
+    },
+  };
+}
+
+/** What {@link startBaseline} depends on, for a run's settings. */
+export async function baselineSettings(start: BaselineStart): Promise<Settings> {
+  if ("source" in start) {
+    const { path, file } = start.source;
+    return { base: file === undefined ? await digestModel(path) : await digestFile(file) };
+  }
+  const { system, config, pretrained } = start;
+  return {
+    ...{ system: system.name, network: config },
+    ...(pretrained !== undefined && { pretrained: await digestFile(pretrained) }),
+  };
+}
