@@ -116,7 +116,10 @@ test("training rows changes no other row's bits, and moves them as training the 
   const matrix = scope(() => randn([6, 4])).requiresGrad_();
   const start = matrix.toNumbers();
   const alone = scope(() => matrix.detach().narrow(0, 3, 2).clone()).requiresGrad_();
-  const rows = new RuleOptimizer([{ parameters: new Map([["m[3:5]", matrix]]), rows: [3, 5], weightDecay: 0.1 }], adamW());
+  const rows = new RuleOptimizer(
+    [{ parameters: new Map([["m[3:5]", matrix]]), rows: [3, 5], weightDecay: 0.1 }],
+    adamW(),
+  );
   const whole = new RuleOptimizer([{ parameters: new Map([["m", alone]]), weightDecay: 0.1 }], adamW());
   for (let step = 1; step <= 3; step++) {
     scope(() => {
@@ -140,7 +143,10 @@ test("training rows changes no other row's bits, and moves them as training the 
 
 test("rows of bfloat16 weights have float32 masters, too", () => {
   const matrix = tensor([[1], [1], [1]], { dtype: "bfloat16" }).requiresGrad_();
-  const optimizer = new RuleOptimizer([{ parameters: new Map([["m", matrix]]), rows: [1, 2], weightDecay: 0 }], adamW());
+  const optimizer = new RuleOptimizer(
+    [{ parameters: new Map([["m", matrix]]), rows: [1, 2], weightDecay: 0 }],
+    adamW(),
+  );
   for (let step = 0; step < 8; step++) {
     scope(() => void (matrix.grad = ones([3, 1], { dtype: "bfloat16" })));
     optimizer.step(1e-3);

@@ -8,7 +8,15 @@ import { addScoreTokens, createStrategy, LOSS_PRESETS, STRATEGY_NAMES } from "..
 import { loadTokenizer } from "../../../src/tokenizers/index.js";
 import { liveTensors, scope } from "../../../src/torch/index.js";
 import { Random } from "../../../src/random.js";
-import { adamW, collate, decayGroups, RuleOptimizer, strategyObjective, TextCache, type Picture } from "../../../src/train/index.js";
+import {
+  adamW,
+  collate,
+  decayGroups,
+  RuleOptimizer,
+  strategyObjective,
+  TextCache,
+  type Picture,
+} from "../../../src/train/index.js";
 import { fixture } from "../../support.js";
 import { picture } from "../qwen2vl/support.js";
 

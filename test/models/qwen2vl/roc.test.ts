@@ -13,7 +13,15 @@ import { addScoreTokens, generate, LOSS_PRESETS, rocStrategy, scoreByPrefill } f
 import type { Generation, RocTemplates, ScoreVocabulary } from "../../../src/roc/index.js";
 import { loadTokenizer } from "../../../src/tokenizers/index.js";
 import { liveTensors, scope } from "../../../src/torch/index.js";
-import { adamW, collate, decayGroups, RuleOptimizer, strategyObjective, TextCache, type Picture } from "../../../src/train/index.js";
+import {
+  adamW,
+  collate,
+  decayGroups,
+  RuleOptimizer,
+  strategyObjective,
+  TextCache,
+  type Picture,
+} from "../../../src/train/index.js";
 import { readJson } from "../../../src/files/index.js";
 import { fixture } from "../../support.js";
 import { picture } from "./support.js";
