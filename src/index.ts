@@ -182,7 +182,7 @@ export { loadMllm, type Loaded as LoadedMllm } from "./models/registry.js";
 export { saveMllm } from "./models/save.js";
 export { createLlava } from "./models/llava/index.js";
 export { mapSource, randomSource } from "./nn/params.js";
-export type { Init as ParamInit, InitNormal, InitTable, ParamSource, ParamUse } from "./nn/params.js";
+export type { Init as ParamInit, InitNormal, InitTable, InitUniform, ParamSource, ParamUse } from "./nn/params.js";
 export type {
   Cache,
   CacheOptions,

@@ -5,16 +5,16 @@
  * comes from (a checkpoint, a random generator, a Map).
  */
 import { RocError } from "../errors.js";
-import { fromTypedArray, full, keep, noGrad, RandomStream, randn, scope } from "../torch/index.js";
+import { fromTypedArray, full, keep, noGrad, rand, RandomStream, randn, scope } from "../torch/index.js";
 import type { Device, DType, Tensor } from "../torch/index.js";
 
 /**
  * Initialisation of a parameter that is not read: constants, a normal distribution around 0 with that standard deviation,
- * or a table of its values.
+ * a uniform one between two bounds, or a table of its values.
  *
  * @category Checkpoints and models
  */
-export type Init = "zeros" | "ones" | InitNormal | InitTable;
+export type Init = "zeros" | "ones" | InitNormal | InitUniform | InitTable;
 
 /**
  * A normal distribution around 0.
@@ -24,6 +24,17 @@ export type Init = "zeros" | "ones" | InitNormal | InitTable;
 export interface InitNormal {
   /** Its standard deviation. */
   readonly std: number;
+}
+
+/**
+ * A uniform distribution around 0. PyTorch's own of linear maps and convolutions is that up to `inputs ** -0.5`, of the weight
+ * and of the bias.
+ *
+ * @category Checkpoints and models
+ */
+export interface InitUniform {
+  /** The values lie between `-bound` and `bound`. */
+  readonly bound: number;
 }
 
 /**
@@ -133,10 +144,10 @@ export function randomSource(options: { seed: number; dtype?: DType; device?: De
     if (init === "ones") return full(shape, 1, { dtype, device });
     if ("table" in init) return fromTypedArray(init.table(), shape, { dtype, device });
     // Drawn in float32 on the CPU, so that dtype and device do not change the numbers.
-    return random
-      .run(() => randn(shape))
-      .mul_(init.std)
-      .to({ dtype, device });
+    const drawn = random.run(() =>
+      "bound" in init ? rand(shape).sub_(0.5).mul_(2 * init.bound) : randn(shape).mul_(init.std),
+    );
+    return drawn.to({ dtype, device });
   };
   return {
     take(_name, shape, init) {

@@ -1,7 +1,20 @@
 /** The vision towers of the configs of LLaVA's families and mPLUG-Owl2. */
 import type { ActivationName } from "../../nn/index.js";
 import type { VisionConfig } from "./clip-vision.js";
-import { checkHeads, type InvalidConfig } from "./config-fields.js";
+import { activation, checkHeads, count, imageSide, or, patchSide, positive, type InvalidConfig } from "./config-fields.js"; // prettier-ignore
+
+/** What `config.json` says of a CLIP tower, with the defaults of transformers' CLIPVisionConfig. */
+export const clipVisionFields = {
+  hidden_size: or(count, 768),
+  intermediate_size: or(count, 3072),
+  num_hidden_layers: or(count, 12),
+  num_attention_heads: or(count, 12),
+  num_channels: or(count, 3),
+  image_size: or(imageSide, 224),
+  patch_size: or(patchSide, 32),
+  hidden_act: or(activation, "quick_gelu" as const),
+  layer_norm_eps: or(positive, 1e-5),
+};
 
 /** The fields that say what a CLIP or SigLIP tower is. */
 interface ClipFields {

@@ -49,6 +49,7 @@ export class ClipVision {
   readonly #patchBias: Tensor | null;
   readonly #positionEmbedding: Tensor;
   readonly #layers: readonly EncoderLayer[];
+  readonly #after: LayerNorm;
 
   /** @param kind SigLIP has neither class token nor norm before its layers, and a bias on its patches */
   constructor(
@@ -73,8 +74,19 @@ export class ClipVision {
     this.#front = classEmbedding && norm ? { classEmbedding, norm } : undefined;
     const encoder = params.at("encoder");
     this.#layers = Array.from({ length: layers }, (_, i) => new EncoderLayer(encoder.at("layers", i), BLOCK, config));
-    // What is looked at comes before it; the checkpoints carry this norm, so it is read and written.
-    new LayerNorm(params.at("post_layernorm"), hiddenSize, normEps);
+    // What LLaVA looks at comes before it; the checkpoints carry this norm, so it is read and written.
+    this.#after = new LayerNorm(params.at("post_layernorm"), hiddenSize, normEps);
+  }
+
+  /**
+   * CLIP's picture of a picture: the class token's row after the last layer, normalised.
+   *
+   * @param pixels as {@link forward}
+   * @returns `[images, hiddenSize]`
+   */
+  pooled(pixels: Tensor): Tensor {
+    const [last] = this.forward(pixels, [this.config.layers]) as [Tensor];
+    return this.#after.forward(last.select(1, 0));
   }
 
   /**

@@ -4,15 +4,13 @@
  */
 import { z } from "zod";
 import type { ActivationName, DecoderConfig } from "../../nn/index.js";
-import { clipVision } from "../common/clip-config.js";
+import { clipVision, clipVisionFields } from "../common/clip-config.js";
 import type { VisionConfig } from "../common/clip-vision.js";
 import {
   activation,
   count,
   headsOf,
-  imageSide,
   or,
-  patchSide,
   positive,
   hiddenStateOf,
   invalidFor,
@@ -42,18 +40,9 @@ export interface LlavaConfig {
   readonly pads: boolean;
 }
 
-/** The defaults are those of CLIPVisionConfig. */
 const visionSchema = z.looseObject({
   model_type: or(z.literal("clip_vision_model"), "clip_vision_model"),
-  hidden_size: or(count, 768),
-  intermediate_size: or(count, 3072),
-  num_hidden_layers: or(count, 12),
-  num_attention_heads: or(count, 12),
-  num_channels: or(count, 3),
-  image_size: or(imageSide, 224),
-  patch_size: or(patchSide, 32),
-  hidden_act: or(activation, "quick_gelu" as const),
-  layer_norm_eps: or(positive, 1e-5),
+  ...clipVisionFields,
 });
 
 /** Older files say `type`. No other kind is computed here. */

@@ -1,0 +1,78 @@
+/**
+ * The heads that LAION published for OpenAI's CLIP towers: where they are, what they are called, and which tower each was trained
+ * for. Data and names only.
+ */
+
+/** What stands on the embedding: one linear map, a chain of them, or a chain with ReLU between. */
+export const HEAD_KINDS = ["linear", "mlp", "mlp-relu"] as const;
+export type HeadKind = (typeof HEAD_KINDS)[number];
+
+/** OpenAI's towers that heads were published for, as papers write them. */
+export type TowerName = "ViT-L/14" | "ViT-B/32" | "ViT-B/16";
+
+/** A published head. */
+export interface PublishedHead {
+  /** As `--head` takes it, with others of the same name for other towers. */
+  readonly name: string;
+  readonly tower: TowerName;
+  readonly kind: HeadKind;
+  /** What its authors call the file. */
+  readonly file: string;
+  /** Where the file is downloaded from. */
+  readonly url: string;
+  /** A repository on the hub that has the file; undefined: none that is known. */
+  readonly repo?: string;
+  /** Of the head, by its authors' repository. */
+  readonly licence: string;
+}
+
+const V1 = "https://github.com/LAION-AI/aesthetic-predictor/raw/main/";
+const V2 = "https://github.com/christophschuhmann/improved-aesthetic-predictor/raw/main/";
+
+function first(tower: TowerName, letters: string): PublishedHead {
+  const file = `sa_0_4_vit_${letters}_linear.pth`;
+  return { name: "laion-v1", tower, kind: "linear", file, url: V1 + file, licence: "MIT" };
+}
+
+function second(name: string, kind: HeadKind, file: string): PublishedHead {
+  const repo = "camenduru/improved-aesthetic-predictor";
+  const url = V2 + encodeURIComponent(file);
+  return { name, tower: "ViT-L/14", kind, file, url, repo, licence: "Apache-2.0" };
+}
+
+/** All that are known here. */
+export const PUBLISHED_HEADS: readonly PublishedHead[] = [
+  second("laion-v2", "mlp", "sac+logos+ava1-l14-linearMSE.pth"),
+  second("laion-v2-ava", "mlp", "ava+logos-l14-linearMSE.pth"),
+  second("laion-v2-ava-relu", "mlp-relu", "ava+logos-l14-reluMSE.pth"),
+  first("ViT-L/14", "l_14"),
+  first("ViT-B/32", "b_32"),
+  first("ViT-B/16", "b_16"),
+];
+
+/** Names that `--head` takes. */
+export const HEAD_NAMES: readonly string[] = [...new Set(PUBLISHED_HEADS.map(({ name }) => name))];
+
+/** The tower that a head's file name speaks of, as `sa_0_4_vit_b_32_linear.pth`; undefined: it says nothing of it. */
+export function towerOfHead(file: string): string | undefined {
+  const found = /(?:^|[^a-z])([lbhg])[_-]?(\d\d)(?:[^0-9]|$)/i.exec(file.replace(/^.*[/\\]/, ""));
+  return found ? `ViT-${(found[1] ?? "").toUpperCase()}/${found[2] ?? ""}` : undefined;
+}
+
+/** Widths of OpenAI's towers by their letter. */
+const LETTERS: ReadonlyMap<number, string> = new Map([
+  [768, "B"],
+  [1024, "L"],
+]);
+
+/** What papers call a tower of these sizes, as "ViT-L/14" or "ViT-L/14@336px"; undefined: it is none of OpenAI's. */
+export function towerName(sizes: {
+  readonly hiddenSize: number;
+  readonly patchSize: number;
+  readonly imageSize: number;
+}): string | undefined {
+  const letter = LETTERS.get(sizes.hiddenSize);
+  if (letter === undefined) return undefined;
+  const size = sizes.imageSize === 224 ? "" : `@${sizes.imageSize}px`;
+  return `ViT-${letter}/${sizes.patchSize}${size}`;
+}
