@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { atomicWriteJson, makeFolder, OpenFolder, type FolderLike } from "../files/index.js";
+import { readConfigPart } from "../image/index.js";
 import type { ParamSource } from "../nn/index.js";
 import { checkDevice } from "../torch/index.js";
 import {
@@ -12,13 +13,14 @@ import {
   saveCheckpoint,
   type Checkpoint,
 } from "../weights/index.js";
+import { laion } from "./clip/index.js";
 import { systemFactsOfType, unknownSystem } from "./facts.js";
 import { unknownLayout } from "./nearest.js";
 import { baselineSource, type BaselineSource } from "./source.js";
 import type { Baseline, NewModel, Original, System, SystemLoadOptions } from "./types.js";
 
 /** A line a system, in the order of facts.ts. */
-export const SYSTEMS: readonly System[] = [];
+export const SYSTEMS: readonly System[] = [laion];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */
 export function systemNamed(name: string): System {
@@ -37,20 +39,57 @@ export interface OpenBaseline extends Original {
 /**
  * Opens the weights of a classical system. The caller disposes its checkpoint.
  *
+ * @param head file of a head, for a tower that has none or in the place of its own
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CHECKPOINT_INVALID for a damaged file; CHECKPOINT_MISMATCH for weights
  *   that no system recognises; CONFIG_INVALID
  */
-export async function openBaseline(place: FolderLike | BaselineSource): Promise<OpenBaseline> {
+export async function openBaseline(place: FolderLike | BaselineSource, head?: string): Promise<OpenBaseline> {
   const source = typeof place === "string" || place instanceof OpenFolder ? await sourceAt(place) : place;
   const { folder, file = source.path } = source;
+  if (folder === undefined && head !== undefined) throw noTower(source.path);
   if (folder === undefined) return recognised(await openWeightsFile(file), SYSTEMS);
   const configFile = folder.file("config.json");
   const config = (await folder.json("config.json")) as Record<string, unknown>;
   refuseQuantisedConfig(config, configFile);
   const system = systemNamed(systemFactsOfType(config["model_type"])?.name ?? "");
+  const isForeign = config["model_type"] !== system.name;
+  const whole = isForeign ? await withProcessor(config, folder) : config;
+  if (head !== undefined) return { ...(await headOn(system, folder, whole, head)), configFile };
   const checkpoint = await openCheckpoint(folder);
-  if (config["model_type"] !== system.name) return { ...recognised(checkpoint, [system], config), configFile };
+  if (isForeign) return { ...recognised(checkpoint, [system], whole), configFile };
   return { system, config, checkpoint, what: system.title, configFile };
+}
+
+/** A foreign config, with what its folder says of pictures in another file. */
+async function withProcessor(config: Record<string, unknown>, folder: OpenFolder): Promise<Record<string, unknown>> {
+  const part = await readConfigPart(folder, "image_processor", "preprocessor_config.json");
+  return part ? { ...config, image_processor: part.config } : config;
+}
+
+/** @throws RocError USAGE for a system without such heads; CHECKPOINT_MISMATCH for one of another tower */
+async function headOn(
+  system: System,
+  folder: OpenFolder,
+  config: unknown,
+  file: string,
+): Promise<Original & { readonly system: System }> {
+  if (!system.withHead)
+    throw new RocError("USAGE", `${folder.path} is ${system.title}, whose head is its own: leave --head (head) out.`);
+  const head = await openWeightsFile(file);
+  const tower = await openCheckpoint(folder).catch((error: unknown) => {
+    head.dispose();
+    throw error;
+  });
+  try {
+    return { ...system.withHead(tower, config, head), system };
+  } catch (error) {
+    for (const checkpoint of [tower, head]) checkpoint.dispose();
+    throw error;
+  }
+}
+
+function noTower(path: string): RocError {
+  return new RocError("USAGE", `${path} is no folder of a tower, so that --head (head) has nothing to stand on.`);
 }
 
 async function sourceAt(place: FolderLike): Promise<BaselineSource> {
@@ -86,15 +125,16 @@ function withoutWrapper(checkpoint: Checkpoint): Checkpoint {
 /**
  * Loads a classical system: of a folder of ours, or of one file in its authors' form.
  *
+ * @param options `head` as of {@link openBaseline}
  * @returns a model that the caller disposes
  * @throws RocError as {@link openBaseline}; USAGE for a device that is not here
  */
 export async function loadBaseline(
   place: FolderLike | BaselineSource,
-  options: SystemLoadOptions = {},
+  { head, ...options }: SystemLoadOptions & { readonly head?: string } = {},
 ): Promise<Baseline> {
   checkDevice(options.device ?? "cpu");
-  const opened = await openBaseline(place);
+  const opened = await openBaseline(place, head);
   return loadOpened(opened, options);
 }
 

@@ -165,6 +165,14 @@ export interface System extends SystemFacts {
    */
   original?(checkpoint: Checkpoint, config?: unknown): Original | undefined;
   /**
+   * A tower with a head that was published in a file of its own.
+   *
+   * @param tower weights of a folder, of which and of `head` the result's `checkpoint` is made, which then owns both
+   * @param config the parsed config.json beside them, ours or of one of the system's `foreignTypes`
+   * @throws RocError CHECKPOINT_MISMATCH where the head is none of this system, or was trained for another tower
+   */
+  withHead?(tower: Checkpoint, config: unknown, head: Checkpoint): Original;
+  /**
    * Weights of a classifier (ImageNet's, Places') that training begins with, in torchvision's or timm's names: those that
    * are written into a fresh model, by our names; undefined: they are of another network.
    */

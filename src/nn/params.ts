@@ -145,7 +145,11 @@ export function randomSource(options: { seed: number; dtype?: DType; device?: De
     if ("table" in init) return fromTypedArray(init.table(), shape, { dtype, device });
     // Drawn in float32 on the CPU, so that dtype and device do not change the numbers.
     const drawn = random.run(() =>
-      "bound" in init ? rand(shape).sub_(0.5).mul_(2 * init.bound) : randn(shape).mul_(init.std),
+      "bound" in init
+        ? rand(shape)
+            .sub_(0.5)
+            .mul_(2 * init.bound)
+        : randn(shape).mul_(init.std),
     );
     return drawn.to({ dtype, device });
   };

@@ -1,6 +1,6 @@
 /** What a CLIP tower with LAION's heads is known by, without libtorch. */
 import { createImageProcessor } from "../../image/index.js";
-import type { PictureInputs, SystemFacts } from "../types.js";
+import type { SystemFacts } from "../types.js";
 import { LAION } from "./names.js";
 
 /** The published networks, the one that is taken where none is named first. */
@@ -14,7 +14,7 @@ export const laionFacts: SystemFacts = {
   // CLIP with both halves, its tower alone, and the all-in-one repositories.
   foreignTypes: ["clip", "clip_vision_model", "aesthetics_predictor"],
   prepareBy: (steps) => {
-    const { prepare } = createImageProcessor(steps);
-    return Promise.resolve<PictureInputs["prepare"]>(prepare);
+    const processor = createImageProcessor(steps);
+    return Promise.resolve((picture) => processor.prepare(picture));
   },
 };

@@ -11,7 +11,7 @@ import type { HeadKind } from "./heads.js";
 import { clipInputs } from "./inputs.js";
 import { LAION } from "./names.js";
 import { LaionNetwork } from "./network.js";
-import { original } from "./original.js";
+import { original, withHead } from "./original.js";
 
 class Laion implements Baseline {
   readonly family = LAION;
@@ -24,9 +24,10 @@ class Laion implements Baseline {
   constructor(source: ParamSource, config: LaionConfig, file: string) {
     this.config = config.raw;
     this.outputs = [{ name: SCORE, scale: config.scale }];
+    // What may be wrong with it is found before there are weights to be freed.
+    this.inputs = clipInputs(config, () => this.device, file);
     this.#params = new Params(source);
     this.#network = new LaionNetwork(this.#params, config);
-    this.inputs = clipInputs(config, () => this.device, file);
   }
 
   get #first(): Tensor {
@@ -89,11 +90,11 @@ const NETWORKS: Readonly<Record<string, { readonly tower: keyof typeof TOWERS; r
 
 function configure({ variant = VARIANTS[0], scale, bins, attributes = [], tiny = false }: NewModel) {
   const network = NETWORKS[variant];
-  if (!network) throw new RocError("USAGE", `${laionFacts.title} has no variant "${variant}"; it has ${VARIANTS.join(", ")}.`);
+  if (!network)
+    throw new RocError("USAGE", `${laionFacts.title} has no variant "${variant}"; it has ${VARIANTS.join(", ")}.`);
   if (bins !== undefined)
     throw new RocError("USAGE", `${laionFacts.title} predicts one number, no distribution: leave bins out.`);
-  if (attributes.length > 0)
-    throw new RocError("USAGE", `${laionFacts.title} predicts no attributes: leave them out.`);
+  if (attributes.length > 0) throw new RocError("USAGE", `${laionFacts.title} predicts no attributes: leave them out.`);
   const { head, tower } = network;
   const sizes = head === "linear" ? {} : { head_sizes: tiny ? TINY_SIZES : [...MLP_SIZES] };
   const fields = tiny ? TINY : { ...TOWERS[tower], image_size: 224 };
@@ -110,4 +111,5 @@ export const laion: System = {
   configure,
   create: (config, source) => new Laion(source, parseLaionConfig(config), "config.json"),
   original,
+  withHead,
 };

@@ -6,7 +6,11 @@ import type { PictureInputs } from "../types.js";
 import type { LaionConfig } from "./config.js";
 
 /** @param device of the weights @throws RocError CONFIG_INVALID where the pictures would have another size than the tower's */
-export function clipInputs({ processor: steps, vision }: LaionConfig, device: () => Device, file: string): PictureInputs {
+export function clipInputs(
+  { processor: steps, vision }: LaionConfig,
+  device: () => Device,
+  file: string,
+): PictureInputs {
   const processor = createImageProcessor(steps, {}, `${file}: image_processor`);
   const { width, height } = processor;
   if (width !== vision.imageSize || height !== vision.imageSize) {

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { RocError } from "../../errors.js";
+import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { unionCheckpoint, type Checkpoint } from "../../weights/index.js";
 import type { Original } from "../types.js";
 import { parseLaionConfig } from "./config.js";
@@ -64,25 +65,31 @@ function unknownHead({ path }: Checkpoint, found: readonly string[]): RocError {
 
 const clipSchema = z.looseObject({ model_type: z.string(), vision_config: z.looseObject({}).nullish() });
 
-/** The tower's fields of a foreign config, at the top. */
-function towerFields(config: unknown): Record<string, unknown> {
-  const values = clipSchema.parse(config);
+/** The tower's fields of a foreign config, at the top. @throws RocError CONFIG_INVALID */
+function towerFields(config: unknown, file: string): Record<string, unknown> {
+  const values = parsedBy(clipSchema, config, invalidFor("a CLIP", file));
   if (values.model_type !== "clip") return { ...values };
-  const { projection_dim } = values;
-  return { ...values.vision_config, ...(projection_dim !== undefined && { projection_dim }) };
+  const { projection_dim, image_processor } = values;
+  const whole = Object.entries({ projection_dim, image_processor }).filter(([, value]) => value !== undefined);
+  return { ...values.vision_config, ...Object.fromEntries(whole) };
 }
 
+/** Of a class in Python, or of what it is loaded by. */
+const FOREIGN_KEYS = /^(architectures|auto_map|_name_or_path|id2label|label2id|head_sizes|head)$/;
+
 /** What of a foreign config goes into ours: what the tower is computed by. */
-function ownConfig(config: unknown, head: Head): Record<string, unknown> {
-  const { architectures: _, auto_map: _map, _name_or_path, id2label: _ids, label2id: _labels, ...fields } = towerFields(config);
+function ownConfig(config: unknown, head: Head, file: string): Record<string, unknown> {
+  const known = Object.entries(towerFields(config, file)).filter(([name]) => !FOREIGN_KEYS.test(name));
+  const fields = Object.fromEntries(known);
   const sizes = head.kind === "linear" ? {} : { head_sizes: head.sizes };
   return { ...fields, model_type: LAION, head: head.kind, ...sizes };
 }
 
 /** A tower and a head as one, which owns both. */
 function joined(tower: Checkpoint, config: unknown, head: Head, holder: Checkpoint): Original {
-  const own = ownConfig(config, head);
-  const { vision, projection } = parseLaionConfig(own, `${tower.path}: config.json`);
+  const file = `${tower.path}: config.json`;
+  const own = ownConfig(config, head, file);
+  const { vision, projection } = parseLaionConfig(own, file);
   const name = towerName(vision);
   if (head.width !== projection) {
     const takes = `${holder.path} is a head for embeddings of ${head.width} numbers, and those of ${tower.path} have ${projection}`;
@@ -96,7 +103,7 @@ function joined(tower: Checkpoint, config: unknown, head: Head, holder: Checkpoi
   ] as const;
   return {
     config: own,
-    checkpoint: unionCheckpoint(parts as Parameters<typeof unionCheckpoint>[0]),
+    checkpoint: unionCheckpoint(parts),
     what: `${name ?? "a CLIP tower"} with ${ARTICLES[head.kind]}${activationNote(vision.activation)}`,
   };
 }
@@ -134,7 +141,10 @@ export function original(checkpoint: Checkpoint, config?: unknown): Original | u
   if (!isTower || config === undefined) return undefined;
   const head = headIn(checkpoint);
   if (head) return joined(checkpoint, config, head, checkpoint);
-  throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} is a CLIP tower, which says nothing of beauty: ${HOW}.`);
+  throw new RocError(
+    "CHECKPOINT_MISMATCH",
+    `${checkpoint.path} is a CLIP tower, which says nothing of beauty: ${HOW}.`,
+  );
 }
 
 /**

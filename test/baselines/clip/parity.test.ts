@@ -90,8 +90,8 @@ test("pixel values are those of transformers' processor to the bit, on a thread 
       return { width, height, data: Uint8Array.from(pixels.toNumbers()) };
     }),
   );
-  for (const way of [prepare, model.inputs.prepare]) {
-    const prepared = await Promise.all(pictures.map((picture) => way(picture)));
+  for (const ways of [{ prepare }, model.inputs]) {
+    const prepared = await Promise.all(pictures.map((picture) => ways.prepare(picture)));
     scope(() => {
       const { pixelValues } = model.inputs.batch(prepared);
       assert.deepEqual(pixelValues?.toNumbers(), expected.tensor("pixels").toNumbers());
