@@ -1,10 +1,13 @@
 /** What the classical systems' checkpoints are known by, before libtorch is loaded; the systems themselves: registry.ts. */
 import { RocError } from "../errors.js";
 import { laionFacts } from "./clip/facts.js";
+import { eatFacts } from "./eat/facts.js";
+import { icaaFacts } from "./icaa/facts.js";
+import { tanetFacts } from "./tanet/facts.js";
 import type { SystemFacts } from "./types.js";
 
 /** A line a system, in the order of the registry. */
-const FACTS: readonly SystemFacts[] = [laionFacts];
+const FACTS: readonly SystemFacts[] = [laionFacts, tanetFacts, eatFacts, icaaFacts];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */
 export const SYSTEM_NAMES: readonly string[] = FACTS.map(({ name }) => name);

@@ -26,12 +26,14 @@ export class BatchNorm {
   }
 
   /**
-   * By the running statistics, or in training by those of the batch, which the running ones then take in.
+   * By the running statistics, or in training by those of the batch, which the running ones then take in. One number a channel
+   * (a batch of one vector) has no deviation: it is normalised by the running ones, which stay.
    *
    * @param x `[B, channels, ...]`, the shape of the result too
    */
   forward(x: Tensor, training: boolean): Tensor {
     const { weight, bias, runningMean, runningVariance } = this;
-    return batchNorm(x, weight, bias, runningMean, runningVariance, training, this.#momentum, this.#eps, false);
+    const byBatch = training && x.numel > x.size(1);
+    return batchNorm(x, weight, bias, runningMean, runningVariance, byBatch, this.#momentum, this.#eps, false);
   }
 }

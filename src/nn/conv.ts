@@ -20,8 +20,10 @@ export interface ConvOptions {
   readonly groups?: number;
   /** Default false. */
   readonly bias?: boolean;
-  /** Of the weight; default {@link fanIn}. A bias starts as 0. */
+  /** Of the weight; default {@link fanIn}. */
   readonly init?: Init;
+  /** Of the bias; default 0. */
+  readonly biasInit?: Init;
 }
 
 export class Conv2d {
@@ -40,7 +42,7 @@ export class Conv2d {
     const shape = [outputs, inputs / groups, ...sides];
     const init = options.init ?? fanIn((inputs / groups) * sides[0] * sides[1]);
     this.weight = params.get("weight", shape, init);
-    this.bias = bias ? params.get("bias", [outputs], "zeros") : null;
+    this.bias = bias ? params.get("bias", [outputs], options.biasInit ?? "zeros") : null;
   }
 
   /** `[B, inputs, H, W] -> [B, outputs, H', W']` */

@@ -36,19 +36,19 @@ export class Linear {
   readonly #isPrecise: boolean;
 
   /**
-   * @param options `init` of the weight (default: {@link fanIn}); a bias starts as 0; `precise`: it is never in 8 bits (default
-   *   false)
+   * @param options `init` of the weight (default: {@link fanIn}); `biasInit` of the bias (default: 0); `precise`: it is never in
+   *   8 bits (default false)
    */
   constructor(
     private readonly params: Params,
     inputs: number,
     outputs: number,
-    options: { bias: boolean; init?: Init; precise?: boolean },
+    options: { bias: boolean; init?: Init; biasInit?: Init; precise?: boolean },
   ) {
     this.#isPrecise = options.precise ?? false;
     const use = this.#isPrecise ? undefined : "linear";
     this.weight = params.get(WEIGHT, [outputs, inputs], options.init ?? fanIn(inputs), use);
-    this.bias = options.bias ? params.get("bias", [outputs], "zeros") : null;
+    this.bias = options.bias ? params.get("bias", [outputs], options.biasInit ?? "zeros") : null;
     owners.set(this.weight, this);
     if (this.weight.dtype !== "int8") return;
     this.#form = new Int8Form(this.weight, params.get(SCALES, [outputs], "ones", "scales"));

@@ -1,0 +1,12 @@
+/** How layers start that their authors left to PyTorch. */
+import type { InitUniform } from "../../nn/params.js";
+
+/**
+ * Of the weight and the bias of a linear map or a convolution (`kaiming_uniform_` with `a = sqrt(5)`).
+ *
+ * @param inputs numbers that one output is computed of
+ */
+export function pytorchInit(inputs: number): { readonly init: InitUniform; readonly biasInit: InitUniform } {
+  const init = { bound: inputs ** -0.5 };
+  return { init, biasInit: init };
+}

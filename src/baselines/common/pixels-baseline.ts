@@ -1,0 +1,57 @@
+/** What every system whose network takes pixel values alone has. */
+import { RocError } from "../../errors.js";
+import { disposeParameters, type Params } from "../../nn/index.js";
+import type { DType, Tensor } from "../../torch/index.js";
+import type { Answer, Baseline, Inputs, Loss, Output, Targets } from "../types.js";
+
+export abstract class PixelsBaseline implements Baseline {
+  abstract readonly family: string;
+  abstract readonly config: Readonly<Record<string, unknown>>;
+  abstract readonly outputs: readonly Output[];
+  abstract readonly inputs: Baseline["inputs"];
+  abstract loss(answer: Answer, targets: Targets): Loss;
+
+  /**
+   * @param params of the whole network
+   * @param frozen of a part of it that nothing trains, and that counts among the buffers
+   */
+  protected constructor(
+    private readonly params: Params,
+    private readonly frozen?: Params,
+  ) {}
+
+  /** @param pixels `[B, 3, H, W]` in the dtype of the weights */
+  protected abstract answer(pixels: Tensor, training: boolean): Answer;
+
+  forward({ pixelValues }: Inputs, training: boolean): Answer {
+    if (!pixelValues) throw new RocError("USAGE", "pixelValues are missing: give what inputs.batch() gives.");
+    return this.answer(pixelValues.to(this.dtype), training);
+  }
+
+  get dtype(): DType {
+    return this.#first.dtype;
+  }
+
+  get device(): string {
+    return this.#first.device;
+  }
+
+  parameters(): Map<string, Tensor> {
+    return this.params.tensors;
+  }
+
+  buffers(): Map<string, Tensor> {
+    const { tensors, buffers } = this.frozen ?? { tensors: [], buffers: [] };
+    return new Map([...this.params.buffers, ...tensors, ...buffers]);
+  }
+
+  dispose(): void {
+    disposeParameters([...this.parameters().values(), ...this.buffers().values()]);
+  }
+
+  get #first(): Tensor {
+    const [first] = this.params.tensors.values();
+    if (first === undefined) throw new RocError("INTERNAL", "A network without weights.");
+    return first;
+  }
+}

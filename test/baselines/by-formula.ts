@@ -1,0 +1,123 @@
+/** Weights and pixels by the formula of test/fixtures/baselines/formula.py, and its listing of tensors. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import type { ParamSource } from "../../src/nn/index.js";
+import { fromTypedArray, keep, scope, type Tensor } from "../../src/torch/index.js";
+import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";
+import { filler, maxError } from "../models/support.js";
+import { fixture } from "../support.js";
+
+/** The parity that is promised of outputs and gradients in float32, as the largest absolute difference. */
+export const PARITY = 1e-4;
+
+function count(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function filled(name: string, shape: readonly number[]): Float32Array {
+  const values = filler(name, count(shape));
+  const spread = Math.sqrt(3 / count(shape.slice(1)));
+  if (shape.length > 1) return Float32Array.from(values, (value) => value * spread);
+  if (/(running_var|\.weight)$/.test(name)) return Float32Array.from(values, (value) => 1 + 0.25 * value);
+  return Float32Array.from(values, (value) => 0.1 * value);
+}
+
+/** @param special other values of some parameters */
+export function byFormula(
+  special: (name: string, size: number) => Float32Array | undefined = () => undefined,
+): ParamSource {
+  return {
+    take(name, shape) {
+      const values = special(name, count(shape)) ?? filled(name, shape);
+      return keep(scope(() => fromTypedArray(values, shape)));
+    },
+  };
+}
+
+/** `[batch, 3, side, side]` */
+export function pixels(batch: number, side: number): Tensor {
+  const shape = [batch, 3, side, side];
+  return fromTypedArray(
+    Float32Array.from(filler("pixels", count(shape)), (value) => Math.fround(value) * 2),
+    shape,
+  );
+}
+
+/** Entries that are listed of a tensor. */
+const LISTED = 96;
+
+/** Some entries of it, and its norm. */
+function sample(tensor: Tensor): number[] {
+  const values = tensor.detach().toNumbers();
+  const step = Math.ceil(values.length / LISTED);
+  return [...values.filter((_, i) => i % step === 0), Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))];
+}
+
+/** What the authors' code gave. */
+export class Expected {
+  private constructor(private readonly checkpoint: Checkpoint) {}
+
+  static async of(system: string): Promise<Expected> {
+    return new Expected(await openSafetensors(join(fixture("baselines"), system, "expected.safetensors")));
+  }
+
+  tensor(name: string): Tensor {
+    return this.checkpoint.tensor(name);
+  }
+
+  /** Names of the tensors under a name, without it. */
+  under(name: string): string[] {
+    return this.checkpoint.names().flatMap((one) => (one.startsWith(`${name}.`) ? [one.slice(name.length + 1)] : []));
+  }
+
+  near(t: TestContext, actual: Tensor, name: string): void {
+    const error = maxError(actual.detach().toNumbers(), this.tensor(name).toNumbers());
+    t.diagnostic(`${name}: max abs error ${error.toExponential(1)}`);
+    assert.ok(error < PARITY, `${name}: max abs error ${error}`);
+  }
+
+  /** Every listed tensor under a name against those of a map. @param rename a name of the authors' to ours */
+  allNear(
+    t: TestContext,
+    name: string,
+    of: (name: string) => Tensor | null | undefined,
+    rename = (one: string) => one,
+  ): void {
+    const names = this.under(name);
+    assert.ok(names.length > 10, `${names.length} tensors under ${name}`);
+    const errors = names.map((one) => {
+      const tensor = of(rename(one));
+      assert.ok(tensor, `${name}.${one} is there`);
+      return { one, error: maxError(sample(tensor), this.tensor(`${name}.${one}`).toNumbers()) };
+    });
+    const worst = errors.reduce((a, b) => (b.error > a.error ? b : a));
+    t.diagnostic(`${name}: ${names.length} tensors, max abs error ${worst.error.toExponential(1)} (${worst.one})`);
+    assert.ok(worst.error < PARITY, `${name}.${worst.one}: max abs error ${worst.error}`);
+  }
+
+  dispose(): void {
+    this.checkpoint.dispose();
+  }
+}
+
+/** A checkpoint of names and shapes alone, to be loaded as an outline. */
+export function outlineOf(shapes: Readonly<Record<string, readonly number[]>>): Checkpoint {
+  const shapeOf = (name: string): readonly number[] => {
+    const shape = shapes[name];
+    assert.ok(shape, name);
+    return shape;
+  };
+  const dispose = (): void => undefined;
+  return {
+    path: "published.pth",
+    metadata: {},
+    names: () => Object.keys(shapes),
+    has: (name) => name in shapes,
+    info: (name) => ({ dtype: "float32", shape: shapeOf(name), file: "published.pth" }),
+    tensor: () => assert.fail("no tensor is read of an outline"),
+    drop: dispose,
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
+}

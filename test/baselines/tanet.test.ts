@@ -1,0 +1,199 @@
+/** TANet against the authors' own code (test/fixtures/baselines/tanet/make.py); stated: the largest absolute error. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { tanet } from "../../src/baselines/tanet/index.js";
+import { SCORE, type Baseline } from "../../src/baselines/types.js";
+import { randomSource } from "../../src/nn/index.js";
+import { backward, cat, keep, liveTensors, noGrad, scope, tensor, zeros, type Tensor } from "../../src/torch/index.js";
+import { difference } from "../models/support.js";
+import { fixture } from "../support.js";
+import { byFormula, Expected, outlineOf, PARITY, pixels } from "./by-formula.js";
+
+const alive = liveTensors();
+let expected: Expected;
+
+before(async () => {
+  expected = await Expected.of("tanet");
+});
+
+after(() => {
+  expected.dispose();
+  assert.equal(liveTensors(), alive, "every tensor is freed");
+});
+
+const SMALL = {
+  ...{ image_size: 64, train_image_size: 64, resample: "bicubic", theme_width: 8, theme_depths: [1, 1, 1, 1] },
+  ...{ theme_classes: 20, theme_features: 16, mobilenet_width: 0.25, mobilenet_features: 1280, rgb_grid: 3 },
+  ...{ theme_dropout: 0, dropout: 0 },
+};
+const HEADS = {
+  ava: { scale: { min: 1, max: 10 }, bins: 10 },
+  tad: { scale: { min: 0, max: 10 } },
+};
+type HeadName = keyof typeof HEADS;
+
+/** The authors' own start of a slope is left for one that 0 and 1 do not hide. */
+const weights = byFormula((name, size) => (/\.relu\d\./.test(name) ? new Float32Array(size).fill(0.2) : undefined));
+
+function model(head: HeadName, theme: "picture" | "batch"): Baseline {
+  return tanet.create({ model_type: "tanet", ...SMALL, ...HEADS[head], theme }, weights);
+}
+
+function targets(head: HeadName) {
+  const scores = { [SCORE]: expected.tensor("scores").squeeze(1) };
+  return head === "ava" ? { scores, distribution: expected.tensor("votes") } : { scores };
+}
+
+/** What the authors predict: a number as a tenth of the score. */
+function predicted(output: Tensor | undefined, head: HeadName): Tensor {
+  assert.ok(output);
+  return head === "ava" ? output : output.unsqueeze(1).div(10);
+}
+
+for (const head of ["ava", "tad"] as const) {
+  test(`${head}: as published, outputs, loss, gradients and running statistics`, (t) =>
+    scope(() => {
+      const network = model(head, "batch");
+      assert.equal(network.mixesBatch, true);
+      const inputs = { pixelValues: pixels(4, 64) };
+      const tested = noGrad(() => network.forward(inputs, false));
+      expected.near(t, predicted(tested.outputs[SCORE], head), `${head}.test`);
+      for (const one of network.parameters().values()) one.requiresGrad_();
+      const answer = network.forward(inputs, true);
+      expected.near(t, predicted(answer.outputs[SCORE], head), `${head}.train`);
+      const { loss } = network.loss(answer, targets(head));
+      expected.near(t, loss.reshape(1), `${head}.loss`);
+      backward(loss);
+      expected.allNear(t, `${head}.grad`, (name) => network.parameters().get(name)?.grad);
+      expected.allNear(t, `${head}.buffer`, (name) => network.buffers().get(name));
+      network.dispose();
+    }));
+}
+
+test("per picture: no picture sees the others, and the theme counts; the published code's pictures see each other", () =>
+  scope(() => {
+    for (const head of ["ava", "tad"] as const) {
+      const inputs = pixels(4, 64);
+      const parts = Array.from({ length: 4 }, (_, i) => inputs.narrow(0, i, 1));
+      const apart = (network: Baseline): Tensor =>
+        cat(parts.map((pixelValues) => network.forward({ pixelValues }, false).outputs[SCORE] as Tensor));
+      for (const theme of ["picture", "batch"] as const) {
+        const network = model(head, theme);
+        const [together, alone] = noGrad(() => [network.forward({ pixelValues: inputs }, false), apart(network)] as const); // prettier-ignore
+        const error = difference(alone, together.outputs[SCORE] as Tensor);
+        assert.equal(error < PARITY, theme === "picture", `${head}, ${theme}: ${error}`);
+        const [, themes] = [10, 20].map((end) => together.features.narrow(1, end - 10, 10));
+        assert.ok(
+          (themes as Tensor)
+            .sub((themes as Tensor).narrow(0, 0, 1))
+            .abs()
+            .max()
+            .item() > 1e-3,
+        );
+        network.dispose();
+      }
+    }
+  }));
+
+test("one picture of the published variant has a theme of zeros (AVA) or ones (TAD66K); training on it stays finite", () =>
+  scope(() => {
+    for (const [head, theme] of [
+      ["ava", 0],
+      ["tad", 1],
+    ] as const) {
+      const network = model(head, "batch");
+      const { features } = noGrad(() => network.forward({ pixelValues: pixels(1, 64) }, false));
+      assert.deepEqual(
+        features.narrow(1, 10, 10).toNumbers(),
+        Array.from({ length: 10 }, () => theme),
+      );
+      const trained = noGrad(() => network.forward({ pixelValues: pixels(1, 64) }, true));
+      assert.ok(trained.features.toNumbers().every(Number.isFinite));
+      assert.ok([...network.buffers().values()].every((one) => one.toNumbers().every(Number.isFinite)));
+      network.dispose();
+    }
+  }));
+
+test("pictures without a rating do not count", () =>
+  scope(() => {
+    for (const head of ["ava", "tad"] as const) {
+      const network = model(head, "picture");
+      const scoreOf = (from: number, count: number) => network.forward({ pixelValues: pixels(4, 64).narrow(0, from, count) }, false); // prettier-ignore
+      const { distribution, scores } = targets(head);
+      const rated = { scores: { [SCORE]: (scores[SCORE] as Tensor).narrow(0, 0, 3) }, ...(distribution && { distribution: distribution.narrow(0, 0, 3) }) }; // prettier-ignore
+      const unrated = { scores: { [SCORE]: cat([rated.scores[SCORE] as Tensor, tensor([NaN])]) }, ...(distribution && { distribution }) }; // prettier-ignore
+      const [all, some] = noGrad(() => [
+        network.loss(scoreOf(0, 4), unrated).loss.item(),
+        network.loss(scoreOf(0, 3), rated).loss.item(),
+      ]);
+      assert.ok(Math.abs((all ?? NaN) - (some ?? NaN)) < 1e-5, `${all} and ${some}`);
+      network.dispose();
+    }
+  }));
+
+test("the scene classifier is no parameter: nothing trains it, and a checkpoint holds it", () => {
+  const network = tanet.create(
+    tanet.configure({ scale: { min: 1, max: 10 }, bins: 5, tiny: true }),
+    randomSource({ seed: 1 }),
+  );
+  assert.equal(network.outputs[0]?.values?.length, 5);
+  assert.ok([...network.parameters().keys()].every((name) => !name.startsWith("res365_last")));
+  assert.ok(network.buffers().has("res365_last.conv1.weight"));
+  network.dispose();
+});
+
+/** Names and shapes of the authors' networks. */
+function published(head: HeadName): Record<string, number[]> {
+  const all = JSON.parse(readFileSync(fixture("baselines/tanet/names.json"), "utf8")) as Record<
+    HeadName,
+    Record<string, number[]>
+  >;
+  return all[head];
+}
+
+for (const head of ["ava", "tad"] as const) {
+  test(`${head}: the published file's names and shapes are those of the network that its config makes`, () => {
+    const file = outlineOf(published(head));
+    const found = tanet.original?.(file);
+    assert.ok(found);
+    const network = tanet.load(found.config, found.checkpoint, { outline: true }, "published.pth");
+    assert.equal(network.outputs[0]?.values?.length, HEADS[head as "ava"].bins);
+    network.dispose();
+  });
+}
+
+test("other weights are none of its; a head of another size names what differs", () => {
+  assert.equal(tanet.original?.(outlineOf({ "fc.weight": [2, 2] })), undefined);
+  const other = outlineOf({ ...published("ava"), "head.2.weight": [5, 30] });
+  assert.throws(() => tanet.original?.(other), {
+    code: "CHECKPOINT_MISMATCH",
+    message: /head\.2\.weight is \[5, 30\]/,
+  });
+});
+
+test("Places365's ResNet and MobileNetV2 are what training begins with; ImageNet's ResNet is not", () => {
+  const names = published("ava");
+  const part = (prefix: string, rename: (name: string) => string): Record<string, number[]> =>
+    Object.fromEntries(
+      Object.entries(names).flatMap(([name, shape]) =>
+        name.startsWith(prefix) ? [[rename(name.slice(prefix.length)), shape]] : [],
+      ),
+    );
+  const config = tanet.configure({ scale: { min: 1, max: 10 }, bins: 10 });
+  const scenes = part("res365_last.", (name) => `module.${name}`);
+  const begun = tanet.pretrained?.(outlineOf(scenes), config);
+  assert.deepEqual(begun?.info("res365_last.fc.weight").shape, [365, 512]);
+  const imagenet = tanet.pretrained?.(outlineOf({ ...scenes, "module.fc.weight": [1000, 512] }), config);
+  assert.equal(imagenet, undefined);
+  const mobile = {
+    ...part("mobileNet.base_model.0.", (name) => `features.${name}`),
+    "classifier.1.weight": [1000, 1280],
+  };
+  const look = tanet.pretrained?.(outlineOf(mobile), config);
+  assert.deepEqual(look?.info("mobileNet.base_model.0.0.0.weight").shape, [32, 3, 3, 3]);
+  const fresh = tanet.create(config, { take: (_name, shape) => keep(scope(() => zeros([]).expand(...shape))) });
+  for (const name of [...(begun?.names() ?? []), ...(look?.names() ?? [])])
+    assert.ok(fresh.parameters().has(name) || fresh.buffers().has(name), name);
+  fresh.dispose();
+});
