@@ -121,8 +121,8 @@ test("pictures without a rating do not count", () =>
       const network = model(head, "picture");
       const scoreOf = (from: number, count: number) => network.forward({ pixelValues: pixels(4, 64).narrow(0, from, count) }, false); // prettier-ignore
       const { distribution, scores } = targets(head);
-      const rated = { scores: { [SCORE]: (scores[SCORE] as Tensor).narrow(0, 0, 3) }, ...(distribution && { distribution: distribution.narrow(0, 0, 3) }) }; // prettier-ignore
-      const unrated = { scores: { [SCORE]: cat([rated.scores[SCORE] as Tensor, tensor([NaN])]) }, ...(distribution && { distribution }) }; // prettier-ignore
+      const rated = { scores: { [SCORE]: (scores[SCORE]).narrow(0, 0, 3) }, ...(distribution && { distribution: distribution.narrow(0, 0, 3) }) }; // prettier-ignore
+      const unrated = { scores: { [SCORE]: cat([rated.scores[SCORE], tensor([NaN])]) }, ...(distribution && { distribution }) }; // prettier-ignore
       const [all, some] = noGrad(() => [
         network.loss(scoreOf(0, 4), unrated).loss.item(),
         network.loss(scoreOf(0, 3), rated).loss.item(),
