@@ -20,3 +20,4 @@ export interface LockWait {
 
 export declare function withLock<T>(file: string, options: LockWait, work: () => Promise<T>): Promise<T>;
 export declare function tryLock(file: string): Promise<Lock | LockOwner>;
+export declare function ownerOf(file: string): Promise<LockOwner | undefined>;

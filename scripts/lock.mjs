@@ -69,6 +69,17 @@ export async function tryLock(file) {
   }
 }
 
+/**
+ * Who holds a lock; undefined where nobody does, or who did is gone. Nothing is taken or removed.
+ *
+ * @param {string} file
+ * @returns {Promise<{ host: string, pid: number } | undefined>}
+ */
+export async function ownerOf(file) {
+  const owner = await read(file).catch(() => undefined);
+  return owner === undefined || (await isAbandoned(file, owner)) ? undefined : owner;
+}
+
 function held(file, { token }) {
   const beat = setInterval(() => {
     const now = new Date();

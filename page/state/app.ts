@@ -26,7 +26,11 @@ interface Change {
   readonly name: string;
   readonly before: Rating;
   readonly after: Rating;
+  readonly saved: Promise<SavedChange>;
 }
+
+/** By which the server knows a change that it has kept; undefined: by none. */
+export type SavedChange = string | undefined;
 
 export interface AppState {
   readonly source: "dropped" | "library";
@@ -88,8 +92,12 @@ export const app = new Store<AppState>({
   scan: undefined,
 });
 
-/** Saves a rating where it belongs; what it throws is told, and the rating taken back. */
-export type SaveRating = (photo: Photo, rating: Rating) => Promise<void>;
+/**
+ * Saves a rating where it belongs; what it throws is told, and the rating taken back.
+ *
+ * @param undone the change that it takes back
+ */
+export type SaveRating = (photo: Photo, rating: Rating, undone?: Promise<SavedChange>) => Promise<SavedChange>;
 
 let save: SaveRating = async () => undefined;
 
@@ -173,8 +181,8 @@ export function rate(change: Partial<Rating>): void {
   const before: Rating = { stars: photo.stars, flag: photo.flag };
   const after = { ...before, ...change };
   if (after.stars === before.stars && after.flag === before.flag) return;
-  app.set({ undo: [...app.state.undo, { key: photo.key, name: photo.name, before, after }] });
-  apply(photo, before, after);
+  const saved = apply(photo, before, after);
+  app.set({ undo: [...app.state.undo, { key: photo.key, name: photo.name, before, after, saved }] });
   say(`${photo.name}: ${ratingText(after)}`);
 }
 
@@ -193,14 +201,15 @@ export function undo(): void {
   if (!last) return say("Nothing to undo");
   app.set({ undo: app.state.undo.slice(0, -1), selected: last.key });
   const photo = photoOf(app.state, last.key);
-  if (photo) apply(photo, last.after, last.before);
+  if (photo) void apply(photo, last.after, last.before, last.saved);
   say(`Undone. ${last.name}: ${ratingText(last.before)}`);
 }
 
-function apply(photo: Photo, before: Rating, after: Rating): void {
+function apply(photo: Photo, before: Rating, after: Rating, undone?: Promise<SavedChange>): Promise<SavedChange> {
   update(photo.key, after);
-  save(photo, after).catch((error: unknown) => {
+  return save(photo, after, undone).catch((error: unknown) => {
     update(photo.key, before);
     app.set({ fault: `${photo.name} keeps its rating: ${messageOf(error)}` });
+    return undefined;
   });
 }

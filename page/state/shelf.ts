@@ -1,7 +1,7 @@
 /** The library: its photos page by page, in the server's order. */
-import { events, get, send, ServerError } from "../api/client.js";
+import { events, get, request, send, ServerError } from "../api/client.js";
 import type { LibraryBursts, LibraryPage, LibraryPhoto } from "../api/types.js";
-import { app, type AppState } from "./app.js";
+import { app, type AppState, type SavedChange } from "./app.js";
 import type { Burst, Facts, Filter, Photo, Rating } from "./photo.js";
 import { untilReady } from "./server.js";
 
@@ -173,25 +173,22 @@ const SCAN_LOOK = 4000;
 
 /** What a scan has done so far. */
 interface ScanState {
-  readonly id: number;
-  readonly ended: string | null;
+  /** Whether it goes on: one that was killed has not ended, and does not. */
+  readonly running: boolean;
   readonly scored: number;
   readonly failed: number;
 }
 
-/** Shows the progress of a scan, and what it has found. One that goes no further was killed, and is not shown. */
+/** Shows the progress of a scan for as long as it runs, and what it has found. */
 async function watchScan(): Promise<void> {
-  for (let last: ScanState | null = null; ;) {
+  for (;;) {
     const now = await scanState().catch(() => undefined);
-    if (now === undefined) return;
-    const runs = now?.ended === null && last?.id === now.id && now.scored + now.failed > last.scored + last.failed;
-    const shown = app.state.scan !== undefined;
-    if (runs) app.set({ scan: { done: now.scored, failed: now.failed } });
-    else if (shown && now?.ended !== null) {
+    if (now === undefined) return app.set({ scan: undefined });
+    if (now?.running) app.set({ scan: { done: now.scored, failed: now.failed } });
+    else if (app.state.scan !== undefined) {
       app.set({ scan: undefined });
       if (app.state.source === "library") await load();
     }
-    last = now;
     await new Promise((resolve) => setTimeout(resolve, SCAN_LOOK));
   }
 }
@@ -204,14 +201,32 @@ async function scanState(): Promise<ScanState | null> {
 
 let saved: Promise<unknown> = Promise.resolve();
 
-/** Has the server keep a rating, in the order in which they were given. */
-export async function saveRating(photo: Photo, { stars, flag }: Rating): Promise<void> {
+/**
+ * Has the server keep a rating, in the order in which they were given.
+ *
+ * @param undone the change that it takes back: the sidecar has its bytes of before then
+ * @returns the change's name, by which it can be taken back
+ */
+export async function saveRating(photo: Photo, rating: Rating, undone?: Promise<SavedChange>): Promise<SavedChange> {
   const id = libraryId(photo);
-  if (id === undefined) return;
-  const body = { stars, pick: flag ?? "none" };
-  const done = saved.then(() => send("PUT", `v1/library/photos/${id}/rating`, body));
+  if (id === undefined) return undefined;
+  const done = saved.then(async () => keep(`v1/library/photos/${id}/rating`, rating, await undone));
   saved = done.catch(() => undefined);
-  await done;
+  return done;
+}
+
+async function keep(path: string, { stars, flag }: Rating, undone: SavedChange): Promise<SavedChange> {
+  if (undone !== undefined) {
+    try {
+      await request(`${path}?change=${undone}`, { method: "DELETE" });
+      return undefined;
+    } catch (error) {
+      // A server that was started anew knows no changes of before.
+      if (!(error instanceof ServerError && error.status === 404)) throw error;
+    }
+  }
+  const { change } = await send<{ readonly change?: string }>("PUT", path, { stars, pick: flag ?? "none" });
+  return change;
 }
 
 function factsOf({ taken, camera, metadata = {} }: LibraryPhoto): Facts {

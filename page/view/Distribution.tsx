@@ -1,6 +1,7 @@
 /** How the ratings of many people would lie, as the model predicts it. */
 import type { JSX } from "preact";
 import type { ScoreEntry } from "../api/types.js";
+import { Radar } from "./Radar.js";
 import { exactText, percentOn, scoreText } from "./numbers.js";
 
 const [WIDTH, HEIGHT, FLOOR] = [300, 112, 92];
@@ -47,25 +48,31 @@ export function Distribution({ score }: { score: ScoreEntry }): JSX.Element | nu
   );
 }
 
-/** Single aspects, as bars on the same scale. */
+/** So many aspects make a radar. */
+const FEWEST = 3;
+
+/** Single aspects, as a radar and as bars on the same scale. */
 export function Attributes({ score }: { score: ScoreEntry }): JSX.Element | null {
   const known = Object.entries(score.attributes ?? {}).flatMap(([name, value]) =>
-    value === null ? [] : [{ name, value }],
+    value === null ? [] : [{ name: name.replaceAll("_", " "), value }],
   );
   if (known.length === 0) return null;
   return (
-    <dl class="attributes">
-      {known.map(({ name, value }) => (
-        <div key={name}>
-          <dt>{name.replaceAll("_", " ")}</dt>
-          <dd>
-            <span class="track">
-              <i style={{ width: `${percentOn(score.scale, value)}%` }} />
-            </span>
-            {scoreText(value)}
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      {known.length >= FEWEST && <Radar aspects={known} scale={score.scale} />}
+      <dl class="attributes">
+        {known.map(({ name, value }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <span class="track">
+                <i style={{ width: `${percentOn(score.scale, value)}%` }} />
+              </span>
+              {scoreText(value)}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </>
   );
 }

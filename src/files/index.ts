@@ -7,7 +7,7 @@ export { append, makeFolder, move, publishFolder, remove, removeEntries } from "
 export { publishFile } from "./publish-file.js";
 export { openJournal, readJournal, type Journal } from "./journal.js";
 export { checkJson, parseJson, readJson, readJsonAs } from "./json.js";
-export { takeLock, tryLock, withLock, type Lock } from "./lock.js";
+export { isLocked, takeLock, tryLock, withLock, type Lock } from "./lock.js";
 export { checkOutput, writeOutput, type OutputKind } from "./output.js";
 export { openFolder, OpenFolder, type FolderLike } from "./open-folder.js";
 export { refusePointer } from "./pointer.js";

@@ -28,6 +28,11 @@ export async function withLock<T>(file: string, options: LockWait, work: () => P
   throw done?.thrown;
 }
 
+/** Whether somebody who still runs holds a lock. */
+export async function isLocked(file: string): Promise<boolean> {
+  return (await core.ownerOf(file)) !== undefined;
+}
+
 /** The lock, or its owner where it is taken; its folder is created. @throws RocError FILE_UNWRITABLE */
 export async function tryLock(file: string): Promise<Lock | LockOwner> {
   await makeFolder(dirname(file));

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { RocError } from "../errors.js";
 import {
   exists,
+  isLocked,
   makeFolder,
   openRegular,
   publishFile,
@@ -111,6 +112,15 @@ async function create(file: string): Promise<void> {
   }
 }
 
+/** Whether somebody writes to a library: a scan that was killed does not. */
+export function isWritten(file: string): Promise<boolean> {
+  return isLocked(lockOf(file));
+}
+
+function lockOf(file: string): string {
+  return `${file}.lock`;
+}
+
 /**
  * Opens a library for reading. Others may read and write it at the same time.
  *
@@ -162,7 +172,7 @@ export interface Writable {
 export async function openToWrite(file: string): Promise<Writable> {
   if (!(await exists(file))) await create(file);
   await checkFile(file);
-  const lock: Lock = await takeLock(`${file}.lock`, `the library ${file}`, "library");
+  const lock: Lock = await takeLock(lockOf(file), `the library ${file}`, "library");
   let connection: Connection | undefined;
   try {
     await requireSound(file);

@@ -4,10 +4,11 @@
  * Writing is planned first, so that who undoes it can keep what stood there before anything changes. What we wrote is
  * repeated in a namespace of our own: a star that is not what we wrote there is a person's, and stays.
  */
-import { access, constants, realpath, rm, stat } from "node:fs/promises";
+import { access, constants, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { RocError } from "../errors.js";
 import { ifThere, readBytes, replaceFile } from "../files/index.js";
+import { isImageName } from "../image/extensions.js";
 import { pathOfName, readableName } from "../image/index.js";
 import { readMetadata } from "./metadata.js";
 import { Packet, type Property } from "./packet.js";
@@ -118,6 +119,14 @@ export async function sidecarsOf(photo: string): Promise<string[]> {
 export function sidecarName(photo: string, naming: SidecarNaming): string {
   if (naming === "appended") return `${photo}.xmp`;
   return join(dirname(photo), `${basename(photo, extname(photo))}.xmp`);
+}
+
+/** How most of a folder's sidecars are called: `appended` where there are as many of both, or none. */
+export async function namingIn(folder: string): Promise<SidecarNaming> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const stems = names.flatMap((name) => (/\.xmp$/i.test(name) ? [name.slice(0, -".xmp".length)] : []));
+  const appended = stems.filter(isImageName).length;
+  return stems.length - appended > appended ? "replaced" : "appended";
 }
 
 /** The file itself, or the one that some programs write in capitals. */

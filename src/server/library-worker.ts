@@ -3,7 +3,7 @@ import { workerData } from "node:worker_threads";
 import { Catalog, type Judge } from "../library/catalog.js";
 import { BurstSearch } from "../library/culling/bursts.js";
 import type { Connection } from "../library/connection.js";
-import { openBeside } from "../library/open.js";
+import { isWritten, openBeside } from "../library/open.js";
 import { rateFile } from "../library/rate.js";
 import type { LibraryAnswers, LibraryQuestion } from "./library.js";
 import { answerQuestions } from "./thread-side.js";
@@ -44,8 +44,10 @@ async function answer(question: LibraryQuestion): Promise<LibraryAnswers[keyof L
     }
     case "judges":
       return library.judges();
-    case "scan":
-      return library.latestScan();
+    case "scan": {
+      const scan = library.latestScan();
+      return scan && { ...scan, running: scan.ended === null && (await isWritten(library.file)) };
+    }
     case "bursts":
       return (search ??= new BurstSearch(library)).found(judgeOf(question.judge));
     case "rate":

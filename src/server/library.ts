@@ -25,7 +25,7 @@ export interface LibraryAnswers {
   readonly photo: Photo | undefined;
   readonly percentiles: readonly (number | undefined)[];
   readonly judges: readonly Judge[];
-  readonly scan: ScanState | undefined;
+  readonly scan: (ScanState & { readonly running: boolean }) | undefined;
   readonly bursts: LibraryBursts;
   readonly rate: boolean;
 }

@@ -1,6 +1,7 @@
 /** The library in Chromium: a hundred thousand photos of which few are drawn, filters, bursts, ratings that are kept. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { PassThrough, Readable } from "node:stream";
 import { after, before, test, type TestContext } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { launch, NO_BROWSER } from "../e2e/browser.js";
@@ -137,4 +138,64 @@ test("bursts are stacks with the best on top; B and the number open them", { ski
   await page.getByRole("button", { name: "Stack bursts" }).click();
   await page.locator('.tile[aria-label^="DSC_1."]').waitFor();
   assert.deepEqual(await names(), ["DSC_0", "DSC_1", "DSC_2", "DSC_3", "DSC_4"]);
+});
+
+const EVENTS = { "content-type": "text/event-stream" };
+
+test("a scan that goes on shows its progress; when it ends or is killed, the bar goes", { skip }, async (t) => {
+  let state: object = { running: true, scored: 12, failed: 1 };
+  const { page, server } = await openLibrary(t, DESKTOP, {
+    "GET /v1/library/scan": () => [200, Readable.from([`data: ${JSON.stringify(state)}\n\n`]), EVENTS],
+  });
+  const bar = page.getByRole("progressbar", { name: /Scanning/ });
+  await page.getByText("Scanning: 12 photos scored").waitFor();
+  assert.deepEqual(await axeFinds(page), []);
+  state = { running: true, scored: 40, failed: 1 };
+  await page.getByText("Scanning: 40 photos scored").waitFor();
+  const pages = (): number => server.asked.filter((line) => line.startsWith("GET /v1/library/photos?")).length;
+  const before = pages();
+  // As a scan is that was killed: it has not ended, and does not run.
+  state = { running: false, ended: null, scored: 40, failed: 1 };
+  await bar.waitFor({ state: "detached" });
+  assert.ok(pages() > before, "what it has found is shown");
+});
+
+test("a comment is shown as it is written; a fault amid it is told", { skip }, async (t) => {
+  const writing = new PassThrough();
+  const judge = { id: "fake@0", object: "model", worth: "It knows nothing.", method: { comments: true } };
+  const { page, server } = await openLibrary(t, DESKTOP, {
+    "POST /v1/chat/completions": () => [200, writing, EVENTS],
+  });
+  server.instead.set("GET /v1/models", () => [200, { object: "list", data: [judge] }]);
+  await page.reload();
+  await page.locator(".tile").first().click();
+  await page.getByRole("button", { name: "Ask for a comment" }).click();
+  const write = (chunk: object): unknown => writing.write(`data: ${JSON.stringify(chunk)}\n\n`);
+  write({ choices: [{ delta: { role: "assistant", content: "" } }] });
+  write({ choices: [{ delta: { content: "A calm" } }] });
+  const words = page.locator(".words");
+  await words.getByText("A calm", { exact: true }).waitFor();
+  assert.equal(await words.getAttribute("aria-busy"), "true");
+  write({ choices: [{ delta: { content: " sea" } }] });
+  await words.getByText("A calm sea", { exact: true }).waitFor();
+  assert.deepEqual(await axeFinds(page), []);
+  write({ error: { code: "INTERNAL", message: "The server has a fault." } });
+  await page.getByRole("alert").getByText("No comment: The server has a fault.").waitFor();
+  await words.getByText("A calm sea", { exact: true }).waitFor();
+  const asked = server.asked.find((line) => line.startsWith("POST /v1/chat/completions")) ?? "";
+  assert.match(asked, /"url":"1".*"stream":true/);
+});
+
+test("three aspects or more make a radar, with the numbers in bars below", { skip }, async (t) => {
+  const { page } = await openLibrary(t, PHONE);
+  await page.locator(".tile").first().click();
+  const radar = page.getByRole("img", { name: "Single aspects: light 9.9, colour 8.9, composition 7.9" });
+  await radar.waitFor();
+  const inside = await page.evaluate(`[...document.querySelectorAll(".radar text")].every((text) => {
+    const frame = text.ownerSVGElement.getBoundingClientRect();
+    const { left, right, top, bottom } = text.getBoundingClientRect();
+    return left >= frame.left && right <= frame.right && top >= frame.top && bottom <= frame.bottom;
+  })`);
+  assert.equal(inside, true, "no label is cut off");
+  assert.deepEqual(await axeFinds(page), []);
 });

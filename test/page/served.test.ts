@@ -48,10 +48,20 @@ test(
       await page.keyboard.press(key);
       assert.equal((await put).status(), 200);
     };
+    const undone = async (): Promise<void> => {
+      const taken = page.waitForResponse((response) => response.request().method() === "DELETE");
+      await page.keyboard.press("Control+z");
+      assert.equal((await taken).status(), 200);
+    };
+    await answered("2");
+    await undone();
+    assert.ok(!(await readdir(photos)).includes("portrait-good.jpg.xmp"), "what the rating made is gone again");
     await answered("4");
+    const starred = await readFile(sidecar);
     await answered("p");
     assert.deepEqual(await readSidecar(sidecar), { rating: 4, pick: "pick", ours: false });
-    await answered("Control+z");
+    await undone();
+    assert.deepEqual(await readFile(sidecar), starred);
     await answered("x");
     assert.deepEqual(await readSidecar(sidecar), { pick: "reject", ours: false });
     await answered("u");

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, extname, join } from "node:path";
+import { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { ROOT } from "../support.js";
 
@@ -31,7 +32,7 @@ export function resultFor(file: string, score: number): object {
   const sum = weights.reduce((a, b) => a + b, 0);
   const distribution = weights.map((weight) => weight / sum);
   const answer = `The aesthetic rate of the image is ${score}.`;
-  return { file, score, scale: { min: 1, max: 10 }, std: 1.4, distribution, attributes: { light: score, colour: score - 1 }, answer, model: "fake@0" }; // prettier-ignore
+  return { file, score, scale: { min: 1, max: 10 }, std: 1.4, distribution, attributes: { light: score, colour: score - 1, composition: score - 2 }, answer, model: "fake@0" }; // prettier-ignore
 }
 
 /** The files of a form, each scored by its place in the alphabet. */
@@ -84,6 +85,7 @@ export async function fakeServer(
     const answer = answerTo(`${method} ${url}`, body);
     if (!answer) return url.startsWith("/v1/") ? void response.writeHead(404, { "content-type": "application/json" }).end('{"error":{"code":"USAGE","message":"There is nothing here."}}') : fileAnswer(url, response); // prettier-ignore
     const [status, value, headers = {}] = answer;
+    if (value instanceof Readable) return void value.pipe(response.writeHead(status, headers));
     const isBytes = value instanceof Uint8Array;
     response.writeHead(status, { "content-type": isBytes ? "image/jpeg" : "application/json", ...headers });
     response.end(isBytes ? value : JSON.stringify(value));

@@ -1,12 +1,12 @@
 /** The photos of a library over HTTP: by their ids alone. */
 import assert from "node:assert/strict";
-import { copyFile, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { DEMO_MODEL, load, type Model } from "../../src/engine/index.js";
-import { openBeside } from "../../src/library/open.js";
+import { openBeside, openToWrite } from "../../src/library/open.js";
 import { scan } from "../../src/library/scan/scan.js";
 import { createServer } from "../../src/server/index.js";
 import { ROOT } from "../support.js";
@@ -70,6 +70,22 @@ test("a library that fails in the midst of a stream ends it, and the log says wh
   beside.close();
   await assert.rejects(reader.read());
   assert.match(faults.map(({ message }) => message).join(), /scans/);
+});
+
+test("a scan runs as long as somebody writes into the library", async () => {
+  const file = join(folder, "running.db");
+  await scan({ library: file, files: [join(folder, `${NAMES[0]}.jpg`)], folders: [folder], model });
+  const held = await openToWrite(file);
+  held.connection.exec("UPDATE scans SET ended = NULL");
+  const watched = createServer({ model, library: file });
+  const { body } = await fetch(`${await watched.listen({ host: "127.0.0.1", port: 0 })}/v1/library/scan`);
+  const reader = body?.getReader() ?? assert.fail();
+  const next = async (): Promise<string> => Buffer.from((await reader.read()).value ?? []).toString();
+  assert.match(await next(), /"ended":null.*"running":true/);
+  await held.close();
+  assert.match(await next(), /"ended":null.*"running":false/);
+  await reader.cancel();
+  await watched.close();
 });
 
 test("conditions are the library's own, and a wrong one says where", async () => {
@@ -164,4 +180,31 @@ test("who listens to the progress of a scan does not keep a server from ending",
   const closed = other.close();
   while (!(await reader?.read())?.done);
   await closed;
+});
+
+test("a rating is taken back to the byte; one of another photo, or of a sidecar that was changed since, is not", async () => {
+  const rate = (name: string, stars: number) => ask(address, `/v1/library/photos/${ids.get(name)}/rating`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ stars, pick: "none" }) }); // prettier-ignore
+  const back = (name: string, change: unknown) => ask(address, `/v1/library/photos/${ids.get(name)}/rating?change=${String(change)}`, { method: "DELETE" }); // prettier-ignore
+  const ids = new Map((await list()).photos.map(({ id, name }) => [name, id]));
+  const [one, two] = [`${NAMES[0]}.jpg`, `${NAMES[1]}.jpg`];
+  const sidecar = join(folder, `${NAMES[0]}.xmp`);
+  // Most sidecars of the folder are called so.
+  await writeFile(join(folder, "other.xmp"), "<x/>");
+  const [first, second] = [await rate(one, 3), await rate(one, 5)];
+  const written = await readFile(sidecar, "utf8");
+  assert.equal((await back(two, second.body["change"])).status, 404);
+  assert.equal((await back(one, second.body["change"])).body["stars"], 3);
+  assert.equal((await back(one, second.body["change"])).status, 404, "once");
+  await writeFile(sidecar, written.replace("5", "4"));
+  assert.deepEqual(
+    [(await back(one, first.body["change"])).status, (await readFile(sidecar, "utf8")).includes("4")],
+    [409, true],
+  );
+  const last = await rate(one, 2);
+  assert.equal((await back(one, last.body["change"])).status, 200);
+  assert.equal(await readFile(sidecar, "utf8"), written.replace("5", "4"));
+  await rm(sidecar);
+  const made = await rate(one, 1);
+  assert.equal((await back(one, made.body["change"])).status, 200);
+  await assert.rejects(readFile(sidecar), { code: "ENOENT" });
 });

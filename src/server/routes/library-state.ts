@@ -13,7 +13,7 @@ export function addLibraryState(app: App, shared: Shared): void {
   const ending = new AbortController();
   app.addHook("preClose", async () => ending.abort());
   const summary =
-    "Progress of the latest scan, as events: {id, started, ended, files, scored, failed}, when it changes";
+    "Progress of the latest scan, as events: {id, started, ended, running, files, scored, failed}, when it changes";
   app.get("/v1/library/scan", { schema: { summary, response: problems } }, async (request, reply) => {
     const library = libraryOf(shared);
     const signal = AbortSignal.any([request.gone, ending.signal]);

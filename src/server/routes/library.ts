@@ -146,8 +146,8 @@ function addFiles(app: App, shared: Shared): void {
   }
 }
 
-/** Throws what is wrong with a photo's file for a client. */
-function unpathed({ file }: Photo): (error: unknown) => never {
+/** Throws what is wrong with a photo's file, or its sidecar, for a client. */
+export function unpathed({ file }: Photo): (error: unknown) => never {
   return (error) => {
     throw ofDisk(error, file);
   };
