@@ -24,37 +24,45 @@ import {
 import { ifThere } from "../files/index.js";
 import type { Tensor } from "../torch/index.js";
 import { openCheckpoint, refuseQuantisedConfig } from "../weights/index.js";
+import { baselineOf } from "./baseline-source.js";
+import { loadBaselineEstimator } from "./baseline.js";
+import type { Estimator } from "./estimator.js";
 import { checkAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { headTensor } from "./head.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
+import { MllmEstimator } from "./mllm-estimator.js";
 import { scoringDtype } from "./precision.js";
 import type { ModelOptions } from "./reader.js";
 import { scorerOf } from "./scorer.js";
 
-/** What `createModel()` takes. */
-export interface LoadedParts {
-  readonly parts: StrategyParts;
+/** What `modelHere()` takes. */
+export interface LoadedEstimator {
+  readonly estimator: Estimator;
   readonly name: string;
-  readonly options: ModelOptions;
+  readonly options: Omit<ModelOptions, "scale">;
 }
 
-/** The parts of a checkpoint that scores. @throws RocError as `load()` */
+/** What computes the scores of a checkpoint. @throws RocError as `load()` */
+export async function loadEstimator(folder: CheckpointFolder, options: LoadOptions): Promise<LoadedEstimator> {
+  const source = await baselineOf(folder);
+  if (source) return loadBaselineEstimator(folder, source, options);
+  const { resize, threads, scale, batchSize, onNote } = options;
+  const { parts, name, digest } = await loadParts(folder, options);
+  const estimator = new MllmEstimator(parts, scale);
+  return { estimator, name, options: { digest, folder: folder.home.path, resize, threads, batchSize, onNote } };
+}
+
+interface LoadedParts {
+  readonly parts: StrategyParts;
+  readonly name: string;
+  readonly digest: string;
+}
+
+/** The parts of a multimodal model that scores. @throws RocError as `load()` */
 export async function loadParts(folder: CheckpointFolder, options: LoadOptions): Promise<LoadedParts> {
-  const {
-    signal,
-    device,
-    dtype,
-    quantize,
-    visionTower,
-    resize,
-    threads,
-    scale,
-    batchSize,
-    onNote,
-    pack = false,
-  } = options;
-  const { home, weights } = folder;
+  const { signal, device, dtype, quantize, visionTower, resize, onNote, pack = false } = options;
+  const { weights } = folder;
   planOf({ quantize, device }, await ifThere(weights.json("config.json")));
   const { strategy: own, templates, chosen } = await readScoring(folder, options);
   checkAborted(signal, folder.path);
@@ -109,7 +117,7 @@ export async function loadParts(folder: CheckpointFolder, options: LoadOptions):
     throw error;
   }
   const parts = { model, processor: processorFor(chosen, loaded.processor), strategy, templates };
-  return { parts, name, options: { digest, folder: home.path, resize, threads, scale, batchSize, onNote } };
+  return { parts, name, digest };
 }
 
 /** What of the checkpoint's files is not looked at. */

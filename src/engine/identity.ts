@@ -4,10 +4,11 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { RocError } from "../errors.js";
-import type { OpenFolder } from "../files/index.js";
+import { digestFile, type OpenFolder } from "../files/index.js";
 import { baseDigest } from "../models/adapter-config.js";
 import { besideWeights, towerOf } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointLike } from "../models/places.js";
+import { baselineOf } from "./baseline-source.js";
 
 /** Whatever decides a score; not the optimizer's state, nor anything else that may be in the folder. */
 const PARTS =
@@ -24,14 +25,17 @@ const COMMIT = /^[0-9a-f]{40}$/;
  * SHA-256 over every byte of what decides a checkpoint's scores: weights, configuration, tokenizer, templates; 64 hex
  * digits. Large files are read once, see `digestFile()`.
  *
- * @param folder a checkpoint, or what `openCheckpointFolder()` makes one of: adapters count with their base
+ * @param folder a checkpoint, a file of a classical system's weights, or what `openCheckpointFolder()` makes one of: adapters count with their base
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; an AbortError
  */
 export async function digestCheckpoint(
   folder: CheckpointLike,
   { base, signal }: Pick<DigestOptions, "base" | "signal"> = {},
 ): Promise<string> {
-  const { home, adapter, bare } = await openCheckpointFolder(folder, base);
+  const checkpoint = await openCheckpointFolder(folder, base);
+  const { home, adapter, bare } = checkpoint;
+  const file = (await baselineOf(checkpoint))?.file;
+  if (file !== undefined) return digestFile(file, signal);
   const folders = [...(bare ? [bare] : []), home, ...(adapter ? [adapter.folder, adapter.base] : [])];
   const hash = createHash("sha256");
   const seen = new Set<string>();

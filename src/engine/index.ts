@@ -19,5 +19,6 @@ export type {
   ScoreOptions,
   ScoreResult,
   ScoringMethod,
+  ScoringSystem,
   WrittenPiece,
 } from "./types.js";

@@ -77,8 +77,11 @@ export interface LoadOptions extends ScorerOptions {
  * recognised as a published scorer (Q-Align, Q-ReAlign, ArtiMuse, ...; docs/published-scorers.md) is scored as its authors do, or
  * as {@link ScorerOptions} say.
  *
+ * A classical system of the paper's tables (docs/baselines.md) is loaded the same: a folder of ours, or the one file in which its
+ * authors publish its weights.
+ *
  * @param checkpoint its folder, as a path or a `file:` URL, or opened already (then `base` says nothing more); a run folder of a training means its best state, a folder
- *   of adapters (ours or peft's) for these merged into their base
+ *   of adapters (ours or peft's) for these merged into their base; of a classical system a file of weights too
  * @returns a model that the caller disposes
  * @throws RocError FILE_NOT_FOUND where there is no such checkpoint, or a file of it is missing; CONFIG_INVALID where the
  *   config is of no family known here, or has no score tokens; CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, TOKENIZER_INVALID
@@ -112,9 +115,9 @@ export async function load(checkpoint: string | URL | CheckpointFolder, options:
     const { loadRemote } = await import("./remote.js");
     return loadRemote(folder, options);
   }
-  const [{ loadParts }, { createModel }] = await Promise.all([import("./here.js"), import("./model.js")]);
-  const loaded = await loadParts(folder, options);
-  return createModel(loaded.parts, loaded.name, loaded.options);
+  const [{ loadEstimator }, { modelHere }] = await Promise.all([import("./here.js"), import("./model.js")]);
+  const loaded = await loadEstimator(folder, options);
+  return modelHere(loaded.estimator, loaded.name, loaded.options);
 }
 
 /** What is wrong with its config the loader says. */

@@ -1,6 +1,8 @@
 /** Models that score pictures on the thread that calls them. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { StrategyParts } from "../roc/index.js";
+import type { Estimator } from "./estimator.js";
+import { MllmEstimator } from "./mllm-estimator.js";
 import { checkScale, checkThreads, checkTypes, MODEL_TYPES } from "./option-types.js";
 import { Reader, type ModelOptions } from "./reader.js";
 import { ScoringModel } from "./scoring-model.js";
@@ -20,7 +22,12 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
   checkTypes("createModel()", options, MODEL_TYPES);
   checkThreads(options.threads);
   checkScale(options.scale);
-  const reader = new Reader(parts, name, options);
+  return modelHere(new MllmEstimator(parts, options.scale), name, options);
+}
+
+/** A model that computes on the thread that calls it, and owns what computes. @throws RocError USAGE */
+export function modelHere(estimator: Estimator, name: string, options: Omit<ModelOptions, "scale">): Model {
+  const reader = new Reader(estimator, name, options);
   return new ScoringModel(reader.facts, {
     reader: {
       depth: 1,
@@ -30,7 +37,7 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
         return reader.read(pictures, reading, { onWritten, stopped: () => signal.aborted });
       },
     },
-    prepare: (image) => parts.processor.prepare(image),
+    prepare: (image) => estimator.prepare(image),
     dispose: () => reader.dispose(),
   });
 }

@@ -1,24 +1,12 @@
 /** The model's side of scoring: prepared pictures in, one outcome each out. Synchronous, in the thread that has the weights. */
 import { isOutOfMemory, messageOf, RocError } from "../errors.js";
 import type { ResizeMode, RgbImage } from "../image/index.js";
-import { isPacked } from "../models/pack.js";
-import { quantizationOf } from "../models/quantize.js";
-import type { Quantization } from "../models/types.js";
-import {
-  ratingsFrom,
-  readPictures,
-  scoreName,
-  scoreNames,
-  type PictureReading,
-  type QuestionReading,
-  type Scale,
-  type StrategyParts,
-  type WrittenText,
-} from "../roc/index.js";
-import { scope, threadsWorth, torchVersion, withThreads } from "../torch/index.js";
+import type { Scale, WrittenText } from "../roc/index.js";
+import { threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { batchSizeOf, type BatchSize } from "./batch-size.js";
+import type { Estimate, Estimator, Unclear } from "./estimator.js";
 import { disposedError, failed, isPicturesFault } from "./failures.js";
-import type { Model, ModelFacts, OnWritten, Outcome, QuestionAnswer, ReadingOptions, ScoreResult } from "./types.js";
+import type { ModelFacts, OnWritten, Outcome, ReadingOptions, ScoreResult } from "./types.js";
 
 /** What reads of a batch go by beside their options. */
 interface ReadingCall {
@@ -66,9 +54,8 @@ export interface ModelOptions {
 
 export class Reader {
   readonly facts: ModelFacts;
-  readonly #parts: StrategyParts;
-  readonly #options: ModelOptions;
-  readonly #quantization: Quantization | undefined;
+  readonly #estimator: Estimator;
+  readonly #options: Omit<ModelOptions, "scale">;
   /** Pictures at a time, since memory was short for more. */
   #most = Infinity;
   #threads: number | undefined;
@@ -78,12 +65,10 @@ export class Reader {
    * @param name what results call the model
    * @throws RocError USAGE for a batch size that is none
    */
-  constructor(parts: StrategyParts, name: string, options: ModelOptions) {
-    const { scale: ratingScale } = options;
-    this.#parts = ratingScale ? { ...parts, templates: { ...parts.templates, ratingScale } } : parts;
+  constructor(estimator: Estimator, name: string, options: Omit<ModelOptions, "scale">) {
+    this.#estimator = estimator;
     this.#options = options;
-    this.#quantization = quantizationOf(parts.model);
-    this.facts = factsOf(this.#parts, name, options, this.#quantization);
+    this.facts = factsOf(estimator, name, options);
   }
 
   /**
@@ -146,53 +131,30 @@ export class Reader {
     { told, ...options }: ReadingOptions,
     { tell, check }: Told,
   ): Outcome[] {
-    const { model, processor } = this.#parts;
+    const estimator = this.#estimator;
     const rows = this.facts.batchSize;
-    const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(model.parameters().values(), rows));
+    const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(estimator.weights(), rows));
     const onText = told && ((row: number, written: WrittenText) => tell(pictures[row] as PreparedPicture, written));
     const asked = { ...options, check, ...(onText && { onText }) };
-    const answers = withThreads(threads, () =>
-      scope(() => readPictures(this.#parts, processor.batch(pictures.map(({ pixels }) => pixels)), asked)),
-    );
+    const pixels = pictures.map((picture) => picture.pixels);
+    const answers = withThreads(threads, () => estimator.estimate(pixels, asked));
     if (answers.length !== pictures.length) {
       throw new RocError("INTERNAL", `${answers.length} answers to ${pictures.length} pictures.`);
     }
-    return pictures.map((picture, i) => this.#outcome(picture, answers[i]));
+    return pictures.map((picture, i) => this.#outcome(picture, answers[i] as Estimate | Unclear));
   }
 
-  #outcome({ file, damaged }: PreparedPicture, picture: PictureReading | undefined): Outcome {
-    const answer = picture?.answer;
-    const { model, templates, strategy } = this.#parts;
-    const { scale, name } = this.facts;
-    const names = scoreNames(templates.answers[0] ?? "");
-    const main = names.indexOf(scoreName(templates));
-    const reading = answer?.scores[main];
-    // The released answer ends in a blank.
-    const text = answer?.text.trimEnd() ?? "";
-    if (!answer || !reading) return unclear(file, text);
-    const given = ratingsFrom(strategy.scale, scale);
-    const { std, distribution } = reading;
-    const others = names.flatMap((name, i) => {
-      const value = answer.scores[i]?.value;
-      return i === main ? [] : [[name, value === undefined ? null : given(value)] as const];
-    });
-    const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
-    const comment = answer.comment !== undefined && { comment: answer.comment };
-    const stretch = (scale.max - scale.min) / (strategy.scale.max - strategy.scale.min);
-    const spread = std === null ? null : std * stretch;
-    const answers = picture && picture.questions.length > 0 && { answers: picture.questions.map((one) => answerOf(one, given)) }; // prettier-ignore
-    const read = { score: given(reading.value), scale, std: spread, distribution, ...attributes, ...comment };
+  #outcome({ file, damaged }: PreparedPicture, estimate: Estimate | Unclear): Outcome {
+    if ("unclear" in estimate) return unclear(file, estimate.unclear);
+    const { method, dtype, quantization } = this.#estimator;
     return {
       file,
       ...(damaged !== undefined && { damaged }),
-      ...read,
-      ...answers,
-      ...(picture.embedding !== undefined && { embedding: picture.embedding }),
-      answer: text,
-      model: name,
-      ...(strategy.scorer && { scorer: strategy.scorer }),
-      ...(model.dtype !== "float32" && { dtype: model.dtype }),
-      ...(this.#quantization && { quantization: this.#quantization }),
+      ...estimate,
+      model: this.facts.name,
+      ...(method.scorer && { scorer: method.scorer }),
+      ...(dtype !== "float32" && { dtype }),
+      ...(quantization && { quantization }),
     } satisfies ScoreResult;
   }
 
@@ -200,53 +162,19 @@ export class Reader {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#parts.strategy.dispose?.();
-    this.#parts.model.dispose();
+    this.#estimator.dispose();
   }
 }
 
-/** @param given a score on the results' scale */
-function answerOf(
-  { prompt, names, scores, text, comment }: QuestionReading,
-  given: (score: number) => number,
-): QuestionAnswer {
-  const values = names.map((name, i) => {
-    const value = scores[i]?.value;
-    return [name, value === undefined ? null : given(value)] as const;
-  });
-  return {
-    prompt,
-    answer: text.trimEnd(),
-    ...(names.length > 0 && { scores: Object.fromEntries(values) }),
-    ...(comment !== undefined && { comment }),
-  };
-}
-
-function factsOf(
-  { model, strategy, templates }: StrategyParts,
-  name: string,
-  options: ModelOptions,
-  quantization: Quantization | undefined,
-): ModelFacts {
-  const { dtype, device, family } = model;
-  const [prompt, answer] = [templates.prompts[0] ?? "", templates.answers[0] ?? ""];
-  const { name: reading, scorer, comments } = strategy;
-  const method = {
-    family,
-    strategy: reading,
-    prompt,
-    answer,
-    ...(scorer && { scorer }),
-    ...(comments && { comments: true }),
-  };
-  const scale: Model["scale"] = templates.ratingScale ?? strategy.scale;
-  const batchSize = batchSizeOf(options.batchSize, device);
+function factsOf(estimator: Estimator, name: string, options: Omit<ModelOptions, "scale">): ModelFacts {
+  const { method, scale, dtype, device, quantization } = estimator;
+  const batchSize = batchSizeOf(options.batchSize, device, estimator.together);
   const settings = {
     ...method,
     scale,
     dtype,
     ...(quantization && { quantization }),
-    ...(isPacked(model) && { packed: true }),
+    ...estimator.settings,
     device: device.split(":")[0],
     resize: options.resize ?? null,
     // One at a time, a score does not depend on the others.

@@ -1,5 +1,6 @@
 /** A model in a worker, as its callers have it. Loads no libtorch. */
 import { SHARE_ENV, Worker, type TransferListItem, type WorkerOptions } from "node:worker_threads";
+import { systemFacts } from "../baselines/facts.js";
 import { isOutOfMemory, isRocError, messageOf, RocError } from "../errors.js";
 import { loadSharp } from "../image/index.js";
 import { factsOf } from "../models/families.js";
@@ -26,8 +27,9 @@ export async function loadRemote(folder: CheckpointFolder, options: LoadOptions)
     // What takes a while to load on this side, too.
     loadSharp().catch(() => undefined);
     const { facts, steps } = await orAborted(opening, signal, () => loadingAborted(signal, folder.path));
-    const prepare = await factsOf(facts.method?.family)?.prepareBy?.(steps);
-    if (!prepare) throw new RocError("INTERNAL", `There is no prepareBy() of ${facts.method?.family}.`);
+    const { family } = facts.method;
+    const prepare = await (systemFacts(family) ?? factsOf(family))?.prepareBy?.(steps);
+    if (!prepare) throw new RocError("INTERNAL", `There is no prepareBy() of ${family}.`);
     const reader = thread.reader(facts.name);
     const model = new ScoringModel(facts, { reader, prepare, lost: thread.lost, dispose: () => thread.dispose() });
     forgotten.register(model, thread);

@@ -85,10 +85,13 @@ export interface ScoreResult {
   readonly std: number | null;
   /**
    * Probabilities of N evenly spaced ratings from `scale.min` to `scale.max`, which sum to 1. Null where a model writes
-   * digits, and from a reward head.
+   * digits, from a reward head, and from a classical system whose network gives numbers.
    */
   readonly distribution: readonly number[] | null;
-  /** The scores of single aspects by name, on {@link scale} too, where the checkpoint's canonical answer holds several. */
+  /**
+   * The scores of single aspects by name, on {@link scale} too, where the checkpoint's canonical answer holds several, or the
+   * classical system predicts them.
+   */
   readonly attributes?: Readonly<Record<string, number | null>>;
   /** What the model wrote about the picture, where its answers hold a comment. */
   readonly comment?: string;
@@ -97,10 +100,11 @@ export interface ScoreResult {
   /**
    * With {@link ScoreOptions.embedding}: the hidden state behind the last norm from whose logits the score is read (the
    * position token's in checkpoints of the paper's method, that before the word in others, that of a reward head's token), as
-   * many numbers as the model's hidden size. Null where the model writes the score as digits.
+   * many numbers as the model's hidden size. Of a classical system: what its last layer looks at. Null where the model writes the
+   * score as digits.
    */
   readonly embedding?: Float32Array<ArrayBuffer> | null;
-  /** The checkpoint's canonical answer with the scores in place. */
+  /** The checkpoint's canonical answer with the scores in place; "" of a classical system, which writes nothing. */
   readonly answer: string;
   /** Which checkpoint: its folder's name and a digest of its files. */
   readonly model: string;
@@ -179,21 +183,37 @@ export interface ModelFacts extends Required<
 }
 
 /**
+ * Which classical system of the paper's tables a model is.
+ *
+ * @category Scoring
+ */
+export interface ScoringSystem {
+  /** As "nima". */
+  readonly name: string;
+  /** As the paper's tables call it. */
+  readonly title: string;
+  /** Which of its networks, where it has several. */
+  readonly variant?: string;
+}
+
+/**
  * What a model is asked and how its scores are read.
  *
  * @category Scoring
  */
 export interface ScoringMethod {
-  /** Family of the model, as "llava". */
+  /** Family of the model, as "llava", or name of a classical system, as "nima". */
   readonly family: string;
   /** How a score is written into an answer and read. */
   readonly strategy: ReadingName;
-  /** The canonical prompt, with `<image>`. */
+  /** The canonical prompt, with `<image>`; "" for a classical system. */
   readonly prompt: string;
-  /** The canonical answer, with a placeholder per score. */
+  /** The canonical answer, with a placeholder per score; "" for a classical system. */
   readonly answer: string;
   /** Of a published scorer. */
   readonly scorer?: ScorerInfo;
+  /** Of a classical system, which looks at pictures alone (docs/baselines.md). */
+  readonly system?: ScoringSystem;
   /** Whether it writes comments when asked, as answers to questions of their own. */
   readonly comments?: boolean;
 }

@@ -19,16 +19,20 @@ function say(message: FromWorker, given: readonly ArrayBuffer[] = []): void {
 
 async function open({ checkpoint, options }: ToWorker & { type: "open" }): Promise<void> {
   try {
-    const [{ loadParts }, { Reader }, { unpackCheckpoint }] = await loading;
+    const [{ loadEstimator }, { Reader }, { unpackCheckpoint }] = await loading;
     const onNote = (text: string): void => say({ type: "note", text });
-    const loaded = await loadParts(unpackCheckpoint(checkpoint), { ...options, onNote });
+    const {
+      estimator,
+      name,
+      options: given,
+    } = await loadEstimator(unpackCheckpoint(checkpoint), { ...options, onNote });
     try {
-      reader = new Reader(loaded.parts, loaded.name, loaded.options);
+      reader = new Reader(estimator, name, given);
     } catch (error) {
-      loaded.parts.model.dispose();
+      estimator.dispose();
       throw error;
     }
-    say({ type: "opened", facts: reader.facts, steps: loaded.parts.processor.steps });
+    say({ type: "opened", facts: reader.facts, steps: estimator.steps });
   } catch (error) {
     say({ type: "refused", error: packError(error) });
     port?.close();

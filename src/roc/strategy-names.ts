@@ -19,8 +19,9 @@ export type StrategyName = "roc" | "coupled" | "level" | "direct";
  *
  * - `words`: the first tokens of given words behind a prompt and a stem;
  * - `reward`: a reward head on the hidden state at a token of the prompt;
- * - `number`: a number in what the model writes behind its reasoning.
+ * - `number`: a number in what the model writes behind its reasoning;
+ * - `outputs`: what the network of a classical system gives, which writes nothing.
  *
  * @category The method
  */
-export type ReadingName = StrategyName | "words" | "reward" | "number";
+export type ReadingName = StrategyName | "words" | "reward" | "number" | "outputs";

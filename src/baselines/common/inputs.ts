@@ -1,0 +1,82 @@
+/** Pictures that are resized, cropped, in training at random and mirrored, and normalised: most systems' inputs. */
+import { cropImage, valueTables, writeValues, type RgbImage, type StoredImage } from "../../image/index.js";
+import type { Random } from "../../random.js";
+import { fromTypedArray } from "../../torch/index.js";
+import type { Inputs, PictureInputs } from "../types.js";
+import { prepareResized, type ResizeSteps } from "./prepare.js";
+
+type Triple = readonly [number, number, number];
+
+/** The means and deviations of ImageNet's pictures, of values from 0 to 1. */
+export const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
+/** What becomes of pictures. */
+export interface CropSteps extends ResizeSteps {
+  /** Pixels of the square that is cut out of the resized picture: the middle, in training anywhere. */
+  readonly crop: number;
+  /** Whether half the pictures of a training are mirrored. */
+  readonly mirror: boolean;
+  /** Of values from 0 to 1. */
+  readonly mean: Triple;
+  readonly std: Triple;
+}
+
+/** `pixelValues` `[B, 3, crop, crop]`. */
+export class CroppedInputs implements PictureInputs {
+  readonly steps: ResizeSteps;
+  readonly #crop: CropSteps;
+  readonly #tables: Float32Array;
+  #prepare: Promise<PictureInputs["prepare"]> | undefined;
+
+  constructor(crop: CropSteps) {
+    const { fit, side, filter, mean, std } = crop;
+    this.#crop = crop;
+    this.steps = { fit, side, filter };
+    this.#tables = valueTables({ rescale: 1 / 255, normalize: { mean, std }, mean });
+  }
+
+  async prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {
+    const prepare = await (this.#prepare ??= prepareResized(this.steps));
+    return prepare(picture);
+  }
+
+  batch(prepared: readonly RgbImage[], randoms?: readonly Random[]): Inputs {
+    const { crop } = this.#crop;
+    const size = 3 * crop * crop;
+    const values = new Float32Array(prepared.length * size);
+    prepared.forEach((picture, i) => {
+      const pixels = this.#cut(picture, randoms?.[i]);
+      writeValues(pixels, this.#tables, "planar", values.subarray(i * size, (i + 1) * size));
+    });
+    return { pixelValues: fromTypedArray(values, [prepared.length, 3, crop, crop]) };
+  }
+
+  #cut(picture: RgbImage, random: Random | undefined): RgbImage {
+    const { crop: side, mirror } = this.#crop;
+    const [across, down] = [picture.width - side, picture.height - side];
+    const left = random ? random.int(across + 1) : middle(across);
+    const top = random ? random.int(down + 1) : middle(down);
+    const pixels = cropImage(picture, { left, top, width: side, height: side });
+    return mirror && random?.chance(0.5) ? mirrored(pixels) : pixels;
+  }
+}
+
+/** Half of what is left over; torchvision rounds a half to the even number. */
+function middle(left: number): number {
+  const half = Math.floor(left / 2);
+  return left % 2 === 0 || half % 2 === 0 ? half : half + 1;
+}
+
+/** Left and right changed over. */
+export function mirrored({ width, height, data: from }: RgbImage): RgbImage {
+  const data = new Uint8Array(from.length);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = width - 1; x >= 0; x--, at += 3) {
+      const to = (y * width + x) * 3;
+      data[to] = from[at] as number;
+      data[to + 1] = from[at + 1] as number;
+      data[to + 2] = from[at + 2] as number;
+    }
+  }
+  return { width, height, data };
+}

@@ -1,0 +1,44 @@
+/** What a system predicts, as its config.json says it. */
+import { z } from "zod";
+import { SCORE, type NewModel, type Output } from "../types.js";
+
+const scale = z
+  .object({ min: z.number(), max: z.number() })
+  .refine(({ min, max }) => min < max && Number.isFinite(max - min), { error: "expected min below max" });
+
+/** The fields of a config that say it. */
+export const outputFields = {
+  /** Of the overall score. */
+  scale,
+  /** Values of the overall score's distribution, evenly from the lowest to the highest; absent: one number. */
+  bins: z.number().int().min(2).max(4096).nullish(),
+  attributes: z
+    .array(z.object({ name: z.string().min(1).max(200), scale }))
+    .max(1000)
+    .refine((all) => new Set([SCORE, ...all.map(({ name }) => name)]).size === all.length + 1, {
+      error: `expected names that differ from one another and from "${SCORE}"`,
+    })
+    .nullish(),
+};
+
+type OutputFields = z.infer<z.ZodObject<typeof outputFields>>;
+
+/** Evenly spaced values of a distribution. */
+export function valuesOf({ min, max }: Output["scale"], bins: number): number[] {
+  return Array.from({ length: bins }, (_, i) => min + ((max - min) * i) / (bins - 1));
+}
+
+/** The outputs that a config says, the overall score first. */
+export function outputsOf({ scale, bins, attributes }: OutputFields): Output[] {
+  return [{ name: SCORE, scale, ...(bins && { values: valuesOf(scale, bins) }) }, ...(attributes ?? [])];
+}
+
+/** The fields of a new model's config. */
+export function wantedOutputs({ scale, bins, attributes = [] }: NewModel) {
+  const named = attributes.map((one) => ({ name: one.name, scale: { min: one.scale.min, max: one.scale.max } }));
+  return {
+    scale: { min: scale.min, max: scale.max },
+    ...(bins !== undefined && { bins }),
+    ...(named.length > 0 && { attributes: named }),
+  };
+}

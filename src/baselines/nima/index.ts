@@ -1,0 +1,33 @@
+/** NIMA: a distribution of ratings on an ImageNet network. */
+import { derivedCheckpoint, type Checkpoint } from "../../weights/index.js";
+import { strictBaseline } from "../common/load.js";
+import type { System } from "../types.js";
+import { configure, readConfig } from "./config.js";
+import { nimaFacts } from "./facts.js";
+import { Nima } from "./network.js";
+import { original } from "./original.js";
+
+/** One of a network's tensors in torchvision's and timm's files, by which they are known. */
+const LAST = { vgg16: "features.28.weight", inception_resnet_v2: "conv2d_7b.conv.weight", mobilenet: "" };
+
+/** The tensors of a classifier's network without its own head. */
+function pretrained(checkpoint: Checkpoint, config: unknown): Checkpoint | undefined {
+  const { variant } = readConfig(config, checkpoint.path);
+  if (!checkpoint.has(LAST[variant])) return undefined;
+  const kept = checkpoint
+    .names()
+    .filter((name) => !/^(classifier|classif|pre_logits|head)\.|num_batches_tracked$/.test(name));
+  return derivedCheckpoint(checkpoint, new Map(kept.map((name) => [`base_model.${name}`, name])));
+}
+
+export const nima: System = {
+  ...nimaFacts,
+  load: (config, checkpoint, options, file) => {
+    const parsed = readConfig(config, file);
+    return strictBaseline(checkpoint, options, (source) => new Nima(parsed, source));
+  },
+  configure,
+  create: (config, source) => new Nima(readConfig(config, "config.json"), source),
+  original,
+  pretrained,
+};
