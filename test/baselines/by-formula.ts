@@ -1,7 +1,9 @@
 /** Weights and pixels by the formula of test/fixtures/baselines/formula.py, and its listing of tensors. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Baseline } from "../../src/baselines/types.js";
 import type { ParamSource } from "../../src/nn/index.js";
 import { fromTypedArray, keep, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";
@@ -120,4 +122,41 @@ export function outlineOf(shapes: Readonly<Record<string, readonly number[]>>): 
     dispose,
     [Symbol.dispose]: dispose,
   };
+}
+
+/** A standard deviation of so many draws lies within a share of the true one: six of its own deviations, of both sides. */
+function spreadError(draws: number): number {
+  return (6 * Math.SQRT2) / Math.sqrt(2 * draws);
+}
+
+/** Draws of a parameter from which on its spread is compared: below that the bound says nothing. */
+const FEWEST = 300;
+
+/**
+ * That parameters start as the authors' constructors leave them (start.json: by name mean, root of the mean square, how many):
+ * constants to the bit, the spread of random ones as far as their number shows it, random ones at all.
+ */
+export function assertStart(system: string, model: Baseline, rename = (name: string) => name): void {
+  const file = join(fixture("baselines"), system, "start.json");
+  const starts = JSON.parse(readFileSync(file, "utf8")) as Record<string, readonly [number, number, number]>;
+  const own = new Map([...model.parameters(), ...model.buffers()]);
+  let compared = 0;
+  for (const [name, [mean, root, count]] of Object.entries(starts)) {
+    const tensor = own.get(rename(name));
+    if (!tensor) continue;
+    compared++;
+    const values = tensor.toNumbers();
+    const found = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+    assert.equal(values.length, count, name);
+    const isConstant = Math.abs(Math.abs(mean) - root) < 1e-6 && count > 1;
+    if (isConstant)
+      assert.ok(
+        values.every((value) => Math.abs(value - mean) < 1e-6),
+        `${name} is ${mean} throughout`,
+      );
+    else if (count >= FEWEST)
+      assert.ok(Math.abs(found / root - 1) < spreadError(count), `${name}: ${found}, not ${root}`);
+    else assert.ok(count === 1 || found > 0, `${name} is drawn`);
+  }
+  assert.ok(compared > 100, `${compared} parameters are compared`);
 }

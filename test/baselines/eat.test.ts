@@ -4,10 +4,11 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { eat } from "../../src/baselines/eat/index.js";
 import { SCORE, type Answer, type Baseline } from "../../src/baselines/types.js";
+import { randomSource } from "../../src/nn/index.js";
 import { liveTensors, manualSeed, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { maxError } from "../models/support.js";
 import { fixture } from "../support.js";
-import { byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
 import { assertParity, assertReferences, SMALL_DAT } from "./dat.js";
 
 const alive = liveTensors();
@@ -50,6 +51,15 @@ for (const head of ["ava", "tad"] as const) {
       network.dispose();
     }));
 }
+
+test("a new network starts as the authors' does", () => {
+  const network = eat.create(
+    { model_type: "eat", ...SMALL_DAT, ...HEADS.ava, reference: "batch" },
+    randomSource({ seed: 5 }),
+  );
+  assertStart("eat", network);
+  network.dispose();
+});
 
 test("points of a batch mix its pictures; a picture's own do not", () => {
   assertReferences((reference) => model("tad", reference), predictedOf("tad"));

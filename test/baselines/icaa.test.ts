@@ -4,11 +4,10 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { icaa } from "../../src/baselines/icaa/index.js";
 import { SCORE, type Answer, type Baseline } from "../../src/baselines/types.js";
-import type { ParamSource } from "../../src/nn/index.js";
-import { randomSource } from "../../src/nn/index.js";
+import { randomSource, type ParamSource } from "../../src/nn/index.js";
 import { cat, liveTensors, noGrad, scope, stack, tensor, type Tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
 import { assertParity, assertReferences, SMALL_DAT } from "./dat.js";
 
 const alive = liveTensors();
@@ -36,9 +35,9 @@ const KINDS = {
 };
 type Kind = keyof typeof KINDS;
 
-function model(kind: Kind, reference: "batch" | "picture"): Baseline {
+function model(kind: Kind, reference: "batch" | "picture", source = weights): Baseline {
   const sizes = { ...SMALL_DAT, histogram_features: 36, histogram_bins: 6 };
-  return icaa.create({ model_type: "icaa", ...sizes, ...KINDS[kind], reference }, weights);
+  return icaa.create({ model_type: "icaa", ...sizes, ...KINDS[kind], reference }, source);
 }
 
 /** As the authors: MOS before colour, each a tenth. */
@@ -59,6 +58,12 @@ for (const kind of ["icaa17k", "spaq"] as const) {
       network.dispose();
     }));
 }
+
+test("a new network starts as the authors' does", () => {
+  const network = model("icaa17k", "batch", randomSource({ seed: 5 }));
+  assertStart("icaa", network);
+  network.dispose();
+});
 
 test("points of a batch mix its pictures; a picture's own do not", () => {
   assertReferences((reference) => model("icaa17k", reference), predicted);

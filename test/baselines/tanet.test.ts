@@ -5,10 +5,11 @@ import { after, before, test } from "node:test";
 import { tanet } from "../../src/baselines/tanet/index.js";
 import { SCORE, type Baseline } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
-import { backward, cat, keep, liveTensors, noGrad, scope, tensor, zeros, type Tensor } from "../../src/torch/index.js";
+import { backward, cat, liveTensors, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
+import { outlineSource } from "../../src/weights/index.js";
 import { difference } from "../models/support.js";
 import { fixture } from "../support.js";
-import { byFormula, Expected, outlineOf, PARITY, pixels } from "./by-formula.js";
+import { assertStart, byFormula, Expected, outlineOf, PARITY, pixels } from "./by-formula.js";
 
 const alive = liveTensors();
 let expected: Expected;
@@ -36,9 +37,15 @@ type HeadName = keyof typeof HEADS;
 /** The authors' own start of a slope is left for one that 0 and 1 do not hide. */
 const weights = byFormula((name, size) => (/\.relu\d\./.test(name) ? new Float32Array(size).fill(0.2) : undefined));
 
-function model(head: HeadName, theme: "picture" | "batch"): Baseline {
-  return tanet.create({ model_type: "tanet", ...SMALL, ...HEADS[head], theme }, weights);
+function model(head: HeadName, theme: "picture" | "batch", source = weights): Baseline {
+  return tanet.create({ model_type: "tanet", ...SMALL, ...HEADS[head], theme }, source);
 }
+
+test("a new network starts as the authors' does", () => {
+  const network = model("tad", "batch", randomSource({ seed: 5 }));
+  assertStart("tanet", network);
+  network.dispose();
+});
 
 function targets(head: HeadName) {
   const scores = { [SCORE]: expected.tensor("scores").squeeze(1) };
@@ -172,7 +179,7 @@ test("other weights are none of its; a head of another size names what differs",
   });
 });
 
-test("Places365's ResNet and MobileNetV2 are what training begins with; ImageNet's ResNet is not", () => {
+test("Places365's ResNet, MobileNetV2 and a whole TANet are what training begins with; ImageNet's ResNet is not", () => {
   const names = published("ava");
   const part = (prefix: string, rename: (name: string) => string): Record<string, number[]> =>
     Object.fromEntries(
@@ -192,8 +199,10 @@ test("Places365's ResNet and MobileNetV2 are what training begins with; ImageNet
   };
   const look = tanet.pretrained?.(outlineOf(mobile), config);
   assert.deepEqual(look?.info("mobileNet.base_model.0.0.0.weight").shape, [32, 3, 3, 3]);
-  const fresh = tanet.create(config, { take: (_name, shape) => keep(scope(() => zeros([]).expand(...shape))) });
-  for (const name of [...(begun?.names() ?? []), ...(look?.names() ?? [])])
+  const fresh = tanet.create(config, outlineSource("float32"));
+  const whole = tanet.pretrained?.(outlineOf(names), config);
+  assert.ok(!whole?.has("head.2.weight") && whole?.has("head_rgb.2.weight"));
+  for (const name of [begun, look, whole].flatMap((one) => one?.names() ?? []))
     assert.ok(fresh.parameters().has(name) || fresh.buffers().has(name), name);
   fresh.dispose();
 });

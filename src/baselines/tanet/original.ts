@@ -50,26 +50,29 @@ export function original(checkpoint: Checkpoint): Original | undefined {
 /** Whose name in a file a classifier is known by, and where it goes. */
 const CLASSIFIERS = [
   // ResNet-18 of Places365, its head included: what TANet's scene classifier is.
-  { needs: ["layer4.1.bn2.weight", "fc.weight"], under: "res365_last", leaves: /num_batches_tracked$/ },
+  { needs: ["layer4.1.bn2.weight", "fc.weight"], under: "res365_last.", leaves: /num_batches_tracked$/ },
   // Ji Lin's MobileNetV2, whose first block has three convolutions.
-  { needs: ["features.1.conv.6.weight", "classifier.1.weight"], under: "mobileNet.base_model.0", leaves: /^classifier\.|num_batches_tracked$/ }, // prettier-ignore
+  { needs: ["features.1.conv.6.weight", "classifier.1.weight"], under: "mobileNet.base_model.0.", leaves: /^classifier\.|num_batches_tracked$/ }, // prettier-ignore
+  // A trained TANet, as the authors' scripts begin with one: all but its last map.
+  { needs: ["tygertnet.fc1.weight", "res365_last.fc.weight"], under: "", leaves: /^head\.|num_batches_tracked$/ },
 ] as const;
 
-/** See `System.pretrained`: a scene classifier's or MobileNetV2's weights, without the wrapper of several GPUs. */
+/**
+ * See `System.pretrained`: a scene classifier's or MobileNetV2's weights, without the wrapper of several GPUs, or a trained
+ * network's.
+ */
 export function pretrained(checkpoint: Checkpoint, config: unknown): Checkpoint | undefined {
   const bare = new Map(checkpoint.names().map((name) => [name.replace(/^module\./, ""), name]));
   const found = CLASSIFIERS.find(({ needs }) => needs.every((name) => bare.has(name)));
-  if (!found) return undefined;
-  if (found.under === "res365_last" && !isScenes(checkpoint, bare.get("fc.weight") ?? "", config)) return undefined;
+  if (!found || !recognisesScenes(checkpoint, bare, config)) return undefined;
   const entries = [...bare].filter(([name]) => !found.leaves.test(name));
-  const renamed = entries.map(
-    ([name, stored]) => [`${found.under}.${name.replace(/^features\./, "")}`, stored] as const,
-  );
+  const renamed = entries.map(([name, stored]) => [found.under + name.replace(/^features\./, ""), stored] as const);
   return derivedCheckpoint(checkpoint, new Map(renamed));
 }
 
 /** A ResNet of another number of classes (ImageNet's) recognises no scenes. */
-function isScenes(checkpoint: Checkpoint, head: string, config: unknown): boolean {
+function recognisesScenes(checkpoint: Checkpoint, bare: ReadonlyMap<string, string>, config: unknown): boolean {
+  const head = bare.get("fc.weight") ?? bare.get("res365_last.fc.weight");
   const classes = (config as { readonly theme_classes?: unknown }).theme_classes;
-  return checkpoint.info(head).shape[0] === classes;
+  return head === undefined || checkpoint.info(head).shape[0] === classes;
 }
