@@ -43,9 +43,16 @@ const FORMATS: readonly WeightsFormat[] = [
     open: async (file) => (await import("./safetensors.js")).openSafetensors(file),
   },
   {
+    title: "NumPy (.npz)",
+    endings: ["npz"],
+    // Zip files too, as PyTorch's; an empty one begins with its directory.
+    isOne: (head, name) => begins(head, "PK") && (firstInZip(head).endsWith(".npy") || name.endsWith(".npz")),
+    open: async (file) => (await import("./npz.js")).openNpz(file),
+  },
+  {
     title: "PyTorch (.pth, .pt, .bin, .ckpt)",
     endings: ["pth", "pt", "bin", "ckpt"],
-    isOne: (head) => (begins(head, "PK\u0003\u0004") && !firstInZip(head).endsWith(".npy")) || head[0] === 0x80,
+    isOne: (head) => begins(head, "PK\u0003\u0004") || head[0] === 0x80,
     open: async (file) => (await import("./bin/index.js")).openBin(file),
   },
   {

@@ -1,6 +1,6 @@
 /** Reads forward through a range of a mapped file, in chunks. */
 import type { MappedFile } from "../../torch/index.js";
-import { invalid } from "./errors.js";
+import { invalid, type Fault } from "./errors.js";
 
 /** Bytes per copy out of the map. */
 const CHUNK = 65536;
@@ -9,11 +9,16 @@ export class Cursor {
   #chunk: Uint8Array = new Uint8Array();
   #chunkStart = 0;
 
-  /** Reads bytes `position` to `end` of the file. */
+  /**
+   * Reads bytes `position` to `end` of the file.
+   *
+   * @param fault makes the error of what is damaged
+   */
   constructor(
     readonly map: MappedFile,
     public position: number,
     readonly end: number,
+    readonly fault: Fault = invalid,
   ) {}
 
   get left(): number {
@@ -24,7 +29,7 @@ export class Cursor {
   bytes(count: number): Uint8Array {
     if (count > this.left) {
       const what = `it ends at byte ${this.end}, where ${count} more bytes after ${this.position} are needed: truncated`;
-      throw invalid(this.map.path, what);
+      throw this.fault(this.map.path, what);
     }
     if (count > CHUNK) {
       this.position += count;
@@ -71,7 +76,7 @@ export class Cursor {
   /** @throws RocError CHECKPOINT_INVALID where it exceeds any possible file size */
   u64(): number {
     const value = this.view(8).getBigUint64(0, true);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid(this.map.path, `it claims a length of ${value}`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.fault(this.map.path, `it claims a length of ${value}`);
     return Number(value);
   }
 
@@ -81,7 +86,7 @@ export class Cursor {
     const end = this.#chunk.indexOf(10, start);
     if (end < 0 && this.left <= limit) this.bytes(this.left + 1);
     if (end < 0 || end - start > limit) {
-      throw invalid(this.map.path, `a line of its pickle is longer than ${limit} bytes`);
+      throw this.fault(this.map.path, `a line of its pickle is longer than ${limit} bytes`);
     }
     this.position += end - start + 1;
     return Buffer.from(this.#chunk.buffer, this.#chunk.byteOffset + start, end - start).toString("latin1");

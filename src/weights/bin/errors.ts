@@ -7,6 +7,9 @@ export class Damage extends Error {}
 const REMEDY =
   "Nothing in it was executed. Download it again, or save it anew with torch.save(model.state_dict(), FILE).";
 
+/** The error of a file in a format, of what is wrong with it. */
+export type Fault = (file: string, what: string, cause?: unknown) => RocError;
+
 /** The error for an invalid .bin file. */
 export function invalid(file: string, what: string, cause?: unknown): RocError {
   const message = `${file} is not a PyTorch checkpoint that can be read: ${what}. ${REMEDY}`;
