@@ -3,12 +3,14 @@ import { RocError } from "../errors.js";
 import { laionFacts } from "./clip/facts.js";
 import { eatFacts } from "./eat/facts.js";
 import { icaaFacts } from "./icaa/facts.js";
+import { maxvitFacts } from "./maxvit/facts.js";
+import { musiqFacts } from "./musiq/facts.js";
 import { tanetFacts } from "./tanet/facts.js";
 import type { SystemFacts } from "./types.js";
 import { nimaFacts } from "./nima/facts.js";
 
 /** A line a system, in the order of the registry. */
-const FACTS: readonly SystemFacts[] = [laionFacts, tanetFacts, eatFacts, icaaFacts, nimaFacts];
+const FACTS: readonly SystemFacts[] = [laionFacts, tanetFacts, eatFacts, icaaFacts, nimaFacts, musiqFacts, maxvitFacts];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */
 export const SYSTEM_NAMES: readonly string[] = FACTS.map(({ name }) => name);

@@ -18,13 +18,15 @@ import { systemFactsOfType, unknownSystem } from "./facts.js";
 import { eat } from "./eat/index.js";
 import { icaa } from "./icaa/index.js";
 import { nima } from "./nima/index.js";
+import { maxvit } from "./maxvit/index.js";
+import { musiq } from "./musiq/index.js";
 import { unknownLayout } from "./nearest.js";
 import { baselineSource, type BaselineSource } from "./source.js";
 import { tanet } from "./tanet/index.js";
 import type { Baseline, NewModel, Original, System, SystemLoadOptions } from "./types.js";
 
 /** A line a system, in the order of facts.ts. */
-export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima];
+export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima, musiq, maxvit];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */
 export function systemNamed(name: string): System {
