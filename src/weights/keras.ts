@@ -28,6 +28,8 @@ function entryOf(name: string, path: string): (readonly [string, string])[] {
   const [layer = "", ...rest] = path.split("/");
   const weight = rest.at(-1)?.replace(/:\d+$/, "");
   if (weight === undefined) return [];
-  const old = weight.startsWith(`${layer}_`) ? KERAS1[weight.slice(layer.length + 1)] : undefined;
+  // TensorFlow numbers a name that it has had before: conv1_W_1.
+  const own = weight.startsWith(`${layer}_`) ? weight.slice(layer.length + 1).replace(/_\d+$/, "") : "";
+  const old = Object.hasOwn(KERAS1, own) ? KERAS1[own] : undefined;
   return [[`${layer}/${old ?? weight}`, name]];
 }
