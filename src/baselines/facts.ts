@@ -7,10 +7,24 @@ import { maxvitFacts } from "./maxvit/facts.js";
 import { musiqFacts } from "./musiq/facts.js";
 import { tanetFacts } from "./tanet/facts.js";
 import type { SystemFacts } from "./types.js";
+import { kongFacts } from "./kong/facts.js";
+import { maluFacts } from "./malu/facts.js";
+import { mpadaFacts } from "./mpada/facts.js";
 import { nimaFacts } from "./nima/facts.js";
 
 /** A line a system, in the order of the registry. */
-const FACTS: readonly SystemFacts[] = [laionFacts, tanetFacts, eatFacts, icaaFacts, nimaFacts, musiqFacts, maxvitFacts];
+const FACTS: readonly SystemFacts[] = [
+  laionFacts,
+  tanetFacts,
+  eatFacts,
+  icaaFacts,
+  nimaFacts,
+  musiqFacts,
+  maxvitFacts,
+  maluFacts,
+  kongFacts,
+  mpadaFacts,
+];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */
 export const SYSTEM_NAMES: readonly string[] = FACTS.map(({ name }) => name);

@@ -19,12 +19,21 @@ interface Layout {
 /** The names of every network of a system, with its usual head. */
 function layoutsOf(system: System): Layout[] {
   return system.variants.map((variant) => {
-    const wanted = { variant, scale: { min: 1, max: 10 }, bins: 10 };
-    const model = system.create(system.configure(wanted), OUTLINE);
+    const model = system.create(usualConfig(system, variant), OUTLINE);
     const names = new Set([...model.parameters().keys(), ...model.buffers().keys()]);
     model.dispose();
     return { title: `${system.title} (${variant})`, names };
   });
+}
+
+/** With a distribution, where the system predicts any. */
+function usualConfig(system: System, variant: string): Record<string, unknown> {
+  const wanted = { variant, scale: { min: 1, max: 10 } };
+  try {
+    return system.configure({ ...wanted, bins: 10 });
+  } catch {
+    return system.configure(wanted);
+  }
 }
 
 /** A system that cannot be made so has no layout to compare with. */

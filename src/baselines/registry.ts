@@ -17,6 +17,9 @@ import { laion } from "./clip/index.js";
 import { systemFactsOfType, unknownSystem } from "./facts.js";
 import { eat } from "./eat/index.js";
 import { icaa } from "./icaa/index.js";
+import { kong } from "./kong/index.js";
+import { malu } from "./malu/index.js";
+import { mpada } from "./mpada/index.js";
 import { nima } from "./nima/index.js";
 import { maxvit } from "./maxvit/index.js";
 import { musiq } from "./musiq/index.js";
@@ -26,7 +29,7 @@ import { tanet } from "./tanet/index.js";
 import type { Baseline, NewModel, Original, System, SystemLoadOptions } from "./types.js";
 
 /** A line a system, in the order of facts.ts. */
-export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima, musiq, maxvit];
+export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima, musiq, maxvit, malu, kong, mpada];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */
 export function systemNamed(name: string): System {

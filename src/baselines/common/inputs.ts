@@ -16,7 +16,9 @@ export interface CropSteps extends ResizeSteps {
   readonly crop: number;
   /** Whether half the pictures of a training are mirrored. */
   readonly mirror: boolean;
-  /** Of values from 0 to 1. */
+  /** Factor on the bytes before mean and deviation; null: none. Default 1/255. */
+  readonly rescale?: number | null;
+  /** Of values from 0 to 1, or of the bytes where nothing rescales them. */
   readonly mean: Triple;
   readonly std: Triple;
 }
@@ -29,10 +31,10 @@ export class CroppedInputs implements PictureInputs {
   #prepare: Promise<PictureInputs["prepare"]> | undefined;
 
   constructor(crop: CropSteps) {
-    const { fit, side, filter, mean, std } = crop;
+    const { fit, side, filter, rescale = 1 / 255, mean, std } = crop;
     this.#crop = crop;
     this.steps = { fit, side, filter };
-    this.#tables = valueTables({ rescale: 1 / 255, normalize: { mean, std }, mean });
+    this.#tables = valueTables({ rescale: rescale ?? undefined, normalize: { mean, std }, mean });
   }
 
   async prepare(picture: RgbImage | StoredImage): Promise<RgbImage> {

@@ -28,7 +28,7 @@ async function published(settings: Record<string, unknown> = {}): Promise<Baseli
 function renamed(reference: Checkpoint, prefix: string): Map<string, Tensor> {
   const tensors = tensorsBelow(reference, prefix);
   const network = kerasResNet(
-    { ...reference, path: "", info: (name: string) => reference.info(prefix + name) } as Checkpoint,
+    { ...reference, path: "", info: (name: string) => reference.info(prefix + name) },
     new Map([...tensors.keys()].map((name) => [name, name])),
   );
   const entries = [...network].map(([name, { of, make }]) => [name, make(tensors.get(of[0] ?? "") as Tensor)] as const);
