@@ -2,7 +2,7 @@
 import { render } from "preact";
 import "./styles/app.css";
 import { watchServer } from "./state/server.js";
-import { onRating } from "./state/app.js";
+import { onRating } from "./state/rating.js";
 import { openShelf, saveRating } from "./state/shelf.js";
 import { App } from "./view/App.js";
 

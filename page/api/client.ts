@@ -8,8 +8,17 @@ export class ServerError extends Error {
     message: string,
     /** Seconds until it may be tried again. */
     readonly retryAfter: number,
+    /** All of the answer. */
+    readonly body: unknown,
   ) {
     super(message);
+  }
+}
+
+/** Nobody answers: the server has ended, or the network. */
+export class NoAnswer extends Error {
+  constructor(cause: unknown) {
+    super("the server does not answer", { cause });
   }
 }
 
@@ -21,9 +30,11 @@ export function setToken(token: string): void {
   document.cookie = `${COOKIE}=${encodeURIComponent(token)}; path=/; samesite=strict`;
 }
 
-/** @throws ServerError; TypeError where nobody answers */
+/** @throws ServerError; NoAnswer; an AbortError */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
-  const answer = await fetch(path, init);
+  const answer = await fetch(path, init).catch((error: unknown) => {
+    throw init.signal?.aborted ? error : new NoAnswer(error);
+  });
   if (!answer.ok) throw await errorOf(answer);
   return answer;
 }
@@ -31,7 +42,7 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
 async function errorOf(answer: Response): Promise<ServerError> {
   const body = (await answer.json().catch(() => ({}))) as { error?: { code?: string; message?: string } };
   const { code = `HTTP_${answer.status}`, message = answer.statusText } = body.error ?? {};
-  return new ServerError(answer.status, code, message, Number(answer.headers.get("retry-after")) || 1);
+  return new ServerError(answer.status, code, message, Number(answer.headers.get("retry-after")) || 1, body);
 }
 
 /** The JSON of an answer. */

@@ -1,5 +1,4 @@
 /** What the page shows, and what a person does to it. */
-import { messageOf } from "../../src/errors.js";
 import { arrange, NO_FILTER, stacked, type Filter, type Photo, type Rating, type Sort } from "./photo.js";
 import { Store } from "./store.js";
 
@@ -21,11 +20,12 @@ export interface Zoom {
 
 export const FIT: Zoom = { scale: undefined, x: 0.5, y: 0.5 };
 
-interface Change {
+/** What a person has changed of a photo's rating. */
+export interface Change {
   readonly key: string;
   readonly name: string;
-  readonly before: Rating;
-  readonly after: Rating;
+  readonly before: Partial<Rating>;
+  readonly after: Partial<Rating>;
   readonly saved: Promise<SavedChange>;
 }
 
@@ -92,19 +92,6 @@ export const app = new Store<AppState>({
   scan: undefined,
 });
 
-/**
- * Saves a rating where it belongs; what it throws is told, and the rating taken back.
- *
- * @param undone the change that it takes back
- */
-export type SaveRating = (photo: Photo, rating: Rating, undone?: Promise<SavedChange>) => Promise<SavedChange>;
-
-let save: SaveRating = async () => undefined;
-
-export function onRating(saver: SaveRating): void {
-  save = saver;
-}
-
 let known: { readonly from: readonly unknown[]; readonly photos: readonly Photo[] } = { from: [], photos: [] };
 
 /** The photos in the order of the page. The library's come in order from the server. */
@@ -128,6 +115,11 @@ export function countOf(state: AppState): number {
 export function photoOf(state: AppState, key: string | undefined): Photo | undefined {
   const { dropped, shelf, source } = state;
   return (source === "dropped" ? dropped : shelf).find((photo) => photo.key === key);
+}
+
+/** The photo that is open, alone or in a comparison. */
+export function openedPhoto(state: AppState): Photo | undefined {
+  return state.view === "grid" ? undefined : photoOf(state, state.selected);
 }
 
 export function say(said: string): void {
@@ -172,44 +164,4 @@ export function toggleBurst(key: string | undefined): void {
   if (!burst) return;
   app.set({ open: burst.id === open ? undefined : burst.id });
   say(burst.id === open ? "Stacked" : `${burst.members} photos of a burst, best first`);
-}
-
-/** Rates the selected photo. */
-export function rate(change: Partial<Rating>): void {
-  const photo = photoOf(app.state, app.state.selected);
-  if (!photo) return;
-  const before: Rating = { stars: photo.stars, flag: photo.flag };
-  const after = { ...before, ...change };
-  if (after.stars === before.stars && after.flag === before.flag) return;
-  const saved = apply(photo, before, after);
-  app.set({ undo: [...app.state.undo, { key: photo.key, name: photo.name, before, after, saved }] });
-  say(`${photo.name}: ${ratingText(after)}`);
-}
-
-export function ratingText({ stars, flag }: Rating): string {
-  const words = [flag === "pick" && "picked", flag === "reject" && "rejected", stars > 0 && starsText(stars)];
-  return words.filter(Boolean).join(", ") || "not rated";
-}
-
-export function starsText(stars: number): string {
-  return stars === 1 ? "1 star" : `${stars} stars`;
-}
-
-/** Takes the last rating back. */
-export function undo(): void {
-  const last = app.state.undo.at(-1);
-  if (!last) return say("Nothing to undo");
-  app.set({ undo: app.state.undo.slice(0, -1), selected: last.key });
-  const photo = photoOf(app.state, last.key);
-  if (photo) void apply(photo, last.after, last.before, last.saved);
-  say(`Undone. ${last.name}: ${ratingText(last.before)}`);
-}
-
-function apply(photo: Photo, before: Rating, after: Rating, undone?: Promise<SavedChange>): Promise<SavedChange> {
-  update(photo.key, after);
-  return save(photo, after, undone).catch((error: unknown) => {
-    update(photo.key, before);
-    app.set({ fault: `${photo.name} keeps its rating: ${messageOf(error)}` });
-    return undefined;
-  });
 }

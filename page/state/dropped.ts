@@ -4,7 +4,7 @@ import { request, ServerError } from "../api/client.js";
 import type { ScoreAnswer } from "../api/types.js";
 import { app, say, update } from "./app.js";
 import { withPercentiles, type Photo } from "./photo.js";
-import { untilReady } from "./server.js";
+import { noteFault, untilReady } from "./server.js";
 
 /** Longest side of a thumbnail in pixels. */
 const THUMBNAIL = 640;
@@ -25,9 +25,10 @@ let [showing, scoring] = [false, 0];
 
 /** Adds the pictures among files. */
 export function addFiles(given: readonly File[]): void {
-  const known = new Set([...files.values()].map(identityOf));
+  const known = new Map([...files].map(([key, file]) => [identityOf(file), key]));
   const pictures = given.filter(isPicture);
   const fresh = pictures.filter((file) => !known.has(identityOf(file)));
+  const again = retried(pictures.flatMap((file) => known.get(identityOf(file)) ?? []));
   const photos = fresh.map((file): Photo => {
     const key = `d${files.size}`;
     files.set(key, file);
@@ -37,9 +38,25 @@ export function addFiles(given: readonly File[]): void {
   });
   app.set({ dropped: [...app.state.dropped, ...photos], source: "dropped" });
   const others = given.length - pictures.length;
-  say([`${photos.length} photos added`, others > 0 && `${others} other files left out`].filter(Boolean).join(", "));
+  say(
+    [
+      `${photos.length} photos added`,
+      again > 0 && `${again} tried again`,
+      others > 0 && `${others} other files left out`,
+    ]
+      .filter(Boolean)
+      .join(", "),
+  );
   void showAll();
   scoreMore();
+}
+
+/** Has those scored again that could not be. @returns how many they are */
+function retried(keys: readonly string[]): number {
+  const failed = keys.filter((key) => app.state.dropped.some((photo) => photo.key === key && photo.failure));
+  for (const key of failed) update(key, { failure: undefined });
+  toScore.push(...failed);
+  return failed.length;
 }
 
 function isPicture({ name, type }: File): boolean {
@@ -121,25 +138,32 @@ function nextBatch(): string[] {
 /** Scores photos; waits where the server is full or gone, and asks for each alone where it refuses them together. */
 async function scoreBatch(keys: readonly string[]): Promise<void> {
   try {
-    take(keys, await ask(keys));
+    const readable = await stillThere(keys);
+    if (readable.length > 0) take(readable, await ask(readable));
   } catch (error) {
-    if (!(error instanceof ServerError)) {
-      app.set({ server: "gone" });
+    const isFull = error instanceof ServerError && (error.status === 429 || error.status === 503);
+    if (noteFault(error) || isFull || !(error instanceof ServerError)) {
       toScore.unshift(...keys);
-      return untilReady();
-    }
-    if (error.status === 429 || error.status === 503) {
-      toScore.unshift(...keys);
-      return pause(error.retryAfter * 1000);
-    }
-    if (error.status === 401) {
-      app.set({ server: "locked" });
-      toScore.unshift(...keys);
-      return untilReady();
+      return isFull ? pause(error.retryAfter * 1000) : untilReady();
     }
     if (keys.length > 1) for (const key of keys) await scoreBatch([key]);
     else for (const key of keys) update(key, { failure: { code: error.code, message: error.message } });
   }
+}
+
+/** Those whose files can still be read; of the others it is said. */
+async function stillThere(keys: readonly string[]): Promise<string[]> {
+  const readable = async (key: string): Promise<string[]> => {
+    const file = files.get(key) ?? new Blob();
+    return file.slice(0, 1).arrayBuffer().then(
+      () => [key],
+      () => {
+        update(key, { failure: { code: "FILE_UNREADABLE", message: "The file cannot be read any more. Add it again." } });
+        return [];
+      },
+    ); // prettier-ignore
+  };
+  return (await Promise.all(keys.map(readable))).flat();
 }
 
 async function ask(keys: readonly string[]): Promise<ScoreAnswer> {

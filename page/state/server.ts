@@ -1,5 +1,5 @@
 /** Whether the server answers, and who judges there. */
-import { get, ServerError } from "../api/client.js";
+import { get, NoAnswer, ServerError } from "../api/client.js";
 import { app } from "./app.js";
 
 /** Milliseconds between two questions while it does not answer, and while it does. */
@@ -7,15 +7,24 @@ const [SOON, LATER] = [2000, 15_000];
 /** Requests of others find out that it is gone: then the wait is the shorter one. */
 const TICK = 500;
 
-/** Asks once. */
-export async function checkServer(): Promise<void> {
+/** Asks once. @returns why it refuses, where it does */
+export async function checkServer(): Promise<string | undefined> {
   try {
     await readJudge();
     app.set({ server: "ready" });
   } catch (error) {
-    const status = error instanceof ServerError ? error.status : 0;
-    app.set({ server: status === 401 || status === 403 ? "locked" : "gone" });
+    if (!noteFault(error)) app.set({ server: "gone" });
+    return error instanceof ServerError ? error.message : undefined;
   }
+  return undefined;
+}
+
+/** Whether an error is of the server and not of what it was asked: nobody answers, or the token is none of its own. */
+export function noteFault(error: unknown): boolean {
+  const isLocked = error instanceof ServerError && (error.status === 401 || error.status === 403);
+  if (isLocked) app.set({ server: "locked" });
+  if (error instanceof NoAnswer) app.set({ server: "gone" });
+  return isLocked || error instanceof NoAnswer;
 }
 
 /** Asks for as long as the page is open. */

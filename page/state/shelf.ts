@@ -3,7 +3,8 @@ import { events, get, request, send, ServerError } from "../api/client.js";
 import type { LibraryBursts, LibraryPage, LibraryPhoto } from "../api/types.js";
 import { app, type AppState, type SavedChange } from "./app.js";
 import type { Burst, Facts, Filter, Photo, Rating } from "./photo.js";
-import { untilReady } from "./server.js";
+import { Outdated, partOf, type Saved } from "./rating.js";
+import { noteFault, untilReady } from "./server.js";
 
 /** Photos of the first page, which a person waits for, and of those after it. */
 const [FIRST, NEXT] = [200, 1000];
@@ -71,8 +72,8 @@ export async function more(): Promise<void> {
 }
 
 function tell(error: unknown): void {
+  if (noteFault(error)) return;
   if (!(error instanceof ServerError)) return app.set({ server: "gone" });
-  if (error.status === 401) return app.set({ server: "locked" });
   // A server without a library is one for photos that are dropped.
   if (error.status !== 404) app.set({ fault: error.message });
 }
@@ -119,15 +120,14 @@ function quoted(text: string): string {
 }
 
 function onShelf(photo: LibraryPhoto, { judge }: LibraryPage): Photo {
-  const { id, name, folder, size, width, height, digest, modified, stars = 0, pick, score, error } = photo;
+  const { id, name, folder, size, width, height, digest, modified, score, error } = photo;
   const path = `v1/library/photos/${id}`;
   const version = `v=${digest ?? modified}`;
   return {
     ...{ key: keyOf(id), name, folder, bytes: size, width, height, viewable: true, facts: factsOf(photo) },
     thumbnail: `${path}/thumbnail?size=${THUMBNAIL}&${version}`,
     image: `${path}/image?${version}`,
-    stars: Math.max(0, stars),
-    flag: pick ?? (stars < 0 ? "reject" : undefined),
+    ...ratingOf(photo),
     percentile: score?.percentile,
     score: score && judge ? { ...score, file: name, scale: judge.scale, model: judge.name } : undefined,
     failure: error,
@@ -202,31 +202,54 @@ async function scanState(): Promise<ScanState | null> {
 let saved: Promise<unknown> = Promise.resolve();
 
 /**
- * Has the server keep a rating, in the order in which they were given.
+ * Has the server keep a part of a rating, in the order in which they were given.
  *
  * @param undone the change that it takes back: the sidecar has its bytes of before then
- * @returns the change's name, by which it can be taken back
  */
-export async function saveRating(photo: Photo, rating: Rating, undone?: Promise<SavedChange>): Promise<SavedChange> {
-  const id = libraryId(photo);
-  if (id === undefined) return undefined;
-  const done = saved.then(async () => keep(`v1/library/photos/${id}/rating`, rating, await undone));
+export async function saveRating(
+  key: string,
+  change: Partial<Rating>,
+  was: () => Rating,
+  undone?: Promise<SavedChange>,
+): Promise<Saved> {
+  const id = libraryId({ key });
+  if (id === undefined) return { rating: { ...was(), ...change }, change: undefined };
+  const path = `v1/library/photos/${id}/rating`;
+  const done = saved.then(async () => (await takeBack(path, await undone)) ?? putRating(path, change, was()));
   saved = done.catch(() => undefined);
   return done;
 }
 
-async function keep(path: string, { stars, flag }: Rating, undone: SavedChange): Promise<SavedChange> {
-  if (undone !== undefined) {
-    try {
-      await request(`${path}?change=${undone}`, { method: "DELETE" });
-      return undefined;
-    } catch (error) {
-      // A server that was started anew knows no changes of before.
-      if (!(error instanceof ServerError && error.status === 404)) throw error;
-    }
+/** @returns undefined where that cannot be: a change of before the server was started anew, a sidecar of others */
+async function takeBack(path: string, change: SavedChange): Promise<Saved | undefined> {
+  if (change === undefined) return undefined;
+  try {
+    const answer = await request(`${path}?change=${change}`, { method: "DELETE" });
+    return { rating: ratingOf((await answer.json()) as LibraryPhoto), change: undefined };
+  } catch (error) {
+    if (error instanceof ServerError && (error.status === 404 || error.status === 409)) return undefined;
+    throw error;
   }
-  const { change } = await send<{ readonly change?: string }>("PUT", path, { stars, pick: flag ?? "none" });
-  return change;
+}
+
+async function putRating(path: string, change: Partial<Rating>, was: Rating): Promise<Saved> {
+  const body = { ...inServersWords(change), was: inServersWords(partOf(was, change)) };
+  try {
+    const photo = await send<LibraryPhoto & { readonly change?: string }>("PUT", path, body);
+    return { rating: ratingOf(photo), change: photo.change };
+  } catch (error) {
+    const { photo } = (error instanceof ServerError ? error.body : {}) as { photo?: LibraryPhoto };
+    throw photo ? new Outdated(ratingOf(photo)) : error;
+  }
+}
+
+function inServersWords(rating: Partial<Rating>): object {
+  const { stars, flag = "none" } = rating;
+  return { ...("stars" in rating && { stars }), ...("flag" in rating && { pick: flag }) };
+}
+
+function ratingOf({ stars = 0, pick }: LibraryPhoto): Rating {
+  return { stars: Math.max(0, stars), flag: pick ?? (stars < 0 ? "reject" : undefined) };
 }
 
 function factsOf({ taken, camera, metadata = {} }: LibraryPhoto): Facts {

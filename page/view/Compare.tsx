@@ -2,8 +2,9 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { bestOf } from "../../src/metrics/best-of.js";
-import { app, photoOf, say, select, starsText, visible } from "../state/app.js";
+import { app, photoOf, say, select, visible } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
+import { starsText } from "../state/rating.js";
 import { useStore } from "../state/store.js";
 import { exactText } from "./numbers.js";
 import { Rate } from "./Rate.js";

@@ -1,9 +1,10 @@
 /** The line above the photos. */
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
-import { app, undo, visible } from "../state/app.js";
+import { app, visible } from "../state/app.js";
 import { ACCEPTED, addFiles } from "../state/dropped.js";
 import { restrictions, type Sort } from "../state/photo.js";
+import { undo } from "../state/rating.js";
 import { useStore } from "../state/store.js";
 import { IconButton } from "./icons.js";
 

@@ -2,16 +2,29 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { setToken } from "../api/client.js";
-import { app } from "../state/app.js";
+import { app, openedPhoto } from "../state/app.js";
 import { checkServer } from "../state/server.js";
 import { useStore } from "../state/store.js";
 import { countText } from "./numbers.js";
 
 export function Notices(): JSX.Element {
+  // An open photo lies above everything, and has the alerts itself.
+  const opened = useStore(app, (state) => openedPhoto(state) !== undefined);
+  return (
+    <section class="notices" aria-label="Notices">
+      {!opened && <Alerts />}
+      <JudgeLine />
+      <Progress />
+    </section>
+  );
+}
+
+/** What a person has to know or to do now. */
+export function Alerts(): JSX.Element {
   const server = useStore(app, (state) => state.server);
   const fault = useStore(app, (state) => state.fault);
   return (
-    <section class="notices" aria-label="Notices">
+    <>
       {server === "gone" && (
         <p class="notice fault" role="alert">
           The server does not answer. What you see stays; scoring goes on when it is back.
@@ -26,9 +39,7 @@ export function Notices(): JSX.Element {
           </button>
         </p>
       )}
-      <JudgeLine />
-      <Progress />
-    </section>
+    </>
   );
 }
 
@@ -66,10 +77,13 @@ function Bar({ done, total, label }: { done: number; total: number | undefined; 
 
 function Unlock(): JSX.Element {
   const [value, setValue] = useState("");
+  const [refusal, setRefusal] = useState<string | undefined>(undefined);
   const submit = (event: Event): void => {
     event.preventDefault();
-    setToken(value);
-    void checkServer();
+    setRefusal(undefined);
+    // What is pasted often brings blanks and the end of its line.
+    setToken(value.trim());
+    void checkServer().then(setRefusal);
   };
   return (
     <form class="notice fault" onSubmit={submit}>
@@ -82,9 +96,10 @@ function Unlock(): JSX.Element {
           onInput={({ currentTarget }) => setValue(currentTarget.value)}
         />
       </label>
-      <button type="submit" class="button">
+      <button type="submit" class="button" disabled={value.trim() === ""}>
         Unlock
       </button>
+      {refusal !== undefined && <span role="alert">{refusal}</span>}
     </form>
   );
 }

@@ -1,7 +1,7 @@
 /** Stars and flags of the selected photo. */
 import type { JSX } from "preact";
-import { rate, starsText } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
+import { rate, starsText } from "../state/rating.js";
 import { Icon } from "./icons.js";
 
 export function Rate({ photo }: { photo: Photo }): JSX.Element {

@@ -1,7 +1,8 @@
 /** A photo of the grid: its score, spread, stars and flag, legible on any picture. */
 import type { JSX } from "preact";
 import type { Photo } from "../state/photo.js";
-import { openPhoto, ratingText, select, toggleBurst } from "../state/app.js";
+import { openPhoto, select, toggleBurst } from "../state/app.js";
+import { ratingText } from "../state/rating.js";
 import { Icon } from "./icons.js";
 import { countText, percentOn, px, scoreText } from "./numbers.js";
 

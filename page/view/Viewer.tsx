@@ -1,20 +1,22 @@
 /** One photo, large, or two side by side. */
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { app, close, countOf, photoOf, step, undo, visible } from "../state/app.js";
+import { app, close, countOf, openedPhoto, step, visible } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
+import { undo } from "../state/rating.js";
 import { useStore } from "../state/store.js";
 import { Compare, comparePartner, togglePin } from "./Compare.js";
 import { IconButton } from "./icons.js";
+import { Alerts } from "./Notices.js";
 import { Panel } from "./Panel.js";
 import { toggleZoom, Zoomable } from "./Zoomable.js";
 
 export function Viewer(): JSX.Element | null {
   const view = useStore(app, (state) => state.view);
-  const photo = useStore(app, (state) => photoOf(state, state.selected));
+  const photo = useStore(app, openedPhoto);
   const panel = useStore(app, (state) => state.panel);
   const dialog = useRef<HTMLDialogElement>(null);
-  const shown = view !== "grid" && photo !== undefined;
+  const shown = photo !== undefined;
   useLayoutEffect(() => {
     const element = dialog.current;
     if (!shown || !element || element.open) return;
@@ -39,6 +41,9 @@ export function Viewer(): JSX.Element | null {
       onClose={close}
     >
       <Bar photo={photo} />
+      <section class="alerts" aria-label="Notices">
+        <Alerts />
+      </section>
       {view === "compare" ? <Compare photo={photo} /> : <Single photo={photo} />}
     </dialog>
   );

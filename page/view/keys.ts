@@ -1,5 +1,6 @@
 /** What each key does. */
-import { app, close, openPhoto, photoOf, rate, step, toggleBurst, undo, visible } from "../state/app.js";
+import { app, close, openPhoto, photoOf, step, toggleBurst, visible } from "../state/app.js";
+import { rate, undo } from "../state/rating.js";
 import { comparePartner, togglePin } from "./Compare.js";
 import { pan, toggleZoom } from "./Zoomable.js";
 
@@ -99,7 +100,8 @@ export function onKey(event: KeyboardEvent): void {
   const inGrid = app.state.view === "grid";
   // Among the tools of the page the arrows and Enter are not those of the photos.
   if (inGrid && !isAmongPhotos(event.target) && ["Enter", "Home", "End", " "].includes(event.key)) return;
-  const action = visible(app.state).length > 0 || event.key === "?" ? actionOf(event) : undefined;
+  const found = actionOf(event);
+  const action = visible(app.state).length > 0 || event.key === "?" || found === undo ? found : undefined;
   if (!action) return;
   event.preventDefault();
   action();

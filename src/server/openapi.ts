@@ -55,6 +55,7 @@ const scanSchema = z
     id: z.int(),
     started: z.string().meta({ description: "ISO 8601, UTC." }),
     ended: z.string().nullable().meta({ description: "Null while it runs, and where it was killed." }),
+    running: z.boolean().meta({ description: "Whether it goes on." }),
     files: z.int().meta({ description: "Known at the end." }),
     scored: z.int(),
     failed: z.int(),

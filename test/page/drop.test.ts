@@ -110,11 +110,20 @@ test("what fails, what is full and what is gone is told, and goes on", { skip },
   await page.locator(".tile").click();
   await page.getByText("broken.jpg is damaged; export it again.").waitFor();
   await page.keyboard.press("Escape");
+  const last = FILES.slice(-1);
+  const failure = { file: "x", error: { code: "IMAGE_BROKEN", message: "It is damaged." } };
+  let failing = 1;
+  server.instead.set("POST /v1/score", () => (failing-- > 0 ? [200, { results: [failure] }] : undefined));
+  await choose(page, last);
+  await page.getByRole("status").getByText("0 photos scored, 2 could not be").waitFor();
+  await choose(page, last);
+  await page.getByRole("status").getByText("1 photos scored, 1 could not be").waitFor();
+  assert.equal(await page.locator(".tile").count(), 2, "a photo that failed is tried again when it is given again");
   server.hangUp(true);
   await choose(page, FILES.slice(0, 2));
   await page.getByRole("alert").getByText("The server does not answer").waitFor();
   server.hangUp(false);
-  await untilScored(page, 2);
+  await untilScored(page, 3);
   assert.equal(await page.getByRole("alert").count(), 0);
 });
 
@@ -123,11 +132,22 @@ test("a token is asked for, and taken along", { skip }, async (t) => {
   let locked = true;
   const refuse = () =>
     locked ? ([401, { error: { code: "USAGE", message: "A token is needed." } }] as const) : undefined;
+  const wrong = [403, { error: { code: "USAGE", message: "That token is not this server's." } }] as const;
   server.instead.set("GET /v1/models", refuse);
   const page = await openPage(t, chrome, server.address, DESKTOP);
-  await page.getByLabel("This server asks for its token").fill("a token; of 16 letters");
+  const token = page.getByLabel("This server asks for its token");
+  assert.equal(await page.getByRole("button", { name: "Unlock" }).isDisabled(), true);
+  server.instead.set("POST /v1/score", () => (locked ? wrong : undefined));
+  server.instead.set("GET /v1/models", () => (locked ? wrong : undefined));
+  await token.fill("another token of 16 letters");
+  await page.getByRole("button", { name: "Unlock" }).click();
+  await page.getByRole("alert").getByText("That token is not this server's.").waitFor();
+  await choose(page, FILES.slice(0, 2));
+  await page.getByText("Scoring: 0 of 2 photos").waitFor();
+  await token.fill("\t a token; of 16 letters ");
   locked = false;
   await page.getByRole("button", { name: "Unlock" }).click();
   await page.getByText("Judge:").waitFor();
+  await untilScored(page, 2);
   assert.match(String(await page.evaluate("document.cookie")), /^roc4mllm-token=a%20token%3B%20of%2016%20letters$/);
 });

@@ -1,22 +1,31 @@
 /** `/v1/library/photos/{id}/rating`: a person's stars and flag, into the library and the photo's XMP sidecar, and back again. */
 import { dirname } from "node:path";
 import { z } from "zod";
-import type { Photo } from "../../library/catalog.js";
-import type { PersonRating } from "../../library/rate.js";
-import { namingIn, writeSidecar, type SidecarNaming, type SidecarWrite } from "../../photos/xmp.js";
+import { changedRating, isStale, ratingOnDisk, type PersonRating, type RatingPart } from "../../library/rate.js";
+import { namingIn, writeSidecar, type SidecarNaming } from "../../photos/xmp.js";
 import type { App, Shared } from "../app.js";
 import { Changes } from "../changes.js";
-import { Refusal } from "../errors.js";
-import { photoSchema, problems } from "../schemas.js";
+import { errorBody, Refusal } from "../errors.js";
+import type { Library } from "../library.js";
+import { photoSchema, problems, problemSchema } from "../schemas.js";
 import { idOf, idParams, judgeFor, libraryOf, shownPhoto, unpathed } from "./library.js";
+
+const stars = z.int().min(0).max(5);
+const pick = z.enum(["pick", "reject", "none"]);
 
 const body = z
   .strictObject({
-    stars: z.int().min(0).max(5).meta({ description: "0: none." }),
-    pick: z.enum(["pick", "reject", "none"]),
+    stars: stars.optional().meta({ description: "0: none." }),
+    pick: pick.optional(),
+    was: z.strictObject({ stars: stars.optional(), pick: pick.optional() }).optional().meta({ description: "What the client has seen of what it changes: where the photo says otherwise by now, nothing is written, and the answer is 409." }), // prettier-ignore
     naming: z.enum(["appended", "replaced"]).optional().meta({ description: "Where there is no sidecar yet: IMG.CR2.xmp, or IMG.xmp as Lightroom has it. Default: as most of the folder's are called." }), // prettier-ignore
   })
+  .refine(({ stars, pick }) => stars !== undefined || pick !== undefined, "give stars, pick or both")
   .meta({ id: "Rating" });
+
+const conflictSchema = problemSchema
+  .extend({ photo: photoSchema.optional().meta({ description: "As it is now, where what was seen is not." }) })
+  .meta({ id: "RatingConflict" });
 
 const rated = photoSchema
   .extend({ change: z.string().meta({ description: "Names this change for DELETE." }) })
@@ -25,6 +34,8 @@ const rated = photoSchema
 const changeQuery = z.strictObject({
   change: z.string().max(100).meta({ description: "`change` of the answer to PUT." }),
 });
+
+type Asked = RatingPart & { readonly was?: RatingPart | undefined; readonly naming?: SidecarNaming | undefined };
 
 const PATH = "/v1/library/photos/:id/rating";
 
@@ -38,19 +49,22 @@ export function addRating(app: App, shared: Shared): void {
     return done;
   };
   const shown = async (id: number) => shownPhoto(await libraryOf(shared).photo(id, await judgeFor(shared, undefined)));
-  const summary = "Rate a photo of the library: stars and flag, in its XMP sidecar too";
-  const put = { summary, params: idParams, body, response: { 200: rated, ...problems } };
-  app.put(PATH, { schema: put }, async (request) => {
+  const put = {
+    summary: "Rate a photo of the library: stars and flag, in its XMP sidecar too",
+    description:
+      "Each of stars and pick alone, or both: what is not named stays as it is beside the photo, whoever gave it. With `was`, a client " +
+      "that has not seen the latest rating changes nothing.",
+    params: idParams,
+    body,
+    response: { 200: rated, 409: conflictSchema, ...problems },
+  };
+  app.put(PATH, { schema: put }, async (request, reply) => {
     const id = idOf(request.params);
-    const { stars, pick, naming } = request.body;
-    const library = libraryOf(shared);
-    const change = await inTurn(async () => {
-      const photo = await library.photo(id);
-      const writes = await write(photo, { stars, pick }, naming).catch(unpathed(photo));
-      await library.ask("rate", { id, rating: { stars, pick } });
-      return changes.add({ photo: id, writes, before: ratingOf(photo) });
-    });
-    return { ...(await shown(id)), change };
+    const change = await inTurn(() => rate(libraryOf(shared), id, request.body, changes));
+    const photo = await shown(id);
+    if (change !== undefined) return { ...photo, change };
+    const message = `${photo.name}: it has been rated elsewhere in the meantime; what is there now stays. Look, and rate it again.`;
+    return reply.code(409).send({ ...errorBody("IN_USE", message), photo });
   });
   const back = "Take a rating back that was given lately: its sidecar has every byte of before, or is removed";
   const taken = { summary: back, params: idParams, querystring: changeQuery, response: { 200: photoSchema, ...problems } }; // prettier-ignore
@@ -67,18 +81,28 @@ export function addRating(app: App, shared: Shared): void {
   });
 }
 
-/** Writes a rating into a photo's sidecars. @returns what was written */
-async function write(
-  { file }: Photo,
-  { stars, pick }: PersonRating,
-  naming: SidecarNaming | undefined,
-): Promise<readonly SidecarWrite[]> {
-  const rule = naming ?? (await namingIn(dirname(file)));
-  const { writes } = await writeSidecar(file, { rating: stars, pick }, rule, { by: "person" });
-  return writes;
-}
-
-/** What the library says of a photo, as a person would have said it. */
-function ratingOf({ stars = 0, pick }: Photo): PersonRating {
-  return { stars: Math.max(0, stars), pick: pick ?? (stars < 0 ? "reject" : "none") };
+/**
+ * Writes what is asked for, and keeps it among the changes.
+ *
+ * @returns the change's name; undefined where a client wants to change what it has not seen: the library then knows what it is
+ */
+async function rate(
+  library: Library,
+  id: number,
+  { was = {}, naming, ...wanted }: Asked,
+  changes: Changes,
+): Promise<string | undefined> {
+  const photo = await library.photo(id);
+  const enter = ({ stars, pick }: PersonRating): Promise<boolean> =>
+    library.ask("rate", { id, rating: { stars, pick } });
+  const now = await ratingOnDisk(photo).catch(unpathed(photo));
+  if (isStale(now, wanted, was)) {
+    await enter(now);
+    return undefined;
+  }
+  const { change, after } = changedRating(now, wanted);
+  const rule = naming ?? (await namingIn(dirname(photo.file)));
+  const { writes } = await writeSidecar(photo.file, change, rule, { by: "person" }).catch(unpathed(photo));
+  await enter(after);
+  return changes.add({ photo: id, writes, before: { stars: now.stars, pick: now.pick } });
 }
