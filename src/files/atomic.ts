@@ -1,8 +1,8 @@
 /** Atomic writes: a file is written to a temporary name beside its target, flushed and renamed. */
-import { randomUUID } from "node:crypto";
 import { rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RocError } from "../errors.js";
+import { asideOf } from "./aside.js";
 import { flush, makeFolder, opened } from "./folders.js";
 import { writeError } from "./write-error.js";
 
@@ -22,7 +22,7 @@ export async function replaceFile(
   write: (handle: FileHandle) => Promise<void>,
   { flushed = true }: WriteOptions = {},
 ): Promise<void> {
-  const aside = `${file}.${randomUUID()}.tmp`;
+  const aside = asideOf(file);
   try {
     await makeFolder(dirname(file));
     await opened(aside, "wx", async (handle) => {

@@ -1,4 +1,5 @@
 /** Reading, writing, locking and hashing of files, for every room. */
+export { asideOf, isAsideOf } from "./aside.js";
 export { atomicWriteFile, atomicWriteJson, replaceFile, writeFiles } from "./atomic.js";
 export { crcOf } from "./crc.js";
 export { digestFile } from "./digest.js";

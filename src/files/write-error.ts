@@ -3,7 +3,9 @@ import { messageOf, RocError } from "../errors.js";
 
 /** A failed write as a RocError. */
 export function writeError(path: string, cause: unknown): RocError {
-  const message = `${path} cannot be written: ${messageOf(cause)}. Check the folder's permissions and the free space.`;
+  const isLong = isSystemError(cause) && cause.code === "ENAMETOOLONG";
+  const remedy = isLong ? "Give it a shorter name." : "Check the folder's permissions and the free space.";
+  const message = `${path} cannot be written: ${messageOf(cause)}. ${remedy}`;
   return new RocError("FILE_UNWRITABLE", message, { cause });
 }
 

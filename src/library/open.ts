@@ -1,10 +1,10 @@
 /** Opening a library's file: what is none, damaged or of a newer version is refused before SQLite sees it. */
-import { randomUUID } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { RocError } from "../errors.js";
 import {
+  asideOf,
   exists,
   isLocked,
   makeFolder,
@@ -92,7 +92,7 @@ async function headerOf(file: string): Promise<{ header: Buffer; size: number }>
 
 /** Makes an empty library under another name first, so that nobody finds a part of one; one that is there stays. */
 async function create(file: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}.tmp`;
+  const aside = asideOf(file);
   await makeFolder(dirname(file));
   try {
     await writing(aside, async () => (await open(aside, "wx", 0o600)).close());

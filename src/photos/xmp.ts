@@ -250,11 +250,23 @@ async function namesOf(
   const names = new Map<string, string[]>();
   for (const photo of photos) {
     const own = await sidecarsOf(photo);
-    const name = sidecarName(photo, naming);
-    if (own.every((found) => taken.has(found))) own.push(taken.has(name) ? sidecarName(photo, "appended") : name);
+    const isTaken = taken.has(sidecarName(photo, naming));
+    if (own.every((found) => taken.has(found))) own.push(newName(photo, isTaken ? ["appended"] : [naming, "replaced"]));
     for (const found of new Set(own)) names.set(found, [...(names.get(found) ?? []), photo]);
   }
   return names;
+}
+
+/** Bytes of a file's name, as most systems have it. */
+const LONGEST_NAME = 255;
+
+/** The first name for a new sidecar that is not too long. @throws RocError FILE_UNWRITABLE */
+function newName(photo: string, namings: readonly SidecarNaming[]): string {
+  const names = namings.map((naming) => sidecarName(photo, naming));
+  const found = names.find((name) => Buffer.byteLength(basename(name)) <= LONGEST_NAME);
+  if (found !== undefined) return found;
+  const message = `${readableName(photo)}: its name leaves no room for that of a sidecar; give the photo a shorter one`;
+  throw new RocError("FILE_UNWRITABLE", message);
 }
 
 /** Plans and writes. @returns what was done, with what stood there before */

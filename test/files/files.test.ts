@@ -115,6 +115,13 @@ test("errors of the work inside a lock are passed on", async () => {
   assert.equal(await withLock(file, {}, () => Promise.resolve(5)), 5);
 });
 
+test("files whose names are as long as names can be are replaced too; longer ones are told to be", async () => {
+  const file = join(folder, "x".repeat(255));
+  await atomicWriteFile(file, "new");
+  assert.equal(readFileSync(file, "utf8"), "new");
+  await assert.rejects(atomicWriteFile(`${file}x`, "new"), { code: "FILE_UNWRITABLE", message: /shorter name/ });
+});
+
 test("a write that the system refuses is FILE_UNWRITABLE", async () => {
   at("file", "");
   await assert.rejects(atomicWriteFile(join(folder, "file", "below"), "x"), { code: "FILE_UNWRITABLE" });

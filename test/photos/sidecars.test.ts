@@ -271,6 +271,31 @@ test("a broken sidecar is an error that names it, and is not touched", async () 
   );
 });
 
+test("photos whose names are as long as names can be have sidecars too", async () => {
+  for (const [length, naming] of [
+    [211, "appended"],
+    [251, "appended"],
+    [252, "replaced"],
+    [255, "replaced"],
+  ] as const) {
+    for (const letter of ["x", "ü"]) {
+      const [bytes, each] = [length - ".jpg".length, Buffer.byteLength(letter)];
+      const file = join(folder, `${letter.repeat(bytes / each)}${"-".repeat(bytes % each)}.jpg`);
+      writeFileSync(file, readFileSync(photo()));
+      await writeSidecar(file, { rating: 3 }, "appended", { by: "person" });
+      await writeSidecar(file, { rating: 4 }, "appended", { by: "person" });
+      assert.deepEqual(await sidecarsOf(file), [sidecarName(file, naming)]);
+      assert.deepEqual(await readSidecar(sidecarName(file, naming)), { rating: 4, ours: false });
+    }
+  }
+  const file = join(folder, "x".repeat(255));
+  writeFileSync(file, readFileSync(photo()));
+  await assert.rejects(writeSidecar(file, { rating: 3 }), {
+    code: "FILE_UNWRITABLE",
+    message: /give the photo a shorter/,
+  });
+});
+
 test("a change that makes no sense, or of a photo that is gone, is refused", async () => {
   const file = photo();
   const wrong: object[] = [{ rating: 6 }, { rating: 2.5 }, { rating: -1 }, { pick: "maybe" }, { label: "a\nb" }];

@@ -11,8 +11,8 @@ import { createServer } from "../../src/server/index.js";
 import { ROOT } from "../support.js";
 import { ask, form, listening, photo, post, type Answer } from "./support.js";
 
-/** Of which a file with a longer name cannot be made, as in a folder that may not be written. */
-const LONG = "x".repeat(230);
+/** A name that leaves no room for that of a sidecar. */
+const LONG = "x".repeat(255);
 const NAMES = ["gone", "pipe", "folder", "noted", "good", "broken", LONG];
 
 let folder = "";
@@ -20,7 +20,7 @@ let model: Model;
 let server: ReturnType<typeof createServer>;
 let address = "";
 const ids = new Map<string, string>();
-const file = (name: string): string => join(folder, name, `${name}.jpg`);
+const file = (name: string): string => join(folder, name, name === LONG ? name : `${name}.jpg`);
 before(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), "serve-disk-")));
   model = await load(DEMO_MODEL);
@@ -34,7 +34,7 @@ before(async () => {
   server = createServer({ model, library });
   address = await server.listen({ host: "127.0.0.1", port: 0 });
   const { body } = await ask(address, "/v1/library/photos");
-  for (const { id, name } of body["photos"] as { id: string; name: string }[]) ids.set(name.slice(0, -4), id);
+  for (const { id, name } of body["photos"] as { id: string; name: string }[]) ids.set(name.replace(/\.jpg$/, ""), id);
 });
 after(async () => {
   await server.close();

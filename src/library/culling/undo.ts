@@ -9,7 +9,16 @@ import { readdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, parse, relative, resolve } from "node:path";
 import { z } from "zod";
 import { isRocError, RocError } from "../../errors.js";
-import { checkOutput, exists, ifThere, readBytes, readText, writeOutput, type OutputKind } from "../../files/index.js";
+import {
+  checkOutput,
+  exists,
+  ifThere,
+  isAsideOf,
+  readBytes,
+  readText,
+  writeOutput,
+  type OutputKind,
+} from "../../files/index.js";
 import { changedSidecar, isSame, restoreSidecar, sidecarNow, type SidecarWrite } from "../../photos/xmp.js";
 
 const FORMAT = "roc4mllm-undo";
@@ -125,15 +134,12 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** What {@link replaceFile} leaves where it is killed. */
-const LEFT = /^(.+\.xmp)\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/i;
-
 /** Removes what a killed process left beside sidecars that it was writing. */
 export async function removeLeft(sidecars: readonly string[]): Promise<void> {
-  const known = new Set(sidecars);
   for (const folder of new Set(sidecars.map((file) => dirname(file)))) {
     const names = await readdir(folder).catch((): string[] => []);
-    const left = names.filter((name) => known.has(join(folder, LEFT.exec(name)?.[1] ?? "")));
+    const asides = names.filter((name) => name.endsWith(".tmp"));
+    const left = asides.filter((name) => sidecars.some((file) => dirname(file) === folder && isAsideOf(file, name)));
     for (const name of left) await rm(join(folder, name), { force: true });
   }
 }
