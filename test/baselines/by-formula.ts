@@ -9,9 +9,7 @@ import { fromTypedArray, keep, scope, type Tensor } from "../../src/torch/index.
 import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";
 import { filler, maxError } from "../models/support.js";
 import { fixture } from "../support.js";
-
-/** The parity that is promised of outputs and gradients in float32, as the largest absolute difference. */
-export const PARITY = 1e-4;
+import { CONTRACT } from "./common/parity.js";
 
 function count(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
@@ -76,7 +74,7 @@ export class Expected {
   near(t: TestContext, actual: Tensor, name: string): void {
     const error = maxError(actual.detach().toNumbers(), this.tensor(name).toNumbers());
     t.diagnostic(`${name}: max abs error ${error.toExponential(1)}`);
-    assert.ok(error < PARITY, `${name}: max abs error ${error}`);
+    assert.ok(error < CONTRACT, `${name}: max abs error ${error}`);
   }
 
   /** Every listed tensor under a name against those of a map. @param rename a name of the authors' to ours */
@@ -95,7 +93,7 @@ export class Expected {
     });
     const worst = errors.reduce((a, b) => (b.error > a.error ? b : a));
     t.diagnostic(`${name}: ${names.length} tensors, max abs error ${worst.error.toExponential(1)} (${worst.one})`);
-    assert.ok(worst.error < PARITY, `${name}.${worst.one}: max abs error ${worst.error}`);
+    assert.ok(worst.error < CONTRACT, `${name}.${worst.one}: max abs error ${worst.error}`);
   }
 
   dispose(): void {

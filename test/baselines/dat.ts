@@ -4,7 +4,8 @@ import type { TestContext } from "node:test";
 import type { Answer, Baseline, Targets } from "../../src/baselines/types.js";
 import { backward, cat, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { difference } from "../models/support.js";
-import { PARITY, pixels, type Expected } from "./by-formula.js";
+import { pixels, type Expected } from "./by-formula.js";
+import { CONTRACT } from "./common/parity.js";
 
 export const SMALL_DAT = {
   ...{ image_size: 32, train_image_size: 32, resample: "bicubic", patch_size: 2, dims: [4, 8, 16, 32] },
@@ -58,7 +59,7 @@ export function assertReferences(
       assert.equal(model.mixesBatch, reference === "batch");
       const [together, alone] = noGrad(() => [predicted(model.forward({ pixelValues: pixels(BATCH, 32) }, false)), oneByOne(model, predicted)] as const); // prettier-ignore
       const error = difference(alone, together);
-      assert.equal(error < PARITY, reference === "picture", `${reference}: ${error}`);
+      assert.equal(error < CONTRACT, reference === "picture", `${reference}: ${error}`);
       model.dispose();
     }
   });

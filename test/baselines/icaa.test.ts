@@ -30,8 +30,8 @@ const weights: ParamSource = {
 
 const TENTHS = { min: 0, max: 10 };
 const KINDS = {
-  icaa17k: { scale: TENTHS, attribute: { name: "MOS", scale: TENTHS }, gate: true },
-  spaq: { scale: TENTHS, attribute: null, gate: false },
+  icaa17k: { scale: TENTHS, attributes: [{ name: "MOS", scale: TENTHS }], gate: true },
+  spaq: { scale: TENTHS, gate: false },
 };
 type Kind = keyof typeof KINDS;
 

@@ -9,7 +9,8 @@ import { backward, cat, liveTensors, noGrad, scope, tensor, type Tensor } from "
 import { outlineSource } from "../../src/weights/index.js";
 import { difference } from "../models/support.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, Expected, outlineOf, PARITY, pixels } from "./by-formula.js";
+import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { CONTRACT } from "./common/parity.js";
 
 const alive = liveTensors();
 let expected: Expected;
@@ -89,7 +90,7 @@ test("per picture: no picture sees the others, and the theme counts; the publish
         const network = model(head, theme);
         const [together, alone] = noGrad(() => [network.forward({ pixelValues: inputs }, false), apart(network)] as const); // prettier-ignore
         const error = difference(alone, together.outputs[SCORE] as Tensor);
-        assert.equal(error < PARITY, theme === "picture", `${head}, ${theme}: ${error}`);
+        assert.equal(error < CONTRACT, theme === "picture", `${head}, ${theme}: ${error}`);
         const [, themes] = [10, 20].map((end) => together.features.narrow(1, end - 10, 10));
         assert.ok(
           (themes as Tensor)

@@ -2,8 +2,10 @@
 import { z } from "zod";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { datFault, datFields, type DatConfig } from "../common/dat-config.js";
-import { ratingFields, squashFields, squashStepsOf, type Rating } from "../common/rating-config.js";
+import { outputsOf } from "../common/outputs.js";
+import { ratingFields, squashFields, squashStepsOf } from "../common/rating-config.js";
 import type { SquashSteps } from "../common/squash.js";
+import type { Output } from "../types.js";
 import { EAT } from "./facts.js";
 
 const schema = z.looseObject({ model_type: z.literal(EAT), ...ratingFields, ...squashFields, ...datFields });
@@ -12,7 +14,8 @@ const schema = z.looseObject({ model_type: z.literal(EAT), ...ratingFields, ...s
 export interface EatConfig {
   /** The file's content: written back with every key that is not known here. */
   readonly raw: Record<string, unknown>;
-  readonly rating: Rating;
+  /** The overall score. */
+  readonly score: Output;
   readonly steps: SquashSteps;
   readonly dat: DatConfig;
 }
@@ -25,5 +28,5 @@ export function parseEatConfig(config: unknown, file = "config.json"): EatConfig
   const fault = datFault(dat);
   if (fault !== undefined) throw invalid(fault);
   const raw = structuredClone({ ...(config as Record<string, unknown>) });
-  return { raw, rating: values, steps: squashStepsOf(values, invalid), dat };
+  return { raw, score: outputsOf(values)[0] as Output, steps: squashStepsOf(values, invalid), dat };
 }

@@ -7,7 +7,8 @@ import { datPretrained } from "../common/dat-original.js";
 import { pytorchInit } from "../common/initial.js";
 import { strictBaseline } from "../common/load.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
-import { ratingOf, refuseAttributes, scoreOutput, squashOf } from "../common/rating-config.js";
+import { wantedOutputs } from "../common/outputs.js";
+import { refuseAttributes, squashOf } from "../common/rating-config.js";
 import { squashInputs } from "../common/squash-inputs.js";
 import { onScale, ratingLoss } from "../common/unit-score.js";
 import { SCORE, type Answer, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js";
@@ -25,17 +26,20 @@ class Eat extends PixelsBaseline {
   readonly #head: Linear;
   readonly #score: Output;
 
-  constructor(source: ParamSource, { raw, rating, steps, dat }: EatConfig) {
+  constructor(source: ParamSource, { raw, score, steps, dat }: EatConfig) {
     const params = new Params(source);
     super(params);
     this.config = raw;
-    this.#score = scoreOutput(rating);
+    this.#score = score;
     this.outputs = [this.#score];
     this.inputs = squashInputs(steps, () => this.device);
     this.mixesBatch = dat.reference === "batch";
     this.#backbone = new Dat(params, dat);
     const width = dat.dims[3];
-    this.#head = new Linear(params.at("cls_head"), width, rating.bins ?? 1, { bias: true, ...pytorchInit(width) });
+    this.#head = new Linear(params.at("cls_head"), width, score.values?.length ?? 1, {
+      bias: true,
+      ...pytorchInit(width),
+    });
   }
 
   /** The last map as it is: neither a softmax nor a sigmoid is published. */
@@ -55,7 +59,7 @@ function configure(wanted: NewModel): Record<string, unknown> {
   const { variant = VARIANTS[0], tiny = false } = wanted;
   refuseAttributes(eatFacts.title, wanted);
   const reference = variant === "base" ? "batch" : "picture";
-  return { model_type: EAT, ...ratingOf(wanted), ...squashOf(wanted), ...(tiny ? DAT_TINY : DAT_BASE), reference };
+  return { model_type: EAT, ...wantedOutputs(wanted), ...squashOf(wanted), ...(tiny ? DAT_TINY : DAT_BASE), reference };
 }
 
 /** See {@link System}. */

@@ -3,7 +3,8 @@ import { RocError } from "../../errors.js";
 import type { Checkpoint } from "../../weights/index.js";
 import { DAT_BASE } from "../common/dat-config.js";
 import { hasPoints, withoutComputed } from "../common/dat-original.js";
-import { ratingOf, squashOf } from "../common/rating-config.js";
+import { wantedOutputs } from "../common/outputs.js";
+import { squashOf } from "../common/rating-config.js";
 import type { Original } from "../types.js";
 import { EAT } from "./facts.js";
 
@@ -24,7 +25,7 @@ export function original(checkpoint: Checkpoint): Original | undefined {
     throw new RocError("CHECKPOINT_MISMATCH", `${text}; ${known}.`);
   }
   const rating = RATINGS[rows];
-  const config = { model_type: EAT, ...ratingOf(rating), ...squashOf(rating), ...DAT_BASE, reference: "batch" };
+  const config = { model_type: EAT, ...wantedOutputs(rating), ...squashOf(rating), ...DAT_BASE, reference: "batch" };
   const what = `EAT of ${rows === 10 ? "AVA" : "TAD66K"} (trained on batches whose pictures share their reference points)`;
   return { config, what, checkpoint: withoutComputed(checkpoint, /num_batches_tracked$/) };
 }

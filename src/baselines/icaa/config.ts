@@ -2,16 +2,20 @@
 import { z } from "zod";
 import { count, invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { datFault, datFields, type DatConfig } from "../common/dat-config.js";
-import { scaleField, squashFields, squashStepsOf } from "../common/rating-config.js";
+import { outputFields, outputsOf } from "../common/outputs.js";
+import { squashFields, squashStepsOf } from "../common/rating-config.js";
 import type { SquashSteps } from "../common/squash.js";
-import { SCORE, type Output } from "../types.js";
+import type { Output } from "../types.js";
 import { ICAA } from "./facts.js";
+
+/** The score, and one attribute. */
+const MOST_OUTPUTS = 2;
 
 const schema = z.looseObject({
   model_type: z.literal(ICAA),
-  scale: scaleField,
-  /** What is predicted beside the score, of ICAA17K the overall MOS. */
-  attribute: z.object({ name: z.string().min(1), scale: scaleField }).nullish(),
+  scale: outputFields.scale,
+  /** What is predicted beside the score, of ICAA17K the overall MOS: one at most. */
+  attributes: outputFields.attributes,
   gate: z.boolean(),
   histogram_features: count.max(4096),
   histogram_bins: count.max(256),
@@ -23,8 +27,8 @@ const schema = z.looseObject({
 export interface IcaaConfig {
   /** The file's content: written back with every key that is not known here. */
   readonly raw: Record<string, unknown>;
-  readonly score: Output;
-  readonly attribute: Output | undefined;
+  /** The score, and what is predicted beside it. */
+  readonly outputs: readonly Output[];
   readonly steps: SquashSteps;
   readonly dat: DatConfig;
   /** Features whose values are put into bins, and bins of each. */
@@ -42,11 +46,12 @@ export function parseIcaaConfig(config: unknown, file = "config.json"): IcaaConf
   const dat = { ...values, imageSize: values.image_size };
   const fault = datFault(dat);
   if (fault !== undefined) throw invalid(fault);
-  if (values.attribute?.name === SCORE) throw invalid(`attribute is called "${SCORE}", which is the score's name`);
+  const outputs = outputsOf(values);
+  if (outputs.length > MOST_OUTPUTS)
+    throw invalid(`attributes are ${outputs.length - 1}, and one is predicted at most`);
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
-    score: { name: SCORE, scale: values.scale },
-    attribute: values.attribute ?? undefined,
+    outputs,
     steps: squashStepsOf(values, invalid),
     dat,
     histogram: { features: values.histogram_features, bins: values.histogram_bins },

@@ -8,6 +8,7 @@ import { datPretrained } from "../common/dat-original.js";
 import { pytorchInit } from "../common/initial.js";
 import { strictBaseline } from "../common/load.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
+import { wantedOutputs } from "../common/outputs.js";
 import { squashOf } from "../common/rating-config.js";
 import { squashInputs } from "../common/squash-inputs.js";
 import { onScale, shareLoss } from "../common/unit-score.js";
@@ -34,11 +35,11 @@ class Icaa extends PixelsBaseline {
   readonly #histogram: SoftHistogram;
   readonly #heads: readonly Head[];
 
-  constructor(source: ParamSource, { raw, score, attribute, steps, dat, histogram }: IcaaConfig) {
+  constructor(source: ParamSource, { raw, outputs, steps, dat, histogram }: IcaaConfig) {
     const params = new Params(source);
     super(params);
     this.config = raw;
-    this.outputs = attribute ? [score, attribute] : [score];
+    this.outputs = outputs;
     this.inputs = squashInputs(steps, () => this.device);
     this.mixesBatch = dat.reference === "batch";
     this.#backbone = new Dat(params, dat);
@@ -73,15 +74,13 @@ class Icaa extends PixelsBaseline {
 }
 
 function configure(wanted: NewModel): Record<string, unknown> {
-  const { variant = VARIANTS[0], scale, bins, attributes = [], tiny = false } = wanted;
+  const { variant = VARIANTS[0], bins, attributes = [], tiny = false } = wanted;
   const { title } = icaaFacts;
   if (bins !== undefined) throw new RocError("USAGE", `${title} predicts numbers, no distribution: leave bins out.`);
   if (attributes.length > 1)
     throw new RocError("USAGE", `${title} predicts one attribute beside the score, not ${attributes.length}.`);
-  const [attribute] = attributes;
   return {
-    ...{ model_type: ICAA, scale: { min: scale.min, max: scale.max } },
-    attribute: attribute ? { name: attribute.name, scale: { ...attribute.scale } } : null,
+    ...{ model_type: ICAA, ...wantedOutputs(wanted) },
     gate: variant !== "spaq",
     ...(tiny ? TINY_HISTOGRAM : HISTOGRAM),
     ...squashOf(wanted),

@@ -3,6 +3,7 @@ import { RocError } from "../../errors.js";
 import type { Checkpoint } from "../../weights/index.js";
 import { DAT_BASE } from "../common/dat-config.js";
 import { hasPoints, withoutComputed } from "../common/dat-original.js";
+import { wantedOutputs } from "../common/outputs.js";
 import { squashOf } from "../common/rating-config.js";
 import type { Original } from "../types.js";
 import { HISTOGRAM } from "./config.js";
@@ -32,8 +33,8 @@ export function original(checkpoint: Checkpoint): Original | undefined {
   const gate = checkpoint.names().some((name) => name.endsWith(".ref_gate.weight"));
   // Of SPAQ, pictures come as arrays of 224 pixels that Pillow's own resize gives.
   const squash = squashOf({ scale: TENTHS, ...(!isOfTwo && { bins: 2 }) });
-  const attribute = isOfTwo ? { name: "MOS", scale: TENTHS } : null;
-  const parts = { scale: TENTHS, attribute, gate, ...HISTOGRAM, ...squash };
+  const outputs = wantedOutputs({ scale: TENTHS, attributes: isOfTwo ? [{ name: "MOS", scale: TENTHS }] : [] });
+  const parts = { ...outputs, gate, ...HISTOGRAM, ...squash };
   return {
     config: { model_type: ICAA, ...parts, ...DAT_BASE, reference: "batch" },
     what: `ICAA's delegate transformer of ${isOfTwo ? "ICAA17K (the score is that of colour)" : "SPAQ (the score is that of colourfulness)"}`,

@@ -1,8 +1,10 @@
 /** `config.json` of TANet. */
 import { z } from "zod";
 import { count, invalidFor, parsedBy } from "../../models/common/config-fields.js";
-import { ratingFields, squashFields, squashStepsOf, type Rating } from "../common/rating-config.js";
+import { outputsOf } from "../common/outputs.js";
+import { ratingFields, squashFields, squashStepsOf } from "../common/rating-config.js";
 import type { SquashSteps } from "../common/squash.js";
+import type { Output } from "../types.js";
 import { TANET } from "./facts.js";
 
 const share = z.number().min(0).max(0.95);
@@ -27,7 +29,8 @@ const schema = z.looseObject({
 export interface TanetConfig {
   /** The file's content: written back with every key that is not known here. */
   readonly raw: Record<string, unknown>;
-  readonly rating: Rating;
+  /** The overall score. */
+  readonly score: Output;
   readonly steps: SquashSteps;
   /** Whose weights a picture's theme features are multiplied with: its own, or those of all pictures of its batch. */
   readonly theme: "picture" | "batch";
@@ -50,7 +53,7 @@ export function parseTanetConfig(config: unknown, file = "config.json"): TanetCo
   const values = parsedBy(schema, config, invalid);
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
-    rating: values,
+    score: outputsOf(values)[0] as Output,
     steps: squashStepsOf(values, invalid),
     theme: values.theme,
     scenes: { width: values.theme_width, depths: values.theme_depths, classes: values.theme_classes },

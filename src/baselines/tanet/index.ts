@@ -3,7 +3,8 @@ import type { ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
 import { strictBaseline } from "../common/load.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
-import { ratingOf, refuseAttributes, scoreOutput, squashOf } from "../common/rating-config.js";
+import { wantedOutputs } from "../common/outputs.js";
+import { refuseAttributes, squashOf } from "../common/rating-config.js";
 import { squashInputs } from "../common/squash-inputs.js";
 import { onScale, ratingLoss } from "../common/unit-score.js";
 import { SCORE, type Answer, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js";
@@ -21,11 +22,11 @@ class Tanet extends PixelsBaseline {
   readonly #network: TanetNetwork;
   readonly #score: Output;
 
-  constructor({ raw, rating, steps, theme }: TanetConfig, network: TanetNetwork) {
+  constructor({ raw, score, steps, theme }: TanetConfig, network: TanetNetwork) {
     super(network.params, network.frozen);
     this.config = raw;
     this.#network = network;
-    this.#score = scoreOutput(rating);
+    this.#score = score;
     this.outputs = [this.#score];
     this.inputs = squashInputs(steps, () => this.device);
     this.mixesBatch = theme === "batch";
@@ -46,7 +47,7 @@ function configure(wanted: NewModel): Record<string, unknown> {
   const { variant = VARIANTS[0], tiny = false } = wanted;
   refuseAttributes(tanetFacts.title, wanted);
   const theme = variant === "published" ? "batch" : "picture";
-  return { model_type: TANET, ...ratingOf(wanted), ...squashOf(wanted), theme, ...(tiny ? TINY : PUBLISHED) };
+  return { model_type: TANET, ...wantedOutputs(wanted), ...squashOf(wanted), theme, ...(tiny ? TINY : PUBLISHED) };
 }
 
 function created(source: ParamSource, config: TanetConfig): Tanet {

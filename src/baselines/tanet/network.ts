@@ -43,14 +43,14 @@ export class TanetNetwork {
     source: ParamSource,
     private readonly config: TanetConfig,
   ) {
-    const { mobilenet, grid, rating, dropout } = config;
+    const { mobilenet, grid, score, dropout } = config;
     const params = new Params(source);
     this.params = params;
     this.#theme = new ThemeBranch(source, params, config, BRANCH);
     this.#look = new MobileNetV2(params.at("mobileNet.base_model.0"), mobilenet.width, mobilenet.features);
     this.#lookHead = new Head(params.at("mobileNet.head"), mobilenet.features, BRANCH, dropout);
     this.#colours = new Head(params.at("head_rgb"), grid ** 4, BRANCH, dropout);
-    this.#head = new Head(params.at("head"), 3 * BRANCH, rating.bins ?? 1, dropout);
+    this.#head = new Head(params.at("head"), 3 * BRANCH, score.values?.length ?? 1, dropout);
   }
 
   /** Of the part that nothing trains. */
@@ -68,7 +68,7 @@ export class TanetNetwork {
     const look = scope(() => this.#lookHead.forward(this.#look.forward(pixels, training), training));
     const features = cat([look, theme, colours], 1);
     const last = this.#head.forward(features, training);
-    return { predicted: this.config.rating.bins ? last.softmax(1) : last.sigmoid(), features };
+    return { predicted: this.config.score.values ? last.softmax(1) : last.sigmoid(), features };
   }
 }
 

@@ -1,7 +1,8 @@
 /** The authors' files, by the names and shapes of their tensors. */
 import { RocError } from "../../errors.js";
 import { derivedCheckpoint, type Checkpoint } from "../../weights/index.js";
-import { ratingOf, squashOf } from "../common/rating-config.js";
+import { wantedOutputs } from "../common/outputs.js";
+import { squashOf } from "../common/rating-config.js";
 import type { NewModel, Original } from "../types.js";
 import { PUBLISHED } from "./config.js";
 import { TANET } from "./facts.js";
@@ -39,7 +40,7 @@ export function original(checkpoint: Checkpoint): Original | undefined {
   }
   const unused = rating.bins ? UNUSED : UNUSED_OF_NUMBER;
   const names = checkpoint.names().filter((name) => !unused.test(name));
-  const config = { model_type: TANET, ...ratingOf(rating), ...squashOf(rating), theme: "batch", ...PUBLISHED };
+  const config = { model_type: TANET, ...wantedOutputs(rating), ...squashOf(rating), theme: "batch", ...PUBLISHED };
   return {
     config,
     what: rating.what,

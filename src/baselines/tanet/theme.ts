@@ -86,8 +86,8 @@ export class ThemeBranch {
 
 /** How features and weights become the branch's numbers. */
 function mixing(target: Params, config: TanetConfig, outputs: number): (flows: Flows, training: boolean) => Tensor {
-  const { theme, rating } = config;
-  if (theme === "batch" && !rating.bins) return (flows) => pooled(overBatch(flows).softmax(1), outputs);
+  const { theme, score } = config;
+  if (theme === "batch" && !score.values) return (flows) => pooled(overBatch(flows).softmax(1), outputs);
   const rectify = target.at("relu7").get("weight", [1], slope);
   if (theme === "batch") return (flows) => pooled(prelu(normalised(overBatch(flows)), rectify), outputs);
   const norm = new BatchNorm(target.at("bn7"), 1);
