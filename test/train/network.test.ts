@@ -1,7 +1,6 @@
 /** Training of a network with running statistics: losses, gradients and steps of all optimizers are PyTorch's. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -10,57 +9,27 @@ import type { RgbImage } from "../../src/image/index.js";
 import { mapSource } from "../../src/nn/index.js";
 import { softTargets } from "../../src/roc/index.js";
 import { Random } from "../../src/random.js";
-import { fromTypedArray, liveTensors, scope, zeros, ones, type Tensor } from "../../src/torch/index.js";
-import { PixelCache, train, type TrainOptions } from "../../src/train/index.js";
+import { liveTensors, scope, type Tensor } from "../../src/torch/index.js";
+import { openLatestState, PixelCache, train, type SavedState, type TrainOptions } from "../../src/train/index.js";
 import { baselineObjective, targetsOf } from "../../src/train/loop/baseline-objective.js";
 import { dropsAt } from "../../src/train/optim/schedule.js";
 import type { OptimizerKind } from "../../src/train/options.js";
-import { sumError } from "../rounding.js";
-import { fixture } from "../support.js";
-import { ToyNetwork, VALUES } from "./toy-network.js";
+import { openSafetensors, saveSafetensors } from "../../src/weights/index.js";
+import { runRanks, SKIP } from "../torch/distributed-support.js";
+import {
+  BOUND,
+  imageOf,
+  network,
+  RECIPE,
+  reference,
+  samples,
+  SCALES,
+  ToyNetwork,
+  VALUES,
+  type Numbers,
+} from "./toy-network.js";
 
-type Numbers = Record<string, number[]>;
-interface Reference {
-  votes: number[][];
-  scores: number[];
-  light: (number | null)[];
-  steps: number;
-  pictures: number[][];
-  shapes: Numbers;
-  start: Numbers;
-  terms: Record<string, number>;
-  gradients: Numbers;
-  ends: Record<string, { weights: Numbers; statistics: Numbers; predicted: number[] }>;
-  rates: Numbers;
-}
-const reference = JSON.parse(readFileSync(fixture("train/network.json"), "utf8")) as Reference;
-const SCALES = { scale: { min: 1, max: 5 }, attributeScales: { light: { min: -1, max: 1 } } };
-
-/** Sums of a forward and a backward: 27 values a map, 16 places, 4 pictures, in numbers below 4. */
-const BOUND = sumError(27 * 16 * 4, 4);
-
-const samples: Sample[] = reference.scores.map((score, i) => {
-  const [votes, light] = [reference.votes[i], reference.light[i]];
-  return {
-    ...{ id: `${i}`, image: `${i}`, score, split: "train" },
-    ...(votes && { votes }),
-    ...(light !== null && light !== undefined && { attributes: { light } }),
-  };
-});
-
-function imageOf(name: string): RgbImage {
-  return { width: 8, height: 8, data: Uint8Array.from(reference.pictures[Number(name)] ?? []) };
-}
-
-function network(): ToyNetwork {
-  return scope(() => {
-    const weights = Object.entries(reference.start).map(
-      ([name, values]) => [name, fromTypedArray(Float32Array.from(values), reference.shapes[name] ?? [])] as const,
-    );
-    const statistics = [["features.norm.running_mean", zeros([4])] as const, ["features.norm.running_var", ones([4])] as const]; // prettier-ignore
-    return new ToyNetwork(mapSource(new Map<string, Tensor>([...weights, ...statistics])));
-  });
-}
+const RANK = new URL("./network-rank.js", import.meta.url);
 
 function assertNear(found: ReadonlyMap<string, Tensor | null>, expected: Numbers, bound: number): void {
   assert.deepEqual([...found.keys()].sort(), Object.keys(expected).sort());
@@ -109,25 +78,39 @@ const RECIPES: Record<string, Partial<TrainOptions> & { optimizer: OptimizerKind
   adagrad: { optimizer: "adagrad" },
 };
 
-async function trained(model: ToyNetwork, options: Partial<TrainOptions>): Promise<void> {
-  const all: TrainOptions = {
-    ...{ seed: 1, steps: reference.steps, batchSize: samples.length, accumulation: 1, schedule: "constant", warmup: 0 },
-    ...{ learningRate: options.optimizer === "sgd" ? 0.1 : 0.02, weightDecay: 0.01, decayVectors: true, every: 100 },
-    ...{ betas: [0.9, 0.99], maxNorm: 1e9, flip: false, precision: "float32", ...options },
-  };
+/** Trains a model to the end, with states in `run`. @param until the step after which its reader stops */
+async function trained(
+  model: ToyNetwork,
+  options: Partial<TrainOptions>,
+  { run = folder, resume, until = Infinity }: { run?: string; resume?: SavedState | undefined; until?: number } = {},
+): Promise<void> {
   const read = (file: string): Promise<RgbImage> => Promise.resolve(imageOf(file));
   const pixels = new PixelCache({ prepare: (picture) => model.inputs.prepare(picture), read });
-  const task = { model, objective: baselineObjective(model, SCALES), train: samples, validation: [], pixels };
-  const events = train({ ...task, run: folder, save: () => Promise.resolve() }, all);
-  for await (const event of events) assert.notEqual(event.type, "note");
+  const save = (to: string): Promise<void> =>
+    saveSafetensors(join(to, WEIGHTS), new Map([...model.parameters(), ...model.buffers()]));
+  const task = {
+    model,
+    objective: baselineObjective(model, SCALES),
+    train: samples,
+    validation: [],
+    pixels,
+    run,
+    save,
+  };
+  for await (const event of train({ ...task, ...(resume && { resume }) }, { ...RECIPE, ...options })) {
+    assert.notEqual(event.type, "note");
+    if (event.type === "step" && event.step === until) break;
+  }
 }
+
+const WEIGHTS = "model.safetensors";
 
 describe("two steps of a run end with PyTorch's weights and running statistics:", () => {
   for (const [name, options] of Object.entries(RECIPES)) {
     test(name, async () => {
       const before = liveTensors();
       const model = network();
-      await trained(model, options);
+      await trained(model, options.optimizer === "sgd" ? options : { ...options, learningRate: 0.02 });
       const { weights, statistics, predicted = [] } = reference.ends[name] ?? {};
       // Adam and Adagrad divide by the root of moments: a gradient that is off by the bound is so over a small number.
       const bound = options.optimizer === "sgd" ? BOUND : 1e-4;
@@ -159,6 +142,36 @@ test("two forwards of a step make a mean over all of its pictures; each normalis
     shared.forEach((value, i) => assert.ok(Math.abs(value - (all[i] ?? NaN) * (i === 0 ? 0.75 : 0.25)) < BOUND));
   });
   for (const model of [whole, halves]) model.dispose();
+});
+
+test("a run that was broken off ends with the running statistics of a whole one", async () => {
+  const before = liveTensors();
+  const options: Partial<TrainOptions> = { steps: 4, every: 2, batchSize: 2, momentum: 0.8 };
+  const [whole, broken] = [join(folder, "whole"), join(folder, "broken")];
+  const models = [network(), network()] as const;
+  await trained(models[0], options, { run: whole });
+  await trained(models[1], options, { run: broken, until: 3 });
+  const resume = await openLatestState(broken);
+  assert.equal(resume?.state.step, 2);
+  using saved = await openSafetensors(join(resume.folder, WEIGHTS));
+  const again = scope(
+    () => new ToyNetwork(mapSource(new Map(saved.names().map((name) => [name, saved.tensor(name)])))),
+  );
+  await trained(again, options, { run: broken, resume });
+  for (const file of [WEIGHTS, "optimizer.safetensors"]) {
+    const [expected, found] = await Promise.all(
+      [whole, broken].map((run) => readFile(join(run, "step-00000004", file))),
+    );
+    assert.ok(expected?.equals(found ?? Buffer.of()), file);
+  }
+  for (const model of [...models, again]) model.dispose();
+  saved.dispose();
+  assert.equal(liveTensors(), before);
+});
+
+test("two processes step by the mean of their gradients; the statistics are rank 0's", { skip: SKIP }, async () => {
+  for (const { code, stderr } of await runRanks(2, RANK, [join(folder, "ranks")]))
+    assert.deepEqual([code, stderr], [0, ""]);
 });
 
 test("a distribution is that of the votes, else of mean and deviation, else the two scores around the mean", () => {

@@ -1,9 +1,17 @@
-/** A classical system of a few weights: convolution, batch norm, a distribution over five scores and one attribute. */
+/**
+ * A classical system of a few weights (convolution, batch norm, a distribution over five scores and one attribute), and what
+ * PyTorch computes with it: test/fixtures/train/network.json.
+ */
+import { readFileSync } from "node:fs";
 import { emdLoss, squaredLoss } from "../../src/baselines/common/losses.js";
 import type { Answer, Baseline, Loss, Output, Targets } from "../../src/baselines/types.js";
+import type { Sample } from "../../src/data/index.js";
 import type { RgbImage } from "../../src/image/index.js";
-import { BatchNorm, Conv2d, Linear, Params, type ParamSource } from "../../src/nn/index.js";
-import { fromTypedArray, type Tensor } from "../../src/torch/index.js";
+import { BatchNorm, Conv2d, Linear, mapSource, Params, type ParamSource } from "../../src/nn/index.js";
+import { fromTypedArray, ones, scope, zeros, type Tensor } from "../../src/torch/index.js";
+import type { TrainOptions } from "../../src/train/index.js";
+import { sumError } from "../rounding.js";
+import { fixture } from "../support.js";
 
 export const VALUES = [1, 2, 3, 4, 5];
 
@@ -68,3 +76,57 @@ export class ToyNetwork implements Baseline {
     for (const tensor of [...this.#params.tensors.values(), ...this.#params.buffers.values()]) tensor.dispose();
   }
 }
+
+export type Numbers = Record<string, number[]>;
+interface Reference {
+  votes: number[][];
+  scores: number[];
+  light: (number | null)[];
+  steps: number;
+  pictures: number[][];
+  shapes: Numbers;
+  start: Numbers;
+  terms: Record<string, number>;
+  gradients: Numbers;
+  ends: Record<string, { weights: Numbers; statistics: Numbers; predicted: number[] }>;
+  rates: Numbers;
+}
+export const reference = JSON.parse(readFileSync(fixture("train/network.json"), "utf8")) as Reference;
+export const SCALES = { scale: { min: 1, max: 5 }, attributeScales: { light: { min: -1, max: 1 } } };
+
+/** Sums of a forward and a backward: 27 values a map, 16 places, 4 pictures, in numbers below 4. */
+export const BOUND = sumError(27 * 16 * 4, 4);
+
+export const samples: readonly Sample[] = reference.scores.map((score, i) => {
+  const [votes, light] = [reference.votes[i], reference.light[i]];
+  return {
+    ...{ id: `${i}`, image: `${i}`, score, split: "train" },
+    ...(votes && { votes }),
+    ...(light !== null && light !== undefined && { attributes: { light } }),
+  };
+});
+
+export function imageOf(name: string): RgbImage {
+  return { width: 8, height: 8, data: Uint8Array.from(reference.pictures[Number(name)] ?? []) };
+}
+
+/** The network at its start. */
+export function network(): ToyNetwork {
+  return scope(() => {
+    const weights = Object.entries(reference.start).map(
+      ([name, values]) => [name, fromTypedArray(Float32Array.from(values), reference.shapes[name] ?? [])] as const,
+    );
+    const statistics = [
+      ["features.norm.running_mean", zeros([4])],
+      ["features.norm.running_var", ones([4])],
+    ] as const;
+    return new ToyNetwork(mapSource(new Map<string, Tensor>([...weights, ...statistics])));
+  });
+}
+
+/** Steps of all four pictures. */
+export const RECIPE: TrainOptions = {
+  ...{ seed: 1, steps: reference.steps, batchSize: samples.length, accumulation: 1, schedule: "constant", warmup: 0 },
+  ...{ learningRate: 0.1, weightDecay: 0.01, decayVectors: true, every: 100, optimizer: "sgd", momentum: 0 },
+  ...{ betas: [0.9, 0.99], maxNorm: 1e9, flip: false, precision: "float32" },
+};

@@ -1,0 +1,202 @@
+/** A classical system is trained by the command: new by its name or from a run, killed and resumed, and evaluated. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+import { readStudio } from "../../src/data/index.js";
+import type { TrainingPlan } from "../../src/train/index.js";
+import { scope } from "../../src/torch/index.js";
+import { openSafetensors } from "../../src/weights/index.js";
+import { writeStudio } from "../../src/studio/index.js";
+import { runProgram } from "../cli/program.js";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const STEPS = 6;
+
+interface Event {
+  readonly type: string;
+  readonly step: number;
+  readonly loss?: number;
+  readonly learningRate?: number;
+  readonly trainSamples?: number;
+}
+
+let folder = "";
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "roc-train-baseline-"));
+  await writeStudio(join(folder, "studio"), { count: 30, longEdge: 64 });
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Everything random acts: crops, mirror images, dropout, the order; statistics of batches are in the state, where there are any. */
+const RECIPE =
+  `--json --threads 1 --seed 5 --steps ${STEPS} --every 2 --batch 6 --accumulate 2 --lr 0.02 --optimizer sgd --momentum 0.8 ` +
+  "--nesterov --decay 0.001 --drop-every 1=0.5 --precision float32 --validation 0.2 --keep-last 3";
+
+function argsOf(run: string, recipe = RECIPE, model = "nima --tiny"): string[] {
+  return `train --data studio --model ${model} --out ${run} ${recipe}`.split(" ");
+}
+
+async function run(
+  args: readonly string[],
+): Promise<{ events: Event[]; stderr: string; code: number; stdout: string }> {
+  const { code, stdout, stderr } = await runProgram(args, { cwd: folder });
+  const events = args.includes("--json") && code === 0 && args[0] === "train" ? linesOf(stdout) : [];
+  return { events, stderr, code, stdout };
+}
+
+function linesOf(stdout: string): Event[] {
+  return stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Event); // prettier-ignore
+}
+
+async function first(): Promise<string> {
+  return (await readdir(join(folder, "studio", "images"))).sort()[0] ?? "";
+}
+
+function state(run: string, file: string, step = STEPS): Promise<Buffer> {
+  return readFile(join(folder, run, `step-0000000${step}`, file));
+}
+
+async function refused(args: readonly string[], ...texts: RegExp[]): Promise<void> {
+  const { code, stderr } = await run(args);
+  assert.notEqual(code, 0, `${args.join(" ")} was not refused`);
+  for (const text of texts) assert.match(stderr, text);
+}
+
+test("NIMA is trained from nothing, and its states are checkpoints", async () => {
+  const { events, stderr, code } = await run(argsOf("whole"));
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(
+    events.slice(0, 5).map(({ type }) => type),
+    ["start", "step", "step", "validation", "checkpoint"],
+  );
+  const [start] = events;
+  const end = events.at(-1);
+  assert.equal(end?.type, "end");
+  const batches = Math.ceil((start?.trainSamples ?? NaN) / 6);
+  const steps = events.filter(({ type }) => type === "step");
+  assert.equal(steps.length, STEPS);
+  steps.forEach(({ learningRate }, i) => assert.equal(learningRate, 0.02 * 0.5 ** Math.floor((i * 2) / batches)));
+  const config = JSON.parse((await state("whole", "config.json")).toString()) as Record<string, unknown>;
+  assert.equal(config["model_type"], "nima");
+  assert.equal(config["bins"], 10, "the studio has votes for ten scores");
+  assert.match(stderr, /only \d+ pictures to validate with/);
+  const { stdout, code: scored } = await run(["score", "--model", "whole", "--json", `studio/images/${await first()}`]);
+  assert.equal(scored, 0);
+  assert.equal((JSON.parse(stdout) as { distribution: number[] }).distribution.length, 10);
+});
+
+test("it learns", async () => {
+  const recipe = "--steps 60 --every 60 --batch 12 --lr 0.01 --optimizer adam --precision float32 --threads 1 --json";
+  const { events, stderr, code } = await run(argsOf("learns", `${recipe} --validation 0.2`));
+  assert.equal(code, 0, stderr);
+  const losses = events.flatMap(({ type, loss = NaN }) => (type === "step" ? [loss] : []));
+  const mean = (some: readonly number[]): number => some.reduce((sum, loss) => sum + loss, 0) / some.length;
+  const [begin, end] = [mean(losses.slice(0, 6)), mean(losses.slice(-6))];
+  assert.ok(end < 0.8 * begin, `${begin}, then ${end}`);
+});
+
+test("killed by SIGKILL and resumed it ends with the bytes of a whole run, and with other settings it is refused", async () => {
+  const child = spawn(process.execPath, [MAIN, ...argsOf("killed")], { cwd: folder });
+  let output = "";
+  child.stdout.on("data", (text: Buffer) => {
+    output += text.toString();
+    const last = linesOf(output.slice(0, output.lastIndexOf("\n") + 1)).at(-1);
+    if (last?.type === "step" && last.step >= 3) child.kill("SIGKILL");
+  });
+  const signal = await new Promise((resolve) => child.on("close", (_, by) => void resolve(by)));
+  assert.equal(signal, "SIGKILL");
+  await refused(argsOf("killed", RECIPE.replace("--nesterov ", "")), /nesterov was true, now not set/);
+  await refused(argsOf("killed", RECIPE, "nima --tiny --bins 5"), /was started with other settings: network/);
+  const { events, code, stderr } = await run(argsOf("killed"));
+  assert.equal(code, 0, stderr);
+  assert.ok((events[0]?.step ?? 0) >= 2, "it resumes");
+  for (const file of ["model.safetensors", "optimizer.safetensors", "config.json"]) {
+    assert.ok((await state("killed", file)).equals(await state("whole", file)), file);
+  }
+});
+
+test("from a run on: parts stay as they are, others have a rate of their own", async () => {
+  const tuned = "--steps 2 --every 2 --batch 6 --validation 0.2 --precision float32 --threads 1 --json";
+  const { code, stderr } = await run(argsOf("tuned", `${tuned} --freeze base_model --rate classifier=0.5`, "whole"));
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /Taking .*whole.*state of the run/);
+  const best = (await readFile(join(folder, "whole", "best"), "utf8").catch(() => `step-0000000${STEPS}`)).trim();
+  using before = await openSafetensors(join(folder, "whole", best, "model.safetensors"));
+  using after = await openSafetensors(join(folder, "tuned", "step-00000002", "model.safetensors"));
+  assert.deepEqual([...after.names()].sort(), [...before.names()].sort());
+  for (const name of after.names()) {
+    const [was, is] = [before, after].map((file) => scope(() => file.tensor(name).toNumbers()));
+    assert.equal(isDeepStrictEqual(is, was), name.startsWith("base_model."), name);
+  }
+  await refused(argsOf("no", tuned, "whole --scale 0,1"), /scale \(--scale\) is 0 to 1, but this NIMA gives 1 to 10/);
+  await refused(argsOf("no", tuned, "whole --variant vgg16"), /variant: whole is a trained system/);
+  await refused(
+    argsOf("no", `${tuned} --freeze head`, "whole"),
+    /no parameter of this run is called "head".*base_model/s,
+  );
+});
+
+test("the plan says what is predicted and by what it is taught, without tokens and without making weights", async () => {
+  const { stdout, code, stderr } = await run("train --data studio --model nima --out new --dry-run --json".split(" "));
+  assert.equal(code, 0, stderr);
+  const plan = JSON.parse(stdout) as TrainingPlan;
+  assert.equal(plan.strategy, "nima");
+  assert.equal("tokensPerSample" in plan, false);
+  const [score] = plan.outputs ?? [];
+  assert.equal(score?.values?.length, 10);
+  assert.deepEqual(score?.pictures, { votes: plan.train, rating: 0, none: 0 });
+  // VGG16's convolutions, and a linear map of 512 to every output's values.
+  const heads = (plan.outputs ?? []).reduce((sum, { values }) => sum + 513 * (values?.length ?? 1), 0);
+  assert.equal(plan.parameters?.trained, 14_714_688 + heads);
+  assert.deepEqual(Object.keys(plan.parameters?.byPart ?? {})[0], "base_model");
+  assert.equal(plan.memory?.optimizer, 8 * (plan.parameters?.trained ?? NaN));
+  const text = await run("train --data studio --model nima --out new --dry-run --optimizer sgd".split(" "));
+  assert.match(text.stdout, /system +nima\n +score +1 to 10, a distribution over 10 scores, taught by the votes on \d+ pictures/); // prettier-ignore
+});
+
+test("data without votes teach one number, and attributes where they are rated", async () => {
+  const { samples } = await readStudio(join(folder, "studio"));
+  const rows = samples.map(({ image, score }, i) => `${image},${score},${i % 3 === 0 ? "" : (i % 5) + 1}`);
+  await writeFile(join(folder, "own.csv"), ["image,score,light", ...rows, ""].join("\n"));
+  const recipe = "--steps 2 --every 2 --batch 8 --precision float32 --threads 1 --validation 0.2 --scale 1,10";
+  const args = `train --data own.csv --model nima --tiny --out own ${recipe}`.split(" ");
+  const { code, stderr } = await run(args);
+  assert.equal(code, 0, stderr);
+  const config = JSON.parse((await state("own", "config.json", 2)).toString()) as Record<string, unknown>;
+  assert.equal(config["bins"], undefined);
+  const plan = await run([...args, "--dry-run"]);
+  assert.match(plan.stdout, /light +\S+ to \S+, one number, taught by the rating of \d+, nothing on \d+/);
+});
+
+test("an evaluation of a run has figures, attributes and the distribution", async () => {
+  const { code, stderr } = await run("eval --model whole --data studio --out evaluation --report".split(" "));
+  assert.equal(code, 0, stderr);
+  const summary = JSON.parse(await readFile(join(folder, "evaluation", "summary.json"), "utf8")) as Record<
+    string,
+    unknown
+  >;
+  assert.ok(summary);
+});
+
+test("what means nothing to a network without language is refused by name", async () => {
+  const given: Record<string, RegExp> = {
+    "--lora 4": /train\.lora \(--lora\): NIMA is a network without language/,
+    "--strategy level": /strategy \(--strategy\): NIMA is a network without language/,
+    "--score-tokens 5 --group-by-length": /scoreTokens \(--score-tokens\), train\.groupByLength/,
+    "--loss paper-ava": /loss \(--loss, .*\): NIMA is trained by its own loss/,
+    "--flip": /NIMA crops and mirrors pictures as it was published/,
+    "--weights bfloat16": /NIMA has float32 weights/,
+    "--variant resnet": /NIMA has no variant "resnet"; it has vgg16/,
+    "--momentum 0.5": /train\.momentum is of train\.optimizer sgd/,
+    "--pretrained studio/AVA.txt": /AVA\.txt/,
+  };
+  for (const [flags, text] of Object.entries(given)) {
+    await refused(argsOf("no", `--steps 2 ${flags}`), text);
+  }
+  await refused("train --data studio --model nim --out no --steps 1".split(" "), /nim/);
+});
