@@ -1,13 +1,14 @@
 /** A classical system is trained by the command: new by its name or from a run, killed and resumed, and evaluated. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { readStudio } from "../../src/data/index.js";
+import type { RunSummary } from "../../src/eval/summary-file.js";
 import type { TrainingPlan } from "../../src/train/index.js";
 import { scope } from "../../src/torch/index.js";
 import { openSafetensors } from "../../src/weights/index.js";
@@ -28,7 +29,7 @@ interface Event {
 let folder = "";
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "roc-train-baseline-"));
-  await writeStudio(join(folder, "studio"), { count: 30, longEdge: 64 });
+  await writeStudio(join(folder, "studio"), { count: 40, longEdge: 64, testFraction: 0.25 });
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
@@ -162,9 +163,12 @@ test("the plan says what is predicted and by what it is taught, without tokens a
 test("data without votes teach one number, and attributes where they are rated", async () => {
   const { samples } = await readStudio(join(folder, "studio"));
   const rows = samples.map(({ image, score }, i) => `${image},${score},${i % 3 === 0 ? "" : (i % 5) + 1}`);
-  await writeFile(join(folder, "own.csv"), ["image,score,light", ...rows, ""].join("\n"));
-  const recipe = "--steps 2 --every 2 --batch 8 --precision float32 --threads 1 --validation 0.2 --scale 1,10";
-  const args = `train --data own.csv --model nima --tiny --out own ${recipe}`.split(" ");
+  const card = { name: "own", scale: { min: 1, max: 10 }, attributeScales: { light: { min: 1, max: 5 } } };
+  await mkdir(join(folder, "own-data"));
+  await writeFile(join(folder, "own-data", "ratings.csv"), ["image,score,light", ...rows, ""].join("\n"));
+  await writeFile(join(folder, "own-data", "dataset.json"), JSON.stringify(card));
+  const recipe = "--steps 2 --every 2 --batch 8 --precision float32 --threads 1 --validation 0.2";
+  const args = `train --data own-data --model nima --tiny --out own ${recipe}`.split(" ");
   const { code, stderr } = await run(args);
   assert.equal(code, 0, stderr);
   const config = JSON.parse((await state("own", "config.json", 2)).toString()) as Record<string, unknown>;
@@ -176,11 +180,13 @@ test("data without votes teach one number, and attributes where they are rated",
 test("an evaluation of a run has figures, attributes and the distribution", async () => {
   const { code, stderr } = await run("eval --model whole --data studio --out evaluation --report".split(" "));
   assert.equal(code, 0, stderr);
-  const summary = JSON.parse(await readFile(join(folder, "evaluation", "summary.json"), "utf8")) as Record<
-    string,
-    unknown
-  >;
-  assert.ok(summary);
+  const text = await readFile(join(folder, "evaluation", "summary.json"), "utf8");
+  const { provenance, attributes, distributions, scored, count } = JSON.parse(text) as RunSummary;
+  assert.equal(provenance.method?.family, "nima");
+  assert.ok(count > 0 && scored === count);
+  const config = JSON.parse((await state("whole", "config.json")).toString()) as { attributes: { name: string }[] };
+  assert.deepEqual(Object.keys(attributes ?? {}).sort(), config.attributes.map(({ name }) => name).sort());
+  assert.ok(distributions?.count === count && Number.isFinite(distributions.emd));
 });
 
 test("what means nothing to a network without language is refused by name", async () => {

@@ -8,7 +8,7 @@ import { digestModel } from "../../engine/index.js";
 import { isRocError, RocError } from "../../errors.js";
 import { digestFile, exists, type Settings } from "../../files/index.js";
 import type { RgbImage, StoredImage } from "../../image/types.js";
-import { randomSource, type ParamSource } from "../../nn/index.js";
+import { mapSource, randomSource, type ParamSource } from "../../nn/index.js";
 import { noGrad } from "../../torch/index.js";
 import { openWeightsFile, outlineSource, type Checkpoint } from "../../weights/index.js";
 import { parameterGroups, trainedParameters } from "../optim/groups.js";
@@ -153,7 +153,10 @@ interface Placement {
 /** Makes or loads the system. @throws RocError as `loadBaseline`; CHECKPOINT_MISMATCH for a `pretrained` of another network */
 export async function startBaseline(start: BaselineStart, placement: Placement = {}): Promise<TrainableBaseline> {
   const { device = "cpu", outline = false } = placement;
-  if ("source" in start) return trainable(await loadBaseline(start.source, { device, dtype: "float32", outline }));
+  if ("source" in start) {
+    const loaded = await loadBaseline(start.source, { device, dtype: "float32", outline });
+    return trainable(outline ? loaded : inOwnMemory(loaded));
+  }
   const { system, config, seed, pretrained } = start;
   if (outline) return trainable(system.create(config, outlineSource("float32")));
   const fresh = randomSource({ seed, device });
@@ -164,7 +167,20 @@ export async function startBaseline(start: BaselineStart, placement: Placement =
 
 /** The system of a run's state. */
 export async function reopenBaseline(folder: string, { device = "cpu" }: Placement): Promise<TrainableBaseline> {
-  return trainable(await loadBaseline(folder, { device, dtype: "float32" }));
+  return trainable(inOwnMemory(await loadBaseline(folder, { device, dtype: "float32" })));
+}
+
+/**
+ * The same system with copies of its weights. Those of a file lie where the file has them, and products of one row are rounded
+ * by whether they lie at a multiple of 64 bytes: a resumed run would not compute what the whole run does.
+ */
+function inOwnMemory(loaded: Baseline): Baseline {
+  try {
+    const weights = new Map([...loaded.parameters(), ...loaded.buffers()]);
+    return systemNamed(loaded.family).create(loaded.config, mapSource(weights));
+  } finally {
+    loaded.dispose();
+  }
 }
 
 function trainable(baseline: Baseline): TrainableBaseline {
