@@ -5,7 +5,7 @@ import { SCORE, type Answer, type Output, type Targets } from "../types.js";
 import { noLoss, ratedRows } from "./losses.js";
 
 /** Attributes of AADB that are from 0 to 1 although its scale goes from -1, by either spelling of its files. */
-export const AADB_NON_NEGATIVE = ["Repetition", "Symmetry"];
+const AADB_NON_NEGATIVE = ["Repetition", "Symmetry"];
 
 /** Field of a config: names of attributes that have no bad side, on scales that go below 0. */
 export const nonNegativeField = z.array(z.string()).default([...AADB_NON_NEGATIVE]);

@@ -20,12 +20,13 @@ export abstract class PixelsBaseline implements Baseline {
     private readonly frozen?: Params,
   ) {}
 
-  /** @param pixels `[B, 3, H, W]` in the dtype of the weights */
+  /** @param pixels `[B, 3, H, W]` as the weights are */
   protected abstract answer(pixels: Tensor, training: boolean): Answer;
 
   forward({ pixelValues }: Inputs, training: boolean): Answer {
     if (!pixelValues) throw new RocError("USAGE", "pixelValues are missing: give what inputs.batch() gives.");
-    return this.answer(pixelValues.to(this.dtype), training);
+    const { dtype, device } = this;
+    return this.answer(pixelValues.to({ dtype, device }), training);
   }
 
   get dtype(): DType {

@@ -14,7 +14,7 @@ const LINEAR_INIT = { std: 0.005 };
 const LRN = { channels: 5, alpha: 1e-4, beta: 0.75 } as const;
 
 /** `x / (1 + alpha * mean of x² over 5 neighbouring channels)^beta`, zeros beyond the ends (Caffe's LRN). */
-export function localResponseNorm(x: Tensor): Tensor {
+function localResponseNorm(x: Tensor): Tensor {
   const half = (LRN.channels - 1) / 2;
   const squares = pad(x.mul(x).unsqueeze(1), [0, 0, 0, 0, half, half], 0);
   const means = avgPool3d(squares, [LRN.channels, 1, 1], [1, 1, 1]).squeeze(1);

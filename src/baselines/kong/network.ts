@@ -2,13 +2,14 @@
  * Kong et al., "Photo Aesthetics Ranking Network with Attributes and Content Adaptation" (ECCV 2016), without the content branch,
  * which the published model lacks: AlexNet, a branch for each attribute, and the score of all branches.
  */
-import { disposeParameters, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { aten, cat, type DType, type Tensor } from "../../torch/index.js";
+import { Linear, Params, type ParamSource } from "../../nn/index.js";
+import { aten, cat, type Tensor } from "../../torch/index.js";
 import { inRange, onScale, rangeLoss, rangeOf, type Range } from "../common/attributes.js";
 import { CroppedInputs } from "../common/inputs.js";
 import { noLoss } from "../common/losses.js";
 import { outputsOf } from "../common/outputs.js";
-import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
+import { PixelsBaseline } from "../common/pixels-baseline.js";
+import { SCORE, type Answer, type Loss, type Output, type Targets } from "../types.js";
 import { AlexNet, widthOf } from "./alexnet.js";
 import type { KongConfig } from "./config.js";
 import { comparedPairs, pairLoss } from "./pairs.js";
@@ -31,13 +32,10 @@ interface Branch {
   readonly value: Linear;
 }
 
-export class Kong implements Baseline {
+export class Kong extends PixelsBaseline {
   readonly family = "kong";
   readonly outputs: readonly Output[];
   readonly inputs: CroppedInputs;
-  readonly dtype: DType;
-  readonly device: string;
-  readonly #params: Params;
   readonly #mean: Tensor;
   readonly #network: AlexNet;
   readonly #own: Linear;
@@ -50,13 +48,13 @@ export class Kong implements Baseline {
     readonly config: KongConfig & Record<string, unknown>,
     source: ParamSource,
   ) {
+    const params = new Params(source);
+    super(params);
     const { size, filter, mirror, nonNegative } = config;
     this.outputs = outputsOf({ ...config, bins: undefined });
     this.#ranges = this.outputs.map((output) => rangeOf(output, nonNegative));
     const values = { rescale: null, mean: [0, 0, 0], std: [1, 1, 1] } as const;
     this.inputs = new CroppedInputs({ fit: "squash", side: size, crop: size, filter, mirror, ...values });
-    const params = new Params(source);
-    this.#params = params;
     this.#mean = params.buffer("mean", [3, size, size], { table: () => meanPicture(size) });
     this.#network = new AlexNet(params, config);
     const { channels } = this.#network;
@@ -74,12 +72,10 @@ export class Kong implements Baseline {
     }));
     this.#merge = map("fc10_merge", own + each * this.#branches.length, merged);
     this.#score = map("fc11_score", merged, 1);
-    [this.dtype, this.device] = [this.#score.weight.dtype, this.#score.weight.device];
   }
 
-  forward({ pixelValues }: Inputs, training: boolean): Answer {
-    const { dtype, device } = this;
-    const blueFirst = flip((pixelValues as Tensor).to({ dtype, device }), [1]).sub(this.#mean);
+  protected answer(pixels: Tensor, training: boolean): Answer {
+    const blueFirst = flip(pixels, [1]).sub(this.#mean);
     const seen = this.#network.forward(blueFirst, training);
     const branches = this.#branches.map(({ features }) => features.forward(seen).relu());
     const merged = this.#merge.forward(cat([this.#own.forward(seen).relu(), ...branches], 1)).relu();
@@ -114,18 +110,6 @@ export class Kong implements Baseline {
     const weighted = regression.add(terms.rank.mul(rank));
     const loss = terms.attributes ? weighted.add(terms.attributes.mul(attributes)) : weighted;
     return { loss, terms };
-  }
-
-  parameters(): Map<string, Tensor> {
-    return this.#params.tensors;
-  }
-
-  buffers(): Map<string, Tensor> {
-    return this.#params.buffers;
-  }
-
-  dispose(): void {
-    disposeParameters([...this.parameters().values(), ...this.buffers().values()]);
   }
 }
 

@@ -2,13 +2,14 @@
  * Malu, Bapi and Indurkhya, "Learning Photography Aesthetics with Deep CNNs" (arXiv 1707.03981): the means over the picture of what
  * every block of a ResNet-50 gives, normalised, and a linear map for the score and each attribute.
  */
-import { disposeParameters, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { aten, cat, scope, type DType, type Tensor } from "../../torch/index.js";
+import { Linear, Params, type ParamSource } from "../../nn/index.js";
+import { aten, cat, scope, type Tensor } from "../../torch/index.js";
 import { onScale, rangeLoss, rangeOf, type Range } from "../common/attributes.js";
 import { CroppedInputs } from "../common/inputs.js";
 import { outputsOf } from "../common/outputs.js";
+import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { ResNet, stageChannels } from "../common/resnet.js";
-import type { Answer, Baseline, Inputs, Loss, Output, Targets } from "../types.js";
+import type { Answer, Loss, Output, Targets } from "../types.js";
 import { networkOf, type MaluConfig } from "./config.js";
 
 const flip = aten("flip");
@@ -24,14 +25,11 @@ function l2Normalized(x: Tensor, dim: 0 | 1): Tensor {
   return x.mul(x.mul(x).sum(dim, true).clamp(LEAST_SQUARES, null).rsqrt());
 }
 
-export class Malu implements Baseline {
+export class Malu extends PixelsBaseline {
   readonly family = "malu";
   readonly outputs: readonly Output[];
   readonly inputs: CroppedInputs;
   readonly mixesBatch: boolean;
-  readonly dtype: DType;
-  readonly device: string;
-  readonly #params: Params;
   readonly #network: ResNet;
   readonly #heads: readonly Linear[];
   readonly #ranges: readonly Range[];
@@ -40,14 +38,14 @@ export class Malu implements Baseline {
     readonly config: MaluConfig & Record<string, unknown>,
     source: ParamSource,
   ) {
+    const params = new Params(source);
+    super(params);
     const { size, filter, mirror } = config;
     this.outputs = outputsOf({ ...config, bins: undefined });
     this.#ranges = this.outputs.map((output) => rangeOf(output, config.nonNegative));
     this.mixesBatch = config.normalize === "batch";
     const values = { rescale: null, mean: MEAN, std: [1, 1, 1] } as const;
     this.inputs = new CroppedInputs({ fit: "squash", side: size, crop: size, filter, mirror, ...values });
-    const params = new Params(source);
-    this.#params = params;
     const network = networkOf(config);
     this.#network = new ResNet(params, network);
     const features = stageChannels(network).reduce((sum, channels, i) => sum + channels * (network.depths[i] ?? 0), 0);
@@ -56,13 +54,10 @@ export class Malu implements Baseline {
     this.#heads = this.outputs.map(
       ({ name }) => new Linear(params.at("heads", name), features, 1, { bias: true, init }),
     );
-    const [{ weight }] = this.#heads as [Linear];
-    [this.dtype, this.device] = [weight.dtype, weight.device];
   }
 
-  forward({ pixelValues }: Inputs, training: boolean): Answer {
-    const { dtype, device } = this;
-    const features = scope(() => this.#featuresOf((pixelValues as Tensor).to({ dtype, device }), training));
+  protected answer(pixels: Tensor, training: boolean): Answer {
+    const features = scope(() => this.#featuresOf(pixels, training));
     const outputs = this.outputs.map(({ name }, i) => [name, this.#read(features, i)] as const);
     return { outputs: Object.fromEntries(outputs), features };
   }
@@ -92,17 +87,5 @@ export class Malu implements Baseline {
       .map(([name, term], i) => (i === 0 ? term : term.mul(untaught.includes(name) ? 0 : attributes)))
       .reduce((sum, term) => sum.add(term));
     return { loss, terms: Object.fromEntries(terms) };
-  }
-
-  parameters(): Map<string, Tensor> {
-    return this.#params.tensors;
-  }
-
-  buffers(): Map<string, Tensor> {
-    return this.#params.buffers;
-  }
-
-  dispose(): void {
-    disposeParameters([...this.parameters().values(), ...this.buffers().values()]);
   }
 }

@@ -47,6 +47,9 @@ function parsedText(text: string | undefined): unknown {
   }
 }
 
+/** Told wherever they are loaded: at one picture a time the script's own way gives every feature the value 1. */
+const WHAT = "Malu's ResNet-50 of AADB (whose script normalises over the batch; here each picture for itself)";
+
 export function original(checkpoint: Checkpoint): Original | undefined {
   const names = kerasNames(checkpoint);
   const entries = kerasResNet(checkpoint, names);
@@ -70,7 +73,7 @@ export function original(checkpoint: Checkpoint): Original | undefined {
     width: first.shape[0],
     ...settingsOf(checkpoint),
   };
-  return { config, checkpoint: derivedCheckpoint(checkpoint, entries), what: "Malu's ResNet-50 of AADB" };
+  return { config, checkpoint: derivedCheckpoint(checkpoint, entries), what: WHAT };
 }
 
 /** Keras' ResNet-50 of ImageNet, with or without its top. */

@@ -2,12 +2,13 @@
  * Sheng et al., "Attention-based Multi-Patch Aggregation for Image Aesthetic Assessment" (ACM MM 2018), as MP_ada: a ResNet-18 with
  * two classes, trained by a cross entropy that weighs what is wrong, and read by the mean over several crops.
  */
-import { disposeParameters, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { aten, fromTypedArray, scope, stack, type DType, type Tensor } from "../../torch/index.js";
+import { Linear, Params, type ParamSource } from "../../nn/index.js";
+import { aten, fromTypedArray, scope, stack, type Tensor } from "../../torch/index.js";
 import { noLoss, ratedRows } from "../common/losses.js";
 import { outputsOf } from "../common/outputs.js";
+import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { ResNet, stageChannels } from "../common/resnet.js";
-import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
+import { SCORE, type Answer, type Loss, type Output, type Targets } from "../types.js";
 import { networkOf, type MpadaConfig } from "./config.js";
 import { Crops } from "./inputs.js";
 
@@ -22,13 +23,10 @@ interface Look {
   readonly logits: readonly Tensor[];
 }
 
-export class Mpada implements Baseline {
+export class Mpada extends PixelsBaseline {
   readonly family = "mpada";
   readonly outputs: readonly Output[];
   readonly inputs: Crops;
-  readonly dtype: DType;
-  readonly device: string;
-  readonly #params: Params;
   readonly #network: ResNet;
   readonly #heads: readonly Linear[];
   /** What each answer was made of, which its loss needs. */
@@ -38,10 +36,10 @@ export class Mpada implements Baseline {
     readonly config: MpadaConfig & Record<string, unknown>,
     source: ParamSource,
   ) {
+    const params = new Params(source);
+    super(params);
     this.outputs = outputsOf({ ...config, bins: undefined });
     this.inputs = new Crops(config);
-    const params = new Params(source);
-    this.#params = params;
     const network = networkOf(config);
     this.#network = new ResNet(params, network);
     const features = stageChannels(network).at(-1) ?? 0;
@@ -51,15 +49,12 @@ export class Mpada implements Baseline {
       const own = i === 0 ? params.at("linear") : params.at("attributes", i - 1);
       return new Linear(own, features, 2, { bias: true, init });
     });
-    const [{ weight }] = this.#heads as [Linear];
-    [this.dtype, this.device] = [weight.dtype, weight.device];
   }
 
-  forward({ pixelValues }: Inputs, training: boolean): Answer {
-    const { dtype, device } = this;
-    const pixels = pixelValues as Tensor;
+  /** @param pixels `[B, crops, 3, crop, crop]` */
+  protected answer(pixels: Tensor, training: boolean): Answer {
     const looks = Array.from({ length: pixels.size(1) }, (_, n) =>
-      scope(() => this.#look(flip(pixels.select(1, n).to({ dtype, device }), [1]), training)),
+      scope(() => this.#look(flip(pixels.select(1, n), [1]), training)),
     );
     const outputs = this.outputs.map(({ name, scale }, i) => {
       const shares = looks.map(({ logits }) => this.#share(logits[i] as Tensor));
@@ -107,17 +102,5 @@ export class Mpada implements Baseline {
     const right = logSoftmax(rated, 1).gather(1, index).squeeze(1);
     const { beta } = this.config;
     return (beta === 0 ? right : right.mul(right.mul(beta).exp().neg().add(1))).mean().neg();
-  }
-
-  parameters(): Map<string, Tensor> {
-    return this.#params.tensors;
-  }
-
-  buffers(): Map<string, Tensor> {
-    return this.#params.buffers;
-  }
-
-  dispose(): void {
-    disposeParameters([...this.parameters().values(), ...this.buffers().values()]);
   }
 }

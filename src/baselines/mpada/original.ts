@@ -1,7 +1,9 @@
 /** MP_ada's published weights: a checkpoint by tensorpack. */
-import type { Tensor } from "../../torch/index.js";
+import { aten, type Tensor } from "../../torch/index.js";
 import { derivedCheckpoint, type Checkpoint, type DerivedTensor } from "../../weights/index.js";
 import type { Original } from "../types.js";
+
+const flip = aten("flip");
 
 /** What our files call a batch norm's variables. */
 const NORM: Readonly<Record<string, string>> = {
@@ -66,13 +68,18 @@ export function original(checkpoint: Checkpoint): Original | undefined {
   return { config, checkpoint: derivedCheckpoint(checkpoint, entries), what: "MP_ada's ResNet-18 of AVA" };
 }
 
-/** tensorpack's ResNet-18 of ImageNet, or torchvision's, whose convolutions are padded evenly. */
+/**
+ * tensorpack's ResNet-18 of ImageNet, or torchvision's, whose convolutions are padded evenly: that one sees red first, so that its
+ * first convolution is turned.
+ */
 export function pretrained(checkpoint: Checkpoint): Checkpoint | undefined {
   const entries = network(checkpoint);
   if (entries.has("layer4.1.conv2.weight")) return derivedCheckpoint(checkpoint, entries);
   if (!checkpoint.has("layer4.1.conv2.weight") || checkpoint.has("layer4.1.conv3.weight")) return undefined;
   const kept = checkpoint
     .names()
-    .filter((name) => /^(conv1|bn1|layer[1-4][.])/.test(name) && !name.endsWith("num_batches_tracked"));
-  return derivedCheckpoint(checkpoint, new Map(kept.map((name) => [name, name])));
+    .filter((name) => /^(conv1|bn1|layer[1-4])[.]/.test(name) && !name.endsWith("num_batches_tracked"));
+  const first = "conv1.weight";
+  const turned = { of: [first], shape: checkpoint.info(first).shape, make: (tensor: Tensor) => flip(tensor, [1]) };
+  return derivedCheckpoint(checkpoint, new Map(kept.map((name) => [name, name === first ? turned : name])));
 }

@@ -129,3 +129,32 @@ test("votes are shares of the crops; a rating of the threshold is good; pictures
   });
   model.dispose();
 });
+
+test("training begins with torchvision's ResNet-18 too, whose first convolution sees red first", async () => {
+  using reference = await openSafetensors(fixture("baselines/common/resnet.safetensors"));
+  scope(() => {
+    // Of a network with two blocks more, by names.
+    const deep = [3, 4].map((stage) => `layer${stage}.1.conv2.weight`);
+    const tensors = tensorsBelow(reference, "basic/weights/");
+    const checkpoint: Checkpoint = {
+      path: "resnet18.pth",
+      metadata: {},
+      names: () => [...tensors.keys(), ...deep, "fc.weight", "bn1.num_batches_tracked"],
+      has: (name) => tensors.has(name) || deep.includes(name),
+      info: (name) => reference.info(`basic/weights/${name}`),
+      tensor: (name) => tensors.get(name) as Tensor,
+      drop: () => undefined,
+      dispose: () => undefined,
+      [Symbol.dispose]: () => undefined,
+    };
+    const found = mpada.pretrained?.(checkpoint, {});
+    assert.ok(found);
+    assert.deepEqual(found.names().sort(), [...tensors.keys(), ...deep].sort());
+    const values = (name: string, channel: number): unknown => found.tensor(name).select(1, channel).toNumbers();
+    assert.deepEqual(values("conv1.weight", 0), tensors.get("conv1.weight")?.select(1, 2).toNumbers());
+    assert.deepEqual(
+      values("layer1.0.conv1.weight", 0),
+      tensors.get("layer1.0.conv1.weight")?.select(1, 0).toNumbers(),
+    );
+  });
+});
