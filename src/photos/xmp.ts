@@ -16,33 +16,53 @@ import { Packet, type Property } from "./packet.js";
 /**
  * How a sidecar is called: `IMG.CR2.xmp` (`appended`: darktable, digiKam, Immich) or `IMG.xmp` (`replaced`: Lightroom,
  * Capture One, Immich).
+ *
+ * @category Photos
  */
 export type SidecarNaming = "appended" | "replaced";
 
-/** What a sidecar says of its photo. */
+/**
+ * What a sidecar says of its photo.
+ *
+ * @category Photos
+ */
 export interface SidecarContent {
   /** Stars, 1 to 5; undefined where it is not rated (0), or rejected. */
   readonly rating?: number;
   /** As the program wrote it: "Red", "Green", ... */
   readonly label?: string;
+  /** The flag, as each program writes it. */
   readonly pick?: "pick" | "reject";
   /** Whether all of these are what this program wrote: nobody has changed them since. */
   readonly ours: boolean;
 }
 
-/** What is to be written. */
+/**
+ * What is to be written.
+ *
+ * @category Photos
+ */
 export interface SidecarChange {
   /** Whole stars, 0 to 5; 0: not rated. */
   readonly rating?: number;
+  /** A colour as Lightroom names it: "Red", "Green", ... */
   readonly label?: string;
   /** "none": neither of them, of which what stands there is taken away. */
   readonly pick?: "pick" | "reject" | "none";
 }
 
-/** A part of a {@link SidecarChange}. */
+/**
+ * A part of a {@link SidecarChange}.
+ *
+ * @category Photos
+ */
 export type SidecarField = keyof SidecarChange;
 
-/** Who says so. */
+/**
+ * Who says so.
+ *
+ * @category Photos
+ */
 export interface WriteOptions {
   /**
    * `program` (default): the change replaces what this program wrote before, and leaves alone what a person gave.
@@ -59,18 +79,29 @@ export interface SharedOptions extends WriteOptions {
   readonly taken?: ReadonlySet<string>;
 }
 
-/** One file that changes, or is new. */
+/**
+ * One file that changes, or is new.
+ *
+ * @category Photos
+ */
 export interface SidecarWrite {
+  /** Its path. */
   readonly file: string;
   /** Of which one at least has to be there when it is written; none: that is not asked. */
   readonly photos?: readonly string[];
   /** What stands there; undefined: no file. */
   readonly before: Uint8Array | undefined;
+  /** What is to stand there. */
   readonly after: Uint8Array;
 }
 
-/** What writing would do. */
+/**
+ * What writing would do.
+ *
+ * @category Photos
+ */
 export interface SidecarPlan {
+  /** The photo. */
   readonly photo: string;
   /** None where all is there already. */
   readonly writes: readonly SidecarWrite[];
@@ -105,7 +136,11 @@ function mark({ name }: Property): Property {
 /** Sidecars are read whole; darktable's with many masks have a few megabytes. */
 const MAX_BYTES = 2 ** 26;
 
-/** The sidecars of a photo that are there, under both rules of names. */
+/**
+ * The sidecars of a photo that are there, under both rules of names.
+ *
+ * @category Photos
+ */
 export async function sidecarsOf(photo: string): Promise<string[]> {
   const found: string[] = [];
   for (const naming of ["appended", "replaced"] as const) {
@@ -138,7 +173,21 @@ async function present(file: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; DATA_INVALID for a broken sidecar */
+/**
+ * What an XMP sidecar says: stars, label and flag, whichever program wrote them.
+ *
+ * @example
+ * ```ts
+ * import { readSidecar, sidecarsOf, writeSidecar } from "roc4mllm";
+ *
+ * await writeSidecar("photo.jpg", { rating: 4, pick: "pick" }, "appended", { by: "person" });
+ * for (const file of await sidecarsOf("photo.jpg")) console.log(file, (await readSidecar(file)).rating);
+ * ```
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; DATA_INVALID for a broken sidecar
+ *
+ * @category Photos
+ */
 export async function readSidecar(file: string): Promise<SidecarContent> {
   const packet = Packet.read(await readBytes(file, { maxBytes: MAX_BYTES }), file);
   return contentOf(packet);
@@ -269,7 +318,16 @@ function newName(photo: string, namings: readonly SidecarNaming[]): string {
   throw new RocError("FILE_UNWRITABLE", message);
 }
 
-/** Plans and writes. @returns what was done, with what stood there before */
+/**
+ * Writes stars, a label or a flag into a photo's sidecars: into all that are there, or a new one of the given name. All else in
+ * them stays. By default this program speaks, and what a person gave stays too.
+ *
+ * @returns what was done, with what stood there before
+ * @throws RocError USAGE for a change that makes no sense; FILE_NOT_FOUND where there is no such photo; DATA_INVALID for a broken
+ *   sidecar; FILE_UNREADABLE, FILE_UNWRITABLE
+ *
+ * @category Photos
+ */
 export async function writeSidecar(
   photo: string,
   change: SidecarChange,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -107,4 +107,19 @@ test("a table of the paper is printed; rehearsed, it has figures of ours, which 
   assert.equal(again.stdout, rehearsed.stdout);
   assert.doesNotMatch(again.stderr, /left$/m);
   await assert.rejects(run("table7"), /There is no table7; give one of table1, /);
+});
+
+test("a folder's library, its best photos, and what culling would write; nothing is scored twice or written", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "roc-example-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const photos = join(folder, "photos");
+  cpSync(`${ROOT}examples/photos`, photos, { recursive: true });
+  const run = () =>
+    promisify(execFile)(process.execPath, [`${ROOT}dist/examples/library.js`, photos, join(folder, "photos.db")]);
+  const { stdout } = await run();
+  const best = (await expectedScore()).toFixed(2);
+  assert.match(stdout, new RegExp(`^6 photos, 6 of them scored now\\nportrait-good\\.jpg ${best}\\n.*\\n.*\\n`));
+  assert.match(stdout, /0 groups, \d sidecars; the best: portrait-good\.jpg\n$/);
+  assert.match((await run()).stdout, /^6 photos, 0 of them scored now\n/);
+  assert.ok(readdirSync(photos).every((name) => !name.endsWith(".xmp")));
 });

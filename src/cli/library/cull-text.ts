@@ -1,28 +1,17 @@
 /** What `cull` prints: a table per group with the counts, or JSON. */
 import { withoutFile } from "../../errors.js";
-import type { CullGroup, CullPlan, PlannedPhoto } from "../../library/culling/plan.js";
-import type { SidecarPlans } from "../../library/culling/write.js";
+import type { CulledFolder } from "../../library/culling/cull.js";
+import type { CullGroup, PlannedPhoto } from "../../library/culling/plan.js";
 import { formatValue } from "../shared/table.js";
 import { padEnd, printable, textWidth } from "../shared/width.js";
 
-/** A photo that has no verdict, or whose sidecar is left alone. */
-export interface Failure {
-  readonly file: string;
-  readonly error: { readonly code: string; readonly message: string };
-}
-
 /** A folder that is culled. */
-export interface Culled {
+export interface Culled extends CulledFolder {
   /** From the root. */
   readonly folder: string;
   readonly library: string;
   readonly model: string;
   readonly scale: { readonly min: number; readonly max: number };
-  readonly plan: CullPlan;
-  readonly sidecars: SidecarPlans;
-  /** What a person says of photos. */
-  readonly given: ReadonlyMap<string, "pick" | "reject" | undefined>;
-  readonly failures: Failure[];
   /** Folders that could not be looked into. */
   readonly lost: number;
   /** Sidecars that were written; undefined in a dry run. */

@@ -3,18 +3,13 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ERROR_CODES, RocError } from "../../errors.js";
-import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
-import { Catalog, type Photo } from "../../library/catalog.js";
-import { planCulling, withoutKeepers, type CullOptions, type CullPlan } from "../../library/culling/plan.js";
-import { readShots, type ShotFacts } from "../../library/culling/read.js";
-import { shotsOf, type Shot } from "../../library/culling/shots.js";
+import { cullFolder } from "../../library/culling/cull.js";
+import type { CullOptions } from "../../library/culling/plan.js";
 import { parseStars, type StarShare } from "../../library/culling/stars.js";
 import { checkUndoFile, planUndo, undo } from "../../library/culling/undo.js";
-import { planSidecars, undoName, writeSidecars, type SidecarPlans } from "../../library/culling/write.js";
+import { undoName, writeSidecars } from "../../library/culling/write.js";
 import { pathOfName } from "../../image/index.js";
-import { scan } from "../../library/scan/scan.js";
-import type { PhotoMetadata } from "../../photos/metadata.js";
 import type { SidecarNaming } from "../../photos/xmp.js";
 import { expandInputs } from "../score/inputs.js";
 import { modelOption } from "../shared/default-model.js";
@@ -24,7 +19,7 @@ import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/
 import { whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
-import { cullJson, cullText, type Culled, type Failure } from "./cull-text.js";
+import { cullJson, cullText, type Culled } from "./cull-text.js";
 import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
 
 interface Flags extends ModelFlags, LibraryFlags {
@@ -138,96 +133,38 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   const onNote = (note: string): unknown => stderr.write(`note: ${note}\n`);
   const { files, notes, lost } = await expandInputs([folder], stdin);
   notes.map(printable).forEach(onNote);
-  const shots = shotsOf(files);
   // The same judge whatever the number of photos is.
   const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
   using model = await loadNamed(flags.model, settings, context);
   const library = libraryFile(flags, context);
-  const photos = await scannedPhotos(library, shots, folder, model, context);
-  const { known, failures } = await sorted(shots, photos);
-  const read = await followed("compared", known.length, context, (onProgress) =>
-    readShots(known, { known: metadataOf(photos), signal: context.signal, onProgress }),
-  );
-  const scored = read.photos.flatMap((photo) => {
-    const score = photos.get(photo.file)?.score;
-    return score ? [{ ...photo, score, ...(flags.among === "library" && { percentile: score.percentile }) }] : [];
-  });
-  let plan = planCulling(scored, cullOptions(flags));
-  let sidecars = await plannedSidecars(plan, read.photos, flags.sidecars);
-  if (sidecars.failures.length > 0) {
-    plan = withoutKeepers(plan, new Set(sidecars.failures.map(({ file }) => file)));
-    sidecars = await plannedSidecars(plan, read.photos, flags.sidecars);
-  }
-  const given = new Map(read.photos.map((photo) => [photo.file, photo.given]));
+  const { among, sidecars: naming } = flags;
+  const steps = progressOf(context);
+  const found = await cullFolder({
+    ...{ folder, files, library, model, naming, among, options: cullOptions(flags), signal: context.signal },
+    onProgress: steps.follow,
+  }).finally(steps.stop);
   // Models that were made for a test have no folder.
   if (model.folder !== undefined) onNote(worthOf(model).text);
-  failures.push(...read.failures, ...sidecars.failures);
   const { name, scale } = model;
-  const found = { folder, library, model: name, scale, plan, sidecars, given, failures, lost };
-  return { ...found, written: undefined, undo: undefined };
+  return { ...found, folder, library, model: name, scale, lost, written: undefined, undo: undefined };
 }
 
-/** What the library knows of the photos after a scan, by path. */
-async function scannedPhotos(
-  library: string,
-  shots: readonly Shot[],
-  folder: string,
-  model: Model,
-  context: Context,
-): Promise<Map<string, Photo>> {
-  await followed("scored", shots.length, context, (onProgress) =>
-    scan({
-      library,
-      files: shots.map(({ file }) => file),
-      folders: [folder],
-      model,
-      signal: context.signal,
-      onProgress,
-    }),
-  );
-  using catalog = await Catalog.open(library);
-  return new Map(catalog.photos({ folder, sort: "name" }).photos.map((photo) => [photo.file, photo]));
-}
-
-/** Shots with a score, and why others have none. */
-async function sorted(
-  shots: readonly Shot[],
-  photos: ReadonlyMap<string, Photo>,
-): Promise<{ readonly known: Shot[]; readonly failures: Failure[] }> {
-  const failures: Failure[] = [];
-  for (const { file } of shots) {
-    const photo = photos.get(file);
-    if (photo?.score) continue;
-    const { code, message } = photo?.error ?? (await whyUnknown(file));
-    failures.push({ file, error: { code, message } });
-  }
-  const failed = new Set(failures.map(({ file }) => file));
-  return { known: shots.filter(({ file }) => !failed.has(file)), failures };
-}
-
-/** Why the library knows nothing of a file that a search found. */
-async function whyUnknown(file: string): Promise<Failure["error"]> {
-  const isThere = await stat(pathOfName(file)).then(
-    () => true,
-    () => false,
-  );
-  return isThere
-    ? { code: "FILE_UNREADABLE", message: `${file}: it changed while it was read; give the command again` }
-    : { code: "FILE_NOT_FOUND", message: `${file}: there is no such file; it may be a link to one that has moved` };
-}
-
-function metadataOf(photos: ReadonlyMap<string, Photo>): Map<string, PhotoMetadata> {
-  return new Map([...photos].flatMap(([file, { metadata }]) => (metadata ? [[file, metadata] as const] : [])));
-}
-
-async function followed<T>(
-  label: string,
-  total: number,
-  { io }: Context,
-  work: (onProgress: (done: number) => void) => Promise<T>,
-): Promise<T> {
-  const progress = createProgress(io.stderr, label, total);
-  return work((done) => progress.update(done)).finally(() => progress.stop());
+/** A line of progress for each step. */
+function progressOf({ io }: Context): {
+  readonly follow: (step: string, done: number, total: number) => void;
+  readonly stop: () => void;
+} {
+  let current: { readonly step: string; readonly line: ReturnType<typeof createProgress> } | undefined;
+  return {
+    follow: (step, done, total) => {
+      if (current?.step !== step) {
+        current?.line.stop();
+        current = { step, line: createProgress(io.stderr, step, total) };
+      }
+      current.line.update(done);
+    },
+    stop: () => current?.line.stop(),
+  };
 }
 
 function cullOptions({ stars, keep, rejectBrackets, labels }: Flags): CullOptions {
@@ -237,15 +174,6 @@ function cullOptions({ stars, keep, rejectBrackets, labels }: Flags): CullOption
     ...(rejectBrackets && { rejectBrackets }),
     ...(!labels && { labels: {} }),
   };
-}
-
-function plannedSidecars(plan: CullPlan, photos: readonly ShotFacts[], naming: SidecarNaming): Promise<SidecarPlans> {
-  const facts = new Map(photos.map((photo) => [photo.file, photo]));
-  const verdicts = plan.photos.map((photo) => {
-    const { files = [photo.file], rating } = facts.get(photo.file) ?? {};
-    return { photo, files, embedded: rating };
-  });
-  return planSidecars(verdicts, naming);
 }
 
 async function write(culled: Culled, { undoFile }: Flags, context: Context): Promise<void> {

@@ -15,51 +15,87 @@ export interface CullingPhoto extends GroupingPhoto {
   readonly percentile?: number | undefined;
 }
 
-/** How photos are culled. */
+/**
+ * How photos are culled.
+ *
+ * @category Photos
+ */
 export interface CullOptions {
-  /** Default {@link DEFAULT_STARS}. */
+  /** Stars by rank; default: the best 5% have five, the next 15% four, the next 30% three. */
   readonly stars?: readonly StarShare[];
   /** Photos of a group that are kept; default 1. */
   readonly keep?: number;
   /** Whether the other exposures of a bracket are rejected too; default false: all of them are wanted for merging. */
   readonly rejectBrackets?: boolean;
-  /** Labels of what is kept and rejected in a group; default {@link DEFAULT_LABELS}. */
+  /** Labels of what is kept and rejected in a group; default Green and Red. */
   readonly labels?: Labels;
 }
 
+/**
+ * Colour labels.
+ *
+ * @category Photos
+ */
 export interface Labels {
+  /** Of what is kept of a group; absent: none. */
   readonly pick?: string;
+  /** Of what is rejected; absent: none. */
   readonly reject?: string;
 }
 
 /** Lightroom shows colours; it keeps picks to itself. */
 const DEFAULT_LABELS: Labels = { pick: "Green", reject: "Red" };
 
-/** What a group is: pictures of one moment, exposures of one picture, or one picture saved several times. */
+/**
+ * What a group is: pictures of one moment, exposures of one picture, or one picture saved several times.
+ *
+ * @category Photos
+ */
 export type GroupKind = "burst" | "bracket" | "copies";
 
-/** Photos that belong together. */
+/**
+ * Photos that belong together.
+ *
+ * @category Photos
+ */
 export interface CullGroup {
+  /** Why they do. */
   readonly kind: GroupKind;
   /** Best first. */
   readonly photos: readonly GroupMember[];
 }
 
+/**
+ * A photo of a group.
+ *
+ * @category Photos
+ */
 export interface GroupMember {
+  /** Its path. */
   readonly file: string;
   /** Chance to be the best of the group, 0 to 1; see {@link bestOf}. */
   readonly best: number;
+  /** Whether it is picked. */
   readonly kept: boolean;
 }
 
-/** What is to be said of a photo. */
+/**
+ * What is to be said of a photo.
+ *
+ * @category Photos
+ */
 export interface PlannedPhoto {
+  /** Its path. */
   readonly file: string;
   /** Stars, 1 to 5. */
   readonly rating?: number;
+  /** Its flag; absent where it stands alone. */
   readonly pick?: "pick" | "reject";
+  /** Its colour label. */
   readonly label?: string;
+  /** As {@link ScoreResult.score}. */
   readonly score: number;
+  /** As {@link ScoreResult.std}. */
   readonly std: number | null;
   /** Index of its group; absent where it stands alone. */
   readonly group?: number;

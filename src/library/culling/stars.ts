@@ -2,8 +2,13 @@
 import { RocError } from "../../errors.js";
 import { averageRanks } from "../../metrics/scores.js";
 
-/** So many stars for this share of the photos, counted from the best. */
+/**
+ * So many stars for this share of the photos, counted from the best.
+ *
+ * @category Photos
+ */
 export interface StarShare {
+  /** 1 to 5. */
   readonly stars: number;
   /** 0 to 1. */
   readonly share: number;

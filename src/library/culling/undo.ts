@@ -144,12 +144,21 @@ export async function removeLeft(sidecars: readonly string[]): Promise<void> {
   }
 }
 
-/** What was put back. */
+/**
+ * What was put back.
+ *
+ * @category Photos
+ */
 export interface Undone {
   /** Sidecars that are as they were before. */
   readonly restored: number;
   /** Those that stay, since somebody has changed them since, or the system refuses. */
-  readonly refused: readonly { readonly file: string; readonly error: RocError }[];
+  readonly refused: readonly {
+    /** The sidecar. */
+    readonly file: string;
+    /** Why it stays. */
+    readonly error: RocError;
+  }[];
 }
 
 export interface UndoOptions {

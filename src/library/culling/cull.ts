@@ -1,0 +1,132 @@
+/** Culling a folder: scores by a scan, looks and times, the plan, and what writing it would change. */
+import { stat } from "node:fs/promises";
+import type { Model } from "../../engine/index.js";
+import { pathOfName } from "../../image/index.js";
+import type { PhotoMetadata } from "../../photos/metadata.js";
+import type { SidecarNaming } from "../../photos/xmp.js";
+import { Catalog, type Photo } from "../catalog.js";
+import { scan } from "../scan/scan.js";
+import { planCulling, withoutKeepers, type CullOptions, type CullPlan } from "./plan.js";
+import { readShots, type ShotFacts } from "./read.js";
+import { shotsOf, type Shot } from "./shots.js";
+import { planSidecars, type SidecarPlans } from "./write.js";
+
+/** What is culled, and how. */
+export interface FolderSpec {
+  /** From the root. */
+  readonly folder: string;
+  /** Its photos, from the root. */
+  readonly files: readonly string[];
+  /** File of the library that keeps the scores. */
+  readonly library: string;
+  readonly model: Model;
+  readonly naming: SidecarNaming;
+  /** Whose rank the stars go by. */
+  readonly among: "folder" | "library";
+  readonly options: CullOptions;
+  readonly signal?: AbortSignal | undefined;
+  /** Told at the beginning of each step, and of every photo that is done. */
+  readonly onProgress?: ((step: "scored" | "compared", done: number, total: number) => void) | undefined;
+}
+
+/**
+ * A photo that has no verdict, or whose sidecar is left alone.
+ *
+ * @category Photos
+ */
+export interface CullFailure {
+  /** The photo, or the sidecar. */
+  readonly file: string;
+  /** Code and message of the reason. */
+  readonly error: {
+    /** As {@link ScoreFailure.error}. */
+    readonly code: string;
+    /** What is wrong and what to do. */
+    readonly message: string;
+  };
+}
+
+/** What culling a folder comes to. Nothing has been written but the library. */
+export interface CulledFolder {
+  readonly plan: CullPlan;
+  readonly sidecars: SidecarPlans;
+  /** What a person says of photos. */
+  readonly given: ReadonlyMap<string, "pick" | "reject" | undefined>;
+  readonly failures: CullFailure[];
+}
+
+/** Scores, looks and times of all photos, and the plan. @throws as {@link scan}; RocError ABORTED */
+export async function cullFolder(spec: FolderSpec): Promise<CulledFolder> {
+  const { among, naming, options, signal, onProgress } = spec;
+  const shots = shotsOf(spec.files);
+  const photos = await scannedPhotos(spec, shots);
+  const { known, failures } = await sorted(shots, photos);
+  const follow = (done: number): void => onProgress?.("compared", done, known.length);
+  follow(0);
+  const read = await readShots(known, { known: metadataOf(photos), onProgress: follow, ...(signal && { signal }) });
+  const scored = read.photos.flatMap((photo) => {
+    const score = photos.get(photo.file)?.score;
+    return score ? [{ ...photo, score, ...(among === "library" && { percentile: score.percentile }) }] : [];
+  });
+  let plan = planCulling(scored, options);
+  let sidecars = await plannedSidecars(plan, read.photos, naming);
+  if (sidecars.failures.length > 0) {
+    plan = withoutKeepers(plan, new Set(sidecars.failures.map(({ file }) => file)));
+    sidecars = await plannedSidecars(plan, read.photos, naming);
+  }
+  const given = new Map(read.photos.map((photo) => [photo.file, photo.given]));
+  return { plan, sidecars, given, failures: [...failures, ...read.failures, ...sidecars.failures] };
+}
+
+/** What the library knows of the photos after a scan, by path. */
+async function scannedPhotos(
+  { library, folder, model, signal, onProgress }: FolderSpec,
+  shots: readonly Shot[],
+): Promise<Map<string, Photo>> {
+  const follow = (done: number): void => onProgress?.("scored", done, shots.length);
+  follow(0);
+  const files = shots.map(({ file }) => file);
+  await scan({ library, files, folders: [folder], model, signal, onProgress: follow });
+  using catalog = await Catalog.open(library);
+  return new Map(catalog.photos({ folder, sort: "name" }).photos.map((photo) => [photo.file, photo]));
+}
+
+/** Shots with a score, and why others have none. */
+async function sorted(
+  shots: readonly Shot[],
+  photos: ReadonlyMap<string, Photo>,
+): Promise<{ readonly known: Shot[]; readonly failures: CullFailure[] }> {
+  const failures: CullFailure[] = [];
+  for (const { file } of shots) {
+    const photo = photos.get(file);
+    if (photo?.score) continue;
+    const { code, message } = photo?.error ?? (await whyUnknown(file));
+    failures.push({ file, error: { code, message } });
+  }
+  const failed = new Set(failures.map(({ file }) => file));
+  return { known: shots.filter(({ file }) => !failed.has(file)), failures };
+}
+
+/** Why the library knows nothing of a file that a search found. */
+async function whyUnknown(file: string): Promise<CullFailure["error"]> {
+  const isThere = await stat(pathOfName(file)).then(
+    () => true,
+    () => false,
+  );
+  return isThere
+    ? { code: "FILE_UNREADABLE", message: `${file}: it changed while it was read; give the command again` }
+    : { code: "FILE_NOT_FOUND", message: `${file}: there is no such file; it may be a link to one that has moved` };
+}
+
+function metadataOf(photos: ReadonlyMap<string, Photo>): Map<string, PhotoMetadata> {
+  return new Map([...photos].flatMap(([file, { metadata }]) => (metadata ? [[file, metadata] as const] : [])));
+}
+
+function plannedSidecars(plan: CullPlan, photos: readonly ShotFacts[], naming: SidecarNaming): Promise<SidecarPlans> {
+  const facts = new Map(photos.map((photo) => [photo.file, photo]));
+  const verdicts = plan.photos.map((photo) => {
+    const { files = [photo.file], rating } = facts.get(photo.file) ?? {};
+    return { photo, files, embedded: rating };
+  });
+  return planSidecars(verdicts, naming);
+}
