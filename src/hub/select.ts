@@ -4,6 +4,8 @@ import { chooseWeights, isShardOf } from "../weights/choice.js";
 
 /** Configuration, tokenizer and texts. */
 const SMALL = /\.(json|txt|model|jinja)$/;
+/** Whose title says which published scorer it is, where its repository has another name. */
+const CARD = "README.md";
 const SAFETENSORS = /\.safetensors$/;
 const BIN = /\.bin$/;
 /** Weights of the same model in another program's format. */
@@ -42,7 +44,7 @@ export function neededFiles(paths: readonly string[], choice: FileChoice = {}, s
   if (isGiven(include)) return candidates.filter((path) => include.some((glob) => matches(glob, path)));
   const own = candidates.filter((path) => !OTHER.test(path));
   const isWeights = weightsOf(own, new Set([...BESIDE, ...(choice.beside ?? [])]), shards);
-  return own.filter((path) => SMALL.test(path) || isWeights(path));
+  return own.filter((path) => path === CARD || SMALL.test(path) || isWeights(path));
 }
 
 /** Whether the files include weights that the loader can open. */

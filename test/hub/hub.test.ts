@@ -13,7 +13,7 @@ import { checksum, COMMIT, fails, fakeHub, into } from "./support.js";
 
 const WEIGHTS = { content: Buffer.alloc(300_000, "weights "), lfs: true };
 const CONFIG = { content: Buffer.from('{"model_type": "llava"}') };
-const FILES = { "config.json": CONFIG, "model.safetensors": WEIGHTS, "README.md": { content: Buffer.from("# no") } };
+const FILES = { "config.json": CONFIG, "model.safetensors": WEIGHTS, "notes.md": { content: Buffer.from("# no") } };
 
 test("everything that a model needs, once, in the layout that Python reads", async (t) => {
   const hub = await fakeHub(t, FILES);
@@ -64,6 +64,14 @@ test("offline, or with an unreachable hub, the cache is used", async (t) => {
     resolveModel("owner/absent", given),
     fails("NETWORK", /There is no folder owner\/absent.*HF_ENDPOINT/s),
   );
+});
+
+test("the card is fetched, whose title tells a scorer that its repository's name does not", async (t) => {
+  const card = { content: Buffer.from("# Q-SiT-mini\n") };
+  const hub = await fakeHub(t, { "config.json": CONFIG, "model.safetensors": WEIGHTS, "README.md": card, "docs/README.md": card }); // prettier-ignore
+  const { folder } = await downloadModel("owner/model", into(t, hub));
+  assert.deepEqual(readdirSync(folder).sort(), ["README.md", "config.json", "model.safetensors"]);
+  assert.deepEqual(neededFiles(["README.md", "model.safetensors"], { exclude: ["*.md"] }), ["model.safetensors"]);
 });
 
 test("selected files: no other program's weights, .bin only without safetensors, globs", () => {

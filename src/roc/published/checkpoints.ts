@@ -88,11 +88,17 @@ export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
     asked: aesthetics("q-align"),
   },
   {
-    title: "ArtiMuse (+ _AVA, _PARA, _TAD66K)",
-    names: /artimuse(_(ava|para|tad66k|flickr-aes))?/,
+    title: "ArtiMuse",
+    names: /artimuse/,
     ...INTERN,
     ava: ava("second-hand", 0.827, 0.826),
     asked: aesthetics("artimuse"),
+  },
+  {
+    title: "ArtiMuse's _AVA, _PARA, _TAD66K, _FLICKR-AES",
+    names: /artimuse_(ava|para|tad66k|flickr-aes)/,
+    ...INTERN,
+    ava: undefined,
   },
   { title: "UniPercept", names: /unipercept/, ...INTERN, ava: undefined },
   {
