@@ -9,7 +9,13 @@ import { fuzz, mutantOf } from "./run.js";
 import { fixture } from "../support.js";
 
 /** Inputs; those that build models or copy folders take longer. */
-const COUNTS: Readonly<Record<string, number>> = { "config.json": 200, "preprocessor_config.json": 200, image: 150 };
+const COUNTS: Readonly<Record<string, number>> = {
+  "config.json": 200,
+  "preprocessor_config.json": 200,
+  image: 150,
+  heic: 100,
+  xmp: 300,
+};
 const COUNT = 500;
 /** What the readers may have taken of memory that is not given back; ten thousand inputs of some kilobytes. */
 const MOST_BYTES = 3e9;

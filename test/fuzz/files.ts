@@ -9,6 +9,7 @@ import { readDataset } from "../../src/data/index.js";
 import { readRows } from "../../src/eval/rows.js";
 import { listRepo } from "../../src/hub/listing.js";
 import { decodeImage } from "../../src/image/index.js";
+import { readSidecar, writeSidecar } from "../../src/photos/xmp.js";
 import { loadImages, loadModel } from "../../src/models/registry.js";
 import { parseTemplates } from "../../src/roc/index.js";
 import { scope } from "../../src/torch/index.js";
@@ -146,6 +147,7 @@ const MODELS = [
   "qwen3vl/tied",
   "llava_onevision/tied",
   "qwen35/tied",
+  "internvl/hf",
 ];
 
 interface InFixture extends Bytes {
@@ -306,6 +308,50 @@ const PICTURES: Promise<readonly { name: string; bytes: Uint8Array }[]> = (async
 })();
 const pictures = await PICTURES;
 
+const HEICS = readdirSync(fixture("photos")).filter((name) => name.endsWith(".heic")).sort(); // prettier-ignore
+
+/** Broken by what holds the picture, which is at its beginning, or anywhere. */
+const HEIC_READER: FuzzReader<Bytes> = {
+  name: "heic",
+  mutant(random) {
+    const bytes = readFileSync(fixture(`photos/${pick(random, HEICS)}`));
+    const head = Math.min(bytes.length, 1024);
+    if (random.int(2) === 0) return encoded("x.heic", mutateBytes(bytes, random));
+    return encoded("x.heic", Buffer.concat([mutateBytes(bytes.subarray(0, head), random), bytes.subarray(head)]));
+  },
+  async read(input) {
+    const { width, height } = await decodeImage(decoded(input), { maxPixels: MOST_PIXELS });
+    return [width, height];
+  },
+};
+
+const SIDECAR = `<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+ <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:digiKam="http://www.digikam.org/ns/1.0/" xmp:Rating="4">
+  <xmp:Label>Green</xmp:Label><digiKam:PickLabel>3</digiKam:PickLabel>
+  <dc:subject xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Bag><rdf:li>sea &amp; sky</rdf:li></rdf:Bag></dc:subject>
+ </rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>`;
+
+/** A sidecar is read, and what is written into one that was read is read again. */
+const XMP_READER: FuzzReader<Bytes> = {
+  name: "xmp",
+  mutant: (random) =>
+    encoded(
+      "x.jpg.xmp",
+      random.int(2) === 0 ? mutateBytes(Buffer.from(SIDECAR), random) : Buffer.from(mutateText(SIDECAR, random)),
+    ),
+  async read(input) {
+    const file = written(input);
+    const { ours: _, ...found } = await readSidecar(file);
+    writeFileSync(join(scratch, "x.jpg"), "");
+    const { kept } = await writeSidecar(join(scratch, "x.jpg"), { rating: 2, label: "Red" }, "appended", { by: "person" });
+    const after = await readSidecar(file);
+    rmSync(file);
+    if (after.rating !== 2 || after.label !== "Red") throw new Error("what was written is not read");
+    return [found, kept.length];
+  }, // prettier-ignore
+};
+
 /** More would take memory and time that a test has not; what is above is another test's (image-budget). */
 const MOST_PIXELS = 2e7;
 
@@ -332,4 +378,6 @@ export const FILE_READERS: readonly FuzzReader[] = [
   PREDICTIONS_READER,
   LISTING_READER,
   IMAGE_READER,
+  HEIC_READER,
+  XMP_READER,
 ] as readonly FuzzReader[];
