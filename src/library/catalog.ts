@@ -1,44 +1,67 @@
 /** What a library knows of photos, for whoever lists, culls, serves or shows them. */
 import { nameOfBytes } from "../image/index.js";
 import { RocError } from "../errors.js";
+import type { Scale } from "../roc/index.js";
 import type { Connection, Value } from "./connection.js";
 import { openToRead } from "./open.js";
 import { Ranking } from "./ranking.js";
 import { parseWhere, withinFolder, type Condition } from "./where.js";
 
-/** Who has scored: a checkpoint with all that its scores depend on. Scores of two judges cannot be compared. */
+/**
+ * Who has scored: a checkpoint with all that its scores depend on. Scores of two judges cannot be compared.
+ *
+ * @category Photos
+ */
 export interface Judge {
+  /** Its number in the library. */
   readonly id: number;
   /** As {@link ScoreResult.model}: folder and digest of the checkpoint. */
   readonly name: string;
   /** As {@link Model.digest}. */
   readonly checkpoint: string | undefined;
-  readonly scale: { readonly min: number; readonly max: number };
+  /** Lowest and highest possible score. */
+  readonly scale: Scale;
   /** Prompt, answer, dtype and the like, as when it scored first. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Pictures that it has scored. */
   readonly scores: number;
 }
 
-/** What a judge says of a picture; on the judge's scale. */
+/**
+ * What a judge says of a picture; on the judge's scale.
+ *
+ * @category Photos
+ */
 export interface StoredScore {
+  /** As {@link ScoreResult.score}. */
   readonly score: number;
+  /** As {@link ScoreResult.std}. */
   readonly std: number | null;
+  /** As {@link ScoreResult.distribution}. */
   readonly distribution: readonly number[] | null;
+  /** As {@link ScoreResult.attributes}. */
   readonly attributes?: Readonly<Record<string, number | null>>;
+  /** As {@link ScoreResult.comment}. */
   readonly comment?: string;
+  /** As {@link ScoreResult.answer}. */
   readonly answer: string;
-  /** Among the judge's scores in this library, 0 to 100: see {@link Ranking.percentile}. */
+  /** Among the judge's scores in this library, 0 to 100: the share that is lower, equals halved. */
   readonly percentile: number;
 }
 
-/** A file of the library. */
+/**
+ * A file of the library.
+ *
+ * @category Photos
+ */
 export interface Photo {
   /** Stays with the file while it is moved or edited; never given twice. */
   readonly id: number;
   /** Its path, with bytes that are not UTF-8 as `nameOfBytes()` writes them. */
   readonly file: string;
+  /** The folder of it. */
   readonly folder: string;
+  /** Its name without the folder. */
   readonly name: string;
   /** In bytes. */
   readonly size: number;
@@ -47,14 +70,21 @@ export interface Photo {
   /** Since when it is not there (ISO 8601, UTC): its drive may not be mounted. */
   readonly gone?: string;
   /** Why it could not be read or scored. */
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: {
+    /** As {@link ScoreFailure.error}. */
+    readonly code: string;
+    /** What is wrong and what to do. */
+    readonly message: string;
+  };
   /** SHA-256 of its content, 64 hex digits. Copies of a file have the same. */
   readonly digest?: string;
   /** Pixels across and down, upright. */
   readonly width?: number;
+  /** See `width`. */
   readonly height?: number;
   /** Local time, ISO 8601, as the camera wrote it. */
   readonly taken?: string;
+  /** Maker and model. */
   readonly camera?: string;
   /** All that is known of the photo, as `readMetadata()` gives it. */
   readonly metadata?: Readonly<Record<string, unknown>>;
@@ -62,17 +92,30 @@ export interface Photo {
   readonly hash?: bigint;
   /** Stars of its sidecar, else of the file itself: -1 (rejected) to 5. */
   readonly stars?: number;
+  /** Colour label of its sidecar. */
   readonly label?: string;
+  /** Flag of its sidecar. */
   readonly pick?: "pick" | "reject";
+  /** What the judge that was asked for says. */
   readonly score?: StoredScore;
 }
 
-export const SORTS = ["score", "taken", "name", "std", "stars", "added"] as const;
-export type Sort = (typeof SORTS)[number];
+/**
+ * Orders of photos.
+ *
+ * @category Photos
+ */
+export type Sort = "score" | "taken" | "name" | "std" | "stars" | "added";
 
-/** Which photos, in which order. */
+export const SORTS = ["score", "taken", "name", "std", "stars", "added"] as const satisfies readonly Sort[];
+
+/**
+ * Which photos, in which order.
+ *
+ * @category Photos
+ */
 export interface PhotoQuery {
-  /** Whose scores; default: {@link Catalog.latestJudge}. */
+  /** Whose scores; default: that of the latest scan. */
   readonly judge?: Judge | undefined;
   /** As `--where`: `score > 7 and taken >= 2026-05`. */
   readonly where?: string | undefined;
@@ -80,6 +123,7 @@ export interface PhotoQuery {
   readonly folder?: string | Uint8Array | undefined;
   /** Default "score". Score, std, stars and dates are given from the highest, names from the lowest; unknown values last. */
   readonly sort?: Sort | undefined;
+  /** The other way round. */
   readonly reverse?: boolean | undefined;
   /** At most so many; default: all. */
   readonly limit?: number | undefined;
@@ -89,7 +133,13 @@ export interface PhotoQuery {
   readonly gone?: "without" | "with" | "only" | undefined;
 }
 
+/**
+ * A part of the photos of a query.
+ *
+ * @category Photos
+ */
 export interface PhotoPage {
+  /** In the order that was asked for. */
   readonly photos: readonly Photo[];
   /** Where the next page begins; undefined: there is none. */
   readonly next: string | undefined;
@@ -379,7 +429,7 @@ function scoreOf(row: PhotoRow, ranking: Ranking): StoredScore | undefined {
     ...{ score, std },
     distribution: distribution && [...new Float64Array(Uint8Array.from(distribution).buffer)],
     ...(attributes !== null && { attributes: JSON.parse(attributes) as Record<string, number | null> }),
-    ...present({ comment }),
+    ...present({ comment: comment || null }),
     answer: answer ?? "",
     percentile: ranking.percentile(score) ?? 0,
   };

@@ -2,13 +2,19 @@
 import assert from "node:assert/strict";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
+import sharp from "sharp";
 import { Catalog } from "../../src/library/catalog.js";
 import { Connection } from "../../src/library/connection.js";
 import { forget } from "../../src/library/forget.js";
 import { openToWrite } from "../../src/library/open.js";
 import { scan, type ScanOptions, type ScanSummary } from "../../src/library/scan/scan.js";
+import { endExiftool } from "../../src/image/exiftool.js";
+import { nef } from "../photos/raw-files.js";
+import { fixture } from "../support.js";
 import { picture, redModel, tempFolder } from "./support.js";
+
+after(endExiftool);
 
 interface Bench {
   readonly folder: string;
@@ -254,3 +260,40 @@ test("a file that is no library, damaged or newer is refused and stays as it is"
 function pick({ files: _, ...summary }: ScanSummary & { asked: string }): Record<string, unknown> {
   return Object.fromEntries(Object.entries(summary).filter(([name, value]) => name === "asked" || value !== 0));
 }
+
+test("comments are asked for once, also of what has a score; vectors are left out when they are not wanted", async (t) => {
+  const { folder, library, scan } = await bench(t, { "a.png": 10, "b.png": 20 });
+  const asked: string[] = [];
+  // b has nothing to say.
+  const writing = redModel(asked, { comment: (name) => (name === "a.png" ? "a calm red" : undefined) });
+  const told = async (): Promise<unknown> => {
+    using catalog = await Catalog.open(library);
+    const { photos } = catalog.photos({ sort: "name" });
+    return photos.map(({ id, score }) => [score?.score, score?.comment, catalog.vectors([id]).size]);
+  };
+  assert.deepEqual(pick(await scan({ vectors: false })), { asked: "a.png b.png", added: 2, scored: 2 });
+  assert.deepEqual(await told(), [[1, undefined, 0], [2, undefined, 0]]); // prettier-ignore
+  assert.equal((await scan({ model: writing, comments: true })).commented, 2);
+  assert.deepEqual(await told(), [[1, "a calm red", 1], [2, undefined, 1]]); // prettier-ignore
+  await picture(join(folder, "c.png"), 30);
+  asked.length = 0;
+  const last = await scan({ model: writing, comments: true });
+  assert.deepEqual([asked.map((file) => basename(file)), last.scored, last.commented], [["c.png"], 1, undefined]);
+});
+
+test("RAW and HEIC files have their scores, sizes and times as others have", async (t) => {
+  const { folder, library, scan, list } = await bench(t, {});
+  const preview = await sharp({ create: { width: 32, height: 24, channels: 3, background: "#640000" } }).jpeg().toBuffer(); // prettier-ignore
+  await writeFile(join(folder, "a.nef"), nef(preview));
+  await copyFile(fixture("photos/plain.heic"), join(folder, "b.heic"));
+  await writeFile(join(folder, "c.cr2"), "no raw");
+  const { scored, failed } = await scan({ model: redModel([], { failing: ["c.cr2"] }) });
+  assert.deepEqual([scored, failed], [2, 1]);
+  assert.match(await list({ sort: "name" }), /^a\.nef \d+(\.\d+)?, b\.heic \d+(\.\d+)?, c\.cr2 -$/);
+  using catalog = await Catalog.open(library);
+  const [raw, heic, none] = catalog.photos({ sort: "name" }).photos;
+  assert.equal(typeof raw?.hash, "bigint");
+  assert.deepEqual([heic?.width, heic?.height], [64, 48]);
+  assert.match(none?.error?.code ?? "", /^(IMAGE|FILE)_/);
+  assert.deepEqual(pick(await scan()), { asked: "", unchanged: 3, failedBefore: 1 });
+});

@@ -1,7 +1,7 @@
 /** Libraries for tests. */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import sharp from "sharp";
 import type { Model, ScoreFailure, ScoreInputs, ScoreOptions, ScoreResult } from "../../src/engine/index.js";
@@ -70,10 +70,18 @@ export async function picture(file: string, colour: number): Promise<string> {
   return file;
 }
 
+export interface RedOptions {
+  readonly name?: string;
+  readonly digest?: string;
+  readonly failing?: readonly string[];
+  /** What it says of a file where comments are asked for. */
+  readonly comment?: (name: string) => string | undefined;
+}
+
 /** A model whose score of a picture is its red divided by 10; what it was given is in `asked`. */
 export function redModel(
   asked: string[],
-  { name = "red@12345678", digest = "1".repeat(64), failing = [] as readonly string[] } = {},
+  { name = "red@12345678", digest = "1".repeat(64), failing = [], comment }: RedOptions = {},
 ): Model {
   // prettier-ignore
   const scale = { min: 0, max: 25.5 };
@@ -90,7 +98,9 @@ export function redModel(
       await options.onPicture?.(file, { stored: image, orientation: 1 });
       const red = image.data[0] ?? 0;
       const embedding = options.embedding ? { embedding: Float32Array.of(red, 1, 2) } : {};
+      const said = options.comments ? comment?.(basename(file)) : undefined;
       yield {
+        ...(said !== undefined && { comment: said }),
         file,
         score: red / 10,
         scale,

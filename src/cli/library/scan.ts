@@ -19,12 +19,15 @@ interface ScanFlags extends ModelFlags, LibraryFlags {
   readonly model?: string;
   readonly retry?: true;
   readonly maxPixels?: number;
+  readonly comments?: true;
+  readonly vectors: boolean;
 }
 
 const HELP = `
 A file is known by its content: moved, renamed and copied files keep their score, edited ones are scored anew. A further scan
 looks at size and times of what it knows, and opens nothing. Every score is kept as it comes: whatever stops a scan, the same
 command continues. Files that are gone are marked, not forgotten, as their drive may not be mounted (library forget).
+--comments also asks about photos that have a score and no comment yet; --no-vectors keeps what vectors there are.
 Files that cannot be read or scored are kept with the reason, and tried again when they change, or with --retry.
 
 One process at a time scans into a library; others may read it meanwhile. Scores of several checkpoints stay apart. Photos are
@@ -34,6 +37,7 @@ Exit code ${ERROR_CODES.FILE_UNREADABLE}: some could not be read or scored; ${ER
 
 Examples:
   roc4mllm library scan ~/Pictures
+  roc4mllm library scan ~/Pictures --comments
   roc4mllm library scan ~/Pictures /media/card --model q-future/Q-ReAlign-Mini-0.8B
   roc4mllm library list --limit 20`;
 
@@ -44,6 +48,8 @@ export function scanCommand(context: Context): Command {
     .argument("<folders...>", "folders, which are searched through; image files, globs, or - for a list of paths")
     .addOption(modelOption(context.io))
     .option("--retry", "try again what has failed before")
+    .option("--comments", "have comments written, too, by checkpoints that write any; takes a step per token")
+    .option("--no-vectors", "keep no vectors (for similarity and taste), which take 4 bytes a number")
     .option("--json", "print the summary as JSON")
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1))
     .option(
@@ -77,6 +83,7 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
   try {
     const summary = await scan({
       ...{ library, files, folders, model, retry: flags.retry, maxPixels: flags.maxPixels, signal: context.signal },
+      ...{ comments: flags.comments, vectors: flags.vectors },
       onProgress: (done) => progress.update(done),
       onNote,
       onFailure: ({ error }) => say(`failed: ${printable(error.message)} (${error.code})\n`),
@@ -126,6 +133,7 @@ function filesOf({ files, given }: Inputs): string[] {
 function summaryText(summary: ScanSummary, seconds: number, library: string): string {
   const { files, unchanged, added, changed, moved, copies, missing, gone, scored, failed, failedBefore, unsettled } =
     summary;
+  const { commented = 0 } = summary;
   const counts = { unchanged, new: added, edited: changed, moved, "copies of others": copies };
   const found = Object.entries(counts).flatMap(([name, count]) => (count > 0 ? [`${count} ${name}`] : []));
   const rest = [
@@ -137,5 +145,5 @@ function summaryText(summary: ScanSummary, seconds: number, library: string): st
   const failures = failed > 0 ? `, ${failed} failed` : "";
   const rate = Math.round(files / Math.max(seconds, 1e-3));
   const first = `${files} ${files === 1 ? "photo" : "photos"} (${found.join(", ") || "none"}) in ${seconds.toFixed(1)} s (${rate} files/s)`;
-  return `${first}; ${scored} scored${failures}, in ${readableName(library)}\n${rest.map((text) => `${text}\n`).join("")}`;
+  return `${first}; ${scored} scored${commented > 0 ? `, ${commented} asked for a comment` : ""}${failures}, in ${readableName(library)}\n${rest.map((text) => `${text}\n`).join("")}`;
 }

@@ -31,6 +31,10 @@ export interface ScanOptions {
   /** Try again what has failed, even where its file is as it was. */
   readonly retry?: boolean | undefined;
   readonly maxPixels?: number | undefined;
+  /** Have comments written too, also for pictures that were scored without. */
+  readonly comments?: boolean | undefined;
+  /** Keep the hidden states of pictures that are scored; default true. */
+  readonly vectors?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Files that are done with. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -39,8 +43,13 @@ export interface ScanOptions {
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
-/** What a scan came to, in numbers of files. */
+/**
+ * What a scan came to, in numbers of files.
+ *
+ * @category Photos
+ */
 export interface ScanSummary {
+  /** That were found. */
   readonly files: number;
   /** As the library had them. */
   unchanged: number;
@@ -58,6 +67,8 @@ export interface ScanSummary {
   gone: number;
   /** Pictures that were scored. */
   scored: number;
+  /** Pictures that had a score and were asked for a comment; absent where there were none. */
+  commented?: number;
   /** Pictures or files that could not be read or scored, in this scan. */
   failed: number;
   /** That failed before, and have not changed: not tried again. */
@@ -77,7 +88,12 @@ export async function scan(options: ScanOptions): Promise<ScanSummary> {
   try {
     const { connection } = writable;
     const judge = enterJudge(connection, model);
-    const store = new Store(connection, judge, enterScan(connection, judge, folders.map(readableName)));
+    const store = new Store(
+      connection,
+      judge,
+      enterScan(connection, judge, folders.map(readableName)),
+      options.comments,
+    );
     return await new Scan(store, options).run();
   } finally {
     await writable.close();
@@ -116,8 +132,13 @@ class Scan {
   }
 
   async run(): Promise<ScanSummary> {
-    const { model, maxPixels, signal } = this.options;
-    const settings = { embedding: true, ...(signal && { signal }), ...(maxPixels !== undefined && { maxPixels }) };
+    const { model, maxPixels, comments = false, vectors = true, signal } = this.options;
+    const settings = {
+      embedding: vectors,
+      ...(comments && { comments }),
+      ...(signal && { signal }),
+      ...(maxPixels !== undefined && { maxPixels }),
+    };
     const onPicture = async (file: string, picture: Parameters<typeof perceptualHash>[0]): Promise<void> => {
       const wanted = this.#wanted.get(file);
       if (wanted?.metadata) wanted.hash = await perceptualHash(picture);
@@ -280,13 +301,15 @@ class Scan {
       this.#summary.unsettled++;
       return;
     }
-    this.store.connection.write(() => {
+    const isNew = this.store.connection.write(() => {
       if (description) this.store.describe(picture, description);
-      if ("error" in outcome) this.store.addFailure(picture, outcome.error);
-      else this.store.addScore(picture, outcome);
+      if (!("error" in outcome)) return this.store.addScore(picture, outcome);
+      this.store.addFailure(picture, outcome.error);
+      return false;
     });
     if ("error" in outcome) this.#fail(outcome);
-    else this.#summary.scored++;
+    else if (isNew) this.#summary.scored++;
+    else this.#summary.commented = (this.#summary.commented ?? 0) + 1;
   }
 
   /** Entries in the searched folders whose files were not found, and are not there. */

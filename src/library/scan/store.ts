@@ -44,16 +44,18 @@ export class Store {
     readonly connection: Connection,
     readonly judge: number,
     readonly scan: number,
+    /** Whether a picture counts as scored only where it was asked for a comment, too. */
+    readonly comments = false,
   ) {}
 
   /** The files of one folder by name. */
   knownIn(folder: string): Map<string, KnownFile> {
     const sql = `SELECT f.id, f.name, ${STAMP_COLUMN}, f.picture, f.code, f.gone IS NOT NULL,
-        EXISTS (SELECT 1 FROM scores WHERE picture = f.picture AND judge = ?1),
+        EXISTS (SELECT 1 FROM scores WHERE picture = f.picture AND judge = ?1 AND (?3 = 0 OR comment IS NOT NULL)),
         (SELECT code FROM failures WHERE picture = f.picture AND judge = ?1), coalesce(f.sidecars, '')
       FROM files f WHERE f.folder = ?2`;
     type Row = [number, Uint8Array, string, Maybe<number>, Maybe<string>, number, number, Maybe<string>, string];
-    const rows = this.connection.rows<Row>(sql, [this.judge, bytesOf(folder)]);
+    const rows = this.connection.rows<Row>(sql, [this.judge, bytesOf(folder), Number(this.comments)]);
     return new Map(
       rows.map(([id, name, stamp, picture, code, gone, scored, failed, sidecars]) => {
         const verdict = scored ? "scored" : failed === null ? "none" : { failed };
@@ -81,7 +83,8 @@ export class Store {
       connection.run(`UPDATE files SET folder = ?, name = ?, ${none} WHERE id = ?`, [folder, name, movedFrom]);
     }
     const id = this.#place(file, { picture, code: null, message: null });
-    const scored = connection.value("SELECT 1 FROM scores WHERE picture = ? AND judge = ?", [picture, judge]) !== undefined; // prettier-ignore
+    const sql = "SELECT 1 FROM scores WHERE picture = ? AND judge = ? AND (? = 0 OR comment IS NOT NULL)";
+    const scored = connection.value(sql, [picture, judge, Number(this.comments)]) !== undefined;
     const failed = connection.value<string>("SELECT code FROM failures WHERE picture = ? AND judge = ?", [picture, judge]); // prettier-ignore
     return { id, picture, verdict: scored ? "scored" : failed === undefined ? "none" : { failed } };
   }
@@ -118,19 +121,24 @@ export class Store {
     this.connection.run("UPDATE files SET gone = NULL WHERE id = ?", [id]);
   }
 
-  addScore(picture: number, result: ScoreResult): void {
+  /** @returns whether it is new: of a score that is there the comment alone is taken */
+  addScore(picture: number, result: ScoreResult): boolean {
     const { score, std, distribution, attributes, comment, answer, embedding } = result;
     const { connection, judge, scan } = this;
     // Never a second time: what stands there stays.
     const sql = `INSERT INTO scores (picture, judge, score, std, distribution, attributes, comment, answer, scan)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
     const shares = distribution && bytesOfNumbers(Float64Array.from(distribution));
-    const texts = [attributes ? JSON.stringify(attributes) : null, comment ?? null, answer];
+    // That it was asked for a comment and wrote none is kept as an empty one.
+    const texts = [attributes ? JSON.stringify(attributes) : null, comment ?? (this.comments ? "" : null), answer];
     const added = connection.run(sql, [picture, judge, score, std, shares, ...texts, scan]);
     connection.run("DELETE FROM failures WHERE picture = ? AND judge = ?", [picture, judge]);
     connection.run("UPDATE scans SET scored = scored + ? WHERE id = ?", [added, scan]);
+    if (added === 0 && this.comments)
+      connection.run("UPDATE scores SET comment = ? WHERE picture = ? AND judge = ? AND comment IS NULL", [comment ?? "", picture, judge]); // prettier-ignore
     if (embedding)
       connection.run("INSERT INTO vectors (picture, judge, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [picture, judge, bytesOfNumbers(embedding)]); // prettier-ignore
+    return added > 0;
   }
 
   addFailure(picture: number, { code, message }: ScoreFailure["error"]): void {
