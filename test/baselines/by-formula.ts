@@ -45,7 +45,7 @@ export function pixels(batch: number, side: number): Tensor {
 }
 
 /** Entries that are listed of a tensor. */
-const LISTED = 96;
+const LISTED = 48;
 
 /** Some entries of it, and its norm. */
 function sample(tensor: Tensor): number[] {

@@ -88,7 +88,7 @@ function published(head: HeadName): Record<string, number[]> {
     HeadName,
     Record<string, number[]>
   >;
-  return all[head];
+  return { ...all.ava, ...all[head] };
 }
 
 for (const head of ["ava", "tad"] as const) {

@@ -59,22 +59,29 @@ function predicted(output: Tensor | undefined, head: HeadName): Tensor {
   return head === "ava" ? output : output.unsqueeze(1).div(10);
 }
 
-for (const head of ["ava", "tad"] as const) {
-  test(`${head}: as published, outputs, loss, gradients and running statistics`, (t) =>
+/** Cases of the fixture: the authors' networks, and one with each picture's own theme. */
+const CASES = [
+  { name: "ava", head: "ava", theme: "batch" },
+  { name: "tad", head: "tad", theme: "batch" },
+  { name: "own", head: "ava", theme: "picture" },
+] as const;
+
+for (const { name, head, theme } of CASES) {
+  test(`${name}: outputs, loss, gradients and running statistics`, (t) =>
     scope(() => {
-      const network = model(head, "batch");
-      assert.equal(network.mixesBatch, true);
+      const network = model(head, theme);
+      assert.equal(network.mixesBatch, theme === "batch");
       const inputs = { pixelValues: pixels(4, 64) };
       const tested = noGrad(() => network.forward(inputs, false));
-      expected.near(t, predicted(tested.outputs[SCORE], head), `${head}.test`);
+      expected.near(t, predicted(tested.outputs[SCORE], head), `${name}.test`);
       for (const one of network.parameters().values()) one.requiresGrad_();
       const answer = network.forward(inputs, true);
-      expected.near(t, predicted(answer.outputs[SCORE], head), `${head}.train`);
+      expected.near(t, predicted(answer.outputs[SCORE], head), `${name}.train`);
       const { loss } = network.loss(answer, targets(head));
-      expected.near(t, loss.reshape(1), `${head}.loss`);
+      expected.near(t, loss.reshape(1), `${name}.loss`);
       backward(loss);
-      expected.allNear(t, `${head}.grad`, (name) => network.parameters().get(name)?.grad);
-      expected.allNear(t, `${head}.buffer`, (name) => network.buffers().get(name));
+      expected.allNear(t, `${name}.grad`, (parameter) => network.parameters().get(parameter)?.grad);
+      expected.allNear(t, `${name}.buffer`, (buffer) => network.buffers().get(buffer));
       network.dispose();
     }));
 }
@@ -157,7 +164,7 @@ function published(head: HeadName): Record<string, number[]> {
     HeadName,
     Record<string, number[]>
   >;
-  return all[head];
+  return { ...all.ava, ...all[head] };
 }
 
 for (const head of ["ava", "tad"] as const) {

@@ -10,16 +10,19 @@ import { TANET } from "./facts.js";
 /** Of the last linear map, in both published files. */
 const FEATURES = 30;
 
+/** What the published theme branch means for scores. */
+const MIXES = "(its theme branch mixes the pictures of a batch: scored one by one, all have the same theme)";
+
 /** What a file's last map has a row for: the ratings 1 to 10 of AVA, or TAD66K's score. */
 const PUBLISHED_RATINGS: Readonly<Record<number, NewModel & { readonly what: string }>> = {
   10: {
     scale: { min: 1, max: 10 },
     bins: 10,
-    what: "TANet of AVA (its theme branch compares the pictures of a batch: one by one, it gives the same to every picture)",
+    what: `TANet of AVA ${MIXES}`,
   },
   1: {
     scale: { min: 0, max: 10 },
-    what: "TANet of TAD66K (its theme branch compares the pictures of a batch: one by one, it gives the same to every picture)",
+    what: `TANet of TAD66K ${MIXES}`,
   },
 };
 
