@@ -34,8 +34,6 @@ export interface NewBaseline {
   readonly seed: number;
   /** File of the weights that it begins with. */
   readonly pretrained: string | undefined;
-  /** What the system cannot be that the data would have, in sentences. */
-  readonly notes: readonly string[];
 }
 
 /**
@@ -49,7 +47,7 @@ export async function newBaseline(spec: CheckedSpec, data: RunData): Promise<New
   if (variant !== undefined && !system.variants.includes(variant)) {
     throw new RocError("USAGE", `${system.title} has no variant "${variant}"; it has ${system.variants.join(", ")}.`);
   }
-  return { system, seed: spec.train.seed, pretrained, ...configureFor(system, spec, data) };
+  return { system, seed: spec.train.seed, pretrained, config: configureFor(system, spec, data) };
 }
 
 /** The classical system in the folder, or the file, that was found for a spec; undefined where that is another model. */
@@ -85,20 +83,20 @@ function attributesOf(data: RunData): Output[] {
 }
 
 /** What the spec says must be; what the data suggest is left out where the system refuses it. */
-function configureFor(system: System, spec: CheckedSpec, data: RunData): Pick<NewBaseline, "config" | "notes"> {
+function configureFor(system: System, spec: CheckedSpec, data: RunData): Record<string, unknown> {
   const { attributes, bins, ...rest } = wantedOf(spec, data);
   const asked = spec.bins === undefined ? [{ bins }, {}] : [{ bins }];
   const choices = asked.flatMap((one) => [...(attributes ? [{ ...one, attributes }] : []), one]);
-  let refused: Error | undefined;
+  let refused: unknown;
   for (const choice of choices) {
     try {
-      return { config: system.configure({ ...rest, ...choice }), notes: refused ? [refused.message] : [] };
+      return system.configure({ ...rest, ...choice });
     } catch (error) {
       if (!isRocError(error) || error.code !== "USAGE") throw error;
-      refused ??= error;
+      refused = error;
     }
   }
-  throw refused as Error;
+  throw refused;
 }
 
 /** What is known of a run's system without its weights. */
@@ -107,8 +105,6 @@ export interface BaselineOutline {
   readonly name: string;
   /** What it predicts. */
   readonly outputs: readonly Output[];
-  /** What a person should know of it, in sentences. */
-  readonly notes: readonly string[];
   readonly sizes: ReturnType<typeof sizesOf>;
 }
 
@@ -128,7 +124,7 @@ export async function outlineOf(
     refuseLanguage(spec, title);
     if ("source" in start) checkScale(spec, title, outputs);
     parameterGroups(trainedParameters(baseline, recipe), recipe);
-    return { name: family, outputs, notes: "source" in start ? [] : start.notes, sizes: sizesOf(baseline, recipe) };
+    return { name: family, outputs, sizes: sizesOf(baseline, recipe) };
   } finally {
     baseline.dispose();
   }
