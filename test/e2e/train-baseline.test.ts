@@ -10,8 +10,8 @@ import { isDeepStrictEqual } from "node:util";
 import { readStudio } from "../../src/data/index.js";
 import type { RunSummary } from "../../src/eval/summary-file.js";
 import type { TrainingPlan } from "../../src/train/index.js";
-import { scope } from "../../src/torch/index.js";
-import { openSafetensors } from "../../src/weights/index.js";
+import { scope, zeros, type Tensor } from "../../src/torch/index.js";
+import { openSafetensors, saveSafetensors } from "../../src/weights/index.js";
 import { writeStudio } from "../../src/studio/index.js";
 import { runProgram } from "../cli/program.js";
 
@@ -140,6 +140,42 @@ test("from a run on: parts stay as they are, others have a rate of their own", a
     argsOf("no", `${tuned} --freeze head`, "whole"),
     /no parameter of this run is called "head".*base_model/s,
   );
+});
+
+test("a new one begins with a classifier's weights, and says which it has", async () => {
+  const best = (await readFile(join(folder, "whole", "best"), "utf8")).trim();
+  using saved = await openSafetensors(join(folder, "whole", best, "model.safetensors"));
+  // As torchvision's VGG16 has them, with its own head.
+  const names = saved.names().filter((name) => name.startsWith("base_model."));
+  const bare = (name: string): string => name.replace("base_model.", "");
+  const write = (file: string, tensors: Iterable<readonly [string, Tensor]>): Promise<void> =>
+    saveSafetensors(join(folder, file), new Map(tensors));
+  const tensors = names.map((name) => [bare(name), saved.tensor(name)] as const);
+  using head = zeros([4, 2]);
+  await write("vgg.safetensors", [...tensors, ["classifier.0.weight", head]]);
+  const recipe = "--steps 1 --every 1 --batch 6 --validation 0.2 --precision float32 --threads 1 --freeze base_model";
+  const { code, stderr } = await run(argsOf("begun", `${recipe} --pretrained vgg.safetensors`));
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /26 of \d+ tensors begin as in vgg\.safetensors; drawn are classifier\.weight, classifier\.bias/,
+  );
+  using begun = await openSafetensors(join(folder, "begun", "step-00000001", "model.safetensors"));
+  for (const [name, tensor] of tensors) {
+    assert.deepEqual(scope(() => begun.tensor(`base_model.${name}`).toNumbers()), scope(() => tensor.toNumbers()), name); // prettier-ignore
+  }
+  const wide = "features.0.weight";
+  await write("wide.safetensors", [...tensors.filter(([name]) => name !== wide), [wide, head]]);
+  await refused(
+    argsOf("no", `${recipe} --pretrained wide.safetensors`),
+    /base_model\.features\.0\.weight is \[4, 2\], where/,
+  );
+  await write("other.safetensors", [["layer1.0.conv1.weight", head]]);
+  await refused(
+    argsOf("no", `${recipe} --pretrained other.safetensors`),
+    /does not fit NIMA: it has 1 tensors, such as layer1/,
+  );
+  for (const [, tensor] of tensors) tensor.dispose();
 });
 
 test("the plan says what is predicted and by what it is taught, without tokens and without making weights", async () => {

@@ -105,6 +105,8 @@ export interface BaselineOutline {
   readonly name: string;
   /** What it predicts. */
   readonly outputs: readonly Output[];
+  /** What a person should know of its weights, in sentences. */
+  readonly notes: readonly string[];
   readonly sizes: ReturnType<typeof sizesOf>;
 }
 
@@ -124,10 +126,38 @@ export async function outlineOf(
     refuseLanguage(spec, title);
     if ("source" in start) checkScale(spec, title, outputs);
     parameterGroups(trainedParameters(baseline, recipe), recipe);
-    return { name: family, outputs, sizes: sizesOf(baseline, recipe) };
+    const notes = "system" in start ? await begunNotes(start, baseline) : [];
+    return { name: family, outputs, notes, sizes: sizesOf(baseline, recipe) };
   } finally {
     baseline.dispose();
   }
+}
+
+/**
+ * Which weights of a new system its classifier has.
+ * @throws RocError CHECKPOINT_MISMATCH where it is of another network or size
+ */
+async function begunNotes(start: NewBaseline, outline: Baseline): Promise<string[]> {
+  if (start.pretrained === undefined) return [];
+  using file = await openWeightsFile(start.pretrained);
+  const found = classifierOf(file, start);
+  const wanted = new Map([...outline.parameters(), ...outline.buffers()]);
+  const unknown = found.names().filter((name) => !wanted.has(name));
+  if (unknown.length > 0) {
+    const text = `${file.path} holds ${unknown.slice(0, 3).join(", ")}, which this ${start.system.title} has not`;
+    throw new RocError("CHECKPOINT_MISMATCH", `${text}. Give a classifier's weights of that network.`);
+  }
+  for (const [name, { shape }] of wanted) if (found.has(name)) checkShape(found, name, shape);
+  const drawn = [...wanted.keys()].filter((name) => !found.has(name));
+  const others = drawn.length > 6 ? `${drawn.slice(0, 6).join(", ")} and ${drawn.length - 6} more` : drawn.join(", ");
+  return [`${found.names().length} of ${wanted.size} tensors begin as in ${start.pretrained}; drawn are ${others}.`];
+}
+
+function checkShape(checkpoint: Checkpoint, name: string, shape: readonly number[]): void {
+  const { shape: found } = checkpoint.info(name);
+  if (found.join() === shape.join()) return;
+  const shapes = `[${found.join(", ")}], where the network has [${shape.join(", ")}]`;
+  throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path}: ${name} is ${shapes}. Give weights of that network.`);
 }
 
 /** @throws RocError USAGE where a trained system is to give scores on another scale than it does */
@@ -194,21 +224,12 @@ function classifierOf(file: Checkpoint, { system, config }: NewBaseline): Checkp
   throw new RocError("CHECKPOINT_MISMATCH", `${file.path} does not fit ${system.title}: ${has}. ${remedy}.`);
 }
 
-/** Parameters of a checkpoint where that has them, else fresh ones: the same whatever it has. */
+/** Parameters of a checkpoint of that network where it has them, else fresh ones: the same whatever it has. */
 function begunBy(checkpoint: Checkpoint, fresh: ParamSource): ParamSource {
   return {
     take(name, shape, init, use) {
       const drawn = fresh.take(name, shape, init, use);
       if (!checkpoint.has(name)) return drawn;
-      const { shape: found } = checkpoint.info(name);
-      if (found.join() !== shape.join()) {
-        drawn.dispose();
-        const shapes = `[${found.join(", ")}], where the network has [${shape.join(", ")}]`;
-        throw new RocError(
-          "CHECKPOINT_MISMATCH",
-          `${checkpoint.path}: ${name} is ${shapes}. Give weights of that network.`,
-        );
-      }
       using stored = checkpoint.tensor(name);
       noGrad(() => drawn.copy_(stored));
       return drawn;

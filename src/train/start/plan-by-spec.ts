@@ -76,9 +76,9 @@ async function planBaseline(
   steps: TrainingSteps,
   { processes, onWarning = () => undefined }: PlanOptions,
 ): Promise<TrainingPlan> {
-  const { outputs, sizes, name } = await outlineOf(spec, start, recipe);
+  const { outputs, notes, sizes, name } = await outlineOf(spec, start, recipe);
   const texts = data.train.length > 0 ? [...networkNotes(data, outputs), ...planNotes(data, recipe, processes)] : [];
-  for (const text of texts) onWarning(text);
+  for (const text of [...notes, ...texts]) onWarning(text);
   return { ...steps, strategy: name, loss: {}, outputs: plannedOutputs(outputs, data), ...sizes };
 }
 

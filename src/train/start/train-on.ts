@@ -86,7 +86,7 @@ async function beginBaseline(
   recipe: TrainOptions,
   device: string,
 ): Promise<Beginning> {
-  const { outputs } = await outlineOf(spec, start, recipe);
+  const { outputs, notes } = await outlineOf(spec, start, recipe);
   return {
     ...{ data, recipe },
     model: {
@@ -96,7 +96,7 @@ async function beginBaseline(
       from: () => baselineSettings(start),
     },
     warn(onWarning, ranks) {
-      const texts = [...networkNotes(data, outputs), ...planNotes(data, recipe, ranks)];
+      const texts = [...notes, ...networkNotes(data, outputs), ...planNotes(data, recipe, ranks)];
       for (const text of texts) onWarning(text);
     },
   };
