@@ -1,9 +1,9 @@
 /** Weights that no system recognises: which systems were tried, and whose layout is nearest. */
-import { RocError } from "../errors.js";
+import { isRocError, RocError } from "../errors.js";
 import type { ParamSource } from "../nn/index.js";
 import { keep, scope, zeros } from "../torch/index.js";
 import type { Checkpoint } from "../weights/index.js";
-import type { System } from "./types.js";
+import type { NewModel, System } from "./types.js";
 
 /** Names that a message lists; the rest is counted. */
 const LISTED = 5;
@@ -16,32 +16,26 @@ interface Layout {
   readonly names: ReadonlySet<string>;
 }
 
-/** The names of every network of a system, with its usual head. */
+const SCALE = { min: 1, max: 10 };
+
+/** The names of every network of a system, with its usual head: a distribution where it predicts one, else a number. */
 function layoutsOf(system: System): Layout[] {
-  return system.variants.map((variant) => {
-    const model = system.create(usualConfig(system, variant), OUTLINE);
-    const names = new Set([...model.parameters().keys(), ...model.buffers().keys()]);
-    model.dispose();
-    return { title: `${system.title} (${variant})`, names };
+  return system.variants.flatMap((variant) => {
+    const found = namesOf(system, { variant, scale: SCALE, bins: 10 }) ?? namesOf(system, { variant, scale: SCALE });
+    return found ? [{ title: `${system.title} (${variant})`, names: found }] : [];
   });
 }
 
-/** With a distribution, where the system predicts any. */
-function usualConfig(system: System, variant: string): Record<string, unknown> {
-  const wanted = { variant, scale: { min: 1, max: 10 } };
+/** Undefined for a network that cannot be made so. */
+function namesOf(system: System, wanted: NewModel): Set<string> | undefined {
   try {
-    return system.configure({ ...wanted, bins: 10 });
-  } catch {
-    return system.configure(wanted);
-  }
-}
-
-/** A system that cannot be made so has no layout to compare with. */
-function triedLayouts(system: System): Layout[] {
-  try {
-    return layoutsOf(system);
-  } catch {
-    return [];
+    const model = system.create(system.configure(wanted), OUTLINE);
+    const names = new Set([...model.parameters().keys(), ...model.buffers().keys()]);
+    model.dispose();
+    return names;
+  } catch (error) {
+    if (isRocError(error)) return undefined;
+    throw error;
   }
 }
 
@@ -61,7 +55,7 @@ function listed(what: string, names: readonly string[]): string {
 export function unknownLayout(checkpoint: Checkpoint, systems: readonly System[]): RocError {
   const names = checkpoint.names();
   const [nearest] = systems
-    .flatMap(triedLayouts)
+    .flatMap(layoutsOf)
     .map((layout) => ({ layout, likeness: likeness(names, layout) }))
     .sort((a, b) => b.likeness - a.likeness);
   const tried = systems.map(({ title }) => title).join(", ");
@@ -72,6 +66,10 @@ export function unknownLayout(checkpoint: Checkpoint, systems: readonly System[]
   const { title, names: wanted } = nearest.layout;
   const missing = [...wanted].filter((name) => !checkpoint.has(name));
   const unexpected = names.filter((name) => !wanted.has(name));
+  if (missing.length + unexpected.length === 0) {
+    const lost = "These are the names of our own files: config.json is missing beside them";
+    return new RocError("CHECKPOINT_MISMATCH", `${text}. They are named as ${title}. ${lost}. ${remedy}`);
+  }
   const differs = `${listed("missing", missing)}${listed("unexpected", unexpected)}`;
   return new RocError("CHECKPOINT_MISMATCH", `${text}. The nearest is ${title}${differs}. ${remedy}`);
 }

@@ -10,16 +10,20 @@ import { outputsOf } from "../common/outputs.js";
 import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
 import type { NimaConfig } from "./config.js";
 import type { Features } from "./features.js";
+import { InceptionResnetV2 } from "./inception-resnet.js";
+import { MobileNet } from "./mobilenet.js";
 import { Vgg16 } from "./vgg.js";
 
 const dropout = aten("dropout");
 
-function featuresOf(params: Params, { variant, width }: NimaConfig): Features {
+function featuresOf(params: Params, { variant, width, repeats }: NimaConfig): Features {
   switch (variant) {
     case "vgg16":
       return new Vgg16(params.at("features"), width);
-    default:
-      throw new Error(variant);
+    case "inception_resnet_v2":
+      return new InceptionResnetV2(params, width, repeats);
+    case "mobilenet":
+      return new MobileNet(params, width);
   }
 }
 

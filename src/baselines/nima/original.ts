@@ -1,9 +1,10 @@
-/** NIMA in others' files: pyiqa's (`NIMA_VGG16_ava`, `NIMA_InceptionV2_ava`, ...) and yunxiaoshi's. */
+/** NIMA in others' files: pyiqa's (`NIMA_VGG16_ava`, `NIMA_InceptionV2_ava`, ...), yunxiaoshi's, and idealo's of Keras. */
 import { RocError } from "../../errors.js";
 import { derivedCheckpoint, type Checkpoint } from "../../weights/index.js";
 import type { Original } from "../types.js";
 import { imageOf, type NimaConfig } from "./config.js";
 import type { Backbone } from "./facts.js";
+import { kerasMobileNet } from "./keras.js";
 
 /** pyiqa's network by one of its tensors, and what our files call the rest of its name. */
 const PYIQA: readonly {
@@ -23,7 +24,7 @@ const HEAD = "classifier.2.";
 
 /** @throws RocError CHECKPOINT_MISMATCH for pyiqa's NIMA with another network */
 export function original(checkpoint: Checkpoint): Original | undefined {
-  return ofPyiqa(checkpoint) ?? ofYunxiaoshi(checkpoint);
+  return ofPyiqa(checkpoint) ?? ofYunxiaoshi(checkpoint) ?? ofIdealo(checkpoint);
 }
 
 function outputRows(checkpoint: Checkpoint, weight: string): number {
@@ -81,4 +82,19 @@ function ofYunxiaoshi(checkpoint: Checkpoint): Original | undefined {
     image: { ...imageOf("vgg16"), fit: "short", filter: "bilinear" },
   };
   return { config, checkpoint: derivedCheckpoint(checkpoint, entries), what: "yunxiaoshi's NIMA on vgg16" };
+}
+
+/** MobileNet of Keras with a dense layer behind its pool. */
+function ofIdealo(checkpoint: Checkpoint): Original | undefined {
+  const found = kerasMobileNet(checkpoint);
+  if (!found || found.outputs === undefined) return undefined;
+  const config = {
+    model_type: "nima",
+    variant: "mobilenet",
+    dropout: 0.75,
+    ...outputsFor(found.outputs),
+    // As its evaluation loads pictures: Keras' load_img, which takes the nearest pixel.
+    image: { ...imageOf("mobilenet"), side: 224, filter: "nearest" },
+  };
+  return { config, checkpoint: found.checkpoint, what: "idealo's NIMA on mobilenet" };
 }

@@ -23,7 +23,7 @@ export class Vgg16 implements Features {
     let [inputs, index] = [3, 0];
     this.#stages = STAGES.map((stage) => {
       const convs = stage.map((full) => {
-        const outputs = Math.max(1, Math.round(full * width));
+        const outputs = Math.max(1, Math.floor(full * width + 0.5));
         const init = { std: Math.sqrt(2 / (9 * outputs)) };
         const conv = new Conv2d(params.at(index), inputs, outputs, { kernel: 3, padding: 1, bias: true, init });
         [inputs, index] = [outputs, index + 2];
