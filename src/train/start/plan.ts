@@ -1,6 +1,7 @@
 /** What a configuration comes to, before anything is computed: data, steps, tokens, parameters, memory. */
 import { namesOf } from "../../models/families.js";
 import { SCORE, type Output } from "../../baselines/types.js";
+import type { ScoreScale } from "../../data/index.js";
 import { attachLora } from "../../models/lora.js";
 import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";
 import { decodeImage, type RgbImage } from "../../image/index.js";
@@ -45,11 +46,18 @@ export interface PlannedOutput {
   /** "score", or an attribute's name. */
   readonly name: string;
   /** Of the scores that it gives. */
-  readonly scale: { readonly min: number; readonly max: number };
+  readonly scale: ScoreScale;
   /** The scores that it gives a distribution over; absent: one number. */
   readonly values?: readonly number[];
-  /** Training pictures with votes, with a deviation (or neither) and no votes, and without such a rating. */
-  readonly pictures: { readonly votes: number; readonly rating: number; readonly none: number };
+  /** Numbers of training pictures. */
+  readonly pictures: {
+    /** Those whose votes teach it. */
+    readonly votes: number;
+    /** Those whose rating teaches it, with its deviation where a distribution is predicted. */
+    readonly rating: number;
+    /** Those without such a rating. */
+    readonly none: number;
+  };
 }
 
 /**
