@@ -192,6 +192,8 @@ test("the plan says what is predicted and by what it is taught, without tokens a
   assert.equal(plan.parameters?.trained, 14_714_688 + heads);
   assert.deepEqual(Object.keys(plan.parameters?.byPart ?? {})[0], "base_model");
   assert.equal(plan.memory?.optimizer, 8 * (plan.parameters?.trained ?? NaN));
+  const bare = await run("train --data studio --model nima --no-attributes --out new --dry-run --json".split(" "));
+  assert.deepEqual((JSON.parse(bare.stdout) as TrainingPlan).outputs, plan.outputs?.slice(0, 1));
   const text = await run("train --data studio --model nima --out new --dry-run --optimizer sgd".split(" "));
   assert.match(text.stdout, /system +nima\n +score +1 to 10, a distribution over 10 scores, taught by the votes on \d+ pictures/); // prettier-ignore
 });

@@ -24,6 +24,7 @@ interface Flags extends TrainFlags, DataFlags {
   readonly pretrained?: string;
   readonly bins?: number;
   readonly tiny?: true;
+  readonly attributes: boolean;
   readonly visionTower?: string;
   readonly out?: string;
   readonly validation: number;
@@ -78,6 +79,10 @@ export function trainCommand(context: Context): Command {
     .option("--variant <name>", "network of a new classical system, as vgg16")
     .option("--pretrained <file>", "classifier's weights that a new classical system begins with")
     .option("--tiny", "a new classical system of a few thousand weights, to try a run with")
+    .option(
+      "--no-attributes",
+      "a new classical system predicts the score alone, where the data set rates attributes too",
+    )
     .option(
       "--bins <n>",
       "scores that a new classical system predicts the distribution over; 0: one number (default: by the votes)",
@@ -152,6 +157,7 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
     pretrained,
     bins,
     tiny,
+    attributes,
     visionTower,
     validation,
     strategy,
@@ -160,6 +166,7 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
     device,
   } = flags;
   return {
+    ...(!attributes && { attributes }),
     ...{ model, variant, pretrained, tiny, bins, visionTower, strategy, scoreTokens, scale, out, device },
     data: { ...dataRequest(folder, flags), validation },
     loss: lossWeightsOf(flags),

@@ -54,16 +54,18 @@ export async function newBaseline(spec: CheckedSpec, data: RunData): Promise<New
 export async function storedBaseline(spec: CheckedSpec, { folder }: ModelFolders): Promise<BaselineStart | undefined> {
   const source = await baselineSource(folder);
   if (!source) return undefined;
-  const given = (["variant", "pretrained", "tiny", "bins"] as const).filter((key) => spec[key] !== undefined);
+  const given = (["variant", "pretrained", "tiny", "attributes", "bins"] as const).filter(
+    (key) => spec[key] !== undefined,
+  );
   if (given.length === 0) return { source };
   const remedy = "They are of a new system, which is asked for by its name. Leave them out.";
   throw new RocError("USAGE", `${given.join(", ")}: ${spec.model} is a trained system. ${remedy}`);
 }
 
 /** What a new system predicts of a data set. */
-function wantedOf({ scale, variant, tiny, bins }: CheckedSpec, data: RunData): NewModel {
+function wantedOf({ scale, variant, tiny, bins, attributes: withAttributes }: CheckedSpec, data: RunData): NewModel {
   const count = bins ?? votesOf(data);
-  const attributes = attributesOf(data);
+  const attributes = withAttributes === false ? [] : attributesOf(data);
   return {
     ...{ variant, tiny, scale: scale ?? data.scale },
     ...(count > 0 && { bins: count }),

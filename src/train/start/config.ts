@@ -169,6 +169,10 @@ export const runSchema = z.strictObject({
     .optional()
     .describe("File of a classifier's weights (torchvision's, timm's) that a new classical system begins with"),
   tiny: z.boolean().optional().describe("A new classical system of a few thousand weights, to try a run with"),
+  attributes: z
+    .boolean()
+    .optional()
+    .describe("Whether a new classical system predicts the data set's attributes too; without it where it can"),
   bins: z
     .number()
     .int()

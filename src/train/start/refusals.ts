@@ -27,10 +27,11 @@ export function refuseLanguage(spec: CheckedSpec, title: string): void {
 
 /** @throws RocError USAGE where a spec of a language model says something of a new classical system */
 export function refuseNetwork(spec: CheckedSpec): void {
-  const { variant, pretrained, tiny, bins } = spec;
+  const { variant, pretrained, tiny, attributes, bins } = spec;
   refuse(spec.model, "only a new classical system, asked for by its name, has such", {
     ...{ "variant (--variant)": variant !== undefined, "pretrained (--pretrained)": pretrained !== undefined },
     ...{ "bins (--bins)": bins !== undefined, "tiny (--tiny)": tiny !== undefined },
+    "attributes (--no-attributes)": attributes !== undefined,
   });
 }
 

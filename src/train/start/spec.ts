@@ -96,6 +96,8 @@ export interface TrainingSpec {
   readonly pretrained?: string | undefined;
   /** A new classical system of a few thousand weights, to try a run with. Default false. */
   readonly tiny?: boolean | undefined;
+  /** Whether a new classical system predicts the data set's attributes beside the score. Default: where it can. */
+  readonly attributes?: boolean | undefined;
   /**
    * Scores that a new classical system predicts the distribution over, from 2; 0: it predicts one number. Default: as many as
    * the data set's votes have, else 0.
