@@ -40,6 +40,12 @@ export interface AppState {
   readonly judge: Judge | undefined;
   readonly dropped: readonly Photo[];
   readonly shelf: readonly Photo[];
+  /** How often the shelf was fetched anew. */
+  readonly refreshed: number;
+  /** A photo of the library that is not among them: an address has named it. */
+  readonly lone: Photo | undefined;
+  /** Dropped photos as they were when their ratings were last taken home. */
+  readonly kept: readonly Photo[];
   readonly loading: boolean;
   /** Photos of the library that pass the filters, those too that are not here yet. */
   readonly total: number | undefined;
@@ -72,6 +78,9 @@ export const app = new Store<AppState>({
   judge: undefined,
   dropped: [],
   shelf: [],
+  refreshed: 0,
+  lone: undefined,
+  kept: [],
   loading: false,
   total: undefined,
   filter: NO_FILTER,
@@ -113,8 +122,9 @@ export function countOf(state: AppState): number {
 }
 
 export function photoOf(state: AppState, key: string | undefined): Photo | undefined {
-  const { dropped, shelf, source } = state;
-  return (source === "dropped" ? dropped : shelf).find((photo) => photo.key === key);
+  const { dropped, shelf, source, lone } = state;
+  const found = (source === "dropped" ? dropped : shelf).find((photo) => photo.key === key);
+  return found ?? (source === "library" && lone?.key === key ? lone : undefined);
 }
 
 /** The photo that is open, alone or in a comparison. */
@@ -154,7 +164,8 @@ export function update(key: string, change: Partial<Photo>): void {
     photos.some((photo) => photo.key === key)
       ? photos.map((photo) => (photo.key === key ? { ...photo, ...change } : photo))
       : photos;
-  app.set({ dropped: changed(app.state.dropped), shelf: changed(app.state.shelf) });
+  const { dropped, shelf, lone } = app.state;
+  app.set({ dropped: changed(dropped), shelf: changed(shelf), lone: lone && changed([lone])[0] });
 }
 
 /** Spreads a burst out, or stacks it again. */

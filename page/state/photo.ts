@@ -55,6 +55,15 @@ export interface Photo extends Rating {
   readonly burst?: Burst | undefined;
 }
 
+/** Keys of the page by the library's ids, and back. */
+export function keyOf(id: string): string {
+  return `l${id}`;
+}
+
+export function libraryId({ key }: Pick<Photo, "key">): string | undefined {
+  return key.startsWith("l") ? key.slice(1) : undefined;
+}
+
 /** Which photos are shown. */
 export interface Filter {
   /** The best so many per cent by score. */
@@ -113,7 +122,8 @@ function passes(photo: Photo, filter: Filter): boolean {
   if (folder !== "" && photo.folder !== folder) return false;
   if (camera !== "" && photo.facts?.camera !== camera) return false;
   if ((filter.from !== "" && day < filter.from) || (filter.to !== "" && (day === "" || day > filter.to))) return false;
-  return photo.name.toLowerCase().includes(name.toLowerCase());
+  // Some systems write letters and their marks apart.
+  return photo.name.normalize().toLowerCase().includes(name.normalize().toLowerCase());
 }
 
 function passesFlag(flag: Flag, wanted: Filter["flag"]): boolean {

@@ -97,8 +97,8 @@ async function apply(
   change: Partial<Rating>,
   undone?: Promise<SavedChange>,
 ): Promise<Saved> {
-  const { dropped, shelf } = app.state;
-  const photo = [...dropped, ...shelf].find((one) => one.key === key);
+  const { dropped, shelf, lone } = app.state;
+  const photo = [...dropped, ...shelf, ...(lone ? [lone] : [])].find((one) => one.key === key);
   const { stars, flag }: Rating = photo ?? { stars: 0, flag: undefined, ...after };
   const own = waiting.get(key) ?? { saved: { stars, flag }, changes: [] };
   waiting.set(key, own);

@@ -1,10 +1,11 @@
 /** The library: its photos page by page, in the server's order. */
-import { events, get, request, send, ServerError } from "../api/client.js";
-import type { LibraryBursts, LibraryPage, LibraryPhoto } from "../api/types.js";
-import { app, type AppState, type SavedChange } from "./app.js";
-import type { Burst, Facts, Filter, Photo, Rating } from "./photo.js";
+import { get, request, send, ServerError } from "../api/client.js";
+import type { LibraryPage, LibraryPhoto } from "../api/types.js";
+import { app, say, type AppState, type SavedChange } from "./app.js";
+import { burstOf } from "./bursts.js";
+import { keyOf, libraryId, type Facts, type Filter, type Photo, type Rating } from "./photo.js";
 import { Outdated, partOf, type Saved } from "./rating.js";
-import { noteFault, untilReady } from "./server.js";
+import { noteFault } from "./server.js";
 
 /** Photos of the first page, which a person waits for, and of those after it. */
 const [FIRST, NEXT] = [200, 1000];
@@ -14,25 +15,11 @@ const THUMBNAIL = 480;
 const PAUSE = 250;
 
 let cursor: string | null = null;
+let judge: LibraryPage["judge"] = null;
 let running: AbortController | undefined;
 
-/** Opens the library, where the server has one; waits for a token, and for a server that does not answer. */
-export async function openShelf(): Promise<void> {
-  let page = await load();
-  while (!page && (app.state.server === "locked" || app.state.server === "gone")) {
-    await untilReady();
-    page = await load();
-  }
-  if (page?.total === undefined || page.total === null) return;
-  // What was dropped meanwhile stays in sight.
-  app.set({ library: page.total, source: app.state.dropped.length > 0 ? "dropped" : "library" });
-  followFilters();
-  void watchScan();
-  await watchBursts();
-}
-
 /** Fetches the first page. @returns undefined where there is no library, or another order was asked for meanwhile */
-async function load(): Promise<LibraryPage | undefined> {
+export async function load(): Promise<LibraryPage | undefined> {
   running?.abort();
   const own = (running = new AbortController());
   cursor = null;
@@ -42,6 +29,9 @@ async function load(): Promise<LibraryPage | undefined> {
     if (own.signal.aborted) return undefined;
     app.set({ shelf: page.photos.map((photo) => onShelf(photo, page)), total: page.total ?? undefined });
     cursor = page.next;
+    judge = page.judge;
+    // What was wrong with the filter before is not any more.
+    if (app.state.fault === told) app.set({ fault: undefined });
     return page;
   } catch (error) {
     if (!own.signal.aborted) tell(error);
@@ -54,12 +44,18 @@ async function load(): Promise<LibraryPage | undefined> {
   }
 }
 
+let coming: Promise<void> | undefined;
+
 /** Fetches the next page, once. */
-export async function more(): Promise<void> {
+export function more(): Promise<void> {
+  return (coming ??= fetchMore().finally(() => (coming = undefined)));
+}
+
+async function fetchMore(): Promise<void> {
   if (app.state.source !== "library" || cursor === null || running) return;
   const own = (running = new AbortController());
   try {
-    const page = await get<LibraryPage>(`${pathOf(app.state, NEXT)}&cursor=${encodeURIComponent(cursor)}`, own.signal);
+    const page = await get<LibraryPage>(pathOf(app.state, NEXT, cursor), own.signal);
     if (own.signal.aborted) return;
     cursor = page.next;
     running = undefined;
@@ -71,15 +67,58 @@ export async function more(): Promise<void> {
   }
 }
 
+/** Fetches all that is left, as long as nothing else is asked for. */
+export async function everything(): Promise<void> {
+  for (let last: string | null | undefined; cursor !== null && cursor !== last;) {
+    last = cursor;
+    await more();
+    if (cursor !== null) say(`${app.state.shelf.length} of ${app.state.total ?? "more"} photos are here`);
+  }
+}
+
+/** Fetches anew what is here, in the place of it: photos have been added, moved or rated. @throws as {@link get} */
+export async function refresh(): Promise<void> {
+  const all = await get<LibraryPage>("v1/library/photos?limit=1");
+  app.set({ library: all.total ?? undefined });
+  if (running || app.state.source !== "library") return;
+  const own = (running = new AbortController());
+  const { length } = app.state.shelf;
+  try {
+    const photos: Photo[] = [];
+    let [total, next]: [number | undefined, string | null] = [undefined, null];
+    do {
+      const limit = Math.min(NEXT, Math.max(FIRST, length - photos.length));
+      const page: LibraryPage = await get<LibraryPage>(pathOf(app.state, limit, next), own.signal);
+      if (own.signal.aborted) return;
+      photos.push(...page.photos.map((photo) => onShelf(photo, page)));
+      [total, next, judge] = [total ?? page.total ?? undefined, page.next, page.judge];
+    } while (next !== null && photos.length < length);
+    cursor = next;
+    app.set({ shelf: photos, total, refreshed: app.state.refreshed + 1 });
+  } finally {
+    if (running === own) running = undefined;
+  }
+}
+
+/** Fetches one photo, which may be far down or filtered out. */
+export async function fetchLone(id: string): Promise<Photo | undefined> {
+  const photo = await get<LibraryPhoto>(`v1/library/photos/${id}`).catch(() => undefined);
+  const lone = photo && onShelf(photo, { judge });
+  app.set({ lone });
+  return lone;
+}
+
+let told: string | undefined;
+
 function tell(error: unknown): void {
   if (noteFault(error)) return;
   if (!(error instanceof ServerError)) return app.set({ server: "gone" });
   // A server without a library is one for photos that are dropped.
-  if (error.status !== 404) app.set({ fault: error.message });
+  if (error.status !== 404) app.set({ fault: (told = error.message) });
 }
 
 /** Asks again when filter or order change. */
-function followFilters(): void {
+export function followFilters(): void {
   const wanted = ({ filter, sort }: AppState): string => JSON.stringify([whereOf(filter), sort]);
   let [last, timer] = [wanted(app.state), 0];
   app.subscribe(() => {
@@ -91,8 +130,9 @@ function followFilters(): void {
   });
 }
 
-function pathOf({ filter, sort }: AppState, limit: number): string {
+function pathOf({ filter, sort }: AppState, limit: number, cursor: string | null = null): string {
   const query = new URLSearchParams({ sort, limit: String(limit) });
+  if (cursor !== null) query.set("cursor", cursor);
   const where = whereOf(filter);
   if (where !== "") query.set("where", where);
   return `v1/library/photos?${query}`;
@@ -114,12 +154,12 @@ function whereOf({ best, stars, flag, name, folder, camera, from, to }: Filter):
   return conditions.filter(Boolean).join(" and ");
 }
 
-/** A text has the quotes round it that it does not hold; of two kinds the double ones are lost. */
+/** A text has the quotes round it that it does not hold; of two kinds the double ones are written twice. */
 function quoted(text: string): string {
-  return text.includes('"') && !text.includes("'") ? `'${text}'` : `"${text.replaceAll('"', "")}"`;
+  return text.includes('"') && !text.includes("'") ? `'${text}'` : `"${text.replaceAll('"', '""')}"`;
 }
 
-function onShelf(photo: LibraryPhoto, { judge }: LibraryPage): Photo {
+function onShelf(photo: LibraryPhoto, { judge }: Pick<LibraryPage, "judge">): Photo {
   const { id, name, folder, size, width, height, digest, modified, score, error } = photo;
   const path = `v1/library/photos/${id}`;
   const version = `v=${digest ?? modified}`;
@@ -131,72 +171,8 @@ function onShelf(photo: LibraryPhoto, { judge }: LibraryPage): Photo {
     percentile: score?.percentile,
     score: score && judge ? { ...score, file: name, scale: judge.scale, model: judge.name } : undefined,
     failure: error,
-    burst: bursts.get(id),
+    burst: burstOf(id),
   };
-}
-
-/** Keys of the page by the library's ids, and back. */
-function keyOf(id: string): string {
-  return `l${id}`;
-}
-
-export function libraryId({ key }: Pick<Photo, "key">): string | undefined {
-  return key.startsWith("l") ? key.slice(1) : undefined;
-}
-
-let bursts: ReadonlyMap<string, Burst> = new Map();
-
-/** Milliseconds between two questions, at first and at last. */
-const [SOON, LATE] = [1500, 30_000];
-
-/** Asks for bursts until all photos have been looked at. */
-async function watchBursts(): Promise<void> {
-  for (let pause = SOON; ; pause = Math.min(LATE, pause * 1.5)) {
-    const found = await get<LibraryBursts>("v1/library/bursts").catch(() => undefined);
-    if (found) enterBursts(found);
-    if (found?.complete ?? true) return;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-  }
-}
-
-function enterBursts(found: LibraryBursts): void {
-  const entries = found.bursts.flatMap(({ photos }, id) =>
-    photos.map((photo, rank): [string, Burst] => [photo.id, { id, rank, members: photos.length }]),
-  );
-  if (entries.length === bursts.size) return;
-  bursts = new Map(entries);
-  app.set({ shelf: app.state.shelf.map((photo) => ({ ...photo, burst: bursts.get(libraryId(photo) ?? "") })) });
-}
-
-/** Milliseconds between two looks at a scan, which is another program's. */
-const SCAN_LOOK = 4000;
-
-/** What a scan has done so far. */
-interface ScanState {
-  /** Whether it goes on: one that was killed has not ended, and does not. */
-  readonly running: boolean;
-  readonly scored: number;
-  readonly failed: number;
-}
-
-/** Shows the progress of a scan for as long as it runs, and what it has found. */
-async function watchScan(): Promise<void> {
-  for (;;) {
-    const now = await scanState().catch(() => undefined);
-    if (now === undefined) return app.set({ scan: undefined });
-    if (now?.running) app.set({ scan: { done: now.scored, failed: now.failed } });
-    else if (app.state.scan !== undefined) {
-      app.set({ scan: undefined });
-      if (app.state.source === "library") await load();
-    }
-    await new Promise((resolve) => setTimeout(resolve, SCAN_LOOK));
-  }
-}
-
-async function scanState(): Promise<ScanState | null> {
-  // The first event is how it stands; staying would keep the server from ending.
-  for await (const data of events("v1/library/scan")) return JSON.parse(data) as ScanState | null;
-  return null;
 }
 
 let saved: Promise<unknown> = Promise.resolve();

@@ -8,6 +8,9 @@ function set(change: Partial<Filter>): void {
   app.set({ filter: { ...app.state.filter, ...change } });
 }
 
+/** Letters of a text that is looked for: a file's name has no more. */
+const LONGEST = 255;
+
 const BEST = [undefined, 5, 10, 25, 50] as const;
 
 export function Filters(): JSX.Element | null {
@@ -90,6 +93,7 @@ function Text(props: {
       <input
         {...(props.type === "date" ? { type: "date" } : { type: "text" })}
         value={props.value}
+        maxLength={LONGEST}
         onInput={({ currentTarget }) => props.onInput(currentTarget.value)}
       />
     </label>

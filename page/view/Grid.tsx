@@ -85,6 +85,7 @@ export function Grid(): JSX.Element {
   useFocus(selected, list.current, () => {
     if (index >= 0) virtual.scrollToIndex(rowAt(rows, index), { align: "auto" });
   });
+  useAnchor(scroller, photos, rows, virtual.scrollOffset ?? 0);
   const items = virtual.getVirtualItems();
   const last = rows[items.at(-1)?.index ?? 0]?.end ?? 0;
   useEffect(() => {
@@ -115,6 +116,32 @@ export function Grid(): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Keeps what is in sight where it is when photos come in above it. */
+function useAnchor(
+  scroller: () => HTMLElement | null,
+  photos: readonly Photo[],
+  rows: readonly Row[],
+  offset: number,
+): void {
+  const refreshed = useStore(app, (state) => state.refreshed);
+  const anchor = useRef({ key: "", below: 0 });
+  const topOf = (row: number): number => rows.slice(0, row).reduce((sum, { height }) => sum + height + GAP, 0);
+  useLayoutEffect(() => {
+    const row = rowAt(
+      rows,
+      photos.findIndex(({ key }) => key === anchor.current.key),
+    );
+    const element = scroller();
+    if (element && element.scrollTop > 0 && photos.some(({ key }) => key === anchor.current.key))
+      element.scrollTop = topOf(row) - anchor.current.below;
+  }, [refreshed]);
+  useLayoutEffect(() => {
+    let [row, top] = [0, 0];
+    while (row < rows.length - 1 && top + (rows[row]?.height ?? 0) < offset) top += (rows[row++]?.height ?? 0) + GAP;
+    anchor.current = { key: photos[rows[row]?.start ?? 0]?.key ?? "", below: top - offset };
+  });
 }
 
 function tilesOf(

@@ -125,5 +125,6 @@ function saveCsv(): void {
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   link.download = "photos.csv";
   link.click();
+  app.set({ kept: visible(app.state) });
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

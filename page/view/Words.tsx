@@ -6,8 +6,7 @@ import { events } from "../api/client.js";
 import type { ScoreEntry } from "../api/types.js";
 import { app } from "../state/app.js";
 import { fileOf } from "../state/dropped.js";
-import type { Photo } from "../state/photo.js";
-import { libraryId } from "../state/shelf.js";
+import { libraryId, type Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
 
 const QUESTION = "What is good about this photo, and what would make it better?";

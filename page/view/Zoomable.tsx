@@ -130,11 +130,20 @@ function useGestures(frame: () => HTMLElement | null, natural: () => Size | unde
   }, []);
 }
 
+/** Why a photo is not seen. */
+function unseen({ failure, score }: Photo): string {
+  if (failure) return "This photo cannot be shown.";
+  return score
+    ? "This browser cannot show the photo. It is scored all the same."
+    : "This browser cannot show the photo. It may be scored all the same.";
+}
+
 export function Zoomable({ photo }: { photo: Photo }): JSX.Element {
   const frame = useRef<HTMLDivElement>(null);
   const natural = useRef<Size | undefined>(undefined);
   const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   const [loaded, setLoaded] = useState<{ key: string; size: Size } | undefined>(undefined);
+  const [broken, setBroken] = useState<string | undefined>(undefined);
   const zoom = useStore(app, (state) => state.zoom);
   useLayoutEffect(() => {
     const element = frame.current;
@@ -150,20 +159,19 @@ export function Zoomable({ photo }: { photo: Photo }): JSX.Element {
     () => frame.current,
     () => natural.current,
   );
-  const address = photo.image ?? photo.thumbnail;
+  const address = broken === photo.key ? undefined : (photo.image ?? photo.thumbnail);
   const place = full && size.width > 0 ? placeOf(zoom, size, full) : undefined;
   return (
     <div ref={frame} class={`zoomable ${zoom.scale === undefined ? "" : "near"}`}>
       {address === undefined ? (
-        <p class="cannot">
-          {photo.viewable === false ? "This browser cannot show the format. It is scored all the same." : "Opening …"}
-        </p>
+        <p class="cannot">{photo.viewable === false || broken === photo.key ? unseen(photo) : "Opening …"}</p>
       ) : (
         <img
           key={photo.key}
           src={address}
           alt={photo.name}
           draggable={false}
+          onError={() => setBroken(photo.key)}
           onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) =>
             setLoaded({ key: photo.key, size: { width: naturalWidth, height: naturalHeight } })
           }

@@ -1,6 +1,7 @@
 /** What each key does. */
 import { app, close, openPhoto, photoOf, step, toggleBurst, visible } from "../state/app.js";
 import { rate, undo } from "../state/rating.js";
+import { everything } from "../state/shelf.js";
 import { comparePartner, togglePin } from "./Compare.js";
 import { pan, toggleZoom } from "./Zoomable.js";
 
@@ -41,6 +42,15 @@ function space(): void {
   app.set({ view: view === "compare" ? "photo" : "compare" });
 }
 
+/** Selects the last photo of all, those too that are not here yet, unless something else is chosen meanwhile. */
+async function toEnd(): Promise<void> {
+  step(Infinity);
+  const { selected, sort, filter, source } = app.state;
+  await everything();
+  const now = app.state;
+  if (now.selected === selected && now.sort === sort && now.filter === filter && now.source === source) step(Infinity);
+}
+
 const ACTIONS: Readonly<Record<string, () => void>> = {
   ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((stars) => [String(stars), () => rate({ stars })])),
   p: () => rate({ flag: "pick" }),
@@ -54,7 +64,7 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
   " ": space,
   "?": () => app.set({ help: true }),
   Home: () => void step(-Infinity),
-  End: () => void step(Infinity),
+  End: () => void toEnd(),
   ArrowLeft: () => void step(-1),
   ArrowRight: () => void step(1),
 };

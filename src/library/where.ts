@@ -5,7 +5,7 @@
  *     conjunction = term { "and" term }
  *     term = "not" term | "(" expression ")" | field operator value
  *     operator = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" (contains, in any case)
- *     value = number | date | text in quotes | word | "none"
+ *     value = number | date | text in quotes, " within " twice | word | "none"
  *
  * A field that is none of {@link FIELDS} is an attribute; quotes around it allow blanks.
  */
@@ -59,7 +59,7 @@ interface Token {
 }
 
 const TOKEN =
-  /\s*(?:(?<bracket>[()])|(?<operator>[<>!]?=|[<>~])|"(?<double>[^"]*)"|'(?<single>[^']*)'|(?<word>[^\s()<>=!~"']+))/uy;
+  /\s*(?:(?<bracket>[()])|(?<operator>[<>!]?=|[<>~])|"(?<double>(?:[^"]|"")*)"|'(?<single>[^']*)'|(?<word>[^\s()<>=!~"']+))/uy;
 
 /** @throws RocError USAGE pointing at the column */
 export function parseWhere(text: string, options: WhereOptions): Condition {
@@ -101,7 +101,12 @@ class Parser {
       if (bracket !== undefined) tokens.push({ kind: "bracket", text: bracket, column });
       else if (operator !== undefined) tokens.push({ kind: "operator", text: operator, column });
       else if (word !== undefined) tokens.push({ kind: "word", text: word, column });
-      else tokens.push({ kind: "text", text: double ?? single ?? "", column });
+      else
+        tokens.push({
+          kind: "text",
+          text: double?.replaceAll('""', '"') ?? single ?? "",
+          column,
+        });
       at = TOKEN.lastIndex;
     }
     return [...tokens, { kind: "end", text: "the end", column: this.text.trimEnd().length + 1 }];
@@ -243,9 +248,28 @@ function isDate(text: string): boolean {
   return month >= 1 && month <= 12 && day >= 1 && day <= days && hour < 24 && minute < 60 && second < 61;
 }
 
+/** SQLite's own functions know the cases of A to Z alone: other letters are looked for in both. */
 function textCondition(column: string, operator: string, text: string): Condition {
-  if (operator === "~") return { sql: `instr(lower(${column}), lower(?)) > 0`, values: [text] };
+  const contains = operator === "~";
+  if (/[^\0-\x7f]/.test(text) && (contains || operator === "=" || operator === "!=")) {
+    // Some systems write letters and their marks apart.
+    const forms = [...new Set([text, text.normalize("NFC"), text.normalize("NFD")])];
+    const patterns = forms.map((form) => (contains ? `*${anyCase(form)}*` : anyCase(form)));
+    const sql = patterns.map(() => `${column} GLOB ?`).join(" OR ");
+    return { sql: operator === "!=" ? `NOT (${sql})` : `(${sql})`, values: patterns };
+  }
+  if (contains) return { sql: `instr(lower(${column}), lower(?)) > 0`, values: [text] };
   return { sql: `${column} ${operator} ? COLLATE NOCASE`, values: [text] };
+}
+
+/** A text as a pattern of GLOB that takes each letter in both cases. */
+function anyCase(text: string): string {
+  const both = (letter: string): string => {
+    const cases = [letter, letter.toLowerCase(), letter.toUpperCase()].filter((one) => [...one].length === 1);
+    const found = [...new Set(cases)].join("");
+    return found !== letter || /[*?[]/.test(letter) ? `[${found}]` : letter;
+  };
+  return [...text].map(both).join("");
 }
 
 /** Files in a folder or anywhere below it. @param folder a path without an end slash, or its bytes */

@@ -1,7 +1,7 @@
 /** What a chat asks of a picture, out of a request in OpenAI's form. */
 import { z } from "zod";
 import type { ScoringMethod } from "../engine/index.js";
-import { Refusal } from "./errors.js";
+import { Refusal, UnknownModel } from "./errors.js";
 import { pictureSchema, type PictureText } from "./schemas.js";
 
 /** Letters of all texts of a request: no model here reads more. */
@@ -86,11 +86,7 @@ export function questionOf(request: ChatRequest, method: ScoringMethod | undefin
 /** Whether a model that is asked for is the one that is here. @throws Refusal 404 */
 export function checkModel(asked: string | undefined, name: string): void {
   if (asked === undefined || asked === name || asked === name.split("@")[0]) return;
-  throw new Refusal(
-    404,
-    "FILE_NOT_FOUND",
-    `This server has no model ${JSON.stringify(asked.slice(0, 100))}, but ${name}.`,
-  );
+  throw new UnknownModel(`This server has no model ${JSON.stringify(asked.slice(0, 100))}, but ${name}.`);
 }
 
 function textOf(part: z.infer<typeof partSchema>, pictures: PictureText[]): string[] {

@@ -4,6 +4,7 @@ import { basename, dirname, sep } from "node:path";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { beginning, isRocError, RocError, type ErrorCode } from "../errors.js";
+import { MODEL_NOT_FOUND } from "./schemas.js";
 
 /** The status that an error's code has where nothing better is known. */
 const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
@@ -39,6 +40,13 @@ export class Refusal extends RocError {
     readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(code, message);
+  }
+}
+
+/** A model is asked for that is not here. OpenAI's clients know it by a code of theirs. */
+export class UnknownModel extends Refusal {
+  constructor(message: string) {
+    super(404, "FILE_NOT_FOUND", message);
   }
 }
 
@@ -121,10 +129,13 @@ export function answerError(
   onFault: (error: Error) => void,
 ): FastifyReply {
   const refusal = refusalFor(error, request, onFault);
-  const { code, message, headers, status } = refusal;
+  const { message, headers, status } = refusal;
+  const isModel = refusal instanceof UnknownModel;
+  const code = isModel ? MODEL_NOT_FOUND : refusal.code;
   // Who is refused before its body is read is not waited for.
   if (status === 413 || status === 408) reply.header("connection", "close");
-  const type = request.url.startsWith("/v1/chat/") && { type: status < 500 ? "invalid_request_error" : "server_error", param: null }; // prettier-ignore
+  const isOpenAi = isModel || request.url.startsWith("/v1/chat/");
+  const type = isOpenAi && { type: status < 500 ? "invalid_request_error" : "server_error", param: isModel ? "model" : null }; // prettier-ignore
   return reply
     .code(status)
     .headers(headers)

@@ -4,9 +4,12 @@ import { ERROR_CODES, type ErrorCode } from "../errors.js";
 
 const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
 
+/** OpenAI's code for a model that is not here. */
+export const MODEL_NOT_FOUND = "model_not_found";
+
 const errorSchema = z
   .object({
-    code: z.enum(codes).meta({ description: "What kind of error, as the command line has it." }),
+    code: z.enum([...codes, MODEL_NOT_FOUND]).meta({ description: "What kind of error, as the command line has it; model_not_found as OpenAI has it." }), // prettier-ignore
     message: z.string().meta({ description: "What is wrong and what to do." }),
   })
   .loose();

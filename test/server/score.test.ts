@@ -108,7 +108,7 @@ test("the unchanged OpenAI client: an answer, a stream with usage, stops, errors
   assert.ok(answer.startsWith(few.choices[0]?.message.content ?? "none") && few.choices[0]?.message.content !== answer);
   assert.equal((await client.models.list()).data[0]?.id, model.name);
   assert.equal((await client.models.retrieve(model.name)).id, model.name);
-  await assert.rejects(client.models.retrieve("gpt-4o"), OpenAI.NotFoundError);
+  await assert.rejects(client.models.retrieve("gpt-4o"), { status: 404, code: "model_not_found", param: "model" });
 });
 
 test("a prompt with names of files, of tokens or of pictures is words", async () => {

@@ -43,7 +43,8 @@ export class BurstSearch {
   /** What has been found so far; begins where nobody has asked before. */
   found(judge: Judge | undefined): LibraryBursts {
     if (!judge) return NOTHING;
-    const key = `${judge.id} ${judge.scores}`;
+    // Copies have no scores of their own.
+    const key = `${judge.id} ${judge.scores} ${this.catalog.count({ judge })}`;
     if (this.#current?.key === key) return this.#current.found;
     const search: Search = (this.#current = { key, found: { ...NOTHING, complete: false } });
     this.#search(judge, search).catch(() => {
@@ -55,8 +56,15 @@ export class BurstSearch {
 
   async #search(judge: Judge, search: Search): Promise<void> {
     let run: TimedPhoto[] = [];
-    for await (const photo of this.#timed(judge)) {
+    const copies = new Map<string, Photo[]>();
+    for await (const { photo: found, time } of this.#scored(judge)) {
       if (this.#current !== search) return;
+      if (time === undefined) {
+        // Nothing is near it but what is the same.
+        if (found.digest) copies.set(found.digest, [...(copies.get(found.digest) ?? []), found]);
+        continue;
+      }
+      const photo = { photo: found, time };
       const last = run.at(-1);
       if (last && last.time - photo.time > WINDOW) {
         await enter(run, search);
@@ -65,16 +73,17 @@ export class BurstSearch {
       run.push(photo);
     }
     await enter(run, search);
+    for (const photos of copies.values()) if (photos.length > 1) enterCopies(photos, search);
     search.found = { ...search.found, complete: true };
   }
 
-  /** Scored photos with a time, the newest first. */
-  async *#timed(judge: Judge): AsyncGenerator<TimedPhoto> {
+  /** Scored photos, the newest first, those without a time last. */
+  async *#scored(judge: Judge): AsyncGenerator<{ readonly photo: Photo; readonly time: number | undefined }> {
     for (let after: string | undefined; ;) {
       const page = this.catalog.photos({ judge, sort: "taken", limit: AT_ONCE, after });
       for (const photo of page.photos) {
         const time = timeOf(photo.taken);
-        if (photo.score && time !== undefined) yield { photo, time };
+        if (photo.score) yield { photo, time };
       }
       after = page.next;
       if (after === undefined) return;
@@ -95,6 +104,14 @@ async function enter(run: readonly TimedPhoto[], search: Search): Promise<void> 
   });
   const { bursts: before, looked } = search.found;
   search.found = { bursts: [...before, ...bursts], looked: looked + run.length, complete: false };
+}
+
+/** Files of one content. */
+function enterCopies(photos: readonly Photo[], search: Search): void {
+  const members = photos.map(({ id }, i) => ({ id, best: 1 / photos.length, kept: i === 0 }));
+  const { bursts, looked } = search.found;
+  const found: LibraryBurst = { kind: "copies", photos: members };
+  search.found = { bursts: [...bursts, found], looked: looked + photos.length, complete: false };
 }
 
 interface TimedPhoto {

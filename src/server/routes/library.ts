@@ -22,7 +22,7 @@ const photosQuery = z.strictObject({
     .optional()
     .meta({ description: "Default score. Highest first, names from A; unknown values last." }),
   reverse: z.enum(["", "true", "false"]).optional(),
-  where: z.string().max(2000).optional().meta({ description: "As `roc4mllm library list --where` has it: score > 7 and taken >= 2026-05." }), // prettier-ignore
+  where: z.string().max(2000, "longer than 2000 letters; shorten it").optional().meta({ description: "As `roc4mllm library list --where` has it: score > 7 and taken >= 2026-05." }), // prettier-ignore
   folder: z.string().max(4096).optional().meta({ description: "Only photos in this folder, or below it." }),
   limit: z.coerce
     .number()

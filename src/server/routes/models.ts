@@ -3,7 +3,7 @@ import { z } from "zod";
 import { worthOf } from "../../engine/worth.js";
 import type { App, Shared } from "../app.js";
 import { checkModel } from "../chat.js";
-import { problemSchema } from "../schemas.js";
+import { problems } from "../schemas.js";
 
 const modelSchema = z
   .object({
@@ -35,7 +35,7 @@ export function addModels(app: App, { options: { model } }: Shared): void {
   };
   app.get(
     "/v1/models",
-    { schema: { summary: "Which checkpoint scores", response: { 200: modelsSchema } } },
+    { schema: { summary: "Which checkpoint scores", response: { 200: modelsSchema, ...problems } } },
     async () => ({
       object: "list" as const,
       data: [one],
@@ -47,7 +47,7 @@ export function addModels(app: App, { options: { model } }: Shared): void {
       schema: {
         summary: "The checkpoint, by its name",
         params: z.object({ id: z.string() }),
-        response: { 200: modelSchema, 404: problemSchema },
+        response: { 200: modelSchema, ...problems },
       },
     },
     async ({ params: { id } }) => {
