@@ -5,7 +5,7 @@ import { filesUnder, readOrUndefined } from "./fingerprint.mjs";
 /** A test that reaches this file loads libtorch. */
 const NATIVE = "dist/src/torch/native.js";
 /** Rooms whose tests are about numbers that libtorch computes; elsewhere they move, write and print numbers, or start programs. */
-const COMPUTING = ["engine", "generation", "models", "nn", "roc", "torch", "train"];
+const COMPUTING = ["baselines", "engine", "generation", "models", "nn", "roc", "torch", "train"];
 /** Its bounds are for any order of sums: what takes one holds numbers against others. */
 const BOUNDS = "dist/test/rounding.js";
 /** Rooms of whole programs: their files take longest. */

@@ -9,8 +9,8 @@ import { originalMusiq, pretrainedMusiq } from "./original.js";
 
 /** Of the same make, for tests. */
 const TINY = {
-  ...{ patch_size: 8, stem_width: 8, hidden_size: 12, mlp_dim: 16, num_heads: 2, num_layers: 2, grid_size: 4 },
-  ...{ longer_sides: [16, 24], training_patches: 20 },
+  ...{ stem_width: 4, hidden_size: 12, mlp_dim: 16, num_heads: 2, num_layers: 2, grid_size: 4 },
+  ...{ longer_sides: [64, 96], training_patches: 20 },
 };
 
 function configure({ variant = musiqFacts.variants[0], scale, bins, attributes = [], tiny }: NewModel) {

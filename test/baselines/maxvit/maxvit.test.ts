@@ -7,7 +7,7 @@ import { resizeBiasTable } from "../../../src/baselines/maxvit/bias-tables.js";
 import { maxvit } from "../../../src/baselines/maxvit/index.js";
 import { SCORE, type Baseline } from "../../../src/baselines/types.js";
 import { isRocError } from "../../../src/errors.js";
-import type { ParamSource } from "../../../src/nn/index.js";
+import { randomSource, type ParamSource } from "../../../src/nn/index.js";
 import { Random } from "../../../src/random.js";
 import { fromTypedArray, liveTensors, noGrad, scope, zeros, type Tensor } from "../../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../../src/weights/index.js";
@@ -162,6 +162,23 @@ function mismatch(message: RegExp) {
   return (error: unknown): boolean =>
     isRocError(error) && error.code === "CHECKPOINT_MISMATCH" && message.test(error.message);
 }
+
+test("a new network starts as timm's, its head as PyTorch's", () => {
+  const model = maxvit.create(TINY, randomSource({ seed: 3 }));
+  const most = (name: string): number => {
+    const numbers = (model.parameters().get(name) as Tensor).toNumbers().map(Math.abs);
+    return Math.max(...numbers);
+  };
+  const within = (name: string, bound: number): void => {
+    assert.ok(most(name) <= bound && most(name) > 0.7 * bound, `${name}: ${most(name)} of ${bound}`);
+  };
+  within("head.fc.weight", 1 / 4);
+  within("head.pre_logits.fc.bias", 1 / 4);
+  within("stages.0.blocks.0.attn_grid.attn.qkv.weight", Math.sqrt(6 / 32));
+  within("stages.0.blocks.0.attn_block.mlp.fc2.weight", Math.sqrt(6 / 40));
+  assert.ok(most("stages.0.blocks.0.attn_block.mlp.fc2.bias") < 1e-5);
+  model.dispose();
+});
 
 test("timm's own variants are refused, naming what is otherwise", () => {
   const wanted = {

@@ -25,6 +25,11 @@ const SMALL = {
   ...{ model_type: "musiq", patch_size: 8, hidden_size: 12, mlp_dim: 16, num_heads: 6, num_layers: 2 },
   ...{ longer_sides: [16, 24], bins: 10, scale: { min: 1, max: 10 } },
 };
+/**
+ * Two kernels of PyTorch's bicubic place a pixel of up to 44 with two roundings, and the weights of 4 by 4 pixels, which lie between
+ * -1 and 1, change with it by no more than 4 in all.
+ */
+const BICUBIC_ERROR = 4 * 44 * 2 ** -23;
 const at = (name: string): string => fixture(`baselines/musiq/${name}`);
 
 function score(model: Baseline, inputs: Inputs): Tensor {
@@ -96,13 +101,13 @@ test("the original: patches, distributions and gradients of its own file", async
   model.dispose();
 });
 
-test("pyiqa's form: patches to the bit, distributions and gradients", async () => {
+test("pyiqa's form: patches, distributions and gradients", async () => {
   using expected = await openSafetensors(at("pyiqa.safetensors"));
   const model = musiq.create({ ...SMALL, form: "pyiqa" }, byFormula);
   scope(() => {
     for (const [name, one] of Object.entries(PICTURES)) {
       const inputs = model.inputs.batch([one]);
-      assertPatches(inputs, expected.tensor(`${name}.patches`), false, 2e-6);
+      assertPatches(inputs, expected.tensor(`${name}.patches`), false, BICUBIC_ERROR);
       const distribution = expected.tensor(`${name}.distribution`).toFloat32Array();
       assertNear(noGrad(() => score(model, inputs)).toFloat32Array(), distribution, name);
     }
@@ -189,6 +194,23 @@ test("losses: the distance of distributions, of one number the distance itself, 
     assert.equal(loss.item(), 2.5);
   });
   number.dispose();
+});
+
+test("a new network starts as published: blocks of the stem as their shortcuts, every value of the scale as likely", () => {
+  const model = musiq.create({ ...SMALL, form: "original" }, randomSource({ seed: 3 }));
+  const numbers = (name: string): number[] => (model.parameters().get(name) as Tensor).toNumbers();
+  assert.deepEqual(new Set(numbers("block1.gn3.weight")), new Set([0]));
+  assert.deepEqual(new Set(numbers("block1.gn2.weight")), new Set([1]));
+  const query = numbers("transformer_encoder.transformer.encoderblock_1.attention.query.weight").map(Math.abs);
+  // xavier_uniform of 12 by 12: up to a half.
+  assert.ok(Math.max(...query) <= 0.5 && Math.max(...query) > 0.45);
+  const bias = numbers("transformer_encoder.transformer.encoderblock_1.mlp.fc1.bias").map(Math.abs);
+  assert.ok(Math.max(...bias) < 1e-5 && Math.max(...bias) > 0);
+  scope(() => {
+    const distribution = noGrad(() => score(model, model.inputs.batch([PICTURES.tall])));
+    assertNear(distribution.toFloat32Array(), Array<number>(10).fill(0.1), "distribution");
+  });
+  model.dispose();
 });
 
 test("the ImageNet file begins training, and scores nothing", async () => {
