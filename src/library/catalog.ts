@@ -76,6 +76,8 @@ export interface Photo {
     /** What is wrong and what to do. */
     readonly message: string;
   };
+  /** Of one that the judge has not scored: who has, whose scores are no place in this judge's order. */
+  readonly seenBy?: readonly string[];
   /** SHA-256 of its content, 64 hex digits. Copies of a file have the same. */
   readonly digest?: string;
   /** Pixels across and down, upright. */
@@ -274,6 +276,14 @@ export class Catalog {
     return this.#rankingOf(judge).percentile(score, (LAST_DIGITS * (max - min)) / 9);
   }
 
+  /** Paths of the photos that are there, with a judge's scores. */
+  scoresOf(judge: Judge): [file: string, score: number][] {
+    const sql = `SELECT f.folder, f.name, s.score FROM scores s JOIN files f ON f.picture = s.picture
+      WHERE s.judge = ? AND f.gone IS NULL`;
+    const rows = this.#connection.rows<[Uint8Array, Uint8Array, number]>(sql, [judge.id]);
+    return rows.map(([folder, name, score]) => [pathOf(nameOfBytes(folder), nameOfBytes(name)), score]);
+  }
+
   /** Names of the attributes that a judge gives. */
   attributes(judge = this.latestJudge()): string[] {
     const sql = "SELECT attributes FROM scores WHERE judge = ? AND attributes IS NOT NULL LIMIT 1";
@@ -343,10 +353,22 @@ export class Catalog {
     const rows = this.#connection.rows<PhotoRow>(sql, [judge?.id ?? null, JSON.stringify(ids)]);
     const ranking = this.#rankingOf(judge);
     const byId = new Map(rows.map((row) => [row[0], row]));
+    const seenBy = judge
+      ? this.#seenBy(rows.flatMap((row) => (row[SCORE_COLUMN] === null ? [row[0]] : [])))
+      : new Map<number, string[]>();
     return ids.flatMap((id) => {
       const row = byId.get(id);
-      return row ? [photoOf(row, ranking)] : [];
+      const others = seenBy.get(id);
+      return row ? [{ ...photoOf(row, ranking), ...(others && { seenBy: others }) }] : [];
     });
+  }
+
+  /** Names of the judges that have scored photos, by the ids of these; those without a score are missing. */
+  #seenBy(ids: readonly number[]): Map<number, string[]> {
+    const sql = `SELECT f.id, json_group_array(j.name) FROM files f JOIN scores s ON s.picture = f.picture
+      JOIN judges j ON j.id = s.judge WHERE f.id IN (SELECT value FROM json_each(?)) GROUP BY f.id`;
+    const rows = ids.length === 0 ? [] : this.#connection.rows<[number, string]>(sql, [JSON.stringify(ids)]);
+    return new Map(rows.map(([id, names]) => [id, JSON.parse(names) as string[]]));
   }
 
   /** Read again only where the library has changed. */
@@ -406,13 +428,20 @@ type PhotoRow = [
   comment: Maybe<string>, answer: Maybe<string>,
 ];
 
+/** Where a row has its score. */
+const SCORE_COLUMN = 18;
+
+function pathOf(folder: string, name: string): string {
+  return `${folder === "/" ? "" : folder}/${name}`;
+}
+
 function photoOf(row: PhotoRow, ranking: Ranking): Photo {
   const [id, folderBytes, nameBytes, size, modified, gone, code, message, digest, width, height, taken, camera] = row;
   const [, , , , , , , , , , , , , metadata, hash, stars, label, pick] = row;
   const [folder, name] = [nameOfBytes(folderBytes), nameOfBytes(nameBytes)];
   const score = scoreOf(row, ranking);
   return {
-    ...{ id, file: `${folder === "/" ? "" : folder}/${name}`, folder, name, size, modified },
+    ...{ id, file: pathOf(folder, name), folder, name, size, modified },
     ...present({ gone, digest: digest || null, width, height, taken, camera }),
     ...(code !== null && { error: { code, message: message ?? "" } }),
     ...(metadata !== null && { metadata: JSON.parse(metadata) as Record<string, unknown> }),

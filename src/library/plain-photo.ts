@@ -2,7 +2,7 @@
 import type { Judge, Photo } from "./catalog.js";
 
 /**
- * `{id, file, size, modified, gone?, error?, digest?, width?, height?, taken?, camera?, stars?, label?, pick?, metadata?, hash?,
+ * `{id, file, size, modified, gone?, error?, seenBy?, digest?, width?, height?, taken?, camera?, stars?, label?, pick?, metadata?, hash?,
  * score?, scale?, std?, distribution?, percentile?, attributes?, comment?, answer?, model?}`: scores as `score --json` has them,
  * the hash in 16 hexadecimal digits, times in ISO 8601.
  */

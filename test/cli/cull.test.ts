@@ -53,7 +53,7 @@ async function cull(...argv: readonly string[]): Promise<{ code: number; stdout:
 interface Plan {
   readonly counts: { readonly picked: number; readonly rejected: number; readonly failed: number };
   readonly groups: readonly { readonly photos: readonly { readonly file: string; readonly kept: boolean }[] }[];
-  readonly photos: readonly { readonly file: string; readonly pick?: string; readonly group?: number; readonly rating?: number; readonly kept?: readonly string[] }[]; // prettier-ignore
+  readonly photos: readonly { readonly file: string; readonly pick?: string; readonly group?: number; readonly rating?: number; readonly kept?: readonly string[]; readonly first?: boolean; readonly score?: number }[]; // prettier-ignore
   readonly failures: readonly { readonly file: string; readonly error: { readonly code: string } }[];
   readonly sidecars: { readonly planned: readonly string[]; readonly written: number };
   readonly undo: string | null;
@@ -484,4 +484,51 @@ test("two cullings with one undo file at once: both are in it", async (t) => {
   await Promise.all(rounds);
   const names = (await readUndo(file)).map((write) => basename(write.file));
   assert.deepEqual(names.sort(), ["a.jpg.xmp", "b.jpg.xmp", "c.jpg.xmp", "d.jpg.xmp"]);
+});
+
+test("--first: stars by the second judge alone, keepers of a group by one judge, nothing scored twice", async (t) => {
+  const folder = photos(t);
+  const small = folderWith(t, { "config.json": "{}" });
+  const latents = new Map(card.pictures.map(({ file, latent }) => [file, latent]));
+  const asked = { first: 0, second: 0 };
+  const engine = async () => ({
+    load: async (checkpoint: string) => {
+      const isFirst = (checkpoint as unknown as { path: string }).path === small;
+      const scoreOf = (file: string): number => (isFirst ? 10 : 1) * (latents.get(basename(file)) ?? 0);
+      const made = await fakeEngine((file) => resultFor(file, scoreOf(file)), { disposed: false }).load(checkpoint);
+      const score: typeof made.score = async function* (inputs) {
+        for await (const file of inputs as AsyncIterable<string>) {
+          asked[isFirst ? "first" : "second"]++;
+          yield { ...resultFor(file, scoreOf(file)), distribution: null };
+        }
+      };
+      return { ...made, score, name: isFirst ? "small@1" : "large@2", scale: { min: 1, max: isFirst ? 100 : 10 } };
+    },
+  });
+  const env = { XDG_DATA_HOME: folderWith(t, {}) };
+  const run = (...argv: readonly string[]) =>
+    runCommand(["cull", folder, ...argv], { cull: async () => cullCommand }, { engine: engine as never, env });
+  assert.equal((await run("--first", small, "--among", "library", "--dry-run")).code, 2);
+  const options = ["--first", small, "--contenders", "25%", "--dry-run"];
+  const { stdout, code, stderr } = await run(...options, "--json");
+  assert.equal(code, 0, stderr);
+  const plan = JSON.parse(stdout) as Plan & {
+    readonly first: { readonly model: string; readonly share: number; readonly alone: number };
+  };
+  const alone = plan.photos.filter(({ first }) => first);
+  assert.deepEqual({ ...plan.first }, { model: "small@1", scale: { min: 1, max: 100 }, share: 0.25, alone: alone.length }); // prettier-ignore
+  assert.ok(alone.length > 0 && alone.length <= 12);
+  assert.deepEqual([asked.first, asked.second], [16, 16 - alone.length]);
+  for (const { file, score, first, rating } of plan.photos) {
+    assert.equal(score, (first ? 10 : 1) * (latents.get(basename(file)) ?? NaN));
+    assert.ok(!first || rating === undefined, "no stars by the first judge");
+  }
+  // A group is of one judge.
+  for (const { photos: members } of plan.groups) {
+    const judges = new Set(members.map(({ file }) => plan.photos.find((photo) => photo.file === file)?.first ?? false));
+    assert.equal(judges.size, 1);
+  }
+  const text = await run(...options);
+  assert.match(text.stdout, new RegExp(`${alone.length} of 16 photos seen by small@1 alone: they have no stars`));
+  assert.deepEqual([asked.first, asked.second], [16, 16 - alone.length]);
 });

@@ -143,3 +143,59 @@ test("a damaged library is refused before anything is written to it", async (t) 
       assert.deepEqual(await readFile(damaged), bytes);
     }
 });
+
+test("--first: a small judge looks at all, the large one at its best; orders stay apart; the same command continues", async (t) => {
+  const root = await tempFolder(t);
+  const photos = join(await realpath(root), "photos");
+  const small = join(root, "small");
+  await mkdir(small);
+  await writeFile(join(small, "config.json"), "{}");
+  for (let i = 0; i < 10; i++) await picture(join(photos, `${i}.png`), 20 * i + 10);
+  const asked: { first: string[]; second: string[] } = { first: [], second: [] };
+  const failing: string[] = [];
+  const engine = () =>
+    Promise.resolve({
+      load: (checkpoint: unknown) => {
+        const isFirst = (checkpoint as { path: string }).path === small;
+        const digest = (isFirst ? "1" : "2").repeat(64);
+        if (!isFirst && failing.length > 0) throw new Error("killed");
+        return Promise.resolve(
+          redModel(isFirst ? asked.first : asked.second, { name: isFirst ? "small@1" : "large@2", digest }),
+        );
+      },
+    });
+  const env = { XDG_DATA_HOME: join(root, "data"), XDG_CONFIG_HOME: join(root, "config") };
+  const run = (...argv: string[]) =>
+    runCommand(
+      ["library", ...argv],
+      { library: () => Promise.resolve(libraryCommand) },
+      { engine: engine as never, env },
+    );
+
+  assert.equal((await run("scan", photos, "--contenders", "20%")).code, 2);
+  assert.equal((await run("scan", photos, "--first", small, "--contenders", "0%")).code, 2);
+  const same = await run("scan", photos, "--first", small, "--model", small);
+  assert.match(same.stderr, /--first and --model are both small@1/);
+  // Stopped between the two.
+  failing.push("yes");
+  assert.equal((await run("scan", photos, "--first", small)).code, 70);
+  failing.pop();
+  assert.deepEqual([asked.first.length, asked.second.length], [10, 0]);
+  const scanned = await run("scan", photos, "--first", small, "--contenders", "20%", "--json");
+  assert.equal(scanned.code, 0, scanned.stderr);
+  assert.deepEqual([asked.first.length, asked.second.map((file) => file.slice(-5)).sort()], [10, ["8.png", "9.png"]]);
+  assert.match(scanned.stderr, /2 of 10 go on to --model; 8 are seen by small@1 alone/);
+  const [summary] = jsonLines(scanned.stdout) as { first: { model: string; files: number }; contenders: number; scored: number; files: number; model: string }[]; // prettier-ignore
+  assert.deepEqual([summary?.model, summary?.scored, summary?.files, summary?.contenders], ["large@2", 2, 2, 2]);
+  assert.deepEqual([summary?.first.model, summary?.first.files], ["small@1", 10]);
+
+  const listed = await run("list");
+  assert.match(listed.stdout, /^\S*\/9\.png +19\.0 .*\n\S*\/8\.png +17\.0 .*\n\S*\/0\.png  not scored by this checkpoint; seen by small@1 \(--judge\)/); // prettier-ignore
+  const lines = jsonLines((await run("list", "--json")).stdout) as { score?: number; seenBy?: string[] }[];
+  assert.deepEqual(lines.map(({ score, seenBy }) => score ?? seenBy), [19, 17, ...Array.from({ length: 8 }, () => ["small@1"])]); // prettier-ignore
+  const own = jsonLines((await run("list", "--json", "--judge", "small@1")).stdout) as { score?: number }[];
+  assert.equal(own.filter(({ score }) => score !== undefined).length, 10);
+  // A larger share takes the rest of it; nothing is scored twice.
+  assert.equal((await run("scan", photos, "--first", small, "--contenders", "0.5")).code, 0);
+  assert.deepEqual([asked.first.length, asked.second.length], [10, 5]);
+});

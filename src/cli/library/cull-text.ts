@@ -5,6 +5,16 @@ import type { CullGroup, PlannedPhoto } from "../../library/culling/plan.js";
 import { formatValue } from "../shared/table.js";
 import { padEnd, printable, textWidth } from "../shared/width.js";
 
+/** The small judge of a cascade. */
+export interface FirstJudge {
+  readonly model: string;
+  readonly scale: { readonly min: number; readonly max: number };
+  /** Of the photos, that it let through. */
+  readonly share: number;
+  /** Photos whose score is its. */
+  readonly alone: number;
+}
+
 /** A folder that is culled. */
 export interface Culled extends CulledFolder {
   /** From the root. */
@@ -12,6 +22,8 @@ export interface Culled extends CulledFolder {
   readonly library: string;
   readonly model: string;
   readonly scale: { readonly min: number; readonly max: number };
+  /** Who looked first, and at how many alone; undefined: one judge looked at all. */
+  readonly first: FirstJudge | undefined;
   /** Folders that could not be looked into. */
   readonly lost: number;
   /** Sidecars that were written; undefined in a dry run. */
@@ -22,10 +34,11 @@ export interface Culled extends CulledFolder {
 
 /** The plan, and what was written, as plain JSON. */
 export function cullJson(culled: Culled): Record<string, unknown> {
-  const { folder, library, model, scale, plan, sidecars, failures, written, undo } = culled;
+  const { folder, library, model, scale, first, plan, sidecars, failures, written, undo } = culled;
   const photos = new Map(plan.photos.map((photo) => [photo.file, photo]));
   return {
-    ...{ folder, library, model, scale: { min: scale.min, max: scale.max }, counts: countsOf(culled) },
+    ...{ folder, library, model, scale: { min: scale.min, max: scale.max }, ...(first && { first }) },
+    counts: countsOf(culled),
     groups: plan.groups.map(({ kind, photos: members }) => ({
       kind,
       photos: members.map(({ file, best, kept }) => ({ file, score: photos.get(file)?.score, best, kept })),
@@ -103,13 +116,16 @@ function groupLines(
 }
 
 /** Name, what it gets, and its score. */
-function photoCells({ file, pick, rating, score, std }: PlannedPhoto, { folder, scale, sidecars }: Culled): string[] {
+function photoCells(photo: PlannedPhoto, { folder, scale: second, first, sidecars }: Culled): string[] {
+  const { file, pick, rating, score, std } = photo;
+  const scale = photo.first && first ? first.scale : second;
   const name = file.startsWith(folder) ? file.slice(folder.length).replace(/^[/\\]+/, "") : file;
   const stars = rating === undefined ? "" : "*".repeat(rating);
   const kept = sidecars.kept.get(file);
   const note = kept ? ` (yours stays: ${kept.join(", ")})` : "";
   const spread = std === null ? "" : ` ± ${formatValue(std, scale)}`;
-  return [printable(name), `${pick ?? "-"} ${stars}`.trim() + note, `${formatValue(score, scale)}${spread}`];
+  const judge = photo.first ? " (first look)" : "";
+  return [printable(name), `${pick ?? "-"} ${stars}`.trim() + note, `${formatValue(score, scale)}${spread}${judge}`];
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -128,8 +144,13 @@ function summaryLines(culled: Culled, dryRun: boolean): string[] {
   const verdicts = [`${picked} picked`, `${rejected} rejected`, ...(starred ? [starred] : [])];
   return [
     [...parts, ...verdicts, ...(failed > 0 ? [`${failed} failed`] : [])].join("; "),
+    ...(culled.first ? [firstLine(culled.first, photos)] : []),
     ...outcomeLines(culled, dryRun),
   ];
+}
+
+function firstLine({ model, alone }: FirstJudge, photos: number): string {
+  return `${alone} of ${counted(photos, "photo")} seen by ${printable(model)} alone: they have no stars, and its scores are on its own scale`;
 }
 
 function outcomeLines({ sidecars, written = 0, undo }: Culled, dryRun: boolean): string[] {

@@ -3,9 +3,11 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ERROR_CODES, RocError } from "../../errors.js";
+import type { LoadOptions } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
-import { cullFolder } from "../../library/culling/cull.js";
+import { cullFolder, scannedPhotos, type CulledFolder, type FirstSeen, type FolderSpec } from "../../library/culling/cull.js";
 import type { CullOptions } from "../../library/culling/plan.js";
+import { shotsOf } from "../../library/culling/shots.js";
 import { parseStars, type StarShare } from "../../library/culling/stars.js";
 import { checkUndoFile, planUndo, undo } from "../../library/culling/undo.js";
 import { undoName, writeSidecars } from "../../library/culling/write.js";
@@ -19,10 +21,11 @@ import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/
 import { whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
-import { cullJson, cullText, type Culled } from "./cull-text.js";
+import { cullJson, cullText, type Culled, type FirstJudge } from "./cull-text.js";
+import { addFirstOptions, firstLook, requireFirst, requireOther, type FirstFlags, type FirstLook } from "./first.js";
 import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
 
-interface Flags extends ModelFlags, LibraryFlags {
+interface Flags extends ModelFlags, LibraryFlags, FirstFlags {
   readonly model?: string;
   readonly dryRun?: true;
   readonly undo?: string;
@@ -46,6 +49,10 @@ What is kept, and what stands alone, gets stars by its rank: with 5:5%,4:15%,3:3
 
 Scores are kept in the library (roc4mllm library), so that a folder that was scanned is not scored again.
 
+With --first a small checkpoint looks at all photos, and --model at the best share by it (--contenders) and at the whole groups of
+these. Stars go by --model's scores alone, so that what the small one left out has none; its groups have a keeper by the small one.
+No score of one is ever compared with a score of the other.
+
 Everything is written into XMP sidecars beside the photos, into those that are there or into new ones. What a person has given (stars,
 labels, picks) stays; what this program wrote before is replaced. --dry-run writes nothing and prints what would be written.
 
@@ -54,8 +61,8 @@ puts every byte back, and takes away sidecars that are new; those that were chan
 given. A stopped command can be undone, or simply given again. --undo-file with a file of an earlier cull adds to it: undoing it takes
 back both. Any other file that is there is refused. With --dry-run undoing lists what would come back.
 
---json: {folder, library, model, scale, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, rating, pick,
-label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}, with
+--json: {folder, library, model, scale, first, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, first,
+rating, pick, label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}, with
 --undo --dry-run also files: [{file, change}].
 
 More: docs/culling.md
@@ -64,6 +71,7 @@ Examples:
   roc4mllm cull my-photos/ --dry-run
   roc4mllm cull my-photos/
   roc4mllm cull my-photos/ --stars 5:10%,4:20% --keep 2 --sidecars replaced
+  roc4mllm cull my-photos/ --first laion-v2 --contenders 50%
   roc4mllm cull --undo my-photos/cull-2026-05-01-123005.undo.jsonl`;
 
 /** The command. */
@@ -95,7 +103,7 @@ export function cullCommand(context: Context): Command {
         .default("appended"),
     )
     .option("--undo-file <file>", "where to write the undo file, or add to it (default: into the folder)");
-  return addModelOptions(addLibraryOption(command))
+  return addModelOptions(addFirstOptions(addLibraryOption(command)))
     .addHelpText("after", HELP)
     .action((folder: string | undefined, flags: Flags) => {
       if (flags.undo !== undefined) return undoAll(flags.undo, folder, command, context);
@@ -106,6 +114,9 @@ export function cullCommand(context: Context): Command {
 async function cull(folder: string | undefined, flags: Flags, context: Context): Promise<void> {
   if (folder === undefined) throw new RocError("USAGE", "Name the folder of the photos, or --undo FILE.");
   if (flags.force) throw new RocError("USAGE", "--force belongs to --undo; what a person gave is never overwritten.");
+  requireFirst(flags);
+  if (flags.first !== undefined && flags.among === "library")
+    throw new RocError("USAGE", "--among library ranks what one judge has seen, and with --first --model sees contenders alone. Leave one of them out."); // prettier-ignore
   await requireFolder(folder);
   if (flags.undoFile !== undefined && (await checkUndoFile(flags.undoFile)) !== undefined)
     context.io.stderr.write(
@@ -135,18 +146,44 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   notes.map(printable).forEach(onNote);
   // The same judge whatever the number of photos is.
   const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
-  using model = await loadNamed(flags.model, settings, context);
   const library = libraryFile(flags, context);
   const { among, sidecars: naming } = flags;
   const steps = progressOf(context);
-  const found = await cullFolder({
-    ...{ folder, files, library, model, naming, among, options: cullOptions(flags), signal: context.signal },
-    onProgress: steps.follow,
-  }).finally(steps.stop);
-  // Models that were made for a test have no folder.
-  if (model.folder !== undefined) onNote(worthOf(model).text);
-  const { name, scale } = model;
-  return { ...found, folder, library, model: name, scale, lost, written: undefined, undo: undefined };
+  try {
+    const spec = { folder, files, library, signal: context.signal, onProgress: steps.follow };
+    const first = flags.first === undefined ? undefined : await seenFirst(flags.first, spec, settings, flags, context);
+    using model = await loadNamed(flags.model, settings, context);
+    if (first) requireOther(first, model);
+    const seen: FirstSeen | undefined = first && { photos: first.looked, contenders: first.files };
+    const found = await cullFolder({ ...spec, model, naming, among, options: cullOptions(flags), first: seen });
+    steps.stop();
+    if (first?.worth !== undefined) onNote(first.worth);
+    // Models that were made for a test have no folder.
+    if (model.folder !== undefined) onNote(worthOf(model).text);
+    const { name, scale } = model;
+    const both = { ...found, first: first && firstJudge(first, found) };
+    return { ...both, folder, library, model: name, scale, lost, written: undefined, undo: undefined };
+  } finally {
+    steps.stop();
+  }
+}
+
+/** What the small judge says of all photos. */
+function seenFirst(
+  name: string,
+  spec: Pick<FolderSpec, "folder" | "files" | "library" | "signal" | "onProgress">,
+  settings: LoadOptions,
+  { contenders }: Flags,
+  context: Context,
+): Promise<FirstLook<FirstSeen["photos"]>> {
+  const shots = shotsOf(spec.files);
+  const looked = { library: spec.library, files: shots.map(({ file }) => file), context };
+  return firstLook(name, { ...settings, contenders }, looked, (model) => scannedPhotos({ ...spec, model }, shots));
+}
+
+function firstJudge({ judge, scale, share }: FirstLook<unknown>, { plan }: CulledFolder): FirstJudge {
+  const { min, max } = scale;
+  return { model: judge.name, scale: { min, max }, share, alone: plan.photos.filter(({ first }) => first).length };
 }
 
 /** A line of progress for each step. */

@@ -47,9 +47,14 @@ function writeTable(photos: readonly Photo[], judge: Judge | undefined, { io }: 
   const { stdout, env } = io;
   const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
   const table = new ScoreTable({ files: photos.map(({ file }) => file), columns, colors: wantsColors(stdout, env) });
-  for (const { file, score, error } of photos) {
+  for (const { file, score, error, seenBy } of photos) {
     if (score && judge) stdout.write(table.row({ ...score, file, scale: judge.scale, model: judge.name }));
     else if (error) stdout.write(table.row({ file, error: { ...error, code: error.code as ErrorCode } }));
-    else stdout.write(`${printable(file)}  not scored by this checkpoint\n`);
+    else stdout.write(`${printable(file)}  not scored by this checkpoint${seenText(seenBy)}\n`);
   }
+}
+
+/** A score of another checkpoint has no place in this one's order. */
+function seenText(judges: readonly string[] | undefined): string {
+  return judges ? `; seen by ${judges.map(printable).join(", ")} (--judge)` : "";
 }

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ERROR_CODES, RocError } from "../../errors.js";
+import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import { nameOfBytes, pathOfName, readableName } from "../../image/index.js";
 import { scan, type ScanSummary } from "../../library/scan/scan.js";
@@ -13,9 +14,10 @@ import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/
 import { parseScale, whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
+import { addFirstOptions, firstLook, requireFirst, requireOther, type FirstFlags, type FirstLook } from "./first.js";
 import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
 
-interface ScanFlags extends ModelFlags, LibraryFlags {
+interface ScanFlags extends ModelFlags, LibraryFlags, FirstFlags {
   readonly model?: string;
   readonly retry?: true;
   readonly maxPixels?: number;
@@ -30,6 +32,10 @@ command continues. Files that are gone are marked, not forgotten, as their drive
 --comments also asks about photos that have a score and no comment yet; --no-vectors keeps what vectors there are.
 Files that cannot be read or scored are kept with the reason, and tried again when they change, or with --retry.
 
+With --first two checkpoints look: the small one at all photos, --model at the best share by it (--contenders), and at all photos that
+score as high as the last of these. Their scores stay apart: lists are of --model, and photos that the small one alone has seen are
+behind them without a score, or in an order of their own with --judge.
+
 One process at a time scans into a library; others may read it meanwhile. Scores of several checkpoints stay apart. Photos are
 only read.
 
@@ -39,6 +45,7 @@ Examples:
   roc4mllm library scan ~/Pictures
   roc4mllm library scan ~/Pictures --comments
   roc4mllm library scan ~/Pictures /media/card --model q-future/Q-ReAlign-Mini-0.8B
+  roc4mllm library scan ~/Pictures --first laion-v2 --contenders 20%
   roc4mllm library list --limit 20`;
 
 /** The command. */
@@ -57,7 +64,7 @@ export function scanCommand(context: Context): Command {
       "lowest and highest score (default: of the ratings that it was trained on)",
       parseScale,
     );
-  return addModelOptions(addLibraryOption(command))
+  return addModelOptions(addFirstOptions(addLibraryOption(command)))
     .addHelpText("after", HELP)
     .action((folders: string[], flags: ScanFlags) => scanFolders(folders, flags, context));
 }
@@ -75,32 +82,59 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
   inputs.notes.map(printable).forEach(onNote);
   // The same judge whatever the number of photos is.
   const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
-  using model = await loadNamed(flags.model, settings, context);
   const library = libraryFile(flags, context);
   const started = Date.now();
-  const progress = createProgress(stderr, "looked at", files.length);
-  around = progress.around.bind(progress);
-  try {
-    const summary = await scan({
-      ...{ library, files, folders, model, retry: flags.retry, maxPixels: flags.maxPixels, signal: context.signal },
-      ...{ comments: flags.comments, vectors: flags.vectors },
+  const scanBy = async (model: Model, files: readonly string[], folders: readonly string[], label: string) => {
+    const progress = createProgress(stderr, label, files.length);
+    around = progress.around.bind(progress);
+    const { retry, maxPixels, comments, vectors } = flags;
+    return scan({
+      ...{ library, files, folders, model, retry, maxPixels, comments, vectors, signal: context.signal },
       onProgress: (done) => progress.update(done),
       onNote,
       onFailure: ({ error }) => say(`failed: ${printable(error.message)} (${error.code})\n`),
+    }).finally(() => {
+      progress.stop();
+      around = (print) => print();
     });
-    progress.stop();
+  };
+  try {
+    requireFirst(flags);
+    const first =
+      flags.first === undefined
+        ? undefined
+        : await firstLook(flags.first, settings, { library, files, context }, (model) =>
+            scanBy(model, files, folders, "looked at first"),
+          );
+    if (first) stderr.write(firstText(first, (Date.now() - started) / 1000, library));
+    using model = await loadNamed(flags.model, settings, context);
+    if (first) requireOther(first, model);
+    const wanted = first ? files.filter((file) => first.files.has(file)) : files;
+    const summary = await scanBy(model, wanted, first ? [] : folders, "looked at");
     const seconds = (Date.now() - started) / 1000;
-    if (flags.json) stdout.write(`${JSON.stringify({ library, model: model.name, ...summary, seconds })}\n`);
+    const beside = first && { first: { model: first.judge.name, ...first.looked }, contenders: first.files.size };
+    if (flags.json) stdout.write(`${JSON.stringify({ library, model: model.name, ...summary, ...beside, seconds })}\n`);
     stderr.write(summaryText(summary, seconds, library));
     if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
-    if (summary.failed > 0 || inputs.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
+    const failed = summary.failed + (first?.looked.failed ?? 0);
+    if (failed > 0 || inputs.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
   } catch (error) {
     if (!context.signal.aborted) throw error;
     const message = `Stopped. What has been scored is in ${library}; the same command continues.`;
     throw new RocError("ABORTED", message, { cause: error });
-  } finally {
-    progress.stop();
   }
+}
+
+/** What the first judge came to. */
+function firstText(first: FirstLook<ScanSummary>, seconds: number, library: string): string {
+  const { judge, scored, files, worth } = first;
+  const left = scored.size - files.size;
+  const lines = [
+    `${summaryText(first.looked, seconds, library).trimEnd()} by ${printable(judge.name)}`,
+    `${files.size} of ${scored.size} go on to --model; ${left} are seen by ${printable(judge.name)} alone`,
+    ...(worth === undefined ? [] : [worth]),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 /**

@@ -6,7 +6,9 @@ import type { PhotoMetadata } from "../../photos/metadata.js";
 import type { SidecarNaming } from "../../photos/xmp.js";
 import { Catalog, type Photo } from "../catalog.js";
 import { scan } from "../scan/scan.js";
-import { planCulling, withoutKeepers, type CullOptions, type CullPlan } from "./plan.js";
+import { judgeOf } from "../cascade.js";
+import { groupPhotos } from "./groups.js";
+import { planCulling, withoutKeepers, type CullingPhoto, type CullOptions, type CullPlan } from "./plan.js";
 import { readShots, type ShotFacts } from "./read.js";
 import { shotsOf, type Shot } from "./shots.js";
 import { planSidecars, type SidecarPlans } from "./write.js";
@@ -24,9 +26,19 @@ export interface FolderSpec {
   /** Whose rank the stars go by. */
   readonly among: "folder" | "library";
   readonly options: CullOptions;
+  /** What a small judge has said of all photos, where `model` looks at contenders alone. */
+  readonly first?: FirstSeen | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told at the beginning of each step, and of every photo that is done. */
   readonly onProgress?: ((step: "scored" | "compared", done: number, total: number) => void) | undefined;
+}
+
+/** A first look at all photos of a folder. */
+export interface FirstSeen {
+  /** By path, with the first judge's scores. */
+  readonly photos: ReadonlyMap<string, Photo>;
+  /** Paths of those that it lets through. */
+  readonly contenders: ReadonlySet<string>;
 }
 
 /**
@@ -57,38 +69,80 @@ export interface CulledFolder {
 
 /** Scores, looks and times of all photos, and the plan. @throws as {@link scan}; RocError ABORTED */
 export async function cullFolder(spec: FolderSpec): Promise<CulledFolder> {
-  const { among, naming, options, signal, onProgress } = spec;
+  const { naming, options, signal, onProgress, first } = spec;
   const shots = shotsOf(spec.files);
-  const photos = await scannedPhotos(spec, shots);
+  const photos = first?.photos ?? (await scannedPhotos(spec, shots));
   const { known, failures } = await sorted(shots, photos);
   const follow = (done: number): void => onProgress?.("compared", done, known.length);
   follow(0);
   const read = await readShots(known, { known: metadataOf(photos), onProgress: follow, ...(signal && { signal }) });
-  const scored = read.photos.flatMap((photo) => {
-    const score = photos.get(photo.file)?.score;
-    return score ? [{ ...photo, score, ...(among === "library" && { percentile: score.percentile }) }] : [];
-  });
-  let plan = planCulling(scored, options);
+  const judged = first
+    ? await judgedByTwo(spec, first, shots, read.photos)
+    : { scored: withScores(read.photos, photos, spec), failures: [] };
+  let plan = planCulling(judged.scored, options);
   let sidecars = await plannedSidecars(plan, read.photos, naming);
   if (sidecars.failures.length > 0) {
     plan = withoutKeepers(plan, new Set(sidecars.failures.map(({ file }) => file)));
     sidecars = await plannedSidecars(plan, read.photos, naming);
   }
   const given = new Map(read.photos.map((photo) => [photo.file, photo.given]));
-  return { plan, sidecars, given, failures: [...failures, ...read.failures, ...sidecars.failures] };
+  const all = [...failures, ...read.failures, ...judged.failures, ...sidecars.failures];
+  return { plan, sidecars, given, failures: all };
 }
 
-/** What the library knows of the photos after a scan, by path. */
-async function scannedPhotos(
-  { library, folder, model, signal, onProgress }: FolderSpec,
+/** Those of the photos that have a score, with it. */
+function withScores(
+  read: readonly ShotFacts[],
+  photos: ReadonlyMap<string, Photo>,
+  { among }: Pick<FolderSpec, "among">,
+): CullingPhoto[] {
+  return read.flatMap((photo) => {
+    const score = photos.get(photo.file)?.score;
+    return score ? [{ ...photo, score, ...(among === "library" && { percentile: score.percentile }) }] : [];
+  });
+}
+
+/** The second judge's scores of contenders and of the whole groups of these; of the other groups the first one's. */
+async function judgedByTwo(
+  spec: FolderSpec,
+  first: FirstSeen,
   shots: readonly Shot[],
+  read: readonly ShotFacts[],
+): Promise<{ readonly scored: CullingPhoto[]; readonly failures: CullFailure[] }> {
+  const groups = groupPhotos(read);
+  const contending = groups.filter((group) => group.some(({ file }) => first.contenders.has(file))).flat();
+  const wanted = new Set(contending.map(({ file }) => file));
+  const second = shots.filter(({ file }) => wanted.has(file));
+  const photos = await scannedPhotos(spec, second, []);
+  const { failures } = await sorted(second, photos);
+  const failed = new Set(failures.map(({ file }) => file));
+  const scored = groups.flatMap((group) => {
+    const left = group.filter(({ file }) => !failed.has(file));
+    const scores = withScores(left, photos, spec);
+    // A group is of one judge: of the second where it has seen all of it.
+    if (scores.length === left.length) return scores;
+    return withScores(left, first.photos, spec).map((photo) => ({ ...photo, first: true }));
+  });
+  return { scored, failures };
+}
+
+/**
+ * What the library knows of the photos after a scan, by path.
+ *
+ * @param folders that are searched for what is gone; default: the folder
+ */
+export async function scannedPhotos(
+  { library, folder, model, signal, onProgress }: Pick<FolderSpec, "library" | "folder" | "model" | "signal" | "onProgress">,
+  shots: readonly Shot[],
+  folders: readonly string[] = [folder],
 ): Promise<Map<string, Photo>> {
   const follow = (done: number): void => onProgress?.("scored", done, shots.length);
   follow(0);
   const files = shots.map(({ file }) => file);
-  await scan({ library, files, folders: [folder], model, signal, onProgress: follow });
+  await scan({ library, files, folders, model, signal, onProgress: follow });
   using catalog = await Catalog.open(library);
-  return new Map(catalog.photos({ folder, sort: "name" }).photos.map((photo) => [photo.file, photo]));
+  const judge = judgeOf(catalog, model);
+  return new Map(catalog.photos({ folder, sort: "name", judge }).photos.map((photo) => [photo.file, photo]));
 }
 
 /** Shots with a score, and why others have none. */

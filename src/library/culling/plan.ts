@@ -7,6 +7,11 @@ import { DEFAULT_STARS, sharesAbove, starsAt, type StarShare } from "./stars.js"
 /** A scored photo. */
 export interface CullingPhoto extends GroupingPhoto {
   readonly score: Judged;
+  /**
+   * Whether the score is that of a first judge, who looked at all photos, and not of the second, who looked at contenders. Such a
+   * photo is compared within its group, whose scores are all of one judge; it has no stars, and is below those that have.
+   */
+  readonly first?: boolean | undefined;
   /** In stops; a bracket is known by it. */
   readonly exposureBias?: number | undefined;
   /** What a person says of it: that stands, and the keepers are among the others. */
@@ -97,6 +102,8 @@ export interface PlannedPhoto {
   readonly score: number;
   /** As {@link ScoreResult.std}. */
   readonly std: number | null;
+  /** Set where score and spread are those of the first judge: see {@link CullingPhoto.first}. */
+  readonly first?: true;
   /** Index of its group; absent where it stands alone. */
   readonly group?: number;
 }
@@ -123,7 +130,7 @@ export function withoutKeepers(plan: CullPlan, failed: ReadonlySet<string>): Cul
   return { ...plan, photos };
 }
 
-/** Culls scored photos; the same whatever their order. All scores are of one judge. */
+/** Culls scored photos; the same whatever their order. All scores are of one judge, but for {@link CullingPhoto.first}. */
 export function planCulling(photos: readonly CullingPhoto[], options: CullOptions = {}): CullPlan {
   const found = groupPhotos(photos).filter((group) => group.length > 1);
   const groups = found.map((members) => judged(members, options.keep ?? 1));
@@ -184,18 +191,21 @@ function largestFirst(members: readonly CullingPhoto[], order: readonly number[]
   return [...order].sort((a, b) => pixels(b) - pixels(a));
 }
 
+/** Stars by rank. What a first judge left out is below the others, and counts as photos of which there is a share. */
 function starsOf(photos: readonly CullingPhoto[], shares: readonly StarShare[]): Map<string, number | undefined> {
-  const above = sharesAbove(photos.map(({ score }) => score.score));
+  const ranked = photos.filter(({ first }) => !first);
+  const above = sharesAbove(ranked.map(({ score }) => score.score));
+  const part = ranked.length / photos.length;
   return new Map(
-    photos.map(({ file, percentile }, i) => {
-      const better = percentile === undefined ? (above[i] ?? 1) : 1 - percentile / 100;
+    ranked.map(({ file, percentile }, i) => {
+      const better = percentile === undefined ? (above[i] ?? 1) * part : 1 - percentile / 100;
       return [file, starsAt(better, shares)];
     }),
   );
 }
 
 function planned(
-  { file, score }: CullingPhoto,
+  { file, score, first }: CullingPhoto,
   role: Role | undefined,
   rating: number | undefined,
   { labels = DEFAULT_LABELS }: CullOptions,
@@ -204,6 +214,7 @@ function planned(
   const label = pick && labels[pick];
   return {
     ...{ file, score: score.score, std: score.std },
+    ...(first && { first }),
     ...(role && { group: role.index }),
     ...(rating !== undefined && { rating }),
     ...(pick && { pick }),

@@ -108,3 +108,19 @@ test("a RAW and the picture beside it are one exposure; two pictures of one name
     ["f/1.JPG: f/1.JPG f/1.NEF", "f/2.jpg: f/2.jpg", "f/3.dng: f/3.dng", "f/4.cr2: f/4.cr2", "f/4.jpg: f/4.jpg", "f/4.png: f/4.png", "g/1.jpg: g/1.jpg"], // prettier-ignore
   );
 });
+
+test("what a first judge left out has no stars, counts among the photos, and has a keeper in its own group", () => {
+  const alone = Array.from({ length: 10 }, (_, i) => photo(`s${i}`, `s${i}`, 10 + i, { first: true }));
+  const ranked = Array.from({ length: 10 }, (_, i) => photo(`r${i}`, `r${i}`, i));
+  const burst = [photo("b1", "b", 90, { first: true }), photo("b2", "b", 95, { first: true, time: 100 })];
+  const found = verdicts([...alone, ...ranked, ...burst]);
+  assert.ok(
+    [...alone, ...burst].every(({ file }) => !/\d/.test(found[file] ?? "")),
+    JSON.stringify(found),
+  );
+  assert.deepEqual([found["b1"], found["b2"]], ["reject Red", "pick Green"]);
+  // Of 21 photos the best has 2.4%, the others 7%, 12%, 17%, 21%, 26%, ...: 5 up to 5%, 4 up to 20%, 3 up to 50%.
+  assert.deepEqual(ranked.map(({ file }) => found[file]).toReversed(), ["5", "4", "4", "4", "3", "3", "3", "3", "3", "3"]); // prettier-ignore
+  const planned = planCulling([...alone, ...ranked]).photos;
+  assert.deepEqual(planned.map(({ first }) => first ?? false), planned.map(({ file }) => file.startsWith("s"))); // prettier-ignore
+});

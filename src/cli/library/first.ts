@@ -1,0 +1,80 @@
+/** `--first`: a small judge looks at all photos, and the large one at the best share of them. */
+import { InvalidArgumentError, type Command } from "commander";
+import type { LoadOptions, Model } from "../../engine/index.js";
+import { worthOf } from "../../engine/worth.js";
+import { RocError } from "../../errors.js";
+import { contenders, type Contenders } from "../../library/cascade.js";
+import { isJudge } from "../../library/judge.js";
+import type { Context } from "../shared/io.js";
+import { loadNamed } from "../shared/model-options.js";
+
+/** The options of {@link addFirstOptions}. */
+export interface FirstFlags {
+  readonly first?: string;
+  readonly contenders?: number;
+}
+
+/** What goes to the large judge where nothing else is said; bench/results/cascade.json has what that loses. */
+const DEFAULT_SHARE = 0.3;
+
+/** Adds `--first` and `--contenders`. */
+export function addFirstOptions(command: Command): Command {
+  return command
+    .option(
+      "--first <name>",
+      "small checkpoint that looks at all photos first (laion-v2, a folder, a name on the hub); --model looks at its best",
+    )
+    .option("--contenders <share>", "share of the photos that --model looks at, as 30% (default) or 0.3", parseShare);
+}
+
+/** A share as `30%` or `0.3`. @throws InvalidArgumentError */
+function parseShare(text: string): number {
+  const found = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*$/.exec(text);
+  const share = found ? Number(found[1]) / (found[2] === "%" ? 100 : 1) : NaN;
+  if (share > 0 && share <= 1) return share;
+  throw new InvalidArgumentError("Give a share of the photos, as 30% or 0.3.");
+}
+
+/** What a first look at photos came to. */
+export interface FirstLook<Looked> extends Contenders {
+  readonly scale: Model["scale"];
+  /** What its scores are worth; undefined of models that were made for a test. */
+  readonly worth: string | undefined;
+  readonly share: number;
+  /** What the scan gave. */
+  readonly looked: Looked;
+}
+
+/**
+ * Has the first judge look, and frees it, before the second is loaded.
+ *
+ * @param flags how it computes; what is about the large one's questions and size is not for it
+ * @param look scans all photos by it into the library
+ */
+export async function firstLook<Looked>(
+  name: string,
+  { contenders: share = DEFAULT_SHARE, ...flags }: LoadOptions & { readonly contenders?: number | undefined },
+  { library, files, context }: { library: string; files: readonly string[]; context: Context },
+  look: (model: Model) => Promise<Looked>,
+): Promise<FirstLook<Looked>> {
+  const { device, dtype, threads, batchSize, onNote, worker } = flags;
+  using model = await loadNamed(name, { device, dtype, threads, batchSize, onNote, worker }, context);
+  const looked = await look(model);
+  const found = await contenders(library, files, model, share);
+  return { ...found, share, looked, scale: model.scale, worth: model.folder && worthOf(model).text };
+}
+
+/** @throws RocError USAGE for what says nothing without `--first` */
+export function requireFirst({ first, contenders: share }: FirstFlags): void {
+  if (first === undefined && share !== undefined)
+    throw new RocError("USAGE", "--contenders is the share that --first lets through: give --first too.");
+}
+
+/** @throws RocError USAGE where both looks are of one judge */
+export function requireOther({ judge }: Contenders, model: Model): void {
+  if (!isJudge(judge, model) || judge.name !== model.name) return;
+  throw new RocError(
+    "USAGE",
+    `--first and --model are both ${model.name}: name a smaller one first, or leave --first out.`,
+  );
+}
