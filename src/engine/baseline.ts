@@ -1,7 +1,9 @@
 /** Loading of classical systems: from a folder of ours, or from one file as their authors publish it. */
+import { createHash } from "node:crypto";
 import { loadOpened, openBaseline } from "../baselines/registry.js";
 import type { BaselineSource } from "../baselines/source.js";
 import { RocError } from "../errors.js";
+import { digestFile } from "../files/index.js";
 import type { CheckpointFolder } from "../models/places.js";
 import { checkDevice, type DType } from "../torch/index.js";
 import { checkRoom } from "../weights/index.js";
@@ -17,26 +19,36 @@ export async function loadBaselineEstimator(
   source: BaselineSource,
   options: LoadOptions,
 ): Promise<LoadedEstimator> {
-  const { signal, device = "cpu", threads, scale, batchSize, onNote } = options;
+  const { signal, device = "cpu", threads, scale, batchSize, onNote, head } = options;
   checkDevice(device);
-  const opened = await openBaseline(source);
+  const opened = await openBaseline(source, head);
   try {
     refuseTextOptions(opened.system.title, options);
     const dtype = dtypeOf(options);
     checkRoom(opened.checkpoint, opened.checkpoint.names(), { dtype, device });
     const path = source.file ?? folder.home.path;
-    const digest = await digestModel(folder, { signal }).catch((error: unknown) => {
+    const digest = await digestWith(folder, head, signal).catch((error: unknown) => {
       checkAborted(signal, folder.path);
       throw error;
     });
     checkAborted(signal, folder.path);
-    if (source.file !== undefined) onNote?.(`${source.file} is read as ${opened.what}`);
+    if (opened.what !== opened.system.title) onNote?.(`${path} is read as ${opened.what}`);
     const estimator = new BaselineEstimator(loadOpened(opened, { dtype, device }), scale);
     const name = checkpointName(path, digest);
     return { estimator, name, options: { digest, folder: path, threads, batchSize, onNote } };
   } finally {
     opened.checkpoint.dispose();
   }
+}
+
+/** Of a tower's files and its head's, which make one model. */
+async function digestWith(folder: CheckpointFolder, head: string | undefined, signal?: AbortSignal): Promise<string> {
+  const tower = await digestModel(folder, { signal });
+  return head === undefined
+    ? tower
+    : createHash("sha256")
+        .update(`${tower} ${await digestFile(head, signal)}`)
+        .digest("hex");
 }
 
 /** Files of 16 bits are computed in float32 on a CPU. */

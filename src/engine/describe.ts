@@ -1,5 +1,6 @@
 /** What a checkpoint folder holds and what it lacks, without computing anything. */
 import { stat } from "node:fs/promises";
+import { loadBaseline } from "../baselines/registry.js";
 import { isRocError, RocError } from "../errors.js";
 import { openAdapter } from "../models/peft.js";
 import { CheckpointFolder, openCheckpointFolder } from "../models/places.js";
@@ -18,6 +19,7 @@ import {
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import { OpenFolder } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
+import { baselineOf } from "./baseline-source.js";
 import { checkBase } from "./identity.js";
 
 export interface CheckpointDescription {
@@ -87,9 +89,12 @@ export async function describeCheckpoint(
     () => loadImages(checkpoint),
   ];
   await attempt(() => checkBase(checkpoint));
-  if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
+  const system = await attempt(() => baselineOf(checkpoint));
+  if (system) await attempt(async () => (await loadBaseline(system)).dispose());
+  else if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
   // Each may be right, and yet not fit the others.
-  if (problems.length === 0) await attempt(async () => (await loadMllm(checkpoint, options)).model.dispose());
+  if (!system && problems.length === 0)
+    await attempt(async () => (await loadMllm(checkpoint, options)).model.dispose());
   for (const part of [weights, adapters]) if (part?.damage !== undefined) problems.push(part.damage);
   const { model_type, architectures } = config;
   return {

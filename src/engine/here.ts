@@ -47,6 +47,11 @@ export interface LoadedEstimator {
 export async function loadEstimator(folder: CheckpointFolder, options: LoadOptions): Promise<LoadedEstimator> {
   const source = await baselineOf(folder);
   if (source) return loadBaselineEstimator(folder, source, options);
+  if (options.head !== undefined)
+    throw new RocError(
+      "USAGE",
+      `${folder.path} is no CLIP tower: --head (head) has nothing to stand on. Leave it out.`,
+    );
   const { resize, threads, scale, batchSize, onNote } = options;
   const { parts, name, digest } = await loadParts(folder, options);
   const estimator = new MllmEstimator(parts, scale);

@@ -49,6 +49,8 @@ export interface LoadOptions extends ScorerOptions {
   readonly scale?: Scale | undefined;
   /** Folder of the base model, for folders of adapters; default: what their adapter_config.json names. */
   readonly base?: string | undefined;
+  /** File of a head for a CLIP tower, which says nothing of beauty alone (docs/baselines.md): LAION's, or one trained here. */
+  readonly head?: string | undefined;
   /**
    * Threads that score a picture on the CPU; the last digits of scores depend on it. Default: `OMP_NUM_THREADS`, else by
    * the model's size and the cores (docs/threads.md).

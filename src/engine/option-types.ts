@@ -29,6 +29,7 @@ export const LOAD_TYPES: OptionTypes = {
   quantize: TEXT,
   visionTower: TEXT,
   base: TEXT,
+  head: TEXT,
   scorer: TEXT,
   aspect: TEXT,
   promptSource: TEXT,

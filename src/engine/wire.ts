@@ -19,6 +19,7 @@ const SENT: Readonly<Record<keyof SentOptions, true>> = {
   resize: true,
   scale: true,
   base: true,
+  head: true,
   threads: true,
   batchSize: true,
   scorer: true,

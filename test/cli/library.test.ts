@@ -169,7 +169,7 @@ test("--first: a small judge looks at all, the large one at its best; orders sta
     runCommand(
       ["library", ...argv],
       { library: () => Promise.resolve(libraryCommand) },
-      { engine: engine as never, env },
+      { engine: engine, env },
     );
 
   assert.equal((await run("scan", photos, "--contenders", "20%")).code, 2);

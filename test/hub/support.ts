@@ -30,6 +30,8 @@ export interface Asked {
 
 export interface FakeHub {
   readonly endpoint: string;
+  /** Its repository's name. */
+  readonly repo: string;
   readonly files: Map<string, FakeFile>;
   /** Every request for a file's content, to the hub for small files and to the second port for large ones. */
   readonly asked: Asked[];
@@ -80,13 +82,18 @@ export function into(
   return { settings, retryDelay: 1, cacheDir, repo: join(cacheDir, "models--owner--model") };
 }
 
-/** Starts a hub with one repository, `owner/model`; it is closed with the test. */
-export async function fakeHub(t: Pick<TestContext, "after">, files: Record<string, FakeFile>): Promise<FakeHub> {
+/** Starts a hub with one repository, `owner/model` or one of another name; it is closed with the test. */
+export async function fakeHub(
+  t: Pick<TestContext, "after">,
+  files: Record<string, FakeFile>,
+  { repo = "owner/model" }: { readonly repo?: string } = {},
+): Promise<FakeHub> {
   const front = await listen((request, response) => answer(hub, store.endpoint, request, response));
   const store = await listen((request, response) => sendContent(hub, pathOf(request), request, response));
   const close = async (): Promise<void> => void (await Promise.all([front.close(), store.close()]));
   const hub: FakeHub = {
     endpoint: front.endpoint,
+    repo,
     files: new Map(Object.entries(files)),
     asked: [],
     tokens: [],
@@ -132,7 +139,7 @@ function answer(hub: FakeHub, store: string, request: IncomingMessage, response:
   const token = tokenOf(request);
   hub.tokens.push(token);
   if (hub.secret !== undefined && token !== hub.secret) return json(401, { error: "token" });
-  const url = pathOf(request);
+  const url = pathOf(request).replace(hub.repo, "owner/model");
   const path = /^owner\/model\/resolve\/[^/]+\/(.*)$/.exec(url)?.[1];
   const refusal = hub.refusals.get(path ?? "api")?.shift();
   if (refusal !== undefined) return json(refusal, { error: "not now" });

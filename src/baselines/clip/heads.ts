@@ -3,6 +3,8 @@
  * for. Data and names only.
  */
 
+import { RocError } from "../../errors.js";
+
 /** What stands on the embedding: one linear map, a chain of them, or a chain with ReLU between. */
 export const HEAD_KINDS = ["linear", "mlp", "mlp-relu"] as const;
 export type HeadKind = (typeof HEAD_KINDS)[number];
@@ -53,6 +55,31 @@ export const PUBLISHED_HEADS: readonly PublishedHead[] = [
 /** Names that `--head` takes. */
 export const HEAD_NAMES: readonly string[] = [...new Set(PUBLISHED_HEADS.map(({ name }) => name))];
 
+/**
+ * The published head of a name for a tower of these sizes.
+ *
+ * @throws RocError USAGE for a name that is none, or of no head for this tower, naming those that are
+ */
+export function headFor(name: string, sizes: TowerSizes): PublishedHead {
+  const tower = towerName(sizes);
+  const named = PUBLISHED_HEADS.filter((head) => head.name === name);
+  const known = HEAD_NAMES.join(", ");
+  if (named.length === 0)
+    throw new RocError("USAGE", `There is no file ${name}, and no published head of that name: known are ${known}.`);
+  const found = named.find((head) => head.tower === tower);
+  if (found) return found;
+  const theirs = named.map((head) => head.tower).join(", ");
+  const text = `${name} was trained on embeddings of ${theirs}, and this tower is ${tower ?? "none that OpenAI published"}`;
+  throw new RocError("USAGE", `${text}. Take one of these towers, or give a head's file.`);
+}
+
+/** What tells OpenAI's towers apart: the width of their rows, and sides in pixels. */
+export interface TowerSizes {
+  readonly hiddenSize: number;
+  readonly patchSize: number;
+  readonly imageSize: number;
+}
+
 /** The tower that a head's file name speaks of, as `sa_0_4_vit_b_32_linear.pth`; undefined: it says nothing of it. */
 export function towerOfHead(file: string): string | undefined {
   const found = /(?:^|[^a-z])([lbhg])[_-]?(\d\d)(?:[^0-9]|$)/i.exec(file.replace(/^.*[/\\]/, ""));
@@ -66,11 +93,7 @@ const LETTERS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** What papers call a tower of these sizes, as "ViT-L/14" or "ViT-L/14@336px"; undefined: it is none of OpenAI's. */
-export function towerName(sizes: {
-  readonly hiddenSize: number;
-  readonly patchSize: number;
-  readonly imageSize: number;
-}): string | undefined {
+export function towerName(sizes: TowerSizes): string | undefined {
   const letter = LETTERS.get(sizes.hiddenSize);
   if (letter === undefined) return undefined;
   const size = sizes.imageSize === 224 ? "" : `@${sizes.imageSize}px`;

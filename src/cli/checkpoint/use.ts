@@ -8,7 +8,7 @@ import { isRocError, RocError } from "../../errors.js";
 import { exists } from "../../files/index.js";
 import { besideWeights } from "../../models/families.js";
 import { folderInRepo } from "../../roc/published/index.js";
-import { knownCheckpoint } from "../../roc/published/checkpoints.js";
+import { CHOICES, knownCheckpoint, repoOfChoice } from "../../roc/published/checkpoints.js";
 import { DEMO, defaultModel, keepDefault, MODEL_VARIABLE, settingsFile } from "../shared/default-model.js";
 import { findModel, modelAtHand, type FoundModel } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
@@ -140,7 +140,8 @@ async function checkChosen({ name, found }: Chosen, { io }: Context): Promise<vo
   const [problem] = problems;
   if (problem !== undefined)
     throw new RocError("CHECKPOINT_INVALID", `${name} cannot be used, and the default is as before: ${problem}`);
-  const { readScoring } = await import("../../engine/here.js");
+  const [{ readScoring }, { baselineOf }] = await Promise.all([import("../../engine/here.js"), import("../../engine/baseline-source.js")]); // prettier-ignore
+  if (await baselineOf(checkpoint)) return;
   await readScoring(checkpoint, {}).catch((error: unknown) => {
     if (!isRocError(error)) throw error;
     io.stderr.write(`note: ${error.message}\n`);
@@ -156,11 +157,12 @@ async function use(name: string, flags: Flags, context: Context): Promise<void> 
     await keepDefault(env, undefined);
   } else {
     const { isRepoName } = await import("../../hub/index.js");
+    const repo = isFolder ? name : repoOfChoice(name);
     // What is neither has the error of every command.
     const chosen =
-      isFolder || !isRepoName(name)
+      isFolder || !isRepoName(repo)
         ? { name: resolve(name), found: await findModel(name, {}, context) }
-        : await chooseRepo(name, flags, context);
+        : await chooseRepo(repo, flags, context);
     await checkChosen(chosen, context);
     // A run's folder, not its best state of today.
     const folder = isFolder ? chosen.name : resolve(chosen.found.folder);
@@ -201,11 +203,14 @@ serve and library scan where --model names none. ${MODEL_VARIABLE} in the enviro
 A name on the hub is fetched into the hub's cache, as by "roc4mllm download"; size, licence and memory are shown first, and asked.
 From then on its folder is used as it is: nothing is fetched when photos are scored.
 
+Short names stand for repositories: ${CHOICES.join(", ")} (small judges of real photographs: CLIP with LAION's heads).
+
 Kept in roc4mllm/settings.json in XDG_CONFIG_HOME, or ~/.config.
 
 Examples:
   roc4mllm use
   roc4mllm use q-future/Q-ReAlign-Mini-0.8B
+  roc4mllm use laion-v2
   roc4mllm use runs/mine
   roc4mllm use demo`;
 
@@ -213,7 +218,7 @@ Examples:
 export function useCommand(context: Context): Command {
   return new Command("use")
     .description("choose the checkpoint that scores where none is named")
-    .argument("[name]", "checkpoint folder, a name on the hub, or demo; without: say which one it is")
+    .argument("[name]", "checkpoint folder, a name on the hub, laion-v2, or demo; without: say which one it is")
     .option("--yes", "fetch without asking")
     .option(
       "--json",

@@ -100,9 +100,21 @@ async function runEval(flags: Flags, context: Context): Promise<void> {
 function specOf(flags: Flags): EvaluationSpec {
   const { split, limit, model, comments, predictions, idColumn, scoreColumn, predictionsScale, onnx } = flags;
   const { threshold, resamples, seed, spiceJar, out, format, report, fresh } = flags;
-  const { resize, visionTower, base, device, dtype, quantize, threads, batch: batchSize } = flags;
+  const { resize, visionTower, base, head, device, dtype, quantize, threads, batch: batchSize } = flags;
   const pack = flags.pack && packing(flags, true);
-  const load = { resize, visionTower, base, device, dtype, quantize, pack, threads, batchSize, ...scorerFlags(flags) };
+  const load = {
+    resize,
+    visionTower,
+    base,
+    head,
+    device,
+    dtype,
+    quantize,
+    pack,
+    threads,
+    batchSize,
+    ...scorerFlags(flags),
+  };
   return {
     ...{ data: dataRequest(flags.data, flags), split, limit },
     ...{ model, load, comments },

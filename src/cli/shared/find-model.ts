@@ -7,6 +7,7 @@ import { isImageName } from "../../image/extensions.js";
 import { besideWeights, towerOf } from "../../models/families.js";
 import { chooseState, namedBase, openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { DownloadOptions } from "../../hub/index.js";
+import { repoOfChoice } from "../../roc/published/checkpoints.js";
 import { baseOfWeights, folderInRepo } from "../../roc/published/index.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import { DEMO } from "./default-model.js";
@@ -142,6 +143,15 @@ async function fetched(
   // The network's library reserves gigabytes of addresses, which a limit may not allow: only where it is needed.
   if (await exists(name)) return name;
   if (name === DEMO) return DEMO_MODEL;
+  return fetchedRepo(repoOfChoice(name), { io, signal }, settings, exclude);
+}
+
+async function fetchedRepo(
+  name: string,
+  { io, signal }: Pick<Context, "io" | "signal">,
+  settings: DownloadOptions["settings"],
+  exclude: DownloadOptions["exclude"],
+): Promise<string> {
   const { resolveModel } = await import("../../hub/index.js");
   const progress = downloadProgress(io.stderr, `MB of ${name}`);
   const { onProgress, onWait } = progress;

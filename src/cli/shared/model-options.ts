@@ -9,7 +9,9 @@ import { RESIZE_MODES, type ResizeMode } from "../../image/processor-config.js";
 import { NO_SCORER, SCORER_NAMES, type ScorerOptions } from "../../roc/published/index.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import { defaultModel } from "./default-model.js";
+import { HEAD_NAMES } from "../../baselines/clip/heads.js";
 import { BASE_HELP, findModel } from "./find-model.js";
+import { findHead } from "./find-head.js";
 import type { Context } from "./io.js";
 import { whole } from "./numbers.js";
 import { threadsOption } from "./train-options.js";
@@ -18,6 +20,7 @@ export interface ModelFlags {
   readonly resize?: ResizeMode;
   readonly visionTower?: string;
   readonly base?: string;
+  readonly head?: string;
   readonly device?: string;
   readonly dtype?: ScoringDtype;
   readonly quantize?: Quantization;
@@ -76,6 +79,10 @@ export function addModelOptions(command: Command): Command {
       "folder or hub name of the CLIP tower, for the original LLaVA (default: as it names it)",
     )
     .option("--base <folder>", BASE_HELP)
+    .option(
+      "--head <name>",
+      `head for a CLIP tower (${HEAD_NAMES.join(", ")}, or a file): --model openai/clip-vit-large-patch14 --head laion-v2`,
+    )
     .addOption(
       new Option(
         "--scorer <name>",
@@ -125,7 +132,9 @@ export async function loadNamed(named: string | undefined, flags: LoadOptions, c
     context,
     folder === undefined ? undefined : { offline: true },
   );
+  const head = flags.head === undefined ? undefined : await findHead(flags.head, checkpoint, context);
   return load(checkpoint, {
+    head,
     resize,
     visionTower,
     device,

@@ -27,6 +27,8 @@ export interface KnownCheckpoint {
   readonly ava: AvaFigures | string | undefined;
   /** How it was asked for these figures; undefined: by its own texts and score tokens. */
   readonly asked?: Asked;
+  /** Its short name in the place of a checkpoint's, and the repository that this stands for. */
+  readonly choice?: { readonly name: string; readonly repo: string };
 }
 
 /** A published scorer and what it rates. */
@@ -55,6 +57,8 @@ function ava(source: AvaFigures["source"], srcc: number, plcc: number): AvaFigur
 function aesthetics(name: string): Asked {
   return { name, aspect: "aesthetics" };
 }
+
+const CLIP = { backbone: "CLIP ViT-L/14", modelType: "aesthetics_predictor", parameters: 0.3 };
 
 /** All that are known here. */
 export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
@@ -122,6 +126,20 @@ export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
   { title: "Q-Insight", names: /q-insight|score_degradation/, ...QWEN25, ava: undefined },
   { title: "VisualQuality-R1", names: /visualquality-r1(-7b)?/, ...QWEN25, ava: undefined },
   { title: "Aes-R1", names: /aes-r1(-7b)?/, ...QWEN25, ava: undefined },
+  {
+    title: "LAION aesthetics v2",
+    names: /aesthetics-predictor-v2-sac-logos-ava1-l14-linearmse/,
+    ...{ ...CLIP, licence: "Apache-2.0 (head), MIT (tower); the repository has no card" },
+    ava: "none established: its head has learned from AVA, test photographs perhaps among them",
+    choice: { name: "laion-v2", repo: "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE" },
+  },
+  {
+    title: "LAION aesthetics v1",
+    names: /aesthetics-predictor-v1-vit-large-patch14/,
+    ...{ ...CLIP, licence: "MIT (head, tower); the repository has no card" },
+    ava: "none established",
+    choice: { name: "laion-v1", repo: "shunk031/aesthetics-predictor-v1-vit-large-patch14" },
+  },
 ];
 
 /**
@@ -133,6 +151,14 @@ export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
 export function knownCheckpoint(name: string): KnownCheckpoint | undefined {
   const last = lastPart(name.replace(/@[0-9a-f]{8,}$/, ""));
   return KNOWN_CHECKPOINTS.find(({ names }) => new RegExp(`^(?:${names.source})$`, "i").test(last));
+}
+
+/** Short names of checkpoints on the hub. */
+export const CHOICES: readonly string[] = KNOWN_CHECKPOINTS.flatMap(({ choice }) => choice?.name ?? []);
+
+/** The repository that a short name stands for; any other name itself. */
+export function repoOfChoice(name: string): string {
+  return KNOWN_CHECKPOINTS.find(({ choice }) => choice?.name === name)?.choice?.repo ?? name;
 }
 
 const SAYS: Readonly<Record<AvaFigures["source"], string>> = {
