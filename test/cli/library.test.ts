@@ -166,11 +166,7 @@ test("--first: a small judge looks at all, the large one at its best; orders sta
     });
   const env = { XDG_DATA_HOME: join(root, "data"), XDG_CONFIG_HOME: join(root, "config") };
   const run = (...argv: string[]) =>
-    runCommand(
-      ["library", ...argv],
-      { library: () => Promise.resolve(libraryCommand) },
-      { engine: engine, env },
-    );
+    runCommand(["library", ...argv], { library: () => Promise.resolve(libraryCommand) }, { engine: engine, env });
 
   assert.equal((await run("scan", photos, "--contenders", "20%")).code, 2);
   assert.equal((await run("scan", photos, "--first", small, "--contenders", "0%")).code, 2);

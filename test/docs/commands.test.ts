@@ -29,6 +29,10 @@ const NOT_RUN: readonly NotRun[] = [
   { pattern: /^npm install\b/, reason: "test/e2e/package.test.ts installs the package" },
   { pattern: /(-- |roc4mllm )serve\b/, reason: "runs until it is stopped; test/server/command.test.ts starts it" },
   { pattern: /\buse q-future\/Q-ReAlign/, reason: "the hub here has none; test/cli/use.test.ts chooses another" },
+  {
+    pattern: /\blaion-v[12]\b/,
+    reason: "the hub here has none; test/cli/head.test.ts chooses them, and library.test.ts has two judges",
+  },
   { pattern: /--device cuda/, reason: "needs a GPU" },
   { pattern: /--nnodes 2/, reason: "needs a second machine" },
   { pattern: /^torchrun\b/, reason: "needs Python's torch" },

@@ -5,7 +5,13 @@ import { Command, Option } from "commander";
 import { ERROR_CODES, RocError } from "../../errors.js";
 import type { LoadOptions } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
-import { cullFolder, scannedPhotos, type CulledFolder, type FirstSeen, type FolderSpec } from "../../library/culling/cull.js";
+import {
+  cullFolder,
+  scannedPhotos,
+  type CulledFolder,
+  type FirstSeen,
+  type FolderSpec,
+} from "../../library/culling/cull.js";
 import type { CullOptions } from "../../library/culling/plan.js";
 import { shotsOf } from "../../library/culling/shots.js";
 import { parseStars, type StarShare } from "../../library/culling/stars.js";

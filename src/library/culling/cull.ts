@@ -132,7 +132,13 @@ async function judgedByTwo(
  * @param folders that are searched for what is gone; default: the folder
  */
 export async function scannedPhotos(
-  { library, folder, model, signal, onProgress }: Pick<FolderSpec, "library" | "folder" | "model" | "signal" | "onProgress">,
+  {
+    library,
+    folder,
+    model,
+    signal,
+    onProgress,
+  }: Pick<FolderSpec, "library" | "folder" | "model" | "signal" | "onProgress">,
   shots: readonly Shot[],
   folders: readonly string[] = [folder],
 ): Promise<Map<string, Photo>> {
