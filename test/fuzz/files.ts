@@ -1,8 +1,8 @@
 /** Broken weights, configs, label files, predictions, listings and pictures. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import sharp from "sharp";
 import type { Random } from "../../src/random.js";
 import { readDataset } from "../../src/data/index.js";
@@ -13,7 +13,7 @@ import { readSidecar, writeSidecar } from "../../src/photos/xmp.js";
 import { loadImages, loadModel } from "../../src/models/registry.js";
 import { parseTemplates } from "../../src/roc/index.js";
 import { scope } from "../../src/torch/index.js";
-import { openBin, openCheckpoint, openSafetensors, type Checkpoint } from "../../src/weights/index.js";
+import { openBin, openCheckpoint, openSafetensors, openWeightsFile, type Checkpoint } from "../../src/weights/index.js";
 import { fixture, ROOT } from "../support.js";
 import { mutateBytes, mutateJson, mutateText } from "./mutate.js";
 import type { FuzzReader } from "./run.js";
@@ -97,6 +97,26 @@ export const BIN_READER: FuzzReader<Bytes> = {
   },
   async read(input) {
     using file = await openBin(written(input));
+    return contents(file);
+  },
+};
+
+/** Weights of other programs: Keras', Caffe's, and the index of TensorFlow's. */
+const FOREIGN = [
+  ...["keras1.h5", "keras2.h5", "caffe-v1.caffemodel", "caffe-v2/net.caffemodel"],
+  ...["tensorflow/model-7.index"],
+];
+
+const FOREIGN_READER: FuzzReader<Bytes> = {
+  name: "weights",
+  mutant(random) {
+    const name = pick(random, FOREIGN);
+    return encoded(basename(name), mutateBytes(readFileSync(fixture(`weights/${name}`)), random));
+  },
+  async read(input) {
+    const data = "model-7.data-00000-of-00001";
+    if (!existsSync(join(scratch, data))) copyFileSync(fixture(`weights/tensorflow/${data}`), join(scratch, data));
+    using file = await openWeightsFile(written(input));
     return contents(file);
   },
 };
@@ -370,6 +390,7 @@ const IMAGE_READER: FuzzReader<Bytes> = {
 export const FILE_READERS: readonly FuzzReader[] = [
   SAFETENSORS_READER,
   BIN_READER,
+  FOREIGN_READER,
   INDEX_READER,
   CONFIG_READER,
   PREPROCESSOR_READER,
