@@ -34,6 +34,8 @@ export interface Answer {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** What the last layer looks at, `[B, D]`: the picture's vector for neighbours and bursts. */
   readonly features: Tensor;
+  /** What the system's own loss needs beside the outputs, as logits, by its own names. */
+  readonly forLoss?: Readonly<Record<string, Tensor>>;
 }
 
 /** What B pictures were rated, for {@link Baseline.loss}. */

@@ -29,8 +29,6 @@ export class Mpada extends PixelsBaseline {
   readonly inputs: Crops;
   readonly #network: ResNet;
   readonly #heads: readonly Linear[];
-  /** What each answer was made of, which its loss needs. */
-  readonly #looks = new WeakMap<Answer, readonly Look[]>();
 
   constructor(
     readonly config: MpadaConfig & Record<string, unknown>,
@@ -62,9 +60,10 @@ export class Mpada extends PixelsBaseline {
       return [name, share.mul(scale.max - scale.min).add(scale.min)] as const;
     });
     const features = stack(looks.map((look) => look.features)).mean(0);
-    const answer = { outputs: Object.fromEntries(outputs), features };
-    this.#looks.set(answer, looks);
-    return answer;
+    const logits = this.outputs.map(
+      ({ name }, i) => [name, stack(looks.map((look) => look.logits[i] as Tensor))] as const,
+    );
+    return { outputs: Object.fromEntries(outputs), features, forLoss: Object.fromEntries(logits) };
   }
 
   #look(blueFirst: Tensor, training: boolean): Look {
@@ -80,11 +79,14 @@ export class Mpada extends PixelsBaseline {
 
   /** Cross entropy times 1 - p^beta, p being the probability of the right class; the mean over pictures and crops. */
   loss(answer: Answer, targets: Targets): Loss {
-    const looks = this.#looks.get(answer) ?? [];
-    const terms = this.outputs.map((output, i) => {
-      const scores = targets.scores[output.name];
-      const losses = looks.map(({ logits }) => this.#classLoss(logits[i] as Tensor, scores, this.#threshold(output)));
-      return [output.name === SCORE ? "cross entropy" : output.name, stack(losses).mean()] as const;
+    const terms = this.outputs.map((output) => {
+      const { name } = output;
+      // Of the crops, `[crops, B, 2]`.
+      const logits = answer.forLoss?.[name] as Tensor;
+      const losses = Array.from({ length: logits.size(0) }, (_, n) =>
+        this.#classLoss(logits.select(0, n), targets.scores[name], this.#threshold(output)),
+      );
+      return [name === SCORE ? "cross entropy" : name, stack(losses).mean()] as const;
     });
     const loss = terms.map(([, term]) => term).reduce((sum, term) => sum.add(term));
     return { loss, terms: Object.fromEntries(terms) };

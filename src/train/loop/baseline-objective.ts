@@ -93,9 +93,10 @@ function imagesOf(pictures: readonly Picture[]): Picture["image"][] {
   return pictures.map(({ image }) => image);
 }
 
-/** Losses are taken in full precision. Of the same answer: a system may know by it what else the forward computed. */
-function inFloat32(answer: Answer): Answer {
-  return Object.assign(answer, { outputs: mapValues(answer.outputs, (value) => value.to("float32")) });
+/** Losses are taken in full precision. */
+function inFloat32({ outputs, features, forLoss = {} }: Answer): Answer {
+  const wide = (value: Tensor): Tensor => value.to("float32");
+  return { features, outputs: mapValues(outputs, wide), forLoss: mapValues(forLoss, wide) };
 }
 
 function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
