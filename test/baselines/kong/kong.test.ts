@@ -138,3 +138,14 @@ test("a Caffe file without its mean picture, and one that lacks a layer, are tol
   assert.throws(() => kong.original?.(without("fc8_ColorHarmony/0")), { message: /lacks fc8_ColorHarmony/ });
   assert.equal(kong.original?.(without("fc11_score/0")), undefined);
 });
+
+test("training begins with the layers that CaffeNet's file shares with it", async () => {
+  using checkpoint = await openWeightsFile(fixture("baselines/kong/tiny.caffemodel"));
+  const found = kong.pretrained?.(checkpoint, {});
+  const layers = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"];
+  assert.deepEqual(
+    found?.names(),
+    layers.flatMap((layer) => [`${layer}.weight`, `${layer}.bias`]),
+  );
+  assert.deepEqual(found.info("fc6.weight").shape, [128, 8]);
+});
