@@ -34,6 +34,7 @@ export type {
   ScoreOptions,
   ScoreResult,
   ScoringMethod,
+  ScoringSystem,
   WrittenPiece,
 } from "./engine/index.js";
 export type { WrittenText } from "./roc/question.js";
