@@ -1,24 +1,42 @@
 /** The library while the page is open: it waits for the server, and shows what a scan, another program, finds. */
-import { events } from "../api/client.js";
+import { events, get } from "../api/client.js";
 import { app } from "./app.js";
 import { watchBursts } from "./bursts.js";
 import { noteFault, untilReady } from "./server.js";
 import { followFilters, load, refresh } from "./shelf.js";
 
-/** Opens the library, where the server has one; waits for a token, and for a server that does not answer. */
+/** Milliseconds between two looks for a library: the first scan may make it while the page is open. */
+const MISSING = 5000;
+
+/** Opens the library, once the server has one; waits for a token, and for a server that does not answer. */
 export async function openLibrary(): Promise<void> {
   const scanned = scanState().catch(() => undefined);
   let page = await load();
-  while (!page && (app.state.server === "locked" || app.state.server === "gone")) {
-    await untilReady();
+  while (!page) {
+    if (app.state.server === "locked" || app.state.server === "gone") await untilReady();
+    else await untilThere();
     page = await load();
   }
-  if (page?.total === undefined || page.total === null) return;
+  if (page.total === null) return;
   // What was dropped meanwhile stays in sight.
   app.set({ library: page.total, source: app.state.dropped.length > 0 ? "dropped" : "library" });
   followFilters();
   void watchScan(JSON.stringify(await scanned));
   void watchBursts();
+}
+
+/** Resolves once there is a library, or something else to wait for. */
+async function untilThere(): Promise<void> {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, MISSING));
+    if (document.visibilityState !== "visible") continue;
+    try {
+      await get("v1/library/photos?limit=1");
+      return;
+    } catch (error) {
+      if (noteFault(error)) return;
+    }
+  }
 }
 
 /** Milliseconds between two looks at a scan, and the share of the time that goes into showing what it finds. */

@@ -26,7 +26,7 @@ interface Moving {
   readonly address: string;
 }
 
-async function openMoving(t: TestContext, count: number, more: Readonly<Record<string, () => Answer>> = {}, hash = ""): Promise<Moving> {
+async function openMoving(t: TestContext, count: number, more: Readonly<Record<string, () => Answer>> = {}, hash = "", instead?: () => Answer | undefined): Promise<Moving> {
   const ids = Array.from({ length: count }, (_, i) => i + 1);
   const photo = (id: number): object => {
     const { file: _, scale: __, model: ___, ...score } = resultFor("", 5) as Record<string, unknown>;
@@ -45,8 +45,9 @@ async function openMoving(t: TestContext, count: number, more: Readonly<Record<s
     return [200, id === undefined ? JPEG : photo(Number(id))];
   };
   const server = await fakeServer(t, { ...more, "GET /v1/library/photos?": photos, "GET /v1/library/photos/": one });
+  if (instead) server.instead.set("GET /v1/library/", instead);
   const page = await openPage(t, chrome, `${server.address}${hash}`, DESKTOP);
-  await page.locator(".tile").first().waitFor();
+  if (!instead) await page.locator(".tile").first().waitFor();
   return { page, server, ids, address: server.address };
 } // prettier-ignore
 
@@ -112,6 +113,17 @@ test("ratings of dropped photos are not lost without a question, but once they a
   await saved;
   await page.close({ runBeforeUnload: true });
   if (!page.isClosed()) await page.waitForEvent("close");
+});
+
+test("a library that the first scan makes is opened by the page that waited for it", { skip }, async (t) => {
+  let isThere = false;
+  const missing: Answer = [404, { error: { code: "FILE_NOT_FOUND", message: "Make a library." } }];
+  const { page } = await openMoving(t, 3, {}, "", () => (isThere ? undefined : missing));
+  await page.getByRole("heading", { name: "Drop photos here" }).waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
+  isThere = true;
+  await page.getByRole("button", { name: /Library/ }).waitFor();
+  await page.locator(".tile").nth(2).waitFor();
 });
 
 test(
