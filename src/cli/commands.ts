@@ -16,6 +16,7 @@ export const COMMANDS: Commands = {
   merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
   quantize: async () => (await import("./checkpoint/quantize.js")).quantizeCommand,
   experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
+  checkpoint: async () => (await import("./checkpoint/checkpoint.js")).checkpointCommand,
   use: async () => (await import("./checkpoint/use.js")).useCommand,
   download: async () => (await import("./checkpoint/download.js")).downloadCommand,
   library: async () => (await import("./library/library.js")).libraryCommand,

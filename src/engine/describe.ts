@@ -1,6 +1,7 @@
 /** What a checkpoint folder holds and what it lacks, without computing anything. */
 import { stat } from "node:fs/promises";
 import { loadBaseline } from "../baselines/registry.js";
+import { baselineSource } from "../baselines/source.js";
 import { isRocError, RocError } from "../errors.js";
 import { openAdapter } from "../models/peft.js";
 import { CheckpointFolder, openCheckpointFolder } from "../models/places.js";
@@ -20,6 +21,7 @@ import { FLOAT_DTYPES } from "../torch/dtype.js";
 import { OpenFolder } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 import { baselineOf } from "./baseline-source.js";
+import type { DescribedSystem } from "./describe-baseline.js";
 import { checkBase } from "./identity.js";
 
 export interface CheckpointDescription {
@@ -40,6 +42,8 @@ export interface CheckpointDescription {
   readonly files: readonly string[];
   readonly scoreTokens: { positionId: number; firstId: number; lastId: number; n: number; scale: Scale } | undefined;
   readonly templates: RocTemplates | undefined;
+  /** Of a classical system: which it is, and what it predicts. */
+  readonly system?: DescribedSystem | undefined;
   /** Tensors with values that are NaN or infinite; undefined where there are none, or nobody looked. */
   readonly nonFinite: NonFiniteTensors | undefined;
   /** Why it cannot be used, in the words of the loader; empty where it can. */
@@ -54,7 +58,7 @@ export interface DescribeOptions {
 }
 
 /**
- * Looks at a folder.
+ * Looks at a folder, or at a file of a classical system's weights.
  *
  * @throws RocError FILE_NOT_FOUND where there is no such folder; whatever else is wrong is in `problems`
  */
@@ -63,6 +67,8 @@ export async function describeCheckpoint(
   { values = true, base }: DescribeOptions = {},
 ): Promise<CheckpointDescription> {
   const found = await stat(folder).catch(() => undefined);
+  const source = found && (await baselineSource(folder).catch(() => undefined));
+  if (source) return (await import("./describe-baseline.js")).describeBaseline(source, values);
   if (!found?.isDirectory()) throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`);
   const problems: string[] = [];
   const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
@@ -103,7 +109,7 @@ export async function describeCheckpoint(
     family: typeof model_type === "string" ? model_type : undefined,
     architecture: Array.isArray(architectures) ? String(architectures[0]) : undefined,
     quantization: quantizedFrom(config),
-    ...(weights?.totals ?? { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] }),
+    ...(weights?.totals ?? EMPTY_TOTALS),
     scoreTokens: vocabulary && {
       positionId: vocabulary.positionId,
       firstId: vocabulary.scoreIds[0] as number,
@@ -135,15 +141,18 @@ async function weightsOf(open: () => Promise<Checkpoint>, values: boolean) {
   return { totals, main: main as DType, nonFinite, damage: nonFinite && damageText(checkpoint, nonFinite) };
 }
 
+/** Of a checkpoint that cannot be opened. */
+export const EMPTY_TOTALS = { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] } as const;
+
 /** One after another, each freed when the next one is asked for. */
-function* tensorsOf(checkpoint: Checkpoint): Generator<[string, Tensor], void, void> {
+export function* tensorsOf(checkpoint: Checkpoint): Generator<[string, Tensor], void, void> {
   for (const name of checkpoint.names()) {
     using tensor = checkpoint.tensor(name);
     yield [name, tensor];
   }
 }
 
-function damageText(checkpoint: Checkpoint, found: NonFiniteTensors): string {
+export function damageText(checkpoint: Checkpoint, found: NonFiniteTensors): string {
   return `${checkpoint.info(found.name).file}: ${nonFiniteText(found)}. Fetch or train the checkpoint again.`;
 }
 

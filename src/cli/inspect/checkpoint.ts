@@ -13,7 +13,10 @@ The weights are read for values that are NaN or infinite, unless --no-values is 
 export function inspectCheckpointCommand({ io, setExitCode }: Context): Command {
   return new Command("checkpoint")
     .description("what a checkpoint folder holds, and what it lacks")
-    .argument("<folder>", "checkpoint folder, run folder, or folder of adapters")
+    .argument(
+      "<folder>",
+      "checkpoint folder, run folder, folder of adapters, or a file of a classical system's weights",
+    )
     .option("--base <folder>", BASE_HELP)
     .option("--no-values", "do not read the weights: quick for large ones, but finds no NaN")
     .option("--json", "one JSON object")
@@ -54,7 +57,7 @@ function jsonOf({
 }
 
 function table(description: CheckpointDescription): string {
-  const { adapter, scoreTokens, templates, problems, quantization } = description;
+  const { adapter, scoreTokens, templates, problems, quantization, system } = description;
   const number = (value: number): string => value.toLocaleString("en-US");
   const dtypes = Object.entries(description.dtypes).map(([dtype, elements]) => `${dtype} ${number(elements)}`);
   const rows: (readonly [string, string])[] = [
@@ -70,13 +73,30 @@ function table(description: CheckpointDescription): string {
       "weights",
       `${(description.bytes / 1e6).toFixed(1)} MB in ${description.files.map((f) => basename(f)).join(", ")}`,
     ],
-    ["score tokens", scoreTokens ? scoreText(scoreTokens) : "none: train first, or score by levels"],
-    ...(templates ? templateRows(templates) : [["templates", "none"] as const]),
+    ...(system ? systemRows(system) : textRows(scoreTokens, templates)),
     ...problems.map((problem) => ["problem", problem] as const),
     ["usable", problems.length === 0 ? "yes" : "no"],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
+}
+
+function systemRows({ what, outputs }: NonNullable<CheckpointDescription["system"]>) {
+  const texts = outputs.map(({ name, scale, values }) => {
+    const form = values ? `a distribution over ${values.length} values` : "a number";
+    return `${name}, ${form} from ${scale.min} to ${scale.max}`;
+  });
+  return [["read as", what] as const, ["predicts", texts.join("; ") || "unknown"] as const];
+}
+
+function textRows(
+  scoreTokens: CheckpointDescription["scoreTokens"],
+  templates: CheckpointDescription["templates"],
+): (readonly [string, string])[] {
+  return [
+    ["score tokens", scoreTokens ? scoreText(scoreTokens) : "none: train first, or score by levels"],
+    ...(templates ? templateRows(templates) : [["templates", "none"] as const]),
+  ];
 }
 
 function scoreText({

@@ -3,6 +3,11 @@
  * implementation of its model.
  */
 import { Command, Option } from "commander";
+import { loadBaseline } from "../../baselines/registry.js";
+import type { BaselineSource } from "../../baselines/source.js";
+import type { Baseline } from "../../baselines/types.js";
+import { baselineOf } from "../../engine/baseline-source.js";
+import { inspectBaseline, preprocessBaseline } from "../../engine/forward-baseline.js";
 import { FORWARD_INPUTS, inspectForward, promptsOf, type NamedTensors } from "../../engine/forward.js";
 import { checkBase } from "../../engine/identity.js";
 import { fillId, generateWithLogits, greedyOptions, leftAside } from "../../generation/index.js";
@@ -50,10 +55,13 @@ async function through(
   options: TensorOptions,
   io: Io,
   compute: (model: Awaited<ReturnType<typeof loadModel>>, inputs: NamedTensors) => Map<string, Tensor>,
+  baseline?: BaselineCompute,
 ): Promise<void> {
   using file = await openSafetensors(options.inputs);
   const { dtype, device, visionTower } = options;
   const checkpoint = await openCheckpointFolder(options.model);
+  const source = await baselineOf(checkpoint);
+  if (source) return await throughBaseline(source, options, io, baseline);
   await checkBase(checkpoint, { visionTower });
   using model = await loadModel(checkpoint, { dtype, device, visionTower });
   const outputs = scope(() => {
@@ -62,6 +70,30 @@ async function through(
     return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())]));
   });
   await write(outputs, options, io);
+}
+
+type BaselineCompute = (model: Baseline, inputs: NamedTensors) => Map<string, Tensor>;
+
+/** The same of a classical system. @throws RocError USAGE for a command that means nothing to one */
+async function throughBaseline(
+  source: BaselineSource,
+  { inputs: file, dtype, device, ...options }: TensorOptions,
+  io: Io,
+  compute: BaselineCompute | undefined,
+): Promise<void> {
+  if (!compute) throw new RocError("USAGE", `${source.path} is a classical system's: it writes no text.`);
+  using given = await openSafetensors(file);
+  const model = await loadBaseline(source, { dtype, device });
+  try {
+    const outputs = scope(() => {
+      const inputs = new Map(given.names().map((name) => [name, given.tensor(name)]));
+      const made = compute(model, inputs);
+      return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())])); // prettier-ignore
+    });
+    await write(outputs, options, io);
+  } finally {
+    model.dispose();
+  }
 }
 
 async function write(
@@ -87,7 +119,10 @@ Inputs: ${FORWARD_INPUTS.join(", ")}. input_ids [B,T] hold one placeholder per v
 to the K position tokens in reading order.
 Outputs: logits [B,T',V], image_features [rows,hidden], position_ids where the family has its own; with labels loss and
 text_loss, and where the checkpoint has score tokens score [K], l1_loss (with gt_score) and ce_loss, emd_loss (with
-target); grad.NAME for every name of --grads. The loss weighs them as config.json says (l1_weight, ce_weight, emd_weight).`;
+target); grad.NAME for every name of --grads. The loss weighs them as config.json says (l1_weight, ce_weight, emd_weight).
+
+Of a classical system, inputs: what \`inspect preprocess\` writes (pixelValues [B,3,H,W], ...); rating.NAME [B] of its outputs, NaN
+where there is none, and votes [B,values] for the loss. Outputs: output.NAME, features; loss and its terms as loss.TERM; grad.NAME.`;
 
 export function inspectForwardCommand({ io }: Context): Command {
   return tensorCommand("forward")
@@ -96,8 +131,14 @@ export function inspectForwardCommand({ io }: Context): Command {
       text.split(",").map((name) => name.trim()),
     )
     .addHelpText("after", FORWARD_HELP)
-    .action((options: TensorOptions & { grads?: string[] }) =>
-      through(options, io, (model, inputs) => inspectForward(model, inputs, options.grads)),
+    .option("--training", "of a classical system: as in training, with dropout and the batch's statistics")
+    .action((options: TensorOptions & { grads?: string[]; training?: true }) =>
+      through(
+        options,
+        io,
+        (model, inputs) => inspectForward(model, inputs, options.grads),
+        (model, inputs) => inspectBaseline(model, inputs, options.grads, options.training === true),
+      ),
     );
 }
 
@@ -143,7 +184,8 @@ function refuseLeftAside(model: Mllm): void {
 
 const PREPROCESS_HELP = `
 Outputs: pixel_values, image_grid_thw or image_sizes where the family has them, and pixels: uint8 [H,W,3], after resize, pad and crop,
-before normalising; tiles of a picture stand one above the other, its thumbnail last. A folder with config.json and preprocessor_config.json is enough.
+before normalising; tiles of a picture stand one above the other, its thumbnail last. Of a classical system: its inputs by its own
+names, and pixels as they are before the crop. A folder with config.json and preprocessor_config.json is enough.
 The picture is decoded as for scoring: upright by its EXIF orientation, in sRGB, transparency on white.`;
 
 interface PreprocessOptions extends ModelOptions {
@@ -162,6 +204,8 @@ export function inspectPreprocessCommand({ io }: Context): Command {
     .option("--as-stored", "do not apply its EXIF orientation (Python's image processors never do)")
     .addHelpText("after", PREPROCESS_HELP)
     .action(async (options: PreprocessOptions) => {
+      const source = await baselineOf(await openCheckpointFolder(options.model));
+      if (source) return preprocessWith(source, options, io);
       const inputs = await loadImages(options.model, { resize: options.resize, maxTiles: options.maxTiles });
       const picture = await decodeImage(options.image, { name: options.image, orient: options.asStored !== true });
       const outputs = scope(() => {
@@ -176,4 +220,22 @@ export function inspectPreprocessCommand({ io }: Context): Command {
       });
       await write(outputs, options, io);
     });
+}
+
+/** @throws RocError USAGE for options that mean nothing to a classical system */
+async function preprocessWith(source: BaselineSource, options: PreprocessOptions, io: Io): Promise<void> {
+  const { resize, maxTiles, image, asStored } = options;
+  if (resize !== undefined || maxTiles !== undefined)
+    throw new RocError(
+      "USAGE",
+      `--resize, --max-tiles: ${source.path} is a classical system's, whose config.json says it.`,
+    );
+  const model = await loadBaseline(source, { outline: true });
+  try {
+    const make = await preprocessBaseline(model, image, asStored !== true);
+    const outputs = scope(() => new Map([...make()].map(([name, tensor]) => [name, keep(tensor)])));
+    await write(outputs, options, io);
+  } finally {
+    model.dispose();
+  }
 }

@@ -19,6 +19,7 @@ export const OUTLINE: Outline = {
     "[options] <config>",
     "train and compare all runs of an experiment; the same command resumes after a stop",
   ],
+  checkpoint: ["", "make checkpoints of classical systems"],
   use: ["[options] [name]", "choose the checkpoint that scores where none is named"],
   download: ["[options] <repo>", "fetch a model from the hub"],
   library: ["", "keep photos with their scores: scan folders, list the best, export"],
