@@ -26,7 +26,7 @@ export async function loadBaselineEstimator(
     refuseTextOptions(opened.system.title, options);
     const dtype = dtypeOf(options);
     checkRoom(opened.checkpoint, opened.checkpoint.names(), { dtype, device });
-    const path = source.file ?? folder.home.path;
+    const path = source.file ?? source.folder?.path ?? folder.home.path;
     const digest = await digestWith(folder, head, signal).catch((error: unknown) => {
       checkAborted(signal, folder.path);
       throw error;

@@ -33,9 +33,11 @@ export async function digestCheckpoint(
   { base, signal }: Pick<DigestOptions, "base" | "signal"> = {},
 ): Promise<string> {
   const checkpoint = await openCheckpointFolder(folder, base);
-  const { home, adapter, bare } = checkpoint;
-  const file = (await baselineOf(checkpoint))?.file;
-  if (file !== undefined) return digestFile(file, signal);
+  const { adapter, bare } = checkpoint;
+  const source = await baselineOf(checkpoint);
+  if (source?.file !== undefined) return digestFile(source.file, signal);
+  // Of a file in one of our folders it is that folder.
+  const home = source?.folder ?? checkpoint.home;
   const folders = [...(bare ? [bare] : []), home, ...(adapter ? [adapter.folder, adapter.base] : [])];
   const hash = createHash("sha256");
   const seen = new Set<string>();

@@ -71,7 +71,7 @@ async function create(name: string, flags: Flags, { io }: Context): Promise<void
   await refuseFilled(out);
   const attributes = flags.attributes?.map((attribute) => ({ name: attribute, scale }));
   const config = system.configure({ variant, bins, scale, tiny, attributes });
-  const { baseline } = await startBaseline({ system, config, seed, pretrained, notes: [] });
+  const { baseline } = await startBaseline({ system, config, seed, pretrained });
   try {
     await saveBaseline(baseline, out);
     const parameters = [...baseline.parameters().values()].reduce((sum, { numel }) => sum + numel, 0);
