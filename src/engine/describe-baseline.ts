@@ -3,7 +3,8 @@ import { loadOpened, openBaseline, type OpenBaseline } from "../baselines/regist
 import type { BaselineSource } from "../baselines/source.js";
 import type { Output } from "../baselines/types.js";
 import { isRocError } from "../errors.js";
-import { damageText, EMPTY_TOTALS, tensorsOf, totalsOf, type CheckpointDescription } from "./describe.js";
+import type { CheckpointDescription } from "./describe.js";
+import { damageText, EMPTY_TOTALS, tensorsOf, totalsOf } from "./totals.js";
 import { findNonFinite } from "../torch/index.js";
 
 /** Which classical system a checkpoint is. */

@@ -9,20 +9,14 @@ import { quantizedFrom, type QuantizedFrom } from "../models/quantize.js";
 import { loadImages, loadMllm, loadModel } from "../models/registry.js";
 import { loadTemplates, vocabularyFromConfig, type RocTemplates, type Scale } from "../roc/index.js";
 import { loadTokenizer } from "../tokenizers/index.js";
-import {
-  DTYPES,
-  findNonFinite,
-  nonFiniteText,
-  type DType,
-  type NonFiniteTensors,
-  type Tensor,
-} from "../torch/index.js";
+import { findNonFinite, type DType, type NonFiniteTensors } from "../torch/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import { OpenFolder } from "../files/index.js";
 import { openCheckpoint, type Checkpoint } from "../weights/index.js";
 import { baselineOf } from "./baseline-source.js";
 import type { DescribedSystem } from "./describe-baseline.js";
 import { checkBase } from "./identity.js";
+import { damageText, EMPTY_TOTALS, tensorsOf, totalsOf } from "./totals.js";
 
 export interface CheckpointDescription {
   readonly folder: string;
@@ -139,39 +133,4 @@ async function weightsOf(open: () => Promise<Checkpoint>, values: boolean) {
   const floats = Object.entries(totals.dtypes).filter(([dtype]) => FLOAT_DTYPES.includes(dtype as DType));
   const [main = "float32"] = floats.sort(([, a], [, b]) => b - a)[0] ?? [];
   return { totals, main: main as DType, nonFinite, damage: nonFinite && damageText(checkpoint, nonFinite) };
-}
-
-/** Of a checkpoint that cannot be opened. */
-export const EMPTY_TOTALS = { tensors: 0, parameters: 0, bytes: 0, dtypes: {}, files: [] } as const;
-
-/** One after another, each freed when the next one is asked for. */
-export function* tensorsOf(checkpoint: Checkpoint): Generator<[string, Tensor], void, void> {
-  for (const name of checkpoint.names()) {
-    using tensor = checkpoint.tensor(name);
-    yield [name, tensor];
-  }
-}
-
-export function damageText(checkpoint: Checkpoint, found: NonFiniteTensors): string {
-  return `${checkpoint.info(found.name).file}: ${nonFiniteText(found)}. Fetch or train the checkpoint again.`;
-}
-
-/** What a checkpoint holds, by the headers of its files. */
-export function totalsOf(checkpoint: Checkpoint) {
-  const infos = checkpoint.names().map((name) => checkpoint.info(name));
-  const dtypes: Record<string, number> = {};
-  let [parameters, bytes] = [0, 0];
-  for (const { dtype, shape } of infos) {
-    const elements = shape.reduce((product, side) => product * side, 1);
-    dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
-    parameters += elements;
-    bytes += elements * DTYPES[dtype].bytes;
-  }
-  return {
-    tensors: infos.length,
-    parameters,
-    bytes,
-    dtypes,
-    files: [...new Set(infos.map(({ file }) => file))].sort(),
-  };
 }

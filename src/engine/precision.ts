@@ -5,7 +5,7 @@ import type { CheckpointFolder } from "../models/places.js";
 import { planOf } from "../models/quantize.js";
 import { multipliesBfloat16, type DType } from "../torch/index.js";
 import { openCheckpoint } from "../weights/index.js";
-import { totalsOf } from "./describe.js";
+import { totalsOf } from "./totals.js";
 import type { LoadOptions } from "./load.js";
 
 /**
