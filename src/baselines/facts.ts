@@ -1,6 +1,7 @@
 /** What the classical systems' checkpoints are known by, before libtorch is loaded; the systems themselves: registry.ts. */
 import { RocError } from "../errors.js";
 import { laionFacts } from "./clip/facts.js";
+import { aesmambaFacts } from "./aesmamba/facts.js";
 import { eatFacts } from "./eat/facts.js";
 import { icaaFacts } from "./icaa/facts.js";
 import { maxvitFacts } from "./maxvit/facts.js";
@@ -24,6 +25,7 @@ const FACTS: readonly SystemFacts[] = [
   maluFacts,
   kongFacts,
   mpadaFacts,
+  aesmambaFacts,
 ];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */

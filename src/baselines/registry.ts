@@ -13,6 +13,7 @@ import {
   saveCheckpoint,
   type Checkpoint,
 } from "../weights/index.js";
+import { aesmamba } from "./aesmamba/index.js";
 import { laion } from "./clip/index.js";
 import { systemFactsOfType, unknownSystem } from "./facts.js";
 import { eat } from "./eat/index.js";
@@ -29,7 +30,7 @@ import { tanet } from "./tanet/index.js";
 import type { Baseline, NewModel, Original, System, SystemLoadOptions } from "./types.js";
 
 /** A line a system, in the order of facts.ts. */
-export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima, musiq, maxvit, malu, kong, mpada];
+export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima, musiq, maxvit, malu, kong, mpada, aesmamba];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */
 export function systemNamed(name: string): System {

@@ -1,10 +1,10 @@
-/** Squares to values, as torchvision makes them: `ToTensor`, `Normalize` by ImageNet's mean and deviation, in training a crop and a flip. */
+/** Squares to values, as torchvision makes them: `ToTensor`, `Normalize`, in training a crop and a flip. */
 import { RocError } from "../../errors.js";
 import { cropImage, valueTables, writeValues, type RgbImage } from "../../image/index.js";
 import type { Random } from "../../random.js";
 import { fromTypedArray, type Device } from "../../torch/index.js";
 import type { PictureInputs } from "../types.js";
-import { IMAGENET, mirrored } from "./inputs.js";
+import { IMAGENET, mirrored, type CropSteps } from "./inputs.js";
 import { prepareSquashed, type SquashSteps } from "./squash.js";
 
 /** What training looks at: a square anywhere in the picture, mirrored every other time. */
@@ -28,9 +28,16 @@ function checkPrepared({ width, height }: RgbImage, { side, trainSide }: SquashS
   throw new RocError("USAGE", `${text}. Take what inputs.prepare() gives.`);
 }
 
-/** @param device where the values go */
-export function squashInputs(steps: SquashSteps, device: () => Device): PictureInputs {
-  const tables = valueTables({ rescale: 1 / 255, normalize: IMAGENET, mean: IMAGENET.mean });
+/**
+ * @param device where the values go
+ * @param normalize mean and deviation of values from 0 to 1; default: those of ImageNet's pictures
+ */
+export function squashInputs(
+  steps: SquashSteps,
+  device: () => Device,
+  normalize: Pick<CropSteps, "mean" | "std"> = IMAGENET,
+): PictureInputs {
+  const tables = valueTables({ rescale: 1 / 255, normalize, mean: normalize.mean });
   const { side } = steps;
   const each = 3 * side * side;
   return {
