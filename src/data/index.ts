@@ -2,6 +2,7 @@
 export { attributeScale, SPLITS } from "./types.js";
 export type { LoadedDataset, OnProgress, RatedDataset, ReaderOptions, Sample, ScoreScale, Split } from "./types.js";
 export { seededPart, splitOf } from "./split.js";
+export { datasetNamed } from "./by-attribute.js";
 export { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "./batches.js";
 export {
   DATASET_KINDS,

@@ -2,9 +2,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { RocError } from "../errors.js";
-import { AADB_LABELS, aadbLabelFile, readAadb } from "./aadb.js";
+import { AADB_ATTRIBUTES, AADB_LABELS, aadbLabelFile, readAadb } from "./aadb.js";
 import { AVA_CAPTIONS_FILE, readAvaCaptions, type AvaCaptionsOptions } from "./ava-captions.js";
 import { AVA_LABELS, readAva } from "./ava.js";
+import { ratedByAttribute } from "./by-attribute.js";
 import { DATASET_CARD } from "./card.js";
 import { exists, readError } from "../files/index.js";
 import { firstExisting } from "./files.js";
@@ -14,7 +15,7 @@ import { ICAA17K_COLUMNS, ICAA17K_FILES, readIcaa17k } from "./icaa17k.js";
 import { KADID_LABELS, KADID_PLACES, readKadid } from "./kadid10k.js";
 import { KONIQ_FILES, KONIQ_FOLDERS, readKoniq } from "./koniq10k.js";
 import { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
-import { PARA_FILES, PARA_LABELS, readPara } from "./para.js";
+import { PARA_ATTRIBUTES, PARA_FILES, PARA_LABELS, readPara } from "./para.js";
 import { readSpaq, SPAQ_FILES, SPAQ_LABELS, spaqPlaces } from "./spaq.js";
 import { readStudio } from "./studio.js";
 import { readTable } from "./table.js";
@@ -39,7 +40,10 @@ export type DatasetKind =
  * @category Data sets
  */
 export interface DatasetOptions extends Tad66kOptions, AvaCaptionsOptions, OwnOptions {
-  /** The column that is the score: `icaa17k`: `color` (default) or `MOS`; `koniq10k`: `MOS` (default) or `MOS_zscore`. */
+  /**
+   * The column that is the score: `icaa17k`: `color` (default) or `MOS`; `koniq10k`: `MOS` (default) or `MOS_zscore`; `aadb`
+   * and `para`: an attribute. Pictures without it are left out then.
+   */
   readonly column?: ScoreColumn;
 }
 
@@ -48,9 +52,10 @@ export interface DatasetOptions extends Tad66kOptions, AvaCaptionsOptions, OwnOp
  *
  * @category Data sets
  */
-export type ScoreColumn = "color" | "MOS" | "MOS_zscore";
+export type ScoreColumn =
+  "color" | "MOS" | "MOS_zscore" | (typeof AADB_ATTRIBUTES)[number] | (typeof PARA_ATTRIBUTES)[number];
 
-export const SCORE_COLUMNS = ["color", "MOS", "MOS_zscore"] as const satisfies readonly ScoreColumn[];
+export const SCORE_COLUMNS = ["color", "MOS", "MOS_zscore", ...AADB_ATTRIBUTES, ...PARA_ATTRIBUTES] as const satisfies readonly ScoreColumn[]; // prettier-ignore
 
 /** An adapter of a data set that has some of these columns. @throws RocError USAGE for another */
 function withColumn<Column extends ScoreColumn>(
@@ -63,6 +68,17 @@ function withColumn<Column extends ScoreColumn>(
     if (known) return read(folder, { ...options, column: known });
     throw new RocError("USAGE", `${folder}: ${column} is no score of this data set; known: ${columns.join(", ")}.`);
   };
+}
+
+/** An adapter of a data set with attributes, any of which may be the score. @throws as {@link withColumn} */
+function withAttribute<Name extends ScoreColumn>(
+  names: readonly Name[],
+  read: (folder: string, options: ReaderOptions) => Promise<LoadedDataset>,
+): Adapter["read"] {
+  return withColumn(names, async (folder, { column, ...options }) => {
+    const data = await read(folder, options);
+    return column === undefined ? data : ratedByAttribute(data, column);
+  });
 }
 
 /**
@@ -105,12 +121,12 @@ const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
   para: {
     file: `${PARA_LABELS}/${PARA_FILES.train}`,
     detects: anyOf(join(PARA_LABELS, PARA_FILES.train), PARA_FILES.train),
-    read: readPara,
+    read: withAttribute(PARA_ATTRIBUTES, readPara),
   },
   aadb: {
     file: `${AADB_LABELS}/${aadbLabelFile("train", "score")}`,
     detects: anyOf(join(AADB_LABELS, aadbLabelFile("train", "score")), aadbLabelFile("train", "score")),
-    read: readAadb,
+    read: withAttribute(AADB_ATTRIBUTES, readAadb),
   },
   koniq10k: {
     file: KONIQ_FILES.scores,

@@ -219,6 +219,23 @@ test("PARA: another order of columns, spaces, CRLF and a byte order mark read th
   assert.deepEqual(attributes, first.attributes);
 });
 
+test("AADB and PARA: an attribute may be the score, on its own scale; pictures without it are left out", async (t) => {
+  const aadb = await datasetFolder(t, "aadb");
+  const labels = join(aadb, "imgListFiles_label");
+  await writeFile(join(labels, "imgListTestNewRegression_DoF.txt"), "farm4_1_6_f.jpg 0.5\n");
+  await paint(aadb, ["datasetImages_originalSize/farm1_255_1_a.jpg", "AADB_newtest_originalSize/farm4_1_6_f.jpg"]);
+  const dof = await readDataset({ folder: aadb, column: "DoF" });
+  assert.deepEqual([dof.name, dof.scale], ["AADB, DoF", { min: -1, max: 1 }]);
+  assert.deepEqual(dof.samples.map(({ id, score }) => [id, score]).at(-1), ["farm4_1_6_f.jpg", 0.5]);
+  assert.deepEqual([dof.samples.length, dof.missing.length, dof.rated?.length], [2, 4, 6]);
+  assert.equal(dof.notes.at(-1), "Left out, without a rating of DoF: 1.");
+  const para = await readDataset({ folder: await datasetFolder(t, "para"), column: "lightScore" });
+  const { score, std, votes, attributes } = para.rated?.[0] ?? assert.fail();
+  // The votes are of the score.
+  assert.deepEqual([score, std, votes, attributes], [2.4, 0.489898, undefined, undefined]);
+  await assert.rejects(readDataset({ folder: aadb, column: "MOS" }), { code: "USAGE", message: /known: .*DoF/ });
+});
+
 /** Fixture, file, how it is broken, the error. */
 const BROKEN: readonly [string, string, (text: string) => string, RegExp][] = [
   [

@@ -22,6 +22,34 @@ const TABLE: PublishedTable = {
 const work = await mkdtemp(join(tmpdir(), "reproduce-"));
 after(() => rm(work, { recursive: true }));
 
+test("classical systems are trained in tiny sizes, also for an attribute; what cannot be made is named", async () => {
+  const table: PublishedTable = {
+    name: "table4",
+    caption: "a part of it",
+    columns: [{ dataset: "aadb", group: "AADB", label: "Light", attribute: "Light", metric: "srcc" }],
+    rows: [
+      { label: "Kong et al.", method: "Kong et al.", system: "kong", cells: ["0.44"] },
+      { label: "MUSIQ", method: "MUSIQ", system: "musiq", single: true, cells: ["0.33"] },
+      { label: "CALM", method: "CALM", unmade: "has no code", cells: ["0.5"] },
+    ],
+  };
+  const own = join(work, "classical");
+  const spec = { run: true, work: own, pictures: 50, epochs: 0.2 };
+  const made = await reproduceTable(table, { ...spec, studio: true }, {});
+  assert.deepEqual((await readdir(join(own, "studio/runs"))).sort(), ["aadb-kong", "aadb-musiq-Light"]);
+  const [kong, musiq, calm] = made.table.rows.map(({ cells }) => cells[0]);
+  for (const cell of [kong, musiq]) assert.ok(Math.abs(cell?.ours?.value ?? NaN) <= 1, JSON.stringify(cell));
+  assert.equal(calm?.ours, null);
+  assert.match(made.notes.join("\n"), /CALM is left out: it has no code; its predictions fill the row/);
+  // On the data sets themselves it begins with a classifier's weights, and says which are missing.
+  const real = await reproduceTable(table, { ...spec, data: join(own, "none") }, {});
+  assert.match(
+    real.notes.join("\n"),
+    /aadb-kong is left out: .*weights\/bvlc_reference_caffenet\.caffemodel, which is not/,
+  );
+  assert.equal(liveTensors(), 0);
+});
+
 test("what a table lacks is made once, also after a stop, and fills its cell; what cannot be made is named", async () => {
   const spec = { studio: true, run: true, work, pictures: 50, epochs: 0.5, seed: 1 };
   const events: ReproductionProgress[] = [];

@@ -57,6 +57,8 @@ test("prompts are the published ones to the letter", () => {
     textOf("q-sit"),
     /evaluator\. \nYour rating .*low\)\. \nHow would you rate the quality of this image\?<image>$/s,
   );
+  assert.equal(textOf("q-instruct"), "<image>\nRate the quality of the image.");
+  assert.equal(textOf("q-instruct-owl"), "<image>Rate the quality of the image.");
   assert.match(textOf("q-insight"), /"rating": The score\.<image>$/);
   assert.match(textOf("visualquality-r1"), /^Picture 1: <image>You are .* First output the thinking process/);
   assert.match(textOf("visualquality-r1", undefined, "no-thinking"), /Please only output the final answer/);
@@ -89,6 +91,10 @@ test("a checkpoint is recognised by its name, else by its files and tensors", as
     ["qwen2_5_vl", "ssssmark/Aes-R1", "aes-r1"],
     ["llava_onevision", "zhangzicheng/q-sit-mini", "q-sit"],
     ["mplug_owl2", "anything", "q-align"],
+    ["llava", "teowu/llava_v1.5_7b_qinstruct_preview_v0.1", "q-instruct"],
+    ["mplug_owl2", "teowu/mplug_owl2_7b_448_qinstruct_preview_v0.2", "q-instruct-owl"],
+    ["llava", "llava-hf/llava-1.5-7b-hf", undefined],
+    ["llava", "llava-before-q-instruct", undefined],
     ["qwen2_vl", "MizzenAI/HPSv3", "hpsv3"],
     ["qwen2_5_vl", "Qwen/Qwen2.5-VL-7B-Instruct", undefined],
     ["qwen2_5_vl", "q-future/Q-ReAlign-Mini-0.8B", undefined],

@@ -163,6 +163,45 @@ test("attributes and a registry; a figure that a run lacks is named", async (t) 
   assert.deepEqual(musiq?.cells.map(({ ours }) => ours?.value), [undefined, undefined, summary.overall.srcc?.value, summary.overall.plcc?.value]); // prettier-ignore
 });
 
+test("classical systems are found by their names, an attribute by the run that took it for the score", async (t) => {
+  const system = { strategy: "outputs" };
+  const folder = await runsFolder(t, {
+    "aadb-nima": { data: "AADB", family: "nima", ...system },
+    "aadb-musiq": { data: "AADB", family: "musiq", ...system },
+    "aadb-musiq-Light": { data: "AADB, Light", family: "musiq", ...system },
+    "ava-direct-q-instruct": { data: "AVA", family: "llava", strategy: "direct" },
+  });
+  const file = join(folder, "aadb-nima", "summary.json");
+  const summary = JSON.parse(await readFile(file, "utf8")) as RunSummary;
+  await writeFile(file, JSON.stringify({ ...summary, attributes: { Light: summary.attributes["light"] } }));
+  const holistic = await json("reproduce", "table3", "--runs", folder, "--only", "NIMA", "musiq", "EAT");
+  const runs = (cells: readonly JsonCell[] | undefined) => cells?.map(({ ours }) => ours?.run.split("/").at(-1));
+  assert.deepEqual(holistic.rows.map(({ cells }) => runs(cells)), [
+    [undefined, undefined, "aadb-nima", "aadb-nima"],
+    [undefined, undefined, "aadb-musiq", "aadb-musiq"],
+    [undefined, undefined, undefined, undefined],
+  ]); // prettier-ignore
+  const attributes = await json("reproduce", "table4", "--runs", folder, "--only", "nima", "musiq");
+  const light = attributes.rows.map(({ cells }) => cells[2]?.ours);
+  const own = summary.attributes["light"];
+  assert.deepEqual(light.map((ours) => [ours?.value, ours?.run.split("/").at(-1)]), [
+    [own?.plcc?.value, "aadb-nima"], [own?.srcc?.value, "aadb-nima"],
+    [summary.overall.plcc?.value, "aadb-musiq-Light"], [summary.overall.srcc?.value, "aadb-musiq-Light"],
+  ]); // prettier-ignore
+  const table1 = await json("reproduce", "table1", "--runs", folder);
+  const filled = table1.rows.filter(({ cells }) => cells.some(({ ours }) => ours)).map(({ method }) => method);
+  assert.deepEqual(filled, ["Q-Instruct (CVPR 2024)"], "a published fine-tune fills no row of its base");
+  const needs = table1.needs.map(({ text, command }) => `${text} | ${command}`).join("\n");
+  assert.match(needs, /or NIMA trained there \| roc4mllm reproduce table1 --run --only "NIMA" --data DATA/);
+  assert.match(needs, /CALM has neither public code nor public weights/);
+  assert.match(needs, /begun as AesExpert \| .*-aes-expert/);
+  const unknown = await run("reproduce", "table1", "--runs", folder, "--only", "Kong");
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /--only.*table1 has no row of Kong; its methods are NIMA, BIAA/);
+  const board = await run("leaderboard", "--dataset", "aadb", "--runs", folder);
+  assert.equal([...board.stdout.matchAll(/^ .*\*/gm)].length, 2, "runs of an attribute are of no overall score");
+});
+
 test("a registry's entry that its folder contradicts is refused by name, not put into a cell of another", async (t) => {
   const folder = await runsFolder(t, {
     para: { data: "PARA", strategy: "roc" },

@@ -16,6 +16,9 @@ interface Flags {
   readonly runs?: string;
   readonly studio?: true;
   readonly backbone?: Backbone;
+  readonly only?: readonly string[];
+  readonly weights: string;
+  readonly device?: string;
   readonly json?: true;
   readonly csv?: true;
   readonly latex?: true;
@@ -38,13 +41,16 @@ with which strategy and by which family they were made, or a registry of them ($
 
 A cell that no run fills says what it needs, with the command that makes it. --run makes what it can: it trains by the
 table's recipe (configs/), evaluates, and prints the table; after a stop, the same command resumes. With --studio it
-writes small synthetic copies of the data sets and starts from the demo weights, a LLaVA instead of mPLUG-Owl2: a rehearsal
-of the whole path, whose figures say nothing about the published ones.
+writes small synthetic copies of the data sets and starts from the demo weights, a LLaVA instead of mPLUG-Owl2, and takes the
+classical systems (NIMA, MUSIQ, ...) in tiny sizes: a rehearsal of the whole path, whose figures say nothing about the published
+ones. On the data sets themselves a classical system begins with a classifier's weights, files in --weights whose names its
+recipe says (pretrained); a row whose file is not there is left out, with a note.
 
 Examples:
   roc4mllm reproduce table6 --runs runs/
   roc4mllm reproduce table6 --studio --run
   roc4mllm reproduce table1 --run --data /datasets
+  roc4mllm reproduce table3 --run --data /datasets --only NIMA MUSIQ --weights /weights
   roc4mllm reproduce table4 --latex > table4.tex`;
 
 export function reproduceCommand(context: Context): Command {
@@ -60,6 +66,7 @@ export function reproduceCommand(context: Context): Command {
     .addOption(
       new Option("--backbone <name>", "ours by this family instead of mPLUG-Owl2").choices(Object.keys(BACKBONES)),
     )
+    .option("--only <method...>", "rows of these methods only, as the table calls them: NIMA MUSIQ")
     .addOption(new Option("--json", "one JSON object").conflicts(["csv", "latex"]))
     .addOption(new Option("--csv", "one line per cell").conflicts("latex"))
     .option("--latex", "a table for LaTeX with booktabs")
@@ -70,6 +77,12 @@ export function reproduceCommand(context: Context): Command {
       "of --run: folder of the data sets AVA, TAD66K, ICAA17K, AADB, PARA, AVA-Captions",
       "data",
     )
+    .option(
+      "--weights <folder>",
+      "of --run: folder of the classifiers' weights that classical systems begin with",
+      "weights",
+    )
+    .option("--device <name>", "of --run: where classical systems are computed (default: as their recipes say)")
     .option(
       "--base <folder>",
       "of --run --studio: small checkpoint of a family to start from; may be repeated",

@@ -7,8 +7,10 @@ import { aesR1 } from "./aes-r1.js";
 import { artiMuse } from "./artimuse.js";
 import { hpsv3 } from "./hpsv3.js";
 import { isNameOf } from "./names.js";
+import { plainDirect, plainLevels } from "./plain.js";
 import { qAlign } from "./q-align.js";
 import { qInsight } from "./q-insight.js";
+import { qInstruct, qInstructOwl } from "./q-instruct.js";
 import { qReAlign } from "./q-realign.js";
 import { qSit } from "./q-sit.js";
 import type { Clues, PublishedPrompt, PublishedScorer, ScorerInfo } from "./types.js";
@@ -25,7 +27,11 @@ export const PUBLISHED: readonly PublishedScorer[] = [
   aesR1,
   qSit,
   hpsv3,
+  qInstruct,
+  qInstructOwl,
   qAlign,
+  plainDirect,
+  plainLevels,
 ];
 
 /** Names of the scorers. */

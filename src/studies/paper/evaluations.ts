@@ -4,10 +4,12 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { z } from "zod";
 import { exists, readText } from "../../files/index.js";
 import { isRocError, RocError } from "../../errors.js";
+import { systemFacts } from "../../baselines/facts.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { datasetNamed } from "../../data/index.js";
 import { parseJson } from "../../eval/values.js";
 import { readSummary, SUMMARY_FILE, type RunSummary } from "../../eval/index.js";
-import { BACKBONES, DATASETS, type DatasetKey, type RowSystem } from "./types.js";
+import { BACKBONES, DATASETS, STARTS, type DatasetKey, type RowSystem } from "./types.js";
 
 /** In a folder of run folders: the registry, where what the folders say of themselves is not enough. */
 export const RUNS_FILE = "runs.json";
@@ -36,6 +38,8 @@ const registrySchema = z.strictObject({ runs: z.array(entrySchema) });
 /** An evaluation. */
 export interface Evaluation {
   readonly dataset: DatasetKey;
+  /** The attribute that was taken for the overall score (`--column`); absent: none. */
+  readonly attribute?: string;
   readonly folder: string;
   readonly system: Partial<RowSystem>;
   readonly studio: boolean;
@@ -89,10 +93,11 @@ async function registered(file: string): Promise<FoundEvaluations> {
   const runs: Evaluation[] = [];
   for (const { dataset, folder, studio = false, method, backbone, strategy, comments } of parsed.data.runs) {
     const runFolder = resolve(dirname(file), folder);
-    const system = { ...(method !== undefined && { method }), ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) }; // prettier-ignore
     const summary = await readSummary(runFolder);
+    const found = systemOf(summary, runFolder);
+    const system = { ...(method !== undefined && { method }), ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }), ...(found.start && { start: found.start }) }; // prettier-ignore
     checkEntry(file, runFolder, { dataset, studio, backbone, strategy }, summary);
-    runs.push({ dataset, folder: runFolder, system, studio, summary });
+    runs.push({ ...placeOf(summary.provenance), dataset, folder: runFolder, system, studio, summary });
   }
   return { runs, notes: [] };
 }
@@ -113,7 +118,7 @@ function checkEntry(
   { provenance }: RunSummary,
 ): void {
   const { data, method, split, limit } = provenance;
-  const known = datasetOf(provenance);
+  const known = placeOf(provenance)?.dataset;
   const family = names(BACKBONES).find((name) => name === method?.family);
   const own = STRATEGY_NAMES.find((name) => name === method?.strategy);
   const wrong = [
@@ -132,9 +137,11 @@ function checkEntry(
   );
 }
 
-/** Which data set of the paper, by its name; the studio's own format is AVA's. */
-function datasetOf({ data }: RunSummary["provenance"]): DatasetKey | undefined {
-  return names(DATASETS).find((key) => DATASETS[key] === data) ?? (data === "studio" ? "ava" : undefined);
+/** Which data set of the paper, by its name, and of which attribute; the studio's own format is AVA's. */
+function placeOf({ data }: RunSummary["provenance"]): Pick<Evaluation, "dataset" | "attribute"> | undefined {
+  const { dataset: name, attribute } = datasetNamed(data);
+  const dataset = names(DATASETS).find((key) => DATASETS[key] === name) ?? (name === "studio" ? "ava" : undefined);
+  return dataset && { dataset, ...(attribute !== undefined && { attribute }) };
 }
 
 function isStudio({ data, studio }: RunSummary["provenance"]): boolean {
@@ -168,32 +175,57 @@ async function scanned(folder: string): Promise<FoundEvaluations> {
 
 /** A run by what its summary says of it; undefined where it fits no table. */
 function evaluationOf(folder: string, summary: RunSummary): Evaluation | undefined {
-  const { kind, system, method, split, limit } = summary.provenance;
-  const dataset = datasetOf(summary.provenance);
-  if (dataset === undefined || split !== "test" || limit !== undefined) return undefined;
+  const { split, limit } = summary.provenance;
+  const place = placeOf(summary.provenance);
+  if (place === undefined || split !== "test" || limit !== undefined) return undefined;
+  return { ...place, folder, system: systemOf(summary, folder), studio: isStudio(summary.provenance), summary };
+}
+
+/** What a run is of, as its summary says; that a model began as a published fine-tune, its folder's name says. */
+function systemOf({ provenance, captions }: RunSummary, folder: string): Partial<RowSystem> {
+  const { kind, system, method } = provenance;
+  if (kind !== "model") {
+    const file = kind === "onnx" ? system.replace(/@[0-9a-f]+$/, "") : system;
+    return { method: basename(file, extname(file)) };
+  }
+  if (method && systemFacts(method.family)) return { system: method.family };
   const backbone = names(BACKBONES).find((name) => name === method?.family);
   const strategy = STRATEGY_NAMES.find((name) => name === method?.strategy);
   // A run whose every comment failed has no figures of them.
-  const comments = summary.captions !== null || (method?.answer.includes("{comment}") ?? false);
-  const own = { ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) };
-  const file = kind === "onnx" ? system.replace(/@[0-9a-f]+$/, "") : system;
-  const found = kind === "model" ? own : { method: basename(file, extname(file)) };
-  return { dataset, folder, system: found, studio: isStudio(summary.provenance), summary };
+  const comments = captions !== null || (method?.answer.includes("{comment}") ?? false);
+  const start = STARTS.find((name) => basename(folder).endsWith(`-${name}`));
+  return {
+    ...(backbone && { backbone }),
+    ...(strategy && { strategy }),
+    ...(comments && { comments }),
+    ...(start && { start }),
+  };
 }
 
-/** The run of a row on a data set: by family, strategy and comments, or by the method's name. The latest counts. */
+/**
+ * The run of a row on a data set: by family, strategy and comments, by the classical system, or by the method's name. The
+ * latest counts.
+ *
+ * @param attribute taken for the score; absent: runs of the overall score, which may have attributes beside it
+ */
 export function findEvaluation(
   runs: readonly Evaluation[],
   dataset: DatasetKey,
-  { method, backbone, strategy, comments = false }: RowSystem,
+  row: RowSystem,
+  attribute?: string,
 ): Evaluation | undefined {
-  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
-  const fitting = runs.filter(({ dataset: on, system }) => {
-    if (on !== dataset || (system.comments ?? false) !== comments) return false;
-    if (system.backbone !== undefined) return system.backbone === backbone && system.strategy === strategy;
-    // A file named after a backbone is of the backbone as it is, not of one with the method's tokens.
-    const bare = strategy !== "roc" || method === "ROC4MLLM";
-    return system.method !== undefined && plain(system.method) === plain(method) && bare;
-  });
+  const fitting = runs.filter((run) => run.dataset === dataset && run.attribute === attribute && isOf(run.system, row));
   return fitting.toSorted((a, b) => (a.summary.provenance.date < b.summary.provenance.date ? 1 : -1))[0];
+}
+
+function isOf(found: Partial<RowSystem>, { method, system, backbone, strategy, start, comments = false }: RowSystem) {
+  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  if ((found.comments ?? false) !== comments) return false;
+  if (found.system !== undefined) return found.system === system;
+  if (found.backbone !== undefined) {
+    return found.backbone === backbone && found.strategy === strategy && found.start === start;
+  }
+  // A file named after a backbone is of the backbone as it is, not of one with the method's tokens.
+  const bare = strategy !== "roc" || method === "ROC4MLLM";
+  return found.method !== undefined && plain(found.method) === plain(method) && bare;
 }

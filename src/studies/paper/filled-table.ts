@@ -106,7 +106,7 @@ export function compareTable(
   runs: readonly Evaluation[],
   { studio = false, backbone }: CompareOptions = {},
 ): ComparedTable {
-  const needs = new Needs(studio);
+  const needs = new Needs(table.name, studio);
   const usable = runs.filter((run) => run.studio === studio);
   const rows = table.rows.map((row) => {
     const system = backbone && row.backbone === "mplug_owl2" ? { ...row, backbone } : row;
@@ -125,9 +125,11 @@ function cellOf(
   needs: Needs,
 ): ComparedCell {
   const published = parseCell(printed);
-  const run = findEvaluation(runs, column.dataset, system);
+  const run =
+    findEvaluation(runs, column.dataset, system) ??
+    (column.attribute === undefined ? undefined : findEvaluation(runs, column.dataset, system, column.attribute));
   const metric = column.metric ?? row.metric ?? "srcc";
-  const ours = run ? figureOf(run, metric, column.attribute) : null;
+  const ours = run ? figureOf(run, metric, run.attribute === undefined ? column.attribute : undefined) : null;
   const comparable = ours !== null && !needs.studio && ours.by === undefined;
   return {
     published,
@@ -157,7 +159,10 @@ function captionFigure({ captions }: RunSummary, run: string, metric: "cider" | 
 class Needs {
   readonly #byText = new Map<string, Need>();
 
-  constructor(readonly studio: boolean) {}
+  constructor(
+    readonly table: string,
+    readonly studio: boolean,
+  ) {}
 
   get all(): readonly Need[] {
     return [...this.#byText.values()];
@@ -172,16 +177,23 @@ class Needs {
     return mark;
   }
 
-  #needOf({ backbone, strategy, comments }: RowSystem, dataset: DatasetKey): Omit<Need, "mark"> {
+  #needOf(row: RowSystem, dataset: DatasetKey): Omit<Need, "mark"> {
+    const { backbone, strategy, comments, start, system, unmade, method } = row;
     const data = `${DATASETS[dataset]}${this.studio ? " (the studio's synthetic copy)" : ""}`;
     const from = `roc4mllm eval --data ${this.studio ? `STUDIO/${dataset}` : DATASETS[dataset]}/`;
     if (!backbone || !strategy) {
-      const text = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;
+      const file = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;
+      if (system !== undefined) {
+        const command = `roc4mllm reproduce ${this.table} --run --only ${JSON.stringify(method)} ${this.studio ? "--studio" : "--data DATA"}`;
+        return { text: `${file}, or ${method} trained there`, command };
+      }
+      const text = unmade === undefined ? file : `${file}: ${method} ${unmade}`;
       return { text, command: `${from} --onnx METHOD.onnx --out RUNS/${dataset}-METHOD` };
     }
-    const [suffix, flag, end] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];
+    const [suffix, flag, written] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];
+    const [begun, end] = start === undefined ? ["", written] : [`, begun as ${method}`, `${written}-${start}`];
     return {
-      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${suffix}`,
+      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${suffix}${begun}`,
       command: `${from} --model CHECKPOINT${flag} --out RUNS/${dataset}-${backbone}-${strategy}${end}`,
     };
   }

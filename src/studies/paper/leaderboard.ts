@@ -146,9 +146,9 @@ function publishedEntries(): LeaderboardEntry[] {
 
 /** Our runs on the data sets themselves; those on the studio's synthetic copies do not compare. */
 function ownEntries(runs: readonly Evaluation[]): LeaderboardEntry[] {
-  return runs.flatMap(({ dataset, folder, studio, system, summary }) => {
+  return runs.flatMap(({ dataset, attribute, folder, studio, system, summary }) => {
     const { srcc, plcc, mae } = summary.overall;
-    if (studio || !srcc || !plcc) return [];
+    if (studio || attribute !== undefined || !srcc || !plcc) return [];
     const lost = summary.count - summary.scored;
     return {
       dataset,
@@ -163,8 +163,8 @@ function ownEntries(runs: readonly Evaluation[]): LeaderboardEntry[] {
   });
 }
 
-function nameOf({ method, backbone, strategy, comments }: Partial<RowSystem>): string {
-  return method ?? `${backbone}, ${strategy}${comments ? ", with comments" : ""}`;
+function nameOf({ method, backbone, strategy, comments, system }: Partial<RowSystem>): string {
+  return method ?? system ?? `${backbone}, ${strategy}${comments ? ", with comments" : ""}`;
 }
 
 /** The entries of a data set, the highest SRCC first. */

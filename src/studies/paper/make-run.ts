@@ -56,7 +56,7 @@ export async function makeRun(
   });
   const { summary } = await evaluate(
     {
-      data: dataFolder(run, options),
+      data: { folder: dataFolder(run, options), ...(run.attribute && { column: run.attribute }) },
       model: checkpoint,
       comments: run.system.comments,
       out: evaluationFolder(run, options),

@@ -14,6 +14,16 @@ const MPLUG = { method: "mPLUG-Owl2", backbone: "mplug_owl2", strategy: "direct"
 const LLAVA = { method: "LLaVA 1.5", backbone: "llava", strategy: "direct" } as const satisfies RowSystem;
 const QWEN = { method: "Qwen2-VL", backbone: "qwen2_vl", strategy: "direct" } as const satisfies RowSystem;
 
+const NIMA = { system: "nima" } as const;
+const TANET = { system: "tanet", single: true } as const;
+const MUSIQ = { system: "musiq", single: true } as const;
+const MAXVIT = { system: "maxvit", single: true } as const;
+const EAT = { system: "eat", single: true } as const;
+const Q_INSTRUCT = { backbone: "llava", strategy: "direct", start: "q-instruct" } as const;
+const AES_EXPERT = { backbone: "llava", strategy: "direct", start: "aes-expert" } as const;
+const NOT_BUILT = { unmade: "is no system here yet" } as const;
+const CALM = { unmade: "has neither public code nor public weights" } as const;
+
 /** A row of a method that is known by its name. */
 function named(label: string, cells: string, more: Partial<TableRow> = {}): TableRow {
   return { method: label.replace(/ \(.*$/, ""), label, cells: cells.split(" "), ...more };
@@ -32,21 +42,21 @@ const TABLE1: PublishedTable = {
   caption: "Comparison of 16 methods on the AVA dataset, with the bold numbers indicating the best results.",
   columns: scores("ava", "AVA", ["srcc", "plcc", "mae"]),
   rows: [
-    named("NIMA (TIP 2018)", "0.612 0.636 0.454", CNN),
-    named("BIAA (TCYB 2020)", "0.651 0.668 0.473", CNN),
-    named("HGCN (CVPR 2021)", "0.665 0.687 0.460", CNN),
-    named("TANet (IJCAI 2022)", "0.758 0.765 0.414", CNN),
-    named("MUSIQ (ICCV 2021)", "0.726 0.738 0.438", TRANSFORMER),
-    named("MaxVit (ECCV 2022)", "0.708 0.745 0.416", TRANSFORMER),
-    named("EAT (ACMMM 2023)", "0.759 0.770 0.372", TRANSFORMER),
-    named("AesMamba (ACMMM 2024)", "0.751 0.760 -", { group: "Mamba-based" }),
+    named("NIMA (TIP 2018)", "0.612 0.636 0.454", { ...CNN, ...NIMA }),
+    named("BIAA (TCYB 2020)", "0.651 0.668 0.473", { ...CNN, ...NOT_BUILT }),
+    named("HGCN (CVPR 2021)", "0.665 0.687 0.460", { ...CNN, ...NOT_BUILT }),
+    named("TANet (IJCAI 2022)", "0.758 0.765 0.414", { ...CNN, ...TANET }),
+    named("MUSIQ (ICCV 2021)", "0.726 0.738 0.438", { ...TRANSFORMER, ...MUSIQ }),
+    named("MaxVit (ECCV 2022)", "0.708 0.745 0.416", { ...TRANSFORMER, ...MAXVIT }),
+    named("EAT (ACMMM 2023)", "0.759 0.770 0.372", { ...TRANSFORMER, ...EAT }),
+    named("AesMamba (ACMMM 2024)", "0.751 0.760 -", { group: "Mamba-based", ...NOT_BUILT }),
     named("LLaVA 1.5 (CVPR 2024)", "0.781 0.777 0.371", { ...MLLM, ...LLAVA }),
-    named("Q-Instruct (CVPR 2024)", "0.782 0.778 0.369", MLLM),
-    named("AesExpert (ACMMM 2024)", "0.784 0.779 0.369", MLLM),
+    named("Q-Instruct (CVPR 2024)", "0.782 0.778 0.369", { ...MLLM, ...Q_INSTRUCT }),
+    named("AesExpert (ACMMM 2024)", "0.784 0.779 0.369", { ...MLLM, ...AES_EXPERT }),
     named("mPLUG-Owl2 (CVPR 2024)", "0.788 0.786 0.361", { ...MLLM, ...MPLUG }),
     named("Qwen2-VL (arXiv 2024)", "0.778 0.780 0.429", { ...MLLM, ...QWEN }),
     named("Q-Align (ICML 2024)", "0.822 0.817 0.934", { ...MLLM, ...Q_ALIGN }),
-    named("CALM (AAAI 2025)", "0.815 0.829 -", MLLM),
+    named("CALM (AAAI 2025)", "0.815 0.829 -", { ...MLLM, ...CALM }),
     named("ROC4MLLM (Ours)", "0.833* 0.832* 0.319*", { ...MLLM, ...OURS }),
   ],
 };
@@ -56,15 +66,15 @@ const TABLE2: PublishedTable = {
   caption: "Comparison on TAD66K and ICAA17K.",
   columns: [...scores("tad66k", "TAD66K", ["srcc", "plcc"]), ...scores("icaa17k", "ICAA17K", ["srcc", "plcc"])],
   rows: [
-    named("NIMA (TIP 2018)", "0.390 0.405 0.809 0.815"),
-    named("BIAA (TCYB 2020)", "0.417 0.431 0.820 0.829"),
-    named("MUSIQ (ICCV 2021)", "0.489 0.517 0.835 0.841"),
-    named("HGCN (CVPR 2021)", "0.486 0.493 0.826 0.831"),
-    named("TANet (IJCAI 2022)", "0.513 0.531 0.829 0.836"),
-    named("MaxVit (ECCV 2022)", "0.484 0.513 0.855 0.874"),
-    named("EAT (ACMMM 2023)", "0.517 0.546 - -"),
-    named("ICAA (ICCV 2023)", "- - 0.873 0.890"),
-    named("AesMamba (ACMMM 2024)", "0.475 0.503 - -"),
+    named("NIMA (TIP 2018)", "0.390 0.405 0.809 0.815", NIMA),
+    named("BIAA (TCYB 2020)", "0.417 0.431 0.820 0.829", NOT_BUILT),
+    named("MUSIQ (ICCV 2021)", "0.489 0.517 0.835 0.841", MUSIQ),
+    named("HGCN (CVPR 2021)", "0.486 0.493 0.826 0.831", NOT_BUILT),
+    named("TANet (IJCAI 2022)", "0.513 0.531 0.829 0.836", TANET),
+    named("MaxVit (ECCV 2022)", "0.484 0.513 0.855 0.874", MAXVIT),
+    named("EAT (ACMMM 2023)", "0.517 0.546 - -", EAT),
+    named("ICAA (ICCV 2023)", "- - 0.873 0.890", { system: "icaa" }),
+    named("AesMamba (ACMMM 2024)", "0.475 0.503 - -", NOT_BUILT),
     named("QAligns (ICML 2024)", "0.506 0.536 0.761 0.781", Q_ALIGN),
     named("ROC4MLLM (Ours)", "0.518* 0.550* 0.894* 0.903*", OURS),
   ],
@@ -75,14 +85,14 @@ const TABLE3: PublishedTable = {
   caption: "The holistic results on AADB and PARA.",
   columns: [...scores("para", "PARA", ["srcc", "plcc"]), ...scores("aadb", "AADB", ["srcc", "plcc"])],
   rows: [
-    named("NIMA (TIP 2018)", "0.877 0.862 0.700 0.711"),
-    named("BIAA (TCYB 2020)", "0.858 0.886 0.710 0.733"),
-    named("MUSIQ (ICCV 2021)", "0.899 0.918 0.751 0.761"),
-    named("HGCN (CVPR 2021)", "0.865 0.881 0.716 0.734"),
-    named("TANet (IJCAI 2022)", "0.887 0.899 0.749 0.742"),
-    named("MaxVit (ECCV 2022)", "0.902 0.936 0.742 0.748"),
-    named("EAT (ACMMM 2023)", "0.909 0.940 0.759 0.767"),
-    named("AesMamba (ACMMM 2024)", "0.902 0.936 0.768 0.774"),
+    named("NIMA (TIP 2018)", "0.877 0.862 0.700 0.711", NIMA),
+    named("BIAA (TCYB 2020)", "0.858 0.886 0.710 0.733", NOT_BUILT),
+    named("MUSIQ (ICCV 2021)", "0.899 0.918 0.751 0.761", MUSIQ),
+    named("HGCN (CVPR 2021)", "0.865 0.881 0.716 0.734", NOT_BUILT),
+    named("TANet (IJCAI 2022)", "0.887 0.899 0.749 0.742", TANET),
+    named("MaxVit (ECCV 2022)", "0.902 0.936 0.742 0.748", MAXVIT),
+    named("EAT (ACMMM 2023)", "0.909 0.940 0.759 0.767", EAT),
+    named("AesMamba (ACMMM 2024)", "0.902 0.936 0.768 0.774", NOT_BUILT),
     named("QAligns (ICML 2024)", "0.923 0.940 0.762 0.770", Q_ALIGN),
     named("ROC4MLLM (Ours)", "0.934* 0.956* 0.783* 0.789*", OURS),
   ],
@@ -122,36 +132,43 @@ const TABLE4: PublishedTable = {
       "Kong et al. (ECCV 2016)",
       "0.48 0.46 0.42 0.10 0.21 0.64 0.66 0.69 0.69 0.68",
       "0.47 0.48 0.44 0.10 0.23 0.65 0.67 0.67 0.71 0.69",
+      { system: "kong" },
     ),
     ...bothRows(
       "Malu et al. (arXiv 2017)",
       "0.50 0.47 0.48 0.12 0.21 0.62 0.77 0.77 0.82 0.78",
       "0.48 0.50 0.48 0.14 0.22 0.64 0.77 0.80 0.80 0.80",
+      { system: "malu" },
     ),
     ...bothRows(
       "MP_ada (ACMMM 2018)",
       "0.48 0.50 0.36 0.16 0.17 0.64 0.65 0.67 0.71 0.72",
       "0.48 0.50 0.40 0.13 0.18 0.68 0.67 0.66 0.67 0.72",
+      { system: "mpada" },
     ),
     ...bothRows(
       "NIMA (TIP 2018)",
       "0.48 0.55 0.39 0.12 0.14 0.62 0.72 0.76 0.74 0.77",
       "0.46 0.29 0.35 0.12 0.12 0.60 0.74 0.75 0.74 0.74",
+      NIMA,
     ),
     ...bothRows(
       "MUSIQ (ICCV 2021)",
       "0.43 0.27 0.32 0.03 0.06 0.61 0.77 0.77 0.79 0.76",
       "0.44 0.22 0.33 0.04 0.07 0.60 0.76 0.78 0.80 0.77",
+      MUSIQ,
     ),
     ...bothRows(
       "TANet (IJCAI 2022)",
       "0.47 0.48 0.48 0.17 0.18 0.68 0.74 0.79 0.77 0.76",
       "0.48 0.48 0.48 0.14 0.22 0.63 0.74 0.77 0.78 0.76",
+      TANET,
     ),
     ...bothRows(
       "MAINet (ACMMM 2024)",
       "0.51 0.64 0.48 0.19 0.25 0.67 0.83 0.84 0.86 0.85",
       "0.50 0.65* 0.51 0.20 0.23 0.70 0.78 0.81 0.82 0.81",
+      NOT_BUILT,
     ),
     ...bothRows(
       "Q-Align (ICML 2024)",

@@ -144,8 +144,11 @@ function jsonTable(compared: ComparedTable): object {
   };
 }
 
-function systemOf({ method, backbone, strategy, comments }: TableRow): object {
-  return { method, ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) };
+function systemOf({ method, backbone, strategy, comments, system, start }: TableRow): object {
+  return {
+    ...{ method, ...(backbone && { backbone }), ...(strategy && { strategy }), ...(comments && { comments }) },
+    ...{ ...(system !== undefined && { system }), ...(start && { start }) },
+  };
 }
 
 function placeOf(column: TableColumn | undefined, row: TableRow) {

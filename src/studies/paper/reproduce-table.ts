@@ -8,15 +8,23 @@ import { findEvaluation, otherDataNote, readEvaluations, usualEvaluations } from
 import { compareTable } from "./filled-table.js";
 import { checkMade, makeRun } from "./make-run.js";
 import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./spec.js";
-import { basesByFamily, evaluationFolder, tableRuns, type TableRun, type TableRunOptions } from "./table-runs.js";
-import { BACKBONES, type PublishedTable } from "./types.js";
+import {
+  basesByFamily,
+  evaluationFolder,
+  missingWeights,
+  tableRuns,
+  type TableRun,
+  type TableRunOptions,
+} from "./table-runs.js";
+import { BACKBONES, type PublishedTable, type TableRow } from "./types.js";
 
 /** See `reproduce()`. */
 export async function reproduceTable(
-  table: PublishedTable,
+  whole: PublishedTable,
   spec: Omit<ReproductionSpec, "table">,
   options: ReproduceOptions,
 ): Promise<Reproduction> {
+  const table = rowsOf(whole, spec.only);
   const { studio = false, run = false } = spec;
   checkNumbers(spec);
   const notes: string[] = [];
@@ -29,6 +37,20 @@ export async function reproduceTable(
   const found = folder === undefined ? await usualEvaluations(spec.runs) : await readEvaluations(folder);
   [...found.notes, ...otherDataNote(found.runs, studio)].forEach(note);
   return { table: compareTable(table, found.runs, { studio, ...(backbone && { backbone }) }), notes };
+}
+
+/** The rows of the named methods. @throws RocError USAGE for a name that no row has */
+function rowsOf(table: PublishedTable, only: readonly string[] | undefined): PublishedTable {
+  if (only === undefined) return table;
+  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const isNamed = ({ method, label, system }: TableRow, name: string): boolean =>
+    [method, label, system ?? method].some((one) => plain(one) === plain(name));
+  for (const name of only) {
+    if (table.rows.some((row) => isNamed(row, name))) continue;
+    const known = [...new Set(table.rows.map(({ method }) => method))].join(", ");
+    throw new RocError("USAGE", `only (--only): ${table.name} has no row of ${name}; its methods are ${known}.`);
+  }
+  return { ...table, rows: table.rows.filter((row) => only.some((name) => isNamed(row, name))) };
 }
 
 /** @throws RocError USAGE */
@@ -49,11 +71,12 @@ async function makeRuns(
   note: (text: string) => void,
 ): Promise<string> {
   const { pictures = 400, epochs = 4, seed = 0, work = "runs/reproduce", data = "data" } = spec;
+  const { weights = "weights", device } = spec;
   const options: TableRunOptions = {
     work: studio ? join(work, "studio") : work,
     data: studio ? undefined : data,
     bases: await basesByFamily([DEMO_MODEL, ...base]),
-    ...{ pictures, epochs, seed },
+    ...{ pictures, epochs, seed, weights, device },
   };
   const folder = join(options.work, "runs");
   await makeFolder(folder);
@@ -62,9 +85,12 @@ async function makeRuns(
   const isFinished = (run: TableRun): Promise<boolean> => isMade(run, usable, options);
   const makeable: TableRun[] = [];
   for (const run of tableRuns(table, backbone)) {
-    const { backbone: family } = run.system;
-    if (!studio || options.bases.has(family) || (await isFinished(run))) makeable.push(run);
-    else note(`${run.name} is left out: give a small ${BACKBONES[family]} to start from (--base FOLDER).`);
+    const lack = (await isFinished(run)) ? undefined : await lackOf(run, options);
+    if (lack === undefined) makeable.push(run);
+    else note(`${run.name} is left out: ${lack}.`);
+  }
+  for (const { method, unmade } of table.rows) {
+    if (unmade !== undefined) note(`${method} is left out: it ${unmade}; its predictions fill the row.`);
   }
   await runJobs(
     {
@@ -80,13 +106,26 @@ async function makeRuns(
   return folder;
 }
 
+/** Why a run cannot be made; undefined: it can. */
+async function lackOf(run: TableRun, options: TableRunOptions): Promise<string | undefined> {
+  const { backbone: family, start, method } = run.system;
+  const isStudio = options.data === undefined;
+  if (start && isStudio) return `it begins with published weights, of which the studio has no small ones`;
+  if (family) {
+    const isThere = !isStudio || options.bases.has(family);
+    return isThere ? undefined : `give a small ${BACKBONES[family]} to start from (--base FOLDER)`;
+  }
+  const missing = await missingWeights(run, options);
+  return missing && `${method} begins with ${missing}, which is not there (--weights FOLDER; docs/baselines.md)`;
+}
+
 /** One that was made elsewhere is taken as it is; ours has to match what is requested now. */
 async function isMade(
   run: TableRun,
   runs: Parameters<typeof findEvaluation>[0],
   options: TableRunOptions,
 ): Promise<boolean> {
-  const found = findEvaluation(runs, run.dataset, run.system);
+  const found = findEvaluation(runs, run.dataset, run.system, run.attribute);
   if (found && resolve(found.folder) === resolve(evaluationFolder(run, options))) await checkMade(run, options);
   return found !== undefined;
 }

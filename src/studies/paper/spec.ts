@@ -24,12 +24,19 @@ export interface ReproductionSpec {
   /** Ours by this family instead of mPLUG-Owl2. Default: mPLUG-Owl2; with `studio` and `run` "llava". */
   readonly backbone?: Backbone | undefined;
 
+  /** Rows of these methods only, as the table calls them or by a classical system's name. Default: all rows. */
+  readonly only?: readonly string[] | undefined;
+
   /** Train and evaluate what no run fills, by the paper's recipe (configs/). Default false. */
   readonly run?: boolean | undefined;
   /** Of `run`: folder where everything goes. Default `runs/reproduce`. */
   readonly work?: string | undefined;
   /** Of `run`: folder of the data sets AVA, TAD66K, ICAA17K, AADB, PARA, AVA-Captions. Default `data`. */
   readonly data?: string | undefined;
+  /** Of `run`: folder of the classifiers' weights that classical systems begin with. Default `weights`. */
+  readonly weights?: string | undefined;
+  /** Of `run`: where classical systems are computed, as "cpu" or "cuda". Default: as their recipes say; on the studio "cpu". */
+  readonly device?: string | undefined;
   /** Of `run` and `studio`: folders of small checkpoints to start from, one per family. The demo weights are among them. */
   readonly base?: readonly string[] | undefined;
   /** Of `run` and `studio`: pictures of a synthetic copy, from 50. Default 400. */

@@ -26,6 +26,9 @@ export const BACKBONES = { mplug_owl2: "mPLUG-Owl2", llava: "LLaVA 1.5", qwen2_v
  */
 export type Backbone = "mplug_owl2" | "llava" | "qwen2_vl";
 
+/** Published fine-tunes that rows begin with, by the names of their recipes. */
+export const STARTS = ["q-instruct", "aes-expert"] as const satisfies readonly TableStart[];
+
 /**
  * A figure of the paper's tables.
  *
@@ -74,7 +77,22 @@ export interface RowSystem {
   readonly strategy?: StrategyName;
   /** Wrote comments beside the scores. */
   readonly comments?: boolean;
+  /** A classical system by its name here, as "nima" (docs/baselines.md). */
+  readonly system?: string;
+  /** Of a classical system: it predicts one score, and takes a model of its own for each attribute. */
+  readonly single?: boolean;
+  /** A published fine-tune of the family that training begins with, in place of the family's usual checkpoint. */
+  readonly start?: TableStart;
+  /** Why no run here makes it, where none does. */
+  readonly unmade?: string;
 }
+
+/**
+ * A published fine-tune that a row begins with.
+ *
+ * @category Studies
+ */
+export type TableStart = "q-instruct" | "aes-expert";
 
 /**
  * A row of a published table.
