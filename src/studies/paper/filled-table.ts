@@ -1,6 +1,7 @@
 /** A published table with our own figures beside it, and what the missing ones need. */
 import type { Interval } from "../../metrics/bootstrap.js";
 import type { RunSummary } from "../../eval/index.js";
+import { whyUnmade } from "./table-runs.js";
 import { findEvaluation, type Evaluation } from "./evaluations.js";
 import {
   BACKBONES,
@@ -125,11 +126,13 @@ function cellOf(
   needs: Needs,
 ): ComparedCell {
   const published = parseCell(printed);
-  const run =
-    findEvaluation(runs, column.dataset, system) ??
-    (column.attribute === undefined ? undefined : findEvaluation(runs, column.dataset, system, column.attribute));
+  const { dataset, attribute } = column;
   const metric = column.metric ?? row.metric ?? "srcc";
-  const ours = run ? figureOf(run, metric, run.attribute === undefined ? column.attribute : undefined) : null;
+  const whole = findEvaluation(runs, dataset, system);
+  const apart = attribute === undefined ? undefined : findEvaluation(runs, dataset, system, attribute);
+  const run = whole ?? apart;
+  const beside = whole ? figureOf(whole, metric, attribute) : null;
+  const ours = beside ?? (apart ? figureOf(apart, metric, undefined) : null);
   const comparable = ours !== null && !needs.studio && ours.by === undefined;
   return {
     published,
@@ -178,16 +181,17 @@ class Needs {
   }
 
   #needOf(row: RowSystem, dataset: DatasetKey): Omit<Need, "mark"> {
-    const { backbone, strategy, comments, start, system, unmade, method } = row;
+    const { backbone, strategy, comments, start, system, method } = row;
     const data = `${DATASETS[dataset]}${this.studio ? " (the studio's synthetic copy)" : ""}`;
     const from = `roc4mllm eval --data ${this.studio ? `STUDIO/${dataset}` : DATASETS[dataset]}/`;
     if (!backbone || !strategy) {
       const file = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;
-      if (system !== undefined) {
+      const why = whyUnmade(row);
+      if (system !== undefined && why === undefined) {
         const command = `roc4mllm reproduce ${this.table} --run --only ${JSON.stringify(method)} ${this.studio ? "--studio" : "--data DATA"}`;
         return { text: `${file}, or ${method} trained there`, command };
       }
-      const text = unmade === undefined ? file : `${file}: ${method} ${unmade}`;
+      const text = why === undefined ? file : `${file}: ${method} ${why}`;
       return { text, command: `${from} --onnx METHOD.onnx --out RUNS/${dataset}-METHOD` };
     }
     const [suffix, flag, written] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];

@@ -21,7 +21,10 @@ const MAXVIT = { system: "maxvit", single: true } as const;
 const EAT = { system: "eat", single: true } as const;
 const Q_INSTRUCT = { backbone: "llava", strategy: "direct", start: "q-instruct" } as const;
 const AES_EXPERT = { backbone: "llava", strategy: "direct", start: "aes-expert" } as const;
-const NOT_BUILT = { unmade: "is no system here yet" } as const;
+const BIAA = { system: "biaa", single: true } as const;
+const HGCN = { system: "hlagcn", single: true } as const;
+const AESMAMBA = { system: "aesmamba", single: true } as const;
+const MAINET = { system: "mainet" } as const;
 const CALM = { unmade: "has neither public code nor public weights" } as const;
 
 /** A row of a method that is known by its name. */
@@ -43,13 +46,13 @@ const TABLE1: PublishedTable = {
   columns: scores("ava", "AVA", ["srcc", "plcc", "mae"]),
   rows: [
     named("NIMA (TIP 2018)", "0.612 0.636 0.454", { ...CNN, ...NIMA }),
-    named("BIAA (TCYB 2020)", "0.651 0.668 0.473", { ...CNN, ...NOT_BUILT }),
-    named("HGCN (CVPR 2021)", "0.665 0.687 0.460", { ...CNN, ...NOT_BUILT }),
+    named("BIAA (TCYB 2020)", "0.651 0.668 0.473", { ...CNN, ...BIAA }),
+    named("HGCN (CVPR 2021)", "0.665 0.687 0.460", { ...CNN, ...HGCN }),
     named("TANet (IJCAI 2022)", "0.758 0.765 0.414", { ...CNN, ...TANET }),
     named("MUSIQ (ICCV 2021)", "0.726 0.738 0.438", { ...TRANSFORMER, ...MUSIQ }),
     named("MaxVit (ECCV 2022)", "0.708 0.745 0.416", { ...TRANSFORMER, ...MAXVIT }),
     named("EAT (ACMMM 2023)", "0.759 0.770 0.372", { ...TRANSFORMER, ...EAT }),
-    named("AesMamba (ACMMM 2024)", "0.751 0.760 -", { group: "Mamba-based", ...NOT_BUILT }),
+    named("AesMamba (ACMMM 2024)", "0.751 0.760 -", { group: "Mamba-based", ...AESMAMBA }),
     named("LLaVA 1.5 (CVPR 2024)", "0.781 0.777 0.371", { ...MLLM, ...LLAVA }),
     named("Q-Instruct (CVPR 2024)", "0.782 0.778 0.369", { ...MLLM, ...Q_INSTRUCT }),
     named("AesExpert (ACMMM 2024)", "0.784 0.779 0.369", { ...MLLM, ...AES_EXPERT }),
@@ -67,14 +70,14 @@ const TABLE2: PublishedTable = {
   columns: [...scores("tad66k", "TAD66K", ["srcc", "plcc"]), ...scores("icaa17k", "ICAA17K", ["srcc", "plcc"])],
   rows: [
     named("NIMA (TIP 2018)", "0.390 0.405 0.809 0.815", NIMA),
-    named("BIAA (TCYB 2020)", "0.417 0.431 0.820 0.829", NOT_BUILT),
+    named("BIAA (TCYB 2020)", "0.417 0.431 0.820 0.829", BIAA),
     named("MUSIQ (ICCV 2021)", "0.489 0.517 0.835 0.841", MUSIQ),
-    named("HGCN (CVPR 2021)", "0.486 0.493 0.826 0.831", NOT_BUILT),
+    named("HGCN (CVPR 2021)", "0.486 0.493 0.826 0.831", HGCN),
     named("TANet (IJCAI 2022)", "0.513 0.531 0.829 0.836", TANET),
     named("MaxVit (ECCV 2022)", "0.484 0.513 0.855 0.874", MAXVIT),
     named("EAT (ACMMM 2023)", "0.517 0.546 - -", EAT),
     named("ICAA (ICCV 2023)", "- - 0.873 0.890", { system: "icaa" }),
-    named("AesMamba (ACMMM 2024)", "0.475 0.503 - -", NOT_BUILT),
+    named("AesMamba (ACMMM 2024)", "0.475 0.503 - -", AESMAMBA),
     named("QAligns (ICML 2024)", "0.506 0.536 0.761 0.781", Q_ALIGN),
     named("ROC4MLLM (Ours)", "0.518* 0.550* 0.894* 0.903*", OURS),
   ],
@@ -86,13 +89,13 @@ const TABLE3: PublishedTable = {
   columns: [...scores("para", "PARA", ["srcc", "plcc"]), ...scores("aadb", "AADB", ["srcc", "plcc"])],
   rows: [
     named("NIMA (TIP 2018)", "0.877 0.862 0.700 0.711", NIMA),
-    named("BIAA (TCYB 2020)", "0.858 0.886 0.710 0.733", NOT_BUILT),
+    named("BIAA (TCYB 2020)", "0.858 0.886 0.710 0.733", BIAA),
     named("MUSIQ (ICCV 2021)", "0.899 0.918 0.751 0.761", MUSIQ),
-    named("HGCN (CVPR 2021)", "0.865 0.881 0.716 0.734", NOT_BUILT),
+    named("HGCN (CVPR 2021)", "0.865 0.881 0.716 0.734", HGCN),
     named("TANet (IJCAI 2022)", "0.887 0.899 0.749 0.742", TANET),
     named("MaxVit (ECCV 2022)", "0.902 0.936 0.742 0.748", MAXVIT),
     named("EAT (ACMMM 2023)", "0.909 0.940 0.759 0.767", EAT),
-    named("AesMamba (ACMMM 2024)", "0.902 0.936 0.768 0.774", NOT_BUILT),
+    named("AesMamba (ACMMM 2024)", "0.902 0.936 0.768 0.774", AESMAMBA),
     named("QAligns (ICML 2024)", "0.923 0.940 0.762 0.770", Q_ALIGN),
     named("ROC4MLLM (Ours)", "0.934* 0.956* 0.783* 0.789*", OURS),
   ],
@@ -168,7 +171,7 @@ const TABLE4: PublishedTable = {
       "MAINet (ACMMM 2024)",
       "0.51 0.64 0.48 0.19 0.25 0.67 0.83 0.84 0.86 0.85",
       "0.50 0.65* 0.51 0.20 0.23 0.70 0.78 0.81 0.82 0.81",
-      NOT_BUILT,
+      MAINET,
     ),
     ...bothRows(
       "Q-Align (ICML 2024)",

@@ -13,6 +13,7 @@ import {
   evaluationFolder,
   missingWeights,
   tableRuns,
+  whyUnmade,
   type TableRun,
   type TableRunOptions,
 } from "./table-runs.js";
@@ -89,8 +90,9 @@ async function makeRuns(
     if (lack === undefined) makeable.push(run);
     else note(`${run.name} is left out: ${lack}.`);
   }
-  for (const { method, unmade } of table.rows) {
-    if (unmade !== undefined) note(`${method} is left out: it ${unmade}; its predictions fill the row.`);
+  for (const row of table.rows.filter(({ method }, i, rows) => rows.findIndex((one) => one.method === method) === i)) {
+    const why = whyUnmade(row);
+    if (why !== undefined) note(`${row.method} is left out: it ${why}; its predictions fill the row.`);
   }
   await runJobs(
     {

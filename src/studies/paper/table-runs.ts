@@ -2,6 +2,7 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { systemFacts } from "../../baselines/facts.js";
 import { SCORE_COLUMNS, type ScoreColumn } from "../../data/index.js";
 import { digestCheckpoint } from "../../engine/identity.js";
 import { RocError } from "../../errors.js";
@@ -53,7 +54,7 @@ interface SystemRow {
 }
 
 function isSystemRow(row: RowSystem): row is RowSystem & SystemRow {
-  return row.system !== undefined;
+  return row.system !== undefined && whyUnmade(row) === undefined;
 }
 
 export interface TableRunOptions {
@@ -163,6 +164,11 @@ async function recipeFile({ dataset }: TableRun, { system }: SystemRow): Promise
   const files = TABLE_FOLDERS.map((folder) => join(CONFIGS, folder, `${dataset}-${system}.yaml`));
   for (const file of files) if (await exists(file)) return file;
   throw new RocError("INTERNAL", `There is no recipe ${files[0]}.`);
+}
+
+/** Why no run makes a row, as "is no system here"; undefined: one does. */
+export function whyUnmade({ system, unmade }: RowSystem): string | undefined {
+  return unmade ?? (system === undefined || systemFacts(system) ? undefined : "is no system here");
 }
 
 /** The weights that a run begins with and that are not there; undefined: none are missing. */
