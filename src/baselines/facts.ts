@@ -3,6 +3,7 @@ import { RocError } from "../errors.js";
 import { laionFacts } from "./clip/facts.js";
 import { aesmambaFacts } from "./aesmamba/facts.js";
 import { eatFacts } from "./eat/facts.js";
+import { hlagcnFacts } from "./hlagcn/facts.js";
 import { icaaFacts } from "./icaa/facts.js";
 import { maxvitFacts } from "./maxvit/facts.js";
 import { musiqFacts } from "./musiq/facts.js";
@@ -26,6 +27,7 @@ const FACTS: readonly SystemFacts[] = [
   kongFacts,
   mpadaFacts,
   aesmambaFacts,
+  hlagcnFacts,
 ];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */

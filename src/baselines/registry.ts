@@ -17,6 +17,7 @@ import { aesmamba } from "./aesmamba/index.js";
 import { laion } from "./clip/index.js";
 import { systemFactsOfType, unknownSystem } from "./facts.js";
 import { eat } from "./eat/index.js";
+import { hlagcn } from "./hlagcn/index.js";
 import { icaa } from "./icaa/index.js";
 import { kong } from "./kong/index.js";
 import { malu } from "./malu/index.js";
@@ -30,7 +31,20 @@ import { tanet } from "./tanet/index.js";
 import type { Baseline, NewModel, Original, System, SystemLoadOptions } from "./types.js";
 
 /** A line a system, in the order of facts.ts. */
-export const SYSTEMS: readonly System[] = [laion, tanet, eat, icaa, nima, musiq, maxvit, malu, kong, mpada, aesmamba];
+export const SYSTEMS: readonly System[] = [
+  laion,
+  tanet,
+  eat,
+  icaa,
+  nima,
+  musiq,
+  maxvit,
+  malu,
+  kong,
+  mpada,
+  aesmamba,
+  hlagcn,
+];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */
 export function systemNamed(name: string): System {

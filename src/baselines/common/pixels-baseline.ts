@@ -20,13 +20,14 @@ export abstract class PixelsBaseline implements Baseline {
     private readonly frozen?: Params,
   ) {}
 
-  /** @param pixels `[B, 3, H, W]` as the weights are */
-  protected abstract answer(pixels: Tensor, training: boolean): Answer;
+  /** @param pixels `[B, 3, H, W]` as the weights are @param inputs what came with them */
+  protected abstract answer(pixels: Tensor, training: boolean, inputs: Inputs): Answer;
 
-  forward({ pixelValues }: Inputs, training: boolean): Answer {
+  forward(inputs: Inputs, training: boolean): Answer {
+    const { pixelValues } = inputs;
     if (!pixelValues) throw new RocError("USAGE", "pixelValues are missing: give what inputs.batch() gives.");
     const { dtype, device } = this;
-    return this.answer(pixelValues.to({ dtype, device }), training);
+    return this.answer(pixelValues.to({ dtype, device }), training, inputs);
   }
 
   get dtype(): DType {
