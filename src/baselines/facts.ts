@@ -1,5 +1,6 @@
 /** What the classical systems' checkpoints are known by, before libtorch is loaded; the systems themselves: registry.ts. */
 import { RocError } from "../errors.js";
+import { biaaFacts } from "./biaa/facts.js";
 import { laionFacts } from "./clip/facts.js";
 import { aesmambaFacts } from "./aesmamba/facts.js";
 import { eatFacts } from "./eat/facts.js";
@@ -28,6 +29,7 @@ const FACTS: readonly SystemFacts[] = [
   mpadaFacts,
   aesmambaFacts,
   hlagcnFacts,
+  biaaFacts,
 ];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */

@@ -14,6 +14,7 @@ import {
   type Checkpoint,
 } from "../weights/index.js";
 import { aesmamba } from "./aesmamba/index.js";
+import { biaa } from "./biaa/index.js";
 import { laion } from "./clip/index.js";
 import { systemFactsOfType, unknownSystem } from "./facts.js";
 import { eat } from "./eat/index.js";
@@ -44,6 +45,7 @@ export const SYSTEMS: readonly System[] = [
   mpada,
   aesmamba,
   hlagcn,
+  biaa,
 ];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */
