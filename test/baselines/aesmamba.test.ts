@@ -26,14 +26,14 @@ const SMALL = {
   ...{ depths: [1, 1, 2, 1], dims: [8, 16, 32, 64], d_state: 4, expand: 2 },
 };
 const AVA = { scale: { min: 1, max: 10 }, bins: 10, classes: 7 };
-const TAD = { scale: { min: 0, max: 10 }, classes: 5 };
-/** TAD66K's, of the authors' script. */
-const COUNTS = [158, 9143, 23279, 18279, 1389];
+const AADB = { scale: { min: 0, max: 1 }, classes: 5 };
+/** AADB's, of the authors' script. */
+const COUNTS = [325, 1651, 3342, 2500, 640];
 
 const CASES = {
   ava: AVA,
-  tad: TAD,
-  balanced: { ...TAD, class_counts: COUNTS },
+  aadb: AADB,
+  balanced: { ...AADB, class_counts: COUNTS },
 };
 type CaseName = keyof typeof CASES;
 
@@ -46,7 +46,7 @@ function targets(name: CaseName): Targets {
   return name === "ava" ? { scores, distribution: expected.tensor("votes") } : { scores };
 }
 
-for (const name of ["ava", "tad", "balanced"] as const) {
+for (const name of ["ava", "aadb", "balanced"] as const) {
   test(`${name}: outputs, loss and gradients`, (t) =>
     scope(() => {
       const network = model(CASES[name]);
@@ -66,9 +66,9 @@ for (const name of ["ava", "tad", "balanced"] as const) {
 test("blocks that are computed again in the backward have the same gradients", () =>
   scope(() => {
     const gradientsBy = (tape: Recomputation | undefined): number[][] => {
-      const network = model(CASES.tad);
+      const network = model(CASES.aadb);
       for (const one of network.parameters().values()) one.requiresGrad_();
-      const forward = () => network.loss(network.forward({ pixelValues: pixels(3, 64) }, true), targets("tad")).loss;
+      const forward = () => network.loss(network.forward({ pixelValues: pixels(3, 64) }, true), targets("aadb")).loss;
       backward(tape ? tape.record(forward) : forward());
       tape?.backward();
       const found = [...network.parameters().values()].map((one) => one.grad?.toNumbers() ?? []);
@@ -79,19 +79,19 @@ test("blocks that are computed again in the backward have the same gradients", (
   }));
 
 test("a new network starts as the authors' does", () => {
-  const network = model({ ...TAD, depths: [2, 2, 2, 2] }, randomSource({ seed: 5 }));
+  const network = model({ ...AADB, depths: [2, 2, 2, 2] }, randomSource({ seed: 5 }));
   assertStart("aesmamba", network);
   network.dispose();
 });
 
 test("a picture's score does not depend on the others; pictures without a rating do not count", () =>
   scope(() => {
-    const network = model(CASES.tad);
+    const network = model(CASES.aadb);
     const seen = noGrad(() => network.forward({ pixelValues: pixels(3, 64) }, true));
-    const scores = tensor([2.5, NaN, 5]);
+    const scores = tensor([0.25, NaN, 0.5]);
     const some = noGrad(() => network.loss(seen, { scores: { [SCORE]: scores } }).terms);
     const [first = NaN, , third = NaN] = seen.outputs[SCORE]?.toNumbers() ?? [];
-    const mse = ((first - 2.5) ** 2 + (third - 5) ** 2) / 2;
+    const mse = ((first - 0.25) ** 2 + (third - 0.5) ** 2) / 2;
     assert.ok(Math.abs((some["mse"]?.item() ?? NaN) - mse) < 1e-4);
     const none = noGrad(() => network.loss(seen, { scores: { [SCORE]: tensor([NaN, NaN, NaN]) } }).loss.item());
     assert.equal(Math.abs(none), 0);
