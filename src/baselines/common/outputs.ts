@@ -23,14 +23,16 @@ export const outputFields = {
 
 type OutputFields = z.infer<z.ZodObject<typeof outputFields>>;
 
-/** Evenly spaced values of a distribution. */
-export function valuesOf({ min, max }: Output["scale"], bins: number): number[] {
-  return Array.from({ length: bins }, (_, i) => min + ((max - min) * i) / (bins - 1));
+/** The overall score of a config: a distribution over so many values, evenly from end to end of its scale, or one number. */
+export function scoreOutput({ scale, bins }: Pick<OutputFields, "scale" | "bins">): Output {
+  const { min, max } = scale;
+  if (!bins) return { name: SCORE, scale };
+  return { name: SCORE, scale, values: Array.from({ length: bins }, (_, i) => min + ((max - min) * i) / (bins - 1)) };
 }
 
 /** The outputs that a config says, the overall score first. */
-export function outputsOf({ scale, bins, attributes }: OutputFields): Output[] {
-  return [{ name: SCORE, scale, ...(bins && { values: valuesOf(scale, bins) }) }, ...(attributes ?? [])];
+export function outputsOf({ attributes, ...fields }: OutputFields): Output[] {
+  return [scoreOutput(fields), ...(attributes ?? [])];
 }
 
 /** The fields of a new model's config. */

@@ -2,7 +2,7 @@
 import { disposeParameters, Params, type ParamSource } from "../../nn/index.js";
 import type { DType, Tensor } from "../../torch/index.js";
 import { squaredLoss, votesLoss } from "../common/losses.js";
-import { scoreOutput } from "../common/output.js";
+import { scoreOutput } from "../common/outputs.js";
 import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
 import type { MaxVitConfig } from "./config.js";
 import { MAXVIT } from "./facts.js";

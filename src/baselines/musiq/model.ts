@@ -2,7 +2,7 @@
 import { disposeParameters, Params, type ParamSource } from "../../nn/index.js";
 import type { DType, Tensor } from "../../torch/index.js";
 import { noLoss, ratedRows, votesLoss } from "../common/losses.js";
-import { scoreOutput } from "../common/output.js";
+import { scoreOutput } from "../common/outputs.js";
 import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
 import type { MusiqConfig } from "./config.js";
 import { MUSIQ } from "./facts.js";

@@ -102,7 +102,7 @@ export interface PlannedPhoto {
   readonly score: number;
   /** As {@link ScoreResult.std}. */
   readonly std: number | null;
-  /** Set where score and spread are those of the first judge: see {@link CullingPhoto.first}. */
+  /** Set where score and spread are those of the first judge: as `first` of a photo to cull. */
   readonly first?: true;
   /** Index of its group; absent where it stands alone. */
   readonly group?: number;
@@ -130,7 +130,7 @@ export function withoutKeepers(plan: CullPlan, failed: ReadonlySet<string>): Cul
   return { ...plan, photos };
 }
 
-/** Culls scored photos; the same whatever their order. All scores are of one judge, but for {@link CullingPhoto.first}. */
+/** Culls scored photos; the same whatever their order. All scores are of one judge, except where a photo has `first`. */
 export function planCulling(photos: readonly CullingPhoto[], options: CullOptions = {}): CullPlan {
   const found = groupPhotos(photos).filter((group) => group.length > 1);
   const groups = found.map((members) => judged(members, options.keep ?? 1));
