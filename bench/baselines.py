@@ -1,6 +1,7 @@
 """The Python side of baselines.ts: networks of torchvision, timm, transformers and pyiqa, and heads as the systems have them.
 
-Answers a line of JSON, {"system", "batch", "what": "inference" | "step", "side"}, with the seconds of a call on `batch` pictures of
+Answers a line of JSON, {"system", "batch", "what": "inference" | "step", "side"}, with the seconds of a call, and those of
+the processor, on `batch` pictures of
 `side` pixels: a forward without gradients, or a step of training (forward, backward, SGD). PYIQA is the folder of pyiqa's package.
 """
 
@@ -185,10 +186,10 @@ def measure(asked):
         optimizer.step()
         optimizer.zero_grad()
 
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     call()
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, "parameters": sum(p.numel() for p in model.parameters()), "torch": torch.__version__}
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return {"seconds": seconds, "cpu": cpu, "parameters": sum(p.numel() for p in model.parameters()), "torch": torch.__version__}
 
 
 for line in sys.stdin:

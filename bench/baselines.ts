@@ -80,8 +80,14 @@ function targetsOf({ outputs }: Baseline, batch: number): Targets {
   };
 }
 
-/** What a call takes. @returns a function that gives the seconds of one */
-function timer(model: Baseline, inputs: Inputs, targets: Targets, what: "inference" | "step"): () => number {
+/** Seconds of a call, and those of the processor, which other work on the machine disturbs less. */
+interface Seconds {
+  readonly seconds: number;
+  readonly cpu: number;
+}
+
+/** What a call takes. @returns a function that times one */
+function timer(model: Baseline, inputs: Inputs, targets: Targets, what: "inference" | "step"): () => Seconds {
   const optimizer = new RuleOptimizer(
     decayGroups(model.parameters(), 0),
     ruleOf({ optimizer: "sgd", betas: [0, 0], momentum: 0 }),
@@ -94,14 +100,14 @@ function timer(model: Baseline, inputs: Inputs, targets: Targets, what: "inferen
   };
   const call = what === "step" ? step : () => inferenceMode(() => void model.forward(inputs, false));
   return () => {
-    const start = performance.now();
+    const [start, before] = [performance.now(), process.cpuUsage()];
     scope(call);
-    return (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(before);
+    return { seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
   };
 }
 
-interface Answer {
-  readonly seconds: number;
+interface Answer extends Seconds {
   readonly parameters: number;
   readonly torch: string;
 }
@@ -124,26 +130,27 @@ async function compare(name: string, model: Baseline, batch: number, what: "infe
   });
   const asked = JSON.stringify({ system: name, side, what, batch: what === "step" ? batch : batch * crops });
   const ours = timer(model, inputs, targets, what);
-  const found: { ours: number; theirs: number }[] = [];
+  const found: { ours: Seconds; theirs: Seconds }[] = [];
   let parameters = 0;
   // The first of both is not counted.
   for (let round = 0; round <= Number(values.rounds); round++) {
     const here = ours();
     const there = await peer.ask<Answer>(asked);
     [torch, parameters] = [there.torch, there.parameters];
-    if (round > 0) found.push({ ours: here, theirs: there.seconds });
+    if (round > 0) found.push({ ours: here, theirs: there });
   }
   const of = (pick: (one: (typeof found)[number]) => number): number => median(found.map(pick));
   const own = [...model.parameters().values()].reduce((sum, { numel }) => sum + numel, 0);
   rows.push({
     ...{ system: name, reference, what, batch },
-    ...{ oursMs: 1000 * of((one) => one.ours), theirsMs: 1000 * of((one) => one.theirs) },
-    ratio: of((one) => one.ours / one.theirs),
+    ...{ oursMs: 1000 * of((one) => one.ours.seconds), theirsMs: 1000 * of((one) => one.theirs.seconds) },
+    ratio: of((one) => one.ours.seconds / one.theirs.seconds),
+    cpuRatio: of((one) => one.ours.cpu / one.theirs.cpu),
     ...{ parameters: own, theirParameters: parameters },
   });
-  process.stderr.write(
-    `bench: ${name}, ${what}, batches of ${batch}: ${of((one) => one.ours / one.theirs).toFixed(2)}\n`,
-  );
+  process.stderr
+    .write(`bench: ${name}, ${what}, batches of ${batch}: ${of((one) => one.ours.cpu / one.theirs.cpu).toFixed(2)}
+`);
   const tensors = [...Object.values(inputs), ...Object.values(targets.scores), targets.distribution];
   for (const tensor of tensors) tensor?.dispose();
 }

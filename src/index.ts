@@ -162,6 +162,7 @@ export type {
   TableColumn,
   TableMetric,
   TableRow,
+  TableStart,
 } from "./studies/paper/types.js";
 export { leaderboard, leaderboardText } from "./studies/paper/leaderboard.js";
 export type { Leaderboard, LeaderboardEntry, LeaderboardSpec, RankedDataset } from "./studies/paper/leaderboard.js";

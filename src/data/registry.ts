@@ -53,7 +53,10 @@ export interface DatasetOptions extends Tad66kOptions, AvaCaptionsOptions, OwnOp
  * @category Data sets
  */
 export type ScoreColumn =
-  "color" | "MOS" | "MOS_zscore" | (typeof AADB_ATTRIBUTES)[number] | (typeof PARA_ATTRIBUTES)[number];
+  | ("color" | "MOS" | "MOS_zscore")
+  | ("BalacingElements" | "ColorHarmony" | "Content" | "DoF" | "Light" | "MotionBlur" | "Object" | "Repetition")
+  | ("RuleOfThirds" | "Symmetry" | "VividColor")
+  | ("compositionScore" | "colorScore" | "dofScore" | "lightScore" | "contentScore");
 
 export const SCORE_COLUMNS = ["color", "MOS", "MOS_zscore", ...AADB_ATTRIBUTES, ...PARA_ATTRIBUTES] as const satisfies readonly ScoreColumn[]; // prettier-ignore
 
