@@ -11,6 +11,7 @@ import { musiqFacts } from "./musiq/facts.js";
 import { tanetFacts } from "./tanet/facts.js";
 import type { SystemFacts } from "./types.js";
 import { kongFacts } from "./kong/facts.js";
+import { mainetFacts } from "./mainet/facts.js";
 import { maluFacts } from "./malu/facts.js";
 import { mpadaFacts } from "./mpada/facts.js";
 import { nimaFacts } from "./nima/facts.js";
@@ -30,6 +31,7 @@ const FACTS: readonly SystemFacts[] = [
   aesmambaFacts,
   hlagcnFacts,
   biaaFacts,
+  mainetFacts,
 ];
 
 /** Names of the classical systems, which `model_type` of their config.json is. */

@@ -21,6 +21,7 @@ import { eat } from "./eat/index.js";
 import { hlagcn } from "./hlagcn/index.js";
 import { icaa } from "./icaa/index.js";
 import { kong } from "./kong/index.js";
+import { mainet } from "./mainet/index.js";
 import { malu } from "./malu/index.js";
 import { mpada } from "./mpada/index.js";
 import { nima } from "./nima/index.js";
@@ -46,6 +47,7 @@ export const SYSTEMS: readonly System[] = [
   aesmamba,
   hlagcn,
   biaa,
+  mainet,
 ];
 
 /** The system of a name. @throws RocError USAGE where there is none, naming all */

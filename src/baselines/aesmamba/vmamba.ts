@@ -4,7 +4,7 @@
  */
 import { Conv2d, LayerNorm, Linear, segment, type Params } from "../../nn/index.js";
 import { aten, cat, scope, stack, type Tensor } from "../../torch/index.js";
-import { pytorchInit } from "../common/initial.js";
+import { pytorchInit, spreadShares } from "../common/initial.js";
 import type { MambaSizes } from "./config.js";
 import { selectiveScan } from "./scan.js";
 
@@ -23,9 +23,7 @@ const STEPS = { from: 0.001, to: 0.1 };
 
 /** What softplus makes of it is such a step: the authors draw them, here they are spread evenly and shuffled. */
 function stepBiases(size: number): Float32Array {
-  const golden = (Math.sqrt(5) - 1) / 2;
-  return Float32Array.from({ length: size }, (_, i) => {
-    const share = ((i + 0.5) * golden) % 1;
+  return spreadShares(size).map((share) => {
     const step = STEPS.from * (STEPS.to / STEPS.from) ** share;
     return step + Math.log(-Math.expm1(-step));
   });

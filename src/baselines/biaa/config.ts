@@ -1,13 +1,12 @@
 /** `config.json` of BIAA. */
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import { count, invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { outputFields, outputsOf } from "../common/outputs.js";
 import { squashFields, squashStepsOf } from "../common/rating-config.js";
 import type { ResNetConfig } from "../common/resnet.js";
 import type { SquashSteps } from "../common/squash.js";
-import type { NewModel, Output } from "../types.js";
-import { BIAA, biaaFacts } from "./facts.js";
+import type { Output } from "../types.js";
+import { BIAA } from "./facts.js";
 
 const schema = z.looseObject({
   model_type: z.literal(BIAA),
@@ -60,9 +59,3 @@ export const TINY: typeof PUBLISHED = {
   ...{ image_size: 32, train_image_size: 36, resample: "bilinear" },
   ...{ width: 4, depths: [1, 1, 1, 1], classes: 12, hidden: [16, 8], dropout: 0.5 },
 };
-
-/** @throws RocError USAGE for a distribution */
-export function refuseBins({ bins }: NewModel): void {
-  if (bins === undefined) return;
-  throw new RocError("USAGE", `${biaaFacts.title} predicts one number, no distribution: leave bins out.`);
-}

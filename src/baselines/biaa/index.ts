@@ -4,12 +4,12 @@ import type { Tensor } from "../../torch/index.js";
 import { strictBaseline } from "../common/load.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
-import { refuseAttributes } from "../common/rating-config.js";
+import { refuseAttributes, refuseBins } from "../common/rating-config.js";
 import { torchvisionResNet } from "../common/resnet-pretrained.js";
 import { squashInputs } from "../common/squash-inputs.js";
 import { onScale, shareLoss } from "../common/unit-score.js";
 import { SCORE, type Answer, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js";
-import { parseBiaaConfig, PUBLISHED, refuseBins, TINY, type BiaaConfig } from "./config.js";
+import { parseBiaaConfig, PUBLISHED, TINY, type BiaaConfig } from "./config.js";
 import { BIAA, biaaFacts } from "./facts.js";
 import { BiaaNetwork } from "./network.js";
 import { original } from "./original.js";
@@ -48,7 +48,7 @@ class Biaa extends PixelsBaseline {
 
 function configure(wanted: NewModel): Record<string, unknown> {
   refuseAttributes(biaaFacts.title, wanted);
-  refuseBins(wanted);
+  refuseBins(biaaFacts.title, wanted);
   return { model_type: BIAA, ...wantedOutputs(wanted), ...(wanted.tiny ? TINY : PUBLISHED) };
 }
 

@@ -10,3 +10,9 @@ export function pytorchInit(inputs: number): { readonly init: InitUniform; reado
   const init = { bound: inputs ** -0.5 };
   return { init, biasInit: init };
 }
+
+/** Numbers from 0 to 1 in the place of draws: spread evenly, in no order that shows. */
+export function spreadShares(size: number): Float32Array {
+  const golden = (Math.sqrt(5) - 1) / 2;
+  return Float32Array.from({ length: size }, (_, i) => ((i + 0.5) * golden) % 1);
+}

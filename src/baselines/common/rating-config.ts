@@ -40,3 +40,9 @@ export function squashOf({ bins, tiny = false }: NewModel): SquashFields {
 export function refuseAttributes(title: string, { attributes = [] }: NewModel): void {
   if (attributes.length > 0) throw new RocError("USAGE", `${title} predicts no attributes: leave them out.`);
 }
+
+/** @throws RocError USAGE where a distribution is wanted of a system that has none */
+export function refuseBins(title: string, { bins }: NewModel): void {
+  if (bins === undefined) return;
+  throw new RocError("USAGE", `${title} predicts one number, no distribution: leave bins out.`);
+}
