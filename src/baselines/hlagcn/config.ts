@@ -46,11 +46,6 @@ export interface HlaGcnConfig {
   readonly graph: GraphSizes;
 }
 
-/** The ResNet of a config's fields. */
-export function resnetOf({ width, depths }: { readonly width: number; readonly depths: readonly number[] }) {
-  return { block: "bottleneck", width, depths } as const;
-}
-
 /** @throws RocError CONFIG_INVALID naming the fields */
 export function parseHlaGcnConfig(config: unknown, file = "config.json"): HlaGcnConfig {
   const invalid = invalidFor("an HLA-GCN", file);
@@ -60,7 +55,7 @@ export function parseHlaGcnConfig(config: unknown, file = "config.json"): HlaGcn
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     score: outputsOf(values)[0] as HlaGcnConfig["score"],
     steps: squashStepsOf(values, invalid),
-    resnet: resnetOf(values),
+    resnet: { block: "bottleneck", width: values.width, depths: values.depths },
     graph: { channels, layers, latent, stretch },
   };
 }
