@@ -43,8 +43,8 @@ A cell that no run fills says what it needs, with the command that makes it. --r
 table's recipe (configs/), evaluates, and prints the table; after a stop, the same command resumes. With --studio it
 writes small synthetic copies of the data sets and starts from the demo weights, a LLaVA instead of mPLUG-Owl2, and takes the
 classical systems (NIMA, MUSIQ, ...) in tiny sizes: a rehearsal of the whole path, whose figures say nothing about the published
-ones. A run takes about 40 seconds on one core: Table 1 has nine, Table 4, with a run an attribute where a system predicts one
-score, 32. On the data sets themselves a classical system begins with a classifier's weights, files in --weights whose names its
+ones. A run takes about 40 seconds on one core: Table 1 has eleven, Table 4, with a run an attribute where a system predicts one
+score, 42. On the data sets themselves a classical system begins with a classifier's weights, files in --weights whose names its
 recipe says (pretrained); a row whose file is not there is left out, with a note.
 
 Examples:

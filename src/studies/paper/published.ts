@@ -24,7 +24,7 @@ const AES_EXPERT = { backbone: "llava", strategy: "direct", start: "aes-expert" 
 const BIAA = { system: "biaa", single: true } as const;
 const HGCN = { system: "hlagcn", single: true } as const;
 const AESMAMBA = { system: "aesmamba", single: true } as const;
-const MAINET = { system: "mainet" } as const;
+const MAINET = { system: "mainet", single: true } as const;
 const CALM = { unmade: "has neither public code nor public weights" } as const;
 
 /** A row of a method that is known by its name. */
