@@ -21,6 +21,7 @@ export {
   readChunks,
   readError,
   readText,
+  requireRegular,
   withFile,
 } from "./read.js";
 export { isSystemError, writing } from "./write-error.js";

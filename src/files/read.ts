@@ -57,7 +57,8 @@ export async function openRegular(path: string | Buffer): Promise<FileHandle> {
   }
 }
 
-function requireRegular(found: Stats): void {
+/** @throws an Error that says what it is instead of a file */
+export function requireRegular(found: Stats): void {
   if (found.isDirectory()) throw new Error("it is a folder");
   if (!found.isFile()) throw new Error("it is a pipe or a device, not a file");
 }

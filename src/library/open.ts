@@ -1,17 +1,18 @@
-/** Opening a library's file: what is none, damaged or of a newer version is refused before SQLite sees it. */
+/** Opening a library's file: what is none, damaged or of a newer version is refused before it is written. */
+import { statSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { RocError } from "../errors.js";
+import { isRocError, RocError } from "../errors.js";
 import {
   asideOf,
   exists,
   isLocked,
   makeFolder,
-  openRegular,
   publishFile,
   readError,
   remove,
+  requireRegular,
   takeLock,
   writing,
   type Lock,
@@ -28,23 +29,50 @@ export function defaultLibrary(env: Readonly<Record<string, string | undefined>>
   return join(env["XDG_DATA_HOME"] || join(env["HOME"] || homedir(), ".local", "share"), "roc4mllm", "library.db");
 }
 
-const HEADER_BYTES = 100;
-const MAGIC = "SQLite format 3\0";
 const OTHER = "Name another file (--library); it has not been changed.";
 
-/** Looks at a file without SQLite, which might change it. @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, DATA_INVALID */
+/**
+ * Looks at a file before it is opened for writing. SQLite itself reads it: whoever opens a database with a descriptor of his
+ * own, and closes it, drops the locks of all connections that his process has to it, in every thread; the next process that
+ * closes the database then takes itself for the last one, and deletes the log that this one writes.
+ *
+ * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, DATA_INVALID
+ */
 async function checkFile(file: string): Promise<void> {
-  const { header, size } = await headerOf(file);
-  if (header.toString("latin1", 0, MAGIC.length) !== MAGIC || header.readUInt32BE(68) !== APPLICATION_ID)
-    throw new RocError("DATA_INVALID", `${file} is no library of roc4mllm. ${OTHER}`);
-  const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
-  const expected = pageBytes * header.readUInt32BE(28);
-  // What a log beside it holds may complete it.
-  const logged = await stat(`${file}-wal`).then(({ size }) => size > 0, () => false); // prettier-ignore
-  if (size < expected && !logged) {
-    throw damaged(file, `it has ${size} of ${expected} bytes`);
+  await requireRegularFile(file);
+  const connection = new Connection(file, { readonly: true });
+  try {
+    // Else SQLite refuses a file that is too short without saying how short.
+    connection.exec("PRAGMA writable_schema = ON");
+    connection.read(() => checkHeader(connection));
+  } catch (error) {
+    if (isNoDatabase(error)) throw noLibrary(file);
+    throw error;
+  } finally {
+    connection.close();
   }
-  checkVersion(file, header.readUInt32BE(60));
+}
+
+function isNoDatabase(error: unknown): boolean {
+  return isRocError(error) && (error.cause as { code?: unknown } | undefined)?.code === "SQLITE_NOTADB";
+}
+
+/** Within a transaction, so that the sizes are of one state. @throws RocError DATA_INVALID */
+function checkHeader(connection: Connection): void {
+  const { file } = connection;
+  if (connection.value("PRAGMA application_id") !== APPLICATION_ID) throw noLibrary(file);
+  checkVersion(file, connection.value<number>("PRAGMA user_version") ?? 0);
+  const header = connection.value<Uint8Array>("SELECT data FROM sqlite_dbpage('main') WHERE pgno = 1");
+  const pages = header ? Buffer.from(header).readUInt32BE(28) : 0;
+  const expected = (connection.value<number>("PRAGMA page_size") ?? 0) * pages;
+  const { size } = statSync(file);
+  // What a log beside it holds may complete it.
+  const logged = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (size < expected && !logged) throw damaged(file, `it has ${size} of ${expected} bytes`);
+}
+
+function noLibrary(file: string): RocError {
+  return new RocError("DATA_INVALID", `${file} is no library of roc4mllm. ${OTHER}`);
 }
 
 function damaged(file: string, why: string): RocError {
@@ -78,13 +106,10 @@ function checkVersion(file: string, version: number): void {
   throw new RocError("DATA_INVALID", `${message} Update roc4mllm, or name another file (--library).`);
 }
 
-async function headerOf(file: string): Promise<{ header: Buffer; size: number }> {
+/** @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE */
+async function requireRegularFile(file: string): Promise<void> {
   try {
-    await using handle = await openRegular(file);
-    const found = await handle.stat();
-    const header = Buffer.alloc(HEADER_BYTES);
-    await handle.read(header, 0, HEADER_BYTES, 0);
-    return { header, size: found.size };
+    requireRegular(await stat(file));
   } catch (error) {
     throw readError(file, error, "Make a library: roc4mllm library scan FOLDER.");
   }
@@ -96,20 +121,31 @@ async function create(file: string): Promise<void> {
   await makeFolder(dirname(file));
   try {
     await writing(aside, async () => (await open(aside, "wx", 0o600)).close());
-    const connection = new Connection(aside);
-    try {
-      connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-      migrate(connection, 0);
-      connection.rows("PRAGMA journal_mode = WAL");
-    } finally {
-      connection.close();
-    }
+    fill(aside);
     await writing(file, () => publishFile(aside, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
     })); // prettier-ignore
   } finally {
     await remove(aside);
   }
+}
+
+/** Makes a library of an empty file. */
+function fill(file: string): void {
+  const connection = new Connection(file);
+  try {
+    connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    migrate(connection, versionOf(connection));
+    connection.rows("PRAGMA journal_mode = WAL");
+  } finally {
+    connection.close();
+  }
+}
+
+/** Whether a file is there that holds nothing, as `touch` and `mktemp` make one: for SQLite it is a new database. */
+async function isEmptyFile(file: string): Promise<boolean> {
+  const found = await stat(file);
+  return found.isFile() && found.size === 0;
 }
 
 /** Whether somebody writes to a library: a scan that was killed does not. */
@@ -165,16 +201,18 @@ export interface Writable {
 }
 
 /**
- * Opens a library for writing, which one process at a time does; where there is none, an empty one is made.
+ * Opens a library for writing, which one process at a time does; where there is none, or an empty file, one is made.
  *
  * @throws RocError IN_USE; as {@link openToRead}
  */
 export async function openToWrite(file: string): Promise<Writable> {
   if (!(await exists(file))) await create(file);
-  await checkFile(file);
+  const isEmpty = await isEmptyFile(file);
+  if (!isEmpty) await checkFile(file);
   const lock: Lock = await takeLock(lockOf(file), `the library ${file}`, "library");
   let connection: Connection | undefined;
   try {
+    if (isEmpty) fill(file);
     await requireSound(file);
     const opened = (connection = new Connection(file));
     // What is committed survives a killed process; the log is flushed at checkpoints, for power failures.

@@ -1,7 +1,7 @@
 /** Scans: what is scored, what is known again, what is gone, and who may write. */
 import assert from "node:assert/strict";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import sharp from "sharp";
 import { Catalog } from "../../src/library/catalog.js";
@@ -221,6 +221,18 @@ test("one process writes, others read; the second scan is told who has it", asyn
   assert.equal((await stat(`${library}-wal`)).size, 0);
 });
 
+test("an empty file is no library to read, and a new one to write", async (t) => {
+  const { library, scan, list } = await bench(t, { "a.png": 10 });
+  const file = `${library}.empty`;
+  await mkdir(dirname(file));
+  await writeFile(file, "");
+  await assert.rejects(Catalog.open(file), { code: "DATA_INVALID", message: /is no library/ });
+  assert.equal((await stat(file)).size, 0);
+  assert.equal((await scan({ library: file })).scored, 1);
+  await rename(file, library);
+  assert.equal(await list(), "a.png 1");
+});
+
 test("a file that is no library, damaged or newer is refused and stays as it is", async (t) => {
   const { folder, library, scan } = await bench(t, { "a.png": 10 });
   await scan();
@@ -231,7 +243,6 @@ test("a file that is no library, damaged or newer is refused and stays as it is"
   foreign.writeUInt32BE(0, 68);
   const cases: Readonly<Record<string, readonly [Buffer, RegExp]>> = {
     "text.db": [Buffer.from("hello\n".repeat(100)), /is no library/],
-    "empty.db": [Buffer.alloc(0), /is no library/],
     "foreign.db": [foreign, /is no library/],
     "short.db": [whole.subarray(0, whole.length - 4096), /is damaged: it has \d+ of \d+ bytes/],
     "newer.db": [newer, /version 99, made by a newer roc4mllm/],
