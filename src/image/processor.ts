@@ -4,6 +4,7 @@ import { RocError } from "../errors.js";
 import { centerCrop, centerWindow, checkSquareSide, contains, meanColor } from "./geometry.js";
 import { shortestEdgeSize, squareCanvas, type Size } from "./geometry.js";
 import { outputSize, parseImageConfig, readImageConfig, type ImageSteps, type ResizeMode } from "./processor-config.js";
+import type { PassOrder } from "./passes.js";
 import { resizeAsync, resizeBicubic, uprightSize, type ResizeOptions } from "./resize.js";
 import type { RgbImage, StoredImage } from "./types.js";
 import { valueTables, writeValues, type ValueLayout } from "./values.js";
@@ -46,6 +47,8 @@ export interface ImageProcessorOverride {
    * - "stretch": first resized to a square of its longer edge (mPLUG-Owl2's own code: two resizes).
    */
   readonly resize?: ResizeMode;
+  /** Of a resize; default "across", with which the language models were trained. */
+  readonly passes?: PassOrder;
 }
 
 /**
@@ -65,11 +68,11 @@ export function createImageProcessor(
   const tables = valueTables(steps);
   const { width, height } = size;
   const pixels = (picture: RgbImage | StoredImage): RgbImage => {
-    const { to, options, crop } = plan(picture, steps);
+    const { to, options, crop } = plan(picture, steps, override.passes);
     return cropped(resizeBicubic(picture, to, options), crop);
   };
   const prepare = async (picture: RgbImage | StoredImage): Promise<RgbImage> => {
-    const { to, options, crop } = plan(picture, steps);
+    const { to, options, crop } = plan(picture, steps, override.passes);
     return cropped(await resizeAsync(picture, to, options), crop);
   };
   const values: ImageProcessor["values"] = (pixels, layout = "planar", into = new Float32Array(3 * width * height)) => {
@@ -103,7 +106,11 @@ interface Plan {
   readonly crop: Size | undefined;
 }
 
-function plan(picture: RgbImage | StoredImage, { square, resize, crop, mean }: ImageSteps): Plan {
+function plan(
+  picture: RgbImage | StoredImage,
+  { square, resize, crop, mean }: ImageSteps,
+  passes: PassOrder = "across",
+): Plan {
   const upright = uprightSize(picture);
   const side = Math.max(upright.width, upright.height);
   const isSquare = upright.width === upright.height;
@@ -112,6 +119,7 @@ function plan(picture: RgbImage | StoredImage, { square, resize, crop, mean }: I
   const whole = square === "keep" ? upright : { width: side, height: side };
   const to = !resize ? whole : "width" in resize ? resize : shortestEdgeSize(whole, resize.shortestEdge);
   const shape: ResizeOptions = {
+    passes,
     ...(square === "stretch" && { first: whole }),
     ...(square === "pad" && { canvas: squareCanvas(upright, meanColor(mean)) }),
   };

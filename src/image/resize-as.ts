@@ -1,4 +1,4 @@
-/** Resizes by the filter that a system was trained with, byte for byte as Pillow's. */
+/** Resizes by the filter that a system was trained with, byte for byte as today's Pillow (13). */
 import { resizeBilinear } from "./bilinear.js";
 import type { Size } from "./geometry.js";
 import { checkTarget, resizeAsync, uprightSize } from "./resize.js";
@@ -14,8 +14,8 @@ export type PixelFilter = (typeof PIXEL_FILTERS)[number];
  * @throws RocError USAGE for an empty or fractional size
  */
 export async function resizeAs(picture: RgbImage | StoredImage, size: Size, filter: PixelFilter): Promise<RgbImage> {
-  if (filter === "bicubic") return resizeAsync(picture, size);
-  if (filter === "bilinear") return resizeBilinear(picture, size);
+  if (filter === "bicubic") return resizeAsync(picture, size, { passes: "pillow13" });
+  if (filter === "bilinear") return resizeBilinear(picture, size, "pillow13");
   checkTarget(picture, size);
   // A resize to its own size turns it and changes no pixel.
   return nearest(await resizeAsync(picture, uprightSize(picture)), size);

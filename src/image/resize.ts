@@ -5,14 +5,13 @@
  * Two passes of weighted sums in 22-bit fixed point, first across and then down, each clipped to 0..255; a pass whose
  * side does not change is left out. When shrinking the kernel widens, so every source pixel counts (antialiasing).
  *
- * The order of passes is that of Pillow 3.3 to 12.0, with which the published models were trained; 12.2 and later go down
- * first where a picture is more than 100 times as tall as wide and its height shrinks. Pillow 13 goes down
- * first where the height shrinks more than the width (its pull request 9549), if only because the longer edge of an upright
- * format was truncated; that shifts a few bytes by a level.
+ * The order of passes is that of Pillow 3.3 to 12.0, with which the published language models were trained, unless
+ * {@link ResizeOptions.passes} asks for Pillow 13's.
  */
 import { RocError } from "../errors.js";
 import { contains, type Canvas, type Size, type Window } from "./geometry.js";
 import { nativePixels } from "./native.js";
+import * as passes from "./passes.js";
 import type { RgbImage, StoredImage } from "./types.js";
 
 export interface ResizeOptions {
@@ -22,6 +21,8 @@ export interface ResizeOptions {
   readonly window?: Window;
   /** Resize this canvas with the picture on it, as if it had been laid on it first, but without building it. */
   readonly canvas?: Canvas;
+  /** Default "across". */
+  readonly passes?: passes.PassOrder;
   /** Cores to use; default all that this process may. */
   readonly threads?: number;
   /** Which of the native kernels, to compare them; default 0, the fastest. */
@@ -29,16 +30,16 @@ export interface ResizeOptions {
 }
 
 /**
- * Resizes to `size.width` x `size.height`, byte for byte as Pillow's `resize(size, BICUBIC)` does (before 13, see above).
+ * Resizes to `size.width` x `size.height`, byte for byte as Pillow's `resize(size, BICUBIC)` does.
  * All sizes are of the upright picture. Waits for it; {@link resizeAsync} does not.
  *
  * @throws RocError USAGE for an empty or fractional size, or a window beyond the result; OUT_OF_MEMORY
  */
 export function resizeBicubic(picture: RgbImage | StoredImage, size: Size, options: ResizeOptions = {}): RgbImage {
-  const { steps, data, result } = request(picture, size, options);
+  const { steps, data, result, isTransposed } = request(picture, size, options);
   try {
     nativePixels().run(steps, data, result.data);
-    return result;
+    return isTransposed ? passes.transposedPixels(result) : result;
   } catch (error) {
     throw failure(picture, error);
   }
@@ -54,10 +55,10 @@ export async function resizeAsync(
   size: Size,
   options: ResizeOptions = {},
 ): Promise<RgbImage> {
-  const { steps, data, result } = request(picture, size, options);
+  const { steps, data, result, isTransposed } = request(picture, size, options);
   try {
     await nativePixels().runAsync(steps, data, result.data);
-    return result;
+    return isTransposed ? passes.transposedPixels(result) : result;
   } catch (error) {
     throw failure(picture, error);
   }
@@ -81,9 +82,23 @@ interface Request {
   readonly data: Uint8Array;
   /** Room for the pixels. */
   readonly result: RgbImage;
+  /** Whether the pixels will be those of the transposed picture. */
+  readonly isTransposed: boolean;
 }
 
 function request(picture: RgbImage | StoredImage, size: Size, options: ResizeOptions): Request {
+  const from = options.canvas ?? options.first ?? uprightSize(picture);
+  if (options.passes === "pillow13" && passes.goesDownFirst(from, size)) {
+    const { first, window, canvas, passes: _, ...rest } = options;
+    const transposed: ResizeOptions = {
+      ...rest,
+      ...(first && { first: passes.transposedSize(first) }),
+      ...(window && { window: passes.transposedWindow(window) }),
+      ...(canvas && { canvas: passes.transposedWindow(canvas) }),
+    };
+    const stored = passes.transposedStored(storedOf(picture));
+    return { ...request(stored, passes.transposedSize(size), transposed), isTransposed: true };
+  }
   const window = options.window ?? { left: 0, top: 0, width: size.width, height: size.height };
   const { stored, orientation } = storedOf(picture);
   checkSizes(stored, size, window);
@@ -96,7 +111,8 @@ function request(picture: RgbImage | StoredImage, size: Size, options: ResizeOpt
     ...[options.threads ?? nativePixels().threads(), options.kernel ?? 0],
   );
   const { width, height } = window;
-  return { steps, data: stored.data, result: { width, height, data: new Uint8Array(width * height * 3) } };
+  const result = { width, height, data: new Uint8Array(width * height * 3) };
+  return { steps, data: stored.data, result, isTransposed: false };
 }
 
 function failure(picture: RgbImage | StoredImage, cause: unknown): RocError {

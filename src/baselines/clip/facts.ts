@@ -6,6 +6,9 @@ import { LAION } from "./names.js";
 /** The published networks, the one that is taken where none is named first. */
 export const VARIANTS = ["v2", "v2-relu", "v1", "v1-b32", "v1-b16"] as const;
 
+/** Pictures as today's Pillow resizes them, as those of the other systems. */
+export const TODAY = { passes: "pillow13" } as const;
+
 /** See {@link SystemFacts}. */
 export const laionFacts: SystemFacts = {
   name: LAION,
@@ -14,7 +17,7 @@ export const laionFacts: SystemFacts = {
   // CLIP with both halves, its tower alone, and the all-in-one repositories.
   foreignTypes: ["clip", "clip_vision_model", "aesthetics_predictor"],
   prepareBy: (steps) => {
-    const processor = createImageProcessor(steps);
+    const processor = createImageProcessor(steps, TODAY);
     return Promise.resolve((picture) => processor.prepare(picture));
   },
 };

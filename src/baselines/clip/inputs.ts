@@ -4,6 +4,7 @@ import { createImageProcessor } from "../../image/index.js";
 import { fromTypedArray, type Device } from "../../torch/index.js";
 import type { PictureInputs } from "../types.js";
 import type { LaionConfig } from "./config.js";
+import { TODAY } from "./facts.js";
 
 /** @param device of the weights @throws RocError CONFIG_INVALID where the pictures would have another size than the tower's */
 export function clipInputs(
@@ -11,7 +12,7 @@ export function clipInputs(
   device: () => Device,
   file: string,
 ): PictureInputs {
-  const processor = createImageProcessor(steps, {}, `${file}: image_processor`);
+  const processor = createImageProcessor(steps, TODAY, `${file}: image_processor`);
   const { width, height } = processor;
   if (width !== vision.imageSize || height !== vision.imageSize) {
     const text = `${file}: image_processor makes pictures of ${width} x ${height} pixels, and the tower takes ${vision.imageSize}`;

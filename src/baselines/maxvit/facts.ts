@@ -1,6 +1,6 @@
 /** What MaxViT is known by, and how it prepares a picture, without libtorch. */
 import { z } from "zod";
-import { resizeAsync, shortestEdgeSize, uprightSize, type RgbImage, type StoredImage } from "../../image/index.js";
+import { resizeAs, shortestEdgeSize, uprightSize, type RgbImage, type StoredImage } from "../../image/index.js";
 import type { SystemFacts } from "../types.js";
 
 /** `model_type` of our files. */
@@ -45,5 +45,5 @@ const stepsSchema: z.ZodType<ResizeSteps> = z.object({ crop: z.enum(["squash", "
 /** What a picture becomes before it is cropped: Pillow's bicubic resize. */
 export async function resized(picture: RgbImage | StoredImage, { crop, side }: ResizeSteps): Promise<RgbImage> {
   const size = crop === "squash" ? { width: side, height: side } : shortestEdgeSize(uprightSize(picture), side);
-  return await resizeAsync(picture, size);
+  return await resizeAs(picture, size, "bicubic");
 }
