@@ -12,7 +12,7 @@ import { isRocError, type ErrorCode } from "../../src/errors.js";
 import { readJson } from "../../src/files/index.js";
 import { decodeImage, type RgbImage } from "../../src/image/index.js";
 import { randomSource } from "../../src/nn/index.js";
-import { keep, liveTensors, noGrad, scope, zeros, type Tensor } from "../../src/torch/index.js";
+import { inferenceMode, keep, liveTensors, noGrad, scope, zeros, type Tensor } from "../../src/torch/index.js";
 import { saveCheckpoint } from "../../src/weights/index.js";
 import { ROOT } from "../support.js";
 
@@ -176,6 +176,18 @@ for (const system of SYSTEMS) {
     const apart = pictures.map((picture) => outputsOf(model, [picture]));
     const rows = together.map((_, output) => apart.flatMap((one) => one[output] ?? []));
     if (!model.mixesBatch) assertNear(together, rows);
+    model.dispose();
+  });
+
+  test(`${system.name}: what has scored can be trained in the same process`, async () => {
+    const model = fresh(system, undefined);
+    const pictures = await prepared(model);
+    inferenceMode(() => outputsOf(model, pictures));
+    scope(() => {
+      for (const parameter of model.parameters().values()) parameter.requiresGrad_();
+      const { features } = model.forward(model.inputs.batch(pictures), true);
+      features.sum().backward();
+    });
     model.dispose();
   });
 }

@@ -3,7 +3,7 @@
  * (`maxvit_*_tf_*`): each block is a convolution, attention within windows, and attention over a grid of tokens from everywhere.
  */
 import { attention, BatchNorm, Conv2d, LayerNorm, Linear, type Init, type Params } from "../../nn/index.js";
-import { aten, fromTypedArray, noGrad, keep, scope, type Device, type Tensor } from "../../torch/index.js";
+import { aten, fromTypedArray, noGrad, keep, scope, type Tensor } from "../../torch/index.js";
 import type { MaxVitConfig } from "./config.js";
 
 const avgPool = aten("avg_pool2d");
@@ -35,8 +35,8 @@ export class MaxVitNetwork {
   readonly #norm: LayerNorm;
   readonly #fc: Linear;
   readonly #head: Linear;
-  /** Where each of a window's pairs of tokens has its bias in the tables, `[window⁴]` int64; null: before it is needed. */
-  #pairs: Tensor | null = null;
+  /** Where each of a window's pairs of tokens has its bias in the tables, `[window⁴]` int64. */
+  readonly #pairs: Tensor;
 
   constructor(
     params: Params,
@@ -54,6 +54,9 @@ export class MaxVitNetwork {
         return new Block(params.at("stages", stage, "blocks", i), inputs, channels, i === 0 ? 2 : 1, config);
       }),
     );
+    const { device } = this.#conv1.weight;
+    // Here, since what inference makes no later training may use.
+    this.#pairs = noGrad(() => scope(() => keep(windowPairs(this.config.window).to({ device }))));
     const last = dims.at(-1) ?? 0;
     const head = params.at("head");
     this.#norm = new LayerNorm(head.at("norm"), last, EPS);
@@ -66,11 +69,10 @@ export class MaxVitNetwork {
    * @returns `values` `[B, bins or 1]` before a softmax; `features` `[B, last stage's channels]`
    */
   forward(pixels: Tensor, training: boolean): { readonly values: Tensor; readonly features: Tensor } {
-    const pairs = this.#pairsOn(pixels.device);
     const stem = this.#norm1.forward(this.#conv1.forward(pixels), training).gelu("tanh");
     let x = this.#conv2.forward(stem);
     // What is between the layers of a block is freed with it, as far as no gradient needs it.
-    for (const block of this.#blocks) x = scope(() => block.forward(x, pairs, training));
+    for (const block of this.#blocks) x = scope(() => block.forward(x, this.#pairs, training));
     const features = this.#fc.forward(this.#norm.forward(x.mean([2, 3]))).tanh();
     const { dropout: share } = this.config;
     return { values: this.#head.forward(training ? dropout(features, share, true) : features), features };
@@ -78,13 +80,7 @@ export class MaxVitNetwork {
 
   /** Frees what is no parameter. Twice is harmless. */
   dispose(): void {
-    this.#pairs?.dispose();
-    this.#pairs = null;
-  }
-
-  #pairsOn(device: Device): Tensor {
-    this.#pairs ??= noGrad(() => scope(() => keep(windowPairs(this.config.window).to({ device }))));
-    return this.#pairs;
+    this.#pairs.dispose();
   }
 }
 
