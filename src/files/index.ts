@@ -2,6 +2,7 @@
 export { asideOf, isAsideOf } from "./aside.js";
 export { atomicWriteFile, atomicWriteJson, replaceFile, writeFiles } from "./atomic.js";
 export { crcOf } from "./crc.js";
+export { holdDatabase } from "./databases.js";
 export { digestFile } from "./digest.js";
 export { decodeText, firstFault } from "./encoding.js";
 export { append, makeFolder, move, publishFolder, remove, removeEntries } from "./folders.js";

@@ -2,6 +2,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { RocError } from "../errors.js";
 import { atomicWriteFile, replaceFile } from "./atomic.js";
+import { isOpenDatabase } from "./databases.js";
 import { ifThere, withFile } from "./read.js";
 
 /** What this program writes where a user says. */
@@ -25,6 +26,9 @@ const DATABASE_PART = /-(wal|shm|journal)$/;
  */
 export async function checkOutput(file: string, { name, isOurs }: OutputKind): Promise<void> {
   const remedy = "Name another file.";
+  const message = `${file} is there already and is no ${name}: it stays as it is.`;
+  const refused = new RocError("USAGE", `${message} Name another file, or move that one away.`);
+  if (await isOpenDatabase(file)) throw refused;
   const start = await ifThere(
     withFile(
       file,
@@ -36,8 +40,7 @@ export async function checkOutput(file: string, { name, isOurs }: OutputKind): P
     ),
   );
   if (start === undefined || isOurs(start) || (start === "" && !DATABASE_PART.test(file))) return;
-  const message = `${file} is there already and is no ${name}: it stays as it is.`;
-  throw new RocError("USAGE", `${message} Name another file, or move that one away.`);
+  throw refused;
 }
 
 /**

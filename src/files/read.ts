@@ -2,6 +2,7 @@
 import { constants, type Stats } from "node:fs";
 import { access, open, type FileHandle } from "node:fs/promises";
 import { isRocError, messageOf, RocError } from "../errors.js";
+import { refuseDatabase } from "./databases.js";
 import { decodeText, type DecodeOptions } from "./encoding.js";
 import { POINTER_BYTES, refusePointer } from "./pointer.js";
 
@@ -29,6 +30,7 @@ export async function withFile<T>(
   options: ReadOptions = {},
 ): Promise<T> {
   try {
+    await refuseDatabase(file);
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return await work(handle, await checkedSize(handle, file, options));
@@ -47,6 +49,7 @@ export async function withFile<T>(
  * @throws the file system's error; an Error that says what it is instead of a file
  */
 export async function openRegular(path: string | Buffer): Promise<FileHandle> {
+  await refuseDatabase(path);
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     requireRegular(await handle.stat());
@@ -76,6 +79,7 @@ const CHUNK = 1 << 20;
 /** The bytes of a file that may be larger than memory, in chunks of 1 MiB. @throws as {@link withFile} */
 export async function* readChunks(file: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
   try {
+    await refuseDatabase(file);
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const size = await checkedSize(handle, file, options);

@@ -1,6 +1,6 @@
 /** What a library knows of photos, for whoever lists, culls, serves or shows them. */
 import { nameOfBytes } from "../image/index.js";
-import { RocError } from "../errors.js";
+import { beginning, requireSpec, RocError } from "../errors.js";
 import type { Scale } from "../roc/index.js";
 import type { Connection, Value } from "./connection.js";
 import { openToRead } from "./open.js";
@@ -187,6 +187,24 @@ const KEYS: Readonly<Record<Sort, string>> = {
 /** By how much scores of the same picture differ at most, on a scale from 1 to 10: see {@link Model.score}. */
 const LAST_DIGITS = 1e-5;
 
+const QUERY_NAMES = ["judge", "where", "folder", "sort", "reverse", "limit", "after", "gone"];
+
+/** Queries of callers without types. @throws RocError USAGE */
+function checkQuery(query: PhotoQuery): void {
+  requireSpec(query, "A query of photos");
+  const unknown = Object.keys(query).find((name) => !QUERY_NAMES.includes(name));
+  if (unknown !== undefined)
+    throw new RocError("USAGE", `A query of photos has no ${beginning(unknown)}; give ${QUERY_NAMES.join(", ")}.`);
+  const { limit, sort } = query;
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
+    throw new RocError(
+      "USAGE",
+      `limit is ${String(limit)}; give a whole number from 1, or leave it out for all photos.`,
+    );
+  if (sort !== undefined && !Object.hasOwn(KEYS, sort))
+    throw new RocError("USAGE", `sort is ${beginning(String(sort))}; give ${SORTS.join(", ")}.`);
+}
+
 /** A library that is open for reading; others may write it meanwhile. `using catalog = await Catalog.open(file)`. */
 export class Catalog {
   readonly #connection: Connection;
@@ -238,7 +256,9 @@ export class Catalog {
   }
 
   /** How many files there are. */
-  count({ where, folder, gone, judge = this.latestJudge() }: PhotoQuery = {}): number {
+  count(query: PhotoQuery = {}): number {
+    checkQuery(query);
+    const { where, folder, gone, judge = this.latestJudge() } = query;
     const condition = this.#condition({ where, folder, gone, judge });
     const sql = `SELECT count(*) FROM ${PARTS} WHERE ${condition.sql}`;
     return this.#connection.value<number>(sql, [judge?.id ?? null, ...condition.values]) ?? 0;
@@ -246,6 +266,7 @@ export class Catalog {
 
   /** Photos in order. @throws RocError USAGE for a condition that is not understood, pointing at the place */
   photos(query: PhotoQuery = {}): PhotoPage {
+    checkQuery(query);
     const { judge = this.latestJudge(), limit = Number.MAX_SAFE_INTEGER } = query;
     return this.#connection.read(() => {
       const ids = this.#order({ ...query, judge }, limit + 1);

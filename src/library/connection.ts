@@ -3,6 +3,7 @@
  * (a boolean, a buffer alone), so that every statement goes through here, with its parameters in an array.
  */
 import Database from "libsql";
+import { holdDatabase } from "../files/index.js";
 import { isRocError, messageOf, RocError } from "../errors.js";
 
 /** What SQLite keeps. Whole numbers beyond 2^53 are bigints. */
@@ -15,6 +16,7 @@ const DAMAGED = "Restore it from a backup, or name another file (--library).";
 
 export class Connection {
   readonly #database: Database.Database;
+  readonly #release: () => void;
   readonly #prepared = new Map<string, Database.Statement>();
 
   /** @param readonly the file is never written @throws RocError DATA_INVALID for a file that is no database; FILE_UNREADABLE */
@@ -23,6 +25,7 @@ export class Connection {
     { readonly = false }: { readonly readonly?: boolean } = {},
   ) {
     this.#database = guarded(file, () => new Database(file, { timeout: PATIENCE_MS, readonly }));
+    this.#release = holdDatabase(file);
   }
 
   /** Statements that return nothing. */
@@ -76,6 +79,7 @@ export class Connection {
   close(): void {
     this.#prepared.clear();
     this.#database.close();
+    this.#release();
   }
 
   #statement(sql: string): Database.Statement {

@@ -25,7 +25,7 @@ export function rateFile(connection: Connection, id: number, { stars, pick }: Pe
 
 /**
  * What a photo's sidecars say now, whoever wrote them since the library was scanned; where they say nothing, the photo itself.
- * The stars of a rejected photo, which sidecars do not keep, are those that the library remembers.
+ * The stars of a rejected photo are those that its sidecar keeps beneath the rejection, else those that the library remembers.
  *
  * @throws RocError DATA_INVALID for a broken sidecar; FILE_UNREADABLE
  */
@@ -37,7 +37,8 @@ export async function ratingOnDisk({ file, stars: known, pick: knownPick }: Phot
   const own = isTaken ? 0 : ((await readMetadata(file).catch(() => undefined))?.rating ?? 0);
   const pick = sidecars.find((one) => one.pick !== undefined)?.pick ?? (own < 0 ? "reject" : "none");
   const isInsteadOfStars = pick === "reject" && rating === undefined;
-  const remembered = isInsteadOfStars && knownPick === "reject" ? (known ?? 0) : own;
+  const beneath = sidecars.find((one) => one.beneath !== undefined)?.beneath;
+  const remembered = isInsteadOfStars ? (beneath ?? (knownPick === "reject" ? (known ?? 0) : own)) : own;
   return { stars: Math.min(5, Math.max(0, Math.round(rating ?? remembered))), pick, isInsteadOfStars };
 }
 
@@ -50,8 +51,8 @@ export function changedRating(
   { stars, pick }: RatingPart,
 ): { readonly change: SidecarChange; readonly after: PersonRating } {
   const after = { stars: stars ?? now.stars, pick: pick ?? now.pick };
-  // Where one value is both, both of them are said again.
-  if (now.isInsteadOfStars) return { change: { rating: after.stars, pick: after.pick }, after };
+  // Where one value is both, or becomes it, both of them are said again.
+  if (now.isInsteadOfStars || pick === "reject") return { change: { rating: after.stars, pick: after.pick }, after };
   return {
     change: { ...(stars !== undefined && { rating: stars }), ...(pick !== undefined && { pick }) },
     after,

@@ -29,6 +29,8 @@ export type SidecarNaming = "appended" | "replaced";
 export interface SidecarContent {
   /** Stars, 1 to 5; undefined where it is not rated (0), or rejected. */
   readonly rating?: number;
+  /** Stars, 1 to 5, that a person's rejection has taken the place of: they are back once it is taken away. */
+  readonly beneath?: number;
   /** As the program wrote it: "Red", "Green", ... */
   readonly label?: string;
   /** The flag, as each program writes it. */
@@ -129,6 +131,9 @@ const PICK_LABEL: Property = { ...DIGIKAM, name: "PickLabel" };
 /** The properties of which this program repeats what it wrote. */
 const WRITTEN = [RATING, LABEL, PICK, GOOD, PICK_LABEL];
 
+/** A person's stars beneath a rejection, which has the place of the rating: no other program takes them away. */
+const BENEATH: Property = { ...OWN, name: "RatingBeneathRejection" };
+
 function mark({ name }: Property): Property {
   return { ...OWN, name };
 }
@@ -189,6 +194,11 @@ async function present(file: string): Promise<string | undefined> {
  * @category Photos
  */
 export async function readSidecar(file: string): Promise<SidecarContent> {
+  if (isImageName(file))
+    throw new RocError(
+      "DATA_INVALID",
+      `${readableName(file)} is no sidecar but a picture. Give a file of sidecarsOf().`,
+    );
   const packet = Packet.read(await readBytes(file, { maxBytes: MAX_BYTES }), file);
   return contentOf(packet);
 }
@@ -198,9 +208,11 @@ function contentOf(packet: Packet): SidecarContent {
   const stars = numberOf(packet, RATING);
   const label = packet.get(LABEL)?.trim();
   const pick = pickOf(packet);
+  const beneath = stars !== undefined && stars < 0 ? starsIn(packet, BENEATH) : undefined;
   const ours = WRITTEN.every((property) => isOurs(packet, property));
   return {
     ...(stars !== undefined && stars > 0 && stars <= 5 ? { rating: stars } : {}),
+    ...(beneath !== undefined && { beneath }),
     ...(label ? { label } : {}),
     ...(pick ? { pick } : {}),
     ours: ours && WRITTEN.some((property) => packet.get(mark(property)) !== undefined),
@@ -210,6 +222,12 @@ function contentOf(packet: Packet): SidecarContent {
 function numberOf(packet: Packet, property: Property): number | undefined {
   const text = packet.get(property)?.trim();
   return text === undefined || text === "" || !Number.isFinite(Number(text)) ? undefined : Number(text);
+}
+
+/** Whole stars, 1 to 5. */
+function starsIn(packet: Packet, property: Property): number | undefined {
+  const stars = Math.round(numberOf(packet, property) ?? 0);
+  return stars >= 1 && stars <= 5 ? stars : undefined;
 }
 
 function pickOf(packet: Packet): "pick" | "reject" | undefined {
@@ -487,12 +505,18 @@ function setByProgram(packet: Packet, change: SidecarChange, kept: ReadonlySet<S
   for (const property of WRITTEN) {
     if (!isOurs(packet, property)) continue;
     const value = values.get(property);
+    if (property === RATING && value !== undefined) packet.set(BENEATH, undefined);
     if (value !== undefined || packet.get(mark(property)) !== undefined) packet.set(property, value);
     packet.set(mark(property), value);
   }
 }
 
 function setByPerson(packet: Packet, change: SidecarChange): void {
+  const { rating, pick } = change;
+  const wasRejected = (numberOf(packet, RATING) ?? 0) < 0;
+  const stars = rating ?? starsIn(packet, wasRejected ? BENEATH : RATING);
+  if (pick === "reject") packet.set(BENEATH, stars ? String(stars) : undefined);
+  else if (rating !== undefined || pick !== undefined) packet.set(BENEATH, undefined);
   for (const [property, value] of valuesOf(change)) {
     packet.set(property, value);
     packet.set(mark(property), undefined);

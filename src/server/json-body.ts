@@ -21,6 +21,11 @@ export function addJsonBodies(app: FastifyInstance): void {
     if ("problem" in parsed) throw new Refusal(400, "USAGE", parsed.problem);
     return parsed.value;
   });
+  // Clients say a type for every request: what has no body has none.
+  app.addHook("onRequest", async ({ method, headers }) => {
+    const isEmpty = headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
+    if (method === "DELETE" && isEmpty) delete headers["content-type"];
+  });
   app.addHook("onClose", () => thread.end());
 }
 

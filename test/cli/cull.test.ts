@@ -90,7 +90,8 @@ async function firstGroup(folder: string): Promise<{ keeper: string; other: stri
 test("a dry run prints the plan and writes nothing; the composed best of every group is picked", async (t) => {
   const folder = photos(t);
   const found = contents(folder);
-  const { stdout, code } = await cull(folder, "--dry-run");
+  const { stdout, stderr, code } = await cull(folder, "--dry-run", "--undo-file", "/dev/null/undo");
+  assert.match(stderr, /note: \/dev\/null\/undo could not be written: \/dev\/null is no folder/);
   assert.equal(code, 0);
   assert.match(stdout, /(burst|bracket) of \d+\n {2}IMG_\d+\.jpg +pick/);
   assert.match(

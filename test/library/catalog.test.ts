@@ -154,3 +154,16 @@ test("a condition that is not understood is refused with the place", async (t) =
   assert.ok(column("(".repeat(1000)) > 0);
   assert.throws(() => catalog.photos({ where: "(".repeat(5000) }), { code: "USAGE" });
 });
+
+test("a query that makes no sense is refused", async (t) => {
+  const catalog = await opened(t);
+  for (const [query, message] of [
+    [{ limit: 0 }, /limit is 0/],
+    [{ limit: -1 }, /limit is -1/],
+    [{ sort: "size" }, /sort is size/],
+    [{ folders: "/photos" }, /has no folders/],
+  ] as [PhotoQuery, RegExp][]) {
+    assert.throws(() => catalog.photos(query), { code: "USAGE", message });
+    assert.throws(() => catalog.count(query), { code: "USAGE", message });
+  }
+});

@@ -8,7 +8,9 @@ import { promisify } from "node:util";
 import sharp from "sharp";
 import { Catalog } from "../../src/library/catalog.js";
 import { Connection } from "../../src/library/connection.js";
+import { checkUndoFile } from "../../src/library/culling/undo.js";
 import { openBeside, openToRead } from "../../src/library/open.js";
+import { contentDigest } from "../../src/library/scan/digest.js";
 import { ask, listening, SlowModel } from "../server/support.js";
 import { libraryOf, tempFolder } from "./support.js";
 
@@ -43,6 +45,9 @@ test("another process that closes the library does not take the log from connect
   writer.run("UPDATE files SET stars = 1 WHERE id = 1");
   const before = await locksOf(library);
   for (const open of [openToRead, openBeside]) (await open(library)).close();
+  for (const file of [library, `${library}-shm`])
+    await assert.rejects(checkUndoFile(file), { code: "USAGE", message: /it stays as it is/ });
+  await assert.rejects(contentDigest(library), { code: "FILE_UNREADABLE", message: /is a library that is open/ });
   assert.equal(await locksOf(library), before);
   await writeElsewhere(library, "UPDATE files SET label = 'Red'");
   assert.deepEqual(await deleted(library), []);

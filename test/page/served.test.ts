@@ -63,7 +63,7 @@ test(
     await undone();
     assert.deepEqual(await readFile(sidecar), starred);
     await answered("x");
-    assert.deepEqual(await readSidecar(sidecar), { pick: "reject", ours: false });
+    assert.deepEqual(await readSidecar(sidecar), { beneath: 4, pick: "reject", ours: false });
     await answered("u");
     assert.deepEqual(await readSidecar(sidecar), { rating: 4, ours: false });
     await page.reload();

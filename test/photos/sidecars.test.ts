@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { endExiftool, readTags, type ExifTags } from "../../src/image/exiftool.js";
+import { undo } from "../../src/library/culling/undo.js";
 import {
   applySidecar,
   planSidecar,
@@ -111,6 +112,12 @@ test("a reject is a star of -1, Lightroom's flag and digiKam's label", async () 
   const { Rating, PickLabel, Pick, Good } = await readTags(`${file}.xmp`, ["Rating", "PickLabel", "Pick", "Good"]);
   assert.deepEqual({ Rating, PickLabel, Pick, Good }, { Rating: -1, PickLabel: 1, Pick: -1, Good: false });
   assert.deepEqual(await readSidecar(`${file}.xmp`), { pick: "reject", ours: true });
+});
+
+test("a picture is no sidecar, and no undo file", async () => {
+  const file = photo();
+  await assert.rejects(readSidecar(file), { code: "DATA_INVALID", message: /is no sidecar but a picture/ });
+  await assert.rejects(undo(file), { code: "DATA_INVALID", message: /is no undo file but a picture/ });
 });
 
 test("what others wrote is read: attributes and elements, flags of each program, numbers that are none", async () => {

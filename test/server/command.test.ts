@@ -56,6 +56,7 @@ test("a server whose model's thread has ended answers what it can, and ends with
   let said = "";
   server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
   const [line] = (await once(createInterface(server.stdout), "line")) as [string];
+  await until(() => /note: \S*none\.db is not there yet; .*roc4mllm library scan FOLDER/.test(said));
   const { address } = JSON.parse(line) as { address: string };
   const data = await photo("portrait-good");
   const pictures = Array.from({ length: 32 }, (_, i) => [`${i}.jpg`, data] as const);

@@ -1,17 +1,21 @@
 /** Ratings over HTTP: each part alone, and none that its client has not seen. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import sharp from "sharp";
+import { scan } from "../../src/library/scan/scan.js";
 import { readSidecar, writeSidecar } from "../../src/photos/xmp.js";
-import { libraryOf, tempFolder } from "../library/support.js";
+import { libraryOf, redModel, tempFolder } from "../library/support.js";
 import { ask, listening, SlowModel, type Answer } from "./support.js";
 
 interface Rated {
   readonly file: string;
   readonly sidecar: string;
-  readonly put: (body: unknown) => Promise<Answer>;
+  readonly library: string;
+  readonly put: (body: unknown, headers?: Record<string, string>) => Promise<Answer>;
+  /** Takes a change back. */
+  readonly remove: (change: unknown, headers: Record<string, string>) => Promise<Answer>;
   readonly get: () => Promise<Answer>;
 }
 
@@ -26,10 +30,14 @@ async function ratedPhoto(t: TestContext, { name = "a.jpg", xmp = "" } = {}): Pr
   const address = await listening(t, { model: new SlowModel(), library });
   const { body } = await ask(address, "/v1/library/photos");
   const [{ id = "" } = {}] = body["photos"] as { id?: string }[];
-  const headers = { "content-type": "application/json" };
-  const put = (value: unknown): Promise<Answer> =>
-    ask(address, `/v1/library/photos/${id}/rating`, { method: "PUT", headers, body: JSON.stringify(value) });
-  return { file, sidecar: `${file}.xmp`, put, get: () => ask(address, `/v1/library/photos/${id}`) };
+  const path = `/v1/library/photos/${id}/rating`;
+  const put: Rated["put"] = (value, others = {}) => {
+    const headers = { "content-type": "application/json", ...others };
+    return ask(address, path, { method: "PUT", headers, body: JSON.stringify(value) });
+  };
+  const remove: Rated["remove"] = (change, headers) =>
+    ask(address, `${path}?change=${String(change)}`, { method: "DELETE", headers });
+  return { file, sidecar: `${file}.xmp`, library, put, remove, get: () => ask(address, `/v1/library/photos/${id}`) };
 }
 
 const shown = ({ status, body }: Answer): unknown => {
@@ -56,10 +64,37 @@ test("a rejection takes the place of the stars, and gives them back", async (t) 
   const { sidecar, put } = await ratedPhoto(t);
   await put({ stars: 4 });
   assert.deepEqual(shown(await put({ pick: "reject" })), [200, 4, "reject"]);
-  assert.deepEqual(await readSidecar(sidecar), { pick: "reject", ours: false });
+  assert.deepEqual(await readSidecar(sidecar), { beneath: 4, pick: "reject", ours: false });
   assert.deepEqual(shown(await put({ stars: 3 })), [200, 3, "reject"]);
+  assert.deepEqual(await readSidecar(sidecar), { beneath: 3, pick: "reject", ours: false });
   assert.deepEqual(shown(await put({ pick: "none" })), [200, 3, "none"]);
   assert.deepEqual(await readSidecar(sidecar), { rating: 3, ours: false });
+  assert.doesNotMatch(await readFile(sidecar, "utf8"), /Beneath/);
+});
+
+test("stars beneath a rejection outlive another program's writing and a scan", async (t) => {
+  const { file, sidecar, library, put, get } = await ratedPhoto(t);
+  await put({ stars: 5 });
+  await put({ pick: "reject" });
+  const written = await readFile(sidecar, "utf8");
+  await writeFile(sidecar, written.replace("<rdf:Description", '<rdf:Description xmlns:dc="urn:dc" dc:title="x"'));
+  for (const stars of [5, 2]) {
+    await scan({ library, files: [file], folders: [], model: redModel([]) });
+    assert.deepEqual(shown(await get()), [200, stars, "reject"]);
+    assert.equal((await put({ stars: 2 })).status, 200);
+  }
+  assert.deepEqual(shown(await put({ pick: "pick" })), [200, 2, "pick"]);
+  assert.deepEqual(await readSidecar(sidecar), { rating: 2, pick: "pick", ours: false });
+});
+
+test("what is asked for under a condition that is not compared is not done", async (t) => {
+  const { sidecar, put, remove } = await ratedPhoto(t);
+  const refused = await put({ stars: 3 }, { "if-match": '"x"' });
+  assert.deepEqual([refused.status, refused.body.error?.code], [412, "USAGE"]);
+  await assert.rejects(readFile(sidecar), { code: "ENOENT" });
+  const { body } = await put({ stars: 3 });
+  assert.equal((await remove(body["change"], { "if-match": "*" })).status, 412);
+  assert.equal((await remove(body["change"], { "content-type": "application/json" })).status, 200);
 });
 
 test("who has not seen what is there changes nothing, and is told what it is", async (t) => {

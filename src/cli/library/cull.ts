@@ -1,8 +1,10 @@
 /** `roc4mllm cull`: keepers of bursts, stars by rank, and sidecars that say so; and back again. */
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ERROR_CODES, RocError } from "../../errors.js";
+import { exists } from "../../files/index.js";
 import type { LoadOptions } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import {
@@ -128,6 +130,7 @@ async function cull(folder: string | undefined, flags: Flags, context: Context):
     context.io.stderr.write(
       `note: ${printable(flags.undoFile)} holds what was written before, too: undoing it takes back both\n`,
     );
+  if (flags.undoFile !== undefined && flags.dryRun) await noteUnwritable(flags.undoFile, context);
   const culled = await culledFolder(resolve(folder), flags, context);
   if (!flags.dryRun) await write(culled, flags, context);
   const { stdout } = context.io;
@@ -135,6 +138,18 @@ async function cull(folder: string | undefined, flags: Flags, context: Context):
   const codes = culled.failures.map(({ error }) => error.code);
   if (codes.length > 0) context.setExitCode(failureExitCode(codes));
   else if (culled.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
+}
+
+/** A dry run writes no undo file, and says where the culling could not. */
+async function noteUnwritable(undoFile: string, { io }: Context): Promise<void> {
+  let folder = dirname(resolve(undoFile));
+  // Folders that are missing are made.
+  while (!(await exists(folder))) folder = dirname(folder);
+  const isFolder = (await stat(folder)).isDirectory();
+  const isWritable = await access(folder, constants.W_OK).then(() => true, () => false); // prettier-ignore
+  if (isFolder && isWritable) return;
+  const why = isFolder ? "cannot be written to" : "is no folder";
+  io.stderr.write(`note: ${printable(undoFile)} could not be written: ${printable(folder)} ${why}. Name another --undo-file.\n`); // prettier-ignore
 }
 
 async function requireFolder(folder: string): Promise<void> {

@@ -4,10 +4,12 @@ import { Command, InvalidArgumentError } from "commander";
 import { worthOf } from "../../engine/worth.js";
 import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
 import type { createServer } from "../../server/index.js";
+import { exists } from "../../files/index.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
+import { printable } from "../shared/printable.js";
 import { readToken } from "./token.js";
 
 interface Flags extends ModelFlags {
@@ -35,6 +37,10 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   const pack = packing(flags, true);
   using model = await loadNamed(flags.model, { ...flags, pack, batchSize: flags.batch, onNote, worker: true }, context);
   const library = resolve(flags.library ?? defaultLibrary(io.env));
+  if (flags.library !== undefined && !(await exists(library)))
+    onNote(
+      `${printable(library)} is not there yet; it is shown once it is: roc4mllm library scan FOLDER --library FILE`,
+    );
   const limits = { queue: Math.max(flags.queue, SERVER_LIMITS.pictures) };
   const onFault = (error: Error): void => void io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
   // Whichever request it is of: the others are answered.

@@ -19,6 +19,7 @@ import {
   writeOutput,
   type OutputKind,
 } from "../../files/index.js";
+import { isImageName } from "../../image/extensions.js";
 import { changedSidecar, isSame, restoreSidecar, sidecarNow, type SidecarWrite } from "../../photos/xmp.js";
 
 const FORMAT = "roc4mllm-undo";
@@ -91,6 +92,7 @@ export async function readUndo(file: string): Promise<SidecarWrite[]> {
 }
 
 async function layersOf(file: string, remedy = REMEDY): Promise<Layer[]> {
+  if (isImageName(file)) throw new RocError("DATA_INVALID", `${file} is no undo file but a picture. ${remedy}`);
   const lines = (await readText(file, { remedy })).split("\n");
   const foreign = (line: number, why: string): RocError =>
     new RocError("DATA_INVALID", `${file}, line ${line}: ${why}. ${remedy}`);

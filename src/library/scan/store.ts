@@ -110,10 +110,10 @@ export class Store {
   }
 
   /** What a file's sidecars say. */
-  setStars(path: string, sidecars: string, { rating, label, pick }: Stars): void {
+  setStars(path: string, sidecars: string, { rating, beneath, label, pick }: Stars): void {
     const { folder, name } = partsOf(path);
     const sql = "UPDATE files SET sidecars = ?, stars = ?, label = ?, pick = ? WHERE folder = ? AND name = ?";
-    this.connection.run(sql, [sidecars, rating ?? null, label ?? null, pick ?? null, folder, name]);
+    this.connection.run(sql, [sidecars, rating ?? beneath ?? null, label ?? null, pick ?? null, folder, name]);
   }
 
   /** A file that was gone is there again. */

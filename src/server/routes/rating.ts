@@ -1,5 +1,6 @@
 /** `/v1/library/photos/{id}/rating`: a person's stars and flag, into the library and the photo's XMP sidecar, and back again. */
 import { dirname } from "node:path";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { changedRating, isStale, ratingOnDisk, type PersonRating, type RatingPart } from "../../library/rate.js";
 import { namingIn, writeSidecar, type SidecarNaming } from "../../photos/xmp.js";
@@ -37,6 +38,19 @@ const changeQuery = z.strictObject({
 
 type Asked = RatingPart & { readonly was?: RatingPart | undefined; readonly naming?: SidecarNaming | undefined };
 
+/** Headers by which a client says of what it has seen: ratings have no tags or times that could be compared. */
+const CONDITIONS = ["if-match", "if-none-match", "if-unmodified-since"] as const;
+
+/** What is asked for under a condition is not done without it. @throws Refusal 412 */
+async function refuseConditions({ headers }: FastifyRequest): Promise<void> {
+  const found = CONDITIONS.find((name) => headers[name] !== undefined);
+  if (found === undefined) return;
+  const message = `${found} is not compared here, so nothing is written. Leave it out, and say what you have seen in \`was\`.`;
+  throw new Refusal(412, "USAGE", message);
+}
+
+const UNCONDITIONAL = "If-Match, If-None-Match and If-Unmodified-Since are answered with 412: nothing is written.";
+
 const PATH = "/v1/library/photos/:id/rating";
 
 export function addRating(app: App, shared: Shared): void {
@@ -53,12 +67,12 @@ export function addRating(app: App, shared: Shared): void {
     summary: "Rate a photo of the library: stars and flag, in its XMP sidecar too",
     description:
       "Each of stars and pick alone, or both: what is not named stays as it is beside the photo, whoever gave it. With `was`, a client " +
-      "that has not seen the latest rating changes nothing.",
+      `that has not seen the latest rating changes nothing. ${UNCONDITIONAL}`,
     params: idParams,
     body,
     response: { 200: rated, 409: conflictSchema, ...problems },
   };
-  app.put(PATH, { schema: put }, async (request, reply) => {
+  app.put(PATH, { schema: put, onRequest: refuseConditions }, async (request, reply) => {
     const id = idOf(request.params);
     const change = await inTurn(() => rate(libraryOf(shared), id, request.body, changes));
     const photo = await shown(id);
@@ -67,8 +81,8 @@ export function addRating(app: App, shared: Shared): void {
     return reply.code(409).send({ ...errorBody("IN_USE", message), photo });
   });
   const back = "Take a rating back that was given lately: its sidecar has every byte of before, or is removed";
-  const taken = { summary: back, params: idParams, querystring: changeQuery, response: { 200: photoSchema, ...problems } }; // prettier-ignore
-  app.delete(PATH, { schema: taken }, async (request) => {
+  const taken = { summary: back, description: UNCONDITIONAL, params: idParams, querystring: changeQuery, response: { 200: photoSchema, ...problems } }; // prettier-ignore
+  app.delete(PATH, { schema: taken, onRequest: refuseConditions }, async (request) => {
     const id = idOf(request.params);
     const library = libraryOf(shared);
     await inTurn(async () => {
