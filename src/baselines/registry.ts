@@ -102,8 +102,11 @@ async function headOn(
   file: string,
 ): Promise<Original & { readonly system: System }> {
   if (!system.withHead)
-    throw new RocError("USAGE", `${folder.path} is ${system.title}, whose head is its own: leave --head (head) out.`);
-  const head = await openWeightsFile(file);
+    throw new RocError(
+      "USAGE",
+      `${folder.path} is ${system.title}, whose head is its own: leave --head (head) out, or name a tower, ${TOWER}.`,
+    );
+  const head = withoutWrapper(await openWeightsFile(file));
   const tower = await openCheckpoint(folder).catch((error: unknown) => {
     head.dispose();
     throw error;
@@ -116,8 +119,13 @@ async function headOn(
   }
 }
 
+const TOWER = "--model openai/clip-vit-large-patch14";
+
 function noTower(path: string): RocError {
-  return new RocError("USAGE", `${path} is no folder of a tower, so that --head (head) has nothing to stand on.`);
+  return new RocError(
+    "USAGE",
+    `${path} is no folder of a tower, so that --head (head) has nothing to stand on: ${TOWER}.`,
+  );
 }
 
 async function sourceAt(place: FolderLike): Promise<BaselineSource> {
@@ -172,7 +180,7 @@ export function loadOpened(
   options: SystemLoadOptions,
 ): Baseline {
   try {
-    return system.load(config, checkpoint, options, configFile);
+    return system.load(config, checkpoint, { ...options, alone: configFile === checkpoint.path }, configFile);
   } finally {
     checkpoint.dispose();
   }

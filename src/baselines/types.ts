@@ -138,6 +138,8 @@ export interface SystemLoadOptions {
   readonly device?: Device | undefined;
   /** As of a model family: placeholders of the right shapes in the place of the weights. Default false. */
   readonly outline?: boolean | undefined;
+  /** The weights are one file of their authors, without a config.json; for messages. Default false. */
+  readonly alone?: boolean | undefined;
 }
 
 /** Published weights in their authors' own form, as our files would have them. */

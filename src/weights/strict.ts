@@ -22,6 +22,8 @@ export interface StrictOptions {
   readonly device?: Device | undefined;
   /** Placeholders of the right shapes and dtypes, without memory of their own, instead of the weights. Default false. */
   readonly outline?: boolean | undefined;
+  /** The weights are one file of their authors, whose config was read off it; for messages. Default false. */
+  readonly alone?: boolean | undefined;
   /** Weights of linear maps whose shape fits are given as int8, and the factors of their rows when they are asked for. */
   readonly quantize?: QuantizePlan | undefined;
 }
@@ -76,6 +78,8 @@ export function strictSource(checkpoint: Checkpoint, options: StrictOptions = {}
     if (part !== undefined) throw quantised(`${checkpoint.path} (it holds ${part})`);
     const narrow = integers.find((one) => /int8$/.test(one));
     if (narrow !== undefined) throw quantised(`${checkpoint.path} (${narrow})`);
+    if (options.alone)
+      throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} is damaged or another model's: ${text}. Fetch the file again.`); // prettier-ignore
     const remedy =
       "The weights and config.json do not belong together, or a file of them is missing: fetch both again.";
     throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} does not fit its config.json: ${text}. ${remedy}`);

@@ -127,6 +127,19 @@ test("pyiqa's NIMA on a network that is not known names it", async () => {
   assert.match(error.message, /base_model\.layer1\.weight.*Known are vgg16, inception_resnet_v2/);
 });
 
+test("a file that is nearly yunxiaoshi's says what it lacks or has beside", async () => {
+  using checkpoint = await openWeightsFile(at("flat.pth"));
+  const { derivedCheckpoint } = await import("../../src/weights/index.js");
+  const all = checkpoint.names().map((name) => [name, name] as const);
+  const less = derivedCheckpoint(checkpoint, new Map(all.filter(([name]) => name !== "features.10.bias")));
+  assert.throws(() => original(less), {
+    code: "CHECKPOINT_MISMATCH",
+    message: /28 tensors, but lacks features\.10\.bias\./,
+  });
+  const more = derivedCheckpoint(checkpoint, new Map([...all, ["extra.weight", "features.0.weight"]]));
+  assert.throws(() => original(more), { code: "CHECKPOINT_MISMATCH", message: /has beside them extra\.weight/ });
+});
+
 test("an ImageNet network's own tensors begin a fresh model", async () => {
   using checkpoint = await openWeightsFile(at("flat.pth"));
   const names = nima.pretrained?.(checkpoint, nima.configure({ scale: { min: 1, max: 10 } }))?.names() ?? [];

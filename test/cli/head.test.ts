@@ -25,6 +25,10 @@ test("a tower with a head's file scores; another head is another model; without 
   const run = (...argv: string[]) => runProgram(["score", PHOTO, "--json", "--model", CLIP, ...argv], { cwd, env: {} });
   const scored = await run("--head", HEAD);
   assert.equal(scored.code, 0, scored.stderr);
+  const photos = join(ROOT, "examples/photos");
+  const first = ["library", "scan", photos, "--library", join(cwd, "l.db"), "--first", CLIP, "--contenders", "10%"];
+  const cascade = await runProgram([...first, "--first-head", HEAD, "--model", CLIP, "--head", fixture("baselines/clip/relu.pth")], { cwd, env: {} }); // prettier-ignore
+  assert.equal(cascade.code, 0, cascade.stderr);
   assert.match(scored.stderr, /is read as a CLIP tower with a head of linear maps \(LAION v2\)/);
   const { score, model } = JSON.parse(scored.stdout) as Line;
   using other = await load(CLIP, { head: fixture("baselines/clip/relu.pth"), worker: false });
@@ -60,6 +64,19 @@ test("a head's name is found on the hub for its tower, else the message says whe
   const wrong = await run("laion-v2");
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /laion-v2 was trained on embeddings of ViT-L\/14, and this tower is ViT-B\/32/);
+  const nima = join(cwd, "nima");
+  cpSync(CLIP, nima, { recursive: true });
+  writeFileSync(join(nima, "config.json"), JSON.stringify({ model_type: "nima" }));
+  for (const model of [["--model", nima], ["--model", HEAD], []]) {
+    const none = await runProgram(["score", PHOTO, ...model, "--head", "laion-v2"], { cwd, env });
+    assert.equal(none.code, 2, none.stderr);
+    assert.match(none.stderr, /is no folder of a CLIP tower, .*Name one: --model openai\/clip-vit-large-patch14/);
+  }
+  for (const model of [nima, fixture("baselines/nima/vgg16.pth")]) {
+    const based = await runProgram(["score", PHOTO, "--model", model, "--base", tower], { cwd, env });
+    assert.equal(based.code, 2, based.stderr);
+    assert.match(based.stderr, /--base \(base\) means nothing to .*classical system/);
+  }
   await hub.close();
   sized({ hidden_size: 1024, patch_size: 14, image_size: 224 });
   const absent = await run("laion-v2-ava");

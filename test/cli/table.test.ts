@@ -115,6 +115,10 @@ test("the summary", () => {
     summaryLine({ scored: 12, failed: 1, milliseconds: 6500, scale: SCALE, model: "demo@1a2b" }),
     "12 photos scored from 1 to 10 by demo@1a2b, 1 failed, in 6.5 s (2.0 images/s)\n",
   );
+  assert.equal(
+    summaryLine({ scored: 2, failed: 0, milliseconds: 500, scale: SCALE, beyond: 1 }),
+    "2 photos scored from 1 to 10 (which does not bound this model: 1 beyond it), in 0.5 s (4.0 images/s)\n",
+  );
   assert.equal(summaryLine({ scored: 1, failed: 0, milliseconds: 500 }), "1 photo scored, in 0.5 s (2.0 images/s)\n");
 });
 

@@ -80,10 +80,22 @@ export interface TowerSizes {
   readonly imageSize: number;
 }
 
-/** The tower that a head's file name speaks of, as `sa_0_4_vit_b_32_linear.pth`; undefined: it says nothing of it. */
-export function towerOfHead(file: string): string | undefined {
-  const found = /(?:^|[^a-z])([lbhg])[_-]?(\d\d)(?:[^0-9]|$)/i.exec(file.replace(/^.*[/\\]/, ""));
+/** Whether a file has the name that LAION gave one of its heads. */
+export function isPublishedHead(path: string): boolean {
+  return PUBLISHED_HEADS.some(({ file }) => file === nameOf(path));
+}
+
+/**
+ * The tower that a head's file name speaks of in a word of its own, as `sa_0_4_vit_b_32_linear.pth`; undefined: it says nothing of
+ * it. That a batch of 64 is `b64` in the name says nothing: only towers that there are count.
+ */
+export function towerOfHead(path: string): string | undefined {
+  const found = /(?:^|[^a-z\d])(?:(b)[_-]?(32|16)|(l)[_-]?(14))(?:[^a-z\d]|$)/i.exec(nameOf(path))?.filter(Boolean);
   return found ? `ViT-${(found[1] ?? "").toUpperCase()}/${found[2] ?? ""}` : undefined;
+}
+
+function nameOf(path: string): string {
+  return path.replace(/^.*[/\\]/, "");
 }
 
 /** Widths of OpenAI's towers by their letter. */

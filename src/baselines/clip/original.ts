@@ -8,7 +8,7 @@ import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { unionCheckpoint, type Checkpoint } from "../../weights/index.js";
 import type { Original } from "../types.js";
 import { parseLaionConfig } from "./config.js";
-import { HEAD_NAMES, PUBLISHED_HEADS, towerName, towerOfHead, type HeadKind } from "./heads.js";
+import { HEAD_NAMES, isPublishedHead, PUBLISHED_HEADS, towerName, towerOfHead, type HeadKind } from "./heads.js";
 import { LAION } from "./names.js";
 import { layerNames } from "./network.js";
 
@@ -37,6 +37,7 @@ function headIn(checkpoint: Checkpoint): Head | undefined {
   const linear = ["predictor.", ""].find((before) => checkpoint.has(`${before}weight`));
   if (linear !== undefined) {
     const names = ["weight", "bias"].map((part): [string, string] => [`predictor.${part}`, `${linear}${part}`]);
+    if (!checkpoint.has(`${linear}bias`)) throw lacking(checkpoint, `${linear}bias`);
     return { kind: "linear", width: inputsOf(checkpoint, `${linear}weight`), sizes: [], names: new Map(names) };
   }
   const places = checkpoint.names().flatMap((name) => CHAIN.exec(name)?.[1] ?? []);
@@ -47,7 +48,8 @@ function headIn(checkpoint: Checkpoint): Head | undefined {
     (one) => layerNames(found.length, one === "mlp-relu").join() === found.join(),
   );
   const missing = found.flatMap((name) => ["weight", "bias"].map((part) => `${name}.${part}`)).find((name) => !checkpoint.has(name)); // prettier-ignore
-  if (kind === undefined || missing !== undefined) throw unknownHead(checkpoint, found);
+  if (kind === undefined) throw unknownHead(checkpoint, found);
+  if (missing !== undefined) throw lacking(checkpoint, missing);
   const widths = found.map((name) => inputsOf(checkpoint, `${name}.weight`));
   const names = found.flatMap((name) => ["weight", "bias"].map((part) => `${name}.${part}`));
   return { kind, width: widths[0] ?? 0, sizes: widths.slice(1), names: new Map(names.map((name) => [name, name])) };
@@ -55,6 +57,19 @@ function headIn(checkpoint: Checkpoint): Head | undefined {
 
 function inputsOf(checkpoint: Checkpoint, weight: string): number {
   return checkpoint.info(weight).shape[1] ?? 0;
+}
+
+function lacking({ path }: Checkpoint, name: string): RocError {
+  return new RocError("CHECKPOINT_MISMATCH", `${path} holds a head that lacks ${name}. Fetch or save the file again.`);
+}
+
+/** @throws RocError CHECKPOINT_MISMATCH for a head's file that holds more than a head */
+function refuseMore(checkpoint: Checkpoint, { names }: Head): void {
+  const known = new Set(names.values());
+  const more = checkpoint.names().filter((name) => !known.has(name));
+  if (more.length === 0) return;
+  const text = `${checkpoint.path} holds a head and what belongs to none: ${more.slice(0, 5).join(", ")}`;
+  throw new RocError("CHECKPOINT_MISMATCH", `${text}. Fetch or save the file again.`);
 }
 
 function unknownHead({ path }: Checkpoint, found: readonly string[]): RocError {
@@ -153,14 +168,18 @@ export function original(checkpoint: Checkpoint, config?: unknown): Original | u
  * @param tower a folder's weights, whose own head, if it has one, is left aside
  * @param config its config.json
  * @param head of its authors' file
- * @throws RocError CHECKPOINT_MISMATCH where the head is none, or was trained for another tower, by its width or its name
+ * @throws RocError CHECKPOINT_MISMATCH where the head is none, or was trained for another tower: by its width, or as LAION named its
+ *   file; any other name is only noted
  */
 export function withHead(tower: Checkpoint, config: unknown, head: Checkpoint): Original {
   const found = headIn(head);
   if (!found) throw unknownHead(head, head.names().slice(0, 5));
+  refuseMore(head, found);
   const made = joined(tower, config, found, head);
   const [mine, its] = [towerName(parseLaionConfig(made.config).vision), towerOfHead(head.path)];
   if (its === undefined || mine === undefined || its === mine) return made;
+  if (!isPublishedHead(head.path))
+    return { ...made, what: `${made.what}; ${head.path} is named as one of ${its}, and this tower is ${mine}` };
   const text = `${head.path} was trained on embeddings of ${its}, as its name says, and ${tower.path} is ${mine}`;
   throw new RocError("CHECKPOINT_MISMATCH", `${text}. Take the head of this tower: ${headsOf(mine)}.`);
 }

@@ -62,10 +62,23 @@ function ofPyiqa(checkpoint: Checkpoint): Original | undefined {
 
 const FLAT_HEAD = "classifier.1.";
 
+/** The tensors of his files. */
+const YUNXIAOSHIS = [
+  ...[0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28].map((layer) => `features.${layer}.`),
+  FLAT_HEAD,
+].flatMap((layer) => [`${layer}weight`, `${layer}bias`]);
+
 /** torchvision's VGG16 as it is, with one linear map over all places. */
 function ofYunxiaoshi(checkpoint: Checkpoint): Original | undefined {
-  const isIt = ["features.0.weight", "features.28.weight", `${FLAT_HEAD}weight`].every((name) => checkpoint.has(name));
-  if (!isIt || checkpoint.names().length !== 28) return undefined;
+  const missing = YUNXIAOSHIS.filter((name) => !checkpoint.has(name));
+  const more = checkpoint.names().filter((name) => !YUNXIAOSHIS.includes(name));
+  const differs = missing.length + more.length;
+  if (missing.length > 2 || differs > 4 || more.some((name) => name.startsWith("classifier."))) return undefined;
+  if (differs > 0) {
+    const parts = [["lacks", missing] as const, ["has beside them", more] as const].filter(([, names]) => names.length);
+    const text = parts.map(([how, names]) => `${how} ${names.join(", ")}`).join(" and ");
+    throw new RocError("CHECKPOINT_MISMATCH", `${checkpoint.path} is nearly yunxiaoshi's NIMA on vgg16, of 28 tensors, but ${text}. Fetch the file again.`); // prettier-ignore
+  }
   const entries = new Map(
     checkpoint.names().map((name) => {
       const own = name.startsWith(FLAT_HEAD) ? name.replace(FLAT_HEAD, "classifier.") : `base_model.${name}`;

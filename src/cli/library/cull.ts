@@ -194,12 +194,14 @@ function seenFirst(
   name: string,
   spec: Pick<FolderSpec, "folder" | "files" | "library" | "signal" | "onProgress">,
   settings: LoadOptions,
-  { contenders }: Flags,
+  { contenders, firstHead }: Flags,
   context: Context,
 ): Promise<FirstLook<FirstSeen["photos"]>> {
   const shots = shotsOf(spec.files);
   const looked = { library: spec.library, files: shots.map(({ file }) => file), context };
-  return firstLook(name, { ...settings, contenders }, looked, (model) => scannedPhotos({ ...spec, model }, shots));
+  return firstLook(name, { ...settings, contenders, firstHead }, looked, (model) =>
+    scannedPhotos({ ...spec, model }, shots),
+  );
 }
 
 function firstJudge({ judge, scale, share }: FirstLook<unknown>, { plan }: CulledFolder): FirstJudge {

@@ -11,6 +11,7 @@ import { loadNamed } from "../shared/model-options.js";
 /** The options of {@link addFirstOptions}. */
 export interface FirstFlags {
   readonly first?: string;
+  readonly firstHead?: string;
   readonly contenders?: number;
 }
 
@@ -23,6 +24,10 @@ export function addFirstOptions(command: Command): Command {
     .option(
       "--first <name>",
       "small checkpoint that looks at all photos first (laion-v2, a folder, a name on the hub); --model looks at its best",
+    )
+    .option(
+      "--first-head <name>",
+      "head for --first where that is a CLIP tower (as --head of --model: a name or a file)",
     )
     .option("--contenders <share>", "share of the photos that --model looks at, as 30% (default) or 0.3", parseShare);
 }
@@ -45,6 +50,12 @@ export interface FirstLook<Looked> extends Contenders {
   readonly looked: Looked;
 }
 
+/** Of {@link firstLook}. */
+interface FirstOptions {
+  readonly contenders?: number | undefined;
+  readonly firstHead?: string | undefined;
+}
+
 /**
  * Has the first judge look, and frees it, before the second is loaded.
  *
@@ -53,19 +64,21 @@ export interface FirstLook<Looked> extends Contenders {
  */
 export async function firstLook<Looked>(
   name: string,
-  { contenders: share = DEFAULT_SHARE, ...flags }: LoadOptions & { readonly contenders?: number | undefined },
+  { contenders: share = DEFAULT_SHARE, firstHead: head, ...flags }: LoadOptions & FirstOptions,
   { library, files, context }: { library: string; files: readonly string[]; context: Context },
   look: (model: Model) => Promise<Looked>,
 ): Promise<FirstLook<Looked>> {
   const { device, dtype, threads, batchSize, onNote, worker } = flags;
-  using model = await loadNamed(name, { device, dtype, threads, batchSize, onNote, worker }, context);
+  using model = await loadNamed(name, { head, device, dtype, threads, batchSize, onNote, worker }, context);
   const looked = await look(model);
   const found = await contenders(library, files, model, share);
   return { ...found, share, looked, scale: model.scale, worth: model.folder && worthOf(model).text };
 }
 
 /** @throws RocError USAGE for what says nothing without `--first` */
-export function requireFirst({ first, contenders: share }: FirstFlags): void {
+export function requireFirst({ first, firstHead, contenders: share }: FirstFlags): void {
+  if (first === undefined && firstHead !== undefined)
+    throw new RocError("USAGE", "--first-head is a head for the tower that --first names: give --first too.");
   if (first === undefined && share !== undefined)
     throw new RocError("USAGE", "--contenders is the share that --first lets through: give --first too.");
 }

@@ -170,7 +170,8 @@ function finish(outcomes: readonly Outcome[], milliseconds: number, { io, setExi
   const scored = outcomes.filter((outcome): outcome is ScoreResult => !isFailure(outcome));
   const failures = outcomes.filter(isFailure);
   const { scale, model, dtype, quantization } = scored.at(-1) ?? {};
-  const end = { milliseconds, scale, model, dtype, quantization };
+  const beyond = scored.filter(({ score, scale: { min, max } }) => score < min || score > max).length;
+  const end = { milliseconds, scale, beyond, model, dtype, quantization };
   io.stderr.write(summaryLine({ scored: scored.length, failed: failures.length, ...end }));
   if (failures.length > 0) setExitCode(failureExitCode(failures.map(({ error }) => error.code)));
 }

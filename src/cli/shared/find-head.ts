@@ -2,8 +2,10 @@
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { headFor } from "../../baselines/clip/heads.js";
+import { LAION } from "../../baselines/clip/names.js";
 import { isRocError, RocError } from "../../errors.js";
-import { exists } from "../../files/index.js";
+import { systemFactsOfType } from "../../baselines/facts.js";
+import { exists, ifThere } from "../../files/index.js";
 import type { CheckpointFolder } from "../../models/places.js";
 import { downloadProgress } from "./download-progress.js";
 import type { Context } from "./io.js";
@@ -13,7 +15,7 @@ const towerSchema = z.looseObject({
   patch_size: z.number().default(32),
   image_size: z.number().default(224),
 });
-const configSchema = z.looseObject({ vision_config: z.looseObject({}).nullish() });
+const configSchema = z.looseObject({ model_type: z.unknown().optional(), vision_config: z.looseObject({}).nullish() });
 
 /**
  * The file of a head: itself where there is such a file, else that of a published one for this tower, fetched from the hub.
@@ -24,7 +26,10 @@ const configSchema = z.looseObject({ vision_config: z.looseObject({}).nullish() 
  */
 export async function findHead(given: string, checkpoint: CheckpointFolder, { io, signal }: Context): Promise<string> {
   if (await exists(given)) return given;
-  const config = configSchema.parse(await checkpoint.home.json("config.json"));
+  const { home } = checkpoint;
+  const config = configSchema.parse((await ifThere(home.json("config.json"))) ?? {});
+  if (systemFactsOfType(config.model_type)?.name !== LAION)
+    throw new RocError("USAGE", `${home.path} is no folder of a CLIP tower, so that --head (head) has nothing to stand on. Name one: --model openai/clip-vit-large-patch14`); // prettier-ignore
   const tower = towerSchema.parse(config.vision_config ?? config);
   const { hidden_size: hiddenSize, patch_size: patchSize, image_size: imageSize } = tower;
   const head = headFor(given, { hiddenSize, patchSize, imageSize });

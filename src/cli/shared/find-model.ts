@@ -1,6 +1,7 @@
 /** From the name of a model to folders: the checkpoint's, and its vision tower's where that is elsewhere. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { baselineSource } from "../../baselines/source.js";
 import { isRocError, RocError } from "../../errors.js";
 import { exists, OpenFolder, type FolderLike } from "../../files/index.js";
 import { isImageName } from "../../image/extensions.js";
@@ -88,6 +89,7 @@ async function placesOf(
 ): Promise<FoundPlaces> {
   await refusePhotos(name);
   const folder = new OpenFolder(await stateOf(await fetched(name, context, settings), context));
+  if (base !== undefined) await refuseBase(folder);
   const lent = baseOfWeights(await folder.names());
   const below = base ?? lent ?? (await namedBase(folder));
   const wanted = { exclude: lent === undefined ? undefined : WEIGHTS };
@@ -100,6 +102,14 @@ async function placesOf(
     visionTower: tower === undefined ? undefined : await fetched(tower, context, settings),
     base: at,
   };
+}
+
+/** @throws RocError USAGE for a classical system, which stands on no base */
+async function refuseBase(folder: OpenFolder): Promise<void> {
+  const source = await baselineSource(folder).catch(() => undefined);
+  // A folder without config.json may hold weights whose other files are the base's.
+  if (source?.folder === undefined && source?.file !== folder.path) return;
+  throw new RocError("USAGE", `--base (base) means nothing to ${folder.path}, a classical system's weights. Leave it out.`); // prettier-ignore
 }
 
 /** The tower that a checkpoint names where it is in no folder. What is wrong with its files the loader says. */

@@ -9,16 +9,19 @@ export interface Summary {
   readonly milliseconds: number;
   /** Of the last result; undefined where nothing was scored. */
   readonly scale?: ScoreResult["scale"] | undefined;
+  /** How many scores lie beyond the scale, which bounds no network that gives a plain number. */
+  readonly beyond?: number;
   readonly model?: string | undefined;
   readonly dtype?: ScoreResult["dtype"] | undefined;
   readonly quantization?: ScoreResult["quantization"] | undefined;
 }
 
 /** The last line, with its line end: how many, how fast, on which scale, by which model. */
-export function summaryLine({ scored, failed, milliseconds, scale, model, dtype, quantization }: Summary): string {
+export function summaryLine({ scored, failed, milliseconds, scale, beyond = 0, model, ...how }: Summary): string {
   const seconds = milliseconds / 1000;
-  const onScale = scale === undefined ? "" : ` from ${scale.min} to ${scale.max}`;
-  const precision = [quantization, dtype].filter((word) => word !== undefined).join(" and ");
+  const outside = beyond === 0 ? "" : ` (which does not bound this model: ${beyond} beyond it)`;
+  const onScale = scale === undefined ? "" : ` from ${scale.min} to ${scale.max}${outside}`;
+  const precision = [how.quantization, how.dtype].filter((word) => word !== undefined).join(" and ");
   const byModel = model === undefined ? "" : ` by ${printable(model)}${precision === "" ? "" : ` in ${precision}`}`;
   const failures = failed === 0 ? "" : `, ${failed} failed`;
   const rate = ((scored + failed) / Math.max(seconds, 1e-3)).toFixed(1);

@@ -39,7 +39,10 @@ function saying(code: string, ...parts: readonly (string | RegExp)[]) {
 test("what a head's file name says of its tower, and what sizes are called", () => {
   for (const { file, tower } of PUBLISHED_HEADS) assert.equal(towerOfHead(`/some/folder b32/${file}`), tower, file);
   assert.equal(towerOfHead("aesthetic-model.pth"), undefined);
-  assert.equal(towerOfHead("my-head-2024.pth"), undefined);
+  for (const name of ["my-head-2024.pth", "head_b64_lr3.pth", "my-run-b12.pth", "lab32.pth", "b320.pth", "h14.pth"])
+    assert.equal(towerOfHead(name), undefined, name);
+  for (const name of ["lin-b16.pth", "b_16-mine.pth", "vit-B-16.pth"])
+    assert.equal(towerOfHead(name), "ViT-B/16", name);
   assert.equal(towerName({ hiddenSize: 1024, patchSize: 14, imageSize: 224 }), "ViT-L/14");
   assert.equal(towerName({ hiddenSize: 1024, patchSize: 14, imageSize: 336 }), "ViT-L/14@336px");
   assert.equal(towerName({ hiddenSize: 16, patchSize: 8, imageSize: 16 }), undefined);
@@ -69,6 +72,14 @@ test("a head of another width or another tower is refused, and named", async () 
     () => withHead(tower, config, head),
     saying("CHECKPOINT_MISMATCH", named, "ViT-B/32", "is ViT-B/16", "laion-v1"),
   );
+  // A name that is nobody's publication is only noted.
+  const own = join(folder, "lin-b32.pth");
+  await copyFile(named, own);
+  using mine = await openBin(own);
+  assert.match(
+    withHead(tower, config, mine).what,
+    /lin-b32\.pth is named as one of ViT-B\/32, and this tower is ViT-B\/16$/,
+  );
   // The same head on the tower that it names.
   const b32 = { ...b16, patch_size: 32 };
   assert.match(withHead(tower, { ...config, vision_config: b32 }, head).what, /^ViT-B\/32 with a linear head/);
@@ -84,6 +95,38 @@ test("chains of no known form are refused", async () => {
   assert.throws(() => withHead(tower, config, head), saying("CHECKPOINT_MISMATCH", file, "layers.0, layers.5"));
   using other = await openCheckpoint(CLIP);
   assert.throws(() => withHead(tower, config, other), saying("CHECKPOINT_MISMATCH", "no form that is known"));
+});
+
+test("a head that lacks a tensor, or has one more, is refused by its name; a wrapper is no part of names", async () => {
+  const chain = [0, 2, 4, 6, 7].flatMap((layer) => [`layers.${layer}.weight`, `layers.${layer}.bias`]);
+  const cases: [string[], string][] = [
+    [chain.filter((name) => name !== "layers.4.bias"), "lacks layers.4.bias"],
+    [["weight"], "lacks bias"],
+    [[...chain, "extra.weight"], "belongs to none: extra.weight"],
+    [["weight", "bias", "layers"], "belongs to none: layers"],
+  ];
+  const config = await configOf(CLIP);
+  for (const [i, [names, text]] of cases.entries()) {
+    const file = join(folder, `odd-${i}.safetensors`);
+    await saveZeros(file, names, [1, 12]);
+    using tower = await openCheckpoint(CLIP);
+    using head = await openSafetensors(file);
+    assert.throws(() => withHead(tower, config, head), saying("CHECKPOINT_MISMATCH", file, text));
+  }
+  using head = await openHead("linear");
+  const wrapped = new Map(head.names().map((name) => [`module.${name}`, head.tensor(name)]));
+  const file = join(folder, "wrapped.safetensors");
+  await saveSafetensors(file, wrapped);
+  for (const tensor of wrapped.values()) tensor.dispose();
+  const model = await loadBaseline(CLIP, { head: file });
+  assert.ok(model.parameters().has("predictor.bias"));
+  model.dispose();
+});
+
+test("a folder of several files of weights says so", async () => {
+  const two = await mkdtemp(join(folder, "two-"));
+  for (const name of ["a.pth", "b.pth"]) await copyFile(fixture(`${HERE}/linear.pth`), join(two, name));
+  await assert.rejects(loadBaseline(two), saying("USAGE", two, "2 files of weights (a.pth, b.pth)", "Name one"));
 });
 
 test("a tower whose config says gelu is computed by gelu, and the note says what the heads were trained on", async () => {
