@@ -6,26 +6,28 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { trainModel } from "roc4mllm";
 import { SYSTEM_NAMES } from "../../src/baselines/facts.js";
-import { writeStudio } from "../../src/studio/index.js";
+import { writeStudio, writeStudioFormats } from "../../src/studio/index.js";
 import { liveTensors } from "../../src/torch/index.js";
 
 const alive = liveTensors();
 let folder = "";
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "roc-every-system-"));
-  await writeStudio(join(folder, "studio"), { count: 9, longEdge: 48, testFraction: 0 });
+  const sizes = { count: 9, longEdge: 48, testFraction: 0 };
+  await writeStudio(join(folder, "studio"), sizes);
+  await writeStudioFormats(join(folder, "scores"), { ...sizes, formats: ["tad66k"] });
 });
 after(() => rm(folder, { recursive: true, force: true }));
 afterEach(() => assert.equal(liveTensors(), alive, "every tensor is freed"));
 
-async function losses(model: string, out: string): Promise<number[]> {
+async function losses(model: string, out: string, data = "studio", steps = 2): Promise<number[]> {
   const found: number[] = [];
   await trainModel(
     {
-      ...{ model, tiny: true, out: join(folder, out), data: { folder: join(folder, "studio"), validation: 0.2 } },
+      ...{ model, tiny: true, out: join(folder, out), data: { folder: join(folder, data), validation: 0.2 } },
       train: {
         seed: 5,
-        steps: 2,
+        steps,
         every: 1,
         batchSize: 3,
         learningRate: 1e-3,
@@ -40,6 +42,11 @@ async function losses(model: string, out: string): Promise<number[]> {
 }
 
 for (const system of SYSTEM_NAMES) {
+  test(`${system}: trains on scores without votes`, async () => {
+    const [loss = NaN] = await losses(system, `${system}-scores`, "scores", 1);
+    assert.ok(Number.isFinite(loss));
+  });
+
   test(`${system}: a resumed run ends with the bytes of a whole one`, async () => {
     const whole = await losses(system, system);
     assert.ok(whole.length === 2 && whole.every(Number.isFinite), whole.join());

@@ -18,8 +18,6 @@ class AesMamba extends PixelsBaseline {
   readonly config: Readonly<Record<string, unknown>>;
   readonly outputs: readonly Output[];
   readonly inputs: PixelsBaseline["inputs"];
-  /** Of each answer, for its loss. */
-  readonly #classes = new WeakMap<Answer, Tensor>();
 
   constructor(
     private readonly parsed: AesMambaConfig,
@@ -35,13 +33,11 @@ class AesMamba extends PixelsBaseline {
   protected answer(pixels: Tensor): Answer {
     const { predicted, classes, features } = this.network.forward(pixels);
     const score = this.parsed.score.values ? predicted.softmax(1) : predicted.squeeze(1);
-    const answer = { outputs: { [SCORE]: score }, features };
-    this.#classes.set(answer, classes);
-    return answer;
+    return { outputs: { [SCORE]: score }, features, forLoss: { classes } };
   }
 
   loss(answer: Answer, targets: Targets): Loss {
-    return aesMambaLoss(this.parsed, answer, this.#classes.get(answer) as Tensor, targets);
+    return aesMambaLoss(this.parsed, answer, answer.forLoss?.["classes"] as Tensor, targets);
   }
 }
 
