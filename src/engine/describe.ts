@@ -1,7 +1,6 @@
 /** What a checkpoint folder holds and what it lacks, without computing anything. */
 import { stat } from "node:fs/promises";
-import { loadBaseline } from "../baselines/registry.js";
-import { baselineSource } from "../baselines/source.js";
+import { baselineSource, type BaselineSource } from "../baselines/source.js";
 import { isRocError, RocError } from "../errors.js";
 import { openAdapter } from "../models/peft.js";
 import { CheckpointFolder, openCheckpointFolder } from "../models/places.js";
@@ -12,7 +11,7 @@ import { loadTokenizer } from "../tokenizers/index.js";
 import { findNonFinite, type DType, type NonFiniteTensors } from "../torch/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import { OpenFolder } from "../files/index.js";
-import { openCheckpoint, type Checkpoint } from "../weights/index.js";
+import { isWeightsFile, openCheckpoint, type Checkpoint } from "../weights/index.js";
 import { baselineOf } from "./baseline-source.js";
 import type { DescribedSystem } from "./describe-baseline.js";
 import { checkBase } from "./identity.js";
@@ -61,8 +60,8 @@ export async function describeCheckpoint(
   { values = true, base }: DescribeOptions = {},
 ): Promise<CheckpointDescription> {
   const found = await stat(folder).catch(() => undefined);
-  const source = found && (await baselineSource(folder).catch(() => undefined));
-  if (source) return (await import("./describe-baseline.js")).describeBaseline(source, values);
+  const file = found?.isFile() && isWeightsFile(folder) ? await baselineSource(folder) : undefined;
+  if (file) return describeSystem(file, values);
   if (!found?.isDirectory()) throw new RocError("FILE_NOT_FOUND", `There is no folder ${folder}. Check the path.`);
   const problems: string[] = [];
   const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
@@ -76,6 +75,8 @@ export async function describeCheckpoint(
   };
   const checkpoint =
     (await attempt(() => openCheckpointFolder(folder, base))) ?? new CheckpointFolder(folder, new OpenFolder(folder));
+  const system = await attempt(() => baselineOf(checkpoint));
+  if (system) return describeSystem(system, values);
   const { home, adapter } = checkpoint;
   const config = object(await attempt(() => checkpoint.config()));
   const weights = await attempt(() => weightsOf(() => openCheckpoint(checkpoint.weights), values));
@@ -89,12 +90,9 @@ export async function describeCheckpoint(
     () => loadImages(checkpoint),
   ];
   await attempt(() => checkBase(checkpoint));
-  const system = await attempt(() => baselineOf(checkpoint));
-  if (system) await attempt(async () => (await loadBaseline(system)).dispose());
-  else if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
+  if (config["model_type"] !== undefined) for (const part of alone) await attempt<unknown>(part);
   // Each may be right, and yet not fit the others.
-  if (!system && problems.length === 0)
-    await attempt(async () => (await loadMllm(checkpoint, options)).model.dispose());
+  if (problems.length === 0) await attempt(async () => (await loadMllm(checkpoint, options)).model.dispose());
   for (const part of [weights, adapters]) if (part?.damage !== undefined) problems.push(part.damage);
   const { model_type, architectures } = config;
   return {
@@ -115,6 +113,10 @@ export async function describeCheckpoint(
     nonFinite: weights?.nonFinite ?? adapters?.nonFinite,
     problems,
   };
+}
+
+async function describeSystem(source: BaselineSource, values: boolean): Promise<CheckpointDescription> {
+  return (await import("./describe-baseline.js")).describeBaseline(source, values);
 }
 
 function object(value: unknown): Record<string, unknown> {
