@@ -55,7 +55,6 @@ export class MaxVitModel implements Baseline {
   }
 
   dispose(): void {
-    this.#network.dispose();
     disposeParameters([...this.#params.tensors.values(), ...this.#params.buffers.values()]);
   }
 }

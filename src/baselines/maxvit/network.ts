@@ -3,7 +3,7 @@
  * (`maxvit_*_tf_*`): each block is a convolution, attention within windows, and attention over a grid of tokens from everywhere.
  */
 import { attention, BatchNorm, Conv2d, LayerNorm, Linear, type Init, type Params } from "../../nn/index.js";
-import { aten, fromTypedArray, noGrad, keep, scope, type Tensor } from "../../torch/index.js";
+import { aten, fromTypedArray, scope, type Tensor } from "../../torch/index.js";
 import type { MaxVitConfig } from "./config.js";
 
 const avgPool = aten("avg_pool2d");
@@ -35,8 +35,8 @@ export class MaxVitNetwork {
   readonly #norm: LayerNorm;
   readonly #fc: Linear;
   readonly #head: Linear;
-  /** Where each of a window's pairs of tokens has its bias in the tables, `[window⁴]` int64. */
-  readonly #pairs: Tensor;
+  /** Where each of a window's pairs of tokens has its bias in the tables, `[window⁴]`: as numbers, since no training takes a tensor that inference has made. */
+  readonly #pairs: BigInt64Array;
 
   constructor(
     params: Params,
@@ -54,9 +54,7 @@ export class MaxVitNetwork {
         return new Block(params.at("stages", stage, "blocks", i), inputs, channels, i === 0 ? 2 : 1, config);
       }),
     );
-    const { device } = this.#conv1.weight;
-    // Here, since what inference makes no later training may use.
-    this.#pairs = noGrad(() => scope(() => keep(windowPairs(this.config.window).to({ device }))));
+    this.#pairs = windowPairs(this.config.window);
     const last = dims.at(-1) ?? 0;
     const head = params.at("head");
     this.#norm = new LayerNorm(head.at("norm"), last, EPS);
@@ -71,21 +69,17 @@ export class MaxVitNetwork {
   forward(pixels: Tensor, training: boolean): { readonly values: Tensor; readonly features: Tensor } {
     const stem = this.#norm1.forward(this.#conv1.forward(pixels), training).gelu("tanh");
     let x = this.#conv2.forward(stem);
+    const pairs = fromTypedArray(this.#pairs, [this.#pairs.length], { device: pixels.device });
     // What is between the layers of a block is freed with it, as far as no gradient needs it.
-    for (const block of this.#blocks) x = scope(() => block.forward(x, this.#pairs, training));
+    for (const block of this.#blocks) x = scope(() => block.forward(x, pairs, training));
     const features = this.#fc.forward(this.#norm.forward(x.mean([2, 3]))).tanh();
     const { dropout: share } = this.config;
     return { values: this.#head.forward(training ? dropout(features, share, true) : features), features };
   }
-
-  /** Frees what is no parameter. Twice is harmless. */
-  dispose(): void {
-    this.#pairs.dispose();
-  }
 }
 
 /** By query and key, row by row of a window: where their distance is in a table of `[2 * window - 1]²`. */
-function windowPairs(window: number): Tensor {
+function windowPairs(window: number): BigInt64Array {
   const [area, side] = [window * window, 2 * window - 1];
   const index = new BigInt64Array(area * area);
   for (let query = 0; query < area; query++) {
@@ -95,7 +89,7 @@ function windowPairs(window: number): Tensor {
       index[query * area + key] = BigInt(rows * side + columns);
     }
   }
-  return fromTypedArray(index, [area * area]);
+  return index;
 }
 
 class Block {
