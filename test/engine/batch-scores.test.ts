@@ -66,7 +66,8 @@ for (const [name, row] of ROWS) {
         const forwards = counted.forwards;
         // Today's digits, to the last bit.
         assert.deepEqual(await run(1), single);
-        for (const size of [3, 16]) {
+        // How a batch is cut and padded, one strategy shows; how each is read from its rows, the small one.
+        for (const size of strategy === "roc" ? [3, 16] : [3]) {
           const drift = compare(await run(size), single);
           worst = Math.max(worst, drift);
           assert.ok(drift <= DRIFT, `batches of ${size}: ${drift}`);
