@@ -1,6 +1,6 @@
 /** `reproduce()` with runs on the studio: a synthetic copy written, a small model trained by the recipe, evaluated, found again. */
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -42,6 +42,7 @@ test("classical systems are trained in tiny sizes, also for an attribute; what c
   assert.equal(calm?.ours, null);
   assert.match(made.notes.join("\n"), /CALM is left out: it has no code; its predictions fill the row/);
   // On the data sets themselves it begins with a classifier's weights, and says which are missing.
+  await mkdir(join(own, "none", "AADB"), { recursive: true });
   const real = await reproduceTable(table, { ...spec, data: join(own, "none") }, {});
   assert.match(
     real.notes.join("\n"),

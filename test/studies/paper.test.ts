@@ -202,6 +202,35 @@ test("classical systems are found by their names, an attribute by the run that t
   assert.equal([...board.stdout.matchAll(/^ .*\*/gm)].length, 2, "runs of an attribute are of no overall score");
 });
 
+test("a run lacks its data set: a note names the folder; a folder that is named and is none ends the command", async (t) => {
+  const folder = await temporary(t);
+  await mkdir(join(folder, "data", "AADB"), { recursive: true });
+  const making = ["reproduce", "table3", "--run", "--work", join(folder, "work"), "--json"];
+  const { code, stdout, stderr } = await run(...making, "--data", join(folder, "data"), "--only", "NIMA", "MUSIQ");
+  assert.equal(code, 0, stderr);
+  assert.equal((JSON.parse(stdout) as { rows: unknown[] }).rows.length, 2);
+  const notes = stderr.split("\n").filter((line) => line.startsWith("note: "));
+  assert.equal(notes.length, 3, stderr);
+  assert.match(notes[0] ?? "", /^note: The runs on PARA are left out: .*data\/PARA is not there \(--data FOLDER/);
+  assert.match(notes[1] ?? "", /aadb-nima is left out: NIMA begins with weights\//);
+  for (const option of ["--data", "--weights"]) {
+    const refused = await run(...making, option, join(folder, "nowhere"), "--only", "NIMA");
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, new RegExp(`\\(${option}\\): there is no folder .*nowhere`));
+  }
+});
+
+test("on the studio a published fine-tune is not made, and its row says why, as that of a method without code", async (t) => {
+  const work = await temporary(t);
+  const making = ["reproduce", "table1", "--studio", "--run", "--work", work, "--only", "Q-Instruct", "CALM"];
+  const { code, stdout, stderr } = await run(...making);
+  assert.equal(code, 0, stderr);
+  const why = "begins with published weights, of which the studio has no small ones";
+  assert.match(stderr, new RegExp(`note: Q-Instruct is left out: it ${why}; its predictions fill the row`));
+  assert.match(stderr, /note: CALM is left out: it has neither/);
+  assert.match(stdout, new RegExp(`begun as Q-Instruct: Q-Instruct ${why}`));
+});
+
 test("a registry's entry that its folder contradicts is refused by name, not put into a cell of another", async (t) => {
   const folder = await runsFolder(t, {
     para: { data: "PARA", strategy: "roc" },

@@ -17,14 +17,14 @@ interface Flags {
   readonly studio?: true;
   readonly backbone?: Backbone;
   readonly only?: readonly string[];
-  readonly weights: string;
+  readonly weights?: string;
   readonly device?: string;
   readonly json?: true;
   readonly csv?: true;
   readonly latex?: true;
   readonly run?: true;
   readonly work: string;
-  readonly data: string;
+  readonly data?: string;
   readonly base: readonly string[];
   readonly pictures: number;
   readonly epochs: number;
@@ -45,7 +45,7 @@ writes small synthetic copies of the data sets and starts from the demo weights,
 classical systems (NIMA, MUSIQ, ...) in tiny sizes: a rehearsal of the whole path, whose figures say nothing about the published
 ones. A run takes about 40 seconds on one core: Table 1 has eleven, Table 4, with a run an attribute where a system predicts one
 score, 42. On the data sets themselves a classical system begins with a classifier's weights, files in --weights whose names its
-recipe says (pretrained); a row whose file is not there is left out, with a note.
+recipe says (pretrained); a row whose file, or whose data set, is not there is left out, with a note.
 
 Examples:
   roc4mllm reproduce table6 --runs runs/
@@ -75,13 +75,11 @@ export function reproduceCommand(context: Context): Command {
     .option("--work <folder>", "of --run: where everything goes", "runs/reproduce")
     .option(
       "--data <folder>",
-      "of --run: folder of the data sets AVA, TAD66K, ICAA17K, AADB, PARA, AVA-Captions",
-      "data",
+      "of --run: folder of the data sets AVA, TAD66K, ICAA17K, AADB, PARA, AVA-Captions (default: data)",
     )
     .option(
       "--weights <folder>",
-      "of --run: folder of the classifiers' weights that classical systems begin with",
-      "weights",
+      "of --run: folder of the classifiers' weights that classical systems begin with (default: weights)",
     )
     .option("--device <name>", "of --run: where classical systems are computed (default: as their recipes say)")
     .option(

@@ -218,8 +218,13 @@ export function findEvaluation(
   return fitting.toSorted((a, b) => (a.summary.provenance.date < b.summary.provenance.date ? 1 : -1))[0];
 }
 
-function isOf(found: Partial<RowSystem>, { method, system, backbone, strategy, start, comments = false }: RowSystem) {
+/** Whether two names of methods are one, as "MP_ada" and "mpada". */
+export function isSameName(one: string, other: string): boolean {
   const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return plain(one) === plain(other);
+}
+
+function isOf(found: Partial<RowSystem>, { method, system, backbone, strategy, start, comments = false }: RowSystem) {
   if ((found.comments ?? false) !== comments) return false;
   if (found.system !== undefined) return found.system === system;
   if (found.backbone !== undefined) {
@@ -227,5 +232,5 @@ function isOf(found: Partial<RowSystem>, { method, system, backbone, strategy, s
   }
   // A file named after a backbone is of the backbone as it is, not of one with the method's tokens.
   const bare = strategy !== "roc" || method === "ROC4MLLM";
-  return found.method !== undefined && plain(found.method) === plain(method) && bare;
+  return found.method !== undefined && isSameName(found.method, method) && bare;
 }

@@ -184,20 +184,20 @@ class Needs {
     const { backbone, strategy, comments, start, system, method } = row;
     const data = `${DATASETS[dataset]}${this.studio ? " (the studio's synthetic copy)" : ""}`;
     const from = `roc4mllm eval --data ${this.studio ? `STUDIO/${dataset}` : DATASETS[dataset]}/`;
+    const why = whyUnmade(row, this.studio);
+    const because = why === undefined ? "" : `: ${method} ${why}`;
     if (!backbone || !strategy) {
       const file = `${data}, and the method's ONNX file or its predictions (--predictions METHOD.csv)`;
-      const why = whyUnmade(row);
       if (system !== undefined && why === undefined) {
         const command = `roc4mllm reproduce ${this.table} --run --only ${JSON.stringify(method)} ${this.studio ? "--studio" : "--data DATA"}`;
         return { text: `${file}, or ${method} trained there`, command };
       }
-      const text = why === undefined ? file : `${file}: ${method} ${why}`;
-      return { text, command: `${from} --onnx METHOD.onnx --out RUNS/${dataset}-METHOD` };
+      return { text: `${file}${because}`, command: `${from} --onnx METHOD.onnx --out RUNS/${dataset}-METHOD` };
     }
     const [suffix, flag, written] = comments ? [" with comments", " --comments", "-comments"] : ["", "", ""];
     const [begun, end] = start === undefined ? ["", written] : [`, begun as ${method}`, `${written}-${start}`];
     return {
-      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${suffix}${begun}`,
+      text: `${data}, and a checkpoint of ${BACKBONES[backbone]} trained there by the strategy "${strategy}"${suffix}${begun}${because}`,
       command: `${from} --model CHECKPOINT${flag} --out RUNS/${dataset}-${backbone}-${strategy}${end}`,
     };
   }

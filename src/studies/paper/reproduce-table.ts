@@ -1,15 +1,17 @@
 /** The work of `reproduce()`: finds the runs of a table, makes those that are missing, and puts all into it. */
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import { RocError } from "../../errors.js";
-import { makeFolder } from "../../files/index.js";
+import { exists, makeFolder } from "../../files/index.js";
 import { runJobs } from "../runner.js";
-import { findEvaluation, otherDataNote, readEvaluations, usualEvaluations } from "./evaluations.js";
+import { findEvaluation, isSameName, otherDataNote, readEvaluations, usualEvaluations } from "./evaluations.js";
 import { compareTable } from "./filled-table.js";
 import { checkMade, makeRun } from "./make-run.js";
 import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./spec.js";
 import {
   basesByFamily,
+  dataFolder,
   evaluationFolder,
   missingWeights,
   tableRuns,
@@ -17,7 +19,7 @@ import {
   type TableRun,
   type TableRunOptions,
 } from "./table-runs.js";
-import { BACKBONES, type PublishedTable, type TableRow } from "./types.js";
+import { BACKBONES, DATASETS, type PublishedTable, type TableRow } from "./types.js";
 
 /** See `reproduce()`. */
 export async function reproduceTable(
@@ -43,9 +45,8 @@ export async function reproduceTable(
 /** The rows of the named methods. @throws RocError USAGE for a name that no row has */
 function rowsOf(table: PublishedTable, only: readonly string[] | undefined): PublishedTable {
   if (only === undefined) return table;
-  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
   const isNamed = ({ method, label, system }: TableRow, name: string): boolean =>
-    [method, label, system ?? method].some((one) => plain(one) === plain(name));
+    [method, label, system ?? method].some((one) => isSameName(one, name));
   for (const name of only) {
     if (table.rows.some((row) => isNamed(row, name))) continue;
     const known = [...new Set(table.rows.map(({ method }) => method))].join(", ");
@@ -73,6 +74,10 @@ async function makeRuns(
 ): Promise<string> {
   const { pictures = 400, epochs = 4, seed = 0, work = "runs/reproduce", data = "data" } = spec;
   const { weights = "weights", device } = spec;
+  if (!studio) {
+    await requireFolder(spec.data, "data (--data)", "the data sets");
+    await requireFolder(spec.weights, "weights (--weights)", "the classifiers' weights");
+  }
   const options: TableRunOptions = {
     work: studio ? join(work, "studio") : work,
     data: studio ? undefined : data,
@@ -85,15 +90,19 @@ async function makeRuns(
   const usable = runs.filter((run) => run.studio === studio);
   const isFinished = (run: TableRun): Promise<boolean> => isMade(run, usable, options);
   const makeable: TableRun[] = [];
-  for (const run of tableRuns(table, backbone)) {
+  // Several runs lack the same data set, and a method has several rows.
+  const lacks = new Set<string>();
+  const rows = table.rows.filter((row) => {
+    const why = whyUnmade(row, studio);
+    if (why !== undefined) lacks.add(`${row.method} is left out: it ${why}; its predictions fill the row.`);
+    return why === undefined;
+  });
+  for (const run of tableRuns({ ...table, rows }, backbone)) {
     const lack = (await isFinished(run)) ? undefined : await lackOf(run, options);
     if (lack === undefined) makeable.push(run);
-    else note(`${run.name} is left out: ${lack}.`);
+    else lacks.add(lack);
   }
-  for (const row of table.rows.filter(({ method }, i, rows) => rows.findIndex((one) => one.method === method) === i)) {
-    const why = whyUnmade(row);
-    if (why !== undefined) note(`${row.method} is left out: it ${why}; its predictions fill the row.`);
-  }
+  lacks.forEach(note);
   await runJobs(
     {
       phases: [makeable],
@@ -108,17 +117,27 @@ async function makeRuns(
   return folder;
 }
 
-/** Why a run cannot be made; undefined: it can. */
+/** @throws RocError FILE_NOT_FOUND where a folder that a person names is none */
+async function requireFolder(folder: string | undefined, option: string, what: string): Promise<void> {
+  if (folder === undefined || (await stat(folder).catch(() => undefined))?.isDirectory()) return;
+  throw new RocError("FILE_NOT_FOUND", `${option}: there is no folder ${folder}. Name the folder of ${what}.`);
+}
+
+/** What is said of a run that cannot be made; undefined: it can. */
 async function lackOf(run: TableRun, options: TableRunOptions): Promise<string | undefined> {
-  const { backbone: family, start, method } = run.system;
+  const { backbone: family, method } = run.system;
   const isStudio = options.data === undefined;
-  if (start && isStudio) return `it begins with published weights, of which the studio has no small ones`;
+  const data = dataFolder(run, options);
+  if (!isStudio && !(await exists(data)))
+    return `The runs on ${DATASETS[run.dataset]} are left out: ${data} is not there (--data FOLDER; docs/data.md).`;
   if (family) {
     const isThere = !isStudio || options.bases.has(family);
-    return isThere ? undefined : `give a small ${BACKBONES[family]} to start from (--base FOLDER)`;
+    if (isThere) return undefined;
+    return `${run.name} is left out: give a small ${BACKBONES[family]} to start from (--base FOLDER).`;
   }
   const missing = await missingWeights(run, options);
-  return missing && `${method} begins with ${missing}, which is not there (--weights FOLDER; docs/baselines.md)`;
+  if (missing === undefined) return undefined;
+  return `${run.name} is left out: ${method} begins with ${missing}, which is not there (--weights FOLDER; docs/baselines.md).`;
 }
 
 /** One that was made elsewhere is taken as it is; ours has to match what is requested now. */

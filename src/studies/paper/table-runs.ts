@@ -167,8 +167,10 @@ async function recipeFile({ dataset }: TableRun, { system }: SystemRow): Promise
 }
 
 /** Why no run makes a row, as "is no system here"; undefined: one does. */
-export function whyUnmade({ system, unmade }: RowSystem): string | undefined {
-  return unmade ?? (system === undefined || systemFacts(system) ? undefined : "is no system here");
+export function whyUnmade({ system, unmade, start }: RowSystem, studio = false): string | undefined {
+  if (unmade !== undefined) return unmade;
+  if (start && studio) return "begins with published weights, of which the studio has no small ones";
+  return system === undefined || systemFacts(system) ? undefined : "is no system here";
 }
 
 /** The weights that a run begins with and that are not there; undefined: none are missing. */
