@@ -25,7 +25,6 @@ import { ifThere } from "../files/index.js";
 import type { Tensor } from "../torch/index.js";
 import { openCheckpoint, refuseQuantisedConfig } from "../weights/index.js";
 import { baselineOf } from "./baseline-source.js";
-import { loadBaselineEstimator } from "./baseline.js";
 import type { Estimator } from "./estimator.js";
 import { checkAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
@@ -46,7 +45,8 @@ export interface LoadedEstimator {
 /** What computes the scores of a checkpoint. @throws RocError as `load()` */
 export async function loadEstimator(folder: CheckpointFolder, options: LoadOptions): Promise<LoadedEstimator> {
   const source = await baselineOf(folder);
-  if (source) return loadBaselineEstimator(folder, source, options);
+  // A model of another kind does not wait for every system's code.
+  if (source) return (await import("./baseline.js")).loadBaselineEstimator(folder, source, options);
   if (options.head !== undefined)
     throw new RocError(
       "USAGE",
