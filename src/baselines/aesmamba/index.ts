@@ -1,7 +1,7 @@
 /** AesMamba (Gao et al., ACM MM 2024), its model of pictures alone: see network.ts; whose files are read: original.ts. */
 import type { ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { refuseAttributes } from "../common/rating-config.js";
@@ -51,19 +51,15 @@ function configure(wanted: NewModel): Record<string, unknown> {
   return { model_type: AESMAMBA, ...wantedOutputs(wanted), ...picturesOf(wanted), ...sizes, classes };
 }
 
-function created(source: ParamSource, config: AesMambaConfig): AesMamba {
+function created(config: AesMambaConfig, source: ParamSource): AesMamba {
   return new AesMamba(config, new AesMambaNetwork(source, config));
 }
 
 /** See {@link System}. */
 export const aesmamba: System = {
   ...aesmambaFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseAesMambaConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => created(source, parsed));
-  },
+  ...madeBy(parseAesMambaConfig, created),
   configure,
-  create: (config, source) => created(source, parseAesMambaConfig(config)),
   original,
   pretrained,
 };

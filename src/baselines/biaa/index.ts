@@ -1,7 +1,7 @@
 /** BIAA (Zhu et al., "Personalized Image Aesthetics Assessment via Meta-Learning With Bilevel Gradient Optimization", 2020). */
 import type { ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { refuseAttributes, refuseBins } from "../common/rating-config.js";
@@ -52,19 +52,15 @@ function configure(wanted: NewModel): Record<string, unknown> {
   return { model_type: BIAA, ...wantedOutputs(wanted), ...(wanted.tiny ? TINY : PUBLISHED) };
 }
 
-function created(source: ParamSource, config: BiaaConfig): Biaa {
+function created(config: BiaaConfig, source: ParamSource): Biaa {
   return new Biaa(config, new BiaaNetwork(source, config));
 }
 
 /** See {@link System}. */
 export const biaa: System = {
   ...biaaFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseBiaaConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => created(source, parsed));
-  },
+  ...madeBy(parseBiaaConfig, created),
   configure,
-  create: (config, source) => created(source, parseBiaaConfig(config)),
   original,
   pretrained(checkpoint, config) {
     const { resnet, classes } = parseBiaaConfig(config, checkpoint.path);

@@ -2,7 +2,7 @@
 import { RocError } from "../../errors.js";
 import { disposeParameters, Params, type ParamSource } from "../../nn/index.js";
 import type { DType, Tensor } from "../../torch/index.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { squaredLoss } from "../common/losses.js";
 import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js"; // prettier-ignore
 import { MLP_SIZES, parseLaionConfig, type LaionConfig } from "./config.js";
@@ -104,12 +104,8 @@ function configure({ variant = VARIANTS[0], scale, bins, attributes = [], tiny =
 /** See {@link System}. */
 export const laion: System = {
   ...laionFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseLaionConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new Laion(source, parsed, file));
-  },
+  ...madeBy(parseLaionConfig, (config, source, file) => new Laion(source, config, file)),
   configure,
-  create: (config, source) => new Laion(source, parseLaionConfig(config), "config.json"),
   original,
   withHead,
 };

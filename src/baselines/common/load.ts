@@ -1,20 +1,25 @@
-/** A system's model of a checkpoint whose tensors are all its parameters and buffers. */
+/** How every system makes its models: of a config, and of parameters from a checkpoint or any other source. */
 import type { ParamSource } from "../../nn/index.js";
 import { strictModel } from "../../models/common/strict-model.js";
-import { strictSource, type Checkpoint } from "../../weights/index.js";
-import type { Baseline, SystemLoadOptions } from "../types.js";
+import { strictSource } from "../../weights/index.js";
+import type { Baseline, System } from "../types.js";
 
 /**
- * Makes the model of a checkpoint's tensors.
+ * A system's `load` and `create`. The tensors of a checkpoint that is loaded are all the model's parameters and buffers.
  *
- * @param make the model of a source, as the system's `create` makes it of a config
- * @throws RocError CHECKPOINT_MISMATCH naming what is missing, unexpected or of another shape
+ * @param parse what a config.json says. @throws RocError CONFIG_INVALID naming the field
+ * @param make the model of such a config; `file` for messages
  */
-export function strictBaseline<B extends Baseline>(
-  checkpoint: Checkpoint,
-  options: SystemLoadOptions,
-  make: (source: ParamSource) => B,
-): B {
-  const source = strictSource(checkpoint, { ...options, ignore: (name) => name.endsWith("num_batches_tracked") });
-  return strictModel(source, () => make(source));
+export function madeBy<C>(
+  parse: (config: unknown, file: string) => C,
+  make: (config: C, source: ParamSource, file: string) => Baseline,
+): Pick<System, "load" | "create"> {
+  return {
+    load(config, checkpoint, options, file) {
+      const parsed = parse(config, file);
+      const source = strictSource(checkpoint, { ...options, ignore: (name) => name.endsWith("num_batches_tracked") });
+      return strictModel(source, () => make(parsed, source, file));
+    },
+    create: (config, source) => make(parse(config, "config.json"), source, "config.json"),
+  };
 }

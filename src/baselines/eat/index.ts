@@ -5,7 +5,7 @@ import { Dat } from "../common/dat.js";
 import { DAT_BASE, DAT_TINY } from "../common/dat-config.js";
 import { datPretrained } from "../common/dat-original.js";
 import { pytorchInit } from "../common/initial.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { refuseAttributes, squashOf } from "../common/rating-config.js";
@@ -65,12 +65,8 @@ function configure(wanted: NewModel): Record<string, unknown> {
 /** See {@link System}. */
 export const eat: System = {
   ...eatFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseEatConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new Eat(source, parsed));
-  },
+  ...madeBy(parseEatConfig, (config, source) => new Eat(source, config)),
   configure,
-  create: (config, source) => new Eat(source, parseEatConfig(config)),
   original,
   pretrained: datPretrained,
 };

@@ -2,7 +2,7 @@
 import { RocError } from "../../errors.js";
 import type { ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { votesLoss } from "../common/losses.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
@@ -57,18 +57,14 @@ function configure(wanted: NewModel): Record<string, unknown> {
   return { model_type: HLAGCN, ...wantedOutputs(distributionOf(wanted)), ...(wanted.tiny ? TINY : PUBLISHED) };
 }
 
-function created(source: ParamSource, config: HlaGcnConfig): HlaGcn {
+function created(config: HlaGcnConfig, source: ParamSource): HlaGcn {
   return new HlaGcn(config, new HlaGcnNetwork(source, config));
 }
 
 /** See {@link System}. */
 export const hlagcn: System = {
   ...hlagcnFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseHlaGcnConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => created(source, parsed));
-  },
+  ...madeBy(parseHlaGcnConfig, created),
   configure,
-  create: (config, source) => created(source, parseHlaGcnConfig(config)),
   pretrained: (checkpoint, config) => torchvisionResNet(checkpoint, parseHlaGcnConfig(config, checkpoint.path).resnet),
 };

@@ -6,7 +6,7 @@ import { Dat } from "../common/dat.js";
 import { DAT_BASE, DAT_TINY } from "../common/dat-config.js";
 import { datPretrained } from "../common/dat-original.js";
 import { pytorchInit } from "../common/initial.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { squashOf } from "../common/rating-config.js";
@@ -92,12 +92,8 @@ function configure(wanted: NewModel): Record<string, unknown> {
 /** See {@link System}. */
 export const icaa: System = {
   ...icaaFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseIcaaConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new Icaa(source, parsed));
-  },
+  ...madeBy(parseIcaaConfig, (config, source) => new Icaa(source, config)),
   configure,
-  create: (config, source) => new Icaa(source, parseIcaaConfig(config)),
   original,
   pretrained: datPretrained,
 };

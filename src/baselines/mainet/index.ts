@@ -3,7 +3,7 @@ import { RocError } from "../../errors.js";
 import { Linear, Params, type ParamSource } from "../../nn/index.js";
 import { scope, type Tensor } from "../../torch/index.js";
 import { pytorchInit } from "../common/initial.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { squaredLoss } from "../common/losses.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
@@ -81,12 +81,8 @@ function configure(wanted: NewModel): Record<string, unknown> {
 /** See {@link System}. */
 export const mainet: System = {
   ...mainetFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseMainetConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new Mainet(parsed, source));
-  },
+  ...madeBy(parseMainetConfig, (config, source) => new Mainet(config, source)),
   configure,
-  create: (config, source) => new Mainet(parseMainetConfig(config), source),
   pretrained(checkpoint, config) {
     return torchvisionResNet(checkpoint, parseMainetConfig(config, checkpoint.path).resnet, { under: `${BACKBONE}.` });
   },

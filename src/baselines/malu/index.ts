@@ -1,5 +1,5 @@
 /** Malu et al.: a score and eleven attributes on all blocks of a ResNet-50. */
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import type { System } from "../types.js";
 import { configure, readConfig } from "./config.js";
 import { maluFacts } from "./facts.js";
@@ -8,12 +8,8 @@ import { original, pretrained } from "./original.js";
 
 export const malu: System = {
   ...maluFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = readConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new Malu(parsed, source));
-  },
+  ...madeBy(readConfig, (config, source) => new Malu(config, source)),
   configure,
-  create: (config, source) => new Malu(readConfig(config, "config.json"), source),
   original,
   pretrained,
 };

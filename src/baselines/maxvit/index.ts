@@ -1,6 +1,6 @@
 /** MaxViT, the multi-axis vision transformer (Tu et al., ECCV 2022, arXiv 2204.01697), with NIMA's distribution of ratings. */
 import { RocError } from "../../errors.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import type { NewModel, System } from "../types.js";
 import { parseMaxVitConfig, pictureFields } from "./config.js";
 import { MAXVIT, maxvitFacts, SIZES, type SizeName } from "./facts.js";
@@ -28,11 +28,7 @@ function configure({ variant, scale, bins, attributes = [], tiny = false }: NewM
 export const maxvit: System = {
   ...maxvitFacts,
   configure,
-  create: (config, source) => new MaxVitModel(parseMaxVitConfig(config), source),
-  load(config, checkpoint, options, file) {
-    const parsed = parseMaxVitConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new MaxVitModel(parsed, source));
-  },
+  ...madeBy(parseMaxVitConfig, (config, source) => new MaxVitModel(config, source)),
   original: originalMaxVit,
   pretrained: pretrainedMaxVit,
 };

@@ -1,6 +1,6 @@
 /** MUSIQ, the multi-scale image quality transformer (Ke et al., ICCV 2021, arXiv 2108.05997). */
 import { RocError } from "../../errors.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import type { NewModel, System } from "../types.js";
 import { parseMusiqConfig } from "./config.js";
 import { MUSIQ, musiqFacts } from "./facts.js";
@@ -25,11 +25,7 @@ function configure({ variant = musiqFacts.variants[0], scale, bins, attributes =
 export const musiq: System = {
   ...musiqFacts,
   configure,
-  create: (config, source) => new MusiqModel(parseMusiqConfig(config), source),
-  load(config, checkpoint, options, file) {
-    const parsed = parseMusiqConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new MusiqModel(parsed, source));
-  },
+  ...madeBy(parseMusiqConfig, (config, source) => new MusiqModel(config, source)),
   original: originalMusiq,
   pretrained: pretrainedMusiq,
 };

@@ -1,6 +1,6 @@
 /** NIMA: a distribution of ratings on an ImageNet network. */
 import { derivedCheckpoint, type Checkpoint } from "../../weights/index.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import type { System } from "../types.js";
 import { configure, readConfig } from "./config.js";
 import { nimaFacts } from "./facts.js";
@@ -35,12 +35,8 @@ function named(checkpoint: Checkpoint, names: readonly string[], prefix: string)
 
 export const nima: System = {
   ...nimaFacts,
-  load: (config, checkpoint, options, file) => {
-    const parsed = readConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => new Nima(parsed, source));
-  },
+  ...madeBy(readConfig, (config, source) => new Nima(config, source)),
   configure,
-  create: (config, source) => new Nima(readConfig(config, "config.json"), source),
   original,
   pretrained,
 };

@@ -1,7 +1,7 @@
 /** TANet: see network.ts; whose files are read: original.ts. */
 import type { ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
-import { strictBaseline } from "../common/load.js";
+import { madeBy } from "../common/load.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { wantedOutputs } from "../common/outputs.js";
 import { refuseAttributes, squashOf } from "../common/rating-config.js";
@@ -50,19 +50,15 @@ function configure(wanted: NewModel): Record<string, unknown> {
   return { model_type: TANET, ...wantedOutputs(wanted), ...squashOf(wanted), theme, ...(tiny ? TINY : PUBLISHED) };
 }
 
-function created(source: ParamSource, config: TanetConfig): Tanet {
+function created(config: TanetConfig, source: ParamSource): Tanet {
   return new Tanet(config, new TanetNetwork(source, config));
 }
 
 /** See {@link System}. */
 export const tanet: System = {
   ...tanetFacts,
-  load(config, checkpoint, options, file) {
-    const parsed = parseTanetConfig(config, file);
-    return strictBaseline(checkpoint, options, (source) => created(source, parsed));
-  },
+  ...madeBy(parseTanetConfig, created),
   configure,
-  create: (config, source) => created(source, parseTanetConfig(config)),
   original,
   pretrained,
 };
