@@ -77,13 +77,18 @@ export function isWeightsFile(name: string): boolean {
 /**
  * Opens one file of weights.
  *
+ * @param remedy a sentence for where it cannot be read
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE; CHECKPOINT_INVALID where it is of no format that is read here, or damaged
  */
-export async function openWeightsFile(file: string): Promise<Checkpoint> {
-  const head = await withFile(file, async (handle) => {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  });
+export async function openWeightsFile(file: string, remedy?: string): Promise<Checkpoint> {
+  const head = await withFile(
+    file,
+    async (handle) => {
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
+      return buffer.subarray(0, bytesRead);
+    },
+    { remedy },
+  );
   const format = FORMATS.find((one) => one.isOne(head, file));
   if (format) return await format.open(file);
   const what = head.length === 0 ? "is empty" : "holds weights in no format that is read here";

@@ -16,6 +16,7 @@ import { writeStudio } from "../../src/studio/index.js";
 import { runProgram } from "../cli/program.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const RECIPE_FILE = fileURLToPath(new URL("../../../configs/table1/ava-nima.yaml", import.meta.url));
 const STEPS = 6;
 
 interface Event {
@@ -176,6 +177,21 @@ test("a new one begins with a classifier's weights, and says which it has", asyn
     /does not fit NIMA: it has 1 tensors, such as layer1/,
   );
   for (const [, tensor] of tensors) tensor.dispose();
+});
+
+test("a plan whose classifier's weights are not here says so and plans; the run ends with where they come from", async () => {
+  const gone = "train --data studio --model nima --out gone --steps 1 --pretrained gone.pth".split(" ");
+  const { stdout, code, stderr } = await run([...gone, "--dry-run", "--json"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /gone\.pth, which NIMA begins with, is not here: .*docs\/baselines\.md/);
+  const plan = await run("train --data studio --model nima --out gone --steps 1 --dry-run --json".split(" "));
+  assert.deepEqual(JSON.parse(stdout), JSON.parse(plan.stdout));
+  const real = await run(gone);
+  assert.equal(real.code, 3);
+  assert.match(real.stderr, /gone\.pth does not exist\. .*docs\/baselines\.md/);
+  const recipe = await run(["train", RECIPE_FILE, "--dry-run"]);
+  assert.equal(recipe.code, 0, recipe.stderr);
+  assert.match(recipe.stderr, /inception_resnet_v2\.tf_in1k\.safetensors, which NIMA begins with, is not here/);
 });
 
 test("the plan says what is predicted and by what it is taught, without tokens and without making weights", async () => {

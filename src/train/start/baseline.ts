@@ -135,13 +135,21 @@ export async function outlineOf(
   }
 }
 
+/** For a plan: a start without weights that are not here yet, and a sentence that says so. */
+export async function planStart(start: BaselineStart): Promise<{ start: BaselineStart; notes: string[] }> {
+  if ("source" in start || start.pretrained === undefined || (await exists(start.pretrained)))
+    return { start, notes: [] };
+  const text = `${start.pretrained}, which ${start.system.title} begins with, is not here: which tensors it has is not known.`;
+  return { start: { ...start, pretrained: undefined }, notes: [`${text} ${WHENCE}`] };
+}
+
 /**
  * Which weights of a new system its classifier has.
  * @throws RocError CHECKPOINT_MISMATCH where it is of another network or size
  */
 async function begunNotes(start: NewBaseline, outline: Baseline): Promise<string[]> {
   if (start.pretrained === undefined) return [];
-  using file = await openWeightsFile(start.pretrained);
+  using file = await openPretrained(start.pretrained);
   const found = classifierOf(file, start);
   const wanted = new Map([...outline.parameters(), ...outline.buffers()]);
   const unknown = found.names().filter((name) => !wanted.has(name));
@@ -189,7 +197,7 @@ export async function startBaseline(start: BaselineStart, placement: Placement =
   if (outline) return trainable(system.create(config, outlineSource("float32")));
   const fresh = randomSource({ seed, device });
   if (pretrained === undefined) return trainable(system.create(config, fresh));
-  using file = await openWeightsFile(pretrained);
+  using file = await openPretrained(pretrained);
   return trainable(system.create(config, begunBy(classifierOf(file, start), fresh)));
 }
 
@@ -213,6 +221,12 @@ function inOwnMemory(loaded: Baseline): Baseline {
 
 function trainable(baseline: Baseline): TrainableBaseline {
   return { baseline, prepare: (picture) => baseline.inputs.prepare(picture) };
+}
+
+const WHENCE = "docs/baselines.md says which classifier's weights a system begins with, and whose they are.";
+
+function openPretrained(file: string): Promise<Checkpoint> {
+  return openWeightsFile(file, `Check the path (pretrained, --pretrained); ${WHENCE}`);
 }
 
 function classifierOf(file: Checkpoint, { system, config }: NewBaseline): Checkpoint {

@@ -22,7 +22,7 @@ import {
   type TrainingPlan,
   type TrainingSteps,
 } from "./plan.js";
-import { newBaseline, outlineOf, storedBaseline, type BaselineStart } from "./baseline.js";
+import { newBaseline, outlineOf, planStart, storedBaseline, type BaselineStart } from "./baseline.js";
 import { checkedOptions } from "./patterns.js";
 import { refuseNetwork } from "./refusals.js";
 import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
@@ -70,15 +70,16 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
 /** Of a classical system: steps, what is taught, parameters and memory; it has no tokens. */
 async function planBaseline(
   spec: CheckedSpec,
-  start: BaselineStart,
+  wanted: BaselineStart,
   data: RunData,
   recipe: TrainOptions,
   steps: TrainingSteps,
   { processes, onWarning = () => undefined }: PlanOptions,
 ): Promise<TrainingPlan> {
+  const { start, notes: absent } = await planStart(wanted);
   const { outputs, notes, sizes, name } = await outlineOf(spec, start, recipe);
   const texts = data.train.length > 0 ? [...networkNotes(data, outputs), ...planNotes(data, recipe, processes)] : [];
-  for (const text of [...notes, ...texts]) onWarning(text);
+  for (const text of [...absent, ...notes, ...texts]) onWarning(text);
   return { ...steps, strategy: name, loss: {}, outputs: plannedOutputs(outputs, data), ...sizes };
 }
 
