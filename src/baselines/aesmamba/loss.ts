@@ -1,6 +1,6 @@
 /** How AesMamba is trained: squares, EMD, and which class a picture is of. */
 import { aten, fromTypedArray, type Tensor } from "../../torch/index.js";
-import { noLoss, ratedRows, squaredLoss, votesLoss } from "../common/losses.js";
+import { noLoss, ratedPair, squaredLoss, votesLoss } from "../common/losses.js";
 import { SCORE, type Answer, type Loss, type Targets } from "../types.js";
 import type { AesMambaConfig } from "./config.js";
 
@@ -36,21 +36,20 @@ export function aesMambaLoss(config: AesMambaConfig, answer: Answer, classes: Te
 /** Mean square of the differences of predicted and true weights, of the pictures with a rating. */
 function votesSquares(answer: Answer, { distribution, scores }: Targets): Tensor {
   const predicted = answer.outputs[SCORE] as Tensor;
-  const given = scores[SCORE];
-  const rated = given === undefined ? predicted : ratedRows(predicted, given);
-  if (!distribution || !rated) return noLoss(predicted);
-  const votes = given === undefined ? distribution : (ratedRows(distribution, given) as Tensor);
-  const difference = rated.sub(votes);
+  const rated = ratedPair(predicted, distribution, scores[SCORE]);
+  if (!rated) return noLoss(predicted);
+  const difference = rated[0].sub(rated[1]);
   return difference.mul(difference).mean();
 }
 
 /** Binary cross entropies of each class against the others, summed over the classes; classes are even parts of the scale. */
 function classLoss({ score, classes, classCounts }: AesMambaConfig, logits: Tensor, targets: Targets): Tensor {
   const scores = targets.scores[SCORE];
-  const rated = scores && ratedRows(logits, scores);
-  if (!scores || !rated) return noLoss(logits);
+  const pair = ratedPair(logits, scores, scores);
+  if (!pair) return noLoss(logits);
+  const [rated, ratings] = pair;
   const { min, max } = score.scale;
-  const values = (ratedRows(scores, scores) as Tensor).toNumbers();
+  const values = ratings.toNumbers();
   const wanted = new Float32Array(values.length * classes);
   values.forEach((value, row) => {
     const share = Math.floor(((value - min) / (max - min)) * classes);

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Tensor } from "../../torch/index.js";
 import { SCORE, type Answer, type Output, type Targets } from "../types.js";
-import { noLoss, ratedRows } from "./losses.js";
+import { noLoss, ratedPair } from "./losses.js";
 
 /** Attributes of AADB that are from 0 to 1 although its scale goes from -1, by either spelling of its files. */
 const AADB_NON_NEGATIVE = ["Repetition", "Symmetry"];
@@ -42,10 +42,10 @@ export interface RatedPair {
 export function inRange(answer: Answer, targets: Targets, name: string, range: Range): RatedPair | undefined {
   const scores = targets.scores[name];
   const predicted = answer.outputs[name] as Tensor;
-  const own = scores && ratedRows(predicted, scores);
-  if (!scores || !own) return undefined;
+  const own = ratedPair(predicted, scores, scores);
+  if (!own) return undefined;
   const back = (x: Tensor): Tensor => (range.zero === 0 && range.step === 1 ? x : x.sub(range.zero).div(range.step));
-  return { predicted: back(own), rated: back(ratedRows(scores, scores) as Tensor) };
+  return { predicted: back(own[0]), rated: back(own[1]) };
 }
 
 /** Mean square of the differences in the network's range. */

@@ -37,6 +37,22 @@ export function ratedRows(values: Tensor, scores: Tensor): Tensor | undefined {
   return values.indexSelect(0, fromTypedArray(BigInt64Array.from(rated), [rated.length], { device: values.device }));
 }
 
+/**
+ * What is predicted and what is true, of the pictures that have a rating.
+ *
+ * @param values `[B, ...]` @param truth `[B, ...]`, such as the scores themselves @param scores see {@link ratedRows}; absent: all have one
+ * @returns undefined where none has one, or nothing is true
+ */
+export function ratedPair(
+  values: Tensor,
+  truth: Tensor | undefined,
+  scores: Tensor | undefined,
+): readonly [values: Tensor, truth: Tensor] | undefined {
+  if (!truth || !scores) return truth && [values, truth];
+  const [own, wanted] = [ratedRows(values, scores), ratedRows(truth, scores)];
+  return own && wanted && [own, wanted];
+}
+
 /** 0 with a gradient of 0. */
 export function noLoss(values: Tensor): Tensor {
   return values.sum().mul(0);
@@ -46,18 +62,13 @@ export function noLoss(values: Tensor): Tensor {
 export function squaredLoss(answer: Answer, targets: Targets, name: string): Tensor {
   const predicted = answer.outputs[name] as Tensor;
   const scores = targets.scores[name];
-  const rated = scores && ratedRows(predicted, scores);
-  if (!scores || !rated) return noLoss(predicted);
-  return squared(rated.sub(ratedRows(scores, scores) as Tensor)).mean();
+  const rated = ratedPair(predicted, scores, scores);
+  return rated ? squared(rated[0].sub(rated[1])).mean() : noLoss(predicted);
 }
 
 /** {@link emdLoss} of the overall score's distribution to the votes, of the pictures that have a rating. */
 export function votesLoss(answer: Answer, targets: Targets, across?: "picture" | "batch"): Tensor {
   const predicted = answer.outputs[SCORE] as Tensor;
-  const { distribution, scores } = targets;
-  const given = scores[SCORE];
-  const rated = given === undefined ? predicted : ratedRows(predicted, given);
-  if (!distribution || !rated) return noLoss(predicted);
-  const votes = given === undefined ? distribution : (ratedRows(distribution, given) as Tensor);
-  return emdLoss(rated, votes, across);
+  const rated = ratedPair(predicted, targets.distribution, targets.scores[SCORE]);
+  return rated ? emdLoss(...rated, across) : noLoss(predicted);
 }

@@ -4,7 +4,7 @@
  */
 import { Linear, Params, type ParamSource } from "../../nn/index.js";
 import { aten, fromTypedArray, scope, stack, type Tensor } from "../../torch/index.js";
-import { noLoss, ratedRows } from "../common/losses.js";
+import { noLoss, ratedPair } from "../common/losses.js";
 import { outputsOf } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { ResNet, stageChannels } from "../common/resnet.js";
@@ -97,9 +97,10 @@ export class Mpada extends PixelsBaseline {
   }
 
   #classLoss(logits: Tensor, scores: Tensor | undefined, threshold: number): Tensor {
-    const rated = scores && ratedRows(logits, scores);
-    if (!scores || !rated) return noLoss(logits);
-    const labels = (ratedRows(scores, scores) as Tensor).toNumbers().map((score) => BigInt(score >= threshold));
+    const pair = ratedPair(logits, scores, scores);
+    if (!pair) return noLoss(logits);
+    const [rated, ratings] = pair;
+    const labels = ratings.toNumbers().map((score) => BigInt(score >= threshold));
     const index = fromTypedArray(BigInt64Array.from(labels), [labels.length, 1], { device: logits.device });
     const right = logSoftmax(rated, 1).gather(1, index).squeeze(1);
     const { beta } = this.config;
