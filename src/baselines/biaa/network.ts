@@ -1,15 +1,12 @@
 /** BIAA: the 1000 logits of a classifier of ImageNet, two layers of features, and one number from 0 to 1. */
 import { BatchNorm, Linear, Params, type ParamSource } from "../../nn/index.js";
 import { aten, scope, type Tensor } from "../../torch/index.js";
-import { pytorchInit } from "../common/initial.js";
+import { PRELU_SLOPE, pytorchInit } from "../common/initial.js";
 import { ResNet, stageChannels } from "../common/resnet.js";
 import type { BiaaConfig } from "./config.js";
 
 const prelu = aten("prelu");
 const dropout = aten("dropout");
-
-/** What PReLU's slope starts as. */
-const slope = { table: () => Float32Array.of(0.25) };
 
 function linear(params: Params, inputs: number, outputs: number): Linear {
   return new Linear(params, inputs, outputs, { bias: true, ...pytorchInit(inputs) });
@@ -29,7 +26,7 @@ class Layer {
   ) {
     this.#map = linear(head.at(`fc${index}`), ...sizes);
     this.#norm = new BatchNorm(head.at(`bn${index}`), sizes[1]);
-    this.#slope = head.at(`relu${index}`).get("weight", [1], slope);
+    this.#slope = head.at(`relu${index}`).get("weight", [1], PRELU_SLOPE);
   }
 
   forward(x: Tensor, training: boolean): Tensor {

@@ -11,6 +11,9 @@ export function pytorchInit(inputs: number): { readonly init: InitUniform; reado
   return { init, biasInit: init };
 }
 
+/** What the one slope of a PReLU starts as. */
+export const PRELU_SLOPE = { table: () => Float32Array.of(0.25) };
+
 /** Numbers from 0 to 1 in the place of draws: spread evenly, in no order that shows. */
 export function spreadShares(size: number): Float32Array {
   const golden = (Math.sqrt(5) - 1) / 2;

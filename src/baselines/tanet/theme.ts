@@ -4,7 +4,7 @@
  */
 import { BatchNorm, Linear, Params, type ParamSource } from "../../nn/index.js";
 import { aten, fromTypedArray, noGrad, scope, type Tensor } from "../../torch/index.js";
-import { pytorchInit } from "../common/initial.js";
+import { PRELU_SLOPE, pytorchInit } from "../common/initial.js";
 import { ResNet } from "../common/resnet.js";
 import type { TanetConfig } from "./config.js";
 
@@ -13,9 +13,6 @@ const dropout = aten("dropout");
 const linear = aten("linear");
 const batchNorm = aten("batch_norm");
 const poolTo = aten("adaptive_avg_pool2d");
-
-/** What PReLU's slope starts as. */
-const slope = { table: () => Float32Array.of(0.25) };
 
 /** ResNet-18 of Places365, its logits included. */
 class SceneClassifier {
@@ -70,7 +67,7 @@ export class ThemeBranch {
     const target = params.at("tygertnet");
     this.#features = new Linear(target.at("fc1"), scenes.classes, size, options);
     this.#norm = new BatchNorm(target.at("bn1"), size);
-    this.#slope = target.at("relu1").get("weight", [1], slope);
+    this.#slope = target.at("relu1").get("weight", [1], PRELU_SLOPE);
     this.#mix = mixing(target, config, outputs);
   }
 
@@ -88,7 +85,7 @@ export class ThemeBranch {
 function mixing(target: Params, config: TanetConfig, outputs: number): (flows: Flows, training: boolean) => Tensor {
   const { theme, score } = config;
   if (theme === "batch" && !score.values) return (flows) => pooled(overBatch(flows).softmax(1), outputs);
-  const rectify = target.at("relu7").get("weight", [1], slope);
+  const rectify = target.at("relu7").get("weight", [1], PRELU_SLOPE);
   if (theme === "batch") return (flows) => pooled(prelu(normalised(overBatch(flows)), rectify), outputs);
   const norm = new BatchNorm(target.at("bn7"), 1);
   return ({ features, weights, biases }, training) => {
