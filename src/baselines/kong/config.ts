@@ -1,10 +1,10 @@
 /** The config.json of Kong's network: what it predicts, and the settings that no public source states. */
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import { PIXEL_FILTERS } from "../../image/index.js";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { nonNegativeField } from "../common/attributes.js";
 import { outputFields, wantedOutputs } from "../common/outputs.js";
+import { refuseBins } from "../common/rating-config.js";
 import type { NewModel } from "../types.js";
 
 const { scale, attributes } = outputFields;
@@ -49,9 +49,7 @@ export function readConfig(config: unknown, file: string): KongConfig {
 const TINY = { size: 67, width: 1 / 32 };
 
 /** @throws RocError USAGE for a distribution */
-export function configure({ bins, tiny, ...wanted }: NewModel): KongConfig & Record<string, unknown> {
-  if (bins !== undefined) {
-    throw new RocError("USAGE", "Kong's network predicts one number, no distribution: leave bins out.");
-  }
-  return schema.parse({ model_type: "kong", ...wantedOutputs(wanted), ...(tiny && TINY) });
+export function configure(wanted: NewModel): KongConfig & Record<string, unknown> {
+  refuseBins("Kong's network", wanted);
+  return schema.parse({ model_type: "kong", ...wantedOutputs(wanted), ...(wanted.tiny && TINY) });
 }

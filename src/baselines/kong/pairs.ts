@@ -1,6 +1,7 @@
 /** Which pictures of a batch are compared, and by how much the better ones are behind (Kong et al., ECCV 2016, equation 2). */
 import { fromTypedArray, type Tensor } from "../../torch/index.js";
 import type { RatedPair } from "../common/attributes.js";
+import { noLoss } from "../common/losses.js";
 
 /** A pair of rows, the better one first. */
 type Pair = readonly [better: number, worse: number];
@@ -23,7 +24,7 @@ export function comparedPairs(
 
 /** Mean over the pairs of half of what is missing of `margin`; 0 where nothing is compared. */
 export function pairLoss({ predicted }: RatedPair, pairs: readonly Pair[], margin: number): Tensor {
-  if (pairs.length === 0) return predicted.sum().mul(0);
+  if (pairs.length === 0) return noLoss(predicted);
   const rows = (side: 0 | 1): Tensor => {
     const index = BigInt64Array.from(pairs, (pair) => BigInt(pair[side]));
     return predicted.indexSelect(0, fromTypedArray(index, [pairs.length], { device: predicted.device }));

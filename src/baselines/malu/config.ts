@@ -1,10 +1,10 @@
 /** The config.json of Malu's network: what it predicts, its network's form, and over what its features are normalised. */
 import { z } from "zod";
-import { RocError } from "../../errors.js";
 import { PIXEL_FILTERS } from "../../image/index.js";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { nonNegativeField } from "../common/attributes.js";
 import { outputFields, wantedOutputs } from "../common/outputs.js";
+import { refuseBins } from "../common/rating-config.js";
 import type { ResNetConfig } from "../common/resnet.js";
 import type { NewModel } from "../types.js";
 
@@ -58,9 +58,7 @@ export function networkOf({ depths, width, eps, padding }: MaluConfig): ResNetCo
 const TINY = { size: 48, depths: [1, 1, 1, 1], width: 2 };
 
 /** @throws RocError USAGE for a distribution */
-export function configure({ bins, tiny, ...wanted }: NewModel): MaluConfig & Record<string, unknown> {
-  if (bins !== undefined) {
-    throw new RocError("USAGE", "Malu's network predicts one number, no distribution: leave bins out.");
-  }
-  return schema.parse({ model_type: "malu", ...wantedOutputs(wanted), ...(tiny && TINY) });
+export function configure(wanted: NewModel): MaluConfig & Record<string, unknown> {
+  refuseBins("Malu's network", wanted);
+  return schema.parse({ model_type: "malu", ...wantedOutputs(wanted), ...(wanted.tiny && TINY) });
 }
