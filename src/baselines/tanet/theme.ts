@@ -3,9 +3,9 @@
  * features of the same logits are weighed (the paper's equations 2 and 3).
  */
 import { BatchNorm, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { aten, fromTypedArray, noGrad, scope, type Tensor } from "../../torch/index.js";
+import { aten, noGrad, scope, type Tensor } from "../../torch/index.js";
 import { PRELU_SLOPE, pytorchInit } from "../common/initial.js";
-import { ResNet } from "../common/resnet.js";
+import { ResNet, stageChannels } from "../common/resnet.js";
 import type { TanetConfig } from "./config.js";
 
 const prelu = aten("prelu");
@@ -20,8 +20,8 @@ class SceneClassifier {
   readonly #head: Linear;
 
   constructor(params: Params, { width, depths, classes }: TanetConfig["scenes"]) {
-    const features = width * 2 ** (depths.length - 1);
     this.#network = new ResNet(params, { block: "basic", depths, width });
+    const features = stageChannels(this.#network.config).at(-1) ?? 0;
     this.#head = new Linear(params.at("fc"), features, classes, { bias: true, ...pytorchInit(features) });
   }
 
@@ -104,11 +104,8 @@ function overBatch({ features, weights, biases }: Flows): Tensor {
  * deviation, and the published code fails; it lies at its own mean, which is 0.
  */
 function normalised(square: Tensor): Tensor {
-  const size = square.size(0);
-  if (size === 1) return square.sub(square);
-  const device = square.device;
-  const [one, zero] = [1, 0].map((value) => fromTypedArray(new Float32Array(size).fill(value), [size], { device }).to(square.dtype)); // prettier-ignore
-  return batchNorm(square, one as Tensor, zero as Tensor, null, null, true, 0.1, 1e-5, false);
+  if (square.size(0) === 1) return square.sub(square);
+  return batchNorm(square, null, null, null, null, true, 0.1, 1e-5, false);
 }
 
 /** The pictures of the batch, evened out to `outputs` numbers. */
