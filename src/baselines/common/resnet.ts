@@ -46,6 +46,15 @@ export function stageChannels({ block, depths, width }: ResNetConfig): number[] 
   return depths.map((_, stage) => width * 2 ** stage * (block === "basic" ? 1 : 4));
 }
 
+/** Blocks of each stage of a network, by the names of its tensors. */
+export function stageDepths(names: { has(name: string): boolean }): number[] {
+  return [1, 2, 3, 4].map((stage) => {
+    let depth = 0;
+    while (names.has(`layer${stage}.${depth}.conv1.weight`)) depth++;
+    return depth;
+  });
+}
+
 /** kaiming_normal_(mode="fan_out", nonlinearity="relu"), as torchvision and tensorpack initialise. */
 function fanOut(outputs: number, kernel: number): Init {
   return { std: Math.sqrt(2 / (outputs * kernel * kernel)) };

@@ -1,7 +1,8 @@
 /** Malu's published weights (Keras' HDF5), and Keras' ResNet-50, which its training begins with. */
 import { z } from "zod";
-import { derivedCheckpoint, kerasNames, type Checkpoint, type DerivedTensor } from "../../weights/index.js";
+import { derivedCheckpoint, kerasNames, type Checkpoint } from "../../weights/index.js";
 import { kerasResNet, kerasTensor } from "../common/keras-resnet.js";
+import { stageDepths } from "../common/resnet.js";
 import { SCORE, type Original } from "../types.js";
 
 /** The heads in the authors' order; `BalacingElements` is spelt as AADB's files spell it. */
@@ -9,15 +10,6 @@ const ATTRIBUTES = [
   ...["BalacingElements", "ColorHarmony", "Content", "DoF", "Light", "MotionBlur", "Object", "RuleOfThirds"],
   ...["VividColor", "Repetition", "Symmetry"],
 ];
-
-/** Blocks of each stage of the tensors' names. */
-function depthsOf(entries: ReadonlyMap<string, DerivedTensor>): number[] {
-  return [1, 2, 3, 4].map((stage) => {
-    let depth = 0;
-    while (entries.has(`layer${stage}.${depth}.conv1.weight`)) depth++;
-    return depth;
-  });
-}
 
 /** What a whole model's file says of its layers. */
 const savedModel = z.looseObject({
@@ -69,7 +61,7 @@ export function original(checkpoint: Checkpoint): Original | undefined {
     model_type: "malu",
     scale: { min: 0, max: 1 },
     attributes: present.map((name) => ({ name, scale: { min: -1, max: 1 } })),
-    depths: depthsOf(entries),
+    depths: stageDepths(entries),
     width: first.shape[0],
     ...settingsOf(checkpoint),
   };

@@ -1,6 +1,7 @@
 /** MP_ada's published weights: a checkpoint by tensorpack. */
 import { aten, type Tensor } from "../../torch/index.js";
 import { derivedCheckpoint, type Checkpoint, type DerivedTensor } from "../../weights/index.js";
+import { stageDepths } from "../common/resnet.js";
 import type { Original } from "../types.js";
 
 const flip = aten("flip");
@@ -54,15 +55,11 @@ export function original(checkpoint: Checkpoint): Original | undefined {
   if (typeof first !== "object" || !checkpoint.has(`${head}/W`) || !checkpoint.has(`${head}/b`)) return undefined;
   entries.set("linear.weight", moved(checkpoint, `${head}/W`, [1, 0]));
   entries.set("linear.bias", `${head}/b`);
-  const depths = [1, 2, 3, 4].map(
-    (stage) =>
-      [...entries.keys()].filter((name) => new RegExp(`^layer${stage}[.]\\d+[.]conv1[.]weight$`).test(name)).length,
-  );
   const config = {
     model_type: "mpada",
     scale: { min: 1, max: 10 },
     threshold: 5,
-    depths,
+    depths: stageDepths(entries),
     width: first.shape[0],
   };
   return { config, checkpoint: derivedCheckpoint(checkpoint, entries), what: "MP_ada's ResNet-18 of AVA" };
