@@ -1,25 +1,15 @@
 /** AesMamba against the authors' own code (test/fixtures/baselines/aesmamba/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { aesmamba } from "../../src/baselines/aesmamba/index.js";
 import { SCORE, type Baseline, type Targets } from "../../src/baselines/types.js";
 import { randomSource, Recomputation } from "../../src/nn/index.js";
-import { backward, liveTensors, noGrad, scope, tensor } from "../../src/torch/index.js";
+import { backward, noGrad, scope, tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("aesmamba");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("aesmamba");
 
 const SMALL = {
   ...{ image_size: 64, train_image_size: 64, resample: "bicubic", patch_size: 4 },

@@ -1,25 +1,15 @@
 /** BIAA against the authors' own code (test/fixtures/baselines/biaa/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { biaa } from "../../src/baselines/biaa/index.js";
 import { SCORE, type Baseline } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
-import { backward, liveTensors, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
+import { backward, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("biaa");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("biaa");
 
 const SMALL = {
   ...{ model_type: "biaa", scale: { min: 1, max: 5 }, image_size: 64, train_image_size: 64, resample: "bilinear" },

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
+import { after, type TestContext } from "node:test";
 import type { Baseline } from "../../src/baselines/types.js";
 import type { ParamSource } from "../../src/nn/index.js";
-import { fromTypedArray, keep, scope, type Tensor } from "../../src/torch/index.js";
+import { fromTypedArray, keep, liveTensors, scope, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, type Checkpoint } from "../../src/weights/index.js";
 import { filler, maxError } from "../models/support.js";
 import { fixture } from "../support.js";
@@ -99,6 +99,17 @@ export class Expected {
   dispose(): void {
     this.checkpoint.dispose();
   }
+}
+
+/** What the authors' code gave, for a whole test file: at its end that is freed, as every tensor of the tests has to be. */
+export async function expectedOf(system: string): Promise<Expected> {
+  const alive = liveTensors();
+  const expected = await Expected.of(system);
+  after(() => {
+    expected.dispose();
+    assert.equal(liveTensors(), alive, "every tensor is freed");
+  });
+  return expected;
 }
 
 /** A checkpoint of names and shapes alone, to be loaded as an outline. */

@@ -1,27 +1,17 @@
 /** EAT against the authors' own code (test/fixtures/baselines/eat/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { eat } from "../../src/baselines/eat/index.js";
 import { SCORE, type Answer, type Baseline } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
-import { liveTensors, manualSeed, noGrad, scope, type Tensor } from "../../src/torch/index.js";
+import { manualSeed, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { maxError } from "../models/support.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
 import { assertParity, assertReferences, SMALL_DAT } from "./dat.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("eat");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("eat");
 
 const HEADS = {
   ava: { scale: { min: 1, max: 10 }, bins: 10 },

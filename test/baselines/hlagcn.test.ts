@@ -1,26 +1,16 @@
 /** HLA-GCN against the authors' own code over torch (test/fixtures/baselines/hlagcn/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { nearness } from "../../src/baselines/hlagcn/graph.js";
 import { hlagcn } from "../../src/baselines/hlagcn/index.js";
 import { SCORE, type Baseline, type Targets } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
 import { Random } from "../../src/random.js";
-import { backward, liveTensors, noGrad, scope, tensor } from "../../src/torch/index.js";
+import { backward, noGrad, scope, tensor } from "../../src/torch/index.js";
 import { filler } from "../models/support.js";
-import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("hlagcn");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("hlagcn");
 
 const SMALL = {
   ...{ model_type: "hlagcn", scale: { min: 1, max: 10 }, bins: 10 },

@@ -1,26 +1,16 @@
 /** ICAA's delegate transformer against the authors' own code (test/fixtures/baselines/icaa/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { icaa } from "../../src/baselines/icaa/index.js";
 import { SCORE, type Answer, type Baseline } from "../../src/baselines/types.js";
 import { randomSource, type ParamSource } from "../../src/nn/index.js";
-import { cat, liveTensors, noGrad, scope, stack, tensor, type Tensor } from "../../src/torch/index.js";
+import { cat, noGrad, scope, stack, tensor, type Tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
 import { assertParity, assertReferences, SMALL_DAT } from "./dat.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("icaa");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("icaa");
 
 /** The histogram has its own start, as in the fixture. */
 const weights: ParamSource = {

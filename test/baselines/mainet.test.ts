@@ -1,25 +1,15 @@
 /** MAINet's public network against the authors' own code (test/fixtures/baselines/mainet/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { mainet } from "../../src/baselines/mainet/index.js";
 import { SCORE, type Baseline, type Inputs } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
 import { Random } from "../../src/random.js";
-import { backward, fromTypedArray, liveTensors, noGrad, scope } from "../../src/torch/index.js";
+import { backward, fromTypedArray, noGrad, scope } from "../../src/torch/index.js";
 import { filler } from "../models/support.js";
-import { assertStart, byFormula, Expected, outlineOf } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf } from "./by-formula.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("mainet");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("mainet");
 
 const SMALL = {
   ...{ model_type: "mainet", scale: { min: -1, max: 1 }, resample: "bicubic" },

@@ -1,28 +1,18 @@
 /** TANet against the authors' own code (test/fixtures/baselines/tanet/make.py); stated: the largest absolute error. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { tanet } from "../../src/baselines/tanet/index.js";
 import { SCORE, type Baseline } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
-import { backward, cat, liveTensors, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
+import { backward, cat, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
 import { outlineSource } from "../../src/weights/index.js";
 import { difference } from "../models/support.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, Expected, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
 import { CONTRACT } from "./common/parity.js";
 
-const alive = liveTensors();
-let expected: Expected;
-
-before(async () => {
-  expected = await Expected.of("tanet");
-});
-
-after(() => {
-  expected.dispose();
-  assert.equal(liveTensors(), alive, "every tensor is freed");
-});
+const expected = await expectedOf("tanet");
 
 const SMALL = {
   ...{ image_size: 64, train_image_size: 64, resample: "bicubic", theme_width: 8, theme_depths: [1, 1, 1, 1] },
