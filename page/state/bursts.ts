@@ -4,6 +4,7 @@ import type { LibraryBursts } from "../api/types.js";
 import { app } from "./app.js";
 import { libraryId, type Burst } from "./photo.js";
 import { noteFault, untilReady } from "./server.js";
+import { pauseUntilSeen } from "./wait.js";
 
 /** Milliseconds between two questions, at first and at last. */
 const [SOON, LATE] = [1500, 30_000];
@@ -28,7 +29,7 @@ export async function watchBursts(): Promise<void> {
       if (error instanceof ServerError && error.status === 404) return;
       if (noteFault(error)) await untilReady();
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await pauseUntilSeen(pause);
   }
 }
 

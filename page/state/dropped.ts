@@ -5,6 +5,7 @@ import type { ScoreAnswer } from "../api/types.js";
 import { app, say, update } from "./app.js";
 import { withPercentiles, type Photo } from "./photo.js";
 import { noteFault, untilReady } from "./server.js";
+import { pause } from "./wait.js";
 
 /** Longest side of a thumbnail in pixels. */
 const THUMBNAIL = 640;
@@ -184,10 +185,6 @@ function take(keys: readonly string[], { results }: ScoreAnswer): void {
     return "score" in result ? { ...photo, score: result, failure: undefined } : { ...photo, failure: result.error };
   });
   app.set({ dropped: withPercentiles(dropped) });
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Files that were dropped, those in folders too. */

@@ -4,6 +4,7 @@ import { app } from "./app.js";
 import { watchBursts } from "./bursts.js";
 import { noteFault, untilReady } from "./server.js";
 import { followFilters, load, refresh } from "./shelf.js";
+import { pauseUntilSeen } from "./wait.js";
 
 /** Milliseconds between two looks for a library: the first scan may make it while the page is open. */
 const MISSING = 5000;
@@ -28,8 +29,7 @@ export async function openLibrary(): Promise<void> {
 /** Resolves once there is a library, or something else to wait for. */
 async function untilThere(): Promise<void> {
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, MISSING));
-    if (document.visibilityState !== "visible") continue;
+    await pauseUntilSeen(MISSING);
     try {
       await get("v1/library/photos?limit=1");
       return;
@@ -56,7 +56,7 @@ interface ScanState {
  * @param seen the state that the photos which are here are of
  */
 async function watchScan(seen: string | undefined): Promise<never> {
-  for (let next = 0; ; await new Promise((resolve) => setTimeout(resolve, LOOK))) {
+  for (let next = 0; ; await pauseUntilSeen(LOOK)) {
     try {
       const now = await scanState();
       if (now?.running) app.set({ scan: { done: now.scored, failed: now.failed } });

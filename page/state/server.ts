@@ -1,6 +1,7 @@
 /** Whether the server answers, and who judges there. */
 import { get, NoAnswer, ServerError } from "../api/client.js";
 import { app } from "./app.js";
+import { pauseUntilSeen } from "./wait.js";
 
 /** Milliseconds between two questions while it does not answer, and while it does. */
 const [SOON, LATER] = [2000, 15_000];
@@ -30,9 +31,9 @@ export function noteFault(error: unknown): boolean {
 /** Asks for as long as the page is open. */
 export async function watchServer(): Promise<never> {
   for (;;) {
-    if (document.visibilityState === "visible") await checkServer();
+    await checkServer();
     for (let waited = 0; waited < (app.state.server === "ready" ? LATER : SOON); waited += TICK)
-      await new Promise((resolve) => setTimeout(resolve, TICK));
+      await pauseUntilSeen(TICK);
   }
 }
 

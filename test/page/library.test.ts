@@ -160,6 +160,25 @@ test("a scan that goes on shows its progress; when it ends or is killed, the bar
   assert.ok(pages() > before, "what it has found is shown");
 });
 
+test("a page that nobody sees asks for nothing, and catches up once it is seen", { skip }, async (t) => {
+  let state: object = { running: false, scored: 12, failed: 0 };
+  const { page, server } = await openLibrary(t, DESKTOP, {
+    "GET /v1/library/bursts": () => [200, { bursts: [], looked: 0, complete: false }],
+    "GET /v1/library/scan": () => [200, Readable.from([`data: ${JSON.stringify(state)}\n\n`]), EVENTS],
+  });
+  const show = (visibility: string): Promise<unknown> =>
+    page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "${visibility}", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"))`);
+  await show("hidden");
+  await page.waitForTimeout(500);
+  const before = server.asked.length;
+  state = { running: true, scored: 40, failed: 0 };
+  await page.waitForTimeout(4000);
+  assert.equal(server.asked.length, before);
+  await show("visible");
+  await page.getByText("Scanning: 40 photos scored").waitFor();
+});
+
 test("a comment is shown as it is written; a fault amid it is told", { skip }, async (t) => {
   const writing = new PassThrough();
   const judge = { id: "fake@0", object: "model", worth: "It knows nothing.", method: { comments: true } };
