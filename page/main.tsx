@@ -2,15 +2,12 @@
 import { render } from "preact";
 import "./styles/app.css";
 import { watchServer } from "./state/server.js";
-import { onRating } from "./state/rating.js";
 import { followAddress, guardRatings } from "./state/address.js";
 import { openLibrary } from "./state/library.js";
-import { saveRating } from "./state/shelf.js";
 import { App } from "./view/App.js";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);
-onRating(saveRating);
 void openLibrary().then(followAddress());
 guardRatings();
 void watchServer();

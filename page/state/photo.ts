@@ -10,6 +10,11 @@ export interface Rating {
   readonly flag: Flag;
 }
 
+/** The parts of a rating that a change names. */
+export function partOf({ stars, flag }: Rating, change: Partial<Rating>): Partial<Rating> {
+  return { ...("stars" in change && { stars }), ...("flag" in change && { flag }) };
+}
+
 /** What the camera noted. */
 export interface Facts {
   /** Local time, ISO 8601. */

@@ -1,42 +1,9 @@
 /** What a person says of photos: shown at once, saved one after another, and taken back where it cannot be saved. */
 import { messageOf } from "../../src/errors.js";
 import { app, photoOf, say, update, visible, type Change, type SavedChange } from "./app.js";
-import type { Rating } from "./photo.js";
+import { partOf, type Rating } from "./photo.js";
 import { noteFault } from "./server.js";
-
-/** A photo has another rating by now than the one that was seen. */
-export class Outdated extends Error {
-  constructor(readonly now: Rating) {
-    super("it has been rated elsewhere in the meantime");
-  }
-}
-
-/** What came of a change. */
-export interface Saved {
-  /** The photo's rating now. */
-  readonly rating: Rating;
-  readonly change: SavedChange;
-}
-
-/**
- * Saves a part of a rating where it belongs.
- *
- * @param was what is known of the rating when its turn comes
- * @param undone the change that it takes back
- * @throws Outdated; why it cannot be saved
- */
-export type SaveRating = (
-  key: string,
-  change: Partial<Rating>,
-  was: () => Rating,
-  undone?: Promise<SavedChange>,
-) => Promise<Saved>;
-
-let save: SaveRating = async (_key, change, was) => ({ rating: { ...was(), ...change }, change: undefined });
-
-export function onRating(saver: SaveRating): void {
-  save = saver;
-}
+import { Outdated, saveRating, type Saved } from "./shelf.js";
 
 /** Ratings that are on their way, and what is known to be saved of their photos. */
 const waiting = new Map<string, { saved: Rating; readonly changes: Partial<Rating>[] }>();
@@ -59,11 +26,6 @@ export function rate(after: Partial<Rating>): void {
     app.set({ undo: app.state.undo.filter((one) => one !== change) });
     tell(change, error);
   });
-}
-
-/** The parts of a rating that a change names. */
-export function partOf({ stars, flag }: Rating, change: Partial<Rating>): Partial<Rating> {
-  return { ...("stars" in change && { stars }), ...("flag" in change && { flag }) };
 }
 
 export function ratingText({ stars, flag }: Rating): string {
@@ -107,7 +69,7 @@ async function apply(
   const show = (): void => update(key, Object.assign({}, own.saved, ...own.changes) as Rating);
   show();
   try {
-    const done = await save(key, change, () => own.saved, undone);
+    const done = await saveRating(key, change, () => own.saved, undone);
     own.saved = done.rating;
     return done;
   } catch (error) {

@@ -3,8 +3,7 @@ import { get, request, send, ServerError } from "../api/client.js";
 import type { LibraryPage, LibraryPhoto } from "../api/types.js";
 import { app, say, type AppState, type SavedChange } from "./app.js";
 import { burstOf } from "./bursts.js";
-import { keyOf, libraryId, type Facts, type Filter, type Photo, type Rating } from "./photo.js";
-import { Outdated, partOf, type Saved } from "./rating.js";
+import { keyOf, libraryId, partOf, type Facts, type Filter, type Photo, type Rating } from "./photo.js";
 import { noteFault } from "./server.js";
 
 /** Photos of the first page, which a person waits for, and of those after it. */
@@ -175,12 +174,28 @@ function onShelf(photo: LibraryPhoto, { judge }: Pick<LibraryPage, "judge">): Ph
   };
 }
 
+/** A photo has another rating by now than the one that was seen. */
+export class Outdated extends Error {
+  constructor(readonly now: Rating) {
+    super("it has been rated elsewhere in the meantime");
+  }
+}
+
+/** What came of a change. */
+export interface Saved {
+  /** The photo's rating now. */
+  readonly rating: Rating;
+  readonly change: SavedChange;
+}
+
 let saved: Promise<unknown> = Promise.resolve();
 
 /**
- * Has the server keep a part of a rating, in the order in which they were given.
+ * Has the server keep a part of a rating, in the order in which they were given; those of dropped photos stay on the page.
  *
+ * @param was what is known of the rating when its turn comes
  * @param undone the change that it takes back: the sidecar has its bytes of before then
+ * @throws Outdated; why it cannot be saved
  */
 export async function saveRating(
   key: string,
