@@ -1,5 +1,5 @@
 /** The open photo in the address and among the browser's steps, so that Back closes it and a link opens it. */
-import { app, FIT, openedPhoto, photoOf, type AppState } from "./app.js";
+import { app, close, FIT, openedPhoto, photoOf, type AppState } from "./app.js";
 import { keyOf, libraryId } from "./photo.js";
 import { fetchLone } from "./shelf.js";
 
@@ -53,11 +53,12 @@ async function open(hash: string): Promise<void> {
   const [, view, name = ""] = /^#(photo|compare)=(\w+)$/.exec(hash) ?? [];
   // A link that somebody has opened or typed has the grid below it.
   if (depth === 0 && location.hash !== "") history.replaceState({ depth }, "", location.pathname + location.search);
-  if (!view) return app.set({ view: "grid", zoom: FIT });
+  if (!view) return close();
   const isId = /^\d+$/.test(name);
   const key = isId ? keyOf(name) : name;
   const found = photoOf(app.state, key) ?? (isId && app.state.source === "library" ? await fetchLone(name) : undefined);
-  app.set(found ? { selected: key, view: view as AppState["view"], zoom: FIT } : { view: "grid", zoom: FIT });
+  if (found) app.set({ selected: key, view: view as AppState["view"], zoom: FIT });
+  else close();
   sync();
 }
 

@@ -68,7 +68,8 @@ export interface AppState {
   /** Read out, and shown for a while. */
   readonly said: string;
   readonly fault: string | undefined;
-  readonly scan: { readonly done: number; readonly failed: number } | undefined;
+  /** How many photos a scan has scored that goes on. */
+  readonly scan: number | undefined;
 }
 
 export const app = new Store<AppState>({

@@ -47,7 +47,6 @@ interface ScanState {
   /** Whether it goes on: one that was killed has not ended, and does not. */
   readonly running: boolean;
   readonly scored: number;
-  readonly failed: number;
 }
 
 /**
@@ -59,7 +58,7 @@ async function watchScan(seen: string | undefined): Promise<never> {
   for (let next = 0; ; await pauseUntilSeen(LOOK)) {
     try {
       const now = await scanState();
-      if (now?.running) app.set({ scan: { done: now.scored, failed: now.failed } });
+      if (now?.running) app.set({ scan: now.scored });
       const text = JSON.stringify(now);
       if (text !== seen && !(now?.running && performance.now() < next)) {
         const began = performance.now();

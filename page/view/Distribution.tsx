@@ -34,14 +34,10 @@ export function Distribution({ score }: { score: ScoreEntry }): JSX.Element | nu
       <text x={x(scale.min)} y={HEIGHT - 4}>
         {scale.min}
       </text>
-      <text class="end" x={x(scale.max)} y={HEIGHT - 4}>
+      <text x={x(scale.max)} y={HEIGHT - 4}>
         {scale.max}
       </text>
-      <text
-        class={`at ${x(score.score) > WIDTH * 0.8 ? "end" : x(score.score) < WIDTH * 0.2 ? "" : "middle"}`}
-        x={x(score.score)}
-        y={HEIGHT - 4}
-      >
+      <text class="at" x={x(score.score)} y={HEIGHT - 4}>
         {scoreText(score.score)}
       </text>
     </svg>

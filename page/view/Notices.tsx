@@ -60,8 +60,8 @@ function Progress(): JSX.Element | null {
   const scan = useStore(app, (state) => state.scan);
   const waiting = useStore(app, (state) => state.dropped.filter(({ score, failure }) => !score && !failure).length);
   const all = useStore(app, (state) => state.dropped.length);
-  if (scan)
-    return <Bar done={scan.done} total={undefined} label={`Scanning: ${countText(scan.done, "photo")} scored`} />;
+  if (scan !== undefined)
+    return <Bar done={scan} total={undefined} label={`Scanning: ${countText(scan, "photo")} scored`} />;
   if (waiting === 0) return null;
   return <Bar done={all - waiting} total={all} label={`Scoring: ${all - waiting} of ${countText(all, "photo")}`} />;
 }
