@@ -1,16 +1,10 @@
 /** Photos that are dropped, in Chromium: scored, best first, seen and rated by hand, by keyboard and by ear. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { launch, NO_BROWSER } from "../e2e/browser.js";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../e2e/browser.js";
 import { fakeServer } from "./server.js";
 import { axeFinds, choose, DESKTOP, FILES, labels, openPage, PHONE, PHOTOS, untilScored } from "./support.js";
-
-let chrome: Browser;
-before(async () => {
-  if (!NO_BROWSER) chrome = await launch();
-});
-after(() => chrome?.close());
 
 const skip = NO_BROWSER;
 
@@ -43,7 +37,7 @@ async function fitsNow(page: Page): Promise<void> {
 for (const [name, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
   test(`${name}: from an empty page to a comparison, and axe finds nothing`, { skip }, async (t) => {
     const { address } = await fakeServer(t);
-    const page = await openPage(t, chrome, address, options);
+    const page = await openPage(t, address, options);
     await page.getByText("It knows nothing of real photographs").waitFor();
     const filters = page.getByRole("button", { name: "Filters" });
     await filters.click();
@@ -83,7 +77,7 @@ for (const [name, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })
 
 test("by keyboard alone: rate, flag, undo, compare, zoom, and back where one was", { skip }, async (t) => {
   const { address } = await fakeServer(t);
-  const page = await openPage(t, chrome, address, DESKTOP);
+  const page = await openPage(t, address, DESKTOP);
   const press = async (...keys: readonly string[]): Promise<void> => {
     for (const key of keys) await page.keyboard.press(key);
   };
@@ -119,7 +113,7 @@ test("by keyboard alone: rate, flag, undo, compare, zoom, and back where one was
 
 test("what fails, what is full and what is gone is told, and goes on", { skip }, async (t) => {
   const server = await fakeServer(t);
-  const page = await openPage(t, chrome, server.address, DESKTOP);
+  const page = await openPage(t, server.address, DESKTOP);
   await page.getByText("Judge:").waitFor();
   let full = 1;
   server.instead.set("POST /v1/score", () => (full-- > 0 ? [429, { error: { code: "IN_USE", message: "full" } }, { "retry-after": "0" }] : undefined)); // prettier-ignore
@@ -154,7 +148,7 @@ test("a token is asked for, and taken along", { skip }, async (t) => {
     locked ? ([401, { error: { code: "USAGE", message: "A token is needed." } }] as const) : undefined;
   const wrong = [403, { error: { code: "USAGE", message: "That token is not this server's." } }] as const;
   server.instead.set("GET /v1/models", refuse);
-  const page = await openPage(t, chrome, server.address, DESKTOP);
+  const page = await openPage(t, server.address, DESKTOP);
   const token = page.getByLabel("This server asks for its token");
   assert.equal(await page.getByRole("button", { name: "Unlock" }).isDisabled(), true);
   server.instead.set("POST /v1/score", () => (locked ? wrong : undefined));

@@ -1,41 +1,26 @@
 /** The library in Chromium: a hundred thousand photos of which few are drawn, filters, bursts, ratings that are kept. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { PassThrough, Readable } from "node:stream";
-import { after, before, test, type TestContext } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { launch, NO_BROWSER } from "../e2e/browser.js";
-import { fakeServer, resultFor, type Answer, type FakeServer } from "./server.js";
-import { axeFinds, DESKTOP, FILES, labels, openPage, PHONE, untilScored } from "./support.js";
-
-let chrome: Browser;
-before(async () => {
-  if (!NO_BROWSER) chrome = await launch();
-});
-after(() => chrome?.close());
+import { PassThrough } from "node:stream";
+import { test, type TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../e2e/browser.js";
+import { fakeServer, libraryPhoto, photosPage, scanAnswer, type Answer, type FakeServer } from "./server.js";
+import { axeFinds, DESKTOP, FILES, JPEG, labels, openPage, PHONE, untilScored } from "./support.js";
 
 const skip = NO_BROWSER;
 const TOTAL = 100_000;
-const JPEG = readFileSync(FILES[0] ?? "");
 
 function photo(i: number): object {
-  const { file: _, scale: __, model: ___, ...score } = resultFor("", 9.9 - (9 * i) / TOTAL) as Record<string, unknown>;
-  return {
-    ...{ id: `${i + 1}`, file: `/photos/2026/DSC_${i}.jpg`, folder: "/photos/2026", name: `DSC_${i}.jpg`, size: 5e6, modified: 1.7e12 },
+  return libraryPhoto(i + 1, 9.9 - (9 * i) / TOTAL, {
+    ...{ folder: "/photos/2026", name: `DSC_${i}.jpg`, size: 5e6, percentile: 100 - (100 * i) / TOTAL },
     ...{ digest: `${i}`.padStart(64, "0"), width: i % 3 === 0 ? 4000 : 6000, height: i % 3 === 0 ? 6000 : 4000, taken: "2026-05-31T18:30:00", camera: "NIKON Z 6" },
     metadata: { iso: 200, aperture: 2.8, exposureTime: 0.004, lens: "50 mm f/1.8" },
-    score: { ...score, percentile: 100 - (100 * i) / TOTAL },
-  }; // prettier-ignore
+  }); // prettier-ignore
 }
 
 /** Pages of all photos, in the order of their scores whatever is asked. */
 function photos(path: string): Answer {
-  const query = new URL(path, "http://localhost").searchParams;
-  const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit"))];
-  const count = Math.min(limit, TOTAL - from);
-  const next = from + count < TOTAL ? `${from + count}` : null;
-  const judge = { id: 1, name: "fake@0", scale: { min: 1, max: 10 }, scores: TOTAL };
-  return [200, { photos: Array.from({ length: count }, (_, i) => photo(from + i)), next, total: from === 0 ? TOTAL : null, judge }]; // prettier-ignore
+  return photosPage(path, TOTAL, photo);
 }
 
 async function openLibrary(
@@ -48,7 +33,7 @@ async function openLibrary(
     "GET /v1/library/photos?": photos,
     "GET /v1/library/photos/": () => [200, JPEG],
   });
-  const page = await openPage(t, chrome, server.address, options);
+  const page = await openPage(t, server.address, options);
   await page.locator(".tile").first().waitFor();
   return { page, server };
 }
@@ -94,7 +79,7 @@ test("a library behind a token opens once the token is given", { skip }, async (
     "GET /v1/library/photos/": () => [200, JPEG],
   });
   server.instead.set("GET /v1/", () => [401, { error: { code: "USAGE", message: "A token is needed." } }]);
-  const page = await openPage(t, chrome, server.address, DESKTOP);
+  const page = await openPage(t, server.address, DESKTOP);
   await page.getByLabel("This server asks for its token").fill("a token of 16 letters");
   server.instead.clear();
   await page.getByRole("button", { name: "Unlock" }).click();
@@ -140,12 +125,10 @@ test("bursts are stacks with the best on top; B and the number open them", { ski
   assert.deepEqual(await names(), ["DSC_0", "DSC_1", "DSC_2", "DSC_3", "DSC_4"]);
 });
 
-const EVENTS = { "content-type": "text/event-stream" };
-
 test("a scan that goes on shows its progress; when it ends or is killed, the bar goes", { skip }, async (t) => {
   let state: object = { running: true, scored: 12, failed: 1 };
   const { page, server } = await openLibrary(t, DESKTOP, {
-    "GET /v1/library/scan": () => [200, Readable.from([`data: ${JSON.stringify(state)}\n\n`]), EVENTS],
+    "GET /v1/library/scan": () => scanAnswer(state),
   });
   const bar = page.getByRole("progressbar", { name: /Scanning/ });
   await page.getByText("Scanning: 12 photos scored").waitFor();
@@ -164,7 +147,7 @@ test("a page that nobody sees asks for nothing, and catches up once it is seen",
   let state: object = { running: false, scored: 12, failed: 0 };
   const { page, server } = await openLibrary(t, DESKTOP, {
     "GET /v1/library/bursts": () => [200, { bursts: [], looked: 0, complete: false }],
-    "GET /v1/library/scan": () => [200, Readable.from([`data: ${JSON.stringify(state)}\n\n`]), EVENTS],
+    "GET /v1/library/scan": () => scanAnswer(state),
   });
   const show = (visibility: string): Promise<unknown> =>
     page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "${visibility}", configurable: true });
@@ -183,7 +166,7 @@ test("a comment is shown as it is written; a fault amid it is told", { skip }, a
   const writing = new PassThrough();
   const judge = { id: "fake@0", object: "model", worth: "It knows nothing.", method: { comments: true } };
   const { page, server } = await openLibrary(t, DESKTOP, {
-    "POST /v1/chat/completions": () => [200, writing, EVENTS],
+    "POST /v1/chat/completions": () => [200, writing, { "content-type": "text/event-stream" }],
   });
   server.instead.set("GET /v1/models", () => [200, { object: "list", data: [judge] }]);
   await page.reload();

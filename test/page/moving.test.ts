@@ -1,22 +1,12 @@
 /** Ways through a library in Chromium: to its end, back by the browser, by a link, and while a scan adds to it. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { Readable } from "node:stream";
-import { after, before, test, type TestContext } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { launch, NO_BROWSER } from "../e2e/browser.js";
-import { fakeServer, resultFor, type Answer, type FakeServer } from "./server.js";
-import { choose, DESKTOP, FILES, labels, openPage, untilScored } from "./support.js";
-
-let chrome: Browser;
-before(async () => {
-  if (!NO_BROWSER) chrome = await launch();
-});
-after(() => chrome?.close());
+import { test, type TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../e2e/browser.js";
+import { fakeServer, libraryPhoto, photosPage, scanAnswer, type Answer, type FakeServer } from "./server.js";
+import { choose, DESKTOP, FILES, JPEG, labels, openPage, untilScored } from "./support.js";
 
 const skip = NO_BROWSER;
-const JPEG = readFileSync(FILES[0] ?? "");
-const EVENTS = { "content-type": "text/event-stream" };
 
 interface Moving {
   readonly page: Page;
@@ -28,25 +18,15 @@ interface Moving {
 
 async function openMoving(t: TestContext, count: number, more: Readonly<Record<string, () => Answer>> = {}, hash = "", instead?: () => Answer | undefined): Promise<Moving> {
   const ids = Array.from({ length: count }, (_, i) => i + 1);
-  const photo = (id: number): object => {
-    const { file: _, scale: __, model: ___, ...score } = resultFor("", 5) as Record<string, unknown>;
-    const size = { width: 600, height: 400, size: 5000, modified: 1.7e12 };
-    return { id: `${id}`, file: `/p/${id}.jpg`, folder: "/p", name: `${id}.jpg`, ...size, score: { ...score, percentile: 50 } };
-  };
-  const photos = (path: string): Answer => {
-    const query = new URL(path, "http://localhost").searchParams;
-    const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit"))];
-    const next = from + limit < ids.length ? `${from + limit}` : null;
-    const judge = { id: 1, name: "fake@0", scale: { min: 1, max: 10 }, scores: ids.length };
-    return [200, { photos: ids.slice(from, from + limit).map(photo), next, total: from === 0 ? ids.length : null, judge }];
-  };
+  const photo = (id: number): object => libraryPhoto(id, 5, { folder: "/p", name: `${id}.jpg`, percentile: 50 });
+  const photos = (path: string): Answer => photosPage(path, ids.length, (i) => photo(ids[i] ?? assert.fail()));
   const one = (path: string): Answer => {
     const [, id] = /photos\/(\d+)$/.exec(path) ?? [];
     return [200, id === undefined ? JPEG : photo(Number(id))];
   };
   const server = await fakeServer(t, { ...more, "GET /v1/library/photos?": photos, "GET /v1/library/photos/": one });
   if (instead) server.instead.set("GET /v1/library/", instead);
-  const page = await openPage(t, chrome, `${server.address}${hash}`, DESKTOP);
+  const page = await openPage(t, `${server.address}${hash}`, DESKTOP);
   if (!instead) await page.locator(".tile").first().waitFor();
   return { page, server, ids, address: server.address };
 } // prettier-ignore
@@ -133,7 +113,7 @@ test(
     let state = { id: 1, running: false, ended: "then" as string | null, scored: 5, failed: 0 };
     let bursts: object[] = [];
     const { page, server, ids } = await openMoving(t, 500, {
-      "GET /v1/library/scan": () => [200, Readable.from([`data: ${JSON.stringify(state)}\n\n`]), EVENTS],
+      "GET /v1/library/scan": () => scanAnswer(state),
       "GET /v1/library/bursts": () => [200, { bursts, looked: 5, complete: true }],
     });
     const tab = page.getByRole("button", { name: /Library/ });

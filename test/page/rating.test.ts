@@ -1,20 +1,12 @@
 /** Ratings in Chromium: what others gave stays, what fails is told where one looks, and undo undoes. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { after, before, test, type TestContext } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { launch, NO_BROWSER } from "../e2e/browser.js";
-import { fakeServer, resultFor, type Answer, type FakeServer } from "./server.js";
-import { choose, DESKTOP, FILES, labels, openPage, untilScored } from "./support.js";
-
-let chrome: Browser;
-before(async () => {
-  if (!NO_BROWSER) chrome = await launch();
-});
-after(() => chrome?.close());
+import { test, type TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import { NO_BROWSER } from "../e2e/browser.js";
+import { fakeServer, libraryPhoto, photosPage, type Answer, type FakeServer } from "./server.js";
+import { choose, DESKTOP, FILES, JPEG, labels, openPage, untilScored } from "./support.js";
 
 const skip = NO_BROWSER;
-const JPEG = readFileSync(FILES[0] ?? "");
 
 interface Stored {
   stars: number;
@@ -28,11 +20,9 @@ async function openRated(
   const stored: Stored[] = Array.from({ length: 3 }, () => ({ stars: 0 }));
   const photo = (i: number): object => {
     const { stars, pick } = stored[i] ?? assert.fail();
-    const { file: _, scale: __, model: ___, ...score } = resultFor("", 9 - i) as Record<string, unknown>;
-    const size = { width: 600, height: 400, size: 5000, modified: 1.7e12 };
     const rating = { stars, ...(pick !== undefined && pick !== "none" && { pick }) };
-    return { id: `${i + 1}`, file: `/p/${i}.jpg`, folder: "/p", name: `${i}.jpg`, ...size, ...rating, score: { ...score, percentile: 50 } };
-  }; // prettier-ignore
+    return libraryPhoto(i + 1, 9 - i, { folder: "/p", name: `${i}.jpg`, percentile: 50, ...rating });
+  };
   const put = (path: string): Answer => {
     const i = Number(/photos\/(\d+)/.exec(path)?.[1]) - 1;
     const { was = {}, ...change } = JSON.parse(server.asked.at(-1)?.split(" ").slice(2).join(" ") ?? "") as Partial<Stored> & { was?: Partial<Stored> }; // prettier-ignore
@@ -42,13 +32,12 @@ async function openRated(
     stored[i] = { ...now, ...change };
     return [200, photo(i)];
   };
-  const judge = { id: 1, name: "fake@0", scale: { min: 1, max: 10 }, scores: 3 };
   const server = await fakeServer(t, {
-    "GET /v1/library/photos?": () => [200, { photos: [0, 1, 2].map(photo), next: null, total: 3, judge }],
+    "GET /v1/library/photos?": (path) => photosPage(path, 3, photo),
     "GET /v1/library/photos/": () => [200, JPEG],
     "PUT /v1/library/photos/": put,
   });
-  const page = await openPage(t, chrome, server.address, DESKTOP);
+  const page = await openPage(t, server.address, DESKTOP);
   await page.locator(".tile").first().focus();
   const puts = (): string[] => server.asked.filter((line) => line.startsWith("PUT")).map((line) => line.split(" ").slice(2).join(" ")); // prettier-ignore
   return { page, server, stored, puts };

@@ -9,7 +9,7 @@ import { DEMO_MODEL, load } from "../../src/engine/index.js";
 import { scan } from "../../src/library/scan/scan.js";
 import { readSidecar } from "../../src/photos/xmp.js";
 import { createServer } from "../../src/server/index.js";
-import { browser, NO_BROWSER } from "../e2e/browser.js";
+import { NO_BROWSER } from "../e2e/browser.js";
 import { ROOT } from "../support.js";
 import { choose, DESKTOP, FILES, labels, openPage, untilScored } from "./support.js";
 
@@ -36,7 +36,7 @@ test(
     const server = createServer({ model, library, onFault: (error) => faults.push(error) });
     t.after(() => server.close());
     const address = await server.listen({ port: 0, host: "127.0.0.1" });
-    const page = await openPage(t, await browser(t), address, DESKTOP);
+    const page = await openPage(t, address, DESKTOP);
     await page.getByText(/demo@[0-9a-f]+. The demo weights show that everything works/).waitFor();
     await page.locator(".tile.stacked").waitFor();
     await untilScored(page, names.length - 1);

@@ -27,7 +27,7 @@ export interface FakeServer {
 }
 
 /** A distribution of ten ratings around a score from 1 to 10. */
-export function resultFor(file: string, score: number): object {
+function resultFor(file: string, score: number): object {
   const weights = Array.from({ length: 10 }, (_, i) => Math.exp(-((i + 1 - score) ** 2) / 4));
   const sum = weights.reduce((a, b) => a + b, 0);
   const distribution = weights.map((weight) => weight / sum);
@@ -44,6 +44,34 @@ function scoreForm(body: Buffer): Answer {
       : resultFor(name, 9.4 - (name.charCodeAt(0) - 97) / 4),
   );
   return [200, { results }];
+}
+
+interface Described extends Readonly<Record<string, unknown>> {
+  readonly folder: string;
+  readonly name: string;
+  readonly percentile: number;
+}
+
+/** A photo of the library as the server describes it. */
+export function libraryPhoto(id: number, score: number, { percentile, ...rest }: Described): object {
+  const { file: _, scale: __, model: ___, ...judged } = resultFor("", score) as Record<string, unknown>;
+  const size = { width: 600, height: 400, size: 5000, modified: 1.7e12 };
+  return { id: `${id}`, file: `${rest.folder}/${rest.name}`, ...size, ...rest, score: { ...judged, percentile } };
+}
+
+/** A page of the library's photos, in their order whatever is asked. */
+export function photosPage(path: string, total: number, photoAt: (i: number) => object): Answer {
+  const query = new URL(path, "http://localhost").searchParams;
+  const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit"))];
+  const count = Math.min(limit, total - from);
+  const next = from + count < total ? `${from + count}` : null;
+  const judge = { id: 1, name: "fake@0", scale: { min: 1, max: 10 }, scores: total };
+  return [200, { photos: Array.from({ length: count }, (_, i) => photoAt(from + i)), next, total: from === 0 ? total : null, judge }]; // prettier-ignore
+}
+
+/** How a scan stands, as the one event of a stream. */
+export function scanAnswer(state: object): Answer {
+  return [200, Readable.from([`data: ${JSON.stringify(state)}\n\n`]), { "content-type": "text/event-stream" }];
 }
 
 const MODELS: Answer = [200, { object: "list", data: [{ id: "fake@0", object: "model", worth: "It knows nothing of real photographs." }] }]; // prettier-ignore

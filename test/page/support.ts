@@ -1,8 +1,10 @@
 /** What the tests of the page share: a window on it, and what must never happen there. */
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import type { TestContext } from "node:test";
+import { readFileSync } from "node:fs";
+import { after, type TestContext } from "node:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { launch } from "../e2e/browser.js";
 import { ROOT } from "../support.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core");
@@ -11,17 +13,19 @@ const AXE = createRequire(import.meta.url).resolve("axe-core");
 export const PHOTOS = ["abstract-dull", "architecture-garish", "landscape-bad", "landscape-good", "portrait-good", "still-life-fair"]; // prettier-ignore
 export const FILES = PHOTOS.map((name) => `${ROOT}examples/photos/${name}.jpg`);
 
+/** What a photo of the library looks like. */
+export const JPEG = readFileSync(FILES[0] ?? "");
+
 export const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" } as const;
 export const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "dark", hasTouch: true, isMobile: true } as const; // prettier-ignore
 
+/** One browser for the tests of a file. */
+let chrome: Promise<Browser> | undefined;
+after(async () => (await chrome)?.close());
+
 /** The page in a window of its own, which fails the test when something is refused or thrown. */
-export async function openPage(
-  t: TestContext,
-  chrome: Browser,
-  address: string,
-  options: BrowserContextOptions,
-): Promise<Page> {
-  const context = await chrome.newContext({ reducedMotion: "reduce", ...options });
+export async function openPage(t: TestContext, address: string, options: BrowserContextOptions): Promise<Page> {
+  const context = await (await (chrome ??= launch())).newContext({ reducedMotion: "reduce", ...options });
   t.after(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
