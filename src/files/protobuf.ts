@@ -38,6 +38,12 @@ export function* wireFields(bytes: Uint8Array, invalid: WireError): Generator<Wi
   }
 }
 
+/** The numbers of a packed field, one by one. @throws the error of `invalid` at the first that is damaged */
+export function* packedVarints(bytes: Uint8Array, invalid: WireError): Generator<bigint, void, void> {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) yield varint(reader, invalid);
+}
+
 function varint(reader: BinaryReader, invalid: WireError): bigint {
   const start = reader.pos;
   try {

@@ -4,12 +4,12 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { RocError } from "../errors.js";
 import { readBytes } from "../files/index.js";
-import { wireFields, type WireError, type WireField } from "../files/protobuf.js";
-import { cat, DTYPES, empty, mapFile, scope, type DType, type MappedFile, type Tensor } from "../torch/index.js";
+import { packedVarints, wireFields, type WireError, type WireField } from "../files/protobuf.js";
+import { cat, DTYPES, empty, scope, type DType, type MappedFile, type Tensor } from "../torch/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { entriesCheckpoint, type TensorEntry } from "./entries.js";
+import { mapWeights, wireFaults } from "./mapped.js";
 
 /** Field numbers of NetParameter, and of its layers: V1LayerParameter's and LayerParameter's. */
 const LAYERS: Readonly<Record<number, { readonly name: number; readonly blobs: number }>> = {
@@ -34,11 +34,7 @@ interface Blob {
 }
 
 function faults(file: string): WireError {
-  return (problem, field) => {
-    const place = field === undefined ? "" : ` in its field ${field}`;
-    const message = `${file} is not a Caffe file that can be read: ${problem}${place}. Fetch it again.`;
-    return new RocError("CHECKPOINT_INVALID", message);
-  };
+  return wireFaults(file, "a Caffe file");
 }
 
 /**
@@ -57,9 +53,9 @@ export async function openCaffemodel(file: string): Promise<Checkpoint> {
   };
   try {
     const add = async (path: string, read: (bytes: Uint8Array) => Iterable<readonly [string, Blob]>): Promise<void> => {
-      const bytes = await readBytes(path, { maxBytes: MAX_BYTES });
-      const map = mapFile(path);
+      const map = await mapWeights(path, faults(path));
       maps.push(map);
+      const bytes = await readBytes(path, { maxBytes: MAX_BYTES });
       for (const [name, blob] of read(bytes)) {
         if (entries.has(name)) throw faults(path)(`it holds "${name}" twice`);
         entries.set(name, entryOf(map, blob));
@@ -123,27 +119,15 @@ function readBlob(bytes: Uint8Array, invalid: WireError): Blob {
 }
 
 function readShape(bytes: Uint8Array, invalid: WireError): number[] {
-  const sizes = [...wireFields(bytes, invalid)]
-    .filter(({ number }) => number === DIM)
-    // Packed: a run of varints, read as fields of which each is but a number.
-    .flatMap(({ value }) => (typeof value === "bigint" ? [value] : varints(value, invalid)));
-  if (sizes.length > MOST_DIMENSIONS) throw invalid(`a blob has ${sizes.length} dimensions`);
-  return sizes.map((size) => sizeOf(size, invalid));
-}
-
-function varints(bytes: Uint8Array, invalid: WireError): bigint[] {
-  const found: bigint[] = [];
-  let [value, shift] = [0n, 0n];
-  for (const byte of bytes) {
-    value |= BigInt(byte & 0x7f) << shift;
-    shift += 7n;
-    if (shift > 63n) throw invalid("a size of a blob is too long");
-    if (byte & 0x80) continue;
-    found.push(value);
-    [value, shift] = [0n, 0n];
+  const sizes: number[] = [];
+  for (const { number, value } of wireFields(bytes, invalid)) {
+    if (number !== DIM) continue;
+    for (const size of typeof value === "bigint" ? [value] : packedVarints(value, invalid)) {
+      sizes.push(sizeOf(size, invalid));
+      if (sizes.length > MOST_DIMENSIONS) throw invalid(`a blob has more than ${MOST_DIMENSIONS} dimensions`);
+    }
   }
-  if (shift !== 0n) throw invalid("it ends inside a size of a blob");
-  return found;
+  return sizes;
 }
 
 function sizeOf(value: bigint, invalid: WireError): number {

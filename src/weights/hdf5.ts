@@ -9,6 +9,7 @@ import { readBytes } from "../files/index.js";
 import { empty, fromTypedArray, DTYPES, type DType, type Tensor } from "../torch/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { entriesCheckpoint, type TensorEntry } from "./entries.js";
+import { damagedFile } from "./mapped.js";
 
 /** Elements that are read, by the library's names; others (texts, references) hold no weights. */
 const TYPES: Readonly<Record<string, DType>> = { "<f": "float32", "<d": "float64", "<i": "int32", "<q": "int64" };
@@ -30,8 +31,7 @@ type Library = typeof H5;
 
 /** @param what a sentence's part, as "it is truncated" */
 function invalid(file: string, what: string, cause?: unknown): RocError {
-  const message = `${file} is not an HDF5 file that can be read: ${what}. Fetch it again.`;
-  return new RocError("CHECKPOINT_INVALID", message, { cause });
+  return damagedFile(file, "an HDF5 file", what, cause);
 }
 
 let files = 0;

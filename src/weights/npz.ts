@@ -4,11 +4,12 @@
  */
 import { constants, inflateRawSync } from "node:zlib";
 import { RocError } from "../errors.js";
-import { withFile } from "../files/index.js";
-import { DTYPES, fromTypedArray, mapFile, scope, type DType, type MappedFile, type Tensor } from "../torch/index.js";
+import { DTYPES, fromTypedArray, scope, type DType, type MappedFile, type Tensor } from "../torch/index.js";
 import { quoted } from "./bin/errors.js";
 import { readZip, type ZipEntry } from "./bin/zip.js";
-import type { Checkpoint, TensorInfo } from "./checkpoint.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { entriesCheckpoint, type TensorEntry } from "./entries.js";
+import { mapWeights } from "./mapped.js";
 
 const ENDING = ".npy";
 const MAGIC = "\u0093NUMPY";
@@ -57,23 +58,22 @@ interface NpzArray {
  *   array of objects, of records or of numbers that are not read here
  */
 export async function openNpz(file: string): Promise<Checkpoint> {
-  const size = await withFile(file, (_, bytes) => Promise.resolve(bytes));
-  if (size === 0) throw invalid(file, "it is empty");
-  const map = mapFile(file);
+  const map = await mapWeights(file, (what) => invalid(file, what));
   try {
-    return new NpzFile(map, readArrays(map));
+    return entriesCheckpoint(file, readArrays(map), { close: () => map.dispose() });
   } catch (error) {
     map.dispose();
     throw error;
   }
 }
 
-function readArrays(map: MappedFile): Map<string, NpzArray> {
+function readArrays(map: MappedFile): Map<string, TensorEntry> {
   const entries = readZip(map, { deflated: true, fault: invalid });
-  const arrays = new Map<string, NpzArray>();
-  for (const [name, entry] of entries) {
-    if (!name.endsWith(ENDING)) throw invalid(map.path, `its entry ${quoted(name)} is no array (${ENDING})`);
-    arrays.set(name.slice(0, -ENDING.length), readHeader(map, entry, quoted(name)));
+  const arrays = new Map<string, TensorEntry>();
+  for (const [file, entry] of entries) {
+    if (!file.endsWith(ENDING)) throw invalid(map.path, `its entry ${quoted(file)} is no array (${ENDING})`);
+    const name = file.slice(0, -ENDING.length);
+    arrays.set(name, entryOf(map, name, readHeader(map, entry, quoted(file))));
   }
   if (arrays.size === 0) throw invalid(map.path, "it holds no arrays");
   return arrays;
@@ -140,75 +140,38 @@ function checkSize({ entry, header, dtype, shape }: NpzArray, damaged: (why: str
   }
 }
 
-class NpzFile implements Checkpoint {
-  readonly metadata: Readonly<Record<string, string>> = {};
+function entryOf(map: MappedFile, name: string, array: NpzArray): TensorEntry {
+  const { entry, dtype, shape, isFortran } = array;
+  return {
+    dtype,
+    shape,
+    read() {
+      if (!isFortran || shape.length < 2) return rowsOf(map, name, array, shape);
+      const last = shape.length - 1;
+      return scope(() => rowsOf(map, name, array, shape.toReversed()).permute(...shape.map((_, dim) => last - dim)));
+    },
+    drop() {
+      map.drop(entry.offset, entry.stored);
+    },
+  };
+}
 
-  constructor(
-    private readonly map: MappedFile,
-    private readonly arrays: ReadonlyMap<string, NpzArray>,
-  ) {}
+/** The elements in the order of the file. */
+function rowsOf(map: MappedFile, name: string, { entry, header, dtype }: NpzArray, shape: readonly number[]): Tensor {
+  if (!entry.deflated) return map.tensor(entry.offset + header, dtype, shape);
+  const { bytes, allocate } = { ...DTYPES[dtype] };
+  const elements = allocate((entry.bytes - header) / bytes);
+  new Uint8Array(elements.buffer).set(inflated(map, name, entry).subarray(header));
+  return fromTypedArray(elements, shape, { dtype });
+}
 
-  get path(): string {
-    return this.map.path;
+function inflated(map: MappedFile, name: string, entry: ZipEntry): Uint8Array {
+  const what = `its array ${quoted(name)} does not inflate to the ${entry.bytes} bytes that its directory says`;
+  try {
+    const content = inflateRawSync(map.bytes(entry.offset, entry.stored), { maxOutputLength: entry.bytes });
+    if (content.length === entry.bytes) return content;
+  } catch (cause) {
+    throw invalid(map.path, what, cause);
   }
-
-  names(): string[] {
-    return [...this.arrays.keys()];
-  }
-
-  has(name: string): boolean {
-    return this.arrays.has(name);
-  }
-
-  info(name: string): TensorInfo {
-    const { dtype, shape } = this.#array(name);
-    return { dtype, shape, file: this.path };
-  }
-
-  tensor(name: string): Tensor {
-    const array = this.#array(name);
-    const { shape, isFortran } = array;
-    if (!isFortran || shape.length < 2) return this.#rows(array, name, shape);
-    const last = shape.length - 1;
-    return scope(() => this.#rows(array, name, shape.toReversed()).permute(...shape.map((_, dim) => last - dim)));
-  }
-
-  drop(name: string): void {
-    const { entry } = this.#array(name);
-    this.map.drop(entry.offset, entry.stored);
-  }
-
-  dispose(): void {
-    this.map.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  /** The elements in the order of the file. */
-  #rows({ entry, header, dtype }: NpzArray, name: string, shape: readonly number[]): Tensor {
-    if (!entry.deflated) return this.map.tensor(entry.offset + header, dtype, shape);
-    const { bytes, allocate } = { ...DTYPES[dtype] };
-    const elements = allocate((entry.bytes - header) / bytes);
-    new Uint8Array(elements.buffer).set(this.#inflated(entry, name).subarray(header));
-    return fromTypedArray(elements, shape, { dtype });
-  }
-
-  #inflated(entry: ZipEntry, name: string): Uint8Array {
-    const what = `its array ${quoted(name)} does not inflate to the ${entry.bytes} bytes that its directory says`;
-    try {
-      const content = inflateRawSync(this.map.bytes(entry.offset, entry.stored), { maxOutputLength: entry.bytes });
-      if (content.length === entry.bytes) return content;
-    } catch (cause) {
-      throw invalid(this.path, what, cause);
-    }
-    throw invalid(this.path, what);
-  }
-
-  #array(name: string): NpzArray {
-    const array = this.arrays.get(name);
-    if (array === undefined) throw new RocError("CHECKPOINT_MISMATCH", `${this.path} holds no tensor "${name}".`);
-    return array;
-  }
+  throw invalid(map.path, what);
 }

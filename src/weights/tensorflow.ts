@@ -2,14 +2,13 @@
  * TensorFlow's checkpoints (the "bundle" of tensor_bundle.proto): NAME.index, a sorted table of the tensors' places, and
  * NAME.data-00000-of-00001 with their bytes.
  */
-import { stat } from "node:fs/promises";
 import { snappyUncompress } from "hyparquet";
-import { RocError } from "../errors.js";
-import { crcOf, readBytes, withFile } from "../files/index.js";
+import { crcOf, readBytes } from "../files/index.js";
 import { wireFields, type WireError } from "../files/protobuf.js";
-import { DTYPES, empty, mapFile, type DType, type MappedFile } from "../torch/index.js";
+import { DTYPES, empty, type DType, type MappedFile } from "../torch/index.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { entriesCheckpoint, type TensorEntry } from "./entries.js";
+import { mapWeights, wireFaults } from "./mapped.js";
 
 /** The table's last bytes: where its blocks are listed, and a number that says what it is (LevelDB's format). */
 const FOOTER_BYTES = 48;
@@ -42,11 +41,7 @@ function masked(crc: number): number {
 }
 
 function faults(file: string): WireError {
-  return (problem, field) => {
-    const place = field === undefined ? "" : ` in its field ${field}`;
-    const message = `${file} is not a TensorFlow checkpoint that can be read: ${problem}${place}. Fetch it again.`;
-    return new RocError("CHECKPOINT_INVALID", message);
-  };
+  return wireFaults(file, "a TensorFlow checkpoint");
 }
 
 /** A tensor's entry in the index. */
@@ -108,9 +103,7 @@ async function openShards(prefix: string, shards: number): Promise<MappedFile[]>
     for (let i = 0; i < shards; i++) {
       const file = `${prefix}.data-${padded(i)}-of-${padded(shards)}`;
       const remedy = `It belongs to ${prefix}.index: fetch both.`;
-      await withFile(file, () => Promise.resolve(), { remedy });
-      if ((await stat(file)).size === 0) throw faults(file)("it is empty");
-      maps.push(mapFile(file));
+      maps.push(await mapWeights(file, faults(file), { remedy }));
     }
     return maps;
   } catch (error) {

@@ -111,6 +111,12 @@ async function damaged(name: string, bytes: Buffer, times: number): Promise<numb
   return refused;
 }
 
+test("an empty Caffe file is refused as a damaged one", async () => {
+  await writeFile(join(folder, "empty.caffemodel"), "");
+  const opening = openWeightsFile(join(folder, "empty.caffemodel"));
+  await assert.rejects(opening, { code: "CHECKPOINT_INVALID", message: /empty\.caffemodel .*: it is empty\./ });
+});
+
 test("damaged Caffe and TensorFlow files are numbers or an error that names them", async () => {
   const caffe = await readFile(fixture("weights/caffe-v1.caffemodel"));
   assert.ok((await damaged("damaged.caffemodel", caffe, 150)) > 30);

@@ -3,11 +3,12 @@
  * to the types that tensors need (globals.ts), and every length is checked against the file.
  */
 import { RocError } from "../../errors.js";
-import { exists, openFolder, withFile, type FolderLike } from "../../files/index.js";
-import { aten, empty, mapFile, scope, type MappedFile, type Tensor } from "../../torch/index.js";
+import { exists, openFolder, type FolderLike } from "../../files/index.js";
+import { aten, empty, scope, type MappedFile, type Tensor } from "../../torch/index.js";
 import { DTYPES } from "../../torch/index.js";
 import type { Checkpoint, TensorInfo } from "../checkpoint.js";
 import { BIN, BIN_INDEX } from "../choice.js";
+import { mapWeights } from "../mapped.js";
 import { openSharded } from "../sharded.js";
 import { readContainer } from "./container.js";
 import { invalid } from "./errors.js";
@@ -22,9 +23,7 @@ import type { TensorRef } from "./values.js";
  *   "refused: posix.system"
  */
 export async function openBin(file: string): Promise<Checkpoint> {
-  const size = await withFile(file, (_, bytes) => Promise.resolve(bytes));
-  if (size === 0) throw invalid(file, "it is empty");
-  const map = mapFile(file);
+  const map = await mapWeights(file, (what) => invalid(file, what));
   try {
     const { value, offsets } = readContainer(map);
     return new BinFile(map, readStateDict(value, file), offsets);
