@@ -30,8 +30,7 @@ export async function withFile<T>(
   options: ReadOptions = {},
 ): Promise<T> {
   try {
-    await refuseDatabase(file);
-    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const handle = await openAtOnce(file);
     try {
       return await work(handle, await checkedSize(handle, file, options));
     } finally {
@@ -42,6 +41,12 @@ export async function withFile<T>(
   }
 }
 
+/** Whatever a path leads to, opened for reading without waiting for a pipe's writer; no database that is open. */
+export async function openAtOnce(path: string | Buffer): Promise<FileHandle> {
+  await refuseDatabase(path);
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+}
+
 /**
  * A regular file, opened for reading without waiting for a pipe's writer.
  *
@@ -49,8 +54,7 @@ export async function withFile<T>(
  * @throws the file system's error; an Error that says what it is instead of a file
  */
 export async function openRegular(path: string | Buffer): Promise<FileHandle> {
-  await refuseDatabase(path);
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const handle = await openAtOnce(path);
   try {
     requireRegular(await handle.stat());
     return handle;
@@ -79,8 +83,7 @@ const CHUNK = 1 << 20;
 /** The bytes of a file that may be larger than memory, in chunks of 1 MiB. @throws as {@link withFile} */
 export async function* readChunks(file: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
   try {
-    await refuseDatabase(file);
-    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const handle = await openAtOnce(file);
     try {
       const size = await checkedSize(handle, file, options);
       for (let position = 0; ;) {

@@ -1,8 +1,7 @@
 /** Detects whether a file has changed. */
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { z } from "zod";
+import { openAtOnce } from "./read.js";
 
 /** Bytes at each end of a file that are compared. */
 const ENDS = 8192;
@@ -19,7 +18,7 @@ const AT_ONCE = 64;
 
 /** undefined where the file is missing or unreadable. */
 async function stampOf(file: string | Buffer): Promise<Stamp | undefined> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+  const handle = await openAtOnce(file).catch(() => undefined);
   try {
     const found = await handle?.stat();
     if (!handle || !found?.isFile()) return undefined;
