@@ -1,9 +1,8 @@
 /** Copies of photos in a folder: nothing is overwritten, moved or removed, and a second time copies nothing twice. */
-import { randomUUID } from "node:crypto";
 import { copyFile, rm, stat, utimes, type FileHandle } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { messageOf, RocError } from "../errors.js";
-import { makeFolder, openRegular, publishFile, writing } from "../files/index.js";
+import { asideOf, makeFolder, openRegular, publishFile, writing } from "../files/index.js";
 import { pathOfName, readableName } from "../image/file-names.js";
 import { sidecarsOf } from "./xmp.js";
 
@@ -146,7 +145,7 @@ async function fill(handle: FileHandle, buffer: Buffer): Promise<number> {
 
 /** A whole copy or none, with the times of the original, under a name that nothing has. @throws RocError FILE_UNWRITABLE */
 async function copyAs(from: string, to: string): Promise<void> {
-  const aside = pathOfName(join(dirname(to), `.roc4mllm-${randomUUID()}.tmp`));
+  const aside = pathOfName(asideOf(to));
   await writing(readableName(to), async () => {
     try {
       await copyFile(pathOfName(from), aside);
