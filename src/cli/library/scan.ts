@@ -70,6 +70,7 @@ export function scanCommand(context: Context): Command {
 }
 
 async function scanFolders(args: readonly string[], flags: ScanFlags, context: Context): Promise<void> {
+  requireFirst(flags);
   const { stderr, stdout } = context.io;
   context.engine().catch(() => undefined);
   const places = await placesOf(args);
@@ -99,7 +100,6 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
     });
   };
   try {
-    requireFirst(flags);
     const first =
       flags.first === undefined
         ? undefined
