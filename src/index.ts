@@ -45,14 +45,14 @@ export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 // What the commands `library` and `cull` do; loaded when it is called.
 
 export { cullPhotos, openLibrary, scanPhotos, undoCulling } from "./library/on-call.js";
-export type { Culling, CullPhotosOptions, PhotoLibrary, ScanPhotosOptions } from "./library/on-call.js";
+export type { Culling, CullPhotosOptions, PhotoLibrary } from "./library/on-call.js";
 export type { Judge, Photo, PhotoPage, PhotoQuery, StoredScore } from "./library/catalog.js";
 export type { Sort as PhotoSort } from "./library/catalog.js";
 export type { CullFailure } from "./library/culling/cull.js";
 export type { CullGroup, CullOptions, GroupKind, GroupMember, Labels, PlannedPhoto } from "./library/culling/plan.js";
 export type { StarShare } from "./library/culling/stars.js";
 export type { Undone } from "./library/culling/undo.js";
-export type { ScanSummary } from "./library/scan/scan.js";
+export type { ScanPhotosOptions, ScanSummary } from "./library/scan/scan.js";
 export { readSidecar, sidecarsOf, writeSidecar } from "./photos/xmp.js";
 export type { SidecarChange, SidecarContent, SidecarField, SidecarNaming, SidecarPlan } from "./photos/xmp.js";
 export type { SidecarWrite, WriteOptions as SidecarOptions } from "./photos/xmp.js";

@@ -1,38 +1,12 @@
 /** The functions behind `roc4mllm library` and `cull`; the database and what looks at pictures are loaded when they are called. */
-import type { Model, ScoreFailure } from "../engine/index.js";
+import type { Model } from "../engine/index.js";
 import { requireSpec } from "../errors.js";
 import type { SidecarNaming } from "../photos/xmp.js";
 import type { Judge, Photo, PhotoPage, PhotoQuery } from "./catalog.js";
 import type { CullFailure } from "./culling/cull.js";
 import type { CullGroup, CullOptions, PlannedPhoto } from "./culling/plan.js";
 import type { Undone } from "./culling/undo.js";
-import type { ScanSummary } from "./scan/scan.js";
-
-/**
- * What {@link scanPhotos} takes.
- *
- * @category Photos
- */
-export interface ScanPhotosOptions {
-  /** Scores what is new. It stays the caller's. */
-  readonly model: Model;
-  /** File of the library; where there is none, one is made. Default: that of the command line. */
-  readonly library?: string | undefined;
-  /** Try again what has failed, even where its file is as it was. Default false. */
-  readonly retry?: boolean | undefined;
-  /** Photos with more pixels are refused; default as {@link DecodeOptions.maxPixels}. */
-  readonly maxPixels?: number | undefined;
-  /** Have comments written too, also for pictures that were scored without. Default false. */
-  readonly comments?: boolean | undefined;
-  /** Keep the hidden states of pictures that are scored, for similarity. Default true. */
-  readonly vectors?: boolean | undefined;
-  /** Ends the scan with RocError ABORTED; what is scored is kept. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each photo. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Told why a photo has no score. */
-  readonly onFailure?: ((failure: ScoreFailure) => void) | undefined;
-}
+import type { ScanPhotosOptions, ScanSummary } from "./scan/scan.js";
 
 /**
  * Scores the photos of a folder into a library: what is known by its content keeps its score, under whatever name. A call that

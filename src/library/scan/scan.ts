@@ -20,25 +20,39 @@ const AT_ONCE = 256;
 /** Files whose content is read at a time. */
 const READ_AT_ONCE = 4;
 
-export interface ScanOptions {
-  /** The library's file; where there is none, one is made. */
+/**
+ * What {@link scanPhotos} takes.
+ *
+ * @category Photos
+ */
+export interface ScanPhotosOptions {
+  /** Scores what is new. It stays the caller's. */
+  readonly model: Model;
+  /** File of the library; where there is none, one is made. Default: that of the command line. */
+  readonly library?: string | undefined;
+  /** Try again what has failed, even where its file is as it was. Default false. */
+  readonly retry?: boolean | undefined;
+  /** Photos with more pixels are refused; default as {@link DecodeOptions.maxPixels}. */
+  readonly maxPixels?: number | undefined;
+  /** Have comments written too, also for pictures that were scored without. Default false. */
+  readonly comments?: boolean | undefined;
+  /** Keep the hidden states of pictures that are scored, for similarity. Default true. */
+  readonly vectors?: boolean | undefined;
+  /** Ends the scan with RocError ABORTED; what is scored is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each photo. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Told why a photo has no score. */
+  readonly onFailure?: ((failure: ScoreFailure) => void) | undefined;
+}
+
+/** What a scan takes. */
+export interface ScanOptions extends ScanPhotosOptions {
   readonly library: string;
   /** Paths of all pictures, from the root. */
   readonly files: readonly string[];
   /** Folders that were searched for them: what the library has there and `files` has not is gone, if it is not there. */
   readonly folders: readonly string[];
-  readonly model: Model;
-  /** Try again what has failed, even where its file is as it was. */
-  readonly retry?: boolean | undefined;
-  readonly maxPixels?: number | undefined;
-  /** Have comments written too, also for pictures that were scored without. */
-  readonly comments?: boolean | undefined;
-  /** Keep the hidden states of pictures that are scored; default true. */
-  readonly vectors?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Files that are done with. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  readonly onFailure?: ((failure: ScoreFailure) => void) | undefined;
   /** Told what is no failure: a sidecar that cannot be read. */
   readonly onNote?: ((text: string) => void) | undefined;
 }
