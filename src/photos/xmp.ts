@@ -10,8 +10,7 @@ import { RocError } from "../errors.js";
 import { ifThere, readBytes, replaceFile } from "../files/index.js";
 import { isImageName } from "../image/extensions.js";
 import { pathOfName, readableName } from "../image/index.js";
-import { readMetadata } from "./metadata.js";
-import { Packet, type Property } from "./packet.js";
+import type { Packet, Property } from "./packet.js";
 
 /**
  * How a sidecar is called: `IMG.CR2.xmp` (`appended`: darktable, digiKam, Immich) or `IMG.xmp` (`replaced`: Lightroom,
@@ -199,8 +198,7 @@ export async function readSidecar(file: string): Promise<SidecarContent> {
       "DATA_INVALID",
       `${readableName(file)} is no sidecar but a picture. Give a file of sidecarsOf().`,
     );
-  const packet = Packet.read(await readBytes(file, { maxBytes: MAX_BYTES }), file);
-  return contentOf(packet);
+  return contentOf(await packetOf(await readBytes(file, { maxBytes: MAX_BYTES }), file));
 }
 
 /** What a packet says, be it of a sidecar or of a picture itself. */
@@ -390,7 +388,13 @@ interface Sidecar {
 
 async function readOrNew(file: string): Promise<Sidecar> {
   const before = await sidecarNow(file);
-  return { file, before, packet: before === undefined ? Packet.empty() : Packet.read(before, file) };
+  return { file, before, packet: await packetOf(before, file) };
+}
+
+/** What stands in a sidecar, or in a new one; what reads XML is loaded for it. @throws RocError DATA_INVALID */
+async function packetOf(bytes: Uint8Array | undefined, file: string): Promise<Packet> {
+  const { Packet } = await import("./packet.js");
+  return bytes === undefined ? Packet.empty() : Packet.read(bytes, file);
 }
 
 /** The bytes of a sidecar; undefined: no file. @throws RocError FILE_UNREADABLE */
@@ -495,6 +499,7 @@ async function isRatedInside(
 ): Promise<boolean> {
   if (sidecars.some(({ packet }) => (numberOf(packet, RATING) ?? 0) !== 0)) return false;
   if ("embedded" in options) return (options.embedded ?? 0) !== 0;
+  const { readMetadata } = await import("./metadata.js");
   for (const photo of photos) if (((await readMetadata(photo)).rating ?? 0) !== 0) return true;
   return false;
 }
