@@ -522,7 +522,11 @@ function setByPerson(packet: Packet, change: SidecarChange): void {
   const stars = rating ?? starsIn(packet, wasRejected ? BENEATH : RATING);
   if (pick === "reject") packet.set(BENEATH, stars ? String(stars) : undefined);
   else if (rating !== undefined || pick !== undefined) packet.set(BENEATH, undefined);
-  for (const [property, value] of valuesOf(change)) {
+  const values = valuesOf(change);
+  // A rejection that is taken away leaves its place to the stars that were beneath it.
+  if (wasRejected && rating === undefined && pick !== undefined && pick !== "reject")
+    values.set(RATING, stars === undefined ? undefined : String(stars));
+  for (const [property, value] of values) {
     packet.set(property, value);
     packet.set(mark(property), undefined);
   }

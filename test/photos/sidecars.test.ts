@@ -199,6 +199,21 @@ test("a star in the photo itself is a person's too; a person's own word sets wha
   assert.deepEqual(await readSidecar(`${file}.xmp`), { rating: 2, label: "Red", ours: false });
 });
 
+test("a person's rejection that is taken away gives back the stars beneath it, or none", async () => {
+  for (const pick of ["none", "pick"] as const) {
+    const flag = pick === "pick" && { pick };
+    const [rated, bare] = [
+      photo({ appended: packet('xmp:Rating="4"') }),
+      photo({ appended: packet('xmp:Rating="-1"') }),
+    ];
+    await writeSidecar(rated, { pick: "reject" }, "appended", { by: "person" });
+    assert.deepEqual(await readSidecar(`${rated}.xmp`), { beneath: 4, pick: "reject", ours: false });
+    for (const file of [rated, bare]) await writeSidecar(file, { pick }, "appended", { by: "person" });
+    assert.deepEqual(await readSidecar(`${rated}.xmp`), { rating: 4, ...flag, ours: false });
+    assert.deepEqual(await readSidecar(`${bare}.xmp`), { ...flag, ours: false });
+  }
+});
+
 test("undo gives every byte back, and refuses what has changed since", async () => {
   const old = `\ufeff${packet('xmp:CreatorTool="X"', RICH).replaceAll("\n", "\r\n")}\r\n\r\n`;
   const [there, fresh] = [photo({ appended: old }), photo()];
