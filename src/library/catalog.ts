@@ -452,7 +452,8 @@ type PhotoRow = [
 /** Where a row has its score. */
 const SCORE_COLUMN = 18;
 
-function pathOf(folder: string, name: string): string {
+/** The path of a file by its folder and name. */
+export function pathOf(folder: string, name: string): string {
   return `${folder === "/" ? "" : folder}/${name}`;
 }
 

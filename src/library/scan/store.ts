@@ -2,6 +2,7 @@
 import { basename, dirname } from "node:path";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { nameOfBytes, pathOfName } from "../../image/index.js";
+import { pathOf } from "../catalog.js";
 import type { Connection, Value } from "../connection.js";
 import { withinFolder } from "../where.js";
 import type { Stars } from "./sidecars.js";
@@ -195,8 +196,7 @@ export function enterScan(connection: Connection, judge: number, roots: readonly
 }
 
 function placeOf([id, folder, name]: [number, Uint8Array, Uint8Array]): { id: number; path: string } {
-  const above = nameOfBytes(folder);
-  return { id, path: `${above === "/" ? "" : above}/${nameOfBytes(name)}` };
+  return { id, path: pathOf(nameOfBytes(folder), nameOfBytes(name)) };
 }
 
 function partsOf(path: string): { folder: Uint8Array; name: Uint8Array } {
