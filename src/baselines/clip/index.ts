@@ -1,10 +1,11 @@
 /** CLIP's tower with LAION's aesthetic heads: a small judge of photographs. */
 import { RocError } from "../../errors.js";
-import { disposeParameters, Params, type ParamSource } from "../../nn/index.js";
-import type { DType, Tensor } from "../../torch/index.js";
+import { Params, type ParamSource } from "../../nn/index.js";
+import type { Tensor } from "../../torch/index.js";
 import { madeBy } from "../common/load.js";
 import { squaredLoss } from "../common/losses.js";
-import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js"; // prettier-ignore
+import { PixelsBaseline } from "../common/pixels-baseline.js";
+import { SCORE, type Answer, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js"; // prettier-ignore
 import { MLP_SIZES, parseLaionConfig, type LaionConfig } from "./config.js";
 import { laionFacts, VARIANTS } from "./facts.js";
 import type { HeadKind } from "./heads.js";
@@ -13,40 +14,25 @@ import { LAION } from "./names.js";
 import { LaionNetwork } from "./network.js";
 import { original, withHead } from "./original.js";
 
-class Laion implements Baseline {
+class Laion extends PixelsBaseline {
   readonly family = LAION;
   readonly config: Readonly<Record<string, unknown>>;
   readonly outputs: readonly Output[];
-  readonly inputs: Baseline["inputs"];
-  readonly #params: Params;
+  readonly inputs: PixelsBaseline["inputs"];
   readonly #network: LaionNetwork;
 
   constructor(source: ParamSource, config: LaionConfig, file: string) {
+    const params = new Params(source);
+    super(params);
     this.config = config.raw;
     this.outputs = [{ name: SCORE, scale: config.scale }];
     // What may be wrong with it is found before there are weights to be freed.
     this.inputs = clipInputs(config, () => this.device, file);
-    this.#params = new Params(source);
-    this.#network = new LaionNetwork(this.#params, config);
+    this.#network = new LaionNetwork(params, config);
   }
 
-  get #first(): Tensor {
-    const [first] = this.#params.tensors.values();
-    if (first === undefined) throw new RocError("INTERNAL", "A network without weights.");
-    return first;
-  }
-
-  get dtype(): DType {
-    return this.#first.dtype;
-  }
-
-  get device(): string {
-    return this.#first.device;
-  }
-
-  forward({ pixelValues }: Inputs, training: boolean): Answer {
-    if (!pixelValues) throw new RocError("USAGE", "pixelValues are missing: give what inputs.batch() gives.");
-    const { score, embedding } = this.#network.forward(pixelValues.to(this.dtype), training);
+  protected answer(pixels: Tensor, training: boolean): Answer {
+    const { score, embedding } = this.#network.forward(pixels, training);
     return { outputs: { [SCORE]: score }, features: embedding };
   }
 
@@ -54,18 +40,6 @@ class Laion implements Baseline {
   loss(answer: Answer, targets: Targets): Loss {
     const mse = squaredLoss(answer, targets, SCORE);
     return { loss: mse, terms: { mse } };
-  }
-
-  parameters(): Map<string, Tensor> {
-    return this.#params.tensors;
-  }
-
-  buffers(): Map<string, Tensor> {
-    return this.#params.buffers;
-  }
-
-  dispose(): void {
-    disposeParameters(this.#params.tensors.values());
   }
 }
 

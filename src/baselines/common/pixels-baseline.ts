@@ -1,14 +1,16 @@
-/** What every system whose network takes pixel values alone has. */
+/** What every system has of its weights, and what it takes. */
 import { RocError } from "../../errors.js";
 import { disposeParameters, type Params } from "../../nn/index.js";
 import type { DType, Tensor } from "../../torch/index.js";
 import type { Answer, Baseline, Inputs, Loss, Output, Targets } from "../types.js";
 
-export abstract class PixelsBaseline implements Baseline {
+/** A system whose weights are one network's. */
+export abstract class NetworkBaseline implements Baseline {
   abstract readonly family: string;
   abstract readonly config: Readonly<Record<string, unknown>>;
   abstract readonly outputs: readonly Output[];
   abstract readonly inputs: Baseline["inputs"];
+  abstract forward(inputs: Inputs, training: boolean): Answer;
   abstract loss(answer: Answer, targets: Targets): Loss;
 
   /**
@@ -19,16 +21,6 @@ export abstract class PixelsBaseline implements Baseline {
     private readonly params: Params,
     private readonly frozen?: Params,
   ) {}
-
-  /** @param pixels `[B, 3, H, W]` as the weights are @param inputs what came with them */
-  protected abstract answer(pixels: Tensor, training: boolean, inputs: Inputs): Answer;
-
-  forward(inputs: Inputs, training: boolean): Answer {
-    const { pixelValues } = inputs;
-    if (!pixelValues) throw new RocError("USAGE", "pixelValues are missing: give what inputs.batch() gives.");
-    const { dtype, device } = this;
-    return this.answer(pixelValues.to({ dtype, device }), training, inputs);
-  }
 
   get dtype(): DType {
     return this.#first.dtype;
@@ -55,5 +47,18 @@ export abstract class PixelsBaseline implements Baseline {
     const [first] = this.params.tensors.values();
     if (first === undefined) throw new RocError("INTERNAL", "A network without weights.");
     return first;
+  }
+}
+
+/** One whose network takes pixel values. */
+export abstract class PixelsBaseline extends NetworkBaseline {
+  /** @param pixels `[B, 3, H, W]` as the weights are @param inputs what came with them */
+  protected abstract answer(pixels: Tensor, training: boolean, inputs: Inputs): Answer;
+
+  forward(inputs: Inputs, training: boolean): Answer {
+    const { pixelValues } = inputs;
+    if (!pixelValues) throw new RocError("USAGE", "pixelValues are missing: give what inputs.batch() gives.");
+    const { dtype, device } = this;
+    return this.answer(pixelValues.to({ dtype, device }), training, inputs);
   }
 }

@@ -1,34 +1,31 @@
 /** MUSIQ with its weights. */
-import { disposeParameters, Params, type ParamSource } from "../../nn/index.js";
-import type { DType, Tensor } from "../../torch/index.js";
+import { Params, type ParamSource } from "../../nn/index.js";
+import type { Tensor } from "../../torch/index.js";
 import { noLoss, ratedRows, votesLoss } from "../common/losses.js";
 import { scoreOutput } from "../common/outputs.js";
-import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
+import { NetworkBaseline } from "../common/pixels-baseline.js";
+import { SCORE, type Answer, type Inputs, type Loss, type Output, type Targets } from "../types.js";
 import type { MusiqConfig } from "./config.js";
 import { MUSIQ } from "./facts.js";
 import { publishedInit } from "./init.js";
 import { musiqInputs } from "./inputs.js";
 import { MusiqNetwork } from "./network.js";
 
-export class MusiqModel implements Baseline {
+export class MusiqModel extends NetworkBaseline {
   readonly family = MUSIQ;
   readonly config: Readonly<Record<string, unknown>>;
   readonly outputs: readonly Output[];
-  readonly inputs;
-  readonly dtype: DType;
-  readonly device: string;
-  readonly #params: Params;
+  readonly inputs: NetworkBaseline["inputs"];
   readonly #network: MusiqNetwork;
   readonly #hasBins: boolean;
 
   constructor(config: MusiqConfig, source: ParamSource) {
+    const params = new Params(publishedInit(source));
+    super(params);
     this.config = config.raw;
     this.outputs = [scoreOutput(config)];
     this.#hasBins = config.bins !== undefined;
-    this.#params = new Params(publishedInit(source));
-    this.#network = new MusiqNetwork(this.#params, config);
-    const [first] = this.#params.tensors.values();
-    [this.dtype, this.device] = [first?.dtype ?? "float32", first?.device ?? "cpu"];
+    this.#network = new MusiqNetwork(params, config);
     this.inputs = musiqInputs(config, this.device);
   }
 
@@ -49,18 +46,6 @@ export class MusiqModel implements Baseline {
   loss(answer: Answer, targets: Targets): Loss {
     const loss = this.#hasBins ? votesLoss(answer, targets) : distance(answer, targets);
     return { loss, terms: { [SCORE]: loss } };
-  }
-
-  parameters(): Map<string, Tensor> {
-    return new Map(this.#params.tensors);
-  }
-
-  buffers(): Map<string, Tensor> {
-    return new Map();
-  }
-
-  dispose(): void {
-    disposeParameters(this.#params.tensors.values());
   }
 }
 

@@ -2,12 +2,13 @@
  * NIMA (Talebi and Milanfar, arXiv 1709.05424): the features of an ImageNet network, pooled, dropout, and a linear map to the
  * distribution of the ratings.
  */
-import { disposeParameters, Linear, Params, type ParamSource } from "../../nn/index.js";
-import { aten, type DType, type Tensor } from "../../torch/index.js";
+import { Linear, Params, type ParamSource } from "../../nn/index.js";
+import { aten, type Tensor } from "../../torch/index.js";
 import { CroppedInputs } from "../common/inputs.js";
 import { noLoss, ratedRows, votesLoss } from "../common/losses.js";
 import { outputsOf } from "../common/outputs.js";
-import { SCORE, type Answer, type Baseline, type Inputs, type Loss, type Output, type Targets } from "../types.js";
+import { PixelsBaseline } from "../common/pixels-baseline.js";
+import { SCORE, type Answer, type Loss, type Output, type Targets } from "../types.js";
 import type { NimaConfig } from "./config.js";
 import type { Features } from "./features.js";
 import { InceptionResnetV2 } from "./inception-resnet.js";
@@ -32,13 +33,10 @@ function headName(index: number): readonly (string | number)[] {
   return index === 0 ? ["classifier"] : ["attributes", index - 1];
 }
 
-export class Nima implements Baseline {
+export class Nima extends PixelsBaseline {
   readonly family = "nima";
   readonly outputs: readonly Output[];
   readonly inputs: CroppedInputs;
-  readonly dtype: DType;
-  readonly device: string;
-  readonly #params: Params;
   readonly #features: Features;
   readonly #heads: readonly Linear[];
 
@@ -46,25 +44,23 @@ export class Nima implements Baseline {
     readonly config: NimaConfig & Record<string, unknown>,
     source: ParamSource,
   ) {
+    const params = new Params(source);
+    super(params);
     this.outputs = outputsOf(config);
     this.inputs = new CroppedInputs(config.image);
-    this.#params = new Params(source);
-    this.#features = featuresOf(this.#params.at("base_model"), config);
+    this.#features = featuresOf(params.at("base_model"), config);
     const { channels } = this.#features;
     const places = config.pool === "flatten" ? this.#features.sideOf(config.image.crop) ** 2 : 1;
     this.#heads = this.outputs.map(({ values }, i) => {
       const inputs = channels * places;
       // As PyTorch's Linear: uniform up to the root of 1 / inputs.
       const init = { std: (3 * inputs) ** -0.5 };
-      return new Linear(this.#params.at(...headName(i)), inputs, values?.length ?? 1, { bias: true, init });
+      return new Linear(params.at(...headName(i)), inputs, values?.length ?? 1, { bias: true, init });
     });
-    const [{ weight }] = this.#heads as [Linear];
-    [this.dtype, this.device] = [weight.dtype, weight.device];
   }
 
-  forward({ pixelValues }: Inputs, training: boolean): Answer {
-    const { dtype, device } = this;
-    const seen = this.#features.forward((pixelValues as Tensor).to({ dtype, device }), training);
+  protected answer(pixels: Tensor, training: boolean): Answer {
+    const seen = this.#features.forward(pixels, training);
     const features = this.config.pool === "flatten" ? seen.flatten(1) : seen.mean([2, 3]);
     const kept = training ? dropout(features, this.config.dropout, true) : features;
     const outputs = this.outputs.map((output, i) => [output.name, this.#read(kept, i)] as const);
@@ -90,18 +86,6 @@ export class Nima implements Baseline {
     });
     const loss = terms.map(([, term]) => term).reduce((sum, term) => sum.add(term));
     return { loss, terms: Object.fromEntries(terms) };
-  }
-
-  parameters(): Map<string, Tensor> {
-    return this.#params.tensors;
-  }
-
-  buffers(): Map<string, Tensor> {
-    return this.#params.buffers;
-  }
-
-  dispose(): void {
-    disposeParameters([...this.parameters().values(), ...this.buffers().values()]);
   }
 }
 
