@@ -6,15 +6,12 @@ import { z } from "zod";
 import { clipVision, clipVisionFields } from "../../models/common/clip-config.js";
 import type { VisionConfig } from "../../models/common/clip-vision.js";
 import { count, invalidFor, or, parsedBy, type InvalidConfig } from "../../models/common/config-fields.js";
+import { outputFields } from "../common/outputs.js";
 import { HEAD_KINDS, type HeadKind } from "./heads.js";
 import { LAION } from "./names.js";
 
 /** Widths between the embedding and the score, as published (v2). */
 export const MLP_SIZES: readonly number[] = [1024, 128, 64, 16];
-
-const scale = z
-  .object({ min: z.number(), max: z.number() })
-  .refine(({ min, max }) => min < max, { error: "min must be below max" });
 
 const schema = z.looseObject({
   model_type: z.literal(LAION),
@@ -22,7 +19,7 @@ const schema = z.looseObject({
   projection_dim: or(count, 512),
   head: z.enum(HEAD_KINDS),
   head_sizes: or(z.array(count).min(1).max(16), [...MLP_SIZES]),
-  scale: or(scale, { min: 1, max: 10 }),
+  scale: or(outputFields.scale, { min: 1, max: 10 }),
   image_processor: z.looseObject({}).nullish(),
 });
 

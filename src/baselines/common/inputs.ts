@@ -3,12 +3,16 @@ import { cropImage, valueTables, writeValues, type RgbImage, type StoredImage } 
 import type { Random } from "../../random.js";
 import { fromTypedArray } from "../../torch/index.js";
 import type { Inputs, PictureInputs } from "../types.js";
+import { roundHalfEven } from "./rounding.js";
 import { prepareResized, type ResizeSteps } from "./prepare.js";
 
 type Triple = readonly [number, number, number];
 
 /** The means and deviations of ImageNet's pictures, of values from 0 to 1. */
 export const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
+/** Values from -1 to 1. */
+export const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 
 /** What becomes of pictures. */
 export interface CropSteps extends ResizeSteps {
@@ -56,17 +60,12 @@ export class CroppedInputs implements PictureInputs {
   #cut(picture: RgbImage, random: Random | undefined): RgbImage {
     const { crop: side, mirror } = this.#crop;
     const [across, down] = [picture.width - side, picture.height - side];
-    const left = random ? random.int(across + 1) : middle(across);
-    const top = random ? random.int(down + 1) : middle(down);
+    // Of what is left over half; torchvision rounds a half to the even number.
+    const left = random ? random.int(across + 1) : roundHalfEven(across / 2);
+    const top = random ? random.int(down + 1) : roundHalfEven(down / 2);
     const pixels = cropImage(picture, { left, top, width: side, height: side });
     return mirror && random?.chance(0.5) ? mirrored(pixels) : pixels;
   }
-}
-
-/** Half of what is left over; torchvision rounds a half to the even number. */
-function middle(left: number): number {
-  const half = Math.floor(left / 2);
-  return left % 2 === 0 || half % 2 === 0 ? half : half + 1;
 }
 
 /** Left and right changed over. */

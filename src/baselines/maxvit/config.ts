@@ -1,7 +1,9 @@
 /** `config.json` of MaxViT. */
 import { z } from "zod";
 import { count, imageSide, invalidFor, or, parsedBy } from "../../models/common/config-fields.js";
-import { MAXVIT, SIZES, type ResizeSteps } from "./facts.js";
+import { HALF, IMAGENET, type CropSteps } from "../common/inputs.js";
+import { outputFields } from "../common/outputs.js";
+import { MAXVIT, SIZES } from "./facts.js";
 
 /** Pixels of the picture's side for one of a window's, as published. */
 const PARTITION_RATIO = 32;
@@ -10,14 +12,8 @@ const HEAD_DROPOUT = 0.75;
 /** Of the resized picture's shorter side, what its middle is, where the middle is looked at (timm's crop_pct). */
 const CROP_SHARE = 0.95;
 
-const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
-const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
-
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const four = z.array(count.max(65536)).length(4);
-const scale = z
-  .object({ min: z.number(), max: z.number() })
-  .refine(({ min, max }) => min < max, { error: "min must be below max" });
 
 const schema = z.looseObject({
   model_type: z.literal(MAXVIT),
@@ -36,10 +32,8 @@ const schema = z.looseObject({
     HALF.std,
   ),
   bins: or(count.min(2).max(1024), undefined),
-  scale: or(scale, { min: 1, max: 10 }),
+  scale: or(outputFields.scale, { min: 1, max: 10 }),
 });
-
-type Triple = readonly [number, number, number];
 
 /** What a config says. */
 export interface MaxVitConfig {
@@ -56,9 +50,11 @@ export interface MaxVitConfig {
   /** Side of a window, and of the grid, in tokens. */
   readonly window: number;
   readonly dropout: number;
-  readonly resize: ResizeSteps;
-  readonly mean: Triple;
-  readonly std: Triple;
+  /**
+   * What becomes of a picture, as timm's transforms do it: squashed to the size that the network takes, or its shorter side resized,
+   * and the middle cut out.
+   */
+  readonly pictures: CropSteps;
   /** Values of the distribution; undefined: one number is predicted. */
   readonly bins: number | undefined;
   readonly scale: { readonly min: number; readonly max: number };
@@ -98,8 +94,10 @@ export function parseMaxVitConfig(config: unknown, file = "config.json"): MaxVit
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
     ...{ dims, depths: values.depths, stemWidth: values.stem_width, headDim, imageSize: side, window },
     dropout: values.head_dropout,
-    resize: { crop, side: crop === "squash" ? side : Math.floor(side / values.crop_share) },
-    ...{ mean: values.image_mean, std: values.image_std },
+    pictures: {
+      ...(crop === "squash" ? { fit: crop, side } : { fit: "short", side: Math.floor(side / values.crop_share) }),
+      ...{ filter: "bicubic", crop: side, mirror: true, mean: values.image_mean, std: values.image_std },
+    },
     ...{ bins: values.bins, scale: values.scale },
   };
 }

@@ -1,6 +1,5 @@
-/** What MaxViT is known by, and how it prepares a picture, without libtorch. */
-import { z } from "zod";
-import { resizeAs, shortestEdgeSize, uprightSize, type RgbImage, type StoredImage } from "../../image/index.js";
+/** What MaxViT is known by, without libtorch. */
+import { prepareResized } from "../common/prepare.js";
 import type { SystemFacts } from "../types.js";
 
 /** `model_type` of our files. */
@@ -25,25 +24,5 @@ export const maxvitFacts: SystemFacts = {
   name: MAXVIT,
   title: "MaxViT",
   variants: NAMES.flatMap((size) => SIDES.map((side) => `${size}_${side}`)),
-  prepareBy: (given) => {
-    const steps = stepsSchema.parse(given);
-    return Promise.resolve((picture) => resized(picture, steps));
-  },
+  prepareBy: prepareResized,
 };
-
-/**
- * How a picture comes to the size that the network takes: "squash": to a square of `side`; "center": its shorter side to `side`,
- * and the middle is cut out of it afterwards.
- */
-export interface ResizeSteps {
-  readonly crop: "squash" | "center";
-  readonly side: number;
-}
-
-const stepsSchema: z.ZodType<ResizeSteps> = z.object({ crop: z.enum(["squash", "center"]), side: z.number() });
-
-/** What a picture becomes before it is cropped: Pillow's bicubic resize. */
-export async function resized(picture: RgbImage | StoredImage, { crop, side }: ResizeSteps): Promise<RgbImage> {
-  const size = crop === "squash" ? { width: side, height: side } : shortestEdgeSize(uprightSize(picture), side);
-  return await resizeAs(picture, size, "bicubic");
-}

@@ -1,6 +1,7 @@
 /** MaxViT with its weights. */
 import { Params, type ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
+import { CroppedInputs } from "../common/inputs.js";
 import { squaredLoss, votesLoss } from "../common/losses.js";
 import { scoreOutput } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
@@ -8,14 +9,13 @@ import { SCORE, type Answer, type Loss, type Output, type Targets } from "../typ
 import type { MaxVitConfig } from "./config.js";
 import { MAXVIT } from "./facts.js";
 import { publishedInit } from "./init.js";
-import { maxvitInputs } from "./inputs.js";
 import { MaxVitNetwork } from "./network.js";
 
 export class MaxVitModel extends PixelsBaseline {
   readonly family = MAXVIT;
   readonly config: Readonly<Record<string, unknown>>;
   readonly outputs: readonly Output[];
-  readonly inputs: PixelsBaseline["inputs"];
+  readonly inputs: CroppedInputs;
   readonly #network: MaxVitNetwork;
   readonly #hasBins: boolean;
 
@@ -26,7 +26,7 @@ export class MaxVitModel extends PixelsBaseline {
     this.outputs = [scoreOutput(config)];
     this.#hasBins = config.bins !== undefined;
     this.#network = new MaxVitNetwork(params, config);
-    this.inputs = maxvitInputs(config, this.device);
+    this.inputs = new CroppedInputs(config.pictures);
   }
 
   /** @param pixels `[B, 3, imageSize, imageSize]` */

@@ -1,6 +1,7 @@
 /** `config.json` of MUSIQ. */
 import { z } from "zod";
 import { count, invalidFor, or, parsedBy } from "../../models/common/config-fields.js";
+import { outputFields } from "../common/outputs.js";
 import { FORMS, MUSIQ, type Form } from "./facts.js";
 
 /** Rows of the published models' position table, a side. */
@@ -11,10 +12,6 @@ export const LONGER_SIDES: readonly number[] = [224, 384];
 const TRAINING_PATCHES = 512;
 /** A stage of the stem halves twice. */
 const STEM_STRIDE = 4;
-
-const scale = z
-  .object({ min: z.number(), max: z.number() })
-  .refine(({ min, max }) => min < max, { error: "min must be below max" });
 
 const schema = z.looseObject({
   model_type: z.literal(MUSIQ),
@@ -29,7 +26,7 @@ const schema = z.looseObject({
   longer_sides: or(z.array(count.max(65536)).max(16), [...LONGER_SIDES]),
   training_patches: or(count, TRAINING_PATCHES),
   bins: or(count.min(2).max(1024), undefined),
-  scale: or(scale, { min: 1, max: 10 }),
+  scale: or(outputFields.scale, { min: 1, max: 10 }),
 });
 
 /** What a config says. */

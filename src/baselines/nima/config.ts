@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { PIXEL_FILTERS } from "../../image/index.js";
-import { IMAGENET, type CropSteps } from "../common/inputs.js";
+import { HALF, IMAGENET, type CropSteps } from "../common/inputs.js";
 import { outputFields, wantedOutputs } from "../common/outputs.js";
 import type { NewModel } from "../types.js";
 import { BACKBONES, type Backbone } from "./facts.js";
@@ -41,8 +41,6 @@ export type NimaConfig = z.infer<typeof schema>;
 export function readConfig(config: unknown, file: string): NimaConfig {
   return parsedBy(schema, config, invalidFor("a NIMA", file));
 }
-
-const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 
 /** The side of the crop that each network was trained with, and what its pictures are normalised by. */
 const TAKES: Readonly<Record<Backbone, { crop: number; side: number } & Pick<CropSteps, "mean" | "std">>> = {
