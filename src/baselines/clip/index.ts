@@ -5,6 +5,7 @@ import type { Tensor } from "../../torch/index.js";
 import { madeBy } from "../common/load.js";
 import { squaredLoss } from "../common/losses.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
+import { refuseAttributes, refuseBins } from "../common/rating-config.js";
 import { SCORE, type Answer, type Loss, type NewModel, type Output, type System, type Targets } from "../types.js"; // prettier-ignore
 import { MLP_SIZES, parseLaionConfig, type LaionConfig } from "./config.js";
 import { laionFacts, VARIANTS } from "./facts.js";
@@ -62,13 +63,13 @@ const NETWORKS: Readonly<Record<string, { readonly tower: keyof typeof TOWERS; r
   "v1-b16": { tower: "ViT-B/16", head: "linear" },
 };
 
-function configure({ variant = VARIANTS[0], scale, bins, attributes = [], tiny = false }: NewModel) {
+function configure(wanted: NewModel): Record<string, unknown> {
+  const { variant = VARIANTS[0], scale, tiny = false } = wanted;
   const network = NETWORKS[variant];
   if (!network)
     throw new RocError("USAGE", `${laionFacts.title} has no variant "${variant}"; it has ${VARIANTS.join(", ")}.`);
-  if (bins !== undefined)
-    throw new RocError("USAGE", `${laionFacts.title} predicts one number, no distribution: leave bins out.`);
-  if (attributes.length > 0) throw new RocError("USAGE", `${laionFacts.title} predicts no attributes: leave them out.`);
+  refuseBins(laionFacts.title, wanted);
+  refuseAttributes(laionFacts.title, wanted);
   const { head, tower } = network;
   const sizes = head === "linear" ? {} : { head_sizes: tiny ? TINY_SIZES : [...MLP_SIZES] };
   const fields = tiny ? TINY : { ...TOWERS[tower], image_size: 224 };
