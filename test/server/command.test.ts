@@ -1,6 +1,6 @@
 /** `roc4mllm serve` as a process: its address, its token, and its end. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -33,6 +33,28 @@ test("an address that others reach needs a token, of a file that its owner alone
   assert.equal((await run("--port", "70000")).code, 2);
 });
 
+interface Serving {
+  readonly server: ChildProcess;
+  readonly address: string;
+  /** Its code or signal. */
+  readonly ended: Promise<unknown[]>;
+  /** What it has written to standard error so far. */
+  readonly said: () => string;
+}
+
+/** A server that runs a program of the test beside its own. */
+async function serving(program: string): Promise<Serving> {
+  const beside = `data:text/javascript,${encodeURIComponent(program)}`;
+  const args = ["--import", beside, `${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--library", join(folder, "none.db"), "--json"]; // prettier-ignore
+  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(server, "exit");
+  let said = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const [line] = (await once(createInterface(server.stdout), "line")) as [string];
+  const { address } = JSON.parse(line) as { address: string };
+  return { server, address, ended, said: () => said };
+}
+
 /** Ends the model's thread from outside, which nothing but a fault does. */
 const KILLER = `
 import threads from "node:worker_threads";
@@ -49,15 +71,8 @@ process.on("SIGUSR2", () => void model.terminate());
 `;
 
 test("a server whose model's thread has ended answers what it can, and ends with a code that has it started anew", async () => {
-  const killer = `data:text/javascript,${encodeURIComponent(KILLER)}`;
-  const args = ["--import", killer, `${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--library", join(folder, "none.db"), "--json"]; // prettier-ignore
-  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(server, "exit");
-  let said = "";
-  server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const [line] = (await once(createInterface(server.stdout), "line")) as [string];
-  await until(() => /note: \S*none\.db is not there yet; .*roc4mllm library scan FOLDER/.test(said));
-  const { address } = JSON.parse(line) as { address: string };
+  const { server, address, ended, said } = await serving(KILLER);
+  await until(() => /note: \S*none\.db is not there yet; .*roc4mllm library scan FOLDER/.test(said()));
   const data = await photo("portrait-good");
   const pictures = Array.from({ length: 32 }, (_, i) => [`${i}.jpg`, data] as const);
   const accepted = ask(address, "/v1/score", { method: "POST", body: form(...pictures) });
@@ -69,23 +84,16 @@ test("a server whose model's thread has ended answers what it can, and ends with
   const { status, body } = await accepted;
   assert.deepEqual([status, body.error?.code], [500, "INTERNAL"]);
   assert.deepEqual(await ended, [ERROR_CODES.INTERNAL, null]);
-  assert.match(said, /The thread of the model has ended/);
+  assert.match(said(), /The thread of the model has ended/);
 });
 
 /** Nobody waits for what is rejected here. */
 const STRAY = `process.on("SIGUSR2", () => void Promise.reject(new Error("a stray fault")));`;
 
 test("a fault that nobody waits for is written to standard error, and the server goes on", async () => {
-  const stray = `data:text/javascript,${encodeURIComponent(STRAY)}`;
-  const args = ["--import", stray, `${ROOT}dist/src/cli/main.js`, "serve", "--model", "demo", "--port", "0", "--library", join(folder, "none.db"), "--json"]; // prettier-ignore
-  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(server, "exit");
-  let said = "";
-  server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const [line] = (await once(createInterface(server.stdout), "line")) as [string];
-  const { address } = JSON.parse(line) as { address: string };
+  const { server, address, ended, said } = await serving(STRAY);
   server.kill("SIGUSR2");
-  await until(() => /fault: Error: a stray fault/.test(said));
+  await until(() => /fault: Error: a stray fault/.test(said()));
   assert.equal((await ask(address, "/health")).status, 200);
   server.kill("SIGTERM");
   assert.deepEqual(await ended, [0, null]);
