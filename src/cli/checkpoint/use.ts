@@ -136,12 +136,12 @@ async function described({ folder, base }: FoundModel): Promise<CheckpointDescri
  */
 async function checkChosen({ name, found }: Chosen, { io }: Context): Promise<void> {
   const { checkpoint } = found;
-  const { problems } = await described(found);
+  const { problems, system } = await described(found);
   const [problem] = problems;
   if (problem !== undefined)
     throw new RocError("CHECKPOINT_INVALID", `${name} cannot be used, and the default is as before: ${problem}`);
-  const [{ readScoring }, { baselineOf }] = await Promise.all([import("../../engine/here.js"), import("../../engine/baseline-source.js")]); // prettier-ignore
-  if (await baselineOf(checkpoint)) return;
+  if (system) return;
+  const { readScoring } = await import("../../engine/here.js");
   await readScoring(checkpoint, {}).catch((error: unknown) => {
     if (!isRocError(error)) throw error;
     io.stderr.write(`note: ${error.message}\n`);

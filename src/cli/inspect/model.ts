@@ -17,7 +17,7 @@ import type { Mllm } from "../../models/types.js";
 import { openCheckpointFolder } from "../../models/places.js";
 import { loadImages, loadModel } from "../../models/registry.js";
 import { fromTypedArray, keep, nonFinite, scope, tensor, type DType, type Tensor } from "../../torch/index.js";
-import { openSafetensors, saveSafetensors } from "../../weights/index.js";
+import { openSafetensors, saveSafetensors, type Checkpoint } from "../../weights/index.js";
 import type { Context, Io } from "../shared/io.js";
 import { FLOAT_DTYPES } from "../../torch/dtype.js";
 import { whole } from "../shared/numbers.js";
@@ -50,50 +50,50 @@ function modelCommand(name: string): Command {
     .option("--json", "name, dtype and shape of every output as one JSON object");
 }
 
-/** Reads the inputs, lets `compute` make the outputs inside a scope, and writes them. */
+/**
+ * Reads the inputs, lets `compute` make the outputs inside a scope, or `baseline` those of a classical system, and writes them.
+ *
+ * @throws RocError USAGE for a classical system where there is no `baseline`: a command that means nothing to one
+ */
 async function through(
   options: TensorOptions,
   io: Io,
   compute: (model: Awaited<ReturnType<typeof loadModel>>, inputs: NamedTensors) => Map<string, Tensor>,
-  baseline?: BaselineCompute,
+  baseline?: (model: Baseline, inputs: NamedTensors) => Map<string, Tensor>,
 ): Promise<void> {
   using file = await openSafetensors(options.inputs);
   const { dtype, device, visionTower } = options;
   const checkpoint = await openCheckpointFolder(options.model);
   const source = await baselineOf(checkpoint);
-  if (source) return await throughBaseline(source, options, io, baseline);
+  if (source) {
+    if (!baseline) throw new RocError("USAGE", `${source.path} is a classical system's: it writes no text.`);
+    const model = await loadBaseline(source, { dtype, device });
+    try {
+      await write(
+        outputsOf(file, (inputs) => baseline(model, inputs)),
+        options,
+        io,
+      );
+    } finally {
+      model.dispose();
+    }
+    return;
+  }
   await checkBase(checkpoint, { visionTower });
   using model = await loadModel(checkpoint, { dtype, device, visionTower });
-  const outputs = scope(() => {
-    const inputs = new Map(file.names().map((name) => [name, file.tensor(name)]));
-    const made = compute(model, inputs);
-    return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())]));
-  });
-  await write(outputs, options, io);
+  await write(
+    outputsOf(file, (inputs) => compute(model, inputs)),
+    options,
+    io,
+  );
 }
 
-type BaselineCompute = (model: Baseline, inputs: NamedTensors) => Map<string, Tensor>;
-
-/** The same of a classical system. @throws RocError USAGE for a command that means nothing to one */
-async function throughBaseline(
-  source: BaselineSource,
-  { inputs: file, dtype, device, ...options }: TensorOptions,
-  io: Io,
-  compute: BaselineCompute | undefined,
-): Promise<void> {
-  if (!compute) throw new RocError("USAGE", `${source.path} is a classical system's: it writes no text.`);
-  using given = await openSafetensors(file);
-  const model = await loadBaseline(source, { dtype, device });
-  try {
-    const outputs = scope(() => {
-      const inputs = new Map(given.names().map((name) => [name, given.tensor(name)]));
-      const made = compute(model, inputs);
-      return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())])); // prettier-ignore
-    });
-    await write(outputs, options, io);
-  } finally {
-    model.dispose();
-  }
+/** What is made of a file's tensors, on the CPU. */
+function outputsOf(file: Checkpoint, compute: (inputs: NamedTensors) => Map<string, Tensor>): Map<string, Tensor> {
+  return scope(() => {
+    const made = compute(new Map(file.names().map((name) => [name, file.tensor(name)])));
+    return new Map([...made].map(([name, tensor]) => [name, keep(tensor.detach().to({ device: "cpu" }).contiguous())]));
+  });
 }
 
 async function write(
