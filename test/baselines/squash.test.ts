@@ -43,13 +43,13 @@ async function hashOf(inputs: PictureInputs, seed?: number): Promise<string> {
 }
 
 test("a distribution is predicted of Pillow's own resize, a number of torchvision's", async () => {
-  assert.equal(await hashOf(squashInputs(stepsOf(10), () => "cpu")), expected.pillow);
-  assert.equal(await hashOf(squashInputs(stepsOf(undefined), () => "cpu")), expected.torchvision);
+  assert.equal(await hashOf(squashInputs(stepsOf(10))), expected.pillow);
+  assert.equal(await hashOf(squashInputs(stepsOf(undefined))), expected.torchvision);
 });
 
 test("training crops anywhere and mirrors every other picture", async () => {
   const seen = new Set<string>();
-  const inputs = squashInputs(stepsOf(undefined, true), () => "cpu");
+  const inputs = squashInputs(stepsOf(undefined, true));
   for (let seed = 0; seed < 40; seed++) {
     const hash = await hashOf(inputs, seed);
     const [name] = Object.entries(expected.crops).find(([, one]) => one === hash) ?? [];
@@ -62,7 +62,7 @@ test("training crops anywhere and mirrors every other picture", async () => {
 
 test("what a thread without libtorch prepares is the same; another picture is refused", async () => {
   for (const steps of [stepsOf(10, true), stepsOf(undefined, true)]) {
-    const inputs = squashInputs(steps, () => "cpu");
+    const inputs = squashInputs(steps);
     const plain = JSON.parse(JSON.stringify(inputs.steps)) as unknown;
     assert.deepEqual(await prepareSquashed(plain)(source), await inputs.prepare(source));
     assert.throws(() => inputs.batch([source]), { code: "USAGE", message: /320 x 240 pixels is not prepared/ });

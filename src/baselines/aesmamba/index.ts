@@ -26,7 +26,7 @@ class AesMamba extends PixelsBaseline {
     super(network.params);
     this.config = parsed.raw;
     this.outputs = [parsed.score];
-    this.inputs = squashInputs(parsed.steps, () => this.device, parsed.normalize);
+    this.inputs = squashInputs(parsed.steps, parsed.normalize);
   }
 
   /** A number is the score itself, as published: no sigmoid, and nothing keeps it on its scale. */

@@ -29,7 +29,7 @@ class Biaa extends PixelsBaseline {
     super(network.params);
     this.config = raw;
     this.outputs = [score];
-    this.inputs = squashInputs(steps, () => this.device);
+    this.inputs = squashInputs(steps);
     const { min, max } = score.scale;
     this.#range = { name: SCORE, scale: { min: max > 0 ? Math.min(0, min) : min, max } };
   }

@@ -2,7 +2,7 @@
 import { RocError } from "../../errors.js";
 import { cropImage, valueTables, writeValues, type RgbImage } from "../../image/index.js";
 import type { Random } from "../../random.js";
-import { fromTypedArray, type Device } from "../../torch/index.js";
+import { fromTypedArray } from "../../torch/index.js";
 import type { PictureInputs } from "../types.js";
 import { IMAGENET, mirrored, type CropSteps } from "./inputs.js";
 import { prepareSquashed, type SquashSteps } from "./squash.js";
@@ -28,15 +28,8 @@ function checkPrepared({ width, height }: RgbImage, { side, trainSide }: SquashS
   throw new RocError("USAGE", `${text}. Take what inputs.prepare() gives.`);
 }
 
-/**
- * @param device where the values go
- * @param normalize mean and deviation of values from 0 to 1; default: those of ImageNet's pictures
- */
-export function squashInputs(
-  steps: SquashSteps,
-  device: () => Device,
-  normalize: Pick<CropSteps, "mean" | "std"> = IMAGENET,
-): PictureInputs {
+/** @param normalize mean and deviation of values from 0 to 1; default: those of ImageNet's pictures */
+export function squashInputs(steps: SquashSteps, normalize: Pick<CropSteps, "mean" | "std"> = IMAGENET): PictureInputs {
   const tables = valueTables({ rescale: 1 / 255, normalize, mean: normalize.mean });
   const { side } = steps;
   const each = 3 * side * side;
@@ -51,7 +44,7 @@ export function squashInputs(
         const square = random ? augmented(picture, steps, random) : tested(picture, steps);
         writeValues(square, tables, "planar", values.subarray(i * each, (i + 1) * each));
       }
-      return { pixelValues: fromTypedArray(values, [prepared.length, 3, side, side]).to({ device: device() }) };
+      return { pixelValues: fromTypedArray(values, [prepared.length, 3, side, side]) };
     },
   };
 }

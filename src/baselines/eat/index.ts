@@ -32,7 +32,7 @@ class Eat extends PixelsBaseline {
     this.config = raw;
     this.#score = score;
     this.outputs = [this.#score];
-    this.inputs = squashInputs(steps, () => this.device);
+    this.inputs = squashInputs(steps);
     this.mixesBatch = dat.reference === "batch";
     this.#backbone = new Dat(params, dat);
     const width = dat.dims[3];

@@ -36,7 +36,7 @@ class HlaGcn extends PixelsBaseline {
     super(network.params);
     this.config = raw;
     this.outputs = [score];
-    this.inputs = shapedInputs(steps, () => this.device);
+    this.inputs = shapedInputs(steps);
   }
 
   protected answer(pixels: Tensor, training: boolean, { aspect }: Inputs): Answer {

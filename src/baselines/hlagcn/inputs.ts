@@ -1,13 +1,13 @@
 /** Pictures as squares, and what shape they were. */
-import { fromTypedArray, type Device } from "../../torch/index.js";
+import { fromTypedArray } from "../../torch/index.js";
 import { squashInputs } from "../common/squash-inputs.js";
 import type { SquashSteps } from "../common/squash.js";
 import type { PictureInputs } from "../types.js";
 import { prepareWithShape, shapeOf } from "./prepare.js";
 
 /** `pixelValues` `[B, 3, side, side]`, and `aspect` `[B]`: the width over the height. */
-export function shapedInputs(steps: SquashSteps, device: () => Device): PictureInputs {
-  const squares = squashInputs(steps, device);
+export function shapedInputs(steps: SquashSteps): PictureInputs {
+  const squares = squashInputs(steps);
   return {
     steps,
     prepare: prepareWithShape(steps),
@@ -19,7 +19,7 @@ export function shapedInputs(steps: SquashSteps, device: () => Device): PictureI
           parts.map(({ square }) => square),
           randoms,
         ),
-        aspect: fromTypedArray(aspects, [prepared.length], { device: device() }),
+        aspect: fromTypedArray(aspects, [prepared.length]),
       };
     },
   };

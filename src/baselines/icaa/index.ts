@@ -40,7 +40,7 @@ class Icaa extends PixelsBaseline {
     super(params);
     this.config = raw;
     this.outputs = outputs;
-    this.inputs = squashInputs(steps, () => this.device);
+    this.inputs = squashInputs(steps);
     this.mixesBatch = dat.reference === "batch";
     this.#backbone = new Dat(params, dat);
     const { features, bins } = histogram;

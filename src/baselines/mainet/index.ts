@@ -43,7 +43,7 @@ class Mainet extends PixelsBaseline {
     super(params);
     this.config = raw;
     this.outputs = [score];
-    this.inputs = scaledInputs(steps, () => this.device);
+    this.inputs = scaledInputs(steps);
     this.#resnet = new ResNet(params.at(BACKBONE), resnet);
     const own = params.at(TRANSFORMER);
     this.#encoder = new Encoder(own, stageChannels(resnet).at(-1) ?? 0, encoder);

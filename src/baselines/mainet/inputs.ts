@@ -1,7 +1,7 @@
 /** Three sizes of each picture as values. */
 import { cropImage, valueTables, writeValues, type RgbImage } from "../../image/index.js";
 import type { Random } from "../../random.js";
-import { fromTypedArray, type Device, type Tensor } from "../../torch/index.js";
+import { fromTypedArray, type Tensor } from "../../torch/index.js";
 import { IMAGENET, mirrored } from "../common/inputs.js";
 import type { PictureInputs } from "../types.js";
 import { prepareScales, scaleSizes, type ScaleSteps } from "./prepare.js";
@@ -10,7 +10,7 @@ import { prepareScales, scaleSizes, type ScaleSteps } from "./prepare.js";
 export const SCALES = ["pixelValues", "smaller", "smallest"] as const;
 
 /** Each of {@link SCALES} `[B, 3, height, width]`; in training every other picture is mirrored, in all its sizes. */
-export function scaledInputs(steps: ScaleSteps, device: () => Device): PictureInputs {
+export function scaledInputs(steps: ScaleSteps): PictureInputs {
   const tables = valueTables({ rescale: 1 / 255, normalize: IMAGENET, mean: IMAGENET.mean });
   const sizes = scaleSizes(steps).map(({ cut }) => cut);
   const tops = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, { height }) => sum + height, 0));
@@ -22,7 +22,7 @@ export function scaledInputs(steps: ScaleSteps, device: () => Device): PictureIn
       const part = cropImage(picture, { left: 0, top: tops[scale] as number, width, height });
       writeValues(flips[i] ? mirrored(part) : part, tables, "planar", values.subarray(i * each, (i + 1) * each));
     });
-    return fromTypedArray(values, [prepared.length, 3, height, width]).to({ device: device() });
+    return fromTypedArray(values, [prepared.length, 3, height, width]);
   };
   return {
     steps,

@@ -28,7 +28,7 @@ class Tanet extends PixelsBaseline {
     this.#network = network;
     this.#score = score;
     this.outputs = [this.#score];
-    this.inputs = squashInputs(steps, () => this.device);
+    this.inputs = squashInputs(steps);
     this.mixesBatch = theme === "batch";
   }
 
