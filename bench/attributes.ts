@@ -8,7 +8,7 @@
  * canonical answer: the loop of generation is the same, and both ways have the same tokens. --words is the length of a comment
  * and of an answer in words, in tokens; --quick takes a tiny model.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,7 @@ import {
 } from "../src/roc/index.js";
 import { getNumThreads, manualSeed, randn, scope, torchVersion, type DType } from "../src/torch/index.js";
 import { median } from "./peer.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 import { TINY_LLAVA, writeSmallLlava } from "./small-llava.js";
 
 /** AADB's (arXiv 1606.01621). */
@@ -247,14 +248,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       dtype: { type: "string" },
       device: { type: "string" },
       words: { type: "string", default: "16" },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
       quick: { type: "boolean", default: false },
     },
   });
   const { rounds, words, json, out, dtype, ...others } = values;
   const found = await benchAttributes({ ...others, dtype: dtype as DType | undefined, rounds: Number(rounds), words: Number(words) }); // prettier-ignore
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (out !== undefined) writeFileSync(out, text);
+  const text = writeResult(found, out);
   process.stdout.write(json ? text : attributesTable(found));
 }

@@ -4,13 +4,14 @@
  *
  *   npm run bench:baselines-studio [-- --pictures 400] [--epochs 8] [--json] [--out FILE.json]
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { evaluate } from "../src/eval/evaluate.js";
 import { writeStudioFormats } from "../src/studio/index.js";
 import { trainModel } from "../src/train/start/train-model.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 /** System, network and the data set that it is trained on: AVA's distributions, or AADB's attributes. */
 const RUNS = [
@@ -30,8 +31,7 @@ const { values } = parseArgs({
   options: {
     pictures: { type: "string", default: "400" },
     epochs: { type: "string", default: "8" },
-    json: { type: "boolean", default: false },
-    out: { type: "string" },
+    ...RESULT_OPTIONS,
   },
 });
 const [pictures, epochs] = [Number(values.pictures), Number(values.epochs)];
@@ -72,7 +72,6 @@ rmSync(folder, { recursive: true });
 const seconds = (performance.now() - start) / 1000;
 const machine = { machine: cpus()[0]?.model, cores: cpus().length, load: loadavg()[0] };
 const result = { ...machine, ...{ pictures, epochs, composeSeconds: composed, seconds, rows } };
-const text = `${JSON.stringify(result, null, 2)}\n`;
-if (values.out !== undefined) writeFileSync(values.out, text);
+const text = writeResult(result, values.out);
 if (values.json) process.stdout.write(text);
 else console.table(rows);

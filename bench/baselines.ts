@@ -7,7 +7,6 @@
  * `PYTHON` names a Python with torch, torchvision, timm and transformers; `PYIQA` the folder of pyiqa's package, for MUSIQ, which
  * is left out without it. Weights are random, and pictures too; that both compute the same is what the tests say.
  */
-import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { createBaseline } from "../src/baselines/registry.js";
@@ -20,6 +19,7 @@ import { full, inferenceMode, keep, scope, setFlag, setNumThreads } from "../src
 import { decayGroups, RuleOptimizer } from "../src/train/optim/optimizer.js";
 import { ruleOf } from "../src/train/optim/rules.js";
 import { median, Peer, pythonWith, stayOnOneCore } from "./peer.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 const AVA = { scale: { min: 1, max: 10 }, bins: 10 };
 const NUMBER = { scale: { min: 0, max: 1 } };
@@ -55,8 +55,7 @@ const { values } = parseArgs({
     systems: { type: "string", default: Object.keys(SYSTEMS).join() },
     batches: { type: "string", default: "1,8" },
     rounds: { type: "string", default: "5" },
-    json: { type: "boolean", default: false },
-    out: { type: "string" },
+    ...RESULT_OPTIONS,
   },
 });
 setNumThreads(1);
@@ -160,9 +159,7 @@ const load = loadavg()[0];
 /** What there is so far: it takes long. */
 function write(): string {
   const result = { machine: cpus()[0]?.model, cores: 1, load, rounds: Number(values.rounds), torch, rows };
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  if (values.out !== undefined) writeFileSync(values.out, text);
-  return text;
+  return writeResult(result, values.out);
 }
 
 for (const name of wanted) {

@@ -6,7 +6,7 @@
  * On composed pictures whose ratings are the truth. The large judge is the demo weights; the small one, where none is given, a CLIP
  * with LAION's head of some ten thousand weights, trained on the part that is not measured.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ import { srcc } from "../src/metrics/scores.js";
 import { writeStudio } from "../src/studio/index.js";
 import { torchVersion } from "../src/torch/index.js";
 import { trainModel } from "../src/train/start/train-model.js";
+import { giveResult } from "./results.js";
 
 const { values } = parseArgs({
   options: {
@@ -109,9 +110,7 @@ try {
     best: { "mean of the true best tenth": rounded(chosenTenth(truth, truth, truth, 1)), "mean of all": rounded(mean(truth)) }, // prettier-ignore
     shares,
   };
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  if (values.out === undefined) process.stdout.write(text);
-  else writeFileSync(values.out, text);
+  giveResult(result, values.out);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

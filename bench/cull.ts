@@ -7,7 +7,7 @@
  * The card's truth is the composer's (src/studio/bursts.ts). The likeness that grouping asks for was chosen on cards of other seeds
  * ("tune", "tune2"); the seed here was looked at once. Keepers are judged in the groups that were found.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,6 +19,7 @@ import { shotsOf } from "../src/library/culling/shots.js";
 import { bestOf, type Judged } from "../src/metrics/best-of.js";
 import { writeCard, type CardPicture } from "../src/studio/bursts.js";
 import { torchVersion } from "../src/torch/index.js";
+import { giveResult } from "./results.js";
 
 interface Pairs {
   /** Pairs that belong together and were joined; that were joined and do not; that belong together and were not. */
@@ -162,9 +163,7 @@ try {
     },
     seconds: { reading, scoring, planning },
   };
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  if (values.out === undefined) process.stdout.write(text);
-  else writeFileSync(values.out, text);
+  giveResult(result, values.out);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -9,7 +9,7 @@
  * 4.4 GB in DIR; default: a temporary folder). --alone measures our side only; --quick does so with a tiny model. `PYTHON` names
  * a Python with torch and transformers; both sides take OMP_NUM_THREADS, or their own default.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,7 @@ import { fromTypedArray, manualSeed, randn, torchVersion, type Tensor } from "..
 import { saveSafetensors } from "../src/weights/index.js";
 import { SIZES, writeRandom } from "./full-size-models.js";
 import { median, Peer, pythonWith } from "./peer.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 import { TINY_LLAVA, writeSmallLlava } from "./small-llava.js";
 
 interface Answer {
@@ -243,8 +244,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       batches: { type: "string", default: "1,16" },
       rounds: { type: "string", default: "5" },
       folder: { type: "string" },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
       alone: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
     },
@@ -252,7 +252,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { json, out, tokens, batches, rounds, alone, quick, ...others } = values;
   const numbers = { tokens: Number(tokens), rounds: Number(rounds), batches: batches.split(",").map(Number) };
   const found = await benchDecode({ ...others, ...numbers, quick, alone: alone || quick });
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (out !== undefined) writeFileSync(out, text);
+  const text = writeResult(found, out);
   process.stdout.write(json ? text : decodeTable(found));
 }

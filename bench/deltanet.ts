@@ -6,7 +6,7 @@
  *
  * `PYTHON` names a Python with torch and transformers.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ import { LayerStates } from "../src/nn/layer-states.js";
 import { cat, inferenceMode, keep, manualSeed, randn, scope, setNumThreads, type Tensor } from "../src/torch/index.js";
 import { saveSafetensors } from "../src/weights/index.js";
 import { median, Peer, peerPython, stayOnOneCore } from "./peer.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 /** Of Qwen3.5's checkpoints: 16 key heads, heads of 128, a convolution of 4 tokens. */
 const SIZES = { "0.8B": { hidden: 1024, valueHeads: 16 }, "4B": { hidden: 2560, valueHeads: 32 } } as const;
@@ -40,8 +41,7 @@ const { values } = parseArgs({
   options: {
     sizes: { type: "string", default: Object.keys(SIZES).join() },
     rounds: { type: "string", default: "7" },
-    json: { type: "boolean", default: false },
-    out: { type: "string" },
+    ...RESULT_OPTIONS,
   },
 });
 setNumThreads(1);
@@ -203,7 +203,6 @@ for (const [size, sizes] of Object.entries(SIZES).filter(([name]) => wanted.incl
 await peer.close();
 rmSync(folder, { recursive: true });
 const result = { machine: cpus()[0]?.model, cores: 1, rounds: Number(values.rounds), ...versions, rows };
-const text = `${JSON.stringify(result, null, 2)}\n`;
-if (values.out !== undefined) writeFileSync(values.out, text);
+const text = writeResult(result, values.out);
 if (values.json) process.stdout.write(text);
 else console.table(rows);

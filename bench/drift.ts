@@ -7,7 +7,7 @@
  * are spread over the scale. What is rounded, and how often, is as in a trained model; pictures are told apart far less, so the
  * SRCC is a lower bound.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,6 +19,7 @@ import { addScoreTokens, DEFAULT_TEMPLATES } from "../src/roc/index.js";
 import { encodePhoto, makePictures } from "../src/studio/index.js";
 import { manualSeed, noGrad, randn, scope, torchVersion } from "../src/torch/index.js";
 import { ROWS } from "../test/models/rows.js";
+import { giveResult } from "./results.js";
 
 /** All families, by what their models call themselves. */
 export const FAMILIES: readonly string[] = [...new Set(families().map((type) => factsOf(type)?.modelTypes[0] ?? type))];
@@ -132,7 +133,5 @@ export async function measureDrift(
 if (process.argv[1]?.endsWith("drift.js") === true) {
   const { values } = parseArgs({ options: { pictures: { type: "string", default: "64" }, out: { type: "string" } } });
   const drifts = await measureDrift(Number(values.pictures), FAMILIES);
-  const text = `${JSON.stringify({ torch: torchVersion(), cpu: cpus()[0]?.model, drifts }, null, 2)}\n`;
-  if (values.out) writeFileSync(values.out, text);
-  else process.stdout.write(text);
+  giveResult({ torch: torchVersion(), cpu: cpus()[0]?.model, drifts }, values.out);
 }

@@ -7,7 +7,7 @@
  * A LLaVA of 31 million parameters at 336 pixels in float32; --quick takes tiny pictures and a tiny model. On a machine with
  * other work the system itself makes threads wait: "idle" is what this thread has while nothing is scored.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { load } from "../src/engine/index.js";
 import { writePhotos } from "./photos.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 import { TINY_LLAVA, writeSmallLlava } from "./small-llava.js";
 
 /** Milliseconds between two looks at the loop: what comes on top is delay. */
@@ -111,15 +112,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       photos: { type: "string", default: "8" },
       width: { type: "string", default: "8000" },
       height: { type: "string", default: "6000" },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
       quick: { type: "boolean", default: false },
     },
   });
   const { photos, width, height, quick, json, out } = values;
   const size = quick ? { width: 160, height: 120 } : { width: Number(width), height: Number(height) };
   const found = await benchEventLoop({ photos: Number(photos), ...size, quick });
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (out !== undefined) writeFileSync(out, text);
+  const text = writeResult(found, out);
   process.stdout.write(json ? text : eventLoopTable(found));
 }

@@ -7,7 +7,7 @@
  * --model llava-1.5-7b writes 14.1 GB, qwen2-vl-2b 4.4 GB, into DIR (default: a temporary folder, removed at the end). The
  * values repeat every 8 MiB, which changes nothing about what is measured. `PYTHON` names a Python with transformers.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,7 @@ import { torchVersion } from "../src/torch/index.js";
 import { saveSafetensors } from "../src/weights/index.js";
 import { inputTensors, SIZES, writeRandom } from "./full-size-models.js";
 import { median, Peer } from "./peer.js";
+import { giveResult } from "./results.js";
 
 interface Measured {
   readonly seconds: number;
@@ -45,8 +46,7 @@ try {
   const inputs = join(folder, "inputs.safetensors");
   await saveSafetensors(inputs, inputTensors(size));
   const result = await measure(inputs, Number(options.rounds));
-  if (options.out) writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
-  else process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  giveResult(result, options.out);
 } finally {
   if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
 }

@@ -19,6 +19,7 @@ import { ERROR_CODES, isRocError, RocError, type ErrorCode } from "../src/errors
 import { checkDevice, torchVersion } from "../src/torch/index.js";
 import { inputsOf, PLAN, type Figure, type Part } from "./gpu-parts.js";
 import { peerPython } from "./peer.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 const WORKER = fileURLToPath(new URL("gpu-worker.js", import.meta.url));
 const PEER = fileURLToPath(new URL("../../bench/gpu.py", import.meta.url));
@@ -200,15 +201,13 @@ async function main(): Promise<void> {
       only: { type: "string" },
       peer: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
     },
   });
   const { device, quick, peer, minutes, rounds, only, json, out } = values;
   const numbers = { minutes: Number(minutes), rounds: Number(rounds) };
   const found = await benchGpu({ device, quick, peer, ...numbers, only: only?.split(",") });
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (out !== undefined) writeFileSync(out, text);
+  const text = writeResult(found, out);
   process.stdout.write(json ? text : gpuTable(found));
   const [fault] = found.results.flatMap(({ error }) => error ?? []);
   if (fault) process.exitCode = ERROR_CODES[fault.code];

@@ -8,7 +8,7 @@
  * `--one FILE` is for the bench itself.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,7 @@ import sharp from "sharp";
 import { RocError } from "../src/errors.js";
 import { decodeImage } from "../src/image/index.js";
 import { median } from "./peer.js";
+import { writeResult } from "./results.js";
 
 interface Run {
   /** From the call to the pixels. */
@@ -92,9 +93,7 @@ async function compare(heic: string): Promise<void> {
       heic: ours,
       jpeg: theirs,
     };
-    const text = `${JSON.stringify(result, null, 2)}\n`;
-    process.stdout.write(text);
-    if (options.out !== undefined) writeFileSync(options.out, text);
+    process.stdout.write(writeResult(result, options.out));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -7,7 +7,7 @@
  * Without --full-size a LLaVA of 31 million parameters at 336 pixels. llava-1.5-7b takes 14.1 GB on disk, and is not measured in
  * float32, which needs 28 GB of memory. A checkpoint that DIR holds already is taken as it is.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,7 @@ import { int8Kernels } from "../src/torch/int8.js";
 import { saveSafetensors } from "../src/weights/index.js";
 import { inputTensors, SIZES, writeRandom, type Size } from "./full-size-models.js";
 import { median, Peer } from "./peer.js";
+import { writeResult } from "./results.js";
 
 const WORKER = fileURLToPath(new URL("full-size-worker.js", import.meta.url));
 
@@ -214,5 +215,5 @@ if (process.argv[1]?.endsWith("int8.js") === true) {
     folder,
   });
   process.stdout.write(int8Table(found));
-  if (out !== undefined) writeFileSync(out, `${JSON.stringify(found, null, 2)}\n`);
+  writeResult(found, out);
 }

@@ -8,7 +8,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { RocError } from "../src/errors.js";
@@ -22,6 +22,7 @@ import { configFolder, saveSafetensors } from "../src/weights/index.js";
 import { writeShapes, type Shape } from "./full-size-models.js";
 import { median, Peer } from "./peer.js";
 import { PUBLISHED, type PublishedSize } from "./published-sizes.js";
+import { giveResult } from "./results.js";
 
 /** Measured where nothing else is said: small enough for a laptop. */
 const MEASURED = ["LLaVA-OneVision-0.5B", "Qwen3.5-0.8B", "InternVL3-1B", "InternVL3-2B", "Qwen3-VL-2B", "Qwen2-VL-2B"];
@@ -260,10 +261,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     ...(only && { measured: only, sizes: Object.fromEntries(Object.entries(PUBLISHED).filter(([name]) => only.includes(name))) }), // prettier-ignore
     ...(values.folder !== undefined && { folder: values.folder }),
   });
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (values.out === undefined) process.stdout.write(text);
-  else {
-    mkdirSync(dirname(values.out), { recursive: true });
-    writeFileSync(values.out, text);
-  }
+  giveResult(found, values.out);
 }

@@ -22,6 +22,7 @@ import { RocError } from "../src/errors.js";
 import { exists } from "../src/files/index.js";
 import { Connection } from "../src/library/connection.js";
 import { Random } from "../src/random.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 const MAIN = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const STUB = fileURLToPath(new URL("./library-worker.js", import.meta.url));
@@ -145,12 +146,11 @@ const { values } = parseArgs({
     files: { type: "string", default: "20000" },
     kills: { type: "string", default: "10" },
     judge: { type: "string", default: "demo" },
-    json: { type: "boolean", default: false },
-    out: { type: "string" },
+    ...RESULT_OPTIONS,
   },
 });
 const result = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, ...(await measure(Number(values.files), Number(values.kills), values.judge === "stub")) }; // prettier-ignore
-if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);
+writeResult(result, values.out);
 if (values.json) console.log(JSON.stringify(result));
 else {
   const { files, scores, scoredTwice, missed, integrity, second } = result;

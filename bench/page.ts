@@ -9,7 +9,7 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, copyFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, copyFileSync, rmSync, statSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -20,6 +20,7 @@ import type { Connection } from "../src/library/connection.js";
 import { openToWrite } from "../src/library/open.js";
 import { launch } from "../test/e2e/browser.js";
 import { median } from "./peer.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const VIEWPORT = { width: 1440, height: 900 };
@@ -195,12 +196,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     options: {
       photos: { type: "string", default: "100000" },
       rounds: { type: "string", default: "7" },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
     },
   });
   const found = await benchPage({ photos: Number(values.photos), rounds: Number(values.rounds) });
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (values.out !== undefined) writeFileSync(values.out, text);
+  const text = writeResult(found, values.out);
   process.stdout.write(values.json ? text : pageTable(found));
 }

@@ -8,7 +8,7 @@
  * the score tokens at the position token. --alone measures our side only; --quick does it on a few tiny pictures with a tiny
  * model. `PYTHON` names a Python with torch and transformers; both sides take OMP_NUM_THREADS, or their own default.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,7 @@ import { RocError } from "../src/errors.js";
 import { torchVersion } from "../src/torch/index.js";
 import { median, Peer, peerPython } from "./peer.js";
 import { writePhotos } from "./photos.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 import { TEXTS, TINY_LLAVA, writeSmallLlava } from "./small-llava.js";
 
 /** Scores of both sides in float32 may differ by this much. */
@@ -236,15 +237,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     options: {
       rounds: { type: "string", default: "5" },
       photos: { type: "string", default: "16" },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
       alone: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
     },
   });
   const { rounds, photos, alone, quick, json, out } = values;
   const found = await benchScore({ rounds: Number(rounds), photos: Number(photos), alone: alone || quick, quick });
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (out !== undefined) writeFileSync(out, text);
+  const text = writeResult(found, out);
   process.stdout.write(json ? text : scoreTable(found));
 }

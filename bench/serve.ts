@@ -9,13 +9,14 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Agent, fetch, FormData } from "undici";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PHOTOS = ["portrait-good", "landscape-bad", "still-life-fair", "abstract-dull"];
@@ -234,12 +235,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     options: {
       clients: { type: "string", default: "1000" },
       queue: { type: "string", default: "256" },
-      json: { type: "boolean", default: false },
-      out: { type: "string" },
+      ...RESULT_OPTIONS,
     },
   });
   const found = await benchServe(Number(values.clients), Number(values.queue));
-  const text = `${JSON.stringify(found, null, 2)}\n`;
-  if (values.out !== undefined) writeFileSync(values.out, text);
+  const text = writeResult(found, values.out);
   process.stdout.write(values.json ? text : serveTable(found));
 }

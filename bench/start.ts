@@ -7,7 +7,7 @@
  * computes one prefill, which is quicker than generating. Files are in the page cache. --alone measures our side only.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,7 @@ import { RocError } from "../src/errors.js";
 import { torchVersion } from "../src/torch/index.js";
 import { median, peerPython } from "./peer.js";
 import { writePhotos } from "./photos.js";
+import { RESULT_OPTIONS, writeResult } from "./results.js";
 import { TEXTS, writeSmallLlava } from "./small-llava.js";
 
 const MAIN = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
@@ -103,8 +104,7 @@ function table(rows: readonly StartRow[]): string {
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "9" },
-    json: { type: "boolean", default: false },
-    out: { type: "string" },
+    ...RESULT_OPTIONS,
     alone: { type: "boolean", default: false },
   },
 });
@@ -116,8 +116,17 @@ try {
   const models = [[`${(parameters / 1e6).toFixed(1)} million parameters`, join(folder, "model")], ["demo weights", DEMO_MODEL]] as const; // prettier-ignore
   const rows = models.map(([name, path]) => measure(name, path, photo, Number(options.rounds), python));
   const machine = cpus()[0]?.model;
-  const text = `${JSON.stringify({ machine, cores: cpus().length, node: process.version, torch: torchVersion(), rounds: Number(options.rounds), results: rows }, null, 2)}\n`;
-  if (options.out !== undefined) writeFileSync(options.out, text);
+  const text = writeResult(
+    {
+      machine,
+      cores: cpus().length,
+      node: process.version,
+      torch: torchVersion(),
+      rounds: Number(options.rounds),
+      results: rows,
+    },
+    options.out,
+  );
   process.stdout.write(options.json ? text : table(rows));
 } finally {
   rmSync(folder, { recursive: true, force: true });

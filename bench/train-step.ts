@@ -6,7 +6,7 @@
  *
  * Both start from the same weights and must show the same losses. `PYTHON` names a Python with transformers.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +18,7 @@ import { randomSource } from "../src/nn/index.js";
 import { fromTypedArray, manualSeed, rand, randn, scope, keep, torchVersion, type Tensor } from "../src/torch/index.js";
 import { saveSafetensors } from "../src/weights/index.js";
 import { median, Peer } from "./peer.js";
+import { giveResult } from "./results.js";
 import { CASES, SUPERVISED, type TrainCase } from "./train-step-models.js";
 
 interface Measured {
@@ -120,6 +121,7 @@ for (const name of Object.keys(CREATE) as (keyof typeof CREATE)[]) {
     rmSync(folder, { recursive: true, force: true });
   }
 }
-const text = `${JSON.stringify({ torch: torchVersion(), cpu: cpus()[0]?.model, threads: Number(options.threads), batch, results }, null, 2)}\n`;
-if (options.out) writeFileSync(options.out, text);
-else process.stdout.write(text);
+giveResult(
+  { torch: torchVersion(), cpu: cpus()[0]?.model, threads: Number(options.threads), batch, results },
+  options.out,
+);
