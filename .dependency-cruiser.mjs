@@ -56,7 +56,7 @@ const ROOMS = [
   ],
   // The classical systems of the paper's tables, one folder each, which see images and no text.
   ["baselines", [...FLOOR, "torch", "nn", "weights", "image", "models/types.ts", "models/common"]],
-  ["engine", [...FLOOR, ...MODEL, "data", "generation", "roc", "baselines"]],
+  ["engine", [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "baselines"]],
   ["eval", [...SCORING, "captions"]],
   ["report", [...SCORING, "html", "eval"]],
   // Writes the page of what it evaluated.

@@ -6,6 +6,7 @@ export type * from "../dist/src/index.js" with { "resolution-mode": "import" };
 export declare const addScoreTokens: typeof library.addScoreTokens;
 export declare const bestOf: typeof library.bestOf;
 export declare const checkData: typeof library.checkData;
+export declare const compare: typeof library.compare;
 export declare const compareRuns: typeof library.compareRuns;
 export declare const createLlava: typeof library.createLlava;
 export declare const createModel: typeof library.createModel;

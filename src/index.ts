@@ -38,7 +38,8 @@ export type {
   WrittenPiece,
 } from "./engine/index.js";
 export type { WrittenText } from "./roc/question.js";
-export { bestOf, type BestOf, type Judged } from "./metrics/best-of.js";
+export { compare, type PictureComparison } from "./engine/compare.js";
+export { bestOf, type BestOf, type ComparedBy, type Judged } from "./metrics/best-of.js";
 export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 
 // --- photos: a library, culling, sidecars ----------------------------------------------------------------------------

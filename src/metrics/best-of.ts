@@ -36,9 +36,21 @@ export interface BestOf {
   readonly order: readonly number[];
   /** Chance of each to be the best of all, in [0, 1]; they sum to 1. */
   readonly best: readonly number[];
+  /** Chance of each to be the worst of all, in [0, 1]; they sum to 1. */
+  readonly worst: readonly number[];
   /** `wins[a][b]`: chance of picture a to be preferred to b, in [0, 1]; 1/2 on the diagonal. */
   readonly wins: readonly (readonly number[])[];
+  /** What the chances were taken from. */
+  readonly by: ComparedBy;
 }
+
+/**
+ * What a comparison goes by: the distributions of ratings; normal distributions where a picture has none; the scores alone where
+ * one has no spread either, so that the higher score wins for certain.
+ *
+ * @category Scoring
+ */
+export type ComparedBy = "distributions" | "spreads" | "scores";
 
 /** Steps of the scale on which normal distributions are compared. */
 const NORMAL_STEPS = 400;
@@ -68,11 +80,13 @@ const MOST_POINTS = 32;
  * @category Scoring
  */
 export function bestOf(pictures: readonly Judged[]): BestOf {
-  const ratings = comparable(pictures);
+  const { ratings, by } = comparable(pictures);
   const wins = ratings.map((a) => ratings.map((b) => (a === b ? 0.5 : preference(a, b))));
   const mean = wins.map((row) => row.reduce((sum, chance) => sum + chance, 0) / row.length);
   const order = [...ratings.keys()].sort((a, b) => (mean[b] ?? 0) - (mean[a] ?? 0) || a - b);
-  return { order, best: chancesToBeBest(ratings), wins };
+  // The worst is the best of a scale that is turned round.
+  const worst = chancesToBeBest(ratings.map((weights) => weights.toReversed()));
+  return { order, best: chancesToBeBest(ratings), worst, wins, by };
 }
 
 /** Chance that a rating drawn from `a` is above one from `b`, ties halved; both are weights of the same ratings, of sum 1. */
@@ -138,16 +152,17 @@ function legendre(count: number): { at: number; weight: number }[] {
   });
 }
 
-/** Weights of the same ratings for all pictures, of sum 1. */
-function comparable(pictures: readonly Judged[]): Float64Array[] {
+/** Weights of the same ratings for all pictures, of sum 1, and what they are made of. */
+function comparable(pictures: readonly Judged[]): { ratings: Float64Array[]; by: ComparedBy } {
   const [first] = pictures;
   if (!first) throw new RocError("USAGE", "There is no picture to compare; give at least one.");
   const wrong = pictures.find(({ score }) => !Number.isFinite(score));
   if (wrong) throw new RocError("USAGE", `A score to compare is ${wrong.score}; leave pictures without a score out.`);
   const distributions = pictures.flatMap(({ distribution }) => (distribution ? [distribution] : []));
-  if (distributions.length === pictures.length) return sameRatings(distributions);
+  if (distributions.length === pictures.length) return { ratings: sameRatings(distributions), by: "distributions" };
   const normals = pictures.flatMap(({ score, std }) => (std === null ? [] : [{ score, std }]));
-  return normals.length === pictures.length ? normalSteps(normals) : ranks(pictures.map(({ score }) => score));
+  if (normals.length === pictures.length) return { ratings: normalSteps(normals), by: "spreads" };
+  return { ratings: ranks(pictures.map(({ score }) => score)), by: "scores" };
 }
 
 function sameRatings(distributions: readonly Numbers[]): Float64Array[] {

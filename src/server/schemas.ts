@@ -102,10 +102,14 @@ export const comparedSchema = z
   .object({
     order: z.array(z.int()).readonly().meta({ description: "Indices of the pictures, best first." }),
     best: z.array(chance).readonly().meta({ description: "Chance of each to be the best; they sum to 1." }),
+    worst: z.array(chance).readonly().meta({ description: "Chance of each to be the worst; they sum to 1." }),
     wins: z
       .array(z.array(chance).readonly())
       .readonly()
       .meta({ description: "wins[a][b]: chance of picture a to be preferred to b." }),
+    by: z
+      .enum(["distributions", "spreads", "scores"])
+      .meta({ description: "What the chances are of: distributions, normal ones of a spread, or the scores alone." }),
     results: z.array(outcomeSchema),
   })
   .meta({ id: "Compared" });

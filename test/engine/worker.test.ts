@@ -10,6 +10,7 @@ import { after, before, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import workerThreads, { Worker } from "node:worker_threads";
+import { compare } from "../../src/engine/compare.js";
 import { DEMO_MODEL, load, type LoadOptions, type Model } from "../../src/engine/index.js";
 import type { Outcome } from "../../src/engine/types.js";
 import { packError, unpackError } from "../../src/engine/wire.js";
@@ -69,6 +70,7 @@ test("results and facts are those of a model on this thread, to the last digit; 
     assert.deepEqual(factsOf(there), factsOf(here));
     assert.deepEqual(await all(there.score(inputs)), await all(here.score(inputs)));
     assert.deepEqual(await there.scoreOne(PHOTOS[1] ?? ""), await here.scoreOne(PHOTOS[1] ?? ""));
+    assert.deepEqual(await compare(there, PHOTOS), await compare(here, PHOTOS));
   }
 });
 

@@ -88,3 +88,19 @@ test("what cannot be compared is refused by name", () => {
   refused([{ score: NaN, std: 1, distribution: null }], /NaN/);
   refused([voted(1, 1), voted(0, 0)], /picture 2/);
 });
+
+test("the worst is the best of a scale turned round, and what was compared is said", () => {
+  const [a, b, c] = [voted(0.1, 0.2, 0.7), voted(0.3, 0.4, 0.3), voted(0.6, 0.3, 0.1)];
+  const turned = (one: Judged): Judged => ({ ...one, distribution: [...(one.distribution ?? [])].reverse() });
+  const { worst, by } = bestOf([a, b, c]);
+  bestOf([a, b, c].map(turned)).best.forEach((chance, i) => close(worst[i], chance, 1e-12, `picture ${i}`));
+  close(
+    worst.reduce((sum, chance) => sum + chance, 0),
+    1,
+    1e-12,
+    "sum",
+  );
+  const spread = { score: 1, std: 1, distribution: null };
+  const bare = { score: 1, std: null, distribution: null };
+  assert.deepEqual([by, bestOf([spread, a]).by, bestOf([bare, spread]).by], ["distributions", "spreads", "scores"]);
+});

@@ -64,8 +64,8 @@ test("a decompression bomb is refused by its header", async () => {
 test("two pictures are compared by their distributions; one, nine or a broken one are refused", async () => {
   const scores = [await model.scoreOne(file("bad")), await model.scoreOne(file("good"))];
   const { body } = await post(address, "/v1/compare", { images: [base64("bad"), base64("good")] });
-  const { order, best, wins } = bestOf(scores);
-  assert.deepEqual([body["order"], body["best"], body["wins"]], [order, best, wins]);
+  const { order, best, worst, wins, by } = bestOf(scores);
+  assert.deepEqual([body["order"], body["best"], body["worst"], body["wins"], body["by"]], [order, best, worst, wins, by]); // prettier-ignore
   assert.deepEqual(order, [1, 0]);
   const statusOf = async (images: string[]): Promise<number> => (await post(address, "/v1/compare", { images })).status;
   assert.equal(await statusOf([base64("bad")]), 400);

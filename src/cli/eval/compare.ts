@@ -1,39 +1,79 @@
-/** `roc4mllm compare`: whether one system is better than another on the same pictures. */
+/** `roc4mllm compare`: which of a few photos is the best; whether one system is better than another on the same pictures. */
+import { stat } from "node:fs/promises";
 import { Command } from "commander";
-import { compareRuns, type RunComparison } from "../../eval/compare-runs.js";
+import { RocError } from "../../errors.js";
+import { compareRuns, type CompareRunsOptions, type RunComparison } from "../../eval/compare-runs.js";
+import { pathOfName } from "../../image/file-names.js";
+import { comparePhotos, COMPARE_PHOTOS_HELP, type ComparePhotosFlags } from "../score/compare-photos.js";
+import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
+import { addModelOptions } from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
 
-interface Flags {
-  readonly score?: string;
-  readonly resamples: number;
-  readonly seed: number;
-  readonly json?: true;
-}
+type RunFlags = Required<Pick<CompareRunsOptions, "resamples" | "seed">> & Pick<CompareRunsOptions, "score">;
+
+type Flags = RunFlags & ComparePhotosFlags;
+
+/** Options of comparing evaluations, which say nothing of photos. */
+const OF_RUNS: readonly string[] = ["score", "resamples", "seed"];
 
 const HELP = `
-A and B are folders that roc4mllm eval wrote, of the same data set and part. Both are given the same resampled pictures each time; p is
-two-sided. Differences are A less B: above 0 is better for SRCC, PLCC and KRCC, below 0 for MAE and RMSE.
+Photos: ${COMPARE_PHOTOS_HELP}
+Evaluations: A and B are folders that roc4mllm eval wrote, of the same data set and part. Both are given the same resampled pictures
+each time; p is two-sided. Differences are A less B: above 0 is better for SRCC, PLCC and KRCC, below 0 for MAE and RMSE.
 
-Example:
+Examples:
+  roc4mllm compare one.jpg two.jpg three.jpg
+  roc4mllm compare burst/ --json
   roc4mllm compare runs/roc runs/level`;
 
-export function compareCommand({ io }: Context): Command {
-  return new Command("compare")
-    .description("two evaluations on the same pictures, by a paired bootstrap")
-    .argument("<a>", "folder of an evaluation")
-    .argument("<b>", "folder of another one")
-    .option("--score <name>", "an attribute (default: the overall score)")
-    .option("--resamples <n>", "of the bootstrap", whole(1), 2000)
-    .option("--seed <n>", "of the bootstrap", whole(0), 0)
+export function compareCommand(context: Context): Command {
+  const command = new Command("compare")
+    .description("two to eight photos: which is the best; or two evaluations by a paired bootstrap")
+    .argument("<inputs...>", "photos or a folder of them; or the folders of two evaluations")
     .option("--json", "one JSON object")
+    .option("--html <file>", "of photos: write a gallery, best first: one page that needs no network")
+    .option("--score <name>", "of evaluations: an attribute (default: the overall score)")
+    .option("--resamples <n>", "of evaluations: of the bootstrap", whole(1), 2000)
+    .option("--seed <n>", "of evaluations: of the bootstrap", whole(0), 0)
+    .addOption(modelOption(context.io));
+  return addModelOptions(command)
     .addHelpText("after", HELP)
-    .action(async (a: string, b: string, { json, ...options }: Flags) => {
-      const { mismatches, ...result } = await compareRuns(a, b, options);
-      if (mismatches.length > 0)
-        io.stderr.write(`note: ${a} and ${b} are not of the same data: ${mismatches.join("; ")}\n`);
-      io.stdout.write(json ? `${JSON.stringify({ a, b, ...result })}\n` : text(a, b, result));
+    .action(async (inputs: readonly string[], flags: Flags) => {
+      const ofRuns = await areFolders(inputs);
+      checkFlags(command, ofRuns);
+      const [a = "", b = ""] = inputs;
+      return ofRuns ? compareEvaluations(a, b, flags, context) : comparePhotos(inputs, flags, context);
     });
+}
+
+/** Whether two folders are compared: photos are files, or in one folder. */
+async function areFolders(inputs: readonly string[]): Promise<boolean> {
+  if (inputs.length !== 2) return false;
+  const found = await Promise.all(inputs.map((input) => stat(pathOfName(input)).catch(() => undefined)));
+  return found.every((one, i) => (one ? one.isDirectory() : isNoFile(inputs[i] ?? "")));
+}
+
+/** Of what is not there: whether it is called as a folder is, not as a photo or many of them. */
+function isNoFile(input: string): boolean {
+  return input !== "-" && !/[*?[{]|\.\w+$/.test(input);
+}
+
+/** @throws RocError USAGE for an option of the other kind */
+function checkFlags(command: Command, ofRuns: boolean): void {
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+  const wrong = given.find((option) => option.long !== "--json" && OF_RUNS.includes(option.attributeName()) !== ofRuns);
+  if (!wrong) return;
+  const [is, not] = ofRuns ? ["photos", "evaluations"] : ["evaluations", "photos"];
+  throw new RocError("USAGE", `${wrong.long} says how ${is} are compared, and these are ${not}. Leave it out.`);
+}
+
+async function compareEvaluations(a: string, b: string, flags: Flags, { io }: Context): Promise<void> {
+  const { score, resamples, seed } = flags;
+  const { mismatches, ...result } = await compareRuns(a, b, { score, resamples, seed });
+  if (mismatches.length > 0)
+    io.stderr.write(`note: ${a} and ${b} are not of the same data: ${mismatches.join("; ")}\n`);
+  io.stdout.write(flags.json ? `${JSON.stringify({ a, b, ...result })}\n` : text(a, b, result));
 }
 
 function text(a: string, b: string, { count, leftOut, differences }: Omit<RunComparison, "mismatches">): string {

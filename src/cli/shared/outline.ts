@@ -10,7 +10,10 @@ export const OUTLINE: Outline = {
   report: ["[options] <folder>", "one HTML page about an evaluation, with charts and pictures"],
   reproduce: ["[options] <table>", "Tables 1 to 6 of the paper, with our figures beside the published ones"],
   leaderboard: ["[options]", "published results on the data sets with their sources, and ours"],
-  compare: ["[options] <a> <b>", "two evaluations on the same pictures, by a paired bootstrap"],
+  compare: [
+    "[options] <inputs...>",
+    "two to eight photos: which is the best; or two evaluations by a paired bootstrap",
+  ],
   train: ["[options] [config]", "train a model to score pictures; the same command resumes a stopped run"],
   "train-demo": ["[options]", "train the demo weights from nothing; the same command resumes a stopped run"],
   merge: ["[options] <adapters>", "adapters and their base model as one checkpoint"],

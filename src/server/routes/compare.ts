@@ -1,19 +1,16 @@
 /** `POST /v1/compare`: which of a few pictures is the best. */
 import { z } from "zod";
 import type { ScoreResult } from "../../engine/index.js";
-import { plainOutcome } from "../../engine/index.js";
-import { bestOf } from "../../metrics/best-of.js";
+import { comparisonOf, FEWEST_COMPARED, MOST_COMPARED, plainComparison } from "../../engine/compare.js";
 import type { App, Shared } from "../app.js";
 import { Refusal, statusOf } from "../errors.js";
 import { comparedSchema, unscoredSchema } from "../schemas.js";
 
-const [FEWEST, MOST] = [2, 8];
-
 const schema = {
   summary: "Compare two to eight pictures",
   description:
-    "Pictures as for /v1/score. One rating is drawn of each picture's distribution: the answer says how likely each is to have the highest, " +
-    "and how likely it is above each other one. All of them need a score: the status says why one has none.",
+    "Pictures as for /v1/score. One rating is drawn of each picture's distribution: the answer says how likely each is to have the highest " +
+    "and the lowest, and how likely it is above each other one. All of them need a score: the status says why one has none.",
   querystring: z.strictObject({}),
   response: { 200: comparedSchema, "4xx": unscoredSchema, "5xx": unscoredSchema },
 };
@@ -21,16 +18,15 @@ const schema = {
 export function addCompare(app: App, shared: Shared): void {
   app.post("/v1/compare", { schema, config: { queued: true } }, async (request, reply) => {
     const pictures = await shared.picturesOf(request);
-    if (pictures.length < FEWEST || pictures.length > MOST) {
-      throw new Refusal(400, "USAGE", `${pictures.length} pictures: send ${FEWEST} to ${MOST} to compare.`);
+    if (pictures.length < FEWEST_COMPARED || pictures.length > MOST_COMPARED) {
+      const wanted = `send ${FEWEST_COMPARED} to ${MOST_COMPARED} to compare`;
+      throw new Refusal(400, "USAGE", `${pictures.length} pictures: ${wanted}.`);
     }
     const outcomes = await shared.queue.scoreAll(pictures, {}, request.gone);
     const failure = outcomes.find((outcome) => "error" in outcome);
     if (failure && "error" in failure) {
       return reply.code(statusOf(failure.error.code) as 422).send({ error: failure.error });
     }
-    const scores = outcomes as ScoreResult[];
-    const { order, best, wins } = bestOf(scores);
-    return reply.code(200).send({ order, best, wins, results: scores.map((score) => plainOutcome(score)) });
+    return reply.code(200).send(plainComparison(comparisonOf(outcomes as ScoreResult[])));
   });
 }

@@ -1,0 +1,104 @@
+/** `roc4mllm compare` of photos: their order, and the chance of each to be the best, the worst, and preferred to each other one. */
+import { checkCompared, compare, plainComparison, type PictureComparison } from "../../engine/compare.js";
+import type { Model, ScoreResult } from "../../engine/index.js";
+import { worthOf } from "../../engine/worth.js";
+import type { Context } from "../shared/io.js";
+import { loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { printable } from "../shared/printable.js";
+import { createProgress } from "../shared/progress.js";
+import { expandInputs, type Inputs } from "./inputs.js";
+import { checkOutputs } from "./outputs.js";
+
+export interface ComparePhotosFlags extends ModelFlags {
+  readonly model?: string;
+  readonly json?: true;
+  readonly html?: string;
+}
+
+export const COMPARE_PHOTOS_HELP = `the model predicts a distribution of ratings for each. One rating is drawn of each: the table says how likely each
+photo has the highest and the lowest, and is above each other one (Thurstone 1927). Where a checkpoint gives no distribution, a normal
+one of its spread is taken, and where it gives none either, the higher score wins for certain; a note says so.
+`;
+
+/** Chances that are said of a comparison; "distributions" is what is usual. */
+const BY_NOTES: Readonly<Partial<Record<PictureComparison["by"], string>>> = {
+  spreads: "the checkpoint gives no distribution for each of these: normal ones of its spreads were compared",
+  scores: "the checkpoint gives neither distributions nor spreads: the higher score wins for certain",
+};
+
+/** @throws RocError USAGE for fewer than two photos or more than eight; as scoring, for a photo that has no score */
+export async function comparePhotos(
+  args: readonly string[],
+  flags: ComparePhotosFlags,
+  context: Context,
+): Promise<void> {
+  const { stdin, stdout, stderr } = context.io;
+  const inputs = await checkOutputs(
+    flags.html === undefined ? {} : { html: flags.html },
+    await expandInputs(args, stdin),
+  );
+  const onNote = (note: string): void => void stderr.write(`note: ${printable(note)}\n`);
+  inputs.notes.forEach(onNote);
+  checkCompared(inputs.files.length);
+  const options = { ...flags, pack: packing(flags, false), batchSize: flags.batch, onNote, worker: false };
+  using model = await loadNamed(flags.model, options, context);
+  const compared = await comparison(model, inputs, context);
+  const note = BY_NOTES[compared.by];
+  if (note !== undefined) onNote(note);
+  stdout.write(flags.json ? `${JSON.stringify(plainComparison(compared))}\n` : await comparisonText(compared));
+  if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
+  if (flags.html !== undefined) await writeGallery(flags.html, compared, model, inputs, context);
+}
+
+async function comparison(model: Model, { files, given }: Inputs, { io, signal }: Context): Promise<PictureComparison> {
+  const progress = createProgress(io.stderr, "scored", files.length);
+  const pictures = files.map((name) => {
+    const data = given.get(name);
+    return data ? { name, data } : name;
+  });
+  try {
+    return await compare(model, pictures, { signal, onProgress: (done) => progress.update(done) });
+  } finally {
+    progress.stop();
+  }
+}
+
+const percent = (chance: number): string => `${(100 * chance).toFixed(0)}%`.padStart(5);
+
+/** A row per photo, best first; behind its chances, that against each other one. */
+async function comparisonText({ order, best, worst, wins, results }: PictureComparison): Promise<string> {
+  const [{ padEnd, textWidth }, { formatValue }] = await Promise.all([import("../shared/width.js"), import("../shared/table.js")]); // prettier-ignore
+  const names = results.map(({ file }) => printable(file));
+  const wide = Math.max(...names.map(textWidth), "photo".length);
+  const head = order.map((_, rank) => `>${rank + 1}`.padStart(5)).join(" ");
+  const rows = order.map((a, rank) => {
+    const { score, std, scale } = results[a] as ScoreResult;
+    const spread = std === null ? "" : `± ${formatValue(std, scale)}`;
+    const against = order.map((b) => (a === b ? "-".padStart(5) : percent(wins[a]?.[b] ?? NaN))).join(" ");
+    const chances = `${percent(best[a] ?? NaN)} ${percent(worst[a] ?? NaN)}`;
+    return `${rank + 1}  ${padEnd(names[a] ?? "", wide)}  ${formatValue(score, scale).padStart(5)} ${spread.padEnd(7)} ${chances}  ${against}\n`;
+  });
+  return `   ${padEnd("photo", wide)}  ${"score".padEnd(13)} ${" best"} ${"worst"}  ${head}\n${rows.join("")}`;
+}
+
+/** The photos in their order, with their chances. */
+async function writeGallery(
+  file: string,
+  { order, best, worst, results }: PictureComparison,
+  model: Model,
+  { given }: Inputs,
+  { io, signal }: Context,
+): Promise<void> {
+  const { writeGallery: write } = await import("../../report/gallery/write.js");
+  const said = new Map(results.map(({ file: name }, i) => [name, `best of these ${percent(best[i] ?? NaN).trim()}, worst ${percent(worst[i] ?? NaN).trim()}`])); // prettier-ignore
+  const { photos } = await write(file, {
+    results: order.map((index) => results[index] as ScoreResult),
+    failures: [],
+    scores: results.map(({ score }) => score),
+    worth: worthOf(model),
+    pathOf: (name) => (given.has(name) ? undefined : name),
+    factsOf: async (name) => ({ exif: said.get(name), taken: undefined }),
+    signal,
+  });
+  io.stderr.write(`${file}: a gallery of ${photos} photos\n`);
+}
