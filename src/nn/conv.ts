@@ -3,6 +3,7 @@ import { aten, type Tensor } from "../torch/index.js";
 import { fanIn, type Init, type Params } from "./params.js";
 
 const conv2d = aten("conv2d");
+const maxPool = aten("max_pool2d");
 const pad = aten("constant_pad_nd");
 
 /** Of a {@link Conv2d}. */
@@ -48,23 +49,37 @@ export class Conv2d {
   /** `[B, inputs, H, W] -> [B, outputs, H', W']` */
   forward(x: Tensor): Tensor {
     const [stride, groups] = [this.#stride, this.#groups];
-    const around = this.#padding;
-    if (around !== "same") return conv2d(x, this.weight, this.bias, [stride, stride], [around, around], [1, 1], groups);
-    return conv2d(padSame(x, this.#kernel, stride), this.weight, this.bias, [stride, stride], [0, 0], [1, 1], groups);
+    const [padded, around] = this.#padding === "same" ? this.#same(x) : [x, [this.#padding, this.#padding]];
+    return conv2d(padded, this.weight, this.bias, [stride, stride], around, [1, 1], groups);
+  }
+
+  /** As many zeros on either side are the convolution's own, which copies nothing. */
+  #same(x: Tensor): readonly [padded: Tensor, around: readonly number[]] {
+    const missing = missingSame(x, this.#kernel, this.#stride);
+    if (missing.every((zeros) => zeros % 2 === 0)) return [x, missing.map((zeros) => zeros / 2)];
+    return [padSame(x, this.#kernel, this.#stride), [0, 0]];
   }
 }
 
-/** `[B, C, H, W]` with the zeros (or `value`) around it that TensorFlow's "SAME" puts there. */
-export function padSame(
-  x: Tensor,
-  kernel: readonly [height: number, width: number],
-  stride: number,
-  value = 0,
-): Tensor {
+/** Rows and columns of zeros that TensorFlow's "SAME" puts around `[B, C, H, W]`. */
+function missingSame(x: Tensor, kernel: readonly [height: number, width: number], stride: number): [number, number] {
   const missing = (length: number, side: number): number =>
     Math.max(0, (Math.ceil(length / stride) - 1) * stride + side - length);
-  const [rows, columns] = [missing(x.size(2), kernel[0]), missing(x.size(3), kernel[1])];
+  return [missing(x.size(2), kernel[0]), missing(x.size(3), kernel[1])];
+}
+
+/** `[B, C, H, W]` with the zeros around it that TensorFlow's "SAME" puts there. */
+export function padSame(x: Tensor, kernel: readonly [height: number, width: number], stride: number): Tensor {
+  const [rows, columns] = missingSame(x, kernel, stride);
   if (rows === 0 && columns === 0) return x;
   const before = [Math.floor(columns / 2), Math.floor(rows / 2)] as const;
-  return pad(x, [before[0], columns - before[0], before[1], rows - before[1]], value);
+  return pad(x, [before[0], columns - before[0], before[1], rows - before[1]], 0);
+}
+
+/**
+ * Pooling of 3 by 3 with stride 2, padded as TensorFlow's "SAME" does: `[B, C, H, W] -> [B, C, ceil(H / 2), ceil(W / 2)]`. An odd
+ * side has one row more on either end; of an even one the last window is cut short, so that nothing is copied.
+ */
+export function maxPoolSame(x: Tensor): Tensor {
+  return maxPool(x, [3, 3], [2, 2], [x.size(2) % 2, x.size(3) % 2], [1, 1], true);
 }

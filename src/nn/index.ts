@@ -3,7 +3,7 @@ export { ACTIVATIONS, ACTIVATION_NAMES, type ActivationName } from "./activation
 export { attention, SEES_ALL } from "./attention.js";
 export type { RowSpan } from "./attention.js";
 export { BatchNorm } from "./batch-norm.js";
-export { Conv2d, padSame } from "./conv.js";
+export { Conv2d, maxPoolSame, padSame } from "./conv.js";
 export { Decoder, type DecoderConfig, type Mixer } from "./decoder.js";
 export { EncoderLayer, type EncoderLayerConfig, type EncoderLayerNames } from "./encoder-layer.js";
 export { KvCache, type CacheOptions } from "./kv-cache.js";

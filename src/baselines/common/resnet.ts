@@ -3,7 +3,7 @@
  *
  * Without a classifier: what follows the last stage is the system's.
  */
-import { BatchNorm, Conv2d, padSame, type Init, type Params } from "../../nn/index.js";
+import { BatchNorm, Conv2d, maxPoolSame, type Init, type Params } from "../../nn/index.js";
 import { aten, scope, type Tensor } from "../../torch/index.js";
 
 const relu = aten("relu");
@@ -177,7 +177,7 @@ export class ResNet {
   /** 3×3 with stride 2. */
   #pool(x: Tensor): Tensor {
     const { padding = "even" } = this.config;
-    if (padding === "same") return maxPool(padSame(x, [3, 3], 2, -Infinity), [3, 3], [2, 2], [0, 0]);
+    if (padding === "same") return maxPoolSame(x);
     const around = padding === "even" ? 1 : 0;
     return maxPool(x, [3, 3], [2, 2], [around, around]);
   }

@@ -15,11 +15,11 @@ import { Crops } from "./inputs.js";
 const flip = aten("flip");
 const logSoftmax = aten("log_softmax.int");
 
-/** What one crop of each picture gives. */
+/** What a batch of crops gives. */
 interface Look {
-  /** `[B, channels]` */
+  /** `[crops, channels]` */
   readonly features: Tensor;
-  /** Of each output, `[B, 2]`: bad, good. */
+  /** Of each output, `[crops, 2]`: bad, good. */
   readonly logits: readonly Tensor[];
 }
 
@@ -49,20 +49,27 @@ export class Mpada extends PixelsBaseline {
     });
   }
 
-  /** @param pixels `[B, crops, 3, crop, crop]` */
+  /**
+   * @param pixels `[B, crops, 3, crop, crop]`. In a test the crops of one picture are a batch, so that libtorch arranges the weights
+   *   once a picture and a score is the same in whatever company; in training a batch norm sees a crop of each picture.
+   */
   protected answer(pixels: Tensor, training: boolean): Answer {
-    const looks = Array.from({ length: pixels.size(1) }, (_, n) =>
-      scope(() => this.#look(flip(pixels.select(1, n), [1]), training)),
+    const [along, across] = training ? ([1, 0] as const) : ([0, 1] as const);
+    const looks = Array.from({ length: pixels.size(along) }, (_, n) =>
+      scope(() => this.#look(flip(pixels.select(along, n), [1]), training)),
     );
-    const outputs = this.outputs.map(({ name, scale }, i) => {
-      const shares = looks.map(({ logits }) => this.#share(logits[i] as Tensor));
-      const share = stack(shares).mean(0);
-      return [name, share.mul(scale.max - scale.min).add(scale.min)] as const;
+    const together = (pick: (look: Look) => Tensor): Tensor => stack(looks.map(pick), across);
+    const logits = this.outputs.map(({ name }, i) => [name, together((look) => look.logits[i] as Tensor)] as const);
+    const outputs = logits.map(([name, each], i) => {
+      const { min, max } = (this.outputs[i] as Output).scale;
+      return [
+        name,
+        this.#share(each)
+          .mul(max - min)
+          .add(min),
+      ] as const;
     });
-    const features = stack(looks.map((look) => look.features)).mean(0);
-    const logits = this.outputs.map(
-      ({ name }, i) => [name, stack(looks.map((look) => look.logits[i] as Tensor))] as const,
-    );
+    const features = together((look) => look.features).mean(0);
     return { outputs: Object.fromEntries(outputs), features, forLoss: Object.fromEntries(logits) };
   }
 
@@ -71,10 +78,10 @@ export class Mpada extends PixelsBaseline {
     return { features, logits: this.#heads.map((head) => head.forward(features)) };
   }
 
-  /** `[B]`, from 0 to 1, of the good class. */
+  /** `[crops, B, 2]` to `[B]`, from 0 to 1, of the good class. */
   #share(logits: Tensor): Tensor {
-    const good = logits.softmax(1).select(1, 1);
-    return this.config.score === "votes" ? good.gt(0.5).to(good.dtype) : good;
+    const good = logits.softmax(2).select(2, 1);
+    return (this.config.score === "votes" ? good.gt(0.5).to(good.dtype) : good).mean(0);
   }
 
   /** Cross entropy times 1 - p^beta, p being the probability of the right class; the mean over pictures and crops. */

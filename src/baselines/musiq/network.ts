@@ -5,7 +5,7 @@
  * The tokens of all pictures of a batch lie in one row, and each picture attends to its own: no padding, so that a picture's
  * answer is that which it has alone.
  */
-import { EncoderLayer, LayerNorm, Linear, padSame, type Params, type RowSpan } from "../../nn/index.js";
+import { EncoderLayer, LayerNorm, Linear, maxPoolSame, padSame, type Params, type RowSpan } from "../../nn/index.js";
 import { aten, cat, scope, type Tensor } from "../../torch/index.js";
 import { stemGroups, stemSide, type MusiqConfig } from "./config.js";
 import type { Form } from "./facts.js";
@@ -13,7 +13,6 @@ import type { Form } from "./facts.js";
 const conv2d = aten("conv2d");
 const standardDeviation = aten("std.correction");
 const groupNorm = aten("group_norm");
-const maxPool = aten("max_pool2d");
 const embedding = aten("embedding");
 
 /** Patches that go through the stem at a time: on a CPU what is between its layers stays in the caches. */
@@ -224,7 +223,7 @@ class Stem {
     const [first, second, third] = this.#body.map((part) => part.prepared()) as [Layer, Layer, Layer];
     const shortcut = this.#shortcut.prepared();
     return (patches) => {
-      const x = maxPool(padSame(root(patches).relu(), [3, 3], 2), [3, 3], [2, 2]);
+      const x = maxPoolSame(root(patches).relu());
       const inner = second(first(x).relu()).relu();
       return third(inner).add(shortcut(x)).relu().permute(0, 2, 3, 1).flatten(1);
     };
