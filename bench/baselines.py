@@ -58,6 +58,36 @@ def mpada():
     return resnet18(num_classes=2)
 
 
+class Tanet(nn.Module):
+    """MobileNetV2 whose first block keeps its 1x1 convolution, cosines between 144 mean colours, and weights made of 365 logits."""
+
+    def __init__(self):
+        super().__init__()
+        from torchvision.models import mobilenet_v2, resnet18
+        from torchvision.ops.misc import Conv2dNormActivation
+
+        self.scenes = resnet18(num_classes=365).requires_grad_(False)
+        self.look = mobilenet_v2().features
+        self.look[1].conv.insert(0, Conv2dNormActivation(32, 32, 1, activation_layer=nn.ReLU6))
+        self.look[0][2] = self.look[18][2] = nn.ReLU()
+        self.weigh, self.bias, self.own = nn.Linear(365, 100), nn.Linear(365, 1), nn.Linear(365, 100)
+        self.norm, self.rectify = nn.BatchNorm1d(100), nn.PReLU()
+        self.last_norm, self.last_rectify = nn.BatchNorm1d(1), nn.PReLU()
+        end = lambda inputs: nn.Sequential(nn.ReLU(), nn.Dropout(0.75), nn.Linear(inputs, 10))
+        self.look_head, self.colour_head, self.head = end(1280), end(144**2), end(30)
+
+    def forward(self, x):
+        places = F.adaptive_avg_pool2d(x, 12).flatten(2)
+        alike = F.cosine_similarity(places.unsqueeze(3), places.unsqueeze(2)).flatten(1)
+        with torch.no_grad():
+            logits = self.scenes(x)
+        own = F.dropout(self.rectify(self.norm(self.own(logits))), 0.5, self.training)
+        theme = (own * self.weigh(logits)).sum(1, keepdim=True) + self.bias(logits)
+        theme = self.last_rectify(self.last_norm(theme)).expand(-1, 10)
+        look = self.look_head(self.look(x).mean((2, 3)))
+        return self.head(torch.cat([look, theme, self.colour_head(alike).softmax(1)], 1)).softmax(1)
+
+
 class Malu(nn.Module):
     """The means of all blocks of a ResNet-50 whose first maps stride."""
 
@@ -156,6 +186,7 @@ SYSTEMS = {
     "nima vgg16": nima_vgg16,
     "nima inception_resnet_v2": nima_inception_resnet_v2,
     "maxvit tiny_224": maxvit,
+    "tanet": Tanet,
     "laion v1-b32": Laion,
     "malu": Malu,
     "kong": Kong,
@@ -176,7 +207,7 @@ def measure(asked):
     model.train(step)
     x = torch.rand(asked["batch"], 3, asked["side"], asked["side"])
     x = model.inputs(x) if hasattr(model, "inputs") else x
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-6)
 
     def call():
         if not step:
