@@ -14,7 +14,7 @@ const MODEL = [
 ];
 /** What a model needs to answer, and what it is compared with. */
 const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "baselines", "engine"];
-const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "eval/evaluate.ts", "train"];
+const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "advice", "eval/evaluate.ts", "train"];
 /** What is pure, and may run in a browser. */
 const PURE = ["errors.ts", "metrics", "image/endings.ts"];
 
@@ -59,6 +59,8 @@ const ROOMS = [
   ["engine", [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "baselines"]],
   ["eval", [...SCORING, "captions"]],
   ["report", [...SCORING, "html", "eval"]],
+  // Edits that would raise a photo's score.
+  ["advice", [...SCORING, "html", "report"]],
   // Writes the page of what it evaluated.
   ["eval/evaluate.ts", [...SCORING, "eval", "report"]],
   ["train", SCORING],

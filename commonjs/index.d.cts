@@ -4,6 +4,7 @@ import type * as library from "../dist/src/index.js" with { "resolution-mode": "
 export type * from "../dist/src/index.js" with { "resolution-mode": "import" };
 
 export declare const addScoreTokens: typeof library.addScoreTokens;
+export declare const advise: typeof library.advise;
 export declare const bestOf: typeof library.bestOf;
 export declare const checkData: typeof library.checkData;
 export declare const compare: typeof library.compare;

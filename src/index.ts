@@ -40,6 +40,9 @@ export type {
 export type { WrittenText } from "./roc/question.js";
 export { compare, type PictureComparison } from "./engine/compare.js";
 export { bestOf, type BestOf, type ComparedBy, type Judged } from "./metrics/best-of.js";
+export { advise, type AdvisedPhoto } from "./advice/advise.js";
+export type { Advice, AdviseOptions, Gain, Suggestion } from "./advice/types.js";
+export type { Crop, CropAspect, EditKind, Edits } from "./image/edits/index.js";
 export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 
 // --- photos: a library, culling, sidecars ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import type { Commands } from "./shared/program.js";
 export const COMMANDS: Commands = {
   score: async () => (await import("./score/score.js")).scoreCommand,
   serve: async () => (await import("./serve/serve.js")).serveCommand,
+  advise: async () => (await import("./score/advise.js")).adviseCommand,
   cull: async () => (await import("./library/cull.js")).cullCommand,
   eval: async () => (await import("./eval/eval.js")).evalCommand,
   report: async () => (await import("./eval/report.js")).reportCommand,

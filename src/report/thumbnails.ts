@@ -1,6 +1,6 @@
 /** Small copies of pictures for pages, as data addresses. */
 import sharp, { type Sharp } from "sharp";
-import { decodeImage, pathOfName } from "../image/index.js";
+import { decodeImage, pathOfName, type RgbImage } from "../image/index.js";
 import { readFile } from "node:fs/promises";
 
 export interface ThumbnailOptions {
@@ -42,7 +42,11 @@ async function direct(file: string, options: ThumbnailOptions): Promise<Thumbnai
 
 /** By the decoder that scores: whatever that reads has a thumbnail. */
 async function decoded(file: string, options: ThumbnailOptions): Promise<Thumbnail> {
-  const { data, width, height } = await decodeImage(file, { allowDamaged: true });
+  return smallCopy(await decodeImage(file, { allowDamaged: true }), options);
+}
+
+/** A small JPEG of decoded pixels. */
+export async function smallCopy({ data, width, height }: RgbImage, options: ThumbnailOptions): Promise<Thumbnail> {
   return small(sharp(data, { raw: { width, height, channels: 3 } }), options);
 }
 

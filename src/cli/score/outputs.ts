@@ -6,7 +6,7 @@ import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import type { PhotoFacts } from "../../report/gallery/write.js";
 import { ERROR_CODES, RocError } from "../../errors.js";
-import { checkOutput, makeFolder, writeOutput, writing } from "../../files/index.js";
+import { checkOutput, makeFolder, writeOutput, writing, type OutputKind } from "../../files/index.js";
 import { pathOfName } from "../../image/file-names.js";
 import type { Context } from "../shared/io.js";
 import { isFailure } from "../shared/json.js";
@@ -23,15 +23,24 @@ export interface OutputFlags {
   readonly resume?: string;
 }
 
+/** What another command calls its outputs. */
+export interface OutputNames {
+  /** What `html` may take the place of; default: a gallery. */
+  readonly pageKind?: OutputKind;
+  /** Of the folder for copies; default "--copy-to". */
+  readonly folderFlag?: string;
+}
+
 /**
  * Refuses what could not be written, or would take the place of a photo, before hours of scoring.
  *
  * @returns the inputs without what is in the folder for copies already
  * @throws RocError USAGE, FILE_UNWRITABLE
  */
-export async function checkOutputs(flags: OutputFlags, inputs: Inputs): Promise<Inputs> {
+export async function checkOutputs(flags: OutputFlags, inputs: Inputs, names: OutputNames = {}): Promise<Inputs> {
+  const { folderFlag = "--copy-to" } = names;
   const { csv, html, copyTo, resume } = flags;
-  const given = Object.entries({ "--csv": csv, "--html": html, "--resume": resume, "--copy-to": copyTo });
+  const given = Object.entries({ "--csv": csv, "--html": html, "--resume": resume, [folderFlag]: copyTo });
   const named = given.flatMap(([flag, path]) => (path === undefined ? [] : [{ flag, path }]));
   const seen = new Map<string, string>();
   for (const { flag, path } of named) {
@@ -43,8 +52,8 @@ export async function checkOutputs(flags: OutputFlags, inputs: Inputs): Promise<
   if (files.length === 0 && copyTo === undefined) return inputs;
   const places = await Promise.all(inputs.files.map((file) => placeOf(file)));
   const photos = new Set(places);
-  for (const { flag, path } of files) await checkFile(flag, path, photos);
-  return copyTo === undefined ? inputs : checkFolder(copyTo, inputs, places);
+  for (const { flag, path } of files) await checkFile(flag, path, photos, names.pageKind);
+  return copyTo === undefined ? inputs : checkFolder(folderFlag, copyTo, inputs, places);
 }
 
 /** A path without links; as it is where it is not there. */
@@ -52,14 +61,20 @@ async function placeOf(path: string): Promise<string> {
   return realpath(pathOfName(path)).catch(() => resolve(path));
 }
 
-async function checkFile(flag: string, path: string, photos: ReadonlySet<string>): Promise<void> {
+async function checkFile(
+  flag: string,
+  path: string,
+  photos: ReadonlySet<string>,
+  pageKind: OutputKind | undefined,
+): Promise<void> {
   if (path === "-") throw new RocError("USAGE", `${flag}: give the name of a file; standard output has the table, or --json.`); // prettier-ignore
   if (photos.has(await placeOf(path)))
     throw new RocError("USAGE", `${flag} ${path} is one of the photos. Name another file.`);
   if ((await stat(path).catch(() => undefined))?.isDirectory())
     throw new RocError("USAGE", `${flag} ${path} is a folder. Name a file in it: ${join(path, `scores.${flag.slice(2)}`)}`); // prettier-ignore
   await checkWritable(dirname(path));
-  await checkOutput(path, flag === "--csv" ? SCORE_TABLE : (await import("../../report/gallery/page.js")).GALLERY);
+  const ofPage = async (): Promise<OutputKind> => pageKind ?? (await import("../../report/gallery/page.js")).GALLERY;
+  await checkOutput(path, flag === "--csv" ? SCORE_TABLE : await ofPage());
 }
 
 async function checkWritable(folder: string): Promise<void> {
@@ -68,17 +83,17 @@ async function checkWritable(folder: string): Promise<void> {
 }
 
 /** Copies of an earlier call are no photos of this one. */
-async function checkFolder(copyTo: string, inputs: Inputs, places: readonly string[]): Promise<Inputs> {
+async function checkFolder(flag: string, copyTo: string, inputs: Inputs, places: readonly string[]): Promise<Inputs> {
   const found = await stat(copyTo).catch(() => undefined);
-  if (found && !found.isDirectory()) throw new RocError("USAGE", `--copy-to ${copyTo} is a file. Name a folder.`);
+  if (found && !found.isDirectory()) throw new RocError("USAGE", `${flag} ${copyTo} is a file. Name a folder.`);
   await checkWritable(copyTo);
   const within = `${await placeOf(copyTo)}${sep}`;
   const files = inputs.files.filter((_, i) => !places[i]?.startsWith(within));
   const out = inputs.files.length - files.length;
   if (out === 0) return inputs;
   if (files.length === 0)
-    throw new RocError("USAGE", `All of the photos are in --copy-to ${copyTo} already. Name another folder.`);
-  return { ...inputs, files, notes: [...inputs.notes, `left out what is in --copy-to ${copyTo} already: ${out}`] };
+    throw new RocError("USAGE", `All of the photos are in ${flag} ${copyTo} already. Name another folder.`);
+  return { ...inputs, files, notes: [...inputs.notes, `left out what is in ${flag} ${copyTo} already: ${out}`] };
 }
 
 /** What was scored. */
