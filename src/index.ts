@@ -82,6 +82,7 @@ export type { AttributeFigures, PartSummary } from "./eval/summary.js";
 export type { AskedMethod, Provenance } from "./eval/summary-file.js";
 export type { Figures, MetricName } from "./metrics/agreement.js";
 export type { Comparison, Interval } from "./metrics/bootstrap.js";
+export type { SetAccuracy, SetFigures } from "./metrics/sets.js";
 export type { PartFigures } from "./metrics/breakdown.js";
 export type { Coverage } from "./metrics/calibration.js";
 export type {
@@ -100,6 +101,7 @@ export type {
   Problem,
   ProblemKind,
   RowCounts,
+  SetCounts,
 } from "./data/doctor/data-report.js";
 export type { SeedPart } from "./random.js";
 export { readDataset } from "./data/read-dataset.js";

@@ -37,6 +37,11 @@ export const COLUMNS = {
   comment: ["text", "none", "A comment on the picture"],
   comments: ["list of texts, or a text", "none", "Several comments"],
   theme: ["text", "none", "What the picture shows; `eval` gives figures by theme"],
+  set: [
+    "text",
+    "none",
+    "Pictures of one set are compared with each other, as those of one scene; a set is in one part",
+  ],
   attributes: ["object of numbers", "none", "JSON Lines: attributes by name, instead of a column each"],
 } as const satisfies Record<string, readonly [type: string, absent: string, meaning: string]>;
 
@@ -183,6 +188,7 @@ function recordOf(values: Values, options: RowOptions): OwnRecord {
   const attributes = attributesOf(values, options);
   const comments = commentsOf(values);
   const theme = textOf(values, "theme");
+  const set = textOf(values, "set");
   const split = splitIn(values);
   return {
     id: textOf(values, "id") ?? slashed(image),
@@ -193,6 +199,7 @@ function recordOf(values: Values, options: RowOptions): OwnRecord {
     ...(attributes && { attributes }),
     ...(comments.length > 0 && { comments }),
     ...(theme !== undefined && { theme }),
+    ...(set !== undefined && { set, group: set }),
     ...(split && { split }),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Your own ratings as CSV or JSON Lines: `image` and `score`, and optionally `std`, the votes (`votes` as a JSON
- * list, or columns `votes_1` ... `votes_K`), `comment` (in JSON Lines also `comments`), `theme`, `split` and `id`. Every
+ * list, or columns `votes_1` ... `votes_K`), `comment` (in JSON Lines also `comments`), `theme`, `set`, `split` and `id`. Every
  * other column is an attribute. The scale comes from the card `dataset.json` or from the caller.
  */
 import { readdir, stat } from "node:fs/promises";
@@ -92,10 +92,12 @@ function noScale(folder: string): string {
 function withSplits(records: readonly OwnRecord[], options: OwnOptions, notes: string[]): Rated[] {
   const { testFraction = 0.1, seed = 0 } = options;
   const drawn = records.some(({ split }) => split === undefined);
-  const ids = new Set(drawn ? records.map(({ id }) => id) : []);
+  // All pictures of a set in one part.
+  const keyOf = ({ id, group = id }: OwnRecord): string => group;
+  const ids = new Set(drawn ? records.map(keyOf) : []);
   const test = seededPart([...ids], drawn ? testFraction : 0, seed);
   if (drawn) notes.push(`No column "split": the test part is drawn by seed ${seed}, ${test.size} of ${ids.size}.`);
-  return records.map((record) => ({ ...record, split: record.split ?? (test.has(record.id) ? "test" : "train") }));
+  return records.map((record) => ({ ...record, split: record.split ?? (test.has(keyOf(record)) ? "test" : "train") }));
 }
 
 /** Notes on attributes that the card names and no record has. */

@@ -49,6 +49,8 @@ export interface Sample {
   readonly comments?: readonly string[];
   /** What the picture shows, in the data set's own words (TAD66K's themes, PARA's scenes). */
   readonly theme?: string;
+  /** Names the set of comparable pictures that it belongs to, as those of one scene: the best of them is asked for. */
+  readonly set?: string;
   /** The part that it belongs to. */
   readonly split: Split;
 }

@@ -15,6 +15,8 @@ export interface Rated {
   readonly split: Split;
   /** What it shows, in the data set's own words. */
   readonly theme?: string | undefined;
+  /** The set of pictures that it is compared with, where the data set has sets. */
+  readonly set?: string | undefined;
   /** Ratings by name on the data set's scales; the overall score is "score". */
   readonly truth: Readonly<Record<string, number>>;
   /** Votes for evenly spaced ratings over the scale, where the data set has them. */
@@ -52,9 +54,14 @@ export interface Prediction extends Rated {
 export const SCORE = "score";
 
 /** What people said about a sample. */
-export function ratedOf({ id, image, split, theme, score, attributes, votes, comments }: Sample): Rated {
+export function ratedOf({ id, image, split, theme, set, score, attributes, votes, comments }: Sample): Rated {
   const truth = { [SCORE]: score, ...attributes };
-  return { id, image, split, theme, truth, ...(votes && { votes }), ...(comments && { references: comments }) };
+  const asked = {
+    ...(set !== undefined && { set }),
+    ...(votes && { votes }),
+    ...(comments && { references: comments }),
+  };
+  return { id, image, split, theme, truth, ...asked };
 }
 
 /** Whether the overall score was predicted. */

@@ -16,6 +16,7 @@ const schema = z.object({
   image: z.string(),
   split: splits,
   theme: z.string().optional(),
+  set: z.string().optional(),
   truth: numbers,
   votes: z.array(z.number()).optional(),
   references: z.array(z.string()).optional(),
@@ -42,7 +43,7 @@ export async function readKept(file: string): Promise<Prediction[]> {
 }
 
 /** Columns that are there only where a picture has a value for them. */
-const OPTIONAL_COLUMNS = ["votes", "comment", "references"] as const;
+const OPTIONAL_COLUMNS = ["set", "votes", "comment", "references"] as const;
 const TEXT_COLUMNS: ReadonlySet<string> = new Set(
   ["id", "image", "split", "theme", "predicted_distribution", "error"].concat(OPTIONAL_COLUMNS),
 );
@@ -64,7 +65,7 @@ function tableOf(predictions: readonly Prediction[]): { columns: string[]; rows:
 }
 
 function rowOf(prediction: Prediction, scores: readonly string[]): Record<string, unknown> {
-  const { id, image, split, theme, truth, predicted, std, distribution, votes, comment, references, error } =
+  const { id, image, split, theme, set, truth, predicted, std, distribution, votes, comment, references, error } =
     prediction;
   const values = scores.flatMap((name) => [
     [name, truth[name] ?? null] as const,
@@ -75,6 +76,7 @@ function rowOf(prediction: Prediction, scores: readonly string[]): Record<string
     ...Object.fromEntries(values),
     predicted_std: std,
     predicted_distribution: distribution && JSON.stringify(distribution),
+    set: set ?? null,
     votes: votes ? JSON.stringify(votes) : null,
     comment: comment ?? null,
     references: references ? JSON.stringify(references) : null,
@@ -141,6 +143,7 @@ function predictionOf(row: fields.Row, split: Prediction["split"], where: (colum
     image: text("image"),
     split,
     ...(text("theme") !== "" && { theme: text("theme") }),
+    ...(text("set") !== "" && { set: text("set") }),
     truth: Object.fromEntries(truths.flatMap(([name, value]) => (value === null ? [] : [[name, value]]))),
     ...(votes && { votes }),
     ...(references ? { references: fields.textsOf(references, where("references")) ?? [] } : {}),

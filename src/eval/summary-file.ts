@@ -141,6 +141,7 @@ const figures = {
   mae: interval.nullable(),
   rmse: interval.nullable(),
 };
+const setAccuracy = z.object({ interval: interval.nullable(), chance: figure, count: z.number() });
 const parts = z.array(
   z.object({ name: z.string(), count: z.number(), figures: z.object({ srcc: figure, plcc: figure, mae: figure }) }),
 );
@@ -159,6 +160,16 @@ const summarySchema: z.ZodType<RunSummary> = z.object({
   byTheme: parts,
   byTrueScore: parts,
   coverage: z.array(z.object({ level: z.number(), coverage: figure })),
+  // Absent before there were sets.
+  sets: z
+    .object({
+      sets: z.number(),
+      pictures: z.number(),
+      pairs: setAccuracy.extend({ ties: z.number() }),
+      best: setAccuracy,
+      worst: setAccuracy,
+    })
+    .optional(),
   captions: z
     .object({
       count: z.number(),

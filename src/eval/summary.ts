@@ -1,10 +1,11 @@
 /** The figures of a set of predictions, with intervals, parts and failures. */
 import type { ScoreScale } from "../data/index.js";
 import { agreementFigures, type Figures } from "../metrics/agreement.js";
-import { ofPairs } from "../metrics/bootstrap.js";
+import { ofPairs, type BootstrapOptions } from "../metrics/bootstrap.js";
 import { breakdown, partsByGroup, partsByQuantile, type Part, type PartFigures } from "../metrics/breakdown.js";
 import { coverageOf, discreteRange, normalRange, type Coverage, type Range } from "../metrics/calibration.js";
 import { emd, kl } from "../metrics/distributions.js";
+import { setFigures, type RatedSet, type SetFigures } from "../metrics/sets.js";
 import { plccFitted } from "../metrics/logistic.js";
 import { accuracy, mae, plcc, srcc, type Numbers } from "../metrics/scores.js";
 import { SCORE, succeeded, type Prediction } from "./prediction.js";
@@ -78,6 +79,8 @@ export interface Summary {
   readonly byTrueScore: readonly PartSummary[];
   /** Of the central intervals of the predicted spread. */
   readonly coverage: readonly Coverage[];
+  /** Of sets of pictures, by their scores; absent where the data set has none. */
+  readonly sets?: SetFigures | undefined;
 }
 
 const LEVELS = [0.5, 0.8, 0.9, 0.95];
@@ -87,6 +90,7 @@ const QUANTILES = 5;
 export function summarise(predictions: readonly Prediction[], options: SummaryOptions): Summary {
   const scored = predictions.filter(succeeded);
   const [predicted, truth] = pairsOf(scored, SCORE);
+  const sets = setsOf(scored);
   const threshold = options.threshold ?? (options.scale.min + options.scale.max) / 2;
   return {
     scale: { min: options.scale.min, max: options.scale.max },
@@ -101,11 +105,31 @@ export function summarise(predictions: readonly Prediction[], options: SummaryOp
     byTheme: partFigures(partsByGroup(scored.map(({ theme }) => theme)), predicted, truth),
     byTrueScore: partFigures(partsByTruth(truth), predicted, truth),
     coverage: coverageFigures(scored, options.scale, LEVELS),
+    ...(sets.length > 0 && { sets: setFigures(sets, bootstrapOf(options)) }),
   };
 }
 
-function figuresOf(predicted: Numbers, truth: Numbers, { seed, resamples }: SummaryOptions): Figures {
-  return agreementFigures(predicted, truth, { seed, ...(resamples && { resamples }) });
+/** Scores and ratings of each set. */
+function setsOf(scored: readonly Prediction[]): RatedSet[] {
+  const sets = new Map<string, Prediction[]>();
+  for (const row of scored) {
+    if (row.set === undefined) continue;
+    const others = sets.get(row.set);
+    if (others) others.push(row);
+    else sets.set(row.set, [row]);
+  }
+  return [...sets.values()].map((rows) => {
+    const [predicted, truth] = pairsOf(rows, SCORE);
+    return { predicted, truth };
+  });
+}
+
+function bootstrapOf({ seed, resamples }: SummaryOptions): BootstrapOptions {
+  return { seed, ...(resamples && { resamples }) };
+}
+
+function figuresOf(predicted: Numbers, truth: Numbers, options: SummaryOptions): Figures {
+  return agreementFigures(predicted, truth, bootstrapOf(options));
 }
 
 /** Fifths by rising truth, named with their ends. */

@@ -31,6 +31,7 @@ export async function reportPage(run: RunFolder, signal?: AbortSignal): Promise<
     ...attributeSection(summary),
     ...calibrationSection(run),
     ...(await picturesSection(run, signal)),
+    ...setsSection(summary),
     ...partsSection(summary),
     ...captionsSection(summary),
     ...trainingSection(run),
@@ -194,6 +195,32 @@ function partsSection({ byTheme, byTrueScore }: RunSummary): Section[] {
     ${tableOf("By true score", "fifth", byTrueScore)}${tableOf("By theme", "theme", byTheme)}
   </div>`;
   return byTheme.length + byTrueScore.length > 0 ? [{ id: "parts", title: "Parts", body }] : [];
+}
+
+function setsSection({ sets }: RunSummary): Section[] {
+  if (!sets) return [];
+  const { pairs, best, worst } = sets;
+  const rows = [
+    ["order of a pair", pairs],
+    ["best of a set", best],
+    ["worst of a set", worst],
+  ] as const;
+  const figures = table({
+    label: "Sets",
+    head: ["", "right", "95% interval", "by chance", "of"],
+    rows: rows.map(([name, { interval, chance, count }]) => [
+      name,
+      decimals(interval?.value),
+      interval ? `${decimals(interval.low)}, ${decimals(interval.high)}` : "–",
+      decimals(chance),
+      count,
+    ]),
+  });
+  const ties = pairs.ties > 0 && html` ${pairs.ties} pairs of equal ratings are left out.`;
+  const text = html`<p class="quiet">
+    ${sets.sets} sets of ${sets.pictures} pictures, by their scores. Intervals are over sets.${ties}
+  </p>`;
+  return [{ id: "sets", title: "Sets", body: html`<div class="card">${figures}${text}</div>` }];
 }
 
 function captionsSection({ captions }: RunSummary): Section[] {

@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { RocError } from "../errors.js";
 import { atomicWriteFile, atomicWriteJson, makeFolder } from "../files/index.js";
 import { Random, type SeedPart } from "../random.js";
-import { compose, factorsOf, latentQuality, rounded, type Composition, type Factor, type Merits } from "./factors.js";
+import { compose, type Composition } from "./factors.js";
+import { changed, varied } from "./moment.js";
 import { JPEG_QUALITY, renderPhoto } from "./render.js";
 
 /** What happens on the card. In the first four, pictures belong together. */
@@ -202,24 +203,6 @@ function frame(
   more: Partial<Pick<Frame, "exposureBias" | "size">> = {},
 ): Frame {
   return { event, group, composition, framing, after: Math.round(after), latent: composition.latent, ...more };
-}
-
-/** What differs from one picture of a moment to the next. */
-const MOMENTARY: readonly Factor[] = ["motion", "depth", "exposure", "placement"];
-
-/** The same scene with other luck. */
-function varied(random: Random, { scene, merits }: Composition, most: number): Merits {
-  const drawn = MOMENTARY.filter((factor) => factorsOf(scene).includes(factor)).map((factor) => {
-    const reach = factor === "placement" ? most / 4 : most;
-    const merit = (merits[factor] ?? 1) + random.uniform(-reach, reach);
-    return [factor, rounded(Math.min(1, Math.max(0, merit)))] as const;
-  });
-  return { ...merits, ...Object.fromEntries(drawn) };
-}
-
-function changed(composition: Composition, merits: Merits): Composition {
-  const latent = rounded(latentQuality(composition.scene, merits, composition.patterns));
-  return { ...composition, merits, latent };
 }
 
 /** A hand's unrest: a hundredth of the frame, half a degree. */

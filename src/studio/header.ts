@@ -28,11 +28,25 @@ export function formatHeader(recipe: StudioRecipe, studio: StudioPictures, image
   return headerText({ provenance: PROVENANCE, recipe, ...tables, rules }, described);
 }
 
-function describe({ id, composition, votes }: Picture, image: string): object {
+function describe({ id, composition, votes, set }: Picture, image: string): object {
   const { scene, aspect, merits, sides, patterns, latent } = composition;
   const facts = { subject: subjectOf(composition), setting: settingOf(composition) };
   const { count, mean, std } = voteStatistics(votes);
-  return { id, image, scene, ...facts, aspect, merits, sides, patterns, latent, raters: count, mean, std };
+  return {
+    id,
+    image,
+    ...(set !== undefined && { set }),
+    scene,
+    ...facts,
+    aspect,
+    merits,
+    sides,
+    patterns,
+    latent,
+    raters: count,
+    mean,
+    std,
+  };
 }
 
 function headerText(head: object, pictures: readonly object[]): string {

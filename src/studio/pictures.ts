@@ -3,6 +3,7 @@ import { RocError } from "../errors.js";
 import { Random, type SeedPart } from "../random.js";
 import type { Split } from "../data/types.js";
 import { compose, type Composition } from "./factors.js";
+import { changed, varied } from "./moment.js";
 import { makeRaters, votesOn, type Rater } from "./raters.js";
 
 const FIRST_ID = 100_001;
@@ -15,6 +16,8 @@ export interface Picture {
   readonly composition: Composition;
   /** Votes for 1 to 10. */
   readonly votes: readonly number[];
+  /** Which set it belongs to, from 0, where the studio composes sets. */
+  readonly set?: number;
 }
 
 /** What determines a studio's pictures and labels. */
@@ -24,7 +27,12 @@ export interface PictureOptions {
   readonly testFraction: number;
   /** Whether compositions have patterns. */
   readonly patterns: boolean;
+  /** Whether pictures come in sets of two to eight of one scene. Default: each has its own. */
+  readonly sets?: boolean | undefined;
 }
+
+/** By how much a merit differs within a set at most. */
+const UNREST = 0.35;
 
 /** A studio's pictures, with the raters that all labels come from. */
 export interface StudioPictures {
@@ -37,12 +45,42 @@ export interface StudioPictures {
 export function makePictures(options: PictureOptions): StudioPictures {
   const { seed, count, patterns } = options;
   const raters = makeRaters(seed);
+  const sets = options.sets ? setsOf(seed, count) : [];
   const pictures = Array.from({ length: count }, (_, index) => {
-    const composition = compose(seed, index, { patterns });
+    const set = sets[index];
+    const composition = set === undefined ? compose(seed, index, { patterns }) : composeOf(set, index, options);
     const votes = votesOn(seed, index, composition.latent, raters);
-    return { index, id: String(FIRST_ID + index), composition, votes };
+    return { index, id: String(FIRST_ID + index), composition, votes, ...(set !== undefined && { set }) };
   });
   return { options, raters, pictures };
+}
+
+/** The set of every picture; the last one may be cut short. */
+function setsOf(seed: SeedPart, count: number): number[] {
+  const sets: number[] = [];
+  for (let set = 0; sets.length < count; set++) {
+    const size = 2 + new Random(seed, set, "set").int(7);
+    sets.push(...new Array<number>(size).fill(set));
+  }
+  return sets.slice(0, count);
+}
+
+/** A picture of a set's scene, with luck of its own. */
+function composeOf(set: number, index: number, { seed, patterns }: PictureOptions): Composition {
+  const base = compose(seed, set, { patterns });
+  return changed(base, varied(new Random(seed, index, "moment"), base, UNREST));
+}
+
+/**
+ * The part of each picture, as {@link drawParts} draws it; of sets, the same for all pictures of one.
+ *
+ * @throws RocError USAGE where no picture is left for training
+ */
+export function partsOf({ options, pictures }: StudioPictures, validation = 0): readonly Split[] {
+  const sets = pictures.at(-1)?.set;
+  if (sets === undefined) return drawParts(options, validation);
+  const parts = drawParts({ ...options, count: sets + 1 }, validation);
+  return pictures.map(({ set = 0 }) => parts[set] ?? "train");
 }
 
 /** Whether a picture's draw puts it into AVA's test part. */

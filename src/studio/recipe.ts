@@ -41,6 +41,8 @@ export interface StudioRecipe {
   readonly patterns?: boolean | undefined;
   /** Raised whenever a seed begins to give other labels. */
   readonly labels?: number | undefined;
+  /** Whether pictures come in sets of one scene; absent where they do not. */
+  readonly sets?: boolean | undefined;
 }
 
 const recipeSchema: z.ZodType<StudioRecipe> = z.object({
@@ -55,6 +57,7 @@ const recipeSchema: z.ZodType<StudioRecipe> = z.object({
   kind: z.enum(STUDIO_FORMATS).optional(),
   patterns: z.boolean().optional(),
   labels: z.number().optional(),
+  sets: z.boolean().optional(),
 });
 
 /** Options of a studio's pictures. */
@@ -67,6 +70,8 @@ export interface RecipeOptions {
   readonly longEdge?: number;
   /** Probability of a picture to be in the test part, in [0, 1]. Default 0.1. */
   readonly testFraction?: number;
+  /** Compose sets of two to eight pictures of one scene, each with other luck: for the format csv alone. Default false. */
+  readonly sets?: boolean;
 }
 
 /** The recipe of AVA's format without patterns. @throws RocError USAGE for options out of range */
@@ -85,12 +90,15 @@ export function recipeOf({ seed = 0, count, longEdge = 160, testFraction = 0.1 }
 
 /** The recipe of any format. */
 export function formatRecipe(kind: StudioFormatName, patterns: boolean, options: RecipeOptions): StudioRecipe {
-  return { ...recipeOf(options), kind, patterns, labels: LABELS_VERSION };
+  const recipe = { ...recipeOf(options), kind, patterns, labels: LABELS_VERSION };
+  if (!options.sets) return recipe;
+  if (kind === "csv") return { ...recipe, sets: true };
+  throw new RocError("USAGE", `The files of ${kind} have no sets; give the format csv alone.`);
 }
 
 /** The options that determine the pictures and labels of a recipe. */
-export function pictureOptions({ seed, count, testFraction, patterns = false }: StudioRecipe): PictureOptions {
-  return { seed, count, testFraction, patterns };
+export function pictureOptions({ seed, count, testFraction, patterns = false, sets }: StudioRecipe): PictureOptions {
+  return { seed, count, testFraction, patterns, ...(sets && { sets }) };
 }
 
 /** The canvas library with its version: versions differ slightly in edges and JPEG encoding. */

@@ -130,7 +130,7 @@ function targetOf(
   options: RecipeOptions,
   alone: boolean,
 ): Target {
-  if (alone && name === "ava" && !patterns) return plainTarget(folder, recipeOf(options));
+  if (alone && name === "ava" && !patterns && !options.sets) return plainTarget(folder, recipeOf(options));
   const recipe = formatRecipe(name, patterns, options);
   return { folder, recipe, format: FORMATS[name], header: (studio, images) => formatHeader(recipe, studio, images) };
 }

@@ -324,3 +324,18 @@ test("what is rated and was not predicted is said", async (t) => {
   const { stderr } = await runEval(["eval", "--data", data, "--out", join(folder, "a"), "--resamples", "20"], lightless); // prettier-ignore
   assert.match(stderr, /note: rated, but not predicted: light\n/);
 });
+
+test("sets: the order of pairs, the best and the worst are in the summary, the table, the text and the page", async (t) => {
+  const [data, out] = [await ratedFolder(t), join(await temporary(t), "out")];
+  const labels = join(data, "labels.jsonl");
+  const rows = (await readFile(labels, "utf8")).trimEnd().split("\n");
+  const named = rows.map((row, i) => `${JSON.stringify({ ...(JSON.parse(row) as object), set: `s${i % 6}` })}\n`);
+  await writeFile(labels, named.join(""));
+  const { stdout } = await runEval(["eval", "--data", data, "--out", out, "--resamples", "50", "--report"]);
+  assert.match(stdout, /\n6 sets of 24 pictures; intervals are over sets\n {2}order of 36 pairs \d\.\d{3} \[.*\]; by chance 0\.500/); // prettier-ignore
+  assert.match(stdout, /\n {2}best of a set \d\.\d{3} \[.*\]; by chance 0\.250\n {2}worst of a set /);
+  const { sets } = await readSummary(out);
+  assert.deepEqual([sets?.sets, sets?.pictures, sets?.best.count], [6, 24, 6]);
+  assert.equal((await readTable(join(out, "predictions.csv")))[1]?.set, "s1");
+  assert.match(await readFile(join(out, "report.html"), "utf8"), /<h2[^>]*>Sets<\/h2>[^]*best of a set/);
+});

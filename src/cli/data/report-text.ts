@@ -6,6 +6,7 @@ import {
   findingText,
   openedText,
   presentSplits,
+  setsText,
   PROBLEMS,
   type DataReport,
   type Problem,
@@ -20,7 +21,7 @@ type Colors = ReturnType<typeof pc.createColors>;
 /** The report with its line ends. */
 export function reportText(report: DataReport, colors: boolean): string {
   const paint = pc.createColors(colors);
-  const { name, scale, notes } = report;
+  const { name, scale, notes, sets } = report;
   return [
     `${paint.bold(printable(name))}, scores from ${scale.min} to ${scale.max}`,
     "",
@@ -28,6 +29,7 @@ export function reportText(report: DataReport, colors: boolean): string {
     "",
     ...table(columnsOf(report), paint),
     "",
+    ...(sets ? [setsText(sets), ""] : []),
     ...problemLines(report, paint),
     ...notes.map((note) => `note: ${printable(note)}`),
     openedText(report),

@@ -13,6 +13,7 @@ interface WriteFlags {
   readonly seed: string | number;
   readonly test: number;
   readonly patterns?: boolean;
+  readonly sets?: true;
   readonly json?: true;
 }
 
@@ -39,6 +40,9 @@ A stopped command resumes where it stopped; a finished one finds that all is the
 command with more of them renders nothing again.
 
 Pictures have patterns (repetition, symmetry), except for AVA alone, which stays what the demo weights were trained on.
+
+With --sets pictures come in sets: two to eight of one scene, whose sharpness, depth, exposure and placement differ. Their labels name the
+set, and a set is in one part.
 
 Examples:
   roc4mllm studio write STUDIO/ --format tad66k --count 500 --size 256 --seed 3
@@ -79,6 +83,7 @@ function writeCommand(context: Context): Command {
     .option("--test <share>", "chance of a picture to be in the test part", number(0, 1), 0.1)
     .option("--patterns", "compose repetition and symmetry too, also for AVA alone")
     .option("--no-patterns", "compose neither")
+    .option("--sets", "pictures in sets of two to eight of one scene, of which one is the best: for --format csv")
     .option("--json", "print {folders, count, rendered, recipe} on standard output")
     .addHelpText("after", WRITE_HELP)
     .action((folder: string, flags: WriteFlags) => write(folder, flags, context));
@@ -108,11 +113,12 @@ function galleryCommand(context: Context): Command {
 }
 
 async function write(folder: string, flags: WriteFlags, { io, signal }: Context): Promise<void> {
-  const { format, count, size, seed, test, patterns, json } = flags;
+  const { format, count, size, seed, test, patterns, sets, json } = flags;
   const progress = createProgress(io.stderr, "rendered", count);
   const written = await writeStudioFormats(folder, {
     ...{ formats: format, seed, count, longEdge: size, testFraction: test, signal },
     ...(patterns !== undefined && { patterns }),
+    ...(sets && { sets }),
     onProgress: (done) => progress.update(done),
   }).finally(() => progress.stop());
   const { folders, rendered, recipe } = written;

@@ -1,6 +1,7 @@
 /** The figures of an evaluation as a table. */
 import type { RunSummary } from "../../eval/index.js";
 import { METRIC_NAMES, type Figures } from "../../metrics/agreement.js";
+import type { SetAccuracy, SetFigures } from "../../metrics/sets.js";
 import { padEnd, printable, textWidth } from "../shared/width.js";
 
 /** Width of a column of figures. */
@@ -38,6 +39,7 @@ export function summaryText(summary: RunSummary, name: string): string {
       ({ level, coverage }) => `${level * 100}% intervals hold ${decimals(coverage)} of the ratings`,
     ),
   ];
+  if (summary.sets) lines.push(...setLines(summary.sets));
   if (distributions.count > 0) {
     const { count: pictures, emd, kl } = distributions;
     lines.push(`EMD ${decimals(emd)}, KL ${decimals(kl)} of the votes of ${pictures} pictures`);
@@ -48,6 +50,21 @@ export function summaryText(summary: RunSummary, name: string): string {
     lines.push(`${captions.count} comments: ${scores}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** How well sets are put in order. */
+function setLines({ sets, pictures, pairs, best, worst }: SetFigures): string[] {
+  const line = (what: string, { interval, chance }: SetAccuracy): string =>
+    interval === null
+      ? `${what}: nothing to tell apart`
+      : `${what} ${decimals(interval.value)} [${decimals(interval.low)}, ${decimals(interval.high)}]; by chance ${decimals(chance)}`;
+  const ties = pairs.ties > 0 ? ` (${pairs.ties} of equal ratings left out)` : "";
+  return [
+    `${sets} sets of ${pictures} pictures; intervals are over sets`,
+    `${line(`  order of ${pairs.count} pairs`, pairs)}${ties}`,
+    line("  best of a set", best),
+    line("  worst of a set", worst),
+  ];
 }
 
 function figuresOf(figures: Figures): string[] {

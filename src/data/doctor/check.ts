@@ -2,6 +2,7 @@
 import { SPLITS, type LoadedDataset, type Split } from "../types.js";
 import { columnsOf, summariseColumn } from "./columns.js";
 import { checkConstant, checkLabels, Findings } from "./labels.js";
+import { checkSets } from "./sets.js";
 import { checkPictures, type PictureOptions } from "./pictures.js";
 import { PROBLEMS, type DataReport, type ProblemKind } from "./data-report.js";
 
@@ -19,6 +20,7 @@ export async function checkDataset(data: LoadedDataset, options: CheckOptions = 
   for (const sample of data.missing) findings.add("missing-image", [sample], `looked for ${sample.image}`);
   const columns = columnsOf(data, all);
   checkLabels(data, all, columns, findings);
+  const sets = checkSets(all, findings);
   const reports = columns.map((column) => summariseColumn(column, all));
   for (const report of reports) checkConstant(report, findings);
   const { notes, ...counts } = await checkPictures(data.samples, data.missing, options, findings);
@@ -29,6 +31,7 @@ export async function checkDataset(data: LoadedDataset, options: CheckOptions = 
     ...counts,
     decoded: options.decode !== undefined,
     columns: reports,
+    ...(sets && { sets }),
     problems: findings.problems(Object.keys(PROBLEMS) as ProblemKind[]),
     notes: [...data.notes, ...notes],
   };

@@ -14,6 +14,7 @@ export const PROBLEMS = {
   "invalid-votes": "Votes that are not a histogram",
   "votes-disagree": "Scores that are not the mean of their votes",
   "impossible-std": "Standard deviations that the scale does not allow",
+  "set-across-splits": "Sets whose pictures are in several splits",
 } as const satisfies Record<ProblemKind, string>;
 
 /**
@@ -32,7 +33,8 @@ export type ProblemKind =
   | "constant-column"
   | "invalid-votes"
   | "votes-disagree"
-  | "impossible-std";
+  | "impossible-std"
+  | "set-across-splits";
 
 /**
  * One error in the data.
@@ -115,6 +117,24 @@ export interface RowCounts {
 }
 
 /**
+ * Sets of a data set: pictures that are compared with each other.
+ *
+ * @category Data sets
+ */
+export interface SetCounts {
+  /** Sets of two pictures or more. */
+  readonly count: number;
+  /** Pictures in them. */
+  readonly pictures: number;
+  /** Pictures of the smallest of them. */
+  readonly smallest: number;
+  /** Pictures of the largest. */
+  readonly largest: number;
+  /** Sets of a single picture, which is compared with nothing. */
+  readonly single: number;
+}
+
+/**
  * What {@link checkData} found.
  *
  * @category Data sets
@@ -134,6 +154,8 @@ export interface DataReport {
   readonly decoded: boolean;
   /** The score first, its standard deviation, then the attributes. */
   readonly columns: readonly ColumnReport[];
+  /** Sets of pictures, where the data set has any. */
+  readonly sets?: SetCounts;
   /** What is wrong, gravest first; none where nothing is. */
   readonly problems: readonly Problem[];
   /** Notes of the reader that are not problems. */

@@ -1,5 +1,6 @@
 /** The label doctor's report as a page. */
 import { countFindings, presentSplits } from "./check.js";
+import { setsText } from "./sets.js";
 import { histogram } from "./histogram.js";
 import { html, page, table, type Content, type Markup } from "../../html/index.js";
 import { PROBLEMS, type DataReport, type Finding, type Problem } from "./data-report.js";
@@ -12,7 +13,9 @@ export function dataReportPage(report: DataReport): string {
   const { name, scale, columns, notes } = report;
   return page({
     title: `Labels of ${name}`,
-    header: html`<p class="quiet">Scores from ${scale.min} to ${scale.max}. ${openedText(report)}</p>`,
+    header: html`<p class="quiet">
+      Scores from ${scale.min} to ${scale.max}. ${openedText(report)} ${report.sets && setsText(report.sets)}
+    </p>`,
     sections: [
       { id: "rows", title: "Rows", body: html`<div class="card">${rowsTable(report)}</div>` },
       { id: "problems", title: "Problems", body: html`<div class="card">${problemsOf(report)}</div>` },

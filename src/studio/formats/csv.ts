@@ -5,7 +5,7 @@ import { DATASET_CARD, type DatasetCard } from "../../data/card.js";
 import type { Split } from "../../data/types.js";
 import { commentsOn } from "../comments/index.js";
 import { SUBJECTS, subjectOf } from "../facts.js";
-import { drawParts, type Picture, type StudioPictures } from "../pictures.js";
+import { partsOf, type Picture, type StudioPictures } from "../pictures.js";
 import { rateAadb, rateColour } from "../ratings.js";
 import { fixed, plainImages, type LabelFiles, type StudioFormat } from "./types.js";
 
@@ -19,7 +19,7 @@ const COLOUR_COLUMN = "color";
 export const csvFormat: StudioFormat = { owns: [LABELS, DATASET_CARD, "images"], imagesOf: plainImages, labels };
 
 function labels(studio: StudioPictures): LabelFiles {
-  const parts = drawParts(studio.options, VALIDATION);
+  const parts = partsOf(studio, VALIDATION);
   const rows = studio.pictures.map((picture) => rowOf(picture, parts[picture.index] ?? "train", studio));
   const card: DatasetCard = {
     name: "studio",
@@ -31,12 +31,13 @@ function labels(studio: StudioPictures): LabelFiles {
   return { [LABELS]: stringify(rows, { header: true }), [DATASET_CARD]: `${JSON.stringify(card, null, 1)}\n` };
 }
 
-function rowOf({ id, composition, votes }: Picture, split: Split, { raters }: StudioPictures): object {
+function rowOf({ id, composition, votes, set }: Picture, split: Split, { raters }: StudioPictures): object {
   const { mean, std } = voteStatistics(votes);
   const { attributes } = rateAadb(composition, raters);
   return {
     id,
     image: `images/${id}.jpg`,
+    ...(set !== undefined && { set: `set-${set + 1}` }),
     score: fixed(mean, DECIMALS),
     std: fixed(std, DECIMALS),
     ...Object.fromEntries(votes.map((n, i) => [`votes_${i + 1}`, n])),
