@@ -1,12 +1,13 @@
 /** Scores of a classical system: what its network gives, on its scale. */
-import { SCORE, type Answer, type Baseline, type Output } from "../baselines/types.js";
+import { SCORE, type Answer, type Baseline, type Inputs, type Output } from "../baselines/types.js";
 import { RocError } from "../errors.js";
 import { checkFinite } from "../generation/index.js";
 import type { RgbImage, StoredImage } from "../image/index.js";
 import { ratingsFrom, type Scale } from "../roc/index.js";
-import { noGrad, scope, type Tensor } from "../torch/index.js";
+import { noGrad, scope, tensor, type Tensor } from "../torch/index.js";
 import { systemFacts } from "../baselines/facts.js";
 import type { Estimate, EstimateOptions, Estimator } from "./estimator.js";
+import { flatNumbers, gradientsOf, inputsWith, unknownScore, type Lens } from "./explain/lens.js";
 import type { ScoringMethod } from "./types.js";
 
 /** How far shares of a distribution may lie from a sum of 1 in float32 or bfloat16. */
@@ -64,20 +65,50 @@ export class BaselineEstimator implements Estimator {
   estimate(pictures: readonly RgbImage[], { embedding, questions = [], comments, check }: EstimateOptions): Estimate[] {
     this.#refuse(questions.length > 0 && "questions (--ask)");
     this.#refuse(comments === true && "comments (--comments)");
-    const model = this.#model;
     check();
+    return this.#estimateAll(pictures.length, () => this.#model.inputs.batch(pictures), embedding);
+  }
+
+  #estimateAll(count: number, inputs: () => Inputs, embedding = false): Estimate[] {
     return noGrad(() =>
       scope(() => {
-        const answer = model.forward(model.inputs.batch(pictures), false);
+        const answer = this.#model.forward(inputs(), false);
         const numbers = this.#numbers(answer);
         const features = embedding && answer.features.to({ dtype: "float32", device: "cpu" });
-        return pictures.map((_, row) => ({
+        return Array.from({ length: count }, (_, row) => ({
           ...this.#estimateOf(numbers, row),
           ...(features && { embedding: Float32Array.from(features.select(0, row).toNumbers()) }),
           answer: "",
         }));
       }),
     );
+  }
+
+  lens(picture: RgbImage): Lens {
+    const model = this.#model;
+    const batchOf = (prepared: RgbImage): Inputs => model.inputs.batch([prepared]);
+    return {
+      together: this.together,
+      numbers: (prepared) => flatNumbers(() => batchOf(prepared)),
+      scores: (inputs, of) => {
+        const output = this.#outputOf(of);
+        const estimates = this.#estimateAll(inputs.length, () => inputsWith(batchOf(picture), inputs));
+        return estimates.map(({ score, attributes }) => output === this.#main ? score : (attributes?.[output.name] ?? NaN)); // prettier-ignore
+      },
+      gradients: (inputs, of) =>
+        gradientsOf(
+          () => batchOf(picture),
+          inputs,
+          (all) => scoresOf(model, all, this.#outputOf(of), this.scale),
+        ),
+    };
+  }
+
+  /** @throws RocError USAGE */
+  #outputOf(of: string | undefined): Output {
+    const found = of === undefined ? this.#main : this.#model.outputs.find(({ name }) => name === of);
+    if (found) return found;
+    throw unknownScore(of ?? "", this.#model.outputs.map(({ name }) => name)); // prettier-ignore
   }
 
   /** @throws RocError USAGE */
@@ -118,6 +149,15 @@ export class BaselineEstimator implements Estimator {
   dispose(): void {
     this.#model.dispose();
   }
+}
+
+/** Scores on a scale, `[B]`, that can be differentiated by what they are computed of. Inside the caller's scope. */
+export function scoresOf(model: Baseline, inputs: Inputs, output: Output, scale: Scale): Tensor {
+  const given = model.forward(inputs, false).outputs[output.name] as Tensor;
+  const { values } = output;
+  const means = values ? given.mul(tensor([...values], { dtype: given.dtype, device: given.device })).sum(-1) : given.flatten(); // prettier-ignore
+  const stretch = (scale.max - scale.min) / (output.scale.max - output.scale.min);
+  return means.sub(output.scale.min).mul(stretch).add(scale.min);
 }
 
 /** A distribution's mean and deviation, or the number itself. */

@@ -2,6 +2,7 @@
 import type { RgbImage, StoredImage } from "../image/index.js";
 import type { Scale, WrittenText } from "../roc/index.js";
 import type { DType, Tensor } from "../torch/index.js";
+import type { Lens } from "./explain/lens.js";
 import type { ReadingOptions, ScoreResult, ScoringMethod } from "./types.js";
 
 /** What is estimated of a picture: a result without what the reader knows of the picture and the model. */
@@ -42,6 +43,8 @@ export interface Estimator {
    * @throws RocError SCORE_NOT_FINITE; USAGE for options that it has no use for; ABORTED by `check`
    */
   estimate(pictures: readonly RgbImage[], options: EstimateOptions): (Estimate | Unclear)[];
+  /** For explanations of a prepared picture: what of its input can be changed. Needs no disposal. */
+  lens(picture: RgbImage): Lens;
   /** What {@link ImageInputs.steps} are, for the thread that prepares pictures. */
   readonly steps: unknown;
   /** Off the thread. */

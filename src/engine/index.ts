@@ -4,6 +4,8 @@ export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { load, type LoadOptions } from "./load.js";
 export type { BatchSize } from "./batch-size.js";
+export { EXPLAIN_METHODS, REPLACEMENTS } from "./explain/types.js";
+export type { Explanation, ExplainMethod, ExplainOptions, Replacement } from "./explain/types.js";
 export { quantizeCheckpoint, type QuantizeOptions, type QuantizedCheckpoint } from "./quantize.js";
 export { createModel } from "./model.js";
 export type { ModelOptions } from "./reader.js";

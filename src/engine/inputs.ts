@@ -15,7 +15,7 @@ export async function* namedInputs(inputs: ScoreInputs): AsyncGenerator<NamedInp
   let position = 0;
   for await (const input of isOne(inputs) ? [inputs] : checkIterable(inputs)) {
     position += 1;
-    yield named(input, position);
+    yield namedInput(input, "score()", position);
   }
 }
 
@@ -25,16 +25,21 @@ export function countInputs(inputs: ScoreInputs): number | undefined {
   return Array.isArray(inputs) ? inputs.length : undefined;
 }
 
-function named(input: ScoreInput, position: number): NamedInput {
+/**
+ * @param caller for messages, as "score()"
+ * @param position among the inputs, from 1
+ * @throws RocError USAGE for what is no {@link ScoreInput}
+ */
+export function namedInput(input: ScoreInput, caller: string, position = 1): NamedInput {
   if (typeof input === "string") return { name: input, data: input };
-  if (input instanceof URL) return named(pathOf(input, "score()"), position);
+  if (input instanceof URL) return namedInput(pathOf(input, caller), caller, position);
   if (isData(input)) return { name: `input ${position}`, data: input };
   if (isScoreInput(input)) {
     const { name, data } = input;
-    return { name, data: data instanceof URL ? pathOf(data, "score()") : data };
+    return { name, data: data instanceof URL ? pathOf(data, caller) : data };
   }
   const expected = "a path, a file: URL, the bytes of an image file, a stream of them, or { name, data }";
-  throw new RocError("USAGE", `score(): input ${position} is ${kindOf(input)}; give ${expected}`);
+  throw new RocError("USAGE", `${caller}: input ${position} is ${kindOf(input)}; give ${expected}`);
 }
 
 /**

@@ -1,9 +1,13 @@
 /** Scores of a multimodal model by its strategy. */
 import type { RgbImage, StoredImage } from "../image/index.js";
+import { RocError } from "../errors.js";
 import { isPacked } from "../models/pack.js";
 import { quantizationOf } from "../models/quantize.js";
+import type { ImageBatch } from "../models/types.js";
 import {
   ratingsFrom,
+  commentComesFirst,
+  prefillScores,
   readPictures,
   scoreName,
   scoreNames,
@@ -14,6 +18,7 @@ import {
 } from "../roc/index.js";
 import { scope, type Tensor } from "../torch/index.js";
 import type { Estimate, EstimateOptions, Estimator, Unclear } from "./estimator.js";
+import { flatNumbers, gradientsOf, inputsWith, unknownScore, type Lens } from "./explain/lens.js";
 import type { QuestionAnswer, ScoringMethod } from "./types.js";
 
 export class MllmEstimator implements Estimator {
@@ -56,9 +61,67 @@ export class MllmEstimator implements Estimator {
   }
 
   estimate(pictures: readonly RgbImage[], options: EstimateOptions): (Estimate | Unclear)[] {
-    const { processor } = this.#parts;
-    const readings = scope(() => readPictures(this.#parts, processor.batch(pictures), options));
+    return this.#estimateAll(() => this.#parts.processor.batch(pictures), options);
+  }
+
+  #estimateAll(images: () => ImageBatch, options: EstimateOptions): (Estimate | Unclear)[] {
+    const readings = scope(() => readPictures(this.#parts, images(), options));
     return readings.map((reading) => this.#estimateOf(reading));
+  }
+
+  lens(picture: RgbImage): Lens {
+    const { processor } = this.#parts;
+    const numbersOf = (prepared: RgbImage) => ({ pixelValues: processor.batch([prepared]).pixelValues });
+    const batchOf = (inputs: readonly Float32Array[]): ImageBatch => {
+      const like = processor.batch([picture]);
+      const { pixelValues = like.pixelValues } = inputsWith({ pixelValues: like.pixelValues }, inputs);
+      return { ...repeatLists(like, inputs.length), pixelValues };
+    };
+    return {
+      numbers: (prepared) => flatNumbers(() => numbersOf(prepared)),
+      scores: (inputs, of, check) => {
+        const name = this.#attribute(of);
+        return this.#estimateAll(() => batchOf(inputs), { check }).map((estimate) => scoreIn(estimate, name));
+      },
+      gradients: (inputs, of) => {
+        const index = this.#differentiable(of);
+        const { strategy } = this.#parts;
+        const stretch = (this.scale.max - this.scale.min) / (strategy.scale.max - strategy.scale.min);
+        const like = processor.batch([picture]);
+        return gradientsOf(
+          () => numbersOf(picture),
+          inputs,
+          ({ pixelValues }) => {
+            const images = { ...repeatLists(like, inputs.length), pixelValues: pixelValues ?? like.pixelValues };
+            return prefillScores(this.#parts, images).select(1, index).mul(stretch);
+          },
+        );
+      },
+    };
+  }
+
+  /** An attribute's name; undefined: the overall score. @throws RocError USAGE */
+  #attribute(of: string | undefined): string | undefined {
+    const { templates } = this.#parts;
+    const names = scoreNames(templates.answers[0] ?? "");
+    if (of === undefined || of === scoreName(templates)) return undefined;
+    if (names.includes(of)) return of;
+    throw unknownScore(of, names);
+  }
+
+  /** Index of the score among those of the answer. @throws RocError USAGE where it has no gradient */
+  #differentiable(of: string | undefined): number {
+    const { templates, strategy, model } = this.#parts;
+    const name = this.#attribute(of) ?? scoreName(templates);
+    const why =
+      strategy.name !== "roc"
+        ? `scores are not read beside a position token (strategy ${strategy.name})`
+        : commentComesFirst(templates.answers[0] ?? "")
+          ? "a comment is written before the scores"
+          : (this.quantization ?? (isPacked(model) ? "packed" : undefined)) && "the weights are packed or in 8 bits";
+    if (why !== undefined)
+      throw new RocError("USAGE", `There is no gradient: ${why}. Explain by occlusion (--explain-by occlusion).`);
+    return scoreNames(templates.answers[0] ?? "").indexOf(name);
   }
 
   #estimateOf(picture: PictureReading): Estimate | Unclear {
@@ -94,6 +157,24 @@ export class MllmEstimator implements Estimator {
     this.#parts.strategy.dispose?.();
     this.#parts.model.dispose();
   }
+}
+
+/** @throws RocError ANSWER_UNCLEAR */
+function scoreIn(estimate: Estimate | Unclear, attribute: string | undefined): number {
+  const unclear = "unclear" in estimate;
+  const value = unclear ? null : attribute === undefined ? estimate.score : estimate.attributes?.[attribute];
+  if (value !== null && value !== undefined) return value;
+  const text = unclear ? estimate.unclear : estimate.answer;
+  throw new RocError("ANSWER_UNCLEAR", `no score could be read from the answer ${JSON.stringify(text)}`);
+}
+
+/** What a batch has an entry of per picture, of so many pictures of one shape. */
+function repeatLists(
+  { pixelValues: _, features: __, ...lists }: ImageBatch,
+  count: number,
+): Omit<ImageBatch, "pixelValues"> {
+  const repeated = Object.entries(lists).map(([name, list]) => [name, Array.from({ length: count }, () => list).flat()] as const); // prettier-ignore
+  return Object.fromEntries(repeated);
 }
 
 /** @param given a score on the results' scale */

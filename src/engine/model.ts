@@ -37,6 +37,10 @@ export function modelHere(estimator: Estimator, name: string, options: Omit<Mode
         return reader.read(pictures, reading, { onWritten, stopped: () => signal.aborted });
       },
     },
+    explain: async (request, signal) => {
+      await nextTurn();
+      return reader.explain(request, { stopped: () => signal.aborted });
+    },
     prepare: (image) => estimator.prepare(image),
     dispose: () => reader.dispose(),
   });

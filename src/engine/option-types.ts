@@ -50,6 +50,15 @@ export const SCORE_TYPES: OptionTypes = {
   onProgress: CALL,
 };
 
+/** Of {@link Model.explain}. */
+export const EXPLAIN_TYPES: OptionTypes = {
+  signal: SIGNAL,
+  maxPixels: NUMBER,
+  allowDamaged: FLAG,
+  of: TEXT,
+  evaluations: NUMBER,
+};
+
 /** Of {@link createModel}. */
 export const MODEL_TYPES: OptionTypes = {
   digest: TEXT,

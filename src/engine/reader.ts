@@ -5,6 +5,8 @@ import type { Scale, WrittenText } from "../roc/index.js";
 import { threadsWorth, torchVersion, withThreads } from "../torch/index.js";
 import { batchSizeOf, type BatchSize } from "./batch-size.js";
 import type { Estimate, Estimator, Unclear } from "./estimator.js";
+import { explainHere } from "./explain/model-side.js";
+import type { CellMap, ExplainRequest } from "./explain/types.js";
 import { disposedError, failed, isPicturesFault } from "./failures.js";
 import type { ModelFacts, OnWritten, Outcome, ReadingOptions, ScoreResult } from "./types.js";
 
@@ -52,6 +54,9 @@ export interface ModelOptions {
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
+/** Variants of a picture that are computed at a time. */
+const TOGETHER = 8;
+
 export class Reader {
   readonly facts: ModelFacts;
   readonly #estimator: Estimator;
@@ -87,15 +92,33 @@ export class Reader {
     const outcomes: Outcome[] = [];
     const told: Told = {
       tell: (picture, written) => onWritten?.(pictures.indexOf(picture), written),
-      check: () => {
-        if (stopped?.()) throw new RocError("ABORTED", "Scoring was cancelled");
-      },
+      check: checking(stopped),
     };
     while (outcomes.length < pictures.length) {
       const next = pictures.slice(outcomes.length, outcomes.length + Math.min(this.#most, pictures.length));
       outcomes.push(...(this.#attempt(next, options, told) ?? []));
     }
     return outcomes;
+  }
+
+  /**
+   * Which parts of a picture move its score.
+   *
+   * @throws RocError USAGE where the model is disposed, or has no such score or gradient; ABORTED; SCORE_NOT_FINITE
+   */
+  explain(request: ExplainRequest, { threads, stopped }: Omit<ReadingCall, "onWritten"> = {}): CellMap {
+    if (this.#disposed) throw disposedError(this.facts.name);
+    this.#threads ??= threads;
+    const estimator = this.#estimator;
+    const together = Math.max(1, Math.min(this.#most, TOGETHER, estimator.together ?? TOGETHER));
+    const lens = estimator.lens(request.pictures.photo);
+    return withThreads(this.#threadsFor(together), () =>
+      explainHere(lens, estimator.scale, request, together, checking(stopped)),
+    );
+  }
+
+  #threadsFor(rows: number): number {
+    return this.#options.threads ?? (this.#threads ??= threadsWorth(this.#estimator.weights(), rows));
   }
 
   /** Undefined where memory is short for so many: {@link #most} is smaller then. */
@@ -132,8 +155,7 @@ export class Reader {
     { tell, check }: Told,
   ): Outcome[] {
     const estimator = this.#estimator;
-    const rows = this.facts.batchSize;
-    const threads = this.#options.threads ?? (this.#threads ??= threadsWorth(estimator.weights(), rows));
+    const threads = this.#threadsFor(this.facts.batchSize);
     const onText = told && ((row: number, written: WrittenText) => tell(pictures[row] as PreparedPicture, written));
     const asked = { ...options, check, ...(onText && { onText }) };
     const pixels = pictures.map((picture) => picture.pixels);
@@ -164,6 +186,13 @@ export class Reader {
     this.#disposed = true;
     this.#estimator.dispose();
   }
+}
+
+/** @throws RocError ABORTED, once nobody wants the outcomes any more */
+function checking(stopped: (() => boolean) | undefined): () => void {
+  return () => {
+    if (stopped?.()) throw new RocError("ABORTED", "Scoring was cancelled");
+  };
 }
 
 function factsOf(estimator: Estimator, name: string, options: Omit<ModelOptions, "scale">): ModelFacts {

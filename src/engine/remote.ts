@@ -10,7 +10,7 @@ import type { BatchReader } from "./batches.js";
 import { disposedError, loadingAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { orAborted } from "./prefetch.js";
-import { ScoringModel } from "./scoring-model.js";
+import { ScoringModel, type Works } from "./scoring-model.js";
 import type { Model, OnWritten } from "./types.js";
 import { sentOptions, unpackError, type FromWorker, type ToWorker } from "./wire.js";
 
@@ -31,7 +31,11 @@ export async function loadRemote(folder: CheckpointFolder, options: LoadOptions)
     const prepare = await (systemFacts(family) ?? factsOf(family))?.prepareBy?.(steps);
     if (!prepare) throw new RocError("INTERNAL", `There is no prepareBy() of ${family}.`);
     const reader = thread.reader(facts.name);
-    const model = new ScoringModel(facts, { reader, prepare, lost: thread.lost, dispose: () => thread.dispose() });
+    const model = new ScoringModel(facts, {
+      ...{ reader, prepare, lost: thread.lost },
+      explain: (request, signal) => thread.explain(request, signal),
+      dispose: () => thread.dispose(),
+    });
     forgotten.register(model, thread);
     return model;
   } catch (error) {
@@ -93,14 +97,27 @@ class ModelThread {
         const id = ++this.#count;
         const threads = chosenThreads();
         const buffers = pictures.flatMap(({ pixels: { data } }) => (isWhole(data) ? [data.buffer] : []));
-        const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-        signal.addEventListener("abort", () => Atomics.store(stop, 0, 1), { once: true });
+        const stop = stopOf(signal);
         const answer = await this.#ask(id, { type: "read", id, pictures, options, threads, stop }, buffers, onWritten);
         if (answer.type === "failed") throw this.#seen(unpackError(answer.error));
         return answer.type === "outcomes" ? [...answer.outcomes] : [];
       },
     };
   }
+
+  readonly explain: Works["explain"] = async (request, signal) => {
+    if (this.#isDisposed) throw disposedError(this.#name);
+    const id = ++this.#count;
+    const answer = await this.#ask(id, {
+      type: "explain",
+      id,
+      request,
+      threads: chosenThreads(),
+      stop: stopOf(signal),
+    });
+    if (answer.type === "explained") return answer.map;
+    throw answer.type === "failed" ? this.#seen(unpackError(answer.error)) : new RocError("INTERNAL", answer.type);
+  };
 
   /** Frees the weights and ends the thread, behind what it is computing. */
   dispose(): void {
@@ -158,6 +175,14 @@ class ModelThread {
     this.#asked.clear();
     if (!this.#isDisposed) this.#loss.abort(this.#fault);
   }
+}
+
+/** What tells a thread that computes that a signal has fired. */
+function stopOf(signal: AbortSignal): Int32Array<SharedArrayBuffer> {
+  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  if (signal.aborted) Atomics.store(stop, 0, 1);
+  signal.addEventListener("abort", () => Atomics.store(stop, 0, 1), { once: true });
+  return stop;
 }
 
 function isWhole(data: Uint8Array): data is Uint8Array<ArrayBuffer> {

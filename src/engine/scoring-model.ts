@@ -2,6 +2,8 @@
 import { setMaxListeners } from "node:events";
 import type { ImageInputs } from "../models/types.js";
 import { Batches, type BatchReader } from "./batches.js";
+import { explainPicture } from "./explain/explain.js";
+import type { CellMap, Explanation, ExplainOptions, ExplainRequest } from "./explain/types.js";
 import { disposedError } from "./failures.js";
 import { scoreOne } from "./one.js";
 import { scoreAll } from "./pipeline.js";
@@ -12,6 +14,8 @@ export interface Works {
   readonly reader: BatchReader;
   /** Off the thread. */
   readonly prepare: ImageInputs["prepare"];
+  /** @param signal ends it between two batches */
+  readonly explain: (request: ExplainRequest, signal: AbortSignal) => Promise<CellMap>;
   /** As {@link Model.lost}. */
   readonly lost?: AbortSignal;
   /** Twice is harmless. */
@@ -48,6 +52,16 @@ export class ScoringModel implements Model {
 
   scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult> {
     return scoreOne(this, input, options);
+  }
+
+  async explain(input: ScoreInput, options: ExplainOptions = {}): Promise<Explanation> {
+    const { prepare, explain } = this.#works;
+    const ended = this.#disposal.signal;
+    try {
+      return await explainPicture({ name: this.name, prepare, explain, ended }, input, options);
+    } catch (error) {
+      throw ended.aborted ? disposedError(this.name) : error;
+    }
   }
 
   dispose(): void {

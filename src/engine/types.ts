@@ -4,6 +4,7 @@ import type { ImageInput, StoredImage } from "../image/index.js";
 import type { Quantization } from "../models/types.js";
 import type { Question, ReadingName, Scale, ScorerInfo, WrittenText } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
+import type { Explanation, ExplainOptions } from "./explain/types.js";
 
 /**
  * A picture: a path, a `file:` URL, the bytes of a file, a stream of them, or any of these as `data` with a `name` for the
@@ -288,6 +289,23 @@ export interface Model {
    * ```
    */
   scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult>;
+  /**
+   * Says which parts of a picture move its score, or that of an attribute: docs/explain.md. It costs so many pictures as
+   * `evaluations` says, which wait their turn as others do. A model made for a test may lack it.
+   *
+   * @throws RocError as {@link scoreOne}; USAGE for an attribute that the model does not give, and for "gradient" where the score
+   *   has none (scores that are not read beside a position token, weights in 8 bits)
+   *
+   * @example
+   * ```ts
+   * import { DEMO_MODEL, load } from "roc4mllm";
+   *
+   * using model = await load(DEMO_MODEL);
+   * const map = await model.explain?.("photo.jpg", { evaluations: 40 });
+   * console.log(map?.values.length === (map?.columns ?? 0) * (map?.rows ?? 0)); // true
+   * ```
+   */
+  explain?(input: ScoreInput, options?: ExplainOptions): Promise<Explanation>;
   /** Frees the weights; calls that run end with USAGE, and the model cannot be used afterwards. Twice is harmless. */
   dispose(): void;
   /** {@link dispose} at the end of a `using` block. */

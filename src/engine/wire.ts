@@ -2,6 +2,7 @@
 import { ERROR_CODES, isRocError, messageOf, RocError, type ErrorCode } from "../errors.js";
 import type { PackedCheckpoint } from "../models/places.js";
 import type { WrittenText } from "../roc/question.js";
+import type { CellMap, ExplainRequest } from "./explain/types.js";
 import type { LoadOptions } from "./load.js";
 import type { PreparedPicture } from "./reader.js";
 import type { ModelFacts, Outcome, ReadingOptions } from "./types.js";
@@ -47,12 +48,20 @@ export type ToWorker =
       /** In memory of both threads: not 0 once nobody wants the outcomes, which a thread that computes hears of in no message. */
       readonly stop: Int32Array<SharedArrayBuffer>;
     }
+  | {
+      readonly type: "explain";
+      readonly id: number;
+      readonly request: ExplainRequest;
+      readonly threads: number | undefined;
+      readonly stop: Int32Array<SharedArrayBuffer>;
+    }
   | { readonly type: "dispose" };
 
 export type FromWorker =
   | { readonly type: "opened"; readonly facts: ModelFacts; readonly steps: unknown }
   | { readonly type: "refused"; readonly error: PackedError }
   | { readonly type: "outcomes"; readonly id: number; readonly outcomes: readonly Outcome[] }
+  | { readonly type: "explained"; readonly id: number; readonly map: CellMap }
   | { readonly type: "written"; readonly id: number; readonly picture: number; readonly written: WrittenText }
   | { readonly type: "failed"; readonly id: number; readonly error: PackedError }
   | { readonly type: "note"; readonly text: string };

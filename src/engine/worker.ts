@@ -51,9 +51,20 @@ function read({ id, pictures, options, threads, stop }: ToWorker & { type: "read
   }
 }
 
+function explain({ id, request, threads, stop }: ToWorker & { type: "explain" }): void {
+  try {
+    if (!reader) return;
+    const map = reader.explain(request, { threads, stopped: () => Atomics.load(stop, 0) !== 0 });
+    say({ type: "explained", id, map }, [map.values.buffer]);
+  } catch (error) {
+    say({ type: "failed", id, error: packError(error) });
+  }
+}
+
 port.on("message", (message: ToWorker) => {
   if (message.type === "open") void open(message);
   else if (message.type === "read") read(message);
+  else if (message.type === "explain") explain(message);
   else {
     reader?.dispose();
     // Nothing keeps the thread then.

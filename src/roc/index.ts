@@ -18,6 +18,7 @@ export { LOSS_PRESETS, type LossPreset, type LossWeights } from "./weights.js";
 export { softTargets } from "./soft-targets.js";
 export {
   DEFAULT_TEMPLATES,
+  commentComesFirst,
   fillAnswer,
   fillComment,
   hasComment,
@@ -45,7 +46,7 @@ export { answerSlots, type AnswerSlot } from "./slots.js";
 export { pairsOf } from "./rating-losses.js";
 export type { ScoreReading } from "./reading.js";
 export { splitImages } from "./images.js";
-export { scoreByPrefill, type ScoringParts } from "./prefill.js";
+export { prefillScores, scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type ReadingName, type StrategyName } from "./strategy-names.js";
 export {

@@ -7,9 +7,11 @@
 import { RocError } from "../errors.js";
 import { checkFinite } from "../generation/index.js";
 import type { ImageBatch, Mllm, MllmProcessor } from "../models/types.js";
-import { withPictures, type Pictures, type PictureText } from "./pictures.js";
+import { Pictures, withPictures, type PictureText } from "./pictures.js";
 import { readScore, type LogitReading } from "./reading.js";
+import type { StrategyParts } from "./strategy.js";
 import { renderAnswer, type RocTemplates } from "./template.js";
+import { tensor, type Tensor } from "../torch/index.js";
 import { POSITION_TOKEN, type ScoreVocabulary } from "./vocabulary.js";
 
 /**
@@ -103,6 +105,26 @@ export function prefill(
     },
     { once: true },
   );
+}
+
+/**
+ * The scores of every image in a batch, `[images, T_p in reading order]`, on the vocabulary's scale, as a tensor that can be
+ * differentiated by the images' values (Eq. 5). In float32, or the model's float64. Inside the caller's scope.
+ *
+ * @throws RocError USAGE where the model has no score tokens; TOKENIZER_INVALID
+ */
+export function prefillScores({ strategy, ...parts }: StrategyParts, images: ImageBatch): Tensor {
+  const { model, processor, templates } = parts;
+  const { vocabulary } = strategy;
+  if (!vocabulary)
+    throw new RocError("USAGE", "The model has no score tokens, whose logits its scores are computed from.");
+  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  using own = new Pictures(model, images, { once: true });
+  const texts = own.prompts(processor, prompt).map((ids) => textOf({ ...parts, vocabulary }, ids, answer));
+  const dtype = model.dtype === "float64" ? "float64" : "float32";
+  const logits = model.logits(own.hidden(texts), vocabulary.scoreIds).to(dtype);
+  const values = tensor([...vocabulary.values], { dtype, device: model.device });
+  return logits.softmax(-1).mul(values).sum(-1).view(own.count, -1);
 }
 
 /** Up to and without the last T_p: whatever follows cannot change a causal model's scores. */
