@@ -50,6 +50,16 @@ export async function smallCopy({ data, width, height }: RgbImage, options: Thum
   return small(sharp(data, { raw: { width, height, channels: 3 } }), options);
 }
 
+/** A photo's pixels, upright, with at most `side` on its longer edge. @throws RocError as `decodeImage()` */
+export async function smallPicture(file: string, side: number): Promise<RgbImage> {
+  const { data, width, height } = await decodeImage(file, { allowDamaged: true });
+  const { data: pixels, info } = await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: pixels };
+}
+
 async function small(picture: Sharp, { side, quality }: ThumbnailOptions): Promise<Thumbnail> {
   const size = { width: side, height: side, fit: "inside", withoutEnlargement: true } as const;
   const { data, info } = await picture

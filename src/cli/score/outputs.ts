@@ -14,6 +14,7 @@ import { createProgress } from "../shared/progress.js";
 import { SCORE_TABLE } from "../shared/csv.js";
 import { csvOf } from "./csv.js";
 import type { Inputs } from "./inputs.js";
+import { checkExplainFolder } from "./explanations.js";
 import { byScore, type Ranked, type RankedResult } from "./selection.js";
 
 export interface OutputFlags {
@@ -21,6 +22,7 @@ export interface OutputFlags {
   readonly html?: string;
   readonly copyTo?: string;
   readonly resume?: string;
+  readonly explain?: string;
 }
 
 /** What another command calls its outputs. */
@@ -39,8 +41,9 @@ export interface OutputNames {
  */
 export async function checkOutputs(flags: OutputFlags, inputs: Inputs, names: OutputNames = {}): Promise<Inputs> {
   const { folderFlag = "--copy-to" } = names;
-  const { csv, html, copyTo, resume } = flags;
-  const given = Object.entries({ "--csv": csv, "--html": html, "--resume": resume, [folderFlag]: copyTo });
+  const { csv, html, copyTo, resume, explain } = flags;
+  const folders = { [folderFlag]: copyTo, "--explain": explain };
+  const given = Object.entries({ "--csv": csv, "--html": html, "--resume": resume, ...folders });
   const named = given.flatMap(([flag, path]) => (path === undefined ? [] : [{ flag, path }]));
   const seen = new Map<string, string>();
   for (const { flag, path } of named) {
@@ -49,6 +52,7 @@ export async function checkOutputs(flags: OutputFlags, inputs: Inputs, names: Ou
     seen.set(resolve(path), flag);
   }
   const files = named.filter(({ flag }) => flag === "--csv" || flag === "--html");
+  if (explain !== undefined) await checkExplainFolder(explain, inputs.files);
   if (files.length === 0 && copyTo === undefined) return inputs;
   const places = await Promise.all(inputs.files.map((file) => placeOf(file)));
   const photos = new Set(places);
@@ -135,6 +139,7 @@ async function writeGallery(file: string, { chosen, all, model, given }: Scored,
       scores: all.flatMap((result) => (isFailure(result) ? [] : [result.score])),
       worth: worthOf(model),
       pathOf: (name) => (given.has(name) ? undefined : name),
+      heatOf: (result) => (result as RankedResult).explained?.picture,
       factsOf: photoFacts,
       signal: context.signal,
       onProgress: (done) => progress.update(done),

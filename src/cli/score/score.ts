@@ -1,8 +1,10 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { ERROR_CODES, RocError, beginning } from "../../errors.js";
 import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { EXPLAIN_METHODS } from "../../engine/explain/types.js";
 import { PACKING_PAYS } from "../../models/packing.js";
+import { checkExplainFlags, explainAll, type ExplainFlags } from "./explanations.js";
 import { expandInputs, type Inputs } from "./inputs.js";
 import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
@@ -22,7 +24,7 @@ import { summaryLine } from "../shared/summary-line.js";
 /** So many photos are scored on this thread: a worker would take longer to start than it gains. */
 const FEW = 3;
 
-interface ScoreOptions extends ModelFlags, SelectionFlags, OutputFlags {
+interface ScoreOptions extends ModelFlags, SelectionFlags, OutputFlags, ExplainFlags {
   readonly model?: string;
   readonly json?: true;
   readonly maxPixels?: number;
@@ -97,6 +99,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   context.engine().catch(() => undefined);
   if (options.library !== undefined && !options.percentile)
     throw new RocError("USAGE", "--library goes with --percentile. Add that, or leave --library out.");
+  checkExplainFlags(options);
   const inputs = await checkOutputs(options, await expandInputs(args, stdin));
   const { files, notes } = inputs;
   let around = (print: () => void): void => print();
@@ -126,7 +129,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   }
   const milliseconds = Date.now() - started;
   const all = await place(outcomes);
-  const chosen = select(all, options);
+  const chosen = await explainAll(select(all, options), options, { model, given: inputs.given }, context);
   if (isForAll(options)) for (const outcome of chosen) stdout.write(write(outcome));
   if (inputs.lost > 0) context.setExitCode(ERROR_CODES.FILE_UNREADABLE);
   finish(outcomes, milliseconds, context);
@@ -199,6 +202,9 @@ A checkpoint of a published scorer (Q-ReAlign, ArtiMuse, UniPercept, HPSv3, Q-Si
 recognised by its files and scored as its authors do; --scorer names it where they do not say it. Which aspects, prompts and
 scales they have: docs/published-scorers.md.
 
+--explain writes NAME.explain.png (blue lifts the score, orange lowers it) and NAME.explain.json of every photo that is printed; with
+--json its result names both under "explained". A photo then costs so many as --explain-evaluations says: docs/explain.md.
+
 Examples:
   roc4mllm score my-photos/
   roc4mllm score my-photos/ --ask "What could be better?" --answer "Light {light}, colour {colour}."
@@ -206,6 +212,7 @@ Examples:
   roc4mllm score my-photos/ --top 10% --copy-to best/
   roc4mllm score my-photos/ --percentile --csv scores.csv --html scores.html
   roc4mllm score my-photos/ --sort --resume scores.saved
+  roc4mllm score my-photos/ --top 5 --explain maps/
   roc4mllm score my-photos/ --model q-future/Q-ReAlign-Mini-0.8B --aspect aesthetics
   curl -s https://example.org/photo.jpg | roc4mllm score -
   find . -name "*.jpg" -newer last.jpg | roc4mllm score --sort -`;
@@ -253,6 +260,19 @@ export function scoreCommand(context: Context): Command {
     .option("--csv <file>", "write a table for spreadsheets: one row per photo, a column per attribute")
     .option("--html <file>", "write a gallery, best first: one page that needs no network")
     .option("--copy-to <folder>", "copy the photos, with their XMP sidecars; nothing is overwritten, moved or deleted")
+    .option("--explain <folder>", "write for each photo a picture of which parts move its score, and the map as JSON")
+    .addOption(
+      new Option(
+        "--explain-by <method>",
+        `with --explain: ${EXPLAIN_METHODS[0]} (default) scores again without a part; gradient is faster, and less true`,
+      ).choices(EXPLAIN_METHODS),
+    )
+    .option("--of <name>", "with --explain: of this attribute (default: of the overall score)")
+    .option(
+      "--explain-evaluations <n>",
+      "with --explain: pictures that are scored for each photo at most (default: 96)",
+      whole(8, 4096),
+    )
     .option(
       "--resume <file>",
       "save scores in a file, one line each as they come, and skip pictures that it has; other settings are refused",

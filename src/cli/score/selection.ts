@@ -6,7 +6,15 @@ import { number, whole } from "../shared/numbers.js";
 
 /** A result with its place among the others, where that was asked. */
 export type Ranked = RankedResult | ScoreFailure;
-export type RankedResult = ScoreResult & { readonly percentile?: number };
+export type RankedResult = ScoreResult & { readonly percentile?: number; readonly explained?: Explained };
+
+/** The files of a photo's map. */
+export interface Explained {
+  /** The photo with the map over it. */
+  readonly picture: string;
+  /** The map itself, as JSON. */
+  readonly map: string;
+}
 
 /** So many, or that share of all that have a score, in percent. */
 export type Top = { readonly count: number } | { readonly percent: number };
@@ -16,6 +24,8 @@ export interface SelectionFlags {
   readonly top?: Top;
   readonly min?: number;
   readonly percentile?: true;
+  /** Folder for maps, which results name. */
+  readonly explain?: string;
   /** File of the library among whose scores the percentile is. */
   readonly library?: string;
 }
@@ -30,8 +40,8 @@ export function parseTop(text: string): Top {
 }
 
 /** Whether all photos have to be scored before the first can be printed. */
-export function isForAll({ sort, top, percentile }: SelectionFlags): boolean {
-  return sort === true || top !== undefined || percentile === true;
+export function isForAll({ sort, top, percentile, explain }: SelectionFlags): boolean {
+  return sort === true || top !== undefined || percentile === true || explain !== undefined;
 }
 
 /** Whether a photo has the least score that is asked; failures are always reported. */

@@ -13,10 +13,13 @@ export function failureExitCode(codes: readonly string[]): number {
   return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
-/** An outcome as `plainOutcome` has it, with its `percentile` last where it has one, and a line end. */
-export function resultLine(result: (ScoreResult & { readonly percentile?: number }) | ScoreFailure): string {
-  const percentile = isFailure(result) ? undefined : result.percentile;
-  return `${JSON.stringify({ ...plainOutcome(result), ...(percentile !== undefined && { percentile }) })}
+/** An outcome as `plainOutcome` has it, with its `percentile` and the files of its map last where it has them, and a line end. */
+export function resultLine(
+  result: (ScoreResult & { readonly percentile?: number; readonly explained?: object }) | ScoreFailure,
+): string {
+  const { percentile, explained } = isFailure(result) ? {} : result;
+  const more = { ...(percentile !== undefined && { percentile }), ...(explained && { explained }) };
+  return `${JSON.stringify({ ...plainOutcome(result), ...more })}
 `;
 }
 

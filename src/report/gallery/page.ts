@@ -11,6 +11,8 @@ export interface GalleryPhoto {
   readonly result: ScoreResult & { readonly percentile?: number };
   /** Undefined: the file has no picture that can be shown. */
   readonly thumbnail: Thumbnail | undefined;
+  /** Which parts move the score. */
+  readonly heat?: Thumbnail | undefined;
   /** Address of the photo itself, relative to the page. */
   readonly href?: string | undefined;
   /** Camera, lens and exposure, as one line. */
@@ -146,7 +148,7 @@ function cards(photos: readonly GalleryPhoto[], attributes: readonly string[]): 
   </ul>`;
 }
 
-function card({ result, thumbnail, href, exif, taken }: GalleryPhoto, attributes: readonly string[]): Markup {
+function card({ result, thumbnail, heat, href, exif, taken }: GalleryPhoto, attributes: readonly string[]): Markup {
   const { scale, score, std, damaged } = result;
   const name = nameOf(result.file);
   const facts = factsOf(result, exif, taken);
@@ -179,9 +181,23 @@ function card({ result, thumbnail, href, exif, taken }: GalleryPhoto, attributes
       </div>
       ${facts !== "" && html`<p class="quiet">${facts}</p>`}
       ${damaged !== undefined && html`<p class="bad">damaged: ${damaged}</p>`}
-      ${distribution(result)}${attributeBars(result.attributes, scale)} ${wordsOf(result)}
+      ${distribution(result)}${attributeBars(result.attributes, scale)} ${wordsOf(result)}${heat && heatOf(heat, name)}
     </div>
   </li> `;
+}
+
+/** The map, opened where somebody asks. */
+function heatOf({ address, width, height }: Thumbnail, name: string): Markup {
+  return html`<details>
+    <summary>What moves the score</summary>
+    <img
+      src="${address}"
+      width="${width}"
+      height="${height}"
+      loading="lazy"
+      alt="${name}: blue parts lift the score, orange parts lower it"
+    />
+  </details>`;
 }
 
 /** The last part of a path. */

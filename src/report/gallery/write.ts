@@ -16,6 +16,8 @@ export interface GalleryOptions extends Pick<Gallery, "scores" | "worth"> {
   readonly failures: readonly ScoreFailure[];
   /** The file of a result; undefined where it came as bytes. */
   readonly pathOf: (name: string) => string | undefined;
+  /** File of the map of what moves the score; default: there is none. */
+  readonly heatOf?: ((result: GalleryPhoto["result"]) => string | undefined) | undefined;
   /** Default: nothing is known. */
   readonly factsOf?: ((file: string) => Promise<PhotoFacts>) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -63,12 +65,17 @@ async function photoOf(
   result: GalleryPhoto["result"],
   folder: string,
   size: ThumbnailOptions,
-  { pathOf, factsOf }: GalleryOptions,
+  { pathOf, factsOf, heatOf }: GalleryOptions,
 ): Promise<GalleryPhoto> {
   const path = pathOf(result.file);
   if (path === undefined) return { result, thumbnail: undefined };
-  const [thumbnail, facts] = await Promise.all([thumbnailOf(path, size), factsOf?.(path).catch(() => undefined)]);
-  return { result, thumbnail, href: addressOf(path, folder), ...facts };
+  const map = heatOf?.(result);
+  const [thumbnail, facts, heat] = await Promise.all([
+    thumbnailOf(path, size),
+    factsOf?.(path).catch(() => undefined),
+    map === undefined ? undefined : thumbnailOf(map, size),
+  ]);
+  return { result, thumbnail, href: addressOf(path, folder), ...facts, ...(heat && { heat }) };
 }
 
 /** A relative address, byte by byte: names may hold anything. */
