@@ -21,6 +21,7 @@ export const COMMANDS: Commands = {
   use: async () => (await import("./checkpoint/use.js")).useCommand,
   download: async () => (await import("./checkpoint/download.js")).downloadCommand,
   library: async () => (await import("./library/library.js")).libraryCommand,
+  taste: async () => (await import("./library/taste.js")).tasteCommand,
   data: async () => (await import("./data/data.js")).dataCommand,
   studio: async () => (await import("./data/studio.js")).studioCommand,
   torchrun: async () => (await import("./train/torchrun.js")).torchrunCommand,

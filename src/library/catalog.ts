@@ -5,6 +5,7 @@ import type { Scale } from "../roc/index.js";
 import type { Connection, Value } from "./connection.js";
 import { openToRead } from "./open.js";
 import { Ranking } from "./ranking.js";
+import { requireJudge, tasteNamed, tastesIn, type KeptTaste, type Taste } from "./taste/tastes.js";
 import { parseWhere, withinFolder, type Condition } from "./where.js";
 
 /**
@@ -100,6 +101,22 @@ export interface Photo {
   readonly pick?: "pick" | "reject";
   /** What the judge that was asked for says. */
   readonly score?: StoredScore;
+  /** What the taste that was asked for says. */
+  readonly taste?: TasteScore;
+}
+
+/**
+ * What a taste says of a picture.
+ *
+ * @category Photos
+ */
+export interface TasteScore {
+  /** What the taste is called. */
+  readonly name: string;
+  /** On the judge's scale, with the mean and the spread of the judge's own scores in this library. */
+  readonly score: number;
+  /** Among the taste's scores in this library, 0 to 100: the share that is lower, equals halved. */
+  readonly percentile: number;
 }
 
 /**
@@ -119,6 +136,11 @@ export const SORTS = ["score", "taken", "name", "std", "stars", "added"] as cons
 export interface PhotoQuery {
   /** Whose scores; default: that of the latest scan. */
   readonly judge?: Judge | undefined;
+  /**
+   * The name of a taste: photos have its scores too, order by score is by these, and conditions on `percentile` are on its
+   * percentiles.
+   */
+  readonly taste?: string | undefined;
   /** As `--where`: `score > 7 and taken >= 2026-05`. */
   readonly where?: string | undefined;
   /** Only files in this folder, or below it. */
@@ -164,7 +186,12 @@ export interface ScanState {
 /** Columns of {@link Photo}, in the order of {@link photoOf}. */
 const COLUMNS = `f.id, f.folder, f.name, f.size, f.modified / 1000000, f.gone, coalesce(f.code, x.code), coalesce(f.message, x.message),
   lower(hex(p.digest)), p.width, p.height, p.taken, p.camera, p.metadata, CAST(p.hash AS TEXT),
-  coalesce(f.stars, p.rating), f.label, f.pick, s.score, s.std, s.distribution, s.attributes, s.comment, s.answer`;
+  coalesce(f.stars, p.rating), f.label, f.pick, s.score, s.std, s.distribution, s.attributes, s.comment, s.answer, t.score`;
+
+/** A taste's scores, or nothing. */
+function tasted(taste: Taste | undefined): string {
+  return `LEFT JOIN tasted t ON t.picture = f.picture AND t.taste = ${taste?.id ?? "NULL"}`;
+}
 
 const PARTS = `files f LEFT JOIN pictures p ON p.id = f.picture
   LEFT JOIN scores s ON s.picture = f.picture AND s.judge = ?1
@@ -174,6 +201,10 @@ const PARTS = `files f LEFT JOIN pictures p ON p.id = f.picture
 /** By the index of scores, so that the best of a large library are found without a look at the others. */
 const SCORED = `scores s CROSS JOIN files f ON f.picture = s.picture JOIN pictures p ON p.id = s.picture
   JOIN judges j ON j.id = s.judge`;
+
+/** As {@link SCORED}, by the index of a taste's scores. */
+const TASTED = `tasted t CROSS JOIN files f ON f.picture = t.picture JOIN pictures p ON p.id = t.picture
+  LEFT JOIN scores s ON s.picture = f.picture AND s.judge = ?1 LEFT JOIN judges j ON j.id = ?1`;
 
 const KEYS: Readonly<Record<Sort, string>> = {
   score: "s.score",
@@ -187,7 +218,7 @@ const KEYS: Readonly<Record<Sort, string>> = {
 /** By how much scores of the same picture differ at most, on a scale from 1 to 10: see {@link Model.score}. */
 const LAST_DIGITS = 1e-5;
 
-const QUERY_NAMES = ["judge", "where", "folder", "sort", "reverse", "limit", "after", "gone"];
+const QUERY_NAMES = ["judge", "taste", "where", "folder", "sort", "reverse", "limit", "after", "gone"];
 
 /** Queries of callers without types. @throws RocError USAGE */
 function checkQuery(query: PhotoQuery): void {
@@ -208,7 +239,7 @@ function checkQuery(query: PhotoQuery): void {
 /** A library that is open for reading; others may write it meanwhile. `using catalog = await Catalog.open(file)`. */
 export class Catalog {
   readonly #connection: Connection;
-  #ranking: { readonly version: number; readonly judge: number; readonly ranking: Ranking } | undefined;
+  readonly #rankings = new Map<string, { readonly version: number; readonly ranking: Ranking }>();
 
   /** @param connection becomes its own */
   constructor(connection: Connection) {
@@ -258,27 +289,51 @@ export class Catalog {
   /** How many files there are. */
   count(query: PhotoQuery = {}): number {
     checkQuery(query);
-    const { where, folder, gone, judge = this.latestJudge() } = query;
-    const condition = this.#condition({ where, folder, gone, judge });
-    const sql = `SELECT count(*) FROM ${PARTS} WHERE ${condition.sql}`;
+    const { where, folder, gone } = query;
+    const { judge, taste } = this.#speakers(query);
+    const condition = this.#condition({ where, folder, gone }, judge, taste);
+    const sql = `SELECT count(*) FROM ${PARTS} ${tasted(taste)} WHERE ${condition.sql}`;
     return this.#connection.value<number>(sql, [judge?.id ?? null, ...condition.values]) ?? 0;
   }
 
   /** Photos in order. @throws RocError USAGE for a condition that is not understood, pointing at the place */
   photos(query: PhotoQuery = {}): PhotoPage {
     checkQuery(query);
-    const { judge = this.latestJudge(), limit = Number.MAX_SAFE_INTEGER } = query;
+    const { limit = Number.MAX_SAFE_INTEGER } = query;
     return this.#connection.read(() => {
-      const ids = this.#order({ ...query, judge }, limit + 1);
-      const photos = this.#photos(ids.slice(0, limit).map(({ id }) => id), judge); // prettier-ignore
+      const { judge, taste } = this.#speakers(query);
+      const ids = this.#order(query, judge, taste, limit + 1);
+      const photos = this.#photos(ids.slice(0, limit).map(({ id }) => id), judge, taste); // prettier-ignore
       const last = ids[limit - 1];
       return { photos, next: ids.length > limit && last ? cursorText(last) : undefined };
     });
   }
 
-  /** One photo; undefined where there is no such id. */
-  photo(id: number, judge = this.latestJudge()): Photo | undefined {
-    return this.#connection.read(() => this.#photos([id], judge)[0]);
+  /** One photo; undefined where there is no such id. @param taste the name of one */
+  photo(id: number, judge?: Judge, taste?: string): Photo | undefined {
+    return this.#connection.read(() => {
+      const speakers = this.#speakers({ judge, taste });
+      return this.#photos([id], speakers.judge, speakers.taste)[0];
+    });
+  }
+
+  /** What was learned of a person's ratings, by name. */
+  tastes(): Taste[] {
+    return tastesIn(this.#connection).map(({ head: _, ...taste }) => taste);
+  }
+
+  /** @throws RocError FILE_NOT_FOUND where there is no such taste, with the names of those that there are */
+  tasteNamed(name: string): KeptTaste {
+    return tasteNamed(this.#connection, name);
+  }
+
+  /** Whose scores are asked for. @throws RocError FILE_NOT_FOUND; USAGE for a taste that was learned on another judge's vectors */
+  #speakers({ judge, taste: name }: Pick<PhotoQuery, "judge" | "taste">): Speakers {
+    if (name === undefined) return { judge: judge ?? this.latestJudge(), taste: undefined };
+    const taste = this.tasteNamed(name);
+    const own = this.judges().find(({ id }) => id === taste.judge);
+    if (judge) requireJudge(taste, judge);
+    return { judge: own, taste };
   }
 
   /** Hidden states at the place where the score was read, float32, by the ids of photos; those without one are missing. */
@@ -335,22 +390,28 @@ export class Catalog {
     this.close();
   }
 
-  #condition({ where, folder, gone = "without", judge }: PhotoQuery): Condition {
+  #condition(
+    { where, folder, gone = "without" }: PhotoQuery,
+    judge: Judge | undefined,
+    taste: Taste | undefined,
+  ): Condition {
     const parts: Condition[] = [];
     if (gone !== "with") parts.push({ sql: `f.gone IS ${gone === "only" ? "NOT " : ""}NULL`, values: [] });
     if (folder !== undefined) parts.push(withinFolder(folder));
     if (where !== undefined && where.trim() !== "") {
-      const scoresBetween: Ranking["scoresBetween"] = (...asked) => this.#rankingOf(judge).scoresBetween(...asked);
-      parts.push(parseWhere(where, { attributes: this.attributes(judge), scoresBetween }));
+      const scoresBetween: Ranking["scoresBetween"] = (...asked) =>
+        this.#rankingOf(taste ?? judge).scoresBetween(...asked);
+      parts.push(parseWhere(where, { attributes: this.attributes(judge), scoresBetween, ranked: taste ? "t.score" : "s.score" })); // prettier-ignore
     }
     const sql = ["1", ...parts.map(({ sql }) => `(${sql})`)].join(" AND ");
     return { sql, values: parts.flatMap(({ values }) => values) };
   }
 
   /** Ids in order, with what they are ordered by. */
-  #order(query: PhotoQuery, limit: number): Place[] {
-    const { sort = "score", reverse = false, judge, after } = query;
-    const [key, condition] = [KEYS[sort], this.#condition(query)];
+  #order(query: PhotoQuery, judge: Judge | undefined, taste: Taste | undefined, limit: number): Place[] {
+    const { sort = "score", reverse = false, after } = query;
+    const byTaste = sort === "score" && taste !== undefined;
+    const [key, condition] = [byTaste ? "t.score" : KEYS[sort], this.#condition(query, judge, taste)];
     const descending = (sort !== "name") !== reverse;
     const start = after === undefined ? undefined : cursorOf(after);
     const places: Place[] = [];
@@ -361,16 +422,17 @@ export class Catalog {
       places.push(...rows.map(([id, value]) => ({ id, value })));
     };
     const order = `${key} ${descending ? "DESC" : "ASC"}, f.id`;
-    const parts = sort === "score" ? SCORED : PARTS;
-    const known = sort === "score" ? "s.judge = ?1" : `${key} IS NOT NULL`;
+    const all = `${PARTS} ${tasted(taste)}`;
+    const parts = byTaste ? TASTED : sort === "score" ? `${SCORED} ${tasted(taste)}` : all;
+    const known = byTaste ? `t.taste = ${taste.id}` : sort === "score" ? "s.judge = ?1" : `${key} IS NOT NULL`;
     if (start?.value !== null) take(parts, known, order, start ? beyond(key, descending, start) : ALL);
     const rest = start?.value === null ? { sql: "f.id > ?", values: [start.id] } : ALL;
-    if (places.length < limit) take(PARTS, `${key} IS NULL`, "f.id", rest);
+    if (places.length < limit) take(all, `${key} IS NULL`, "f.id", rest);
     return places;
   }
 
-  #photos(ids: readonly number[], judge: Judge | undefined): Photo[] {
-    const sql = `SELECT ${COLUMNS} FROM ${PARTS} WHERE f.id IN (SELECT value FROM json_each(?2))`;
+  #photos(ids: readonly number[], judge: Judge | undefined, taste: Taste | undefined): Photo[] {
+    const sql = `SELECT ${COLUMNS} FROM ${PARTS} ${tasted(taste)} WHERE f.id IN (SELECT value FROM json_each(?2))`;
     const rows = this.#connection.rows<PhotoRow>(sql, [judge?.id ?? null, JSON.stringify(ids)]);
     const ranking = this.#rankingOf(judge);
     const byId = new Map(rows.map((row) => [row[0], row]));
@@ -380,7 +442,8 @@ export class Catalog {
     return ids.flatMap((id) => {
       const row = byId.get(id);
       const others = seenBy.get(id);
-      return row ? [{ ...photoOf(row, ranking), ...(others && { seenBy: others }) }] : [];
+      const own = row && taste && this.#tasteOf(row, taste);
+      return row ? [{ ...photoOf(row, ranking), ...(own && { taste: own }), ...(others && { seenBy: others }) }] : [];
     });
   }
 
@@ -392,18 +455,37 @@ export class Catalog {
     return new Map(rows.map(([id, names]) => [id, JSON.parse(names) as string[]]));
   }
 
-  /** Read again only where the library has changed. */
-  #rankingOf(judge: Judge | undefined): Ranking {
+  #tasteOf(row: PhotoRow, taste: Taste): TasteScore | undefined {
+    const score = row.at(-1);
+    if (typeof score !== "number") return undefined;
+    return { name: taste.name, score, percentile: this.#rankingOf(taste).percentile(score) ?? 0 };
+  }
+
+  /** The scores of a judge or a taste in order, read again only where the library has changed. */
+  #rankingOf(whose: Judge | Taste | undefined): Ranking {
     const version = this.#connection.value<number>("PRAGMA data_version") ?? 0;
-    if (this.#ranking?.version === version && this.#ranking.judge === judge?.id) return this.#ranking.ranking;
+    const isTaste = whose !== undefined && "gain" in whose;
+    const key = `${isTaste ? "taste" : "judge"} ${whose?.id}`;
+    const known = this.#rankings.get(key);
+    if (known?.version === version) return known.ranking;
+    const from = isTaste ? "tasted WHERE taste = ?" : "scores WHERE judge = ?";
+    const table = isTaste ? "tasted" : "scores";
     // One text: the binding takes longer for a row than for a score.
-    const sql = `SELECT '[' || coalesce(group_concat(printf('%!.17g', score)), '') || ']' FROM (SELECT score FROM scores
-      WHERE judge = ? AND EXISTS (SELECT 1 FROM files WHERE picture = scores.picture) ORDER BY score)`;
-    const scores = JSON.parse(this.#connection.value<string>(sql, [judge?.id ?? null]) ?? "[]") as number[];
+    const sql = `SELECT '[' || coalesce(group_concat(printf('%!.17g', score)), '') || ']' FROM (SELECT score FROM ${from}
+      AND EXISTS (SELECT 1 FROM files WHERE picture = ${table}.picture) ORDER BY score)`;
+    const scores = JSON.parse(this.#connection.value<string>(sql, [whose?.id ?? null]) ?? "[]") as number[];
     const ranking = new Ranking(Float64Array.from(scores));
-    if (judge) this.#ranking = { version, judge: judge.id, ranking };
+    // Of a version of before nothing is asked any more.
+    if ([...this.#rankings.values()].some((one) => one.version !== version)) this.#rankings.clear();
+    if (whose) this.#rankings.set(key, { version, ranking });
     return ranking;
   }
+}
+
+/** Whose scores photos are told with. */
+interface Speakers {
+  readonly judge: Judge | undefined;
+  readonly taste: Taste | undefined;
 }
 
 /** A photo within an order. */
@@ -446,7 +528,7 @@ type PhotoRow = [
   taken: Maybe<string>, camera: Maybe<string>, metadata: Maybe<string>, hash: Maybe<string>,
   stars: Maybe<number>, label: Maybe<string>, pick: Maybe<"pick" | "reject">,
   score: Maybe<number>, std: Maybe<number>, distribution: Maybe<Uint8Array>, attributes: Maybe<string>,
-  comment: Maybe<string>, answer: Maybe<string>,
+  comment: Maybe<string>, answer: Maybe<string>, taste: Maybe<number>,
 ];
 
 /** Where a row has its score. */

@@ -37,14 +37,18 @@ export async function forget({ library, folder, gone, judge, dryRun = false }: F
   const work = (): Forgotten => {
     const before = { files: count("files"), scores: count("scores") };
     if (chosen !== undefined) {
-      for (const table of ["vectors", "scores", "failures"]) run(`DELETE FROM ${table} WHERE judge = ?`, [chosen]);
+      run("DELETE FROM tasted WHERE taste IN (SELECT id FROM tastes WHERE judge = ?)", [chosen]);
+      for (const table of ["tastes", "vectors", "scores", "failures"])
+        run(`DELETE FROM ${table} WHERE judge = ?`, [chosen]);
       run("UPDATE scans SET judge = NULL WHERE judge = ?", [chosen]);
       run("DELETE FROM judges WHERE id = ?", [chosen]);
     } else {
       const within = folder === undefined ? { sql: "1", values: [] } : withinFolder(folder);
       run(`DELETE FROM files AS f WHERE ${within.sql}${gone ? " AND f.gone IS NOT NULL" : ""}`, within.values);
       const orphans = "NOT IN (SELECT picture FROM files WHERE picture IS NOT NULL)";
-      for (const table of ["vectors", "scores", "failures"]) run(`DELETE FROM ${table} WHERE picture ${orphans}`);
+      for (const table of ["tasted", "vectors", "scores", "failures"])
+        run(`DELETE FROM ${table} WHERE picture ${orphans}`);
+      run(`DELETE FROM pairs WHERE better ${orphans} OR worse ${orphans}`);
       run(`DELETE FROM pictures WHERE id ${orphans}`);
     }
     const left = { files: count("files"), scores: count("scores") };

@@ -75,8 +75,42 @@ CREATE TABLE vectors (
 ) STRICT;
 `;
 
+/**
+ * - `pairs`: what a person has answered on the page: the first picture is liked better than the second.
+ * - `tastes`: what was learned of a person's ratings on one judge's vectors. `head` is as `Head` of taste/head.ts, its weights apart;
+ *   `gain` is what held-out ratings have shown.
+ * - `tasted`: what a taste says of every picture that has a vector of its judge.
+ */
+const TASTES = `
+CREATE TABLE pairs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  better INTEGER NOT NULL REFERENCES pictures(id),
+  worse INTEGER NOT NULL REFERENCES pictures(id),
+  added TEXT NOT NULL
+) STRICT;
+CREATE TABLE tastes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  judge INTEGER NOT NULL REFERENCES judges(id),
+  source TEXT NOT NULL,
+  ratings INTEGER NOT NULL,
+  weights BLOB NOT NULL,
+  head TEXT NOT NULL,
+  gain TEXT NOT NULL,
+  added TEXT NOT NULL
+) STRICT;
+CREATE TABLE tasted (
+  taste INTEGER NOT NULL REFERENCES tastes(id),
+  picture INTEGER NOT NULL REFERENCES pictures(id),
+  score REAL NOT NULL,
+  PRIMARY KEY (taste, picture)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tasted_in_order ON tasted (taste, score);
+CREATE INDEX tasted_by_picture ON tasted (picture);
+`;
+
 /** What makes a library of version i one of version i + 1: the first makes it of an empty database. Only added to. */
-const MIGRATIONS: readonly string[] = [FIRST];
+const MIGRATIONS: readonly string[] = [FIRST, TASTES];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

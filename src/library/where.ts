@@ -21,7 +21,7 @@ export interface Condition {
 /** What a field's values are. */
 type Kind = "number" | "text" | "date" | "folder";
 
-/** Fields by name: kind, and where the value is. `f`, `p`, `s`, `j` are file, picture, score and judge. */
+/** Fields by name: kind, and where the value is. `f`, `p`, `s`, `j`, `t` are file, picture, score, judge and taste. */
 const FIELDS: Readonly<Record<string, readonly [Kind, string]>> = {
   score: ["number", "s.score"],
   std: ["number", "s.std"],
@@ -35,6 +35,7 @@ const FIELDS: Readonly<Record<string, readonly [Kind, string]>> = {
   folder: ["folder", "f.folder"],
   pick: ["text", "f.pick"],
   judge: ["text", "j.name"],
+  taste: ["number", "t.score"],
 };
 
 const ATTRIBUTE = "(SELECT value FROM json_each(s.attributes) WHERE key = ?)";
@@ -46,6 +47,8 @@ export interface WhereOptions {
   /** Names of the attributes that the judge gives. */
   readonly attributes: readonly string[];
   readonly scoresBetween: ScoresBetween;
+  /** The scores that percentiles are of: the judge's, or a taste's. Default the judge's. */
+  readonly ranked?: "s.score" | "t.score";
 }
 
 /** Brackets and "not" within one another, and letters of a condition. */
@@ -225,7 +228,9 @@ class Parser {
       return { sql: `NOT (${sql})`, values };
     }
     const range = this.options.scoresBetween(operator, percentile);
-    return range ? { sql: "s.score BETWEEN ? AND ?", values: range } : { sql: "0", values: [] };
+    return range
+      ? { sql: `${this.options.ranked ?? "s.score"} BETWEEN ? AND ?`, values: range }
+      : { sql: "0", values: [] };
   }
 
   #known(): string {

@@ -257,6 +257,23 @@ export async function personalPick(photos: readonly string[]): Promise<"pick" | 
   return picks.find((pick) => pick === "reject") ?? picks[0];
 }
 
+/**
+ * Stars and flag that a person gave in a photo's sidecars, and not this program; undefined where nobody did.
+ *
+ * @returns whether there is any sidecar, too: then it is what says that a photo is not rated
+ * @throws RocError DATA_INVALID for a broken sidecar; FILE_UNREADABLE
+ */
+export async function personalRating(
+  photo: string,
+): Promise<{ readonly stars?: number; readonly pick?: "pick" | "reject"; readonly sidecars: number }> {
+  const packets = (await Promise.all((await sidecarsOf(photo)).map(readOrNew))).map(({ packet }) => packet);
+  const isTheirs = (packet: Packet): boolean => isRejectedByPerson(packet) || isPickedByPerson(packet);
+  const pick = packets.filter(isTheirs).map(pickOf).find(Boolean);
+  const rated = packets.find((packet) => !isOurs(packet, RATING) && (numberOf(packet, RATING) ?? 0) > 0);
+  const stars = rated && starsIn(rated, RATING);
+  return { ...(stars !== undefined && { stars }), ...(pick && { pick }), sidecars: packets.length };
+}
+
 function isPickedByPerson(packet: Packet): boolean {
   return !isOurs(packet, PICK) || !isOurs(packet, PICK_LABEL);
 }

@@ -5,7 +5,7 @@ import { Catalog, type Judge, type Photo } from "../../library/catalog.js";
 import { plainPhoto } from "../../library/plain-photo.js";
 import type { Context } from "../shared/io.js";
 import { printable } from "../shared/printable.js";
-import { ScoreTable, wantsColors } from "../shared/table.js";
+import { ScoreTable, tasteLine, wantsColors } from "../shared/table.js";
 import {
   addQueryOptions,
   chosenJudge,
@@ -40,6 +40,7 @@ async function list(flags: QueryFlags, context: Context): Promise<void> {
   const { photos } = catalog.photos(queryOf(flags, judge));
   if (flags.json) for (const photo of photos) stdout.write(`${JSON.stringify(plainPhoto(photo, judge))}\n`);
   else writeTable(photos, judge, context);
+  if (flags.taste !== undefined && !flags.json) stderr.write(`${tasteLine(flags.taste)}\n`);
   stderr.write(`${photos.length} ${photos.length === 1 ? "photo" : "photos"}. ${judgeLine(catalog, judge)}`);
 }
 
@@ -47,8 +48,17 @@ function writeTable(photos: readonly Photo[], judge: Judge | undefined, { io }: 
   const { stdout, env } = io;
   const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
   const table = new ScoreTable({ files: photos.map(({ file }) => file), columns, colors: wantsColors(stdout, env) });
-  for (const { file, score, error, seenBy } of photos) {
-    if (score && judge) stdout.write(table.row({ ...score, file, scale: judge.scale, model: judge.name }));
+  for (const { file, score, error, seenBy, taste } of photos) {
+    if (score && judge)
+      stdout.write(
+        table.row({
+          ...score,
+          ...(taste && { taste, percentile: taste.percentile }),
+          file,
+          scale: judge.scale,
+          model: judge.name,
+        }),
+      );
     else if (error) stdout.write(table.row({ file, error: { ...error, code: error.code as ErrorCode } }));
     else stdout.write(`${printable(file)}  not scored by this checkpoint${seenText(seenBy)}\n`);
   }

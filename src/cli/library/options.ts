@@ -25,6 +25,7 @@ export function addLibraryOption(command: Command): Command {
 
 export interface QueryFlags extends LibraryFlags {
   readonly judge?: string;
+  readonly taste?: string;
   readonly where?: string;
   readonly sort: Sort;
   readonly reverse?: true;
@@ -47,16 +48,22 @@ export function addQueryOptions(command: Command): Command {
     .option("--reverse", "in the opposite order")
     .option("--limit <n>", "at most so many", whole(1))
     .option("--judge <name>", "whose scores, by name or number (default: the checkpoint of the latest scan)")
+    .option(
+      "--taste <name>",
+      "also what a taste says (roc4mllm taste learn): score order and percentile are its own then",
+    )
     .option("--gone", "also files that are not there any more");
 }
 
 /** The judge whose scores are shown: one alone, as scores of two cannot be compared. @throws RocError USAGE */
-export function chosenJudge(catalog: Catalog, { judge }: QueryFlags): Judge | undefined {
+export function chosenJudge(catalog: Catalog, { judge, taste }: QueryFlags): Judge | undefined {
+  if (judge === undefined && taste !== undefined) return catalog.judgeNamed(String(catalog.tasteNamed(taste).judge));
   return judge === undefined ? catalog.latestJudge() : catalog.judgeNamed(judge);
 }
 
-export function queryOf({ where, sort, reverse, limit, gone }: QueryFlags, judge: Judge | undefined): PhotoQuery {
-  return { judge, where, sort, reverse: reverse === true, limit, gone: gone ? "with" : "without" };
+export function queryOf(flags: QueryFlags, judge: Judge | undefined): PhotoQuery {
+  const { where, sort, reverse, limit, gone, taste } = flags;
+  return { judge, taste, where, sort, reverse: reverse === true, limit, gone: gone ? "with" : "without" };
 }
 
 /** One line: whose scores these are, and that there are others. */
@@ -74,5 +81,6 @@ export const WHERE_HELP = `
   width, height, name      in pixels; of the file
   folder                   = /photos/trip: in it and below
   judge                    the name of the checkpoint
+  taste                    the score by --taste, whose percentile is then that of the taste
   light, colour, ...       attributes that the judge gives; "rule of thirds" in quotes
 A value that is not known is none: taken = none. It fulfils no other comparison.`;

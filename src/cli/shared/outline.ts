@@ -27,6 +27,7 @@ export const OUTLINE: Outline = {
   use: ["[options] [name]", "choose the checkpoint that scores where none is named"],
   download: ["[options] <repo>", "fetch a model from the hub"],
   library: ["", "keep photos with their scores: scan folders, list the best, export"],
+  taste: ["", "learn what you like from your own stars, and order photos by it"],
   data: ["", "look at data sets before training"],
   studio: ["", "synthetic photographs of known quality, in every official format"],
   torchrun: ["[options] <command...>", "run a command in several processes that train together"],

@@ -57,8 +57,13 @@ export interface TableOptions {
   readonly percentile?: boolean;
 }
 
-/** A result, perhaps with its place among others. */
-type Row = ScoreResult & { readonly percentile?: number };
+/** A result, perhaps with its place among others, and with what a taste says. */
+type Row = ScoreResult & { readonly percentile?: number; readonly taste?: { readonly score: number } };
+
+/** What the number behind the bar is. */
+export function tasteLine(name: string): string {
+  return `Behind the bar: what the taste ${printable(name)} says, on the same scale`;
+}
 
 /** Renders rows one at a time, so that each can be printed as soon as it is known. */
 export class ScoreTable {
@@ -118,14 +123,15 @@ export class ScoreTable {
       : wrapped(text, this.#columns - INDENT.length);
   }
 
-  #scored({ score, std, scale, damaged, percentile }: Row): string {
+  #scored({ score, std, scale, damaged, percentile, taste }: Row): string {
     const paint = this.#paintOf(position(score, scale));
     const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barWidth);
     const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
     const deviation = this.#colors.dim(std === null ? " ".repeat(7) : `± ${formatValue(std, scale).padEnd(5)}`);
     const mark = damaged === undefined ? "" : this.#colors.red(`  damaged: ${printable(damaged)}`);
     const rank = percentile === undefined ? "" : `${Math.round(percentile)}%`.padStart(PERCENTILE_WIDTH);
-    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${rank}${mark}`;
+    const liked = taste === undefined ? "" : `${" ".repeat(2)}${this.#colors.bold(formatValue(taste.score, scale).padStart(5))}`; // prettier-ignore
+    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${liked}${rank}${mark}`;
   }
 
   #failed({ file, error }: ScoreFailure): string {

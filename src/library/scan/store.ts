@@ -5,6 +5,7 @@ import { nameOfBytes, pathOfName } from "../../image/index.js";
 import { pathOf } from "../catalog.js";
 import type { Connection, Value } from "../connection.js";
 import { withinFolder } from "../where.js";
+import { Tasting } from "../taste/tastes.js";
 import type { Stars } from "./sidecars.js";
 import { STAMP_COLUMN, type FileStamp } from "./stamps.js";
 
@@ -41,13 +42,17 @@ export interface Description {
 type Maybe<T> = T | null;
 
 export class Store {
+  readonly #tasting: Tasting;
+
   constructor(
     readonly connection: Connection,
     readonly judge: number,
     readonly scan: number,
     /** Whether a picture counts as scored only where it was asked for a comment, too. */
     readonly comments = false,
-  ) {}
+  ) {
+    this.#tasting = new Tasting(connection, judge);
+  }
 
   /** The files of one folder by name. */
   knownIn(folder: string): Map<string, KnownFile> {
@@ -139,6 +144,7 @@ export class Store {
       connection.run("UPDATE scores SET comment = ? WHERE picture = ? AND judge = ? AND comment IS NULL", [comment ?? "", picture, judge]); // prettier-ignore
     if (embedding)
       connection.run("INSERT INTO vectors (picture, judge, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [picture, judge, bytesOfNumbers(embedding)]); // prettier-ignore
+    if (embedding && added > 0) this.#tasting.enter(picture, score, embedding);
     return added > 0;
   }
 
