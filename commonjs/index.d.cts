@@ -9,6 +9,7 @@ export declare const bestOf: typeof library.bestOf;
 export declare const checkData: typeof library.checkData;
 export declare const compare: typeof library.compare;
 export declare const compareRuns: typeof library.compareRuns;
+export declare const createBaseline: typeof library.createBaseline;
 export declare const createLlava: typeof library.createLlava;
 export declare const createModel: typeof library.createModel;
 export declare const cullPhotos: typeof library.cullPhotos;

@@ -110,6 +110,7 @@ export type { RatedDataset, ReaderOptions, ScoreColumn, ScoreScale } from "./dat
 // --- training -----------------------------------------------------------------------------------------------------
 
 export { readTrainingConfig, trainModel } from "./train/start/train-model.js";
+export { createBaseline, type NewBaseline, type NewBaselineSpec } from "./train/start/new-baseline.js";
 export { planTraining } from "./train/start/plan-training.js";
 export type {
   Agreement,
@@ -155,7 +156,7 @@ export type { OnWarning } from "./train/start/warnings.js";
 // --- studies: many runs, compared -----------------------------------------------------------------------------------
 
 export { reproduce } from "./studies/paper/reproduce.js";
-export type { ReproduceOptions, Reproduction, ReproductionProgress, ReproductionSpec } from "./studies/paper/spec.js";
+export type { PlannedRun, ReproduceOptions, Reproduction, ReproductionProgress, ReproductionSpec } from "./studies/paper/spec.js"; // prettier-ignore
 export { formatTable, type TableForm } from "./studies/paper/render.js";
 export type { ComparedCell, ComparedRow, ComparedTable, Need, Ours } from "./studies/paper/filled-table.js";
 export type { RunProgress } from "./studies/paper/make-run.js";

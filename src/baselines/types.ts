@@ -20,6 +20,8 @@ export interface Output {
   readonly scale: { readonly min: number; readonly max: number };
   /** The scores that the weights of a distribution are of, ascending; absent: one number is predicted. */
   readonly values?: readonly number[];
+  /** Nothing keeps what is given on the scale, as of a linear map without a sigmoid. Default: it is on it. */
+  readonly unbounded?: boolean;
 }
 
 /** What {@link Baseline.forward} takes, by the system's own names: `pixelValues` `[B, 3, H, W]` where nothing else is needed. */
@@ -154,6 +156,11 @@ export interface Original {
 
 /** A classical system: how files become a model. */
 export interface System extends SystemFacts {
+  /**
+   * Parts (first pieces of parameters' names) that published training leaves as they are: a tower whose head alone is trained. Where
+   * they have weights, a run that does not say what it freezes leaves them too.
+   */
+  readonly untrained?: readonly string[];
   /** @throws RocError CONFIG_INVALID naming the field; CHECKPOINT_MISMATCH naming what is missing, unexpected or of another shape */
   load(config: unknown, checkpoint: Checkpoint, options: SystemLoadOptions, file: string): Baseline;
   /** The config of a new model. @throws RocError USAGE for what it cannot be */

@@ -32,12 +32,12 @@ const REMEDY = "Compare it with FLICKR-AES' official file.";
 export async function readFlickrAes(folder: string, options: ReaderOptions = {}): Promise<LoadedDataset> {
   const notes: string[] = [];
   const scores = await readValues(join(folder, FLICKR_AES_SCORES), options, notes, REMEDY);
-  const votes = await readWorkers(folder, notes);
-  const rated = scores.map(([id, score]) => ratedFlickr(id, score, votes?.get(id)));
-  if (votes) {
+  const workers = await readWorkers(folder, notes);
+  const rated = scores.map(([id, score]) => ratedFlickr(id, score, workers?.get(id)));
+  if (workers) {
     const known = new Set(scores.map(([id]) => id));
-    const unscored = [...votes.keys()].filter((id) => !known.has(id)).length;
-    const unrated = [...known].filter((id) => !votes.has(id)).length;
+    const unscored = [...workers.keys()].filter((id) => !known.has(id)).length;
+    const unrated = [...known].filter((id) => !workers.has(id)).length;
     if (unscored > 0) notes.push(`Left out, rated by workers but without a score: ${unscored}.`);
     if (unrated > 0) notes.push(`Pictures without a worker's rating: ${unrated}.`);
   }
@@ -49,28 +49,39 @@ export async function readFlickrAes(folder: string, options: ReaderOptions = {})
   };
 }
 
-function ratedFlickr(id: string, score: number, votes: readonly number[] | undefined): Omit<Rated, "split"> {
-  const rated = { id, files: [id], score };
-  return votes ? { ...rated, std: voteStatistics(votes).std / (FLICKR_AES_RATINGS - 1), votes } : rated;
+/** What workers gave a picture: how many gave each rating of 1 to 5, and who they were. */
+interface Workers {
+  readonly votes: number[];
+  readonly raters: Set<string>;
 }
 
-/** Numbers of ratings of 1 to 5 by picture; undefined where the file is missing. */
-async function readWorkers(folder: string, notes: string[]): Promise<Map<string, number[]> | undefined> {
+function ratedFlickr(id: string, score: number, workers: Workers | undefined): Omit<Rated, "split"> {
+  const rated = { id, files: [id], score };
+  if (!workers) return rated;
+  const { votes, raters } = workers;
+  return { ...rated, std: voteStatistics(votes).std / (FLICKR_AES_RATINGS - 1), votes, raters: [...raters] };
+}
+
+/** What is known of workers by picture; undefined where the file is missing. */
+async function readWorkers(folder: string, notes: string[]): Promise<Map<string, Workers> | undefined> {
   const file = join(folder, FLICKR_AES_WORKERS);
   if (!(await exists(file))) {
     notes.push(`No file ${FLICKR_AES_WORKERS}: pictures have no votes.`);
     return undefined;
   }
-  const votes = new Map<string, number[]>();
+  const found = new Map<string, Workers>();
   const { rows } = await readTable(file, { columns: FLICKR_AES_COLUMNS, remedy: REMEDY, notes });
   for (const row of rows) {
     const rating = row.number("score");
     if (!(Number.isInteger(rating) && rating >= 1 && rating <= FLICKR_AES_RATINGS))
       throw row.invalid("score", `${rating} is no rating of 1 to ${FLICKR_AES_RATINGS}`);
     const id = slashed(row.text("imagePair"));
-    const counts = votes.get(id) ?? new Array<number>(FLICKR_AES_RATINGS).fill(0);
-    counts[rating - 1] = (counts[rating - 1] ?? 0) + 1;
-    votes.set(id, counts);
+    const { votes, raters } = found.get(id) ?? {
+      votes: new Array<number>(FLICKR_AES_RATINGS).fill(0),
+      raters: new Set(),
+    };
+    votes[rating - 1] = (votes[rating - 1] ?? 0) + 1;
+    found.set(id, { votes, raters: raters.add(row.text("worker")) });
   }
-  return votes;
+  return found;
 }

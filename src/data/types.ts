@@ -39,6 +39,8 @@ export interface Sample {
   readonly std?: number;
   /** Votes for each rating, evenly spaced from the scale's lowest to its highest, where known (AVA: 10 counts for 1..10). */
   readonly votes?: readonly number[];
+  /** Who rated it, where the data set says so (FLICKR-AES' workers), each once. */
+  readonly raters?: readonly string[];
   /**
    * Ratings of single aspects by name, on the score's scale or on that of `attributeScales`; a picture may lack some.
    */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { ReproductionProgress } from "../../src/studies/paper/spec.js";
+import { formatTable } from "../../src/studies/paper/render.js";
 import { reproduceTable } from "../../src/studies/paper/reproduce-table.js";
 import type { PublishedTable } from "../../src/studies/paper/types.js";
 import { liveTensors } from "../../src/torch/index.js";
@@ -35,12 +36,28 @@ test("classical systems are trained in tiny sizes, also for an attribute; what c
   };
   const own = join(work, "classical");
   const spec = { run: true, work: own, pictures: 50, epochs: 0.2 };
+  const planned = await reproduceTable(table, { ...spec, studio: true, dryRun: true }, {});
+  assert.deepEqual(planned.plan?.map(({ name, state }) => [name, state]), [["aadb-malu", "to make"], ["aadb-musiq-Light", "to make"]]); // prettier-ignore
+  await assert.rejects(readdir(own), { code: "ENOENT" }, "a dry run writes nothing");
   const made = await reproduceTable(table, { ...spec, studio: true }, {});
   assert.deepEqual((await readdir(join(own, "studio/runs"))).sort(), ["aadb-malu", "aadb-musiq-Light"]);
   const [malu, musiq, calm] = made.table.rows.map(({ cells }) => cells[0]);
   for (const cell of [malu, musiq]) assert.ok(Math.abs(cell?.ours?.value ?? NaN) <= 1, JSON.stringify(cell));
   assert.equal(calm?.ours, null);
   assert.match(made.notes.join("\n"), /CALM is left out: it has no code; its predictions fill the row/);
+  assert.doesNotMatch(formatTable(made.table, "text"), /difference/, "figures of the studio have none");
+  const after = await reproduceTable(table, { ...spec, studio: true, dryRun: true }, {});
+  assert.deepEqual(after.plan?.map(({ state }) => state), ["made", "made"]); // prettier-ignore
+  // A plan of data sets that are not there counts their official pictures, and names what is missing.
+  const absent = await reproduceTable(table, { ...spec, data: join(own, "absent"), dryRun: true }, {});
+  const [malus] = absent.plan ?? [];
+  assert.equal(malus?.state, "left out");
+  assert.ok((malus.steps ?? 0) > 1000 && (malus.parameters ?? 0) > 1e7, JSON.stringify(malus));
+  assert.match(
+    malus.notes.join("\n"),
+    /absent\/AADB is not there.*notop\.h5, which Malu et al\. begins with, is not here/s,
+  );
+  await assert.rejects(reproduceTable(table, { dryRun: true }, {}), { code: "USAGE", message: /--dry-run.*--run/ });
   // On the data sets themselves it begins with a classifier's weights, and says which are missing.
   await mkdir(join(own, "none", "AADB"), { recursive: true });
   const real = await reproduceTable(table, { ...spec, data: join(own, "none") }, {});

@@ -184,6 +184,9 @@ test("a distribution is that of the votes, else of mean and deviation, else the 
   const rows = scope(() => {
     const all = [rated({ votes: [3, 0, 1] }), rated({ std: 1 }), rated({}), rated({ attributes: { light: 0.5 } })];
     const { distribution, scores } = targetsOf(outputs, all, SCALES);
+    const known = targetsOf(outputs, all.map((one, i) => (i === 0 ? { ...one, raters: ["W1", "W2"] } : one)), SCALES); // prettier-ignore
+    assert.deepEqual(known.raters, all.map((_, i) => (i === 0 ? ["W1", "W2"] : []))); // prettier-ignore
+    assert.equal(targetsOf(outputs, all, SCALES).raters, undefined, "nobody is known");
     assert.deepEqual(scores["light"]?.toNumbers(), [NaN, NaN, NaN, 0.5]);
     assert.deepEqual(scores["score"]?.toNumbers(), [2.25, 2.25, 2.25, 2.25]);
     return Array.from({ length: 3 }, (_, i) => distribution?.select(0, i).toNumbers() ?? []);

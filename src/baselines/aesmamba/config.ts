@@ -1,7 +1,7 @@
 /** `config.json` of AesMamba: what it predicts, how pictures are prepared, the backbone's sizes and the classes of its loss. */
 import { z } from "zod";
 import { count, invalidFor, or, parsedBy } from "../../models/common/config-fields.js";
-import { outputsOf } from "../common/outputs.js";
+import { openOutput } from "../common/outputs.js";
 import { ratingFields, squashFields, squashStepsOf } from "../common/rating-config.js";
 import type { SquashSteps } from "../common/squash.js";
 import type { NewModel, Output } from "../types.js";
@@ -75,7 +75,7 @@ export function parseAesMambaConfig(config: unknown, file = "config.json"): AesM
     throw invalid(`image_size ${steps.side} is not 8 or more whole patches of patch_size ${patch}`);
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
-    score: outputsOf(values)[0] as Output,
+    score: openOutput(values),
     steps,
     normalize: { mean: values.image_mean, std: values.image_std },
     sizes: { patch, depths: values.depths, dims: values.dims, states: values.d_state, expand: values.expand },

@@ -13,7 +13,7 @@ import type { HeadKind } from "./heads.js";
 import { clipInputs } from "./inputs.js";
 import { LAION } from "./names.js";
 import { LaionNetwork } from "./network.js";
-import { original, withHead } from "./original.js";
+import { original, towerOf, withHead } from "./original.js";
 
 class Laion extends PixelsBaseline {
   readonly family = LAION;
@@ -26,7 +26,7 @@ class Laion extends PixelsBaseline {
     const params = new Params(source);
     super(params);
     this.config = config.raw;
-    this.outputs = [{ name: SCORE, scale: config.scale }];
+    this.outputs = [{ name: SCORE, scale: config.scale, unbounded: true }];
     // What may be wrong with it is found before there are weights to be freed.
     this.inputs = clipInputs(config, () => this.device, file);
     this.#network = new LaionNetwork(params, config);
@@ -81,6 +81,8 @@ export const laion: System = {
   ...laionFacts,
   ...madeBy(parseLaionConfig, (config, source, file) => new Laion(source, config, file)),
   configure,
+  untrained: ["vision_model", "visual_projection"],
   original,
   withHead,
+  pretrained: towerOf,
 };

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { RocError } from "../../errors.js";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
-import { unionCheckpoint, type Checkpoint } from "../../weights/index.js";
+import { derivedCheckpoint, unionCheckpoint, type Checkpoint } from "../../weights/index.js";
 import type { Original } from "../types.js";
 import { parseLaionConfig } from "./config.js";
 import { HEAD_NAMES, isPublishedHead, PUBLISHED_HEADS, towerName, towerOfHead, type HeadKind } from "./heads.js";
@@ -160,6 +160,15 @@ export function original(checkpoint: Checkpoint, config?: unknown): Original | u
     "CHECKPOINT_MISMATCH",
     `${checkpoint.path} is a CLIP tower, which says nothing of beauty: ${HOW}.`,
   );
+}
+
+/** See `System.pretrained`: the tower with its projection of a CLIP, without text half and head; undefined: there is none. */
+export function towerOf(checkpoint: Checkpoint): Checkpoint | undefined {
+  const entries = checkpoint.names().flatMap((stored): [string, string][] => {
+    const name = towerNameOf(stored);
+    return name === undefined || name.endsWith(".position_ids") ? [] : [[name, stored]];
+  });
+  return entries.length > 0 ? derivedCheckpoint(checkpoint, new Map(entries)) : undefined;
 }
 
 /**

@@ -23,6 +23,12 @@ export const outputFields = {
 
 type OutputFields = z.infer<z.ZodObject<typeof outputFields>>;
 
+/** The overall score of a system whose network ends in a linear map: nothing keeps a number on the scale. */
+export function openOutput(fields: Pick<OutputFields, "scale" | "bins">): Output {
+  const output = scoreOutput(fields);
+  return output.values ? output : { ...output, unbounded: true };
+}
+
 /** The overall score of a config: a distribution over so many values, evenly from end to end of its scale, or one number. */
 export function scoreOutput({ scale, bins }: Pick<OutputFields, "scale" | "bins">): Output {
   const { min, max } = scale;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { datFault, datFields, type DatConfig } from "../common/dat-config.js";
-import { outputsOf } from "../common/outputs.js";
+import { scoreOutput } from "../common/outputs.js";
 import { ratingFields, squashFields, squashStepsOf } from "../common/rating-config.js";
 import type { SquashSteps } from "../common/squash.js";
 import type { Output } from "../types.js";
@@ -28,5 +28,6 @@ export function parseEatConfig(config: unknown, file = "config.json"): EatConfig
   const fault = datFault(dat);
   if (fault !== undefined) throw invalid(fault);
   const raw = structuredClone({ ...(config as Record<string, unknown>) });
-  return { raw, score: outputsOf(values)[0] as Output, steps: squashStepsOf(values, invalid), dat };
+  // The weights of a distribution are not bounded either: no softmax is published.
+  return { raw, score: { ...scoreOutput(values), unbounded: true }, steps: squashStepsOf(values, invalid), dat };
 }

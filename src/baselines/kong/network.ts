@@ -51,7 +51,8 @@ export class Kong extends PixelsBaseline {
     const params = new Params(source);
     super(params);
     const { size, filter, mirror, nonNegative } = config;
-    this.outputs = outputsOf({ ...config, bins: undefined });
+    const outputs = outputsOf({ ...config, bins: undefined });
+    this.outputs = config.clip ? outputs : outputs.map((output) => ({ ...output, unbounded: true }));
     this.#ranges = this.outputs.map((output) => rangeOf(output, nonNegative));
     const values = { rescale: null, mean: [0, 0, 0], std: [1, 1, 1] } as const;
     this.inputs = new CroppedInputs({ fit: "squash", side: size, crop: size, filter, mirror, ...values });

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { PIXEL_FILTERS } from "../../image/index.js";
 import { count, imageSide, invalidFor, parsedBy } from "../../models/common/config-fields.js";
-import { outputFields, outputsOf } from "../common/outputs.js";
+import { openOutput, outputFields } from "../common/outputs.js";
 import type { ResNetConfig } from "../common/resnet.js";
 import type { Output } from "../types.js";
 import { MAINET } from "./facts.js";
@@ -69,7 +69,7 @@ export function parseMainetConfig(config: unknown, file = "config.json"): Mainet
   const { hidden, layers, heads, head_size: headSize, feed_forward: feedForward, grid, dropout } = values;
   return {
     raw: structuredClone({ ...(config as Record<string, unknown>) }),
-    score: outputsOf({ scale: values.scale })[0] as Output,
+    score: openOutput({ scale: values.scale }),
     steps,
     resnet: { block: "bottleneck", width: values.width, depths: values.depths },
     encoder: { hidden, layers, heads, headSize, feedForward, headFeatures: values.head_features, grid, dropout },

@@ -3,7 +3,7 @@ import { Params, type ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
 import { CroppedInputs } from "../common/inputs.js";
 import { squaredLoss, votesLoss } from "../common/losses.js";
-import { scoreOutput } from "../common/outputs.js";
+import { openOutput } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { SCORE, type Answer, type Loss, type Output, type Targets } from "../types.js";
 import type { MaxVitConfig } from "./config.js";
@@ -23,7 +23,7 @@ export class MaxVitModel extends PixelsBaseline {
     const params = new Params(publishedInit(source, config.dims.at(-1) ?? 1));
     super(params);
     this.config = config.raw;
-    this.outputs = [scoreOutput(config)];
+    this.outputs = [openOutput(config)];
     this.#hasBins = config.bins !== undefined;
     this.#network = new MaxVitNetwork(params, config);
     this.inputs = new CroppedInputs(config.pictures);

@@ -2,7 +2,7 @@
 import { Params, type ParamSource } from "../../nn/index.js";
 import type { Tensor } from "../../torch/index.js";
 import { noLoss, ratedRows, votesLoss } from "../common/losses.js";
-import { scoreOutput } from "../common/outputs.js";
+import { openOutput } from "../common/outputs.js";
 import { NetworkBaseline } from "../common/pixels-baseline.js";
 import { SCORE, type Answer, type Inputs, type Loss, type Output, type Targets } from "../types.js";
 import type { MusiqConfig } from "./config.js";
@@ -23,7 +23,7 @@ export class MusiqModel extends NetworkBaseline {
     const params = new Params(publishedInit(source));
     super(params);
     this.config = config.raw;
-    this.outputs = [scoreOutput(config)];
+    this.outputs = [openOutput(config)];
     this.#hasBins = config.bins !== undefined;
     this.#network = new MusiqNetwork(params, config);
     this.inputs = musiqInputs(config, this.device);

@@ -46,7 +46,7 @@ export class Nima extends PixelsBaseline {
   ) {
     const params = new Params(source);
     super(params);
-    this.outputs = outputsOf(config);
+    this.outputs = outputsOf(config).map((output) => (output.values ? output : { ...output, unbounded: true }));
     this.inputs = new CroppedInputs(config.image);
     this.#features = featuresOf(params.at("base_model"), config);
     const { channels } = this.#features;

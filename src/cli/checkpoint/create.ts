@@ -1,9 +1,8 @@
 /** `roc4mllm checkpoint create`: a new classical system with fresh weights, as training begins with. */
-import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { SYSTEM_NAMES } from "../../baselines/facts.js";
+import { SYSTEM_NAMES, systemFacts } from "../../baselines/facts.js";
 import type { Output } from "../../baselines/types.js";
-import { RocError } from "../../errors.js";
+import { createBaseline } from "../../train/start/new-baseline.js";
 import type { Context } from "../shared/io.js";
 import { parseScale, whole } from "../shared/numbers.js";
 
@@ -15,7 +14,7 @@ interface Flags {
   readonly attributes?: readonly string[];
   readonly seed: number;
   readonly tiny?: true;
-  readonly pretrained?: string;
+  readonly pretrained: readonly string[];
   readonly json?: true;
 }
 
@@ -45,7 +44,12 @@ export function createCommand(context: Context): Command {
       ),
     )
     .addOption(new Option("--seed <n>", "of the fresh weights").argParser(whole(0)).default(0))
-    .option("--pretrained <file>", "weights of an image classifier that its network begins with")
+    .option(
+      "--pretrained <file>",
+      "weights of an image classifier that its network begins with; may be repeated, each of another part",
+      (file: string, all: readonly string[]) => [...all, file],
+      [],
+    )
     .option("--tiny", "a network of a few thousand weights, for tests")
     .option("--json", "print {folder, system, parameters, outputs} on standard output")
     .addHelpText("after", HELP)
@@ -56,36 +60,11 @@ function namesOf(text: string): string[] {
   return text.split(",").map((name) => name.trim());
 }
 
-async function create(name: string, flags: Flags, { io }: Context): Promise<void> {
-  const { variant, bins, scale, tiny, seed, pretrained, json } = flags;
-  const out = resolve(flags.out);
-  const [{ refuseFilled }, { saveBaseline, systemNamed }, { startBaseline }] = await Promise.all([
-    import("../../engine/save-as.js"),
-    import("../../baselines/registry.js"),
-    import("../../train/start/baseline.js"),
-  ]);
-  const system = systemNamed(name);
-  if (variant !== undefined && !system.variants.includes(variant)) {
-    throw new RocError("USAGE", `${system.title} has no variant "${variant}"; it has ${system.variants.join(", ")}.`);
-  }
-  await refuseFilled(out);
-  const attributes = flags.attributes?.map((attribute) => ({ name: attribute, scale }));
-  const config = system.configure({ variant, bins, scale, tiny, attributes });
-  const { baseline } = await startBaseline({ system, config, seed, pretrained });
-  try {
-    await saveBaseline(baseline, out);
-    const parameters = [...baseline.parameters().values()].reduce((sum, { numel }) => sum + numel, 0);
-    const outputs = baseline.outputs.map(({ name, scale, values }) => ({
-      name,
-      scale,
-      values: values?.length ?? null,
-    }));
-    if (json) io.stdout.write(`${JSON.stringify({ folder: out, system: system.name, parameters, outputs })}\n`);
-    else
-      io.stderr.write(
-        `Wrote ${out}: ${system.title} with fresh weights, ${parameters.toLocaleString("en-US")} parameters\n`,
-      );
-  } finally {
-    baseline.dispose();
-  }
+async function create(system: string, { json, ...flags }: Flags, { io }: Context): Promise<void> {
+  const made = await createBaseline({ system, ...flags });
+  if (json) return void io.stdout.write(`${JSON.stringify(made)}\n`);
+  const { title } = systemFacts(system) ?? { title: system };
+  io.stderr.write(
+    `Wrote ${made.folder}: ${title} with fresh weights, ${made.parameters.toLocaleString("en-US")} parameters\n`,
+  );
 }

@@ -82,9 +82,9 @@ function table(description: CheckpointDescription): string {
 }
 
 function systemRows({ what, outputs }: NonNullable<CheckpointDescription["system"]>) {
-  const texts = outputs.map(({ name, scale, values }) => {
+  const texts = outputs.map(({ name, scale, values, unbounded }) => {
     const form = values ? `a distribution over ${values.length} values` : "a number";
-    return `${name}, ${form} from ${scale.min} to ${scale.max}`;
+    return `${name}, ${form} from ${scale.min} to ${scale.max}${unbounded ? ", which does not bound it" : ""}`;
   });
   return [["read as", what] as const, ["predicts", texts.join("; ") || "unknown"] as const];
 }

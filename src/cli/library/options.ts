@@ -1,5 +1,6 @@
 /** Options that the subcommands of `library` share. */
 import { Option, type Command } from "commander";
+import { scaleText } from "../../metrics/beyond.js";
 import { resolve } from "node:path";
 import { SORTS, type Catalog, type Judge, type PhotoQuery, type Sort } from "../../library/catalog.js";
 import { defaultLibrary } from "../../library/open.js";
@@ -71,7 +72,9 @@ export function judgeLine(catalog: Catalog, judge: Judge | undefined): string {
   if (!judge) return "Nothing has been scored in this library.\n";
   const others = catalog.judges().length - 1;
   const also = others === 0 ? "" : `; ${others === 1 ? "another has" : `${others} others have`} scored too (--judge)`;
-  return `Scores from ${judge.scale.min} to ${judge.scale.max} by ${judge.name}${also}.\n`;
+  const { min, max } = judge.scale;
+  const beyond = catalog.count({ judge, gone: "with", where: `score < ${min} or score > ${max}` });
+  return `Scores ${scaleText(judge.scale, beyond)} by ${judge.name}${also}.\n`;
 }
 
 export const WHERE_HELP = `

@@ -1,5 +1,6 @@
 /** The line that ends a run of `score`. */
 import type { ScoreResult } from "../../engine/index.js";
+import { scaleText } from "../../metrics/beyond.js";
 import { printable } from "./printable.js";
 
 /** What a run of `score` came to. */
@@ -19,8 +20,7 @@ export interface Summary {
 /** The last line, with its line end: how many, how fast, on which scale, by which model. */
 export function summaryLine({ scored, failed, milliseconds, scale, beyond = 0, model, ...how }: Summary): string {
   const seconds = milliseconds / 1000;
-  const outside = beyond === 0 ? "" : ` (which does not bound this model: ${beyond} beyond it)`;
-  const onScale = scale === undefined ? "" : ` from ${scale.min} to ${scale.max}${outside}`;
+  const onScale = scale === undefined ? "" : ` ${scaleText(scale, beyond)}`;
   const precision = [how.quantization, how.dtype].filter((word) => word !== undefined).join(" and ");
   const byModel = model === undefined ? "" : ` by ${printable(model)}${precision === "" ? "" : ` in ${precision}`}`;
   const failures = failed === 0 ? "" : `, ${failed} failed`;

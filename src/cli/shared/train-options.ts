@@ -88,7 +88,7 @@ function pair(text: string, form: string): [string, string] {
 function addPartOptions(command: Command): Command {
   const asIs = several((text: string) => text);
   return command
-    .option("--freeze <part>", "vision, projector, language, or a pattern of names; may be repeated", asIs, [])
+    .option("--freeze <part>", "vision, projector, language, a pattern of names, or none; may be repeated", asIs, [])
     .option("--rate <part=rate>", "peak learning rate of a part; may be repeated", several(rateRule), [])
     .addOption(
       new Option(
@@ -192,7 +192,7 @@ export function trainOptionsOf(flags: TrainFlags): TrainOptions {
     ...(flags.optimizer !== "adamw" && { optimizer: flags.optimizer }),
     ...(flags.momentum !== undefined && { momentum: flags.momentum }),
     ...(flags.nesterov && { nesterov: true }),
-    ...(flags.freeze.length > 0 && { freeze: flags.freeze }),
+    ...(flags.freeze.length > 0 && { freeze: flags.freeze.filter((part) => part !== "none") }),
     ...(flags.rate.length > 0 && { groups: flags.rate }),
     ...(flags.vocabularyRows && { vocabulary: flags.vocabularyRows }),
     ...(flags.lora !== undefined && { lora: loraOf(flags.lora, flags) }),

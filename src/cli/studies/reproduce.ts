@@ -4,9 +4,9 @@ import { RUNS_FILE, RUNS_FOLDER } from "../../studies/paper/evaluations.js";
 import { TABLES } from "../../studies/paper/published.js";
 import { formatTable } from "../../studies/paper/render.js";
 import { reproduce } from "../../studies/paper/reproduce.js";
-import type { ReproductionProgress } from "../../studies/paper/spec.js";
+import type { PlannedRun, ReproductionProgress } from "../../studies/paper/spec.js";
 import { BACKBONES, type Backbone } from "../../studies/paper/types.js";
-import { findModel } from "../shared/find-model.js";
+import { findModel, modelAtHand } from "../shared/find-model.js";
 import type { Context, Io } from "../shared/io.js";
 import { number, whole } from "../shared/numbers.js";
 import { formatDuration } from "../shared/progress.js";
@@ -23,6 +23,7 @@ interface Flags {
   readonly csv?: true;
   readonly latex?: true;
   readonly run?: true;
+  readonly dryRun?: true;
   readonly work: string;
   readonly data?: string;
   readonly base: readonly string[];
@@ -45,11 +46,12 @@ writes small synthetic copies of the data sets and starts from the demo weights,
 classical systems (NIMA, MUSIQ, ...) in tiny sizes: a rehearsal of the whole path, whose figures say nothing about the published
 ones. A run takes about 40 seconds on one core: Table 1 has eleven, Table 4, with a run an attribute where a system predicts one
 score, 42. On the data sets themselves a classical system begins with a classifier's weights, files in --weights whose names its
-recipe says (pretrained); a row whose file, or whose data set, is not there is left out, with a note.
+recipe says (pretrained); --dry-run says what each run comes to and what it lacks; a row whose file, or whose data set, is not there is left out, with a note.
 
 Examples:
   roc4mllm reproduce table6 --runs runs/
   roc4mllm reproduce table6 --studio --run
+  roc4mllm reproduce table1 --run --data /datasets --dry-run
   roc4mllm reproduce table1 --run --data /datasets
   roc4mllm reproduce table3 --run --data /datasets --only NIMA MUSIQ --weights /weights
   roc4mllm reproduce table4 --latex > table4.tex`;
@@ -72,6 +74,12 @@ export function reproduceCommand(context: Context): Command {
     .addOption(new Option("--csv", "one line per cell").conflicts("latex"))
     .option("--latex", "a table for LaTeX with booktabs")
     .option("--run", "train and evaluate what no run fills")
+    .addOption(
+      new Option("--dry-run", "of --run: print what each run comes to and what it lacks, and make none").conflicts([
+        "csv",
+        "latex",
+      ]),
+    )
     .option("--work <folder>", "of --run: where everything goes", "runs/reproduce")
     .option(
       "--data <folder>",
@@ -107,10 +115,28 @@ async function printTable(table: string, flags: Flags, context: Context): Promis
     {
       signal,
       resolveModel: (model, visionTower) => findModel(model, { visionTower }, context),
+      modelAtHand: (model, visionTower) => modelAtHand(model, { visionTower }, context),
       onProgress: teller(io),
     },
   );
+  if (compared.plan) return void io.stdout.write(json ? `${JSON.stringify({ table, runs: compared.plan })}\n` : plannedText(compared.plan)); // prettier-ignore
   io.stdout.write(formatTable(compared.table, json ? "json" : csv ? "csv" : latex ? "latex" : "text"));
+}
+
+/** A line a run, and below it what it lacks and what else should be known of it. */
+function plannedText(plan: readonly PlannedRun[]): string {
+  const number = (value: number | null): string => value?.toLocaleString("en-US") ?? "?";
+  const rows = plan.map(({ name, state, pictures, steps, parameters }) => [
+    ...[name, state, `${number(pictures)} pictures`, `${number(steps)} steps`],
+    `${number(parameters)} weights trained`,
+  ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return plan
+    .map(({ notes }, i) => {
+      const row = (rows[i] ?? []).map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ");
+      return `${[row, ...notes.map((note) => `  ${note}`)].join("\n")}\n`;
+    })
+    .join("");
 }
 
 /** Shows what happens on standard error: each run as `train` and `eval` show it. */

@@ -21,7 +21,7 @@ interface Flags extends TrainFlags, DataFlags {
   readonly data?: string;
   readonly model?: string;
   readonly variant?: string;
-  readonly pretrained?: string;
+  readonly pretrained?: readonly string[];
   readonly bins?: number;
   readonly tiny?: true;
   readonly attributes: boolean;
@@ -77,7 +77,10 @@ export function trainCommand(context: Context): Command {
       "checkpoint to start from: a folder, or a name on the hub; or a classical system for a new one, as nima",
     )
     .option("--variant <name>", "network of a new classical system, as vgg16")
-    .option("--pretrained <file>", "classifier's weights that a new classical system begins with")
+    .option(
+      "--pretrained <file...>",
+      "classifier's weights that a new classical system begins with; several where each is of another part (TANet)",
+    )
     .option("--tiny", "a new classical system of a few thousand weights, to try a run with")
     .option(
       "--no-attributes",

@@ -2,6 +2,7 @@
 import type { OutputKind } from "../../files/index.js";
 import { bars, columns, columnsChart, html, page, WIDTH, type Content, type Markup } from "../../html/index.js";
 import { readableName } from "../../image/index.js";
+import { countBeyond, scaleText } from "../../metrics/beyond.js";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
 import type { Thumbnail } from "../thumbnails.js";
 import { SCRIPT } from "./script.js";
@@ -57,7 +58,7 @@ export function galleryPage({ photos, failures, scores, worth, thumbnails }: Gal
     title: TITLE,
     header: html`<p class="quiet">
         ${count}, best first.
-        ${first && html`Scored from ${scale.min} to ${scale.max} by ${readableName(first.result.model)}.`}
+        ${first && html`Scored ${scaleText(scale, countBeyond(scores, scale))} by ${readableName(first.result.model)}.`}
       </p>
       <p class="${worth.demo ? "alert" : "quiet"}">${worth.text}</p>`,
     sections: [

@@ -42,6 +42,7 @@ export interface Asked {
 const THEIR_CARD = "Apache-2.0 (its card)";
 const LITES_CARD = "Apache-2.0 (as Lite's card says)";
 const LLAMA = "unknown; LLaMA-2's beneath";
+const S_LAB = "S-Lab's, non-commercial";
 const UNKNOWN = "unknown";
 const QUALITY_ONLY = "none published: quality only";
 
@@ -122,6 +123,18 @@ export const KNOWN_CHECKPOINTS: readonly KnownCheckpoint[] = [
     names: /hpsv3/,
     ...{ backbone: "Qwen2-VL-7B", modelType: "qwen2_vl", parameters: 8.29, licence: THEIR_CARD },
     ava: "none: preference of made pictures",
+  },
+  {
+    title: "Q-Instruct",
+    names: /llava_v1\.5_7b_qinstruct_preview_v0\.1/,
+    ...{ backbone: "LLaVA-1.5 7B", modelType: "llava", parameters: 7.06, licence: S_LAB },
+    ava: QUALITY_ONLY,
+  },
+  {
+    title: "Q-Instruct (mPLUG-Owl2)",
+    names: /mplug_owl2_7b_448_qinstruct_preview_v0\.2/,
+    ...{ ...MPLUG, licence: S_LAB },
+    ava: QUALITY_ONLY,
   },
   { title: "Q-Insight", names: /q-insight|score_degradation/, ...QWEN25, ava: undefined },
   { title: "VisualQuality-R1", names: /visualquality-r1(-7b)?/, ...QWEN25, ava: undefined },

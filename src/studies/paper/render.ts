@@ -91,7 +91,8 @@ function textTable(compared: ComparedTable): string {
     lines.push(...rowLines(one, cells[i] ?? [], row));
   });
   const notes = needs.flatMap(({ mark, text, command }) => [`(${mark}) needs ${text}`, ...(command === null ? [] : [`    ${command}`])]); // prettier-ignore
-  const legend = "As printed (* bold); below it ours with the difference and the 95% interval, or what is missing.";
+  const figures = compared.studio ? "ours with the 95% interval" : "ours with the difference and the 95% interval";
+  const legend = `As printed (* bold); below it ${figures}, or what is missing.`;
   return `${[...lines, "", legend, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n")}\n`;
 }
 

@@ -8,6 +8,7 @@ import { runJobs } from "../runner.js";
 import { findEvaluation, isSameName, otherDataNote, readEvaluations, usualEvaluations } from "./evaluations.js";
 import { compareTable } from "./filled-table.js";
 import { checkMade, makeRun } from "./make-run.js";
+import { planRuns, type ConsideredRun } from "./plan-runs.js";
 import type { ReproduceOptions, Reproduction, ReproductionSpec } from "./spec.js";
 import {
   basesByFamily,
@@ -36,10 +37,14 @@ export async function reproduceTable(
     options.onProgress?.({ type: "note", text });
   };
   const backbone = spec.backbone ?? (studio && run ? "llava" : undefined);
-  const folder = run ? await makeRuns(table, { ...spec, backbone }, options, note) : undefined;
-  const found = folder === undefined ? await usualEvaluations(spec.runs) : await readEvaluations(folder);
+  if (spec.dryRun && !run) throw new RocError("USAGE", "dryRun (--dry-run) goes with run (--run).");
+  const runs = run ? await considered(table, { ...spec, backbone }, note) : undefined;
+  if (runs && !spec.dryRun) await makeRuns(runs, options, note);
+  const plan = runs && spec.dryRun ? await planRuns(runs.all, runs.options, options) : undefined;
+  const found = runs === undefined ? await usualEvaluations(spec.runs) : await evaluationsIn(runs.folder);
   [...found.notes, ...otherDataNote(found.runs, studio)].forEach(note);
-  return { table: compareTable(table, found.runs, { studio, ...(backbone && { backbone }) }), notes };
+  const compared = compareTable(table, found.runs, { studio, ...(backbone && { backbone }) });
+  return { table: compared, notes, ...(plan && { plan }) };
 }
 
 /** The rows of the named methods. @throws RocError USAGE for a name that no row has */
@@ -65,16 +70,25 @@ function checkNumbers({ pictures = 50, epochs = 1, seed = 0 }: Omit<Reproduction
   if (!(Number.isSafeInteger(seed) && seed >= 0)) wrong("seed", seed, "a whole number from 0");
 }
 
-/** Makes what the table lacks, one run after another. @returns the folder of the run folders */
-async function makeRuns(
+/** The runs of a table, and where they go. */
+interface Considered {
+  readonly all: readonly ConsideredRun[];
+  readonly options: TableRunOptions;
+  /** Of the run folders. */
+  readonly folder: string;
+  readonly isFinished: (run: TableRun) => Promise<boolean>;
+}
+
+/** Which runs a table needs, and what each lacks. Rows that nothing makes are noted. */
+async function considered(
   table: PublishedTable,
-  { studio = false, backbone, base = [], ...spec }: Omit<ReproductionSpec, "table">,
-  { signal, onProgress, resolveModel }: ReproduceOptions,
+  { studio = false, backbone, base = [], dryRun = false, ...spec }: Omit<ReproductionSpec, "table">,
   note: (text: string) => void,
-): Promise<string> {
+): Promise<Considered> {
   const { pictures = 400, epochs = 4, seed = 0, work = "runs/reproduce", data = "data" } = spec;
   const { weights = "weights", device } = spec;
-  if (!studio) {
+  // A dry run says of each run what is not there.
+  if (!studio && !dryRun) {
     await requireFolder(spec.data, "data (--data)", "the data sets");
     await requireFolder(spec.weights, "weights (--weights)", "the classifiers' weights");
   }
@@ -85,27 +99,42 @@ async function makeRuns(
     ...{ pictures, epochs, seed, weights, device },
   };
   const folder = join(options.work, "runs");
-  await makeFolder(folder);
-  const { runs } = await readEvaluations(folder);
+  const { runs } = await evaluationsIn(folder);
   const usable = runs.filter((run) => run.studio === studio);
   const isFinished = (run: TableRun): Promise<boolean> => isMade(run, usable, options);
-  const makeable: TableRun[] = [];
-  // Several runs lack the same data set, and a method has several rows.
+  // A method has several rows.
   const lacks = new Set<string>();
   const rows = table.rows.filter((row) => {
     const why = whyUnmade(row, studio);
     if (why !== undefined) lacks.add(`${row.method} is left out: it ${why}; its predictions fill the row.`);
     return why === undefined;
   });
-  for (const run of tableRuns({ ...table, rows }, backbone)) {
-    const lack = (await isFinished(run)) ? undefined : await lackOf(run, options);
-    if (lack === undefined) makeable.push(run);
-    else lacks.add(lack);
-  }
   lacks.forEach(note);
+  const all: ConsideredRun[] = [];
+  for (const run of tableRuns({ ...table, rows }, backbone)) {
+    const made = await isFinished(run);
+    all.push({ run, made, lack: made ? undefined : await lackOf(run, options) });
+  }
+  return { all, options, folder, isFinished };
+}
+
+/** Those of a folder, which need not be there yet. */
+async function evaluationsIn(folder: string): ReturnType<typeof readEvaluations> {
+  return (await exists(folder)) ? readEvaluations(folder) : { runs: [], notes: [] };
+}
+
+/** Makes what can be made, one run after another. */
+async function makeRuns(
+  { all, options, folder, isFinished }: Considered,
+  { signal, onProgress, resolveModel }: ReproduceOptions,
+  note: (text: string) => void,
+): Promise<void> {
+  await makeFolder(folder);
+  // Several runs lack the same data set.
+  new Set(all.flatMap(({ lack }) => lack ?? [])).forEach(note);
   await runJobs(
     {
-      phases: [makeable],
+      phases: [all.flatMap(({ run, lack }) => (lack === undefined ? [run] : []))],
       isFinished,
       worker: (stop) => ({
         run: (run, onRun) => makeRun(run, options, { signal: stop, onProgress: onRun, resolveModel }),
@@ -114,7 +143,6 @@ async function makeRuns(
     },
     { signal, onEvent: onProgress },
   );
-  return folder;
 }
 
 /** @throws RocError FILE_NOT_FOUND where a folder that a person names is none */
@@ -136,8 +164,9 @@ async function lackOf(run: TableRun, options: TableRunOptions): Promise<string |
     return `${run.name} is left out: give a small ${BACKBONES[family]} to start from (--base FOLDER).`;
   }
   const missing = await missingWeights(run, options);
-  if (missing === undefined) return undefined;
-  return `${run.name} is left out: ${method} begins with ${missing}, which is not there (--weights FOLDER; docs/baselines.md).`;
+  if (missing.length === 0) return undefined;
+  const are = missing.length === 1 ? "is" : "are";
+  return `${run.name} is left out: ${method} begins with ${missing.join(" and ")}, which ${are} not there (--weights FOLDER; docs/baselines.md).`;
 }
 
 /** One that was made elsewhere is taken as it is; ours has to match what is requested now. */

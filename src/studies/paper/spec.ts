@@ -1,6 +1,6 @@
 /** What `reproduce()` takes, reports and gives. */
 import type { NoteProgress } from "../../eval/spec.js";
-import type { ModelResolution } from "../../train/index.js";
+import type { ModelResolution, PlanOptions } from "../../train/index.js";
 import type { JobEvent } from "../runner.js";
 import type { ComparedTable } from "./filled-table.js";
 import type { RunProgress } from "./make-run.js";
@@ -29,6 +29,8 @@ export interface ReproductionSpec {
 
   /** Train and evaluate what no run fills, by the paper's recipe (configs/). Default false. */
   readonly run?: boolean | undefined;
+  /** Of `run`: make nothing, and say what each run comes to and what it lacks ({@link Reproduction.plan}). Default false. */
+  readonly dryRun?: boolean | undefined;
   /** Of `run`: folder where everything goes. Default `runs/reproduce`. */
   readonly work?: string | undefined;
   /** Of `run`: folder of the data sets AVA, TAD66K, ICAA17K, AADB, PARA, AVA-Captions. Default `data`. */
@@ -60,6 +62,8 @@ export type ReproductionProgress = NoteProgress | JobEvent<RunProgress>;
  * @category Studies
  */
 export interface ReproduceOptions extends ModelResolution {
+  /** Of a dry run: finds a model's folders without fetching anything. Default: models are folders. */
+  readonly modelAtHand?: PlanOptions["resolveModel"];
   /** Stops training or evaluation; everything so far is saved. */
   readonly signal?: AbortSignal | undefined;
   /** Called for every note and step, in order; an error that it throws ends the call. */
@@ -75,5 +79,29 @@ export interface Reproduction {
   /** The published table with our figures beside it; `formatTable()` writes it as text, JSON, CSV or LaTeX. */
   readonly table: ComparedTable;
   /** What was reported as notes. */
+  readonly notes: readonly string[];
+  /** Of a dry run. */
+  readonly plan?: readonly PlannedRun[];
+}
+
+/**
+ * A run of a table before it is made.
+ *
+ * @category Studies
+ */
+export interface PlannedRun {
+  /** Data set and system, as "ava-nima". */
+  readonly name: string;
+  /** Its evaluation is there; it can be made; it lacks what `notes` say. */
+  readonly state: "made" | "to make" | "left out";
+  /** To train on; null where they are not known, as of a synthetic copy that is not written yet. */
+  readonly pictures: number | null;
+  /** Optimizer steps. */
+  readonly steps: number | null;
+  /** Weights that are trained. */
+  readonly parameters: number | null;
+  /** Bytes of weights, gradients and the optimizer's states. */
+  readonly memory: number | null;
+  /** What is missing, and what else should be known, in sentences. */
   readonly notes: readonly string[];
 }

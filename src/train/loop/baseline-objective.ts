@@ -67,11 +67,12 @@ export function targetsOf(
       ),
     ]),
   );
+  const raters = samples.some((sample) => sample.raters) && { raters: samples.map((sample) => sample.raters ?? []) };
   const overall = outputs.find(({ name }) => name === SCORE);
-  if (overall?.values === undefined) return { scores };
+  if (overall?.values === undefined) return { scores, ...raters };
   const { values } = overall;
   const rows = samples.map((sample) => distributionOf(sample, { ...overall, values }, dataset));
-  return { scores, distribution: table(rows.flat(), [samples.length, values.length]) };
+  return { scores, distribution: table(rows.flat(), [samples.length, values.length]), ...raters };
 }
 
 /** NaN where the picture has no such rating. */

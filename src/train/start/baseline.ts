@@ -10,11 +10,12 @@ import { digestFile, exists, type Settings } from "../../files/index.js";
 import type { RgbImage, StoredImage } from "../../image/types.js";
 import { mapSource, randomSource, type ParamSource } from "../../nn/index.js";
 import { noGrad } from "../../torch/index.js";
-import { openWeightsFile, outlineSource, type Checkpoint } from "../../weights/index.js";
-import { parameterGroups, trainedParameters } from "../optim/groups.js";
+import { openWeightsFile, outlineSource, unionCheckpoint, type Checkpoint } from "../../weights/index.js";
+import { firstPiece, parameterGroups, trainedParameters } from "../optim/groups.js";
 import type { Precision, TrainOptions } from "../options.js";
 import type { RunData } from "./data.js";
 import { sizesOf } from "./plan.js";
+import { filesOf } from "./config.js";
 import { refuseLanguage } from "./refusals.js";
 import type { CheckedSpec, ModelFolders } from "./spec.js";
 
@@ -32,8 +33,8 @@ export interface NewBaseline {
   readonly system: System;
   readonly config: Record<string, unknown>;
   readonly seed: number;
-  /** File of the weights that it begins with. */
-  readonly pretrained: string | undefined;
+  /** Files of the weights that it begins with, each of another part of the network. */
+  readonly pretrained: readonly string[];
 }
 
 /**
@@ -44,10 +45,14 @@ export async function newBaseline(spec: CheckedSpec, data: RunData): Promise<New
   if (systemFacts(spec.model) === undefined || (await exists(spec.model))) return undefined;
   const system = systemNamed(spec.model);
   const { variant, pretrained } = spec;
-  if (variant !== undefined && !system.variants.includes(variant)) {
-    throw new RocError("USAGE", `${system.title} has no variant "${variant}"; it has ${system.variants.join(", ")}.`);
-  }
-  return { system, seed: spec.train.seed, pretrained, config: configureFor(system, spec, data) };
+  refuseVariant(system, variant);
+  return { system, seed: spec.train.seed, pretrained: filesOf(pretrained), config: configureFor(system, spec, data) };
+}
+
+/** @throws RocError USAGE for a network that the system has not */
+export function refuseVariant({ title, variants }: System, variant: string | undefined): void {
+  if (variant === undefined || variants.includes(variant)) return;
+  throw new RocError("USAGE", `${title} has no variant "${variant}"; it has ${variants.join(", ")}.`);
 }
 
 /** The classical system in the folder, or the file, that was found for a spec; undefined where that is another model. */
@@ -110,6 +115,8 @@ export interface BaselineOutline {
   /** What a person should know of its weights, in sentences. */
   readonly notes: readonly string[];
   readonly sizes: ReturnType<typeof sizesOf>;
+  /** The run's, with what its authors left as it was. */
+  readonly recipe: TrainOptions;
 }
 
 /**
@@ -119,48 +126,66 @@ export interface BaselineOutline {
 export async function outlineOf(
   spec: CheckedSpec,
   start: BaselineStart,
-  recipe: TrainOptions,
+  wanted: TrainOptions,
 ): Promise<BaselineOutline> {
   const { baseline } = await startBaseline(start, { outline: true });
   try {
     const { outputs, family } = baseline;
-    const { title } = systemNamed(family);
+    const { title, untrained = [] } = systemNamed(family);
     refuseLanguage(spec, title);
+    const begun = "system" in start ? await begunNotes(start, baseline, untrained) : { notes: [], hasUntrained: true };
+    const stays = begun.hasUntrained && wanted.freeze === undefined ? untrained : [];
+    const recipe = stays.length > 0 ? { ...wanted, freeze: stays } : wanted;
     if ("source" in start) checkScale(spec, title, outputs);
     parameterGroups(trainedParameters(baseline, recipe), recipe);
-    const notes = "system" in start ? await begunNotes(start, baseline) : [];
-    return { name: family, outputs, notes, sizes: sizesOf(baseline, recipe) };
+    const notes = [...begun.notes, ...(stays.length > 0 ? [headNote(title, stays)] : [])];
+    return { name: family, outputs, notes, sizes: sizesOf(baseline, recipe), recipe };
   } finally {
     baseline.dispose();
   }
 }
 
+function headNote(title: string, stays: readonly string[]): string {
+  return `${title}: ${stays.join(" and ")} stay as they are, as published; --freeze none (train.freeze: []) trains all.`;
+}
+
 /** For a plan: a start without weights that are not here yet, and a sentence that says so. */
 export async function planStart(start: BaselineStart): Promise<{ start: BaselineStart; notes: string[] }> {
-  if ("source" in start || start.pretrained === undefined || (await exists(start.pretrained)))
-    return { start, notes: [] };
-  const text = `${start.pretrained}, which ${start.system.title} begins with, is not here: which tensors it has is not known.`;
-  return { start: { ...start, pretrained: undefined }, notes: [`${text} ${WHENCE}`] };
+  if ("source" in start) return { start, notes: [] };
+  const here = await Promise.all(start.pretrained.map((file) => exists(file)));
+  const absent = start.pretrained.filter((_, i) => !here[i]);
+  if (absent.length === 0) return { start, notes: [] };
+  const [are, they] = absent.length === 1 ? ["is", "it has"] : ["are", "they have"];
+  const text = `${absent.join(" and ")}, which ${start.system.title} begins with, ${are} not here: which tensors ${they} is not known.`;
+  return { start: { ...start, pretrained: start.pretrained.filter((_, i) => here[i]) }, notes: [`${text} ${WHENCE}`] };
+}
+
+/** What is known of the weights that a new system begins with. */
+interface Begun {
+  readonly notes: readonly string[];
+  /** Whether they hold every parameter of the parts that published training leaves as they are. */
+  readonly hasUntrained: boolean;
 }
 
 /**
  * Which weights of a new system its classifier has.
  * @throws RocError CHECKPOINT_MISMATCH where it is of another network or size
  */
-async function begunNotes(start: NewBaseline, outline: Baseline): Promise<string[]> {
-  if (start.pretrained === undefined) return [];
-  using file = await openPretrained(start.pretrained);
-  const found = classifierOf(file, start);
+async function begunNotes(start: NewBaseline, outline: Baseline, untrained: readonly string[]): Promise<Begun> {
+  using found = await openClassifiers(start);
+  if (!found) return { notes: [], hasUntrained: false };
   const wanted = new Map([...outline.parameters(), ...outline.buffers()]);
   const unknown = found.names().filter((name) => !wanted.has(name));
   if (unknown.length > 0) {
-    const text = `${file.path} holds ${unknown.slice(0, 3).join(", ")}, which this ${start.system.title} has not`;
+    const text = `${found.path} holds ${unknown.slice(0, 3).join(", ")}, which this ${start.system.title} has not`;
     throw new RocError("CHECKPOINT_MISMATCH", `${text}. Give a classifier's weights of that network.`);
   }
   for (const [name, { shape }] of wanted) if (found.has(name)) checkShape(found, name, shape);
   const drawn = [...wanted.keys()].filter((name) => !found.has(name));
   const others = drawn.length > 6 ? `${drawn.slice(0, 6).join(", ")} and ${drawn.length - 6} more` : drawn.join(", ");
-  return [`${found.names().length} of ${wanted.size} tensors begin as in ${start.pretrained}; drawn are ${others}.`];
+  const hasUntrained = !drawn.some((name) => untrained.includes(firstPiece(name)));
+  const text = `${found.names().length} of ${wanted.size} tensors begin as in ${start.pretrained.join(" and ")}; drawn are ${others || "none"}.`;
+  return { notes: [text], hasUntrained };
 }
 
 function checkShape(checkpoint: Checkpoint, name: string, shape: readonly number[]): void {
@@ -193,12 +218,11 @@ export async function startBaseline(start: BaselineStart, placement: Placement =
     const loaded = await loadBaseline(start.source, { device, dtype: "float32", outline });
     return trainable(outline ? loaded : inOwnMemory(loaded));
   }
-  const { system, config, seed, pretrained } = start;
+  const { system, config, seed } = start;
   if (outline) return trainable(system.create(config, outlineSource("float32")));
   const fresh = randomSource({ seed, device });
-  if (pretrained === undefined) return trainable(system.create(config, fresh));
-  using file = await openPretrained(pretrained);
-  return trainable(system.create(config, begunBy(classifierOf(file, start), fresh)));
+  using found = await openClassifiers(start);
+  return trainable(system.create(config, found ? begunBy(found, fresh) : fresh));
 }
 
 /** The system of a run's state. */
@@ -225,8 +249,40 @@ function trainable(baseline: Baseline): TrainableBaseline {
 
 const WHENCE = "docs/baselines.md says which classifier's weights a system begins with, and whose they are.";
 
-function openPretrained(file: string): Promise<Checkpoint> {
-  return openWeightsFile(file, `Check the path (pretrained, --pretrained); ${WHENCE}`);
+/**
+ * The weights that a new system begins with, of all files; undefined where it begins with none.
+ * @throws RocError FILE_NOT_FOUND; CHECKPOINT_MISMATCH for one of another network, or where two are of the same part
+ */
+async function openClassifiers(start: NewBaseline): Promise<Checkpoint | undefined> {
+  const opened: Checkpoint[] = [];
+  try {
+    for (const path of start.pretrained) {
+      const file = await openWeightsFile(path, `Check the path (pretrained, --pretrained); ${WHENCE}`);
+      opened.push(file);
+    }
+    const [first, ...others] = opened.map((file) => ({ checkpoint: classifierOf(file, start) }));
+    if (first === undefined) return undefined;
+    refuseTwice([first, ...others]);
+    return unionCheckpoint([first, ...others]);
+  } catch (error) {
+    for (const checkpoint of opened) checkpoint.dispose();
+    throw error;
+  }
+}
+
+/** @throws RocError CHECKPOINT_MISMATCH where two files have weights of the same part */
+function refuseTwice(parts: readonly { readonly checkpoint: Checkpoint }[]): void {
+  const holders = new Map<string, string>();
+  for (const { checkpoint } of parts) {
+    for (const name of checkpoint.names()) {
+      const other = holders.get(name);
+      if (other !== undefined) {
+        const text = `${other} and ${checkpoint.path} both hold ${name}`;
+        throw new RocError("CHECKPOINT_MISMATCH", `${text}. Give one file a part of the network (pretrained).`);
+      }
+      holders.set(name, checkpoint.path);
+    }
+  }
 }
 
 function classifierOf(file: Checkpoint, { system, config }: NewBaseline): Checkpoint {
@@ -260,8 +316,10 @@ export async function baselineSettings(start: BaselineStart): Promise<Settings> 
     return { base: file === undefined ? await digestModel(path) : await digestFile(file) };
   }
   const { system, config, pretrained } = start;
+  const digests = await Promise.all(pretrained.map((file) => digestFile(file)));
   return {
     ...{ system: system.name, network: config },
-    ...(pretrained !== undefined && { pretrained: await digestFile(pretrained) }),
+    // Of one file as it was when there could be but one: runs of then resume.
+    ...(digests.length > 0 && { pretrained: digests.length === 1 ? digests[0] : digests }),
   };
 }

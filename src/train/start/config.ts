@@ -108,7 +108,7 @@ const train = z.strictObject({
     .optional()
     .describe(
       "What stays as it is: `vision`, `projector`, `language`, of a classical system the first piece of parameters' names " +
-        "(as `features`), or regular expressions of the names",
+        "(as `features`), or regular expressions of the names; `[]`: nothing, where a system's authors trained its head alone (LAION)",
     ),
   groups: z.array(group).optional().describe("Learning rates and weight decays by name; the first that matches holds"),
   decayVectors: z.boolean().optional().describe("Decay the weights of norms and biases too"),
@@ -165,9 +165,12 @@ export const runSchema = z.strictObject({
     ),
   variant: z.string().optional().describe("Which network of a new classical system; without it its usual one"),
   pretrained: z
-    .string()
+    .union([z.string(), z.array(z.string()).min(1)])
     .optional()
-    .describe("File of a classifier's weights (torchvision's, timm's) that a new classical system begins with"),
+    .describe(
+      "File of a classifier's weights (torchvision's, timm's) that a new classical system begins with, or a list of files, each " +
+        "of another part of its network (TANet: scenes, MobileNetV2)",
+    ),
   tiny: z.boolean().optional().describe("A new classical system of a few thousand weights, to try a run with"),
   attributes: z
     .boolean()
@@ -210,6 +213,11 @@ export const runSchema = z.strictObject({
 
 /** A run as its file says it, with every default filled in. */
 export type RunConfig = z.infer<typeof runSchema>;
+
+/** The files that a spec names as one, as several, or not at all. */
+export function filesOf(files: string | readonly string[] | undefined): readonly string[] {
+  return typeof files === "string" ? [files] : (files ?? []);
+}
 
 /** See `readTrainingConfig()`. */
 export async function readConfig(file: string, settings: readonly string[] = []): Promise<RunConfig> {

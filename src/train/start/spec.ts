@@ -92,8 +92,11 @@ export interface TrainingSpec {
   readonly model: string;
   /** Which network of a new classical system. Default: its usual one. */
   readonly variant?: string | undefined;
-  /** File of a classifier's weights that a new classical system begins with. Default: drawn ones. */
-  readonly pretrained?: string | undefined;
+  /**
+   * File of a classifier's weights that a new classical system begins with, or several, each of another part of its network
+   * (TANet). Default: drawn ones.
+   */
+  readonly pretrained?: string | readonly string[] | undefined;
   /** A new classical system of a few thousand weights, to try a run with. Default false. */
   readonly tiny?: boolean | undefined;
   /** Whether a new classical system predicts the data set's attributes beside the score. Default: where it can. */

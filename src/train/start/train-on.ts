@@ -83,10 +83,10 @@ async function beginBaseline(
   spec: CheckedSpec,
   data: RunData,
   start: BaselineStart,
-  recipe: TrainOptions,
+  wanted: TrainOptions,
   device: string,
 ): Promise<Beginning> {
-  const { outputs, notes } = await outlineOf(spec, start, recipe);
+  const { outputs, notes, recipe } = await outlineOf(spec, start, wanted);
   return {
     ...{ data, recipe },
     model: {

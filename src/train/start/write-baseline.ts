@@ -1,0 +1,32 @@
+/** The work of `createBaseline()`. */
+import { resolve } from "node:path";
+import { saveBaseline, systemNamed } from "../../baselines/registry.js";
+import { refuseFilled } from "../../engine/save-as.js";
+import { RocError } from "../../errors.js";
+import { refuseVariant, startBaseline } from "./baseline.js";
+import { filesOf } from "./config.js";
+import type { NewBaseline, NewBaselineSpec } from "./new-baseline.js";
+
+/** See `createBaseline()`. */
+export async function writeNewBaseline(spec: NewBaselineSpec): Promise<NewBaseline> {
+  const { variant, bins, scale = { min: 1, max: 10 }, tiny, seed = 0 } = spec;
+  if (!(Number.isSafeInteger(seed) && seed >= 0))
+    throw new RocError("USAGE", `seed is ${seed}; give a whole number from 0.`);
+  const system = systemNamed(spec.system);
+  refuseVariant(system, variant);
+  const folder = resolve(spec.out);
+  await refuseFilled(folder);
+  const attributes = spec.attributes?.map((name) => ({ name, scale }));
+  const config = system.configure({ variant, bins, scale, tiny, attributes });
+  const { baseline } = await startBaseline({ system, config, seed, pretrained: filesOf(spec.pretrained) });
+  try {
+    await saveBaseline(baseline, folder);
+    const parameters = [...baseline.parameters().values()].reduce((sum, { numel }) => sum + numel, 0);
+    const outputs = baseline.outputs.map((one) => ({
+      ...{ name: one.name, scale: one.scale, values: one.values?.length ?? null },
+    }));
+    return { folder, system: system.name, parameters, outputs };
+  } finally {
+    baseline.dispose();
+  }
+}
