@@ -1,5 +1,5 @@
 /** `createBaseline()`: a classical system with fresh weights, as a folder. The work behind it is loaded when it is called. */
-import type { Output } from "../../baselines/types.js";
+import type { ScoreScale } from "../../data/index.js";
 import { requireSpec } from "../../errors.js";
 
 /**
@@ -15,7 +15,7 @@ export interface NewBaselineSpec {
   /** Which of its networks. Default: its usual one. */
   readonly variant?: string | undefined;
   /** Of the score, and of attributes. Default 1 to 10. */
-  readonly scale?: Output["scale"] | undefined;
+  readonly scale?: ScoreScale | undefined;
   /** Scores that it predicts the distribution over, from 2. Default: one number. */
   readonly bins?: number | undefined;
   /** Names of attributes to predict beside the score. Default: none. */
@@ -40,12 +40,22 @@ export interface NewBaseline {
   readonly system: string;
   /** Numbers in its weights. */
   readonly parameters: number;
-  /** What it predicts, the overall score first; `values`: over how many scores a distribution is. */
-  readonly outputs: readonly {
-    readonly name: string;
-    readonly scale: Output["scale"];
-    readonly values: number | null;
-  }[];
+  /** What it predicts, the overall score first. */
+  readonly outputs: readonly NewBaselineOutput[];
+}
+
+/**
+ * A score that a new system gives.
+ *
+ * @category Checkpoints and models
+ */
+export interface NewBaselineOutput {
+  /** "score", or the attribute's. */
+  readonly name: string;
+  /** Of what it gives. */
+  readonly scale: ScoreScale;
+  /** Over how many scores its distribution is; null: one number. */
+  readonly values: number | null;
 }
 
 /**
