@@ -110,7 +110,12 @@ export type { RatedDataset, ReaderOptions, ScoreColumn, ScoreScale } from "./dat
 // --- training -----------------------------------------------------------------------------------------------------
 
 export { readTrainingConfig, trainModel } from "./train/start/train-model.js";
-export { createBaseline, type NewBaseline, type NewBaselineOutput, type NewBaselineSpec } from "./train/start/new-baseline.js";
+export {
+  createBaseline,
+  type NewBaseline,
+  type NewBaselineOutput,
+  type NewBaselineSpec,
+} from "./train/start/new-baseline.js";
 export { planTraining } from "./train/start/plan-training.js";
 export type {
   Agreement,
