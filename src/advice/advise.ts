@@ -2,9 +2,9 @@
 import type { Model, ScoreResult } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import { decodeImage, resizeAsync, type ImageInput, type RgbImage, type Size } from "../image/index.js";
-import type { Edits } from "../image/edits/index.js";
+import type { EditKind, Edits } from "../image/edits/index.js";
 import { DEFAULT_BUDGET, LEAST_BUDGET } from "./budget.js";
-import { check, meanScore, VARIATIONS, type Scores } from "./check.js";
+import { check, LEAST_PREFERRED, meanScore, VARIATIONS, type Scores } from "./check.js";
 import { renderEdits, variation, type Variation } from "./render.js";
 import { searchEdits, type Found } from "./search.js";
 import { ADVICE_KINDS, DEFAULT_KINDS, type Advice, type AdviseOptions, type Suggestion } from "./types.js";
@@ -40,7 +40,8 @@ export interface AdvisedPhoto {
  */
 export async function advise(model: Model, photo: string | AdvisedPhoto, options: AdviseOptions = {}): Promise<Advice> {
   const { budget = DEFAULT_BUDGET, edits: kinds = DEFAULT_KINDS, side = SIDE, seed = 0, signal, maxPixels } = options;
-  checkOptions({ ...options, budget, edits: kinds, side });
+  const { leastPreferred = LEAST_PREFERRED } = options;
+  checkOptions({ budget, edits: kinds, side, leastPreferred });
   const { name, data } = typeof photo === "string" ? { name: photo, data: photo } : photo;
   const whole = await decodeImage(data, {
     name,
@@ -57,12 +58,13 @@ export async function advise(model: Model, photo: string | AdvisedPhoto, options
     original: original.score,
     ratio: copy.width / copy.height,
   });
-  const { before, suggestions } = await checked(found, original, scorer, whole, seed);
+  const { before, suggestions } = await checked(found, original, scorer, whole, { seed, leastPreferred });
   return {
     file: name,
     score: meanScore(before),
     scale: original.scale,
     helps: suggestions.some(({ helps }) => helps),
+    cause: causeOf(suggestions),
     suggestions,
     scorings: scorer.scored,
     size: { width: whole.width, height: whole.height },
@@ -70,16 +72,29 @@ export async function advise(model: Model, photo: string | AdvisedPhoto, options
   };
 }
 
+/** @param suggestions best first */
+function causeOf(suggestions: readonly Suggestion[]): EditKind | null {
+  const kinds = suggestions.filter(({ helps }) => helps).map(({ edits }) => Object.keys(edits) as EditKind[]);
+  return kinds.find(({ length }) => length === 1)?.[0] ?? null;
+}
+
 function scoresOf(results: readonly ScoreResult[]): number[] {
   return results.map(({ score }) => score);
 }
 
 /** @throws RocError USAGE */
-function checkOptions({ budget, edits, side }: Required<Pick<AdviseOptions, "budget" | "edits" | "side">>): void {
+function checkOptions({
+  budget,
+  edits,
+  side,
+  leastPreferred,
+}: Required<Pick<AdviseOptions, "budget" | "edits" | "side" | "leastPreferred">>): void {
   if (!Number.isInteger(budget) || budget < LEAST_BUDGET)
     throw new RocError("USAGE", `advise(): budget is ${budget}; give a whole number of scorings from ${LEAST_BUDGET}.`);
   if (!Number.isInteger(side) || side < 32)
     throw new RocError("USAGE", `advise(): side is ${side}; give a whole number of pixels from 32.`);
+  if (!(leastPreferred >= 0.5 && leastPreferred <= 1))
+    throw new RocError("USAGE", `advise(): leastPreferred is ${leastPreferred}; give a share from 0.5 to 1.`);
   const unknown = edits.find((kind) => !ADVICE_KINDS.includes(kind));
   if (edits.length > 0 && unknown === undefined) return;
   throw new RocError("USAGE", `advise(): edits are ${JSON.stringify(edits)}; give some of ${ADVICE_KINDS.join(", ")}.`);
@@ -102,7 +117,7 @@ async function checked(
   original: ScoreResult,
   scorer: PhotoScorer,
   size: Size,
-  seed: number,
+  { seed, leastPreferred }: Required<Pick<AdviseOptions, "seed" | "leastPreferred">>,
 ): Promise<{ before: Scores; suggestions: Suggestion[] }> {
   const promising = single.filter(({ score }) => score > original.score).slice(0, CHECKED);
   const found = [...(together ? [together] : []), ...promising].map(({ edits }) => edits);
@@ -112,7 +127,7 @@ async function checked(
   const suggestions = found.map((edits, i) => ({
     edits,
     words: wordsOf(edits, size),
-    ...check(before, after[i] ?? [], original.scale),
+    ...check(before, after[i] ?? [], original.scale, leastPreferred),
   }));
   // Equal ones stay as the search ranked them.
   suggestions.sort((a, b) => Number(b.helps) - Number(a.helps) || b.gain.value - a.gain.value);

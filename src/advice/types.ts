@@ -18,6 +18,8 @@ export interface AdviseOptions {
   readonly budget?: number;
   /** Which edits may be made; default all but `warmth`. */
   readonly edits?: readonly EditKind[];
+  /** Least chance that a rater prefers the edited photo, in [0.5, 1], below which a gain is too small to matter; default 0.6. */
+  readonly leastPreferred?: number;
   /** Long edge in pixels at which edits are tried; a smaller photo stays as it is. Default 1024. */
   readonly side?: number;
   /** Names the small variations by which a gain is checked; default 0. */
@@ -78,6 +80,8 @@ export interface Advice {
   readonly scale: ScoreResult["scale"];
   /** Whether any suggestion helps. */
   readonly helps: boolean;
+  /** What is wrong with the photo, if one thing is: the kind of edit that alone gains most, of those that help; null where none does. */
+  readonly cause: EditKind | null;
   /** Best first; those that help before those that do not. The best edit of each kind that seemed to gain, and the best together. */
   readonly suggestions: readonly Suggestion[];
   /** Scorings that it took. */

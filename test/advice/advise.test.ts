@@ -58,7 +58,7 @@ test("a dark photo is to be brightened, by a gain that the check finds again", a
   const file = await photo(t, 50);
   const advice = await advise(model, file, { onProgress: (done) => told.push(done) });
   const [best] = advice.suggestions;
-  assert.equal(advice.helps, true);
+  assert.deepEqual([advice.helps, advice.cause], [true, "exposure"]);
   assert.ok(best?.helps && (best.edits.exposure ?? 0) > 1, JSON.stringify(best));
   assert.ok(best.gain.low > 3 && best.gain.high < 4.5 && best.preferred > 0.9, JSON.stringify(best.gain));
   assert.ok(advice.scorings === model.scored && model.scored <= 90);
@@ -67,7 +67,7 @@ test("a dark photo is to be brightened, by a gain that the check finds again", a
 
 test("nothing helps a photo of middle lightness", async (t) => {
   const advice = await advise(judge(), await photo(t, 128));
-  assert.equal(advice.helps, false);
+  assert.deepEqual([advice.helps, advice.cause], [false, null]);
   assert.ok(advice.suggestions.every(({ helps }) => !helps));
 });
 
@@ -97,7 +97,7 @@ test("the command says, shows and writes it, and leaves the photo and all files 
   assert.equal(code, 3, stderr);
   assert.match(
     stdout,
-    /b\.png: 5\.\d\d of 1 to 10\n {2}\+3\.\d\d \(\+3\.\d\d to \+\d\.\d\d\) {2}.*EV exposure \(brighter\).*preferred by 9\d% of raters/,
+    /b\.png: 5\.\d\d of 1 to 10; above all: exposure\n {2}\+3\.\d\d \(\+3\.\d\d to \+\d\.\d\d\) {2}.*EV exposure \(brighter\).*preferred by 9\d% of raters/,
   );
   assert.match(stdout, /gone\.jpg.*\n$/);
   assert.deepEqual(readFileSync(file), before);
@@ -125,6 +125,7 @@ test("--json has the advice with its keys, and a page that is somebody's is refu
     "score",
     "scale",
     "helps",
+    "cause",
     "suggestions",
     "scorings",
     "size",

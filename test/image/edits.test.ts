@@ -50,11 +50,12 @@ test("warmth gives red light and takes blue, and leaves green", async () => {
   assert.deepEqual(await edited(pixels(100, 100, 100), { warmth: 1 }), [118, 100, 85]);
 });
 
-test("contrast stretches about the mean lightness, which stays", async () => {
-  // Greys of 80 and 120: their mean is 100, and 1.5 times 20 is 30. At 4 times 60: 100 - 4 * 40, below black.
-  assert.deepEqual(await edited(pixels(80, 80, 80, 120, 120, 120), { contrast: 1.5 }), [70, 70, 70, 130, 130, 130]);
-  assert.deepEqual(await edited(pixels(60, 60, 60, 140, 140, 140), { contrast: 4 }), [0, 0, 0, 255, 255, 255]);
-  assert.deepEqual(await edited(pixels(80, 80, 80, 120, 120, 120), { contrast: 0 }), new Array(6).fill(100));
+test("contrast stretches about middle grey", async () => {
+  // 127.5 + 1.5 * (80 - 127.5) = 56.25, and 116.25 of 120. At 4 the byte 60 is 142 below black, 180 is 82 above white.
+  const greys = pixels(80, 80, 80, 120, 120, 120);
+  assert.deepEqual(await edited(greys, { contrast: 1.5 }), [56, 56, 56, 116, 116, 116]);
+  assert.deepEqual(await edited(pixels(60, 60, 60, 180, 180, 180), { contrast: 4 }), [0, 0, 0, 255, 255, 255]);
+  assert.deepEqual(await edited(greys, { contrast: 0.2 }), [118, 118, 118, 126, 126, 126]);
 });
 
 test("saturation stretches about each pixel's own grey", async () => {

@@ -13,7 +13,7 @@ import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode } from "../shared/json.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
-import { whole } from "../shared/numbers.js";
+import { number, whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
 import { expandInputs, type Inputs } from "./inputs.js";
@@ -27,6 +27,7 @@ interface Flags extends ModelFlags {
   readonly budget: number;
   readonly edits: readonly EditKind[];
   readonly side: number;
+  readonly leastPreferred?: number;
   readonly seed: number;
   readonly maxPixels?: number;
 }
@@ -73,13 +74,17 @@ async function adviseAll(
   print: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
   const { advise: adviseOn } = await import("../../advice/advise.js");
-  const { budget, edits, side, seed, maxPixels } = flags;
+  const { budget, edits, side, seed, leastPreferred, maxPixels } = flags;
+  const limits = {
+    ...(leastPreferred !== undefined && { leastPreferred }),
+    ...(maxPixels !== undefined && { maxPixels }),
+  };
   const progress = createProgress(io.stderr, "scored", files.length * budget);
   const outcomes: Outcome[] = [];
   try {
     for (const [at, name] of files.entries()) {
       const onProgress = (done: number): void => progress.update(at * budget + done);
-      const settings = { budget, edits, side, seed, signal, onProgress, ...(maxPixels !== undefined && { maxPixels }) };
+      const settings = { budget, edits, side, seed, signal, onProgress, ...limits };
       const outcome = await adviseOn(model, { name, data: data.get(name) ?? name }, settings).catch(
         (error: unknown) => {
           if (!isPicturesFault(error)) throw error;
@@ -100,11 +105,11 @@ async function adviseAll(
 function textOf(outcome: Outcome): string {
   const name = printable(outcome.file);
   if ("error" in outcome) return `${name}: ${printable(outcome.error.message)}\n`;
-  const { score, scale, suggestions, helps } = outcome;
+  const { score, scale, suggestions, helps, cause } = outcome;
   const head = `${name}: ${score.toFixed(2)} of ${scale.min} to ${scale.max}`;
   if (!helps) return `${head}; nothing helps${refused(outcome)}\n`;
   const rows = suggestions.filter((one) => one.helps).map(({ words, gain, preferred }) => `  ${gainText(gain)}  ${words.join(", ")}; ${preferredText(preferred)}\n`); // prettier-ignore
-  return `${head}\n${rows.join("")}`;
+  return `${head}${cause === null ? "" : `; above all: ${cause}`}\n${rows.join("")}`;
 }
 
 function refused({ suggestions: [best] }: Advice): string {
@@ -182,7 +187,7 @@ export function adviseCommand(context: Context): Command {
     .description("which crop, turn, light or colour would raise a photo's score, and by how much")
     .argument("<photos...>", "image files, folders (searched through), globs, or - for stdin")
     .addOption(modelOption(context.io))
-    .option("--json", "JSON Lines: {file, score, scale, helps, suggestions, scorings, size, model} per photo")
+    .option("--json", "JSON Lines: {file, score, scale, helps, cause, suggestions, scorings, size, model} per photo")
     .option("--html <file>", "write a page with each photo before and after; it needs no network")
     .option("--out <folder>", "write the best edit of each photo as a new file; nothing is overwritten")
     .option(
@@ -192,6 +197,7 @@ export function adviseCommand(context: Context): Command {
       DEFAULT_KINDS,
     )
     .option("--budget <n>", "scorings of a photo, the final check included", whole(LEAST_BUDGET), DEFAULT_BUDGET)
+    .option("--least-preferred <share>", "least chance that a rater prefers the edit (default: 0.6)", number(0.5, 1))
     .option("--side <pixels>", "long edge at which edits are tried", whole(32), 1024)
     .option("--seed <n>", "of the small variations by which gains are checked", whole(0), 0)
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));

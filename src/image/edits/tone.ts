@@ -8,6 +8,8 @@ import type { Edits } from "./types.js";
 /** The weights of red, green and blue in lightness (ITU-R BT.709), on encoded values as most editors take them. */
 const LUMA = [0.2126, 0.7152, 0.0722] as const;
 const WHITE = 255;
+/** What contrast stretches about. */
+const MIDDLE = WHITE / 2;
 
 /** An encoded value, 0 to 1, as linear light (IEC 61966-2-1). */
 export function toLinear(value: number): number {
@@ -33,38 +35,18 @@ function lightCurve(stops: number): Float64Array {
   return Float64Array.from({ length: 256 }, (_, byte) => clipped(WHITE * toEncoded(gain * toLinear(byte / WHITE))));
 }
 
-/** How often each byte is there, per channel. */
-function histograms({ data }: RgbImage): Curves {
-  const counts: Curves = [new Float64Array(256), new Float64Array(256), new Float64Array(256)];
-  for (let i = 0; i < data.length; i += 3)
-    for (let channel = 0; channel < 3; channel++) (counts[channel] as Float64Array)[data[i + channel] as number]! += 1;
-  return counts;
-}
-
-/** Mean lightness of a picture whose bytes the curves replace, 0 to 255. */
-function meanLightness(image: RgbImage, curves: Curves): number {
-  const pixels = image.width * image.height;
-  return histograms(image).reduce((sum, counts, channel) => {
-    const curve = curves[channel] as Float64Array;
-    const total = counts.reduce((all, count, byte) => all + count * (curve[byte] as number), 0);
-    return sum + ((LUMA[channel] as number) * total) / pixels;
-  }, 0);
-}
-
-function curvesOf(image: RgbImage, { exposure = 0, warmth = 0, contrast = 1 }: Edits): Curves {
-  const light: Curves = [lightCurve(exposure + warmth / 2), lightCurve(exposure), lightCurve(exposure - warmth / 2)];
-  if (contrast === 1) return light;
-  const pivot = meanLightness(image, light);
-  const steeper = (curve: Float64Array): Float64Array =>
-    curve.map((value) => clipped(pivot + contrast * (value - pivot)));
-  return [steeper(light[0]), steeper(light[1]), steeper(light[2])];
+/** What takes the place of each byte before colours are mixed. */
+function curvesOf({ exposure = 0, warmth = 0, contrast = 1 }: Edits): Curves {
+  const curve = (stops: number): Float64Array =>
+    lightCurve(stops).map((value) => clipped(MIDDLE + contrast * (value - MIDDLE)));
+  return [curve(exposure + warmth / 2), curve(exposure), curve(exposure - warmth / 2)];
 }
 
 /** The picture with other light and colours; itself where nothing changes. */
 export function editTones(image: RgbImage, edits: Edits): RgbImage {
   const { exposure = 0, warmth = 0, contrast = 1, saturation = 1 } = edits;
   if (exposure === 0 && warmth === 0 && contrast === 1 && saturation === 1) return image;
-  const [reds, greens, blues] = curvesOf(image, edits);
+  const [reds, greens, blues] = curvesOf(edits);
   const { width, height, data: from } = image;
   // Rounds and clips by itself.
   const data = new Uint8ClampedArray(from.length);

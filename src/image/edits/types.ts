@@ -40,7 +40,7 @@ export interface Edits {
   readonly exposure?: number;
   /** Stops of red against blue, in linear light, green between them: above 0 warmer. -2 to 2. */
   readonly warmth?: number;
-  /** Factor on the distance of each value from the picture's mean lightness, 0 to 4. */
+  /** Factor on the distance of each value from middle grey, 0 to 4. */
   readonly contrast?: number;
   /** Factor on the distance of each colour from its own grey, 0 (grey) to 4. */
   readonly saturation?: number;
