@@ -46,6 +46,7 @@ const NOT_RUN: readonly NotRun[] = [
 const SHORTER: readonly (readonly [pattern: RegExp, added: string])[] = [
   [/\b(train|process\.sh) --data\b/, " --steps 2 --batch 4"],
   [/\bstudio write\b/, " --count 120 --size 48"],
+  [/ advise /, " --budget 60 --side 64"],
   [/\breproduce .*--studio --run\b/, " --pictures 50 --epochs 0.05"],
   [/\bfuzz -- /, " --count 20"],
 ];
