@@ -22,8 +22,9 @@
 
 // --- scoring ------------------------------------------------------------------------------------------------------
 
-export { DEMO_MODEL, load } from "./engine/index.js";
+export { DEMO_MODEL, load, readCalibration } from "./engine/index.js";
 export type {
+  Calibration,
   LoadOptions,
   Model,
   NamedImage,
@@ -31,6 +32,7 @@ export type {
   ScoreFailure,
   ScoreInput,
   ScoreInputs,
+  ScoreInterval,
   ScoreOptions,
   ScoreResult,
   ScoringMethod,
@@ -66,6 +68,10 @@ export type { SidecarWrite, WriteOptions as SidecarOptions } from "./photos/xmp.
 
 export { evaluate } from "./eval/evaluate.js";
 export type * from "./eval/spec.js";
+export { calibrate, type CalibrationResult, type CalibrationSpec } from "./eval/calibrate.js";
+export type { Calibrated, Conformal, ConformalMethod } from "./metrics/conformal.js";
+export type { CountedShare } from "./metrics/beta.js";
+export type { IntervalFigures, IntervalPart } from "./metrics/interval-figures.js";
 export { compareRuns, type CompareRunsOptions, type RunComparison } from "./eval/compare-runs.js";
 export { writeReport, type WriteReportOptions, type WrittenPage } from "./report/write-report.js";
 export { checkData, type CheckDataOptions, type CheckDataSpec } from "./data/check-data.js";

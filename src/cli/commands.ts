@@ -8,6 +8,7 @@ export const COMMANDS: Commands = {
   advise: async () => (await import("./score/advise.js")).adviseCommand,
   cull: async () => (await import("./library/cull.js")).cullCommand,
   eval: async () => (await import("./eval/eval.js")).evalCommand,
+  calibrate: async () => (await import("./eval/calibrate.js")).calibrateCommand,
   report: async () => (await import("./eval/report.js")).reportCommand,
   reproduce: async () => (await import("./studies/reproduce.js")).reproduceCommand,
   leaderboard: async () => (await import("./studies/leaderboard.js")).leaderboardCommand,

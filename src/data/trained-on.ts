@@ -26,18 +26,24 @@ export async function writeTrainedOn(
   await atomicWriteJson(join(checkpoint, TRAINED_ON), { pictures: digests.sort().join("") });
 }
 
-/** Number of the given pictures that a checkpoint was trained on; 0 where it has no record. @throws RocError CONFIG_INVALID */
-export async function countTrainedOn(checkpoint: string, images: readonly string[]): Promise<number> {
+/** Those of the given pictures that a checkpoint was trained on; none where it has no record. @throws RocError CONFIG_INVALID */
+export async function trainedOn(checkpoint: string, images: readonly string[]): Promise<Set<string>> {
   const found = await ifThere(readJsonAs(join(checkpoint, TRAINED_ON), trainedSchema));
-  if (!found) return 0;
+  const seen = new Set<string>();
+  if (!found) return seen;
   const known = new Set(found.pictures.match(new RegExp(`.{${DIGITS}}`, "g")));
-  let count = 0;
   for (let start = 0; start < images.length; start += AT_ONCE) {
     const some = images.slice(start, start + AT_ONCE);
     const sizes = await Promise.all(some.map(sizeOf));
-    count += some.filter((image, i) => known.has(nameDigest(image, sizes[i] ?? null))).length;
+    some.forEach((image, i) => known.has(nameDigest(image, sizes[i] ?? null)) && seen.add(image));
   }
-  return count;
+  return seen;
+}
+
+/** Number of the given pictures that {@link trainedOn} finds. @throws RocError CONFIG_INVALID */
+export async function countTrainedOn(checkpoint: string, images: readonly string[]): Promise<number> {
+  const seen = await trainedOn(checkpoint, images);
+  return images.filter((image) => seen.has(image)).length;
 }
 
 /** Equal for the same picture in another copy of the data set. */

@@ -2,6 +2,7 @@
 export type { ScoringDtype } from "./precision.js";
 export { DEMO_MODEL } from "./demo.js";
 export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
+export { readCalibration, type Calibration } from "./calibration-file.js";
 export { load, type LoadOptions } from "./load.js";
 export type { BatchSize } from "./batch-size.js";
 export { EXPLAIN_METHODS, REPLACEMENTS } from "./explain/types.js";
@@ -18,6 +19,7 @@ export type {
   ScoreFailure,
   ScoreInput,
   ScoreInputs,
+  ScoreInterval,
   ScoreOptions,
   ScoreResult,
   ScoringMethod,

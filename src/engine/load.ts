@@ -9,10 +9,12 @@ import type { Scale, ScorerOptions } from "../roc/index.js";
 import { FLOAT_DTYPES } from "../torch/dtype.js";
 import type { Device } from "../torch/index.js";
 import { checkBatchSize, type BatchSize } from "./batch-size.js";
+import { calibrationFor } from "./calibration.js";
 import { checkAborted } from "./failures.js";
 import { pathOf } from "./inputs.js";
 import { checkScale, checkThreads, checkTypes, LOAD_TYPES } from "./option-types.js";
 import type { ScoringDtype } from "./precision.js";
+import type { ScoringModel } from "./scoring-model.js";
 import type { Model } from "./types.js";
 
 /**
@@ -70,6 +72,16 @@ export interface LoadOptions extends ScorerOptions {
    * that calls computes.
    */
   readonly worker?: boolean | undefined;
+  /**
+   * Calibration whose intervals results have (docs/intervals.md): a file, or a folder that has one. Default: that of the
+   * checkpoint's folder, where there is one that was made with the same settings; false: none.
+   */
+  readonly calibration?: string | false | undefined;
+  /**
+   * The level of the intervals, as 0.9, one of those that were calibrated; true: the first of them. With either, a RocError USAGE
+   * where there is no calibration that holds. Default: intervals where there is one.
+   */
+  readonly interval?: number | boolean | undefined;
 }
 
 /**
@@ -113,10 +125,21 @@ export async function load(checkpoint: string | URL | CheckpointFolder, options:
   const given = checkpoint instanceof URL ? pathOf(checkpoint, "load()") : checkpoint;
   const folder = await openCheckpointFolder(given, base);
   checkAborted(signal, folder.path);
-  if (worker && (await mayHaveWorker(folder))) {
-    const { loadRemote } = await import("./remote.js");
-    return loadRemote(folder, options);
+  const model = await (worker && (await mayHaveWorker(folder)) ? remote(folder, options) : here(folder, options));
+  try {
+    model.calibration = await calibrationFor(folder, model, options);
+  } catch (error) {
+    model.dispose();
+    throw error;
   }
+  return model;
+}
+
+async function remote(folder: CheckpointFolder, options: LoadOptions): Promise<ScoringModel> {
+  return (await import("./remote.js")).loadRemote(folder, options);
+}
+
+async function here(folder: CheckpointFolder, options: LoadOptions): Promise<ScoringModel> {
   const [{ loadEstimator }, { modelHere }] = await Promise.all([import("./here.js"), import("./model.js")]);
   const loaded = await loadEstimator(folder, options);
   return modelHere(loaded.estimator, loaded.name, loaded.options);

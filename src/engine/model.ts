@@ -26,7 +26,7 @@ export function createModel(parts: StrategyParts, name = parts.model.family, opt
 }
 
 /** A model that computes on the thread that calls it, and owns what computes. @throws RocError USAGE */
-export function modelHere(estimator: Estimator, name: string, options: Omit<ModelOptions, "scale">): Model {
+export function modelHere(estimator: Estimator, name: string, options: Omit<ModelOptions, "scale">): ScoringModel {
   const reader = new Reader(estimator, name, options);
   return new ScoringModel(reader.facts, {
     reader: {

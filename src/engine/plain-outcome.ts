@@ -4,7 +4,7 @@ import type { ScoreFailure, ScoreResult } from "./types.js";
 /** A result or failure as {@link plainOutcome} has it. */
 export type PlainOutcome = ReturnType<typeof plainOutcome>;
 
-/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `attributes`, `comment` and `answers`, and `scorer`, `dtype` and `quantization` behind `model`, where there are such) or `{file, error: {code, message}}`. */
+/** `{file, score, scale, std, distribution, answer, model}` (with `damaged` behind `file`, `interval`, `attributes`, `attributeIntervals`, `comment` and `answers`, and `scorer`, `dtype` and `quantization` behind `model`, where there are such) or `{file, error: {code, message}}`. */
 export function plainOutcome(result: ScoreResult | ScoreFailure) {
   const { file } = result;
   if ("error" in result) {
@@ -12,7 +12,7 @@ export function plainOutcome(result: ScoreResult | ScoreFailure) {
     return { file, error: { code, message } };
   }
   const { damaged, score, scale, std, distribution, attributes, comment, answers, answer, model } = result;
-  const { scorer, dtype, quantization } = result;
+  const { scorer, dtype, quantization, interval, attributeIntervals } = result;
   const { min, max } = scale;
   const values = {
     file,
@@ -21,7 +21,9 @@ export function plainOutcome(result: ScoreResult | ScoreFailure) {
     scale: { min, max },
     std,
     distribution,
+    ...(interval && { interval }),
     ...(attributes && { attributes }),
+    ...(attributeIntervals && { attributeIntervals }),
   };
   const text = { ...(comment !== undefined && { comment }), ...(answers && { answers }), answer };
   const precision = { ...(dtype && { dtype }), ...(quantization && { quantization }) };

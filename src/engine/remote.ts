@@ -11,14 +11,14 @@ import { disposedError, loadingAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { orAborted } from "./prefetch.js";
 import { ScoringModel, type Works } from "./scoring-model.js";
-import type { Model, OnWritten } from "./types.js";
+import type { OnWritten } from "./types.js";
 import { sentOptions, unpackError, type FromWorker, type ToWorker } from "./wire.js";
 
 /** Ends the threads of models that nobody has any more. */
 const forgotten = new FinalizationRegistry<ModelThread>((thread) => thread.dispose());
 
 /** Loads a checkpoint in a worker. @throws RocError as `load()` */
-export async function loadRemote(folder: CheckpointFolder, options: LoadOptions): Promise<Model> {
+export async function loadRemote(folder: CheckpointFolder, options: LoadOptions): Promise<ScoringModel> {
   const { signal, onNote } = options;
   const thread = new ModelThread(onNote);
   try {

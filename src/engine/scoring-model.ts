@@ -1,6 +1,8 @@
 /** What a caller has of a model: the pipeline before whatever computes its batches. Loads no libtorch. */
 import { setMaxListeners } from "node:events";
 import type { ImageInputs } from "../models/types.js";
+import { withIntervals } from "./calibration.js";
+import type { Calibration } from "./calibration-file.js";
 import { Batches, type BatchReader } from "./batches.js";
 import { explainPicture } from "./explain/explain.js";
 import type { CellMap, Explanation, ExplainOptions, ExplainRequest } from "./explain/types.js";
@@ -22,6 +24,13 @@ export interface Works {
   readonly dispose: () => void;
 }
 
+async function* calibratedOutcomes(
+  outcomes: AsyncIterable<Outcome>,
+  calibration: Calibration,
+): AsyncGenerator<Outcome, void, void> {
+  for await (const outcome of outcomes) yield withIntervals(outcome, calibration);
+}
+
 export class ScoringModel implements Model {
   readonly name: string;
   readonly scale: Model["scale"];
@@ -30,6 +39,8 @@ export class ScoringModel implements Model {
   readonly folder: string | undefined;
   readonly method: NonNullable<Model["method"]>;
   readonly lost: AbortSignal | undefined;
+  /** Set by what loads the model. */
+  calibration: Calibration | undefined;
   readonly #works: Works;
   readonly #batches: Batches;
   /** Aborted by {@link dispose}. */
@@ -47,7 +58,8 @@ export class ScoringModel implements Model {
 
   score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<Outcome, void, void> {
     const ended = { signal: this.#disposal.signal, error: () => disposedError(this.name) };
-    return scoreAll({ batches: this.#batches, prepare: this.#works.prepare, ended }, inputs, options);
+    const outcomes = scoreAll({ batches: this.#batches, prepare: this.#works.prepare, ended }, inputs, options);
+    return this.calibration ? calibratedOutcomes(outcomes, this.calibration) : outcomes;
   }
 
   scoreOne(input: ScoreInput, options?: ScoreOptions): Promise<ScoreResult> {

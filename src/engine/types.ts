@@ -4,6 +4,7 @@ import type { ImageInput, StoredImage } from "../image/index.js";
 import type { Quantization } from "../models/types.js";
 import type { Question, ReadingName, Scale, ScorerInfo, WrittenText } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
+import type { Calibration } from "./calibration-file.js";
 import type { Explanation, ExplainOptions } from "./explain/types.js";
 
 /**
@@ -94,6 +95,10 @@ export interface ScoreResult {
    * classical system predicts them.
    */
   readonly attributes?: Readonly<Record<string, number | null>>;
+  /** Where the rating lies, with a checkpoint whose intervals were calibrated (docs/intervals.md); on {@link scale}, within it. */
+  readonly interval?: ScoreInterval;
+  /** Likewise of {@link attributes}, as far as those were calibrated. */
+  readonly attributeIntervals?: Readonly<Record<string, ScoreInterval>>;
   /** What the model wrote about the picture, where its answers hold a comment. */
   readonly comment?: string;
   /** The answers to {@link ScoreOptions.questions}, in their order; absent without questions. */
@@ -115,6 +120,20 @@ export interface ScoreResult {
   readonly dtype?: DType;
   /** In what the weights of the linear maps are, where they are no floating-point numbers; see {@link LoadOptions.quantize}. */
   readonly quantization?: Quantization;
+}
+
+/**
+ * An interval that was calibrated: of pictures like those of the calibration, it holds the rating for a share of `level`.
+ *
+ * @category Scoring
+ */
+export interface ScoreInterval {
+  /** Lower end. */
+  readonly low: number;
+  /** Upper end. */
+  readonly high: number;
+  /** In (0, 1). */
+  readonly level: number;
 }
 
 /**
@@ -249,6 +268,8 @@ export interface Model {
   readonly lost?: AbortSignal | undefined;
   /** For the provenance of results; a model made for a test may lack it. */
   readonly method?: ScoringMethod;
+  /** What the intervals of its results rest on; undefined: its results have none. */
+  readonly calibration?: Calibration | undefined;
   /**
    * Scores pictures in the order of the inputs, one result each, as the model gets to them. Where it computes several together
    * (see {@link LoadOptions.batchSize}), a score depends on the others by at most 1e-5 of a scale from 1 to 10 in float32. A

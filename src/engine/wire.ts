@@ -8,7 +8,7 @@ import type { PreparedPicture } from "./reader.js";
 import type { ModelFacts, Outcome, ReadingOptions } from "./types.js";
 
 /** What of the options can be sent: the rest stays with the caller. */
-export type SentOptions = Omit<LoadOptions, "signal" | "onNote" | "worker">;
+export type SentOptions = Omit<LoadOptions, "signal" | "onNote" | "worker" | "calibration" | "interval">;
 
 /** Whether an option is sent: each has to be here. */
 const SENT: Readonly<Record<keyof SentOptions, true>> = {

@@ -7,6 +7,8 @@ import { gitRevision, packageVersion } from "../version.js";
 import { captionFigures } from "./caption-figures.js";
 import type { EvaluateOptions, EvaluationResult, EvaluationSpec } from "./spec.js";
 import { PARTIAL_FILE, SUMMARY_FILE, TABLE_FORMATS, tableFile } from "./folder.js";
+import { calibratedCoverage } from "./interval-coverage.js";
+import { succeeded } from "./prediction.js";
 import { writeTable } from "./predictions-file.js";
 import { missingNote, selectSamples, type Selection } from "./selection.js";
 import { outsideNote, predictionsOf, type Source } from "./source.js";
@@ -31,6 +33,8 @@ export async function evaluateInto(spec: EvaluationSpec, options: EvaluateOption
   checkAborted(options.signal);
   const source = await predictionsOf(spec, selection, { ...options, note });
   outsideNote(source, selection.data.scale).forEach(note);
+  if (source.calibration?.data.labels === selection.labels)
+    note("the intervals were calibrated on these very pictures: of others they may hold less");
   const summary = await writeResults(source, selection, spec, options.signal);
   ignoredNotes(summary, source, spec).forEach(note);
   return { folder: source.out, summary, predictions: source.predictions, notes };
@@ -47,10 +51,12 @@ async function writeResults(
   spec: EvaluationSpec,
   signal: AbortSignal | undefined,
 ): Promise<RunSummary> {
-  const { predictions, out } = source;
+  const { predictions, out, calibration } = source;
+  const intervals = calibration && calibratedCoverage(predictions.filter(succeeded), calibration, selection.data);
   const { format = "csv", resamples = RESAMPLES, seed = 0, threshold, spiceJar } = spec;
   const figures = {
     ...summarise(predictions, { scale: selection.data.scale, seed, resamples, threshold }),
+    ...(intervals && { intervals }),
     captions: await captionFigures(predictions, { jar: spiceJar, ...(signal && { signal }) }),
   };
   const file = tableFile(format);

@@ -6,6 +6,7 @@ import type { Sample, ScoreScale } from "../data/index.js";
 import { countTrainedOn } from "../data/trained-on.js";
 import { DEMO_MODEL } from "../engine/demo.js";
 import type { LoadOptions, Model, ScoringMethod } from "../engine/index.js";
+import type { Calibration } from "../engine/calibration-file.js";
 import { scoreSettings } from "../engine/score-settings.js";
 import { RocError } from "../errors.js";
 import { differences, digestFile, exists, ifThere, readText, stampsOf, type Settings } from "../files/index.js";
@@ -29,6 +30,8 @@ export interface Source {
   readonly method?: ScoringMethod | undefined;
   /** Settings of an ONNX model. */
   readonly onnx?: object;
+  /** Of the checkpoint's intervals. */
+  readonly calibration?: Calibration | undefined;
   /** Of libtorch, where it computed the predictions. */
   readonly torch?: string;
   /** A row per rated picture. */
@@ -63,7 +66,7 @@ async function fromCheckpoint(spec: EvaluationSpec, selection: Selection, option
   return await fromLoaded(model, spec, selection, options);
 }
 
-async function openFolder(folder: string | URL, options: LoadOptions): Promise<Model> {
+export async function openFolder(folder: string | URL, options: LoadOptions): Promise<Model> {
   const { load } = await import("../engine/index.js");
   return load(folder, options);
 }
@@ -130,7 +133,7 @@ async function fromModel(
   const { data, samples } = selection;
   const out = folderOf(model, spec, selection);
   const partial = join(out, PARTIAL_FILE);
-  const { name: system, method } = model;
+  const { name: system, method, calibration } = model;
   const images = commonFolder(samples);
   const settings = { kind, ...scoreSettings(model), ...dataSettings(selection), comments, images };
   const all = { ...settings, pictures: await digestPictures(samples) };
@@ -138,7 +141,7 @@ async function fromModel(
   const scored = (done: number, total: number): void => onProgress?.({ type: "scored", done, total });
   const keeping = { partial, settings, remedy: REMEDY, fresh };
   const looked = await predict(model, data, samples, { ...keeping, comments, signal, onProgress: scored });
-  return { out, kind, system, method, predictions: withMissing(looked, selection), settings: all };
+  return { out, kind, system, method, calibration, predictions: withMissing(looked, selection), settings: all };
 }
 
 function folderOf(model: Model, { out }: EvaluationSpec, { data }: Selection): string {
@@ -148,7 +151,7 @@ function folderOf(model: Model, { out }: EvaluationSpec, { data }: Selection): s
 const REMEDY = "Give another --out, or --fresh to throw that away.";
 
 /** What figures depend on beside the system. */
-function dataSettings({ data, labels, split, limit }: Selection): Settings {
+export function dataSettings({ data, labels, split, limit }: Selection): Settings {
   const { name, scale, attributeScales } = data;
   const own = { ...(attributeScales && { attributeScales }), ...(limit !== undefined && { limit }) };
   return { data: name, scale, split, ...own, labels };

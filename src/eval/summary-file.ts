@@ -5,6 +5,7 @@ import { readText } from "../files/index.js";
 import { RocError } from "../errors.js";
 import { scorerInfoSchema } from "../roc/published/schema.js";
 import type { ScorerInfo } from "../roc/published/types.js";
+import type { IntervalFigures } from "../metrics/interval-figures.js";
 import type { CaptionFigures } from "./caption-figures.js";
 import { SUMMARY_FILE } from "./folder.js";
 import { parseJson } from "./values.js";
@@ -121,6 +122,8 @@ const provenanceSchema: z.ZodType<Provenance> = z.object({
 export interface RunSummary extends Summary {
   /** Where the figures come from. */
   readonly provenance: Provenance;
+  /** How the checkpoint's calibrated intervals fare, by the score's name; absent where it has none. */
+  readonly intervals?: Readonly<Record<string, IntervalFigures>> | undefined;
   /** How the comments agree with those of people; null where none were compared. */
   readonly captions: CaptionFigures | null;
 }
@@ -146,6 +149,17 @@ const parts = z.array(
   z.object({ name: z.string(), count: z.number(), figures: z.object({ srcc: figure, plcc: figure, mae: figure }) }),
 );
 
+const countedShare = z.object({ value: z.number(), low: z.number(), high: z.number() }).nullable();
+const intervalParts = z.array(z.object({ name: z.string(), count: z.number(), coverage: countedShare, width: figure }));
+const intervalFigures = z.object({
+  level: z.number(),
+  count: z.number(),
+  coverage: countedShare,
+  width: interval.nullable(),
+  byScore: intervalParts,
+  byTheme: intervalParts,
+});
+
 const summarySchema: z.ZodType<RunSummary> = z.object({
   provenance: provenanceSchema,
   scale: z.object({ min: z.number(), max: z.number() }),
@@ -170,6 +184,7 @@ const summarySchema: z.ZodType<RunSummary> = z.object({
       worst: setAccuracy,
     })
     .optional(),
+  intervals: z.record(z.string(), intervalFigures).optional(),
   captions: z
     .object({
       count: z.number(),

@@ -1,6 +1,7 @@
 /** What a library knows of photos, for whoever lists, culls, serves or shows them. */
 import { nameOfBytes } from "../image/index.js";
 import { beginning, requireSpec, RocError } from "../errors.js";
+import type { ScoreInterval } from "../engine/index.js";
 import type { Scale } from "../roc/index.js";
 import type { Connection, Value } from "./connection.js";
 import { openToRead } from "./open.js";
@@ -42,6 +43,10 @@ export interface StoredScore {
   readonly distribution: readonly number[] | null;
   /** As {@link ScoreResult.attributes}. */
   readonly attributes?: Readonly<Record<string, number | null>>;
+  /** As {@link ScoreResult.interval}: of lists that were given a calibration. A library keeps none. */
+  readonly interval?: ScoreInterval;
+  /** As {@link ScoreResult.attributeIntervals}, likewise. */
+  readonly attributeIntervals?: Readonly<Record<string, ScoreInterval>>;
   /** As {@link ScoreResult.comment}. */
   readonly comment?: string;
   /** As {@link ScoreResult.answer}. */

@@ -1,25 +1,16 @@
 /** Who scores: what tells two judges apart. */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { scoreSettings } from "../engine/score-settings.js";
+import { deciding, scoreSettings } from "../engine/score-settings.js";
 import type { Model } from "../engine/index.js";
 import type { Judge } from "./catalog.js";
 import type { Connection } from "./connection.js";
-
-/** What moves a score's last digits only: scores that differ by it can be compared. */
-const LAST_DIGITS = ["torch", "version", "batch", "packed"];
 
 /**
  * Raised where a release changes what the same checkpoint says of the same picture by more than the last digits (another
  * decoding or resizing): a library then scores anew.
  */
 const READING = 1;
-
-/** The settings that tell two judges apart, in the order of their names. */
-function deciding(settings: Readonly<Record<string, unknown>>): [name: string, value: unknown][] {
-  const entries = Object.entries(settings).filter(([field]) => !LAST_DIGITS.includes(field));
-  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
-}
 
 /** Whether a judge of a library is a model with its settings. */
 export function isJudge({ checkpoint, settings }: Pick<Judge, "checkpoint" | "settings">, model: Model): boolean {

@@ -24,6 +24,20 @@ export const usageSchema = z.object({ prompt_tokens: z.int(), completion_tokens:
 
 const scaleSchema = z.object({ min: z.number(), max: z.number() });
 
+const intervalSchema = z
+  .object({
+    low: z.number(),
+    high: z.number(),
+    level: z.number().meta({ description: "The share of ratings that such intervals hold." }),
+  }) // prettier-ignore
+  .meta({ id: "Interval", description: "Where the rating lies, by a calibration on pictures with ratings." });
+
+/** Of a checkpoint that was calibrated. */
+const intervals = {
+  interval: intervalSchema.optional().meta({ description: "Where the rating lies, where the checkpoint was calibrated." }), // prettier-ignore
+  attributeIntervals: z.record(z.string(), intervalSchema).optional().meta({ description: "Likewise of single aspects." }), // prettier-ignore
+};
+
 const resultSchema = z
   .object({
     file: z.string().meta({ description: "The name that the picture was sent with, its id in the library, or input 1, input 2, ..." }), // prettier-ignore
@@ -38,6 +52,7 @@ const resultSchema = z
       .readonly()
       .nullable()
       .meta({ description: "Probabilities of evenly spaced ratings from scale.min to scale.max." }),
+    ...intervals,
     attributes: z.record(z.string(), z.number().nullable()).optional().meta({ description: "Scores of single aspects, where the checkpoint gives them." }), // prettier-ignore
     comment: z.string().optional().meta({ description: "With ?comment, where the checkpoint writes any." }),
     answer: z.string().meta({ description: "The checkpoint's answer in words." }),
@@ -119,6 +134,7 @@ const storedScoreSchema = z
     score: z.number(),
     std: z.number().nullable(),
     distribution: z.array(z.number()).readonly().nullable(),
+    ...intervals,
     attributes: z.record(z.string(), z.number().nullable()).optional(),
     comment: z.string().optional(),
     answer: z.string(),

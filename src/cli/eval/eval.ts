@@ -10,13 +10,22 @@ import type { EvaluationSpec } from "../../eval/spec.js";
 import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode } from "../shared/json.js";
-import { addModelOptions, loadNamed, packing, scorerFlags, type ModelFlags } from "../shared/model-options.js";
+import {
+  addIntervalOptions,
+  addModelOptions,
+  intervalFlags,
+  loadNamed,
+  packing,
+  scorerFlags,
+  type IntervalFlags,
+  type ModelFlags,
+} from "../shared/model-options.js";
 import { number, parseScale, whole } from "../shared/numbers.js";
 import { evaluationProgress } from "./evaluation-progress.js";
 import { addOnnxOptions, onnxSettings, type OnnxFlags } from "./onnx.js";
 import { summaryText } from "./summary-text.js";
 
-interface Flags extends DataFlags, OnnxFlags, ModelFlags {
+interface Flags extends DataFlags, OnnxFlags, ModelFlags, IntervalFlags {
   readonly model?: string;
   readonly data: string;
   readonly split: Split | "all";
@@ -81,7 +90,7 @@ export function evalCommand(context: Context): Command {
     .option("--report", `write the page ${REPORT_FILE} too`)
     .option("--fresh", "throw away what an evaluation left in the folder, interrupted or finished")
     .option("--json", "print the summary as one JSON object");
-  addDataOptions(addOnnxOptions(addModelOptions(command))).addHelpText("after", HELP);
+  addDataOptions(addOnnxOptions(addIntervalOptions(addModelOptions(command)))).addHelpText("after", HELP);
   return command.action((flags: Flags) => runEval(flags, context));
 }
 
@@ -114,6 +123,7 @@ function specOf(flags: Flags): EvaluationSpec {
     threads,
     batchSize,
     ...scorerFlags(flags),
+    ...intervalFlags(flags),
   };
   return {
     ...{ data: dataRequest(flags.data, flags), split, limit },

@@ -1,6 +1,7 @@
 /** The figures of an evaluation as a table. */
-import type { RunSummary } from "../../eval/index.js";
+import { SCORE, type RunSummary } from "../../eval/index.js";
 import { METRIC_NAMES, type Figures } from "../../metrics/agreement.js";
+import { intervalLines } from "./interval-text.js";
 import type { SetAccuracy, SetFigures } from "../../metrics/sets.js";
 import { padEnd, printable, textWidth } from "../shared/width.js";
 
@@ -40,6 +41,12 @@ export function summaryText(summary: RunSummary, name: string): string {
     ),
   ];
   if (summary.sets) lines.push(...setLines(summary.sets));
+  const { [SCORE]: main, ...others } = summary.intervals ?? {};
+  if (main) lines.push(...intervalLines(main));
+  for (const [attribute, { coverage, width }] of Object.entries(others))
+    lines.push(
+      `  ${printable(attribute)}: ${decimals(coverage?.value ?? null)}, mean width ${decimals(width?.value ?? null)}`,
+    );
   if (distributions.count > 0) {
     const { count: pictures, emd, kl } = distributions;
     lines.push(`EMD ${decimals(emd)}, KL ${decimals(kl)} of the votes of ${pictures} pictures`);

@@ -13,7 +13,7 @@ import {
   chosenJudge,
   judgeLine,
   libraryFile,
-  queryOf,
+  photosOf,
   WHERE_HELP,
   type QueryFlags,
 } from "./options.js";
@@ -63,7 +63,7 @@ async function exportTo(file: string, flags: ExportFlags, context: Context): Pro
   if (isFile) await checkOutput(file, kind);
   using catalog = await Catalog.open(libraryFile(flags, context));
   const judge = chosenJudge(catalog, flags);
-  const { photos } = catalog.photos(queryOf(flags, judge));
+  const photos = await photosOf(catalog, flags, judge, context);
   const content = text(photos, judge, catalog.attributes(judge));
   if (isFile) await writeOutput(file, kind, content);
   else context.io.stdout.write(content);
@@ -89,12 +89,26 @@ function cell(value: string | number | null | undefined): string | number {
 }
 
 function tableText(photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]): string {
-  const known = ["file", "score", "std", "percentile", "stars", "taken", "camera", "width", "height", "gone", "error"];
+  const ends = photos.some(({ score }) => score?.interval) ? (["low", "high", "level"] as const) : [];
+  const facts = ["percentile", "stars", "taken", "camera", "width", "height", "gone", "error"];
   const rows = photos.map(({ file, score, stars, taken, camera, width, height, gone, error }) => [
-    ...[file, score?.score, score?.std, score?.percentile, stars, taken, camera, width, height, gone, error?.code],
+    ...[
+      file,
+      score?.score,
+      score?.std,
+      ...ends.map((end) => score?.interval?.[end]),
+      score?.percentile,
+      stars,
+      taken,
+      camera,
+      width,
+      height,
+      gone,
+      error?.code,
+    ],
     ...attributes.map((name) => score?.attributes?.[name]),
     ...[score?.comment, judge?.name],
   ]);
-  const header = [...known, ...attributes, "comment", "model"];
+  const header = ["file", "score", "std", ...ends, ...facts, ...attributes, "comment", "model"];
   return csvText([header, ...rows].map((row) => row.map(cell)));
 }

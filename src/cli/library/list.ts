@@ -11,7 +11,7 @@ import {
   chosenJudge,
   judgeLine,
   libraryFile,
-  queryOf,
+  photosOf,
   WHERE_HELP,
   type QueryFlags,
 } from "./options.js";
@@ -37,7 +37,7 @@ async function list(flags: QueryFlags, context: Context): Promise<void> {
   const { stdout, stderr } = context.io;
   using catalog = await Catalog.open(libraryFile(flags, context));
   const judge = chosenJudge(catalog, flags);
-  const { photos } = catalog.photos(queryOf(flags, judge));
+  const photos = await photosOf(catalog, flags, judge, context);
   if (flags.json) for (const photo of photos) stdout.write(`${JSON.stringify(plainPhoto(photo, judge))}\n`);
   else writeTable(photos, judge, context);
   if (flags.taste !== undefined && !flags.json) stderr.write(`${tasteLine(flags.taste)}\n`);
@@ -47,7 +47,9 @@ async function list(flags: QueryFlags, context: Context): Promise<void> {
 function writeTable(photos: readonly Photo[], judge: Judge | undefined, { io }: Context): void {
   const { stdout, env } = io;
   const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
-  const table = new ScoreTable({ files: photos.map(({ file }) => file), columns, colors: wantsColors(stdout, env) });
+  const intervals = photos.some(({ score }) => score?.interval);
+  const files = photos.map(({ file }) => file);
+  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env), intervals });
   for (const { file, score, error, seenBy, taste } of photos) {
     if (score && judge)
       stdout.write(

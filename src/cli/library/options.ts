@@ -2,8 +2,12 @@
 import { Option, type Command } from "commander";
 import { scaleText } from "../../metrics/beyond.js";
 import { resolve } from "node:path";
-import { SORTS, type Catalog, type Judge, type PhotoQuery, type Sort } from "../../library/catalog.js";
+import { readCalibration, type Calibration } from "../../engine/calibration-file.js";
+import { RocError } from "../../errors.js";
+import { SORTS, type Catalog, type Judge, type Photo, type PhotoQuery, type Sort } from "../../library/catalog.js";
+import { judgeMisfit, withPhotoIntervals } from "../../library/intervals.js";
 import { defaultLibrary } from "../../library/open.js";
+import { defaultModel } from "../shared/default-model.js";
 import { whole } from "../shared/numbers.js";
 import type { Context } from "../shared/io.js";
 
@@ -32,6 +36,7 @@ export interface QueryFlags extends LibraryFlags {
   readonly reverse?: true;
   readonly limit?: number;
   readonly gone?: true;
+  readonly calibration?: string;
 }
 
 /** Which photos, and in which order. */
@@ -53,6 +58,10 @@ export function addQueryOptions(command: Command): Command {
       "--taste <name>",
       "also what a taste says (roc4mllm taste learn): score order and percentile are its own then",
     )
+    .option(
+      "--calibration <file>",
+      "of intervals, of the judge's checkpoint: a file or folder (default: that of the checkpoint that scores by default, if any)",
+    )
     .option("--gone", "also files that are not there any more");
 }
 
@@ -62,7 +71,43 @@ export function chosenJudge(catalog: Catalog, { judge, taste }: QueryFlags): Jud
   return judge === undefined ? catalog.latestJudge() : catalog.judgeNamed(judge);
 }
 
-export function queryOf(flags: QueryFlags, judge: Judge | undefined): PhotoQuery {
+/**
+ * The photos of a query, with intervals where a calibration holds for the judge's scores.
+ *
+ * @throws RocError as `readCalibration()`; USAGE where the one that was given does not hold
+ */
+export async function photosOf(
+  catalog: Catalog,
+  flags: QueryFlags,
+  judge: Judge | undefined,
+  { io }: Context,
+): Promise<readonly Photo[]> {
+  const { photos } = catalog.photos(queryOf(flags, judge));
+  const calibration = judge && (await calibrationOf(flags, judge, io));
+  return judge && calibration ? withPhotoIntervals(photos, judge, calibration) : photos;
+}
+
+async function calibrationOf(
+  { calibration: file }: QueryFlags,
+  judge: Judge,
+  { env }: Context["io"],
+): Promise<Calibration | undefined> {
+  if (file === undefined) {
+    const found = await defaultModel(env)
+      .then(({ folder, name }) => readCalibration(folder ?? name))
+      .catch(() => undefined);
+    return found && judgeMisfit(found, judge) === undefined ? found : undefined;
+  }
+  const found = await readCalibration(file);
+  const fault = judgeMisfit(found, judge);
+  if (fault === undefined) return found;
+  throw new RocError(
+    "USAGE",
+    `not calibrated: --calibration ${file} ${fault}. Give that of ${judge.name}, or another --judge.`,
+  );
+}
+
+function queryOf(flags: QueryFlags, judge: Judge | undefined): PhotoQuery {
   const { where, sort, reverse, limit, gone, taste } = flags;
   return { judge, taste, where, sort, reverse: reverse === true, limit, gone: gone ? "with" : "without" };
 }

@@ -44,6 +44,22 @@ function answerColumns(results: readonly Ranked[]): Column[] {
   });
 }
 
+/** `low`, `high` and `level` of calibrated intervals, where there are any. */
+function intervalColumns(results: readonly Ranked[]): Column[] {
+  if (!hasAny(results, ({ interval }) => interval)) return [];
+  return (["low", "high", "level"] as const).map((end) => [end, scored(({ interval }) => interval?.[end])]);
+}
+
+/** `NAME low` and `NAME high`, where there are any. */
+function attributeIntervalColumns(results: readonly Ranked[], name: string): Column[] {
+  if (!hasAny(results, ({ attributeIntervals }) => attributeIntervals?.[name])) return [];
+  const ends = ["low", "high"] as const;
+  return ends.map((end) => [
+    inert(`${name} ${end}`),
+    scored(({ attributeIntervals }) => attributeIntervals?.[name]?.[end]),
+  ]);
+}
+
 function columnsOf(results: readonly Ranked[]): Column[] {
   const before: Column[] = [
     ["file", ({ file }) => pathCell(file)],
@@ -62,13 +78,14 @@ function columnsOf(results: readonly Ranked[]): Column[] {
   const damaged: Column[] = [["damaged", scored(({ damaged }) => text(damaged))]];
   const shown = [
     ...before,
+    ...intervalColumns(results),
     ...(hasAny(results, ({ percentile }) => percentile) ? ranked : []),
     ...(hasAny(results, ({ damaged }) => damaged) ? damaged : []),
   ];
   const own = new Set([...shown, ...comment, ...behind].map(([name]) => name));
-  const attributes = namesOf(results, (result) => result.attributes).map((name): Column => [
-    own.has(name) ? `attribute ${name}` : inert(name),
-    scored((result) => result.attributes?.[name] ?? undefined),
+  const attributes = namesOf(results, (result) => result.attributes).flatMap((name): Column[] => [
+    [own.has(name) ? `attribute ${name}` : inert(name), scored((result) => result.attributes?.[name] ?? undefined)],
+    ...attributeIntervalColumns(results, name),
   ]);
   return [
     ...shown,

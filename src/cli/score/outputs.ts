@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import type { Model } from "../../engine/index.js";
+import { calibrationText } from "../../engine/calibration.js";
 import { worthOf } from "../../engine/worth.js";
 import type { PhotoFacts } from "../../report/gallery/write.js";
 import { ERROR_CODES, RocError } from "../../errors.js";
@@ -138,6 +139,7 @@ async function writeGallery(file: string, { chosen, all, model, given }: Scored,
       failures: chosen.filter(isFailure),
       scores: all.flatMap((result) => (isFailure(result) ? [] : [result.score])),
       worth: worthOf(model),
+      calibration: model.calibration && calibrationText(model.calibration),
       pathOf: (name) => (given.has(name) ? undefined : name),
       heatOf: (result) => (result as RankedResult).explained?.picture,
       factsOf: photoFacts,

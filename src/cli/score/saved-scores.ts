@@ -9,6 +9,7 @@ import type { DType } from "../../torch/index.js";
 import { scorerInfoSchema } from "../../roc/published/schema.js";
 import { pathOfName } from "../../image/file-names.js";
 import { isFailure } from "../shared/json.js";
+import { withIntervals } from "../../engine/calibration.js";
 import { scoreSettings } from "../../engine/score-settings.js";
 
 const number = z.number();
@@ -98,7 +99,8 @@ export class SavedScores {
     try {
       for (const one of wanted) {
         const saved = this.#saved(one);
-        if (saved) yield { ...saved.result, file: one.file, model: this.model.name } as ScoreResult;
+        if (saved)
+          yield withIntervals({ ...saved.result, file: one.file, model: this.model.name } as ScoreResult, this.model.calibration); // prettier-ignore
         else yield await this.#next(one, fresh);
         onProgress?.(++done, wanted.length);
       }
@@ -125,9 +127,18 @@ export class SavedScores {
     if (next.done) throw new RocError("INTERNAL", "Fewer results than pictures.");
     const { value } = next;
     // A failed picture may be repaired before the next run.
-    if (!isFailure(value) && path !== undefined && picture) await this.journal.append({ path, picture, result: value as Entry["result"] }); // prettier-ignore
+    if (!isFailure(value) && path !== undefined && picture) await this.journal.append({ path, picture, result: withoutIntervals(value) as Entry["result"] }); // prettier-ignore
     return value;
   }
+}
+
+/** They follow from the rest by the calibration of the day. */
+function withoutIntervals({
+  interval: _,
+  attributeIntervals: __,
+  ...result
+}: ScoreResult): Omit<ScoreResult, "interval"> {
+  return result;
 }
 
 async function wantedOf(inputs: readonly ScoreInput[]): Promise<Wanted[]> {

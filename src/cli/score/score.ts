@@ -8,12 +8,21 @@ import { checkExplainFlags, explainAll, type ExplainFlags } from "./explanations
 import { expandInputs, type Inputs } from "./inputs.js";
 import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
+import { calibrationText } from "../../engine/calibration.js";
 import { worthOf } from "../../engine/worth.js";
 import { printable } from "../shared/printable.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode, isFailure, resultLine } from "../shared/json.js";
-import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import {
+  addIntervalOptions,
+  addModelOptions,
+  intervalFlags,
+  loadNamed,
+  packing,
+  type IntervalFlags,
+  type ModelFlags,
+} from "../shared/model-options.js";
 import { checkOutputs, writeOutputs, type OutputFlags } from "./outputs.js";
 import { SavedScores } from "./saved-scores.js";
 import { isForAll, parseTop, passes, select, type Ranked, type SelectionFlags } from "./selection.js";
@@ -24,7 +33,7 @@ import { summaryLine } from "../shared/summary-line.js";
 /** So many photos are scored on this thread: a worker would take longer to start than it gains. */
 const FEW = 3;
 
-interface ScoreOptions extends ModelFlags, SelectionFlags, OutputFlags, ExplainFlags {
+interface ScoreOptions extends ModelFlags, IntervalFlags, SelectionFlags, OutputFlags, ExplainFlags {
   readonly model?: string;
   readonly json?: true;
   readonly maxPixels?: number;
@@ -40,6 +49,7 @@ type Outcome = ScoreResult | ScoreFailure;
 async function createWriter(
   files: readonly string[],
   { json, percentile }: ScoreOptions,
+  { calibration }: Model,
   { io }: Context,
 ): Promise<(outcome: Ranked) => string> {
   if (json) return resultLine;
@@ -47,7 +57,8 @@ async function createWriter(
   const { ScoreTable, wantsColors } = await import("../shared/table.js");
   const { stdout, env } = io;
   const columns = stdout.isTTY === true ? (stdout.columns ?? 80) : undefined;
-  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env), percentile: percentile === true });
+  const shown = { percentile: percentile === true, intervals: calibration !== undefined };
+  const table = new ScoreTable({ files, columns, colors: wantsColors(stdout, env), ...shown });
   return (outcome) => table.row(outcome);
 }
 
@@ -109,12 +120,12 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const pack = packing(options, options.resume !== undefined || files.length >= PACKING_PAYS);
   using model = await loadNamed(
     options.model,
-    { ...options, pack, batchSize: options.batch, onNote, worker: files.length > FEW },
+    { ...options, ...intervalFlags(options), pack, batchSize: options.batch, onNote, worker: files.length > FEW },
     context,
   );
   noteComments(options, model, onNote);
   const place = await placing(options, model);
-  const write = await createWriter(files, options, context);
+  const write = await createWriter(files, options, model, context);
   const outcomes: Outcome[] = [];
   const started = Date.now();
   const progress = createProgress(stderr, "scored", files.length);
@@ -135,6 +146,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   finish(outcomes, milliseconds, context);
   // Models that were made for a test have no folder.
   if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
+  if (model.calibration) stderr.write(`${calibrationText(model.calibration)}.\n`);
   tellChosen(chosen, outcomes, options, context);
   await writeOutputs(options, { chosen, all, model, given: inputs.given }, context);
 }
@@ -289,7 +301,7 @@ export function scoreCommand(context: Context): Command {
       questions("--answer", "answer"),
     )
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));
-  return addModelOptions(command)
+  return addIntervalOptions(addModelOptions(command))
     .addHelpText("after", HELP)
     .action((inputs: string[], options: ScoreOptions) => score(inputs, options, context));
 }

@@ -1,18 +1,27 @@
 /** `roc4mllm serve`: scores over HTTP until it is told to end. */
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { calibrationText } from "../../engine/calibration.js";
 import { worthOf } from "../../engine/worth.js";
 import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
 import type { createServer } from "../../server/index.js";
 import { exists } from "../../files/index.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
-import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import {
+  addIntervalOptions,
+  addModelOptions,
+  intervalFlags,
+  loadNamed,
+  packing,
+  type IntervalFlags,
+  type ModelFlags,
+} from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { readToken } from "./token.js";
 
-interface Flags extends ModelFlags {
+interface Flags extends ModelFlags, IntervalFlags {
   readonly model?: string;
   readonly library?: string;
   readonly host: string;
@@ -35,7 +44,11 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   if (token === undefined && !isLoopback(flags.host)) throw needsToken(flags.host);
   const onNote = (note: string): void => void io.stderr.write(`note: ${note}\n`);
   const pack = packing(flags, true);
-  using model = await loadNamed(flags.model, { ...flags, pack, batchSize: flags.batch, onNote, worker: true }, context);
+  using model = await loadNamed(
+    flags.model,
+    { ...flags, ...intervalFlags(flags), pack, batchSize: flags.batch, onNote, worker: true },
+    context,
+  );
   const library = resolve(flags.library ?? defaultLibrary(io.env));
   if (flags.library !== undefined && !(await exists(library)))
     onNote(
@@ -50,7 +63,7 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   const server = createServer({ model, library, token, hosts: flags.allowHost, limits, onFault });
   const address = await listen(server, flags);
   if (flags.json) io.stdout.write(`${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n`);
-  else io.stderr.write(`${model.name} scores at ${address} (Ctrl-C ends it). ${worthOf(model).text}\n`);
+  else io.stderr.write(`${model.name} scores at ${address} (Ctrl-C ends it). ${worthOf(model).text}${model.calibration ? ` ${calibrationText(model.calibration)}.` : ""}\n`); // prettier-ignore
   await firing([signal, ...(model.lost ? [model.lost] : [])]);
   if (!flags.json) io.stderr.write("Ending, once everything that was accepted is answered.\n");
   await close(server);
@@ -132,7 +145,7 @@ export function serveCommand(context: Context): Command {
     )
     .option("--queue <n>", "pictures that may wait; further ones are told 429", whole(1), 256)
     .option("--json", "one object on standard output once it listens: {address, model, token}");
-  return addModelOptions(command)
+  return addIntervalOptions(addModelOptions(command))
     .addHelpText("after", HELP)
     .action((flags: Flags) => serve(flags, context));
 }

@@ -13,7 +13,7 @@ import { HEAD_NAMES } from "../../baselines/clip/heads.js";
 import { BASE_HELP, findModel } from "./find-model.js";
 import { findHead } from "./find-head.js";
 import type { Context } from "./io.js";
-import { whole } from "./numbers.js";
+import { number, whole } from "./numbers.js";
 import { threadsOption } from "./train-options.js";
 
 export interface ModelFlags {
@@ -34,6 +34,30 @@ export interface ModelFlags {
   readonly promptSource?: string;
   readonly text?: string;
   readonly sample?: number;
+}
+
+/** Of the commands that give intervals. */
+export interface IntervalFlags {
+  readonly calibration?: string;
+  readonly interval?: true;
+  readonly level?: number;
+}
+
+/** The options of {@link IntervalFlags}. */
+export function addIntervalOptions(command: Command): Command {
+  return command
+    .option("--calibration <file>", "of the intervals (default: calibration.json in the checkpoint's folder, if any)")
+    .option("--interval", "require calibrated intervals: an error where there are none that hold (roc4mllm calibrate)")
+    .option("--level <share>", "of the intervals, one of the calibration's (default: its first)", number(0, 1));
+}
+
+/** The options of {@link IntervalFlags} as `load()` takes them. */
+export function intervalFlags({
+  calibration,
+  interval,
+  level,
+}: IntervalFlags): Pick<LoadOptions, "calibration" | "interval"> {
+  return { calibration, interval: level ?? interval };
 }
 
 /** Adds the options of {@link ModelFlags}. */
@@ -125,7 +149,7 @@ export async function loadNamed(named: string | undefined, flags: LoadOptions, c
   const { load } = await context.engine();
   const { name, folder } = named === undefined ? await defaultModel(context.io.env) : { name: named };
   const { resize, device, dtype, quantize, pack, threads, scale, batchSize, onNote, worker } = flags;
-  const { scorer, aspect, promptSource, text, sample } = flags;
+  const { scorer, aspect, promptSource, text, sample, calibration, interval } = flags;
   const { checkpoint, visionTower } = await findModel(
     folder ?? name,
     flags,
@@ -146,7 +170,7 @@ export async function loadNamed(named: string | undefined, flags: LoadOptions, c
     batchSize,
     onNote,
     worker,
-    ...{ scorer, aspect, promptSource, text, sample },
+    ...{ scorer, aspect, promptSource, text, sample, calibration, interval },
     signal: context.signal,
   });
 }

@@ -8,6 +8,7 @@ export const OUTLINE: Outline = {
   advise: ["[options] <photos...>", "which crop, turn, light or colour would raise a photo's score, and by how much"],
   cull: ["[options] [folder]", "find bursts, pick the best of each, and write stars and picks into XMP sidecars"],
   eval: ["[options]", "SRCC, PLCC and the rest of a model on a data set, with intervals"],
+  calibrate: ["[options]", "intervals that hold: from rated pictures, kept with the checkpoint"],
   report: ["[options] <folder>", "one HTML page about an evaluation, with charts and pictures"],
   reproduce: ["[options] <table>", "Tables 1 to 6 of the paper, with our figures beside the published ones"],
   leaderboard: ["[options]", "published results on the data sets with their sources, and ours"],

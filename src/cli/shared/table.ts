@@ -14,6 +14,8 @@ const MIN_NAME_WIDTH = 12;
 const INDENT = "  ";
 /** "  100.0 ± 12.34  " between the name and the bar. */
 const NUMBER_WIDTH = 18;
+/** "[100.0, 100.0]  " before the bar. */
+const INTERVAL_WIDTH = 16;
 /** "  100%" behind the bar. */
 const PERCENTILE_WIDTH = 6;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
@@ -47,6 +49,11 @@ export function formatValue(value: number, { min, max }: Scale): string {
   return value.toFixed(length > 20 ? 1 : length > 1 ? 2 : 3);
 }
 
+/** "[2.81, 5.10]", or nothing. */
+export function intervalText(interval: ScoreResult["interval"], scale: Scale): string {
+  return interval ? `[${formatValue(interval.low, scale)}, ${formatValue(interval.high, scale)}]` : "";
+}
+
 export interface TableOptions {
   /** Every file of the table: they set the width of the first column. */
   readonly files: readonly string[];
@@ -55,6 +62,8 @@ export interface TableOptions {
   readonly colors: boolean;
   /** Whether results have a percentile. */
   readonly percentile?: boolean;
+  /** Whether results have calibrated intervals. */
+  readonly intervals?: boolean;
 }
 
 /** A result, perhaps with its place among others, and with what a taste says. */
@@ -71,14 +80,16 @@ export class ScoreTable {
   readonly #nameWidth: number;
   readonly #barWidth: number;
   readonly #colors: Colors;
+  readonly #intervals: boolean;
 
-  constructor({ files, columns, colors, percentile = false }: TableOptions) {
+  constructor({ files, columns, colors, percentile = false, intervals = false }: TableOptions) {
+    this.#intervals = intervals;
     this.#columns = columns;
     this.#colors = pc.createColors(colors);
     this.#barWidth = columns !== undefined && columns < NARROW_TERMINAL ? NARROW_BAR_WIDTH : BAR_WIDTH;
     const longest = files.reduce((most, file) => Math.max(most, textWidth(printable(file))), MIN_NAME_WIDTH);
-    const room =
-      columns === undefined ? longest : columns - this.#barWidth - NUMBER_WIDTH - (percentile ? PERCENTILE_WIDTH : 0);
+    const extra = (percentile ? PERCENTILE_WIDTH : 0) + (intervals ? INTERVAL_WIDTH : 0);
+    const room = columns === undefined ? longest : columns - this.#barWidth - NUMBER_WIDTH - extra;
     this.#nameWidth = Math.max(MIN_NAME_WIDTH, Math.min(longest, room));
   }
 
@@ -91,11 +102,12 @@ export class ScoreTable {
   }
 
   /** "light 6.52, colour 4.10" in as many lines as they need. */
-  #attributes({ attributes = {}, scale }: ScoreResult): string[] {
+  #attributes({ attributes = {}, attributeIntervals = {}, scale }: ScoreResult): string[] {
     // A name and its value stay together: only the blanks after commas may end a line.
-    const texts = Object.entries(attributes).map(
-      ([name, value]) => `${printable(name)}\u00a0${value === null ? "-" : formatValue(value, scale)}`,
-    );
+    const texts = Object.entries(attributes).map(([name, value]) => {
+      const range = intervalText(attributeIntervals[name], scale);
+      return `${printable(name)}\u00a0${value === null ? "-" : formatValue(value, scale)}${range && `\u00a0${range.replace(", ", "–")}`}`; // prettier-ignore
+    });
     return this.#wrapped(texts.join(", ").replaceAll(" ", "\u00a0").replaceAll(",\u00a0", ", "));
   }
 
@@ -123,7 +135,7 @@ export class ScoreTable {
       : wrapped(text, this.#columns - INDENT.length);
   }
 
-  #scored({ score, std, scale, damaged, percentile, taste }: Row): string {
+  #scored({ score, std, scale, damaged, percentile, interval, taste }: Row): string {
     const paint = this.#paintOf(position(score, scale));
     const [filled, spread, rest] = barParts(score, std ?? 0, scale, this.#barWidth);
     const value = this.#colors.bold(paint(formatValue(score, scale).padStart(5)));
@@ -131,7 +143,8 @@ export class ScoreTable {
     const mark = damaged === undefined ? "" : this.#colors.red(`  damaged: ${printable(damaged)}`);
     const rank = percentile === undefined ? "" : `${Math.round(percentile)}%`.padStart(PERCENTILE_WIDTH);
     const liked = taste === undefined ? "" : `${" ".repeat(2)}${this.#colors.bold(formatValue(taste.score, scale).padStart(5))}`; // prettier-ignore
-    return `${value} ${deviation}  ${paint(filled)}${this.#colors.dim(spread + rest)}${liked}${rank}${mark}`;
+    const range = this.#intervals ? `${intervalText(interval, scale).padEnd(INTERVAL_WIDTH - 2)}  ` : "";
+    return `${value} ${deviation}  ${range}${paint(filled)}${this.#colors.dim(spread + rest)}${liked}${rank}${mark}`;
   }
 
   #failed({ file, error }: ScoreFailure): string {

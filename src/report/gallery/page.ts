@@ -2,8 +2,9 @@
 import type { OutputKind } from "../../files/index.js";
 import { bars, columns, columnsChart, html, page, WIDTH, type Content, type Markup } from "../../html/index.js";
 import { readableName } from "../../image/index.js";
+import type { ScoreFailure, ScoreInterval, ScoreResult } from "../../engine/index.js";
 import { countBeyond, scaleText } from "../../metrics/beyond.js";
-import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { shareText } from "../../metrics/conformal.js";
 import type { Thumbnail } from "../thumbnails.js";
 import { SCRIPT } from "./script.js";
 
@@ -30,6 +31,8 @@ export interface Gallery {
   readonly scores: readonly number[];
   /** What the scores are worth on real photographs, in a sentence. */
   readonly worth: { readonly text: string; readonly demo: boolean };
+  /** What the intervals of the results say, as a sentence without its full stop. */
+  readonly calibration?: string | undefined;
   /** How the thumbnails were made, in a sentence. */
   readonly thumbnails: string;
 }
@@ -49,7 +52,7 @@ export const GALLERY: OutputKind = {
 };
 
 /** @returns HTML */
-export function galleryPage({ photos, failures, scores, worth, thumbnails }: Gallery): string {
+export function galleryPage({ photos, failures, scores, worth, calibration, thumbnails }: Gallery): string {
   const [first] = photos;
   const scale = first?.result.scale ?? { min: 0, max: 1 };
   const attributes = [...new Set(photos.flatMap(({ result }) => Object.keys(result.attributes ?? {})))];
@@ -66,7 +69,9 @@ export function galleryPage({ photos, failures, scores, worth, thumbnails }: Gal
       { id: "best", title: "Photos", body: html`${controls(photos, attributes, scale)}${cards(photos, attributes)}` },
       ...(failures.length > 0 ? [{ id: "failed", title: "Without a score", body: failed(failures) }] : []),
     ],
-    footer: html`<p>± is how much raters would differ, as the model predicts it. ${thumbnails}</p>`,
+    footer: html`<p>
+      ± is how much raters would differ, as the model predicts it. ${calibration && `${calibration}.`} ${thumbnails}
+    </p>`,
     script: SCRIPT,
   });
 }
@@ -150,7 +155,7 @@ function cards(photos: readonly GalleryPhoto[], attributes: readonly string[]): 
 }
 
 function card({ result, thumbnail, heat, href, exif, taken }: GalleryPhoto, attributes: readonly string[]): Markup {
-  const { scale, score, std, damaged } = result;
+  const { scale, score, std, damaged, interval } = result;
   const name = nameOf(result.file);
   const facts = factsOf(result, exif, taken);
   const own = attributes.map((attribute, i) => html` data-a${i}="${result.attributes?.[attribute] ?? ""}"`);
@@ -180,6 +185,7 @@ function card({ result, thumbnail, heat, href, exif, taken }: GalleryPhoto, attr
           ${valueText(score, scale)}${std !== null && html` <small>± ${valueText(std, scale)}</small>`}
         </p>
       </div>
+      ${interval && html`<p class="quiet">${intervalText(interval, scale)}</p>`}
       ${facts !== "" && html`<p class="quiet">${facts}</p>`}
       ${damaged !== undefined && html`<p class="bad">damaged: ${damaged}</p>`}
       ${distribution(result)}${attributeBars(result.attributes, scale)} ${wordsOf(result)}${heat && heatOf(heat, name)}
@@ -199,6 +205,11 @@ function heatOf({ address, width, height }: Thumbnail, name: string): Markup {
       alt="${name}: blue parts lift the score, orange parts lower it"
     />
   </details>`;
+}
+
+/** Where the rating lies by a calibration. */
+function intervalText({ low, high, level }: ScoreInterval, scale: Scale): string {
+  return `${valueText(low, scale)} to ${valueText(high, scale)} in ${shareText(level)}`;
 }
 
 /** The last part of a path. */

@@ -10,7 +10,7 @@ import { GALLERY, galleryPage, type Gallery, type GalleryPhoto } from "./page.js
 /** What a photo's file says of itself. */
 export type PhotoFacts = Pick<GalleryPhoto, "exif" | "taken">;
 
-export interface GalleryOptions extends Pick<Gallery, "scores" | "worth"> {
+export interface GalleryOptions extends Pick<Gallery, "scores" | "worth" | "calibration"> {
   /** Best first. */
   readonly results: readonly GalleryPhoto["result"][];
   readonly failures: readonly ScoreFailure[];
@@ -43,7 +43,7 @@ const SIZES: readonly (ThumbnailOptions & { readonly upTo: number })[] = [
  * @throws RocError FILE_UNWRITABLE, ABORTED; USAGE where the file is there and is no gallery
  */
 export async function writeGallery(file: string, options: GalleryOptions): Promise<{ bytes: number; photos: number }> {
-  const { scores, worth, failures, signal, onProgress } = options;
+  const { scores, worth, calibration, failures, signal, onProgress } = options;
   const results = options.results.slice(0, MOST_PHOTOS);
   const size = SIZES.find(({ upTo }) => results.length <= upTo) ?? { side: 240, quality: 50 };
   const photos: GalleryPhoto[] = [];
@@ -56,7 +56,7 @@ export async function writeGallery(file: string, options: GalleryOptions): Promi
   const bytes = photos.reduce((sum, { thumbnail }) => sum + (thumbnail?.address.length ?? 0), 0);
   const mean = Math.max(1, Math.round(bytes / Math.max(photos.length, 1) / 1000));
   const thumbnails = `Thumbnails are JPEG of quality ${size.quality}, ${size.side} pixels on the long edge, ${mean} kB a photo.`;
-  const page = Buffer.from(galleryPage({ photos, failures, scores, worth, thumbnails }));
+  const page = Buffer.from(galleryPage({ photos, failures, scores, worth, calibration, thumbnails }));
   await writeOutput(file, GALLERY, page);
   return { bytes: page.length, photos: photos.length };
 }

@@ -2,7 +2,9 @@
 import type { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { SORTS, type Photo } from "../../library/catalog.js";
+import { SORTS, type Judge, type Photo } from "../../library/catalog.js";
+import { withPhotoIntervals } from "../../library/intervals.js";
+import { isJudge } from "../../library/judge.js";
 import type { App, Shared } from "../app.js";
 import { ofDisk, Refusal, withoutFolder } from "../errors.js";
 import type { Library } from "../library.js";
@@ -68,7 +70,7 @@ function addPhotos(app: App, shared: Shared): void {
     const query = { after: cursor, sort, where, folder, limit, reverse: isOn(reverse) };
     const page = await libraryOf(shared).ask("photos", { query, judge });
     return {
-      photos: page.photos.map(shownPhoto),
+      photos: calibratedPhotos(page.photos, page.judge, shared).map(shownPhoto),
       next: page.next ?? null,
       total: page.total ?? null,
       judge: page.judge
@@ -77,9 +79,25 @@ function addPhotos(app: App, shared: Shared): void {
     };
   });
   const one = { summary: "A photo of the library", params: idParams, response: { 200: photoSchema, ...problems } };
-  app.get("/v1/library/photos/:id", { schema: one }, async (request) =>
-    shownPhoto(await libraryOf(shared).photo(idOf(request.params), await judgeFor(shared, undefined))),
-  );
+  app.get("/v1/library/photos/:id", { schema: one }, async (request) => onePhoto(shared, idOf(request.params)));
+}
+
+async function onePhoto(shared: Shared, id: number) {
+  const library = libraryOf(shared);
+  const judge = await judgeFor(shared, undefined);
+  const photo = await library.photo(id, judge);
+  const own = judge === undefined ? undefined : await judgeOf(library, shared.options.model);
+  return shownPhoto(calibratedPhotos([photo], own, shared)[0] ?? photo);
+}
+
+/** With the intervals of the server's own checkpoint, where its scores are those of the judge. */
+function calibratedPhotos(
+  photos: readonly Photo[],
+  judge: Judge | undefined,
+  { options: { model } }: Shared,
+): readonly Photo[] {
+  const { calibration } = model;
+  return judge && calibration && isJudge(judge, model) ? withPhotoIntervals(photos, judge, calibration) : photos;
 }
 
 /** As JSON, which has no whole numbers of 64 bits; without the hash, which is the library's own. */

@@ -14,6 +14,10 @@ const modelSchema = z
     scale: z.object({ min: z.number(), max: z.number() }),
     worth: z.string().meta({ description: "What its scores are worth on real photographs." }),
     digest: z.string().nullable().meta({ description: "SHA-256 over the checkpoint's files." }),
+    calibration: z
+      .object({ level: z.number(), data: z.string(), pictures: z.int() })
+      .nullable()
+      .meta({ description: "What the intervals of its results rest on; null: they have none." }),
     method: z.record(z.string(), z.unknown()).nullable().meta({ description: "What the checkpoint is asked and how its scores are read." }), // prettier-ignore
   })
   .meta({ id: "Model" });
@@ -22,7 +26,7 @@ const modelsSchema = z.object({ object: z.literal("list"), data: z.array(modelSc
 
 export function addModels(app: App, { options: { model } }: Shared): void {
   const created = Math.floor(Date.now() / 1000);
-  const { name, scale, digest, method } = model;
+  const { name, scale, digest, method, calibration } = model;
   const one = {
     id: name,
     object: "model" as const,
@@ -31,6 +35,7 @@ export function addModels(app: App, { options: { model } }: Shared): void {
     scale: { min: scale.min, max: scale.max },
     worth: worthOf(model).text,
     digest: digest ?? null,
+    calibration: calibration ? { level: calibration.level, data: calibration.data.name, pictures: calibration.data.count } : null, // prettier-ignore
     method: method ? { ...method } : null,
   };
   app.get(

@@ -33,11 +33,12 @@ export function addScore(app: App, { options: { model }, queue, library, picture
 function shown(outcome: ScoreResult | ScoreFailure, withAttributes: boolean, percentile: number | undefined) {
   const plain = plainOutcome(outcome);
   if (plain.error || "error" in outcome) return plain;
-  const { attributes, ...others } = plain;
+  const { attributes, attributeIntervals, ...others } = plain;
   const { embedding } = outcome;
   return {
     ...others,
     ...(withAttributes && attributes && { attributes }),
+    ...(withAttributes && attributeIntervals && { attributeIntervals }),
     ...(percentile !== undefined && { percentile }),
     ...(embedding !== undefined && { embedding: embedding && Array.from(embedding) }),
   };
