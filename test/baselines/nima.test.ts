@@ -5,9 +5,10 @@ import { nima } from "../../src/baselines/nima/index.js";
 import { original } from "../../src/baselines/nima/original.js";
 import { prepareResized } from "../../src/baselines/common/prepare.js";
 import { CroppedInputs, IMAGENET } from "../../src/baselines/common/inputs.js";
+import { ValueInputs } from "../../src/baselines/common/value-inputs.js";
 import { SCORE, type Baseline } from "../../src/baselines/types.js";
 import { isRocError } from "../../src/errors.js";
-import { decodeImage } from "../../src/image/index.js";
+import { cropImage, decodeImage, type RgbImage } from "../../src/image/index.js";
 import { randomSource } from "../../src/nn/index.js";
 import { fromTypedArray, liveTensors, noGrad, scope, zeros, type Tensor } from "../../src/torch/index.js";
 import { openSafetensors, openWeightsFile, type Checkpoint } from "../../src/weights/index.js";
@@ -97,6 +98,52 @@ test("pictures are resized and cropped as by torchvision, and as Keras loads the
   const { data } = await nearest(picture);
   scope(() => assert.deepEqual([...data], expected.tensor("nearest").flatten().toNumbers()));
 });
+
+test("values are resized as by pyiqa, whose files say so: of wide, tall and small pictures", async () => {
+  using expected = await openSafetensors(at("values.safetensors"));
+  const wide = await decodeImage(at("picture.png"));
+  const pictures = {
+    wide,
+    tall: quarterTurn(wide),
+    larger: cropImage(wide, { left: 0, top: 0, width: 23, height: 17 }),
+  };
+  for (const [name, picture] of Object.entries(pictures)) {
+    const [, side = 0] = expected.info(name).shape;
+    const image = {
+      fit: "short",
+      side,
+      crop: side,
+      filter: "bilinear",
+      resize: "values",
+      mirror: true,
+      ...IMAGENET,
+    } as const;
+    const inputs = new ValueInputs(image);
+    const apart = await (await nima.prepareBy(inputs.steps))(picture);
+    scope(() => {
+      const { pixelValues } = inputs.batch([apart]);
+      // Values of about 2, of a few products each.
+      const error = difference((pixelValues as Tensor).squeeze(0), expected.tensor(name));
+      assert.ok(error <= 2 ** -20, `${name}: values differ by ${error}`);
+    });
+  }
+  const found = original(await openWeightsFile(at("vgg16.pth")));
+  using checkpoint = found?.checkpoint;
+  assert.ok(checkpoint);
+  const image = found?.config["image"] as { resize?: string };
+  assert.equal(image.resize, "values");
+  const nearest = { ...found?.config, image: { ...image, filter: "nearest" } };
+  assert.throws(() => nima.create(nearest, randomSource({ seed: 1 })), { code: "CONFIG_INVALID", message: /bilinear or bicubic.*at image/s }); // prettier-ignore
+});
+
+/** Clockwise. */
+function quarterTurn({ width, height, data }: RgbImage): RgbImage {
+  const turned = Uint8Array.from({ length: data.length }, (_, i) => {
+    const [c, x, y] = [i % 3, Math.floor(i / 3) % height, Math.floor(i / 3 / height)];
+    return data[((height - 1 - x) * width + y) * 3 + c] ?? 0;
+  });
+  return { width: height, height: width, data: turned };
+}
 
 test("pictures without a rating do not count, and attributes are numbers of their own scales", () => {
   const wanted = { tiny: true, scale: { min: 1, max: 5 }, attributes: [{ name: "light", scale: { min: -1, max: 1 } }] };

@@ -1,5 +1,5 @@
 /** Pictures that are resized, cropped, in training at random and mirrored, and normalised: most systems' inputs. */
-import { cropImage, valueTables, writeValues, type RgbImage, type StoredImage } from "../../image/index.js";
+import { cropImage, valueTables, writeValues, type RgbImage, type Size, type StoredImage } from "../../image/index.js";
 import type { Random } from "../../random.js";
 import { fromTypedArray } from "../../torch/index.js";
 import type { Inputs, PictureInputs } from "../types.js";
@@ -59,13 +59,17 @@ export class CroppedInputs implements PictureInputs {
 
   #cut(picture: RgbImage, random: Random | undefined): RgbImage {
     const { crop: side, mirror } = this.#crop;
-    const [across, down] = [picture.width - side, picture.height - side];
-    // Of what is left over half; torchvision rounds a half to the even number.
-    const left = random ? random.int(across + 1) : roundHalfEven(across / 2);
-    const top = random ? random.int(down + 1) : roundHalfEven(down / 2);
-    const pixels = cropImage(picture, { left, top, width: side, height: side });
+    const pixels = cropImage(picture, { ...placeOf(picture, side, random), width: side, height: side });
     return mirror && random?.chance(0.5) ? mirrored(pixels) : pixels;
   }
+}
+
+/** Where a square of `side` pixels is cut out: in the middle, in training anywhere. */
+export function placeOf({ width, height }: Size, side: number, random?: Random): { left: number; top: number } {
+  const [across, down] = [width - side, height - side];
+  // Of what is left over half; torchvision rounds a half to the even number.
+  if (!random) return { left: roundHalfEven(across / 2), top: roundHalfEven(down / 2) };
+  return { left: random.int(across + 1), top: random.int(down + 1) };
 }
 
 /** Left and right changed over. */

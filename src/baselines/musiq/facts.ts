@@ -1,5 +1,5 @@
 /** What MUSIQ is known by, and how it prepares a picture, without libtorch. */
-import { resizeAsync, uprightSize, type RgbImage, type StoredImage } from "../../image/index.js";
+import { uprightPicture } from "../common/upright.js";
 import type { SystemFacts } from "../types.js";
 
 /** `model_type` of our files. */
@@ -16,12 +16,6 @@ export const musiqFacts: SystemFacts = {
   name: MUSIQ,
   title: "MUSIQ",
   variants: FORMS,
+  // One of the scales is native.
   prepareBy: () => Promise.resolve(uprightPicture),
 };
-
-/** The whole picture in its own size, upright: one of the scales is native. */
-export async function uprightPicture(picture: RgbImage | StoredImage): Promise<RgbImage> {
-  if (!("stored" in picture)) return picture;
-  if (picture.orientation === 1) return picture.stored;
-  return await resizeAsync(picture, uprightSize(picture));
-}

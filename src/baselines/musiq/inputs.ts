@@ -5,13 +5,14 @@
  * The original pads the patches of a scale to the most that there can be and masks them; as a masked patch changes no other,
  * there are none here.
  */
-import { writeValues, type RgbImage } from "../../image/index.js";
 import { padSame } from "../../nn/index.js";
 import type { Random } from "../../random.js";
 import { aten, cat, fromTypedArray, scope, type Device, type Tensor } from "../../torch/index.js";
+import { uprightPicture } from "../common/upright.js";
+import { valuesOf } from "../common/value-inputs.js";
 import type { Inputs, PictureInputs } from "../types.js";
 import type { MusiqConfig } from "./config.js";
-import { uprightPicture, type Form } from "./facts.js";
+import type { Form } from "./facts.js";
 import { resizeValues, sizeOfScale } from "./resize.js";
 
 const flip = aten("flip");
@@ -48,14 +49,6 @@ function bytesToValues(form: Form): Float32Array {
     const share = fround((i & 255) / 255);
     return form === "original" ? fround(share * 2) - 1 : fround(share - 0.5) * 2;
   });
-}
-
-/** `[3, height, width]` */
-function valuesOf(picture: RgbImage, tables: Float32Array): Tensor {
-  const { width, height } = picture;
-  const values = new Float32Array(3 * width * height);
-  writeValues(picture, tables, "planar", values);
-  return fromTypedArray(values, [3, height, width]);
 }
 
 /**

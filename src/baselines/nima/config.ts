@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { invalidFor, parsedBy } from "../../models/common/config-fields.js";
 import { PIXEL_FILTERS } from "../../image/index.js";
+import { VALUE_FILTERS } from "../common/value-inputs.js";
 import { HALF, IMAGENET, type CropSteps } from "../common/inputs.js";
 import { outputFields, wantedOutputs } from "../common/outputs.js";
 import type { NewModel } from "../types.js";
@@ -28,11 +29,16 @@ const schema = z.looseObject({
       side,
       crop: side,
       filter: z.enum(PIXEL_FILTERS),
+      /** What is resized: "bytes", as of a picture of Pillow (the default), or "values" between 0 and 1, as pyiqa does. */
+      resize: z.enum(["bytes", "values"]).optional(),
       mean: triple,
       std: z.tuple([positive, positive, positive]),
       mirror: z.boolean().default(true),
     })
-    .refine(({ side, crop }) => crop <= side, { error: "expected a crop of at most the side" }),
+    .refine(({ side, crop }) => crop <= side, { error: "expected a crop of at most the side" })
+    .refine(({ resize, filter }) => resize !== "values" || VALUE_FILTERS.includes(filter), {
+      error: `expected the filter ${VALUE_FILTERS.join(" or ")} where values are resized`,
+    }),
 });
 
 export type NimaConfig = z.infer<typeof schema>;

@@ -8,7 +8,8 @@ import { CroppedInputs } from "../common/inputs.js";
 import { noLoss, ratedRows, votesLoss } from "../common/losses.js";
 import { outputsOf } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
-import { SCORE, type Answer, type Loss, type Output, type Targets } from "../types.js";
+import { ValueInputs } from "../common/value-inputs.js";
+import { SCORE, type Answer, type Loss, type Output, type PictureInputs, type Targets } from "../types.js";
 import type { NimaConfig } from "./config.js";
 import type { Features } from "./features.js";
 import { InceptionResnetV2 } from "./inception-resnet.js";
@@ -36,7 +37,7 @@ function headName(index: number): readonly (string | number)[] {
 export class Nima extends PixelsBaseline {
   readonly family = "nima";
   readonly outputs: readonly Output[];
-  readonly inputs: CroppedInputs;
+  readonly inputs: PictureInputs;
   readonly #features: Features;
   readonly #heads: readonly Linear[];
 
@@ -47,7 +48,7 @@ export class Nima extends PixelsBaseline {
     const params = new Params(source);
     super(params);
     this.outputs = outputsOf(config).map((output) => (output.values ? output : { ...output, unbounded: true }));
-    this.inputs = new CroppedInputs(config.image);
+    this.inputs = new (config.image.resize === "values" ? ValueInputs : CroppedInputs)(config.image);
     this.#features = featuresOf(params.at("base_model"), config);
     const { channels } = this.#features;
     const places = config.pool === "flatten" ? this.#features.sideOf(config.image.crop) ** 2 : 1;

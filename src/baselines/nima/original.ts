@@ -54,8 +54,8 @@ function ofPyiqa(checkpoint: Checkpoint): Original | undefined {
     model_type: "nima",
     variant,
     ...outputsFor(outputRows(checkpoint, `${HEAD}weight`)),
-    // As its evaluation: the shorter side to the crop's, bilinearly.
-    image: { ...image, fit: "short", side: image.crop, filter: "bilinear" },
+    // As its evaluation: the shorter side to the crop's, bilinearly, of values between 0 and 1.
+    image: { ...image, fit: "short", side: image.crop, filter: "bilinear", resize: "values" },
   };
   return { config, checkpoint: derivedCheckpoint(checkpoint, entries), what: `pyiqa's NIMA on ${variant}` };
 }

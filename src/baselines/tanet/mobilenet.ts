@@ -6,6 +6,12 @@ import { BatchNorm, Conv2d, type Params } from "../../nn/index.js";
 import { aten, scope, type Tensor } from "../../torch/index.js";
 
 const relu = aten("relu");
+const hardtanh = aten("hardtanh");
+
+/** PyTorch's: its gradient, of one pass, is 0 at either end, where that of `clamp`, of several, is 1. */
+function relu6(x: Tensor): Tensor {
+  return hardtanh(x, 0, 6);
+}
 
 /** Factor on the channels inside of a block, its channels, how often it stands, stride of the first. */
 const BLOCKS = [
@@ -61,7 +67,7 @@ class InvertedResidual {
 
   forward(x: Tensor, training: boolean): Tensor {
     const [expand, depthwise, project] = this.#layers;
-    const y = depthwise.forward(expand.forward(x, training).clamp(0, 6), training).clamp(0, 6);
+    const y = relu6(depthwise.forward(relu6(expand.forward(x, training)), training));
     const z = project.forward(y, training);
     return this.#adds ? x.add(z) : z;
   }
