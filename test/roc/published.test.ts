@@ -394,6 +394,12 @@ test("number: one that is certain is itself; off the scale, or drawn, it is the 
   near(of("<answer>5.00</answer>")?.scores[0]?.value, 5);
   assert.deepEqual(of("<answer>7.5</answer>")?.scores, [null]);
   assert.deepEqual(of("I cannot say")?.scores, [null]);
+  for (const number of [1, 1.5, 7.25, 10]) {
+    const ofTen = numberStrategy({ min: 1, max: 10 }, { maxTokens: 60 });
+    const [found] = read(reasoning(`<answer>${number}</answer>`, []), ofTen, "<image>?", NUMBER_ANSWER);
+    near(found?.answer.scores[0]?.value, number);
+    assert.equal(found?.answer.scores[0]?.distribution?.length, 91);
+  }
   const drawn = of("<answer>3.45</answer>", { sampling: { temperature: 0.6, seed: 1 } });
   assert.deepEqual(drawn?.scores, [{ value: 3.45, std: null, distribution: null }]);
   const parts = fake();

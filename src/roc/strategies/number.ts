@@ -35,7 +35,7 @@ const LEAST = 0.01;
 /** Ratings of a distribution, a tenth apart: each value's probability is split between its two neighbours, which keeps the mean. */
 const STEP = 0.1;
 
-/** @param scale of digits: from 0 to 9 at most */
+/** @param scale of digits: from 0 to 10 at most */
 export function numberStrategy(scale: Scale, options: NumberOptions): Strategy {
   return {
     name: "number",
@@ -233,7 +233,10 @@ class Tree {
       this.#grow(branch, fits, sum(fits));
     } else if (branch.place === STEP) {
       const point = found[0]?.[10] ?? 0;
-      this.#leaves.push({ value: branch.value, weight: branch.weight * (1 - point) });
+      // Of the numbers of two digits 10 alone is on a scale.
+      const ten = branch.value === 1 && scale.max >= 10 ? (found[0]?.[0] ?? 0) : 0;
+      this.#leaves.push({ value: branch.value, weight: branch.weight * (1 - point - ten) });
+      if (ten > 0) this.#leaves.push({ value: 10, weight: branch.weight * ten });
       this.#grow({ ...branch, weight: branch.weight * point }, digits, sum(digits));
     } else {
       this.#leaves.push({ value: branch.value, weight: branch.weight * (1 - sum(digits)) });
