@@ -15,9 +15,15 @@ const SIDE = 1024;
 /** Single edits that are checked beside the best of several together. */
 const CHECKED = 3;
 
-/** A photo to advise on: a path or the bytes of a file, and what results call it. */
+/**
+ * A photo to advise on.
+ *
+ * @category Scoring
+ */
 export interface AdvisedPhoto {
+  /** What {@link Advice.file} and messages call it. */
   readonly name: string;
+  /** A path, the bytes of a file, or a stream of them. */
   readonly data: ImageInput;
 }
 

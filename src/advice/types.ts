@@ -86,8 +86,13 @@ export interface Advice {
   readonly suggestions: readonly Suggestion[];
   /** Scorings that it took. */
   readonly scorings: number;
-  /** Size of the upright photo, and of the copy on which edits were tried, in pixels. */
-  readonly size: { readonly width: number; readonly height: number };
+  /** Of the upright photo. */
+  readonly size: {
+    /** In pixels. */
+    readonly width: number;
+    /** In pixels. */
+    readonly height: number;
+  };
   /** As {@link ScoreResult.model}. */
   readonly model: string;
 }

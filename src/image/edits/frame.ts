@@ -13,7 +13,7 @@ const EDGE = 1;
  *
  * @returns a share in (0, 1]
  */
-export function shrinkOf({ width, height }: Size, degrees: number): number {
+function shrinkOf({ width, height }: Size, degrees: number): number {
   const [sin, cos] = [Math.abs(Math.sin((degrees * Math.PI) / 180)), Math.cos((degrees * Math.PI) / 180)];
   return Math.min(width / (width * cos + height * sin), height / (width * sin + height * cos));
 }

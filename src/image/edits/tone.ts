@@ -12,12 +12,12 @@ const WHITE = 255;
 const MIDDLE = WHITE / 2;
 
 /** An encoded value, 0 to 1, as linear light (IEC 61966-2-1). */
-export function toLinear(value: number): number {
+function toLinear(value: number): number {
   return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 }
 
 /** Linear light, 0 to 1, as an encoded value. */
-export function toEncoded(light: number): number {
+function toEncoded(light: number): number {
   return light <= 0.0031308 ? 12.92 * light : 1.055 * light ** (1 / 2.4) - 0.055;
 }
 

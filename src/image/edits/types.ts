@@ -46,4 +46,9 @@ export interface Edits {
   readonly saturation?: number;
 }
 
+/**
+ * A kind of edit: a key of {@link Edits}.
+ *
+ * @category Scoring
+ */
 export type EditKind = keyof Edits;
