@@ -7,7 +7,7 @@ import { SCORE, type Baseline, type Targets } from "../../src/baselines/types.js
 import { randomSource, Recomputation } from "../../src/nn/index.js";
 import { backward, noGrad, scope, tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, freed, outlineOf, pixels } from "./by-formula.js";
 
 const expected = await expectedOf("aesmamba");
 
@@ -27,8 +27,8 @@ const CASES = {
 };
 type CaseName = keyof typeof CASES;
 
-function model(changes: Record<string, unknown>, source = byFormula()): Baseline {
-  return aesmamba.create({ model_type: "aesmamba", ...SMALL, ...changes }, source);
+function model(changes: Record<string, unknown>, source = byFormula()): Baseline & Disposable {
+  return freed(aesmamba.create({ model_type: "aesmamba", ...SMALL, ...changes }, source));
 }
 
 function targets(name: CaseName): Targets {
@@ -39,7 +39,7 @@ function targets(name: CaseName): Targets {
 for (const name of ["ava", "aadb", "balanced"] as const) {
   test(`${name}: outputs, loss and gradients`, (t) =>
     scope(() => {
-      const network = model(CASES[name]);
+      using network = model(CASES[name]);
       for (const one of network.parameters().values()) one.requiresGrad_();
       const answer = network.forward({ pixelValues: pixels(3, 64) }, true);
       const score = answer.outputs[SCORE];
@@ -49,34 +49,31 @@ for (const name of ["ava", "aadb", "balanced"] as const) {
       expected.near(t, loss.reshape(1), `${name}.loss`);
       backward(loss);
       expected.allNear(t, `${name}.grad`, (parameter) => network.parameters().get(parameter)?.grad);
-      network.dispose();
     }));
 }
 
 test("blocks that are computed again in the backward have the same gradients", () =>
   scope(() => {
     const gradientsBy = (tape: Recomputation | undefined): number[][] => {
-      const network = model(CASES.aadb);
+      using network = model(CASES.aadb);
       for (const one of network.parameters().values()) one.requiresGrad_();
       const forward = () => network.loss(network.forward({ pixelValues: pixels(3, 64) }, true), targets("aadb")).loss;
       backward(tape ? tape.record(forward) : forward());
       tape?.backward();
       const found = [...network.parameters().values()].map((one) => one.grad?.toNumbers() ?? []);
-      network.dispose();
       return found;
     };
     assert.deepEqual(gradientsBy(new Recomputation()), gradientsBy(undefined));
   }));
 
 test("a new network starts as the authors' does", () => {
-  const network = model({ ...AADB, depths: [2, 2, 2, 2] }, randomSource({ seed: 5 }));
+  using network = model({ ...AADB, depths: [2, 2, 2, 2] }, randomSource({ seed: 5 }));
   assertStart("aesmamba", network);
-  network.dispose();
 });
 
 test("a picture's score does not depend on the others; pictures without a rating do not count", () =>
   scope(() => {
-    const network = model(CASES.aadb);
+    using network = model(CASES.aadb);
     const seen = noGrad(() => network.forward({ pixelValues: pixels(3, 64) }, true));
     const scores = tensor([0.25, NaN, 0.5]);
     const some = noGrad(() => network.loss(seen, { scores: { [SCORE]: scores } }).terms);
@@ -87,7 +84,6 @@ test("a picture's score does not depend on the others; pictures without a rating
     assert.equal(Math.abs(none), 0);
     const alone = noGrad(() => network.forward({ pixelValues: pixels(3, 64).narrow(0, 2, 1) }, false));
     assert.ok(Math.abs((alone.outputs[SCORE]?.item() ?? NaN) - third) < 1e-4);
-    network.dispose();
   }));
 
 const published = JSON.parse(readFileSync(fixture("baselines/aesmamba/names.json"), "utf8")) as Record<
@@ -98,9 +94,8 @@ const published = JSON.parse(readFileSync(fixture("baselines/aesmamba/names.json
 test("the published file's names and shapes are those of the network that its config makes", () => {
   const found = aesmamba.original?.(outlineOf(published));
   assert.ok(found);
-  const network = aesmamba.load(found.config, found.checkpoint, { outline: true }, "AVA_vmamba_tiny.pth");
+  using network = freed(aesmamba.load(found.config, found.checkpoint, { outline: true }, "AVA_vmamba_tiny.pth"));
   assert.equal(network.outputs[0]?.values?.length, 10);
-  network.dispose();
 });
 
 test("a head that two data sets share, and another backbone, name what differs; other weights are none of its", () => {

@@ -7,7 +7,7 @@ import { SCORE, type Baseline } from "../../src/baselines/types.js";
 import { randomSource } from "../../src/nn/index.js";
 import { backward, noGrad, scope, tensor, type Tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, freed, outlineOf } from "./by-formula.js";
 
 const expected = await expectedOf("biaa");
 
@@ -19,8 +19,8 @@ const SMALL = {
 /** Slopes that 0 and 1 do not hide. */
 const weights = byFormula((name, size) => (/\.relu\d\./.test(name) ? new Float32Array(size).fill(0.2) : undefined));
 
-function model(changes = {}, source = weights): Baseline {
-  return biaa.create({ ...SMALL, ...changes }, source);
+function model(changes = {}, source = weights): Baseline & Disposable {
+  return freed(biaa.create({ ...SMALL, ...changes }, source));
 }
 
 /** The network's own number, of ratings that are divided by 5. */
@@ -31,8 +31,8 @@ function share(output: Tensor | undefined): Tensor {
 
 test("outputs, loss, gradients and running statistics", (t) =>
   scope(() => {
-    const network = model();
-    const inputs = { pixelValues: pixels(4, 64) };
+    using network = model();
+    const inputs = { pixelValues: expected.pixels(4, 64) };
     expected.near(t, share(noGrad(() => network.forward(inputs, false)).outputs[SCORE]), "test");
     for (const one of network.parameters().values()) one.requiresGrad_();
     const answer = network.forward(inputs, true);
@@ -42,25 +42,22 @@ test("outputs, loss, gradients and running statistics", (t) =>
     backward(loss);
     expected.allNear(t, "grad", (name) => network.parameters().get(name)?.grad);
     expected.allNear(t, "buffer", (name) => network.buffers().get(name));
-    network.dispose();
   }));
 
 test("a new network starts as the authors' does", () => {
-  const network = model({ depths: [4, 4, 4, 4] }, randomSource({ seed: 5 }));
+  using network = model({ depths: [4, 4, 4, 4] }, randomSource({ seed: 5 }));
   assertStart("biaa", network);
-  network.dispose();
 });
 
 test("scores lie between 0, or a lower end of the scale, and its upper end; pictures without a rating do not count", () =>
   scope(() => {
-    const network = model({ scale: { min: -2, max: 2 } });
-    const answer = noGrad(() => network.forward({ pixelValues: pixels(4, 64) }, false));
+    using network = model({ scale: { min: -2, max: 2 } });
+    const answer = noGrad(() => network.forward({ pixelValues: expected.pixels(4, 64) }, false));
     const scores = answer.outputs[SCORE]?.toNumbers() ?? [];
     const shares = expected.tensor("test").toNumbers();
     scores.forEach((score, i) => assert.ok(Math.abs(score - ((shares[i] ?? NaN) * 4 - 2)) < 1e-4));
     const { loss } = network.loss(answer, { scores: { [SCORE]: tensor([1, NaN, NaN, NaN]) } });
     assert.ok(Math.abs(loss.item() - ((scores[0] ?? NaN) - 1) ** 2 / 16) < 1e-4);
-    network.dispose();
   }));
 
 const published = JSON.parse(readFileSync(fixture("baselines/biaa/names.json"), "utf8")) as Record<string, number[]>;
@@ -68,9 +65,8 @@ const published = JSON.parse(readFileSync(fixture("baselines/biaa/names.json"), 
 test("the published network's names and shapes are those that its config makes; another head names what differs", () => {
   const found = biaa.original?.(outlineOf(published));
   assert.ok(found);
-  const network = biaa.load(found.config, found.checkpoint, { outline: true }, "meta.pth");
+  using network = freed(biaa.load(found.config, found.checkpoint, { outline: true }, "meta.pth"));
   assert.deepEqual(network.outputs, [{ name: SCORE, scale: { min: 1, max: 5 } }]);
-  network.dispose();
   const other = outlineOf({ ...published, "net.fc3.weight": [10, 512] });
   assert.throws(() => biaa.original?.(other), { code: "CHECKPOINT_MISMATCH", message: /net\.fc3\.weight \[10, 512\]/ });
   assert.equal(biaa.original?.(outlineOf({ "fc.weight": [2, 2] })), undefined);

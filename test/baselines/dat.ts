@@ -26,8 +26,7 @@ export interface Parity {
   readonly rename?: (name: string) => string;
 }
 
-function oneByOne(model: Baseline, predicted: Parity["predicted"]): Tensor {
-  const inputs = pixels(BATCH, 32);
+function oneByOne(model: Baseline, inputs: Tensor, predicted: Parity["predicted"]): Tensor {
   const parts = Array.from({ length: BATCH }, (_, i) => inputs.narrow(0, i, 1));
   return cat(parts.map((pixelValues) => predicted(model.forward({ pixelValues }, false))));
 }
@@ -35,10 +34,10 @@ function oneByOne(model: Baseline, predicted: Parity["predicted"]): Tensor {
 /** Outputs of a batch and of pictures one by one, loss and gradients. */
 export function assertParity(t: TestContext, { name, expected, model, targets, predicted, rename }: Parity): void {
   scope(() => {
-    const inputs = { pixelValues: pixels(BATCH, 32) };
+    const inputs = { pixelValues: expected.pixels(BATCH, 32) };
     noGrad(() => {
       expected.near(t, predicted(model.forward(inputs, false)), `${name}.test`);
-      expected.near(t, oneByOne(model, predicted), `${name}.alone`);
+      expected.near(t, oneByOne(model, inputs.pixelValues, predicted), `${name}.alone`);
     });
     for (const one of model.parameters().values()) one.requiresGrad_();
     const { loss } = model.loss(model.forward(inputs, true), targets);
@@ -50,17 +49,17 @@ export function assertParity(t: TestContext, { name, expected, model, targets, p
 
 /** With points of a batch pictures see each other, with their own they do not. */
 export function assertReferences(
-  make: (reference: "batch" | "picture") => Baseline,
+  make: (reference: "batch" | "picture") => Baseline & Disposable,
   predicted: Parity["predicted"],
 ): void {
   scope(() => {
     for (const reference of ["batch", "picture"] as const) {
-      const model = make(reference);
+      using model = make(reference);
+      const inputs = pixels(BATCH, 32);
       assert.equal(model.mixesBatch, reference === "batch");
-      const [together, alone] = noGrad(() => [predicted(model.forward({ pixelValues: pixels(BATCH, 32) }, false)), oneByOne(model, predicted)] as const); // prettier-ignore
+      const [together, alone] = noGrad(() => [predicted(model.forward({ pixelValues: inputs }, false)), oneByOne(model, inputs, predicted)] as const); // prettier-ignore
       const error = difference(alone, together);
       assert.equal(error < CONTRACT, reference === "picture", `${reference}: ${error}`);
-      model.dispose();
     }
   });
 }

@@ -8,7 +8,7 @@ import { randomSource } from "../../src/nn/index.js";
 import { manualSeed, noGrad, scope, type Tensor } from "../../src/torch/index.js";
 import { maxError } from "../models/support.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, freed, outlineOf, pixels } from "./by-formula.js";
 import { assertParity, assertReferences, SMALL_DAT } from "./dat.js";
 
 const expected = await expectedOf("eat");
@@ -19,8 +19,12 @@ const HEADS = {
 };
 type HeadName = keyof typeof HEADS;
 
-function model(head: HeadName, reference: "batch" | "picture", more: Record<string, unknown> = {}): Baseline {
-  return eat.create({ model_type: "eat", ...SMALL_DAT, ...HEADS[head], reference, ...more }, byFormula());
+function model(
+  head: HeadName,
+  reference: "batch" | "picture",
+  more: Record<string, unknown> = {},
+): Baseline & Disposable {
+  return freed(eat.create({ model_type: "eat", ...SMALL_DAT, ...HEADS[head], reference, ...more }, byFormula()));
 }
 
 /** What the authors predict: a number as a tenth of the score. */
@@ -34,21 +38,18 @@ function predictedOf(head: HeadName): (answer: Answer) => Tensor {
 for (const head of ["ava", "tad"] as const) {
   test(`${head}: outputs, loss and gradients`, (t) =>
     scope(() => {
-      const network = model(head, "batch");
+      using network = model(head, "batch");
       const scores = { [SCORE]: expected.tensor("scores").squeeze(1) };
       const targets = head === "ava" ? { scores, distribution: expected.tensor("votes") } : { scores };
       assertParity(t, { name: head, expected, model: network, targets, predicted: predictedOf(head) });
-      network.dispose();
     }));
 }
 
 test("a new network starts as the authors' does", () => {
-  const network = eat.create(
-    { model_type: "eat", ...SMALL_DAT, ...HEADS.ava, reference: "batch" },
-    randomSource({ seed: 5 }),
+  using network = freed(
+    eat.create({ model_type: "eat", ...SMALL_DAT, ...HEADS.ava, reference: "batch" }, randomSource({ seed: 5 })),
   );
   assertStart("eat", network);
-  network.dispose();
 });
 
 test("points of a batch mix its pictures; a picture's own do not", () => {
@@ -57,8 +58,8 @@ test("points of a batch mix its pictures; a picture's own do not", () => {
 
 test("whole pictures of a branch are dropped in training, more of them deeper, and none in a test", () =>
   scope(() => {
-    const network = model("tad", "picture", { drop_path_rate: 0.9 });
-    const plain = model("tad", "picture");
+    using network = model("tad", "picture", { drop_path_rate: 0.9 });
+    using plain = model("tad", "picture");
     const inputs = { pixelValues: pixels(3, 32) };
     const score = (from: Baseline, training: boolean): number[] =>
       noGrad(() => predictedOf("tad")(from.forward(inputs, training)).toNumbers());
@@ -69,7 +70,6 @@ test("whole pictures of a branch are dropped in training, more of them deeper, a
     assert.ok(maxError(first, score(network, true)) > 1e-3, "another draw");
     manualSeed(3);
     assert.deepEqual(score(network, true), first);
-    for (const one of [network, plain]) one.dispose();
   }));
 
 /** Names and shapes of the authors' networks. */
@@ -85,10 +85,9 @@ for (const head of ["ava", "tad"] as const) {
   test(`${head}: the published file's names and shapes are those of the network that its config makes`, () => {
     const found = eat.original?.(outlineOf(published(head)));
     assert.ok(found);
-    const network = eat.load(found.config, found.checkpoint, { outline: true }, "published.pth");
+    using network = freed(eat.load(found.config, found.checkpoint, { outline: true }, "published.pth"));
     assert.equal(network.outputs[0]?.values?.length, HEADS[head as "ava"].bins);
     assert.equal(network.config["drop_path_rate"], 0.5);
-    network.dispose();
   });
 }
 

@@ -7,7 +7,7 @@ import { SCORE, type Answer, type Baseline } from "../../src/baselines/types.js"
 import { randomSource, type ParamSource } from "../../src/nn/index.js";
 import { cat, noGrad, scope, stack, tensor, type Tensor } from "../../src/torch/index.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, freed, outlineOf, pixels } from "./by-formula.js";
 import { assertParity, assertReferences, SMALL_DAT } from "./dat.js";
 
 const expected = await expectedOf("icaa");
@@ -25,9 +25,9 @@ const KINDS = {
 };
 type Kind = keyof typeof KINDS;
 
-function model(kind: Kind, reference: "batch" | "picture", source = weights): Baseline {
+function model(kind: Kind, reference: "batch" | "picture", source = weights): Baseline & Disposable {
   const sizes = { ...SMALL_DAT, histogram_features: 36, histogram_bins: 6 };
-  return icaa.create({ model_type: "icaa", ...sizes, ...KINDS[kind], reference }, source);
+  return freed(icaa.create({ model_type: "icaa", ...sizes, ...KINDS[kind], reference }, source));
 }
 
 /** As the authors: MOS before colour, each a tenth. */
@@ -39,20 +39,18 @@ function predicted({ outputs }: Answer): Tensor {
 for (const kind of ["icaa17k", "spaq"] as const) {
   test(`${kind}: outputs, loss and gradients`, (t) =>
     scope(() => {
-      const network = model(kind, "batch");
+      using network = model(kind, "batch");
       const [first, second] = [0, 1].map((column) => expected.tensor("scores").select(1, column)) as [Tensor, Tensor];
       const scores = kind === "icaa17k" ? { MOS: first, [SCORE]: second } : { [SCORE]: first };
       const rename = (name: string): string =>
         name.replace("hist_feature.widths", "hist_feature.bin_widths_conv.weight");
       assertParity(t, { name: kind, expected, model: network, targets: { scores }, predicted, rename });
-      network.dispose();
     }));
 }
 
 test("a new network starts as the authors' does", () => {
-  const network = model("icaa17k", "batch", randomSource({ seed: 5 }));
+  using network = model("icaa17k", "batch", randomSource({ seed: 5 }));
   assertStart("icaa", network);
-  network.dispose();
 });
 
 test("points of a batch mix its pictures; a picture's own do not", () => {
@@ -61,7 +59,7 @@ test("points of a batch mix its pictures; a picture's own do not", () => {
 
 test("the score is colour and comes first; what a picture was not rated for does not count", () =>
   scope(() => {
-    const network = model("icaa17k", "picture");
+    using network = model("icaa17k", "picture");
     assert.deepEqual(
       network.outputs.map(({ name }) => name),
       [SCORE, "MOS"],
@@ -73,7 +71,6 @@ test("the score is colour and comes first; what a picture was not rated for does
     assert.ok(Math.abs(both - loss({ [SCORE]: score })) < 1e-7);
     const some = loss({ [SCORE]: cat([score.narrow(0, 0, 2), tensor([NaN])]) });
     assert.ok(Math.abs(some - loss({ [SCORE]: score.narrow(0, 0, 2) }, 0, 2)) < 1e-6);
-    network.dispose();
   }));
 
 test("what it cannot be is refused: a distribution, two attributes", () => {
@@ -81,9 +78,8 @@ test("what it cannot be is refused: a distribution, two attributes", () => {
   assert.throws(() => icaa.configure({ scale, bins: 10 }), { code: "USAGE", message: /no distribution/ });
   const attributes = ["a", "b"].map((name) => ({ name, scale }));
   assert.throws(() => icaa.configure({ scale, attributes }), { code: "USAGE", message: /one attribute/ });
-  const network = icaa.create(
-    icaa.configure({ scale, attributes: attributes.slice(1), tiny: true }),
-    randomSource({ seed: 1 }),
+  using network = freed(
+    icaa.create(icaa.configure({ scale, attributes: attributes.slice(1), tiny: true }), randomSource({ seed: 1 })),
   );
   assert.deepEqual(
     network.outputs.map(({ name }) => name),
@@ -91,7 +87,6 @@ test("what it cannot be is refused: a distribution, two attributes", () => {
   );
   assert.ok(network.buffers().has("hist_feature.bin_widths_conv.bias"));
   assert.ok(!network.parameters().has("hist_feature.bin_widths_conv.bias"));
-  network.dispose();
 });
 
 /** Names and shapes of the authors' networks. */
@@ -107,10 +102,9 @@ for (const kind of ["icaa17k", "spaq"] as const) {
   test(`${kind}: the published file's names and shapes are those of the network that its config makes`, () => {
     const found = icaa.original?.(outlineOf(published(kind)));
     assert.ok(found);
-    const network = icaa.load(found.config, found.checkpoint, { outline: true }, "published.pth");
+    using network = freed(icaa.load(found.config, found.checkpoint, { outline: true }, "published.pth"));
     assert.equal(network.outputs.length, kind === "icaa17k" ? 2 : 1);
     assert.equal(network.config["resample"], kind === "icaa17k" ? "bilinear" : "bicubic");
-    network.dispose();
   });
 }
 

@@ -7,7 +7,7 @@ import { randomSource } from "../../src/nn/index.js";
 import { Random } from "../../src/random.js";
 import { backward, fromTypedArray, noGrad, scope } from "../../src/torch/index.js";
 import { filler } from "../models/support.js";
-import { assertStart, byFormula, expectedOf, outlineOf } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, freed, outlineOf } from "./by-formula.js";
 
 const expected = await expectedOf("mainet");
 
@@ -17,8 +17,8 @@ const SMALL = {
   ...{ hidden: 12, layers: 2, heads: 2, head_size: 12, feed_forward: 10, head_features: 20, grid: 4, dropout: 0 },
 };
 
-function model(changes = {}, source = byFormula()): Baseline {
-  return mainet.create({ ...SMALL, ...changes }, source);
+function model(changes = {}, source = byFormula()): Baseline & Disposable {
+  return freed(mainet.create({ ...SMALL, ...changes }, source));
 }
 
 const SIZES = { pixelValues: [64, 96], smaller: [32, 64], smallest: [32, 32] } as const;
@@ -40,7 +40,7 @@ function inputs(): Inputs {
 
 test("outputs, loss and gradients", (t) =>
   scope(() => {
-    const network = model();
+    using network = model();
     for (const one of network.parameters().values()) one.requiresGrad_();
     const answer = network.forward(inputs(), false);
     const score = answer.outputs[SCORE];
@@ -50,17 +50,15 @@ test("outputs, loss and gradients", (t) =>
     expected.near(t, loss.reshape(1), "loss");
     backward(loss);
     expected.allNear(t, "grad", (name) => network.parameters().get(name)?.grad);
-    network.dispose();
   }));
 
 test("a new network starts as the authors' does", () => {
-  const network = model({ layers: 6 }, randomSource({ seed: 5 }));
+  using network = model({ layers: 6 }, randomSource({ seed: 5 }));
   assertStart("mainet", network);
-  network.dispose();
 });
 
 test("a picture comes in three sizes, whose rows are whole places; in training all are mirrored or none", async () => {
-  const network = model({}, randomSource({ seed: 1 }));
+  using network = model({}, randomSource({ seed: 1 }));
   const data = Uint8Array.from({ length: 200 * 150 * 3 }, (_, i) => (i * 7) % 256);
   const picture = { width: 200, height: 150, data };
   const prepared = await network.inputs.prepare(picture);
@@ -84,7 +82,6 @@ test("a picture comes in three sizes, whose rows are whole places; in training a
     assert.throws(() => network.forward({ pixelValues }, false), { code: "USAGE", message: /smaller is missing/ });
     assert.ok(Number.isFinite(noGrad(() => network.forward(batch, false)).outputs[SCORE]?.item()));
   });
-  network.dispose();
 });
 
 test("sizes without a place, distributions and attributes are refused; torchvision's ResNet-50 is what training begins with", () => {
@@ -95,12 +92,11 @@ test("sizes without a place, distributions and attributes are refused; torchvisi
   const scale = { min: 0, max: 1 };
   assert.throws(() => mainet.configure({ scale, bins: 10 }), { code: "USAGE", message: /bins/ });
   assert.throws(() => mainet.configure({ scale, attributes: [{ name: "light", scale }] }), { code: "USAGE" });
-  const network = model();
+  using network = model();
   const shapes = [...network.parameters(), ...network.buffers()].flatMap(([name, { shape }]) =>
     name.startsWith("model_backbone.") ? [[name.slice("model_backbone.".length), shape] as const] : [],
   );
   const begun = mainet.pretrained?.(outlineOf(Object.fromEntries(shapes)), SMALL);
   assert.ok(begun?.has("model_backbone.layer4.0.bn3.running_var"));
   assert.equal(mainet.pretrained?.(outlineOf(Object.fromEntries(shapes)), mainet.configure({ scale })), undefined);
-  network.dispose();
 });

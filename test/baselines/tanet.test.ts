@@ -9,7 +9,7 @@ import { backward, cat, noGrad, scope, tensor, type Tensor } from "../../src/tor
 import { outlineSource } from "../../src/weights/index.js";
 import { difference } from "../models/support.js";
 import { fixture } from "../support.js";
-import { assertStart, byFormula, expectedOf, outlineOf, pixels } from "./by-formula.js";
+import { assertStart, byFormula, expectedOf, freed, outlineOf, pixels } from "./by-formula.js";
 import { CONTRACT } from "./common/parity.js";
 
 const expected = await expectedOf("tanet");
@@ -25,17 +25,22 @@ const HEADS = {
 };
 type HeadName = keyof typeof HEADS;
 
-/** The authors' own start of a slope is left for one that 0 and 1 do not hide. */
-const weights = byFormula((name, size) => (/\.relu\d\./.test(name) ? new Float32Array(size).fill(0.2) : undefined));
+/** Biases of MobileNetV2's batch norms that keep its numbers away from the kinks of ReLU6. */
+const MOVED = new Set(expected.under("moved"));
 
-function model(head: HeadName, theme: "picture" | "batch", source = weights): Baseline {
-  return tanet.create({ model_type: "tanet", ...SMALL, ...HEADS[head], theme }, source);
+/** The authors' own start of a slope is left for one that 0 and 1 do not hide. */
+const weights = byFormula((name, size) => {
+  if (MOVED.has(name)) return scope(() => expected.tensor(`moved.${name}`).toFloat32Array());
+  return /\.relu\d\./.test(name) ? new Float32Array(size).fill(0.2) : undefined;
+});
+
+function model(head: HeadName, theme: "picture" | "batch", source = weights): Baseline & Disposable {
+  return freed(tanet.create({ model_type: "tanet", ...SMALL, ...HEADS[head], theme }, source));
 }
 
 test("a new network starts as the authors' does", () => {
-  const network = model("tad", "batch", randomSource({ seed: 5 }));
+  using network = model("tad", "batch", randomSource({ seed: 5 }));
   assertStart("tanet", network);
-  network.dispose();
 });
 
 function targets(head: HeadName) {
@@ -59,9 +64,9 @@ const CASES = [
 for (const { name, head, theme } of CASES) {
   test(`${name}: outputs, loss, gradients and running statistics`, (t) =>
     scope(() => {
-      const network = model(head, theme);
+      using network = model(head, theme);
       assert.equal(network.mixesBatch, theme === "batch");
-      const inputs = { pixelValues: pixels(4, 64) };
+      const inputs = { pixelValues: expected.pixels(8, 64) };
       const tested = noGrad(() => network.forward(inputs, false));
       expected.near(t, predicted(tested.outputs[SCORE], head), `${name}.test`);
       for (const one of network.parameters().values()) one.requiresGrad_();
@@ -72,7 +77,6 @@ for (const { name, head, theme } of CASES) {
       backward(loss);
       expected.allNear(t, `${name}.grad`, (parameter) => network.parameters().get(parameter)?.grad);
       expected.allNear(t, `${name}.buffer`, (buffer) => network.buffers().get(buffer));
-      network.dispose();
     }));
 }
 
@@ -84,7 +88,7 @@ test("per picture: no picture sees the others, and the theme counts; the publish
       const apart = (network: Baseline): Tensor =>
         cat(parts.map((pixelValues) => network.forward({ pixelValues }, false).outputs[SCORE] as Tensor));
       for (const theme of ["picture", "batch"] as const) {
-        const network = model(head, theme);
+        using network = model(head, theme);
         const [together, alone] = noGrad(() => [network.forward({ pixelValues: inputs }, false), apart(network)] as const); // prettier-ignore
         const error = difference(alone, together.outputs[SCORE] as Tensor);
         assert.equal(error < CONTRACT, theme === "picture", `${head}, ${theme}: ${error}`);
@@ -96,7 +100,6 @@ test("per picture: no picture sees the others, and the theme counts; the publish
             .max()
             .item() > 1e-3,
         );
-        network.dispose();
       }
     }
   }));
@@ -107,7 +110,7 @@ test("one picture of the published variant has a theme of zeros (AVA) or ones (T
       ["ava", 0],
       ["tad", 1],
     ] as const) {
-      const network = model(head, "batch");
+      using network = model(head, "batch");
       const { features } = noGrad(() => network.forward({ pixelValues: pixels(1, 64) }, false));
       assert.deepEqual(
         features.narrow(1, 10, 10).toNumbers(),
@@ -116,36 +119,32 @@ test("one picture of the published variant has a theme of zeros (AVA) or ones (T
       const trained = noGrad(() => network.forward({ pixelValues: pixels(1, 64) }, true));
       assert.ok(trained.features.toNumbers().every(Number.isFinite));
       assert.ok([...network.buffers().values()].every((one) => one.toNumbers().every(Number.isFinite)));
-      network.dispose();
     }
   }));
 
 test("pictures without a rating do not count", () =>
   scope(() => {
     for (const head of ["ava", "tad"] as const) {
-      const network = model(head, "picture");
+      using network = model(head, "picture");
       const scoreOf = (from: number, count: number) => network.forward({ pixelValues: pixels(4, 64).narrow(0, from, count) }, false); // prettier-ignore
       const { distribution, scores } = targets(head);
       const rated = { scores: { [SCORE]: (scores[SCORE]).narrow(0, 0, 3) }, ...(distribution && { distribution: distribution.narrow(0, 0, 3) }) }; // prettier-ignore
-      const unrated = { scores: { [SCORE]: cat([rated.scores[SCORE], tensor([NaN])]) }, ...(distribution && { distribution }) }; // prettier-ignore
+      const unrated = { scores: { [SCORE]: cat([rated.scores[SCORE], tensor([NaN])]) }, ...(distribution && { distribution: distribution.narrow(0, 0, 4) }) }; // prettier-ignore
       const [all, some] = noGrad(() => [
         network.loss(scoreOf(0, 4), unrated).loss.item(),
         network.loss(scoreOf(0, 3), rated).loss.item(),
       ]);
       assert.ok(Math.abs((all ?? NaN) - (some ?? NaN)) < 1e-5, `${all} and ${some}`);
-      network.dispose();
     }
   }));
 
 test("the scene classifier is no parameter: nothing trains it, and a checkpoint holds it", () => {
-  const network = tanet.create(
-    tanet.configure({ scale: { min: 1, max: 10 }, bins: 5, tiny: true }),
-    randomSource({ seed: 1 }),
+  using network = freed(
+    tanet.create(tanet.configure({ scale: { min: 1, max: 10 }, bins: 5, tiny: true }), randomSource({ seed: 1 })),
   );
   assert.equal(network.outputs[0]?.values?.length, 5);
   assert.ok([...network.parameters().keys()].every((name) => !name.startsWith("res365_last")));
   assert.ok(network.buffers().has("res365_last.conv1.weight"));
-  network.dispose();
 });
 
 /** Names and shapes of the authors' networks. */
@@ -162,9 +161,8 @@ for (const head of ["ava", "tad"] as const) {
     const file = outlineOf(published(head));
     const found = tanet.original?.(file);
     assert.ok(found);
-    const network = tanet.load(found.config, found.checkpoint, { outline: true }, "published.pth");
+    using network = freed(tanet.load(found.config, found.checkpoint, { outline: true }, "published.pth"));
     assert.equal(network.outputs[0]?.values?.length, HEADS[head as "ava"].bins);
-    network.dispose();
   });
 }
 
@@ -197,10 +195,9 @@ test("Places365's ResNet, MobileNetV2 and a whole TANet are what training begins
   };
   const look = tanet.pretrained?.(outlineOf(mobile), config);
   assert.deepEqual(look?.info("mobileNet.base_model.0.0.0.weight").shape, [32, 3, 3, 3]);
-  const fresh = tanet.create(config, outlineSource("float32"));
+  using fresh = freed(tanet.create(config, outlineSource("float32")));
   const whole = tanet.pretrained?.(outlineOf(names), config);
   assert.ok(!whole?.has("head.2.weight") && whole?.has("head_rgb.2.weight"));
   for (const name of [begun, look, whole].flatMap((one) => one?.names() ?? []))
     assert.ok(fresh.parameters().has(name) || fresh.buffers().has(name), name);
-  fresh.dispose();
 });
