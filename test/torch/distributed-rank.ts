@@ -177,12 +177,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   /** Rank 0 works for longer than the time-out, and shows that it lives. */
   long: async (group) => {
-    assert.equal(await group.fromFirst(() => sleep(3 * Number(timeout), "done")), "done");
+    assert.equal(await group.fromFirst(() => sleep(1.5 * Number(timeout), "done")), "done");
     await group.barrier();
   },
   /** As before, but nothing else runs in rank 0 meanwhile; then it is late, for longer than the time-out, too. */
   busy: async (group) => {
-    const block = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * Number(timeout));
+    const block = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1.5 * Number(timeout));
     await group.fromFirst(block);
     if (group.rank === 0) block();
     assert.equal(await group.fromFirst(() => "done"), "done");
