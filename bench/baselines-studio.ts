@@ -1,8 +1,8 @@
 /**
- * Every classical system of the first tier, in its tiny size and from random weights, trained and evaluated on the studio: that each
+ * The classical systems, in their tiny sizes and from random weights, trained and evaluated on the studio: that each
  * learns from the same pictures by the same command, and how long it takes here. The figures say nothing about the published ones.
  *
- *   npm run bench:baselines-studio [-- --pictures 400] [--epochs 8] [--json] [--out FILE.json]
+ *   npm run bench:baselines-studio [-- --pictures 400] [--epochs 8] [--systems kong,biaa] [--json] [--out FILE.json]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -25,12 +25,19 @@ const RUNS = [
   { system: "malu", variant: undefined, data: "aadb" },
   { system: "kong", variant: undefined, data: "aadb" },
   { system: "mpada", variant: undefined, data: "aadb" },
+  { system: "eat", variant: "base-per-picture", data: "ava" },
+  { system: "aesmamba", variant: undefined, data: "ava" },
+  { system: "hlagcn", variant: undefined, data: "ava" },
+  { system: "biaa", variant: undefined, data: "ava" },
+  { system: "icaa", variant: "icaa17k-per-picture", data: "aadb" },
+  { system: "mainet", variant: undefined, data: "aadb" },
 ] as const;
 
 const { values } = parseArgs({
   options: {
     pictures: { type: "string", default: "400" },
     epochs: { type: "string", default: "8" },
+    systems: { type: "string", default: RUNS.map(({ system }) => system).join() },
     ...RESULT_OPTIONS,
   },
 });
@@ -44,7 +51,8 @@ for (const format of ["ava", "aadb"] as const) {
 const composed = (performance.now() - start) / 1000;
 
 const rows: object[] = [];
-for (const { system, variant, data } of RUNS) {
+const wanted = values.systems.split(",");
+for (const { system, variant, data } of RUNS.filter((run) => wanted.includes(run.system))) {
   const began = performance.now();
   const name = `${system}-${variant ?? data}`;
   const train = { epochs, batchSize: 16, optimizer: "adam", learningRate: 1e-3, seed: 0 } as const;

@@ -172,6 +172,10 @@ test("--html is one page with its thumbnails, sorted and filtered by one script 
   assert.match(text, /percentile 83/);
   assert.match(text, /Without a score[^]*broken\.jpg: .*IMAGE_BROKEN/);
   assert.doesNotMatch(text.replace(/<script>[^]*?<\/script>/, ""), /https?:|undefined|NaN/);
+  assert.match(text, /Scored from 1 to 10 by fake@0\./);
+  await runCli(["score", folder, "--html", page], (file) => resultFor(file, file.endsWith("5.jpg") ? 10.5 : 4));
+  const beyond = /Scored from 1 to 10 \(which does not bound this model: 1 beyond it\) by fake@0\./;
+  assert.match(readFileSync(page, "utf8"), beyond);
 });
 
 test("--library: percentiles among a library's photos by the same checkpoint, which is looked for before scoring", async (t) => {

@@ -7,9 +7,17 @@ const pad = aten("constant_pad_nd");
 const avgPool3d = aten("avg_pool3d");
 const dropout = aten("dropout");
 
-/** Caffe's "gaussian" fillers of this network. */
-const CONV_INIT = { std: 0.01 };
-const LINEAR_INIT = { std: 0.005 };
+/** Deviations of Caffe's "gaussian" fillers of this network. */
+const CONV_STD = 0.01;
+const LINEAR_STD = 0.005;
+
+/**
+ * How a map is drawn: as published, and in a narrower network so much wider that its outputs have the published size. Otherwise they
+ * vanish from layer to layer, and every picture gets the same score however long it is trained.
+ */
+export function drawn(std: number, inputs: number, published: number): { readonly std: number } {
+  return { std: inputs < published ? std * Math.sqrt(published / inputs) : std };
+}
 
 const LRN = { channels: 5, alpha: 1e-4, beta: 0.75 } as const;
 
@@ -55,23 +63,29 @@ export class AlexNet {
       number,
     ];
     this.channels = widthOf(4096, width);
-    const conv = (name: string, inputs: number, outputs: number, kernel: number, groups = 1): Conv2d => {
+    const conv = (
+      name: string,
+      inputs: number,
+      outputs: number,
+      kernel: number,
+      published: number,
+      groups = 1,
+    ): Conv2d => {
       const [stride, padding] = kernel === 11 ? [4, 0] : [1, (kernel - 1) / 2];
-      const options = { kernel, stride, padding, groups, bias: true, init: CONV_INIT };
+      const init = drawn(CONV_STD, (inputs / groups) * kernel ** 2, (published / groups) * kernel ** 2);
+      const options = { kernel, stride, padding, groups, bias: true, init };
       return new Conv2d(params.at(name), inputs, outputs, options);
     };
     this.#convs = [
-      conv("conv1", 3, c1, 11),
-      conv("conv2", c1, c2, 5, 2),
-      conv("conv3", c2, c3, 3),
-      conv("conv4", c3, c3, 3, 2),
-      conv("conv5", c3, c5, 3, 2),
+      conv("conv1", 3, c1, 11, 3),
+      conv("conv2", c1, c2, 5, 96, 2),
+      conv("conv3", c2, c3, 3, 256),
+      conv("conv4", c3, c3, 3, 384, 2),
+      conv("conv5", c3, c5, 3, 384, 2),
     ];
-    const options = { bias: true, init: LINEAR_INIT };
-    this.#maps = [
-      new Linear(params.at("fc6"), c5 * sideOf(size) ** 2, this.channels, options),
-      new Linear(params.at("fc7"), this.channels, this.channels, options),
-    ];
+    const linear = (name: string, inputs: number, published: number): Linear =>
+      new Linear(params.at(name), inputs, this.channels, { bias: true, init: drawn(LINEAR_STD, inputs, published) });
+    this.#maps = [linear("fc6", c5 * sideOf(size) ** 2, 256 * sideOf(227) ** 2), linear("fc7", this.channels, 4096)];
   }
 
   /** @param pixels `[B, 3, size, size]`, blue first @returns `[B, channels]` */

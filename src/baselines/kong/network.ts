@@ -10,13 +10,13 @@ import { noLoss } from "../common/losses.js";
 import { outputsOf } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { SCORE, type Answer, type Loss, type Output, type Targets } from "../types.js";
-import { AlexNet, widthOf } from "./alexnet.js";
+import { AlexNet, drawn, widthOf } from "./alexnet.js";
 import type { KongConfig } from "./config.js";
 import { comparedPairs, pairLoss } from "./pairs.js";
 
 const flip = aten("flip");
 
-const INIT = { std: 0.01 };
+const STD = 0.01;
 
 /** ImageNet's mean picture in Caffe, blue first, for models that have none of their own. */
 const MEAN = [104.00699, 116.66877, 122.67892];
@@ -65,7 +65,7 @@ export class Kong extends PixelsBaseline {
       number,
     ];
     const map = (name: string, inputs: number, outputs: number): Linear =>
-      new Linear(params.at(name), inputs, outputs, { bias: true, init: INIT });
+      new Linear(params.at(name), inputs, outputs, { bias: true, init: drawn(STD, inputs, inputs / config.width) });
     this.#own = map("fc8new", channels, own);
     this.#branches = this.outputs.slice(1).map(({ name }) => ({
       features: map(`fc8_${name}`, channels, each),

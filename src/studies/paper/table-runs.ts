@@ -217,7 +217,7 @@ function changesOf(run: TableRun, options: TableRunOptions): Record<string, unkn
   const { epochs, seed, device } = options;
   if (isSystemRow(run.system)) {
     const placed = device === undefined ? {} : { device };
-    return { description: run.name, ...placed, ...(options.data === undefined && tinySystem(run.system, options)) };
+    return { description: run.name, ...placed, ...(options.data === undefined && tinySystem(options)) };
   }
   const small = {
     device: "cpu",
@@ -227,16 +227,13 @@ function changesOf(run: TableRun, options: TableRunOptions): Record<string, unkn
   return { description: run.name, strategy: run.system.strategy, ...(isSmall && small) };
 }
 
-/** How many times the epochs of others a tiny network needs before it tells pictures apart: Kong's begins with near zeros. */
-const SLOW: Readonly<Record<string, number>> = { kong: 3 };
-
 /** What a classical system is on the studio: a few thousand weights that begin as random numbers, and rates that these need. */
-function tinySystem({ system }: SystemRow, { epochs, seed, device = "cpu" }: TableRunOptions): Record<string, unknown> {
+function tinySystem({ epochs, seed, device = "cpu" }: TableRunOptions): Record<string, unknown> {
   const ofRecipe = ["momentum", "nesterov", "drops", "dropEvery", "groups"];
   const none = Object.fromEntries(ofRecipe.map((key) => [key, undefined]));
   const train = {
     ...none,
-    epochs: epochs * (SLOW[system] ?? 1),
+    epochs,
     seed,
     batchSize: 16,
     learningRate: 1e-3,
