@@ -25,6 +25,10 @@
 export { DEMO_MODEL, load, readCalibration } from "./engine/index.js";
 export type {
   Calibration,
+  Explanation,
+  ExplainMethod,
+  ExplainOptions,
+  Replacement,
   LoadOptions,
   Model,
   NamedImage,

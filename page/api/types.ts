@@ -1,6 +1,12 @@
 /** What the server answers, by its own schemas. */
 import type { z } from "zod";
-import type { burstsSchema, photoSchema, photosSchema, scoredSchema } from "../../src/server/schemas.js";
+import type {
+  burstsSchema,
+  photoSchema,
+  explanationSchema,
+  photosSchema,
+  scoredSchema,
+} from "../../src/server/schemas.js";
 
 export type ScoreAnswer = z.infer<typeof scoredSchema>;
 type Outcome = ScoreAnswer["results"][number];
@@ -9,5 +15,7 @@ type Outcome = ScoreAnswer["results"][number];
 export type ScoreEntry = Extract<Outcome, { score: number }>;
 
 export type LibraryPhoto = z.infer<typeof photoSchema>;
+/** Which parts of a photo move its score. */
+export type HeatMap = z.infer<typeof explanationSchema>;
 export type LibraryBursts = z.infer<typeof burstsSchema>;
 export type LibraryPage = z.infer<typeof photosSchema>;

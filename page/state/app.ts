@@ -60,6 +60,8 @@ export interface AppState {
   readonly pinned: string | undefined;
   readonly zoom: Zoom;
   readonly panel: boolean;
+  /** Whether what moves the score lies over the photo. */
+  readonly heat: boolean;
   readonly filters: boolean;
   readonly help: boolean;
   /** Height of a row in pixels. */
@@ -93,6 +95,7 @@ export const app = new Store<AppState>({
   pinned: undefined,
   zoom: FIT,
   panel: true,
+  heat: false,
   filters: false,
   help: false,
   size: window.innerWidth < 600 ? 150 : 220,

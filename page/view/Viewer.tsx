@@ -6,6 +6,7 @@ import type { Photo } from "../state/photo.js";
 import { undo } from "../state/rating.js";
 import { useStore } from "../state/store.js";
 import { Compare, comparePartner, togglePin } from "./Compare.js";
+import { isExplained, toggleHeat } from "./Heat.js";
 import { IconButton } from "./icons.js";
 import { Alerts } from "./Notices.js";
 import { Panel } from "./Panel.js";
@@ -51,11 +52,12 @@ export function Viewer(): JSX.Element | null {
 
 function Single({ photo }: { photo: Photo }): JSX.Element {
   const panel = useStore(app, (state) => state.panel);
+  const heat = useStore(app, (state) => state.heat);
   usePreload(photo);
   return (
     <>
       <div class="stage" tabIndex={-1}>
-        <Zoomable photo={photo} />
+        <Zoomable photo={photo} heated={heat && isExplained(photo)} />
       </div>
       {panel && <Panel photo={photo} />}
     </>
@@ -69,6 +71,7 @@ function Bar({ photo }: { photo: Photo }): JSX.Element {
   const pinned = useStore(app, (state) => state.pinned);
   const near = useStore(app, (state) => state.zoom.scale !== undefined);
   const panel = useStore(app, (state) => state.panel);
+  const heat = useStore(app, (state) => state.heat);
   const changes = useStore(app, (state) => state.undo.length);
   const at = photos.findIndex(({ key }) => key === photo.key);
   const toCompare = (): void => app.set({ view: view === "compare" ? "photo" : "compare" });
@@ -88,6 +91,16 @@ function Bar({ photo }: { photo: Photo }): JSX.Element {
       />
       <span class="space" />
       <IconButton icon="zoom" label="100%" hotkey="Z" pressed={near} onClick={() => toggleZoom()} />
+      {isExplained(photo) && (
+        <IconButton
+          icon="heat"
+          label="What moves the score"
+          hotkey="H"
+          pressed={heat && view === "photo"}
+          disabled={view === "compare"}
+          onClick={toggleHeat}
+        />
+      )}
       <IconButton
         icon="compare"
         label="Compare"

@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { app, FIT, type Zoom } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
+import { Heat, type Box } from "./Heat.js";
 import { px } from "./numbers.js";
 
 interface Size {
@@ -138,7 +139,8 @@ function unseen({ failure, score }: Photo): string {
     : "This browser cannot show the photo. It may be scored all the same.";
 }
 
-export function Zoomable({ photo }: { photo: Photo }): JSX.Element {
+/** @param props.heated whether what moves the score lies over it */
+export function Zoomable({ photo, heated = false }: { photo: Photo; heated?: boolean }): JSX.Element {
   const frame = useRef<HTMLDivElement>(null);
   const natural = useRef<Size | undefined>(undefined);
   const [size, setSize] = useState<Size>({ width: 0, height: 0 });
@@ -162,7 +164,7 @@ export function Zoomable({ photo }: { photo: Photo }): JSX.Element {
   const address = broken === photo.key ? undefined : (photo.image ?? photo.thumbnail);
   const place = full && size.width > 0 ? placeOf(zoom, size, full) : undefined;
   return (
-    <div ref={frame} class={`zoomable ${zoom.scale === undefined ? "" : "near"}`}>
+    <div ref={frame} class={`zoomable ${zoom.scale === undefined ? "" : "near"} ${heated ? "heated" : ""}`}>
       {address === undefined ? (
         <p class="cannot">{photo.viewable === false || broken === photo.key ? unseen(photo) : "Opening …"}</p>
       ) : (
@@ -178,9 +180,7 @@ export function Zoomable({ photo }: { photo: Photo }): JSX.Element {
           style={
             place && full
               ? {
-                  width: px(full.width * place.scale),
-                  height: px(full.height * place.scale),
-                  transform: `translate(${place.left}px, ${place.top}px)`,
+                  ...boxOf(full, place),
                   backgroundImage: photo.thumbnail ? `url("${photo.thumbnail}")` : "none",
                   imageRendering: place.scale > 3 * ACTUAL ? "pixelated" : "auto",
                 }
@@ -188,6 +188,11 @@ export function Zoomable({ photo }: { photo: Photo }): JSX.Element {
           }
         />
       )}
+      {heated && full && place && <Heat photo={photo} style={boxOf(full, place)} />}
     </div>
   );
+}
+
+function boxOf({ width, height }: Size, { scale, left, top }: Place): Box {
+  return { width: px(width * scale), height: px(height * scale), transform: `translate(${left}px, ${top}px)` };
 }

@@ -3,6 +3,7 @@ import { app, close, openPhoto, photoOf, step, toggleBurst, visible } from "../s
 import { rate, undo } from "../state/rating.js";
 import { everything } from "../state/shelf.js";
 import { comparePartner, togglePin } from "./Compare.js";
+import { toggleHeat } from "./Heat.js";
 import { pan, toggleZoom } from "./Zoomable.js";
 
 /** The keys as the page tells them. */
@@ -18,6 +19,7 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["R", "make it the reference of comparisons, or no longer"],
   ["Z", "100%, and back; the wheel zooms, Shift and arrows move"],
   ["B", "spread a burst out, or stack it"],
+  ["H", "what moves the score: blue lifts it, orange lowers it"],
   ["I", "details"],
   ["Ctrl Z", "undo the last rating"],
   ["?", "these keys"],
@@ -73,6 +75,7 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
 const IN_VIEWER: Readonly<Record<string, () => void>> = {
   z: () => toggleZoom(),
   i: () => app.set({ panel: !app.state.panel }),
+  h: toggleHeat,
   Escape: close,
   ArrowUp: () => void step(-1),
   ArrowDown: () => void step(1),

@@ -8,6 +8,7 @@ import type { RunSummary } from "../eval/index.js";
 import { distributionChart, ratingsChart, residualChart, scatterChart, type Pair } from "./agreement-charts.js";
 import { decimals, html, page, short, table, type Markup, type Section } from "../html/index.js";
 import { calibrationChart, radarChart, trainingChart } from "./other-charts.js";
+import { explainedErrors, type ExplainedErrors } from "./heat/errors.js";
 import { rankedExamples, scoredOf } from "./pictures.js";
 import type { RunFolder } from "./run-folder.js";
 
@@ -17,12 +18,18 @@ const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
 const RADAR_FROM = 3;
 const MOST_FAILURES = 50;
 
+export interface PageOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Default: none. */
+  readonly explained?: ExplainedErrors | undefined;
+}
+
 /**
  * The page as text.
  *
- * @throws RocError ABORTED on the signal
+ * @throws RocError ABORTED on the signal; USAGE as `writeReport()`
  */
-export async function reportPage(run: RunFolder, signal?: AbortSignal): Promise<string> {
+export async function reportPage(run: RunFolder, { signal, explained }: PageOptions = {}): Promise<string> {
   const { summary } = run;
   const { kind, system, data } = summary.provenance;
   const title = `${kind === "predictions" ? basename(system) : system} on ${data}`;
@@ -32,6 +39,7 @@ export async function reportPage(run: RunFolder, signal?: AbortSignal): Promise<
     ...calibrationSection(run),
     ...(await picturesSection(run, signal)),
     ...setsSection(summary),
+    ...(explained ? [await explainedErrors(run, explained, signal)] : []),
     ...partsSection(summary),
     ...captionsSection(summary),
     ...trainingSection(run),

@@ -27,6 +27,11 @@ export async function thumbnailOf(file: string, options: ThumbnailOptions): Prom
     .catch(() => undefined);
 }
 
+/** @param bytes of a picture's file that is ours */
+export function thumbnailOfBytes(bytes: Buffer, options: ThumbnailOptions): Promise<Thumbnail> {
+  return small(sharp(bytes), options);
+}
+
 /** Sharp takes no name that is not UTF-8. */
 async function source(file: string): Promise<string | Buffer> {
   const path = pathOfName(file);

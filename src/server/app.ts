@@ -24,6 +24,7 @@ import { addMetrics } from "./routes/metrics.js";
 import { addModels } from "./routes/models.js";
 import { addPage } from "./routes/page.js";
 import { addChat } from "./routes/chat.js";
+import { addExplain } from "./routes/explain.js";
 import { addBursts } from "./routes/bursts.js";
 import { addCompare } from "./routes/compare.js";
 import { addLibrary } from "./routes/library.js";
@@ -140,6 +141,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     addChat(app, shared);
     addLibrary(app, shared);
     addLibraryState(app, shared);
+    addExplain(app, shared);
     addBursts(app, shared);
     addRating(app, shared);
     addMetrics(app, shared);

@@ -1,5 +1,6 @@
 /** Shapes of requests and answers, for checking and for the OpenAPI document alike. */
 import { z } from "zod";
+import { EXPLAIN_METHODS, REPLACEMENTS } from "../engine/explain/types.js";
 import { ERROR_CODES, type ErrorCode } from "../errors.js";
 
 const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
@@ -189,3 +190,26 @@ export const burstsSchema = z
     complete: z.boolean().meta({ description: "Whether there is nothing left to look at." }),
   })
   .meta({ id: "Bursts" });
+
+/** Which parts of a photo move its score. */
+export const explanationSchema = z
+  .object({
+    id: z.string(),
+    model: z.string(),
+    method: z.enum(EXPLAIN_METHODS),
+    replacement: z.enum(REPLACEMENTS),
+    of: z.string().nullable().meta({ description: "The attribute; null: the overall score." }),
+    score: z.number(),
+    without: z.number().meta({ description: "The score of the photo with all of it replaced." }),
+    scale: scaleSchema,
+    columns: z.int().meta({ description: "Cells across the upright photo." }),
+    rows: z.int(),
+    width: z.int().meta({ description: "Of the upright photo in pixels." }),
+    height: z.int(),
+    values: z
+      .array(z.number().nullable())
+      .readonly()
+      .meta({ description: "By how much each cell lifts the score, row by row; null where the model sees nothing." }),
+    evaluations: z.int().meta({ description: "Pictures that were scored for it." }),
+  })
+  .meta({ id: "Explanation" });

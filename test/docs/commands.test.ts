@@ -49,6 +49,7 @@ const SHORTER: readonly (readonly [pattern: RegExp, added: string])[] = [
   [/ advise /, " --budget 60 --side 64"],
   [/\breproduce .*--studio --run\b/, " --pictures 50 --epochs 0.05"],
   [/\bfuzz -- /, " --count 20"],
+  [/\bscore .*--explain /, " --explain-evaluations 8"],
 ];
 
 interface Line {

@@ -201,3 +201,41 @@ test("three aspects or more make a radar, with the numbers in bars below", { ski
   assert.equal(inside, true, "no label is cut off");
   assert.deepEqual(await axeFinds(page), []);
 });
+
+test("what moves the score lies over the photo, by its button or its key, and is fetched once", { skip }, async (t) => {
+  const [columns, rows] = [24, 16];
+  const values = Array.from({ length: columns * rows }, (_, i) =>
+    i % columns === 0 ? null : ((i % columns) - 12) / 100,
+  );
+  const map = { id: "1", model: "fake@0", method: "occlusion", replacement: "mean", of: null, score: 9.9, without: 5, scale: { min: 1, max: 10 }, columns, rows, width: 600, height: 400, values, evaluations: 64 }; // prettier-ignore
+  const { page, server } = await openLibrary(t, DESKTOP);
+  server.instead.set("GET /v1/library/photos/1/explain", () => [200, map]);
+  await page.locator(".tile").first().dblclick();
+  const button = page.getByRole("button", { name: "What moves the score" });
+  await button.click();
+  const heat = page.getByRole("img", { name: /blue parts lift it/ });
+  await heat.waitFor();
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+  assert.deepEqual(await axeFinds(page), []);
+  const box = await heat.boundingBox();
+  assert.deepEqual(box, await page.locator(".zoomable img").boundingBox(), "it covers the photo, and nothing else");
+  const pixel = (x: number): Promise<number[]> =>
+    page.evaluate<number[]>(
+      `[...document.querySelector("canvas.heat").getContext("2d").getImageData(${x}, 3, 1, 1).data]`,
+    );
+  const [unseen, lowers, lifts] = [await pixel(0), await pixel(2), await pixel(22)] as [number[], number[], number[]];
+  assert.deepEqual(unseen.slice(0, 3), [0, 0, 0]);
+  assert.ok((lowers[0] ?? 0) > (lowers[2] ?? 0) && (lifts[2] ?? 0) > (lifts[0] ?? 0), `${lowers} ${lifts}`);
+  await page.keyboard.press("h");
+  await heat.waitFor({ state: "detached" });
+  await page.keyboard.press("h");
+  await heat.waitFor();
+  assert.equal(server.asked.filter((line) => line.includes("/explain")).length, 1);
+  server.instead.set("GET /v1/library/photos/2/explain", () => [
+    501,
+    { error: { code: "USAGE", message: "The model of this server cannot be explained." } },
+  ]);
+  await page.keyboard.press("ArrowRight");
+  await page.getByText("cannot be explained").first().waitFor();
+  await heat.waitFor({ state: "detached" });
+});

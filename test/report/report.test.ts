@@ -4,7 +4,9 @@ import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { reportCommand } from "../../src/cli/eval/report.js";
+import type { Model } from "../../src/engine/index.js";
 import { html } from "../../src/html/index.js";
+import { writeReport } from "../../src/report/write-report.js";
 import { failureFor } from "../cli/support.js";
 import { answerOf, ratedFolder, runEval, temporary } from "../eval/support.js";
 
@@ -95,6 +97,29 @@ test("report: from the folder alone, curves of a training run, pictures that are
   assert.deepEqual([...page.matchAll(/id="training-(\w+)">/g)].map(([, id]) => id), ["loss", "srcc", "mae", "rate"]); // prettier-ignore
   assert.match(page, /From 2 at step 1 to 0\.002857 at step 700\./);
   assert.match(page, /<div class="no-picture">no picture<\/div>/);
+});
+
+test("the largest errors are explained by the model that was evaluated, and by no other", async (t) => {
+  const { data, out } = await evaluated(t);
+  const asked: string[] = [];
+  const values = Float32Array.from({ length: 16 }, (_, i) => (i - 8) / 100);
+  const facts = { method: "occlusion", of: null, score: 3, without: 2, scale: { min: 1, max: 5 }, replacement: "mean", columns: 4, rows: 4, photo: { width: 8, height: 8 }, evaluations: 9 } as const; // prettier-ignore
+  const model = {
+    name: "fake@0",
+    explain: async (file: string) => {
+      asked.push(file);
+      return { file, model: "fake@0", values, ...facts };
+    },
+  } as unknown as Model;
+  const done: number[] = [];
+  const { file } = await writeReport(out, { explain: 3, model, onProgress: (count) => void done.push(count) });
+  const page = await pageOf(file);
+  assert.match(page, /<h2 id="explained"[^>]*>What moved the scores that are farthest off/);
+  assert.equal([...page.matchAll(/<img src="data:image\/jpeg[^>]*alt="Picture p\d+\.png: blue parts lift/g)].length, 3);
+  assert.deepEqual([done, asked.length], [[1, 2, 3], 3]);
+  assert.ok(asked.every((one) => one.startsWith(data)));
+  await assert.rejects(writeReport(out, { explain: 3, model: { ...model, name: "other@1" } as Model }), /is of fake@0, and the model is other@1/); // prettier-ignore
+  await assert.rejects(writeReport(out, { explain: 3 }), /Name it by --model/);
 });
 
 test("a folder that is no run, or was changed, is named", async (t) => {

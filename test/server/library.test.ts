@@ -208,3 +208,26 @@ test("a rating is taken back to the byte; one of another photo, or of a sidecar 
   assert.equal((await back(one, made.body["change"])).status, 200);
   await assert.rejects(readFile(sidecar), { code: "ENOENT" });
 });
+
+test("what moves a photo's score: cells, the same a second time without being computed, and what is not there", async () => {
+  const { photos } = await list("?limit=1");
+  const id = photos[0]?.id ?? "";
+  const first = await ask(address, `/v1/library/photos/${id}/explain`);
+  assert.equal(first.status, 200, JSON.stringify(first.body));
+  const { score, columns, rows, values, width, height, of } = first.body as Record<string, number> & {
+    values: number[];
+  };
+  assert.deepEqual([values?.length, of, first.body["id"]], [(columns ?? 0) * (rows ?? 0), null, id]);
+  assert.ok(Math.abs((score ?? 0) - (photos[0]?.score?.score ?? NaN)) < 1e-5);
+  assert.ok((width ?? 0) > 0 && (height ?? 0) > 0);
+  const explain = model.explain;
+  model.explain = () => assert.fail("it is kept");
+  const again = await ask(address, `/v1/library/photos/${id}/explain`);
+  assert.deepEqual(again.body, first.body);
+  model.explain = explain as NonNullable<typeof explain>;
+  const refused = async (path: string): Promise<number> => (await ask(address, path)).status;
+  assert.equal(await refused(`/v1/library/photos/${id}/explain?of=light`), 400);
+  assert.equal(await refused(`/v1/library/photos/${id}/explain?what=1`), 400);
+  assert.equal(await refused("/v1/library/photos/999/explain"), 404);
+  assert.equal(await refused("/v1/library/photos/..%2f1/explain"), 404);
+});

@@ -13,8 +13,8 @@ export const EXPLAIN_METHODS = ["occlusion", "gradient"] as const;
  */
 export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
 
-/** What stands in the place of a part: the picture out of focus until only its light and colour are left, or one colour. */
-export const REPLACEMENTS = ["blur", "mean"] as const;
+/** What stands in the place of a part; the first is the default, as it was truer. */
+export const REPLACEMENTS = ["mean", "blur"] as const;
 
 /**
  * What a part of a picture is replaced by: "blur": by the picture so much out of focus that only broad light and colour are left;

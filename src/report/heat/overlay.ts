@@ -3,6 +3,7 @@ import sharp from "sharp";
 import type { Explanation } from "../../engine/index.js";
 import { crcOf, type OutputKind } from "../../files/index.js";
 import type { RgbImage } from "../../image/index.js";
+import { smoothed } from "../../metrics/cells.js";
 import { strongest, tinted } from "./colours.js";
 import { drawText, heightOf, widthOf } from "./digits.js";
 
@@ -20,8 +21,9 @@ export const HEAT_PICTURE: OutputKind = {
 const LEGEND = { height: 44, margin: 8, bar: 14, dots: 2 } as const;
 
 /** @param photo upright, of any size: the PNG is as large, and a legend higher */
-export async function heatPicture(photo: RgbImage, map: DrawnMap): Promise<Buffer> {
+export async function heatPicture(photo: RgbImage, raw: DrawnMap): Promise<Buffer> {
   const { width, height } = photo;
+  const map = { ...raw, values: smoothed(raw) };
   const most = strongest(map.values, map.scale);
   const data = new Uint8Array(width * (height + LEGEND.height) * 3).fill(255);
   for (let y = 0, at = 0; y < height; y++)
@@ -30,8 +32,8 @@ export async function heatPicture(photo: RgbImage, map: DrawnMap): Promise<Buffe
       data.set(tinted(greyAt(photo, at), strength), at);
     }
   drawLegend(data, { width, top: height }, most);
-  const raw = { width, height: height + LEGEND.height, channels: 3 } as const;
-  return signed(await sharp(data, { raw }).png({ compressionLevel: 9 }).toBuffer());
+  const size = { width, height: height + LEGEND.height, channels: 3 } as const;
+  return signed(await sharp(data, { raw: size }).png({ compressionLevel: 9 }).toBuffer());
 }
 
 function greyAt({ data }: RgbImage, at: number): number {
