@@ -95,6 +95,10 @@ export class BaselineEstimator implements Estimator {
         const estimates = this.#estimateAll(inputs.length, () => inputsWith(batchOf(picture), inputs));
         return estimates.map(({ score, attributes }) => output === this.#main ? score : (attributes?.[output.name] ?? NaN)); // prettier-ignore
       },
+      withoutGradient: (of) => {
+        this.#outputOf(of);
+        return undefined;
+      },
       gradients: (inputs, of) =>
         gradientsOf(
           () => batchOf(picture),

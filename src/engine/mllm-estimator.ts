@@ -83,9 +83,10 @@ export class MllmEstimator implements Estimator {
         const name = this.#attribute(of);
         return this.#estimateAll(() => batchOf(inputs), { check }).map((estimate) => scoreIn(estimate, name));
       },
+      withoutGradient: (of) => this.#withoutGradient(of),
       gradients: (inputs, of) => {
-        const index = this.#differentiable(of);
-        const { strategy } = this.#parts;
+        const { strategy, templates } = this.#parts;
+        const index = scoreNames(templates.answers[0] ?? "").indexOf(this.#attribute(of) ?? scoreName(templates));
         const stretch = (this.scale.max - this.scale.min) / (strategy.scale.max - strategy.scale.min);
         const like = processor.batch([picture]);
         return gradientsOf(
@@ -109,19 +110,13 @@ export class MllmEstimator implements Estimator {
     throw unknownScore(of, names);
   }
 
-  /** Index of the score among those of the answer. @throws RocError USAGE where it has no gradient */
-  #differentiable(of: string | undefined): number {
+  #withoutGradient(of: string | undefined): string | undefined {
+    this.#attribute(of);
     const { templates, strategy, model } = this.#parts;
-    const name = this.#attribute(of) ?? scoreName(templates);
-    const why =
-      strategy.name !== "roc"
-        ? `scores are not read beside a position token (strategy ${strategy.name})`
-        : commentComesFirst(templates.answers[0] ?? "")
-          ? "a comment is written before the scores"
-          : (this.quantization ?? (isPacked(model) ? "packed" : undefined)) && "the weights are packed or in 8 bits";
-    if (why !== undefined)
-      throw new RocError("USAGE", `There is no gradient: ${why}. Explain by occlusion (--explain-by occlusion).`);
-    return scoreNames(templates.answers[0] ?? "").indexOf(name);
+    if (strategy.name !== "roc") return `scores are not read beside a position token (strategy ${strategy.name})`;
+    if (commentComesFirst(templates.answers[0] ?? "")) return "a comment is written before the scores";
+    if (this.quantization ?? isPacked(model)) return "the weights are packed or in 8 bits";
+    return undefined;
   }
 
   #estimateOf(picture: PictureReading): Estimate | Unclear {

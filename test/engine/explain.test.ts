@@ -12,7 +12,7 @@ import { occlusionMap } from "../../src/engine/explain/occlusion.js";
 import { probePictures } from "../../src/engine/explain/pictures.js";
 import { cellsOfNumbers, placesOf, type Places } from "../../src/engine/explain/places.js";
 import { loadParts } from "../../src/engine/here.js";
-import { DEMO_MODEL, load } from "../../src/engine/index.js";
+import { createModel, DEMO_MODEL, load } from "../../src/engine/index.js";
 import { MllmEstimator } from "../../src/engine/mllm-estimator.js";
 import { Reader } from "../../src/engine/reader.js";
 import { isRocError } from "../../src/errors.js";
@@ -23,7 +23,7 @@ import { openCheckpointFolder } from "../../src/models/places.js";
 import type { ImageInputs } from "../../src/models/types.js";
 import { QwenImages } from "../../src/models/common/qwen/images.js";
 import { randomSource } from "../../src/nn/index.js";
-import { prefillScores } from "../../src/roc/index.js";
+import { createStrategy, prefillScores } from "../../src/roc/index.js";
 import { liveTensors, manualSeed, noGrad, randn, scope, type Tensor } from "../../src/torch/index.js";
 import { picture } from "../image/support.js";
 import { ROOT } from "../support.js";
@@ -291,7 +291,7 @@ test("a worker explains as the calling thread does, and cells are those of the u
   const [own, sent] = [await here.explain?.(PHOTO, options), await there.explain?.(PHOTO, options)];
   assert.deepEqual(own, sent);
   assert.ok(own);
-  assert.deepEqual([own.columns, own.rows, own.values.length, own.method, own.of], [24, 16, 384, "occlusion", null]);
+  assert.deepEqual([own.columns, own.rows, own.values.length, own.method, own.of], [24, 16, 384, "gradient", null]);
   const { score } = await here.scoreOne(PHOTO);
   // Pictures of a batch may differ from one alone by rounding.
   assert.ok(Math.abs(own.score - score) < 1e-5);
@@ -307,8 +307,14 @@ test("what cannot be explained is refused in words", async () => {
   }; // prettier-ignore
   assert.match(await refused(model.explain?.(PHOTO, { of: "light" })), /^USAGE .*light: the model gives no such score/);
   assert.match(await refused(model.explain?.(PHOTO, { evaluations: 3 })), /^USAGE .*evaluations is 3/);
-  assert.match(await refused(model.explain?.(PHOTO, { method: "guess" as never })), /^USAGE .*occlusion, gradient/);
+  assert.match(await refused(model.explain?.(PHOTO, { method: "guess" as never })), /^USAGE .*gradient, occlusion/);
   assert.match(await refused(model.explain?.("none.jpg")), /^FILE_NOT_FOUND/);
+  const { parts } = await loadParts(await openCheckpointFolder(DEMO_MODEL), {});
+  const level = createStrategy("level", { scale: { min: 1, max: 5 } });
+  using words = createModel({ ...parts, strategy: level });
+  const refusedBy = words.explain?.(PHOTO, { method: "gradient", evaluations: 8 });
+  assert.match(await refused(refusedBy), /^USAGE There is no gradient: .*strategy level.*Explain by occlusion/);
+  assert.equal((await words.explain?.(PHOTO, { evaluations: 8 }))?.method, "occlusion");
   const stopped = AbortSignal.abort();
   assert.match(await refused(model.explain?.(PHOTO, { signal: stopped })), /^ABORTED/);
 });

@@ -276,7 +276,7 @@ export function scoreCommand(context: Context): Command {
     .addOption(
       new Option(
         "--explain-by <method>",
-        `with --explain: ${EXPLAIN_METHODS[0]} (default) scores again without a part; gradient is faster, and less true`,
+        "with --explain: gradient (default where the score has one), which was truer and is faster; or occlusion, which scores again without a part",
       ).choices(EXPLAIN_METHODS),
     )
     .option("--of <name>", "with --explain: of this attribute (default: of the overall score)")

@@ -30,7 +30,7 @@ export async function explainPicture(
   options: ExplainOptions,
 ): Promise<Explanation> {
   checkOptions(options);
-  const { method = EXPLAIN_METHODS[0], replacement = REPLACEMENTS[0], evaluations = EVALUATIONS, of, signal } = options;
+  const { method, replacement = REPLACEMENTS[0], evaluations = EVALUATIONS, of, signal } = options;
   const { maxPixels, allowDamaged } = options;
   const { name: file, data } = namedInput(input, "explain()");
   const ends = signal ? AbortSignal.any([signal, ended]) : ended;
@@ -45,7 +45,7 @@ export async function explainPicture(
   );
   const grid = gridOf(photo);
   const map = await explain({ method, evaluations, of, grid, pictures }, ends);
-  return { file, model, method, of: of ?? null, replacement, photo, ...grid, ...map };
+  return { file, model, of: of ?? null, replacement, photo, ...grid, ...map };
 }
 
 /** @throws RocError USAGE */

@@ -13,6 +13,8 @@ export interface Lens {
   numbers(prepared: RgbImage): Float32Array;
   /** @throws RocError USAGE for a score that the model does not give; ANSWER_UNCLEAR where one cannot be read; SCORE_NOT_FINITE */
   scores(inputs: readonly Float32Array[], of: string | undefined, check: Check): number[];
+  /** Why the score has no gradient; undefined: it has one. @throws RocError USAGE for a score that the model does not give */
+  withoutGradient(of: string | undefined): string | undefined;
   /**
    * The gradients of the score at each of the inputs.
    *

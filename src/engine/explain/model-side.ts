@@ -1,4 +1,5 @@
 /** The model's side of an explanation: prepared pictures in, a map out. Synchronous, in the thread that has the weights. */
+import { RocError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import type { Scale } from "../../roc/index.js";
 import { gradientMap } from "./gradient.js";
@@ -26,7 +27,11 @@ export function explainHere(
   together: number,
   check: Check,
 ): CellMap {
-  const { grid, of, method, evaluations } = request;
+  const { grid, of, evaluations } = request;
+  const why = lens.withoutGradient(of);
+  const { method = why === undefined ? "gradient" : "occlusion" } = request;
+  if (method === "gradient" && why !== undefined)
+    throw new RocError("USAGE", `There is no gradient: ${why}. Explain by occlusion (--explain-by occlusion).`);
   const numbers = numbersOf(lens, request.pictures);
   const { photo, replaced } = numbers;
   const cells = cellsOfNumbers(placesOf(numbers), grid);
@@ -34,7 +39,7 @@ export function explainHere(
   const score = (inputs: readonly Float32Array[]): number[] =>
     inBatches(inputs, size, (batch) => lens.scores(batch, of, check), check);
   const [whole = NaN, without = NaN] = score([photo, replaced]);
-  const found = { score: whole, without, scale };
+  const found = { method, score: whole, without, scale };
   if (method === "gradient") {
     const steps = Math.max(1, Math.min(MOST_STEPS, Math.floor((evaluations - 2) / GRADIENT_COST)));
     const gradients = (inputs: readonly Float32Array[]): Float32Array[] => {

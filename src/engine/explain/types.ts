@@ -3,8 +3,8 @@ import type { RgbImage, Size } from "../../image/index.js";
 import type { Scale } from "../../roc/index.js";
 import type { ScoreOptions } from "../types.js";
 
-/** The first is the default: it was truer on pictures whose spoilt part is known (docs/explain.md). */
-export const EXPLAIN_METHODS = ["occlusion", "gradient"] as const;
+/** The first is the default where the score has one: it was truer on pictures whose spoilt part is known (docs/explain.md). */
+export const EXPLAIN_METHODS = ["gradient", "occlusion"] as const;
 
 /**
  * How the parts of a picture are weighed: by replacing them and scoring again, or by the score's gradient.
@@ -30,7 +30,7 @@ export type Replacement = (typeof REPLACEMENTS)[number];
  * @category Scoring
  */
 export interface ExplainOptions extends Pick<ScoreOptions, "signal" | "maxPixels" | "allowDamaged"> {
-  /** Default: the one that was measured to be truer (docs/explain.md). */
+  /** Default: "gradient" where the score has one, which was measured to be truer (docs/explain.md), else "occlusion". */
   readonly method?: ExplainMethod | undefined;
   /** Name of the attribute whose score is explained; default: the overall score. */
   readonly of?: string | undefined;
@@ -82,7 +82,8 @@ export interface Grid {
 
 /** What the model's side is asked. It can be sent to another thread. */
 export interface ExplainRequest {
-  readonly method: ExplainMethod;
+  /** Undefined: the truest that the score has. */
+  readonly method: ExplainMethod | undefined;
   readonly evaluations: number;
   readonly of: string | undefined;
   readonly grid: Grid;
@@ -104,4 +105,4 @@ export interface ProbePictures<Picture> {
 }
 
 /** What the model's side answers. */
-export type CellMap = Pick<Explanation, "score" | "without" | "scale" | "values" | "evaluations">;
+export type CellMap = Pick<Explanation, "method" | "score" | "without" | "scale" | "values" | "evaluations">;
