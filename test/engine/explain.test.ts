@@ -206,7 +206,7 @@ function assertGradient(numbers: Float32Array, gradient: Float32Array, score: (n
     const [more, less] = [numbers.slice(), numbers.slice()];
     more[i] = (numbers[i] as number) + 2 ** -9;
     less[i] = (numbers[i] as number) - 2 ** -9;
-    const slope = (score(more) - score(less)) / ((more[i] as number) - (less[i] as number));
+    const slope = (score(more) - score(less)) / (more[i] - less[i]);
     assert.ok(Math.abs(slope - (gradient[i] as number)) < 1e-4 * largest, `number ${i}: ${slope}, not ${gradient[i]}`);
   }
 }

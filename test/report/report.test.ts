@@ -118,7 +118,7 @@ test("the largest errors are explained by the model that was evaluated, and by n
   assert.equal([...page.matchAll(/<img src="data:image\/jpeg[^>]*alt="Picture p\d+\.png: blue parts lift/g)].length, 3);
   assert.deepEqual([done, asked.length], [[1, 2, 3], 3]);
   assert.ok(asked.every((one) => one.startsWith(data)));
-  await assert.rejects(writeReport(out, { explain: 3, model: { ...model, name: "other@1" } as Model }), /is of fake@0, and the model is other@1/); // prettier-ignore
+  await assert.rejects(writeReport(out, { explain: 3, model: { ...model, name: "other@1" } }), /is of fake@0, and the model is other@1/); // prettier-ignore
   await assert.rejects(writeReport(out, { explain: 3 }), /Name it by --model/);
 });
 
