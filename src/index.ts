@@ -44,7 +44,7 @@ export type {
   WrittenPiece,
 } from "./engine/index.js";
 export type { WrittenText } from "./roc/question.js";
-export { compare, type PictureComparison } from "./engine/compare.js";
+export { compare, type CompareOptions, type PictureComparison, type PlaceEffect } from "./engine/compare.js";
 export { bestOf, type BestOf, type ComparedBy, type Judged } from "./metrics/best-of.js";
 export { advise, type AdvisedPhoto } from "./advice/advise.js";
 export type { Advice, AdviseOptions, Gain, Suggestion } from "./advice/types.js";
@@ -280,6 +280,7 @@ export {
   type LossPreset,
   type LossWeights,
   type Pictures,
+  type PaperStrategy,
   type PictureText,
   type Question,
   type RocLoss,

@@ -1,30 +1,85 @@
-/** `compare()`: which of a few pictures is the best, by what a model says of each. */
+/** `compare()`: which of a few pictures is the best, by what a model says of each, or of all of them in one prompt. */
+import { Readable } from "node:stream";
 import { RocError } from "../errors.js";
-import { bestOf, type BestOf } from "../metrics/best-of.js";
+import { bestOf, type BestOf, type ComparedBy } from "../metrics/best-of.js";
+import {
+  chancesToBeLast,
+  luce,
+  pairOrders,
+  pairStrengths,
+  permutations,
+  strengthsOf,
+  turns,
+} from "../metrics/orders.js";
+import type { LogitReading } from "../roc/reading.js";
 import { plainOutcome } from "./plain-outcome.js";
-import type { Model, ScoreInput, ScoreOptions, ScoreResult } from "./types.js";
+import type { Model, ScoreInput, ScoreOptions, ScoreResult, SetAnswer } from "./types.js";
 
 /** Pictures that are compared at a time. */
 export const [FEWEST_COMPARED, MOST_COMPARED] = [2, 8] as const;
+
+/** So many are shown in every order in one prompt; of more, every pair in both orders. */
+const MOST_PERMUTED = 3;
+
+/** The answers for the places of a question. */
+const PLACES = ["First", "Second", "Third"] as const;
+
+/**
+ * How {@link compare} compares.
+ *
+ * @category Scoring
+ */
+export interface CompareOptions extends ScoreOptions {
+  /**
+   * Asks the model about the pictures together, where its prompts hold several: "Which image is better?". They are shown in every
+   * order (of more than three, every pair in both orders), the probabilities of the answers First, Second and Third are read, and
+   * what the order adds is taken out. Default: by the scores.
+   */
+  readonly ask?: string | undefined;
+}
+
+/**
+ * What a place in a prompt is worth to the model, whichever picture stands there.
+ *
+ * @category Scoring
+ */
+export interface PlaceEffect {
+  /** Prompts that were computed. */
+  readonly orders: number;
+  /**
+   * By place. By a question: the chance that each place would be chosen of pictures that are alike, so that 1/n each is no effect.
+   * By the strategy `set`: how much is added to a score there, so that 0 is no effect.
+   */
+  readonly favour: readonly number[];
+}
 
 /**
  * What {@link compare} gives: indices are those of the pictures that were given.
  *
  * @category Scoring
  */
-export interface PictureComparison extends BestOf {
-  /** The scores that it was made of, in the order of the pictures. */
+export interface PictureComparison extends Omit<BestOf, "by"> {
+  /**
+   * What the chances were taken from: as in {@link BestOf}; of a question; of distributions that a checkpoint of the strategy `set`
+   * predicts for the pictures together.
+   */
+  readonly by: ComparedBy | "question" | "set";
+  /** Where pictures were shown together: the order's effect, which is taken out of the chances. */
+  readonly places?: PlaceEffect;
+  /** Each picture's score, in their order; of the strategy `set` what it says of them together. */
   readonly results: readonly ScoreResult[];
 }
 
 /**
  * Compares two to eight pictures: their order, and how likely each is to be the best, the worst, and preferred to each other one.
- * Chances are those of {@link bestOf}, of the distributions that the model predicts for each picture by itself.
+ * Chances are those of {@link bestOf}, of the distributions that the model predicts: for each picture by itself, or for all of them
+ * in one prompt, where the checkpoint was trained by the strategy `set`. With {@link CompareOptions.ask} they are those of its
+ * answers.
  *
  * @param model what {@link load} or {@link createModel} gave, in a worker or on this thread
- * @param options as of {@link Model.score}
- * @throws RocError USAGE for fewer or more pictures; with the code of the {@link ScoreFailure} where a picture cannot be scored;
- *   ABORTED
+ * @param options as of {@link Model.score}, and what is asked
+ * @throws RocError USAGE for fewer or more pictures, and for a model that looks at single pictures alone where something is asked;
+ *   with the code of the {@link ScoreFailure} where a picture cannot be scored; ABORTED
  *
  * @example
  * ```ts
@@ -39,22 +94,143 @@ export interface PictureComparison extends BestOf {
  * @category Scoring
  */
 export async function compare(
-  model: Pick<Model, "score">,
+  model: Pick<Model, "score" | "judge" | "method">,
   pictures: readonly ScoreInput[],
-  options: ScoreOptions = {},
+  { ask, ...options }: CompareOptions = {},
 ): Promise<PictureComparison> {
   checkCompared(pictures.length);
+  if (ask !== undefined) checkAsking(model, ask);
+  const isTogether = ask !== undefined || isOfSets(model);
+  if (isTogether) checkReadable(pictures);
   const results: ScoreResult[] = [];
   for await (const outcome of model.score(pictures, options)) {
     if ("error" in outcome) throw new RocError(outcome.error.code, outcome.error.message);
     results.push(outcome);
   }
-  return comparisonOf(results);
+  const { onProgress: _, onPicture: __, ...judging } = options;
+  if (ask !== undefined) return askedComparison(model, pictures, results, ask, judging);
+  return comparisonOf(model, pictures, results, judging);
 }
 
-/** The comparison of pictures that were scored. */
-export function comparisonOf(results: readonly ScoreResult[]): PictureComparison {
-  return { ...bestOf(results), results };
+/** The comparison of pictures that were scored. @param pictures read once more where the checkpoint is of sets */
+export async function comparisonOf(
+  model: Pick<Model, "judge" | "method">,
+  pictures: readonly ScoreInput[],
+  results: readonly ScoreResult[],
+  options: ScoreOptions = {},
+): Promise<PictureComparison> {
+  if (!isOfSets(model) || !model.judge) return { ...bestOf(results), results };
+  const orders = ordersOf(results);
+  const answer = await model.judge(pictures, { orders }, options);
+  if (answer.type !== "scores") throw new RocError("INTERNAL", "A set was asked for scores and gave none.");
+  const readingsOf = (picture: number): LogitReading[] =>
+    answer.scores.map((places, i) => places[orders[i]?.indexOf(picture) ?? -1] as LogitReading);
+  // An interval was calibrated for a score of the picture by itself.
+  const together = results.map(({ interval: _, ...result }, i) => ({ ...result, ...meanOf(readingsOf(i)) }));
+  return { ...bestOf(together), by: "set", places: shiftsOf(orders, answer, together), results: together };
+}
+
+/**
+ * Orders that have each picture at each place equally often: all of them, or of more than three pictures a row and the same from its
+ * end, turned round. The row is by their scores, so that it does not matter in which order they are given.
+ */
+function ordersOf(results: readonly ScoreResult[]): number[][] {
+  const row = [...results.keys()].sort((a, b) => (results[a]?.score ?? 0) - (results[b]?.score ?? 0) || a - b);
+  const rows = row.length <= MOST_PERMUTED ? [row] : [row, row.toReversed()];
+  const places = row.length <= MOST_PERMUTED ? permutations(row.length) : turns(row.length);
+  return rows.flatMap((one) => places.map((order) => order.map((at) => one[at] as number)));
+}
+
+/** Whether a checkpoint scores several pictures in one prompt. */
+function isOfSets({ method }: Pick<Model, "method">): boolean {
+  return method?.strategy === "set";
+}
+
+/** A rating drawn of one of several distributions: their mean. */
+function meanOf(readings: readonly LogitReading[]): Pick<ScoreResult, "score" | "std" | "distribution"> {
+  const mean = (of: (reading: LogitReading) => number): number =>
+    readings.reduce((sum, reading) => sum + of(reading), 0) / readings.length;
+  const score = mean(({ value }) => value);
+  const square = mean(({ value, std }) => std ** 2 + (value - score) ** 2);
+  const length = readings[0]?.distribution.length ?? 0;
+  const distribution = Array.from({ length }, (_, k) => mean((reading) => reading.distribution[k] ?? 0));
+  return { score, std: Math.sqrt(square), distribution };
+}
+
+/** How much a score is higher at each place than the picture's mean over the places. */
+function shiftsOf(
+  orders: readonly (readonly number[])[],
+  { scores }: SetAnswer & { type: "scores" },
+  means: readonly ScoreResult[],
+): PlaceEffect {
+  const favour = new Array<number>(means.length).fill(0);
+  orders.forEach((order, i) =>
+    order.forEach((picture, place) => {
+      const above = (scores[i]?.[place]?.value ?? NaN) - (means[picture]?.score ?? NaN);
+      favour[place] = (favour[place] as number) + above / orders.length;
+    }),
+  );
+  return { orders: orders.length, favour };
+}
+
+async function askedComparison(
+  model: Pick<Model, "judge">,
+  pictures: readonly ScoreInput[],
+  results: readonly ScoreResult[],
+  ask: string,
+  options: ScoreOptions,
+): Promise<PictureComparison> {
+  const { length } = pictures;
+  const orders = length <= MOST_PERMUTED ? permutations(length) : pairOrders(length);
+  const words = PLACES.slice(0, orders[0]?.length);
+  const choice = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  const prompt = `${ask.trim()}\nAnswer with one word: ${choice}.`;
+  const answer = await model.judge?.(pictures, { orders, question: { prompt, words } }, options);
+  if (answer?.type !== "logits") throw new RocError("INTERNAL", "A question about a set has no answer.");
+  return { ...chancesOf(orders, answer.logits, length), by: "question", results };
+}
+
+/** Chances from the logits of every order. */
+function chancesOf(
+  orders: readonly (readonly number[])[],
+  logits: readonly (readonly number[])[],
+  count: number,
+): Omit<PictureComparison, "by" | "results"> {
+  const answers = orders.map((order, i) => ({ order, logits: logits[i] ?? [] }));
+  const pairs = count > MOST_PERMUTED ? pairStrengths(answers, count) : undefined;
+  const { strengths, favour } = pairs ?? strengthsOf(answers);
+  const wins = pairs?.wins ?? strengths.map((a) => strengths.map((b) => 1 / (1 + Math.exp(b - a))));
+  const order = [...strengths.keys()].sort((a, b) => (strengths[b] as number) - (strengths[a] as number) || a - b);
+  const places = { orders: orders.length, favour: luce(favour) };
+  return { order, best: luce(strengths), worst: chancesToBeLast(strengths), wins, places };
+}
+
+/** @throws RocError USAGE for an empty question, one with `<image>`, or a model that looks at single pictures */
+function checkAsking({ judge, method }: Pick<Model, "judge" | "method">, ask: string): void {
+  if (typeof ask !== "string" || ask.trim() === "" || ask.includes("<image>"))
+    throw new RocError("USAGE", "ask: give a question in words, without <image>: the pictures come before it.");
+  if (judge && method?.system === undefined) return;
+  throw new RocError("USAGE", "ask: this model writes no answers; compare by its scores alone.");
+}
+
+/** Pictures are read twice: scored, and shown together. @throws RocError USAGE for a stream */
+function checkReadable(pictures: readonly ScoreInput[]): void {
+  const isStream = (data: unknown): boolean => data instanceof Readable || data instanceof ReadableStream;
+  if (!pictures.some((one) => isStream(typeof one === "object" && "data" in one ? one.data : one))) return;
+  throw new RocError("USAGE", "Pictures that are shown together are read twice: give paths or bytes, no streams.");
+}
+
+/** A comparison as plain data, with its keys in the documented order: what the command line and the server write. */
+export function plainComparison({ order, best, worst, wins, by, places, results }: PictureComparison) {
+  return {
+    order,
+    best,
+    worst,
+    wins,
+    by,
+    ...(places && { places }),
+    results: results.map((result) => plainOutcome(result)),
+  };
 }
 
 /** @throws RocError USAGE for too few or too many pictures */
@@ -62,9 +238,4 @@ export function checkCompared(count: number): void {
   if (Number.isInteger(count) && count >= FEWEST_COMPARED && count <= MOST_COMPARED) return;
   const what = `${count} picture${count === 1 ? "" : "s"}`;
   throw new RocError("USAGE", `${what}: give ${FEWEST_COMPARED} to ${MOST_COMPARED} to compare.`);
-}
-
-/** A comparison as plain data, with its keys in the documented order: what the command line and the server write. */
-export function plainComparison({ order, best, worst, wins, by, results }: PictureComparison) {
-  return { order, best, worst, wins, by, results: results.map((result) => plainOutcome(result)) };
 }

@@ -3,7 +3,7 @@ import type { RgbImage, StoredImage } from "../image/index.js";
 import type { Scale, WrittenText } from "../roc/index.js";
 import type { DType, Tensor } from "../torch/index.js";
 import type { Lens } from "./explain/lens.js";
-import type { ReadingOptions, ScoreResult, ScoringMethod } from "./types.js";
+import type { ReadingOptions, ScoreResult, ScoringMethod, SetAnswer, SetAsking } from "./types.js";
 
 /** What is estimated of a picture: a result without what the reader knows of the picture and the model. */
 export type Estimate = Omit<ScoreResult, "file" | "damaged" | "model" | "scorer" | "dtype" | "quantization">;
@@ -45,6 +45,8 @@ export interface Estimator {
   estimate(pictures: readonly RgbImage[], options: EstimateOptions): (Estimate | Unclear)[];
   /** For explanations of a prepared picture: what of its input can be changed. Needs no disposal. */
   lens(picture: RgbImage): Lens;
+  /** What it says of pictures in one prompt; undefined where it looks at single ones alone. @throws RocError as {@link estimate} */
+  judge?(pictures: readonly RgbImage[], asking: SetAsking): SetAnswer;
   /** What {@link ImageInputs.steps} are, for the thread that prepares pictures. */
   readonly steps: unknown;
   /** Off the thread. */

@@ -5,10 +5,12 @@ import { isPacked } from "../models/pack.js";
 import { quantizationOf } from "../models/quantize.js";
 import type { ImageBatch } from "../models/types.js";
 import {
+  askSets,
   ratingsFrom,
   commentComesFirst,
   prefillScores,
   readPictures,
+  readSets,
   scoreName,
   scoreNames,
   type PictureReading,
@@ -19,7 +21,7 @@ import {
 import { scope, type Tensor } from "../torch/index.js";
 import type { Estimate, EstimateOptions, Estimator, Unclear } from "./estimator.js";
 import { flatNumbers, gradientsOf, inputsWith, unknownScore, type Lens } from "./explain/lens.js";
-import type { QuestionAnswer, ScoringMethod } from "./types.js";
+import type { QuestionAnswer, ScoringMethod, SetAnswer, SetAsking } from "./types.js";
 
 export class MllmEstimator implements Estimator {
   readonly scale: Scale;
@@ -119,6 +121,25 @@ export class MllmEstimator implements Estimator {
     return undefined;
   }
 
+  judge(pictures: readonly RgbImage[], { orders, question }: SetAsking): SetAnswer {
+    const parts = this.#parts;
+    return scope(() => {
+      const images = pictures.map((picture) => parts.processor.batch([picture]));
+      if (question) return { type: "logits", logits: askSets(parts, images, orders, question) };
+      const [given, stretch] = [ratingsFrom(parts.strategy.scale, this.scale), this.#stretch];
+      const scores = readSets(parts, images, orders).map((readings) =>
+        readings.map((reading) => ({ ...reading, value: given(reading.value), std: reading.std * stretch })),
+      );
+      return { type: "scores", scores };
+    });
+  }
+
+  /** Of the strategy's scale to that of results. */
+  get #stretch(): number {
+    const { scale } = this.#parts.strategy;
+    return (this.scale.max - this.scale.min) / (scale.max - scale.min);
+  }
+
   #estimateOf(picture: PictureReading): Estimate | Unclear {
     const { answer } = picture;
     const { templates, strategy } = this.#parts;
@@ -137,8 +158,7 @@ export class MllmEstimator implements Estimator {
     });
     const attributes = others.length > 0 && { attributes: Object.fromEntries(others) };
     const comment = answer.comment !== undefined && { comment: answer.comment };
-    const stretch = (scale.max - scale.min) / (strategy.scale.max - strategy.scale.min);
-    const spread = std === null ? null : std * stretch;
+    const spread = std === null ? null : std * this.#stretch;
     const answers = picture.questions.length > 0 && { answers: picture.questions.map((one) => answerOf(one, given)) };
     return {
       ...{ score: given(reading.value), scale, std: spread, distribution, ...attributes, ...comment },

@@ -41,6 +41,10 @@ export function modelHere(estimator: Estimator, name: string, options: Omit<Mode
       await nextTurn();
       return reader.explain(request, { stopped: () => signal.aborted });
     },
+    judge: async (pictures, asking) => {
+      await nextTurn();
+      return reader.judge(pictures, asking);
+    },
     prepare: (image) => estimator.prepare(image),
     dispose: () => reader.dispose(),
   });

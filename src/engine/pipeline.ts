@@ -213,25 +213,46 @@ class Call implements Caller {
   }
 
   /** A picture's file to what the model takes, which is small: a decoded picture waits for nobody. */
-  async #prepare({ name, data }: NamedInput): Promise<PreparedPicture | Outcome> {
-    const { maxPixels, allowDamaged = false, onPicture } = this.#options;
-    const settings: DecodeOptions = {
-      name,
-      signal: this.#signal,
-      allowDamaged,
-      ...(maxPixels !== undefined && { maxPixels }),
-    };
-    const prepare = async (picture: StoredImage): Promise<PreparedPicture> => {
-      await onPicture?.(name, picture);
-      return { file: name, damaged: picture.stored.damaged, pixels: await this.#parts.prepare(picture) };
-    };
+  async #prepare(input: NamedInput): Promise<PreparedPicture | Outcome> {
+    const options = { ...this.#options, signal: this.#signal };
     try {
-      return await withStoredImage(data, prepare, settings);
+      return await prepareOne(input, this.#parts.prepare, options);
     } catch (error) {
+      const { name } = input;
       if (isRocError(error) && error.code === "OUT_OF_MEMORY") return failed(name, error.code, error.message);
       return failure(name, error);
     }
   }
+}
+
+/** A picture's file to what the model takes. @throws RocError naming it */
+function prepareOne(
+  { name, data }: NamedInput,
+  prepare: ImageInputs["prepare"],
+  { maxPixels, allowDamaged = false, onPicture, signal }: ScoreOptions,
+): Promise<PreparedPicture> {
+  const settings: DecodeOptions = {
+    name,
+    allowDamaged,
+    ...(signal && { signal }),
+    ...(maxPixels !== undefined && { maxPixels }),
+  };
+  const prepared = async (picture: StoredImage): Promise<PreparedPicture> => {
+    await onPicture?.(name, picture);
+    return { file: name, damaged: picture.stored.damaged, pixels: await prepare(picture) };
+  };
+  return withStoredImage(data, prepared, settings);
+}
+
+/** All pictures of a set, which are looked at together. @throws RocError of the first that cannot be read */
+export async function prepareAll(
+  inputs: ScoreInputs,
+  prepare: ImageInputs["prepare"],
+  options: ScoreOptions,
+): Promise<PreparedPicture[]> {
+  const pictures: PreparedPicture[] = [];
+  for await (const input of namedInputs(inputs)) pictures.push(await prepareOne(input, prepare, options));
+  return pictures;
 }
 
 /** What is read of a picture, as plain data that can be sent to a thread, whatever else a caller's objects hold. */
@@ -251,6 +272,6 @@ function readingOf({ comments, questions, embedding, onText }: ScoreOptions): Re
   };
 }
 
-function abortion(signal: AbortSignal | undefined): RocError {
+export function abortion(signal: AbortSignal | undefined): RocError {
   return new RocError("ABORTED", "Scoring was cancelled", { cause: signal?.reason });
 }

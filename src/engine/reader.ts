@@ -8,7 +8,7 @@ import type { Estimate, Estimator, Unclear } from "./estimator.js";
 import { explainHere } from "./explain/model-side.js";
 import type { CellMap, ExplainRequest } from "./explain/types.js";
 import { disposedError, failed, isPicturesFault } from "./failures.js";
-import type { ModelFacts, OnWritten, Outcome, ReadingOptions, ScoreResult } from "./types.js";
+import type { ModelFacts, OnWritten, Outcome, ReadingOptions, ScoreResult, SetAnswer, SetAsking } from "./types.js";
 
 /** What reads of a batch go by beside their options. */
 interface ReadingCall {
@@ -117,6 +117,22 @@ export class Reader {
     );
   }
 
+  /**
+   * What the model says of pictures that one prompt shows together.
+   *
+   * @throws RocError USAGE where it looks at single pictures alone, or is disposed; as {@link read}
+   */
+  judge(pictures: readonly PreparedPicture[], asking: SetAsking, threads?: number): SetAnswer {
+    if (this.#disposed) throw disposedError(this.facts.name);
+    const estimator = this.#estimator;
+    if (!estimator.judge)
+      throw new RocError("USAGE", `${this.facts.name} looks at one picture at a time; compare by its scores alone.`);
+    this.#threads ??= threads;
+    const pixels = pictures.map((picture) => picture.pixels);
+    return withThreads(this.#threadsFor(1), () => estimator.judge?.(pixels, asking) as SetAnswer);
+  }
+
+  /** @param rows pictures that are computed together */
   #threadsFor(rows: number): number {
     return this.#options.threads ?? (this.#threads ??= threadsWorth(this.#estimator.weights(), rows));
   }

@@ -11,7 +11,8 @@ import { disposedError, loadingAborted } from "./failures.js";
 import type { LoadOptions } from "./load.js";
 import { orAborted } from "./prefetch.js";
 import { ScoringModel, type Works } from "./scoring-model.js";
-import type { OnWritten } from "./types.js";
+import type { PreparedPicture } from "./reader.js";
+import type { OnWritten, SetAnswer, SetAsking } from "./types.js";
 import { sentOptions, unpackError, type FromWorker, type ToWorker } from "./wire.js";
 
 /** Ends the threads of models that nobody has any more. */
@@ -34,6 +35,7 @@ export async function loadRemote(folder: CheckpointFolder, options: LoadOptions)
     const model = new ScoringModel(facts, {
       ...{ reader, prepare, lost: thread.lost },
       explain: (request, signal) => thread.explain(request, signal),
+      judge: (pictures, asking) => thread.judge(pictures, asking),
       dispose: () => thread.dispose(),
     });
     forgotten.register(model, thread);
@@ -118,6 +120,15 @@ class ModelThread {
     if (answer.type === "explained") return answer.map;
     throw answer.type === "failed" ? this.#seen(unpackError(answer.error)) : new RocError("INTERNAL", answer.type);
   };
+
+  /** What the model says of pictures in one prompt. */
+  async judge(pictures: readonly PreparedPicture[], asking: SetAsking): Promise<SetAnswer> {
+    if (this.#isDisposed) throw disposedError(this.#name);
+    const id = ++this.#count;
+    const answer = await this.#ask(id, { type: "judge", id, pictures, asking, threads: chosenThreads() });
+    if (answer.type === "judged") return answer.answer;
+    throw answer.type === "failed" ? this.#seen(unpackError(answer.error)) : new Error(`${answer.type} of a set`);
+  }
 
   /** Frees the weights and ends the thread, behind what it is computing. */
   dispose(): void {

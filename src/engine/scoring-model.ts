@@ -7,13 +7,17 @@ import { Batches, type BatchReader } from "./batches.js";
 import { explainPicture } from "./explain/explain.js";
 import type { CellMap, Explanation, ExplainOptions, ExplainRequest } from "./explain/types.js";
 import { disposedError } from "./failures.js";
+import type { PreparedPicture } from "./reader.js";
 import { scoreOne } from "./one.js";
-import { scoreAll } from "./pipeline.js";
-import type { Model, ModelFacts, Outcome, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult } from "./types.js";
+import { abortion, prepareAll, scoreAll } from "./pipeline.js";
+import { orAborted } from "./prefetch.js";
+import type { Model, ModelFacts, Outcome, ScoreInput, ScoreInputs, ScoreOptions, ScoreResult, SetAnswer, SetAsking } from "./types.js"; // prettier-ignore
 
 /** Where a model's work is done. */
 export interface Works {
   readonly reader: BatchReader;
+  /** What is said of pictures in one prompt. */
+  readonly judge: (pictures: readonly PreparedPicture[], asking: SetAsking) => Promise<SetAnswer>;
   /** Off the thread. */
   readonly prepare: ImageInputs["prepare"];
   /** @param signal ends it between two batches */
@@ -74,6 +78,13 @@ export class ScoringModel implements Model {
     } catch (error) {
       throw ended.aborted ? disposedError(this.name) : error;
     }
+  }
+
+  async judge(inputs: readonly ScoreInput[], asking: SetAsking, options: ScoreOptions = {}): Promise<SetAnswer> {
+    const { signal } = options;
+    const pictures = await prepareAll(inputs, this.#works.prepare, options);
+    const answer = orAborted(this.#works.judge(pictures, asking), signal, () => abortion(signal));
+    return orAborted(answer, this.#disposal.signal, () => disposedError(this.name));
   }
 
   dispose(): void {

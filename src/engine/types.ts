@@ -2,7 +2,8 @@
 import type { ErrorCode } from "../errors.js";
 import type { ImageInput, StoredImage } from "../image/index.js";
 import type { Quantization } from "../models/types.js";
-import type { Question, ReadingName, Scale, ScorerInfo, WrittenText } from "../roc/index.js";
+import type { LogitReading } from "../roc/reading.js";
+import type { Question, ReadingName, Scale, ScorerInfo, SetOrder, SetQuestion, WrittenText } from "../roc/index.js";
 import type { DType } from "../torch/index.js";
 import type { Calibration } from "./calibration-file.js";
 import type { Explanation, ExplainOptions } from "./explain/types.js";
@@ -194,6 +195,19 @@ export interface WrittenPiece extends WrittenText {
 /** Told what is written about a picture of a batch. */
 export type OnWritten = (picture: number, written: WrittenText) => void;
 
+/** How a set of pictures is judged in one prompt. It can be sent to another thread. */
+export interface SetAsking {
+  /** Each is a prompt; pictures by their indices in the set. */
+  readonly orders: readonly SetOrder[];
+  /** What is asked; undefined: the scores of a checkpoint of the strategy `set`. */
+  readonly question?: SetQuestion | undefined;
+}
+
+/** What a model says of a set, `[order][place]`. Logits are known up to a constant an order. */
+export type SetAnswer =
+  | { readonly type: "logits"; readonly logits: readonly (readonly number[])[] }
+  | { readonly type: "scores"; readonly scores: readonly (readonly LogitReading[])[] };
+
 /** What a model says of itself. It can be sent to another thread. */
 export interface ModelFacts extends Required<
   Pick<Model, "name" | "scale" | "digest" | "settings" | "folder" | "method">
@@ -327,6 +341,13 @@ export interface Model {
    * ```
    */
   explain?(input: ScoreInput, options?: ExplainOptions): Promise<Explanation>;
+  /**
+   * What it says of pictures that one prompt shows together, for {@link compare}; undefined where a model looks at single ones
+   * alone.
+   *
+   * @throws RocError as {@link scoreOne}; USAGE where its prompts hold one picture alone
+   */
+  judge?(pictures: readonly ScoreInput[], asking: SetAsking, options?: ScoreOptions): Promise<SetAnswer>;
   /** Frees the weights; calls that run end with USAGE, and the model cannot be used afterwards. Twice is harmless. */
   dispose(): void;
   /** {@link dispose} at the end of a `using` block. */

@@ -5,7 +5,7 @@ import type { WrittenText } from "../roc/question.js";
 import type { CellMap, ExplainRequest } from "./explain/types.js";
 import type { LoadOptions } from "./load.js";
 import type { PreparedPicture } from "./reader.js";
-import type { ModelFacts, Outcome, ReadingOptions } from "./types.js";
+import type { ModelFacts, Outcome, ReadingOptions, SetAnswer, SetAsking } from "./types.js";
 
 /** What of the options can be sent: the rest stays with the caller. */
 export type SentOptions = Omit<LoadOptions, "signal" | "onNote" | "worker" | "calibration" | "interval">;
@@ -55,6 +55,13 @@ export type ToWorker =
       readonly threads: number | undefined;
       readonly stop: Int32Array<SharedArrayBuffer>;
     }
+  | {
+      readonly type: "judge";
+      readonly id: number;
+      readonly pictures: readonly PreparedPicture[];
+      readonly asking: SetAsking;
+      readonly threads: number | undefined;
+    }
   | { readonly type: "dispose" };
 
 export type FromWorker =
@@ -62,6 +69,7 @@ export type FromWorker =
   | { readonly type: "refused"; readonly error: PackedError }
   | { readonly type: "outcomes"; readonly id: number; readonly outcomes: readonly Outcome[] }
   | { readonly type: "explained"; readonly id: number; readonly map: CellMap }
+  | { readonly type: "judged"; readonly id: number; readonly answer: SetAnswer }
   | { readonly type: "written"; readonly id: number; readonly picture: number; readonly written: WrittenText }
   | { readonly type: "failed"; readonly id: number; readonly error: PackedError }
   | { readonly type: "note"; readonly text: string };

@@ -61,10 +61,20 @@ function explain({ id, request, threads, stop }: ToWorker & { type: "explain" })
   }
 }
 
+function judge({ id, pictures, asking, threads }: ToWorker & { type: "judge" }): void {
+  try {
+    const answer = reader?.judge(pictures, asking, threads);
+    if (answer) say({ type: "judged", id, answer });
+  } catch (error) {
+    say({ type: "failed", id, error: packError(error) });
+  }
+}
+
 port.on("message", (message: ToWorker) => {
   if (message.type === "open") void open(message);
   else if (message.type === "read") read(message);
   else if (message.type === "explain") explain(message);
+  else if (message.type === "judge") judge(message);
   else {
     reader?.dispose();
     // Nothing keeps the thread then.

@@ -45,10 +45,26 @@ export {
 export { answerSlots, type AnswerSlot } from "./slots.js";
 export { pairsOf } from "./rating-losses.js";
 export type { ScoreReading } from "./reading.js";
-export { splitImages } from "./images.js";
+export { splitImages, splitSets } from "./images.js";
+export {
+  askSets,
+  checkSetAnswers,
+  readSets,
+  setAnswer,
+  setNames,
+  setPrompt,
+  type SetOrder,
+  type SetQuestion,
+} from "./sets.js";
 export { prefillScores, scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
-export { STRATEGY_NAMES, type ReadingName, type StrategyName } from "./strategy-names.js";
+export {
+  PAPER_STRATEGIES,
+  STRATEGY_NAMES,
+  type PaperStrategy,
+  type ReadingName,
+  type StrategyName,
+} from "./strategy-names.js";
 export {
   choose,
   headNames,
@@ -67,6 +83,13 @@ export type { CheckpointName, Clues, PublishedScorer, ScorerInfo } from "./publi
 export { readAnswers } from "./comment.js";
 export type { Pictures, PictureText } from "./pictures.js";
 export type { Strategy, StrategyParts } from "./strategy.js";
-export { createStrategy, parseScores, rocStrategy, strategyOf, usesScoreTokens } from "./strategies/index.js";
+export {
+  createStrategy,
+  parseScores,
+  rocStrategy,
+  SET_TEMPLATES,
+  strategyOf,
+  usesScoreTokens,
+} from "./strategies/index.js";
 export { readPictures, readQuestions, type PictureReading, type QuestionReading } from "./questions.js";
 export type { Question, WrittenText } from "./question.js";

@@ -26,6 +26,7 @@ interface PicturesOptions {
   readonly once?: boolean;
   readonly fixed?: boolean;
   readonly states?: boolean;
+  readonly each?: number;
   readonly check?: (() => void) | undefined;
 }
 
@@ -40,6 +41,7 @@ const PADDING = -1;
 export class Pictures {
   readonly #model: Mllm;
   readonly #images: ImageBatch;
+  readonly #each: number;
   readonly #cache: Cache | undefined;
   /** The tokens in the cache, `[picture][position]`. */
   #held: readonly (readonly number[])[];
@@ -51,15 +53,18 @@ export class Pictures {
   /**
    * @param images stay the caller's, alive as long as this
    * @param options.once nothing is remembered: for one text of each picture
+   * @param options.each pictures that each text is about, in reading order; default 1: what is said of a picture then holds of a
+   *   set of them
    * @param options.states whether {@link state} is asked for
    * @param options.check called after every token that is written, to end it by what it throws
    * @param options.fixed the cache has a capacity, so that generation can be recorded; default: where it can be
    */
   constructor(model: Mllm, images: ImageBatch, options: PicturesOptions = {}) {
-    const { once = false, states = false, fixed = decodingOf(model.device, Infinity).fixed } = options;
+    const { once = false, states = false, each = 1, fixed = decodingOf(model.device, Infinity).fixed } = options;
     this.#model = model;
     this.#check = options.check;
     this.#images = images;
+    this.#each = each;
     this.#cache = once ? undefined : model.newCache(fixed ? { capacity: 1 } : {});
     this.#held = this.#none();
     this.#states = states ? this.#none().map(() => new Map<number, Float32Array<ArrayBuffer>>()) : undefined;
@@ -67,7 +72,7 @@ export class Pictures {
 
   /** How many there are. */
   get count(): number {
-    return rowsPerImage(this.#images).length;
+    return rowsPerImage(this.#images).length / this.#each;
   }
 
   /**
@@ -77,7 +82,7 @@ export class Pictures {
    * @throws RocError USAGE where it has more than the model's positions; IMAGE_TOO_LARGE where only a picture has too many
    */
   prompts(processor: MllmProcessor, prompt: string, checked = true): number[][] {
-    const prompts = promptImages(this.#images).map((image) => processor.prompt(prompt, image));
+    const prompts = promptImages(this.#images, this.#each).map((image) => processor.prompt(prompt, image));
     if (!checked) return prompts;
     checkPositions(this.#model, prompts, 0, (longest) => {
       const what = `The prompt has ${longest} tokens with the picture's, and the model ${this.#model.maxPositions} positions`;

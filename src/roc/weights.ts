@@ -39,8 +39,8 @@ export function weighed<Name extends keyof LossWeights>(weights: LossWeights, na
  */
 export function checkLoss(strategy: ReadingName, weights: LossWeights): void {
   const names = weighed(weights, RATING_LOSSES);
-  if (names.length === 0 || ["roc", "coupled", "level"].includes(strategy)) return;
-  const remedy = "Take strategy roc, coupled or level, or leave them out of loss.";
+  if (names.length === 0 || ["roc", "coupled", "level", "set"].includes(strategy)) return;
+  const remedy = "Take strategy roc, coupled, level or set, or leave them out of loss.";
   const message = `The loss weighs ${names.join(", ")}, which ${names.length > 1 ? "need" : "needs"} a distribution over scores`;
   throw new RocError("CONFIG_INVALID", `${message}; strategy ${strategy} has none that is trained. ${remedy}`);
 }
@@ -48,7 +48,7 @@ export function checkLoss(strategy: ReadingName, weights: LossWeights): void {
 /** The weights that act in training by a strategy, the text loss among them. */
 export function actingWeights(strategy: StrategyName, weights: LossWeights): Record<string, number> {
   const names = [
-    ...(strategy === "roc" || strategy === "coupled" ? (["l1", "ce", "emd"] as const) : []),
+    ...(["roc", "coupled", "set"].includes(strategy) ? (["l1", "ce", "emd"] as const) : []),
     ...RATING_LOSSES,
   ];
   return { text: 1, ...Object.fromEntries(weighed(weights, names).map((name) => [name, weights[name] ?? 0])) };

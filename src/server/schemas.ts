@@ -124,8 +124,12 @@ export const comparedSchema = z
       .readonly()
       .meta({ description: "wins[a][b]: chance of picture a to be preferred to b." }),
     by: z
-      .enum(["distributions", "spreads", "scores"])
-      .meta({ description: "What the chances are of: distributions, normal ones of a spread, or the scores alone." }),
+      .enum(["distributions", "spreads", "scores", "set", "question"])
+      .meta({ description: "What the chances are of: distributions, normal ones of a spread, the scores alone, or pictures shown together." }), // prettier-ignore
+    places: z
+      .object({ orders: z.int(), favour: z.array(z.number()).readonly() })
+      .optional()
+      .meta({ description: "Where pictures were shown together: prompts, and what each place adds to a score, which is taken out." }), // prettier-ignore
     results: z.array(outcomeSchema),
   })
   .meta({ id: "Compared" });

@@ -85,3 +85,11 @@ test("--html writes a gallery with the chances", async (t) => {
   assert.match(page, /best of these 82%, worst 18%/);
   assert.ok(page.indexOf("<h3>a.jpg") < page.indexOf("<h3>b.jpg"));
 });
+
+test("--ask is of models that write answers, and of photos", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "", "b.jpg": "" });
+  const { code, stderr } = await compared([folder, "--ask", "Which is better?"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /this model writes no answers; compare by its scores alone/);
+  assert.match((await compared([folder, folder, "--ask", "Which?"])).stderr, /--ask says how photos are compared/);
+});

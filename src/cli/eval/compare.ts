@@ -25,6 +25,7 @@ each time; p is two-sided. Differences are A less B: above 0 is better for SRCC,
 Examples:
   roc4mllm compare one.jpg two.jpg three.jpg
   roc4mllm compare burst/ --json
+  roc4mllm compare one.jpg two.jpg --model Qwen/Qwen2-VL-2B-Instruct --ask "Which photo is more beautiful?"
   roc4mllm compare runs/roc runs/level`;
 
 export function compareCommand(context: Context): Command {
@@ -33,6 +34,7 @@ export function compareCommand(context: Context): Command {
     .argument("<inputs...>", "photos or a folder of them; or the folders of two evaluations")
     .option("--json", "one JSON object")
     .option("--html <file>", "of photos: write a gallery, best first: one page that needs no network")
+    .option("--ask <question>", "of photos: ask the model about them together, in every order")
     .option("--score <name>", "of evaluations: an attribute (default: the overall score)")
     .option("--resamples <n>", "of evaluations: of the bootstrap", whole(1), 2000)
     .option("--seed <n>", "of evaluations: of the bootstrap", whole(0), 0)

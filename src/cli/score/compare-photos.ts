@@ -13,11 +13,16 @@ export interface ComparePhotosFlags extends ModelFlags {
   readonly model?: string;
   readonly json?: true;
   readonly html?: string;
+  readonly ask?: string;
 }
 
 export const COMPARE_PHOTOS_HELP = `the model predicts a distribution of ratings for each. One rating is drawn of each: the table says how likely each
 photo has the highest and the lowest, and is above each other one (Thurstone 1927). Where a checkpoint gives no distribution, a normal
-one of its spread is taken, and where it gives none either, the higher score wins for certain; a note says so.
+one of its spread is taken, and where it gives none either, the higher score wins for certain; a note says so. A checkpoint that was
+trained by the strategy set is shown all of them in one prompt, several times, each time in another order.
+
+--ask puts a question about the photos together, to models whose prompts hold several: in every order (of more than three photos,
+every pair in both orders). What the order adds is taken out of the chances, and told.
 `;
 
 /** Chances that are said of a comparison; "distributions" is what is usual. */
@@ -42,25 +47,47 @@ export async function comparePhotos(
   checkCompared(inputs.files.length);
   const options = { ...flags, pack: packing(flags, false), batchSize: flags.batch, onNote, worker: false };
   using model = await loadNamed(flags.model, options, context);
-  const compared = await comparison(model, inputs, context);
-  const note = BY_NOTES[compared.by];
+  const compared = await comparison(model, inputs, flags, context);
+  const note = BY_NOTES[compared.by] ?? placesNote(compared);
   if (note !== undefined) onNote(note);
   stdout.write(flags.json ? `${JSON.stringify(plainComparison(compared))}\n` : await comparisonText(compared));
   if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
   if (flags.html !== undefined) await writeGallery(flags.html, compared, model, inputs, context);
 }
 
-async function comparison(model: Model, { files, given }: Inputs, { io, signal }: Context): Promise<PictureComparison> {
+async function comparison(
+  model: Model,
+  { files, given }: Inputs,
+  { ask }: ComparePhotosFlags,
+  { io, signal }: Context,
+): Promise<PictureComparison> {
   const progress = createProgress(io.stderr, "scored", files.length);
   const pictures = files.map((name) => {
     const data = given.get(name);
     return data ? { name, data } : name;
   });
   try {
-    return await compare(model, pictures, { signal, onProgress: (done) => progress.update(done) });
+    return await compare(model, pictures, { signal, ask, onProgress: (done) => progress.update(done) });
   } finally {
     progress.stop();
   }
+}
+
+/** What the order of the photos in a prompt adds. */
+function placesNote({ by, places, results }: PictureComparison): string | undefined {
+  if (!places) return undefined;
+  const { orders, favour } = places;
+  const taken = "this is taken out of the chances";
+  if (by === "set") {
+    const { scale } = results[0] as ScoreResult;
+    const added = favour.map(
+      (shift) => `${shift < 0 ? "-" : "+"}${Math.abs(shift).toFixed(scale.max - scale.min > 20 ? 1 : 2)}`,
+    );
+    return `shown together in ${orders} orders; the places add ${added.join(", ")} to a score, and ${taken}`;
+  }
+  const chances = favour.map((chance) => `${(100 * chance).toFixed(0)}%`).join(", ");
+  const none = `${(100 / favour.length).toFixed(0)}%`;
+  return `asked in ${orders} orders; of photos that are alike, the places would be chosen with ${chances} (without an effect ${none} each), and ${taken}`;
 }
 
 const percent = (chance: number): string => `${(100 * chance).toFixed(0)}%`.padStart(5);

@@ -8,8 +8,10 @@ import { coupledStrategy } from "./coupled.js";
 import { directStrategy } from "./direct.js";
 import { levelStrategy } from "./level.js";
 import { rocStrategy } from "./roc.js";
+import { setStrategy } from "./set.js";
 
 export { rocStrategy };
+export { SET_TEMPLATES } from "./set.js";
 export { parseScores } from "./direct.js";
 
 /** How a strategy is made: of a model's score tokens, or of a scale alone. */
@@ -22,6 +24,7 @@ const KINDS: Readonly<Record<StrategyName, Kind>> = {
   coupled: { ofTokens: coupledStrategy },
   level: { ofScale: levelStrategy },
   direct: { ofScale: directStrategy },
+  set: { ofTokens: setStrategy },
 };
 
 /** Whether a strategy needs the score tokens. */

@@ -1,6 +1,6 @@
 /** `POST /v1/compare`: which of a few pictures is the best. */
 import { z } from "zod";
-import type { ScoreResult } from "../../engine/index.js";
+import type { NamedImage, ScoreResult } from "../../engine/index.js";
 import { comparisonOf, FEWEST_COMPARED, MOST_COMPARED, plainComparison } from "../../engine/compare.js";
 import type { App, Shared } from "../app.js";
 import { Refusal, statusOf } from "../errors.js";
@@ -27,6 +27,10 @@ export function addCompare(app: App, shared: Shared): void {
     if (failure && "error" in failure) {
       return reply.code(statusOf(failure.error.code) as 422).send({ error: failure.error });
     }
-    return reply.code(200).send(plainComparison(comparisonOf(outcomes as ScoreResult[])));
+    const scores = outcomes as ScoreResult[];
+    const compared = await comparisonOf(shared.options.model, pictures as NamedImage[], scores, {
+      signal: request.gone,
+    });
+    return reply.code(200).send(plainComparison(compared));
   });
 }

@@ -2,7 +2,7 @@
  * The paper's claims as questions, answered only from the figures: every word below follows from intervals of paired
  * differences, by the rules of {@link verdictOf} and {@link answerOf}.
  */
-import type { StrategyName } from "../../roc/strategy-names.js";
+import type { PaperStrategy } from "../../roc/strategy-names.js";
 import { SCORE } from "../../eval/index.js";
 import {
   differences,
@@ -74,7 +74,7 @@ const ALL = "all";
 
 interface Side {
   readonly condition: string;
-  readonly strategy: StrategyName;
+  readonly strategy: PaperStrategy;
   readonly scoreTokens: number;
 }
 
@@ -95,7 +95,7 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
   const commented = kind(true, isCommented).filter((name) => kind(false, hasAttributes).includes(name));
   const judge = (question: string, contests: readonly Contest[]): Claim =>
     claimOf(question, contests.flatMap((contest) => findingsOf(contest, finished, options))); // prettier-ignore
-  const contestOf = (conditionA: string, a: StrategyName, conditionB: string, b: StrategyName): Contest => ({
+  const contestOf = (conditionA: string, a: PaperStrategy, conditionB: string, b: PaperStrategy): Contest => ({
     a: { condition: conditionA, strategy: a, scoreTokens },
     b: { condition: conditionB, strategy: b, scoreTokens },
     scores: "holistic",

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { readText } from "../../files/index.js";
-import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { PAPER_STRATEGIES } from "../../roc/strategy-names.js";
 import { COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
 import { LOSS_PRESETS } from "../../roc/weights.js";
 import { describe } from "../../train/start/config.js";
@@ -47,7 +47,7 @@ const condition = z.strictObject({
   prompts: z.array(z.string()).min(1).describe("Questions, each with `<image>` once"),
   answers: z.array(z.string()).min(1).describe("Answers with placeholders, see data.md"),
   backbones: z.array(name).min(1).optional().describe("Without it all"),
-  strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).optional().describe("Without it all"),
+  strategies: z.array(z.enum(PAPER_STRATEGIES)).min(1).optional().describe("Without it all"),
 });
 
 const studio = z.strictObject({
@@ -83,7 +83,7 @@ export const experimentSchema = z.strictObject({
     .describe("Only on comments, before any score is seen"),
   train: recipe.describe("Of every run"),
   seeds: z.array(z.number().int().min(0)).min(1).describe("A run each"),
-  strategies: z.array(z.enum(STRATEGY_NAMES)).min(1).describe("What is compared"),
+  strategies: z.array(z.enum(PAPER_STRATEGIES)).min(1).describe("What is compared"),
   loss: z
     .enum(Object.keys(LOSS_PRESETS) as [keyof typeof LOSS_PRESETS])
     .default("paper")

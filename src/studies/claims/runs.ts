@@ -1,6 +1,6 @@
 /** The runs of an experiment: every strategy under every condition from the same weights, with every seed. */
 import { join } from "node:path";
-import type { StrategyName } from "../../roc/strategy-names.js";
+import type { PaperStrategy } from "../../roc/strategy-names.js";
 import type { ExperimentConfig } from "./config.js";
 
 /**
@@ -14,7 +14,7 @@ export interface Arm {
   /** The texts' name there. */
   readonly condition: string;
   /** How scores are written, taught and read. */
-  readonly strategy: StrategyName;
+  readonly strategy: PaperStrategy;
   /** N; without a meaning where the strategy uses no score tokens. */
   readonly scoreTokens: number;
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { exists, readText } from "../../files/index.js";
 import { isRocError, RocError } from "../../errors.js";
 import { systemFacts } from "../../baselines/facts.js";
-import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
+import { PAPER_STRATEGIES } from "../../roc/strategy-names.js";
 import { datasetNamed } from "../../data/index.js";
 import { parseJson } from "../../eval/values.js";
 import { readSummary, SUMMARY_FILE, type RunSummary } from "../../eval/index.js";
@@ -24,7 +24,7 @@ const entrySchema = z
     /** A method by its name in the tables, where it is no model of ours. */
     method: z.string().optional(),
     backbone: z.enum(names(BACKBONES)).optional(),
-    strategy: z.enum(STRATEGY_NAMES).optional(),
+    strategy: z.enum(PAPER_STRATEGIES).optional(),
     comments: z.boolean().optional(),
     /** On the studio's synthetic copy of the data set. */
     studio: z.boolean().optional(),
@@ -120,7 +120,7 @@ function checkEntry(
   const { data, method, split, limit } = provenance;
   const known = placeOf(provenance)?.dataset;
   const family = names(BACKBONES).find((name) => name === method?.family);
-  const own = STRATEGY_NAMES.find((name) => name === method?.strategy);
+  const own = PAPER_STRATEGIES.find((name) => name === method?.strategy);
   const wrong = [
     known !== undefined && known !== dataset && `its data set is ${data}, not ${DATASETS[dataset]}`,
     isStudio(provenance) !== studio &&
@@ -190,7 +190,7 @@ function systemOf({ provenance, captions }: RunSummary, folder: string): Partial
   }
   if (method && systemFacts(method.family)) return { system: method.family };
   const backbone = names(BACKBONES).find((name) => name === method?.family);
-  const strategy = STRATEGY_NAMES.find((name) => name === method?.strategy);
+  const strategy = PAPER_STRATEGIES.find((name) => name === method?.strategy);
   // A run whose every comment failed has no figures of them.
   const comments = captions !== null || (method?.answer.includes("{comment}") ?? false);
   const start = STARTS.find((name) => basename(folder).endsWith(`-${name}`));

@@ -2,7 +2,7 @@
 import { RocError } from "../../errors.js";
 import type { RgbImage } from "../../image/types.js";
 import type { ImageBatch, MllmInput, MllmProcessor } from "../../models/types.js";
-import { answerSlots, fillSlots, scoreNames, splitImages, type AnswerSlot, type LevelSlot, type Strategy } from "../../roc/index.js"; // prettier-ignore
+import { answerSlots, fillSlots, scoreNames, splitSets, type AnswerSlot, type LevelSlot, type Strategy } from "../../roc/index.js"; // prettier-ignore
 import { fromTypedArray } from "../../torch/index.js";
 
 /** A rating on the scale of the score vocabulary. */
@@ -18,17 +18,23 @@ export interface Label {
 export interface NamedLabel extends Label {
   /** Of the placeholder. */
   readonly name: string;
+  /** Ratings of different groups make no pair; default: those of the same name are one. */
+  readonly group?: string | undefined;
 }
 
-/** One picture with a question and an answer about it. */
+/** Pictures with a question and an answer about them. */
 export interface Example {
   readonly image: RgbImage;
-  /** Holds one `<image>`. */
+  /** The others of a set. */
+  readonly others?: readonly RgbImage[];
+  /** Holds `<image>` once a picture. */
   readonly prompt: string;
   /** An answer template: `{name}` marks the position of the score of that name. */
   readonly answer: string;
   /** The picture's ratings by name. */
   readonly labels: Readonly<Record<string, Label>>;
+  /** Of all its ratings, as {@link NamedLabel.group}. */
+  readonly group?: string | undefined;
 }
 
 /** What one forward and its loss take. Right-padded to the longest of its sequences, T tokens. */
@@ -86,8 +92,8 @@ export function collate(
   texts: TextCache,
   places = false,
 ): Batch {
-  const images = processor.batch(examples.map(({ image }) => image));
-  const each = splitImages(images);
+  const images = processor.batch(examples.flatMap(imagesOf));
+  const each = splitSets(images, examples.map((example) => imagesOf(example).length)); // prettier-ignore
   const sequences = examples.map((example, b) => {
     const prompt = texts.prompt(example.prompt, each[b] as ImageBatch);
     return { prompt, ...answerOf(example, strategy, texts, places) };
@@ -114,6 +120,10 @@ export function collate(
   };
 }
 
+function imagesOf({ image, others = [] }: Example): readonly RgbImage[] {
+  return [image, ...others];
+}
+
 /** The sequences' places among the supervised tokens of all. */
 function slotsOf(
   sequences: readonly { readonly ids: readonly number[]; readonly slots: readonly AnswerSlot[] }[],
@@ -133,7 +143,7 @@ export function answerOf(
   texts: TextCache,
   places = false,
 ): { readonly ids: readonly number[]; readonly labels: readonly NamedLabel[]; readonly slots: readonly AnswerSlot[] } {
-  const labels = scoreNames(example.answer).map((name) => ({ ...labelOf(example, name), name }));
+  const labels = scoreNames(example.answer).map((name) => ({ ...labelOf(example, name), name, group: example.group }));
   const written = labels.map(({ score }) => write(score));
   const slots = places && levels ? texts.slots(example.answer, written, levels.texts) : [];
   return { ids: texts.answer(fillSlots(example.answer, written)), labels, slots };

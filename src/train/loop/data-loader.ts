@@ -6,6 +6,7 @@ import type { RgbImage } from "../../image/types.js";
 import { LengthOrder } from "../data/length-order.js";
 import type { Picture } from "./objective.js";
 import type { TrainOptions } from "../options.js";
+import { othersOf } from "../data/sets.js";
 import { flipHorizontally, type PixelCache } from "../data/pixels.js";
 
 export interface DataLoaderParts {
@@ -82,8 +83,9 @@ export class DataLoader {
     const chosen = await Promise.all(own.map((index) => this.#usable(index)));
     const streams = (): Random[] => chosen.map(({ index }) => new Random(seed, "sample", epoch, index));
     const shown = streams().map((random, i) => {
-      const { image } = chosen[i] as Chosen;
-      return random.chance(0.5) && flip ? flipHorizontally(image) : image;
+      const { image, others } = chosen[i] as Chosen;
+      const turn = random.chance(0.5) && flip ? flipHorizontally : (same: RgbImage) => same;
+      return { image: turn(image), others: others.map((one) => ({ ...one, image: turn(one.image) })) };
     });
     return {
       number: batch,
@@ -93,9 +95,20 @@ export class DataLoader {
           // The stream's first number has chosen the side.
           random.next();
           const { sample } = chosen[i] as Chosen;
-          return { sample, random, image: shown[i] as RgbImage };
+          const { image, others } = shown[i] as Pick<Chosen, "image" | "others">;
+          return { sample, random, image, ...(others.length > 0 && { others }) };
         }),
     };
+  }
+
+  /** The usable ones of the other pictures of a set. */
+  async #others(sample: Sample): Promise<Chosen["others"]> {
+    const { pixels } = this.parts;
+    const images = await Promise.all(othersOf(sample).map((other) => pixels.of(other)));
+    return othersOf(sample).flatMap((other, i) => {
+      const image = images[i];
+      return image ? [{ sample: other, image }] : [];
+    });
   }
 
   /** The sample of an index; a picture that is skipped is replaced by the next usable one. */
@@ -105,7 +118,7 @@ export class DataLoader {
       const at = (index + step) % samples.length;
       const sample = samples[at] as Sample;
       const image = await pixels.of(sample);
-      if (image) return { index: at, sample, image };
+      if (image) return { index: at, sample, image, others: await this.#others(sample) };
     }
     throw new RocError("DATA_INVALID", "None of the pictures to train on can be used; see the notes above.");
   }
@@ -115,4 +128,6 @@ interface Chosen {
   readonly index: number;
   readonly sample: Sample;
   readonly image: RgbImage;
+  /** Of its set. */
+  readonly others: readonly Pick<Picture, "sample" | "image">[];
 }

@@ -16,6 +16,9 @@ import {
   rocLoss,
   scoreName,
   scoreNames,
+  setAnswer,
+  setNames,
+  setPrompt,
   textLoss,
   toScale,
   voteTargets,
@@ -25,6 +28,7 @@ import type { LossWeights, RocLoss, RocLossInput, StrategyParts } from "../../ro
 import { checkLoss, PAIR_LOSSES, RATING_LOSSES, weighed } from "../../roc/weights.js";
 import { scope, type Tensor } from "../../torch/index.js";
 import { notFinite } from "../optim/clip.js";
+import { MOST_IN_SET } from "../data/sets.js";
 import { answerOf, collate, TextCache, type Example, type Label, type NamedLabel } from "../data/collate.js";
 
 /** The scales of a data set's scores. */
@@ -42,6 +46,8 @@ export interface BatchLoss {
 export interface Picture {
   readonly sample: Sample;
   readonly image: RgbImage;
+  /** The other pictures of its set, where sets are trained. */
+  readonly others?: readonly Pick<Picture, "sample" | "image">[];
   readonly random: Random;
 }
 
@@ -100,15 +106,33 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
     commented: hasComment(answer),
   }));
 
-  const exampleOf = ({ sample, image, random }: Picture): Example => {
+  const rating = (score: number, std: number | undefined, from: ScoreScale): Pick<Label, "score" | "std"> => ({
+    score: toScale(score, from, strategy.scale),
+    std: std === undefined ? null : (std * (strategy.scale.max - strategy.scale.min)) / (from.max - from.min),
+  });
+  const labelOf = (sample: Sample): Label => {
     const distribution = sample.votes && vocabulary ? voteTargets(sample.votes, vocabulary) : null;
-    const rating = (score: number, std: number | undefined, from: ScoreScale): Pick<Label, "score" | "std"> => ({
-      score: toScale(score, from, strategy.scale),
-      std: std === undefined ? null : (std * (strategy.scale.max - strategy.scale.min)) / (from.max - from.min),
-    });
-    const labels: Record<string, Label> = {
-      [name]: { ...rating(sample.score, stdOf(sample, scale), scale), distribution },
+    return { ...rating(sample.score, stdOf(sample, scale), scale), distribution };
+  };
+
+  const setOf = (picture: Picture): Example => {
+    const shown = shownOf(picture);
+    const [image = picture.image, ...others] = shown.map((one) => one.image);
+    const names = setNames(name, shown.length);
+    return {
+      ...{ image, others },
+      prompt: setPrompt(choose(templates.prompts, picture.random), shown.length),
+      answer: setAnswer(choose(templates.answers, picture.random), name, shown.length),
+      labels: Object.fromEntries(shown.map(({ sample }, i) => [names[i] ?? "", labelOf(sample)])),
+      // Pictures of two sets are no pair: their ratings may be of two occasions.
+      group: picture.sample.set ?? picture.sample.id,
     };
+  };
+
+  const exampleOf = (picture: Picture): Example => (strategy.name === "set" ? setOf(picture) : singleOf(picture));
+
+  const singleOf = ({ sample, image, random }: Picture): Example => {
+    const labels: Record<string, Label> = { [name]: labelOf(sample) };
     for (const [attribute, score] of Object.entries(sample.attributes ?? {})) {
       if (attribute === name) continue;
       const from = attributeScale({ name, ...dataset }, attribute);
@@ -120,7 +144,12 @@ export function strategyObjective(parts: StrategyParts, dataset: Scales, weights
     );
     const prompt = choose(templates.prompts, random);
     const { answer, commented } = choose(rated.length > 0 ? rated : answers, random);
-    return { image, prompt, answer: commented ? fillComment(answer, choose(comments, random)) : answer, labels };
+    return {
+      image,
+      prompt,
+      answer: commented ? fillComment(answer, choose(comments, random)) : answer,
+      labels,
+    };
   };
 
   return {
@@ -195,8 +224,18 @@ function ratingsOf(labels: readonly NamedLabel[]): Required<Pick<RocLossInput, "
   return {
     groundTruth: labels.map(({ score }) => score),
     stds: labels.map(({ std = null }) => std),
-    groups: labels.map(({ name }) => name),
+    groups: labels.map(({ name, group = name }) => group),
   };
+}
+
+/** How often one picture of a set is shown alone, so that single ones can be scored. */
+const ALONE = 0.25;
+
+/** What a set's prompt shows: all of it in a drawn order, or one picture. */
+function shownOf({ sample, image, others = [], random }: Picture): readonly Pick<Picture, "sample" | "image">[] {
+  const all = [{ sample, image }, ...others];
+  const order = [...random.permutation(all.length)].slice(0, random.chance(ALONE) ? 1 : MOST_IN_SET);
+  return order.flatMap((index) => all[index] ?? []);
 }
 
 /** The deviation of a picture's ratings on the data set's scale, where it or the votes are known. */

@@ -27,6 +27,7 @@ import type { EndEvent, TrainEvent } from "../events.js";
 import { train, type TrainTask } from "../loop/train.js";
 import { describeEnvironment, figuresOf, MetricsFile } from "../run/metrics-file.js";
 import { baselineObjective } from "../loop/baseline-objective.js";
+import { setsOf } from "../data/sets.js";
 import { strategyObjective, type Scales } from "../loop/objective.js";
 import type { Learner } from "../learner.js";
 import type { Precision, TrainOptions } from "../options.js";
@@ -241,7 +242,7 @@ function taskOf(
   const { minutes, signal, length, group } = plan;
   return {
     ...workOf(plan, trainable, adapters, base),
-    train: plan.train,
+    train: isOfSets(trainable) ? setsOf(plan.train) : plan.train,
     validation: plan.validation,
     run: plan.folder,
     ...(adapters && { adapters }),
@@ -251,6 +252,11 @@ function taskOf(
     ...(signal === undefined ? {} : { signal }),
     ...(group && { group }),
   };
+}
+
+/** Whether whole sets are shown. */
+function isOfSets(trainable: Trainable | TrainableBaseline): boolean {
+  return "parts" in trainable && trainable.parts.strategy.name === "set";
 }
 
 /** What is trained, how, and how it is written. @param base digest of what the run starts from */

@@ -9,10 +9,12 @@ import { openCheckpointFolder, type CheckpointLike } from "../../models/places.j
 import { loadMllm } from "../../models/registry.js";
 import {
   addScoreTokens,
+  checkSetAnswers,
   createStrategy,
   DEFAULT_TEMPLATES,
   loadTemplates,
   presentScoreTokens,
+  SET_TEMPLATES,
   strategyOf,
 } from "../../roc/index.js";
 import { usesScoreTokens, type RocTemplates, type ScoreTokenOptions, type StrategyName } from "../../roc/index.js";
@@ -56,17 +58,31 @@ export async function startFrom(folder: CheckpointLike, options: StartOptions = 
   await checkStart(checkpoint, options);
   await checkBase(checkpoint, { visionTower: options.visionTower });
   const { home } = checkpoint;
-  const { templates = await loadTemplates(home), device = "cpu", dtype = "float32" } = options;
-  const { visionTower, conversation, outline } = options;
+  const { device = "cpu", dtype = "float32", visionTower, conversation, outline } = options;
+  const own = options.templates ?? (await loadTemplates(home));
   const { model, processor } = await loadMllm(checkpoint, { dtype, device, visionTower, conversation, outline });
-  const name = options.strategy ?? templates?.strategy ?? "roc";
+  const name = options.strategy ?? own?.strategy ?? "roc";
+  const templates = textsOf(name, options.templates, own);
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
   const { min = USUAL_SCALE.min, max = USUAL_SCALE.max } = options;
-  const strategy = createStrategy(name, { vocabulary, scale: { min, max }, levels: templates?.levels });
+  const strategy = createStrategy(name, { vocabulary, scale: { min, max }, levels: templates.levels });
   const ratingScale = otherThan(strategy.scale, options.ratingScale);
-  const texts = { ...(templates ?? DEFAULT_TEMPLATES), strategy: name, ratingScale };
+  const texts = { ...templates, strategy: name, ratingScale };
   const parts = { model, processor, strategy, templates: vocabulary ? texts : { ...texts, scale: strategy.scale } };
   return { parts, prepare: (picture) => processor.prepare(picture) };
+}
+
+/**
+ * The texts of a run: those that are given, else the checkpoint's own, else the usual ones. Those of single pictures do not ask
+ * about sets.
+ *
+ * @throws RocError CONFIG_INVALID for answers that a set cannot have
+ */
+function textsOf(name: StrategyName, given: RocTemplates | undefined, own: RocTemplates | undefined): RocTemplates {
+  if (name !== "set") return given ?? own ?? DEFAULT_TEMPLATES;
+  const texts = given ?? (own?.strategy === "set" ? own : SET_TEMPLATES);
+  checkSetAnswers(texts.answers);
+  return texts;
 }
 
 /** What a spec says of the start; scales, device and dtype are the caller's. */
@@ -100,17 +116,13 @@ export async function checkStart(folder: CheckpointLike, options: StartOptions =
 export async function startSettings(folder: CheckpointLike, options: StartOptions = {}): Promise<Settings> {
   const checkpoint = await openCheckpointFolder(folder);
   const { home } = checkpoint;
-  const {
-    templates = (await loadTemplates(home)) ?? DEFAULT_TEMPLATES,
-    strategy,
-    n,
-    min = USUAL_SCALE.min,
-    max = USUAL_SCALE.max,
-  } = options;
-  const { prompts, answers, levels } = templates;
+  const { strategy, n, min = USUAL_SCALE.min, max = USUAL_SCALE.max } = options;
+  const own = options.templates ?? (await loadTemplates(home));
+  const name = strategy ?? own?.strategy ?? "roc";
+  const { prompts, answers, levels } = textsOf(name, options.templates, own);
   return {
     base: await digestModel(checkpoint, { visionTower: options.visionTower }),
-    strategy: strategy ?? templates.strategy ?? "roc",
+    strategy: name,
     scoreTokens: { count: n, min, max },
     ...{ prompts, answers, levels, conversation: options.conversation },
   };

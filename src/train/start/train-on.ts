@@ -8,6 +8,7 @@ import { makeFolder, writing } from "../../files/index.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
 import { checkDevice, type ProcessGroup } from "../../torch/index.js";
+import { setsOf } from "../data/sets.js";
 import type { TrainEvent } from "../events.js";
 import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
@@ -71,7 +72,8 @@ async function begin(
   // Before gigabytes are fetched or read.
   checkDevice(device);
   if ((group?.rank ?? 0) === 0) await checkWritable(spec.out);
-  const recipe = optionsOf(spec, data.train.length / (group?.worldSize ?? 1));
+  const units = spec.strategy === "set" ? setsOf(data.train).length : data.train.length;
+  const recipe = optionsOf(spec, units / (group?.worldSize ?? 1));
   const made = await newBaseline(spec, data);
   if (made) return beginBaseline(spec, data, made, recipe, device);
   const base = await folderOfModel(spec, options);

@@ -71,10 +71,12 @@ export async function checkLabels(
   { train }: { readonly train: readonly Sample[] },
   onWarning: OnWarning,
 ): Promise<void> {
-  const { DEFAULT_TEMPLATES, loadTemplates, usesScoreTokens } = await import("../../roc/index.js");
+  const { DEFAULT_TEMPLATES, loadTemplates, SET_TEMPLATES, usesScoreTokens } = await import("../../roc/index.js");
   const own = async (): Promise<RocTemplates | undefined> =>
     base === undefined ? undefined : loadTemplates((await openCheckpointFolder(base)).home);
-  const texts = templates ?? (await own()) ?? DEFAULT_TEMPLATES;
+  const found = templates ?? (await own());
+  const texts =
+    strategy === "set" && found?.strategy !== "set" && !templates ? SET_TEMPLATES : (found ?? DEFAULT_TEMPLATES);
   checkAnswers(train, texts);
   if (usesStds(weights)) train.forEach(checkDeviations);
   if (weighsVotes(weights, usesScoreTokens(strategy))) train.forEach(checkVotes);
