@@ -5,7 +5,6 @@ export { checkBase, digestCheckpoint, digestModel } from "./identity.js";
 export { readCalibration, type Calibration } from "./calibration-file.js";
 export { load, type LoadOptions } from "./load.js";
 export type { BatchSize } from "./batch-size.js";
-export { EXPLAIN_METHODS, REPLACEMENTS } from "./explain/types.js";
 export type { Explanation, ExplainMethod, ExplainOptions, Replacement } from "./explain/types.js";
 export { quantizeCheckpoint, type QuantizeOptions, type QuantizedCheckpoint } from "./quantize.js";
 export { createModel } from "./model.js";

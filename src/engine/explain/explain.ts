@@ -11,7 +11,7 @@ import { EXPLAIN_METHODS, REPLACEMENTS } from "./types.js";
 import type { CellMap, Explanation, ExplainOptions, ExplainRequest } from "./types.js";
 
 /** Pictures that are scored where nobody says how many. */
-export const EVALUATIONS = 96;
+const EVALUATIONS = 96;
 
 /** What an explanation needs of a model. */
 interface Explainer {

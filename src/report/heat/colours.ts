@@ -4,8 +4,8 @@
  */
 export type Rgb = readonly [number, number, number];
 
-export const LIFTS: Rgb = [33, 102, 204];
-export const LOWERS: Rgb = [255, 127, 14];
+const LIFTS: Rgb = [33, 102, 204];
+const LOWERS: Rgb = [255, 127, 14];
 
 /** How much of the photo the strongest colour covers. */
 const MOST = 0.82;
