@@ -1,5 +1,5 @@
 /** What an explanation is: which parts of a picture move its score. Loads no libtorch. */
-import type { RgbImage, Size } from "../../image/index.js";
+import type { RgbImage } from "../../image/index.js";
 import type { Scale } from "../../roc/index.js";
 import type { ScoreOptions } from "../types.js";
 
@@ -50,6 +50,7 @@ export interface Explanation {
   readonly file: string;
   /** As {@link ScoreResult.model}. */
   readonly model: string;
+  /** How it was made. */
   readonly method: ExplainMethod;
   /** The attribute; null: the overall score. */
   readonly of: string | null;
@@ -57,7 +58,9 @@ export interface Explanation {
   readonly score: number;
   /** That of the picture with all of it replaced. */
   readonly without: number;
+  /** Lowest and highest possible score. */
   readonly scale: Scale;
+  /** What the parts were replaced by. */
   readonly replacement: Replacement;
   /** Cells across the upright photo. */
   readonly columns: number;
@@ -68,8 +71,13 @@ export interface Explanation {
    * {@link replacement} in its place. NaN where the model sees nothing of a cell, because it is cropped away.
    */
   readonly values: Float32Array<ArrayBuffer>;
-  /** Size of the upright photo in pixels. */
-  readonly photo: Size;
+  /** Size of the upright photo. */
+  readonly photo: {
+    /** In pixels. */
+    readonly width: number;
+    /** In pixels. */
+    readonly height: number;
+  };
   /** Pictures that were scored for it. */
   readonly evaluations: number;
 }
