@@ -8,7 +8,7 @@ import type { CheckpointFolder } from "../models/places.js";
 import type { Scale } from "../roc/index.js";
 
 /** Name of the file in a checkpoint's folder; beside a single file of weights it follows that one's name. */
-export const CALIBRATION_FILE = "calibration.json";
+const CALIBRATION_FILE = "calibration.json";
 const FORMAT = "roc4mllm-calibration";
 /** Name of the overall score. */
 export const SCORE = "score";

@@ -29,7 +29,7 @@ export function misfit(
 }
 
 /** The calibration with another level shown. @throws RocError USAGE naming those that it has */
-export function atLevel(calibration: Calibration, level: number, file: string): Calibration {
+function atLevel(calibration: Calibration, level: number, file: string): Calibration {
   const levels = calibration.scores[SCORE] ?? Object.values(calibration.scores)[0] ?? [];
   if (levels.some((one) => one.level === level)) return { ...calibration, level };
   const known = levels.map((one) => String(one.level)).join(", ");

@@ -39,7 +39,7 @@ export interface Labelled extends Estimate {
 /** Added to predicted spreads, as a share of the scale: one of nearly 0 would make all others count for nothing. */
 const SPREAD_FLOOR = 0.01;
 /** Of the pictures, where a method is chosen: they choose, and the others calibrate. */
-export const CHOOSING_SHARE = 0.2;
+const CHOOSING_SHARE = 0.2;
 /** Parts of those that choose: each is measured with the quantile of the others. */
 const FOLDS = 5;
 /** For products such as 15 · 0.8, which should be whole. */

@@ -50,7 +50,7 @@ export function formatValue(value: number, { min, max }: Scale): string {
 }
 
 /** "[2.81, 5.10]", or nothing. */
-export function intervalText(interval: ScoreResult["interval"], scale: Scale): string {
+function intervalText(interval: ScoreResult["interval"], scale: Scale): string {
   return interval ? `[${formatValue(interval.low, scale)}, ${formatValue(interval.high, scale)}]` : "";
 }
 
