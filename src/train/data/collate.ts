@@ -143,7 +143,8 @@ export function answerOf(
   texts: TextCache,
   places = false,
 ): { readonly ids: readonly number[]; readonly labels: readonly NamedLabel[]; readonly slots: readonly AnswerSlot[] } {
-  const labels = scoreNames(example.answer).map((name) => ({ ...labelOf(example, name), name, group: example.group }));
+  const grouped = example.group !== undefined && { group: example.group };
+  const labels = scoreNames(example.answer).map((name) => ({ ...labelOf(example, name), name, ...grouped }));
   const written = labels.map(({ score }) => write(score));
   const slots = places && levels ? texts.slots(example.answer, written, levels.texts) : [];
   return { ids: texts.answer(fillSlots(example.answer, written)), labels, slots };
