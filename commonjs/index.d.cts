@@ -27,6 +27,7 @@ export declare const generateStream: typeof library.generateStream;
 export declare const isRocError: typeof library.isRocError;
 export declare const leaderboard: typeof library.leaderboard;
 export declare const leaderboardText: typeof library.leaderboardText;
+export declare const learnTaste: typeof library.learnTaste;
 export declare const load: typeof library.load;
 export declare const loadMllm: typeof library.loadMllm;
 export declare const loadTemplates: typeof library.loadTemplates;

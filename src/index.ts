@@ -54,13 +54,18 @@ export { ERROR_CODES, isRocError, RocError, type ErrorCode } from "./errors.js";
 // --- photos: a library, culling, sidecars ----------------------------------------------------------------------------
 // What the commands `library` and `cull` do; loaded when it is called.
 
-export { cullPhotos, openLibrary, scanPhotos, undoCulling } from "./library/on-call.js";
+export { cullPhotos, learnTaste, openLibrary, scanPhotos, undoCulling } from "./library/on-call.js";
 export type { Culling, CullPhotosOptions, PhotoLibrary } from "./library/on-call.js";
-export type { Judge, Photo, PhotoPage, PhotoQuery, StoredScore } from "./library/catalog.js";
+export type { Judge, Photo, PhotoPage, PhotoQuery, StoredScore, TasteScore } from "./library/catalog.js";
 export type { Sort as PhotoSort } from "./library/catalog.js";
 export type { CullFailure } from "./library/culling/cull.js";
 export type { CullGroup, CullOptions, GroupKind, GroupMember, Labels, PlannedPhoto } from "./library/culling/plan.js";
 export type { StarShare } from "./library/culling/stars.js";
+export type { Compared as ComparedFigure, TasteGain } from "./library/taste/gain.js";
+export type { LearnedTaste } from "./library/taste/learn-in.js";
+export type { LearnTasteOptions } from "./library/taste/on-call.js";
+export type { TasteSource } from "./library/taste/ratings.js";
+export type { AskedTaste, Taste } from "./library/taste/tastes.js";
 export type { Undone } from "./library/culling/undo.js";
 export type { ScanPhotosOptions, ScanSummary } from "./library/scan/scan.js";
 export { readSidecar, sidecarsOf, writeSidecar } from "./photos/xmp.js";

@@ -1,6 +1,8 @@
 /** What the page shows, and what a person does to it. */
 import { arrange, NO_FILTER, stacked, type Filter, type Photo, type Rating, type Sort } from "./photo.js";
+import type { Tastes } from "../api/types.js";
 import { Store } from "./store.js";
+import type { Teaching } from "./taste.js";
 
 /** Who judges, and what that is worth. */
 export interface Judge {
@@ -51,6 +53,13 @@ export interface AppState {
   readonly total: number | undefined;
   readonly filter: Filter;
   readonly sort: Sort;
+  /** Tastes that the library has. */
+  readonly tastes: Tastes["tastes"];
+  /** The name of the one by which the library is ordered; undefined: by the checkpoint alone. */
+  readonly taste: string | undefined;
+  /** How often one was learned here: the same name says something else then. */
+  readonly learned: number;
+  readonly teaching: Teaching | undefined;
   readonly stacks: boolean;
   /** The burst that is spread out. */
   readonly open: number | undefined;
@@ -88,6 +97,10 @@ export const app = new Store<AppState>({
   total: undefined,
   filter: NO_FILTER,
   sort: "score",
+  tastes: [],
+  taste: undefined,
+  learned: 0,
+  teaching: undefined,
   stacks: true,
   open: undefined,
   selected: undefined,

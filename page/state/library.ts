@@ -4,6 +4,7 @@ import { app } from "./app.js";
 import { watchBursts } from "./bursts.js";
 import { noteFault, untilReady } from "./server.js";
 import { followFilters, load, refresh } from "./shelf.js";
+import { loadTastes } from "./taste.js";
 import { pauseUntilSeen } from "./wait.js";
 
 /** Milliseconds between two looks for a library: the first scan may make it while the page is open. */
@@ -24,6 +25,7 @@ export async function openLibrary(): Promise<void> {
   followFilters();
   void watchScan(JSON.stringify(await scanned));
   void watchBursts();
+  void loadTastes();
 }
 
 /** Resolves once there is a library, or something else to wait for. */

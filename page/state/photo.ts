@@ -10,6 +10,11 @@ export interface Rating {
   readonly flag: Flag;
 }
 
+/** The number that a photo is shown with: by a taste where one is chosen. */
+export function shownScore({ score, taste }: Pick<Photo, "score" | "taste">): number | undefined {
+  return score && (taste ? Math.min(score.scale.max, Math.max(score.scale.min, taste.score)) : score.score);
+}
+
 /** The parts of a rating that a change names. */
 export function partOf({ stars, flag }: Rating, change: Partial<Rating>): Partial<Rating> {
   return { ...("stars" in change && { stars }), ...("flag" in change && { flag }) };
@@ -53,6 +58,8 @@ export interface Photo extends Rating {
   readonly bytes?: number | undefined;
   readonly facts?: Facts | undefined;
   readonly score?: ScoreEntry | undefined;
+  /** What the taste says by which the library is ordered, on the scale of the score. */
+  readonly taste?: { readonly name: string; readonly score: number } | undefined;
   readonly failure?: { readonly code: string; readonly message: string } | undefined;
   /** From 0 to 100: the share of the photos here that score lower. */
   readonly percentile?: number | undefined;

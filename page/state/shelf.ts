@@ -101,7 +101,9 @@ export async function refresh(): Promise<void> {
 
 /** Fetches one photo, which may be far down or filtered out. */
 export async function fetchLone(id: string): Promise<Photo | undefined> {
-  const photo = await get<LibraryPhoto>(`v1/library/photos/${id}`).catch(() => undefined);
+  const { taste } = app.state;
+  const query = taste === undefined ? "" : `?${new URLSearchParams({ taste })}`;
+  const photo = await get<LibraryPhoto>(`v1/library/photos/${id}${query}`).catch(() => undefined);
   const lone = photo && onShelf(photo, { judge });
   app.set({ lone });
   return lone;
@@ -118,7 +120,8 @@ function tell(error: unknown): void {
 
 /** Asks again when filter or order change. */
 export function followFilters(): void {
-  const wanted = ({ filter, sort }: AppState): string => JSON.stringify([whereOf(filter), sort]);
+  const wanted = ({ filter, sort, taste, learned }: AppState): string =>
+    JSON.stringify([whereOf(filter), sort, taste, learned]);
   let [last, timer] = [wanted(app.state), 0];
   app.subscribe(() => {
     const now = wanted(app.state);
@@ -129,11 +132,12 @@ export function followFilters(): void {
   });
 }
 
-function pathOf({ filter, sort }: AppState, limit: number, cursor: string | null = null): string {
+function pathOf({ filter, sort, taste }: AppState, limit: number, cursor: string | null = null): string {
   const query = new URLSearchParams({ sort, limit: String(limit) });
   if (cursor !== null) query.set("cursor", cursor);
   const where = whereOf(filter);
   if (where !== "") query.set("where", where);
+  if (taste !== undefined) query.set("taste", taste);
   return `v1/library/photos?${query}`;
 }
 
@@ -158,8 +162,13 @@ function quoted(text: string): string {
   return text.includes('"') && !text.includes("'") ? `'${text}'` : `"${text.replaceAll('"', '""')}"`;
 }
 
-function onShelf(photo: LibraryPhoto, { judge }: Pick<LibraryPage, "judge">): Photo {
-  const { id, name, folder, size, width, height, digest, modified, score, error } = photo;
+/** Whose scores are on the shelf. */
+export function shelfJudge(): LibraryPage["judge"] {
+  return judge;
+}
+
+export function onShelf(photo: LibraryPhoto, { judge }: Pick<LibraryPage, "judge">): Photo {
+  const { id, name, folder, size, width, height, digest, modified, score, taste, error } = photo;
   const path = `v1/library/photos/${id}`;
   const version = `v=${digest ?? modified}`;
   return {
@@ -167,7 +176,8 @@ function onShelf(photo: LibraryPhoto, { judge }: Pick<LibraryPage, "judge">): Ph
     thumbnail: `${path}/thumbnail?size=${THUMBNAIL}&${version}`,
     image: `${path}/image?${version}`,
     ...ratingOf(photo),
-    percentile: score?.percentile,
+    percentile: (taste ?? score)?.percentile,
+    taste,
     score: score && judge ? { ...score, file: name, scale: judge.scale, model: judge.name } : undefined,
     failure: error,
     burst: burstOf(id),

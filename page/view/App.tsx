@@ -11,6 +11,7 @@ import { Grid } from "./Grid.js";
 import { Choose, Header } from "./Header.js";
 import { KEYS, onKey } from "./keys.js";
 import { Notices } from "./Notices.js";
+import { Teach } from "./Teach.js";
 import { Viewer } from "./Viewer.js";
 
 export function App(): JSX.Element {
@@ -25,6 +26,7 @@ export function App(): JSX.Element {
         <Photos />
       </main>
       <Viewer />
+      <Teach />
       <Help />
       <p class="sr" role="status">
         {said}

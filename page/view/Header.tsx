@@ -6,6 +6,7 @@ import { ACCEPTED, addFiles } from "../state/dropped.js";
 import { restrictions, type Sort } from "../state/photo.js";
 import { undo } from "../state/rating.js";
 import { useStore } from "../state/store.js";
+import { openTeaching } from "../state/taste.js";
 import { IconButton } from "./icons.js";
 
 export function Header(): JSX.Element {
@@ -51,6 +52,7 @@ function Tools(): JSX.Element {
           <option value="name">By name</option>
         </select>
       </label>
+      <TasteChoice />
       <IconButton
         icon="filter"
         label={active > 0 ? `Filters, ${active} set` : "Filters"}
@@ -76,6 +78,38 @@ function Tools(): JSX.Element {
       <Save />
       <Choose label="Add photos" />
     </div>
+  );
+}
+
+/** In the place of a name: opens what teaches one. */
+const TEACH = "\n";
+
+/** By whose taste the library is ordered. */
+function TasteChoice(): JSX.Element | null {
+  const source = useStore(app, (state) => state.source);
+  const library = useStore(app, (state) => state.library);
+  const tastes = useStore(app, (state) => state.tastes);
+  const taste = useStore(app, (state) => state.taste);
+  if (source !== "library" || !library) return null;
+  const choose = (select: HTMLSelectElement): void => {
+    const { value } = select;
+    select.value = taste ?? "";
+    if (value === TEACH) openTeaching();
+    else app.set({ taste: value === "" ? undefined : value });
+  };
+  return (
+    <label class="field taste">
+      <span class="sr">Taste</span>
+      <select value={taste ?? ""} onChange={({ currentTarget }) => choose(currentTarget)}>
+        <option value="">Checkpoint</option>
+        {tastes.map(({ name }) => (
+          <option key={name} value={name}>
+            {`Taste: ${name}`}
+          </option>
+        ))}
+        <option value={TEACH}>Teach your taste …</option>
+      </select>
+    </label>
   );
 }
 

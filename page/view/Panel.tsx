@@ -1,7 +1,7 @@
 /** What is known of one photo: the score and what it is made of, words, and what the camera noted. */
 import type { JSX } from "preact";
 import { app } from "../state/app.js";
-import type { Facts, Photo } from "../state/photo.js";
+import { shownScore, type Facts, type Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
 import { Attributes, Distribution } from "./Distribution.js";
 import { bestText, bytesText, exactText, exposureText, takenText } from "./numbers.js";
@@ -10,7 +10,8 @@ import { Words } from "./Words.js";
 
 export function Panel({ photo }: { photo: Photo }): JSX.Element {
   const judge = useStore(app, (state) => state.judge);
-  const { score, failure } = photo;
+  const { score, taste, failure } = photo;
+  const liked = shownScore(photo);
   return (
     <aside class="panel" aria-label="About this photo" tabIndex={0}>
       <h2>{photo.name}</h2>
@@ -22,6 +23,11 @@ export function Panel({ photo }: { photo: Photo }): JSX.Element {
             of {score.scale.min} to {score.scale.max}
           </span>
           {bestText(photo.percentile) && <span class="chip">{bestText(photo.percentile)}</span>}
+        </p>
+      )}
+      {taste && liked !== undefined && (
+        <p class="liked">
+          <strong>{exactText(liked)}</strong> by the taste <b>{taste.name}</b>
         </p>
       )}
       {failure && <p class="fault">{failure.message}</p>}

@@ -1,6 +1,6 @@
 /** A photo of the grid: its score, spread, stars and flag, legible on any picture. */
 import type { JSX } from "preact";
-import type { Photo } from "../state/photo.js";
+import { shownScore, type Photo } from "../state/photo.js";
 import { openPhoto, select, toggleBurst } from "../state/app.js";
 import { ratingText } from "../state/rating.js";
 import { Icon } from "./icons.js";
@@ -66,12 +66,14 @@ export function Tile(props: TileProps): JSX.Element {
 
 /** What a screen reader says. */
 function spoken(photo: Photo, stacked: number | undefined): string {
-  const { name, score, failure } = photo;
-  const judged = score
-    ? `${scoreText(score.score)} of ${score.scale.max}${score.std === null ? "" : `, give or take ${scoreText(score.std)}`}`
-    : failure
-      ? "could not be scored"
-      : "not scored yet";
+  const { name, score, taste, failure } = photo;
+  const number = shownScore(photo);
+  const judged =
+    score && number !== undefined
+      ? `${scoreText(number)} of ${score.scale.max}${taste ? ` by the taste ${taste.name}` : score.std === null ? "" : `, give or take ${scoreText(score.std)}`}`
+      : failure
+        ? "could not be scored"
+        : "not scored yet";
   const rating = ratingText(photo);
   const burst = stacked === undefined ? "" : `best of ${countText(stacked, "photo")} of a burst`;
   return [name, judged, rating === "not rated" ? "" : rating, burst].filter(Boolean).join(", ");
@@ -89,11 +91,17 @@ function Blank({ photo }: { photo: Photo }): JSX.Element {
 }
 
 function Caption({ photo }: { photo: Photo }): JSX.Element {
-  const { score, failure, stars } = photo;
+  const { score, taste, failure, stars } = photo;
+  const number = shownScore(photo);
   return (
     <span class="caption">
-      {score ? <b class="score">{scoreText(score.score)}</b> : <span class="none">{failure ? "no score" : "…"}</span>}
-      {score && score.std !== null && <Spread score={score.score} std={score.std} scale={score.scale} />}
+      {number !== undefined ? (
+        <b class="score">{scoreText(number)}</b>
+      ) : (
+        <span class="none">{failure ? "no score" : "…"}</span>
+      )}
+      {score && taste && <Spread score={number ?? score.score} std={0} scale={score.scale} />}
+      {score && !taste && score.std !== null && <Spread score={score.score} std={score.std} scale={score.scale} />}
       {stars > 0 && <span class="stars" data-text={"★".repeat(stars)} />}
     </span>
   );

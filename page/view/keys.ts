@@ -101,7 +101,7 @@ function actionOf(event: KeyboardEvent): (() => void) | undefined {
 /** Whether the key belongs to what has the focus: text fields take all, buttons and lists of choices their own. */
 function isTaken(event: KeyboardEvent): boolean {
   const { target, key } = event;
-  if (!(target instanceof HTMLElement) || app.state.help) return app.state.help;
+  if (!(target instanceof HTMLElement) || app.state.help || app.state.teaching) return true;
   if (target.matches("input:not([type=range]), textarea")) return true;
   if (target.matches("select, input")) return key !== "?";
   return target.matches("button, a, summary") && (key === "Enter" || key === " ");

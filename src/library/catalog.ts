@@ -1,12 +1,14 @@
 /** What a library knows of photos, for whoever lists, culls, serves or shows them. */
 import { nameOfBytes } from "../image/index.js";
 import { beginning, requireSpec, RocError } from "../errors.js";
-import type { ScoreInterval } from "../engine/index.js";
+import type { Model, ScoreInterval } from "../engine/index.js";
 import type { Scale } from "../roc/index.js";
 import type { Connection, Value } from "./connection.js";
+import { isJudge } from "./judge.js";
 import { openToRead } from "./open.js";
 import { Ranking } from "./ranking.js";
-import { requireJudge, tasteNamed, tastesIn, type KeptTaste, type Taste } from "./taste/tastes.js";
+import { tasteOf } from "./taste/head.js";
+import { requireJudge, tasteNamed, tastesIn, type AskedTaste, type KeptTaste, type Taste } from "./taste/tastes.js";
 import { parseWhere, withinFolder, type Condition } from "./where.js";
 
 /**
@@ -330,6 +332,15 @@ export class Catalog {
   /** @throws RocError FILE_NOT_FOUND where there is no such taste, with the names of those that there are */
   tasteNamed(name: string): KeptTaste {
     return tasteNamed(this.#connection, name);
+  }
+
+  /** A taste for what a model gives. @throws RocError FILE_NOT_FOUND; USAGE where it was learned on vectors of another judge */
+  tasteFor(name: string, model: Model): AskedTaste {
+    const { head, ...taste } = this.tasteNamed(name);
+    const judge = this.judges().find(({ id }) => id === taste.judge);
+    if (!judge || !isJudge(judge, model))
+      requireJudge(taste, { id: NaN, name: model.name === taste.judgeName ? `${model.name} with other settings` : model.name }); // prettier-ignore
+    return { name, length: head.weights.length, score: (score, vector) => tasteOf(head, score, vector) };
   }
 
   /** Whose scores are asked for. @throws RocError FILE_NOT_FOUND; USAGE for a taste that was learned on another judge's vectors */

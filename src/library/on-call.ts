@@ -6,6 +6,9 @@ import type { Judge, Photo, PhotoPage, PhotoQuery } from "./catalog.js";
 import type { CullFailure } from "./culling/cull.js";
 import type { CullGroup, CullOptions, PlannedPhoto } from "./culling/plan.js";
 import type { Undone } from "./culling/undo.js";
+import type { LearnedTaste } from "./taste/learn-in.js";
+import type { LearnTasteOptions } from "./taste/on-call.js";
+import type { AskedTaste, Taste } from "./taste/tastes.js";
 import type { ScanPhotosOptions, ScanSummary } from "./scan/scan.js";
 
 /**
@@ -58,6 +61,14 @@ export interface PhotoLibrary {
   count(query?: PhotoQuery): number;
   /** Hidden states at the place where the score was read, by the ids of photos; those without one are missing. */
   vectors(ids: readonly number[], judge?: Judge): Map<number, Float32Array>;
+  /** What was learned of a person's ratings, by name: for {@link PhotoQuery.taste}. */
+  tastes(): Taste[];
+  /**
+   * A taste for what a model gives: `score()` of a result's score and its `embedding` ({@link ScoreOptions.embedding}).
+   *
+   * @throws RocError FILE_NOT_FOUND where there is no such taste; USAGE where it was learned on vectors of another checkpoint
+   */
+  tasteFor(name: string, model: Model): AskedTaste;
   /** Closes the file. */
   close(): void;
   /** As {@link close}. */
@@ -74,6 +85,32 @@ export interface PhotoLibrary {
  */
 export async function openLibrary(file?: string): Promise<PhotoLibrary> {
   return (await import("./catalog.js")).Catalog.open(file ?? (await usualLibrary()));
+}
+
+/**
+ * Learns what a person likes of the stars, rejects and picks that they gave photos of a library, or of answered pairs, as
+ * `roc4mllm taste learn` does. It is kept only where it beats the checkpoint on ratings that it has not seen.
+ *
+ * @example
+ * ```ts
+ * import { learnTaste, openLibrary } from "roc4mllm";
+ *
+ * const { kept, why } = await learnTaste("mine", { library: "photos.db" });
+ * console.log(why);
+ * using library = await openLibrary("photos.db");
+ * if (kept) for (const { name, taste } of library.photos({ taste: "mine", limit: 20 }).photos) console.log(name, taste?.score);
+ * ```
+ *
+ * @param name what to call it; one of this name is replaced where it is kept
+ * @throws RocError USAGE for a name that is none, or a library without scores; FILE_NOT_FOUND; DATA_INVALID; ABORTED
+ *
+ * @category Photos
+ */
+export async function learnTaste(name: string, options: LearnTasteOptions = {}): Promise<LearnedTaste> {
+  requireSpec(options, "learnTaste(name, options)");
+  const { library, ...others } = options;
+  const { learnInFile } = await import("./taste/on-call.js");
+  return learnInFile(library ?? (await usualLibrary()), name, others);
 }
 
 /**

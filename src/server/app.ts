@@ -31,6 +31,7 @@ import { addLibrary } from "./routes/library.js";
 import { addLibraryState } from "./routes/library-state.js";
 import { addRating } from "./routes/rating.js";
 import { addScore } from "./routes/score.js";
+import { addTastes } from "./routes/tastes.js";
 import type { PictureText } from "./schemas.js";
 
 /** What the routes share. */
@@ -144,6 +145,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     addExplain(app, shared);
     addBursts(app, shared);
     addRating(app, shared);
+    addTastes(app, shared);
     addMetrics(app, shared);
     addPage(app, shared);
   });

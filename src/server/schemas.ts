@@ -62,6 +62,7 @@ const resultSchema = z
       .number()
       .optional()
       .meta({ description: "Share of the library's pictures with a lower score, in percent." }),
+    taste: z.object({ name: z.string(), score: z.number() }).optional().meta({ description: "With ?taste, on the scale." }), // prettier-ignore
     embedding: z.array(z.number()).readonly().nullable().optional().meta({ description: "With ?embedding: the hidden state that the score is read from." }), // prettier-ignore
   })
   .loose()
@@ -93,6 +94,7 @@ export const scoreQuerySchema = z.strictObject({
   attributes: flag("Scores of single aspects where the checkpoint gives them; default true."),
   comment: flag("Have a comment written, by checkpoints that write any; takes a step per token."),
   embedding: flag("The hidden state that the score is read from, as a vector."),
+  taste: z.string().min(1).max(64).optional().meta({ description: "The name of a taste of the library: what it says, beside the score." }), // prettier-ignore
 });
 
 /** A picture in JSON: text as the client sent it, or the bytes that were decoded of it elsewhere. */
@@ -167,8 +169,59 @@ export const photoSchema = z
     label: z.string().optional(),
     pick: z.enum(["pick", "reject"]).optional(),
     score: storedScoreSchema.optional(),
+    taste: z
+      .object({ name: z.string(), score: z.number(), percentile: z.number() })
+      .optional()
+      .meta({ description: "With ?taste: what it says, on the judge's scale." }),
   })
   .meta({ id: "Photo" });
+
+const comparedFigure = z.object({
+  base: z.number(),
+  taste: z.number(),
+  gain: z.object({ value: z.number(), low: z.number(), high: z.number() }),
+});
+
+const gainSchema = z.object({
+  groups: z.int().meta({ description: "Moments that were held out together." }),
+  srcc: comparedFigure.nullable().meta({ description: "Spearman's correlation with the stars; null for pairs." }),
+  accuracy: comparedFigure.meta({ description: "Share of pairs in the right order." }),
+});
+
+const answers = z.int().meta({ description: "Answers that there are." });
+
+export const tastesSchema = z
+  .object({
+    tastes: z
+      .array(
+        z.object({
+          name: z.string(),
+          judgeName: z.string().meta({ description: "The checkpoint on whose vectors it was learned." }),
+          source: z.enum(["stars", "xmp", "pairs"]),
+          ratings: z.int(),
+          gain: gainSchema,
+          added: z.string(),
+        }),
+      )
+      .readonly(),
+    answers,
+  })
+  .meta({ id: "Tastes" });
+
+export const learnedSchema = z
+  .object({
+    kept: z.boolean(),
+    why: z.string().meta({ description: "In words, with the figures." }),
+    ratings: z.int(),
+    gain: gainSchema.optional(),
+  })
+  .meta({ id: "LearnedTaste" });
+
+export const pairSchema = z
+  .object({ photos: z.array(photoSchema).meta({ description: "Two, or none where there are none left." }), answers })
+  .meta({ id: "Pair" });
+
+export const answeredSchema = z.object({ id: z.string(), answers }).meta({ id: "Answered" });
 
 export const photosSchema = z
   .object({

@@ -33,6 +33,10 @@ const NOT_RUN: readonly NotRun[] = [
     pattern: /\blaion-v[12]\b/,
     reason: "the hub here has none; test/cli/head.test.ts chooses them, and library.test.ts has two judges",
   },
+  {
+    pattern: /\btaste learn\b|--taste\b/,
+    reason: "needs a person's ratings; test/cli/taste.test.ts learns of some",
+  },
   { pattern: /--device cuda/, reason: "needs a GPU" },
   { pattern: /--nnodes 2/, reason: "needs a second machine" },
   { pattern: /^torchrun\b/, reason: "needs Python's torch" },

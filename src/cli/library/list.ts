@@ -5,7 +5,8 @@ import { Catalog, type Judge, type Photo } from "../../library/catalog.js";
 import { plainPhoto } from "../../library/plain-photo.js";
 import type { Context } from "../shared/io.js";
 import { printable } from "../shared/printable.js";
-import { ScoreTable, tasteLine, wantsColors } from "../shared/table.js";
+import { ScoreTable, wantsColors } from "../shared/table.js";
+import { tasteLine } from "../shared/taste-line.js";
 import {
   addQueryOptions,
   chosenJudge,

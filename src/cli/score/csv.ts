@@ -67,6 +67,7 @@ function columnsOf(results: readonly Ranked[]): Column[] {
     ["std", scored(({ std }) => std ?? undefined)],
   ];
   const ranked: Column[] = [["percentile", scored(({ percentile }) => percentile)]];
+  const liked: Column[] = [["taste", scored(({ taste }) => taste?.score)]];
   const behind: Column[] = [
     ["scale_min", scored(({ scale }) => scale.min)],
     ["scale_max", scored(({ scale }) => scale.max)],
@@ -79,6 +80,7 @@ function columnsOf(results: readonly Ranked[]): Column[] {
   const shown = [
     ...before,
     ...intervalColumns(results),
+    ...(hasAny(results, ({ taste }) => taste) ? liked : []),
     ...(hasAny(results, ({ percentile }) => percentile) ? ranked : []),
     ...(hasAny(results, ({ damaged }) => damaged) ? damaged : []),
   ];

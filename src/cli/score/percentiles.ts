@@ -1,25 +1,25 @@
 /** `score --percentile`: where scores stand among those of the same call, or of the same judge in a library. */
-import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import type { Model } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { Catalog, Judge } from "../../library/catalog.js";
 import { isJudge } from "../../library/judge.js";
 import { Ranking } from "../../library/ranking.js";
 import { isFailure } from "../shared/json.js";
-import type { Ranked } from "./selection.js";
+import { decisiveScore, type Ranked } from "./selection.js";
 
-type Outcome = ScoreResult | ScoreFailure;
+type Outcome = Ranked;
 type Percentile = (score: number) => number | undefined;
 
 function ranked(outcomes: readonly Outcome[], percentile: Percentile): Ranked[] {
   return outcomes.map((outcome) => {
-    const found = isFailure(outcome) ? undefined : percentile(outcome.score);
+    const found = isFailure(outcome) ? undefined : percentile(decisiveScore(outcome));
     return found === undefined ? outcome : { ...outcome, percentile: found };
   });
 }
 
 /** Every result with the share of the others that score lower, equal ones counted half, from 0 to 100. */
 export function amongThese(outcomes: readonly Outcome[]): Ranked[] {
-  const scores = outcomes.flatMap((outcome) => (isFailure(outcome) ? [] : [outcome.score]));
+  const scores = outcomes.flatMap((outcome) => (isFailure(outcome) ? [] : [decisiveScore(outcome)]));
   const ranking = new Ranking(Float64Array.from(scores).sort());
   return ranked(outcomes, (score) => ranking.percentile(score));
 }

@@ -1,7 +1,7 @@
 /** `roc4mllm score`: scores of photos, as a table or as JSON Lines. */
 import { Command, Option } from "commander";
 import { ERROR_CODES, RocError, beginning } from "../../errors.js";
-import type { Model, ScoreFailure, ScoreResult } from "../../engine/index.js";
+import type { Model, ScoreResult } from "../../engine/index.js";
 import { EXPLAIN_METHODS } from "../../engine/explain/types.js";
 import { PACKING_PAYS } from "../../models/packing.js";
 import { checkExplainFlags, explainAll, type ExplainFlags } from "./explanations.js";
@@ -28,6 +28,7 @@ import { SavedScores } from "./saved-scores.js";
 import { isForAll, parseTop, passes, select, type Ranked, type SelectionFlags } from "./selection.js";
 import { number, parseScale, whole } from "../shared/numbers.js";
 import { createProgress, type Progress } from "../shared/progress.js";
+import { tasteLine } from "../shared/taste-line.js";
 import { summaryLine } from "../shared/summary-line.js";
 
 /** So many photos are scored on this thread: a worker would take longer to start than it gains. */
@@ -41,9 +42,10 @@ interface ScoreOptions extends ModelFlags, IntervalFlags, SelectionFlags, Output
   readonly allowDamaged?: true;
   readonly ask?: readonly string[];
   readonly answer?: readonly string[];
+  readonly taste?: string;
 }
 
-type Outcome = ScoreResult | ScoreFailure;
+type Outcome = Ranked;
 
 /** How an outcome is written. */
 async function createWriter(
@@ -71,7 +73,7 @@ async function scoreAll(
   progress: Progress,
   take: (outcome: Outcome) => void,
 ): Promise<void> {
-  const { maxPixels, comments, allowDamaged } = options;
+  const { maxPixels, comments, allowDamaged, taste } = options;
   const pictures = files.map((name) => {
     const data = given.get(name);
     return data ? { name, data } : name;
@@ -81,6 +83,7 @@ async function scoreAll(
     ...(questions.length > 0 && { questions }),
     ...(comments && { comments }),
     ...(allowDamaged && { allowDamaged }),
+    ...(taste !== undefined && { embedding: true }),
     signal: context.signal,
     onProgress: (done: number) => progress.update(done),
     ...(maxPixels === undefined ? {} : { maxPixels }),
@@ -108,8 +111,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const { stdin, stdout, stderr } = context.io;
   // Loaded while the inputs are looked for; what is wrong is told when the model is loaded.
   context.engine().catch(() => undefined);
-  if (options.library !== undefined && !options.percentile)
-    throw new RocError("USAGE", "--library goes with --percentile. Add that, or leave --library out.");
+  checkLibraryFlags(options);
   checkExplainFlags(options);
   const inputs = await checkOutputs(options, await expandInputs(args, stdin));
   const { files, notes } = inputs;
@@ -124,6 +126,7 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
     context,
   );
   noteComments(options, model, onNote);
+  const taste = await tasting(options, model);
   const place = await placing(options, model);
   const write = await createWriter(files, options, model, context);
   const outcomes: Outcome[] = [];
@@ -131,7 +134,8 @@ async function score(args: readonly string[], options: ScoreOptions, context: Co
   const progress = createProgress(stderr, "scored", files.length);
   around = progress.around.bind(progress);
   try {
-    await scoreAll(model, inputs, options, context, progress, (outcome) => {
+    await scoreAll(model, inputs, options, context, progress, (scored) => {
+      const outcome = taste(scored);
       outcomes.push(outcome);
       if (!isForAll(options) && passes(outcome, options)) progress.around(() => stdout.write(write(outcome)));
     });
@@ -156,26 +160,42 @@ function noteComments({ comments }: ScoreOptions, { name, method }: Model, onNot
     onNote(`--comments: the answers of ${name} hold no comment, so none is written`);
 }
 
+/** @throws RocError USAGE */
+function checkLibraryFlags({ library, percentile, taste, resume }: ScoreOptions): void {
+  if (library !== undefined && !percentile && taste === undefined)
+    throw new RocError("USAGE", "--library goes with --percentile or --taste. Add one, or leave --library out.");
+  if (taste !== undefined && resume !== undefined)
+    throw new RocError("USAGE", "--taste needs more of each photo than --resume keeps. Leave one of them out; a library (library scan) keeps all of it."); // prettier-ignore
+}
+
+/** What adds the scores of a taste, where that is asked for. */
+async function tasting({ taste, library }: ScoreOptions, model: Model): Promise<(outcome: Outcome) => Outcome> {
+  if (taste === undefined) return (outcome) => outcome;
+  return (await import("./taste.js")).tasterFor(taste, library, model);
+}
+
 /** What gives the results their places, where these are asked for. */
 async function placing(
-  { percentile, library }: ScoreOptions,
+  { percentile, library, taste }: ScoreOptions,
   model: Model,
 ): Promise<(outcomes: readonly Outcome[]) => readonly Ranked[] | Promise<readonly Ranked[]>> {
   if (percentile !== true) return (outcomes) => outcomes;
   const { amongLibrary, amongThese } = await import("./percentiles.js");
-  return library === undefined ? amongThese : amongLibrary(library, model);
+  // A taste's scores are ordered among themselves.
+  return library === undefined || taste !== undefined ? amongThese : amongLibrary(library, model);
 }
 
 /** How many of the photos were asked for. */
 function tellChosen(
   chosen: readonly Ranked[],
   outcomes: readonly Outcome[],
-  { top, min, percentile, library, json }: ScoreOptions,
+  { top, min, percentile, library, taste, json }: ScoreOptions,
   { io }: Context,
 ): void {
   const [shown, scored] = [chosen, outcomes].map((some) => some.filter((one) => !isFailure(one)).length);
   if (top !== undefined || min !== undefined) io.stderr.write(`${shown} of ${scored} scored photos chosen\n`);
-  const of = library === undefined ? "these photos" : "the library's photos";
+  if (taste !== undefined && !json) io.stderr.write(`${tasteLine(taste)}\n`);
+  const of = library === undefined || taste !== undefined ? "these photos" : "the library's photos";
   if (percentile && !json)
     io.stderr.write(`Behind the bar: the percentile, that is the share of ${of} with a lower score
 `);
@@ -267,8 +287,9 @@ export function scoreCommand(context: Context): Command {
     .option("--percentile", "say which share of these photos has a lower score, in percent; equal ones count half")
     .option(
       "--library <file>",
-      "with --percentile: among all photos of a library that were scored so, instead of these",
+      "with --percentile: among all photos of a library that were scored so, instead of these; with --taste: where that is",
     )
+    .option("--taste <name>", "also what a taste says (roc4mllm taste learn), by which --sort, --top and --min then go")
     .option("--csv <file>", "write a table for spreadsheets: one row per photo, a column per attribute")
     .option("--html <file>", "write a gallery, best first: one page that needs no network")
     .option("--copy-to <folder>", "copy the photos, with their XMP sidecars; nothing is overwritten, moved or deleted")

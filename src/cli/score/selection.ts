@@ -6,7 +6,17 @@ import { number, whole } from "../shared/numbers.js";
 
 /** A result with its place among the others, where that was asked. */
 export type Ranked = RankedResult | ScoreFailure;
-export type RankedResult = ScoreResult & { readonly percentile?: number; readonly explained?: Explained };
+export type RankedResult = ScoreResult & {
+  readonly percentile?: number;
+  readonly explained?: Explained;
+  /** What a taste says, on the same scale: then the order goes by it. */
+  readonly taste?: { readonly name: string; readonly score: number };
+};
+
+/** By which photos are ordered and chosen. */
+export function decisiveScore({ score, taste }: RankedResult): number {
+  return taste?.score ?? score;
+}
 
 /** The files of a photo's map. */
 export interface Explained {
@@ -46,13 +56,13 @@ export function isForAll({ sort, top, percentile, explain }: SelectionFlags): bo
 
 /** Whether a photo has the least score that is asked; failures are always reported. */
 export function passes(result: Ranked, { min = -Infinity }: SelectionFlags): boolean {
-  return isFailure(result) || result.score >= min;
+  return isFailure(result) || decisiveScore(result) >= min;
 }
 
 /** Best first, failures last; equals stay in the order of the input. */
 export function byScore(a: Ranked, b: Ranked): number {
   if (isFailure(a) || isFailure(b)) return Number(isFailure(a)) - Number(isFailure(b));
-  return b.score - a.score;
+  return decisiveScore(b) - decisiveScore(a);
 }
 
 /** Those that were asked for. With `top`, the best first; failures are among them always. */

@@ -13,12 +13,18 @@ export function failureExitCode(codes: readonly string[]): number {
   return codes.includes("SCORE_NOT_FINITE") ? ERROR_CODES.SCORE_NOT_FINITE : ERROR_CODES.FILE_UNREADABLE;
 }
 
-/** An outcome as `plainOutcome` has it, with its `percentile` and the files of its map last where it has them, and a line end. */
+/** An outcome as `plainOutcome` has it, with what a taste says, its `percentile` and the files of its map last where it has them, and a line end. */
 export function resultLine(
-  result: (ScoreResult & { readonly percentile?: number; readonly explained?: object }) | ScoreFailure,
+  result:
+    | (ScoreResult & { readonly percentile?: number; readonly explained?: object; readonly taste?: object })
+    | ScoreFailure,
 ): string {
-  const { percentile, explained } = isFailure(result) ? {} : result;
-  const more = { ...(percentile !== undefined && { percentile }), ...(explained && { explained }) };
+  const { percentile, explained, taste } = isFailure(result) ? {} : result;
+  const more = {
+    ...(taste && { taste }),
+    ...(percentile !== undefined && { percentile }),
+    ...(explained && { explained }),
+  };
   return `${JSON.stringify({ ...plainOutcome(result), ...more })}
 `;
 }

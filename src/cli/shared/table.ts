@@ -69,11 +69,6 @@ export interface TableOptions {
 /** A result, perhaps with its place among others, and with what a taste says. */
 type Row = ScoreResult & { readonly percentile?: number; readonly taste?: { readonly score: number } };
 
-/** What the number behind the bar is. */
-export function tasteLine(name: string): string {
-  return `Behind the bar: what the taste ${printable(name)} says, on the same scale`;
-}
-
 /** Renders rows one at a time, so that each can be printed as soon as it is known. */
 export class ScoreTable {
   readonly #columns: number | undefined;

@@ -61,10 +61,17 @@ function baseOf(base: Float64Array, pairs: readonly Preference[]): Float64Array 
   return Float64Array.from(pairs, ([better, worse]) => (base[better] as number) - (base[worse] as number));
 }
 
-/** The likeliest differences at one strength, by Newton's method, whose steps are halved where they lead too far. */
-export function laplace({ products, base }: Examples, strength: number): Mode {
+/**
+ * The likeliest differences at one strength, by Newton's method, whose steps are halved where they lead too far.
+ *
+ * @param mean what is believed of them before; default: by the base
+ */
+export function laplace(
+  { products, base }: Examples,
+  strength: number,
+  mean = base.map((difference) => SLOPE.mean * difference),
+): Mode {
   const n = base.length;
-  const mean = base.map((difference) => SLOPE.mean * difference);
   // prettier-ignore
   const kernel = products.map((product, at) => SLOPE.variance * (base[Math.floor(at / n)] as number) * (base[at % n] as number) + strength * product);
   const valuesOf = (dual: Float64Array): Float64Array => times(kernel, dual).map((value, i) => (mean[i] as number) + value); // prettier-ignore

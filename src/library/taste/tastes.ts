@@ -78,6 +78,15 @@ export function requireJudge({ name, judge, judgeName }: Taste, wanted: Pick<Jud
   throw new RocError("USAGE", `The taste ${JSON.stringify(name)} was learned on vectors of ${judgeName}, and says nothing of those of ${wanted.name}. ${remedy}`); // prettier-ignore
 }
 
+/** A taste that can be asked about what a model gives. */
+export interface AskedTaste {
+  readonly name: string;
+  /** Numbers of a vector. */
+  readonly length: number;
+  /** On the judge's scale, or a little beyond. */
+  readonly score: (score: number, vector: ArrayLike<number>) => number;
+}
+
 /** What a judge's tastes say of a picture that has just been scored. */
 export class Tasting {
   #known: { readonly key: string; readonly tastes: readonly KeptTaste[] } = { key: "", tastes: [] };

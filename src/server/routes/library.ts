@@ -33,6 +33,7 @@ const photosQuery = z.strictObject({
     .max(MOST)
     .optional()
     .meta({ description: `Photos of a page; default ${USUAL}.` }),
+  taste: z.string().min(1).max(64).optional().meta({ description: "The name of a taste: photos have its scores too; order by score and percentile are its own." }), // prettier-ignore
   judge: z.string().max(200).optional().meta({ description: "Whose scores: a judge's number or name; default: the server's own checkpoint where it has scored, else that of the latest scan." }), // prettier-ignore
 });
 
@@ -65,9 +66,10 @@ export async function judgeFor(shared: Shared, asked: string | undefined): Promi
 function addPhotos(app: App, shared: Shared): void {
   const list = { summary: "Photos of the library in order", querystring: photosQuery, response: { 200: photosSchema, ...problems } }; // prettier-ignore
   app.get("/v1/library/photos", { schema: list }, async (request) => {
-    const { cursor, sort, reverse, where, folder, limit = USUAL, judge: asked } = request.query;
-    const judge = await judgeFor(shared, asked);
-    const query = { after: cursor, sort, where, folder, limit, reverse: isOn(reverse) };
+    const { cursor, sort, reverse, where, folder, limit = USUAL, judge: asked, taste } = request.query;
+    // A taste brings its own judge.
+    const judge = taste === undefined ? await judgeFor(shared, asked) : asked;
+    const query = { after: cursor, sort, where, taste, folder, limit, reverse: isOn(reverse) };
     const page = await libraryOf(shared).ask("photos", { query, judge });
     return {
       photos: calibratedPhotos(page.photos, page.judge, shared).map(shownPhoto),
@@ -78,12 +80,19 @@ function addPhotos(app: App, shared: Shared): void {
         : null,
     };
   });
-  const one = { summary: "A photo of the library", params: idParams, response: { 200: photoSchema, ...problems } };
-  app.get("/v1/library/photos/:id", { schema: one }, async (request) => onePhoto(shared, idOf(request.params)));
+  const one = { summary: "A photo of the library", params: idParams, querystring: photosQuery.pick({ taste: true }).strict(), response: { 200: photoSchema, ...problems } }; // prettier-ignore
+  app.get("/v1/library/photos/:id", { schema: one }, async (request) =>
+    onePhoto(shared, idOf(request.params), request.query.taste),
+  );
 }
 
-async function onePhoto(shared: Shared, id: number) {
+async function onePhoto(shared: Shared, id: number, taste: string | undefined) {
   const library = libraryOf(shared);
+  if (taste !== undefined) {
+    const { of } = await library.ask("taste", { name: taste });
+    const photo = await library.photo(id, undefined, taste);
+    return shownPhoto(calibratedPhotos([photo], of, shared)[0] ?? photo);
+  }
   const judge = await judgeFor(shared, undefined);
   const photo = await library.photo(id, judge);
   const own = judge === undefined ? undefined : await judgeOf(library, shared.options.model);

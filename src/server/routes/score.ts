@@ -1,7 +1,12 @@
 /** `POST /v1/score`: one result a picture. */
 import { plainOutcome, type ScoreFailure, type ScoreResult } from "../../engine/index.js";
+import type { Model } from "../../engine/index.js";
+import { isJudge } from "../../library/judge.js";
+import { tasteOf } from "../../library/taste/head.js";
+import { requireJudge, type KeptTaste } from "../../library/taste/tastes.js";
 import type { App, Shared } from "../app.js";
-import { statusOf } from "../errors.js";
+import { Refusal, statusOf } from "../errors.js";
+import type { Library } from "../library.js";
 import { percentilesOf } from "../percentile.js";
 import { isOn, scoredSchema, scoreQuerySchema, unscoredSchema } from "../schemas.js";
 
@@ -16,12 +21,16 @@ const schema = {
 
 export function addScore(app: App, { options: { model }, queue, library, picturesOf }: Shared): void {
   app.post("/v1/score", { schema, config: { queued: true } }, async (request, reply) => {
-    const { attributes, comment, embedding } = request.query;
+    const { attributes, comment, embedding, taste: name } = request.query;
+    const taste = name === undefined ? undefined : await tasteFor(library, name, model);
     const pictures = await picturesOf(request);
-    const asked = { ...(isOn(comment) && { comments: true }), ...(isOn(embedding) && { embedding: true }) };
+    const asked = { ...(isOn(comment) && { comments: true }), ...((isOn(embedding) || taste) && { embedding: true }) };
     const outcomes = await queue.scoreAll(pictures, asked, request.gone);
     const percentiles = await percentilesOf(library, model, outcomes.map((one) => ("error" in one ? NaN : one.score))); // prettier-ignore
-    const results = outcomes.map((outcome, i) => shown(outcome, isOn(attributes, true), percentiles[i]));
+    const results = outcomes.map((outcome, i) => ({
+      ...shown(outcome, { attributes: isOn(attributes, true), embedding: isOn(embedding) }, percentiles[i]),
+      ...(taste && tasted(outcome, taste)),
+    }));
     const failures = results.flatMap((result) => (result.error ? [{ file: result.file, error: result.error }] : []));
     const [first] = failures;
     if (!first || failures.length < results.length) return reply.code(200).send({ results });
@@ -30,16 +39,33 @@ export function addScore(app: App, { options: { model }, queue, library, picture
 }
 
 /** An outcome with what is asked for beside the command line's own, and without its attributes where they are not wanted. */
-function shown(outcome: ScoreResult | ScoreFailure, withAttributes: boolean, percentile: number | undefined) {
+function shown(
+  outcome: ScoreResult | ScoreFailure,
+  wants: { readonly attributes: boolean; readonly embedding: boolean },
+  percentile: number | undefined,
+) {
   const plain = plainOutcome(outcome);
   if (plain.error || "error" in outcome) return plain;
   const { attributes, attributeIntervals, ...others } = plain;
   const { embedding } = outcome;
   return {
     ...others,
-    ...(withAttributes && attributes && { attributes }),
-    ...(withAttributes && attributeIntervals && { attributeIntervals }),
+    ...(wants.attributes && attributes && { attributes }),
+    ...(wants.attributes && attributeIntervals && { attributeIntervals }),
     ...(percentile !== undefined && { percentile }),
-    ...(embedding !== undefined && { embedding: embedding && Array.from(embedding) }),
+    ...(wants.embedding && embedding !== undefined && { embedding: embedding && Array.from(embedding) }),
   };
+}
+
+/** A taste of the library, for what the server's model gives. @throws Refusal 404; RocError USAGE for one of another checkpoint */
+async function tasteFor(library: Library | undefined, name: string, model: Model): Promise<KeptTaste> {
+  if (!library) throw new Refusal(404, "FILE_NOT_FOUND", "This server has no library, and thus no tastes. Start it with --library FILE."); // prettier-ignore
+  const { of, ...taste } = await library.ask("taste", { name });
+  if (!of || !isJudge(of, model)) requireJudge(taste, { id: NaN, name: model.name });
+  return taste;
+}
+
+function tasted(outcome: ScoreResult | ScoreFailure, { name, head }: KeptTaste) {
+  if ("error" in outcome || outcome.embedding?.length !== head.weights.length) return {};
+  return { taste: { name, score: tasteOf(head, outcome.score, outcome.embedding) } };
 }
