@@ -33,7 +33,7 @@ export interface TasteGain {
 }
 
 /** Folds and repetitions of the cross-validation. */
-export const [FOLDS, REPEATS] = [5, 4];
+const [FOLDS, REPEATS] = [5, 4];
 const RESAMPLES = 1000;
 /** Pairs of photos with different stars that are looked at: more hardly move the share. */
 const MOST_PAIRS = 3000;

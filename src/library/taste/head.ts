@@ -1,5 +1,4 @@
 /** A taste that was learned, as numbers: what it says of a picture's vector and of its score by the base. */
-import type { Scale } from "../../roc/index.js";
 import type { Fit } from "./prior.js";
 
 /** An affine map from a vector and a score to the taste's score, which is on the base's scale. */
@@ -16,11 +15,6 @@ export function tasteOf({ weights, slope, constant }: Head, score: number, vecto
   let sum = constant + slope * score;
   for (let i = 0; i < weights.length; i++) sum += (weights[i] as number) * (vector[i] as number);
   return sum;
-}
-
-/** On the scale. */
-export function onScale(score: number, { min, max }: Scale): number {
-  return Math.min(max, Math.max(min, score));
 }
 
 /** Mean and spread of numbers. */

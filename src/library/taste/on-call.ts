@@ -3,7 +3,7 @@ import { Catalog, type Judge } from "../catalog.js";
 import { openBeside } from "../open.js";
 import { RocError } from "../../errors.js";
 import { learnIn, type LearnedTaste } from "./learn-in.js";
-import { TASTE_SOURCES, type Reading, type TasteSource } from "./ratings.js";
+import { TASTE_SOURCES, type TasteSource } from "./ratings.js";
 import { forgetTaste } from "./tastes.js";
 
 /**
@@ -11,13 +11,19 @@ import { forgetTaste } from "./tastes.js";
  *
  * @category Photos
  */
-export interface LearnTasteOptions extends Reading {
+export interface LearnTasteOptions {
   /** The library's file; default: that of the command line. */
   readonly library?: string | undefined;
   /** Which ratings; default "stars". */
   readonly from?: TasteSource | undefined;
   /** On whose vectors: a judge's number, its name or the beginning of one; default: that of the latest scan. */
   readonly judge?: string | undefined;
+  /** Ends the call with RocError ABORTED; nothing is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each photo whose rating was looked for. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Told why the rating of a photo is left out. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
 
 /** Learns beside whoever reads or writes the library. @throws as {@link learnIn}; as `Catalog.open` and `openBeside` */

@@ -78,8 +78,13 @@ export function requireJudge({ name, judge, judgeName }: Taste, wanted: Pick<Jud
   throw new RocError("USAGE", `The taste ${JSON.stringify(name)} was learned on vectors of ${judgeName}, and says nothing of those of ${wanted.name}. ${remedy}`); // prettier-ignore
 }
 
-/** A taste that can be asked about what a model gives. */
+/**
+ * A taste that can be asked about what a model gives.
+ *
+ * @category Photos
+ */
 export interface AskedTaste {
+  /** What it is called. */
   readonly name: string;
   /** Numbers of a vector. */
   readonly length: number;
