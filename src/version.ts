@@ -10,8 +10,17 @@ export function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Git revision of this program, with "+" where files were changed; null outside of a work tree. */
-export async function gitRevision(): Promise<string | null> {
+let revision: Promise<string | null> | undefined;
+
+/**
+ * Git revision of this program, with "+" where files were changed; null outside of a work tree. Asked once per process: what
+ * runs is what was loaded, whatever is committed meanwhile.
+ */
+export function gitRevision(): Promise<string | null> {
+  return (revision ??= askGit());
+}
+
+async function askGit(): Promise<string | null> {
   const cwd = fileURLToPath(new URL(".", import.meta.url));
   const git = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)("git", args, { cwd })).stdout.trim();

@@ -22,13 +22,14 @@ interface Ended {
 interface Place {
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
+  readonly stdin?: string;
 }
 
-async function runThere(argv: readonly string[], { cwd, env = {} }: Place): Promise<Ended> {
+async function runThere(argv: readonly string[], { cwd, env = {}, stdin = "" }: Place): Promise<Ended> {
   const [folder, reset] = [process.cwd(), setEnvironment(env)];
   process.chdir(cwd);
   try {
-    return await runCommand(argv, COMMANDS, { engine: realEngine, outline: OUTLINE, env: process.env });
+    return await runCommand(argv, COMMANDS, { engine: realEngine, outline: OUTLINE, env: process.env, stdin });
   } finally {
     process.chdir(folder);
     reset();

@@ -44,6 +44,12 @@ const NOT_RUN: readonly NotRun[] = [
   { pattern: /\bexperiment (?!.*--dry-run)/, reason: "hours of training", dry: " --dry-run" },
   { pattern: /--measure\b/, reason: "minutes of measuring" },
   { pattern: /\breproduce table1 --run\b/, reason: "trains large models on the real data sets" },
+  {
+    pattern: /\breproduce table6 --studio --run\b/,
+    reason:
+      "six runs; the page about baselines rehearses a table, and test/e2e/examples.test.ts one from the demo weights",
+    dry: " --dry-run",
+  },
 ];
 
 /** What is run with fewer steps or pictures; the later of two equal flags counts. */

@@ -45,13 +45,22 @@ const OURS = /^(?:npm start(?: --)?|npx roc4mllm|roc4mllm)(?= |$)/;
 const NEEDS_SHELL =
   /[|<>&;$`*?~(){}\\[\]](?=(?:[^"]*"[^"]*")*[^"]*$)|'|^\S+ (?:start -- |roc4mllm )?(?:setup|torchrun)\b/;
 
+/** A text for `npm start`. What a shell does with it is tried by the lines that call the program by another name. */
+const ECHO = /^echo '([^']*)' \| (?=npm start )/;
+
 /** Runs a line in a folder; a failure anywhere in a pipe counts. What needs no shell runs in this process: nothing is started. */
-export async function runLine(line: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
-  if (!OURS.test(line) || NEEDS_SHELL.test(line)) return runInShell(line, cwd, env);
+export async function runLine(given: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
+  const [, text] = ECHO.exec(given) ?? [];
+  const line = given.replace(ECHO, "");
+  if (!OURS.test(line) || NEEDS_SHELL.test(line)) return runInShell(given, cwd, env);
   const words = [...line.replace(OURS, "").matchAll(/"([^"]*)"|(\S+)/g)].map(
     ([, quoted, plain]) => quoted ?? plain ?? "",
   );
-  return runProgram(words.length > 0 ? words : ["score", "examples/photos"], { cwd, env });
+  return runProgram(words.length > 0 ? words : ["score", "examples/photos"], {
+    cwd,
+    env,
+    ...(text !== undefined && { stdin: `${text}\n` }),
+  });
 }
 
 function runInShell(line: string, cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
