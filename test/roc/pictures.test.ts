@@ -43,6 +43,8 @@ const DRIFT = 1e-5;
 /** The families by which every strategy is tried: what the others differ in, pictures and caches, one that reads and one that writes show. */
 const ALL_STRATEGIES = new Set(["llava", "qwen2_vl"]);
 const TWO: readonly StrategyName[] = ["roc", "direct"];
+/** Whether two cases are also tried that every family computes alike: what is written whether asked for or not, one picture's questions. */
+const isThorough = (row: string): boolean => ALL_STRATEGIES.has(row);
 
 /** How large the row of the end token is, so that comments of several lengths are written. */
 const END: Readonly<Record<string, number>> = { mplug_owl2: 0.5, qwen2_vl: 1, qwen2_5_vl: 0.3, qwen3_5: 1.5 };
@@ -152,16 +154,20 @@ for (const [name, row] of ROWS) {
       return count;
     }
 
-    for (const strategy of ALL_STRATEGIES.has(name) ? STRATEGY_NAMES : TWO) {
+    for (const strategy of isThorough(name) ? STRATEGY_NAMES : TWO) {
       for (const [what, templates] of [
         ["behind the scores", BEHIND],
         ["before them", FIRST],
       ] as const) {
+        // It writes the same for both.
+        if (strategy === "direct" && templates === FIRST && !isThorough(name)) continue;
         test(`${strategy}: a batch of mixed shapes is read as each alone; a comment ${what}`, () =>
           scope(() => {
             const one = ofStrategy(strategy, templates);
             const images = imagesOf();
-            for (const comments of [false, true]) {
+            // Only a comment behind the scores that are read is left out unless asked for.
+            const both = isThorough(name) || (templates === BEHIND && !one.strategy.generates);
+            for (const comments of both ? [false, true] : [true]) {
               const alone = splitImages(images).flatMap((image) => readAnswers(one, image, { comments }));
               assertAlike(readAnswers(one, images, { comments }), alone, `comments: ${comments}`, boundOf(strategy));
               const written = new Set(
@@ -176,7 +182,7 @@ for (const [name, row] of ROWS) {
         scope(() => {
           const one = ofStrategy(strategy, BEHIND);
           const images = imagesOf();
-          for (const batch of [images, ...splitImages(images).slice(0, 1)]) {
+          for (const batch of [images, ...(isThorough(name) ? splitImages(images).slice(0, 1) : [])]) {
             const wanted = QUESTIONS.map((question) => readQuestions(one, batch, [question])[0] ?? []);
             const canonical = readAnswers(one, batch, { comments: true });
             let found: ReturnType<typeof readPictures> = [];
