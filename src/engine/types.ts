@@ -346,6 +346,7 @@ export interface Model {
    * alone.
    *
    * @throws RocError as {@link scoreOne}; USAGE where its prompts hold one picture alone
+   * @internal
    */
   judge?(pictures: readonly ScoreInput[], asking: SetAsking, options?: ScoreOptions): Promise<SetAnswer>;
   /** Frees the weights; calls that run end with USAGE, and the model cannot be used afterwards. Twice is harmless. */

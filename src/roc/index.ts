@@ -58,13 +58,7 @@ export {
 } from "./sets.js";
 export { prefillScores, scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
-export {
-  PAPER_STRATEGIES,
-  STRATEGY_NAMES,
-  type PaperStrategy,
-  type ReadingName,
-  type StrategyName,
-} from "./strategy-names.js";
+export { STRATEGY_NAMES, type PaperStrategy, type ReadingName, type StrategyName } from "./strategy-names.js";
 export {
   choose,
   headNames,

@@ -4,17 +4,17 @@ import type { Scale } from "../../roc/index.js";
 import type { ScoreOptions } from "../types.js";
 
 /** The first is the default where the score has one: it was truer on pictures whose spoilt part is known (docs/explain.md). */
-export const EXPLAIN_METHODS = ["gradient", "occlusion"] as const;
+export const EXPLAIN_METHODS = ["gradient", "occlusion"] as const satisfies readonly ExplainMethod[];
 
 /**
  * How the parts of a picture are weighed: by replacing them and scoring again, or by the score's gradient.
  *
  * @category Scoring
  */
-export type ExplainMethod = (typeof EXPLAIN_METHODS)[number];
+export type ExplainMethod = "gradient" | "occlusion";
 
 /** What stands in the place of a part; the first is the default, as it was truer. */
-export const REPLACEMENTS = ["mean", "blur"] as const;
+export const REPLACEMENTS = ["mean", "blur"] as const satisfies readonly Replacement[];
 
 /**
  * What a part of a picture is replaced by: "blur": by the picture so much out of focus that only broad light and colour are left;
@@ -22,7 +22,7 @@ export const REPLACEMENTS = ["mean", "blur"] as const;
  *
  * @category Scoring
  */
-export type Replacement = (typeof REPLACEMENTS)[number];
+export type Replacement = "mean" | "blur";
 
 /**
  * How {@link Model.explain} explains.

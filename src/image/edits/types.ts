@@ -1,14 +1,19 @@
 /** What can be done to a picture, as plain numbers. */
 
 /** Proportions of a crop, width to height; a picture that is taller than wide is cropped to the inverse. */
-export const CROP_ASPECTS = { "1:1": 1, "5:4": 5 / 4, "3:2": 3 / 2, "16:9": 16 / 9 } as const;
+export const CROP_ASPECTS: Readonly<Record<Exclude<CropAspect, "original">, number>> = {
+  "1:1": 1,
+  "5:4": 5 / 4,
+  "3:2": 3 / 2,
+  "16:9": 16 / 9,
+};
 
 /**
  * Proportions of a crop: those of the picture itself, or longer side to shorter side.
  *
  * @category Scoring
  */
-export type CropAspect = "original" | keyof typeof CROP_ASPECTS;
+export type CropAspect = "original" | "1:1" | "5:4" | "3:2" | "16:9";
 
 /**
  * The part of a picture that is kept.
