@@ -17,6 +17,7 @@ export const COMMANDS: Commands = {
   "train-demo": async () => (await import("./studies/train-demo.js")).trainDemoCommand,
   merge: async () => (await import("./checkpoint/merge.js")).mergeCommand,
   quantize: async () => (await import("./checkpoint/quantize.js")).quantizeCommand,
+  export: async () => (await import("./checkpoint/export.js")).exportCommand,
   experiment: async () => (await import("./studies/experiment.js")).experimentCommand,
   checkpoint: async () => (await import("./checkpoint/checkpoint.js")).checkpointCommand,
   use: async () => (await import("./checkpoint/use.js")).useCommand,

@@ -56,7 +56,7 @@ export {
   type SetOrder,
   type SetQuestion,
 } from "./sets.js";
-export { prefillScores, scoreByPrefill, type ScoringParts } from "./prefill.js";
+export { prefillScores, prefillText, scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type PaperStrategy, type ReadingName, type StrategyName } from "./strategy-names.js";
 export {

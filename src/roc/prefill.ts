@@ -127,6 +127,20 @@ export function prefillScores({ strategy, ...parts }: StrategyParts, images: Ima
   return logits.softmax(-1).mul(values).sum(-1).view(own.count, -1);
 }
 
+/**
+ * The text that {@link scoreByPrefill} has the model read of one picture: prompt and canonical answer, which are the same for all
+ * pictures of its size. Inside the caller's scope.
+ *
+ * @throws RocError as {@link scoreByPrefill}
+ */
+export function prefillText(parts: ScoringParts, image: ImageBatch): PictureText {
+  const { model, processor, templates } = parts;
+  const [prompt = "", answer = ""] = [templates.prompts[0], templates.answers[0]];
+  using own = new Pictures(model, image, { once: true });
+  const [ids = []] = own.prompts(processor, prompt);
+  return textOf(parts, ids, answer);
+}
+
 /** Up to and without the last T_p: whatever follows cannot change a causal model's scores. */
 function textOf({ processor, vocabulary }: ScoringParts, promptIds: readonly number[], answer: string): PictureText {
   const { text, scoreNames } = renderAnswer(answer);

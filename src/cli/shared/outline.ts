@@ -20,6 +20,7 @@ export const OUTLINE: Outline = {
   "train-demo": ["[options]", "train the demo weights from nothing; the same command resumes a stopped run"],
   merge: ["[options] <adapters>", "adapters and their base model as one checkpoint"],
   quantize: ["[options] <checkpoint>", "a checkpoint in 8 bits, half as large as in 16"],
+  export: ["", "a checkpoint for other programs, and a page that scores in the browser"],
   experiment: [
     "[options] <config>",
     "train and compare all runs of an experiment; the same command resumes after a stop",

@@ -1,0 +1,47 @@
+/** The picture's side of an exported model: which steps lead to its pixels, and how their bytes become values. */
+import { RocError } from "../errors.js";
+import { meanColor } from "../image/geometry.js";
+import { outputSize, parseImageConfig, type ImageSteps } from "../image/processor-config.js";
+import { valueTables } from "../image/index.js";
+import type { PlainSteps } from "../image/plain-squares.js";
+import type { SquareSteps } from "../models/common/prepare-squares.js";
+import type { Graph, Value } from "./graph.js";
+
+export interface PictureForm {
+  readonly width: number;
+  readonly height: number;
+  readonly steps: PlainSteps;
+  /** How `eval --onnx` has to make a picture a square. */
+  readonly resize: "stretch" | "crop" | "pad";
+  /** The value of each byte in each channel, `[3, 256]`. */
+  readonly tables: Float32Array;
+  readonly mean: readonly [number, number, number];
+}
+
+/** @throws RocError USAGE for steps that are not exported */
+export function pictureForm(steps: unknown): PictureForm {
+  const { config, override } = steps as SquareSteps;
+  const file = "preprocessor_config.json";
+  const parsed = parseImageConfig(config, override.resize, file);
+  const { square, resize, crop, mean } = parsed;
+  if (square === "stretch" || !resize || (override.passes ?? "across") !== "across") {
+    const what = resize ? "resizes pictures twice" : "does not resize pictures";
+    throw new RocError("USAGE", `${file} ${what}, which export onnx cannot do.`);
+  }
+  const { width, height } = outputSize(parsed, file);
+  const plain: PlainSteps = { pad: square === "pad" ? meanColor(mean) : null, resize, crop: crop ?? null };
+  return { width, height, steps: plain, resize: readerResize(parsed), tables: valueTables(parsed), mean };
+}
+
+/** As `eval --onnx` says it. */
+function readerResize({ square, crop, resize }: ImageSteps): PictureForm["resize"] {
+  if (square === "pad") return "pad";
+  return crop && resize && "shortestEdge" in resize ? "crop" : "stretch";
+}
+
+/** Bytes `[1, height, width, 3]` to the values that the vision tower takes, `[height, width, 3]`: looked up, and so exact. */
+export function pixelValues(graph: Graph, pixels: Value, { width, height, tables }: PictureForm): Value {
+  const bytes = graph.node("Cast", [graph.reshape(pixels, [height, width, 3])], { to: 6 });
+  const channels = graph.constant("int32", [1, 1, 3], new Uint8Array(Int32Array.of(0, 256, 512).buffer));
+  return graph.node("Gather", [graph.floats([tables.length], tables), graph.node("Add", [bytes, channels])], { axis: 0 });
+}
