@@ -16,7 +16,12 @@ const MODEL = [
 const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "baselines", "engine"];
 const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "onnx", "advice", "eval/evaluate.ts", "train"];
 /** What is pure, and may run in a browser. */
-const PURE = ["errors.ts", "metrics", ...["endings", "types", "geometry", "kernels", "plain-squares"].map((file) => `image/${file}.ts`)];
+const PURE = [
+  "errors.ts",
+  "metrics",
+  ...["endings", "types", "geometry", "kernels", "plain-squares"].map((file) => `image/${file}.ts`),
+  "onnx/manifest.ts",
+];
 
 /**
  * From the ground up: a room, and what it may import beside itself, all of it further up in this list. A file may be a room of

@@ -1,5 +1,6 @@
 /**
- * The step of set-up that bundles the web page: page/ to dist/page/. Names of script and style hold a digest of their
+ * The step of set-up that bundles the web pages: page/ to dist/page/, which `serve` gives, and page/alone/ to dist/alone/, which
+ * `export onnx --page` copies. In the first, names of script and style hold a digest of their
  * contents, so that a browser keeps them for good; index.html names them and is asked for again each time.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -11,20 +12,21 @@ import { SetupError, step } from "./terminal.mjs";
 
 const at = (path) => join(ROOT, path);
 const OUT = at("dist/page");
+const ALONE = at("dist/alone");
 const STAMP = at("dist/page.stamp");
 /** Browsers of the last three years. */
 const TARGETS = ["chrome115", "firefox115", "safari16.4"];
 
 function stampOf() {
-  const sources = filesUnder(at("page"), [".ts", ".tsx", ".css", ".html", ".json", ".svg"]);
-  const files = ["src/errors.ts", "src/image/endings.ts", "src/server/schemas.ts"].map(at);
-  const shared = [...filesUnder(at("src/metrics"), [".ts"]), ...files];
+  const sources = filesUnder(at("page"), [".ts", ".tsx", ".css", ".html", ".json", ".svg", ".txt"]);
+  const files = ["src/errors.ts", "src/onnx/manifest.ts", "src/server/schemas.ts"].map(at);
+  const shared = [...filesUnder(at("src/metrics"), [".ts"]), ...filesUnder(at("src/image"), [".ts"]), ...files];
   return fingerprint([...sources, ...shared, at("scripts/page.mjs"), at("package-lock.json")], [], ROOT);
 }
 
 /** Whether dist/page/ is what today's sources bundle to. */
 export function pageReady() {
-  return existsSync(join(OUT, "index.html")) && readOrUndefined(STAMP)?.toString() === stampOf();
+  return [OUT, ALONE].every((folder) => existsSync(join(folder, "index.html"))) && readOrUndefined(STAMP)?.toString() === stampOf();
 }
 
 async function check() {
@@ -34,13 +36,10 @@ async function check() {
 }
 
 /** @returns {Promise<string[]>} names of the files it wrote */
-async function bundle() {
+async function bundle(options) {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: { app: at("page/main.tsx") },
-    outdir: OUT,
-    entryNames: "[name]-[hash]",
     bundle: true,
     minify: true,
     format: "esm",
@@ -50,24 +49,38 @@ async function bundle() {
     legalComments: "inline",
     logLevel: "silent",
     write: false,
+    ...options,
   }).catch((error) => {
     throw new SetupError("The page cannot be bundled.", error.message);
   });
-  for (const { path, text } of outputFiles) writeAtomically(path, text);
+  for (const { path, contents } of outputFiles) writeAtomically(path, contents);
   return outputFiles.map(({ path }) => basename(path));
 }
 
-/** Checks the types and bundles. */
+async function bundleServed() {
+  const entryPoints = { app: at("page/main.tsx") };
+  const names = await bundle({ entryPoints, outdir: OUT, entryNames: "[name]-[hash]" });
+  const named = (ending) => names.find((name) => name.endsWith(ending)) ?? "";
+  const text = readFileSync(at("page/index.html"), "utf8");
+  const html = text.replace("app.js", named(".js")).replace("app.css", named(".css"));
+  writeAtomically(join(OUT, "index.html"), html);
+}
+
+async function bundleAlone() {
+  const entryPoints = { app: at("page/alone/main.tsx"), worker: at("page/alone/worker.ts") };
+  await bundle({ entryPoints, outdir: ALONE, entryNames: "[name]" });
+  writeAtomically(join(ALONE, "index.html"), readFileSync(at("page/alone/index.html")));
+  writeAtomically(join(ALONE, "licences.txt"), readFileSync(at("page/alone/licences.txt")));
+}
+
+/** Checks the types and bundles both pages. */
 export async function buildPage() {
-  await step("building the page (esbuild)", async () => {
+  await step("building the pages (esbuild)", async () => {
     const stamp = stampOf();
     await check();
-    rmSync(OUT, { recursive: true, force: true });
-    const names = await bundle();
-    const named = (ending) => names.find((name) => name.endsWith(ending)) ?? "";
-    const text = readFileSync(at("page/index.html"), "utf8");
-    const html = text.replace("app.js", named(".js")).replace("app.css", named(".css"));
-    writeAtomically(join(OUT, "index.html"), html);
+    for (const folder of [OUT, ALONE]) rmSync(folder, { recursive: true, force: true });
+    await bundleServed();
+    await bundleAlone();
     writeAtomically(STAMP, stamp);
   });
 }

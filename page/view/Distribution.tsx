@@ -6,7 +6,10 @@ import { exactText, percentOn, scoreText } from "./numbers.js";
 
 const [WIDTH, HEIGHT, FLOOR] = [300, 112, 92];
 
-export function Distribution({ score }: { score: ScoreEntry }): JSX.Element | null {
+/** What is shown of a score. */
+type Rated = Pick<ScoreEntry, "score" | "std" | "scale" | "distribution">;
+
+export function Distribution({ score }: { score: Rated }): JSX.Element | null {
   const { distribution, scale, std } = score;
   if (!distribution || distribution.length < 2) return null;
   const [count, highest] = [distribution.length, Math.max(...distribution)];
