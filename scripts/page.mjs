@@ -26,7 +26,10 @@ function stampOf() {
 
 /** Whether dist/page/ is what today's sources bundle to. */
 export function pageReady() {
-  return [OUT, ALONE].every((folder) => existsSync(join(folder, "index.html"))) && readOrUndefined(STAMP)?.toString() === stampOf();
+  return (
+    [OUT, ALONE].every((folder) => existsSync(join(folder, "index.html"))) &&
+    readOrUndefined(STAMP)?.toString() === stampOf()
+  );
 }
 
 async function check() {

@@ -23,9 +23,7 @@ export function Alone(): JSX.Element {
         </div>
       </header>
       <Lines state={state} />
-      <main>
-        {state.photos.length === 0 ? <Empty /> : <Photos state={state} />}
-      </main>
+      <main>{state.photos.length === 0 ? <Empty /> : <Photos state={state} />}</main>
       {isOver && <div class="over">Drop photos to score them</div>}
     </>
   );
@@ -118,8 +116,8 @@ function Empty(): JSX.Element {
     <div class="empty">
       <h2>Drop photos or folders here</h2>
       <p class="quiet">
-        They are scored in this browser, by a model that the page has loaded. Nothing is sent anywhere, and it works without
-        a network.
+        They are scored in this browser, by a model that the page has loaded. Nothing is sent anywhere, and it works
+        without a network.
       </p>
     </div>
   );

@@ -15,7 +15,9 @@ export async function load(): Promise<Loaded> {
   const { file, bytes, sha256 } = manifest.model;
   const model = await bytesOf(file);
   if (model.length !== bytes || !(await hasDigest(model, sha256)))
-    throw new Error(`${file} is not the model that ${MANIFEST_FILE} describes: it is damaged or of another export. ${AGAIN}`);
+    throw new Error(
+      `${file} is not the model that ${MANIFEST_FILE} describes: it is damaged or of another export. ${AGAIN}`,
+    );
   runtime.env.wasm.numThreads = 1;
   runtime.env.wasm.wasmBinary = (await bytesOf("runtime.wasm")).buffer;
   runtime.env.logLevel = "error";

@@ -20,9 +20,12 @@ export interface Opened {
  */
 export async function openPicture(file: Blob): Promise<Opened> {
   if (file.size === 0) throw new Error("The file is empty.");
-  if (file.size > MOST_BYTES) throw new Error(`The file has ${millions(file.size)} MB; at most ${millions(MOST_BYTES)} are read.`);
+  if (file.size > MOST_BYTES)
+    throw new Error(`The file has ${millions(file.size)} MB; at most ${millions(MOST_BYTES)} are read.`);
   const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Error("This is no picture that this browser reads, or it is damaged. It reads JPEG, PNG, WebP, AVIF and GIF.");
+    throw new Error(
+      "This is no picture that this browser reads, or it is damaged. It reads JPEG, PNG, WebP, AVIF and GIF.",
+    );
   });
   try {
     const { width, height } = bitmap;

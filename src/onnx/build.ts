@@ -1,7 +1,15 @@
 /** A checkpoint's weights as one ONNX graph: pixels in, scores with their spread and distributions out. */
 import { RocError } from "../errors.js";
 import { METADATA_KEY } from "../eval/onnx/settings.js";
-import { commentComesFirst, prefillText, ratingsFrom, scoreName, scoreNames, type Scale, type StrategyParts } from "../roc/index.js";
+import {
+  commentComesFirst,
+  prefillText,
+  ratingsFrom,
+  scoreName,
+  scoreNames,
+  type Scale,
+  type StrategyParts,
+} from "../roc/index.js";
 import { noGrad, scope, type Tensor } from "../torch/index.js";
 import { Graph, type Value } from "./graph.js";
 import { idTensor, Layers, type Parameters } from "./layers.js";
@@ -78,7 +86,10 @@ function parametersOf({ model }: StrategyParts): Parameters {
   return (name) => {
     const found = parameters.get(model.parameterName?.(name) ?? name);
     if (found) return found;
-    throw new RocError("USAGE", `export onnx: the model has no plain weight ${name}; export the checkpoint it was made of.`);
+    throw new RocError(
+      "USAGE",
+      `export onnx: the model has no plain weight ${name}; export the checkpoint it was made of.`,
+    );
   };
 }
 

@@ -42,13 +42,17 @@ function embedded(layers: Layers, pixels: Value, name: string, config: VisionCon
 function patches({ graph }: Layers, pixels: Value, { imageSize, patchSize }: VisionConfig): Value {
   const side = Math.floor(imageSize / patchSize);
   const used = side * patchSize;
-  const square =
-    used === imageSize ? pixels : graph.slice(graph.slice(pixels, 0, 0, used), 1, 0, used);
+  const square = used === imageSize ? pixels : graph.slice(graph.slice(pixels, 0, 0, used), 1, 0, used);
   const cut = graph.reshape(square, [side, patchSize, side, patchSize, 3]);
   return graph.reshape(graph.transpose(cut, [0, 2, 4, 1, 3]), [side * side, 3 * patchSize ** 2]);
 }
 
-function block(layers: Layers, x: Value, name: string, { heads, hiddenSize, activation, normEps }: VisionConfig): Value {
+function block(
+  layers: Layers,
+  x: Value,
+  name: string,
+  { heads, hiddenSize, activation, normEps }: VisionConfig,
+): Value {
   const { graph } = layers;
   const headDim = hiddenSize / heads;
   const normed = layers.layerNorm(x, `${name}.layer_norm1`, normEps);

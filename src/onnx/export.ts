@@ -25,8 +25,6 @@ const PAGE = fileURLToPath(new URL("../../alone/", import.meta.url));
 
 /**
  * How {@link exportOnnx} exports.
- *
- * @category Checkpoints and models
  */
 export interface OnnxExportOptions {
   /** Whether a page that scores photos in the browser, and what it needs, are written too; default false. */
@@ -43,15 +41,13 @@ export interface OnnxExportOptions {
 
 /**
  * What {@link exportOnnx} wrote.
- *
- * @category Checkpoints and models
  */
 export interface OnnxExport {
   /** Where it is. */
   readonly folder: string;
   /** Bytes of each file in it, by name. */
   readonly files: Readonly<Record<string, number>>;
-  /** What {@link files} names `manifest.json`. */
+  /** `manifest.json`. */
   readonly manifest: OnnxManifest;
 }
 
@@ -63,16 +59,6 @@ export interface OnnxExport {
  * @param folder must be empty or not there; it is complete or not there at all
  * @throws RocError USAGE where the folder is filled, or the checkpoint is of another family than llava, has no score tokens, or is
  *   too large for an ONNX file; FILE_UNWRITABLE; as {@link loadMllm}
- *
- * @example
- * ```ts
- * import { DEMO_MODEL, exportOnnx } from "roc4mllm";
- *
- * const { manifest } = await exportOnnx(DEMO_MODEL, "demo-onnx");
- * console.log(manifest.checkpoint.demo, manifest.scores.join()); // true overall
- * ```
- *
- * @category Checkpoints and models
  */
 export async function exportOnnx(
   checkpoint: string | CheckpointFolder,

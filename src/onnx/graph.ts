@@ -38,7 +38,12 @@ export class Graph {
   #count = 0;
 
   /** Adds a node. @returns its one output */
-  node(op: string, inputs: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}, name?: Value): Value {
+  node(
+    op: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    name?: Value,
+  ): Value {
     const output = name ?? this.#fresh(op);
     this.#nodes.push((writer) => {
       for (const input of inputs) text(writer, 1, input);

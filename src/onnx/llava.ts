@@ -45,9 +45,7 @@ export function llavaHidden(layers: Layers, model: Mllm, pixels: Value, text: Pi
 /** Of a text that is known only the rows of its own tokens are needed. */
 function embeddings(layers: Layers, ids: readonly number[]): Value {
   const matrix = layers.parameters(EMBEDDING);
-  return scope(() =>
-    layers.weight(matrix.indexSelect(0, idTensor(ids))),
-  );
+  return scope(() => layers.weight(matrix.indexSelect(0, idTensor(ids))));
 }
 
 /** Where the picture's rows go. */
@@ -56,5 +54,8 @@ function picturePlace(ids: readonly number[], placeholder: number, rows: number)
   const end = ids.lastIndexOf(placeholder) + 1;
   if (start > 0 && end < ids.length && end - start === rows) return [start, end];
   const found = ids.filter((id) => id === placeholder).length;
-  throw new RocError("USAGE", `The prompt holds ${found} rows of a picture, not ${rows} together with text on both sides.`);
+  throw new RocError(
+    "USAGE",
+    `The prompt holds ${found} rows of a picture, not ${rows} together with text on both sides.`,
+  );
 }

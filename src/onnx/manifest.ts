@@ -7,11 +7,7 @@ export const MANIFEST_FILE = "manifest.json";
 /** Number of this form; another one is refused. */
 export const MANIFEST_FORMAT = 1;
 
-/**
- * `manifest.json` of an exported model.
- *
- * @category Checkpoints and models
- */
+/** `manifest.json` of an exported model. */
 export interface OnnxManifest {
   /** Number of its form. */
   readonly format: 1;

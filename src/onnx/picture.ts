@@ -43,5 +43,7 @@ function readerResize({ square, crop, resize }: ImageSteps): PictureForm["resize
 export function pixelValues(graph: Graph, pixels: Value, { width, height, tables }: PictureForm): Value {
   const bytes = graph.node("Cast", [graph.reshape(pixels, [height, width, 3])], { to: 6 });
   const channels = graph.constant("int32", [1, 1, 3], new Uint8Array(Int32Array.of(0, 256, 512).buffer));
-  return graph.node("Gather", [graph.floats([tables.length], tables), graph.node("Add", [bytes, channels])], { axis: 0 });
+  return graph.node("Gather", [graph.floats([tables.length], tables), graph.node("Add", [bytes, channels])], {
+    axis: 0,
+  });
 }

@@ -23,7 +23,8 @@ export interface FileServer {
 
 /** Serves the files of a folder. */
 export async function serveFolder(folder: string): Promise<FileServer> {
-  const [asked, instead]: [string[], Map<string, Uint8Array>] = [[], new Map()];
+  const asked: string[] = [];
+  const instead = new Map<string, Uint8Array>();
   const server = createServer(({ url = "" }, response) => {
     const name = url === "/" ? "index.html" : basename(url);
     asked.push(name);

@@ -130,10 +130,15 @@ test("what is no picture is said beside its name, and the rest goes on", { skip 
 
 for (const [file, change, message] of [
   ["manifest.json", () => Buffer.from('{"format": 1'), /manifest.json is damaged, or of another version/],
-  ["manifest.json", (bytes) => Buffer.from(bytes.toString().replace('"format": 1', '"format": 2')), /of another version than this page/],
+  [
+    "manifest.json",
+    (bytes) => Buffer.from(bytes.toString().replace('"format": 1', '"format": 2')),
+    /of another version than this page/,
+  ],
   ["model.onnx", (bytes) => bytes.subarray(0, 1000), /model.onnx is not the model that manifest.json describes/],
   ["model.onnx", (bytes) => Buffer.from(bytes).fill(7, 5000, 5001), /is not the model that manifest.json describes/],
-] as const satisfies readonly [string, (bytes: Buffer) => Buffer, RegExp][]) { // prettier-ignore
+] as const satisfies readonly [string, (bytes: Buffer) => Buffer, RegExp][]) {
+  // prettier-ignore
   test(`${file} that is damaged: ${message.source}`, { skip }, async (t) => {
     const { page } = await opened(t, DESKTOP, ({ instead }) => {
       instead.set(file, change(readFileSync(join(made.folder, file))));

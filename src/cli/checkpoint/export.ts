@@ -50,13 +50,19 @@ function onnxCommand(context: Context): Command {
 async function exportTo({ out, page, scale, json, ...flags }: Flags, context: Context): Promise<void> {
   const { io, signal } = context;
   const named = flags.model === undefined ? await defaultModel(io.env) : { name: flags.model };
-  const { checkpoint, visionTower } = await findModel(("folder" in named ? named.folder : undefined) ?? named.name, flags, context);
+  const { checkpoint, visionTower } = await findModel(
+    ("folder" in named ? named.folder : undefined) ?? named.name,
+    flags,
+    context,
+  );
   const { exportOnnx } = await import("../../onnx/export.js");
   const made = await exportOnnx(checkpoint, out, { page, scale, visionTower, signal });
   if (json) return void io.stdout.write(`${JSON.stringify(made)}\n`);
   const { files, manifest, folder } = made;
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const all = Object.values(files).reduce((sum, bytes) => sum + bytes, 0);
-  io.stderr.write(`Wrote ${folder}: ${manifest.checkpoint.name}, ${megabytes(manifest.model.bytes)} as ONNX, ${megabytes(all)} in all\n`);
+  io.stderr.write(
+    `Wrote ${folder}: ${manifest.checkpoint.name}, ${megabytes(manifest.model.bytes)} as ONNX, ${megabytes(all)} in all\n`,
+  );
   io.stderr.write(`${manifest.checkpoint.worth}\n`);
 }
