@@ -1,6 +1,5 @@
 /** A checkpoint as an ONNX file with its manifest, and the page that scores by it in a browser. */
 import { createHash } from "node:crypto";
-import { createRequire } from "node:module";
 import { copyFile, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -119,5 +118,5 @@ async function copyPage(folder: string): Promise<void> {
     throw new RocError("NATIVE_UNAVAILABLE", `${PAGE} is not there: the page is not built. Run the set-up again.`);
   }
   for (const name of names) await copyFile(join(PAGE, name), join(folder, name));
-  await copyFile(createRequire(import.meta.url).resolve(RUNTIME), join(folder, "runtime.wasm"));
+  await copyFile(fileURLToPath(import.meta.resolve(RUNTIME)), join(folder, "runtime.wasm"));
 }
