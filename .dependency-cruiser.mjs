@@ -14,7 +14,18 @@ const MODEL = [
 ];
 /** What a model needs to answer, and what it is compared with. */
 const SCORING = [...FLOOR, ...MODEL, "data", "metrics", "generation", "roc", "baselines", "engine"];
-const WORK = [...SCORING, "html", "captions", "studio", "eval", "report", "onnx", "advice", "eval/evaluate.ts", "train"];
+const WORK = [
+  ...SCORING,
+  "html",
+  "captions",
+  "studio",
+  "eval",
+  "report",
+  "onnx",
+  "advice",
+  "eval/evaluate.ts",
+  "train",
+];
 /** What is pure, and may run in a browser. */
 const PURE = [
   "errors.ts",
