@@ -41,7 +41,7 @@ const SCALE = { min: 1, max: 10 };
 const DRIFT = 1e-5;
 
 /** The families by which every strategy is tried: what the others differ in, pictures and caches, one that reads and one that writes show. */
-const ALL_STRATEGIES = new Set(["llava", "qwen2_vl"]);
+const ALL_STRATEGIES = new Set(["llava", "qwen3_5"]);
 const TWO: readonly StrategyName[] = ["roc", "direct"];
 /** Whether two cases are also tried that every family computes alike: what is written whether asked for or not, one picture's questions. */
 const isThorough = (row: string): boolean => ALL_STRATEGIES.has(row);
