@@ -87,8 +87,10 @@ const ROOMS = [
   // A person's photos: the database, bursts, culling.
   ["library", [...SCORING, "photos"]],
   ["server", [...SCORING, "photos", "library"]],
+  // Pictures that workers on other machines score.
+  ["queue", [...SCORING, "photos", "library"]],
   ["index.ts", [...WORK, "studies", "photos", "library", "server"]],
-  ["cli", [...WORK, "studies", "hub", "photos", "library", "server"]],
+  ["cli", [...WORK, "studies", "hub", "photos", "library", "server", "queue"]],
 ];
 
 const names = ROOMS.map(([room]) => room);

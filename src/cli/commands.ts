@@ -5,6 +5,7 @@ import type { Commands } from "./shared/program.js";
 export const COMMANDS: Commands = {
   score: async () => (await import("./score/score.js")).scoreCommand,
   serve: async () => (await import("./serve/serve.js")).serveCommand,
+  worker: async () => (await import("./serve/worker.js")).workerCommand,
   advise: async () => (await import("./score/advise.js")).adviseCommand,
   cull: async () => (await import("./library/cull.js")).cullCommand,
   eval: async () => (await import("./eval/eval.js")).evalCommand,

@@ -116,8 +116,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const limits: ServerLimits = { ...SERVER_LIMITS, ...options.limits };
   const app = newApp(limits);
   app.server.maxConnections = limits.connections;
-  const metrics: Metrics = new Metrics(() => queue, options.onFault ?? (() => undefined));
-  const queue = new ScoringQueue(options.model, limits, metrics);
+  const metrics: Metrics = new Metrics(() => queue, options.onFault ?? (() => undefined), options.workers);
+  const queue = new ScoringQueue(options.model, limits, metrics, options.workers?.ahead);
   addErrors(app, metrics);
   addHeaders(app);
   addGuard(app, { token: options.token, hosts: options.hosts ?? [], isOpen: ({ routeOptions: { config } }) => config.open === true }); // prettier-ignore

@@ -17,6 +17,7 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   ANSWER_UNCLEAR: 422,
   OUT_OF_MEMORY: 503,
   IN_USE: 429,
+  NETWORK: 503,
   ABORTED: 503,
 };
 

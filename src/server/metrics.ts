@@ -1,6 +1,7 @@
 /** Figures for operators, in Prometheus' form. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { ServerWorkers } from "./options.js";
 import type { QueueWatcher, ScoringQueue } from "./queue.js";
 
 /** Seconds; a picture of a small model takes hundredths, a comment of a large one minutes. */
@@ -36,20 +37,24 @@ export class Metrics implements QueueWatcher {
     buckets: BATCHES,
     registers: [this.registry],
   });
+  #state: Awaited<ReturnType<ServerWorkers["state"]>> | undefined;
   readonly #loop = monitorEventLoopDelay({ resolution: RESOLUTION });
 
   /**
    * @param queueOf asked when the figures are
    * @param onFault told of errors that no client is told of
+   * @param workers asked when the figures are
    */
   constructor(
     queueOf: () => ScoringQueue,
     readonly onFault: (error: Error) => void,
+    private readonly workers?: ServerWorkers,
   ) {
     this.#loop.enable();
     this.#gauge("queue_pictures", "Pictures that wait for the model.", () => queueOf().length);
     this.#gauge("computing_pictures", "Pictures that are read, decoded or computed.", () => queueOf().computing);
     this.#gauge("process_resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
+    if (workers) this.#addWorkers();
     for (const percent of [50, 99] as const) {
       const help = `Delay of the event loop since the last look, percentile ${percent}.`;
       this.#gauge(`event_loop_delay_p${percent}_seconds`, help, () => this.#delay(percent));
@@ -71,9 +76,18 @@ export class Metrics implements QueueWatcher {
 
   /** Everything as text. */
   async text(): Promise<string> {
+    this.#state = await this.workers?.state().catch(() => undefined);
     const text = await this.registry.metrics();
     this.#loop.reset();
     return text;
+  }
+
+  #addWorkers(): void {
+    this.#gauge("shared_queue_up", "1 while the queue of the workers answers.", () => Number(this.#state?.up ?? false));
+    this.#gauge("shared_queue_waiting_pictures", "Pictures that no worker has taken yet, of all servers and scans.", () => this.#state?.waiting ?? NaN); // prettier-ignore
+    this.#gauge("shared_queue_active_pictures", "Pictures that are with workers.", () => this.#state?.active ?? NaN);
+    this.#gauge("shared_queue_failed_pictures", "Pictures that were given up within a day.", () => this.#state?.failed ?? NaN); // prettier-ignore
+    this.#gauge("shared_queue_workers", "Workers of the checkpoint that are alive.", () => this.#state?.workers ?? NaN);
   }
 
   stop(): void {

@@ -2,6 +2,24 @@
 import type { Model } from "../engine/index.js";
 
 /**
+ * Where a model's pictures go that other machines score.
+ *
+ * @category Server
+ */
+export interface ServerWorkers {
+  /** Pictures that are sent to them at a time. */
+  readonly ahead: number;
+  /** What their queue looks like: whether it is up, pictures that wait, are with workers and were given up, workers that are alive. */
+  readonly state: () => Promise<{
+    readonly up: boolean;
+    readonly waiting: number;
+    readonly active: number;
+    readonly failed: number;
+    readonly workers: number;
+  }>;
+}
+
+/**
  * How much a server takes at a time. What goes beyond is refused before it is read or decoded.
  *
  * @category Server
@@ -63,6 +81,8 @@ export const SERVER_LIMITS: ServerLimits = {
 export interface ServerOptions {
   /** Scores the pictures. It stays the caller's: dispose it when the server is closed. */
   readonly model: Model;
+  /** Where the model's pictures are scored by other machines. Default: nowhere else. */
+  readonly workers?: ServerWorkers | undefined;
   /** File of the library whose photos are shown and whose scores give percentiles; it may come into being later. */
   readonly library?: string | undefined;
   /**

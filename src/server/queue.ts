@@ -62,6 +62,8 @@ export class ScoringQueue {
   readonly #watcher: QueueWatcher;
   /** Pictures that the model computes together. */
   readonly #size: number;
+  /** Batches that are with the model at a time. */
+  readonly #lanes: number;
   #waiting: Job[] = [];
   #running = 0;
   #computed = 0;
@@ -70,12 +72,14 @@ export class ScoringQueue {
   #secondsEach = 0.1;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(model: Model, limits: ServerLimits, watcher: QueueWatcher) {
+  /** @param ahead pictures that are sent at a time where others compute them, and put them together themselves */
+  constructor(model: Model, limits: ServerLimits, watcher: QueueWatcher, ahead?: number) {
     this.#model = model;
     this.#limits = limits;
     this.#watcher = watcher;
     const batch = model.settings?.["batch"];
-    this.#size = typeof batch === "number" ? batch : 1;
+    this.#size = typeof batch === "number" && ahead === undefined ? batch : 1;
+    this.#lanes = ahead ?? (this.#size === 1 ? SINGLES : GROUPS);
   }
 
   /** Pictures that wait; those with the model are not among them. */
@@ -153,8 +157,7 @@ export class ScoringQueue {
   }
 
   #pump(): void {
-    const lanes = this.#size === 1 ? SINGLES : GROUPS;
-    while (this.#running < lanes && this.#waiting.length > 0) {
+    while (this.#running < this.#lanes && this.#waiting.length > 0) {
       const group = this.#gather();
       if (!group) break;
       void this.#run(group);

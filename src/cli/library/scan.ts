@@ -8,9 +8,11 @@ import { worthOf } from "../../engine/worth.js";
 import { nameOfBytes, pathOfName, readableName } from "../../image/index.js";
 import { scan, type ScanSummary } from "../../library/scan/scan.js";
 import { searchInputs, type Inputs } from "../score/inputs.js";
+import { QueuedModel } from "../../queue/client.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { openQueued } from "../shared/queue.js";
 import { parseScale, whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
@@ -23,6 +25,8 @@ interface ScanFlags extends ModelFlags, LibraryFlags, FirstFlags {
   readonly maxPixels?: number;
   readonly comments?: true;
   readonly vectors: boolean;
+  readonly queue?: string;
+  readonly byPath?: true;
 }
 
 const HELP = `
@@ -35,6 +39,9 @@ Files that cannot be read or scored are kept with the reason, and tried again wh
 With --first two checkpoints look: the small one at all photos, --model at the best share by it (--contenders), and at all photos that
 score as high as the last of these. Their scores stay apart: lists are of --model, and photos that the small one alone has seen are
 behind them without a score, or in an order of their own with --judge.
+
+With --queue workers on other machines score (roc4mllm worker), of whose checkpoints --model chooses one. Photos travel through Redis, up to
+64 MiB each; with --by-path workers read them themselves, which have the folders at the same place and were started with --root.
 
 One process at a time scans into a library; others may read it meanwhile. Scores of several checkpoints stay apart. Photos are
 only read.
@@ -57,6 +64,8 @@ export function scanCommand(context: Context): Command {
     .option("--retry", "try again what has failed before")
     .option("--comments", "have comments written, too, by checkpoints that write any; takes a step per token")
     .option("--no-vectors", "keep no vectors (for similarity and taste), which take 4 bytes a number")
+    .option("--queue <url>", "redis://HOST:PORT: let its workers score")
+    .option("--by-path", "with --queue: workers read the photos themselves, at the same paths (worker --root)")
     .option("--json", "print the summary as JSON")
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1))
     .option(
@@ -71,6 +80,7 @@ export function scanCommand(context: Context): Command {
 
 async function scanFolders(args: readonly string[], flags: ScanFlags, context: Context): Promise<void> {
   requireFirst(flags);
+  if (flags.byPath && flags.queue === undefined) throw new RocError("USAGE", "--by-path is about workers; give their --queue.");
   const { stderr, stdout } = context.io;
   context.engine().catch(() => undefined);
   const places = await placesOf(args);
@@ -91,6 +101,7 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
     const { retry, maxPixels, comments, vectors } = flags;
     return scan({
       ...{ library, files, folders, model, retry, maxPixels, comments, vectors, signal: context.signal },
+      ...(model instanceof QueuedModel && { hashOf: (outcome) => model.hashOf(outcome) }),
       onProgress: (done) => progress.update(done),
       onNote,
       onFailure: ({ error }) => say(`failed: ${printable(error.message)} (${error.code})\n`),
@@ -107,7 +118,8 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
             scanBy(model, files, folders, "looked at first"),
           );
     if (first) stderr.write(firstText(first, (Date.now() - started) / 1000, library));
-    using model = await loadNamed(flags.model, settings, context);
+    const { queue, byPath } = flags;
+    using model = queue === undefined ? await loadNamed(flags.model, settings, context) : await openQueued(flags, queue, context, { looks: true, byPath, onNote }); // prettier-ignore
     if (first) requireOther(first, model);
     const wanted = first ? files.filter((file) => first.files.has(file)) : files;
     const summary = await scanBy(model, wanted, first ? [] : folders, "looked at");

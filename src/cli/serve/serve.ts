@@ -4,6 +4,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { calibrationText } from "../../engine/calibration.js";
 import { worthOf } from "../../engine/worth.js";
 import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
+import type { Model } from "../../engine/index.js";
+import { isQueueUrl } from "../../queue/address.js";
 import type { createServer } from "../../server/index.js";
 import { exists } from "../../files/index.js";
 import { modelOption } from "../shared/default-model.js";
@@ -18,6 +20,7 @@ import {
   type ModelFlags,
 } from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
+import { openQueued } from "../shared/queue.js";
 import { printable } from "../shared/printable.js";
 import { readToken } from "./token.js";
 
@@ -28,11 +31,20 @@ interface Flags extends ModelFlags, IntervalFlags {
   readonly port: number;
   readonly tokenFile?: string;
   readonly allowHost?: readonly string[];
-  readonly queue: number;
+  readonly queue: QueueFlag;
   readonly json?: true;
 }
 
+/** `--queue`: how many pictures may wait, and where workers are that score them. */
+interface QueueFlag {
+  readonly limit: number;
+  readonly url?: string;
+}
+
 type Server = ReturnType<typeof createServer>;
+
+/** How long a request waits for a queue that does not answer. */
+const QUEUE_PATIENCE_MS = 20_000;
 
 /** How long connections that do nothing, or send for ever, keep the server from ending. */
 const PATIENCE_MS = 60_000;
@@ -43,24 +55,21 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   const { createServer, defaultLibrary, isLoopback, SERVER_LIMITS } = await import("../../server/index.js");
   if (token === undefined && !isLoopback(flags.host)) throw needsToken(flags.host);
   const onNote = (note: string): void => void io.stderr.write(`note: ${note}\n`);
-  const pack = packing(flags, true);
-  using model = await loadNamed(
-    flags.model,
-    { ...flags, ...intervalFlags(flags), pack, batchSize: flags.batch, onNote, worker: true },
-    context,
-  );
+  const limits = { queue: Math.max(flags.queue.limit, SERVER_LIMITS.pictures) };
+  const queued = flags.queue.url === undefined ? undefined : await openQueued(flags, flags.queue.url, context, { patienceMs: QUEUE_PATIENCE_MS, forgets: true, onNote }); // prettier-ignore
+  using model: Model = queued ?? (await loadHere(flags, context, onNote));
+  const workers = queued && { ahead: limits.queue, state: () => queued.state() };
   const library = resolve(flags.library ?? defaultLibrary(io.env));
   if (flags.library !== undefined && !(await exists(library)))
     onNote(
       `${printable(library)} is not there yet; it is shown once it is: roc4mllm library scan FOLDER --library FILE`,
     );
-  const limits = { queue: Math.max(flags.queue, SERVER_LIMITS.pictures) };
   const onFault = (error: Error): void => void io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
   // Whichever request it is of: the others are answered.
   const onRejection = (reason: unknown): void => onFault(reason instanceof Error ? reason : new Error(messageOf(reason))); // prettier-ignore
   process.on("unhandledRejection", onRejection);
   using _ = { [Symbol.dispose]: () => void process.off("unhandledRejection", onRejection) };
-  const server = createServer({ model, library, token, hosts: flags.allowHost, limits, onFault });
+  const server = createServer({ model, workers, library, token, hosts: flags.allowHost, limits, onFault });
   const address = await listen(server, flags);
   if (flags.json) io.stdout.write(`${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n`);
   else io.stderr.write(`${model.name} scores at ${address} (Ctrl-C ends it). ${worthOf(model).text}${model.calibration ? ` ${calibrationText(model.calibration)}.` : ""}\n`); // prettier-ignore
@@ -70,6 +79,15 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   // Who watches the process starts it anew.
   if (model.lost?.aborted) throw model.lost.reason as Error;
   setExitCode(0, { stopped: true });
+}
+
+function loadHere(flags: Flags, context: Context, onNote: (note: string) => void): Promise<Model> {
+  const pack = packing(flags, true);
+  return loadNamed(
+    flags.model,
+    { ...flags, ...intervalFlags(flags), pack, batchSize: flags.batch, onNote, worker: true },
+    context,
+  );
 }
 
 function needsToken(host: string): RocError {
@@ -121,6 +139,9 @@ answered; the exit code is then 0. It is ${ERROR_CODES.IN_USE} where the port is
 the model is lost (its thread has ended by a fault, its GPU has failed): what can be answered still is, and whoever watches the
 process can start it anew.
 
+With --queue redis://HOST:PORT no model is loaded: workers score (roc4mllm worker), and --model chooses among what they offer. Options
+about the model are theirs.
+
 Examples:
   roc4mllm serve
   roc4mllm serve --port 0 --json
@@ -143,11 +164,21 @@ export function serveCommand(context: Context): Command {
       "name that clients call this server by, as a reverse proxy's; again for more",
       repeated,
     )
-    .option("--queue <n>", "pictures that may wait; further ones are told 429", whole(1), 256)
+    .option(
+      "--queue <n or url>",
+      "pictures that may wait, further ones being told 429 (default: 256); or redis://HOST:PORT, whose workers then score them",
+      queueFlag,
+      { limit: 256 },
+    )
     .option("--json", "one object on standard output once it listens: {address, model, token}");
   return addIntervalOptions(addModelOptions(command))
     .addHelpText("after", HELP)
     .action((flags: Flags) => serve(flags, context));
+}
+
+/** A number or an address; who wants both gives both. @throws InvalidArgumentError */
+function queueFlag(text: string, before: QueueFlag): QueueFlag {
+  return isQueueUrl(text) ? { ...before, url: text } : { ...before, limit: whole(1)(text) };
 }
 
 function repeated(value: string, before: readonly string[] = []): readonly string[] {

@@ -5,6 +5,7 @@ import type { Outline } from "./program.js";
 export const OUTLINE: Outline = {
   score: ["[options] <inputs...>", "score photos: how good, and how sure"],
   serve: ["[options]", "score photos over HTTP: a page for photographers, an API for programs"],
+  worker: ["[options]", "score what servers and scans on other machines send through a queue"],
   advise: ["[options] <photos...>", "which crop, turn, light or colour would raise a photo's score, and by how much"],
   cull: ["[options] [folder]", "find bursts, pick the best of each, and write stars and picks into XMP sidecars"],
   eval: ["[options]", "SRCC, PLCC and the rest of a model on a data set, with intervals"],

@@ -53,6 +53,8 @@ export interface ScanOptions extends ScanPhotosOptions {
   readonly files: readonly string[];
   /** Folders that were searched for them: what the library has there and `files` has not is gone, if it is not there. */
   readonly folders: readonly string[];
+  /** Where another machine decodes the pictures: the perceptual hash that it gave with an outcome. */
+  readonly hashOf?: ((outcome: ScoreResult | ScoreFailure) => bigint | undefined) | undefined;
   /** Told what is no failure: a sidecar that cannot be read. */
   readonly onNote?: ((text: string) => void) | undefined;
 }
@@ -146,7 +148,7 @@ class Scan {
   }
 
   async run(): Promise<ScanSummary> {
-    const { model, maxPixels, comments = false, vectors = true, signal } = this.options;
+    const { model, maxPixels, comments = false, vectors = true, signal, hashOf } = this.options;
     const settings = {
       embedding: vectors,
       ...(comments && { comments }),
@@ -157,7 +159,7 @@ class Scan {
       const wanted = this.#wanted.get(file);
       if (wanted?.metadata) wanted.hash = await perceptualHash(picture);
     };
-    for await (const outcome of model.score(this.#inputs(), { ...settings, onPicture })) await this.#take(outcome);
+    for await (const outcome of model.score(this.#inputs(), { ...settings, ...(!hashOf && { onPicture }) })) await this.#take(outcome);
     await this.#markGone();
     this.store.end(this.#summary.files);
     return this.#summary;
@@ -305,7 +307,7 @@ class Scan {
     const wanted = this.#wanted.get(outcome.file);
     if (!wanted) throw new RocError("INTERNAL", `A result of ${outcome.file}, which was not asked for.`);
     this.#wanted.delete(outcome.file);
-    const { path, picture, hash } = wanted;
+    const { path, picture, hash = this.options.hashOf?.(outcome) } = wanted;
     const metadata = await wanted.metadata;
     const description: Description | undefined = metadata && { metadata, hash };
     const isSame = hasStamp(await stampOf(path), wanted.stamp);

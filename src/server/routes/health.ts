@@ -14,6 +14,10 @@ const healthSchema = z
       .meta({ description: "Whether pictures are scored: false once the model cannot be used any more." }),
     model: z.string(),
     queue: z.object({ waiting: z.int(), computing: z.int(), limit: z.int() }),
+    workers: z
+      .object({ alive: z.int(), waiting: z.int(), active: z.int() })
+      .optional()
+      .meta({ description: "Where other machines score: those that are alive, and pictures of all servers that wait for them or are with them." }), // prettier-ignore
     drift: z
       .number()
       .nullable()
@@ -24,7 +28,7 @@ const healthSchema = z
   })
   .meta({ id: "Health" });
 
-export function addHealth(app: App, { options: { model }, limits, queue }: Shared): void {
+export function addHealth(app: App, { options: { model, workers }, limits, queue }: Shared): void {
   const drift = driftOf(model.settings ?? {}) ?? null;
   const heldBack = heldBackOf(model.folder);
   app.get(
@@ -34,11 +38,16 @@ export function addHealth(app: App, { options: { model }, limits, queue }: Share
       config: { open: true },
     },
     async (_request, reply) => {
-      const ready = model.lost?.aborted !== true;
+      const shared = await workers?.state().catch(() => undefined);
+      const ready = model.lost?.aborted !== true && (!workers || (shared?.up === true && shared.workers > 0));
       const state = { waiting: queue.length, computing: queue.computing, limit: limits.queue };
       return reply
         .code(ready ? 200 : 503)
-        .send({ ready, model: model.name, queue: state, drift, heldBack: await heldBack });
+        .send({
+          ...{ ready, model: model.name, queue: state },
+          ...(shared && { workers: { alive: shared.workers, waiting: shared.waiting, active: shared.active } }),
+          ...{ drift, heldBack: await heldBack },
+        });
     },
   );
 }

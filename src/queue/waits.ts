@@ -1,0 +1,243 @@
+/** Results that somebody waits for: told by workers, and looked for where a word was lost, as when Redis was started again. */
+import type { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, RocError } from "../errors.js";
+import type { QueueAddress } from "./address.js";
+import { NAMES } from "./job.js";
+import { isFull, queueError } from "./redis.js";
+
+/** How often results are looked for that nobody told of, and how old a question is then. */
+const LOOK_MS = 2000;
+/** Questions that are looked at together, the oldest first. */
+const LOOK_AT = 200;
+/** Between two tries to send where Redis has no memory. */
+const FULL_MS = 500;
+
+/** What begins the reason of a job that no worker takes: not this picture is at fault, but how workers were started. */
+export const REFUSED = "refused: ";
+
+/** How a question ended: the result's text, or why the queue has given it up. */
+export type Answer = { readonly text: string } | { readonly givenUp: string };
+
+interface Wait {
+  readonly promise: Promise<Answer>;
+  readonly settle: (answer: Answer) => void;
+  readonly fail: (error: unknown) => void;
+  readonly send: () => Promise<void>;
+  since: number;
+  isSent: boolean;
+}
+
+/** What a caller of a queue may say. */
+export interface WaitOptions {
+  readonly identity: string;
+  readonly address: QueueAddress;
+  /** How long a question waits for a Redis that does not answer or has no memory; it then fails. */
+  readonly patienceMs: number;
+  readonly onNote: (note: string) => void;
+}
+
+export class Waits {
+  readonly #waiting = new Map<string, Wait>();
+  readonly #told = new Set<string>();
+  #isFetching = false;
+  #downSince: number | undefined;
+  #isFullNoted = false;
+  #timer: NodeJS.Timeout;
+  #isLooking = false;
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly subscriber: Redis,
+    private readonly queue: Queue,
+    private readonly options: WaitOptions,
+  ) {
+    subscriber.on("message", (_channel: string, key: string) => this.#hear(key));
+    redis.on("close", () => this.#lose());
+    redis.on("ready", () => this.#regain());
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** Begins to listen. */
+  async begin(): Promise<void> {
+    await this.subscriber.subscribe(NAMES.done(this.options.identity));
+  }
+
+  /** Whether Redis answers. */
+  get isUp(): boolean {
+    return this.#downSince === undefined;
+  }
+
+  /**
+   * The answer to a question, sent where it is not known. Who asks the same meanwhile waits for the same.
+   *
+   * @throws RocError NETWORK, OUT_OF_MEMORY after the patience
+   */
+  ask(key: string, send: () => Promise<void>): Promise<Answer> {
+    const known = this.#waiting.get(key);
+    if (known) return known.promise;
+    const { promise, resolve, reject } = withResolvers<Answer>();
+    promise.catch(() => undefined);
+    const end = (): void => void this.#waiting.delete(key);
+    const wait: Wait = {
+      ...{ promise, send, since: Date.now(), isSent: false },
+      settle: (answer) => (end(), resolve(answer)),
+      fail: (error) => (end(), reject(error as Error)),
+    };
+    this.#waiting.set(key, wait);
+    if (this.#isPatienceOver()) wait.fail(this.#unreachable());
+    else this.#begin(key, wait).catch((error: unknown) => wait.fail(queueError(error, this.options.address)));
+    return promise;
+  }
+
+  /** Takes a question back that nobody waits for any more, where no worker has begun with it. */
+  async forget(key: string): Promise<void> {
+    if (!this.#waiting.delete(key) || !this.isUp) return;
+    await this.queue.remove(key).catch(() => undefined);
+    await this.redis.del(NAMES.picture(this.options.identity, key)).catch(() => undefined);
+  }
+
+  /** Ends everything that is waited for. */
+  end(error: Error): void {
+    clearInterval(this.#timer);
+    for (const { fail } of [...this.#waiting.values()]) fail(error);
+  }
+
+  async #begin(key: string, wait: Wait): Promise<void> {
+    const text = await this.redis.get(NAMES.result(this.options.identity, key));
+    if (text !== null) return wait.settle({ text });
+    await this.#send(key, wait);
+  }
+
+  /** Sends a question, when there is room. */
+  async #send(key: string, wait: Wait): Promise<void> {
+    for (;;) {
+      try {
+        await wait.send();
+        wait.isSent = true;
+        wait.since = Date.now();
+        if (this.#isFullNoted) this.options.onNote("there is room in Redis again");
+        this.#isFullNoted = false;
+        return;
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        if (Date.now() - wait.since > this.options.patienceMs) throw error;
+        const { message } = queueError(error, this.options.address);
+        if (!this.#isFullNoted) this.options.onNote(`${message} It is tried again until there is room.`);
+        this.#isFullNoted = true;
+        await sleep(FULL_MS);
+        if (!this.#waiting.has(key)) return;
+      }
+    }
+  }
+
+  #hear(key: string): void {
+    if (!this.#waiting.has(key)) return;
+    this.#told.add(key);
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    // Those that come in the same turn are fetched together.
+    setImmediate(() => {
+      this.#isFetching = false;
+      const keys = [...this.#told];
+      this.#told.clear();
+      void this.#fetch(keys).catch(() => undefined);
+    });
+  }
+
+  /** Settles those whose results are there. @returns the others */
+  async #fetch(keys: readonly string[]): Promise<string[]> {
+    if (keys.length === 0) return [];
+    const texts = await this.redis.mget(keys.map((key) => NAMES.result(this.options.identity, key)));
+    return keys.filter((key, at) => {
+      const text = texts[at] ?? null;
+      if (text !== null) this.#waiting.get(key)?.settle({ text });
+      return text === null;
+    });
+  }
+
+  /** Looks for results and losses that nobody has told of. */
+  async #look(): Promise<void> {
+    if (this.#isPatienceOver()) {
+      for (const { fail } of [...this.#waiting.values()]) fail(this.#unreachable());
+      return;
+    }
+    if (!this.isUp || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const isOld = ([, { isSent, since }]: [string, Wait]): boolean => isSent && Date.now() - since >= LOOK_MS;
+      const old = [...this.#waiting].filter(isOld).slice(0, LOOK_AT);
+      const left = await this.#fetch(old.map(([key]) => key));
+      await Promise.all(left.map((key) => this.#lookAt(key)));
+    } catch {
+      // Redis is away again, or busy: there is another look.
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** A question without a result: its job waits, is computed, has failed, or is gone with a Redis that kept nothing. */
+  async #lookAt(key: string): Promise<void> {
+    const state = await this.queue.getJobState(key);
+    const wait = this.#waiting.get(key);
+    if (!wait) return;
+    // Behind those that have not been looked at.
+    this.#waiting.delete(key);
+    this.#waiting.set(key, wait);
+    wait.since = Date.now();
+    if (state === "failed") {
+      const reason = (await this.queue.getJob(key))?.failedReason ?? "";
+      await this.queue.remove(key);
+      if (reason !== GONE) return wait.settle({ givenUp: reason });
+    } else if (state !== "unknown" && state !== "completed") return;
+    // It may have ended between the two looks.
+    const [missing] = await this.#fetch([key]);
+    if (missing !== undefined) await this.#send(key, wait);
+  }
+
+  #lose(): void {
+    if (this.#downSince !== undefined) return;
+    this.#downSince = Date.now();
+    if (this.#waiting.size > 0) this.options.onNote(`Redis at ${this.options.address.shown} does not answer; it is tried again.`); // prettier-ignore
+  }
+
+  #regain(): void {
+    if (this.#downSince === undefined) return;
+    this.#downSince = undefined;
+    this.options.onNote(`Redis at ${this.options.address.shown} answers again.`);
+    for (const wait of this.#waiting.values()) wait.since = 0;
+    void this.#look();
+  }
+
+  #isPatienceOver(): boolean {
+    return this.#downSince !== undefined && Date.now() - this.#downSince > this.options.patienceMs;
+  }
+
+  #unreachable(): RocError {
+    return new RocError("NETWORK", "The queue does not answer. Nothing is lost: try again once its Redis is back.");
+  }
+}
+
+/** Why a job fails whose picture has expired: it is sent again. */
+export const GONE = "its picture is not there any more";
+
+/** `Promise.withResolvers()`, which Node 20 lacks. */
+function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+} {
+  let [resolve, reject]: [(value: T) => void, (error: Error) => void] = [() => undefined, () => undefined];
+  const promise = new Promise<T>((...both) => ([resolve, reject] = both));
+  return { promise, resolve, reject };
+}
+
+/** A job's end in our words. @throws RocError USAGE where workers refuse all of this caller's jobs */
+export function whyGivenUp(reason: string, file: string): { code: "OUT_OF_MEMORY" | "INTERNAL"; message: string } {
+  if (reason.startsWith(REFUSED)) throw new RocError("USAGE", messageOf(reason.slice(REFUSED.length)));
+  if (/stalled/.test(reason))
+    return { code: "OUT_OF_MEMORY", message: `${file}: several workers ended while they scored it; it may need more memory than they have.` }; // prettier-ignore
+  return { code: "INTERNAL", message: `${file}: the worker failed: ${reason}` };
+}
