@@ -32,6 +32,9 @@ const AHEAD = 8192;
 /** Seconds after which a picture is dropped whose job nobody took. It is sent again while its caller waits. */
 const PICTURE_SECONDS = 86_400;
 
+/** How long Redis may take to say what the queue looks like. */
+const STATE_MS = 1000;
+
 /** How a queue is used. */
 export interface QueueOptions {
   readonly address: QueueAddress;
@@ -161,9 +164,13 @@ export class QueuedModel implements Model {
   /** What the queue looks like now. */
   async state(): Promise<QueueState> {
     const { redis, queue } = this.#connections;
-    if (!this.#waits.isUp) return { up: false, waiting: 0, active: 0, failed: 0, workers: 0 };
-    const [counts, workers] = await Promise.all([queue.getJobCounts("waiting", "active", "failed"), workersOf(redis, this.identity)]); // prettier-ignore
-    const { waiting = 0, active = 0, failed = 0 } = counts;
+    const down = { up: false, waiting: 0, active: 0, failed: 0, workers: 0 };
+    if (!this.#waits.isUp) return down;
+    const asking = Promise.all([queue.getJobCounts("waiting", "active", "failed"), workersOf(redis, this.identity)]);
+    // A Redis that has gone in between answers when it is back.
+    const found = await orAborted(asking, AbortSignal.timeout(STATE_MS), () => new Error("late")).catch(() => undefined); // prettier-ignore
+    if (!found) return down;
+    const [{ waiting = 0, active = 0, failed = 0 }, workers] = found;
     return { up: true, waiting, active, failed, workers };
   }
 
@@ -198,7 +205,13 @@ export class QueuedModel implements Model {
     }
   }
 
-  async #answer(key: string, job: JobData, bytes: Uint8Array | undefined, file: string, gone: AbortSignal): Promise<Beside & { outcome: Outcome }> {
+  async #answer(
+    key: string,
+    job: JobData,
+    bytes: Uint8Array | undefined,
+    file: string,
+    gone: AbortSignal,
+  ): Promise<Beside & { outcome: Outcome }> {
     const forget = (): void => void (this.#options.forgets && this.#waits.forget(key));
     gone.addEventListener("abort", forget, { once: true });
     try {

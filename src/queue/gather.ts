@@ -61,7 +61,10 @@ export class Gather {
     };
     let done = 0;
     try {
-      for await (const outcome of this.model.score(group.map(({ name, data }) => ({ name, data })), options)) {
+      for await (const outcome of this.model.score(
+        group.map(({ name, data }) => ({ name, data })),
+        options,
+      )) {
         const texts = written.get(outcome.file);
         group[done++]?.resolve({ outcome, hash: hashes.get(outcome.file), ...(texts && { written: [...texts.values()] }) }); // prettier-ignore
       }

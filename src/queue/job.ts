@@ -49,7 +49,13 @@ export type JobData = z.infer<typeof jobSchema>;
 export function identityOf(model: Model): string {
   const { digest = null, name, scale, calibration = null } = model;
   const settings = deciding(scoreSettings(model));
-  const parts = [packageVersion(), digest ?? name, settings, scale, calibration && [calibration, calibratedSettings(model)]];
+  const parts = [
+    packageVersion(),
+    digest ?? name,
+    settings,
+    scale,
+    calibration && [calibration, calibratedSettings(model)],
+  ];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 

@@ -21,7 +21,6 @@ export async function queueLibraries() {
   }
 }
 
-
 /**
  * A connection that has shown that it can hold a queue. From then on it connects again by itself, however long that takes.
  *
@@ -93,5 +92,8 @@ export function queueError(error: unknown, { shown, options }: QueueAddress): Ro
   if (/WRONGPASS|invalid password/i.test(text)) return make("USAGE", `Redis at ${shown} refuses user or password. Check them: redis://USER@... and ${PASSWORD_VARIABLE}.`); // prettier-ignore
   if (/NOAUTH/.test(text)) return make("USAGE", `Redis at ${shown} asks for a password. Give it in ${PASSWORD_VARIABLE}, and a user as redis://USER@...`); // prettier-ignore
   if (/NOPERM/.test(text)) return make("USAGE", `Redis at ${shown} lets this user do too little (${text}). Its ACL needs ~roc4mllm:* &roc4mllm:* +@all -@dangerous +info.`); // prettier-ignore
-  return make("NETWORK", `Redis at ${shown} does not answer (${text}). Start it, or check the address and the network.`);
+  return make(
+    "NETWORK",
+    `Redis at ${shown} does not answer (${text}). Start it, or check the address and the network.`,
+  );
 }

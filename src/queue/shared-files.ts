@@ -28,7 +28,12 @@ export async function rootsOf(folders: readonly string[]): Promise<string[]> {
  * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, IMAGE_UNSUPPORTED; an Error that begins with {@link REFUSED} for a path that is
  *   below none of the roots, wherever a link may lead
  */
-export async function readShared(path: string, digest: string, roots: readonly string[], name: string): Promise<Uint8Array> {
+export async function readShared(
+  path: string,
+  digest: string,
+  roots: readonly string[],
+  name: string,
+): Promise<Uint8Array> {
   if (roots.length === 0)
     throw new Error(`${REFUSED}The workers were started without --root and read no files. Start them with --root FOLDER, or scan without --by-path.`); // prettier-ignore
   const real = await realpath(pathOfName(path), "buffer").catch(() => undefined);

@@ -10,7 +10,18 @@ import { worthOf } from "../engine/worth.js";
 import { messageOf } from "../errors.js";
 import type { QueueAddress } from "./address.js";
 import { Gather, type Scored } from "./gather.js";
-import { identityOf, isDrawn, jobSchema, keyOf, NAMES, packResult, PREFIX, standIn, type Asked, type JobData } from "./job.js";
+import {
+  identityOf,
+  isDrawn,
+  jobSchema,
+  keyOf,
+  NAMES,
+  packResult,
+  PREFIX,
+  standIn,
+  type Asked,
+  type JobData,
+} from "./job.js";
 import { offer } from "./offers.js";
 import { connect, isFull, queueError, queueLibraries } from "./redis.js";
 import { readShared, rootsOf } from "./shared-files.js";

@@ -28,6 +28,7 @@ const NOT_RUN: readonly NotRun[] = [
   { pattern: /^npm run train:demo\b/, reason: "20 minutes of training" },
   { pattern: /^npm install\b/, reason: "test/e2e/package.test.ts installs the package" },
   { pattern: /(-- |roc4mllm )serve\b/, reason: "runs until it is stopped; test/server/command.test.ts starts it" },
+  { pattern: /\bworker --queue|--queue rediss?:/, reason: "needs a Redis; test/queue/ has workers, servers and scans" },
   { pattern: /\buse q-future\/Q-ReAlign/, reason: "the hub here has none; test/cli/use.test.ts chooses another" },
   {
     pattern: /\blaion-v[12]\b/,

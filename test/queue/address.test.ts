@@ -18,7 +18,15 @@ test("a password comes from the environment where the URL has none", () => {
   assert.equal(parseAddress("redis://user:own@h", env).options.password, "own");
 });
 
-for (const url of ["http://:s3cret@h", "redis://:s3cret@h:99999", "redis://:s3cret@", "redis://:s3cret@h/x", "redis://:s3cret@h?a=b", "redis://:s3cret%@h", "s3cret"]) {
+for (const url of [
+  "http://:s3cret@h",
+  "redis://:s3cret@h:99999",
+  "redis://:s3cret@",
+  "redis://:s3cret@h/x",
+  "redis://:s3cret@h?a=b",
+  "redis://:s3cret%@h",
+  "s3cret",
+]) {
   test(`${url.replace("s3cret", "...")} is refused with a remedy and without its password`, () => {
     assert.throws(() => parseAddress(url), (error) => isRocError(error) && error.code === "USAGE" && /Give|Write/.test(error.message) && !error.message.includes("s3cret")); // prettier-ignore
   });

@@ -46,67 +46,79 @@ async function all(outcomes: AsyncIterable<Outcome>): Promise<Outcome[]> {
 
 const sha = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
-test("pictures are scored by a worker in their order; what was scored costs nothing, under any name and for anybody", { skip }, async (t) => {
-  const redis = await redisFor(t);
-  const { model } = await working(redis);
-  const queued = await opened(redis);
-  assert.deepEqual([queued.name, queued.digest, queued.scale], [model.name, model.digest, model.scale]);
-  const some = pictures(20);
-  const found = await all(queued.score([...some, ...some.slice(0, 5).map(({ data }) => ({ name: "copy", data }))]));
-  assert.deepEqual(found.map((one) => ("error" in one ? one.error : [one.file, one.score])), [...some, ...some.slice(0, 5).map(({ data }) => ({ name: "copy", data }))].map(({ name, data }) => [name, scoreOf(sha(data))])); // prettier-ignore
-  const other = await opened(redis);
-  await all(other.score(some));
-  assert.equal(model.computed.length, 20);
-  assert.equal(new Set(model.computed).size, 20);
-  const [{ embedding } = {} as never] = (await all(other.score([some[0] as never], { embedding: true }))) as { embedding?: Float32Array }[]; // prettier-ignore
-  assert.deepEqual([...(embedding ?? [])], [Math.fround(scoreOf(sha((some[0] as { data: Buffer }).data))), 0.5]);
-  assert.equal((await all(queued.score([{ name: "notes.txt", data: Buffer.from("no picture") }])))[0]?.file, "notes.txt");
-});
+test(
+  "pictures are scored by a worker in their order; what was scored costs nothing, under any name and for anybody",
+  { skip },
+  async (t) => {
+    const redis = await redisFor(t);
+    const { model } = await working(redis);
+    const queued = await opened(redis);
+    assert.deepEqual([queued.name, queued.digest, queued.scale], [model.name, model.digest, model.scale]);
+    const some = pictures(20);
+    const found = await all(queued.score([...some, ...some.slice(0, 5).map(({ data }) => ({ name: "copy", data }))]));
+    assert.deepEqual(found.map((one) => ("error" in one ? one.error : [one.file, one.score])), [...some, ...some.slice(0, 5).map(({ data }) => ({ name: "copy", data }))].map(({ name, data }) => [name, scoreOf(sha(data))])); // prettier-ignore
+    const other = await opened(redis);
+    await all(other.score(some));
+    assert.equal(model.computed.length, 20);
+    assert.equal(new Set(model.computed).size, 20);
+    const [{ embedding } = {} as never] = (await all(other.score([some[0] as never], { embedding: true }))) as { embedding?: Float32Array }[]; // prettier-ignore
+    assert.deepEqual([...(embedding ?? [])], [Math.fround(scoreOf(sha((some[0] as { data: Buffer }).data))), 0.5]);
+    assert.equal(
+      (await all(queued.score([{ name: "notes.txt", data: Buffer.from("no picture") }])))[0]?.file,
+      "notes.txt",
+    );
+  },
+);
 
-test("two workers, killed at random moments: no picture is lost, none is kept twice, only what the dead had in hand is computed again", { skip, timeout: 120_000 }, async (t) => { // prettier-ignore
-  const redis = await redisFor(t);
-  const folder = mkdtempSync(join(tmpdir(), "queue-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const log = join(folder, "computed");
-  writeFileSync(log, "");
-  const start = async () => {
-    const child = spawn(process.execPath, [join(ROOT, "dist/test/queue/worker-process.js"), redis.url, log, "30", "1000"], { stdio: ["ignore", "pipe", "inherit"] }); // prettier-ignore
-    t.after(() => child.kill("SIGKILL"));
-    await once(child.stdout, "data");
-    return child;
-  };
-  const computed = (): string[] => readFileSync(log, "utf8").split("\n").filter(Boolean).map((line) => line.split(" ")[0] ?? ""); // prettier-ignore
-  let [first, second] = await Promise.all([start(), start()]);
-  const queued = await opened(redis);
-  const some = pictures(160);
-  const scoring = all(queued.score(some));
-  let kills = 0;
-  // Moments that nobody has chosen.
-  for (const share of [0.1, 0.35, 0.6].map((least) => least + Math.random() / 8)) {
-    await until(() => computed().length >= share * some.length);
-    await sleep(Math.random() * 30);
-    const ended = once(first, "exit");
-    first.kill("SIGKILL");
-    await ended;
-    kills += 1;
-    [first, second] = [second, await start()];
-  }
-  const found = await scoring;
-  assert.deepEqual(found.map((one) => ("score" in one ? one.score : one.error)), some.map(({ data }) => scoreOf(sha(data)))); // prettier-ignore
-  const own = await commands(redis);
-  assert.equal((await own.keys(`${PREFIX}:result:*`)).length, some.length, "one result each");
-  const passes = computed();
-  assert.equal(new Set(passes).size, some.length, "none is lost");
-  const twice = passes.length - some.length;
-  assert.ok(twice <= 4 * kills, `${twice} were computed again, of at most ${4 * kills} that were in hand`);
-  // Taken over, found done or computed: the queue is empty.
-  await until(async () => (await queued.state()).active === 0);
-  const { waiting, failed } = await queued.state();
-  assert.deepEqual([waiting, failed], [0, 0]);
-  const ended = once(second, "exit");
-  second.kill("SIGTERM");
-  assert.deepEqual(await ended, [0, null]);
-});
+test(
+  "two workers, killed at random moments: no picture is lost, none is kept twice, only what the dead had in hand is computed again",
+  { skip, timeout: 120_000 },
+  async (t) => {
+    // prettier-ignore
+    const redis = await redisFor(t);
+    const folder = mkdtempSync(join(tmpdir(), "queue-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const log = join(folder, "computed");
+    writeFileSync(log, "");
+    const start = async () => {
+      const child = spawn(process.execPath, [join(ROOT, "dist/test/queue/worker-process.js"), redis.url, log, "30", "1000"], { stdio: ["ignore", "pipe", "inherit"] }); // prettier-ignore
+      t.after(() => child.kill("SIGKILL"));
+      await once(child.stdout, "data");
+      return child;
+    };
+    const computed = (): string[] => readFileSync(log, "utf8").split("\n").filter(Boolean).map((line) => line.split(" ")[0] ?? ""); // prettier-ignore
+    let [first, second] = await Promise.all([start(), start()]);
+    const queued = await opened(redis);
+    const some = pictures(160);
+    const scoring = all(queued.score(some));
+    let kills = 0;
+    // Moments that nobody has chosen.
+    for (const share of [0.1, 0.35, 0.6].map((least) => least + Math.random() / 8)) {
+      await until(() => computed().length >= share * some.length);
+      await sleep(Math.random() * 30);
+      const ended = once(first, "exit");
+      first.kill("SIGKILL");
+      await ended;
+      kills += 1;
+      [first, second] = [second, await start()];
+    }
+    const found = await scoring;
+    assert.deepEqual(found.map((one) => ("score" in one ? one.score : one.error)), some.map(({ data }) => scoreOf(sha(data)))); // prettier-ignore
+    const own = await commands(redis);
+    assert.equal((await own.keys(`${PREFIX}:result:*`)).length, some.length, "one result each");
+    const passes = computed();
+    assert.equal(new Set(passes).size, some.length, "none is lost");
+    const twice = passes.length - some.length;
+    assert.ok(twice <= 4 * kills, `${twice} were computed again, of at most ${4 * kills} that were in hand`);
+    // Taken over, found done or computed: the queue is empty.
+    await until(async () => (await queued.state()).active === 0);
+    const { waiting, failed } = await queued.state();
+    assert.deepEqual([waiting, failed], [0, 0]);
+    const ended = once(second, "exit");
+    second.kill("SIGTERM");
+    assert.deepEqual(await ended, [0, null]);
+  },
+);
 
 test("SIGTERM's close finishes what was taken and takes nothing more", { skip }, async (t) => {
   const redis = await redisFor(t);
@@ -123,35 +135,45 @@ test("SIGTERM's close finishes what was taken and takes nothing more", { skip },
   assert.equal(next.computed.length, 12 - done, "the next one does the rest");
 });
 
-test("a Redis that is started again and knows nothing: what is waited for is sent again, and what was told of it", { skip, timeout: 60_000 }, async (t) => { // prettier-ignore
-  const redis = await redisFor(t);
-  const { model } = await working(redis, { model: new FakeModel(undefined, 20) });
-  const notes: string[] = [];
-  const queued = await opened(redis, { onNote: (note) => notes.push(note) });
-  const scoring = all(queued.score(pictures(40)));
-  await until(() => model.computed.length > 5);
-  await redis.restart(300);
-  const found = await scoring;
-  assert.equal(found.filter((one) => "score" in one).length, 40);
-  assert.match(notes.join("\n"), /does not answer.*\n.*answers again/);
-});
+test(
+  "a Redis that is started again and knows nothing: what is waited for is sent again, and what was told of it",
+  { skip, timeout: 60_000 },
+  async (t) => {
+    // prettier-ignore
+    const redis = await redisFor(t);
+    const { model } = await working(redis, { model: new FakeModel(undefined, 20) });
+    const notes: string[] = [];
+    const queued = await opened(redis, { onNote: (note) => notes.push(note) });
+    const scoring = all(queued.score(pictures(40)));
+    await until(() => model.computed.length > 5);
+    await redis.restart(300);
+    const found = await scoring;
+    assert.equal(found.filter((one) => "score" in one).length, 40);
+    assert.match(notes.join("\n"), /does not answer.*\n.*answers again/);
+  },
+);
 
-test("a Redis that stays away fails questions of a caller with little patience, and health says so", { skip }, async (t) => {
-  const redis = await redisFor(t);
-  await working(redis);
-  const queued = await opened(redis, { patienceMs: 100 });
-  const server = createServer({ model: queued, workers: { ahead: 8, state: () => queued.state() } });
-  redis.before(() => server.close());
-  const address = await server.listen({ host: "127.0.0.1", port: 0 });
-  assert.equal((await ask(address, "/health")).status, 200);
-  await redis.kill();
-  const [one] = pictures(1) as [Picture];
-  await until(async () => !(await queued.state()).up);
-  const { status, body } = await ask(address, "/v1/score", { method: "POST", body: form([one.name, one.data]) });
-  assert.deepEqual([status, body.error?.code], [503, "NETWORK"]);
-  assert.ok(!JSON.stringify(body).includes("127.0.0.1"), "a client is not told where it is");
-  assert.equal((await ask(address, "/health")).status, 503);
-});
+test(
+  "a Redis that stays away fails questions of a caller with little patience, and health says so",
+  { skip },
+  async (t) => {
+    const redis = await redisFor(t);
+    const { worker } = await working(redis);
+    const queued = await opened(redis, { patienceMs: 100 });
+    const server = createServer({ model: queued, workers: { ahead: 8, state: () => queued.state() } });
+    redis.before(() => server.close());
+    const address = await server.listen({ host: "127.0.0.1", port: 0 });
+    assert.equal((await ask(address, "/health")).status, 200);
+    await worker.close();
+    await redis.kill();
+    const [one] = pictures(1) as [Picture];
+    await until(async () => !(await queued.state()).up);
+    const { status, body } = await ask(address, "/v1/score", { method: "POST", body: form([one.name, one.data]) });
+    assert.deepEqual([status, body.error?.code], [503, "NETWORK"]);
+    assert.ok(!JSON.stringify(body).includes("127.0.0.1"), "a client is not told where it is");
+    assert.equal((await ask(address, "/health")).status, 503);
+  },
+);
 
 test("a Redis without memory is told, and scoring goes on when there is some", { skip, timeout: 60_000 }, async (t) => {
   const redis = await redisFor(t);
@@ -168,70 +190,89 @@ test("a Redis without memory is told, and scoring goes on when there is some", {
   assert.match(notes.join("\n"), /there is room in Redis again/);
 });
 
-test("what loses jobs is refused at the start, with a remedy: an evicting Redis, a wrong password, nobody there", { skip }, async (t) => {
-  const evicting = await redisFor(t, "--maxmemory-policy", "allkeys-lru");
-  const fails = (address: RedisForTest["address"], code: string, message: RegExp) => assert.rejects(connect(address), (error) => isRocError(error) && error.code === code && message.test(error.message) && !error.message.includes("s3cret")); // prettier-ignore
-  await fails(evicting.address, "CONFIG_INVALID", /maxmemory-policy noeviction/);
-  const locked = await redisFor(t, "--requirepass", "an0ther");
-  await fails(locked.address, "USAGE", /ROC4MLLM_QUEUE_PASSWORD/);
-  await fails(parseAddress(locked.url.replace("//", "//:s3cret@")), "USAGE", /refuses user or password/);
-  await (await connect(parseAddress(locked.url, { ROC4MLLM_QUEUE_PASSWORD: "an0ther" }))).quit();
-  await locked.kill();
-  await fails(locked.address, "NETWORK", /does not answer .*Start it/);
-});
+test(
+  "what loses jobs is refused at the start, with a remedy: an evicting Redis, a wrong password, nobody there",
+  { skip },
+  async (t) => {
+    const evicting = await redisFor(t, "--maxmemory-policy", "allkeys-lru");
+    const fails = (address: RedisForTest["address"], code: string, message: RegExp) => assert.rejects(connect(address), (error) => isRocError(error) && error.code === code && message.test(error.message) && !error.message.includes("s3cret")); // prettier-ignore
+    await fails(evicting.address, "CONFIG_INVALID", /maxmemory-policy noeviction/);
+    const locked = await redisFor(t, "--requirepass", "an0ther");
+    await fails(locked.address, "USAGE", /ROC4MLLM_QUEUE_PASSWORD/);
+    await fails(parseAddress(locked.url.replace("//", "//:s3cret@")), "USAGE", /refuses user or password/);
+    await (await connect(parseAddress(locked.url, { ROC4MLLM_QUEUE_PASSWORD: "an0ther" }))).quit();
+    await locked.kill();
+    await fails(locked.address, "NETWORK", /does not answer .*Start it/);
+  },
+);
 
-test("a queue is a checkpoint's own: another one is chosen by name, and a job for it is refused", { skip }, async (t) => {
-  const redis = await redisFor(t);
-  await assert.rejects(openQueue({ address: redis.address }), /No worker has offered a checkpoint.*roc4mllm worker --queue/);
-  const { model } = await working(redis);
-  await working(redis, { model: new FakeModel("1".repeat(64)) });
-  await assert.rejects(openQueue({ address: redis.address }), /Several checkpoints are offered[^]*fake@00000000[^]*/);
-  await assert.rejects(openQueue({ address: redis.address, model: "none" }), /Offered were:[^]*fake@11111111/);
-  const queued = await opened(redis, { model: "fake@11111111" });
-  assert.equal(queued.digest, "1".repeat(64));
-  // Somebody writes into the other's queue.
-  const { Queue } = await queueLibraries();
-  const own = await commands(redis);
-  const [one] = pictures(1) as [Picture];
-  const there = new Queue(identityOf(model), { connection: own, prefix: PREFIX });
-  const key = keyOf(queued.identity, sha(one.data), {});
-  await there.add("score", { identity: queued.identity, digest: sha(one.data), asked: {} }, { jobId: key });
-  await until(async () => (await there.getJobState(key)) === "failed");
-  assert.match((await there.getJob(key))?.failedReason ?? "", /^refused: The job is for the checkpoint/);
-  assert.equal(model.computed.length, 0);
-});
+test(
+  "a queue is a checkpoint's own: another one is chosen by name, and a job for it is refused",
+  { skip },
+  async (t) => {
+    const redis = await redisFor(t);
+    await assert.rejects(
+      openQueue({ address: redis.address }),
+      /No worker has offered a checkpoint.*roc4mllm worker --queue/,
+    );
+    const { model } = await working(redis);
+    await working(redis, { model: new FakeModel("1".repeat(64)) });
+    await assert.rejects(openQueue({ address: redis.address }), /Several checkpoints are offered[^]*fake@00000000[^]*/);
+    await assert.rejects(openQueue({ address: redis.address, model: "none" }), /Offered were:[^]*fake@11111111/);
+    const queued = await opened(redis, { model: "fake@11111111" });
+    assert.equal(queued.digest, "1".repeat(64));
+    // Somebody writes into the other's queue.
+    const { Queue } = await queueLibraries();
+    const own = await commands(redis);
+    const [one] = pictures(1) as [Picture];
+    const there = new Queue(identityOf(model), { connection: own, prefix: PREFIX });
+    const key = keyOf(queued.identity, sha(one.data), {});
+    await there.add("score", { identity: queued.identity, digest: sha(one.data), asked: {} }, { jobId: key });
+    await until(async () => (await there.getJobState(key)) === "failed");
+    assert.match((await there.getJob(key))?.failedReason ?? "", /^refused: The job is for the checkpoint/);
+    assert.equal(model.computed.length, 0);
+  },
+);
 
-test("paths are read only below --root, whatever leads out of it, and only with the content that was named", { skip }, async (t) => {
-  const redis = await redisFor(t);
-  const folder = mkdtempSync(join(tmpdir(), "queue-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const [inside, outside] = [join(folder, "photos"), join(folder, "secret.jpg")];
-  const [one, two] = pictures(2) as [Picture, Picture];
-  await import("node:fs/promises").then(({ mkdir }) => mkdir(inside));
-  writeFileSync(join(inside, "a.jpg"), one.data);
-  writeFileSync(outside, two.data);
-  symlinkSync(outside, join(inside, "link.jpg"));
-  const { model, worker } = await working(redis, { roots: [inside] });
-  const queued = await opened(redis, { byPath: true });
-  const [found] = await all(queued.score(join(inside, "a.jpg")));
-  assert.equal(found && "score" in found && found.score, scoreOf(sha(one.data)));
-  assert.equal((await (await commands(redis)).keys(`${PREFIX}:picture:*`)).length, 0, "no bytes travel");
-  for (const path of [outside, join(inside, "link.jpg"), join(inside, "../secret.jpg")])
-    await assert.rejects(all(queued.score(path)), /below none of its --root folders\. Mount it/);
-  await worker.close();
-  await working(redis, { model });
-  rmSync(join(inside, "link.jpg"));
-  writeFileSync(join(inside, "b.jpg"), two.data);
-  await assert.rejects(all(queued.score(join(inside, "b.jpg"))), /without --root/);
-  assert.equal(model.computed.length, 1);
-});
+test(
+  "paths are read only below --root, whatever leads out of it, and only with the content that was named",
+  { skip },
+  async (t) => {
+    const redis = await redisFor(t);
+    const folder = mkdtempSync(join(tmpdir(), "queue-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const [inside, outside] = [join(folder, "photos"), join(folder, "secret.jpg")];
+    const [one, two] = pictures(2) as [Picture, Picture];
+    await import("node:fs/promises").then(({ mkdir }) => mkdir(inside));
+    writeFileSync(join(inside, "a.jpg"), one.data);
+    writeFileSync(outside, two.data);
+    symlinkSync(outside, join(inside, "link.jpg"));
+    const { model, worker } = await working(redis, { roots: [inside] });
+    const queued = await opened(redis, { byPath: true });
+    const [found] = await all(queued.score(join(inside, "a.jpg")));
+    assert.equal(found && "score" in found && found.score, scoreOf(sha(one.data)));
+    assert.equal((await (await commands(redis)).keys(`${PREFIX}:picture:*`)).length, 0, "no bytes travel");
+    for (const path of [outside, join(inside, "link.jpg"), join(inside, "../secret.jpg")])
+      await assert.rejects(all(queued.score(path)), /below none of its --root folders\. Mount it/);
+    await worker.close();
+    await working(redis, { model });
+    rmSync(join(inside, "link.jpg"));
+    writeFileSync(join(inside, "b.jpg"), two.data);
+    await assert.rejects(all(queued.score(join(inside, "b.jpg"))), /without --root/);
+    assert.equal(model.computed.length, 1);
+  },
+);
 
 test("serve with a queue answers 429 beyond its limit, and takes back what clients have left", { skip }, async (t) => {
   const redis = await redisFor(t);
   const { worker, model } = await working(redis);
   const queued = await opened(redis, { forgets: true });
   await worker.close();
-  const server = createServer({ model: queued, workers: { ahead: 4, state: () => queued.state() }, limits: { queue: 4 } });
+  const server = createServer({
+    model: queued,
+    workers: { ahead: 4, state: () => queued.state() },
+    limits: { queue: 4 },
+  });
   redis.before(() => server.close());
   const address = await server.listen({ host: "127.0.0.1", port: 0 });
   const some = pictures(5);
@@ -245,23 +286,30 @@ test("serve with a queue answers 429 beyond its limit, and takes back what clien
   await left;
   await until(async () => (await queued.state()).waiting === 3);
   const { model: next } = await working(redis);
-  assert.deepEqual((await Promise.all(waiting)).map(({ status }) => status), [200, 200, 200]);
+  assert.deepEqual(
+    (await Promise.all(waiting)).map(({ status }) => status),
+    [200, 200, 200],
+  );
   assert.deepEqual([model.computed.length, next.computed.length], [0, 3]);
 });
 
-test("a library is scanned through the queue, with the workers' perceptual hashes left to them", { skip }, async (t) => {
-  const redis = await redisFor(t);
-  const folder = mkdtempSync(join(tmpdir(), "queue-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const files = pictures(6).map(({ name, data }) => (writeFileSync(join(folder, name), data), join(folder, name)));
-  const { model } = await working(redis);
-  const queued = await opened(redis, { looks: true });
-  const asked = { model: queued, files, folders: [folder], hashOf: (one: Outcome) => queued.hashOf(one) };
-  const first = await scan({ ...asked, library: join(folder, "a.db") });
-  assert.deepEqual([first.scored, first.failed, model.computed.length], [6, 0, 6]);
-  // Another library of the same photos costs no forward pass.
-  const again = await scan({ ...asked, library: join(folder, "b.db") });
-  assert.deepEqual([again.scored, model.computed.length], [6, 6]);
-  const own = await commands(redis);
-  assert.equal((await own.keys(NAMES.picture(queued.identity, "*"))).length, 0, "pictures go when they are scored");
-});
+test(
+  "a library is scanned through the queue, with the workers' perceptual hashes left to them",
+  { skip },
+  async (t) => {
+    const redis = await redisFor(t);
+    const folder = mkdtempSync(join(tmpdir(), "queue-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const files = pictures(6).map(({ name, data }) => (writeFileSync(join(folder, name), data), join(folder, name)));
+    const { model } = await working(redis);
+    const queued = await opened(redis, { looks: true });
+    const asked = { model: queued, files, folders: [folder], hashOf: (one: Outcome) => queued.hashOf(one) };
+    const first = await scan({ ...asked, library: join(folder, "a.db") });
+    assert.deepEqual([first.scored, first.failed, model.computed.length], [6, 0, 6]);
+    // Another library of the same photos costs no forward pass.
+    const again = await scan({ ...asked, library: join(folder, "b.db") });
+    assert.deepEqual([again.scored, model.computed.length], [6, 6]);
+    const own = await commands(redis);
+    assert.equal((await own.keys(NAMES.picture(queued.identity, "*"))).length, 0, "pictures go when they are scored");
+  },
+);

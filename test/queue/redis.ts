@@ -70,7 +70,13 @@ export async function redisFor(t: Pick<TestContext, "after">, ...settings: strin
     await kill();
     rmSync(folder, { recursive: true, force: true });
   });
-  return { url, address, kill, before: (end) => void ends.push(end), restart: async (pauseMs = 0) => (await kill(), await sleep(pauseMs), await start()) };
+  return {
+    url,
+    address,
+    kill,
+    before: (end) => void ends.push(end),
+    restart: async (pauseMs = 0) => (await kill(), await sleep(pauseMs), await start()),
+  };
 }
 
 async function freePort(): Promise<number> {
@@ -115,7 +121,9 @@ export class FakeModel implements Model {
 
   async *score(inputs: ScoreInputs, options: ScoreOptions = {}): AsyncGenerator<Outcome, void, void> {
     for await (const { name, data } of namedInputs(inputs)) {
-      const digest = createHash("sha256").update(data as Uint8Array).digest("hex");
+      const digest = createHash("sha256")
+        .update(data as Uint8Array)
+        .digest("hex");
       await sleep(this.ms);
       this.computed.push(digest);
       if (this.log !== undefined) appendFileSync(this.log, `${digest} ${process.pid}\n`);

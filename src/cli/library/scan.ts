@@ -80,7 +80,8 @@ export function scanCommand(context: Context): Command {
 
 async function scanFolders(args: readonly string[], flags: ScanFlags, context: Context): Promise<void> {
   requireFirst(flags);
-  if (flags.byPath && flags.queue === undefined) throw new RocError("USAGE", "--by-path is about workers; give their --queue.");
+  if (flags.byPath && flags.queue === undefined)
+    throw new RocError("USAGE", "--by-path is about workers; give their --queue.");
   const { stderr, stdout } = context.io;
   context.engine().catch(() => undefined);
   const places = await placesOf(args);

@@ -159,7 +159,8 @@ class Scan {
       const wanted = this.#wanted.get(file);
       if (wanted?.metadata) wanted.hash = await perceptualHash(picture);
     };
-    for await (const outcome of model.score(this.#inputs(), { ...settings, ...(!hashOf && { onPicture }) })) await this.#take(outcome);
+    for await (const outcome of model.score(this.#inputs(), { ...settings, ...(!hashOf && { onPicture }) }))
+      await this.#take(outcome);
     await this.#markGone();
     this.store.end(this.#summary.files);
     return this.#summary;

@@ -41,13 +41,11 @@ export function addHealth(app: App, { options: { model, workers }, limits, queue
       const shared = await workers?.state().catch(() => undefined);
       const ready = model.lost?.aborted !== true && (!workers || (shared?.up === true && shared.workers > 0));
       const state = { waiting: queue.length, computing: queue.computing, limit: limits.queue };
-      return reply
-        .code(ready ? 200 : 503)
-        .send({
-          ...{ ready, model: model.name, queue: state },
-          ...(shared && { workers: { alive: shared.workers, waiting: shared.waiting, active: shared.active } }),
-          ...{ drift, heldBack: await heldBack },
-        });
+      return reply.code(ready ? 200 : 503).send({
+        ...{ ready, model: model.name, queue: state },
+        ...(shared && { workers: { alive: shared.workers, waiting: shared.waiting, active: shared.active } }),
+        ...{ drift, heldBack: await heldBack },
+      });
     },
   );
 }
