@@ -120,7 +120,7 @@ export type {
 } from "./data/doctor/data-report.js";
 export type { SeedPart } from "./random.js";
 export { readDataset } from "./data/read-dataset.js";
-export type { RatedDataset, ReaderOptions, ScoreColumn, ScoreScale } from "./data/index.js";
+export type { RatedDataset, Rating, ReaderOptions, ScoreColumn, ScoreScale } from "./data/index.js";
 
 // --- training -----------------------------------------------------------------------------------------------------
 
@@ -161,11 +161,13 @@ export type { LoraOptions } from "./models/lora.js";
 export type {
   GroupRule,
   LoraTraining,
+  KeptWeights,
   OptimizerKind,
   ParameterPattern,
   Precision,
   RateDecay,
   RateDrop,
+  RaterTasks,
   VocabularyPart,
 } from "./train/options.js";
 export type { ScheduleKind } from "./train/optim/schedule.js";

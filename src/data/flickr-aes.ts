@@ -11,7 +11,7 @@ import { slashed } from "./files.js";
 import { readValues } from "./name-values.js";
 import { drawTest } from "./split.js";
 import { readTable } from "./table.js";
-import type { LoadedDataset, ReaderOptions, ScoreScale } from "./types.js";
+import type { LoadedDataset, Rating, ReaderOptions, ScoreScale } from "./types.js";
 
 export const FLICKR_AES_SCALE: ScoreScale = { min: 0, max: 1 };
 export const FLICKR_AES_SCORES = "FLICKR-AES_image_score.txt";
@@ -44,22 +44,24 @@ export async function readFlickrAes(folder: string, options: ReaderOptions = {})
   const split = drawTest(rated, "FLICKR-AES", notes);
   return {
     ...{ name: "FLICKR-AES", scale: FLICKR_AES_SCALE, votesApart: true },
+    ratingScale: { min: 1, max: FLICKR_AES_RATINGS },
     ...(await assemble(split, folder, IMAGE_FOLDERS, options, notes)),
     notes,
   };
 }
 
-/** What workers gave a picture: how many gave each rating of 1 to 5, and who they were. */
+/** What workers gave a picture: how many gave each rating of 1 to 5, and who gave which. */
 interface Workers {
   readonly votes: number[];
-  readonly raters: Set<string>;
+  readonly ratings: Rating[];
 }
 
 function ratedFlickr(id: string, score: number, workers: Workers | undefined): Omit<Rated, "split"> {
   const rated = { id, files: [id], score };
   if (!workers) return rated;
-  const { votes, raters } = workers;
-  return { ...rated, std: voteStatistics(votes).std / (FLICKR_AES_RATINGS - 1), votes, raters: [...raters] };
+  const { votes, ratings } = workers;
+  const raters = [...new Set(ratings.map(({ rater }) => rater))];
+  return { ...rated, std: voteStatistics(votes).std / (FLICKR_AES_RATINGS - 1), votes, raters, ratings };
 }
 
 /** What is known of workers by picture; undefined where the file is missing. */
@@ -76,12 +78,13 @@ async function readWorkers(folder: string, notes: string[]): Promise<Map<string,
     if (!(Number.isInteger(rating) && rating >= 1 && rating <= FLICKR_AES_RATINGS))
       throw row.invalid("score", `${rating} is no rating of 1 to ${FLICKR_AES_RATINGS}`);
     const id = slashed(row.text("imagePair"));
-    const { votes, raters } = found.get(id) ?? {
+    const { votes, ratings } = found.get(id) ?? {
       votes: new Array<number>(FLICKR_AES_RATINGS).fill(0),
-      raters: new Set(),
+      ratings: [],
     };
     votes[rating - 1] = (votes[rating - 1] ?? 0) + 1;
-    found.set(id, { votes, raters: raters.add(row.text("worker")) });
+    ratings.push({ rater: row.text("worker"), score: rating });
+    found.set(id, { votes, ratings });
   }
   return found;
 }

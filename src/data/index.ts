@@ -1,6 +1,15 @@
 /** Data sets: adapters of the official files, the label doctor, seeded splits and orders. No tensors, no models. */
 export { attributeScale, SPLITS } from "./types.js";
-export type { LoadedDataset, OnProgress, RatedDataset, ReaderOptions, Sample, ScoreScale, Split } from "./types.js";
+export type {
+  LoadedDataset,
+  OnProgress,
+  RatedDataset,
+  Rating,
+  ReaderOptions,
+  Sample,
+  ScoreScale,
+  Split,
+} from "./types.js";
 export { seededPart, splitOf } from "./split.js";
 export { datasetNamed } from "./by-attribute.js";
 export { BatchOrder, epochOrder, type Batch, type BatchOrderOptions } from "./batches.js";

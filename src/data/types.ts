@@ -24,6 +24,18 @@ export type Split = "train" | "validation" | "test";
 export const SPLITS: readonly Split[] = ["train", "validation", "test"];
 
 /**
+ * What one person gave a picture.
+ *
+ * @category Data sets
+ */
+export interface Rating {
+  /** The data set's name of the person. */
+  readonly rater: string;
+  /** On {@link RatedDataset.ratingScale}. */
+  readonly score: number;
+}
+
+/**
  * One rated picture.
  *
  * @category Data sets
@@ -41,6 +53,8 @@ export interface Sample {
   readonly votes?: readonly number[];
   /** Who rated it, where the data set says so (FLICKR-AES' workers), each once. */
   readonly raters?: readonly string[];
+  /** What each of them gave, in the file's order, where known. */
+  readonly ratings?: readonly Rating[];
   /**
    * Ratings of single aspects by name, on the score's scale or on that of `attributeScales`; a picture may lack some.
    */
@@ -69,6 +83,8 @@ export interface RatedDataset {
   readonly scale: ScoreScale;
   /** Scales of the attributes whose scale differs from the score's (AADB: -1..1 and 0..1). */
   readonly attributeScales?: Readonly<Record<string, ScoreScale>>;
+  /** Scale of single persons' ratings. Default: the score's. */
+  readonly ratingScale?: ScoreScale;
   /** Whether scores are not the votes' means (weighted, or standardised by rater), and may differ. Default: they are. */
   readonly votesApart?: boolean;
   /** The pictures, in the order of the label files. */

@@ -40,6 +40,31 @@ export interface RateDecay {
   readonly epochs: number;
   /** Multiplies the learning rate each time, from 0. */
   readonly factor: number;
+  /** The k-th fall is by the factor's k-th power, as in BIAA's published code. Default false: each is by the factor. */
+  readonly growing?: boolean | undefined;
+}
+
+export const KEPT_WEIGHTS = ["prior", "last"] as const satisfies readonly KeptWeights[];
+/**
+ * What a run over raters saves and validates: the prior, or the weights of the last rater's task.
+ *
+ * @category Training
+ */
+export type KeptWeights = "prior" | "last";
+
+/**
+ * Learning a prior that adapts to a person by few ratings (Zhu et al., 2020): each task is one rater's ratings. It takes steps on
+ * some of his pictures and then on others, and the prior moves by a share of what the task has changed.
+ *
+ * @category Training
+ */
+export interface RaterTasks {
+  /** Optimizer steps on the pictures of a task, and as many on others of the same rater, from 1. */
+  readonly steps: number;
+  /** Tasks that start from the same prior, from 1; each moves it by one part in so many of what it has changed. */
+  readonly tasks: number;
+  /** What is saved. */
+  readonly keep: KeptWeights;
 }
 
 export const VOCABULARY_PARTS = ["all", "new", "none"] as const satisfies readonly VocabularyPart[];
@@ -152,6 +177,11 @@ export interface TrainOptions {
   readonly shardOptimizer?: boolean;
   /** Put samples of like length into a batch. Default false. */
   readonly groupByLength?: boolean;
+  /**
+   * Train on one rater after another, to a prior of all: `batchSize` is the pictures of a task, `epochs` are over the raters.
+   * Only of a classical system. Default: on the pictures' scores.
+   */
+  readonly raters?: RaterTasks;
   /** Stop after so many validations without a better SRCC, from 1. Default: never. */
   readonly patience?: number;
   /** States to keep, the newest ones, from 1. Default 1. */

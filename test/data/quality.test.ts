@@ -288,6 +288,10 @@ test("FLICKR-AES: names behind a blank, weighted scores, workers' ratings as vot
   );
   assert.ok((sample?.std ?? -1) >= 0 && (sample?.std ?? 1) <= 0.5);
   assert.equal(new Set(sample?.raters).size, 5, "each worker once");
+  assert.deepEqual(data.ratingScale, { min: 1, max: 5 });
+  assert.deepEqual(sample?.ratings?.map(({ rater }) => rater), sample?.raters); // prettier-ignore
+  const given = sample?.votes?.flatMap((count, i) => Array.from({ length: count }, () => i + 1));
+  assert.deepEqual(sample?.ratings?.map(({ score }) => score).sort(), given);
   assert.equal(data.all.filter(({ votes }) => votes === undefined).length, 1);
   assert.deepEqual(data.notes.slice(0, 2), ["Left out, rated by workers but without a score: 1.", "Pictures without a worker's rating: 1."]); // prettier-ignore
   const { problems } = await checkDataset(data, { limit: 0 });

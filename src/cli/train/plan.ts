@@ -22,8 +22,12 @@ function number(value: number | null): string {
 
 function stepRows(plan: TrainingSteps): Line[] {
   return [
-    ["pictures", `${number(plan.train)} to train on, ${number(plan.validation)} to validate`],
+    [
+      "pictures",
+      `${number(plan.train)}${plan.raters === undefined ? "" : " ratings"} to train on, ${number(plan.validation)} to validate`,
+    ],
     ["steps", `${number(plan.steps)} of ${plan.samplesPerStep} pictures: ${plan.epochs?.toFixed(2) ?? "?"} epochs`],
+    ...(plan.raters === undefined ? [] : [["raters", `${number(plan.raters)}, each a task`] as const]),
     ...(plan.outputs
       ? [["system", plan.strategy] as const, ...plan.outputs.map(outputRow), ["loss", "the system's own"] as const]
       : [["strategy", plan.strategy] as const, lossRow(plan)]),

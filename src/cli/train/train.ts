@@ -28,6 +28,8 @@ interface Flags extends TrainFlags, DataFlags {
   readonly visionTower?: string;
   readonly out?: string;
   readonly validation: number;
+  readonly raters?: true;
+  readonly rater?: string;
   readonly device: string;
   readonly strategy?: StrategyName;
   readonly scoreTokens: number;
@@ -97,6 +99,11 @@ export function trainCommand(context: Context): Command {
       new Option("--strategy <name>", "how scores are written and read (default: roc)").choices(STRATEGY_NAMES),
     )
     .option("--validation <share>", "share of the training part set apart for validation", number(0, 0.5), 0.05)
+    .option(
+      "--raters",
+      "a classical system learns a prior from one rater after another (FLICKR-AES), as BIAA was published",
+    )
+    .option("--rater <name>", "train on this person's ratings, 100 of them, and validate with the others (FLICKR-AES)")
     .option("--score-tokens <n>", "score tokens, where the checkpoint has none", whole(2), 10)
     .option(
       "--scale <min,max>",
@@ -171,10 +178,10 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
   return {
     ...(!attributes && { attributes }),
     ...{ model, variant, pretrained, tiny, bins, visionTower, strategy, scoreTokens, scale, out, device },
-    data: { ...dataRequest(folder, flags), validation },
+    data: { ...dataRequest(folder, flags), validation, rater: flags.rater },
     loss: lossWeightsOf(flags),
     templates: await readTemplates(flags.templates),
-    train: trainOptionsOf(flags),
+    train: { ...trainOptionsOf(flags), ...(flags.raters && { raters: {} }) },
   };
 }
 

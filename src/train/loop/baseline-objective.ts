@@ -16,7 +16,8 @@ export function baselineObjective(model: Baseline, dataset: Scales): Objective {
   return {
     counts: (pictures) => ({ text: 0, score: pictures.length, votes: 0, pairs: 0 }),
     loss(pictures, mixed, shares) {
-      const inputs = model.inputs.batch(imagesOf(pictures), pictures.map(({ random }) => random)); // prettier-ignore
+      const randoms = pictures.some(({ asTest }) => asTest) ? undefined : pictures.map(({ random }) => random);
+      const inputs = model.inputs.batch(imagesOf(pictures), randoms);
       const answer = mixed(() => model.forward(inputs, true));
       const { loss, terms } = model.loss(inFloat32(answer), targetsOf(model.outputs, pictures.map(({ sample }) => sample), dataset, model.device)); // prettier-ignore
       if (!shares) return { loss, terms };

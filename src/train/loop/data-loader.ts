@@ -30,10 +30,20 @@ export interface MicroBatch {
   pictures(): Picture[];
 }
 
+/** What gives the loop its batches. */
+export interface Loader {
+  /** The position of a step's first batch. */
+  at(step: number): Pick<Batch, "epoch" | "batch">;
+  /** Passes over the samples before a step, with the share of the one that is begun. */
+  epochs(step: number): number;
+  /** The batches of a step; those of `next` are prefetched. */
+  take(step: number, next?: number): Promise<MicroBatch[]>;
+}
+
 type Options = Pick<TrainOptions, "seed" | "batchSize" | "accumulation" | "flip" | "groupByLength">;
 
 /** What a step sees follows only from (seed, step). */
-export class DataLoader {
+export class DataLoader implements Loader {
   readonly #order: { readonly batchesPerEpoch: number; at(batch: number): Batch };
   #next: { step: number; batches: Promise<MicroBatch[]> } | undefined;
 

@@ -48,6 +48,8 @@ export interface Picture {
   readonly image: RgbImage;
   /** The other pictures of its set, where sets are trained. */
   readonly others?: readonly Pick<Picture, "sample" | "image">[];
+  /** A classical system sees it as in a test: nothing is drawn. */
+  readonly asTest?: boolean;
   readonly random: Random;
 }
 

@@ -23,13 +23,16 @@ import { ReplicatedOptimizer, ShardedOptimizer } from "../optim/distributed-opti
 import type { Agreement, CheckpointEvent, EndEvent, NoteEvent, StartEvent, StepEvent } from "../events.js";
 import type { TrainEvent, ValidationEvent } from "../events.js";
 import { checkStart, stepError } from "./step-errors.js";
-import { DataLoader, type MicroBatch } from "./data-loader.js";
+import { DataLoader, type Loader, type MicroBatch } from "./data-loader.js";
 import { buffersOf, type Learner } from "../learner.js";
 import { parameterGroups, trainedParameters, type Trained } from "../optim/groups.js";
 import type { LossCounts, Objective } from "./objective.js";
+import { Prior } from "./prior.js";
+import { RaterLoader } from "./rater-loader.js";
 import { gradientOf, RuleOptimizer, type Optimizer } from "../optim/optimizer.js";
 import { ruleOf } from "../optim/rules.js";
 import { isUnusable, type PixelCache } from "../data/pixels.js";
+import type { RatingSample } from "../data/raters.js";
 import type { Precision, TrainOptions } from "../options.js";
 import { mixedFor, precisionOf, type Mixed } from "./precision.js";
 import { dropsAt, learningRateAt, warmupSteps } from "../optim/schedule.js";
@@ -92,9 +95,11 @@ export async function* train(task: TrainTask, options: TrainOptions): AsyncGener
 class Trainer {
   readonly #task: TrainTask;
   readonly #options: TrainOptions;
-  readonly #loader: DataLoader;
+  readonly #loader: Loader;
   readonly #trained: readonly Trained[];
   readonly #optimizer: Optimizer;
+  /** Of a run over raters. */
+  readonly #prior: Prior | undefined;
   readonly #group: TrainingGroup;
   /** What a forward changes: running statistics. */
   readonly #buffers: readonly Tensor[];
@@ -126,13 +131,9 @@ class Trainer {
     const state = task.resume?.state;
     this.#task = task;
     this.#options = options;
-    const { length = commentLength, train: samples, pixels, group } = task;
+    const { group } = task;
     this.#buffers = [...buffersOf(task.model).values()];
-    const dropLast = this.#buffers.length > 0;
-    this.#loader = new DataLoader(
-      { samples, pixels, length, dropLast, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 },
-      options,
-    );
+    this.#loader = loaderOf(task, options, this.#buffers.length > 0);
     this.#step = this.#startStep = state?.step ?? 0;
     this.#totalSteps = state?.totalSteps ?? options.steps;
     this.#best = state?.best ?? null;
@@ -141,6 +142,9 @@ class Trainer {
     this.#lastSaved = task.resume?.folder ?? "";
     this.#trained = trainedParameters(task.model, options, task.adapters);
     this.#optimizer = optimizerOf(this.#trained, options, group);
+    if (this.#loader instanceof RaterLoader && options.raters) {
+      this.#prior = new Prior(this.#trained, options.raters, this.#loader.tasks);
+    }
     this.#frozen = this.#trained.map(({ parameter }) => parameter).filter((parameter) => !parameter.requiresGrad);
     try {
       for (const parameter of this.#frozen) parameter.requiresGrad_();
@@ -180,6 +184,7 @@ class Trainer {
   #leave(): void {
     this.#optimizer.zeroGrad();
     this.#optimizer.dispose();
+    this.#prior?.dispose();
     for (const parameter of this.#frozen) parameter.requiresGrad_(false);
   }
 
@@ -222,7 +227,9 @@ class Trainer {
     }
     using saved = await openSafetensors(file);
     scope(() => {
-      this.#optimizer.restore(new Map(saved.names().map((name) => [name, saved.tensor(name)])));
+      const state = new Map(saved.names().map((name) => [name, saved.tensor(name)]));
+      this.#optimizer.restore(state);
+      this.#prior?.restore(state);
     });
   }
 
@@ -266,6 +273,7 @@ class Trainer {
     const { epoch } = this.#loader.at(this.#step);
     // From the first forward on, running statistics are those of a step that is not done.
     this.#whole = this.#buffers.length === 0;
+    this.#prior?.before(this.#step);
     const { loss = NaN, ...terms } = this.#accumulate(batches);
     const learningRate = this.#learningRate();
     const gradientNorm = this.#update(loss, learningRate);
@@ -349,6 +357,7 @@ class Trainer {
       const norm = clipNorm(gradients, this.#options.maxNorm);
       this.#whole = false;
       this.#optimizer.step(learningRate);
+      this.#prior?.after(this.#step);
       this.#whole = true;
       return norm;
     } finally {
@@ -399,12 +408,17 @@ class Trainer {
     const { objective, pixels, validation } = this.#task;
     const { batchSize } = this.#options;
     try {
-      return await agreement(objective, pixels, validation, { batchSize });
+      return await this.#whileKept(() => agreement(objective, pixels, validation, { batchSize }));
     } catch (error) {
       if (!isUnusable(error, pixels)) throw error;
       this.#unusable = error;
       return messageOf(error);
     }
+  }
+
+  /** Calls `body` while the model has the weights that a state is to hold. */
+  #whileKept<T>(body: () => Promise<T>): Promise<T> {
+    return this.#prior ? this.#prior.whileKept(body) : body();
   }
 
   /** @throws RocError TRAINING where a trained weight is not finite: such a state is not saved */
@@ -424,8 +438,8 @@ class Trainer {
     this.#checkWeights();
     await this.#optimizer.withState(async (optimizer) => {
       const write = async (aside: string): Promise<void> => {
-        await save(aside);
-        await saveSafetensors(join(aside, OPTIMIZER), optimizer);
+        await this.#whileKept(() => save(aside));
+        await saveSafetensors(join(aside, OPTIMIZER), new Map([...optimizer, ...(this.#prior?.state() ?? [])]));
       };
       await saveState(run, this.#state(), write, this.#options);
     });
@@ -484,6 +498,16 @@ class Trainer {
   #seconds(): number {
     return (this.#task.resume?.state.seconds ?? 0) + this.#secondsHere();
   }
+}
+
+function loaderOf(task: TrainTask, options: TrainOptions, dropLast: boolean): Loader {
+  const { length = commentLength, train: samples, pixels, group } = task;
+  const { raters } = options;
+  if (raters) return new RaterLoader(samples as readonly RatingSample[], pixels, { ...options, raters });
+  return new DataLoader(
+    { samples, pixels, length, dropLast, rank: group?.rank ?? 0, ranks: group?.worldSize ?? 1 },
+    options,
+  );
 }
 
 function optimizerOf(trained: readonly Trained[], options: TrainOptions, group?: ProcessGroup): Optimizer {

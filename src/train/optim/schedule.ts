@@ -49,5 +49,7 @@ export function warmupSteps(warmup: number, steps: number): number {
  */
 export function dropsAt(epochs: number, { drops = [], dropEvery }: Pick<TrainOptions, "drops" | "dropEvery">): number {
   const fallen = drops.filter(({ epoch }) => epoch <= epochs).reduce((product, { factor }) => product * factor, 1);
-  return dropEvery ? fallen * dropEvery.factor ** Math.floor(epochs / dropEvery.epochs) : fallen;
+  if (!dropEvery) return fallen;
+  const falls = Math.floor(epochs / dropEvery.epochs);
+  return fallen * dropEvery.factor ** (dropEvery.growing === true ? (falls * (falls + 1)) / 2 : falls);
 }

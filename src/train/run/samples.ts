@@ -11,6 +11,7 @@ import { sizeOf } from "../../data/trained-on.js";
 import { messageOf, RocError } from "../../errors.js";
 import { atomicWriteFile, ifThere, parseJson, readText } from "../../files/index.js";
 import type { UnusablePicture } from "../data/pixels.js";
+import { raterOf } from "../data/raters.js";
 
 export const SAMPLES_FILE = "samples.jsonl";
 
@@ -60,9 +61,12 @@ export async function recordSamples({ train, validation }: Parts, stds = false):
   return records;
 }
 
-function labelsOf({ votes, attributes, comments, std, attributeStds }: Sample, stds: boolean): string {
+function labelsOf(sample: Sample, stds: boolean): string {
+  const { votes, attributes, comments, std, attributeStds } = sample;
   const deviations = stds ? [std ?? null, attributeStds ?? null] : [];
-  return shortDigest(JSON.stringify([votes ?? null, attributes ?? null, comments ?? null, ...deviations]));
+  const rater = raterOf(sample);
+  const whose = rater === undefined ? [] : [{ rater }];
+  return shortDigest(JSON.stringify([votes ?? null, attributes ?? null, comments ?? null, ...deviations, ...whose]));
 }
 
 function shortDigest(content: string | Uint8Array): string {

@@ -12,8 +12,9 @@ import { DATASET_KINDS, OWN_FILE, SCORE_COLUMNS } from "../../data/index.js";
 import { checkLoss, LOSS_PRESETS, RATING_LOSSES, weighed, type LossWeights } from "../../roc/weights.js";
 import { STRATEGY_NAMES } from "../../roc/strategy-names.js";
 import { parseTemplates } from "../../roc/template.js";
-import { OPTIMIZERS, PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
+import { KEPT_WEIGHTS, OPTIMIZERS, PRECISIONS, VOCABULARY_PARTS, type TrainOptions } from "../options.js";
 import { SCHEDULES } from "../optim/schedule.js";
+import { stepsOfTask } from "../data/raters.js";
 
 const share = z.number().min(0).lt(1);
 const count = z.number().int().min(1);
@@ -61,6 +62,15 @@ const group = z.strictObject({
 
 const above = z.number().gt(0);
 
+const raters = z.strictObject({
+  steps: count.default(5).describe("Steps on the pictures of a task, and as many on others of the same rater"),
+  tasks: count.default(4).describe("Tasks that start from the same prior, which each moves by one part in so many"),
+  keep: z
+    .enum(KEPT_WEIGHTS)
+    .default("prior")
+    .describe("What is saved: the `prior`, or the weights of the `last` task, as BIAA's code does it"),
+});
+
 /** The recipe; the defaults are the paper's, where it says something. */
 const train = z.strictObject({
   seed: z.number().int().min(0).default(0).describe("Of weights, order, texts, flips and drawn parts"),
@@ -86,6 +96,7 @@ const train = z.strictObject({
     .strictObject({
       epochs: above.describe("Times through the training part between them"),
       factor: positive.describe("Of the rate, each time"),
+      growing: z.boolean().optional().describe("The k-th fall is by the factor's k-th power, as BIAA's code does it"),
     })
     .optional()
     .describe("Falls of the learning rate that come again and again; 1 epoch: exponential by epoch"),
@@ -124,6 +135,9 @@ const train = z.strictObject({
     .optional()
     .describe("In several processes: the optimizer's states are sharded over them (ZeRO-1)"),
   groupByLength: z.boolean().optional().describe("Batches of answers of like length"),
+  raters: raters
+    .optional()
+    .describe("Learn a prior from one rater after another: `batchSize` pictures a task, `epochs` over the raters"),
   patience: count.optional().describe("Stop after so many validations without a better SRCC"),
   keepLast: count.optional().describe("States to keep in addition to the best; without it 1"),
   keepBest: z.boolean().optional().describe("Keep the state of the best validation as well; without it true"),
@@ -152,6 +166,16 @@ const data = z.strictObject({
     ),
   validation: share.default(0.05).describe("Share of the training part set apart, where no official part is"),
   mostValidation: count.default(2000).describe("Pictures of a validation at most"),
+  rater: z
+    .string()
+    .optional()
+    .describe("Train on the ratings of this person: 100 (`mostTraining`); validate with the others"),
+  apart: z
+    .union([z.number().int().min(0), z.array(z.string()).min(1)])
+    .optional()
+    .describe(
+      "With `train.raters`: raters whom, and whose pictures, nothing is trained on, by name or as many drawn ones",
+    ),
   mostTraining: count.optional().describe("Training pictures at most, the first of the seeded order"),
 });
 
@@ -273,6 +297,7 @@ export function checkConfig(values: unknown, source: string): RunConfig {
   if (templates) parseTemplates(templates, source);
   checkLoss(parsed.data.strategy, weightsOf(parsed.data));
   checkRecipe(train, source);
+  checkRaters(parsed.data, source);
   return parsed.data;
 }
 
@@ -286,6 +311,15 @@ function checkRecipe({ optimizer = "adamw", momentum, nesterov }: RunConfig["tra
     return;
   }
   throw new RocError("CONFIG_INVALID", `${source}: train.${given} is of train.optimizer sgd, which is ${optimizer}.`);
+}
+
+/** @throws RocError CONFIG_INVALID for what has no meaning for tasks of raters, or only for them */
+function checkRaters({ train, data }: RunConfig, source: string): void {
+  const wrong = train.raters
+    ? [data.rater !== undefined && "data.rater is of a run for one person", train.accumulation > 1 && "a task's pictures are one batch (train.accumulation)"] // prettier-ignore
+    : [data.apart !== undefined && "data.apart is of a run with train.raters"];
+  const text = wrong.find((one) => one !== false);
+  if (text !== undefined) throw new RocError("CONFIG_INVALID", `${source}: ${text}${train.raters ? "; leave it out with train.raters" : ""}.`); // prettier-ignore
 }
 
 /** What is wrong with a file's values, each with its key. */
@@ -379,12 +413,12 @@ export function weightsOf({ loss }: Pick<RunConfig, "loss">): LossWeights {
   return { l1, ce, emd, ...Object.fromEntries(weighed(loss, RATING_LOSSES).map((name) => [name, loss[name]])) };
 }
 
-/** The options of its run over `samples` training samples. */
+/** The options of its run over `samples` training samples, or raters. */
 export function optionsOf(
   { train: { steps, epochs, every, lora: adapters, ...rest } }: Pick<RunConfig, "train">,
   samples: number,
 ): TrainOptions {
-  const perStep = rest.batchSize * rest.accumulation;
+  const perStep = rest.raters ? 1 / stepsOfTask(rest.raters) : rest.batchSize * rest.accumulation;
   const all = steps ?? Math.max(1, Math.ceil(((epochs ?? 1) * samples) / perStep));
   const lora = adapters && { ...adapters, alpha: adapters.alpha ?? 2 * adapters.rank };
   const options = { ...rest, lora, steps: all, every: every ?? Math.max(1, Math.min(1000, Math.ceil(all / 10))) };

@@ -7,6 +7,8 @@ import type { Scales } from "../loop/objective.js";
 export interface RunData extends Scales {
   readonly train: readonly Sample[];
   readonly validation: readonly Sample[];
+  /** What a person should know of how they were chosen, in sentences. Default: nothing. */
+  readonly notes?: readonly string[];
 }
 
 /** The most pictures of each part; `mostTraining` default: all. */

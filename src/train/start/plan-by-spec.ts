@@ -12,19 +12,21 @@ import { configFolder } from "../../weights/index.js";
 import type { TrainOptions } from "../options.js";
 import { checkPlaces } from "../loop/objective.js";
 import { optionsOf, weightsOf } from "./config.js";
-import { runData, type RunData } from "./data.js";
+import type { RunData } from "./data.js";
+import { dataOf, unitsOf } from "./raters.js";
 import {
   describePlan,
   describeSteps,
   plannedOutputs,
   sizesOf,
   type ModelPlan,
+  type PlanCounts,
   type TrainingPlan,
   type TrainingSteps,
 } from "./plan.js";
 import { newBaseline, outlineOf, planStart, storedBaseline, type BaselineStart } from "./baseline.js";
 import { checkedOptions } from "./patterns.js";
-import { refuseNetwork } from "./refusals.js";
+import { refuseNetwork, refuseTogether } from "./refusals.js";
 import { checkSpec, datasetOf, folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
 import type { PlanOptions } from "./call.js";
 import type { TrainingSpec } from "./spec.js";
@@ -35,15 +37,16 @@ import { checkLabels, datasetWarnings, lossNotes, networkNotes, planNotes, type 
 interface Pictures {
   readonly data: RunData;
   /** Pictures to train on and to validate with; null where they are unknown. */
-  readonly counts: { readonly train: number; readonly validation: number } | null;
+  readonly counts: PlanCounts | null;
 }
 
 /** See `planTraining()`. */
 export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Promise<TrainingPlan> {
   const { processes = 1, onWarning = () => undefined, forecast = false } = options;
   const checked = checkSpec(spec);
+  refuseTogether(checked, processes);
   const { data, counts } = await picturesOf(checked, forecast, onWarning);
-  const recipe = optionsOf(checked, (counts?.train ?? 1) / processes);
+  const recipe = optionsOf(checked, (counts?.raters ?? counts?.train ?? 1) / processes);
   const steps = stepsOf(checked, recipe, counts);
   const made = await newBaseline(checked, data);
   if (made) return planBaseline(checked, made, data, recipe, steps, options);
@@ -79,7 +82,7 @@ async function planBaseline(
   const { start, notes: absent } = await planStart(wanted);
   const { outputs, notes, sizes, name } = await outlineOf(spec, start, recipe);
   const texts = data.train.length > 0 ? [...networkNotes(data, outputs), ...planNotes(data, recipe, processes)] : [];
-  for (const text of [...absent, ...notes, ...texts]) onWarning(text);
+  for (const text of [...(data.notes ?? []), ...absent, ...notes, ...texts]) onWarning(text);
   return { ...steps, strategy: name, loss: {}, outputs: plannedOutputs(outputs, data), ...sizes };
 }
 
@@ -153,30 +156,35 @@ async function addRows(model: Mllm, folder: OpenFolder, start: StartOptions): Pr
 
 /** The run's pictures; those of official files that are not there by their number. */
 async function picturesOf(spec: CheckedSpec, forecast: boolean, onWarning: OnWarning): Promise<Pictures> {
-  const { seed } = spec.train;
   const dataset = await datasetIfThere(spec, forecast);
   if (dataset === undefined) return forecastOf(spec, onWarning);
   await datasetWarnings(dataset, spec.dataset ? undefined : spec.data.folder, onWarning);
   if (dataset.samples.some(({ split }) => split === "train")) {
-    const data = runData(dataset, spec.data, seed);
-    return { data, counts: { train: data.train.length, validation: data.validation.length } };
+    const data = dataOf(dataset, spec);
+    return { data, counts: countsOf(data, spec) };
   }
   onWarning("no picture file is there; the plan counts the rated pictures.");
-  const rated = runData({ ...dataset, samples: dataset.missing }, spec.data, seed);
-  const counts = { train: rated.train.length, validation: rated.validation.length };
-  return { data: { ...rated, train: [], validation: [] }, counts };
+  const rated = dataOf({ ...dataset, samples: dataset.missing }, spec);
+  return { data: { ...rated, train: [], validation: [] }, counts: countsOf(rated, spec) };
 }
 
-function forecastOf({ data, scale = USUAL_SCALE }: CheckedSpec, onWarning: OnWarning): Pictures {
+function countsOf(data: RunData, spec: CheckedSpec): PlanCounts {
+  const { train, validation } = data;
+  const raters = spec.train.raters && { raters: unitsOf(data, spec) };
+  return { train: train.length, validation: validation.length, ...raters };
+}
+
+function forecastOf({ data, train, scale = USUAL_SCALE }: CheckedSpec, onWarning: OnWarning): Pictures {
   const { kind, validation: share, mostTraining = Infinity, mostValidation } = data;
   const none: RunData = { train: [], validation: [], scale };
   const official = kind && OFFICIAL[kind];
   onWarning(absence(data.folder, kind));
-  if (!official) return { data: none, counts: null };
+  // Who rated what is not known without the files.
+  if (!official || data.rater !== undefined || train.raters) return { data: none, counts: null };
   const { train: all, validation: own } = official.pictures;
   const apart = own > 0 ? own : Math.round(all * share);
-  const train = Math.min(own > 0 ? all : all - apart, mostTraining);
-  return { data: none, counts: { train, validation: Math.min(apart, mostValidation) } };
+  const taught = Math.min(own > 0 ? all : all - apart, mostTraining);
+  return { data: none, counts: { train: taught, validation: Math.min(apart, mostValidation) } };
 }
 
 /** undefined where the folder or its label files are not there, and that is no error. */

@@ -7,6 +7,7 @@ import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } fr
 import { decodeImage, type RgbImage } from "../../image/index.js";
 import { DTYPES, scope, type DType } from "../../torch/index.js";
 import { isBaseline, type Learner } from "../learner.js";
+import { stepsOfTask } from "../data/raters.js";
 import { firstPiece, trainedParameters } from "../optim/groups.js";
 import { ruleOf } from "../optim/rules.js";
 import type { TrainOptions } from "../options.js";
@@ -29,6 +30,8 @@ export interface TrainingSteps {
   readonly epochs: number | null;
   /** Pictures per optimizer step, of one process. */
   readonly samplesPerStep: number;
+  /** Of a run over raters: how many there are. */
+  readonly raters?: number;
   /** How scores are written, taught and read; of a classical system its name. */
   readonly strategy: string;
   /** Weights of the losses that act, the text loss among them; none of a classical system, which has its own loss. */
@@ -99,7 +102,7 @@ export interface ModelPlan {
     readonly weights: number;
     /** Of the trained ones. */
     readonly gradients: number;
-    /** Of the optimizer's states (AdamW's two moments), in float32. */
+    /** Of the optimizer's states (AdamW's two moments) and a prior over raters, in float32. */
     readonly optimizer: number;
     /** Of the float32 copies of 16-bit weights. */
     readonly masters: number;
@@ -126,14 +129,22 @@ export function plannedOutputs(outputs: readonly Output[], { train }: Pick<RunDa
   });
 }
 
-/** @param counts pictures to train on and to validate with */
+/** Pictures (of raters: ratings) to train on and pictures to validate with. */
+export interface PlanCounts {
+  readonly train: number;
+  readonly validation: number;
+  /** Of a run over raters. */
+  readonly raters?: number;
+}
+
 export function describeSteps(
-  counts: { readonly train: number; readonly validation: number },
-  { batchSize, accumulation, steps }: TrainOptions,
+  { raters, ...counts }: PlanCounts,
+  { batchSize, accumulation, steps, raters: tasks }: TrainOptions,
   how: Pick<TrainingSteps, "strategy" | "loss">,
 ): TrainingSteps {
   const samplesPerStep = batchSize * accumulation;
-  return { ...counts, steps, epochs: (steps * samplesPerStep) / counts.train, samplesPerStep, ...how };
+  const epochs = tasks ? steps / (stepsOfTask(tasks) * (raters ?? NaN)) : (steps * samplesPerStep) / counts.train;
+  return { ...counts, steps, epochs, samplesPerStep, ...(raters !== undefined && { raters }), ...how };
 }
 
 /** Stands in for the first picture where that is not there. */
@@ -201,7 +212,8 @@ export function sizesOf(model: Learner, options: TrainOptions): Pick<ModelPlan, 
   const [total, moving] = [sum(all.values()), sum(trained.values())];
   const dtype: DType = options.weights ?? "float32";
   const { bytes } = DTYPES[dtype];
-  const states = ruleOf(options).states.length;
+  // Over raters: the prior, and where tasks start.
+  const states = ruleOf(options).states.length + (options.raters ? 2 : 0);
   const masters = dtype === "float32" ? 0 : 4 * moving;
   const memory = { weights: bytes * total, gradients: bytes * moving, optimizer: 4 * states * moving, masters };
   return {

@@ -27,12 +27,24 @@ export function refuseLanguage(spec: CheckedSpec, title: string): void {
 
 /** @throws RocError USAGE where a spec of a language model says something of a new classical system */
 export function refuseNetwork(spec: CheckedSpec): void {
-  const { variant, pretrained, tiny, attributes, bins } = spec;
+  const { variant, pretrained, tiny, attributes, bins, train } = spec;
   refuse(spec.model, "only a new classical system, asked for by its name, has such", {
     ...{ "variant (--variant)": variant !== undefined, "pretrained (--pretrained)": pretrained !== undefined },
     ...{ "bins (--bins)": bins !== undefined, "tiny (--tiny)": tiny !== undefined },
     "attributes (--no-attributes)": attributes !== undefined,
   });
+  refuse(spec.model, "only classical systems are trained so", {
+    "train.raters (--raters)": train.raters !== undefined,
+  });
+}
+
+/** @throws RocError USAGE where several processes are to train on one rater after another */
+export function refuseTogether({ train }: CheckedSpec, processes = 1): void {
+  if (!train.raters || processes === 1) return;
+  throw new RocError(
+    "USAGE",
+    "train.raters (--raters): one task follows another, in one process. Start it without torchrun.",
+  );
 }
 
 function refuse(model: string, why: string, keys: Readonly<Record<string, boolean>>): void {

@@ -10,7 +10,7 @@ import {
 import type { StrategyName } from "../../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../../roc/template.js";
 import type { LossPreset, LossWeights } from "../../roc/weights.js";
-import type { LoraTraining, TrainOptions } from "../options.js";
+import type { LoraTraining, RaterTasks, TrainOptions } from "../options.js";
 import { checkConfig, type RunConfig } from "./config.js";
 import type { OnWarning } from "./warnings.js";
 
@@ -31,11 +31,13 @@ export type LoraRecipe = Pick<LoraTraining, "rank"> & Loose<Omit<LoraTraining, "
  *
  * @category Training
  */
-export interface TrainingRecipe extends Loose<Omit<TrainOptions, "lora">> {
+export interface TrainingRecipe extends Loose<Omit<TrainOptions, "lora" | "raters">> {
   /** Passes over the training part, from 0, rounded up to whole steps; instead of `steps`. */
   readonly epochs?: number | undefined;
   /** Train adapters instead of the weights. Default: the weights. */
   readonly lora?: LoraRecipe | undefined;
+  /** Train on one rater after another; `steps` defaults to 5, `tasks` to 4, `keep` to "prior". Default: on the pictures' scores. */
+  readonly raters?: Loose<RaterTasks> | undefined;
 }
 
 /** Which pictures of a data set are used. */
@@ -44,6 +46,16 @@ interface Parts {
   readonly mostValidation?: number | undefined;
   /** Training pictures at most, from 1: the first of the seeded order. Default: all. */
   readonly mostTraining?: number | undefined;
+  /**
+   * Train on the ratings of this person, 100 of them or `mostTraining`, drawn by the seed, and validate with the others. Of a data set
+   * that says who gave which rating (FLICKR-AES). Default: on the pictures' scores.
+   */
+  readonly rater?: string | undefined;
+  /**
+   * With `train.raters`: raters whose ratings nothing is trained on, nor anybody's of what they have rated; by name, or as many drawn
+   * ones with more than 100 ratings. Default: none.
+   */
+  readonly apart?: number | readonly string[] | undefined;
 }
 
 /**

@@ -12,7 +12,8 @@ import { setsOf } from "../data/sets.js";
 import type { TrainEvent } from "../events.js";
 import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
-import { runData, type RunData } from "./data.js";
+import type { RunData } from "./data.js";
+import { dataOf, unitsOf } from "./raters.js";
 import { runToEnd, type RunPlan } from "./run-training.js";
 import { checkedOptions } from "./patterns.js";
 import {
@@ -24,7 +25,7 @@ import {
   storedBaseline,
   type BaselineStart,
 } from "./baseline.js";
-import { refuseNetwork } from "./refusals.js";
+import { refuseNetwork, refuseTogether } from "./refusals.js";
 import { folderOfModel, type CheckedSpec, type ModelFolders } from "./spec.js";
 import { checkStart, startFrom, startOptions, startSettings, USUAL_SCALE, type StartOptions } from "./start.js";
 import type { TrainingOptions, TrainingResult } from "./call.js";
@@ -66,13 +67,14 @@ async function begin(
   options: TrainingOptions,
   group: ProcessGroup | undefined,
 ): Promise<Beginning> {
-  const data = runData(dataset, spec.data, spec.train.seed);
+  const data = dataOf(dataset, spec);
   // Each process has a GPU of its own.
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
   // Before gigabytes are fetched or read.
   checkDevice(device);
   if ((group?.rank ?? 0) === 0) await checkWritable(spec.out);
-  const units = spec.strategy === "set" ? setsOf(data.train).length : data.train.length;
+  const units = spec.strategy === "set" ? setsOf(data.train).length : unitsOf(data, spec);
+  refuseTogether(spec, group?.worldSize);
   const recipe = optionsOf(spec, units / (group?.worldSize ?? 1));
   const made = await newBaseline(spec, data);
   if (made) return beginBaseline(spec, data, made, recipe, device);
@@ -98,7 +100,12 @@ async function beginBaseline(
       from: () => baselineSettings(start),
     },
     warn(onWarning, ranks) {
-      const texts = [...notes, ...networkNotes(data, outputs), ...planNotes(data, recipe, ranks)];
+      const texts = [
+        ...(data.notes ?? []),
+        ...notes,
+        ...networkNotes(data, outputs),
+        ...planNotes(data, recipe, ranks),
+      ];
       for (const text of texts) onWarning(text);
     },
   };

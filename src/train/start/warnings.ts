@@ -184,7 +184,7 @@ const MANY_EPOCHS = 20;
 /** What a person should know before hours go into a run. @returns sentences */
 export function planNotes(
   { train, validation }: { readonly train: readonly Sample[]; readonly validation: readonly Sample[] },
-  { steps, batchSize, accumulation, patience }: TrainOptions,
+  { steps, batchSize, accumulation, patience, raters }: TrainOptions,
   ranks = 1,
 ): string[] {
   const epochs = (steps * batchSize * accumulation * ranks) / train.length;
@@ -199,7 +199,7 @@ export function planNotes(
     ...(validation.length === 0
       ? [`no picture to validate with: the last state counts${patience ? ", and patience ends nothing" : ""}.`]
       : []),
-    ...(epochs > MANY_EPOCHS
+    ...(epochs > MANY_EPOCHS && !raters
       ? [
           `${Math.round(epochs)} passes over ${train.length} pictures: so many are learnt by heart; ` +
             `${Math.max(1, Math.round((5 * train.length) / (batchSize * accumulation * ranks)))} steps would be 5 passes.`,
