@@ -102,6 +102,8 @@ export interface Baseline {
   parameters(): Map<string, Tensor>;
   /** What nothing trains and a checkpoint holds, as running statistics. */
   buffers(): Map<string, Tensor>;
+  /** Those of the buffers that are weights: of a part of the network that nothing trains. Absent: none. */
+  fixed?(): ReadonlyMap<string, Tensor>;
   /** Frees the weights. Twice is harmless. */
   dispose(): void;
 }

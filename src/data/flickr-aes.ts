@@ -18,7 +18,7 @@ export const FLICKR_AES_SCORES = "FLICKR-AES_image_score.txt";
 export const FLICKR_AES_WORKERS = "FLICKR-AES_image_labeled_by_each_worker.csv";
 export const FLICKR_AES_COLUMNS = ["worker", "imagePair", "score"] as const;
 /** Ratings of a worker: 1 to this. */
-const FLICKR_AES_RATINGS = 5;
+export const FLICKR_AES_RATINGS = 5;
 
 const IMAGE_FOLDERS = ["40K", "images"];
 const REMEDY = "Compare it with FLICKR-AES' official file.";

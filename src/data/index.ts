@@ -52,7 +52,7 @@ export {
   type AvaCaptionsOptions,
 } from "./ava-captions.js";
 export { DATASET_CARD, type DatasetCard } from "./card.js";
-export { OFFICIAL, type OfficialDataset } from "./official.js";
+export { OFFICIAL, officialRatings, type OfficialDataset, type Ratings } from "./official.js";
 export { OWN_FILE, readOwn, type OwnOptions } from "./own.js";
 export * from "./doctor/index.js";
 export { readStudio } from "./studio.js";

@@ -14,7 +14,7 @@ import type { LoadedDataset, ReaderOptions, ScoreScale, Split } from "./types.js
 
 export const KONIQ_SCALE: ScoreScale = { min: 1, max: 5 };
 /** Of `MOS_zscore`: means of scores that were standardised by rater, brought to about 1 to 100. */
-const ZSCORE_SCALE: ScoreScale = { min: 0, max: 100 };
+export const KONIQ_ZSCORE_SCALE: ScoreScale = { min: 0, max: 100 };
 export const KONIQ_FILES = {
   scores: "koniq10k_scores_and_distributions.csv",
   sets: "koniq10k_distributions_sets.csv",
@@ -57,7 +57,7 @@ export async function readKoniq(folder: string, options: KoniqOptions = {}): Pro
   const split = sets ? withSets(rated, sets, notes) : drawTest(rated, "KonIQ-10k", notes);
   return {
     name: "KonIQ-10k",
-    scale: column === "MOS" ? KONIQ_SCALE : ZSCORE_SCALE,
+    scale: column === "MOS" ? KONIQ_SCALE : KONIQ_ZSCORE_SCALE,
     ...(column !== "MOS" && { votesApart: true }),
     ...(await assemble(split, folder, IMAGE_FOLDERS, options, notes)),
     notes,
@@ -83,7 +83,7 @@ function ratedKoniq(row: Row, column: "MOS" | "MOS_zscore", hasScores: boolean):
     const score = hasScores ? row.number("MOS") : voteStatistics(votes).mean;
     return { id, files: [id], score, std, votes };
   }
-  const stretch = (ZSCORE_SCALE.max - ZSCORE_SCALE.min) / (KONIQ_SCALE.max - KONIQ_SCALE.min);
+  const stretch = (KONIQ_ZSCORE_SCALE.max - KONIQ_ZSCORE_SCALE.min) / (KONIQ_SCALE.max - KONIQ_SCALE.min);
   return { id, files: [id], score: row.number(hasScores ? column : "MOS"), std: std * stretch, votes };
 }
 

@@ -41,8 +41,8 @@ export type DatasetKind =
  */
 export interface DatasetOptions extends Tad66kOptions, AvaCaptionsOptions, OwnOptions {
   /**
-   * The column that is the score: `icaa17k`: `color` (default) or `MOS`; `koniq10k`: `MOS` (default) or `MOS_zscore`; `aadb`
-   * and `para`: an attribute. Pictures without it are left out then.
+   * The column that is the score: `icaa17k`: `color` (default) or `MOS`; `koniq10k`: `MOS` (default) or `MOS_zscore`; `aadb`,
+   * `para` and `csv`: an attribute. Pictures without it are left out then. A data set without it refuses it (USAGE).
    */
   readonly column?: ScoreColumn;
 }
@@ -60,6 +60,12 @@ export type ScoreColumn =
 
 export const SCORE_COLUMNS = ["color", "MOS", "MOS_zscore", ...AADB_ATTRIBUTES, ...PARA_ATTRIBUTES] as const satisfies readonly ScoreColumn[]; // prettier-ignore
 
+/** @throws RocError USAGE where a data set does not have the column that is asked for */
+function noSuchColumn(folder: string, column: string, known: readonly string[]): RocError {
+  const there = known.length > 0 ? `known: ${known.join(", ")}` : "it has one score; leave the column out";
+  return new RocError("USAGE", `${folder}: ${column} is no score of this data set; ${there}.`);
+}
+
 /** An adapter of a data set that has some of these columns. @throws RocError USAGE for another */
 function withColumn<Column extends ScoreColumn>(
   columns: readonly Column[],
@@ -69,7 +75,7 @@ function withColumn<Column extends ScoreColumn>(
     if (column === undefined) return read(folder, options);
     const known = columns.find((name) => name === column);
     if (known) return read(folder, { ...options, column: known });
-    throw new RocError("USAGE", `${folder}: ${column} is no score of this data set; known: ${columns.join(", ")}.`);
+    throw noSuchColumn(folder, column, columns);
   };
 }
 
@@ -82,6 +88,24 @@ function withAttribute<Name extends ScoreColumn>(
     const data = await read(folder, options);
     return column === undefined ? data : ratedByAttribute(data, column);
   });
+}
+
+/** An adapter of a data set that has one score. @throws RocError USAGE for a column */
+function withOneScore(read: (folder: string, options: DatasetOptions) => Promise<LoadedDataset>): Adapter["read"] {
+  return async (folder, { column, ...options }) => {
+    if (column !== undefined) throw noSuchColumn(folder, column, []);
+    return read(folder, options);
+  };
+}
+
+/** Your own file, any of whose attributes may be the score. @throws RocError USAGE for a column that no picture has */
+async function readOwnColumn(folder: string, { column, ...options }: DatasetOptions): Promise<LoadedDataset> {
+  const data = await readOwn(folder, options);
+  if (column === undefined) return data;
+  const all = data.rated ?? [...data.samples, ...data.missing];
+  const names = [...new Set(all.flatMap(({ attributes }) => Object.keys(attributes ?? {})))];
+  if (!names.includes(column)) throw noSuchColumn(folder, column, names);
+  return ratedByAttribute(data, column);
 }
 
 /**
@@ -112,14 +136,14 @@ const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
   studio: {
     file: "studio.json",
     detects: async (folder) => (await exists(join(folder, "studio.json"))) && (await exists(join(folder, AVA_LABELS))),
-    read: readStudio,
+    read: withOneScore(readStudio),
   },
-  "ava-captions": { file: AVA_CAPTIONS_FILE, detects: anyOf(AVA_CAPTIONS_FILE), read: readAvaCaptions },
-  ava: { file: AVA_LABELS, detects: anyOf(AVA_LABELS), read: readAva },
+  "ava-captions": { file: AVA_CAPTIONS_FILE, detects: anyOf(AVA_CAPTIONS_FILE), read: withOneScore(readAvaCaptions) },
+  ava: { file: AVA_LABELS, detects: anyOf(AVA_LABELS), read: withOneScore(readAva) },
   tad66k: {
     file: "merge/train.csv",
     detects: anyOf(...TAD66K_LABELS.flatMap((at) => [join(at, "merge", "train.csv"), join(at, "unmerge", "train")])),
-    read: readTad66k,
+    read: withOneScore(readTad66k),
   },
   para: {
     file: `${PARA_LABELS}/${PARA_FILES.train}`,
@@ -139,23 +163,23 @@ const ADAPTERS: Readonly<Record<DatasetKind, Adapter>> = {
   spaq: {
     file: `${SPAQ_LABELS}/${SPAQ_FILES.scores}.xlsx`,
     detects: anyOf(...spaqPlaces(".", SPAQ_FILES.scores)),
-    read: readSpaq,
+    read: withOneScore(readSpaq),
   },
-  kadid10k: { file: KADID_LABELS, detects: anyOf(...KADID_PLACES), read: readKadid },
+  kadid10k: { file: KADID_LABELS, detects: anyOf(...KADID_PLACES), read: withOneScore(readKadid) },
   flive: {
     file: FLIVE_FILES.all[0],
     detects: anyOf(
       ...FLIVE_FOLDERS.flatMap((at) => [...FLIVE_FILES.all, ...FLIVE_FILES.small].map((name) => join(at, name))),
     ),
-    read: readFlive,
+    read: withOneScore(readFlive),
   },
-  "flickr-aes": { file: FLICKR_AES_SCORES, detects: anyOf(FLICKR_AES_SCORES), read: readFlickrAes },
+  "flickr-aes": { file: FLICKR_AES_SCORES, detects: anyOf(FLICKR_AES_SCORES), read: withOneScore(readFlickrAes) },
   icaa17k: {
     file: "train.csv (ID, color, MOS)",
     detects: detectsIcaa17k,
     read: withColumn(["color", "MOS"], readIcaa17k),
   },
-  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, detects: detectsOwn, read: readOwn },
+  csv: { file: `a CSV or JSON Lines file and ${DATASET_CARD}`, detects: detectsOwn, read: readOwnColumn },
 };
 
 /** Decided by the header: many data sets have a `train.csv`. */

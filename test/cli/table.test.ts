@@ -1,6 +1,8 @@
 /** The table of `score`, its bar, and texts cut to columns of the terminal. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { plannedText } from "../../src/cli/studies/reproduce.js";
+import type { PlannedRun } from "../../src/studies/paper/spec.js";
 import { summaryText } from "../../src/cli/eval/summary-text.js";
 import { ScoreTable, barParts, formatValue, wantsColors } from "../../src/cli/shared/table.js";
 import { summaryLine } from "../../src/cli/shared/summary-line.js";
@@ -160,4 +162,22 @@ test("a file name cannot command the terminal", () => {
   assert.equal(printable("a\x1b[2Jb\nc\u202egpj.exe"), "a�[2Jb�c�gpj.exe");
   const row = new ScoreTable({ files: ["\x1b[2J"], columns: 80, colors: false }).row(resultFor("\x1b[2J", 5));
   assert.ok(!row.includes("\x1b"));
+});
+
+test("a plan of runs names what several of them lack once", () => {
+  const run = (name: string, notes: readonly string[]): PlannedRun => ({
+    ...{ name, state: "to make", pictures: 1234, steps: null, parameters: null, memory: null, notes },
+  });
+  const text = plannedText([run("a", ["AVA is not here", "own"]), run("longer", ["AVA is not here"]), run("c", [])]);
+  assert.equal(
+    text,
+    [
+      "a       to make  1,234 pictures  ? steps  ? weights trained",
+      "  own",
+      "longer  to make  1,234 pictures  ? steps  ? weights trained",
+      "c       to make  1,234 pictures  ? steps  ? weights trained",
+      "2 runs: AVA is not here",
+      "",
+    ].join("\n"),
+  );
 });

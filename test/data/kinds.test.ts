@@ -181,3 +181,25 @@ test("an image folder that cannot be read is an error, names that are not UTF-8 
   assert.match(shut, new RegExp(`${folder} cannot be read: EACCES`));
   assert.match(said, /images cannot be read: EACCES.*Check the folder's permissions/);
 });
+
+test("a column that a data set does not have is refused, whatever its kind; an attribute of one's own file may be the score", async (t) => {
+  const usage = (message: RegExp): object => ({ code: "USAGE", message });
+  for (const kind of ["studio", "ava-captions", "ava", "tad66k", "spaq", "kadid10k", "flive", "flickr-aes"] as const) {
+    const wanted = usage(/d: Light is no score of this data set; it has one score; leave the column out\.$/);
+    await assert.rejects(readDataset({ folder: "d", kind, column: "Light" }), wanted);
+  }
+  await assert.rejects(
+    readDataset({ folder: await datasetFolder(t, "tad66k"), column: "DoF" }),
+    usage(/DoF is no score of this data set/),
+  );
+  const folder = own(t, "l.csv", "image,score,Light,sharp\na.jpg,30,70,1\nb.jpg,40,,2\n");
+  await assert.rejects(
+    readDataset({ folder, column: "DoF" }),
+    usage(/DoF is no score of this data set; known: Light, sharp\.$/),
+  );
+  const plain = await readDataset({ folder });
+  assert.deepEqual([plain.missing.length, plain.missing[0]?.score], [2, 30]);
+  const { missing, notes } = await readDataset({ folder, column: "Light" });
+  assert.deepEqual(missing.map(({ id, score }) => [id, score]), [["a.jpg", 70]]); // prettier-ignore
+  assert.ok(notes.includes("Left out, without a rating of Light: 1."));
+});

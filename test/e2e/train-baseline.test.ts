@@ -1,7 +1,7 @@
 /** A classical system is trained by the command: new by its name or from a run, killed and resumed, and evaluated. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -192,6 +192,46 @@ test("a plan whose classifier's weights are not here says so and plans; the run 
   const recipe = await run(["train", RECIPE_FILE, "--dry-run"]);
   assert.equal(recipe.code, 0, recipe.stderr);
   assert.match(recipe.stderr, /inception_resnet_v2\.tf_in1k\.safetensors, which NIMA begins with, is not here/);
+  assert.match(recipe.stdout, / {2}score +1 to 10, a distribution over 10 scores\n/, "AVA has votes, here or not");
+});
+
+test("a plan goes by the kind of data that are not here, by labels without pictures, and counts what nothing trains", async () => {
+  const plan = async (...args: string[]): Promise<TrainingPlan> => {
+    const { stdout, stderr, code } = await run(["train", ...args, "--dry-run", "--json"]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout) as TrainingPlan;
+  };
+  const recipe = (name: string): string => join(RECIPE_FILE, "..", "..", name);
+  const tanet = await plan(recipe("table1/ava-tanet.yaml"));
+  assert.equal(tanet.outputs?.[0]?.values?.length, 10);
+  const { parameters, memory } = tanet;
+  // The scene classifier: ResNet-18 with 365 classes.
+  assert.deepEqual(parameters?.byPart["res365_last"], { trained: 0, all: 11_176_512 + 365 * 513 });
+  assert.equal(parameters?.frozen, 11_176_512 + 365 * 513);
+  assert.equal(memory?.weights, 4 * (parameters.trained + parameters.frozen));
+  const aadb = await plan(recipe("table3/aadb-nima.yaml"), "--set", "tiny=true");
+  assert.deepEqual(aadb.outputs?.map(({ scale, values }) => [scale, values]).at(0), [{ min: 0, max: 1 }, undefined]);
+  const one = await plan(recipe("table3/aadb-nima.yaml"), "--set", "tiny=true", "--set", "data.column=Light");
+  assert.deepEqual(one.outputs?.map(({ name, scale }) => [name, scale]), [["score", { min: -1, max: 1 }]]); // prettier-ignore
+  const isLabel = (path: string): boolean => !path.includes(join("studio", "images"));
+  await cp(join(folder, "studio"), join(folder, "labels"), { recursive: true, filter: isLabel });
+  const labels = await plan(..."--data labels --model nima --tiny --out no --steps 1".split(" "));
+  assert.equal(labels.outputs?.[0]?.values?.length, 10);
+  assert.equal(labels.outputs[0].pictures.votes, labels.train);
+});
+
+test("--epochs are times through the training part, with --steps they are refused, and a column that is not there too", async () => {
+  const args = "train --data studio --model nima --tiny --out ep --batch 6 --validation 0.2 --dry-run --json".split(
+    " ",
+  );
+  const { stdout, code, stderr } = await run([...args, "--epochs", "2.5"]);
+  assert.equal(code, 0, stderr);
+  const plan = JSON.parse(stdout) as TrainingPlan;
+  assert.equal(plan.steps, Math.ceil((2.5 * (plan.train ?? NaN)) / 6));
+  const both = await run([...args, "--epochs", "2", "--steps", "5"]);
+  assert.equal(both.code, 2);
+  assert.match(both.stderr, /--epochs <n>' cannot be used with option '--steps <n>'/);
+  await refused([...args, "--steps", "5", "--column", "Light"], /studio: Light is no score of this data set/);
 });
 
 test("the plan says what is predicted and by what it is taught, without tokens and without making weights", async () => {

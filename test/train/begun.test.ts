@@ -76,6 +76,14 @@ test("of a tower that is trained already the head is trained, and of one that is
   assert.doesNotMatch(half.notes, /stay as they are/);
 });
 
+test("a new one with 0 bins predicts one number, as in training; 1 is refused", async () => {
+  const spec = { system: "nima", tiny: true } as const;
+  const { outputs } = await createBaseline({ ...spec, bins: 0, out: at("one-number") });
+  assert.deepEqual(outputs.map(({ values }) => values), [null]); // prettier-ignore
+  const message = /bins is 1; give 0, or from 2 on/;
+  await assert.rejects(createBaseline({ ...spec, bins: 1, out: at("bins") }), { code: "USAGE", message });
+});
+
 test("two files of the same part are refused; a plan names those that are not here", async () => {
   const twice = trained("twice", { pretrained: [at(FILES[0]), at("clip", "model.safetensors")] });
   await assert.rejects(twice, { code: "CHECKPOINT_MISMATCH", message: /both hold vision_model\..*one file a part/ });

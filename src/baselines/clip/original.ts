@@ -158,7 +158,8 @@ export function original(checkpoint: Checkpoint, config?: unknown): Original | u
   if (head) return joined(checkpoint, config, head, checkpoint);
   throw new RocError(
     "CHECKPOINT_MISMATCH",
-    `${checkpoint.path} is a CLIP tower, which says nothing of beauty: ${HOW}.`,
+    `${checkpoint.path} is a CLIP tower, which says nothing of beauty: ${HOW}. ` +
+      "A head of its own is trained by: train --model laion --pretrained its/model.safetensors.",
   );
 }
 

@@ -39,6 +39,10 @@ export abstract class NetworkBaseline implements Baseline {
     return new Map([...this.params.buffers, ...tensors, ...buffers]);
   }
 
+  fixed(): ReadonlyMap<string, Tensor> {
+    return this.frozen?.tensors ?? new Map<string, Tensor>();
+  }
+
   dispose(): void {
     disposeParameters([...this.parameters().values(), ...this.buffers().values()]);
   }

@@ -32,7 +32,7 @@ export function createCommand(context: Context): Command {
     .argument("<system>", "its name")
     .requiredOption("--out <folder>", "where it goes; must be empty or not there")
     .option("--variant <name>", "which of its networks (default: its usual one)")
-    .option("--bins <n>", "values of the score's distribution (default: one number is predicted)", whole(2, 4096))
+    .option("--bins <n>", "values of the score's distribution; 0: one number is predicted (default)", whole(0, 4096))
     .addOption(
       new Option("--scale <min,max>", "of the score, and of attributes")
         .argParser(parseScale)

@@ -27,7 +27,7 @@ export function addDataOptions(command: Command): Command {
     .addOption(
       new Option(
         "--column <name>",
-        "the score: of icaa17k color (default) or MOS, of koniq10k MOS (default) or MOS_zscore, of aadb and para an attribute",
+        "the score: of icaa17k color (default) or MOS, of koniq10k MOS (default) or MOS_zscore, of aadb, para and csv an attribute",
       ).choices(SCORE_COLUMNS),
     );
 }

@@ -123,20 +123,23 @@ async function printTable(table: string, flags: Flags, context: Context): Promis
   io.stdout.write(formatTable(compared.table, json ? "json" : csv ? "csv" : latex ? "latex" : "text"));
 }
 
-/** A line a run, and below it what it lacks and what else should be known of it. */
-function plannedText(plan: readonly PlannedRun[]): string {
+/** A line a run, and below it what it alone lacks, or should be known of it; what several share stands once, at the end. */
+export function plannedText(plan: readonly PlannedRun[]): string {
   const number = (value: number | null): string => value?.toLocaleString("en-US") ?? "?";
   const rows = plan.map(({ name, state, pictures, steps, parameters }) => [
     ...[name, state, `${number(pictures)} pictures`, `${number(steps)} steps`],
     `${number(parameters)} weights trained`,
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return plan
-    .map(({ notes }, i) => {
-      const row = (rows[i] ?? []).map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ");
-      return `${[row, ...notes.map((note) => `  ${note}`)].join("\n")}\n`;
-    })
-    .join("");
+  const runsWith = new Map<string, number>();
+  for (const note of plan.flatMap(({ notes }) => [...new Set(notes)]))
+    runsWith.set(note, (runsWith.get(note) ?? 0) + 1);
+  const lines = plan.flatMap(({ notes }, i) => [
+    (rows[i] ?? []).map((text, column) => text.padEnd(widths[column] ?? 0)).join("  "),
+    ...notes.filter((note) => runsWith.get(note) === 1).map((note) => `  ${note}`),
+  ]);
+  const shared = [...runsWith].filter(([, count]) => count > 1).map(([note, count]) => `${count} runs: ${note}`);
+  return [...lines, ...shared, ""].join("\n");
 }
 
 /** Shows what happens on standard error: each run as `train` and `eval` show it. */

@@ -5,7 +5,7 @@ import { RocError } from "../../errors.js";
 import { readJson } from "../../files/index.js";
 import { STRATEGY_NAMES, type StrategyName } from "../../roc/strategy-names.js";
 import { parseTemplates, type RocTemplates } from "../../roc/template.js";
-import type { TrainingSpec } from "../../train/start/spec.js";
+import type { TrainingRecipe, TrainingSpec } from "../../train/start/spec.js";
 import { planTraining } from "../../train/start/plan-training.js";
 import { underTorchrun } from "../../train/start/torchrun.js";
 import { readTrainingConfig, trainModel } from "../../train/start/train-model.js";
@@ -18,6 +18,7 @@ import { planText } from "./plan.js";
 import { TrainProgress } from "./progress.js";
 
 interface Flags extends TrainFlags, DataFlags {
+  readonly epochs?: number;
   readonly data?: string;
   readonly model?: string;
   readonly variant?: string;
@@ -126,11 +127,19 @@ export function trainCommand(context: Context): Command {
     every: 200,
     loss: "paper",
   });
+  command.addOption(
+    new Option(
+      "--epochs <n>",
+      "times through the training part, instead of --steps; --every is then a tenth of the steps",
+    )
+      .argParser(number(0.01))
+      .conflicts("steps"),
+  );
   command.addHelpText("after", HELP);
   return command.action(async (file: string | undefined) => {
     const flags = command.opts<Flags>();
     if (file !== undefined) checkBeside(command);
-    const spec = await (file === undefined ? specOfFlags(flags) : readTrainingConfig(file, flags.set));
+    const spec = await (file === undefined ? specOfFlags(flags, command) : readTrainingConfig(file, flags.set));
     const run = flags.dryRun ? printPlan : train;
     await run(spec, { ...flags, isFromFile: file !== undefined }, context);
   });
@@ -147,7 +156,7 @@ function checkBeside(command: Command): void {
   throw new RocError("USAGE", `${flags}: with a configuration file, change its keys by --set key=value instead.`);
 }
 
-async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
+async function specOfFlags(flags: Flags, command: Command): Promise<TrainingSpec> {
   if (flags.set.length > 0) {
     throw new RocError(
       "USAGE",
@@ -181,8 +190,16 @@ async function specOfFlags(flags: Flags): Promise<TrainingSpec> {
     data: { ...dataRequest(folder, flags), validation, rater: flags.rater },
     loss: lossWeightsOf(flags),
     templates: await readTemplates(flags.templates),
-    train: { ...trainOptionsOf(flags), ...(flags.raters && { raters: {} }) },
+    train: { ...recipeOf(flags, command), ...(flags.raters && { raters: {} }) },
   };
+}
+
+/** The recipe; how many steps epochs are, and how often they are validated, follows from the pictures. */
+function recipeOf(flags: Flags, command: Command): TrainingRecipe {
+  const { steps, every, ...rest } = trainOptionsOf(flags);
+  if (flags.epochs === undefined) return { ...rest, steps, every };
+  const isGiven = command.getOptionValueSource("every") === "cli";
+  return { ...rest, epochs: flags.epochs, ...(isGiven && { every }) };
 }
 
 async function readTemplates(file: string | undefined): Promise<RocTemplates | undefined> {

@@ -3,7 +3,7 @@ import { systemFacts } from "../../baselines/facts.js";
 import { loadBaseline, systemNamed } from "../../baselines/registry.js";
 import { baselineSource, type BaselineSource } from "../../baselines/source.js";
 import { SCORE, type Baseline, type NewModel, type Output, type System } from "../../baselines/types.js";
-import { attributeScale } from "../../data/index.js";
+import { attributeScale, type Ratings } from "../../data/index.js";
 import { digestModel } from "../../engine/index.js";
 import { isRocError, RocError } from "../../errors.js";
 import { digestFile, exists, type Settings } from "../../files/index.js";
@@ -13,7 +13,6 @@ import { noGrad } from "../../torch/index.js";
 import { openWeightsFile, outlineSource, unionCheckpoint, type Checkpoint } from "../../weights/index.js";
 import { firstPiece, parameterGroups, trainedParameters } from "../optim/groups.js";
 import type { Precision, TrainOptions } from "../options.js";
-import type { RunData } from "./data.js";
 import { sizesOf } from "./plan.js";
 import { filesOf } from "./config.js";
 import { refuseLanguage } from "./refusals.js";
@@ -41,12 +40,17 @@ export interface NewBaseline {
  * The classical system that a spec names; undefined where `model` is none's name, or something is there that is called so.
  * @throws RocError USAGE where the spec asks for what the system cannot be
  */
-export async function newBaseline(spec: CheckedSpec, data: RunData): Promise<NewBaseline | undefined> {
+export async function newBaseline(spec: CheckedSpec, ratings: Ratings): Promise<NewBaseline | undefined> {
   if (systemFacts(spec.model) === undefined || (await exists(spec.model))) return undefined;
   const system = systemNamed(spec.model);
   const { variant, pretrained } = spec;
   refuseVariant(system, variant);
-  return { system, seed: spec.train.seed, pretrained: filesOf(pretrained), config: configureFor(system, spec, data) };
+  return {
+    system,
+    seed: spec.train.seed,
+    pretrained: filesOf(pretrained),
+    config: configureFor(system, spec, ratings),
+  };
 }
 
 /** @throws RocError USAGE for a network that the system has not */
@@ -67,31 +71,21 @@ export async function storedBaseline(spec: CheckedSpec, { folder }: ModelFolders
   throw new RocError("USAGE", `${given.join(", ")}: ${spec.model} is a trained system. ${remedy}`);
 }
 
-/** What a new system predicts of a data set. */
-function wantedOf({ scale, variant, tiny, bins, attributes: withAttributes }: CheckedSpec, data: RunData): NewModel {
-  const count = bins ?? votesOf(data);
-  const attributes = withAttributes === false ? [] : attributesOf(data);
+/** What a new system predicts of pictures that are rated so. */
+function wantedOf({ scale, variant, tiny, bins, attributes: withAttributes }: CheckedSpec, ratings: Ratings): NewModel {
+  const count = bins ?? ratings.votes;
+  const names = withAttributes === false ? [] : ratings.attributes;
+  const attributes = names.map((name) => ({ name, scale: attributeScale(ratings, name) }));
   return {
-    ...{ variant, tiny, scale: scale ?? data.scale },
+    ...{ variant, tiny, scale: scale ?? ratings.scale },
     ...(count > 0 && { bins: count }),
     ...(attributes.length > 0 && { attributes }),
   };
 }
 
-/** Counts in the votes of most pictures; 0: most have none. */
-function votesOf({ train }: RunData): number {
-  const voted = train.flatMap(({ votes }) => votes?.length ?? []);
-  return 2 * voted.length > train.length ? (voted[0] ?? 0) : 0;
-}
-
-function attributesOf(data: RunData): Output[] {
-  const names = new Set(data.train.flatMap(({ attributes = {} }) => Object.keys(attributes)));
-  return [...names].map((name) => ({ name, scale: attributeScale({ ...data, name }, name) }));
-}
-
 /** What the spec says must be; what the data suggest is left out where the system refuses it. */
-function configureFor(system: System, spec: CheckedSpec, data: RunData): Record<string, unknown> {
-  const { attributes, bins, ...rest } = wantedOf(spec, data);
+function configureFor(system: System, spec: CheckedSpec, ratings: Ratings): Record<string, unknown> {
+  const { attributes, bins, ...rest } = wantedOf(spec, ratings);
   const asked = spec.bins === undefined ? [{ bins }, {}] : [{ bins }];
   const choices = asked.flatMap((one) => [...(attributes ? [{ ...one, attributes }] : []), one]);
   let refused: unknown;

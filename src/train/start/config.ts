@@ -162,7 +162,7 @@ const data = z.strictObject({
     .enum(SCORE_COLUMNS)
     .optional()
     .describe(
-      "The score's column: of `icaa17k` `color` or `MOS`, of `koniq10k` `MOS` or `MOS_zscore`; without it the first. Of `aadb` and `para` an attribute; without it the score",
+      "The score's column: of `icaa17k` `color` or `MOS`, of `koniq10k` `MOS` or `MOS_zscore`; without it the first. Of `aadb`, `para` and `csv` an attribute; without it the score",
     ),
   validation: share.default(0.05).describe("Share of the training part set apart, where no official part is"),
   mostValidation: count.default(2000).describe("Pictures of a validation at most"),

@@ -1,5 +1,5 @@
 /** The pictures of a run. */
-import type { LoadedDataset, Sample } from "../../data/index.js";
+import type { LoadedDataset, Ratings, Sample } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 import { Random } from "../../random.js";
 import type { Scales } from "../loop/objective.js";
@@ -38,4 +38,12 @@ function seededFirst(samples: readonly Sample[], most: number, seed: number): Sa
   const random = new Random(seed, "training part");
   const keyed = samples.map((sample) => ({ sample, key: random.next() }));
   return keyed.sort((a, b) => a.key - b.key).slice(0, most).map(({ sample }) => sample); // prettier-ignore
+}
+
+/** What a run's pictures are rated for: votes where most have them, and every attribute that some picture has. */
+export function ratingsOf({ train, scale, attributeScales }: RunData): Ratings {
+  const voted = train.flatMap(({ votes }) => votes?.length ?? []);
+  const votes = 2 * voted.length > train.length ? (voted[0] ?? 0) : 0;
+  const attributes = [...new Set(train.flatMap((sample) => Object.keys(sample.attributes ?? {})))];
+  return { scale, votes, attributes, attributeScales };
 }

@@ -16,7 +16,7 @@ export interface NewBaselineSpec {
   readonly variant?: string | undefined;
   /** Of the score, and of attributes. Default 1 to 10. */
   readonly scale?: ScoreScale | undefined;
-  /** Scores that it predicts the distribution over, from 2. Default: one number. */
+  /** Scores that it predicts the distribution over, from 2; 0: one number is predicted. Default 0. */
   readonly bins?: number | undefined;
   /** Names of attributes to predict beside the score. Default: none. */
   readonly attributes?: readonly string[] | undefined;

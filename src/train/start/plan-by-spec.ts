@@ -1,5 +1,5 @@
 /** A run before it is one: what it comes to, as far as its data and its checkpoint are here. Nothing is downloaded. */
-import { OFFICIAL, type DatasetKind, type LoadedDataset } from "../../data/index.js";
+import { OFFICIAL, officialRatings, type DatasetKind, type LoadedDataset, type Ratings } from "../../data/index.js";
 import { isRocError } from "../../errors.js";
 import { exists, ifThere, type OpenFolder } from "../../files/index.js";
 import { CheckpointFolder, openCheckpointFolder, WEIGHTS } from "../../models/places.js";
@@ -12,7 +12,7 @@ import { configFolder } from "../../weights/index.js";
 import type { TrainOptions } from "../options.js";
 import { checkPlaces } from "../loop/objective.js";
 import { optionsOf, weightsOf } from "./config.js";
-import type { RunData } from "./data.js";
+import { ratingsOf, type RunData } from "./data.js";
 import { dataOf, unitsOf } from "./raters.js";
 import {
   describePlan,
@@ -36,6 +36,9 @@ import { checkLabels, datasetWarnings, lossNotes, networkNotes, planNotes, type 
 /** The pictures of a run, or what is known of them. */
 interface Pictures {
   readonly data: RunData;
+  /** The same where some picture file is there; else those that are rated, or none where the labels are not there either. */
+  readonly rated: RunData;
+  readonly ratings: Ratings;
   /** Pictures to train on and to validate with; null where they are unknown. */
   readonly counts: PlanCounts | null;
 }
@@ -45,14 +48,14 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   const { processes = 1, onWarning = () => undefined, forecast = false } = options;
   const checked = checkSpec(spec);
   refuseTogether(checked, processes);
-  const { data, counts } = await picturesOf(checked, forecast, onWarning);
+  const { data, rated, ratings, counts } = await picturesOf(checked, forecast, onWarning);
   const recipe = optionsOf(checked, (counts?.raters ?? counts?.train ?? 1) / processes);
   const steps = stepsOf(checked, recipe, counts);
-  const made = await newBaseline(checked, data);
-  if (made) return planBaseline(checked, made, data, recipe, steps, options);
+  const made = await newBaseline(checked, ratings);
+  if (made) return planBaseline(checked, made, rated, recipe, steps, options);
   const found = await foldersIfHere(checked, options);
   const stored = found && (await storedBaseline(checked, found));
-  if (stored) return planBaseline(checked, stored, data, recipe, steps, options);
+  if (stored) return planBaseline(checked, stored, rated, recipe, steps, options);
   refuseNetwork(checked);
   if (!found) {
     onWarning(
@@ -161,11 +164,16 @@ async function picturesOf(spec: CheckedSpec, forecast: boolean, onWarning: OnWar
   await datasetWarnings(dataset, spec.dataset ? undefined : spec.data.folder, onWarning);
   if (dataset.samples.some(({ split }) => split === "train")) {
     const data = dataOf(dataset, spec);
-    return { data, counts: countsOf(data, spec) };
+    return { data, rated: data, ratings: ratingsOf(data), counts: countsOf(data, spec) };
   }
   onWarning("no picture file is there; the plan counts the rated pictures.");
   const rated = dataOf({ ...dataset, samples: dataset.missing }, spec);
-  return { data: { ...rated, train: [], validation: [] }, counts: countsOf(rated, spec) };
+  return {
+    data: { ...rated, train: [], validation: [] },
+    rated,
+    ratings: ratingsOf(rated),
+    counts: countsOf(rated, spec),
+  };
 }
 
 function countsOf(data: RunData, spec: CheckedSpec): PlanCounts {
@@ -175,16 +183,18 @@ function countsOf(data: RunData, spec: CheckedSpec): PlanCounts {
 }
 
 function forecastOf({ data, train, scale = USUAL_SCALE }: CheckedSpec, onWarning: OnWarning): Pictures {
-  const { kind, validation: share, mostTraining = Infinity, mostValidation } = data;
+  const { kind, column, validation: share, mostTraining = Infinity, mostValidation } = data;
   const none: RunData = { train: [], validation: [], scale };
+  // Who rated what is not known without the files.
+  const isByRater = data.rater !== undefined || train.raters !== undefined;
+  const ratings = (isByRater ? undefined : officialRatings(kind, column)) ?? ratingsOf(none);
   const official = kind && OFFICIAL[kind];
   onWarning(absence(data.folder, kind));
-  // Who rated what is not known without the files.
-  if (!official || data.rater !== undefined || train.raters) return { data: none, counts: null };
+  if (!official || isByRater) return { data: none, rated: none, ratings, counts: null };
   const { train: all, validation: own } = official.pictures;
   const apart = own > 0 ? own : Math.round(all * share);
   const taught = Math.min(own > 0 ? all : all - apart, mostTraining);
-  return { data: none, counts: { train: taught, validation: Math.min(apart, mostValidation) } };
+  return { data: none, rated: none, ratings, counts: { train: taught, validation: Math.min(apart, mostValidation) } };
 }
 
 /** undefined where the folder or its label files are not there, and that is no error. */

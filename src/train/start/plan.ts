@@ -91,7 +91,7 @@ export interface ModelPlan {
   readonly parameters: {
     /** Weights that are trained. */
     readonly trained: number;
-    /** Weights that stay as they are. */
+    /** Weights that stay as they are, those of a part of the network that nothing trains among them. */
     readonly frozen: number;
     /** By part of the model; of a classical system by the first piece of the parameters' names. */
     readonly byPart: Readonly<Record<string, PartSize>>;
@@ -199,8 +199,9 @@ export function sizesOf(model: Learner, options: TrainOptions): Pick<ModelPlan, 
     const key = name.replace(/\[.*$/, "");
     trained.set(key, (trained.get(key) ?? 0) + count);
   }
+  const fixed = isBaseline(model) ? (model.fixed?.() ?? []) : [];
   const all = new Map(
-    [...model.parameters(), ...(adapters?.parameters() ?? [])].map(([name, { numel }]) => [name, numel]),
+    [...model.parameters(), ...fixed, ...(adapters?.parameters() ?? [])].map(([name, { numel }]) => [name, numel]),
   );
   const byPart: Record<string, { trained: number; all: number }> = {};
   for (const [name, count] of all) {

@@ -72,7 +72,7 @@ export interface DataFolder extends Parts {
   readonly images?: string | undefined;
   /** `ava-captions`: folder of AVA's files, relative to `folder`. */
   readonly ava?: string | undefined;
-  /** The score's column, of `icaa17k` ("color" by default) and `koniq10k` ("MOS" by default). */
+  /** The score's column, of `icaa17k` ("color" by default), `koniq10k` ("MOS" by default), or an attribute of `aadb`, `para`, `csv`. */
   readonly column?: ScoreColumn | undefined;
   /** Share of the training part set apart for validation, in [0, 1), where there is no official part. Default 0.05. */
   readonly validation?: number | undefined;

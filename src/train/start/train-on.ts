@@ -12,7 +12,7 @@ import { setsOf } from "../data/sets.js";
 import type { TrainEvent } from "../events.js";
 import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
-import type { RunData } from "./data.js";
+import { ratingsOf, type RunData } from "./data.js";
 import { dataOf, unitsOf } from "./raters.js";
 import { runToEnd, type RunPlan } from "./run-training.js";
 import { checkedOptions } from "./patterns.js";
@@ -76,7 +76,7 @@ async function begin(
   const units = spec.strategy === "set" ? setsOf(data.train).length : unitsOf(data, spec);
   refuseTogether(spec, group?.worldSize);
   const recipe = optionsOf(spec, units / (group?.worldSize ?? 1));
-  const made = await newBaseline(spec, data);
+  const made = await newBaseline(spec, ratingsOf(data));
   if (made) return beginBaseline(spec, data, made, recipe, device);
   const base = await folderOfModel(spec, options);
   const stored = await storedBaseline(spec, base);

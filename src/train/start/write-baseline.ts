@@ -9,9 +9,11 @@ import type { NewBaseline, NewBaselineSpec } from "./new-baseline.js";
 
 /** See `createBaseline()`. */
 export async function writeNewBaseline(spec: NewBaselineSpec): Promise<NewBaseline> {
-  const { variant, bins, scale = { min: 1, max: 10 }, tiny, seed = 0 } = spec;
+  const { variant, scale = { min: 1, max: 10 }, tiny, seed = 0 } = spec;
   if (!(Number.isSafeInteger(seed) && seed >= 0))
     throw new RocError("USAGE", `seed is ${seed}; give a whole number from 0.`);
+  if (spec.bins === 1) throw new RocError("USAGE", "bins is 1; give 0, or from 2 on.");
+  const bins = spec.bins === 0 ? undefined : spec.bins;
   const system = systemNamed(spec.system);
   refuseVariant(system, variant);
   const folder = resolve(spec.out);
@@ -21,7 +23,8 @@ export async function writeNewBaseline(spec: NewBaselineSpec): Promise<NewBaseli
   const { baseline } = await startBaseline({ system, config, seed, pretrained: filesOf(spec.pretrained) });
   try {
     await saveBaseline(baseline, folder);
-    const parameters = [...baseline.parameters().values()].reduce((sum, { numel }) => sum + numel, 0);
+    const weights = [...baseline.parameters().values(), ...(baseline.fixed?.().values() ?? [])];
+    const parameters = weights.reduce((sum, { numel }) => sum + numel, 0);
     const outputs = baseline.outputs.map((one) => ({
       ...{ name: one.name, scale: one.scale, values: one.values?.length ?? null },
     }));

@@ -50,7 +50,10 @@ test("what a head's file name says of its tower, and what sizes are called", () 
 });
 
 test("a tower without a head, and a head without a tower, say what is missing", async () => {
-  await assert.rejects(loadBaseline(CLIP), saying("CHECKPOINT_MISMATCH", "is a CLIP tower", "--head", "laion-v2"));
+  await assert.rejects(
+    loadBaseline(CLIP),
+    saying("CHECKPOINT_MISMATCH", "is a CLIP tower", "--head", "laion-v2", "train --model laion --pretrained"),
+  );
   const file = fixture(`${HERE}/mlp.pth`);
   await assert.rejects(loadBaseline(file), saying("CHECKPOINT_MISMATCH", file, "head without its tower", "--model"));
   await assert.rejects(loadBaseline(file, { head: file }), saying("USAGE", file, "--head"));
