@@ -20,7 +20,7 @@ export interface Ratings {
   readonly votes: number;
   /** Rated beside the score. */
   readonly attributes: readonly string[];
-  readonly attributeScales?: Readonly<Record<string, ScoreScale>> | undefined;
+  readonly attributeScales?: Readonly<Record<string, ScoreScale>>;
 }
 
 /** Rated pictures by official split, and the files that the folder must hold. */
@@ -112,6 +112,6 @@ export function officialRatings(kind: DatasetKind | undefined, column: ScoreColu
   if (ratings === undefined || column === undefined) return ratings;
   // Of ICAA17K's two the other is an attribute.
   if (kind === "icaa17k") return column === "MOS" ? { ...ratings, attributes: ["color"] } : ratings;
-  if (ratings.attributes.includes(column)) return scoreOnly(attributeScale(ratings, column));
+  if (ratings.attributes.includes(column)) return scoreOnly(attributeScale({ ...ratings, name: column }, column));
   return column === "MOS_zscore" ? { ...ratings, scale: KONIQ_ZSCORE_SCALE } : ratings;
 }

@@ -91,13 +91,8 @@ export interface RatedDataset {
   readonly samples: readonly Sample[];
 }
 
-interface AttributeScales {
-  readonly scale: ScoreScale;
-  readonly attributeScales?: Readonly<Record<string, ScoreScale>> | undefined;
-}
-
 /** The scale of an attribute's ratings: its own where it has one, else the score's. */
-export function attributeScale({ scale, attributeScales }: AttributeScales, name: string): ScoreScale {
+export function attributeScale({ scale, attributeScales }: Omit<RatedDataset, "samples">, name: string): ScoreScale {
   return (attributeScales && Object.hasOwn(attributeScales, name) ? attributeScales[name] : undefined) ?? scale;
 }
 

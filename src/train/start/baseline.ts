@@ -75,7 +75,7 @@ export async function storedBaseline(spec: CheckedSpec, { folder }: ModelFolders
 function wantedOf({ scale, variant, tiny, bins, attributes: withAttributes }: CheckedSpec, ratings: Ratings): NewModel {
   const count = bins ?? ratings.votes;
   const names = withAttributes === false ? [] : ratings.attributes;
-  const attributes = names.map((name) => ({ name, scale: attributeScale(ratings, name) }));
+  const attributes = names.map((name) => ({ name, scale: attributeScale({ ...ratings, name }, name) }));
   return {
     ...{ variant, tiny, scale: scale ?? ratings.scale },
     ...(count > 0 && { bins: count }),

@@ -45,5 +45,5 @@ export function ratingsOf({ train, scale, attributeScales }: RunData): Ratings {
   const voted = train.flatMap(({ votes }) => votes?.length ?? []);
   const votes = 2 * voted.length > train.length ? (voted[0] ?? 0) : 0;
   const attributes = [...new Set(train.flatMap((sample) => Object.keys(sample.attributes ?? {})))];
-  return { scale, votes, attributes, attributeScales };
+  return { scale, votes, attributes, ...(attributeScales && { attributeScales }) };
 }
