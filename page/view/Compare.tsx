@@ -55,7 +55,7 @@ function Pane({ photo, other, active }: { photo: Photo; other: Photo; active: bo
         <span class="numbers">
           {photo.score && <strong>{exactText(photo.score.score)}</strong>}
           {photo.score && photo.score.std !== null && <span class="quiet">± {exactText(photo.score.std)}</span>}
-          {chance !== undefined && <span class="quiet">preferred {Math.round(100 * chance)}%</span>}
+          {chance !== undefined && <span class="quiet">{chance}</span>}
         </span>
         {active ? <Rate photo={photo} /> : <Marks photo={photo} />}
       </div>
@@ -72,9 +72,13 @@ function Marks({ photo }: { photo: Photo }): JSX.Element {
   );
 }
 
-/** How likely the photo is preferred to another, by their predicted ratings; undefined where two judges have spoken. */
-function chanceAgainst({ score }: Photo, { score: other }: Photo): number | undefined {
+/**
+ * How likely the photo is preferred to another, by their predicted ratings, in words; undefined where two judges have spoken. Scores
+ * without a spread do not say how sure they are.
+ */
+function chanceAgainst({ score }: Photo, { score: other }: Photo): string | undefined {
   if (!score || !other || score.model !== other.model || score.distribution?.length !== other.distribution?.length)
     return undefined;
-  return bestOf([score, other]).wins[0]?.[1];
+  const { wins, by } = bestOf([score, other]);
+  return by === "scores" ? "by the score alone" : `preferred ${Math.round(100 * (wins[0]?.[1] ?? NaN))}%`;
 }

@@ -220,13 +220,15 @@ function checkReadable(pictures: readonly ScoreInput[]): void {
   throw new RocError("USAGE", "Pictures that are shown together are read twice: give paths or bytes, no streams.");
 }
 
-/** A comparison as plain data, with its keys in the documented order: what the command line and the server write. */
+/**
+ * A comparison as plain data, with its keys in the documented order: what the command line and the server write. By the scores alone
+ * there are no chances (null): nothing says how sure such scores are.
+ */
 export function plainComparison({ order, best, worst, wins, by, places, results }: PictureComparison) {
+  const chances = by === "scores" ? { best: null, worst: null, wins: null } : { best, worst, wins };
   return {
     order,
-    best,
-    worst,
-    wins,
+    ...chances,
     by,
     ...(places && { places }),
     results: results.map((result) => plainOutcome(result)),

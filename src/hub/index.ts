@@ -15,6 +15,8 @@ export { hubSettings, type HubSettings } from "./settings.js";
 export interface ResolveOptions extends DownloadOptions {
   /** Called with a sentence where the hub fails: why, and which commit is used from the cache instead. */
   readonly onNote?: ((text: string) => void) | undefined;
+  /** Names that the caller takes for repositories; they are told where a name is none. */
+  readonly shortNames?: readonly string[] | undefined;
 }
 
 /**
@@ -27,7 +29,8 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   if (await exists(name)) return name;
   if (!isRepoName(name)) {
     const text = `There is no folder ${name}, and it is not a name on the hub (owner/name) either`;
-    throw new RocError("FILE_NOT_FOUND", `${text}. Check the path.`);
+    const short = options.shortNames?.length ? `, or take a short name: ${options.shortNames.join(", ")}` : "";
+    throw new RocError("FILE_NOT_FOUND", `${text}. Check the path${short}.`);
   }
   try {
     return (await downloadModel(name, { ...options, needsWeights: true })).folder;

@@ -19,6 +19,11 @@ export function isJudge({ checkpoint, settings }: Pick<Judge, "checkpoint" | "se
   return checkpoint === model.digest && isDeepStrictEqual(deciding(settings), own);
 }
 
+/** What tells a model apart as {@link isJudge} takes it, to be kept when the model itself is freed. */
+export function identityOf(model: Model): Pick<Judge, "checkpoint" | "settings"> {
+  return { checkpoint: model.digest, settings: scoreSettings(model) };
+}
+
 /** The number of a model among the judges of a library, where it is entered if it is new. */
 export function enterJudge(connection: Connection, model: Model): number {
   const settings = scoreSettings(model);

@@ -114,17 +114,27 @@ export const picturesSchema = z
   .meta({ id: "Pictures", description: "Pictures to score; multipart/form-data with fields `file` does as well." });
 
 const chance = z.number().min(0).max(1);
+const ALONE = "Null by the scores alone: nothing says how sure they are.";
 
 /** Pictures compared with one another; indices are those of the request. */
 export const comparedSchema = z
   .object({
     order: z.array(z.int()).readonly().meta({ description: "Indices of the pictures, best first." }),
-    best: z.array(chance).readonly().meta({ description: "Chance of each to be the best; they sum to 1." }),
-    worst: z.array(chance).readonly().meta({ description: "Chance of each to be the worst; they sum to 1." }),
+    best: z
+      .array(chance)
+      .readonly()
+      .nullable()
+      .meta({ description: `Chance of each to be the best; they sum to 1. ${ALONE}` }),
+    worst: z
+      .array(chance)
+      .readonly()
+      .nullable()
+      .meta({ description: `Chance of each to be the worst; they sum to 1. ${ALONE}` }),
     wins: z
       .array(z.array(chance).readonly())
       .readonly()
-      .meta({ description: "wins[a][b]: chance of picture a to be preferred to b." }),
+      .nullable()
+      .meta({ description: `wins[a][b]: chance of picture a to be preferred to b. ${ALONE}` }),
     by: z
       .enum(["distributions", "spreads", "scores", "set", "question"])
       .meta({ description: "What the chances are of: distributions, normal ones of a spread, the scores alone, or pictures shown together." }), // prettier-ignore
@@ -169,6 +179,7 @@ export const photoSchema = z
     label: z.string().optional(),
     pick: z.enum(["pick", "reject"]).optional(),
     score: storedScoreSchema.optional(),
+    seenBy: z.array(z.string()).readonly().optional().meta({ description: "Where the judge has not scored it: the names of those that have." }), // prettier-ignore
     taste: z
       .object({ name: z.string(), score: z.number(), percentile: z.number() })
       .optional()
@@ -240,7 +251,7 @@ export const burstsSchema = z
     bursts: z.array(
       z.object({
         kind: z.enum(["burst", "bracket", "copies"]),
-        photos: z.array(z.object({ id: z.string(), best: chance.meta({ description: "Chance to be the best of them." }), kept: z.boolean() })), // prettier-ignore
+        photos: z.array(z.object({ id: z.string(), best: chance.nullable().meta({ description: "Chance to be the best of them; null where the judge gives scores alone." }), kept: z.boolean() })), // prettier-ignore
       }),
     ),
     looked: z.int().meta({ description: "Photos that have been looked at." }),

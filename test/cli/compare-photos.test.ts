@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { compareCommand } from "../../src/cli/eval/compare.js";
+import { comparedSchema } from "../../src/server/schemas.js";
 import type { ScoreResult } from "../../src/engine/index.js";
 import { failureFor, fakeEngine, folderWith, resultFor, runCommand, type Asked } from "./support.js";
 
@@ -54,7 +55,14 @@ test("what is no distribution is said, and a photo without a score ends it", asy
   assert.match(spread.stderr, /note: the checkpoint gives no distribution/);
   const alone = await compared([folder], (file, i) => ({ ...resultFor(file, 5 + i), distribution: null, std: null }));
   assert.match(alone.stderr, /note: the checkpoint gives neither/);
-  assert.match(alone.stdout, /^1 .*b\.jpg .* 100% +0%/m);
+  assert.match(alone.stdout, /^1 .*b\.jpg .* 6\.00 +- +- +- +-$/m);
+  const page = join(folder, "page.html");
+  const bare: Answer = (file, i) => ({ ...resultFor(file, 5 + i), distribution: null, std: null });
+  const json = JSON.parse((await compared([folder, "--json", "--html", page], bare)).stdout) as Record<string, unknown>;
+  const { order, best, worst, wins } = json;
+  assert.deepEqual({ order, best, worst, wins }, { order: [1, 0], best: null, worst: null, wins: null });
+  assert.ok(comparedSchema.safeParse(json).success);
+  assert.match(readFileSync(page, "utf8"), /by the score alone/);
   const broken = await compared([folder], (file, i) => (i === 0 ? resultFor(file, 5) : failureFor(file)));
   assert.equal(broken.code, 3);
   assert.match(broken.stderr, /b\.jpg: not an image/);

@@ -52,7 +52,14 @@ async function cull(...argv: readonly string[]): Promise<{ code: number; stdout:
 
 interface Plan {
   readonly counts: { readonly picked: number; readonly rejected: number; readonly failed: number };
-  readonly groups: readonly { readonly photos: readonly { readonly file: string; readonly kept: boolean }[] }[];
+  readonly groups: readonly {
+    readonly photos: readonly {
+      readonly file: string;
+      readonly kept: boolean;
+      readonly best: number | null;
+      readonly first?: true;
+    }[];
+  }[];
   readonly photos: readonly { readonly file: string; readonly pick?: string; readonly group?: number; readonly rating?: number; readonly kept?: readonly string[]; readonly first?: boolean; readonly score?: number }[]; // prettier-ignore
   readonly failures: readonly { readonly file: string; readonly error: { readonly code: string } }[];
   readonly sidecars: { readonly planned: readonly string[]; readonly written: number };
@@ -500,16 +507,27 @@ test("--first: stars by the second judge alone, keepers of a group by one judge,
       const score: typeof made.score = async function* (inputs) {
         for await (const file of inputs as AsyncIterable<string>) {
           asked[isFirst ? "first" : "second"]++;
-          yield { ...resultFor(file, scoreOf(file)), distribution: null };
+          yield { ...resultFor(file, scoreOf(file)), distribution: null, ...(isFirst && { std: null }) };
         }
       };
-      return { ...made, score, name: isFirst ? "small@1" : "large@2", scale: { min: 1, max: isFirst ? 100 : 10 } };
+      const digest = isFirst ? "1" : "2";
+      return {
+        ...made,
+        score,
+        digest,
+        name: isFirst ? "small@1" : "large@2",
+        scale: { min: 1, max: isFirst ? 100 : 10 },
+      };
     },
   });
   const env = { XDG_DATA_HOME: folderWith(t, {}) };
   const run = (...argv: readonly string[]) =>
     runCommand(["cull", folder, ...argv], { cull: async () => cullCommand }, { engine: engine as never, env });
   assert.equal((await run("--first", small, "--among", "library", "--dry-run")).code, 2);
+  const same = await run("--first", small, "--model", small, "--dry-run");
+  assert.deepEqual([same.code, /are both small@1/.test(same.stderr)], [2, true], same.stderr);
+  assert.equal((await run("--first", small, "--model", join(folder, "none"), "--dry-run")).code, 3);
+  assert.deepEqual(asked, { first: 0, second: 0 }, "what is wrong with a judge is said before anything is scored");
   const options = ["--first", small, "--contenders", "25%", "--dry-run"];
   const { stdout, code, stderr } = await run(...options, "--json");
   assert.equal(code, 0, stderr);
@@ -528,8 +546,13 @@ test("--first: stars by the second judge alone, keepers of a group by one judge,
   for (const { photos: members } of plan.groups) {
     const judges = new Set(members.map(({ file }) => plan.photos.find((photo) => photo.file === file)?.first ?? false));
     assert.equal(judges.size, 1);
+    // The small one gives scores alone, which do not say how sure they are.
+    for (const { best, first } of members)
+      assert.deepEqual([best === null, first ?? false], [judges.has(true), judges.has(true)]);
   }
+  assert.ok(plan.groups.some(({ photos: members }) => alone.some(({ file }) => file === members[0]?.file)));
   const text = await run(...options);
+  assert.match(text.stdout, /\(first look\) +by the score alone/);
   assert.match(text.stdout, new RegExp(`${alone.length} of 16 photos seen by small@1 alone: they have no stars`));
   assert.deepEqual([asked.first, asked.second], [16, 16 - alone.length]);
 });

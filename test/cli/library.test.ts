@@ -158,7 +158,8 @@ test("--first: a small judge looks at all, the large one at its best; orders sta
       load: (checkpoint: unknown) => {
         const isFirst = (checkpoint as { path: string }).path === small;
         const digest = (isFirst ? "1" : "2").repeat(64);
-        if (!isFirst && failing.length > 0) throw new Error("killed");
+        // Loaded once beforehand, and again for its own look.
+        if (!isFirst && failing.length > 0 && asked.first.length > 0) throw new Error("killed");
         return Promise.resolve(
           redModel(isFirst ? asked.first : asked.second, { name: isFirst ? "small@1" : "large@2", digest }),
         );
@@ -172,6 +173,17 @@ test("--first: a small judge looks at all, the large one at its best; orders sta
   assert.equal((await run("scan", photos, "--first", small, "--contenders", "0%")).code, 2);
   const same = await run("scan", photos, "--first", small, "--model", small);
   assert.match(same.stderr, /--first and --model are both small@1/);
+  // What is wrong with either is said before anything is scored.
+  for (const wrong of [
+    ["--model", join(root, "none")],
+    ["--head", join(root, "none.pth")],
+  ]) {
+    const refused = await run("scan", photos, "--first", small, ...wrong);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /none|--head/);
+  }
+  assert.equal((await run("scan", photos, "--first", join(root, "none"))).code, 3);
+  assert.deepEqual([asked.first.length, asked.second.length], [0, 0]);
   // Stopped between the two.
   failing.push("yes");
   assert.equal((await run("scan", photos, "--first", small)).code, 70);
@@ -189,6 +201,8 @@ test("--first: a small judge looks at all, the large one at its best; orders sta
   assert.match(listed.stdout, /^\S*\/9\.png +19\.0 .*\n\S*\/8\.png +17\.0 .*\n\S*\/0\.png  not scored by this checkpoint; seen by small@1 \(--judge\)/); // prettier-ignore
   const lines = jsonLines((await run("list", "--json")).stdout) as { score?: number; seenBy?: string[] }[];
   assert.deepEqual(lines.map(({ score, seenBy }) => score ?? seenBy), [19, 17, ...Array.from({ length: 8 }, () => ["small@1"])]); // prettier-ignore
+  const csv = parse<Record<string, string>>((await run("export", "--csv", "-")).stdout, { columns: true });
+  assert.deepEqual(csv.map(({ model, seenBy }) => [model, seenBy]).slice(1, 3), [["large@2", ""], ["", "small@1"]]); // prettier-ignore
   const own = jsonLines((await run("list", "--json", "--judge", "small@1")).stdout) as { score?: number }[];
   assert.equal(own.filter(({ score }) => score !== undefined).length, 10);
   // A larger share takes the rest of it; nothing is scored twice.

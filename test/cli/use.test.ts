@@ -92,7 +92,10 @@ test("what cannot be loaded is refused, and settings that cannot be read are nam
   assert.equal(broken.code, 4);
   assert.match(broken.stderr, /mine cannot be used, and the default is as before: .*safetensors/);
   assert.ok(!existsSync(settings));
-  assert.match((await runProgram(["use", "nowhere"], at)).stderr, /no folder nowhere/);
+  assert.match(
+    (await runProgram(["use", "nowhere"], at)).stderr,
+    /no folder nowhere.* short name: laion-v2, laion-v1, demo/,
+  );
   await runProgram(["use", "demo"], at);
   writeFileSync(settings, "{");
   const unread = await runProgram(["score", "a.jpg"], at);

@@ -9,6 +9,7 @@ import { DEMO_MODEL, load, type Model } from "../../src/engine/index.js";
 import { openBeside, openToWrite } from "../../src/library/open.js";
 import { scan } from "../../src/library/scan/scan.js";
 import { createServer } from "../../src/server/index.js";
+import { redModel } from "../library/support.js";
 import { ROOT } from "../support.js";
 import { ask, form, listening, photo, post } from "./support.js";
 
@@ -21,6 +22,7 @@ interface Listed {
     file: string;
     digest: string;
     score?: { score: number; percentile: number };
+    seenBy?: readonly string[];
   }[];
   readonly next: string | null;
   readonly total: number | null;
@@ -229,4 +231,14 @@ test("what moves a photo's score: cells, the same a second time without being co
   assert.equal(await refused(`/v1/library/photos/${id}/explain?what=1`), 400);
   assert.equal(await refused("/v1/library/photos/999/explain"), 404);
   assert.equal(await refused("/v1/library/photos/..%2f1/explain"), 404);
+});
+
+test("a photo that other checkpoints alone have seen says which", async () => {
+  const [seen] = (await list()).photos;
+  const other = redModel([], { name: "red@1" });
+  await scan({ library: library(), files: [seen?.file ?? ""], folders: [], model: other });
+  const { photos } = await list("?judge=red@1");
+  const unseen = photos.filter(({ score }) => score === undefined);
+  assert.ok(unseen.length > 0 && photos.length > unseen.length);
+  for (const { seenBy } of photos.slice(1, 3)) assert.deepEqual(seenBy, [model.name]);
 });

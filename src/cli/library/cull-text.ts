@@ -41,7 +41,10 @@ export function cullJson(culled: Culled): Record<string, unknown> {
     counts: countsOf(culled),
     groups: plan.groups.map(({ kind, photos: members }) => ({
       kind,
-      photos: members.map(({ file, best, kept }) => ({ file, score: photos.get(file)?.score, best, kept })),
+      photos: members.map(({ file, best, kept }) => {
+        const { score, first: isFirst } = photos.get(file) ?? {};
+        return { file, score, ...(isFirst && { first: isFirst }), best, kept };
+      }),
     })),
     photos: plan.photos.map((photo) => {
       const kept = sidecars.kept.get(photo.file);
@@ -102,6 +105,9 @@ const KINDS: Readonly<Record<CullGroup["kind"], string>> = {
   copies: "one picture, saved",
 };
 
+/** In the place of a chance, of a judge that gives neither distributions nor spreads. */
+const BY_SCORE = "by the score alone";
+
 function groupLines(
   { kind, photos: members }: CullGroup,
   photos: ReadonlyMap<string, PlannedPhoto>,
@@ -109,7 +115,10 @@ function groupLines(
 ): string[] {
   const rows = members.map(({ file, best }) => {
     const photo = photos.get(file);
-    return [...(photo ? photoCells(photo, culled) : [file]), `best with ${Math.round(100 * best)}%`];
+    return [
+      ...(photo ? photoCells(photo, culled) : [file]),
+      best === null ? BY_SCORE : `best with ${Math.round(100 * best)}%`,
+    ];
   });
   const title = kind === "copies" ? `${KINDS[kind]} ${members.length} times` : `${KINDS[kind]} of ${members.length}`;
   return [title, ...table(rows)];

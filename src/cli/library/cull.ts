@@ -25,12 +25,12 @@ import { expandInputs } from "../score/inputs.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode } from "../shared/json.js";
-import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { addModelOptions, findNamed, packing, type LoadFound, type ModelFlags } from "../shared/model-options.js";
 import { whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
 import { cullJson, cullText, type Culled, type FirstJudge } from "./cull-text.js";
-import { addFirstOptions, firstLook, requireFirst, requireOther, type FirstFlags, type FirstLook } from "./first.js";
+import { addFirstOptions, firstLook, requireFirst, type FirstFlags, type FirstLook } from "./first.js";
 import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
 
 interface Flags extends ModelFlags, LibraryFlags, FirstFlags {
@@ -69,7 +69,7 @@ puts every byte back, and takes away sidecars that are new; those that were chan
 given. A stopped command can be undone, or simply given again. --undo-file with a file of an earlier cull adds to it: undoing it takes
 back both. Any other file that is there is refused. With --dry-run undoing lists what would come back.
 
---json: {folder, library, model, scale, first, counts, groups: [{kind, photos: [{file, score, best, kept}]}], photos: [{file, score, std, first,
+--json: {folder, library, model, scale, first, counts, groups: [{kind, photos: [{file, score, first, best, kept}]}], photos: [{file, score, std, first,
 rating, pick, label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}, with
 --undo --dry-run also files: [{file, change}].
 
@@ -172,9 +172,10 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   const steps = progressOf(context);
   try {
     const spec = { folder, files, library, signal: context.signal, onProgress: steps.follow };
-    const first = flags.first === undefined ? undefined : await seenFirst(flags.first, spec, settings, flags, context);
-    using model = await loadNamed(flags.model, settings, context);
-    if (first) requireOther(first, model);
+    const second = await findNamed(flags.model, settings, context);
+    const look = { ...spec, second, settings, flags };
+    const first = flags.first === undefined ? undefined : await seenFirst(flags.first, look, context);
+    using model = await second();
     const seen: FirstSeen | undefined = first && { photos: first.looked, contenders: first.files };
     const found = await cullFolder({ ...spec, model, naming, among, options: cullOptions(flags), first: seen });
     steps.stop();
@@ -189,16 +190,20 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   }
 }
 
+interface SeenFirst extends Pick<FolderSpec, "folder" | "files" | "library" | "signal" | "onProgress"> {
+  readonly second: LoadFound;
+  readonly settings: LoadOptions;
+  readonly flags: Flags;
+}
+
 /** What the small judge says of all photos. */
 function seenFirst(
   name: string,
-  spec: Pick<FolderSpec, "folder" | "files" | "library" | "signal" | "onProgress">,
-  settings: LoadOptions,
-  { contenders, firstHead }: Flags,
+  { second, settings, flags: { contenders, firstHead }, ...spec }: SeenFirst,
   context: Context,
 ): Promise<FirstLook<FirstSeen["photos"]>> {
   const shots = shotsOf(spec.files);
-  const looked = { library: spec.library, files: shots.map(({ file }) => file), context };
+  const looked = { library: spec.library, files: shots.map(({ file }) => file), context, second };
   return firstLook(name, { ...settings, contenders, firstHead }, looked, (model) =>
     scannedPhotos({ ...spec, model }, shots),
   );

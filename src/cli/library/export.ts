@@ -91,7 +91,8 @@ function cell(value: string | number | null | undefined): string | number {
 function tableText(photos: readonly Photo[], judge: Judge | undefined, attributes: readonly string[]): string {
   const ends = photos.some(({ score }) => score?.interval) ? (["low", "high", "level"] as const) : [];
   const facts = ["percentile", "stars", "taken", "camera", "width", "height", "gone", "error"];
-  const rows = photos.map(({ file, score, stars, taken, camera, width, height, gone, error }) => [
+  const others = photos.some(({ seenBy }) => seenBy) ? ["seenBy"] : [];
+  const rows = photos.map(({ file, score, seenBy, stars, taken, camera, width, height, gone, error }) => [
     ...[
       file,
       score?.score,
@@ -107,8 +108,9 @@ function tableText(photos: readonly Photo[], judge: Judge | undefined, attribute
       error?.code,
     ],
     ...attributes.map((name) => score?.attributes?.[name]),
-    ...[score?.comment, judge?.name],
+    ...[score?.comment, (score ?? error) && judge?.name],
+    ...others.map(() => seenBy?.join("; ")),
   ]);
-  const header = ["file", "score", "std", ...ends, ...facts, ...attributes, "comment", "model"];
+  const header = ["file", "score", "std", ...ends, ...facts, ...attributes, "comment", "model", ...others];
   return csvText([header, ...rows].map((row) => row.map(cell)));
 }

@@ -3,10 +3,11 @@ import { InvalidArgumentError, type Command } from "commander";
 import type { LoadOptions, Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import { RocError } from "../../errors.js";
+import type { Judge } from "../../library/catalog.js";
 import { contenders, type Contenders } from "../../library/cascade.js";
-import { isJudge } from "../../library/judge.js";
+import { identityOf, isJudge } from "../../library/judge.js";
 import type { Context } from "../shared/io.js";
-import { loadNamed } from "../shared/model-options.js";
+import { loadNamed, type LoadFound } from "../shared/model-options.js";
 
 /** The options of {@link addFirstOptions}. */
 export interface FirstFlags {
@@ -56,20 +57,33 @@ interface FirstOptions {
   readonly firstHead?: string | undefined;
 }
 
+/** What a first look is at, and who looks second. */
+interface FirstTask {
+  readonly library: string;
+  readonly files: readonly string[];
+  readonly context: Context;
+  /** Loads `--model`. */
+  readonly second: LoadFound;
+}
+
 /**
- * Has the first judge look, and frees it, before the second is loaded.
+ * Has the first judge look, and frees it, before the second is loaded for its own look. The second is loaded, and freed, before
+ * that too: what is wrong with it or its options is said before anything is scored.
  *
  * @param flags how it computes; what is about the large one's questions and size is not for it
  * @param look scans all photos by it into the library
+ * @throws RocError of either judge's loading; USAGE where both are one
  */
 export async function firstLook<Looked>(
   name: string,
   { contenders: share = DEFAULT_SHARE, firstHead: head, ...flags }: LoadOptions & FirstOptions,
-  { library, files, context }: { library: string; files: readonly string[]; context: Context },
+  { library, files, context, second }: FirstTask,
   look: (model: Model) => Promise<Looked>,
 ): Promise<FirstLook<Looked>> {
   const { device, dtype, threads, batchSize, onNote, worker } = flags;
+  const other = await checkSecond(second);
   using model = await loadNamed(name, { head, device, dtype, threads, batchSize, onNote, worker }, context);
+  requireOther(other, model);
   const looked = await look(model);
   const found = await contenders(library, files, model, share);
   return { ...found, share, looked, scale: model.scale, worth: model.folder && worthOf(model).text };
@@ -83,9 +97,18 @@ export function requireFirst({ first, firstHead, contenders: share }: FirstFlags
     throw new RocError("USAGE", "--contenders is the share that --first lets through: give --first too.");
 }
 
+/** A judge that is freed. */
+type FreedJudge = Pick<Judge, "name" | "checkpoint" | "settings">;
+
+/** Packed weights are made and notes are said when it looks. */
+async function checkSecond(second: LoadFound): Promise<FreedJudge> {
+  using model = await second({ onNote: undefined, pack: false });
+  return { name: model.name, ...identityOf(model) };
+}
+
 /** @throws RocError USAGE where both looks are of one judge */
-export function requireOther({ judge }: Contenders, model: Model): void {
-  if (!isJudge(judge, model) || judge.name !== model.name) return;
+function requireOther(second: FreedJudge, model: Model): void {
+  if (!isJudge(second, model) || second.name !== model.name) return;
   throw new RocError(
     "USAGE",
     `--first and --model are both ${model.name}: name a smaller one first, or leave --first out.`,

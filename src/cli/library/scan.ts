@@ -11,12 +11,12 @@ import { searchInputs, type Inputs } from "../score/inputs.js";
 import { QueuedModel } from "../../queue/client.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
-import { addModelOptions, loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
+import { addModelOptions, findNamed, packing, type LoadFound, type ModelFlags } from "../shared/model-options.js";
 import { openQueued } from "../shared/queue.js";
 import { parseScale, whole } from "../shared/numbers.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
-import { addFirstOptions, firstLook, requireFirst, requireOther, type FirstFlags, type FirstLook } from "./first.js";
+import { addFirstOptions, firstLook, requireFirst, type FirstFlags, type FirstLook } from "./first.js";
 import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
 
 interface ScanFlags extends ModelFlags, LibraryFlags, FirstFlags {
@@ -37,8 +37,8 @@ command continues. Files that are gone are marked, not forgotten, as their drive
 Files that cannot be read or scored are kept with the reason, and tried again when they change, or with --retry.
 
 With --first two checkpoints look: the small one at all photos, --model at the best share by it (--contenders), and at all photos that
-score as high as the last of these. Their scores stay apart: lists are of --model, and photos that the small one alone has seen are
-behind them without a score, or in an order of their own with --judge.
+score as high as the last of these. Their scores stay apart: lists are of --model as soon as it has begun, and photos that the small one
+alone has seen are behind them without a score, or in an order of their own with --judge.
 
 With --queue workers on other machines score (roc4mllm worker), of whose checkpoints --model chooses one. Photos travel through Redis, up to
 64 MiB each; with --by-path workers read them themselves, which have the folders at the same place and were started with --root.
@@ -112,16 +112,17 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
     });
   };
   try {
+    const { queue, byPath } = flags;
+    const queued = (at: string): LoadFound => (others) => openQueued(flags, at, context, { looks: true, byPath, onNote, ...others }); // prettier-ignore
+    const second = queue === undefined ? await findNamed(flags.model, settings, context) : queued(queue);
     const first =
       flags.first === undefined
         ? undefined
-        : await firstLook(flags.first, settings, { library, files, context }, (model) =>
+        : await firstLook(flags.first, settings, { library, files, context, second }, (model) =>
             scanBy(model, files, folders, "looked at first"),
           );
     if (first) stderr.write(firstText(first, (Date.now() - started) / 1000, library));
-    const { queue, byPath } = flags;
-    using model = queue === undefined ? await loadNamed(flags.model, settings, context) : await openQueued(flags, queue, context, { looks: true, byPath, onNote }); // prettier-ignore
-    if (first) requireOther(first, model);
+    using model = await second();
     const wanted = first ? files.filter((file) => first.files.has(file)) : files;
     const summary = await scanBy(model, wanted, first ? [] : folders, "looked at");
     const seconds = (Date.now() - started) / 1000;

@@ -18,7 +18,7 @@ export interface ComparePhotosFlags extends ModelFlags {
 
 export const COMPARE_PHOTOS_HELP = `the model predicts a distribution of ratings for each. One rating is drawn of each: the table says how likely each
 photo has the highest and the lowest, and is above each other one (Thurstone 1927). Where a checkpoint gives no distribution, a normal
-one of its spread is taken, and where it gives none either, the higher score wins for certain; a note says so. A checkpoint that was
+one of its spread is taken, and where it gives none either, the order is by the score alone, without chances (null in JSON); a note says so. A checkpoint that was
 trained by the strategy set is shown all of them in one prompt, several times, each time in another order.
 
 --ask puts a question about the photos together, to models whose prompts hold several: in every order (of more than three photos,
@@ -28,7 +28,7 @@ every pair in both orders). What the order adds is taken out of the chances, and
 /** Chances that are said of a comparison; "distributions" is what is usual. */
 const BY_NOTES: Readonly<Partial<Record<PictureComparison["by"], string>>> = {
   spreads: "the checkpoint gives no distribution for each of these: normal ones of its spreads were compared",
-  scores: "the checkpoint gives neither distributions nor spreads: the higher score wins for certain",
+  scores: "the checkpoint gives neither distributions nor spreads: the order is by the score alone, and has no chances",
 };
 
 /** @throws RocError USAGE for fewer than two photos or more than eight; as scoring, for a photo that has no score */
@@ -90,19 +90,22 @@ function placesNote({ by, places, results }: PictureComparison): string | undefi
   return `asked in ${orders} orders; of photos that are alike, the places would be chosen with ${chances} (without an effect ${none} each), and ${taken}`;
 }
 
-const percent = (chance: number): string => `${(100 * chance).toFixed(0)}%`.padStart(5);
+const NO_CHANCE = "-".padStart(5);
+const percent = (chance: number | undefined): string =>
+  chance === undefined ? NO_CHANCE : `${(100 * chance).toFixed(0)}%`.padStart(5);
 
 /** A row per photo, best first; behind its chances, that against each other one. */
-async function comparisonText({ order, best, worst, wins, results }: PictureComparison): Promise<string> {
+async function comparisonText(compared: PictureComparison): Promise<string> {
   const [{ padEnd, textWidth }, { formatValue }] = await Promise.all([import("../shared/width.js"), import("../shared/table.js")]); // prettier-ignore
-  const names = results.map(({ file }) => printable(file));
+  const { order, best, worst, wins } = plainComparison(compared);
+  const names = compared.results.map(({ file }) => printable(file));
   const wide = Math.max(...names.map(textWidth), "photo".length);
   const head = order.map((_, rank) => `>${rank + 1}`.padStart(5)).join(" ");
   const rows = order.map((a, rank) => {
-    const { score, std, scale } = results[a] as ScoreResult;
+    const { score, std, scale } = compared.results[a] as ScoreResult;
     const spread = std === null ? "" : `± ${formatValue(std, scale)}`;
-    const against = order.map((b) => (a === b ? "-".padStart(5) : percent(wins[a]?.[b] ?? NaN))).join(" ");
-    const chances = `${percent(best[a] ?? NaN)} ${percent(worst[a] ?? NaN)}`;
+    const against = order.map((b) => (a === b ? NO_CHANCE : percent(wins?.[a]?.[b]))).join(" ");
+    const chances = `${percent(best?.[a])} ${percent(worst?.[a])}`;
     return `${rank + 1}  ${padEnd(names[a] ?? "", wide)}  ${formatValue(score, scale).padStart(5)} ${spread.padEnd(7)} ${chances}  ${against}\n`;
   });
   return `   ${padEnd("photo", wide)}  ${"score".padEnd(13)} ${" best"} ${"worst"}  ${head}\n${rows.join("")}`;
@@ -111,13 +114,14 @@ async function comparisonText({ order, best, worst, wins, results }: PictureComp
 /** The photos in their order, with their chances. */
 async function writeGallery(
   file: string,
-  { order, best, worst, results }: PictureComparison,
+  { order, best, worst, by, results }: PictureComparison,
   model: Model,
   { given }: Inputs,
   { io, signal }: Context,
 ): Promise<void> {
   const { writeGallery: write } = await import("../../report/gallery/write.js");
-  const said = new Map(results.map(({ file: name }, i) => [name, `best of these ${percent(best[i] ?? NaN).trim()}, worst ${percent(worst[i] ?? NaN).trim()}`])); // prettier-ignore
+  const chances = (i: number): string => `best of these ${percent(best[i]).trim()}, worst ${percent(worst[i]).trim()}`;
+  const said = new Map(results.map(({ file: name }, i) => [name, by === "scores" ? "by the score alone" : chances(i)]));
   const { photos } = await write(file, {
     results: order.map((index) => results[index] as ScoreResult),
     failures: [],

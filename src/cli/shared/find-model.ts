@@ -8,7 +8,7 @@ import { isImageName } from "../../image/extensions.js";
 import { besideWeights, towerOf } from "../../models/families.js";
 import { chooseState, namedBase, openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import type { DownloadOptions } from "../../hub/index.js";
-import { repoOfChoice } from "../../roc/published/checkpoints.js";
+import { CHOICES, repoOfChoice } from "../../roc/published/checkpoints.js";
 import { baseOfWeights, folderInRepo } from "../../roc/published/index.js";
 import { DEMO_MODEL } from "../../engine/demo.js";
 import { DEMO } from "./default-model.js";
@@ -168,7 +168,18 @@ async function fetchedRepo(
   // Of a scorer that its repository has beside others.
   const inside = folderInRepo(name);
   const include = inside === undefined ? undefined : [`${inside}/*`];
-  const options = { signal, settings, onProgress, onWait, onNote: onWait, beside: besideWeights(), include, exclude };
+  const shortNames = [...CHOICES, DEMO];
+  const options = {
+    shortNames,
+    signal,
+    settings,
+    onProgress,
+    onWait,
+    onNote: onWait,
+    beside: besideWeights(),
+    include,
+    exclude,
+  };
   try {
     return join(await resolveModel(name, options), inside ?? "");
   } finally {

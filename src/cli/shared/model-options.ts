@@ -146,6 +146,14 @@ function batchSize(text: string): BatchSize {
  * @param named undefined: the default, which is read from its folder and never fetched anew
  */
 export async function loadNamed(named: string | undefined, flags: LoadOptions, context: Context): Promise<Model> {
+  return (await findNamed(named, flags, context))();
+}
+
+/** Loads a model that has been found, each time anew; `others` are in the place of its options. */
+export type LoadFound = (others?: Pick<LoadOptions, "onNote" | "pack">) => Promise<Model>;
+
+/** Finds a model as {@link loadNamed}; what it gives loads it. */
+export async function findNamed(named: string | undefined, flags: LoadOptions, context: Context): Promise<LoadFound> {
   const { load } = await context.engine();
   const { name, folder } = named === undefined ? await defaultModel(context.io.env) : { name: named };
   const { resize, device, dtype, quantize, pack, threads, scale, batchSize, onNote, worker } = flags;
@@ -157,20 +165,10 @@ export async function loadNamed(named: string | undefined, flags: LoadOptions, c
     folder === undefined ? undefined : { offline: true },
   );
   const head = flags.head === undefined ? undefined : await findHead(flags.head, checkpoint, context);
-  return load(checkpoint, {
-    head,
-    resize,
-    visionTower,
-    device,
-    dtype,
-    quantize,
-    pack,
-    threads,
-    scale,
-    batchSize,
-    onNote,
-    worker,
+  const options: LoadOptions = {
+    ...{ head, resize, visionTower, device, dtype, quantize, pack, threads, scale, batchSize, onNote, worker },
     ...{ scorer, aspect, promptSource, text, sample, calibration, interval },
     signal: context.signal,
-  });
+  };
+  return (others) => load(checkpoint, { ...options, ...others });
 }

@@ -14,8 +14,8 @@ const AT_ONCE = 500;
 /** Photos that belong together, best first. */
 export interface LibraryBurst {
   readonly kind: GroupKind;
-  /** `best`: chance to be the best of them. */
-  readonly photos: readonly { readonly id: number; readonly best: number; readonly kept: boolean }[];
+  /** `best`: chance to be the best of them; null where the judge gives scores alone. */
+  readonly photos: readonly { readonly id: number; readonly best: number | null; readonly kept: boolean }[];
 }
 
 export interface LibraryBursts {

@@ -78,8 +78,8 @@ export interface CullGroup {
 export interface GroupMember {
   /** Its path. */
   readonly file: string;
-  /** Chance to be the best of the group, 0 to 1; see {@link bestOf}. */
-  readonly best: number;
+  /** Chance to be the best of the group, 0 to 1; see {@link bestOf}. Null where the judge gives scores alone: nothing says how sure they are. */
+  readonly best: number | null;
   /** Whether it is picked. */
   readonly kept: boolean;
 }
@@ -167,13 +167,14 @@ function stateOf(kind: GroupKind, kept: boolean, { rejectBrackets = false }: Cul
 
 function judged(members: readonly CullingPhoto[], keep: number): CullGroup {
   const kind = kindOf(members);
-  const { order, best } = bestOf(members.map(({ score }) => score));
+  const { order, best, by } = bestOf(members.map(({ score }) => score));
   const ranked = kind === "copies" ? largestFirst(members, order) : order;
   const said = (i: number): CullingPhoto["given"] => members[i]?.given;
   const first = ranked.filter((i) => said(i) === "pick");
   const left = ranked.filter((i) => said(i) === undefined).slice(0, Math.max(0, keep - first.length));
   const keepers = new Set([...first, ...left]);
-  const photos = ranked.map((i) => ({ file: members[i]?.file ?? "", best: best[i] ?? 0, kept: keepers.has(i) }));
+  const chance = (i: number): number | null => (by === "scores" ? null : (best[i] ?? 0));
+  const photos = ranked.map((i) => ({ file: members[i]?.file ?? "", best: chance(i), kept: keepers.has(i) }));
   return { kind, photos };
 }
 
