@@ -59,7 +59,7 @@ async function problemsOfArguments(args: readonly string[], env: NodeJS.ProcessE
   const inner =
     name === "torchrun" ? args.findIndex((word, at) => at > 0 && /^(train|train-demo|eval)$/.test(word)) : -1;
   const own = inner < 0 ? args : args.slice(0, inner);
-  const group = /^(data|studio|inspect)$/.test(name);
+  const group = /^(checkpoint|data|export|inspect|library|studio|taste)$/.test(name);
   const command = name.startsWith("-") ? "" : group && !next.startsWith("-") ? `${name} ${next}` : name;
   const help = await helpOf(command, env);
   if (help === "") return [`there is no command ${command}`];
