@@ -1,4 +1,4 @@
-/** Every strategy from rated pictures to scores: trained by a configuration file, kept with the checkpoint, read back. */
+/** Every strategy of the paper from rated pictures to scores (`set`, of sets: test/train/sets.test.ts): trained by a configuration file, kept with the checkpoint, read back. */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { evalCommand } from "../../src/cli/eval/eval.js";
 import { run } from "../../src/cli/shared/program.js";
 import { trainCommand } from "../../src/cli/train/train.js";
 import { writeStudio } from "../../src/studio/index.js";
-import { STRATEGY_NAMES } from "../../src/roc/index.js";
+import { PAPER_STRATEGIES } from "../../src/roc/strategy-names.js";
 import { liveTensors } from "../../src/torch/index.js";
 import { ROOT } from "../support.js";
 
@@ -41,7 +41,7 @@ const ANSWERS = [
   "The aesthetic rate of the image is {overall}, its exposure {exposure}. ",
 ];
 
-for (const strategy of STRATEGY_NAMES) {
+for (const strategy of PAPER_STRATEGIES) {
   for (const answer of ANSWERS) {
     const what = answer.includes("{exposure}") ? "two scores" : "one score";
     test(`${strategy}, ${what}: trains, keeps its strategy, scores`, async () => {
