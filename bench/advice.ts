@@ -189,8 +189,7 @@ async function againstGrids(model: Model, seed: string, count: number) {
     const score = async (edits: readonly Edits[]): Promise<number[]> =>
       (await scoresOf(model, await Promise.all(edits.map((one) => renderEdits(picture, one))))).map((one) => one.score);
     const [original = 0] = await score([{}]);
-    const ratio = picture.width / picture.height;
-    const { single, together } = await searchEdits(score, { kinds: DEFAULT_KINDS, budget, original, ratio });
+    const { single, together } = await searchEdits(score, { kinds: DEFAULT_KINDS, budget, original, size: picture });
     const found: Edits[] = [together?.edits ?? single[0]?.edits ?? {}];
     for (const grid of [singleGrid(budget), fullGrid(budget)]) {
       const scores = await score(grid);

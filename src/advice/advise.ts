@@ -12,6 +12,10 @@ import { wordsOf } from "./words.js";
 
 /** Long edge at which edits are tried: what a model sees of a photo is smaller than that in most families. */
 const SIDE = 1024;
+/** Short edge below which no long photo is shrunk: models that look at a part of it, or at tiles, see it that large. */
+const SHORT_SIDE = 448;
+/** How much larger than a square of the long edge the copy of a long photo gets. */
+const MOST_SQUARES = 2;
 /** Single edits that are checked beside the best of several together. */
 const CHECKED = 3;
 
@@ -62,7 +66,7 @@ export async function advise(model: Model, photo: string | AdvisedPhoto, options
     kinds: ADVICE_KINDS.filter((kind) => kinds.includes(kind)),
     budget: budget - 1 - (2 + CHECKED) * VARIATIONS,
     original: original.score,
-    ratio: copy.width / copy.height,
+    size: whole,
   });
   const { before, suggestions } = await checked(found, original, scorer, whole, { seed, leastPreferred });
   return {
@@ -106,9 +110,11 @@ function checkOptions({
   throw new RocError("USAGE", `advise(): edits are ${JSON.stringify(edits)}; give some of ${ADVICE_KINDS.join(", ")}.`);
 }
 
-/** The photo with a long edge of at most `side` pixels. */
+/** The photo with a long edge of at most `side` pixels; a long one with more, so that enough is left of its short edge. */
 async function smaller(photo: RgbImage, side: number): Promise<RgbImage> {
-  const share = side / Math.max(photo.width, photo.height);
+  const [short, long] = [photo.width, photo.height].toSorted((a, b) => a - b) as [number, number];
+  const most = Math.sqrt((MOST_SQUARES * side ** 2) / (short * long));
+  const share = Math.max(side / long, Math.min(most, Math.min(SHORT_SIDE, side) / short));
   if (share >= 1) return photo;
   const size: Size = {
     width: Math.max(1, Math.round(share * photo.width)),

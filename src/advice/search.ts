@@ -4,7 +4,9 @@
  * coordinate at a time. What it finds is the best of many, so that its own scores are too good: check.ts measures the gain anew.
  */
 import type { EditKind, Edits } from "../image/edits/index.js";
-import { AXES, type ScalarKind } from "./axes.js";
+import type { Size } from "../image/index.js";
+import { AXES, axesWithTurns, type Axes, type ScalarKind } from "./axes.js";
+import { keepsEnough, mostDegrees } from "./kept.js";
 import { AxisSearch, CropSearch, type Search, type Tried } from "./searches.js";
 
 /** The scores of a photo with each of these edits, in their order. */
@@ -16,8 +18,8 @@ export interface SearchOptions {
   readonly budget: number;
   /** Score of the photo as it is. */
   readonly original: number;
-  /** Width to height. */
-  readonly ratio: number;
+  /** Of the photo: the edits keep enough of its area. */
+  readonly size: Size;
 }
 
 /** What a search has found; scores are those that it searched by. */
@@ -39,13 +41,16 @@ const ALL = 100;
 
 /** Searches. @param score is called with a round at a time, so that a model computes it as one batch */
 export async function searchEdits(score: ScoreEdits, options: SearchOptions): Promise<Found> {
-  const { kinds, budget, original, ratio } = options;
-  const searches = kinds.map((kind) => (kind === "crop" ? new CropSearch(ratio) : new AxisSearch(kind, original)));
+  const { budget, original, size } = options;
+  const most = mostDegrees(size);
+  const axes = most > 0 ? axesWithTurns(most) : AXES;
+  const kinds = options.kinds.filter((kind) => kind !== "straighten" || most > 0);
+  const searches = kinds.map((kind) => (kind === "crop" ? new CropSearch(size) : new AxisSearch(kind, original, axes)));
   const reserve = kinds.length > 1 ? Math.floor(TOGETHER * budget) : 0;
   const counted = countedScores(score);
   await halve(searches, counted, budget - reserve);
   const single = bestFirst(searches.flatMap(({ best }) => best ?? []));
-  const together = await combine(single, counted, budget, original);
+  const together = await combine(single, counted, { budget, original, size, axes });
   return { single, together, scored: counted.count() };
 }
 
@@ -99,14 +104,13 @@ const SHARES = [1, 0.5] as const;
 async function combine(
   single: readonly Tried[],
   { score, count }: Counted,
-  budget: number,
-  original: number,
+  { budget, original, size, axes }: Omit<SearchOptions, "kinds"> & { readonly axes: Axes },
 ): Promise<Tried | undefined> {
   const [first, ...rest] = single.filter((tried) => tried.score > original);
   if (!first) return undefined;
   let best = first;
   const take = async (candidates: readonly Edits[]): Promise<boolean> => {
-    const some = candidates.slice(0, Math.max(0, budget - count()));
+    const some = candidates.filter((edits) => keepsEnough(edits, size)).slice(0, Math.max(0, budget - count()));
     const scores = await score(some);
     const [top] = bestFirst(some.map((edits, i) => ({ edits, score: scores[i] ?? -Infinity })));
     const isBetter = top !== undefined && top.score > best.score;
@@ -114,32 +118,32 @@ async function combine(
     return isBetter;
   };
   const others = rest.map(({ edits }) => edits);
-  for (let more = others.length > 0; more;) more = await take(additions(best.edits, others));
-  for (let step = 0.3; step > 0.1 && best !== first; step /= 2) await take(variations(best.edits, step));
+  for (let more = others.length > 0; more;) more = await take(additions(best.edits, others, axes));
+  for (let step = 0.3; step > 0.1 && best !== first; step /= 2) await take(variations(best.edits, step, axes));
   return best === first ? undefined : best;
 }
 
 /** The edits with one more kind each. */
-function additions(edits: Edits, others: readonly Edits[]): Edits[] {
+function additions(edits: Edits, others: readonly Edits[], axes: Axes): Edits[] {
   const fresh = others.filter((other) => Object.keys(other).every((kind) => !(kind in edits)));
-  const added = fresh.flatMap((other) => SHARES.map((share) => ({ ...edits, ...scaled(other, share) })));
+  const added = fresh.flatMap((other) => SHARES.map((share) => ({ ...edits, ...scaled(other, share, axes) })));
   const seen = new Set<string>();
   return added.filter((one) => !seen.has(JSON.stringify(one)) && seen.add(JSON.stringify(one)));
 }
 
 /** The edits with one of their numbers weaker or stronger each. */
-function variations(edits: Edits, step: number): Edits[] {
+function variations(edits: Edits, step: number, axes: Axes): Edits[] {
   const kinds = Object.keys(edits).filter((kind) => kind !== "crop") as ScalarKind[];
   return kinds.flatMap((kind) =>
-    [1 - step, 1 + step].map((share) => ({ ...edits, ...scaled({ [kind]: edits[kind] }, share) })),
+    [1 - step, 1 + step].map((share) => ({ ...edits, ...scaled({ [kind]: edits[kind] }, share, axes) })),
   );
 }
 
 /** A share of an edit of one kind, within what its axis allows; a crop stays whole. */
-function scaled(edits: Edits, share: number): Edits {
+function scaled(edits: Edits, share: number, axes: Axes): Edits {
   const changed = Object.entries(edits).map(([kind, value]) => {
     if (kind === "crop") return [kind, value] as const;
-    const { at, position } = AXES[kind as ScalarKind];
+    const { at, position } = axes[kind as ScalarKind];
     const place = share * position(value as number);
     return [kind, at(Math.min(1, Math.max(-1, place)))] as const;
   });

@@ -4,7 +4,9 @@
  * steps of falling size for a crop.
  */
 import { CROP_ASPECTS, type Crop, type CropAspect, type EditKind, type Edits } from "../image/edits/index.js";
-import { AXES, editAt, type ScalarKind } from "./axes.js";
+import type { Size } from "../image/index.js";
+import { editAt, type Axes, type ScalarKind } from "./axes.js";
+import { keepsEnough, LEAST_KEPT } from "./kept.js";
 
 /** Edits of one kind with their score. */
 export interface Tried {
@@ -29,19 +31,18 @@ interface Point {
   readonly score: number;
 }
 
-/** Positions closer than this are the same to the eye. */
-const FINEST = 0.02;
-
 export class AxisSearch implements Search {
   readonly kind: ScalarKind;
+  readonly #axes: Axes;
   /** Rising positions. */
   readonly #points: Point[];
   #asked: number[] = [];
   #hasBegun = false;
 
   /** @param original score of the photo as it is */
-  constructor(kind: ScalarKind, original: number) {
+  constructor(kind: ScalarKind, original: number, axes: Axes) {
     this.kind = kind;
+    this.#axes = axes;
     this.#points = [{ at: 0, score: original }];
   }
 
@@ -49,13 +50,13 @@ export class AxisSearch implements Search {
     const others = this.#points.filter(({ at }) => at !== 0);
     if (others.length === 0) return undefined;
     const { at, score } = highest(others);
-    return { edits: editAt(this.kind, at), score };
+    return { edits: editAt(this.kind, at, this.#axes), score };
   }
 
   propose(count: number): readonly Edits[] {
-    this.#asked = this.#hasBegun ? this.#refined(count) : AXES[this.kind].coarse.slice(0, count);
+    this.#asked = this.#hasBegun ? this.#refined(count) : this.#axes[this.kind].coarse.slice(0, count);
     this.#hasBegun = true;
-    return this.#asked.map((at) => editAt(this.kind, at));
+    return this.#asked.map((at) => editAt(this.kind, at, this.#axes));
   }
 
   tell(scores: readonly number[]): void {
@@ -77,7 +78,7 @@ export class AxisSearch implements Search {
     const known = this.#points.map(({ at }) => at);
     const chosen: number[] = [];
     for (const at of [...wanted, ...gaps]) {
-      if ([...known, ...chosen].every((other) => Math.abs(other - at) >= FINEST)) chosen.push(at);
+      if ([...known, ...chosen].every((other) => Math.abs(other - at) >= this.#axes[this.kind].finest)) chosen.push(at);
     }
     return chosen.slice(0, count);
   }
@@ -98,8 +99,6 @@ export function vertex(left: Point, middle: Point, right: Point): number {
 /** How far a crop's place and size are moved at first, and at last. */
 const FIRST_STEP = 0.25;
 const LAST_STEP = 0.03;
-/** Below this too little is left of a photo. */
-const SMALLEST_CROP = 0.5;
 
 /** Crops of a photo's own proportions that are tried first: a tighter frame, whose middle is moved towards each corner. */
 const TIGHTER: readonly Crop[] = [[0.5, 0.5], [0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]].map(
@@ -111,19 +110,21 @@ const SAME_RATIO = 0.02;
 
 export class CropSearch implements Search {
   readonly kind = "crop";
+  readonly #photo: Size;
   readonly #coarse: Crop[];
   readonly #seen = new Set<string>();
   #step = FIRST_STEP;
   #best: { readonly crop: Crop; readonly score: number } | undefined;
   #asked: readonly Crop[] = [];
 
-  /** @param ratio width to height of the photo */
-  constructor(ratio: number) {
-    const own = Math.max(ratio, 1 / ratio);
+  constructor(photo: Size) {
+    this.#photo = photo;
+    const own = ownRatio(photo);
     const aspects = (Object.keys(CROP_ASPECTS) as Exclude<CropAspect, "original">[]).filter(
       (aspect) => Math.abs(Math.log(CROP_ASPECTS[aspect] / own)) > SAME_RATIO,
     );
-    this.#coarse = [...TIGHTER, ...aspects.map((aspect): Crop => ({ aspect, size: 1, x: 0.5, y: 0.5 }))];
+    const largest = aspects.map((aspect): Crop => ({ aspect, size: 1, x: 0.5, y: 0.5 }));
+    this.#coarse = [...TIGHTER, ...largest].filter((crop) => keepsEnough({ crop }, photo));
   }
 
   get best(): Tried | undefined {
@@ -148,17 +149,32 @@ export class CropSearch implements Search {
   #moved(count: number): Crop[] {
     const best = this.#best?.crop;
     if (!best) return [];
+    const smallest = smallestCrop(best.aspect, this.#photo);
     for (; this.#step >= LAST_STEP; this.#step /= 2) {
-      const found = neighboursOf(best, this.#step).filter((crop) => !this.#seen.has(keyOf(crop)));
+      const found = neighboursOf(best, this.#step, smallest).filter(
+        (crop) => !this.#seen.has(keyOf(crop)) && keepsEnough({ crop }, this.#photo),
+      );
       if (found.length > 0) return found.slice(0, count);
     }
     return [];
   }
 }
 
-function neighboursOf(crop: Crop, step: number): Crop[] {
+/** Longer side to shorter side. */
+function ownRatio({ width, height }: Size): number {
+  return Math.max(width / height, height / width);
+}
+
+/** The least size of a crop of these proportions that keeps enough of a photo's area, to three digits. */
+function smallestCrop(aspect: CropAspect, photo: Size): number {
+  const relative = aspect === "original" ? 1 : CROP_ASPECTS[aspect] / ownRatio(photo);
+  return Math.ceil(1000 * Math.sqrt(LEAST_KEPT / Math.min(relative, 1 / relative))) / 1000;
+}
+
+/** @param smallest least size */
+function neighboursOf(crop: Crop, step: number, smallest: number): Crop[] {
   const share = (value: number, low: number): number => Number(Math.min(1, Math.max(low, value)).toFixed(3));
-  const sizes = [crop.size - step / 2, crop.size + step / 2].map((size) => ({ size: share(size, SMALLEST_CROP) }));
+  const sizes = [crop.size - step / 2, crop.size + step / 2].map((size) => ({ size: share(size, smallest) }));
   const across = [crop.x - step, crop.x + step].map((x) => ({ x: share(x, 0) }));
   const down = [crop.y - step, crop.y + step].map((y) => ({ y: share(y, 0) }));
   const all = [...sizes, ...across, ...down].map((change): Crop => ({ ...crop, ...change }));

@@ -20,7 +20,10 @@ export interface AdviseOptions {
   readonly edits?: readonly EditKind[];
   /** Least chance that a rater prefers the edited photo, in [0.5, 1], below which a gain is too small to matter; default 0.6. */
   readonly leastPreferred?: number;
-  /** Long edge in pixels at which edits are tried; a smaller photo stays as it is. Default 1024. */
+  /**
+   * Long edge in pixels of the copy on which edits are tried; a smaller photo stays as it is. The short edge stays at 448 or `side`, the
+   * smaller of them, where a photo has that and the copy does not get more than twice `side` by `side` pixels. Default 1024.
+   */
   readonly side?: number;
   /** Names the small variations by which a gain is checked; default 0. */
   readonly seed?: number;
@@ -56,7 +59,7 @@ export interface Suggestion {
   readonly edits: Edits;
   /** The same in words with units, one text an edit. */
   readonly words: readonly string[];
-  /** Mean score of the edited photo over the variations. */
+  /** Mean score of the edited copy over the variations. */
   readonly score: number;
   /** Against the photo as it is. */
   readonly gain: Gain;
@@ -74,13 +77,13 @@ export interface Suggestion {
 export interface Advice {
   /** The path or name that was given. */
   readonly file: string;
-  /** Mean score of the photo as it is, over the variations. */
+  /** Mean score of the photo's copy as it is, over the variations. */
   readonly score: number;
   /** Lowest and highest possible score. */
   readonly scale: ScoreResult["scale"];
   /** Whether any suggestion helps. */
   readonly helps: boolean;
-  /** What is wrong with the photo, if one thing is: the kind of edit that alone gains most, of those that help; null where none does. */
+  /** What is wrong with the photo, if one thing is: the kind of edit that alone gains most, of those that help; null where none helps alone. */
   readonly cause: EditKind | null;
   /** Best first; those that help before those that do not. The best edit of each kind that seemed to gain, and the best together. */
   readonly suggestions: readonly Suggestion[];

@@ -1,12 +1,14 @@
 /** Edits in words and numbers with units. */
 import type { Crop, Edits } from "../image/edits/index.js";
+import type { Size } from "../image/index.js";
+import { keptShare } from "./kept.js";
 
-/** A text for each edit, in the order in which they are made. */
-export function wordsOf(edits: Edits, size: { readonly width: number; readonly height: number }): string[] {
+/** A text for each edit, in the order in which they are made. What is kept is a share of the whole photo's area. */
+export function wordsOf(edits: Edits, size: Size): string[] {
   const { straighten, crop, exposure, warmth, contrast, saturation } = edits;
   return [
-    ...(straighten === undefined ? [] : [`turn ${Math.abs(straighten).toFixed(1)}\u00b0 ${straighten > 0 ? "clockwise" : "anticlockwise"}`]), // prettier-ignore
-    ...(crop === undefined ? [] : [cropWords(crop, size)]),
+    ...(straighten === undefined ? [] : [turnWords(straighten, size)]),
+    ...(crop === undefined ? [] : [cropWords(crop, size, keptPercent(edits, size))]),
     ...(exposure === undefined ? [] : [`${signed(exposure, 2)} EV exposure (${exposure > 0 ? "brighter" : "darker"})`]),
     ...(warmth === undefined ? [] : [`${signed(warmth, 2)} EV red against blue (${warmth > 0 ? "warmer" : "cooler"})`]),
     ...(contrast === undefined ? [] : [`${percent(contrast)} contrast`]),
@@ -23,11 +25,19 @@ function percent(factor: number): string {
   return `${signed(100 * (factor - 1), 0)}%`;
 }
 
-function cropWords({ aspect, size, x, y }: Crop, { width, height }: { width: number; height: number }): string {
+function keptPercent(edits: Edits, photo: Size): string {
+  return `${Math.round(100 * keptShare(edits, photo))}%`;
+}
+
+function turnWords(straighten: number, photo: Size): string {
+  const way = straighten > 0 ? "clockwise" : "anticlockwise";
+  return `turn ${Math.abs(straighten).toFixed(1)}\u00b0 ${way}, ${keptPercent({ straighten }, photo)} kept`;
+}
+
+function cropWords({ aspect, x, y }: Crop, { width, height }: Size, kept: string): string {
   const name =
     aspect === "original" ? "same proportions" : width >= height ? aspect : aspect.split(":").reverse().join(":");
-  const share = size === 1 ? "as large as possible" : `${Math.round(100 * size)}% of the largest side`;
-  return `crop to ${name}, ${share}, ${placeWords(x, y)}`;
+  return `crop to ${name}, ${kept} of the photo's area kept, ${placeWords(x, y)}`;
 }
 
 function placeWords(x: number, y: number): string {

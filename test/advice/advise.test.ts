@@ -9,18 +9,22 @@ import type { Engine } from "../../src/cli/shared/io.js";
 import { advise } from "../../src/index.js";
 import type { Advice } from "../../src/advice/types.js";
 import type { Model, ScoreFailure, ScoreInputs, ScoreResult } from "../../src/engine/index.js";
-import { decodeImage } from "../../src/image/index.js";
+import { applyEdits } from "../../src/image/edits/index.js";
+import { decodeImage, type RgbImage } from "../../src/image/index.js";
 import { folderWith, jsonLines, runCommand } from "../cli/support.js";
 
-/** Scores by how far the mean of all bytes is from 128. */
-function judge(): Model & { scored: number } {
+/** How far the mean of all bytes is from 128. */
+function lightness({ data }: RgbImage): number {
+  return 9 - Math.abs(data.reduce((sum, byte) => sum + byte, 0) / data.length - 128) / 20;
+}
+
+/** Scores by what a rule says of the pixels. */
+function judge(rule: (picture: RgbImage) => number = lightness): Model & { scored: number } {
   const model = { name: "fake@0", scale: { min: 1, max: 10 }, scored: 0 };
   async function* score(inputs: ScoreInputs): AsyncGenerator<ScoreResult | ScoreFailure> {
     for await (const input of inputs as AsyncIterable<{ name: string; data: Buffer }>) {
-      const { data } = await decodeImage(input.data);
-      const mean = data.reduce((sum, byte) => sum + byte, 0) / data.length;
+      const value = rule(await decodeImage(input.data));
       model.scored++;
-      const value = 9 - Math.abs(mean - 128) / 20;
       yield {
         file: input.name,
         score: value,
@@ -38,9 +42,8 @@ function judge(): Model & { scored: number } {
 }
 
 /** A gradient about a mean lightness. */
-async function photo(t: TestContext, mean: number, name = "photo.png"): Promise<string> {
+async function photo(t: TestContext, mean: number, name = "photo.png", [width, height] = [60, 40]): Promise<string> {
   const folder = folderWith(t, {});
-  const [width, height] = [60, 40];
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => mean - 30 + (60 * (Math.floor(i / 3) % width)) / (width - 1)); // prettier-ignore
   const path = join(folder, name);
   writeFileSync(
@@ -81,12 +84,71 @@ test("only the edits that are asked for; options out of range are refused", asyn
   await assert.rejects(advise(judge(), join(file, "missing.jpg")), /missing/);
 });
 
-const run = (...argv: string[]) =>
+test("of a panorama a turn leaves at least half, and a crop or all edits together a quarter; the words say how much", async (t) => {
+  // Likes what is small, so that it would take whatever may be thrown away.
+  const model = judge(({ width, height }) => 9 - (width * height) / 40_000);
+  for (const [width = 0, height = 0] of [
+    [1000, 100],
+    [800, 100],
+    [100, 300],
+    [1000, 4],
+    [3, 2],
+    [300, 200],
+  ]) {
+    const file = await photo(t, 128, "long.png", [width, height]);
+    const { suggestions } = await advise(model, file, { edits: ["straighten", "crop"], budget: 60 });
+    const whole = await decodeImage(file);
+    for (const { edits, words } of suggestions) {
+      const edited = await applyEdits(whole, edits);
+      const kept = (edited.width * edited.height) / (width * height);
+      const told = JSON.stringify([width, height, edits, words, kept]);
+      assert.ok(kept >= (edits.crop ? 0.25 : 0.5), told);
+      assert.ok(words.at(-1)?.includes(`${Math.round(100 * kept)}% `), told);
+      assert.notEqual(edits.straighten, 0);
+    }
+    if (height === 100)
+      assert.ok(
+        suggestions.some(({ edits }) => (edits.straighten ?? 0) !== 0),
+        "a small turn is left",
+      );
+  }
+});
+
+test("the copy of a long photo keeps the detail of its short side", async (t) => {
+  const seen = async (width: number, height: number, side?: number): Promise<number[]> => {
+    const sizes: number[][] = [];
+    const model = judge((picture) => (sizes.push([picture.width, picture.height]), 5));
+    const file = await photo(t, 128, "long.png", [width, height]);
+    await advise(model, file, { edits: ["exposure"], budget: 60, ...(side !== undefined && { side }) });
+    return sizes[0] ?? [];
+  };
+  assert.deepEqual(await seen(3000, 20), [3000, 20], "all that it has");
+  assert.deepEqual(await seen(100, 400, 64), [64, 256].map((length) => Math.round(length / Math.SQRT2)), "up to twice side by side"); // prettier-ignore
+  assert.deepEqual(await seen(100, 150, 64), [64, 96]);
+  assert.deepEqual(await seen(60, 40), [60, 40]);
+});
+
+const run = (...argv: string[]) => runBy(judge(), ...argv);
+const runBy = (model: Model, ...argv: string[]) =>
   runCommand(
     ["advise", ...argv, "--model", process.cwd()],
     { advise: () => Promise.resolve(adviseCommand) },
-    { engine: () => Promise.resolve<Engine>({ load: () => Promise.resolve(judge()) }) },
+    { engine: () => Promise.resolve<Engine>({ load: () => Promise.resolve(model) }) },
   );
+
+test("where only a combination helps the command says so", async (t) => {
+  // Light and a tighter frame gain as much each, and too little; a crop of the brighter side is not bright enough.
+  const mean = ({ data }: RgbImage): number => data.reduce((sum, byte) => sum + byte, 0) / data.length;
+  const bright = (picture: RgbImage): number => Math.min(1, Math.max(0, (mean(picture) - 146) / 10));
+  const model = judge(
+    (picture) => 5 + 0.45 * bright(picture) + (picture.width * picture.height < 0.7 * 2400 ? 0.45 : 0),
+  );
+  const { stdout } = await runBy(model, await photo(t, 128), "--edits", "exposure,crop");
+  assert.match(
+    stdout,
+    /of 1 to 10; no edit alone helps, only these together\n {2}\+0\.\d\d [^\n]*crop[^\n]* EV exposure/,
+  );
+});
 
 test("the command says, shows and writes it, and leaves the photo and all files as they are", async (t) => {
   const file = await photo(t, 50, "b.png");

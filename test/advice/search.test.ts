@@ -20,7 +20,7 @@ function find(score: (edits: Edits) => number, budget: number, rounds: number[] 
     rounds.push(edits.length);
     return Promise.resolve(edits.map(score));
   };
-  return searchEdits(scored, { kinds: KINDS, budget, original: score({}), ratio: 1.5 });
+  return searchEdits(scored, { kinds: KINDS, budget, original: score({}), size: { width: 1500, height: 1000 } });
 }
 
 test("finds the top of each kind, then of both together, within the budget", async () => {
@@ -52,7 +52,7 @@ test("a crop moves to where it is best", async () => {
     kinds: ["crop"],
     budget: 40,
     original: 5,
-    ratio: 0.75,
+    size: { width: 750, height: 1000 },
   });
   const crop = single[0]?.edits.crop;
   assert.ok(crop && Math.abs(crop.x - 0.8) < 0.1 && Math.abs(crop.y - 0.3) < 0.1 && Math.abs(crop.size - 0.7) < 0.07, JSON.stringify(crop)); // prettier-ignore

@@ -109,7 +109,7 @@ function textOf(outcome: Outcome): string {
   const head = `${name}: ${score.toFixed(2)} of ${scale.min} to ${scale.max}`;
   if (!helps) return `${head}; nothing helps${refused(outcome)}\n`;
   const rows = suggestions.filter((one) => one.helps).map(({ words, gain, preferred }) => `  ${gainText(gain)}  ${words.join(", ")}; ${preferredText(preferred)}\n`); // prettier-ignore
-  return `${head}${cause === null ? "" : `; above all: ${cause}`}\n${rows.join("")}`;
+  return `${head}; ${cause === null ? "no edit alone helps, only these together" : `above all: ${cause}`}\n${rows.join("")}`;
 }
 
 function refused({ suggestions: [best] }: Advice): string {
@@ -170,7 +170,8 @@ function parseKinds(text: string): readonly EditKind[] {
 
 const HELP = `
 Edits are tried on a copy in memory: crops (the photo's proportions, 1:1, 5:4, 3:2, 16:9), turns up to 10 degrees, exposure in linear
-light, contrast, saturation and, where asked, warmth; each kind by itself, then several together. What is found is scored anew on
+light, contrast, saturation and, where asked, warmth; each kind by itself, then several together. A turn leaves at least half of the
+photo's area, a crop or all edits together a quarter. What is found is scored anew on
 small variations that the search has not seen. It helps where 95% of such gains are above 0 and the gain is large enough to
 matter; else the answer is that nothing helps. The photos are only read.
 
@@ -198,7 +199,7 @@ export function adviseCommand(context: Context): Command {
     )
     .option("--budget <n>", "scorings of a photo, the final check included", whole(LEAST_BUDGET), DEFAULT_BUDGET)
     .option("--least-preferred <share>", "least chance that a rater prefers the edit (default: 0.6)", number(0.5, 1))
-    .option("--side <pixels>", "long edge at which edits are tried", whole(32), 1024)
+    .option("--side <pixels>", "long edge at which edits are tried (of a long photo more)", whole(32), 1024)
     .option("--seed <n>", "of the small variations by which gains are checked", whole(0), 0)
     .option("--max-pixels <n>", "refuse larger images, decompression bombs (default: 268 million)", whole(1));
   return addModelOptions(command)
