@@ -18,7 +18,11 @@ import { ROOT } from "../test/support.js";
 import { giveResult } from "./results.js";
 
 const { values } = parseArgs({
-  options: { out: { type: "string" }, count: { type: "string", default: "1000" }, photos: { type: "string", default: "60" } },
+  options: {
+    out: { type: "string" },
+    count: { type: "string", default: "1000" },
+    photos: { type: "string", default: "60" },
+  },
 });
 const [count, photos] = [Number(values.count), Number(values.photos)];
 const ends: (() => unknown)[] = [];
@@ -30,7 +34,10 @@ const memory = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(awai
 /** Seconds of processor time that Redis has taken. */
 const busy = async (): Promise<number> => {
   const info = await own.info("cpu");
-  return ["sys", "user"].reduce((sum, kind) => sum + Number(new RegExp(`used_cpu_${kind}:([\\d.]+)`).exec(info)?.[1]), 0);
+  return ["sys", "user"].reduce(
+    (sum, kind) => sum + Number(new RegExp(`used_cpu_${kind}:([\\d.]+)`).exec(info)?.[1]),
+    0,
+  );
 };
 
 /** Rates of the queue alone: enqueued while nobody takes, then taken and finished by workers whose model takes no time. */
@@ -59,7 +66,10 @@ async function queueRates() {
     pictures: count,
     enqueuedPerSecond: (1000 * count) / (enqueued - started),
     takenAndFinishedPerSecond: (1000 * count) / (ended - taking),
-    redisCpuSecondsPerPicture: { enqueue: (busyHeld - busyBefore) / count, takeAndFinish: (busyAfter - busyHeld) / count },
+    redisCpuSecondsPerPicture: {
+      enqueue: (busyHeld - busyBefore) / count,
+      takeAndFinish: (busyAfter - busyHeld) / count,
+    },
     bytesPerWaitingJob: (held - before) / count - bytesOfPictures,
     bytesPerKeptResult: (after - before) / count,
   };
@@ -143,7 +153,13 @@ const result = {
   machine: { processor: cpus()[0]?.model, cores: cpus().length },
   note: "Shared with other work; the queue's rates are of one client and one worker process beside Redis on the same cores. By path: no picture's bytes are in the figures of memory.",
   rates,
-  twoWorkers: { photos, oneSeconds: alone, twoSeconds: both, ratio: median(alone) / median(both), load: [loadBefore, loadAfter] },
+  twoWorkers: {
+    photos,
+    oneSeconds: alone,
+    twoSeconds: both,
+    ratio: median(alone) / median(both),
+    load: [loadBefore, loadAfter],
+  },
   onPaper: [0.05, 0.2, 1, 5].map((seconds) => onPaper(1000, 1e7, seconds)),
 };
 own.disconnect();

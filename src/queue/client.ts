@@ -24,7 +24,7 @@ import { connect, queueLibraries } from "./redis.js";
 import { Waits, whyGivenUp } from "./waits.js";
 
 /** Largest file that travels through Redis. */
-export const MOST_BYTES = 64 * 2 ** 20;
+const MOST_BYTES = 64 * 2 ** 20;
 /** Bytes of pictures that one caller has in Redis at a time, so that a scan does not fill it. */
 const BYTES_AHEAD = 2 ** 28;
 /** Pictures of a call that are with the workers: enough for a thousand of them with a few each. */

@@ -5,5 +5,11 @@
  */
 export { createServer } from "./app.js";
 export { isLoopback } from "./guard.js";
-export { SERVER_LIMITS, type ServerLimits, type ServerOptions } from "./options.js";
+export {
+  SERVER_LIMITS,
+  type ServerLimits,
+  type ServerOptions,
+  type ServerQueueState,
+  type ServerWorkers,
+} from "./options.js";
 export { defaultLibrary } from "../library/open.js";

@@ -9,14 +9,26 @@ import type { Model } from "../engine/index.js";
 export interface ServerWorkers {
   /** Pictures that are sent to them at a time. */
   readonly ahead: number;
-  /** What their queue looks like: whether it is up, pictures that wait, are with workers and were given up, workers that are alive. */
-  readonly state: () => Promise<{
-    readonly up: boolean;
-    readonly waiting: number;
-    readonly active: number;
-    readonly failed: number;
-    readonly workers: number;
-  }>;
+  /** What their queue looks like. */
+  readonly state: () => Promise<ServerQueueState>;
+}
+
+/**
+ * What the queue of {@link ServerWorkers} looks like.
+ *
+ * @category Server
+ */
+export interface ServerQueueState {
+  /** Whether it answers. */
+  readonly up: boolean;
+  /** Pictures that wait. */
+  readonly waiting: number;
+  /** Pictures that are with workers. */
+  readonly active: number;
+  /** Pictures that were given up. */
+  readonly failed: number;
+  /** Workers that are alive. */
+  readonly workers: number;
 }
 
 /**

@@ -66,7 +66,8 @@ for (const name of readdirSync(FOLDER)) {
       const volumes = spec.volumes.map((one) => one.name);
       for (const { volumeMounts } of spec.containers)
         assert.ok(volumeMounts.every((mount) => volumes.includes(mount.name)));
-      if (found.kind === "Deployment") assert.deepEqual(found.spec.selector.matchLabels, found.spec.template.metadata.labels);
+      if (found.kind === "Deployment")
+        assert.deepEqual(found.spec.selector.matchLabels, found.spec.template.metadata.labels);
     }
   });
 }

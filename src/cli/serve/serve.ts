@@ -1,6 +1,6 @@
 /** `roc4mllm serve`: scores over HTTP until it is told to end. */
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { calibrationText } from "../../engine/calibration.js";
 import { worthOf } from "../../engine/worth.js";
 import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
@@ -164,11 +164,13 @@ export function serveCommand(context: Context): Command {
       "name that clients call this server by, as a reverse proxy's; again for more",
       repeated,
     )
-    .option(
-      "--queue <n or url>",
-      "pictures that may wait, further ones being told 429 (default: 256); or redis://HOST:PORT, whose workers then score them",
-      queueFlag,
-      { limit: 256 },
+    .addOption(
+      new Option(
+        "--queue <n or url>",
+        "pictures that may wait, further ones being told 429; or redis://HOST:PORT, whose workers then score them",
+      )
+        .argParser(queueFlag)
+        .default({ limit: 256 }, "256"),
     )
     .option("--json", "one object on standard output once it listens: {address, model, token}");
   return addIntervalOptions(addModelOptions(command))
