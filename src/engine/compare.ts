@@ -15,11 +15,18 @@ import type { LogitReading } from "../roc/reading.js";
 import { plainOutcome } from "./plain-outcome.js";
 import type { Model, ScoreInput, ScoreOptions, ScoreResult, SetAnswer } from "./types.js";
 
-/** Pictures that are compared at a time. */
-export const [FEWEST_COMPARED, MOST_COMPARED] = [2, 8] as const;
+/** Pictures that are compared at a time: from so many to {@link MOST_COMPARED}. */
+export const FEWEST_COMPARED = 2;
+const MOST_COMPARED = 8;
+
+/** The same in messages. */
+export const SO_MANY = `${FEWEST_COMPARED} to ${MOST_COMPARED}`;
 
 /** So many are shown in every order in one prompt; of more, every pair in both orders. */
 const MOST_PERMUTED = 3;
+
+/** Shares of ratings that differ by less do so by float32's rounding alone: a picture's, computed beside other ones. */
+const ROUNDING = 1e-5;
 
 /** The answers for the places of a question. */
 const PLACES = ["First", "Second", "Third"] as const;
@@ -120,25 +127,58 @@ export async function comparisonOf(
   options: ScoreOptions = {},
 ): Promise<PictureComparison> {
   if (!isOfSets(model) || !model.judge) return { ...bestOf(results), results };
-  const orders = ordersOf(results);
+  const row = rowOf(results);
+  const orders = ordersOf(row);
   const answer = await model.judge(pictures, { orders }, options);
   if (answer.type !== "scores") throw new RocError("INTERNAL", "A set was asked for scores and gave none.");
-  const readingsOf = (picture: number): LogitReading[] =>
-    answer.scores.map((places, i) => places[orders[i]?.indexOf(picture) ?? -1] as LogitReading);
+  const readingsOf = (equals: readonly number[]): LogitReading[] =>
+    answer.scores.flatMap((places, i) => places.filter((_, place) => equals.includes(orders[i]?.[place] ?? -1)));
+  const means = new Map(
+    equalsOf(row, results).flatMap((equals) => {
+      const mean = meanOf(readingsOf(equals));
+      return equals.map((picture) => [picture, mean] as const);
+    }),
+  );
   // An interval was calibrated for a score of the picture by itself.
-  const together = results.map(({ interval: _, ...result }, i) => ({ ...result, ...meanOf(readingsOf(i)) }));
+  const together = results.map(({ interval: _, ...result }, i) => ({ ...result, ...means.get(i) }));
   return { ...bestOf(together), by: "set", places: shiftsOf(orders, answer, together), results: together };
 }
 
 /**
  * Orders that have each picture at each place equally often: all of them, or of more than three pictures a row and the same from its
- * end, turned round. The row is by their scores, so that it does not matter in which order they are given.
+ * end, turned round. Of so few turns, neighbours are not balanced: a picture stands beside its neighbours of the row in most of them.
  */
-function ordersOf(results: readonly ScoreResult[]): number[][] {
-  const row = [...results.keys()].sort((a, b) => (results[a]?.score ?? 0) - (results[b]?.score ?? 0) || a - b);
+function ordersOf(row: readonly number[]): number[][] {
   const rows = row.length <= MOST_PERMUTED ? [row] : [row, row.toReversed()];
   const places = row.length <= MOST_PERMUTED ? permutations(row.length) : turns(row.length);
   return rows.flatMap((one) => places.map((order) => order.map((at) => one[at] as number)));
+}
+
+/** Pictures by their scores, then by their names, so that it does not matter in which order they are given. */
+function rowOf(results: readonly ScoreResult[]): number[] {
+  const named = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+  return [...results.keys()].sort((i, j) => {
+    const [a, b] = [results[i] as ScoreResult, results[j] as ScoreResult];
+    return a.score - b.score || named(a.file, b.file) || i - j;
+  });
+}
+
+/**
+ * The row in groups of pictures of which the same is said when each is alone, as of a photo and its copy. Which of them stands where is
+ * arbitrary, and they have other neighbours: the group's mean is said of each.
+ */
+function equalsOf(row: readonly number[], results: readonly ScoreResult[]): number[][] {
+  const isSame = (a: ScoreResult, b: ScoreResult): boolean =>
+    a.distribution?.length === b.distribution?.length &&
+    (a.distribution?.every((share, k) => Math.abs(share - (b.distribution?.[k] ?? NaN)) < ROUNDING) ??
+      a.score === b.score);
+  const groups: number[][] = [];
+  for (const picture of row) {
+    const group = groups.find(([one = -1]) => isSame(results[one] as ScoreResult, results[picture] as ScoreResult));
+    if (group) group.push(picture);
+    else groups.push([picture]);
+  }
+  return groups;
 }
 
 /** Whether a checkpoint scores several pictures in one prompt. */
@@ -235,9 +275,8 @@ export function plainComparison({ order, best, worst, wins, by, places, results 
   };
 }
 
-/** @throws RocError USAGE for too few or too many pictures */
-export function checkCompared(count: number): void {
+/** @throws RocError USAGE for too few or too many pictures. @param remedy what its message says to do */
+export function checkCompared(count: number, remedy = `give ${SO_MANY} to compare`): void {
   if (Number.isInteger(count) && count >= FEWEST_COMPARED && count <= MOST_COMPARED) return;
-  const what = `${count} picture${count === 1 ? "" : "s"}`;
-  throw new RocError("USAGE", `${what}: give ${FEWEST_COMPARED} to ${MOST_COMPARED} to compare.`);
+  throw new RocError("USAGE", `${count} picture${count === 1 ? "" : "s"}: ${remedy}.`);
 }

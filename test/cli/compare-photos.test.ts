@@ -70,18 +70,44 @@ test("what is no distribution is said, and a photo without a score ends it", asy
 
 test("too few, too many, and options of the other kind are refused", async (t) => {
   const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}.jpg`, ""]));
-  const folder = folderWith(t, { ...many, "one/a.jpg": "" });
+  const folder = folderWith(t, { ...many, "one/a.jpg": "", "empty/summary.json": "{}" });
   const refused = async (args: readonly string[], message: RegExp): Promise<void> => {
     const { code, stderr } = await compared(args);
     assert.equal(code, 2, args.join(" "));
     assert.match(stderr, message);
   };
   await refused([folder], /10 pictures: give 2 to 8 to compare/);
-  await refused([join(folder, "one")], /1 picture: give 2 to 8/);
+  await refused([join(folder, "one")], /1 picture: give 2 to 8 to compare\.$/m);
+  await refused(
+    [join(folder, "empty"), join(folder, "0.jpg")],
+    /1 picture: give 2 to 8 photos.*two folders that roc4mllm eval wrote/,
+  );
   await refused([join(folder, "0.jpg"), join(folder, "1.jpg"), "--seed", "3"], /--seed says how evaluations are/);
   await refused([folder, folder, "--model", "demo"], /--model says how photos are compared, and these are evaluations/);
   // Two folders are evaluations, as they always were.
-  assert.match((await compared([folder, folder])).stderr, /has no predictions\.csv or \.parquet/);
+  assert.match(
+    (await compared([folder, folder])).stderr,
+    /has no predictions\.csv or \.parquet.* Photos to compare are given in one folder, or file by file/,
+  );
+});
+
+test("--allow-damaged compares what is left of a photo, and says so", async (t) => {
+  const folder = folderWith(t, { "a.jpg": "", "b.jpg": "" });
+  const asked: Asked = { disposed: false };
+  const damaged = "at least 26% of its data is lost";
+  const engine = fakeEngine((file, i) => ({ ...resultFor(file, 5), ...(i === 0 && { damaged }) }), asked);
+  const commands = { compare: () => Promise.resolve(compareCommand) };
+  const run = (...args: string[]) => runCommand(["compare", folder, ...args], commands, { engine: () => Promise.resolve(engine) }); // prettier-ignore
+  const { stderr } = await run("--allow-damaged");
+  assert.equal(asked.options?.allowDamaged, true);
+  assert.match(stderr, /a\.jpg: damaged: at least 26% of its data is lost/);
+  const json = JSON.parse((await run("--json", "--allow-damaged")).stdout) as { results: { damaged?: string }[] };
+  assert.deepEqual(
+    json.results.map((result) => result.damaged),
+    [damaged, undefined],
+  );
+  await run();
+  assert.equal(asked.options.allowDamaged, undefined);
 });
 
 test("--html writes a gallery with the chances", async (t) => {

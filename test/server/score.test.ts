@@ -68,7 +68,9 @@ test("two pictures are compared by their distributions; one, nine or a broken on
   assert.deepEqual([body["order"], body["best"], body["worst"], body["wins"], body["by"]], [order, best, worst, wins, by]); // prettier-ignore
   assert.deepEqual(order, [1, 0]);
   const statusOf = async (images: string[]): Promise<number> => (await post(address, "/v1/compare", { images })).status;
-  assert.equal(await statusOf([base64("bad")]), 400);
+  const one = await post(address, "/v1/compare", { images: [base64("bad")] });
+  assert.equal(one.status, 400);
+  assert.match((one.body["error"] as { message: string }).message, /^1 picture: send 2 to 8/);
   assert.equal(await statusOf(new Array<string>(9).fill(base64("bad"))), 400);
   assert.equal(await statusOf([base64("bad"), Buffer.from("%PDF-").toString("base64")]), 415);
 });

@@ -35,6 +35,7 @@ export function compareCommand(context: Context): Command {
     .option("--json", "one JSON object")
     .option("--html <file>", "of photos: write a gallery, best first: one page that needs no network")
     .option("--ask <question>", "of photos: ask the model about them together, in every order")
+    .option("--allow-damaged", "of photos: compare what is left of damaged files too")
     .option("--score <name>", "of evaluations: an attribute (default: the overall score)")
     .option("--resamples <n>", "of evaluations: of the bootstrap", whole(1), 2000)
     .option("--seed <n>", "of evaluations: of the bootstrap", whole(0), 0)
@@ -72,10 +73,17 @@ function checkFlags(command: Command, ofRuns: boolean): void {
 
 async function compareEvaluations(a: string, b: string, flags: Flags, { io }: Context): Promise<void> {
   const { score, resamples, seed } = flags;
-  const { mismatches, ...result } = await compareRuns(a, b, { score, resamples, seed });
+  const { mismatches, ...result } = await compareRuns(a, b, { score, resamples, seed }).catch(withPhotos);
   if (mismatches.length > 0)
     io.stderr.write(`note: ${a} and ${b} are not of the same data: ${mismatches.join("; ")}\n`);
   io.stdout.write(flags.json ? `${JSON.stringify({ a, b, ...result })}\n` : text(a, b, result));
+}
+
+/** Folders of photos are taken for those of evaluations too. */
+function withPhotos(error: unknown): never {
+  if (!(error instanceof RocError) || error.code !== "FILE_NOT_FOUND") throw error;
+  const message = `${error.message} Photos to compare are given in one folder, or file by file.`;
+  throw new RocError(error.code, message, { cause: error });
 }
 
 function text(a: string, b: string, { count, leftOut, differences }: Omit<RunComparison, "mismatches">): string {

@@ -1,5 +1,12 @@
 /** `roc4mllm compare` of photos: their order, and the chance of each to be the best, the worst, and preferred to each other one. */
-import { checkCompared, compare, plainComparison, type PictureComparison } from "../../engine/compare.js";
+import {
+  checkCompared,
+  compare,
+  FEWEST_COMPARED,
+  plainComparison,
+  SO_MANY,
+  type PictureComparison,
+} from "../../engine/compare.js";
 import type { Model, ScoreResult } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
 import type { Context } from "../shared/io.js";
@@ -14,6 +21,7 @@ export interface ComparePhotosFlags extends ModelFlags {
   readonly json?: true;
   readonly html?: string;
   readonly ask?: string;
+  readonly allowDamaged?: true;
 }
 
 export const COMPARE_PHOTOS_HELP = `the model predicts a distribution of ratings for each. One rating is drawn of each: the table says how likely each
@@ -44,21 +52,28 @@ export async function comparePhotos(
   );
   const onNote = (note: string): void => void stderr.write(`note: ${printable(note)}\n`);
   inputs.notes.forEach(onNote);
-  checkCompared(inputs.files.length);
+  checkCompared(inputs.files.length, remedyFor(args, inputs));
   const options = { ...flags, pack: packing(flags, false), batchSize: flags.batch, onNote, worker: false };
   using model = await loadNamed(flags.model, options, context);
   const compared = await comparison(model, inputs, flags, context);
   const note = BY_NOTES[compared.by] ?? placesNote(compared);
   if (note !== undefined) onNote(note);
+  for (const { file, damaged } of compared.results) if (damaged !== undefined) onNote(`${file}: damaged: ${damaged}`);
   stdout.write(flags.json ? `${JSON.stringify(plainComparison(compared))}\n` : await comparisonText(compared));
   if (model.folder !== undefined) stderr.write(`${worthOf(model).text}\n`);
   if (flags.html !== undefined) await writeGallery(flags.html, compared, model, inputs, context);
 }
 
+/** What to do where too few photos were found in several folders and files: one of them may be a folder without any. */
+function remedyFor(args: readonly string[], { files }: Inputs): string | undefined {
+  if (args.length < FEWEST_COMPARED || files.length >= FEWEST_COMPARED) return undefined;
+  return `give ${SO_MANY} photos, in one folder or file by file, or two folders that roc4mllm eval wrote`;
+}
+
 async function comparison(
   model: Model,
   { files, given }: Inputs,
-  { ask }: ComparePhotosFlags,
+  { ask, allowDamaged }: ComparePhotosFlags,
   { io, signal }: Context,
 ): Promise<PictureComparison> {
   const progress = createProgress(io.stderr, "scored", files.length);
@@ -67,7 +82,12 @@ async function comparison(
     return data ? { name, data } : name;
   });
   try {
-    return await compare(model, pictures, { signal, ask, onProgress: (done) => progress.update(done) });
+    return await compare(model, pictures, {
+      signal,
+      ask,
+      ...(allowDamaged && { allowDamaged }),
+      onProgress: (done) => progress.update(done),
+    });
   } finally {
     progress.stop();
   }

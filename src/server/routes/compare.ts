@@ -1,9 +1,9 @@
 /** `POST /v1/compare`: which of a few pictures is the best. */
 import { z } from "zod";
 import type { NamedImage, ScoreResult } from "../../engine/index.js";
-import { comparisonOf, FEWEST_COMPARED, MOST_COMPARED, plainComparison } from "../../engine/compare.js";
+import { checkCompared, comparisonOf, plainComparison, SO_MANY } from "../../engine/compare.js";
 import type { App, Shared } from "../app.js";
-import { Refusal, statusOf } from "../errors.js";
+import { statusOf } from "../errors.js";
 import { comparedSchema, unscoredSchema } from "../schemas.js";
 
 const schema = {
@@ -18,10 +18,7 @@ const schema = {
 export function addCompare(app: App, shared: Shared): void {
   app.post("/v1/compare", { schema, config: { queued: true } }, async (request, reply) => {
     const pictures = await shared.picturesOf(request);
-    if (pictures.length < FEWEST_COMPARED || pictures.length > MOST_COMPARED) {
-      const wanted = `send ${FEWEST_COMPARED} to ${MOST_COMPARED} to compare`;
-      throw new Refusal(400, "USAGE", `${pictures.length} pictures: ${wanted}.`);
-    }
+    checkCompared(pictures.length, `send ${SO_MANY} to compare`);
     const outcomes = await shared.queue.scoreAll(pictures, {}, request.gone);
     const failure = outcomes.find((outcome) => "error" in outcome);
     if (failure && "error" in failure) {
