@@ -29,12 +29,15 @@ export function misfit(
 }
 
 /** The calibration with another level shown. @throws RocError USAGE naming those that it has */
-function atLevel(calibration: Calibration, level: number, file: string): Calibration {
+function atLevel(calibration: Calibration, level: number, file: string, folder: CheckpointFolder): Calibration {
   const levels = calibration.scores[SCORE] ?? Object.values(calibration.scores)[0] ?? [];
   if (levels.some((one) => one.level === level)) return { ...calibration, level };
   const known = levels.map((one) => String(one.level)).join(", ");
-  const remedy = `Give one of these, or calibrate again: roc4mllm calibrate --level ${known.replaceAll(", ", ",")},${level}`;
-  throw new RocError("USAGE", `${file} has no intervals of level ${level} (--interval), but of ${known}. ${remedy}`);
+  const command = `roc4mllm calibrate --model ${folder.path} --data DIR --out ${file} --level ${known.replaceAll(", ", ",")},${level}`;
+  throw new RocError(
+    "USAGE",
+    `${file} has no intervals of level ${level} (--level), but of ${known}. Give one of these, or calibrate again: ${command}`,
+  );
 }
 
 /**
@@ -123,14 +126,15 @@ export async function calibrationFor(
     return undefined;
   });
   const fault = found && misfit(found, model);
-  if (found && fault === undefined) return typeof interval === "number" ? atLevel(found, interval, file) : found;
+  if (found && fault === undefined)
+    return typeof interval === "number" ? atLevel(found, interval, file, folder) : found;
   const remedy = `roc4mllm calibrate --model ${folder.path} --data DIR, where DIR has ratings of pictures like yours`;
   if (fault !== undefined) {
     const text = `not calibrated: ${file} ${fault}`;
     if (given !== undefined || isAsked) throw new RocError("USAGE", `${text}. Score as it was calibrated, or make another: ${remedy}.`); // prettier-ignore
     onNote?.(`${text}; results have no intervals`);
   } else if (isAsked)
-    throw new RocError("USAGE", `no calibration: there is no ${file} (--interval). Make one: ${remedy}; or name one by --calibration FILE.`); // prettier-ignore
+    throw new RocError("USAGE", `no calibration: there is no ${file} (${typeof interval === "number" ? "--level" : "--interval"}). Make one: ${remedy}; or name one by --calibration FILE.`); // prettier-ignore
   return undefined;
 }
 

@@ -103,7 +103,7 @@ test("what the calibration does not hold for has no interval, and says why; what
   assert.equal((await run("score", "photos/images")).stdout.includes("["), false);
   const named = await run("score", "photos/images", "--dtype", "float32", "--calibration", FILE, "--json");
   assert.equal((jsonLines(named.stdout) as ScoreResult[])[0]?.interval?.level, 0.8);
-  assert.match((await score("--level", "0.9")).stderr, /has no intervals of level 0\.9 \(--interval\), but of 0\.8, 0\.5\./); // prettier-ignore
+  assert.match((await score("--level", "0.9")).stderr, /has no intervals of level 0\.9 \(--level\), but of 0\.8, 0\.5\..* calibrate --model ck --data DIR --out \S+ --level 0\.8,0\.5,0\.9/); // prettier-ignore
 });
 
 test("a broken calibration costs the intervals alone, unless they were asked for; another checkpoint's is named", async (t) => {
