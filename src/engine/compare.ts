@@ -26,7 +26,7 @@ export const SO_MANY = `${FEWEST_COMPARED} to ${MOST_COMPARED}`;
 const MOST_PERMUTED = 3;
 
 /** Shares of ratings that differ by less do so by float32's rounding alone: a picture's, computed beside other ones. */
-const ROUNDING = 1e-5;
+const ROUNDING = 1e-7;
 
 /** The answers for the places of a question. */
 const PLACES = ["First", "Second", "Third"] as const;

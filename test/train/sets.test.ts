@@ -69,6 +69,10 @@ test("trained, saved and loaded: compare() shows the pictures together, and take
   const five = samples.slice(0, 5).map(({ image }) => image);
   const [forth, back] = [await compare(here, five), await compare(here, [...five].reverse())];
   assert.deepEqual([forth.places?.orders, back.order.map((index) => 4 - index)], [10, forth.order]);
+  // Of a photo that is there twice the same is said.
+  const [a = "", b = "", c = ""] = pictures;
+  const { results } = await compare(here, [a, b, c, a]);
+  assert.deepEqual(results[0]?.distribution, results[3]?.distribution);
   using there = await load(checkpoint, { threads: 1 });
   assert.deepEqual(await compare(there, pictures), compared);
   // A single picture is a set of one.
