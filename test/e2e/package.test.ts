@@ -127,7 +127,7 @@ test("the tarball holds what a user needs, and no more", () => {
   const wanted = ["LICENSE", "README.md", "package.json", "commonjs", "configs", "dist", "docs", "examples", "models"];
   assert.deepEqual(kinds, new Set([...wanted, "native", "scripts"].sort()));
   assert.deepEqual(
-    paths.filter((path) => /\.test\.|\.map$|^dist\/(?!src\/|page\/)|tsbuildinfo/.test(path)),
+    paths.filter((path) => /\.test\.|\.map$|^dist\/(?!src\/|page\/|alone\/)|tsbuildinfo/.test(path)),
     [],
   );
   for (const path of [

@@ -22,7 +22,7 @@ import { loadTokenizer } from "../../src/tokenizers/index.js";
 import { noGrad, scope } from "../../src/torch/index.js";
 import { ROOT } from "../support.js";
 
-const FOLDER = mkdtempSync(join(tmpdir(), "roc4mllm-onnx-"));
+const FOLDER = mkdtempSync(join(tmpdir(), "onnx-export-"));
 after(() => rmSync(FOLDER, { recursive: true, force: true }));
 
 const PHOTOS = ["abstract-dull", "architecture-garish", "landscape-good", "portrait-good"].map((name) => `${ROOT}examples/photos/${name}.jpg`); // prettier-ignore

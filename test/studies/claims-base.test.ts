@@ -10,7 +10,8 @@ import { saveCheckpoint } from "../../src/engine/index.js";
 import { createBase } from "../../src/studies/claims/base.js";
 import { captionObjective } from "../../src/studies/claims/caption-objective.js";
 import type { BackboneConfig } from "../../src/studies/claims/config.js";
-import { LEVELS, STRATEGY_NAMES } from "../../src/roc/index.js";
+import { LEVELS } from "../../src/roc/index.js";
+import { PAPER_STRATEGIES } from "../../src/roc/strategy-names.js";
 import { commentIn } from "../../src/roc/strategies/direct.js";
 import { liveTensors, scope } from "../../src/torch/index.js";
 import { startFrom, type Trainable } from "../../src/train/index.js";
@@ -76,7 +77,7 @@ for (const name of Object.keys(BACKBONES)) {
     const base = join(folder, `${name}-base`);
     await saveCheckpoint(base, parts);
     const sums = new Set<number>();
-    for (const strategy of STRATEGY_NAMES) {
+    for (const strategy of PAPER_STRATEGIES) {
       const trainable = await startFrom(base, { strategy, n: 20, templates: TEMPLATES });
       const { model, strategy: own } = trainable.parts;
       assert.equal(own.name, strategy);

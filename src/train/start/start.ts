@@ -60,9 +60,10 @@ export async function startFrom(folder: CheckpointLike, options: StartOptions = 
   const { home } = checkpoint;
   const { device = "cpu", dtype = "float32", visionTower, conversation, outline } = options;
   const own = options.templates ?? (await loadTemplates(home));
-  const { model, processor } = await loadMllm(checkpoint, { dtype, device, visionTower, conversation, outline });
   const name = options.strategy ?? own?.strategy ?? "roc";
+  // Before weights are loaded, which an error would leave behind.
   const templates = textsOf(name, options.templates, own);
+  const { model, processor } = await loadMllm(checkpoint, { dtype, device, visionTower, conversation, outline });
   const vocabulary = usesScoreTokens(name) ? addScoreTokens(model, processor.tokenizer, options) : undefined;
   const { min = USUAL_SCALE.min, max = USUAL_SCALE.max } = options;
   const strategy = createStrategy(name, { vocabulary, scale: { min, max }, levels: templates.levels });

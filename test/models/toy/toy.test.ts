@@ -17,7 +17,7 @@ import { readStudio } from "../../../src/data/index.js";
 import { readJson } from "../../../src/files/index.js";
 import { families } from "../../../src/models/families.js";
 import { registerFamily } from "../../../src/models/registry.js";
-import { STRATEGY_NAMES } from "../../../src/roc/index.js";
+import { PAPER_STRATEGIES } from "../../../src/roc/strategy-names.js";
 import { writeStudio } from "../../../src/studio/index.js";
 import { liveTensors } from "../../../src/torch/index.js";
 import { openSafetensors } from "../../../src/weights/index.js";
@@ -97,7 +97,7 @@ test("inspect checkpoint: an untrained one is whole, and without score tokens", 
   assert.deepEqual([family, problems, score_tokens], ["toy", [], null]);
 });
 
-for (const strategy of STRATEGY_NAMES) {
+for (const strategy of PAPER_STRATEGIES) {
   test(`${strategy}: trained some steps, evaluated, scored, inspected`, async () => {
     const { file, out } = await configFile(strategy, {}, { strategy });
     await succeed("train", file);
