@@ -2,6 +2,7 @@
  * Prepared pictures of all calls on a model, put together into batches. Which pictures share a batch depends on their
  * order and shapes and not on how fast they come, except where a caller's source keeps it waiting.
  */
+import { groupBy } from "../data/group-by.js";
 import type { WrittenText } from "../roc/question.js";
 import type { OnWritten, Outcome, ReadingOptions } from "./types.js";
 import type { PreparedPicture } from "./reader.js";
@@ -110,7 +111,7 @@ export class Batches {
    * lets full ones of its own caller go before it, so that the order of computing does not decide what is put together.
    */
   #choose(isIdle: boolean): readonly Waiting[] | undefined {
-    const groups = [...grouped(this.#waiting).values()];
+    const groups = [...groupBy(this.#waiting, keyOf).values()];
     const full = groups.find((group) => group.length >= this.size);
     const part = groups.find(([first]) => first && mayGo(first.caller, isIdle));
     const [oldest] = part ?? [];
@@ -159,14 +160,4 @@ function optionsOf({ options }: Waiting): string {
 
 function areaOf({ picture: { pixels } }: Waiting): number {
   return pixels.width * pixels.height;
-}
-
-function grouped(all: readonly Waiting[]): Map<string, Waiting[]> {
-  const groups = new Map<string, Waiting[]>();
-  for (const one of all) {
-    const group = groups.get(keyOf(one));
-    if (group) group.push(one);
-    else groups.set(keyOf(one), [one]);
-  }
-  return groups;
 }

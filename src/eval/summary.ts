@@ -1,4 +1,5 @@
 /** The figures of a set of predictions, with intervals, parts and failures. */
+import { groupBySet } from "../data/group-by.js";
 import type { ScoreScale } from "../data/index.js";
 import { agreementFigures, type Figures } from "../metrics/agreement.js";
 import { ofPairs, type BootstrapOptions } from "../metrics/bootstrap.js";
@@ -111,14 +112,7 @@ export function summarise(predictions: readonly Prediction[], options: SummaryOp
 
 /** Scores and ratings of each set. */
 function setsOf(scored: readonly Prediction[]): RatedSet[] {
-  const sets = new Map<string, Prediction[]>();
-  for (const row of scored) {
-    if (row.set === undefined) continue;
-    const others = sets.get(row.set);
-    if (others) others.push(row);
-    else sets.set(row.set, [row]);
-  }
-  return [...sets.values()].map((rows) => {
+  return [...groupBySet(scored).values()].map((rows) => {
     const [predicted, truth] = pairsOf(rows, SCORE);
     return { predicted, truth };
   });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { isRocError, messageOf, RocError, withoutFile } from "../../errors.js";
 import { readChunks } from "../../files/index.js";
+import { groupBy } from "../group-by.js";
 import { SPLITS, type OnProgress, type Sample } from "../types.js";
 import { fingerprintOf, isPixels, type Fingerprint } from "./fingerprint.js";
 import type { Findings } from "./labels.js";
@@ -72,17 +73,6 @@ async function reportAlike(
     findings.add("near-duplicate-across-splits", group, "look alike: one may be a copy, resized, saved again, mirrored or cropped"); // prettier-ignore
   }
   return cut;
-}
-
-function groupBy(samples: readonly Sample[], keyOf: (sample: Sample) => string): Map<string, Sample[]> {
-  const groups = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    const key = keyOf(sample);
-    const group = groups.get(key);
-    if (group) group.push(sample);
-    else groups.set(key, [sample]);
-  }
-  return groups;
 }
 
 /** At most `limit` items, evenly spaced. */

@@ -1,17 +1,12 @@
 /** Checks of sets: pictures that are compared with each other. */
+import { groupBySet } from "../group-by.js";
 import type { Sample } from "../types.js";
 import type { SetCounts } from "./data-report.js";
 import type { Findings } from "./labels.js";
 
 /** Sets of the samples; what is in several splits would be learnt and asked for. Undefined where there are no sets. */
 export function checkSets(samples: readonly Sample[], findings: Findings): SetCounts | undefined {
-  const sets = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    if (sample.set === undefined) continue;
-    const others = sets.get(sample.set);
-    if (others) others.push(sample);
-    else sets.set(sample.set, [sample]);
-  }
+  const sets = groupBySet(samples);
   if (sets.size === 0) return undefined;
   for (const [name, pictures] of sets) {
     const splits = new Set(pictures.map(({ split }) => split));

@@ -1,4 +1,5 @@
 /** Sets of pictures as what a run trains on. */
+import { groupBy } from "../../data/group-by.js";
 import type { Sample } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 
@@ -16,17 +17,7 @@ export interface SetSample extends Sample {
  * @throws RocError DATA_INVALID where no set has two pictures
  */
 export function setsOf(samples: readonly Sample[]): SetSample[] {
-  const sets = new Map<string, Sample[]>();
-  const all: Sample[][] = [];
-  for (const sample of samples) {
-    const known = sample.set === undefined ? undefined : sets.get(sample.set);
-    if (known) known.push(sample);
-    else {
-      const own = [sample];
-      all.push(own);
-      if (sample.set !== undefined) sets.set(sample.set, own);
-    }
-  }
+  const all = [...groupBy<Sample, string | Sample>(samples, (sample) => sample.set ?? sample).values()];
   if (all.every(({ length }) => length < 2)) {
     const remedy = 'Name the sets in a column "set" of your labels, or take another strategy';
     throw new RocError("DATA_INVALID", `The strategy set needs sets of two pictures or more to train on. ${remedy}.`);

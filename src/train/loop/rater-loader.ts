@@ -1,4 +1,5 @@
 /** The pictures of each step of a run over raters (Zhu et al., 2020), read while the step before computes. */
+import { groupBy } from "../../data/group-by.js";
 import { RocError } from "../../errors.js";
 import type { RgbImage } from "../../image/types.js";
 import { Random } from "../../random.js";
@@ -36,7 +37,7 @@ export class RaterLoader implements Loader {
     private readonly pixels: PixelCache,
     private readonly options: Options,
   ) {
-    this.#raters = groupedByRater(samples);
+    this.#raters = [...groupBy(samples, ({ rater }) => rater).values()];
     this.tasks = this.#raters.length;
   }
 
@@ -104,15 +105,4 @@ export class RaterLoader implements Loader {
         })),
     };
   }
-}
-
-/** Each rater's samples. */
-function groupedByRater(samples: readonly RatingSample[]): RatingSample[][] {
-  const found = new Map<string, RatingSample[]>();
-  for (const sample of samples) {
-    const own = found.get(sample.rater);
-    if (own) own.push(sample);
-    else found.set(sample.rater, [sample]);
-  }
-  return [...found.values()];
 }
