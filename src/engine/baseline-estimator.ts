@@ -88,7 +88,6 @@ export class BaselineEstimator implements Estimator {
     const model = this.#model;
     const batchOf = (prepared: RgbImage): Inputs => model.inputs.batch([prepared]);
     return {
-      together: this.together,
       numbers: (prepared) => flatNumbers(() => batchOf(prepared)),
       scores: (inputs, of) => {
         const output = this.#outputOf(of);

@@ -87,16 +87,16 @@ export class MllmEstimator implements Estimator {
       },
       withoutGradient: (of) => this.#withoutGradient(of),
       gradients: (inputs, of) => {
-        const { strategy, templates } = this.#parts;
+        const { templates } = this.#parts;
         const index = scoreNames(templates.answers[0] ?? "").indexOf(this.#attribute(of) ?? scoreName(templates));
-        const stretch = (this.scale.max - this.scale.min) / (strategy.scale.max - strategy.scale.min);
-        const like = processor.batch([picture]);
         return gradientsOf(
           () => numbersOf(picture),
           inputs,
           ({ pixelValues }) => {
+            // In the scope of the gradients, so that its tensor is freed.
+            const like = processor.batch([picture]);
             const images = { ...repeatLists(like, inputs.length), pixelValues: pixelValues ?? like.pixelValues };
-            return prefillScores(this.#parts, images).select(1, index).mul(stretch);
+            return prefillScores(this.#parts, images).select(1, index).mul(this.#stretch);
           },
         );
       },

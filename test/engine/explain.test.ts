@@ -298,6 +298,13 @@ test("a worker explains as the calling thread does, and cells are those of the u
   assert.ok(own.evaluations <= 12);
 });
 
+test("a gradient leaves no tensor behind", async () => {
+  using model = await load(DEMO_MODEL, { worker: false });
+  const alive = liveTensors();
+  assert.equal((await model.explain?.(PHOTO, { method: "gradient", evaluations: 8 }))?.method, "gradient");
+  assert.equal(liveTensors(), alive);
+});
+
 test("what cannot be explained is refused in words", async () => {
   using model = await load(DEMO_MODEL, { worker: false });
   const refused = async (work: Promise<unknown> | undefined): Promise<string> => {
@@ -329,7 +336,7 @@ test("an attribute has a map of its own, of a multimodal model and of a classica
   const [first] = estimator.estimate([prepared], ask);
   assert.deepEqual(lens.scores([numbers], undefined, ask.check), [first?.score]);
   assert.deepEqual(lens.scores([numbers], "light", ask.check), [first?.attributes?.["light"]]);
-  const [all, light] = [undefined, "light"].map((of) => lens.gradients([numbers], of, ask.check)[0]);
+  const [all, light] = [undefined, "light"].map((of) => lens.gradients([numbers], of)[0]);
   assert.ok(all && light);
   assert.notDeepEqual(all, light);
   assert.equal(cellsOfNumbers({ x: Float32Array.of(0, 1, NaN), y: Float32Array.of(0, 1, NaN) }, { columns: 4, rows: 4 }).join(), "0,15,-1"); // prettier-ignore

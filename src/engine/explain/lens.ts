@@ -7,8 +7,6 @@ import { cat, enableGrad, fromTypedArray, gradients, scope, type Tensor } from "
 export type Check = () => void;
 
 export interface Lens {
-  /** Inputs that are computed together at most; undefined: as many as the reader has in a batch. */
-  readonly together?: number | undefined;
   /** The numbers of a prepared picture of the photo's size. */
   numbers(prepared: RgbImage): Float32Array;
   /** @throws RocError USAGE for a score that the model does not give; ANSWER_UNCLEAR where one cannot be read; SCORE_NOT_FINITE */
@@ -20,7 +18,7 @@ export interface Lens {
    *
    * @throws as {@link scores}; RocError USAGE where the score has no gradient
    */
-  gradients(inputs: readonly Float32Array[], of: string | undefined, check: Check): Float32Array[];
+  gradients(inputs: readonly Float32Array[], of: string | undefined): Float32Array[];
 }
 
 /** Tensors of one picture by name, as a model takes them: the first dimensions are those that grow with the pictures. */

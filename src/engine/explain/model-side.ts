@@ -35,7 +35,7 @@ export function explainHere(
   const numbers = numbersOf(lens, request.pictures);
   const { photo, replaced } = numbers;
   const cells = cellsOfNumbers(placesOf(numbers), grid);
-  const size = Math.max(1, Math.min(lens.together ?? Infinity, together, Math.floor(MOST_NUMBERS / photo.length)));
+  const size = Math.max(1, Math.min(together, Math.floor(MOST_NUMBERS / photo.length)));
   const score = (inputs: readonly Float32Array[]): number[] =>
     inBatches(inputs, size, (batch) => lens.scores(batch, of, check), check);
   const [whole = NaN, without = NaN] = score([photo, replaced]);
@@ -44,7 +44,7 @@ export function explainHere(
     const steps = Math.max(1, Math.min(MOST_STEPS, Math.floor((evaluations - 2) / GRADIENT_COST)));
     const gradients = (inputs: readonly Float32Array[]): Float32Array[] => {
       check();
-      return lens.gradients(inputs, of, check);
+      return lens.gradients(inputs, of);
     };
     const parts = { photo, replaced, cells, count: grid.columns * grid.rows, gradients, steps, together: size };
     return { ...found, values: gradientMap(parts), evaluations: 2 + steps };

@@ -18,15 +18,14 @@ export async function probePictures(
   prepare: ImageInputs["prepare"],
 ): Promise<ProbePictures<RgbImage>> {
   const size = uprightSize(photo);
-  const { width, height } = size;
   return {
     photo: await prepare(photo),
     replaced: await prepare(await replacing(photo, size, replacement)),
-    black: await prepare(painted(size, () => 0)),
-    grey: await prepare(painted(size, () => GREY)),
-    white: await prepare(painted(size, () => 255)),
-    across: await prepare(painted(size, (x) => (255 * (x + 0.5)) / width)),
-    down: await prepare(painted(size, (_, y) => (255 * (y + 0.5)) / height)),
+    black: await prepare(even(size, 0)),
+    grey: await prepare(even(size, GREY)),
+    white: await prepare(even(size, 255)),
+    across: await prepare(risingAcross(size)),
+    down: await prepare(risingDown(size)),
   };
 }
 
@@ -37,9 +36,26 @@ async function replacing(photo: RgbImage | StoredImage, size: Size, replacement:
   return resizeAsync(await resizeAsync(photo, { width: side(size.width), height: side(size.height) }), size);
 }
 
-function painted({ width, height }: Size, grey: (x: number, y: number) => number): RgbImage {
+function even({ width, height }: Size, grey: number): RgbImage {
+  return { width, height, data: new Uint8Array(width * height * 3).fill(Math.round(grey)) };
+}
+
+/** From dark on the left to light on the right. Its first row is copied, as each picture is as large as the photo. */
+function risingAcross({ width, height }: Size): RgbImage {
   const data = new Uint8Array(width * height * 3);
-  for (let y = 0, at = 0; y < height; y++)
-    for (let x = 0; x < width; x++, at += 3) data.fill(Math.round(grey(x, y)), at, at + 3);
+  for (let x = 0; x < width; x++) data.fill(risen(x, width), x * 3, (x + 1) * 3);
+  for (let y = 1; y < height; y++) data.copyWithin(y * width * 3, 0, width * 3);
   return { width, height, data };
+}
+
+/** From dark above to light below. */
+function risingDown({ width, height }: Size): RgbImage {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) data.fill(risen(y, height), y * width * 3, (y + 1) * width * 3);
+  return { width, height, data };
+}
+
+/** From 0 to 255, at the middle of a place of so many. */
+function risen(place: number, places: number): number {
+  return Math.round((255 * (place + 0.5)) / places);
 }
