@@ -451,6 +451,7 @@ export class Catalog {
     const sql = `SELECT ${COLUMNS} FROM ${PARTS} ${tasted(taste)} WHERE f.id IN (SELECT value FROM json_each(?2))`;
     const rows = this.#connection.rows<PhotoRow>(sql, [judge?.id ?? null, JSON.stringify(ids)]);
     const ranking = this.#rankingOf(judge);
+    const liked = taste && { name: taste.name, ranking: this.#rankingOf(taste) };
     const byId = new Map(rows.map((row) => [row[0], row]));
     const seenBy = judge
       ? this.#seenBy(rows.flatMap((row) => (row[SCORE_COLUMN] === null ? [row[0]] : [])))
@@ -458,7 +459,7 @@ export class Catalog {
     return ids.flatMap((id) => {
       const row = byId.get(id);
       const others = seenBy.get(id);
-      const own = row && taste && this.#tasteOf(row, taste);
+      const own = row && liked && tasteScoreOf(row, liked);
       return row ? [{ ...photoOf(row, ranking), ...(own && { taste: own }), ...(others && { seenBy: others }) }] : [];
     });
   }
@@ -471,12 +472,6 @@ export class Catalog {
     return new Map(rows.map(([id, names]) => [id, JSON.parse(names) as string[]]));
   }
 
-  #tasteOf(row: PhotoRow, taste: Taste): TasteScore | undefined {
-    const score = row.at(-1);
-    if (typeof score !== "number") return undefined;
-    return { name: taste.name, score, percentile: this.#rankingOf(taste).percentile(score) ?? 0 };
-  }
-
   /** The scores of a judge or a taste in order, read again only where the library has changed. */
   #rankingOf(whose: Judge | Taste | undefined): Ranking {
     const version = this.#connection.value<number>("PRAGMA data_version") ?? 0;
@@ -484,10 +479,9 @@ export class Catalog {
     const key = `${isTaste ? "taste" : "judge"} ${whose?.id}`;
     const known = this.#rankings.get(key);
     if (known?.version === version) return known.ranking;
-    const from = isTaste ? "tasted WHERE taste = ?" : "scores WHERE judge = ?";
-    const table = isTaste ? "tasted" : "scores";
+    const [table, column] = isTaste ? ["tasted", "taste"] : ["scores", "judge"];
     // One text: the binding takes longer for a row than for a score.
-    const sql = `SELECT '[' || coalesce(group_concat(printf('%!.17g', score)), '') || ']' FROM (SELECT score FROM ${from}
+    const sql = `SELECT '[' || coalesce(group_concat(printf('%!.17g', score)), '') || ']' FROM (SELECT score FROM ${table} WHERE ${column} = ?
       AND EXISTS (SELECT 1 FROM files WHERE picture = ${table}.picture) ORDER BY score)`;
     const scores = JSON.parse(this.#connection.value<string>(sql, [whose?.id ?? null]) ?? "[]") as number[];
     const ranking = new Ranking(Float64Array.from(scores));
@@ -587,4 +581,9 @@ function scoreOf(row: PhotoRow, ranking: Ranking): StoredScore | undefined {
 /** The values that are not null. */
 function present<T extends Record<string, unknown>>(values: T): { [Key in keyof T]?: Exclude<T[Key], null> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)) as never;
+}
+
+function tasteScoreOf(row: PhotoRow, { name, ranking }: { name: string; ranking: Ranking }): TasteScore | undefined {
+  const score = row.at(-1);
+  return typeof score === "number" ? { name, score, percentile: ranking.percentile(score) ?? 0 } : undefined;
 }

@@ -3,9 +3,9 @@ import { normalCdf } from "../../metrics/statistics.js";
 import type { Random } from "../../random.js";
 import type { Connection } from "../connection.js";
 import { hashDistance } from "../culling/look.js";
-import { cholesky, dot, gram, solve } from "./algebra.js";
+import { dot, gram, solve } from "./algebra.js";
 import { MomentsSum, standardised } from "./head.js";
-import { laplace, type Preference } from "./pairs.js";
+import { bounded, laplace, type Preference } from "./pairs.js";
 import { SLOPE } from "./prior.js";
 import { answeredPairs } from "./ratings.js";
 import { seenOnes, type Seen } from "./vectors.js";
@@ -126,13 +126,7 @@ function posteriorOf(known: readonly Float64Array[], means: readonly number[]): 
   const products = gram(known).map((product) => product * length);
   const mode = laplace({ products, base: new Float64Array(n) }, 1, Float64Array.from(means));
   const roots = mode.curvature.map(Math.sqrt);
-  const factor = cholesky(
-    products.map((product, at) => {
-      const [i, j] = [Math.floor(at / n), at % n];
-      return (roots[i] as number) * product * (roots[j] as number) + (i === j ? 1 : 0);
-    }),
-    n,
-  );
+  const factor = bounded(products, mode.curvature);
   return (difference, mean) => {
     const shared = Float64Array.from(known, (one) => dot(one, difference));
     const seen = shared.map((value, i) => value * (roots[i] as number));

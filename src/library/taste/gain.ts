@@ -1,4 +1,5 @@
 /** Whether a taste ranks photos that it has not learned from better than the base does: the condition for keeping it. */
+import { groupBy } from "../../data/group-by.js";
 import { percentileInterval, resample, type Interval } from "../../metrics/bootstrap.js";
 import { srcc } from "../../metrics/scores.js";
 import { Random } from "../../random.js";
@@ -68,7 +69,7 @@ export function gainOfStars(stars: ArrayLike<number>, { groups, base, predicted 
   const rows = rowsByGroup(groups);
   // What does not vary has no order.
   const correlation = compared(rows, (drawn) => [of(base, drawn) ?? 0, of(predicted, drawn) ?? 0]);
-  return { groups: rows.length, srcc: correlation, accuracy: pairAccuracy(rows, pairs, (values) => (p) => right(values, p), base, predicted) }; // prettier-ignore
+  return { groups: rows.length, srcc: correlation, accuracy: pairAccuracy(rows, pairs, base, predicted) };
 }
 
 /** The gain on answered pairs: `base` and `predicted` are differences, better minus worse, one a pair. */
@@ -101,13 +102,15 @@ function differing(stars: ArrayLike<number>): Preference[] {
 function pairAccuracy(
   rows: readonly (readonly number[])[],
   pairs: readonly Preference[],
-  rightBy: (values: ArrayLike<number>) => (pair: Preference) => number,
   base: ArrayLike<number>,
   predicted: ArrayLike<number>,
 ): Compared {
-  const [ofBase, ofTaste] = [base, predicted].map((values) => pairs.map(rightBy(values))) as [number[], number[]];
+  const [ofBase, ofTaste] = [base, predicted].map((values) => pairs.map((pair) => right(values, pair))) as [
+    number[],
+    number[],
+  ];
   return compared(rows, (drawn) => {
-    const times = new Float64Array(Math.max(...rows.flat()) + 1);
+    const times = new Float64Array(base.length);
     for (const row of drawn) times[row] = (times[row] as number) + 1;
     let [weights, first, second] = [0, 0, 0];
     for (const [at, [better, worse]] of pairs.entries()) {
@@ -121,9 +124,7 @@ function pairAccuracy(
 }
 
 function rowsByGroup(groups: readonly number[]): number[][] {
-  const byGroup = new Map<number, number[]>();
-  for (const [row, group] of groups.entries()) byGroup.set(group, [...(byGroup.get(group) ?? []), row]);
-  return [...byGroup.values()];
+  return [...groupBy(groups.keys(), (row) => groups[row]).values()];
 }
 
 /** A figure of both, and the interval of its difference: whole groups are drawn. */

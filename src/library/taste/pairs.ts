@@ -102,19 +102,17 @@ export function laplace(
 /** Where Newton's step leads: K⁻¹ (values - mean) of it. */
 function newton(kernel: Float64Array, values: Float64Array, mean: Float64Array): Float64Array {
   const both = Array.from(values, derivatives);
-  const roots = Float64Array.from(both, ([, second]) => Math.sqrt(second));
+  const curvature = Float64Array.from(both, ([, second]) => second);
+  const roots = curvature.map(Math.sqrt);
   const wanted = Float64Array.from(both, ([first, second], i) => second * ((values[i] as number) - (mean[i] as number)) + first); // prettier-ignore
-  const factor = bounded(
-    kernel,
-    Float64Array.from(both, ([, second]) => second),
-  );
+  const factor = bounded(kernel, curvature);
   const seen = times(kernel, wanted).map((value, i) => value * (roots[i] as number));
   const solved = solve(factor, seen);
   return wanted.map((value, i) => value - (roots[i] as number) * (solved[i] as number));
 }
 
 /** The Cholesky factor of I + W^½ K W^½, whose eigenvalues are at least 1. */
-function bounded(kernel: Float64Array, curvature: Float64Array): Float64Array {
+export function bounded(kernel: Float64Array, curvature: Float64Array): Float64Array {
   const n = curvature.length;
   const roots = curvature.map(Math.sqrt);
   const matrix = kernel.map((value, at) => {
