@@ -15,6 +15,7 @@ import { connect } from "../src/queue/redis.js";
 import { startWorker } from "../src/queue/worker.js";
 import { FakeModel, pictures, redisFor } from "../test/queue/redis.js";
 import { ROOT } from "../test/support.js";
+import { median } from "./peer.js";
 import { giveResult } from "./results.js";
 
 const { values } = parseArgs({
@@ -108,7 +109,6 @@ async function rounds(): Promise<number[]> {
   for (let round = 0; round < 4; round++) seconds.push(await demoSeconds((first += 1e6)));
   return seconds.slice(1);
 }
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 
 const loadBefore = loadavg()[0];
 const one = await demoWorker();

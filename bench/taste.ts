@@ -7,7 +7,6 @@
  *
  * The group `tuning` is what the method was chosen on; `report` has other photographers, on other pictures.
  */
-import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
@@ -21,6 +20,7 @@ import { Random } from "../src/random.js";
 import { compose, type Composition, type Factor } from "../src/studio/factors.js";
 import { JPEG_QUALITY, renderPhoto } from "../src/studio/render.js";
 import { torchVersion } from "../src/torch/index.js";
+import { giveResult } from "./results.js";
 
 const { values } = parseArgs({
   options: {
@@ -304,6 +304,4 @@ const result = {
   whoRatesAtRandom: { stars: of("stars", true), pairs: of("pairs", true) },
   photographers,
 };
-const text = `${JSON.stringify(result, null, 2)}\n`;
-if (values.out === undefined) process.stdout.write(text);
-else writeFileSync(values.out, text);
+giveResult(result, values.out);

@@ -186,6 +186,12 @@ export function loadOpened(
   }
 }
 
+/** @throws RocError USAGE for a network that the system has not */
+export function refuseVariant({ title, variants }: System, variant: string | undefined): void {
+  if (variant === undefined || variants.includes(variant)) return;
+  throw new RocError("USAGE", `${title} has no variant "${variant}"; it has ${variants.join(", ")}.`);
+}
+
 /**
  * A new model of a system.
  *
@@ -194,10 +200,7 @@ export function loadOpened(
  */
 export function createBaseline(name: string, wanted: NewModel, source: ParamSource): Baseline {
   const system = systemNamed(name);
-  if (wanted.variant !== undefined && !system.variants.includes(wanted.variant)) {
-    const known = system.variants.join(", ");
-    throw new RocError("USAGE", `${system.title} has no variant "${wanted.variant}"; it has ${known}.`);
-  }
+  refuseVariant(system, wanted.variant);
   return system.create(system.configure(wanted), source);
 }
 

@@ -25,7 +25,11 @@ type OutputFields = z.infer<z.ZodObject<typeof outputFields>>;
 
 /** The overall score of a system whose network ends in a linear map: nothing keeps a number on the scale. */
 export function openOutput(fields: Pick<OutputFields, "scale" | "bins">): Output {
-  const output = scoreOutput(fields);
+  return open(scoreOutput(fields));
+}
+
+/** An output of a linear map: where it is no distribution, nothing keeps it on the scale. */
+export function open(output: Output): Output {
   return output.values ? output : { ...output, unbounded: true };
 }
 

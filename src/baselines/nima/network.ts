@@ -6,7 +6,7 @@ import { Linear, Params, type ParamSource } from "../../nn/index.js";
 import { aten, type Tensor } from "../../torch/index.js";
 import { CroppedInputs } from "../common/inputs.js";
 import { noLoss, ratedRows, votesLoss } from "../common/losses.js";
-import { outputsOf } from "../common/outputs.js";
+import { open, outputsOf } from "../common/outputs.js";
 import { PixelsBaseline } from "../common/pixels-baseline.js";
 import { ValueInputs } from "../common/value-inputs.js";
 import { SCORE, type Answer, type Loss, type Output, type PictureInputs, type Targets } from "../types.js";
@@ -47,7 +47,7 @@ export class Nima extends PixelsBaseline {
   ) {
     const params = new Params(source);
     super(params);
-    this.outputs = outputsOf(config).map((output) => (output.values ? output : { ...output, unbounded: true }));
+    this.outputs = outputsOf(config).map(open);
     this.inputs = new (config.image.resize === "values" ? ValueInputs : CroppedInputs)(config.image);
     this.#features = featuresOf(params.at("base_model"), config);
     const { channels } = this.#features;

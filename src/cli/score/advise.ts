@@ -6,7 +6,7 @@ import { DEFAULT_BUDGET, LEAST_BUDGET } from "../../advice/budget.js";
 import { gainText, preferredText } from "../../advice/text.js";
 import { ERROR_CODES } from "../../errors.js";
 import type { Model, ScoreFailure } from "../../engine/index.js";
-import { isPicturesFault } from "../../engine/failures.js";
+import { failure } from "../../engine/failures.js";
 import { worthOf } from "../../engine/worth.js";
 import type { EditKind } from "../../image/edits/index.js";
 import { modelOption } from "../shared/default-model.js";
@@ -85,11 +85,8 @@ async function adviseAll(
     for (const [at, name] of files.entries()) {
       const onProgress = (done: number): void => progress.update(at * budget + done);
       const settings = { budget, edits, side, seed, signal, onProgress, ...limits };
-      const outcome = await adviseOn(model, { name, data: data.get(name) ?? name }, settings).catch(
-        (error: unknown) => {
-          if (!isPicturesFault(error)) throw error;
-          return { file: name, error: { code: error.code, message: error.message } };
-        },
+      const outcome = await adviseOn(model, { name, data: data.get(name) ?? name }, settings).catch((error: unknown) =>
+        failure(name, error),
       );
       outcomes.push(outcome);
       progress.around(() => print(outcome));

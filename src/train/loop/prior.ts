@@ -21,6 +21,10 @@ interface Slot {
 
 const COPIES = ["weights", "prior", "start"] as const;
 
+function copied(tensor: Tensor): Tensor {
+  return keep(noGrad(() => scope(() => tensor.detach().clone())));
+}
+
 export class Prior {
   readonly #slots: readonly Slot[];
 
@@ -30,9 +34,8 @@ export class Prior {
     private readonly raters: RaterTasks,
     private readonly tasksPerEpoch: number,
   ) {
-    const copy = (tensor: Tensor): Tensor => keep(noGrad(() => scope(() => tensor.detach().clone())));
     this.#slots = trained.map(({ name, parameter: weights }) => ({
-      ...{ name, weights, prior: copy(weights), start: copy(weights) },
+      ...{ name, weights, prior: copied(weights), start: copied(weights) },
     }));
   }
 
@@ -58,7 +61,7 @@ export class Prior {
   /** Calls `body` while the model has the weights that are saved and validated. */
   async whileKept<T>(body: () => Promise<T>): Promise<T> {
     if (this.raters.keep === "last") return body();
-    const own = this.#slots.map(({ weights }) => keep(noGrad(() => scope(() => weights.detach().clone()))));
+    const own = this.#slots.map(({ weights }) => copied(weights));
     this.#copy("prior", "weights");
     try {
       return await body();

@@ -1,6 +1,6 @@
 /** A classical system as what a run trains: a new one by its name, or a checkpoint of one. */
 import { systemFacts } from "../../baselines/facts.js";
-import { loadBaseline, systemNamed } from "../../baselines/registry.js";
+import { loadBaseline, refuseVariant, systemNamed } from "../../baselines/registry.js";
 import { baselineSource, type BaselineSource } from "../../baselines/source.js";
 import { SCORE, type Baseline, type NewModel, type Output, type System } from "../../baselines/types.js";
 import { attributeScale, type Ratings } from "../../data/index.js";
@@ -51,12 +51,6 @@ export async function newBaseline(spec: CheckedSpec, ratings: Ratings): Promise<
     pretrained: filesOf(pretrained),
     config: configureFor(system, spec, ratings),
   };
-}
-
-/** @throws RocError USAGE for a network that the system has not */
-export function refuseVariant({ title, variants }: System, variant: string | undefined): void {
-  if (variant === undefined || variants.includes(variant)) return;
-  throw new RocError("USAGE", `${title} has no variant "${variant}"; it has ${variants.join(", ")}.`);
 }
 
 /** The classical system in the folder, or the file, that was found for a spec; undefined where that is another model. */

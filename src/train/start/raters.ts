@@ -4,6 +4,7 @@ import type { LoadedDataset, Sample, ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 import { Random } from "../../random.js";
 import { toScale } from "../../roc/index.js";
+import { setsOf } from "../data/sets.js";
 import { isTask, raterOf, ratingsByRater, taskSizes, type RatingSample } from "../data/raters.js";
 import { runData, type RunData } from "./data.js";
 import type { CheckedSpec } from "./spec.js";
@@ -26,8 +27,9 @@ export function dataOf(dataset: LoadedDataset, spec: CheckedSpec): RunData {
     : { ...ofOneRater(data.rater, ratings, spec), scale };
 }
 
-/** What `epochs` count: pictures, or raters. */
+/** What `epochs` count: pictures, sets or raters. @throws RocError DATA_INVALID as {@link setsOf} */
 export function unitsOf({ train }: RunData, spec: CheckedSpec): number {
+  if (spec.strategy === "set") return setsOf(train).length;
   return spec.train.raters ? new Set(train.map(raterOf)).size : train.length;
 }
 

@@ -8,7 +8,6 @@ import { makeFolder, writing } from "../../files/index.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
 import { checkDevice, type ProcessGroup } from "../../torch/index.js";
-import { setsOf } from "../data/sets.js";
 import type { TrainEvent } from "../events.js";
 import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
@@ -73,7 +72,7 @@ async function begin(
   // Before gigabytes are fetched or read.
   checkDevice(device);
   if ((group?.rank ?? 0) === 0) await checkWritable(spec.out);
-  const units = spec.strategy === "set" ? setsOf(data.train).length : unitsOf(data, spec);
+  const units = unitsOf(data, spec);
   refuseTogether(spec, group?.worldSize);
   const recipe = optionsOf(spec, units / (group?.worldSize ?? 1));
   const made = await newBaseline(spec, ratingsOf(data));

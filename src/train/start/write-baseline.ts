@@ -1,9 +1,9 @@
 /** The work of `createBaseline()`. */
 import { resolve } from "node:path";
-import { saveBaseline, systemNamed } from "../../baselines/registry.js";
+import { refuseVariant, saveBaseline, systemNamed } from "../../baselines/registry.js";
 import { refuseFilled } from "../../engine/save-as.js";
 import { RocError } from "../../errors.js";
-import { refuseVariant, startBaseline } from "./baseline.js";
+import { startBaseline } from "./baseline.js";
 import { filesOf } from "./config.js";
 import type { NewBaseline, NewBaselineSpec } from "./new-baseline.js";
 
