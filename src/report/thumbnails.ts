@@ -1,6 +1,6 @@
 /** Small copies of pictures for pages, as data addresses. */
 import sharp, { type Sharp } from "sharp";
-import { decodeImage, pathOfName, type RgbImage } from "../image/index.js";
+import { decodeImage, pathOfName, type DecodeOptions, type RgbImage } from "../image/index.js";
 import { readFile } from "node:fs/promises";
 
 export interface ThumbnailOptions {
@@ -8,6 +8,8 @@ export interface ThumbnailOptions {
   readonly side: number;
   /** Of JPEG, 1 to 100. */
   readonly quality: number;
+  /** Of the picture at most, as {@link DecodeOptions.maxPixels}. */
+  readonly maxPixels?: number | undefined;
 }
 
 export interface Thumbnail {
@@ -39,7 +41,10 @@ async function source(file: string): Promise<string | Buffer> {
 }
 
 async function direct(file: string, options: ThumbnailOptions): Promise<Thumbnail> {
-  const picture = sharp(await source(file), { failOn: "none" });
+  const { maxPixels } = options;
+  // Its own limit is that of the decoder that scores.
+  const limitInputPixels = maxPixels === Infinity ? false : (maxPixels ?? true);
+  const picture = sharp(await source(file), { failOn: "none", limitInputPixels });
   const { format } = await picture.metadata();
   if (!DIRECT.has(format)) throw new Error(format);
   return small(picture.rotate(), options);
@@ -47,7 +52,11 @@ async function direct(file: string, options: ThumbnailOptions): Promise<Thumbnai
 
 /** By the decoder that scores: whatever that reads has a thumbnail. */
 async function decoded(file: string, options: ThumbnailOptions): Promise<Thumbnail> {
-  return smallCopy(await decodeImage(file, { allowDamaged: true }), options);
+  return smallCopy(await decodeImage(file, reading(options)), options);
+}
+
+function reading({ maxPixels }: Pick<ThumbnailOptions, "maxPixels">): DecodeOptions {
+  return { allowDamaged: true, ...(maxPixels !== undefined && { maxPixels }) };
 }
 
 /** A small JPEG of decoded pixels. */
@@ -56,8 +65,11 @@ export async function smallCopy({ data, width, height }: RgbImage, options: Thum
 }
 
 /** A photo's pixels, upright, with at most `side` on its longer edge. @throws RocError as `decodeImage()` */
-export async function smallPicture(file: string, side: number): Promise<RgbImage> {
-  const { data, width, height } = await decodeImage(file, { allowDamaged: true });
+export async function smallPicture(
+  file: string,
+  { side, ...options }: Omit<ThumbnailOptions, "quality">,
+): Promise<RgbImage> {
+  const { data, width, height } = await decodeImage(file, reading(options));
   const { data: pixels, info } = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true })
     .raw()

@@ -120,7 +120,7 @@ async function explainOne(
   const { smallPicture } = await import("../../report/thumbnails.js");
   try {
     const map = (await model.explain?.(result.file, { method, evaluations, of, ...reading })) as Explanation;
-    const photo = await smallPicture(result.file, PICTURE_SIDE);
+    const photo = await smallPicture(result.file, { side: PICTURE_SIDE, maxPixels });
     await writeOutput(files.picture, HEAT_PICTURE, await heatPicture(photo, map));
     await writeOutput(files.map, MAP_FILE, mapText(map));
     return { ...result, explained: files };

@@ -19,6 +19,8 @@ import { checkExplainFolder } from "./explanations.js";
 import { byScore, type Ranked, type RankedResult } from "./selection.js";
 
 export interface OutputFlags {
+  /** Of a photo at most. */
+  readonly maxPixels?: number;
   readonly csv?: string;
   readonly html?: string;
   readonly copyTo?: string;
@@ -118,17 +120,22 @@ export interface Scored {
  * @throws RocError FILE_UNWRITABLE, ABORTED
  */
 export async function writeOutputs(flags: OutputFlags, scored: Scored, context: Context): Promise<void> {
-  const { csv, html, copyTo } = flags;
+  const { csv, html, copyTo, maxPixels } = flags;
   const { stderr } = context.io;
   if (csv !== undefined) {
     await writeOutput(csv, SCORE_TABLE, csvOf(scored.chosen));
     stderr.write(`${csv}: ${scored.chosen.length} ${scored.chosen.length === 1 ? "row" : "rows"}\n`);
   }
-  if (html !== undefined) await writeGallery(html, scored, context);
+  if (html !== undefined) await writeGallery(html, scored, maxPixels, context);
   if (copyTo !== undefined) await copyInto(copyTo, scored, context);
 }
 
-async function writeGallery(file: string, { chosen, all, model, given }: Scored, context: Context): Promise<void> {
+async function writeGallery(
+  file: string,
+  { chosen, all, model, given }: Scored,
+  maxPixels: number | undefined,
+  context: Context,
+): Promise<void> {
   const { stderr } = context.io;
   const { writeGallery: write } = await import("../../report/gallery/write.js");
   const scored = chosen.filter((result) => !isFailure(result)).toSorted(byScore) as RankedResult[];
@@ -143,6 +150,7 @@ async function writeGallery(file: string, { chosen, all, model, given }: Scored,
       pathOf: (name) => (given.has(name) ? undefined : name),
       heatOf: (result) => (result as RankedResult).explained?.picture,
       factsOf: photoFacts,
+      maxPixels,
       signal: context.signal,
       onProgress: (done) => progress.update(done),
     });

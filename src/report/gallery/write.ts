@@ -20,6 +20,8 @@ export interface GalleryOptions extends Pick<Gallery, "scores" | "worth" | "cali
   readonly heatOf?: ((result: GalleryPhoto["result"]) => string | undefined) | undefined;
   /** Default: nothing is known. */
   readonly factsOf?: ((file: string) => Promise<PhotoFacts>) | undefined;
+  /** Of a photo at most, as {@link ThumbnailOptions.maxPixels}. */
+  readonly maxPixels?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of photos that are ready. */
   readonly onProgress?: ((done: number) => void) | undefined;
@@ -65,13 +67,13 @@ async function photoOf(
   result: GalleryPhoto["result"],
   folder: string,
   size: ThumbnailOptions,
-  { pathOf, factsOf, heatOf }: GalleryOptions,
+  { pathOf, factsOf, heatOf, maxPixels }: GalleryOptions,
 ): Promise<GalleryPhoto> {
   const path = pathOf(result.file);
   if (path === undefined) return { result, thumbnail: undefined };
   const map = heatOf?.(result);
   const [thumbnail, facts, heat] = await Promise.all([
-    thumbnailOf(path, size),
+    thumbnailOf(path, { ...size, maxPixels }),
     factsOf?.(path).catch(() => undefined),
     map === undefined ? undefined : thumbnailOf(map, size),
   ]);

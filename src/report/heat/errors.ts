@@ -77,7 +77,7 @@ async function heatOf(image: string, model: Model, signal: AbortSignal | undefin
   try {
     const map = await model.explain?.(image, { ...(signal && { signal }) });
     if (!map) return undefined;
-    const png = await heatPicture(await smallPicture(image, SIDE), map);
+    const png = await heatPicture(await smallPicture(image, { side: SIDE }), map);
     return (await thumbnailOfBytes(png, { side: SIDE, quality: QUALITY })).address;
   } catch (error) {
     if (isRocError(error) && /^(FILE_|IMAGE_)/.test(error.code)) return undefined;
