@@ -31,8 +31,12 @@ export interface StartEvent {
   readonly step: number;
   /** Optimizer steps of the whole run. */
   readonly totalSteps: number;
-  /** Pictures to train on. */
+  /** Pictures to train on; of a run over raters: ratings. */
   readonly trainSamples: number;
+  /** Of the strategy `set`: the sets that these pictures make, which batches and epochs count. */
+  readonly sets?: number;
+  /** Of a run over raters: how many there are, which epochs count. */
+  readonly raters?: number;
   /** Pictures to validate with. */
   readonly validationSamples: number;
   /** Number of trained weights. */
@@ -63,7 +67,7 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Global norm of the gradients, before clipping. */
   readonly gradientNorm: number;
-  /** Over the last steps. */
+  /** Over the last steps; of sets with all their pictures. */
   readonly imagesPerSecond: number;
   /** Estimated seconds until the last step. */
   readonly secondsLeft: number;

@@ -4,8 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { compare, load, readDataset, trainModel, type TrainingSpec } from "roc4mllm";
+import { compare, load, planTraining, readDataset, trainModel, type TrainEvent, type TrainingSpec } from "roc4mllm";
 import type { Sample } from "../../src/data/index.js";
+import { TrainProgress } from "../../src/cli/train/progress.js";
+import { planText } from "../../src/cli/train/plan.js";
 import { createModel } from "../../src/engine/index.js";
 import { isRocError } from "../../src/errors.js";
 import { Random } from "../../src/random.js";
@@ -78,6 +80,43 @@ test("trained, saved and loaded: compare() shows the pictures together, and take
   // A single picture is a set of one.
   assert.ok(Number.isFinite((await here.scoreOne(pictures[0] ?? "")).score));
   await assert.rejects(compare(here, [pictures[0] ?? "", "missing.jpg"]), (error) => isRocError(error) && error.code === "FILE_NOT_FOUND"); // prettier-ignore
+});
+
+test("the plan, the run and what both print count sets where steps do, and pictures where pictures are meant", async () => {
+  const train = { epochs: 3, batchSize: 2, learningRate: 1e-3, precision: "float32" } as const;
+  const spec = specOf("planned", { data: { folder: join(root, "data"), kind: "csv", validation: 0.4 }, train });
+  const notes: string[] = [];
+  const noted: string[] = [];
+  const plan = await planTraining(spec, { onWarning: (text) => notes.push(text) });
+  const { sets = NaN, steps = NaN } = plan;
+  assert.ok(sets > 1 && sets < (plan.train ?? 0), "a set has several pictures");
+  assert.deepEqual([steps, plan.epochs], [Math.ceil((3 * sets) / 2), ((steps ?? NaN) * 2) / sets]);
+  const events: TrainEvent[] = [];
+  await trainModel(spec, { env: {}, onEvent: (event) => events.push(event), onWarning: (text) => noted.push(text) });
+  const start = events.find((event) => event.type === "start");
+  assert.deepEqual(
+    [start?.trainSamples, start?.sets, start?.validationSamples, start?.totalSteps],
+    [plan.train, sets, plan.validation, steps],
+  );
+  assert.deepEqual(noted, notes);
+  const counted = `${plan.train} pictures in ${sets} sets`;
+  assert.match(planText(plan), new RegExp(`pictures +${counted} to train on, ${plan.validation} to validate`));
+  assert.match(planText(plan), new RegExp(`steps +${steps} of 2 sets: `));
+  assert.match(planText(plan), /tokens +up to [\d,]+ per set, \d+ of them supervised; up to [\d,]+ in all/);
+  const alone = await planTraining({ ...spec, strategy: "roc", templates: { prompts: ["<image>\nRate."], answers: ["{overall}."] } }); // prettier-ignore
+  assert.ok((plan.tokensPerSample ?? 0) > 2 * (alone.tokensPerSample ?? Infinity) - 40, "several pictures a prompt");
+  let text = "";
+  const stderr = { isTTY: false, write: (more: string) => void (text += more) };
+  for (const event of events) new TrainProgress({ stdout: stderr, stderr } as never, false).event(event);
+  assert.ok(text.includes(`: ${counted} (${plan.validation} pictures to validate), `), text);
+  // Passes are over sets; a set's pairs are compared in a batch of one, too.
+  const many: string[] = [];
+  await planTraining(
+    { ...spec, train: { ...train, epochs: 50, batchSize: 1 } },
+    { onWarning: (one) => many.push(one) },
+  );
+  assert.ok(many.some((one) => one.startsWith(`50 passes over ${sets} sets: `) && one.includes(`; ${5 * sets} steps would be 5 passes`)), many.join("\n")); // prettier-ignore
+  assert.ok(!many.some((one) => one.includes("never act")), many.join("\n"));
 });
 
 test("asked: every order of three, both orders of every pair of four; the effect of the order is told", async () => {

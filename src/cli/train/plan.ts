@@ -22,16 +22,22 @@ function number(value: number | null): string {
 
 function stepRows(plan: TrainingSteps): Line[] {
   return [
+    ["pictures", `${number(plan.train)}${trainUnit(plan)} to train on, ${number(plan.validation)} to validate`],
     [
-      "pictures",
-      `${number(plan.train)}${plan.raters === undefined ? "" : " ratings"} to train on, ${number(plan.validation)} to validate`,
+      "steps",
+      `${number(plan.steps)} of ${plan.samplesPerStep} ${plan.sets === undefined ? "pictures" : "sets"}: ${plan.epochs?.toFixed(2) ?? "?"} epochs`,
     ],
-    ["steps", `${number(plan.steps)} of ${plan.samplesPerStep} pictures: ${plan.epochs?.toFixed(2) ?? "?"} epochs`],
     ...(plan.raters === undefined ? [] : [["raters", `${number(plan.raters)}, each a task`] as const]),
     ...(plan.outputs
       ? [["system", plan.strategy] as const, ...plan.outputs.map(outputRow), ["loss", "the system's own"] as const]
       : [["strategy", plan.strategy] as const, lossRow(plan)]),
   ];
+}
+
+/** Behind a number of pictures, where it is not of pictures alone. */
+function trainUnit({ raters, sets }: TrainingSteps): string {
+  if (sets !== undefined) return ` pictures in ${number(sets)} sets`;
+  return raters === undefined ? "" : " ratings";
 }
 
 function lossRow({ loss }: TrainingSteps): Line {
@@ -50,10 +56,11 @@ function outputRow({ name, scale, values, pictures }: PlannedOutput): Line {
 }
 
 /** None of a config alone. */
-function tokenRows({ tokensPerSample, supervisedTokensPerSample, tokens = null }: TrainingPlan): Line[] {
+function tokenRows({ tokensPerSample, supervisedTokensPerSample, tokens = null, sets }: TrainingPlan): Line[] {
   if (tokensPerSample === undefined) return [];
-  const each = `${number(tokensPerSample)} per picture, ${supervisedTokensPerSample} of them supervised`;
-  return [["tokens", `${each}; ${number(tokens)} in all`]];
+  const [most, unit] = sets === undefined ? ["", "picture"] : ["up to ", "set"];
+  const each = `${most}${number(tokensPerSample)} per ${unit}, ${supervisedTokensPerSample} of them supervised`;
+  return [["tokens", `${each}; ${most}${number(tokens)} in all`]];
 }
 
 function modelRows({ parameters, memory, ...plan }: SizedPlan): Line[] {

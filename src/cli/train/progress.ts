@@ -93,10 +93,10 @@ function lineOf(event: TrainEvent): string | undefined {
     case "note":
       return `note: ${event.text}`;
     case "start": {
-      const { step, totalSteps, trainSamples, validationSamples, parameters, precision } = event;
+      const { step, totalSteps, parameters, precision } = event;
       const begin = step === 0 ? `Training for ${totalSteps} steps` : `Resuming at step ${step} of ${totalSteps}`;
       const size = `${(parameters / 1e6).toFixed(2)} million weights`;
-      return `${begin}: ${trainSamples} pictures (${validationSamples} to validate), ${size}, ${precision}`;
+      return `${begin}: ${countText(event)}, ${size}, ${precision}`;
     }
     case "validation": {
       const figures = `SRCC ${figure(event.srcc)}  PLCC ${figure(event.plcc)}  MAE ${figure(event.mae, 3)}${event.failed > 0 ? `  ${event.failed} of ${event.count + event.failed} not understood` : ""}`;
@@ -110,6 +110,13 @@ function lineOf(event: TrainEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** What is trained on; what it is validated with is always pictures. */
+function countText({ trainSamples, sets, raters, validationSamples }: Extract<TrainEvent, { type: "start" }>): string {
+  if (sets !== undefined) return `${trainSamples} pictures in ${sets} sets (${validationSamples} pictures to validate)`;
+  if (raters !== undefined) return `${trainSamples} ratings of ${raters} raters (${validationSamples} to validate)`;
+  return `${trainSamples} pictures (${validationSamples} to validate)`;
 }
 
 function figure(value: number | null, decimals = 4): string {

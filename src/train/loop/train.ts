@@ -32,6 +32,7 @@ import { RaterLoader } from "./rater-loader.js";
 import { gradientOf, RuleOptimizer, type Optimizer } from "../optim/optimizer.js";
 import { ruleOf } from "../optim/rules.js";
 import { isUnusable, type PixelCache } from "../data/pixels.js";
+import { othersOf } from "../data/sets.js";
 import type { RatingSample } from "../data/raters.js";
 import type { Precision, TrainOptions } from "../options.js";
 import { mixedFor, precisionOf, type Mixed } from "./precision.js";
@@ -107,6 +108,8 @@ class Trainer {
   readonly #frozen: readonly Tensor[];
   readonly #startedAt = performance.now();
   readonly #startStep: number;
+  /** Pictures of a sample: of sets their mean. */
+  readonly #perSample: number;
   #startedStepAt = 0;
   #mixed: Mixed = (body) => body();
   #precision: Precision;
@@ -132,6 +135,7 @@ class Trainer {
     this.#task = task;
     this.#options = options;
     const { group } = task;
+    this.#perSample = this.#pictures() / task.train.length;
     this.#buffers = [...buffersOf(task.model).values()];
     this.#loader = loaderOf(task, options, this.#buffers.length > 0);
     this.#step = this.#startStep = state?.step ?? 0;
@@ -190,6 +194,7 @@ class Trainer {
 
   #start(): StartEvent {
     const { train: samples, validation } = this.#task;
+    const pictures = this.#pictures();
     const sizes = this.#trained.map(({ parameter, rows }) =>
       rows ? (rows[1] - rows[0]) * parameter.size(1) : parameter.numel,
     );
@@ -197,11 +202,18 @@ class Trainer {
       type: "start",
       step: this.#step,
       totalSteps: this.#totalSteps,
-      trainSamples: samples.length,
+      trainSamples: pictures,
+      ...(pictures > samples.length && { sets: samples.length }),
+      ...(this.#loader instanceof RaterLoader && { raters: this.#loader.tasks }),
       validationSamples: validation.length,
       parameters: sizes.reduce((sum, size) => sum + size, 0),
       precision: this.#precision,
     };
+  }
+
+  /** To train on, those of sets among them. */
+  #pictures(): number {
+    return this.#task.train.reduce((count, sample) => count + 1 + othersOf(sample).length, 0);
   }
 
   /** Restores the optimizer, or chooses the precision of a new run. */
@@ -288,7 +300,7 @@ class Trainer {
       terms,
       learningRate,
       gradientNorm,
-      imagesPerSecond: (batchSize * accumulation * this.#group.size) / this.#pace,
+      imagesPerSecond: (batchSize * accumulation * this.#group.size * this.#perSample) / this.#pace,
       secondsLeft: (this.#totalSteps - this.#step) * this.#pace,
     };
   }

@@ -13,7 +13,7 @@ import type { TrainOptions } from "../options.js";
 import { checkPlaces } from "../loop/objective.js";
 import { optionsOf, weightsOf } from "./config.js";
 import { ratingsOf, type RunData } from "./data.js";
-import { dataOf, unitsOf } from "./raters.js";
+import { dataOf, setCount, unitsOf } from "./raters.js";
 import {
   describePlan,
   describeSteps,
@@ -49,7 +49,7 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   const checked = checkSpec(spec);
   refuseTogether(checked, processes);
   const { data, rated, ratings, counts } = await picturesOf(checked, forecast, onWarning);
-  const recipe = optionsOf(checked, (counts?.raters ?? counts?.train ?? 1) / processes);
+  const recipe = optionsOf(checked, (counts?.raters ?? counts?.sets ?? counts?.train ?? 1) / processes);
   const steps = stepsOf(checked, recipe, counts);
   const made = await newBaseline(checked, ratings);
   if (made) return planBaseline(checked, made, rated, recipe, steps, options);
@@ -65,8 +65,9 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   }
   const { weights, ...start } = startOptions(checked, found ?? {});
   await checkLabels({ ...checked, weights, base: found?.checkpoint ?? found?.folder }, data, onWarning);
-  if (data.train.length > 0) for (const text of planNotes(data, recipe, processes)) onWarning(text);
-  for (const text of lossNotes(data.train, weights, recipe)) onWarning(text);
+  const sets = counts?.sets;
+  if (data.train.length > 0) for (const text of planNotes({ ...data, sets }, recipe, processes)) onWarning(text);
+  for (const text of lossNotes(data.train, weights, recipe, sets)) onWarning(text);
   if (!found) return steps;
   // The run's own device need not be in this machine.
   const from = { ...start, weights, ...checked.scale, device: "cpu" };
@@ -179,18 +180,20 @@ async function picturesOf(spec: CheckedSpec, forecast: boolean, onWarning: OnWar
 function countsOf(data: RunData, spec: CheckedSpec): PlanCounts {
   const { train, validation } = data;
   const raters = spec.train.raters && { raters: unitsOf(data, spec) };
-  return { train: train.length, validation: validation.length, ...raters };
+  const sets = setCount(data, spec);
+  return { train: train.length, validation: validation.length, ...raters, ...(sets !== undefined && { sets }) };
 }
 
-function forecastOf({ data, train, scale = USUAL_SCALE }: CheckedSpec, onWarning: OnWarning): Pictures {
+function forecastOf(spec: CheckedSpec, onWarning: OnWarning): Pictures {
+  const { data, train, strategy, scale = USUAL_SCALE } = spec;
   const { kind, column, validation: share, mostTraining = Infinity, mostValidation } = data;
   const none: RunData = { train: [], validation: [], scale };
-  // Who rated what is not known without the files.
+  // Who rated what, and which pictures are a set, is not known without the files.
   const isByRater = data.rater !== undefined || train.raters !== undefined;
   const ratings = (isByRater ? undefined : officialRatings(kind, column)) ?? ratingsOf(none);
   const official = kind && OFFICIAL[kind];
   onWarning(absence(data.folder, kind));
-  if (!official || isByRater) return { data: none, rated: none, ratings, counts: null };
+  if (!official || isByRater || strategy === "set") return { data: none, rated: none, ratings, counts: null };
   const { train: all, validation: own } = official.pictures;
   const apart = own > 0 ? own : Math.round(all * share);
   const taught = Math.min(own > 0 ? all : all - apart, mostTraining);

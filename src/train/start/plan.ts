@@ -3,11 +3,13 @@ import { namesOf } from "../../models/families.js";
 import { SCORE, type Output } from "../../baselines/types.js";
 import type { ScoreScale } from "../../data/index.js";
 import { attachLora } from "../../models/lora.js";
-import { fillComment, fillSlots, hasComment, scoreNames, type StrategyParts } from "../../roc/index.js";
+import { fillComment, fillSlots, hasComment, scoreName, scoreNames, type StrategyParts } from "../../roc/index.js";
+import { setAnswer, setPrompt } from "../../roc/sets.js";
 import { decodeImage, type RgbImage } from "../../image/index.js";
 import { DTYPES, scope, type DType } from "../../torch/index.js";
 import { isBaseline, type Learner } from "../learner.js";
 import { stepsOfTask } from "../data/raters.js";
+import { MOST_IN_SET, othersOf, setsOf } from "../data/sets.js";
 import { firstPiece, trainedParameters } from "../optim/groups.js";
 import { ruleOf } from "../optim/rules.js";
 import type { TrainOptions } from "../options.js";
@@ -20,7 +22,7 @@ import type { Trainable } from "./start.js";
  * @category Training
  */
 export interface TrainingSteps {
-  /** Pictures to train on. */
+  /** Pictures to train on; of a run over raters: ratings. */
   readonly train: number | null;
   /** Pictures to validate with. */
   readonly validation: number | null;
@@ -28,8 +30,10 @@ export interface TrainingSteps {
   readonly steps: number | null;
   /** Passes over the training part. */
   readonly epochs: number | null;
-  /** Pictures per optimizer step, of one process. */
+  /** Pictures, of the strategy `set` sets, per optimizer step, of one process. */
   readonly samplesPerStep: number;
+  /** Of the strategy `set`: the sets that the pictures to train on make, which batches and epochs count. */
+  readonly sets?: number;
   /** Of a run over raters: how many there are. */
   readonly raters?: number;
   /** How scores are written, taught and read; of a classical system its name. */
@@ -81,11 +85,11 @@ export interface PartSize {
  * @category Training
  */
 export interface ModelPlan {
-  /** Of the longest answer template with a picture of the training part. */
+  /** Of the longest answer template with a picture of the training part; of sets with the pictures of the largest. */
   readonly tokensPerSample: number;
   /** Of these, those that the text loss is taken at. */
   readonly supervisedTokensPerSample: number;
-  /** Of all steps; null where their number is. */
+  /** Of all steps, of sets at most; null where their number is. */
   readonly tokens: number | null;
   /** Numbers of parameters, in total and by part ("vision", "projector", "language", "vocabulary", "adapters"). */
   readonly parameters: {
@@ -135,16 +139,19 @@ export interface PlanCounts {
   readonly validation: number;
   /** Of a run over raters. */
   readonly raters?: number;
+  /** Of the strategy `set`. */
+  readonly sets?: number;
 }
 
 export function describeSteps(
-  { raters, ...counts }: PlanCounts,
+  { raters, sets, ...counts }: PlanCounts,
   { batchSize, accumulation, steps, raters: tasks }: TrainOptions,
   how: Pick<TrainingSteps, "strategy" | "loss">,
 ): TrainingSteps {
   const samplesPerStep = batchSize * accumulation;
-  const epochs = tasks ? steps / (stepsOfTask(tasks) * (raters ?? NaN)) : (steps * samplesPerStep) / counts.train;
-  return { ...counts, steps, epochs, samplesPerStep, ...(raters !== undefined && { raters }), ...how };
+  const perEpoch = tasks ? stepsOfTask(tasks) * (raters ?? NaN) : (sets ?? counts.train) / samplesPerStep;
+  const units = { ...(raters !== undefined && { raters }), ...(sets !== undefined && { sets }) };
+  return { ...counts, steps, epochs: steps / perEpoch, samplesPerStep, ...units, ...how };
 }
 
 /** Stands in for the first picture where that is not there. */
@@ -164,11 +171,14 @@ export async function describePlan(
   const first = data.train[0]?.image;
   const picture = first === undefined ? BLANK : await decodeImage(first);
   const { processor, templates } = parts;
+  const shown = steps.sets === undefined ? 1 : largestOf(data);
+  const name = scoreName(templates);
   const promptTokens = scope(() => {
-    const images = processor.images([picture]);
-    return Math.max(...templates.prompts.map((prompt) => processor.prompt(prompt, images).length));
+    const images = processor.images(new Array<RgbImage>(shown).fill(picture));
+    return Math.max(...templates.prompts.map((prompt) => processor.prompt(setPrompt(prompt, shown), images).length));
   });
-  const answer = Math.max(...parts.templates.answers.map((template) => answerTokens(parts, data, template)));
+  const answers = shown === 1 ? templates.answers : templates.answers.map((answer) => setAnswer(answer, name, shown));
+  const answer = Math.max(...answers.map((template) => answerTokens(parts, data, template)));
   const tokensPerSample = promptTokens + answer;
   return {
     ...steps,
@@ -177,6 +187,11 @@ export async function describePlan(
     tokens: steps.steps === null ? null : tokensPerSample * steps.samplesPerStep * steps.steps,
     ...sizesOf(parts.model, options),
   };
+}
+
+/** The pictures of the largest set, as far as a prompt shows them. */
+function largestOf({ train }: RunData): number {
+  return setsOf(train).reduce((most, set) => Math.max(most, Math.min(MOST_IN_SET, 1 + othersOf(set).length)), 1);
 }
 
 /** Tokens of an answer to the first sample that has what it needs, with the end token. */

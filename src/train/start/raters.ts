@@ -28,9 +28,14 @@ export function dataOf(dataset: LoadedDataset, spec: CheckedSpec): RunData {
 }
 
 /** What `epochs` count: pictures, sets or raters. @throws RocError DATA_INVALID as {@link setsOf} */
-export function unitsOf({ train }: RunData, spec: CheckedSpec): number {
-  if (spec.strategy === "set") return setsOf(train).length;
-  return spec.train.raters ? new Set(train.map(raterOf)).size : train.length;
+export function unitsOf(data: RunData, spec: CheckedSpec): number {
+  const { train } = data;
+  return setCount(data, spec) ?? (spec.train.raters ? new Set(train.map(raterOf)).size : train.length);
+}
+
+/** The sets of the strategy `set`; undefined of other runs. @throws RocError DATA_INVALID as {@link setsOf} */
+export function setCount({ train }: RunData, { strategy }: CheckedSpec): number | undefined {
+  return strategy === "set" ? setsOf(train).length : undefined;
 }
 
 function unknownRaters({ name }: LoadedDataset, { data, dataset }: CheckedSpec): RocError {

@@ -12,7 +12,7 @@ import type { TrainEvent } from "../events.js";
 import type { TrainOptions } from "../options.js";
 import { optionsOf } from "./config.js";
 import { ratingsOf, type RunData } from "./data.js";
-import { dataOf, unitsOf } from "./raters.js";
+import { dataOf, setCount, unitsOf } from "./raters.js";
 import { runToEnd, type RunPlan } from "./run-training.js";
 import { checkedOptions } from "./patterns.js";
 import {
@@ -133,8 +133,9 @@ async function beginStrategy(
     async warn(onWarning, ranks) {
       await checkLabels({ ...spec, weights, base: checkpoint }, data, onWarning);
       for (const text of scaleWarnings(spec.scale, data.scale)) onWarning(text);
-      for (const text of planNotes(data, recipe, ranks)) onWarning(text);
-      for (const text of lossNotes(data.train, weights, recipe)) onWarning(text);
+      const sets = setCount(data, spec);
+      for (const text of planNotes({ ...data, sets }, recipe, ranks)) onWarning(text);
+      for (const text of lossNotes(data.train, weights, recipe, sets)) onWarning(text);
     },
   };
 }

@@ -181,13 +181,22 @@ const FEW_TO_VALIDATE = 50;
 /** Passes over the data beyond which small sets are learnt by heart. */
 const MANY_EPOCHS = 20;
 
+/** The pictures of a run. */
+interface Taught {
+  readonly train: readonly Sample[];
+  readonly validation: readonly Sample[];
+  /** Of the strategy `set`: how many sets those to train on make. */
+  readonly sets?: number | undefined;
+}
+
 /** What a person should know before hours go into a run. @returns sentences */
 export function planNotes(
-  { train, validation }: { readonly train: readonly Sample[]; readonly validation: readonly Sample[] },
+  { train, validation, sets }: Taught,
   { steps, batchSize, accumulation, patience, raters }: TrainOptions,
   ranks = 1,
 ): string[] {
-  const epochs = (steps * batchSize * accumulation * ranks) / train.length;
+  const units = sets ?? train.length;
+  const epochs = (steps * batchSize * accumulation * ranks) / units;
   const few = validation.length > 0 && validation.length < FEW_TO_VALIDATE;
   return [
     ...(few
@@ -201,8 +210,8 @@ export function planNotes(
       : []),
     ...(epochs > MANY_EPOCHS && !raters
       ? [
-          `${Math.round(epochs)} passes over ${train.length} pictures: so many are learnt by heart; ` +
-            `${Math.max(1, Math.round((5 * train.length) / (batchSize * accumulation * ranks)))} steps would be 5 passes.`,
+          `${Math.round(epochs)} passes over ${units} ${sets === undefined ? "pictures" : "sets"}: so many are learnt by heart; ` +
+            `${Math.max(1, Math.round((5 * units) / (batchSize * accumulation * ranks)))} steps would be 5 passes.`,
         ]
       : []),
   ];
@@ -271,11 +280,12 @@ function checkVotes({ image, votes }: Sample): void {
   throw new RocError("DATA_INVALID", `${text}; ${remedy}.`);
 }
 
-/** What of the weighed losses does less than it says. @returns sentences */
+/** What of the weighed losses does less than it says. @param sets of {@link Taught} @returns sentences */
 export function lossNotes(
   train: readonly Sample[],
   weights: LossWeights,
   { batchSize, accumulation }: Pick<TrainOptions, "batchSize" | "accumulation">,
+  sets?: number,
 ): string[] {
   const compared = weighed(weights, PAIR_LOSSES);
   const pairs = compared.join(" and ");
@@ -286,7 +296,8 @@ export function lossNotes(
   const names = weighed(weights, ["soft", "thurstone"]).join(" and ");
   const micro = accumulation > 1 ? ", and forwards that are accumulated do not see each other" : "";
   return [
-    ...(pairs !== "" && batchSize === 1
+    // A set has pairs of its own.
+    ...(pairs !== "" && batchSize === 1 && sets === undefined
       ? [
           `${pairs} ${compare} the pictures of a batch, and batchSize is 1${micro}: ${they}. ` +
             "Raise batchSize (--batch), or leave it out.",
