@@ -2,7 +2,14 @@
  * How well sets of pictures are put in order: pairs, the best, the worst. Intervals are over sets, since pictures of one set have
  * their errors in common: whole sets are drawn.
  */
-import { bootstrapInterval, type BootstrapOptions, type Interval, type Statistic } from "./bootstrap.js";
+import {
+  bootstrapInterval,
+  pairedBootstrap,
+  type BootstrapOptions,
+  type Comparison,
+  type Interval,
+  type Statistic,
+} from "./bootstrap.js";
 import { RocError } from "../errors.js";
 import type { Numbers } from "./scores.js";
 
@@ -80,6 +87,32 @@ export function setFigures(all: readonly RatedSet[], options: BootstrapOptions):
   };
 }
 
+/** What one way finds more than another one, of the same sets: each share's paired difference; null as in {@link SetFigures}. */
+export type SetDifference = Readonly<Record<"pairs" | "best" | "worst", Comparison | null>>;
+
+/**
+ * The figures of `a` less those of `b`, with intervals over sets.
+ *
+ * @param a with the sets of `b`, in their order
+ * @throws RocError USAGE as {@link setFigures}, and for sets of other ratings
+ */
+export function compareSets(a: readonly RatedSet[], b: readonly RatedSet[], options: BootstrapOptions): SetDifference {
+  const isSame = (set: RatedSet, i: number): boolean => {
+    const other = Array.from(b[i]?.truth ?? []);
+    return other.length === set.truth.length && Array.from(set.truth).every((rating, k) => rating === other[k]);
+  };
+  if (a.length !== b.length || !a.every(isSame))
+    throw new RocError("USAGE", "Two ways are compared on the same sets: give the same ratings in the same order.");
+  [...a, ...b].forEach(check);
+  const difference = (count: (set: RatedSet) => Count): Comparison | null =>
+    pairedBootstrap(shareOf(a.map(count)), shareOf(b.map(count)), a.length, options);
+  return {
+    pairs: difference(pairsIn),
+    best: difference((set) => topOf(set, 1)),
+    worst: difference((set) => topOf(set, -1)),
+  };
+}
+
 function check({ predicted, truth }: RatedSet): void {
   if (predicted.length !== truth.length)
     throw new RocError(
@@ -119,9 +152,9 @@ function topOf({ predicted, truth }: RatedSet, sign: 1 | -1): Count {
   return { right, guessed: wanted.length / truth.length, of: 1 };
 }
 
-function accuracyOf(counts: readonly Count[], options: BootstrapOptions): SetAccuracy {
-  const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0);
-  const share: Statistic = (rows) => {
+/** The share of right answers in some of the sets. */
+function shareOf(counts: readonly Count[]): Statistic {
+  return (rows) => {
     let [right, of] = [0, 0];
     for (const row of rows) {
       right += counts[row]?.right ?? 0;
@@ -129,7 +162,11 @@ function accuracyOf(counts: readonly Count[], options: BootstrapOptions): SetAcc
     }
     return of === 0 ? null : right / of;
   };
+}
+
+function accuracyOf(counts: readonly Count[], options: BootstrapOptions): SetAccuracy {
+  const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0);
   const count = total("of");
   const chance = count === 0 ? null : total("guessed") / count;
-  return { interval: bootstrapInterval(share, counts.length, options), chance, count };
+  return { interval: bootstrapInterval(shareOf(counts), counts.length, options), chance, count };
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { z } from "zod";
 import { isRocError } from "../../src/errors.js";
 import { percentileInterval, resample } from "../../src/metrics/bootstrap.js";
-import { setFigures, type SetFigures } from "../../src/metrics/sets.js";
+import { compareSets, setFigures, type SetFigures } from "../../src/metrics/sets.js";
 import { fixture } from "../support.js";
 
 const numbers = z.array(z.number());
@@ -71,4 +71,24 @@ test("nothing to tell apart is no figure; what is no number is refused", () => {
     { predicted: [1], truth: [1, 2] },
   ])
     assert.throws(() => setFigures([wrong], OPTIONS), isRocError);
+});
+
+test("two ways on the same sets: the difference of their shares, each resample with the same sets", () => {
+  const sets = (right: readonly number[]) => right.map((one) => ({ predicted: one ? [1, 2] : [2, 1], truth: [1, 2] })); // prettier-ignore
+  const [a, b] = [
+    [1, 1, 1, 0, 1, 1],
+    [1, 0, 0, 0, 1, 0],
+  ] as const;
+  const { best, worst, pairs } = compareSets(sets(a), sets(b), OPTIONS);
+  const gains = a.map((one, i) => one - (b[i] ?? 0));
+  const means = [...resample(6, OPTIONS)].map((rows) => rows.reduce((sum, row) => sum + (gains[row] ?? 0), 0) / 6);
+  const expected = percentileInterval(0.5, means);
+  for (const found of [best, worst, pairs]) {
+    close(found?.value, 0.5, "difference");
+    close(found?.low, expected?.low ?? NaN, "low");
+    close(found?.high, expected?.high ?? NaN, "high");
+  }
+  const other = [...sets(b).slice(1), { predicted: [1, 2], truth: [2, 3] }];
+  for (const wrong of [other, sets(b).slice(1)])
+    assert.throws(() => compareSets(sets(a), wrong, OPTIONS), (error) => isRocError(error) && error.code === "USAGE"); // prettier-ignore
 });
