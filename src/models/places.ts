@@ -19,7 +19,7 @@ export const WEIGHTS = /^((pytorch_)?model.*\.(safetensors|bin)(\.index\.json)?|
 /** A state of a run. */
 export interface ChosenState {
   readonly folder: string;
-  /** "best": by its validations; "latest": where none chose one. */
+  /** "best": by its validations; "latest": where none chose one, or it was asked for. */
   readonly kind: "best" | "latest";
 }
 
@@ -29,15 +29,28 @@ export async function stateNames(folder: string): Promise<string[]> {
 }
 
 /**
- * The state of a run that scores best, or where no validation chose one, its latest; undefined where a folder is no run's.
- * @throws RocError FILE_UNREADABLE
+ * The state of a run that scores best, or where no validation chose one, its latest; of its file `best` or `latest` the state that
+ * this names. Undefined where a folder is no run's.
+ *
+ * @throws RocError FILE_UNREADABLE; FILE_NOT_FOUND where the file names no state of the run
  */
 export async function chooseState(run: string): Promise<ChosenState | undefined> {
   const names = await stateNames(run);
-  if (names.length === 0) return undefined;
+  if (names.length === 0) return namedState(run);
   const best = await pointer(run, "best", names);
   if (best !== undefined) return { folder: join(run, best), kind: "best" };
   return { folder: join(run, (await pointer(run, "latest", names)) ?? names.at(-1) ?? ""), kind: "latest" };
+}
+
+/** The state that a run's own file `best` or `latest` names; undefined for any other path. */
+async function namedState(file: string): Promise<ChosenState | undefined> {
+  const [run, kind] = [dirname(file), basename(file)];
+  if (kind !== "best" && kind !== "latest") return undefined;
+  const names = await stateNames(run);
+  if (names.length === 0 || !(await exists(file))) return undefined;
+  const named = await pointer(run, kind, names);
+  if (named !== undefined) return { folder: join(run, named), kind };
+  throw new RocError("FILE_NOT_FOUND", `${file} names no state of the run in ${run}. Give the run's folder, or one of its states.`); // prettier-ignore
 }
 
 /** The state that a file of a run folder names; undefined where there is no such file or state. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { DEMO_MODEL, load } from "../../src/engine/index.js";
 import { chooseState } from "../../src/models/places.js";
 import { clearRun, openLatestState, saveState, type TrainerState } from "../../src/train/run/checkpoint.js";
 import { describeEnvironment, MetricsFile } from "../../src/train/run/metrics-file.js";
@@ -46,6 +47,24 @@ test("the latest and the best state are kept, older ones deleted", async () => {
   const opened = await openLatestState(run);
   assert.deepEqual(opened?.state, stateAt(16, 8));
   assert.equal(await readFile(join(opened?.folder ?? "", "weights"), "utf8"), "16");
+});
+
+test("the files best and latest mean the states that they name, wherever a model is taken", async () => {
+  const step = join(run, "step-00000002");
+  await symlink(DEMO_MODEL, step);
+  for (const kind of ["best", "latest"] as const) {
+    const file = join(run, kind);
+    await writeFile(file, "step-00000002\n");
+    assert.deepEqual(await chooseState(file), { folder: step, kind });
+    using model = await load(file, { worker: false });
+    assert.match(model.name, /step-00000002@/);
+  }
+  await writeFile(join(run, "best"), "step-00000099\n");
+  const message = /best names no state of the run in .*Give the run's folder, or one of its states/;
+  for (const gone of [chooseState(join(run, "best")), load(join(run, "best"))])
+    await assert.rejects(gone, { code: "FILE_NOT_FOUND", message });
+  assert.equal(await chooseState(join(run, "best.txt")), undefined);
+  assert.equal(await chooseState(join(run, "step-00000002", "best")), undefined);
 });
 
 test("as many of the newest states are kept as asked for, the best one only where it is wanted", async () => {
