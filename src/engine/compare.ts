@@ -106,7 +106,7 @@ export async function compare(
   { ask, ...options }: CompareOptions = {},
 ): Promise<PictureComparison> {
   checkCompared(pictures.length);
-  if (ask !== undefined) checkAsking(model, ask);
+  checkAsking(model, ask);
   const isTogether = ask !== undefined || isOfSets(model);
   if (isTogether) checkReadable(pictures);
   const results: ScoreResult[] = [];
@@ -115,17 +115,17 @@ export async function compare(
     results.push(outcome);
   }
   const { onProgress: _, onPicture: __, ...judging } = options;
-  if (ask !== undefined) return askedComparison(model, pictures, results, ask, judging);
-  return comparisonOf(model, pictures, results, judging);
+  return comparisonOf(model, pictures, results, { ask, ...judging });
 }
 
-/** The comparison of pictures that were scored. @param pictures read once more where the checkpoint is of sets */
+/** The comparison of pictures that were scored. @param pictures read once more where they are shown together */
 export async function comparisonOf(
   model: Pick<Model, "judge" | "method">,
   pictures: readonly ScoreInput[],
   results: readonly ScoreResult[],
-  options: ScoreOptions = {},
+  { ask, ...options }: CompareOptions = {},
 ): Promise<PictureComparison> {
+  if (ask !== undefined) return askedComparison(model, pictures, results, ask, options);
   if (!isOfSets(model) || !model.judge) return { ...bestOf(results), results };
   const row = rowOf(results);
   const orders = ordersOf(row);
@@ -246,7 +246,8 @@ function chancesOf(
 }
 
 /** @throws RocError USAGE for an empty question, one with `<image>`, or a model that looks at single pictures */
-function checkAsking({ judge, method }: Pick<Model, "judge" | "method">, ask: string): void {
+export function checkAsking({ judge, method }: Pick<Model, "judge" | "method">, ask: string | undefined): void {
+  if (ask === undefined) return;
   if (typeof ask !== "string" || ask.trim() === "" || ask.includes("<image>"))
     throw new RocError("USAGE", "ask: give a question in words, without <image>: the pictures come before it.");
   if (judge && method?.system === undefined) return;

@@ -141,7 +141,7 @@ export const comparedSchema = z
     places: z
       .object({ orders: z.int(), favour: z.array(z.number()).readonly() })
       .optional()
-      .meta({ description: "Where pictures were shown together: prompts, and what each place adds to a score, which is taken out." }), // prettier-ignore
+      .meta({ description: "Where pictures were shown together: prompts, and what a place is worth, which is taken out. By `set`: what it adds to a score; by `question`: the chance that it would be chosen of pictures that are alike." }), // prettier-ignore
     results: z.array(outcomeSchema),
   })
   .meta({ id: "Compared" });
