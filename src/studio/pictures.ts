@@ -79,7 +79,7 @@ function composeOf(set: number, index: number, { seed, patterns }: PictureOption
 export function partsOf({ options, pictures }: StudioPictures, validation = 0): readonly Split[] {
   const sets = pictures.at(-1)?.set;
   if (sets === undefined) return drawParts(options, validation);
-  const parts = drawParts({ ...options, count: sets + 1 }, validation);
+  const parts = drawParts({ ...options, count: sets + 1 }, validation, "test", "set");
   return pictures.map(({ set = 0 }) => parts[set] ?? "train");
 }
 
@@ -95,12 +95,14 @@ export function drawnForTest(seed: SeedPart, index: number, testFraction: number
  *
  * @param name of the draw: "test" is AVA's, and all formats' except AVA-Captions'
  * @param validation probability of the validation part; 0 = the format has none
+ * @param unit what is counted, in messages
  * @throws RocError USAGE where no picture is left for training
  */
 export function drawParts(
   { seed, count, testFraction }: PictureOptions,
   validation = 0,
   name: "test" | "captions" = "test",
+  unit: "picture" | "set" = "picture",
 ): readonly Split[] {
   const test = chosen(seed, name, range(count), testFraction);
   const rest = range(count).filter((index) => !test.has(index));
@@ -109,7 +111,7 @@ export function drawParts(
     test.has(index) ? "test" : held.has(index) ? "validation" : "train",
   );
   if (parts.includes("train")) return parts;
-  const what = `${count} ${count === 1 ? "picture" : "pictures"} with a test share of ${testFraction}`;
+  const what = `${count} ${unit}${count === 1 ? "" : "s"} with a test share of ${testFraction}`;
   throw new RocError("USAGE", `Of ${what} none is left for training; give more pictures or a smaller share.`);
 }
 

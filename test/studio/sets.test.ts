@@ -75,3 +75,9 @@ test("formats without a column for sets are refused before anything is written",
   for (const formats of [["ava"], ["csv", "tad66k"]] as const)
     await assert.rejects(writeStudioFormats(folder, { ...OPTIONS, formats }), (error) => isRocError(error) && /have no sets; give the format csv alone/.test(error.message)); // prettier-ignore
 });
+
+test("where no set is left for training, sets are counted", async (t) => {
+  const folder = await folderOf(t);
+  const writing = writeStudioFormats(folder, { ...OPTIONS, count: 2, formats: ["csv"] });
+  await assert.rejects(writing, { code: "USAGE", message: /^Of 1 set with a test share of 0\.3 none is left/ });
+});
