@@ -95,39 +95,28 @@ class ModelThread {
       // One that is computed, and one that waits for that, so that the worker need not wait for this thread.
       depth: 2,
       read: async (pictures, options, onWritten, signal) => {
-        if (this.#isDisposed) throw disposedError(name);
-        const id = ++this.#count;
         const threads = chosenThreads();
         const buffers = pictures.flatMap(({ pixels: { data } }) => (isWhole(data) ? [data.buffer] : []));
         const stop = stopOf(signal);
-        const answer = await this.#ask(id, { type: "read", id, pictures, options, threads, stop }, buffers, onWritten);
-        if (answer.type === "failed") throw this.#seen(unpackError(answer.error));
+        const asking = (id: number): ToWorker => ({ type: "read", id, pictures, options, threads, stop });
+        const answer = await this.#call(asking, buffers, onWritten);
         return answer.type === "outcomes" ? [...answer.outcomes] : [];
       },
     };
   }
 
   readonly explain: Works["explain"] = async (request, signal) => {
-    if (this.#isDisposed) throw disposedError(this.#name);
-    const id = ++this.#count;
-    const answer = await this.#ask(id, {
-      type: "explain",
-      id,
-      request,
-      threads: chosenThreads(),
-      stop: stopOf(signal),
-    });
+    const stop = stopOf(signal);
+    const answer = await this.#call((id) => ({ type: "explain", id, request, threads: chosenThreads(), stop }));
     if (answer.type === "explained") return answer.map;
-    throw answer.type === "failed" ? this.#seen(unpackError(answer.error)) : new RocError("INTERNAL", answer.type);
+    throw new RocError("INTERNAL", answer.type);
   };
 
   /** What the model says of pictures in one prompt. */
   async judge(pictures: readonly PreparedPicture[], asking: SetAsking): Promise<SetAnswer> {
-    if (this.#isDisposed) throw disposedError(this.#name);
-    const id = ++this.#count;
-    const answer = await this.#ask(id, { type: "judge", id, pictures, asking, threads: chosenThreads() });
+    const answer = await this.#call((id) => ({ type: "judge", id, pictures, asking, threads: chosenThreads() }));
     if (answer.type === "judged") return answer.answer;
-    throw answer.type === "failed" ? this.#seen(unpackError(answer.error)) : new Error(`${answer.type} of a set`);
+    throw new RocError("INTERNAL", answer.type);
   }
 
   /** Frees the weights and ends the thread, behind what it is computing. */
@@ -145,6 +134,19 @@ class ModelThread {
   end(): void {
     this.#isDisposed = true;
     void this.#worker.terminate();
+  }
+
+  /** Asks for work under a number of its own. @throws what the worker says; RocError for a model that is disposed */
+  async #call(
+    asking: (id: number) => ToWorker,
+    buffers: readonly ArrayBuffer[] = [],
+    onWritten?: OnWritten,
+  ): Promise<FromWorker> {
+    if (this.#isDisposed) throw disposedError(this.#name);
+    const id = ++this.#count;
+    const answer = await this.#ask(id, asking(id), buffers, onWritten);
+    if (answer.type === "failed") throw this.#seen(unpackError(answer.error));
+    return answer;
   }
 
   #ask(

@@ -4,7 +4,7 @@ import { beginning, requireSpec, RocError } from "../errors.js";
 import type { Model, ScoreInterval } from "../engine/index.js";
 import type { Scale } from "../roc/index.js";
 import type { Connection, Value } from "./connection.js";
-import { isJudge } from "./judge.js";
+import { requireModel } from "./judge.js";
 import { openToRead } from "./open.js";
 import { Ranking } from "./ranking.js";
 import { tasteOf } from "./taste/head.js";
@@ -338,8 +338,7 @@ export class Catalog {
   tasteFor(name: string, model: Model): AskedTaste {
     const { head, ...taste } = this.tasteNamed(name);
     const judge = this.judges().find(({ id }) => id === taste.judge);
-    if (!judge || !isJudge(judge, model))
-      requireJudge(taste, { id: NaN, name: model.name === taste.judgeName ? `${model.name} with other settings` : model.name }); // prettier-ignore
+    requireModel(taste, judge, model);
     return { name, length: head.weights.length, score: (score, vector) => tasteOf(head, score, vector) };
   }
 

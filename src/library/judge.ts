@@ -5,6 +5,7 @@ import { deciding, scoreSettings } from "../engine/score-settings.js";
 import type { Model } from "../engine/index.js";
 import type { Judge } from "./catalog.js";
 import type { Connection } from "./connection.js";
+import { requireJudge, type Taste } from "./taste/tastes.js";
 
 /**
  * Raised where a release changes what the same checkpoint says of the same picture by more than the last digits (another
@@ -17,6 +18,13 @@ export function isJudge({ checkpoint, settings }: Pick<Judge, "checkpoint" | "se
   // As it was written.
   const own: unknown = JSON.parse(JSON.stringify(deciding(scoreSettings(model))));
   return checkpoint === model.digest && isDeepStrictEqual(deciding(settings), own);
+}
+
+/** @throws RocError USAGE where a taste was learned on vectors of another judge than a model with its settings */
+export function requireModel(taste: Taste, judge: Judge | undefined, model: Model): void {
+  if (judge && isJudge(judge, model)) return;
+  const { name } = model;
+  requireJudge(taste, { id: NaN, name: name === taste.judgeName ? `${name} with other settings` : name });
 }
 
 /** What tells a model apart as {@link isJudge} takes it, to be kept when the model itself is freed. */

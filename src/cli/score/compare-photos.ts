@@ -13,7 +13,7 @@ import type { Context } from "../shared/io.js";
 import { loadNamed, packing, type ModelFlags } from "../shared/model-options.js";
 import { printable } from "../shared/printable.js";
 import { createProgress } from "../shared/progress.js";
-import { expandInputs, type Inputs } from "./inputs.js";
+import { expandInputs, picturesOf, type Inputs } from "./inputs.js";
 import { checkOutputs } from "./outputs.js";
 
 export interface ComparePhotosFlags extends ModelFlags {
@@ -72,17 +72,13 @@ function remedyFor(args: readonly string[], { files }: Inputs): string | undefin
 
 async function comparison(
   model: Model,
-  { files, given }: Inputs,
+  inputs: Inputs,
   { ask, allowDamaged }: ComparePhotosFlags,
   { io, signal }: Context,
 ): Promise<PictureComparison> {
-  const progress = createProgress(io.stderr, "scored", files.length);
-  const pictures = files.map((name) => {
-    const data = given.get(name);
-    return data ? { name, data } : name;
-  });
+  const progress = createProgress(io.stderr, "scored", inputs.files.length);
   try {
-    return await compare(model, pictures, {
+    return await compare(model, picturesOf(inputs), {
       signal,
       ask,
       ...(allowDamaged && { allowDamaged }),

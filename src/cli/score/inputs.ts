@@ -4,6 +4,7 @@ import { readdir, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join } from "node:path";
 import { Readable } from "node:stream";
 import { glob, isDynamicPattern, type FileSystemAdapter } from "tinyglobby";
+import type { ScoreInput } from "../../engine/index.js";
 import { RocError, messageOf } from "../../errors.js";
 import { extensionOf, isImageName, isRawName } from "../../image/extensions.js";
 import { isBytes, nameOfBytes, pathOfName, readableName } from "../../image/file-names.js";
@@ -33,6 +34,14 @@ export interface Inputs {
   readonly lost: number;
   /** Pictures that came as bytes, by their name in `files`. */
   readonly given: ReadonlyMap<string, Readable>;
+}
+
+/** The files as `score()` takes them: by their paths, or with the bytes that came. */
+export function picturesOf({ files, given }: Pick<Inputs, "files" | "given">): ScoreInput[] {
+  return files.map((name) => {
+    const data = given.get(name);
+    return data ? { name, data } : name;
+  });
 }
 
 type Kind = "file" | "folder" | "link" | "special" | "missing";

@@ -5,7 +5,7 @@ import type { Model, ScoreResult } from "../../engine/index.js";
 import { EXPLAIN_METHODS } from "../../engine/explain/types.js";
 import { PACKING_PAYS } from "../../models/packing.js";
 import { checkExplainFlags, explainAll, type ExplainFlags } from "./explanations.js";
-import { expandInputs, type Inputs } from "./inputs.js";
+import { expandInputs, picturesOf, type Inputs } from "./inputs.js";
 import { problemOf, type Question } from "../../roc/question.js";
 import { COMMENT } from "../../roc/template.js";
 import { calibrationText } from "../../engine/calibration.js";
@@ -67,17 +67,13 @@ async function createWriter(
 /** Everything that the model says about the files, given to `take` one by one in the order of the input. */
 async function scoreAll(
   model: Model,
-  { files, given }: Inputs,
+  inputs: Inputs,
   options: ScoreOptions,
   context: Context,
   progress: Progress,
   take: (outcome: Outcome) => void,
 ): Promise<void> {
   const { maxPixels, comments, allowDamaged, taste } = options;
-  const pictures = files.map((name) => {
-    const data = given.get(name);
-    return data ? { name, data } : name;
-  });
   const questions = questionsOf(options);
   const settings = {
     ...(questions.length > 0 && { questions }),
@@ -91,7 +87,7 @@ async function scoreAll(
   const saved = options.resume === undefined ? undefined : await SavedScores.open(options.resume, model, settings);
   let count = 0;
   try {
-    for await (const outcome of (saved ?? model).score(pictures, settings)) {
+    for await (const outcome of (saved ?? model).score(picturesOf(inputs), settings)) {
       take(outcome);
       progress.update(++count);
     }
@@ -99,7 +95,7 @@ async function scoreAll(
     await saved?.close();
   }
   if (saved && saved.reused > 0)
-    context.io.stderr.write(`${saved.reused} of ${files.length} scores were taken from ${options.resume}\n`);
+    context.io.stderr.write(`${saved.reused} of ${inputs.files.length} scores were taken from ${options.resume}\n`);
 }
 
 /** Templates first: with the canonical prompt, which is in the cache then. */

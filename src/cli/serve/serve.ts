@@ -23,6 +23,7 @@ import { whole } from "../shared/numbers.js";
 import { openQueued } from "../shared/queue.js";
 import { printable } from "../shared/printable.js";
 import { readToken } from "./token.js";
+import { firing, repeated } from "./until.js";
 
 interface Flags extends ModelFlags, IntervalFlags {
   readonly model?: string;
@@ -73,7 +74,7 @@ async function serve(flags: Flags, context: Context): Promise<void> {
   const address = await listen(server, flags);
   if (flags.json) io.stdout.write(`${JSON.stringify({ address, model: model.name, token: token !== undefined })}\n`);
   else io.stderr.write(`${model.name} scores at ${address} (Ctrl-C ends it). ${worthOf(model).text}${model.calibration ? ` ${calibrationText(model.calibration)}.` : ""}\n`); // prettier-ignore
-  await firing([signal, ...(model.lost ? [model.lost] : [])]);
+  await firing(signal, model.lost);
   if (!flags.json) io.stderr.write("Ending, once everything that was accepted is answered.\n");
   await close(server);
   // Who watches the process starts it anew.
@@ -93,12 +94,6 @@ function loadHere(flags: Flags, context: Context, onNote: (note: string) => void
 function needsToken(host: string): RocError {
   const remedy = "Give a token (--token-file FILE), or leave the host out to serve this machine alone.";
   return new RocError("USAGE", `--host ${host} can be reached from other machines, by anybody. ${remedy}`);
-}
-
-/** Waits until one of the signals fires. */
-async function firing(signals: readonly AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any([...signals]);
-  if (!any.aborted) await new Promise((resolve) => any.addEventListener("abort", resolve, { once: true }));
 }
 
 /** @throws RocError USAGE, IN_USE */
@@ -181,8 +176,4 @@ export function serveCommand(context: Context): Command {
 /** A number or an address; who wants both gives both. @throws InvalidArgumentError */
 function queueFlag(text: string, before: QueueFlag): QueueFlag {
   return isQueueUrl(text) ? { ...before, url: text } : { ...before, limit: whole(1)(text) };
-}
-
-function repeated(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }

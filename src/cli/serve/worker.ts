@@ -1,6 +1,5 @@
 /** `roc4mllm worker`: scores what others send through a queue, until it is told to end. */
 import { Command } from "commander";
-import { once } from "node:events";
 import { worthOf } from "../../engine/worth.js";
 import { ERROR_CODES } from "../../errors.js";
 import { parseAddress, PASSWORD_VARIABLE } from "../../queue/address.js";
@@ -9,6 +8,7 @@ import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { addIntervalOptions, addModelOptions, intervalFlags, loadNamed, packing, type IntervalFlags, type ModelFlags } from "../shared/model-options.js"; // prettier-ignore
 import { number, parseScale } from "../shared/numbers.js";
+import { firing, repeated } from "./until.js";
 
 interface Flags extends ModelFlags, IntervalFlags {
   readonly queue: string;
@@ -36,8 +36,7 @@ async function work(flags: Flags, context: Context): Promise<void> {
   const { identity } = running;
   if (flags.json) io.stdout.write(`${JSON.stringify({ queue: address.shown, model: model.name, identity })}\n`);
   else io.stderr.write(`${model.name} scores what comes through ${address.shown} (Ctrl-C ends it). ${worthOf(model).text}\n`); // prettier-ignore
-  const any = AbortSignal.any([signal, ...(model.lost ? [model.lost] : [])]);
-  if (!any.aborted) await once(any, "abort");
+  await firing(signal, model.lost);
   if (model.lost?.aborted) {
     // What it has goes to others.
     running.abandon();
@@ -90,8 +89,4 @@ export function workerCommand(context: Context): Command {
   return addIntervalOptions(addModelOptions(command))
     .addHelpText("after", HELP)
     .action((flags: Flags) => work(flags, context));
-}
-
-function repeated(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }

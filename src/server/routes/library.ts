@@ -59,8 +59,14 @@ export function libraryOf({ library }: Shared): Library {
 /** Whose scores are shown where nobody is asked for. */
 export async function judgeFor(shared: Shared, asked: string | undefined): Promise<string | undefined> {
   if (asked !== undefined) return asked;
+  const own = await ownJudge(shared);
+  return own && `${own.id}`;
+}
+
+/** The server's own checkpoint among those that have scored. */
+async function ownJudge(shared: Shared): Promise<Judge | undefined> {
   const own = await judgeOf(libraryOf(shared), shared.options.model);
-  return own && own.scores > 0 ? `${own.id}` : undefined;
+  return own && own.scores > 0 ? own : undefined;
 }
 
 function addPhotos(app: App, shared: Shared): void {
@@ -93,9 +99,8 @@ async function onePhoto(shared: Shared, id: number, taste: string | undefined) {
     const photo = await library.photo(id, undefined, taste);
     return shownPhoto(calibratedPhotos([photo], of, shared)[0] ?? photo);
   }
-  const judge = await judgeFor(shared, undefined);
-  const photo = await library.photo(id, judge);
-  const own = judge === undefined ? undefined : await judgeOf(library, shared.options.model);
+  const own = await ownJudge(shared);
+  const photo = await library.photo(id, own && `${own.id}`);
   return shownPhoto(calibratedPhotos([photo], own, shared)[0] ?? photo);
 }
 

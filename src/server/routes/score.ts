@@ -1,9 +1,9 @@
 /** `POST /v1/score`: one result a picture. */
 import { plainOutcome, type ScoreFailure, type ScoreResult } from "../../engine/index.js";
 import type { Model } from "../../engine/index.js";
-import { isJudge } from "../../library/judge.js";
+import { requireModel } from "../../library/judge.js";
 import { tasteOf } from "../../library/taste/head.js";
-import { requireJudge, type KeptTaste } from "../../library/taste/tastes.js";
+import type { KeptTaste } from "../../library/taste/tastes.js";
 import type { App, Shared } from "../app.js";
 import { Refusal, statusOf } from "../errors.js";
 import type { Library } from "../library.js";
@@ -61,7 +61,7 @@ function shown(
 async function tasteFor(library: Library | undefined, name: string, model: Model): Promise<KeptTaste> {
   if (!library) throw new Refusal(404, "FILE_NOT_FOUND", "This server has no library, and thus no tastes. Start it with --library FILE."); // prettier-ignore
   const { of, ...taste } = await library.ask("taste", { name });
-  if (!of || !isJudge(of, model)) requireJudge(taste, { id: NaN, name: model.name });
+  requireModel(taste, of, model);
   return taste;
 }
 
