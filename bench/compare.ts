@@ -11,14 +11,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readDataset, voteStatistics } from "../src/data/index.js";
 import { compare } from "../src/engine/compare.js";
 import { DEMO_MODEL, load, type Model, type ScoreResult } from "../src/engine/index.js";
 import { bestOf } from "../src/metrics/best-of.js";
 import { setFigures, type RatedSet, type SetFigures } from "../src/metrics/sets.js";
-import { makePictures, writeStudioFormats } from "../src/studio/index.js";
 import { torchVersion } from "../src/torch/index.js";
 import { giveResult } from "./results.js";
+import { writeSets, type StudioSet } from "./studio-sets.js";
 
 const { values } = parseArgs({
   options: {
@@ -33,35 +32,21 @@ const { values } = parseArgs({
 const ASK = "Which of these photos has the higher aesthetic quality?";
 const BOOTSTRAP = { seed: 0, resamples: 2000 };
 
-/** A set of the studio, whose pictures have a score. */
-interface Scored {
-  readonly files: readonly string[];
-  readonly latents: readonly number[];
-  /** Of the studio's raters. */
-  readonly ratings: readonly number[];
+/** A set whose pictures have a score. */
+interface Scored extends StudioSet {
   readonly scores: readonly ScoreResult[];
 }
 
 async function setsOf(seed: string, count: number, model: Model): Promise<Scored[]> {
-  const folder = join(root, seed);
-  const options = { seed, count, testFraction: 0.1 };
-  await writeStudioFormats(folder, { ...options, formats: ["csv"], sets: true });
-  const { samples } = await readDataset({ folder, kind: "csv" });
-  const files = new Map(samples.map(({ id, image }) => [id, image]));
-  const { pictures } = makePictures({ ...options, patterns: true, sets: true });
+  const sets = await writeSets(join(root, seed), seed, count);
+  const files = sets.flatMap((set) => set.files);
   const scores: ScoreResult[] = [];
-  for await (const outcome of model.score(pictures.map(({ id }) => files.get(id) ?? ""))) {
+  for await (const outcome of model.score(files)) {
     if ("error" in outcome) throw new Error(outcome.error.message);
     scores.push(outcome);
-    if (scores.length % 200 === 0) console.error(`${seed}: scored ${scores.length} of ${count}`);
+    if (scores.length % 200 === 0) console.error(`${seed}: scored ${scores.length} of ${files.length}`);
   }
-  const names = [...new Set(pictures.map(({ set }) => set))];
-  return names.flatMap((name) => {
-    const own = pictures.filter(({ set }) => set === name);
-    if (own.length < 2) return [];
-    const of = scores.filter((_, i) => pictures[i]?.set === name);
-    return [{ files: of.map(({ file }) => file), latents: own.map(({ composition }) => composition.latent), ratings: own.map(({ votes }) => voteStatistics(votes).mean), scores: of }]; // prettier-ignore
-  });
+  return sets.map((set) => ({ ...set, scores: scores.splice(0, set.files.length) }));
 }
 
 /** What a picture is worth among its set, by a way to compare. */
