@@ -107,7 +107,7 @@ test("the plan, the run and what both print count sets where steps do, and pictu
   assert.ok((plan.tokensPerSample ?? 0) > 2 * (alone.tokensPerSample ?? Infinity) - 40, "several pictures a prompt");
   let text = "";
   const stderr = { isTTY: false, write: (more: string) => void (text += more) };
-  for (const event of events) new TrainProgress({ stdout: stderr, stderr } as never, false).event(event);
+  for (const event of events) new TrainProgress({ stdout: stderr, stderr }, false).event(event);
   assert.ok(text.includes(`: ${counted} (${plan.validation} pictures to validate), `), text);
   // Passes are over sets; a set's pairs are compared in a batch of one, too.
   const many: string[] = [];
