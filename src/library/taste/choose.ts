@@ -3,7 +3,7 @@ import { normalCdf } from "../../metrics/statistics.js";
 import type { Random } from "../../random.js";
 import type { Connection } from "../connection.js";
 import { hashDistance } from "../culling/look.js";
-import { dot, gram, solve } from "./algebra.js";
+import { dot, gram, solve } from "../../metrics/algebra.js";
 import { MomentsSum, standardised } from "./head.js";
 import { bounded, laplace, type Preference } from "./pairs.js";
 import { SLOPE } from "./prior.js";

@@ -1,6 +1,6 @@
 /** Learning a taste, and trying it on ratings that it has not seen. Plain numbers: no file is touched. */
 import { Random } from "../../random.js";
-import { gram } from "./algebra.js";
+import { gram } from "../../metrics/algebra.js";
 import { gainOfPairs, gainOfStars, partsOf, type TasteGain } from "./gain.js";
 import { headOf, standardised, type Head, type Moments } from "./head.js";
 import { fitPairs, type Preference } from "./pairs.js";

@@ -4,7 +4,7 @@
  * (Rasmussen and Williams 2006, algorithms 3.1 and 3.2, with a mean).
  */
 import { normalCdf } from "../../metrics/statistics.js";
-import { cholesky, dot, solve, times } from "./algebra.js";
+import { cholesky, dot, solve, times } from "../../metrics/algebra.js";
 import { evidenceShares, SLOPE, STRENGTHS, type Examples, type Fit } from "./prior.js";
 
 /** Of two examples by their places: the first is liked better. */

@@ -3,7 +3,7 @@
  * inverse gives in closed form what it would have said of any ratings had it not seen them (leave-one-out and leave-fold-out:
  * Rasmussen and Williams 2006, 5.4.2), and how probable the others were, so that a fold's strengths are weighed without it.
  */
-import { cholesky, dot, inverse, logDeterminant, part, solve, times } from "./algebra.js";
+import { cholesky, dot, inverse, logDeterminant, part, solve, times } from "../../metrics/algebra.js";
 import { evidenceShares, SLOPE, STRENGTHS, type Examples, type Fit } from "./prior.js";
 
 /** The constant is as good as free: against the noise its variance is this. */

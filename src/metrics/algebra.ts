@@ -1,5 +1,5 @@
 /** Symmetric matrices, row by row in Float64Arrays; positive definite where nothing else is said. */
-import { RocError } from "../../errors.js";
+import { RocError } from "../errors.js";
 
 /** The lower triangle L of A = L Lᵀ; above it stands what stood there. @throws RocError INTERNAL where A is none */
 export function cholesky(a: Float64Array, n: number): Float64Array {
