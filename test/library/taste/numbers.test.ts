@@ -11,7 +11,7 @@ import {
   part,
   solve,
   times,
-} from "../../../src/library/taste/algebra.js";
+} from "../../../src/metrics/algebra.js";
 import { gainOfPairs, gainOfStars, partsOf } from "../../../src/library/taste/gain.js";
 import { headOf, inUnitsOf, MomentsSum, standardised, tasteOf } from "../../../src/library/taste/head.js";
 import { learnStars, valuesOf } from "../../../src/library/taste/learn.js";
