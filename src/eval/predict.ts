@@ -33,7 +33,7 @@ export interface RunOptions {
  *   differ, see `openJournal()`
  */
 export async function predict(
-  model: Model,
+  model: Pick<Model, "score">,
   dataset: Omit<LoadedDataset, "samples">,
   samples: readonly Sample[],
   { partial, settings, remedy = "Take another folder.", fresh = false, comments, signal, onProgress }: RunOptions,

@@ -17,6 +17,7 @@ export {
 export { LOSS_PRESETS, type LossPreset, type LossWeights } from "./weights.js";
 export { softTargets } from "./soft-targets.js";
 export {
+  checkSetAnswers,
   DEFAULT_TEMPLATES,
   commentComesFirst,
   fillAnswer,
@@ -48,7 +49,6 @@ export type { ScoreReading } from "./reading.js";
 export { splitImages, splitSets } from "./images.js";
 export {
   askSets,
-  checkSetAnswers,
   readSets,
   setAnswer,
   setNames,

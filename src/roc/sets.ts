@@ -10,7 +10,7 @@ import { prefill } from "./prefill.js";
 import type { LogitReading } from "./reading.js";
 import { readByCandidates } from "./strategies/candidates.js";
 import type { StrategyParts } from "./strategy.js";
-import { COMMENT, scoreName, scoreNames } from "./template.js";
+import { scoreName } from "./template.js";
 
 /** Mark a picture in a prompt. */
 const IMAGE = "<image>";
@@ -28,14 +28,6 @@ export function setNames(name: string, size: number): string[] {
 /** An answer about one picture as one about several: "The rates are {overall}." with "{overall_1}, {overall_2}" in it. */
 export function setAnswer(answer: string, name: string, size: number): string {
   return answer.replace(`{${name}}`, setNames(name, size).map((one) => `{${one}}`).join(", ")); // prettier-ignore
-}
-
-/** @throws RocError CONFIG_INVALID for an answer with more than the score */
-export function checkSetAnswers(answers: readonly string[]): void {
-  const wrong = answers.find((answer) => scoreNames(answer).length !== 1 || answer.includes(`{${COMMENT}}`));
-  if (wrong === undefined) return;
-  const what = `The answer ${JSON.stringify(wrong)} holds more than the score`;
-  throw new RocError("CONFIG_INVALID", `${what}; strategy set has one score a picture: take {overall} alone.`);
 }
 
 /** Pictures of a set in the order in which a prompt shows them. */

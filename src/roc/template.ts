@@ -245,3 +245,11 @@ export async function saveTemplates(folder: string, templates: RocTemplates): Pr
   const checked = parseTemplates(templates, "templates");
   await atomicWriteJson(file, checked);
 }
+
+/** What the strategy `set` asks of answers. @throws RocError CONFIG_INVALID for one with more than the score */
+export function checkSetAnswers(answers: readonly string[]): void {
+  const wrong = answers.find((answer) => scoreNames(answer).length !== 1 || answer.includes(`{${COMMENT}}`));
+  if (wrong === undefined) return;
+  const what = `The answer ${JSON.stringify(wrong)} holds more than the score`;
+  throw new RocError("CONFIG_INVALID", `${what}; strategy set has one score a picture: take {overall} alone.`);
+}

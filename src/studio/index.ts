@@ -12,7 +12,7 @@ export {
   type Merits,
   type SceneName,
 } from "./factors.js";
-export { PATTERN_RULE, type Patterns } from "./patterns.js";
+export { PATTERN_NAMES, PATTERN_RULE, type Patterns } from "./patterns.js";
 export { SUBJECTS, subjectOf } from "./facts.js";
 export { aadbTruths, colourTruth, paraTruths } from "./attributes.js";
 export { rateAadb, rateColour, rateFlickr, rateFlive, rateKadid, rateKoniq, ratePara, rateSpaq } from "./ratings.js";

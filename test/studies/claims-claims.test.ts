@@ -64,12 +64,13 @@ function runOf(arm: Arm, name: string, seed: number, noise: number): FinishedRun
   };
 }
 
+type Noise = Readonly<Record<string, number>>;
 const claims = (found: Finished): Claim[] => claimsOf(config, found, OPTIONS);
 const answers = (found: Finished): string[] => claims(found).map(({ answer }) => answer);
 
 test("as the paper says: regression and decoupling win, comments disturb nothing", () => {
-  const noise = { roc: 0.3, coupled: 0.6, level: 1.2, direct: 1.4 };
-  const [regression, decoupling, disturbance, numbers] = claims(finished(({ strategy }) => noise[strategy]));
+  const noise: Noise = { roc: 0.3, coupled: 0.6, level: 1.2, direct: 1.4 };
+  const [regression, decoupling, disturbance, numbers] = claims(finished(({ strategy }) => noise[strategy] ?? NaN));
   assert.equal(regression?.answer, "yes");
   assert.equal(decoupling?.answer, "yes");
   assert.equal(disturbance?.answer, "not shown");
@@ -90,12 +91,12 @@ test("as the paper says: regression and decoupling win, comments disturb nothing
 });
 
 test("the other way round, and in part: the words follow the numbers", () => {
-  const turned = { roc: 1.4, coupled: 1.2, level: 0.3, direct: 0.3 };
-  assert.equal(answers(finished(({ strategy }) => turned[strategy]))[0], "no, the other way round");
-  const partly = { roc: 0.5, coupled: 0.5, level: 1.4, direct: 0.5 };
-  assert.equal(answers(finished(({ strategy }) => partly[strategy]))[0], "in part");
-  const mixed = { roc: 0.4, coupled: 1.5, level: 0.9, direct: 0.9 };
-  assert.equal(answers(finished(({ strategy }) => mixed[strategy]))[0], "mixed");
+  const turned: Noise = { roc: 1.4, coupled: 1.2, level: 0.3, direct: 0.3 };
+  assert.equal(answers(finished(({ strategy }) => turned[strategy] ?? NaN))[0], "no, the other way round");
+  const partly: Noise = { roc: 0.5, coupled: 0.5, level: 1.4, direct: 0.5 };
+  assert.equal(answers(finished(({ strategy }) => partly[strategy] ?? NaN))[0], "in part");
+  const mixed: Noise = { roc: 0.4, coupled: 1.5, level: 0.9, direct: 0.9 };
+  assert.equal(answers(finished(({ strategy }) => mixed[strategy] ?? NaN))[0], "mixed");
   const disturbed = finished(({ condition }) => (condition === "comment" ? 1.5 : 0.4));
   assert.equal(answers(disturbed)[2], "yes");
   const numbered = finished(({ scoreTokens }) => (scoreTokens === 101 ? 0.2 : 1.2));

@@ -1,6 +1,7 @@
 /** The charts of an experiment: SRCC of every arm, differences, and SRCC by number of score tokens. */
 import { intervalChart, type IntervalRow } from "../../html/index.js";
 import type { PooledFigures } from "./pooled-figures.js";
+import { strategiesOf } from "./runs.js";
 import type { ExperimentResults } from "./results.js";
 
 /** Of correlations, and of differences between them: an axis ends at 1. */
@@ -17,7 +18,7 @@ export function strategiesChart(
     { label },
     ...plain
       .filter(({ backbone, condition }) => `${backbone}, ${condition}` === label)
-      .map((arm) => armRow(arm[of], arm.strategy, config.strategies.indexOf(arm.strategy))),
+      .map((arm) => armRow(arm[of], arm.strategy, strategiesOf(config).indexOf(arm.strategy))),
   ]);
   const [title, scores] =
     of === "figures"

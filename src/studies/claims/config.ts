@@ -4,7 +4,7 @@ import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { readText } from "../../files/index.js";
 import { PAPER_STRATEGIES } from "../../roc/strategy-names.js";
-import { COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
+import { checkSetAnswers, COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
 import { LOSS_PRESETS } from "../../roc/weights.js";
 import { describe } from "../../train/start/config.js";
 import { SCHEDULES } from "../../train/optim/schedule.js";
@@ -43,11 +43,18 @@ const backbone = z.strictObject({
   vocabulary: count.describe("Most token ids, before the score tokens"),
 });
 
+/** What runs are trained by: the paper's strategies, and that of several pictures in a prompt. */
+const STRATEGIES = [...PAPER_STRATEGIES, "set"] as const;
+
 const condition = z.strictObject({
   prompts: z.array(z.string()).min(1).describe("Questions, each with `<image>` once"),
   answers: z.array(z.string()).min(1).describe("Answers with placeholders, see data.md"),
   backbones: z.array(name).min(1).optional().describe("Without it all"),
-  strategies: z.array(z.enum(PAPER_STRATEGIES)).min(1).optional().describe("Without it all"),
+  strategies: z
+    .array(z.enum(STRATEGIES))
+    .min(1)
+    .optional()
+    .describe("Without it all of the experiment's; `set` shows the pictures of a set together"),
 });
 
 const studio = z.strictObject({
@@ -57,6 +64,20 @@ const studio = z.strictObject({
   testFraction: z.number().gt(0).lt(1).describe("Share of the test part"),
   mostTest: count.describe("Pictures of the test part at most"),
   mostComments: count.describe("How many of them comments are written about"),
+  sets: z.boolean().optional().describe("Compose sets of two to eight pictures of one scene; default: each has its own"),
+});
+
+const pretrain = recipe.extend({
+  seed: z.number().int().default(0).describe("Of weights, order, and pictures of its own"),
+  pictures: z
+    .number()
+    .int()
+    .min(10)
+    .optional()
+    .describe("Composed for the base models alone, by their seed, of scenes of their own; default: the runs' training part"),
+  factors: recipe
+    .optional()
+    .describe("Before the comments: vision tower and projector alone, on the factors that pictures are composed of"),
 });
 
 const ablation = z.strictObject({
@@ -78,9 +99,7 @@ export const experimentSchema = z.strictObject({
     .record(name, backbone)
     .refine((all) => Object.keys(all).length > 0, { error: "names no backbone" })
     .describe("Models by name"),
-  pretrain: recipe
-    .extend({ seed: z.number().int().default(0).describe("Of weights and order") })
-    .describe("Only on comments, before any score is seen"),
+  pretrain: pretrain.describe("Only on comments, before any score is seen"),
   train: recipe.describe("Of every run"),
   seeds: z.array(z.number().int().min(0)).min(1).describe("A run each"),
   strategies: z.array(z.enum(PAPER_STRATEGIES)).min(1).describe("What is compared"),
@@ -103,6 +122,8 @@ export type ExperimentConfig = z.infer<typeof experimentSchema>;
 export type BackboneConfig = z.infer<typeof backbone>;
 export type ConditionConfig = z.infer<typeof condition>;
 export type RecipeConfig = z.infer<typeof recipe>;
+/** How a run scores: one of the paper's strategies, or `set`. */
+export type RunStrategy = (typeof STRATEGIES)[number];
 
 /**
  * Overrides of a file for one call; everything is then stored in folders of its own, named by them.
@@ -144,9 +165,23 @@ function check(config: ExperimentConfig, file: string): void {
     parseTemplates({ prompts, answers }, `${file}: conditions.${key}`);
     checkNames(own, backbones, `${file}: conditions.${key}.backbones`);
   }
+  checkSets(config, file);
   if (!ablation) return;
   checkNames(ablation.backbones, backbones, `${file}: ablation.backbones`);
   checkNames([ablation.condition], conditions, `${file}: ablation.condition`);
+}
+
+/** @throws RocError CONFIG_INVALID where sets are to be scored of pictures that come in none */
+function checkSets({ conditions, studio: { sets } }: ExperimentConfig, file: string): void {
+  const [key, own] = Object.entries(conditions).find(([, { strategies = [] }]) => strategies.includes("set")) ?? [];
+  if (!own) return;
+  const where = `${file}: conditions.${key}`;
+  if (!sets) throw new RocError("CONFIG_INVALID", `${where}.strategies: set needs studio.sets: true.`);
+  try {
+    checkSetAnswers(own.answers);
+  } catch (error) {
+    throw new RocError("CONFIG_INVALID", `${where}.answers: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function checkNames(names: readonly string[] = [], known: Readonly<Record<string, unknown>>, where: string): void {
@@ -167,12 +202,18 @@ const FEWEST = 16;
 function scaled(config: ExperimentConfig, scale: number): ExperimentConfig {
   const times = (value: number, least: number): number => Math.max(least, Math.round(value * scale));
   const { studio, pretrain, train, work, out, resamples } = config;
+  const { pictures, factors } = pretrain;
   return {
     ...config,
     work: `${work}-x${scale}`,
     out: `${out}-x${scale}`,
     studio: { ...studio, pictures: times(studio.pictures, Math.ceil(FEWEST / studio.testFraction)), mostTest: times(studio.mostTest, 10), mostComments: times(studio.mostComments, 2) }, // prettier-ignore
-    pretrain: { ...pretrain, steps: times(pretrain.steps, 2) },
+    pretrain: {
+      ...pretrain,
+      steps: times(pretrain.steps, 2),
+      ...(pictures && { pictures: times(pictures, 10) }),
+      ...(factors && { factors: { ...factors, steps: times(factors.steps, 2) } }),
+    },
     train: { ...train, steps: times(train.steps, 2) },
     resamples: times(resamples, 100),
   };
@@ -188,8 +229,12 @@ export function isCommented({ answers: [answer = ""] }: Pick<ConditionConfig, "a
   return answer.includes(`{${COMMENT}}`);
 }
 
-/** The options of a run by a recipe: a few states on the way, so that little is lost in a kill. */
-export function trainOptions(recipe: RecipeConfig, seed: number): TrainOptions {
+/**
+ * The options of a run by a recipe: a few states on the way, so that little is lost in a kill.
+ *
+ * @param freeze what stays as it is
+ */
+export function trainOptions(recipe: RecipeConfig, seed: number, freeze?: readonly string[]): TrainOptions {
   const { steps, batchSize, learningRate, schedule, warmup, weightDecay, betas, maxNorm, flip } = recipe;
   return {
     ...{ seed, steps, batchSize, learningRate, schedule, warmup, weightDecay, betas, maxNorm, flip },
@@ -197,6 +242,7 @@ export function trainOptions(recipe: RecipeConfig, seed: number): TrainOptions {
     precision: "float32",
     every: Math.max(1, Math.ceil(steps / 3)),
     keepBest: false,
+    ...(freeze && { freeze }),
   };
 }
 

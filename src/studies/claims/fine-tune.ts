@@ -1,7 +1,10 @@
 /** A run: fine-tuned from its base model, then read on the held-out part. Resumes; a finished one is not run again. */
 import { join } from "node:path";
 import { z } from "zod";
-import { createModel, digestCheckpoint } from "../../engine/index.js";
+import { compare } from "../../engine/compare.js";
+import { createModel, digestCheckpoint, type Model } from "../../engine/index.js";
+import { groupBy } from "../../data/group-by.js";
+import type { Sample } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 import { predict, readKept, type Prediction } from "../../eval/index.js";
 import { COMMENT, commentComesFirst } from "../../roc/template.js";
@@ -9,7 +12,7 @@ import { LOSS_PRESETS, type StrategyParts } from "../../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../../train/index.js";
 import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files/index.js";
 import { runFolder, type Run } from "./runs.js";
-import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
+import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig, type RecipeConfig } from "./config.js";
 import type { ExperimentData } from "./pictures.js";
 import { baseCheckpoint, type JobOptions } from "./pretrain.js";
 
@@ -60,7 +63,7 @@ export async function fineTune(
   const end = await tune(config, run, data, options);
   const started = performance.now();
   await readTest(
-    conditionOf(config, run),
+    { ...conditionOf(config, run), together: run.strategy === "set" },
     config.studio.mostComments,
     data,
     end.folder,
@@ -95,7 +98,7 @@ async function tune(
   const start = { strategy, n, weights, templates: { prompts, answers } };
   const events = runTraining({
     folder: runFolder(config, run),
-    options: trainOptions(config.train, seed),
+    options: trainOptions(strategy === "set" ? ofSets(config.train, data.train) : config.train, seed),
     weights,
     ...{ scale, ...(attributeScales && { attributeScales }) },
     train: data.train,
@@ -114,12 +117,24 @@ async function tune(
   return end;
 }
 
+/** A recipe whose batches are of sets: about as many pictures a step. */
+function ofSets(recipe: RecipeConfig, samples: readonly Sample[]): RecipeConfig {
+  const size = samples.length / setsIn(samples).length;
+  return { ...recipe, batchSize: Math.max(1, Math.round(recipe.batchSize / size)) };
+}
+
+function setsIn(samples: readonly Sample[]): Sample[][] {
+  return [...groupBy<Sample, string | Sample>(samples, (sample) => sample.set ?? sample).values()];
+}
+
 /**
  * Reads the scores of all pictures and has comments written about the first `mostComments`, where answers hold one. Goes on
  * with what `file` holds.
+ *
+ * @param condition `together`: the pictures of a set in one prompt
  */
 export async function readTest(
-  condition: ConditionConfig,
+  condition: ConditionConfig & { readonly together?: boolean },
   mostComments: number,
   data: ExperimentData,
   checkpoint: string,
@@ -132,7 +147,10 @@ export async function readTest(
   try {
     const commented = isCommented(condition) ? data.test.slice(0, mostComments) : [];
     await predict(createModel(parts), data, commented, { ...options, comments: true });
-    await predict(createModel(withoutComment(parts)), data, data.test, options);
+    const model = createModel(withoutComment(parts));
+    if (!condition.together) await predict(model, data, data.test, options);
+    // A set is not cut by a stop: it is read anew.
+    else await predict(bySets(model, data.test), data, data.test, { ...options, fresh: true });
   } finally {
     parts.model.dispose();
   }
@@ -145,4 +163,17 @@ function withoutComment(parts: StrategyParts): StrategyParts {
   if (commentComesFirst(answer)) return parts;
   const [scores = ""] = answer.split(`{${COMMENT}}`);
   return { ...parts, templates: { ...templates, answers: [scores === answer ? answer : scores.trimEnd()] } };
+}
+
+/** Scores as {@link compare} gives them: the pictures of a set in one prompt, in several orders. Sets follow one another. */
+function bySets(model: Model, samples: readonly Sample[]): Pick<Model, "score"> {
+  return {
+    async *score(_, options) {
+      for (const set of setsIn(samples)) {
+        const images = set.map(({ image }) => image);
+        if (images.length > 1) yield* (await compare(model, images, options)).results;
+        else yield* model.score(images, options);
+      }
+    },
+  };
 }

@@ -3,14 +3,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
-import { openLatestState, PixelCache, reopen, train, type TrainEvent, type Trainable } from "../../train/index.js";
+import type { Sample } from "../../data/index.js";
+import type { StrategyParts } from "../../roc/index.js";
+import { openLatestState, PixelCache, reopen, train } from "../../train/index.js";
+import type { Objective, TrainEvent, TrainOptions, Trainable } from "../../train/index.js";
 import { atomicWriteJson, ifThere, makeFolder, readJsonAs } from "../../files/index.js";
 import { createBase, type BaseTexts } from "./base.js";
 import { CAPTION_PROMPT, captionObjective } from "./caption-objective.js";
 import { trainOptions, type ExperimentConfig } from "./config.js";
+import { factorObjective } from "./factor-objective.js";
+import { probe } from "./probe.js";
 import type { ExperimentData } from "./pictures.js";
 
-const DONE = "base.json";
+/** Of a finished base model, and of each training that it is made by. */
+const [DONE, TRAINED] = ["base.json", "trained.json"];
+/** The run folder of the training on factors, in the base's. */
+const FACTORS_FOLDER = "factors";
 /** Steps that the reported loss is the mean of. */
 const LAST = 50;
 /** Pictures whose comments the tokenizer learns from. */
@@ -30,6 +38,11 @@ export interface BaseRecord {
   readonly seconds: number;
   /** Mean cross-entropy of a comment's tokens over the last steps. */
   readonly loss: number;
+  /**
+   * SRCC of each attribute, and of the score as "overall", on the held-out part: what a linear probe reads off the pictures' projected
+   * rows. Absent where an earlier version made it.
+   */
+  readonly attributes?: Readonly<Record<string, number>> | undefined;
 }
 
 const recordSchema: z.ZodType<BaseRecord> = z.object({
@@ -37,6 +50,7 @@ const recordSchema: z.ZodType<BaseRecord> = z.object({
   steps: z.number(),
   seconds: z.number(),
   loss: z.number(),
+  attributes: z.record(z.string(), z.number()).optional(),
 });
 
 export interface JobOptions {
@@ -89,19 +103,64 @@ export async function pretrain(
   config: ExperimentConfig,
   backbone: string,
   data: ExperimentData,
-  { signal, onEvent }: JobOptions = {},
+  options: JobOptions = {},
 ): Promise<BaseRecord> {
   const finished = await baseRecord(config, backbone);
   if (finished) return finished;
   const run = baseFolder(config, backbone);
-  const options = trainOptions(config.pretrain, config.pretrain.seed);
+  const { factors, seed } = config.pretrain;
+  const seeing = join(run, FACTORS_FOLDER);
+  if (factors) {
+    await trainBase(seeing, trainOptions(factors, seed, LANGUAGE), {
+      samples: data.base.samples,
+      from: () => untrained(config, backbone, data),
+      objective: (parts) => factorObjective(parts, data.base.factors),
+      options,
+    });
+  }
+  const record = await trainBase(run, trainOptions(config.pretrain, seed), {
+    samples: data.base.samples,
+    from: async () => (factors ? reopen(await finishedIn(seeing)) : untrained(config, backbone, data)),
+    objective: captionObjective,
+    options,
+  });
+  const attributes = await seen(join(run, record.folder), data);
+  const done = { ...record, attributes };
+  await atomicWriteJson(join(run, DONE), done);
+  return done;
+}
+
+/** What is left as it is while factors are learnt: nothing that text is computed by has a gradient. */
+const LANGUAGE = ["language"];
+
+async function finishedIn(run: string): Promise<string> {
+  const record = await readJsonAs(join(run, TRAINED), recordSchema);
+  return join(run, record.folder);
+}
+
+interface Stage {
+  readonly samples: readonly Sample[];
+  /** The model that it starts with. */
+  readonly from: () => Promise<Trainable>;
+  readonly objective: (parts: StrategyParts) => Objective;
+  readonly options: JobOptions;
+}
+
+/** One training of a base model, which resumes; does nothing where it is finished. */
+async function trainBase(
+  run: string,
+  training: TrainOptions,
+  { samples, from, objective, options: { signal, onEvent } }: Stage,
+): Promise<BaseRecord> {
+  const finished = await ifThere(readJsonAs(join(run, TRAINED), recordSchema));
+  if (finished) return finished;
   await makeFolder(run);
   const resume = await openLatestState(run);
-  const { parts, prepare } = resume ? await reopen(resume.folder) : await untrained(config, backbone, data);
+  const { parts, prepare } = resume ? await reopen(resume.folder) : await from();
   const task = {
     model: parts.model,
-    objective: captionObjective(parts),
-    train: data.train,
+    objective: objective(parts),
+    train: samples,
     validation: [],
     pixels: new PixelCache({ prepare }),
     run,
@@ -112,7 +171,7 @@ export async function pretrain(
   const losses: number[] = [];
   let record: BaseRecord | undefined;
   try {
-    for await (const event of train(task, options)) {
+    for await (const event of train(task, training)) {
       onEvent?.(event);
       if (event.type === "step") losses.push(event.loss);
       if (event.type !== "end") continue;
@@ -124,6 +183,16 @@ export async function pretrain(
     parts.model.dispose();
   }
   const done = recordSchema.parse(record);
-  await atomicWriteJson(join(run, DONE), done);
+  await atomicWriteJson(join(run, TRAINED), done);
   return done;
+}
+
+/** See {@link BaseRecord.attributes}. */
+async function seen(checkpoint: string, data: ExperimentData): Promise<Record<string, number>> {
+  const { parts, prepare } = await reopen(checkpoint);
+  try {
+    return await probe(parts, data, new PixelCache({ prepare }));
+  } finally {
+    parts.model.dispose();
+  }
 }

@@ -1,7 +1,6 @@
 /** The runs of an experiment: every strategy under every condition from the same weights, with every seed. */
 import { join } from "node:path";
-import type { PaperStrategy } from "../../roc/strategy-names.js";
-import type { ExperimentConfig } from "./config.js";
+import type { ExperimentConfig, RunStrategy } from "./config.js";
 
 /**
  * What is compared: the runs of an arm differ only in their seed.
@@ -14,7 +13,7 @@ export interface Arm {
   /** The texts' name there. */
   readonly condition: string;
   /** How scores are written, taught and read. */
-  readonly strategy: PaperStrategy;
+  readonly strategy: RunStrategy;
   /** N; without a meaning where the strategy uses no score tokens. */
   readonly scoreTokens: number;
 }
@@ -48,6 +47,11 @@ export function armsOf({ backbones, conditions, strategies, scoreTokens, ablatio
     others.map((n): Arm => ({ backbone, condition: ablation.condition, strategy: "roc", scoreTokens: n })),
   );
   return [...plain, ...ablated];
+}
+
+/** All strategies of an experiment, in the order of its file. */
+export function strategiesOf({ strategies, conditions }: ExperimentConfig): RunStrategy[] {
+  return [...new Set([...strategies, ...Object.values(conditions).flatMap((own) => own.strategies ?? [])])];
 }
 
 /** As "llava/score/roc", with N where it is another one than the experiment's. */
