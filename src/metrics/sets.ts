@@ -61,7 +61,7 @@ export interface SetFigures {
 }
 
 /** Right answers of a set, and what they are of. */
-interface Count {
+export interface Count {
   readonly right: number;
   readonly guessed: number;
   readonly of: number;
@@ -137,6 +137,11 @@ function pairsIn({ predicted, truth }: RatedSet): Count & { readonly ties: numbe
       }
     }
   return { right, guessed: of / 2, of, ties };
+}
+
+/** Whether a set's best is found, and its pairs' order: what {@link setFigures} sums up. */
+export function countsIn(set: RatedSet): { readonly best: Count; readonly pairs: Count } {
+  return { best: topOf(set, 1), pairs: pairsIn(set) };
 }
 
 /** Whether the highest (`sign` 1) or lowest (-1) of a set is found. */

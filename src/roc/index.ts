@@ -47,15 +47,7 @@ export { answerSlots, type AnswerSlot } from "./slots.js";
 export { pairsOf } from "./rating-losses.js";
 export type { ScoreReading } from "./reading.js";
 export { splitImages, splitSets } from "./images.js";
-export {
-  askSets,
-  readSets,
-  setAnswer,
-  setNames,
-  setPrompt,
-  type SetOrder,
-  type SetQuestion,
-} from "./sets.js";
+export { askSets, readSets, setAnswer, setNames, setPrompt, type SetOrder, type SetQuestion } from "./sets.js";
 export { prefillScores, prefillText, scoreByPrefill, type ScoringParts } from "./prefill.js";
 export { generate, generateAsync, type Generation, type GenerationStep, type GenerateOptions } from "./generate.js";
 export { STRATEGY_NAMES, type PaperStrategy, type ReadingName, type StrategyName } from "./strategy-names.js";

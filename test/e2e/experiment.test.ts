@@ -23,12 +23,12 @@ const RECIPE = { steps: 3, batchSize: 4, learningRate: 1e-3 };
 const CONFIG = {
   minutes: 10,
   workers: 2,
-  studio: { seed: 3, pictures: 60, longEdge: 56, testFraction: 0.2, mostTest: 8, mostComments: 2 },
+  studio: { seed: 3, pictures: 60, longEdge: 56, testFraction: 0.2, mostTest: 8, mostComments: 2, sets: true },
   backbones: {
     llava: { family: "llava", imageSize: 28, ...SIZES, vocabulary: 600 },
     "qwen2-vl": { family: "qwen2_vl", imageSize: 56, ...SIZES, vocabulary: 600 },
   },
-  pretrain: RECIPE,
+  pretrain: { ...RECIPE, pictures: 20, factors: RECIPE },
   train: RECIPE,
   seeds: [1],
   strategies: ["direct", "level", "coupled", "roc"],
@@ -40,11 +40,16 @@ const CONFIG = {
       backbones: ["llava"],
       strategies: ["direct", "roc"],
     },
+    sets: {
+      prompts: ["<image>\nRate them."],
+      answers: ["The rates are {overall}."],
+      strategies: ["set"],
+    },
   },
   ablation: { condition: "score", scoreTokens: [5], backbones: ["llava"] },
   resamples: 20,
 };
-const RUNS = 2 * 4 + 2 + 1;
+const RUNS = 2 * 4 + 2 + 2 + 1;
 
 let folder = "";
 before(async () => (folder = await mkdtemp(join(tmpdir(), "roc-experiment-"))));
@@ -91,7 +96,11 @@ test("all runs by one command; killed and started again, with the same figures",
     assert.deepEqual(JSON.parse(whole.stdout), results);
     assert.equal(results.arms.length, RUNS);
     assert.deepEqual(results.missing, []);
-    assert.equal(results.claims.length, 4);
+    assert.equal(results.claims.length, 5);
+    // Sets of which one picture is the best: of eight pictures held out there are some.
+    assert.ok(results.arms.every(({ name, figures }) => figures.best !== null || /direct|attr/.test(name)));
+    for (const { attributes } of Object.values(results.provenance.bases))
+      assert.ok(["overall", "Light", "color"].every((name) => name in (attributes ?? {})));
     assert.deepEqual(Object.keys(results.provenance.bases), ["llava", "qwen2-vl"]);
     // Digits are not learned in three steps; whatever else was read has a figure.
     for (const { strategy, figures, failed, name } of results.arms) {
@@ -145,7 +154,7 @@ test("all runs by one command; killed and started again, with the same figures",
   await t.test("a spent time budget starts nothing more", async () => {
     const spent = await experiment([await fileOf("whole", { seeds: [1, 2], minutes: 0.001 })]);
     assert.equal(spent.code, 0, spent.stderr);
-    assert.match(spent.stderr, /budget is spent: 10 runs/);
+    assert.match(spent.stderr, /budget is spent: 12 runs/);
   });
 });
 

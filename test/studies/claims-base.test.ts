@@ -8,13 +8,15 @@ import { Random } from "../../src/random.js";
 import { type Sample } from "../../src/data/index.js";
 import { saveCheckpoint } from "../../src/engine/index.js";
 import { createBase } from "../../src/studies/claims/base.js";
+import { factorObjective } from "../../src/studies/claims/factor-objective.js";
+import { probe } from "../../src/studies/claims/probe.js";
 import { captionObjective } from "../../src/studies/claims/caption-objective.js";
 import type { BackboneConfig } from "../../src/studies/claims/config.js";
 import { LEVELS } from "../../src/roc/index.js";
 import { PAPER_STRATEGIES } from "../../src/roc/strategy-names.js";
 import { commentIn } from "../../src/roc/strategies/direct.js";
-import { liveTensors, scope } from "../../src/torch/index.js";
-import { startFrom, type Trainable } from "../../src/train/index.js";
+import { liveTensors, noGrad, scope } from "../../src/torch/index.js";
+import { PixelCache, startFrom, type Trainable } from "../../src/train/index.js";
 
 const SIZES = {
   patch: 14,
@@ -39,6 +41,13 @@ const SAMPLE: Sample = {
   comments: ["The light is good. {A} fine picture."],
   split: "train",
 };
+
+/** A picture of one shade. */
+const plain = (shade: number, width: number) => ({
+  width,
+  height: 40,
+  data: new Uint8Array(width * 40 * 3).fill(shade),
+});
 
 let folder: string;
 before(async () => (folder = await mkdtemp(join(tmpdir(), "experiment-base-"))));
@@ -69,6 +78,40 @@ for (const name of Object.keys(BACKBONES)) {
     // Untrained: about as unsure as among all tokens.
     assert.ok(Math.abs(loss - Math.log(parts.model.vocabSize)) < 2, String(loss));
     assert.deepEqual(objective.predict([image]), [NaN]);
+    parts.model.dispose();
+  });
+
+  test(`${name}: factors are learnt by vision tower and projector, of scenes that have them, and probed`, async () => {
+    const { parts, prepare } = await make(name);
+    // Bright pictures have the merit, dark ones lack it; every other one has no such factor. Shapes differ, too.
+    const shades = Array.from({ length: 24 }, (_, i) => 10 * i);
+    const images = shades.map((shade, i) => parts.processor.pixels(plain(shade, i % 3 === 0 ? 48 : 64)));
+    const samples = shades.map((shade, i) => ({ ...SAMPLE, id: String(i), image: String(i), score: shade / 26 + 1, attributes: { Light: shade / 240 } })); // prettier-ignore
+    const factors = new Map(samples.map(({ id, attributes }, i) => [id, i % 2 === 0 ? { exposure: attributes.Light } : {}] as const)); // prettier-ignore
+    const objective = factorObjective(parts, factors);
+    const pictures = samples.map((sample, i) => ({ sample, image: images[i] ?? IMAGE, random: new Random(1) }));
+    const before = parts.processor.answer("The light is good.");
+    const parameters = [...parts.model.parameters()];
+    const lossOf = (own = pictures): number => scope(() => objective.loss(own, (body) => body()).loss.item());
+    const first = lossOf();
+    // Of pictures whose scenes lack the factor nothing is asked.
+    assert.equal(lossOf(pictures.filter((_, i) => i % 2 === 1)), 0);
+    for (const [, parameter] of parameters) parameter.requiresGrad_();
+    for (let step = 0; step < 40; step++) {
+      scope(() => {
+        objective.loss(pictures, (body) => body()).loss.backward();
+        noGrad(() => parameters.forEach(([, one]) => one.grad && one.copy_(one.sub(one.grad.mul(0.02)))));
+      });
+      for (const [, parameter] of parameters) parameter.zeroGrad();
+    }
+    const last = lossOf();
+    assert.ok(last < first / 2, `${first} to ${last}`);
+    assert.deepEqual(parts.processor.answer("The light is good."), before);
+    const pixels = new PixelCache({ prepare, read: (file) => Promise.resolve(images[Number(file)] ?? IMAGE) });
+    const [train, test] = [samples.filter((_, i) => i % 4 > 0), samples.filter((_, i) => i % 4 === 0)];
+    const found = await probe(parts, { train, test }, pixels);
+    assert.deepEqual(Object.keys(found), ["overall", "Light"]);
+    for (const srcc of Object.values(found)) assert.ok(srcc > 0.9, JSON.stringify(found));
     parts.model.dispose();
   });
 

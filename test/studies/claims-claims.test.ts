@@ -113,11 +113,10 @@ test("what is not finished is not known", () => {
 });
 
 test("a verdict needs the whole interval on one side", () => {
-  const of = (low: number, high: number) => ({ srcc: { value: (low + high) / 2, low, high, p: 0.5, runs: {} } });
-  assert.equal(verdictOf(of(0.001, 0.2)), "higher");
-  assert.equal(verdictOf(of(-0.2, -0.001)), "lower");
-  assert.equal(verdictOf(of(-0.001, 0.2)), "not told apart");
-  assert.equal(verdictOf({ srcc: null }), "not known");
+  assert.equal(verdictOf({ low: 0.001, high: 0.2 }), "higher");
+  assert.equal(verdictOf({ low: -0.2, high: -0.001 }), "lower");
+  assert.equal(verdictOf({ low: -0.001, high: 0.2 }), "not told apart");
+  assert.equal(verdictOf(null), "not known");
 });
 
 test("answers by verdicts", () => {
@@ -157,4 +156,29 @@ test("results, summary and plots are written, and hold the figures", async () =>
     assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
   }
   assert.match(await text("scoreTokens"), /N = 101/);
+});
+
+test("with sets: the best of a set is a verdict of its own, and a set shown together is compared with its pictures alone", async () => {
+  const own = await readExperiment(join(ROOT, "configs/studio/claims-2.yaml"));
+  const plain = config;
+  try {
+    config = own;
+    const sets = TRUTH.map((_, row) => String(Math.floor(row / 4)));
+    const noise: Noise = { set: 0.1, roc: 0.8, coupled: 0.8, level: 0.8, direct: 3 };
+    const found = { ...finished(({ strategy }) => noise[strategy] ?? NaN), sets };
+    const all = claimsOf(own, found, { ...OPTIONS, sets });
+    assert.equal(all.length, 4);
+    const [regression, , , together] = all;
+    assert.match(together?.question ?? "", /^Does showing a set together/);
+    assert.equal(together?.answer, "yes");
+    const whole = together?.findings.filter(({ backbone }) => backbone === "all") ?? [];
+    assert.deepEqual(whole.map(({ a, b, by, verdict }) => [a, b, by, verdict]), [["set (sets)", "roc (score)", "srcc", "higher"], ["set (sets)", "roc (score)", "best", "higher"]]); // prettier-ignore
+    assert.match(regression?.text ?? "", /Sets whose best is found higher: roc \(score\) against direct \(score\)/);
+    // The condition of sets has no strategy to be compared within it.
+    assert.ok(
+      all.flatMap(({ findings }) => findings).every(({ a, b }) => a !== "roc (sets)" && b !== "coupled (sets)"),
+    );
+  } finally {
+    config = plain;
+  }
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../src/random.js";
 import { mae, plcc, srcc } from "../../src/metrics/scores.js";
+import { setFigures } from "../../src/metrics/sets.js";
 import { differences, pooledFigures, type RunPredictions } from "../../src/studies/claims/pooled-figures.js";
 
 const OPTIONS = { seed: 7, resamples: 300 };
@@ -141,4 +142,41 @@ test("nothing understood: no figure; other runs: refused", () => {
   assert.equal(differences(arm, none, { score: truth }, ["score"], OPTIONS).srcc, null);
   const other = arm.map((run, i) => ({ ...run, key: `other ${i}` }));
   assert.throws(() => differences(arm, other, { score: truth }, ["score"], OPTIONS), { code: "USAGE" });
+});
+
+test("sets: the best and the pairs as setFigures() has them; whole sets are drawn; what was not understood is left out", () => {
+  const truth = ratings(1);
+  // Of one to four pictures.
+  const sets = truth.map((_, row) => String(Math.floor(row / 10) * 10 + [0, 1, 1, 2, 2, 2, 3, 3, 3, 3][row % 10]!));
+  const arm = runs(truth, 1, "arm");
+  const gaps = arm.map((run) => ({ ...run, scores: { score: run.scores["score"]!.map((one, row) => (row % 7 === 0 ? null : one)) } })); // prettier-ignore
+  for (const side of [arm, gaps]) {
+    const found = pooledFigures(side, { score: truth }, ["score"], { ...OPTIONS, sets });
+    const each = side.map(({ scores }) => {
+      const rows = [...truth.keys()].filter((row) => scores["score"]?.[row] !== null);
+      const groups = [...new Set(sets)].map((set) => rows.filter((row) => sets[row] === set));
+      const rated = groups.map((own) => ({ predicted: own.map((row) => scores["score"]?.[row] ?? NaN), truth: own.map((row) => truth[row] ?? NaN) })); // prettier-ignore
+      return setFigures(rated, { seed: 1, resamples: 10 });
+    });
+    for (const name of ["best", "pairs"] as const) {
+      near(found[name]?.value, mean(each.map((figures) => figures[name].interval?.value ?? NaN)));
+      assert.ok(found[name] && found[name].low < found[name].value && found[name].value < found[name].high);
+    }
+  }
+  const without = pooledFigures(arm, { score: truth }, ["score"], OPTIONS);
+  assert.deepEqual([without.best, without.pairs], [null, null]);
+});
+
+test("sets: pictures that have everything in common count as one", () => {
+  const truth = ratings(1);
+  const [arm, wide] = [runs(truth, 0.8, "arm"), 4];
+  const repeated = (values: readonly (number | null)[]) => values.flatMap((one) => new Array<number>(wide).fill(one ?? NaN)); // prettier-ignore
+  const copies = arm.map((run) => ({ ...run, scores: { score: repeated(run.scores["score"]!) } }));
+  const sets = repeated([...truth.keys()]).map(String);
+  const width = (low = NaN, high = NaN): number => high - low;
+  const alone = pooledFigures(arm, { score: truth }, ["score"], OPTIONS).mae;
+  const together = pooledFigures(copies, { score: repeated(truth) }, ["score"], { ...OPTIONS, sets }).mae;
+  const apart = pooledFigures(copies, { score: repeated(truth) }, ["score"], OPTIONS).mae;
+  near(width(together?.low, together?.high), width(alone?.low, alone?.high));
+  assert.ok(width(apart?.low, apart?.high) < 0.8 * width(alone?.low, alone?.high));
 });

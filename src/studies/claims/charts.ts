@@ -37,12 +37,18 @@ export function differencesChart({ claims }: ExperimentResults): string {
     { label: question },
     ...findings
       .filter(({ backbone }) => backbone === "all")
-      .map(({ a, b, scores, differences: { srcc } }) => {
-        const label = `${a} − ${b}${scores === "attributes" ? ", attributes" : ""}`;
-        return { label, interval: srcc, runs: Object.values(srcc?.runs ?? {}) };
+      .map(({ a, b, scores, by, differences }) => {
+        const what = by === "best" ? ", best of a set" : scores === "attributes" ? ", attributes" : "";
+        const interval = differences[by];
+        return { label: `${a} − ${b}${what}`, interval, runs: Object.values(interval?.runs ?? {}) };
       }),
   ]);
-  return intervalChart({ bounds: CORRELATIONS, title: "Differences of SRCC", axis: "difference, paired, over all backbones and seeds, 95% interval", rows, mark: 0 }); // prettier-ignore
+  return intervalChart({ bounds: CORRELATIONS, title: differencesTitle(claims), axis: "difference, paired, over all backbones and seeds, 95% interval", rows, mark: 0 }); // prettier-ignore
+}
+
+function differencesTitle(claims: ExperimentResults["claims"]): string {
+  const ofSets = claims.some(({ findings }) => findings.some(({ by }) => by === "best"));
+  return `Differences of SRCC${ofSets ? ", and of the share of sets whose best is found" : ""}`;
 }
 
 export function scoreTokensChart({ arms, provenance: { config } }: ExperimentResults): string {

@@ -2,23 +2,30 @@
  * The paper's claims as questions, answered only from the figures: every word below follows from intervals of paired
  * differences, by the rules of {@link verdictOf} and {@link answerOf}.
  */
-import type { PaperStrategy } from "../../roc/strategy-names.js";
 import { SCORE } from "../../eval/index.js";
 import {
   differences,
   type CompareOptions,
+  type Difference,
   type Differences,
   type RunPredictions,
   type Truth,
 } from "./pooled-figures.js";
-import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
+import { hasAttributes, isCommented, type ConditionConfig, type ExperimentConfig, type RunStrategy } from "./config.js";
 import type { Finished, FinishedArm } from "./finished-runs.js";
 
-/** What the answers are about; the other figures are shown beside it. */
-const MAIN = "srcc";
+/** What a verdict is about, with its name in texts; the other figures are shown beside it. */
+const MAIN = { srcc: "SRCC", best: "Sets whose best is found" } as const;
 
 /**
- * Whether one side's SRCC is above the other's, by the interval of the difference.
+ * A figure that verdicts are about: SRCC, or the share of sets whose best picture is found.
+ *
+ * @category Studies
+ */
+export type MainFigure = keyof typeof MAIN;
+
+/**
+ * Whether one side's figure is above the other's, by the interval of the difference.
  *
  * @category Studies
  */
@@ -45,9 +52,11 @@ export interface Finding {
   readonly backbone: string;
   /** The scores whose figures are compared: the holistic one, or the mean over the attributes. */
   readonly scores: "holistic" | "attributes";
+  /** What the verdict is about. */
+  readonly by: MainFigure;
   /** Figures of `a` less those of `b`. */
   readonly differences: Differences;
-  /** Whether the SRCC of `a` is above that of `b`. */
+  /** Whether that figure of `a` is above that of `b`. */
   readonly verdict: Verdict;
   /** In a sentence. */
   readonly text: string;
@@ -74,47 +83,57 @@ const ALL = "all";
 
 interface Side {
   readonly condition: string;
-  readonly strategy: PaperStrategy;
+  readonly strategy: RunStrategy;
   readonly scoreTokens: number;
 }
 
-/** A pair of sides and the scores that they are compared by. */
+/** A pair of sides and what they are compared by. */
 interface Contest {
   readonly a: Side;
   readonly b: Side;
   readonly scores: Finding["scores"];
+  /** Default: SRCC. */
+  readonly by?: MainFigure;
 }
 
 /** The claims that the experiment's conditions can test; those without finished runs are "not known". */
 export function claimsOf(config: ExperimentConfig, finished: Finished, options: CompareOptions): Claim[] {
   const { conditions, strategies, scoreTokens, ablation } = config;
   const names = Object.keys(conditions);
-  const kind = (wanted: boolean, of: typeof isCommented): string[] =>
+  const kind = (wanted: boolean, of: (condition: ConditionConfig) => boolean): string[] =>
     names.filter((name) => of(conditions[name] as (typeof conditions)[string]) === wanted);
-  const plain = kind(false, isCommented).filter((name) => kind(false, hasAttributes).includes(name));
+  const [alone, together] = [kind(false, isOfSets), kind(true, isOfSets)];
+  const plain = kind(false, isCommented).filter((name) => kind(false, hasAttributes).includes(name) && alone.includes(name)); // prettier-ignore
   const commented = kind(true, isCommented).filter((name) => kind(false, hasAttributes).includes(name));
   const judge = (question: string, contests: readonly Contest[]): Claim =>
     claimOf(question, contests.flatMap((contest) => findingsOf(contest, finished, options))); // prettier-ignore
-  const contestOf = (conditionA: string, a: PaperStrategy, conditionB: string, b: PaperStrategy): Contest => ({
+  const contestOf = (conditionA: string, a: RunStrategy, conditionB: string, b: RunStrategy): Contest => ({
     a: { condition: conditionA, strategy: a, scoreTokens },
     b: { condition: conditionB, strategy: b, scoreTokens },
     scores: "holistic",
   });
   const rated = kind(true, hasAttributes);
+  // Of single scores: the best of a set is asked for, too.
+  const withBest = (contest: Contest): Contest[] =>
+    config.studio.sets ? [contest, { ...contest, by: "best" }] : [contest];
   const regression = [...plain, ...rated].flatMap((condition) =>
     (["roc", "coupled"] as const).flatMap((a) =>
-      (["level", "direct"] as const).map((b): Contest => {
+      (["level", "direct"] as const).flatMap((b): Contest[] => {
         const contest = contestOf(condition, a, condition, b);
-        return rated.includes(condition) ? { ...contest, scores: "attributes" } : contest;
+        return rated.includes(condition) ? [{ ...contest, scores: "attributes" }] : withBest(contest);
       }),
     ),
   );
-  const decoupling = names.flatMap((condition) => {
+  const decoupling = alone.flatMap((condition) => {
     const contest = contestOf(condition, "roc", condition, "coupled");
-    return rated.includes(condition) ? [contest, { ...contest, scores: "attributes" as const }] : [contest];
+    if (rated.includes(condition)) return [contest, { ...contest, scores: "attributes" as const }];
+    return plain.includes(condition) ? withBest(contest) : [contest];
   });
   const disturbance = plain.flatMap((scored) =>
     commented.flatMap((both) => strategies.map((strategy) => contestOf(scored, strategy, both, strategy))),
+  );
+  const ofSets = together.flatMap((condition) =>
+    plain.flatMap((scored) => withBest(contestOf(condition, "set", scored, "roc"))),
   );
   const numbers = (ablation?.scoreTokens ?? []).flatMap((n) => {
     const { condition = "" } = ablation ?? {};
@@ -125,8 +144,16 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
     judge("Does regression (roc, coupled) beat classification (level, direct)?", regression),
     judge("Does decoupling (roc) beat coupling (coupled)?", decoupling),
     judge("Do comments disturb the scores (score alone against score and comment)?", disturbance),
-    judge(`Is another number of score tokens better than ${scoreTokens}?`, numbers),
+    ...(together.length > 0
+      ? [judge("Does showing a set together (set) beat showing its pictures one by one (roc)?", ofSets)]
+      : []),
+    ...(ablation ? [judge(`Is another number of score tokens better than ${scoreTokens}?`, numbers)] : []),
   ];
+}
+
+/** Whether a condition's pictures are shown in sets. */
+function isOfSets({ strategies = [] }: ConditionConfig): boolean {
+  return strategies.includes("set");
 }
 
 /** On every backbone, then on all together. None where a side has no finished runs. */
@@ -164,7 +191,7 @@ function inBoth(
 }
 
 function findingOf(
-  { a, b, scores }: Contest,
+  { a, b, scores, by = "srcc" }: Contest,
   pair: { backbone: string; a: readonly RunPredictions[]; b: readonly RunPredictions[] },
   truth: Truth,
   options: CompareOptions,
@@ -172,10 +199,10 @@ function findingOf(
   const names = scores === "holistic" ? [SCORE] : attributeNames(pair.a, truth);
   const found = differences(pair.a, pair.b, truth, names, options);
   const [nameA, nameB] = namesOf(a, b);
-  const verdict = verdictOf(found);
+  const verdict = verdictOf(found[by]);
   const backbone = pair.backbone === ALL ? "all backbones" : pair.backbone;
-  const text = `${nameA} against ${nameB}, ${scores}, ${backbone}: ${differenceText(found)}`;
-  return { a: nameA, b: nameB, backbone: pair.backbone, scores, differences: found, verdict, text };
+  const text = `${nameA} against ${nameB}, ${scores}, ${backbone}: ${differenceText(found, by)}`;
+  return { a: nameA, b: nameB, backbone: pair.backbone, scores, by, differences: found, verdict, text };
 }
 
 function namesOf(a: Side, b: Side): [string, string] {
@@ -189,21 +216,20 @@ export function attributeNames(runs: readonly RunPredictions[], truth: Truth): s
   return Object.keys(runs[0]?.scores ?? {}).filter((name) => name !== SCORE && truth[name] !== undefined);
 }
 
-/** A side is higher or lower where the whole 95% interval of the difference in SRCC is on one side of 0. */
-export function verdictOf(found: Pick<Differences, typeof MAIN>): Verdict {
-  const main = found[MAIN];
+/** A side is higher or lower where the whole 95% interval of the difference is on one side of 0. */
+export function verdictOf(main: Pick<Difference, "low" | "high"> | null): Verdict {
   if (!main) return "not known";
   const { low, high } = main;
   return low > 0 ? "higher" : high < 0 ? "lower" : "not told apart";
 }
 
-function differenceText(found: Differences): string {
-  const main = found[MAIN];
-  if (!main) return "no SRCC could be computed.";
+function differenceText(found: Differences, by: MainFigure): string {
+  const main = found[by];
+  if (!main) return `${MAIN[by]}: could not be computed.`;
   const { value, low, high, p, runs } = main;
   const same = Object.values(runs).filter((one) => Math.sign(one) === Math.sign(value)).length;
-  const interval = `SRCC ${signed(value)} (${signed(low)} to ${signed(high)}; p = ${p.toPrecision(2)})`;
-  return `${interval}, ${same} of ${Object.keys(runs).length} runs with that sign: ${verdictOf(found)}.`;
+  const interval = `${MAIN[by]} ${signed(value)} (${signed(low)} to ${signed(high)}; p = ${p.toPrecision(2)})`;
+  return `${interval}, ${same} of ${Object.keys(runs).length} runs with that sign: ${verdictOf(main)}.`;
 }
 
 export function signed(value: number, digits = 4): string {
@@ -224,18 +250,20 @@ export function answerOf(verdicts: readonly Verdict[]): Answer {
 function claimOf(question: string, findings: readonly Finding[]): Claim {
   const whole = findings.filter(({ backbone }) => backbone === ALL);
   const answer = answerOf(whole.map(({ verdict }) => verdict));
-  const list = (verdict: Verdict): string =>
-    whole.filter((finding) => finding.verdict === verdict).map(pairText).join("; "); // prettier-ignore
-  const parts = (["higher", "lower", "not told apart", "not known"] as const).flatMap((verdict) => {
-    const text = list(verdict);
-    return text === "" ? [] : [`SRCC ${verdict}: ${text}`];
-  });
+  const list = (verdict: Verdict, by: MainFigure): string =>
+    whole.filter((finding) => finding.verdict === verdict && finding.by === by).map(pairText).join("; "); // prettier-ignore
+  const parts = (Object.keys(MAIN) as MainFigure[]).flatMap((by) =>
+    (["higher", "lower", "not told apart", "not known"] as const).flatMap((verdict) => {
+      const text = list(verdict, by);
+      return text === "" ? [] : [`${MAIN[by]} ${verdict}: ${text}`];
+    }),
+  );
   const summary = parts.length === 0 ? "No finished runs to compare" : parts.join(". ");
   return { question, answer, text: `${answer[0]?.toUpperCase()}${answer.slice(1)}. ${summary}.`, findings };
 }
 
-function pairText({ a, b, scores, differences: found }: Finding): string {
-  const value = found[MAIN]?.value;
+function pairText({ a, b, scores, by: main, differences: found }: Finding): string {
+  const value = found[main]?.value;
   const by = value === undefined ? "" : ` (${signed(value)})`;
   return `${a} against ${b}${scores === "attributes" ? " on the attributes" : ""}${by}`;
 }

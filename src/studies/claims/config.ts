@@ -64,7 +64,10 @@ const studio = z.strictObject({
   testFraction: z.number().gt(0).lt(1).describe("Share of the test part"),
   mostTest: count.describe("Pictures of the test part at most"),
   mostComments: count.describe("How many of them comments are written about"),
-  sets: z.boolean().optional().describe("Compose sets of two to eight pictures of one scene; default: each has its own"),
+  sets: z
+    .boolean()
+    .optional()
+    .describe("Compose sets of two to eight pictures of one scene; default: each has its own"),
 });
 
 const pretrain = recipe.extend({
@@ -74,7 +77,9 @@ const pretrain = recipe.extend({
     .int()
     .min(10)
     .optional()
-    .describe("Composed for the base models alone, by their seed, of scenes of their own; default: the runs' training part"),
+    .describe(
+      "Composed for the base models alone, by their seed, of scenes of their own; default: the runs' training part",
+    ),
   factors: recipe
     .optional()
     .describe("Before the comments: vision tower and projector alone, on the factors that pictures are composed of"),
@@ -99,7 +104,7 @@ export const experimentSchema = z.strictObject({
     .record(name, backbone)
     .refine((all) => Object.keys(all).length > 0, { error: "names no backbone" })
     .describe("Models by name"),
-  pretrain: pretrain.describe("Only on comments, before any score is seen"),
+  pretrain: pretrain.describe("On comments alone, before any score is seen"),
   train: recipe.describe("Of every run"),
   seeds: z.array(z.number().int().min(0)).min(1).describe("A run each"),
   strategies: z.array(z.enum(PAPER_STRATEGIES)).min(1).describe("What is compared"),

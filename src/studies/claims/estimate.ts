@@ -6,9 +6,19 @@ import { saveCheckpoint } from "../../engine/index.js";
 import type { Sample } from "../../data/index.js";
 import { LOSS_PRESETS } from "../../roc/index.js";
 import { setNumThreads } from "../../torch/index.js";
-import { PixelCache, startFrom, strategyObjective, train, type Objective, type Trainable } from "../../train/index.js";
+import { setsOf } from "../../train/data/sets.js";
+import {
+  PixelCache,
+  reopen,
+  startFrom,
+  strategyObjective,
+  train,
+  type Objective,
+  type Trainable,
+} from "../../train/index.js";
 import { captionObjective } from "./caption-objective.js";
-import { conditionOf, readTest } from "./fine-tune.js";
+import { factorObjective } from "./factor-objective.js";
+import { conditionOf, readTest, recipeOf } from "./fine-tune.js";
 import { armName, runsOf, type Arm, type Run } from "./runs.js";
 import { isCommented, trainOptions, type ExperimentConfig, type RecipeConfig } from "./config.js";
 import { composeData, readData, type ExperimentData } from "./pictures.js";
@@ -49,6 +59,7 @@ export async function estimate(
     ...config,
     work,
     studio: { ...config.studio, pictures: PICTURES, testFraction: 0.2, mostTest: READ },
+    pretrain: { ...config.pretrain, ...(config.pretrain.pictures && { pictures: PICTURES }) },
   };
   setNumThreads(config.threads);
   try {
@@ -87,8 +98,13 @@ async function measureBase(config: ExperimentConfig, backbone: string, data: Exp
   const trainable = await untrained(config, backbone, data);
   const { parts } = trainable;
   await saveCheckpoint(checkpointOf(config, backbone), parts);
-  const recipe = config.pretrain;
-  return recipe.steps * (await secondsOfStep(config, trainable, captionObjective(parts), data.train, recipe));
+  const { factors, ...comments } = config.pretrain;
+  const { samples, factors: known } = data.base;
+  const commenting = await secondsOfStep(config, trainable, captionObjective(parts), samples, comments);
+  if (!factors) return comments.steps * commenting;
+  const again = await reopen(checkpointOf(config, backbone));
+  const seeing = await secondsOfStep(config, again, factorObjective(again.parts, known), samples, factors);
+  return comments.steps * commenting + factors.steps * seeing;
 }
 
 /** Seconds of training and of reading. */
@@ -107,7 +123,9 @@ async function measureArm(
   const tuned = join(config.work, "tuned");
   await saveCheckpoint(tuned, trainable.parts);
   const objective = strategyObjective(trainable.parts, data, weights);
-  const step = await secondsOfStep(config, trainable, objective, data.train, config.train);
+  const samples = strategy === "set" ? setsOf(data.train) : data.train;
+  const recipe = recipeOf(config, strategy, data.train);
+  const step = await secondsOfStep(config, trainable, objective, samples, recipe);
   const commented = isCommented(condition) ? Math.min(mostComments, mostTest) : 0;
   const none = await secondsOfReading(config, arm, 0, { ...data, test: [] }, tuned);
   const each = async (comments: number): Promise<number> =>

@@ -2,6 +2,7 @@
  * What base models may be pre-trained on before the comments: the factors that a picture was composed of. The vision tower
  * and the projector learn to see them; the language model is not asked, and no score is seen.
  */
+import { RocError } from "../../errors.js";
 import { cat, fromTypedArray, type Tensor } from "../../torch/index.js";
 import type { ImageBatch } from "../../models/types.js";
 import { splitImages, type StrategyParts } from "../../roc/index.js";
@@ -20,10 +21,15 @@ const MEAN = 0.5;
  * that the projector's last linear map is the head, and nothing is added to the model.
  *
  * @param factors by the samples' ids
+ * @throws RocError CONFIG_INVALID where the projected rows have fewer columns
  */
 export function factorObjective(parts: StrategyParts, factors: ReadonlyMap<string, Factors>): Objective {
   const { model, processor } = parts;
   const rows = rowCounter(parts);
+  if (model.hiddenSize < NAMES.length) {
+    const text = `textWidth is ${model.hiddenSize}; pretrain.factors needs ${NAMES.length} or more, a column each`;
+    throw new RocError("CONFIG_INVALID", `${text}.`);
+  }
   return {
     loss(pictures, mixed) {
       const images = processor.batch(pictures.map(({ image }) => image));

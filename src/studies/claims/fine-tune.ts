@@ -12,7 +12,8 @@ import { LOSS_PRESETS, type StrategyParts } from "../../roc/index.js";
 import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "../../train/index.js";
 import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files/index.js";
 import { runFolder, type Run } from "./runs.js";
-import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig, type RecipeConfig } from "./config.js";
+import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
+import type { RecipeConfig, RunStrategy } from "./config.js";
 import type { ExperimentData } from "./pictures.js";
 import { baseCheckpoint, type JobOptions } from "./pretrain.js";
 
@@ -63,7 +64,7 @@ export async function fineTune(
   const end = await tune(config, run, data, options);
   const started = performance.now();
   await readTest(
-    { ...conditionOf(config, run), together: run.strategy === "set" },
+    conditionOf(config, run),
     config.studio.mostComments,
     data,
     end.folder,
@@ -98,7 +99,7 @@ async function tune(
   const start = { strategy, n, weights, templates: { prompts, answers } };
   const events = runTraining({
     folder: runFolder(config, run),
-    options: trainOptions(strategy === "set" ? ofSets(config.train, data.train) : config.train, seed),
+    options: trainOptions(recipeOf(config, strategy, data.train), seed),
     weights,
     ...{ scale, ...(attributeScales && { attributeScales }) },
     train: data.train,
@@ -117,10 +118,15 @@ async function tune(
   return end;
 }
 
-/** A recipe whose batches are of sets: about as many pictures a step. */
-function ofSets(recipe: RecipeConfig, samples: readonly Sample[]): RecipeConfig {
+/** The recipe of a run. Batches of sets hold about as many pictures as those of single ones. */
+export function recipeOf(
+  { train }: Pick<ExperimentConfig, "train">,
+  strategy: RunStrategy,
+  samples: readonly Sample[],
+): RecipeConfig {
+  if (strategy !== "set") return train;
   const size = samples.length / setsIn(samples).length;
-  return { ...recipe, batchSize: Math.max(1, Math.round(recipe.batchSize / size)) };
+  return { ...train, batchSize: Math.max(1, Math.round(train.batchSize / size)) };
 }
 
 function setsIn(samples: readonly Sample[]): Sample[][] {
@@ -129,12 +135,10 @@ function setsIn(samples: readonly Sample[]): Sample[][] {
 
 /**
  * Reads the scores of all pictures and has comments written about the first `mostComments`, where answers hold one. Goes on
- * with what `file` holds.
- *
- * @param condition `together`: the pictures of a set in one prompt
+ * with what `file` holds. Of the strategy `set`, the pictures of a set are shown in one prompt.
  */
 export async function readTest(
-  condition: ConditionConfig & { readonly together?: boolean },
+  condition: ConditionConfig,
   mostComments: number,
   data: ExperimentData,
   checkpoint: string,
@@ -148,7 +152,7 @@ export async function readTest(
     const commented = isCommented(condition) ? data.test.slice(0, mostComments) : [];
     await predict(createModel(parts), data, commented, { ...options, comments: true });
     const model = createModel(withoutComment(parts));
-    if (!condition.together) await predict(model, data, data.test, options);
+    if (parts.strategy.name !== "set") await predict(model, data, data.test, options);
     // A set is not cut by a stop: it is read anew.
     else await predict(bySets(model, data.test), data, data.test, { ...options, fresh: true });
   } finally {

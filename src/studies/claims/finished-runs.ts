@@ -26,6 +26,8 @@ export interface Finished {
   /** Ids of the held-out pictures. */
   readonly pictures: readonly string[];
   readonly truth: Truth;
+  /** The set of each picture, where they come in sets. */
+  readonly sets?: readonly string[] | undefined;
   readonly arms: readonly FinishedArm[];
   /** Names of the runs that are not finished. */
   readonly missing: readonly string[];
@@ -56,8 +58,11 @@ export async function readFinished(config: ExperimentConfig): Promise<Finished> 
     const name = armName(arm, config);
     return { ...arm, name, runs: runs.filter((run) => armName(run, config) === name) };
   });
-  const truth = truthOf(pictures.map((id) => rows.get(id) as Prediction));
-  return { pictures, truth, arms: arms.filter((arm) => arm.runs.length > 0), missing };
+  const shown = pictures.map((id) => rows.get(id) as Prediction);
+  const truth = truthOf(shown);
+  // A picture without a set is one by itself.
+  const sets = shown.some(({ set }) => set !== undefined) ? shown.map(({ id, set }) => set ?? id) : undefined;
+  return { pictures, truth, ...(sets && { sets }), arms: arms.filter((arm) => arm.runs.length > 0), missing };
 }
 
 /** In one order for all runs: theirs is that in which they were predicted. */

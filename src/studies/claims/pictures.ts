@@ -82,7 +82,10 @@ export async function readData(config: Options): Promise<ExperimentData> {
   const train = samples.filter(({ split }) => split !== "test");
   if (train.length === 0 || test.length === 0) {
     const remedy = "Raise studio.pictures, or change studio.testFraction.";
-    throw new RocError("USAGE", `Of the pictures, ${train.length} are to train on and ${test.length} to test. ${remedy}`);
+    throw new RocError(
+      "USAGE",
+      `Of the pictures, ${train.length} are to train on and ${test.length} to test. ${remedy}`,
+    );
   }
   const base = own ? await readStudioFolder(own) : { samples: train, factors };
   return { ...dataset, train, test, base };
@@ -94,7 +97,10 @@ async function readStudioFolder(recipe: Recipe): Promise<BaseData & { dataset: O
   // What several people say of each picture; the file holds one of their comments.
   const comments = new Map(pictures.map(({ id, composition }) => [id, commentsOn(composition, raters)]));
   const factors = new Map(pictures.map((picture) => [picture.id, factorsOf(picture)]));
-  const commented = samples.map((sample) => ({ ...sample, comments: comments.get(sample.id) ?? sample.comments ?? [] }));
+  const commented = samples.map((sample) => ({
+    ...sample,
+    comments: comments.get(sample.id) ?? sample.comments ?? [],
+  }));
   return { dataset, samples: commented, factors };
 }
 

@@ -4,21 +4,25 @@
  * Pooling over runs: a figure of an arm is the mean of its runs' figures. Its interval is a bootstrap over both things that
  * were drawn, pictures and runs: each resample draws as many pictures with replacement, the same for every run, and as many
  * runs with replacement; of two arms, the same pictures and the same pairs of runs (same backbone, same seed, hence same
- * start and same order of the pictures).
+ * start and same order of the pictures). Where pictures come in sets, whole sets are drawn: their pictures have their scene, and
+ * so their errors, in common.
  */
 import { Random } from "../../random.js";
 import { RocError } from "../../errors.js";
 import { CountedPairs, METRIC_NAMES } from "../../metrics/agreement.js";
+import { groupBy } from "../../data/group-by.js";
+import { countsIn } from "../../metrics/sets.js";
 import { allRows, comparisonOf, intervalOf, type Interval, type Statistic } from "../../metrics/bootstrap.js";
 
 /** What is compared; MAE is the one that is better where it is lower. */
-const FIGURES = ["srcc", "plcc", "mae", "ciderD"] as const satisfies readonly FigureName[];
+const FIGURES = ["srcc", "plcc", "mae", "ciderD", "best", "pairs"] as const satisfies readonly FigureName[];
 /**
- * A figure that arms are compared by.
+ * A figure that arms are compared by. `best`: the share of the sets whose best picture is found; `pairs`: that of the pairs within
+ * sets whose order is right. A single score is asked for them.
  *
  * @category Studies
  */
-export type FigureName = "srcc" | "plcc" | "mae" | "ciderD";
+export type FigureName = "srcc" | "plcc" | "mae" | "ciderD" | "best" | "pairs";
 
 /** What one run said of the held-out pictures, in their order; null where it could not be understood. */
 export interface RunPredictions {
@@ -35,6 +39,8 @@ export type Truth = Readonly<Record<string, readonly number[]>>;
 export interface CompareOptions {
   readonly seed: number;
   readonly resamples: number;
+  /** The set of each picture, where they come in sets. */
+  readonly sets?: readonly string[] | undefined;
 }
 
 /**
@@ -82,7 +88,7 @@ export function pooledFigures(
   options: CompareOptions,
 ): PooledFigures {
   const pictures = picturesOf(truth);
-  const measured = runs.map((run) => new MeasuredRun(run, [run], truth, names));
+  const measured = runs.map((run) => new MeasuredRun(run, [run], truth, names, options.sets));
   const drawn = [...draws(pictures, runs.length, options)];
   const of = pooled(measured, pictures);
   return eachFigure((name) => {
@@ -105,7 +111,8 @@ export function differences(
     return [run, other] as const;
   });
   const pictures = picturesOf(truth);
-  const side = (which: 0 | 1): MeasuredRun[] => pairs.map((pair) => new MeasuredRun(pair[which], pair, truth, names));
+  const side = (which: 0 | 1): MeasuredRun[] =>
+    pairs.map((pair) => new MeasuredRun(pair[which], pair, truth, names, options.sets));
   const [first, second] = [side(0), side(1)];
   const drawn = [...draws(pictures, pairs.length, options)];
   const [ofFirst, ofSecond] = [pooled(first, pictures), pooled(second, pictures)];
@@ -139,14 +146,16 @@ function byKey(
   return Object.fromEntries(runs.map(({ key }, i) => [key, measured[i]?.figures(rows)[name] ?? NaN]));
 }
 
-/** Rows below `pictures` are pictures, the last `runs` ones are runs, counted on from there. */
-function* draws(pictures: number, runs: number, { seed, resamples }: CompareOptions): Generator<Uint32Array> {
+/** Pictures, then as many rows as there are runs: `pictures` and above, counted on from there. */
+function* draws(pictures: number, runs: number, { seed, resamples, sets }: CompareOptions): Generator<Uint32Array> {
   const random = new Random(seed, "pictures and runs");
+  // What is drawn together: a picture, or those of a set.
+  const units = sets && [...groupBy([...allRows(pictures)], (row) => sets[row]).values()];
+  const count = units?.length ?? pictures;
   for (let resample = 0; resample < resamples; resample++) {
-    const rows = new Uint32Array(pictures + runs);
-    for (let i = 0; i < pictures; i++) rows[i] = random.int(pictures);
-    for (let i = 0; i < runs; i++) rows[pictures + i] = pictures + random.int(runs);
-    yield rows;
+    const drawn = Array.from({ length: count }, () => random.int(count)).flatMap((unit) => units?.[unit] ?? [unit]);
+    const ofRuns = Array.from({ length: runs }, () => pictures + random.int(runs));
+    yield Uint32Array.from([...drawn, ...ofRuns]);
   }
 }
 
@@ -154,9 +163,10 @@ function* draws(pictures: number, runs: number, { seed, resamples }: CompareOpti
 function pooled(runs: readonly MeasuredRun[], pictures: number): (name: FigureName) => Statistic {
   const known = new WeakMap<Uint32Array, Record<FigureName, number>>();
   const measure = (rows: Uint32Array): Record<FigureName, number> => {
-    const shown = rows.subarray(0, pictures);
+    const end = rows.length - runs.length;
+    const shown = rows.subarray(0, end);
     const each = new Map<number, Record<FigureName, number>>();
-    const drawn = Array.from(rows.subarray(pictures), (row) => {
+    const drawn = Array.from(rows.subarray(end), (row) => {
       const run = row - pictures;
       const figures = each.get(run) ?? (runs[run] as MeasuredRun).figures(shown);
       each.set(run, figures);
@@ -178,8 +188,16 @@ const NONE = 2 ** 32 - 1;
 class MeasuredRun {
   readonly #scores: readonly { readonly counted: CountedPairs; readonly indices: Uint32Array }[];
   readonly #comments: readonly (number | null)[];
+  /** Of a picture's set, divided by its pictures: all of a set together count it once. */
+  readonly #sets: Readonly<Record<"best" | "pairs", readonly (Share | undefined)[]>> | undefined;
 
-  constructor(run: RunPredictions, both: readonly RunPredictions[], truth: Truth, names: readonly string[]) {
+  constructor(
+    run: RunPredictions,
+    both: readonly RunPredictions[],
+    truth: Truth,
+    names: readonly string[],
+    sets?: readonly string[],
+  ) {
     this.#scores = names.map((name) => {
       const ratings = truth[name] ?? [];
       const included = ratings.flatMap((_, row) =>
@@ -190,6 +208,8 @@ class MeasuredRun {
       const values = included.map((row) => run.scores[name]?.[row] ?? NaN);
       return { counted: new CountedPairs(values, included.map((row) => ratings[row] ?? NaN)), indices }; // prettier-ignore
     });
+    const [name = ""] = names;
+    this.#sets = sets && names.length === 1 ? sharesOf(run.scores[name] ?? [], truth[name] ?? [], sets, this.#scores[0]?.indices) : undefined; // prettier-ignore
     const said = both.map(({ ciderD = [] }) => ciderD);
     this.#comments = (run.ciderD ?? []).map((value, row) =>
       said.every((one) => typeof one[row] === "number") ? value : null,
@@ -208,8 +228,46 @@ class MeasuredRun {
     });
     const of = (name: "srcc" | "plcc" | "mae"): number => mean(all.map((figures) => figures[name]));
     const comments = Array.from(pictures, (row) => this.#comments[row] ?? null).filter((value) => value !== null);
-    return { srcc: of("srcc"), plcc: of("plcc"), mae: of("mae"), ciderD: mean(comments) };
+    const { best = [], pairs = [] } = this.#sets ?? {};
+    return {
+      ...{ srcc: of("srcc"), plcc: of("plcc"), mae: of("mae"), ciderD: mean(comments) },
+      ...{ best: shareOf(best, pictures), pairs: shareOf(pairs, pictures) },
+    };
   }
+}
+
+interface Share {
+  readonly right: number;
+  readonly of: number;
+}
+
+/** What each picture adds to the right answers of its set. */
+function sharesOf(
+  predicted: readonly (number | null)[],
+  truth: readonly number[],
+  sets: readonly string[],
+  indices: Uint32Array | undefined,
+): Record<"best" | "pairs", (Share | undefined)[]> {
+  const included = [...allRows(truth.length)].filter((row) => indices?.[row] !== NONE);
+  const shares = { best: new Array<Share | undefined>(), pairs: new Array<Share | undefined>() };
+  for (const rows of groupBy(included, (row) => sets[row]).values()) {
+    const counts = countsIn({ predicted: rows.map((row) => predicted[row] ?? NaN), truth: rows.map((row) => truth[row] ?? NaN) }); // prettier-ignore
+    for (const name of ["best", "pairs"] as const) {
+      const { right, of } = counts[name];
+      for (const row of rows) shares[name][row] = { right: right / rows.length, of: of / rows.length };
+    }
+  }
+  return shares;
+}
+
+/** NaN where nothing is asked. */
+function shareOf(shares: readonly (Share | undefined)[], pictures: Uint32Array): number {
+  let [right, of] = [0, 0];
+  for (const row of pictures) {
+    right += shares[row]?.right ?? 0;
+    of += shares[row]?.of ?? 0;
+  }
+  return of > 0 ? right / of : NaN;
 }
 
 /** NaN of none. */

@@ -32,9 +32,9 @@ const TOKENIZER_COMMENTS = 1000;
 export interface BaseRecord {
   /** Checkpoint folder, seen from the base's. */
   readonly folder: string;
-  /** Optimizer steps. */
+  /** Optimizer steps on comments. */
   readonly steps: number;
-  /** Seconds of training. */
+  /** Seconds of training, on factors and on comments. */
   readonly seconds: number;
   /** Mean cross-entropy of a comment's tokens over the last steps. */
   readonly loss: number;
@@ -110,13 +110,15 @@ export async function pretrain(
   const run = baseFolder(config, backbone);
   const { factors, seed } = config.pretrain;
   const seeing = join(run, FACTORS_FOLDER);
+  let seconds = 0;
   if (factors) {
-    await trainBase(seeing, trainOptions(factors, seed, LANGUAGE), {
+    const seen = await trainBase(seeing, trainOptions(factors, seed, LANGUAGE), {
       samples: data.base.samples,
       from: () => untrained(config, backbone, data),
       objective: (parts) => factorObjective(parts, data.base.factors),
       options,
     });
+    seconds = seen.seconds;
   }
   const record = await trainBase(run, trainOptions(config.pretrain, seed), {
     samples: data.base.samples,
@@ -124,8 +126,8 @@ export async function pretrain(
     objective: captionObjective,
     options,
   });
-  const attributes = await seen(join(run, record.folder), data);
-  const done = { ...record, attributes };
+  const attributes = await probed(join(run, record.folder), data);
+  const done = { ...record, seconds: seconds + record.seconds, attributes };
   await atomicWriteJson(join(run, DONE), done);
   return done;
 }
@@ -188,7 +190,7 @@ async function trainBase(
 }
 
 /** See {@link BaseRecord.attributes}. */
-async function seen(checkpoint: string, data: ExperimentData): Promise<Record<string, number>> {
+async function probed(checkpoint: string, data: ExperimentData): Promise<Record<string, number>> {
   const { parts, prepare } = await reopen(checkpoint);
   try {
     return await probe(parts, data, new PixelCache({ prepare }));

@@ -2,7 +2,7 @@
 import { SCORE } from "../../eval/index.js";
 import type { RunEnvironment } from "../../train/index.js";
 import { attributeNames, claimsOf, type Claim } from "./claims.js";
-import { pooledFigures, type PooledFigures } from "./pooled-figures.js";
+import { pooledFigures, type CompareOptions, type PooledFigures } from "./pooled-figures.js";
 import type { Arm } from "./runs.js";
 import type { ExperimentConfig } from "./config.js";
 import type { BaseRecord } from "./pretrain.js";
@@ -53,6 +53,8 @@ export interface ExperimentResults {
     readonly train: number;
     /** Of the test part. */
     readonly test: number;
+    /** Sets that those of the test part come in; absent where each is by itself. */
+    readonly sets?: number;
   };
   /** Where the figures come from. */
   readonly provenance: {
@@ -87,15 +89,17 @@ export type ResultParts = Pick<ExperimentResults, "pictures"> &
 
 /** Figures and claims of the finished runs. */
 export function resultsOf(config: ExperimentConfig, finished: Finished, parts: ResultParts): ExperimentResults {
-  const options = { seed: SEED, resamples: config.resamples };
+  const drawn = { seed: SEED, resamples: config.resamples };
+  const { sets } = finished;
+  const options = { ...drawn, sets };
   const { bases, environment, seconds, pictures } = parts;
-  const over = "pictures and runs, both drawn with replacement; paired by picture, backbone and seed";
+  const over = `${sets ? "sets of pictures" : "pictures"} and runs, both drawn with replacement; paired by picture, backbone and seed`;
   return {
     description: config.description,
     claims: claimsOf(config, finished, options),
     arms: finished.arms.map((arm) => armResult(arm, finished, options)),
     missing: finished.missing,
-    pictures,
+    pictures: { ...pictures, ...(sets && { sets: new Set(sets).size }) },
     provenance: {
       config,
       bases,
@@ -103,7 +107,7 @@ export function resultsOf(config: ExperimentConfig, finished: Finished, parts: R
       trainedBy: revisionsOf(finished),
       seconds: Math.round(seconds),
       date: new Date().toISOString(),
-      bootstrap: { ...options, level: 0.95, over },
+      bootstrap: { ...drawn, level: 0.95, over },
     },
   };
 }
@@ -112,11 +116,7 @@ function revisionsOf({ arms }: Finished): string[] {
   return [...new Set(arms.flatMap(({ runs }) => runs.map(({ revision }) => revision ?? "unknown")))].sort();
 }
 
-function armResult(
-  { runs, ...arm }: FinishedArm,
-  { truth }: Finished,
-  options: { seed: number; resamples: number },
-): ArmResult {
+function armResult({ runs, ...arm }: FinishedArm, { truth }: Finished, options: CompareOptions): ArmResult {
   const predicted = runs.map(({ predictions }) => predictions);
   const names = attributeNames(predicted, truth);
   const seconds = (values: readonly number[]): number[] => values.map((value) => Math.round(value * 10) / 10);

@@ -26,12 +26,12 @@ export async function writeResults(folder: string, results: ExperimentResults, f
   await write("strategies", strategiesChart(results, "figures"));
   await write("attributes", strategiesChart(results, "attributes"));
   await write("differences", differencesChart(results));
-  await write("scoreTokens", scoreTokensChart(results));
+  if (results.provenance.config.ablation) await write("scoreTokens", scoreTokensChart(results));
   await write("summary", markdown(results));
 }
 
 /** Scores of every run, a line each, so that the comparisons can be computed anew. */
-function predictionsText({ pictures, truth, arms }: Finished): string {
+function predictionsText({ pictures, truth, sets, arms }: Finished): string {
   const short = (values: readonly (number | null)[]): (number | null)[] =>
     values.map((value) => value && Number(value.toFixed(4)));
   const lines = (entries: readonly (readonly [string, readonly (number | null)[]])[]): string =>
@@ -40,5 +40,6 @@ function predictionsText({ pictures, truth, arms }: Finished): string {
     ({ runs }) =>
     runs.flatMap(({ name, predictions }) => Object.entries(predictions.scores).map(([score, values]) => [`${name} ${score}`, values] as const)), // prettier-ignore
   );
-  return `{"pictures": ${JSON.stringify(pictures)},\n"truth": {\n${lines(Object.entries(truth))}\n},\n"predicted": {\n${lines(runs)}\n}}\n`;
+  const setsText = sets ? `"sets": ${JSON.stringify(sets)},\n` : "";
+  return `{"pictures": ${JSON.stringify(pictures)},\n${setsText}"truth": {\n${lines(Object.entries(truth))}\n},\n"predicted": {\n${lines(runs)}\n}}\n`;
 }

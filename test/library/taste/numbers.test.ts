@@ -2,16 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../../src/random.js";
-import {
-  cholesky,
-  dot,
-  gram,
-  inverse,
-  logDeterminant,
-  part,
-  solve,
-  times,
-} from "../../../src/metrics/algebra.js";
+import { cholesky, dot, gram, inverse, logDeterminant, part, solve, times } from "../../../src/metrics/algebra.js";
 import { gainOfPairs, gainOfStars, partsOf } from "../../../src/library/taste/gain.js";
 import { headOf, inUnitsOf, MomentsSum, standardised, tasteOf } from "../../../src/library/taste/head.js";
 import { learnStars, valuesOf } from "../../../src/library/taste/learn.js";
