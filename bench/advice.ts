@@ -230,6 +230,7 @@ for (const fault of FAULTS) {
 const good = await adviseOn(model, seed, 2 * count, undefined);
 const refused = good.filter(({ advice }) => !advice.helps).length / good.length;
 const biggest = good.flatMap(({ advice: { suggestions } }) => suggestions.filter(({ helps }) => helps).slice(0, 1));
+const chances = biggest.flatMap(({ preferred }) => preferred ?? []);
 const result = {
   ...{ machine: cpus()[0]?.model, torch: torchVersion(), model: model.name, seed, longEdge: LONG_EDGE },
   budget: DEFAULT_BUDGET,
@@ -240,7 +241,7 @@ const result = {
     pictures: good.length,
     refused,
     meanGainOfFalseAlarms: biggest.length > 0 ? rounded(mean(biggest.map(({ gain }) => gain.value))) : null,
-    meanPreferredOfFalseAlarms: biggest.length > 0 ? rounded(mean(biggest.map(({ preferred }) => preferred))) : null,
+    meanPreferredOfFalseAlarms: chances.length > 0 ? rounded(mean(chances)) : null,
   },
   ...(values.grids && { grids: await againstGrids(model, seed, 2 * count) }),
   seconds: Math.round((performance.now() - started) / 1000),

@@ -26,7 +26,8 @@ export type Scores = readonly Judged[];
 export interface Checked {
   readonly score: number;
   readonly gain: Gain;
-  readonly preferred: number;
+  /** Null where the model predicts no spread. */
+  readonly preferred: number | null;
   readonly helps: boolean;
 }
 
@@ -38,8 +39,7 @@ export function meanScore(scores: Scores): number {
 export function check(before: Scores, after: Scores, { min, max }: Scale, leastPreferred = LEAST_PREFERRED): Checked {
   const gain = gainOf(after.map(({ score }, i) => score - (before[i]?.score ?? NaN)));
   const preferred = preferenceOf(before, after);
-  const hasSpread = after.every(({ distribution, std }) => distribution !== null || std !== null);
-  const matters = hasSpread ? preferred >= leastPreferred : gain.value >= LEAST_SHARE * (max - min);
+  const matters = preferred === null ? gain.value >= LEAST_SHARE * (max - min) : preferred >= leastPreferred;
   return { score: meanScore(after), gain, preferred, helps: gain.low > 0 && matters };
 }
 
@@ -52,10 +52,14 @@ export function gainOf(differences: readonly number[]): Gain {
   return { value, low: value - reach, high: value + reach };
 }
 
-/** Mean over the variations of the chance that a rating of the edited photo is above one of the photo as it is. */
-function preferenceOf(before: Scores, after: Scores): number {
-  const chances = after.map((one, i) => bestOf([before[i] ?? one, one]).wins[1]?.[0] ?? 0.5);
-  return meanOf(chances);
+/**
+ * Mean over the variations of the chance that a rating of the edited photo is above one of the photo as it is; null of a model without
+ * a spread, whose higher score would win for certain.
+ */
+function preferenceOf(before: Scores, after: Scores): number | null {
+  const compared = after.map((one, i) => bestOf([before[i] ?? one, one]));
+  if (compared.some(({ by }) => by === "scores")) return null;
+  return meanOf(compared.map(({ wins }) => wins[1]?.[0] ?? 0.5));
 }
 
 function meanOf(values: readonly number[]): number {

@@ -12,6 +12,7 @@ export function gainText({ value, low, high }: Gain): string {
 }
 
 /** A chance to be preferred, in words. */
-export function preferredText(preferred: number): string {
+export function preferredText(preferred: number | null): string {
+  if (preferred === null) return "by the score alone";
   return `preferred by ${Math.round(100 * preferred)}% of raters`;
 }

@@ -63,8 +63,8 @@ export interface Suggestion {
   readonly score: number;
   /** Against the photo as it is. */
   readonly gain: Gain;
-  /** Chance that a rater, as the model predicts them, prefers the edited photo; in [0, 1]. */
-  readonly preferred: number;
+  /** Chance that a rater, as the model predicts them, prefers the edited photo; in [0, 1]; null of a model without a spread. */
+  readonly preferred: number | null;
   /** Whether it helps: the whole interval is above 0, and the gain is large enough to matter. */
   readonly helps: boolean;
 }

@@ -19,7 +19,7 @@ function lightness({ data }: RgbImage): number {
 }
 
 /** Scores by what a rule says of the pixels. */
-function judge(rule: (picture: RgbImage) => number = lightness): Model & { scored: number } {
+function judge(rule: (picture: RgbImage) => number = lightness, std: number | null = 1.5): Model & { scored: number } {
   const model = { name: "fake@0", scale: { min: 1, max: 10 }, scored: 0 };
   async function* score(inputs: ScoreInputs): AsyncGenerator<ScoreResult | ScoreFailure> {
     for await (const input of inputs as AsyncIterable<{ name: string; data: Buffer }>) {
@@ -29,7 +29,7 @@ function judge(rule: (picture: RgbImage) => number = lightness): Model & { score
         file: input.name,
         score: value,
         scale: model.scale,
-        std: 1.5,
+        std,
         distribution: null,
         answer: "",
         model: model.name,
@@ -63,7 +63,7 @@ test("a dark photo is to be brightened, by a gain that the check finds again", a
   const [best] = advice.suggestions;
   assert.deepEqual([advice.helps, advice.cause], [true, "exposure"]);
   assert.ok(best?.helps && (best.edits.exposure ?? 0) > 1, JSON.stringify(best));
-  assert.ok(best.gain.low > 3 && best.gain.high < 4.5 && best.preferred > 0.9, JSON.stringify(best.gain));
+  assert.ok(best.gain.low > 3 && best.gain.high < 4.5 && (best.preferred ?? NaN) > 0.9, JSON.stringify(best.gain));
   assert.ok(advice.scorings === model.scored && model.scored <= 90);
   assert.deepEqual(told, [...told.keys()].map((i) => i + 1)); // prettier-ignore
 });
@@ -175,6 +175,19 @@ test("the command says, shows and writes it, and leaves the photo and all files 
   // Once more: the same page and copy.
   await run(file, "--html", html, "--out", out);
   assert.deepEqual(readdirSync(out).sort(), ["b-advised-2.jpg", "b-advised.jpg"]);
+});
+
+test("of a judge without a spread no rater is said to prefer anything", async (t) => {
+  const file = await photo(t, 50, "b.png");
+  const html = join(folderWith(t, {}), "page.html");
+  const { code, stdout } = await runBy(judge(lightness, null), file, "--html", html);
+  assert.equal(code, 0);
+  assert.match(stdout, /EV exposure \(brighter\).*; by the score alone\n/);
+  const page = readFileSync(html, "utf8");
+  assert.match(page, /by the score alone/);
+  assert.doesNotMatch(stdout + page, /preferred by|raters/);
+  const { suggestions } = await advise(judge(lightness, null), file);
+  assert.deepEqual([suggestions[0]?.helps, suggestions[0]?.preferred], [true, null]);
 });
 
 test("--json has the advice with its keys, and a page that is somebody's is refused before any scoring", async (t) => {
