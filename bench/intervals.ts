@@ -2,7 +2,9 @@
  * How calibrated intervals hold: the demo weights are calibrated on studio pictures of one seed; coverage and width are those on
  * pictures of another, by predicted score and by scene, and under shifts: flaws at their worst, damaged files, another data set.
  *
- *   npm run bench:intervals [-- --calibration 2500] [--held-out 2500] [--shifted 500] [--seeds 7101,7202] [--out FILE.json]
+ *   npm run bench:intervals [-- --calibration 2500] [--held-out 2500] [--shifted 500] [--seeds 7101,7202] [--work FOLDER] [--out FILE.json]
+ *
+ * With --work a stopped run resumes: pictures, scores and figures stay in that folder, to be called with the same options again.
  *
  * Of pictures that are composed with a flaw at its worst the raters' votes are known, as of all of the studio's. Damaged files keep
  * the rating of the undamaged picture: it is what a photographer would ask for, and not what raters would say of the file.
@@ -18,6 +20,7 @@ import { voteStatistics } from "../src/data/ava.js";
 import { DEMO_MODEL, load, type Model } from "../src/engine/index.js";
 import { calibrate, type CalibrationResult } from "../src/eval/calibrate.js";
 import { evaluate } from "../src/eval/evaluate.js";
+import { atomicWriteJson, ifThere, readJson } from "../src/files/index.js";
 import type { IntervalFigures } from "../src/metrics/interval-figures.js";
 import { Random } from "../src/random.js";
 import { compose, encodePhoto, makeRaters, votesOn, writeStudio, writeStudioFormats, type Factor } from "../src/studio/index.js"; // prettier-ignore
@@ -45,10 +48,12 @@ interface Fared {
 
 const round = (value: number): number => Number(value.toFixed(4));
 
-export async function benchIntervals(options: IntervalsBenchOptions) {
-  const folder = await mkdtemp(join(tmpdir(), "roc-intervals-"));
+/** @param work folder of what a stopped run has left; default: a new one, which is removed */
+export async function benchIntervals(options: IntervalsBenchOptions, work?: string) {
+  const folder = work ?? (await mkdtemp(join(tmpdir(), "roc-intervals-")));
+  await mkdir(folder, { recursive: true });
   try {
-    const { calibration: made, figures, expected } = await calibratedDemo(folder, options);
+    const { calibration: made, figures, expected } = await once(folder, "calibrated", () => calibratedDemo(folder, options)); // prettier-ignore
     using model = await load(DEMO_MODEL, { dtype: "float32", calibration: join(folder, "calibration.json") });
     const held = await fared(model, "held-out pictures of another seed", await heldOut(folder, options), folder);
     const shifts: Fared[] = [];
@@ -61,8 +66,19 @@ export async function benchIntervals(options: IntervalsBenchOptions) {
     const chosen = { ...made.scores["score"]?.[0], expected: expected[0]?.map(round) };
     return { ...about, chosen, byFolds: figures["score"]?.[0] ?? null, heldOutPictures: held.figures, shifts: dropped };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    if (work === undefined) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What was made under this name before, else now. */
+async function once<T>(folder: string, name: string, make: () => Promise<T>): Promise<T> {
+  const file = join(folder, `${name.replace(/\W+/g, "-")}.json`);
+  const kept = await ifThere(readJson(file));
+  if (kept !== undefined) return kept as T;
+  const made = await make();
+  await atomicWriteJson(file, made);
+  console.error(name);
+  return made;
 }
 
 async function calibratedDemo(
@@ -76,11 +92,13 @@ async function calibratedDemo(
 }
 
 async function fared(model: Model, name: string, data: LoadedDataset, folder: string): Promise<Fared> {
-  const out = join(folder, "runs", name.replace(/\W+/g, "-"));
-  const { summary } = await evaluate({ data, split: "all", model, out, resamples: 10 });
-  const figures = summary.intervals?.["score"];
-  if (!figures) throw new Error(`bench: ${name} has no intervals`);
-  return { name, figures };
+  return once(folder, name, async () => {
+    const out = join(folder, "runs", name.replace(/\W+/g, "-"));
+    const { summary } = await evaluate({ data, split: "all", model, out, resamples: 10 });
+    const figures = summary.intervals?.["score"];
+    if (!figures) throw new Error(`bench: ${name} has no intervals`);
+    return { name, figures };
+  });
 }
 
 async function heldOut(
@@ -119,7 +137,7 @@ async function flawed(
   { shifted: count, seeds: [, seed] }: IntervalsBenchOptions,
 ): Promise<LoadedDataset> {
   const to = join(folder, factor);
-  await mkdir(to);
+  await mkdir(to, { recursive: true });
   const raters = makeRaters(seed);
   const samples: Sample[] = [];
   for (let index = 0; index < count; index++) {
@@ -152,7 +170,7 @@ async function damaged(
   quality = 92,
 ): Promise<LoadedDataset> {
   const to = join(folder, name);
-  await mkdir(to);
+  await mkdir(to, { recursive: true });
   const samples: Sample[] = [];
   for (const [index, sample] of data.samples.entries()) {
     const image = join(to, basename(sample.image));
@@ -169,10 +187,11 @@ if (process.argv[1]?.endsWith("intervals.js")) {
       "held-out": { type: "string", default: "2500" },
       shifted: { type: "string", default: "500" },
       seeds: { type: "string", default: "7101,7202" },
+      work: { type: "string" },
       out: { type: "string" },
     },
   });
   const [first = "", second = ""] = values.seeds.split(",");
   const counts = { calibration: Number(values.calibration), heldOut: Number(values["held-out"]), shifted: Number(values.shifted) }; // prettier-ignore
-  giveResult(await benchIntervals({ ...counts, seeds: [first, second] }), values.out);
+  giveResult(await benchIntervals({ ...counts, seeds: [first, second] }, values.work), values.out);
 }

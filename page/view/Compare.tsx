@@ -6,7 +6,7 @@ import { app, photoOf, say, select, visible } from "../state/app.js";
 import type { Photo } from "../state/photo.js";
 import { starsText } from "../state/rating.js";
 import { useStore } from "../state/store.js";
-import { exactText } from "./numbers.js";
+import { exactText, intervalText } from "./numbers.js";
 import { Rate } from "./Rate.js";
 import { Zoomable } from "./Zoomable.js";
 
@@ -55,6 +55,7 @@ function Pane({ photo, other, active }: { photo: Photo; other: Photo; active: bo
         <span class="numbers">
           {photo.score && <strong>{exactText(photo.score.score)}</strong>}
           {photo.score && photo.score.std !== null && <span class="quiet">± {exactText(photo.score.std)}</span>}
+          {photo.score?.interval && <span class="quiet">{intervalText(photo.score.interval)}</span>}
           {chance !== undefined && <span class="quiet">{chance}</span>}
         </span>
         {active ? <Rate photo={photo} /> : <Marks photo={photo} />}

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { ScoreEntry } from "../api/types.js";
 import { Radar } from "./Radar.js";
-import { exactText, percentOn, scoreText } from "./numbers.js";
+import { exactText, intervalText, percentOn, scoreText } from "./numbers.js";
 
 const [WIDTH, HEIGHT, FLOOR] = [300, 112, 92];
 
@@ -53,14 +53,14 @@ const FEWEST = 3;
 /** Single aspects, as a radar and as bars on the same scale. */
 export function Attributes({ score }: { score: ScoreEntry }): JSX.Element | null {
   const known = Object.entries(score.attributes ?? {}).flatMap(([name, value]) =>
-    value === null ? [] : [{ name: name.replaceAll("_", " "), value }],
+    value === null ? [] : [{ name: name.replaceAll("_", " "), value, interval: score.attributeIntervals?.[name] }],
   );
   if (known.length === 0) return null;
   return (
     <>
       {known.length >= FEWEST && <Radar aspects={known} scale={score.scale} />}
       <dl class="attributes">
-        {known.map(({ name, value }) => (
+        {known.map(({ name, value, interval }) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>
@@ -68,6 +68,7 @@ export function Attributes({ score }: { score: ScoreEntry }): JSX.Element | null
                 <i style={{ width: `${percentOn(score.scale, value)}%` }} />
               </span>
               {scoreText(value)}
+              {interval && <small class="quiet">{intervalText(interval)}</small>}
             </dd>
           </div>
         ))}

@@ -149,12 +149,15 @@ function saveCsv(): void {
     const text = String(value ?? "");
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const rows = visible(app.state).map(({ name, folder, score, stars, flag }) =>
+  const photos = visible(app.state);
+  const isCalibrated = photos.some(({ score }) => score?.interval);
+  const rows = photos.map(({ name, folder, score, stars, flag }) =>
     [folder ? `${folder}/${name}` : name, score?.score, score?.std ?? "", stars || "", flag, score?.model]
+      .concat(isCalibrated ? [score?.interval?.low, score?.interval?.high, score?.interval?.level] : [])
       .map(cell)
       .join(","),
   );
-  const text = ["file,score,std,stars,flag,model", ...rows, ""].join("\r\n");
+  const text = [`file,score,std,stars,flag,model${isCalibrated ? ",low,high,level" : ""}`, ...rows, ""].join("\r\n");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   link.download = "photos.csv";

@@ -4,7 +4,7 @@ import { app } from "../state/app.js";
 import { shownScore, type Facts, type Photo } from "../state/photo.js";
 import { useStore } from "../state/store.js";
 import { Attributes, Distribution } from "./Distribution.js";
-import { bestText, bytesText, exactText, exposureText, takenText } from "./numbers.js";
+import { bestText, bytesText, exactText, exposureText, intervalText, takenText } from "./numbers.js";
 import { Rate } from "./Rate.js";
 import { Words } from "./Words.js";
 
@@ -25,6 +25,7 @@ export function Panel({ photo }: { photo: Photo }): JSX.Element {
           {bestText(photo.percentile) && <span class="chip">{bestText(photo.percentile)}</span>}
         </p>
       )}
+      {score?.interval && <p class="quiet">Rated {intervalText(score.interval)} of such photos</p>}
       {taste && liked !== undefined && (
         <p class="liked">
           <strong>{exactText(liked)}</strong> by the taste <b>{taste.name}</b>

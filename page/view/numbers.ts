@@ -1,4 +1,5 @@
 /** Numbers as people read them. */
+import type { ScoreEntry } from "../api/types.js";
 
 export function scoreText(score: number): string {
   return score.toFixed(1);
@@ -6,6 +7,11 @@ export function scoreText(score: number): string {
 
 export function exactText(value: number): string {
   return value.toFixed(2);
+}
+
+/** Where the rating lies by a calibration: "6.85 to 8.46 in 90%". */
+export function intervalText({ low, high, level }: NonNullable<ScoreEntry["interval"]>): string {
+  return `${exactText(low)} to ${exactText(high)} in ${Number((100 * level).toPrecision(6))}%`;
 }
 
 /** "best 8%"; undefined in the lower half, where nobody asks. */

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
+import { baselineSource } from "../baselines/source.js";
 import { readJsonAs } from "../files/index.js";
 import { CONFORMAL_METHODS, type Calibrated } from "../metrics/conformal.js";
 import type { CheckpointFolder } from "../models/places.js";
@@ -107,6 +108,9 @@ export async function readCalibration(path: string): Promise<Calibration> {
 /** Where the calibration of a checkpoint is kept: in its folder, or beside its only file. */
 export async function calibrationPlace({ path, home, adapter, bare }: CheckpointFolder): Promise<string> {
   const isFile = (await stat(path).catch(() => undefined))?.isFile() === true;
+  // The weights of one of our folders by their own path are that folder.
+  const ours = isFile ? (await baselineSource(path))?.folder : undefined;
+  if (ours) return join(ours.path, CALIBRATION_FILE);
   if (isFile) return join(dirname(path), `${basename(path)}.${CALIBRATION_FILE}`);
   return join((adapter?.folder ?? bare ?? home).path, CALIBRATION_FILE);
 }

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { attributeScale, type Sample } from "../data/index.js";
 import { trainedOn } from "../data/trained-on.js";
 import { CALIBRATION_HEAD, calibrationPlace, SCORE, type Calibration } from "../engine/calibration-file.js";
-import { calibratedSettings, unitEstimate } from "../engine/calibration.js";
+import { calibratedSettings } from "../engine/calibration.js";
 import { DEMO_MODEL } from "../engine/demo.js";
 import type { Model } from "../engine/index.js";
 import { scoreSettings } from "../engine/score-settings.js";
@@ -26,6 +26,7 @@ import { Random } from "../random.js";
 import { packageVersion } from "../version.js";
 import type { CalibrationResult, CalibrationSpec } from "./calibrate.js";
 import { checkFields } from "./check-spec.js";
+import { labelledIn } from "./interval-coverage.js";
 import { predict } from "./predict.js";
 import { succeeded, type Prediction } from "./prediction.js";
 import { commonFolder, missingNote, selectSamples, type Selection } from "./selection.js";
@@ -137,14 +138,11 @@ interface Named {
 
 /** The predictions of a score that has a rating, on the unit scale. */
 function rowsOf(name: string, predictions: readonly Prediction[], { data }: Selection): Named {
-  const scale = attributeScale(data, name);
-  const rated = predictions.filter(({ predicted, truth }) => typeof predicted[name] === "number" && truth[name] !== undefined); // prettier-ignore
-  const rows = rated.map((row): Labelled => {
-    const spread = name === SCORE ? row : { std: row.std, distribution: null };
-    const [value, truth] = [row.predicted[name] ?? NaN, row.truth[name] ?? NaN];
-    return { ...unitEstimate(value, spread, scale, data.scale), truth: (truth - scale.min) / (scale.max - scale.min) };
+  const rated = predictions.flatMap((row) => {
+    const labelled = labelledIn(row, name, data);
+    return labelled ? [{ row, labelled }] : [];
   });
-  return { rows, predictions: rated };
+  return { rows: rated.map(({ labelled }) => labelled), predictions: rated.map(({ row }) => row) };
 }
 
 interface Made {
@@ -185,7 +183,8 @@ function figuresOf(
   { data }: Selection,
 ): IntervalFigures | null {
   const ranges = foldRanges(rows, one, method);
-  const { min, max } = attributeScale(data, name);
+  const scale = attributeScale(data, name);
+  const { min, max } = scale;
   const placed = (value: number): number => min + value * (max - min);
   const held = ranges?.map(([low, high], i) => ({
     low: placed(low),
@@ -194,7 +193,7 @@ function figuresOf(
     predicted: placed(rows[i]?.value ?? NaN),
     group: predictions[i]?.theme,
   }));
-  return held ? intervalFigures(held, one) : null;
+  return held ? intervalFigures(held, one, scale) : null;
 }
 
 function calibrationOf(

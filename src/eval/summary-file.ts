@@ -153,6 +153,7 @@ const countedShare = z.object({ value: z.number(), low: z.number(), high: z.numb
 const intervalParts = z.array(z.object({ name: z.string(), count: z.number(), coverage: countedShare, width: figure }));
 const intervalFigures = z.object({
   level: z.number(),
+  scale: z.object({ min: z.number(), max: z.number() }).optional(),
   count: z.number(),
   coverage: countedShare,
   width: interval.nullable(),

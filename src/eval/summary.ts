@@ -3,7 +3,7 @@ import { groupBySet } from "../data/group-by.js";
 import type { ScoreScale } from "../data/index.js";
 import { agreementFigures, type Figures } from "../metrics/agreement.js";
 import { ofPairs, type BootstrapOptions } from "../metrics/bootstrap.js";
-import { breakdown, partsByGroup, partsByQuantile, type Part, type PartFigures } from "../metrics/breakdown.js";
+import { breakdown, fifths, partsByGroup, type Part, type PartFigures } from "../metrics/breakdown.js";
 import { coverageOf, discreteRange, normalRange, type Coverage, type Range } from "../metrics/calibration.js";
 import { emd, kl } from "../metrics/distributions.js";
 import { setFigures, type RatedSet, type SetFigures } from "../metrics/sets.js";
@@ -85,7 +85,6 @@ export interface Summary {
 }
 
 const LEVELS = [0.5, 0.8, 0.9, 0.95];
-const QUANTILES = 5;
 
 /** Summarises predictions; failures are counted, and left out of the figures. */
 export function summarise(predictions: readonly Prediction[], options: SummaryOptions): Summary {
@@ -104,7 +103,7 @@ export function summarise(predictions: readonly Prediction[], options: SummaryOp
     distributions: distributionFigures(scored),
     attributes: attributeFigures(scored, options),
     byTheme: partFigures(partsByGroup(scored.map(({ theme }) => theme)), predicted, truth),
-    byTrueScore: partFigures(partsByTruth(truth), predicted, truth),
+    byTrueScore: partFigures(fifths(truth), predicted, truth),
     coverage: coverageFigures(scored, options.scale, LEVELS),
     ...(sets.length > 0 && { sets: setFigures(sets, bootstrapOf(options)) }),
   };
@@ -124,13 +123,6 @@ function bootstrapOf({ seed, resamples }: SummaryOptions): BootstrapOptions {
 
 function figuresOf(predicted: Numbers, truth: Numbers, options: SummaryOptions): Figures {
   return agreementFigures(predicted, truth, bootstrapOf(options));
-}
-
-/** Fifths by rising truth, named with their ends. */
-function partsByTruth(truth: Numbers): Part[] {
-  const short = (value: number): string => String(Number(value.toPrecision(4)));
-  const parts = partsByQuantile(truth, QUANTILES);
-  return parts.map(({ name, rows, low, high }) => ({ name: `${name}: ${short(low)} to ${short(high)}`, rows }));
 }
 
 function partFigures(parts: readonly Part[], predicted: Numbers, truth: Numbers): PartSummary[] {

@@ -52,6 +52,17 @@ export function partsByQuantile(truth: Numbers, count: number): QuantilePart[] {
   });
 }
 
+const FIFTHS = 5;
+
+/** {@link partsByQuantile} in fifths, named with their ends: "1/5: 2.1 to 3.4". */
+export function fifths(values: Numbers): Part[] {
+  const short = (value: number): string => String(Number(value.toPrecision(4)));
+  return partsByQuantile(values, FIFTHS).map(({ name, rows, low, high }) => ({
+    name: `${name}: ${short(low)} to ${short(high)}`,
+    rows,
+  }));
+}
+
 /**
  * Figures of one part by name.
  *

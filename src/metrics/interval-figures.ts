@@ -1,8 +1,13 @@
 /** How intervals fare on pictures with ratings: how many they hold, how wide they are, and where. */
 import { betaQuantile, countedShare, type CountedShare } from "./beta.js";
 import { bootstrapInterval, ofMean, type Interval } from "./bootstrap.js";
-import { partsByGroup, partsByQuantile, type Part } from "./breakdown.js";
+import { fifths, partsByGroup, type Part } from "./breakdown.js";
 import { conformalRank } from "./conformal.js";
+
+interface Scale {
+  readonly min: number;
+  readonly max: number;
+}
 
 /** A picture's interval, with what it should hold. */
 export interface IntervalRow {
@@ -38,6 +43,8 @@ export interface IntervalPart {
 export interface IntervalFigures extends Omit<IntervalPart, "name" | "width"> {
   /** The share that they should hold. */
   readonly level: number;
+  /** Of the ratings, and so of the widths; figures of earlier versions lack it. */
+  readonly scale?: Scale | undefined;
   /** Mean width, with its bootstrap interval. */
   readonly width: Interval | null;
   /** By fifths of the predicted score, lowest first. */
@@ -46,27 +53,21 @@ export interface IntervalFigures extends Omit<IntervalPart, "name" | "width"> {
   readonly byTheme: readonly IntervalPart[];
 }
 
-const FIFTHS = 5;
 const TAIL = 0.025;
 
-/** The figures of intervals of one level. @param seed of the bootstrap of the width */
-export function intervalFigures(rows: readonly IntervalRow[], level: number, seed = 0): IntervalFigures {
+/** The figures of intervals of one level. @param scale of the ratings */
+export function intervalFigures(rows: readonly IntervalRow[], level: number, scale: Scale): IntervalFigures {
   const widths = rows.map(({ low, high }) => high - low);
   const { name: _, width: __, ...all } = partOf(rows, "all");
-  const parts = partsByQuantile(rows.map(({ predicted }) => predicted), FIFTHS); // prettier-ignore
-  const named = parts.map(({ name, rows: members, low, high }) => ({ name: `${name}: ${short(low)} to ${short(high)}`, rows: members })); // prettier-ignore
   const of = ({ name, rows: members }: Part): IntervalPart => partOf(Array.from(members, (i) => rows[i] as IntervalRow), name); // prettier-ignore
   return {
     level,
+    scale: { min: scale.min, max: scale.max },
     ...all,
-    width: bootstrapInterval(ofMean(widths), rows.length, { seed, resamples: 1000 }),
-    byScore: named.map(of),
+    width: bootstrapInterval(ofMean(widths), rows.length, { seed: 0, resamples: 1000 }),
+    byScore: fifths(rows.map(({ predicted }) => predicted)).map(of),
     byTheme: partsByGroup(rows.map(({ group }) => group)).map(of),
   };
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 function partOf(rows: readonly IntervalRow[], name: string): IntervalPart {

@@ -7,10 +7,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "csv-parse/sync";
 import { DEMO_MODEL, load, readCalibration, type Calibration, type ScoreResult } from "../../src/engine/index.js";
+import { calibrationPlace } from "../../src/engine/calibration-file.js";
 import { calibrate } from "../../src/eval/calibrate.js";
+import { readSummary } from "../../src/eval/summary-file.js";
 import { isRocError } from "../../src/errors.js";
 import { createServer } from "../../src/server/index.js";
-import { writeStudio } from "../../src/studio/index.js";
+import { openCheckpointFolder } from "../../src/models/places.js";
+import { writeStudio, writeStudioFormats } from "../../src/studio/index.js";
 import { runProgram } from "./program.js";
 import { jsonLines } from "./support.js";
 
@@ -152,6 +155,48 @@ test("eval reports coverage, width, scores and scenes; the same pictures are not
   );
   assert.match(stdout, /by predicted score\n +1\/5: .* of 6\n[^]*by theme\n +abstract/);
   assert.match(stderr, /note: the intervals were calibrated on these very pictures/);
+});
+
+test("aspects have intervals, from training on PARA's files to score and eval; each width names its scale", async () => {
+  await writeStudioFormats(join(folder, "para"), { formats: ["para"], seed: "para", count: 40, longEdge: 48 });
+  const trained = await run(..."train --data para --model nima --tiny --out aspects --seed 5 --steps 2 --every 2 --batch 8 --lr 0.02 --optimizer sgd --precision float32 --validation 0.2".split(" ")); // prettier-ignore
+  assert.equal(trained.code, 0, trained.stderr);
+  const { code, stdout, stderr } = await run("calibrate", "--model", "aspects", "--data", "para", "--split", "all", "--level", "0.6", "--dtype", "float32"); // prettier-ignore
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /\nlightScore +60% +absolute, \d+ pictures; by folds \d\.\d{3} covered, \d\.\d\d wide on 1 to 5\n/,
+  );
+  const { scores } = await readCalibration(join(folder, "aspects/step-00000002"));
+  const scored = await run("score", "photos/images", "--model", "aspects", "--dtype", "float32", "--json");
+  const results = jsonLines(scored.stdout) as ScoreResult[];
+  assert.equal(results.length, 3);
+  for (const { scale, attributes = {}, attributeIntervals = {} } of results) {
+    assert.deepEqual(Object.keys(attributeIntervals), Object.keys(attributes));
+    assert.ok("lightScore" in attributes);
+    for (const [name, { low, high, level }] of Object.entries(attributeIntervals)) {
+      const reach = (scores[name]?.[0]?.quantile ?? NaN) * (scale.max - scale.min);
+      const wanted = [-reach, reach].map((by) =>
+        Math.min(scale.max, Math.max(scale.min, (attributes[name] ?? NaN) + by)),
+      );
+      assert.ok(Math.abs(low - (wanted[0] ?? NaN)) + Math.abs(high - (wanted[1] ?? NaN)) < 1e-9 && level === 0.6, name);
+    }
+  }
+  // The weights by their own file are the same checkpoint.
+  const byFile = await run("score", "photos/images", "--model", "aspects/step-00000002/model.safetensors", "--dtype", "float32", "--json"); // prettier-ignore
+  assert.deepEqual((jsonLines(byFile.stdout) as ScoreResult[]).map((one) => one.interval), results.map((one) => one.interval)); // prettier-ignore
+  const evaluated = await run("eval", "--data", "para", "--model", "aspects", "--dtype", "float32", "--split", "all", "--out", "para-run", "--resamples", "20"); // prettier-ignore
+  assert.match(evaluated.stdout, /mean width \d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] on 1 to 5\n/);
+  assert.match(evaluated.stdout, /\n {2}lightScore: \d\.\d{3}, mean width \d\.\d{3} on 1 to 5\n/);
+  assert.deepEqual((await readSummary(join(folder, "para-run"))).intervals?.["lightScore"]?.scale, { min: 1, max: 5 });
+});
+
+test("a single file of weights has its calibration beside it; a file of a folder of ours, in that folder", async () => {
+  const alone = join(folder, "alone.safetensors");
+  await cp(join(folder, "aspects/step-00000002/model.safetensors"), alone);
+  assert.equal(await calibrationPlace(await openCheckpointFolder(alone)), `${alone}.calibration.json`);
+  const kept = join(folder, "aspects/step-00000002");
+  assert.equal(await calibrationPlace(await openCheckpointFolder(join(kept, "model.safetensors"))), join(kept, "calibration.json")); // prettier-ignore
 });
 
 test("the library's list and export, and the server, give the intervals that score gives", async () => {

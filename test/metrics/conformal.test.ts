@@ -168,10 +168,10 @@ test("quantiles of the beta distribution and exact shares: closed forms", () => 
 
 test("figures of intervals: what they hold, how wide they are, by fifths of the prediction and by theme", () => {
   const rows = upTo(10).map((i) => ({ low: i - 1, high: i + (i > 5 ? 2 : 1), truth: i % 5 === 0 ? 99 : i, predicted: i, group: i > 5 ? "b" : "a" })); // prettier-ignore
-  const found = intervalFigures(rows, 0.9);
+  const found = intervalFigures(rows, 0.9, { min: 0, max: 10 });
   assert.deepEqual([found.count, found.coverage?.value, found.width?.value], [10, 0.8, 2.5]);
   const brief = (parts: typeof found.byTheme) => parts.map(({ name, count, coverage, width }) => [name, count, coverage?.value, width]); // prettier-ignore
   assert.deepEqual(brief(found.byTheme), [["a", 5, 0.8, 2], ["b", 5, 0.8, 3]]); // prettier-ignore
   assert.deepEqual(brief(found.byScore).map(([, count, held]) => [count, held]), [[2, 1], [2, 1], [2, 0.5], [2, 1], [2, 0.5]]); // prettier-ignore
-  assert.equal(intervalFigures([], 0.9).coverage, null);
+  assert.equal(intervalFigures([], 0.9, { min: 0, max: 10 }).coverage, null);
 });

@@ -29,9 +29,9 @@ async function openLibrary(
   more: Readonly<Record<string, (path: string) => Answer>> = {},
 ): Promise<{ page: Page; server: FakeServer }> {
   const server = await fakeServer(t, {
-    ...more,
     "GET /v1/library/photos?": photos,
     "GET /v1/library/photos/": () => [200, JPEG],
+    ...more,
   });
   const page = await openPage(t, server.address, options);
   await page.locator(".tile").first().waitFor();
@@ -99,6 +99,23 @@ test("what the camera noted stands beside the photo; dropped photos are another 
   assert.equal((await labels(page)).length, 2);
   await page.getByRole("button", { name: /Library/ }).click();
   assert.match((await labels(page))[0] ?? "", /^DSC_0.jpg/);
+});
+
+test("a calibrated checkpoint's intervals stand beside score, comparison and aspects", { skip }, async (t) => {
+  const interval = { low: 6.852, high: 8.461, level: 0.9 };
+  const scored = libraryPhoto(1, 7.78, { folder: "/photos", name: "a.jpg", percentile: 99 }) as { score: object };
+  const other = { ...scored, id: "2", name: "b.jpg" };
+  const intervals = { interval, attributeIntervals: { light: { ...interval, low: 5 } } };
+  const { page } = await openLibrary(t, DESKTOP, {
+    "GET /v1/library/photos?": (path) => photosPage(path, 2, (i) => (i > 0 ? other : { ...scored, score: { ...scored.score, ...intervals } })), // prettier-ignore
+  });
+  await page.locator(".tile").first().click();
+  const panel = page.getByRole("complementary", { name: "About this photo" });
+  await panel.getByText("Rated 6.85 to 8.46 in 90% of such photos").waitFor();
+  await panel.getByText("5.00 to 8.46 in 90%").waitFor();
+  assert.deepEqual(await axeFinds(page), []);
+  await page.getByRole("button", { name: "Compare" }).click();
+  assert.equal(await page.getByText("6.85 to 8.46 in 90%").count(), 1, "the other has none");
 });
 
 test("bursts are stacks with the best on top; B and the number open them", { skip }, async (t) => {

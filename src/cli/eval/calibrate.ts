@@ -7,11 +7,11 @@ import { calibrate, type CalibrationResult, type CalibrationSpec } from "../../e
 import { CONFORMAL_METHODS, shareText, type Calibrated, type ConformalMethod } from "../../metrics/conformal.js";
 import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
 import type { Context } from "../shared/io.js";
-import { addModelOptions, loadNamed, packing, scorerFlags, type ModelFlags } from "../shared/model-options.js";
+import { addModelOptions, loadFlags, loadNamed, type ModelFlags } from "../shared/model-options.js";
 import { numbersOf, whole } from "../shared/numbers.js";
 import { padEnd, printable } from "../shared/width.js";
 import { evaluationProgress } from "./evaluation-progress.js";
-import { intervalLines } from "./interval-text.js";
+import { intervalLines, onScale } from "./interval-text.js";
 
 interface Flags extends DataFlags, ModelFlags {
   readonly model?: string;
@@ -93,10 +93,7 @@ async function runCalibrate(flags: Flags, context: Context): Promise<void> {
 
 function specOf(flags: Flags): CalibrationSpec {
   const { model = DEMO_MODEL, split, limit, level: levels, method, seed, out, fresh } = flags;
-  const { resize, visionTower, base, head, device, dtype, quantize, threads, batch: batchSize, scale } = flags;
-  const pack = flags.pack && packing(flags, true);
-  const load = { resize, visionTower, base, head, device, dtype, quantize, pack, threads, batchSize, scale };
-  const made = { model, load: { ...load, ...scorerFlags(flags) }, levels, method, seed, out, fresh };
+  const made = { model, load: loadFlags(flags), levels, method, seed, out, fresh };
   return { data: dataRequest(flags.data, flags), split, limit, ...made };
 }
 
@@ -132,5 +129,5 @@ function methodText({ level, method, count, chosenBy }: Calibrated): string {
 /** By folds of the same pictures. */
 function foldText(found: CalibrationResult["figures"][string][number] | undefined): string {
   if (!found?.coverage || !found.width) return "";
-  return `; by folds ${found.coverage.value.toFixed(3)} covered, ${found.width.value.toFixed(2)} wide`;
+  return `; by folds ${found.coverage.value.toFixed(3)} covered, ${found.width.value.toFixed(2)} wide${onScale(found)}`;
 }

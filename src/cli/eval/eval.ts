@@ -14,9 +14,8 @@ import {
   addIntervalOptions,
   addModelOptions,
   intervalFlags,
+  loadFlags,
   loadNamed,
-  packing,
-  scorerFlags,
   type IntervalFlags,
   type ModelFlags,
 } from "../shared/model-options.js";
@@ -109,22 +108,7 @@ async function runEval(flags: Flags, context: Context): Promise<void> {
 function specOf(flags: Flags): EvaluationSpec {
   const { split, limit, model, comments, predictions, idColumn, scoreColumn, predictionsScale, onnx } = flags;
   const { threshold, resamples, seed, spiceJar, out, format, report, fresh } = flags;
-  const { resize, visionTower, base, head, device, dtype, quantize, threads, batch: batchSize } = flags;
-  const pack = flags.pack && packing(flags, true);
-  const load = {
-    resize,
-    visionTower,
-    base,
-    head,
-    device,
-    dtype,
-    quantize,
-    pack,
-    threads,
-    batchSize,
-    ...scorerFlags(flags),
-    ...intervalFlags(flags),
-  };
+  const load = { ...loadFlags(flags), ...intervalFlags(flags) };
   return {
     ...{ data: dataRequest(flags.data, flags), split, limit },
     ...{ model, load, comments },

@@ -3,10 +3,18 @@ import type { IntervalFigures, IntervalPart } from "../../metrics/interval-figur
 import { shareText } from "../../metrics/conformal.js";
 import { padEnd, printable } from "../shared/width.js";
 
+/** " on 1 to 10": what a width is measured by, which differs between score and attributes. */
+export function onScale({ scale }: Pick<IntervalFigures, "scale">): string {
+  return scale ? ` on ${scale.min} to ${scale.max}` : "";
+}
+
 /** Coverage and mean width, then by predicted score and by theme. */
-export function intervalLines({ level, coverage, width, byScore, byTheme }: IntervalFigures): string[] {
+export function intervalLines(figures: IntervalFigures): string[] {
+  const { level, coverage, width, byScore, byTheme } = figures;
   if (!coverage) return [];
-  const wide = width ? `mean width ${width.value.toFixed(3)} [${width.low.toFixed(3)}, ${width.high.toFixed(3)}]` : "";
+  const wide = width
+    ? `mean width ${width.value.toFixed(3)} [${width.low.toFixed(3)}, ${width.high.toFixed(3)}]${onScale(figures)}`
+    : "";
   return [
     `calibrated ${shareText(level)} intervals hold ${shares(coverage)} of the ratings, ${wide}`,
     ...partLines("by predicted score", byScore),

@@ -1,7 +1,7 @@
 /** The figures of an evaluation as a table. */
 import { SCORE, type RunSummary } from "../../eval/index.js";
 import { METRIC_NAMES, type Figures } from "../../metrics/agreement.js";
-import { intervalLines } from "./interval-text.js";
+import { intervalLines, onScale } from "./interval-text.js";
 import type { SetAccuracy, SetFigures } from "../../metrics/sets.js";
 import { padEnd, printable, textWidth } from "../shared/width.js";
 
@@ -43,10 +43,10 @@ export function summaryText(summary: RunSummary, name: string): string {
   if (summary.sets) lines.push(...setLines(summary.sets));
   const { [SCORE]: main, ...others } = summary.intervals ?? {};
   if (main) lines.push(...intervalLines(main));
-  for (const [attribute, { coverage, width }] of Object.entries(others))
-    lines.push(
-      `  ${printable(attribute)}: ${decimals(coverage?.value ?? null)}, mean width ${decimals(width?.value ?? null)}`,
-    );
+  for (const [attribute, found] of Object.entries(others)) {
+    const [held, wide] = [found.coverage, found.width].map((figure) => decimals(figure?.value ?? null));
+    lines.push(`  ${printable(attribute)}: ${held}, mean width ${wide}${onScale(found)}`);
+  }
   if (distributions.count > 0) {
     const { count: pictures, emd, kl } = distributions;
     lines.push(`EMD ${decimals(emd)}, KL ${decimals(kl)} of the votes of ${pictures} pictures`);

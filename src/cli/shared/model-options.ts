@@ -129,6 +129,13 @@ export function scorerFlags({ scorer, aspect, promptSource, text, sample }: Mode
   return { scorer, aspect, promptSource, text, sample };
 }
 
+/** The options of {@link addModelOptions} as a function takes them that looks at a whole data set. */
+export function loadFlags(flags: ModelFlags): LoadOptions & { readonly base?: string | undefined } {
+  const { resize, visionTower, base, head, device, dtype, quantize, threads, batch: batchSize } = flags;
+  const pack = flags.pack && packing(flags, true);
+  return { resize, visionTower, base, head, device, dtype, quantize, pack, threads, batchSize, ...scorerFlags(flags) };
+}
+
 /** Whether weights are packed beforehand; `large`: whether the job is. */
 export function packing({ pack = "auto" }: ModelFlags, large: boolean): Packing {
   if (pack === "auto") return large ? "auto" : false;
