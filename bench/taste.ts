@@ -10,17 +10,17 @@
 import { cpus } from "node:os";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { DEMO_MODEL, load } from "../src/engine/index.js";
-import { MomentsSum, tasteOf } from "../src/library/taste/head.js";
+import { DEMO_MODEL } from "../src/engine/index.js";
+import { tasteOf } from "../src/library/taste/head.js";
 import { decisive, isBetter } from "../src/library/taste/learn-in.js";
-import { learnPairs, learnStars, type Learned, type Material } from "../src/library/taste/learn.js";
+import { learnPairs, learnStars, type Learned } from "../src/library/taste/learn.js";
 import type { Preference } from "../src/library/taste/pairs.js";
 import { srcc } from "../src/metrics/scores.js";
 import { Random } from "../src/random.js";
-import { compose, type Composition, type Factor } from "../src/studio/factors.js";
-import { JPEG_QUALITY, renderPhoto } from "../src/studio/render.js";
+import type { Composition, Factor } from "../src/studio/factors.js";
 import { torchVersion } from "../src/torch/index.js";
 import { giveResult } from "./results.js";
+import { material, NOISE, seenBy, standardised, STARS, starsOf, type Seen } from "./taste-pictures.js";
 
 const { values } = parseArgs({
   options: {
@@ -35,11 +35,6 @@ const { values } = parseArgs({
 });
 
 const COUNTS = [20, 50, 200];
-/** Standard deviation of a photographer's own ratings around their taste, whose own is 1. */
-const NOISE = 0.5;
-/** Where the stars begin, as a photographer gives them: few of the highest. */
-const STARS = [-1.1, -0.3, 0.5, 1.2];
-const LONG_EDGE = 128;
 
 /** What somebody likes about a picture, in any unit. */
 type Liking = (picture: Composition) => number;
@@ -102,61 +97,10 @@ const REPORT: Readonly<Record<string, Liking>> = {
 /** Who rates at random: of whom nothing can be learned. */
 const RANDOM = "at random";
 
-interface Seen {
-  readonly compositions: readonly Composition[];
-  readonly scores: readonly number[];
-  readonly vectors: readonly Float32Array[];
-}
-
-async function seen(seed: string, count: number): Promise<Seen> {
-  using model = await load(values.model, { dtype: "float32" });
-  const compositions = Array.from({ length: count }, (_, index) => compose(seed, index));
-  async function* pictures(): AsyncGenerator<{ name: string; data: Buffer }> {
-    for (const [i, composition] of compositions.entries()) {
-      yield { name: `${i}`, data: renderPhoto(composition, LONG_EDGE).toBuffer("image/jpeg", JPEG_QUALITY) };
-    }
-  }
-  const [scores, vectors]: [number[], Float32Array[]] = [[], []];
-  for await (const result of model.score(pictures(), { embedding: true })) {
-    if ("error" in result) throw new Error(result.error.message);
-    if (!result.embedding) throw new Error("bench: the model gives no vectors");
-    scores.push(result.score);
-    vectors.push(result.embedding);
-    if (scores.length % 200 === 0) console.error(`${scores.length} of ${count} scored`);
-  }
-  return { compositions, scores, vectors };
-}
-
-function standardised(numbers: readonly number[]): number[] {
-  const sum = new MomentsSum(1);
-  for (const number of numbers) sum.add([number]);
-  const { mean, spread } = sum.moments();
-  return numbers.map((number) => (number - (mean[0] ?? 0)) / (spread[0] || 1));
-}
-
 /** Tastes in standard deviations. */
 function tastesOf(name: string, liking: Liking, { compositions }: Seen): number[] {
   const random = new Random(values.seed, name, compositions.length);
   return standardised(compositions.map((one) => (name === RANDOM ? random.gaussian() : liking(one))));
-}
-
-function starsOf(taste: number, random: Random): number {
-  const felt = taste + random.gaussian(0, NOISE);
-  return 1 + STARS.filter((limit) => felt > limit * Math.hypot(1, NOISE)).length;
-}
-
-function material(pool: Seen, rows: readonly number[]): Material {
-  const [vectors, scores] = [new MomentsSum(pool.vectors[0]?.length ?? 0), new MomentsSum(1)];
-  for (const [i, vector] of pool.vectors.entries()) {
-    vectors.add(vector);
-    scores.add([pool.scores[i] as number]);
-  }
-  return {
-    vectors: rows.map((row) => pool.vectors[row] as Float32Array),
-    scores: rows.map((row) => pool.scores[row] as number),
-    groups: rows.map((_, i) => i),
-    moments: { vectors: vectors.moments(), scores: scores.moments() },
-  };
 }
 
 function orderBy({ head }: Learned, { scores, vectors }: Seen): number[] {
@@ -263,8 +207,8 @@ function summary(trials: readonly (Trial & { readonly best: number })[]) {
 }
 
 const group = values.group === "tuning" ? TUNING : REPORT;
-const pool = await seen(`${values.seed}-pool`, Number(values.pool));
-const test = await seen(`${values.seed}-test`, Number(values.test));
+const pool = await seenBy(values.model, `${values.seed}-pool`, Number(values.pool));
+const test = await seenBy(values.model, `${values.seed}-test`, Number(values.test));
 const photographers: Record<string, unknown> = {};
 const everyone: Record<"stars" | "pairs", (Trial & { readonly best: number; readonly name: string })[]> = { stars: [], pairs: [] }; // prettier-ignore
 for (const [name, liking] of Object.entries({ ...group, [RANDOM]: () => 0 })) {

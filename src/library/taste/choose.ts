@@ -10,8 +10,13 @@ import { SLOPE } from "./prior.js";
 import { answeredPairs } from "./ratings.js";
 import { seenOnes, type Seen } from "./vectors.js";
 
-/** Photos that are drawn, pairs of them that are weighed, and the latest answers that are looked at. */
-const [DRAWN, WEIGHED, ANSWERS] = [120, 300, 60];
+/** Photos that are drawn, and pairs of them that are weighed. */
+const [DRAWN, WEIGHED] = [120, 300];
+/**
+ * The latest answers that the choice goes by: somebody waits for the next question, and the time grows with the cube of their number.
+ * None is asked again, however long ago it was answered, and learning takes more of them.
+ */
+const ANSWERS = 60;
 /** Photos that look alike to that many bits tell little of a taste: they are of one moment, or copies. */
 const ALIKE_BITS = 12;
 /** Strength of what differs from the base, before anything is known of it. */
@@ -33,11 +38,12 @@ export interface Asked {
  */
 export function choosePair(connection: Connection, judge: number, random: Random): readonly [Asked, Asked] | undefined {
   const files = drawnFiles(connection, judge, random);
-  const answers = answeredPairs(connection, judge).slice(0, ANSWERS);
+  const all = answeredPairs(connection, judge);
+  const answers = all.slice(0, ANSWERS);
   const pictures = [...new Set([...files.keys(), ...answers.flatMap(({ better, worse }) => [better, worse])])];
   const seen = seenOnes(connection, judge, pictures);
   const places = new Map(seen.map(({ picture }, i) => [picture, i]));
-  const candidates = pairsOf(connection, seen.map(({ picture }) => picture).filter((picture) => files.has(picture)), answers, random); // prettier-ignore
+  const candidates = pairsOf(connection, seen.map(({ picture }) => picture).filter((picture) => files.has(picture)), all, random); // prettier-ignore
   const pairs = (some: readonly (readonly [number, number])[]): Preference[] =>
     some.map(([a, b]) => [places.get(a) as number, places.get(b) as number]);
   const told = informationOf(seen, pairs(answers.map(({ better, worse }) => [better, worse])), pairs(candidates));

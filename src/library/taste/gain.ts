@@ -4,6 +4,7 @@ import { percentileInterval, resample, type Interval } from "../../metrics/boots
 import { srcc } from "../../metrics/scores.js";
 import { Random } from "../../random.js";
 import type { Preference } from "./pairs.js";
+import type { Moments2 } from "./trials.js";
 
 /**
  * A figure of the base's scores and of the taste's, both on held-out ratings.
@@ -39,6 +40,8 @@ const RESAMPLES = 1000;
 /** Pairs of photos with different stars that are looked at: more hardly move the share. */
 const MOST_PAIRS = 3000;
 const SEED = "taste";
+/** Of a normal distribution, 95% are within so many standard deviations. */
+const REACH = 1.96;
 
 /** Parts of the groups, each once in one of {@link FOLDS} parts, {@link REPEATS} times: the rows of each part. */
 export function* partsOf(groups: readonly number[]): Generator<number[]> {
@@ -51,6 +54,14 @@ export function* partsOf(groups: readonly number[]): Generator<number[]> {
       yield groups.flatMap((group, row) => (foldOf.get(group) === fold ? [row] : []));
     }
   }
+}
+
+/** Answers that were held out, with what is predicted of them. */
+export interface HeldOutPairs {
+  /** Of the moments that the two photos are of. */
+  readonly moments: readonly Moments2[];
+  readonly base: ArrayLike<number>;
+  readonly predicted: ArrayLike<number>;
 }
 
 /** Ratings that were held out, with what is predicted of them. */
@@ -73,11 +84,37 @@ export function gainOfStars(stars: ArrayLike<number>, { groups, base, predicted 
 }
 
 /** The gain on answered pairs: `base` and `predicted` are differences, better minus worse, one a pair. */
-export function gainOfPairs({ groups, base, predicted }: HeldOut): TasteGain {
-  const rows = rowsByGroup(groups);
-  const share = (values: ArrayLike<number>, drawn: Uint32Array): number =>
-    drawn.reduce((sum, row) => sum + step(values[row] as number), 0) / drawn.length;
-  return { groups: rows.length, srcc: null, accuracy: compared(rows, (drawn) => [share(base, drawn), share(predicted, drawn)]) }; // prettier-ignore
+export function gainOfPairs({ moments, base, predicted }: HeldOutPairs): TasteGain {
+  const [ofBase, ofTaste] = [base, predicted].map((values) => moments.map((_, at) => step(values[at] as number)));
+  const [first, second] = [meanOf(ofBase ?? []), meanOf(ofTaste ?? [])];
+  const differences = moments.map((_, at) => (ofTaste?.[at] as number) - (ofBase?.[at] as number));
+  const accuracy = { base: first, taste: second, gain: dyadicInterval(differences, moments) };
+  return { groups: new Set(moments.flat()).size, srcc: null, accuracy };
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/**
+ * The mean of what differs from answer to answer, with its 95% interval. What is said about a photo goes together in all answers about
+ * it, so that these count for less than as many about others: the variance that holds for such pairs (Aronow, Samii and Assenova 2015,
+ * "Cluster-Robust Variance Estimation for Dyadic Data", eq. 4).
+ */
+function dyadicInterval(values: readonly number[], ends: readonly Moments2[]): Interval {
+  const value = meanOf(values);
+  const count = values.length;
+  let [own, shared] = [0, 0];
+  for (const [i, [a, b]] of ends.entries()) {
+    for (const [j, [c, d]] of ends.entries()) {
+      const product = ((values[i] as number) - value) * ((values[j] as number) - value);
+      if (i === j) own += product;
+      else if (a === c || a === d || b === c || b === d) shared += product;
+    }
+  }
+  // Shared photos make it no surer.
+  const reach = REACH * Math.sqrt((own + Math.max(0, shared)) / (count * (count - 1)));
+  return { value, low: value - reach, high: value + reach, level: 0.95, resamples: 0, undefinedResamples: 0 };
 }
 
 /** 1 for what is above 0, a half at 0. */

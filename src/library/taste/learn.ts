@@ -6,6 +6,7 @@ import { headOf, standardised, type Head, type Moments } from "./head.js";
 import { fitPairs, type Preference } from "./pairs.js";
 import type { Examples, Fit } from "./prior.js";
 import { StarFit } from "./stars.js";
+import { trialsOf, type Moments2 } from "./trials.js";
 
 /** Fewer tell nothing: no interval of a gain could be above 0. */
 export const LEAST = { ratings: 10, moments: 10 } as const;
@@ -49,7 +50,8 @@ export function learnStars(material: Material, stars: readonly number[]): Learne
   const model = new StarFit(examples, Float64Array.from(stars));
   const [sums, counts] = [new Float64Array(stars.length), new Float64Array(stars.length)];
   for (const part of partsOf(material.groups)) {
-    model.heldOut(part).forEach((value, i) => count(sums, counts, part[i] as number, value));
+    const { values, constant } = model.heldOut(part);
+    values.forEach((value, i) => count(sums, counts, part[i] as number, value - constant));
   }
   const { groups } = material;
   const gain = gainOfStars(stars, { groups, base: examples.base, predicted: sums.map((sum, i) => sum / (counts[i] as number)) }); // prettier-ignore
@@ -64,26 +66,14 @@ function count(sums: Float64Array, counts: Float64Array, at: number, value: numb
 /** Learns of answered pairs, which name pictures by their places. */
 export function learnPairs(material: Material, pairs: readonly Preference[]): Learned {
   const { rows, examples } = prepared(material);
-  const [sums, counts] = [new Float64Array(pairs.length), new Float64Array(pairs.length)];
-  for (const part of partsOf(material.groups)) {
-    const held = new Set(part);
-    const isHeld = ([better, worse]: Preference): boolean => held.has(better) || held.has(worse);
-    const values = valuesOf(
-      fitPairs(
-        examples,
-        pairs.filter((pair) => !isHeld(pair)),
-      ),
-      examples,
-    );
-    for (const [at, pair] of pairs.entries()) {
-      if (isHeld(pair)) count(sums, counts, at, differenceIn(values, pair));
-    }
+  const moments = pairs.map(([better, worse]) => [material.groups[better], material.groups[worse]] as Moments2);
+  const predicted = new Float64Array(pairs.length);
+  const at = (places: readonly number[]): Preference[] => places.map((place) => pairs[place] as Preference);
+  for (const { held, learned } of trialsOf(moments)) {
+    const values = valuesOf(fitPairs(examples, at(learned)), examples);
+    for (const place of held) predicted[place] = differenceIn(values, pairs[place] as Preference);
   }
-  const gain = gainOfPairs({
-    groups: pairs.map(([better]) => material.groups[better] as number),
-    base: pairs.map((pair) => differenceIn(examples.base, pair)),
-    predicted: sums.map((sum, i) => sum / (counts[i] as number)),
-  });
+  const gain = gainOfPairs({ moments, base: pairs.map((pair) => differenceIn(examples.base, pair)), predicted });
   return { head: headOf(fitPairs(examples, pairs), rows, material.moments.vectors, material.moments.scores), gain };
 }
 

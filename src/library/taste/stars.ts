@@ -57,22 +57,38 @@ export class StarFit {
     };
   }
 
-  /** What is predicted of some of the ratings from all others. */
-  heldOut(rows: readonly number[]): number[] {
+  /**
+   * What is predicted of some of the ratings from all others, and the constant in it. The mean of the others is the lower the higher the
+   * held ratings are, so that predictions of several parts are comparable without it alone.
+   */
+  heldOut(rows: readonly number[]): { readonly values: number[]; readonly constant: number } {
     const n = this.ratings.length;
     const parts = this.#solutions.map(({ inverse, dual, square, logDeterminant: whole }) => {
       const factor = cholesky(part(inverse, n, rows), rows.length);
       const own = Float64Array.from(rows, (row) => dual[row] as number);
       const errors = solve(factor, own);
       const others = evidence(n - rows.length, square - dot(own, errors), whole + logDeterminant(factor, rows.length));
-      return { errors, others };
+      return { errors, others, constant: CONSTANT * sumWithout(inverse, dual, rows, errors) };
     });
     const shares = evidenceShares(parts.map(({ others }) => others));
-    return rows.map((row, i) => {
-      const error = parts.reduce((sum, { errors }, at) => sum + (shares[at] as number) * (errors[i] as number), 0);
-      return (this.ratings[row] as number) - error;
-    });
+    const sum = (of: (one: (typeof parts)[number]) => number): number =>
+      parts.reduce((total, one, at) => total + (shares[at] as number) * of(one), 0);
+    const values = rows.map((row, i) => (this.ratings[row] as number) - sum(({ errors }) => errors[i] as number));
+    return { values, constant: this.#mean + sum(({ constant }) => constant) };
   }
+}
+
+/** The sum of the dual of all other rows, had it been solved without these: α_O - K⁻¹_OR e_R, e_R the errors of the rows. */
+function sumWithout(inverse: Float64Array, dual: Float64Array, rows: readonly number[], errors: Float64Array): number {
+  const n = dual.length;
+  const out = new Set(rows);
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    if (out.has(i)) continue;
+    sum += dual[i] as number;
+    for (const [at, row] of rows.entries()) sum -= (inverse[i * n + row] as number) * (errors[at] as number);
+  }
+  return sum;
 }
 
 /** Of the ratings, in units of the noise. */

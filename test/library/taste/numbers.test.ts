@@ -9,6 +9,7 @@ import { learnStars, valuesOf } from "../../../src/library/taste/learn.js";
 import { fitPairs, laplace, type Preference } from "../../../src/library/taste/pairs.js";
 import { evidenceShares } from "../../../src/library/taste/prior.js";
 import { StarFit } from "../../../src/library/taste/stars.js";
+import { trialsOf, type Moments2 } from "../../../src/library/taste/trials.js";
 import { readFileSync } from "node:fs";
 import { fixture } from "../../support.js";
 
@@ -63,7 +64,7 @@ test("stars: predictions and held-out ratings are those of numpy's ridge, refitt
     return fit.constant + fit.slope * (reference.newBase[i] as number) + dot(Float64Array.from(products), fit.shares);
   });
   near(found, reference.predicted);
-  reference.folds.forEach((fold, i) => near(model.heldOut(fold), reference.held[i] as number[]));
+  reference.folds.forEach((fold, i) => near(model.heldOut(fold).values, reference.held[i] as number[]));
 });
 
 test("one strength, two ratings: ridge by hand", () => {
@@ -133,6 +134,50 @@ test("photos of one moment are held out together, each once in every round", () 
   assert.deepEqual(parts.slice(0, 5).flat().sort((a, b) => a - b), [...groups.keys()]); // prettier-ignore
 });
 
+test("the constant that a part is predicted with is that of the others, by their covariance", () => {
+  const model = new StarFit(examples, Float64Array.from(reference.stars), [1]);
+  const [held = []] = reference.folds;
+  const others = reference.stars.map((_, i) => i).filter((i) => !held.includes(i));
+  const n = reference.stars.length;
+  const mean = reference.stars.reduce((sum, star) => sum + star, 0) / n;
+  const spread = Math.sqrt(reference.stars.reduce((sum, star) => sum + (star - mean) ** 2, 0) / n);
+  // 100 of the constant, the slope's, the vectors' and the noise's.
+  const covariance = others.flatMap(
+    (i) =>
+    others.map((j) => 100 + (examples.base[i] as number) * (examples.base[j] as number) + (examples.products[i * n + j] as number) + Number(i === j)), // prettier-ignore
+  );
+  const residuals = others.map((i) => (reference.stars[i] as number) - mean - 0.5 * spread * (examples.base[i] as number)); // prettier-ignore
+  const dual = solve(cholesky(Float64Array.from(covariance), others.length), Float64Array.from(residuals));
+  near([model.heldOut(held).constant], [mean + 100 * dual.reduce((sum, one) => sum + one, 0)], 1e-8);
+});
+
+test("answers are held out once each, with both their photos unseen, whether they share photos or not", () => {
+  const chained = Array.from({ length: 60 }, (_, i): Moments2 => [i % 20, (i * 7 + 3 + Math.floor(i / 20)) % 20]);
+  const apart = Array.from({ length: 60 }, (_, i): Moments2 => [2 * i, 2 * i + 1]);
+  for (const answers of [chained, apart]) {
+    const trials = [...trialsOf(answers)];
+    assert.deepEqual(trials.flatMap(({ held }) => held).sort((a, b) => a - b), [...answers.keys()]); // prettier-ignore
+    for (const { held, learned } of trials) {
+      const seen = new Set(learned.flatMap((at) => answers[at] as Moments2));
+      assert.ok(held.every((at) => (answers[at] as Moments2).every((moment) => !seen.has(moment))));
+    }
+  }
+  // Nothing is lost of answers that share nothing.
+  assert.ok([...trialsOf(apart)].every(({ held, learned }) => held.length + learned.length === apart.length));
+});
+
+test("a gain of answers that share photos is as sure as of so many photos, by hand", () => {
+  const gainOf = (moments: Moments2[]): number => {
+    const { accuracy } = gainOfPairs({ moments, base: [-1, -1, 1, 1], predicted: [1, 1, 1, -1] });
+    assert.equal(accuracy.gain.value, 0.25);
+    return (accuracy.gain.high - accuracy.gain.low) / 2 / 1.96;
+  };
+  // Differences of 1, 1, 0 and -1; less their mean 3/4, 3/4, -1/4 and -5/4.
+  const own = (9 + 9 + 1 + 25) / 16;
+  near([gainOf([[0, 1], [2, 3], [4, 5], [6, 7]])], [Math.sqrt(own / 12)], 1e-12); // prettier-ignore
+  near([gainOf([[0, 1], [0, 3], [4, 5], [6, 7]])], [Math.sqrt((own + (2 * 9) / 16) / 12)], 1e-12); // prettier-ignore
+});
+
 test("a gain is that of the figures, with an interval that tells luck from taste", () => {
   const stars = Array.from({ length: 60 }, (_, i) => 1 + (i % 5));
   const random = new Random("noise");
@@ -144,7 +189,16 @@ test("a gain is that of the figures, with an interval that tells luck from taste
   assert.ok((gain.srcc?.gain.low ?? 0) > 0.5);
   const none = gainOfStars(stars, { groups, base: noise, predicted: noise.toReversed() });
   assert.ok((none.srcc?.gain.low ?? NaN) < 0 && (none.srcc?.gain.high ?? NaN) > 0);
-  const pairs = gainOfPairs({ groups: [0, 1, 2, 3], base: [1, -1, 0, -2], predicted: [1, 1, 1, -1] });
+  const pairs = gainOfPairs({
+    moments: [
+      [0, 1],
+      [2, 3],
+      [4, 5],
+      [6, 7],
+    ],
+    base: [1, -1, 0, -2],
+    predicted: [1, 1, 1, -1],
+  });
   assert.deepEqual([pairs.srcc, pairs.accuracy.base, pairs.accuracy.taste], [null, 0.375, 0.75]);
 });
 
