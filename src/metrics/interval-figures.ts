@@ -4,11 +4,6 @@ import { bootstrapInterval, ofMean, type Interval } from "./bootstrap.js";
 import { fifths, partsByGroup, type Part } from "./breakdown.js";
 import { conformalRank } from "./conformal.js";
 
-interface Scale {
-  readonly min: number;
-  readonly max: number;
-}
-
 /** A picture's interval, with what it should hold. */
 export interface IntervalRow {
   readonly low: number;
@@ -44,7 +39,7 @@ export interface IntervalFigures extends Omit<IntervalPart, "name" | "width"> {
   /** The share that they should hold. */
   readonly level: number;
   /** Of the ratings, and so of the widths; figures of earlier versions lack it. */
-  readonly scale?: Scale | undefined;
+  readonly scale?: { readonly min: number; readonly max: number } | undefined;
   /** Mean width, with its bootstrap interval. */
   readonly width: Interval | null;
   /** By fifths of the predicted score, lowest first. */
@@ -56,7 +51,11 @@ export interface IntervalFigures extends Omit<IntervalPart, "name" | "width"> {
 const TAIL = 0.025;
 
 /** The figures of intervals of one level. @param scale of the ratings */
-export function intervalFigures(rows: readonly IntervalRow[], level: number, scale: Scale): IntervalFigures {
+export function intervalFigures(
+  rows: readonly IntervalRow[],
+  level: number,
+  scale: NonNullable<IntervalFigures["scale"]>,
+): IntervalFigures {
   const widths = rows.map(({ low, high }) => high - low);
   const { name: _, width: __, ...all } = partOf(rows, "all");
   const of = ({ name, rows: members }: Part): IntervalPart => partOf(Array.from(members, (i) => rows[i] as IntervalRow), name); // prettier-ignore
