@@ -1,13 +1,14 @@
 /** A checkpoint in 8 bits as a checkpoint of its own. */
 import { resolve } from "node:path";
 import { RocError } from "../errors.js";
+import { refuseFilled } from "../files/index.js";
 import { nameSource } from "../models/quantize.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
 import { loadMllm } from "../models/registry.js";
 import type { DType } from "../torch/index.js";
 import { ownQuantization } from "../weights/index.js";
 import { checkBase, checkpointName, digestModel } from "./identity.js";
-import { refuseFilled, saveAs } from "./save-as.js";
+import { saveAs } from "./save-as.js";
 
 /**
  * How {@link quantizeCheckpoint} quantises.

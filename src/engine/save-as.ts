@@ -1,7 +1,5 @@
 /** Whole checkpoints written to a folder of their own: complete or not at all. */
-import { readdir } from "node:fs/promises";
-import { isMissing, makeFolder, publishFolder, remove } from "../files/index.js";
-import { RocError } from "../errors.js";
+import { writeFolder } from "../files/index.js";
 import type { CheckpointFolder } from "../models/places.js";
 import type { Loaded } from "../models/registry.js";
 import { saveMllm } from "../models/save.js";
@@ -11,36 +9,21 @@ import { openCheckpoint } from "../weights/index.js";
 import { headTensor } from "./head.js";
 import { scorerToKeep } from "./scorer.js";
 
-/** @throws RocError USAGE where the folder holds something */
-export async function refuseFilled(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
-  if (names.length > 0) throw new RocError("USAGE", `${folder} is not empty; give another folder as --out.`);
-}
-
 /**
  * Writes a checkpoint that was loaded of `source` aside and gives it its name at the end. How its scores are read goes with it:
  * the texts, or which published scorer it is, which its new folder's name no longer says, and that scorer's head.
  *
- * @throws RocError FILE_UNWRITABLE; CHECKPOINT_MISMATCH where the scorer's head is missing
+ * @throws RocError USAGE where the folder is filled; IN_USE; FILE_UNWRITABLE; CHECKPOINT_MISMATCH where the scorer's head is missing
  */
 export async function saveAs(out: string, { model, processor }: Loaded, source: CheckpointFolder): Promise<void> {
   const templates = await loadTemplates(source.home);
   const scorer = strategyOf(model.config, templates) ? undefined : await scorerToKeep(source);
   if (scorer) model.config[SCORER_KEY] = scorer.name;
-  const aside = `${out}.tmp`;
-  try {
-    await remove(aside);
-    await makeFolder(aside);
+  await writeFolder(out, async (aside) => {
     await saveWith(model, aside, scorer, source);
     await processor.save(aside);
     if (templates) await saveTemplates(aside, templates);
-    await publishFolder(aside, out);
-  } finally {
-    await remove(aside);
-  }
+  });
 }
 
 /** The model with the scorer's head, where it has one. */

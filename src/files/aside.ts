@@ -13,6 +13,11 @@ export function isAsideOf(file: string, name: string): boolean {
   return name.startsWith(begins) && /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/.test(name.slice(begins.length));
 }
 
+/** The lock on a file or folder, in its folder: as short. */
+export function lockBeside(path: string): string {
+  return join(dirname(path), `${beginningOf(path)}lock`);
+}
+
 function beginningOf(file: string): string {
   return `.${createHash("sha256").update(basename(file)).digest("hex").slice(0, 16)}-`;
 }

@@ -26,5 +26,6 @@ export {
   withFile,
 } from "./read.js";
 export { isSystemError, writing } from "./write-error.js";
+export { refuseFilled, writeFolder } from "./write-folder.js";
 export { isSameStamp, stampSchema, stampsOf, type Stamp } from "./stamp.js";
 export { checkSameSettings, differences, type Settings } from "./settings.js";

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { RocError } from "../../errors.js";
+import { refuseFilled } from "../../files/index.js";
 import type { DType } from "../../torch/index.js";
 import { BASE_HELP, findModel } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
@@ -39,7 +40,7 @@ export function mergeCommand(context: Context): Command {
 async function merge(name: string, flags: Flags, context: Context): Promise<void> {
   const { dtype, json } = flags;
   const out = resolve(flags.out);
-  const { refuseFilled, saveAs } = await import("../../engine/save-as.js");
+  const { saveAs } = await import("../../engine/save-as.js");
   await refuseFilled(out);
   const { folder, checkpoint, visionTower } = await findModel(name, flags, context);
   const { adapter } = checkpoint;

@@ -9,7 +9,7 @@ import { readStudio, type AvaDataset, type OnProgress, type Sample } from "../..
 import { saveCheckpoint } from "../../engine/index.js";
 import { RocError } from "../../errors.js";
 import type { LossWeights } from "../../roc/index.js";
-import { atomicWriteFile, atomicWriteJson, isMissing, makeFolder, publishFolder, remove } from "../../files/index.js";
+import { atomicWriteFile, atomicWriteJson, isMissing, remove, writeFolder } from "../../files/index.js";
 import type { Agreement, EndEvent, TrainEvent } from "../../train/events.js";
 import { describeEnvironment } from "../../train/run/metrics-file.js";
 import { whileNumThreads } from "../../torch/index.js";
@@ -72,15 +72,17 @@ async function make(options: DemoOptions): Promise<DemoReport> {
   await checkReplaceable(options.out);
   const data = await composePictures(options);
   const end = await trainDemo(options, data, (performance.now() - started) / 60_000);
-  const aside = `${options.out}.tmp`;
-  await remove(aside);
-  const test = await exportBest(end, aside, options, data);
-  const report = await reportOf(options, data, end, test, aside);
-  await atomicWriteFile(join(aside, "README.md"), modelCard(report));
-  await atomicWriteJson(join(aside, REPORT), report);
-  await remove(options.out);
-  await publishFolder(aside, options.out);
-  return report;
+  const write = async (aside: string): Promise<DemoReport> => {
+    const test = await exportBest(end, aside, options, data);
+    const report = await reportOf(options, data, end, test, aside);
+    await atomicWriteFile(join(aside, "README.md"), modelCard(report));
+    await atomicWriteJson(join(aside, REPORT), report);
+    return report;
+  };
+  return writeFolder(options.out, write, async (out) => {
+    await checkReplaceable(out);
+    await remove(out);
+  });
 }
 
 /** A folder that is replaced at the end must be empty or an earlier demo. */
@@ -130,7 +132,6 @@ async function trainDemo(options: DemoOptions, data: AvaDataset, minutesSpent: n
 /** Writes the best state in 16 bits into `folder`, and tests what was written. */
 async function exportBest(end: EndEvent, folder: string, options: DemoOptions, data: AvaDataset): Promise<Agreement> {
   const best = await reopen(end.best?.folder ?? end.folder, { dtype: options.dtype });
-  await makeFolder(folder);
   await saveCheckpoint(folder, best.parts);
   best.parts.model.dispose();
   const { parts, prepare } = await reopen(folder);

@@ -1,8 +1,8 @@
 /** The work of `createBaseline()`. */
 import { resolve } from "node:path";
 import { refuseVariant, saveBaseline, systemNamed } from "../../baselines/registry.js";
-import { refuseFilled } from "../../engine/save-as.js";
 import { RocError } from "../../errors.js";
+import { refuseFilled } from "../../files/index.js";
 import { startBaseline } from "./baseline.js";
 import { filesOf } from "./config.js";
 import type { NewBaseline, NewBaselineSpec } from "./new-baseline.js";
