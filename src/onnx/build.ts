@@ -64,12 +64,20 @@ export function buildOnnx(parts: StrategyParts, given?: Scale): BuiltOnnx {
   );
 }
 
+function no(what: string): RocError {
+  return new RocError("USAGE", `export onnx: ${what}`);
+}
+
+/** @throws RocError USAGE for a family whose forward is not written as a graph here; undefined: a classical system */
+export function refuseFamily(family: string | undefined): void {
+  if (family !== undefined && Object.hasOwn(FAMILIES, family)) return;
+  const what = family === undefined ? "a classical system" : `a model of the family ${family}`;
+  throw no(`${what} cannot be exported; it can be of the family ${Object.keys(FAMILIES).join(", ")}.`);
+}
+
 function checked({ model, strategy }: StrategyParts, answer: string): typeof llavaHidden {
-  const no = (what: string): RocError => new RocError("USAGE", `export onnx: ${what}`);
   const { family } = model;
-  if (!Object.hasOwn(FAMILIES, family)) {
-    throw no(`a model of the family ${family} cannot be exported; it can be of ${Object.keys(FAMILIES).join(", ")}.`);
-  }
+  refuseFamily(family);
   if (strategy.name !== "roc") {
     throw no(`scores of the strategy ${strategy.name} cannot be exported; those of score tokens (roc) can.`);
   }
@@ -113,10 +121,10 @@ function readings(
 
 function finished(
   graph: Graph,
-  { width, height, resize, mean }: PictureForm,
+  { width, height, reader, mean }: PictureForm,
   { scale, scores, shares }: { scale: Scale; scores: number; shares: number },
 ): Uint8Array {
-  const settings = { scale, resize, output: "distribution", ...(resize === "pad" && { mean }) };
+  const settings = { scale, ...reader, output: "distribution", ...(reader.resize === "pad" && { mean }) };
   return graph.finish(
     [{ name: "pixels", type: "uint8", shape: [1, height, width, 3] }],
     [

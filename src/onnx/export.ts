@@ -4,13 +4,14 @@ import { copyFile, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RocError } from "../errors.js";
+import { baselineOf } from "../engine/baseline-source.js";
 import { loadParts } from "../engine/here.js";
-import { refuseFilled } from "../engine/save-as.js";
 import { worthOf } from "../engine/worth.js";
-import { atomicWriteFile, atomicWriteJson, makeFolder, publishFolder, remove } from "../files/index.js";
+import { atomicWriteFile, atomicWriteJson, ifThere, refuseFilled, writeFolder } from "../files/index.js";
+import { factsOf } from "../models/families.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../models/places.js";
 import type { Scale } from "../roc/index.js";
-import { buildOnnx } from "./build.js";
+import { buildOnnx, refuseFamily } from "./build.js";
 import { OPSET } from "./graph.js";
 import { MANIFEST_FILE, MANIFEST_FORMAT, type OnnxManifest } from "./manifest.js";
 
@@ -57,26 +58,46 @@ export interface OnnxExport {
  * @param checkpoint its folder, or a folder of adapters, which are merged before
  * @param folder must be empty or not there; it is complete or not there at all
  * @throws RocError USAGE where the folder is filled, or the checkpoint is of another family than llava, has no score tokens, or is
- *   too large for an ONNX file; FILE_UNWRITABLE; as {@link loadMllm}
+ *   too large for an ONNX file; IN_USE where another process writes the folder; FILE_UNWRITABLE; as {@link loadMllm}
  */
 export async function exportOnnx(
   checkpoint: string | CheckpointFolder,
   folder: string,
   options: OnnxExportOptions = {},
 ): Promise<OnnxExport> {
-  const { page = false, scale, base, visionTower, signal } = options;
   const out = resolve(folder);
   await refuseFilled(out);
-  const opened = await openCheckpointFolder(checkpoint, base);
+  const opened = await openCheckpointFolder(checkpoint, options.base);
+  await refuseOthers(opened);
+  return writeFolder(out, async (aside) => {
+    const { bytes, manifest } = await built(opened, options);
+    return { folder: out, files: await written(aside, bytes, manifest, options.page ?? false), manifest };
+  });
+}
+
+/** Before anything is loaded: what cannot be exported need not be trained, or whole. */
+async function refuseOthers(opened: CheckpointFolder): Promise<void> {
+  if (await baselineOf(opened)) return refuseFamily(undefined);
+  const config = (await ifThere(opened.config())) as { model_type?: unknown } | null | undefined;
+  const facts = factsOf(config?.model_type);
+  if (facts) refuseFamily(facts.modelTypes[0]);
+}
+
+interface Built {
+  readonly bytes: Uint8Array;
+  readonly manifest: OnnxManifest;
+}
+
+async function built(opened: CheckpointFolder, { scale, visionTower, signal }: OnnxExportOptions): Promise<Built> {
   const { parts, name, digest } = await loadParts(opened, { dtype: "float32", visionTower, signal });
-  let built;
+  let graph;
   try {
-    built = buildOnnx(parts, scale);
+    graph = buildOnnx(parts, scale);
   } finally {
     parts.strategy.dispose?.();
     parts.model.dispose();
   }
-  const { bytes, ...rest } = built;
+  const { bytes, ...rest } = graph;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const { demo, text: worth } = worthOf({ name, folder: opened.home.path });
   const manifest: OnnxManifest = {
@@ -86,29 +107,23 @@ export async function exportOnnx(
     ...rest,
   };
   signal?.throwIfAborted();
-  return { folder: out, files: await written(out, bytes, manifest, page), manifest };
+  return { bytes, manifest };
 }
 
+/** @returns bytes of each file, by name */
 async function written(
-  out: string,
+  folder: string,
   bytes: Uint8Array,
   manifest: OnnxManifest,
   page: boolean,
 ): Promise<Record<string, number>> {
-  const aside = `${out}.tmp`;
-  try {
-    await remove(aside);
-    await makeFolder(aside);
-    await atomicWriteFile(join(aside, MODEL_FILE), bytes);
-    await atomicWriteJson(join(aside, MANIFEST_FILE), manifest);
-    if (page) await copyPage(aside);
-    const names = (await readdir(aside)).sort();
-    const sizes = await Promise.all(names.map(async (name) => [name, (await stat(join(aside, name))).size] as const));
-    await publishFolder(aside, out);
-    return Object.fromEntries(sizes);
-  } finally {
-    await remove(aside);
-  }
+  await atomicWriteFile(join(folder, MODEL_FILE), bytes);
+  await atomicWriteJson(join(folder, MANIFEST_FILE), manifest);
+  if (page) await copyPage(folder);
+  const names = (await readdir(folder)).sort();
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).size])),
+  );
 }
 
 /** The page's files, and the runtime's from the package. @throws RocError NATIVE_UNAVAILABLE where the page is not built */

@@ -1,6 +1,7 @@
 /** The picture's side of an exported model: which steps lead to its pixels, and how their bytes become values. */
 import { RocError } from "../errors.js";
-import { meanColor } from "../image/geometry.js";
+import type { OnnxSettings } from "../eval/onnx/settings.js";
+import { meanColor, type Size } from "../image/geometry.js";
 import { outputSize, parseImageConfig, type ImageSteps } from "../image/processor-config.js";
 import { valueTables } from "../image/index.js";
 import type { PlainSteps } from "../image/plain-squares.js";
@@ -11,8 +12,8 @@ export interface PictureForm {
   readonly width: number;
   readonly height: number;
   readonly steps: PlainSteps;
-  /** How `eval --onnx` has to make a picture a square. */
-  readonly resize: "stretch" | "crop" | "pad";
+  /** How `eval --onnx` has to make these pixels of a picture. */
+  readonly reader: Pick<OnnxSettings, "resize" | "resizeTo">;
   /** The value of each byte in each channel, `[3, 256]`. */
   readonly tables: Float32Array;
   readonly mean: readonly [number, number, number];
@@ -30,13 +31,24 @@ export function pictureForm(steps: unknown): PictureForm {
   }
   const { width, height } = outputSize(parsed, file);
   const plain: PlainSteps = { pad: square === "pad" ? meanColor(mean) : null, resize, crop: crop ?? null };
-  return { width, height, steps: plain, resize: readerResize(parsed), tables: valueTables(parsed), mean };
+  return {
+    width,
+    height,
+    steps: plain,
+    reader: readerOf(parsed, { width, height }),
+    tables: valueTables(parsed),
+    mean,
+  };
 }
 
-/** As `eval --onnx` says it. */
-function readerResize({ square, crop, resize }: ImageSteps): PictureForm["resize"] {
-  if (square === "pad") return "pad";
-  return crop && resize && "shortestEdge" in resize ? "crop" : "stretch";
+/** As `eval --onnx` says it: the mode alone where that leads to the model's size, else what is cut out of too. */
+function readerOf({ square, resize }: ImageSteps, { width, height }: Size): PictureForm["reader"] {
+  if (!resize) return {};
+  const isShorter = "shortestEdge" in resize;
+  const mode = square === "pad" ? "pad" : isShorter ? "crop" : "stretch";
+  const [tall, wide] = isShorter ? [resize.shortestEdge, resize.shortestEdge] : [resize.height, resize.width];
+  if (tall === height && wide === width) return { resize: mode };
+  return { resize: mode, resizeTo: isShorter ? resize.shortestEdge : [tall, wide] };
 }
 
 /** Bytes `[1, height, width, 3]` to the values that the vision tower takes, `[height, width, 3]`: looked up, and so exact. */

@@ -1,7 +1,7 @@
 /** Exported models by onnxruntime against libtorch: the demo weights, and what the demo has not. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -150,6 +150,31 @@ for (const [name, change] of Object.entries(VARIANTS)) {
   });
 }
 
+const READ_ALIKE: Readonly<Record<string, Change>> = {
+  "more than it crops, aspect kept": { pixels: { size: { shortest_edge: 128 }, do_center_crop: true, crop_size: 112 } },
+  "more than it crops, both sides": { pixels: { size: { height: 160, width: 150 }, do_center_crop: true, crop_size: 112 } }, // prettier-ignore
+  "less than it crops": { pixels: { size: { shortest_edge: 90 }, do_center_crop: true, crop_size: 112 } },
+  "more than it crops, on a square": { pixels: { size: { shortest_edge: 128 }, do_center_crop: true, crop_size: 112 }, resize: "pad" }, // prettier-ignore
+  "as much as it crops": { pixels: { size: { shortest_edge: 112 }, do_center_crop: true, crop_size: 112 } },
+};
+
+for (const [name, change] of Object.entries(READ_ALIKE)) {
+  test(`eval --onnx makes the pixels that the checkpoint's own processor makes: it resizes to ${name}`, async () => {
+    const parts = await randomParts(change);
+    const file = join(FOLDER, `${name.replaceAll(/\W+/g, "-")}.onnx`);
+    writeFileSync(file, buildOnnx(parts).bytes);
+    const ours = createModel(parts);
+    const theirs = await loadOnnx(file, {}, { min: 0, max: 1 });
+    for (const photo of PHOTOS.slice(1, 3)) {
+      const [wanted, found] = [await ours.scoreOne(photo), await theirs.scoreOne(photo)];
+      near(found.score, wanted.score, `score of ${photo}`);
+      near(found.std, wanted.std, `spread of ${photo}`);
+    }
+    theirs.dispose();
+    ours.dispose();
+  });
+}
+
 test("pixels without native code are those of the image processor, to the byte", () => {
   let seed = 1;
   const noise = (): number => (seed = (seed * 48271) % 2147483647) & 255;
@@ -191,12 +216,22 @@ test("what cannot be exported is refused by name, and a filled folder stays as i
   await refused({ resize: "stretch" }, /resizes pictures twice/);
   const parts = await randomParts({});
   const other = Object.create(parts.model, { family: { value: "qwen2_vl" } }) as StrategyParts["model"];
-  assert.throws(() => buildOnnx({ ...parts, model: other }), { code: "USAGE", message: /family qwen2_vl cannot be exported; it can be of llava/ }); // prettier-ignore
+  assert.throws(() => buildOnnx({ ...parts, model: other }), { code: "USAGE", message: /family qwen2_vl cannot be exported; it can be of the family llava/ }); // prettier-ignore
   parts.model.dispose();
+  // Neither is loaded: the one has no weights, the other's are of no model.
+  for (const [model_type, message] of [
+    ["qwen2_5_vl", /a model of the family qwen2_5_vl cannot be exported/],
+    ["nima", /a classical system cannot be exported/],
+  ] as const) {
+    const untrained = join(FOLDER, model_type);
+    mkdirSync(untrained);
+    writeFileSync(join(untrained, "config.json"), JSON.stringify({ model_type }));
+    await assert.rejects(exportOnnx(untrained, join(FOLDER, "none")), { code: "USAGE", message });
+  }
   const folder = join(FOLDER, "filled");
   mkdirSync(folder);
   writeFileSync(join(folder, "mine.txt"), "mine");
   await assert.rejects(exportOnnx(DEMO_MODEL, folder), { code: "USAGE", message: /is not empty/ });
   assert.equal(readFileSync(join(folder, "mine.txt"), "utf8"), "mine");
-  assert.equal(existsSync(`${folder}.tmp`), false);
+  assert.deepEqual([existsSync(join(FOLDER, "none")), readdirSync(FOLDER).filter((name) => name.startsWith("."))], [false, []]); // prettier-ignore
 });

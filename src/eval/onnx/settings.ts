@@ -25,6 +25,11 @@ export type OnnxSettings = {
   readonly std?: readonly [number, number, number] | undefined;
   /** How a picture becomes a square. Default "stretch". */
   readonly resize?: ResizeMode | undefined;
+  /**
+   * What a picture is resized to before its middle is cut to the input's size: its shorter side, or height and width. Default: to
+   * what the input takes.
+   */
+  readonly resizeTo?: number | readonly [height: number, width: number] | undefined;
   /** What the lowest and the highest score are. Default: 1 to the number of weights, or the data set's scale. */
   readonly scale?: ScoreScale | undefined;
   /** Name of the output that is taken, where there are several. */
@@ -36,6 +41,7 @@ const settingsSchema: z.ZodType<OnnxSettings> = z.strictObject({
   mean: triple.optional(),
   std: triple.refine((values) => !values.includes(0), { message: "must not hold a 0" }).optional(),
   resize: z.enum(RESIZE_MODES).optional(),
+  resizeTo: z.union([side, z.tuple([side, side])]).optional(),
   scale: z
     .object({ min: z.number(), max: z.number() })
     .refine(({ min, max }) => min < max, { message: "min must be below max" })
@@ -55,8 +61,15 @@ export function mergeSettings(options: OnnxSettings, metadata: string | undefine
   if (!checked.success) throw new RocError("USAGE", `ONNX settings: ${issueOf(checked.error)}.`);
   if (metadata === undefined) return checked.data;
   const own = settingsSchema.safeParse(jsonOf(metadata));
-  if (own.success) return { ...own.data, ...checked.data };
+  if (own.success) return { ...forMode(own.data, checked.data.resize), ...checked.data };
   throw new RocError("DATA_INVALID", `${file}: metadata "${METADATA_KEY}": ${issueOf(own.error)}.`);
+}
+
+/** What the file says, but not how far it resizes where an option says in which way. */
+function forMode(own: OnnxSettings, mode: ResizeMode | undefined): OnnxSettings {
+  if (mode === undefined || mode === own.resize) return own;
+  const { resizeTo: _, ...others } = own;
+  return others;
 }
 
 function issueOf(error: z.ZodError): string {
@@ -110,16 +123,21 @@ export function inputForm(inputs: readonly InputDescription[], { size }: OnnxSet
 }
 
 /** The processor's configuration (`preprocessor_config.json`) that does what the settings say. */
-export function processorConfig({ height, width, type }: InputForm, { mean, std }: OnnxSettings): object {
+export function processorConfig({ height, width, type }: InputForm, { mean, std, resizeTo }: OnnxSettings): object {
   const normalised = type === "float32";
   return {
-    size: { height, width },
-    do_center_crop: false,
+    size: sizeOf(resizeTo ?? [height, width]),
+    do_center_crop: resizeTo !== undefined,
+    crop_size: { height, width },
     do_rescale: normalised,
     do_normalize: normalised,
     image_mean: mean ?? IMAGENET.mean,
     image_std: std ?? IMAGENET.std,
   };
+}
+
+function sizeOf(resizeTo: NonNullable<OnnxSettings["resizeTo"]>): object {
+  return typeof resizeTo === "number" ? { shortest_edge: resizeTo } : { height: resizeTo[0], width: resizeTo[1] };
 }
 
 /** What a model said about a picture. */
