@@ -8,7 +8,7 @@ import { bestFirst, Judge, type Photo, type State } from "./judge.js";
 
 export function Alone(): JSX.Element {
   const judge = useRef<Judge | undefined>(undefined);
-  const [state, setState] = useState<State>({ manifest: undefined, fault: undefined, photos: [] });
+  const [state, setState] = useState<State>({ manifest: undefined, fault: undefined, photos: [], leftOut: 0 });
   useEffect(() => {
     judge.current ??= new Judge(setState);
   }, []);
@@ -81,13 +81,14 @@ function Chooser({ onFiles }: { onFiles: (files: readonly File[]) => void }): JS
 }
 
 /** Who judges, what is wrong, and how far it is. */
-function Lines({ state: { manifest, fault, photos } }: { state: State }): JSX.Element {
+function Lines({ state: { manifest, fault, photos, leftOut } }: { state: State }): JSX.Element {
   const done = photos.filter(({ result, failure }) => result ?? failure).length;
   const failed = photos.filter(({ failure }) => failure).length;
   const progress =
     done < photos.length
       ? `Scoring: ${done} of ${countText(photos.length, "photo")}`
       : `${countText(done - failed, "photo")} scored${failed > 0 ? `, ${failed} could not be` : ""}`;
+  const others = leftOut > 0 ? `; ${countText(leftOut, "other file")} left out` : "";
   return (
     <section aria-label="Notices">
       {fault !== undefined && (
@@ -106,6 +107,7 @@ function Lines({ state: { manifest, fault, photos } }: { state: State }): JSX.El
       </p>
       <p class="notice" role="status">
         {photos.length > 0 ? progress : "No photos yet"}
+        {others}
       </p>
     </section>
   );
@@ -134,7 +136,8 @@ function Photos({ state }: { state: State }): JSX.Element {
 }
 
 function Card({ photo, manifest }: { photo: Photo; manifest: State["manifest"] }): JSX.Element {
-  const { name, result, failure } = photo;
+  const { folder, result, failure } = photo;
+  const name = folder === "" ? photo.name : `${folder}/${photo.name}`;
   if (!result || !manifest) {
     return (
       <li class="card" data-name={name}>

@@ -1,10 +1,14 @@
 /** The photos of the page and their scores, as the worker gives them. */
 import type { OnnxManifest } from "../../src/onnx/manifest.js";
+import { folderOf, isPicture } from "../state/files.js";
 import type { Asked, Scored, Told } from "./messages.js";
+import { AGAIN, bytesOf } from "./served.js";
 
 export interface Photo {
   readonly id: number;
   readonly name: string;
+  /** Within the folder that was dropped; "" for a file by itself. */
+  readonly folder: string;
   readonly result?: Omit<Scored, "thumbnail"> & { readonly address: string };
   readonly failure?: string;
 }
@@ -14,26 +18,55 @@ export interface State {
   /** Why nothing can be scored. */
   readonly fault: string | undefined;
   readonly photos: readonly Photo[];
+  /** Files of folders that are no pictures by their names. */
+  readonly leftOut: number;
 }
 
 /** Has photos scored by a worker. */
 export class Judge {
-  state: State = { manifest: undefined, fault: undefined, photos: [] };
-  readonly #worker: Worker;
+  state: State = { manifest: undefined, fault: undefined, photos: [], leftOut: 0 };
+  readonly #worker: Promise<Worker>;
+  /** The worker does not run, and answers nothing. */
+  #isGone = false;
 
   constructor(private readonly changed: (state: State) => void) {
-    this.#worker = new Worker(new URL("./worker.js", document.baseURI), { type: "module" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<Told>) => this.#take(data));
-    this.#worker.addEventListener("error", ({ message }) => {
-      this.#set({ fault: `The page's worker does not run${message ? ` (${message})` : ""}. Copy the whole folder here again.` }); // prettier-ignore
-    });
+    this.#worker = startWorker();
+    this.#worker.then(
+      (worker) => {
+        worker.addEventListener("message", ({ data }: MessageEvent<Told>) => this.#take(data));
+        worker.addEventListener("error", ({ message }) => {
+          this.#end(`The page's worker does not run${message ? ` (${message})` : ""}. ${AGAIN}`);
+        });
+        worker.postMessage({ base: document.baseURI } satisfies Asked);
+      },
+      (error: unknown) => this.#end(error instanceof Error ? error.message : String(error)),
+    );
   }
 
+  /** Of what lay in a folder, only what is called like a picture. */
   add(files: readonly File[]): void {
+    const given = files.filter((file) => folderOf(file) === "" || isPicture(file));
     const first = this.state.photos.length;
-    const photos = files.map(({ name }, i): Photo => ({ id: first + i, name }));
-    this.#set({ photos: [...this.state.photos, ...photos] });
-    files.forEach((file, i) => this.#worker.postMessage({ id: first + i, file } satisfies Asked));
+    const photos = given.map((file, i): Photo => ({ id: first + i, name: file.name, folder: folderOf(file) }));
+    const leftOut = this.state.leftOut + files.length - given.length;
+    this.#set({ photos: [...this.state.photos, ...photos], leftOut });
+    if (this.#isGone) return this.#failAll();
+    void this.#worker.then(
+      (worker) => given.forEach((file, i) => worker.postMessage({ id: first + i, file } satisfies Asked)),
+      () => undefined,
+    );
+  }
+
+  #end(fault: string): void {
+    this.#isGone = true;
+    this.#set({ fault });
+    this.#failAll();
+  }
+
+  /** What waits would wait for ever. */
+  #failAll(): void {
+    const failure = "There is nothing to score it by.";
+    this.#set({ photos: this.state.photos.map((photo) => (photo.result ? photo : { failure, ...photo })) });
   }
 
   #take(told: Told): void {
@@ -54,6 +87,17 @@ export class Judge {
     this.state = { ...this.state, ...change };
     this.changed(this.state);
   }
+}
+
+/**
+ * The worker, by the address of its own bytes: so it has the policy of the page (index.html), and asks no other place either. One that
+ * is started by its file's address has the policy of that answer's headers, which a plain server of files does not send.
+ *
+ * @throws Error where the file is not there
+ */
+async function startWorker(): Promise<Worker> {
+  const code = new Blob([await bytesOf("worker.js", document.baseURI)], { type: "text/javascript" });
+  return new Worker(URL.createObjectURL(code), { type: "module" });
 }
 
 /** Best first; what waits and what failed at the end. */

@@ -1,37 +1,36 @@
 /** Reads the manifest and the model beside the page, and checks that they belong together. */
 import * as runtime from "onnxruntime-web/wasm";
 import { MANIFEST_FILE, MANIFEST_FORMAT, type OnnxManifest } from "../../src/onnx/manifest.js";
+import { AGAIN, bytesOf } from "./served.js";
 
 export interface Loaded {
   readonly manifest: OnnxManifest;
   readonly session: runtime.InferenceSession;
 }
 
-const AGAIN = "Copy the whole folder here again, or export it anew (roc4mllm export onnx --page).";
+const RUNTIME = "runtime.wasm";
 
-/** @throws Error whose message says what is wrong, and what to do */
-export async function load(): Promise<Loaded> {
-  const manifest = manifestOf(await bytesOf(MANIFEST_FILE));
+/**
+ * @param base where the page's files are
+ * @throws Error whose message says what is wrong, and what to do
+ */
+export async function load(base: string): Promise<Loaded> {
+  const manifest = manifestOf(await bytesOf(MANIFEST_FILE, base));
   const { file, bytes, sha256 } = manifest.model;
-  const model = await bytesOf(file);
+  const model = await bytesOf(file, base);
   if (model.length !== bytes || !(await hasDigest(model, sha256)))
     throw new Error(
       `${file} is not the model that ${MANIFEST_FILE} describes: it is damaged or of another export. ${AGAIN}`,
     );
   runtime.env.wasm.numThreads = 1;
-  runtime.env.wasm.wasmBinary = (await bytesOf("runtime.wasm")).buffer;
+  const code = await bytesOf(RUNTIME, base);
+  runtime.env.wasm.wasmBinary = code.buffer;
   runtime.env.logLevel = "error";
   const session = await runtime.InferenceSession.create(model).catch((cause: unknown) => {
-    throw new Error(`${file} cannot be loaded (${cause instanceof Error ? cause.message : String(cause)}). ${AGAIN}`);
+    const named = WebAssembly.validate(code) ? file : RUNTIME;
+    throw new Error(`${named} cannot be loaded (${cause instanceof Error ? cause.message : String(cause)}). ${AGAIN}`);
   });
   return { manifest, session };
-}
-
-async function bytesOf(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const answer = await fetch(new URL(name, self.location.href)).catch(() => undefined);
-  if (answer?.ok) return new Uint8Array(await answer.arrayBuffer());
-  const why = answer ? `the server says ${answer.status}` : "nothing answers";
-  throw new Error(`${name} cannot be read: ${why}. ${AGAIN}`);
 }
 
 /** As far as it is used; the model is checked against it after that. */

@@ -1,11 +1,8 @@
 /** What the page and its worker say to each other. */
 import type { OnnxManifest } from "../../src/onnx/manifest.js";
 
-/** A photo for the worker, which answers them in turn. */
-export interface Asked {
-  readonly id: number;
-  readonly file: Blob;
-}
+/** First where the page's files are, then photos, which are answered in turn. */
+export type Asked = { readonly base: string } | { readonly id: number; readonly file: Blob };
 
 export interface Scored {
   readonly score: number;

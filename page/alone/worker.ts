@@ -7,18 +7,21 @@ import { openPicture } from "./picture.js";
 
 const tell = (told: Told): void => self.postMessage(told);
 
-const loaded = load();
-loaded.then(
-  ({ manifest }) => tell({ is: "ready", manifest }),
-  (error: unknown) => tell({ is: "broken", message: messageOf(error) }),
-);
+let loaded: Promise<Loaded> | undefined;
 
 /** Ends with the photo before. */
-let before: Promise<unknown> = loaded.catch(() => undefined);
+let before: Promise<unknown> = Promise.resolve();
 
 self.addEventListener("message", ({ data }: MessageEvent<Asked>) => {
+  if ("base" in data) {
+    before = (loaded = load(data.base)).then(
+      ({ manifest }) => tell({ is: "ready", manifest }),
+      (error: unknown) => tell({ is: "broken", message: messageOf(error) }),
+    );
+    return;
+  }
   before = before
-    .then(async () => tell({ is: "scored", id: data.id, result: await score(await loaded, data.file) }))
+    .then(async () => loaded && tell({ is: "scored", id: data.id, result: await score(await loaded, data.file) }))
     .catch((error: unknown) => tell({ is: "failed", id: data.id, message: messageOf(error) }));
 });
 

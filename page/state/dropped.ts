@@ -1,8 +1,8 @@
 /** Photos that a person drops, chooses or pastes: their thumbnails, and their scores from the server. */
-import { IMAGE_ENDINGS } from "../../src/image/endings.js";
 import { request, ServerError } from "../api/client.js";
 import type { ScoreAnswer } from "../api/types.js";
 import { app, say, update } from "./app.js";
+import { folderOf, isPicture } from "./files.js";
 import { withPercentiles, type Photo } from "./photo.js";
 import { noteFault, untilReady } from "./server.js";
 import { pause } from "./wait.js";
@@ -14,10 +14,6 @@ const AT_ONCE = 4;
 const BYTES_AT_ONCE = 24 * 2 ** 20;
 /** Requests at a time: one is computed while the next is sent. */
 const REQUESTS = 2;
-const ENDINGS = IMAGE_ENDINGS.map((ending) => `.${ending}`);
-
-/** What a browser takes for pictures, and what the server reads beside. */
-export const ACCEPTED = ["image/*", ...ENDINGS].join(",");
 
 const files = new Map<string, File>();
 const toShow: string[] = [];
@@ -60,18 +56,13 @@ function retried(keys: readonly string[]): number {
   return failed.length;
 }
 
-function isPicture({ name, type }: File): boolean {
-  return type.startsWith("image/") || ENDINGS.some((ending) => name.toLowerCase().endsWith(ending));
-}
-
-function identityOf({ name, size, lastModified, webkitRelativePath }: File): string {
-  return [webkitRelativePath || name, size, lastModified].join("\n");
+function identityOf(file: File): string {
+  return [folderOf(file), file.name, file.size, file.lastModified].join("\n");
 }
 
 function blank(key: string, file: File): Photo {
-  const folder = file.webkitRelativePath.split("/").slice(0, -1).join("/");
   const sizes = { thumbnail: undefined, image: undefined, viewable: undefined, width: undefined, height: undefined };
-  return { key, name: file.name, folder, bytes: file.size, ...sizes, stars: 0, flag: undefined };
+  return { key, name: file.name, folder: folderOf(file), bytes: file.size, ...sizes, stars: 0, flag: undefined };
 }
 
 /** The bytes of a photo that was dropped. */

@@ -18,6 +18,9 @@ export function Distribution({ score }: { score: Rated }): JSX.Element | null {
   // Ratings are the middles of their bars.
   const x = (rating: number): number => step / 2 + ((WIDTH - step) * (rating - scale.min)) / (scale.max - scale.min);
   const [low, high] = std === null ? [0, 0] : [x(score.score - std), x(score.score + std)];
+  const labelOf = (rating: number, text: string): Label => within(x(rating), text);
+  const mean = labelOf(score.score, scoreText(score.score));
+  const ends = [scale.min, scale.max].map((end) => labelOf(end, `${end}`)).filter((end) => !overlap(end, mean));
   const likeliest = ratingOf(distribution.indexOf(highest));
   const label =
     `Predicted ratings: mean ${exactText(score.score)}` +
@@ -34,17 +37,35 @@ export function Distribution({ score }: { score: Rated }): JSX.Element | null {
         <line class="range" x1={Math.max(0, low)} x2={Math.min(WIDTH, high)} y1={FLOOR + 0.5} y2={FLOOR + 0.5} />
       )}
       <line class="mean" x1={x(score.score)} x2={x(score.score)} y1={6} y2={FLOOR} />
-      <text x={x(scale.min)} y={HEIGHT - 4}>
-        {scale.min}
-      </text>
-      <text x={x(scale.max)} y={HEIGHT - 4}>
-        {scale.max}
-      </text>
-      <text class="at" x={x(score.score)} y={HEIGHT - 4}>
-        {scoreText(score.score)}
+      {ends.map((end) => (
+        <text x={end.at} y={HEIGHT - 4}>
+          {end.text}
+        </text>
+      ))}
+      <text class="at" x={mean.at} y={HEIGHT - 4}>
+        {mean.text}
       </text>
     </svg>
   );
+}
+
+/** A text below the axis, by its middle. */
+interface Label {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** Of a digit of the labels' size, at most. */
+const DIGIT = 8;
+
+/** Moved inwards as far as it would be cut. */
+function within(at: number, text: string): Label {
+  const half = (DIGIT * text.length) / 2;
+  return { at: Math.min(Math.max(at, half), WIDTH - half), text };
+}
+
+function overlap(a: Label, b: Label): boolean {
+  return Math.abs(a.at - b.at) < (DIGIT * (a.text.length + b.text.length)) / 2;
 }
 
 /** So many aspects make a radar. */

@@ -2,7 +2,8 @@
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { app, visible } from "../state/app.js";
-import { ACCEPTED, addFiles } from "../state/dropped.js";
+import { addFiles } from "../state/dropped.js";
+import { ACCEPTED } from "../state/files.js";
 import { restrictions, type Sort } from "../state/photo.js";
 import { undo } from "../state/rating.js";
 import { useStore } from "../state/store.js";

@@ -17,19 +17,19 @@ export interface FileServer {
   /** What was asked for. */
   readonly asked: string[];
   /** Given in the place of a file, by its name. */
-  readonly instead: Map<string, Uint8Array>;
+  readonly instead: Map<string, Uint8Array | "missing">;
   readonly close: () => void;
 }
 
 /** Serves the files of a folder. */
 export async function serveFolder(folder: string): Promise<FileServer> {
   const asked: string[] = [];
-  const instead = new Map<string, Uint8Array>();
+  const instead = new Map<string, Uint8Array | "missing">();
   const server = createServer(({ url = "" }, response) => {
     const name = url === "/" ? "index.html" : basename(url);
     asked.push(name);
     const [other, file] = [instead.get(name), join(folder, name)];
-    if (other === undefined && !existsSync(file)) return void response.writeHead(404).end();
+    if (other === "missing" || (other === undefined && !existsSync(file))) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream" });
     if (other) response.end(other);
     else createReadStream(file).pipe(response);
