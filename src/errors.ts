@@ -48,7 +48,7 @@ export const ERROR_CODES = {
   TENSOR_DISPOSED: 6,
   /** A GPU has failed so that this process can use it no more: start the process anew. */
   DEVICE_LOST: 6,
-  /** The hub cannot be reached, or refused. */
+  /** The hub or Redis cannot be reached, or refused. */
   NETWORK: 8,
   /** A training run cannot continue. */
   TRAINING: 7,

@@ -60,14 +60,19 @@ export interface Calibration {
 
 const level = z.number().gt(0).lt(1);
 const share = z.number().min(0);
-const calibratedSchema = z.object({
-  level,
-  method: z.enum(CONFORMAL_METHODS),
-  quantile: z.number(),
-  count: z.int().min(1),
-  chosenBy: z.int().min(0),
-  widths: z.object({ absolute: share.optional(), normalised: share.optional(), quantiles: share.optional() }),
-});
+const calibratedSchema = z
+  .object({
+    level,
+    method: z.enum(CONFORMAL_METHODS),
+    quantile: z.number(),
+    count: z.int().min(1),
+    chosenBy: z.int().min(0),
+    widths: z.object({ absolute: share.optional(), normalised: share.optional(), quantiles: share.optional() }),
+  })
+  .refine(({ method, quantile }) => quantile >= 0 || method === "quantiles", {
+    message: "is below 0: only the method quantiles makes intervals narrower",
+    path: ["quantile"],
+  });
 const scaleSchema = z.object({ min: z.number(), max: z.number() });
 const calibrationSchema: z.ZodType<Calibration> = z
   .object({

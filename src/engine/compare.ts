@@ -105,6 +105,7 @@ export async function compare(
   pictures: readonly ScoreInput[],
   { ask, ...options }: CompareOptions = {},
 ): Promise<PictureComparison> {
+  if (!Array.isArray(pictures)) throw new RocError("USAGE", `compare() takes a list of pictures: give ${SO_MANY}.`);
   checkCompared(pictures.length);
   checkAsking(model, ask);
   const isTogether = ask !== undefined || isOfSets(model);

@@ -1,8 +1,11 @@
 /** Which checkpoint speaks, and what its scores are worth on real photographs: for whoever reads them. */
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { knownCheckpoint, publishedWorth, type KnownCheckpoint } from "../roc/published/checkpoints.js";
 import { DEMO_MODEL } from "./demo.js";
 import type { Model } from "./types.js";
+
+const WEIGHTS = "model.safetensors";
 
 /** What is known of a checkpoint's worth. */
 export interface Worth {
@@ -20,7 +23,7 @@ export interface Worth {
  * @param model its name, its folder and how it is asked, as far as they are known
  */
 export function worthOf({ name, folder, method }: Pick<Model, "name" | "folder" | "method">): Worth {
-  if (folder !== undefined && isSameFolder(folder, DEMO_MODEL)) {
+  if (folder !== undefined && (isSameFolder(folder, DEMO_MODEL) || isCopy(folder, DEMO_MODEL))) {
     const text = "The demo weights show that everything works and know nothing of real photographs.";
     return { demo: true, known: undefined, text };
   }
@@ -31,6 +34,16 @@ export function worthOf({ name, folder, method }: Pick<Model, "name" | "folder" 
   }
   const text = `What ${name} is worth on real photographs is unknown here: "roc4mllm eval" measures it on yours.`;
   return { demo: false, known, text };
+}
+
+/** Whether a folder has the weights of another, to the byte: wherever they lie, they are worth the same. */
+function isCopy(a: string, b: string): boolean {
+  const [one, other] = [join(a, WEIGHTS), join(b, WEIGHTS)];
+  try {
+    return statSync(one).size === statSync(other).size && readFileSync(one).equals(readFileSync(other));
+  } catch {
+    return false;
+  }
 }
 
 function isSameFolder(a: string, b: string): boolean {

@@ -48,6 +48,13 @@ test("the file says what it is of, and names a field that is wrong", async (t) =
   await assert.rejects(readCalibration(broken), (error) => isRocError(error) && /broken\.json: field level/.test(error.message)); // prettier-ignore
   await writeFile(broken, JSON.stringify({ ...made, level: 0.7 }));
   await assert.rejects(readCalibration(broken), /a score lacks the level/);
+  const [first, ...more] = made.scores["score"] ?? [];
+  const withScore = (change: object): string => JSON.stringify({ ...made, scores: { score: [{ ...first, ...change }, ...more] } }); // prettier-ignore
+  await writeFile(broken, withScore({ quantile: -0.2 }));
+  await assert.rejects(readCalibration(broken), /broken\.json: field scores\.score\.0\.quantile: is below 0/);
+  // A predicted interval that holds too much is made narrower.
+  await writeFile(broken, withScore({ quantile: -0.2, method: "quantiles" }));
+  assert.equal((await readCalibration(broken)).scores["score"]?.[0]?.quantile, -0.2);
 });
 
 /** By hand: the interval of a result. */
@@ -128,7 +135,23 @@ test("refused: too few pictures with the number, a folder that is not the user's
   assert.match(few.stderr, /holds 90% of the ratings needs 9 pictures with a score and a rating; there are 8\./);
   const own = await run("calibrate", "--data", "studio", "--split", "all");
   assert.match(own.stderr, /models.demo belongs to the package\. Name a file by --out/);
-  assert.match((await run("calibrate", "--data", "studio", "--level", "1.5")).stderr, /Give shares between 0 and 1/);
+  for (const level of ["1.5", "x", "0.9,", "0.9,half"])
+    assert.match((await run("calibrate", "--data", "studio", "--level", level)).stderr, /Give shares between 0 and 1, as 0\.9/); // prettier-ignore
+});
+
+test("calibrate and eval take the checkpoint that scores where none is named", async () => {
+  const env = { ROC4MLLM_MODEL: "ck" };
+  for (const [command, ...argv] of [
+    ["calibrate", "--limit", "12", "--out", "of-default.json"],
+    ["eval", "--limit", "2", "--out", "of-default"],
+  ] as const) {
+    const { code, stdout, stderr } = await runProgram([command, "--data", "studio", "--split", "all", ...argv], {
+      ...place,
+      env: { ...place.env, ...env },
+    });
+    assert.equal(code, 0, stderr);
+    assert.match(command === "eval" ? await readFile(join(folder, "of-default/summary.json"), "utf8") : stdout, /ck@[0-9a-f]{8}/); // prettier-ignore
+  }
 });
 
 test("a stopped calibration resumes with what is left", async () => {

@@ -55,11 +55,19 @@ async function answer(
   return { code, ...ended };
 }
 
+/** Weights of one's own, of the same size: one byte of the demo's is another. */
+function changeWeights(folder: string): void {
+  const file = join(folder, "model.safetensors");
+  const weights = readFileSync(file);
+  writeFileSync(file, weights.fill(weights.at(-1) === 1 ? 2 : 1, weights.length - 1));
+}
+
 const model = (stdout: string): unknown => (JSON.parse(stdout) as { model: unknown }).model;
 
 test("a folder becomes the default of score, is said by --help, and demo goes back", async (t) => {
   const { settings, ...at } = place(t);
   cpSync(DEMO_MODEL, join(at.cwd, "mine"), { recursive: true });
+  changeWeights(join(at.cwd, "mine"));
   assert.match((await runProgram(["use"], at)).stdout, /^checkpoint {2}demo\nby {10}the package itself\n[^]*real photographs/); // prettier-ignore
   const used = await runProgram(["use", "mine"], at);
   assert.equal(used.code, 0, used.stderr);
@@ -166,6 +174,15 @@ test("published figures are quoted of the scorer and the aspect that they were m
   assert.match(worth("ROC4MLLM"), /\.833/);
   // Before it is loaded nobody knows how it will be asked.
   assert.match(worthOf({ name: mini, folder: "a" }).text, /\.797.* with --scorer q-realign --aspect aesthetics/);
+});
+
+test("a copy of the demo weights is worth what they are, and another checkpoint of their size is not they", (t) => {
+  const copy = folderWith(t, {});
+  cpSync(DEMO_MODEL, copy, { recursive: true });
+  const { text } = worthOf({ name: "demo", folder: DEMO_MODEL });
+  assert.deepEqual(worthOf({ name: "mine@1", folder: copy }), { demo: true, known: undefined, text });
+  changeWeights(copy);
+  assert.match(worthOf({ name: "mine@1", folder: copy }).text, /What mine@1 is worth .* is unknown here/);
 });
 
 test("every scorer and aspect that figures are of is there", () => {

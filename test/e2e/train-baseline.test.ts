@@ -300,3 +300,14 @@ test("what means nothing to a network without language is refused by name", asyn
   }
   await refused("train --data studio --model nim --out no --steps 1".split(" "), /nim/);
 });
+
+test("a run folder that is called like the system is no model: it is trained, and resumes", async () => {
+  const argv = [...argsOf("nima", RECIPE.replace(`--steps ${STEPS}`, "--steps 2"))];
+  const { events, stderr } = await run(argv);
+  assert.equal(events.at(-1)?.step, 2, stderr);
+  const again = await run(argv);
+  assert.equal(again.code, 0, again.stderr);
+  const demo = await run("train --data studio --model demo --out demo --steps 1".split(" "));
+  assert.match(demo.stderr, /--out demo \(out\) would be what --model demo \(model\) names\. Name another folder\./);
+  assert.ok(!(await readdir(folder)).includes("demo"));
+});

@@ -77,3 +77,8 @@ test("photos that differ keep what is said of each", async () => {
   const { results } = await compare(MODEL, ["a", "m", "y", "z"]);
   assert.equal(new Set(results.map(({ score }) => score)).size, 4);
 });
+
+test("what is no list of pictures is refused by name", async () => {
+  for (const given of [null, undefined, "ab", { length: 2 }])
+    await assert.rejects(compare(MODEL, given as unknown as string[]), { code: "USAGE", message: /takes a list of pictures: give 2 to 8/ }); // prettier-ignore
+});

@@ -200,7 +200,9 @@ test("a WebP is turned by its Exif, as score turns it", { skip }, async (t) => {
     scores.add(score.toFixed(3));
   }
   assert.ok(scores.size > 4, "the turns differ");
-  const shapes = await page.locator(".card img").evaluateAll<boolean, HTMLImageElement>((all) => all.map((one) => one.naturalWidth > one.naturalHeight)); // prettier-ignore
+  const shapes = await page.evaluate<boolean[]>(
+    `[...document.querySelectorAll(".card img")].map((one) => one.naturalWidth > one.naturalHeight)`,
+  );
   assert.equal(shapes.filter(Boolean).length, 4);
 });
 
@@ -215,10 +217,11 @@ test("neither the page nor its worker asks another place", { skip }, async (t) =
   const [worker, ...more] = page.workers();
   assert.ok(worker && more.length === 0);
   const asking = `(address) => fetch(address, { method: "POST", body: "photo", mode: "no-cors" }).then(() => "sent", ({ message }) => message)`;
-  for (const place of [page, worker]) {
-    assert.equal(await place.evaluate<string>(`(${asking})("${other.address}")`), "Failed to fetch");
-    assert.equal(await place.evaluate<string>(`(${asking})("${server.address}")`), "sent");
-    assert.match(await place.evaluate<string>(`import("${other.address}app.js").then(() => "run", ({ message }) => message)`), /^Failed to fetch/); // prettier-ignore
+  const evaluate = [(code: string) => page.evaluate<string>(code), (code: string) => worker.evaluate<string>(code)];
+  for (const said of evaluate) {
+    assert.equal(await said(`(${asking})("${other.address}")`), "Failed to fetch");
+    assert.equal(await said(`(${asking})("${server.address}")`), "sent");
+    assert.match(await said(`import("${other.address}app.js").then(() => "run", ({ message }) => message)`), /^Failed to fetch/); // prettier-ignore
   }
   assert.deepEqual(other.asked, []);
 });

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { BASE_HELP, findModel } from "../shared/find-model.js";
 import type { Context } from "../shared/io.js";
-import { defaultModel, modelOption } from "../shared/default-model.js";
+import { modelOption, modelOrDefault } from "../shared/default-model.js";
 import { parseScale } from "../shared/numbers.js";
 
 interface Flags {
@@ -49,12 +49,7 @@ function onnxCommand(context: Context): Command {
 
 async function exportTo({ out, page, scale, json, ...flags }: Flags, context: Context): Promise<void> {
   const { io, signal } = context;
-  const named = flags.model === undefined ? await defaultModel(io.env) : { name: flags.model };
-  const { checkpoint, visionTower } = await findModel(
-    ("folder" in named ? named.folder : undefined) ?? named.name,
-    flags,
-    context,
-  );
+  const { checkpoint, visionTower } = await findModel(await modelOrDefault(flags.model, io.env), flags, context);
   const { exportOnnx } = await import("../../onnx/export.js");
   const made = await exportOnnx(checkpoint, out, { page, scale, visionTower, signal });
   if (json) return void io.stdout.write(`${JSON.stringify(made)}\n`);

@@ -197,8 +197,9 @@ async function show({ json }: Flags, context: Context): Promise<void> {
 }
 
 const HELP = `
-Without a name it says which checkpoint is the default and what it is worth on real photographs. The default is taken by score, cull,
-serve and library scan where --model names none. ${MODEL_VARIABLE} in the environment counts before it, and --model before both.
+Without a name it says which checkpoint is the default and what it is worth on real photographs. The default is taken by every
+command that scores (score, compare, advise, cull, serve, library scan, eval, calibrate and others) and by export, where --model names
+none. ${MODEL_VARIABLE} in the environment counts before it, and --model before both.
 
 A name on the hub is fetched into the hub's cache, as by "roc4mllm download"; size, licence and memory are shown first, and asked.
 From then on its folder is used as it is: nothing is fetched when photos are scored.

@@ -1,14 +1,15 @@
 /** `roc4mllm calibrate`: intervals that hold, for a checkpoint, from pictures with ratings. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { SPLITS, type Split } from "../../data/index.js";
+import { parseNumber } from "../../data/numbers.js";
 import type { LoadOptions, Model } from "../../engine/index.js";
-import { DEMO_MODEL } from "../../engine/demo.js";
 import { calibrate, type CalibrationResult, type CalibrationSpec } from "../../eval/calibrate.js";
 import { CONFORMAL_METHODS, shareText, type Calibrated, type ConformalMethod } from "../../metrics/conformal.js";
 import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
+import { modelOption, modelOrDefault } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { addModelOptions, loadFlags, loadNamed, type ModelFlags } from "../shared/model-options.js";
-import { numbersOf, whole } from "../shared/numbers.js";
+import { whole } from "../shared/numbers.js";
 import { padEnd, printable } from "../shared/width.js";
 import { evaluationProgress } from "./evaluation-progress.js";
 import { intervalLines, onScale } from "./interval-text.js";
@@ -46,7 +47,7 @@ export function calibrateCommand(context: Context): Command {
   const command = new Command("calibrate")
     .description("intervals that hold: from rated pictures, kept with the checkpoint")
     .requiredOption("--data <folder>", "folder of a data set's official files, or of your own CSV or JSON Lines file")
-    .option("-m, --model <name>", "checkpoint folder, or a name on the hub (default: the demo weights)")
+    .addOption(modelOption(context.io))
     .addOption(new Option("--split <name>", "part of the data set").choices([...SPLITS, "all"]).default("validation"))
     .addOption(
       new Option("--level <shares>", "of the ratings that intervals hold; several with commas, results show the first")
@@ -73,26 +74,25 @@ export function calibrateCommand(context: Context): Command {
 
 /** `0.9`, or `0.9,0.5`. @throws InvalidArgumentError */
 function parseLevels(text: string): number[] {
-  const levels = numbersOf(text, text.split(",").length);
+  const levels = text.split(",").map((part) => parseNumber(part) ?? NaN);
   if (levels.every((level) => level > 0 && level < 1)) return levels;
-  throw new InvalidArgumentError("Give shares between 0 and 1, as 0.9.");
+  throw new InvalidArgumentError("Give shares between 0 and 1, as 0.9 or 0.9,0.5.");
 }
 
 async function runCalibrate(flags: Flags, context: Context): Promise<void> {
   const { io, signal } = context;
+  const spec = specOf(flags, await modelOrDefault(flags.model, io.env));
   const progress = evaluationProgress(io);
   const open = (name: string | URL, load: LoadOptions): Promise<Model> => loadNamed(String(name), load, context);
   const options = { signal, open, onProgress: progress.onProgress };
-  const { file, calibration, figures, expected } = await calibrate(specOf(flags), options).finally(() =>
-    progress.stop(),
-  );
+  const { file, calibration, figures, expected } = await calibrate(spec, options).finally(() => progress.stop());
   if (flags.json) io.stdout.write(`${JSON.stringify({ file, calibration, figures, expected })}\n`);
   else io.stdout.write(resultText({ calibration, figures, expected }));
   io.stderr.write(`Wrote ${file}\n`);
 }
 
-function specOf(flags: Flags): CalibrationSpec {
-  const { model = DEMO_MODEL, split, limit, level: levels, method, seed, out, fresh } = flags;
+function specOf(flags: Flags, model: string): CalibrationSpec {
+  const { split, limit, level: levels, method, seed, out, fresh } = flags;
   const made = { model, load: loadFlags(flags), levels, method, seed, out, fresh };
   return { data: dataRequest(flags.data, flags), split, limit, ...made };
 }

@@ -8,6 +8,7 @@ import { evaluate } from "../../eval/evaluate.js";
 import { PARTIAL_FILE, REPORT_FILE, TABLE_FORMATS, type TableFormat } from "../../eval/folder.js";
 import type { EvaluationSpec } from "../../eval/spec.js";
 import { addDataOptions, dataRequest, type DataFlags } from "../shared/data-options.js";
+import { modelOption, modelOrDefault } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { failureExitCode } from "../shared/json.js";
 import {
@@ -69,7 +70,7 @@ export function evalCommand(context: Context): Command {
   const command = new Command("eval")
     .description("SRCC, PLCC and the rest of a model on a data set, with intervals")
     .requiredOption("--data <folder>", "folder of a data set's official files, or of your own CSV or JSON Lines file")
-    .option("-m, --model <folder>", "checkpoint folder (default: the demo weights)")
+    .addOption(modelOption(context.io))
     .option("--predictions <file>", "another system's predictions (CSV, JSON Lines, Parquet) instead of a model's")
     .addOption(new Option("--split <name>", "part of the data set").choices([...SPLITS, "all"]).default("test"))
     .option(
@@ -95,10 +96,12 @@ export function evalCommand(context: Context): Command {
 
 async function runEval(flags: Flags, context: Context): Promise<void> {
   const { io, signal, setExitCode } = context;
+  const isOthers = flags.predictions !== undefined || flags.onnx !== undefined;
+  const spec = specOf(isOthers ? flags : { ...flags, model: await modelOrDefault(flags.model, io.env) });
   const progress = evaluationProgress(io);
   const open = (name: string | URL, load: LoadOptions): Promise<Model> => loadNamed(String(name), load, context);
-  const { folder, summary } = await evaluate(specOf(flags), { signal, open, onProgress: progress.onProgress }).finally(
-    () => progress.stop(),
+  const { folder, summary } = await evaluate(spec, { signal, open, onProgress: progress.onProgress }).finally(() =>
+    progress.stop(),
   );
   io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : summaryText(summary, summary.provenance.data));
   io.stderr.write(`Wrote ${folder}\n`);

@@ -71,6 +71,13 @@ export async function defaultModel(env: Env): Promise<DefaultModel> {
   );
 }
 
+/** What `--model` names, else where the default is: for functions that find a checkpoint by its name. @throws as {@link defaultModel} */
+export async function modelOrDefault(named: string | undefined, env: Env): Promise<string> {
+  if (named !== undefined) return named;
+  const { name, folder } = await defaultModel(env);
+  return folder ?? name;
+}
+
 /** Keeps a default, or with undefined goes back to the demo weights; other settings stay. @throws RocError FILE_UNWRITABLE */
 export async function keepDefault(env: Env, kept: Kept | undefined): Promise<void> {
   // What cannot be read is replaced: that is the remedy which its error names.

@@ -27,8 +27,8 @@ Exit codes:
   ${ERROR_CODES.CONFIG_INVALID}    a checkpoint or a data set is not as it should be
   ${ERROR_CODES.NATIVE_UNAVAILABLE}    libtorch is missing or set-up failed
   ${ERROR_CODES.TORCH}    libtorch reported an error
-  ${ERROR_CODES.TRAINING}    a training run cannot continue, or memory is short
-  ${ERROR_CODES.NETWORK}    the hub cannot be reached, or refused
+  ${ERROR_CODES.TRAINING}    a training run cannot continue, memory is short, or a taste that was learned is not kept
+  ${ERROR_CODES.NETWORK}    the hub or Redis cannot be reached, or refused
   ${ERROR_CODES.IN_USE}    another process uses the file or folder
   ${ERROR_CODES.SCORE_NOT_FINITE}   a model gave NaN or infinite numbers
   ${ERROR_CODES.INTERNAL}   a bug of ours

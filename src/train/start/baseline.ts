@@ -1,4 +1,5 @@
 /** A classical system as what a run trains: a new one by its name, or a checkpoint of one. */
+import { resolve } from "node:path";
 import { systemFacts } from "../../baselines/facts.js";
 import { loadBaseline, refuseVariant, systemNamed } from "../../baselines/registry.js";
 import { baselineSource, type BaselineSource } from "../../baselines/source.js";
@@ -37,11 +38,13 @@ export interface NewBaseline {
 }
 
 /**
- * The classical system that a spec names; undefined where `model` is none's name, or something is there that is called so.
+ * The classical system that a spec names; undefined where `model` is none's name, or something is there that is called so: but the
+ * run's own folder is not meant.
  * @throws RocError USAGE where the spec asks for what the system cannot be
  */
 export async function newBaseline(spec: CheckedSpec, ratings: Ratings): Promise<NewBaseline | undefined> {
-  if (systemFacts(spec.model) === undefined || (await exists(spec.model))) return undefined;
+  if (systemFacts(spec.model) === undefined) return undefined;
+  if ((await exists(spec.model)) && resolve(spec.model) !== resolve(spec.out)) return undefined;
   const system = systemNamed(spec.model);
   const { variant, pretrained } = spec;
   refuseVariant(system, variant);

@@ -4,7 +4,8 @@ import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { LoadedDataset, ScoreScale } from "../../data/index.js";
 import { RocError } from "../../errors.js";
-import { makeFolder, writing } from "../../files/index.js";
+import { systemFacts } from "../../baselines/facts.js";
+import { exists, makeFolder, writing } from "../../files/index.js";
 import { openCheckpointFolder, type CheckpointFolder } from "../../models/places.js";
 import { usesScoreTokens, vocabularyFromConfig } from "../../roc/index.js";
 import { checkDevice, type ProcessGroup } from "../../torch/index.js";
@@ -71,6 +72,7 @@ async function begin(
   const device = group && spec.device === "cuda" ? `cuda:${group.localRank}` : spec.device;
   // Before gigabytes are fetched or read.
   checkDevice(device);
+  await refuseOwnFolder(spec);
   if ((group?.rank ?? 0) === 0) await checkWritable(spec.out);
   const units = unitsOf(data, spec);
   refuseTogether(spec, group?.worldSize);
@@ -178,6 +180,12 @@ async function ownScale(base: CheckpointFolder): Promise<ScoreScale | undefined>
 }
 
 /** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
+/** The run's folder, once it is made, would be taken for the model of that name; a new classical system is known by its name. */
+async function refuseOwnFolder({ model, out }: CheckedSpec): Promise<void> {
+  if (resolve(model) !== resolve(out) || systemFacts(model) !== undefined || (await exists(model))) return;
+  throw new RocError("USAGE", `--out ${out} (out) would be what --model ${model} (model) names. Name another folder.`);
+}
+
 async function checkWritable(folder: string): Promise<void> {
   await makeFolder(folder);
   await writing(folder, () => access(folder, constants.W_OK));
