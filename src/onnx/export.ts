@@ -122,7 +122,7 @@ async function written(
   if (page) await copyPage(folder);
   const names = (await readdir(folder)).sort();
   return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).size])),
+    await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).size] as const)),
   );
 }
 
