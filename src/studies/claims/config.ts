@@ -4,6 +4,7 @@ import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { readText } from "../../files/index.js";
 import { PAPER_STRATEGIES } from "../../roc/strategy-names.js";
+import { MODEL_PARTS } from "../../models/types.js";
 import { checkSetAnswers, COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
 import { LOSS_PRESETS } from "../../roc/weights.js";
 import { describe } from "../../train/start/config.js";
@@ -83,6 +84,11 @@ const pretrain = recipe.extend({
   factors: recipe
     .optional()
     .describe("Before the comments: vision tower and projector alone, on the factors that pictures are composed of"),
+  freeze: z
+    .array(z.enum(MODEL_PARTS))
+    .min(1)
+    .optional()
+    .describe("Parts that the comments leave as they are, so that a tower does not forget what it has learnt to see"),
 });
 
 const ablation = z.strictObject({

@@ -108,7 +108,7 @@ export async function pretrain(
   const finished = await baseRecord(config, backbone);
   if (finished) return finished;
   const run = baseFolder(config, backbone);
-  const { factors, seed } = config.pretrain;
+  const { factors, freeze, seed } = config.pretrain;
   const seeing = join(run, FACTORS_FOLDER);
   let seconds = 0;
   if (factors) {
@@ -120,7 +120,7 @@ export async function pretrain(
     });
     seconds = seen.seconds;
   }
-  const record = await trainBase(run, trainOptions(config.pretrain, seed), {
+  const record = await trainBase(run, trainOptions(config.pretrain, seed, freeze), {
     samples: data.base.samples,
     from: async () => (factors ? reopen(await finishedIn(seeing)) : untrained(config, backbone, data)),
     objective: captionObjective,
