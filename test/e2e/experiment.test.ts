@@ -28,7 +28,7 @@ const CONFIG = {
     llava: { family: "llava", imageSize: 28, ...SIZES, vocabulary: 600 },
     "qwen2-vl": { family: "qwen2_vl", imageSize: 56, ...SIZES, vocabulary: 600 },
   },
-  pretrain: { ...RECIPE, pictures: 20, factors: RECIPE },
+  pretrain: { ...RECIPE, pictures: 20, factors: RECIPE, freeze: ["vision"] },
   train: RECIPE,
   seeds: [1],
   strategies: ["direct", "level", "coupled", "roc"],
