@@ -198,7 +198,7 @@ export type { Leaderboard, LeaderboardEntry, LeaderboardSpec, RankedDataset } fr
 export { readExperiment, runExperiment } from "./studies/claims/experiment.js";
 export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/options.js";
 export type { ExperimentChanges, ExperimentConfig } from "./studies/claims/config.js";
-export type { Answer, Claim, Finding as ClaimFinding, Verdict } from "./studies/claims/claims.js";
+export type { Answer, Claim, Finding as ClaimFinding, MainFigure, Verdict } from "./studies/claims/claims.js";
 export type {
   Difference,
   Differences,

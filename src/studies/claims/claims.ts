@@ -2,6 +2,7 @@
  * The paper's claims as questions, answered only from the figures: every word below follows from intervals of paired
  * differences, by the rules of {@link verdictOf} and {@link answerOf}.
  */
+import type { StrategyName } from "../../roc/strategy-names.js";
 import { SCORE } from "../../eval/index.js";
 import {
   differences,
@@ -11,7 +12,7 @@ import {
   type RunPredictions,
   type Truth,
 } from "./pooled-figures.js";
-import { hasAttributes, isCommented, type ConditionConfig, type ExperimentConfig, type RunStrategy } from "./config.js";
+import { hasAttributes, isCommented, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { Finished, FinishedArm } from "./finished-runs.js";
 
 /** What a verdict is about, with its name in texts; the other figures are shown beside it. */
@@ -83,7 +84,7 @@ const ALL = "all";
 
 interface Side {
   readonly condition: string;
-  readonly strategy: RunStrategy;
+  readonly strategy: StrategyName;
   readonly scoreTokens: number;
 }
 
@@ -107,7 +108,7 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
   const commented = kind(true, isCommented).filter((name) => kind(false, hasAttributes).includes(name));
   const judge = (question: string, contests: readonly Contest[]): Claim =>
     claimOf(question, contests.flatMap((contest) => findingsOf(contest, finished, options))); // prettier-ignore
-  const contestOf = (conditionA: string, a: RunStrategy, conditionB: string, b: RunStrategy): Contest => ({
+  const contestOf = (conditionA: string, a: StrategyName, conditionB: string, b: StrategyName): Contest => ({
     a: { condition: conditionA, strategy: a, scoreTokens },
     b: { condition: conditionB, strategy: b, scoreTokens },
     scores: "holistic",

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, RocError } from "../../errors.js";
 import { readText } from "../../files/index.js";
-import { PAPER_STRATEGIES } from "../../roc/strategy-names.js";
+import { PAPER_STRATEGIES, STRATEGY_NAMES } from "../../roc/strategy-names.js";
 import { MODEL_PARTS } from "../../models/types.js";
 import { checkSetAnswers, COMMENT, parseTemplates, scoreNames } from "../../roc/template.js";
 import { LOSS_PRESETS } from "../../roc/weights.js";
@@ -44,15 +44,12 @@ const backbone = z.strictObject({
   vocabulary: count.describe("Most token ids, before the score tokens"),
 });
 
-/** What runs are trained by: the paper's strategies, and that of several pictures in a prompt. */
-const STRATEGIES = [...PAPER_STRATEGIES, "set"] as const;
-
 const condition = z.strictObject({
   prompts: z.array(z.string()).min(1).describe("Questions, each with `<image>` once"),
   answers: z.array(z.string()).min(1).describe("Answers with placeholders, see data.md"),
   backbones: z.array(name).min(1).optional().describe("Without it all"),
   strategies: z
-    .array(z.enum(STRATEGIES))
+    .array(z.enum(STRATEGY_NAMES))
     .min(1)
     .optional()
     .describe("Without it all of the experiment's; `set` shows the pictures of a set together"),
@@ -133,8 +130,6 @@ export type ExperimentConfig = z.infer<typeof experimentSchema>;
 export type BackboneConfig = z.infer<typeof backbone>;
 export type ConditionConfig = z.infer<typeof condition>;
 export type RecipeConfig = z.infer<typeof recipe>;
-/** How a run scores: one of the paper's strategies, or `set`. */
-export type RunStrategy = (typeof STRATEGIES)[number];
 
 /**
  * Overrides of a file for one call; everything is then stored in folders of its own, named by them.

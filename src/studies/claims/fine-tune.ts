@@ -13,7 +13,8 @@ import { reopen, runTraining, startFrom, startSettings, type EndEvent } from "..
 import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files/index.js";
 import { runFolder, type Run } from "./runs.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
-import type { RecipeConfig, RunStrategy } from "./config.js";
+import type { StrategyName } from "../../roc/strategy-names.js";
+import type { RecipeConfig } from "./config.js";
 import type { ExperimentData } from "./pictures.js";
 import { baseCheckpoint, type JobOptions } from "./pretrain.js";
 
@@ -121,7 +122,7 @@ async function tune(
 /** The recipe of a run. Batches of sets hold about as many pictures as those of single ones. */
 export function recipeOf(
   { train }: Pick<ExperimentConfig, "train">,
-  strategy: RunStrategy,
+  strategy: StrategyName,
   samples: readonly Sample[],
 ): RecipeConfig {
   if (strategy !== "set") return train;

@@ -1,6 +1,7 @@
 /** The runs of an experiment: every strategy under every condition from the same weights, with every seed. */
 import { join } from "node:path";
-import type { ExperimentConfig, RunStrategy } from "./config.js";
+import type { StrategyName } from "../../roc/strategy-names.js";
+import type { ExperimentConfig } from "./config.js";
 
 /**
  * What is compared: the runs of an arm differ only in their seed.
@@ -13,7 +14,7 @@ export interface Arm {
   /** The texts' name there. */
   readonly condition: string;
   /** How scores are written, taught and read. */
-  readonly strategy: RunStrategy;
+  readonly strategy: StrategyName;
   /** N; without a meaning where the strategy uses no score tokens. */
   readonly scoreTokens: number;
 }
@@ -50,7 +51,7 @@ export function armsOf({ backbones, conditions, strategies, scoreTokens, ablatio
 }
 
 /** All strategies of an experiment, in the order of its file. */
-export function strategiesOf({ strategies, conditions }: ExperimentConfig): RunStrategy[] {
+export function strategiesOf({ strategies, conditions }: ExperimentConfig): StrategyName[] {
   return [...new Set([...strategies, ...Object.values(conditions).flatMap((own) => own.strategies ?? [])])];
 }
 
