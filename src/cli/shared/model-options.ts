@@ -125,7 +125,7 @@ export function addModelOptions(command: Command): Command {
 }
 
 /** The options of {@link addModelOptions} about published scorers. */
-export function scorerFlags({ scorer, aspect, promptSource, text, sample }: ModelFlags): ScorerOptions {
+function scorerFlags({ scorer, aspect, promptSource, text, sample }: ModelFlags): ScorerOptions {
   return { scorer, aspect, promptSource, text, sample };
 }
 
