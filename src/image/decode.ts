@@ -15,7 +15,7 @@ import { unreadPixels } from "./tiff.js";
 import type { RgbImage, StoredImage } from "./types.js";
 
 /** `0x3FFF * 0x3FFF`, about 268 million pixels: sharp's own default, 805 MB once decoded. */
-const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
+export const DEFAULT_MAX_PIXELS = 0x3fff ** 2;
 
 /** Numbers whose white is known. That of others may be 1, 255 or anything else. */
 const DEPTHS = ["uchar", "ushort"];

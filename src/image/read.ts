@@ -33,6 +33,8 @@ export interface Source {
   readonly signal: AbortSignal | undefined;
   /** Holds the bytes that are read. */
   readonly lease: Lease;
+  /** Whether a path may be a named pipe's, whose writer is waited for; default true. */
+  readonly pipes?: boolean;
 }
 
 export interface PictureFile {
@@ -52,9 +54,10 @@ export async function readFile(input: ImageInput, source: Source): Promise<Pictu
 
 async function readPath(path: string | Buffer, source: Source): Promise<PictureFile> {
   const stats = await stat(path);
-  if (stats.isFIFO()) return readPipe(path, source);
+  if (stats.isFIFO() && source.pipes !== false) return readPipe(path, source);
   if (stats.isDirectory()) throw unreadable(source.name, "it is a folder; name an image file");
-  if (!stats.isFile()) throw unreadable(source.name, "it is a device or a socket; name an image file");
+  if (!stats.isFile())
+    throw unreadable(source.name, `it is a ${stats.isFIFO() ? "pipe" : "device or a socket"}; name an image file`);
   await using file = await openRegular(path);
   return await readRegular(file, stats.size, source);
 }

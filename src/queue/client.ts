@@ -20,13 +20,19 @@ import { checkQuestions } from "../roc/question.js";
 import type { QueueAddress } from "./address.js";
 import { keyOf, NAMES, PREFIX, unpackResult, type Asked, type Beside, type JobData } from "./job.js";
 import { chooseOffer, workersOf, type Offer } from "./offers.js";
-import { connect, queueLibraries } from "./redis.js";
-import { Waits, whyGivenUp } from "./waits.js";
+import { connect, isFull, queueLibraries } from "./redis.js";
+import { memoryOf } from "./room.js";
+import { REFUSED, Waits, whyGivenUp } from "./waits.js";
 
 /** Largest file that travels through Redis. */
 const MOST_BYTES = 64 * 2 ** 20;
-/** Bytes of pictures that one caller has in Redis at a time, so that a scan does not fill it. */
+/** Bytes of pictures that one caller has in Redis at a time, and share of its memory, so that a scan does not fill it. */
 const BYTES_AHEAD = 2 ** 28;
+const SHARE_AHEAD = 1 / 4;
+/** Share of Redis' memory that one picture may take. */
+const SHARE_OF_ONE = 1 / 2;
+/** What a job takes in Redis beside its picture. */
+const JOB_BYTES = 2048;
 /** Pictures of a call that are with the workers: enough for a thousand of them with a few each. */
 const AHEAD = 8192;
 /** Seconds after which a picture is dropped whose job nobody took. It is sent again while its caller waits. */
@@ -77,7 +83,8 @@ export async function openQueue(options: QueueOptions): Promise<QueuedModel> {
     const { Queue } = await queueLibraries();
     const queue = new Queue(offer.identity, { connection: redis, prefix: PREFIX });
     queue.on("error", () => undefined);
-    const model = new QueuedModel(offer, { redis, subscriber, queue }, options);
+    const { most } = await memoryOf(redis);
+    const model = new QueuedModel(offer, { redis, subscriber, queue }, options, most);
     await model.begin();
     return model;
   } catch (error) {
@@ -105,11 +112,16 @@ export class QueuedModel implements Model {
   readonly #connections: Connections;
   readonly #options: QueueOptions;
   readonly #waits: Waits;
-  readonly #budget = new MemoryBudget(BYTES_AHEAD);
+  readonly #budget: MemoryBudget;
+  /** Largest file that is sent. */
+  readonly #mostBytes: number;
   readonly #hashes = new WeakMap<Outcome, bigint>();
   readonly #disposal = new AbortController();
 
-  constructor({ identity, facts }: Offer, connections: Connections, options: QueueOptions) {
+  /** @param memory bytes that Redis has */
+  constructor({ identity, facts }: Offer, connections: Connections, options: QueueOptions, memory: number) {
+    this.#budget = new MemoryBudget(Math.min(BYTES_AHEAD, memory * SHARE_AHEAD));
+    this.#mostBytes = Math.min(MOST_BYTES, memory * SHARE_OF_ONE);
     [this.name, this.scale, this.digest] = [facts.name, facts.scale, facts.digest];
     [this.settings, this.calibration] = [facts.settings ?? {}, facts.calibration];
     if (facts.method) this.method = facts.method;
@@ -122,6 +134,7 @@ export class QueuedModel implements Model {
   }
 
   async begin(): Promise<void> {
+    await clearRefused(this.#connections.queue);
     await this.#waits.begin();
   }
 
@@ -213,9 +226,11 @@ export class QueuedModel implements Model {
     gone: AbortSignal,
   ): Promise<Beside & { outcome: Outcome }> {
     const forget = (): void => void (this.#options.forgets && this.#waits.forget(key));
+    const sending = { bytes: JOB_BYTES + (bytes?.length ?? 0), send: () => this.#send(key, job, bytes) };
+    gone.throwIfAborted();
     gone.addEventListener("abort", forget, { once: true });
     try {
-      const asking = this.#waits.ask(key, () => this.#send(key, job, bytes));
+      const asking = this.#waits.ask(key, sending);
       const answer = await orAborted(asking, gone, () => new RocError("ABORTED", "Nobody waits any more."));
       if ("text" in answer) return unpackResult(answer.text, key, file);
       const { code, message } = whyGivenUp(answer.givenUp, file);
@@ -227,8 +242,27 @@ export class QueuedModel implements Model {
 
   async #send(key: string, job: JobData, bytes: Uint8Array | undefined): Promise<void> {
     const { redis, queue } = this.#connections;
-    if (bytes) await redis.set(NAMES.picture(this.identity, key), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), "EX", PICTURE_SECONDS); // prettier-ignore
-    await queue.add("score", job, jobOptions(key));
+    const picture = NAMES.picture(this.identity, key);
+    if (bytes) await redis.set(picture, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), "EX", PICTURE_SECONDS); // prettier-ignore
+    try {
+      await queue.add("score", job, jobOptions(key));
+    } catch (error) {
+      // No worker takes a picture without a job.
+      if (bytes && isFull(error)) await redis.unlink(picture);
+      throw error;
+    }
+  }
+
+  async #checkSize(path: string): Promise<void> {
+    const found = await stat(pathOfName(path)).catch(() => undefined);
+    if (found?.isFile() === true && found.size > this.#mostBytes) throw this.#tooLarge(readableName(path));
+  }
+
+  #tooLarge(file: string): RocError {
+    const size = `${(this.#mostBytes / 2 ** 20).toFixed(1).replace(/\.0$/, "")} MiB`;
+    const why = this.#mostBytes < MOST_BYTES ? "this queue, as its Redis has little memory (maxmemory)" : "a queue";
+    const remedy = "Score it on this machine (library scan --retry), or let workers read it themselves (library scan --by-path --retry, worker --root)"; // prettier-ignore
+    return new RocError("IMAGE_TOO_LARGE", `${file}: has more than ${size}, which is too large for ${why}. ${remedy}.`);
   }
 
   /** A picture's content: its digest with its bytes, or with where workers find it. */
@@ -237,9 +271,9 @@ export class QueuedModel implements Model {
       const path = resolve(data);
       return { digest: (await contentDigest(path, signal)).toString("hex"), path, bytes: undefined };
     }
-    if (typeof data === "string") await checkSize(data);
+    if (typeof data === "string") await this.#checkSize(data);
     const { bytes } = await readFile(data, { name: readableName(name), signal, lease });
-    if (bytes.length > MOST_BYTES) throw tooLarge(readableName(name));
+    if (bytes.length > this.#mostBytes) throw this.#tooLarge(readableName(name));
     return { digest: createHash("sha256").update(bytes).digest("hex"), path: undefined, bytes };
   }
 }
@@ -262,12 +296,10 @@ function askedOf({ maxPixels, allowDamaged, comments, embedding, questions, onTe
   };
 }
 
-async function checkSize(path: string): Promise<void> {
-  const found = await stat(pathOfName(path)).catch(() => undefined);
-  if (found?.isFile() === true && found.size > MOST_BYTES) throw tooLarge(readableName(path));
-}
-
-function tooLarge(file: string): RocError {
-  const remedy = "Score it on this machine, or let workers read it themselves (library scan --by-path, worker --root)";
-  return new RocError("IMAGE_TOO_LARGE", `${file}: has more than ${MOST_BYTES / 2 ** 20} MiB, which is too large for a queue. ${remedy}.`); // prettier-ignore
+/** Jobs that were refused stay as such, and would be answered so again, although workers may take them by now. */
+async function clearRefused(queue: Queue): Promise<void> {
+  // What others have written there may be no job.
+  const given = await queue.getFailed().catch(() => []);
+  const refused = given.filter((job) => job?.failedReason?.startsWith(REFUSED));
+  await Promise.all(refused.map(({ id = "" }) => queue.remove(id)));
 }

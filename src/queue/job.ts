@@ -30,7 +30,7 @@ export const jobSchema = z.strictObject({
   /** Where workers find the file, byte by byte as latin1; absent: its bytes are in Redis. */
   path: z.string().optional(),
   asked: z.strictObject({
-    maxPixels: z.number().optional(),
+    maxPixels: z.number().positive().optional(),
     allowDamaged: z.boolean().optional(),
     comments: z.boolean().optional(),
     embedding: z.boolean().optional(),

@@ -27,20 +27,21 @@ export interface Offer {
   };
 }
 
+/** In one go, the old ones first: what a script writes after it has deleted is taken whatever Redis' memory is. */
+const BEAT = `
+redis.call("ZREMRANGEBYSCORE", KEYS[2], 0, ARGV[4])
+redis.call("HSET", KEYS[1], ARGV[1], ARGV[2])
+redis.call("ZADD", KEYS[2], ARGV[3], ARGV[5])`;
+
 /** Offers a checkpoint, and says that a worker of it is alive until it is stopped. */
 export async function offer(redis: Redis, { identity, facts }: Offer, worker: string): Promise<() => Promise<void>> {
-  await redis.hset(NAMES.checkpoints, identity, JSON.stringify(facts));
   const place = NAMES.workers(identity);
-  const beat = (): void =>
-    void redis
-      .multi()
-      .hset(NAMES.checkpoints, identity, JSON.stringify(facts))
-      .zadd(place, Date.now(), worker)
-      .zremrangebyscore(place, 0, Date.now() - 100 * SILENT_MS)
-      .exec()
-      .catch(() => undefined);
-  await redis.zadd(place, Date.now(), worker);
-  const timer = setInterval(beat, BEAT_MS);
+  const text = JSON.stringify(facts);
+  const beat = (): Promise<unknown> => redis.eval(BEAT, 2, NAMES.checkpoints, place, identity, text, Date.now(), Date.now() - 100 * SILENT_MS, worker); // prettier-ignore
+  await beat();
+  const timer = setInterval(() => void beat().catch(() => undefined), BEAT_MS);
+  // A worker whose Redis has gone ends without having withdrawn.
+  timer.unref();
   return async () => {
     clearInterval(timer);
     await redis.zrem(place, worker);

@@ -24,7 +24,7 @@ export async function queueLibraries() {
 /**
  * A connection that has shown that it can hold a queue. From then on it connects again by itself, however long that takes.
  *
- * @throws RocError NETWORK where nobody answers; USAGE for a password that is wrong; CONFIG_INVALID for a Redis that loses jobs
+ * @throws RocError NETWORK where nobody answers; USAGE for a password that is wrong, or a database that is not there; CONFIG_INVALID for a Redis that loses jobs
  */
 export async function connect(address: QueueAddress): Promise<Redis> {
   const { Redis } = await queueLibraries();
@@ -45,6 +45,8 @@ export async function connect(address: QueueAddress): Promise<Redis> {
   redis.on("error", (error: unknown) => (latest = error));
   try {
     await within(FIRST_MS, redis.connect());
+    // ioredis itself goes on with the first database where there is none of this number.
+    if (address.options.db > 0) await within(FIRST_MS, redis.select(address.options.db));
     check(await within(FIRST_MS, redis.info()), address);
     return redis;
   } catch (error) {
@@ -62,16 +64,20 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** A field of what Redis says of itself; "" where it has none. */
+export function fieldOf(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
+}
+
 /** @throws RocError CONFIG_INVALID */
 function check(info: string, { shown }: QueueAddress): void {
-  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
-  const version = field("redis_version");
+  const version = fieldOf(info, "redis_version");
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
     throw new RocError("CONFIG_INVALID", `Redis at ${shown} is ${version || "of no known version"}. Install ${OLDEST.join(".")} or later.`); // prettier-ignore
-  if (field("role") === "slave")
+  if (fieldOf(info, "role") === "slave")
     throw new RocError("CONFIG_INVALID", `Redis at ${shown} is a replica, which takes no jobs. Give its master.`);
-  const policy = field("maxmemory_policy");
+  const policy = fieldOf(info, "maxmemory_policy");
   if (policy === "noeviction" || policy === "") return;
   const remedy = "Set maxmemory-policy noeviction in its configuration, or now: redis-cli config set maxmemory-policy noeviction."; // prettier-ignore
   throw new RocError("CONFIG_INVALID", `Redis at ${shown} throws keys away when memory is short (maxmemory-policy ${policy}), and jobs would be lost. ${remedy}`); // prettier-ignore
@@ -92,6 +98,7 @@ export function queueError(error: unknown, { shown, options }: QueueAddress): Ro
   if (/WRONGPASS|invalid password/i.test(text)) return make("USAGE", `Redis at ${shown} refuses user or password. Check them: redis://USER@... and ${PASSWORD_VARIABLE}.`); // prettier-ignore
   if (/NOAUTH/.test(text)) return make("USAGE", `Redis at ${shown} asks for a password. Give it in ${PASSWORD_VARIABLE}, and a user as redis://USER@...`); // prettier-ignore
   if (/NOPERM/.test(text)) return make("USAGE", `Redis at ${shown} lets this user do too little (${text}). Its ACL needs ~roc4mllm:* &roc4mllm:* +@all -@dangerous +info.`); // prettier-ignore
+  if (/DB index|SELECT is not allowed/i.test(text)) return make("USAGE", `Redis at ${shown} has no such database (${text}). Give one that it has, usually 0 to 15.`); // prettier-ignore
   return make(
     "NETWORK",
     `Redis at ${shown} does not answer (${text}). Start it, or check the address and the network.`,

@@ -4,7 +4,7 @@ import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { RocError } from "../errors.js";
 import { MemoryBudget } from "../image/budget.js";
-import { nameOfBytes, pathOfName, readableName } from "../image/index.js";
+import { nameOfBytes, pathOfName } from "../image/index.js";
 import { readFile } from "../image/read.js";
 import { REFUSED } from "./waits.js";
 
@@ -25,8 +25,8 @@ export async function rootsOf(folders: readonly string[]): Promise<string[]> {
  * A picture's bytes.
  *
  * @param digest SHA-256 of what they were when the job was made
- * @throws RocError FILE_NOT_FOUND, FILE_UNREADABLE, IMAGE_UNSUPPORTED; an Error that begins with {@link REFUSED} for a path that is
- *   below none of the roots, wherever a link may lead
+ * @throws RocError FILE_NOT_FOUND, IMAGE_UNSUPPORTED; FILE_UNREADABLE also for a path that is below none of the roots, wherever a link may
+ *   lead; an Error that begins with {@link REFUSED} where there are none
  */
 export async function readShared(
   path: string,
@@ -37,15 +37,12 @@ export async function readShared(
   if (roots.length === 0)
     throw new Error(`${REFUSED}The workers were started without --root and read no files. Start them with --root FOLDER, or scan without --by-path.`); // prettier-ignore
   const real = await realpath(pathOfName(path), "buffer").catch(() => undefined);
-  const found = real && nameOfBytes(real);
-  const isWithin = (root: string): boolean => found?.startsWith(root.endsWith(sep) ? root : root + sep) === true;
-  if (found === undefined || !roots.some(isWithin)) {
-    const where = `${readableName(path)} is ${found === undefined ? "not there for a worker" : "below none of its --root folders"}`;
-    const remedy = "Mount it at the same path there and give --root, or scan without --by-path.";
-    throw new Error(`${REFUSED}${where}. ${remedy}`);
-  }
+  if (!real) throw new RocError("FILE_NOT_FOUND", `${name}: it is not there for the worker. Mount it at the same path there, or scan without --by-path; then again with --retry.`); // prettier-ignore
+  const found = nameOfBytes(real);
+  const isWithin = (root: string): boolean => found.startsWith(root.endsWith(sep) ? root : root + sep);
+  if (!roots.some(isWithin)) throw new RocError("FILE_UNREADABLE", `${name}: it is, or links lead to what is, below none of the worker's --root folders. Give its folder too (worker --root), or scan without --by-path; then again with --retry.`); // prettier-ignore
   using lease = budget.lease();
-  const { bytes } = await readFile(found, { name, signal: undefined, lease });
+  const { bytes } = await readFile(found, { name, signal: undefined, lease, pipes: false });
   if (createHash("sha256").update(bytes).digest("hex") === digest) return bytes;
-  throw new RocError("FILE_UNREADABLE", `${name} is another one for the worker than for the scan: it has changed meanwhile. Scan again.`); // prettier-ignore
+  throw new RocError("FILE_UNREADABLE", `${name} is another one for the worker than for the scan: it has changed meanwhile. Scan again (--retry).`); // prettier-ignore
 }

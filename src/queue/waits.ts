@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, RocError } from "../errors.js";
 import type { QueueAddress } from "./address.js";
 import { NAMES } from "./job.js";
-import { isFull, queueError } from "./redis.js";
+import { queueError } from "./redis.js";
+import { isWithoutRoom, Room } from "./room.js";
 
 /** How often results are looked for that nobody told of, and how old a question is then. */
 const LOOK_MS = 2000;
@@ -13,6 +14,9 @@ const LOOK_MS = 2000;
 const LOOK_AT = 200;
 /** Between two tries to send where Redis has no memory. */
 const FULL_MS = 500;
+/** Results that are remembered as received, to make room in a full Redis, and how many go at a time. */
+const MOST_RECEIVED = 50_000;
+const DROP_AT_ONCE = 1000;
 
 /** What begins the reason of a job that no worker takes: not this picture is at fault, but how workers were started. */
 export const REFUSED = "refused: ";
@@ -24,9 +28,18 @@ interface Wait {
   readonly promise: Promise<Answer>;
   readonly settle: (answer: Answer) => void;
   readonly fail: (error: unknown) => void;
-  readonly send: () => Promise<void>;
+  readonly sending: Sending;
+  /** How many have asked and not gone. */
+  holders: number;
   since: number;
   isSent: boolean;
+}
+
+/** How a question is sent. */
+export interface Sending {
+  /** What it takes in Redis. */
+  readonly bytes: number;
+  readonly send: () => Promise<void>;
 }
 
 /** What a caller of a queue may say. */
@@ -43,7 +56,11 @@ export class Waits {
   readonly #told = new Set<string>();
   #isFetching = false;
   #downSince: number | undefined;
-  #isFullNoted = false;
+  /** Questions that are with the workers. */
+  #sent = 0;
+  #hasEnded = false;
+  readonly #received = new Set<string>();
+  readonly #room: Room;
   #timer: NodeJS.Timeout;
   #isLooking = false;
 
@@ -53,6 +70,9 @@ export class Waits {
     private readonly queue: Queue,
     private readonly options: WaitOptions,
   ) {
+    const { address, onNote } = options;
+    const isAlone = (): boolean => this.#sent === 0;
+    this.#room = new Room(redis, { address, onNote, isAlone, makeRoom: (isFull) => this.#makeRoom(isFull) });
     subscriber.on("message", (_channel: string, key: string) => this.#hear(key));
     redis.on("close", () => this.#lose());
     redis.on("ready", () => this.#regain());
@@ -75,16 +95,18 @@ export class Waits {
    *
    * @throws RocError NETWORK, OUT_OF_MEMORY after the patience
    */
-  ask(key: string, send: () => Promise<void>): Promise<Answer> {
+  ask(key: string, sending: Sending): Promise<Answer> {
     const known = this.#waiting.get(key);
-    if (known) return known.promise;
+    if (known) {
+      known.holders += 1;
+      return known.promise;
+    }
     const { promise, resolve, reject } = withResolvers<Answer>();
     promise.catch(() => undefined);
-    const end = (): void => void this.#waiting.delete(key);
     const wait: Wait = {
-      ...{ promise, send, since: Date.now(), isSent: false },
-      settle: (answer) => (end(), resolve(answer)),
-      fail: (error) => (end(), reject(error as Error)),
+      ...{ promise, sending, holders: 1, since: Date.now(), isSent: false },
+      settle: (answer) => (this.#remove(key, wait), resolve(answer)),
+      fail: (error) => (this.#remove(key, wait), reject(error as Error)),
     };
     this.#waiting.set(key, wait);
     if (this.#isPatienceOver()) wait.fail(this.#unreachable());
@@ -92,45 +114,77 @@ export class Waits {
     return promise;
   }
 
-  /** Takes a question back that nobody waits for any more, where no worker has begun with it. */
+  /** One who has asked goes. A question that nobody waits for any more is taken back, where no worker has begun with it. */
   async forget(key: string): Promise<void> {
-    if (!this.#waiting.delete(key) || !this.isUp) return;
+    const wait = this.#waiting.get(key);
+    if (!wait || --wait.holders > 0) return;
+    this.#remove(key, wait);
+    if (!this.isUp) return;
     await this.queue.remove(key).catch(() => undefined);
     await this.redis.del(NAMES.picture(this.options.identity, key)).catch(() => undefined);
   }
 
   /** Ends everything that is waited for. */
   end(error: Error): void {
+    this.#hasEnded = true;
     clearInterval(this.#timer);
     for (const { fail } of [...this.#waiting.values()]) fail(error);
   }
 
   async #begin(key: string, wait: Wait): Promise<void> {
     const text = await this.redis.get(NAMES.result(this.options.identity, key));
-    if (text !== null) return wait.settle({ text });
+    if (text !== null) return this.#receive(key, text);
     await this.#send(key, wait);
+  }
+
+  #receive(key: string, text: string): void {
+    if (this.#received.size < MOST_RECEIVED) this.#received.add(key);
+    this.#waiting.get(key)?.settle({ text });
+  }
+
+  /** Not where somebody has asked the same anew meanwhile. */
+  #remove(key: string, wait: Wait): void {
+    if (this.#waiting.get(key) !== wait) return;
+    this.#mark(wait, false);
+    this.#waiting.delete(key);
+  }
+
+  #mark(wait: Wait, isSent: boolean): void {
+    this.#sent += Number(isSent) - Number(wait.isSent);
+    wait.isSent = isSent;
   }
 
   /** Sends a question, when there is room. */
   async #send(key: string, wait: Wait): Promise<void> {
-    for (;;) {
+    const { bytes, send } = wait.sending;
+    const began = Date.now();
+    while (this.#waiting.get(key) === wait) {
       try {
-        await wait.send();
-        wait.isSent = true;
+        await this.#room.put(bytes, send);
         wait.since = Date.now();
-        if (this.#isFullNoted) this.options.onNote("there is room in Redis again");
-        this.#isFullNoted = false;
+        if (this.#waiting.get(key) === wait) this.#mark(wait, true);
         return;
       } catch (error) {
-        if (!isFull(error)) throw error;
-        if (Date.now() - wait.since > this.options.patienceMs) throw error;
-        const { message } = queueError(error, this.options.address);
-        if (!this.#isFullNoted) this.options.onNote(`${message} It is tried again until there is room.`);
-        this.#isFullNoted = true;
+        if (!isWithoutRoom(error)) throw error;
+        if (Date.now() - began > this.options.patienceMs) throw withoutRoom();
         await sleep(FULL_MS);
-        if (!this.#waiting.has(key)) return;
       }
     }
+  }
+
+  /**
+   * Drops the results that were received, which were kept for who asks the same later. Where nothing fits any more, workers
+   * cannot take jobs either: half of the pictures come back, and are sent again once their jobs have told that they lack them.
+   */
+  async #makeRoom(isFull: boolean): Promise<void> {
+    const { identity } = this.options;
+    const keys = [...this.#received].map((key) => NAMES.result(identity, key));
+    this.#received.clear();
+    if (isFull) {
+      const sent = [...this.#waiting].filter(([, { isSent }]) => isSent);
+      keys.push(...sent.slice(sent.length / 2).map(([key]) => NAMES.picture(identity, key)));
+    }
+    for (let at = 0; at < keys.length; at += DROP_AT_ONCE) await this.redis.unlink(keys.slice(at, at + DROP_AT_ONCE));
   }
 
   #hear(key: string): void {
@@ -153,7 +207,7 @@ export class Waits {
     const texts = await this.redis.mget(keys.map((key) => NAMES.result(this.options.identity, key)));
     return keys.filter((key, at) => {
       const text = texts[at] ?? null;
-      if (text !== null) this.#waiting.get(key)?.settle({ text });
+      if (text !== null) this.#receive(key, text);
       return text === null;
     });
   }
@@ -198,9 +252,9 @@ export class Waits {
   }
 
   #lose(): void {
-    if (this.#downSince !== undefined) return;
+    if (this.#downSince !== undefined || this.#hasEnded) return;
     this.#downSince = Date.now();
-    if (this.#waiting.size > 0) this.options.onNote(`Redis at ${this.options.address.shown} does not answer; it is tried again.`); // prettier-ignore
+    this.options.onNote(`Redis at ${this.options.address.shown} does not answer; it is tried again.`); // prettier-ignore
   }
 
   #regain(): void {
@@ -218,6 +272,11 @@ export class Waits {
   #unreachable(): RocError {
     return new RocError("NETWORK", "The queue does not answer. Nothing is lost: try again once its Redis is back.");
   }
+}
+
+/** For who asks, who is not told where the queue is. */
+function withoutRoom(): RocError {
+  return new RocError("OUT_OF_MEMORY", "The queue has no room left. Try again once workers have caught up.");
 }
 
 /** Why a job fails whose picture has expired: it is sent again. */

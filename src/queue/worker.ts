@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { failed, isPicturesFault } from "../engine/failures.js";
 import type { Model, Outcome } from "../engine/types.js";
 import { worthOf } from "../engine/worth.js";
-import { messageOf } from "../errors.js";
+import { isRocError, messageOf } from "../errors.js";
+import { DEFAULT_MAX_PIXELS } from "../image/decode.js";
 import type { QueueAddress } from "./address.js";
 import { Gather, type Scored } from "./gather.js";
 import {
@@ -23,7 +24,7 @@ import {
   type JobData,
 } from "./job.js";
 import { offer } from "./offers.js";
-import { connect, isFull, queueError, queueLibraries } from "./redis.js";
+import { connect, queueError, queueLibraries } from "./redis.js";
 import { readShared, rootsOf } from "./shared-files.js";
 import { GONE, REFUSED } from "./waits.js";
 
@@ -36,8 +37,14 @@ const TAKEOVERS = 5;
 const PASSING_SECONDS = 60;
 /** How long an ending worker waits for a Redis that is away. */
 const AWAY_MS = 5000;
-/** Between two tries to keep a result where Redis has no memory. */
-const FULL_MS = 500;
+/** Between two looks whether it is back. */
+const AWAY_LOOK_MS = 500;
+
+/** In one go, the picture first: what a script writes after it has deleted is taken whatever Redis' memory is. */
+const KEEP = `
+redis.call("DEL", KEYS[2])
+redis.call("SET", KEYS[1], ARGV[1], "EX", ARGV[2], "NX")
+redis.call("PUBLISH", ARGV[3], ARGV[4])`;
 
 /** What a worker is made of. */
 export interface WorkerOptions {
@@ -50,6 +57,8 @@ export interface WorkerOptions {
   readonly takeoverMs?: number | undefined;
   /** Seconds that results are kept; default a day. */
   readonly keepSeconds?: number | undefined;
+  /** Pictures with more pixels are refused, whatever is asked; default as {@link DecodeOptions.maxPixels}. */
+  readonly maxPixels?: number | undefined;
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -75,9 +84,19 @@ export interface RunningWorker {
 
 /** Starts a worker. @throws RocError NETWORK, USAGE, CONFIG_INVALID as {@link connect}; FILE_NOT_FOUND for a root */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { model, address, takeoverMs = 30_000, onNote = (): void => undefined } = options;
+  const { address } = options;
   const roots = await rootsOf(options.roots ?? []);
   const redis = await connect(address);
+  try {
+    return await begin(redis, roots, options);
+  } catch (error) {
+    redis.disconnect();
+    throw isRocError(error) ? error : queueError(error, address);
+  }
+}
+
+async function begin(redis: Redis, roots: readonly string[], options: WorkerOptions): Promise<RunningWorker> {
+  const { model, address, takeoverMs = 30_000, onNote = (): void => undefined } = options;
   const { Worker, UnrecoverableError } = await queueLibraries();
   const identity = identityOf(model);
   const taker = new Taker(redis, identity, { ...options, roots });
@@ -119,19 +138,26 @@ function endings(worker: QueueWorker, redis: Redis, withdraw: () => Promise<void
       const closing = worker.close().then(withdraw);
       closing.catch(() => undefined);
       await Promise.race([closing.catch(() => undefined), away(redis)]);
-      redis.disconnect();
+      leave(worker, redis);
     },
     abandon: (): void => {
       notes.isEnding = true;
       void worker.close(true).catch(() => undefined);
-      redis.disconnect();
+      leave(worker, redis);
     },
   };
 }
 
+/** Ends what would keep the process: BullMQ ends its timers once Redis has answered. */
+function leave(worker: QueueWorker, redis: Redis): void {
+  void worker["lockManager"].close();
+  worker["stalledCheckStopper"]?.();
+  redis.disconnect();
+}
+
 /** Ends once Redis has been away for a while: what a worker has in hand then goes to others, who find it when Redis is back. */
 async function away(redis: Redis): Promise<void> {
-  for (let since = Date.now(); Date.now() - since < AWAY_MS; await sleep(FULL_MS, undefined, { ref: false })) {
+  for (let since = Date.now(); Date.now() - since < AWAY_MS; await sleep(AWAY_LOOK_MS, undefined, { ref: false })) {
     if (redis.status === "ready") since = Date.now();
   }
 }
@@ -192,8 +218,10 @@ class Taker {
       await this.redis.publish(NAMES.done(this.identity), key);
       return;
     }
-    const scored = await this.#score(key, data, asked, gather);
-    await this.#keep(key, scored);
+    const { maxPixels: most = DEFAULT_MAX_PIXELS } = this.options;
+    const isCapped = (asked.maxPixels ?? DEFAULT_MAX_PIXELS) > most;
+    const scored = await this.#score(key, data, isCapped ? { ...asked, maxPixels: most } : asked, gather);
+    await this.#keep(key, isCapped ? withCap(scored) : scored, isCapped);
     if ("error" in scored.outcome) this.summary.failed += 1;
     else this.summary.scored += 1;
   }
@@ -221,36 +249,29 @@ class Taker {
   async #bytes(key: string, digest: string): Promise<Uint8Array> {
     const bytes = await this.redis.getBuffer(NAMES.picture(this.identity, key));
     if (bytes === null) throw new Error(GONE);
-    if (createHash("sha256").update(bytes).digest("hex") !== digest) throw new Error(`${REFUSED}A picture in Redis is not the one that its job names.`); // prettier-ignore
+    if (createHash("sha256").update(bytes).digest("hex") !== digest) throw new Error("the picture in Redis is not the one that its job names"); // prettier-ignore
     return bytes;
   }
 
-  /** Keeps a result under its name, once: whoever came first stays. Its picture goes. Where there is no memory, it waits. */
-  async #keep(key: string, { outcome, ...beside }: Scored): Promise<void> {
-    const { keepSeconds = 86_400, onNote } = this.options;
-    const seconds = isPassing(outcome) ? PASSING_SECONDS : keepSeconds;
-    const text = packResult(outcome, beside);
-    for (let isNoted = false; ; isNoted = true) {
-      try {
-        const done = await this.redis
-          .multi()
-          .set(NAMES.result(this.identity, key), text, "EX", seconds, "NX")
-          .del(NAMES.picture(this.identity, key))
-          .publish(NAMES.done(this.identity), key)
-          .exec();
-        const fault = done?.find(([error]) => error)?.[0];
-        if (fault) throw fault;
-        return;
-      } catch (error) {
-        if (!isFull(error)) throw error;
-        if (!isNoted) onNote?.(`${queueError(error, this.options.address).message} The result waits until there is room.`); // prettier-ignore
-        await sleep(FULL_MS);
-      }
-    }
+  /** Keeps a result under its name, once: whoever came first stays. Its picture goes. */
+  async #keep(key: string, { outcome, ...beside }: Scored, isCapped: boolean): Promise<void> {
+    const { keepSeconds = 86_400 } = this.options;
+    const seconds = isPassing(outcome, isCapped) ? PASSING_SECONDS : keepSeconds;
+    const names = [NAMES.result(this.identity, key), NAMES.picture(this.identity, key)];
+    await this.redis.eval(KEEP, 2, ...names, packResult(outcome, beside), seconds, NAMES.done(this.identity), key);
   }
 }
 
 /** Whether another worker, or this one later, may score the picture after all. */
-function isPassing(outcome: Outcome): boolean {
-  return "error" in outcome && ["OUT_OF_MEMORY", "FILE_NOT_FOUND", "FILE_UNREADABLE"].includes(outcome.error.code);
+function isPassing(outcome: Outcome, isCapped: boolean): boolean {
+  const codes = ["OUT_OF_MEMORY", "FILE_NOT_FOUND", "FILE_UNREADABLE", ...(isCapped ? ["IMAGE_TOO_LARGE"] : [])];
+  return "error" in outcome && codes.includes(outcome.error.code);
+}
+
+/** With the remedy for a picture that is larger than this worker takes, whatever was asked. */
+function withCap(scored: Scored): Scored {
+  if (!("error" in scored.outcome)) return scored;
+  const { code, message } = scored.outcome.error;
+  const named = message.replace("(maxPixels, --max-pixels)", "of the workers (worker --max-pixels)");
+  return { ...scored, outcome: failed(scored.outcome.file, code, named) };
 }

@@ -1,7 +1,6 @@
 /** Workers and a queue in a Redis of the test's own: nothing is lost, nothing is computed twice, faults are told. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,39 +11,18 @@ import { scan } from "../../src/library/scan/scan.js";
 import type { Outcome } from "../../src/engine/types.js";
 import { isRocError } from "../../src/errors.js";
 import { parseAddress } from "../../src/queue/address.js";
-import { openQueue, type QueuedModel, type QueueOptions } from "../../src/queue/client.js";
+import { openQueue } from "../../src/queue/client.js";
 import { identityOf, keyOf, NAMES, PREFIX } from "../../src/queue/job.js";
 import { connect, queueLibraries } from "../../src/queue/redis.js";
-import { startWorker, type WorkerOptions } from "../../src/queue/worker.js";
 import { createServer } from "../../src/server/index.js";
 import { ask, form, until } from "../server/support.js";
 import { ROOT } from "../support.js";
 import { commands, FakeModel, NO_REDIS, pictures, redisFor, scoreOf, type RedisForTest } from "./redis.js";
+import { all, opened, sha, working } from "./working.js";
 
 const skip = NO_REDIS;
 
 type Picture = ReturnType<typeof pictures>[number];
-
-async function working({ address, before }: RedisForTest, options: Partial<WorkerOptions> = {}) {
-  const model = (options.model as FakeModel | undefined) ?? new FakeModel();
-  const worker = await startWorker({ address, takeoverMs: 1000, ...options, model });
-  before(() => worker.close());
-  return { worker, model };
-}
-
-async function opened({ address, before }: RedisForTest, options: Partial<QueueOptions> = {}): Promise<QueuedModel> {
-  const model = await openQueue({ address, ...options });
-  before(() => model.dispose());
-  return model;
-}
-
-async function all(outcomes: AsyncIterable<Outcome>): Promise<Outcome[]> {
-  const found: Outcome[] = [];
-  for await (const outcome of outcomes) found.push(outcome);
-  return found;
-}
-
-const sha = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 test(
   "pictures are scored by a worker in their order; what was scored costs nothing, under any name and for anybody",
@@ -161,7 +139,8 @@ test(
   async (t) => {
     const redis = await redisFor(t);
     const { worker } = await working(redis);
-    const queued = await opened(redis, { patienceMs: 100 });
+    const notes: string[] = [];
+    const queued = await opened(redis, { patienceMs: 100, onNote: (note) => notes.push(note) });
     const server = createServer({ model: queued, workers: { ahead: 8, state: () => queued.state() } });
     redis.before(() => server.close());
     const address = await server.listen({ host: "127.0.0.1", port: 0 });
@@ -174,6 +153,7 @@ test(
     assert.deepEqual([status, body.error?.code], [503, "NETWORK"]);
     assert.ok(!JSON.stringify(body).includes("127.0.0.1"), "a client is not told where it is");
     assert.equal((await ask(address, "/health")).status, 503);
+    assert.equal(notes.length, 1, "one note, also where nothing waited when it went");
   },
 );
 
@@ -254,8 +234,11 @@ test(
     const [found] = await all(queued.score(join(inside, "a.jpg")));
     assert.equal(found && "score" in found && found.score, scoreOf(sha(one.data)));
     assert.equal((await (await commands(redis)).keys(`${PREFIX}:picture:*`)).length, 0, "no bytes travel");
-    for (const path of [outside, join(inside, "link.jpg"), join(inside, "../secret.jpg")])
-      await assert.rejects(all(queued.score(path)), /below none of its --root folders\. Mount it/);
+    for (const path of [outside, join(inside, "link.jpg"), join(inside, "../secret.jpg")]) {
+      const [{ error }] = (await all(queued.score(path))) as [{ error: { code: string; message: string } }];
+      assert.equal(error.code, "FILE_UNREADABLE");
+      assert.match(error.message, /below none of the worker's --root folders.*--retry/);
+    }
     await worker.close();
     await working(redis, { model });
     rmSync(join(inside, "link.jpg"));

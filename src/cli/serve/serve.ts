@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { calibrationText } from "../../engine/calibration.js";
 import { worthOf } from "../../engine/worth.js";
-import { ERROR_CODES, messageOf, RocError } from "../../errors.js";
+import { ERROR_CODES, isRocError, messageOf, RocError } from "../../errors.js";
 import type { Model } from "../../engine/index.js";
 import { isQueueUrl } from "../../queue/address.js";
 import type { createServer } from "../../server/index.js";
@@ -65,7 +65,11 @@ async function serve(flags: Flags, context: Context): Promise<void> {
     onNote(
       `${printable(library)} is not there yet; it is shown once it is: roc4mllm library scan FOLDER --library FILE`,
     );
-  const onFault = (error: Error): void => void io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
+  const onFault = (error: Error): void => {
+    // That the queue is away or full has been noted.
+    if (queued && isRocError(error) && ["NETWORK", "OUT_OF_MEMORY"].includes(error.code)) return;
+    io.stderr.write(`fault: ${error.stack ?? error.message}\n`);
+  };
   // Whichever request it is of: the others are answered.
   const onRejection = (reason: unknown): void => onFault(reason instanceof Error ? reason : new Error(messageOf(reason))); // prettier-ignore
   process.on("unhandledRejection", onRejection);

@@ -7,7 +7,7 @@ import type { startWorker } from "../../queue/worker.js";
 import { modelOption } from "../shared/default-model.js";
 import type { Context } from "../shared/io.js";
 import { addIntervalOptions, addModelOptions, intervalFlags, loadNamed, packing, type IntervalFlags, type ModelFlags } from "../shared/model-options.js"; // prettier-ignore
-import { number, parseScale } from "../shared/numbers.js";
+import { number, parseScale, whole } from "../shared/numbers.js";
 import { firing, repeated } from "./until.js";
 
 interface Flags extends ModelFlags, IntervalFlags {
@@ -16,6 +16,7 @@ interface Flags extends ModelFlags, IntervalFlags {
   readonly root?: readonly string[];
   readonly takeover: number;
   readonly keep: number;
+  readonly maxPixels?: number;
   readonly json?: true;
 }
 
@@ -32,6 +33,7 @@ async function work(flags: Flags, context: Context): Promise<void> {
     ...{ model, address, roots: flags.root, onNote },
     takeoverMs: flags.takeover * 1000,
     keepSeconds: Math.round(flags.keep * 3600),
+    maxPixels: flags.maxPixels,
   });
   const { identity } = running;
   if (flags.json) io.stdout.write(`${JSON.stringify({ queue: address.shown, model: model.name, identity })}\n`);
@@ -80,6 +82,7 @@ export function workerCommand(context: Context): Command {
     .option("--root <folder>", "folder of which scans may name files (--by-path); again for more", repeated)
     .option("--takeover <seconds>", "without a sign of life, after which others take over what it had", number(1, 86_400), 30)
     .option("--keep <hours>", "that results are kept in Redis", number(0.01, 8760), 24)
+    .option("--max-pixels <n>", "refuse larger images, whatever senders ask for (default: 268 million)", whole(1))
     .option(
       "--scale <min,max>",
       "lowest and highest score (default: of the ratings that it was trained on)",
