@@ -151,7 +151,7 @@ function endings(worker: QueueWorker, redis: Redis, withdraw: () => Promise<void
 /** Ends what would keep the process: BullMQ ends its timers once Redis has answered. */
 function leave(worker: QueueWorker, redis: Redis): void {
   void worker["lockManager"].close();
-  worker["stalledCheckStopper"]?.();
+  (worker["stalledCheckStopper"] as (() => void) | undefined)?.();
   redis.disconnect();
 }
 
