@@ -235,9 +235,10 @@ test(
     assert.equal(found && "score" in found && found.score, scoreOf(sha(one.data)));
     assert.equal((await (await commands(redis)).keys(`${PREFIX}:picture:*`)).length, 0, "no bytes travel");
     for (const path of [outside, join(inside, "link.jpg"), join(inside, "../secret.jpg")]) {
-      const [{ error }] = (await all(queued.score(path))) as [{ error: { code: string; message: string } }];
-      assert.equal(error.code, "FILE_UNREADABLE");
-      assert.match(error.message, /below none of the worker's --root folders.*--retry/);
+      const [outcome] = await all(queued.score(path));
+      assert.ok(outcome && "error" in outcome);
+      assert.equal(outcome.error.code, "FILE_UNREADABLE");
+      assert.match(outcome.error.message, /below none of the worker's --root folders.*--retry/);
     }
     await worker.close();
     await working(redis, { model });
