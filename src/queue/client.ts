@@ -38,6 +38,9 @@ const AHEAD = 8192;
 /** Seconds after which a picture is dropped whose job nobody took. It is sent again while its caller waits. */
 const PICTURE_SECONDS = 86_400;
 
+/** Failures that are a path's or a worker's, not a picture's. */
+const OF_THIS_TRY: ReadonlySet<string> = new Set(["FILE_NOT_FOUND", "FILE_UNREADABLE", "IMAGE_TOO_LARGE"]);
+
 /** How long Redis may take to say what the queue looks like. */
 const STATE_MS = 1000;
 
@@ -232,12 +235,19 @@ export class QueuedModel implements Model {
     try {
       const asking = this.#waits.ask(key, sending);
       const answer = await orAborted(asking, gone, () => new RocError("ABORTED", "Nobody waits any more."));
-      if ("text" in answer) return unpackResult(answer.text, key, file);
+      if ("text" in answer) return await this.#taken(key, unpackResult(answer.text, key, file));
       const { code, message } = whyGivenUp(answer.givenUp, file);
       return { outcome: failed(file, code, message) };
     } finally {
       gone.removeEventListener("abort", forget);
     }
+  }
+
+  /** A failure that another path or another worker would not give is no result of the picture: who asks again is not told it. */
+  async #taken<Found extends { outcome: Outcome }>(key: string, found: Found): Promise<Found> {
+    if ("error" in found.outcome && OF_THIS_TRY.has(found.outcome.error.code))
+      await this.#connections.redis.unlink(NAMES.result(this.identity, key));
+    return found;
   }
 
   async #send(key: string, job: JobData, bytes: Uint8Array | undefined): Promise<void> {

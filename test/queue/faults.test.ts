@@ -147,6 +147,11 @@ test(
     await working(redis, { roots: [root] });
     const found = await scoring;
     assert.deepEqual(found.map((one) => ("error" in one ? one.error.code : one.score)), [scoreOf(sha(one.data)), "FILE_NOT_FOUND", "FILE_UNREADABLE"]); // prettier-ignore
+    // The same contents at a place that workers read.
+    writeFileSync(at("gone.jpg"), two.data);
+    writeFileSync(at("copy.jpg"), three.data);
+    const again = await all(second.score([at("gone.jpg"), at("copy.jpg")]));
+    assert.deepEqual(again.map((one) => "score" in one && one.score), [two, three].map(({ data }) => scoreOf(sha(data)))); // prettier-ignore
   },
 );
 
