@@ -1,4 +1,4 @@
-/** Records in a checkpoint the pictures it was trained on, so that an evaluation on them is noticed. */
+/** Records of pictures: those that a checkpoint was trained on, or calibrated on, so that an evaluation on them is noticed. */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -23,21 +23,40 @@ export async function writeTrainedOn(
   sizes: readonly { readonly bytes: number | null }[],
 ): Promise<void> {
   const digests = pictures.map(({ image }, i) => nameDigest(image, sizes[i]?.bytes ?? null));
-  await atomicWriteJson(join(checkpoint, TRAINED_ON), { pictures: digests.sort().join("") });
+  await atomicWriteJson(join(checkpoint, TRAINED_ON), { pictures: joined(digests) });
+}
+
+/** A record of pictures, as {@link recordedIn} reads it. */
+export async function recordOf(images: readonly string[]): Promise<string> {
+  const digests: string[] = [];
+  for await (const [, digest] of digestsOf(images)) digests.push(digest);
+  return joined(digests);
+}
+
+function joined(digests: readonly string[]): string {
+  return digests.toSorted().join("");
 }
 
 /** Those of the given pictures that a checkpoint was trained on; none where it has no record. @throws RocError CONFIG_INVALID */
 export async function trainedOn(checkpoint: string, images: readonly string[]): Promise<Set<string>> {
   const found = await ifThere(readJsonAs(join(checkpoint, TRAINED_ON), trainedSchema));
+  return found ? recordedIn(found.pictures, images) : new Set();
+}
+
+/** Those of the given pictures that a record has. */
+export async function recordedIn(record: string, images: readonly string[]): Promise<Set<string>> {
+  const known = new Set(record.match(new RegExp(`.{${DIGITS}}`, "g")));
   const seen = new Set<string>();
-  if (!found) return seen;
-  const known = new Set(found.pictures.match(new RegExp(`.{${DIGITS}}`, "g")));
+  for await (const [image, digest] of digestsOf(images)) if (known.has(digest)) seen.add(image);
+  return seen;
+}
+
+async function* digestsOf(images: readonly string[]): AsyncGenerator<readonly [image: string, digest: string]> {
   for (let start = 0; start < images.length; start += AT_ONCE) {
     const some = images.slice(start, start + AT_ONCE);
     const sizes = await Promise.all(some.map(sizeOf));
-    some.forEach((image, i) => known.has(nameDigest(image, sizes[i] ?? null)) && seen.add(image));
+    for (const [i, image] of some.entries()) yield [image, nameDigest(image, sizes[i] ?? null)];
   }
-  return seen;
 }
 
 /** Number of the given pictures that {@link trainedOn} finds. @throws RocError CONFIG_INVALID */

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { baselineSource } from "../baselines/source.js";
-import { readJsonAs } from "../files/index.js";
+import { readJsonAs, type OutputKind } from "../files/index.js";
 import { CONFORMAL_METHODS, type Calibrated } from "../metrics/conformal.js";
 import type { CheckpointFolder } from "../models/places.js";
 import type { Scale } from "../roc/index.js";
@@ -47,6 +47,11 @@ export interface Calibration {
     readonly scale: Scale;
     /** Pictures with a rating and a score. */
     readonly count: number;
+    /**
+     * Digests of name and size of these pictures, eight hex digits each, concatenated: `eval` leaves them out of the coverage. Files
+     * of earlier versions lack it.
+     */
+    readonly pictures?: string | undefined;
   };
   /** Intervals by the score's name ("score" is the overall one), a level each; quantiles are shares of the scale's length. */
   readonly scores: Readonly<Record<string, readonly Calibrated[]>>;
@@ -81,7 +86,14 @@ const calibrationSchema: z.ZodType<Calibration> = z
     level,
     checkpoint: z.object({ name: z.string(), digest: z.string().regex(/^[0-9a-f]{64}$/) }),
     settings: z.record(z.string(), z.unknown()),
-    data: z.object({ name: z.string(), split: z.string(), labels: z.string(), scale: scaleSchema, count: z.int() }),
+    data: z.object({
+      name: z.string(),
+      split: z.string(),
+      labels: z.string(),
+      scale: scaleSchema,
+      count: z.int(),
+      pictures: z.string().optional(),
+    }),
     scores: z.record(z.string(), z.array(calibratedSchema).min(1)),
     seed: z.int(),
     program: z.string(),
@@ -91,6 +103,12 @@ const calibrationSchema: z.ZodType<Calibration> = z
     message: "a score lacks the level that results show",
     path: ["scores"],
   }); // prettier-ignore
+
+/** What `calibrate --out` may take the place of. */
+export const CALIBRATION_KIND: OutputKind = {
+  name: "calibration that roc4mllm wrote",
+  isOurs: (start) => new RegExp(`^\\s*\\{\\s*"format":\\s*"${FORMAT}"`).test(start),
+};
 
 /** The head of every calibration. */
 export const CALIBRATION_HEAD = { format: FORMAT, version: 1 } as const;

@@ -4,18 +4,26 @@ import { access, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { attributeScale, type Sample } from "../data/index.js";
-import { trainedOn } from "../data/trained-on.js";
-import { CALIBRATION_HEAD, calibrationPlace, SCORE, type Calibration } from "../engine/calibration-file.js";
+import { recordOf, trainedOn } from "../data/trained-on.js";
+import {
+  CALIBRATION_HEAD,
+  CALIBRATION_KIND,
+  calibrationPlace,
+  readCalibration,
+  SCORE,
+  type Calibration,
+} from "../engine/calibration-file.js";
 import { calibratedSettings } from "../engine/calibration.js";
 import { DEMO_MODEL } from "../engine/demo.js";
 import type { Model } from "../engine/index.js";
 import { scoreSettings } from "../engine/score-settings.js";
-import { RocError } from "../errors.js";
-import { atomicWriteJson } from "../files/index.js";
+import { isRocError, RocError } from "../errors.js";
+import { atomicWriteJson, checkOutput, ifThere } from "../files/index.js";
 import {
   calibrated,
   CONFORMAL_METHODS,
   foldRanges,
+  shareText,
   type Calibrated,
   type ConformalMethod,
   type Labelled,
@@ -83,6 +91,7 @@ async function withModel(
       "calibrate(): a model of live parts cannot be told from another. Save it, and load it.",
     );
   const file = await fileOf(model, spec);
+  await noteReplaced(file, options);
   const samples = await unseenOf(model, selection, options);
   const partial = `${file}${PARTIAL}`;
   const images = commonFolder(samples);
@@ -95,7 +104,8 @@ async function withModel(
   if (predictions.length < looked.length)
     options.note(`${looked.length - predictions.length} of ${looked.length} pictures have no score, and do not count`);
   const made = calibrateAll(predictions, selection, { ...spec, levels });
-  const calibration = calibrationOf(model, selection, predictions, made.scores, spec, levels[0] as number);
+  const pictures = await recordOf(predictions.map(({ image }) => image));
+  const calibration = calibrationOf(model, selection, { predictions, pictures }, made.scores, spec, levels[0] as number); // prettier-ignore
   await atomicWriteJson(file, calibration);
   await rm(partial, { force: true });
   const counts = (made.scores[SCORE] ?? []).map(({ count, level: one }) => expectedCoverage(count, one));
@@ -105,10 +115,18 @@ async function withModel(
 /** A snapshot of the hub's cache, which is shared and replaced. */
 const SNAPSHOT = /[\\/]snapshots[\\/][0-9a-f]{40}([\\/]|$)/;
 
-/** Where it is kept. @throws RocError USAGE where that is no place of the user's own, FILE_UNWRITABLE before anything is scored */
+/**
+ * Where it is kept.
+ *
+ * @throws RocError USAGE where that is no place of the user's own or a file of another kind is there, FILE_UNWRITABLE; before anything
+ *   is scored
+ */
 async function fileOf(model: Model, { out }: CalibrationSpec): Promise<string> {
   const folder = model.folder;
-  if (out !== undefined) return out;
+  if (out !== undefined) {
+    await checkOutput(out, CALIBRATION_KIND);
+    return out;
+  }
   const remedy = "Name a file by --out, and score with it: roc4mllm score --calibration FILE";
   if (folder === undefined) throw new RocError("USAGE", `calibrate(): the model has no folder. ${remedy}.`);
   const file = await calibrationPlace(await openCheckpointFolder(folder));
@@ -118,6 +136,20 @@ async function fileOf(model: Model, { out }: CalibrationSpec): Promise<string> {
     throw new RocError("USAGE", `${dirname(file)} cannot be written to. ${remedy}.`, { cause });
   });
   return file;
+}
+
+/** Says before anything is scored what the new calibration takes the place of. */
+async function noteReplaced(file: string, { note }: Noting): Promise<void> {
+  const found = await ifThere(readCalibration(file).then(contentText)).catch((error: unknown) => {
+    if (isRocError(error)) return `cannot be read as a calibration (${error.message})`;
+    throw error;
+  });
+  if (found !== undefined) note(`${file} is there already and will be replaced: it ${found}`);
+}
+
+function contentText({ checkpoint, data, scores, date }: Calibration): string {
+  const levels = (scores[SCORE] ?? []).map((one) => shareText(one.level)).join(", ");
+  return `has intervals of ${levels} for ${checkpoint.name}, from ${data.count} pictures of ${data.name}, ${data.split}, made on ${date}`;
 }
 
 /** Those that the checkpoint was not trained on: of the others it remembers the ratings, and intervals would be too narrow. */
@@ -199,7 +231,7 @@ function figuresOf(
 function calibrationOf(
   model: Model,
   { data, labels, split }: Selection,
-  predictions: readonly Prediction[],
+  { predictions, pictures }: { readonly predictions: readonly Prediction[]; readonly pictures: string },
   scores: Calibration["scores"],
   { seed = 0 }: CalibrationSpec,
   shown: number,
@@ -209,7 +241,7 @@ function calibrationOf(
     level: shown,
     checkpoint: { name: model.name, digest: model.digest ?? "" },
     settings: calibratedSettings(model),
-    data: { name: data.name, split, labels, scale: { ...data.scale }, count: predictions.length },
+    data: { name: data.name, split, labels, scale: { ...data.scale }, count: predictions.length, pictures },
     scores,
     seed,
     program: packageVersion(),

@@ -63,9 +63,9 @@ export interface CalibrationResult {
  * ```
  *
  * @category Evaluation
- * @throws RocError USAGE for a field that is not as documented, for a checkpoint whose folder is not the user's own (name another
- *   `out`), and naming what differs from what a stopped call has left; DATA_INVALID where pictures are too few for a finite
- *   interval: it says how many are needed; else as {@link evaluate}
+ * @throws RocError USAGE for a field that is not as documented, for a checkpoint whose folder is not the user's own or an `out` that
+ *   is a file of another kind (name another `out`), and naming what differs from what a stopped call has left; DATA_INVALID where
+ *   pictures are too few for a finite interval: it says how many are needed; else as {@link evaluate}
  */
 export async function calibrate(spec: CalibrationSpec, options: EvaluateOptions = {}): Promise<CalibrationResult> {
   return (await import("./calibrate-into.js")).calibrateInto(spec, options);

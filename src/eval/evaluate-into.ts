@@ -7,7 +7,7 @@ import { gitRevision, packageVersion } from "../version.js";
 import { captionFigures } from "./caption-figures.js";
 import type { EvaluateOptions, EvaluationResult, EvaluationSpec } from "./spec.js";
 import { PARTIAL_FILE, SUMMARY_FILE, TABLE_FORMATS, tableFile } from "./folder.js";
-import { calibratedCoverage } from "./interval-coverage.js";
+import { calibratedCoverage, notCalibratedOn } from "./interval-coverage.js";
 import { succeeded } from "./prediction.js";
 import { writeTable } from "./predictions-file.js";
 import { missingNote, selectSamples, type Selection } from "./selection.js";
@@ -33,9 +33,8 @@ export async function evaluateInto(spec: EvaluationSpec, options: EvaluateOption
   checkAborted(options.signal);
   const source = await predictionsOf(spec, selection, { ...options, note });
   outsideNote(source, selection.data.scale).forEach(note);
-  if (source.calibration?.data.labels === selection.labels)
-    note("the intervals were calibrated on these very pictures: of others they may hold less");
-  const summary = await writeResults(source, selection, spec, options.signal);
+  const intervals = await coverageOf(source, selection, note);
+  const summary = await writeResults(source, selection, intervals, spec, options.signal);
   ignoredNotes(summary, source, spec).forEach(note);
   return { folder: source.out, summary, predictions: source.predictions, notes };
 }
@@ -44,15 +43,26 @@ function checkAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new RocError("ABORTED", "The evaluation was stopped.", { cause: signal.reason });
 }
 
+/** How the checkpoint's calibrated intervals fare. */
+async function coverageOf(
+  { predictions, calibration }: Source,
+  selection: Selection,
+  note: (text: string) => void,
+): Promise<RunSummary["intervals"]> {
+  if (!calibration) return undefined;
+  const others = await notCalibratedOn(predictions.filter(succeeded), calibration, selection, note);
+  return calibratedCoverage(others, calibration, selection.data);
+}
+
 /** Writes the table, then the summary with the digest of it; takes away what an earlier evaluation left. */
 async function writeResults(
   source: Source,
   selection: Selection,
+  intervals: RunSummary["intervals"],
   spec: EvaluationSpec,
   signal: AbortSignal | undefined,
 ): Promise<RunSummary> {
-  const { predictions, out, calibration } = source;
-  const intervals = calibration && calibratedCoverage(predictions.filter(succeeded), calibration, selection.data);
+  const { predictions, out } = source;
   const { format = "csv", resamples = RESAMPLES, seed = 0, threshold, spiceJar } = spec;
   const figures = {
     ...summarise(predictions, { scale: selection.data.scale, seed, resamples, threshold }),

@@ -122,7 +122,7 @@ const provenanceSchema: z.ZodType<Provenance> = z.object({
 export interface RunSummary extends Summary {
   /** Where the figures come from. */
   readonly provenance: Provenance;
-  /** How the checkpoint's calibrated intervals fare, by the score's name; absent where it has none. */
+  /** How the checkpoint's calibrated intervals fare on pictures that did not calibrate them, by the score's name; absent without. */
   readonly intervals?: Readonly<Record<string, IntervalFigures>> | undefined;
   /** How the comments agree with those of people; null where none were compared. */
   readonly captions: CaptionFigures | null;

@@ -177,6 +177,8 @@ class Parser {
 
   #comparison(field: Token, operator: Token, value: Token): Condition {
     const known = field.kind === "word" ? FIELDS[field.text.toLowerCase()] : undefined;
+    if (known === FIELDS["taste"] && known && this.options.ranked !== "t.score")
+      this.#fail(field.column, "taste is the score of a taste, and none is named. Add --taste NAME (over HTTP: ?taste=NAME)"); // prettier-ignore
     const [kind, column] = known ?? (["number", ATTRIBUTE] as const);
     const before = known ? [] : [this.#attribute(field)];
     if (value.kind === "word" && value.text.toLowerCase() === "none") return this.#absence(column, before, operator);

@@ -170,14 +170,43 @@ test("a stopped calibration resumes with what is left", async () => {
   assert.deepEqual(resumed, whole);
 });
 
-test("eval reports coverage, width, scores and scenes; the same pictures are noted", async () => {
-  const { stdout, stderr } = await run("eval", "--data", "studio", "--model", "ck", "--dtype", "float32", "--split", "all", "--out", "run", "--resamples", "20"); // prettier-ignore
+test("eval reports coverage, width, scores and scenes, of pictures that did not calibrate; an earlier calibration is named", async () => {
+  const calibrated = await run("calibrate", "--model", "ck", "--data", "studio", "--split", "all", "--level", "0.8", "--limit", "12", "--dtype", "float32", "--out", "part.json"); // prettier-ignore
+  assert.equal(calibrated.code, 0, calibrated.stderr);
+  assert.doesNotMatch(calibrated.stderr, /replaced/);
+  const made = await readCalibration(join(folder, "part.json"));
+  assert.match(made.data.pictures ?? "", /^[0-9a-f]{96}$/);
+  const evaluated = (...argv: string[]) => run("eval", "--data", "studio", "--model", "ck", "--dtype", "float32", "--split", "all", "--out", "run", "--fresh", "--resamples", "20", ...argv); // prettier-ignore
+  const { stdout, stderr } = await evaluated("--calibration", "part.json");
   assert.match(
     stdout,
     /calibrated 80% intervals hold 0\.\d{3} \[0\.\d{3}, [01]\.\d{3}\] of the ratings, mean width \d/,
   );
-  assert.match(stdout, /by predicted score\n +1\/5: .* of 6\n[^]*by theme\n +abstract/);
-  assert.match(stderr, /note: the intervals were calibrated on these very pictures/);
+  assert.match(stdout, /by predicted score\n +1\/5: .* of [34]\n[^]*by theme\n +abstract/);
+  assert.match(stderr, /note: the intervals were calibrated on 12 of these 30 pictures: .* on the other 18\n/);
+  assert.equal((await readSummary(join(folder, "run"))).intervals?.["score"]?.count, 18);
+  const own = await evaluated();
+  assert.match(
+    own.stderr,
+    /note: the intervals were calibrated on these very pictures, all 30 of them: .*is not measured\..*--split/,
+  );
+  assert.doesNotMatch(own.stdout, /calibrated 80%/);
+  assert.equal((await readSummary(join(folder, "run"))).intervals, undefined);
+  // As earlier versions wrote it; and what is there already is named before it is replaced.
+  const { pictures: _, ...data } = made.data;
+  await writeFile(join(folder, "part.json"), JSON.stringify({ ...made, data }));
+  const before = await evaluated("--calibration", "part.json");
+  assert.match(before.stderr, /note: the calibration, of studio, all, does not say which pictures it was made of/);
+  assert.equal((await readSummary(join(folder, "run"))).intervals?.["score"]?.count, 30);
+  const again = await run("calibrate", "--model", "ck", "--data", "studio", "--split", "all", "--limit", "9", "--out", "part.json"); // prettier-ignore
+  assert.match(again.stderr, /note: part\.json is there already and will be replaced: it has intervals of 80% for ck@[0-9a-f]{8}, from 12 pictures of studio, all, made on \d{4}-/); // prettier-ignore
+  await writeFile(join(folder, "mine.txt"), "mine");
+  const refused = await run("calibrate", "--model", "ck", "--data", "studio", "--split", "all", "--limit", "9", "--out", "mine.txt"); // prettier-ignore
+  assert.equal(refused.code, 2);
+  assert.match(
+    refused.stderr,
+    /mine\.txt is there already and is no calibration that roc4mllm wrote: it stays as it is/,
+  );
 });
 
 test("aspects have intervals, from training on PARA's files to score and eval; each width names its scale", async () => {

@@ -29,6 +29,7 @@ test("each photo that is printed gets a picture and a map, beside names that oth
   });
   assert.equal(code, 0, stderr);
   assert.match(stderr, /maps: 2 maps of what moves the score/);
+  assert.doesNotMatch(stderr, /earlier calls/);
   const lines = jsonLines(stdout) as Line[];
   assert.deepEqual(readdirSync(maps).sort(), ["same.jpg-2.explain.json", "same.jpg-2.explain.png", "same.jpg.explain.json", "same.jpg.explain.png"]); // prettier-ignore
   const [first] = lines;
@@ -47,12 +48,11 @@ test("each photo that is printed gets a picture and a map, beside names that oth
   assert.deepEqual([format, width], ["png", Math.min(1024, photo.width)]);
   assert.ok(height > width * (photo.height / photo.width), "with a legend below");
   assert.match(readFileSync(html, "utf8"), /What moves the score/);
-  // Ours are replaced, and nothing else is.
-  assert.equal(
-    (await runProgram(["score", join(folder, "a"), "--explain", maps, "--explain-evaluations", "8"], { cwd: folder }))
-      .code,
-    0,
-  );
+  // Ours are replaced, and nothing else is; one of another method that stays is noted.
+  const other = ["--explain", maps, "--explain-evaluations", "8", "--explain-by", "occlusion"];
+  const again = await runProgram(["score", join(folder, "a"), ...other], { cwd: folder });
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stderr, /note: \S+maps holds 1 map of earlier calls \(gradient of the score by \S+\) that those of this call \(occlusion of the score by \S+\) are not to be compared with/); // prettier-ignore
   for (const name of ["same.jpg.explain.png", "same.jpg.explain.json"]) {
     const kept = readFileSync(join(maps, name));
     writeFileSync(join(maps, name), "mine");

@@ -30,15 +30,18 @@ interface Flags extends DataFlags, ModelFlags {
 const HELP = `
 The pictures have to be like those that will be scored, and none that the checkpoint was trained on (such are left out): the intervals
 hold the stated share of the ratings of such pictures, and less elsewhere. "roc4mllm eval" of the calibrated checkpoint says how much
-less on another data set. An interval of 90% needs 9 pictures, of 99% 99; its coverage is exact to about 2 points with 1,000.
+less on another data set or part; pictures of the calibration are left out of that. An interval of 90% needs 9 pictures, of 99% 99;
+its coverage is exact to about 2 points with 1,000.
 
 The calibration is kept as calibration.json in the checkpoint's folder (of a single file of weights beside it), or in --out. Results of
-the checkpoint have intervals from then on, as long as dtype, prompt, resizing and the like are those of the calibration.
+the checkpoint have intervals from then on, as long as dtype, prompt, resizing and the like are those of the calibration. It takes the
+place of an earlier calibration in that file: a note says of which. To keep that one, name another --out.
 
 A stopped command resumes: scores are kept beside the file until it is written.
 
 Examples:
-  roc4mllm calibrate --model my-checkpoint/ --data TAD66K/ --split test
+  roc4mllm calibrate --model my-checkpoint/ --data TAD66K/ --split train
+  roc4mllm eval --model my-checkpoint/ --data TAD66K/ --split test
   roc4mllm calibrate --model my-checkpoint/ --data my-ratings.csv --split all --level 0.9,0.5
   roc4mllm calibrate --model q-future/one-align --data KonIQ/ --out one-align.calibration.json`;
 

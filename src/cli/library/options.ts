@@ -129,6 +129,6 @@ export const WHERE_HELP = `
   width, height, name      in pixels; of the file
   folder                   = /photos/trip: in it and below
   judge                    the name of the checkpoint
-  taste                    the score by --taste, whose percentile is then that of the taste
+  taste                    the score by --taste NAME, which it needs, and whose percentile is then that of the taste
   light, colour, ...       attributes that the judge gives; "rule of thirds" in quotes
 A value that is not known is none: taken = none. It fulfils no other comparison.`;

@@ -1,9 +1,10 @@
 /** `score --explain FOLDER`: for each photo a picture of what moves its score, and the map itself as JSON. */
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { z } from "zod";
 import type { Explanation, ExplainMethod, Model } from "../../engine/index.js";
 import { ERROR_CODES, isRocError, RocError } from "../../errors.js";
-import { checkOutput, makeFolder, writeOutput, type OutputKind } from "../../files/index.js";
+import { checkOutput, makeFolder, readJsonAs, writeOutput, type OutputKind } from "../../files/index.js";
 import { readableName } from "../../image/file-names.js";
 import type { Context } from "../shared/io.js";
 import { isFailure } from "../shared/json.js";
@@ -26,6 +27,8 @@ const MAP_FILE: OutputKind = {
   name: "map that roc4mllm wrote",
   isOurs: (start) => start.startsWith(`{"kind":"${MAP}"`),
 };
+
+const MAP_END = ".explain.json";
 
 /** Pixels of a map's picture on its longer side. */
 const PICTURE_SIDE = 1024;
@@ -63,7 +66,7 @@ function namesIn(folder: string, files: readonly string[]): Map<string, Explaine
       let stem = name;
       for (let count = 2; taken.has(stem.toLowerCase()); count++) stem = `${name}-${count}`;
       taken.add(stem.toLowerCase());
-      return [file, { picture: join(folder, `${stem}.explain.png`), map: join(folder, `${stem}.explain.json`) }];
+      return [file, { picture: join(folder, `${stem}.explain.png`), map: join(folder, `${stem}${MAP_END}`) }];
     }),
   );
 }
@@ -103,8 +106,42 @@ export async function explainAll(
   } finally {
     progress.stop();
   }
+  await noteOthers(folder, explained, stderr);
   stderr.write(`${folder}: ${done} ${done === 1 ? "map" : "maps"} of what moves the score: blue lifts it, orange lowers it\n`); // prettier-ignore
   return explained;
+}
+
+const mapSchema = z.looseObject({ method: z.string(), model: z.string(), of: z.string().nullable() });
+
+/** How a map was made, as words in brackets; undefined for a file that is no map. */
+async function makingOf(file: string): Promise<string | undefined> {
+  const map = await readJsonAs(file, mapSchema).catch(() => undefined);
+  return map && `${map.method} of ${map.of ?? "the score"} by ${map.model}`;
+}
+
+/** Maps that were made in another way are not to be compared: says where earlier calls have left such beside those of this call. */
+async function noteOthers(
+  folder: string,
+  explained: readonly Ranked[],
+  stderr: Context["io"]["stderr"],
+): Promise<void> {
+  const own = new Set(explained.flatMap((result) => (result as RankedResult).explained?.map ?? []));
+  const [first] = own;
+  const making = first === undefined ? undefined : await makingOf(first);
+  if (making === undefined) return;
+  const others: string[] = [];
+  for (const name of await readdir(folder)) {
+    const file = join(folder, name);
+    const its = name.endsWith(MAP_END) && !own.has(file) ? await makingOf(file) : undefined;
+    if (its !== undefined && its !== making) others.push(its);
+  }
+  if (others.length === 0) return;
+  const kinds = [...new Set(others)].sort().join(", ");
+  const count = `${others.length} ${others.length === 1 ? "map" : "maps"}`;
+  const why = `those of this call (${making}) are not to be compared with`;
+  stderr.write(
+    `note: ${folder} holds ${count} of earlier calls (${kinds}) that ${why}: give each its own --explain folder\n`,
+  );
 }
 
 /** A photo that has changed or is gone since it was scored keeps its score, without a map. */

@@ -40,6 +40,12 @@ test("a taste is learned, orders photos, is used for new ones, told and forgotte
   assert.deepEqual([...first.photos, ...rest.photos], photos);
   assert.deepEqual(catalog.photos({ taste: name, where: "percentile >= 90" }).photos, photos.slice(0, 6));
   assert.equal(catalog.count({ taste: name, where: `taste >= ${said[9]}` }), 10);
+  for (const where of ["taste > 7", "score > 5 or not taste = none"])
+    assert.throws(
+      () => catalog.count({ where }),
+      /no.* is named\. Add --taste NAME \(over HTTP: \?taste=NAME\)/,
+      where,
+    );
   assert.equal(catalog.photos({ taste: name, sort: "name" }).photos.length, 60);
   assert.equal(catalog.photos({}).photos[0]?.taste, undefined);
   await forgetInFile(file, name);
