@@ -4,6 +4,7 @@ import type { Model } from "../engine/index.js";
 import { RocError } from "../errors.js";
 import { Catalog, type Judge } from "./catalog.js";
 import { isJudge } from "./judge.js";
+import { placesOf } from "./places.js";
 
 /** Of photos, those that a first judge lets through. */
 export interface Contenders {
@@ -30,8 +31,14 @@ export async function contenders(
 ): Promise<Contenders> {
   using catalog = await Catalog.open(library);
   const judge = judgeOf(catalog, model);
-  const asked = new Set(files);
-  const scored = new Map(catalog.scoresOf(judge).filter(([file]) => asked.has(file)));
+  const scores = new Map(catalog.scoresOf(judge));
+  const places = await placesOf(files);
+  const scored = new Map(
+    files.flatMap((file, i) => {
+      const score = scores.get(places[i] ?? "");
+      return score === undefined ? [] : [[file, score] as const];
+    }),
+  );
   const least = thresholdOf([...scored.values()], share);
   return { judge, scored, files: new Set([...scored].flatMap(([file, score]) => (score >= least ? [file] : []))) };
 }

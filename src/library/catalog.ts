@@ -552,11 +552,13 @@ function photoOf(row: PhotoRow, ranking: Ranking): Photo {
   const [id, folderBytes, nameBytes, size, modified, gone, code, message, digest, width, height, taken, camera] = row;
   const [, , , , , , , , , , , , , metadata, hash, stars, label, pick] = row;
   const [folder, name] = [nameOfBytes(folderBytes), nameOfBytes(nameBytes)];
-  const score = scoreOf(row, ranking);
+  const [file, score] = [pathOf(folder, name), scoreOf(row, ranking)];
+  // That of a picture is told of each of its files.
+  const told = message !== null && /^[: ]/.test(message) ? `${file}${message}` : (message ?? "");
   return {
-    ...{ id, file: pathOf(folder, name), folder, name, size, modified },
+    ...{ id, file, folder, name, size, modified },
     ...present({ gone, digest: digest || null, width, height, taken, camera }),
-    ...(code !== null && { error: { code, message: message ?? "" } }),
+    ...(code !== null && { error: { code, message: told } }),
     ...(metadata !== null && { metadata: JSON.parse(metadata) as Record<string, unknown> }),
     ...(hash !== null && { hash: BigInt.asUintN(64, BigInt(hash)) }),
     ...present({ stars, label, pick }),

@@ -83,7 +83,9 @@ export interface ValidationEvent extends Agreement {
   readonly type: "validation";
   /** Optimizer steps done. */
   readonly step: number;
-  /** Whether all answers were understood and no earlier such validation had as high an SRCC. */
+  /**
+   * Whether all answers were understood, and no earlier such validation had a higher SRCC, or as high a one and a lower MAE.
+   */
   readonly best: boolean;
 }
 

@@ -1,16 +1,28 @@
 /** `roc4mllm cull`: plans, sidecars that exiftool reads, and undo to the byte. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { before, test, type TestContext } from "node:test";
 import { ExifTool } from "exiftool-vendored";
 import { cullCommand } from "../../src/cli/library/cull.js";
+import { libraryCommand } from "../../src/cli/library/library.js";
 import type { PlannedPhoto } from "../../src/library/culling/plan.js";
 import { readUndo, undo, writeUndo } from "../../src/library/culling/undo.js";
 import { planSidecars, writeSidecars } from "../../src/library/culling/write.js";
 import { applySidecar } from "../../src/photos/xmp.js";
 import { writeCard, type CardPicture } from "../../src/studio/bursts.js";
-import { fakeEngine, folderWith, resultFor, runCommand } from "./support.js";
+import { picture, redModel } from "../library/support.js";
+import { fakeEngine, folderWith, jsonLines, resultFor, runCommand } from "./support.js";
 
 let card: { readonly folder: string; readonly data: string; readonly pictures: readonly CardPicture[] };
 
@@ -114,6 +126,39 @@ test("a dry run prints the plan and writes nothing; the composed best of every g
     assert.equal(qualities[0], Math.max(...qualities));
   }
   assert.deepEqual(contents(folder), found);
+});
+
+test("through a link to the folder: the library has every photo once, and names stay as they were given", async (t) => {
+  const folder = realpathSync(folderWith(t, {}));
+  const [real, other, link] = [join(folder, "real"), join(folder, "other"), join(folder, "link")];
+  await picture(join(real, "good.png"), 100);
+  await picture(join(real, "bad.png"), 50);
+  await picture(join(other, "more.png"), 200);
+  symlinkSync(real, link);
+  symlinkSync(other, join(real, "inner"));
+  const engine = () => Promise.resolve({ load: () => Promise.resolve(redModel([], { failing: ["bad"] })) });
+  const env = { XDG_DATA_HOME: join(folder, "data") };
+  const commands = { cull: async () => cullCommand, library: async () => libraryCommand };
+  const run = (...argv: readonly string[]) => runCommand(argv, commands, { engine, env });
+  const culled = await run("cull", link, "--json", "--dry-run");
+  const plan = JSON.parse(culled.stdout) as Plan;
+  assert.deepEqual(plan.photos.map(({ file }) => file), [join(link, "good.png"), join(link, "inner/more.png")]); // prettier-ignore
+  assert.deepEqual(plan.failures, [
+    { file: join(link, "bad.png"), error: { code: "IMAGE_BROKEN", message: `${join(link, "bad.png")}: broken` } },
+  ]);
+  assert.match((await run("cull", link, "--dry-run")).stdout, /failed: \S*bad\.png: broken \(IMAGE_BROKEN\)/);
+  assert.equal((await run("library", "scan", real)).code, 0);
+  assert.equal((await run("library", "scan", join(link, "good.png"), join(real, "inner/more.png"))).code, 0);
+  const files = (stdout: string): unknown[] => jsonLines(stdout).map((photo) => (photo as { file: string }).file);
+  const expected = ["bad.png", "good.png"].map((name) => join(real, name)).concat(join(other, "more.png"));
+  assert.deepEqual(files((await run("library", "list", "--sort", "name", "--json")).stdout), expected);
+
+  // A failure is of the picture: a copy's is told by the copy's own name.
+  cpSync(join(real, "bad.png"), join(other, "copy.png"));
+  await run("library", "scan", other);
+  const told = await run("library", "list", "--where", "name = copy.png", "--json");
+  assert.match(told.stdout, /"message":"[^"]*\/copy\.png: broken"/);
+  assert.match((await run("library", "forget", link)).stderr, /^2 photos/);
 });
 
 test("exiftool reads what is written; the same again writes nothing; --undo puts every byte back", async (t) => {

@@ -1,6 +1,18 @@
 /** Scans: what is scored, what is known again, what is gone, and who may write. */
 import assert from "node:assert/strict";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import sharp from "sharp";
@@ -55,6 +67,41 @@ async function bench(t: TestContext, colours: Readonly<Record<string, number>>):
     },
   };
 }
+
+test("a photo is in the library once, whatever links lead to its folder; its own name stays", async (t) => {
+  const { folder, library, scan, list } = await bench(t, { "trip/a.png": 10, "b.png": 200 });
+  const link = join(dirname(folder), "link");
+  await symlink(folder, link);
+  await symlink(join(folder, "trip"), join(dirname(folder), "trip"));
+  const [a, b] = [join(link, "trip/a.png"), join(link, "b.png")];
+  const through = await scan({ files: [a, b], folders: [link] });
+  assert.deepEqual([through.added, through.scored], [2, 2]);
+  const again = await scan();
+  assert.deepEqual([again.unchanged, again.added, again.copies, again.gone], [2, 0, 0, 0]);
+  const both = await scan({
+    files: [a, join(folder, "trip/a.png"), join(dirname(folder), "trip/a.png"), "/nowhere/c.png"],
+  });
+  assert.deepEqual([both.files, both.unchanged, both.missing], [2, 1, 1]);
+  await symlink("b.png", join(folder, "called.png"));
+  await scan({ files: [join(link, "called.png")], folders: [] });
+  assert.equal(await list({ folder: await realpath(folder), sort: "name" }), "a.png 1, b.png 20, called.png 20");
+
+  // Entries of earlier versions, by way of the link: alone, and beside that of the real path.
+  const move = async (sql: string): Promise<void> => {
+    const writable = await openToWrite(library);
+    writable.connection.run(sql, [Buffer.from(link), Buffer.from(await realpath(folder))]);
+    await writable.close();
+  };
+  await move("UPDATE files SET folder = ?1 WHERE folder = ?2 AND name = CAST('b.png' AS BLOB)");
+  const one = await scan({ files: [b], folders: [] });
+  assert.deepEqual([one.moved, one.added], [1, 0]);
+  await move(`INSERT INTO files (folder, name, size, modified, changed, inode, picture, added)
+    SELECT ?1, name, size, modified, changed, inode, picture, added FROM files WHERE folder = ?2 AND name = CAST('b.png' AS BLOB)`);
+  assert.equal((await list({ sort: "name" })).split(", ").length, 4);
+  await scan({ files: [], folders: [] });
+  assert.equal(await list({ folder: await realpath(folder), sort: "name" }), "a.png 1, b.png 20, called.png 20");
+  assert.equal((await list()).split(", ").length, 3);
+});
 
 test("a second scan scores nothing; moved, renamed and copied files keep their score, edited ones are new", async (t) => {
   const { folder, library, scan, list } = await bench(t, { "a.png": 10, "b.png": 200, "trip/c.png": 90 });

@@ -108,6 +108,14 @@ async function collect(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]>
   return all;
 }
 
+/** The step of the validation with the lowest error, the last of equal ones; all have the same SRCC. */
+function nearest(events: readonly TrainEvent[]): number | undefined {
+  const validations = events.filter((event) => event.type === "validation");
+  assert.ok(validations.every(({ srcc }) => srcc === validations[0]?.srcc));
+  const least = Math.min(...validations.map(({ mae }) => mae ?? Infinity));
+  return validations.findLast(({ mae }) => mae === least)?.step;
+}
+
 test("a run streams its steps, validations and states, learns, and leaves no tensor behind", async () => {
   const before = liveTensors();
   const events = await collect(start());
@@ -120,8 +128,8 @@ test("a run streams its steps, validations and states, learns, and leaves no ten
   const saved = await openLatestState(runFolder());
   assert.equal(saved?.state.step, 6);
   assert.deepEqual([saved?.state.epoch, saved?.state.batch], [3, 0], "two batches an epoch");
-  // All predictions rank the pictures perfectly: the first validation stays the best one.
-  assert.equal(saved?.state.best?.step, 2);
+  // All predictions rank the pictures perfectly, so that the error tells the validations apart.
+  assert.equal(saved?.state.best?.step, nearest(events));
   assert.equal(line.requiresGrad, false);
   assert.equal(liveTensors(), before);
 });
@@ -192,11 +200,11 @@ test("a full disk ends the run with the state before it whole", { skip: !existsS
 });
 
 test("a run stops where validations do not get better for long, and a resumed one knows", async () => {
-  const options = { every: 1, patience: 2, keepLast: 2 };
+  const options = { every: 1, patience: 2, keepLast: 3 };
   const events = await collect(start({ options }));
   const end = events.at(-1);
-  // The first validation is the best one: all predictions rank the pictures perfectly.
-  assert.ok(end?.type === "end" && end.step === 3 && end.reason === "patience" && end.best?.step === 1);
+  // All predictions rank the pictures perfectly: no SRCC is better than the first.
+  assert.ok(end?.type === "end" && end.step === 3 && end.reason === "patience" && end.best?.step === nearest(events));
   assert.deepEqual((await readdir(runFolder())).sort(), [
     ...["best", "latest"],
     ...[1, 2, 3].map((step) => `step-0000000${step}`),
@@ -214,6 +222,30 @@ test("a run stops where validations do not get better for long, and a resumed on
   const half = await openLatestState(runFolder());
   const rest = await collect(start({ options, resume: half as SavedState }));
   assert.equal(rest.at(-1)?.step, 3);
+});
+
+test("of validations of one SRCC that with the lower error is the best, then the later one; a resumed run knows", async () => {
+  /** All orders are right; the error of each validation is given. */
+  const erring = (...errors: readonly number[]): Objective => {
+    let asked = 0;
+    const predict = (images: Parameters<Objective["predict"]>[0]): number[] =>
+      images.map(({ data }) => (data[0] ?? 0) + (errors[Math.floor(asked++ / samples.length)] ?? NaN));
+    return { ...lineObjective(), predict };
+  };
+  const options = { every: 1, steps: 4 };
+  const events = await collect(start({ options, objective: erring(2, 1, 1, 3) }));
+  const found = events.filter((event) => event.type === "validation").map(({ best, mae }) => [best, mae]);
+  assert.deepEqual(found, [[true, 2], [true, 1], [true, 1], [false, 3]]); // prettier-ignore
+  const whole = await openLatestState(runFolder());
+  assert.equal(whole?.state.best?.step, 3);
+  run += 1;
+  line = tensor([0.5, 0]);
+  for await (const event of start({ options, objective: erring(2, 1) }))
+    if (event.type === "checkpoint" && event.step === 2) break;
+  const half = await openLatestState(runFolder());
+  await collect(start({ options, objective: erring(1, 3), resume: half as SavedState }));
+  const resumed = await openLatestState(runFolder());
+  assert.deepEqual([resumed?.state.best, resumed?.state.stale], [whole.state.best, whole.state.stale]);
 });
 
 test("the signal ends the run after writing a state", async () => {

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { resolve } from "node:path";
 import { RocError } from "../../errors.js";
 import { forget } from "../../library/forget.js";
+import { realFolder } from "../../library/places.js";
 import { pathOfName } from "../../image/index.js";
 import type { Context } from "../shared/io.js";
 import { addLibraryOption, libraryFile, type LibraryFlags } from "./options.js";
@@ -42,7 +43,7 @@ async function forgetSome(folder: string | undefined, flags: ForgetFlags, contex
   if (judge !== undefined && (folder !== undefined || gone))
     throw new RocError("USAGE", "--judge forgets all scores of a checkpoint; give it alone.");
   const library = libraryFile(flags, context);
-  const within = folder === undefined ? undefined : Buffer.from(pathOfName(resolve(folder)));
+  const within = folder === undefined ? undefined : Buffer.from(pathOfName(await realFolder(resolve(folder))));
   const forgotten = await forget({ library, folder: within, gone, judge, dryRun });
   if (json) context.io.stdout.write(`${JSON.stringify({ library, ...forgotten, dryRun: dryRun ?? false })}\n`);
   const { files, scores } = forgotten;

@@ -1,11 +1,12 @@
 /** `roc4mllm library scan`: folders of photos into the library. */
 import { Command } from "commander";
-import { realpath, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ERROR_CODES, RocError } from "../../errors.js";
 import type { Model } from "../../engine/index.js";
 import { worthOf } from "../../engine/worth.js";
-import { nameOfBytes, pathOfName, readableName } from "../../image/index.js";
+import { pathOfName, readableName } from "../../image/index.js";
+import { placesOf } from "../../library/places.js";
 import { scan, type ScanSummary } from "../../library/scan/scan.js";
 import { searchInputs, type Inputs } from "../score/inputs.js";
 import { QueuedModel } from "../../queue/client.js";
@@ -34,6 +35,7 @@ A file is known by its content: moved, renamed and copied files keep their score
 looks at size and times of what it knows, and opens nothing. Every score is kept as it comes: whatever stops a scan, the same
 command continues. Files that are gone are marked, not forgotten, as their drive may not be mounted (library forget).
 --comments also asks about photos that have a score and no comment yet; --no-vectors keeps what vectors there are.
+Links to folders are followed, and a photo is in the library once, under the real path of its folder.
 Files that cannot be read or scored are kept with the reason, and tried again when they change, or with --retry.
 
 With --first two checkpoints look: the small one at all photos, --model at the best share by it (--contenders), and at all photos that
@@ -84,10 +86,9 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
     throw new RocError("USAGE", "--by-path is about workers; give their --queue.");
   const { stderr, stdout } = context.io;
   context.engine().catch(() => undefined);
-  const places = await placesOf(args);
-  const folders = places.flatMap(({ path, isFolder }) => (isFolder ? [path] : []));
-  const inputs = await searchInputs(places.map(({ path }) => path), context.io.stdin); // prettier-ignore
-  const files = filesOf(inputs);
+  const folders = await foldersOf(args);
+  const inputs = await searchInputs(args, context.io.stdin);
+  const files = await filesOf(inputs);
   let around = (print: () => void): void => print();
   const say = (text: string): void => around(() => stderr.write(text));
   const onNote = (note: string): void => say(`note: ${note}\n`);
@@ -152,29 +153,28 @@ function firstText(first: FirstLook<ScanSummary>, seconds: number, library: stri
 }
 
 /**
- * The arguments, of folders their real paths: a photo has one path in the library, whatever link leads to it.
+ * Those of the arguments that are folders, from the root.
  *
  * @throws RocError FILE_NOT_FOUND for what is not there
  */
-async function placesOf(args: readonly string[]): Promise<{ readonly path: string; readonly isFolder: boolean }[]> {
-  const places: { path: string; isFolder: boolean }[] = [];
+async function foldersOf(args: readonly string[]): Promise<string[]> {
+  const folders: string[] = [];
   for (const arg of args) {
     const found = await stat(pathOfName(arg)).catch(() => undefined);
-    const isFolder = found?.isDirectory() === true;
-    places.push({ path: isFolder ? nameOfBytes(await realpath(pathOfName(arg), "buffer")) : arg, isFolder });
+    if (found?.isDirectory()) folders.push(resolve(arg));
     if (!found && arg !== "-" && !/[*?[{]/.test(arg)) {
       const remedy = "Check the path, or mount its drive. Nothing in the library has been changed.";
       throw new RocError("FILE_NOT_FOUND", `${readableName(arg)} is not there. ${remedy}`);
     }
   }
-  return places;
+  return folders;
 }
 
-/** Paths from the root, each once. @throws RocError USAGE for a picture that has no path */
-function filesOf({ files, given }: Inputs): string[] {
+/** Places of the files, each once. @throws RocError USAGE for a picture that has no path */
+async function filesOf({ files, given }: Inputs): Promise<string[]> {
   if (given.size > 0)
     throw new RocError("USAGE", "A photo on standard input has no path to keep. Give folders, or a list of paths.");
-  return [...new Set(files.map((file) => resolve(file)))];
+  return [...new Set(await placesOf(files.map((file) => resolve(file))))];
 }
 
 /** A line of what was found, one of what was done. */

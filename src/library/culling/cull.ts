@@ -1,10 +1,13 @@
 /** Culling a folder: scores by a scan, looks and times, the plan, and what writing it would change. */
 import { stat } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
 import type { Model } from "../../engine/index.js";
+import { withoutFile } from "../../errors.js";
 import { pathOfName } from "../../image/index.js";
 import type { PhotoMetadata } from "../../photos/metadata.js";
 import type { SidecarNaming } from "../../photos/xmp.js";
 import { Catalog, type Photo } from "../catalog.js";
+import { placesOf, realFolder } from "../places.js";
 import { scan } from "../scan/scan.js";
 import { judgeOf } from "../cascade.js";
 import { groupPhotos } from "./groups.js";
@@ -97,8 +100,8 @@ function withScores(
   { among }: Pick<FolderSpec, "among">,
 ): CullingPhoto[] {
   return read.flatMap((photo) => {
-    const score = photos.get(photo.file)?.score;
-    return score ? [{ ...photo, score, ...(among === "library" && { percentile: score.percentile }) }] : [];
+    const { score, modified } = photos.get(photo.file) ?? {};
+    return score ? [{ ...photo, score, modified, ...(among === "library" && { percentile: score.percentile }) }] : [];
   });
 }
 
@@ -148,7 +151,29 @@ export async function scannedPhotos(
   await scan({ library, files, folders, model, signal, onProgress: follow });
   using catalog = await Catalog.open(library);
   const judge = judgeOf(catalog, model);
-  return new Map(catalog.photos({ folder, sort: "name", judge }).photos.map((photo) => [photo.file, photo]));
+  const places = await placesOf(files);
+  const root = await realFolder(folder);
+  // Links may lead to folders that are elsewhere.
+  const elsewhere = places
+    .map((place) => dirname(place))
+    .filter((one) => one !== root && !one.startsWith(join(root, sep)));
+  const known = [root, ...new Set(elsewhere)].flatMap(
+    (one) => catalog.photos({ folder: Buffer.from(pathOfName(one)), sort: "name", judge }).photos,
+  );
+  const byPlace = new Map(known.map((photo) => [photo.file, photo]));
+  return new Map(
+    files.flatMap((file, i) => {
+      const photo = byPlace.get(places[i] ?? "");
+      return photo ? [[file, calledAs(photo, file)] as const] : [];
+    }),
+  );
+}
+
+/** A photo under the path by which it was found. */
+function calledAs(photo: Photo, file: string): Photo {
+  const { error } = photo;
+  if (!error || photo.file === file) return { ...photo, file };
+  return { ...photo, file, error: { ...error, message: `${file}: ${withoutFile(error.message, photo.file)}` } };
 }
 
 /** Shots with a score, and why others have none. */

@@ -12,6 +12,8 @@ export interface CullingPhoto extends GroupingPhoto {
    * photo is compared within its group, whose scores are all of one judge; it has no stars, and is below those that have.
    */
   readonly first?: boolean | undefined;
+  /** When its file was changed last, in milliseconds since 1970; undefined: later than all that say. */
+  readonly modified?: number | undefined;
   /** In stops; a bracket is known by it. */
   readonly exposureBias?: number | undefined;
   /** What a person says of it: that stands, and the keepers are among the others. */
@@ -168,7 +170,7 @@ function stateOf(kind: GroupKind, kept: boolean, { rejectBrackets = false }: Cul
 function judged(members: readonly CullingPhoto[], keep: number): CullGroup {
   const kind = kindOf(members);
   const { order, best, by } = bestOf(members.map(({ score }) => score));
-  const ranked = kind === "copies" ? largestFirst(members, order) : order;
+  const ranked = kind === "copies" ? copiesInOrder(members) : order;
   const said = (i: number): CullingPhoto["given"] => members[i]?.given;
   const first = ranked.filter((i) => said(i) === "pick");
   const left = ranked.filter((i) => said(i) === undefined).slice(0, Math.max(0, keep - first.length));
@@ -186,10 +188,20 @@ function kindOf(members: readonly CullingPhoto[]): GroupKind {
   return others.every((other) => isCopy(first, other)) ? "copies" : "burst";
 }
 
-/** Copies are one picture: the one with the most pixels has the most of it. */
-function largestFirst(members: readonly CullingPhoto[], order: readonly number[]): number[] {
-  const pixels = (i: number): number => (members[i]?.width ?? 0) * (members[i]?.height ?? 0);
-  return [...order].sort((a, b) => pixels(b) - pixels(a));
+/**
+ * Copies are one picture, of which scores say nothing: the one with the most pixels has the most of it. Of equal ones that which knows
+ * when it was taken is nearer to the camera's own, then the older file, then the first by name.
+ */
+function copiesInOrder(members: readonly CullingPhoto[]): number[] {
+  const keys = members.map(({ width = 0, height = 0, time, modified = Infinity }) => [
+    ...[-width * height, Number(time === undefined), modified],
+  ]);
+  const differ = (a: number, b: number): number => {
+    const at = keys[a]?.findIndex((key, i) => key !== keys[b]?.[i]) ?? -1;
+    if (at >= 0) return (keys[a]?.[at] ?? 0) < (keys[b]?.[at] ?? 0) ? -1 : 1;
+    return (members[a]?.file ?? "") < (members[b]?.file ?? "") ? -1 : 1;
+  };
+  return [...members.keys()].sort(differ);
 }
 
 /** Stars by rank. What a first judge left out is below the others, and counts as photos of which there is a share. */

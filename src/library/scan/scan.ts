@@ -10,10 +10,11 @@ import { readMetadata } from "../../photos/metadata.js";
 import { enterJudge } from "../judge.js";
 import { perceptualHash } from "../look.js";
 import { openToWrite } from "../open.js";
+import { placesOf, realFolder } from "../places.js";
 import { contentDigest } from "./digest.js";
 import { Sidecars } from "./sidecars.js";
 import { hasStamp, settled, stampOf, stampText, type FileStamp } from "./stamps.js";
-import { enterScan, Store, type Description, type KnownFile } from "./store.js";
+import { enterScan, joinPlaces, Store, type Description, type KnownFile } from "./store.js";
 
 /** Files that are looked at together: one transaction keeps what is new of them. */
 const AT_ONCE = 256;
@@ -49,7 +50,7 @@ export interface ScanPhotosOptions {
 /** What a scan takes. */
 export interface ScanOptions extends ScanPhotosOptions {
   readonly library: string;
-  /** Paths of all pictures, from the root. */
+  /** Paths of all pictures, from the root. The library has each once, at its place: see {@link placesOf}. */
   readonly files: readonly string[];
   /** Folders that were searched for them: what the library has there and `files` has not is gone, if it is not there. */
   readonly folders: readonly string[];
@@ -99,10 +100,12 @@ export interface ScanSummary {
  * @throws RocError IN_USE where another process scans into it; DATA_INVALID for a file that is no library; ABORTED
  */
 export async function scan(options: ScanOptions): Promise<ScanSummary> {
-  const { library, model, folders } = options;
+  const { library, model } = options;
+  const [files, folders] = await Promise.all([placesOf(options.files), Promise.all(options.folders.map(realFolder))]);
   const writable = await openToWrite(library);
   try {
     const { connection } = writable;
+    await joinPlaces(connection);
     const judge = enterJudge(connection, model);
     const store = new Store(
       connection,
@@ -110,7 +113,7 @@ export async function scan(options: ScanOptions): Promise<ScanSummary> {
       enterScan(connection, judge, folders.map(readableName)),
       options.comments,
     );
-    return await new Scan(store, options).run();
+    return await new Scan(store, { ...options, files: [...new Set(files)], folders }).run();
   } finally {
     await writable.close();
   }
@@ -258,7 +261,7 @@ class Scan {
     const { signal } = this.options;
     try {
       const digest = await contentDigest(path, signal);
-      const movedFrom = known ? undefined : await this.#movedFrom(digest);
+      const movedFrom = known ? undefined : await this.#movedFrom(digest, path);
       // One that is being written is read again by the next scan.
       const isWhole = hasStamp(await stampOf(path), stampText(stamp));
       const kept = isWhole ? settled(stamp) : { ...stamp, changed: -1n };
@@ -270,10 +273,11 @@ class Scan {
     }
   }
 
-  /** The entry of a file of this content that is not where it was. */
-  async #movedFrom(digest: Uint8Array): Promise<number | undefined> {
+  /** The entry of a file of this content that is not where it was, or of this one under the path of a link. */
+  async #movedFrom(digest: Uint8Array, to: string): Promise<number | undefined> {
     for (const { id, path } of this.store.placesOf(digest)) {
-      if (this.#seen.has(id) || (await stampOf(path)) !== "gone") continue;
+      if (this.#seen.has(id)) continue;
+      if ((await stampOf(path)) !== "gone" && (await placesOf([path]))[0] !== to) continue;
       // Meanwhile a copy of it may have become the one that moved.
       if (this.#seen.has(id)) continue;
       this.#seen.add(id);
@@ -321,7 +325,7 @@ class Scan {
     const isNew = this.store.connection.write(() => {
       if (description) this.store.describe(picture, description);
       if (!("error" in outcome)) return this.store.addScore(picture, outcome);
-      this.store.addFailure(picture, outcome.error);
+      this.store.addFailure(picture, outcome);
       return false;
     });
     if ("error" in outcome) this.#fail(outcome);

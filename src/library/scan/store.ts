@@ -4,6 +4,7 @@ import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
 import { nameOfBytes, pathOfName } from "../../image/index.js";
 import { pathOf } from "../catalog.js";
 import type { Connection, Value } from "../connection.js";
+import { realFolder } from "../places.js";
 import { withinFolder } from "../where.js";
 import { Tasting } from "../taste/tastes.js";
 import type { Stars } from "./sidecars.js";
@@ -148,10 +149,12 @@ export class Store {
     return added > 0;
   }
 
-  addFailure(picture: number, { code, message }: ScoreFailure["error"]): void {
+  /** What is wrong with a picture is so of all its copies: the file's path, with which the message begins, is left out. */
+  addFailure(picture: number, { file, error: { code, message } }: ScoreFailure): void {
     const sql = `INSERT INTO failures (picture, judge, code, message) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET code = excluded.code, message = excluded.message`;
-    this.connection.run(sql, [picture, this.judge, code, message]);
+    const begins = message.startsWith(file) && /^[: ]/.test(message.slice(file.length));
+    this.connection.run(sql, [picture, this.judge, code, begins ? message.slice(file.length) : message]);
     this.connection.run("UPDATE scans SET failed = failed + 1 WHERE id = ?", [this.scan]);
   }
 
@@ -192,6 +195,22 @@ export class Store {
 
   end(files: number): void {
     this.connection.run("UPDATE scans SET ended = ?, files = ? WHERE id = ?", [new Date().toISOString(), files, this.scan]); // prettier-ignore
+  }
+}
+
+/**
+ * Leaves one entry of each file that the library has twice, once by way of a link, as earlier versions entered it. Only folders with
+ * copies are looked at: others may be on drives that are slow or not mounted.
+ */
+export async function joinPlaces(connection: Connection): Promise<void> {
+  const sql = `SELECT DISTINCT f.folder FROM files f JOIN files o ON o.picture = f.picture AND o.name = f.name AND o.id <> f.id`;
+  for (const [folder] of connection.rows<[Uint8Array]>(sql)) {
+    const real = bytesOf(await realFolder(nameOfBytes(folder)));
+    if (Buffer.from(real).equals(folder)) continue;
+    connection.write(() => {
+      connection.run("UPDATE OR IGNORE files SET folder = ? WHERE folder = ?", [real, folder]);
+      connection.run("DELETE FROM files WHERE folder = ?", [folder]);
+    });
   }
 }
 

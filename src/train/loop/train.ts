@@ -116,7 +116,7 @@ class Trainer {
   #step: number;
   #totalSteps: number;
   #best: TrainerState["best"];
-  /** Validations since the best one. */
+  /** Validations since SRCC has risen. */
   #stale: number;
   #lastSaved: string;
   /** Mean seconds of a step. */
@@ -408,9 +408,12 @@ class Trainer {
     this.#doing = undefined;
     const { srcc, plcc, mae, failed } = found;
     // Figures of only the understood answers cannot be compared.
-    const best = failed === 0 && srcc !== null && srcc > (this.#best?.srcc ?? -Infinity);
+    const before = this.#best;
+    const ahead = failed > 0 || srcc === null ? -1 : srcc - (before?.srcc ?? -Infinity);
+    // Of few pictures many validations have the same SRCC: then what is learned shows in the error, and else in the step.
+    const best = ahead > 0 || (ahead === 0 && (mae ?? Infinity) <= (before?.mae ?? Infinity));
     if (best) this.#best = { step: this.#step, srcc, plcc, mae };
-    this.#stale = best || this.#best === null ? 0 : this.#stale + 1;
+    this.#stale = ahead > 0 || before === null ? 0 : this.#stale + 1;
     if (this.#stale >= patience) this.#totalSteps = this.#step;
     return { type: "validation", step: this.#step, ...found, best };
   }

@@ -49,7 +49,7 @@ const stateSchema = z.object({
   threads: z.number().int().min(1),
   /** What matrix products are computed in. */
   precision: z.enum(["float32", "bfloat16"]),
-  /** The best validation so far and the state that holds its weights. */
+  /** The best validation so far (by SRCC; of equal ones by MAE, then the later one) and the state that holds its weights. */
   best: z
     .object({
       step: z.number().int(),
@@ -58,7 +58,7 @@ const stateSchema = z.object({
       mae: z.number().nullable(),
     })
     .nullable(),
-  /** Validations since the best one. */
+  /** Validations since SRCC has risen. */
   stale: z.number().int().min(0).default(0),
   /** Seconds of training so far, over all processes. */
   seconds: z.number().min(0),

@@ -53,6 +53,25 @@ test("of copies the largest is kept, whatever the scores say", () => {
   assert.deepEqual(plan.groups[0]?.photos.map(({ file, kept }) => [file, kept]), [["b.jpg", true], ["a.jpg", false]]); // prettier-ignore
 });
 
+test("of copies of one size that with a time is kept, then the older file, then the first by name", () => {
+  const order = (...members: readonly [file: string, more: Partial<CullingPhoto>][]): string[] => {
+    const photos = members.map(([file, more], i) => photo(file, "a", 9 - i, { width: 300, height: 200, ...more }));
+    const { groups } = planCulling(photos, { stars: [] });
+    assert.deepEqual([groups.length, groups[0]?.kind, groups[0]?.photos[0]?.kept], [1, "copies", true]);
+    return groups[0]?.photos.map(({ file }) => file) ?? [];
+  };
+  const untimed = { time: undefined };
+  assert.deepEqual(order(["a.png", { ...untimed, modified: 1 }], ["b.jpg", { modified: 2 }]), ["b.jpg", "a.png"]);
+  const files = order(
+    ["a.png", { ...untimed, modified: 2 }],
+    ["c.png", untimed],
+    ["b.png", { ...untimed, modified: 1 }],
+  );
+  assert.deepEqual(files, ["b.png", "a.png", "c.png"]);
+  assert.deepEqual(order(["b.png", { modified: 1 }], ["a.png", { modified: 1 }]), ["a.png", "b.png"]);
+  assert.deepEqual(order(["a.jpg", {}], ["b.png", { ...untimed, width: 600, height: 400 }]), ["b.png", "a.jpg"]);
+});
+
 test("chances to be best are there for every member, sum to 1, and a wider spread is less sure", () => {
   const spread = (std: number): number => {
     const photos = [6, 5].map((score, i) => photo(String(i), "a", 0, { time: i * 100, score: { score, std, distribution: null } })); // prettier-ignore
