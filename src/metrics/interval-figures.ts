@@ -39,7 +39,14 @@ export interface IntervalFigures extends Omit<IntervalPart, "name" | "width"> {
   /** The share that they should hold. */
   readonly level: number;
   /** Of the ratings, and so of the widths; figures of earlier versions lack it. */
-  readonly scale?: { readonly min: number; readonly max: number } | undefined;
+  readonly scale?:
+    | {
+        /** Lowest rating. */
+        readonly min: number;
+        /** Highest rating. */
+        readonly max: number;
+      }
+    | undefined;
   /** Mean width, with its bootstrap interval. */
   readonly width: Interval | null;
   /** By fifths of the predicted score, lowest first. */

@@ -15,15 +15,15 @@ import {
 import { hasAttributes, isCommented, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { Finished, FinishedArm } from "./finished-runs.js";
 
-/** What a verdict is about, with its name in texts; the other figures are shown beside it. */
-const MAIN = { srcc: "SRCC", best: "Sets whose best is found" } as const;
-
 /**
  * A figure that verdicts are about: SRCC, or the share of sets whose best picture is found.
  *
  * @category Studies
  */
-export type MainFigure = keyof typeof MAIN;
+export type MainFigure = "srcc" | "best";
+
+/** The names of the figures that verdicts are about; others are shown beside them. */
+const MAIN: Readonly<Record<MainFigure, string>> = { srcc: "SRCC", best: "Sets whose best is found" };
 
 /**
  * Whether one side's figure is above the other's, by the interval of the difference.
