@@ -93,8 +93,8 @@ interface Contest {
   readonly a: Side;
   readonly b: Side;
   readonly scores: Finding["scores"];
-  /** Default: SRCC. */
-  readonly by?: MainFigure;
+  /** Each gives a verdict; default: SRCC alone. */
+  readonly by?: readonly MainFigure[];
 }
 
 /** The claims that the experiment's conditions can test; those without finished runs are "not known". */
@@ -115,26 +115,25 @@ export function claimsOf(config: ExperimentConfig, finished: Finished, options: 
   });
   const rated = kind(true, hasAttributes);
   // Of single scores: the best of a set is asked for, too.
-  const withBest = (contest: Contest): Contest[] =>
-    config.studio.sets ? [contest, { ...contest, by: "best" }] : [contest];
+  const withBest = (contest: Contest): Contest => (config.studio.sets ? { ...contest, by: ["srcc", "best"] } : contest);
   const regression = [...plain, ...rated].flatMap((condition) =>
     (["roc", "coupled"] as const).flatMap((a) =>
-      (["level", "direct"] as const).flatMap((b): Contest[] => {
+      (["level", "direct"] as const).map((b): Contest => {
         const contest = contestOf(condition, a, condition, b);
-        return rated.includes(condition) ? [{ ...contest, scores: "attributes" }] : withBest(contest);
+        return rated.includes(condition) ? { ...contest, scores: "attributes" } : withBest(contest);
       }),
     ),
   );
   const decoupling = alone.flatMap((condition) => {
     const contest = contestOf(condition, "roc", condition, "coupled");
     if (rated.includes(condition)) return [contest, { ...contest, scores: "attributes" as const }];
-    return plain.includes(condition) ? withBest(contest) : [contest];
+    return [plain.includes(condition) ? withBest(contest) : contest];
   });
   const disturbance = plain.flatMap((scored) =>
     commented.flatMap((both) => strategies.map((strategy) => contestOf(scored, strategy, both, strategy))),
   );
   const ofSets = together.flatMap((condition) =>
-    plain.flatMap((scored) => withBest(contestOf(condition, "set", scored, "roc"))),
+    plain.map((scored) => withBest(contestOf(condition, "set", scored, "roc"))),
   );
   const numbers = (ablation?.scoreTokens ?? []).flatMap((n) => {
     const { condition = "" } = ablation ?? {};
@@ -157,7 +156,7 @@ function isOfSets({ strategies = [] }: ConditionConfig): boolean {
   return strategies.includes("set");
 }
 
-/** On every backbone, then on all together. None where a side has no finished runs. */
+/** Of each figure on every backbone, then on all together. None where a side has no finished runs. */
 function findingsOf(contest: Contest, { arms, truth }: Finished, options: CompareOptions): Finding[] {
   const backbones = [...new Set(arms.map(({ backbone }) => backbone))];
   const pairs = backbones.flatMap((backbone) => {
@@ -167,9 +166,13 @@ function findingsOf(contest: Contest, { arms, truth }: Finished, options: Compar
     return both.a.length > 0 ? [{ backbone, ...both }] : [];
   });
   const whole = { backbone: ALL, a: pairs.flatMap(({ a }) => a), b: pairs.flatMap(({ b }) => b) };
-  return (pairs.length > 1 ? [...pairs, whole] : pairs.map((pair) => ({ ...pair, backbone: ALL }))).map((pair) =>
-    findingOf(contest, pair, truth, options),
-  );
+  const all = pairs.length > 1 ? [...pairs, whole] : pairs.map((pair) => ({ ...pair, backbone: ALL }));
+  const { scores, by = ["srcc"] } = contest;
+  const measured = all.map(({ backbone, a, b }) => {
+    const names = scores === "holistic" ? [SCORE] : attributeNames(a, truth);
+    return { backbone, found: differences(a, b, truth, names, options) };
+  });
+  return by.flatMap((figure) => measured.map((one) => findingOf(contest, one, figure)));
 }
 
 function isOf(arm: FinishedArm, { condition, strategy, scoreTokens }: Side, backbone: string): boolean {
@@ -192,18 +195,14 @@ function inBoth(
 }
 
 function findingOf(
-  { a, b, scores, by = "srcc" }: Contest,
-  pair: { backbone: string; a: readonly RunPredictions[]; b: readonly RunPredictions[] },
-  truth: Truth,
-  options: CompareOptions,
+  { a, b, scores }: Contest,
+  { backbone, found }: { readonly backbone: string; readonly found: Differences },
+  by: MainFigure,
 ): Finding {
-  const names = scores === "holistic" ? [SCORE] : attributeNames(pair.a, truth);
-  const found = differences(pair.a, pair.b, truth, names, options);
   const [nameA, nameB] = namesOf(a, b);
-  const verdict = verdictOf(found[by]);
-  const backbone = pair.backbone === ALL ? "all backbones" : pair.backbone;
-  const text = `${nameA} against ${nameB}, ${scores}, ${backbone}: ${differenceText(found, by)}`;
-  return { a: nameA, b: nameB, backbone: pair.backbone, scores, by, differences: found, verdict, text };
+  const where = backbone === ALL ? "all backbones" : backbone;
+  const text = `${nameA} against ${nameB}, ${scores}, ${where}: ${differenceText(found, by)}`;
+  return { a: nameA, b: nameB, backbone, scores, by, differences: found, verdict: verdictOf(found[by]), text };
 }
 
 function namesOf(a: Side, b: Side): [string, string] {

@@ -99,7 +99,7 @@ async function measureBase(config: ExperimentConfig, backbone: string, data: Exp
   const { parts } = trainable;
   await saveCheckpoint(checkpointOf(config, backbone), parts);
   const { factors, ...comments } = config.pretrain;
-  const { samples, factors: known } = data.base;
+  const { samples, factors: known } = await data.base();
   const commenting = await secondsOfStep(config, trainable, captionObjective(parts), samples, comments);
   if (!factors) return comments.steps * commenting;
   const again = await reopen(checkpointOf(config, backbone));

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { z } from "zod";
 import { compare } from "../../engine/compare.js";
 import { createModel, digestCheckpoint, type Model } from "../../engine/index.js";
-import { groupBy } from "../../data/group-by.js";
 import type { Sample } from "../../data/index.js";
 import { RocError } from "../../errors.js";
 import { predict, readKept, type Prediction } from "../../eval/index.js";
@@ -14,6 +13,7 @@ import { atomicWriteJson, ifThere, readJsonAs, removeEntries } from "../../files
 import { runFolder, type Run } from "./runs.js";
 import { isCommented, trainOptions, type ConditionConfig, type ExperimentConfig } from "./config.js";
 import type { StrategyName } from "../../roc/strategy-names.js";
+import { picturesBySet } from "../../train/data/sets.js";
 import type { RecipeConfig } from "./config.js";
 import type { ExperimentData } from "./pictures.js";
 import { baseCheckpoint, type JobOptions } from "./pretrain.js";
@@ -126,12 +126,8 @@ export function recipeOf(
   samples: readonly Sample[],
 ): RecipeConfig {
   if (strategy !== "set") return train;
-  const size = samples.length / setsIn(samples).length;
+  const size = samples.length / picturesBySet(samples).length;
   return { ...train, batchSize: Math.max(1, Math.round(train.batchSize / size)) };
-}
-
-function setsIn(samples: readonly Sample[]): Sample[][] {
-  return [...groupBy<Sample, string | Sample>(samples, (sample) => sample.set ?? sample).values()];
 }
 
 /**
@@ -174,7 +170,7 @@ function withoutComment(parts: StrategyParts): StrategyParts {
 function bySets(model: Model, samples: readonly Sample[]): Pick<Model, "score"> {
   return {
     async *score(_, options) {
-      for (const set of setsIn(samples)) {
+      for (const set of picturesBySet(samples)) {
         const images = set.map(({ image }) => image);
         if (images.length > 1) yield* (await compare(model, images, options)).results;
         else yield* model.score(images, options);

@@ -20,8 +20,8 @@ export interface ExperimentData extends Omit<LoadedDataset, "samples"> {
   readonly train: readonly Sample[];
   /** Held out of pre-training, too. */
   readonly test: readonly Sample[];
-  /** Pictures of the base models' own, or the training part. */
-  readonly base: BaseData;
+  /** Reads the base models' own pictures, which runs have no need of; without them the training part. */
+  readonly base: () => Promise<BaseData>;
 }
 
 type Options = Pick<ExperimentConfig, "work" | "studio" | "pretrain">;
@@ -87,7 +87,7 @@ export async function readData(config: Options): Promise<ExperimentData> {
       `Of the pictures, ${train.length} are to train on and ${test.length} to test. ${remedy}`,
     );
   }
-  const base = own ? await readStudioFolder(own) : { samples: train, factors };
+  const base = async (): Promise<BaseData> => (own ? readStudioFolder(own) : { samples: train, factors });
   return { ...dataset, train, test, base };
 }
 
@@ -105,5 +105,5 @@ async function readStudioFolder(recipe: Recipe): Promise<BaseData & { dataset: O
 }
 
 function factorsOf({ composition: { merits, patterns } }: Picture): Factors {
-  return { ...merits, ...(patterns && { repetition: patterns.repetition, symmetry: patterns.symmetry }) };
+  return { ...merits, ...patterns };
 }

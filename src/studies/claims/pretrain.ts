@@ -109,36 +109,31 @@ export async function pretrain(
   if (finished) return finished;
   const run = baseFolder(config, backbone);
   const { factors, freeze, seed } = config.pretrain;
+  const { samples, factors: composed } = await data.base();
+  const start = (): Promise<Trainable> => untrained(config, backbone, data);
   const seeing = join(run, FACTORS_FOLDER);
-  let seconds = 0;
-  if (factors) {
-    const seen = await trainBase(seeing, trainOptions(factors, seed, LANGUAGE), {
-      samples: data.base.samples,
-      from: () => untrained(config, backbone, data),
-      objective: (parts) => factorObjective(parts, data.base.factors),
+  const seen =
+    factors &&
+    (await trainBase(seeing, trainOptions(factors, seed, LANGUAGE), {
+      samples,
+      from: start,
+      objective: (parts) => factorObjective(parts, composed),
       options,
-    });
-    seconds = seen.seconds;
-  }
+    }));
   const record = await trainBase(run, trainOptions(config.pretrain, seed, freeze), {
-    samples: data.base.samples,
-    from: async () => (factors ? reopen(await finishedIn(seeing)) : untrained(config, backbone, data)),
+    samples,
+    from: seen ? () => reopen(join(seeing, seen.folder)) : start,
     objective: captionObjective,
     options,
   });
   const attributes = await probed(join(run, record.folder), data);
-  const done = { ...record, seconds: seconds + record.seconds, attributes };
+  const done = { ...record, seconds: (seen?.seconds ?? 0) + record.seconds, attributes };
   await atomicWriteJson(join(run, DONE), done);
   return done;
 }
 
 /** What is left as it is while factors are learnt: nothing that text is computed by has a gradient. */
 const LANGUAGE = ["language"];
-
-async function finishedIn(run: string): Promise<string> {
-  const record = await readJsonAs(join(run, TRAINED), recordSchema);
-  return join(run, record.folder);
-}
 
 interface Stage {
   readonly samples: readonly Sample[];

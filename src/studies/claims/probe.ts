@@ -1,6 +1,6 @@
 /** What a base model sees: a linear probe of each attribute on what its vision tower and projector give the language model. */
 import type { Sample } from "../../data/index.js";
-import { cholesky, dot, solve } from "../../metrics/algebra.js";
+import { cholesky, dot, gram, solve } from "../../metrics/algebra.js";
 import { METRIC_NAMES, CountedPairs } from "../../metrics/agreement.js";
 import { allRows } from "../../metrics/bootstrap.js";
 import type { StrategyParts } from "../../roc/index.js";
@@ -76,9 +76,8 @@ class Ridge {
     });
     this.#rows = rows.map((row) => this.#standard(row));
     const turned = Array.from({ length: width }, (_, j) => Float64Array.from(this.#rows, (row) => row[j] ?? NaN));
-    const matrix = new Float64Array(width * width);
-    for (const [i, a] of turned.entries())
-      for (const [j, b] of turned.entries()) matrix[i * width + j] = dot(a, b) + (i === j ? RIDGE : 0);
+    // Both sides of the equation are divided by the number of pictures.
+    const matrix = gram(turned).map((value, at) => value + (at % (width + 1) === 0 ? RIDGE / rows.length : 0));
     this.#factor = cholesky(matrix, width);
   }
 
@@ -87,7 +86,8 @@ class Ridge {
     const centre = mean(Float64Array.from(target));
     const sums = new Float64Array(this.#mean.length);
     for (const [i, row] of this.#rows.entries())
-      for (const [j, value] of row.entries()) sums[j] = (sums[j] ?? 0) + value * ((target[i] ?? NaN) - centre);
+      for (const [j, value] of row.entries())
+        sums[j] = (sums[j] ?? 0) + (value * ((target[i] ?? NaN) - centre)) / target.length;
     const weights = solve(this.#factor, sums);
     return (features) => centre + dot(weights, this.#standard(features));
   }

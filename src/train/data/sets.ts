@@ -11,13 +11,18 @@ export interface SetSample extends Sample {
   readonly others: readonly Sample[];
 }
 
+/** The pictures of each set, in the order of their first ones. A picture without a set is one by itself. */
+export function picturesBySet(samples: readonly Sample[]): Sample[][] {
+  return [...groupBy<Sample, string | Sample>(samples, (sample) => sample.set ?? sample).values()];
+}
+
 /**
  * One sample a set, in the order of their first pictures. A picture without a set is one by itself.
  *
  * @throws RocError DATA_INVALID where no set has two pictures
  */
 export function setsOf(samples: readonly Sample[]): SetSample[] {
-  const all = [...groupBy<Sample, string | Sample>(samples, (sample) => sample.set ?? sample).values()];
+  const all = picturesBySet(samples);
   if (all.every(({ length }) => length < 2)) {
     const remedy = 'Name the sets in a column "set" of your labels, or take another strategy';
     throw new RocError("DATA_INVALID", `The strategy set needs sets of two pictures or more to train on. ${remedy}.`);
