@@ -1,6 +1,6 @@
 /** The strategy `set`, from the studio's sets to a comparison: trained, saved, resumed, loaded, in a worker and here. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -117,6 +117,18 @@ test("the plan, the run and what both print count sets where steps do, and pictu
   );
   assert.ok(many.some((one) => one.startsWith(`50 passes over ${sets} sets: `) && one.includes(`; ${5 * sets} steps would be 5 passes`)), many.join("\n")); // prettier-ignore
   assert.ok(!many.some((one) => one.includes("never act")), many.join("\n"));
+});
+
+test("the plan of sets whose pictures are not there counts the rated ones", async () => {
+  const bare = join(root, "bare");
+  await cp(join(root, "data"), bare, { recursive: true, filter: (file) => !file.endsWith(".jpg") });
+  const notes: string[] = [];
+  const plan = await planTraining(specOf("bare", { data: { folder: bare, kind: "csv" } }), { onWarning: (text) => notes.push(text) }); // prettier-ignore
+  assert.ok((plan.sets ?? 0) > 1 && (plan.tokensPerSample ?? 0) > 0);
+  assert.ok(
+    notes.some((text) => text.startsWith("no picture file is there")),
+    notes.join("\n"),
+  );
 });
 
 test("asked: every order of three, both orders of every pair of four; the effect of the order is told", async () => {

@@ -71,7 +71,7 @@ export async function planBySpec(spec: TrainingSpec, options: PlanOptions): Prom
   if (!found) return steps;
   // The run's own device need not be in this machine.
   const from = { ...start, weights, ...checked.scale, device: "cpu" };
-  return describeModel(found.checkpoint ?? found.folder, from, data, recipe, steps, onWarning);
+  return describeModel(found.checkpoint ?? found.folder, from, { data, rated }, recipe, steps, onWarning);
 }
 
 /** Of a classical system: steps, what is taught, parameters and memory; it has no tokens. */
@@ -99,7 +99,7 @@ async function foldersIfHere(spec: CheckedSpec, options: PlanOptions): Promise<M
 async function describeModel(
   folder: string | CheckpointFolder,
   start: StartOptions,
-  data: RunData,
+  { data, rated }: Pick<Pictures, "data" | "rated">,
   wanted: TrainOptions,
   steps: TrainingSteps,
   onWarning: OnWarning,
@@ -113,7 +113,7 @@ async function describeModel(
   const trainable = await startFrom(checkpoint, from);
   try {
     if (start.weights) checkPlaces(trainable.parts, start.weights);
-    return await describePlan(trainable, data, options, steps);
+    return await describePlan(trainable, data, options, steps, rated);
   } finally {
     trainable.parts.model.dispose();
   }

@@ -3,8 +3,8 @@ import { namesOf } from "../../models/families.js";
 import { SCORE, type Output } from "../../baselines/types.js";
 import type { ScoreScale } from "../../data/index.js";
 import { attachLora } from "../../models/lora.js";
-import { fillComment, fillSlots, hasComment, scoreName, scoreNames, type StrategyParts } from "../../roc/index.js";
-import { setAnswer, setPrompt } from "../../roc/sets.js";
+import { fillComment, fillSlots, hasComment, scoreName, scoreNames, setAnswer, setPrompt } from "../../roc/index.js";
+import type { StrategyParts } from "../../roc/index.js";
 import { decodeImage, type RgbImage } from "../../image/index.js";
 import { DTYPES, scope, type DType } from "../../torch/index.js";
 import { isBaseline, type Learner } from "../learner.js";
@@ -161,17 +161,19 @@ const BLANK: RgbImage = { width: 640, height: 480, data: new Uint8Array(640 * 48
  * Describes a run of what `startFrom` gave; opens the first training picture.
  *
  * @param steps the run's
+ * @param rated what `steps` counted, with its pictures or without
  */
 export async function describePlan(
   { parts }: Trainable,
   data: RunData,
   options: TrainOptions,
   steps: TrainingSteps,
+  rated: RunData,
 ): Promise<TrainingSteps & ModelPlan> {
   const first = data.train[0]?.image;
   const picture = first === undefined ? BLANK : await decodeImage(first);
   const { processor, templates } = parts;
-  const shown = steps.sets === undefined ? 1 : largestOf(data);
+  const shown = steps.sets === undefined ? 1 : largestOf(rated);
   const name = scoreName(templates);
   const promptTokens = scope(() => {
     const images = processor.images(new Array<RgbImage>(shown).fill(picture));
