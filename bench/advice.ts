@@ -151,7 +151,7 @@ function singleGrid(budget: number): Edits[] {
   const axes = DEFAULT_KINDS.filter((kind): kind is ScalarKind => kind !== "crop");
   const each = Math.floor(budget / (axes.length + 1));
   const scalars = axes.flatMap((kind) =>
-    Array.from({ length: each }, (_, i) => editAt(kind, ((i + 0.5) / each) * 2 - 1)),
+    Array.from({ length: each }, (_, i) => editAt(kind, ((i + 0.5) / each) * 2 - 1, AXES)),
   );
   return [...scalars, ...cropGrid(budget - scalars.length)];
 }

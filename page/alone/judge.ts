@@ -1,4 +1,5 @@
 /** The photos of the page and their scores, as the worker gives them. */
+import { messageOf } from "../../src/errors.js";
 import type { OnnxManifest } from "../../src/onnx/manifest.js";
 import { folderOf, isPicture } from "../state/files.js";
 import type { Asked, Scored, Told } from "./messages.js";
@@ -39,7 +40,7 @@ export class Judge {
         });
         worker.postMessage({ base: document.baseURI } satisfies Asked);
       },
-      (error: unknown) => this.#end(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => this.#end(messageOf(error)),
     );
   }
 

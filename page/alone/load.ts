@@ -1,4 +1,5 @@
 /** Reads the manifest and the model beside the page, and checks that they belong together. */
+import { messageOf } from "../../src/errors.js";
 import * as runtime from "onnxruntime-web/wasm";
 import { MANIFEST_FILE, MANIFEST_FORMAT, type OnnxManifest } from "../../src/onnx/manifest.js";
 import { AGAIN, bytesOf } from "./served.js";
@@ -28,7 +29,7 @@ export async function load(base: string): Promise<Loaded> {
   runtime.env.logLevel = "error";
   const session = await runtime.InferenceSession.create(model).catch((cause: unknown) => {
     const named = WebAssembly.validate(code) ? file : RUNTIME;
-    throw new Error(`${named} cannot be loaded (${cause instanceof Error ? cause.message : String(cause)}). ${AGAIN}`);
+    throw new Error(`${named} cannot be loaded (${messageOf(cause)}). ${AGAIN}`);
   });
   return { manifest, session };
 }

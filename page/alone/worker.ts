@@ -1,4 +1,5 @@
 /** The worker in which photos are decoded and scored, one after another: the page stays free. */
+import { messageOf } from "../../src/errors.js";
 import { Tensor } from "onnxruntime-web/wasm";
 import { plainSquare } from "../../src/image/plain-squares.js";
 import { load, type Loaded } from "./load.js";
@@ -43,8 +44,4 @@ async function score({ manifest, session }: Loaded, file: Blob): Promise<Scored>
     ...{ score, spread, distribution: numbers("distribution"), attributes: Object.fromEntries(others), thumbnail },
     times: [middle - begin, performance.now() - middle],
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 /** Numbers as people read them. */
+import { shareText } from "../../src/metrics/conformal.js";
 import type { ScoreEntry } from "../api/types.js";
 
 export function scoreText(score: number): string {
@@ -11,7 +12,7 @@ export function exactText(value: number): string {
 
 /** Where the rating lies by a calibration: "6.85 to 8.46 in 90%". */
 export function intervalText({ low, high, level }: NonNullable<ScoreEntry["interval"]>): string {
-  return `${exactText(low)} to ${exactText(high)} in ${Number((100 * level).toPrecision(6))}%`;
+  return `${exactText(low)} to ${exactText(high)} in ${shareText(level)}`;
 }
 
 /** "best 8%"; undefined in the lower half, where nobody asks. */

@@ -52,6 +52,6 @@ export function axesWithTurns(most: number): Axes {
   return { ...AXES, straighten: turns(most) };
 }
 
-export function editAt(kind: ScalarKind, position: number, axes: Axes = AXES): Edits {
+export function editAt(kind: ScalarKind, position: number, axes: Axes): Edits {
   return { [kind]: axes[kind].at(position) };
 }

@@ -2,7 +2,7 @@
 import { RocError } from "../errors.js";
 import type { OnnxSettings } from "../eval/onnx/settings.js";
 import { meanColor, type Size } from "../image/geometry.js";
-import { outputSize, parseImageConfig, type ImageSteps } from "../image/processor-config.js";
+import { outputSize, parseImageConfig } from "../image/processor-config.js";
 import { valueTables } from "../image/index.js";
 import type { PlainSteps } from "../image/plain-squares.js";
 import type { SquareSteps } from "../models/common/prepare-squares.js";
@@ -35,20 +35,18 @@ export function pictureForm(steps: unknown): PictureForm {
     width,
     height,
     steps: plain,
-    reader: readerOf(parsed, { width, height }),
+    reader: readerOf(plain, { width, height }),
     tables: valueTables(parsed),
     mean,
   };
 }
 
 /** As `eval --onnx` says it: the mode alone where that leads to the model's size, else what is cut out of too. */
-function readerOf({ square, resize }: ImageSteps, { width, height }: Size): PictureForm["reader"] {
-  if (!resize) return {};
-  const isShorter = "shortestEdge" in resize;
-  const mode = square === "pad" ? "pad" : isShorter ? "crop" : "stretch";
-  const [tall, wide] = isShorter ? [resize.shortestEdge, resize.shortestEdge] : [resize.height, resize.width];
-  if (tall === height && wide === width) return { resize: mode };
-  return { resize: mode, resizeTo: isShorter ? resize.shortestEdge : [tall, wide] };
+function readerOf({ pad, resize }: PlainSteps, { width, height }: Size): PictureForm["reader"] {
+  const to = "shortestEdge" in resize ? resize.shortestEdge : ([resize.height, resize.width] as const);
+  const [tall, wide] = typeof to === "number" ? [to, to] : to;
+  const mode = pad ? "pad" : typeof to === "number" ? "crop" : "stretch";
+  return { resize: mode, ...((tall !== height || wide !== width) && { resizeTo: to }) };
 }
 
 /** Bytes `[1, height, width, 3]` to the values that the vision tower takes, `[height, width, 3]`: looked up, and so exact. */

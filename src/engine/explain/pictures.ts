@@ -37,7 +37,7 @@ async function replacing(photo: RgbImage | StoredImage, size: Size, replacement:
 }
 
 function even({ width, height }: Size, grey: number): RgbImage {
-  return { width, height, data: new Uint8Array(width * height * 3).fill(Math.round(grey)) };
+  return { width, height, data: new Uint8Array(width * height * 3).fill(grey) };
 }
 
 /** From dark on the left to light on the right. Its first row is copied, as each picture is as large as the photo. */

@@ -1,4 +1,5 @@
 /** What a person says of the photos of a library: stars, rejects and picks that this program did not give, and answered pairs. */
+import { components } from "./components.js";
 import { setImmediate as turn } from "node:timers/promises";
 import { isRocError, messageOf, RocError } from "../../errors.js";
 import { nameOfBytes } from "../../image/index.js";
@@ -113,18 +114,13 @@ export function momentsOf(connection: Connection, pictures: readonly number[]): 
     ...{ id, camera, time: timeOf(taken ?? undefined) },
     hash: hash === null ? undefined : BigInt.asUintN(64, BigInt(hash)),
   }));
-  const root = new Map(pictures.map((id) => [id, id]));
-  const find = (id: number): number => {
-    let at = id;
-    while (root.get(at) !== at) at = root.get(at) as number;
-    return at;
-  };
+  const alike: [number, number][] = [];
   for (const [i, a] of looks.entries()) {
     for (const b of looks.slice(i + 1)) {
       if (a.hash === undefined || b.hash === undefined) continue;
       const isNear = a.time !== undefined && b.time !== undefined && a.camera === b.camera && Math.abs(a.time - b.time) <= WINDOW; // prettier-ignore
-      if (hashDistance(a.hash, b.hash) <= (isNear ? ALIKE_BITS : COPY_BITS)) root.set(find(b.id), find(a.id));
+      if (hashDistance(a.hash, b.hash) <= (isNear ? ALIKE_BITS : COPY_BITS)) alike.push([a.id, b.id]);
     }
   }
-  return new Map(pictures.map((id) => [id, find(id)]));
+  return components(pictures, alike);
 }

@@ -1,4 +1,5 @@
 /** Which answers about pairs of photos are held out together, and of which others is learned then. */
+import { components } from "./components.js";
 import { groupBy } from "../../data/group-by.js";
 import { Random } from "../../random.js";
 
@@ -37,7 +38,7 @@ export function* trialsOf(answers: readonly Moments2[]): Generator<Trial> {
 
 /** The block of each moment. Moments that answers join stay together where they are few: then little is lost between blocks. */
 function blocksOf(answers: readonly Moments2[]): Map<number, number> {
-  const joined = components(answers);
+  const joined = components(answers.flat(), answers);
   const counts = groupBy(answers, ([better]) => joined.get(better));
   const units = groupBy(joined.keys(), (moment) => {
     const component = joined.get(moment) as number;
@@ -45,16 +46,4 @@ function blocksOf(answers: readonly Moments2[]): Map<number, number> {
   });
   const order = new Random(SEED, "blocks").permutation(units.size);
   return new Map([...units.values()].flatMap((moments, at) => moments.map((moment) => [moment, (order[at] as number) % BLOCKS] as const))); // prettier-ignore
-}
-
-/** One of the moments that each is joined with by answers, the same for all of them. */
-function components(answers: readonly Moments2[]): Map<number, number> {
-  const root = new Map(answers.flat().map((moment) => [moment, moment]));
-  const find = (moment: number): number => {
-    let at = moment;
-    while (root.get(at) !== at) at = root.get(at) as number;
-    return at;
-  };
-  for (const [better, worse] of answers) root.set(find(worse), find(better));
-  return new Map([...root.keys()].map((moment) => [moment, find(moment)]));
 }

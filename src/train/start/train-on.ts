@@ -179,13 +179,13 @@ async function ownScale(base: CheckpointFolder): Promise<ScoreScale | undefined>
   return vocabularyFromConfig({ ...(typeof config === "object" && config) })?.scale;
 }
 
-/** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
-/** The run's folder, once it is made, would be taken for the model of that name; a new classical system is known by its name. */
+/** The run's folder, once it is made, would be taken for the model of that name; a new classical system is known by its name. @throws RocError USAGE */
 async function refuseOwnFolder({ model, out }: CheckedSpec): Promise<void> {
   if (resolve(model) !== resolve(out) || systemFacts(model) !== undefined || (await exists(model))) return;
   throw new RocError("USAGE", `--out ${out} (out) would be what --model ${model} (model) names. Name another folder.`);
 }
 
+/** @throws RocError FILE_UNWRITABLE where no run can be written into a folder */
 async function checkWritable(folder: string): Promise<void> {
   await makeFolder(folder);
   await writing(folder, () => access(folder, constants.W_OK));
