@@ -7,16 +7,17 @@
  * A seed has its own pictures to train on and its own held-out sets; of each strategy the learning rate is the better one on the
  * tuning seed, whose sets are in no figure. The same command resumes in the folder of `--work`: runs by their states, answers by file.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readDataset } from "../src/data/index.js";
-import { compare } from "../src/engine/compare.js";
-import { DEMO_MODEL, load, type Model } from "../src/engine/index.js";
+import { comparisonOf } from "../src/engine/compare.js";
+import { DEMO_MODEL, load, type Model, type ScoreResult } from "../src/engine/index.js";
 import { compareSets, setFigures, type RatedSet } from "../src/metrics/sets.js";
 import { torchVersion } from "../src/torch/index.js";
 import { trainModel } from "../src/train/start/train-model.js";
+import { once } from "./kept.js";
 import { giveResult } from "./results.js";
 import { writeSets, type StudioSet } from "./studio-sets.js";
 
@@ -108,23 +109,26 @@ async function answersOf(
   checkpoint: () => Promise<string>,
   sets: readonly StudioSet[],
 ): Promise<Answers> {
-  const file = join(values.work, `${name}.json`);
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Answers;
-  using model = await load(await checkpoint(), { worker: false, threads: 1, dtype: "float32" });
-  const answers: Answers = { alone: [], together: [] };
-  for (const { files } of sets) {
-    answers.alone.push(await aloneOf(model, files));
-    const { results } = await compare(model, files);
-    answers.together.push(results.map(({ score }) => score));
-  }
-  writeFileSync(file, JSON.stringify(answers));
-  return answers;
+  return once(values.work, name, async () => {
+    using model = await load(await checkpoint(), { worker: false, threads: 1, dtype: "float32" });
+    const answers: Answers = { alone: [], together: [] };
+    for (const { files } of sets) {
+      const alone = await scored(model, files);
+      const { results } = await comparisonOf(model, files, alone);
+      answers.alone.push(alone.map(({ score }) => score));
+      answers.together.push(results.map(({ score }) => score));
+    }
+    return answers;
+  });
 }
 
-async function aloneOf(model: Model, files: readonly string[]): Promise<number[]> {
-  const scores: number[] = [];
-  for await (const outcome of model.score(files)) scores.push("error" in outcome ? NaN : outcome.score);
-  return scores;
+async function scored(model: Model, files: readonly string[]): Promise<ScoreResult[]> {
+  const results: ScoreResult[] = [];
+  for await (const outcome of model.score(files)) {
+    if ("error" in outcome) throw new Error(outcome.error.message);
+    results.push(outcome);
+  }
+  return results;
 }
 
 function rated(sets: readonly StudioSet[], predicted: readonly (readonly number[])[]): RatedSet[] {

@@ -20,11 +20,11 @@ import { voteStatistics } from "../src/data/ava.js";
 import { DEMO_MODEL, load, type Model } from "../src/engine/index.js";
 import { calibrate, type CalibrationResult } from "../src/eval/calibrate.js";
 import { evaluate } from "../src/eval/evaluate.js";
-import { atomicWriteJson, ifThere, readJson } from "../src/files/index.js";
 import type { IntervalFigures } from "../src/metrics/interval-figures.js";
 import { Random } from "../src/random.js";
 import { compose, encodePhoto, makeRaters, votesOn, writeStudio, writeStudioFormats, type Factor } from "../src/studio/index.js"; // prettier-ignore
 import { torchVersion } from "../src/torch/index.js";
+import { once } from "./kept.js";
 import { giveResult } from "./results.js";
 
 const LEVEL = 0.9;
@@ -68,17 +68,6 @@ export async function benchIntervals(options: IntervalsBenchOptions, work?: stri
   } finally {
     if (work === undefined) await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** What was made under this name before, else now. */
-async function once<T>(folder: string, name: string, make: () => Promise<T>): Promise<T> {
-  const file = join(folder, `${name.replace(/\W+/g, "-")}.json`);
-  const kept = await ifThere(readJson(file));
-  if (kept !== undefined) return kept as T;
-  const made = await make();
-  await atomicWriteJson(file, made);
-  console.error(name);
-  return made;
 }
 
 async function calibratedDemo(

@@ -1,4 +1,5 @@
 /** Sets of the studio as files, with what is true of their pictures. */
+import { groupBy } from "../src/data/group-by.js";
 import { readDataset, voteStatistics } from "../src/data/index.js";
 import { makePictures, writeStudioFormats } from "../src/studio/index.js";
 
@@ -18,15 +19,10 @@ export async function writeSets(folder: string, seed: string, count: number): Pr
   const { samples } = await readDataset({ folder, kind: "csv" });
   const files = new Map(samples.map(({ id, image }) => [id, image]));
   const { pictures } = makePictures({ ...options, patterns: true });
-  return [...new Set(pictures.map(({ set }) => set))].flatMap((name) => {
-    const own = pictures.filter(({ set }) => set === name);
-    if (own.length < 2) return [];
-    return [
-      {
-        files: own.map(({ id }) => files.get(id) ?? ""),
-        latents: own.map(({ composition }) => composition.latent),
-        ratings: own.map(({ votes }) => voteStatistics(votes).mean),
-      },
-    ];
-  });
+  const sets = [...groupBy(pictures, ({ set }) => set).values()].filter(({ length }) => length > 1);
+  return sets.map((own) => ({
+    files: own.map(({ id }) => files.get(id) ?? ""),
+    latents: own.map(({ composition }) => composition.latent),
+    ratings: own.map(({ votes }) => voteStatistics(votes).mean),
+  }));
 }

@@ -9,7 +9,8 @@ import type { ScoreInputs, ScoreOptions } from "../../src/engine/index.js";
 import type { Outcome } from "../../src/engine/types.js";
 import { parseAddress } from "../../src/queue/address.js";
 import { identityOf, keyOf, NAMES, PREFIX } from "../../src/queue/job.js";
-import { connect, fieldOf, queueLibraries } from "../../src/queue/redis.js";
+import { connect, queueLibraries } from "../../src/queue/redis.js";
+import { memoryOf } from "../../src/queue/room.js";
 import { createServer } from "../../src/server/index.js";
 import { ask, form, until } from "../server/support.js";
 import { commands, FakeModel, NO_REDIS, pictures, redisFor, scoreOf, type RedisForTest } from "./redis.js";
@@ -40,7 +41,7 @@ function folderFor(t: TestContext): string {
 /** Leaves a Redis so many bytes. @returns connection, and bytes that it has then */
 async function leave(redis: RedisForTest, bytes: number) {
   const own = await commands(redis);
-  const most = Number(fieldOf(await own.info("memory"), "used_memory")) + bytes;
+  const most = (await memoryOf(own)).used + bytes;
   await own.config("SET", "maxmemory", `${most}`);
   return { own, most };
 }
@@ -56,12 +57,11 @@ test(
   async (t) => {
     const redis = await redisFor(t);
     await working(redis, { model: new FakeModel(undefined, 10) });
-    const { most } = await leave(redis, 4e6);
+    const { own, most } = await leave(redis, 4e6);
     const senders = await Promise.all([opened(redis), opened(redis), opened(redis)]);
     const some = large(60);
-    const own = await commands(redis);
     let highest = 0;
-    const timer = setInterval(() => void own.info("memory").then((info) => (highest = Math.max(highest, Number(fieldOf(info, "used_memory"))))), 50); // prettier-ignore
+    const timer = setInterval(() => void memoryOf(own).then(({ used }) => (highest = Math.max(highest, used))), 50);
     const found = await Promise.all(senders.map((sender, i) => all(sender.score(some.slice(20 * i, 20 * i + 20)))));
     clearInterval(timer);
     assert.equal(found.flat().filter((one) => "score" in one).length, 60);

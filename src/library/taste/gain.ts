@@ -85,10 +85,9 @@ export function gainOfStars(stars: ArrayLike<number>, { groups, base, predicted 
 
 /** The gain on answered pairs: `base` and `predicted` are differences, better minus worse, one a pair. */
 export function gainOfPairs({ moments, base, predicted }: HeldOutPairs): TasteGain {
-  const [ofBase, ofTaste] = [base, predicted].map((values) => moments.map((_, at) => step(values[at] as number)));
-  const [first, second] = [meanOf(ofBase ?? []), meanOf(ofTaste ?? [])];
-  const differences = moments.map((_, at) => (ofTaste?.[at] as number) - (ofBase?.[at] as number));
-  const accuracy = { base: first, taste: second, gain: dyadicInterval(differences, moments) };
+  const [ofBase, ofTaste] = [Array.from(base, step), Array.from(predicted, step)];
+  const differences = ofTaste.map((value, at) => value - (ofBase[at] as number));
+  const accuracy = { base: meanOf(ofBase), taste: meanOf(ofTaste), gain: dyadicInterval(differences, moments) };
   return { groups: new Set(moments.flat()).size, srcc: null, accuracy };
 }
 
@@ -142,10 +141,8 @@ function pairAccuracy(
   base: ArrayLike<number>,
   predicted: ArrayLike<number>,
 ): Compared {
-  const [ofBase, ofTaste] = [base, predicted].map((values) => pairs.map((pair) => right(values, pair))) as [
-    number[],
-    number[],
-  ];
+  const rightBy = (values: ArrayLike<number>): number[] => pairs.map((pair) => right(values, pair));
+  const [ofBase, ofTaste] = [rightBy(base), rightBy(predicted)];
   return compared(rows, (drawn) => {
     const times = new Float64Array(base.length);
     for (const row of drawn) times[row] = (times[row] as number) + 1;

@@ -1,4 +1,5 @@
 /** Single persons' ratings as what a run trains on. */
+import { groupBy } from "../../data/group-by.js";
 import type { Sample } from "../../data/index.js";
 import type { RaterTasks } from "../options.js";
 
@@ -9,15 +10,10 @@ export interface RatingSample extends Sample {
 
 /** Ratings by the person who gave them, persons and pictures in the order of the samples. */
 export function ratingsByRater(samples: readonly Sample[]): Map<string, RatingSample[]> {
-  const found = new Map<string, RatingSample[]>();
-  for (const { id, image, split, ratings = [] } of samples) {
-    for (const { rater, score } of ratings) {
-      const own = found.get(rater) ?? [];
-      own.push({ id, image, split, score, rater });
-      found.set(rater, own);
-    }
-  }
-  return found;
+  const single = samples.flatMap(({ id, image, split, ratings = [] }) =>
+    ratings.map(({ rater, score }): RatingSample => ({ id, image, split, score, rater })),
+  );
+  return groupBy(single, ({ rater }) => rater);
 }
 
 /** Who rated a sample, where it is one person's rating. */
