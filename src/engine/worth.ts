@@ -2,9 +2,11 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { knownCheckpoint, publishedWorth, type KnownCheckpoint } from "../roc/published/checkpoints.js";
-import { SINGLE } from "../weights/choice.js";
 import { DEMO_MODEL } from "./demo.js";
 import type { Model } from "./types.js";
+
+/** The file that a checkpoint of one part keeps its weights in; src/weights lies above. */
+const WEIGHTS = "model.safetensors";
 
 /** What is known of a checkpoint's worth. */
 export interface Worth {
@@ -37,7 +39,7 @@ export function worthOf({ name, folder, method }: Pick<Model, "name" | "folder" 
 
 /** Whether a folder has the weights of another, to the byte: wherever they lie, they are worth the same. */
 function isCopy(a: string, b: string): boolean {
-  const [one, other] = [join(a, SINGLE), join(b, SINGLE)];
+  const [one, other] = [join(a, WEIGHTS), join(b, WEIGHTS)];
   try {
     return statSync(one).size === statSync(other).size && readFileSync(one).equals(readFileSync(other));
   } catch {
