@@ -248,7 +248,17 @@ export class Waits {
     } else if (state !== "unknown" && state !== "completed") return;
     // It may have ended between the two looks.
     const [missing] = await this.#fetch([key]);
-    if (missing !== undefined) await this.#send(key, wait);
+    if (missing !== undefined && this.#waiting.get(key) === wait) this.#sendAgain(key, wait);
+  }
+
+  /** It counts as not sent meanwhile, so that a sole picture may fill what is left; the other questions are looked at beside it. */
+  #sendAgain(key: string, wait: Wait): void {
+    this.#mark(wait, false);
+    this.#send(key, wait).catch((error: unknown) => {
+      if (isWithoutRoom(error)) return wait.fail(error);
+      // Redis is away again: whether it came through is looked for once it is back.
+      if (this.#waiting.get(key) === wait) this.#mark(wait, true);
+    });
   }
 
   #lose(): void {

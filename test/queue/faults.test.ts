@@ -98,6 +98,43 @@ test("results that fill a Redis make room once they were received", { skip, time
   assert.match(notes[0] ?? "", /little memory left.*results that were received make room/);
 });
 
+test(
+  "a sole picture whose copy was dropped is sent again into a Redis that others keep nearly full",
+  { skip, timeout: 60_000 },
+  async (t) => {
+    const redis = await redisFor(t);
+    const { worker } = await working(redis);
+    const queued = await opened(redis);
+    await worker.close();
+    const scoring = all(queued.score(large(1)));
+    await until(async () => (await queued.state()).waiting === 1);
+    const { own, most } = await leave(redis, 4e6);
+    const [copy] = await own.keys(NAMES.picture("*", "*"));
+    await own.unlink(copy ?? assert.fail());
+    for (let i = 0; (await memoryOf(own)).used < 0.85 * most; i++)
+      await own.set(`of-others-${i}`, Buffer.alloc(50_000));
+    await working(redis);
+    assert.ok("score" in ((await scoring)[0] as Outcome));
+  },
+);
+
+test("a picture that cannot be sent again fails after the patience", { skip, timeout: 60_000 }, async (t) => {
+  const redis = await redisFor(t);
+  const { worker } = await working(redis);
+  const queued = await opened(redis, { patienceMs: 3000 });
+  await worker.close();
+  const failing = assert.rejects(all(queued.score(large(1))), { code: "OUT_OF_MEMORY" });
+  await until(async () => (await queued.state()).waiting === 1);
+  const own = await commands(redis);
+  const [copy] = await own.keys(NAMES.picture("*", "*"));
+  await own.unlink(copy ?? assert.fail());
+  const { worker: other } = await working(redis);
+  await until(async () => (await queued.state()).waiting === 0);
+  await other.close();
+  await own.config("SET", "maxmemory", "1mb");
+  await failing;
+});
+
 test("of two clients with the same picture one goes: the other is answered", { skip, timeout: 60_000 }, async (t) => {
   const redis = await redisFor(t);
   const { worker } = await working(redis);
