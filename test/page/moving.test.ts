@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Page } from "playwright-core";
 import { NO_BROWSER } from "../e2e/browser.js";
+import { until } from "../server/support.js";
 import { fakeServer, libraryPhoto, photosPage, scanAnswer, type Answer, type FakeServer } from "./server.js";
-import { choose, DESKTOP, FILES, JPEG, labels, openPage, untilScored } from "./support.js";
+import { choose, DESKTOP, FILES, JPEG, openPage, untilScored } from "./support.js";
 
 const skip = NO_BROWSER;
 
@@ -43,7 +44,7 @@ test("End is the last photo of the library, those too that were not here yet", {
 test("Back closes a comparison, then a photo, and stays on the page; Forward opens it again", { skip }, async (t) => {
   const { page, address } = await openMoving(t, 5);
   const hash = async (wanted: string): Promise<void> => {
-    await page.waitForFunction(`location.hash === ${JSON.stringify(wanted)}`);
+    await until(async () => (await page.evaluate("location.hash")) === wanted);
   };
   await page.locator(".tile").nth(1).click();
   await hash("#photo=2");
@@ -119,8 +120,15 @@ test(
     const tab = page.getByRole("button", { name: /Library/ });
     await tab.getByText("500").waitFor();
     await page.evaluate("document.querySelector('main').scrollTo(0, 3000)");
-    await page.waitForFunction("document.querySelector('main').scrollTop === 3000");
-    const seen = (await labels(page)).at(-1) ?? "";
+    assert.equal(await page.evaluate("document.querySelector('main').scrollTop"), 3000);
+    // A tile that is in sight: those of before the jump go once the page has looked where it is.
+    const inSight = `(() => {
+      const view = document.querySelector("main").getBoundingClientRect();
+      const isIn = ({ top, bottom }) => top >= view.top && bottom <= view.bottom;
+      return [...document.querySelectorAll(".tile")].find((tile) => isIn(tile.getBoundingClientRect()))?.ariaLabel;
+    })()`;
+    let seen: unknown;
+    await until(async () => (seen = await page.evaluate(inSight)) !== undefined);
     const place = async (): Promise<unknown> => page.evaluate(`[...document.querySelectorAll(".tile")].find((tile) => tile.ariaLabel === ${JSON.stringify(seen)})?.getBoundingClientRect().top - document.querySelector("main").getBoundingClientRect().top`); // prettier-ignore
     const before = await place();
     state = { id: 2, running: true, ended: null, scored: 1, failed: 0 };

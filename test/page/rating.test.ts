@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Page } from "playwright-core";
 import { NO_BROWSER } from "../e2e/browser.js";
+import { until } from "../server/support.js";
 import { fakeServer, libraryPhoto, photosPage, type Answer, type FakeServer } from "./server.js";
 import { choose, DESKTOP, FILES, JPEG, labels, openPage, untilScored } from "./support.js";
 
@@ -59,6 +60,8 @@ test("each key says one thing: what others gave since stays, and is shown", { sk
   await spoken(page, /^1.jpg.*, 5 stars$/);
   await page.keyboard.press("2");
   await spoken(page, /^1.jpg.*, 2 stars$/);
+  // The page shows a star before it is kept.
+  await until(() => stored[1]?.stars === 2);
   assert.deepEqual(puts(), [
     '{"pick":"pick","was":{"pick":"none"}}',
     '{"stars":0,"was":{"stars":0}}',
@@ -94,6 +97,7 @@ test(
     await page.locator(".tile").first().focus();
     await page.keyboard.press("3");
     await spoken(page, /^0.jpg.*, 3 stars$/);
+    await until(() => stored[0]?.stars === 3);
     if (stored[0]) stored[0].stars = 5;
     await page.keyboard.press("Control+z");
     await spoken(page, /^0.jpg.*, 5 stars$/);
