@@ -131,6 +131,22 @@ test("all runs by one command; killed and started again, with the same figures",
     assert.deepEqual(found, figures(results));
   });
 
+  await t.test("where the work folder is gone, the results give their runs back, and the others are run", async () => {
+    const before = await resultsOf("killed");
+    await rm(join(folder, "killed", "work"), { recursive: true });
+    const from = ["--from", join(folder, "killed", "out")];
+    const resumed = await experiment([join(folder, "killed.yaml"), ...from, "--only", "llava/.*/roc"]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(resumed.stderr, /4 runs, 2 of them finished before/);
+    const { arms, provenance } = await resultsOf("killed");
+    assert.deepEqual(provenance.bases["llava"]?.attributes, before.provenance.bases["llava"]?.attributes);
+    assert.deepEqual(arms.filter(({ name }) => name.startsWith("llava/")).map(({ name }) => name).sort(), [...before.arms.map(({ name }) => name), "llava/both/roc"].sort()); // prettier-ignore
+    const other = await experiment([await fileOf("killed", { train: { ...RECIPE, steps: 4 } }), ...from]);
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /other settings: train was/);
+    assert.equal((await experiment([join(folder, "whole.yaml"), "--from", folder])).code, 3);
+  });
+
   await t.test("other settings are refused; more seeds and a part of the runs are not", async () => {
     const other = await experiment([await fileOf("whole", { train: { ...RECIPE, steps: 4 } })]);
     assert.equal(other.code, 2);

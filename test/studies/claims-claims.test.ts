@@ -1,6 +1,6 @@
 /** The answers follow from the figures: planted predictions of known quality give the words that they must. */
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,7 +11,9 @@ import { type ExperimentConfig } from "../../src/studies/claims/config.js";
 import { readExperiment } from "../../src/studies/claims/experiment.js";
 import { resultsOf } from "../../src/studies/claims/results.js";
 import { RESULT_FILES, writeResults } from "../../src/studies/claims/write-results.js";
-import type { Finished, FinishedRun } from "../../src/studies/claims/finished-runs.js";
+import { readFinished, type Finished, type FinishedRun } from "../../src/studies/claims/finished-runs.js";
+import { experimentJobs } from "../../src/studies/claims/jobs.js";
+import { KeptRuns } from "../../src/studies/claims/kept-runs.js";
 import { ROOT } from "../support.js";
 
 const PICTURES = 80;
@@ -59,7 +61,7 @@ function runOf(arm: Arm, name: string, seed: number, noise: number): FinishedRun
     seed,
     name: `${name}/seed-${seed}`,
     failed: 0,
-    revision: seed > 1 ? "b" : "a",
+    revisions: [seed > 1 ? "b" : "a"],
     predictions,
   };
 }
@@ -156,6 +158,50 @@ test("results, summary and plots are written, and hold the figures", async () =>
     assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
   }
   assert.match(await text("scoreTokens"), /N = 101/);
+});
+
+test("results give their runs back where the work folder is gone, but not to another experiment", async () => {
+  const kept = await KeptRuns.read(config, folder);
+  const lost = { ...config, work: join(folder, "nothing-there") };
+  const planted = finished(({ strategy }) => (strategy === "roc" ? 0.4 : 1));
+  const { arms, missing, truth } = await readFinished(lost, kept);
+  assert.deepEqual(missing, []);
+  const near = (a: readonly (number | null)[], b: readonly (number | null)[] = []): boolean => a.length === b.length && a.every((value, i) => Math.abs((value ?? NaN) - (b[i] ?? NaN)) < 1e-4 || (value === null && b[i] === null)); // prettier-ignore
+  assert.ok(Object.entries(planted.truth).every(([name, rated]) => near(rated, truth[name])));
+  for (const [i, arm] of planted.arms.entries()) {
+    assert.deepEqual(arms[i]?.runs.map(({ name, predictions: { key } }) => [name, key]), arm.runs.map(({ name, predictions: { key } }) => [name, key])); // prettier-ignore
+    for (const [at, { predictions }] of arm.runs.entries()) {
+      const read = arms[i]?.runs[at]?.predictions;
+      assert.ok(Object.entries(predictions.scores).every(([name, scored]) => near(scored, read?.scores[name])));
+      assert.ok(near(predictions.ciderD ?? [], read?.ciderD ?? []));
+    }
+  }
+  const bases = (seeds: number[]): number => experimentJobs({ ...lost, seeds }, undefined, kept.runs)[0].length;
+  assert.deepEqual([bases([1, 2]), bases([1, 4])], [0, 2]);
+  const other = { ...config, train: { ...config.train, steps: 7 } };
+  await assert.rejects(KeptRuns.read(other, folder), {
+    code: "USAGE",
+    message: /other settings: train was .*"steps":600.* now .*"steps":7/,
+  });
+  const base = join(lost.work, "base/llava");
+  await mkdir(base, { recursive: true });
+  const record = { folder: "step-1", steps: 5, seconds: 2, loss: 2.25 };
+  await writeFile(join(base, "base.json"), JSON.stringify(record));
+  await kept.checkBases(lost);
+  await writeFile(join(base, "base.json"), JSON.stringify({ ...record, loss: 2.251 }));
+  await assert.rejects(kept.checkBases(lost), { code: "USAGE", message: /llava came out otherwise here/ });
+  kept.checkPictures(planted);
+  const rated = { ...planted.truth, score: TRUTH.map((value) => value + 0.001) };
+  assert.throws(() => kept.checkPictures({ ...planted, truth: rated }), { code: "DATA_INVALID" });
+});
+
+test("results of an earlier version, without the comments' figures, give back what has no comments", async () => {
+  const file = join(folder, RESULT_FILES.predictions);
+  const { ciderD, ...older } = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  assert.ok(ciderD);
+  await writeFile(file, JSON.stringify(older));
+  const { runs } = await KeptRuns.read(config, folder);
+  assert.ok(runs.has("llava/score/roc/seed-1") && !runs.has("llava/comment/roc/seed-1"));
 });
 
 test("with sets: the best of a set is a verdict of its own, and a set shown together is compared with its pictures alone", async () => {

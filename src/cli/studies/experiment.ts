@@ -10,6 +10,7 @@ import { TrainProgress } from "../train/progress.js";
 
 interface Flags {
   readonly only?: RegExp;
+  readonly from?: string;
   readonly scale: number;
   readonly seeds?: number[];
   readonly dryRun?: true;
@@ -26,6 +27,7 @@ Examples:
   roc4mllm experiment configs/studio/claims.yaml --dry-run
   roc4mllm experiment configs/studio/claims.yaml
   roc4mllm experiment configs/studio/claims.yaml --only 'llava/score/.*/seed-1$'
+  roc4mllm experiment configs/studio/claims.yaml --from bench/results/claims    where the work folder is gone
   roc4mllm experiment configs/studio/claims.yaml --scale 0.02    a trial run, in folders of its own
   roc4mllm experiment configs/studio/claims.yaml --seeds 4,5,6   the same with other runs, in folders of their own`;
 
@@ -34,6 +36,7 @@ export function experimentCommand(context: Context): Command {
     .description("train and compare all runs of an experiment; the same command resumes after a stop")
     .argument("<config>", "the experiment's file (YAML or JSON)")
     .option("--only <pattern>", "runs whose name this regular expression is found in", pattern)
+    .option("--from <folder>", "earlier results of this experiment: runs that they hold are not run again")
     .option("--scale <factor>", "times as many pictures and steps", number(0.0001, 100), 1)
     .option("--seeds <list>", "seeds of the runs, as 4,5,6, instead of the file's", seedList)
     .option("--dry-run", "print the runs and what they come to, and stop; computes nothing")
@@ -63,7 +66,12 @@ async function experiment(file: string, flags: Flags, { io, signal }: Context): 
   if (flags.measure && !flags.dryRun) throw new RocError("USAGE", "--measure goes with --dry-run.");
   if (flags.dryRun) return dryRun(config, flags, io);
   const progress = new TrainProgress(io, false);
-  const results = await runExperiment(config, { only: flags.only, signal, onProgress: teller(progress) });
+  const results = await runExperiment(config, {
+    only: flags.only,
+    from: flags.from,
+    signal,
+    onProgress: teller(progress),
+  });
   progress.line(`Wrote ${config.out}`);
   io.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : resultsText(results));
 }

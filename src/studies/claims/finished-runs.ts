@@ -6,13 +6,14 @@ import { runPredictions, runRecord, runRevision, conditionOf, type RunRecord } f
 import type { RunPredictions, Truth } from "./pooled-figures.js";
 import { hasAttributes, isCommented, type ExperimentConfig } from "./config.js";
 import { RocError } from "../../errors.js";
+import type { KeptRuns } from "./kept-runs.js";
 
 /** A finished run. */
 export interface FinishedRun extends Run, RunRecord {
   /** Pictures whose score could not be understood. */
   readonly failed: number;
-  /** Git revision of the program that trained it. */
-  readonly revision: string | null;
+  /** Git revision of the program that trained it; of a kept run, of those that trained it and the others with it. */
+  readonly revisions: readonly string[];
   readonly predictions: RunPredictions;
 }
 
@@ -22,52 +23,64 @@ export interface FinishedArm extends Arm {
   readonly runs: readonly FinishedRun[];
 }
 
-export interface Finished {
-  /** Ids of the held-out pictures. */
+/** The held-out part. */
+export interface HeldOut {
+  /** Ids of its pictures. */
   readonly pictures: readonly string[];
   readonly truth: Truth;
   /** The set of each picture, where they come in sets. */
   readonly sets?: readonly string[] | undefined;
+}
+
+export interface Finished extends HeldOut {
   readonly arms: readonly FinishedArm[];
   /** Names of the runs that are not finished. */
   readonly missing: readonly string[];
 }
 
 /** A finished run without its predictions. */
-type Made = Run & RunRecord & Pick<FinishedRun, "revision">;
+type Made = Run & RunRecord & Pick<FinishedRun, "revisions">;
 
-/** Reads every finished run of an experiment. */
-export async function readFinished(config: ExperimentConfig): Promise<Finished> {
+/**
+ * Reads every finished run of an experiment.
+ *
+ * @param kept runs of earlier results, which count where the work folder has none
+ * @throws RocError DATA_INVALID where they are of other pictures
+ */
+export async function readFinished(config: ExperimentConfig, kept?: KeptRuns): Promise<Finished> {
   const found: { run: Made; predictions: Prediction[] }[] = [];
   const missing: string[] = [];
   for (const run of runsOf(config)) {
     const record = await runRecord(config, run);
-    if (!record) missing.push(run.name);
-    else {
-      const revision = await runRevision(config, run);
-      found.push({ run: { ...run, ...record, revision }, predictions: await runPredictions(config, run) });
+    if (!record) {
+      if (!kept?.runs.has(run.name)) missing.push(run.name);
+    } else {
+      const revisions = [(await runRevision(config, run)) ?? "unknown"];
+      found.push({ run: { ...run, ...record, revisions }, predictions: await runPredictions(config, run) });
     }
   }
-  const pictures = testIds(found[0]?.predictions ?? []);
-  const rows = new Map(found[0]?.predictions.map((row) => [row.id, row]));
   const commented = new Set(found.flatMap(({ predictions }) => predictions.filter(hasComment).map(({ id }) => id)));
-  const runs = found.map(({ run, predictions }) =>
+  const held = kept ?? heldOut(found[0]?.predictions ?? []);
+  if (kept && found[0]) kept.checkPictures(heldOut(found[0].predictions));
+  const { pictures, truth, sets } = held;
+  const own = found.map(({ run, predictions }) =>
     finishedRun(config, run, align(predictions, pictures, run), commented),
   );
+  const byName = new Map([...(kept?.runs ?? []), ...own.map((run) => [run.name, run] as const)]);
+  const runs = runsOf(config).flatMap(({ name }) => byName.get(name) ?? []);
   const arms = armsOf(config).map((arm) => {
     const name = armName(arm, config);
     return { ...arm, name, runs: runs.filter((run) => armName(run, config) === name) };
   });
-  const shown = pictures.map((id) => rows.get(id) as Prediction);
-  const truth = truthOf(shown);
-  // A picture without a set is one by itself.
-  const sets = shown.some(({ set }) => set !== undefined) ? shown.map(({ id, set }) => set ?? id) : undefined;
   return { pictures, truth, ...(sets && { sets }), arms: arms.filter((arm) => arm.runs.length > 0), missing };
 }
 
-/** In one order for all runs: theirs is that in which they were predicted. */
-function testIds(predictions: readonly Prediction[]): string[] {
-  return predictions.map(({ id }) => id).sort();
+/** The held-out pictures, in one order for all runs: theirs is that in which they were predicted. */
+function heldOut(predictions: readonly Prediction[]): HeldOut {
+  const rows = [...predictions].sort((a, b) => (a.id < b.id ? -1 : 1));
+  // A picture without a set is one by itself.
+  const sets = rows.some(({ set }) => set !== undefined) ? rows.map(({ id, set }) => set ?? id) : undefined;
+  return { pictures: rows.map(({ id }) => id), truth: truthOf(rows), ...(sets && { sets }) };
 }
 
 function align(predictions: readonly Prediction[], pictures: readonly string[], run: Run): Prediction[] {

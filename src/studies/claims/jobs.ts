@@ -13,11 +13,17 @@ export type ExperimentJob =
 /**
  * The runs whose names `only` is found in, with the base models that they need before them: two phases.
  *
+ * @param kept names of runs that are not run again: they need no base model
  * @throws RocError USAGE where there are none
  */
-export function experimentJobs(config: ExperimentConfig, only?: RegExp): [ExperimentJob[], ExperimentJob[]] {
+export function experimentJobs(
+  config: ExperimentConfig,
+  only?: RegExp,
+  kept?: Pick<ReadonlyMap<string, unknown>, "has">,
+): [ExperimentJob[], ExperimentJob[]] {
   const runs = chosenRuns(config, only);
-  const bases = [...new Set(runs.map(({ backbone }) => backbone))];
+  const open = runs.filter(({ name }) => !kept?.has(name));
+  const bases = [...new Set(open.map(({ backbone }) => backbone))];
   return [
     bases.map((backbone) => ({ kind: "base", name: `${backbone}/base`, backbone })),
     runs.map((run) => ({ kind: "run", name: run.name, run })),

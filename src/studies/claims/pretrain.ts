@@ -45,7 +45,7 @@ export interface BaseRecord {
   readonly attributes?: Readonly<Record<string, number>> | undefined;
 }
 
-const recordSchema: z.ZodType<BaseRecord> = z.object({
+export const baseSchema: z.ZodType<BaseRecord> = z.object({
   folder: z.string(),
   steps: z.number(),
   seconds: z.number(),
@@ -64,7 +64,7 @@ function baseFolder({ work }: Pick<ExperimentConfig, "work">, backbone: string):
 
 /** What is known of a backbone's pre-training; undefined where it is not finished. */
 export async function baseRecord(config: ExperimentConfig, backbone: string): Promise<BaseRecord | undefined> {
-  return ifThere(readJsonAs(join(baseFolder(config, backbone), DONE), recordSchema));
+  return ifThere(readJsonAs(join(baseFolder(config, backbone), DONE), baseSchema));
 }
 
 /** The checkpoint that every run of a backbone starts from. */
@@ -149,7 +149,7 @@ async function trainBase(
   training: TrainOptions,
   { samples, from, objective, options: { signal, onEvent } }: Stage,
 ): Promise<BaseRecord> {
-  const finished = await ifThere(readJsonAs(join(run, TRAINED), recordSchema));
+  const finished = await ifThere(readJsonAs(join(run, TRAINED), baseSchema));
   if (finished) return finished;
   await makeFolder(run);
   const resume = await openLatestState(run);
@@ -179,7 +179,7 @@ async function trainBase(
   } finally {
     parts.model.dispose();
   }
-  const done = recordSchema.parse(record);
+  const done = baseSchema.parse(record);
   await atomicWriteJson(join(run, TRAINED), done);
   return done;
 }

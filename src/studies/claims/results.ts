@@ -113,7 +113,7 @@ export function resultsOf(config: ExperimentConfig, finished: Finished, parts: R
 }
 
 function revisionsOf({ arms }: Finished): string[] {
-  return [...new Set(arms.flatMap(({ runs }) => runs.map(({ revision }) => revision ?? "unknown")))].sort();
+  return [...new Set(arms.flatMap(({ runs }) => runs.flatMap(({ revisions }) => revisions)))].sort();
 }
 
 function armResult({ runs, ...arm }: FinishedArm, { truth }: Finished, options: CompareOptions): ArmResult {

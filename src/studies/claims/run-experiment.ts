@@ -14,6 +14,7 @@ import { baseRecord, type BaseRecord } from "./pretrain.js";
 import { resultsOf, type ExperimentResults } from "./results.js";
 import { writeResults } from "./write-results.js";
 import { readFinished } from "./finished-runs.js";
+import { KeptRuns } from "./kept-runs.js";
 
 const SETTINGS = "experiment.json";
 const TIME = "time.json";
@@ -22,9 +23,10 @@ const LOCK = "experiment.lock";
 /** See `runExperiment()`. */
 export async function runToResults(
   config: ExperimentConfig,
-  { only, signal, onProgress = () => undefined }: ExperimentOptions,
+  { only, from, signal, onProgress = () => undefined }: ExperimentOptions,
 ): Promise<ExperimentResults> {
-  const phases = experimentJobs(config, only);
+  const kept = from === undefined ? undefined : await KeptRuns.read(config, from);
+  const phases = experimentJobs(config, only, kept?.runs);
   await makeFolder(config.work);
   const lock = await takeLock(join(config.work, LOCK), `The work folder ${config.work}`);
   try {
@@ -35,7 +37,8 @@ export async function runToResults(
         onProgress: (done, total) => onProgress({ type: "compose", done, total }),
         ...(signal && { signal }),
       });
-      await runJobs(jobsOf(config, phases, clock), {
+      await kept?.checkBases(config);
+      await runJobs(jobsOf(config, phases, { clock, kept }), {
         signal,
         onEvent(event) {
           // Written again at the end.
@@ -46,17 +49,30 @@ export async function runToResults(
     } finally {
       await clock.save();
     }
-    return await collect(config, clock.seconds);
+    return await collect(config, clock.seconds, kept);
   } finally {
     await lock.release();
   }
 }
 
-function jobsOf(config: ExperimentConfig, phases: Jobs<ExperimentJob, TrainEvent>["phases"], clock: Clock) {
+type Phases = Jobs<ExperimentJob, TrainEvent>["phases"];
+
+function jobsOf(
+  config: ExperimentConfig,
+  phases: Phases,
+  { clock, kept }: { clock: Clock; kept?: KeptRuns | undefined },
+) {
   return {
     phases,
-    isFinished: (job: ExperimentJob) => isJobFinished(config, job),
-    worker: (signal: AbortSignal) => new WorkerProcess(config, signal),
+    isFinished: async (job: ExperimentJob) => kept?.runs.has(job.name) === true || (await isJobFinished(config, job)),
+    worker: (signal: AbortSignal) => {
+      const worker = new WorkerProcess(config, signal);
+      const run: WorkerProcess["run"] = async (job, onProgress) => {
+        await worker.run(job, onProgress);
+        if (job.kind === "base") await kept?.checkBases(config);
+      };
+      return { run, end: () => worker.end() };
+    },
     workers: config.workers,
     mayBegin: () => clock.seconds < config.minutes * 60,
   };
@@ -95,16 +111,16 @@ class Clock {
   }
 }
 
-async function collect(config: ExperimentConfig, seconds: number): Promise<ExperimentResults> {
-  const finished = await readFinished(config);
+async function collect(config: ExperimentConfig, seconds: number, kept?: KeptRuns): Promise<ExperimentResults> {
+  const finished = await readFinished(config, kept);
   const { train, test } = await readData(config);
   const names = Object.keys(config.backbones);
   const records = await Promise.all(names.map((name) => baseRecord(config, name)));
   const bases = names.flatMap((name, i): [string, BaseRecord][] => (records[i] ? [[name, records[i]]] : []));
   const results = resultsOf(config, finished, {
-    bases: Object.fromEntries(bases),
+    bases: { ...kept?.bases, ...Object.fromEntries(bases) },
     environment: await describeEnvironment(),
-    seconds,
+    seconds: seconds + (kept?.seconds ?? 0),
     pictures: { train: train.length, test: test.length },
   });
   await writeResults(config.out, results, finished);

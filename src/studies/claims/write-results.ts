@@ -30,7 +30,7 @@ export async function writeResults(folder: string, results: ExperimentResults, f
   await write("summary", markdown(results));
 }
 
-/** Scores of every run, a line each, so that the comparisons can be computed anew. */
+/** Scores of every run, and CIDEr-D of its comments, a line each, so that the comparisons can be computed anew. */
 function predictionsText({ pictures, truth, sets, arms }: Finished): string {
   const short = (values: readonly (number | null)[]): (number | null)[] =>
     values.map((value) => value && Number(value.toFixed(4)));
@@ -40,6 +40,10 @@ function predictionsText({ pictures, truth, sets, arms }: Finished): string {
     ({ runs }) =>
     runs.flatMap(({ name, predictions }) => Object.entries(predictions.scores).map(([score, values]) => [`${name} ${score}`, values] as const)), // prettier-ignore
   );
+  const comments = arms.flatMap(({ runs }) =>
+    runs.flatMap(({ name, predictions: { ciderD } }) => (ciderD ? [[name, ciderD] as const] : [])),
+  );
+  const commentsText = comments.length > 0 ? `,\n"ciderD": {\n${lines(comments)}\n}` : "";
   const setsText = sets ? `"sets": ${JSON.stringify(sets)},\n` : "";
-  return `{"pictures": ${JSON.stringify(pictures)},\n${setsText}"truth": {\n${lines(Object.entries(truth))}\n},\n"predicted": {\n${lines(runs)}\n}}\n`;
+  return `{"pictures": ${JSON.stringify(pictures)},\n${setsText}"truth": {\n${lines(Object.entries(truth))}\n},\n"predicted": {\n${lines(runs)}\n}${commentsText}}\n`;
 }
