@@ -135,6 +135,9 @@ test("all runs by one command; killed and started again, with the same figures",
     const before = await resultsOf("killed");
     await rm(join(folder, "killed", "work"), { recursive: true });
     const from = ["--from", join(folder, "killed", "out")];
+    const plan = await experiment([join(folder, "killed.yaml"), ...from, "--dry-run", "--only", "llava/.*/roc"]);
+    assert.match(plan.stdout, /llava\/score\/roc +1 times 3 steps of 4 pictures; 1 finished/);
+    assert.match(plan.stdout, /\n2 runs are left/);
     const resumed = await experiment([join(folder, "killed.yaml"), ...from, "--only", "llava/.*/roc"]);
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(resumed.stderr, /4 runs, 2 of them finished before/);

@@ -76,20 +76,25 @@ async function experiment(file: string, flags: Flags, { io, signal }: Context): 
   io.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : resultsText(results));
 }
 
-async function dryRun(config: ExperimentConfig, { only, measure, json }: Flags, io: Io): Promise<void> {
-  const { chosenRuns, estimate, forecast } = await import("../../studies/claims/index.js");
+async function dryRun(config: ExperimentConfig, { only, from, measure, json }: Flags, io: Io): Promise<void> {
+  const { chosenRuns, estimate, forecast, KeptRuns } = await import("../../studies/claims/index.js");
   const runs = chosenRuns(config, only);
   const names = runs.map(({ name }) => name);
+  const kept = from === undefined ? undefined : (await KeptRuns.read(config, from)).runs;
   // "cells" is what the output has always called them.
   const print = (plan: object, text: string): void => {
     io.stdout.write(json ? `${JSON.stringify({ cells: names, minutes: config.minutes, ...plan })}\n` : text);
   };
   if (!measure) {
-    const plan = await forecast(config, runs);
+    const plan = await forecast(config, runs, kept);
     return print(plan, forecastText(names, plan, config));
   }
   const progress = new TrainProgress(io, false);
-  const found = await estimate(config, runs, (name) => progress.update(`Measuring ${name}`));
+  const found = await estimate(
+    config,
+    runs.filter(({ name }) => !kept?.has(name)),
+    (name) => progress.update(`Measuring ${name}`),
+  );
   print(found, planText(names, found, config));
 }
 

@@ -2,6 +2,7 @@
 import { runRecord } from "./fine-tune.js";
 import { armName, runsOf, type Run } from "./runs.js";
 import type { ExperimentConfig } from "./config.js";
+import type { KeptRuns } from "./kept-runs.js";
 import { baseRecord } from "./pretrain.js";
 
 /** Runs of a kind. */
@@ -11,7 +12,7 @@ export interface RunsForecast {
   /** Optimizer steps of each. */
   readonly steps: number;
   readonly batchSize: number;
-  /** Of the runs, those in the work folder that are done. */
+  /** Of the runs, those that are done, in the work folder or in kept results. */
   readonly finished: number;
   /** Mean seconds of the finished ones, training and reading; null where there are none. */
   readonly seconds: number | null;
@@ -24,9 +25,14 @@ export interface Forecast {
   readonly secondsLeft: number | null;
 }
 
-/** Reads what is in the work folder and computes nothing. */
-export async function forecast(config: ExperimentConfig, runs: readonly Run[] = runsOf(config)): Promise<Forecast> {
-  const backbones = [...new Set(runs.map(({ backbone }) => backbone))];
+/** Reads what is in the work folder and computes nothing. @param kept runs of earlier results, which count as finished */
+export async function forecast(
+  config: ExperimentConfig,
+  runs: readonly Run[] = runsOf(config),
+  kept?: KeptRuns["runs"],
+): Promise<Forecast> {
+  const open = runs.filter(({ name }) => !kept?.has(name));
+  const backbones = [...new Set(open.map(({ backbone }) => backbone))];
   const bases = backbones.map(async (backbone) => {
     const record = await baseRecord(config, backbone);
     return forecastOf(`${backbone}/base`, config.pretrain, [record?.seconds]);
@@ -34,7 +40,7 @@ export async function forecast(config: ExperimentConfig, runs: readonly Run[] = 
   const names = [...new Set(runs.map((run) => armName(run, config)))];
   const arms = names.map(async (name) => {
     const own = runs.filter((run) => armName(run, config) === name);
-    const records = await Promise.all(own.map((run) => runRecord(config, run)));
+    const records = await Promise.all(own.map((run) => kept?.get(run.name) ?? runRecord(config, run)));
     return forecastOf(name, config.train, records.map((one) => one && one.trainSeconds + one.readSeconds)); // prettier-ignore
   });
   const all = { bases: await Promise.all(bases), arms: await Promise.all(arms) };

@@ -5,4 +5,5 @@ export { readExperiment, runExperiment } from "./experiment.js";
 export type { ExperimentEvent } from "./options.js";
 export { forecast, type Forecast } from "./forecast.js";
 export { chosenRuns } from "./jobs.js";
+export { KeptRuns } from "./kept-runs.js";
 export { type ArmResult, type ExperimentResults } from "./results.js";
