@@ -142,6 +142,9 @@ test("all runs by one command; killed and started again, with the same figures",
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(resumed.stderr, /4 runs, 2 of them finished before/);
     const { arms, provenance } = await resultsOf("killed");
+    await experiment([join(folder, "killed.yaml"), ...from, "--only", "llava/.*/roc"]);
+    const { seconds } = (await resultsOf("killed")).provenance;
+    assert.ok(seconds >= provenance.seconds && seconds < provenance.seconds + before.provenance.seconds, "kept seconds count once"); // prettier-ignore
     assert.deepEqual(provenance.bases["llava"]?.attributes, before.provenance.bases["llava"]?.attributes);
     assert.deepEqual(arms.filter(({ name }) => name.startsWith("llava/")).map(({ name }) => name).sort(), [...before.arms.map(({ name }) => name), "llava/both/roc"].sort()); // prettier-ignore
     const other = await experiment([await fileOf("killed", { train: { ...RECIPE, steps: 4 } }), ...from]);

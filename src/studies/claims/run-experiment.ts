@@ -31,7 +31,7 @@ export async function runToResults(
   const lock = await takeLock(join(config.work, LOCK), `The work folder ${config.work}`);
   try {
     await checkSettings(config);
-    const clock = await Clock.open(config);
+    const clock = await Clock.open(config, kept);
     try {
       await composeData(config, {
         onProgress: (done, total) => onProgress({ type: "compose", done, total }),
@@ -49,7 +49,7 @@ export async function runToResults(
     } finally {
       await clock.save();
     }
-    return await collect(config, clock.seconds, kept);
+    return await collect(config, clock.seconds + (clock.kept ?? 0), kept);
   } finally {
     await lock.release();
   }
@@ -87,6 +87,9 @@ async function checkSettings(config: ExperimentConfig): Promise<void> {
   await checkSameSettings(file, settings, { what: `The experiment in ${config.work}`, remedy });
 }
 
+const seconds = z.number().min(0);
+const timeSchema = z.object({ seconds, kept: seconds.optional() });
+
 /** The time that all sessions of an experiment took together. */
 class Clock {
   readonly #started = performance.now();
@@ -94,12 +97,14 @@ class Clock {
   private constructor(
     private readonly file: string,
     private readonly before: number,
+    /** Of the sessions whose runs are kept: once, as the results that are written hold them too. */
+    readonly kept: number | undefined,
   ) {}
 
-  static async open({ work }: ExperimentConfig): Promise<Clock> {
+  static async open({ work }: ExperimentConfig, kept?: KeptRuns): Promise<Clock> {
     const file = join(work, TIME);
-    const before = await ifThere(readJsonAs(file, z.object({ seconds: z.number().min(0) })));
-    return new Clock(file, before?.seconds ?? 0);
+    const before = await ifThere(readJsonAs(file, timeSchema));
+    return new Clock(file, before?.seconds ?? 0, before?.kept ?? kept?.seconds);
   }
 
   get seconds(): number {
@@ -107,7 +112,8 @@ class Clock {
   }
 
   async save(): Promise<void> {
-    await atomicWriteJson(this.file, { seconds: this.seconds });
+    const { seconds, kept } = this;
+    await atomicWriteJson(this.file, { seconds, ...(kept !== undefined && { kept }) });
   }
 }
 
@@ -120,7 +126,7 @@ async function collect(config: ExperimentConfig, seconds: number, kept?: KeptRun
   const results = resultsOf(config, finished, {
     bases: { ...kept?.bases, ...Object.fromEntries(bases) },
     environment: await describeEnvironment(),
-    seconds: seconds + (kept?.seconds ?? 0),
+    seconds,
     pictures: { train: train.length, test: test.length },
   });
   await writeResults(config.out, results, finished);
