@@ -127,6 +127,8 @@ export interface CullPhotosOptions extends CullOptions {
   readonly dryRun?: boolean | undefined;
   /** Whose rank the stars go by: of the folder's photos (default), or of all in the library. */
   readonly among?: "folder" | "library" | undefined;
+  /** The name of a taste ({@link learnTaste}) whose scores choose instead of the model's; the library has to hold it. */
+  readonly taste?: string | undefined;
   /** What new sidecars are called; default "appended". */
   readonly sidecars?: SidecarNaming | undefined;
   /** Where what stood in the sidecars is kept; default: a new file in the folder. */
@@ -169,18 +171,28 @@ export interface Culling {
  * if (undo !== undefined) console.log((await undoCulling(undo)).restored);
  * ```
  *
- * @throws as {@link scanPhotos}; RocError USAGE for an undo file's name that another file has; FILE_UNWRITABLE
+ * @throws as {@link scanPhotos}; RocError USAGE for an undo file's name that another file has, or a taste that was learned on
+ *   vectors of another model; FILE_NOT_FOUND where there is no such taste; FILE_UNWRITABLE
  *
  * @category Photos
  */
 export async function cullPhotos(folder: string, options: CullPhotosOptions): Promise<Culling> {
   requireSpec(options, "cullPhotos(folder, options)");
-  const { model, library, dryRun = false, among = "folder", sidecars: naming = "appended", undoFile, signal } = options;
+  const {
+    model,
+    library,
+    dryRun = false,
+    among = "folder",
+    sidecars: naming = "appended",
+    taste,
+    undoFile,
+    signal,
+  } = options;
   if (undoFile !== undefined) await (await import("./culling/undo.js")).checkUndoFile(undoFile);
   const found = await (await import("./find-photos.js")).findPhotos(folder);
   const { cullFolder } = await import("./culling/cull.js");
   const file = library ?? (await usualLibrary());
-  const { plan, sidecars, failures } = await cullFolder({ ...found, library: file, model, naming, among, options, signal }); // prettier-ignore
+  const { plan, sidecars, failures } = await cullFolder({ ...found, library: file, model, naming, among, options, taste, signal }); // prettier-ignore
   const { writes } = sidecars;
   const said = { ...plan, sidecars: writes.map((write) => write.file) };
   if (dryRun || writes.length === 0) return { ...said, failures, written: 0, undo: undefined };

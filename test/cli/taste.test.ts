@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { cullCommand } from "../../src/cli/library/cull.js";
 import { libraryCommand } from "../../src/cli/library/library.js";
 import { tasteCommand } from "../../src/cli/library/taste.js";
 import { scoreCommand } from "../../src/cli/score/score.js";
@@ -10,6 +11,7 @@ import { picture, redModel, tempFolder } from "../library/support.js";
 import { jsonLines, runCommand, type Ran } from "./support.js";
 
 const COMMANDS = {
+  cull: () => Promise.resolve(cullCommand),
   library: () => Promise.resolve(libraryCommand),
   taste: () => Promise.resolve(tasteCommand),
   score: () => Promise.resolve(scoreCommand),
@@ -48,6 +50,23 @@ test("learn, list, show, use and forget; what is refused has its figures and exi
   assert.deepEqual([first?.file, first?.taste.name, first?.embedding], [files[2], "no red", undefined]);
   assert.ok(first && second && first.taste.score > second.taste.score && first.score < second.score);
 
+  const photos = join(root, "photos");
+  const culled = await run("cull", photos, "--taste", "no red", "--json", "--dry-run");
+  assert.deepEqual([culled.code, culled.stderr.includes("note")], [0, false], culled.stderr);
+  const plan = JSON.parse(culled.stdout) as { taste: string; photos: { file: string; score: number; std: unknown; rating?: number }[] }; // prettier-ignore
+  assert.equal(plan.taste, "no red");
+  const best = plan.photos.toSorted((a, b) => b.score - a.score)[0];
+  assert.deepEqual([best?.file, best?.rating, best?.std], [files[0], 5, null], "the model alone takes the last one");
+  assert.match((await run("cull", photos, "--taste", "no red", "--dry-run")).stdout, /30 photos by the taste no red on red@12345678; /); // prettier-ignore
+  const among = await run("cull", photos, "--taste", "no red", "--among", "library", "--json", "--dry-run");
+  assert.deepEqual(JSON.parse(among.stdout), plan);
+  assert.equal((await run("cull", photos, "--taste", "no red", "--first", "laion-v2")).code, 2);
+  assert.equal((await run("cull", photos, "--taste", "another")).code, 3);
+  for (const table of ["vectors", "tasted"]) connection.write(() => void connection.run(`DELETE FROM ${table} WHERE picture = 3`)); // prettier-ignore
+  const gap = await run("cull", photos, "--taste", "no red", "--json", "--dry-run");
+  const { failures } = JSON.parse(gap.stdout) as { failures: { file: string; error: { code: string } }[] };
+  assert.deepEqual([gap.code, failures.length, failures[0]?.error.code], [3, 1, "DATA_INVALID"]);
+
   set("1 + id * 7919 % 5");
   const refused = await run("taste", "learn", "no red", "--json");
   assert.equal(refused.code, 7);
@@ -57,6 +76,7 @@ test("learn, list, show, use and forget; what is refused has its figures and exi
   connection.close();
   model = redModel([], { name: "other@99999999", digest: "2".repeat(64) });
   const other = await run("score", files[0] ?? "", "--taste", "no red");
+  assert.equal((await run("cull", photos, "--taste", "no red", "--dry-run")).code, 2);
   assert.equal(other.code, 2);
   assert.match(other.stderr, /"no red" was learned on vectors of red@12345678, and says nothing of those of other@99999999/); // prettier-ignore
   assert.equal((await run("score", files[0] ?? "", "--taste", "x'; --")).code, 3);

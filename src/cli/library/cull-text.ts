@@ -21,6 +21,8 @@ export interface Culled extends CulledFolder {
   readonly folder: string;
   readonly library: string;
   readonly model: string;
+  /** The taste whose scores these are; undefined: the model's own. */
+  readonly taste: string | undefined;
   readonly scale: { readonly min: number; readonly max: number };
   /** Who looked first, and at how many alone; undefined: one judge looked at all. */
   readonly first: FirstJudge | undefined;
@@ -34,10 +36,11 @@ export interface Culled extends CulledFolder {
 
 /** The plan, and what was written, as plain JSON. */
 export function cullJson(culled: Culled): Record<string, unknown> {
-  const { folder, library, model, scale, first, plan, sidecars, failures, written, undo } = culled;
+  const { folder, library, model, taste, scale, first, plan, sidecars, failures, written, undo } = culled;
   const photos = new Map(plan.photos.map((photo) => [photo.file, photo]));
   return {
-    ...{ folder, library, model, scale: { min: scale.min, max: scale.max }, ...(first && { first }) },
+    ...{ folder, library, model, ...(taste !== undefined && { taste }), scale: { min: scale.min, max: scale.max } },
+    ...(first && { first }),
     counts: countsOf(culled),
     groups: plan.groups.map(({ kind, photos: members }) => ({
       kind,
@@ -147,7 +150,7 @@ function summaryLines(culled: Culled, dryRun: boolean): string[] {
   const given = Object.entries(stars).toReversed();
   const starred = given.map(([number, count]) => `${number} stars: ${count}`).join(", ");
   const parts = [
-    `${counted(photos, "photo")} by ${printable(culled.model)}`,
+    `${counted(photos, "photo")} by ${culled.taste === undefined ? "" : `the taste ${printable(culled.taste)} on `}${printable(culled.model)}`,
     `${grouped} in ${counted(groups, "group")}`,
   ];
   const verdicts = [`${picked} picked`, `${rejected} rejected`, ...(starred ? [starred] : [])];

@@ -41,6 +41,7 @@ interface Flags extends ModelFlags, LibraryFlags, FirstFlags {
   readonly stars?: readonly StarShare[];
   readonly among: "folder" | "library";
   readonly keep?: number;
+  readonly taste?: string;
   readonly rejectBrackets?: true;
   readonly labels: boolean;
   readonly sidecars: SidecarNaming;
@@ -61,6 +62,8 @@ With --first a small checkpoint looks at all photos, and --model at the best sha
 these. Stars go by --model's scores alone, so that what the small one left out has none; its groups have a keeper by the small one.
 No score of one is ever compared with a score of the other.
 
+With --taste keepers and stars go by what you like (roc4mllm taste): by its scores alone, as it has no spread.
+
 Everything is written into XMP sidecars beside the photos, into those that are there or into new ones. What a person has given (stars,
 labels, picks) stays; what this program wrote before is replaced. --dry-run writes nothing and prints what would be written.
 
@@ -69,7 +72,7 @@ puts every byte back, and takes away sidecars that are new; those that were chan
 given. A stopped command can be undone, or simply given again. --undo-file with a file of an earlier cull adds to it: undoing it takes
 back both. Any other file that is there is refused. With --dry-run undoing lists what would come back.
 
---json: {folder, library, model, scale, first, counts, groups: [{kind, photos: [{file, score, first, best, kept}]}], photos: [{file, score, std, first,
+--json: {folder, library, model, taste, scale, first, counts, groups: [{kind, photos: [{file, score, first, best, kept}]}], photos: [{file, score, std, first,
 rating, pick, label, group, kept}], failures: [{file, error}], sidecars, undo}; with --undo {undo, restored, refused: [{file, error}]}, with
 --undo --dry-run also files: [{file, change}].
 
@@ -79,6 +82,7 @@ Examples:
   roc4mllm cull my-photos/ --dry-run
   roc4mllm cull my-photos/
   roc4mllm cull my-photos/ --stars 5:10%,4:20% --keep 2 --sidecars replaced
+  roc4mllm cull my-photos/ --taste mine
   roc4mllm cull my-photos/ --first laion-v2 --contenders 50%
   roc4mllm cull --undo my-photos/cull-2026-05-01-123005.undo.jsonl`;
 
@@ -99,6 +103,10 @@ export function cullCommand(context: Context): Command {
         .default("folder"),
     )
     .option("--keep <n>", "photos of a group that are kept (default: 1)", whole(1))
+    .option(
+      "--taste <name>",
+      "choose and give stars by what a taste says (roc4mllm taste learn), which this library holds",
+    )
     .option("--reject-brackets", "reject the other exposures of a bracket too")
     .option("--no-labels", "write no colour labels (default: Green for what is kept of a group, Red for the others)")
     .addOption(
@@ -125,6 +133,8 @@ async function cull(folder: string | undefined, flags: Flags, context: Context):
   requireFirst(flags);
   if (flags.first !== undefined && flags.among === "library")
     throw new RocError("USAGE", "--among library ranks what one judge has seen, and with --first --model sees contenders alone. Leave one of them out."); // prettier-ignore
+  if (flags.first !== undefined && flags.taste !== undefined)
+    throw new RocError("USAGE", "--taste is learned on what one checkpoint sees of every photo, and with --first --model sees contenders alone. Leave one of them out."); // prettier-ignore
   await requireFolder(folder);
   if (flags.undoFile !== undefined && (await checkUndoFile(flags.undoFile)) !== undefined)
     context.io.stderr.write(
@@ -168,7 +178,7 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
   // The same judge whatever the number of photos is.
   const settings = { ...flags, pack: packing(flags, true), batchSize: flags.batch, onNote, worker: true };
   const library = libraryFile(flags, context);
-  const { among, sidecars: naming } = flags;
+  const { among, taste, sidecars: naming } = flags;
   const steps = progressOf(context);
   try {
     const spec = { folder, files, library, signal: context.signal, onProgress: steps.follow };
@@ -177,14 +187,14 @@ async function culledFolder(folder: string, flags: Flags, context: Context): Pro
     const first = flags.first === undefined ? undefined : await seenFirst(flags.first, look, context);
     using model = await second();
     const seen: FirstSeen | undefined = first && { photos: first.looked, contenders: first.files };
-    const found = await cullFolder({ ...spec, model, naming, among, options: cullOptions(flags), first: seen });
+    const found = await cullFolder({ ...spec, model, naming, among, taste, options: cullOptions(flags), first: seen });
     steps.stop();
     if (first?.worth !== undefined) onNote(first.worth);
     // Models that were made for a test have no folder.
     if (model.folder !== undefined) onNote(worthOf(model).text);
     const { name, scale } = model;
     const both = { ...found, first: first && firstJudge(first, found) };
-    return { ...both, folder, library, model: name, scale, lost, written: undefined, undo: undefined };
+    return { ...both, folder, library, model: name, taste, scale, lost, written: undefined, undo: undefined };
   } finally {
     steps.stop();
   }

@@ -29,6 +29,8 @@ export interface FolderSpec {
   /** Whose rank the stars go by. */
   readonly among: "folder" | "library";
   readonly options: CullOptions;
+  /** The name of a taste whose scores take the place of the model's; not with `first`. */
+  readonly taste?: string | undefined;
   /** What a small judge has said of all photos, where `model` looks at contenders alone. */
   readonly first?: FirstSeen | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -70,12 +72,17 @@ export interface CulledFolder {
   readonly failures: CullFailure[];
 }
 
-/** Scores, looks and times of all photos, and the plan. @throws as {@link scan}; RocError ABORTED */
+/**
+ * Scores, looks and times of all photos, and the plan.
+ *
+ * @throws as {@link scan}; RocError ABORTED; FILE_NOT_FOUND where there is no such taste, USAGE where it is another model's
+ */
 export async function cullFolder(spec: FolderSpec): Promise<CulledFolder> {
-  const { naming, options, signal, onProgress, first } = spec;
+  const { naming, options, signal, onProgress, first, taste } = spec;
+  if (taste !== undefined) await requireTaste(spec.library, taste, spec.model);
   const shots = shotsOf(spec.files);
   const photos = first?.photos ?? (await scannedPhotos(spec, shots));
-  const { known, failures } = await sorted(shots, photos);
+  const { known, failures } = await sorted(shots, photos, taste);
   const follow = (done: number): void => onProgress?.("compared", done, known.length);
   follow(0);
   const read = await readShots(known, { known: metadataOf(photos), onProgress: follow, ...(signal && { signal }) });
@@ -93,14 +100,21 @@ export async function cullFolder(spec: FolderSpec): Promise<CulledFolder> {
   return { plan, sidecars, given, failures: all };
 }
 
-/** Those of the photos that have a score, with it. */
+/** Looks for a taste before hours of scoring. */
+async function requireTaste(library: string, name: string, model: Model): Promise<void> {
+  using catalog = await Catalog.open(library);
+  catalog.tasteFor(name, model);
+}
+
+/** Those of the photos that have a score, with it; that of a taste where one is asked for, of which no spread is known. */
 function withScores(
   read: readonly ShotFacts[],
   photos: ReadonlyMap<string, Photo>,
   { among }: Pick<FolderSpec, "among">,
 ): CullingPhoto[] {
   return read.flatMap((photo) => {
-    const { score, modified } = photos.get(photo.file) ?? {};
+    const { score: own, taste, modified } = photos.get(photo.file) ?? {};
+    const score = taste ? { ...taste, std: null, distribution: null } : own;
     return score ? [{ ...photo, score, modified, ...(among === "library" && { percentile: score.percentile }) }] : [];
   });
 }
@@ -139,9 +153,10 @@ export async function scannedPhotos(
     library,
     folder,
     model,
+    taste,
     signal,
     onProgress,
-  }: Pick<FolderSpec, "library" | "folder" | "model" | "signal" | "onProgress">,
+  }: Pick<FolderSpec, "library" | "folder" | "model" | "taste" | "signal" | "onProgress">,
   shots: readonly Shot[],
   folders: readonly string[] = [folder],
 ): Promise<Map<string, Photo>> {
@@ -158,7 +173,7 @@ export async function scannedPhotos(
     .map((place) => dirname(place))
     .filter((one) => one !== root && !one.startsWith(join(root, sep)));
   const known = [root, ...new Set(elsewhere)].flatMap(
-    (one) => catalog.photos({ folder: Buffer.from(pathOfName(one)), sort: "name", judge }).photos,
+    (one) => catalog.photos({ folder: Buffer.from(pathOfName(one)), sort: "name", judge, taste }).photos,
   );
   const byPlace = new Map(known.map((photo) => [photo.file, photo]));
   return new Map(
@@ -180,16 +195,22 @@ function calledAs(photo: Photo, file: string): Photo {
 async function sorted(
   shots: readonly Shot[],
   photos: ReadonlyMap<string, Photo>,
+  taste?: string,
 ): Promise<{ readonly known: Shot[]; readonly failures: CullFailure[] }> {
   const failures: CullFailure[] = [];
   for (const { file } of shots) {
     const photo = photos.get(file);
-    if (photo?.score) continue;
-    const { code, message } = photo?.error ?? (await whyUnknown(file));
+    if (photo?.score && (taste === undefined || photo.taste)) continue;
+    const { code, message } = photo?.score ? withoutVector(file) : (photo?.error ?? (await whyUnknown(file)));
     failures.push({ file, error: { code, message } });
   }
   const failed = new Set(failures.map(({ file }) => file));
   return { known: shots.filter(({ file }) => !failed.has(file)), failures };
+}
+
+/** Of a photo whose score the library has, from a scan with --no-vectors. */
+function withoutVector(file: string): CullFailure["error"] {
+  return { code: "DATA_INVALID", message: `${file}: the library keeps no vector of it, which a taste is read from; use another library (--library), or leave --taste out` }; // prettier-ignore
 }
 
 /** Why the library knows nothing of a file that a search found. */
