@@ -20,6 +20,7 @@ import { DEMO_MODEL, load, type Model } from "../src/engine/index.js";
 import { CROP_ASPECTS, type CropAspect, type Edits } from "../src/image/edits/index.js";
 import type { RgbImage } from "../src/image/index.js";
 import { bootstrapInterval, ofMean, pairedBootstrap } from "../src/metrics/bootstrap.js";
+import { mean } from "../src/metrics/statistics.js";
 import { compose } from "../src/studio/factors.js";
 import { torchVersion } from "../src/torch/index.js";
 import { giveResult, RESULT_OPTIONS } from "./results.js";
@@ -36,10 +37,6 @@ const { values } = parseArgs({
     out: RESULT_OPTIONS.out,
   },
 });
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-}
 
 async function scoresOf(model: Model, pictures: readonly Buffer[]) {
   const results = [];

@@ -14,6 +14,7 @@ import { readDataset, type Sample } from "../src/data/index.js";
 import { DEMO_MODEL, load } from "../src/engine/index.js";
 import { countOfShare, lostBest } from "../src/metrics/cascade.js";
 import { srcc } from "../src/metrics/scores.js";
+import { mean } from "../src/metrics/statistics.js";
 import { writeStudio } from "../src/studio/index.js";
 import { torchVersion } from "../src/torch/index.js";
 import { trainModel } from "../src/train/start/train-model.js";
@@ -54,10 +55,6 @@ async function judged(model: string, samples: readonly Sample[]): Promise<Judge>
 /** The places of the best, by scores. */
 function bestBy(scores: readonly number[], places: readonly number[], count: number): number[] {
   return places.toSorted((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0)).slice(0, count);
-}
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
 /** Mean true score of the tenth that is chosen: by one judge of all, or by the second of what the first lets through. */

@@ -17,6 +17,7 @@ import { planCulling, type CullingPhoto } from "../src/library/culling/plan.js";
 import { readShots } from "../src/library/culling/read.js";
 import { shotsOf } from "../src/library/culling/shots.js";
 import { bestOf, type Judged } from "../src/metrics/best-of.js";
+import { mean } from "../src/metrics/statistics.js";
 import { writeCard, type CardPicture } from "../src/studio/bursts.js";
 import { torchVersion } from "../src/torch/index.js";
 import { giveResult } from "./results.js";
@@ -82,7 +83,6 @@ function keepersOf(groups: readonly (readonly Scored[])[], rule?: (scores: reado
       lost: best - picked.reduce((sum, latent) => sum + latent, 0) / picked.length,
     };
   });
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const rate = mean(chances.map(({ right }) => right));
   return { rate, error: Math.sqrt((rate * (1 - rate)) / groups.length), lost: mean(chances.map(({ lost }) => lost)) };
 }

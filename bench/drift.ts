@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { DEMO_MODEL, load, saveCheckpoint, type LoadOptions } from "../src/engine/index.js";
 import { srcc } from "../src/metrics/scores.js";
+import { mean } from "../src/metrics/statistics.js";
 import { factsOf, families } from "../src/models/families.js";
 import { loadMllm } from "../src/models/registry.js";
 import { addScoreTokens, DEFAULT_TEMPLATES } from "../src/roc/index.js";
@@ -82,10 +83,6 @@ async function scoresOf(checkpoint: string, pictures: readonly Buffer[], options
     scores.push(outcome.score);
   }
   return scores;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**

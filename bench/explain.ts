@@ -28,6 +28,7 @@ import { Reader } from "../src/engine/reader.js";
 import type { RgbImage } from "../src/image/index.js";
 import { smoothed } from "../src/metrics/cells.js";
 import { srcc } from "../src/metrics/scores.js";
+import { mean } from "../src/metrics/statistics.js";
 import { openCheckpointFolder } from "../src/models/places.js";
 import { randomSource } from "../src/nn/index.js";
 import { Random } from "../src/random.js";
@@ -259,8 +260,6 @@ async function blurOf({ width, height, data }: RgbImage): Promise<RgbImage> {
     .toBuffer();
   return { width, height, data: blurred };
 }
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Mean with a 95% interval over resampled pictures. */
 function interval(values: readonly number[]) {

@@ -15,6 +15,7 @@ import { decisive, isBetter } from "../src/library/taste/learn-in.js";
 import { learnPairs, learnStars, type Learned } from "../src/library/taste/learn.js";
 import type { Preference } from "../src/library/taste/pairs.js";
 import { countedShare } from "../src/metrics/beta.js";
+import { mean } from "../src/metrics/statistics.js";
 import { Random } from "../src/random.js";
 import { torchVersion } from "../src/torch/index.js";
 import { giveResult } from "./results.js";
@@ -72,7 +73,6 @@ const RATERS: Readonly<Record<string, Rater>> = {
 };
 
 const round = (value: number): number => Math.round(1e4 * value) / 1e4;
-const mean = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
 function figuresOf(gains: readonly ReturnType<typeof decisive>[], kept: number) {
   const { value, low, high } = countedShare(kept, gains.length);

@@ -16,6 +16,7 @@ import { decisive, isBetter } from "../src/library/taste/learn-in.js";
 import { learnPairs, learnStars, type Learned } from "../src/library/taste/learn.js";
 import type { Preference } from "../src/library/taste/pairs.js";
 import { srcc } from "../src/metrics/scores.js";
+import { mean } from "../src/metrics/statistics.js";
 import { Random } from "../src/random.js";
 import type { Composition, Factor } from "../src/studio/factors.js";
 import { torchVersion } from "../src/torch/index.js";
@@ -173,10 +174,6 @@ function ceilingOf(tastes: readonly number[], truth: readonly number[], pool: Se
 }
 
 const round = (value: number): number => Math.round(1e4 * value) / 1e4;
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-}
 
 /** A figure of many trials of one number of ratings. */
 function summary(trials: readonly (Trial & { readonly best: number })[]) {

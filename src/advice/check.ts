@@ -4,6 +4,7 @@
  * difference that holds over them is no accident of single pixels.
  */
 import { bestOf, type Judged } from "../metrics/best-of.js";
+import { mean } from "../metrics/statistics.js";
 import type { Scale } from "../roc/index.js";
 import type { Gain } from "./types.js";
 
@@ -32,7 +33,7 @@ export interface Checked {
 }
 
 export function meanScore(scores: Scores): number {
-  return meanOf(scores.map(({ score }) => score));
+  return mean(scores.map(({ score }) => score));
 }
 
 /** Compares an edited photo with the photo as it is, variation by variation. */
@@ -45,7 +46,7 @@ export function check(before: Scores, after: Scores, { min, max }: Scale, leastP
 
 /** Mean of differences, and Student's interval for one more of them: mean ± t s √(1 + 1/n). */
 export function gainOf(differences: readonly number[]): Gain {
-  const value = meanOf(differences);
+  const value = mean(differences);
   const count = differences.length;
   const squares = differences.reduce((sum, one) => sum + (one - value) ** 2, 0);
   const reach = T_975 * Math.sqrt((squares / (count - 1)) * (1 + 1 / count));
@@ -59,9 +60,5 @@ export function gainOf(differences: readonly number[]): Gain {
 function preferenceOf(before: Scores, after: Scores): number | null {
   const compared = after.map((one, i) => bestOf([before[i] ?? one, one]));
   if (compared.some(({ by }) => by === "scores")) return null;
-  return meanOf(compared.map(({ wins }) => wins[1]?.[0] ?? 0.5));
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return mean(compared.map(({ wins }) => wins[1]?.[0] ?? 0.5));
 }

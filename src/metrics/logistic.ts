@@ -8,6 +8,7 @@
  * two parameters approach it in a few steps, the b's hardly ever.
  */
 import { checkPairs, plcc, type Numbers } from "./scores.js";
+import { mean } from "./statistics.js";
 
 /** The fitted curve, in the units of predictions (b3, b4 > 0) and ratings (b1, b2). */
 export interface Logistic {
@@ -65,7 +66,7 @@ export function fitLogistic(predicted: Numbers, truth: Numbers): Logistic | null
   const fit = bestFit(predicted, truth);
   if (fit === null) return null;
   const { height, slope, middle, mirrored, x, y } = fit;
-  const low = -height * meanOf(fit.sigmoid);
+  const low = -height * mean(fit.sigmoid);
   const [start, end] = [y.mean + y.std * low, y.mean + y.std * (low + height)];
   const [b1, b2] = mirrored ? [start, end] : [end, start];
   return { b1, b2, b3: x.mean + x.std * middle, b4: x.std / slope };
@@ -188,13 +189,9 @@ function normalEquations(x: Float64Array, { slope, middle, sigmoid, mirrored, he
   };
 }
 
-function meanOf(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 function centred(values: Float64Array): Float64Array {
-  const mean = meanOf(values);
-  return values.map((value) => value - mean);
+  const centre = mean(values);
+  return values.map((value) => value - centre);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

@@ -1,4 +1,4 @@
-/** The normal distribution and sample quantiles: the basis of intervals. Pure functions on plain numbers. */
+/** The mean, the normal distribution and sample quantiles: the basis of intervals. Pure functions on plain numbers. */
 import type { Numbers } from "./scores.js";
 
 /** Terms of the continued fraction; at its smallest argument, 2, a hundred terms give full double precision. */
@@ -60,4 +60,11 @@ export function quantile(rising: Float64Array, p: number): number {
   const low = rising[below] ?? NaN;
   const high = rising[below + 1] ?? low;
   return low + (high - low) * (position - below);
+}
+
+/** The arithmetic mean, summed in order; NaN of none. */
+export function mean(values: Numbers): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] as number;
+  return sum / values.length;
 }

@@ -2,6 +2,7 @@
 import { groupBy } from "../../data/group-by.js";
 import { percentileInterval, resample, type Interval } from "../../metrics/bootstrap.js";
 import { srcc } from "../../metrics/scores.js";
+import { mean } from "../../metrics/statistics.js";
 import { Random } from "../../random.js";
 import type { Preference } from "./pairs.js";
 import type { Moments2 } from "./trials.js";
@@ -87,12 +88,8 @@ export function gainOfStars(stars: ArrayLike<number>, { groups, base, predicted 
 export function gainOfPairs({ moments, base, predicted }: HeldOutPairs): TasteGain {
   const [ofBase, ofTaste] = [Array.from(base, step), Array.from(predicted, step)];
   const differences = ofTaste.map((value, at) => value - (ofBase[at] as number));
-  const accuracy = { base: meanOf(ofBase), taste: meanOf(ofTaste), gain: dyadicInterval(differences, moments) };
+  const accuracy = { base: mean(ofBase), taste: mean(ofTaste), gain: dyadicInterval(differences, moments) };
   return { groups: new Set(moments.flat()).size, srcc: null, accuracy };
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**
@@ -101,7 +98,7 @@ function meanOf(values: readonly number[]): number {
  * "Cluster-Robust Variance Estimation for Dyadic Data", eq. 4).
  */
 function dyadicInterval(values: readonly number[], ends: readonly Moments2[]): Interval {
-  const value = meanOf(values);
+  const value = mean(values);
   const count = values.length;
   let [own, shared] = [0, 0];
   for (const [i, [a, b]] of ends.entries()) {

@@ -1,4 +1,5 @@
 /** What a person says of the photos of a library: stars, rejects and picks that this program did not give, and answered pairs. */
+import { mean } from "../../metrics/statistics.js";
 import { components } from "./components.js";
 import { setImmediate as turn } from "node:timers/promises";
 import { isRocError, messageOf, RocError } from "../../errors.js";
@@ -63,10 +64,6 @@ export async function ratedPictures(
     if (at % 100 === 99) await turn();
   }
   return [...byPicture].map(([picture, ratings]) => ({ picture, rating: mean(ratings) }));
-}
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
 /** What a person says of one file; undefined: nothing. Sidecars tell apart what this program wrote. */

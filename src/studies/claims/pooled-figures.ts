@@ -7,6 +7,7 @@
  * start and same order of the pictures). Where pictures come in sets, whole sets are drawn: their pictures have their scene, and
  * so their errors, in common.
  */
+import { mean } from "../../metrics/statistics.js";
 import { Random } from "../../random.js";
 import { RocError } from "../../errors.js";
 import { CountedPairs, METRIC_NAMES } from "../../metrics/agreement.js";
@@ -268,9 +269,4 @@ function shareOf(shares: readonly (Share | undefined)[], pictures: Uint32Array):
     of += shares[row]?.of ?? 0;
   }
   return of > 0 ? right / of : NaN;
-}
-
-/** NaN of none. */
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -3,6 +3,7 @@ import type { Sample } from "../../data/index.js";
 import { cholesky, dot, gram, solve } from "../../metrics/algebra.js";
 import { METRIC_NAMES, CountedPairs } from "../../metrics/agreement.js";
 import { allRows } from "../../metrics/bootstrap.js";
+import { mean } from "../../metrics/statistics.js";
 import type { StrategyParts } from "../../roc/index.js";
 import { inferenceMode, scope } from "../../torch/index.js";
 import type { PixelCache } from "../../train/index.js";
@@ -95,8 +96,4 @@ class Ridge {
   #standard(row: Float64Array): Float64Array {
     return row.map((value, j) => (value - (this.#mean[j] ?? 0)) / (this.#scale[j] ?? 1));
   }
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
