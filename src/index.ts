@@ -196,7 +196,7 @@ export type {
 export { leaderboard, leaderboardText } from "./studies/paper/leaderboard.js";
 export type { Leaderboard, LeaderboardEntry, LeaderboardSpec, RankedDataset } from "./studies/paper/leaderboard.js";
 export { readExperiment, runExperiment } from "./studies/claims/experiment.js";
-export type { ExperimentEvent, ExperimentOptions } from "./studies/claims/options.js";
+export type { ExperimentEvent, ResultsWritten, ExperimentOptions } from "./studies/claims/options.js";
 export type { ExperimentChanges, ExperimentConfig } from "./studies/claims/config.js";
 export type { Answer, Claim, Finding as ClaimFinding, MainFigure, Verdict } from "./studies/claims/claims.js";
 export type {

@@ -147,6 +147,11 @@ test("all runs by one command; killed and started again, with the same figures",
     assert.ok(seconds >= provenance.seconds && seconds < provenance.seconds + before.provenance.seconds, "kept seconds count once"); // prettier-ignore
     assert.deepEqual(provenance.bases["llava"]?.attributes, before.provenance.bases["llava"]?.attributes);
     assert.deepEqual(arms.filter(({ name }) => name.startsWith("llava/")).map(({ name }) => name).sort(), [...before.arms.map(({ name }) => name), "llava/both/roc"].sort()); // prettier-ignore
+    // The results stay where new ones would lack their runs.
+    await rm(join(folder, "killed", "work"), { recursive: true });
+    const alone = await experiment([join(folder, "killed.yaml"), "--only", "llava/score/roc/"]);
+    assert.match(alone.stderr, /Wrote \S+killed\/work\/results instead: \S+killed\/out holds 5 runs that are not done here, and stays\. --from/); // prettier-ignore
+    assert.equal((await resultsOf("killed")).arms.length, arms.length);
     const other = await experiment([await fileOf("killed", { train: { ...RECIPE, steps: 4 } }), ...from]);
     assert.equal(other.code, 2);
     assert.match(other.stderr, /other settings: train was/);

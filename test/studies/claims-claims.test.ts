@@ -30,6 +30,14 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
+/** The planted runs have two attributes. */
+function withTwoAttributes(): ExperimentConfig {
+  const { attributes } = config.conditions;
+  assert.ok(attributes);
+  const answers = [`It is {overall}, ${ATTRIBUTES.map((name) => `{${name}}`).join(", ")}.`];
+  return { ...config, conditions: { ...config.conditions, attributes: { ...attributes, answers } } };
+}
+
 /** Every run finished, each arm with the noise that is given for it. */
 function finished(noiseOf: (arm: Arm) => number, of: (arm: Arm) => boolean = () => true): Finished {
   const arms = armsOf(config)
@@ -133,10 +141,12 @@ test("answers by verdicts", () => {
 });
 
 test("results, summary and plots are written, and hold the figures", async () => {
-  const small = { ...config, resamples: 50 };
+  const small = { ...withTwoAttributes(), resamples: 50 };
   const done = finished(({ strategy }) => (strategy === "roc" ? 0.4 : 1));
   const environment = { node: "v0", torch: "0", threads: 1, cpu: "none", cores: 2, system: "none", revision: null };
-  const bases = { llava: { folder: "step-1", steps: 5, seconds: 1, loss: 2.25 } };
+  const bases = Object.fromEntries(
+    ["llava", "qwen2-vl"].map((name) => [name, { folder: "step-1", steps: 5, seconds: 1, loss: 2.25 }]),
+  );
   const results = resultsOf(small, done, { bases, environment, seconds: 90, pictures: { train: 10, test: PICTURES } });
   await writeResults(folder, results, done);
   assert.deepEqual(new Set(await readdir(folder)), new Set(Object.values(RESULT_FILES)));
@@ -161,8 +171,9 @@ test("results, summary and plots are written, and hold the figures", async () =>
 });
 
 test("results give their runs back where the work folder is gone, but not to another experiment", async () => {
-  const kept = await KeptRuns.read(config, folder);
-  const lost = { ...config, work: join(folder, "nothing-there") };
+  const own = withTwoAttributes();
+  const kept = await KeptRuns.read(own, folder);
+  const lost = { ...own, work: join(folder, "nothing-there") };
   const planted = finished(({ strategy }) => (strategy === "roc" ? 0.4 : 1));
   const { arms, missing, truth } = await readFinished(lost, kept);
   assert.deepEqual(missing, []);
@@ -178,7 +189,7 @@ test("results give their runs back where the work folder is gone, but not to ano
   }
   const bases = (seeds: number[]): number => experimentJobs({ ...lost, seeds }, undefined, kept.runs)[0].length;
   assert.deepEqual([bases([1, 2]), bases([1, 4])], [0, 2]);
-  const other = { ...config, train: { ...config.train, steps: 7 } };
+  const other = { ...own, train: { ...config.train, steps: 7 } };
   await assert.rejects(KeptRuns.read(other, folder), {
     code: "USAGE",
     message: /other settings: train was .*"steps":600.* now .*"steps":7/,
@@ -192,7 +203,45 @@ test("results give their runs back where the work folder is gone, but not to ano
   await assert.rejects(kept.checkBases(lost), { code: "USAGE", message: /llava came out otherwise here/ });
   kept.checkPictures(planted);
   const rated = { ...planted.truth, score: TRUTH.map((value) => value + 0.001) };
-  assert.throws(() => kept.checkPictures({ ...planted, truth: rated }), { code: "DATA_INVALID" });
+  const refused = (held: Partial<Finished>, message: RegExp): void =>
+    assert.throws(() => kept.checkPictures({ ...planted, ...held }), { code: "DATA_INVALID", message });
+  refused({ truth: rated }, /predictions\.json: "truth\.score" is not that of the pictures here/);
+  refused({ truth: { ...planted.truth, other: TRUTH } }, /truth\.other/);
+  refused({ pictures: planted.pictures.toReversed() }, /"pictures"/);
+  refused({ sets: planted.pictures }, /"sets"/);
+});
+
+test("results that lack something are refused with file and field, or their run is run again", async () => {
+  const [results, predictions] = await Promise.all([RESULT_FILES.results, RESULT_FILES.predictions].map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as Record<string, unknown>)); // prettier-ignore
+  const broken = await mkdtemp(join(tmpdir(), "experiment-broken-"));
+  type Change = Record<string, unknown>;
+  const read = async (change: (results: Change, predictions: Change) => void): Promise<KeptRuns> => {
+    const both = structuredClone([results, predictions]) as [Change, Change];
+    change(...both);
+    await writeFile(join(broken, RESULT_FILES.results), JSON.stringify(both[0]));
+    await writeFile(join(broken, RESULT_FILES.predictions), JSON.stringify(both[1]));
+    return KeptRuns.read(withTwoAttributes(), broken);
+  };
+  const part = (whole: Change, name: string): Change => whole[name] as Change;
+  const refused = (change: Parameters<typeof read>[0], message: RegExp): Promise<void> =>
+    assert.rejects(read(change), { code: "DATA_INVALID", message });
+  const RUN = "llava/attributes/roc/seed-1";
+  try {
+    await refused((_, all) => part(all, "predicted")[`${RUN} score`] = [5, 6], /predictions\.json: predicted\["llava\/attributes\/roc\/seed-1 score"\] has 2 values for 80 pictures\. Restore it/); // prettier-ignore
+    await refused((_, all) => part(all, "truth")["score"] = [], /truth\["score"\] has 0 values/); // prettier-ignore
+    await refused((_, all) => part(all, "ciderD")["llava/comment/roc/seed-1"] = [], /ciderD\["llava\/comment\/roc\/seed-1"\] has 0/); // prettier-ignore
+    await refused((_, all) => all["sets"] = ["a"], /sets has 1 values/); // prettier-ignore
+    await refused((all) => part(all, "provenance")["bases"] = {}, /claims\.json: provenance\.bases lacks llava/); // prettier-ignore
+    await assert.rejects(read((all) => part(all, "provenance")["config"] = {}), { code: "CONFIG_INVALID", message: /claims\.json: field provenance\.config\.conditions/ }); // prettier-ignore
+    await refused((all) => (all["arms"] as Change[])[0]!["trainSeconds"] = [], /trainSeconds and readSeconds of llava/); // prettier-ignore
+    await assert.rejects(KeptRuns.read(config, join(broken, RESULT_FILES.results)), { code: "USAGE", message: /is no folder\. Name the one that holds claims\.json/ }); // prettier-ignore
+    const some = await read((_, all) => delete part(all, "predicted")[`${RUN} Light`]);
+    assert.ok(!some.runs.has(RUN) && some.runs.has("llava/attributes/roc/seed-2"));
+    const none = await read((_, all) => part(all, "predicted")[`${RUN} score`] = TRUTH.map(() => null)); // prettier-ignore
+    assert.equal(none.runs.get(RUN)?.failed, PICTURES);
+  } finally {
+    await rm(broken, { recursive: true });
+  }
 });
 
 test("results of an earlier version, without the comments' figures, give back what has no comments", async () => {
@@ -200,7 +249,7 @@ test("results of an earlier version, without the comments' figures, give back wh
   const { ciderD, ...older } = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
   assert.ok(ciderD);
   await writeFile(file, JSON.stringify(older));
-  const { runs } = await KeptRuns.read(config, folder);
+  const { runs } = await KeptRuns.read(withTwoAttributes(), folder);
   assert.ok(runs.has("llava/score/roc/seed-1") && !runs.has("llava/comment/roc/seed-1"));
 });
 

@@ -70,9 +70,8 @@ async function experiment(file: string, flags: Flags, { io, signal }: Context): 
     only: flags.only,
     from: flags.from,
     signal,
-    onProgress: teller(progress),
+    onProgress: teller(progress, config.out),
   });
-  progress.line(`Wrote ${config.out}`);
   io.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : resultsText(results));
 }
 
@@ -132,7 +131,7 @@ function planText(names: readonly string[], found: Estimate, { minutes, workers 
 }
 
 /** Shows the progress: a line for every finished run, the steps of the others as they pass. */
-function teller(progress: TrainProgress): (event: ExperimentEvent) => void {
+function teller(progress: TrainProgress, out: string): (event: ExperimentEvent) => void {
   return (event) => {
     switch (event.type) {
       case "compose":
@@ -151,6 +150,11 @@ function teller(progress: TrainProgress): (event: ExperimentEvent) => void {
         const left =
           event.left === 0 ? "the last one" : `${event.left} left, about ${formatDuration(event.secondsLeft)}`;
         return progress.line(`${event.job}: done in ${formatDuration(event.seconds)}; ${left}`);
+      }
+      case "results": {
+        const { folder, lacking } = event;
+        const instead = ` instead: ${out} holds ${lacking} runs that are not done here, and stays. --from ${out} takes them`; // prettier-ignore
+        return progress.line(`Wrote ${folder}${lacking > 0 ? instead : ""}`);
       }
       case "budget":
         return progress.line(

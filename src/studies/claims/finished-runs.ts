@@ -60,8 +60,8 @@ export async function readFinished(config: ExperimentConfig, kept?: KeptRuns): P
     }
   }
   const commented = new Set(found.flatMap(({ predictions }) => predictions.filter(hasComment).map(({ id }) => id)));
-  const held = kept ?? heldOut(found[0]?.predictions ?? []);
-  if (kept && found[0]) kept.checkPictures(heldOut(found[0].predictions));
+  const held = kept && !found[0] ? kept : heldOut(found[0]?.predictions ?? []);
+  if (found[0]) kept?.checkPictures(held);
   const { pictures, truth, sets } = held;
   const own = found.map(({ run, predictions }) =>
     finishedRun(config, run, align(predictions, pictures, run), commented),
@@ -76,7 +76,7 @@ export async function readFinished(config: ExperimentConfig, kept?: KeptRuns): P
 }
 
 /** The held-out pictures, in one order for all runs: theirs is that in which they were predicted. */
-function heldOut(predictions: readonly Prediction[]): HeldOut {
+export function heldOut(predictions: readonly Pick<Prediction, "id" | "set" | "truth">[]): HeldOut {
   const rows = [...predictions].sort((a, b) => (a.id < b.id ? -1 : 1));
   // A picture without a set is one by itself.
   const sets = rows.some(({ set }) => set !== undefined) ? rows.map(({ id, set }) => set ?? id) : undefined;
@@ -95,7 +95,7 @@ function align(predictions: readonly Prediction[], pictures: readonly string[], 
   });
 }
 
-function truthOf(rows: readonly Prediction[]): Truth {
+function truthOf(rows: readonly Pick<Prediction, "truth">[]): Truth {
   // Attributes that some pictures lack are not compared.
   const names = Object.keys(rows[0]?.truth ?? {}).filter((name) =>
     rows.every(({ truth }) => truth[name] !== undefined),

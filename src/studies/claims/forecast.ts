@@ -40,7 +40,7 @@ export async function forecast(
   const names = [...new Set(runs.map((run) => armName(run, config)))];
   const arms = names.map(async (name) => {
     const own = runs.filter((run) => armName(run, config) === name);
-    const records = await Promise.all(own.map((run) => kept?.get(run.name) ?? runRecord(config, run)));
+    const records = await Promise.all(own.map(async (run) => kept?.get(run.name) ?? (await runRecord(config, run))));
     return forecastOf(name, config.train, records.map((one) => one && one.trainSeconds + one.readSeconds)); // prettier-ignore
   });
   const all = { bases: await Promise.all(bases), arms: await Promise.all(arms) };

@@ -1,10 +1,12 @@
 /** Runs that earlier results hold: where their work folder is gone, their predictions are still what they came to. */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { RocError } from "../../errors.js";
-import { differences, readJsonAs } from "../../files/index.js";
+import { differences, ifThere, readJsonAs } from "../../files/index.js";
 import { SCORE } from "../../eval/index.js";
+import { scoreName, scoreNames } from "../../roc/template.js";
 import { conditionOf } from "./fine-tune.js";
 import { isCommented, settingsOf, type ExperimentConfig } from "./config.js";
 import type { FinishedRun, HeldOut } from "./finished-runs.js";
@@ -16,25 +18,26 @@ import { RESULT_FILES } from "./write-results.js";
 /** Half of the last digit that ratings are written with. */
 const ROUNDED = 0.5001e-4;
 
-const values = z.record(z.string(), z.array(z.number().nullable()));
+const REMEDY = "Restore it, or leave --from out to do all runs anew.";
+
+const values = z.array(z.number().nullable());
 
 const predictionsSchema = z.object({
-  pictures: z.array(z.string()),
+  pictures: z.array(z.string()).min(1),
   sets: z.array(z.string()).optional(),
   truth: z.record(z.string(), z.array(z.number())),
-  predicted: values,
+  predicted: z.record(z.string(), values),
   /** Absent where an earlier version wrote it. */
-  ciderD: values.default({}),
+  ciderD: z.record(z.string(), values).default({}),
 });
 
+const texts = z.looseObject({ prompts: z.array(z.string()), answers: z.array(z.string()) });
 const perSeed = z.array(z.number());
 
 const resultsSchema = z.object({
-  arms: z.array(
-    z.object({ name: z.string(), seeds: perSeed, failed: perSeed, trainSeconds: perSeed, readSeconds: perSeed }),
-  ),
+  arms: z.array(z.object({ name: z.string(), seeds: perSeed, trainSeconds: perSeed, readSeconds: perSeed })),
   provenance: z.object({
-    config: z.record(z.string(), z.unknown()),
+    config: z.looseObject({ conditions: z.record(z.string(), texts) }),
     bases: z.record(z.string(), baseSchema),
     trainedBy: z.array(z.string()),
     seconds: z.number(),
@@ -64,18 +67,20 @@ export class KeptRuns implements HeldOut {
    * @throws RocError FILE_NOT_FOUND, DATA_INVALID; USAGE where they are of other settings
    */
   static async read(config: ExperimentConfig, folder: string): Promise<KeptRuns> {
+    if ((await ifThere(stat(folder)))?.isDirectory() === false)
+      throw new RocError("USAGE", `${folder} is no folder. Name the one that holds ${RESULT_FILES.results}.`);
     const [file, predictionsFile] = [join(folder, RESULT_FILES.results), join(folder, RESULT_FILES.predictions)];
     const results = await readJsonAs(file, resultsSchema);
     const predictions = await readJsonAs(predictionsFile, predictionsSchema);
+    checkLengths(predictionsFile, predictions);
     const { config: theirs, bases, seconds } = results.provenance;
     const other = differences(settingsOf(theirs as unknown as ExperimentConfig), settingsOf(config));
-    if (other.length > 0) throw new RocError("USAGE", `The runs in ${file} were made with other settings: ${other.join("; ")}.`); // prettier-ignore
-    const runs = runsOf(config).flatMap((run): [string, FinishedRun][] => {
-      const kept = keptRun(config, run, results, predictions);
-      return kept ? [[run.name, kept]] : [];
-    });
+    if (other.length > 0) throw new RocError("USAGE", `The runs in ${file} were made with other settings: ${other.join("; ")}. Name the results of this experiment, or leave --from out.`); // prettier-ignore
+    const runs = runsOf(config).flatMap((run) => keptRun(config, run, file, results, predictions) ?? []);
+    const baseless = runs.find(({ backbone }) => !Object.hasOwn(bases, backbone));
+    if (baseless) throw new RocError("DATA_INVALID", `${file}: provenance.bases lacks ${baseless.backbone}, which ${baseless.name} started from. ${REMEDY}`); // prettier-ignore
     const { pictures, sets, truth } = predictions;
-    return new KeptRuns(folder, new Map(runs), pictures, sets, truth, seconds, bases);
+    return new KeptRuns(folder, new Map(runs.map((run) => [run.name, run])), pictures, sets, truth, seconds, bases);
   }
 
   /**
@@ -95,33 +100,65 @@ export class KeptRuns implements HeldOut {
   }
 
   /** @throws RocError DATA_INVALID where theirs are other pictures, or rated otherwise */
-  checkPictures({ pictures, truth }: HeldOut): void {
-    const isSame = isDeepStrictEqual(pictures, this.pictures) && Object.entries(this.truth).every(([name, rated]) => rated.every((value, i) => Math.abs(value - (truth[name]?.[i] ?? NaN)) <= ROUNDED)); // prettier-ignore
-    if (!isSame) throw new RocError("DATA_INVALID", `The runs in ${this.folder} were read on other pictures than those here: they cannot be compared.`); // prettier-ignore
+  checkPictures({ pictures, sets, truth }: HeldOut): void {
+    const file = join(this.folder, RESULT_FILES.predictions);
+    const fail = (field: string): never => {
+      throw new RocError("DATA_INVALID", `${file}: "${field}" is not that of the pictures here: the runs were read on others. ${REMEDY}`); // prettier-ignore
+    };
+    if (!isDeepStrictEqual(pictures, this.pictures)) fail("pictures");
+    if (!isDeepStrictEqual(sets, this.sets)) fail("sets");
+    for (const name of new Set([...Object.keys(truth), ...Object.keys(this.truth)])) {
+      const [here, there] = [truth[name] ?? [], this.truth[name] ?? []];
+      const isSame = here.length === there.length && here.every((value, i) => Math.abs(value - (there[i] ?? NaN)) <= ROUNDED); // prettier-ignore
+      if (!isSame) fail(`truth.${name}`);
+    }
   }
 }
 
-/** Undefined where the results lack the run, or a part of it. */
+/** @throws RocError DATA_INVALID naming the field that is not as long as there are pictures */
+function checkLengths(file: string, { pictures, sets, ...columns }: Predictions): void {
+  const lists = Object.entries(columns).flatMap(([field, named]) =>
+    Object.entries(named).map(([name, list]): [string, readonly unknown[]] => [`${field}["${name}"]`, list]),
+  );
+  const wrong = [...(sets ? [["sets", sets] as const] : []), ...lists].find(([, { length }]) => length !== pictures.length); // prettier-ignore
+  if (wrong) throw new RocError("DATA_INVALID", `${file}: ${wrong[0]} has ${wrong[1].length} values for ${pictures.length} pictures. ${REMEDY}`); // prettier-ignore
+}
+
+/** Undefined where the results lack the run, or a part of it: it is then run again. */
 function keptRun(
   config: ExperimentConfig,
   run: Run,
-  results: Results,
-  predictions: Predictions,
+  file: string,
+  { arms, provenance }: Results,
+  { predicted, ciderD }: Predictions,
 ): FinishedRun | undefined {
-  const arm = results.arms.find(({ name }) => run.name === `${name}/seed-${run.seed}`);
+  const arm = arms.find(({ name }) => run.name === `${name}/seed-${run.seed}`);
   const at = arm?.seeds.indexOf(run.seed) ?? -1;
-  const prefix = `${run.name} `;
-  const own = Object.entries(predictions.predicted).filter(([name]) => name.startsWith(prefix));
-  const scores = Object.fromEntries(own.map(([name, scored]) => [name.slice(prefix.length), scored]));
-  const ciderD = predictions.ciderD[run.name];
-  if (!arm || at < 0 || !scores[SCORE] || (isCommented(conditionOf(config, run)) && !ciderD)) return undefined;
+  if (!arm || at < 0) return undefined;
+  const condition = conditionOf(config, run);
+  const [answer = ""] = condition.answers;
+  const attributes = scoreNames(answer).filter((name) => name !== scoreName(condition));
+  const own = [SCORE, ...attributes].map((name) => [name, predicted[`${run.name} ${name}`]] as const);
+  const scores = own.flatMap(([name, scored]) => (scored ? [[name, scored] as const] : []));
+  const comments = ciderD[run.name];
+  if (scores.length < own.length || (isCommented(condition) && !comments)) return undefined;
+  const [trainSeconds, readSeconds] = [arm.trainSeconds[at], arm.readSeconds[at]];
+  if (trainSeconds === undefined || readSeconds === undefined)
+    throw new RocError("DATA_INVALID", `${file}: trainSeconds and readSeconds of ${arm.name} are not as many as its seeds. ${REMEDY}`); // prettier-ignore
   return {
     ...run,
-    steps: config.train.steps,
-    trainSeconds: arm.trainSeconds[at] ?? 0,
-    readSeconds: arm.readSeconds[at] ?? 0,
-    failed: arm.failed[at] ?? 0,
-    revisions: results.provenance.trainedBy,
-    predictions: { key: `${run.backbone}, seed ${run.seed}`, scores, ...(ciderD && { ciderD }) },
+    ...{ steps: config.train.steps, trainSeconds, readSeconds, revisions: provenance.trainedBy },
+    failed: (predicted[`${run.name} ${SCORE}`] ?? []).filter((score) => score === null).length,
+    predictions: {
+      key: `${run.backbone}, seed ${run.seed}`,
+      scores: Object.fromEntries(scores),
+      ...(comments && { ciderD: comments }),
+    },
   };
+}
+
+/** Names of the runs that results in a folder hold; none where there are none, or they cannot be read. */
+export async function runsIn(folder: string): Promise<string[]> {
+  const results = await readJsonAs(join(folder, RESULT_FILES.results), resultsSchema).catch(() => undefined);
+  return (results?.arms ?? []).flatMap(({ name, seeds }) => seeds.map((seed) => `${name}/seed-${seed}`));
 }

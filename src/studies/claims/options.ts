@@ -7,7 +7,21 @@ import type { ComposeProgress, JobEvent } from "../runner.js";
  *
  * @category Studies
  */
-export type ExperimentEvent = ComposeProgress | JobEvent<TrainEvent>;
+export type ExperimentEvent = ComposeProgress | JobEvent<TrainEvent> | ResultsWritten;
+
+/**
+ * The results are written: the last event.
+ *
+ * @category Studies
+ */
+export interface ResultsWritten {
+  /** Tells the events apart. */
+  readonly type: "results";
+  /** Where: `config.out`, or a folder in the work folder where that holds runs that these lack. */
+  readonly folder: string;
+  /** How many runs `config.out` holds that these results lack. */
+  readonly lacking: number;
+}
 
 /**
  * How {@link runExperiment} runs.

@@ -1,11 +1,12 @@
 /** An experiment from start to end: pictures, base models, runs, results. Stopped anywhere, the same call resumes. */
 import { join } from "node:path";
 import { z } from "zod";
+import { SCORE } from "../../eval/index.js";
 import { describeEnvironment, type TrainEvent } from "../../train/index.js";
 import { atomicWriteJson, checkSameSettings, exists, ifThere, makeFolder } from "../../files/index.js";
 import { readJsonAs, takeLock } from "../../files/index.js";
 import { runJobs, type Jobs } from "../runner.js";
-import type { ExperimentOptions } from "./options.js";
+import type { ExperimentEvent, ExperimentOptions, ResultsWritten } from "./options.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
 import { composeData, readData } from "./pictures.js";
 import { experimentJobs, isJobFinished, type ExperimentJob } from "./jobs.js";
@@ -13,12 +14,13 @@ import { WorkerProcess } from "./process.js";
 import { baseRecord, type BaseRecord } from "./pretrain.js";
 import { resultsOf, type ExperimentResults } from "./results.js";
 import { writeResults } from "./write-results.js";
-import { readFinished } from "./finished-runs.js";
-import { KeptRuns } from "./kept-runs.js";
+import { heldOut, readFinished, type Finished } from "./finished-runs.js";
+import { KeptRuns, runsIn } from "./kept-runs.js";
 
 const SETTINGS = "experiment.json";
 const TIME = "time.json";
 const LOCK = "experiment.lock";
+const RESULTS = "results";
 
 /** See `runExperiment()`. */
 export async function runToResults(
@@ -37,7 +39,7 @@ export async function runToResults(
         onProgress: (done, total) => onProgress({ type: "compose", done, total }),
         ...(signal && { signal }),
       });
-      await kept?.checkBases(config);
+      if (kept) await checkKept(kept, config);
       await runJobs(jobsOf(config, phases, { clock, kept }), {
         signal,
         onEvent(event) {
@@ -49,7 +51,8 @@ export async function runToResults(
     } finally {
       await clock.save();
     }
-    return await collect(config, clock.seconds + (clock.kept ?? 0), kept);
+    const seconds = clock.seconds + (kept ? (clock.kept ?? 0) : 0);
+    return await collect(config, { seconds, kept, onProgress });
   } finally {
     await lock.release();
   }
@@ -117,7 +120,24 @@ class Clock {
   }
 }
 
-async function collect(config: ExperimentConfig, seconds: number, kept?: KeptRuns): Promise<ExperimentResults> {
+/** Before hours of computing: kept runs count where they were read on these pictures, and started from these base models. */
+async function checkKept(kept: KeptRuns, config: ExperimentConfig): Promise<void> {
+  const { test } = await readData(config);
+  const rows = test.map(({ id, set, score, attributes }) => ({ id, set, truth: { [SCORE]: score, ...attributes } }));
+  kept.checkPictures(heldOut(rows));
+  await kept.checkBases(config);
+}
+
+interface Collecting {
+  readonly seconds: number;
+  readonly kept: KeptRuns | undefined;
+  readonly onProgress: (event: ExperimentEvent) => void;
+}
+
+async function collect(
+  config: ExperimentConfig,
+  { seconds, kept, onProgress }: Collecting,
+): Promise<ExperimentResults> {
   const finished = await readFinished(config, kept);
   const { train, test } = await readData(config);
   const names = Object.keys(config.backbones);
@@ -129,6 +149,15 @@ async function collect(config: ExperimentConfig, seconds: number, kept?: KeptRun
     seconds,
     pictures: { train: train.length, test: test.length },
   });
-  await writeResults(config.out, results, finished);
+  const place = await placeOf(config, finished);
+  await writeResults(place.folder, results, finished);
+  onProgress({ type: "results", ...place });
   return results;
+}
+
+/** Results do not replace those of runs that they lack: until they have all of them, they are in the work folder. */
+async function placeOf({ out, work }: ExperimentConfig, { arms }: Finished): Promise<Omit<ResultsWritten, "type">> {
+  const here = new Set(arms.flatMap(({ runs }) => runs.map(({ name }) => name)));
+  const lacking = (await runsIn(out)).filter((name) => !here.has(name)).length;
+  return { folder: lacking === 0 ? out : join(work, RESULTS), lacking };
 }
