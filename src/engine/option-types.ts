@@ -50,6 +50,33 @@ export const SCORE_TYPES: OptionTypes = {
   onProgress: CALL,
 };
 
+/** Of `scanPhotos()`. */
+export const SCAN_TYPES: OptionTypes = {
+  library: TEXT,
+  signal: SIGNAL,
+  maxPixels: NUMBER,
+  retry: FLAG,
+  comments: FLAG,
+  onProgress: CALL,
+  onFailure: CALL,
+};
+
+/** Of `learnTaste()`. */
+export const TASTE_TYPES: OptionTypes = { library: TEXT, from: TEXT, signal: SIGNAL };
+
+/** Of `cullPhotos()`. */
+export const CULL_TYPES: OptionTypes = {
+  library: TEXT,
+  taste: TEXT,
+  among: TEXT,
+  sidecars: TEXT,
+  undoFile: TEXT,
+  dryRun: FLAG,
+  rejectBrackets: FLAG,
+  keep: NUMBER,
+  signal: SIGNAL,
+};
+
 /** Of {@link Model.explain}. */
 export const EXPLAIN_TYPES: OptionTypes = {
   signal: SIGNAL,

@@ -33,6 +33,8 @@ import type { ScanPhotosOptions, ScanSummary } from "./scan/scan.js";
  */
 export async function scanPhotos(folder: string, options: ScanPhotosOptions): Promise<ScanSummary> {
   requireSpec(options, "scanPhotos(folder, options)");
+  const { checkTypes, SCAN_TYPES } = await import("../engine/option-types.js");
+  checkTypes("scanPhotos()", options, SCAN_TYPES);
   const { library, ...others } = options;
   const found = await (await import("./find-photos.js")).findPhotos(folder);
   const { scan } = await import("./scan/scan.js");
@@ -108,6 +110,8 @@ export async function openLibrary(file?: string): Promise<PhotoLibrary> {
  */
 export async function learnTaste(name: string, options: LearnTasteOptions = {}): Promise<LearnedTaste> {
   requireSpec(options, "learnTaste(name, options)");
+  const { checkTypes, TASTE_TYPES } = await import("../engine/option-types.js");
+  checkTypes("learnTaste()", options, TASTE_TYPES);
   const { library, ...others } = options;
   const { learnInFile } = await import("./taste/on-call.js");
   return learnInFile(library ?? (await usualLibrary()), name, others);
@@ -178,6 +182,8 @@ export interface Culling {
  */
 export async function cullPhotos(folder: string, options: CullPhotosOptions): Promise<Culling> {
   requireSpec(options, "cullPhotos(folder, options)");
+  const { checkTypes, CULL_TYPES } = await import("../engine/option-types.js");
+  checkTypes("cullPhotos()", options, CULL_TYPES);
   const {
     model,
     library,

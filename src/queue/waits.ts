@@ -10,6 +10,8 @@ import { isWithoutRoom, Room } from "./room.js";
 
 /** How often results are looked for that nobody told of, and how old a question is then. */
 const LOOK_MS = 2000;
+/** How long a Redis that keeps its connection may be silent before it counts as away. */
+const SILENT_MS = 3000;
 /** Questions that are looked at together, the oldest first. */
 const LOOK_AT = 200;
 /** Between two tries to send where Redis has no memory. */
@@ -63,6 +65,7 @@ export class Waits {
   readonly #room: Room;
   #timer: NodeJS.Timeout;
   #isLooking = false;
+  #isPinged = false;
 
   constructor(
     private readonly redis: Redis,
@@ -76,7 +79,7 @@ export class Waits {
     subscriber.on("message", (_channel: string, key: string) => this.#hear(key));
     redis.on("close", () => this.#lose());
     redis.on("ready", () => this.#regain());
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer = setInterval(() => (void this.#ping(), void this.#look()), LOOK_MS);
     this.#timer.unref();
   }
 
@@ -210,6 +213,23 @@ export class Waits {
       if (text !== null) this.#receive(key, text);
       return text === null;
     });
+  }
+
+  /** A Redis that is frozen, or behind a line that drops everything, keeps its connection: it is away while it does not answer. */
+  async #ping(): Promise<void> {
+    if (this.#isPinged) return;
+    this.#isPinged = true;
+    const silent = setTimeout(() => this.#lose(), SILENT_MS);
+    silent.unref();
+    try {
+      await this.redis.ping();
+      this.#regain();
+    } catch {
+      // Its connection has told.
+    } finally {
+      clearTimeout(silent);
+      this.#isPinged = false;
+    }
   }
 
   /** Looks for results and losses that nobody has told of. */

@@ -118,6 +118,33 @@ test(
   },
 );
 
+test(
+  "a Redis that is frozen counts as away, and what waits is scored once it answers",
+  { skip, timeout: 60_000 },
+  async (t) => {
+    const redis = await redisFor(t);
+    const { worker } = await working(redis);
+    const notes: string[] = [];
+    const [hasty, patient] = [
+      await opened(redis, { patienceMs: 1000, onNote: (note) => notes.push(note) }),
+      await opened(redis),
+    ];
+    await worker.close();
+    const waiting = all(patient.score(pictures(1)));
+    await until(async () => (await patient.state()).waiting === 1);
+    redis.freeze(true);
+    await assert.rejects(all(hasty.score(pictures(1, 1))), { code: "NETWORK" });
+    assert.deepEqual([notes.length, (await hasty.state()).up], [1, false]);
+    assert.match(notes[0] ?? "", /does not answer; it is tried again/);
+    redis.freeze(false);
+    await until(() => notes.length === 2);
+    assert.match(notes[1] ?? "", /answers again/);
+    await working(redis);
+    assert.ok("score" in ((await waiting)[0] as Outcome));
+    assert.ok("score" in ((await all(hasty.score(pictures(1, 1))))[0] as Outcome));
+  },
+);
+
 test("a picture that cannot be sent again fails after the patience", { skip, timeout: 60_000 }, async (t) => {
   const redis = await redisFor(t);
   const { worker } = await working(redis);

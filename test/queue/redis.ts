@@ -40,6 +40,8 @@ export interface RedisForTest {
   /** Kills it, and starts another at the same port, which knows nothing of what it had. */
   readonly restart: (pauseMs?: number) => Promise<void>;
   readonly kill: () => Promise<void>;
+  /** Stops it, or lets it continue: its connections stay. */
+  readonly freeze: (isFrozen: boolean) => void;
   /** Done before it ends, the latest first. */
   readonly before: (end: () => unknown) => void;
 }
@@ -74,6 +76,7 @@ export async function redisFor(t: Pick<TestContext, "after">, ...settings: strin
     url,
     address,
     kill,
+    freeze: (isFrozen) => void server?.kill(isFrozen ? "SIGSTOP" : "SIGCONT"),
     before: (end) => void ends.push(end),
     restart: async (pauseMs = 0) => (await kill(), await sleep(pauseMs), await start()),
   };

@@ -165,8 +165,9 @@ function firstLine({ model, alone }: FirstJudge, photos: number): string {
   return `${alone} of ${counted(photos, "photo")} seen by ${printable(model)} alone: they have no stars, and its scores are on its own scale`;
 }
 
-function outcomeLines({ sidecars, written = 0, undo }: Culled, dryRun: boolean): string[] {
+function outcomeLines({ plan, sidecars, written = 0, undo }: Culled, dryRun: boolean): string[] {
   const { length } = sidecars.writes;
+  if (plan.photos.length === 0) return ["nothing to write"];
   if (length === 0) return ["nothing to write: the sidecars say all of it already"];
   if (dryRun) return [`${counted(length, "sidecar")} would be written; nothing was written (--dry-run)`];
   return [`${counted(written, "sidecar")} written; to undo: roc4mllm cull --undo ${printable(undo ?? "")}`];

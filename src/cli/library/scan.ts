@@ -26,6 +26,7 @@ interface ScanFlags extends ModelFlags, LibraryFlags, FirstFlags {
   readonly maxPixels?: number;
   readonly comments?: true;
   readonly vectors: boolean;
+  readonly addVectors?: true;
   readonly queue?: string;
   readonly byPath?: true;
 }
@@ -34,7 +35,8 @@ const HELP = `
 A file is known by its content: moved, renamed and copied files keep their score, edited ones are scored anew. A further scan
 looks at size and times of what it knows, and opens nothing. Every score is kept as it comes: whatever stops a scan, the same
 command continues. Files that are gone are marked, not forgotten, as their drive may not be mounted (library forget).
---comments also asks about photos that have a score and no comment yet; --no-vectors keeps what vectors there are.
+--comments also asks about photos that have a score and no comment yet; --no-vectors keeps what vectors there are,
+and --add-vectors scores again what has none.
 Links to folders are followed, and a photo is in the library once, under the real path of its folder.
 Files that cannot be read or scored are kept with the reason, and tried again when they change, or with --retry.
 
@@ -66,6 +68,7 @@ export function scanCommand(context: Context): Command {
     .option("--retry", "try again what has failed before")
     .option("--comments", "have comments written, too, by checkpoints that write any; takes a step per token")
     .option("--no-vectors", "keep no vectors (for similarity and taste), which take 4 bytes a number")
+    .option("--add-vectors", "also of photos that were scanned without: each of them is scored again")
     .option("--queue <url>", "redis://HOST:PORT: let its workers score")
     .option("--by-path", "with --queue: workers read the photos themselves, at the same paths (worker --root)")
     .option("--json", "print the summary as JSON")
@@ -84,6 +87,8 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
   requireFirst(flags);
   if (flags.byPath && flags.queue === undefined)
     throw new RocError("USAGE", "--by-path is about workers; give their --queue.");
+  if (flags.addVectors && !flags.vectors)
+    throw new RocError("USAGE", "--add-vectors and --no-vectors contradict each other. Leave one of them out.");
   const { stderr, stdout } = context.io;
   context.engine().catch(() => undefined);
   const folders = await foldersOf(args);
@@ -100,7 +105,8 @@ async function scanFolders(args: readonly string[], flags: ScanFlags, context: C
   const scanBy = async (model: Model, files: readonly string[], folders: readonly string[], label: string) => {
     const progress = createProgress(stderr, label, files.length);
     around = progress.around.bind(progress);
-    const { retry, maxPixels, comments, vectors } = flags;
+    const { retry, maxPixels, comments, addVectors } = flags;
+    const vectors = addVectors ? "all" : flags.vectors;
     return scan({
       ...{ library, files, folders, model, retry, maxPixels, comments, vectors, signal: context.signal },
       ...(model instanceof QueuedModel && { hashOf: (outcome) => model.hashOf(outcome) }),

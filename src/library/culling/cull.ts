@@ -163,7 +163,16 @@ export async function scannedPhotos(
   const follow = (done: number): void => onProgress?.("scored", done, shots.length);
   follow(0);
   const files = shots.map(({ file }) => file);
-  await scan({ library, files, folders, model, signal, onProgress: follow });
+  // A taste is read from vectors.
+  await scan({
+    library,
+    files,
+    folders,
+    model,
+    ...(taste !== undefined && { vectors: "all" }),
+    signal,
+    onProgress: follow,
+  });
   using catalog = await Catalog.open(library);
   const judge = judgeOf(catalog, model);
   const places = await placesOf(files);
@@ -201,16 +210,11 @@ async function sorted(
   for (const { file } of shots) {
     const photo = photos.get(file);
     if (photo?.score && (taste === undefined || photo.taste)) continue;
-    const { code, message } = photo?.score ? withoutVector(file) : (photo?.error ?? (await whyUnknown(file)));
+    const { code, message } = photo?.error ?? (await whyUnknown(file));
     failures.push({ file, error: { code, message } });
   }
   const failed = new Set(failures.map(({ file }) => file));
   return { known: shots.filter(({ file }) => !failed.has(file)), failures };
-}
-
-/** Of a photo whose score the library has, from a scan with --no-vectors. */
-function withoutVector(file: string): CullFailure["error"] {
-  return { code: "DATA_INVALID", message: `${file}: the library keeps no vector of it, which a taste is read from; use another library (--library), or leave --taste out` }; // prettier-ignore
 }
 
 /** Why the library knows nothing of a file that a search found. */

@@ -37,8 +37,8 @@ export interface ScanPhotosOptions {
   readonly maxPixels?: number | undefined;
   /** Have comments written too, also for pictures that were scored without. Default false. */
   readonly comments?: boolean | undefined;
-  /** Keep the hidden states of pictures that are scored, for similarity. Default true. */
-  readonly vectors?: boolean | undefined;
+  /** Keep the hidden states of pictures that are scored, for similarity and taste; "all": also score those anew that have none. Default true. */
+  readonly vectors?: boolean | "all" | undefined;
   /** Ends the scan with RocError ABORTED; what is scored is kept. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each photo. */
@@ -107,12 +107,10 @@ export async function scan(options: ScanOptions): Promise<ScanSummary> {
     const { connection } = writable;
     await joinPlaces(connection);
     const judge = enterJudge(connection, model);
-    const store = new Store(
-      connection,
-      judge,
-      enterScan(connection, judge, folders.map(readableName)),
-      options.comments,
-    );
+    const store = new Store(connection, judge, enterScan(connection, judge, folders.map(readableName)), {
+      comments: options.comments,
+      vectors: options.vectors === "all",
+    });
     return await new Scan(store, { ...options, files: [...new Set(files)], folders }).run();
   } finally {
     await writable.close();
@@ -153,7 +151,7 @@ class Scan {
   async run(): Promise<ScanSummary> {
     const { model, maxPixels, comments = false, vectors = true, signal, hashOf } = this.options;
     const settings = {
-      embedding: vectors,
+      embedding: vectors !== false,
       ...(comments && { comments }),
       ...(signal && { signal }),
       ...(maxPixels !== undefined && { maxPixels }),

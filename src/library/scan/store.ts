@@ -42,6 +42,19 @@ export interface Description {
 
 type Maybe<T> = T | null;
 
+/** What a picture has to have, too, to count as scored. */
+export interface Needed {
+  /** That it was asked for a comment. */
+  readonly comments?: boolean | undefined;
+  readonly vectors?: boolean | undefined;
+}
+
+/** Of its score, where the picture and the judge are named so. @returns a condition */
+function isWhole({ comments, vectors }: Needed, picture: string, judge: string): string {
+  const vector = `EXISTS (SELECT 1 FROM vectors v WHERE v.picture = ${picture} AND v.judge = ${judge})`;
+  return [...(comments ? ["comment IS NOT NULL"] : []), ...(vectors ? [vector] : []), "TRUE"].join(" AND ");
+}
+
 export class Store {
   readonly #tasting: Tasting;
 
@@ -49,8 +62,7 @@ export class Store {
     readonly connection: Connection,
     readonly judge: number,
     readonly scan: number,
-    /** Whether a picture counts as scored only where it was asked for a comment, too. */
-    readonly comments = false,
+    private readonly needed: Needed = {},
   ) {
     this.#tasting = new Tasting(connection, judge);
   }
@@ -58,11 +70,11 @@ export class Store {
   /** The files of one folder by name. */
   knownIn(folder: string): Map<string, KnownFile> {
     const sql = `SELECT f.id, f.name, ${STAMP_COLUMN}, f.picture, f.code, f.gone IS NOT NULL,
-        EXISTS (SELECT 1 FROM scores WHERE picture = f.picture AND judge = ?1 AND (?3 = 0 OR comment IS NOT NULL)),
+        EXISTS (SELECT 1 FROM scores WHERE picture = f.picture AND judge = ?1 AND ${isWhole(this.needed, "f.picture", "?1")}),
         (SELECT code FROM failures WHERE picture = f.picture AND judge = ?1), coalesce(f.sidecars, '')
       FROM files f WHERE f.folder = ?2`;
     type Row = [number, Uint8Array, string, Maybe<number>, Maybe<string>, number, number, Maybe<string>, string];
-    const rows = this.connection.rows<Row>(sql, [this.judge, bytesOf(folder), Number(this.comments)]);
+    const rows = this.connection.rows<Row>(sql, [this.judge, bytesOf(folder)]);
     return new Map(
       rows.map(([id, name, stamp, picture, code, gone, scored, failed, sidecars]) => {
         const verdict = scored ? "scored" : failed === null ? "none" : { failed };
@@ -90,8 +102,8 @@ export class Store {
       connection.run(`UPDATE files SET folder = ?, name = ?, ${none} WHERE id = ?`, [folder, name, movedFrom]);
     }
     const id = this.#place(file, { picture, code: null, message: null });
-    const sql = "SELECT 1 FROM scores WHERE picture = ? AND judge = ? AND (? = 0 OR comment IS NOT NULL)";
-    const scored = connection.value(sql, [picture, judge, Number(this.comments)]) !== undefined;
+    const sql = `SELECT 1 FROM scores WHERE picture = ?1 AND judge = ?2 AND ${isWhole(this.needed, "?1", "?2")}`;
+    const scored = connection.value(sql, [picture, judge]) !== undefined;
     const failed = connection.value<string>("SELECT code FROM failures WHERE picture = ? AND judge = ?", [picture, judge]); // prettier-ignore
     return { id, picture, verdict: scored ? "scored" : failed === undefined ? "none" : { failed } };
   }
@@ -128,24 +140,27 @@ export class Store {
     this.connection.run("UPDATE files SET gone = NULL WHERE id = ?", [id]);
   }
 
-  /** @returns whether it is new: of a score that is there the comment alone is taken */
+  /** @returns whether it is new: of a score that is there comment and vector alone are taken */
   addScore(picture: number, result: ScoreResult): boolean {
     const { score, std, distribution, attributes, comment, answer, embedding } = result;
     const { connection, judge, scan } = this;
+    const { comments = false } = this.needed;
     // Never a second time: what stands there stays.
     const sql = `INSERT INTO scores (picture, judge, score, std, distribution, attributes, comment, answer, scan)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
     const shares = distribution && bytesOfNumbers(Float64Array.from(distribution));
     // That it was asked for a comment and wrote none is kept as an empty one.
-    const texts = [attributes ? JSON.stringify(attributes) : null, comment ?? (this.comments ? "" : null), answer];
+    const texts = [attributes ? JSON.stringify(attributes) : null, comment ?? (comments ? "" : null), answer];
     const added = connection.run(sql, [picture, judge, score, std, shares, ...texts, scan]);
     connection.run("DELETE FROM failures WHERE picture = ? AND judge = ?", [picture, judge]);
     connection.run("UPDATE scans SET scored = scored + ? WHERE id = ?", [added, scan]);
-    if (added === 0 && this.comments)
+    if (added === 0 && comments)
       connection.run("UPDATE scores SET comment = ? WHERE picture = ? AND judge = ? AND comment IS NULL", [comment ?? "", picture, judge]); // prettier-ignore
-    if (embedding)
-      connection.run("INSERT INTO vectors (picture, judge, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [picture, judge, bytesOfNumbers(embedding)]); // prettier-ignore
-    if (embedding && added > 0) this.#tasting.enter(picture, score, embedding);
+    if (embedding) {
+      const sql = "INSERT INTO vectors (picture, judge, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+      const isNew = connection.run(sql, [picture, judge, bytesOfNumbers(embedding)]) > 0;
+      if (isNew) this.#tasting.enter(picture, score, embedding);
+    }
     return added > 0;
   }
 

@@ -74,7 +74,7 @@ export function tasteNamed(connection: Connection, name: string): KeptTaste {
 /** @throws RocError USAGE where a taste was learned on vectors of another judge */
 export function requireJudge({ name, judge, judgeName }: Taste, wanted: Pick<Judge, "id" | "name">): void {
   if (judge === wanted.id) return;
-  const remedy = `Learn it anew on those of ${wanted.name}, or take its own checkpoint.`;
+  const remedy = `Learn it anew on those of ${wanted.name}, or take its own checkpoint with the settings of that time.`;
   throw new RocError("USAGE", `The taste ${JSON.stringify(name)} was learned on vectors of ${judgeName}, and says nothing of those of ${wanted.name}. ${remedy}`); // prettier-ignore
 }
 
