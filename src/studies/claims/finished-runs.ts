@@ -117,7 +117,9 @@ function finishedRun(
   const names = hasAttributes(condition)
     ? [...new Set(rows.flatMap(({ predicted }) => Object.keys(predicted)))]
     : [SCORE];
-  const scores = Object.fromEntries(names.map((name) => [name, rows.map(({ predicted }) => predicted[name] ?? null)]));
+  const scores = Object.fromEntries(
+    names.map((name) => [name, rows.map(({ predicted }) => asWritten(predicted[name] ?? null))]),
+  );
   const predictions = {
     key: `${run.backbone}, seed ${run.seed}`,
     scores,
@@ -125,6 +127,17 @@ function finishedRun(
   };
   return { ...run, failed: rows.filter(({ predicted }) => typeof predicted[SCORE] !== "number").length, predictions };
 }
+
+/**
+ * Figures are computed from what `predictions.json` holds, so that whoever computes them anew gets the same: of pictures that a run
+ * hardly tells apart a rounded score makes ties.
+ */
+function asWritten(value: number | null): number | null {
+  return value === null ? null : Number(value.toFixed(DECIMALS));
+}
+
+/** Of predictions in results. */
+const DECIMALS = 6;
 
 /** CIDEr-D picture by picture; the corpus is the same for every run, whichever comments it failed to write. */
 function commentScores(rows: readonly Prediction[], commented: ReadonlySet<string>): (number | null)[] {
@@ -134,5 +147,5 @@ function commentScores(rows: readonly Prediction[], commented: ReadonlySet<strin
     references: Object.fromEntries(about.map(({ id, references = [] }) => [id, references])),
   });
   const scores = new Map(items.map(({ id, ciderD }) => [id, ciderD]));
-  return rows.map((row) => (hasComment(row) ? (scores.get(row.id) ?? null) : null));
+  return rows.map((row) => (hasComment(row) ? asWritten(scores.get(row.id) ?? null) : null));
 }

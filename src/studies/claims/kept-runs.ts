@@ -15,7 +15,7 @@ import type { Truth } from "./pooled-figures.js";
 import { runsOf, type Run } from "./runs.js";
 import { RESULT_FILES } from "./write-results.js";
 
-/** Half of the last digit that ratings are written with. */
+/** Half of the last digit that earlier versions wrote ratings with. */
 const ROUNDED = 0.5001e-4;
 
 const REMEDY = "Restore it, or leave --from out to do all runs anew.";

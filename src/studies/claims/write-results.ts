@@ -32,10 +32,8 @@ export async function writeResults(folder: string, results: ExperimentResults, f
 
 /** Scores of every run, and CIDEr-D of its comments, a line each, so that the comparisons can be computed anew. */
 function predictionsText({ pictures, truth, sets, arms }: Finished): string {
-  const short = (values: readonly (number | null)[]): (number | null)[] =>
-    values.map((value) => value && Number(value.toFixed(4)));
   const lines = (entries: readonly (readonly [string, readonly (number | null)[]])[]): string =>
-    entries.map(([name, values]) => `${JSON.stringify(name)}: ${JSON.stringify(short(values))}`).join(",\n");
+    entries.map(([name, values]) => `${JSON.stringify(name)}: ${JSON.stringify(values)}`).join(",\n");
   const runs = arms.flatMap(
     ({ runs }) =>
     runs.flatMap(({ name, predictions }) => Object.entries(predictions.scores).map(([score, values]) => [`${name} ${score}`, values] as const)), // prettier-ignore
