@@ -143,12 +143,17 @@ export function requireSpec(value: unknown, what: string): void {
   throw new RocError("USAGE", `${what} takes an object, and was given ${value === null ? "null" : typeof value}.`);
 }
 
+/** What follows the name of the file that a message begins with, from the colon or space on; undefined: it begins otherwise. */
+export function behindFile(message: string, file: string): string | undefined {
+  if (!message.startsWith(file)) return undefined;
+  const rest = message.slice(file.length);
+  // Not that of its sidecar, whose name may begin as its own.
+  return /^[: ]/.test(rest) ? rest : undefined;
+}
+
 /** A message without the name of the file that it begins with, for where the file is named already. */
 export function withoutFile(message: string, file: string): string {
-  // Not that of its sidecar, whose name may begin as its own.
-  return message.startsWith(file) && /^[: ]/.test(message.slice(file.length))
-    ? message.slice(file.length).replace(/^:? /, "")
-    : message;
+  return behindFile(message, file)?.replace(/^:? /, "") ?? message;
 }
 
 /** The message of anything that was thrown. */

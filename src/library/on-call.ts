@@ -1,5 +1,6 @@
 /** The functions behind `roc4mllm library` and `cull`; the database and what looks at pictures are loaded when they are called. */
 import type { Model } from "../engine/index.js";
+import { checkTypes, CULL_TYPES, SCAN_TYPES, TASTE_TYPES } from "../engine/option-types.js";
 import { requireSpec } from "../errors.js";
 import type { SidecarNaming } from "../photos/xmp.js";
 import type { Judge, Photo, PhotoPage, PhotoQuery } from "./catalog.js";
@@ -33,7 +34,6 @@ import type { ScanPhotosOptions, ScanSummary } from "./scan/scan.js";
  */
 export async function scanPhotos(folder: string, options: ScanPhotosOptions): Promise<ScanSummary> {
   requireSpec(options, "scanPhotos(folder, options)");
-  const { checkTypes, SCAN_TYPES } = await import("../engine/option-types.js");
   checkTypes("scanPhotos()", options, SCAN_TYPES);
   const { library, ...others } = options;
   const found = await (await import("./find-photos.js")).findPhotos(folder);
@@ -110,7 +110,6 @@ export async function openLibrary(file?: string): Promise<PhotoLibrary> {
  */
 export async function learnTaste(name: string, options: LearnTasteOptions = {}): Promise<LearnedTaste> {
   requireSpec(options, "learnTaste(name, options)");
-  const { checkTypes, TASTE_TYPES } = await import("../engine/option-types.js");
   checkTypes("learnTaste()", options, TASTE_TYPES);
   const { library, ...others } = options;
   const { learnInFile } = await import("./taste/on-call.js");
@@ -182,7 +181,6 @@ export interface Culling {
  */
 export async function cullPhotos(folder: string, options: CullPhotosOptions): Promise<Culling> {
   requireSpec(options, "cullPhotos(folder, options)");
-  const { checkTypes, CULL_TYPES } = await import("../engine/option-types.js");
   checkTypes("cullPhotos()", options, CULL_TYPES);
   const {
     model,

@@ -14,7 +14,7 @@ import { memoryOf } from "../../src/queue/room.js";
 import { createServer } from "../../src/server/index.js";
 import { ask, form, until } from "../server/support.js";
 import { commands, FakeModel, NO_REDIS, pictures, redisFor, scoreOf, type RedisForTest } from "./redis.js";
-import { all, opened, sha, working } from "./working.js";
+import { all, opened, openedAlone, sha, working } from "./working.js";
 
 const skip = NO_REDIS;
 
@@ -44,6 +44,12 @@ async function leave(redis: RedisForTest, bytes: number) {
   const most = (await memoryOf(own)).used + bytes;
   await own.config("SET", "maxmemory", `${most}`);
   return { own, most };
+}
+
+/** Drops the one copy of a picture that there is. */
+async function dropCopy(own: Awaited<ReturnType<typeof commands>>): Promise<void> {
+  const [copy] = await own.keys(NAMES.picture("*", "*"));
+  await own.unlink(copy ?? assert.fail());
 }
 
 /** Pictures of 100 kB that differ. */
@@ -103,14 +109,11 @@ test(
   { skip, timeout: 60_000 },
   async (t) => {
     const redis = await redisFor(t);
-    const { worker } = await working(redis);
-    const queued = await opened(redis);
-    await worker.close();
+    const queued = await openedAlone(redis);
     const scoring = all(queued.score(large(1)));
     await until(async () => (await queued.state()).waiting === 1);
     const { own, most } = await leave(redis, 4e6);
-    const [copy] = await own.keys(NAMES.picture("*", "*"));
-    await own.unlink(copy ?? assert.fail());
+    await dropCopy(own);
     for (let i = 0; (await memoryOf(own)).used < 0.85 * most; i++)
       await own.set(`of-others-${i}`, Buffer.alloc(50_000));
     await working(redis);
@@ -123,13 +126,9 @@ test(
   { skip, timeout: 60_000 },
   async (t) => {
     const redis = await redisFor(t);
-    const { worker } = await working(redis);
     const notes: string[] = [];
-    const [hasty, patient] = [
-      await opened(redis, { patienceMs: 1000, onNote: (note) => notes.push(note) }),
-      await opened(redis),
-    ];
-    await worker.close();
+    const hasty = await openedAlone(redis, { patienceMs: 1000, onNote: (note) => notes.push(note) });
+    const patient = await openedAlone(redis);
     const waiting = all(patient.score(pictures(1)));
     await until(async () => (await patient.state()).waiting === 1);
     redis.freeze(true);
@@ -147,14 +146,11 @@ test(
 
 test("a picture that cannot be sent again fails after the patience", { skip, timeout: 60_000 }, async (t) => {
   const redis = await redisFor(t);
-  const { worker } = await working(redis);
-  const queued = await opened(redis, { patienceMs: 3000 });
-  await worker.close();
+  const queued = await openedAlone(redis, { patienceMs: 3000 });
   const failing = assert.rejects(all(queued.score(large(1))), { code: "OUT_OF_MEMORY" });
   await until(async () => (await queued.state()).waiting === 1);
   const own = await commands(redis);
-  const [copy] = await own.keys(NAMES.picture("*", "*"));
-  await own.unlink(copy ?? assert.fail());
+  await dropCopy(own);
   const { worker: other } = await working(redis);
   await until(async () => (await queued.state()).waiting === 0);
   await other.close();
@@ -164,9 +160,7 @@ test("a picture that cannot be sent again fails after the patience", { skip, tim
 
 test("of two clients with the same picture one goes: the other is answered", { skip, timeout: 60_000 }, async (t) => {
   const redis = await redisFor(t);
-  const { worker } = await working(redis);
-  const queued = await opened(redis, { forgets: true });
-  await worker.close();
+  const queued = await openedAlone(redis, { forgets: true });
   const server = createServer({ model: queued, workers: { ahead: 4, state: () => queued.state() } });
   redis.before(() => server.close());
   const address = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -21,6 +21,14 @@ export async function opened(
   return model;
 }
 
+/** A caller of a queue whose worker has offered its checkpoint and gone: what is asked waits. */
+export async function openedAlone(redis: RedisForTest, options: Partial<QueueOptions> = {}): Promise<QueuedModel> {
+  const { worker } = await working(redis);
+  const model = await opened(redis, options);
+  await worker.close();
+  return model;
+}
+
 export async function all(outcomes: AsyncIterable<Outcome>): Promise<Outcome[]> {
   const found: Outcome[] = [];
   for await (const outcome of outcomes) found.push(outcome);

@@ -169,7 +169,7 @@ export async function scannedPhotos(
     files,
     folders,
     model,
-    ...(taste !== undefined && { vectors: "all" }),
+    vectors: taste === undefined || "all",
     signal,
     onProgress: follow,
   });

@@ -193,15 +193,12 @@ function kindOf(members: readonly CullingPhoto[]): GroupKind {
  * when it was taken is nearer to the camera's own, then the older file, then the first by name.
  */
 function copiesInOrder(members: readonly CullingPhoto[]): number[] {
-  const keys = members.map(({ width = 0, height = 0, time, modified = Infinity }) => [
-    ...[-width * height, Number(time === undefined), modified],
-  ]);
-  const differ = (a: number, b: number): number => {
-    const at = keys[a]?.findIndex((key, i) => key !== keys[b]?.[i]) ?? -1;
-    if (at >= 0) return (keys[a]?.[at] ?? 0) < (keys[b]?.[at] ?? 0) ? -1 : 1;
-    return (members[a]?.file ?? "") < (members[b]?.file ?? "") ? -1 : 1;
-  };
-  return [...members.keys()].sort(differ);
+  const pixels = ({ width = 0, height = 0 }: CullingPhoto): number => width * height;
+  const timeless = ({ time }: CullingPhoto): number => Number(time === undefined);
+  const age = ({ modified = Number.MAX_VALUE }: CullingPhoto): number => modified;
+  const differ = (a: CullingPhoto, b: CullingPhoto): number =>
+    pixels(b) - pixels(a) || timeless(a) - timeless(b) || age(a) - age(b) || (a.file < b.file ? -1 : 1);
+  return [...members.entries()].sort(([, a], [, b]) => differ(a, b)).map(([i]) => i);
 }
 
 /** Stars by rank. What a first judge left out is below the others, and counts as photos of which there is a share. */

@@ -1,6 +1,7 @@
 /** What a scan writes into a library, and what it looks up there. */
 import { basename, dirname } from "node:path";
 import type { ScoreFailure, ScoreResult } from "../../engine/index.js";
+import { behindFile } from "../../errors.js";
 import { nameOfBytes, pathOfName } from "../../image/index.js";
 import { pathOf } from "../catalog.js";
 import type { Connection, Value } from "../connection.js";
@@ -46,6 +47,7 @@ type Maybe<T> = T | null;
 export interface Needed {
   /** That it was asked for a comment. */
   readonly comments?: boolean | undefined;
+  /** The hidden states that its score was read from. */
   readonly vectors?: boolean | undefined;
 }
 
@@ -168,8 +170,7 @@ export class Store {
   addFailure(picture: number, { file, error: { code, message } }: ScoreFailure): void {
     const sql = `INSERT INTO failures (picture, judge, code, message) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET code = excluded.code, message = excluded.message`;
-    const begins = message.startsWith(file) && /^[: ]/.test(message.slice(file.length));
-    this.connection.run(sql, [picture, this.judge, code, begins ? message.slice(file.length) : message]);
+    this.connection.run(sql, [picture, this.judge, code, behindFile(message, file) ?? message]);
     this.connection.run("UPDATE scans SET failed = failed + 1 WHERE id = ?", [this.scan]);
   }
 

@@ -12,7 +12,7 @@ import { isCommented, settingsOf, type ExperimentConfig } from "./config.js";
 import type { FinishedRun, HeldOut } from "./finished-runs.js";
 import { baseRecord, baseSchema, type BaseRecord } from "./pretrain.js";
 import type { Truth } from "./pooled-figures.js";
-import { runsOf, type Run } from "./runs.js";
+import { runName, runsOf, type Run } from "./runs.js";
 import { RESULT_FILES } from "./write-results.js";
 
 /** Half of the last digit that earlier versions wrote ratings with. */
@@ -132,7 +132,7 @@ function keptRun(
   { arms, provenance }: Results,
   { predicted, ciderD }: Predictions,
 ): FinishedRun | undefined {
-  const arm = arms.find(({ name }) => run.name === `${name}/seed-${run.seed}`);
+  const arm = arms.find(({ name }) => run.name === runName(name, run.seed));
   const at = arm?.seeds.indexOf(run.seed) ?? -1;
   if (!arm || at < 0) return undefined;
   const condition = conditionOf(config, run);
@@ -160,5 +160,5 @@ function keptRun(
 /** Names of the runs that results in a folder hold; none where there are none, or they cannot be read. */
 export async function runsIn(folder: string): Promise<string[]> {
   const results = await readJsonAs(join(folder, RESULT_FILES.results), resultsSchema).catch(() => undefined);
-  return (results?.arms ?? []).flatMap(({ name, seeds }) => seeds.map((seed) => `${name}/seed-${seed}`));
+  return (results?.arms ?? []).flatMap(({ name, seeds }) => seeds.map((seed) => runName(name, seed)));
 }

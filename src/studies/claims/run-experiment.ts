@@ -8,7 +8,7 @@ import { readJsonAs, takeLock } from "../../files/index.js";
 import { runJobs, type Jobs } from "../runner.js";
 import type { ExperimentEvent, ExperimentOptions, ResultsWritten } from "./options.js";
 import { settingsOf, type ExperimentConfig } from "./config.js";
-import { composeData, readData } from "./pictures.js";
+import { composeData, readData, type ExperimentData } from "./pictures.js";
 import { experimentJobs, isJobFinished, type ExperimentJob } from "./jobs.js";
 import { WorkerProcess } from "./process.js";
 import { baseRecord, type BaseRecord } from "./pretrain.js";
@@ -29,6 +29,8 @@ export async function runToResults(
 ): Promise<ExperimentResults> {
   const kept = from === undefined ? undefined : await KeptRuns.read(config, from);
   const phases = experimentJobs(config, only, kept?.runs);
+  let read: Promise<ExperimentData> | undefined;
+  const data = (): Promise<ExperimentData> => (read ??= readData(config));
   await makeFolder(config.work);
   const lock = await takeLock(join(config.work, LOCK), `The work folder ${config.work}`);
   try {
@@ -39,7 +41,7 @@ export async function runToResults(
         onProgress: (done, total) => onProgress({ type: "compose", done, total }),
         ...(signal && { signal }),
       });
-      if (kept) await checkKept(kept, config);
+      if (kept) await checkKept(kept, config, await data());
       await runJobs(jobsOf(config, phases, { clock, kept }), {
         signal,
         onEvent(event) {
@@ -52,7 +54,7 @@ export async function runToResults(
       await clock.save();
     }
     const seconds = clock.seconds + (kept ? (clock.kept ?? 0) : 0);
-    return await collect(config, { seconds, kept, onProgress });
+    return await collect(config, { data: await data(), seconds, kept, onProgress });
   } finally {
     await lock.release();
   }
@@ -121,14 +123,14 @@ class Clock {
 }
 
 /** Before hours of computing: kept runs count where they were read on these pictures, and started from these base models. */
-async function checkKept(kept: KeptRuns, config: ExperimentConfig): Promise<void> {
-  const { test } = await readData(config);
+async function checkKept(kept: KeptRuns, config: ExperimentConfig, { test }: ExperimentData): Promise<void> {
   const rows = test.map(({ id, set, score, attributes }) => ({ id, set, truth: { [SCORE]: score, ...attributes } }));
   kept.checkPictures(heldOut(rows));
   await kept.checkBases(config);
 }
 
 interface Collecting {
+  readonly data: ExperimentData;
   readonly seconds: number;
   readonly kept: KeptRuns | undefined;
   readonly onProgress: (event: ExperimentEvent) => void;
@@ -136,10 +138,9 @@ interface Collecting {
 
 async function collect(
   config: ExperimentConfig,
-  { seconds, kept, onProgress }: Collecting,
+  { data: { train, test }, seconds, kept, onProgress }: Collecting,
 ): Promise<ExperimentResults> {
   const finished = await readFinished(config, kept);
-  const { train, test } = await readData(config);
   const names = Object.keys(config.backbones);
   const records = await Promise.all(names.map((name) => baseRecord(config, name)));
   const bases = names.flatMap((name, i): [string, BaseRecord][] => (records[i] ? [[name, records[i]]] : []));

@@ -29,7 +29,7 @@ export interface Run extends Arm {
 /** All runs, one seed after the other: a run that is cut short still holds whole comparisons. */
 export function runsOf(config: ExperimentConfig): Run[] {
   return config.seeds.flatMap((seed) =>
-    armsOf(config).map((arm) => ({ ...arm, seed, name: `${armName(arm, config)}/seed-${seed}` })),
+    armsOf(config).map((arm) => ({ ...arm, seed, name: runName(armName(arm, config), seed) })),
   );
 }
 
@@ -59,6 +59,11 @@ export function strategiesOf({ strategies, conditions }: ExperimentConfig): Stra
 export function armName(arm: Arm, { scoreTokens }: Pick<ExperimentConfig, "scoreTokens">): string {
   const n = arm.scoreTokens === scoreTokens ? "" : `-n${arm.scoreTokens}`;
   return `${arm.backbone}/${arm.condition}/${arm.strategy}${n}`;
+}
+
+/** As "llava/score/roc/seed-1". */
+export function runName(arm: string, seed: number): string {
+  return `${arm}/seed-${seed}`;
 }
 
 /** The folder of a run; "cells" is what the format calls them. */
