@@ -27,6 +27,7 @@ import {
   type Calibrated,
   type ConformalMethod,
   type Labelled,
+  requireEnough,
 } from "../metrics/conformal.js";
 import { expectedCoverage, intervalFigures, type IntervalFigures } from "../metrics/interval-figures.js";
 import { openCheckpointFolder } from "../models/places.js";
@@ -93,11 +94,13 @@ async function withModel(
   const file = await fileOf(model, spec);
   await noteReplaced(file, options);
   const samples = await unseenOf(model, selection, options);
+  const { fresh, levels = [0.9] } = spec;
+  // Before hours of scoring.
+  for (const level of levels) requireEnough(samples.length, level);
   const partial = `${file}${PARTIAL}`;
   const images = commonFolder(samples);
   const settings = { kind: "calibration", ...scoreSettings(model), ...dataSettings(selection), images };
   const onProgress = (done: number, total: number): void => options.onProgress?.({ type: "scored", done, total });
-  const { fresh, levels = [0.9] } = spec;
   const keeping = { partial, settings, remedy: REMEDY, fresh, signal: options.signal };
   const looked = await predict(model, selection.data, samples, { ...keeping, onProgress });
   const predictions = looked.filter(succeeded);

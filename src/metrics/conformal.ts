@@ -167,17 +167,21 @@ export interface CalibrateOptions {
   readonly draws: Numbers;
 }
 
+/** @returns how many pictures a finite interval needs @throws RocError DATA_INVALID where they are fewer */
+export function requireEnough(count: number, level: number): number {
+  const fewest = fewestFor(level);
+  if (count >= fewest) return fewest;
+  const why = `An interval that holds ${shareText(level)} of the ratings needs ${fewest} pictures with a score and a rating`;
+  throw new RocError("DATA_INVALID", `${why}; there are ${count}. Give more pictures, or a lower level.`);
+}
+
 /**
  * Calibrates intervals of one level on predictions with ratings.
  *
  * @throws RocError DATA_INVALID where they are too few for a finite interval, or lack what the method needs
  */
 export function calibrated(rows: readonly Labelled[], { level, method, draws }: CalibrateOptions): Calibrated {
-  const fewest = fewestFor(level);
-  if (rows.length < fewest) {
-    const why = `An interval that holds ${shareText(level)} of the ratings needs ${fewest} pictures with a score and a rating`;
-    throw new RocError("DATA_INVALID", `${why}; there are ${rows.length}. Give more pictures, or a lower level.`);
-  }
+  const fewest = requireEnough(rows.length, level);
   if (method !== undefined) return { ...conformalOf(rows, level, method), chosenBy: 0, widths: {} };
   const { choosing, others } = divided(rows, draws);
   // Fewer say nothing, and leave too little to calibrate with.

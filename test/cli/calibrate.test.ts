@@ -133,6 +133,8 @@ test("refused: too few pictures with the number, a folder that is not the user's
   const few = await run("calibrate", "--model", "ck", "--data", "studio", "--split", "all", "--limit", "8", "--out", "few.json"); // prettier-ignore
   assert.equal(few.code === 0, false);
   assert.match(few.stderr, /holds 90% of the ratings needs 9 pictures with a score and a rating; there are 8\./);
+  // Nothing was scored for it.
+  assert.ok(!(await readdir(folder)).some((name) => name.startsWith("few.json")));
   const own = await run("calibrate", "--data", "studio", "--split", "all");
   assert.match(own.stderr, /models.demo belongs to the package\. Name a file by --out/);
   for (const level of ["1.5", "x", "0.9,", "0.9,half"])

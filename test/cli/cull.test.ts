@@ -197,6 +197,8 @@ test("a person's star stays, and the plan says so", async (t) => {
   // Neither the pick nor the label, which says the same.
   assert.equal(readFileSync(join(folder, `${other}.xmp`), "utf8"), starred(4));
   assert.match((await cull(folder, "--dry-run", "--reject-brackets")).stdout, /yours stays: pick/);
+  await cull(folder, "--reject-brackets");
+  assert.match((await cull(folder, "--reject-brackets")).stdout, /nothing to write: what you gave 1 photo stays, and the sidecars say the rest/); // prettier-ignore
 });
 
 test("what was changed since is named and stays, unless it is forced; also after the folder has moved", async (t) => {

@@ -168,6 +168,9 @@ function firstLine({ model, alone }: FirstJudge, photos: number): string {
 function outcomeLines({ plan, sidecars, written = 0, undo }: Culled, dryRun: boolean): string[] {
   const { length } = sidecars.writes;
   if (plan.photos.length === 0) return ["nothing to write"];
+  const yours = plan.photos.filter(({ file }) => sidecars.kept.has(file)).length;
+  if (length === 0 && yours > 0)
+    return [`nothing to write: what you gave ${counted(yours, "photo")} stays, and the sidecars say the rest`];
   if (length === 0) return ["nothing to write: the sidecars say all of it already"];
   if (dryRun) return [`${counted(length, "sidecar")} would be written; nothing was written (--dry-run)`];
   return [`${counted(written, "sidecar")} written; to undo: roc4mllm cull --undo ${printable(undo ?? "")}`];
